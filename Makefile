@@ -1,0 +1,57 @@
+# `make help` lists the targets. Written for GNU make 3.81 and newer.
+
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+
+# The stored legacy output was computed on a CPU.
+export JAX_PLATFORMS := cpu
+
+# What is tested is what is installed in .venv, nothing else.
+unexport PYTHONHOME
+unexport PYTHONPATH
+
+.PHONY: help demo test bench lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' \
+		Makefile
+
+demo: .venv/.demo ## check the stored legacy output, draw the masks
+	.venv/bin/tfmpe verify
+	.venv/bin/tfmpe draw --out demo-output
+
+test: lint ## everything that must hold: lint, types, layers, tests
+	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal -m "not slow"
+	$(PYTEST) -m slow
+
+lint: .venv/.dev ## style, format, types and import layers
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m basedpyright --pythonpath $(PYTHON)
+	.venv/bin/lint-imports --no-logo
+
+# Type checks at every call would be measured too: addopts without them.
+bench: .venv/.dev ## measure old against new
+	$(PYTEST) tests/benchmarks -o addopts="--import-mode=importlib" \
+		--benchmark-only --benchmark-group-by=group \
+		--benchmark-columns=min,median,stddev,rounds
+
+format: .venv/.dev ## sort the imports, fix what can be fixed, format
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+clean: ## remove the environment, caches and outputs
+	rm -rf .venv demo-output dist build
+	rm -rf .benchmarks .coverage .hypothesis .import_linter_cache \
+		.pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: one folder, two sets of packages. A stamp is renewed when
+# pyproject.toml is newer; the larger set contains the smaller one.
+.venv/.demo: pyproject.toml .ci/environment
+	@sh .ci/environment .venv -e ".[cli,plot]"
+	@touch $@
+
+.venv/.dev: pyproject.toml .ci/environment
+	@sh .ci/environment .venv -e ".[dev,cli,plot]"
+	@touch .venv/.demo $@

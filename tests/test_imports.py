@@ -1,0 +1,129 @@
+"""``import tfmpe`` stays light: jax, numpy, jaxtyping and nothing heavier."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CORE = "import jax, jax.numpy, numpy, jaxtyping"
+
+# Named one by one, because a dependency of jax may load one of them some day:
+# then it would be in the allowed set, and this test should still notice.
+HEAVY = [
+    "beartype",
+    "click",
+    "diffrax",
+    "flax",
+    "matplotlib",
+    "optax",
+    "pandas",
+    "rich",
+    "tensorflow",
+]
+LAZY = ["tfmpe.cli", "tfmpe.compat", "tfmpe.migrate"]
+
+# A module without a spec was never imported: compiled extensions leave a few.
+REPORT = """
+import json, sys
+print(json.dumps([
+    name for name, module in sys.modules.items()
+    if getattr(module, "__spec__", None) is not None
+]))
+"""
+
+
+def modules_after(code: str, folder: Path) -> set[str]:
+    """Return what a fresh interpreter has imported after running ``code``.
+
+    Parameters
+    ----------
+    code : str
+        Python statements.
+    folder : Path
+        The working folder, from which imports are possible, too.
+
+    Returns
+    -------
+    set of str
+        Full module names.
+    """
+    # Nothing of pytest, its plugins or a coverage tool may reach the child.
+    kept = {"HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH"}
+    environment = {k: v for k, v in os.environ.items() if k in kept}
+    done = subprocess.run(
+        [sys.executable, "-c", code + REPORT],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        env=environment | {"JAX_PLATFORMS": "cpu"},
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def too_heavy(code: str, allowed: set[str], folder: Path) -> set[str]:
+    """Return what ``code`` imports and a light package would not.
+
+    Parameters
+    ----------
+    code : str
+        Python statements.
+    allowed : set of str
+        Top-level names that may be imported, besides the standard library.
+    folder : Path
+        The working folder.
+
+    Returns
+    -------
+    set of str
+        Top-level names, and the parts of tfmpe that are not the core's.
+    """
+    modules = modules_after(code, folder)
+    tops = {name.partition(".")[0] for name in modules}
+    # The build settings of Python carry the platform in their name.
+    standard = {
+        name
+        for name in tops
+        if name in sys.stdlib_module_names or name.startswith("_sysconfigdata_")
+    }
+    extra = tops - standard - allowed - {"tfmpe"}
+    return extra | (tops & set(HEAVY)) | (modules & set(LAZY))
+
+
+@pytest.fixture(scope="module")
+def allowed(tmp_path_factory) -> set[str]:
+    """Return the top-level names that the three dependencies import."""
+    modules = modules_after(CORE, tmp_path_factory.mktemp("empty"))
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_import_is_light(allowed, tmp_path):
+    assert too_heavy("import tfmpe", allowed, tmp_path) == set()
+
+
+def test_dependencies_are_light(allowed):
+    assert allowed.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize(
+    ("also", "found"),
+    [
+        ("stranger", "stranger"),
+        ("beartype", "beartype"),
+        ("tfmpe.compat", "tfmpe.compat"),
+    ],
+)
+def test_check_can_fail(also, found, allowed, tmp_path):
+    (tmp_path / "stranger.py").touch()
+    code = f"import tfmpe, {also}"
+    assert found in too_heavy(code, allowed, tmp_path)
+
+
+def test_check_sees_errors(tmp_path):
+    with pytest.raises(AssertionError, match="ModuleNotFoundError"):
+        modules_after("import tfmpe.no_such_module", tmp_path)
