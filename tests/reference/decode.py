@@ -1,0 +1,37 @@
+"""From flat tokens back to dicts of arrays."""
+
+from math import prod
+
+
+def decode_theta(theta, theta_slices, sample_shape):
+    """Cut each key out of flat tokens and restore its shape.
+
+    Parameters
+    ----------
+    theta : array, shape (..., n_tokens, width)
+        Flat tokens. NumPy in gives NumPy out.
+    theta_slices : dict
+        ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
+    sample_shape : tuple of int
+        Leading shape of every result.
+
+    Returns
+    -------
+    dict of array
+        In the order of the slices, of shape sample + event + batch.
+    """
+    decoded = {}
+    for key, block in theta_slices.items():
+        offset = block["offset"]
+        event_shape, batch_shape = block["event_shape"], block["batch_shape"]
+        tokens = theta[
+            ..., offset : offset + prod(event_shape), : prod(batch_shape)
+        ]
+        # Added, not unpacked: a list for a shape is a TypeError.
+        decoded[key] = tokens.reshape(sample_shape + event_shape + batch_shape)
+    return decoded
+
+
+def encode_unknown_theta(*args, **kwargs):
+    """Raise ``TypeError``: the legacy function fails for every input."""
+    raise TypeError("'int' object is not subscriptable")

@@ -1,0 +1,213 @@
+"""From dicts of arrays to flat tokens, labels, masks and index."""
+
+from math import prod
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .masks import (
+    build_cross_attention_mask,
+    build_padding_mask,
+    build_self_attention_mask,
+)
+from .padding import PAD_VALUE
+
+
+def _batch_shape(leaf, batch_ndims):
+    # Python's slicing is part of the behaviour: with 0 trailing axes,
+    # ``shape[-0:]`` is the whole shape.
+    return leaf.shape[-batch_ndims:]
+
+
+def _event_shape(leaf, sample_ndims, batch_ndims):
+    # Likewise, ``shape[s:-0]`` is empty.
+    return leaf.shape[sample_ndims:-batch_ndims]
+
+
+def _flatten_leaf(leaf, sample_ndims, batch_ndims, pad_value, width):
+    """Return one leaf as (*sample, n_tokens, width)."""
+    n_tokens = prod(_event_shape(leaf, sample_ndims, batch_ndims))
+    n_values = prod(_batch_shape(leaf, batch_ndims))
+    tokens = leaf.reshape((*leaf.shape[:sample_ndims], n_tokens, n_values))
+    widths = [(0, 0)] * (tokens.ndim - 1) + [(0, width - n_values)]
+    # Padded leaf by leaf, so the pad value takes the type of each leaf before
+    # concatenation promotes them.
+    return jnp.pad(tokens, widths, constant_values=pad_value)
+
+
+def flatten_blocks(
+    blocks, sample_ndims, batch_ndims, pad_value, max_batch_size
+):
+    """Flatten the arrays of one side and join them on the token axis.
+
+    Parameters
+    ----------
+    blocks : dict of array
+        Arrays of shape sample + event + batch.
+    sample_ndims : int
+        Number of leading sample axes.
+    batch_ndims : dict of int
+        Number of trailing value axes, by key.
+    pad_value : float
+        What fills the value axis up to ``max_batch_size``.
+    max_batch_size : int
+        Length of the value axis of the result.
+
+    Returns
+    -------
+    flat : jax.Array, shape (*sample, n_tokens, max_batch_size)
+    slices : dict
+        ``{key: {'offset', 'event_shape', 'batch_shape'}}`` in the order of
+        ``blocks``.
+    """
+    flat = []
+    slices = {}
+    offset = 0
+    for key, leaf in blocks.items():
+        event_shape = _event_shape(leaf, sample_ndims, batch_ndims[key])
+        slices[key] = {
+            "offset": offset,
+            "event_shape": event_shape,
+            "batch_shape": _batch_shape(leaf, batch_ndims[key]),
+        }
+        offset += prod(event_shape)
+        flat.append(
+            _flatten_leaf(
+                leaf, sample_ndims, batch_ndims[key], pad_value, max_batch_size
+            )
+        )
+    return jnp.concatenate(flat, axis=sample_ndims), slices
+
+
+def _flatten_index(index, pad_value, sample_ndims):
+    """Flatten functional inputs, in the order of the sorted keys.
+
+    The order comes from passing through a JAX tree. There is one trailing
+    axis and no padding of it, so ``pad_value`` has no effect.
+    """
+    flat = jax.tree.map(
+        lambda leaf: _flatten_leaf(
+            leaf, sample_ndims, 1, pad_value, leaf.shape[-1]
+        ),
+        index,
+    )
+    return jnp.concatenate(jax.tree.leaves(flat), axis=sample_ndims)
+
+
+def _labels(blocks, ranks, slices, sample_ndims):
+    """Return the rank of each token's key, one leading 1 per sample axis."""
+    # NumPy refuses rank 128 for int8; jax.numpy would wrap it.
+    flat = jnp.concatenate(
+        [
+            np.full((prod(slices[key]["event_shape"]),), ranks[key], np.int8)
+            for key in blocks
+        ]
+    )
+    return flat.reshape((*(1,) * sample_ndims, flat.shape[0]))
+
+
+def _known_batch_ndims(data, batch_ndims):
+    if batch_ndims is None:
+        return jax.tree.map(lambda _: 1, data)
+    for extra in ("theta_index", "y_index"):
+        if extra in data:
+            # The caller's dict is changed; scripts can see it (defect L12).
+            batch_ndims[extra] = jax.tree.map(lambda _: 1, data[extra])
+    return batch_ndims
+
+
+def flatten_structured(
+    data,
+    data_sample_ndims=1,
+    data_batch_ndims=None,
+    index=None,
+    pad_value=PAD_VALUE,
+    event_shapes=None,
+    independence={},  # noqa: B006 - the legacy default, never changed here
+):
+    """Flatten ``{'theta': {...}, 'y': {...}}`` to tokens.
+
+    Parameters
+    ----------
+    data : dict
+        ``{'theta': {key: array}, 'y': {key: array}}``; other entries only
+        take part in the width of the value axis.
+    data_sample_ndims : int
+        Number of leading sample axes.
+    data_batch_ndims : dict, optional
+        Number of trailing value axes, with the structure of ``data``; one
+        everywhere if not given.
+    index : dict of array, optional
+        Functional inputs by key.
+    pad_value : float
+        What fills the value axis.
+    event_shapes : dict, optional
+        True sizes, ``{'theta': {key: array}, 'y': {key: array}}``.
+    independence : dict
+        The rules, see ``reference.masks``.
+
+    Returns
+    -------
+    flat : dict
+        ``data``, ``labels`` and, where asked for, ``masks`` and ``index``.
+    slices : dict
+        By side, then by key.
+    """
+    batch_ndims = _known_batch_ndims(data, data_batch_ndims)
+    widths = jax.tree.map(
+        lambda leaf, n: prod(_batch_shape(leaf, n)), data, batch_ndims
+    )
+    width = max(jax.tree.leaves(widths))
+
+    values = {}
+    slices = {}
+    for side in ("theta", "y"):
+        values[side], slices[side] = flatten_blocks(
+            data[side], data_sample_ndims, batch_ndims[side], pad_value, width
+        )
+
+    # A name on both sides is listed twice and keeps its later rank.
+    names = sorted([*data["theta"], *data["y"]])
+    ranks = {name: rank for rank, name in enumerate(names)}
+    labels = {
+        side: _labels(data[side], ranks, slices[side], data_sample_ndims)
+        for side in ("theta", "y")
+    }
+    flat = {"data": values, "labels": labels}
+
+    if event_shapes is not None or independence:
+        flat["masks"] = _masks(slices, event_shapes, independence)
+
+    if index is not None:
+        flat["index"] = {
+            side: _flatten_index(
+                {key: index[key] for key in index if key in data[side]},
+                pad_value,
+                data_sample_ndims,
+            )
+            for side in ("theta", "y")
+        }
+    return flat, slices
+
+
+def _masks(slices, event_shapes, independence):
+    masks = {}
+    if independence:
+        attention = {
+            "y": build_self_attention_mask(slices["y"], independence),
+            "theta": build_self_attention_mask(slices["theta"], independence),
+            "cross": build_cross_attention_mask(
+                slices["theta"], slices["y"], independence
+            ),
+        }
+        # One leading axis, however many sample axes there are.
+        masks["attention"] = {
+            name: mask[None] for name, mask in attention.items()
+        }
+    if event_shapes is not None:
+        masks["padding"] = {
+            side: build_padding_mask(slices[side], event_shapes[side])
+            for side in ("theta", "y")
+        }
+    return masks

@@ -1,0 +1,189 @@
+"""Dense float32 masks from independence rules; 1 = may attend.
+
+``independence = {'local': [key, ...], 'cross': [(a, b), ...],
+'cross_local': [(a, b, (dim_a, dim_b) or None), ...]}``. The kinds of rules act
+in a fixed order: cross, local, cross_local. A rule is skipped unless all its
+keys are present. Later rules overwrite earlier ones.
+"""
+
+from math import prod
+
+import jax.numpy as jnp
+import numpy as np
+
+
+def _n_tokens(block):
+    return prod(block["event_shape"])
+
+
+def _total_tokens(slices):
+    return sum(_n_tokens(block) for block in slices.values())
+
+
+def _span(block):
+    return slice(block["offset"], block["offset"] + _n_tokens(block))
+
+
+def _coordinates(block):
+    """Return an int array (n_event_dims, n_tokens), tokens row-major."""
+    shape = block["event_shape"]
+    return np.indices(shape).reshape(len(shape), _n_tokens(block))
+
+
+def _mapped_tokens(block_a, block_b, index_map):
+    """Yield the rows of a and of b that share each mapped coordinate."""
+    dim_a, dim_b = index_map
+    shape_a, shape_b = block_a["event_shape"], block_b["event_shape"]
+    # Negative dimensions are not checked here: where they reach too far, the
+    # tuple itself raises IndexError.
+    if dim_a >= len(shape_a) or dim_b >= len(shape_b):
+        raise ValueError("Index map has invalid event shape dimensions")
+    if shape_a[dim_a] != shape_b[dim_b]:
+        raise ValueError("Cannot do cross_local if event shapes do not match")
+    along_a = _coordinates(block_a)[dim_a]
+    along_b = _coordinates(block_b)[dim_b]
+    for i in range(shape_a[dim_a]):
+        yield (
+            block_a["offset"] + np.where(along_a == i)[0],
+            block_b["offset"] + np.where(along_b == i)[0],
+        )
+
+
+def build_self_attention_mask(slices, independence):
+    """Return which tokens of a set of keys may attend to which.
+
+    Parameters
+    ----------
+    slices : dict
+        ``{key: {'offset', 'event_shape', ...}}``.
+    independence : dict
+        The rules.
+
+    Returns
+    -------
+    jax.Array of float32, shape (n_tokens, n_tokens)
+
+    Raises
+    ------
+    ValueError
+        For a diagonal of different sizes, a dimension out of range, and sizes
+        that differ along mapped dimensions.
+    IndexError
+        Where two lists of mapped tokens cannot be paired elementwise.
+    """
+    n = _total_tokens(slices)
+    mask = np.ones((n, n), dtype=np.float32)
+
+    for a, b in independence.get("cross", []):
+        if a in slices and b in slices:
+            mask[_span(slices[a]), _span(slices[b])] = 0
+
+    for key in independence.get("local", []):
+        if key in slices:
+            mask[_span(slices[key]), _span(slices[key])] = 0
+
+    for a, b, index_map in independence.get("cross_local", []):
+        if a not in slices or b not in slices:
+            continue
+        block_a, block_b = slices[a], slices[b]
+        mask[_span(block_a), _span(block_b)] = 0
+        mask[_span(block_b), _span(block_a)] = 0
+        if index_map is None:
+            if _n_tokens(block_a) != _n_tokens(block_b):
+                raise ValueError(
+                    "Cannot do diagonal cross_local if block sizes differ"
+                )
+            eye = np.eye(_n_tokens(block_a), dtype=np.float32)
+            mask[_span(block_a), _span(block_b)] = eye
+            mask[_span(block_b), _span(block_a)] = eye
+        else:
+            for rows_a, rows_b in _mapped_tokens(block_a, block_b, index_map):
+                # Two index lists pair elementwise (defect L9).
+                mask[rows_a, rows_b] = 1
+                mask[rows_b, rows_a] = 1
+
+    return jnp.array(mask)
+
+
+def build_cross_attention_mask(query_slices, key_slices, independence):
+    """Return which query tokens may attend to which key tokens.
+
+    Rules act only as written: the first key on the query side, the second on
+    the key side. ``local`` is ignored.
+
+    Parameters
+    ----------
+    query_slices, key_slices : dict
+        ``{key: {'offset', 'event_shape', ...}}`` of each side.
+    independence : dict
+        The rules.
+
+    Returns
+    -------
+    jax.Array of float32, shape (n_query, n_key)
+
+    Raises
+    ------
+    ValueError, IndexError
+        As ``build_self_attention_mask``.
+    """
+    mask = np.ones(
+        (_total_tokens(query_slices), _total_tokens(key_slices)),
+        dtype=np.float32,
+    )
+
+    for a, b in independence.get("cross", []):
+        if a in query_slices and b in key_slices:
+            mask[_span(query_slices[a]), _span(key_slices[b])] = 0
+
+    for a, b, index_map in independence.get("cross_local", []):
+        if a not in query_slices or b not in key_slices:
+            continue
+        block_a, block_b = query_slices[a], key_slices[b]
+        mask[_span(block_a), _span(block_b)] = 0
+        if index_map is None:
+            if _n_tokens(block_a) != _n_tokens(block_b):
+                raise ValueError(
+                    "Cannot do cross_local diagonal if sizes differ."
+                )
+            mask[_span(block_a), _span(block_b)] = np.eye(
+                _n_tokens(block_a), dtype=np.float32
+            )
+        else:
+            for rows_a, rows_b in _mapped_tokens(block_a, block_b, index_map):
+                mask[rows_a, rows_b] = 1
+
+    return jnp.array(mask)
+
+
+def build_padding_mask(block_slices, event_shapes):
+    """Return which tokens are real, given the true sizes of each sample.
+
+    Parameters
+    ----------
+    block_slices : dict
+        Slices of one side. Blocks follow one another as iterated, whatever
+        their offsets.
+    event_shapes : dict of array, shape (*sample, n_event_dims)
+        True sizes, by key.
+
+    Returns
+    -------
+    jax.Array of float32, shape (*sample, n_tokens)
+
+    Raises
+    ------
+    KeyError
+        If a key has no sizes.
+    ValueError
+        If a key has no event axes.
+    """
+    masks = []
+    for key, block in block_slices.items():
+        sizes = event_shapes[key]
+        inside = [
+            along < sizes[..., i, None]
+            for i, along in enumerate(_coordinates(block))
+        ]
+        masks.append(jnp.all(jnp.stack(inside), axis=0))
+    return jnp.concatenate(masks, axis=-1).astype(jnp.float32)

@@ -1,0 +1,33 @@
+"""Splitting a data set into training and validation rows."""
+
+import jax
+
+
+def split_data(data, size, split=0.8, shuffle_rng=None):
+    """Split every leaf along its first axis.
+
+    Parameters
+    ----------
+    data : tree of array
+        Rows first. Dicts come back with sorted keys, as from any JAX tree.
+    size : int
+        Number of rows to split. Not checked: shuffled, rows out of range are
+        clamped, so one-row leaves grow; unshuffled, they are cut (defect L25).
+    split : float
+        Share of the training rows.
+    shuffle_rng : key, optional
+        Draws the permutation of the rows; none is drawn without it.
+
+    Returns
+    -------
+    train, validation : tree of array
+    """
+    n_train = int(size * split)
+    if shuffle_rng is None:
+        train_rows, validation_rows = slice(n_train), slice(n_train, None)
+    else:
+        rows = jax.random.permutation(shuffle_rng, size)
+        train_rows, validation_rows = rows[:n_train], rows[n_train:]
+    train = jax.tree.map(lambda leaf: leaf[train_rows], data)
+    validation = jax.tree.map(lambda leaf: leaf[validation_rows], data)
+    return train, validation
