@@ -1,0 +1,162 @@
+"""Data, rules and helpers that the tests share. Everything runs on the CPU."""
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+# Before anything is computed; a chosen platform is left alone.
+jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
+
+
+class Example(NamedTuple):
+    """One of the three examples: its data by side, its rules, its times."""
+
+    name: str
+    theta: dict[str, Any]
+    y: dict[str, Any]
+    independence: dict[str, list]
+    functional_inputs: dict[str, Any] | None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Parameters, then observations."""
+        return {**self.theta, **self.y}
+
+
+def _normal(*shape: int, seed: int = 0) -> jax.Array:
+    values = np.random.default_rng([seed, *shape]).normal(size=shape)
+    return jnp.asarray(values, jnp.float32)
+
+
+def _gaussian_rules() -> dict[str, list]:
+    return {
+        "local": ["obs", "theta"],
+        "cross": [("mu", "obs"), ("obs", "mu")],
+        "cross_local": [("theta", "obs", (0, 0))],
+    }
+
+
+def _hierarchical_gaussian(n: int, n_sites: int, n_obs: int) -> Example:
+    return Example(
+        "hierarchical_gaussian",
+        {
+            "mu": _normal(n, 1, 1),
+            "theta": _normal(n, n_sites, 1, seed=1),
+        },
+        {"obs": _normal(n, n_sites, n_obs, 1)},
+        _gaussian_rules(),
+        None,
+    )
+
+
+def _hierarchical_brownian(n: int, n_sites: int, n_obs: int) -> Example:
+    times = jnp.linspace(0.0, 1.0, n * n_sites * n_obs)
+    example = _hierarchical_gaussian(n, n_sites, n_obs)
+    return example._replace(
+        name="hierarchical_brownian",
+        functional_inputs={
+            "mu": jnp.zeros((n, 1, 1)),
+            "theta": jnp.zeros((n, n_sites, 1)),
+            "obs": times.reshape((n, n_sites, n_obs, 1)),
+        },
+    )
+
+
+def _seir(n: int, n_sites: int, n_obs: int) -> Example:
+    global_names = ("beta_0", "alpha", "sigma")
+    local_names = ("A", "T_season", "phi")
+    times = jnp.arange(n_sites * n_obs, dtype=jnp.float32)
+    return Example(
+        "seir",
+        {
+            **{
+                name: _normal(n, 1, 1, seed=i)
+                for i, name in enumerate(global_names)
+            },
+            **{
+                name: _normal(n, n_sites, 1, seed=i)
+                for i, name in enumerate(local_names)
+            },
+        },
+        {"obs": _normal(n, n_sites, n_obs, 1)},
+        {
+            "local": ["obs", *local_names],
+            "cross": [],
+            "cross_local": [(name, "obs", (0, 0)) for name in local_names],
+        },
+        {"obs": times.reshape((n_sites, n_obs, 1))},
+    )
+
+
+_EXAMPLES = {
+    "hierarchical_gaussian": _hierarchical_gaussian,
+    "hierarchical_brownian": _hierarchical_brownian,
+    "seir": _seir,
+}
+
+
+@pytest.fixture
+def make_example() -> Callable[..., Example]:
+    """Build an example by name, in any size."""
+
+    def make(
+        name: str, n_samples: int = 4, n_sites: int = 3, n_obs: int = 2
+    ) -> Example:
+        return _EXAMPLES[name](n_samples, n_sites, n_obs)
+
+    return make
+
+
+@pytest.fixture(params=list(_EXAMPLES))
+def example(request, make_example) -> Example:
+    """Each of the three examples: 4 samples, 3 sites, 2 observations each."""
+    return make_example(request.param)
+
+
+@pytest.fixture
+def hierarchical_gaussian_spec() -> dict[str, list]:
+    """Independence spec from hierarchical_gaussian.py."""
+    return _gaussian_rules()
+
+
+@pytest.fixture
+def simple_pytree() -> dict[str, jax.Array]:
+    """Return a simple 2-level hierarchical structure."""
+    return {
+        "mu": jnp.ones((1, 1, 1)),
+        "theta": jnp.ones((1, 5, 1)),
+        "obs": jnp.ones((1, 5, 3)),
+    }
+
+
+@pytest.fixture
+def bottom_up_swap_case() -> dict[str, Any]:
+    """Return data for testing the key swapping use case."""
+    return {
+        "theta_samples": {"theta": _normal(6, 5, 1)},
+        "y_samples": {"obs": _normal(6, 5, 3, 1)},
+        "expected_target_keys": ["obs"],
+        "expected_cond_keys": ["theta"],
+    }
+
+
+@pytest.fixture
+def picture() -> Callable[[Any], list[str]]:
+    """Draw a mask, one string per row: ``#`` for True and ``.`` for False."""
+
+    def draw(mask: Any) -> list[str]:
+        assert mask.dtype == bool
+        return ["".join("#" if x else "." for x in row) for row in mask]
+
+    return draw
+
+
+@pytest.fixture
+def legacy_warnings_off(monkeypatch) -> None:
+    """Let the bridge repeat legacy defects without a warning."""
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")

@@ -1,0 +1,853 @@
+"""Refusals, compared as whole messages: what failed, what was expected."""
+
+# ruff: noqa: PT011 - the message is compared after each block.
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe import (
+    DynamicShapeError,
+    Independence,
+    IndependenceError,
+    PaddingWarning,
+    Tokens,
+    UnknownKeyError,
+    build_cross_attention_mask,
+    build_padding_mask,
+    build_self_attention_mask,
+    concatenate_tokens,
+    decode_pytree,
+    flatten_functional_inputs,
+    flatten_pytree,
+    update_flat_array,
+)
+
+
+def _entry(*event_shape, offset=0):
+    return {"offset": offset, "event_shape": event_shape, "batch_shape": (1,)}
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    """Three keys, two samples."""
+    return Tokens.from_pytree(
+        {
+            "mu": np.zeros((2, 1, 1)),
+            "theta": np.zeros((2, 5, 1)),
+            "obs": np.zeros((2, 5, 3, 1)),
+        },
+        {"local": ["obs"]},
+    )
+
+
+# The six scenarios.
+
+
+def test_dimension_mismatch_in_independence_spec():
+    """In both mask functions and where Tokens are built."""
+    rules = {"cross_local": [("theta", "obs", (0, 0))]}
+    theta, obs = {"theta": _entry(10)}, {"obs": _entry(5, 2)}
+    data = {"theta": np.zeros((1, 10, 1)), "obs": np.zeros((1, 5, 2, 1))}
+    for build in (
+        lambda: build_cross_attention_mask(theta, obs, rules),
+        lambda: build_self_attention_mask({**theta, **obs}, rules),
+        lambda: Tokens.from_pytree(data, rules),
+    ):
+        with pytest.raises(ValueError) as caught:
+            build()
+        assert str(caught.value) == (
+            "Cannot apply cross_local independence: dimension 0 of 'theta' "
+            "has size 10 but dimension 0 of 'obs' has size 5"
+        )
+
+
+def test_invalid_functional_input_shapes():
+    """In `flatten_functional_inputs` and where Tokens are built."""
+    inputs = {"obs": np.zeros((10,))}
+    data = {"obs": np.zeros((10, 5, 1))}
+    for build in (
+        lambda: flatten_functional_inputs(inputs, {"obs": _entry(5)}, 1),
+        lambda: Tokens.from_pytree(data, {}, inputs),
+    ):
+        with pytest.raises(ValueError) as caught:
+            build()
+        assert str(caught.value) == (
+            "Functional input 'obs' has shape (10,) but expected to match "
+            "token shape (10, 5)"
+        )
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda t: t.select_tokens(["mu", "sigma"]),
+        lambda t: t.select_tokens(t.key_order).select_tokens(["sigma"]),
+        lambda t: t.with_values(sigma=np.zeros((2, 1, 1))),
+        lambda t: t.cross_attention_mask(["sigma"], ["obs"]),
+        lambda t: t.cross_attention_mask(["obs"], ["sigma"]),
+        lambda t: t.decode_keys(t.data, ["sigma"]),
+        lambda t: decode_pytree(t.data, t.slices, (2,), ["sigma"]),
+        lambda t: update_flat_array(t.data, t.slices, "sigma", np.zeros(1)),
+        lambda t: build_self_attention_mask(t.slices, {}, ["sigma"]),
+        lambda t: build_padding_mask(t.slices, {}, ["sigma"]),
+        lambda t: build_padding_mask(t.slices, {"sigma": np.zeros((2, 1))}),
+        lambda t: flatten_functional_inputs(
+            {"sigma": np.zeros((1, 1, 1))}, t.slices, 1
+        ),
+    ],
+)
+def test_key_not_found_in_tokens(tokens, ask):
+    """Everywhere the same words, unquoted."""
+    with pytest.raises(UnknownKeyError) as caught:
+        ask(tokens)
+    assert isinstance(caught.value, KeyError)
+    assert str(caught.value) == (
+        "Key 'sigma' not found. Available keys: ['mu', 'theta', 'obs']"
+    )
+
+
+def test_key_not_found_suggests_the_nearest(tokens):
+    """As a note, so that the message stays what it is."""
+    with pytest.raises(UnknownKeyError) as caught:
+        tokens.select_tokens(["thet"])
+    assert str(caught.value) == (
+        "Key 'thet' not found. Available keys: ['mu', 'theta', 'obs']"
+    )
+    assert caught.value.__notes__ == ["Did you mean 'theta'?"]
+
+
+def test_padding_exceeds_threshold_warns():
+    """A warning; a ratio of just 2 is fine, an empty token does not count."""
+
+    def build(*widths):
+        data = {
+            f"k{i}": np.zeros((1, 1, width)) for i, width in enumerate(widths)
+        }
+        Tokens.from_pytree(data, {})
+        flatten_pytree(data, 1, None, -1e8, None)
+
+    with pytest.warns(PaddingWarning) as caught:
+        build(2, 7, 4)
+    assert [str(warning.message) for warning in caught] == 2 * [
+        "Warning: Batch size padding ratio is 3.5x, consider restructuring data"
+    ]
+    build(2, 4, 3)
+    build(0, 4)
+
+
+def test_padding_warning_points_at_the_callers_line():
+    """At the line that a person can change."""
+    data = {"a": np.zeros((1, 1, 2)), "b": np.zeros((1, 1, 7))}
+    with pytest.warns(PaddingWarning) as caught:
+        Tokens.from_pytree(data, {})
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+DYNAMIC = (
+    "Dynamic shape detected in JIT context. "
+    "Ensure all shapes are statically known."
+)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda n: Tokens.from_pytree({"a": jnp.ones((3, 1))}, {}, None, n),
+        lambda n: Tokens.from_pytree(
+            {"a": jnp.ones((3, 1))}, {}, batch_ndims={"a": n}
+        ),
+        lambda n: flatten_pytree({"a": jnp.ones((3, 1))}, n, None, 0.0, 1),
+        lambda n: flatten_pytree({"a": jnp.ones((3, 1))}, 1, None, 0.0, n),
+        lambda n: decode_pytree(
+            jnp.ones((3, 1, 1)), {"a": _entry(n)}, (3,), None
+        ),
+        lambda n: decode_pytree(
+            jnp.ones((3, 1, 1)), {"a": _entry(1)}, (n,), None
+        ),
+        lambda n: decode_pytree(
+            jnp.ones((3, 1, 1)), {"a": _entry(1, offset=n)}, (3,), None
+        ),
+        lambda n: update_flat_array(
+            jnp.ones((3, 1, 1)), {"a": _entry(n)}, "a", jnp.ones((3, 1, 1))
+        ),
+        lambda n: build_self_attention_mask({"a": _entry(n)}, {}),
+        lambda n: build_cross_attention_mask({"a": _entry(n)}, {}, {}),
+        lambda n: build_padding_mask({"a": _entry(n)}, {}),
+        lambda n: flatten_functional_inputs(
+            {"a": jnp.ones((3, 1, 1))}, {"a": _entry(n)}, 1
+        ),
+    ],
+)
+def test_jit_tracers_as_sizes(function):
+    """A size that is traced; the note says which and what to do."""
+    with pytest.raises(DynamicShapeError) as caught:
+        jax.jit(function)(1)
+    assert str(caught.value) == DYNAMIC
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, ValueError)
+    (note,) = (n for n in caught.value.__notes__ if "traced value" in n)
+    assert "static_argnums" in note
+
+
+def test_slices_passed_through_jit():
+    """The usual way to get there: slices as an argument of a jitted step."""
+    flat, slices = flatten_pytree({"a": np.ones((3, 2, 1))}, 1, None, 0.0, 1)
+    with pytest.raises(DynamicShapeError) as caught:
+        jax.jit(lambda flat, slices: decode_pytree(flat, slices, (3,)))(
+            flat, slices
+        )
+    assert str(caught.value) == DYNAMIC
+
+
+def test_invalid_slice_reconstruction():
+    """More or fewer tokens than the slices say."""
+    slices = {"a": _entry(60), "b": _entry(8, 5, offset=60)}
+    with pytest.raises(ValueError) as caught:
+        decode_pytree(np.zeros((2, 95, 1)), slices, (2,))
+    assert str(caught.value) == (
+        "Slice metadata specifies 100 tokens but flat array has 95 tokens"
+    )
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        lambda t, flat: t.decode(flat),
+        lambda t, flat: t.select_tokens(t.key_order).decode(flat),
+        lambda t, flat: t.decode_keys(flat, ["mu"]),
+    ],
+)
+def test_decode_of_another_number_of_tokens(tokens, decode):
+    """Tokens and views say it in the same words."""
+    with pytest.raises(ValueError) as caught:
+        decode(tokens, np.zeros((2, 20, 1)))
+    assert str(caught.value) == (
+        "Slice metadata specifies 21 tokens but flat array has 20 tokens"
+    )
+
+
+# Rules.
+
+
+def test_unknown_keys_in_rules_are_all_named_with_the_nearest():
+    """A typo must not switch a rule off."""
+    rules = {
+        "local": ["ob"],
+        "cross": [("mu", "obs"), ("mu", "xyz")],
+        "cross_local": [("thetas", "obs", (0, 0))],
+    }
+    data = {
+        "mu": np.zeros((1, 1, 1)),
+        "theta": np.zeros((1, 2, 1)),
+        "obs": np.zeros((1, 2, 1)),
+    }
+    slices = {"mu": _entry(1), "theta": _entry(2), "obs": _entry(2)}
+    for build in (
+        lambda: Tokens.from_pytree(data, rules),
+        lambda: build_self_attention_mask(slices, rules),
+    ):
+        with pytest.raises(UnknownKeyError) as caught:
+            build()
+        keys = "['mu', 'theta', 'obs']"
+        assert str(caught.value) == (
+            "Unknown key in independence:\n"
+            "  - the local rule 'ob' names 'ob', which is not among the keys "
+            f"{keys}. Did you mean 'obs'?\n"
+            "  - the cross rule ('mu', 'xyz') names 'xyz', which is not "
+            f"among the keys {keys}.\n"
+            "  - the cross_local rule ('thetas', 'obs', (0, 0)) names "
+            f"'thetas', which is not among the keys {keys}. "
+            "Did you mean 'theta'?"
+        )
+
+
+def test_malformed_rules_are_all_listed():
+    """Every fault of the specification in one error."""
+    with pytest.raises(IndependenceError) as caught:
+        Independence.parse(
+            {
+                "locl": ["a"],
+                "local": ["a", ("a", "b")],
+                "cross": [("a",), "ab", ("a", 3)],
+                "cross_local": [
+                    ("a", "b"),
+                    ("a", "b", 0),
+                    ("a", "b", (0, 1.5)),
+                ],
+            }
+        )
+    expected = (
+        "must be two keys and either None or a pair of event axes, such as "
+        "('theta', 'obs', (0, 0))."
+    )
+    assert str(caught.value).splitlines() == [
+        "Malformed independence:",
+        "  - 'locl' is no kind of rule; the kinds are "
+        "['local', 'cross', 'cross_local']. Did you mean 'local'?",
+        "  - the local rule ('a', 'b') must be a key.",
+        "  - the cross rule ('a',) must be a pair of keys.",
+        "  - the cross rule 'ab' must be a pair of keys.",
+        "  - the cross rule ('a', 3) must be a pair of keys.",
+        f"  - the cross_local rule ('a', 'b') {expected}",
+        f"  - the cross_local rule ('a', 'b', 0) {expected}",
+        f"  - the cross_local rule ('a', 'b', (0, 1.5)) {expected}",
+    ]
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            ["obs"],
+            "independence must be a dictionary with lists under "
+            "['local', 'cross', 'cross_local'], not ['obs'].",
+        ),
+        (
+            {"local": "obs"},
+            "Malformed independence: 'local' must be a list of rules, not "
+            "'obs'.",
+        ),
+        (
+            {"cross": None},
+            "Malformed independence: 'cross' must be a list of rules, not "
+            "None.",
+        ),
+    ],
+)
+def test_rules_that_are_no_lists(spec, message):
+    """A bare string would be read letter by letter."""
+    with pytest.raises(IndependenceError) as caught:
+        Tokens.from_pytree({"obs": np.zeros((1, 1, 1))}, spec)
+    assert str(caught.value) == message
+
+
+def test_rules_on_dimensions_that_do_not_exist():
+    """Out of range at either end; the event shape is shown."""
+    for dim in (2, -3):
+        with pytest.raises(ValueError) as caught:
+            build_cross_attention_mask(
+                {"a": _entry(2, 3)},
+                {"b": _entry(2)},
+                {"cross_local": [("a", "b", (dim, 0))]},
+            )
+        assert str(caught.value) == (
+            "Cannot apply cross_local independence: 'a' has no dimension "
+            f"{dim}, its event shape is (2, 3)."
+        )
+
+
+def test_rules_by_position_on_different_numbers_of_tokens():
+    """They need as many on both sides."""
+    with pytest.raises(ValueError) as caught:
+        build_self_attention_mask(
+            {"a": _entry(2), "b": _entry(2, 3)},
+            {"cross_local": [("a", "b", None)]},
+        )
+    assert str(caught.value) == (
+        "Cannot apply cross_local independence: without dimensions the keys "
+        "must have equally many tokens, but 'a' has 2 and 'b' has 6. Name "
+        "the pair of dimensions to match."
+    )
+
+
+# Keys.
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda t: t.select_tokens("obs"),
+        lambda t: t.cross_attention_mask("obs", ["mu"]),
+        lambda t: t.cross_attention_mask(["mu"], "obs"),
+        lambda t: t.decode_keys(t.data, "obs"),
+        lambda t: decode_pytree(t.data, t.slices, (2,), "obs"),
+        lambda t: build_self_attention_mask(t.slices, {}, "obs"),
+        lambda t: build_padding_mask(t.slices, {}, "obs"),
+    ],
+)
+def test_a_bare_string_is_no_list_of_keys(tokens, ask):
+    """It would be read letter by letter."""
+    with pytest.raises(TypeError) as caught:
+        ask(tokens)
+    assert str(caught.value) == (
+        "Expected a list of keys, got the string 'obs'. Write ['obs']."
+    )
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda t, keys: t.select_tokens(keys),
+        lambda t, keys: t.decode_keys(t.data, keys),
+        lambda t, keys: t.cross_attention_mask(keys, ["obs"]),
+        lambda t, keys: t.cross_attention_mask(["obs"], keys),
+        lambda t, keys: decode_pytree(t.data, t.slices, (2,), keys),
+    ],
+)
+def test_duplicate_keys(tokens, ask):
+    """Every key once."""
+    with pytest.raises(ValueError) as caught:
+        ask(tokens, ["mu", "obs", "mu"])
+    assert str(caught.value) == (
+        "The keys ['mu'] are given more than once in ['mu', 'obs', 'mu']. "
+        "Name every key once."
+    )
+
+
+# Data.
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ({}, ValueError, "data holds no arrays; give at least one key."),
+        (
+            {"a": {}},
+            ValueError,
+            "data has an empty dictionary at 'a', which cannot be rebuilt "
+            "from tokens. Remove it.",
+        ),
+        (
+            np.zeros((1, 1, 1)),
+            TypeError,
+            "data must be a dictionary of arrays, not ndarray. Give every "
+            "array a key.",
+        ),
+        (
+            {"a": {"b": [[[1.0]]]}},
+            TypeError,
+            "data has a list at 'a/b'; expected an array or a dictionary. "
+            "Convert it with numpy.asarray.",
+        ),
+        (
+            {"a": {3: np.zeros((1, 1, 1))}},
+            TypeError,
+            "data has the key 3 of type int; keys must be strings.",
+        ),
+        (
+            {"a": np.array([["x"]])},
+            TypeError,
+            "data['a'] has the dtype <U1; expected numbers. Convert it with "
+            "numpy.asarray(..., float).",
+        ),
+        (
+            {"a": np.zeros((2, 1, 1)), "b": np.zeros((3, 1, 1))},
+            ValueError,
+            "The sample shapes (the first 1 axes) of the keys differ: "
+            "{'a': (2,), 'b': (3,)}. Repeat or broadcast the smaller ones.",
+        ),
+        (
+            {"a": np.zeros((2,)), "b": np.zeros(()), "c": np.zeros((2, 1))},
+            ValueError,
+            "Arrays have too few axes:\n"
+            "  - 'a' has shape (2,), fewer axes than its 1 sample and 1 "
+            "batch axes\n"
+            "  - 'b' has shape (), fewer axes than its 1 sample and 1 batch "
+            "axes",
+        ),
+        (
+            {"a/b": np.zeros((1, 1, 1)), "a": {"b": np.zeros((1, 1, 1))}},
+            ValueError,
+            "data has several leaves with the names ['a/b']: nested keys "
+            "are joined with '/'. Rename one of them.",
+        ),
+    ],
+    ids=[
+        "empty",
+        "empty branch",
+        "no dict",
+        "list",
+        "key",
+        "strings",
+        "samples",
+        "axes",
+        "names",
+    ],
+)
+def test_data_that_cannot_be_flattened(data, error, message):
+    """In Tokens and in the low-level function."""
+    for build in (
+        lambda: Tokens.from_pytree(data, {}),
+        lambda: flatten_pytree(data, 1, None, -1e8, None),
+    ):
+        with pytest.raises(error) as caught:
+            build()
+        assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("sample_ndims", "batch_ndims", "error", "message"),
+    [
+        (
+            -1,
+            None,
+            ValueError,
+            "Numbers of axes cannot be negative, but sample_ndims is -1 and "
+            "batch_ndims has {}.",
+        ),
+        (
+            1,
+            {"a": -2},
+            ValueError,
+            "Numbers of axes cannot be negative, but sample_ndims is 1 and "
+            "batch_ndims has {'a': -2}.",
+        ),
+        (
+            1,
+            {"a": 0.5},
+            TypeError,
+            "batch_ndims of 'a' must be an integer, not 0.5 of type float.",
+        ),
+        (
+            1,
+            {"b": 1},
+            UnknownKeyError,
+            "Key 'b' not found. Available keys: ['a']",
+        ),
+    ],
+)
+def test_numbers_of_axes(sample_ndims, batch_ndims, error, message):
+    """Not negative, whole, and of keys that exist."""
+    with pytest.raises(error) as caught:
+        Tokens.from_pytree(
+            {"a": np.zeros((1, 1, 1))}, {}, None, sample_ndims, batch_ndims
+        )
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("n", [np.int64(1), np.int32(1)])
+def test_numpy_integers_are_numbers_of_axes(n):
+    """They come out of shape arithmetic and configuration files."""
+    tokens = Tokens.from_pytree(
+        {"a": np.zeros((2, 3, 1))}, {}, None, n, {"a": n}
+    )
+    assert tokens.data.shape == (2, 3, 1)
+
+
+@pytest.mark.parametrize("pad_value", [0, -1, np.float32(-1.0), np.nan])
+def test_any_number_is_a_pad_value(pad_value):
+    """Integers and NumPy scalars too."""
+    data = {"a": np.ones((1, 1, 1)), "b": np.ones((1, 1, 2))}
+    flat, slices = flatten_pytree(data, 1, None, pad_value, None)
+    np.testing.assert_array_equal(flat[0, 0, 1], pad_value)
+    rows = flatten_functional_inputs(
+        {"b": np.ones((1, 1, 1))}, slices, 1, pad_value
+    )
+    np.testing.assert_array_equal(rows[0, 0, 0], pad_value)
+
+
+def test_a_width_that_is_too_small():
+    """Values are never cut off."""
+    with pytest.raises(ValueError) as caught:
+        flatten_pytree({"a": np.zeros((1, 1, 3))}, 1, None, -1e8, 2)
+    assert str(caught.value) == (
+        "max_batch_size is 2: 'a' holds 3 values in a token"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (
+            {"a": 1},
+            UnknownKeyError,
+            "Key 'b' not found. Available keys: ['a']",
+        ),
+        (
+            {"a": 1, "b": 1},
+            ValueError,
+            "Several keys share a label in {'a': 1, 'b': 1}. Give every key "
+            "its own integer.",
+        ),
+    ],
+)
+def test_labels_that_do_not_tell_keys_apart(labels, error, message):
+    """Every key has its own integer."""
+    data = {"a": np.zeros((1, 1, 1)), "b": np.zeros((1, 1, 1))}
+    with pytest.raises(error) as caught:
+        Tokens.from_pytree(data, {}, labels=labels)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("event_shapes", "message"),
+    [
+        (
+            {"obs": np.zeros((2, 1), int)},
+            "event_shapes of 'obs' has shape (2, 1), but its last axis must "
+            "hold the 2 true sizes of the event shape (5, 3).",
+        ),
+        (
+            {"obs": np.zeros((3, 2), int)},
+            "event_shapes have the sample shape (3,), but the data have "
+            "(2,). Give sizes once, or once per sample.",
+        ),
+    ],
+)
+def test_event_shapes_that_do_not_fit(event_shapes, message):
+    """One size per event axis, for as many samples as there are."""
+    with pytest.raises(ValueError) as caught:
+        Tokens.from_pytree(
+            {"obs": np.zeros((2, 5, 3, 1))}, {}, event_shapes=event_shapes
+        )
+    assert str(caught.value) == message
+
+
+def test_functional_inputs_of_more_samples_than_data():
+    """They are broadcast to the data, not the other way round."""
+    data = {"a": np.zeros((1, 2, 1))}
+    with pytest.raises(ValueError) as caught:
+        Tokens.from_pytree(data, {}, {"a": np.zeros((3, 2, 1))})
+    assert str(caught.value) == (
+        "The functional inputs have more samples than the data, whose sample "
+        "shape is (1,). Give each input once, or once per sample."
+    )
+    data = {"a": np.zeros((2, 2, 1))}
+    with pytest.raises(ValueError) as caught:
+        Tokens.from_pytree(data, {}, {"a": np.zeros((3, 2, 1))})
+    assert str(caught.value) == (
+        "The sample shapes of the functional inputs, {'a': (3,)}, do not fit "
+        "the sample shape (2,). Give each input once, or once per sample."
+    )
+
+
+def test_slices_of_another_form():
+    """What is missing and what is unknown, of every key."""
+    with pytest.raises(ValueError) as caught:
+        build_self_attention_mask(
+            {"a": {"offset": 0}, "b": {"event_shape": (1,), "size": 3}}, {}
+        )
+    assert str(caught.value) == (
+        "Every entry of slices needs "
+        "['batch_shape', 'event_shape', 'offset']:\n"
+        "  - the entry of 'a' has ['offset']\n"
+        "  - the entry of 'b' has ['event_shape', 'size']"
+    )
+
+
+# New values.
+
+
+def test_with_values_of_wrong_shapes(tokens):
+    """Sample, event and batch axes must be those of the key."""
+    for shape in ((2, 4, 1), (3, 5, 1), (1, 5, 1), (5,), ()):
+        with pytest.raises(ValueError) as caught:
+            tokens.with_values(theta=np.zeros(shape))
+        assert str(caught.value) == (
+            f"The new value of 'theta' has shape {shape}, expected (2, 5, 1) "
+            "(sample, event and batch axes), or (5, 1) for the same values "
+            "in every sample."
+        )
+
+
+CHANGES = {
+    "with_values": lambda t, new: t.with_values(a=new),
+    "with_data": lambda t, new: t.with_data(new),
+    "with_data of a view": lambda t, new: t.select_tokens(["a"]).with_data(new),
+    "update_flat_array": lambda t, new: t.with_data(
+        update_flat_array(t.data, t.slices, "a", new)
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("dtype", "given"),
+    [("int32", "float32"), ("bool", "int8"), ("float32", "complex64")],
+)
+def test_new_values_of_a_dtype_that_does_not_fit(dtype, given, change):
+    """Kinds of numbers go one way: bool, integer, float, complex."""
+    tokens = Tokens.from_pytree({"a": np.zeros((1, 1, 1), dtype)}, {})
+    with pytest.raises(TypeError) as caught:
+        CHANGES[change](tokens, np.zeros((1, 1, 1), given))
+    subject = "data" if "with_data" in change else "The new value of 'a'"
+    assert str(caught.value) == (
+        f"{subject} has the dtype {given}, which does not fit into tokens "
+        f"of dtype {dtype} without loss. Convert it with astype, or build "
+        "the tokens with a wider dtype."
+    )
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("dtype", "given"),
+    [("float32", "int32"), ("int8", "bool"), ("complex64", "float32")],
+)
+def test_new_values_of_a_dtype_that_fits(dtype, given, change):
+    """They become what the tokens are."""
+    tokens = Tokens.from_pytree({"a": np.zeros((1, 1, 1), dtype)}, {})
+    changed = CHANGES[change](tokens, np.ones((1, 1, 1), given))
+    assert changed.data.dtype == dtype
+    assert changed.data.tolist() == [[[1]]]
+
+
+def test_with_data_of_wrong_shapes(tokens):
+    """Of the whole and of a view."""
+    with pytest.raises(ValueError) as caught:
+        tokens.with_data(np.zeros((1, 21, 1)))
+    assert str(caught.value) == (
+        "data has shape (1, 21, 1), expected (2, 21, 1) (sample axes, "
+        "tokens, width)."
+    )
+    with pytest.raises(ValueError) as caught:
+        tokens.select_tokens(["theta", "mu"]).with_data(np.zeros((2, 5, 1)))
+    assert str(caught.value) == (
+        "data has shape (2, 5, 1), expected (2, 6, 1) (sample axes, tokens "
+        "of ['theta', 'mu'], width)."
+    )
+
+
+def test_decode_of_arrays_of_other_shapes(tokens):
+    """Too few axes, or other samples than asked for."""
+    with pytest.raises(ValueError) as caught:
+        tokens.decode(np.zeros((21,)))
+    assert str(caught.value) == (
+        "Expected a token array of shape (*sample, n_tokens, width), got the "
+        "shape (21,)."
+    )
+    with pytest.raises(ValueError, match=r"sample_shape \(3,\).*2 samples"):
+        decode_pytree(np.zeros((2, 21, 1)), tokens.slices, (3,))
+
+
+@pytest.mark.parametrize("library", [np, jnp])
+def test_decode_of_tokens_that_are_too_narrow(library):
+    """The widths are named, not a size that nobody knows."""
+    tokens = Tokens.from_pytree({"a": np.zeros((1, 2, 3))}, {})
+    flat = library.zeros((1, 2, 2))
+    for decode in (
+        lambda: tokens.decode(flat),
+        lambda: tokens.select_tokens(["a"]).decode(flat),
+        lambda: decode_pytree(flat, tokens.slices, (1,)),
+    ):
+        with pytest.raises(ValueError, match=r"'a'.* 3 .* 2"):
+            decode()
+
+
+# Joining.
+
+
+def _one(**arrays):
+    return Tokens.from_pytree(arrays, {})
+
+
+def test_joining_nothing():
+    """There is no neutral element to return."""
+    with pytest.raises(ValueError) as caught:
+        concatenate_tokens()
+    assert str(caught.value) == "concatenate_tokens needs at least one Tokens."
+
+
+def test_joining_something_else(tokens):
+    """A view has to become Tokens first."""
+    with pytest.raises(TypeError) as caught:
+        concatenate_tokens(tokens, tokens.select_tokens(["mu"]))
+    assert str(caught.value) == (
+        "Operand 1 of concatenate_tokens is a TokenView, expected Tokens. Of "
+        "a view, join view.to_tokens()."
+    )
+
+
+def test_joining_faults_are_all_listed():
+    """Keys, labels, shapes, rules and samples of every operand."""
+    a = Tokens.from_pytree(
+        {"x": np.zeros((1, 2, 2)), "y": np.zeros((1, 1, 1))},
+        {"local": ["x"]},
+        {"y": np.zeros((1, 2))},
+    )
+    b = Tokens.from_pytree(
+        {"x": np.zeros((1, 2, 1)), "y": np.zeros((1, 1, 1, 1))},
+        {},
+        labels={"x": 4, "y": 1},
+    )
+    c = _one(x=np.zeros((1, 1, 2)))
+    with pytest.raises(ValueError) as caught:
+        concatenate_tokens(a, b, c)
+    assert str(caught.value).splitlines() == [
+        "Cannot join Tokens:",
+        "  - the label of 'x' is 4 in operand 1, 0 in operand 0",
+        "  - the batch shape of 'x' is (1,) in operand 1, (2,) in operand 0",
+        "  - the number of event axes of 'y' is 2 in operand 1, 1 in operand 0",
+        "  - the number of functional inputs of 'y' is None in operand 1, 2 "
+        "in operand 0",
+        "  - operand 1 has the rules {}, operand 0 {'local': ['x'], "
+        "'cross': [], 'cross_local': []}",
+        "  - operand 1 has tokens of width 1, operand 0 of 2",
+        "  - operand 2 has the keys ['x'], operand 0 ['x', 'y']",
+    ]
+
+
+def test_joining_other_sample_axes():
+    """Only the first may differ, and there must be one."""
+    none = Tokens.from_pytree({"x": np.zeros((2, 1))}, {}, sample_ndims=0)
+    with pytest.raises(ValueError) as caught:
+        concatenate_tokens(none)
+    assert str(caught.value) == (
+        "Cannot join Tokens: operand 0 has no sample axis"
+    )
+
+    def two(n):
+        data = {"x": np.zeros((1, n, 2, 1))}
+        return Tokens.from_pytree(data, {}, sample_ndims=2)
+
+    with pytest.raises(ValueError) as caught:
+        concatenate_tokens(two(2), two(3))
+    assert str(caught.value) == (
+        "Cannot join Tokens: operand 1 has the sample shape (1, 3), operand "
+        "0 (1, 2): only the first axis may differ"
+    )
+
+
+# Attention.
+
+
+def test_attention_mask_with_a_foreign_layout(tokens):
+    """Rules between tokens of different layouts are not known."""
+    other = _one(mu=np.zeros((2, 1, 1)))
+    with pytest.raises(ValueError) as caught:
+        tokens.attention_mask(other)
+    assert str(caught.value) == (
+        "The two sets of tokens have different layouts behind them: "
+        "TokenLayout(mu: (1,)+(1,), theta: (5,)+(1,), obs: (5, 3)+(1,)) and "
+        "TokenLayout(mu: (1,)+(1,)). Select both from Tokens that were built "
+        "with the same keys, shapes and rules."
+    )
+
+
+def test_attention_mask_with_other_numbers_of_samples():
+    """Padding of 2 and of 3 samples cannot be combined."""
+
+    def build(n):
+        return Tokens.from_pytree(
+            {"a": np.zeros((n, 2, 1))},
+            {},
+            event_shapes={"a": np.ones((n, 1), int)},
+        )
+
+    with pytest.raises(ValueError, match=r"2.*3"):
+        build(2).attention_mask(build(3))
+
+
+def test_attention_mask_with_an_unknown_choice(tokens):
+    """The choices are named."""
+    with pytest.raises(ValueError) as caught:
+        tokens.attention_mask(empty_rows="none")
+    assert str(caught.value) == (
+        "empty_rows must be one of ['self', 'all', 'error'], not 'none'."
+    )
+
+
+def test_attention_mask_refuses_empty_rows_when_asked():
+    """How many, and where the first is."""
+    tokens = Tokens.from_pytree(
+        {"mu": np.zeros((1, 1, 1)), "obs": np.zeros((1, 3, 1))},
+        {"local": ["obs"], "cross": [("obs", "mu")]},
+    )
+    with pytest.raises(ValueError) as caught:
+        tokens.attention_mask(empty_rows="error")
+    assert str(caught.value) == (
+        "The rules leave 3 of 4 tokens nothing to attend to, the first at "
+        "position 1. Choose empty_rows='self' or 'all', or relax the rules."
+    )

@@ -1,0 +1,324 @@
+"""Against stored legacy output, the bridge, and compiled training steps."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe import Tokens, concatenate_tokens
+from tfmpe.compat import combine_data, flatten_structured
+from tfmpe.migrate.recordings import read_recording
+from tfmpe.migrate.stored import stored_folder
+
+EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
+
+
+@functools.cache
+def _recording(example):
+    folder = stored_folder()
+    return read_recording(folder / example / "flatten_structured.json", folder)
+
+
+def _stored(example, case_name):
+    (case,) = (c for c in _recording(example) if c.name == case_name)
+    (data,) = case.args
+    flat, slices = case.output
+    return data, case.kwargs, flat, slices
+
+
+def _tokens(data, **kwargs):
+    return Tokens.from_pytree({**data["theta"], **data["y"]}, **kwargs)
+
+
+def _assert_masks(tokens, theta_keys, y_keys, attention):
+    """Compare with legacy attention masks: float32, a leading axis of 1."""
+    ours = {
+        "theta": tokens.select_tokens(theta_keys).self_attention_mask,
+        "y": tokens.select_tokens(y_keys).self_attention_mask,
+        "cross": tokens.cross_attention_mask(theta_keys, y_keys),
+    }
+    for name, mask in ours.items():
+        assert mask.dtype == bool
+        legacy = np.asarray(attention[name])
+        assert set(np.unique(legacy)) <= {0.0, 1.0}
+        np.testing.assert_array_equal(mask, legacy[0] == 1, name)
+
+
+def _assert_sides(tokens, flat, slices):
+    """Compare values, labels and slices of both sides with legacy ones."""
+    for side in ("theta", "y"):
+        view = tokens.select_tokens(slices[side])
+        legacy = flat["data"][side]
+        assert view.data.dtype == legacy.dtype
+        np.testing.assert_array_equal(view.data, legacy)
+        np.testing.assert_array_equal(
+            view.labels[:1], np.asarray(flat["labels"][side])
+        )
+        assert view.slices == slices[side]
+        assert list(view.slices) == list(slices[side])
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_legacy_example_masks_match_stored_output(example, make_example):
+    """The examples' rules make the masks that the legacy package made."""
+    data, kwargs, flat, slices = _stored(example, "plain__own_rules")
+    independence = make_example(example).independence
+    assert kwargs["independence"] == independence
+    tokens = _tokens(data, independence=independence)
+    _assert_masks(
+        tokens, slices["theta"], slices["y"], flat["masks"]["attention"]
+    )
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_legacy_example_values_labels_and_slices_match(example):
+    """And so do the numbers, bit for bit."""
+    data, kwargs, flat, slices = _stored(example, "plain__own_rules")
+    tokens = _tokens(data, **kwargs)
+    _assert_sides(tokens, flat, slices)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_legacy_example_padding_and_index_match(example):
+    """Event shapes per sample, and functional inputs of every key."""
+    data, kwargs, flat, slices = _stored(
+        example, "pad__per_sample__own_rules_index"
+    )
+    sizes = kwargs["event_shapes"]
+    tokens = _tokens(
+        data,
+        independence=kwargs["independence"],
+        functional_inputs=kwargs["index"],
+        event_shapes={**sizes["theta"], **sizes["y"]},
+    )
+    _assert_sides(tokens, flat, slices)
+    _assert_masks(
+        tokens, slices["theta"], slices["y"], flat["masks"]["attention"]
+    )
+    for side in ("theta", "y"):
+        view = tokens.select_tokens(slices[side])
+        padding = np.asarray(flat["masks"]["padding"][side])
+        np.testing.assert_array_equal(view.padding_mask, padding == 1)
+        # The legacy rows of the index follow sorted keys.
+        in_their_order = tokens.select_tokens(sorted(slices[side]))
+        np.testing.assert_array_equal(
+            in_their_order.functional_inputs, flat["index"][side]
+        )
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_legacy_example_masks_match_after_key_swapping(example):
+    """With the sides swapped, rules written the other way do not act."""
+    data, kwargs, flat, slices = _stored(example, "indep__own__swap")
+    tokens = _tokens(data, **kwargs)
+    _assert_masks(
+        tokens, slices["theta"], slices["y"], flat["masks"]["attention"]
+    )
+
+
+def test_bottom_up_key_swapping(
+    bottom_up_swap_case, hierarchical_gaussian_spec, legacy_warnings_off
+):
+    """Use case 1: built once, the sides are chosen when they are used."""
+    case = bottom_up_swap_case
+    theta, y = case["theta_samples"], case["y_samples"]
+    mu = {"mu": jnp.arange(6.0).reshape(6, 1, 1)}
+    tokens = Tokens.from_pytree(
+        {**mu, **theta, **y}, hierarchical_gaussian_spec
+    )
+    targets = case["expected_target_keys"]
+    conditions = ["mu", *case["expected_cond_keys"]]
+
+    swapped = {"theta": y, "y": {**mu, **theta}}
+    flat, slices = flatten_structured(
+        swapped, independence=hierarchical_gaussian_spec
+    )
+    assert list(slices["theta"]) == targets
+    _assert_sides(tokens, flat, slices)
+    _assert_masks(tokens, targets, conditions, flat["masks"]["attention"])
+
+    flat, slices = flatten_structured(
+        {"theta": swapped["y"], "y": swapped["theta"]},
+        independence=hierarchical_gaussian_spec,
+    )
+    _assert_sides(tokens, flat, slices)
+    _assert_masks(tokens, conditions, targets, flat["masks"]["attention"])
+
+
+def test_bottom_up_selective_extraction(make_example, legacy_warnings_off):
+    """Use case 2: only the global parameters, without copying."""
+    seir = make_example("seir")
+    global_names = ["beta_0", "alpha", "sigma"]
+    tokens = Tokens.from_pytree(seir.data, seir.independence)
+    view = tokens.select_tokens(global_names)
+    assert view.parent is tokens
+
+    theta_samples = tokens.decode()
+    global_samples = {
+        key: value
+        for key, value in theta_samples.items()
+        if key in global_names
+    }
+    assert list(view.decode()) == list(global_samples) == global_names
+    flat, slices = flatten_structured(
+        {"theta": global_samples, "y": seir.y},
+        independence=seir.independence,
+    )
+    np.testing.assert_array_equal(view.data, flat["data"]["theta"])
+    assert view.slices == slices["theta"]
+    np.testing.assert_array_equal(
+        view.self_attention_mask, flat["masks"]["attention"]["theta"][0] == 1
+    )
+
+
+def test_bottom_up_value_override(make_example, legacy_warnings_off):
+    """Use case 3: new globals and locals in the order of the old ones."""
+    seir = make_example("seir")
+    tokens = Tokens.from_pytree(seir.data, seir.independence)
+    global_samples = {
+        name: seir.theta[name] + 10 for name in ("sigma", "alpha", "beta_0")
+    }
+    local_samples = {
+        name: seir.theta[name] - 10 for name in ("phi", "A", "T_season")
+    }
+    new = tokens.with_values(**global_samples, **local_samples)
+
+    theta = global_samples | local_samples
+    theta = {key: theta[key] for key in seir.theta}
+    flat, slices = flatten_structured(
+        {"theta": theta, "y": seir.y}, independence=seir.independence
+    )
+    _assert_sides(new, flat, slices)
+    assert new.layout is tokens.layout
+    np.testing.assert_array_equal(new.decode()["obs"], seir.y["obs"])
+
+
+def test_bottom_up_restructuring(make_example, legacy_warnings_off):
+    """Use case 4: simulated parameters and observations, joined to others."""
+    brownian = make_example("hierarchical_brownian")
+    one_site = make_example("hierarchical_brownian", 5, 1, 2)
+
+    def build(example):
+        return Tokens.from_pytree(
+            example.data, example.independence, example.functional_inputs
+        )
+
+    def legacy(example):
+        return flatten_structured(
+            {"theta": example.theta, "y": example.y},
+            index=example.functional_inputs,
+            independence=example.independence,
+        )
+
+    tokens = build(brownian)
+    flat, slices = legacy(brownian)
+    _assert_sides(tokens, flat, slices)
+    _assert_masks(
+        tokens, slices["theta"], slices["y"], flat["masks"]["attention"]
+    )
+
+    joint = concatenate_tokens(build(one_site), tokens)
+    combined = combine_data(legacy(one_site)[0], flat)
+    for side in ("theta", "y"):
+        view = joint.select_tokens(slices[side])
+        np.testing.assert_array_equal(view.data, combined["data"][side])
+        padding = np.asarray(combined["masks"]["padding"][side])
+        np.testing.assert_array_equal(view.padding_mask, padding == 1)
+        np.testing.assert_array_equal(
+            view.functional_inputs, combined["index"][side]
+        )
+
+
+def _attend(queries, keys, allowed):
+    """Return softmax attention of one-dimensional tokens, in NumPy."""
+    logits = queries @ keys.swapaxes(-1, -2)
+    weights = np.where(allowed, np.exp(logits), 0.0)
+    return weights @ keys / weights.sum(-1, keepdims=True)
+
+
+def test_jit_compilation_of_a_training_step(example):
+    """Compiled, without leaks: views, masks, decoding, gradients at once."""
+    tokens = Tokens.from_pytree(
+        example.data, example.independence, example.functional_inputs
+    )
+    theta_keys = list(example.theta)
+
+    @jax.jit
+    @jax.value_and_grad
+    def step(weight, tokens):
+        queries = tokens.select_tokens(theta_keys)
+        keys = tokens.select_tokens(["obs"])
+        mixed = jax.nn.dot_product_attention(
+            *(
+                jnp.expand_dims(view.data * weight, 2)
+                for view in (queries, keys, keys)
+            ),
+            mask=queries.attention_mask(keys),
+        )
+        predicted = queries.decode(mixed[:, :, 0])
+        return sum((x**2).mean() for x in predicted.values())
+
+    with jax.checking_leaks():
+        value, gradient = step(1.0, tokens)
+    assert gradient != 0
+
+    declared = tokens.cross_attention_mask(theta_keys, ["obs"])
+    # Rows that the rules leave empty attend to everything.
+    allowed = declared | ~declared.any(-1, keepdims=True)
+    views = (tokens.select_tokens(keys) for keys in (theta_keys, ["obs"]))
+    mixed = _attend(*(np.asarray(v.data, np.float64) for v in views), allowed)
+    blocks = tokens.select_tokens(theta_keys).decode(mixed)
+    expected = sum((block**2).mean() for block in blocks.values())
+    # Single against double precision.
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_vmap_over_the_batch_dimension(example):
+    """Each sample alone gives what all give together."""
+    tokens = Tokens.from_pytree(
+        example.data, example.independence, example.functional_inputs
+    )
+
+    def summary(tokens):
+        rules = jnp.asarray(tokens.self_attention_mask, jnp.float32)
+        return rules @ tokens.data, tokens.decode()
+
+    values, decoded = jax.jit(jax.vmap(summary))(tokens)
+    expected = np.asarray(tokens.self_attention_mask, np.float32) @ np.asarray(
+        tokens.data
+    )
+    # Sums of at most 18 numbers, in another order.
+    np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
+    jax.tree.map(np.testing.assert_array_equal, decoded, tokens.decode())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_sites", [100, 150])
+def test_seir_with_100_and_more_sites(
+    n_sites, make_example, legacy_warnings_off
+):
+    """Masks as the bridge makes them; joining copies no mask per sample."""
+    seir = make_example("seir", 20, n_sites, 5)
+    tokens = Tokens.from_pytree(
+        seir.data, seir.independence, seir.functional_inputs
+    )
+    flat, slices = flatten_structured(
+        {"theta": seir.theta, "y": seir.y}, independence=seir.independence
+    )
+    _assert_sides(tokens, flat, slices)
+    _assert_masks(
+        tokens, slices["theta"], slices["y"], flat["masks"]["attention"]
+    )
+    few = make_example("seir", 20, 3, 2)
+    joint = concatenate_tokens(
+        tokens,
+        Tokens.from_pytree(few.data, few.independence, few.functional_inputs),
+    )
+    n_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(joint))
+    assert n_bytes == 40 * tokens.n_tokens * (4 + 4 + 1)
+    assert joint.padding_mask[20:].sum() == 20 * (3 + 3 * 3 + 6)
+    mask = jax.jit(lambda t: t.attention_mask())(joint)
+    assert mask.shape == (40, 1, tokens.n_tokens, tokens.n_tokens)
+    assert mask.any(-1).all()

@@ -1,0 +1,361 @@
+"""Declared masks, drawn by hand: ``#`` may attend, ``.`` may not."""
+
+import math
+
+import numpy as np
+import pytest
+
+import reference
+from reference import product_masks
+from tfmpe import (
+    Tokens,
+    build_cross_attention_mask,
+    build_self_attention_mask,
+)
+
+
+def _slices(**event_shapes):
+    slices, offset = {}, 0
+    for key, shape in event_shapes.items():
+        slices[key] = {
+            "offset": offset,
+            "event_shape": shape,
+            "batch_shape": (1,),
+        }
+        offset += math.prod(shape)
+    return slices
+
+
+def _tokens(rules, **event_shapes):
+    data = {
+        key: np.zeros((2, *shape, 1)) for key, shape in event_shapes.items()
+    }
+    return Tokens.from_pytree(data, rules)
+
+
+GAUSSIAN = [
+    # mu, 3 thetas, 3 x 2 observations
+    "####......",
+    "#...##....",
+    "#.....##..",
+    "#.......##",
+    ".#........",
+    ".#........",
+    "..#.......",
+    "..#.......",
+    "...#......",
+    "...#......",
+]
+SEIR = [
+    # beta_0, alpha, sigma, 3 A, 3 T_season, 3 phi, 3 x 2 observations
+    "##################",
+    "##################",
+    "##################",
+    "###...########....",
+    "###...######..##..",
+    "###...######....##",
+    "######...#####....",
+    "######...###..##..",
+    "######...###....##",
+    "#########...##....",
+    "#########.....##..",
+    "#########.......##",
+    "####..#..#........",
+    "####..#..#........",
+    "###.#..#..#.......",
+    "###.#..#..#.......",
+    "###..#..#..#......",
+    "###..#..#..#......",
+]
+PICTURES = {
+    "hierarchical_gaussian": GAUSSIAN,
+    "hierarchical_brownian": GAUSSIAN,
+    "seir": SEIR,
+}
+
+
+def test_self_attention_mask_of_the_examples(example, picture):
+    """Through Tokens and through the low-level function."""
+    tokens = Tokens.from_pytree(example.data, example.independence)
+    assert picture(tokens.self_attention_mask) == PICTURES[example.name]
+    mask = build_self_attention_mask(tokens.slices, example.independence)
+    assert picture(mask) == PICTURES[example.name]
+
+
+CROSS_PICTURES = {
+    "hierarchical_gaussian": ["......", "##....", "..##..", "....##"],
+    "hierarchical_brownian": ["......", "##....", "..##..", "....##"],
+    "seir": 3 * ["######"] + 3 * ["##....", "..##..", "....##"],
+}
+
+
+def test_cross_attention_mask_of_the_examples(example, picture):
+    """Parameters to observations; as written, the rules act this way."""
+    tokens = Tokens.from_pytree(example.data, example.independence)
+    mask = tokens.cross_attention_mask(list(example.theta), ["obs"])
+    assert picture(mask) == CROSS_PICTURES[example.name]
+    mask = build_cross_attention_mask(
+        tokens.select_tokens(list(example.theta)).slices,
+        tokens.select_tokens(["obs"]).slices,
+        example.independence,
+    )
+    assert picture(mask) == CROSS_PICTURES[example.name]
+
+
+def test_cross_attention_mask_the_other_way(example, picture):
+    """Observations to parameters: only rules written this way act."""
+    tokens = Tokens.from_pytree(example.data, example.independence)
+    mask = tokens.cross_attention_mask(["obs"], list(example.theta))
+    expected = {"seir": 6 * ["############"]}
+    assert picture(mask) == expected.get(example.name, 6 * [".###"])
+
+
+def test_local_independence_closes_the_block_and_its_diagonal(picture):
+    """Self-attention masks with `local` rules."""
+    tokens = _tokens({"local": ["b"]}, a=(1,), b=(3,), c=(1,))
+    assert picture(tokens.self_attention_mask) == [
+        "#####",
+        "#...#",
+        "#...#",
+        "#...#",
+        "#####",
+    ]
+
+
+def test_local_rules_do_not_act_across(picture):
+    """Not even between a key and itself."""
+    tokens = _tokens({"local": ["b"]}, a=(1,), b=(2,))
+    mask = tokens.cross_attention_mask(["b"], ["b", "a"])
+    assert picture(mask) == ["###", "###"]
+
+
+def test_cross_independence_closes_one_way(picture):
+    """Self-attention and cross-attention masks with `cross` rules."""
+    tokens = _tokens({"cross": [("a", "b")]}, a=(2,), b=(3,))
+    assert picture(tokens.self_attention_mask) == [
+        "##...",
+        "##...",
+        "#####",
+        "#####",
+        "#####",
+    ]
+    assert picture(tokens.cross_attention_mask(["a"], ["b"])) == 2 * ["..."]
+    assert picture(tokens.cross_attention_mask(["b"], ["a"])) == 3 * ["##"]
+
+
+def test_cross_rule_of_a_key_with_itself(picture):
+    """It closes the key's block, in cross-attention as well."""
+    tokens = _tokens({"cross": [("a", "a")]}, a=(2,), b=(1,))
+    assert picture(tokens.self_attention_mask) == ["..#", "..#", "###"]
+    assert picture(tokens.cross_attention_mask(["a"], ["a"])) == ["..", ".."]
+
+
+def test_cross_local_rule_pairs_along_dimensions(picture):
+    """One local parameter per site with all observations of the site."""
+    rules = {"cross_local": [("theta", "obs", (0, 0))]}
+    tokens = _tokens(rules, theta=(2,), obs=(2, 3))
+    assert picture(tokens.self_attention_mask) == [
+        "#####...",
+        "##...###",
+        "#.######",
+        "#.######",
+        "#.######",
+        ".#######",
+        ".#######",
+        ".#######",
+    ]
+
+
+def test_cross_local_rule_with_functional_input_mapping(picture):
+    """Times are rows of the same tokens; they leave the mask alone."""
+    rules = {"cross_local": [("clock", "obs", (0, 1))]}
+    data = {"clock": np.zeros((1, 3, 1)), "obs": np.zeros((1, 2, 3, 1))}
+    times = {"clock": np.arange(3.0)[:, None], "obs": np.zeros((2, 3, 1))}
+    tokens = Tokens.from_pytree(data, rules, times)
+    mask = tokens.cross_attention_mask(["clock"], ["obs"])
+    assert picture(mask) == ["#..#..", ".#..#.", "..#..#"]
+
+
+def test_cross_local_rule_by_position(picture):
+    """None pairs equal positions, whatever the shapes."""
+    rules = {"cross_local": [("a", "b", None)]}
+    tokens = _tokens(rules, a=(4,), b=(2, 2))
+    mask = tokens.cross_attention_mask(["a"], ["b"])
+    assert picture(mask) == ["#...", ".#..", "..#.", "...#"]
+
+
+def test_pairing_is_a_product_where_legacy_pairs_elementwise(picture):
+    """unit[g, u] sees obs[g, u, :] of its whole group, not of one token."""
+    units, obs = _slices(unit=(2, 2)), _slices(obs=(2, 2, 2))
+    by_group = {"cross_local": [("unit", "obs", (0, 0))]}
+    assert picture(build_cross_attention_mask(units, obs, by_group)) == [
+        "####....",
+        "####....",
+        "....####",
+        "....####",
+    ]
+    by_unit = {"cross_local": [("unit", "obs", (1, 1))]}
+    assert picture(build_cross_attention_mask(units, obs, by_unit)) == [
+        "##..##..",
+        "..##..##",
+        "##..##..",
+        "..##..##",
+    ]
+    with pytest.raises(IndexError):
+        reference.build_cross_attention_mask(units, obs, by_group)
+
+    same = _slices(obs=(2, 2))
+    legacy = reference.build_cross_attention_mask(units, same, by_group)
+    assert picture(legacy == 1) == ["#...", ".#..", "..#.", "...#"]
+    ours = build_cross_attention_mask(units, same, by_group)
+    assert picture(ours) == ["##..", "##..", "..##", "..##"]
+
+
+@pytest.mark.parametrize(
+    ("dims", "same_as"),
+    [((-1, -1), (1, 2)), ((-2, 0), (0, 0)), ((0, -3), (0, 0))],
+)
+def test_negative_dimensions_count_from_the_end(dims, same_as):
+    """As indices do."""
+    a, b = _slices(a=(2, 3)), _slices(b=(2, 1, 3))
+
+    def build(dims):
+        return build_cross_attention_mask(
+            a, b, {"cross_local": [("a", "b", dims)]}
+        )
+
+    np.testing.assert_array_equal(build(dims), build(same_as))
+    assert not build(dims).all()
+
+
+@pytest.mark.parametrize(
+    ("dims", "expected"),
+    [
+        ((0, 0), ["##..", "##..", "..##", "..##"]),
+        ((0, 1), ["###.", "#.##", "##.#", ".###"]),
+        (None, ["#...", ".#..", "..#.", "...#"]),
+    ],
+)
+def test_cross_local_rule_of_a_key_with_itself(dims, expected, picture):
+    """Both ways of the rule are open in the one block."""
+    rules = {"cross_local": [("w", "w", dims)]}
+    mask = build_self_attention_mask(_slices(w=(2, 2)), rules)
+    assert picture(mask) == expected
+
+
+def test_rules_act_in_a_fixed_order(picture):
+    """cross, local, cross_local: the last re-opens what the others closed."""
+    rules = {
+        "cross_local": [("a", "b", (0, 0)), ("b", "b", None)],
+        "local": ["b"],
+        "cross": [("a", "b"), ("b", "a")],
+    }
+    expected = ["###.", "##.#", "#.#.", ".#.#"]
+    tokens = _tokens(rules, a=(2,), b=(2,))
+    assert picture(tokens.self_attention_mask) == expected
+    backwards = dict(reversed(rules.items()))
+    tokens = _tokens(backwards, a=(2,), b=(2,))
+    assert picture(tokens.self_attention_mask) == expected
+
+
+def test_a_later_cross_local_rule_overwrites_an_earlier_one(picture):
+    """On the same pair of blocks, either way round."""
+    first, second = ("a", "b", (0, 0)), ("b", "a", (1, 0))
+    tokens = _tokens({"cross_local": [first, second]}, a=(2,), b=(2, 2))
+    assert picture(tokens.self_attention_mask[:2, 2:]) == ["#.#.", ".#.#"]
+    tokens = _tokens({"cross_local": [second, first]}, a=(2,), b=(2, 2))
+    assert picture(tokens.self_attention_mask[:2, 2:]) == ["##..", "..##"]
+
+
+def test_no_rules_allow_everything():
+    """Also with empty lists."""
+    for rules in ({}, None, {"local": [], "cross": [], "cross_local": []}):
+        assert _tokens(rules, a=(2,), b=(3,)).self_attention_mask.all()
+
+
+def test_selected_keys_in_the_order_asked_for(example):
+    """Low-level mask and view are the sub-block of the whole mask."""
+    tokens = Tokens.from_pytree(example.data, example.independence)
+    whole = tokens.self_attention_mask
+    keys = ["obs", list(example.theta)[-1]]
+    numbers = np.arange(tokens.n_tokens)
+    rows = np.concatenate(
+        [
+            numbers[tokens.slices[key]["offset"] :][
+                : math.prod(tokens.slices[key]["event_shape"])
+            ]
+            for key in keys
+        ]
+    )
+    block = whole[np.ix_(rows, rows)]
+    mask = build_self_attention_mask(tokens.slices, example.independence, keys)
+    np.testing.assert_array_equal(mask, block)
+    view = tokens.select_tokens(keys)
+    np.testing.assert_array_equal(view.self_attention_mask, block)
+
+
+def test_blocks_follow_in_written_order_whatever_the_offsets(picture):
+    """A part of other slices can be given as it is."""
+    slices = _slices(a=(1,), b=(2,), c=(1,))
+    part = {"c": slices["c"], "b": slices["b"]}
+    mask = build_self_attention_mask(part, {"local": ["b"]})
+    assert picture(mask) == ["###", "#..", "#.."]
+
+
+def test_cross_mask_of_different_query_and_key_combinations(example):
+    """Every pair of keys is judged on its own."""
+    tokens = Tokens.from_pytree(example.data, example.independence)
+    keys = tokens.key_order
+
+    def block(query, key):
+        return tokens.cross_attention_mask([query], [key])
+
+    rows = [np.hstack([block(q, k) for k in keys[::-1]]) for q in keys]
+    np.testing.assert_array_equal(
+        tokens.cross_attention_mask(keys, keys[::-1]), np.vstack(rows)
+    )
+
+
+@pytest.mark.parametrize(
+    "cross_local",
+    [
+        ("a", "b", (0, 0)),
+        ("a", "b", (-1, -1)),
+        ("b", "a", (1, 1)),
+        ("a", "c", None),
+        ("c", "c", (0, 0)),
+        ("a", "a", (0, 1)),
+    ],
+)
+def test_masks_are_those_of_the_plain_oracle(cross_local):
+    """Token pair by token pair, for rules of every kind together."""
+    rules = {
+        "local": ["a", "c"],
+        "cross": [("b", "c"), ("c", "c")],
+        "cross_local": [cross_local],
+    }
+    slices = _slices(a=(2, 2), b=(2, 2, 2), c=(4,), d=())
+    np.testing.assert_array_equal(
+        build_self_attention_mask(slices, rules),
+        product_masks.self_mask(slices, rules),
+    )
+    some = {"a": slices["a"], "d": slices["d"], "c": slices["c"]}
+    some["d"] = {**some["d"], "offset": 4}
+    some["c"] = {**some["c"], "offset": 5}
+    np.testing.assert_array_equal(
+        build_cross_attention_mask(some, slices, rules),
+        product_masks.cross_mask(some, slices, rules),
+    )
+
+
+def test_sizes_of_zero_and_no_event_axes(picture):
+    """No tokens make no rows; one token without axes makes one."""
+    rules = {
+        "local": ["none"],
+        "cross": [("one", "two")],
+        "cross_local": [("none", "empty", (0, 1)), ("one", "one", None)],
+    }
+    slices = _slices(one=(), none=(0, 2), two=(2,), empty=(3, 0))
+    mask = build_self_attention_mask(slices, rules)
+    assert picture(mask) == ["#..", "###", "###"]
+    assert build_self_attention_mask({}, {}).shape == (0, 0)

@@ -1,0 +1,137 @@
+"""Padding masks: which tokens are real where event shapes vary."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import reference
+from tfmpe import PAD_VALUE, Tokens, build_padding_mask
+
+SLICES = {
+    "mu": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)},
+    "obs": {"offset": 1, "event_shape": (2, 3), "batch_shape": (1,)},
+    "theta": {"offset": 7, "event_shape": (2,), "batch_shape": (1,)},
+}
+
+
+def test_padding_mask_by_hand(picture):
+    """A token is real below the true size along every event axis."""
+    sizes = {"obs": np.array([[2, 3], [1, 2], [2, 1], [0, 3]])}
+    mask = build_padding_mask(SLICES, sizes)
+    assert isinstance(mask, np.ndarray)
+    assert picture(mask) == [
+        "#########",
+        "###....##",
+        "##..#..##",
+        "#......##",
+    ]
+
+
+def test_padding_mask_of_selected_keys(picture):
+    """In the order asked for."""
+    sizes = {"obs": np.array([[1, 2]]), "theta": np.array([[1]])}
+    mask = build_padding_mask(SLICES, sizes, ["theta", "obs"])
+    assert picture(mask) == ["#.##...."]
+
+
+@pytest.mark.parametrize("selected", [[], ["mu"]])
+def test_padding_mask_without_any_size(selected):
+    """Keys without sizes are real; no keys have no tokens."""
+    mask = build_padding_mask(SLICES, {}, selected)
+    assert mask.dtype == bool
+    assert mask.shape == (len(selected),)
+    assert mask.all()
+
+
+def test_sizes_given_once_are_broadcast(picture):
+    """Against keys whose sizes differ between samples."""
+    sizes = {"obs": np.array([1, 1]), "theta": np.array([[1], [2]])}
+    assert picture(build_padding_mask(SLICES, sizes)) == [
+        "##.....#.",
+        "##.....##",
+    ]
+
+
+def test_padding_mask_is_that_of_the_legacy_package():
+    """Against the plain oracle: all keys, sizes 0 to full."""
+    rng = np.random.default_rng(0)
+    sizes = {
+        key: rng.integers(0, np.array(entry["event_shape"]) + 1, (20, n_dims))
+        for key, entry in SLICES.items()
+        for n_dims in [len(entry["event_shape"])]
+    }
+    legacy = reference.build_padding_mask(
+        SLICES, jax.tree.map(jnp.array, sizes)
+    )
+    ours = build_padding_mask(SLICES, sizes)
+    assert not ours.all()
+    np.testing.assert_array_equal(ours, legacy == 1)
+
+
+def test_traced_sizes():
+    """The sizes are data: jit and vmap give what eager code does."""
+    sizes = {"obs": jnp.array([[2, 3], [1, 2], [0, 0]])}
+    expected = build_padding_mask(SLICES, sizes)
+
+    def build(sizes):
+        return build_padding_mask(SLICES, sizes)
+
+    np.testing.assert_array_equal(jax.jit(build)(sizes), expected)
+    np.testing.assert_array_equal(jax.vmap(build)(sizes), expected)
+
+
+def test_tokens_with_event_shapes(picture):
+    """The mask is there, values under it stay as they are, views take it."""
+    data = {
+        "theta": np.arange(4.0).reshape(2, 2, 1),
+        "obs": np.arange(12.0).reshape(2, 2, 3, 1),
+    }
+    sizes = {"obs": np.array([[2, 2], [1, 3]])}
+    tokens = Tokens.from_pytree(data, {}, event_shapes=sizes)
+    assert isinstance(tokens.padding, jax.Array)
+    assert picture(tokens.padding_mask) == ["####.##.", "#####..."]
+    obs = tokens.select_tokens(["obs"])
+    assert picture(obs.padding_mask) == ["##.##.", "###..."]
+    both = tokens.select_tokens(["obs", "theta"])
+    assert picture(both.padding_mask) == ["##.##.##", "###...##"]
+    np.testing.assert_array_equal(tokens.decode()["obs"], data["obs"])
+    assert not (tokens.data == PAD_VALUE).any()
+
+
+def test_tokens_without_event_shapes_are_all_real():
+    """No mask is stored, and none has to be."""
+    data = {"obs": np.zeros((2, 3, 1))}
+    for event_shapes in (None, {}):
+        tokens = Tokens.from_pytree(data, {}, event_shapes=event_shapes)
+        assert tokens.padding is None
+        assert tokens.padding_mask.shape == (2, 3)
+        assert tokens.padding_mask.all()
+
+
+@pytest.mark.parametrize(
+    ("sample_ndims", "sample_shape"), [(0, ()), (1, (3,)), (2, (3, 2))]
+)
+def test_sizes_with_any_number_of_sample_axes(sample_ndims, sample_shape):
+    """One size per sample, or one for all."""
+    data = {"obs": np.zeros((*sample_shape, 4, 1))}
+    n = int(np.prod(sample_shape))
+    sizes = np.arange(n).reshape((*sample_shape, 1)) % 5
+    for given in (sizes, np.array([2])):
+        tokens = Tokens.from_pytree(
+            data, {}, None, sample_ndims, event_shapes={"obs": given}
+        )
+        assert tokens.padding_mask.shape == (*sample_shape, 4)
+        counts = np.broadcast_to(given, (*sample_shape, 1))[..., 0]
+        np.testing.assert_array_equal(tokens.padding_mask.sum(-1), counts)
+
+
+def test_an_event_shape_of_one_token_is_always_real():
+    """It has no axis along which it could be smaller."""
+    data = {"mu": np.zeros((2, 1)), "obs": np.zeros((2, 2, 1))}
+    sizes = {"mu": np.zeros((2, 0), int), "obs": np.array([[0], [1]])}
+    tokens = Tokens.from_pytree(data, {}, event_shapes=sizes)
+    assert tokens.padding_mask.tolist() == [
+        [True, False, False],
+        [True, True, False],
+    ]

@@ -1,0 +1,181 @@
+"""Array helpers that work on host memory where they can.
+
+Arrays that already lie in host memory (NumPy, or jax on the CPU) are moved
+with NumPy: one copy, no compilation, no kernel per key. Traced values and
+arrays on other devices go through ``jax.numpy``.
+"""
+
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array
+
+PAD_VALUE = -1e8
+"""What padding holds, dimensionless. Nothing may compute with it."""
+
+
+_ALIGNMENT = 64
+
+
+def on_host(arrays: Iterable[Any]) -> bool:
+    """Whether all arrays can be read as NumPy arrays without a transfer.
+
+    Of jax arrays only those on the device where new arrays are put, if that
+    is a CPU: what is computed from the others has to stay where they are.
+    """
+    return all(
+        isinstance(array, (np.ndarray, np.generic)) or _on_default_cpu(array)
+        for array in arrays
+    )
+
+
+def _on_default_cpu(array: Any) -> bool:
+    if not isinstance(array, jax.Array) or isinstance(array, Tracer):
+        return False
+    if jnp.issubdtype(array.dtype, jax.dtypes.extended):
+        return False
+    default = jax.local_devices()[0]
+    return default.platform == "cpu" and array.devices() == {default}
+
+
+def as_array(value: Any, what: str) -> Any:
+    """Return ``value`` as it is if it is an array, else as a NumPy array.
+
+    Raises
+    ------
+    TypeError
+        If it is not numeric.
+    """
+    if not isinstance(value, (jax.Array, np.ndarray)):
+        value = np.asarray(value)
+    if jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool:
+        return value
+    raise TypeError(
+        f"{what} has the dtype {value.dtype}; expected numbers. "
+        "Convert it with numpy.asarray(..., float)."
+    )
+
+
+def common_dtype(arrays: Sequence[Any]) -> np.dtype:
+    """Return the dtype that jax would concatenate the arrays to."""
+    return np.dtype(jnp.result_type(*arrays))
+
+
+def check_castable(value: Any, dtype: Any, what: str) -> None:
+    """Refuse to write values into a dtype that cannot hold their kind."""
+    kinds = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
+    value_kind, kind = (
+        next(i for i, k in enumerate(kinds) if jnp.issubdtype(d, k))
+        for d in (value.dtype, dtype)
+    )
+    if value_kind > kind:
+        raise TypeError(
+            f"{what} has the dtype {value.dtype}, which does not fit into "
+            f"tokens of dtype {dtype} without loss. Convert it with astype, "
+            "or build the tokens with a wider dtype."
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def fill_value(pad_value: float, dtype: np.dtype) -> np.generic:
+    """Return ``pad_value`` as ``jnp.pad`` would write it into ``dtype``.
+
+    Integers saturate and half precision overflows to infinity, which plain
+    NumPy conversion does otherwise.
+    """
+    with jax.ensure_compile_time_eval():
+        padded = jnp.pad(
+            jnp.zeros((0,), dtype), (0, 1), constant_values=pad_value
+        )
+        return np.asarray(padded)[0]
+
+
+def grow(array: Any, start: int, shape: Sequence[int], pad_value: float) -> Any:
+    """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``.
+
+    An array on the host becomes a NumPy array, others stay jax; the dtype
+    stays. Sizes must not be smaller than the present ones.
+    """
+    target = list(array.shape)
+    target[start : start + len(shape)] = shape
+    if tuple(target) == tuple(array.shape):
+        return array
+    if on_host([array]):
+        fill = fill_value(pad_value, jax.dtypes.canonicalize_dtype(array.dtype))
+        grown = np.full(target, fill, fill.dtype)
+        grown[tuple(slice(size) for size in array.shape)] = array
+        return grown
+    pad = [
+        (0, after - before)
+        for before, after in zip(array.shape, target, strict=True)
+    ]
+    return jnp.pad(array, pad, constant_values=pad_value)
+
+
+def join(arrays: Sequence[Any], axis: int) -> Array:
+    """Concatenate arrays with jax's dtype rules; the result is a jax array."""
+    if on_host(arrays):
+        host = [np.asarray(array) for array in arrays]
+        shape = list(host[0].shape)
+        shape[axis] = sum(array.shape[axis] for array in host)
+        joined = empty(tuple(shape), common_dtype(arrays))
+        np.concatenate(host, axis, out=joined, casting="unsafe")
+        return hand_over(joined)
+    return jnp.concatenate(arrays, axis)
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Allocate an array that jax can take over without copying it."""
+    n_bytes = math.prod(shape) * dtype.itemsize
+    # jax shares memory only if it begins where its own arrays would.
+    raw = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)
+
+
+def hand_over(array: np.ndarray) -> Array:
+    """Give a new array, that nothing else holds, to jax."""
+    return jax.device_put(array)
+
+
+def readable(array: Any) -> Any:
+    """Return a NumPy view of an array on the host, else the array itself.
+
+    Slicing the view compiles nothing.
+    """
+    return np.asarray(array) if on_host([array]) else array
+
+
+def take(array: Any, blocks: Sequence[slice], axis: int) -> Any:
+    """Return some stretches of an axis, one after the other.
+
+    NumPy stays NumPy, and a view if there is one stretch.
+    """
+    source = readable(array)
+    ahead = (slice(None),) * (axis % array.ndim)
+    parts = [source[(*ahead, block)] for block in blocks]
+    if len(parts) == 1:
+        return like(parts[0], array)
+    if not parts:
+        return like(source[(*ahead, slice(0))], array)
+    xp = np if isinstance(source, np.ndarray) else jnp
+    return like(xp.concatenate(parts, axis), array)
+
+
+def owned(array: Any) -> Array:
+    """Return a jax array; a NumPy array is copied.
+
+    ``jnp.asarray`` may share memory with it, which its owner can change.
+    """
+    return jnp.array(array) if isinstance(array, np.ndarray) else array
+
+
+def like(result: Any, source: Any) -> Any:
+    """Return NumPy for a NumPy source, else a jax array."""
+    return result if isinstance(source, np.ndarray) else jnp.asarray(result)

@@ -1,0 +1,58 @@
+"""Errors and warnings, and the wording that several modules share."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UnknownKeyError(KeyError):
+    """A key was asked for that the tokens do not have.
+
+    Unlike a plain ``KeyError`` it prints its message without quotes.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class IndependenceError(ValueError):
+    """An independence specification is malformed or does not fit the keys."""
+
+
+class DynamicShapeError(TypeError, ValueError):
+    """A size that must be known at trace time is a traced value.
+
+    It is a ``TypeError`` like the tracer errors of jax and a ``ValueError``
+    like every other refusal of a bad size.
+    """
+
+
+class PaddingWarning(UserWarning):
+    """Much of the flattened array will hold padding instead of values."""
+
+
+def nearest(name: object, choices: Iterable[str]) -> str:
+    """Return a sentence that suggests the most similar choice, or ''."""
+    close = difflib.get_close_matches(str(name), list(choices), n=1)
+    return f"Did you mean {close[0]!r}?" if close else ""
+
+
+def unknown_key(name: object, available: Iterable[str]) -> UnknownKeyError:
+    """Build the error for a key that is not there.
+
+    The suggestion is a note, so that the message itself stays fixed.
+    """
+    available = list(available)
+    error = UnknownKeyError(
+        f"Key {name!r} not found. Available keys: {available}"
+    )
+    if suggestion := nearest(name, available):
+        error.add_note(suggestion)
+    return error
+
+
+def raise_faults(error: type[Exception], intro: str, faults: list[str]) -> None:
+    """Raise one error that lists every fault of a call, if there is any."""
+    if len(faults) == 1:
+        raise error(f"{intro}: {faults[0]}")
+    if faults:
+        raise error(intro + ":" + "".join(f"\n  - {f}" for f in faults))

@@ -1,0 +1,168 @@
+"""The questions that Tokens and TokenView both answer from their layout."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfmpe.preprocessing import _text
+from tfmpe.preprocessing._arrays import take
+from tfmpe.preprocessing._attention import combine_masks
+from tfmpe.preprocessing._independence import Independence
+from tfmpe.preprocessing._layout import TokenLayout
+from tfmpe.preprocessing._masks import declared_mask
+
+
+class TokenQueries:
+    """What follows from a layout, and from a layout with padding.
+
+    Subclasses have ``data``, ``layout``, ``padding`` and ``root``, the layout
+    that the keys were selected from.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def data(self) -> Any: ...
+
+        @property
+        def padding(self) -> Any: ...
+
+        @property
+        def layout(self) -> TokenLayout: ...
+
+        @property
+        def root(self) -> TokenLayout: ...
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The leading axes of ``data``."""
+        return tuple(self.data.shape[:-2])
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens in every sample."""
+        return self.layout.n_tokens
+
+    @property
+    def width(self) -> int:
+        """Number of values that a token has room for."""
+        return self.data.shape[-1]
+
+    @property
+    def independence(self) -> Independence:
+        """The declared rules between the keys."""
+        return self.layout.independence
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Label of every token, int32 of shape ``(*sample, n_tokens)``."""
+        return np.broadcast_to(
+            self.layout.labels, (*self.sample_shape, self.n_tokens)
+        )
+
+    @property
+    def self_attention_mask(self) -> np.ndarray:
+        """Declared mask, bool of shape ``(n_tokens, n_tokens)``.
+
+        What the rules say and nothing else, so rows may be empty; attention
+        wants :meth:`attention_mask`.
+        """
+        return declared_mask(self.root, self.layout.names)
+
+    @property
+    def padding_mask(self) -> Any:
+        """True for real tokens, bool of shape ``(*sample, n_tokens)``."""
+        if self.padding is None:
+            return np.broadcast_to(True, (*self.sample_shape, self.n_tokens))
+        return self.padding
+
+    @property
+    def slices(self) -> dict[str, dict[str, Any]]:
+        """``{key: {'offset', 'event_shape', 'batch_shape'}}``."""
+        return self.layout.slices
+
+    @property
+    def label_map(self) -> dict[str, int]:
+        """``{key: label}``."""
+        return self.layout.label_map
+
+    @property
+    def key_order(self) -> list[str]:
+        """The keys in token order."""
+        return list(self.layout.names)
+
+    def attention_mask(
+        self,
+        keys: "TokenQueries | None" = None,
+        *,
+        empty_rows: str = "self",
+    ) -> Any:
+        """Return the mask that attention consumes.
+
+        Parameters
+        ----------
+        keys : Tokens or TokenView, optional
+            The tokens attended to, with the same layout behind them. By
+            default these tokens themselves, with the rules of
+            self-attention; otherwise those of cross-attention act.
+        empty_rows : {'self', 'all', 'error'}
+            What a token does that the rules and padding leave nothing to
+            attend to. ``'self'``: it attends to itself or, if that is no
+            real token among ``keys``, to every real one. ``'all'``: to every
+            real one. ``'error'``: rules that leave a row empty are refused.
+
+        Returns
+        -------
+        array of bool, shape (n_samples or 1, 1, n_query, n_key)
+            For ``jax.nn.dot_product_attention``: declared rules and padding
+            combined, no row empty. Sample axes are flattened to one; 1 if
+            there is no padding.
+
+        Raises
+        ------
+        ValueError
+            If ``keys`` has another layout behind it or another number of
+            samples, or ``empty_rows`` is ``'error'`` and a row is empty.
+
+        Notes
+        -----
+        Works under ``jit`` and ``vmap``. A fully masked row would make the
+        softmax attend to everything, silently.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tfmpe import Tokens
+        >>> tokens = Tokens.from_pytree(
+        ...     {"obs": np.zeros((8, 2, 1))}, {"local": ["obs"]}
+        ... )
+        >>> tokens.self_attention_mask.astype(int)
+        array([[0, 0],
+               [0, 0]])
+        >>> tokens.attention_mask().astype(int)
+        array([[[[1, 0],
+                 [0, 1]]]])
+        """
+        other = self if keys is None else keys
+        if self.root != other.root:
+            raise ValueError(
+                "The two sets of tokens have different layouts behind them: "
+                f"{self.root} and {other.root}. Select both from Tokens that "
+                "were built with the same keys, shapes and rules."
+            )
+        names = (self.layout.names, other.layout.names)
+        declared = declared_mask(
+            self.root, names[0], None if keys is None else names[1]
+        )
+        numbers = np.arange(self.root.n_tokens)
+        query, key = (take(numbers, self.root.blocks(n), 0) for n in names)
+        return combine_masks(
+            declared,
+            query[:, None] == key[None, :],
+            self.padding,
+            other.padding,
+            empty_rows,
+        )
+
+    def __repr__(self) -> str:
+        return _text.describe(self)
