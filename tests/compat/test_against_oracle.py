@@ -1,0 +1,503 @@
+"""The bridge returns what the plain oracle returns, for random calls.
+
+Every case would make the oracle compile a few kernels, so for most cases its
+``jax.numpy`` is replaced by :class:`OnHost`, which does the same with NumPy;
+that it does so is tested as well.
+"""
+
+import copy
+import math
+import warnings
+from contextlib import ExitStack
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference
+import reference.attention
+import reference.combine
+import reference.flatten
+import reference.masks
+import reference.padding
+from strategies import (
+    DTYPES,
+    LAYOUTS,
+    NAMES,
+    PAD_VALUES,
+    SEEDS,
+    array_of,
+    cases,
+    flat_dicts,
+    legacy_calls,
+    rules,
+)
+from tfmpe import compat
+from tfmpe.migrate.compare import compare
+
+pytestmark = [
+    pytest.mark.usefixtures("_quiet"),
+    # Values that overflow a narrow type: jax does not say, NumPy does.
+    pytest.mark.filterwarnings("ignore:overflow encountered in cast"),
+    # Ones in the type of the data, as the legacy function made them.
+    pytest.mark.filterwarnings("ignore:Explicitly requested dtype"),
+]
+
+
+@pytest.fixture(scope="module")
+def _quiet():
+    with mock.patch.dict("os.environ", TFMPE_COMPAT="ignore"):
+        yield
+
+
+class OnHost:
+    """The part of ``jax.numpy`` that the oracle uses, without compiling.
+
+    Whatever it cannot do is left to ``jax.numpy``, errors included.
+    """
+
+    float32 = jnp.float32
+    array = staticmethod(np.array)
+    expand_dims = staticmethod(np.expand_dims)
+    stack = staticmethod(np.stack)
+    all = staticmethod(np.all)
+    ones = staticmethod(np.ones)
+
+    @staticmethod
+    def pad(array, widths, constant_values):
+        """Pad as ``jnp.pad``, which converts the value in its own way."""
+        array = _canonical(array)
+        shape = [n + sum(w) for n, w in zip(array.shape, widths, strict=True)]
+        if any(min(w) < 0 for w in widths):
+            return jnp.pad(array, widths, constant_values=constant_values)
+        padded = np.full(shape, _fill(array.dtype, constant_values))
+        padded[tuple(slice(n) for n in array.shape)] = array
+        return padded
+
+    @staticmethod
+    def concatenate(arrays, axis=0):
+        """Concatenate to the type that jax promotes to."""
+        try:
+            dtype = jnp.result_type(*arrays)
+            arrays = [_canonical(array).astype(dtype) for array in arrays]
+            return np.concatenate(arrays, axis)
+        except (ValueError, TypeError, IndexError):
+            return np.asarray(jnp.concatenate(arrays, axis))
+
+    @staticmethod
+    def broadcast_to(array, shape):
+        """Broadcast, in one of the types that jax has."""
+        return np.broadcast_to(_canonical(array), shape)
+
+
+def _canonical(array):
+    return np.asarray(array, jax.dtypes.canonicalize_dtype(array.dtype))
+
+
+_FILLS = {}
+
+
+def _fill(dtype, value):
+    # Equal numbers are not enough: -0.0, and integers that no float32 is.
+    key = (dtype, type(value), str(value))
+    if key not in _FILLS:
+        padded = jnp.pad(np.zeros(1, dtype), (0, 1), constant_values=value)
+        _FILLS[key] = np.asarray(padded)[1]
+    return _FILLS[key]
+
+
+def on_host(function):
+    """Return a function of the oracle that computes with NumPy."""
+
+    def call(*args, **kwargs):
+        with ExitStack() as stack:
+            for module in (
+                reference.attention,
+                reference.combine,
+                reference.flatten,
+                reference.masks,
+                reference.padding,
+            ):
+                stack.enter_context(mock.patch.object(module, "jnp", OnHost))
+            return function(*args, **kwargs)
+
+    return call
+
+
+def as_jax(tree):
+    """Return a tree with jax arrays, dicts in their order."""
+    if isinstance(tree, dict):
+        return {name: as_jax(value) for name, value in tree.items()}
+    if isinstance(tree, tuple) and not all(isinstance(n, int) for n in tree):
+        return tuple(as_jax(value) for value in tree)
+    # Not jnp.asarray, which compiles a kernel for every new shape.
+    return jax.device_put(tree) if isinstance(tree, np.ndarray) else tree
+
+
+def outcome(function, args, kwargs):
+    """Return what a call gives or raises, and its arguments afterwards."""
+    args, kwargs = copy.deepcopy((args, kwargs))
+    try:
+        return function(*args, **kwargs), None, (args, kwargs)
+    except Exception as error:
+        return None, error, (args, kwargs)
+
+
+def assert_same(name, *args, oracle_args=None, host=True, **kwargs):
+    """Call bridge and oracle; everything must be the same to the bit."""
+    expect = getattr(reference, name)
+    wanted, refused, after = outcome(
+        on_host(expect) if host else expect,
+        args if oracle_args is None else oracle_args,
+        kwargs,
+    )
+    found, error, found_after = outcome(getattr(compat, name), args, kwargs)
+    assert type(error) is type(refused), f"{error!r} instead of {refused!r}"
+    difference = compare(as_jax(wanted) if host else wanted, found)
+    assert difference.identical, "\n".join(map(str, difference.differences))
+    if oracle_args is None:
+        difference = compare(after, found_after, "arguments")
+        assert difference.identical, str(difference.differences[0])
+
+
+@given(legacy_calls())
+@cases(300)
+def test_flatten_structured(call):
+    assert_same("flatten_structured", call.data, **call.kwargs)
+
+
+@given(legacy_calls(faults=False))
+@cases(200)
+def test_flatten_structured_that_is_not_refused(call):
+    expect = on_host(reference.flatten_structured)
+    wanted, refused, _ = outcome(expect, (call.data,), call.kwargs)
+    if refused is None:
+        found = compat.flatten_structured(call.data, **call.kwargs)
+        difference = compare(as_jax(wanted), found)
+        assert difference.identical, "\n".join(map(str, difference.differences))
+
+
+def test_random_calls_return_and_are_refused():
+    """The strategy draws both kinds often; else the tests above say little."""
+    counts = {True: 0, False: 0}
+    seen = set()
+
+    @given(legacy_calls(faults=False))
+    @cases(100, 100)
+    def count(call):
+        expect = on_host(reference.flatten_structured)
+        wanted, refused, _ = outcome(expect, (call.data,), call.kwargs)
+        counts[refused is None] += 1
+        if refused is None:
+            seen.update(wanted[0], wanted[0].get("masks", {}))
+
+    count()
+    assert min(counts[True], 2 * counts[False]) > 5
+    assert seen >= {"data", "labels", "index", "attention", "padding"}
+
+
+# Few shapes, since jax arrays make even the oracle's reshapes compile.
+@st.composite
+def _jax_calls(draw):
+    def leaf(width):
+        kind = draw(st.sampled_from(["float32", "int8", "float16"]))
+        array = array_of((2, 2, width), kind, draw(SEEDS))
+        return jnp.asarray(array) if draw(st.booleans()) else array
+
+    data = {
+        "theta": {"b": leaf(1), "a": leaf(1)},
+        "y": {"obs": leaf(draw(st.sampled_from([1, 2])))},
+    }
+    kwargs = {"pad_value": draw(PAD_VALUES)}
+    if draw(st.booleans()):
+        kwargs["index"] = {name: jnp.ones((2, 2, 1)) for name in ("b", "obs")}
+    if draw(st.booleans()):
+        true = jnp.asarray(draw(st.sampled_from([[[1]], [[2], [0]]])))
+        kwargs["event_shapes"] = {
+            side: dict.fromkeys(entry, true) for side, entry in data.items()
+        }
+    return data, kwargs
+
+
+@given(_jax_calls())
+@cases(40, 10)
+def test_flatten_structured_of_jax_arrays(call):
+    """With the oracle as it is, so that its own types are seen."""
+    data, kwargs = call
+    assert_same("flatten_structured", data, host=False, **kwargs)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_flattening_of_each_pair_of_types(dtype):
+    """With the oracle as it is: promotion, padding, and what overflows."""
+    for other in DTYPES:
+        data = {
+            "theta": {
+                "a": array_of((2, 1, 1), dtype, 1),
+                "b": array_of((2, 1, 1), other, 2),
+            },
+            "y": {"c": array_of((2, 1, 2), other, 3)},
+        }
+        assert_same("flatten_structured", data, host=False)
+
+
+ONES = np.ones((2, 1, 1), np.float32)
+WIDE = np.ones((2, 1, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        ("int32", [16_777_217, 16_777_217.0, 16_777_217, 10**10]),
+        ("float32", [-0.0, 0.0, -0.0, np.float64(0.1), None]),
+        ("int8", [True, 1.5, -1]),
+    ],
+)
+def test_the_pad_value_is_written_as_it_is(dtype, values):
+    """Equal values of other types or signs are other bits."""
+    data = {"theta": {"a": ONES.astype(dtype)}, "y": {"b": WIDE.astype(dtype)}}
+    for value in values:
+        assert_same("flatten_structured", data, host=False, pad_value=value)
+
+
+def test_a_pad_value_may_be_an_array():
+    data = {"theta": {"a": ONES}, "y": {"b": WIDE}}
+    value = jnp.float32(-3.0)
+    assert_same("flatten_structured", data, host=False, pad_value=value)
+
+
+@pytest.mark.parametrize("first", [3.0, 3])
+@pytest.mark.parametrize("second", [None, "float32", "int8", "float16"])
+def test_weakly_typed_arrays(first, second):
+    """As ``jnp.full`` makes them: their type gives way to that of others."""
+    other = jnp.full((2, 1, 1), 2) if second is None else ONES.astype(second)
+    data = {
+        "theta": {"a": jnp.full((2, 1, 1), first), "b": other},
+        "y": {"c": WIDE},
+    }
+    assert_same("flatten_structured", data, host=False)
+
+
+def test_a_rule_that_does_not_act_may_be_malformed():
+    """Its dimensions are not looked at, since it is written from y."""
+    data = {"theta": {"a": ONES}, "y": {"b": WIDE}}
+    inert = {"cross_local": [("b", "a", 5)]}
+    assert_same("flatten_structured", data, host=False, independence=inert)
+
+
+def test_nothing_warns_of_overflow():
+    """The oracle does not, where int32 padding becomes float16."""
+    data = {
+        "theta": {"a": ONES.astype("int32"), "b": ONES.astype("float16")},
+        "y": {"c": WIDE},
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reference.flatten_structured(data)
+        compat.flatten_structured(data)
+
+
+def test_sides_come_in_the_order_of_flatten_structured():
+    """Whatever order the operands have, and without other entries."""
+    flat = {"data": {"other": ONES, "y": ONES, "theta": ONES}}
+    assert_same("combine_data", flat, flat, host=False)
+
+
+@given(flat_dicts(), PAD_VALUES, st.booleans())
+@cases(150)
+def test_combine_data(operands, pad_value, in_jax):
+    given_arrays = as_jax(operands) if in_jax else operands
+    plain = jax.tree.map(np.asarray, given_arrays)
+    assert_same(
+        "combine_data", *given_arrays, oracle_args=plain, pad_value=pad_value
+    )
+
+
+@given(flat_dicts(), flat_dicts())
+@cases(20)
+def test_combine_data_of_combined_data(first, second):
+    """Three and more data sets, masks already once per sample."""
+    x, refused, _ = outcome(on_host(reference.combine_data), first, {})
+    if refused is None:
+        assert_same("combine_data", x, second[0])
+        assert_same("combine_data", second[1], x)
+
+
+@st.composite
+def _slices(draw, shuffled=True):
+    shapes = draw(st.dictionaries(st.sampled_from("abcd"), LAYOUTS, min_size=1))
+    slices, offset = {}, 0
+    for name, shape in shapes.items():
+        batch = tuple(draw(st.lists(st.integers(1, 2), max_size=2)))
+        slices[name] = {
+            "offset": offset,
+            "event_shape": shape,
+            "batch_shape": batch,
+        }
+        offset += math.prod(shape)
+    items = list(slices.items())
+    return dict(draw(st.permutations(items)) if shuffled else items)
+
+
+@given(st.data())
+@cases(150)
+def test_build_masks(data):
+    """Keys may come in another order than their offsets, as after jit."""
+    queries, keys = data.draw(_slices()), data.draw(_slices())
+    for slices in (queries, keys):
+        shapes = {name: s["event_shape"] for name, s in slices.items()}
+        drawn = data.draw(rules(shapes, ("z",), fitting=False))
+        assert_same("build_self_attention_mask", slices, drawn)
+        assert_same("build_cross_attention_mask", queries, keys, drawn)
+
+
+@given(st.data())
+@cases(100)
+def test_build_padding_mask(data):
+    slices = data.draw(_slices())
+    lead = data.draw(st.sampled_from([(), (1,), (2,), (2, 1)]))
+    sizes = {
+        name: array_of((*lead, len(entry["event_shape"])), "int32", i) % 4
+        for i, (name, entry) in enumerate(slices.items())
+    }
+    assert_same("build_padding_mask", slices, sizes)
+
+
+@given(st.data())
+@cases(150)
+def test_decode_theta(data):
+    """Also with wrong shapes, too few tokens, and more than needed."""
+    slices = data.draw(_slices())
+    n_tokens = sum(math.prod(s["event_shape"]) for s in slices.values())
+    width = max(math.prod(s["batch_shape"]) for s in slices.values())
+    lead = data.draw(st.sampled_from([(), (2,), (2, 3), (0,), (1,)]))
+    shape = data.draw(
+        st.sampled_from([lead, lead, lead, (6,), (math.prod(lead),), (-1,)])
+    )
+    more = st.sampled_from([0, 0, 0, 1, -1])
+    size = (max(n_tokens + data.draw(more), 0), max(width + data.draw(more), 0))
+    theta = array_of((*lead, *size), data.draw(st.sampled_from(DTYPES)))
+    assert_same("decode_theta", theta, slices, shape, host=False)
+    _, refused, _ = outcome(reference.decode_theta, (theta, slices, shape), {})
+    if refused is None:
+        wanted = reference.decode_theta(theta, slices, shape)
+        found = compat.decode_theta(jnp.asarray(theta), slices, shape)
+        assert compare(as_jax(wanted), found).identical
+
+
+@given(st.data())
+@cases(100)
+def test_padding_of_arrays(data):
+    shape = data.draw(LAYOUTS)
+    dtype = data.draw(st.sampled_from(DTYPES))
+    array = array_of(shape, dtype, data.draw(SEEDS))
+    sizes = data.draw(st.lists(st.integers(1, 4), max_size=2).map(tuple))
+    # Axes count from the end as well, but do not go round to the start.
+    start = data.draw(st.integers(0, len(shape)))
+    if len(sizes) <= len(shape) and data.draw(st.booleans()):
+        start = -data.draw(st.integers(len(sizes), len(shape)))
+    value = data.draw(PAD_VALUES)
+    given_array = jnp.asarray(array) if data.draw(st.booleans()) else array
+    for name, rest in (
+        ("pad_multidim_event", (start, sizes, value)),
+        ("pad_1d", (3, value)),
+        ("pad_2d", (3, value)),
+        ("pad_2d_cross", (2, 3, value)),
+    ):
+        plain = (np.asarray(given_array), *rest)
+        assert_same(name, given_array, *rest, oracle_args=plain)
+
+
+@given(st.data())
+@cases(100)
+def test_flatten_index(data):
+    """Whatever order the keys have; also of shapes that do not fit."""
+    n = data.draw(st.integers(0, 2))
+    keys = st.lists(st.sampled_from(NAMES), unique=True, max_size=3)
+    widths = data.draw(st.sampled_from([[1], [2], [1, 1, 1, 2]]))
+    index = {}
+    for name in data.draw(keys):
+        lead = (2,) * n if data.draw(st.integers(0, 15)) else (3,) * n
+        shape = (*lead, *data.draw(LAYOUTS), data.draw(st.sampled_from(widths)))
+        dtype = data.draw(st.sampled_from(DTYPES))
+        index[name] = array_of(shape, dtype, data.draw(SEEDS))
+    assert_same("_flatten_index", index, -1e8, n)
+
+
+@pytest.mark.parametrize("numpy", [True, False])
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize(
+    ("rows", "size", "split"),
+    [(4, 4, 0.5), (1, 4, 0.8), (4, 6, 0.5), (2, 4, 0.0), (4, 4, 1.0)],
+)
+def test_split_data(rows, size, split, shuffle, numpy):
+    data = {"b": array_of((rows, 1)), "a": {"c": array_of((4, 1), "int8")}}
+    data = data if numpy else as_jax(data)
+    args = (data, size, split, jax.random.key(3) if shuffle else None)
+    assert_same("split_data", *args, oracle_args=args, host=False)
+
+
+@st.composite
+def _masks(draw):
+    sizes = {"theta": draw(st.integers(0, 2)), "y": 2}
+    n = draw(st.integers(1, 2))
+
+    def mask(*shape):
+        return array_of(shape, "bool", draw(SEEDS)).astype("float32")
+
+    masks = {}
+    if draw(st.booleans()):
+        masks["padding"] = {k: mask(n, size) for k, size in sizes.items()}
+    if draw(st.booleans()):
+        rows = draw(st.sampled_from([1, n]))
+        t, y = sizes["theta"], sizes["y"]
+        masks["attention"] = {
+            "y": mask(rows, y, y),
+            "theta": mask(rows, t, t),
+            "cross": mask(rows, t, y),
+        }
+    return masks if masks or draw(st.booleans()) else None
+
+
+@given(_masks(), st.booleans())
+@cases(100, 20)
+def test_make_attention_masks(masks, in_jax):
+    given_masks = as_jax(masks) if in_jax else masks
+    assert_same("_make_attention_masks", given_masks, oracle_args=(masks,))
+
+
+@given(LAYOUTS)
+@cases(50)
+def test_token_positions(event_shape):
+    """Row-major, as nested loops over the axes."""
+    coordinates = [()]
+    for size in event_shape:
+        coordinates = [(*at, i) for at in coordinates for i in range(size)]
+    assert compat.event_indices(event_shape) == coordinates
+    for number, at in enumerate(coordinates):
+        assert compat.flatten_index_tuple(at, event_shape) == number
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_oracle_on_the_host_is_the_oracle(dtype):
+    """What replaces ``jax.numpy`` gives the same types and bits."""
+    array = array_of((2, 3), dtype)
+    for value in (-1e8, -7.5, 0.0, -0.0, np.nan, 3, -999_999_999):
+        widths = [(0, 0), (0, 2)]
+        wanted = jnp.pad(array, widths, constant_values=value)
+        found = OnHost.pad(array, widths, constant_values=value)
+        assert compare(np.asarray(wanted), found).identical
+    for other in DTYPES:
+        pair = [array, array_of((1, 3), other, 1)]
+        wanted = np.asarray(jnp.concatenate(pair))
+        assert compare(wanted, OnHost.concatenate(pair)).identical
+    wanted = np.asarray(jnp.broadcast_to(array, (2, 2, 3)))
+    assert compare(wanted, OnHost.broadcast_to(array, (2, 2, 3))).identical
+    with pytest.raises(TypeError, match="shapes"):
+        OnHost.concatenate([array, array[:, :2]])
+    with pytest.raises(ValueError, match="at least one array"):
+        OnHost.concatenate([])

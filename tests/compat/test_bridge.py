@@ -1,0 +1,460 @@
+"""The two-way bridge: legacy dictionaries to Tokens and back."""
+
+import copy
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from strategies import NAMES, SEEDS, SIZES, array_of, cases, rules
+from tfmpe import Tokens, UnknownKeyError, compat, concatenate_tokens
+from tfmpe.compat import as_legacy, as_tokens, flatten_structured
+from tfmpe.migrate.compare import compare
+
+pytestmark = pytest.mark.filterwarnings("ignore:Warning. Batch size padding")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quiet():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFMPE_COMPAT", "ignore")
+        yield
+
+
+def _assert_same(found, wanted):
+    difference = compare(wanted, found)
+    assert difference.identical, "\n".join(map(str, difference.differences))
+
+
+def _assert_equal_tokens(found, wanted):
+    """Equal layouts, and leaves equal in type and bits."""
+    assert found.layout == wanted.layout
+    assert hash(found.layout) == hash(wanted.layout)
+    assert found.layout.keys == wanted.layout.keys
+    for name in ("data", "functional_inputs", "padding"):
+        new, old = getattr(found, name), getattr(wanted, name)
+        assert (new is None) == (old is None), name
+        if old is not None:
+            _assert_same(jnp.asarray(new), jnp.asarray(old))
+    _assert_same(found.labels, wanted.labels)
+
+
+@st.composite
+def _both_forms(draw, same_inputs=True):
+    """Draw the arguments of flatten_structured and those of from_pytree."""
+    sample = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
+    names = draw(
+        st.lists(
+            st.sampled_from([n for n in NAMES if n]),
+            min_size=2,
+            max_size=5,
+            unique=True,
+        )
+    )
+    at = draw(st.integers(1, len(names) - 1))
+    sides = {"theta": names[:at], "y": names[at:]}
+    dtype = draw(st.sampled_from(["float32", "int32", "int8", "float16"]))
+    inputs = dict.fromkeys(sides, draw(st.integers(1, 2)))
+    if not same_inputs:
+        inputs = {side: draw(st.integers(1, 3)) for side in sides}
+    data, ndims, index, true, shapes = {}, {}, {}, {}, {}
+    for side, keys in sides.items():
+        data[side], ndims[side], true[side] = {}, {}, {}
+        for key in keys:
+            event = tuple(draw(st.lists(SIZES, min_size=1, max_size=2)))
+            batch = draw(st.lists(SIZES, min_size=1, max_size=2))
+            shapes[key] = event
+            seed = draw(SEEDS)
+            data[side][key] = array_of((*sample, *event, *batch), dtype, seed)
+            ndims[side][key] = len(batch)
+            index[key] = array_of(
+                (*sample, *event, inputs[side]), "float32", seed
+            )
+            sizes = array_of((*sample, len(event)), "int32", seed) % 4
+            true[side][key] = sizes
+    independence = draw(rules(shapes))
+    index = index if draw(st.booleans()) else None
+    legacy = {
+        "data_sample_ndims": len(sample),
+        "data_batch_ndims": ndims,
+        "index": index,
+        "independence": independence,
+        "event_shapes": true if draw(st.booleans()) else None,
+    }
+    core = {
+        "independence": independence,
+        "functional_inputs": index,
+        "sample_ndims": len(sample),
+        "batch_ndims": {**ndims["theta"], **ndims["y"]},
+        "event_shapes": legacy["event_shapes"]
+        and {**true["theta"], **true["y"]},
+    }
+    return data, legacy, core
+
+
+def _flatten_both(forms):
+    data, legacy, core = forms
+    tokens = Tokens.from_pytree({**data["theta"], **data["y"]}, **core)
+    try:
+        flat = flatten_structured(data, **copy.deepcopy(legacy))
+    except IndexError:
+        # The legacy pairing cannot do what the rules say (L9).
+        flat = None
+    assume(flat is not None)
+    return tokens, flat
+
+
+@given(_both_forms())
+@cases(100)
+def test_as_legacy_gives_what_flatten_structured_gives(forms):
+    """Types, order of dicts and bits; index rows sorted, as ever (L1)."""
+    tokens, wanted = _flatten_both(forms)
+    data = forms[0]
+    _assert_same(as_legacy(tokens, data["theta"], data["y"]), wanted)
+
+
+@given(_both_forms(same_inputs=False))
+@cases(80)
+def test_as_legacy_undoes_as_tokens(forms):
+    """Whatever flatten_structured returns comes back the same."""
+    _, flat = _flatten_both(forms)
+    data, legacy, _ = forms
+    tokens = as_tokens(*flat, legacy["independence"])
+    _assert_same(as_legacy(tokens, data["theta"], data["y"]), flat)
+
+
+@given(_both_forms())
+@cases(80)
+def test_as_tokens_undoes_as_legacy(forms):
+    """Also where sides have other numbers of inputs or keys are not sorted."""
+    tokens, _ = _flatten_both(forms)
+    data, legacy, _ = forms
+    flat = as_legacy(tokens, data["theta"], data["y"])
+    back = as_tokens(*flat, legacy["independence"])
+    _assert_equal_tokens(back, tokens)
+
+
+DATA = {
+    "theta": {"z": array_of((4, 2, 1), seed=1), "a": array_of((4, 1, 1))},
+    "y": {"obs": array_of((4, 2, 3, 2), seed=3)},
+}
+INDEX = {
+    "z": np.full((4, 2, 1), 1.0, np.float32),
+    "a": np.full((4, 1, 1), 2.0, np.float32),
+    "obs": np.full((4, 2, 3, 1), 3.0, np.float32),
+}
+RULES = {"local": ["obs"], "cross_local": [("z", "obs", (0, 0))]}
+
+
+def test_index_rows_return_to_their_tokens():
+    """The legacy order of rows is undone (L1)."""
+    flat, slices = flatten_structured(DATA, index=INDEX)
+    assert flat["index"]["theta"][0, :, 0].tolist() == [2, 1, 1]
+    tokens = as_tokens(flat, slices)
+    rows = tokens.functional_inputs[0, :, 0].tolist()
+    assert rows == [1, 1, 2, 3, 3, 3, 3, 3, 3]
+    assert tokens.key_order == ["z", "a", "obs"]
+
+
+def test_sides_with_other_numbers_of_inputs_round_trip():
+    """Columns that a key does not have hold padding, as when built anew."""
+    wide = {**INDEX, "obs": np.ones((4, 2, 3, 2), np.float32)}
+    tokens = Tokens.from_pytree(
+        {**DATA["theta"], **DATA["y"]}, {}, functional_inputs=wide
+    )
+    flat, slices = as_legacy(tokens, ["z", "a"], ["obs"])
+    assert flat["index"]["theta"].shape == (4, 3, 1)
+    assert flat["index"]["y"].shape == (4, 6, 2)
+    _assert_equal_tokens(as_tokens(flat, slices), tokens)
+
+
+def test_an_index_given_once_is_repeated():
+    once = {name: leaf[:1] for name, leaf in INDEX.items()}
+    flat, slices = flatten_structured(DATA, index=once)
+    assert flat["index"]["y"].shape == (1, 6, 1)
+    repeated = as_tokens(flat, slices)
+    full = as_tokens(*flatten_structured(DATA, index=INDEX))
+    _assert_equal_tokens(repeated, full)
+
+
+@pytest.mark.parametrize("lead", [(), (1,)])
+def test_true_shapes_given_once_are_repeated(lead):
+    true = {
+        side: {
+            name: np.ones((*lead, leaf.ndim - 2), np.int32)
+            for name, leaf in keys.items()
+        }
+        for side, keys in DATA.items()
+    }
+    tokens = as_tokens(*flatten_structured(DATA, event_shapes=true))
+    row = [1, 0, 1, 1, 0, 0, 0, 0, 0]
+    assert tokens.padding_mask.dtype == bool
+    assert tokens.padding_mask.astype(int).tolist() == [row] * 4
+
+
+@pytest.mark.parametrize("independence", [{"local": []}, {"cross": []}])
+def test_empty_rules_still_make_masks(independence):
+    """The legacy masks appear for any rules that are not {} (L5)."""
+    flat = flatten_structured(DATA, independence=independence)
+    assert "attention" in flat[0]["masks"]
+    tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, independence)
+    _assert_same(as_legacy(tokens, ["z", "a"], ["obs"]), flat)
+    _assert_equal_tokens(as_tokens(*flat, independence), tokens)
+
+
+def test_without_rules_there_are_no_masks():
+    tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, {})
+    flat, _ = as_legacy(tokens, ["z", "a"], ["obs"])
+    assert list(flat) == ["data", "labels"]
+
+
+def test_sides_can_be_swapped_and_keys_left_out():
+    """What bottom-up training does: observations become theta."""
+    tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, RULES)
+    swapped = {"theta": DATA["y"], "y": {"z": DATA["theta"]["z"]}}
+    flat, slices = as_legacy(tokens, ["obs"], ["z"])
+    wanted, wanted_slices = flatten_structured(swapped, independence=RULES)
+    # Labels stay those of all keys; flatten_structured ranks what it is given.
+    assert flat.pop("labels")["theta"].tolist() == [[1] * 6]
+    assert wanted.pop("labels")["theta"].tolist() == [[0] * 6]
+    _assert_same((flat, slices), (wanted, wanted_slices))
+
+
+def test_a_view_is_turned_as_well():
+    tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, RULES)
+    view = tokens.select_tokens(["obs", "z"])
+    _assert_same(
+        as_legacy(view, ["z"], ["obs"]), as_legacy(tokens, ["z"], ["obs"])
+    )
+    with pytest.raises(UnknownKeyError, match="'a'"):
+        as_legacy(view, ["a"], ["obs"])
+
+
+def test_given_labels_are_kept():
+    labels = {"z": 40, "a": 3, "obs": 7}
+    tokens = Tokens.from_pytree(
+        {**DATA["theta"], **DATA["y"]}, {}, labels=labels
+    )
+    flat, slices = as_legacy(tokens, ["z", "a"], ["obs"])
+    assert flat["labels"]["theta"].dtype == jnp.int8
+    assert flat["labels"]["theta"].tolist() == [[40, 40, 3]]
+    back = as_tokens(flat, slices)
+    assert back.label_map == labels
+    _assert_equal_tokens(back, tokens)
+
+
+def test_labels_are_ranks_where_there_are_none():
+    """Of keys without tokens, and in dictionaries without labels."""
+    flat, slices = flatten_structured(DATA)
+    del flat["labels"]
+    assert as_tokens(flat, slices).label_map == {"z": 2, "a": 0, "obs": 1}
+
+
+def test_as_tokens_continues_what_combine_data_joined():
+    """Same sizes: labels and masks, one copy per sample, are recognised."""
+    flat, slices = flatten_structured(DATA, index=INDEX, independence=RULES)
+    joined = compat.combine_data(flat, flat)
+    tokens = as_tokens(joined, slices, RULES)
+    one = as_tokens(flat, slices, RULES)
+    both = concatenate_tokens(one, one)
+    assert tokens.layout == both.layout
+    np.testing.assert_array_equal(tokens.data, both.data)
+    assert tokens.padding_mask.all()
+    np.testing.assert_array_equal(
+        tokens.functional_inputs, both.functional_inputs
+    )
+
+
+def test_the_bridge_under_jit():
+    """With slices and rules closed over; the same layout and values."""
+    true = {
+        side: {
+            name: np.ones((4, leaf.ndim - 2), np.int32)
+            for name, leaf in keys.items()
+        }
+        for side, keys in DATA.items()
+    }
+    flat, slices = flatten_structured(
+        DATA, index=INDEX, independence=RULES, event_shapes=true
+    )
+    tokens = as_tokens(flat, slices, RULES)
+    found = jax.jit(lambda flat: as_tokens(flat, slices, RULES))(flat)
+    _assert_equal_tokens(found, tokens)
+    there_and_back = jax.jit(
+        lambda t: as_legacy(t, DATA["theta"], DATA["y"])[0]
+    )(tokens)
+    assert jax.tree.structure(there_and_back) == jax.tree.structure(flat)
+    for new, old in zip(
+        jax.tree.leaves(there_and_back), jax.tree.leaves(flat), strict=True
+    ):
+        _assert_same(new, old)
+
+
+def test_the_bridge_under_vmap():
+    flat, slices = flatten_structured(DATA)
+    data = {"data": flat["data"]}
+    found = jax.vmap(lambda flat: as_tokens(flat, slices))(data)
+    np.testing.assert_array_equal(found.data, as_tokens(data, slices).data)
+
+
+def _fault(change=None, independence=RULES, **kwargs):
+    flat, slices = flatten_structured(
+        kwargs.pop("data", DATA), independence=independence, **kwargs
+    )
+    if change is not None:
+        change(flat)
+    return flat, slices
+
+
+def _wrong_mask(flat):
+    mask = flat["masks"]["attention"]["cross"]
+    flat["masks"]["attention"]["cross"] = 1 - mask
+
+
+def _mixed_labels(flat):
+    row = flat["labels"]["y"]
+    flat["labels"]["y"] = jnp.concatenate([row, row + 1])
+
+
+def _fewer_samples(flat):
+    flat["data"]["y"] = flat["data"]["y"][:3]
+
+
+def _more_tokens(flat):
+    flat["data"]["y"] = compat.pad_1d(flat["data"]["y"], 8)
+
+
+BOTH_SIDES = {"theta": {"a": DATA["theta"]["a"]}, "y": {"a": DATA["y"]["obs"]}}
+REFUSED = {
+    "a key on both sides": (
+        lambda: _fault(independence={}, data=BOTH_SIDES),
+        {},
+        "the keys ['a'] are on both sides (L3)",
+    ),
+    "samples": (
+        lambda: _fault(_fewer_samples),
+        RULES,
+        "theta and y have the shapes {'theta': (4, 3, 2), 'y': (3, 6, 2)}: "
+        "repeat the side with fewer samples",
+    ),
+    "tokens": (
+        lambda: _fault(_more_tokens),
+        RULES,
+        "slices specify 6 tokens of 'y' but there are 8",
+    ),
+    "labels": (
+        lambda: _fault(_mixed_labels),
+        RULES,
+        "the labels of 'y' differ between samples, as after combine_data on "
+        "other sizes: join with concatenate_tokens",
+    ),
+    "masks without rules": (
+        lambda: _fault(),
+        None,
+        "it has attention masks: pass the independence that they were built "
+        "with",
+    ),
+    "masks of other rules": (
+        lambda: _fault(_wrong_mask),
+        RULES,
+        "the attention mask of 'cross' does not follow from the rules",
+    ),
+    "rules of other masks": (
+        lambda: _fault(),
+        {"local": ["obs"]},
+        "the attention mask of 'cross' does not follow from the rules",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_as_tokens_refuses(case):
+    make, independence, fault = REFUSED[case]
+    flat = make()
+    with pytest.raises(ValueError, match="Cannot turn") as raised:
+        as_tokens(*flat, independence)
+    assert str(raised.value) == f"Cannot turn legacy data into Tokens: {fault}"
+
+
+def test_as_tokens_refuses_an_index_with_too_few_rows(monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+    index = {name: INDEX[name] for name in ("a", "obs")}
+    flat = flatten_structured(DATA, index=index)
+    with pytest.raises(ValueError, match="Cannot turn") as raised:
+        as_tokens(*flat)
+    assert str(raised.value) == (
+        "Cannot turn legacy data into Tokens: the index of 'theta' has 1 "
+        "rows for 3 tokens (L2)"
+    )
+
+
+def test_as_tokens_lists_all_faults():
+    flat, slices = _fault(_fewer_samples)
+    _mixed_labels(flat)
+    with pytest.raises(ValueError, match="Cannot turn") as raised:
+        as_tokens(flat, slices, RULES)
+    assert str(raised.value).count("\n  - ") == 2
+
+
+def test_as_tokens_refuses_rules_with_unknown_keys():
+    """Legacy calls skip such rules; a layout has no place for them."""
+    flat, slices = flatten_structured(DATA)
+    with pytest.raises(UnknownKeyError, match="Did you mean 'obs'"):
+        as_tokens(flat, slices, {"local": ["obss"]})
+
+
+def test_as_legacy_refuses_a_key_on_both_sides():
+    tokens = as_tokens(*flatten_structured(DATA))
+    with pytest.raises(ValueError, match="both sides") as raised:
+        as_legacy(tokens, ["z", "a"], ["a", "obs"])
+    assert str(raised.value) == (
+        "The keys ['a'] are on both sides. Name each on one."
+    )
+
+
+def test_as_legacy_refuses_unknown_keys():
+    tokens = as_tokens(*flatten_structured(DATA))
+    with pytest.raises(UnknownKeyError, match="'b'"):
+        as_legacy(tokens, ["b"], ["obs"])
+
+
+@pytest.mark.parametrize(
+    ("given_inputs", "shown"),
+    [
+        ({"z": (4, 2, 1), "a": (4, 1, 2), "obs": (4, 2, 3, 1)}, "'a': 2"),
+        ({"obs": (4, 2, 3, 1)}, "'a': None"),
+    ],
+)
+def test_as_legacy_refuses_inputs_it_cannot_express(given_inputs, shown):
+    inputs = {name: np.zeros(shape) for name, shape in given_inputs.items()}
+    tokens = Tokens.from_pytree(
+        {**DATA["theta"], **DATA["y"]}, {}, functional_inputs=inputs
+    )
+    with pytest.raises(ValueError, match="index of 'theta'") as raised:
+        as_legacy(tokens, ["z", "a"], ["obs"])
+    assert shown in str(raised.value)
+
+
+def test_as_legacy_refuses_labels_beyond_int8():
+    tokens = Tokens.from_pytree(
+        {**DATA["theta"], **DATA["y"]},
+        {},
+        labels={"z": 128, "a": 0, "obs": 1},
+    )
+    with pytest.raises(OverflowError, match="label 128"):
+        as_legacy(tokens, ["z", "a"], ["obs"])
+    as_legacy(tokens, ["a"], ["obs"])
+
+
+def test_keys_with_slashes_are_nested():
+    """A slash joins the keys of nested trees."""
+    data = {"site": {"z": DATA["theta"]["z"]}, "obs": DATA["y"]["obs"]}
+    tokens = Tokens.from_pytree(data, {})
+    flat, slices = as_legacy(tokens, ["site/z"], ["obs"])
+    assert list(slices["theta"]) == ["site/z"]
+    back = as_tokens(flat, slices)
+    _assert_equal_tokens(back, tokens)
+    assert list(back.decode()["site"]) == ["z"]

@@ -1,0 +1,86 @@
+"""Every stored call of the legacy package gives the same through the bridge."""
+
+import functools
+import json
+
+import pytest
+
+from tfmpe.migrate import replay
+from tfmpe.migrate.recordings import find_recordings, read_recording
+from tfmpe.migrate.stored import stored_folder
+
+STORED = stored_folder()
+
+# What was recorded of functions that the bridge has: 726 calls.
+N_STORED = {
+    "flatten_structured": 418,
+    "combine_data": 103,
+    "decode_theta": 61,
+    "pad_multidim_event": 53,
+    "_make_attention_masks": 51,
+    "split_data": 30,
+    "_flatten_index": 8,
+    "encode_unknown_theta": 2,
+}
+
+
+def _stored_names():
+    """List file and name of every case, without reading any array."""
+    for file in find_recordings(STORED):
+        content = json.loads(file.read_text())
+        if content["function"] in replay.REPLAYED:
+            for record in content["cases"]:
+                yield file, record["case"]
+
+
+NAMES = [
+    pytest.param(file, name, id=f"{file.parent.name}-{file.stem}-{name}")
+    for file, name in _stored_names()
+]
+
+
+@functools.cache
+def _cases(file):
+    return {case.name: case for case in read_recording(file, STORED)}
+
+
+@pytest.mark.parametrize(("file", "name"), NAMES)
+def test_stored_call_gives_the_same(file, name):
+    """Bits, types, order of dicts, changed arguments, or the exception."""
+    case = _cases(file)[name]
+    assert replay.can_replay(case)
+    result = replay.replay(case)
+    assert result.identical, "\n".join(map(str, result.differences))
+
+
+def test_all_stored_calls_are_there():
+    """None is left out because a file or a name was not found."""
+    counts = dict.fromkeys(N_STORED, 0)
+    for file in find_recordings(STORED):
+        content = json.loads(file.read_text())
+        if content["function"] in counts:
+            counts[content["function"]] += len(content["cases"])
+    assert counts == N_STORED
+    assert len(NAMES) == sum(N_STORED.values()) == 726
+
+
+@pytest.mark.parametrize("name", ["flatten_structured", "combine_data"])
+def test_a_wrong_bridge_is_seen(name):
+    """Reversing every dict of what comes back is a difference."""
+    right = replay.bridge(name)
+
+    def reverse(tree):
+        if isinstance(tree, dict):
+            return {k: reverse(v) for k, v in reversed(tree.items())}
+        if isinstance(tree, tuple) and tree and isinstance(tree[0], dict):
+            return tuple(map(reverse, tree))
+        return tree
+
+    file = STORED / "seir" / f"{name}.json"
+    case = next(c for c in _cases(file).values() if c.raises is None)
+
+    def wrong(*args, **kwargs):
+        return reverse(right(*args, **kwargs))
+
+    result = replay.replay(case, lambda _: wrong)
+    assert result.kinds == {"key order"}

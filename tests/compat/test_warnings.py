@@ -1,0 +1,333 @@
+"""Each reproduced defect warns when it can hurt, and not otherwise."""
+
+import warnings
+
+import jax
+import numpy as np
+import pytest
+
+from tfmpe import compat
+from tfmpe.compat import LegacyWarning, defects, legacy_warnings
+
+
+def _leaf(*shape, dtype=np.float32):
+    return np.ones(shape, dtype)
+
+
+def _flatten(theta, y, **kwargs):
+    """Call flatten_structured on keys of given shapes, three samples each."""
+    data = {
+        side: {name: _leaf(3, *shape) for name, shape in shapes.items()}
+        for side, shapes in (("theta", theta), ("y", y))
+    }
+    return compat.flatten_structured(data, **kwargs)
+
+
+def _index(*names):
+    return {name: _leaf(3, 1, 1) for name in names}
+
+
+def _l1(names):
+    index = _index(*names, "obs")
+    _flatten(dict.fromkeys(names, (1, 1)), {"obs": (1, 1)}, index=index)
+
+
+def _l2(*indexed):
+    theta = {"a": (1, 1), "b": (1, 1)}
+    _flatten(theta, {"obs": (1, 1)}, index=_index(*indexed, "obs"))
+
+
+def _l3(name):
+    _flatten({"a": (1, 1)}, {name: (1, 1)})
+
+
+def _l8(**rules):
+    _flatten({"mu": (1, 1)}, {"obs": (2, 1)}, independence=rules)
+
+
+def _l9(unit, dims=(0, 0)):
+    rules = {"cross_local": [("unit", "obs", dims)]}
+    _flatten({"unit": (*unit, 1)}, {"obs": (2, 2, 1)}, independence=rules)
+
+
+def _l11(width):
+    data = {
+        "theta": {"a": _leaf(3, 1, 1)},
+        "y": {"b": _leaf(3, 1, 2)},
+        "weights": _leaf(3, width),
+    }
+    compat.flatten_structured(data)
+
+
+def _l12(name):
+    data = {
+        "theta": {"a": _leaf(3, 1, 1)},
+        "y": {"b": _leaf(3, 1, 1)},
+        name: {"a": _leaf(3, 1, 1)},
+    }
+    ndims = {"theta": {"a": 1}, "y": {"b": 1}, name: {"a": 1}}
+    compat.flatten_structured(data, data_batch_ndims=ndims)
+
+
+def _l14(dtype, width=1, **kwargs):
+    data = {
+        "theta": {"a": _leaf(3, 1, width, dtype=dtype)},
+        "y": {"b": _leaf(3, 1, 2)},
+    }
+    compat.flatten_structured(data, **kwargs)
+
+
+def _flat(n_theta=3, n_y=3, index=True, **more):
+    flat = {
+        "data": {"theta": _leaf(n_theta, 2, 1), "y": _leaf(n_y, 2, 1)},
+        "labels": {"theta": _leaf(1, 2), "y": _leaf(1, 2)},
+        **more,
+    }
+    if index:
+        flat["index"] = {"theta": _leaf(1, 2, 1), "y": _leaf(1, 2, 1)}
+    return flat
+
+
+_ATTENTION = {
+    "attention": dict.fromkeys(("y", "theta", "cross"), _leaf(1, 2, 2))
+}
+
+
+def _without_labels():
+    return {name: part for name, part in _flat().items() if name != "labels"}
+
+
+def _two_sample_axes():
+    data = {"theta": _leaf(3, 2, 2, 1), "y": _leaf(3, 2, 2, 1)}
+    compat.combine_data({"data": data}, {"data": data})
+
+
+def _l25(rows, size=4, **kwargs):
+    compat.split_data({"a": _leaf(4, 1), "b": _leaf(rows, 1)}, size, **kwargs)
+
+
+# Class, code, calls that warn once, calls that do not warn.
+DEFECTS = [
+    (
+        "IndexRowsSortedWarning",
+        "L1",
+        [lambda: _l1(["z", "a"]), lambda: _l1(["b", "c", "a"])],
+        [
+            lambda: _l1(["a", "z"]),
+            lambda: _flatten({"z": (1, 1), "a": (1, 1)}, {"obs": (1, 1)}),
+        ],
+    ),
+    (
+        "IndexRowsMissingWarning",
+        "L2",
+        [lambda: _l2("a"), lambda: _l2("b", "unknown")],
+        [lambda: _l2("a", "b"), lambda: _l2("a", "b", "unknown")],
+    ),
+    ("SharedLabelsWarning", "L3", [lambda: _l3("a")], [lambda: _l3("A")]),
+    (
+        "OneWayRuleWarning",
+        "L8",
+        [
+            lambda: _l8(cross=[("obs", "mu")]),
+            lambda: _l8(cross_local=[("obs", "mu", (0, 0))]),
+        ],
+        [
+            lambda: _l8(cross=[("mu", "obs")]),
+            lambda: _l8(cross=[("obs", "mu"), ("mu", "obs")]),
+            lambda: _l8(local=["obs"]),
+            lambda: _l8(cross=[("absent", "mu"), ("obs", "obs")]),
+        ],
+    ),
+    (
+        "ElementwisePairingWarning",
+        "L9",
+        [lambda: _l9((2, 2)), lambda: _l9((2, 2), (1, 0))],
+        [lambda: _l9((2,)), lambda: _l9((2, 1)), lambda: _l9((4,), None)],
+    ),
+    (
+        "WidthOfExtrasWarning",
+        "L11",
+        [lambda: _l11(3)],
+        [lambda: _l11(2), lambda: _l11(1)],
+    ),
+    (
+        "CallerChangedWarning",
+        "L12",
+        [lambda: _l12("theta_index"), lambda: _l12("y_index")],
+        [lambda: _l12("weights"), lambda: _l11(1)],
+    ),
+    (
+        "PadValueOverflowWarning",
+        "L14",
+        [
+            lambda: _l14(np.int8),
+            lambda: _l14(np.uint8),
+            lambda: _l14(np.bool_),
+            lambda: _l14(np.float16),
+            lambda: _l14(np.int32, pad_value=np.nan),
+        ],
+        [
+            lambda: _l14(np.int32),
+            lambda: _l14(np.float64),
+            lambda: _l14(np.int8, pad_value=-1.0),
+            lambda: _l14(np.float16, pad_value=-0.1),
+            lambda: _l14(np.float32, pad_value=np.nan),
+            lambda: _l14(np.int8, width=2),
+        ],
+    ),
+    (
+        "PartsDroppedWarning",
+        "L16",
+        [
+            lambda: compat.combine_data(_flat(), _flat(index=False)),
+            lambda: compat.combine_data(_flat(index=False), _flat()),
+            lambda: compat.combine_data(_flat(), _without_labels()),
+            lambda: compat.combine_data(_flat(masks=_ATTENTION), _flat()),
+        ],
+        [
+            lambda: compat.combine_data(_flat(), _flat()),
+            lambda: compat.combine_data(_flat(index=False), _flat(index=False)),
+            lambda: compat.combine_data(_without_labels(), _without_labels()),
+            lambda: compat.combine_data(
+                _flat(masks=_ATTENTION), _flat(masks=_ATTENTION)
+            ),
+        ],
+    ),
+    (
+        "SamplesMixedUpWarning",
+        "L17",
+        [lambda: compat.combine_data(_flat(), _flat(n_theta=4))],
+        [lambda: compat.combine_data(_flat(), _flat(n_theta=4, n_y=4))],
+    ),
+    (
+        "ClampedSplitWarning",
+        "L25",
+        [
+            lambda: _l25(1),
+            lambda: _l25(4, size=5),
+            lambda: _l25(5, shuffle_rng=jax.random.key(0)),
+        ],
+        [lambda: _l25(4), lambda: _l25(4, shuffle_rng=jax.random.key(0))],
+    ),
+]
+WARNING = [
+    pytest.param(name, code, call, id=f"{code}-{i}")
+    for name, code, calls, _ in DEFECTS
+    for i, call in enumerate(calls)
+]
+SILENT = [
+    pytest.param(call, id=f"{code}-{i}")
+    for _, code, _, calls in DEFECTS
+    for i, call in enumerate(calls)
+]
+
+
+def _caught(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return caught
+
+
+@pytest.fixture(autouse=True)
+def _default_mode(monkeypatch):
+    monkeypatch.delenv(legacy_warnings.VARIABLE, raising=False)
+
+
+@pytest.mark.parametrize(("name", "code", "call"), WARNING)
+def test_a_defect_warns_once(name, code, call):
+    (warning,) = _caught(call)
+    cls = getattr(defects, name)
+    assert warning.category is cls
+    assert cls.code == code
+    text = str(warning.message)
+    assert text.startswith(f"{code}: ")
+    assert text.endswith(f" See MIGRATION.md#{code.lower()}.")
+    assert warning.filename == __file__
+
+
+@pytest.mark.parametrize("call", SILENT)
+def test_a_harmless_call_does_not_warn(call):
+    assert not _caught(call)
+
+
+def test_two_sample_axes_warn_for_each_array():
+    """Both operands and both sides are padded where they should not be."""
+    caught = _caught(_two_sample_axes)
+    assert [w.category for w in caught] == [defects.SamplesMixedUpWarning] * 4
+
+
+def test_every_defect_is_tested():
+    """A new warning class needs a line above."""
+    classes = {cls.__name__ for cls in LegacyWarning.__subclasses__()}
+    assert classes == {name for name, *_ in DEFECTS}
+    assert classes == {n for n in vars(defects) if n.endswith("Warning")}
+    codes = {cls.code for cls in LegacyWarning.__subclasses__()}
+    assert len(codes) == len(classes)
+
+
+def test_one_filter_names_all_of_them():
+    """They share a base class, which is a UserWarning."""
+    assert issubclass(LegacyWarning, UserWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.simplefilter("ignore", LegacyWarning)
+        _l3("a")
+    assert not caught
+
+
+def test_texts_name_keys_and_numbers():
+    """What was hit, and what to do."""
+    (warning,) = _caught(lambda: _l1(["z", "a"]))
+    assert str(warning.message) == (
+        "L1: the rows of index['theta'] follow the sorted keys ['a', 'z'], "
+        "but those of data['theta'] follow ['z', 'a'], so they do not "
+        "correspond. Sort the keys, or use Tokens, whose functional inputs "
+        "follow the data. See MIGRATION.md#l1."
+    )
+    (warning,) = _caught(lambda: _l9((2, 2)))
+    assert "leaves 4 of 8 matching pairs of tokens closed" in str(
+        warning.message
+    )
+    (warning,) = _caught(lambda: _l14(np.int8))
+    assert "-100000000.0 becomes -128 in int8" in str(warning.message)
+
+
+@pytest.mark.parametrize(("name", "code", "call"), WARNING)
+def test_errors_on_request(name, code, call, monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "error")
+    with pytest.raises(getattr(defects, name), match=f"^{code}: "):
+        call()
+
+
+@pytest.mark.parametrize(("name", "code", "call"), WARNING)
+def test_silence_on_request(name, code, call, monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+    assert not _caught(call)
+
+
+@pytest.mark.parametrize("mode", ["warn", ""])
+def test_warnings_are_the_default(mode, monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", mode)
+    assert len(_caught(lambda: _l3("a"))) == 1
+
+
+def test_an_unknown_mode_is_refused(monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "nonsense")
+    with pytest.raises(ValueError, match="TFMPE_COMPAT") as raised:
+        _l3("a")
+    assert str(raised.value) == (
+        "The environment variable TFMPE_COMPAT is 'nonsense'; expected one "
+        "of ['warn', 'ignore', 'error']."
+    )
+
+
+@pytest.mark.parametrize("mode", ["warn", "ignore"])
+def test_results_do_not_depend_on_the_mode(mode, monkeypatch):
+    """Whoever silences warnings gets the same labels."""
+    monkeypatch.setenv("TFMPE_COMPAT", mode)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        flat, _ = _flatten({"a": (1, 1)}, {"a": (1, 1), "b": (1, 1)})
+    assert flat["labels"]["theta"].tolist() == [[1]]
+    assert flat["labels"]["y"].tolist() == [[1, 2]]

@@ -1,0 +1,403 @@
+"""Legacy flattening: two sides of nested dicts, computed by the core."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.compat._masks import (
+    build_padding_mask,
+    legacy_cross_mask,
+    legacy_self_mask,
+    present_rules,
+)
+from tfmpe.compat.defects.l01_index_rows_sorted import (
+    check_key_order,
+    leaves_in_sorted_order,
+)
+from tfmpe.compat.defects.l02_index_rows_missing import check_index_keys
+from tfmpe.compat.defects.l03_shared_labels import label_dtype, legacy_ranks
+from tfmpe.compat.defects.l08_one_way_rules import check_directions
+from tfmpe.compat.defects.l11_width_of_extras import legacy_width
+from tfmpe.compat.defects.l12_caller_changed import add_index_entries
+from tfmpe.compat.defects.l14_pad_value_overflow import check_pad_value
+from tfmpe.preprocessing import PAD_VALUE, KeyLayout
+from tfmpe.preprocessing._arrays import join
+from tfmpe.preprocessing._decode import decode_values
+from tfmpe.preprocessing._flatten import flatten_values
+from tfmpe.preprocessing._layout import packed, slices_of
+
+SIDES = ("theta", "y")
+
+
+def flatten_structured(
+    data: Any,
+    data_sample_ndims: int = 1,
+    data_batch_ndims: Any = None,
+    index: Any = None,
+    pad_value: float = PAD_VALUE,
+    event_shapes: Any = None,
+    independence: Any = {},  # noqa: B006 - the legacy default; never changed
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Flatten ``{'theta': …, 'y': …}`` into the legacy nested dicts.
+
+    Parameters
+    ----------
+    data : dict
+        ``{'theta': {key: array}, 'y': {key: array}}``; other entries are not
+        flattened, but count for the width of tokens (L11).
+    data_sample_ndims : int
+        Number of leading sample axes.
+    data_batch_ndims : tree of int, optional
+        Number of trailing axes in a token, with the structure of ``data``;
+        1 by default. May be changed in place (L12).
+    index : dict of arrays, optional
+        Functional inputs by key (L1, L2).
+    pad_value : float
+        Fills tokens with fewer values than the widest (L14).
+    event_shapes : dict, optional
+        True event shapes, with the structure of ``data``.
+    independence : dict
+        Rules between keys; rules on absent keys are passed over.
+
+    Returns
+    -------
+    flat : dict
+        ``'data'``, ``'labels'`` and, where asked for, ``'masks'`` and
+        ``'index'``, each with the sides ``'theta'`` and ``'y'``. Masks are
+        float32, labels int8.
+    slices : dict
+        ``{side: {key: {'offset', 'event_shape', 'batch_shape'}}}``.
+
+    Raises
+    ------
+    KeyError, ValueError, TypeError, IndexError, OverflowError
+        As the legacy function did for the same input.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader.flatten_structured``, bit for bit. On
+    Tokens: ``Tokens.from_pytree({**theta, **y}, independence)``.
+    """
+    if data_batch_ndims is not None:
+        add_index_entries(data, data_batch_ndims)
+    width = legacy_width(data, data_batch_ndims)
+    values: dict[str, Any] = {}
+    slices: dict[str, Any] = {}
+    for side in SIDES:
+        values[side], slices[side] = flatten_blocks(
+            data[side],
+            data_sample_ndims,
+            None if data_batch_ndims is None else data_batch_ndims[side],
+            pad_value,
+            width,
+        )
+    flat: dict[str, Any] = {
+        "data": values,
+        "labels": build_labels(slices, data_sample_ndims),
+    }
+    masks = {}
+    if independence:
+        masks["attention"] = build_attention(slices, independence)
+    if event_shapes is not None:
+        masks["padding"] = {
+            side: build_padding_mask(slices[side], event_shapes[side])
+            for side in SIDES
+        }
+    if masks:
+        flat["masks"] = masks
+    if index is not None:
+        flat["index"] = {
+            side: _side_index(
+                side, slices[side], index, pad_value, data_sample_ndims
+            )
+            for side in SIDES
+        }
+    return flat, slices
+
+
+def flatten_blocks(
+    blocks: Mapping[str, Any],
+    sample_ndims: int = 1,
+    batch_ndims: Mapping[str, int] | None = None,
+    pad_value: float = PAD_VALUE,
+    max_batch_size: int | None = None,
+) -> tuple[Any, dict[str, Any]]:
+    """Flatten the keys of one side to one token array.
+
+    Parameters
+    ----------
+    blocks : dict of arrays, each of shape (*sample, *event, *batch)
+    sample_ndims : int
+    batch_ndims : dict of int, optional
+        Trailing axes in a token by key; 1 by default.
+    pad_value : float
+    max_batch_size : int, optional
+        Width of a token; the largest needed by default.
+
+    Returns
+    -------
+    flat : Array, shape (*sample, n_tokens, max_batch_size)
+    slices : dict
+
+    Raises
+    ------
+    ValueError
+        If there are no blocks.
+    TypeError
+        If shapes do not fit one another.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader.flatten_blocks``.
+    """
+    keys = tuple(
+        packed(
+            _key_layout(name, leaf, sample_ndims, (batch_ndims or {}).get(name))
+            for name, leaf in blocks.items()
+        )
+    )
+    if not keys:
+        raise ValueError(
+            "Need at least one array to flatten; a side of data is empty."
+        )
+    leaves = list(blocks.values())
+    sample_shape = _check_shapes(keys, leaves, sample_ndims)
+    widest = max(key.width for key in keys)
+    width = widest if max_batch_size is None else max_batch_size
+    check_pad_value(
+        pad_value,
+        [
+            leaf
+            for key, leaf in zip(keys, leaves, strict=True)
+            if key.width < width and leaf.size
+        ],
+    )
+    flat = flatten_values(leaves, keys, sample_shape, width, pad_value)
+    return flat, slices_of(keys)
+
+
+def _check_shapes(
+    keys: Sequence[KeyLayout], leaves: Sequence[Any], sample_ndims: int
+) -> tuple[int, ...]:
+    """Return the common sample shape, or refuse with the legacy types."""
+    for key, leaf in zip(keys, leaves, strict=True):
+        n_samples = math.prod(leaf.shape[:sample_ndims])
+        if n_samples * key.n_tokens * key.width != leaf.size:
+            raise _reshape_error(leaf)(
+                f"{key.name!r} of shape {leaf.shape} cannot be flattened to "
+                f"{sample_ndims} sample axes, the event shape "
+                f"{key.event_shape} and the batch shape {key.batch_shape}."
+            )
+    shapes = {
+        key.name: tuple(leaf.shape[:sample_ndims])
+        for key, leaf in zip(keys, leaves, strict=True)
+    }
+    if len(set(shapes.values())) > 1:
+        raise TypeError(
+            f"The sample shapes of the keys of one side differ: {shapes}."
+        )
+    return shapes[keys[0].name]
+
+
+def _key_layout(
+    name: str, leaf: Any, sample_ndims: int, batch_ndims: int | None
+) -> KeyLayout:
+    # Slices with a negative start: with no batch axes the legacy code takes
+    # the whole shape for the batch shape, which mostly fails further on.
+    trailing = 1 if batch_ndims is None else batch_ndims
+    event_shape = tuple(leaf.shape[sample_ndims:-trailing])
+    batch_shape = tuple(leaf.shape[-trailing:])
+    return KeyLayout(name, (name,), 0, event_shape, batch_shape, 0)
+
+
+def build_labels(
+    slices: Mapping[str, Mapping[str, Any]],
+    sample_ndims: int,
+    ranks: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Return the int8 labels of both sides, with sample axes of size 1."""
+    if ranks is None:
+        ranks = legacy_ranks(list(slices["theta"]), list(slices["y"]))
+    dtype = label_dtype(list(ranks.values()))
+    lead = (1,) * sample_ndims
+    labels = {}
+    for side in SIDES:
+        row = np.repeat(
+            np.array([ranks[name] for name in slices[side]], dtype),
+            [math.prod(e["event_shape"]) for e in slices[side].values()],
+        )
+        labels[side] = jnp.asarray(row.reshape((*lead, row.size)))
+    return labels
+
+
+def build_attention(
+    slices: Mapping[str, Mapping[str, Any]], independence: Any
+) -> dict[str, Any]:
+    """Return the float32 attention masks, in the legacy order of sides."""
+    theta, y = slices["theta"], slices["y"]
+    check_directions(present_rules(independence, {**theta, **y}), theta, y)
+    masks = {
+        "y": legacy_self_mask(y, independence),
+        "theta": legacy_self_mask(theta, independence),
+        "cross": legacy_cross_mask(theta, y, independence),
+    }
+    return {name: jnp.asarray(mask[None]) for name, mask in masks.items()}
+
+
+def _side_index(
+    side: str,
+    slices: Mapping[str, Any],
+    index: Mapping[str, Any],
+    pad_value: float,
+    sample_ndims: int,
+) -> Any:
+    chosen = {name: leaf for name, leaf in index.items() if name in slices}
+    check_index_keys(side, slices, chosen)
+    check_key_order(side, [name for name in slices if name in chosen])
+    return _flatten_index(chosen, pad_value, sample_ndims)
+
+
+def _flatten_index(
+    index: Mapping[str, Any], pad_value: float, sample_ndims: int
+) -> Any:
+    """Flatten an index to one row per token, keys sorted (L1).
+
+    Parameters
+    ----------
+    index : dict of arrays, each of shape (*sample, *event, n_inputs)
+    pad_value : float
+        Not used: rows are never padded.
+    sample_ndims : int
+
+    Returns
+    -------
+    Array, shape (*sample, n_tokens, n_inputs)
+
+    Raises
+    ------
+    ValueError
+        If the index is empty.
+    TypeError
+        If sample shapes or numbers of inputs differ.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader._flatten_index``.
+    """
+    del pad_value
+    leaves = leaves_in_sorted_order(index)
+    if not leaves:
+        raise ValueError(
+            "Need at least one array: index has no entry for any key of this "
+            "side."
+        )
+    shapes = {(leaf.shape[:sample_ndims], leaf.shape[-1:]) for leaf in leaves}
+    if len(shapes) > 1:
+        raise TypeError(
+            "The sample shapes and numbers of inputs of the index differ "
+            f"between keys: {[leaf.shape for leaf in leaves]}."
+        )
+    return join(
+        [
+            leaf.reshape(
+                (
+                    *leaf.shape[:sample_ndims],
+                    math.prod(leaf.shape[sample_ndims:-1]),
+                    leaf.shape[-1],
+                )
+            )
+            for leaf in leaves
+        ],
+        axis=-2,
+    )
+
+
+def decode_theta(
+    theta: Any,
+    theta_slices: Mapping[str, Mapping[str, Any]],
+    sample_shape: Any,
+) -> dict[str, Any]:
+    """Rebuild the arrays of one side from its tokens.
+
+    Parameters
+    ----------
+    theta : array, shape (*sample, n_tokens, width)
+    theta_slices : dict
+        One side of the slices of :func:`flatten_structured`.
+    sample_shape : tuple of int
+
+    Returns
+    -------
+    dict of arrays, each of shape (*sample_shape, *event, *batch)
+        NumPy for NumPy, else jax; keys in the order of the slices.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the tokens do not fill the shapes.
+    KeyError
+        If slices are incomplete.
+
+    Notes
+    -----
+    Works under ``jit`` and ``vmap``. Legacy:
+    ``sfmpe.util.dataloader.decode_theta``. On Tokens: ``tokens.decode()``.
+    """
+    # Only a tuple can be extended by tuples: a list is refused, as ever.
+    sample_shape = sample_shape + ()  # noqa: RUF005
+    keys = [
+        KeyLayout(
+            name,
+            (name,),
+            entry["offset"],
+            entry["event_shape"],
+            entry["batch_shape"],
+            0,
+        )
+        for name, entry in theta_slices.items()
+    ]
+    for key in keys:
+        taken = len(range(theta.shape[-2])[key.block])
+        n_values = (
+            math.prod(theta.shape[:-2])
+            * taken
+            * min(theta.shape[-1], key.width)
+        )
+        wanted = (*sample_shape, *key.event_shape, *key.batch_shape)
+        if n_values != math.prod(wanted):
+            raise _reshape_error(theta)(
+                f"The tokens of {key.name!r} in an array of shape "
+                f"{theta.shape} do not fill the shape {wanted}."
+            )
+    arrays = decode_values(theta, keys, sample_shape)
+    return dict(zip(theta_slices, arrays, strict=True))
+
+
+def _reshape_error(array: Any) -> type[Exception]:
+    """Return what the array's library raises where a reshape is impossible."""
+    return ValueError if isinstance(array, np.ndarray) else TypeError
+
+
+def encode_unknown_theta(
+    theta_slices: Mapping[str, Mapping[str, Any]], *args: Any, **kwargs: Any
+) -> Any:
+    """Refuse: the legacy function never worked.
+
+    Raises
+    ------
+    TypeError
+        Always, as the legacy function did.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader.encode_unknown_theta``.
+    """
+    raise TypeError(
+        "encode_unknown_theta never returned in the legacy package (it "
+        "indexes an integer). Take labels, masks and index of the unknown "
+        "parameters from flatten_structured on data of the same shapes, or "
+        "use Tokens, which has them for any values."
+    )

@@ -1,0 +1,211 @@
+"""Legacy masks: float32, with the legacy pairing, computed by the core."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.compat.defects.l09_elementwise_pairing import elementwise_opening
+from tfmpe.preprocessing import Independence, KeyLayout, TokenLayout
+from tfmpe.preprocessing._arrays import join
+from tfmpe.preprocessing._independence import Cross, CrossLocal
+from tfmpe.preprocessing._masks import cross_mask, self_mask
+from tfmpe.preprocessing._padding import key_padding_mask
+
+
+def present_rules(spec: Any, names: Collection[str]) -> Independence:
+    """Read legacy rules; those that name an absent key are passed over.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a rule cannot be unpacked, whether it acts or not.
+    """
+    if isinstance(spec, Independence):
+        return spec.restrict(names)
+    cross = [Cross(a, b) for a, b in spec.get("cross", ())]
+    cross_local = []
+    for a, b, dims in spec.get("cross_local", ()):
+        if a in names and b in names:
+            if dims is not None:
+                dim_a, dim_b = dims
+                dims = (dim_a, dim_b)
+            cross_local.append(CrossLocal(a, b, dims))
+    return Independence(
+        tuple(name for name in spec.get("local", ()) if name in names),
+        tuple(r for r in cross if r.query in names and r.key in names),
+        tuple(cross_local),
+        declared=bool(spec),
+    )
+
+
+def _layout(slices: Mapping[str, Mapping[str, Any]]) -> TokenLayout:
+    return TokenLayout(
+        tuple(
+            KeyLayout(
+                name,
+                (name,),
+                0,
+                tuple(entry["event_shape"]),
+                tuple(entry.get("batch_shape", (1,))),
+                0,
+            )
+            for name, entry in slices.items()
+        )
+    )
+
+
+def build_self_attention_mask(
+    slices: Mapping[str, Mapping[str, Any]], independence: Any
+) -> Any:
+    """Return the self-attention mask of one side.
+
+    Parameters
+    ----------
+    slices : dict
+        One side of the slices of ``flatten_structured``.
+    independence : dict
+        Rules between keys; rules on absent keys are passed over.
+
+    Returns
+    -------
+    Array of float32, shape (n_tokens, n_tokens)
+        1 where the row's token may attend to the column's.
+
+    Raises
+    ------
+    ValueError, IndexError, TypeError
+        If a rule is malformed or does not fit the shapes.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader.build_self_attention_mask``, with its
+    pairing (L9). On Tokens: ``tokens.self_attention_mask``.
+    """
+    return jnp.asarray(legacy_self_mask(slices, independence))
+
+
+def build_cross_attention_mask(
+    query_slices: Mapping[str, Mapping[str, Any]],
+    key_slices: Mapping[str, Mapping[str, Any]],
+    independence: Any,
+) -> Any:
+    """Return the mask with which one side attends to the other.
+
+    Parameters
+    ----------
+    query_slices, key_slices : dict
+        The sides that attend and are attended to.
+    independence : dict
+        Rules between keys; they act from queries to keys only (L8).
+
+    Returns
+    -------
+    Array of float32, shape (n_query, n_key)
+        1 where the query token may attend.
+
+    Raises
+    ------
+    ValueError, IndexError, TypeError
+        If a rule is malformed or does not fit the shapes.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader.build_cross_attention_mask``. On Tokens:
+    ``tokens.cross_attention_mask(query_keys, key_keys)``.
+    """
+    return jnp.asarray(
+        legacy_cross_mask(query_slices, key_slices, independence)
+    )
+
+
+def legacy_self_mask(
+    slices: Mapping[str, Mapping[str, Any]], independence: Any
+) -> np.ndarray:
+    """Return the self-attention mask of one side as a NumPy array."""
+    rules = present_rules(independence, slices)
+    mask = self_mask(_layout(slices), rules, elementwise_opening)
+    return mask.astype(np.float32)
+
+
+def legacy_cross_mask(
+    query_slices: Mapping[str, Mapping[str, Any]],
+    key_slices: Mapping[str, Mapping[str, Any]],
+    independence: Any,
+) -> np.ndarray:
+    """Return the mask from one side to the other as a NumPy array."""
+    rules = present_rules(independence, {**query_slices, **key_slices})
+    acting = Independence(
+        (),
+        rules.cross,
+        tuple(
+            rule
+            for rule in rules.cross_local
+            if rule.a in query_slices and rule.b in key_slices
+        ),
+    )
+    mask = cross_mask(
+        _layout(query_slices), _layout(key_slices), acting, elementwise_opening
+    )
+    return mask.astype(np.float32)
+
+
+def build_padding_mask(
+    block_slices: Mapping[str, Mapping[str, Any]],
+    event_shapes: Mapping[str, Any],
+) -> Any:
+    """Return which tokens of one side are real.
+
+    Parameters
+    ----------
+    block_slices : dict
+        One side of the slices of ``flatten_structured``.
+    event_shapes : dict of arrays, each of shape (*sample, n_event_dims)
+        True event shapes of every key.
+
+    Returns
+    -------
+    Array of float32, shape (*sample, n_tokens)
+        1 for real tokens.
+
+    Raises
+    ------
+    KeyError
+        If a key has no true shape.
+    ValueError
+        If a key has no event axes.
+    IndexError
+        If a true shape has no axis.
+    TypeError
+        If sample shapes differ.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader.build_padding_mask``. On Tokens:
+    ``tokens.padding_mask``.
+    """
+    blocks = []
+    for key in _layout(block_slices).keys:
+        sizes = event_shapes[key.name]
+        n_dims = len(key.event_shape)
+        if not n_dims:
+            raise ValueError(
+                f"{key.name!r} has no event axes, so no padding mask."
+            )
+        if not np.ndim(sizes):
+            raise IndexError(
+                f"event_shapes of {key.name!r} is a single number; expected "
+                f"an array whose last axis has {n_dims} sizes."
+            )
+        axes = np.arange(n_dims)
+        if not isinstance(sizes, np.ndarray):
+            # jax reads past the end of an axis as its last entry.
+            axes = np.minimum(axes, np.shape(sizes)[-1] - 1)
+        blocks.append(key_padding_mask(key, sizes[..., axes]))
+    if len({block.shape[:-1] for block in blocks}) > 1:
+        raise TypeError(
+            "The sample shapes of event_shapes differ between keys: "
+            f"{ {name: np.shape(event_shapes[name]) for name in block_slices} }"
+        )
+    return join([block.astype(np.float32) for block in blocks], axis=-1)

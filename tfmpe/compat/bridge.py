@@ -1,0 +1,304 @@
+"""The two-way bridge between legacy dictionaries and Tokens."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from tfmpe.compat._flatten import SIDES, build_attention, build_labels
+from tfmpe.preprocessing import (
+    Independence,
+    KeyLayout,
+    TokenLayout,
+    Tokens,
+)
+from tfmpe.preprocessing._arrays import grow, join, owned, take
+from tfmpe.preprocessing._errors import raise_faults
+from tfmpe.preprocessing._layout import rank_labels
+from tfmpe.preprocessing._masks import check_rules
+from tfmpe.preprocessing._trees import SEPARATOR
+
+
+def as_tokens(
+    flat: Mapping[str, Any],
+    slices: Mapping[str, Mapping[str, Any]],
+    independence: Any = None,
+) -> Tokens:
+    """Turn a result of ``flatten_structured`` into Tokens.
+
+    Parameters
+    ----------
+    flat, slices : dict
+        As returned by ``flatten_structured``.
+    independence : dict, optional
+        The rules that ``flat`` was built with. Needed if it has attention
+        masks, which are checked against the rules.
+
+    Returns
+    -------
+    Tokens
+        The keys of theta, then those of y. Rows of the index are put into
+        the order of the data (L1). An index that was given once is repeated
+        for every sample.
+
+    Raises
+    ------
+    ValueError
+        If something in ``flat`` cannot be carried over: sides that differ
+        in samples, a key on both sides (L3), fewer index rows than tokens
+        (L2), tokens that do not line up with the keys after
+        ``combine_data``, masks without rules or that do not follow from
+        them. All faults are listed.
+
+    Notes
+    -----
+    Works under ``jit`` with ``slices`` and ``independence`` closed over;
+    masks and labels are then not checked. :func:`as_legacy` is the inverse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tfmpe.compat import flatten_structured
+    >>> data = {
+    ...     "theta": {"mu": np.zeros((4, 1, 1))},
+    ...     "y": {"obs": np.ones((4, 3, 1))},
+    ... }
+    >>> tokens = as_tokens(*flatten_structured(data))
+    >>> tokens.key_order, tokens.data.shape
+    (['mu', 'obs'], (4, 4, 1))
+    """
+    rules = Independence.parse(independence)
+    faults = _faults(flat, slices, rules)
+    raise_faults(ValueError, "Cannot turn legacy data into Tokens", faults)
+    ranks = rank_labels([*slices["theta"], *slices["y"]])
+    ranks = _read_labels(flat, slices) or ranks
+    index = flat.get("index")
+    layout = TokenLayout(
+        tuple(
+            KeyLayout(
+                name,
+                tuple(name.split(SEPARATOR)),
+                0,
+                entry["event_shape"],
+                entry["batch_shape"],
+                ranks[name],
+                None if index is None else index[side].shape[-1],
+            )
+            for side in SIDES
+            for name, entry in slices[side].items()
+        ),
+        rules,
+    )
+    check_rules(layout)
+    data = join([flat["data"][side] for side in SIDES], axis=-2)
+    sample_shape = data.shape[:-2]
+    inputs = None
+    if index is not None:
+        width = max(index[side].shape[-1] for side in SIDES)
+        rows = [
+            _unsort(
+                grow(index[side], index[side].ndim - 1, (width,), 0.0),
+                layout.select(slices[side]),
+            )
+            for side in SIDES
+        ]
+        inputs = join(
+            [
+                jnp.broadcast_to(each, (*sample_shape, *each.shape[-2:]))
+                for each in rows
+            ],
+            axis=-2,
+        )
+    padding = flat.get("masks", {}).get("padding")
+    if padding is not None:
+        padding = join([padding[side] for side in SIDES], axis=-1) != 0
+        padding = jnp.broadcast_to(padding, (*sample_shape, layout.n_tokens))
+    return Tokens(data, layout, inputs, padding)
+
+
+def as_legacy(
+    tokens: Tokens, theta_keys: Iterable[str], y_keys: Iterable[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Turn Tokens into what ``flatten_structured`` returns.
+
+    Parameters
+    ----------
+    tokens : Tokens or TokenView
+    theta_keys, y_keys : sequence of str
+        The keys of the two sides, in the order wanted.
+
+    Returns
+    -------
+    flat, slices : dict
+        Equal to ``flatten_structured`` of the same data, rules, event shapes
+        and functional inputs; index rows in sorted order of keys (L1).
+        Labels are those of ``tokens``.
+
+    Raises
+    ------
+    UnknownKeyError
+        If a key does not exist.
+    ValueError
+        If a key is on both sides, or functional inputs cannot be expressed:
+        the keys of a side have different numbers of them, or none.
+    OverflowError
+        If a label does not fit into int8 (L3).
+
+    Notes
+    -----
+    Works under ``jit``. :func:`as_tokens` is the inverse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tokens = Tokens.from_pytree(
+    ...     {"mu": np.zeros((4, 1, 1)), "obs": np.ones((4, 3, 1))}, {}
+    ... )
+    >>> flat, slices = as_legacy(tokens, ["mu"], ["obs"])
+    >>> flat["data"]["y"].shape, flat["labels"]["y"].dtype.name
+    ((4, 3, 1), 'int8')
+    """
+    theta_keys, y_keys = list(theta_keys), list(y_keys)
+    shared = sorted(set(theta_keys) & set(y_keys))
+    if shared:
+        raise ValueError(
+            f"The keys {shared} are on both sides. Name each on one."
+        )
+    views = {
+        "theta": tokens.select_tokens(theta_keys),
+        "y": tokens.select_tokens(y_keys),
+    }
+    slices = {side: view.slices for side, view in views.items()}
+    labels = {**views["theta"].label_map, **views["y"].label_map}
+    flat: dict[str, Any] = {
+        "data": {side: owned(view.data) for side, view in views.items()},
+        "labels": build_labels(slices, len(tokens.sample_shape), labels),
+    }
+    masks = {}
+    if tokens.independence.declared:
+        masks["attention"] = build_attention(slices, tokens.independence)
+    if tokens.padding is not None:
+        masks["padding"] = {
+            side: jnp.asarray(view.padding, jnp.float32)
+            for side, view in views.items()
+        }
+    if masks:
+        flat["masks"] = masks
+    if tokens.functional_inputs is not None:
+        flat["index"] = {
+            side: _sort(side, view) for side, view in views.items()
+        }
+    return flat, slices
+
+
+def _sort(side: str, view: Any) -> Any:
+    """Return the functional inputs of a side in sorted order of keys."""
+    keys = {key.name: key.n_inputs for key in view.layout.keys}
+    given = sorted(name for name, n in keys.items() if n is not None)
+    widths = {keys[name] for name in given}
+    if len(widths) != 1:
+        raise ValueError(
+            f"The index of {side!r} needs equally many functional inputs for "
+            f"its keys, but they have {keys}. Give every key as many, if "
+            "only zeros."
+        )
+    rows = view.select_tokens(given).functional_inputs
+    return owned(rows[..., : widths.pop()])
+
+
+def _unsort(rows: Any, layout: TokenLayout) -> Any:
+    """Put rows that follow sorted keys into the order of a layout."""
+    by_sorted = layout.select(sorted(layout.names))
+    return take(rows, by_sorted.blocks(layout.names), -2)
+
+
+def _faults(
+    flat: Mapping[str, Any],
+    slices: Mapping[str, Mapping[str, Any]],
+    rules: Independence,
+) -> list[str]:
+    """List what keeps a flat dictionary from becoming Tokens."""
+    data = flat["data"]
+    faults = []
+    shared = sorted(set(slices["theta"]) & set(slices["y"]))
+    if shared:
+        faults.append(f"the keys {shared} are on both sides (L3)")
+    shapes = {side: data[side].shape for side in SIDES}
+    if shapes["theta"][:-2] != shapes["y"][:-2]:
+        faults.append(
+            f"theta and y have the shapes {shapes}: repeat the side with "
+            "fewer samples"
+        )
+    for side in SIDES:
+        n_tokens = sum(
+            int(np.prod(entry["event_shape"]))
+            for entry in slices[side].values()
+        )
+        if data[side].shape[-2] != n_tokens:
+            faults.append(
+                f"slices specify {n_tokens} tokens of {side!r} but there are "
+                f"{data[side].shape[-2]}"
+            )
+        elif "labels" in flat and not _uniform(flat["labels"][side]):
+            faults.append(
+                f"the labels of {side!r} differ between samples, as after "
+                "combine_data on other sizes: join with concatenate_tokens"
+            )
+        if "index" in flat and flat["index"][side].shape[-2] != n_tokens:
+            faults.append(
+                f"the index of {side!r} has {flat['index'][side].shape[-2]} "
+                f"rows for {n_tokens} tokens (L2)"
+            )
+    attention = flat.get("masks", {}).get("attention")
+    if attention is not None and not faults:
+        faults += _mask_faults(attention, slices, rules)
+    return faults
+
+
+def _mask_faults(
+    attention: Mapping[str, Any],
+    slices: Mapping[str, Mapping[str, Any]],
+    rules: Independence,
+) -> list[str]:
+    """Compare attention masks with the rules they should follow from."""
+    if not rules.declared:
+        return [
+            "it has attention masks: pass the independence that they were "
+            "built with"
+        ]
+    declared = build_attention(slices, rules)
+    return [
+        f"the attention mask of {name!r} does not follow from the rules"
+        for name, mask in attention.items()
+        if not isinstance(mask, Tracer)
+        and not np.array_equal(
+            np.broadcast_to(declared[name], mask.shape), mask
+        )
+    ]
+
+
+def _uniform(labels: Any) -> bool:
+    """Whether all samples have the same labels, as far as can be seen."""
+    if isinstance(labels, Tracer):
+        return True
+    rows = np.asarray(labels).reshape((-1, labels.shape[-1]))
+    return bool((rows == rows[:1]).all())
+
+
+def _read_labels(
+    flat: Mapping[str, Any], slices: Mapping[str, Mapping[str, Any]]
+) -> dict[str, int] | None:
+    """Read each key's label from its first token, where that is possible."""
+    labels: dict[str, int] = {}
+    for side in SIDES:
+        row = flat.get("labels", {}).get(side)
+        if row is None or isinstance(row, Tracer) or not row.size:
+            return None
+        row = np.asarray(row).reshape((-1, row.shape[-1]))[0]
+        for name, entry in slices[side].items():
+            if 0 in entry["event_shape"]:
+                return None
+            labels[name] = int(row[entry["offset"]])
+    return labels

@@ -1,0 +1,40 @@
+"""Defects of the legacy package, one module each, reproduced on purpose.
+
+Each module has the code that goes wrong in the legacy way and the warning
+class that says so. The numbers are those of MIGRATION.md, which also lists
+the defects that need no code of their own.
+"""
+
+from tfmpe.compat.defects.l01_index_rows_sorted import (
+    IndexRowsSortedWarning as IndexRowsSortedWarning,
+)
+from tfmpe.compat.defects.l02_index_rows_missing import (
+    IndexRowsMissingWarning as IndexRowsMissingWarning,
+)
+from tfmpe.compat.defects.l03_shared_labels import (
+    SharedLabelsWarning as SharedLabelsWarning,
+)
+from tfmpe.compat.defects.l08_one_way_rules import (
+    OneWayRuleWarning as OneWayRuleWarning,
+)
+from tfmpe.compat.defects.l09_elementwise_pairing import (
+    ElementwisePairingWarning as ElementwisePairingWarning,
+)
+from tfmpe.compat.defects.l11_width_of_extras import (
+    WidthOfExtrasWarning as WidthOfExtrasWarning,
+)
+from tfmpe.compat.defects.l12_caller_changed import (
+    CallerChangedWarning as CallerChangedWarning,
+)
+from tfmpe.compat.defects.l14_pad_value_overflow import (
+    PadValueOverflowWarning as PadValueOverflowWarning,
+)
+from tfmpe.compat.defects.l16_parts_dropped import (
+    PartsDroppedWarning as PartsDroppedWarning,
+)
+from tfmpe.compat.defects.l17_samples_mixed_up import (
+    SamplesMixedUpWarning as SamplesMixedUpWarning,
+)
+from tfmpe.compat.defects.l25_clamped_split import (
+    ClampedSplitWarning as ClampedSplitWarning,
+)

@@ -1,0 +1,30 @@
+"""L1: rows of the index follow sorted keys, rows of the data do not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class IndexRowsSortedWarning(LegacyWarning):
+    """Rows of ``index`` and of ``data`` belong to different keys (L1)."""
+
+    code = "L1"
+
+
+def leaves_in_sorted_order(index: Mapping[str, Any]) -> list[Any]:
+    """Return the leaves as a jax tree orders them: by sorted keys."""
+    return jax.tree.leaves(dict(index))
+
+
+def check_key_order(side: str, names: list[str]) -> None:
+    """Warn if the keys of a side are not sorted."""
+    if names != sorted(names):
+        IndexRowsSortedWarning.warn(
+            f"the rows of index[{side!r}] follow the sorted keys "
+            f"{sorted(names)}, but those of data[{side!r}] follow {names}, "
+            "so they do not correspond. Sort the keys, or use Tokens, whose "
+            "functional inputs follow the data."
+        )

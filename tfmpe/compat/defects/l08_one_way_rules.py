@@ -1,0 +1,36 @@
+"""L8: a rule acts on the cross mask only from theta to y."""
+
+from collections.abc import Collection
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+from tfmpe.preprocessing import Independence
+
+
+class OneWayRuleWarning(LegacyWarning):
+    """A rule written from y to theta does nothing (L8)."""
+
+    code = "L8"
+
+
+def check_directions(
+    rules: Independence, theta: Collection[str], y: Collection[str]
+) -> None:
+    """Warn of rules between the sides that are written the wrong way round.
+
+    A rule that is also written the right way round is taken to be meant.
+    """
+    pairs = [tuple(rule[:2]) for rule in (*rules.cross, *rules.cross_local)]
+    inert = [
+        (a, b)
+        for a, b in dict.fromkeys(pairs)
+        if a in y
+        and b in theta
+        and not (a in theta and b in y)
+        and (b, a) not in pairs
+    ]
+    if inert:
+        OneWayRuleWarning.warn(
+            f"the rules between {inert} do nothing to the cross mask, since "
+            "their first key is on the y side and the second on the theta "
+            "side. After a swap of sides, write them the other way round."
+        )

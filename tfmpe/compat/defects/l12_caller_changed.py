@@ -1,0 +1,28 @@
+"""L12: the caller's ``data_batch_ndims`` gains entries."""
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import jax
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class CallerChangedWarning(LegacyWarning):
+    """An argument of the caller was changed (L12)."""
+
+    code = "L12"
+
+
+def add_index_entries(
+    data: Mapping[str, Any], batch_ndims: MutableMapping[str, Any]
+) -> None:
+    """Write one trailing axis for index entries into the caller's tree."""
+    added = [name for name in ("theta_index", "y_index") if name in data]
+    for name in added:
+        batch_ndims[name] = jax.tree.map(lambda _: 1, data[name])
+    if added:
+        CallerChangedWarning.warn(
+            f"data has the entries {added}, so data_batch_ndims was changed "
+            "in place: it now has them too. Pass a copy to keep yours."
+        )

@@ -1,0 +1,27 @@
+"""L14: the pad value changes where it does not fit the dtype."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+from tfmpe.preprocessing._arrays import common_dtype, fill_value
+
+
+class PadValueOverflowWarning(LegacyWarning):
+    """Padding holds another value than was asked for (L14)."""
+
+    code = "L14"
+
+
+def check_pad_value(pad_value: float, padded: Iterable[Any]) -> None:
+    """Warn if the pad value cannot be written into one of the arrays."""
+    for dtype in {common_dtype([array]) for array in padded}:
+        written = fill_value(float(pad_value), dtype)
+        # Rounding of a lower precision is no overflow.
+        if not np.isclose(float(written), pad_value, rtol=0.01, equal_nan=True):
+            PadValueOverflowWarning.warn(
+                f"the pad value {pad_value} becomes {written} in {dtype}, "
+                "which may be a real value. Use the padding mask, or float32."
+            )

@@ -1,0 +1,34 @@
+"""L17: joining takes y's number of samples, and pads axis 1 whatever it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class SamplesMixedUpWarning(LegacyWarning):
+    """Masks and labels do not fit the samples they were joined for (L17)."""
+
+    code = "L17"
+
+
+def n_samples(data: Mapping[str, Any]) -> int:
+    """Return the number of samples that labels and masks get: that of y."""
+    return data["y"].shape[0]
+
+
+def check_samples(number: int, data: Mapping[str, Any]) -> None:
+    """Warn if theta has other samples than y, or there are two such axes."""
+    for side, array in data.items():
+        if array.ndim > 3:
+            SamplesMixedUpWarning.warn(
+                f"data[{side!r}] of argument {number} of combine_data has "
+                f"the shape {array.shape}: its second sample axis is padded "
+                "as if it were tokens. Flatten the sample axes first."
+            )
+    samples = {side: array.shape[0] for side, array in data.items()}
+    if len(set(samples.values())) > 1:
+        SamplesMixedUpWarning.warn(
+            f"argument {number} of combine_data has {samples} samples; "
+            "labels, masks and index get as many rows as y. Repeat y first."
+        )

@@ -1,0 +1,25 @@
+"""L25: splitting draws row numbers that a leaf may not have."""
+
+from typing import Any
+
+import jax
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class ClampedSplitWarning(LegacyWarning):
+    """A split repeats or loses rows (L25)."""
+
+    code = "L25"
+
+
+def check_rows(data: Any, size: int) -> None:
+    """Warn of leaves that do not have ``size`` rows."""
+    counts = sorted({leaf.shape[0] for leaf in jax.tree.leaves(data)} - {size})
+    if counts:
+        ClampedSplitWarning.warn(
+            f"split_data was told of {size} rows, but leaves have {counts}. "
+            "Shuffled, their last row is repeated; unshuffled, the "
+            "validation side gets too few rows or none. Repeat such leaves "
+            "for every sample first."
+        )

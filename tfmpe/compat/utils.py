@@ -1,0 +1,61 @@
+"""Mirror of the legacy module ``sfmpe.utils``."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.compat.defects.l25_clamped_split import check_rows
+from tfmpe.preprocessing._arrays import on_host
+
+
+def split_data(
+    data: Any, size: int, split: float = 0.8, shuffle_rng: Any = None
+) -> tuple[Any, Any]:
+    """Split the rows of a tree of arrays in two.
+
+    Parameters
+    ----------
+    data : tree of arrays
+        Sample axis first.
+    size : int
+        Number of rows that the arrays should have (L25).
+    split : float
+        Share of the rows in the first part, 0 to 1.
+    shuffle_rng : Array, optional
+        PRNG key; without one the first rows are the first part.
+
+    Returns
+    -------
+    train, validation : trees of arrays
+        Dictionaries have sorted keys.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.utils.split_data``, bit for bit.
+    """
+    check_rows(data, size)
+    n_train = int(size * split)
+    if shuffle_rng is None:
+        parts: tuple[Any, Any] = (slice(n_train), slice(n_train, None))
+    else:
+        rows = jax.random.permutation(shuffle_rng, size)
+        parts = (rows[:n_train], rows[n_train:])
+    train, validation = (
+        jax.tree.map(lambda leaf, part=part: _take(leaf, part), data)
+        for part in parts
+    )
+    return train, validation
+
+
+def _take(leaf: Any, rows: Any) -> Any:
+    """Index the rows of a leaf as its library does: jax clamps numbers."""
+    drawn = not isinstance(rows, slice)
+    host = on_host([leaf, rows] if drawn else [leaf])
+    if isinstance(leaf, np.ndarray) or not host or not leaf.size:
+        return leaf[rows]
+    # On the host no kernel has to be compiled for every shape.
+    source = np.asarray(leaf)
+    taken = np.take(source, rows, 0, mode="clip") if drawn else source[rows]
+    return jnp.asarray(taken)
