@@ -1,0 +1,198 @@
+"""The command line, `tfmpe`: thin wrappers over `tfmpe.migrate`.
+
+Needs the extra `cli`; `tfmpe.__main__` says so where it is missing.
+"""
+
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+# Everything else is imported by the command that needs it, so that --help
+# and --version answer at once.
+if TYPE_CHECKING:
+    from tfmpe.migrate.verify import Progress
+
+__all__ = ["cli"]
+
+_EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("tfmpe")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="tfmpe")
+def cli() -> None:
+    """Tokens for hierarchical inference, and a bridge for older scripts."""
+
+
+@cli.command()
+@click.argument(
+    "path",
+    required=False,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the whole report as json.",
+)
+@click.option("--example", metavar="NAME", help="Replay this example only.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
+@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@click.pass_context
+def verify(
+    context: click.Context,
+    path: Path | None,
+    json_file: Path | None,
+    example: str | None,
+    fail_fast: bool,
+    no_progress: bool,
+) -> None:
+    """Replay stored legacy output and compare it to the bit.
+
+    PATH is a folder of recordings; by default the one that travels with
+    this package. Prints one table and a summary.
+
+    \b
+    Exit code:
+      0  everything is equal
+      1  something differs
+      2  wrong usage
+      3  nothing was compared, or a file is missing, altered or refused
+
+    \b
+    Examples:
+      tfmpe verify
+      tfmpe verify --example seir --fail-fast
+      tfmpe verify my_recordings --json report.json
+    """  # noqa: D301 - click wants the backspace itself
+    from rich.console import Console
+
+    from tfmpe.migrate.errors import UnknownExampleError
+    from tfmpe.migrate.files import write_whole
+    from tfmpe.migrate.table import print_report
+    from tfmpe.migrate.verify import verify as run
+
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise click.BadParameter(
+            f"the folder {str(json_file.parent)!r} does not exist",
+            param_hint="--json",
+        )
+    try:
+        with _progress(wanted=not no_progress) as progress:
+            report = run(
+                path, example=example, fail_fast=fail_fast, progress=progress
+            )
+    except UnknownExampleError as error:
+        raise click.BadParameter(str(error), param_hint="--example") from None
+    print_report(report, Console(highlight=False))
+    if json_file is not None:
+        try:
+            write_whole(json_file, report.to_json())
+        except OSError as error:
+            # Not click.FileError: its exit code, 1, means differences here.
+            raise click.BadParameter(
+                f"{str(json_file)!r} cannot be written ({error.strerror})",
+                param_hint="--json",
+            ) from None
+    context.exit(report.exit_code)
+
+
+@contextmanager
+def _progress(wanted: bool) -> "Iterator[Progress | None]":
+    """Give a callback that moves a progress bar on stderr, or None."""
+    if not wanted or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    with Progress(
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}% {task.description}"),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("reading", total=1.0)
+        yield lambda share, label: bar.update(
+            task, completed=share, description=label
+        )
+
+
+@cli.command()
+@click.option(
+    "--example",
+    type=click.Choice(_EXAMPLES),
+    help="Draw this example only.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Also draw PNG files into this folder (needs matplotlib).",
+)
+def draw(example: str | None, out: Path | None) -> None:
+    """Draw the attention masks of the three examples as text.
+
+    A row attends to the columns marked `#`. With --out they are drawn as
+    PNG files as well, where matplotlib is installed.
+
+    \b
+    Examples:
+      tfmpe draw
+      tfmpe draw --example seir --out masks
+    """  # noqa: D301 - click wants the backspace itself
+    from tfmpe.migrate.examples import EXAMPLES
+    from tfmpe.preprocessing import draw_mask
+
+    names = _EXAMPLES if example is None else (example,)
+    for name in names:
+        click.echo(f"{name}: self-attention\n")
+        click.echo(draw_mask(EXAMPLES[name]()))
+        click.echo()
+    if out is None:
+        return
+    if importlib.util.find_spec("matplotlib") is None:
+        click.echo(
+            "no PNG files: matplotlib is not installed "
+            '(pip install "tfmpe[plot]")',
+            err=True,
+        )
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            click.echo(_plot(name, out / f"{name}.png"))
+    except OSError as error:
+        raise click.BadParameter(
+            f"{str(out)!r} cannot be written ({error.strerror})",
+            param_hint="--out",
+        ) from None
+
+
+def _plot(name: str, file: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    from tfmpe.migrate.examples import EXAMPLES
+    from tfmpe.preprocessing import plot_mask
+
+    # A figure of its own, not pyplot's: no window, whatever the backend.
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.add_subplot()
+    plot_mask(EXAMPLES[name](), ax=axes)
+    axes.set_title(f"{name}: self-attention")
+    figure.savefig(file, dpi=150)
+    return file

@@ -1,0 +1,289 @@
+"""Making a recorded call again, and saying what was different.
+
+Which implementation is called is a parameter; by default it is the bridge,
+`tfmpe.compat`.
+"""
+
+import builtins
+import importlib
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.core
+import numpy as np
+
+from tfmpe.compat.legacy_warnings import VARIABLE
+
+from .compare import Comparison, Difference, Tolerance, compare
+from .errors import one_line
+from .nodes import Abstract, Opaque
+from .recordings import Case, Raised
+
+__all__ = [
+    "REPLAYED",
+    "Lookup",
+    "Target",
+    "bridge",
+    "can_replay",
+    "replay",
+]
+
+Lookup = Callable[[str], Callable[..., Any]]
+"""From the name of a recorded function to something to call."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the bridge has a recorded function, and how exact it is.
+
+    Parameters
+    ----------
+    module
+        The module to import.
+    tolerance
+        How far values may be from the stored ones; None for bit for bit.
+    """
+
+    module: str
+    tolerance: Tolerance | None = None
+
+
+_DATALOADER = Target("tfmpe.compat.util.dataloader")
+
+REPLAYED: dict[str, Target] = {
+    "flatten_structured": _DATALOADER,
+    "flatten_blocks": _DATALOADER,
+    "decode_theta": _DATALOADER,
+    "combine_data": _DATALOADER,
+    "build_self_attention_mask": _DATALOADER,
+    "build_cross_attention_mask": _DATALOADER,
+    "build_padding_mask": _DATALOADER,
+    "pad_multidim_event": _DATALOADER,
+    "pad_1d": _DATALOADER,
+    "pad_2d": _DATALOADER,
+    "pad_2d_cross": _DATALOADER,
+    "event_indices": _DATALOADER,
+    "flatten_index_tuple": _DATALOADER,
+    "_flatten_index": _DATALOADER,
+    "encode_unknown_theta": _DATALOADER,
+    "split_data": Target("tfmpe.compat.utils"),
+    "_make_attention_masks": Target("tfmpe.compat.sfmpe"),
+}
+"""The recorded functions that the bridge has, by their recorded name."""
+
+
+def bridge(function: str) -> Callable[..., Any]:
+    """Return the bridge's own version of a recorded function.
+
+    Parameters
+    ----------
+    function
+        A name in `REPLAYED`.
+
+    Returns
+    -------
+    callable
+        The function in `tfmpe.compat`.
+    """
+    module = importlib.import_module(REPLAYED[function].module)
+    return getattr(module, function)
+
+
+def can_replay(case: Case) -> bool:
+    """Return whether a case can be called again.
+
+    Parameters
+    ----------
+    case
+        A recorded call.
+
+    Returns
+    -------
+    bool
+        False if the bridge does not have its function, or if something in
+        it could not be recorded.
+    """
+    return case.function in REPLAYED and not any(
+        isinstance(leaf, Opaque)
+        for tree in (case.args, case.kwargs, case.output)
+        for leaf in jax.tree.leaves(tree)
+    )
+
+
+def replay(case: Case, lookup: Lookup = bridge) -> Comparison:
+    """Call a recorded function again and compare everything.
+
+    Parameters
+    ----------
+    case
+        The recorded call.
+    lookup
+        Gives the implementation to call.
+
+    Returns
+    -------
+    Comparison
+        Of the returned tree (`output`), or of the exception; and of the
+        arguments after a call that returned, which must be changed as the
+        legacy call changed them, or not at all.
+
+    Notes
+    -----
+    Warnings are silenced: most stored calls show a defect that the bridge
+    warns of.
+    """
+    try:
+        function = lookup(case.function)
+    except (ImportError, AttributeError) as error:
+        return _exception(case.raises, error)
+    call = _traced_call if _is_traced(case) else _call
+    found = call(function, _copy(case.args), _copy(case.kwargs))
+    if found.error is not None or case.raises is not None:
+        if _is_exactly(found.error, case.raises):
+            return Comparison()
+        return _exception(case.raises, found.error)
+    target = REPLAYED.get(case.function)
+    result = compare(
+        case.output,
+        found.output,
+        "output",
+        target.tolerance if target else None,
+    )
+    for name, before, recorded, after in (
+        ("args", case.args, case.args_after, found.args),
+        ("kwargs", case.kwargs, case.kwargs_after, found.kwargs),
+    ):
+        expected = before if recorded is None else recorded
+        result += compare(expected, after, f"{name}_after")
+    return result
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a call returned or raised, and its arguments afterwards."""
+
+    output: Any
+    error: Exception | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def _copy(tree: Any) -> Any:
+    """Copy whatever a call could change in place."""
+    if isinstance(tree, dict):
+        return {key: _copy(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(_copy(value) for value in tree)
+    return tree.copy() if isinstance(tree, np.ndarray) else tree
+
+
+def _call(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> _Found:
+    output, error = None, None
+    try:
+        with _silenced():
+            output = function(*args, **kwargs)
+    # Any exception at all is what the call came to.
+    except Exception as raised:
+        error = raised
+    return _Found(output, error, args, kwargs)
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Silence warnings, also where the user made the bridge's errors."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = "ignore"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
+def _is_traced(case: Case) -> bool:
+    trees = (case.args, case.kwargs, case.output)
+    return case.traced or any(
+        isinstance(leaf, Abstract) for leaf in jax.tree.leaves(trees)
+    )
+
+
+def _traced_call(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> _Found:
+    """Call under a trace, with tracers where the recording had them.
+
+    Everything else is closed over, as it was in the legacy call. What comes
+    back is looked at inside: on its way out JAX would sort the keys of
+    dicts.
+    """
+    structs: list[jax.ShapeDtypeStruct] = []
+    _swap((args, kwargs), lambda leaf: structs.append(_struct(leaf)))
+    seen: list[_Found] = []
+
+    def traced(tracers: list[Any]) -> None:
+        remaining = iter(tracers)
+        given = _swap((args, kwargs), lambda _: next(remaining))
+        found = _call(function, *given)
+        seen.append(
+            _Found(
+                _abstracted(found.output),
+                found.error,
+                _abstracted(found.args),
+                _abstracted(found.kwargs),
+            )
+        )
+
+    jax.eval_shape(traced, structs)
+    return seen[0]
+
+
+def _struct(leaf: Abstract) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+
+
+def _swap(tree: Any, swap: Callable[[Abstract], Any]) -> Any:
+    """Return the tree with every `Abstract` swapped, in tree order."""
+    if isinstance(tree, dict):
+        return {key: _swap(value, swap) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(_swap(value, swap) for value in tree)
+    return swap(tree) if isinstance(tree, Abstract) else tree
+
+
+def _abstracted(tree: Any) -> Any:
+    """Return the tree with every tracer as an `Abstract`."""
+    if type(tree) is dict:
+        return {key: _abstracted(value) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(_abstracted(value) for value in tree)
+    if isinstance(tree, jax.core.Tracer):
+        return Abstract(tree.shape, tree.dtype.name)
+    return tree
+
+
+def _is_exactly(error: Exception | None, stored: Raised | None) -> bool:
+    if error is None or stored is None:
+        return False
+    kind = type(error)
+    if stored.module == "builtins":
+        return kind is getattr(builtins, stored.type, None)
+    return (kind.__module__, kind.__qualname__) == (stored.module, stored.type)
+
+
+def _exception(stored: Raised | None, error: Exception | None) -> Comparison:
+    before = "returned" if stored is None else f"raised {stored.type}"
+    now = "returned"
+    if error is not None:
+        now = one_line(f"raised {type(error).__name__} ({error})", 200)
+    return Comparison((Difference("exception", "output", before, now),))

@@ -1,0 +1,184 @@
+"""Replaying stored legacy output and reporting what is not the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import RecordingError, UnknownExampleError
+from .manifest import Manifest, Problem, check_files, read_manifest
+from .recordings import Case, find_recordings, read_recording
+from .replay import REPLAYED, Lookup, bridge, can_replay, replay
+from .report import CaseResult, NotReplayed, Report, Row
+from .stored import stored_folder
+
+__all__ = ["Progress", "verify"]
+
+Progress = Callable[[float, str], None]
+"""Told the share that is done, from 0 to 1, and what is being done."""
+
+
+def verify(
+    folder: Path | str | None = None,
+    *,
+    example: str | None = None,
+    fail_fast: bool = False,
+    progress: Progress | None = None,
+    lookup: Lookup = bridge,
+) -> Report:
+    """Replay stored legacy output and compare everything.
+
+    Parameters
+    ----------
+    folder
+        A folder of recordings; by default the one that travels with the
+        package.
+    example
+        Replay only this example.
+    fail_fast
+        Stop at the first case that differs, or at the first bad file.
+    progress
+        Called after every case.
+    lookup
+        Gives the implementation to call; by default the bridge.
+
+    Returns
+    -------
+    Report
+        Also where files are bad: those are named as problems, and not
+        replayed.
+
+    Raises
+    ------
+    UnknownExampleError
+        If the folder has no such example.
+
+    Examples
+    --------
+    >>> report = verify(example="errors")
+    >>> report.exit_code
+    0
+    """
+    try:
+        folder = stored_folder() if folder is None else Path(folder)
+        files = find_recordings(folder)
+        manifest = read_manifest(folder)
+    except RecordingError as error:
+        problem = Problem(error.file, error.fault)
+        return Report(str(folder or ""), problems=(problem,))
+    names = _examples(files, manifest)
+    if example is not None and example not in names:
+        raise UnknownExampleError(example, names)
+
+    def wanted(path: Path) -> bool:
+        return example is None or path.parent.name == example
+
+    run = _Run(folder, fail_fast, progress, lookup)
+    if manifest is not None:
+        run.problems = [
+            problem
+            for problem in check_files(folder, manifest)
+            if wanted(folder / problem.file)
+        ]
+    run.over([file for file in files if wanted(file)])
+    return Report(
+        str(folder),
+        tuple(run.rows),
+        tuple(run.not_replayed),
+        tuple(run.problems),
+        "absent" if manifest is None else "checked",
+        run.stopped,
+    )
+
+
+def _examples(
+    files: tuple[Path, ...], manifest: Manifest | None
+) -> tuple[str, ...]:
+    names = {file.parent.name for file in files}
+    if manifest is not None:
+        names |= {path.split("/")[-2] for path in manifest.files if "/" in path}
+    return tuple(sorted(names))
+
+
+class _Run:
+    """One pass over the recordings, collecting rows and problems."""
+
+    def __init__(
+        self,
+        folder: Path,
+        fail_fast: bool,
+        progress: Progress | None,
+        lookup: Lookup,
+    ):
+        self.folder = folder
+        self.rows: list[Row] = []
+        self.not_replayed: list[NotReplayed] = []
+        self.problems: list[Problem] = []
+        self.stopped = False
+        self._fail_fast = fail_fast
+        self._progress = progress
+        self._lookup = lookup
+
+    def over(self, files: list[Path]) -> None:
+        """Replay the files that have no problem, in order."""
+        # The share that is done is told in bytes of json: known beforehand,
+        # and roughly in proportion to the work.
+        total = sum(file.stat().st_size for file in files) or 1
+        done = 0
+        for file in files:
+            self.stopped = self._fail_fast and self._failed()
+            if self.stopped:
+                return
+            size = file.stat().st_size
+            self._one(file, done / total, size / total)
+            done += size
+        self.stopped = self.stopped or (self._fail_fast and self._failed())
+
+    def _failed(self) -> bool:
+        return bool(self.problems) or any(row.different for row in self.rows)
+
+    def _one(self, file: Path, start: float, share: float) -> None:
+        listed = {problem.file for problem in self.problems}
+        parts = {
+            part.relative_to(self.folder).as_posix()
+            for part in (file, file.with_suffix(".npz"))
+        }
+        if parts & listed:
+            return
+        try:
+            cases = read_recording(file, self.folder)
+        except RecordingError as error:
+            self.problems.append(Problem(error.file, error.fault))
+            return
+        self._replay(cases, start, share)
+
+    def _replay(
+        self, cases: tuple[Case, ...], start: float, share: float
+    ) -> None:
+        replayed = [case for case in cases if can_replay(case)]
+        if len(replayed) < len(cases):
+            skipped = len(cases) - len(replayed)
+            self.not_replayed.append(_skipped(cases[0], skipped))
+        results = []
+        for number, case in enumerate(replayed, 1):
+            comparison = replay(case, self._lookup)
+            results.append(CaseResult(case.name, comparison))
+            if self._progress is not None:
+                label = f"{case.example} {case.function}"
+                self._progress(start + share * number / len(replayed), label)
+            if self._fail_fast and not (
+                comparison.identical or comparison.within_tolerance
+            ):
+                break
+        if results:
+            first = replayed[0]
+            self.rows.append(Row(first.example, first.function, tuple(results)))
+
+
+def _skipped(case: Case, number: int) -> NotReplayed:
+    return NotReplayed(
+        case.example,
+        case.function,
+        number,
+        "holds a value that could not be recorded"
+        if case.function in REPLAYED
+        else "not in the bridge of this version",
+    )
