@@ -1,0 +1,13 @@
+"""All cases; importing the modules registers them."""
+
+from benchmarks import (
+    flatten_cases,
+    join_cases,
+    mask_cases,
+    value_cases,
+    view_cases,
+)
+from benchmarks.cases import CASES as CASES
+from benchmarks.cases import SIDES as SIDES
+
+MODULES = (flatten_cases, mask_cases, join_cases, view_cases, value_cases)
