@@ -1,0 +1,57 @@
+"""The code in README.md and MIGRATION.md runs, in the order written."""
+
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+from tfmpe import compat
+from tfmpe.compat import defects
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ["README.md", "MIGRATION.md"])
+def test_code_runs(name, monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "error")
+    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / name)
+    examples = list(document.examples())
+    assert examples
+    for example in examples:
+        example.evaluate()
+
+
+def test_readme_shows_what_is_printed(capsys):
+    text = (ROOT / "README.md").read_text()
+    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(
+        ROOT / "README.md"
+    )
+    for example in document.examples():
+        example.evaluate()
+    printed = capsys.readouterr().out
+    assert f"```\n{printed}```" in text
+
+
+def test_every_legacy_name_is_in_the_migration_guide():
+    text = (ROOT / "MIGRATION.md").read_text()
+    names = {
+        name
+        for name, value in vars(compat).items()
+        if callable(value) and not isinstance(value, type)
+    }
+    assert "flatten_structured" in names
+    assert [name for name in names if f"`{name}" not in text] == []
+
+
+def test_every_warning_leads_to_a_heading_of_the_migration_guide():
+    lines = (ROOT / "MIGRATION.md").read_text().splitlines()
+    codes = [
+        value.code
+        for value in vars(defects).values()
+        if isinstance(value, type)
+    ]
+    assert len(codes) > 5
+    for code in codes:
+        heading = lines.index(f"### {code}")
+        assert lines[heading + 2].startswith("⚠")
