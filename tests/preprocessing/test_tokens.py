@@ -528,3 +528,19 @@ def test_tokens_are_frozen():
     tokens = Tokens.from_pytree(_two_level(), {})
     with pytest.raises(AttributeError):
         tokens.data = None
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_values_of_a_weak_dtype_become_strong(traced):
+    """Else equal values would be compiled for twice."""
+
+    def build(theta):
+        return Tokens.from_pytree(
+            {"theta": theta}, {}, functional_inputs={"theta": theta}
+        )
+
+    theta = jnp.full((2, 3, 1), 0.5)
+    assert theta.weak_type
+    tokens = jax.jit(build)(theta) if traced else build(theta)
+    assert not tokens.data.weak_type
+    assert not tokens.functional_inputs.weak_type

@@ -16,7 +16,7 @@ def pad_multidim_event(
     arr: Any,
     event_start: int,
     max_shape: tuple[int, ...],
-    pad_value: float = PAD_VALUE,
+    pad_value: Any = PAD_VALUE,
 ) -> Any:
     """Right-pad axes ``event_start, …`` of an array to ``max_shape``.
 
@@ -45,6 +45,7 @@ def pad_multidim_event(
     -----
     Legacy: ``sfmpe.util.dataloader.pad_multidim_event``.
     """
+    target = list(arr.shape)
     for dim, size in enumerate(max_shape):
         present = arr.shape[event_start + dim]
         if present > size:
@@ -52,28 +53,30 @@ def pad_multidim_event(
                 f"Cannot pad axis {event_start + dim} of an array of shape "
                 f"{arr.shape} from {present} to {size}: it is larger already."
             )
-    return owned(grow(arr, event_start, max_shape, pad_value))
+        # Not one slice: axes may count from the end.
+        target[event_start + dim] = size
+    return owned(grow(arr, 0, target, pad_value))
 
 
-def pad_1d(arr: Any, max_len: int, pad_value: float = PAD_VALUE) -> Any:
+def pad_1d(arr: Any, max_len: int, pad_value: Any = PAD_VALUE) -> Any:
     """Right-pad axis 1 to ``max_len``; see :func:`pad_multidim_event`."""
     return pad_multidim_event(arr, 1, (max_len,), pad_value)
 
 
-def pad_2d(arr: Any, max_len: int, pad_value: float = PAD_VALUE) -> Any:
+def pad_2d(arr: Any, max_len: int, pad_value: Any = PAD_VALUE) -> Any:
     """Right-pad axes 1 and 2 to ``max_len``, as of a self-attention mask."""
     return pad_multidim_event(arr, 1, (max_len, max_len), pad_value)
 
 
 def pad_2d_cross(
-    arr: Any, max_rows: int, max_cols: int, pad_value: float = PAD_VALUE
+    arr: Any, max_rows: int, max_cols: int, pad_value: Any = PAD_VALUE
 ) -> Any:
     """Right-pad axes 1 and 2, as of a cross-attention mask."""
     return pad_multidim_event(arr, 1, (max_rows, max_cols), pad_value)
 
 
 def combine_data(
-    x: Mapping[str, Any], y: Mapping[str, Any], pad_value: float = PAD_VALUE
+    x: Mapping[str, Any], y: Mapping[str, Any], pad_value: Any = PAD_VALUE
 ) -> dict[str, Any]:
     """Join two results of ``flatten_structured`` along the samples.
 
@@ -111,8 +114,8 @@ def combine_data(
     combined: dict[str, Any] = {
         "data": {
             side: _stack([flat["data"][side] for flat in pair], 1, pad_value)
-            for side in x["data"]
-            if side in y["data"]
+            for side in ("theta", "y")
+            if side in x["data"] and side in y["data"]
         }
     }
     if "labels" in x and "labels" in y:
@@ -165,7 +168,7 @@ def _padding(flat: Mapping[str, Any], side: str, n: int) -> Any:
 
 
 def _stack_rows(
-    arrays: list[Any], counts: list[int], n_axes: int, pad_value: float
+    arrays: list[Any], counts: list[int], n_axes: int, pad_value: Any
 ) -> Any:
     """Repeat each array for its number of samples, pad, and stack."""
     repeated = []
@@ -175,7 +178,7 @@ def _stack_rows(
     return _stack(repeated, n_axes, pad_value)
 
 
-def _stack(arrays: list[Any], n_axes: int, pad_value: float) -> Any:
+def _stack(arrays: list[Any], n_axes: int, pad_value: Any) -> Any:
     sizes = tuple(
         max(array.shape[1 + axis] for array in arrays) for axis in range(n_axes)
     )

@@ -11,7 +11,7 @@ from tfmpe.compat._masks import (
     build_padding_mask,
     legacy_cross_mask,
     legacy_self_mask,
-    present_rules,
+    rule_pairs,
 )
 from tfmpe.compat.defects.l01_index_rows_sorted import (
     check_key_order,
@@ -37,7 +37,7 @@ def flatten_structured(
     data_sample_ndims: int = 1,
     data_batch_ndims: Any = None,
     index: Any = None,
-    pad_value: float = PAD_VALUE,
+    pad_value: Any = PAD_VALUE,
     event_shapes: Any = None,
     independence: Any = {},  # noqa: B006 - the legacy default; never changed
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -122,7 +122,7 @@ def flatten_blocks(
     blocks: Mapping[str, Any],
     sample_ndims: int = 1,
     batch_ndims: Mapping[str, int] | None = None,
-    pad_value: float = PAD_VALUE,
+    pad_value: Any = PAD_VALUE,
     max_batch_size: int | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Flatten the keys of one side to one token array.
@@ -238,12 +238,12 @@ def build_attention(
 ) -> dict[str, Any]:
     """Return the float32 attention masks, in the legacy order of sides."""
     theta, y = slices["theta"], slices["y"]
-    check_directions(present_rules(independence, {**theta, **y}), theta, y)
     masks = {
         "y": legacy_self_mask(y, independence),
         "theta": legacy_self_mask(theta, independence),
         "cross": legacy_cross_mask(theta, y, independence),
     }
+    check_directions(rule_pairs(independence), theta, y)
     return {name: jnp.asarray(mask[None]) for name, mask in masks.items()}
 
 
@@ -251,7 +251,7 @@ def _side_index(
     side: str,
     slices: Mapping[str, Any],
     index: Mapping[str, Any],
-    pad_value: float,
+    pad_value: Any,
     sample_ndims: int,
 ) -> Any:
     chosen = {name: leaf for name, leaf in index.items() if name in slices}
@@ -261,7 +261,7 @@ def _side_index(
 
 
 def _flatten_index(
-    index: Mapping[str, Any], pad_value: float, sample_ndims: int
+    index: Mapping[str, Any], pad_value: Any, sample_ndims: int
 ) -> Any:
     """Flatten an index to one row per token, keys sorted (L1).
 
@@ -359,21 +359,17 @@ def decode_theta(
         )
         for name, entry in theta_slices.items()
     ]
+    decoded = {}
     for key in keys:
-        taken = len(range(theta.shape[-2])[key.block])
-        n_values = (
-            math.prod(theta.shape[:-2])
-            * taken
-            * min(theta.shape[-1], key.width)
-        )
-        wanted = (*sample_shape, *key.event_shape, *key.batch_shape)
-        if n_values != math.prod(wanted):
+        try:
+            (decoded[key.name],) = decode_values(theta, [key], sample_shape)
+        except (ValueError, TypeError) as error:
+            wanted = (*sample_shape, *key.event_shape, *key.batch_shape)
             raise _reshape_error(theta)(
                 f"The tokens of {key.name!r} in an array of shape "
                 f"{theta.shape} do not fill the shape {wanted}."
-            )
-    arrays = decode_values(theta, keys, sample_shape)
-    return dict(zip(theta_slices, arrays, strict=True))
+            ) from error
+    return decoded
 
 
 def _reshape_error(array: Any) -> type[Exception]:

@@ -7,53 +7,70 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe.compat.defects.l09_elementwise_pairing import elementwise_opening
-from tfmpe.preprocessing import Independence, KeyLayout, TokenLayout
+from tfmpe.preprocessing import Independence, KeyLayout
 from tfmpe.preprocessing._arrays import join
 from tfmpe.preprocessing._independence import Cross, CrossLocal
 from tfmpe.preprocessing._masks import cross_mask, self_mask
 from tfmpe.preprocessing._padding import key_padding_mask
 
 
-def present_rules(spec: Any, names: Collection[str]) -> Independence:
-    """Read legacy rules; those that name an absent key are passed over.
+def rule_pairs(spec: Any) -> list[tuple[Any, Any]]:
+    """Return the pairs of keys that the rules between keys name."""
+    spec = _as_dict(spec)
+    return [
+        *((a, b) for a, b in spec.get("cross", ())),
+        *((a, b) for a, b, _ in spec.get("cross_local", ())),
+    ]
+
+
+def acting_rules(
+    spec: Any, queries: Collection[str], keys: Collection[str]
+) -> Independence:
+    """Read the legacy rules that act from queries to keys.
+
+    The others are passed over, whatever axes they name.
 
     Raises
     ------
     ValueError, TypeError
-        If a rule cannot be unpacked, whether it acts or not.
+        If a rule cannot be unpacked.
     """
-    if isinstance(spec, Independence):
-        return spec.restrict(names)
-    cross = [Cross(a, b) for a, b in spec.get("cross", ())]
+    spec = _as_dict(spec)
     cross_local = []
     for a, b, dims in spec.get("cross_local", ()):
-        if a in names and b in names:
+        if a in queries and b in keys:
             if dims is not None:
                 dim_a, dim_b = dims
                 dims = (dim_a, dim_b)
             cross_local.append(CrossLocal(a, b, dims))
     return Independence(
-        tuple(name for name in spec.get("local", ()) if name in names),
-        tuple(r for r in cross if r.query in names and r.key in names),
-        tuple(cross_local),
-        declared=bool(spec),
-    )
-
-
-def _layout(slices: Mapping[str, Mapping[str, Any]]) -> TokenLayout:
-    return TokenLayout(
+        tuple(name for name in spec.get("local", ()) if name in queries),
         tuple(
-            KeyLayout(
-                name,
-                (name,),
-                0,
-                tuple(entry["event_shape"]),
-                tuple(entry.get("batch_shape", (1,))),
-                0,
-            )
-            for name, entry in slices.items()
-        )
+            Cross(a, b)
+            for a, b in spec.get("cross", ())
+            if a in queries and b in keys
+        ),
+        tuple(cross_local),
     )
+
+
+def _as_dict(spec: Any) -> Any:
+    return spec.to_dict() if isinstance(spec, Independence) else spec
+
+
+def _placed(slices: Mapping[str, Mapping[str, Any]]) -> dict[str, KeyLayout]:
+    """Return the keys of one side, each where its offset says."""
+    return {
+        name: KeyLayout(
+            name,
+            (name,),
+            entry["offset"],
+            tuple(entry["event_shape"]),
+            (1,),
+            0,
+        )
+        for name, entry in slices.items()
+    }
 
 
 def build_self_attention_mask(
@@ -124,8 +141,8 @@ def legacy_self_mask(
     slices: Mapping[str, Mapping[str, Any]], independence: Any
 ) -> np.ndarray:
     """Return the self-attention mask of one side as a NumPy array."""
-    rules = present_rules(independence, slices)
-    mask = self_mask(_layout(slices), rules, elementwise_opening)
+    rules = acting_rules(independence, slices, slices)
+    mask = self_mask(_placed(slices), rules, elementwise_opening)
     return mask.astype(np.float32)
 
 
@@ -135,18 +152,12 @@ def legacy_cross_mask(
     independence: Any,
 ) -> np.ndarray:
     """Return the mask from one side to the other as a NumPy array."""
-    rules = present_rules(independence, {**query_slices, **key_slices})
-    acting = Independence(
-        (),
-        rules.cross,
-        tuple(
-            rule
-            for rule in rules.cross_local
-            if rule.a in query_slices and rule.b in key_slices
-        ),
-    )
+    rules = acting_rules(independence, query_slices, key_slices)
     mask = cross_mask(
-        _layout(query_slices), _layout(key_slices), acting, elementwise_opening
+        _placed(query_slices),
+        _placed(key_slices),
+        rules,
+        elementwise_opening,
     )
     return mask.astype(np.float32)
 
@@ -186,7 +197,7 @@ def build_padding_mask(
     ``tokens.padding_mask``.
     """
     blocks = []
-    for key in _layout(block_slices).keys:
+    for key in _placed(block_slices).values():
         sizes = event_shapes[key.name]
         n_dims = len(key.event_shape)
         if not n_dims:

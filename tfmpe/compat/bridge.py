@@ -1,5 +1,6 @@
 """The two-way bridge between legacy dictionaries and Tokens."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,10 +10,12 @@ from jax.core import Tracer
 
 from tfmpe.compat._flatten import SIDES, build_attention, build_labels
 from tfmpe.preprocessing import (
+    PAD_VALUE,
     Independence,
     KeyLayout,
     TokenLayout,
     Tokens,
+    TokenView,
 )
 from tfmpe.preprocessing._arrays import grow, join, owned, take
 from tfmpe.preprocessing._errors import raise_faults
@@ -99,7 +102,7 @@ def as_tokens(
         width = max(index[side].shape[-1] for side in SIDES)
         rows = [
             _unsort(
-                grow(index[side], index[side].ndim - 1, (width,), 0.0),
+                grow(index[side], index[side].ndim - 1, (width,), PAD_VALUE),
                 layout.select(slices[side]),
             )
             for side in SIDES
@@ -119,7 +122,9 @@ def as_tokens(
 
 
 def as_legacy(
-    tokens: Tokens, theta_keys: Iterable[str], y_keys: Iterable[str]
+    tokens: Tokens | TokenView,
+    theta_keys: Iterable[str],
+    y_keys: Iterable[str],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Turn Tokens into what ``flatten_structured`` returns.
 
@@ -283,8 +288,13 @@ def _uniform(labels: Any) -> bool:
     """Whether all samples have the same labels, as far as can be seen."""
     if isinstance(labels, Tracer):
         return True
-    rows = np.asarray(labels).reshape((-1, labels.shape[-1]))
+    rows = _rows(labels)
     return bool((rows == rows[:1]).all())
+
+
+def _rows(labels: Any) -> np.ndarray:
+    n_samples = math.prod(labels.shape[:-1])
+    return np.asarray(labels).reshape((n_samples, labels.shape[-1]))
 
 
 def _read_labels(
@@ -296,7 +306,7 @@ def _read_labels(
         row = flat.get("labels", {}).get(side)
         if row is None or isinstance(row, Tracer) or not row.size:
             return None
-        row = np.asarray(row).reshape((-1, row.shape[-1]))[0]
+        row = _rows(row)[0]
         for name, entry in slices[side].items():
             if 0 in entry["event_shape"]:
                 return None

@@ -28,9 +28,11 @@ def on_host(arrays: Iterable[Any]) -> bool:
 
     Of jax arrays only those on the device where new arrays are put, if that
     is a CPU: what is computed from the others has to stay where they are.
+    Weakly typed ones are not among them, as NumPy has no such type.
     """
     return all(
-        isinstance(array, (np.ndarray, np.generic)) or _on_default_cpu(array)
+        isinstance(array, (np.ndarray, np.generic, int, float))
+        or _on_default_cpu(array)
         for array in arrays
     )
 
@@ -38,7 +40,7 @@ def on_host(arrays: Iterable[Any]) -> bool:
 def _on_default_cpu(array: Any) -> bool:
     if not isinstance(array, jax.Array) or isinstance(array, Tracer):
         return False
-    if jnp.issubdtype(array.dtype, jax.dtypes.extended):
+    if array.weak_type or jnp.issubdtype(array.dtype, jax.dtypes.extended):
         return False
     default = jax.local_devices()[0]
     return default.platform == "cpu" and array.devices() == {default}
@@ -82,13 +84,27 @@ def check_castable(value: Any, dtype: Any, what: str) -> None:
         )
 
 
-@functools.lru_cache(maxsize=256)
-def fill_value(pad_value: float, dtype: np.dtype) -> np.generic:
+def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:
     """Return ``pad_value`` as ``jnp.pad`` would write it into ``dtype``.
 
     Integers saturate and half precision overflows to infinity, which plain
     NumPy conversion does otherwise.
     """
+    if isinstance(pad_value, (int, float)):
+        # Equal keys that are not the same bits: 1 and 1.0, 0.0 and -0.0.
+        return _remembered_fill(pad_value, str(pad_value), dtype)
+    return _fill(pad_value, dtype)
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _remembered_fill(
+    pad_value: float, text: str, dtype: np.dtype
+) -> np.generic:
+    del text
+    return _fill(pad_value, dtype)
+
+
+def _fill(pad_value: Any, dtype: np.dtype) -> np.generic:
     with jax.ensure_compile_time_eval():
         padded = jnp.pad(
             jnp.zeros((0,), dtype), (0, 1), constant_values=pad_value
@@ -96,7 +112,7 @@ def fill_value(pad_value: float, dtype: np.dtype) -> np.generic:
         return np.asarray(padded)[0]
 
 
-def grow(array: Any, start: int, shape: Sequence[int], pad_value: float) -> Any:
+def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
     """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``.
 
     An array on the host becomes a NumPy array, others stay jax; the dtype
@@ -106,10 +122,11 @@ def grow(array: Any, start: int, shape: Sequence[int], pad_value: float) -> Any:
     target[start : start + len(shape)] = shape
     if tuple(target) == tuple(array.shape):
         return array
-    if on_host([array]):
+    if on_host([array, pad_value]):
         fill = fill_value(pad_value, jax.dtypes.canonicalize_dtype(array.dtype))
         grown = np.full(target, fill, fill.dtype)
-        grown[tuple(slice(size) for size in array.shape)] = array
+        with quiet_casts():
+            grown[tuple(slice(size) for size in array.shape)] = array
         return grown
     pad = [
         (0, after - before)
@@ -125,9 +142,15 @@ def join(arrays: Sequence[Any], axis: int) -> Array:
         shape = list(host[0].shape)
         shape[axis] = sum(array.shape[axis] for array in host)
         joined = empty(tuple(shape), common_dtype(arrays))
-        np.concatenate(host, axis, out=joined, casting="unsafe")
+        with quiet_casts():
+            np.concatenate(host, axis, out=joined, casting="unsafe")
         return hand_over(joined)
     return jnp.concatenate(arrays, axis)
+
+
+def quiet_casts() -> np.errstate:
+    """Return a context in which NumPy converts as silently as jax does."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -142,6 +165,14 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 def hand_over(array: np.ndarray) -> Array:
     """Give a new array, that nothing else holds, to jax."""
     return jax.device_put(array)
+
+
+def strong(array: Any) -> Any:
+    """Return a jax array whose dtype no longer gives way to others.
+
+    Equal values of a weak and a strong dtype would be compiled for twice.
+    """
+    return jnp.asarray(array, array.dtype) if array.weak_type else array
 
 
 def readable(array: Any) -> Any:

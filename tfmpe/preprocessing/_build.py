@@ -6,7 +6,7 @@ from typing import Any, SupportsIndex
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.preprocessing._arrays import PAD_VALUE, on_host
+from tfmpe.preprocessing._arrays import PAD_VALUE, on_host, strong
 from tfmpe.preprocessing._flatten import (
     check_width,
     flatten_values,
@@ -61,12 +61,14 @@ def build_tokens(
     rows = None
     if inputs:
         _check_samples(inputs, sample_shape)
-        rows = lay_out_inputs(inputs, keys, sample_shape, PAD_VALUE)
+        rows = strong(lay_out_inputs(inputs, keys, sample_shape, PAD_VALUE))
     real = None
     if sizes := read_event_sizes(event_shapes, layout.keys):
         real = _spread(padding_mask(layout.keys, sizes), sample_shape)
-    flat = flatten_values(
-        values, layout.keys, sample_shape, layout.width, PAD_VALUE
+    flat = strong(
+        flatten_values(
+            values, layout.keys, sample_shape, layout.width, PAD_VALUE
+        )
     )
     return flat, layout, rows, real
 

@@ -15,6 +15,7 @@ from tfmpe.preprocessing._arrays import (
     hand_over,
     like,
     on_host,
+    quiet_casts,
     readable,
 )
 from tfmpe.preprocessing._errors import unknown_key
@@ -61,8 +62,9 @@ def set_blocks(
     if on_host([flat, *(block for _, block in changes)]):
         changed = empty(tuple(flat.shape), np.dtype(flat.dtype))
         changed[...] = flat
-        for rows, block in changes:
-            changed[..., rows, : block.shape[-1]] = block
+        with quiet_casts():
+            for rows, block in changes:
+                changed[..., rows, : block.shape[-1]] = block
         return hand_over(changed)
     flat = jnp.asarray(flat)
     for rows, block in changes:

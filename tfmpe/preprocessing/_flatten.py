@@ -13,6 +13,7 @@ from tfmpe.preprocessing._arrays import (
     fill_value,
     hand_over,
     on_host,
+    quiet_casts,
     readable,
 )
 from tfmpe.preprocessing._callers import warn_at_caller
@@ -132,7 +133,7 @@ def flatten_values(
     keys: Sequence[KeyLayout],
     sample_shape: tuple[int, ...],
     width: int,
-    pad_value: float,
+    pad_value: Any,
 ) -> Shaped[Array, "*sample tokens width"]:
     """Lay the values of all keys out as tokens, one key after the other.
 
@@ -143,27 +144,24 @@ def flatten_values(
         token is right-padded with ``pad_value`` in its own dtype.
     """
     n_tokens = sum(key.n_tokens for key in keys)
-    dtype = common_dtype(values)
     blocks = [
         readable(value).reshape((*sample_shape, key.n_tokens, key.width))
         for key, value in zip(keys, values, strict=True)
     ]
-    if on_host(values):
+    if on_host([*values, pad_value]):
+        dtype = common_dtype(values)
         flat = empty((*sample_shape, n_tokens, width), dtype)
-        for key, block in zip(packed(keys), blocks, strict=True):
-            flat[..., key.block, : key.width] = block
-            if key.width < width:
-                narrow = common_dtype([block])
-                flat[..., key.block, key.width :] = fill_value(
-                    pad_value, narrow
-                )
+        with quiet_casts():
+            for key, block in zip(packed(keys), blocks, strict=True):
+                flat[..., key.block, : key.width] = block
+                if key.width < width:
+                    fill = fill_value(pad_value, common_dtype([block]))
+                    flat[..., key.block, key.width :] = fill
         return hand_over(flat)
     ready = []
     for key, block in zip(keys, blocks, strict=True):
         pad = [(0, 0)] * (block.ndim - 1) + [(0, width - key.width)]
-        ready.append(
-            jnp.pad(block, pad, constant_values=pad_value).astype(dtype)
-        )
+        ready.append(jnp.pad(block, pad, constant_values=pad_value))
     return jnp.concatenate(ready, axis=-2)
 
 

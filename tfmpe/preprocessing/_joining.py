@@ -74,7 +74,7 @@ def concatenate_tokens(*tokens: Any) -> Tokens:
     return Tokens(data, layout, inputs, _join_padding(tokens, layout))
 
 
-def _check_operands(tokens: Sequence[Tokens]) -> None:
+def _check_operands(tokens: Sequence[Any]) -> None:
     """List everything that keeps the operands from being joined."""
     first = tokens[0]
     faults: list[str] = []

@@ -17,6 +17,7 @@ import math
 import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -136,6 +137,11 @@ class TokenLayout:
     def names(self) -> tuple[str, ...]:
         """The keys in token order."""
         return tuple(self._by_name)
+
+    @property
+    def by_name(self) -> Mapping[str, KeyLayout]:
+        """``{name: KeyLayout}`` in token order, read-only."""
+        return MappingProxyType(self._by_name)
 
     @property
     def n_tokens(self) -> int:

@@ -92,18 +92,18 @@ def check_rules(layout: TokenLayout) -> None:
 
 
 def self_mask(
-    layout: TokenLayout,
+    keys: Mapping[str, KeyLayout],
     rules: Independence,
     opening: Opening = matching_tokens,
 ) -> Bool[np.ndarray, "tokens tokens"]:
-    """Return the declared mask among the tokens of a layout.
+    """Return the declared mask among the tokens of some keys.
 
     Parameters
     ----------
-    layout : TokenLayout
-        The tokens.
+    keys : mapping of KeyLayout
+        The keys by name, whose offsets say where their tokens lie.
     rules : Independence
-        Rules between keys of the layout.
+        Rules between these keys.
     opening : callable
         How a cross_local rule pairs tokens.
 
@@ -112,13 +112,14 @@ def self_mask(
     ndarray of bool, shape (n_tokens, n_tokens)
         True where the row's token may attend to the column's.
     """
-    mask = np.ones((layout.n_tokens, layout.n_tokens), bool)
+    n_tokens = _n_tokens(keys)
+    mask = np.ones((n_tokens, n_tokens), bool)
     for query, key in rules.cross:
-        mask[layout[query].block, layout[key].block] = False
+        mask[keys[query].block, keys[key].block] = False
     for name in rules.local:
-        mask[layout[name].block, layout[name].block] = False
+        mask[keys[name].block, keys[name].block] = False
     for name_a, name_b, dims in rules.cross_local:
-        a, b = layout[name_a], layout[name_b]
+        a, b = keys[name_a], keys[name_b]
         opened = opening(a, b, dims)
         if a is b:
             opened = opened | opened.T
@@ -128,8 +129,8 @@ def self_mask(
 
 
 def cross_mask(
-    queries: TokenLayout,
-    keys: TokenLayout,
+    queries: Mapping[str, KeyLayout],
+    keys: Mapping[str, KeyLayout],
     rules: Independence,
     opening: Opening = matching_tokens,
 ) -> Bool[np.ndarray, "queries keys"]:
@@ -143,7 +144,7 @@ def cross_mask(
     ndarray of bool, shape (n_query, n_key)
         True where the query token may attend.
     """
-    mask = np.ones((queries.n_tokens, keys.n_tokens), bool)
+    mask = np.ones((_n_tokens(queries), _n_tokens(keys)), bool)
     for query, key in rules.cross:
         if query in queries and key in keys:
             mask[queries[query].block, keys[key].block] = False
@@ -152,6 +153,10 @@ def cross_mask(
             a, b = queries[name_a], keys[name_b]
             mask[a.block, b.block] = opening(a, b, dims)
     return mask
+
+
+def _n_tokens(keys: Mapping[str, KeyLayout]) -> int:
+    return sum(key.n_tokens for key in keys.values())
 
 
 def declared_mask(
@@ -166,12 +171,13 @@ def declared_mask(
     queries = layout.select(query_keys)
     if key_keys is None:
         return queries.memo(
-            "self_mask", lambda: self_mask(queries, queries.independence)
+            "self_mask",
+            lambda: self_mask(queries.by_name, queries.independence),
         )
     keys = layout.select(key_keys)
     return layout.memo(
         ("cross_mask", query_keys, key_keys),
-        lambda: cross_mask(queries, keys, layout.independence),
+        lambda: cross_mask(queries.by_name, keys.by_name, layout.independence),
     )
 
 
@@ -230,7 +236,7 @@ def build_self_attention_mask(
     check_rules(layout)
     if selected_keys is not None:
         layout = layout.select(selected_keys)
-    return self_mask(layout, layout.independence)
+    return self_mask(layout.by_name, layout.independence)
 
 
 def build_cross_attention_mask(
@@ -281,7 +287,7 @@ def build_cross_attention_mask(
            [0, 0, 1, 1]])
     """
     return cross_mask(
-        layout_from_slices(query_slices),
-        layout_from_slices(key_slices),
+        layout_from_slices(query_slices).by_name,
+        layout_from_slices(key_slices).by_name,
         Independence.parse(independence),
     )

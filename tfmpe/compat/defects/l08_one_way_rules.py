@@ -1,9 +1,9 @@
 """L8: a rule acts on the cross mask only from theta to y."""
 
 from collections.abc import Collection
+from typing import Any
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
-from tfmpe.preprocessing import Independence
 
 
 class OneWayRuleWarning(LegacyWarning):
@@ -13,13 +13,14 @@ class OneWayRuleWarning(LegacyWarning):
 
 
 def check_directions(
-    rules: Independence, theta: Collection[str], y: Collection[str]
+    pairs: Collection[tuple[Any, Any]],
+    theta: Collection[str],
+    y: Collection[str],
 ) -> None:
     """Warn of rules between the sides that are written the wrong way round.
 
     A rule that is also written the right way round is taken to be meant.
     """
-    pairs = [tuple(rule[:2]) for rule in (*rules.cross, *rules.cross_local)]
     inert = [
         (a, b)
         for a, b in dict.fromkeys(pairs)

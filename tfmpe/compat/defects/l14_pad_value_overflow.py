@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from jax.core import Tracer
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
 from tfmpe.preprocessing._arrays import common_dtype, fill_value
@@ -15,10 +16,12 @@ class PadValueOverflowWarning(LegacyWarning):
     code = "L14"
 
 
-def check_pad_value(pad_value: float, padded: Iterable[Any]) -> None:
+def check_pad_value(pad_value: Any, padded: Iterable[Any]) -> None:
     """Warn if the pad value cannot be written into one of the arrays."""
+    if isinstance(pad_value, Tracer):
+        return
     for dtype in {common_dtype([array]) for array in padded}:
-        written = fill_value(float(pad_value), dtype)
+        written = fill_value(pad_value, dtype)
         # Rounding of a lower precision is no overflow.
         if not np.isclose(float(written), pad_value, rtol=0.01, equal_nan=True):
             PadValueOverflowWarning.warn(
