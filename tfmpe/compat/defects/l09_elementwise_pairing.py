@@ -1,5 +1,7 @@
 """L9: cross_local pairs tokens element by element, not all with all."""
 
+from typing import Any
+
 import numpy as np
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
@@ -13,9 +15,7 @@ class ElementwisePairingWarning(LegacyWarning):
     code = "L9"
 
 
-def elementwise_opening(
-    a: KeyLayout, b: KeyLayout, dims: tuple[int, int] | None
-) -> np.ndarray:
+def elementwise_opening(a: KeyLayout, b: KeyLayout, dims: Any) -> np.ndarray:
     """Return the pairs of tokens that a legacy cross_local rule opens.
 
     For each coordinate the tokens of ``a`` and those of ``b`` are paired as
