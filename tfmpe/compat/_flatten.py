@@ -294,25 +294,22 @@ def _flatten_index(
             "Need at least one array: index has no entry for any key of this "
             "side."
         )
-    shapes = {(leaf.shape[:sample_ndims], leaf.shape[-1:]) for leaf in leaves}
-    if len(shapes) > 1:
+    rows = [
+        leaf.reshape(
+            (
+                *leaf.shape[:sample_ndims],
+                math.prod(leaf.shape[sample_ndims:-1]),
+                leaf.shape[-1],
+            )
+        )
+        for leaf in leaves
+    ]
+    if len({(each.shape[:-2], each.shape[-1]) for each in rows}) > 1:
         raise TypeError(
             "The sample shapes and numbers of inputs of the index differ "
             f"between keys: {[leaf.shape for leaf in leaves]}."
         )
-    return join(
-        [
-            leaf.reshape(
-                (
-                    *leaf.shape[:sample_ndims],
-                    math.prod(leaf.shape[sample_ndims:-1]),
-                    leaf.shape[-1],
-                )
-            )
-            for leaf in leaves
-        ],
-        axis=-2,
-    )
+    return join(rows, axis=-2)
 
 
 def decode_theta(
