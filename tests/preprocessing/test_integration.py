@@ -1,13 +1,21 @@
-"""Against stored legacy output, the bridge, and compiled training steps."""
+"""Against stored legacy output, the bridge, and estimators in training."""
 
 import functools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe import Tokens, concatenate_tokens
+from preprocessing.simple_estimator import SimpleEstimator
+from preprocessing.simulations import N_OBS, N_SITES, RULES, prior, simulator
+from tfmpe import (
+    TokenGenerator,
+    Tokens,
+    concatenate_tokens,
+    generate_static_dataset,
+)
 from tfmpe.compat import combine_data, flatten_structured
 from tfmpe.migrate.recordings import read_recording
 from tfmpe.migrate.stored import stored_folder
@@ -292,6 +300,85 @@ def test_vmap_over_the_batch_dimension(example):
     # Sums of at most 18 numbers, in another order.
     np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
     jax.tree.map(np.testing.assert_array_equal, decoded, tokens.decode())
+
+
+@pytest.mark.slow
+def test_end_to_end_with_a_simple_estimator():
+    """Both data strategies learn the same, and the posterior is right."""
+    simulation = (prior, simulator, None, RULES, 2_048)
+    generator = TokenGenerator(*simulation, batch_size=256, seed=0)
+    static = generate_static_dataset(
+        jax.random.key(0), *simulation, batch_size=256
+    )
+    keys = ["theta"], ["obs"]
+    learned = SimpleEstimator().fit(generator, *keys, n_epochs=4)
+    again = SimpleEstimator().fit(static, *keys, n_epochs=4, size=256)
+    for a, b in zip(learned.lines, again.lines, strict=True):
+        # Sums in another order, 32 steps long.
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+    observed = generate_static_dataset(
+        jax.random.key(1), *simulation[:4], n_samples=4
+    )
+    draws = learned.sample(observed, *keys, key=jax.random.key(2), n=2_000)
+    assert draws["theta"].shape == (2_000, 4, N_SITES, 1)
+    # theta has the variance 2 before, each of its observations 0.01.
+    variance = 1 / (1 / 2 + N_OBS / 0.01)
+    obs = observed.decode()["obs"]
+    mean = variance * obs.sum(2) / 0.01
+    # A tenth of the posterior's scale; Monte-Carlo noise is a fiftieth.
+    atol = 0.1 * variance**0.5
+    np.testing.assert_allclose(draws["theta"].mean(0), mean, atol=atol)
+    np.testing.assert_allclose(draws["theta"].std(0), variance**0.5, rtol=0.1)
+
+
+def test_an_estimator_is_asked_the_other_way_round():
+    """Use case 1: observations given parameters, from the same tokens."""
+    tokens = generate_static_dataset(
+        jax.random.key(0), prior, simulator, None, RULES, 2_048
+    )
+    # The rule names theta first, so obs does not attend by it.
+    rules = {"cross_local": [("obs", "theta", (0, 0))]}
+    tokens = Tokens.from_pytree(tokens.decode(), rules)
+    swapped = SimpleEstimator().fit(
+        tokens, ["obs"], ["theta"], n_epochs=5, size=256
+    )
+    draws = swapped.sample(
+        tokens, ["obs"], ["theta"], key=jax.random.key(1), n=100
+    )
+    noise = draws["obs"] - tokens.decode()["theta"][:, :, None]
+    np.testing.assert_allclose(noise.std(), 0.1, rtol=0.1)
+    np.testing.assert_allclose(noise.mean(), 0.0, atol=0.01)
+
+
+def test_an_estimator_learns_from_joined_tokens():
+    """Data sets of other sizes; what padding holds does not matter."""
+    tokens = generate_static_dataset(
+        jax.random.key(0), prior, simulator, None, RULES, 1_024
+    )
+    decoded = tokens.decode()
+    few = Tokens.from_pytree(
+        {
+            **decoded,
+            "theta": decoded["theta"][:, :1],
+            "obs": decoded["obs"][:, :1, :1],
+        },
+        RULES,
+    )
+    joined = concatenate_tokens(tokens, few)
+    other = replace(
+        joined,
+        data=jnp.where(joined.padding_mask[..., None], joined.data, 7e7),
+    )
+    keys = ["theta"], ["obs"]
+    fits = [
+        SimpleEstimator().fit(each, *keys, n_epochs=4, size=256).lines
+        for each in (joined, other)
+    ]
+    for a, b in zip(*fits, strict=True):
+        np.testing.assert_array_equal(a, b)
+    slope = fits[0].slope[joined.label_map["theta"]]
+    np.testing.assert_allclose(slope, 1.0, atol=0.02)
 
 
 @pytest.mark.slow

@@ -26,8 +26,16 @@ class DynamicShapeError(TypeError, ValueError):
     """
 
 
+class StorageError(ValueError):
+    """A file is not what it should be, or Tokens cannot be stored."""
+
+
 class PaddingWarning(UserWarning):
     """Much of the flattened array will hold padding instead of values."""
+
+
+class IrreproducibleWarning(UserWarning):
+    """A simulation draws random numbers from elsewhere than its key."""
 
 
 def nearest(name: object, choices: Iterable[str]) -> str:
