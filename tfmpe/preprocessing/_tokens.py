@@ -1,13 +1,16 @@
 """The one object: token arrays together with their layout."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import jax
 import numpy as np
 
 from tfmpe.preprocessing._arrays import as_array, check_castable, owned
+from tfmpe.preprocessing._atomic import write_atomically
 from tfmpe.preprocessing._build import build_tokens
 from tfmpe.preprocessing._decode import (
     check_room,
@@ -16,6 +19,7 @@ from tfmpe.preprocessing._decode import (
     set_blocks,
     value_block,
 )
+from tfmpe.preprocessing._files import encode_tokens, read_tokens
 from tfmpe.preprocessing._layout import TokenLayout, checked_names
 from tfmpe.preprocessing._masks import declared_mask
 from tfmpe.preprocessing._queries import TokenQueries
@@ -360,6 +364,77 @@ class Tokens(TokenQueries):
             [key.path for key in entries],
             decode_values(flat, entries, tuple(flat.shape[:-2])),
         )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write these Tokens to a safetensors file.
+
+        Parameters
+        ----------
+        path : path
+            The file; one that exists is replaced. The name is taken as it is.
+
+        Raises
+        ------
+        StorageError
+            If the arrays do not fit the layout.
+        ImportError
+            If safetensors is not installed (extra ``data``).
+
+        Notes
+        -----
+        Not under ``jit``. Written atomically: whenever the process or the
+        machine stops, the file is the old or the new one, never half of it;
+        a hidden ``.NAME.*.tmp`` may be left beside it, which can be deleted.
+        Other tools read the arrays too, but those of a dtype that not all of
+        them know, such as bfloat16 and complex, as bytes.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> tokens = Tokens.from_pytree({"mu": np.zeros((8, 1, 1))}, {})
+        >>> path = tempfile.mkdtemp() + "/tokens.safetensors"
+        >>> tokens.save(path)
+        >>> Tokens.load(path).layout == tokens.layout
+        True
+        """
+        content, _ = encode_tokens(self)
+        write_atomically(Path(path), content)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], *, numpy: bool = False
+    ) -> "Tokens":
+        """Read Tokens from a file that :meth:`save` has written.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        numpy : bool
+            Whether to return NumPy arrays instead of jax arrays.
+
+        Returns
+        -------
+        Tokens
+            With the same bits and an equal layout, so nothing compiles anew.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no file.
+        StorageError
+            If it is not such a file, damaged in whatever way, or of a newer
+            version. No code from the file is ever run.
+        TypeError
+            If jax would narrow a dtype, and ``numpy`` is False.
+        ImportError
+            If safetensors is not installed (extra ``data``).
+
+        Notes
+        -----
+        Not under ``jit``.
+        """
+        return cls(*read_tokens(Path(path), numpy))
 
     def tree_flatten_with_keys(self) -> tuple[tuple[Any, ...], TokenLayout]:
         """Split into array leaves and the static layout."""
