@@ -1,0 +1,287 @@
+"""Bounded values: every kind of bijector does the same."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpyro.distributions import transforms
+
+from tfmpe import Standardiser, Tokens
+
+
+class TFPLike:
+    """What a bijector of TensorFlow Probability looks like from outside."""
+
+    forward_min_event_ndims = inverse_min_event_ndims = 0
+
+    def __init__(self, forward, inverse, inverse_log_det):
+        self._functions = forward, inverse, inverse_log_det
+
+    def forward(self, unbounded):
+        return self._functions[0](unbounded)
+
+    def inverse(self, bounded):
+        return self._functions[1](bounded)
+
+    def inverse_log_det_jacobian(self, bounded, event_ndims):
+        assert event_ndims == 0
+        return self._functions[2](bounded)
+
+
+def _logit(x):
+    return jnp.log(x) - jnp.log1p(-x)
+
+
+def _logit_log_det(x):
+    return -jnp.log(x) - jnp.log1p(-x)
+
+
+def _log_det_of_log(x):
+    return -jnp.log(x)
+
+
+def _real_tfp(name):
+    bijectors = pytest.importorskip(
+        "tensorflow_probability.substrates.jax.bijectors",
+        reason="tensorflow_probability is not installed",
+        exc_type=ImportError,
+    )
+    return getattr(bijectors, name)()
+
+
+KINDS = {
+    "positive": {
+        "pair": lambda: (jnp.log, jnp.exp),
+        "triple": lambda: [jnp.log, jnp.exp, _log_det_of_log],
+        "like TFP": lambda: TFPLike(jnp.exp, jnp.log, _log_det_of_log),
+        "TFP": lambda: _real_tfp("Exp"),
+        "NumPyro": lambda: transforms.ExpTransform(),
+        "NumPyro inverse": lambda: _Log().inv,
+        "NumPyro composition": lambda: transforms.ComposeTransform(
+            [transforms.AffineTransform(0.0, 1.0), transforms.ExpTransform()]
+        ),
+    },
+    "unit": {
+        "pair": lambda: (_logit, jax.nn.sigmoid),
+        "triple": lambda: (_logit, jax.nn.sigmoid, _logit_log_det),
+        "like TFP": lambda: TFPLike(jax.nn.sigmoid, _logit, _logit_log_det),
+        "TFP": lambda: _real_tfp("Sigmoid"),
+        "NumPyro": lambda: transforms.SigmoidTransform(),
+    },
+}
+
+
+class _Log(transforms.ParameterFreeTransform):
+    """From positive to any values: its inverse is what bounds."""
+
+    def __call__(self, x):
+        return jnp.log(x)
+
+    def _inverse(self, y):
+        return jnp.exp(y)
+
+    def log_abs_det_jacobian(self, x, y, intermediates=None):
+        return -y
+
+
+@pytest.fixture(params=[(s, k) for s in KINDS for k in KINDS[s]], ids=str)
+def kind(request):
+    support, name = request.param
+    return support, KINDS[support][name]()
+
+
+@pytest.fixture
+def tokens():
+    rng = np.random.default_rng(0)
+    data = {
+        "positive": rng.lognormal(-1, 2, (6, 3, 2)),
+        "unit": rng.beta(0.5, 2, (6, 3, 2)),
+        "mu": rng.normal(4, 2, (6, 1, 3)),
+    }
+    sizes = rng.integers(1, 3, (6, 1), endpoint=True)
+    return Tokens.from_pytree(
+        data, {}, event_shapes={"positive": sizes, "unit": sizes}
+    )
+
+
+def test_every_kind_of_bijector_does_the_same(kind, tokens):
+    """As standardising log or logit values by hand, in float64."""
+    support, bijector = kind
+    view = tokens.select_tokens([support])
+    standardiser = Standardiser.fit(view, bijectors={support: bijector})
+    real = np.asarray(view.padding_mask)
+    bounded = np.asarray(view.data, float)[..., :2]
+    bounded[~real] = 0.5
+    free = np.log(bounded)
+    slopes = -free
+    if support == "unit":
+        free = free - np.log1p(-bounded)
+        slopes = -free - 2 * np.log1p(-bounded)
+    mean, scale = free[real].mean(0), free[real].std(0)
+    np.testing.assert_allclose(standardiser.mean[0], mean, rtol=1e-5)
+    np.testing.assert_allclose(standardiser.scale[0], scale, rtol=1e-5)
+    standard = standardiser.forward(view)
+    wanted = ((free - mean) / scale)[real]
+    np.testing.assert_allclose(
+        standard.data[real][:, :2], wanted, rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        standardiser.inverse(standard).data[real], view.data[real], rtol=1e-5
+    )
+    log_det = np.where(real[..., None], slopes - np.log(scale), 0)
+    np.testing.assert_allclose(
+        standardiser.log_det(view), log_det.sum((1, 2)), rtol=1e-4
+    )
+
+
+def test_padding_outside_the_support_reaches_no_gradient(kind, tokens):
+    support, bijector = kind
+    standardiser = Standardiser.fit(tokens, bijectors={support: bijector})
+
+    def loss(standardiser, tokens):
+        standard = standardiser.forward(tokens)
+        real = tokens.padding_mask[..., None] & (standard.data > -1e7)
+        values = jnp.where(real, standard.data, 0)
+        return (values**3).sum() + standardiser.log_det(tokens).sum()
+
+    gradients = jax.grad(loss, (0, 1), allow_int=True)(standardiser, tokens)
+    leaves = [*jax.tree.leaves(gradients[0]), gradients[1].data]
+    assert all(np.isfinite(leaf).all() for leaf in leaves)
+    padded = ~np.asarray(tokens.padding_mask)
+    assert padded.any()
+    assert not gradients[1].data[padded].any()
+    assert gradients[1].data[~padded][:, 0].all()
+
+
+def test_centre_on_the_edge_of_the_support():
+    """Its logit is infinite, but it only stands in for padding."""
+    values = np.full((4, 2, 1), 0.25, np.float32)
+    values[:, 0, 0] = 1 - 2.0**-24
+    tokens = Tokens.from_pytree(
+        {"rate": values}, {}, event_shapes={"rate": np.ones((4, 1), int)}
+    )
+    # Steeper on the way back, so that the centre rounds to 1.
+    rounding = (_logit, lambda x: jax.nn.sigmoid(1.5 * x))
+    standardiser = Standardiser.fit(tokens, bijectors={"rate": rounding})
+
+    def loss(standardiser, data):
+        given = tokens.with_data(data)
+        there = standardiser.forward(given).data[:, 0]
+        return there.sum() + standardiser.log_det(given).sum()
+
+    gradients = jax.grad(loss, (0, 1))(standardiser, tokens.data)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
+
+
+def test_a_given_log_det_is_used(tokens):
+    """Here a wrong one, to tell."""
+    log_dets = [
+        Standardiser.fit(tokens, bijectors={"mu": bijector}).log_det(tokens)
+        for bijector in (
+            (jnp.sinh, jnp.arcsinh),
+            (jnp.sinh, jnp.arcsinh, lambda x: jnp.log(jnp.cosh(x)) + 7),
+            TFPLike(jnp.arcsinh, jnp.sinh, lambda x: jnp.log(jnp.cosh(x)) + 7),
+        )
+    ]
+    # mu has 3 values.
+    for found in log_dets[1:]:
+        np.testing.assert_allclose(found - log_dets[0], 21, rtol=1e-4)
+
+
+def test_bijector_may_decrease(tokens):
+    """The log det takes the size of the slope."""
+    up, down = (
+        Standardiser.fit(tokens, bijectors={"positive": bijector})
+        for bijector in (
+            (jnp.log, jnp.exp),
+            (lambda x: -jnp.log(x), lambda z: jnp.exp(-z)),
+        )
+    )
+    np.testing.assert_allclose(
+        down.log_det(tokens), up.log_det(tokens), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["pair", "like TFP", "NumPyro"])
+def test_the_same_bijector_is_not_compiled_for_twice(tokens, name):
+    bijector = KINDS["positive"][name]()
+    traces = []
+
+    @jax.jit
+    def forward(standardiser, tokens):
+        traces.append(1)
+        return standardiser.forward(tokens)
+
+    for factor in (1, 2):
+        changed = jax.tree.map(lambda x, f=factor: x * f, tokens.data)
+        standardiser = Standardiser.fit(
+            tokens.with_data(changed), bijectors={"positive": bijector}
+        )
+        forward(standardiser, tokens)
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize(
+    ("bijector", "fault"),
+    [
+        (
+            transforms.StickBreakingTransform(),
+            "that of 'unit' (StickBreakingTransform) acts on arrays as a whole",
+        ),
+        (
+            transforms.OrderedTransform(),
+            "that of 'unit' (OrderedTransform) acts on arrays as a whole",
+        ),
+        (
+            type("Whole", (TFPLike,), {"forward_min_event_ndims": 1})(*"abc"),
+            "that of 'unit' (Whole) acts on arrays as a whole",
+        ),
+        (
+            (jnp.cumsum, lambda x: x),
+            "that of 'unit' makes ShapeDtypeStruct(shape=(1,), dtype=float32) "
+            "of a number",
+        ),
+    ],
+    ids=["simplex", "ordered", "TFP", "cumsum"],
+)
+def test_only_elementwise_bijectors(tokens, bijector, fault):
+    with pytest.raises(ValueError, match="Bijectors must act") as caught:
+        Standardiser.fit(tokens, bijectors={"unit": bijector})
+    assert str(caught.value) == (
+        f"Bijectors must act on single numbers; give others: {fault}"
+    )
+
+
+def test_all_faulty_bijectors_are_listed(tokens):
+    bijectors = {
+        "unit": transforms.StickBreakingTransform(),
+        "mu": transforms.OrderedTransform(),
+        "positive": transforms.ExpTransform(),
+    }
+    with pytest.raises(ValueError, match="Bijectors must act") as caught:
+        Standardiser.fit(tokens, bijectors=bijectors)
+    assert str(caught.value).splitlines()[1:] == [
+        "  - that of 'unit' (StickBreakingTransform) acts on arrays as a whole",
+        "  - that of 'mu' (OrderedTransform) acts on arrays as a whole",
+    ]
+
+
+def test_unknown_kinds_of_bijectors(tokens):
+    for bijector in (jnp.exp, (jnp.exp,), "log", (jnp.log, 1)):
+        with pytest.raises(TypeError, match="expected functions") as caught:
+            Standardiser.fit(tokens, bijectors={"mu": bijector})
+        assert str(caught.value).startswith(
+            f"The bijector of 'mu' is {bijector!r} of type "
+            f"{type(bijector).__name__}, expected functions (forward, inverse)"
+        )
+    with pytest.raises(TypeError, match="must be a mapping from keys"):
+        Standardiser.fit(tokens, bijectors=[("mu", (jnp.log, jnp.exp))])
+
+
+def test_numpy_functions_are_refused_with_a_hint(tokens):
+    with pytest.raises(TypeError) as caught:
+        Standardiser.fit(tokens, bijectors={"mu": (np.sinh, np.arcsinh)})
+    assert caught.value.__notes__[-1:] == [
+        "The bijector of 'mu' must take single numbers and be written with "
+        "jax.numpy."
+    ]

@@ -1,0 +1,621 @@
+"""Standardising: laws, transforms of jax, numerics and refusals."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategies import SEEDS, cases
+from tfmpe import (
+    Standardiser,
+    Tokens,
+    UnknownKeyError,
+    concatenate_tokens,
+)
+
+LOG = (jnp.log, jnp.exp)
+LOGIT = (
+    jax.scipy.special.logit,
+    jax.nn.sigmoid,
+    lambda x: -jnp.log(x) - jnp.log1p(-x),
+)
+BIJECTORS = {"sigma": LOG, "rate": LOGIT}
+
+pytestmark = pytest.mark.filterwarnings("ignore:Warning. Batch size padding")
+
+
+def _tokens(seed=0, n=(5,), sites=3, times=2, padded=True, obs_width=1):
+    """Build tokens of every kind: plain, wide, positive, in (0, 1)."""
+    rng = np.random.default_rng(seed)
+    data = {
+        "mu": rng.normal(5, 3, (*n, 1, 1)),
+        "sigma": rng.lognormal(1, 0.5, (*n, sites, 1)),
+        "site": {"place": rng.normal([-2, 70], [1, 9], (*n, sites, 2))},
+        "rate": rng.uniform(0.1, 0.9, (*n, 1, 1)),
+        "obs": rng.normal(-40, 8, (*n, sites, times, obs_width)),
+    }
+    data = jax.tree.map(np.float32, data)
+    sizes = {}
+    if padded:
+        sizes = {
+            "sigma": rng.integers(0, sites, (*n, 1), endpoint=True),
+            "obs": rng.integers(0, [sites, times], (*n, 2), endpoint=True),
+        }
+        # At least one real token of every key.
+        for size, full in (("sigma", sites), ("obs", [sites, times])):
+            sizes[size].reshape(-1, sizes[size].shape[-1])[0] = full
+    return Tokens.from_pytree(
+        data, {}, sample_ndims=len(n), event_shapes=sizes or None
+    )
+
+
+# Few sizes, as each is compiled for.
+SIZES = [
+    {"n": (5,), "sites": 3, "times": 2},
+    {"n": (4,), "sites": 2, "times": 2, "padded": False},
+    {"n": (2, 2), "sites": 2, "times": 3, "obs_width": 3},
+    {"n": (1,), "sites": 1, "times": 1, "obs_width": 2},
+]
+SOME_TOKENS = st.tuples(SEEDS, st.sampled_from(SIZES))
+SOME_BIJECTORS = st.sampled_from([{}, BIJECTORS])
+
+
+def _build(drawn):
+    # Not in the strategy, which must not draw random numbers.
+    seed, sizes = drawn
+    return _tokens(seed, **sizes)
+
+
+def _real(tokens):
+    """Which values are real: no padded token, no empty column."""
+    real = np.zeros(tokens.data.shape, bool)
+    for key in tokens.layout.keys:
+        real[..., key.block, : key.width] = True
+    return real & np.asarray(tokens.padding_mask)[..., None]
+
+
+def _poisoned(tokens, fill):
+    return replace(tokens, data=jnp.where(_real(tokens), tokens.data, fill))
+
+
+def _key_values(tokens):
+    """Yield every key with its real values, (n, width), in float64."""
+    data, real = np.asarray(tokens.data, float), tokens.padding_mask
+    for key in tokens.layout.keys:
+        chosen = np.asarray(real)[..., key.block]
+        yield key, data[..., key.block, : key.width][chosen]
+
+
+@jax.jit
+def _there_and_back(standardiser, tokens):
+    standard = standardiser.forward(tokens)
+    return (
+        standard,
+        standardiser.inverse(standard),
+        standardiser.log_det(tokens),
+    )
+
+
+@given(SOME_TOKENS, SOME_BIJECTORS)
+@cases(60)
+def test_inverse_undoes_forward(drawn, bijectors):
+    tokens = _build(drawn)
+    standardiser = Standardiser.fit(tokens, bijectors=bijectors)
+    standard, back, _ = _there_and_back(standardiser, tokens)
+    assert standard.layout == back.layout == tokens.layout
+    assert standard.data.dtype == back.data.dtype == jnp.float32
+    real = _real(tokens)
+    for result in (standard, back):
+        np.testing.assert_array_equal(
+            result.data[~real], tokens.data[~real], strict=True
+        )
+    # Few roundings in float32, of numbers up to 100; exp and log more.
+    np.testing.assert_allclose(
+        back.data[real], tokens.data[real], rtol=1e-5, atol=2e-5
+    )
+
+
+@given(SOME_TOKENS, SOME_BIJECTORS)
+@cases(60)
+def test_fitted_values_get_mean_0_and_standard_deviation_1(drawn, bijectors):
+    tokens = _build(drawn)
+    standardiser = Standardiser.fit(tokens, bijectors=bijectors)
+    standard, _, _ = _there_and_back(standardiser, tokens)
+    for key, values in _key_values(standard):
+        several = len(values) > 1
+        np.testing.assert_allclose(values.mean(0), 0, atol=1e-4)
+        np.testing.assert_allclose(values.std(0), float(several), rtol=1e-4)
+        assert values.shape[1] == key.width
+
+
+def test_statistics_are_those_of_the_real_values():
+    tokens = _tokens()
+    standardiser = Standardiser.fit(tokens)
+    assert standardiser.forward(tokens).layout is tokens.layout
+    assert standardiser.inverse(tokens).layout is tokens.layout
+    assert [key.name for key in standardiser.keys] == tokens.key_order
+    assert standardiser.mean.shape == standardiser.scale.shape == (5, 2)
+    for row, (key, values) in enumerate(_key_values(tokens)):
+        found = standardiser.mean[row, : key.width]
+        np.testing.assert_allclose(found, values.mean(0), rtol=1e-6)
+        found = standardiser.scale[row, : key.width]
+        np.testing.assert_allclose(found, values.std(0), rtol=1e-6)
+
+
+@jax.jit
+def _jacobian(standardiser, tokens):
+    return jax.jacobian(
+        lambda data: standardiser.forward(replace(tokens, data=data)).data
+    )(tokens.data)
+
+
+@given(SOME_TOKENS, SOME_BIJECTORS)
+@cases(20)
+def test_log_det_is_that_of_the_dense_jacobian(drawn, bijectors):
+    tokens = _build(drawn)
+    standardiser = Standardiser.fit(tokens, bijectors=bijectors)
+    _, _, found = _there_and_back(standardiser, tokens)
+    assert found.shape == tokens.sample_shape
+    sample = (0,) * len(tokens.sample_shape)
+    one = jax.tree.map(lambda x: x[sample], tokens)
+    real = _real(one).ravel()
+    jacobian = _jacobian(standardiser, one).reshape(real.size, real.size)
+    wanted = np.linalg.slogdet(np.float64(jacobian)[real][:, real])
+    # A sum of up to 25 terms of order 1.
+    np.testing.assert_allclose(
+        found[sample], wanted.logabsdet, rtol=1e-4, atol=1e-4
+    )
+
+
+@jax.jit
+def _all_of_it(standardiser, tokens, real):
+    """Return results at real values, and the gradients of a loss of them."""
+
+    def results(standardiser, data):
+        given = replace(tokens, data=data)
+        there, back = standardiser.forward(given), standardiser.inverse(given)
+        masked = [jnp.where(real, t.data, 0) for t in (there, back)]
+        return *masked, standardiser.log_det(given)
+
+    def loss(*arguments):
+        there, back, log_det = results(*arguments)
+        return (there**2).sum() + jnp.tanh(back / 100).sum() + log_det.sum()
+
+    gradients = jax.grad(loss, (0, 1))(standardiser, tokens.data)
+    return *results(standardiser, tokens.data), *gradients
+
+
+@pytest.mark.slow
+@given(
+    SOME_TOKENS,
+    st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0, 1e30]),
+)
+@cases(40)
+def test_what_padding_holds_changes_nothing(drawn, fill):
+    tokens = _build(drawn)
+    poisoned = _poisoned(tokens, fill)
+    real = _real(tokens)
+    before = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    after = Standardiser.fit(poisoned, bijectors=BIJECTORS)
+    jax.tree.map(np.testing.assert_array_equal, before, after)
+
+    found, wanted = (_all_of_it(before, t, real) for t in (poisoned, tokens))
+    jax.tree.map(np.testing.assert_array_equal, found, wanted)
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(found))
+    *_, slopes = found
+    assert slopes[real].any()
+    assert not slopes[~real].any()
+    for method in (before.forward, before.inverse):
+        left = method(poisoned).data[~real]
+        np.testing.assert_array_equal(left, np.full_like(left, fill))
+
+
+@given(SOME_TOKENS, st.randoms(use_true_random=False))
+@cases(30)
+def test_order_of_samples_does_not_matter(drawn, random):
+    tokens = _build(drawn)
+    rows = list(range(tokens.sample_shape[0]))
+    random.shuffle(rows)
+    shuffled = jax.tree.map(lambda x: x[np.array(rows)], tokens)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7),
+        Standardiser.fit(shuffled, bijectors=BIJECTORS),
+        Standardiser.fit(tokens, bijectors=BIJECTORS),
+    )
+
+
+@pytest.mark.slow
+def test_other_samples_and_event_shapes():
+    """Statistics belong to keys, so tokens may be others in number."""
+    fitted = _tokens(padded=False)
+    standardiser = Standardiser.fit(fitted, bijectors=BIJECTORS)
+    large = _tokens(1, (4,), sites=6, times=5, padded=False)
+    joined = concatenate_tokens(fitted, large)
+    assert joined.padding is not None
+    for tokens in (fitted, large):
+        n = tokens.sample_shape[0]
+        part = slice(0, 5) if tokens is fitted else slice(5, 9)
+        alone = standardiser.forward(tokens)
+        assert alone.sample_shape == (n,)
+        both = standardiser.forward(joined)
+        real = np.asarray(both.padding_mask[part])
+        np.testing.assert_array_equal(
+            both.data[part][real].reshape(alone.data.shape), alone.data
+        )
+        np.testing.assert_allclose(
+            standardiser.log_det(joined)[part],
+            standardiser.log_det(tokens),
+            rtol=1e-5,
+        )
+
+
+def test_keys_are_found_by_name():
+    tokens = _tokens(padded=False)
+    standardiser = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    names = tokens.key_order[::-1]
+    turned = tokens.select_tokens(names).to_tokens()
+    np.testing.assert_array_equal(
+        standardiser.forward(turned).data,
+        standardiser.forward(tokens).select_tokens(names).data,
+    )
+
+
+def test_view_changes_its_own_keys_alone():
+    tokens = _tokens()
+    names = ["obs", "sigma"]
+    view = tokens.select_tokens(names)
+    standardiser = Standardiser.fit(view, bijectors={"sigma": LOG})
+    standard = standardiser.forward(view)
+    assert standard.selected_keys == ("obs", "sigma")
+    assert standard.root is tokens.layout
+    for name in tokens.key_order:
+        before, after = (
+            t.select_tokens([name]) for t in (tokens, standard.parent)
+        )
+        changed = not np.array_equal(before.data, after.data)
+        assert changed == (name in names)
+    np.testing.assert_array_equal(
+        standard.data, standardiser.forward(view.to_tokens()).data
+    )
+    rest = standard.parent.select_tokens(["mu", "site/place"])
+    assert standard.attention_mask(rest).shape == (5, 1, 9, 4)
+    whole = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    parts = [whole.log_det(tokens.select_tokens([k])) for k in tokens.key_order]
+    np.testing.assert_allclose(sum(parts), whole.log_det(tokens), rtol=1e-5)
+
+
+@pytest.mark.parametrize("numpy", [True, False])
+def test_arrays_of_draws(numpy):
+    """Another sample shape, in front of that of the tokens they belong to."""
+    tokens = _tokens()
+    standardiser = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    view = tokens.select_tokens(["sigma", "mu"])
+    standard = standardiser.forward(view)
+    xp = np if numpy else jnp
+    draws = xp.stack([xp.asarray(standard.data)] * 7)
+    back = standardiser.inverse(draws, like=view)
+    assert isinstance(back, jax.Array)
+    assert back.shape == (7, 5, 4, 2)
+    # Draws may be compiled in another way than their tokens.
+    np.testing.assert_allclose(
+        back, np.stack([standardiser.inverse(standard).data] * 7), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        standardiser.forward(back, like=view), draws, rtol=1e-5, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        standardiser.log_det(back, like=view),
+        np.stack([standardiser.log_det(view)] * 7),
+        rtol=1e-5,
+    )
+    narrow = standardiser.inverse(draws[..., :1], like=view)
+    np.testing.assert_array_equal(narrow, back[..., :1])
+
+
+def test_density_of_the_original_values_integrates_to_1():
+    tokens = _tokens(padded=False)
+    standardiser = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    grids = {
+        "mu": np.linspace(-40, 50, 40_001),
+        "sigma": np.geomspace(1e-5, 1e5, 40_001),
+        "rate": np.linspace(1e-6, 1 - 1e-6, 40_001),
+    }
+    for name, grid in grids.items():
+        tree = {name: np.float32(grid[:, None, None])}
+        points = Tokens.from_pytree(tree, {})
+        z = np.asarray(standardiser.forward(points).data, float)[:, 0, 0]
+        log_density = -(z**2) / 2 - math.log(2 * math.pi) / 2
+        log_density += np.asarray(standardiser.log_det(points), float)
+        total = np.trapezoid(np.exp(log_density), grid)
+        assert total == pytest.approx(1, abs=1e-3), name
+
+
+def test_one_compilation_for_equal_layouts():
+    traces = []
+
+    @jax.jit
+    def there_and_back(standardiser, tokens):
+        traces.append(1)
+        return _there_and_back(standardiser, tokens)
+
+    for seed in (0, 1):
+        tokens = _tokens(seed)
+        standardiser = Standardiser.fit(tokens, bijectors=BIJECTORS)
+        there_and_back(standardiser, tokens)
+        there_and_back(standardiser, standardiser.forward(tokens))
+    assert len(traces) == 1
+    there_and_back(Standardiser.fit(tokens), tokens)
+    assert len(traces) == 2
+
+
+def test_pytree():
+    standardiser = Standardiser.fit(_tokens(), bijectors=BIJECTORS)
+    paths, _ = jax.tree_util.tree_flatten_with_path(standardiser)
+    names = [jax.tree_util.keystr(path) for path, _ in paths]
+    assert names == [".mean", ".shift", ".scale"]
+    assert jax.tree.map(lambda x: None, standardiser).keys == standardiser.keys
+    rebuilt = jax.tree.map(lambda x: x + 0, standardiser)
+    jax.tree.map(np.testing.assert_array_equal, rebuilt, standardiser)
+    other = Standardiser.fit(_tokens(3), bijectors=BIJECTORS)
+    assert other.keys == standardiser.keys
+    assert hash(other.keys) == hash(standardiser.keys)
+
+
+def test_vmap_over_samples_and_over_standardisers():
+    tokens = _tokens()
+    fits = [Standardiser.fit(_tokens(s), bijectors=BIJECTORS) for s in (0, 1)]
+    stack = jax.tree.map(lambda *x: jnp.stack(x), *fits)
+
+    def there(standardiser, given):
+        standard = standardiser.forward(given)
+        back = standardiser.inverse(standard)
+        return standard.data, back.data, standardiser.log_det(given)
+
+    samples = jax.vmap(there, (None, 0))(fits[0], tokens)
+    both = jax.jit(jax.vmap(there, (0, None)))(stack, tokens)
+    for number, one in enumerate(fits):
+        wanted = there(one, tokens)
+        found = [both] if number else [both, [x[None] for x in samples]]
+        for results in found:
+            for a, b in zip(results, wanted, strict=True):
+                np.testing.assert_allclose(a[number], b, rtol=2e-5, atol=1e-5)
+
+
+# Numbers that need care.
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("offset", [1e6, -3e6, 0.0])
+def test_large_offset(offset, jit):
+    rng = np.random.default_rng(0)
+    values = np.float32(offset + rng.normal(0, 1, (4_000, 5, 1)))
+    tokens = Tokens.from_pytree({"obs": values}, {})
+    standardiser = Standardiser.fit(tokens)
+    exact, scale = values.astype(float).mean(), values.astype(float).std()
+    mean, shift = (
+        float(x.item()) for x in (standardiser.mean, standardiser.shift)
+    )
+    assert abs(mean + shift * scale - exact) < 1e-6 * scale
+    assert standardiser.scale.item() == pytest.approx(scale, rel=1e-6)
+    forward = standardiser.forward
+    # Closed over, so that the compiler may fold the constants.
+    standard = (jax.jit(forward) if jit else forward)(tokens)
+    result = np.asarray(standard.data, float)
+    assert abs(result.mean()) < 1e-6
+    assert result.std() == pytest.approx(1, abs=1e-6)
+    back = standardiser.inverse(standard).data
+    np.testing.assert_allclose(back, values, rtol=2e-7, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6, 1e-40, 3e38])
+def test_constant_key_gets_scale_1(value):
+    values = np.full((7, 3, 2), value, np.float32)
+    values[..., 1] = np.arange(21.0).reshape(7, 3)
+    tokens = Tokens.from_pytree({"obs": values}, {})
+    standardiser = Standardiser.fit(tokens)
+    assert standardiser.scale[0, 0] == 1
+    assert standardiser.scale[0, 1] == pytest.approx(np.arange(21).std())
+    standard = standardiser.forward(tokens)
+    np.testing.assert_allclose(standard.data[..., 0], 0, atol=1e-7)
+    # Compiled code takes the smallest numbers for 0.
+    back = standardiser.inverse(standard).data[..., 0]
+    np.testing.assert_allclose(back, values[..., 0], rtol=0, atol=1e-39)
+
+
+def test_constant_up_to_rounding():
+    """One rounding apart is no variation to be blown up."""
+    values = np.full((6, 1, 1), 0.1, np.float32)
+    values[0] = np.nextafter(values[0], np.float32(1))
+    tokens = Tokens.from_pytree({"obs": values}, {})
+    assert Standardiser.fit(tokens).scale.item() == 1
+
+
+def test_scale_too_small_for_compiled_code():
+    values = np.float32(1e-40) * np.arange(6, dtype=np.float32)
+    tokens = Tokens.from_pytree({"obs": values[:, None, None]}, {})
+    standardiser = Standardiser.fit(tokens)
+    assert standardiser.scale.item() == 1
+    assert np.isfinite(standardiser.forward(tokens).data).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision(dtype):
+    """Statistics in float32; tokens keep their dtype."""
+    tokens = _tokens()
+    half = replace(tokens, data=tokens.data.astype(dtype))
+    standardiser = Standardiser.fit(half, bijectors=BIJECTORS)
+    assert standardiser.mean.dtype == jnp.float32
+    standard = standardiser.forward(half)
+    assert standard.data.dtype == dtype
+    assert standardiser.log_det(half).dtype == jnp.float32
+    back, real = standardiser.inverse(standard).data, _real(tokens)
+    np.testing.assert_array_equal(
+        np.float32(back[~real]), np.float32(half.data[~real])
+    )
+    eps = float(jnp.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        np.float32(back[real]),
+        np.float32(half.data[real]),
+        rtol=4 * eps,
+        atol=40 * eps,
+    )
+
+
+@pytest.mark.slow
+def test_float64():
+    enable_x64: Any = getattr(jax, "enable_x64", None)
+    if not callable(enable_x64):
+        from jax.experimental import enable_x64
+    with enable_x64(True):
+        tokens = _tokens()
+        wide = replace(tokens, data=tokens.data.astype(float))
+        standardiser = Standardiser.fit(wide, bijectors=BIJECTORS)
+        assert standardiser.mean.dtype == standardiser.scale.dtype == float
+        standard = standardiser.forward(wide)
+        assert standardiser.log_det(wide).dtype == float
+        back, real = standardiser.inverse(standard).data, _real(wide)
+        np.testing.assert_allclose(back[real], wide.data[real], rtol=1e-12)
+        assert standardiser.forward(tokens).data.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 0), (3, 1, 1)])
+def test_odd_sizes(shape):
+    data = {"obs": np.ones(shape, np.float32), "mu": np.ones((3, 1, 2))}
+    tokens = Tokens.from_pytree(data, {})
+    alone = tokens.select_tokens(["obs"]).to_tokens()
+    for given_tokens in (tokens, alone, tokens.select_tokens(["obs"])):
+        standardiser = Standardiser.fit(given_tokens)
+        there = standardiser.forward(given_tokens)
+        assert there.data.shape == given_tokens.data.shape
+        np.testing.assert_array_equal(standardiser.log_det(given_tokens), 0)
+
+
+def test_no_sample_axes():
+    tokens = Tokens.from_pytree({"obs": np.arange(4.0)[:, None]}, {}, None, 0)
+    standardiser = Standardiser.fit(tokens)
+    assert standardiser.mean.item() == 1.5
+    assert standardiser.log_det(tokens).shape == ()
+
+
+# Refusals.
+
+
+@pytest.fixture
+def plain():
+    return Tokens.from_pytree(
+        {"mu": np.ones((4, 1, 1)), "obs": np.ones((4, 2, 1))}, {}
+    )
+
+
+def _message(caught):
+    return "\n".join([str(caught.value), *caught.value.__notes__])
+
+
+def test_keys_that_were_not_fitted(plain):
+    standardiser = Standardiser.fit(plain.select_tokens(["mu"]))
+    for method in (
+        standardiser.forward,
+        standardiser.inverse,
+        standardiser.log_det,
+    ):
+        with pytest.raises(UnknownKeyError) as caught:
+            method(plain)
+        assert _message(caught) == (
+            "Key 'obs' not found. Available keys: ['mu']\n"
+            "The standardiser was fitted to these keys; apply it to "
+            "tokens.select_tokens of them."
+        )
+
+
+def test_bijector_of_an_unknown_key(plain):
+    with pytest.raises(UnknownKeyError) as caught:
+        Standardiser.fit(plain, bijectors={"ob": LOG})
+    assert _message(caught) == (
+        "Key 'ob' not found. Available keys: ['mu', 'obs']\nDid you mean 'obs'?"
+    )
+
+
+def test_values_that_are_not_finite():
+    data = {
+        "mu": np.array([1, np.nan, np.inf])[:, None, None],
+        "sigma": np.array([1.0, 0.0, -1.0])[:, None, None],
+        "none": np.zeros((3, 0, 1)),
+        "obs": np.ones((3, 1, 1)),
+    }
+    tokens = Tokens.from_pytree(data, {})
+    with pytest.raises(ValueError, match="Cannot fit") as caught:
+        Standardiser.fit(tokens, bijectors={"sigma": LOG})
+    assert str(caught.value) == (
+        "Cannot fit a standardiser:\n"
+        "  - 'mu' has 3 real values, 2 of which are NaN or infinite\n"
+        "  - 'sigma' has 3 real values, 2 of which lie outside the support "
+        "of its bijector, which makes them NaN or infinite\n"
+        "  - 'none' has no real token"
+    )
+
+
+def test_integers_are_refused(plain):
+    standardiser = Standardiser.fit(plain)
+    whole = replace(plain, data=plain.data.astype(int))
+    for call in (Standardiser.fit, standardiser.forward, standardiser.inverse):
+        with pytest.raises(TypeError) as caught:
+            call(whole)
+        assert str(caught.value) == (
+            "Only floats can be standardised, not int32. Convert the values "
+            "with astype before tokens are built of them."
+        )
+
+
+def test_other_batch_shapes_are_refused(plain):
+    standardiser = Standardiser.fit(plain)
+    data = {"mu": np.ones((4, 1, 2)), "obs": np.ones((4, 2, 3))}
+    with pytest.raises(ValueError, match="were not fitted") as caught:
+        standardiser.forward(Tokens.from_pytree(data, {}))
+    assert str(caught.value) == (
+        "These tokens were not fitted:\n"
+        "  - 'mu' has the batch shape (2,), fitted was (1,)\n"
+        "  - 'obs' has the batch shape (3,), fitted was (1,)"
+    )
+
+
+def test_traced_tokens_are_not_fitted(plain):
+    with pytest.raises(TypeError, match="Fit before it"):
+        jax.jit(Standardiser.fit)(plain)
+
+
+def test_what_is_given_must_be_clear(plain):
+    standardiser = Standardiser.fit(plain)
+    for arguments, words in (
+        ((plain.data,), "ArrayImpl with like=NoneType"),
+        ((plain, plain), "Tokens with like=Tokens"),
+        ((plain.data, plain.data), "ArrayImpl with like=ArrayImpl"),
+    ):
+        with pytest.raises(TypeError, match="Expected Tokens") as caught:
+            standardiser.forward(*arguments)
+        assert str(caught.value).endswith(f"as like=; got {words}.")
+    with pytest.raises(TypeError, match="expects Tokens or a TokenView"):
+        Standardiser.fit(plain.data)
+    with pytest.raises(ValueError, match="specifies 3 tokens but"):
+        standardiser.inverse(plain.data[:, 1:], like=plain)
+
+
+def test_padding_must_fit_the_draws():
+    tokens = _tokens()
+    standardiser = Standardiser.fit(tokens)
+    with pytest.raises(ValueError, match="padding mask") as caught:
+        standardiser.inverse(jnp.ones((9, *tokens.data.shape[1:])), tokens)
+    assert str(caught.value) == (
+        "The padding mask has shape (5, 14), which does not fit the samples "
+        "and tokens (9, 14) of the array by broadcasting. Take the samples "
+        "that the array belongs to, such as "
+        "jax.tree.map(lambda x: x[:1], tokens)."
+    )
+    one = jax.tree.map(lambda x: x[:1], tokens)
+    draws = jnp.ones((9, *tokens.data.shape[1:]))
+    assert standardiser.inverse(draws, one).shape == draws.shape
