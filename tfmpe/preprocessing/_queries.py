@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfmpe.preprocessing import _text
+from tfmpe.preprocessing import _html, _summary, _text
 from tfmpe.preprocessing._arrays import take
 from tfmpe.preprocessing._attention import combine_masks
 from tfmpe.preprocessing._independence import Independence
@@ -164,5 +164,53 @@ class TokenQueries:
             empty_rows,
         )
 
+    def summary(self) -> str:
+        """Return one screen to print: sizes, rules, padding, memory, warnings.
+
+        Returns
+        -------
+        str
+            Lines of at most 80 characters, about 40 of them at most. Of many
+            keys or rules some are left out.
+
+        Notes
+        -----
+        Works under ``jit`` and on trees of shapes, as ``jax.eval_shape``
+        returns them: what needs values is left out then. No mask is built.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tfmpe import Tokens
+        >>> tokens = Tokens.from_pytree(
+        ...     {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 3, 1))},
+        ...     {"local": ["obs"]},
+        ... )
+        >>> print(tokens.summary())
+        Tokens(samples (8,), 4 tokens of width 1, float32)
+        <BLANKLINE>
+          key  event  batch  tokens  share  inputs
+          mu   (1,)   (1,)   1       25.0%  -
+          obs  (3,)   (1,)   3       75.0%  -
+        rules
+          obs: its tokens do not see one another, nor themselves
+        padding
+          within tokens: none, every key fills the width
+          tokens: none, all samples have the same size
+        memory
+          data 128 B
+          declared mask 16 B, held once; one per sample would take 128 B
+        """
+        return _summary.summarise(self)
+
     def __repr__(self) -> str:
         return _text.describe(self)
+
+    def _repr_html_(self) -> str:
+        return _html.to_html(self)
+
+    def __treescope_repr__(
+        self, path: str | None, subtree_renderer: Any
+    ) -> Any:
+        """Draw the arrays, keys and rules; treescope calls this."""
+        return _html.to_treescope(self, path, subtree_renderer)

@@ -1,5 +1,6 @@
 """Tokens and masks as text that a person reads."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,26 +17,84 @@ if TYPE_CHECKING:
 
 def describe(tokens: "TokenQueries") -> str:
     """Return keys, shapes, offsets, token counts and rules as a table."""
-    shape = getattr(tokens.data, "shape", None)
-    dtype = getattr(tokens.data, "dtype", "")
-    kind = type(tokens).__name__
-    head = (
-        f"{kind}({len(tokens.layout.keys)} keys, data: {tokens.data!r})"
-        if shape is None
-        else f"{kind}(samples {tuple(shape[:-2])}, {tokens.layout.n_tokens} "
-        f"tokens of width {shape[-1]}, {dtype})"
-    )
-    lines = [head, *_table(tokens.layout)]
+    lines = [headline(tokens)]
+    lines += ["  " + line for line in aligned(key_table(tokens.layout))]
     lines += rules_in_words(tokens.layout.independence)
-    lines.append("  padding: " + _padding_in_words(tokens.padding))
+    lines.append("  padding: " + padding_in_words(padding_of(tokens)))
     return "\n".join(lines)
 
 
-def _table(layout: TokenLayout) -> list[str]:
+def headline(tokens: "TokenQueries") -> str:
+    """Return the kind of the tokens and the shape of their data."""
+    kind, layout = type(tokens).__name__, tokens.layout
+    data = leaf_shapes(tokens)["data"]
+    if not is_array(data):
+        return f"{kind}({len(layout.keys)} keys, data: {data!r})"
+    return (
+        f"{kind}(samples {data.shape[:-2]}, {layout.n_tokens} "
+        f"tokens of width {data.shape[-1]}, {data.dtype})"
+    )
+
+
+def leaf_shapes(tokens: "TokenQueries") -> dict[str, Any]:
+    """Return shape and dtype of every leaf, without reading any.
+
+    The arrays of a view are not taken for this. A leaf that is no array with
+    token axes, as tree functions may leave it, is returned as it is.
+    """
+    holder = getattr(tokens, "parent", tokens)
+    shapes = {}
+    for name, axis in _TOKEN_AXES.items():
+        leaf = getattr(holder, name)
+        if is_array(leaf, -axis):
+            shape = list(leaf.shape)
+            if holder is not tokens:
+                shape[axis] = tokens.layout.n_tokens
+            leaf = jax.ShapeDtypeStruct(tuple(shape), leaf.dtype)
+        shapes[name] = leaf
+    return shapes
+
+
+_TOKEN_AXES = {"data": -2, "functional_inputs": -2, "padding": -1}
+
+
+def is_array(leaf: Any, ndim: int = 2) -> bool:
+    """Whether a leaf has a shape with at least so many axes, and a dtype."""
+    return hasattr(leaf, "dtype") and len(leaf.shape) >= ndim
+
+
+def has_values(leaf: Any) -> bool:
+    """Whether a leaf is an array whose values can be read now."""
+    return isinstance(leaf, (jax.Array, np.ndarray)) and not isinstance(
+        leaf, Tracer
+    )
+
+
+def padding_of(tokens: "TokenQueries") -> Any:
+    """Return the padding of tokens; of a view only if it can be taken."""
+    padding = getattr(tokens, "parent", tokens).padding
+    return tokens.padding if has_values(padding) else padding
+
+
+def printable(name: str) -> str:
+    """Return a name without line breaks or other control characters."""
+    return name if name.isprintable() else repr(name)[1:-1]
+
+
+def shorten(text: str, length: int) -> str:
+    """Return a text of at most ``length`` characters, cut in the middle."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return text[: length - 1 - tail] + "…" + text[len(text) - tail :]
+
+
+def key_table(layout: TokenLayout) -> list[tuple[str, ...]]:
+    """Return titles, then one row of texts per key."""
     titles = ("key", "event", "batch", "offset", "tokens", "label", "inputs")
-    rows = [titles] + [
+    return [titles] + [
         (
-            key.name,
+            printable(key.name),
             str(key.event_shape),
             str(key.batch_shape),
             str(key.offset),
@@ -45,10 +104,13 @@ def _table(layout: TokenLayout) -> list[str]:
         )
         for key in layout.keys
     ]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of texts as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  "
-        + "  ".join(
+        "  ".join(
             cell.ljust(width) for cell, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in rows
@@ -69,17 +131,23 @@ def rules_in_words(rules: Independence) -> list[str]:
             for a, b, dims in rules.cross_local
         )
         lines.append("  cross_local: " + ", ".join(pairs))
-    return lines or ["  rules: none"]
+    return [printable(line) for line in lines] or ["  rules: none"]
 
 
-def _padding_in_words(padding: Any) -> str:
+def padding_in_words(padding: Any) -> str:
+    """Return the share of padding among the tokens, or what stands for it."""
     if padding is None:
         return "none"
-    concrete = isinstance(padding, (jax.Array, np.ndarray))
-    if not concrete or isinstance(padding, Tracer):
+    if not has_values(padding):
         return f"{padding}"
-    share = 1 - np.asarray(padding).mean() if padding.size else 0.0
-    return f"{share:.1%} of all tokens"
+    return f"{padded_share(padding):.1%} of all tokens"
+
+
+def padded_share(padding: Any) -> float:
+    """Return the share of False in a padding mask."""
+    if not padding.size:
+        return 0.0
+    return float(1 - np.count_nonzero(padding) / padding.size)
 
 
 def draw_mask(
