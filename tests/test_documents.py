@@ -1,5 +1,6 @@
 """The code in README.md and MIGRATION.md runs, in the order written."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from tfmpe import compat
 from tfmpe.compat import defects
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = ["README.md", "MIGRATION.md", "docs/data.md"]
 
 
-@pytest.mark.parametrize("name", ["README.md", "MIGRATION.md"])
-def test_code_runs(name, monkeypatch):
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_code_runs(name, monkeypatch, tmp_path):
     monkeypatch.setenv("TFMPE_COMPAT", "error")
+    monkeypatch.chdir(tmp_path)
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / name)
     examples = list(document.examples())
     assert examples
@@ -22,7 +25,8 @@ def test_code_runs(name, monkeypatch):
         example.evaluate()
 
 
-def test_readme_shows_what_is_printed(capsys):
+def test_readme_shows_what_is_printed(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     text = (ROOT / "README.md").read_text()
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(
         ROOT / "README.md"
@@ -55,3 +59,13 @@ def test_every_warning_leads_to_a_heading_of_the_migration_guide():
     for code in codes:
         heading = lines.index(f"### {code}")
         assert lines[heading + 2].startswith("⚠")
+
+
+def test_pictures_and_links_of_the_documents_exist():
+    found = 0
+    for name in DOCUMENTS:
+        text = (ROOT / name).read_text()
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (ROOT / name).parent.joinpath(target).exists(), target
+            found += 1
+    assert found > 10

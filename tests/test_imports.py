@@ -17,11 +17,16 @@ HEAVY = [
     "click",
     "diffrax",
     "flax",
+    "grain",
     "matplotlib",
     "optax",
     "pandas",
     "rich",
+    "safetensors",
     "tensorflow",
+    "tqdm",
+    "treescope",
+    "xarray",
 ]
 LAZY = ["tfmpe.cli", "tfmpe.compat", "tfmpe.migrate"]
 
