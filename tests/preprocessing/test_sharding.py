@@ -70,7 +70,8 @@ for name, where in spread.items():
     rows = {leaf.sharding.shard_shape(leaf.shape)[0]
             for leaf in jax.tree.leaves(tokens)}
     mean, doubled = step(tokens)
-    np.testing.assert_allclose(mean, wanted[0], rtol=1e-6)
+    # Sums of 16 numbers of order 10, in another order.
+    np.testing.assert_allclose(mean, wanted[0], rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(doubled, wanted[1])
     print(name, rows, len(doubled.sharding.device_set),
           doubled.sharding.shard_shape(doubled.shape)[0])
