@@ -82,9 +82,9 @@ def verify(
     from rich.console import Console
 
     from tfmpe.migrate.errors import UnknownExampleError
-    from tfmpe.migrate.files import write_whole
     from tfmpe.migrate.table import print_report
     from tfmpe.migrate.verify import verify as run
+    from tfmpe.preprocessing._atomic import write_atomically
 
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise click.BadParameter(
@@ -101,7 +101,7 @@ def verify(
     print_report(report, Console(highlight=False))
     if json_file is not None:
         try:
-            write_whole(json_file, report.to_json())
+            write_atomically(json_file, report.to_json().encode())
         except OSError as error:
             # Not click.FileError: its exit code, 1, means differences here.
             raise click.BadParameter(

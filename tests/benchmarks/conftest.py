@@ -10,7 +10,7 @@ import pytest
 from benchmarks.counting import available_bytes
 from benchmarks.register import CASES, SIDES
 from benchmarks.results import Result, as_json, table
-from tfmpe.migrate.files import write_whole
+from tfmpe.preprocessing._atomic import write_atomically
 
 SECONDS_PER_SIDE = 0.4
 """What the rounds of one side may take together."""
@@ -149,4 +149,5 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
             + ("something failed." if exitstatus else "nothing was timed.")
         )
         return
-    write_whole(file, json.dumps(as_json(results), indent=1) + "\n")
+    text = json.dumps(as_json(results), indent=1) + "\n"
+    write_atomically(file, text.encode())

@@ -7,10 +7,10 @@ import pytest
 
 import reference
 from tfmpe.migrate.errors import RecordingError, UnknownExampleError
-from tfmpe.migrate.files import write_whole
 from tfmpe.migrate.manifest import Problem
 from tfmpe.migrate.stored import stored_folder
 from tfmpe.migrate.verify import verify
+from tfmpe.preprocessing._atomic import write_atomically
 
 
 def test_a_right_implementation_is_all_equal(folder, right):
@@ -209,14 +209,14 @@ def test_the_json_is_json_also_where_a_difference_is_infinite(folder):
 
 def test_a_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     file = tmp_path / "report.json"
-    write_whole(file, "before")
+    write_atomically(file, b"before")
 
     def fail(*args):
         raise OSError("disk full")
 
     monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        write_whole(file, "after")
+        write_atomically(file, b"after")
     assert file.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 
@@ -224,7 +224,7 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_a_written_report_can_be_read_by_others(tmp_path):
     plain, whole = tmp_path / "plain", tmp_path / "whole"
     plain.write_text("")
-    write_whole(whole, "")
+    write_atomically(whole, b"")
     assert whole.stat().st_mode == plain.stat().st_mode
 
 
