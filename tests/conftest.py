@@ -157,6 +157,23 @@ def picture() -> Callable[[Any], list[str]]:
 
 
 @pytest.fixture
+def pyplot(monkeypatch):
+    """Draw into memory, fail if anything is shown, close what is left."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    def show(*args, **kwargs):
+        raise AssertionError("show was called")
+
+    monkeypatch.setattr(pyplot, "show", show)
+    monkeypatch.setattr(matplotlib.figure.Figure, "show", show)
+    yield pyplot
+    pyplot.close("all")
+
+
+@pytest.fixture
 def legacy_warnings_off(monkeypatch) -> None:
     """Let the bridge repeat legacy defects without a warning."""
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")

@@ -12,21 +12,7 @@ import pytest
 from tfmpe import PaddingWarning, Tokens, plot_layout
 
 matplotlib = pytest.importorskip("matplotlib")
-
-
-@pytest.fixture(autouse=True)
-def pyplot(monkeypatch):
-    """Draw into memory, fail if anything is shown, close what is left."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    def show(*args, **kwargs):
-        raise AssertionError("show was called")
-
-    monkeypatch.setattr(pyplot, "show", show)
-    monkeypatch.setattr(matplotlib.figure.Figure, "show", show)
-    yield pyplot
-    pyplot.close("all")
+pytestmark = pytest.mark.usefixtures("pyplot")
 
 
 @pytest.fixture
