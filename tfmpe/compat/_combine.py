@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe.compat._flatten import SIDES
 from tfmpe.compat.defects.l16_parts_dropped import check_parts, has_attention
 from tfmpe.compat.defects.l17_samples_mixed_up import check_samples, n_samples
 from tfmpe.preprocessing import PAD_VALUE
@@ -114,14 +115,14 @@ def combine_data(
     combined: dict[str, Any] = {
         "data": {
             side: _stack([flat["data"][side] for flat in pair], 1, pad_value)
-            for side in ("theta", "y")
+            for side in SIDES
             if side in x["data"] and side in y["data"]
         }
     }
     if "labels" in x and "labels" in y:
         combined["labels"] = {
             side: _stack_rows([f["labels"][side] for f in pair], counts, 1, 0)
-            for side in ("theta", "y")
+            for side in SIDES
         }
     masks = {
         "padding": {
@@ -134,7 +135,7 @@ def combine_data(
                 1,
                 0,
             )
-            for side in ("theta", "y")
+            for side in SIDES
         }
     }
     if has_attention(x) and has_attention(y):
@@ -153,7 +154,7 @@ def combine_data(
             side: _stack_rows(
                 [flat["index"][side] for flat in pair], counts, 1, pad_value
             )
-            for side in ("theta", "y")
+            for side in SIDES
         }
     return combined
 

@@ -23,6 +23,14 @@ PAD_VALUE = -1e8
 _ALIGNMENT = 64
 
 
+def broadcasts_to(shape: Sequence[int], full: Sequence[int]) -> bool:
+    """Whether an array of one shape can be broadcast to another."""
+    try:
+        return np.broadcast_shapes(tuple(shape), tuple(full)) == tuple(full)
+    except ValueError:
+        return False
+
+
 def on_host(arrays: Iterable[Any]) -> bool:
     """Whether all arrays can be read as NumPy arrays without a transfer.
 

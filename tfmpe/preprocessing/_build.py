@@ -6,7 +6,12 @@ from typing import Any, SupportsIndex
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.preprocessing._arrays import PAD_VALUE, on_host, strong
+from tfmpe.preprocessing._arrays import (
+    PAD_VALUE,
+    broadcasts_to,
+    on_host,
+    strong,
+)
 from tfmpe.preprocessing._flatten import (
     check_width,
     flatten_values,
@@ -87,11 +92,7 @@ def _check_samples(
 def _spread(real: Any, sample_shape: tuple[int, ...]) -> Any:
     """Broadcast a padding mask to the samples of the data."""
     full = (*sample_shape, real.shape[-1])
-    try:
-        fits = np.broadcast_shapes(real.shape, full) == full
-    except ValueError:
-        fits = False
-    if not fits:
+    if not broadcasts_to(real.shape, full):
         raise ValueError(
             f"event_shapes have the sample shape {tuple(real.shape[:-1])}, "
             f"but the data have {sample_shape}. Give sizes once, or once "

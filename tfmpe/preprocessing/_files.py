@@ -18,6 +18,7 @@ import numpy as np
 
 from tfmpe.preprocessing._arrays import hand_over
 from tfmpe.preprocessing._errors import StorageError
+from tfmpe.preprocessing._extras import import_extra
 from tfmpe.preprocessing._header import (
     DTYPES,
     LEAVES,
@@ -214,11 +215,6 @@ def _checksum(array: np.ndarray) -> str:
 
 
 def _safetensors() -> ModuleType:
-    try:
-        import safetensors.numpy
-    except ImportError:
-        raise ImportError(
-            "Tokens are stored with safetensors. Install it with "
-            "pip install 'tfmpe[data]'."
-        ) from None
-    return safetensors
+    need = "Tokens are stored with safetensors"
+    import_extra("safetensors.numpy", "data", need)
+    return import_extra("safetensors", "data", need)

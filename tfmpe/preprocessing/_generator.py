@@ -10,6 +10,7 @@ from typing import Any, SupportsIndex
 import jax
 import jax.numpy as jnp
 
+from tfmpe.preprocessing._extras import import_extra
 from tfmpe.preprocessing._simulation import Simulation, compiled
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._tokens import Tokens
@@ -242,14 +243,8 @@ class TokenGenerator:
 
 def with_progress(items: Sequence[Any]) -> Iterable[Any]:
     """Show a progress bar while going through batches."""
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError(
-            "progress=True needs tqdm. Install it with "
-            "pip install 'tfmpe[data]'."
-        ) from None
-    return tqdm(items, desc="simulating", unit="batch")
+    tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
+    return tqdm.tqdm(items, desc="simulating", unit="batch")
 
 
 def _ahead(

@@ -181,6 +181,22 @@ def declared_mask(
     )
 
 
+def chosen_mask(
+    layout: TokenLayout, query_keys: Any, key_keys: Any
+) -> tuple[Bool[np.ndarray, "queries keys"], TokenLayout, TokenLayout]:
+    """Return a declared mask to show, with the layouts of rows and columns.
+
+    Without ``query_keys`` all keys are in the rows; without ``key_keys`` it
+    is the self-attention mask among the rows' keys.
+    """
+    rows = layout.select(query_keys or layout.names)
+    columns = rows if key_keys is None else layout.select(key_keys)
+    mask = declared_mask(
+        layout, rows.names, None if key_keys is None else columns.names
+    )
+    return mask, rows, columns
+
+
 def build_self_attention_mask(
     slices: Mapping[str, Mapping[str, Any]],
     independence: Any,

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfmpe.preprocessing._extras import import_extra
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing._masks import declared_mask
+from tfmpe.preprocessing._masks import chosen_mask, declared_mask
 from tfmpe.preprocessing._plot_cells import CellAxis, cell_axis, reduce_mask
 from tfmpe.preprocessing._text import printable, shorten
 
@@ -80,12 +81,7 @@ def plot_mask(
      [1. 0. 0.]]
     """
     require_matplotlib("plot_mask", "draw_mask for text")
-    rows = tokens.layout.select(query_keys or tokens.layout.names)
-    columns = rows if key_keys is None else tokens.layout.select(key_keys)
-    mask = declared_mask(
-        tokens.layout, rows.names, None if key_keys is None else columns.names
-    )
-    return _draw(mask, rows, columns, ax)
+    return _draw(*chosen_mask(tokens.layout, query_keys, key_keys), ax)
 
 
 def plot_cross_mask(
@@ -148,13 +144,12 @@ def plot_cross_mask(
 
 def require_matplotlib(function: str, instead: str) -> None:
     """Import matplotlib, or say how to install it."""
-    try:
-        from matplotlib import pyplot  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            f"{function} needs matplotlib. Install it with "
-            f"pip install 'tfmpe[plot]', or use {instead}."
-        ) from None
+    import_extra(
+        "matplotlib.pyplot",
+        "plot",
+        f"{function} needs matplotlib",
+        f", or use {instead}",
+    )
 
 
 def label_of(key: KeyLayout) -> str:

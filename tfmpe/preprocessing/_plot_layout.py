@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tfmpe.preprocessing._queries import TokenQueries
 
 # Hatches tell the parts apart where colours do not.
-_Style = dict[str, str | None]
+_Style = dict[str, Any]
 _VALUES: _Style = {"facecolor": "#0072b2", "hatch": None, "label": "values"}
 _NARROW: _Style = {
     "facecolor": "#d5e8f5",
@@ -100,7 +100,7 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     _write_table(ax, tokens, fills, font_size)
     ax.legend(
         handles=[
-            Patch(edgecolor="0.5", **part)  # pyright: ignore[reportArgumentType]
+            Patch(edgecolor="0.5", **part)
             for part in (_VALUES, _NARROW, _PADDED)
             if part in used
         ],

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from tfmpe.preprocessing._arrays import as_array
+from tfmpe.preprocessing._arrays import as_array, broadcasts_to
 from tfmpe.preprocessing._bijectors import Bijector, read_bijectors
 from tfmpe.preprocessing._decode import check_room, check_token_count
 from tfmpe.preprocessing._errors import raise_faults, unknown_key
@@ -400,11 +400,7 @@ def _check_floats(data: Any) -> None:
 
 
 def _check_padding(padding: tuple[int, ...], flat: tuple[int, ...]) -> None:
-    try:
-        fits = np.broadcast_shapes(padding, flat[:-1]) == flat[:-1]
-    except ValueError:
-        fits = False
-    if not fits:
+    if not broadcasts_to(padding, flat[:-1]):
         raise ValueError(
             f"The padding mask has shape {padding}, which does not fit the "
             f"samples and tokens {flat[:-1]} of the array by broadcasting. "

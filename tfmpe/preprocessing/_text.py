@@ -9,7 +9,7 @@ from jax.core import Tracer
 
 from tfmpe.preprocessing._independence import Independence
 from tfmpe.preprocessing._layout import TokenLayout
-from tfmpe.preprocessing._masks import declared_mask
+from tfmpe.preprocessing._masks import chosen_mask
 
 if TYPE_CHECKING:
     from tfmpe.preprocessing._queries import TokenQueries
@@ -188,11 +188,7 @@ def draw_mask(
     obs |# |. .
         |# |. .
     """
-    rows = tokens.layout.select(query_keys or tokens.layout.names)
-    columns = rows if key_keys is None else tokens.layout.select(key_keys)
-    mask = declared_mask(
-        tokens.layout, rows.names, None if key_keys is None else columns.names
-    )
+    mask, rows, columns = chosen_mask(tokens.layout, query_keys, key_keys)
     blocks = [key.block for key in columns.keys]
     widths = [max(len(key.name), 2 * key.n_tokens - 1) for key in columns.keys]
     margin = max((len(name) for name in rows.names), default=0) + 1

@@ -18,6 +18,7 @@ from tfmpe.preprocessing._decode import (
     decode_values,
 )
 from tfmpe.preprocessing._errors import nearest, raise_faults
+from tfmpe.preprocessing._extras import import_extra
 from tfmpe.preprocessing._layout import TokenLayout
 from tfmpe.preprocessing._queries import TokenQueries
 from tfmpe.preprocessing._trees import flatten_tree
@@ -94,13 +95,7 @@ def to_xarray(
     >>> to_xarray(tokens.data, tokens)["obs"].dims
     ('draw', 'theta_dim_0', 'obs_dim_1')
     """
-    try:
-        import xarray
-    except ImportError:
-        raise ImportError(
-            "to_xarray needs xarray. Install it with "
-            "pip install 'tfmpe[xarray]'."
-        ) from None
+    xarray = import_extra("xarray", "xarray", "to_xarray needs xarray")
     own, root = _layouts(layout)
     values = _read_samples(samples, own)
     sample_ndims = _count_sample_axes(values, own)
