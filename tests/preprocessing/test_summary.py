@@ -200,9 +200,10 @@ def test_no_mask_is_built(tokens, monkeypatch):
     def refuse(*args):
         raise AssertionError("a mask was built")
 
-    for module in ("_queries", "_text", "_tokens"):
-        name = f"tfmpe.preprocessing.{module}.declared_mask"
-        monkeypatch.setattr(name, refuse)
+    for name in ("self_mask", "cross_mask"):
+        monkeypatch.setattr(f"tfmpe.preprocessing._masks.{name}", refuse)
+    with pytest.raises(AssertionError, match="a mask was built"):
+        _ = tokens.self_attention_mask
     assert "declared mask 81 B" in tokens.summary()
 
 
