@@ -77,6 +77,29 @@ class TokenQueries:
         return self.padding
 
     @property
+    def value_mask(self) -> Any:
+        """True for real values, bool of shape ``(*sample, n_tokens, width)``.
+
+        False in the tokens that are padding, and in the columns that a key
+        of fewer values leaves empty.
+        """
+        layout = self.layout
+        filled = layout.memo(
+            ("filled", self.width),
+            lambda: (
+                np.arange(self.width)
+                < np.repeat(
+                    [key.width for key in layout.keys],
+                    [key.n_tokens for key in layout.keys],
+                ).reshape(-1, 1)
+            ),
+        )
+        shape = (*self.sample_shape, self.n_tokens, self.width)
+        if self.padding is None:
+            return np.broadcast_to(filled, shape)
+        return filled & self.padding[..., None]
+
+    @property
     def slices(self) -> dict[str, dict[str, Any]]:
         """``{key: {'offset', 'event_shape', 'batch_shape'}}``."""
         return self.layout.slices

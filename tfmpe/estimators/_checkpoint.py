@@ -1,0 +1,145 @@
+"""A training that was interrupted, on disk."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from tfmpe.estimators._history import TrainingHistory
+from tfmpe.estimators._state_file import (
+    name_leaves,
+    read_state,
+    refill,
+    write_state,
+)
+from tfmpe.estimators._training import TrainingState
+
+_KIND = "tfmpe.checkpoint"
+_FILE = "checkpoint.safetensors"
+
+
+class Progress(NamedTuple):
+    """Where a training is: all that it needs to go on exactly.
+
+    Attributes
+    ----------
+    state : TrainingState
+        After the last finished epoch.
+    best : tree of arrays
+        The parameters with the lowest validation loss so far.
+    history : TrainingHistory
+    waited : int
+        Epochs since the validation loss was lowest.
+    """
+
+    state: TrainingState
+    best: Any
+    history: TrainingHistory
+    waited: int
+
+
+def save_checkpoint(
+    folder: str | os.PathLike[str],
+    progress: Progress,
+    standardiser: Any,
+    settings: dict[str, Any],
+) -> None:
+    """Write a checkpoint, in place of the last one."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    history = progress.history
+    write_state(
+        Path(folder) / _FILE,
+        _KIND,
+        _arrays(progress, standardiser),
+        {
+            "settings": settings,
+            "waited": progress.waited,
+            "training": history.training,
+            "validation": history.validation,
+            "best_epoch": history.best_epoch,
+            "stopped_early": history.stopped_early,
+        },
+    )
+
+
+def load_checkpoint(
+    folder: str | os.PathLike[str],
+    fresh: Progress,
+    standardiser: Any,
+    settings: dict[str, Any],
+) -> tuple[Progress, Any] | None:
+    """Read a checkpoint, or return None if there is none.
+
+    Parameters
+    ----------
+    folder : path
+    fresh : Progress
+        Of a training that begins: its structure and shapes.
+    standardiser : Standardiser or None
+        Likewise.
+    settings : dict
+        Those of this training.
+
+    Returns
+    -------
+    progress, standardiser
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint comes from a training with other settings.
+    StorageError
+        If it is damaged or of another architecture.
+    """
+    path = Path(folder) / _FILE
+    if not path.exists():
+        return None
+    arrays, description = read_state(path, _KIND)
+    found = description["settings"]
+    differing = [
+        f"{name} was {found.get(name)!r} and is {settings[name]!r}"
+        for name in settings
+        if found.get(name) != settings[name]
+    ]
+    if differing:
+        raise ValueError(
+            f"{path} comes from another training: {'; '.join(differing)}. "
+            "Continue with the same settings, or use an empty folder."
+        )
+    history = TrainingHistory(
+        description["training"],
+        description["validation"],
+        description["best_epoch"],
+        description["stopped_early"],
+    )
+    parameters = refill(fresh.state.parameters, "parameters", arrays)
+    return (
+        Progress(
+            TrainingState(
+                parameters,
+                refill(fresh.state.optimiser, "optimiser", arrays),
+            ),
+            refill(fresh.best, "best", arrays),
+            history,
+            description["waited"],
+        ),
+        refill(standardiser, "standardiser", arrays),
+    )
+
+
+def key_words(key: Any) -> list[int]:
+    """Return a PRNG key as numbers that JSON holds."""
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.key_data(key)
+    return [int(word) for word in key.reshape(-1)]
+
+
+def _arrays(progress: Progress, standardiser: Any) -> dict[str, Any]:
+    return {
+        **name_leaves(progress.state.parameters, "parameters"),
+        **name_leaves(progress.state.optimiser, "optimiser"),
+        **name_leaves(progress.best, "best"),
+        **name_leaves(standardiser, "standardiser"),
+    }

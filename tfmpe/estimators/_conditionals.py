@@ -1,0 +1,76 @@
+"""Which keys are inferred, and which are given."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tfmpe.preprocessing import TokenLayout
+from tfmpe.preprocessing._layout import checked_names
+
+
+class Conditional(NamedTuple):
+    """A distribution to learn or to ask for: p(target | conditioning).
+
+    Attributes
+    ----------
+    target : tuple of str
+        The keys that are inferred.
+    conditioning : tuple of str
+        The keys that are given; may be empty.
+
+    Examples
+    --------
+    >>> print(Conditional(("mu", "theta"), ("obs",)))
+    p(mu, theta | obs)
+    """
+
+    target: tuple[str, ...]
+    conditioning: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"p({', '.join(self.target)} | {', '.join(self.conditioning)})"
+
+
+def read_conditional(
+    layout: TokenLayout,
+    target_keys: Iterable[str],
+    conditioning_keys: Iterable[str] | None,
+) -> Conditional:
+    """Check the keys of a call.
+
+    Parameters
+    ----------
+    layout : TokenLayout
+        All keys there are.
+    target_keys : sequence of str
+    conditioning_keys : sequence of str or None
+        None for all keys that are not targets.
+
+    Raises
+    ------
+    UnknownKeyError
+        If a key does not exist.
+    TypeError
+        If keys are given as a bare string.
+    ValueError
+        If there is no target, a key is named twice, or is on both sides.
+    """
+    target = checked_names(target_keys)
+    if conditioning_keys is None:
+        for name in target:
+            layout[name]
+        conditioning = tuple(n for n in layout.names if n not in target)
+    else:
+        conditioning = checked_names(conditioning_keys)
+    for name in (*target, *conditioning):
+        layout[name]
+    if not target:
+        raise ValueError(
+            f"target_keys is empty. Name at least one of {list(layout.names)}."
+        )
+    both = [name for name in target if name in conditioning]
+    if both:
+        raise ValueError(
+            f"The keys {both} are both target and conditioning. Name each "
+            "on one side."
+        )
+    return Conditional(target, conditioning)

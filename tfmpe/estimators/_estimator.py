@@ -1,0 +1,511 @@
+"""The estimator: train on Tokens, then draw and evaluate densities."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.estimators._checkpoint import key_words
+from tfmpe.estimators._conditionals import Conditional, read_conditional
+from tfmpe.estimators._fit import Loop, begin, static_epoch, streaming_epoch
+from tfmpe.estimators._flow import ContinuousFlow
+from tfmpe.estimators._history import TrainingHistory
+from tfmpe.estimators._loss import SIGMA_MIN
+from tfmpe.estimators._optimiser import default_optimiser
+from tfmpe.estimators._storage import load_estimator, save_estimator
+from tfmpe.estimators._training import Plan
+from tfmpe.estimators._training_data import (
+    first_batch,
+    n_batches_of,
+    one_axis,
+    set_aside,
+)
+from tfmpe.estimators._vector_field import split_field, with_parameters
+from tfmpe.preprocessing import Standardiser, Tokens, TokenView
+from tfmpe.preprocessing._arrays import on_host
+
+
+class FlowMatchingEstimator:
+    """Learns conditional distributions of Tokens by flow matching.
+
+    Parameters
+    ----------
+    vector_field : VectorField
+        What is trained: a flax NNX module such as
+        ``tfmpe.nn.Transformer``, or any pytree of arrays that can be called.
+    bijectors : mapping of str to bijector, optional
+        For keys with bounded values; see :meth:`Standardiser.fit`.
+    standardise : bool
+        Whether to train on values of mean 0 and standard deviation 1. The
+        moments are those of the first data that :meth:`fit` sees.
+    sigma_min : float
+        Width of the flow around a value, in standardised units.
+
+    Attributes
+    ----------
+    vector_field : VectorField
+    standardiser : Standardiser or None
+        None before training, or if ``standardise`` is False.
+
+    Notes
+    -----
+    Target and conditioning keys are chosen by every call. A network answers
+    well those questions that it was trained for; :meth:`fit` takes several.
+
+    Source: Lipman et al., 2023; for inference Wildberger et al., 2023.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from flax import nnx
+    >>> from tfmpe import generate_static_dataset
+    >>> from tfmpe.nn import Transformer, TransformerConfig
+    >>> def prior(key, n):
+    ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
+    >>> def simulator(key, parameters):
+    ...     noise = jax.random.normal(key, (*parameters["mu"].shape[:1], 3, 1))
+    ...     return {"obs": parameters["mu"] + noise}
+    >>> tokens = generate_static_dataset(
+    ...     jax.random.key(0), prior, simulator, None, {}, 64
+    ... )
+    >>> config = TransformerConfig(
+    ...     8, n_heads=2, n_encoder_layers=0, n_decoder_layers=1
+    ... )
+    >>> network = Transformer.for_tokens(tokens, config, rngs=nnx.Rngs(0))
+    >>> estimator = FlowMatchingEstimator(network)
+    >>> history = estimator.fit(
+    ...     tokens, ["mu"], ["obs"], key=jax.random.key(1), n_epochs=2
+    ... )
+    >>> draws = estimator.sample(
+    ...     tokens, ["mu"], ["obs"], key=jax.random.key(2), n_samples=10
+    ... )
+    >>> draws.decode()["mu"].shape
+    (10, 64, 1, 1)
+    """
+
+    def __init__(
+        self,
+        vector_field: Any,
+        *,
+        bijectors: Mapping[str, Any] | None = None,
+        standardise: bool = True,
+        sigma_min: float = SIGMA_MIN,
+    ) -> None:
+        if bijectors and not standardise:
+            raise ValueError(
+                "bijectors are applied by the standardiser: leave "
+                "standardise=True, or map the values before."
+            )
+        self.vector_field = vector_field
+        self.standardiser: Any = None
+        self._bijectors = bijectors
+        self._standardise = standardise
+        self._sigma_min = sigma_min
+
+    def fit(
+        self,
+        data: Any,
+        target_keys: Iterable[str] | None = None,
+        conditioning_keys: Iterable[str] | None = None,
+        *,
+        key: Any,
+        conditionals: Iterable[Any] | None = None,
+        validation: Any = None,
+        optimiser: Any = None,
+        learning_rate: float = 1e-3,
+        n_epochs: int = 100,
+        batch_size: int = 128,
+        n_noise: int = 1,
+        patience: int | None = None,
+        progress: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 10,
+    ) -> TrainingHistory:
+        """Train the vector field.
+
+        Parameters
+        ----------
+        data : Tokens, TokenView, or iterable of Tokens
+            Simulations. Tokens are trained on in one compiled loop per
+            epoch; batches, as of a :class:`TokenGenerator` or a stored
+            dataset, one by one, and anew in every epoch.
+        target_keys : sequence of str, optional
+            What is inferred.
+        conditioning_keys : sequence of str, optional
+            What is given; by default all other keys.
+        key : key array
+            Everything random follows from it: epoch ``i`` from
+            ``fold_in(key, i)``.
+        conditionals : iterable of (target keys, conditioning keys), optional
+            Several questions, instead of the two arguments above. Every
+            batch is trained on one of them, chosen at random.
+        validation : float, Tokens or None
+            Simulations to validate with, or the share of ``data`` to set
+            aside for it.
+        optimiser : optax.GradientTransformation, optional
+            By default Adam with weight decay and a cosine schedule over all
+            epochs.
+        learning_rate : float
+            Of the default optimiser.
+        n_epochs : int
+            Passes through the data, at most.
+        batch_size : int
+            Rows of a step. Any number of rows will do: the last batch is
+            filled up with rows that do not count.
+        n_noise : int
+            Noises and times for every row in a step. The conditioning is
+            encoded once for all of them.
+        patience : int, optional
+            Stop after so many epochs without a lower validation loss.
+        progress : bool
+            Show a progress bar (tqdm, extra ``data``).
+        checkpoint : path, optional
+            A folder. What it holds of the same training is continued,
+            exactly as if it had not been interrupted.
+        checkpoint_every : int
+            Epochs between checkpoints; there is one at the end too.
+
+        Returns
+        -------
+        TrainingHistory
+
+        Raises
+        ------
+        TrainingDivergedError
+            If a loss is not finite; names the step. The parameters of the
+            last finished epoch are kept, as they are if training is
+            interrupted in another way.
+        UnknownKeyError
+            If a key does not exist.
+        ValueError
+            If an argument does not fit the data, or the checkpoint comes
+            from a training with other settings.
+
+        Notes
+        -----
+        With validation data the parameters of the lowest validation loss
+        are kept, else the last ones. Not for use inside ``jit``.
+        """
+        if optimiser is not None:
+            _check_optimiser(optimiser)
+        for name, value in (
+            ("n_epochs", n_epochs),
+            ("batch_size", batch_size),
+            ("n_noise", n_noise),
+            ("checkpoint_every", checkpoint_every),
+            ("patience", 1 if patience is None else patience),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} is {value}, expected at least 1.")
+        if patience is not None and validation is None:
+            raise ValueError(
+                f"patience={patience} watches the validation loss: pass "
+                "validation=0.1 to set a tenth of the data aside."
+            )
+        split_key, train_key = jax.random.split(key)
+        static = isinstance(data, (Tokens, TokenView))
+        if static:
+            data = one_axis(data)
+            data, validation = set_aside(data, validation, split_key)
+            first, n_rows = data, data.sample_shape[0]
+            batch_size = min(batch_size, n_rows)
+        else:
+            if isinstance(validation, float):
+                raise ValueError(
+                    f"validation={validation} needs Tokens to take a share "
+                    "of. Pass Tokens to validate with."
+                )
+            first, n_rows = first_batch(data, n_epochs), None
+        asked = _read_conditionals(
+            first.layout, target_keys, conditioning_keys, conditionals
+        )
+        if self._standardise and self.standardiser is None:
+            self.standardiser = Standardiser.fit(
+                first, bijectors=self._bijectors
+            )
+        settings: dict[str, Any] = {
+            "conditionals": [[list(side) for side in each] for each in asked],
+            "batch_size": batch_size,
+            "n_noise": n_noise,
+            "sigma_min": self._sigma_min,
+            "key": key_words(key),
+            "rows": n_rows,
+            "tokens": repr(first.layout),
+        }
+        if optimiser is None:
+            n_batches = (
+                -(-n_rows // batch_size)
+                if n_rows is not None
+                else n_batches_of(data)
+                * -(-first.sample_shape[0] // batch_size)
+            )
+            optimiser = default_optimiser(learning_rate, n_epochs * n_batches)
+            settings |= {"learning_rate": learning_rate, "n_epochs": n_epochs}
+        split = split_field(self.vector_field)
+        if not jax.tree.leaves(split.parameters):
+            raise ValueError(
+                f"The vector field {type(self.vector_field).__name__} has no "
+                "parameters to train. Give an NNX module, or a pytree with "
+                "arrays of floats."
+            )
+        plan = Plan(
+            split.static,
+            asked,
+            optimiser,
+            batch_size,
+            self._sigma_min,
+            n_noise,
+        )
+        reached, self.standardiser = begin(
+            plan, split.parameters, self.standardiser, checkpoint, settings
+        )
+        if static:
+            standard = self._standardised(data)
+            run_epoch = static_epoch(plan, split.rest, standard)
+        else:
+            run_epoch = streaming_epoch(
+                plan,
+                split.rest,
+                data,
+                lambda batch: self._standardised(one_axis(batch)),
+            )
+        if validation is not None:
+            validation = self._standardised(one_axis(validation))
+        loop = Loop(
+            plan,
+            split.rest,
+            train_key,
+            run_epoch,
+            validation,
+            n_epochs,
+            patience,
+            progress,
+            checkpoint,
+            checkpoint_every,
+            self.standardiser,
+            settings,
+        )
+        try:
+            for progressed in loop.epochs(reached):
+                reached = progressed
+        finally:
+            self.vector_field = with_parameters(self.vector_field, reached.best)
+        return reached.history
+
+    def sample(
+        self,
+        tokens: Any,
+        target_keys: Iterable[str],
+        conditioning_keys: Iterable[str] | None = None,
+        *,
+        key: Any,
+        n_samples: int = 1,
+        **options: Any,
+    ) -> Tokens:
+        """Draw target values for every sample of the tokens.
+
+        Parameters
+        ----------
+        tokens : Tokens or TokenView, sample axes (*sample,)
+            Holds the conditioning values; those of the target are not read.
+        target_keys, conditioning_keys, key, n_samples
+            As of :meth:`ContinuousFlow.sample`.
+        **options
+            ``solver``, ``n_steps``, ``rtol``, ``atol``, ``max_steps``,
+            ``batch_size`` of :meth:`ContinuousFlow.sample`; tolerances are
+            in standardised units.
+
+        Returns
+        -------
+        Tokens, sample axes (n_samples, *sample)
+            Of the target keys alone, in their own units;
+            ``draws.decode()`` gives the tree of arrays.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError
+            As :meth:`ContinuousFlow.sample`.
+        """
+        keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
+        draws = ContinuousFlow(self.vector_field).sample(
+            self._standardised(tokens, keys.conditioning),
+            *keys,
+            key=key,
+            n_samples=n_samples,
+            **options,
+        )
+        view = tokens.select_tokens(keys.target)
+        if self.standardiser is not None:
+            draws = self.standardiser.inverse(draws, like=view)
+        sample_shape = draws.shape[:-2]
+        return Tokens(
+            draws,
+            view.layout,
+            _repeat(view.functional_inputs, sample_shape, 2),
+            _repeat(view.padding, sample_shape, 1),
+        )
+
+    def log_prob(
+        self,
+        tokens: Any,
+        target_keys: Iterable[str],
+        conditioning_keys: Iterable[str] | None = None,
+        *,
+        values: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Return the log density of target values given the conditioning.
+
+        Parameters
+        ----------
+        tokens, target_keys, conditioning_keys
+            As of :meth:`ContinuousFlow.log_prob`.
+        values : array or Tokens, optional
+            Target values instead of those in ``tokens``, such as draws:
+            ``(n, *sample, n_target_tokens, width)``.
+        **options
+            ``exact``, ``n_probes``, ``probes``, ``key``, ``solver``,
+            ``n_steps``, ``rtol``, ``atol``, ``max_steps``, ``batch_size``
+            of :meth:`ContinuousFlow.log_prob`.
+
+        Returns
+        -------
+        Array, shape (*sample,), or (n, *sample) with ``values``
+            In nats, of values in their own units.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError
+            As :meth:`ContinuousFlow.log_prob`.
+        """
+        keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
+        if isinstance(values, (Tokens, TokenView)):
+            values = values.select_tokens(keys.target).data
+        view = tokens.select_tokens(keys.target)
+        standard, change = values, 0.0
+        if self.standardiser is not None:
+            own = view.data if values is None else values
+            change = self.standardiser.log_det(own, like=view)
+            if values is not None:
+                standard = self.standardiser.forward(values, like=view)
+        used = keys.conditioning
+        if values is None:
+            used = (*keys.target, *used)
+        density = ContinuousFlow(self.vector_field).log_prob(
+            self._standardised(tokens, used),
+            *keys,
+            values=standard,
+            **options,
+        )
+        return density + change
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write parameters and standardiser to a safetensors file.
+
+        Parameters
+        ----------
+        path : path
+            The file; one that exists is replaced, whole or not at all.
+
+        Raises
+        ------
+        StorageError
+            If a parameter has a dtype that the file cannot hold.
+        ImportError
+            If safetensors is not installed (extra ``data``).
+        """
+        save_estimator(
+            path, self.vector_field, self.standardiser, self._sigma_min
+        )
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        vector_field: Any,
+        *,
+        bijectors: Mapping[str, Any] | None = None,
+    ) -> "FlowMatchingEstimator":
+        """Read an estimator that :meth:`save` has written.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        vector_field : VectorField
+            Of the same architecture; its parameters are replaced.
+        bijectors : mapping of str to bijector, optional
+            Those that the estimator was built with: functions are not
+            stored.
+
+        Returns
+        -------
+        FlowMatchingEstimator
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no file.
+        StorageError
+            If it is no such file, is damaged, or holds another architecture
+            or other bijectors. Then ``vector_field`` is left as it was.
+        """
+        vector_field, standardiser, sigma_min = load_estimator(
+            path, vector_field, bijectors
+        )
+        estimator = cls(
+            vector_field,
+            bijectors=bijectors,
+            standardise=standardiser is not None,
+            sigma_min=sigma_min,
+        )
+        estimator.standardiser = standardiser
+        return estimator
+
+    def _standardised(self, tokens: Any, keys: Any = None) -> Any:
+        """Return tokens with some keys, by default all, standardised."""
+        if self.standardiser is None:
+            return tokens
+        view = tokens.select_tokens(
+            tokens.layout.names if keys is None else keys
+        )
+        return self.standardiser.forward(view).parent
+
+
+def _read_conditionals(
+    layout: Any, target_keys: Any, conditioning_keys: Any, several: Any
+) -> tuple[Conditional, ...]:
+    if several is None:
+        if target_keys is None:
+            raise TypeError(
+                "fit needs target_keys, or several questions as conditionals."
+            )
+        return (read_conditional(layout, target_keys, conditioning_keys),)
+    if target_keys is not None or conditioning_keys is not None:
+        raise TypeError(
+            "fit takes target_keys and conditioning_keys, or conditionals, "
+            "not both."
+        )
+    asked = tuple(read_conditional(layout, *each) for each in several)
+    if not asked:
+        raise ValueError("conditionals is empty. Give at least one.")
+    return asked
+
+
+def _check_optimiser(optimiser: Any) -> None:
+    if not (hasattr(optimiser, "init") and hasattr(optimiser, "update")):
+        raise TypeError(
+            f"optimiser is {optimiser!r}, expected a transformation of optax "
+            "such as optax.adam(1e-3). A number is given as learning_rate."
+        )
+
+
+def _repeat(array: Any, sample_shape: tuple[int, ...], n_axes: int) -> Any:
+    """Repeat an array of the tokens for every draw; on the host for free."""
+    if array is None:
+        return None
+    xp = np if on_host([array]) else jnp
+    return xp.broadcast_to(array, (*sample_shape, *array.shape[-n_axes:]))

@@ -1,0 +1,217 @@
+"""The loop over epochs: progress, early stopping, checkpoints."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.estimators._checkpoint import (
+    Progress,
+    load_checkpoint,
+    save_checkpoint,
+)
+from tfmpe.estimators._errors import TrainingDivergedError
+from tfmpe.estimators._history import TrainingHistory
+from tfmpe.estimators._training import (
+    Plan,
+    TrainingState,
+    evaluate,
+    train_epoch,
+    update_once,
+)
+from tfmpe.preprocessing._extras import import_extra
+
+Epoch = Callable[[TrainingState, Any], tuple[TrainingState, Any, Any]]
+"""From state and key to state, totals and counts of every step."""
+
+
+def begin(
+    plan: Plan,
+    parameters: Any,
+    standardiser: Any,
+    folder: str | os.PathLike[str] | None,
+    settings: dict[str, Any],
+) -> tuple[Progress, Any]:
+    """Return where to begin, and the standardiser: a checkpoint's if any."""
+    state = TrainingState(parameters, plan.optimiser.init(parameters))
+    fresh = Progress(state, parameters, TrainingHistory(), 0)
+    if folder is None:
+        return fresh, standardiser
+    found = load_checkpoint(folder, fresh, standardiser, settings)
+    return (fresh, standardiser) if found is None else found
+
+
+@dataclass
+class Loop:
+    """One training, from the first epoch or a checkpoint to the end.
+
+    Attributes
+    ----------
+    plan : Plan
+    rest : tree of arrays
+        Of the field; not trained.
+    key : key array
+        Epoch ``i`` follows from ``fold_in(key, i)`` alone.
+    run_epoch : callable
+        See ``Epoch``.
+    validation : Tokens or None
+        Standardised.
+    n_epochs : int
+    patience : int or None
+        Epochs without a lower validation loss after which to stop.
+    show : bool
+        Whether to show a progress bar.
+    folder : path or None
+        Of checkpoints.
+    every : int
+        Epochs between checkpoints.
+    standardiser : Standardiser or None
+    settings : dict
+        What a checkpoint must have in common with this training.
+    """
+
+    plan: Plan
+    rest: Any
+    key: Any
+    run_epoch: Epoch
+    validation: Any
+    n_epochs: int
+    patience: int | None
+    show: bool
+    folder: str | os.PathLike[str] | None
+    every: int
+    standardiser: Any
+    settings: dict[str, Any]
+
+    def epochs(self, progress: Progress) -> Iterator[Progress]:
+        """Yield the progress after every epoch.
+
+        Raises
+        ------
+        TrainingDivergedError
+            If a loss is not finite; the progress yielded last is whole.
+        """
+        numbers = range(progress.history.n_epochs, self.n_epochs)
+        bar = _bar(numbers, self.n_epochs) if self.show else None
+        saved = progress.history.n_epochs
+        for number in bar if bar is not None else numbers:
+            if progress.history.stopped_early:
+                break
+            progress = self._after_epoch(progress, number)
+            if bar is not None:
+                bar.set_postfix_str(repr(progress.history)[16:-1])
+            if self.folder is not None and (number + 1) % self.every == 0:
+                self._save(progress)
+                saved = number + 1
+            yield progress
+        if self.folder is not None and saved < progress.history.n_epochs:
+            self._save(progress)
+
+    def _save(self, progress: Progress) -> None:
+        assert self.folder is not None
+        save_checkpoint(self.folder, progress, self.standardiser, self.settings)
+
+    def _after_epoch(self, progress: Progress, number: int) -> Progress:
+        epoch_key = jax.random.fold_in(self.key, number)
+        state, totals, counts = self.run_epoch(progress.state, epoch_key)
+        loss = _mean_loss(totals, counts, number)
+        before = progress.history
+        training = [*before.training, loss]
+        if self.validation is None:
+            history = TrainingHistory(training)
+            return Progress(state, state.parameters, history, 0)
+        # The same noise in every epoch: only parameters make a difference.
+        key = jax.random.fold_in(self.key, self.n_epochs + 1)
+        found = float(
+            evaluate(
+                self.plan, state.parameters, self.rest, self.validation, key
+            )
+        )
+        if not np.isfinite(found):
+            raise TrainingDivergedError(
+                f"The validation loss is {found} after epoch {number + 1}. "
+                "Look for extreme values in the validation data, or lower "
+                "the learning rate."
+            )
+        better = found < min(before.validation, default=np.inf)
+        waited = 0 if better else progress.waited + 1
+        history = TrainingHistory(
+            training,
+            [*before.validation, found],
+            number if better else before.best_epoch,
+            self.patience is not None and waited >= self.patience,
+        )
+        best = state.parameters if better else progress.best
+        return Progress(state, best, history, waited)
+
+
+def _bar(numbers: range, n_epochs: int) -> Any:
+    tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
+    return tqdm.tqdm(
+        numbers,
+        desc="training",
+        unit="epoch",
+        initial=numbers.start,
+        total=n_epochs,
+    )
+
+
+def _mean_loss(totals: Any, counts: Any, epoch: int) -> float:
+    """Return the mean loss of an epoch; name the step that broke it."""
+    totals, counts = np.asarray(totals), np.asarray(counts)
+    losses = totals / np.maximum(counts, 1)
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if bad.size:
+        step = int(bad[0])
+        raise TrainingDivergedError(
+            f"The loss is {losses[step]} at step {step + 1} of "
+            f"{len(losses)} in epoch {epoch + 1}. The parameters of the last "
+            "finished epoch were kept. Look for NaN or extreme values in the "
+            "data, lower the learning rate, or clip gradients."
+        )
+    return float(totals.sum(dtype=float) / max(counts.sum(dtype=float), 1))
+
+
+def static_epoch(plan: Plan, rest: Any, tokens: Any) -> Epoch:
+    """Return an epoch over Tokens: one compiled loop."""
+    return lambda state, key: train_epoch(plan, state, rest, tokens, key)
+
+
+def streaming_epoch(
+    plan: Plan, rest: Any, batches: Iterable[Any], prepare: Any
+) -> Epoch:
+    """Return an epoch over batches: one compiled step for each."""
+
+    def run(state: TrainingState, key: Any) -> Any:
+        losses = []
+        for batch in batches:
+            for part, weights in _parts(prepare(batch), plan.batch_size):
+                step_key = jax.random.fold_in(key, len(losses))
+                state, loss = update_once(
+                    plan, state, rest, part, weights, step_key
+                )
+                losses.append(loss)
+        if not losses:
+            raise ValueError(
+                "The generator gave no batch. One that can be gone through "
+                "only once is used up after an epoch: give a TokenGenerator, "
+                "a list, or anything else that can be gone through again."
+            )
+        totals, counts = map(jnp.stack, zip(*losses, strict=True))
+        return state, totals, counts
+
+    return run
+
+
+def _parts(batch: Any, size: int) -> Iterator[tuple[Any, Any]]:
+    """Cut a batch to the size of a step, and fill the last part up."""
+    n_rows = batch.sample_shape[0]
+    for start in range(0, n_rows, size):
+        rows = np.arange(start, start + size)
+        weights = (rows < n_rows).astype(np.float32)
+        rows = np.minimum(rows, n_rows - 1)
+        yield jax.tree.map(lambda leaf, rows=rows: leaf[rows], batch), weights

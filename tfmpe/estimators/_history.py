@@ -1,0 +1,78 @@
+"""How training went."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfmpe.preprocessing._extras import import_extra
+
+
+@dataclass
+class TrainingHistory:
+    """Losses of every epoch, in squared standardised units per value.
+
+    Attributes
+    ----------
+    training : list of float
+        Mean over the epoch, while parameters changed.
+    validation : list of float
+        At the end of the epoch, with the same noise in every epoch; empty
+        without validation data.
+    best_epoch : int or None
+        Where the parameters that were kept come from, counted from 0; None
+        if they are the last ones.
+    stopped_early : bool
+        Whether the validation loss stopped improving.
+
+    Notes
+    -----
+    The loss does not go to 0: what is left is how much the noise, seen from
+    one point of the path, leaves open.
+    """
+
+    training: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    best_epoch: int | None = None
+    stopped_early: bool = False
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs that were finished."""
+        return len(self.training)
+
+    def __repr__(self) -> str:
+        if not self.training:
+            return "TrainingHistory(no epoch)"
+        parts = [f"{self.n_epochs} epochs", f"loss {self.training[-1]:.4f}"]
+        if self.validation:
+            parts.append(f"validation {min(self.validation):.4f}")
+        if self.stopped_early:
+            parts.append("stopped early")
+        return f"TrainingHistory({', '.join(parts)})"
+
+    def plot(self, ax: Any = None) -> Any:
+        """Plot the losses.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to plot; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+            Never shown; the caller does that.
+        """
+        if ax is None:
+            need = "Plots are made with matplotlib"
+            pyplot = import_extra("matplotlib.pyplot", "plot", need)
+            _, ax = pyplot.subplots(layout="constrained")
+        epochs = range(1, self.n_epochs + 1)
+        ax.plot(epochs, self.training, label="training")
+        if self.validation:
+            ax.plot(epochs, self.validation, label="validation")
+        if self.best_epoch is not None:
+            ax.axvline(self.best_epoch + 1, color="0.6", lw=1, label="kept")
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("loss per value")
+        ax.legend(frameon=False)
+        return ax

@@ -1,0 +1,228 @@
+"""How the equation of a flow is solved."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+DIRECTIONS = ("forward", "backward")
+
+
+class RungeKutta4(diffrax.AbstractERK):
+    """The classical Runge-Kutta method: order 4, four evaluations a step.
+
+    Notes
+    -----
+    Without an error estimate, so for fixed steps only.
+    """
+
+    tableau = diffrax.ButcherTableau(
+        c=np.array([1 / 2, 1 / 2, 1.0]),
+        b_sol=np.array([1 / 6, 1 / 3, 1 / 3, 1 / 6]),
+        b_error=np.zeros(4),
+        a_lower=(
+            np.array([1 / 2]),
+            np.array([0.0, 1 / 2]),
+            np.array([0.0, 0.0, 1.0]),
+        ),
+    )
+    interpolation_cls: Any = (
+        diffrax.ThirdOrderHermitePolynomialInterpolation.from_k
+    )
+
+    def order(self, terms: Any) -> int:
+        """Return the order of the method, 4."""
+        del terms
+        return 4
+
+
+SOLVERS: dict[str, Callable[[], diffrax.AbstractSolver]] = {
+    "euler": diffrax.Euler,
+    "midpoint": diffrax.Midpoint,
+    "rk4": RungeKutta4,
+    "bosh3": diffrax.Bosh3,
+    "tsit5": diffrax.Tsit5,
+    "dopri5": diffrax.Dopri5,
+    "dopri8": diffrax.Dopri8,
+}
+"""The methods that can be named; any other solver of diffrax can be given."""
+
+_WITHOUT_ERROR = ("euler", "rk4")
+
+
+class Ode(NamedTuple):
+    """Which method solves the equation, and how finely: static, hashable.
+
+    Attributes
+    ----------
+    solver : str or diffrax.AbstractSolver
+        A name in ``SOLVERS``, or a solver of diffrax.
+    n_steps : int or None
+        Number of equal steps; None to adapt them.
+    rtol, atol : float
+        Tolerances of adapted steps, relative and in units of the values.
+    max_steps : int
+        Most steps of an adaptive solution.
+    """
+
+    solver: Any
+    n_steps: int | None
+    rtol: float
+    atol: float
+    max_steps: int
+
+    def solve(
+        self,
+        derivative: Callable[[Any, Any], Any],
+        initial: Any,
+        start: float,
+        stop: float,
+    ) -> Any:
+        """Integrate ``d state / d time = derivative(time, state)``.
+
+        Parameters
+        ----------
+        derivative : callable
+            From time, a scalar, and state to the derivative of the state.
+        initial : tree of arrays, each of shape (rows, ...)
+            The state at ``start``; its rows are independent equations.
+        start, stop : float
+            Times, dimensionless.
+
+        Returns
+        -------
+        tree of arrays
+            The state at ``stop``.
+
+        Notes
+        -----
+        One solution for all rows. Adapted steps keep the tolerance in every
+        row, since the largest error over the rows counts: as strict as a
+        solution of its own for each, at the pace of the hardest.
+        """
+        solver = self.solver
+        if isinstance(solver, str):
+            solver = SOLVERS[solver]()
+        if self.n_steps is not None:
+            times = jnp.linspace(start, stop, self.n_steps + 1)
+            controller: Any = diffrax.StepTo(ts=times)
+            max_steps = self.n_steps
+        else:
+            controller = diffrax.PIDController(
+                rtol=self.rtol, atol=self.atol, norm=_worst_row
+            )
+            max_steps = self.max_steps
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(lambda time, state, _: derivative(time, state)),
+            solver,
+            start,
+            stop,
+            None,
+            initial,
+            stepsize_controller=controller,
+            max_steps=max_steps,
+        )
+        return jax.tree.map(lambda saved: saved[-1], solution.ys)
+
+
+def _worst_row(error: Any) -> Any:
+    """Return the largest root mean square over the rows of a state."""
+    leaves = [leaf for leaf in jax.tree.leaves(error) if leaf.size]
+    if not leaves:
+        return jnp.zeros(())
+    squares = [jnp.square(leaf).reshape((leaf.shape[0], -1)) for leaf in leaves]
+    sizes = sum(square.shape[1] for square in squares)
+    total = sum(square.sum(1) for square in squares)
+    largest = jnp.max(total / sizes)
+    # The slope of a square root at 0 is infinite.
+    positive = largest > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, largest, 1)), 0)
+
+
+def read_ode(
+    solver: Any,
+    n_steps: int | None,
+    rtol: float | None,
+    atol: float | None,
+    max_steps: int,
+    default_steps: int,
+) -> Ode:
+    """Check the options of a solution.
+
+    Parameters
+    ----------
+    solver : str or diffrax.AbstractSolver or None
+        None for fourth-order steps if they are fixed, else for 'dopri5'.
+    n_steps, rtol, atol, max_steps
+        As of :class:`Ode`. A tolerance makes the steps adaptive; without
+        one ``n_steps``, by default ``default_steps``, are fixed.
+
+    Raises
+    ------
+    ValueError
+        If the solver is not known, a number is not positive, both fixed
+        steps and tolerances are wanted, or the solver cannot adapt.
+    TypeError
+        If the solver is neither a name nor a solver of diffrax.
+    """
+    adaptive = rtol is not None or atol is not None
+    if adaptive and n_steps is not None:
+        raise ValueError(
+            f"n_steps={n_steps} asks for fixed steps, but rtol={rtol} and "
+            f"atol={atol} for adapted ones. Give n_steps or tolerances."
+        )
+    if solver is None:
+        solver = "dopri5" if adaptive else "rk4"
+    if isinstance(solver, str):
+        if solver not in SOLVERS:
+            raise ValueError(
+                f"Unknown solver {solver!r}; expected one of {list(SOLVERS)} "
+                "or a solver of diffrax."
+            )
+        if adaptive and solver in _WITHOUT_ERROR:
+            raise ValueError(
+                f"The solver {solver!r} does not estimate its error, so "
+                f"rtol={rtol} and atol={atol} cannot be kept. Give n_steps, "
+                "or another solver such as 'dopri5'."
+            )
+    elif not isinstance(solver, diffrax.AbstractSolver):
+        raise TypeError(
+            f"solver is {solver!r}, expected one of {list(SOLVERS)} or a "
+            "solver of diffrax."
+        )
+    steps = None if adaptive else default_steps if n_steps is None else n_steps
+    # One tolerance given stands for both: the scale of standardised values
+    # is 1.
+    rtol, atol = (
+        (rtol if rtol is not None else atol),
+        (atol if atol is not None else rtol),
+    )
+    for name, value in (
+        ("n_steps", steps),
+        ("rtol", rtol),
+        ("atol", atol),
+        ("max_steps", max_steps),
+    ):
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{name} is {value}, expected more than 0.")
+    return Ode(solver, steps, rtol or 0.0, atol or 0.0, max_steps)
+
+
+def read_direction(direction: Any) -> tuple[float, float]:
+    """Return the times between which to integrate.
+
+    Raises
+    ------
+    ValueError
+        If the direction is unknown.
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(
+            f"Unknown direction: {direction}. Expected 'forward' (noise to "
+            "values) or 'backward' (values to noise)."
+        )
+    return (0.0, 1.0) if direction == "forward" else (1.0, 0.0)

@@ -1,0 +1,182 @@
+"""Trees of arrays in one safetensors file, with a sealed description."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.preprocessing import StorageError
+from tfmpe.preprocessing._atomic import write_atomically
+from tfmpe.preprocessing._errors import raise_faults
+from tfmpe.preprocessing._extras import import_extra
+from tfmpe.preprocessing._header import NATIVE
+from tfmpe.preprocessing._sealed_json import (
+    DamageError,
+    brief,
+    entries,
+    naming,
+    seal,
+    unseal,
+)
+
+_ENTRY = "tfmpe"
+_VERSION = 1
+
+
+def name_leaves(tree: Any, prefix: str) -> dict[str, Any]:
+    """Return the leaves of a tree by their path below a prefix.
+
+    The names do not depend on the release of flax that made the tree.
+    """
+    named = {}
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        names = [prefix, *(_key_name(key) for key in path)]
+        if names[-1] == "value":
+            names.pop()
+        named["/".join(names)] = leaf
+    return named
+
+
+def _key_name(key: Any) -> str:
+    for attribute in ("key", "name", "idx"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)
+
+
+def refill(tree: Any, prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
+    """Return a tree with stored arrays in place of its leaves.
+
+    Raises
+    ------
+    StorageError
+        If an array is missing, is left over below the prefix, or has
+        another shape or dtype than the leaf. All are listed.
+    """
+    named = name_leaves(tree, prefix)
+    faults = [
+        f"{name!r} is not in the file" for name in named if name not in arrays
+    ]
+    faults += [
+        f"{name!r} is in the file alone"
+        for name in arrays
+        if name.startswith(f"{prefix}/") and name not in named
+    ]
+    leaves = []
+    for name, leaf in named.items():
+        if name not in arrays:
+            continue
+        found = arrays[name]
+        expected = (jnp.shape(leaf), jnp.result_type(leaf))
+        if (found.shape, found.dtype) != expected:
+            faults.append(
+                f"{name!r} is {found.dtype}{list(found.shape)} in the file, "
+                f"{expected[1]}{list(expected[0])} here"
+            )
+        leaves.append(jnp.asarray(found))
+    raise_faults(StorageError, "The file is of another architecture", faults)
+    return jax.tree.unflatten(jax.tree.structure(tree), leaves)
+
+
+def write_state(
+    path: str | os.PathLike[str],
+    kind: str,
+    arrays: Mapping[str, Any],
+    description: dict[str, Any],
+) -> None:
+    """Write arrays and a description, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        A file that exists is replaced.
+    kind : str
+        What the file is, as ``'tfmpe.estimator'``.
+    arrays : mapping of str to array
+    description : dict
+        What JSON can hold.
+
+    Raises
+    ------
+    StorageError
+        If an array has a dtype that the file cannot hold.
+    """
+    _, numpy_api = _safetensors()
+    host = {name: _on_host(name, array) for name, array in arrays.items()}
+    record = {
+        "description": description,
+        "checksums": {name: _checksum(array) for name, array in host.items()},
+    }
+    content = numpy_api.save(
+        host, metadata={_ENTRY: seal(kind, _VERSION, record)}
+    )
+    write_atomically(Path(path), content)
+
+
+def read_state(
+    path: str | os.PathLike[str], kind: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what :func:`write_state` has written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file.
+    StorageError
+        If it is no such file, damaged, or of a newer version.
+    """
+    safetensors, _ = _safetensors()
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    with naming(path):
+        try:
+            file = safetensors.safe_open(str(path), framework="np")
+        except safetensors.SafetensorError as error:
+            raise DamageError(
+                f"it is not a whole safetensors file ({error})"
+            ) from None
+        entry = (file.metadata() or {}).get(_ENTRY, "{}")
+        description, checksums = entries(
+            unseal(entry, kind, _VERSION),
+            ("description", "checksums"),
+            "its record",
+        )
+        names = sorted(file.keys())
+        if names != sorted(checksums):
+            raise DamageError(f"it holds the arrays {brief(names)}")
+        arrays = {name: file.get_tensor(name) for name in names}
+        for name, array in arrays.items():
+            if _checksum(array) != checksums[name]:
+                raise DamageError(
+                    f"its array {name!r} does not match its checksum"
+                )
+    return arrays, description
+
+
+def _on_host(name: str, array: Any) -> np.ndarray:
+    host = np.asarray(array)
+    if host.dtype.name not in NATIVE:
+        raise StorageError(
+            f"{name!r} has the dtype {host.dtype}, which cannot be stored. "
+            "Keep parameters in float32; compute in another dtype."
+        )
+    return np.asarray(host, host.dtype.newbyteorder("="), order="C")
+
+
+def _checksum(array: np.ndarray) -> str:
+    return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
+
+
+def _safetensors() -> tuple[ModuleType, ModuleType]:
+    need = "Estimators are stored with safetensors"
+    return (
+        import_extra("safetensors", "data", need),
+        import_extra("safetensors.numpy", "data", need),
+    )

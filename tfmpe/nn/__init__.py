@@ -1,0 +1,5 @@
+"""Networks that read Tokens (extra ``flow``)."""
+
+from tfmpe.nn._config import KnownKey as KnownKey
+from tfmpe.nn._config import TransformerConfig as TransformerConfig
+from tfmpe.nn._transformer import Transformer as Transformer

@@ -1,0 +1,132 @@
+"""From tokens to vectors: value, key, functional inputs, and role."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys
+from tfmpe.nn._fourier import fourier_features
+
+# Periods of 16, 8, 4 and 2. Faster waves make the field rough in time, and
+# a solver needs several times as many steps.
+_TIME_WAVES = 4
+
+
+class TokenEmbedding(nnx.Module):
+    """A vector for every token, from what is known of it but the time.
+
+    The sum of a linear map of its values, one for each key; a vector of its
+    key, one as target and one as conditioning; and a linear map of the
+    Fourier features of its functional inputs. Padding enters none of them.
+
+    Parameters
+    ----------
+    config : TransformerConfig
+    keys : tuple of KnownKey
+    rngs : nnx.Rngs
+    """
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        keys: tuple[KnownKey, ...],
+        *,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.config = config
+        self.keys = keys
+        dim, n_keys = config.latent_dim, len(keys)
+        width = max((key.width for key in keys), default=1)
+        n_inputs = max((key.n_inputs or 0 for key in keys), default=0)
+        normal = nnx.initializers.normal(1.0)
+        self.value_kernel = nnx.Param(
+            normal(rngs.params(), (n_keys, width, dim)) / np.sqrt(max(width, 1))
+        )
+        self.key_vector = nnx.Param(normal(rngs.params(), (2, n_keys, dim)))
+        self.input_projection = (
+            nnx.Linear(
+                n_inputs * (2 * config.n_frequencies + 1), dim, rngs=rngs
+            )
+            if n_inputs
+            else None
+        )
+
+    def __call__(self, tokens: Any, *, is_target: bool) -> Any:
+        """Return a vector for every token.
+
+        Parameters
+        ----------
+        tokens : Tokens or view, sample axes (*sample,)
+        is_target : bool
+            Whether they are inferred, or given.
+
+        Returns
+        -------
+        Array, shape (*sample, n_tokens, latent_dim)
+
+        Raises
+        ------
+        UnknownKeyError, ValueError
+            If the network was not built for these keys.
+        """
+        layout = tokens.layout
+        positions = find_keys(self.keys, layout)
+        n_tokens = [key.n_tokens for key in layout.keys]
+        rows = np.repeat(np.array(positions, int), n_tokens)
+        values = jnp.where(tokens.value_mask, tokens.data, 0)
+        columns = self.value_kernel.shape[1]
+        values = values[..., : min(columns, values.shape[-1])]
+        # One product per key: a kernel per token would be as large as the
+        # activations.
+        parts = [
+            values[..., key.block, : key.width]
+            @ self.value_kernel[position, : key.width]
+            for key, position in zip(layout.keys, positions, strict=True)
+        ]
+        vectors = self.key_vector[1 - int(is_target)][rows]
+        if parts:
+            vectors = vectors + jnp.concatenate(parts, -2)
+        if self.input_projection is not None:
+            vectors = vectors + self._inputs(tokens, n_tokens)
+        return vectors.astype(self.config.dtype)
+
+    def _inputs(self, tokens: Any, n_tokens: list[int]) -> Any:
+        """Return what functional inputs add; 0 for keys without any."""
+        projection = self.input_projection
+        assert projection is not None
+        n_inputs = max(key.n_inputs or 0 for key in self.keys)
+        given = tokens.functional_inputs
+        counts = np.repeat(
+            [key.n_inputs or 0 for key in tokens.layout.keys], n_tokens
+        )
+        if given is None or not counts.any():
+            return 0.0
+        real = np.arange(n_inputs) < counts[:, None]
+        if tokens.padding is not None:
+            real = real & tokens.padding[..., None]
+        missing = n_inputs - given.shape[-1]
+        if missing > 0:
+            widths = [(0, 0)] * (given.ndim - 1) + [(0, missing)]
+            given = jnp.pad(given, widths)
+        given = jnp.where(real, given[..., :n_inputs], 0)
+        added = projection(fourier_features(given, self.config.n_frequencies))
+        return jnp.where((counts > 0)[:, None], added, 0)
+
+
+class TimeEmbedding(nnx.Module):
+    """A vector for the time, smooth in it."""
+
+    def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
+        self.dtype = config.dtype
+        dim = config.latent_dim
+        self.first = nnx.Linear(2 * _TIME_WAVES + 1, dim, rngs=rngs)
+        self.second = nnx.Linear(dim, dim, rngs=rngs)
+
+    def __call__(self, time: Any) -> Any:
+        """Return vectors, ``(*sample, latent_dim)``, of ``(*sample,)``."""
+        features = fourier_features(time[..., None], _TIME_WAVES)
+        hidden = jax.nn.gelu(self.first(features))
+        return self.second(hidden).astype(self.dtype)

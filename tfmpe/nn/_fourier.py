@@ -1,0 +1,34 @@
+"""Numbers as waves of several frequencies."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+
+def fourier_features(values: Any, n_frequencies: int) -> Any:
+    """Return sines and cosines of values at doubling frequencies.
+
+    Parameters
+    ----------
+    values : Array, shape (*shape, n)
+        Of a scale of about 1; larger ones are seen through the lowest
+        frequencies.
+    n_frequencies : int
+        The lowest has a period of 16, each next one half of that.
+
+    Returns
+    -------
+    Array, shape (*shape, n * (2 * n_frequencies + 1))
+        The values themselves, then the waves.
+
+    Notes
+    -----
+    Works under ``jit``. Source: Tancik et al., 2020, with fixed frequencies.
+    """
+    frequencies = np.pi / 8 * 2.0 ** np.arange(n_frequencies)
+    angles = values[..., None] * frequencies.astype(np.float32)
+    features = jnp.concatenate(
+        [values[..., None], jnp.sin(angles), jnp.cos(angles)], -1
+    )
+    return features.reshape((*values.shape[:-1], -1))

@@ -1,0 +1,158 @@
+"""The layers of the transformer."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from tfmpe.nn._config import TransformerConfig
+
+
+class Attention(nnx.Module):
+    """Multi-head attention that a bool mask restricts."""
+
+    def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
+        self.n_heads = config.n_heads
+        dim, dtype = config.latent_dim, config.dtype
+
+        def linear() -> nnx.Linear:
+            return nnx.Linear(dim, dim, use_bias=False, dtype=dtype, rngs=rngs)
+
+        self.query, self.key, self.value = linear(), linear(), linear()
+        self.out = linear()
+
+    def remember(self, tokens: Any) -> tuple[Any, Any]:
+        """Return what queries need of the tokens that they attend to."""
+        return self._split(self.key(tokens)), self._split(self.value(tokens))
+
+    def __call__(self, queries: Any, remembered: Any, mask: Any) -> Any:
+        """Attend.
+
+        Parameters
+        ----------
+        queries : Array, shape (rows, n_query, latent_dim)
+        remembered : pair of Array, shape (rows, n_key, heads, head_dim)
+            Of :meth:`remember`.
+        mask : array of bool, shape (rows or 1, 1, n_query, n_key)
+            True where a query may attend; no row empty.
+
+        Returns
+        -------
+        Array, shape (rows, n_query, latent_dim)
+        """
+        keys, values = remembered
+        attended = jax.nn.dot_product_attention(
+            self._split(self.query(queries)), keys, values, mask=mask
+        )
+        return self.out(attended.reshape(queries.shape))
+
+    def _split(self, vectors: Any) -> Any:
+        *shape, dim = vectors.shape
+        return vectors.reshape((*shape, self.n_heads, dim // self.n_heads))
+
+
+class GatedMLP(nnx.Module):
+    """A hidden layer whose other half opens and closes it (GEGLU).
+
+    Source: Shazeer, 2020. Smooth, so that few steps solve the flow.
+    """
+
+    def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
+        dim, hidden, dtype = config.latent_dim, config.hidden_dim, config.dtype
+        self.into = nnx.Linear(dim, 2 * hidden, dtype=dtype, rngs=rngs)
+        self.out = nnx.Linear(hidden, dim, dtype=dtype, rngs=rngs)
+
+    def __call__(self, tokens: Any) -> Any:
+        """Return new vectors, token by token."""
+        value, gate = jnp.split(self.into(tokens), 2, -1)
+        return self.out(value * jax.nn.gelu(gate))
+
+
+def _norm(config: TransformerConfig, rngs: nnx.Rngs, **options: Any) -> Any:
+    return nnx.LayerNorm(
+        config.latent_dim, dtype=config.dtype, rngs=rngs, **options
+    )
+
+
+class EncoderLayer(nnx.Module):
+    """Conditioning tokens among themselves."""
+
+    def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
+        self.attention_norm = _norm(config, rngs)
+        self.attention = Attention(config, rngs=rngs)
+        self.mlp_norm = _norm(config, rngs)
+        self.mlp = GatedMLP(config, rngs=rngs)
+
+    def __call__(self, tokens: Any, mask: Any) -> Any:
+        """Return new vectors, ``(rows, n_tokens, latent_dim)``."""
+        normed = self.attention_norm(tokens)
+        tokens = tokens + self.attention(
+            normed, self.attention.remember(normed), mask
+        )
+        return tokens + self.mlp(self.mlp_norm(tokens))
+
+
+class DecoderLayer(nnx.Module):
+    """Target tokens among themselves and to the conditioning tokens.
+
+    The time scales and shifts what enters each part and scales what leaves
+    it; those scales begin at 0, so that every layer begins as the identity
+    (adaLN-Zero: Peebles & Xie, 2023).
+    """
+
+    def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
+        plain = {"use_scale": False, "use_bias": False}
+        self.attention_norm = _norm(config, rngs, **plain)
+        self.attention = Attention(config, rngs=rngs)
+        self.cross_norm = _norm(config, rngs, **plain)
+        self.cross = Attention(config, rngs=rngs)
+        self.mlp_norm = _norm(config, rngs, **plain)
+        self.mlp = GatedMLP(config, rngs=rngs)
+        zeros = nnx.initializers.zeros
+        self.modulation = nnx.Linear(
+            config.latent_dim,
+            9 * config.latent_dim,
+            kernel_init=zeros,
+            dtype=config.dtype,
+            rngs=rngs,
+        )
+
+    def __call__(
+        self,
+        tokens: Any,
+        time: Any,
+        remembered: Any,
+        mask: Any,
+        cross_mask: Any,
+    ) -> Any:
+        """Return new vectors of the target tokens.
+
+        Parameters
+        ----------
+        tokens : Array, shape (rows, n_tokens, latent_dim)
+        time : Array, shape (rows, latent_dim)
+        remembered : pair of Array, or None
+            Of the conditioning tokens; None if there are none.
+        mask, cross_mask : arrays of bool
+        """
+        modulation = self.modulation(jax.nn.gelu(time))[:, None]
+        parts = jnp.split(modulation, 9, -1)
+        attention, cross, mlp = parts[:3], parts[3:6], parts[6:]
+
+        normed = _modulated(self.attention_norm(tokens), attention)
+        tokens = tokens + attention[2] * self.attention(
+            normed, self.attention.remember(normed), mask
+        )
+        if remembered is not None:
+            normed = _modulated(self.cross_norm(tokens), cross)
+            tokens = tokens + cross[2] * self.cross(
+                normed, remembered, cross_mask
+            )
+        normed = _modulated(self.mlp_norm(tokens), mlp)
+        return tokens + mlp[2] * self.mlp(normed)
+
+
+def _modulated(normed: Any, modulation: Any) -> Any:
+    scale, shift, _ = modulation
+    return normed * (1 + scale) + shift

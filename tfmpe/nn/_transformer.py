@@ -1,0 +1,236 @@
+"""A transformer whose attention follows the rules of the tokens."""
+
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
+from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
+from tfmpe.nn._layers import DecoderLayer, EncoderLayer
+
+
+class Transformer(nnx.Module):
+    """A vector field on Tokens: velocities of the target tokens.
+
+    An encoder of the conditioning tokens, which does not see the time and so
+    is computed once per solution; and a decoder of the target tokens, which
+    attend to themselves and to the encoded ones. Every attention is
+    restricted to what rules and padding allow.
+
+    Parameters
+    ----------
+    keys : tuple of KnownKey
+        The keys that it has embeddings for; see :meth:`for_tokens`.
+    config : TransformerConfig, optional
+        Its size.
+    rngs : nnx.Rngs
+        For the initial parameters.
+
+    Notes
+    -----
+    Which keys are target and which are conditioning is said by every call,
+    so one network can be trained for several conditionals. It begins as the
+    zero field.
+
+    Keys are told apart by their embeddings, tokens of one key by their
+    functional inputs and by what they may attend to; tokens that differ in
+    neither are exchangeable.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from flax import nnx
+    >>> from tfmpe import Tokens
+    >>> tokens = Tokens.from_pytree(
+    ...     {"mu": jnp.zeros((8, 1, 1)), "obs": jnp.ones((8, 5, 1))}, {}
+    ... )
+    >>> network = Transformer.for_tokens(tokens, rngs=nnx.Rngs(0))
+    >>> target = tokens.select_tokens(["mu"])
+    >>> given = tokens.select_tokens(["obs"])
+    >>> network(target, given, jnp.zeros(8)).shape
+    (8, 1, 1)
+    """
+
+    def __init__(
+        self,
+        keys: tuple[KnownKey, ...],
+        config: TransformerConfig | None = None,
+        *,
+        rngs: nnx.Rngs,
+    ) -> None:
+        config = config or TransformerConfig()
+        self.config = config
+        self.keys = tuple(keys)
+        self.embedding = TokenEmbedding(config, self.keys, rngs=rngs)
+        self.time = TimeEmbedding(config, rngs=rngs)
+        # Not a list: releases of flax differ in how they hold one.
+        self.encoder = nnx.Sequential(
+            *(
+                EncoderLayer(config, rngs=rngs)
+                for _ in range(config.n_encoder_layers)
+            )
+        )
+        self.encoder_norm = nnx.LayerNorm(
+            config.latent_dim, dtype=config.dtype, rngs=rngs
+        )
+        self.decoder = nnx.Sequential(
+            *(
+                DecoderLayer(config, rngs=rngs)
+                for _ in range(config.n_decoder_layers)
+            )
+        )
+        self.decoder_norm = nnx.LayerNorm(config.latent_dim, rngs=rngs)
+        n_keys = len(self.keys)
+        width = max((key.width for key in self.keys), default=1)
+        self.value_kernel = nnx.Param(
+            jnp.zeros((n_keys, config.latent_dim, width))
+        )
+        self.value_bias = nnx.Param(jnp.zeros((n_keys, width)))
+        # What a norm takes from a value, its size, the velocity needs.
+        self.skip = nnx.Linear(
+            config.latent_dim,
+            n_keys,
+            kernel_init=nnx.initializers.zeros,
+            rngs=rngs,
+        )
+
+    @classmethod
+    def for_tokens(
+        cls,
+        tokens: Any,
+        config: TransformerConfig | None = None,
+        *,
+        rngs: nnx.Rngs,
+    ) -> "Transformer":
+        """Build a network for all keys of some tokens.
+
+        Parameters
+        ----------
+        tokens : Tokens, TokenView or TokenLayout
+            Numbers of tokens and samples do not matter: the network takes
+            others.
+        config : TransformerConfig, optional
+        rngs : nnx.Rngs
+
+        Returns
+        -------
+        Transformer
+        """
+        layout = getattr(tokens, "layout", tokens)
+        return cls(known_keys(layout), config, rngs=rngs)
+
+    def __call__(self, target: Any, conditioning: Any, time: Any) -> Any:
+        """Return velocities, ``(*sample, n_target_tokens, width)``."""
+        return self.velocity(
+            target, conditioning, self.encode(conditioning), time
+        )
+
+    def encode(self, conditioning: Any) -> Any:
+        """Return what the decoder layers attend to.
+
+        Parameters
+        ----------
+        conditioning : Tokens or view, sample axes (*sample,)
+
+        Returns
+        -------
+        list of pairs of Array, shape (*sample, n_tokens, heads, head_dim)
+            Keys and values of every decoder layer; empty if there are no
+            conditioning tokens.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError
+            If the network was not built for these keys.
+        """
+        if not conditioning.n_tokens:
+            return []
+        vectors = _rows(self.embedding(conditioning, is_target=False))
+        mask = conditioning.attention_mask()
+        for layer in self.encoder.layers:
+            vectors = self._run(layer)(vectors, mask)
+        vectors = self.encoder_norm(vectors)
+        sample = conditioning.sample_shape
+        layers: Any = self.decoder.layers
+        return [
+            jax.tree.map(
+                lambda leaf: leaf.reshape((*sample, *leaf.shape[1:])),
+                layer.cross.remember(vectors),
+            )
+            for layer in layers
+        ]
+
+    def velocity(
+        self, target: Any, conditioning: Any, encoded: Any, time: Any
+    ) -> Any:
+        """Return velocities of the target tokens.
+
+        Parameters
+        ----------
+        target, conditioning : Tokens or view, sample axes (*sample,)
+            With the same layout behind them.
+        encoded : list
+            Of :meth:`encode`.
+        time : Array, shape (*sample,)
+            From 0 to 1, dimensionless.
+
+        Returns
+        -------
+        Array, shape (*sample, n_target_tokens, width)
+            Zero in columns that a key leaves empty.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError
+            If the network was not built for these keys.
+        """
+        sample = target.sample_shape
+        vectors = _rows(self.embedding(target, is_target=True))
+        time = self.time(jnp.broadcast_to(time, sample).reshape(-1))
+        mask = target.attention_mask()
+        cross_mask = target.attention_mask(conditioning) if encoded else None
+        for i, layer in enumerate(self.decoder.layers):
+            remembered = None
+            if encoded:
+                remembered = jax.tree.map(
+                    lambda leaf: _flat(leaf, leaf.ndim - 3), encoded[i]
+                )
+            vectors = self._run(layer)(
+                vectors, time, remembered, mask, cross_mask
+            )
+        vectors = self.decoder_norm(vectors.astype(jnp.float32))
+        skip = self.skip(jax.nn.gelu(time.astype(jnp.float32)))
+        moved = self._read_out(target, vectors, skip)
+        return moved.reshape((*sample, *moved.shape[1:]))
+
+    def _read_out(self, target: Any, vectors: Any, skip: Any) -> Any:
+        """Return a linear map of vectors and values, one for each key."""
+        values = _rows(target.data)
+        by_name = {key.name: i for i, key in enumerate(self.keys)}
+        parts = []
+        for key in target.layout.keys:
+            i = by_name[key.name]
+            kernel = self.value_kernel[i, :, : key.width]
+            bias = self.value_bias[i, : key.width]
+            part = vectors[:, key.block] @ kernel + bias
+            part += skip[:, i, None, None] * values[:, key.block, : key.width]
+            empty = [(0, 0), (0, 0), (0, target.width - key.width)]
+            parts.append(jnp.pad(part, empty))
+        return jnp.concatenate(parts, 1)
+
+    def _run(self, layer: Any) -> Any:
+        if not self.config.remat:
+            return layer
+        return partial(nnx.remat(type(layer).__call__), layer)
+
+
+def _flat(leaf: Any, n_axes: int) -> Any:
+    return leaf.reshape((math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:]))
+
+
+def _rows(vectors: Any) -> Any:
+    return _flat(vectors, vectors.ndim - 2)
