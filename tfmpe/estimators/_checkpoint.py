@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tfmpe.estimators._history import TrainingHistory
 from tfmpe.estimators._state_file import (
@@ -18,6 +19,9 @@ from tfmpe.estimators._training import TrainingState
 
 _KIND = "tfmpe.checkpoint"
 _FILE = "checkpoint.safetensors"
+# In standard deviations. Other simulations of the same model differ by more:
+# by one over the root of their number.
+_ROUNDING = 1e-4
 
 
 class Progress(NamedTuple):
@@ -32,12 +36,15 @@ class Progress(NamedTuple):
     history : TrainingHistory
     waited : int
         Epochs since the validation loss was lowest.
+    others : tree of arrays
+        What the field holds besides parameters; training does not change it.
     """
 
     state: TrainingState
     best: Any
     history: TrainingHistory
     waited: int
+    others: Any
 
 
 def save_checkpoint(
@@ -89,7 +96,7 @@ def load_checkpoint(
     Raises
     ------
     ValueError
-        If the checkpoint comes from a training with other settings.
+        If the checkpoint comes from a training with other settings or data.
     StorageError
         If it is damaged or of another architecture.
     """
@@ -103,11 +110,11 @@ def load_checkpoint(
         for name in settings
         if found.get(name) != settings[name]
     ]
-    if differing:
-        raise ValueError(
-            f"{path} comes from another training: {'; '.join(differing)}. "
-            "Continue with the same settings, or use an empty folder."
-        )
+    _refuse(path, differing)
+    moments = refill(standardiser, "standardiser", arrays)
+    # Batches may come in another order every time.
+    if settings["rows"] is not None and not _agree(moments, standardiser):
+        _refuse(path, ["its data had other means or standard deviations"])
     history = TrainingHistory(
         description["training"],
         description["validation"],
@@ -124,8 +131,31 @@ def load_checkpoint(
             refill(fresh.best, "best", arrays),
             history,
             description["waited"],
+            refill(fresh.others, "others", arrays),
         ),
-        refill(standardiser, "standardiser", arrays),
+        moments,
+    )
+
+
+def _refuse(path: Path, differing: list[str]) -> None:
+    if differing:
+        raise ValueError(
+            f"{path} comes from another training: {'; '.join(differing)}. "
+            "Continue with the same settings and data, or use an empty folder."
+        )
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether two standardisers were fitted to the same data.
+
+    Up to rounding: another machine may have simulated them again.
+    """
+    if one is None:
+        return True
+    scale = np.asarray(other.scale)
+    return all(
+        np.abs(np.subtract(a, b) / scale).max(initial=0) < _ROUNDING
+        for a, b in ((one.mean, other.mean), (one.scale, other.scale))
     )
 
 
@@ -141,5 +171,6 @@ def _arrays(progress: Progress, standardiser: Any) -> dict[str, Any]:
         **name_leaves(progress.state.parameters, "parameters"),
         **name_leaves(progress.state.optimiser, "optimiser"),
         **name_leaves(progress.best, "best"),
+        **name_leaves(progress.others, "others"),
         **name_leaves(standardiser, "standardiser"),
     }

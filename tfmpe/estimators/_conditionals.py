@@ -27,7 +27,8 @@ class Conditional(NamedTuple):
     conditioning: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"p({', '.join(self.target)} | {', '.join(self.conditioning)})"
+        given = f" | {', '.join(self.conditioning)}" * bool(self.conditioning)
+        return f"p({', '.join(self.target)}{given})"
 
 
 def read_conditional(

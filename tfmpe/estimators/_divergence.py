@@ -40,6 +40,8 @@ def exact_divergence(
         return moved.reshape((values.shape[0], filled.size))[:, position]
 
     positions = np.flatnonzero(filled)
+    if not positions.size * values.shape[0]:
+        return velocities, jnp.zeros(values.shape[0], values.dtype)
     slopes = jax.lax.map(slope, positions, batch_size=_AT_A_TIME)
     return velocities, slopes.sum(0)
 

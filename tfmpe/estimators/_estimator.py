@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import numpy as np
 from tfmpe.estimators._checkpoint import key_words
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._fit import Loop, begin, static_epoch, streaming_epoch
-from tfmpe.estimators._flow import ContinuousFlow
+from tfmpe.estimators._flow import ContinuousFlow, positive
 from tfmpe.estimators._history import TrainingHistory
 from tfmpe.estimators._loss import SIGMA_MIN
 from tfmpe.estimators._optimiser import default_optimiser
@@ -23,7 +23,11 @@ from tfmpe.estimators._training_data import (
     one_axis,
     set_aside,
 )
-from tfmpe.estimators._vector_field import split_field, with_parameters
+from tfmpe.estimators._vector_field import (
+    check_field,
+    split_field,
+    with_arrays,
+)
 from tfmpe.preprocessing import Standardiser, Tokens, TokenView
 from tfmpe.preprocessing._arrays import on_host
 
@@ -99,7 +103,7 @@ class FlowMatchingEstimator:
                 "bijectors are applied by the standardiser: leave "
                 "standardise=True, or map the values before."
             )
-        self.vector_field = vector_field
+        self.vector_field = check_field(vector_field)
         self.standardiser: Any = None
         self._bijectors = bijectors
         self._standardise = standardise
@@ -115,14 +119,14 @@ class FlowMatchingEstimator:
         conditionals: Iterable[Any] | None = None,
         validation: Any = None,
         optimiser: Any = None,
-        learning_rate: float = 1e-3,
-        n_epochs: int = 100,
-        batch_size: int = 128,
-        n_noise: int = 1,
-        patience: int | None = None,
+        learning_rate: SupportsFloat = 1e-3,
+        n_epochs: SupportsIndex = 100,
+        batch_size: SupportsIndex = 128,
+        n_noise: SupportsIndex = 1,
+        patience: SupportsIndex | None = None,
         progress: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int = 10,
+        checkpoint_every: SupportsIndex = 10,
     ) -> TrainingHistory:
         """Train the vector field.
 
@@ -153,8 +157,9 @@ class FlowMatchingEstimator:
         n_epochs : int
             Passes through the data, at most.
         batch_size : int
-            Rows of a step. Any number of rows will do: the last batch is
-            filled up with rows that do not count.
+            Rows of a step, at most those of the data or its first batch. Any
+            number of rows will do: the last batch is filled up with rows
+            that do not count.
         n_noise : int
             Noises and times for every row in a step. The conditioning is
             encoded once for all of them.
@@ -182,7 +187,9 @@ class FlowMatchingEstimator:
             If a key does not exist.
         ValueError
             If an argument does not fit the data, or the checkpoint comes
-            from a training with other settings.
+            from a training with other settings or data.
+        TypeError
+            If data are no Tokens, or batches can be gone through only once.
 
         Notes
         -----
@@ -191,15 +198,12 @@ class FlowMatchingEstimator:
         """
         if optimiser is not None:
             _check_optimiser(optimiser)
-        for name, value in (
-            ("n_epochs", n_epochs),
-            ("batch_size", batch_size),
-            ("n_noise", n_noise),
-            ("checkpoint_every", checkpoint_every),
-            ("patience", 1 if patience is None else patience),
-        ):
-            if value < 1:
-                raise ValueError(f"{name} is {value}, expected at least 1.")
+        n_epochs = positive(n_epochs, "n_epochs")
+        batch_size = positive(batch_size, "batch_size")
+        n_noise = positive(n_noise, "n_noise")
+        checkpoint_every = positive(checkpoint_every, "checkpoint_every")
+        if patience is not None:
+            patience = positive(patience, "patience")
         if patience is not None and validation is None:
             raise ValueError(
                 f"patience={patience} watches the validation loss: pass "
@@ -211,7 +215,6 @@ class FlowMatchingEstimator:
             data = one_axis(data)
             data, validation = set_aside(data, validation, split_key)
             first, n_rows = data, data.sample_shape[0]
-            batch_size = min(batch_size, n_rows)
         else:
             if isinstance(validation, float):
                 raise ValueError(
@@ -219,13 +222,15 @@ class FlowMatchingEstimator:
                     "of. Pass Tokens to validate with."
                 )
             first, n_rows = first_batch(data, n_epochs), None
+        if validation is not None:
+            validation = one_axis(validation)
+        batch_size = min(batch_size, first.sample_shape[0])
         asked = _read_conditionals(
             first.layout, target_keys, conditioning_keys, conditionals
         )
-        if self._standardise and self.standardiser is None:
-            self.standardiser = Standardiser.fit(
-                first, bijectors=self._bijectors
-            )
+        standardiser = self.standardiser
+        if self._standardise and standardiser is None:
+            standardiser = Standardiser.fit(first, bijectors=self._bijectors)
         settings: dict[str, Any] = {
             "conditionals": [[list(side) for side in each] for each in asked],
             "batch_size": batch_size,
@@ -233,17 +238,22 @@ class FlowMatchingEstimator:
             "sigma_min": self._sigma_min,
             "key": key_words(key),
             "rows": n_rows,
+            "validation_rows": None
+            if validation is None
+            else validation.sample_shape[0],
             "tokens": repr(first.layout),
         }
         if optimiser is None:
-            n_batches = (
-                -(-n_rows // batch_size)
-                if n_rows is not None
-                else n_batches_of(data)
-                * -(-first.sample_shape[0] // batch_size)
-            )
-            optimiser = default_optimiser(learning_rate, n_epochs * n_batches)
-            settings |= {"learning_rate": learning_rate, "n_epochs": n_epochs}
+            n_steps = -(-first.sample_shape[0] // batch_size)
+            if not static:
+                n_steps *= n_batches_of(data)
+            learning_rate = float(learning_rate)
+            optimiser = default_optimiser(learning_rate, n_epochs * n_steps)
+            settings |= {
+                "learning_rate": learning_rate,
+                "n_epochs": n_epochs,
+                "steps_per_epoch": n_steps,
+            }
         split = split_field(self.vector_field)
         if not jax.tree.leaves(split.parameters):
             raise ValueError(
@@ -260,23 +270,25 @@ class FlowMatchingEstimator:
             n_noise,
         )
         reached, self.standardiser = begin(
-            plan, split.parameters, self.standardiser, checkpoint, settings
+            plan, split, standardiser, checkpoint, settings
         )
+        rest = (reached.others, split.rest[1])
         if static:
-            standard = self._standardised(data)
-            run_epoch = static_epoch(plan, split.rest, standard)
+            # Once, or arrays in host memory would be moved in every epoch.
+            standard = jax.device_put(self._standardised(data))
+            run_epoch = static_epoch(plan, rest, standard)
         else:
             run_epoch = streaming_epoch(
                 plan,
-                split.rest,
+                rest,
                 data,
                 lambda batch: self._standardised(one_axis(batch)),
             )
         if validation is not None:
-            validation = self._standardised(one_axis(validation))
+            validation = jax.device_put(self._standardised(validation))
         loop = Loop(
             plan,
-            split.rest,
+            rest,
             train_key,
             run_epoch,
             validation,
@@ -292,7 +304,9 @@ class FlowMatchingEstimator:
             for progressed in loop.epochs(reached):
                 reached = progressed
         finally:
-            self.vector_field = with_parameters(self.vector_field, reached.best)
+            self.vector_field = with_arrays(
+                self.vector_field, reached.best, reached.others
+            )
         return reached.history
 
     def sample(
@@ -302,7 +316,7 @@ class FlowMatchingEstimator:
         conditioning_keys: Iterable[str] | None = None,
         *,
         key: Any,
-        n_samples: int = 1,
+        n_samples: SupportsIndex = 1,
         **options: Any,
     ) -> Tokens:
         """Draw target values for every sample of the tokens.
@@ -314,9 +328,9 @@ class FlowMatchingEstimator:
         target_keys, conditioning_keys, key, n_samples
             As of :meth:`ContinuousFlow.sample`.
         **options
-            ``solver``, ``n_steps``, ``rtol``, ``atol``, ``max_steps``,
-            ``batch_size`` of :meth:`ContinuousFlow.sample`; tolerances are
-            in standardised units.
+            ``theta_0``, ``solver``, ``n_steps``, ``rtol``, ``atol``,
+            ``max_steps``, ``batch_size`` of :meth:`ContinuousFlow.sample`;
+            noise and tolerances are in standardised units.
 
         Returns
         -------
@@ -327,8 +341,14 @@ class FlowMatchingEstimator:
         Raises
         ------
         UnknownKeyError, ValueError
-            As :meth:`ContinuousFlow.sample`.
+            As :meth:`ContinuousFlow.sample`, and if a direction is given.
         """
+        if "direction" in options:
+            raise ValueError(
+                "An estimator draws in one direction, from noise to values. "
+                "For the way back give standardised tokens to "
+                "ContinuousFlow(estimator.vector_field).sample."
+            )
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         draws = ContinuousFlow(self.vector_field).sample(
             self._standardised(tokens, keys.conditioning),

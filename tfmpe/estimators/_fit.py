@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,11 @@ from tfmpe.estimators._training import (
     train_epoch,
     update_once,
 )
+from tfmpe.estimators._vector_field import SplitField
 from tfmpe.preprocessing._extras import import_extra
+
+# Epochs are numbered from 0, so none has the same noise.
+_VALIDATION = np.uint32(2**32 - 1)
 
 Epoch = Callable[[TrainingState, Any], tuple[TrainingState, Any, Any]]
 """From state and key to state, totals and counts of every step."""
@@ -31,14 +36,15 @@ Epoch = Callable[[TrainingState, Any], tuple[TrainingState, Any, Any]]
 
 def begin(
     plan: Plan,
-    parameters: Any,
+    split: SplitField,
     standardiser: Any,
     folder: str | os.PathLike[str] | None,
     settings: dict[str, Any],
 ) -> tuple[Progress, Any]:
     """Return where to begin, and the standardiser: a checkpoint's if any."""
+    parameters = split.parameters
     state = TrainingState(parameters, plan.optimiser.init(parameters))
-    fresh = Progress(state, parameters, TrainingHistory(), 0)
+    fresh = Progress(state, parameters, TrainingHistory(), 0, split.rest[0])
     if folder is None:
         return fresh, standardiser
     found = load_checkpoint(folder, fresh, standardiser, settings)
@@ -96,18 +102,19 @@ class Loop:
             If a loss is not finite; the progress yielded last is whole.
         """
         numbers = range(progress.history.n_epochs, self.n_epochs)
-        bar = _bar(numbers, self.n_epochs) if self.show else None
         saved = progress.history.n_epochs
-        for number in bar if bar is not None else numbers:
-            if progress.history.stopped_early:
-                break
-            progress = self._after_epoch(progress, number)
-            if bar is not None:
-                bar.set_postfix_str(repr(progress.history)[16:-1])
-            if self.folder is not None and (number + 1) % self.every == 0:
-                self._save(progress)
-                saved = number + 1
-            yield progress
+        with self._bar(numbers) as bar:
+            for number in numbers:
+                if self._has_waited(progress.waited):
+                    break
+                progress = self._after_epoch(progress, number)
+                if bar is not None:
+                    bar.set_postfix_str(progress.history.summary())
+                    bar.update()
+                if self.folder is not None and (number + 1) % self.every == 0:
+                    self._save(progress)
+                    saved = number + 1
+                yield progress
         if self.folder is not None and saved < progress.history.n_epochs:
             self._save(progress)
 
@@ -122,10 +129,13 @@ class Loop:
         before = progress.history
         training = [*before.training, loss]
         if self.validation is None:
-            history = TrainingHistory(training)
-            return Progress(state, state.parameters, history, 0)
+            return progress._replace(
+                state=state,
+                best=state.parameters,
+                history=TrainingHistory(training),
+            )
         # The same noise in every epoch: only parameters make a difference.
-        key = jax.random.fold_in(self.key, self.n_epochs + 1)
+        key = jax.random.fold_in(self.key, _VALIDATION)
         found = float(
             evaluate(
                 self.plan, state.parameters, self.rest, self.validation, key
@@ -143,21 +153,28 @@ class Loop:
             training,
             [*before.validation, found],
             number if better else before.best_epoch,
-            self.patience is not None and waited >= self.patience,
+            self._has_waited(waited),
         )
-        best = state.parameters if better else progress.best
-        return Progress(state, best, history, waited)
+        return progress._replace(
+            state=state,
+            best=state.parameters if better else progress.best,
+            history=history,
+            waited=waited,
+        )
 
+    def _has_waited(self, epochs: int) -> bool:
+        return self.patience is not None and epochs >= self.patience
 
-def _bar(numbers: range, n_epochs: int) -> Any:
-    tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
-    return tqdm.tqdm(
-        numbers,
-        desc="training",
-        unit="epoch",
-        initial=numbers.start,
-        total=n_epochs,
-    )
+    def _bar(self, numbers: range) -> Any:
+        if not self.show:
+            return nullcontext()
+        tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
+        return tqdm.tqdm(
+            desc="training",
+            unit="epoch",
+            initial=numbers.start,
+            total=self.n_epochs,
+        )
 
 
 def _mean_loss(totals: Any, counts: Any, epoch: int) -> float:
@@ -168,10 +185,11 @@ def _mean_loss(totals: Any, counts: Any, epoch: int) -> float:
     if bad.size:
         step = int(bad[0])
         raise TrainingDivergedError(
-            f"The loss is {losses[step]} at step {step + 1} of "
-            f"{len(losses)} in epoch {epoch + 1}. The parameters of the last "
-            "finished epoch were kept. Look for NaN or extreme values in the "
-            "data, lower the learning rate, or clip gradients."
+            "The loss, or a parameter that it changed, is not finite at step "
+            f"{step + 1} of {len(losses)} in epoch {epoch + 1}. The "
+            "parameters of the last finished epoch were kept. Look for NaN "
+            "or extreme values in the data, lower the learning rate, or clip "
+            "gradients."
         )
     return float(totals.sum(dtype=float) / max(counts.sum(dtype=float), 1))
 

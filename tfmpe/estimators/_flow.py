@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +15,15 @@ from tfmpe.estimators._divergence import (
     estimated_divergence,
     exact_divergence,
 )
-from tfmpe.estimators._ode import Ode, read_direction, read_ode
+from tfmpe.estimators._ode import (
+    Ode,
+    explaining,
+    read_direction,
+    read_ode,
+)
 from tfmpe.estimators._vector_field import (
     SplitField,
+    check_field,
     given,
     merge_field,
     split_field,
@@ -75,7 +81,7 @@ class ContinuousFlow:
     """
 
     def __init__(self, vector_field: Any) -> None:
-        self.vector_field = vector_field
+        self.vector_field = check_field(vector_field)
 
     def sample(
         self,
@@ -84,15 +90,15 @@ class ContinuousFlow:
         conditioning_keys: Iterable[str] | None = None,
         *,
         key: Any = None,
-        n_samples: int = 1,
+        n_samples: SupportsIndex = 1,
         theta_0: Any = None,
         direction: str = "forward",
         solver: Any = None,
-        n_steps: int | None = None,
-        rtol: float | None = None,
-        atol: float | None = None,
-        max_steps: int = 4096,
-        batch_size: int | None = None,
+        n_steps: SupportsIndex | None = None,
+        rtol: SupportsFloat | None = None,
+        atol: SupportsFloat | None = None,
+        max_steps: SupportsIndex = 4096,
+        batch_size: SupportsIndex | None = None,
     ) -> Any:
         """Draw target values for every sample of the tokens.
 
@@ -144,7 +150,10 @@ class ContinuousFlow:
             If a key is both target and conditioning, ``theta_0`` has
             another shape, or an option is not valid.
         TypeError
-            If neither ``key`` nor ``theta_0`` is given.
+            If neither ``key`` nor ``theta_0`` is given, or a number is not
+            whole.
+        RuntimeError
+            If adapted steps come to more than ``max_steps``.
 
         Notes
         -----
@@ -152,7 +161,7 @@ class ContinuousFlow:
         """
         problem = self._problem(tokens, target_keys, conditioning_keys)
         start, stop = read_direction(direction)
-        n_samples = _positive(n_samples, "n_samples")
+        n_samples = positive(n_samples, "n_samples")
         shape = (n_samples, *problem.target.data.shape)
         if theta_0 is None and direction == "backward":
             theta_0 = jnp.broadcast_to(problem.target.data, shape)
@@ -167,18 +176,19 @@ class ContinuousFlow:
                 "(n_samples, sample axes, target tokens, width)."
             )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, SAMPLING_STEPS)
-        draws = _sample(
-            problem.field.static,
-            (problem.field.parameters, problem.field.rest),
-            problem.target,
-            problem.conditioning,
-            key if theta_0 is None else None,
-            theta_0,
-            n_samples=n_samples,
-            times=(start, stop),
-            ode=ode,
-            batch_size=_batch_size(batch_size),
-        )
+        with explaining(ode):
+            draws = _sample(
+                problem.field.static,
+                (problem.field.parameters, problem.field.rest),
+                problem.target,
+                problem.conditioning,
+                key if theta_0 is None else None,
+                theta_0,
+                n_samples=n_samples,
+                times=(start, stop),
+                ode=ode,
+                batch_size=_batch_size(batch_size),
+            )
         return draws.reshape(shape)
 
     def log_prob(
@@ -189,15 +199,15 @@ class ContinuousFlow:
         *,
         values: Any = None,
         exact: bool | None = None,
-        n_probes: int | None = None,
+        n_probes: SupportsIndex | None = None,
         probes: Any = None,
         key: Any = None,
         solver: Any = None,
-        n_steps: int | None = None,
-        rtol: float | None = None,
-        atol: float | None = None,
-        max_steps: int = 4096,
-        batch_size: int | None = None,
+        n_steps: SupportsIndex | None = None,
+        rtol: SupportsFloat | None = None,
+        atol: SupportsFloat | None = None,
+        max_steps: SupportsIndex = 4096,
+        batch_size: SupportsIndex | None = None,
     ) -> Any:
         """Return the log density of target values given the conditioning.
 
@@ -229,10 +239,10 @@ class ContinuousFlow:
 
         Raises
         ------
-        UnknownKeyError, ValueError
+        UnknownKeyError, ValueError, RuntimeError
             As :meth:`sample`.
         TypeError
-            If ``n_probes`` comes without ``key``.
+            If ``n_probes`` comes without ``key``, or a number is not whole.
 
         Notes
         -----
@@ -249,17 +259,26 @@ class ContinuousFlow:
                 "target tokens, width)."
             )
         full = problem.target.data[None] if values is None else values
-        probes = _read_probes(exact, n_probes, probes, key, full)
-        density = _log_prob(
-            problem.field.static,
-            (problem.field.parameters, problem.field.rest),
-            problem.target,
-            problem.conditioning,
-            full,
+        probes = _read_probes(
+            exact,
+            n_probes,
             probes,
-            ode=read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS),
-            batch_size=_batch_size(batch_size),
+            key,
+            sample_shape if values is None else jnp.shape(values),
+            _float(jnp.result_type(full)),
         )
+        ode = read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS)
+        with explaining(ode):
+            density = _log_prob(
+                problem.field.static,
+                (problem.field.parameters, problem.field.rest),
+                problem.target,
+                problem.conditioning,
+                full,
+                probes,
+                ode=ode,
+                batch_size=_batch_size(batch_size),
+            )
         density = density.reshape(jnp.shape(full)[:-2])
         return density[0] if values is None else density
 
@@ -345,7 +364,9 @@ def _sample(
                 2,
             )
 
-        theta = ode.solve(derivative, flat, *times).reshape(theta_0.shape)
+        sizes = _sizes(real, theta_0)
+        theta = ode.solve(derivative, flat, *times, sizes)
+        theta = theta.reshape(theta_0.shape)
         return jnp.where(real, theta, PAD_VALUE)
 
     return _by_draws(field, target, conditioning, theta_0, end, batch_size)
@@ -399,7 +420,9 @@ def _log_prob(
             return estimated_divergence(move, state[0], probes)
 
         start = jnp.zeros(flat.shape[0], flat.dtype)
-        base, change = ode.solve(derivative, (flat, start), 1.0, 0.0)
+        # The change of the density is one more value.
+        sizes = _sizes(real, theta) + 1
+        base, change = ode.solve(derivative, (flat, start), 1.0, 0.0, sizes)
         # Backwards in time the integral comes with a minus sign.
         normal = jax.scipy.stats.norm.logpdf(base)
         real = flatten_samples(rows, 2)
@@ -409,6 +432,12 @@ def _log_prob(
     return _by_draws(
         field, target, conditioning, (values, probes), density, batch_size
     )
+
+
+def _sizes(real: Any, theta: Any) -> Any:
+    """Return the number of real values of every draw and row."""
+    counts = real.sum((1, 2), dtype=theta.dtype)
+    return jnp.broadcast_to(counts, theta.shape[:2]).reshape(-1)
 
 
 def _masked(
@@ -435,7 +464,7 @@ def _by_draws(
     n_rows = target.sample_shape[0]
     at_a_time = None
     if batch_size is not None:
-        at_a_time = max(1, batch_size // min(n_rows, batch_size))
+        at_a_time = max(1, batch_size // max(1, n_rows))
 
     def of_rows(rows: Any) -> Any:
         target, conditioning, draws = rows
@@ -457,7 +486,8 @@ def _float(dtype: Any) -> Any:
     return dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
 
 
-def _positive(value: Any, name: str) -> int:
+def positive(value: Any, name: str) -> int:
+    """Return a whole number above 0, or say what must be one."""
     number = static_int(value, name)
     if number < 1:
         raise ValueError(f"{name} is {number}, expected at least 1.")
@@ -465,23 +495,28 @@ def _positive(value: Any, name: str) -> int:
 
 
 def _batch_size(value: Any) -> int | None:
-    return None if value is None else _positive(value, "batch_size")
+    return None if value is None else positive(value, "batch_size")
 
 
 def _read_probes(
-    exact: bool | None, n_probes: Any, probes: Any, key: Any, values: Any
+    exact: bool | None,
+    n_probes: Any,
+    probes: Any,
+    key: Any,
+    shape: tuple[int, ...],
+    dtype: Any,
 ) -> Any:
     """Return random directions, or None for an exact divergence."""
-    shape = jnp.shape(values)
     if exact and (n_probes is not None or probes is not None):
         raise ValueError(
             "exact=True needs no probes: leave out n_probes and probes, or "
             "pass exact=False."
         )
     if probes is not None:
-        if jnp.shape(probes)[1:] not in (shape, shape[1:]):
+        found = jnp.shape(probes)
+        if found[1:] != shape or not found[0]:
             raise ValueError(
-                f"probes have shape {jnp.shape(probes)}, expected (n_probes, "
+                f"probes have shape {found}, expected (n_probes, "
                 f"{', '.join(map(str, shape))})."
             )
         return probes
@@ -495,6 +530,5 @@ def _read_probes(
         raise TypeError(
             f"n_probes={n_probes} needs a PRNG key: pass key=jax.random.key(0)."
         )
-    n_probes = _positive(n_probes, "n_probes")
-    dtype = _float(values.dtype)
+    n_probes = positive(n_probes, "n_probes")
     return jax.random.rademacher(key, (n_probes, *shape), dtype)

@@ -40,14 +40,18 @@ class TrainingHistory:
         return len(self.training)
 
     def __repr__(self) -> str:
-        if not self.training:
-            return "TrainingHistory(no epoch)"
-        parts = [f"{self.n_epochs} epochs", f"loss {self.training[-1]:.4f}"]
+        n_epochs = f"{self.n_epochs} epoch{'s' * (self.n_epochs != 1)}"
+        parts = [n_epochs, self.summary()] if self.training else ["no epoch"]
+        return f"TrainingHistory({', '.join(parts)})"
+
+    def summary(self) -> str:
+        """Return the losses in words, on one line."""
+        parts = [f"loss {loss:.4f}" for loss in self.training[-1:]]
         if self.validation:
             parts.append(f"validation {min(self.validation):.4f}")
         if self.stopped_early:
             parts.append("stopped early")
-        return f"TrainingHistory({', '.join(parts)})"
+        return ", ".join(parts)
 
     def plot(self, ax: Any = None) -> Any:
         """Plot the losses.

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from tfmpe.estimators._vector_field import given
+from tfmpe.preprocessing._detached import detach
 
 SIGMA_MIN = 0.001
 """Width of the path's end around a value, dimensionless."""
@@ -70,6 +71,7 @@ def flow_matching_loss(
     uniform on its own: less noise than independent ones (Kingma et al.,
     2021).
     """
+    target, conditioning = detach(target), detach(conditioning)
     real = target.value_mask
     values = jnp.where(real, target.data, 0)
     n_rows = values.shape[0]
@@ -90,7 +92,9 @@ def flow_matching_loss(
         position = path_position(noise, values, time[:, None, None], sigma_min)
         found = velocity(target.with_data(position), time)
         wanted = path_velocity(noise, values, sigma_min)
-        return jnp.where(real, (found - wanted) ** 2, 0).sum((1, 2))
+        # Both are 0 where there is padding. Squares are no place to hide
+        # NaN: gradients would find it.
+        return ((jnp.where(real, found, 0) - wanted) ** 2).sum((1, 2))
 
     squares = jax.vmap(error)(noise, times).mean(0)
     counts = jnp.broadcast_to(real, values.shape).sum((1, 2))

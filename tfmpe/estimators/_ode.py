@@ -1,13 +1,16 @@
 """How the equation of a flow is solved."""
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, NamedTuple
 
 import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from tfmpe.preprocessing._static import static_int
 
 DIRECTIONS = ("forward", "backward")
 
@@ -20,7 +23,7 @@ class RungeKutta4(diffrax.AbstractERK):
     Without an error estimate, so for fixed steps only.
     """
 
-    tableau = diffrax.ButcherTableau(
+    tableau: ClassVar[Any] = diffrax.ButcherTableau(
         c=np.array([1 / 2, 1 / 2, 1.0]),
         b_sol=np.array([1 / 6, 1 / 3, 1 / 3, 1 / 6]),
         b_error=np.zeros(4),
@@ -30,7 +33,7 @@ class RungeKutta4(diffrax.AbstractERK):
             np.array([0.0, 0.0, 1.0]),
         ),
     )
-    interpolation_cls: Any = (
+    interpolation_cls: ClassVar[Any] = (
         diffrax.ThirdOrderHermitePolynomialInterpolation.from_k
     )
 
@@ -81,6 +84,7 @@ class Ode(NamedTuple):
         initial: Any,
         start: float,
         stop: float,
+        sizes: Any,
     ) -> Any:
         """Integrate ``d state / d time = derivative(time, state)``.
 
@@ -92,6 +96,9 @@ class Ode(NamedTuple):
             The state at ``start``; its rows are independent equations.
         start, stop : float
             Times, dimensionless.
+        sizes : Array, shape (rows,)
+            Number of values of the state that every row has; padding is
+            not among them, and has a derivative of 0.
 
         Returns
         -------
@@ -113,7 +120,9 @@ class Ode(NamedTuple):
             max_steps = self.n_steps
         else:
             controller = diffrax.PIDController(
-                rtol=self.rtol, atol=self.atol, norm=_worst_row
+                rtol=self.rtol,
+                atol=self.atol,
+                norm=jax.tree_util.Partial(_worst_row, sizes),
             )
             max_steps = self.max_steps
         solution = diffrax.diffeqsolve(
@@ -129,15 +138,13 @@ class Ode(NamedTuple):
         return jax.tree.map(lambda saved: saved[-1], solution.ys)
 
 
-def _worst_row(error: Any) -> Any:
+def _worst_row(sizes: Any, error: Any) -> Any:
     """Return the largest root mean square over the rows of a state."""
-    leaves = [leaf for leaf in jax.tree.leaves(error) if leaf.size]
-    if not leaves:
-        return jnp.zeros(())
-    squares = [jnp.square(leaf).reshape((leaf.shape[0], -1)) for leaf in leaves]
-    sizes = sum(square.shape[1] for square in squares)
-    total = sum(square.sum(1) for square in squares)
-    largest = jnp.max(total / sizes)
+    squares = sum(
+        jnp.square(leaf).sum(tuple(range(1, leaf.ndim)))
+        for leaf in jax.tree.leaves(error)
+    )
+    largest = jnp.max(squares / jnp.maximum(sizes, 1), initial=0)
     # The slope of a square root at 0 is infinite.
     positive = largest > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, largest, 1)), 0)
@@ -145,10 +152,10 @@ def _worst_row(error: Any) -> Any:
 
 def read_ode(
     solver: Any,
-    n_steps: int | None,
-    rtol: float | None,
-    atol: float | None,
-    max_steps: int,
+    n_steps: Any,
+    rtol: Any,
+    atol: Any,
+    max_steps: Any,
     default_steps: int,
 ) -> Ode:
     """Check the options of a solution.
@@ -167,7 +174,8 @@ def read_ode(
         If the solver is not known, a number is not positive, both fixed
         steps and tolerances are wanted, or the solver cannot adapt.
     TypeError
-        If the solver is neither a name nor a solver of diffrax.
+        If the solver is neither a name nor a solver of diffrax, or a number
+        of steps is not whole.
     """
     adaptive = rtol is not None or atol is not None
     if adaptive and n_steps is not None:
@@ -197,19 +205,37 @@ def read_ode(
     steps = None if adaptive else default_steps if n_steps is None else n_steps
     # One tolerance given stands for both: the scale of standardised values
     # is 1.
-    rtol, atol = (
-        (rtol if rtol is not None else atol),
-        (atol if atol is not None else rtol),
-    )
+    wanted = [float(value) for value in (rtol, atol) if value is not None]
+    relative, absolute = (wanted[0], wanted[-1]) if wanted else (1.0, 1.0)
+    if steps is not None:
+        steps = static_int(steps, "n_steps")
+    max_steps = static_int(max_steps, "max_steps")
     for name, value in (
         ("n_steps", steps),
-        ("rtol", rtol),
-        ("atol", atol),
+        ("rtol", relative),
+        ("atol", absolute),
         ("max_steps", max_steps),
     ):
         if value is not None and not (value > 0 and math.isfinite(value)):
             raise ValueError(f"{name} is {value}, expected more than 0.")
-    return Ode(solver, steps, rtol or 0.0, atol or 0.0, max_steps)
+    return Ode(solver, steps, relative, absolute, max_steps)
+
+
+@contextmanager
+def explaining(ode: Ode) -> Iterator[None]:
+    """Say what to do where a solution runs out of steps."""
+    try:
+        yield
+    except RuntimeError as error:
+        # What diffrax says is in the middle of what jax says.
+        if "maximum number of solver steps" not in str(error):
+            raise
+        raise RuntimeError(
+            f"The solution needs more than max_steps={ode.max_steps} steps "
+            f"to keep rtol={ode.rtol:g} and atol={ode.atol:g}. Allow more "
+            "steps or larger tolerances; velocities that jump, or are not "
+            "finite, need ever more."
+        ) from None
 
 
 def read_direction(direction: Any) -> tuple[float, float]:

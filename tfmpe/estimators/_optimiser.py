@@ -26,6 +26,10 @@ def default_optimiser(
     """
     warm_up = max(1, min(200, n_steps // 20))
     schedule = optax.warmup_cosine_decay_schedule(
-        0.0, learning_rate, warm_up, max(n_steps, warm_up + 1)
+        # From above 0: where there is one step, it is to move something.
+        learning_rate / (warm_up + 1),
+        learning_rate,
+        warm_up,
+        max(n_steps, warm_up + 1),
     )
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule))

@@ -33,13 +33,23 @@ def name_leaves(tree: Any, prefix: str) -> dict[str, Any]:
     """Return the leaves of a tree by their path below a prefix.
 
     The names do not depend on the release of flax that made the tree.
+
+    Raises
+    ------
+    StorageError
+        If two leaves have the same name.
     """
     named = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        names = [prefix, *(_key_name(key) for key in path)]
-        if names[-1] == "value":
-            names.pop()
-        named["/".join(names)] = leaf
+        # What a variable of NNX holds.
+        if path and path[-1] == jax.tree_util.GetAttrKey("value"):
+            path = path[:-1]
+        name = "/".join([prefix, *map(_key_name, path)])
+        if name in named:
+            raise StorageError(
+                f"Two arrays have the name {name!r}. Rename one of them."
+            )
+        named[name] = leaf
     return named
 
 
@@ -48,6 +58,10 @@ def _key_name(key: Any) -> str:
         if hasattr(key, attribute):
             return str(getattr(key, attribute))
     return str(key)
+
+
+def _is_random(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
 def refill(tree: Any, prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
@@ -73,13 +87,19 @@ def refill(tree: Any, prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
         if name not in arrays:
             continue
         found = arrays[name]
-        expected = (jnp.shape(leaf), jnp.result_type(leaf))
+        plain = jax.random.key_data(leaf) if _is_random(leaf) else leaf
+        expected = (jnp.shape(plain), jnp.result_type(plain))
         if (found.shape, found.dtype) != expected:
             faults.append(
                 f"{name!r} is {found.dtype}{list(found.shape)} in the file, "
                 f"{expected[1]}{list(expected[0])} here"
             )
-        leaves.append(jnp.asarray(found))
+            continue
+        array = jnp.asarray(found)
+        if _is_random(leaf):
+            impl = jax.random.key_impl(leaf)
+            array = jax.random.wrap_key_data(array, impl=impl)
+        leaves.append(array)
     raise_faults(StorageError, "The file is of another architecture", faults)
     return jax.tree.unflatten(jax.tree.structure(tree), leaves)
 
@@ -161,7 +181,9 @@ def read_state(
 
 
 def _on_host(name: str, array: Any) -> np.ndarray:
-    host = np.asarray(array)
+    host = np.asarray(
+        jax.random.key_data(array) if _is_random(array) else array
+    )
     if host.dtype.name not in NATIVE:
         raise StorageError(
             f"{name!r} has the dtype {host.dtype}, which cannot be stored. "

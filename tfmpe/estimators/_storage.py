@@ -12,7 +12,7 @@ from tfmpe.estimators._state_file import (
     refill,
     write_state,
 )
-from tfmpe.estimators._vector_field import split_field, with_parameters
+from tfmpe.estimators._vector_field import split_field, with_arrays
 from tfmpe.preprocessing import Standardiser, StorageError
 from tfmpe.preprocessing._bijectors import read_bijectors
 from tfmpe.preprocessing._standardiser import StandardisedKey
@@ -28,7 +28,11 @@ def save_estimator(
     sigma_min: float,
 ) -> None:
     """Write what :func:`load_estimator` reads back."""
-    arrays = name_leaves(split_field(vector_field).parameters, "parameters")
+    split = split_field(vector_field)
+    arrays = {
+        **name_leaves(split.parameters, "parameters"),
+        **name_leaves(split.rest[0], "others"),
+    }
     keys = []
     if standardiser is not None:
         arrays |= name_leaves(standardiser, "standardiser")
@@ -59,10 +63,10 @@ def load_estimator(
         standardiser = _read_standardiser(
             description["standardised_keys"], arrays, bijectors or {}
         )
-    parameters = refill(
-        split_field(vector_field).parameters, "parameters", arrays
-    )
-    field = with_parameters(vector_field, parameters)
+    split = split_field(vector_field)
+    parameters = refill(split.parameters, "parameters", arrays)
+    others = refill(split.rest[0], "others", arrays)
+    field = with_arrays(vector_field, parameters, others)
     return field, standardiser, description["sigma_min"]
 
 

@@ -65,18 +65,27 @@ def update(
     weights: Any,
     key: Any,
 ) -> tuple[TrainingState, tuple[Any, Any]]:
-    """Make one step down the gradient of a batch's mean loss."""
+    """Make one step down the gradient of a batch's mean loss.
+
+    Returns
+    -------
+    state : TrainingState
+    total, n_values : Array, shape ()
+        Of the loss; NaN as total where a parameter is not finite any more.
+    """
 
     def mean(parameters: Any) -> Any:
         total, n = batch_loss(plan, parameters, rest, batch, weights, key)
         return total / jnp.maximum(n, 1), (total, n)
 
-    gradient, loss = jax.grad(mean, has_aux=True)(state.parameters)
+    gradient, (total, n) = jax.grad(mean, has_aux=True)(state.parameters)
     changes, optimiser = plan.optimiser.update(
         gradient, state.optimiser, state.parameters
     )
     parameters = optax.apply_updates(state.parameters, changes)
-    return TrainingState(parameters, optimiser), loss
+    finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(parameters)]
+    total = jnp.where(jnp.stack(finite).all(), total, jnp.nan)
+    return TrainingState(parameters, optimiser), (total, n)
 
 
 update_once = jax.jit(update, static_argnums=0)

@@ -1,10 +1,12 @@
 """What a vector field is, and how one is taken through ``jit``."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 
@@ -35,6 +37,13 @@ class VectorField(Protocol):
         Array, shape (*sample, n_target_tokens, width)
             Change of the target values per unit of time. What it holds for
             padding is not read. Samples must not depend on one another.
+
+        Notes
+        -----
+        A call must not change the field: of NNX modules with dropout or
+        batch norm call ``eval()`` first. Nor may anything else change it but
+        training: a function, or an object that is no pytree, is compiled
+        with what it holds when it is first called.
         """
         ...
 
@@ -63,17 +72,61 @@ class EncodingVectorField(Protocol):
         ...
 
 
+def check_field(field: Any) -> Any:
+    """Return a vector field as it is.
+
+    Raises
+    ------
+    TypeError
+        If it cannot be called, or is a class.
+    """
+    if isinstance(field, type):
+        raise TypeError(
+            f"The vector field is the class {field.__name__}; give an "
+            "instance of it."
+        )
+    if not (callable(field) or isinstance(field, EncodingVectorField)):
+        raise TypeError(
+            f"The vector field is {field!r}, expected something to call with "
+            "(target, conditioning, time)."
+        )
+    return field
+
+
 def given(field: Any, conditioning: Any) -> Callable[[Any, Any], Any]:
     """Return the field for one conditioning: from target and time.
 
     What depends on the conditioning alone is computed here, once.
+
+    Raises
+    ------
+    ValueError
+        When called, if there is not one velocity for every value.
     """
     if isinstance(field, EncodingVectorField):
-        encoded = field.encode(conditioning)
-        return lambda target, time: field.velocity(
-            target, conditioning, encoded, time
-        )
-    return lambda target, time: field(target, conditioning, time)
+        velocity = partial(_encoded, field, field.encode(conditioning))
+    else:
+        velocity = field
+
+    def checked(target: Any, time: Any) -> Any:
+        found = velocity(target, conditioning, time)
+        # It could be broadcast, silently.
+        if jnp.shape(found) != target.data.shape:
+            raise ValueError(
+                f"The vector field returned the shape {jnp.shape(found)}, "
+                f"expected {target.data.shape}: one velocity for every "
+                f"target value (samples, tokens of "
+                f"{list(target.layout.names)}, width)."
+            )
+        return found
+
+    return checked
+
+
+def _encoded(
+    field: Any, encoded: Any, target: Any, conditioning: Any, time: Any
+) -> Any:
+    return field.velocity(target, conditioning, encoded, time)
 
 
 class SplitField(NamedTuple):
@@ -85,8 +138,9 @@ class SplitField(NamedTuple):
         What it is: equal for fields of one architecture.
     parameters : tree of arrays
         What training changes.
-    rest : tree of arrays
-        Other arrays; training leaves them as they are.
+    rest : pair of trees of arrays
+        What training leaves as it is: other arrays; and the state of random
+        number generators, which no file holds.
     """
 
     static: Any
@@ -102,26 +156,35 @@ def split_field(field: Any) -> SplitField:
     as long as it is the same object.
     """
     if isinstance(field, nnx.Module):
-        graph, parameters, rest = nnx.split(field, nnx.Param, ...)
-        return SplitField(("nnx", graph), parameters, rest)
-    parameters, rest = eqx.partition(field, eqx.is_inexact_array)
-    rest, static = eqx.partition(rest, eqx.is_array)
+        graph, parameters, random, others = nnx.split(
+            field, nnx.Param, nnx.RngState, ...
+        )
+        return SplitField(("nnx", graph), parameters, (others, random))
+    parameters, others = eqx.partition(field, eqx.is_inexact_array)
+    others, static = eqx.partition(others, eqx.is_array)
     leaves, structure = jax.tree.flatten(static)
-    return SplitField(("tree", structure, tuple(leaves)), parameters, rest)
+    static = ("tree", structure, tuple(leaves))
+    return SplitField(static, parameters, (others, None))
 
 
 def merge_field(static: Any, parameters: Any, rest: Any) -> Any:
     """Put a vector field together again."""
+    others, random = rest
     if static[0] == "nnx":
-        return nnx.merge(static[1], parameters, rest)
+        return nnx.merge(static[1], parameters, others, random)
     _, structure, leaves = static
-    return eqx.combine(parameters, rest, jax.tree.unflatten(structure, leaves))
+    return eqx.combine(
+        parameters, others, jax.tree.unflatten(structure, leaves)
+    )
 
 
-def with_parameters(field: Any, parameters: Any) -> Any:
-    """Return a field with other parameters; an NNX module is changed."""
+def with_arrays(field: Any, parameters: Any, others: Any) -> Any:
+    """Return a field with other arrays; an NNX module is changed.
+
+    ``others`` is the first of the ``rest`` of a :class:`SplitField`.
+    """
     if isinstance(field, nnx.Module):
-        nnx.update(field, parameters)
+        nnx.update(field, parameters, others)
         return field
     split = split_field(field)
-    return merge_field(split.static, parameters, split.rest)
+    return merge_field(split.static, parameters, (others, split.rest[1]))

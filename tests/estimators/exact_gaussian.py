@@ -1,0 +1,123 @@
+"""A hierarchical normal model, and an estimator that knows its posterior."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe import Tokens
+
+N_SITES, N_OBS = 3, 4
+NOISE = 2.0
+RULES = {
+    "local": ["theta", "obs"],
+    "cross_local": [("theta", "obs", (0, 0))],
+}
+
+
+def simulator(key, parameters):
+    """Observe every site with noise; not traceable, and quick to begin."""
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    theta = np.asarray(parameters["theta"])[:, :, None]
+    noise = rng.normal(size=(*theta.shape[:2], N_OBS, 1))
+    return {"obs": jnp.asarray(theta + NOISE * noise, jnp.float32)}
+
+
+def simulate(n, seed=0):
+    """Return simulations as Tokens."""
+    rng = np.random.default_rng(seed)
+    mu = rng.normal(size=(n, 1, 1))
+    theta = mu + rng.normal(size=(n, N_SITES, 1))
+    parameters = {"mu": jnp.asarray(mu), "theta": jnp.asarray(theta)}
+    observations = simulator(jax.random.key(seed), parameters)
+    return Tokens.from_pytree({**parameters, **observations}, RULES)
+
+
+def simulate_padded(n, seed=0):
+    """Return simulations of one to three sites each."""
+    data = simulate(n, seed).decode()
+    sites = np.random.default_rng(seed).integers(1, N_SITES + 1, n)
+    sizes = {
+        "theta": sites[:, None],
+        "obs": np.stack([sites, np.full(n, N_OBS)], 1),
+    }
+    return Tokens.from_pytree(data, RULES, event_shapes=sizes)
+
+
+class ExactGaussian:
+    """Draws from p(mu, theta | obs), or wrongly if that is wanted.
+
+    Parameters
+    ----------
+    scale : float
+        Factor of the deviations from the posterior mean; 1 is right.
+    shift : float
+        Added to every draw, in posterior standard deviations; 0 is right.
+    apart : bool
+        Draw every value from its own marginal distribution, without the
+        dependence between them.
+    """
+
+    def __init__(self, scale=1.0, shift=0.0, apart=False):
+        self.scale, self.shift, self.apart = scale, shift, apart
+        self.calls = []
+
+    def sample(
+        self,
+        tokens,
+        target_keys,
+        conditioning_keys=None,
+        *,
+        key,
+        n_samples=1,
+        batch_size=None,
+    ):
+        """Draw as a FlowMatchingEstimator does."""
+        self.calls.append((n_samples, batch_size))
+        assert list(conditioning_keys) == ["obs"]
+        obs = tokens.select_tokens(["obs"])
+        shape = (*obs.sample_shape, N_SITES, N_OBS)
+        draws = _draw(
+            jnp.reshape(obs.data[..., 0], shape),
+            jnp.reshape(obs.padding_mask, shape),
+            key,
+            n_samples,
+            self.scale,
+            self.shift,
+            self.apart,
+        )
+        drawn = tokens.select_tokens(["mu", "theta"])
+        if drawn.padding is not None:
+            draws = jnp.where(drawn.padding, draws, -1e8)
+        order = np.concatenate(
+            [
+                np.arange(drawn.n_tokens)[drawn.layout[name].block]
+                for name in target_keys
+            ]
+        )
+        view = tokens.select_tokens(target_keys)
+        padding = view.padding
+        if padding is not None:
+            padding = jnp.broadcast_to(
+                padding, (*draws.shape[:-1], view.n_tokens)
+            )
+        return Tokens(draws[..., order, None], view.layout, None, padding)
+
+
+@partial(jax.jit, static_argnums=3)
+def _draw(obs, real, key, n_samples, scale, shift, apart):
+    """Draw mu and the sites' means, ``(n_samples, *sample, 1 + sites)``."""
+    sums = jnp.where(real, obs, 0).sum(-1) / NOISE**2
+    # Precisions of theta given mu, and of mu with theta integrated out.
+    of_theta = 1 + real.sum(-1) / NOISE**2
+    of_mu = 1 + (1 - 1 / of_theta).sum(-1, keepdims=True)
+    mu = (sums / of_theta).sum(-1, keepdims=True) / of_mu
+    mean = jnp.concatenate([mu, (mu + sums) / of_theta], -1)
+    spread = jnp.concatenate([jnp.zeros_like(mu), of_theta**-0.5], -1)
+    weight = jnp.concatenate([jnp.ones_like(mu), 1 / of_theta], -1)
+    own, shared = jax.random.normal(key, (2, n_samples, *mean.shape))
+    shared = jnp.where(apart, shared, shared[..., :1])
+    away = spread * own + weight * shared / jnp.sqrt(of_mu)
+    sd = jnp.sqrt(spread**2 + weight**2 / of_mu)
+    return mean + scale * away + shift * sd

@@ -1,0 +1,267 @@
+"""Interrupted training goes on as if nothing had happened."""
+
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from estimators.known_flows import (
+    ADAM,
+    KEY,
+    Affine,
+    make_tokens,
+    train,
+)
+from tfmpe import StorageError
+from tfmpe.estimators import FlowMatchingEstimator
+from tfmpe.estimators import _fit as fitting
+from tfmpe.estimators._checkpoint import key_words
+
+N_EPOCHS = 5
+FILE = "checkpoint.safetensors"
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    return make_tokens(10)
+
+
+@pytest.fixture(scope="module")
+def validation():
+    return make_tokens(4, seed=9)
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Interrupt after so many calls of a function of the loop."""
+
+    def after(n, name="train_epoch"):
+        plain, calls = getattr(fitting, name), []
+
+        def counting(*args):
+            calls.append(name)
+            if len(calls) > n:
+                raise KeyboardInterrupt
+            return plain(*args)
+
+        monkeypatch.setattr(fitting, name, counting)
+
+    yield after
+    monkeypatch.undo()
+
+
+def assert_same(one, other):
+    """Compare two trainings bit for bit."""
+    (a, history_a), (b, history_b) = one, other
+    np.testing.assert_array_equal(
+        a.vector_field.weights, b.vector_field.weights
+    )
+    leaves = map(jax.tree.leaves, (a.standardiser, b.standardiser))
+    for x, y in zip(*leaves, strict=True):
+        np.testing.assert_array_equal(x, y)
+    assert history_a == history_b
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_going_on_with_static_data(
+    tokens, validation, interrupt, monkeypatch, tmp_path, every
+):
+    """From the last checkpoint; what came after it is repeated."""
+    options = {
+        "validation": validation,
+        "n_epochs": N_EPOCHS,
+        "checkpoint_every": every,
+    }
+    whole = train(tokens, **options)
+    interrupt(3)
+    with pytest.raises(KeyboardInterrupt):
+        train(tokens, checkpoint=tmp_path, **options)
+    assert os.listdir(tmp_path) == [FILE]
+    monkeypatch.undo()
+    interrupt(N_EPOCHS - 3 + 3 % every)
+    assert_same(train(tokens, checkpoint=tmp_path, **options), whole)
+    # Done: nothing is left to do, also where the last epoch was no multiple.
+    interrupt(0)
+    assert_same(train(tokens, checkpoint=tmp_path, **options), whole)
+
+
+def test_going_on_with_batches(tokens, interrupt, monkeypatch, tmp_path):
+    """In the middle of an epoch: the epoch is repeated."""
+    batches = [tokens, make_tokens(10, seed=4)]
+    options = {"n_epochs": 3, "checkpoint_every": 1}
+    whole = train(batches, **options)
+    interrupt(8, "update_once")
+    with pytest.raises(KeyboardInterrupt):
+        train(batches, checkpoint=tmp_path, **options)
+    monkeypatch.undo()
+    interrupt(12, "update_once")
+    assert_same(train(batches, checkpoint=tmp_path, **options), whole)
+
+
+def test_an_interrupted_fit_keeps_what_it_learnt(tokens, interrupt):
+    """The parameters of the last finished epoch."""
+    one, _ = train(tokens, n_epochs=1)
+    interrupt(1)
+    estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(
+            tokens,
+            ["site", "mu"],
+            ["obs"],
+            key=KEY,
+            optimiser=ADAM,
+            batch_size=4,
+        )
+    np.testing.assert_array_equal(
+        estimator.vector_field.weights, one.vector_field.weights
+    )
+
+
+def test_more_epochs_or_patience(tokens, validation, tmp_path):
+    """Training goes on where it had stopped."""
+    options = {"validation": validation, "optimiser": optax.sgd(-0.02)}
+    _, history = train(
+        tokens, patience=1, n_epochs=9, checkpoint=tmp_path, **options
+    )
+    assert history.n_epochs == 2
+    assert history.stopped_early
+    going_on = train(
+        tokens, patience=3, n_epochs=9, checkpoint=tmp_path, **options
+    )
+    assert_same(train(tokens, patience=3, n_epochs=9, **options), going_on)
+    assert going_on[1].n_epochs == 4
+
+
+def test_numbers_of_numpy(tokens, tmp_path):
+    """Sizes and rates computed by NumPy are written as what they are."""
+    train(
+        tokens,
+        n_epochs=np.int64(1),
+        batch_size=np.int64(4),
+        n_noise=np.int32(1),
+        optimiser=None,
+        learning_rate=np.float32(0.5),
+        checkpoint=tmp_path,
+    )
+    assert os.listdir(tmp_path) == [FILE]
+
+
+@pytest.fixture(scope="module")
+def finished(tokens, validation, tmp_path_factory):
+    """Return the folder of a finished training of one epoch."""
+    folder = tmp_path_factory.mktemp("finished")
+    train(tokens, n_epochs=1, validation=validation, checkpoint=folder)
+    return folder
+
+
+def resume(tokens, rows, folder, **options):
+    arguments = {"n_epochs": 1, "validation": rows, **options}
+    return train(tokens, checkpoint=folder, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        ({"batch_size": 5}, "batch_size was 4 and is 5"),
+        ({"n_noise": 2}, "n_noise was 1 and is 2"),
+        (
+            {"key": jax.random.PRNGKey(4), "validation": None},
+            "key was [0, 3] and is [0, 4]; validation_rows was 4 and is None",
+        ),
+        (
+            {"target_keys": ["mu"]},
+            "conditionals was [[['site', 'mu'], ['obs']]] and is [[['mu'], "
+            "['obs']]]",
+        ),
+    ],
+)
+def test_other_settings_are_refused(
+    tokens, validation, finished, options, difference
+):
+    with pytest.raises(ValueError, match="another training") as caught:
+        resume(tokens, validation, finished, **options)
+    assert str(caught.value) == (
+        f"{finished / FILE} comes from another training: {difference}. "
+        "Continue with the same settings and data, or use an empty folder."
+    )
+
+
+def test_other_data_are_refused(tokens, validation, finished):
+    """Rounding apart: other means, though all shapes are the same."""
+    data = jnp.where(tokens.value_mask, tokens.data + 1e-6, tokens.data)
+    resume(tokens.with_data(data), validation, finished)
+    other = make_tokens(10, seed=7)
+    estimator = FlowMatchingEstimator(Affine())
+    with pytest.raises(ValueError, match="another training") as caught:
+        estimator.fit(
+            other,
+            ["site", "mu"],
+            ["obs"],
+            key=KEY,
+            optimiser=ADAM,
+            batch_size=4,
+            n_epochs=1,
+            validation=validation,
+            checkpoint=finished,
+        )
+    assert str(caught.value) == (
+        f"{finished / FILE} comes from another training: its data had other "
+        "means or standard deviations. Continue with the same settings and "
+        "data, or use an empty folder."
+    )
+    assert estimator.standardiser is None
+    rows = jax.tree.map(lambda x: x[:9], tokens)
+    with pytest.raises(ValueError, match="rows was 10 and is 9"):
+        resume(rows, validation, finished)
+
+
+def test_another_optimiser_is_refused(tokens, validation, finished):
+    with pytest.raises(StorageError) as caught:
+        resume(tokens, validation, finished, optimiser=optax.sgd(0.1))
+    assert str(caught.value) == (
+        "The file is of another architecture:\n"
+        "  - 'optimiser/0/count' is in the file alone\n"
+        "  - 'optimiser/0/mu/weights' is in the file alone\n"
+        "  - 'optimiser/0/nu/weights' is in the file alone"
+    )
+
+
+def test_a_damaged_checkpoint(tokens, validation, finished, tmp_path):
+    """Nothing is trained anew behind one's back."""
+    content = (finished / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(content[:-1])
+    with pytest.raises(StorageError, match="it is not a whole safetensors"):
+        resume(tokens, validation, tmp_path)
+    (tmp_path / FILE).write_bytes(content[:-1] + b"?")
+    with pytest.raises(StorageError, match="does not match its checksum"):
+        resume(tokens, validation, tmp_path)
+
+
+def test_a_checkpoint_is_replaced_whole_or_not_at_all(
+    tokens, validation, finished, tmp_path, monkeypatch
+):
+    """If the machine stops while writing, the last one is still there."""
+    content = (finished / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(content)
+
+    def fail(source, target):
+        raise OSError("The disk is full.")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="The disk is full"):
+        resume(tokens, validation, tmp_path, n_epochs=2)
+    assert os.listdir(tmp_path) == [FILE]
+    assert (tmp_path / FILE).read_bytes() == content
+
+
+def test_words_of_keys():
+    """Keys of both kinds, and those of NumPy."""
+    for key in (
+        jax.random.key(3),
+        jax.random.PRNGKey(3),
+        np.array([0, 3], np.uint32),
+    ):
+        assert key_words(key) == [0, 3]

@@ -1,0 +1,470 @@
+"""Training: static data, batches, several questions, and what goes wrong."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from estimators.known_flows import (
+    _AFFINE,
+    ADAM,
+    KEY,
+    Affine,
+    make_tokens,
+    spoil_padding,
+    train,
+)
+from tfmpe import Tokens
+from tfmpe.estimators import (
+    FlowMatchingEstimator,
+    TrainingDivergedError,
+    TrainingHistory,
+)
+from tfmpe.estimators import _fit as fitting
+from tfmpe.estimators._optimiser import default_optimiser
+from tfmpe.estimators._training import Plan, batch_rows
+
+N = 10
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    """Rows that batches of four do not fill."""
+    return make_tokens(N)
+
+
+@pytest.fixture(scope="module")
+def trained(tokens):
+    return train(tokens, n_epochs=6)
+
+
+def rows_of(tokens, rows):
+    return jax.tree.map(lambda x: x[rows], tokens)
+
+
+def test_the_loss_goes_down(trained):
+    """Of every epoch there is one; the field has other parameters."""
+    estimator, history = trained
+    assert isinstance(history, TrainingHistory)
+    assert history.n_epochs == len(history.training) == 6
+    assert history.training[-1] < history.training[0]
+    assert history.validation == []
+    assert history.best_epoch is None
+    assert not history.stopped_early
+    assert (estimator.vector_field.weights != jnp.array([0, 0, 0, 3])).all()
+
+
+def test_everything_follows_from_the_key(tokens, trained):
+    """Bit for bit; and another training compiles nothing."""
+    traces = _AFFINE.count
+    estimator, history = train(make_tokens(N), n_epochs=6)
+    assert history == trained[1]
+    np.testing.assert_array_equal(
+        estimator.vector_field.weights, trained[0].vector_field.weights
+    )
+    _, other = train(tokens, n_epochs=1, key=jax.random.key(4))
+    assert other.training != history.training[:1]
+    assert _AFFINE.count == traces
+
+
+def test_training_goes_on_where_it_ended(tokens, trained):
+    """A second fit begins with the parameters and moments of the first."""
+    weights = trained[0].vector_field.weights
+    estimator, first = train(tokens, weights, n_epochs=1)
+    moments = estimator.standardiser
+    second = estimator.fit(
+        tokens,
+        ["site", "mu"],
+        ["obs"],
+        key=KEY,
+        optimiser=ADAM,
+        batch_size=4,
+        n_epochs=1,
+    )
+    assert first.training[0] < trained[1].training[0]
+    assert second.training[0] < trained[1].training[0]
+    assert estimator.standardiser is moments
+
+
+def test_what_padding_holds_does_not_matter(tokens, trained):
+    """Not one bit of the parameters."""
+    estimator, history = train(spoil_padding(tokens, 1e6), n_epochs=6)
+    assert history == trained[1]
+    np.testing.assert_array_equal(
+        estimator.vector_field.weights, trained[0].vector_field.weights
+    )
+
+
+@pytest.mark.parametrize("shuffled", [None, KEY])
+def test_every_row_counts_once(shuffled):
+    """Whatever their number; only the last batch is filled up."""
+    plan = Plan(None, (), ADAM, 4, 0.0, 1)
+    for n_rows in (1, 3, 4, 10):
+        rows, weights = batch_rows(n_rows, plan, shuffled)
+        assert rows.shape == weights.shape
+        assert sorted(rows[weights == 1].tolist()) == list(range(n_rows))
+        assert weights[:-1].all()
+        assert rows.shape[1] == min(4, n_rows)
+        assert ((rows >= 0) & (rows < n_rows)).all()
+
+
+def test_views_and_sample_axes(tokens, trained):
+    """Rows are flattened; of a view only its keys are there."""
+    view = tokens.select_tokens(["mu", "site", "obs"])
+    _, history = train(view, n_epochs=6)
+    assert history == trained[1]
+    folded = jax.tree.map(lambda x: x.reshape((2, 5, *x.shape[1:])), tokens)
+    _, history = train(folded, n_epochs=6)
+    assert history == trained[1]
+
+
+def test_whole_numbers():
+    """Values need not be floats, if they are not standardised."""
+    data = {
+        name: np.arange(n * N).reshape((N, n, 1)) % 3
+        for name, n in (("mu", 1), ("site", 2), ("obs", 3))
+    }
+    _, history = train(Tokens.from_pytree(data, {}), standardise=False)
+    assert history.training[-1] < history.training[0]
+
+
+def test_batches(tokens):
+    """One by one, in the same order every time; the last may be smaller."""
+    batches = [rows_of(tokens, slice(4)), rows_of(tokens, slice(4, 7))]
+    estimator, history = train(batches, n_epochs=2)
+    again, other = train(tuple(batches), n_epochs=2)
+    assert history == other
+    np.testing.assert_array_equal(
+        estimator.vector_field.weights, again.vector_field.weights
+    )
+    # The moments are those of the first batch.
+    alone, _ = train(batches[0], n_epochs=1)
+    np.testing.assert_array_equal(
+        estimator.standardiser.mean, alone.standardiser.mean
+    )
+
+
+def test_batches_are_cut_to_steps(tokens, monkeypatch):
+    """And filled up; no step has more rows than the first batch."""
+    steps = []
+
+    def update(plan, state, rest, part, weights, key):
+        steps.append((part.sample_shape, np.asarray(weights).tolist()))
+        return state, (jnp.float32(1), jnp.float32(1))
+
+    monkeypatch.setattr(fitting, "update_once", update)
+    train([tokens], n_epochs=1)
+    assert steps == [
+        ((4,), [1, 1, 1, 1]),
+        ((4,), [1, 1, 1, 1]),
+        ((4,), [1, 1, 0, 0]),
+    ]
+    steps.clear()
+    train([rows_of(tokens, slice(3)), tokens], n_epochs=1, batch_size=100)
+    assert [shape for shape, _ in steps] == [(3,)] * 5
+
+
+def _prior(key, n):
+    return {"mu": jax.random.normal(key, (n, 1, 1))}
+
+
+def _simulator(key, parameters):
+    noise = jax.random.normal(key, (len(parameters["mu"]), 3, 1))
+    return {"obs": parameters["mu"] + noise}
+
+
+def test_a_generator():
+    """Simulated anew in every epoch, the same as a list of its batches."""
+    from tfmpe import TokenGenerator
+
+    generator = TokenGenerator(_prior, _simulator, None, {}, 10, 4, seed=0)
+    options = {"target_keys": ["mu"], "n_epochs": 2}
+    _, history = train(generator, **options)
+    _, other = train(list(generator), **options)
+    assert history == other
+
+
+def test_validation_keeps_the_best(tokens):
+    """Here the parameters of the first epoch: then it gets worse."""
+    uphill = optax.sgd(-0.02)
+    options = {"validation": rows_of(tokens, slice(4)), "optimiser": uphill}
+    estimator, history = train(tokens, n_epochs=9, patience=2, **options)
+    assert history.n_epochs == 3
+    assert history.validation == sorted(history.validation)
+    assert history.best_epoch == 0
+    assert history.stopped_early
+    one, _ = train(tokens, n_epochs=1, **options)
+    np.testing.assert_array_equal(
+        estimator.vector_field.weights, one.vector_field.weights
+    )
+
+
+def test_a_share_is_set_aside(tokens):
+    """Rows to validate with are not trained on."""
+    estimator, history = train(tokens, validation=0.2, n_epochs=2)
+    assert len(history.validation) == 2
+    assert history.best_epoch == int(np.argmin(history.validation))
+    # Moments are those of what is trained on.
+    all_rows, _ = train(tokens, n_epochs=1)
+    assert (estimator.standardiser.mean != all_rows.standardiser.mean).any()
+
+
+CONDITIONALS = [
+    (["site", "mu"], ["obs"]),
+    (["obs"], ["site", "mu"]),
+    (["site"], None),
+]
+
+
+def test_several_questions(tokens, monkeypatch):
+    """Every batch is trained on one of them, at random."""
+    asked = []
+    plain = _AFFINE.field
+
+    def field(given, conditioning, time):
+        names = given[1].selected_keys, conditioning.selected_keys
+        jax.debug.callback(lambda: asked.append(names))
+        return plain(given, conditioning, time)
+
+    monkeypatch.setattr(_AFFINE, "field", field)
+    options = {"target_keys": None, "conditioning_keys": None}
+    # Not the optimiser of others, which are to count no calls.
+    optimiser = optax.adam(0.05)
+    _, history = train(
+        tokens,
+        conditionals=CONDITIONALS,
+        n_epochs=10,
+        optimiser=optimiser,
+        **options,
+    )
+    jax.effects_barrier()
+    assert history.training[-1] < history.training[0]
+    assert set(asked) == {
+        (("site", "mu"), ("obs",)),
+        (("obs",), ("site", "mu")),
+        (("site",), ("mu", "obs")),
+    }
+
+
+def spoiled_at(step):
+    """Return an optimiser that makes parameters NaN at a step."""
+
+    def update(gradients, count, parameters=None):
+        del parameters
+        bad = jnp.where(count == step, jnp.nan, -0.01)
+        return jax.tree.map(lambda x: bad * x, gradients), count + 1
+
+    return optax.GradientTransformation(lambda _: jnp.zeros((), int), update)
+
+
+@pytest.mark.parametrize(("step", "epoch"), [(4, 2), (8, 3)])
+def test_divergence_names_the_step(tokens, step, epoch):
+    """Also the last; the parameters of the epoch before are kept."""
+    optimiser = spoiled_at(step)
+    estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
+    with pytest.raises(TrainingDivergedError) as caught:
+        estimator.fit(
+            tokens,
+            ["site", "mu"],
+            ["obs"],
+            key=KEY,
+            optimiser=optimiser,
+            batch_size=4,
+            n_epochs=3,
+        )
+    assert str(caught.value) == (
+        "The loss, or a parameter that it changed, is not finite at step "
+        f"{step % 3 + 1} of 3 in epoch {epoch}. The parameters of the last "
+        "finished epoch were kept. Look for NaN or extreme values in the "
+        "data, lower the learning rate, or clip gradients."
+    )
+    weights = estimator.vector_field.weights
+    kept, _ = train(tokens, optimiser=optimiser, n_epochs=epoch - 1)
+    np.testing.assert_array_equal(weights, kept.vector_field.weights)
+
+
+def test_nan_in_the_data(tokens):
+    """Found by the standardiser or, without it, by the loss."""
+    data = tokens.data.at[7, 0, 0].set(jnp.nan)
+    spoiled = tokens.with_data(data)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        train(spoiled)
+    with pytest.raises(TrainingDivergedError, match="in epoch 1"):
+        train(spoiled, standardise=False)
+    with pytest.raises(TrainingDivergedError, match="in epoch 1"):
+        train([spoiled], standardise=False)
+    with pytest.raises(TrainingDivergedError) as caught:
+        train(tokens, standardise=False, validation=spoiled)
+    assert str(caught.value) == (
+        "The validation loss is nan after epoch 1. Look for extreme values "
+        "in the validation data, or lower the learning rate."
+    )
+
+
+def test_a_refused_fit_leaves_no_trace(tokens):
+    """The next one measures its own data."""
+    estimator = FlowMatchingEstimator(lambda target, conditioning, time: 0)
+    with pytest.raises(ValueError, match="no parameters") as caught:
+        estimator.fit(tokens, ["mu"], key=KEY)
+    assert str(caught.value) == (
+        "The vector field function has no parameters to train. Give an NNX "
+        "module, or a pytree with arrays of floats."
+    )
+    assert estimator.standardiser is None
+
+
+def test_progress(tokens, capsys):
+    """On the error stream, with the losses; nothing by default."""
+    train(tokens)
+    assert capsys.readouterr() == ("", "")
+    _, history = train(tokens, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "training: 100%" in err
+    assert f"loss {history.training[-1]:.4f}" in err
+
+
+def test_one_step_of_the_default_optimiser_moves_something():
+    """And the rate ends at 0, having been the one asked for."""
+    for n_steps in (1, 2, 1000):
+        optimiser = default_optimiser(0.1, n_steps)
+        assert optimiser is default_optimiser(0.1, n_steps)
+        parameters = {"x": jnp.ones(())}
+        state = optimiser.init(parameters)
+        gradient = {"x": jnp.ones(())}
+        change, _ = optimiser.update(gradient, state, parameters)
+        assert -0.11 < change["x"] < -1e-4
+
+
+def test_history():
+    """In words and as a picture's data."""
+    history = TrainingHistory()
+    assert repr(history) == "TrainingHistory(no epoch)"
+    history = TrainingHistory([2.0])
+    assert repr(history) == "TrainingHistory(1 epoch, loss 2.0000)"
+    history = TrainingHistory([2.0, 1.0], [3.0, 4.0], 0, True)
+    assert repr(history) == (
+        "TrainingHistory(2 epochs, loss 1.0000, validation 3.0000, stopped "
+        "early)"
+    )
+
+
+def test_plot_of_a_history(pyplot):
+    """Into given axes or new ones, never shown."""
+    history = TrainingHistory([2.0, 1.0], [3.0, 4.0], 0, True)
+    _, ax = pyplot.subplots()
+    assert history.plot(ax) is ax
+    lines = [line.get_ydata().tolist() for line in ax.lines[:2]]
+    assert lines == [[2.0, 1.0], [3.0, 4.0]]
+    assert TrainingHistory([1.0]).plot() is not ax
+
+
+def _once():
+    yield make_tokens(4)
+
+
+@pytest.mark.parametrize(
+    ("error", "data", "options", "message"),
+    [
+        (
+            ValueError,
+            make_tokens(4),
+            {"n_epochs": 0},
+            "n_epochs is 0, expected at least 1.",
+        ),
+        (
+            ValueError,
+            make_tokens(4),
+            {"batch_size": 0},
+            "batch_size is 0, expected at least 1.",
+        ),
+        (
+            ValueError,
+            make_tokens(4),
+            {"patience": 3},
+            "patience=3 watches the validation loss: pass validation=0.1 to "
+            "set a tenth of the data aside.",
+        ),
+        (
+            ValueError,
+            make_tokens(4),
+            {"validation": 1.5},
+            "validation is 1.5, expected a share between 0 and 1, or Tokens.",
+        ),
+        (
+            ValueError,
+            [make_tokens(4)],
+            {"validation": 0.1},
+            "validation=0.1 needs Tokens to take a share of. Pass Tokens to "
+            "validate with.",
+        ),
+        (
+            TypeError,
+            make_tokens(4),
+            {"optimiser": 1e-3},
+            "optimiser is 0.001, expected a transformation of optax such as "
+            "optax.adam(1e-3). A number is given as learning_rate.",
+        ),
+        (
+            TypeError,
+            make_tokens(4),
+            {"target_keys": None, "conditioning_keys": None},
+            "fit needs target_keys, or several questions as conditionals.",
+        ),
+        (
+            TypeError,
+            make_tokens(4),
+            {"conditionals": CONDITIONALS},
+            "fit takes target_keys and conditioning_keys, or conditionals, "
+            "not both.",
+        ),
+        (
+            ValueError,
+            make_tokens(4),
+            {
+                "target_keys": None,
+                "conditioning_keys": None,
+                "conditionals": [],
+            },
+            "conditionals is empty. Give at least one.",
+        ),
+        (
+            TypeError,
+            _once(),
+            {},
+            "A generator can be gone through only once, but 3 epochs are "
+            "wanted, and the first batch is looked at before. Give a "
+            "TokenGenerator, a list, or another iterable that begins anew.",
+        ),
+        (
+            ValueError,
+            [],
+            {},
+            "The generator gives no batch.",
+        ),
+        (
+            TypeError,
+            3,
+            {},
+            "Expected Tokens or an iterable of Tokens, got int.",
+        ),
+        (
+            TypeError,
+            [{"mu": np.zeros((3, 1))}],
+            {},
+            "Expected Tokens, got dict. Build them with Tokens.from_pytree.",
+        ),
+        (
+            ValueError,
+            make_tokens(),
+            {},
+            "The tokens have the sample shape (), so there is no simulation "
+            "to learn from. Build them with sample_ndims=1.",
+        ),
+    ],
+)
+def test_errors(error, data, options, message):
+    with pytest.raises(error) as caught:
+        train(data, **options)
+    assert str(caught.value) == message

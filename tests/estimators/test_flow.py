@@ -1,0 +1,377 @@
+"""Draws of flows: right, the same in any chunks, compiled once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from estimators.known_flows import (
+    KEY,
+    RATE,
+    Counted,
+    given_mean,
+    linear,
+    linear_end,
+    make_tokens,
+    normal,
+    padded_with,
+    spoil_padding,
+)
+from tfmpe import PAD_VALUE, Tokens, UnknownKeyError
+from tfmpe.estimators import ContinuousFlow
+from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._flow import _sample, detach_both
+from tfmpe.estimators._ode import read_ode
+from tfmpe.estimators._vector_field import split_field
+
+TARGET, GIVEN = ["site", "mu"], ["obs"]
+NOISE = normal(4, 5, 3, 2)
+# Four steps of order 4 over one unit of time, with a rate of 1/2.
+FOUR_STEPS = 2e-5
+# Other shapes may be computed with sums in another order.
+ROUNDING = 1e-6
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    return make_tokens(5)
+
+
+def draw(tokens, theta_0=NOISE, field=linear, **options):
+    """Draw sites and mu from given noise."""
+    return ContinuousFlow(field).sample(
+        tokens,
+        TARGET,
+        GIVEN,
+        theta_0=theta_0,
+        n_samples=len(theta_0),
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def draws(tokens):
+    return draw(tokens)
+
+
+def test_draws_end_where_the_equation_ends(tokens, draws):
+    """Each from its own noise and its own conditioning; padding is padding."""
+    expected = linear_end(NOISE, tokens.select_tokens(GIVEN))
+    expected = padded_with(expected, tokens.select_tokens(TARGET))
+    assert draws.shape == (4, 5, 3, 2)
+    assert draws.dtype == jnp.float32
+    np.testing.assert_allclose(draws, expected, atol=FOUR_STEPS)
+    assert (draws == PAD_VALUE).any()
+
+
+def test_draws_decode_to_the_tree(tokens, draws):
+    """By the Tokens or by a view, in the order asked for."""
+    by_tokens = tokens.decode_keys(draws, TARGET)
+    by_view = tokens.select_tokens(TARGET).decode(draws)
+    assert list(by_tokens) == list(by_view) == TARGET
+    assert by_view["site"].shape == (4, 5, 2, 2)
+    np.testing.assert_array_equal(by_tokens["mu"], draws[..., 2:, :1])
+
+
+def still(target, conditioning, time):
+    """Leave the noise where it is."""
+    del conditioning, time
+    return jnp.zeros_like(target.data)
+
+
+@pytest.mark.parametrize(
+    ("key", "n_samples"), [(KEY, 3), (jax.random.PRNGKey(3), 2)]
+)
+def test_noise_of_a_draw_follows_from_its_number(tokens, key, n_samples):
+    """Bit for bit, however many there are, from keys of both kinds."""
+    draws = ContinuousFlow(still).sample(
+        tokens, ["mu"], GIVEN, key=key, n_samples=n_samples
+    )
+    for i, drawn in enumerate(draws):
+        noise = jax.random.normal(jax.random.fold_in(KEY, i), (5, 1, 2))
+        noise = padded_with(noise, tokens.select_tokens(["mu"]))
+        np.testing.assert_array_equal(drawn, noise)
+
+
+@pytest.mark.parametrize("batch_size", [2, 15])
+def test_batches_change_nothing(tokens, draws, batch_size):
+    """Neither of rows nor of draws, nor that the last is filled up."""
+    again = draw(tokens, batch_size=batch_size)
+    np.testing.assert_allclose(again, draws, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("lead", [(), (1,)])
+def test_one_observation_many_draws(tokens, draws, lead):
+    """With a sample axis or without."""
+    one = jax.tree.map(lambda x: x[3].reshape((*lead, *x.shape[1:])), tokens)
+    again = draw(one, NOISE[:, 3].reshape((4, *lead, 3, 2)))
+    expected = draws[:, 3].reshape((4, *lead, 3, 2))
+    np.testing.assert_allclose(again, expected, atol=ROUNDING)
+
+
+def test_two_sample_axes():
+    """Each sample with its own conditioning."""
+    tokens = make_tokens(2, 3)
+    noise = normal(2, 2, 3, 3, 2)
+    draws = draw(tokens, noise)
+    expected = linear_end(noise, tokens.select_tokens(GIVEN))
+    expected = padded_with(expected, tokens.select_tokens(TARGET))
+    np.testing.assert_allclose(draws, expected, atol=FOUR_STEPS)
+
+
+def test_backward_undoes_forward(tokens, draws):
+    """From values given, or from those in the tokens."""
+    target = tokens.select_tokens(TARGET)
+    expected = padded_with(NOISE, target)
+    again = draw(tokens, draws, direction="backward")
+    np.testing.assert_allclose(again, expected, atol=FOUR_STEPS)
+    again = ContinuousFlow(linear).sample(
+        target.with_data(draws[0]), TARGET, GIVEN, direction="backward"
+    )
+    np.testing.assert_allclose(again[0], expected[0], atol=FOUR_STEPS)
+
+
+def test_what_padding_holds_does_not_matter(tokens, draws):
+    """Tokens and columns of both sides; nor what the target holds."""
+    spoiled = spoil_padding(tokens).with_values(mu=np.full((1, 1), np.nan))
+    np.testing.assert_array_equal(draw(spoiled), draws)
+    noise = padded_with(NOISE, tokens.select_tokens(TARGET), np.nan)
+    np.testing.assert_array_equal(draw(tokens, noise), draws)
+
+
+def test_views_and_host_arrays(tokens, draws):
+    """All other keys are given, unless some are named."""
+    view = tokens.select_tokens(["obs", "mu", "site"])
+    host = jax.tree.map(np.asarray, tokens)
+    for given in (view, host):
+        again = ContinuousFlow(linear).sample(
+            given, TARGET, theta_0=NOISE, n_samples=4
+        )
+        np.testing.assert_array_equal(again, draws)
+
+
+def test_nothing_given(tokens):
+    """The distribution of the target alone."""
+    noise = normal(1, 5, 6, 2)
+    draws = ContinuousFlow(linear).sample(tokens, ["obs"], [], theta_0=noise)
+    expected = linear_end(noise, tokens.select_tokens([]))
+    expected = padded_with(expected, tokens.select_tokens(["obs"]))
+    np.testing.assert_allclose(draws, expected, atol=FOUR_STEPS)
+
+
+def test_whole_numbers():
+    """As data or where to begin, they are taken for floats."""
+    data = {"mu": np.arange(3).reshape(3, 1, 1), "obs": np.ones((3, 2, 1), int)}
+    tokens = Tokens.from_pytree(data, {})
+    ends = ContinuousFlow(linear).sample(
+        tokens, ["mu"], theta_0=np.ones((1, 3, 1, 1), int)
+    )
+    expected = linear_end(np.ones((3, 1, 1)), tokens.select_tokens(["obs"]))
+    np.testing.assert_allclose(ends[0], expected, atol=FOUR_STEPS)
+
+
+def test_nothing_to_draw(tokens):
+    """No samples, or no tokens."""
+    none = jax.tree.map(lambda x: x[:0], tokens)
+    assert draw(none, NOISE[:, :0], batch_size=2).shape == (4, 0, 3, 2)
+    data = {"none": np.zeros((3, 0, 1)), "obs": np.ones((3, 2, 1))}
+    tokens = Tokens.from_pytree(data, {})
+    draws = ContinuousFlow(linear).sample(tokens, ["none"], key=KEY)
+    assert draws.shape == (1, 3, 0, 1)
+
+
+def test_compiled_once():
+    """Per layout and shape: not per call, values, or Tokens object."""
+    counted = Counted(linear)
+    first = draw(make_tokens(5), NOISE[:2], counted)
+    traced = counted.count
+    assert traced
+    again = draw(make_tokens(5), NOISE[:2], counted)
+    other = draw(make_tokens(5, seed=1), NOISE[2:], counted)
+    assert counted.count == traced
+    np.testing.assert_array_equal(again, first)
+    assert not jnp.array_equal(other, first)
+    draw(make_tokens(5), NOISE[:3], counted)
+    assert counted.count == 2 * traced
+
+
+class Shift(nnx.Module):
+    """A network that counts its traces."""
+
+    traces = 0
+
+    def __init__(self, shift):
+        self.shift = nnx.Param(jnp.asarray(shift))
+
+    def __call__(self, target, conditioning, time):
+        """Move every value by the same."""
+        del conditioning, time
+        Shift.traces += 1
+        return jnp.ones_like(target.data) * self.shift[...]
+
+
+def test_other_parameters_compile_nothing(tokens):
+    """And they are not those of the first call."""
+
+    def end(network):
+        return draw(tokens, NOISE[:1], network)[0, 0, 2, 0] - NOISE[0, 0, 2, 0]
+
+    network = Shift(1.0)
+    assert end(network) == pytest.approx(1.0)
+    traced = Shift.traces
+    nnx.update(network, nnx.state(Shift(3.0)))
+    assert end(network) == pytest.approx(3.0)
+    assert end(Shift(4.0)) == pytest.approx(4.0)
+    assert Shift.traces == traced
+
+
+class Encoding:
+    """A field that counts, at run time, how often it encodes."""
+
+    def __init__(self):
+        self.encoded, self.moved = [], []
+
+    def encode(self, conditioning):
+        """Return the given mean."""
+        jax.debug.callback(lambda: self.encoded.append(1))
+        return given_mean(conditioning)
+
+    def velocity(self, target, conditioning, encoded, time):
+        """Return the velocities of the linear field."""
+        del conditioning
+        jax.debug.callback(lambda: self.moved.append(1))
+        return RATE * target.data + (encoded + time)[..., None, None]
+
+
+@pytest.mark.parametrize(("batch_size", "chunks"), [(None, 1), (2, 3)])
+def test_conditioning_is_encoded_once(tokens, draws, batch_size, chunks):
+    """Per solution; in chunks of rows, once for each chunk."""
+    field = Encoding()
+    again = draw(tokens, field=field, batch_size=batch_size)
+    jax.effects_barrier()
+    np.testing.assert_allclose(again, draws, atol=ROUNDING)
+    assert len(field.encoded) == chunks
+    assert len(field.moved) >= 16 * chunks
+
+
+def test_under_jit_and_vmap(tokens, draws):
+    """Tokens and noise may be traced."""
+    again = jax.jit(draw)(tokens, NOISE)
+    np.testing.assert_allclose(again, draws, atol=ROUNDING)
+    again = jax.vmap(draw, (0, 1), 1)(tokens, NOISE)
+    np.testing.assert_allclose(again, draws, atol=ROUNDING)
+
+
+def test_gradients(tokens):
+    """Of draws with respect to noise and what is given; none by padding."""
+
+    def total(noise, data):
+        draws = draw(tokens.with_data(data), noise)
+        return jnp.where(real, draws, 0).sum()
+
+    real = tokens.select_tokens(TARGET).value_mask
+    data = spoil_padding(tokens).data
+    by_noise, by_data = jax.grad(total, (0, 1))(NOISE[:1], data)
+    expected = jnp.where(real, np.exp(RATE), 0)[None]
+    np.testing.assert_allclose(by_noise, expected, atol=FOUR_STEPS)
+
+    given = tokens.select_tokens(GIVEN).value_mask
+    moved = real.sum((1, 2)) * (np.exp(RATE) - 1) / RATE
+    moved = moved / jnp.maximum(given.sum((1, 2)), 1)
+    expected = jnp.where(given, moved[:, None, None], 0)
+    obs = tokens.layout["obs"].block
+    np.testing.assert_allclose(by_data[:, obs], expected, atol=FOUR_STEPS)
+    np.testing.assert_array_equal(by_data[:, : obs.start], 0)
+
+
+def wide(target, conditioning, time):
+    """Need much memory for every draw."""
+    del conditioning, time
+    features = jnp.sin(target.data @ jnp.ones((2, 256)))
+    return jnp.tanh(features @ features.swapaxes(-1, -2)) @ target.data
+
+
+def test_batches_bound_the_memory(tokens):
+    """As the compiler counts what it needs besides arguments and results."""
+    keys = Conditional(tuple(TARGET), tuple(GIVEN))
+    split = split_field(wide)
+
+    def bytes_for(batch_size):
+        lowered = _sample.lower(
+            split.static,
+            (split.parameters, split.rest),
+            *detach_both(tokens, keys),
+            None,
+            np.zeros((400, 5, 3, 2), np.float32),
+            n_samples=400,
+            times=(0.0, 1.0),
+            ode=read_ode(None, None, None, None, 10, 4),
+            batch_size=batch_size,
+        )
+        return lowered.compile().memory_analysis().temp_size_in_bytes
+
+    # Features alone: 3 tokens, 256 numbers of 4 bytes, for 5 x 400 draws.
+    assert bytes_for(None) > 3 * 256 * 4 * 2000
+    assert bytes_for(20) < bytes_for(None) / 10
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "message"),
+    [
+        (
+            TypeError,
+            {"key": None},
+            "sample needs a PRNG key: pass key=jax.random.key(0), or the "
+            "noise to begin with as theta_0.",
+        ),
+        (
+            ValueError,
+            {"theta_0": np.zeros((5, 1, 2)), "n_samples": 3},
+            "theta_0 has shape (5, 1, 2), expected (3, 5, 1, 2) (n_samples, "
+            "sample axes, target tokens, width).",
+        ),
+        (
+            ValueError,
+            {"direction": "up"},
+            "Unknown direction: up. Expected 'forward' (noise to values) or "
+            "'backward' (values to noise).",
+        ),
+        (
+            ValueError,
+            {"n_samples": 0},
+            "n_samples is 0, expected at least 1.",
+        ),
+        (
+            ValueError,
+            {"batch_size": -1},
+            "batch_size is -1, expected at least 1.",
+        ),
+        (
+            UnknownKeyError,
+            {"target_keys": ["nu"]},
+            "Key 'nu' not found. Available keys: ['mu', 'site', 'obs']",
+        ),
+    ],
+)
+def test_errors(tokens, error, options, message):
+    with pytest.raises(error) as caught:
+        ContinuousFlow(linear).sample(
+            tokens, **{"target_keys": ["mu"], "key": KEY, **options}
+        )
+    assert str(caught.value) == message
+
+
+def test_velocities_of_another_shape(tokens):
+    """They would be broadcast, silently."""
+
+    def field(target, conditioning, time):
+        return jnp.zeros(())
+
+    with pytest.raises(ValueError, match="vector field returned") as caught:
+        draw(tokens, field=field)
+    assert str(caught.value) == (
+        "The vector field returned the shape (), expected (5, 3, 2): one "
+        "velocity for every target value (samples, tokens of ['site', 'mu'], "
+        "width)."
+    )

@@ -1,0 +1,207 @@
+"""Solving the equation: every method, tolerances row by row."""
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe.estimators import SOLVERS
+from tfmpe.estimators._ode import explaining, read_ode
+
+ALL = [*SOLVERS, diffrax.Heun()]
+# With twenty steps of a rate of 1/2, by the order of the method.
+FIRST, SECOND, THIRD, HIGHER = 3e-2, 1e-3, 1e-5, 1e-6
+ERRORS = {
+    "euler": FIRST,
+    "midpoint": SECOND,
+    ALL[-1]: SECOND,
+    "bosh3": THIRD,
+}
+
+
+def ode(solver=None, n_steps=None, rtol=None, atol=None, max_steps=4096):
+    return read_ode(solver, n_steps, rtol, atol, max_steps, 4)
+
+
+def solve(ode, rates, initial, start=0.0, stop=1.0, sizes=None):
+    """Solve ``dx / dt = rate x + t`` with a rate for every row."""
+    initial = jnp.asarray(initial, jnp.float32)
+    rates = jnp.asarray(rates, jnp.float32)[:, None]
+    if sizes is None:
+        sizes = jnp.full(len(initial), initial.shape[1])
+
+    @jax.jit
+    def run(initial):
+        return ode.solve(
+            lambda time, state: rates * state + (state != 0) * time,
+            initial,
+            start,
+            stop,
+            sizes,
+        )
+
+    return run(initial)
+
+
+def exact(rates, initial, start=0.0, stop=1.0):
+    k = np.asarray(rates)[:, None]
+    grown = np.exp(k * (stop - start))
+    ramp = grown * (start / k + 1 / k**2) - (stop / k + 1 / k**2)
+    return grown * initial + ramp
+
+
+@pytest.mark.parametrize("solver", ALL, ids=str)
+def test_every_method(solver):
+    """In fixed steps, against the closed form."""
+    initial = np.array([[1.0, 2.0], [3.0, 4.0]])
+    found = solve(ode(solver, n_steps=20), [-0.5, 0.3], initial)
+    expected = exact([-0.5, 0.3], initial)
+    error = ERRORS.get(solver, HIGHER)
+    np.testing.assert_allclose(found, expected, rtol=error)
+
+
+@pytest.mark.parametrize("options", [{"n_steps": 20}, {"rtol": 1e-6}])
+def test_backwards_in_time(options):
+    initial = np.array([[1.0, 2.0], [3.0, 4.0]])
+    found = solve(ode(**options), [-0.5, 0.3], initial, 1.0, 0.0)
+    expected = exact([-0.5, 0.3], initial, 1.0, 0.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_four_steps_are_of_fourth_order():
+    """By default; twice as many are sixteen times as near."""
+    initial = np.array([[1.0]])
+    errors = [
+        abs(solve(ode(n_steps=n), [-4.0], initial) - exact([-4.0], initial))
+        for n in (4, 8)
+    ]
+    assert ode() == ode("rk4", n_steps=4)
+    assert 10 < errors[0].item() / errors[1].item() < 40
+
+
+def test_tolerance_holds_in_every_row():
+    """A hard row among many easy ones is as near as alone."""
+    rates = np.full(400, -0.1)
+    rates[7] = -30.0
+    initial = np.full((400, 1), 1.0)
+    adaptive = ode(rtol=1e-5)
+    among = solve(adaptive, rates, initial)
+    alone = solve(adaptive, rates[7:8], initial[7:8])
+    np.testing.assert_allclose(among[7], alone[0], atol=1e-7)
+    # What an error per step adds up to.
+    np.testing.assert_allclose(among, exact(rates, initial), atol=1e-4)
+
+
+def test_padding_does_not_loosen_the_tolerance():
+    """One value among 99 that are none takes the steps it takes alone."""
+    initial = np.zeros((1, 100))
+    initial[0, 0] = 1.0
+    adaptive = ode("bosh3", rtol=1e-3)
+    padded = solve(adaptive, [-10.0], initial, sizes=jnp.ones(1))
+    alone = solve(adaptive, [-10.0], initial[:, :1])
+    np.testing.assert_allclose(padded[0, 0], alone[0, 0], atol=1e-7)
+    loose = solve(adaptive, [-10.0], initial)
+    assert abs(loose[0, 0] - alone[0, 0]) > 1e-5
+
+
+def test_rows_of_padding_alone():
+    found = solve(ode(rtol=1e-3), [-1.0, -1.0], np.zeros((2, 3)), sizes=0)
+    np.testing.assert_array_equal(found, 0)
+
+
+@pytest.mark.slow
+def test_gradient_through_adapted_steps():
+    def end(initial):
+        return solve(ode(rtol=1e-5), [-0.5], initial).sum()
+
+    gradient = jax.grad(end)(jnp.ones((1, 2)))
+    np.testing.assert_allclose(gradient, np.exp(-0.5), atol=1e-4)
+
+
+def test_equal_options_compile_once():
+    """Also with solvers of diffrax, and numbers of NumPy."""
+    assert ode(diffrax.Tsit5()) == ode(diffrax.Tsit5())
+    assert hash(ode(diffrax.Tsit5())) == hash(ode(diffrax.Tsit5()))
+    assert ode(n_steps=np.int64(3)) == ode(n_steps=3)
+    assert ode(rtol=jnp.float32(0.5)) == ode(atol=0.5)
+    assert ode(rtol=0.5, atol=0.25) != ode(rtol=0.25, atol=0.5)
+
+
+def test_too_few_steps():
+    """The message says what to do instead of what XLA did."""
+    few = ode(rtol=1e-6, max_steps=3)
+    with pytest.raises(RuntimeError) as caught, explaining(few):
+        solve(few, [-30.0], [[1.0]])
+    assert str(caught.value) == (
+        "The solution needs more than max_steps=3 steps to keep rtol=1e-06 "
+        "and atol=1e-06. Allow more steps or larger tolerances; velocities "
+        "that jump, or are not finite, need ever more."
+    )
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match=r"^Mine\.$"), explaining(ode()):
+        raise RuntimeError("Mine.")
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "message"),
+    [
+        (
+            ValueError,
+            {"n_steps": 8, "rtol": 1e-3},
+            "n_steps=8 asks for fixed steps, but rtol=0.001 and atol=None for "
+            "adapted ones. Give n_steps or tolerances.",
+        ),
+        (
+            ValueError,
+            {"solver": "rk5"},
+            "Unknown solver 'rk5'; expected one of ['euler', 'midpoint', "
+            "'rk4', 'bosh3', 'tsit5', 'dopri5', 'dopri8'] or a solver of "
+            "diffrax.",
+        ),
+        (
+            ValueError,
+            {"solver": "euler", "atol": 0.1},
+            "The solver 'euler' does not estimate its error, so rtol=None and "
+            "atol=0.1 cannot be kept. Give n_steps, or another solver such as "
+            "'dopri5'.",
+        ),
+        (
+            TypeError,
+            {"solver": 4},
+            "solver is 4, expected one of ['euler', 'midpoint', 'rk4', "
+            "'bosh3', 'tsit5', 'dopri5', 'dopri8'] or a solver of diffrax.",
+        ),
+        (
+            ValueError,
+            {"n_steps": 0},
+            "n_steps is 0, expected more than 0.",
+        ),
+        (
+            TypeError,
+            {"n_steps": 2.5},
+            "n_steps must be an integer, not 2.5 of type float.",
+        ),
+        (
+            ValueError,
+            {"rtol": 1e-3, "atol": 0.0},
+            "atol is 0.0, expected more than 0.",
+        ),
+        (
+            ValueError,
+            {"rtol": float("inf")},
+            "rtol is inf, expected more than 0.",
+        ),
+        (
+            ValueError,
+            {"max_steps": -1},
+            "max_steps is -1, expected more than 0.",
+        ),
+    ],
+)
+def test_errors(error, options, message):
+    with pytest.raises(error) as caught:
+        ode(**options)
+    assert str(caught.value) == message

@@ -1,0 +1,227 @@
+"""Estimators as files: the same bits, or nothing at all."""
+
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from estimators.known_flows import KEY, Affine, make_tokens, train
+from tfmpe import StorageError, Tokens, UnknownKeyError
+from tfmpe.estimators import FlowMatchingEstimator
+from tfmpe.estimators._state_file import (
+    name_leaves,
+    read_state,
+    refill,
+    write_state,
+)
+
+LOG = {"mu": (jnp.log, jnp.exp)}
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    return make_tokens(4)
+
+
+@pytest.fixture(scope="module")
+def estimator(tokens):
+    return train(tokens, n_epochs=1)[0]
+
+
+@pytest.fixture
+def path(estimator, tmp_path):
+    estimator.save(tmp_path / "estimator.safetensors")
+    return tmp_path / "estimator.safetensors"
+
+
+def assert_equal_trees(one, other):
+    """Compare structures, and leaves bit for bit."""
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for a, b in zip(*map(jax.tree.leaves, (one, other)), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == b.dtype
+
+
+def test_load_gives_what_was_saved(tokens, estimator, path):
+    """Parameters, moments, and what else is not the default."""
+    loaded = FlowMatchingEstimator.load(path, Affine())
+    assert_equal_trees(loaded.vector_field, estimator.vector_field)
+    assert_equal_trees(loaded.standardiser, estimator.standardiser)
+    asked = tokens, ["mu"], ["obs"]
+    draws = estimator.sample(*asked, key=KEY)
+    again = loaded.sample(*asked, key=KEY)
+    np.testing.assert_array_equal(again.data, draws.data)
+
+
+def test_training_goes_on_with_what_was_loaded(tokens, estimator, path):
+    """With the moments of the file, not of the new data."""
+    loaded = FlowMatchingEstimator.load(path, Affine())
+    loaded.fit(make_tokens(4, seed=5), ["mu"], key=KEY, n_epochs=1)
+    assert_equal_trees(loaded.standardiser, estimator.standardiser)
+
+
+def test_without_standardiser(tmp_path):
+    path = tmp_path / "estimator"
+    plain = FlowMatchingEstimator(
+        Affine(1.0, 2.0, 3.0, 4.0), standardise=False, sigma_min=0.25
+    )
+    plain.save(path)
+    loaded = FlowMatchingEstimator.load(path, Affine())
+    assert loaded.standardiser is None
+    assert_equal_trees(loaded.vector_field, plain.vector_field)
+    again = tmp_path / "again"
+    loaded.save(again)
+    assert again.read_bytes() == path.read_bytes()
+
+
+class Network(nnx.Module):
+    """With random numbers that are never trained, and dropout."""
+
+    def __init__(self, seed, n=3):
+        rngs = nnx.Rngs(seed)
+        self.value = nnx.Param(jax.random.normal(rngs.params(), (n,)))
+        self.waves = nnx.Variable(jax.random.normal(rngs.waves(), (2,)))
+        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+
+    def __call__(self, target, conditioning, time):
+        """Return velocities."""
+        del conditioning, time
+        return target.data * self.value[...].sum()
+
+
+def test_a_module_with_more_than_parameters(tmp_path):
+    """Arrays that are not trained are stored too; random states are not."""
+    path = tmp_path / "estimator"
+    network, other = Network(0), Network(1)
+    FlowMatchingEstimator(network).save(path)
+    loaded = FlowMatchingEstimator.load(path, other)
+    assert loaded.vector_field is other
+    np.testing.assert_array_equal(other.value[...], network.value[...])
+    np.testing.assert_array_equal(other.waves[...], network.waves[...])
+    arrays, _ = read_state(path, "tfmpe.estimator")
+    assert sorted(arrays) == ["others/waves", "parameters/value"]
+
+
+def test_another_architecture(path, tmp_path):
+    """All that differs is listed, and the network is left as it was."""
+    network = Network(0, n=2)
+    before = jnp.copy(network.value[...])
+    FlowMatchingEstimator(Network(0), standardise=False).save(path)
+    with pytest.raises(StorageError) as caught:
+        FlowMatchingEstimator.load(path, network)
+    assert str(caught.value) == (
+        "The file is of another architecture: 'parameters/value' is "
+        "float32[3] in the file, float32[2] here"
+    )
+    np.testing.assert_array_equal(network.value[...], before)
+    with pytest.raises(StorageError) as caught:
+        FlowMatchingEstimator.load(path, Affine())
+    assert str(caught.value) == (
+        "The file is of another architecture:\n"
+        "  - 'parameters/weights' is not in the file\n"
+        "  - 'parameters/value' is in the file alone"
+    )
+
+
+def test_bijectors_are_to_be_given_again(tmp_path):
+    """Functions are not stored."""
+    path = tmp_path / "estimator"
+    data = {"mu": np.exp(np.arange(4.0)).reshape(4, 1, 1)}
+    data["obs"] = np.arange(8.0).reshape(4, 2, 1)
+    tokens = Tokens.from_pytree(data, {})
+    estimator = FlowMatchingEstimator(Affine(), bijectors=LOG)
+    estimator.fit(tokens, ["mu"], key=KEY, n_epochs=1)
+    estimator.save(path)
+    loaded = FlowMatchingEstimator.load(path, Affine(), bijectors=LOG)
+    assert_equal_trees(loaded.standardiser, estimator.standardiser)
+    for given in (None, {}, {"obs": LOG["mu"]}):
+        with pytest.raises(StorageError) as caught:
+            FlowMatchingEstimator.load(path, Affine(), bijectors=given)
+        assert str(caught.value) == (
+            "The estimator was trained with bijectors for ['mu'], given are "
+            f"some for {sorted(given or {})}. Pass the same: functions are "
+            "not stored."
+        )
+    with pytest.raises(UnknownKeyError):
+        FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": None})
+
+
+def test_a_damaged_file(path):
+    """Wherever it is: nothing is loaded."""
+    content = path.read_bytes()
+    with pytest.raises(FileNotFoundError) as caught:
+        FlowMatchingEstimator.load(path.parent / "none", Affine())
+    assert str(caught.value) == f"There is no file {path.parent / 'none'}."
+    for position in (3, 40, len(content) // 2, len(content) - 2):
+        damaged = bytearray(content)
+        damaged[position] ^= 1
+        path.write_bytes(damaged)
+        network = Affine(1.0, 2.0, 3.0, 4.0)
+        with pytest.raises(StorageError, match=str(path)):
+            FlowMatchingEstimator.load(path, network)
+    path.write_bytes(content[:-1])
+    with pytest.raises(StorageError, match="not a whole safetensors file"):
+        FlowMatchingEstimator.load(path, Affine())
+
+
+def test_another_kind_of_file(tokens, path):
+    tokens.save(path)
+    with pytest.raises(StorageError) as caught:
+        FlowMatchingEstimator.load(path, Affine())
+    assert str(caught.value) == (
+        f"{path}: it is no record of the format 'tfmpe.estimator'."
+    )
+
+
+def test_the_old_file_stays_if_writing_fails(estimator, path, monkeypatch):
+    content = path.read_bytes()
+
+    def fail(descriptor):
+        raise OSError("The disk is full.")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="The disk is full"):
+        FlowMatchingEstimator(Affine()).save(path)
+    assert path.read_bytes() == content
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_dtype_that_no_file_holds(tmp_path):
+    """Known before anything is written."""
+    network = Affine()
+    network = jax.tree.map(lambda x: x.astype(jnp.bfloat16), network)
+    with pytest.raises(StorageError) as caught:
+        FlowMatchingEstimator(network).save(tmp_path / "estimator")
+    assert str(caught.value) == (
+        "'parameters/weights' has the dtype bfloat16, which cannot be stored. "
+        "Keep parameters in float32; compute in another dtype."
+    )
+    assert os.listdir(tmp_path) == []
+
+
+def test_names_of_leaves():
+    """By their path; two leaves of one name cannot be told apart."""
+    tree = {"a": [jnp.zeros(1), {"value": jnp.ones(2)}], "b": None}
+    names = name_leaves(tree, "state")
+    assert list(names) == ["state/a/0", "state/a/1/value"]
+    again = refill(tree, "state", {k: np.asarray(v) for k, v in names.items()})
+    assert_equal_trees(again, tree)
+    with pytest.raises(StorageError) as caught:
+        name_leaves({"a/b": jnp.zeros(1), "a": {"b": jnp.zeros(1)}}, "x")
+    assert str(caught.value) == (
+        "Two arrays have the name 'x/a/b'. Rename one of them."
+    )
+
+
+def test_random_states_are_arrays(tmp_path):
+    """Such as an optimiser's that adds noise."""
+    tree = {"key": jax.random.key(5), "n": jnp.arange(3)}
+    write_state(tmp_path / "state", "test", name_leaves(tree, "x"), {})
+    arrays, _ = read_state(tmp_path / "state", "test")
+    fresh = {"key": jax.random.key(0), "n": jnp.zeros(3, int)}
+    again = refill(fresh, "x", arrays)
+    assert again["key"] == tree["key"]
+    np.testing.assert_array_equal(again["n"], tree["n"])

@@ -1,0 +1,154 @@
+"""Finished stages of a bottom-up training, on disk."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmpe.estimators._state_file import read_state, write_state
+from tfmpe.estimators._storage import load_estimator
+from tfmpe.estimators._truncation import Box
+from tfmpe.preprocessing import Tokens
+from tfmpe.preprocessing._atomic import write_atomically
+from tfmpe.preprocessing._sealed_json import naming, seal, unseal
+from tfmpe.preprocessing._trees import flatten_tree
+
+_RUN = "tfmpe.bottom_up"
+_DRAWS = "tfmpe.bottom_up.draws"
+_BOX = "tfmpe.bottom_up.box"
+_VERSION = 1
+
+Drawn = tuple[Tokens, float]
+"""Tokens, and the share of the prior's draws that were kept for them."""
+
+
+class Folder:
+    """Where stages are stored, or nowhere.
+
+    Parameters
+    ----------
+    path : path or None
+        None to store nothing: every stage is then computed.
+
+    Notes
+    -----
+    Every file is written whole or not at all, and a stage counts as
+    finished when its last file is there.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self._path = None if path is None else Path(path)
+
+    def begin(self, settings: dict[str, Any]) -> None:
+        """Write settings, or compare them with those that are there.
+
+        Raises
+        ------
+        ValueError
+            If the folder is of a training with other settings.
+        """
+        if self._path is None:
+            return
+        self._path.mkdir(parents=True, exist_ok=True)
+        path = self._path / "settings.json"
+        if not path.exists():
+            _write(path, _RUN, settings)
+            return
+        found = _read(path, _RUN)
+        differing = [
+            f"{name} was {found.get(name)!r} and is {value!r}"
+            for name, value in settings.items()
+            if found.get(name) != value
+        ]
+        if differing:
+            raise ValueError(
+                f"{self._path} comes from another training: "
+                f"{'; '.join(differing)}. Continue with the same settings, "
+                "or use an empty folder."
+            )
+
+    def pin(self, name: str, estimator: Any) -> None:
+        """Store an untrained estimator, or put it back to what was stored.
+
+        So that going on does not depend on how far the one that is given was
+        trained before.
+        """
+        if self._path is None:
+            return
+        path = self._path / f"{name}.safetensors"
+        if not path.exists():
+            estimator.save(path)
+            return
+        estimator.vector_field, estimator.standardiser, _ = load_estimator(
+            path, estimator.vector_field, estimator._bijectors
+        )
+
+    def checkpoint(self, number: int, name: str) -> Path | None:
+        """Return the folder of a fit's own checkpoints."""
+        return None if self._path is None else self._round(number) / name
+
+    def tokens(
+        self, number: int, name: str, compute: Callable[[], Drawn]
+    ) -> Drawn:
+        """Return stored Tokens, or compute and store them."""
+        if self._path is None:
+            return compute()
+        path = self._round(number) / f"{name}.safetensors"
+        record = path.with_suffix(".json")
+        if path.exists():
+            return Tokens.load(path), _read(record, _DRAWS)["acceptance"]
+        tokens, acceptance = compute()
+        _write(record, _DRAWS, {"acceptance": acceptance})
+        tokens.save(path)
+        return tokens, acceptance
+
+    def box(self, number: int, compute: Callable[[], Box]) -> Box:
+        """Return a stored box, or compute and store it."""
+        if self._path is None:
+            return compute()
+        path = self._round(number) / "box.safetensors"
+        if not path.exists():
+            box = compute()
+            bounds = {
+                f"{side}/{name}": array
+                for side in ("low", "high")
+                for name, array in getattr(box, side).items()
+            }
+            write_state(path, _BOX, bounds, {"keys": list(box.low)})
+            return box
+        bounds, description = read_state(path, _BOX)
+        low, high = (
+            {name: bounds[f"{side}/{name}"] for name in description["keys"]}
+            for side in ("low", "high")
+        )
+        return Box(low, high)
+
+    def _round(self, number: int) -> Path:
+        assert self._path is not None
+        path = self._path / f"round-{number + 1}"
+        path.mkdir(exist_ok=True)
+        return path
+
+
+def fingerprint(tree: Any) -> str | None:
+    """Return a checksum of the names, shapes and values of a tree."""
+    if tree is None:
+        return None
+    digest = hashlib.sha256()
+    for leaf in flatten_tree(tree, "tree"):
+        array = np.ascontiguousarray(np.asarray(leaf.value, float))
+        digest.update(f"{leaf.name} {np.shape(leaf.value)} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _write(path: Path, kind: str, content: dict[str, Any]) -> None:
+    write_atomically(path, seal(kind, _VERSION, content).encode("ascii"))
+
+
+def _read(path: Path, kind: str) -> dict[str, Any]:
+    with naming(path):
+        return unseal(path.read_text("ascii"), kind, _VERSION)

@@ -1,0 +1,263 @@
+"""The rounds of bottom-up training, stage by stage."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from tfmpe.estimators._bottom_up_folder import Folder
+from tfmpe.estimators._bottom_up_result import (
+    BottomUpResult,
+    BottomUpRound,
+    observed_tokens,
+)
+from tfmpe.estimators._bottom_up_scheme import Options, Scheme
+from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._plated_model import PlatedModel
+from tfmpe.estimators._plates import Group
+from tfmpe.estimators._synthesis import synthesise
+from tfmpe.estimators._truncation import (
+    Box,
+    arrays_by_name,
+    box_of_draws,
+    keep_inside,
+)
+from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
+from tfmpe.preprocessing._errors import unknown_key
+from tfmpe.preprocessing._extras import import_extra
+
+
+@dataclass
+class Rounds:
+    """One bottom-up training, from the first round to the last.
+
+    Attributes
+    ----------
+    estimator, likelihood : FlowMatchingEstimator
+        Trained in place.
+    model : PlatedModel
+    scheme : Scheme
+    options : Options
+    observed, observed_inputs : tree of arrays or None
+    key : key array
+        Round ``i`` follows from ``fold_in(key, i)``.
+    folder : Folder
+        Of finished stages.
+    progress : bool
+    """
+
+    estimator: Any
+    likelihood: Any
+    model: PlatedModel
+    scheme: Scheme
+    options: Options
+    observed: Any
+    observed_inputs: Any
+    key: Any
+    folder: Folder
+    progress: bool
+
+    def run(self) -> BottomUpResult:
+        """Run all rounds; stages that the folder holds are not done again."""
+        parameters, observations = self.model.names(self.key)
+        self._check_truncate(parameters)
+        groups = self.model.plates.groups(parameters, observations)
+        posterior = Conditional(parameters, observations)
+        bar = _bar(self.scheme.n_rounds) if self.progress else None
+        rounds: list[BottomUpRound] = []
+        simulations = synthetic = box = None
+        for number in range(self.scheme.n_rounds):
+            keys = _stage_keys(self.key, number)
+            with _stage(bar, number, "simulating"):
+                if simulations is not None:
+                    box = self._box(
+                        number, box, posterior, simulations.layout, keys[0]
+                    )
+                new, acceptance = self._simulate(
+                    number, observations, box, keys[1]
+                )
+                simulations = _joined(simulations, new)
+                self._check_observed(observations, simulations.layout)
+                inside = keep_inside(simulations, box)
+            if box is not None:
+                # Values vary less in the box, and noise counts for more.
+                self.likelihood.standardiser = None
+                self.estimator.standardiser = None
+            with _stage(bar, number, "likelihood"):
+                learned = self.likelihood.fit(
+                    inside,
+                    conditionals=[group.conditional for group in groups],
+                    key=keys[2],
+                    progress=self.progress,
+                    checkpoint=self.folder.checkpoint(number, "likelihood"),
+                    **self.options.likelihood,
+                )
+            with _stage(bar, number, "synthesising"):
+                synthetic, full_acceptance = self._synthesise(
+                    number, groups, box, simulations.layout, keys[3]
+                )
+            with _stage(bar, number, "posterior"):
+                history = self.estimator.fit(
+                    concatenate_tokens(synthetic, inside),
+                    *posterior,
+                    key=keys[4],
+                    progress=self.progress,
+                    checkpoint=self.folder.checkpoint(number, "posterior"),
+                    **self.options.posterior,
+                )
+            rounds.append(
+                BottomUpRound(
+                    box,
+                    self.scheme.n_simulations,
+                    inside.sample_shape[0],
+                    self.scheme.n_synthetic,
+                    acceptance,
+                    full_acceptance,
+                    learned,
+                    history,
+                )
+            )
+        if bar is not None:
+            bar.close()
+        assert simulations is not None
+        assert synthetic is not None
+        return BottomUpResult(
+            self.estimator,
+            self.likelihood,
+            posterior,
+            tuple(rounds),
+            simulations,
+            synthetic,
+            self.model.plates,
+        )
+
+    def _box(
+        self,
+        number: int,
+        before: Box | None,
+        posterior: Conditional,
+        one: TokenLayout,
+        key: Any,
+    ) -> Box:
+        def compute() -> Box:
+            draws = self.estimator.sample(
+                observed_tokens(
+                    self.observed,
+                    self.observed_inputs,
+                    posterior.conditioning,
+                    one,
+                    self.model.plates,
+                ),
+                *posterior,
+                key=key,
+                n_samples=self.scheme.n_draws,
+                **self.options.sample,
+            )
+            plates = self.model.plates
+            names = self.scheme.truncate or posterior.target
+            box = box_of_draws(
+                arrays_by_name(draws, names),
+                {name: plates.grown(name).values() for name in names},
+                self.scheme.margin,
+            )
+            return box if before is None else box.intersect(before)
+
+        return self.folder.box(number, compute)
+
+    def _simulate(
+        self,
+        number: int,
+        observations: tuple[str, ...],
+        box: Box | None,
+        key: Any,
+    ) -> tuple[Tokens, float]:
+        return self.folder.tokens(
+            number,
+            "simulations",
+            lambda: self.model.simulate(
+                key,
+                self.scheme.n_simulations,
+                observations,
+                box,
+                self.scheme.min_acceptance,
+                self.scheme.simulation_batch_size,
+                self.progress,
+            ),
+        )
+
+    def _synthesise(
+        self,
+        number: int,
+        groups: tuple[Group, ...],
+        box: Box | None,
+        one: TokenLayout,
+        key: Any,
+    ) -> tuple[Tokens, float]:
+        def compute() -> tuple[Tokens, float]:
+            prior_key, noise_key = jax.random.split(key)
+            tokens, acceptance = self.model.draw_full(
+                prior_key,
+                self.scheme.n_synthetic,
+                one,
+                box,
+                self.scheme.min_acceptance,
+            )
+            tokens = synthesise(
+                self.likelihood,
+                tokens,
+                one,
+                self.model.plates,
+                groups,
+                noise_key,
+                self.options.sample,
+            )
+            return tokens, acceptance
+
+        return self.folder.tokens(number, "synthetic", compute)
+
+    def _check_truncate(self, parameters: tuple[str, ...]) -> None:
+        for name in self.scheme.truncate or ():
+            if name not in parameters:
+                error = unknown_key(name, parameters)
+                error.add_note("It was named by truncate.")
+                raise error
+
+    def _check_observed(
+        self, observations: tuple[str, ...], one: TokenLayout
+    ) -> None:
+        if self.observed is not None:
+            observed_tokens(
+                self.observed,
+                self.observed_inputs,
+                observations,
+                one,
+                self.model.plates,
+            )
+
+
+def _stage_keys(key: Any, number: int) -> list[Any]:
+    """Return keys for box, simulations, likelihood, synthetic, posterior."""
+    round_key = jax.random.fold_in(key, number)
+    return [jax.random.fold_in(round_key, stage) for stage in range(5)]
+
+
+def _joined(before: Tokens | None, new: Tokens) -> Tokens:
+    return new if before is None else concatenate_tokens(before, new)
+
+
+def _bar(n_rounds: int) -> Any:
+    tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
+    return tqdm.tqdm(total=4 * n_rounds, unit="stage")
+
+
+@contextmanager
+def _stage(bar: Any, number: int, what: str) -> Iterator[None]:
+    """Show a stage, and that it is done."""
+    if bar is None:
+        yield
+        return
+    bar.set_description(f"round {number + 1}, {what}")
+    yield
+    bar.update()

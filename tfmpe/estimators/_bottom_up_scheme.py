@@ -1,0 +1,95 @@
+"""The numbers and options of a bottom-up training."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.preprocessing._errors import nearest, raise_faults
+
+# What train_bottom_up itself passes to fit.
+_OWN = (
+    "self",
+    "data",
+    "target_keys",
+    "conditioning_keys",
+    "conditionals",
+    "key",
+    "progress",
+    "checkpoint",
+)
+
+
+class Scheme(NamedTuple):
+    """How many of what: the numbers of a bottom-up training.
+
+    See :func:`train_bottom_up`.
+    """
+
+    n_rounds: int
+    n_simulations: int
+    n_synthetic: int
+    n_draws: int
+    margin: float
+    min_acceptance: float
+    truncate: tuple[str, ...] | None
+    simulation_batch_size: int | None
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the result of a round depends on, as JSON has it."""
+        settings = self._asdict()
+        del settings["n_rounds"], settings["min_acceptance"]
+        if self.truncate is not None:
+            settings["truncate"] = list(self.truncate)
+        return settings
+
+    def check(self, observed: Any) -> None:
+        """Check the numbers; all faults are listed."""
+        faults = [
+            f"{name} is {value}, expected 1 or more"
+            for name, value in self._asdict().items()
+            if isinstance(value, int) and value < 1
+        ]
+        if self.margin < 0:
+            faults.append(f"margin is {self.margin}, expected 0 or more")
+        if not 0 < self.min_acceptance <= 1:
+            faults.append(
+                f"min_acceptance is {self.min_acceptance}, expected a share "
+                "above 0 and up to 1"
+            )
+        if self.truncate == ():
+            faults.append("truncate is empty, expected at least one parameter")
+        if self.n_rounds > 1 and observed is None:
+            faults.append(
+                f"n_rounds is {self.n_rounds}, but there is nothing to focus "
+                "on: give the observation as observed"
+            )
+        raise_faults(ValueError, "Cannot train", faults)
+
+
+class Options(NamedTuple):
+    """Options of other calls: of both fits, and of sample."""
+
+    likelihood: Mapping[str, Any]
+    posterior: Mapping[str, Any]
+    sample: Mapping[str, Any]
+
+
+def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse what fit does not know now, not after the simulations."""
+    allowed = [
+        name
+        for name in inspect.signature(FlowMatchingEstimator.fit).parameters
+        if name not in _OWN
+    ]
+    raise_faults(
+        TypeError,
+        "Unknown arguments",
+        [
+            f"{name!r} is no option of train_bottom_up or of fit. "
+            f"{nearest(name, allowed)}".rstrip()
+            for name in options
+            if name not in allowed
+        ],
+    )
+    return dict(options)

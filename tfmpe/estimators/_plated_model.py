@@ -1,0 +1,145 @@
+"""A model as functions of the sizes of its plates."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+from tfmpe.estimators._plates import Plates
+from tfmpe.estimators._synthesis import full_tokens
+from tfmpe.estimators._truncation import Box, TruncatedPrior
+from tfmpe.preprocessing import (
+    TokenLayout,
+    Tokens,
+    generate_static_dataset,
+)
+from tfmpe.preprocessing._errors import raise_faults
+from tfmpe.preprocessing._trees import flatten_tree
+
+_BATCH_SIZE = 1000
+
+
+class PlatedModel(NamedTuple):
+    """The functions of a model, and its plates.
+
+    See :func:`train_bottom_up` for what the functions take and return.
+    """
+
+    prior_fn: Any
+    simulator_fn: Any
+    functional_input_fn: Any
+    independence: Any
+    batch_ndims: Any
+    labels: Any
+    plates: Plates
+
+    def names(self, key: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the keys of parameters and of observations.
+
+        Raises
+        ------
+        ValueError
+            If the prior's arrays do not fit the plates, of one unit or of
+            all.
+        """
+        for sizes in (self.plates.one_unit, self.plates.sizes):
+            tree = self.prior_fn(key, 2, dict(sizes))
+            self.plates.check(tree, sizes, "prior_fn", self.batch_ndims)
+        parameters = tuple(leaf.name for leaf in flatten_tree(tree, "prior_fn"))
+        observations = tuple(
+            name for name in self.plates.axes if name not in parameters
+        )
+        return parameters, observations
+
+    def simulate(
+        self,
+        key: Any,
+        n: int,
+        observations: tuple[str, ...],
+        box: Box | None,
+        min_acceptance: float,
+        batch_size: int | None = None,
+        progress: bool = False,
+    ) -> tuple[Tokens, float]:
+        """Simulate one unit of every plate.
+
+        Returns
+        -------
+        tokens : Tokens, sample axes (n,)
+        acceptance : float
+            Share of the prior's draws that were in the box.
+        """
+        prior = TruncatedPrior(
+            self.prior_fn, self.plates.one_unit, box, min_acceptance
+        )
+
+        def simulator(key: Any, parameters: Any, *inputs: Any) -> Any:
+            tree = self.simulator_fn(key, parameters, *inputs)
+            self._check_observations(tree, observations)
+            return tree
+
+        # The last batch is simulated in full: batches of one size waste least.
+        n_batches = -(-n // (batch_size or _BATCH_SIZE))
+        tokens = generate_static_dataset(
+            key,
+            prior,
+            simulator,
+            self.functional_input_fn,
+            self.independence,
+            n,
+            batch_size=-(-n // n_batches),
+            batch_ndims=self.batch_ndims,
+            labels=self.labels,
+            # Draws are refused by their values, which no trace has.
+            jit=False,
+            progress=progress,
+        )
+        return tokens, prior.n_accepted / prior.n_drawn
+
+    def draw_full(
+        self,
+        key: Any,
+        n: int,
+        one: TokenLayout,
+        box: Box | None,
+        min_acceptance: float,
+    ) -> tuple[Tokens, float]:
+        """Draw the parameters of all units; observations hold 0.
+
+        Parameters
+        ----------
+        one : TokenLayout
+            Of one unit.
+
+        Returns
+        -------
+        tokens : Tokens, sample axes (n,)
+        acceptance : float
+        """
+        prior_key, inputs_key = jax.random.split(key)
+        prior = TruncatedPrior(
+            self.prior_fn, self.plates.sizes, box, min_acceptance
+        )
+        parameters = prior(prior_key, n)
+        inputs = None
+        if self.functional_input_fn is not None:
+            inputs = self.functional_input_fn(inputs_key, parameters)
+        tokens = full_tokens(
+            parameters, inputs, one, self.plates, n, "prior_fn"
+        )
+        return tokens, prior.n_accepted / prior.n_drawn
+
+    def _check_observations(self, tree: Any, names: tuple[str, ...]) -> None:
+        self.plates.check(
+            tree, self.plates.one_unit, "simulator_fn", self.batch_ndims
+        )
+        found = [leaf.name for leaf in flatten_tree(tree, "simulator_fn")]
+        raise_faults(
+            ValueError,
+            "plates names keys that no function returns",
+            [
+                f"{name!r} is neither of prior_fn nor of simulator_fn, which "
+                f"returns {found}"
+                for name in names
+                if name not in found
+            ],
+        )

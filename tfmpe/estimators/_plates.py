@@ -1,0 +1,276 @@
+"""Plates: axes along which the units of a model are independent."""
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfmpe.estimators._conditionals import Conditional
+from tfmpe.preprocessing import KeyLayout, TokenLayout
+from tfmpe.preprocessing._errors import nearest, raise_faults
+from tfmpe.preprocessing._static import static_int
+from tfmpe.preprocessing._trees import flatten_tree, lookup_per_key
+
+
+class Group(NamedTuple):
+    """Observations of one kind of unit, and what they depend on.
+
+    Attributes
+    ----------
+    plates : tuple of str
+        The grown plates that number the units; none for observations that
+        there are only once.
+    conditional : Conditional
+        Observations of these plates, given all keys whose plates are among
+        these.
+    """
+
+    plates: tuple[str, ...]
+    conditional: Conditional
+
+
+@dataclass(frozen=True)
+class Plates:
+    """The names of axes, and the sizes of those that grow.
+
+    Build it with :meth:`read`; the constructor checks nothing.
+
+    Attributes
+    ----------
+    axes : dict of str to tuple of str
+        For every key the plates of its leading event axes.
+    sizes : dict of str to int
+        Units of every plate that grows from one unit. Plates without a size
+        keep the one that the functions give them.
+    """
+
+    axes: Mapping[str, tuple[str, ...]]
+    sizes: Mapping[str, int]
+
+    @classmethod
+    def read(cls, plates: Any, sizes: Any) -> "Plates":
+        """Check plates and sizes as a user gives them.
+
+        Raises
+        ------
+        TypeError
+            If either is no dictionary.
+        ValueError
+            If a plate is named twice in a key, has a size but no key, or a
+            size below 1, or no plate has a size. All faults are listed.
+        """
+        for what, value in (("plates", plates), ("sizes", sizes)):
+            if not isinstance(value, Mapping):
+                raise TypeError(
+                    f"{what} must be a dictionary, not {value!r}. Write "
+                    "plates={'theta': ('site',)}, sizes={'site': 10}."
+                )
+        faults: list[str] = []
+        axes = {}
+        for name, names in plates.items():
+            if isinstance(names, str) or not isinstance(names, Iterable):
+                faults.append(
+                    f"the plates of {name!r} are {names!r}, expected a tuple "
+                    f"such as ({str(names)!r},)"
+                )
+                continue
+            axes[name] = tuple(names)
+            if len(set(axes[name])) < len(axes[name]):
+                faults.append(
+                    f"the plates of {name!r} are {axes[name]}, which names "
+                    "one twice"
+                )
+        known = {plate for names in axes.values() for plate in names}
+        read = {}
+        for plate, size in sizes.items():
+            read[plate] = static_int(size, f"The size of plate {plate!r}")
+            if read[plate] < 1:
+                faults.append(
+                    f"plate {plate!r} has size {read[plate]}, expected 1 or "
+                    "more"
+                )
+            if plate not in known:
+                faults.append(
+                    f"plate {plate!r} has a size, but no key has it. "
+                    f"{nearest(plate, known)}".rstrip()
+                )
+        if not sizes:
+            faults.append(
+                "sizes is empty, so nothing would grow. Give the size of at "
+                "least one plate, or train with estimator.fit"
+            )
+        raise_faults(ValueError, "plates and sizes do not fit", faults)
+        return cls(axes, read)
+
+    @property
+    def one_unit(self) -> dict[str, int]:
+        """Size 1 for every plate that grows, a new dict."""
+        return dict.fromkeys(self.sizes, 1)
+
+    def grown(self, name: str) -> dict[str, int]:
+        """Return the plates of a key that grow, with their event axes."""
+        return {
+            plate: axis
+            for axis, plate in enumerate(self.axes[name])
+            if plate in self.sizes
+        }
+
+    def grow(self, key: KeyLayout) -> tuple[int, ...]:
+        """Return the event shape of a key of one unit at full size."""
+        shape = list(key.event_shape)
+        for plate, axis in self.grown(key.name).items():
+            shape[axis] = self.sizes[plate]
+        return tuple(shape)
+
+    def check(
+        self,
+        tree: Any,
+        sizes: Mapping[str, int],
+        what: str,
+        batch_ndims: Any,
+    ) -> None:
+        """Check the arrays that a function returned for some sizes.
+
+        Parameters
+        ----------
+        tree : nested dict of arrays, each of shape (n, *event, *batch)
+        sizes : mapping of str to int
+            What it was asked for.
+        what : str
+            The function's name.
+        batch_ndims : int or tree of int, optional
+            As of ``Tokens.from_pytree``.
+
+        Raises
+        ------
+        ValueError
+            If a key has no plates, or an axis another size than its plate.
+            All faults are listed.
+        """
+        faults: list[str] = []
+        trailing = lookup_per_key(
+            batch_ndims,
+            self.axes,
+            "batch_ndims",
+            1,
+            static_int,
+            one_for_all=True,
+        )
+        for leaf in flatten_tree(tree, what):
+            shape = tuple(np.shape(leaf.value))
+            if leaf.name not in self.axes:
+                faults.append(
+                    f"{leaf.name!r} is not in plates. Give its plates, () if "
+                    f"it has none. {nearest(leaf.name, self.axes)}".rstrip()
+                )
+                continue
+            names = self.axes[leaf.name]
+            n_event = len(shape) - 1 - trailing[leaf.name]
+            if n_event < len(names):
+                faults.append(
+                    f"{leaf.name!r} has shape {shape}: {max(n_event, 0)} "
+                    f"event axes between 1 sample axis and "
+                    f"{trailing[leaf.name]} batch axes, too few for its "
+                    f"plates {names}"
+                )
+                continue
+            faults += [
+                f"{leaf.name!r} has shape {shape}: its axis {1 + axis} is "
+                f"the plate {plate!r} and was asked for with size "
+                f"{sizes[plate]}, not {shape[1 + axis]}"
+                for plate, axis in self.grown(leaf.name).items()
+                if shape[1 + axis] != sizes[plate]
+            ]
+        raise_faults(
+            ValueError, f"The arrays of {what} do not fit the plates", faults
+        )
+
+    def groups(
+        self, parameters: Collection[str], observations: Collection[str]
+    ) -> tuple[Group, ...]:
+        """Return the observations by kind of unit, outermost first.
+
+        Observations of the same plates are one group: they may depend on
+        one another. Given the keys of their own and outer plates, units and
+        groups are independent.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has plates that no observation has.
+        """
+        of = {name: frozenset(self.grown(name)) for name in self.axes}
+        kinds = dict.fromkeys(of[name] for name in observations)
+        faults = [
+            f"{name!r} has the plates {sorted(of[name])}, but the "
+            f"observations have {[sorted(kind) for kind in kinds]}"
+            for name in parameters
+            if not any(of[name] <= kind for kind in kinds)
+        ]
+        raise_faults(
+            ValueError,
+            "An observation depends on the parameters of its own and outer "
+            "plates alone, so no observation would depend on a parameter. "
+            "Leave the plate without a size, and it is simulated as a whole",
+            faults,
+        )
+        return tuple(
+            Group(
+                tuple(plate for plate in self.sizes if plate in kind),
+                Conditional(
+                    tuple(o for o in observations if of[o] == kind),
+                    (
+                        *(p for p in parameters if of[p] <= kind),
+                        *(o for o in observations if of[o] < kind),
+                    ),
+                ),
+            )
+            for kind in sorted(kinds, key=len)
+        )
+
+    def unit_tokens(
+        self, one: TokenLayout, full: TokenLayout, group: Group
+    ) -> np.ndarray:
+        """Return which tokens of the full model stand for those of a unit.
+
+        Parameters
+        ----------
+        one, full : TokenLayout
+            Of one unit, and of all units.
+        group : Group
+            Whose units.
+
+        Returns
+        -------
+        ndarray of int, shape (n_units, one.n_tokens)
+            Positions in the full model, one row per unit. Keys with plates
+            outside of the group take the first unit of those.
+        """
+        sizes = [self.sizes[plate] for plate in group.plates]
+        n_units = math.prod(sizes)
+        places = np.indices(sizes).reshape((len(sizes), n_units))
+        columns = []
+        for key in one.keys:
+            entry = full[key.name]
+            grown = self.grown(key.name)
+            numbers = entry.offset + np.arange(entry.n_tokens)
+            numbers = np.moveaxis(
+                numbers.reshape(entry.event_shape),
+                list(grown.values()),
+                range(len(grown)),
+            )
+            of_unit = tuple(
+                places[group.plates.index(plate)]
+                if plate in group.plates
+                else np.zeros(n_units, int)
+                for plate in grown
+            )
+            columns.append(
+                np.broadcast_to(
+                    numbers[of_unit].reshape((-1, key.n_tokens)),
+                    (n_units, key.n_tokens),
+                )
+            )
+        return np.concatenate(columns, 1)

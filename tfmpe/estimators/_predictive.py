@@ -1,0 +1,300 @@
+"""Data simulated from posterior draws, to compare with the observed."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._predictive_result import PosteriorPredictive
+from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.preprocessing._static import static_int
+from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree
+
+MIN_DRAWS = 20
+"""Fewer draws have no 90% interval."""
+
+
+def posterior_predictive(
+    estimator: Any,
+    tokens: Any,
+    target_keys: Iterable[str],
+    conditioning_keys: Iterable[str] | None,
+    simulator_fn: Callable[..., Any],
+    *,
+    key: Any,
+    n_samples: int = 200,
+    parameter_keys: Iterable[str] = (),
+    functional_inputs: Any = None,
+    batch_size: int | None = None,
+    **options: Any,
+) -> PosteriorPredictive:
+    """Draw parameters given observed data, and simulate data from them.
+
+    Parameters
+    ----------
+    estimator : FlowMatchingEstimator
+        Or any object with its ``sample`` method.
+    tokens : Tokens or TokenView, sample axes (*sample,)
+        Holds the observed data: one set, or several along the sample axes.
+    target_keys : sequence of str
+        The parameters to draw.
+    conditioning_keys : sequence of str or None
+        What is given; None for all other keys.
+    simulator_fn : callable
+        ``simulator_fn(key, parameters)``, or ``simulator_fn(key, parameters,
+        functional_inputs)`` if there are inputs, as of a
+        :class:`TokenGenerator`: arrays with all draws on the first axis.
+    key : key array
+        Everything random follows from it. The draws of parameters are those
+        of ``estimator.sample`` with ``jax.random.split(key)[0]``.
+    n_samples : int
+        Draws for each set, at least 20.
+    parameter_keys : sequence of str
+        Conditioning keys that the simulator needs as well, as they are.
+    functional_inputs : nested dict of arrays, optional
+        Handed to the simulator as it is. By default the inputs in
+        ``tokens``, repeated for every draw, ``(n, *event, n_inputs)``.
+    batch_size : int, optional
+        Draws, over all sets, that are made and simulated at a time; all by
+        default. Another size gives other simulated numbers.
+    **options
+        Passed on to ``estimator.sample``, such as ``solver``.
+
+    Returns
+    -------
+    PosteriorPredictive
+
+    Raises
+    ------
+    UnknownKeyError
+        If a key does not exist.
+    ValueError
+        If a number is too small, the simulator's arrays do not fit the
+        tokens, none of them was observed, or one holds NaN.
+    TypeError
+        If these are no Tokens, or the simulator returns no dictionary.
+
+    Notes
+    -----
+    Not for use inside ``jit``. In place of padding the simulator is handed
+    the values of the first real token of the same key, which it can compute
+    with; what it makes of them is not looked at.
+
+    Source: Rubin, 1984; Gelman et al., 1996 (posterior predictive checks).
+
+    Examples
+    --------
+    >>> import jax
+    >>> from tfmpe import Tokens
+    >>> tokens = Tokens.from_pytree(
+    ...     {"mu": jnp.zeros((1, 1, 1)), "obs": jnp.ones((1, 3, 1))}, {}
+    ... )
+    >>> class Exact:
+    ...     def sample(self, tokens, target, given, *, key, n_samples):
+    ...         mean = tokens.select_tokens(["obs"]).data.sum(-2) / 4
+    ...         noise = jax.random.normal(key, (n_samples, *mean.shape))
+    ...         target = tokens.select_tokens(["mu"]).to_tokens()
+    ...         return Tokens((mean + noise / 2)[..., None], target.layout)
+    >>> def simulator(key, parameters):
+    ...     noise = jax.random.normal(key, (len(parameters["mu"]), 3, 1))
+    ...     return {"obs": parameters["mu"] + noise}
+    >>> predicted = posterior_predictive(
+    ...     Exact(), tokens, ["mu"], ["obs"], simulator, key=jax.random.key(0)
+    ... )
+    >>> predicted.simulated["obs"].shape
+    (200, 1, 3, 1)
+    >>> predicted.share_inside(0.9)
+    {'obs': 1.0}
+    """
+    if isinstance(tokens, TokenView):
+        tokens = tokens.to_tokens()
+    if not isinstance(tokens, Tokens):
+        raise TypeError(
+            f"posterior_predictive expects Tokens, got {type(tokens).__name__}."
+        )
+    if 0 in tokens.sample_shape:
+        raise ValueError(
+            "There are no observed data: the tokens have the sample shape "
+            f"{tokens.sample_shape}."
+        )
+    keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
+    n_samples = static_int(n_samples, "n_samples")
+    if n_samples < MIN_DRAWS:
+        raise ValueError(
+            f"n_samples is {n_samples}, expected at least {MIN_DRAWS}, so that "
+            "there are draws outside of a 90% interval."
+        )
+    if batch_size is not None:
+        batch_size = static_int(batch_size, "batch_size")
+        if batch_size < 1:
+            raise ValueError(
+                f"batch_size is {batch_size}, expected at least 1."
+            )
+        options = {**options, "batch_size": batch_size}
+    given = tokens.select_tokens(parameter_keys)
+    draw_key, simulator_key = jax.random.split(key)
+    draws = estimator.sample(
+        tokens, *keys, key=draw_key, n_samples=n_samples, **options
+    )
+    known = tokens.select_tokens((*keys.target, *given.selected_keys))
+    values = np.concatenate(
+        [draws.data, _repeated(given.data, n_samples)], axis=-2
+    )
+    simulated = _simulate(
+        simulator_fn,
+        simulator_key,
+        flatten_tree(
+            known.decode(_one_axis(_without_padding(values, known))),
+            "parameters",
+        ),
+        _further_arguments(tokens, functional_inputs, n_samples),
+        batch_size,
+    )
+    observed = _observed(tokens, known.selected_keys, simulated)
+    sample_shape = (n_samples, *tokens.sample_shape)
+    made = [
+        array.reshape((*sample_shape, *array.shape[1:]))
+        for _, _, array in simulated
+    ]
+    predictive = PosteriorPredictive(
+        draws, unflatten_tree([leaf.path for leaf in simulated], made), observed
+    )
+    predictive.check_finite()
+    return predictive
+
+
+def _repeated(array: Any, n_samples: int) -> np.ndarray:
+    """Return the same for every draw, on the first axis."""
+    return np.broadcast_to(array, (n_samples, *array.shape))
+
+
+def _one_axis(rows: np.ndarray) -> np.ndarray:
+    return rows.reshape((-1, *rows.shape[-2:]))
+
+
+def _without_padding(rows: np.ndarray, tokens: Any) -> np.ndarray:
+    """Return rows of tokens with a real one of its key for each padded one.
+
+    ``rows`` are ``(n_samples, *sample, n_tokens, columns)``.
+    """
+    if tokens.padding is None:
+        return rows
+    filled = np.array(rows)
+    for key in tokens.layout.keys:
+        if key.n_tokens:
+            real = np.asarray(tokens.padding)[..., key.block]
+            first = real.argmax(-1)[..., None]
+            source = np.where(real, np.arange(key.n_tokens), first)
+            filled[..., key.block, :] = np.take_along_axis(
+                rows[..., key.block, :], source[None, ..., None], axis=-2
+            )
+    return filled
+
+
+def _further_arguments(
+    tokens: Tokens, functional_inputs: Any, n_samples: int
+) -> Callable[[slice], tuple[Any, ...]]:
+    """Return what a simulator is handed for some draws after parameters."""
+    if functional_inputs is not None:
+        return lambda rows: (functional_inputs,)
+    if tokens.functional_inputs is None:
+        return lambda rows: ()
+    leaves = _inputs(tokens, n_samples)
+    return lambda rows: (_tree(leaves, rows),)
+
+
+def _inputs(tokens: Tokens, n_samples: int) -> list[Leaf]:
+    """Return the functional inputs of every key that has any."""
+    rows = _repeated(tokens.functional_inputs, n_samples)
+    rows = _one_axis(_without_padding(rows, tokens))
+    return [
+        Leaf(
+            key.name,
+            key.path,
+            rows[:, key.block, : key.n_inputs].reshape(
+                (len(rows), *key.event_shape, key.n_inputs)
+            ),
+        )
+        for key in tokens.layout.keys
+        if key.n_inputs is not None
+    ]
+
+
+def _simulate(
+    simulator_fn: Callable[..., Any],
+    key: Any,
+    parameters: list[Leaf],
+    further: Callable[[slice], tuple[Any, ...]],
+    batch_size: int | None,
+) -> list[Leaf]:
+    """Simulate some draws at a time; return arrays for all."""
+    n = len(parameters[0].value)
+    size = n if batch_size is None else batch_size
+    parts = []
+    for number, start in enumerate(range(0, n, size)):
+        rows = slice(start, min(start + size, n))
+        made = simulator_fn(
+            jax.random.fold_in(key, number),
+            _tree(parameters, rows),
+            *further(rows),
+        )
+        parts.append(_read(made, rows.stop - start))
+    return [
+        same[0]._replace(value=np.concatenate([leaf.value for leaf in same]))
+        for same in zip(*parts, strict=True)
+    ]
+
+
+def _tree(leaves: list[Leaf], rows: slice) -> dict[str, Any]:
+    """Return jax arrays of some draws, as a simulator gets them."""
+    return unflatten_tree(
+        [leaf.path for leaf in leaves],
+        [jnp.asarray(leaf.value[rows]) for leaf in leaves],
+    )
+
+
+def _read(made: Any, n: int) -> list[Leaf]:
+    """Return what the simulator made as NumPy arrays."""
+    if hasattr(made, "_asdict"):  # A joint distribution's named tuple
+        made = made._asdict()
+    leaves = flatten_tree(made, "What simulator_fn returns")
+    for leaf in leaves:
+        if np.shape(leaf.value)[:1] != (n,):
+            raise ValueError(
+                f"simulator_fn returned {leaf.name!r} of shape "
+                f"{np.shape(leaf.value)} for {n} draws. The first axis of "
+                "every array counts the draws."
+            )
+    return [leaf._replace(value=np.asarray(leaf.value)) for leaf in leaves]
+
+
+def _observed(
+    tokens: Tokens, known: tuple[str, ...], simulated: list[Leaf]
+) -> Tokens:
+    """Return the tokens that were simulated as well."""
+    layout = tokens.layout
+    names = [
+        leaf.name
+        for leaf in simulated
+        if leaf.name in layout and leaf.name not in known
+    ]
+    if not names:
+        raise ValueError(
+            f"simulator_fn returned {[leaf.name for leaf in simulated]}, of "
+            "which nothing was observed. Observed are "
+            f"{[name for name in layout.names if name not in known]}."
+        )
+    for leaf in simulated:
+        if leaf.name in names:
+            entry = layout[leaf.name]
+            expected = (*entry.event_shape, *entry.batch_shape)
+            if leaf.value.shape[1:] != expected:
+                raise ValueError(
+                    f"simulator_fn returned {leaf.name!r} of shape "
+                    f"{leaf.value.shape[1:]} for each draw, but the observed "
+                    f"one has {expected}."
+                )
+    return tokens.select_tokens(names).to_tokens()

@@ -1,0 +1,198 @@
+"""Posterior predictive draws as pictures (extra ``plot``)."""
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfmpe.estimators._check_plots import N_COLUMNS, label_of, panels
+from tfmpe.estimators._predictive_result import KeyPredictive, central_interval
+
+_MAX_PANELS = 12
+_MAX_BORDERS = 60
+_WIDE: dict[str, Any] = {"color": "#9ecae1", "label": "90% of draws"}
+_MIDDLE: dict[str, Any] = {"color": "#3182bd", "label": "50% of draws"}
+# Form and colour tell them apart.
+_INSIDE: dict[str, Any] = {
+    "color": "black",
+    "marker": "o",
+    "size": 1.0,
+    "label": "observed",
+}
+_OUTSIDE: dict[str, Any] = {
+    "color": "#d55e00",
+    "marker": "X",
+    "size": 2.0,
+    "label": "observed, outside 90%",
+}
+
+
+class _Panel(NamedTuple):
+    """What one Axes shows: some tokens, and one of the values in them."""
+
+    title: str
+    tokens: np.ndarray
+    value: int
+    x: np.ndarray
+
+
+def plot_predictive(
+    key: KeyPredictive, ax: Any, sample: int, groups: Iterable[int] | None
+) -> np.ndarray:
+    """Plot one key; see :meth:`PosteriorPredictive.plot`."""
+    n_sets = len(key.observed)
+    row = operator.index(sample)
+    if not -n_sets <= row < n_sets:
+        raise IndexError(
+            f"There is no set of data {sample}: there are {n_sets}."
+        )
+    one_axes = ax is not None and np.ndim(np.asarray(ax, object)) == 0
+    by_token = key.inputs is None or (
+        one_axes and groups is None and _n_groups(key) > 1
+    )
+    shown = _panels(key, row, groups, by_token)
+    # A row for all tokens, and small panels for groups.
+    grouped = len(shown) > key.entry.width
+    size, n_columns = ((2.6, 2.0), N_COLUMNS) if grouped else ((7.0, 2.6), 1)
+    # Values of one token may have different units.
+    axes = panels(
+        len(shown),
+        ax,
+        "PosteriorPredictive.plot",
+        size,
+        n_columns,
+        one_scale=key.entry.width == 1,
+    )
+    for axis, panel in zip(axes, shown, strict=False):
+        _draw(axis, key, row, panel)
+        axis.set_xlabel("token" if by_token else "functional input")
+        if by_token:
+            _draw_borders(axis, key)
+    corner = axes[min(len(axes), n_columns) - 1]
+    corner.legend(
+        handles=_legend(),
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1.0),
+        borderaxespad=0,
+        frameon=False,
+        fontsize=9,
+    )
+    return axes
+
+
+def _panels(
+    key: KeyPredictive,
+    row: int,
+    groups: Iterable[int] | None,
+    by_token: bool,
+) -> list[_Panel]:
+    entry = key.entry
+    name = label_of(entry.name)
+    everything = np.arange(entry.n_tokens)
+    if key.inputs is None and groups is not None:
+        raise ValueError(
+            f"{entry.name!r} has no functional inputs, so all its tokens are "
+            "in one picture. Leave groups out."
+        )
+    if by_token or key.inputs is None:
+        parts = [(name, everything, everything)]
+    else:
+        outer = entry.event_shape[:-1]
+        members = everything.reshape((_n_groups(key), -1))
+        parts = []
+        for group in _chosen_groups(
+            len(members), groups, max(_MAX_PANELS // max(entry.width, 1), 1)
+        ):
+            title = name
+            if outer:
+                place = (str(i) for i in np.unravel_index(group, outer))
+                title = f"{name}[{', '.join(place)}]"
+            tokens = members[group]
+            parts.append((title, tokens, key.inputs[row, tokens, 0]))
+    return [
+        _Panel(
+            title + (f", value {value}" if entry.width > 1 else ""),
+            tokens,
+            value,
+            x,
+        )
+        for title, tokens, x in parts
+        for value in range(entry.width)
+    ]
+
+
+def _n_groups(key: KeyPredictive) -> int:
+    """Return the number of indices of all event axes but the last."""
+    return max(math.prod(key.entry.event_shape[:-1]), 1)
+
+
+def _chosen_groups(
+    n: int, groups: Iterable[int] | None, most: int
+) -> list[int]:
+    if groups is None:
+        return np.linspace(0, n - 1, min(n, most)).round().astype(int).tolist()
+    chosen = [operator.index(group) for group in groups]
+    for group in chosen:
+        if not 0 <= group < n:
+            raise IndexError(
+                f"There is no group {group}: there are {n}, from 0."
+            )
+    return chosen
+
+
+def _draw(ax: Any, key: KeyPredictive, row: int, panel: _Panel) -> None:
+    place = (row, panel.tokens, panel.value)
+    real = key.real[place]
+    x = panel.x[real]
+    draws = key.simulated[:, *place][:, real]
+    observed = key.observed[place][real]
+    wide, middle = (central_interval(draws, level) for level in (0.9, 0.5))
+    points = ax.get_window_extent().width * 72 / ax.figure.dpi
+    size = float(np.clip(0.4 * points / max(len(x), 1), 0.6, 6))
+    for ends, style, width in ((wide, _WIDE, 0.5), (middle, _MIDDLE, 1.0)):
+        ax.vlines(x, *ends, color=style["color"], linewidth=width * size)
+    inside = (wide[0] <= observed) & (observed <= wide[1])
+    for style, which in ((_INSIDE, inside), (_OUTSIDE, ~inside)):
+        ax.scatter(
+            x[which],
+            observed[which],
+            s=float(np.clip(size**2, 4, 20)) * style["size"],
+            color=style["color"],
+            marker=style["marker"],
+            linewidth=0,
+            zorder=3,
+        )
+    ax.set_title(panel.title, fontsize=9)
+
+
+def _draw_borders(ax: Any, key: KeyPredictive) -> None:
+    """Set the groups of tokens apart, if there are not too many."""
+    n_groups = _n_groups(key)
+    if n_groups <= _MAX_BORDERS:
+        size = key.entry.n_tokens // n_groups
+        for group in range(1, n_groups):
+            ax.axvline(group * size - 0.5, color="0.8", linewidth=0.6)
+
+
+def _legend() -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    bars = [
+        Line2D([], [], color=style["color"], label=style["label"], linewidth=w)
+        for style, w in ((_MIDDLE, 5), (_WIDE, 2.5))
+    ]
+    dots = [
+        Line2D(
+            [],
+            [],
+            color=style["color"],
+            marker=style["marker"],
+            label=style["label"],
+            linestyle="",
+            markeredgewidth=0,
+        )
+        for style in (_INSIDE, _OUTSIDE)
+    ]
+    return [*bars, *dots]

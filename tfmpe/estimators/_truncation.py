@@ -1,0 +1,227 @@
+"""Truncated priors: draws from the prior where the posterior may be."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from tfmpe.preprocessing import Tokens
+from tfmpe.preprocessing._arrays import like
+from tfmpe.preprocessing._errors import raise_faults
+from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree
+
+
+@dataclass(frozen=True, repr=False)
+class Box:
+    """Bounds of parameters, the same for all units of a plate.
+
+    Attributes
+    ----------
+    low, high : dict of str to ndarray, each of shape (*event, *batch)
+        Bounds of every value, both allowed, in the units of the values.
+        Event axes that are plates have size 1.
+    """
+
+    low: Mapping[str, np.ndarray]
+    high: Mapping[str, np.ndarray]
+
+    def contains(self, values: Mapping[str, Any]) -> np.ndarray:
+        """Return which samples lie in the box with all of their values.
+
+        Parameters
+        ----------
+        values : mapping of str to array, each of shape (n, *event, *batch)
+            Keys without bounds may be among them.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        fits = []
+        for name, low in self.low.items():
+            array = np.asarray(values[name])
+            inside = (array >= low) & (array <= self.high[name])
+            fits.append(inside.reshape((len(array), -1)).all(1))
+        return np.all(fits, 0)
+
+    def intersect(self, other: "Box") -> "Box":
+        """Return the part that two boxes have in common.
+
+        Raises
+        ------
+        ValueError
+            If they have no value of a key in common.
+        """
+        low = {k: np.maximum(self.low[k], other.low[k]) for k in self.low}
+        high = {k: np.minimum(self.high[k], other.high[k]) for k in self.low}
+        raise_faults(
+            ValueError,
+            "The posterior draws given the observation lie outside of the "
+            "parameters that were trained on, so the posterior is wrong "
+            "there. Train longer, or use a larger margin",
+            [
+                f"{name!r} would be bounded by {low[name].max():.4g} below "
+                f"and {high[name].min():.4g} above"
+                for name in low
+                if (low[name] > high[name]).any()
+            ],
+        )
+        return Box(low, high)
+
+    def __repr__(self) -> str:
+        bounds = (
+            f"{name}: {low.min():.3g} to {self.high[name].max():.3g}"
+            for name, low in self.low.items()
+        )
+        return f"Box({', '.join(bounds)})"
+
+
+def box_of_draws(
+    draws: Mapping[str, Any],
+    plate_axes: Mapping[str, Iterable[int]],
+    margin: float,
+) -> Box:
+    """Return the box that posterior draws span.
+
+    Parameters
+    ----------
+    draws : mapping of str to array, each of shape (n, *event, *batch)
+    plate_axes : mapping of str to iterable of int
+        Event axes of every key that are plates; the box spans the draws of
+        all units together.
+    margin : float
+        How much wider the box is on each side, in units of the range of the
+        draws, dimensionless.
+
+    Returns
+    -------
+    Box
+
+    Raises
+    ------
+    ValueError
+        If a draw is not finite.
+    """
+    low, high, faults = {}, {}, []
+    for name, array in draws.items():
+        values = np.asarray(array, float)
+        n_bad = int((~np.isfinite(values)).sum())
+        if n_bad:
+            faults.append(f"{name!r} has {n_bad} of {values.size}")
+            continue
+        # The sample axis goes, plates stay with size 1.
+        axes = tuple(1 + axis for axis in plate_axes[name])
+        smallest = values.min(axes, keepdims=True).min(0)
+        largest = values.max(axes, keepdims=True).max(0)
+        wider = margin * (largest - smallest)
+        low[name], high[name] = smallest - wider, largest + wider
+    raise_faults(
+        ValueError,
+        "Posterior draws given the observation are not finite, so there is "
+        "no box around them. Train longer, or look for extreme values in the "
+        "observation",
+        faults,
+    )
+    return Box(low, high)
+
+
+def arrays_by_name(tokens: Tokens, names: Iterable[str]) -> dict[str, Any]:
+    """Return arrays of some keys, ``(n, *event, *batch)``: one sample axis."""
+    n_axes = len(tokens.sample_shape)
+    tree = tokens.decode_keys(tokens.data, names)
+    return {
+        leaf.name: np.asarray(leaf.value).reshape(
+            (-1, *leaf.value.shape[n_axes:])
+        )
+        for leaf in flatten_tree(tree, "tokens")
+    }
+
+
+def keep_inside(tokens: Tokens, box: Box | None) -> Tokens:
+    """Return the samples whose parameters are in the box."""
+    if box is None:
+        return tokens
+    rows = np.flatnonzero(box.contains(arrays_by_name(tokens, box.low)))
+    return jax.tree.map(lambda leaf: leaf[rows], tokens)
+
+
+@dataclass
+class TruncatedPrior:
+    """Draws from a prior, those outside of a box refused.
+
+    Attributes
+    ----------
+    prior_fn : callable
+        ``prior_fn(key, n, sizes)`` returns a dictionary of arrays, each of
+        shape ``(n, *event, *batch)``.
+    sizes : dict of str to int
+        Of the plates.
+    box : Box or None
+        None to keep all draws.
+    min_acceptance : float
+        Share of draws in the box below which to give up.
+    n_drawn, n_accepted : int
+        Draws so far, and how many were in the box.
+
+    Notes
+    -----
+    Draw ``i`` of ``n`` comes from ``fold_in(key, i)``, so a box that holds
+    everything changes nothing.
+    """
+
+    prior_fn: Callable[..., Any]
+    sizes: Mapping[str, int]
+    box: Box | None
+    min_acceptance: float
+    n_drawn: int = field(default=0, init=False)
+    n_accepted: int = field(default=0, init=False)
+
+    def __call__(self, key: Any, n: int) -> dict[str, Any]:
+        """Return ``n`` draws in the box.
+
+        Raises
+        ------
+        RuntimeError
+            If too few draws lie in the box.
+        """
+        leaves: list[Leaf] = []
+        parts: list[Any] = []
+        n_drawn = n_found = 0
+        while n_found < n:
+            if n_drawn >= n / self.min_acceptance:
+                raise RuntimeError(self._too_few(n, n_found, n_drawn))
+            number = len(parts)
+            tree = self.prior_fn(
+                jax.random.fold_in(key, number), n, dict(self.sizes)
+            )
+            n_drawn += n
+            if self.box is None:
+                self.n_drawn += n
+                self.n_accepted += n
+                return tree
+            leaves = flatten_tree(tree, "prior_fn")
+            rows = np.flatnonzero(
+                self.box.contains({leaf.name: leaf.value for leaf in leaves})
+            )
+            n_found += len(rows)
+            parts.append([np.asarray(leaf.value)[rows] for leaf in leaves])
+        self.n_drawn += n_drawn
+        self.n_accepted += n_found
+        values = (
+            like(np.concatenate(arrays)[:n], leaf.value)
+            for leaf, arrays in zip(
+                leaves, zip(*parts, strict=True), strict=True
+            )
+        )
+        return unflatten_tree([leaf.path for leaf in leaves], values)
+
+    def _too_few(self, n: int, n_found: int, n_drawn: int) -> str:
+        return (
+            f"Only {n_found} of {n_drawn} draws from the prior with the "
+            f"sizes {dict(self.sizes)} lie in {self.box}, a share below "
+            f"min_acceptance={self.min_acceptance:g}, and {n} are wanted. "
+            "Truncate fewer parameters, such as the global ones alone "
+            "(truncate=[...]), use a larger margin, or lower min_acceptance."
+        )
