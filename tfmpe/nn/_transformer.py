@@ -74,16 +74,12 @@ class Transformer(nnx.Module):
                 for _ in range(config.n_encoder_layers)
             )
         )
-        self.encoder_norm = nnx.LayerNorm(
-            config.latent_dim, dtype=config.dtype, rngs=rngs
-        )
         self.decoder = nnx.Sequential(
             *(
                 DecoderLayer(config, rngs=rngs)
                 for _ in range(config.n_decoder_layers)
             )
         )
-        self.decoder_norm = nnx.LayerNorm(config.latent_dim, rngs=rngs)
         n_keys = len(self.keys)
         width = max((key.width for key in self.keys), default=1)
         self.value_kernel = nnx.Param(
@@ -153,7 +149,8 @@ class Transformer(nnx.Module):
         mask = conditioning.attention_mask()
         for layer in self.encoder.layers:
             vectors = self._run(layer)(vectors, mask)
-        vectors = self.encoder_norm(vectors)
+        # Not normed, as the decoder's vectors are not: an average of values
+        # is to stay linear in them, far from their mean too.
         sample = conditioning.sample_shape
         layers: Any = self.decoder.layers
         return [
@@ -202,14 +199,14 @@ class Transformer(nnx.Module):
             vectors = self._run(layer)(
                 vectors, time, remembered, mask, cross_mask
             )
-        vectors = self.decoder_norm(vectors.astype(jnp.float32))
+        vectors = vectors.astype(jnp.float32)
         skip = self.skip(jax.nn.gelu(time.astype(jnp.float32)))
         moved = self._read_out(target, vectors, skip)
         return moved.reshape((*sample, *moved.shape[1:]))
 
     def _read_out(self, target: Any, vectors: Any, skip: Any) -> Any:
         """Return a linear map of vectors and values, one for each key."""
-        values = _rows(target.data)
+        values = _rows(jnp.where(target.value_mask, target.data, 0))
         by_name = {key.name: i for i, key in enumerate(self.keys)}
         parts = []
         for key in target.layout.keys:

@@ -4,9 +4,18 @@ import sys
 import warnings
 from types import FrameType
 
-# Between that line and this package lie only these: transformations, and the
-# wrappers of run-time type checkers.
-_SKIPPED_PACKAGES = ("tfmpe", "jax", "jaxlib", "jaxtyping", "beartype")
+# Between that line and this package lie only these: transformations, modules
+# and solvers, and the wrappers of run-time type checkers.
+_SKIPPED_PACKAGES = (
+    "tfmpe",
+    "jax",
+    "jaxlib",
+    "flax",
+    "equinox",
+    "diffrax",
+    "jaxtyping",
+    "beartype",
+)
 
 
 def warn_at_caller(warning: Warning) -> None:

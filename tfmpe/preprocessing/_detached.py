@@ -92,8 +92,18 @@ class DetachedView(TokenQueries):
         return view
 
 
-def detach(tokens: Tokens | TokenView, keys: Iterable[str]) -> DetachedView:
+def detach(
+    tokens: Tokens | TokenView | DetachedView,
+    keys: Iterable[str] | None = None,
+) -> DetachedView:
     """Return a detached view of some keys, in the order asked for.
+
+    Parameters
+    ----------
+    tokens : Tokens, TokenView or DetachedView
+        A detached view is taken as it is, without ``keys``.
+    keys : sequence of str, optional
+        By default all.
 
     Raises
     ------
@@ -102,7 +112,11 @@ def detach(tokens: Tokens | TokenView, keys: Iterable[str]) -> DetachedView:
     TypeError, ValueError
         If ``keys`` is a bare string, or names a key twice.
     """
-    view = tokens.select_tokens(keys)
+    if isinstance(tokens, DetachedView):
+        if keys is not None:
+            raise TypeError("A detached view has no other keys to select.")
+        return tokens
+    view = tokens.select_tokens(tokens.layout.names if keys is None else keys)
     return DetachedView(
         view.data,
         view.root,
