@@ -1,9 +1,10 @@
-"""A second, plain implementation of the legacy preprocessing behaviour.
+"""A second, plain implementation of the legacy behaviour.
 
 It says in the most obvious way what the legacy functions return: eager
-``jax.numpy`` operations, dense float32 masks, Python loops. Tests compare the
-package with it, and benchmarks use it as the "old" side. It must stay
-independent, so nothing in here imports the package that it judges.
+``jax.numpy`` operations, dense float32 masks, Python loops, one adaptive
+solve per sample. Tests compare the package with it, and benchmarks use it as
+the "old" side. It must stay independent, so nothing in here imports the
+package that it judges.
 
 ``product_masks`` is different: it states, token pair by token pair, the mask
 rules of the package core, which pairs mapped coordinates as a product.
@@ -13,9 +14,22 @@ from .attention import _make_attention_masks as _make_attention_masks
 from .combine import combine_data as combine_data
 from .decode import decode_theta as decode_theta
 from .decode import encode_unknown_theta as encode_unknown_theta
+from .estimator import (
+    log_prob_posterior_samples as log_prob_posterior_samples,
+)
+from .estimator import posterior_density as posterior_density
+from .estimator import posterior_sampler as posterior_sampler
+from .estimator import sample_base_dist as sample_base_dist
+from .estimator import sample_posterior as sample_posterior
+from .estimator import sample_posterior_encoded as sample_posterior_encoded
+from .fields import FIELDS as FIELDS
 from .flatten import _flatten_index as _flatten_index
 from .flatten import flatten_blocks as flatten_blocks
 from .flatten import flatten_structured as flatten_structured
+from .flow import density as density
+from .flow import log_prob as log_prob
+from .flow import sample as sample
+from .flow import sampler as sampler
 from .masks import build_cross_attention_mask as build_cross_attention_mask
 from .masks import build_padding_mask as build_padding_mask
 from .masks import build_self_attention_mask as build_self_attention_mask
@@ -25,3 +39,4 @@ from .padding import pad_2d as pad_2d
 from .padding import pad_2d_cross as pad_2d_cross
 from .padding import pad_multidim_event as pad_multidim_event
 from .split import split_data as split_data
+from .transformer import transformer as transformer

@@ -1,0 +1,203 @@
+"""The sampling methods of the legacy estimator, as functions of a field."""
+
+from math import prod
+
+import jax
+
+from .attention import _make_attention_masks
+from .decode import decode_theta
+from .flow import density, log_prob, sample, sampler
+
+
+def _theta_shape(theta_slices):
+    n_tokens = sum(prod(s["event_shape"]) for s in theta_slices.values())
+    width = max(prod(s["batch_shape"]) for s in theta_slices.values())
+    return n_tokens, width
+
+
+def _conditions(context, labels, masks, index):
+    """Return the eight arguments of the field that stay the same."""
+    theta_mask, context_mask, cross_mask = _make_attention_masks(masks)
+    index = {"theta": None, "y": None} if index is None else index
+    return {
+        "context": context,
+        "context_label": labels["y"],
+        "context_index": index["y"],
+        "context_mask": context_mask,
+        "theta_label": labels["theta"],
+        "theta_index": index["theta"],
+        "theta_mask": theta_mask,
+        "cross_mask": cross_mask,
+    }
+
+
+def posterior_sampler(
+    field,
+    context,
+    labels,
+    theta_slices,
+    masks=None,
+    index=None,
+    direction="forward",
+):
+    """Return the bare computation of ``sample_posterior_encoded``.
+
+    Returns
+    -------
+    callable
+        Compiled, from base draws (n, n_theta, width) to samples.
+    """
+    conditions = _conditions(context, labels, masks, index)
+    return sampler(field, _theta_shape(theta_slices), direction, **conditions)
+
+
+def posterior_density(
+    field, theta_shape, context, labels, masks=None, index=None
+):
+    """Return the bare computation of ``log_prob_posterior_samples``.
+
+    Returns
+    -------
+    callable
+        Compiled, from samples (n, n_theta, width) and probes to (n,).
+    """
+    conditions = _conditions(context, labels, masks, index)
+    return density(field, theta_shape, **conditions)
+
+
+def sample_posterior_encoded(
+    field,
+    context,
+    labels,
+    theta_slices,
+    masks=None,
+    index=None,
+    n_samples=1000,
+    theta_0=None,
+    direction="forward",
+    *,
+    key=None,
+):
+    """Draw flat posterior samples given one observation.
+
+    Parameters
+    ----------
+    field : callable
+        Legacy vector field, called by keyword.
+    context : array, shape (1, n_context, width)
+        The observation.
+    labels : dict
+        ``{'theta': (1, n_theta), 'y': (1, n_context)}`` ints.
+    theta_slices : dict
+        ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
+    masks : dict or None
+        With ``padding``, ``attention`` or both.
+    index : dict or None
+        ``{'theta': ..., 'y': ...}`` functional inputs.
+    n_samples, theta_0, direction, key
+        As for ``sample``.
+
+    Returns
+    -------
+    jax.Array, shape (n_samples, n_theta, width)
+    """
+    return sample(
+        field,
+        theta_shape=_theta_shape(theta_slices),
+        **_conditions(context, labels, masks, index),
+        sample_size=n_samples,
+        theta_0=theta_0,
+        direction=direction,
+        key=key,
+    )
+
+
+def sample_posterior(
+    field,
+    context,
+    labels,
+    theta_slices,
+    masks=None,
+    index=None,
+    n_samples=1000,
+    theta_0=None,
+    direction="forward",
+    *,
+    key=None,
+):
+    """Draw posterior samples, decoded: see ``sample_posterior_encoded``.
+
+    Returns
+    -------
+    dict of jax.Array
+        In the order of the slices, of shape (n_samples,) + event + batch.
+    """
+    encoded = sample_posterior_encoded(
+        field,
+        context,
+        labels,
+        theta_slices,
+        masks,
+        index,
+        n_samples,
+        theta_0,
+        direction,
+        key=key,
+    )
+    return decode_theta(encoded, theta_slices, (n_samples,))
+
+
+def sample_base_dist(
+    field, theta, context, labels, theta_slices, masks=None, index=None
+):
+    """Carry each theta back to the base, given the context of the same row.
+
+    Masks and index are the same for all rows.
+
+    Returns
+    -------
+    dict of jax.Array
+        Decoded, of shape (n, 1) + event + batch, in sorted order of the keys
+        because ``vmap`` sorts them.
+    """
+
+    def one_row(theta, context):
+        return sample_posterior(
+            field,
+            context[None],
+            labels,
+            theta_slices,
+            masks,
+            index,
+            n_samples=1,
+            theta_0=theta[None],
+            direction="backward",
+        )
+
+    return jax.vmap(one_row)(theta, context)
+
+
+def log_prob_posterior_samples(
+    field,
+    posterior_samples_encoded,
+    context,
+    labels,
+    masks=None,
+    index=None,
+    *,
+    epsilon=None,
+    key=None,
+):
+    """Estimate the log-density of flat posterior samples, by ten probes.
+
+    Returns
+    -------
+    jax.Array, shape (n,)
+    """
+    return log_prob(
+        field,
+        posterior_samples_encoded,
+        **_conditions(context, labels, masks, index),
+        epsilon=epsilon,
+        key=key,
+    )

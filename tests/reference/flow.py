@@ -1,0 +1,242 @@
+"""Drawing from a flow, and its density, as the legacy package computes them.
+
+One adaptive Dormand-Prince solve per sample, by the solver of
+``jax.experimental.ode`` that the legacy package calls: many stored results
+come out bit by bit.
+
+``sampler`` and ``density`` return the bare computation, to be compiled once
+and called often. ``sample`` and ``log_prob`` are the whole call, which
+compiles anew each time.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental.ode import odeint
+from jax.scipy.stats import norm
+
+TOLERANCE = 1e-5
+
+
+def _velocity(field, theta_shape, conditions):
+    """Return the field as a function of one flat sample and the time."""
+
+    def velocity(flat, time):
+        # Of a context with two rows this has twice the size of `flat`, which
+        # the solver refuses with a TypeError.
+        return field(
+            theta=flat.reshape((1, *theta_shape)),
+            time=jnp.full((1, 1, 1), time),
+            **conditions,
+        ).reshape(-1)
+
+    return velocity
+
+
+def sampler(field, theta_shape, direction="forward", **conditions):
+    """Return a compiled function that carries base draws along the flow.
+
+    Parameters
+    ----------
+    field : callable
+        Called by keyword with the ten arguments of a legacy vector field.
+    theta_shape : tuple of int
+        Tokens and width of one sample.
+    direction : {'forward', 'backward'}
+        From time 0 to 1, or from 1 to 0.
+    **conditions
+        The eight arguments of the field that stay the same.
+
+    Returns
+    -------
+    callable
+        From (n, n_theta, width) to the same shape. A new one at each call,
+        so it compiles at its first use.
+
+    Raises
+    ------
+    ValueError
+        For another direction.
+    """
+    velocity = _velocity(field, theta_shape, conditions)
+    if direction == "forward":
+        start, end = 0.0, 1.0
+        derivative = velocity
+    elif direction == "backward":
+        start, end = -1.0, 0.0
+
+        # The solver's time has to increase.
+        def derivative(flat, minus_time):
+            return -velocity(flat, -minus_time)
+
+    else:
+        raise ValueError(f"Unknown direction: {direction}")
+
+    def one_sample(theta_0):
+        path = odeint(
+            derivative,
+            theta_0.reshape(-1),
+            jnp.array([start, end]),
+            rtol=TOLERANCE,
+            atol=TOLERANCE,
+        )
+        return path[-1].reshape(theta_0.shape)
+
+    return jax.jit(jax.vmap(one_sample))
+
+
+def sample(
+    field,
+    context,
+    context_label,
+    context_index,
+    context_mask,
+    theta_shape,
+    theta_label,
+    theta_index,
+    theta_mask,
+    cross_mask,
+    sample_size=1,
+    theta_0=None,
+    direction="forward",
+    *,
+    key=None,
+):
+    """Draw samples, compiling anew as the legacy call does.
+
+    Parameters
+    ----------
+    field : callable
+        Legacy vector field; the next nine arguments are the legacy ones.
+    sample_size : int
+        Number of draws.
+    theta_0 : array, shape (sample_size, *theta_shape), optional
+        Base draw; standard normal from ``key`` by default.
+    direction : {'forward', 'backward'}
+        See ``sampler``.
+    key : PRNG key, optional
+        What the legacy ``rngs.base_dist()`` returns.
+
+    Returns
+    -------
+    jax.Array, shape (sample_size, *theta_shape)
+
+    Raises
+    ------
+    AssertionError
+        If ``theta_0`` has another shape.
+    ValueError
+        For an unknown direction.
+    """
+    # Added, not unpacked: a list for theta_shape is a TypeError.
+    shape = (sample_size,) + theta_shape  # noqa: RUF005
+    if theta_0 is None:
+        theta_0 = jax.random.normal(key, shape)
+    if theta_0.shape != shape:
+        raise AssertionError(
+            f"Expected theta_0 to have shape {shape} but got {theta_0.shape}"
+        )
+    compiled = sampler(
+        field,
+        theta_shape,
+        direction,
+        context=context,
+        context_label=context_label,
+        context_index=context_index,
+        context_mask=context_mask,
+        theta_label=theta_label,
+        theta_index=theta_index,
+        theta_mask=theta_mask,
+        cross_mask=cross_mask,
+    )
+    return compiled(theta_0)
+
+
+def density(field, theta_shape, **conditions):
+    """Return a compiled function that gives log-densities of samples.
+
+    The divergence is estimated by probes, and the field is handed **minus**
+    the time: the solver runs from -1 to 0 and its time is passed on as it is
+    (defect L18).
+
+    Parameters
+    ----------
+    field, theta_shape, **conditions
+        As for ``sampler``.
+
+    Returns
+    -------
+    callable
+        From theta (n, n_theta, width) and probes of that shape plus
+        (n_epsilon,) to log-densities (n,).
+    """
+    velocity = _velocity(field, theta_shape, conditions)
+
+    def one_sample(theta, epsilon):
+        probes = epsilon.reshape((theta.size, -1)).T
+
+        def derivative(state, minus_time):
+            flat, _ = state
+            v, pull_back = jax.vjp(lambda x: velocity(x, minus_time), flat)
+            traces = jax.vmap(lambda probe: probe @ pull_back(probe)[0])(probes)
+            return -v, traces.mean()
+
+        path, integrals = odeint(
+            derivative,
+            (theta.reshape(-1), jnp.zeros(())),
+            jnp.array([-1.0, 0.0]),
+            rtol=TOLERANCE,
+            atol=TOLERANCE,
+        )
+        return norm.logpdf(path[-1]).sum() - integrals[-1]
+
+    return jax.jit(jax.vmap(one_sample))
+
+
+def log_prob(
+    field,
+    theta,
+    theta_label,
+    theta_index,
+    theta_mask,
+    context,
+    context_label,
+    context_index,
+    context_mask,
+    cross_mask,
+    n_epsilon=10,
+    *,
+    epsilon=None,
+    key=None,
+):
+    """Estimate log-densities, compiling anew as the legacy call does.
+
+    Parameters
+    ----------
+    field : callable
+        Legacy vector field; the next nine arguments are the legacy ones.
+    n_epsilon : int
+        Number of probes per sample.
+    epsilon : array, shape theta.shape + (n_epsilon,), optional
+        The probes; standard normal from ``key`` by default.
+    key : PRNG key, optional
+        What the legacy ``rngs.base_dist()`` returns.
+
+    Returns
+    -------
+    jax.Array, shape (n,)
+    """
+    if epsilon is None:
+        epsilon = jax.random.normal(key, (*theta.shape, n_epsilon))
+    compiled = density(
+        field,
+        theta.shape[1:],
+        context=context,
+        context_label=context_label,
+        context_index=context_index,
+        context_mask=context_mask,
+        theta_label=theta_label,
+        theta_index=theta_index,
+        theta_mask=theta_mask,
+        cross_mask=cross_mask,
+    )
+    return compiled(theta, epsilon)
