@@ -4,10 +4,14 @@ import warnings
 
 import jax
 import numpy as np
+import optax
 import pytest
+from flax import nnx
 
 from tfmpe import compat
 from tfmpe.compat import LegacyWarning, defects, legacy_warnings
+from tfmpe.compat.defects.l22_masks_without_effect import ignore_masks
+from tfmpe.compat.defects.l26_rounds import check_rounds
 
 
 def _leaf(*shape, dtype=np.float32):
@@ -106,6 +110,56 @@ def _l25(rows, size=4, **kwargs):
     compat.split_data({"a": _leaf(4, 1), "b": _leaf(rows, 1)}, size, **kwargs)
 
 
+def _field(*, theta, **_):
+    return theta
+
+
+def _flow(**options):
+    return compat.StructuredCNF(_field, nnx.Rngs(0), **options)
+
+
+def _l18(**options):
+    label = np.zeros((1, 1), np.int8)
+    _flow(**options).log_prob(
+        *(_leaf(1, 1, 1), label, None, None),
+        *(_leaf(1, 1, 1), label, None, None),
+        cross_mask=None,
+        n_epsilon=1,
+    )
+
+
+def _draw(width=1, theta_0=None, **options):
+    estimator = compat.SFMPE(_flow(), nnx.Rngs(0), **options)
+    label = np.zeros((1, 1), np.int8)
+    estimator.sample_posterior(
+        _leaf(1, 1, width),
+        {"theta": label, "y": label},
+        {"a": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)}},
+        n_samples=1,
+        theta_0=theta_0,
+    )
+
+
+def _l20(cls, rngs=None, **options):
+    """Make two; only the second can share with another."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cls(_flow())
+    cls(_flow(), rngs, **options)
+
+
+def _l21_training(padded, **options):
+    flat = _flat(index=False)
+    flat["data"]["theta"][:, padded] = compat.PAD_VALUE
+    flat["masks"] = {
+        "padding": {"theta": np.float32([[1, 0]] * 3), "y": _leaf(3, 2)}
+    }
+    labels = {name: np.zeros((3, 2), np.int8) for name in ("theta", "y")}
+    estimator = compat.SFMPE(_flow(), nnx.Rngs(0), **options)
+    flat["labels"] = labels
+    estimator.fit(flat, flat, optax.sgd(0.0), n_iter=1, batch_size=3)
+
+
 # Class, code, calls that warn once, calls that do not warn.
 DEFECTS = [
     (
@@ -200,6 +254,52 @@ DEFECTS = [
         [lambda: compat.combine_data(_flat(), _flat(n_theta=4, n_y=4))],
     ),
     (
+        "NegativeTimeWarning",
+        "L18",
+        [_l18],
+        [lambda: _l18(fix=["L18"])],
+    ),
+    (
+        "RepeatedNoiseWarning",
+        "L19",
+        [_draw],
+        [
+            lambda: _draw(fix=["L19"]),
+            lambda: _draw(theta_0=_leaf(1, 1, 1)),
+        ],
+    ),
+    (
+        "SharedRngsWarning",
+        "L20",
+        [lambda: _l20(compat.StructuredCNF), lambda: _l20(compat.SFMPE)],
+        [
+            lambda: _l20(compat.StructuredCNF, nnx.Rngs(0)),
+            lambda: _l20(compat.SFMPE, fix=["L20"]),
+        ],
+    ),
+    (
+        "PaddedValuesWarning",
+        "L21",
+        [
+            lambda: _draw(width=2, theta_0=_leaf(1, 1, 1)),
+            lambda: _l21_training(padded=0),
+        ],
+        [
+            lambda: _draw(width=2, theta_0=_leaf(1, 1, 2), fix=["L21"]),
+            lambda: _l21_training(padded=1),
+            lambda: _l21_training(padded=0, fix=["L21"]),
+        ],
+    ),
+    (
+        "MasksWithoutEffectWarning",
+        "L22",
+        [
+            lambda: ignore_masks(theta_mask=np.zeros((1, 1, 2, 2))),
+            lambda: jax.jit(lambda m: ignore_masks(context_mask=m))(1.0),
+        ],
+        [lambda: ignore_masks(theta_mask=None, context_mask=np.ones(1))],
+    ),
+    (
         "ClampedSplitWarning",
         "L25",
         [
@@ -208,6 +308,12 @@ DEFECTS = [
             lambda: _l25(5, shuffle_rng=jax.random.key(0)),
         ],
         [lambda: _l25(4), lambda: _l25(4, shuffle_rng=jax.random.key(0))],
+    ),
+    (
+        "RoundsWarning",
+        "L26",
+        [lambda: check_rounds(2, ())],
+        [lambda: check_rounds(1, ()), lambda: check_rounds(2, ["L26"])],
     ),
 ]
 WARNING = [

@@ -4,13 +4,23 @@ Change ``from sfmpe.util.dataloader import X`` to ``from
 tfmpe.compat.util.dataloader import X`` and a script gets the same numbers.
 Modules are called as the legacy ones, and all names are here as well;
 ``bridge`` goes to Tokens and back, ``defects`` holds what is reproduced
-although it is wrong.
+although it is wrong, and ``fixes`` turns it off. Sampling and training need
+the extra ``flow``, and are imported when they are asked for.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tfmpe.compat._attention import (
+    _make_attention_masks as _make_attention_masks,
+)
 from tfmpe.compat.bridge import as_legacy as as_legacy
 from tfmpe.compat.bridge import as_tokens as as_tokens
+from tfmpe.compat.bridge import nine_arguments as nine_arguments
+from tfmpe.compat.fmpe import theta_t_linear as theta_t_linear
+from tfmpe.compat.fmpe import ut_linear as ut_linear
 from tfmpe.compat.legacy_warnings import LegacyWarning as LegacyWarning
-from tfmpe.compat.sfmpe import _make_attention_masks as _make_attention_masks
+from tfmpe.compat.svf import StructuredVectorField as StructuredVectorField
 from tfmpe.compat.util.dataloader import PAD_VALUE as PAD_VALUE
 from tfmpe.compat.util.dataloader import _flatten_index as _flatten_index
 from tfmpe.compat.util.dataloader import as_batch_iterator as as_batch_iterator
@@ -46,3 +56,21 @@ from tfmpe.compat.util.dataloader import (
     pad_multidim_event as pad_multidim_event,
 )
 from tfmpe.compat.utils import split_data as split_data
+
+if TYPE_CHECKING:
+    from tfmpe.compat.bottom_up import train_bottom_up as train_bottom_up
+    from tfmpe.compat.sfmpe import SFMPE as SFMPE
+    from tfmpe.compat.structured_cnf import StructuredCNF as StructuredCNF
+
+_WITH_FLOW = {
+    "SFMPE": "sfmpe",
+    "StructuredCNF": "structured_cnf",
+    "train_bottom_up": "bottom_up",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_FLOW:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_WITH_FLOW[name]}")
+    return getattr(module, name)

@@ -1,23 +1,24 @@
 """The two-way bridge between legacy dictionaries and Tokens."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from tfmpe.compat._flatten import SIDES, build_attention, build_labels
+from tfmpe.compat._flatten import SIDES, build_attention
+from tfmpe.compat._to_legacy import as_legacy as as_legacy
+from tfmpe.compat._to_legacy import nine_arguments as nine_arguments
 from tfmpe.preprocessing import (
     PAD_VALUE,
     Independence,
     KeyLayout,
     TokenLayout,
     Tokens,
-    TokenView,
 )
-from tfmpe.preprocessing._arrays import grow, join, owned, take
+from tfmpe.preprocessing._arrays import grow, join, take
 from tfmpe.preprocessing._errors import raise_faults
 from tfmpe.preprocessing._layout import rank_labels
 from tfmpe.preprocessing._masks import check_rules
@@ -119,98 +120,6 @@ def as_tokens(
         padding = join([padding[side] for side in SIDES], axis=-1) != 0
         padding = jnp.broadcast_to(padding, (*sample_shape, layout.n_tokens))
     return Tokens(data, layout, inputs, padding)
-
-
-def as_legacy(
-    tokens: Tokens | TokenView,
-    theta_keys: Iterable[str],
-    y_keys: Iterable[str],
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Turn Tokens into what ``flatten_structured`` returns.
-
-    Parameters
-    ----------
-    tokens : Tokens or TokenView
-    theta_keys, y_keys : sequence of str
-        The keys of the two sides, in the order wanted.
-
-    Returns
-    -------
-    flat, slices : dict
-        Equal to ``flatten_structured`` of the same data, rules, event shapes
-        and functional inputs; index rows in sorted order of keys (L1).
-        Labels are those of ``tokens``.
-
-    Raises
-    ------
-    UnknownKeyError
-        If a key does not exist.
-    ValueError
-        If a key is on both sides, or functional inputs cannot be expressed:
-        the keys of a side have different numbers of them, or none.
-    OverflowError
-        If a label does not fit into int8 (L3).
-
-    Notes
-    -----
-    Works under ``jit``. :func:`as_tokens` is the inverse.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> tokens = Tokens.from_pytree(
-    ...     {"mu": np.zeros((4, 1, 1)), "obs": np.ones((4, 3, 1))}, {}
-    ... )
-    >>> flat, slices = as_legacy(tokens, ["mu"], ["obs"])
-    >>> flat["data"]["y"].shape, flat["labels"]["y"].dtype.name
-    ((4, 3, 1), 'int8')
-    """
-    theta_keys, y_keys = list(theta_keys), list(y_keys)
-    shared = sorted(set(theta_keys) & set(y_keys))
-    if shared:
-        raise ValueError(
-            f"The keys {shared} are on both sides. Name each on one."
-        )
-    views = {
-        "theta": tokens.select_tokens(theta_keys),
-        "y": tokens.select_tokens(y_keys),
-    }
-    slices = {side: view.slices for side, view in views.items()}
-    labels = {**views["theta"].label_map, **views["y"].label_map}
-    flat: dict[str, Any] = {
-        "data": {side: owned(view.data) for side, view in views.items()},
-        "labels": build_labels(slices, len(tokens.sample_shape), labels),
-    }
-    masks = {}
-    if tokens.independence.declared:
-        masks["attention"] = build_attention(slices, tokens.independence)
-    if tokens.padding is not None:
-        masks["padding"] = {
-            side: jnp.asarray(view.padding, jnp.float32)
-            for side, view in views.items()
-        }
-    if masks:
-        flat["masks"] = masks
-    if tokens.functional_inputs is not None:
-        flat["index"] = {
-            side: _sort(side, view) for side, view in views.items()
-        }
-    return flat, slices
-
-
-def _sort(side: str, view: Any) -> Any:
-    """Return the functional inputs of a side in sorted order of keys."""
-    keys = {key.name: key.n_inputs for key in view.layout.keys}
-    given = sorted(name for name, n in keys.items() if n is not None)
-    widths = {keys[name] for name in given}
-    if len(widths) != 1:
-        raise ValueError(
-            f"The index of {side!r} needs equally many functional inputs for "
-            f"its keys, but they have {keys}. Give every key as many, if "
-            "only zeros."
-        )
-    rows = view.select_tokens(given).functional_inputs
-    return owned(rows[..., : widths.pop()])
 
 
 def _unsort(rows: Any, layout: TokenLayout) -> Any:

@@ -1,45 +1,21 @@
-"""Mirror of the legacy module ``sfmpe.sfmpe``."""
+"""Mirror of the legacy module ``sfmpe.sfmpe``.
 
-from collections.abc import Mapping
-from typing import Any
+``SFMPE`` needs the extra ``flow`` and is imported when it is asked for.
+"""
 
-import jax.numpy as jnp
+from typing import TYPE_CHECKING, Any
 
-# Rows and columns of each mask.
-_SIDES = {"theta": ("theta", "theta"), "y": ("y", "y"), "cross": ("theta", "y")}
+from tfmpe.compat._attention import (
+    _make_attention_masks as _make_attention_masks,
+)
 
-
-def _make_attention_masks(
-    masks: Mapping[str, Any] | None,
-) -> tuple[Any, Any, Any]:
-    """Combine padding and attention masks, with an axis for heads.
-
-    Parameters
-    ----------
-    masks : dict or None
-        ``'padding'``, ``'attention'``, or both, of ``flatten_structured``.
-
-    Returns
-    -------
-    theta, y, cross : Array, shape (samples or 1, 1, rows, columns), or None
-        None where there are no masks.
-
-    Notes
-    -----
-    Works under ``jit`` and ``vmap``. Legacy:
-    ``sfmpe.sfmpe._make_attention_masks``. On Tokens:
-    ``tokens.attention_mask()``.
-    """
-    theta, y, cross = (_make_mask(masks or {}, name) for name in _SIDES)
-    return theta, y, cross
+if TYPE_CHECKING:
+    from tfmpe.compat._flow.estimator import SFMPE as SFMPE
 
 
-def _make_mask(masks: Mapping[str, Any], name: str) -> Any:
-    mask = None
-    if "padding" in masks:
-        rows, columns = (masks["padding"][side] for side in _SIDES[name])
-        mask = rows[..., :, None] * columns[..., None, :]
-    if "attention" in masks:
-        attention = masks["attention"][name]
-        mask = attention if mask is None else mask * attention
-    return None if mask is None else jnp.expand_dims(mask, 1)
+def __getattr__(name: str) -> Any:
+    if name != "SFMPE":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tfmpe.compat._flow.estimator import SFMPE
+
+    return SFMPE

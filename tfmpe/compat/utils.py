@@ -36,6 +36,13 @@ def split_data(
     Legacy: ``sfmpe.utils.split_data``, bit for bit.
     """
     check_rows(data, size)
+    return split_rows(data, size, split, shuffle_rng)
+
+
+def split_rows(
+    data: Any, size: int, split: float, shuffle_rng: Any
+) -> tuple[Any, Any]:
+    """Split as :func:`split_data`, where leaves of one row are meant."""
     n_train = int(size * split)
     if shuffle_rng is None:
         parts: tuple[Any, Any] = (slice(n_train), slice(n_train, None))
@@ -43,14 +50,20 @@ def split_data(
         rows = jax.random.permutation(shuffle_rng, size)
         parts = (rows[:n_train], rows[n_train:])
     train, validation = (
-        jax.tree.map(lambda leaf, part=part: _take(leaf, part), data)
+        jax.tree.map(lambda leaf, part=part: take_rows(leaf, part), data)
         for part in parts
     )
     return train, validation
 
 
-def _take(leaf: Any, rows: Any) -> Any:
-    """Index the rows of a leaf as its library does: jax clamps numbers."""
+def take_rows(leaf: Any, rows: Any) -> Any:
+    """Index the rows of a leaf as its library does: jax clamps numbers.
+
+    Parameters
+    ----------
+    leaf : array
+    rows : slice or Array of int
+    """
     drawn = not isinstance(rows, slice)
     host = on_host([leaf, rows] if drawn else [leaf])
     if isinstance(leaf, np.ndarray) or not host or not leaf.size:

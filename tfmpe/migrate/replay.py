@@ -6,18 +6,20 @@ Which implementation is called is a parameter; by default it is the bridge,
 
 import builtins
 import importlib
+import importlib.util
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.core
 import numpy as np
 
-from tfmpe.compat.legacy_warnings import VARIABLE
+from tfmpe.compat import fixes, legacy_warnings
 
 from .compare import Comparison, Difference, Tolerance, compare
 from .errors import one_line
@@ -29,8 +31,8 @@ __all__ = [
     "Lookup",
     "Target",
     "bridge",
-    "can_replay",
     "replay",
+    "why_not",
 ]
 
 Lookup = Callable[[str], Callable[..., Any]]
@@ -47,13 +49,40 @@ class Target:
         The module to import.
     tolerance
         How far values may be from the stored ones; None for bit for bit.
+    of_network
+        The same for a case of the legacy network, which is less smooth than
+        a field in closed form.
+    on_flow
+        Whether it is a method of a flow: what it is called on has to be
+        rebuilt.
     """
 
     module: str
     tolerance: Tolerance | None = None
+    of_network: Tolerance | None = None
+    on_flow: bool = False
 
 
 _DATALOADER = Target("tfmpe.compat.util.dataloader")
+
+_FLOW = "tfmpe.migrate.flow_calls"
+_PACKAGES = ("flax", "optax", "diffrax")
+
+# The legacy result is within 1.5e-4 of the same integral in float64, as is
+# the bridge's; both solvers keep 1e-5 per step.
+_SAMPLES = Target(
+    _FLOW,
+    Tolerance(5e-4, 0.0, "two adaptive solutions"),
+    Tolerance(2e-3, 0.0, "two adaptive solutions, of a network with kinks"),
+    True,
+)
+_DENSITIES = Target(
+    _FLOW,
+    Tolerance(2e-3, 0.0, "two adaptive solutions of a state and its trace"),
+    # The trace of a network with relu jumps, wherever a step ends.
+    Tolerance(0.0, 1e-2, "a trace that jumps"),
+    True,
+)
 
 REPLAYED: dict[str, Target] = {
     "flatten_structured": _DATALOADER,
@@ -73,6 +102,15 @@ REPLAYED: dict[str, Target] = {
     "encode_unknown_theta": _DATALOADER,
     "split_data": Target("tfmpe.compat.utils"),
     "_make_attention_masks": Target("tfmpe.compat.sfmpe"),
+    "StructuredCNF.sample": _SAMPLES,
+    "StructuredCNF.log_prob": _DENSITIES,
+    "SFMPE.sample_posterior": _SAMPLES,
+    "SFMPE.sample_posterior_encoded": _SAMPLES,
+    "SFMPE.sample_base_dist": _SAMPLES,
+    "SFMPE.log_prob_posterior_samples": _DENSITIES,
+    "Transformer.__call__": Target(
+        _FLOW, None, Tolerance(1e-5, 0.0, "rounding of one call"), True
+    ),
 }
 """The recorded functions that the bridge has, by their recorded name."""
 
@@ -88,14 +126,18 @@ def bridge(function: str) -> Callable[..., Any]:
     Returns
     -------
     callable
-        The function in `tfmpe.compat`.
+        The function in `tfmpe.compat`; for a method of a flow, one that
+        takes a `Setting` first.
     """
-    module = importlib.import_module(REPLAYED[function].module)
+    target = REPLAYED[function]
+    module = importlib.import_module(target.module)
+    if target.on_flow:
+        return module.flow_call(function)
     return getattr(module, function)
 
 
-def can_replay(case: Case) -> bool:
-    """Return whether a case can be called again.
+def why_not(case: Case) -> str | None:
+    """Return why a case cannot be called again, or None if it can.
 
     Parameters
     ----------
@@ -104,15 +146,22 @@ def can_replay(case: Case) -> bool:
 
     Returns
     -------
-    bool
-        False if the bridge does not have its function, or if something in
-        it could not be recorded.
+    str or None
+        The bridge does not have its function, something in it could not be
+        recorded, its weights are not here, or a package is missing.
     """
-    return case.function in REPLAYED and not any(
-        isinstance(leaf, Opaque)
-        for tree in (case.args, case.kwargs, case.output)
-        for leaf in jax.tree.leaves(tree)
-    )
+    if case.function not in REPLAYED:
+        return "not in the bridge of this version"
+    trees = (case.args, case.kwargs, case.output)
+    if any(isinstance(leaf, Opaque) for leaf in jax.tree.leaves(trees)):
+        return "holds a value that could not be recorded"
+    if not REPLAYED[case.function].on_flow:
+        return None
+    if not all(importlib.util.find_spec(name) for name in _PACKAGES):
+        return "needs the extra flow: pip install 'tfmpe[flow]'"
+    if case.raises is None and case.extra is None and not _is_traced(case):
+        return "its weights are in a recording that is not here"
+    return None
 
 
 def replay(case: Case, lookup: Lookup = bridge) -> Comparison:
@@ -137,8 +186,11 @@ def replay(case: Case, lookup: Lookup = bridge) -> Comparison:
     Warnings are silenced: most stored calls show a defect that the bridge
     warns of.
     """
+    target = REPLAYED.get(case.function)
     try:
         function = lookup(case.function)
+        if target is not None and target.on_flow:
+            function = partial(function, _setting(case))
     except (ImportError, AttributeError) as error:
         return _exception(case.raises, error)
     call = _traced_call if _is_traced(case) else _call
@@ -147,12 +199,8 @@ def replay(case: Case, lookup: Lookup = bridge) -> Comparison:
         if _is_exactly(found.error, case.raises):
             return Comparison()
         return _exception(case.raises, found.error)
-    target = REPLAYED.get(case.function)
     result = compare(
-        case.output,
-        found.output,
-        "output",
-        target.tolerance if target else None,
+        case.output, found.output, "output", _tolerance(target, case)
     )
     for name, before, recorded, after in (
         ("args", case.args, case.args_after, found.args),
@@ -161,6 +209,17 @@ def replay(case: Case, lookup: Lookup = bridge) -> Comparison:
         expected = before if recorded is None else recorded
         result += compare(expected, after, f"{name}_after")
     return result
+
+
+def _setting(case: Case) -> Any:
+    return importlib.import_module(_FLOW).read_setting(case.extra)
+
+
+def _tolerance(target: Target | None, case: Case) -> Tolerance | None:
+    if target is None:
+        return None
+    of_network = "params" in (case.extra or {})
+    return target.of_network if of_network else target.tolerance
 
 
 @dataclass(frozen=True)
@@ -197,18 +256,27 @@ def _call(
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Silence warnings, also where the user made the bridge's errors."""
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = "ignore"
+    """Silence warnings and reproduce every defect, whatever the user set."""
+    with (
+        _variable(legacy_warnings.VARIABLE, "ignore"),
+        _variable(fixes.VARIABLE, ""),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         if before is None:
-            del os.environ[VARIABLE]
+            del os.environ[name]
         else:
-            os.environ[VARIABLE] = before
+            os.environ[name] = before
 
 
 def _is_traced(case: Case) -> bool:

@@ -1,12 +1,14 @@
 """Replaying stored legacy output and reporting what is not the same."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from .errors import RecordingError, UnknownExampleError
 from .manifest import Manifest, Problem, check_files, read_manifest
-from .recordings import Case, find_recordings, read_recording
-from .replay import REPLAYED, Lookup, bridge, can_replay, replay
+from .nested import read_cases
+from .recordings import Case, find_recordings
+from .replay import Lookup, bridge, replay, why_not
 from .report import CaseResult, NotReplayed, Report, Row
 from .stored import stored_folder
 
@@ -144,7 +146,7 @@ class _Run:
         if parts & listed:
             return
         try:
-            cases = read_recording(file, self.folder)
+            cases = read_cases(file, self.folder)
         except RecordingError as error:
             self.problems.append(Problem(error.file, error.fault))
             return
@@ -153,10 +155,16 @@ class _Run:
     def _replay(
         self, cases: tuple[Case, ...], start: float, share: float
     ) -> None:
-        replayed = [case for case in cases if can_replay(case)]
-        if len(replayed) < len(cases):
-            skipped = len(cases) - len(replayed)
-            self.not_replayed.append(_skipped(cases[0], skipped))
+        reasons = [why_not(case) for case in cases]
+        for reason, number in Counter(filter(None, reasons)).items():
+            self.not_replayed.append(
+                NotReplayed(cases[0].example, cases[0].function, number, reason)
+            )
+        replayed = [
+            case
+            for case, reason in zip(cases, reasons, strict=True)
+            if reason is None
+        ]
         results = []
         for number, case in enumerate(replayed, 1):
             comparison = replay(case, self._lookup)
@@ -171,14 +179,3 @@ class _Run:
         if results:
             first = replayed[0]
             self.rows.append(Row(first.example, first.function, tuple(results)))
-
-
-def _skipped(case: Case, number: int) -> NotReplayed:
-    return NotReplayed(
-        case.example,
-        case.function,
-        number,
-        "holds a value that could not be recorded"
-        if case.function in REPLAYED
-        else "not in the bridge of this version",
-    )

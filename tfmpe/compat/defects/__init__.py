@@ -35,6 +35,22 @@ from tfmpe.compat.defects.l16_parts_dropped import (
 from tfmpe.compat.defects.l17_samples_mixed_up import (
     SamplesMixedUpWarning as SamplesMixedUpWarning,
 )
+from tfmpe.compat.defects.l18_negative_time import (
+    NegativeTimeWarning as NegativeTimeWarning,
+)
+from tfmpe.compat.defects.l19_repeated_noise import (
+    RepeatedNoiseWarning as RepeatedNoiseWarning,
+)
+from tfmpe.compat.defects.l20_shared_rngs import (
+    SharedRngsWarning as SharedRngsWarning,
+)
+from tfmpe.compat.defects.l21_padded_values import (
+    PaddedValuesWarning as PaddedValuesWarning,
+)
+from tfmpe.compat.defects.l22_masks_without_effect import (
+    MasksWithoutEffectWarning as MasksWithoutEffectWarning,
+)
 from tfmpe.compat.defects.l25_clamped_split import (
     ClampedSplitWarning as ClampedSplitWarning,
 )
+from tfmpe.compat.defects.l26_rounds import RoundsWarning as RoundsWarning

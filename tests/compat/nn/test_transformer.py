@@ -1,0 +1,437 @@
+"""The legacy network: stored weights give stored outputs."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import reference
+from reference.stored import rebuild, stored_cases
+from tfmpe.compat.defects.l22_masks_without_effect import (
+    MasksWithoutEffectWarning,
+)
+from tfmpe.compat.nn.transformer import (
+    Transformer,
+    load_parameters,
+    read_parameters,
+)
+
+STORED = {case.name: case for case in stored_cases(["Transformer_call"])}
+TRAINED = {
+    case.name: case
+    for case in stored_cases(["SFMPE_log_prob_posterior_samples"])
+    if "__trace" in case.case["case"]
+}
+
+# One call in float32, as the records allow.
+CALL = 1e-5
+# The seed that the stored networks were built with, found by trying.
+SEED = 33
+
+CONFIG = {
+    "latent_dim": 6,
+    "label_dim": 3,
+    "index_out_dim": 4,
+    "n_encoder": 1,
+    "n_decoder": 2,
+    "n_heads": 3,
+    "n_ff": 2,
+    "dropout": 0.2,
+}
+# None of these sizes is that of a stored network.
+SIZES = {"value_dim": 2, "n_labels": 4, "index_dim": 3}
+N_THETA, N_CONTEXT = 3, 5
+
+
+@pytest.fixture(autouse=True)
+def _quiet(request, monkeypatch):
+    if "warned_of" not in request.node.name:
+        monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+
+
+@pytest.fixture(params=STORED.values(), ids=STORED)
+def stored(request):
+    return request.param
+
+
+def _extra(stored):
+    return rebuild(stored.case["extra"], stored.arrays)
+
+
+def _sizes(parameters):
+    return {
+        "value_dim": len(parameters["linear/bias"]),
+        "n_labels": len(parameters["embedding/embedding/embedding"]),
+        "index_dim": parameters["embedding/gf_embedding/b"].shape[1],
+    }
+
+
+def _network(seed=0, **config):
+    return Transformer(CONFIG | config, **SIZES, rngs=nnx.Rngs(seed))
+
+
+def _normal(*shape, seed=0):
+    values = np.random.default_rng([seed, *shape]).normal(size=shape)
+    return jnp.asarray(values, jnp.float32)
+
+
+def _arguments(n=2, **changed):
+    """Return ten arguments; the masks of both sides allow everything."""
+    cross = np.ones((n, 1, N_THETA, N_CONTEXT), np.float32)
+    cross[:, :, 0, 1:] = cross[:, :, 1] = 0
+    return {
+        "theta": _normal(n, N_THETA, 2),
+        "theta_label": jnp.array([[0, 2, 2]], jnp.int8),
+        "theta_index": _normal(n, N_THETA, 3),
+        "theta_mask": jnp.ones((1, 1, N_THETA, N_THETA)),
+        "time": jnp.linspace(0.0, 1.0, n).reshape((n, 1, 1)),
+        "context": _normal(n, N_CONTEXT, 2, seed=1),
+        "context_label": jnp.array([[1, 1, 3, 3, 3]], jnp.int8),
+        "context_index": _normal(1, N_CONTEXT, 3),
+        "context_mask": None,
+        "cross_mask": jnp.asarray(cross),
+        **changed,
+    }
+
+
+@nnx.jit
+def _call(network, arguments):
+    return network(**arguments)
+
+
+def _evaluate(network, **changed):
+    network.eval()
+    return _call(network, _arguments(**changed))
+
+
+def test_stored_output_comes_back(stored):
+    """Compiled with the weights as arguments, and as constants."""
+    extra = _extra(stored)
+    network = Transformer(
+        extra["config"], **_sizes(extra["params"]), rngs=nnx.Rngs(0)
+    )
+    load_parameters(network, extra["params"])
+    network.eval()
+    kwargs = rebuild(stored.case["kwargs"], stored.arrays)
+    expected = rebuild(stored.case["output"], stored.arrays)
+    as_constant = jax.jit(lambda kwargs: network(**kwargs))
+    for velocity in (_call(network, kwargs), as_constant(kwargs)):
+        assert (velocity.shape, velocity.dtype) == (
+            expected.shape,
+            expected.dtype,
+        )
+        assert np.abs(velocity - expected).max() < CALL
+
+
+@pytest.mark.slow
+def test_eager_call_is_the_same():
+    network = _network()
+    compiled = _evaluate(network)
+    np.testing.assert_allclose(network(**_arguments()), compiled, atol=CALL)
+
+
+def test_seed_gives_the_stored_initial_weights(stored):
+    """Paths, shapes, data types, and the numbers that were drawn."""
+    extra = _extra(stored)
+    expected = extra["params"]
+    network = Transformer(
+        extra["config"], **_sizes(expected), rngs=nnx.Rngs(SEED)
+    )
+    parameters = read_parameters(network)
+    assert list(parameters) == sorted(expected)
+    for path, value in parameters.items():
+        assert value.shape == expected[path].shape, path
+        assert value.dtype == expected[path].dtype, path
+        np.testing.assert_allclose(value, expected[path], rtol=1e-6)
+
+
+def test_eight_keys_are_drawn_for_the_weights():
+    """So that whatever shares the random numbers draws as it did."""
+    rngs = nnx.Rngs(0)
+    Transformer(CONFIG, **SIZES, rngs=rngs)
+    expected = jax.random.fold_in(jax.random.key(0), 8)
+    assert rngs.base_dist() == expected
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_trained_weights_load(name):
+    """Those of runs of the examples, with one feed-forward layer."""
+    parameters = _extra(TRAINED[name])["params"]
+    config = {
+        "latent_dim": 8,
+        "label_dim": 2,
+        "index_out_dim": 2 * len(parameters["embedding/gf_embedding/b"]),
+        "n_encoder": len(parameters["encoder/norm/bias"]),
+        "n_decoder": len(parameters["decoder/norm/bias"]),
+        "n_heads": parameters["encoder/attn/out/kernel"].shape[1],
+        "n_ff": 1,
+        "dropout": 0.1,
+    }
+    network = Transformer(config, **_sizes(parameters), rngs=nnx.Rngs(0))
+    load_parameters(network, parameters)
+    loaded = read_parameters(network)
+    assert loaded.keys() == parameters.keys()
+    for path, value in loaded.items():
+        np.testing.assert_array_equal(value, parameters[path])
+
+
+@pytest.mark.parametrize("changed", [{}, {"cross_mask": None}])
+def test_agrees_with_the_oracle_in_other_sizes(changed):
+    network = _network()
+    expected = jax.jit(reference.transformer)(
+        read_parameters(network), **_arguments(**changed)
+    )
+    velocity = _evaluate(network, **changed)
+    assert velocity.shape == (2, N_THETA, 2)
+    np.testing.assert_allclose(velocity, expected, atol=CALL)
+
+
+def test_activation_can_be_chosen():
+    network = Transformer(
+        CONFIG, **SIZES, rngs=nnx.Rngs(0), activation=nnx.gelu
+    )
+    assert jnp.abs(_evaluate(network) - _evaluate(_network())).max() > 0.01
+
+
+def test_index_is_not_looked_at_without_frequencies():
+    """A network built without functional inputs runs with any or none."""
+    network = Transformer(
+        CONFIG | {"index_out_dim": 0},
+        value_dim=2,
+        n_labels=4,
+        rngs=nnx.Rngs(0),
+    )
+    assert read_parameters(network)["embedding/gf_embedding/b"].shape == (0, 0)
+    without = _evaluate(network, theta_index=None, context_index=None)
+    np.testing.assert_array_equal(_evaluate(network), without)
+
+
+def test_only_the_cross_mask_acts():
+    network = _network()
+    plain = _evaluate(network)
+    zeros = {
+        "theta_mask": jnp.zeros((1, 1, N_THETA, N_THETA)),
+        "context_mask": jnp.zeros((1, 1, N_CONTEXT, N_CONTEXT)),
+    }
+    np.testing.assert_array_equal(_evaluate(network, **zeros), plain)
+    everything = _evaluate(network, cross_mask=None)
+    differs = jnp.abs(everything - plain).max((0, 2)) > 1e-4
+    # Row 0 sees one token, row 1 none and so all alike, row 2 all.
+    assert differs.tolist() == [True, True, False]
+
+
+def test_row_of_zeros_in_the_cross_mask_takes_the_mean():
+    """So that equal context tokens are as one."""
+    network = _network()
+    one = _normal(2, 1, 2)
+    arguments = {
+        "context": jnp.broadcast_to(one, (2, N_CONTEXT, 2)),
+        "context_label": jnp.ones((1, N_CONTEXT), jnp.int8),
+        "context_index": jnp.ones((1, N_CONTEXT, 3)),
+    }
+    nothing = jnp.zeros((1, 1, N_THETA, N_CONTEXT))
+    np.testing.assert_allclose(
+        _evaluate(network, cross_mask=nothing, **arguments),
+        _evaluate(network, cross_mask=None, **arguments),
+        atol=CALL,
+    )
+
+
+def test_vmap_gives_the_same_rows():
+    network = _network()
+    together = _evaluate(network)
+    arguments = _arguments()
+
+    def one(theta, index, time, context, cross_mask):
+        changed = {
+            "theta": theta,
+            "theta_index": index,
+            "time": time,
+            "context": context,
+            "cross_mask": cross_mask,
+        }
+        rows = {name: x[None] for name, x in changed.items()}
+        return network(**(arguments | rows))[0]
+
+    apart = jax.jit(jax.vmap(one))(
+        arguments["theta"],
+        arguments["theta_index"],
+        arguments["time"],
+        arguments["context"],
+        arguments["cross_mask"],
+    )
+    np.testing.assert_allclose(apart, together, atol=CALL)
+
+
+def test_gradient_reaches_all_weights_but_the_encoders_attention():
+    """As in the stored runs, where training left just those unchanged."""
+    network = _network()
+    network.eval()
+
+    def loss(network):
+        return (network(**_arguments()) ** 2).mean()
+
+    gradient = nnx.to_pure_dict(nnx.jit(nnx.grad(loss))(network))
+    leaves = jax.tree_util.tree_leaves_with_path(gradient)
+    zero = {
+        "/".join(key.key for key in path)
+        for path, leaf in leaves
+        if not jnp.abs(leaf).max() > 0
+    }
+    assert zero == {
+        f"encoder/attn/{name}/kernel"
+        for name in ("query", "key", "value", "out")
+    }
+
+
+def test_dropout_acts_in_training_alone():
+    network = _network()
+    plain = _evaluate(network)
+    network.train()
+    first, second = (_call(network, _arguments()) for _ in range(2))
+    assert jnp.abs(first - second).max() > 0.01
+    np.testing.assert_array_equal(_evaluate(network), plain)
+
+    again = _network()
+    again.eval()
+    again.train()
+    np.testing.assert_array_equal(_call(again, _arguments()), first)
+
+    without = _network(dropout=0.0)
+    without.train()
+    np.testing.assert_allclose(_call(without, _arguments()), plain, atol=CALL)
+
+
+def test_dropout_drops_what_it_should():
+    """A fifth of the values, and the rest grow by as much."""
+    network = _network()
+    network.train()
+    dropped = network._drop(jnp.ones(20_000))
+    # Three standard deviations of the count.
+    assert abs(float((dropped == 0).mean()) - 0.2) < 0.0085
+    np.testing.assert_allclose(dropped[dropped != 0], 1.25, rtol=1e-6)
+
+
+def test_incomplete_configuration_is_listed():
+    config = {k: v for k, v in CONFIG.items() if k not in ("n_ff", "dropout")}
+    with pytest.raises(ValueError, match="n_ff") as raised:
+        Transformer(config | {"drop_out": 0.1}, rngs=nnx.Rngs(0))
+    assert str(raised.value) == (
+        "The configuration of a Transformer:\n"
+        "  - 'n_ff' is missing.\n"
+        "  - 'dropout' is missing. Did you mean 'drop_out'?"
+    )
+
+
+def test_misfits_of_the_configuration_are_listed():
+    with pytest.raises(ValueError, match="latent_dim") as raised:
+        _network(latent_dim=7, index_out_dim=3, n_encoder=0, dropout=1)
+    assert str(raised.value) == (
+        "The configuration of a Transformer:\n"
+        "  - n_encoder is 0, expected 1 or more\n"
+        "  - dropout is 1, expected less than 1\n"
+        "  - index_out_dim is 3, expected an even number: a cosine and a sine "
+        "of each frequency\n"
+        "  - latent_dim is 7, expected a multiple of n_heads, which is 3"
+    )
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_are_positive(name):
+    with pytest.raises(ValueError, match=rf"^{name} is 0, expected 1 or more"):
+        Transformer(CONFIG, **(SIZES | {name: 0}), rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"theta": jnp.ones((2, N_THETA, 1))},
+            r"^theta has shape \(2, 3, 1\); this network expects "
+            r"\(n, n_tokens, 2\)\.",
+        ),
+        (
+            {"context": jnp.ones((N_CONTEXT, 2))},
+            r"^context has shape \(5, 2\); this network expects",
+        ),
+        (
+            {"context_index": None},
+            r"^context_index is None; this network expects "
+            r"\(n, n_tokens, 3\), because its index_out_dim is 4\.",
+        ),
+        (
+            {"theta_index": jnp.ones((2, N_THETA, 2))},
+            r"^theta_index is of shape \(2, 3, 2\); this network expects",
+        ),
+    ],
+)
+def test_arguments_of_another_width_are_named(changed, message):
+    with pytest.raises(ValueError, match=message):
+        _evaluate(_network(), **changed)
+
+
+def test_unknown_label_gives_nan():
+    """Rather than the row of another label."""
+    label = jnp.array([[0, 4, 2]], jnp.int8)
+    velocity = _evaluate(_network(), theta_label=label)
+    assert jnp.isnan(velocity).any((0, 2)).tolist() == [False, True, False]
+
+
+def test_every_fault_of_stored_weights_is_listed():
+    network = _network()
+    before = read_parameters(network)
+    parameters = dict(before)
+    parameters["linear/biases"] = parameters.pop("linear/bias")
+    parameters["embedding/gf_embedding/b"] = np.ones((3, 2))
+    with pytest.raises(ValueError, match="Cannot load") as raised:
+        load_parameters(network, parameters)
+    assert str(raised.value) == (
+        "Cannot load these parameters:\n"
+        "  - 'linear/bias' is missing; its shape is (2,)\n"
+        "  - 'embedding/gf_embedding/b' has shape (3, 2), expected (2, 3)\n"
+        "  - 'linear/biases' is unknown. Did you mean 'linear/bias'?"
+    )
+    for path, value in read_parameters(network).items():
+        np.testing.assert_array_equal(value, before[path])
+
+
+def test_loading_keeps_the_data_type():
+    network = _network()
+    other = read_parameters(_network(seed=1))
+    load_parameters(
+        network, {k: np.asarray(v, np.float64) for k, v in other.items()}
+    )
+    for path, value in read_parameters(network).items():
+        assert value.dtype == jnp.float32
+        np.testing.assert_array_equal(value, other[path])
+
+
+def _trace(**changed):
+    """Call a network abstractly, with masks whose values can be seen."""
+    network, arguments = _network(), _arguments(**changed)
+    network.eval()
+    jax.eval_shape(lambda: network(**arguments))
+
+
+def test_mask_that_forbids_something_is_warned_of(recwarn):
+    _trace()
+    assert not recwarn
+    forbids = jnp.ones((1, 1, N_THETA, N_THETA)).at[0, 0, 1, 2].set(0)
+    with pytest.warns(
+        MasksWithoutEffectWarning, match=r"^L22: theta_mask without effect"
+    ):
+        _trace(theta_mask=forbids)
+
+
+def test_traced_masks_are_warned_of():
+    """Their values are not seen."""
+
+    def call(mask, other):
+        _trace(theta_mask=mask, context_mask=other)
+
+    masks = [jnp.ones((1, 1, n, n)) for n in (N_THETA, N_CONTEXT)]
+    with pytest.warns(
+        MasksWithoutEffectWarning, match="theta_mask and context_mask"
+    ):
+        jax.eval_shape(call, *masks)

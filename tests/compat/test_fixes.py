@@ -1,0 +1,270 @@
+"""Defects can be turned off by name: what is different then."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from tfmpe.compat import PAD_VALUE
+from tfmpe.compat._flow._rounds import Simulations
+from tfmpe.compat._flow.training import legacy_loss
+from tfmpe.compat.defects.l26_rounds import one_unit, reported_loss
+from tfmpe.compat.fixes import FIXABLE, VARIABLE, read_fixes
+from tfmpe.compat.sfmpe import SFMPE
+from tfmpe.compat.structured_cnf import StructuredCNF
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+
+def test_none_by_default():
+    assert read_fixes() == frozenset()
+    assert read_fixes([]) == frozenset()
+
+
+def test_codes_come_from_the_call_and_from_the_environment(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "L18, L19,")
+    assert read_fixes() == {"L18", "L19"}
+    assert read_fixes({"L21"}) == {"L18", "L19", "L21"}
+    assert SFMPE(_flow(), nnx.Rngs(0), fix=["L26"]).fix == {
+        "L18",
+        "L19",
+        "L26",
+    }
+
+
+def test_unknown_codes_are_errors(monkeypatch):
+    with pytest.raises(ValueError, match="L99") as raised:
+        read_fixes(["L18", "L99"])
+    assert str(raised.value) == (
+        "fix names the defect 'L99', which cannot be turned off; known are "
+        "['L18', 'L19', 'L20', 'L21', 'L23', 'L24', 'L26']. Did you mean "
+        "'L19'?"
+    )
+    monkeypatch.setenv(VARIABLE, "l18")
+    with pytest.raises(ValueError, match="TFMPE_COMPAT_FIX names the defect"):
+        StructuredCNF(_field, nnx.Rngs(0))
+
+
+def test_a_bare_string_is_an_error():
+    with pytest.raises(TypeError, match=r"pass a list of codes, fix=\['L18'\]"):
+        read_fixes("L18")
+
+
+def test_every_code_is_tested():
+    """By a test below, or in test_structured_cnf (L18, L23)."""
+    tested = {name for name in globals() if name.startswith("test_l")}
+    codes = {name.split("_")[1].upper() for name in tested}
+    assert codes | {"L18", "L23"} == set(FIXABLE)
+
+
+def _field(*, theta, **_):
+    return jnp.zeros_like(theta)
+
+
+def _flow(field=_field, seed=0, **options):
+    return StructuredCNF(field, nnx.Rngs(seed), **options)
+
+
+LABELS = {
+    "theta": jnp.zeros((1, 1), jnp.int8),
+    "y": jnp.zeros((1, 2), jnp.int8),
+}
+SLICES = {"a": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)}}
+
+
+def _draw(estimator, context, n_samples=3):
+    return estimator.sample_posterior_encoded(
+        context, LABELS, SLICES, n_samples=n_samples
+    )
+
+
+@pytest.mark.parametrize("fix", [(), ("L19",)])
+def test_l19_noise(fix):
+    """With a field that does not move, draws are their noise."""
+    estimator = SFMPE(_flow(), nnx.Rngs(1), fix=fix)
+    context = jnp.ones((1, 2, 1))
+    first, second = (_draw(estimator, context) for _ in range(2))
+    rows = jax.vmap(lambda c: _draw(estimator, c))(
+        jnp.arange(4.0).reshape((2, 1, 2, 1))
+    )
+    for one, other in ((first, second), (rows[0], rows[1])):
+        assert np.array_equal(one, other) is not bool(fix)
+
+
+def test_l19_probes():
+    """A field of random divergence, so that probes can be told apart."""
+    flow = _flow(lambda *, theta, **_: jnp.roll(theta, 1, 1) + theta)
+    labels = {"theta": jnp.zeros((1, 3), jnp.int8), "y": LABELS["y"]}
+    given = jnp.ones((1, 3, 1)), jnp.ones((1, 2, 1)), labels
+
+    def twice(fix):
+        estimator = SFMPE(flow, nnx.Rngs(1), fix=fix)
+        return [
+            float(estimator.log_prob_posterior_samples(*given)[0])
+            for _ in range(2)
+        ]
+
+    same = twice([])
+    assert same[0] == same[1]
+    fresh = twice(["L19"])
+    assert fresh[0] != fresh[1]
+
+
+@pytest.mark.parametrize("cls", [StructuredCNF, SFMPE])
+def test_l20_random_numbers(cls):
+    shared = [cls(_flow()) for _ in range(2)]
+    assert shared[0].rngs is shared[1].rngs
+    own = [cls(_flow(), fix=["L20"]) for _ in range(2)]
+    keys = [jax.random.key_data(one.rngs.base_dist()) for one in own]
+    assert not np.array_equal(*keys)
+
+
+def test_l21_width():
+    """Draws are as wide as the observation, not as theta alone."""
+    context = jnp.ones((1, 2, 2))
+    widths = [
+        _draw(SFMPE(_flow(), nnx.Rngs(0), fix=fix), context).shape
+        for fix in ([], ["L21"])
+    ]
+    assert widths == [(3, 1, 1), (3, 1, 2)]
+
+
+def test_l21_padding_is_zero():
+    """To the field and to the loss."""
+    padded = jnp.array([[[1.0, PAD_VALUE]], [[2.0, 3.0]]])
+    seen = []
+
+    def field(*, theta, context, **_):
+        seen.append(context)
+        return jnp.zeros_like(theta)
+
+    batch = {
+        "data": {"theta": padded, "y": padded},
+        "labels": {"theta": None, "y": None},
+    }
+    times, noise = jnp.zeros((2, 1, 1)), jnp.zeros((2, 1, 2))
+    losses = [
+        legacy_loss(_flow(field), batch, times, noise, fixes=fixes)
+        for fixes in ((), ("L21",))
+    ]
+    assert losses[0] > 1e15
+    assert losses[1] == pytest.approx((1 + 0 + 4 + 9) / 4)
+    assert seen[0].min() == PAD_VALUE
+    assert seen[1].min() == 0
+
+
+def _rows(n):
+    theta = jnp.arange(float(n)).reshape((n, 1, 1))
+    labels = jnp.zeros((n, 1), jnp.int8)
+    return {
+        "data": {"theta": theta, "y": theta},
+        "labels": {"theta": labels, "y": labels},
+    }
+
+
+def test_l24_rows_left_over():
+    """They are trained on, and what fills their batch up counts nothing."""
+
+    class Mean(nnx.Module):
+        def __init__(self):
+            self.mean = nnx.Param(jnp.zeros(()))
+
+        def __call__(self, *, theta, **_):
+            return self.mean * jnp.ones_like(theta)
+
+    def fit(batch_size, fix):
+        net = Mean()
+        estimator = SFMPE(_flow(net), nnx.Rngs(0), fix=fix)
+        estimator.fit(
+            _rows(5), _rows(2), optax.sgd(0.1), n_iter=40, batch_size=batch_size
+        )
+        return float(net.mean[...])
+
+    with pytest.raises(TypeError, match="Cannot reshape 5 training rows"):
+        fit(2, [])
+    # Velocities are values minus noise: 2 on average.
+    assert fit(2, ["L24"]) == pytest.approx(2, abs=1)
+    assert fit(100, ["L24"]) == pytest.approx(fit(5, []), abs=1e-5)
+
+
+def test_l24_weights():
+    """A row of weight 0 changes nothing."""
+    batch = _rows(3)
+    times = jnp.full((3, 1, 1), 0.5)
+    noise = jnp.ones((3, 1, 1))
+    found = legacy_loss(
+        _flow(), batch, times, noise, jnp.array([1.0, 1.0, 0.0])
+    )
+    two = jax.tree.map(lambda leaf: leaf[:2], batch)
+    wanted = legacy_loss(_flow(), two, times[:2], noise[:2])
+    assert found == pytest.approx(float(wanted))
+
+
+DRAWS = {
+    "a": jnp.arange(40.0).reshape((8, 5, 1)),
+    "b": 100 + jnp.arange(40.0).reshape((8, 5, 1)),
+}
+
+
+def _units(fixes):
+    chosen = one_unit(jax.random.key(0), DRAWS, ["a", "b"], fixes)
+    units = {}
+    for name, leaf in chosen.items():
+        assert leaf.shape == (8, 1, 1)
+        units[name] = np.argmax(np.asarray(DRAWS[name] == leaf)[..., 0], 1)
+    return units["a"], units["b"]
+
+
+def test_l26_units():
+    """One for all by default; mixed, and names kept together, if fixed."""
+    a, b = _units(())
+    assert len(set(a)) == len(set(b)) == 1
+    a, b = _units(["L26"])
+    assert len(set(a)) > 1
+    assert np.array_equal(a, b)
+
+
+def test_l26_simulations():
+    """Every stage has all of its simulations, the sides its way round."""
+
+    def flat(value, side="theta"):
+        return jax.tree.map(lambda leaf: leaf * 0 + value, _rows(2))
+
+    def values(data):
+        return np.asarray(data["data"]["theta"])[:, 0, 0].astype(int).tolist()
+
+    found = {}
+    for fixes in ((), ("L26",)):
+        simulations = Simulations(2, fixes)
+        found[fixes] = [
+            (
+                values(simulations.first_stage(flat(10 * number))),
+                values(
+                    simulations.second_stage(
+                        flat(10 * number + 1),
+                        lambda number=number: (flat(10 * number + 2), {}),
+                    )
+                ),
+            )
+            for number in (1, 2)
+        ]
+    assert found[()] == [
+        ([10, 10], [10, 10, 11, 11]),
+        ([10, 10, 11, 11, 20, 20], [10, 10, 21, 21]),
+    ]
+    assert found["L26",] == [
+        ([10, 10], [12, 12, 11, 11]),
+        ([10, 10, 20, 20], [12, 12, 11, 11, 22, 22, 21, 21]),
+    ]
+
+
+def test_l26_loss():
+    losses = jnp.ones((3, 4))
+    assert reported_loss(losses, ()).tolist() == [4.0] * 3
+    assert reported_loss(losses, ["L26"]).tolist() == [1.0] * 3

@@ -1,0 +1,45 @@
+"""Attention masks as a legacy vector field takes them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+# Rows and columns of each mask.
+_SIDES = {"theta": ("theta", "theta"), "y": ("y", "y"), "cross": ("theta", "y")}
+
+
+def _make_attention_masks(
+    masks: Mapping[str, Any] | None,
+) -> tuple[Any, Any, Any]:
+    """Combine padding and attention masks, with an axis for heads.
+
+    Parameters
+    ----------
+    masks : dict or None
+        ``'padding'``, ``'attention'``, or both, of ``flatten_structured``.
+
+    Returns
+    -------
+    theta, y, cross : Array, shape (samples or 1, 1, rows, columns), or None
+        None where there are no masks.
+
+    Notes
+    -----
+    Works under ``jit`` and ``vmap``. Legacy:
+    ``sfmpe.sfmpe._make_attention_masks``. On Tokens:
+    ``tokens.attention_mask()``.
+    """
+    theta, y, cross = (_make_mask(masks or {}, name) for name in _SIDES)
+    return theta, y, cross
+
+
+def _make_mask(masks: Mapping[str, Any], name: str) -> Any:
+    mask = None
+    if "padding" in masks:
+        rows, columns = (masks["padding"][side] for side in _SIDES[name])
+        mask = rows[..., :, None] * columns[..., None, :]
+    if "attention" in masks:
+        attention = masks["attention"][name]
+        mask = attention if mask is None else mask * attention
+    return None if mask is None else jnp.expand_dims(mask, 1)

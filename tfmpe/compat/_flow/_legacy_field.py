@@ -1,0 +1,132 @@
+"""Calling a legacy vector field from the new engine."""
+
+import functools
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from tfmpe.estimators._vector_field import (
+    SplitField,
+    merge_field,
+    split_field,
+)
+from tfmpe.preprocessing._arrays import grow
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("parameters", "rest", "given"),
+    meta_fields=("static", "widths", "negative_time"),
+)
+@dataclass(frozen=True)
+class LegacyField:
+    """A vector field of ten keyword arguments, as one of the new engine.
+
+    Attributes
+    ----------
+    parameters, rest : tree of arrays
+        Of the legacy field.
+    given : dict
+        The seven arguments that are neither values nor time, as the caller
+        gave them: labels, indices, masks. Arrays, so that other values of
+        them compile nothing.
+    static : hashable
+        What the legacy field is without its arrays.
+    widths : (int, int)
+        Values in a token of theta, and of the context.
+    negative_time : bool
+        Whether the field is handed minus the time.
+
+    Notes
+    -----
+    The engine maps over draws, so the field sees one at a time, with a
+    leading axis of 1: legacy fields may count on that.
+    """
+
+    parameters: Any
+    rest: Any
+    given: Mapping[str, Any]
+    static: Any
+    widths: tuple[int, int]
+    negative_time: bool = False
+
+    def __call__(self, target: Any, conditioning: Any, time: Any) -> Any:
+        """Return the velocities of the single row of ``target``."""
+        field = _merge(self.static, self.parameters, self.rest)
+        theta_width, context_width = self.widths
+        time = jnp.reshape(time, (1, 1, 1))
+        velocity = field(
+            theta=target.data[..., :theta_width],
+            time=-time if self.negative_time else time,
+            context=conditioning.data[..., :context_width],
+            **self.given,
+        )
+        # The engine has one width for both sides.
+        return grow(velocity, velocity.ndim - 1, (target.width,), 0.0)
+
+
+def split_legacy(field: Any) -> SplitField:
+    """Take a legacy field apart for ``jit``.
+
+    Its parameters are read anew at each call: those of an NNX module, of the
+    module that a bound method belongs to, and of any other pytree. What
+    refers to an NNX module in another way, by a closure say, is compiled
+    for at each call, as the legacy package does for all (L23): compiled
+    once, it would keep the parameters that it had then.
+    """
+    owner = getattr(field, "__self__", None)
+    if isinstance(owner, nnx.Module):
+        static, parameters, rest = split_field(owner)
+        return SplitField(("method", field.__func__, static), parameters, rest)
+    if not isinstance(field, nnx.Module) and _refers_to_module(field):
+        return SplitField(("once", _Once(field)), None, None)
+    return split_field(field)
+
+
+def _merge(static: Any, parameters: Any, rest: Any) -> Any:
+    if static[0] == "once":
+        return static[1].field
+    if static[0] == "method":
+        _, function, static = static
+        owner = _merge(static, parameters, rest)
+        return functools.partial(function, owner)
+    # Copied, as flax lets a trace change only what was made in it.
+    arrays = jax.tree.map(lambda leaf: leaf, (parameters, rest))
+    field = merge_field(static, *arrays)
+    if isinstance(field, nnx.Module):
+        # Nobody wants dropout in a solution; the caller's own is unchanged.
+        field.eval()
+    return field
+
+
+class _Once:
+    """A field that equals nothing but itself."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+
+def _refers_to_module(field: Any) -> bool:
+    """Whether an NNX module hides in what is not one."""
+    field = inspect.unwrap(field)
+    held: list[Any] = []
+    if isinstance(field, functools.partial):
+        held += [field.func, *field.args, *field.keywords.values()]
+    elif inspect.isfunction(field):
+        names = inspect.getclosurevars(field)
+        held += [*names.nonlocals.values(), *names.globals.values()]
+        held += [*(field.__defaults__ or ())]
+        held += [*(field.__kwdefaults__ or {}).values()]
+    elif hasattr(field, "__dict__"):
+        held += vars(field).values()
+    return any(
+        isinstance(leaf, nnx.Module)
+        for leaf in jax.tree.leaves(
+            held, is_leaf=lambda x: isinstance(x, nnx.Module)
+        )
+    )

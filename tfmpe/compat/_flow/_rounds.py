@@ -1,0 +1,62 @@
+"""What bottom-up training has simulated so far."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import jax
+
+from tfmpe.compat._combine import combine_data
+from tfmpe.compat.utils import take_rows
+
+
+class Simulations:
+    """Flat data of all rounds, and what each stage is trained on.
+
+    Parameters
+    ----------
+    n : int
+        Simulations in a stage.
+    fixes : collection of str
+        By default all data of both stages are in one set: the first stage
+        is trained on all of it, the second on its first ``n`` rows, which
+        are always those of the first round (L26), and its own. Fixed: each
+        stage is trained on all simulations of all rounds, the sides its way
+        round.
+    """
+
+    def __init__(self, n: int, fixes: Collection[str]) -> None:
+        self._n = n
+        self._separate = "L26" in fixes
+        self._swapped: Any = None
+        self._upright: Any = None
+
+    def first_stage(self, swapped: Any) -> Any:
+        """Add simulations with one local unit; return all to train on."""
+        self._swapped = _joined(self._swapped, swapped)
+        return self._swapped
+
+    def second_stage(
+        self, flat: Any, one_unit: Callable[[], tuple[Any, Any]]
+    ) -> Any:
+        """Add simulations with all local units; return all to train on.
+
+        Parameters
+        ----------
+        flat : dict
+            The simulations.
+        one_unit : callable
+            Returns those of the first stage, the sides the right way round,
+            with their slices.
+        """
+        if self._separate:
+            self._upright = _joined(self._upright, one_unit()[0])
+            self._upright = combine_data(self._upright, flat)
+            return self._upright
+        self._swapped = combine_data(self._swapped, flat)
+        rows = slice(self._n)
+        first = jax.tree.map(lambda leaf: take_rows(leaf, rows), self._swapped)
+        return combine_data(first, flat)
+
+
+def _joined(before: Any, more: Any) -> Any:
+    return more if before is None else combine_data(before, more)

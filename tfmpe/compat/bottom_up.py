@@ -1,0 +1,168 @@
+"""Mirror of the legacy module ``sfmpe.bottom_up`` (extra ``flow``)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import optax
+
+from tfmpe.compat._flow._callbacks import call, draw, draw_index
+from tfmpe.compat._flow._rounds import Simulations
+from tfmpe.compat._flow._stages import Stages
+from tfmpe.compat._flow.estimator import DEFAULT_OPTIMISER
+from tfmpe.compat.defects.l24_whole_batches import masks_of
+from tfmpe.compat.defects.l26_rounds import check_rounds
+from tfmpe.compat.fixes import read_fixes
+
+
+def train_bottom_up(
+    key: Any,
+    estim: Any,
+    prior_fn: Callable[..., Any],
+    local_fn: Callable[..., Any],
+    simulator_fn: Callable[..., Any],
+    global_names: Sequence[str],
+    local_names: Sequence[str],
+    n_local: int,
+    n_rounds: int,
+    n_simulations: int,
+    n_epochs: int,
+    y_observed: Mapping[str, Any],
+    independence: Mapping[str, Any],
+    optimiser: optax.GradientTransformation = DEFAULT_OPTIMISER,
+    batch_size: int = 100,
+    f_in: Any = None,
+    f_in_args: Any = None,
+    f_in_args_global: Any = None,
+    f_in_target: Any = None,
+    *,
+    fix: Iterable[str] | None = None,
+) -> tuple[dict[str, Any], dict[str, Any], Any]:
+    """Train an estimator on one local unit, then on what it simulates.
+
+    Parameters
+    ----------
+    key : key array
+    estim : SFMPE
+        Is trained.
+    prior_fn : callable
+        ``prior_fn(1)`` is the distribution of all parameters with one local
+        unit, each of shape ``(1, width)``.
+    local_fn : callable
+        ``local_fn(globals, n_local)`` is the distribution of the locals,
+        ``(n_simulations, n_local, width)``, given the globals.
+    simulator_fn : callable
+        ``simulator_fn(key, parameters)`` returns ``{name: (n_simulations,
+        1, ...)}``; a third argument gets the functional inputs.
+    global_names, local_names : sequence of str
+        The parameters.
+    n_local : int
+        Local units of the observation.
+    n_rounds, n_simulations, n_epochs : int
+        Rounds; simulations and epochs in each.
+    y_observed : dict of array
+        The observation, ``(1, n_local, ...)``.
+    independence : dict
+        Rules, as of ``flatten_structured``; must not be empty (L24).
+    optimiser : optax.GradientTransformation
+    batch_size : int
+        Must divide the number of training rows of each stage (L24).
+    f_in : callable or dict, optional
+        Functional inputs: from arguments to a distribution or to a tree, or
+        the tree; a row for every simulation, or one.
+    f_in_args, f_in_args_global : tuple, optional
+        Its arguments for one local unit, and for ``n_local``.
+    f_in_target : dict or callable, optional
+        Functional inputs of the observation.
+    fix : iterable of str, optional
+        Defects to turn off: L19, L24 and L26 act here. Those of ``estim``
+        are its own.
+
+    Returns
+    -------
+    labels : dict
+        ``{'theta', 'y'}``, of the last round.
+    theta_slices : dict
+        Of the parameters.
+    masks : dict or None
+        What the estimator takes along with both.
+
+    Raises
+    ------
+    ValueError
+        If there is no round, or ``fix`` names what cannot be turned off.
+    KeyError
+        ``'masks'``, if there are no rules, unless L24 is fixed.
+    TypeError
+        If rows are left over by the batches, unless L24 is fixed.
+
+    Notes
+    -----
+    In each round: parameters with one local unit come from the prior, later
+    from the current posterior; they are simulated, and the estimator is
+    trained with the sides swapped, to simulate. It then does so for
+    ``n_local`` units at once, and is trained to infer. From the second round
+    on the defect L26 applies. Which key goes where is as in the recorded
+    runs. Distributions are of TensorFlow Probability or NumPyro.
+
+    Legacy: ``sfmpe.bottom_up.train_bottom_up``.
+    """
+    fixes = read_fixes(fix)
+    if n_rounds < 1:
+        raise ValueError(f"n_rounds is {n_rounds}, expected at least 1.")
+    check_rounds(n_rounds, fixes)
+    stages = Stages(
+        estim,
+        independence,
+        global_names,
+        local_names,
+        n_local,
+        n_simulations,
+        fixes,
+    )
+    train = partial(
+        stages.train,
+        optimizer=optimiser,
+        n_iter=n_epochs,
+        batch_size=batch_size,
+    )
+    target_index = draw_index(f_in_target, None, None, 1)
+    simulations = Simulations(n_simulations, fixes)
+
+    def inputs(args: Any, key: Any) -> tuple[Any, Any]:
+        if f_in is None:
+            return None, key
+        f_in_key, key = jax.random.split(key)
+        return draw_index(f_in, args, f_in_key, n_simulations), key
+
+    theta: dict[str, Any] = {}
+    labels, slices, masks = {}, {}, None
+    for number in range(n_rounds):
+        theta_key, simulator_key, key = jax.random.split(key, 3)
+        if number == 0:
+            prior = draw(call(prior_fn, 1), theta_key, (n_simulations,))
+            # Sorted, as the legacy package has them in its first round (L4).
+            one_theta = {name: prior[name] for name in sorted(prior)}
+        else:
+            one_theta = stages.infer(theta, y_observed, target_index, theta_key)
+        one_index, key = inputs(f_in_args, key)
+        given = (one_theta,) if one_index is None else (one_theta, one_index)
+        one_y = call(simulator_fn, *given, key=simulator_key)
+        swapped, _ = stages.flatten(one_y, one_theta, one_index)
+        train_key, key = jax.random.split(key)
+        train(simulations.first_stage(swapped), train_key)
+
+        local_key, key = jax.random.split(key)
+        parents = {name: one_theta[name] for name in global_names}
+        units = draw(call(local_fn, parents, n_local), local_key)
+        theta = one_theta | {name: units[name] for name in local_names}
+        index, key = inputs(f_in_args_global, key)
+        noise_key = jax.random.fold_in(local_key, 1)
+        y = stages.simulate(theta, one_y, index, noise_key)
+        flat, slices = stages.flatten(theta, y, index)
+        labels, masks = flat["labels"], masks_of(flat, fixes)
+        upright = partial(stages.flatten, one_theta, one_y, one_index)
+        train_key, key = jax.random.split(key)
+        train(simulations.second_stage(flat, upright), train_key)
+    return labels, slices["theta"], masks

@@ -1,0 +1,65 @@
+"""L21: padding takes part as if it were values."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+from tfmpe.preprocessing import PAD_VALUE
+
+
+class PaddedValuesWarning(LegacyWarning):
+    """Padding is learnt, or tokens are narrower than in training (L21)."""
+
+    code = "L21"
+
+
+def sampled_width(
+    theta_width: int, context: Any, fixes: Collection[str]
+) -> int:
+    """Return the width of the tokens to draw.
+
+    By default that of theta alone, although training data have one width
+    for theta and y. Fixed: that of the context, if it is larger.
+    """
+    context_width = context.shape[-1]
+    if context_width <= theta_width:
+        return theta_width
+    if "L21" in fixes:
+        return context_width
+    PaddedValuesWarning.warn(
+        f"theta is drawn with {theta_width} values in a token, but y has "
+        f"{context_width} and so had theta in training: a network that was "
+        "trained on it will not take it. Pass fix=['L21']."
+    )
+    return theta_width
+
+
+def without_padding(values: Any, fixes: Collection[str]) -> Any:
+    """Return values with 0 for padding if that is wanted, else as they are."""
+    if "L21" not in fixes:
+        return values
+    return jnp.where(values == PAD_VALUE, 0, values)
+
+
+def check_training_values(
+    flat: Mapping[str, Any], fixes: Collection[str]
+) -> None:
+    """Warn of padding in tokens of theta that enter the loss."""
+    theta = flat["data"]["theta"]
+    if "L21" in fixes or isinstance(theta, Tracer):
+        return
+    padded = np.asarray(theta) == PAD_VALUE
+    padding = flat.get("masks", {}).get("padding")
+    if padding is not None:
+        padded &= np.asarray(padding["theta"])[..., None] != 0
+    if padded.any():
+        PaddedValuesWarning.warn(
+            f"{int(padded.sum())} of {padded.size} values of theta are "
+            f"padding ({PAD_VALUE:g}) in tokens that are trained on, since "
+            "keys differ in width; the loss is dominated by them. Pass "
+            "fix=['L21']."
+        )

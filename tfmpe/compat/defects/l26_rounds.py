@@ -1,0 +1,57 @@
+"""L26: later rounds of bottom-up training lose data and independence."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import jax
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class RoundsWarning(LegacyWarning):
+    """Rounds after the first do not do what they should (L26)."""
+
+    code = "L26"
+
+
+def check_rounds(n_rounds: int, fixes: Collection[str]) -> None:
+    """Warn if there are rounds after the first."""
+    if n_rounds > 1 and "L26" not in fixes:
+        RoundsWarning.warn(
+            f"of {n_rounds} rounds, all but the first drop their simulations "
+            "of one local unit from the second stage of training, and take "
+            "the same local unit in every simulation. Pass fix=['L26']."
+        )
+
+
+def one_unit(
+    key: Any,
+    draws: Mapping[str, Any],
+    local_names: Sequence[str],
+    fixes: Collection[str],
+) -> dict[str, Any]:
+    """Choose one unit of every local, ``{name: (n_simulations, 1, ...)}``.
+
+    By default the same unit in all simulations, and another for every name.
+    Fixed: drawn for every simulation, and the same for all names, since
+    they belong together.
+    """
+    if "L26" in fixes:
+        first = draws[local_names[0]]
+        units = jax.random.randint(key, (len(first),), 0, first.shape[1])
+        rows = jax.numpy.arange(len(first))
+        return {name: draws[name][rows, units][:, None] for name in local_names}
+    chosen = {}
+    for name in local_names:
+        unit_key, key = jax.random.split(key)
+        unit = int(jax.random.choice(unit_key, draws[name].shape[1]))
+        chosen[name] = draws[name][:, unit : unit + 1]
+    return chosen
+
+
+def reported_loss(losses: Any, fixes: Collection[str]) -> Any:
+    """Return one loss per epoch, of ``(n_epochs, n_batches)``.
+
+    By default the sum over batches. Fixed: the mean.
+    """
+    return losses.mean(1) if "L26" in fixes else losses.sum(1)

@@ -1,0 +1,71 @@
+"""Turning reproduced defects off, one by one.
+
+By default everything that a script could depend on is as it was. ``fix=`` of
+``StructuredCNF``, ``SFMPE`` and ``train_bottom_up``, or the environment
+variable ``TFMPE_COMPAT_FIX``, names those that are not wanted.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+VARIABLE = "TFMPE_COMPAT_FIX"
+
+FIXABLE: Mapping[str, str] = MappingProxyType(
+    {
+        "L18": "log_prob hands the field the time that sample does",
+        "L19": "fresh noise at every call and for every simulation",
+        "L20": "every instance has random numbers of its own",
+        "L21": "padding is 0, not -1e8, and theta is as wide as y",
+        "L23": "always: nothing is compiled twice",
+        "L24": "any number of training rows; bottom-up without rules",
+        "L26": "bottom-up keeps all simulations and mixes the locals",
+    }
+)
+"""Code and what is different with it; see MIGRATION.md."""
+
+
+def read_fixes(fix: Iterable[str] | None = None) -> frozenset[str]:
+    """Return the codes to fix: those given, and those of the environment.
+
+    Parameters
+    ----------
+    fix : iterable of str, optional
+        Codes such as ``'L18'``.
+
+    Returns
+    -------
+    frozenset of str
+
+    Raises
+    ------
+    TypeError
+        If ``fix`` is a bare string.
+    ValueError
+        If a code is not in ``FIXABLE``.
+
+    Examples
+    --------
+    >>> sorted(read_fixes(["L19", "L18"]))
+    ['L18', 'L19']
+    """
+    if isinstance(fix, str):
+        raise TypeError(
+            f"fix is the string {fix!r}; pass a list of codes, fix=[{fix!r}]."
+        )
+    asked = [(code, "fix") for code in fix or ()]
+    asked += [
+        (code.strip(), VARIABLE)
+        for code in os.environ.get(VARIABLE, "").split(",")
+        if code.strip()
+    ]
+    for code, where in asked:
+        if code not in FIXABLE:
+            close = difflib.get_close_matches(str(code), FIXABLE, 1)
+            nearest = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"{where} names the defect {code!r}, which cannot be turned "
+                f"off; known are {list(FIXABLE)}.{nearest}"
+            )
+    return frozenset(code for code, _ in asked)

@@ -1,0 +1,9 @@
+"""Mirror of the legacy module ``sfmpe.nn.transformer`` (extra ``flow``)."""
+
+from tfmpe.compat.nn.transformer.parameters import (
+    load_parameters as load_parameters,
+)
+from tfmpe.compat.nn.transformer.parameters import (
+    read_parameters as read_parameters,
+)
+from tfmpe.compat.nn.transformer.transformer import Transformer as Transformer

@@ -1,0 +1,134 @@
+"""Making recorded calls of a flow again: on what field, with what noise.
+
+Needs the extra `flow`; `replay` imports it where a case needs it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from flax import nnx
+
+from tfmpe.compat.nn.transformer import Transformer, load_parameters
+from tfmpe.compat.sfmpe import SFMPE
+from tfmpe.compat.structured_cnf import StructuredCNF
+
+from .fields import FIELDS
+
+__all__ = ["Setting", "flow_call", "read_setting"]
+
+# Where a call is traced or refused, values do not matter.
+_ANY_FIELD = "closed_form_v1"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a recorded method was called on.
+
+    Parameters
+    ----------
+    field
+        The vector field.
+    rngs
+        Where its noise came from: anything with `base_dist()`.
+    """
+
+    field: Callable[..., Any]
+    rngs: Any
+
+
+def read_setting(extra: Mapping[str, Any] | None) -> Setting:
+    """Return what the `extra` of a case describes.
+
+    Parameters
+    ----------
+    extra
+        `field`, the name of a field in closed form, or `params`, the weights
+        of the legacy network; `base_key_data`, the key of its noise.
+
+    Returns
+    -------
+    Setting
+        For a case with neither, whose values were not kept, any field.
+    """
+    extra = extra or {}
+    rngs: Any = nnx.Rngs(0)
+    if "base_key_data" in extra:
+        rngs = _RecordedKey(extra["base_key_data"])
+    if "params" in extra:
+        return Setting(_network(extra["params"]), rngs)
+    return Setting(FIELDS[extra.get("field", _ANY_FIELD)], rngs)
+
+
+def flow_call(function: str) -> Callable[..., Any]:
+    """Return the bridge's own version of a recorded method.
+
+    Parameters
+    ----------
+    function
+        Its recorded name, such as `SFMPE.sample_posterior`.
+
+    Returns
+    -------
+    callable
+        From a `Setting` and the recorded arguments to the result.
+    """
+    owner, _, method = function.partition(".")
+
+    def call(setting: Setting, /, *args: Any, **kwargs: Any) -> Any:
+        called: Any = setting.field
+        if owner != "Transformer":
+            called = StructuredCNF(setting.field, setting.rngs)
+        if owner == "SFMPE":
+            called = SFMPE(called, setting.rngs)
+        return getattr(called, method)(*args, **kwargs)
+
+    return call
+
+
+class _RecordedKey:
+    """Random numbers that begin with the key of the recorded draw."""
+
+    def __init__(self, data: Any):
+        self._data = data
+
+    def base_dist(self) -> Any:
+        return jax.random.wrap_key_data(self._data)
+
+
+def _network(tree: Mapping[str, Any]) -> Transformer:
+    """Return the legacy network with recorded weights, not dropping."""
+    weights = dict(_by_path(tree))
+    n_encoder, latent_dim, n_heads, _ = weights[
+        "encoder/attn/query/kernel"
+    ].shape
+    n_labels, label_dim = weights["embedding/embedding/embedding"].shape
+    n_frequencies, index_dim = weights["embedding/gf_embedding/b"].shape
+    network = Transformer(
+        {
+            "latent_dim": latent_dim,
+            "label_dim": label_dim,
+            "index_out_dim": 2 * n_frequencies,
+            "n_encoder": n_encoder,
+            "n_decoder": len(weights["decoder/norm/scale"]),
+            "n_heads": n_heads,
+            "n_ff": weights["encoder/ff/layers/linear/bias"].shape[1],
+            "dropout": 0.0,
+        },
+        value_dim=weights["linear/bias"].shape[0],
+        n_labels=n_labels,
+        index_dim=index_dim,
+        rngs=nnx.Rngs(0),
+    )
+    load_parameters(network, weights)
+    network.eval()
+    return network
+
+
+def _by_path(tree: Mapping[str, Any], path: str = "") -> Any:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _by_path(value, f"{path}{name}/")
+        else:
+            yield f"{path}{name}", value
