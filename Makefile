@@ -16,13 +16,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' \
 		Makefile
 
-demo: .venv/.demo ## check the stored legacy output, draw the masks
+demo: .venv/.demo ## check the stored legacy output, infer a small model
 	.venv/bin/tfmpe verify
 	.venv/bin/tfmpe draw --out demo-output
+	.venv/bin/tfmpe demo --out demo-output
 
 test: lint ## everything that must hold: lint, types, layers, tests
 	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal -m "not slow"
-	$(PYTEST) -m slow
+	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal -m slow
 
 lint: .venv/.dev ## style, format, types and import layers
 	$(PYTHON) -m ruff check
@@ -49,9 +50,9 @@ clean: ## remove the environment, caches and outputs
 # The environment: one folder, two sets of packages. A stamp is renewed when
 # pyproject.toml is newer; the larger set contains the smaller one.
 .venv/.demo: pyproject.toml .ci/environment
-	@sh .ci/environment .venv -e ".[cli,plot]"
+	@sh .ci/environment .venv -e ".[cli,data,flow,plot]"
 	@touch $@
 
 .venv/.dev: pyproject.toml .ci/environment
-	@sh .ci/environment .venv -e ".[dev,cli,plot]"
+	@sh .ci/environment .venv -e ".[dev,cli]"
 	@touch .venv/.demo $@

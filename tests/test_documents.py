@@ -11,7 +11,7 @@ from tfmpe import compat
 from tfmpe.compat import defects
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "MIGRATION.md", "docs/data.md"]
+DOCUMENTS = ["README.md", "MIGRATION.md", "docs/data.md", "docs/inference.md"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

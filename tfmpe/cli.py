@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["cli"]
 
 _EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
+_SCRIPTS = (*_EXAMPLES, "eight_schools")
 
 
 def _version() -> str:
@@ -181,6 +182,68 @@ def draw(example: str | None, out: Path | None) -> None:
             f"{str(out)!r} cannot be written ({error.strerror})",
             param_hint="--out",
         ) from None
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--example",
+    type=click.Choice(_SCRIPTS),
+    default=_SCRIPTS[0],
+    show_default=True,
+    help="Which model.",
+)
+@click.option(
+    "--legacy",
+    is_flag=True,
+    help="Run it as written for the legacy package, through tfmpe.compat.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    default="demo-output",
+    show_default=True,
+    help="Folder for the picture.",
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def demo(
+    context: click.Context,
+    example: str,
+    legacy: bool,
+    out: str,
+    options: tuple[str, ...],
+) -> None:
+    """Simulate a model, train an estimator, and draw what it found.
+
+    OPTIONS go to the example's script, such as --seed 1 or --n-epochs 10.
+    Needs the extras flow and plot.
+
+    \b
+    Examples:
+      tfmpe demo
+      tfmpe demo --example eight_schools --seed 1
+      tfmpe demo --example seir --legacy
+    """  # noqa: D301 - click wants the backspace itself
+    from tfmpe.migrate.scripts import run_example
+
+    missing = [
+        name
+        for name in ("flax", "optax", "diffrax", "matplotlib")
+        if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise click.UsageError(
+            f"the examples need {', '.join(missing)}: "
+            'pip install "tfmpe[flow,plot]"'
+        )
+    try:
+        code = run_example(
+            example, legacy=legacy, arguments=("--out", out, *options)
+        )
+    except FileNotFoundError as error:
+        raise click.BadParameter(str(error), param_hint="--legacy") from None
+    context.exit(code)
 
 
 def _plot(name: str, file: Path) -> Path:
