@@ -128,7 +128,7 @@ def test_compiled_once(tokens):
 
 @pytest.fixture(scope="module")
 def bounded():
-    """A positive scale, a share, and numbers, with their estimator."""
+    """Return a positive scale, shares, and numbers, with an estimator."""
     rng = np.random.default_rng(0)
     data = {
         "scale": np.exp(2 + 0.5 * rng.normal(size=(40, 1, 1))),
@@ -223,7 +223,12 @@ def test_errors(tokens, estimator):
     )
 
 
-RULES = {"local": ["theta", "obs"], "cross_local": [("theta", "obs", (0, 0))]}
+# Across the two sides a rule acts as it is written, so it stands here twice:
+# for theta given obs, and for obs given theta.
+RULES = {
+    "local": ["theta", "obs"],
+    "cross_local": [("theta", "obs", (0, 0)), ("obs", "theta", (0, 0))],
+}
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from tfmpe.compat._flow._keys import take_key
+from tfmpe.compat._flow._legacy_field import BACKWARD, FORWARD, NEGATIVE_TIME
 from tfmpe.compat._flow._problem import Problem
 from tfmpe.compat.defects.l18_negative_time import has_negative_time
 from tfmpe.compat.defects.l20_shared_rngs import default_rngs
@@ -184,7 +185,7 @@ class StructuredCNF(nnx.Module):
                 f"sample_size={sample_size} draws of "
                 f"theta_shape={theta_shape}."
             )
-        read_direction(direction)
+        start, _ = read_direction(direction)
         problem = Problem(
             self.vf_model,
             theta_shape,
@@ -198,8 +199,9 @@ class StructuredCNF(nnx.Module):
                 "context_mask": context_mask,
                 "cross_mask": cross_mask,
             },
+            BACKWARD if start else FORWARD,
         )
-        return problem.sample(theta_0, direction)
+        return problem.sample(theta_0)
 
     def log_prob(
         self,
@@ -268,7 +270,7 @@ class StructuredCNF(nnx.Module):
             self.vf_model,
             jnp.shape(theta)[1:],
             conditions,
-            has_negative_time(self.fix),
+            NEGATIVE_TIME if has_negative_time(self.fix) else FORWARD,
         )
         return problem.log_prob(theta, epsilon)
 

@@ -3,11 +3,14 @@
 Needs the extra `flow`; `replay` imports it where a case needs it.
 """
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from tfmpe.compat.nn.transformer import Transformer, load_parameters
@@ -20,6 +23,11 @@ __all__ = ["Setting", "flow_call", "read_setting"]
 
 # Where a call is traced or refused, values do not matter.
 _ANY_FIELD = "closed_form_v1"
+
+_NUMBERS = ("sample_size", "n_samples")
+_FULL = 8
+
+_QUICK = "jax_disable_most_optimizations"
 
 
 @dataclass(frozen=True)
@@ -82,9 +90,43 @@ def flow_call(function: str) -> Callable[..., Any]:
             called = StructuredCNF(setting.field, setting.rngs)
         if owner == "SFMPE":
             called = SFMPE(called, setting.rngs)
-        return getattr(called, method)(*args, **kwargs)
+        with _compiled_quickly():
+            return _filled_up(getattr(called, method), args, kwargs)
 
     return call
+
+
+def _filled_up(
+    method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call a method for more draws, where their noise is given.
+
+    The draws are solved for independently, so those that fill up a round
+    number change nothing, and calls for few draws share a compilation.
+    """
+    given = inspect.signature(method).bind(*args, **kwargs).arguments
+    theta_0 = given.get("theta_0")
+    name = next((name for name in _NUMBERS if name in given), None)
+    if theta_0 is None or name is None or len(theta_0) != given[name]:
+        return method(*args, **kwargs)
+    n = given[name]
+    missing = max(_FULL - n, 0)
+    given[name] = n + missing
+    given["theta_0"] = jnp.concatenate(
+        [theta_0, jnp.repeat(theta_0[:1], missing, 0)]
+    )
+    return jax.tree.map(lambda leaf: leaf[:n], method(**given))
+
+
+@contextmanager
+def _compiled_quickly() -> Iterator[None]:
+    """Compile without optimisation what will run once."""
+    before = jax.config.read(_QUICK)
+    jax.config.update(_QUICK, True)
+    try:
+        yield
+    finally:
+        jax.config.update(_QUICK, before)
 
 
 class _RecordedKey:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from tfmpe.estimators._vector_field import (
@@ -17,11 +18,16 @@ from tfmpe.estimators._vector_field import (
 )
 from tfmpe.preprocessing._arrays import grow
 
+FORWARD = np.array([0, 1, 1], np.float32)
+# From time 1 to 0, told as if from 0 to 1.
+BACKWARD = np.array([1, -1, -1], np.float32)
+NEGATIVE_TIME = np.array([0, -1, 1], np.float32)
+
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=("parameters", "rest", "given"),
-    meta_fields=("static", "widths", "negative_time"),
+    data_fields=("parameters", "rest", "given", "clock"),
+    meta_fields=("static", "widths"),
 )
 @dataclass(frozen=True)
 class LegacyField:
@@ -37,10 +43,12 @@ class LegacyField:
         them compile nothing.
     static : hashable
         What the legacy field is without its arrays.
+    clock : array, shape (3,)
+        What the field is handed at time t, and by what its velocities are
+        multiplied: ``clock[0] + clock[1] * t``, and ``clock[2]``. An array,
+        so that one compilation serves both directions.
     widths : (int, int)
         Values in a token of theta, and of the context.
-    negative_time : bool
-        Whether the field is handed minus the time.
 
     Notes
     -----
@@ -51,18 +59,18 @@ class LegacyField:
     parameters: Any
     rest: Any
     given: Mapping[str, Any]
+    clock: Any
     static: Any
     widths: tuple[int, int]
-    negative_time: bool = False
 
     def __call__(self, target: Any, conditioning: Any, time: Any) -> Any:
         """Return the velocities of the single row of ``target``."""
         field = _merge(self.static, self.parameters, self.rest)
         theta_width, context_width = self.widths
-        time = jnp.reshape(time, (1, 1, 1))
-        velocity = field(
+        start, speed, factor = self.clock
+        velocity = factor * field(
             theta=target.data[..., :theta_width],
-            time=-time if self.negative_time else time,
+            time=jnp.reshape(start + speed * time, (1, 1, 1)),
             context=conditioning.data[..., :context_width],
             **self.given,
         )

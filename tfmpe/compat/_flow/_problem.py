@@ -33,8 +33,8 @@ class Problem:
     conditions : dict
         The eight arguments of the field that stay the same: ``context``,
         of shape (1, n_context, width), labels, indices and masks.
-    negative_time : bool
-        Whether the field is handed minus the time.
+    clock : array
+        How the field is called; see :class:`LegacyField`.
 
     Notes
     -----
@@ -47,7 +47,7 @@ class Problem:
         field: Any,
         theta_shape: tuple[int, ...],
         conditions: Mapping[str, Any],
-        negative_time: bool = False,
+        clock: Any,
     ) -> None:
         n_theta, width = theta_shape
         given = dict(conditions)
@@ -65,13 +65,13 @@ class Problem:
                 parameters,
                 rest,
                 given,
+                clock,
                 static,
                 (width, context.shape[-1]),
-                negative_time,
             )
         )
 
-    def sample(self, theta_0: Any, direction: str) -> Any:
+    def sample(self, theta_0: Any) -> Any:
         """Return the ends of the paths from ``theta_0``, of its shape."""
         draws = self._flow.sample(
             self._tokens,
@@ -79,7 +79,6 @@ class Problem:
             [CONTEXT],
             n_samples=len(theta_0),
             theta_0=self._pad(theta_0)[:, None],
-            direction=direction,
             **_SOLVER,
         )
         return draws[:, 0, :, : self._width]
