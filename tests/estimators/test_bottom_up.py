@@ -252,8 +252,10 @@ def test_resuming_after_an_interrupted_fit(result, tmp_path, monkeypatch):
 
 
 def test_more_rounds_later(result, tmp_path):
+    """By an estimator that began with other parameters."""
     train(n_rounds=1, checkpoint=tmp_path)
-    assert_same_result(train(checkpoint=tmp_path), result)
+    found = train(small_estimator(start=0.5), checkpoint=tmp_path)
+    assert_same_result(found, result)
 
 
 def test_a_folder_of_another_training(tmp_path):
@@ -268,6 +270,8 @@ def test_a_folder_of_another_training(tmp_path):
     other = {"obs": OBSERVED["obs"] + 1}
     with pytest.raises(ValueError, match="observed was"):
         train(observed=other, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="independence was"):
+        train(independence={}, checkpoint=tmp_path)
 
 
 def test_functional_inputs_at_both_sizes():
@@ -321,6 +325,14 @@ WRONG = {
         TypeError,
         "Unknown arguments: 'conditionals' is no option of train_bottom_up "
         "or of fit.",
+    ),
+    "sample option": (
+        {"sample_options": {"step": 3, "theta_0": 0}},
+        TypeError,
+        "Unknown arguments:\n"
+        "  - 'step' is no option of train_bottom_up or of sample. Did you "
+        "mean 'n_steps'?\n"
+        "  - 'theta_0' is no option of train_bottom_up or of sample.",
     ),
     "simulator": (
         {
@@ -405,7 +417,7 @@ def network(prior, simulator, plates, rules):
     example = Tokens.from_pytree(
         {**parameters, **simulator(KEY, parameters)}, rules
     )
-    config = TransformerConfig(32, n_encoder_layers=1, n_decoder_layers=3)
+    config = TransformerConfig(32, n_encoder_layers=0, n_decoder_layers=2)
     return Transformer.for_tokens(example, config, rngs=nnx.Rngs(0))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tfmpe.migrate.nodes import Abstract, Opaque
 from tfmpe.migrate.recordings import Case, Raised
-from tfmpe.migrate.replay import can_replay, replay
+from tfmpe.migrate.replay import replay, why_not
 
 CASE = Case(
     example="seir",
@@ -239,8 +239,9 @@ def test_warnings_are_silenced_and_the_setting_is_restored(monkeypatch):
 
 
 def test_only_what_the_bridge_has_and_was_recorded_can_be_replayed():
-    assert can_replay(CASE)
-    assert can_replay(TRACED)
-    assert not can_replay(replace(CASE, function="StructuredCNF.sample"))
-    assert not can_replay(replace(CASE, kwargs={"options": Opaque("<fn>")}))
-    assert not can_replay(replace(CASE, output=[Opaque("<fn>")]))
+    assert why_not(CASE) is None
+    assert why_not(TRACED) is None
+    assert why_not(replace(CASE, function="SFMPE.not_here")) is not None
+    opaque = Opaque("<fn>")
+    assert why_not(replace(CASE, kwargs={"options": opaque})) is not None
+    assert why_not(replace(CASE, output=[opaque])) is not None

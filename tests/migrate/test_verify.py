@@ -35,7 +35,7 @@ def test_what_is_not_replayed_is_said_not_passed(folder, right):
     (entry,) = verify(folder, lookup=right).not_replayed
     assert (entry.example, entry.function, entry.cases) == (
         "seir",
-        "SFMPE.sample_base_dist",
+        "SFMPE.not_here",
         1,
     )
     assert entry.reason == "not in the bridge of this version"

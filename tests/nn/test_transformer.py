@@ -1,6 +1,4 @@
-"""The transformer: what it sees, what it does not, and in which form."""
-
-import dataclasses
+"""The transformer: masks, padding, exchangeable tokens, dtypes."""
 
 import jax
 import jax.numpy as jnp
@@ -8,233 +6,297 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nn.conftest import RULES, SMALL, draw, trained
+from nn.networks import (
+    GIVEN,
+    TARGET,
+    call,
+    config,
+    make_tokens,
+    random_network,
+)
 from tfmpe import Tokens, UnknownKeyError
-from tfmpe.nn import Transformer, TransformerConfig
+from tfmpe.estimators import ContinuousFlow, EncodingVectorField
+from tfmpe.nn import Transformer
 
-POSTERIOR = ("mu", "theta"), ("obs",)
+# Sums in another order, over a few layers.
+ROUNDING = 1e-4
 
 
-def test_a_new_network_is_the_zero_field(tokens):
-    network = Transformer.for_tokens(tokens, SMALL, rngs=nnx.Rngs(0))
-    moved = network(
-        tokens.select_tokens(["mu"]), tokens.select_tokens(["obs"]), 0.5
+@pytest.fixture(scope="module")
+def tokens():
+    return make_tokens()
+
+
+@pytest.fixture(scope="module")
+def network(tokens):
+    return random_network(tokens, config())
+
+
+@pytest.fixture(scope="module")
+def velocities(network, tokens):
+    return call(network, tokens)
+
+
+def real_of(tokens):
+    return np.asarray(tokens.select_tokens(TARGET).value_mask)
+
+
+def test_a_velocity_for_every_value(velocities, tokens):
+    """And none in the columns that a key leaves empty."""
+    assert velocities.shape == (4, 4, 2)
+    assert velocities.dtype == jnp.float32
+    assert jnp.isfinite(velocities).all()
+    assert (velocities[:, 3, 1] == 0).all()
+    assert (velocities != 0)[real_of(tokens)].all()
+
+
+def test_padding_does_not_matter(velocities, network, tokens):
+    """Values, functional inputs, tokens, columns: not one bit."""
+    real = tokens.padding_mask[..., None]
+    spoiled = Tokens(
+        jnp.where(tokens.value_mask, tokens.data, jnp.nan),
+        tokens.layout,
+        jnp.where(real, tokens.functional_inputs, jnp.nan),
+        tokens.padding,
     )
-    assert not moved.any()
+    found = call(network, spoiled)
+    mask = real_of(tokens)
+    np.testing.assert_array_equal(found[mask], velocities[mask])
 
 
-def test_it_returns_a_velocity_for_every_target_value(tokens, velocity):
-    moved = velocity(tokens, *POSTERIOR)
-    assert moved.shape == (4, 4, 2)
-    assert moved.dtype == jnp.float32
-    assert moved[:, 0].all()
-    assert not moved[:, 1:, 1].any(), "theta has one value in a token"
-
-
-def test_one_network_answers_any_question(tokens, velocity):
-    assert velocity(tokens, ("obs",), ("theta", "mu")).shape == (4, 6, 2)
-    assert velocity(tokens, ("theta",), ("obs", "mu")).any()
-    assert velocity(tokens, ("theta",), ()).any()
-
-
-def test_the_order_of_keys_does_not_matter(tokens, velocity):
-    moved = velocity(tokens, *POSTERIOR)
-    other = velocity(tokens, ("theta", "mu"), ("obs",))
-    np.testing.assert_allclose(moved[:, 1:], other[:, :3], atol=1e-5)
-
-
-def test_samples_do_not_depend_on_one_another(tokens, velocity):
-    one = jax.tree.map(lambda leaf: leaf[1:2], tokens)
-    np.testing.assert_allclose(
-        velocity(tokens, *POSTERIOR)[1:2], velocity(one, *POSTERIOR), atol=1e-5
-    )
-
-
-@pytest.mark.parametrize("shape", [(), (2, 2)])
-def test_any_sample_axes(tokens, velocity, shape):
-    n = int(np.prod(shape))
-    part = jax.tree.map(
-        lambda leaf: leaf[:n].reshape((*shape, *leaf.shape[1:])), tokens
-    )
-    expected = velocity(tokens, *POSTERIOR)[:n]
-    np.testing.assert_allclose(
-        velocity(part, *POSTERIOR),
-        expected.reshape((*shape, *expected.shape[1:])),
-        atol=1e-5,
-    )
-
-
-def test_what_may_not_be_seen_has_no_influence(tokens, velocity):
-    """Of theta[0] the rules allow obs[0], mu, and what those two see."""
-    layered = jax.jacobian(
-        lambda obs: velocity(tokens.with_values(obs=obs), ("theta",), ("obs",))[
-            :, 0, 0
-        ].sum()
-    )(tokens.decode()["obs"])
-    assert layered[:, 0].any()
-    assert not layered[:, 1:].any()
-
-
-def test_the_encoder_does_not_see_the_time(tokens, network):
-    given = tokens.select_tokens(["obs"])
-    target = tokens.select_tokens(["theta"])
-    encoded = network.encode(given)
-    for time in (0.1, 0.9):
-        times = jnp.full(4, time)
-        np.testing.assert_allclose(
-            network.velocity(target, given, encoded, times),
-            network(target, given, times),
-            atol=1e-6,
-        )
-
-
-def test_the_time_matters(tokens, velocity):
-    early = velocity(tokens, *POSTERIOR, jnp.zeros(4))
-    assert not np.allclose(early, velocity(tokens, *POSTERIOR, jnp.ones(4)))
-
-
-def test_functional_inputs_matter_where_they_are_given(tokens, velocity):
-    other = Tokens(tokens.data, tokens.layout, tokens.functional_inputs + 0.1)
-    assert not np.allclose(
-        velocity(tokens, *POSTERIOR), velocity(other, *POSTERIOR)
-    )
-    # Rows of keys without any hold padding, which is not read.
-    np.testing.assert_array_equal(
-        velocity(tokens, ("mu",), ("theta",)),
-        velocity(other, ("mu",), ("theta",)),
-    )
-
-
-def test_exchangeable_tokens_may_change_places(network, velocity):
-    data = {
-        "mu": draw(0, 1, 1, 2),
-        "theta": draw(1, 1, 3, 1),
-        "obs": draw(2, 1, 3, 2, 1),
-    }
-    times = {"obs": draw(3, 1, 3, 2, 1)}
-    order = np.array([2, 0, 1])
-    turned = {
-        name: array if name == "mu" else array[:, order]
-        for name, array in data.items()
-    }
-    straight = Tokens.from_pytree(data, RULES, functional_inputs=times)
-    changed = Tokens.from_pytree(
-        turned, RULES, functional_inputs={"obs": times["obs"][:, order]}
-    )
-    np.testing.assert_allclose(
-        velocity(straight, *POSTERIOR)[:, 1:][:, order],
-        velocity(changed, *POSTERIOR)[:, 1:],
-        atol=1e-5,
-    )
-
-
-def _padded(fill):
-    """Return Tokens of which one has a site less, and ``fill`` in its place."""
-    data = {
-        "mu": draw(0, 2, 1, 2),
-        "theta": draw(1, 2, 3, 1),
-        "obs": draw(2, 2, 3, 2, 1),
-    }
-    for name in ("theta", "obs"):
-        data[name] = data[name].at[1, 2].set(fill)
-    return Tokens.from_pytree(
-        data,
-        RULES,
-        functional_inputs={"obs": draw(3, 2, 3, 2, 1).at[1, 2].set(fill)},
-        event_shapes={
-            "theta": np.array([[3], [2]]),
-            "obs": np.array([[3, 2], [2, 2]]),
+def test_padded_and_smaller_tokens_are_the_same(velocities, network, tokens):
+    """A sample of two real sites, built without the third."""
+    data = jax.tree.map(lambda x: x[1:2], tokens.decode())
+    times = tokens.decode_keys(tokens.functional_inputs, ["obs"])["obs"]
+    small = Tokens.from_pytree(
+        {
+            "mu": data["mu"],
+            "site": data["site"][:, :2],
+            "obs": data["obs"][:, :2],
         },
+        tokens.independence,
+        {"obs": times[1:2, :2]},
     )
+    found = call(network, small)
+    expected = velocities[1:2, jnp.array([0, 1, 3])]
+    np.testing.assert_allclose(found, expected, atol=ROUNDING)
 
 
-@pytest.mark.parametrize("fill", [7.0, np.nan])
-def test_padding_contributes_nothing(network, fill):
-    def loss(network, tokens):
-        target = tokens.select_tokens(["mu", "theta"])
-        moved = network(target, tokens.select_tokens(["obs"]), jnp.ones(2))
-        return jnp.where(target.value_mask, moved, 0).sum()
+def _random_rules(seed):
+    """Rules of every kind between the three keys."""
+    rng = np.random.default_rng(seed)
+    names = ["mu", "site", "obs"]
 
-    graph, state = nnx.split(network)
-    gradient = jax.jit(
-        jax.value_and_grad(
-            lambda state, tokens: loss(nnx.merge(graph, state), tokens)
+    def pairs(n):
+        picked = [rng.permutation(names)[:2].tolist() for _ in range(n)]
+        return [tuple(pair) for pair in picked]
+
+    return {
+        "local": [name for name in names if rng.random() < 0.5],
+        "cross": pairs(2),
+        "cross_local": [
+            [("site", "obs"), ("obs", "site")][seed % 2] + ((0, 0),)
+        ],
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_attention_goes_where_the_mask_is_open(seed):
+    """Who changes a velocity is whom layers of the mask lead to.
+
+    Each row of the tokens differs from the first in one token.
+    """
+    rules = _random_rules(seed)
+    one = make_tokens(1, rules, padded=False)
+    n = one.n_tokens
+    data = np.repeat(np.asarray(one.data), n + 1, 0)
+    data[np.arange(1, n + 1), np.arange(n), 0] += 1.0
+    inputs = np.repeat(np.asarray(one.functional_inputs), n + 1, 0)
+    tokens = Tokens(jnp.asarray(data), one.layout, jnp.asarray(inputs))
+    network = random_network(one, config(n_decoder_layers=2))
+    velocities = call(network, tokens)
+    changed = np.asarray(velocities != velocities[:1]).any(-1)[1:].T
+
+    target, given = map(one.select_tokens, (TARGET, GIVEN))
+    own = target.attention_mask()[0, 0] | np.eye(target.n_tokens, dtype=bool)
+    among = given.attention_mask()[0, 0] | np.eye(given.n_tokens, dtype=bool)
+    across = target.attention_mask(given)[0, 0]
+    # Two layers; what the first reads of the conditioning, the second tells.
+    order = np.concatenate([np.arange(1, 4), [0], np.arange(4, 10)])
+    expected = np.concatenate([own @ own, own @ across @ among], 1)
+    np.testing.assert_array_equal(changed[:, order], expected)
+
+
+def test_exchangeable_tokens(velocities, network, tokens):
+    """Sites may change places, and observations within a site."""
+    data = tokens.decode()
+    times = tokens.decode_keys(tokens.functional_inputs, ["obs"])["obs"]
+    whole = make_tokens(padded=False)
+    expected = call(network, whole)
+
+    def moved(order, within):
+        return Tokens.from_pytree(
+            {
+                "mu": data["mu"],
+                "site": data["site"][:, order],
+                "obs": data["obs"][:, order][:, :, within],
+            },
+            tokens.independence,
+            {"obs": times[:, order][:, :, within]},
         )
+
+    plain = moved([0, 1, 2], [0, 1])
+    np.testing.assert_array_equal(plain.data, whole.data)
+    found = call(network, moved([2, 0, 1], [1, 0]))
+    order = jnp.array([2, 0, 1, 3])
+    np.testing.assert_allclose(found, expected[:, order], atol=ROUNDING)
+
+
+def test_functional_inputs_matter(velocities, network, tokens):
+    """Those of observations, which have some."""
+    later = Tokens(
+        tokens.data,
+        tokens.layout,
+        tokens.functional_inputs + 1,
+        tokens.padding,
     )
-    for one, other in zip(
-        jax.tree.leaves(gradient(state, _padded(0.0))),
-        jax.tree.leaves(gradient(state, _padded(fill))),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, other)
+    found = call(network, later)
+    assert (found != velocities)[:, :3][real_of(tokens)[:, :3]].all()
 
 
-def test_remat_changes_no_number(tokens, network):
-    config = dataclasses.replace(SMALL, remat=True)
-    other = trained(Transformer.for_tokens(tokens, config, rngs=nnx.Rngs(0)))
+def test_time_matters(velocities, network, tokens):
+    """Every sample has its own."""
+    found = call(network, tokens, time=np.array([0.3, 0.3, 0.9, 0.3]))
+    same = np.asarray(found == velocities).all((1, 2))
+    assert same.tolist() == [True, True, False, True]
 
-    def slope(network):
+
+def test_the_encoder_does_not_see_the_time(velocities, network, tokens):
+    """What it returns is all that the decoder needs of the conditioning."""
+    assert isinstance(network, EncodingVectorField)
+    target, given = map(tokens.select_tokens, (TARGET, GIVEN))
+    network = nnx.merge(*nnx.split(network))
+    encoded = jax.jit(lambda: network.encode(given))()
+    shapes = jax.tree.map(jnp.shape, encoded)
+    assert shapes == [((4, 6, 2, 4), (4, 6, 2, 4))]
+    blank = tokens.with_values(obs=jnp.zeros((3, 2, 1)))
+
+    @jax.jit
+    def decode(encoded):
+        return network.velocity(
+            target, blank.select_tokens(GIVEN), encoded, jnp.full(4, 0.3)
+        )
+
+    np.testing.assert_allclose(decode(encoded), velocities, atol=ROUNDING)
+
+
+def test_encoded_once_for_all_steps(network, tokens, monkeypatch):
+    """And traced once, where velocities are traced at every stage."""
+    calls = []
+    for name in ("encode", "velocity"):
+        plain = getattr(Transformer, name)
+
+        def counted(*args, plain=plain, name=name):
+            calls.append(name)
+            return plain(*args)
+
+        monkeypatch.setattr(Transformer, name, counted)
+    ContinuousFlow(network).sample(tokens, TARGET, GIVEN, key=jax.random.key(0))
+    assert calls.count("encode") == 1
+    assert calls.count("velocity") >= 1
+
+
+def test_sample_axes(velocities, network, tokens):
+    """None, or two, or under vmap."""
+    one = jax.tree.map(lambda x: x[2], tokens)
+    found = call(network, one)
+    np.testing.assert_allclose(found, velocities[2], atol=ROUNDING)
+    two = jax.tree.map(lambda x: x.reshape((2, 2, *x.shape[1:])), tokens)
+    found = call(network, two)
+    np.testing.assert_allclose(
+        found, velocities.reshape(found.shape), atol=ROUNDING
+    )
+    found = jax.vmap(lambda tokens: call(network, tokens))(tokens)
+    np.testing.assert_allclose(found, velocities, atol=ROUNDING)
+
+
+def test_nothing_given(network, tokens):
+    """The decoder alone."""
+    found = call(network, tokens, given=())
+    assert found.shape == (4, 4, 2)
+    assert jnp.isfinite(found).all()
+    assert network.encode(tokens.select_tokens([])) == []
+
+
+def test_other_numbers_of_tokens(network):
+    """The same network, on five sites."""
+    found = call(network, make_tokens(2, sites=5))
+    assert found.shape == (2, 6, 2)
+
+
+def test_bfloat16(velocities, tokens):
+    """Inside; parameters and velocities stay float32."""
+    network = random_network(tokens, config(compute_dtype="bfloat16"))
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(nnx.state(network))}
+    assert dtypes == {jnp.dtype("float32")}
+    found = call(network, tokens)
+    assert found.dtype == jnp.float32
+    difference = np.abs(found - velocities)[real_of(tokens)]
+    # Eight bits, over a few layers.
+    assert difference.max() < 0.1 * np.abs(velocities).max()
+    assert difference.max() > 0
+
+
+@pytest.mark.slow
+def test_remat(tokens):
+    """Changes no number, of velocities or of gradients."""
+    results = []
+    for remat in (False, True):
+        network = random_network(tokens, config(remat=remat))
         graph, state = nnx.split(network)
 
-        def loss(state):
-            moved = nnx.merge(graph, state)(
-                tokens.select_tokens(["theta"]),
-                tokens.select_tokens(["obs"]),
-                jnp.full(4, 0.5),
-            )
-            return (moved**2).sum()
+        @jax.jit
+        def loss(state, graph=graph):
+            network = nnx.merge(graph, state)
+            target, given = map(tokens.select_tokens, (TARGET, GIVEN))
+            moved = network(target, given, jnp.full(4, 0.3))
+            return jnp.where(target.value_mask, moved, 0).sum()
 
-        return jax.tree.leaves(jax.jit(jax.grad(loss))(state))
-
-    for kept, computed in zip(slope(network), slope(other), strict=True):
-        np.testing.assert_allclose(kept, computed, rtol=1e-3, atol=1e-5)
-
-
-def test_bfloat16_keeps_parameters_and_velocities_in_float32(tokens, velocity):
-    config = dataclasses.replace(SMALL, compute_dtype="bfloat16")
-    network = trained(Transformer.for_tokens(tokens, config, rngs=nnx.Rngs(0)))
-    dtypes = {
-        leaf.dtype for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))
-    }
-    assert dtypes == {jnp.dtype("float32")}
-    target, given = map(tokens.select_tokens, POSTERIOR)
-    moved = network(target, given, jnp.full(4, 0.3))
-    assert moved.dtype == jnp.float32
-    exact = velocity(tokens, *POSTERIOR)
-    assert not np.array_equal(moved, exact)
-    assert np.abs(moved - exact).max() < 0.1 * np.abs(exact).max()
+        results.append(jax.value_and_grad(loss)(state))
+    leaves = zip(*map(jax.tree.leaves, results), strict=True)
+    for plain, again in leaves:
+        np.testing.assert_allclose(again, plain, rtol=1e-4, atol=1e-4)
 
 
-def test_an_unknown_key_is_an_error(network):
-    tokens = Tokens.from_pytree(
-        {"mu": draw(0, 1, 1, 2), "tau": draw(1, 1, 1)}, {}
+@pytest.mark.slow
+def test_a_fresh_network(tokens):
+    """It is the zero field, follows from its seed, and fits its tokens."""
+    networks = [
+        Transformer.for_tokens(given, config(), rngs=nnx.Rngs(seed))
+        for given, seed in ((tokens, 0), (tokens.layout, 0), (tokens, 1))
+    ]
+    assert (call(networks[0], tokens) == 0).all()
+    first, second, third = (
+        jax.tree.leaves(nnx.state(network)) for network in networks
     )
-    with pytest.raises(UnknownKeyError) as raised:
-        network(
-            tokens.select_tokens(["mu"]), tokens.select_tokens(["tau"]), 0.0
+    assert all(map(jnp.array_equal, first, second))
+    assert not all(map(jnp.array_equal, first, third))
+
+
+def test_keys_that_it_does_not_know(network):
+    """Extra ones, of either side, and others of the same name."""
+    data = {"mu": np.zeros((2, 1, 1)), "nu": np.zeros((2, 1, 1))}
+    tokens = Tokens.from_pytree(data, {})
+    for target, given in ((["mu"], ["nu"]), (["nu"], ["mu"])):
+        with pytest.raises(UnknownKeyError) as caught:
+            call(network, tokens, tuple(target), tuple(given))
+        assert str(caught.value) == (
+            "Key 'nu' not found. Available keys: ['mu', 'site', 'obs']"
         )
-    assert str(raised.value) == (
-        "Key 'tau' not found. Available keys: ['mu', 'theta', 'obs']"
-    )
-
-
-def test_another_width_is_an_error(network):
-    tokens = Tokens.from_pytree({"mu": draw(0, 1, 1, 1)}, {})
-    with pytest.raises(ValueError, match="do not fit the network") as raised:
-        network(
-            tokens.select_tokens(["mu"]), tokens.select_tokens([]), jnp.zeros(1)
-        )
-    assert str(raised.value) == (
-        "These tokens do not fit the network: 'mu' has 1 values and None "
-        "functional inputs in a token, the network was built for 2 and None"
-    )
-
-
-def test_a_bad_size_lists_every_fault():
-    with pytest.raises(ValueError, match="Cannot build") as raised:
-        TransformerConfig(latent_dim=10, n_heads=4, compute_dtype="float16")
-    assert str(raised.value) == (
-        "Cannot build a transformer:\n"
-        "  - latent_dim 10 is not a multiple of n_heads 4\n"
-        "  - compute_dtype is 'float16', expected 'float32' or 'bfloat16'"
+    wide = Tokens.from_pytree({"mu": np.zeros((2, 1, 3))}, {})
+    with pytest.raises(ValueError, match="do not fit the network") as caught:
+        call(network, wide, ("mu",), ())
+    assert str(caught.value) == (
+        "These tokens do not fit the network: 'mu' has 3 values and None "
+        "functional inputs in a token, the network was built for 1 and None"
     )

@@ -135,3 +135,47 @@ def test_an_event_shape_of_one_token_is_always_real():
         [True, False, False],
         [True, True, False],
     ]
+
+
+def test_real_values(picture):
+    """Neither padding tokens, nor the columns that a narrow key leaves."""
+    data = {
+        "mu": np.zeros((2, 1, 1)),
+        "theta": np.zeros((2, 2, 2)),
+    }
+    sizes = {"theta": np.array([[2], [1]])}
+    tokens = Tokens.from_pytree(data, {}, event_shapes=sizes)
+    assert picture(tokens.value_mask[0]) == ["#.", "##", "##"]
+    assert picture(tokens.value_mask[1]) == ["#.", "##", ".."]
+    view = tokens.select_tokens(["theta", "mu"])
+    assert picture(view.value_mask[1]) == ["##", "..", "#."]
+    assert picture(tokens.select_tokens(["mu"]).value_mask[0]) == ["#."]
+    assert tokens.select_tokens([]).value_mask.shape == (2, 0, 2)
+
+
+@pytest.mark.parametrize("sample_shape", [(), (3,), (3, 2)])
+def test_real_values_without_padding(sample_shape):
+    """Known from the layout alone: on the host, also under jit."""
+    data = {
+        "mu": jnp.zeros((*sample_shape, 1, 1)),
+        "theta": jnp.zeros((*sample_shape, 2, 2)),
+    }
+    tokens = Tokens.from_pytree(data, {}, sample_ndims=len(sample_shape))
+
+    @jax.jit
+    def read(tokens):
+        assert isinstance(tokens.value_mask, np.ndarray)
+        return tokens.value_mask
+
+    mask = read(tokens)
+    assert mask.dtype == bool
+    assert mask.shape == tokens.data.shape
+    np.testing.assert_array_equal(mask, tokens.data == 0)
+
+
+def test_real_values_of_wider_arrays():
+    """Columns beyond the widest key are none."""
+    tokens = Tokens.from_pytree({"mu": np.zeros((2, 1, 1))}, {})
+    wider = Tokens(np.zeros((2, 1, 3)), tokens.layout)
+    assert wider.value_mask.tolist() == [[[True, False, False]]] * 2
+    assert tokens.value_mask.tolist() == [[[True]]] * 2

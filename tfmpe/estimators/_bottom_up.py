@@ -8,10 +8,16 @@ from typing import Any, SupportsIndex
 from tfmpe.estimators._bottom_up_folder import Folder, fingerprint
 from tfmpe.estimators._bottom_up_result import BottomUpResult
 from tfmpe.estimators._bottom_up_rounds import Rounds
-from tfmpe.estimators._bottom_up_scheme import Options, Scheme, read_options
+from tfmpe.estimators._bottom_up_scheme import (
+    Options,
+    Scheme,
+    read_fit,
+    read_sample,
+)
 from tfmpe.estimators._checkpoint import key_words
 from tfmpe.estimators._plated_model import PlatedModel
 from tfmpe.estimators._plates import Plates
+from tfmpe.preprocessing import Independence
 from tfmpe.preprocessing._layout import checked_names
 from tfmpe.preprocessing._static import static_int
 
@@ -162,7 +168,8 @@ def train_bottom_up(
     asked for more than one unit, whatever the sizes. That is exact, as far
     as the likelihood is, if an observation depends only on parameters and
     observations of its own and outer plates. A plate for which that does not
-    hold, such as the steps of a random walk, must have no size.
+    hold, such as the steps of a random walk, must have no size. And
+    ``prior_fn`` must draw a unit alike whatever the sizes are.
 
     Truncating the prior needs no correction: inside the box the posterior is
     unchanged up to a constant. It is right where the box holds the posterior
@@ -237,9 +244,9 @@ def train_bottom_up(
     )
     scheme.check(observed)
     options = Options(
-        read_options({**fit_options, **(likelihood_options or {})}),
-        read_options(fit_options),
-        dict(sample_options or {}),
+        read_fit({**fit_options, **(likelihood_options or {})}),
+        read_fit(fit_options),
+        read_sample(sample_options or {}),
     )
     if likelihood is estimator:
         raise ValueError(
@@ -267,6 +274,7 @@ def train_bottom_up(
             "key": key_words(key),
             "plates": {name: list(axes) for name, axes in known.axes.items()},
             "sizes": dict(known.sizes),
+            "independence": repr(Independence.parse(independence)),
             "observed": fingerprint(observed),
             "observed_inputs": fingerprint(observed_inputs),
         }

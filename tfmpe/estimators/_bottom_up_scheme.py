@@ -1,7 +1,7 @@
 """The numbers and options of a bottom-up training."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfmpe.estimators._estimator import FlowMatchingEstimator
@@ -18,6 +18,7 @@ _OWN = (
     "progress",
     "checkpoint",
 )
+_SAMPLING = ("solver", "n_steps", "rtol", "atol", "max_steps", "batch_size")
 
 
 class Scheme(NamedTuple):
@@ -75,21 +76,28 @@ class Options(NamedTuple):
     sample: Mapping[str, Any]
 
 
-def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def read_fit(options: Mapping[str, Any]) -> dict[str, Any]:
     """Refuse what fit does not know now, not after the simulations."""
-    allowed = [
-        name
-        for name in inspect.signature(FlowMatchingEstimator.fit).parameters
-        if name not in _OWN
-    ]
+    known = inspect.signature(FlowMatchingEstimator.fit).parameters
+    return _read(options, [name for name in known if name not in _OWN], "fit")
+
+
+def read_sample(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse what sample does not know, likewise."""
+    return _read(options, _SAMPLING, "sample")
+
+
+def _read(
+    options: Mapping[str, Any], known: Sequence[str], what: str
+) -> dict[str, Any]:
     raise_faults(
         TypeError,
         "Unknown arguments",
         [
-            f"{name!r} is no option of train_bottom_up or of fit. "
-            f"{nearest(name, allowed)}".rstrip()
+            f"{name!r} is no option of train_bottom_up or of {what}. "
+            f"{nearest(name, known)}".rstrip()
             for name in options
-            if name not in allowed
+            if name not in known
         ],
     )
     return dict(options)

@@ -107,7 +107,7 @@ class FlowMatchingEstimator:
         self.standardiser: Any = None
         self._bijectors = bijectors
         self._standardise = standardise
-        self._sigma_min = sigma_min
+        self._sigma_min = float(sigma_min)
 
     def fit(
         self,

@@ -5,6 +5,7 @@ has the same keys in the same order, and every array has the same library,
 data type, shape and bits. Nothing is converted to make things agree.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -44,11 +45,14 @@ class Tolerance:
         A value does if it is within `absolute + relative * abs(stored)`.
     reason
         Why that much is right here.
+    median
+        What half of the numbers of an array must be within, absolute.
     """
 
     absolute: float
     relative: float
     reason: str
+    median: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -300,7 +304,10 @@ def _values(
     if tolerance is not None:
         with np.errstate(invalid="ignore"):
             allowed = tolerance.absolute + tolerance.relative * scale
-        tolerated = bool(np.all(np.isfinite(absolute) & (absolute <= allowed)))
+        n_far = np.count_nonzero(absolute > tolerance.median)
+        tolerated = n_far <= stored.size // 2 and bool(
+            np.all(np.isfinite(absolute) & (absolute <= allowed))
+        )
     first = tuple(where[0])
     yield Comparison(
         (

@@ -4,8 +4,7 @@ Needs the extra `flow`; `replay` imports it where a case needs it.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +25,6 @@ _ANY_FIELD = "closed_form_v1"
 
 _NUMBERS = ("sample_size", "n_samples")
 _FULL = 8
-
-_QUICK = "jax_disable_most_optimizations"
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,7 @@ def flow_call(function: str) -> Callable[..., Any]:
             called = StructuredCNF(setting.field, setting.rngs)
         if owner == "SFMPE":
             called = SFMPE(called, setting.rngs)
-        with _compiled_quickly():
-            return _filled_up(getattr(called, method), args, kwargs)
+        return _filled_up(getattr(called, method), args, kwargs)
 
     return call
 
@@ -115,18 +111,11 @@ def _filled_up(
     given["theta_0"] = jnp.concatenate(
         [theta_0, jnp.repeat(theta_0[:1], missing, 0)]
     )
-    return jax.tree.map(lambda leaf: leaf[:n], method(**given))
-
-
-@contextmanager
-def _compiled_quickly() -> Iterator[None]:
-    """Compile without optimisation what will run once."""
-    before = jax.config.read(_QUICK)
-    jax.config.update(_QUICK, True)
-    try:
-        yield
-    finally:
-        jax.config.update(_QUICK, before)
+    result = method(**given)
+    if isinstance(result, dict):
+        # jax.tree.map would sort the keys.
+        return {name: leaf[:n] for name, leaf in result.items()}
+    return result[:n]
 
 
 class _RecordedKey:
@@ -147,22 +136,27 @@ def _network(tree: Mapping[str, Any]) -> Transformer:
     ].shape
     n_labels, label_dim = weights["embedding/embedding/embedding"].shape
     n_frequencies, index_dim = weights["embedding/gf_embedding/b"].shape
-    network = Transformer(
-        {
-            "latent_dim": latent_dim,
-            "label_dim": label_dim,
-            "index_out_dim": 2 * n_frequencies,
-            "n_encoder": n_encoder,
-            "n_decoder": len(weights["decoder/norm/scale"]),
-            "n_heads": n_heads,
-            "n_ff": weights["encoder/ff/layers/linear/bias"].shape[1],
-            "dropout": 0.0,
-        },
-        value_dim=weights["linear/bias"].shape[0],
-        n_labels=n_labels,
-        index_dim=index_dim,
-        rngs=nnx.Rngs(0),
+    config = {
+        "latent_dim": latent_dim,
+        "label_dim": label_dim,
+        "index_out_dim": 2 * n_frequencies,
+        "n_encoder": n_encoder,
+        "n_decoder": len(weights["decoder/norm/scale"]),
+        "n_heads": n_heads,
+        "n_ff": weights["encoder/ff/layers/linear/bias"].shape[1],
+        "dropout": 0.0,
+    }
+    # First weights are not drawn, only their shapes: it would take seconds.
+    network = nnx.eval_shape(
+        lambda: Transformer(
+            config,
+            value_dim=weights["linear/bias"].shape[0],
+            n_labels=n_labels,
+            index_dim=index_dim,
+            rngs=nnx.Rngs(0),
+        )
     )
+    network.rngs = nnx.Rngs(0)
     load_parameters(network, weights)
     network.eval()
     return network

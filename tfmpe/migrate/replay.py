@@ -32,6 +32,7 @@ __all__ = [
     "Target",
     "bridge",
     "replay",
+    "replaying",
     "why_not",
 ]
 
@@ -67,13 +68,16 @@ _DATALOADER = Target("tfmpe.compat.util.dataloader")
 
 _FLOW = "tfmpe.migrate.flow_calls"
 _PACKAGES = ("flax", "optax", "diffrax")
+_QUICK = "jax_disable_most_optimizations"
 
 # The legacy result is within 1.5e-4 of the same integral in float64, as is
 # the bridge's; both solvers keep 1e-5 per step.
 _SAMPLES = Target(
     _FLOW,
     Tolerance(5e-4, 0.0, "two adaptive solutions"),
-    Tolerance(2e-3, 0.0, "two adaptive solutions, of a network with kinks"),
+    # Where relu has kinks, rounding decides which steps are taken. The legacy
+    # result itself is up to 0.06 from the same integral in float64.
+    Tolerance(0.1, 0.0, "a solution that does not repeat", median=2e-3),
     True,
 )
 _DENSITIES = Target(
@@ -246,7 +250,7 @@ def _call(
 ) -> _Found:
     output, error = None, None
     try:
-        with _silenced():
+        with replaying():
             output = function(*args, **kwargs)
     # Any exception at all is what the call came to.
     except Exception as raised:
@@ -255,15 +259,25 @@ def _call(
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
-    """Silence warnings and reproduce every defect, whatever the user set."""
+def replaying() -> Iterator[None]:
+    """Silence warnings and reproduce every defect, whatever the user set.
+
+    Compiles without optimisation, since what is replayed runs once. What is
+    changed is changed for all threads: entered around them, it holds for
+    all.
+    """
+    before = jax.config.read(_QUICK)
     with (
         _variable(legacy_warnings.VARIABLE, "ignore"),
         _variable(fixes.VARIABLE, ""),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
-        yield
+        jax.config.update(_QUICK, True)
+        try:
+            yield
+        finally:
+            jax.config.update(_QUICK, before)
 
 
 @contextmanager

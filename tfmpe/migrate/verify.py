@@ -1,18 +1,22 @@
 """Replaying stored legacy output and reporting what is not the same."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .errors import RecordingError, UnknownExampleError
 from .manifest import Manifest, Problem, check_files, read_manifest
 from .nested import read_cases
 from .recordings import Case, find_recordings
-from .replay import Lookup, bridge, replay, why_not
+from .replay import Lookup, bridge, replay, replaying, why_not
 from .report import CaseResult, NotReplayed, Report, Row
 from .stored import stored_folder
 
 __all__ = ["Progress", "verify"]
+
+_N_WORKERS = min(os.cpu_count() or 1, 4)
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
@@ -80,7 +84,8 @@ def verify(
             for problem in check_files(folder, manifest)
             if wanted(folder / problem.file)
         ]
-    run.over([file for file in files if wanted(file)])
+    with replaying():
+        run.over([file for file in files if wanted(file)])
     return Report(
         str(folder),
         tuple(run.rows),
@@ -166,16 +171,23 @@ class _Run:
             if reason is None
         ]
         results = []
-        for number, case in enumerate(replayed, 1):
-            comparison = replay(case, self._lookup)
-            results.append(CaseResult(case.name, comparison))
-            if self._progress is not None:
-                label = f"{case.example} {case.function}"
-                self._progress(start + share * number / len(replayed), label)
-            if self._fail_fast and not (
-                comparison.identical or comparison.within_tolerance
+        # Most of the time the compiler is at work, which leaves Python free.
+        with ThreadPoolExecutor(_N_WORKERS) as pool:
+            calls = [pool.submit(replay, c, self._lookup) for c in replayed]
+            for number, (case, call) in enumerate(
+                zip(replayed, calls, strict=True), 1
             ):
-                break
+                comparison = call.result()
+                results.append(CaseResult(case.name, comparison))
+                if self._progress is not None:
+                    label = f"{case.example} {case.function}"
+                    done = share * number / len(replayed)
+                    self._progress(start + done, label)
+                if self._fail_fast and not (
+                    comparison.identical or comparison.within_tolerance
+                ):
+                    pool.shutdown(cancel_futures=True)
+                    break
         if results:
             first = replayed[0]
             self.rows.append(Row(first.example, first.function, tuple(results)))

@@ -1,0 +1,142 @@
+"""From tokens to vectors."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from nn.networks import config, make_tokens
+from tfmpe import PAD_VALUE, Tokens
+from tfmpe.nn._config import known_keys
+from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
+from tfmpe.nn._fourier import fourier_features
+
+CONFIG = config()
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    return make_tokens()
+
+
+@pytest.fixture(scope="module")
+def embedding(tokens):
+    keys = known_keys(tokens.layout)
+    return TokenEmbedding(CONFIG, keys, rngs=nnx.Rngs(0))
+
+
+@pytest.fixture(scope="module")
+def vectors(embedding, tokens):
+    return embedding(tokens, is_target=False)
+
+
+def test_fourier_features_are_their_formula():
+    values = np.array([[0.5, -3.0]], np.float32)
+    expected = []
+    for value in values[0]:
+        waves = [np.pi / 8 * value, np.pi / 4 * value, np.pi / 2 * value]
+        expected += [value, *np.sin(waves), *np.cos(waves)]
+    found = fourier_features(values, 3)
+    assert found.shape == (1, 14)
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_a_vector_for_every_token(vectors, embedding, tokens):
+    """The sum of what its value, key and functional inputs add."""
+    assert vectors.shape == (4, 10, 8)
+    assert vectors.dtype == jnp.float32
+    kernel, key_vector = embedding.value_kernel[...], embedding.key_vector[...]
+    mu = tokens.data[:, 0, :1] @ kernel[0, :1] + key_vector[1, 0]
+    np.testing.assert_allclose(vectors[:, 0], mu, atol=1e-5)
+    site = tokens.data[:, 1] @ kernel[1] + key_vector[1, 1]
+    np.testing.assert_allclose(vectors[:, 1], site, atol=1e-5)
+    features = fourier_features(tokens.functional_inputs[:, 4], 3)
+    obs = tokens.data[:, 4, :1] @ kernel[2, :1] + key_vector[1, 2]
+    obs = obs + embedding.input_projection(features)
+    np.testing.assert_allclose(vectors[:, 4], obs, atol=1e-5)
+
+
+def test_targets_are_told_apart(vectors, embedding, tokens):
+    """By a constant for each key."""
+    as_target = embedding(tokens, is_target=True)
+    difference = as_target - vectors
+    key_vector = embedding.key_vector[...]
+    expected = (key_vector[0] - key_vector[1])[
+        np.array([0, *[1] * 3, *[2] * 6])
+    ]
+    np.testing.assert_allclose(
+        difference, np.broadcast_to(expected, (4, 10, 8)), atol=1e-5
+    )
+
+
+def test_keys_are_found_by_name(vectors, embedding, tokens):
+    """In whatever order they come, and if some are left out."""
+    view = tokens.select_tokens(["obs", "mu"])
+    found = embedding(view, is_target=False)
+    expected = jnp.concatenate([vectors[:, 4:], vectors[:, :1]], 1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_padding_enters_nothing(vectors, embedding, tokens):
+    """Neither tokens, nor columns, nor functional inputs; no NaN."""
+    real = tokens.padding_mask[..., None]
+    inputs = jnp.where(real, tokens.functional_inputs, jnp.nan)
+    data = jnp.where(tokens.value_mask, tokens.data, jnp.nan)
+    spoiled = Tokens(data, tokens.layout, inputs, tokens.padding)
+    found = embedding(spoiled, is_target=False)
+    np.testing.assert_array_equal(found, vectors)
+
+    def total(data, inputs):
+        given = Tokens(data, tokens.layout, inputs, tokens.padding)
+        return embedding(given, is_target=False).sum()
+
+    by_data, by_inputs = jax.grad(total, (0, 1))(data, inputs)
+    assert jnp.isfinite(by_data).all()
+    assert jnp.isfinite(by_inputs).all()
+    assert (by_data == 0)[~tokens.value_mask].all()
+    obs = jnp.asarray(tokens.labels == tokens.label_map["obs"])[..., None]
+    assert ((by_inputs != 0) == (real & obs)).all()
+
+
+def test_tokens_of_another_width(vectors, embedding, tokens):
+    """More room than any key of the network needs, or less."""
+    wider = jnp.pad(
+        tokens.data, ((0, 0), (0, 0), (0, 3)), constant_values=PAD_VALUE
+    )
+    given = Tokens(
+        wider, tokens.layout, tokens.functional_inputs, tokens.padding
+    )
+    found = embedding(given, is_target=False)
+    np.testing.assert_array_equal(found, vectors)
+    narrow = tokens.select_tokens(["obs", "mu"]).to_tokens()
+    narrow = Tokens(
+        narrow.data[..., :1],
+        narrow.layout,
+        narrow.functional_inputs,
+        narrow.padding,
+    )
+    found = embedding(narrow, is_target=False)
+    np.testing.assert_allclose(found[:, 6:], vectors[:, :1], atol=1e-6)
+
+
+def test_no_functional_inputs(tokens):
+    """Of any key: then there is no map of them."""
+    data = tokens.decode()
+    plain = Tokens.from_pytree(data, {})
+    embedding = TokenEmbedding(
+        CONFIG, known_keys(plain.layout), rngs=nnx.Rngs(0)
+    )
+    assert embedding.input_projection is None
+    assert embedding(plain, is_target=True).shape == (4, 10, 8)
+
+
+def test_times_are_told_apart():
+    """Smoothly: half a unit makes a difference, a thousandth hardly any."""
+    embedding = TimeEmbedding(CONFIG, rngs=nnx.Rngs(0))
+    vectors = embedding(jnp.array([0.0, 0.001, 0.5, 1.0]))
+    assert vectors.shape == (4, 8)
+    near, middle, far = np.abs(vectors[1:] - vectors[0]).max(1)
+    assert 0 < near < 0.02
+    assert middle > 10 * near
+    assert far > 10 * near
