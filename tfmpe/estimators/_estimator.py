@@ -141,8 +141,8 @@ class FlowMatchingEstimator:
         conditioning_keys : sequence of str, optional
             What is given; by default all other keys.
         key : key array
-            Everything random follows from it: epoch ``i`` from
-            ``fold_in(key, i)``.
+            Everything random follows from it, in epoch ``i`` from it and
+            ``i`` alone.
         conditionals : iterable of (target keys, conditioning keys), optional
             Several questions, instead of the two arguments above. Every
             batch is trained on one of them, chosen at random.

@@ -304,7 +304,7 @@ def _values(
     if tolerance is not None:
         with np.errstate(invalid="ignore"):
             allowed = tolerance.absolute + tolerance.relative * scale
-        n_far = np.count_nonzero(absolute > tolerance.median)
+        n_far = int(np.count_nonzero(absolute > tolerance.median))
         tolerated = n_far <= stored.size // 2 and bool(
             np.all(np.isfinite(absolute) & (absolute <= allowed))
         )
