@@ -106,6 +106,7 @@ def test_an_observation_without_sample_axes(tokens, estimator):
     assert draws.decode()["site"].shape == (4, 2, 2)
 
 
+@pytest.mark.slow
 def test_nothing_given(tokens, estimator):
     draws = estimator.sample(tokens, ["mu"], [], key=KEY)
     assert jnp.isfinite(draws.decode()["mu"]).all()
@@ -188,6 +189,7 @@ def test_densities_of_given_values(tokens, estimator, draws):
     np.testing.assert_allclose(one, found[1], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_densities_integrate_to_one(tokens):
     """Over a grid of the one value, in its own units."""
     one = jax.tree.map(lambda x: x[2], tokens)

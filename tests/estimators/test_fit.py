@@ -119,6 +119,7 @@ def test_views_and_sample_axes(tokens, trained):
     assert history == trained[1]
 
 
+@pytest.mark.slow
 def test_whole_numbers():
     """Values need not be floats, if they are not standardised."""
     data = {
@@ -200,6 +201,7 @@ def test_validation_keeps_the_best(tokens):
     )
 
 
+@pytest.mark.slow
 def test_a_share_is_set_aside(tokens):
     """Rows to validate with are not trained on."""
     estimator, history = train(tokens, validation=0.2, n_epochs=2)
@@ -258,7 +260,9 @@ def spoiled_at(step):
     return optax.GradientTransformation(lambda _: jnp.zeros((), int), update)
 
 
-@pytest.mark.parametrize(("step", "epoch"), [(4, 2), (8, 3)])
+@pytest.mark.parametrize(
+    ("step", "epoch"), [pytest.param(4, 2, marks=pytest.mark.slow), (8, 3)]
+)
 def test_divergence_names_the_step(tokens, step, epoch):
     """Also the last; the parameters of the epoch before are kept."""
     optimiser = spoiled_at(step)

@@ -1,5 +1,7 @@
 """Draws of flows: right, the same in any chunks, compiled once."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +33,8 @@ NOISE = normal(4, 5, 3, 2)
 FOUR_STEPS = 2e-5
 # Other shapes may be computed with sums in another order.
 ROUNDING = 1e-6
+
+SLOW = partial(pytest.param, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +98,14 @@ def test_noise_of_a_draw_follows_from_its_number(tokens, key, n_samples):
         np.testing.assert_array_equal(drawn, noise)
 
 
-@pytest.mark.parametrize("batch_size", [2, 15])
+@pytest.mark.parametrize("batch_size", [2, SLOW(15)])
 def test_batches_change_nothing(tokens, draws, batch_size):
     """Neither of rows nor of draws, nor that the last is filled up."""
     again = draw(tokens, batch_size=batch_size)
     np.testing.assert_allclose(again, draws, atol=ROUNDING)
 
 
-@pytest.mark.parametrize("lead", [(), (1,)])
+@pytest.mark.parametrize("lead", [(), SLOW((1,))])
 def test_one_observation_many_draws(tokens, draws, lead):
     """With a sample axis or without."""
     one = jax.tree.map(lambda x: x[3].reshape((*lead, *x.shape[1:])), tokens)
@@ -244,7 +248,7 @@ class Encoding:
         return RATE * target.data + (encoded + time)[..., None, None]
 
 
-@pytest.mark.parametrize(("batch_size", "chunks"), [(None, 1), (2, 3)])
+@pytest.mark.parametrize(("batch_size", "chunks"), [(None, 1), SLOW(2, 3)])
 def test_conditioning_is_encoded_once(tokens, draws, batch_size, chunks):
     """Per solution; in chunks of rows, once for each chunk."""
     field = Encoding()
@@ -263,6 +267,7 @@ def test_under_jit_and_vmap(tokens, draws):
     np.testing.assert_allclose(again, draws, atol=ROUNDING)
 
 
+@pytest.mark.slow
 def test_gradients(tokens):
     """Of draws with respect to noise and what is given; none by padding."""
 
@@ -292,6 +297,7 @@ def wide(target, conditioning, time):
     return jnp.tanh(features @ features.swapaxes(-1, -2)) @ target.data
 
 
+@pytest.mark.slow
 def test_batches_bound_the_memory(tokens):
     """As the compiler counts what it needs besides arguments and results."""
     keys = Conditional(tuple(TARGET), tuple(GIVEN))

@@ -69,6 +69,7 @@ def test_density_of_the_values_in_the_tokens(tokens, densities):
     np.testing.assert_allclose(found, densities[2], atol=ROUNDING)
 
 
+@pytest.mark.slow
 def test_batches_change_nothing(tokens, densities):
     found = density(tokens, batch_size=2)
     np.testing.assert_allclose(found, densities, atol=ROUNDING)
@@ -95,6 +96,7 @@ def test_compiled_once():
     assert counted.count == 2 * traced
 
 
+@pytest.mark.slow
 def test_under_jit_and_vmap(tokens, densities):
     found = jax.jit(jax.vmap(density, (0, 1), 1))(tokens, VALUES)
     np.testing.assert_allclose(found, densities, atol=ROUNDING)

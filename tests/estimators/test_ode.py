@@ -61,7 +61,10 @@ def test_every_method(solver):
     np.testing.assert_allclose(found, expected, rtol=error)
 
 
-@pytest.mark.parametrize("options", [{"n_steps": 20}, {"rtol": 1e-6}])
+@pytest.mark.parametrize(
+    "options",
+    [{"n_steps": 20}, pytest.param({"rtol": 1e-6}, marks=pytest.mark.slow)],
+)
 def test_backwards_in_time(options):
     initial = np.array([[1.0, 2.0], [3.0, 4.0]])
     found = solve(ode(**options), [-0.5, 0.3], initial, 1.0, 0.0)

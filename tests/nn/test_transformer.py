@@ -64,6 +64,7 @@ def test_padding_does_not_matter(velocities, network, tokens):
     np.testing.assert_array_equal(found[mask], velocities[mask])
 
 
+@pytest.mark.slow
 def test_padded_and_smaller_tokens_are_the_same(velocities, network, tokens):
     """A sample of two real sites, built without the third."""
     data = jax.tree.map(lambda x: x[1:2], tokens.decode())
@@ -100,7 +101,9 @@ def _random_rules(seed):
     }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in (1, 2))]
+)
 def test_attention_goes_where_the_mask_is_open(seed):
     """Who changes a velocity is whom layers of the mask lead to.
 
@@ -206,6 +209,7 @@ def test_encoded_once_for_all_steps(network, tokens, monkeypatch):
     assert calls.count("velocity") >= 1
 
 
+@pytest.mark.slow
 def test_sample_axes(velocities, network, tokens):
     """None, or two, or under vmap."""
     one = jax.tree.map(lambda x: x[2], tokens)
@@ -228,12 +232,14 @@ def test_nothing_given(network, tokens):
     assert network.encode(tokens.select_tokens([])) == []
 
 
+@pytest.mark.slow
 def test_other_numbers_of_tokens(network):
     """The same network, on five sites."""
     found = call(network, make_tokens(2, sites=5))
     assert found.shape == (2, 6, 2)
 
 
+@pytest.mark.slow
 def test_bfloat16(velocities, tokens):
     """Inside; parameters and velocities stay float32."""
     network = random_network(tokens, config(compute_dtype="bfloat16"))
