@@ -132,3 +132,49 @@ def test_check_can_fail(also, found, allowed, tmp_path):
 def test_check_sees_errors(tmp_path):
     with pytest.raises(AssertionError, match="ModuleNotFoundError"):
         modules_after("import tfmpe.no_such_module", tmp_path)
+
+
+def test_the_bridge_is_light_until_a_flow_is_asked_for(allowed, tmp_path):
+    heavy = too_heavy("import tfmpe.compat", allowed, tmp_path)
+    assert heavy == {"tfmpe.compat"}
+    code = "import tfmpe.compat as c; c.nine_arguments, c.ut_linear"
+    assert too_heavy(code, allowed, tmp_path) == {"tfmpe.compat"}
+    asked = "from tfmpe.compat import SFMPE"
+    assert "flax" in too_heavy(asked, allowed, tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["flax", "optax", "diffrax"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from tfmpe.compat import StructuredCNF",
+        "from tfmpe.compat.sfmpe import SFMPE",
+        "from tfmpe.compat.structured_cnf import StructuredCNF",
+        "from tfmpe.compat.bottom_up import train_bottom_up",
+    ],
+)
+def test_a_missing_package_is_named(missing, statement, tmp_path):
+    code = f"""
+import sys
+sys.modules[{missing!r}] = None
+try:
+    {statement}
+except ImportError as error:
+    assert str(error) == (
+        "tfmpe.compat needs {missing} for sampling and training. Install it "
+        "with pip install 'tfmpe[flow]'."
+    ), error
+else:
+    raise AssertionError("imported")
+from tfmpe.compat.sfmpe import _make_attention_masks
+"""
+    modules_after(code, tmp_path)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    from tfmpe import compat
+    from tfmpe.compat import sfmpe
+
+    for module in (compat, sfmpe):
+        with pytest.raises(AttributeError, match="no attribute 'SFMPF'"):
+            module.SFMPF  # noqa: B018

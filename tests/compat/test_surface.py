@@ -64,13 +64,65 @@ CALLS = {
         "as_batch_iterators": ("key", "data", 10, 0.9, True),
     },
     "sfmpe": {"_make_attention_masks": (None,)},
+    "fmpe": {
+        "theta_t_linear": ("key", "times", "theta", 0.001),
+        "ut_linear": ("theta_t", "theta", "times", 0.001),
+    },
 }
 NAMES = [
     (module, name)
     for table in (SIGNATURES, CALLS)
     for module, names in table.items()
     for name in names
-] + [("util.dataloader", "PAD_VALUE")]
+] + [
+    ("util.dataloader", "PAD_VALUE"),
+    ("structured_cnf", "StructuredCNF"),
+    ("sfmpe", "SFMPE"),
+    ("bottom_up", "train_bottom_up"),
+    ("svf", "StructuredVectorField"),
+]
+
+DATA = {
+    "context": ...,
+    "labels": ...,
+    "theta_slices": ...,
+    "masks": None,
+    "index": None,
+}
+DRAWS = {**DATA, "n_samples": 1000, "theta_0": None, "direction": "forward"}
+SIDE = ("label", "index", "mask")
+CONTEXT = ["context", *(f"context_{name}" for name in SIDE)]
+THETA = [f"theta_{name}" for name in SIDE]
+NINE = [*CONTEXT, "theta_shape", *THETA, "cross_mask"]
+TEN = ["theta", *THETA, "time", *CONTEXT, "cross_mask"]
+
+METHODS = {
+    ("structured_cnf", "StructuredCNF"): {
+        "sample": {
+            **dict.fromkeys(NINE, ...),
+            "sample_size": 1,
+            "theta_0": None,
+            "direction": "forward",
+        },
+        "vector_field": dict.fromkeys(TEN, ...),
+        "log_prob": {
+            **dict.fromkeys([n for n in TEN if n != "time"], ...),
+            "n_epsilon": 10,
+        },
+    },
+    ("sfmpe", "SFMPE"): {
+        "sample_posterior": DRAWS,
+        "sample_posterior_encoded": DRAWS,
+        "sample_base_dist": {"theta": ..., **DATA},
+        "log_prob_posterior_samples": {
+            "posterior_samples_encoded": ...,
+            "context": ...,
+            "labels": ...,
+            "masks": None,
+            "index": None,
+        },
+    },
+}
 
 
 def _get(module, name):
@@ -100,6 +152,40 @@ def test_signatures(module, name, expected):
     assert list(given.items()) == list(expected.items())
     kinds = {p.kind for p in parameters.values()}
     assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
+
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [
+        (owner, method)
+        for owner, methods in METHODS.items()
+        for method in methods
+    ],
+)
+def test_signatures_of_methods(owner, method):
+    function = getattr(_get(*owner), method)
+    _, *parameters = inspect.signature(function).parameters.values()
+    given = {
+        p.name: ... if p.default is p.empty else p.default for p in parameters
+    }
+    assert list(given.items()) == list(METHODS[owner][method].items())
+    kinds = {p.kind for p in parameters}
+    assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
+
+def test_the_signature_of_fit():
+    """Its optimiser is one object, whatever the instance."""
+    parameters = inspect.signature(_get("sfmpe", "SFMPE").fit).parameters
+    assert list(parameters) == [
+        "self",
+        "train",
+        "val",
+        "optimizer",
+        "n_iter",
+        "batch_size",
+    ]
+    assert parameters["n_iter"].default == 1000
+    assert parameters["batch_size"].default == 100
 
 
 @pytest.mark.parametrize(

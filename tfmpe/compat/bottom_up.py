@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import optax
 
 from tfmpe.compat._flow._callbacks import call, draw, draw_index
 from tfmpe.compat._flow._rounds import Simulations
@@ -30,7 +29,7 @@ def train_bottom_up(
     n_epochs: int,
     y_observed: Mapping[str, Any],
     independence: Mapping[str, Any],
-    optimiser: optax.GradientTransformation = DEFAULT_OPTIMISER,
+    optimiser: Any = DEFAULT_OPTIMISER,
     batch_size: int = 100,
     f_in: Any = None,
     f_in_args: Any = None,

@@ -1,0 +1,294 @@
+"""The legacy flow, called with nine arguments."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from tfmpe.compat._flow._keys import take_key
+from tfmpe.compat._flow._legacy_field import BACKWARD, FORWARD, NEGATIVE_TIME
+from tfmpe.compat._flow._problem import Problem
+from tfmpe.compat.defects.l18_negative_time import has_negative_time
+from tfmpe.compat.defects.l20_shared_rngs import default_rngs
+from tfmpe.compat.fixes import read_fixes
+from tfmpe.estimators._ode import read_direction
+
+
+class StructuredCNF(nnx.Module):
+    """A continuous flow whose calls take nine arguments.
+
+    Parameters
+    ----------
+    vf_model : callable
+        The vector field: an NNX module or any function. Called by keyword
+        with ten arguments, one draw at a time; see
+        :class:`tfmpe.compat.svf.StructuredVectorField`.
+    rngs : nnx.Rngs, optional
+        Base draws and probes come from its ``base_dist()``. Without it all
+        instances share ``nnx.Rngs(0)`` (L20).
+    fix : iterable of str, optional
+        Defects to turn off, such as ``['L18']``; those that the environment
+        variable ``TFMPE_COMPAT_FIX`` names are too.
+
+    Raises
+    ------
+    ValueError
+        If ``fix`` names what cannot be turned off.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.structured_cnf.StructuredCNF``. On Tokens:
+    :class:`tfmpe.estimators.ContinuousFlow`, which solves here, too. A
+    repeated call with equal shapes compiles nothing; the legacy one always
+    did (L23).
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from flax import nnx
+    >>> def field(*, theta, time, **_):
+    ...     return 3 * jnp.ones_like(theta)
+    >>> cnf = StructuredCNF(field, rngs=nnx.Rngs(0))
+    >>> labels = jnp.zeros((1, 2), jnp.int8), jnp.ones((1, 5), jnp.int8)
+    >>> draws = cnf.sample(
+    ...     context=jnp.ones((1, 5, 1)),
+    ...     context_label=labels[1],
+    ...     context_index=None,
+    ...     context_mask=None,
+    ...     theta_shape=(2, 1),
+    ...     theta_label=labels[0],
+    ...     theta_index=None,
+    ...     theta_mask=None,
+    ...     cross_mask=None,
+    ...     theta_0=jnp.zeros((1, 2, 1)),
+    ... )
+    >>> print(draws.shape, f"{draws.mean():.3f}")
+    (1, 2, 1) 3.000
+    """
+
+    def __init__(
+        self,
+        vf_model: Any,
+        rngs: Any = None,
+        *,
+        fix: Iterable[str] | None = None,
+    ) -> None:
+        self.fix = read_fixes(fix)
+        self.vf_model = _attribute(vf_model)
+        if rngs is None:
+            rngs = default_rngs(type(self).__name__, nnx.Rngs, self.fix)
+        self.rngs = rngs
+
+    def vector_field(
+        self,
+        theta: Any,
+        theta_label: Any,
+        theta_index: Any,
+        theta_mask: Any,
+        time: Any,
+        context: Any,
+        context_label: Any,
+        context_index: Any,
+        context_mask: Any,
+        cross_mask: Any,
+    ) -> Any:
+        """Pass the ten arguments on to the vector field, by keyword.
+
+        Returns
+        -------
+        Array, of the shape of ``theta``
+        """
+        return self.vf_model(
+            theta=theta,
+            theta_label=theta_label,
+            theta_index=theta_index,
+            theta_mask=theta_mask,
+            time=time,
+            context=context,
+            context_label=context_label,
+            context_index=context_index,
+            context_mask=context_mask,
+            cross_mask=cross_mask,
+        )
+
+    def sample(
+        self,
+        context: Any,
+        context_label: Any,
+        context_index: Any,
+        context_mask: Any,
+        theta_shape: Any,
+        theta_label: Any,
+        theta_index: Any,
+        theta_mask: Any,
+        cross_mask: Any,
+        sample_size: int = 1,
+        theta_0: Any = None,
+        direction: Any = "forward",
+    ) -> Any:
+        """Draw from the flow, given one context.
+
+        Parameters
+        ----------
+        context : array, shape (1, n_context, width)
+            The one observation.
+        context_label, theta_label : array of int, shape (1, n_tokens)
+            Go to the field as they are, like indices and masks.
+        context_index, theta_index : array, shape (1, n_tokens, n_inputs)
+            Or None.
+        context_mask, theta_mask, cross_mask : array
+            Float, ``(1, 1, rows, columns)``; nonzero may attend. Or None.
+        theta_shape : tuple of int
+            Tokens and width of theta.
+        sample_size : int
+            Number of draws.
+        theta_0 : array, shape (sample_size, *theta_shape), optional
+            Where to begin; standard normal by default, a new draw at every
+            call.
+        direction : {'forward', 'backward'}
+            From noise to values, or from values to noise.
+
+        Returns
+        -------
+        Array, shape (sample_size, *theta_shape)
+
+        Raises
+        ------
+        AssertionError
+            If ``theta_0`` has another shape.
+        ValueError
+            If the direction is unknown.
+        TypeError
+            If ``theta_shape`` is no tuple, or there is more than one
+            context.
+
+        Notes
+        -----
+        Works under ``jit``, and under ``vmap`` over the context; the noise is
+        then the same at every run and in every row. Solved by Dormand-Prince
+        steps that keep 1e-5, relative and absolute, in every draw.
+        """
+        if not isinstance(theta_shape, tuple):
+            raise TypeError(
+                f"theta_shape is {theta_shape!r}, expected a tuple of two "
+                "ints, (number of tokens, width)."
+            )
+        _check_context(context)
+        shape = (sample_size, *theta_shape)
+        if theta_0 is None:
+            theta_0 = jax.random.normal(take_key(self.rngs, context), shape)
+        if jnp.shape(theta_0) != shape:
+            raise AssertionError(
+                f"theta_0 has shape {jnp.shape(theta_0)}, expected {shape}: "
+                f"sample_size={sample_size} draws of "
+                f"theta_shape={theta_shape}."
+            )
+        start, _ = read_direction(direction)
+        problem = Problem(
+            self.vf_model,
+            theta_shape,
+            {
+                "context": context,
+                "theta_label": theta_label,
+                "theta_index": theta_index,
+                "theta_mask": theta_mask,
+                "context_label": context_label,
+                "context_index": context_index,
+                "context_mask": context_mask,
+                "cross_mask": cross_mask,
+            },
+            BACKWARD if start else FORWARD,
+        )
+        return problem.sample(theta_0)
+
+    def log_prob(
+        self,
+        theta: Any,
+        theta_label: Any,
+        theta_index: Any,
+        theta_mask: Any,
+        context: Any,
+        context_label: Any,
+        context_index: Any,
+        context_mask: Any,
+        cross_mask: Any,
+        n_epsilon: int = 10,
+    ) -> Any:
+        """Estimate log densities, given one context.
+
+        Parameters
+        ----------
+        theta : array, shape (n, n_theta, width)
+            Where.
+        context, theta_label, context_label, theta_index, context_index
+            As of :meth:`sample`, like the three masks.
+        n_epsilon : int
+            Normal probes for the divergence, for each row of ``theta``.
+
+        Returns
+        -------
+        Array, shape (n,)
+            In nats, with the noise of the estimate. By default wrong, unless
+            the field is even in time (L18).
+
+        Raises
+        ------
+        TypeError
+            If there is more than one context.
+
+        Notes
+        -----
+        Works under ``jit``, and under ``vmap`` as :meth:`sample`.
+        """
+        epsilon = jax.random.normal(
+            take_key(self.rngs, theta, context),
+            (*jnp.shape(theta), n_epsilon),
+        )
+        return self._log_prob(
+            theta,
+            epsilon,
+            {
+                "context": context,
+                "theta_label": theta_label,
+                "theta_index": theta_index,
+                "theta_mask": theta_mask,
+                "context_label": context_label,
+                "context_index": context_index,
+                "context_mask": context_mask,
+                "cross_mask": cross_mask,
+            },
+        )
+
+    def _log_prob(
+        self, theta: Any, epsilon: Any, conditions: dict[str, Any]
+    ) -> Any:
+        """Estimate log densities by the given probes."""
+        _check_context(conditions["context"])
+        problem = Problem(
+            self.vf_model,
+            jnp.shape(theta)[1:],
+            conditions,
+            NEGATIVE_TIME if has_negative_time(self.fix) else FORWARD,
+        )
+        return problem.log_prob(theta, epsilon)
+
+
+def _check_context(context: Any) -> None:
+    if jnp.ndim(context) != 3 or jnp.shape(context)[0] != 1:
+        raise TypeError(
+            f"context has shape {jnp.shape(context)}, expected (1, tokens, "
+            "width): one observation at a time. For several, use jax.vmap "
+            "over context[:, None], or ContinuousFlow on Tokens."
+        )
+
+
+def _attribute(field: Any) -> Any:
+    """Let flax accept a field that is another library's tree of arrays."""
+    holds_arrays = any(
+        isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(field)
+    )
+    if holds_arrays and not isinstance(field, nnx.Module):
+        return nnx.data(field) if hasattr(nnx, "data") else field
+    return field
