@@ -8,9 +8,11 @@ from flax import nnx
 
 from nn.networks import config, make_tokens
 from tfmpe import PAD_VALUE, Tokens
+from tfmpe.nn import Transformer
 from tfmpe.nn._config import known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._fourier import fourier_features
+from tfmpe.nn._inputs import input_moments
 
 CONFIG = config()
 
@@ -55,6 +57,52 @@ def test_a_vector_for_every_token(vectors, embedding, tokens):
     obs = tokens.data[:, 4, :1] @ kernel[2, :1] + key_vector[1, 2]
     obs = obs + embedding.input_projection(features)
     np.testing.assert_allclose(vectors[:, 4], obs, atol=1e-5)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_functional_inputs_are_standardised(padded):
+    """By those of the tokens that a network was built for, without padding.
+
+    Days of a year mean the same to it as years.
+    """
+    tokens = make_tokens(padded=padded)
+    inputs = np.asarray(tokens.functional_inputs)
+    days = Tokens(
+        tokens.data, tokens.layout, 100 + 365 * inputs, tokens.padding
+    )
+    networks = [
+        Transformer.for_tokens(each, CONFIG, rngs=nnx.Rngs(0))
+        for each in (tokens, days)
+    ]
+    real = np.asarray(tokens.padding_mask)[:, 4:]
+    times = inputs[:, 4:, 0][real]
+    embedding = networks[1].embedding
+    np.testing.assert_allclose(
+        embedding.input_mean[...], [100 + 365 * times.mean()], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        embedding.input_scale[...], [365 * times.std()], rtol=1e-5
+    )
+    one, other = (
+        network.embedding(each, is_target=False)
+        for network, each in zip(networks, (tokens, days), strict=True)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_functional_inputs_as_they_are():
+    """Equal ones are not divided by 0; a layout has none to measure."""
+    tokens = make_tokens(padded=False)
+    equal = Tokens(
+        tokens.data,
+        tokens.layout,
+        np.full_like(tokens.functional_inputs, 7),
+    )
+    mean, scale = input_moments(equal, 1)
+    assert (mean, scale) == (7, 1)
+    network = Transformer.for_tokens(tokens.layout, CONFIG, rngs=nnx.Rngs(0))
+    assert network.embedding.input_mean[...] == 0
+    assert network.embedding.input_scale[...] == 1
 
 
 def test_targets_are_told_apart(vectors, embedding, tokens):

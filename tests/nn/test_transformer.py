@@ -123,7 +123,7 @@ def test_attention_goes_where_the_mask_is_open(seed):
     target, given = map(one.select_tokens, (TARGET, GIVEN))
     own = target.attention_mask()[0, 0] | np.eye(target.n_tokens, dtype=bool)
     among = given.attention_mask()[0, 0] | np.eye(given.n_tokens, dtype=bool)
-    across = target.attention_mask(given)[0, 0]
+    across = target.attention_mask(given, both_ways=True)[0, 0]
     # Two layers; what the first reads of the conditioning, the second tells.
     order = np.concatenate([np.arange(1, 4), [0], np.arange(4, 10)])
     expected = np.concatenate([own @ own, own @ across @ among], 1)
@@ -283,7 +283,7 @@ def test_a_fresh_network(tokens):
     ]
     assert (call(networks[0], tokens) == 0).all()
     first, second, third = (
-        jax.tree.leaves(nnx.state(network)) for network in networks
+        jax.tree.leaves(nnx.state(network, nnx.Param)) for network in networks
     )
     assert all(map(jnp.array_equal, first, second))
     assert not all(map(jnp.array_equal, first, third))

@@ -161,6 +161,36 @@ def test_empty_rows_can_be_an_error():
     assert mask.any(-1).all()
 
 
+@pytest.mark.parametrize("dims", [(0, 0), None])
+def test_cross_local_rules_both_ways(dims, picture):
+    """From the second key to the first as the first key sees the second.
+
+    Other rules act in the direction in which they are written all the same.
+    """
+    tokens = Tokens.from_pytree(
+        {
+            "mu": np.zeros((1, 1, 1)),
+            "theta": np.zeros((1, 2, 1)),
+            "obs": np.zeros((1, 2, *(() if dims is None else (2,)), 1)),
+        },
+        {"cross": [("mu", "obs")], "cross_local": [("theta", "obs", dims)]},
+    )
+    obs = tokens.select_tokens(["obs"])
+    parameters = tokens.select_tokens(["theta", "mu"])
+    plain = obs.attention_mask(parameters)
+    assert plain.all()
+    mask = obs.attention_mask(parameters, both_ways=True)[0, 0]
+    repeats = 1 if dims is None else 2
+    assert picture(mask) == ["#.#"] * repeats + [".##"] * repeats
+    np.testing.assert_array_equal(
+        mask, tokens.self_attention_mask[3:][:, [1, 2, 0]]
+    )
+    np.testing.assert_array_equal(
+        parameters.attention_mask(obs, both_ways=True),
+        parameters.attention_mask(obs),
+    )
+
+
 def test_a_key_without_tokens():
     """Views of no tokens make masks of no rows, with padding or without."""
     for event_shapes in (None, {"obs": np.array([[1], [2]])}):

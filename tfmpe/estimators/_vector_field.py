@@ -26,8 +26,8 @@ class VectorField(Protocol):
             Where the flow is, and what is given. Both answer the questions
             of Tokens: data, labels, functional inputs, padding, masks. Their
             masks know the rules between them:
-            ``target.attention_mask(conditioning)``. Padding of the target
-            holds 0, of the conditioning whatever it holds; see
+            ``target.attention_mask(conditioning, both_ways=True)``. Padding
+            of the target holds 0, of the conditioning whatever it holds; see
             ``value_mask``. ``conditioning`` may have no tokens at all.
         time : Array, shape (*sample,)
             From 0 (noise) to 1 (values), dimensionless.

@@ -9,10 +9,19 @@ from flax import nnx
 
 from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys
 from tfmpe.nn._fourier import fourier_features
+from tfmpe.nn._inputs import (
+    input_counts,
+    input_moments,
+    real_inputs,
+)
 
 # Periods of 16, 8, 4 and 2. Faster waves make the field rough in time, and
 # a solver needs several times as many steps.
 _TIME_WAVES = 4
+
+
+class InputMoment(nnx.Variable):
+    """Mean or scale of functional inputs: kept with the parameters."""
 
 
 class TokenEmbedding(nnx.Module):
@@ -20,7 +29,8 @@ class TokenEmbedding(nnx.Module):
 
     The sum of a linear map of its values, one for each key; a vector of its
     key, one as target and one as conditioning; and a linear map of the
-    Fourier features of its functional inputs. Padding enters none of them.
+    Fourier features of its functional inputs, in units of their standard
+    deviation. Padding enters none of them.
 
     Parameters
     ----------
@@ -53,6 +63,14 @@ class TokenEmbedding(nnx.Module):
             if n_inputs
             else None
         )
+        self.input_mean = InputMoment(jnp.zeros(n_inputs))
+        self.input_scale = InputMoment(jnp.ones(n_inputs))
+
+    def measure_inputs(self, tokens: Any) -> None:
+        """Standardise functional inputs by those of some tokens."""
+        mean, scale = input_moments(tokens, self.input_mean.shape[0])
+        self.input_mean = InputMoment(jnp.asarray(mean))
+        self.input_scale = InputMoment(jnp.asarray(scale))
 
     def __call__(self, tokens: Any, *, is_target: bool) -> Any:
         """Return a vector for every token.
@@ -90,28 +108,25 @@ class TokenEmbedding(nnx.Module):
         if parts:
             vectors = vectors + jnp.concatenate(parts, -2)
         if self.input_projection is not None:
-            vectors = vectors + self._inputs(tokens, n_tokens)
+            vectors = vectors + self._inputs(tokens)
         return vectors.astype(self.config.dtype)
 
-    def _inputs(self, tokens: Any, n_tokens: list[int]) -> Any:
+    def _inputs(self, tokens: Any) -> Any:
         """Return what functional inputs add; 0 for keys without any."""
         projection = self.input_projection
         assert projection is not None
         n_inputs = max(key.n_inputs or 0 for key in self.keys)
         given = tokens.functional_inputs
-        counts = np.repeat(
-            [key.n_inputs or 0 for key in tokens.layout.keys], n_tokens
-        )
+        counts = input_counts(tokens.layout)
         if given is None or not counts.any():
             return 0.0
-        real = np.arange(n_inputs) < counts[:, None]
-        if tokens.padding is not None:
-            real = real & tokens.padding[..., None]
+        real = real_inputs(tokens.layout, tokens.padding, n_inputs)
         missing = n_inputs - given.shape[-1]
         if missing > 0:
             widths = [(0, 0)] * (given.ndim - 1) + [(0, missing)]
             given = jnp.pad(given, widths)
-        given = jnp.where(real, given[..., :n_inputs], 0)
+        given = (given[..., :n_inputs] - self.input_mean) / self.input_scale
+        given = jnp.where(real, given, 0)
         added = projection(fourier_features(given, self.config.n_frequencies))
         return jnp.where((counts > 0)[:, None], added, 0)
 

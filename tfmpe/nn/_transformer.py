@@ -108,7 +108,9 @@ class Transformer(nnx.Module):
         ----------
         tokens : Tokens, TokenView or TokenLayout
             Numbers of tokens and samples do not matter: the network takes
-            others.
+            others. Functional inputs are standardised by their mean and
+            standard deviation here; a layout has none, and they are taken
+            as they are.
         config : TransformerConfig, optional
         rngs : nnx.Rngs
 
@@ -117,7 +119,10 @@ class Transformer(nnx.Module):
         Transformer
         """
         layout = getattr(tokens, "layout", tokens)
-        return cls(known_keys(layout), config, rngs=rngs)
+        network = cls(known_keys(layout), config, rngs=rngs)
+        if tokens is not layout:
+            network.embedding.measure_inputs(tokens)
+        return network
 
     def __call__(self, target: Any, conditioning: Any, time: Any) -> Any:
         """Return velocities, ``(*sample, n_target_tokens, width)``."""
@@ -189,7 +194,11 @@ class Transformer(nnx.Module):
         vectors = _rows(self.embedding(target, is_target=True))
         time = self.time(jnp.broadcast_to(time, sample).reshape(-1))
         mask = target.attention_mask()
-        cross_mask = target.attention_mask(conditioning) if encoded else None
+        cross_mask = None
+        if encoded:
+            # One network answers p(theta | y) and p(y | theta): a rule that
+            # pairs the two holds whichever of them is asked for.
+            cross_mask = target.attention_mask(conditioning, both_ways=True)
         for i, layer in enumerate(self.decoder.layers):
             remembered = None
             if encoded:

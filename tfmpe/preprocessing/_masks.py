@@ -133,11 +133,15 @@ def cross_mask(
     keys: Mapping[str, KeyLayout],
     rules: Independence,
     opening: Opening = matching_tokens,
+    *,
+    both_ways: bool = False,
 ) -> Bool[np.ndarray, "queries keys"]:
     """Return the declared mask from one set of tokens to another.
 
     ``local`` rules do not act here, and the others only in the direction in
-    which they are written: the first key among the queries.
+    which they are written: the first key among the queries. With
+    ``both_ways`` cross_local rules act in the other direction too, as they
+    do in a self-attention mask.
 
     Returns
     -------
@@ -152,6 +156,9 @@ def cross_mask(
         if name_a in queries and name_b in keys:
             a, b = queries[name_a], keys[name_b]
             mask[a.block, b.block] = opening(a, b, dims)
+        if both_ways and name_b in queries and name_a in keys:
+            a, b = keys[name_a], queries[name_b]
+            mask[b.block, a.block] = opening(a, b, dims).T
     return mask
 
 
@@ -163,10 +170,13 @@ def declared_mask(
     layout: TokenLayout,
     query_keys: tuple[str, ...],
     key_keys: tuple[str, ...] | None = None,
+    *,
+    both_ways: bool = False,
 ) -> Bool[np.ndarray, "queries keys"]:
     """Return a declared mask between keys of a layout, computed once.
 
     Without ``key_keys`` the self-attention mask among ``query_keys``.
+    ``both_ways`` as of :func:`cross_mask`.
     """
     queries = layout.select(query_keys)
     if key_keys is None:
@@ -176,8 +186,13 @@ def declared_mask(
         )
     keys = layout.select(key_keys)
     return layout.memo(
-        ("cross_mask", query_keys, key_keys),
-        lambda: cross_mask(queries.by_name, keys.by_name, layout.independence),
+        ("cross_mask", query_keys, key_keys, both_ways),
+        lambda: cross_mask(
+            queries.by_name,
+            keys.by_name,
+            layout.independence,
+            both_ways=both_ways,
+        ),
     )
 
 

@@ -118,6 +118,7 @@ class TokenQueries:
         self,
         keys: "TokenQueries | None" = None,
         *,
+        both_ways: bool = False,
         empty_rows: str = "self",
     ) -> Any:
         """Return the mask that attention consumes.
@@ -128,6 +129,10 @@ class TokenQueries:
             The tokens attended to, with the same layout behind them. By
             default these tokens themselves, with the rules of
             self-attention; otherwise those of cross-attention act.
+        both_ways : bool
+            For cross-attention: whether a cross_local rule ``(a, b, dims)``
+            also says which tokens of ``a`` those of ``b`` attend to, as it
+            does in self-attention. By default it acts as written only.
         empty_rows : {'self', 'all', 'error'}
             What a token does that the rules and padding leave nothing to
             attend to. ``'self'``: it attends to itself or, if that is no
@@ -175,7 +180,10 @@ class TokenQueries:
             )
         names = (self.layout.names, other.layout.names)
         declared = declared_mask(
-            self.root, names[0], None if keys is None else names[1]
+            self.root,
+            names[0],
+            None if keys is None else names[1],
+            both_ways=both_ways,
         )
         numbers = np.arange(self.root.n_tokens)
         query, key = (take(numbers, self.root.blocks(n), 0) for n in names)
