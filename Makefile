@@ -21,6 +21,10 @@ demo: .venv/.demo ## check the stored legacy output, infer a small model
 	.venv/bin/tfmpe draw --out demo-output
 	.venv/bin/tfmpe demo --out demo-output
 
+# Most of the time the compiler is at work: what one test compiles the others
+# take from disk, in this run and the next.
+test: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.jax_cache
+test: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 test: lint ## everything that must hold: lint, types, layers, tests
 	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal -m slow
@@ -44,7 +48,7 @@ format: .venv/.dev ## sort the imports, fix what can be fixed, format
 clean: ## remove the environment, caches and outputs
 	rm -rf .venv demo-output dist build
 	rm -rf .benchmarks .coverage .hypothesis .import_linter_cache \
-		.pytest_cache .ruff_cache
+		.jax_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment: one folder, two sets of packages. A stamp is renewed when

@@ -62,9 +62,9 @@ def prior(key, n):
 
 
 def standard_errors(key, parameters):
-    """Return what is known of every school, in units of ten points."""
+    """Return what is known of every school, in points."""
     del key, parameters
-    sigma = jnp.asarray(SIGMA[:, None] / 10, jnp.float32)
+    sigma = jnp.asarray(SIGMA[:, None], jnp.float32)
     return {"z": sigma, "y": sigma}
 
 
@@ -76,7 +76,7 @@ def effects(parameters):
 def simulator(key, parameters, inputs):
     """Estimate the effect of every school, with its standard error."""
     theta = effects(parameters)
-    sigma = 10 * inputs["y"]
+    sigma = inputs["y"]
     return {"y": theta + sigma * jax.random.normal(key, theta.shape)}
 
 
@@ -104,7 +104,7 @@ def train(key, n_simulations, n_epochs, **options):
     return estimator, simulations, history
 
 
-def posterior(estimator, simulations, key, n_samples=10_000):
+def posterior(estimator, simulations, key, n_samples):
     """Return draws of mu, tau and theta given the data of the schools."""
     schools = jax.tree.map(lambda leaf: leaf[:1], simulations)
     schools = schools.with_values(y=Y[:, None].astype(np.float32))
@@ -125,14 +125,16 @@ def posterior(estimator, simulations, key, n_samples=10_000):
 
 def main():
     """Train, compare, and draw."""
-    options = arguments(__doc__, n_simulations=100_000, n_epochs=4)
+    options = arguments(
+        __doc__, n_simulations=100_000, n_epochs=4, n_samples=10_000
+    )
     key, draw_key = jax.random.split(jax.random.key(options.seed))
     estimator, simulations, history = train(
         key, options.n_simulations, options.n_epochs, progress=True
     )
     print(history)
 
-    draws = posterior(estimator, simulations, draw_key)
+    draws = posterior(estimator, simulations, draw_key, options.n_samples)
     names, values = names_of(draws), columns(draws)[:, 0]
     found = estimate(values)
     print_table(names, found)

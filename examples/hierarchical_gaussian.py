@@ -86,7 +86,7 @@ def train(key, n_simulations, n_epochs, **options):
     return estimator, history
 
 
-def posteriors(estimator, key, n_observations, n_samples=2_000):
+def posteriors(estimator, key, n_observations, n_samples):
     """Return fresh simulations, draws given each, and the exact posterior."""
     data_key, draw_key = jax.random.split(key)
     fresh = generate_static_dataset(
@@ -107,7 +107,13 @@ def posteriors(estimator, key, n_observations, n_samples=2_000):
 
 def main():
     """Train, compare, and draw."""
-    options = arguments(__doc__, n_simulations=100_000, n_epochs=3)
+    options = arguments(
+        __doc__,
+        n_simulations=100_000,
+        n_epochs=3,
+        n_samples=2_000,
+        n_ranked=300,
+    )
     key, check_key, fresh_key, rank_key = jax.random.split(
         jax.random.key(options.seed), 4
     )
@@ -116,7 +122,9 @@ def main():
     )
     print(history)
 
-    fresh, draws, exact = posteriors(estimator, check_key, 20)
+    fresh, draws, exact = posteriors(
+        estimator, check_key, 20, options.n_samples
+    )
     parameters = {name: fresh[name] for name in PARAMETERS}
     names, truth = names_of(parameters), columns(parameters)
     found = estimate(columns(draws))
@@ -127,7 +135,9 @@ def main():
 
     ranks = calibration_ranks(
         estimator,
-        generate_static_dataset(fresh_key, prior, simulator, None, RULES, 300),
+        generate_static_dataset(
+            fresh_key, prior, simulator, None, RULES, options.n_ranked
+        ),
         PARAMETERS,
         OBSERVATIONS,
         key=rank_key,

@@ -94,8 +94,7 @@ def days(key, parameters):
     """Draw the days on which each site reports, in order."""
     n, n_sites, _ = parameters["A"].shape
     drawn = jax.random.uniform(key, (n, n_sites, N_OBS, 1), maxval=N_DAYS)
-    # As shares of the whole time, which the network sees.
-    return {"obs": jnp.sort(drawn, axis=2) / N_DAYS}
+    return {"obs": jnp.sort(drawn, axis=2)}
 
 
 def infected(rates, times):
@@ -126,7 +125,7 @@ def infected(rates, times):
 def simulator(key, parameters, inputs):
     """Let the epidemics run, and report."""
     n_sites = parameters["A"].shape[-2]
-    times = N_DAYS * inputs["obs"][..., 0]
+    times = inputs["obs"][..., 0]
     rates = jnp.stack(
         [
             jnp.broadcast_to(
@@ -174,7 +173,9 @@ def train(key, n_sites, n_simulations, n_epochs, **options):
 
 def main():
     """Train, look at one outbreak, and draw."""
-    options = arguments(__doc__, n_sites=50, n_simulations=10_000, n_epochs=4)
+    options = arguments(
+        __doc__, n_sites=50, n_simulations=10_000, n_epochs=4, n_samples=500
+    )
     keys = jax.random.split(jax.random.key(options.seed), 4)
     estimator, history = train(
         keys[0],
@@ -187,7 +188,11 @@ def main():
 
     observed = simulate(keys[1], 1, options.n_sites)
     draws = estimator.sample(
-        observed, PARAMETERS, OBSERVATIONS, key=keys[2], n_samples=500
+        observed,
+        PARAMETERS,
+        OBSERVATIONS,
+        key=keys[2],
+        n_samples=options.n_samples,
     ).decode()
     truth = {name: observed.decode()[name] for name in PARAMETERS}
     shown = [*GLOBALS, "A"]
@@ -199,7 +204,7 @@ def main():
         OBSERVATIONS,
         simulator,
         key=keys[3],
-        n_samples=200,
+        n_samples=min(200, options.n_samples),
     )
     print(predicted.summary())
 

@@ -31,7 +31,7 @@ from tfmpe import (
     concatenate_tokens,
 )
 from tfmpe.estimators import FlowMatchingEstimator, train_bottom_up
-from tfmpe.estimators._truncation import keep_inside
+from tfmpe.estimators._bottom_up.truncation import keep_inside
 from tfmpe.nn import Transformer, TransformerConfig
 
 KEY = jax.random.key(1)

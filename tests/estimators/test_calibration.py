@@ -16,9 +16,9 @@ from estimators.exact_gaussian import (
 )
 from tfmpe import Tokens, UnknownKeyError
 from tfmpe.estimators import FlowMatchingEstimator
-from tfmpe.estimators._calibration import calibration_ranks
-from tfmpe.estimators._check_plots import _simultaneous_band
-from tfmpe.estimators._ranks import JOINT, CalibrationRanks
+from tfmpe.estimators._checks.calibration import calibration_ranks
+from tfmpe.estimators._checks.plots import _simultaneous_band
+from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 
 KEY = jax.random.key(1)
 PARAMETERS = ["mu", "theta"]

@@ -17,8 +17,8 @@ from estimators.known_flows import (
 )
 from tfmpe import StorageError
 from tfmpe.estimators import FlowMatchingEstimator
-from tfmpe.estimators import _fit as fitting
-from tfmpe.estimators._checkpoint import key_words
+from tfmpe.estimators._storage.checkpoint import key_words
+from tfmpe.estimators._training import epochs as fitting
 
 N_EPOCHS = 5
 FILE = "checkpoint.safetensors"

@@ -8,9 +8,12 @@ import pytest
 
 from estimators.exact_gaussian import ExactGaussian, simulate, simulate_padded
 from tfmpe import Tokens
-from tfmpe.estimators._calibration import calibration_ranks
-from tfmpe.estimators._coverage import ExpectedCoverage, expected_coverage
-from tfmpe.estimators._ranks import JOINT, CalibrationRanks
+from tfmpe.estimators._checks.calibration import calibration_ranks
+from tfmpe.estimators._checks.coverage import (
+    ExpectedCoverage,
+    expected_coverage,
+)
+from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 
 
 @pytest.fixture(scope="module")

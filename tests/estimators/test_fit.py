@@ -21,9 +21,9 @@ from tfmpe.estimators import (
     TrainingDivergedError,
     TrainingHistory,
 )
-from tfmpe.estimators import _fit as fitting
-from tfmpe.estimators._optimiser import default_optimiser
-from tfmpe.estimators._training import Plan, batch_rows
+from tfmpe.estimators._training import epochs as fitting
+from tfmpe.estimators._training.optimiser import default_optimiser
+from tfmpe.estimators._training.steps import Plan, batch_rows
 
 N = 10
 

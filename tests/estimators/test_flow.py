@@ -23,9 +23,10 @@ from estimators.known_flows import (
 from tfmpe import PAD_VALUE, Tokens, UnknownKeyError
 from tfmpe.estimators import ContinuousFlow
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._flow import _sample, detach_both
-from tfmpe.estimators._ode import read_ode
-from tfmpe.estimators._vector_field import split_field
+from tfmpe.estimators._flow.continuous import detach_both
+from tfmpe.estimators._flow.ode import read_ode
+from tfmpe.estimators._flow.solution import solve_draws
+from tfmpe.estimators._flow.vector_field import split_field
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 NOISE = normal(4, 5, 3, 2)
@@ -304,7 +305,7 @@ def test_batches_bound_the_memory(tokens):
     split = split_field(wide)
 
     def bytes_for(batch_size):
-        lowered = _sample.lower(
+        lowered = solve_draws.lower(
             split.static,
             (split.parameters, split.rest),
             *detach_both(tokens, keys),

@@ -15,7 +15,11 @@ from estimators.known_flows import (
     spoil_padding,
 )
 from tfmpe.estimators import flow_matching_loss
-from tfmpe.estimators._loss import SIGMA_MIN, path_position, path_velocity
+from tfmpe.estimators._training.loss import (
+    SIGMA_MIN,
+    path_position,
+    path_velocity,
+)
 from tfmpe.preprocessing._detached import detach
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]

@@ -5,7 +5,7 @@ import pytest
 
 from tfmpe import Tokens
 from tfmpe.estimators import Conditional
-from tfmpe.estimators._plates import Group, Plates
+from tfmpe.estimators._bottom_up.plates import Group, Plates
 
 TREE = {
     "mu": (),

@@ -18,7 +18,7 @@ from estimators.exact_gaussian import (
     simulator,
 )
 from tfmpe import Tokens, UnknownKeyError
-from tfmpe.estimators._predictive import posterior_predictive
+from tfmpe.estimators._checks.predictive import posterior_predictive
 
 KEY = jax.random.key(1)
 PARAMETERS = ["mu", "theta"]

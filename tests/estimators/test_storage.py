@@ -11,7 +11,7 @@ from flax import nnx
 from estimators.known_flows import KEY, Affine, make_tokens, train
 from tfmpe import StorageError, Tokens, UnknownKeyError
 from tfmpe.estimators import FlowMatchingEstimator
-from tfmpe.estimators._state_file import (
+from tfmpe.estimators._storage.state_file import (
     name_leaves,
     read_state,
     refill,

@@ -16,8 +16,8 @@ from estimators.plated_models import (
     two_level_simulator,
 )
 from tfmpe import Tokens, UnknownKeyError
-from tfmpe.estimators._plates import Plates
-from tfmpe.estimators._synthesis import full_tokens, synthesise
+from tfmpe.estimators._bottom_up.plates import Plates
+from tfmpe.estimators._bottom_up.synthesis import full_tokens, synthesise
 
 KEY = jax.random.key(5)
 N = 6

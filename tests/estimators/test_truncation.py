@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from estimators.plated_models import normal, two_level_prior
-from tfmpe.estimators._truncation import Box, TruncatedPrior, box_of_draws
+from tfmpe.estimators._bottom_up.truncation import (
+    Box,
+    TruncatedPrior,
+    box_of_draws,
+)
 
 KEY = jax.random.key(3)
 

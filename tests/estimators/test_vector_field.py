@@ -13,7 +13,7 @@ from tfmpe.estimators import (
     EncodingVectorField,
     FlowMatchingEstimator,
 )
-from tfmpe.estimators._vector_field import (
+from tfmpe.estimators._flow.vector_field import (
     check_field,
     given,
     merge_field,

@@ -8,11 +8,12 @@ pytest.importorskip("matplotlib", reason="needs the extra plot")
 from tfmpe import cli
 from tfmpe.migrate.scripts import SCRIPTS, example_script, run_example
 
+TRAINING = ("--n-simulations=64", "--n-epochs=1", "--n-samples=20")
 TINY = {
-    "hierarchical_gaussian": ("--n-simulations=128", "--n-epochs=1"),
-    "hierarchical_brownian": ("--n-simulations=128", "--n-epochs=1"),
-    "seir": ("--n-simulations=32", "--n-epochs=1", "--n-sites=3"),
-    "eight_schools": ("--n-simulations=128", "--n-epochs=1"),
+    "hierarchical_gaussian": (*TRAINING, "--n-ranked=40"),
+    "hierarchical_brownian": (*TRAINING, "--n-ranked=40"),
+    "seir": (*TRAINING, "--n-sites=3"),
+    "eight_schools": TRAINING,
 }
 LEGACY = ("--n-simulations=250", "--n-epochs=1", "--n-samples=20")
 

@@ -4,30 +4,21 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.estimators._checkpoint import key_words
-from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._fit import Loop, begin, static_epoch, streaming_epoch
-from tfmpe.estimators._flow import ContinuousFlow, positive
-from tfmpe.estimators._history import TrainingHistory
-from tfmpe.estimators._loss import SIGMA_MIN
-from tfmpe.estimators._optimiser import default_optimiser
-from tfmpe.estimators._storage import load_estimator, save_estimator
-from tfmpe.estimators._training import Plan
-from tfmpe.estimators._training_data import (
-    first_batch,
-    n_batches_of,
-    one_axis,
-    set_aside,
+from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._flow.continuous import ContinuousFlow
+from tfmpe.estimators._flow.vector_field import check_field, with_arrays
+from tfmpe.estimators._storage.estimator_file import (
+    load_estimator,
+    save_estimator,
 )
-from tfmpe.estimators._vector_field import (
-    check_field,
-    split_field,
-    with_arrays,
-)
+from tfmpe.estimators._training.data import standardised
+from tfmpe.estimators._training.fit import prepare, read_questions
+from tfmpe.estimators._training.history import TrainingHistory
+from tfmpe.estimators._training.loss import SIGMA_MIN
+from tfmpe.estimators._training.options import read_options
 from tfmpe.preprocessing import Standardiser, Tokens, TokenView
 from tfmpe.preprocessing._arrays import on_host
 
@@ -196,110 +187,29 @@ class FlowMatchingEstimator:
         With validation data the parameters of the lowest validation loss
         are kept, else the last ones. Not for use inside ``jit``.
         """
-        if optimiser is not None:
-            _check_optimiser(optimiser)
-        n_epochs = positive(n_epochs, "n_epochs")
-        batch_size = positive(batch_size, "batch_size")
-        n_noise = positive(n_noise, "n_noise")
-        checkpoint_every = positive(checkpoint_every, "checkpoint_every")
-        if patience is not None:
-            patience = positive(patience, "patience")
-        if patience is not None and validation is None:
-            raise ValueError(
-                f"patience={patience} watches the validation loss: pass "
-                "validation=0.1 to set a tenth of the data aside."
-            )
-        split_key, train_key = jax.random.split(key)
-        static = isinstance(data, (Tokens, TokenView))
-        if static:
-            data = one_axis(data)
-            data, validation = set_aside(data, validation, split_key)
-            first, n_rows = data, data.sample_shape[0]
-        else:
-            if isinstance(validation, float):
-                raise ValueError(
-                    f"validation={validation} needs Tokens to take a share "
-                    "of. Pass Tokens to validate with."
-                )
-            first, n_rows = first_batch(data, n_epochs), None
-        if validation is not None:
-            validation = one_axis(validation)
-        batch_size = min(batch_size, first.sample_shape[0])
-        asked = _read_conditionals(
-            first.layout, target_keys, conditioning_keys, conditionals
+        options = read_options(
+            validation=validation,
+            optimiser=optimiser,
+            learning_rate=learning_rate,
+            n_epochs=n_epochs,
+            batch_size=batch_size,
+            n_noise=n_noise,
+            patience=patience,
+            progress=progress,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
         )
-        standardiser = self.standardiser
-        if self._standardise and standardiser is None:
-            standardiser = Standardiser.fit(first, bijectors=self._bijectors)
-        settings: dict[str, Any] = {
-            "conditionals": [[list(side) for side in each] for each in asked],
-            "batch_size": batch_size,
-            "n_noise": n_noise,
-            "sigma_min": self._sigma_min,
-            "key": key_words(key),
-            "rows": n_rows,
-            "validation_rows": None
-            if validation is None
-            else validation.sample_shape[0],
-            "tokens": repr(first.layout),
-        }
-        if optimiser is None:
-            n_steps = -(-first.sample_shape[0] // batch_size)
-            if not static:
-                n_steps *= n_batches_of(data)
-            learning_rate = float(learning_rate)
-            optimiser = default_optimiser(learning_rate, n_epochs * n_steps)
-            settings |= {
-                "learning_rate": learning_rate,
-                "n_epochs": n_epochs,
-                "steps_per_epoch": n_steps,
-            }
-        split = split_field(self.vector_field)
-        if not jax.tree.leaves(split.parameters):
-            raise ValueError(
-                f"The vector field {type(self.vector_field).__name__} has no "
-                "parameters to train. Give an NNX module, or a pytree with "
-                "arrays of floats."
-            )
-        plan = Plan(
-            split.static,
+        asked = read_questions(target_keys, conditioning_keys, conditionals)
+        loop, reached = prepare(
+            self.vector_field,
+            self._fit_standardiser,
+            data,
             asked,
-            optimiser,
-            batch_size,
+            key,
+            options,
             self._sigma_min,
-            n_noise,
         )
-        reached, self.standardiser = begin(
-            plan, split, standardiser, checkpoint, settings
-        )
-        rest = (reached.others, split.rest[1])
-        if static:
-            # Once, or arrays in host memory would be moved in every epoch.
-            standard = jax.device_put(self._standardised(data))
-            run_epoch = static_epoch(plan, rest, standard)
-        else:
-            run_epoch = streaming_epoch(
-                plan,
-                rest,
-                data,
-                lambda batch: self._standardised(one_axis(batch)),
-            )
-        if validation is not None:
-            validation = jax.device_put(self._standardised(validation))
-        loop = Loop(
-            plan,
-            rest,
-            train_key,
-            run_epoch,
-            validation,
-            n_epochs,
-            patience,
-            progress,
-            checkpoint,
-            checkpoint_every,
-            self.standardiser,
-            settings,
-        )
+        self.standardiser = loop.standardiser
         try:
             for progressed in loop.epochs(reached):
                 reached = progressed
@@ -351,7 +261,7 @@ class FlowMatchingEstimator:
             )
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         draws = ContinuousFlow(self.vector_field).sample(
-            self._standardised(tokens, keys.conditioning),
+            standardised(tokens, self.standardiser, keys.conditioning),
             *keys,
             key=key,
             n_samples=n_samples,
@@ -415,7 +325,7 @@ class FlowMatchingEstimator:
         if values is None:
             used = (*keys.target, *used)
         density = ContinuousFlow(self.vector_field).log_prob(
-            self._standardised(tokens, used),
+            standardised(tokens, self.standardiser, used),
             *keys,
             values=standard,
             **options,
@@ -485,42 +395,11 @@ class FlowMatchingEstimator:
         estimator.standardiser = standardiser
         return estimator
 
-    def _standardised(self, tokens: Any, keys: Any = None) -> Any:
-        """Return tokens with some keys, by default all, standardised."""
-        if self.standardiser is None:
-            return tokens
-        view = tokens.select_tokens(
-            tokens.layout.names if keys is None else keys
-        )
-        return self.standardiser.forward(view).parent
-
-
-def _read_conditionals(
-    layout: Any, target_keys: Any, conditioning_keys: Any, several: Any
-) -> tuple[Conditional, ...]:
-    if several is None:
-        if target_keys is None:
-            raise TypeError(
-                "fit needs target_keys, or several questions as conditionals."
-            )
-        return (read_conditional(layout, target_keys, conditioning_keys),)
-    if target_keys is not None or conditioning_keys is not None:
-        raise TypeError(
-            "fit takes target_keys and conditioning_keys, or conditionals, "
-            "not both."
-        )
-    asked = tuple(read_conditional(layout, *each) for each in several)
-    if not asked:
-        raise ValueError("conditionals is empty. Give at least one.")
-    return asked
-
-
-def _check_optimiser(optimiser: Any) -> None:
-    if not (hasattr(optimiser, "init") and hasattr(optimiser, "update")):
-        raise TypeError(
-            f"optimiser is {optimiser!r}, expected a transformation of optax "
-            "such as optax.adam(1e-3). A number is given as learning_rate."
-        )
+    def _fit_standardiser(self, tokens: Any) -> Any:
+        """Return the standardiser, fitted to the first tokens ever seen."""
+        if self.standardiser is None and self._standardise:
+            return Standardiser.fit(tokens, bijectors=self._bijectors)
+        return self.standardiser
 
 
 def _repeat(array: Any, sample_shape: tuple[int, ...], n_axes: int) -> Any:

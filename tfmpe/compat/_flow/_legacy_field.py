@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from tfmpe.estimators._vector_field import (
+from tfmpe.estimators._flow.vector_field import (
     SplitField,
     merge_field,
     split_field,

@@ -13,7 +13,7 @@ from tfmpe.compat._flow._problem import Problem
 from tfmpe.compat.defects.l18_negative_time import has_negative_time
 from tfmpe.compat.defects.l20_shared_rngs import default_rngs
 from tfmpe.compat.fixes import read_fixes
-from tfmpe.estimators._ode import read_direction
+from tfmpe.estimators._flow.ode import read_direction
 
 
 class StructuredCNF(nnx.Module):

@@ -11,7 +11,11 @@ from flax import nnx
 
 from tfmpe.compat._attention import _make_attention_masks
 from tfmpe.compat.defects.l21_padded_values import without_padding
-from tfmpe.estimators._loss import SIGMA_MIN, path_position, path_velocity
+from tfmpe.estimators._training.loss import (
+    SIGMA_MIN,
+    path_position,
+    path_velocity,
+)
 
 # Keys of a step: times, noise, and one that the legacy package takes, too.
 KEYS_PER_STEP = 3

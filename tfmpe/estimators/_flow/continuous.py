@@ -1,36 +1,25 @@
 """A flow from noise to values, given by its vector field."""
 
-import math
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
-from tfmpe.estimators._chunks import map_chunks
 from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._divergence import (
-    estimated_divergence,
-    exact_divergence,
+from tfmpe.estimators._flow.ode import read_direction, read_ode
+from tfmpe.estimators._flow.probes import read_probes
+from tfmpe.estimators._flow.solution import (
+    float_dtype,
+    solve_density,
+    solve_draws,
 )
-from tfmpe.estimators._ode import (
-    Ode,
-    explaining,
-    read_direction,
-    read_ode,
-)
-from tfmpe.estimators._vector_field import (
+from tfmpe.estimators._flow.vector_field import (
     SplitField,
     check_field,
-    given,
-    merge_field,
     split_field,
 )
-from tfmpe.preprocessing import PAD_VALUE
+from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing._detached import DetachedView, detach
-from tfmpe.preprocessing._static import static_int
 
 SAMPLING_STEPS = 4
 DENSITY_STEPS = 8
@@ -157,7 +146,8 @@ class ContinuousFlow:
 
         Notes
         -----
-        Works under ``jit``, ``vmap`` and ``grad``.
+        Works under ``jit``, ``vmap`` and ``grad``; there draws are NaN where
+        adapted steps come to more than ``max_steps``.
         """
         problem = self._problem(tokens, target_keys, conditioning_keys)
         start, stop = read_direction(direction)
@@ -176,20 +166,19 @@ class ContinuousFlow:
                 "(n_samples, sample axes, target tokens, width)."
             )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, SAMPLING_STEPS)
-        with explaining(ode):
-            draws = _sample(
-                problem.field.static,
-                (problem.field.parameters, problem.field.rest),
-                problem.target,
-                problem.conditioning,
-                key if theta_0 is None else None,
-                theta_0,
-                n_samples=n_samples,
-                times=(start, stop),
-                ode=ode,
-                batch_size=_batch_size(batch_size),
-            )
-        return draws.reshape(shape)
+        draws = solve_draws(
+            problem.field.static,
+            (problem.field.parameters, problem.field.rest),
+            problem.target,
+            problem.conditioning,
+            key if theta_0 is None else None,
+            theta_0,
+            n_samples=n_samples,
+            times=(start, stop),
+            ode=ode,
+            batch_size=_batch_size(batch_size),
+        )
+        return ode.check(draws).reshape(shape)
 
     def log_prob(
         self,
@@ -259,27 +248,26 @@ class ContinuousFlow:
                 "target tokens, width)."
             )
         full = problem.target.data[None] if values is None else values
-        probes = _read_probes(
+        probes = read_probes(
             exact,
             n_probes,
             probes,
             key,
             sample_shape if values is None else jnp.shape(values),
-            _float(jnp.result_type(full)),
+            float_dtype(jnp.result_type(full)),
         )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS)
-        with explaining(ode):
-            density = _log_prob(
-                problem.field.static,
-                (problem.field.parameters, problem.field.rest),
-                problem.target,
-                problem.conditioning,
-                full,
-                probes,
-                ode=ode,
-                batch_size=_batch_size(batch_size),
-            )
-        density = density.reshape(jnp.shape(full)[:-2])
+        density = solve_density(
+            problem.field.static,
+            (problem.field.parameters, problem.field.rest),
+            problem.target,
+            problem.conditioning,
+            full,
+            probes,
+            ode=ode,
+            batch_size=_batch_size(batch_size),
+        )
+        density = ode.check(density).reshape(jnp.shape(full)[:-2])
         return density[0] if values is None else density
 
     def _problem(
@@ -307,228 +295,5 @@ def detach_both(
     return detach(tokens, keys.target), detach(tokens, keys.conditioning)
 
 
-def flatten_samples(tree: Any, n_axes: int) -> Any:
-    """Make one axis of the leading axes of every leaf."""
-    return jax.tree.map(
-        lambda leaf: leaf.reshape(
-            (math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:])
-        ),
-        tree,
-    )
-
-
-def cleared(values: Any, real: Any) -> Any:
-    """Return values with 0 in place of padding."""
-    return jnp.where(real, values, 0)
-
-
-@partial(
-    jax.jit,
-    static_argnums=(0,),
-    static_argnames=("n_samples", "times", "ode", "batch_size"),
-)
-def _sample(
-    static: Any,
-    arrays: Any,
-    target: DetachedView,
-    conditioning: DetachedView,
-    key: Any,
-    theta_0: Any,
-    *,
-    n_samples: int,
-    times: tuple[float, float],
-    ode: Ode,
-    batch_size: int | None,
-) -> Any:
-    """Return the end of every path, ``(n_samples, rows, tokens, width)``."""
-    field = merge_field(static, *arrays)
-    n_axes = len(target.sample_shape)
-    shape = target.data.shape
-    if theta_0 is None:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(
-            key, jnp.arange(n_samples)
-        )
-        dtype = _float(target.data.dtype)
-        theta_0 = jax.vmap(lambda k: jax.random.normal(k, shape, dtype))(keys)
-    target, conditioning = flatten_samples((target, conditioning), n_axes)
-    theta_0 = theta_0.reshape((n_samples, *target.data.shape))
-
-    def end(target: Any, velocity: Any, theta_0: Any) -> Any:
-        real = target.value_mask
-        flat = flatten_samples(cleared(theta_0, real), 2)
-
-        def derivative(time: Any, theta: Any) -> Any:
-            theta = theta.reshape(theta_0.shape)
-            return flatten_samples(
-                jax.vmap(partial(_masked, velocity, target, real, time))(theta),
-                2,
-            )
-
-        sizes = _sizes(real, theta_0)
-        theta = ode.solve(derivative, flat, *times, sizes)
-        theta = theta.reshape(theta_0.shape)
-        return jnp.where(real, theta, PAD_VALUE)
-
-    return _by_draws(field, target, conditioning, theta_0, end, batch_size)
-
-
-@partial(jax.jit, static_argnums=(0,), static_argnames=("ode", "batch_size"))
-def _log_prob(
-    static: Any,
-    arrays: Any,
-    target: DetachedView,
-    conditioning: DetachedView,
-    values: Any,
-    probes: Any,
-    *,
-    ode: Ode,
-    batch_size: int | None,
-) -> Any:
-    """Return log densities, ``(n_draws, rows)``."""
-    field = merge_field(static, *arrays)
-    n_axes = len(target.sample_shape)
-    values = jnp.asarray(values)
-    values = values.astype(_float(values.dtype))
-    target, conditioning = flatten_samples((target, conditioning), n_axes)
-    values = values.reshape((len(values), *target.data.shape))
-    if probes is not None:
-        # Draws first, then rows, as the values that they belong to.
-        probes = probes.reshape((len(probes), *values.shape))
-        probes = jnp.moveaxis(probes, 0, 2)
-    filled = np.arange(target.width) < np.repeat(
-        [entry.width for entry in target.layout.keys],
-        [entry.n_tokens for entry in target.layout.keys],
-    ).reshape((-1, 1))
-
-    def density(target: Any, velocity: Any, given: Any) -> Any:
-        theta, probes = given
-        real = target.value_mask
-        rows = jnp.broadcast_to(real, theta.shape)
-        flat = flatten_samples(cleared(theta, real), 2)
-        if probes is not None:
-            probes = flatten_samples(cleared(probes, rows[:, :, None]), 2)
-
-        def derivative(time: Any, state: Any) -> Any:
-            def move(flat: Any) -> Any:
-                each = partial(_masked, velocity, target, real, time)
-                return flatten_samples(
-                    jax.vmap(each)(flat.reshape(theta.shape)), 2
-                )
-
-            if probes is None:
-                return exact_divergence(move, state[0], filled)
-            return estimated_divergence(move, state[0], probes)
-
-        start = jnp.zeros(flat.shape[0], flat.dtype)
-        # The change of the density is one more value.
-        sizes = _sizes(real, theta) + 1
-        base, change = ode.solve(derivative, (flat, start), 1.0, 0.0, sizes)
-        # Backwards in time the integral comes with a minus sign.
-        normal = jax.scipy.stats.norm.logpdf(base)
-        real = flatten_samples(rows, 2)
-        total = cleared(normal, real).sum((1, 2)) + change
-        return total.reshape(theta.shape[:2])
-
-    return _by_draws(
-        field, target, conditioning, (values, probes), density, batch_size
-    )
-
-
-def _sizes(real: Any, theta: Any) -> Any:
-    """Return the number of real values of every draw and row."""
-    counts = real.sum((1, 2), dtype=theta.dtype)
-    return jnp.broadcast_to(counts, theta.shape[:2]).reshape(-1)
-
-
-def _masked(
-    velocity: Any, target: Any, real: Any, time: Any, theta: Any
-) -> Any:
-    times = jnp.broadcast_to(time, target.sample_shape)
-    moved = velocity(target.with_data(theta), times)
-    return cleared(moved, real).astype(theta.dtype)
-
-
-def _by_draws(
-    field: Any,
-    target: DetachedView,
-    conditioning: DetachedView,
-    draws: Any,
-    function: Any,
-    batch_size: int | None,
-) -> Any:
-    """Go through rows and draws in chunks; encode each row once.
-
-    ``function(target, velocity, draws)`` is given and returns arrays of
-    shape ``(n_draws, n_rows, ...)``, as ``draws`` and the result are.
-    """
-    n_rows = target.sample_shape[0]
-    at_a_time = None
-    if batch_size is not None:
-        at_a_time = max(1, batch_size // max(1, n_rows))
-
-    def of_rows(rows: Any) -> Any:
-        target, conditioning, draws = rows
-        velocity = given(field, conditioning)
-        result = map_chunks(
-            partial(function, target, velocity), _swap(draws), at_a_time
-        )
-        return _swap(result)
-
-    rows = (target, conditioning, _swap(draws))
-    return _swap(map_chunks(of_rows, rows, batch_size))
-
-
-def _swap(tree: Any) -> Any:
-    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), tree)
-
-
-def _float(dtype: Any) -> Any:
-    return dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
-
-
-def positive(value: Any, name: str) -> int:
-    """Return a whole number above 0, or say what must be one."""
-    number = static_int(value, name)
-    if number < 1:
-        raise ValueError(f"{name} is {number}, expected at least 1.")
-    return number
-
-
 def _batch_size(value: Any) -> int | None:
     return None if value is None else positive(value, "batch_size")
-
-
-def _read_probes(
-    exact: bool | None,
-    n_probes: Any,
-    probes: Any,
-    key: Any,
-    shape: tuple[int, ...],
-    dtype: Any,
-) -> Any:
-    """Return random directions, or None for an exact divergence."""
-    if exact and (n_probes is not None or probes is not None):
-        raise ValueError(
-            "exact=True needs no probes: leave out n_probes and probes, or "
-            "pass exact=False."
-        )
-    if probes is not None:
-        found = jnp.shape(probes)
-        if found[1:] != shape or not found[0]:
-            raise ValueError(
-                f"probes have shape {found}, expected (n_probes, "
-                f"{', '.join(map(str, shape))})."
-            )
-        return probes
-    if n_probes is None:
-        if exact is False:
-            raise ValueError(
-                "exact=False needs a number of probes: pass n_probes=10."
-            )
-        return None
-    if key is None:
-        raise TypeError(
-            f"n_probes={n_probes} needs a PRNG key: pass key=jax.random.key(0)."
-        )
-    n_probes = positive(n_probes, "n_probes")
-    return jax.random.rademacher(key, (n_probes, *shape), dtype)

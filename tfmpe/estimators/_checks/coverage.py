@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe.estimators._ranks import JOINT, CalibrationRanks
+from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 from tfmpe.preprocessing._text import aligned, printable, shorten
 from tfmpe.preprocessing._trees import flatten_tree, unflatten_tree
 
@@ -186,7 +186,7 @@ class ExpectedCoverage:
         In the grey band lie, at each level, 99 of 100 values with right
         draws; a mean of several varies less.
         """
-        from tfmpe.estimators._check_plots import plot_coverage
+        from tfmpe.estimators._checks.plots import plot_coverage
 
         return plot_coverage(self, ax)
 

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._flow import flatten_samples
-from tfmpe.estimators._ranks import JOINT, CalibrationRanks
+from tfmpe.estimators._flow.chunks import flatten_samples
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
 from tfmpe.preprocessing._static import static_int
 

@@ -10,21 +10,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.estimators._checkpoint import (
+from tfmpe.estimators._flow.vector_field import SplitField
+from tfmpe.estimators._storage.checkpoint import (
     Progress,
     load_checkpoint,
     save_checkpoint,
 )
-from tfmpe.estimators._errors import TrainingDivergedError
-from tfmpe.estimators._history import TrainingHistory
-from tfmpe.estimators._training import (
+from tfmpe.estimators._training.errors import TrainingDivergedError
+from tfmpe.estimators._training.history import TrainingHistory
+from tfmpe.estimators._training.options import FitOptions
+from tfmpe.estimators._training.steps import (
     Plan,
     TrainingState,
     evaluate,
     train_epoch,
     update_once,
 )
-from tfmpe.estimators._vector_field import SplitField
 from tfmpe.preprocessing._extras import import_extra
 
 # Epochs are numbered from 0, so none has the same noise.
@@ -66,15 +67,7 @@ class Loop:
         See ``Epoch``.
     validation : Tokens or None
         Standardised.
-    n_epochs : int
-    patience : int or None
-        Epochs without a lower validation loss after which to stop.
-    show : bool
-        Whether to show a progress bar.
-    folder : path or None
-        Of checkpoints.
-    every : int
-        Epochs between checkpoints.
+    options : FitOptions
     standardiser : Standardiser or None
     settings : dict
         What a checkpoint must have in common with this training.
@@ -85,11 +78,7 @@ class Loop:
     key: Any
     run_epoch: Epoch
     validation: Any
-    n_epochs: int
-    patience: int | None
-    show: bool
-    folder: str | os.PathLike[str] | None
-    every: int
+    options: FitOptions
     standardiser: Any
     settings: dict[str, Any]
 
@@ -101,7 +90,8 @@ class Loop:
         TrainingDivergedError
             If a loss is not finite; the progress yielded last is whole.
         """
-        numbers = range(progress.history.n_epochs, self.n_epochs)
+        options = self.options
+        numbers = range(progress.history.n_epochs, options.n_epochs)
         saved = progress.history.n_epochs
         with self._bar(numbers) as bar:
             for number in numbers:
@@ -111,16 +101,17 @@ class Loop:
                 if bar is not None:
                     bar.set_postfix_str(progress.history.summary())
                     bar.update()
-                if self.folder is not None and (number + 1) % self.every == 0:
+                if (number + 1) % options.checkpoint_every == 0:
                     self._save(progress)
                     saved = number + 1
                 yield progress
-        if self.folder is not None and saved < progress.history.n_epochs:
+        if saved < progress.history.n_epochs:
             self._save(progress)
 
     def _save(self, progress: Progress) -> None:
-        assert self.folder is not None
-        save_checkpoint(self.folder, progress, self.standardiser, self.settings)
+        folder = self.options.checkpoint
+        if folder is not None:
+            save_checkpoint(folder, progress, self.standardiser, self.settings)
 
     def _after_epoch(self, progress: Progress, number: int) -> Progress:
         epoch_key = jax.random.fold_in(self.key, number)
@@ -163,17 +154,18 @@ class Loop:
         )
 
     def _has_waited(self, epochs: int) -> bool:
-        return self.patience is not None and epochs >= self.patience
+        patience = self.options.patience
+        return patience is not None and epochs >= patience
 
     def _bar(self, numbers: range) -> Any:
-        if not self.show:
+        if not self.options.progress:
             return nullcontext()
         tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
         return tqdm.tqdm(
             desc="training",
             unit="epoch",
             initial=numbers.start,
-            total=self.n_epochs,
+            total=self.options.n_epochs,
         )
 
 

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfmpe.estimators._check_plots import N_COLUMNS, label_of, panels
-from tfmpe.estimators._predictive_result import KeyPredictive, central_interval
+from tfmpe.estimators._checks.plots import N_COLUMNS, label_of, panels
+from tfmpe.estimators._checks.predictive_result import (
+    KeyPredictive,
+    central_interval,
+)
 
 _MAX_PANELS = 12
 _MAX_BORDERS = 60

@@ -1,14 +1,14 @@
 """How the equation of a flow is solved."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from tfmpe.preprocessing._static import static_int
 
@@ -103,7 +103,7 @@ class Ode(NamedTuple):
         Returns
         -------
         tree of arrays
-            The state at ``stop``.
+            The state at ``stop``; NaN if steps were too many.
 
         Notes
         -----
@@ -115,27 +115,79 @@ class Ode(NamedTuple):
         if isinstance(solver, str):
             solver = SOLVERS[solver]()
         if self.n_steps is not None:
-            times = jnp.linspace(start, stop, self.n_steps + 1)
-            controller: Any = diffrax.StepTo(ts=times)
-            max_steps = self.n_steps
-        else:
-            controller = diffrax.PIDController(
-                rtol=self.rtol,
-                atol=self.atol,
-                norm=jax.tree_util.Partial(_worst_row, sizes),
+            # Counted in steps, time is exact: no step is missed or added.
+            length = (stop - start) / self.n_steps
+
+            def by_step(number: Any, state: Any) -> Any:
+                moved = derivative(start + length * number, state)
+                return jax.tree.map(lambda leaf: length * leaf, moved)
+
+            return _end(
+                by_step,
+                solver,
+                (0.0, float(self.n_steps), 1.0),
+                initial,
+                stepsize_controller=diffrax.ConstantStepSize(),
+                max_steps=self.n_steps,
             )
-            max_steps = self.max_steps
-        solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(lambda time, state, _: derivative(time, state)),
+        controller = diffrax.PIDController(
+            rtol=self.rtol,
+            atol=self.atol,
+            norm=jax.tree_util.Partial(_worst_row, sizes),
+        )
+        return _end(
+            derivative,
             solver,
-            start,
-            stop,
-            None,
+            (start, stop, None),
             initial,
             stepsize_controller=controller,
-            max_steps=max_steps,
+            max_steps=self.max_steps,
         )
-        return jax.tree.map(lambda saved: saved[-1], solution.ys)
+
+    def check(self, result: Any) -> Any:
+        """Return what was solved for, or say why it is not there.
+
+        Raises
+        ------
+        RuntimeError
+            If adapted steps were too many. Under a transformation, where
+            values are not known, nothing is raised and they are NaN.
+        """
+        adapted = self.n_steps is None and not isinstance(result, Tracer)
+        if adapted and np.isnan(np.asarray(result)).any():
+            raise RuntimeError(
+                f"The solution needs more than max_steps={self.max_steps} "
+                f"steps to keep rtol={self.rtol:g} and atol={self.atol:g}. "
+                "Allow more steps or larger tolerances; velocities that jump, "
+                "or are not finite, need ever more."
+            )
+        return result
+
+
+def _end(
+    derivative: Callable[[Any, Any], Any],
+    solver: diffrax.AbstractSolver,
+    times: tuple[float, float, float | None],
+    initial: Any,
+    **options: Any,
+) -> Any:
+    """Return the state at the end; ``times`` are start, stop, first step.
+
+    A solution that fails is NaN: to throw, compiled code would have to call
+    back to Python, and could not be cached on disk.
+    """
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(lambda time, state, _: derivative(time, state)),
+        solver,
+        *times,
+        initial,
+        throw=False,
+        **options,
+    )
+    ended = solution.result == diffrax.RESULTS.successful
+    return jax.tree.map(
+        lambda saved: jnp.where(ended, saved[-1], jnp.nan), solution.ys
+    )
 
 
 def _worst_row(sizes: Any, error: Any) -> Any:
@@ -219,23 +271,6 @@ def read_ode(
         if value is not None and not (value > 0 and math.isfinite(value)):
             raise ValueError(f"{name} is {value}, expected more than 0.")
     return Ode(solver, steps, relative, absolute, max_steps)
-
-
-@contextmanager
-def explaining(ode: Ode) -> Iterator[None]:
-    """Say what to do where a solution runs out of steps."""
-    try:
-        yield
-    except RuntimeError as error:
-        # What diffrax says is in the middle of what jax says.
-        if "maximum number of solver steps" not in str(error):
-            raise
-        raise RuntimeError(
-            f"The solution needs more than max_steps={ode.max_steps} steps "
-            f"to keep rtol={ode.rtol:g} and atol={ode.atol:g}. Allow more "
-            "steps or larger tolerances; velocities that jump, or are not "
-            "finite, need ever more."
-        ) from None
 
 
 def read_direction(direction: Any) -> tuple[float, float]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from tfmpe.estimators._state_file import (
+from tfmpe.estimators._flow.vector_field import split_field, with_arrays
+from tfmpe.estimators._storage.state_file import (
     name_leaves,
     read_state,
     refill,
     write_state,
 )
-from tfmpe.estimators._vector_field import split_field, with_arrays
 from tfmpe.preprocessing import Standardiser, StorageError
 from tfmpe.preprocessing._bijectors import read_bijectors
 from tfmpe.preprocessing._standardiser import StandardisedKey

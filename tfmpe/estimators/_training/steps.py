@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import optax
 
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._loss import flow_matching_loss
-from tfmpe.estimators._vector_field import merge_field
+from tfmpe.estimators._flow.vector_field import merge_field
+from tfmpe.estimators._training.loss import flow_matching_loss
 from tfmpe.preprocessing._detached import detach
 
 

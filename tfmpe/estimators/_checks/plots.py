@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe.estimators._coverage import ExpectedCoverage, binomial_band
-from tfmpe.estimators._ranks import JOINT, CalibrationRanks
-from tfmpe.estimators._uniformity import RankColumns
+from tfmpe.estimators._checks.coverage import ExpectedCoverage, binomial_band
+from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
+from tfmpe.estimators._checks.uniformity import RankColumns
 from tfmpe.preprocessing._extras import import_extra
 from tfmpe.preprocessing._text import printable, shorten
 

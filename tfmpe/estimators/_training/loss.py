@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tfmpe.estimators._vector_field import given
+from tfmpe.estimators._flow.vector_field import given
 from tfmpe.preprocessing._detached import detach
 
 SIGMA_MIN = 0.001

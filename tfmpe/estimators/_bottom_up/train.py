@@ -5,18 +5,18 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex
 
-from tfmpe.estimators._bottom_up_folder import Folder, fingerprint
-from tfmpe.estimators._bottom_up_result import BottomUpResult
-from tfmpe.estimators._bottom_up_rounds import Rounds
-from tfmpe.estimators._bottom_up_scheme import (
+from tfmpe.estimators._bottom_up.folder import Folder, fingerprint
+from tfmpe.estimators._bottom_up.plated_model import PlatedModel
+from tfmpe.estimators._bottom_up.plates import Plates
+from tfmpe.estimators._bottom_up.result import BottomUpResult
+from tfmpe.estimators._bottom_up.rounds import Rounds
+from tfmpe.estimators._bottom_up.scheme import (
     Options,
     Scheme,
     read_fit,
     read_sample,
 )
-from tfmpe.estimators._checkpoint import key_words
-from tfmpe.estimators._plated_model import PlatedModel
-from tfmpe.estimators._plates import Plates
+from tfmpe.estimators._storage.checkpoint import key_words
 from tfmpe.preprocessing import Independence
 from tfmpe.preprocessing._layout import checked_names
 from tfmpe.preprocessing._static import static_int

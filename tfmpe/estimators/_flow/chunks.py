@@ -1,10 +1,21 @@
-"""Going through the rows of arrays in chunks of one size."""
+"""Rows of arrays: many sample axes as one, and chunks of one size."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+
+def flatten_samples(tree: Any, n_axes: int) -> Any:
+    """Make one axis of the leading axes of every leaf."""
+    return jax.tree.map(
+        lambda leaf: leaf.reshape(
+            (math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:])
+        ),
+        tree,
+    )
 
 
 def map_chunks(

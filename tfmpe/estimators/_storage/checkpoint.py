@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.estimators._history import TrainingHistory
-from tfmpe.estimators._state_file import (
+from tfmpe.estimators._storage.state_file import (
     name_leaves,
     read_state,
     refill,
     write_state,
 )
-from tfmpe.estimators._training import TrainingState
+from tfmpe.estimators._training.history import TrainingHistory
+from tfmpe.estimators._training.steps import TrainingState
 
 _KIND = "tfmpe.checkpoint"
 _FILE = "checkpoint.safetensors"

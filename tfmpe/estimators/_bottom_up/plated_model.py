@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from tfmpe.estimators._plates import Plates
-from tfmpe.estimators._synthesis import full_tokens
-from tfmpe.estimators._truncation import Box, TruncatedPrior
+from tfmpe.estimators._bottom_up.plates import Plates
+from tfmpe.estimators._bottom_up.synthesis import full_tokens
+from tfmpe.estimators._bottom_up.truncation import Box, TruncatedPrior
 from tfmpe.preprocessing import (
     TokenLayout,
     Tokens,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tfmpe.estimators._flow import flatten_samples
+from tfmpe.estimators._flow.chunks import flatten_samples
 from tfmpe.preprocessing import Tokens, TokenView, train_validation_split
 
 
@@ -32,6 +32,19 @@ def one_axis(tokens: Any) -> Tokens:
             "sample_ndims=1."
         )
     return tokens if n_axes == 1 else flatten_samples(tokens, n_axes)
+
+
+def standardised(
+    tokens: Any, standardiser: Any, keys: Iterable[str] | None = None
+) -> Any:
+    """Return tokens with some keys, by default all, standardised.
+
+    Without a standardiser, None, as they are.
+    """
+    if standardiser is None:
+        return tokens
+    view = tokens.select_tokens(tokens.layout.names if keys is None else keys)
+    return standardiser.forward(view).parent
 
 
 def set_aside(tokens: Tokens, validation: Any, key: Any) -> tuple[Any, Any]:

@@ -225,7 +225,7 @@ class PosteriorPredictive:
         IndexError
             If there is no such set of data or group.
         """
-        from tfmpe.estimators._predictive_plot import plot_predictive
+        from tfmpe.estimators._checks.predictive_plot import plot_predictive
 
         name = self.observed.layout.names[0] if key is None else key
         return plot_predictive(self.key(name), ax, sample, groups)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe.estimators._uniformity import (
+from tfmpe.estimators._checks.uniformity import (
     MIN_SIMULATIONS,
     RankColumns,
     Uniformity,
@@ -178,7 +178,7 @@ class CalibrationRanks:
         the grey band in 99 of 100 checks of right draws; bars of a key with
         several values are averages, which vary less.
         """
-        from tfmpe.estimators._check_plots import plot_ranks
+        from tfmpe.estimators._checks.plots import plot_ranks
 
         return plot_ranks(self, ax)
 
@@ -209,7 +209,7 @@ class CalibrationRanks:
 
         Source: Säilynoja et al., 2022.
         """
-        from tfmpe.estimators._check_plots import plot_ecdf
+        from tfmpe.estimators._checks.plots import plot_ecdf
 
         return plot_ecdf(self, ax)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tfmpe.estimators._bottom_up.plates import Plates
+from tfmpe.estimators._bottom_up.synthesis import full_tokens
+from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._history import TrainingHistory
-from tfmpe.estimators._plates import Plates
-from tfmpe.estimators._synthesis import full_tokens
-from tfmpe.estimators._truncation import Box
+from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing._errors import raise_faults
 from tfmpe.preprocessing._trees import flatten_tree, unflatten_tree

@@ -7,23 +7,23 @@ from typing import Any
 
 import jax
 
-from tfmpe.estimators._bottom_up_folder import Folder
-from tfmpe.estimators._bottom_up_result import (
+from tfmpe.estimators._bottom_up.folder import Folder
+from tfmpe.estimators._bottom_up.plated_model import PlatedModel
+from tfmpe.estimators._bottom_up.plates import Group
+from tfmpe.estimators._bottom_up.result import (
     BottomUpResult,
     BottomUpRound,
     observed_tokens,
 )
-from tfmpe.estimators._bottom_up_scheme import Options, Scheme
-from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._plated_model import PlatedModel
-from tfmpe.estimators._plates import Group
-from tfmpe.estimators._synthesis import synthesise
-from tfmpe.estimators._truncation import (
+from tfmpe.estimators._bottom_up.scheme import Options, Scheme
+from tfmpe.estimators._bottom_up.synthesis import synthesise
+from tfmpe.estimators._bottom_up.truncation import (
     Box,
     arrays_by_name,
     box_of_draws,
     keep_inside,
 )
+from tfmpe.estimators._conditionals import Conditional
 from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
 from tfmpe.preprocessing._errors import unknown_key
 from tfmpe.preprocessing._extras import import_extra

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional
-from tfmpe.estimators._predictive_result import PosteriorPredictive
 from tfmpe.preprocessing import Tokens, TokenView
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree

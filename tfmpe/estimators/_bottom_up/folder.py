@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe.estimators._state_file import read_state, write_state
-from tfmpe.estimators._storage import load_estimator
-from tfmpe.estimators._truncation import Box
+from tfmpe.estimators._bottom_up.truncation import Box
+from tfmpe.estimators._storage.estimator_file import load_estimator
+from tfmpe.estimators._storage.state_file import read_state, write_state
 from tfmpe.preprocessing import Tokens
 from tfmpe.preprocessing._atomic import write_atomically
 from tfmpe.preprocessing._sealed_json import naming, seal, unseal

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.estimators._plates import Group, Plates
+from tfmpe.estimators._bottom_up.plates import Group, Plates
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing._arrays import empty, hand_over, on_host, readable
 from tfmpe.preprocessing._errors import raise_faults, unknown_key

@@ -1,0 +1,1 @@
+"""Bottom-up training: the whole model from simulations of its units."""

@@ -1,0 +1,1 @@
+"""Flows: vector fields, and the solution of their equation."""

@@ -1,0 +1,1 @@
+"""Files of trained estimators and of interrupted trainings."""

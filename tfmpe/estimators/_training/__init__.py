@@ -1,0 +1,1 @@
+"""Training: steps, epochs, and what they are told and report."""

@@ -1,0 +1,189 @@
+"""From data and questions to a training that is ready to run."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+
+from tfmpe.estimators._conditionals import Conditional, read_conditional
+from tfmpe.estimators._flow.vector_field import split_field
+from tfmpe.estimators._storage.checkpoint import Progress, key_words
+from tfmpe.estimators._training.data import (
+    first_batch,
+    n_batches_of,
+    one_axis,
+    set_aside,
+    standardised,
+)
+from tfmpe.estimators._training.epochs import (
+    Loop,
+    begin,
+    static_epoch,
+    streaming_epoch,
+)
+from tfmpe.estimators._training.optimiser import default_optimiser
+from tfmpe.estimators._training.options import FitOptions
+from tfmpe.estimators._training.steps import Plan
+from tfmpe.preprocessing import Tokens, TokenView
+
+Questions = tuple[tuple[Iterable[str], Iterable[str] | None], ...]
+"""Target and conditioning keys of every conditional, not yet checked."""
+
+
+def read_questions(
+    target_keys: Iterable[str] | None,
+    conditioning_keys: Iterable[str] | None,
+    several: Iterable[Any] | None,
+) -> Questions:
+    """Return what is asked, however it was put.
+
+    Raises
+    ------
+    TypeError
+        If there is no question, or it is put in both ways.
+    ValueError
+        If there is none among several.
+    """
+    if several is None:
+        if target_keys is None:
+            raise TypeError(
+                "fit needs target_keys, or several questions as conditionals."
+            )
+        return ((target_keys, conditioning_keys),)
+    if target_keys is not None or conditioning_keys is not None:
+        raise TypeError(
+            "fit takes target_keys and conditioning_keys, or conditionals, "
+            "not both."
+        )
+    asked = tuple(several)
+    if not asked:
+        raise ValueError("conditionals is empty. Give at least one.")
+    return asked
+
+
+def prepare(
+    field: Any,
+    fit_standardiser: Callable[[Tokens], Any],
+    data: Any,
+    questions: Questions,
+    key: Any,
+    options: FitOptions,
+    sigma_min: float,
+) -> tuple[Loop, Progress]:
+    """Return a training, and where it begins.
+
+    Parameters
+    ----------
+    field : VectorField
+        It is left as it is.
+    fit_standardiser : callable
+        From the first Tokens to a standardiser, or None.
+    data : Tokens, TokenView, or iterable of Tokens
+    questions : tuple
+        Of :func:`read_questions`.
+    key : key array
+    options : FitOptions
+    sigma_min : float
+
+    Raises
+    ------
+    UnknownKeyError, ValueError, TypeError
+        As :meth:`FlowMatchingEstimator.fit`.
+    """
+    split_key, train_key = jax.random.split(key)
+    static = isinstance(data, (Tokens, TokenView))
+    validation = options.validation
+    if static:
+        data, validation = set_aside(one_axis(data), validation, split_key)
+        first, n_rows = data, data.sample_shape[0]
+    else:
+        if isinstance(validation, float):
+            raise ValueError(
+                f"validation={validation} needs Tokens to take a share of. "
+                "Pass Tokens to validate with."
+            )
+        first, n_rows = first_batch(data, options.n_epochs), None
+    if validation is not None:
+        validation = one_axis(validation)
+    asked = tuple(read_conditional(first.layout, *each) for each in questions)
+    options = options._replace(
+        batch_size=min(options.batch_size, first.sample_shape[0])
+    )
+    settings = _settings(first, n_rows, validation, asked, key, options)
+    settings["sigma_min"] = sigma_min
+    optimiser = options.optimiser
+    if optimiser is None:
+        n_steps = -(-first.sample_shape[0] // options.batch_size)
+        if not static:
+            n_steps *= n_batches_of(data)
+        optimiser = default_optimiser(
+            options.learning_rate, options.n_epochs * n_steps
+        )
+        settings |= {
+            "learning_rate": options.learning_rate,
+            "n_epochs": options.n_epochs,
+            "steps_per_epoch": n_steps,
+        }
+    split = split_field(field)
+    if not jax.tree.leaves(split.parameters):
+        raise ValueError(
+            f"The vector field {type(field).__name__} has no parameters to "
+            "train. Give an NNX module, or a pytree with arrays of floats."
+        )
+    plan = Plan(
+        split.static,
+        asked,
+        optimiser,
+        options.batch_size,
+        sigma_min,
+        options.n_noise,
+    )
+    reached, standardiser = begin(
+        plan, split, fit_standardiser(first), options.checkpoint, settings
+    )
+    rest = (reached.others, split.rest[1])
+    if static:
+        # Once, or arrays in host memory would be moved in every epoch.
+        data = jax.device_put(standardised(data, standardiser))
+        run_epoch = static_epoch(plan, rest, data)
+    else:
+        run_epoch = streaming_epoch(
+            plan,
+            rest,
+            data,
+            lambda batch: standardised(one_axis(batch), standardiser),
+        )
+    if validation is not None:
+        validation = jax.device_put(standardised(validation, standardiser))
+    loop = Loop(
+        plan,
+        rest,
+        train_key,
+        run_epoch,
+        validation,
+        options,
+        standardiser,
+        settings,
+    )
+    return loop, reached
+
+
+def _settings(
+    first: Tokens,
+    n_rows: int | None,
+    validation: Tokens | None,
+    asked: tuple[Conditional, ...],
+    key: Any,
+    options: FitOptions,
+) -> dict[str, Any]:
+    """Return what a checkpoint must have in common with this training."""
+    n_validation = None if validation is None else validation.sample_shape[0]
+    return {
+        "conditionals": [[list(side) for side in each] for each in asked],
+        "batch_size": options.batch_size,
+        "n_noise": options.n_noise,
+        "key": key_words(key),
+        "rows": n_rows,
+        "validation_rows": n_validation,
+        "tokens": repr(first.layout),
+    }
