@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from comparison import (
+    ORANGE,
     Posterior,
     arguments,
     columns,
@@ -146,17 +147,19 @@ def main():
     print_errors(Posterior(part.mean[None], part.sd[None]), reference)
 
     drawing, (intervals, spread) = figure(2, "eight schools")
-    plot_intervals(intervals, names, found)
+    # Before the intervals, whose legend then names them too.
     intervals.errorbar(
         Y,
-        np.arange(8)[::-1],
-        SIGMA,
+        np.arange(8)[::-1] + 0.16,
+        xerr=SIGMA,
         fmt="o",
-        color="#d9722e",
+        color=ORANGE,
         lw=0.8,
         ms=4,
         label="data, 1 sd",
     )
+    plot_intervals(intervals, names, found)
+    intervals.set_xlabel("effect (points)")
     tau, first = values[:, names.index("tau")], names.index("theta[0]")
     spread.plot(np.log(tau), values[:, first], ".", ms=1, color="#1f4e79")
     spread.set_xlabel("log tau")

@@ -109,8 +109,8 @@ def main():
     """Train, compare, and draw."""
     options = arguments(
         __doc__,
-        n_simulations=100_000,
-        n_epochs=3,
+        n_simulations=300_000,
+        n_epochs=1,
         n_samples=2_000,
         n_ranked=300,
     )

@@ -174,7 +174,7 @@ def train(key, n_sites, n_simulations, n_epochs, **options):
 def main():
     """Train, look at one outbreak, and draw."""
     options = arguments(
-        __doc__, n_sites=50, n_simulations=10_000, n_epochs=4, n_samples=500
+        __doc__, n_sites=50, n_simulations=10_000, n_epochs=1, n_samples=500
     )
     keys = jax.random.split(jax.random.key(options.seed), 4)
     estimator, history = train(

@@ -12,9 +12,17 @@ from tfmpe.compat import defects
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "MIGRATION.md", "docs/data.md", "docs/inference.md"]
+# These train networks.
+SLOW = ("README.md", "docs/inference.md")
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+        for name in DOCUMENTS
+    ],
+)
 def test_code_runs(name, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("TFMPE_COMPAT", "error")
     monkeypatch.chdir(tmp_path)

@@ -53,7 +53,7 @@ def rms(values):
 def main():
     """Train, solve in every way, and print."""
     train_key, fresh_key, draw_key = jax.random.split(jax.random.key(0), 3)
-    estimator, history = train(train_key, 100_000, 3)
+    estimator, history = train(train_key, 300_000, 1)
     print(history)
     fresh = generate_static_dataset(
         fresh_key, prior, simulator, None, RULES, N_OBSERVATIONS

@@ -16,6 +16,11 @@ TINY = {
     "eight_schools": TRAINING,
 }
 LEGACY = ("--n-simulations=250", "--n-epochs=1", "--n-samples=20")
+LEGACY_SIZES = {
+    "hierarchical_gaussian": (),
+    "hierarchical_brownian": ("--n-rounds=1",),
+    "seir": ("--n-rounds=1", "--n-sites=3"),
+}
 
 
 def test_the_scripts_on_offer_are_the_scripts():
@@ -43,10 +48,9 @@ def test_an_example_runs(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCRIPTS[:3])
+@pytest.mark.parametrize("name", LEGACY_SIZES)
 def test_a_legacy_example_runs(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
-    sites = ("--n-sites=3",) if name == "seir" else ()
-    arguments = ("--out", str(tmp_path), *LEGACY, *sites)
+    arguments = ("--out", str(tmp_path), *LEGACY, *LEGACY_SIZES[name])
     assert run_example(name, legacy=True, arguments=arguments) == 0
     assert (tmp_path / f"{name}_legacy.png").stat().st_size > 10_000
