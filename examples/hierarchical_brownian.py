@@ -143,7 +143,7 @@ def main():
         # How drifts depend on times is learned from many simulations.
         n_simulations=1_000_000,
         n_epochs=2,
-        n_samples=2_000,
+        n_samples=8_000,
         n_ranked=300,
     )
     key, check_key, fresh_key, rank_key = jax.random.split(
