@@ -84,10 +84,16 @@ def by_case(results: Iterable[Result]) -> dict[tuple, dict[str, Result]]:
     return grouped
 
 
+def _newest(sides: Mapping[str, Result]) -> Result | None:
+    """Return the core's result; the bridge's where it alone has the call."""
+    return sides.get("new") or sides.get("bridge")
+
+
 def table(results: Sequence[Result]) -> list[str]:
     """Return the lines of the table of ratios, at most 100 columns wide.
 
-    A ratio is old by new: above 1 the core is faster, or smaller.
+    A ratio is old by new, or by the bridge where the core has no such call:
+    above 1 the newer one is faster, or smaller.
     """
     row = "{:35}{:>9}{:>9}{:>8}{:>9}{:>10}{:>10}{:>8}"
     lines = [
@@ -104,17 +110,17 @@ def table(results: Sequence[Result]) -> list[str]:
         for name, sides in rows.items():
             times = {side: sides[side].median for side in sides}
             sizes = {side: sides[side].n_bytes for side in sides}
-            old, new = times.get("old"), times.get("new")
+            newest = _newest(sides)
             lines.append(
                 row.format(
                     name,
-                    _seconds(old),
-                    _seconds(new),
-                    _ratio(old, new),
+                    _seconds(times.get("old")),
+                    _seconds(times.get("new")),
+                    _ratio(times.get("old"), newest and newest.median),
                     _seconds(times.get("bridge")),
                     _size(sizes.get("old")),
                     _size(sizes.get("new")),
-                    _ratio(sizes.get("old"), sizes.get("new")),
+                    _ratio(sizes.get("old"), newest and newest.n_bytes),
                 )
             )
     return lines + _floors(grouped)
@@ -124,15 +130,17 @@ def _floors(grouped: dict[tuple, dict[str, Result]]) -> list[str]:
     rows = {
         name: sides
         for (_, name), sides in grouped.items()
-        if "floor" in sides and "new" in sides
+        if "floor" in sides and _newest(sides)
     }
     if not rows:
         return []
     lines = ["", "against something that cannot be beaten by much"]
     for name, sides in rows.items():
-        new, floor = sides["new"].median, sides["floor"].median
+        newest, floor = _newest(sides), sides["floor"].median
+        assert newest is not None
         lines.append(
-            f"{name:35}{_seconds(new):>9} is {new / floor:.2g} times "
+            f"{name:35}{_seconds(newest.median):>9} is "
+            f"{newest.median / floor:.2g} times "
             f"{sides['floor'].floor} ({_seconds(floor).strip()})"
         )
     return lines
@@ -177,8 +185,8 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
             }
             if result.floor and side == "floor":
                 entry[side]["what"] = result.floor
-        if "old" in sides and "new" in sides:
-            old, new = sides["old"], sides["new"]
+        old, new = sides.get("old"), _newest(sides)
+        if old and new:
             entry["time_ratio"] = old.median / new.median
             if old.n_bytes is not None and new.n_bytes:
                 entry["bytes_ratio"] = old.n_bytes / new.n_bytes

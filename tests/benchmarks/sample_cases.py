@@ -92,5 +92,5 @@ for n_sites in (10, 50):
         f"100 posterior draws, {n_sites} sites",
         ("old", "bridge", "floor"),
         _assert_close,
-        floor="the legacy computation alone, compiled once",
+        floor="the bare legacy computation",
     )(partial(_draws, n_sites))

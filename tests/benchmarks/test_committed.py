@@ -32,6 +32,17 @@ def test_joining_met_its_goal(committed):
     assert joining["time_ratio"] > 20
 
 
+def test_sampling_met_its_goals(committed):
+    """Against the legacy call, and against its computation alone."""
+    small, large = (
+        _case(committed, f"100 posterior draws, {n} sites") for n in (10, 50)
+    )
+
+    assert small["time_ratio"] > 5
+    for case in (small, large):
+        assert case["bridge"]["median_s"] < case["floor"]["median_s"]
+
+
 def test_it_has_every_kind_of_call(committed):
     modes = {entry["mode"] for entry in committed["cases"]}
 
