@@ -115,7 +115,7 @@ class TokenEmbedding(nnx.Module):
         """Return what functional inputs add; 0 for keys without any."""
         projection = self.input_projection
         assert projection is not None
-        n_inputs = max(key.n_inputs or 0 for key in self.keys)
+        n_inputs = self.input_mean.shape[0]
         given = tokens.functional_inputs
         counts = input_counts(tokens.layout)
         if given is None or not counts.any():

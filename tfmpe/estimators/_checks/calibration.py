@@ -11,6 +11,7 @@ import numpy as np
 from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.chunks import flatten_samples
+from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
 from tfmpe.preprocessing._static import static_int
 
@@ -115,9 +116,7 @@ def calibration_ranks(
         )
     size = tokens.sample_shape[0]
     if batch_size is not None:
-        at_a_time = static_int(batch_size, "batch_size")
-        if at_a_time < 1:
-            raise ValueError(f"batch_size is {at_a_time}, expected at least 1.")
+        at_a_time = positive(batch_size, "batch_size")
         size = min(size, max(1, at_a_time // n_samples))
         if at_a_time < n_samples:
             options = {**options, "batch_size": at_a_time}

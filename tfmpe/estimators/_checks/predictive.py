@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import Tokens, TokenView
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree
@@ -128,11 +129,7 @@ def posterior_predictive(
             "there are draws outside of a 90% interval."
         )
     if batch_size is not None:
-        batch_size = static_int(batch_size, "batch_size")
-        if batch_size < 1:
-            raise ValueError(
-                f"batch_size is {batch_size}, expected at least 1."
-            )
+        batch_size = positive(batch_size, "batch_size")
         options = {**options, "batch_size": batch_size}
     given = tokens.select_tokens(parameter_keys)
     draw_key, simulator_key = jax.random.split(key)
