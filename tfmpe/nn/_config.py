@@ -50,6 +50,10 @@ class TransformerConfig:
         Fourier frequencies of each functional input.
     compute_dtype : {'float32', 'bfloat16'}
         Of activations; parameters, softmax and norms stay float32.
+    attention : {'auto', 'dense', 'structured'}
+        How to attend: with a mask, over the pairs that the rules open alone,
+        or whichever is faster for the tokens at hand. The same numbers, up
+        to rounding.
     remat : bool
         Compute the layers' activations again in the backward pass instead
         of keeping them: less memory, a third more time.
@@ -62,6 +66,7 @@ class TransformerConfig:
     mlp_ratio: float = 2.0
     n_frequencies: int = 8
     compute_dtype: str = "float32"
+    attention: str = "auto"
     remat: bool = False
 
     def __post_init__(self) -> None:
@@ -87,6 +92,11 @@ class TransformerConfig:
             faults.append(
                 f"compute_dtype is {self.compute_dtype!r}, expected "
                 "'float32' or 'bfloat16'"
+            )
+        if self.attention not in ("auto", "dense", "structured"):
+            faults.append(
+                f"attention is {self.attention!r}, expected 'auto', 'dense' "
+                "or 'structured'"
             )
         raise_faults(ValueError, "Cannot build a transformer", faults)
 

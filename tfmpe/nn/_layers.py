@@ -7,10 +7,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from tfmpe.nn._config import TransformerConfig
+from tfmpe.nn._pattern import AttentionPattern
 
 
 class Attention(nnx.Module):
-    """Multi-head attention that a bool mask restricts."""
+    """Multi-head attention that a pattern restricts."""
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
         self.n_heads = config.n_heads
@@ -26,7 +27,9 @@ class Attention(nnx.Module):
         """Return what queries need of the tokens that they attend to."""
         return self._split(self.key(tokens)), self._split(self.value(tokens))
 
-    def __call__(self, queries: Any, remembered: Any, mask: Any) -> Any:
+    def __call__(
+        self, queries: Any, remembered: Any, pattern: AttentionPattern
+    ) -> Any:
         """Attend.
 
         Parameters
@@ -34,17 +37,15 @@ class Attention(nnx.Module):
         queries : Array, shape (rows, n_query, latent_dim)
         remembered : pair of Array, shape (rows, n_key, heads, head_dim)
             Of :meth:`remember`.
-        mask : array of bool, shape (rows or 1, 1, n_query, n_key)
-            True where a query may attend; no row empty.
+        pattern : AttentionPattern
+            Which tokens a query attends to.
 
         Returns
         -------
         Array, shape (rows, n_query, latent_dim)
         """
         keys, values = remembered
-        attended = jax.nn.dot_product_attention(
-            self._split(self.query(queries)), keys, values, mask=mask
-        )
+        attended = pattern(self._split(self.query(queries)), keys, values)
         return self.out(attended.reshape(queries.shape))
 
     def _split(self, vectors: Any) -> Any:
@@ -84,11 +85,11 @@ class EncoderLayer(nnx.Module):
         self.mlp_norm = _norm(config, rngs)
         self.mlp = GatedMLP(config, rngs=rngs)
 
-    def __call__(self, tokens: Any, mask: Any) -> Any:
+    def __call__(self, tokens: Any, pattern: AttentionPattern) -> Any:
         """Return new vectors, ``(rows, n_tokens, latent_dim)``."""
         normed = self.attention_norm(tokens)
         tokens = tokens + self.attention(
-            normed, self.attention.remember(normed), mask
+            normed, self.attention.remember(normed), pattern
         )
         return tokens + self.mlp(self.mlp_norm(tokens))
 
@@ -123,8 +124,8 @@ class DecoderLayer(nnx.Module):
         tokens: Any,
         time: Any,
         remembered: Any,
-        mask: Any,
-        cross_mask: Any,
+        pattern: AttentionPattern,
+        cross_pattern: AttentionPattern | None,
     ) -> Any:
         """Return new vectors of the target tokens.
 
@@ -134,7 +135,9 @@ class DecoderLayer(nnx.Module):
         time : Array, shape (rows, latent_dim)
         remembered : pair of Array, or None
             Of the conditioning tokens; None if there are none.
-        mask, cross_mask : arrays of bool
+        pattern, cross_pattern : AttentionPattern
+            Among the target tokens, and from them to the conditioning ones;
+            None if there are none.
         """
         modulation = self.modulation(jax.nn.gelu(time))[:, None]
         parts = jnp.split(modulation, 9, -1)
@@ -142,12 +145,12 @@ class DecoderLayer(nnx.Module):
 
         normed = _modulated(self.attention_norm(tokens), attention)
         tokens = tokens + attention[2] * self.attention(
-            normed, self.attention.remember(normed), mask
+            normed, self.attention.remember(normed), pattern
         )
-        if remembered is not None:
+        if remembered is not None and cross_pattern is not None:
             normed = _modulated(self.cross_norm(tokens), cross)
             tokens = tokens + cross[2] * self.cross(
-                normed, remembered, cross_mask
+                normed, remembered, cross_pattern
             )
         normed = _modulated(self.mlp_norm(tokens), mlp)
         return tokens + mlp[2] * self.mlp(normed)

@@ -11,6 +11,7 @@ from flax import nnx
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._layers import DecoderLayer, EncoderLayer
+from tfmpe.nn._pattern import AttentionPattern
 
 
 class Transformer(nnx.Module):
@@ -151,9 +152,11 @@ class Transformer(nnx.Module):
         if not conditioning.n_tokens:
             return []
         vectors = _rows(self.embedding(conditioning, is_target=False))
-        mask = conditioning.attention_mask()
+        pattern = AttentionPattern.of(
+            conditioning, attention=self.config.attention
+        )
         for layer in self.encoder.layers:
-            vectors = self._run(layer)(vectors, mask)
+            vectors = self._run(layer)(vectors, pattern)
         # Not normed, as the decoder's vectors are not: an average of values
         # is to stay linear in them, far from their mean too.
         sample = conditioning.sample_shape
@@ -193,12 +196,15 @@ class Transformer(nnx.Module):
         sample = target.sample_shape
         vectors = _rows(self.embedding(target, is_target=True))
         time = self.time(jnp.broadcast_to(time, sample).reshape(-1))
-        mask = target.attention_mask()
-        cross_mask = None
+        attention = self.config.attention
+        pattern = AttentionPattern.of(target, attention=attention)
+        cross_pattern = None
         if encoded:
             # One network answers p(theta | y) and p(y | theta): a rule that
             # pairs the two holds whichever of them is asked for.
-            cross_mask = target.attention_mask(conditioning, both_ways=True)
+            cross_pattern = AttentionPattern.of(
+                target, conditioning, both_ways=True, attention=attention
+            )
         for i, layer in enumerate(self.decoder.layers):
             remembered = None
             if encoded:
@@ -206,7 +212,7 @@ class Transformer(nnx.Module):
                     lambda leaf: _flat(leaf, leaf.ndim - 3), encoded[i]
                 )
             vectors = self._run(layer)(
-                vectors, time, remembered, mask, cross_mask
+                vectors, time, remembered, pattern, cross_pattern
             )
         vectors = vectors.astype(jnp.float32)
         skip = self.skip(jax.nn.gelu(time.astype(jnp.float32)))

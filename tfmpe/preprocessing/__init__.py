@@ -41,6 +41,7 @@ from tfmpe.preprocessing._minibatches import (
 from tfmpe.preprocessing._padding import (
     build_padding_mask as build_padding_mask,
 )
+from tfmpe.preprocessing._plan import AttentionPlan as AttentionPlan
 from tfmpe.preprocessing._plot import plot_cross_mask as plot_cross_mask
 from tfmpe.preprocessing._plot import plot_mask as plot_mask
 from tfmpe.preprocessing._plot_layout import plot_layout as plot_layout

@@ -33,15 +33,18 @@ def combine_masks(
     query_real, key_real : array of bool, shape (*sample, n), or None
         Padding masks; None where all tokens are real.
     empty_rows : {'self', 'all', 'error'}
-        What a row does that has no allowed real token. ``'self'``: the token
-        attends to itself or, if that is no real key, to every real key.
-        ``'all'``: to every real key. In both cases to every key if none is
-        real. ``'error'``: rules that leave a row empty are refused, and rows
-        that only padding empties do as for ``'self'``.
+        What the row of a real token does that has no allowed real key.
+        ``'self'``: the token attends to itself or, if it is not among the
+        keys, to every real key. ``'all'``: to every real key. In both cases
+        to every key if none is real. ``'error'``: rules that leave a row
+        empty are refused, and rows that only padding empties do as for
+        ``'self'``.
 
     Returns
     -------
     array of bool, shape (n_samples or 1, 1, n_query, n_key)
+        The row of a query that is padding, of use to nobody, has the first
+        real key open alone: computing it must not cost more than others.
         Sample axes are flattened to one; 1 if there is no padding. NumPy if
         it follows from static data alone, else jax.
 
@@ -51,18 +54,10 @@ def combine_masks(
         If ``empty_rows`` is another word, or is ``'error'`` and rules leave
         a row empty, or if the numbers of samples do not fit.
     """
-    if empty_rows not in EMPTY_ROWS:
-        raise ValueError(
-            f"empty_rows must be one of {list(EMPTY_ROWS)}, not {empty_rows!r}."
-        )
+    check_empty_rows(empty_rows)
     n_query, n_key = declared.shape
     if empty_rows == "error" and not declared.any(-1).all():
-        rows = np.flatnonzero(~declared.any(-1))
-        raise ValueError(
-            f"The rules leave {rows.size} of {n_query} tokens nothing to "
-            f"attend to, the first at position {rows[0]}. Choose "
-            "empty_rows='self' or 'all', or relax the rules."
-        )
+        raise rules_leave_empty(np.flatnonzero(~declared.any(-1)), n_query)
     to_self = own & (empty_rows != "all")
     if query_real is None and key_real is None:
         return _fill(np, declared, to_self, np.ones((n_key,), bool))[None, None]
@@ -74,8 +69,28 @@ def combine_masks(
             "Give both equally many, or one of them a single sample."
         )
     xp = np if on_host([queries, keys]) else jnp
-    mask = declared & queries[:, :, None] & keys[:, None, :]
-    return _fill(xp, mask, to_self, keys)[:, None]
+    mask = _fill(xp, declared & keys[:, None, :], to_self, keys)
+    first = keys.argmax(-1)[:, None] if n_key else 0
+    first_real = np.arange(n_key) == first
+    mask = xp.where(queries[:, :, None], mask, first_real[..., None, :])
+    return mask[:, None]
+
+
+def check_empty_rows(empty_rows: str) -> None:
+    """Check what is to be done with rows that have nothing open."""
+    if empty_rows not in EMPTY_ROWS:
+        raise ValueError(
+            f"empty_rows must be one of {list(EMPTY_ROWS)}, not {empty_rows!r}."
+        )
+
+
+def rules_leave_empty(rows: np.ndarray, n_query: int) -> ValueError:
+    """Return the error for rows that rules leave empty."""
+    return ValueError(
+        f"The rules leave {rows.size} of {n_query} tokens nothing to "
+        f"attend to, the first at position {rows[0]}. Choose "
+        "empty_rows='self' or 'all', or relax the rules."
+    )
 
 
 def _flat_samples(real: Any | None, n_tokens: int) -> Any:

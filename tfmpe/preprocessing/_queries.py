@@ -10,6 +10,7 @@ from tfmpe.preprocessing._attention import combine_masks
 from tfmpe.preprocessing._independence import Independence
 from tfmpe.preprocessing._layout import TokenLayout
 from tfmpe.preprocessing._masks import declared_mask
+from tfmpe.preprocessing._plan import AttentionPlan, attention_plan
 
 
 class TokenQueries:
@@ -172,12 +173,7 @@ class TokenQueries:
                  [0, 1]]]])
         """
         other = self if keys is None else keys
-        if self.root != other.root:
-            raise ValueError(
-                "The two sets of tokens have different layouts behind them: "
-                f"{self.root} and {other.root}. Select both from Tokens that "
-                "were built with the same keys, shapes and rules."
-            )
+        self._check_same_root(other)
         names = (self.layout.names, other.layout.names)
         declared = declared_mask(
             self.root,
@@ -194,6 +190,67 @@ class TokenQueries:
             other.padding,
             empty_rows,
         )
+
+    def attention_plan(
+        self,
+        keys: "TokenQueries | None" = None,
+        *,
+        both_ways: bool = False,
+        empty_rows: str = "self",
+    ) -> AttentionPlan:
+        """Return the pairs that the rules open, as small blocks.
+
+        What :meth:`attention_mask` says where no token is padding, in memory
+        proportional to the tokens and the open pairs instead of their
+        square; :func:`tfmpe.nn.structured_attention` consumes it.
+
+        Parameters
+        ----------
+        keys, both_ways, empty_rows
+            As of :meth:`attention_mask`.
+
+        Returns
+        -------
+        AttentionPlan
+            Made once for a layout, however often it is asked for.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`attention_mask`.
+
+        Notes
+        -----
+        Static, so safe under ``jit``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tfmpe import Tokens
+        >>> tokens = Tokens.from_pytree(
+        ...     {"mu": np.zeros((8, 1, 1)), "theta": np.zeros((8, 50, 1))},
+        ...     {"cross_local": [("theta", "theta", (0, 0))]},
+        ... )
+        >>> tokens.attention_plan()
+        AttentionPlan(2 blocks, 151 of 51 x 51 pairs)
+        """
+        if keys is not None:
+            self._check_same_root(keys)
+        return attention_plan(
+            self.root,
+            self.layout.names,
+            None if keys is None else keys.layout.names,
+            both_ways=both_ways,
+            empty_rows=empty_rows,
+        )
+
+    def _check_same_root(self, other: "TokenQueries") -> None:
+        if self.root != other.root:
+            raise ValueError(
+                "The two sets of tokens have different layouts behind them: "
+                f"{self.root} and {other.root}. Select both from Tokens that "
+                "were built with the same keys, shapes and rules."
+            )
 
     def summary(self) -> str:
         """Return one screen to print: sizes, rules, padding, memory, warnings.

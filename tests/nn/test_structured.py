@@ -1,0 +1,194 @@
+"""Structured attention is the dense masked softmax, for whatever rules."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe import Tokens
+from tfmpe.nn import structured_attention
+
+
+def random_case(seed):
+    """Return tokens with random keys, sizes, rules and padding."""
+    rng = np.random.default_rng(seed)
+    groups = int(rng.integers(1, 5))
+    names = [f"k{i}" for i in range(rng.integers(1, 6))]
+    shapes = {}
+    for name in names:
+        shape = [groups] if rng.random() < 0.7 else [1]
+        if rng.random() < 0.4:
+            shape.insert(int(rng.integers(2)), int(rng.integers(1, 4)))
+        shapes[name] = tuple(shape)
+    rules = {"local": [], "cross": [], "cross_local": []}
+    for a in names:
+        if rng.random() < 0.3:
+            rules["local"].append(a)
+        for b in names:
+            if rng.random() < 0.15:
+                rules["cross"].append((a, b))
+            pairs = [
+                (i, j)
+                for i, n in enumerate(shapes[a])
+                for j, m in enumerate(shapes[b])
+                if n == m
+            ]
+            if np.prod(shapes[a]) == np.prod(shapes[b]):
+                pairs.append(None)
+            if pairs and rng.random() < 0.5:
+                pair = pairs[rng.integers(len(pairs))]
+                rules["cross_local"].append((a, b, pair))
+    data = {n: rng.normal(size=(2, *shapes[n], 1)) for n in names}
+    sizes = None
+    if rng.random() < 0.6:
+        sizes = {
+            name: rng.integers(
+                0, np.array(shapes[name]) + 1, (2, len(shapes[name]))
+            )
+            for name in names
+            if rng.random() < 0.7
+        } or None
+    return Tokens.from_pytree(data, rules, event_shapes=sizes), rng
+
+
+def dense(query, key, value, mask):
+    """Return the masked softmax, written out."""
+    scores = jnp.einsum("rqhd,rkhd->rhqk", query, key) / query.shape[-1] ** 0.5
+    weights = jax.nn.softmax(jnp.where(mask, scores, -jnp.inf), -1)
+    return jnp.einsum("rhqk,rkhd->rqhd", weights, value)
+
+
+def compare(queries, keys, rng, *, gradients=False, **options):
+    """Compare both ways for the same random vectors."""
+    among = keys is queries
+    mask = queries.attention_mask(None if among else keys, **options)
+    plan = queries.attention_plan(None if among else keys, **options)
+    vectors = [
+        jnp.asarray(rng.normal(size=(2, n, 2, 3)), jnp.float32)
+        for n in (queries.n_tokens, keys.n_tokens, keys.n_tokens)
+    ]
+
+    @jax.jit
+    def structured(*vectors):
+        return structured_attention(
+            *vectors,
+            plan,
+            query_real=queries.padding,
+            key_real=keys.padding if not among else queries.padding,
+        )
+
+    @jax.jit
+    def plain(*vectors):
+        return dense(*vectors, mask)
+
+    np.testing.assert_allclose(
+        structured(*vectors), plain(*vectors), atol=1e-5, rtol=1e-5
+    )
+    if gradients:
+        weights = jnp.asarray(rng.normal(size=vectors[0].shape), jnp.float32)
+
+        def gradient(attend):
+            def loss(*vectors):
+                return (attend(*vectors) * weights).sum()
+
+            return jax.jit(jax.grad(loss, (0, 1, 2)))(*vectors)
+
+        got, wanted = gradient(structured), gradient(plain)
+        for a, b in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4)
+    return plan
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_is_the_dense_masked_softmax(seed):
+    """For random keys, rules, paddings and views."""
+    tokens, rng = random_case(seed)
+    compare(tokens, tokens, rng, gradients=seed % 4 == 0)
+    compare(tokens, tokens, rng, empty_rows="all")
+    names = [str(name) for name in rng.permutation(tokens.key_order)]
+    some = tokens.select_tokens(names[: len(names) // 2 + 1])
+    others = tokens.select_tokens(names[len(names) // 2 :])
+    both_ways = bool(rng.integers(2))
+    compare(some, others, rng, gradients=seed % 4 == 1, both_ways=both_ways)
+
+
+def seir_like(n_sites, n_samples=1):
+    """Return tokens whose locals of one site see one another."""
+    shapes = {"mu": (3,), "a": (n_sites,), "b": (n_sites,), "obs": (n_sites, 5)}
+    keys = ["a", "b", "obs"]
+    pairs = [(x, y, (0, 0)) for i, x in enumerate(keys) for y in keys[i:]]
+    data = {
+        name: np.zeros((n_samples, *shape, 1), np.float32)
+        for name, shape in shapes.items()
+    }
+    return Tokens.from_pytree(data, {"cross_local": pairs})
+
+
+def test_what_is_computed_follows_the_open_pairs():
+    """Pairs and bytes are linear in the number of sites."""
+    small, large = (seir_like(n).attention_plan() for n in (10, 100))
+    assert small.n_pairs == seir_like(10).self_attention_mask.sum()
+    assert large.n_pairs == seir_like(100).self_attention_mask.sum()
+    assert large.n_bytes < 11 * small.n_bytes
+
+
+def test_no_square_of_the_tokens_is_compiled():
+    """Neither forwards nor backwards, whatever the layout."""
+    tokens = seir_like(97)
+    plan, n = tokens.attention_plan(), tokens.n_tokens
+
+    def loss(x):
+        return (structured_attention(x, x, x, plan) ** 2).sum()
+
+    x = jnp.ones((1, n, 2, 3))
+    text = jax.jit(jax.grad(loss)).lower(x).compile().as_text()
+    assert f"{n},{n}" not in text
+
+
+def test_keys_with_the_same_rules_are_one_block():
+    """So that compiling does not grow with the number of keys."""
+
+    def plan(n_keys):
+        names = [f"k{i}" for i in range(n_keys)]
+        pairs = [(a, b, (0, 0)) for a in names for b in names if a < b]
+        rules = {"local": names, "cross_local": pairs}
+        data = {name: np.zeros((1, 4, 1)) for name in names}
+        return Tokens.from_pytree(data, rules).attention_plan()
+
+    assert len(plan(3).blocks) == len(plan(30).blocks) == 1
+
+
+def test_large_blocks_are_computed_in_parts(monkeypatch):
+    """With the same numbers and gradients, and less memory."""
+    rng = np.random.default_rng(0)
+    tokens = Tokens.from_pytree(
+        {"mu": np.zeros((2, 4, 1)), "obs": np.zeros((2, 7, 3, 1))},
+        {"cross_local": [("obs", "obs", (0, 0))]},
+    )
+    monkeypatch.setattr("tfmpe.nn._structured.MAX_SCORES", 40)
+    compare(tokens, tokens, rng, gradients=True)
+
+
+def test_under_jit_vmap_remat_and_in_bfloat16():
+    """As everything else that a network computes."""
+    tokens = seir_like(6)
+    plan = tokens.attention_plan()
+    x = jax.random.normal(jax.random.key(0), (3, 2, tokens.n_tokens, 2, 4))
+
+    def attend(x):
+        return structured_attention(x, x, x, plan)
+
+    wanted = jnp.stack([attend(row) for row in x])
+    for way in (jax.vmap(attend), jax.jit(jax.vmap(jax.checkpoint(attend)))):
+        np.testing.assert_allclose(way(x), wanted, atol=1e-6)
+    half = attend(x[0].astype(jnp.bfloat16))
+    assert half.dtype == jnp.bfloat16
+    np.testing.assert_allclose(half.astype(float), wanted[0], atol=0.03)
+
+
+def test_vectors_of_other_tokens_are_refused():
+    """With the numbers."""
+    plan = seir_like(2).attention_plan()
+    x = jnp.zeros((1, 4, 1, 1))
+    with pytest.raises(ValueError, match="query has 4 tokens, the plan 17"):
+        structured_attention(x, x, x, plan)
