@@ -1,0 +1,65 @@
+"""Which group every token of a ragged key belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupIndex:
+    """For every token of a key, its coordinate along a dimension.
+
+    Attributes
+    ----------
+    name : str
+        The dimension.
+    size : int
+        Number of groups; some may have no token.
+    ids : ndarray of int32, shape (n_tokens,)
+        The group of every token, 0 to ``size - 1``, in any order; read-only.
+
+    Notes
+    -----
+    Hashable, compared by value; the hash is computed once, as layouts stand
+    in the cache keys of compiled functions.
+    """
+
+    name: str
+    size: int
+    ids: Any
+    _hash: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        ids = np.array(self.ids, np.int32)
+        ids.setflags(write=False)
+        object.__setattr__(self, "ids", ids)
+        key = (self.name, self.size, ids.tobytes())
+        object.__setattr__(self, "_hash", hash(key))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, GroupIndex):
+            return NotImplemented
+        return (
+            self._hash == other._hash
+            and (self.name, self.size) == (other.name, other.size)
+            and np.array_equal(self.ids, other.ids)
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (GroupIndex, (self.name, self.size, self.ids))
+
+    def __repr__(self) -> str:
+        ids = np.array2string(self.ids, threshold=8, separator=", ")
+        return f"GroupIndex({self.name!r}, {self.size}, {ids})"
+
+
+def combined_ids(groups: Sequence[GroupIndex]) -> np.ndarray:
+    """Return the groups of every token, int32 of shape (n_tokens, n)."""
+    return np.stack([group.ids for group in groups], axis=-1)
