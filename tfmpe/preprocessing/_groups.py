@@ -1,6 +1,5 @@
 """Which group every token of a ragged key belongs to."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,8 +57,3 @@ class GroupIndex:
     def __repr__(self) -> str:
         ids = np.array2string(self.ids, threshold=8, separator=", ")
         return f"GroupIndex({self.name!r}, {self.size}, {ids})"
-
-
-def combined_ids(groups: Sequence[GroupIndex]) -> np.ndarray:
-    """Return the groups of every token, int32 of shape (n_tokens, n)."""
-    return np.stack([group.ids for group in groups], axis=-1)

@@ -74,7 +74,9 @@ def name_dimensions(
             )
         named.append(key)
         if key.name in given_groups:
-            ids[key.name] = _ids(given_groups[key.name], key, array, faults)
+            ids[key.name] = _ids(
+                given_groups[key.name], key, array, sample_ndims, faults
+            )
     raise_faults(ValueError, "Dimensions do not fit", faults)
     sizes = _sizes(named, ids)
     grouped = tuple(
@@ -132,7 +134,11 @@ def _names(names: Any, what: str) -> tuple[str, ...]:
 
 
 def _ids(
-    given: Any, key: KeyLayout, array: Any, faults: list[str]
+    given: Any,
+    key: KeyLayout,
+    array: Any,
+    sample_ndims: int,
+    faults: list[str],
 ) -> dict[str, np.ndarray]:
     """Return the ids of one key by dimension."""
     if not isinstance(given, Mapping):
@@ -147,7 +153,8 @@ def _ids(
         if not isinstance(name, str) or not name:
             raise TypeError(f"{what}: a dimension must be a name.")
         if isinstance(ids, str):
-            ids = _coordinate(ids, array, what)
+            axes = () if array is None else array.dims[sample_ndims:]
+            ids = _coordinate(ids, array, axes[: len(key.event_shape)], what)
         read[name] = static_ints(ids, what)
         if read[name].shape != key.event_shape:
             faults.append(
@@ -158,8 +165,8 @@ def _ids(
     return read
 
 
-def _coordinate(name: str, array: Any, what: str) -> Any:
-    """Return a coordinate of an array of xarray."""
+def _coordinate(name: str, array: Any, axes: Any, what: str) -> Any:
+    """Return a coordinate along the event axes of an array of xarray."""
     if array is None:
         raise TypeError(
             f"{what} is {name!r}, the name of a coordinate, but the values "
@@ -169,6 +176,12 @@ def _coordinate(name: str, array: Any, what: str) -> Any:
         raise ValueError(
             f"{what} is {name!r}, but the coordinates are "
             f"{list(array.coords)}. {nearest(name, map(str, array.coords))}"
+        )
+    if array.coords[name].dims != axes:
+        raise ValueError(
+            f"{what} is the coordinate {name!r} along "
+            f"{list(array.coords[name].dims)}, but the event axes are "
+            f"{list(axes)}."
         )
     return array.coords[name].values
 
