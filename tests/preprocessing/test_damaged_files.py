@@ -269,9 +269,9 @@ DATA = ("arrays", "data")
 # What is changed, and a part of what is said about it.
 FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "newer": (
-        put("version", value=2),
-        "it has version 2 of the format 'tfmpe.tokens', and this tfmpe reads "
-        "up to version 1. Update tfmpe.",
+        put("version", value=3),
+        "it has version 3 of the format 'tfmpe.tokens', and this tfmpe reads "
+        "up to version 2. Update tfmpe.",
     ),
     "version 0": (put("version", value=0), "its version is 0, expected 1"),
     "version True": (put("version", value=True), "its version is True"),
@@ -526,7 +526,7 @@ def test_damaged_manifests_are_refused(folder, tokens):
 SHARD = ("shards", 1)
 
 FORGED_MANIFESTS = {
-    "newer": (put("version", value=2), "Update tfmpe."),
+    "newer": (put("version", value=3), "Update tfmpe."),
     "record of a file": (put("format", value="tfmpe.tokens"), "no record of"),
     "no shards": (drop("shards"), "expected the entries"),
     "shards dict": (put("shards", value={}), "expected a list"),
