@@ -78,9 +78,9 @@ def token_positions(
         grid = np.arange(after.n_tokens).reshape(after.event_shape)
         return grid[tuple(map(slice, before.event_shape))].ravel()
     old, new = _combinations(before), _combinations(after)
-    number = np.unique(
-        np.concatenate([new, old]), axis=0, return_inverse=True
-    )[1].reshape(-1)
+    number = np.unique(np.concatenate([new, old]), axis=0, return_inverse=True)[
+        1
+    ].reshape(-1)
     # Both sorted by group: the n-th of a group has the same place in it.
     new_order = np.argsort(number[: len(new)], kind="stable")
     old_order = np.argsort(number[len(new) :], kind="stable")
@@ -141,4 +141,3 @@ def _moved(before: KeyLayout, after: KeyLayout, dim: Any) -> np.ndarray:
     if before.groups:
         return token_positions(before, after)
     return np.arange(before.event_shape[found])
-
