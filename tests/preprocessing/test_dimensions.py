@@ -6,15 +6,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
 
+from strategies import cases, trees
 from tfmpe import (
     DynamicShapeError,
+    TokenGenerator,
     Tokens,
     UnknownKeyError,
     build_cross_attention_mask,
     build_self_attention_mask,
     draw_mask,
     flatten_pytree,
+    generate_static_dataset,
 )
 from tfmpe.preprocessing._dimensions import (
     dimension_size,
@@ -296,3 +300,113 @@ def test_traced_ids_are_refused():
             jnp.array(COUNTY)
         )
     assert "groups of 'obs' for 'county'" in caught.value.__notes__[0]
+
+
+def _coordinates(layout):
+    """Return (key, {dimension: coordinate}, position) of every token."""
+    rows = []
+    for key in layout.keys:
+        for i, at in enumerate(np.ndindex(key.event_shape)):
+            places = dict(enumerate(at)) | dict(zip(key.dims, at, strict=False))
+            places |= {j - len(at): n for j, n in enumerate(at)}
+            places |= {g.name: int(g.ids[i]) for g in key.groups}
+            rows.append((key.name, places, i))
+    return rows
+
+
+def _agree(dims, one, other):
+    if dims is None:
+        return one[2] == other[2]
+    a, b = (dims, dims) if isinstance(dims, str) else dims
+    return one[1][a] == other[1][b]
+
+
+@given(trees())
+@cases(150, 30)
+@pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
+def test_masks_pair_by_pair(tree):
+    """Of any layout and rules, eager and under jit, both kinds of masks."""
+    tokens = Tokens.from_pytree(tree.data, **tree.kwargs)
+    rules = tokens.independence
+    rows = _coordinates(tokens.layout)
+    n = len(rows)
+    own, one_way = np.ones((2, n, n), bool)
+    for i, query in enumerate(rows):
+        for j, key in enumerate(rows):
+            pair = (query[0], key[0])
+            own[i, j] = pair not in rules.cross and not (
+                query[0] == key[0] and query[0] in rules.local
+            )
+            one_way[i, j] = pair not in rules.cross
+            for a, b, dims in rules.cross_local:
+                if pair == (a, b) or pair == (b, a):
+                    own[i, j] = (
+                        pair == (a, b) and _agree(dims, query, key)
+                    ) or (pair == (b, a) and _agree(dims, key, query))
+                if pair == (a, b):
+                    one_way[i, j] = _agree(dims, query, key)
+    np.testing.assert_array_equal(tokens.self_attention_mask, own)
+    names = tokens.key_order
+    np.testing.assert_array_equal(
+        tokens.cross_attention_mask(names, names), one_way
+    )
+    compiled = jax.jit(lambda tokens: tokens.attention_mask())(tokens)
+    np.testing.assert_array_equal(compiled, tokens.attention_mask())
+    slices = build_self_attention_mask(tokens.slices, rules)
+    np.testing.assert_array_equal(slices, own)
+
+
+def test_generated_tokens_have_dimensions():
+    """The generator and the static dataset pass them on."""
+    options = {
+        "dims": {"theta": ["county"]},
+        "groups": {"obs": {"county": COUNTY}},
+    }
+
+    def prior(key, n):
+        return {"theta": jax.random.normal(key, (n, 3, 1))}
+
+    def simulator(key, parameters):
+        return {"obs": parameters["theta"][:, jnp.array(COUNTY)]}
+
+    rules = {"cross_local": [("theta", "obs", "county")]}
+    batch = TokenGenerator(
+        prior, simulator, None, rules, 4, 2, seed=0, **options
+    )[1]
+    whole = generate_static_dataset(
+        jax.random.key(0), prior, simulator, None, rules, 4, **options
+    )
+    assert batch.layout == whole.layout
+    assert whole.layout["obs"].groups[0].ids.tolist() == COUNTY
+    mask = whole.cross_attention_mask(["theta"], ["obs"])
+    assert mask.sum(1).tolist() == [2, 1, 2]
+
+
+def test_an_override_keeps_the_order():
+    """Values go in and come out as they were given, not sorted."""
+    tokens = _build()
+    changed = tokens.with_values(obs=np.arange(5.0).reshape(5, 1))
+    assert changed.layout is tokens.layout
+    assert changed.decode()["obs"][1, :, 0].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_words():
+    """Names, sizes, and rules in summaries and tables."""
+    tokens = _build([0, 0, 2, 3, 2], n_counties=4)
+    assert str(tokens).splitlines()[5:9] == [
+        "  dims: theta (county)",
+        "  groups: obs in 4 of county (0 to 2 tokens each)",
+        "  local: theta, obs",
+        "  cross_local: theta <-> obs on county",
+    ]
+    summary = tokens.summary()
+    assert "county 4: theta, obs (ragged, 0 to 2 tokens each)" in summary
+    assert "theta and obs see each other only at equal county" in summary
+    assert "obs in 4 of county" in tokens._repr_html_()
+
+
+def test_a_county_without_houses_is_warned_of():
+    """The row of a group without tokens may be empty, and no other is."""
+    blind = {**RULES, "cross": [("theta", "mu")]}
+    summary = _build([0, 0, 2, 2, 2], rules=blind).summary()
+    assert "theta (1 row): nothing left to see" in summary

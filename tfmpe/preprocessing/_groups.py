@@ -22,7 +22,7 @@ class GroupIndex:
     Notes
     -----
     Hashable, compared by value; the hash is computed once, as layouts stand
-    in the cache keys of compiled functions.
+    in the cache keys of compiled functions. ``np.asarray`` gives the ids.
     """
 
     name: str
@@ -49,6 +49,11 @@ class GroupIndex:
             self._hash == other._hash
             and (self.name, self.size) == (other.name, other.size)
             and np.array_equal(self.ids, other.ids)
+        )
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return (
+            np.array(self.ids, dtype) if copy else np.asarray(self.ids, dtype)
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

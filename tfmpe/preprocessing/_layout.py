@@ -258,7 +258,7 @@ def slices_of(keys: Iterable[KeyLayout]) -> dict[str, dict[str, Any]]:
         if key.dims:
             slices[key.name]["dims"] = key.dims
         if key.groups:
-            slices[key.name]["groups"] = {g.name: g.ids for g in key.groups}
+            slices[key.name]["groups"] = {g.name: g for g in key.groups}
     return slices
 
 

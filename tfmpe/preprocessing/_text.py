@@ -140,9 +140,8 @@ def dimensions_in_words(layout: TokenLayout) -> list[str]:
 
 def group_sizes(group: GroupIndex) -> str:
     """Return the smallest and the largest number of tokens of a group."""
-    counts = np.unique(group.ids, return_counts=True)[1]
-    low = int(counts.min()) if len(counts) == group.size else 0
-    low, high = (low, int(counts.max())) if counts.size else (0, 0)
+    counts = np.bincount(group.ids, minlength=group.size)
+    low, high = (int(counts.min()), int(counts.max())) if group.size else (0, 0)
     return str(low) if low == high else f"{low} to {high}"
 
 
