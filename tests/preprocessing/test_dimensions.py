@@ -10,6 +10,7 @@ from hypothesis import given
 
 from strategies import cases, trees
 from tfmpe import (
+    DatasetWriter,
     DynamicShapeError,
     TokenGenerator,
     Tokens,
@@ -19,6 +20,9 @@ from tfmpe import (
     draw_mask,
     flatten_pytree,
     generate_static_dataset,
+    open_dataset,
+    plot_layout,
+    plot_mask,
 )
 from tfmpe.preprocessing._dimensions import (
     dimension_size,
@@ -410,3 +414,31 @@ def test_a_county_without_houses_is_warned_of():
     blind = {**RULES, "cross": [("theta", "mu")]}
     summary = _build([0, 0, 2, 2, 2], rules=blind).summary()
     assert "theta (1 row): nothing left to see" in summary
+
+
+def test_pictures():
+    """The table beside the token axis has names and groups."""
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    tokens = _build()
+    ax = plot_layout(tokens, ax=Figure().add_subplot())
+    texts = [text.get_text() for text in ax.texts]
+    assert texts[2].startswith("(county 3)")
+    assert texts[3].startswith("(5,) in county 3")
+    assert plot_mask(tokens, ax=Figure().add_subplot()).images
+
+
+@pytest.mark.parametrize("numpy", [False, True])
+def test_a_stored_dataset(tmp_path, numpy):
+    """Shards of one layout; another grouping is refused by name."""
+    pytest.importorskip("safetensors")
+    tokens = _build()
+    with DatasetWriter(tmp_path) as writer:
+        writer.append(tokens)
+        writer.append(tokens)
+        with pytest.raises(ValueError, match="groups of 'obs' is"):
+            writer.append(_build([0, 0, 1, 1, 2]))
+    dataset = open_dataset(tmp_path, numpy=numpy)
+    assert dataset.layout == tokens.layout
+    assert dataset[1:3].layout == tokens.layout

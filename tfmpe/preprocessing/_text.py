@@ -9,7 +9,7 @@ from jax.core import Tracer
 
 from tfmpe.preprocessing._groups import GroupIndex
 from tfmpe.preprocessing._independence import Independence
-from tfmpe.preprocessing._layout import TokenLayout
+from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing._masks import chosen_mask
 
 if TYPE_CHECKING:
@@ -117,6 +117,16 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def event_in_words(key: KeyLayout) -> str:
+    """Return the event shape of a key, with the names it has."""
+    shape = str(key.event_shape)
+    if key.dims:
+        named = zip(key.dims, key.event_shape, strict=True)
+        shape = f"({', '.join(f'{name} {size}' for name, size in named)})"
+    groups = [f"{group.name} {group.size}" for group in key.groups]
+    return shape + (f" in {', '.join(groups)}" if groups else "")
 
 
 def dimensions_in_words(layout: TokenLayout) -> list[str]:
