@@ -461,6 +461,16 @@ def test_batch_axes_and_nested_arrays(counties):
         assert tokens.layout["site/grid"].batch_shape == (2,)
 
 
+def test_arrays_without_chosen_names():
+    """What xarray calls dim_0 and dim_1 says nothing about the model."""
+    data = {
+        name: xarray.DataArray(np.zeros((2, size, 1)))
+        for name, size in (("a", 1), ("b", 3))
+    }
+    tokens = Tokens.from_pytree(data, {})
+    assert [key.dims for key in tokens.layout.keys] == [(), ()]
+
+
 def test_coordinates_are_groups_only_if_asked_for(counties):
     """Without groups= the rule has nothing to match."""
     message = "'obs' has no dimension 'county'; its dimensions are ['house']"

@@ -32,38 +32,61 @@ def _joint_key(keys: Sequence[KeyLayout]) -> KeyLayout:
     first = keys[0]
     if not first.groups:
         return first._replace(event_shape=shape)
-    ids = _combinations(first)
-    if any(not np.array_equal(ids, _combinations(key)) for key in keys[1:]):
-        ids = _largest_groups([_combinations(key) for key in keys])
+    if all(_same_ids(key, first) for key in keys[1:]):
+        rows = np.arange(first.n_tokens)
+    else:
+        rows = _largest_groups(_group_numbers(keys))
     groups = tuple(
         GroupIndex(
             group.name,
             max(key.groups[i].size for key in keys),
-            ids[:, i],
+            np.concatenate([key.groups[i].ids for key in keys])[rows],
         )
         for i, group in enumerate(first.groups)
     )
-    return first._replace(event_shape=(len(ids),), groups=groups)
+    return first._replace(event_shape=(len(rows),), groups=groups)
 
 
-def _combinations(key: KeyLayout) -> Int[np.ndarray, "tokens indices"]:
-    """Return the groups of every token of a ragged key."""
-    return np.stack([group.ids for group in key.groups], axis=-1)
+def _same_ids(a: KeyLayout, b: KeyLayout) -> bool:
+    return all(
+        np.array_equal(mine.ids, theirs.ids)
+        for mine, theirs in zip(a.groups, b.groups, strict=True)
+    )
+
+
+def _group_numbers(keys: Sequence[KeyLayout]) -> list[np.ndarray]:
+    """Return a number for every combination of groups, of every token.
+
+    Parameters
+    ----------
+    keys : sequence of KeyLayout
+        One ragged key in several layouts.
+
+    Returns
+    -------
+    list of ndarray of int, each of shape (n_tokens,)
+        Equal combinations have equal numbers in all layouts, and numbers
+        are sorted as the combinations.
+    """
+    number = np.zeros(sum(key.n_tokens for key in keys), np.int64)
+    for i in range(len(keys[0].groups)):
+        ids = np.concatenate([key.groups[i].ids for key in keys])
+        size = max(key.groups[i].size for key in keys)
+        # Numbered anew, so that no product of sizes can overflow.
+        number = np.unique(number * size + ids, return_inverse=True)[1]
+    return np.split(number, np.cumsum([key.n_tokens for key in keys])[:-1])
 
 
 def _largest_groups(
-    operands: Sequence[Int[np.ndarray, "_ indices"]],
-) -> Int[np.ndarray, "tokens indices"]:
-    """Return every combination as often as the operand that has most of it."""
-    found, number = np.unique(
-        np.concatenate(operands), axis=0, return_inverse=True
-    )
-    ends = np.cumsum([len(each) for each in operands])[:-1]
-    counts = [
-        np.bincount(part, minlength=len(found))
-        for part in np.split(number.reshape(-1), ends)
-    ]
-    return np.repeat(found, np.max(counts, axis=0), axis=0)
+    numbers: Sequence[np.ndarray],
+) -> Int[np.ndarray, " tokens"]:
+    """Return every group as often as the operand that has most of it.
+
+    As positions in the concatenated operands, sorted by group.
+    """
+    groups, first = np.unique(np.concatenate(numbers), return_index=True)
+    counts = [np.bincount(each, minlength=len(groups)) for each in numbers]
+    return np.repeat(first, np.max(counts, axis=0))
 
 
 def token_positions(
@@ -77,20 +100,16 @@ def token_positions(
     if not before.groups:
         grid = np.arange(after.n_tokens).reshape(after.event_shape)
         return grid[tuple(map(slice, before.event_shape))].ravel()
-    old, new = _combinations(before), _combinations(after)
-    number = np.unique(np.concatenate([new, old]), axis=0, return_inverse=True)[
-        1
-    ].reshape(-1)
+    if _same_ids(before, after):
+        return np.arange(before.n_tokens)
+    new, old = _group_numbers([after, before])
     # Both sorted by group: the n-th of a group has the same place in it.
-    new_order = np.argsort(number[: len(new)], kind="stable")
-    old_order = np.argsort(number[len(new) :], kind="stable")
-    new_sorted = number[: len(new)][new_order]
-    old_sorted = number[len(new) :][old_order]
-    rank = np.arange(len(old)) - np.searchsorted(old_sorted, old_sorted)
+    new_order = np.argsort(new, kind="stable")
+    old_order = np.argsort(old, kind="stable")
+    new, old = new[new_order], old[old_order]
+    rank = np.arange(len(old)) - np.searchsorted(old, old)
     places = np.empty(len(old), int)
-    places[old_order] = new_order[
-        np.searchsorted(new_sorted, old_sorted) + rank
-    ]
+    places[old_order] = new_order[np.searchsorted(new, old) + rank]
     return places
 
 

@@ -61,11 +61,9 @@ def name_dimensions(
     ids: dict[str, dict[str, np.ndarray]] = {}
     for key in keys:
         array = arrays[key.name]
-        axes: Any = ()
-        if array is not None:
-            axes = array.dims[sample_ndims:][: len(key.event_shape)]
-        axes = given_dims.get(key.name, axes)
-        key = key._replace(dims=_names(axes, f"dims of {key.name!r}"))
+        axes = _event_axes(array, sample_ndims, key)
+        named_axes = given_dims.get(key.name, _chosen(axes, sample_ndims))
+        key = key._replace(dims=_names(named_axes, f"dims of {key.name!r}"))
         if len(key.dims) not in (0, len(key.event_shape)):
             faults.append(
                 f"dims of {key.name!r} is {list(key.dims)}, but must name "
@@ -75,7 +73,7 @@ def name_dimensions(
         named.append(key)
         if key.name in given_groups:
             ids[key.name] = _ids(
-                given_groups[key.name], key, array, sample_ndims, faults
+                given_groups[key.name], key, array, axes, faults
             )
     raise_faults(ValueError, "Dimensions do not fit", faults)
     sizes = _sizes(named, ids)
@@ -99,6 +97,22 @@ def _data_array(value: Any) -> Any:
     # Only a module that is whole; another thread may just be importing it.
     kind = getattr(xarray, "DataArray", None)
     return value if kind and isinstance(value, kind) else None
+
+
+def _event_axes(
+    array: Any, sample_ndims: int, key: KeyLayout
+) -> tuple[Any, ...]:
+    """Return what an array of xarray calls the event axes of a key."""
+    if array is None:
+        return ()
+    return array.dims[sample_ndims : sample_ndims + len(key.event_shape)]
+
+
+def _chosen(axes: tuple[Any, ...], start: int) -> tuple[Any, ...]:
+    """Return names of axes if they were chosen, and not by xarray itself."""
+    made = [f"dim_{i}" for i in range(start, start + len(axes))]
+    unnamed = any(a == b for a, b in zip(axes, made, strict=True))
+    return () if unnamed else axes
 
 
 def _per_key(spec: Any, names: Sequence[str], what: str) -> dict[str, Any]:
@@ -137,7 +151,7 @@ def _ids(
     given: Any,
     key: KeyLayout,
     array: Any,
-    sample_ndims: int,
+    axes: tuple[Any, ...],
     faults: list[str],
 ) -> dict[str, np.ndarray]:
     """Return the ids of one key by dimension."""
@@ -153,8 +167,7 @@ def _ids(
         if not isinstance(name, str) or not name:
             raise TypeError(f"{what}: a dimension must be a name.")
         if isinstance(ids, str):
-            axes = () if array is None else array.dims[sample_ndims:]
-            ids = _coordinate(ids, array, axes[: len(key.event_shape)], what)
+            ids = _coordinate(ids, array, axes, what)
         read[name] = static_ints(ids, what)
         if read[name].shape != key.event_shape:
             faults.append(
