@@ -418,6 +418,7 @@ def trees(
     nested: bool = True,
     min_sample_ndims: int = 0,
     padded: bool = True,
+    named: bool = True,
 ) -> Tree:
     """Draw valid arguments of ``Tokens.from_pytree``."""
     sample = draw(
@@ -450,15 +451,56 @@ def trees(
         if padded and draw(chance(3)):
             true = array_of((*sample, len(event)), "int32", draw(SEEDS)) % 4
             sizes[full] = true
+    independence = draw(rules(shapes))
+    dims, groups = _names(draw, shapes) if named else ({}, {})
+    independence |= draw(_rules_by_name(dims, groups, independence))
     return Tree(
         data,
         {
-            "independence": draw(rules(shapes)),
+            "independence": independence,
             "functional_inputs": inputs or None,
             "sample_ndims": len(sample),
             "batch_ndims": batch_ndims,
             "event_shapes": sizes or None,
+            "dims": dims or None,
+            "groups": groups or None,
         },
         tuple(sample),
         shapes,
     )
+
+
+def _names(draw: Any, shapes: dict) -> tuple[dict, dict]:
+    """Draw names of axes, and groups; a name tells its size."""
+    dims: dict = {}
+    groups: dict = {}
+    for key, shape in shapes.items():
+        axes = [f"of {size}" for size in shape]
+        if axes and len(set(axes)) == len(axes) and draw(chance(2)):
+            dims[key] = axes
+        if len(shape) == 1 and draw(chance(2)):
+            sizes = st.sampled_from([1, 2, 3])
+            for size in draw(st.lists(sizes, max_size=2, unique=True)):
+                if f"of {size}" not in axes:
+                    ids = array_of(shape, "int32", draw(SEEDS)) % size
+                    groups.setdefault(key, {})[f"of {size}"] = ids
+    return dims, groups
+
+
+@st.composite
+def _rules_by_name(draw: Any, dims: dict, groups: dict, old: dict) -> dict:
+    """Draw rules between keys that share a dimension; none is not there."""
+    names = {
+        key: {*dims.get(key, ()), *groups.get(key, ())}
+        for key in {**dims, **groups}
+    }
+    fitting = [
+        (a, b, name)
+        for a in names
+        for b in names
+        for name in sorted(names[a] & names[b])
+    ]
+    if not fitting:
+        return {}
+    drawn = draw(st.lists(st.sampled_from(fitting), max_size=2))
+    return {"cross_local": [*old.get("cross_local", []), *drawn]}

@@ -1,6 +1,7 @@
 """The two-way bridge: legacy dictionaries to Tokens and back."""
 
 import copy
+import re
 
 import jax
 import jax.numpy as jnp
@@ -209,6 +210,38 @@ def test_without_rules_there_are_no_masks():
     tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, {})
     flat, _ = as_legacy(tokens, ["z", "a"], ["obs"])
     assert list(flat) == ["data", "labels"]
+
+
+def test_named_dimensions_become_axes():
+    """The legacy slices have no names, and legacy rules count axes."""
+    rules = {"local": ["obs"], "cross_local": [("z", "obs", (0, 0))]}
+    named = {**rules, "cross_local": [("z", "obs", "site")]}
+    data = {**DATA["theta"], **DATA["y"]}
+    tokens = Tokens.from_pytree(
+        data, named, dims={"z": ["site"], "obs": ["site", "visit"]}
+    )
+    flat = flatten_structured(DATA, independence=rules)
+    _assert_same(as_legacy(tokens, ["z", "a"], ["obs"]), flat)
+
+
+def test_groups_have_no_legacy_form():
+    """A rule on them is refused; a ragged key alone is flattened."""
+    data = {"theta": np.zeros((4, 2, 1)), "obs": np.ones((4, 3, 1))}
+    groups = {"obs": {"site": [1, 0, 1]}}
+    rules = {"cross_local": [("theta", "obs", "site")]}
+    options = {"dims": {"theta": ["site"]}, "groups": groups}
+    message = (
+        "Legacy rules cannot match groups of ragged keys: the rule "
+        "('theta', 'obs', 'site')"
+    )
+    tokens = Tokens.from_pytree(data, rules, **options)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        as_legacy(tokens, ["theta"], ["obs"])
+    sides = {"theta": {"theta": data["theta"]}, "y": {"obs": data["obs"]}}
+    _assert_same(
+        as_legacy(Tokens.from_pytree(data, {}, **options), ["theta"], ["obs"]),
+        flatten_structured(sides),
+    )
 
 
 def test_sides_can_be_swapped_and_keys_left_out():

@@ -266,12 +266,20 @@ MU, OBS = ("layout", "keys", 0), ("layout", "keys", 1)
 RULES = ("layout", "independence")
 DATA = ("arrays", "data")
 
+GROUPS = {"a": {"size": 2, "ids": [0, 1, 0]}}
+
+
+def both(*changes: Callable[[dict[str, Any]], None]) -> Any:
+    """Change a record in several ways."""
+    return lambda record: [change(record) for change in changes]
+
+
 # What is changed, and a part of what is said about it.
 FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "newer": (
-        put("version", value=2),
-        "it has version 2 of the format 'tfmpe.tokens', and this tfmpe reads "
-        "up to version 1. Update tfmpe.",
+        put("version", value=3),
+        "it has version 3 of the format 'tfmpe.tokens', and this tfmpe reads "
+        "up to version 2. Update tfmpe.",
     ),
     "version 0": (put("version", value=0), "its version is 0, expected 1"),
     "version True": (put("version", value=True), "its version is True"),
@@ -359,6 +367,36 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "dims unequal": (
         put(*RULES, "cross_local", value=[["mu", "site/obs", [0, 0]]]),
         "has size 1 but dimension 0 of 'site/obs' has size 3",
+    ),
+    "names short": (
+        put(*OBS, "dims", value=[]),
+        "not written as tfmpe writes it",
+    ),
+    "names number": (put(*OBS, "dims", value=[3]), "expected a text"),
+    "names many": (
+        put(*MU, "dims", value=["a", "b"]),
+        "the dimensions of key 'mu' are ('a', 'b'), but its event shape is",
+    ),
+    "names sizes": (
+        both(put(*MU, "dims", value=["a"]), put(*OBS, "groups", value=GROUPS)),
+        "in its layout, Named dimensions do not fit: 'a' has size 1 in 'mu'",
+    ),
+    "groups list": (put(*OBS, "groups", value=[]), "are []"),
+    "groups size": (
+        put(*OBS, "groups", value={"a": {"size": 2**40, "ids": [0]}}),
+        f"expected a whole number from 0 to {2**31}",
+    ),
+    "groups beyond": (
+        put(*OBS, "groups", value={"a": {"size": 1, "ids": [0, 1, 0]}}),
+        "expected a whole number from 0 to 0",
+    ),
+    "groups bool": (
+        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, True, 0]}}),
+        "is True",
+    ),
+    "groups few": (
+        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, 1]}}),
+        "the groups of key 'site/obs' for 'a' have 2 entries, but its event",
     ),
     "arrays list": (put("arrays", value=[]), "its arrays are []"),
     "no data": (drop(*DATA), "expected 'data'"),
@@ -526,7 +564,7 @@ def test_damaged_manifests_are_refused(folder, tokens):
 SHARD = ("shards", 1)
 
 FORGED_MANIFESTS = {
-    "newer": (put("version", value=2), "Update tfmpe."),
+    "newer": (put("version", value=3), "Update tfmpe."),
     "record of a file": (put("format", value="tfmpe.tokens"), "no record of"),
     "no shards": (drop("shards"), "expected the entries"),
     "shards dict": (put("shards", value={}), "expected a list"),
@@ -555,6 +593,36 @@ FORGED_MANIFESTS = {
         "its layout does not match its checksum",
     ),
     "layout None": (put("layout", value=None), "the layout holds None"),
+    "names short": (
+        put(*OBS, "dims", value=[]),
+        "not written as tfmpe writes it",
+    ),
+    "names number": (put(*OBS, "dims", value=[3]), "expected a text"),
+    "names many": (
+        put(*MU, "dims", value=["a", "b"]),
+        "the dimensions of key 'mu' are ('a', 'b'), but its event shape is",
+    ),
+    "names sizes": (
+        both(put(*MU, "dims", value=["a"]), put(*OBS, "groups", value=GROUPS)),
+        "in its layout, Named dimensions do not fit: 'a' has size 1 in 'mu'",
+    ),
+    "groups list": (put(*OBS, "groups", value=[]), "are []"),
+    "groups size": (
+        put(*OBS, "groups", value={"a": {"size": 2**40, "ids": [0]}}),
+        f"expected a whole number from 0 to {2**31}",
+    ),
+    "groups beyond": (
+        put(*OBS, "groups", value={"a": {"size": 1, "ids": [0, 1, 0]}}),
+        "expected a whole number from 0 to 0",
+    ),
+    "groups bool": (
+        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, True, 0]}}),
+        "is True",
+    ),
+    "groups few": (
+        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, 1]}}),
+        "the groups of key 'site/obs' for 'a' have 2 entries, but its event",
+    ),
     "arrays list": (put("samples", value=[]), "its samples are []"),
     "arrays lack": (drop("samples", "data"), "expected 'data'"),
     "dtype object": (

@@ -279,8 +279,9 @@ def test_malformed_rules_are_all_listed():
             }
         )
     expected = (
-        "must be two keys and either None or a pair of event axes, such as "
-        "('theta', 'obs', (0, 0))."
+        "must be two keys and either None, a pair of event axes, or the name "
+        "of a dimension, such as ('theta', 'obs', (0, 0)) or ('theta', "
+        "'obs', 'site')."
     )
     assert str(caught.value).splitlines() == [
         "Malformed independence:",

@@ -282,7 +282,9 @@ def test_padding_values_do_not_matter(tree, seed):
 @st.composite
 def _operands(draw, n):
     """Draw trees that differ in samples and sizes alone."""
-    first = draw(trees(min_sample_ndims=1, padded=False, max_keys=3))
+    first = draw(
+        trees(min_sample_ndims=1, padded=False, named=False, max_keys=3)
+    )
     # Rules must fit the largest shapes too, so none that map dimensions.
     rules = {
         kind: rule

@@ -536,6 +536,27 @@ def test_the_written_layout_is_the_documented_one(tokens):
     }
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_only_named_dimensions_need_the_second_version(path, named):
+    """So that older versions of tfmpe read all that they can understand."""
+    ids = {"obs": {"site": np.array([1, 0, 1])}}
+    data = {"obs": np.zeros((2, 3, 1)), "mu": np.zeros((2, 2, 1))}
+    Tokens.from_pytree(
+        data,
+        {"cross_local": [("mu", "obs", "site")] if named else []},
+        dims={"mu": ["site"]} if named else None,
+        groups=ids if named else None,
+    ).save(path)
+    with safetensors.safe_open(path, framework="np") as file:
+        record = json.loads(file.metadata()["tfmpe"])
+    assert record["version"] == (2 if named else 1)
+    obs, mu = record["layout"]["keys"]
+    assert obs.get("groups") == (
+        {"site": {"size": 2, "ids": [1, 0, 1]}} if named else None
+    )
+    assert mu.get("dims") == (["site"] if named else None)
+
+
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 @given(trees())
 @cases(ci=200)

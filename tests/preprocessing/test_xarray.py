@@ -396,3 +396,114 @@ def test_without_xarray_the_error_says_what_to_install(tokens, monkeypatch):
     assert str(caught.value) == (
         "to_xarray needs xarray. Install it with pip install 'tfmpe[xarray]'."
     )
+
+
+@pytest.fixture
+def counties() -> "xarray.Dataset":
+    """Two draws, three counties, four houses in two of them."""
+    return xarray.Dataset(
+        {
+            "mu": ("draw", [0.0, 1.0]),
+            "theta": (("draw", "county"), np.arange(6.0).reshape(2, 3)),
+            "grid": (("draw", "county", "year"), np.zeros((2, 3, 2))),
+            "obs": (("draw", "house"), np.arange(8.0).reshape(2, 4)),
+        },
+        coords={"county_of": ("house", [2, 0, 0, 2]), "of": ("draw", [0, 1])},
+    )
+
+
+RAGGED = {"cross_local": [("theta", "obs", "county")]}
+
+
+def test_a_dataset_is_data(counties):
+    """Its axes are named dimensions, and a coordinate may be the groups."""
+    groups = {"obs": {"county": "county_of"}}
+    tokens = Tokens.from_pytree(counties, RAGGED, batch_ndims=0, groups=groups)
+    assert {key.name: key.dims for key in tokens.layout.keys} == {
+        "mu": (),
+        "theta": ("county",),
+        "grid": ("county", "year"),
+        "obs": ("house",),
+    }
+    by_hand = Tokens.from_pytree(
+        {name: array.values for name, array in counties.items()},
+        RAGGED,
+        batch_ndims=0,
+        dims={
+            "theta": ["county"],
+            "grid": ["county", "year"],
+            "obs": ["house"],
+        },
+        groups={"obs": {"county": [2, 0, 0, 2]}},
+    )
+    assert tokens.layout == by_hand.layout
+    np.testing.assert_array_equal(tokens.data, by_hand.data)
+    exported = to_xarray(tokens.decode(), tokens)
+    assert exported["obs"].dims == ("draw", "house")
+    assert exported["obs_county"].dims == ("house",)
+    assert exported["obs_county"].values.tolist() == [2, 0, 0, 2]
+    again = Tokens.from_pytree(
+        exported,
+        RAGGED,
+        batch_ndims=0,
+        groups={"obs": {"county": "obs_county"}},
+    )
+    assert again.layout == tokens.layout
+
+
+def test_batch_axes_and_nested_arrays(counties):
+    """Only event axes get names, in a tree of any kind."""
+    nested = xarray.DataTree.from_dict({"site": counties[["grid"]]})
+    expected = ("county",)
+    for data in (nested, {"site": {"grid": counties["grid"]}}):
+        tokens = Tokens.from_pytree(data, {})
+        assert tokens.layout["site/grid"].dims == expected
+        assert tokens.layout["site/grid"].batch_shape == (2,)
+
+
+def test_arrays_without_chosen_names():
+    """What xarray calls dim_0 and dim_1 says nothing about the model."""
+    data = {
+        name: xarray.DataArray(np.zeros((2, size, 1)))
+        for name, size in (("a", 1), ("b", 3))
+    }
+    tokens = Tokens.from_pytree(data, {})
+    assert [key.dims for key in tokens.layout.keys] == [(), ()]
+
+
+def test_coordinates_are_groups_only_if_asked_for(counties):
+    """Without groups= the rule has nothing to match."""
+    message = "'obs' has no dimension 'county'; its dimensions are ['house']"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Tokens.from_pytree(counties, RAGGED, batch_ndims=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("county_off", "Did you mean 'county_of'?"),
+        ("of", "'of' along ['draw'], but the event axes are ['house']"),
+    ],
+)
+def test_coordinates_that_are_no_groups(counties, name, message):
+    """Those that are not there, or lie along another axis."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Tokens.from_pytree(
+            counties,
+            {},
+            batch_ndims=0,
+            groups={"obs": {"county": name}},
+        )
+
+
+def test_named_axes_keep_their_names():
+    """Unless the call says otherwise; then all of that name change."""
+    tokens = Tokens.from_pytree(
+        {"theta": np.zeros((1, 3, 1)), "obs": np.zeros((1, 3, 2, 1))},
+        {},
+        dims={"theta": ["site"], "obs": ["site", "unit"]},
+    )
+    draws = tokens.decode()
+    assert to_xarray(draws, tokens)["obs"].dims == ("draw", "site", "unit")
+    renamed = to_xarray(draws, tokens, dims={"theta": ["place"]})
+    assert renamed["obs"].dims == ("draw", "place", "unit")

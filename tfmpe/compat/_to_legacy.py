@@ -1,6 +1,7 @@
 """From Tokens to the forms that legacy functions take."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -8,8 +9,17 @@ import jax.numpy as jnp
 
 from tfmpe.compat._attention import _make_attention_masks
 from tfmpe.compat._flatten import build_attention, build_labels
-from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.preprocessing import (
+    Independence,
+    TokenLayout,
+    Tokens,
+    TokenView,
+)
 from tfmpe.preprocessing._arrays import owned
+from tfmpe.preprocessing._dimensions import find_dimension, matched_dims
+from tfmpe.preprocessing._errors import raise_faults
+
+_SLICE = ("offset", "event_shape", "batch_shape")
 
 
 def as_legacy(
@@ -37,8 +47,9 @@ def as_legacy(
     UnknownKeyError
         If a key does not exist.
     ValueError
-        If a key is on both sides, or functional inputs cannot be expressed:
-        the keys of a side have different numbers of them, or none.
+        If a key is on both sides, functional inputs cannot be expressed (the
+        keys of a side have different numbers of them, or none), or a rule
+        matches the groups of a ragged key.
     OverflowError
         If a label does not fit into int8 (L3).
 
@@ -66,7 +77,13 @@ def as_legacy(
         "theta": tokens.select_tokens(theta_keys),
         "y": tokens.select_tokens(y_keys),
     }
-    slices = {side: view.slices for side, view in views.items()}
+    slices = {
+        side: {
+            name: {part: entry[part] for part in _SLICE}
+            for name, entry in view.slices.items()
+        }
+        for side, view in views.items()
+    }
     labels = {**views["theta"].label_map, **views["y"].label_map}
     flat: dict[str, Any] = {
         "data": {side: owned(view.data) for side, view in views.items()},
@@ -74,7 +91,7 @@ def as_legacy(
     }
     masks = {}
     if tokens.independence.declared:
-        masks["attention"] = build_attention(slices, tokens.independence)
+        masks["attention"] = build_attention(slices, _numbered(tokens.layout))
     if tokens.padding is not None:
         masks["padding"] = {
             side: jnp.asarray(view.padding, jnp.float32)
@@ -167,6 +184,28 @@ def nine_arguments(
         "theta_mask": theta_mask,
         "cross_mask": cross_mask,
     }
+
+
+def _numbered(layout: TokenLayout) -> Independence:
+    """Return the rules with axes instead of names, which are not legacy."""
+    numbered, faults = [], []
+    for rule in layout.independence.cross_local:
+        dims = matched_dims(rule)
+        if dims is not None:
+            first = find_dimension(layout[rule.a], dims[0])
+            second = find_dimension(layout[rule.b], dims[1])
+            if isinstance(first, int) and isinstance(second, int):
+                # As they were written, since the legacy rules are not the
+                # same for an axis counted from the end.
+                named = isinstance(rule.dims, str)
+                dims = (first, second) if named else rule.dims
+            else:
+                faults.append(f"the rule {tuple(rule)!r}")
+        numbered.append(rule._replace(dims=dims))
+    raise_faults(
+        ValueError, "Legacy rules cannot match groups of ragged keys", faults
+    )
+    return replace(layout.independence, cross_local=tuple(numbered))
 
 
 def _sort(side: str, view: Any) -> Any:

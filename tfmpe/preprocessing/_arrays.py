@@ -143,6 +143,24 @@ def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
     return jnp.pad(array, pad, constant_values=pad_value)
 
 
+def spread(array: Any, places: np.ndarray, n_rows: int, pad_value: Any) -> Any:
+    """Put the rows ``(*lead, n, columns)`` at some places among ``n_rows``.
+
+    The other rows hold ``pad_value``. An array on the host becomes a NumPy
+    array, others stay jax; the dtype stays.
+    """
+    if np.array_equal(places, np.arange(n_rows)):
+        return array
+    shape = (*array.shape[:-2], n_rows, array.shape[-1])
+    dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+    if on_host([array, pad_value]):
+        moved = np.full(shape, fill_value(pad_value, dtype), dtype)
+        with quiet_casts():
+            moved[..., places, :] = array
+        return moved
+    return jnp.full(shape, pad_value, dtype).at[..., places, :].set(array)
+
+
 def join(arrays: Sequence[Any], axis: int) -> Array:
     """Concatenate arrays with jax's dtype rules; the result is a jax array."""
     if on_host(arrays):

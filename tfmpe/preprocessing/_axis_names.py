@@ -1,12 +1,13 @@
 """Names for the axes of a layout, for tables and files that want them.
 
-Event axes are ``{key}_dim_{i}``, as ArviZ names them; axes that a rule ties
-together are one axis with one name.
+Event axes without names are ``{key}_dim_{i}``, as ArviZ names them; axes that
+a name or a rule ties together are one axis with one name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tfmpe.preprocessing._dimensions import find_dimension, matched_dims
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing._trees import SEPARATOR
 
@@ -32,11 +33,21 @@ def axis_names(root: TokenLayout, given: Any) -> dict[str, tuple[str, ...]]:
         batch_names[name] = names[n:]
     groups = _tied_axes(root)
 
+    own = {
+        (key.name, i): name
+        for key in root.keys
+        for i, name in enumerate(key.dims)
+    }
+
     def name_of(axis: _Axis) -> str:
         name, i = groups[axis][0]
         default = f"{without_slash(name)}_dim_{i}"
-        tied = (chosen[other] for other in groups[axis] if other in chosen)
-        return chosen.get(axis) or next(tied, default)
+        # What the call names comes first, then the layout.
+        for known in (chosen, own):
+            for each in (axis, *groups[axis]):
+                if each in known:
+                    return known[each]
+        return default
 
     return {
         key.name: (
@@ -55,23 +66,32 @@ def _tied_axes(root: TokenLayout) -> dict[_Axis, list[_Axis]]:
         for i in range(len(key.event_shape))
     }
     order = {axis: number for number, axis in enumerate(groups)}
+    for first, second in _ties(root):
+        one, other = groups[first], groups[second]
+        # Two axes of one array cannot have the same name.
+        if not {name for name, _ in one} & {name for name, _ in other}:
+            merged = sorted([*one, *other], key=order.__getitem__)
+            groups |= dict.fromkeys(merged, merged)
+    return groups
+
+
+def _ties(root: TokenLayout) -> Iterator[tuple[_Axis, _Axis]]:
+    """Yield pairs of axes that have the same name, or that a rule matches."""
+    first: dict[str, _Axis] = {}
+    for key in root.keys:
+        for i, name in enumerate(key.dims):
+            yield first.setdefault(name, (key.name, i)), (key.name, i)
     # Of several rules between two keys the last one acts.
     acting = {
         frozenset((rule.a, rule.b)): rule
         for rule in root.independence.cross_local
     }
-    for a, b, dims in acting.values():
-        if dims is None:
-            continue
-        first, second = (
-            groups[name, dim % len(root[name].event_shape)]
-            for name, dim in ((a, dims[0]), (b, dims[1]))
-        )
-        # Two axes of one array cannot have the same name.
-        if not {name for name, _ in first} & {name for name, _ in second}:
-            merged = sorted([*first, *second], key=order.__getitem__)
-            groups |= dict.fromkeys(merged, merged)
-    return groups
+    for rule in acting.values():
+        if dims := matched_dims(rule):
+            i = find_dimension(root[rule.a], dims[0])
+            j = find_dimension(root[rule.b], dims[1])
+            if isinstance(i, int) and isinstance(j, int):
+                yield (rule.a, i), (rule.b, j)
 
 
 def checked_dims(names: Any, what: str, n: int, axes: str) -> tuple[str, ...]:

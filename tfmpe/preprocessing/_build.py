@@ -36,12 +36,16 @@ def build_tokens(
     batch_ndims: Any,
     event_shapes: Any,
     labels: Mapping[str, SupportsIndex] | None,
+    dims: Any,
+    groups: Any,
 ) -> tuple[Any, TokenLayout, Any, Any]:
     """Return data, layout, functional inputs and padding; all checks here.
 
     See ``Tokens.from_pytree`` for the parameters and errors.
     """
-    keys, values, sample_shape = read_data(data, sample_ndims, batch_ndims)
+    keys, values, sample_shape = read_data(
+        data, sample_ndims, batch_ndims, dims=dims, groups=groups
+    )
     names = [key.name for key in keys]
     given_labels = merge_labels(names, labels)
     inputs = (

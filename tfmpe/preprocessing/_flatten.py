@@ -24,6 +24,7 @@ from tfmpe.preprocessing._layout import (
     rank_labels,
     slices_of,
 )
+from tfmpe.preprocessing._naming import name_dimensions
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._trees import (
     SEPARATOR,
@@ -38,14 +39,16 @@ def read_data(
     sample_ndims: SupportsIndex,
     batch_ndims: Any,
     labels: Mapping[str, int] | None = None,
+    dims: Any = None,
+    groups: Any = None,
 ) -> tuple[tuple[KeyLayout, ...], list[Any], tuple[int, ...]]:
     """Read a tree of arrays: keys, values, and their common sample shape.
 
     Raises
     ------
     ValueError
-        If there is no array, an array has too few axes, or sample shapes
-        differ; all faults are listed.
+        If there is no array, an array has too few axes, sample shapes
+        differ, or named dimensions do not fit; all faults are listed.
     """
     n_lead = static_int(sample_ndims, "sample_ndims")
     leaves = flatten_tree(data, "data")
@@ -77,7 +80,9 @@ def read_data(
         )
         for leaf, value in zip(leaves, values, strict=True)
     )
-    return tuple(keys), values, tuple(values[0].shape[:n_lead])
+    given = [leaf.value for leaf in leaves]
+    named = name_dimensions(tuple(keys), given, dims, groups, n_lead)
+    return named, values, tuple(values[0].shape[:n_lead])
 
 
 def _check_axes(
@@ -171,6 +176,9 @@ def flatten_pytree(
     batch_ndims: Any,
     pad_value: SupportsFloat,
     max_batch_size: SupportsIndex | None,
+    *,
+    dims: Any = None,
+    groups: Any = None,
 ) -> tuple[Shaped[Array, "*sample tokens width"], dict[str, dict[str, Any]]]:
     """Flatten a tree of arrays to one token array.
 
@@ -187,6 +195,8 @@ def flatten_pytree(
         Fills tokens that hold fewer values than ``max_batch_size``.
     max_batch_size : int or None
         Width of a token; None for the largest that is needed.
+    dims, groups : optional
+        Named dimensions, as of ``Tokens.from_pytree``.
 
     Returns
     -------
@@ -194,15 +204,17 @@ def flatten_pytree(
         The tokens of all keys, one key after the other, row-major.
     slices : dict
         ``{key: {'offset', 'event_shape', 'batch_shape'}}``; nested keys are
-        joined with ``/``.
+        joined with ``/``. Named dimensions stand under ``'dims'`` and
+        ``'groups'``, where a key has them.
 
     Raises
     ------
     ValueError
         If there are no arrays, sample shapes differ, an array has too few
-        axes, or ``max_batch_size`` is too small.
+        axes, ``max_batch_size`` is too small, or named dimensions do not
+        fit.
     DynamicShapeError
-        If a number of axes or the width is a traced value.
+        If a number of axes, the width or a group index is traced.
 
     Warns
     -----
@@ -222,7 +234,9 @@ def flatten_pytree(
     >>> flat.shape, slices["obs"]["offset"]
     ((4, 4, 1), 1)
     """
-    keys, values, sample_shape = read_data(data, sample_ndims, batch_ndims)
+    keys, values, sample_shape = read_data(
+        data, sample_ndims, batch_ndims, dims=dims, groups=groups
+    )
     width = (
         max(key.width for key in keys)
         if max_batch_size is None

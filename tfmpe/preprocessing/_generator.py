@@ -45,7 +45,7 @@ class TokenGenerator:
         Everything random follows from it.
     batch_ndims : int or tree of int, optional
         As for ``Tokens.from_pytree``.
-    labels : mapping of str to int, optional
+    labels, dims, groups : mapping, optional
         As for ``Tokens.from_pytree``.
     drop_remainder : bool
         Leave the last batch out if it is not full.
@@ -103,6 +103,8 @@ class TokenGenerator:
         *,
         batch_ndims: Any = None,
         labels: Mapping[str, SupportsIndex] | None = None,
+        dims: Any = None,
+        groups: Any = None,
         drop_remainder: bool = False,
         jit: bool | None = None,
     ) -> None:
@@ -113,6 +115,8 @@ class TokenGenerator:
             independence,
             batch_ndims,
             labels,
+            dims,
+            groups,
         )
         self.n_samples = _positive(n_samples, "n_samples")
         self.batch_size = _positive(batch_size, "batch_size")

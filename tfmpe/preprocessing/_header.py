@@ -7,7 +7,11 @@ import numpy as np
 
 from tfmpe.preprocessing._errors import StorageError
 from tfmpe.preprocessing._layout import TokenLayout
-from tfmpe.preprocessing._layout_json import layout_from_json, layout_to_json
+from tfmpe.preprocessing._layout_json import (
+    layout_from_json,
+    layout_to_json,
+    layout_version,
+)
 from tfmpe.preprocessing._sealed_json import (
     DamageError,
     brief,
@@ -18,7 +22,7 @@ from tfmpe.preprocessing._sealed_json import (
     unseal,
 )
 
-_FORMAT, _VERSION = "tfmpe.tokens", 1
+_FORMAT, _VERSION = "tfmpe.tokens", 2  # 2 has named dimensions
 LEAVES = ("data", "functional_inputs", "padding")
 
 # What every safetensors since 0.4.5 reads as NumPy, with its names for them.
@@ -90,7 +94,7 @@ def write_header(
         for name, array in arrays.items()
     }
     record = {"layout": layout_to_json(layout), "arrays": described}
-    return seal(_FORMAT, _VERSION, record)
+    return seal(_FORMAT, layout_version(layout), record)
 
 
 def read_header(sealed: str) -> Header:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfmpe.preprocessing._summary import rules_for_people
 from tfmpe.preprocessing._text import (
+    dimensions_in_words,
     has_values,
     headline,
     key_table,
@@ -41,10 +42,15 @@ def to_html(tokens: "TokenQueries") -> str:
     listed = "".join(f"<li>{_safe(rule)}</li>" for rule in rules[:_MAX_OPEN])
     if len(rules) > _MAX_OPEN:
         listed += f"<li>… and {len(rules) - _MAX_OPEN} more rules</li>"
+    dimensions = "".join(
+        f"<li>{_safe(line.strip())}</li>"
+        for line in dimensions_in_words(tokens.layout)
+    )
     return (
         f'<div style="{_PLAIN};font-size:90%">'
         f"<div><b>{_safe(headline(tokens))}</b></div>"
         f'{table}<ul style="margin:4px 0;padding-left:18px">{listed}'
+        f"{dimensions}"
         f"<li>padding: {_safe(padding_in_words(padding_of(tokens)))}</li>"
         "</ul></div>"
     )

@@ -5,6 +5,8 @@ The dictionary form is the one people write::
     {"local": ["obs"],                          # obs tokens ignore each other
      "cross": [("mu", "obs")],                  # mu does not attend to obs
      "cross_local": [("theta", "obs", (0, 0))]} # only along matching indices
+
+Where dimensions have names, ``("theta", "obs", "site")`` says the same.
 """
 
 import operator
@@ -32,13 +34,13 @@ class Cross(NamedTuple):
 class CrossLocal(NamedTuple):
     """Tokens of ``a`` and ``b`` see each other only where indices match.
 
-    ``dims`` is the pair of event axes that must agree, or None for equal
-    positions in both keys.
+    ``dims`` is the pair of event axes that must agree, the name of a
+    dimension of both keys, or None for equal positions in both.
     """
 
     a: str
     b: str
-    dims: tuple[int, int] | None
+    dims: tuple[int, int] | str | None
 
 
 @dataclass(frozen=True)
@@ -195,16 +197,17 @@ def _cross(rule: Any) -> "Cross | _Fault":
 
 def _cross_local(rule: Any) -> "CrossLocal | _Fault":
     expected = _Fault(
-        "must be two keys and either None or a pair of event axes, such as "
-        "('theta', 'obs', (0, 0))."
+        "must be two keys and either None, a pair of event axes, or the name "
+        "of a dimension, such as ('theta', 'obs', (0, 0)) or ('theta', "
+        "'obs', 'site')."
     )
     if not _is_sequence(rule, 3):
         return expected
     a, b, dims = rule
     if not (isinstance(a, str) and isinstance(b, str)):
         return expected
-    if dims is None:
-        return CrossLocal(a, b, None)
+    if dims is None or isinstance(dims, str):
+        return CrossLocal(a, b, dims)
     if not _is_sequence(dims, 2):
         return expected
     try:

@@ -1,18 +1,27 @@
 """Joining Tokens of different sizes along the sample axis.
 
 Padding follows each key: its token axes grow to the largest event shape
-among the operands, and the padding mask remembers which tokens are real.
+among the operands, of a ragged key each group to its largest number of tokens;
+the padding mask remembers which tokens are real.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tfmpe.preprocessing._arrays import PAD_VALUE, grow, join, readable
+from tfmpe.preprocessing._arrays import (
+    PAD_VALUE,
+    grow,
+    join,
+    readable,
+    spread,
+)
 from tfmpe.preprocessing._errors import raise_faults
+from tfmpe.preprocessing._growing import (
+    check_growth,
+    joint_layout,
+    token_positions,
+)
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing._masks import check_rules
 from tfmpe.preprocessing._tokens import Tokens
 
 
@@ -22,14 +31,18 @@ def concatenate_tokens(*tokens: Any) -> Tokens:
     Parameters
     ----------
     *tokens : Tokens
-        With the same keys, labels, batch shapes, rules and numbers of event
-        axes. Event shapes and numbers of samples may differ, and so may the
-        order of the keys: that of the first is taken.
+        With the same keys, labels, batch shapes, rules, numbers of event
+        axes and names of dimensions. Event shapes, groups and numbers of
+        samples may differ, and so may the order of the keys: that of the
+        first is taken.
 
     Returns
     -------
     Tokens
-        Every key has the largest event shape along each axis. Tokens that an
+        Every key has the largest event shape along each axis. A ragged key
+        whose ids differ has, of each group (or combination of groups), as
+        many tokens as the operand with most of it, sorted by group; else
+        its tokens keep their order. Tokens that an
         operand does not have hold -1e8 and are False in ``padding_mask``;
         without any such token there is no padding mask.
 
@@ -62,9 +75,8 @@ def concatenate_tokens(*tokens: Any) -> Tokens:
     layouts = [operand.layout for operand in tokens]
     layout = layouts[0]
     if any(other != layout for other in layouts):
-        layout = _joint_layout(layouts)
-        check_rules(layout)
-        _check_positions(layouts, layout)
+        layout = joint_layout(layouts)
+        check_growth(layouts, layout)
     inputs = None
     if tokens[0].functional_inputs is not None:
         inputs = _join_rows(
@@ -118,6 +130,12 @@ def _layout_faults(number: int, operand: Tokens, first: Tokens) -> list[str]:
                 len(key.event_shape),
             ),
             ("number of functional inputs", other.n_inputs, key.n_inputs),
+            ("names of the axes", other.dims, key.dims),
+            (
+                "names of the groups",
+                [group.name for group in other.groups],
+                [group.name for group in key.groups],
+            ),
         ):
             if a != b:
                 faults.append(
@@ -136,55 +154,6 @@ def _layout_faults(number: int, operand: Tokens, first: Tokens) -> list[str]:
             f"operand 0 of {first.width}"
         )
     return faults
-
-
-def _joint_layout(layouts: Sequence[TokenLayout]) -> TokenLayout:
-    """Return the first layout with every event shape grown to the largest."""
-    return TokenLayout(
-        tuple(
-            key._replace(
-                event_shape=tuple(
-                    map(
-                        max,
-                        zip(
-                            *(each[key.name].event_shape for each in layouts),
-                            strict=True,
-                        ),
-                    )
-                )
-            )
-            for key in layouts[0].keys
-        ),
-        layouts[0].independence,
-    )
-
-
-def _check_positions(
-    layouts: Sequence[TokenLayout], joint: TokenLayout
-) -> None:
-    """Check that keys paired by position grow in the same way.
-
-    Padding moves tokens; a rule by position must not pair others than
-    before.
-    """
-    for a, b, dims in joint.independence.cross_local:
-        for old in layouts if dims is None else ():
-            moved_a = _positions(old[a], joint[a])
-            moved_b = _positions(old[b], joint[b])
-            if not np.array_equal(moved_a, moved_b):
-                raise ValueError(
-                    f"Cannot join Tokens: the rule ({a!r}, {b!r}, None) "
-                    "pairs tokens by position, but padding the event shapes "
-                    f"{old[a].event_shape} and {old[b].event_shape} to "
-                    f"{joint[a].event_shape} and {joint[b].event_shape} "
-                    "moves them apart. Name the dimensions to match."
-                )
-
-
-def _positions(before: KeyLayout, after: KeyLayout) -> np.ndarray:
-    """Return where each token of a key lies after its axes have grown."""
-    grid = np.arange(after.n_tokens).reshape(after.event_shape)
-    return grid[tuple(map(slice, before.event_shape))].ravel()
 
 
 def _join_rows(
@@ -220,9 +189,12 @@ def _regrid(
 def _grow_block(
     rows: Any, before: KeyLayout, after: KeyLayout, pad_value: float
 ) -> Any:
+    lead, columns = tuple(rows.shape[:-2]), rows.shape[-1]
+    if after.groups:
+        places = token_positions(before, after)
+        return spread(rows, places, after.n_tokens, pad_value)
     if before.event_shape == after.event_shape:
         return rows
-    lead, columns = tuple(rows.shape[:-2]), rows.shape[-1]
     grid = rows.reshape((*lead, *before.event_shape, columns))
     grown = grow(grid, len(lead), after.event_shape, pad_value)
     return grown.reshape((*lead, after.n_tokens, columns))

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from tfmpe.preprocessing._errors import unknown_key
+from tfmpe.preprocessing._groups import GroupIndex
 from tfmpe.preprocessing._independence import Independence
 
 
@@ -43,6 +44,11 @@ class KeyLayout(NamedTuple):
         Integer that stands for the key in ``labels``.
     n_inputs : int or None
         Functional inputs of each token, None if the key has none.
+    dims : tuple of str
+        Names of the event axes; empty if they have none.
+    groups : tuple of GroupIndex
+        Further dimensions of a ragged key, which has one event axis: the
+        group of every token, sorted by name.
     """
 
     name: str
@@ -52,6 +58,8 @@ class KeyLayout(NamedTuple):
     batch_shape: tuple[int, ...]
     label: int
     n_inputs: int | None = None
+    dims: tuple[str, ...] = ()
+    groups: tuple[GroupIndex, ...] = ()
 
     @property
     def n_tokens(self) -> int:
@@ -119,6 +127,8 @@ class TokenLayout:
     def __repr__(self) -> str:
         shapes = ", ".join(
             f"{key.name}: {key.event_shape}+{key.batch_shape}"
+            + (f" {key.dims}" if key.dims else "")
+            + "".join(f" {group}" for group in key.groups)
             for key in self.keys
         )
         return f"TokenLayout({shapes})"
@@ -155,7 +165,11 @@ class TokenLayout:
 
     @property
     def slices(self) -> dict[str, dict[str, Any]]:
-        """``{name: {'offset', 'event_shape', 'batch_shape'}}``, a new dict."""
+        """``{name: {'offset', 'event_shape', 'batch_shape'}}``, a new dict.
+
+        Named dimensions stand under ``'dims'``, group indices under
+        ``'groups'``, where a key has them.
+        """
         return slices_of(self.keys)
 
     @property
@@ -230,15 +244,22 @@ class TokenLayout:
 
 
 def slices_of(keys: Iterable[KeyLayout]) -> dict[str, dict[str, Any]]:
-    """Return ``{name: {'offset', 'event_shape', 'batch_shape'}}``."""
-    return {
-        key.name: {
+    """Return ``{name: {'offset', 'event_shape', 'batch_shape'}}``.
+
+    With ``'dims'`` and ``'groups'`` where a key has them.
+    """
+    slices: dict[str, dict[str, Any]] = {}
+    for key in keys:
+        slices[key.name] = {
             "offset": key.offset,
             "event_shape": key.event_shape,
             "batch_shape": key.batch_shape,
         }
-        for key in keys
-    }
+        if key.dims:
+            slices[key.name]["dims"] = key.dims
+        if key.groups:
+            slices[key.name]["groups"] = {g.name: g for g in key.groups}
+    return slices
 
 
 def packed(keys: Iterable[KeyLayout]) -> Iterable[KeyLayout]:

@@ -3,7 +3,9 @@
 import textwrap
 from typing import Any
 
+from tfmpe.preprocessing._dimensions import check_dimensions
 from tfmpe.preprocessing._errors import IndependenceError, UnknownKeyError
+from tfmpe.preprocessing._groups import GroupIndex
 from tfmpe.preprocessing._independence import Independence
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing._masks import check_rules
@@ -21,28 +23,49 @@ from tfmpe.preprocessing._sealed_json import (
 from tfmpe.preprocessing._trees import SEPARATOR
 
 _KEY = ("name", "path", "event_shape", "batch_shape", "label", "n_inputs")
+_NAMED = ("dims", "groups")
 _INT32 = 2**31
 
 
 def layout_to_json(layout: TokenLayout) -> dict[str, Any]:
     """Return a layout as dictionaries, lists, strings, integers and None.
 
-    Offsets are left out, as they follow from the order of the keys.
+    Offsets are left out, as they follow from the order of the keys; named
+    dimensions and groups are left out where a key has none, so that older
+    versions read what they can.
     """
     return {
-        "keys": [
-            {
-                "name": key.name,
-                "path": list(key.path),
-                "event_shape": list(key.event_shape),
-                "batch_shape": list(key.batch_shape),
-                "label": key.label,
-                "n_inputs": key.n_inputs,
-            }
-            for key in layout.keys
-        ],
+        "keys": [_key_to_json(key) for key in layout.keys],
         "independence": layout.independence.to_dict(),
     }
+
+
+def _key_to_json(key: KeyLayout) -> dict[str, Any]:
+    entry = {
+        "name": key.name,
+        "path": list(key.path),
+        "event_shape": list(key.event_shape),
+        "batch_shape": list(key.batch_shape),
+        "label": key.label,
+        "n_inputs": key.n_inputs,
+    }
+    if key.dims:
+        entry["dims"] = list(key.dims)
+    if key.groups:
+        entry["groups"] = {
+            group.name: {"size": group.size, "ids": group.ids.tolist()}
+            for group in key.groups
+        }
+    return entry
+
+
+def layout_version(layout: TokenLayout) -> int:
+    """Return the version of the formats that can hold a layout.
+
+    2 with named dimensions, else 1.
+    """
+    named = any(key.dims or key.groups for key in layout.keys)
+    return 2 if named else 1
 
 
 def layout_hash(layout: TokenLayout) -> str:
@@ -85,6 +108,12 @@ def layout_from_json(value: Any) -> TokenLayout:
     )
     _check_distinct(read)
     try:
+        check_dimensions(read)
+    except ValueError as error:
+        raise DamageError(
+            textwrap.shorten(f"in its layout, {error}", 300).rstrip(".")
+        ) from None
+    try:
         layout = TokenLayout(read, Independence.parse(rules))
         check_rules(layout)
     except (IndependenceError, UnknownKeyError, ValueError) as error:
@@ -99,7 +128,15 @@ def layout_from_json(value: Any) -> TokenLayout:
 
 
 def _key(entry: Any, where: str) -> KeyLayout:
-    name, path, event, batch, label, n_inputs = entries(entry, _KEY, where)
+    named = [
+        part
+        for part in _NAMED
+        if part in (entry if isinstance(entry, dict) else ())
+    ]
+    name, path, event, batch, label, n_inputs, *rest = entries(
+        entry, (*_KEY, *named), where
+    )
+    further = dict(zip(named, rest, strict=True))
     name = text(name, f"the name of {where}")
     where = f"key {brief(name)}"
     parts = tuple(
@@ -121,7 +158,45 @@ def _key(entry: Any, where: str) -> KeyLayout:
         None
         if n_inputs is None
         else integer(n_inputs, f"the number of inputs of {where}"),
+        _dims(further.get("dims", []), event, where),
+        _groups(further.get("groups", {}), event, where),
     )
+
+
+def _dims(value: Any, event: tuple[int, ...], where: str) -> tuple[str, ...]:
+    names = tuple(
+        text(name, f"a dimension of {where}")
+        for name in items(value, f"the dimensions of {where}")
+    )
+    if len(names) not in (0, len(event)):
+        raise DamageError(
+            f"the dimensions of {where} are {brief(names)}, but its event "
+            f"shape is {event}"
+        )
+    return names
+
+
+def _groups(
+    value: Any, event: tuple[int, ...], where: str
+) -> tuple[GroupIndex, ...]:
+    if not isinstance(value, dict):
+        raise DamageError(f"the groups of {where} are {brief(value)}")
+    read = []
+    for name, entry in sorted(value.items()):
+        what = f"the groups of {where} for {brief(name)}"
+        size, ids = entries(entry, ("size", "ids"), what)
+        size = integer(size, f"the number of {what}", 0, _INT32)
+        entry_of = f"an entry of {what}"
+        ids = [
+            integer(each, entry_of, 0, size - 1) for each in items(ids, what)
+        ]
+        if (len(ids),) != event:
+            raise DamageError(
+                f"{what} have {len(ids)} entries, but its event shape is "
+                f"{event}"
+            )
+        read.append(GroupIndex(name, size, ids))
+    return tuple(read)
 
 
 def _check_distinct(keys: tuple[KeyLayout, ...]) -> None:

@@ -16,6 +16,7 @@ from tfmpe.preprocessing._layout_json import (
     layout_from_json,
     layout_hash,
     layout_to_json,
+    layout_version,
 )
 from tfmpe.preprocessing._sealed_json import (
     DamageError,
@@ -30,7 +31,7 @@ from tfmpe.preprocessing._sealed_json import (
 )
 
 MANIFEST = "manifest.json"
-_FORMAT, _VERSION = "tfmpe.dataset", 1
+_FORMAT, _VERSION = "tfmpe.dataset", 2  # 2 has named dimensions
 
 
 class Shard(NamedTuple):
@@ -94,7 +95,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         },
         "shards": [shard._asdict() for shard in manifest.shards],
     }
-    content = seal(_FORMAT, _VERSION, record) + "\n"
+    version = layout_version(manifest.layout)
+    content = seal(_FORMAT, version, record) + "\n"
     write_atomically(folder / MANIFEST, content.encode("ascii"))
 
 

@@ -11,23 +11,24 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from tfmpe.preprocessing._independence import Independence
+from tfmpe.preprocessing._dimensions import (
+    dimension_size,
+    find_dimension,
+    matched_dims,
+    token_coordinates,
+)
+from tfmpe.preprocessing._independence import CrossLocal, Independence
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing._slices import layout_from_slices
 
-Opening = Callable[[KeyLayout, KeyLayout, tuple[int, int] | None], np.ndarray]
+Opening = Callable[
+    [KeyLayout, KeyLayout, tuple[int, int] | str | None], np.ndarray
+]
 """Which pairs of tokens a cross_local rule leaves open, ``(n_a, n_b)``."""
 
 
-def token_coordinates(shape: tuple[int, ...], dim: int) -> np.ndarray:
-    """Return the coordinate along ``dim`` of every token, row-major."""
-    trailing = len(shape) - 1 - dim % len(shape)
-    along = np.arange(shape[dim], dtype=np.int32)
-    return np.broadcast_to(along.reshape(-1, *[1] * trailing), shape).ravel()
-
-
 def matching_tokens(
-    a: KeyLayout, b: KeyLayout, dims: tuple[int, int] | None
+    a: KeyLayout, b: KeyLayout, dims: tuple[int, int] | str | None
 ) -> Bool[np.ndarray, "tokens_a tokens_b"]:
     """Return the pairs of tokens that a cross_local rule leaves open.
 
@@ -37,21 +38,22 @@ def matching_tokens(
     Raises
     ------
     ValueError
-        If the sizes along the matched axes differ, or an axis does not
-        exist.
+        If the sizes along the matched dimensions differ, or a dimension does
+        not exist.
     """
-    check_match(a, b, dims)
-    if dims is None:
+    rule = CrossLocal(a.name, b.name, dims)
+    check_match(a, b, rule)
+    matched = matched_dims(rule)
+    if matched is None:
         return np.eye(a.n_tokens, dtype=bool)
-    along_a = token_coordinates(a.event_shape, dims[0])
-    along_b = token_coordinates(b.event_shape, dims[1])
+    along_a = token_coordinates(a, matched[0])
+    along_b = token_coordinates(b, matched[1])
     return along_a[:, None] == along_b[None, :]
 
 
-def check_match(
-    a: KeyLayout, b: KeyLayout, dims: tuple[int, int] | None
-) -> None:
+def check_match(a: KeyLayout, b: KeyLayout, rule: CrossLocal) -> None:
     """Check that a cross_local rule fits the shapes of its keys."""
+    dims = matched_dims(rule)
     if dims is None:
         if a.n_tokens != b.n_tokens:
             raise ValueError(
@@ -61,17 +63,19 @@ def check_match(
                 "Name the pair of dimensions to match."
             )
         return
-    for key, dim in zip((a, b), dims, strict=True):
-        if not -len(key.event_shape) <= dim < len(key.event_shape):
-            raise ValueError(
-                f"Cannot apply cross_local independence: {key.name!r} has no "
-                f"dimension {dim}, its event shape is {key.event_shape}."
-            )
-    size_a, size_b = a.event_shape[dims[0]], b.event_shape[dims[1]]
-    if size_a != size_b:
+    try:
+        size_a, size_b = map(dimension_size, (a, b), dims)
+    except ValueError as error:
         raise ValueError(
-            f"Cannot apply cross_local independence: dimension {dims[0]} of "
-            f"{a.name!r} has size {size_a} but dimension {dims[1]} of "
+            f"Cannot apply cross_local independence: {error}"
+        ) from None
+    # Of a group index by itself only the groups with tokens are known.
+    smaller, dim = (a, dims[0]) if size_a < size_b else (b, dims[1])
+    more = not isinstance(find_dimension(smaller, dim), int)
+    if size_a != size_b and not more:
+        raise ValueError(
+            f"Cannot apply cross_local independence: dimension {dims[0]!r} of "
+            f"{a.name!r} has size {size_a} but dimension {dims[1]!r} of "
             f"{b.name!r} has size {size_b}"
         )
 
@@ -87,8 +91,8 @@ def check_rules(layout: TokenLayout) -> None:
         If a cross_local rule does not fit the shapes.
     """
     layout.independence.require_keys(layout.names)
-    for a, b, dims in layout.independence.cross_local:
-        check_match(layout[a], layout[b], dims)
+    for rule in layout.independence.cross_local:
+        check_match(layout[rule.a], layout[rule.b], rule)
 
 
 def self_mask(

@@ -8,6 +8,7 @@ from tfmpe.preprocessing._layout import KeyLayout
 from tfmpe.preprocessing._plot import label_of, require_matplotlib
 from tfmpe.preprocessing._text import (
     aligned,
+    event_in_words,
     has_values,
     is_array,
     leaf_shapes,
@@ -187,7 +188,7 @@ def _write_table(
     titles = ["event", "tokens", "width used", "real"]
     rows = [
         [
-            shorten(str(key.event_shape), 16),
+            shorten(event_in_words(key), 30),
             str(key.n_tokens),
             f"{fill.of_width:.0%}",
             f"{fill.of_tokens:.0%}",

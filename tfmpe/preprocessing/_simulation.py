@@ -25,6 +25,8 @@ class Simulation(NamedTuple):
     independence: Any
     batch_ndims: Any
     labels: Any
+    dims: Any
+    groups: Any
 
     def __call__(self, key: Any, n_samples: int) -> Tokens:
         """Simulate a batch; everything random in it comes from ``key``."""
@@ -52,6 +54,8 @@ class Simulation(NamedTuple):
             inputs,
             batch_ndims=self.batch_ndims,
             labels=self.labels,
+            dims=self.dims,
+            groups=self.groups,
         )
         if tokens.sample_shape != (n_samples,):
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 from tfmpe.preprocessing._errors import raise_faults
 from tfmpe.preprocessing._independence import Independence
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout, rank_labels
+from tfmpe.preprocessing._naming import name_dimensions
 from tfmpe.preprocessing._static import static_int, static_shape
 from tfmpe.preprocessing._trees import SEPARATOR
 
@@ -16,16 +17,19 @@ def keys_from_slices(
     """Read ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
 
     Offsets are kept as given. ``offset`` may be left out where blocks follow
-    one another, ``batch_shape`` where tokens hold one value each.
+    one another, ``batch_shape`` where tokens hold one value each. Named
+    dimensions may stand under ``dims`` and ``groups``.
 
     Raises
     ------
     DynamicShapeError
         If sizes are traced values.
     ValueError
-        If an entry lacks its event shape or has entries of other names.
+        If an entry lacks its event shape or has entries of other names, or
+        named dimensions do not fit.
     """
-    known = {"offset", "event_shape", "batch_shape"}
+    required = {"offset", "event_shape", "batch_shape"}
+    known = {*required, "dims", "groups"}
     faults = [
         f"the entry of {name!r} has {sorted(entry)}"
         for name, entry in slices.items()
@@ -33,7 +37,7 @@ def keys_from_slices(
     ]
     raise_faults(
         ValueError,
-        f"Every entry of slices needs {sorted(known)}",
+        f"Every entry of slices needs {sorted(required)}",
         faults,
     )
     labels = rank_labels(slices)
@@ -52,7 +56,11 @@ def keys_from_slices(
                 labels[name],
             )
         )
-    return tuple(keys)
+    dims, groups = (
+        {name: entry[what] for name, entry in slices.items() if what in entry}
+        for what in ("dims", "groups")
+    )
+    return name_dimensions(keys, [None] * len(keys), dims, groups, 0)
 
 
 def layout_from_slices(

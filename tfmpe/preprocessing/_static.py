@@ -3,6 +3,7 @@
 import operator
 from typing import Any
 
+import numpy as np
 from jax.core import Tracer
 
 from tfmpe.preprocessing._errors import DynamicShapeError
@@ -30,6 +31,40 @@ def static_int(value: Any, what: str) -> int:
     TypeError
         If ``value`` is not an integer.
     """
+    _refuse_tracer(value, what)
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"{what} must be an integer, not {value!r} of type "
+            f"{type(value).__name__}."
+        ) from None
+
+
+def static_ints(value: Any, what: str) -> np.ndarray:
+    """Return ``value`` as a one-dimensional NumPy array of integers.
+
+    Raises
+    ------
+    DynamicShapeError
+        If ``value``, or an entry of it, is being traced.
+    TypeError
+        If ``value`` is something else, or of another number of axes.
+    """
+    entries = value if isinstance(value, (list, tuple)) else (value,)
+    for entry in entries:
+        _refuse_tracer(entry, what)
+    array = np.asarray(value)
+    empty = isinstance(value, (list, tuple)) and not value
+    if array.ndim != 1 or not (array.dtype.kind in "iu" or empty):
+        raise TypeError(
+            f"{what} must be a one-dimensional array of integers, not an "
+            f"array of shape {array.shape} and dtype {array.dtype}."
+        )
+    return array
+
+
+def _refuse_tracer(value: Any, what: str) -> None:
     if isinstance(value, Tracer):
         error = DynamicShapeError(_MESSAGE)
         error.add_note(
@@ -38,13 +73,6 @@ def static_int(value: Any, what: str) -> int:
             "or name them in static_argnums."
         )
         raise error
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(
-            f"{what} must be an integer, not {value!r} of type "
-            f"{type(value).__name__}."
-        ) from None
 
 
 def static_shape(value: Any, what: str) -> tuple[int, ...]:

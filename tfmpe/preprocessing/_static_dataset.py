@@ -25,6 +25,8 @@ def generate_static_dataset(
     batch_size: Any = None,
     batch_ndims: Any = None,
     labels: Mapping[str, SupportsIndex] | None = None,
+    dims: Any = None,
+    groups: Any = None,
     jit: bool | None = None,
     progress: bool = False,
 ) -> Tokens:
@@ -43,7 +45,7 @@ def generate_static_dataset(
     batch_size : int, optional
         Simulations that are made at a time; by default all, but at most
         1,000. Another size gives other numbers.
-    batch_ndims, labels, jit
+    batch_ndims, labels, dims, groups, jit
         As for :class:`TokenGenerator`.
     progress : bool
         Show a progress bar (tqdm, extra ``data``).
@@ -92,6 +94,8 @@ def generate_static_dataset(
         key,
         batch_ndims=batch_ndims,
         labels=labels,
+        dims=dims,
+        groups=groups,
         jit=jit,
     )
     return _collect(generator.batches(progress=progress), generator.n_samples)

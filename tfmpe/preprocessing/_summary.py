@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfmpe.preprocessing._dimensions import (
+    dimension_names,
+    dimension_size,
+    find_dimension,
+    matched_dims,
+    token_coordinates,
+)
 from tfmpe.preprocessing._independence import Cross, CrossLocal, Independence
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing._text import (
     aligned,
+    group_sizes,
     has_values,
     headline,
     is_array,
@@ -42,6 +50,7 @@ def summarise(tokens: "TokenQueries") -> str:
     padding = padding_of(tokens)
     padded = padded_share(padding) if has_values(padding) else None
     sections = {
+        "dimensions": _cut(_dimensions(tokens.layout), "dimensions"),
         "rules": _cut(rules_for_people(tokens.layout)),
         "padding": _padding(tokens.layout, width, padding, padded),
         "memory": _memory(tokens.layout, leaves, samples),
@@ -112,11 +121,29 @@ def _listed(names: Iterable[str], room: int = 90) -> str:
     return ", ".join(shown)
 
 
-def _cut(texts: Sequence[str]) -> list[str]:
+def _cut(texts: Sequence[str], what: str = "rules") -> list[str]:
     hidden = len(texts) - _MAX_RULES
     if hidden < 2:
         return list(texts)
-    return [*texts[:_MAX_RULES], f"… and {hidden} more rules"]
+    return [*texts[:_MAX_RULES], f"… and {hidden} more {what}"]
+
+
+def _dimensions(layout: TokenLayout) -> list[str]:
+    """Return which keys have a named dimension, one sentence each."""
+    holders: dict[str, list[str]] = {}
+    sizes = {}
+    for key in layout.keys:
+        for name in dimension_names(key):
+            sizes[name] = dimension_size(key, name)
+            text = _name(key.name)
+            found = find_dimension(key, name)
+            if not isinstance(found, int):
+                text += f" (ragged, {group_sizes(found)} tokens each)"
+            holders.setdefault(name, []).append(text)
+    return [
+        f"{_name(name)} {sizes[name]}: {_listed(keys)}"
+        for name, keys in holders.items()
+    ]
 
 
 def acting_rules(
@@ -180,26 +207,43 @@ def _matching(rule: CrossLocal) -> str:
     )
     if rule.dims is None:
         return f"{who} only at equal position"
+    if isinstance(rule.dims, str):
+        return f"{who} only at equal {_name(rule.dims)}"
     i, j = rule.dims
     return f"{who} only at equal index ({a} axis {i}, {b} axis {j})"
 
 
-def keys_without_sight(layout: TokenLayout) -> list[KeyLayout]:
-    """Return the keys whose tokens the rules leave nothing to attend to.
+def rows_without_sight(layout: TokenLayout) -> dict[str, int]:
+    """Return how many tokens of a key the rules leave nothing to attend to.
 
-    Rows of one key are all empty or none is: cross and local rules close
-    whole blocks, and a cross_local rule leaves something open in every row
-    of a block.
+    Keys of which every token sees something are left out.
     """
-    closed: dict[str, int] = {}
-    for (query, key), rule in acting_rules(layout.independence).items():
-        if not _is_open(rule):
-            closed[query] = closed.get(query, 0) + layout[key].n_tokens
-    return [
-        key
-        for key in layout.keys
-        if key.n_tokens and closed.get(key.name) == layout.n_tokens
-    ]
+    acting = acting_rules(layout.independence)
+    blind = {}
+    for query in layout.keys:
+        seeing = np.zeros(query.n_tokens, bool)
+        for key in layout.keys if query.n_tokens else ():
+            rule = acting.get((query.name, key.name))
+            if rule is None:
+                seeing |= key.n_tokens > 0
+            elif isinstance(rule, CrossLocal):
+                seeing |= _matched(query, key, rule)
+        if not seeing.all():
+            blind[query.name] = int(np.count_nonzero(~seeing))
+    return blind
+
+
+def _matched(query: KeyLayout, key: KeyLayout, rule: CrossLocal) -> Any:
+    """Return which tokens have a partner at the same coordinate."""
+    dims = matched_dims(rule)
+    if dims is None or query.name == key.name:
+        return True
+    own, other = dims if query.name == rule.a else dims[::-1]
+    taken = np.zeros(
+        max(dimension_size(query, own), dimension_size(key, other)), bool
+    )
+    taken[token_coordinates(key, other)] = True
+    return taken[token_coordinates(query, own)]
 
 
 def _padding(
@@ -255,10 +299,10 @@ def warnings_of(
 ) -> list[str]:
     """Return what a user may want to change, one sentence each."""
     texts = []
-    if empty := keys_without_sight(layout):
+    if empty := rows_without_sight(layout):
         names = _listed(
-            f"{_name(key.name)} ({key.n_tokens} row{'s' * (key.n_tokens != 1)})"
-            for key in empty
+            f"{_name(name)} ({n} row{'s' * (n != 1)})"
+            for name, n in empty.items()
         )
         texts.append(
             f"{names}: nothing left to see in the declared mask, so "

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
+from tfmpe.preprocessing._groups import GroupIndex
 from tfmpe.preprocessing._independence import Independence
-from tfmpe.preprocessing._layout import TokenLayout
+from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing._masks import chosen_mask
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def describe(tokens: "TokenQueries") -> str:
     """Return keys, shapes, offsets, token counts and rules as a table."""
     lines = [headline(tokens)]
     lines += ["  " + line for line in aligned(key_table(tokens.layout))]
+    lines += dimensions_in_words(tokens.layout)
     lines += rules_in_words(tokens.layout.independence)
     lines.append("  padding: " + padding_in_words(padding_of(tokens)))
     return "\n".join(lines)
@@ -115,6 +117,42 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def event_in_words(key: KeyLayout) -> str:
+    """Return the event shape of a key, with the names it has."""
+    shape = str(key.event_shape)
+    if key.dims:
+        named = zip(key.dims, key.event_shape, strict=True)
+        shape = f"({', '.join(f'{name} {size}' for name, size in named)})"
+    groups = [f"{group.name} {group.size}" for group in key.groups]
+    return shape + (f" in {', '.join(groups)}" if groups else "")
+
+
+def dimensions_in_words(layout: TokenLayout) -> list[str]:
+    """Return a line each for named axes and group indices, if any."""
+    axes = [
+        f"{key.name} ({', '.join(key.dims)})" for key in layout.keys if key.dims
+    ]
+    groups = [
+        f"{key.name} in {group.size} of {group.name} "
+        f"({group_sizes(group)} tokens each)"
+        for key in layout.keys
+        for group in key.groups
+    ]
+    lines = []
+    if axes:
+        lines.append("  dims: " + ", ".join(axes))
+    if groups:
+        lines.append("  groups: " + ", ".join(groups))
+    return [printable(line) for line in lines]
+
+
+def group_sizes(group: GroupIndex) -> str:
+    """Return the smallest and the largest number of tokens of a group."""
+    counts = np.bincount(group.ids, minlength=group.size)
+    low, high = (int(counts.min()), int(counts.max())) if group.size else (0, 0)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def rules_in_words(rules: Independence) -> list[str]:

@@ -81,6 +81,8 @@ class Tokens(TokenQueries):
         *,
         event_shapes: Any = None,
         labels: Mapping[str, SupportsIndex] | None = None,
+        dims: Any = None,
+        groups: Any = None,
     ) -> "Tokens":
         """Flatten a tree of arrays to tokens.
 
@@ -88,9 +90,11 @@ class Tokens(TokenQueries):
         ----------
         data : nested dict of arrays, each of shape (*sample, *event, *batch)
             One array per key; keys keep the order in which they are written.
+            Also a Dataset of xarray, or DataArrays, which name their axes.
         independence : mapping or Independence
             Rules between keys: lists under ``'local'``, ``'cross'`` and
-            ``'cross_local'``; ``{}`` for none.
+            ``'cross_local'``; ``{}`` for none. A cross_local rule may name
+            a dimension, ``("theta", "obs", "site")``.
         functional_inputs : nested dict of arrays, optional
             Inputs of some or all keys, ``(*sample, *event, n_inputs)``; or
             without the sample axes, if all samples share them.
@@ -105,6 +109,15 @@ class Tokens(TokenQueries):
         labels : mapping of str to int, optional
             Integer of every key, so that separately built Tokens agree. By
             default the ranks of the sorted keys.
+        dims : tree of sequences of str, optional
+            Names of the event axes of some or all keys. A name has one size
+            wherever it occurs.
+        groups : tree of dict of int arrays, optional
+            For ragged keys, ``{key: {dimension: ids}}``: which coordinate of
+            a dimension each token of the key has, ``(n_tokens,)``, in any
+            order. Such a key has one event axis. A dimension has the size of
+            the axis of that name, or without one the largest id plus 1. For
+            values of xarray also the name of a coordinate with the ids.
 
         Returns
         -------
@@ -115,13 +128,14 @@ class Tokens(TokenQueries):
         ------
         ValueError
             If arrays do not fit one another, a rule does not fit the shapes
-            of its keys, or functional inputs do not match the tokens.
+            of its keys, functional inputs do not match the tokens, or names
+            of dimensions or groups do not fit.
         IndependenceError
             If a rule is malformed.
         UnknownKeyError
             If a rule, or an optional argument, names a key not in ``data``.
         DynamicShapeError
-            If a number of axes is a traced value.
+            If a number of axes or a group index is traced.
 
         Warns
         -----
@@ -131,7 +145,8 @@ class Tokens(TokenQueries):
         Notes
         -----
         Works under ``jit``, ``vmap`` and ``grad`` with respect to the arrays;
-        rules and numbers of axes are static. Legacy: ``flatten_structured``.
+        rules, numbers of axes and groups are static. Legacy:
+        ``flatten_structured``.
 
         Examples
         --------
@@ -142,6 +157,20 @@ class Tokens(TokenQueries):
         ... )
         >>> tokens.data.shape, tokens.key_order
         ((8, 4, 1), ['mu', 'obs'])
+
+        Five houses in three counties, each token of a county and its houses
+        seeing one another:
+
+        >>> tokens = Tokens.from_pytree(
+        ...     {"theta": jnp.zeros((8, 3, 1)), "obs": jnp.ones((8, 5, 1))},
+        ...     independence={"cross_local": [("theta", "obs", "county")]},
+        ...     dims={"theta": ["county"]},
+        ...     groups={"obs": {"county": [0, 0, 2, 1, 2]}},
+        ... )
+        >>> tokens.cross_attention_mask(["theta"], ["obs"]).astype(int)
+        array([[1, 1, 0, 0, 0],
+               [0, 0, 0, 1, 0],
+               [0, 0, 1, 0, 1]])
         """
         return cls(
             *build_tokens(
@@ -152,6 +181,8 @@ class Tokens(TokenQueries):
                 batch_ndims,
                 event_shapes,
                 labels,
+                dims,
+                groups,
             )
         )
 

@@ -1,6 +1,6 @@
 """Posterior draws with named axes, as ArviZ reads them (extra ``xarray``)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,9 @@ def to_xarray(
         are named ``{key}_dim_{i}``, batch axes ``{key}_value_{i}``, and batch
         axes of size 1 are dropped. Axes that a cross_local rule ties together
         share the name of the first key's axis, also where that key is not
-        among the samples. Values are copies on the host.
+        among the samples. Axes that have names keep them, and the groups of
+        a ragged key are a coordinate ``{key}_{dimension}`` along its axis.
+        Values are copies on the host.
 
     Raises
     ------
@@ -113,7 +115,13 @@ def to_xarray(
             "place of '/'. Rename one of them."
         )
     sizes = _read_sizes(variables)
-    return xarray.Dataset(variables, _coordinates(coords, sizes))
+    ids = {
+        f"{without_slash(name)}_{group.name}": (names[name][0], group.ids)
+        for name in values
+        for group in own[name].groups
+    }
+    _check_group_names(ids, [*variables, *sizes])
+    return xarray.Dataset(variables, _coordinates(coords, sizes) | ids)
 
 
 def _layouts(layout: Any) -> tuple[TokenLayout, TokenLayout]:
@@ -202,6 +210,16 @@ def _read_sizes(
         ValueError, "Choose other names with dims= or sample_dims=", faults
     )
     return sizes
+
+
+def _check_group_names(ids: Iterable[str], taken: Sequence[str]) -> None:
+    """Check that the groups of ragged keys can have their names."""
+    faults = [
+        f"{name!r} holds groups, but is a key or an axis, too."
+        for name in ids
+        if name in taken
+    ]
+    raise_faults(ValueError, "Rename a key or an axis", faults)
 
 
 def _coordinates(coords: Any, sizes: Mapping[str, int]) -> dict[str, Any]:

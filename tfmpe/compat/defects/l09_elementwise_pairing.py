@@ -6,7 +6,7 @@ import numpy as np
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
 from tfmpe.preprocessing import KeyLayout
-from tfmpe.preprocessing._masks import token_coordinates
+from tfmpe.preprocessing._dimensions import token_coordinates
 
 
 class ElementwisePairingWarning(LegacyWarning):
@@ -54,8 +54,8 @@ def elementwise_opening(a: KeyLayout, b: KeyLayout, dims: Any) -> np.ndarray:
             f"{rule}: the sizes along the dimensions differ in the event "
             f"shapes {a.event_shape} and {b.event_shape}."
         )
-    along_a = token_coordinates(a.event_shape, dim_a)
-    along_b = token_coordinates(b.event_shape, dim_b)
+    along_a = token_coordinates(a, dim_a)
+    along_b = token_coordinates(b, dim_b)
     for coordinate in range(a.event_shape[dim_a]):
         rows = np.flatnonzero(along_a == coordinate)
         columns = np.flatnonzero(along_b == coordinate)
