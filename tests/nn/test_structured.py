@@ -38,6 +38,20 @@ def random_case(seed):
             if pairs and rng.random() < 0.5:
                 pair = pairs[rng.integers(len(pairs))]
                 rules["cross_local"].append((a, b, pair))
+    # A ragged key: every token says its group.
+    ids = rng.integers(groups, size=rng.integers(0, 9))
+    names.append("long")
+    shapes["long"] = (len(ids),)
+    dims = {
+        n: ("group",)
+        for n, s in shapes.items()
+        if s == (groups,) and n != "long"
+    }
+    for name in dims:
+        if rng.random() < 0.5:
+            rules["cross_local"].append((name, "long", "group"))
+    if rng.random() < 0.5:
+        rules["cross_local"].append(("long", "long", "group"))
     data = {n: rng.normal(size=(2, *shapes[n], 1)) for n in names}
     sizes = None
     if rng.random() < 0.6:
@@ -48,7 +62,14 @@ def random_case(seed):
             for name in names
             if rng.random() < 0.7
         } or None
-    return Tokens.from_pytree(data, rules, event_shapes=sizes), rng
+    tokens = Tokens.from_pytree(
+        data,
+        rules,
+        event_shapes=sizes,
+        dims=dims,
+        groups={"long": {"group": ids}},
+    )
+    return tokens, rng
 
 
 def dense(query, key, value, mask):
@@ -99,7 +120,10 @@ def compare(queries, keys, rng, *, gradients=False, **options):
     return plan
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed",
+    [0, 1, *(pytest.param(i, marks=pytest.mark.slow) for i in range(2, 20))],
+)
 def test_is_the_dense_masked_softmax(seed):
     """For random keys, rules, paddings and views."""
     tokens, rng = random_case(seed)

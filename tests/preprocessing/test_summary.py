@@ -60,9 +60,10 @@ def test_the_whole_text(tokens):
         "  within tokens: 44.4% of the values, as some keys are narrower "
         "than 2",
         "  tokens: 41.7%, as samples differ in size",
-        "memory",
+        "cost",
         "  data 288 B, functional inputs 432 B, padding 36 B",
         "  declared mask 81 B, held once; one per sample would take 324 B",
+        "  attention on cpu: dense, 81 pairs of tokens",
         "warnings",
         "  mu, theta: no functional inputs, while others have them",
     ]
@@ -82,9 +83,10 @@ def test_a_view_speaks_of_its_own_keys(tokens):
         "  within tokens: 50.0% of the values, as some keys are narrower "
         "than 2",
         "  tokens: 62.5%, as samples differ in size",
-        "memory",
+        "cost",
         "  data 192 B, functional inputs 288 B, padding 24 B",
         "  declared mask 36 B, held once; one per sample would take 144 B",
+        "  attention on cpu: dense, 36 pairs of tokens",
         "warnings",
         "  obs (6 rows): nothing left to see in the declared mask, so "
         "attention_mask lets",
@@ -102,9 +104,10 @@ def test_without_rules_and_padding():
         "padding",
         "  within tokens: none, every key fills the width",
         "  tokens: none, all samples have the same size",
-        "memory",
+        "cost",
         "  data 4 B",
         "  declared mask 1 B, held once",
+        "  attention on cpu: dense, 1 pairs of tokens",
     ]
 
 
@@ -153,13 +156,24 @@ def test_rules_in_words(rules, sentences):
 
 
 def test_sizes_of_memory():
-    """The leaves, and the mask against what copies of it would take."""
+    """The leaves, the mask against copies of it, and how one attends."""
     shape = jax.ShapeDtypeStruct((200_000, 600, 1), "float32")
     tokens = jax.eval_shape(lambda a: Tokens.from_pytree({"a": a}, {}), shape)
-    assert _section(tokens.summary(), "memory") == [
+    assert _section(tokens.summary(), "cost") == [
         "data 480.0 MB",
         "declared mask 360.0 kB, held once; one per sample would take 72.0 GB",
+        "attention on cpu: dense, 360,000 pairs of tokens",
     ]
+
+
+def test_how_a_large_sparse_mask_is_attended_with():
+    """Sites that do not see one another: by their own few pairs."""
+    data = {"a": np.zeros((1, 999, 1)), "mu": np.zeros((1, 1, 1))}
+    tokens = Tokens.from_pytree(data, {"cross_local": [("a", "a", (0, 0))]})
+    assert _section(tokens.summary(), "cost")[-1] == (
+        "attention on cpu: structured, 2,998 of 1,000,000 pairs (0.3%) of "
+        "tokens"
+    )
 
 
 def test_wide_tokens_are_warned_of():
@@ -232,7 +246,7 @@ def test_many_keys_with_long_names_fit_on_one_screen():
         assert len(lines) <= 40
         assert max(map(len, lines)) <= 80
         (row,) = (line.split() for line in lines if "more keys" in line)
-        assert row == ["…", "192", "more", "keys", "576", "96.0%"]
+        assert row == ["…", "193", "more", "keys", "579", "96.5%"]
     assert len(_section(tokens.summary(), "warnings")) == 4
     assert _section(tokens.summary(), "rules")[-1] == "… and 294 more rules"
 

@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from tfmpe.preprocessing._dimensions import token_coordinates
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing._masks import token_coordinates
 from tfmpe.preprocessing._relations import Dim, Relation
 
 Links: TypeAlias = dict[str, tuple[tuple[int, Dim], ...]]
@@ -48,7 +48,7 @@ def coordinates(key: KeyLayout, dim: Dim) -> np.ndarray:
     """Return the coordinate of every token; along None its position."""
     if dim is None:
         return np.arange(key.n_tokens, dtype=np.int32)
-    return token_coordinates(key.event_shape, dim)
+    return token_coordinates(key, dim)
 
 
 def merged_rows(

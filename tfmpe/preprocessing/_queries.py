@@ -285,9 +285,10 @@ class TokenQueries:
         padding
           within tokens: none, every key fills the width
           tokens: none, all samples have the same size
-        memory
+        cost
           data 128 B
           declared mask 16 B, held once; one per sample would take 128 B
+          attention on cpu: dense, 16 pairs of tokens
         """
         return _summary.summarise(self)
 

@@ -7,10 +7,11 @@ and a later one replaces what an earlier one said of the same pair of keys.
 from collections.abc import Collection
 from typing import TypeAlias
 
-from tfmpe.preprocessing._independence import Independence
+from tfmpe.preprocessing._dimensions import matched_dims
+from tfmpe.preprocessing._independence import CrossLocal, Independence
 
 Dim: TypeAlias = int | str | None
-"""An event axis, a named dimension, or None for the position in the key."""
+"""An event axis, a name, or None for the position in the key."""
 
 Relation: TypeAlias = tuple[tuple[Dim, Dim], ...]
 """Tokens see each other that match along any of these; empty: none do."""
@@ -32,9 +33,10 @@ def self_relations(rules: Independence) -> dict[tuple[str, str], Relation]:
         relations[rule.query, rule.key] = NOTHING
     for name in rules.local:
         relations[name, name] = NOTHING
-    for a, b, dims in rules.cross_local:
-        match = _match(dims)
-        there, back = (match,), (match[::-1],)
+    for rule in rules.cross_local:
+        a, b, match = rule.a, rule.b, _match(rule)
+        there: Relation = (match,)
+        back: Relation = (_reversed(match),)
         if a == b:
             there = back = tuple(dict.fromkeys(there + back))
         relations[a, b], relations[b, a] = there, back
@@ -58,14 +60,18 @@ def cross_relations(
     for rule in rules.cross:
         if rule.query in queries and rule.key in keys:
             relations[rule.query, rule.key] = NOTHING
-    for a, b, dims in rules.cross_local:
-        match = _match(dims)
+    for rule in rules.cross_local:
+        a, b, match = rule.a, rule.b, _match(rule)
         if a in queries and b in keys:
             relations[a, b] = (match,)
         if both_ways and b in queries and a in keys:
-            relations[b, a] = (match[::-1],)
+            relations[b, a] = (_reversed(match),)
     return relations
 
 
-def _match(dims: tuple[int, int] | None) -> tuple[Dim, Dim]:
-    return (None, None) if dims is None else dims
+def _match(rule: CrossLocal) -> tuple[Dim, Dim]:
+    return matched_dims(rule) or (None, None)
+
+
+def _reversed(match: tuple[Dim, Dim]) -> tuple[Dim, Dim]:
+    return match[1], match[0]

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from tfmpe.preprocessing._dimensions import (
@@ -16,6 +17,7 @@ from tfmpe.preprocessing._dimensions import (
 )
 from tfmpe.preprocessing._independence import Cross, CrossLocal, Independence
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
+from tfmpe.preprocessing._plan import AttentionPlan
 from tfmpe.preprocessing._text import (
     aligned,
     group_sizes,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from tfmpe.preprocessing._queries import TokenQueries
 
 _COLUMNS = 80
-_MAX_KEYS = 8
+_MAX_KEYS = 7
 _MAX_RULES = 5
 
 
@@ -53,7 +55,10 @@ def summarise(tokens: "TokenQueries") -> str:
         "dimensions": _cut(_dimensions(tokens.layout), "dimensions"),
         "rules": _cut(rules_for_people(tokens.layout)),
         "padding": _padding(tokens.layout, width, padding, padded),
-        "memory": _memory(tokens.layout, leaves, samples),
+        "cost": [
+            *_memory(tokens.layout, leaves, samples),
+            _attention(tokens.attention_plan()),
+        ],
         "warnings": warnings_of(tokens.layout, width, padded),
     }
     lines = [*_wrapped(headline(tokens), "", "  "), ""]
@@ -266,6 +271,18 @@ def _padding(
     else:
         texts.append(f"tokens: {padded:.1%}, as samples differ in size")
     return texts
+
+
+def _attention(plan: AttentionPlan) -> str:
+    """Return how a network attends among these tokens, and why."""
+    backend = jax.default_backend()
+    n_all = plan.n_query * plan.n_key
+    kind = plan.choice(backend)
+    computed = f"{n_all:,} pairs"
+    if kind == "structured":
+        share = _percent(plan.n_pairs, n_all)
+        computed = f"{plan.n_pairs:,} of {n_all:,} pairs ({share})"
+    return f"attention on {backend}: {kind}, {computed} of tokens"
 
 
 def _memory(
