@@ -11,11 +11,19 @@ site reports the infected share at a few days of its own, with an error of
 10 %::
 
     python seir.py --out demo-output
+
+Sites see nothing of one another but through the common parameters, and the
+cost of attention follows that: thousands of sites are trained and sampled on
+one machine, each simulation teaching as many site posteriors as it has
+sites::
+
+    python seir.py --n-sites 1000 --n-simulations 300 --batch-size 4
 """
 
 import diffrax
 import jax
 import jax.numpy as jnp
+import numpy as np
 from comparison import (
     arguments,
     columns,
@@ -148,7 +156,7 @@ def simulate(key, n, n_sites):
     )
 
 
-def train(key, n_sites, n_simulations, n_epochs, **options):
+def train(key, n_sites, n_simulations, n_epochs, batch_size, **options):
     """Simulate and train; return the estimator and how training went."""
     data_key, fit_key = jax.random.split(key)
     simulations = simulate(data_key, n_simulations, n_sites)
@@ -165,7 +173,7 @@ def train(key, n_sites, n_simulations, n_epochs, **options):
         key=fit_key,
         learning_rate=2e-3,
         n_epochs=n_epochs,
-        batch_size=32,
+        batch_size=batch_size,
         **options,
     )
     return estimator, history
@@ -174,7 +182,12 @@ def train(key, n_sites, n_simulations, n_epochs, **options):
 def main():
     """Train, look at one outbreak, and draw."""
     options = arguments(
-        __doc__, n_sites=50, n_simulations=10_000, n_epochs=1, n_samples=500
+        __doc__,
+        n_sites=50,
+        n_simulations=10_000,
+        n_epochs=1,
+        batch_size=32,
+        n_samples=500,
     )
     keys = jax.random.split(jax.random.key(options.seed), 4)
     estimator, history = train(
@@ -182,6 +195,7 @@ def main():
         options.n_sites,
         options.n_simulations,
         options.n_epochs,
+        options.batch_size,
         progress=True,
     )
     print(history)
@@ -195,8 +209,13 @@ def main():
         n_samples=options.n_samples,
     ).decode()
     truth = {name: observed.decode()[name] for name in PARAMETERS}
-    shown = [*GLOBALS, "A"]
-    found = estimate(columns({name: draws[name] for name in shown})[:, 0])
+    # Of many sites no more than can be told apart.
+    sites = slice(25)
+    shown = {name: np.s_[:] for name in GLOBALS} | {"A": sites}
+    found = estimate(
+        columns({n: draws[n][:, :, some] for n, some in shown.items()})[:, 0]
+    )
+    truth = {n: truth[n][:, some] for n, some in shown.items()}
     predicted = posterior_predictive(
         estimator,
         observed,
@@ -208,16 +227,11 @@ def main():
     )
     print(predicted.summary())
 
-    drawing, (intervals, prediction) = figure(
-        2, f"SEIR at {options.n_sites} sites"
+    drawing, (intervals, *predictions) = figure(
+        3, f"SEIR at {options.n_sites} sites"
     )
-    plot_intervals(
-        intervals,
-        names_of({name: truth[name] for name in shown}),
-        found,
-        truth=columns({name: truth[name] for name in shown})[0],
-    )
-    predicted.plot(ax=prediction)
+    plot_intervals(intervals, names_of(truth), found, truth=columns(truth)[0])
+    predicted.plot(ax=predictions, groups=[0, options.n_sites - 1])
     save(drawing, options.out / "seir.png")
 
 
