@@ -2,10 +2,11 @@
 
 import pytest
 
+from tfmpe.migrate.bench.checking import check_sides
 from tfmpe.migrate.bench.legacy import from_oracle
 from tfmpe.migrate.bench.models import Size
 from tfmpe.migrate.bench.register import CASES
-from tfmpe.migrate.bench.run import check_sides, quiet
+from tfmpe.migrate.bench.surroundings import quiet
 from tfmpe.migrate.bench.timing import ready
 
 

@@ -3,12 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from benchmarks.agreement import check_real_tokens_say, check_tokens_say
-from benchmarks.join_cases import as_tokens, legacy_flat
-from benchmarks.models import RULES, Size, seir
 
 import reference
 from tfmpe import Tokens, concatenate_tokens
+from tfmpe.migrate.bench.agreement import (
+    NotEqualError,
+    check_real_tokens_say,
+    check_tokens_say,
+)
+from tfmpe.migrate.bench.join_cases import as_tokens, legacy_flat
+from tfmpe.migrate.bench.models import RULES, Size, seir
 
 SIZE = Size(3, 4)
 ONE_SITE = Size(1, 4)

@@ -21,7 +21,7 @@ class Call(NamedTuple):
     ----------
     call : callable
         Without arguments.
-    count : callable
+    n_bytes : callable
         From a result to the bytes it holds; of a compiled function what the
         compiler states for results and temporaries.
     compiled : callable or None
@@ -30,7 +30,7 @@ class Call(NamedTuple):
     """
 
     call: Callable[[], Any]
-    count: Callable[[Any], int] = stored_bytes
+    n_bytes: Callable[[Any], int] = stored_bytes
     compiled: Callable[[], tuple[float, int]] | None = None
 
 
@@ -44,17 +44,17 @@ def jitted(function: Callable[..., Any], *args: Any) -> Call:
             start = time.perf_counter()
             memory = compiled.lower(*args).compile().memory_analysis()
             seconds = time.perf_counter() - start
-            n_bytes = 0
+            used = 0
             if memory is not None:
-                n_bytes = memory.output_size_in_bytes
-                n_bytes += memory.temp_size_in_bytes
-            known.append((seconds, n_bytes))
+                used = memory.output_size_in_bytes
+                used += memory.temp_size_in_bytes
+            known.append((seconds, used))
         return known[0]
 
-    def count(result: Any) -> int:
+    def n_bytes(result: Any) -> int:
         return measure()[1] or stored_bytes(result)
 
-    return Call(lambda: compiled(*args), count, measure)
+    return Call(lambda: compiled(*args), n_bytes, measure)
 
 
 Prepare = Callable[[str, Size, Legacy], Call]

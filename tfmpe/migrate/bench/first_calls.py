@@ -75,7 +75,8 @@ def _here(
     from .counting import resident_bytes
     from .models import Size
     from .register import CASES
-    from .run import legacy_side, quiet
+    from .run import legacy_side
+    from .surroundings import quiet
 
     with quiet():
         call = CASES[case].prepare(

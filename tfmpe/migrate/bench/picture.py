@@ -80,10 +80,29 @@ def _panel(case: CaseReport, axes: Any, lines: dict[str, Any]) -> Any:
         if sites:
             (line,) = on.plot(sites, values, ms=3.5, lw=1.3, **style)
             lines.setdefault(f"{side}, {what}", line)
-    for each in (axes, right):
+    for each, unit in ((axes, "s"), (right, "B")):
         each.set_xscale("log")
         each.set_yscale("log")
+        _whole_decades(each.yaxis, each.get_ylim(), unit)
         each.tick_params(labelsize=8)
+    _whole_decades(axes.xaxis, axes.get_xlim(), "")
     axes.grid(alpha=0.25, lw=0.5)
     axes.set_title(case.name, fontsize=10)
     return right
+
+
+def _whole_decades(axis: Any, limits: tuple[float, float], unit: str) -> None:
+    """Let an axis begin and end at powers of ten, and label those."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    low, high = limits
+    low = 10.0 ** math.floor(math.log10(low) + 0.1)
+    if not unit:
+        low = max(low, 1.0)
+    high = 10.0 ** math.ceil(math.log10(high) - 0.1)
+    axis.axes.set(
+        **{f"{axis.axis_name}lim": (low * 0.8, max(high, 10 * low) * 1.25)}
+    )
+    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_major_formatter(EngFormatter(unit))
+    axis.set_minor_formatter(NullFormatter())

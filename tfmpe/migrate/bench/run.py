@@ -1,36 +1,25 @@
 """Going through the cases: check against recordings, compare, time."""
 
-import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-import jax
-
-from tfmpe.compat import legacy_warnings
-
-from .agreement import NotEqualError
-from .cases import Call, Case
-from .counting import available_bytes
+from .cases import Case
+from .checking import measure_row, too_little
 from .first_calls import measure_first_call
 from .legacy import ORACLE, Legacy, from_module, from_oracle
 from .machine import copy_bandwidth, machine
 from .models import Size
 from .recorded import Replayed, replay_recorded
 from .register import CASES
-from .report import DIFFERENT, CaseReport, FirstCall, Measured, Report, Row
-from .timing import Effort, first_call, in_turn
+from .report import CaseReport, FirstCall, Report, Row
+from .surroundings import quiet
+from .timing import Effort
 
 __all__ = ["Options", "UnknownCaseError", "bench", "legacy_side"]
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
 
-# Of what is free: the rest is for what is not counted.
-_SHARE_OF_MEMORY = 0.8
 _FLOW_CALLS = 6
 _QUICK_SITES = (1, 3)
 _QUICK_CALLS = 3
@@ -227,7 +216,7 @@ class _Run:
         if not self._n_first_calls(case):
             return
         size = Size(case.middle, case.n_samples)
-        if _too_little(case.old_needs(size)):
+        if too_little(case.old_needs(size)):
             return
         for side in _compared(case):
             self._tell(f"{case.name}, first call, {side}")
@@ -241,198 +230,3 @@ class _Run:
 def _compared(case: Case) -> list[str]:
     """Return the old side, and the core or else the bridge."""
     return ["old", "new" if "new" in case.sides else "bridge"]
-
-
-def measure_row(
-    case: Case, size: Size, legacy: Legacy, everyone: bool, effort: Effort
-) -> Row:
-    """Compare the sides of one size, and time those that are equal.
-
-    Parameters
-    ----------
-    case : Case
-    size : Size
-    legacy : Legacy
-        The old side.
-    everyone : bool
-        Whether all sides are asked, or the core alone.
-    effort : Effort
-
-    Returns
-    -------
-    Row
-        A side that differs, or has too little memory, is left out, and the
-        reason given.
-    """
-    checked = check_sides(case, size, legacy, everyone, effort.forget)
-    times = in_turn(
-        {side: each.call.call for side, each in checked.sides.items()}, effort
-    )
-    measured = {}
-    for side, each in checked.sides.items():
-        compile_s = max(0.0, each.first_s - times[side].median)
-        if case.mode == "jitted" and each.call.compiled is not None:
-            compile_s = each.call.compiled()[0]
-        measured[side] = Measured(times[side], each.n_bytes, compile_s)
-    return Row(
-        size.n_sites,
-        size.n_tokens,
-        measured,
-        checked.left_out,
-        case.moves(size) if case.moves else None,
-    )
-
-
-@dataclass
-class CheckedSide:
-    """A side that was seen to say the same.
-
-    Attributes
-    ----------
-    call : Call
-    n_bytes : int
-    first_s : float
-        Seconds of the first call.
-    """
-
-    call: Call
-    n_bytes: int
-    first_s: float
-
-
-@dataclass
-class Checked:
-    """The sides of one size that were seen to say the same.
-
-    Attributes
-    ----------
-    sides : dict of str to CheckedSide
-    left_out : dict of str to str
-        The others, with the reason.
-    """
-
-    sides: dict[str, CheckedSide]
-    left_out: dict[str, str]
-
-
-def check_sides(
-    case: Case,
-    size: Size,
-    legacy: Legacy,
-    everyone: bool = True,
-    forget: bool = False,
-) -> Checked:
-    """Call every side once, and compare it with the old one.
-
-    Parameters
-    ----------
-    case, size, legacy, everyone
-        As of `measure_row`.
-    forget : bool
-        Whether to forget what was compiled before every first call.
-
-    Returns
-    -------
-    Checked
-        Without an old result, as where memory does not suffice for it, the
-        core alone, if the case has a law to check it by.
-    """
-    checked = Checked({}, {})
-    old = None
-    sides = case.sides if everyone else ("new",)
-    if "old" in sides:
-        old = _first(
-            case, "old", size, legacy, checked, forget, lambda result: None
-        )
-        if old is None:
-            sides = ("old", "new") if case.further_sites else ("old",)
-    for side in sides:
-        if side != "old":
-            _first(
-                case,
-                side,
-                size,
-                legacy,
-                checked,
-                forget,
-                partial(_checked, case, side, old, size),
-            )
-    if any(why.startswith(DIFFERENT) for why in checked.left_out.values()):
-        # Nothing to compare with: which of the two is wrong is not known.
-        checked.sides.clear()
-    return checked
-
-
-def _checked(case: Case, side: str, old: Any, size: Size, result: Any) -> None:
-    case.check(side, result, old, size)
-
-
-def _first(
-    case: Case,
-    side: str,
-    size: Size,
-    legacy: Legacy,
-    checked: Checked,
-    forget: bool,
-    check: Callable[[Any], None],
-) -> Any:
-    """Make the first call of a side; note it, or why it is left out."""
-    needs = case.old_needs if side == "old" else case.new_needs
-    reason = _too_little(needs(size))
-    if reason is None:
-        try:
-            call = case.prepare(side, size, legacy)
-            if call.compiled is not None:
-                reason = _too_little(call.compiled()[1])
-            if reason is None:
-                result, seconds = first_call(call.call, forget)
-                check(result)
-                checked.sides[side] = CheckedSide(
-                    call, call.count(result), seconds
-                )
-                return result
-        except NotEqualError as error:
-            reason = f"{DIFFERENT}{error}"
-        except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            reason = "out of memory"
-    checked.left_out[side] = reason
-    return None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or any(
-        words in str(error) for words in ("RESOURCE_EXHAUSTED", "Out of memory")
-    )
-
-
-def _too_little(needs: int) -> str | None:
-    """Return what to say if there is less memory than that."""
-    available = available_bytes()
-    if available is None or needs <= _SHARE_OF_MEMORY * available:
-        return None
-    return (
-        f"needs {needs / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB "
-        "are free"
-    )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence what the bridge warns of on purpose; store no compilation."""
-    variable = legacy_warnings.VARIABLE
-    before = os.environ.get(variable)
-    cache = "jax_enable_compilation_cache"
-    cached = jax.config.jax_enable_compilation_cache
-    os.environ[variable] = "ignore"
-    jax.config.update(cache, False)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        jax.config.update(cache, cached)
-        os.environ.pop(variable, None)
-        if before is not None:
-            os.environ[variable] = before

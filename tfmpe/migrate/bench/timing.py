@@ -114,14 +114,11 @@ def in_turn(
                 ready(call)
             seconds = time.perf_counter() - start
             times[name].append(seconds / repeats[name])
-    return {
-        name: Times(
-            *map(float, np.quantile(taken, [0.25, 0.5, 0.75])),
-            rounds,
-            repeats[name],
-        )
-        for name, taken in times.items()
-    }
+    found = {}
+    for name, taken in times.items():
+        q1, median, q3 = map(float, np.quantile(taken, [0.25, 0.5, 0.75]))
+        found[name] = Times(q1, median, q3, rounds, repeats[name])
+    return found
 
 
 def _rough_seconds(call: Callable[[], Any]) -> float:

@@ -157,6 +157,8 @@ def _check_close(what: str, got: Any, expected: Any, limit: float) -> None:
 
 def _check_gradient(size: Size) -> None:
     """Compare the gradient with the change of the loss along it."""
+    import optax
+
     from tfmpe.estimators._conditionals import Conditional
     from tfmpe.estimators._flow.vector_field import split_field
     from tfmpe.estimators._training.loss import SIGMA_MIN
@@ -166,7 +168,14 @@ def _check_gradient(size: Size) -> None:
 
     split = split_field(core_network())
     questions = (Conditional(THETA_KEYS, Y_KEYS),)
-    plan = Plan(split.static, questions, None, size.n_samples, SIGMA_MIN, 1)
+    plan = Plan(
+        split.static,
+        questions,
+        optax.identity(),
+        size.n_samples,
+        SIGMA_MIN,
+        1,
+    )
     tokens, weights = as_tokens(size, 0), jnp.ones(size.n_samples)
 
     @jax.jit
