@@ -34,27 +34,48 @@ class Call(NamedTuple):
     compiled: Callable[[], tuple[float, int]] | None = None
 
 
-def jitted(function: Callable[..., Any], *args: Any) -> Call:
-    """Prepare a call of a function compiled as a whole."""
+def jitted(
+    function: Callable[..., Any], *args: Any, ahead: bool = False
+) -> Call:
+    """Prepare a call of a function compiled as a whole.
+
+    Parameters
+    ----------
+    function : callable
+    *args
+        What it is called with.
+    ahead : bool
+        Whether to call what was compiled to state its memory, which is
+        dispatched more slowly, by Python. Otherwise it is compiled again:
+        for what takes no time to compile, or no time to run.
+    """
     compiled = jax.jit(function)
     known: list[tuple[float, int]] = []
+    executables: list[Any] = []
 
     def measure() -> tuple[float, int]:
         if not known:
             start = time.perf_counter()
-            memory = compiled.lower(*args).compile().memory_analysis()
+            executable = compiled.lower(*args).compile()
             seconds = time.perf_counter() - start
-            used = 0
+            memory, used = executable.memory_analysis(), 0
             if memory is not None:
                 used = memory.output_size_in_bytes
                 used += memory.temp_size_in_bytes
             known.append((seconds, used))
+            executables.append(executable)
         return known[0]
 
     def n_bytes(result: Any) -> int:
         return measure()[1] or stored_bytes(result)
 
-    return Call(lambda: compiled(*args), n_bytes, measure)
+    def call() -> Any:
+        if not ahead:
+            return compiled(*args)
+        measure()
+        return executables[0](*args)
+
+    return Call(call, n_bytes, measure)
 
 
 Prepare = Callable[[str, Size, Legacy], Call]
@@ -99,6 +120,8 @@ class Case:
         What the floor does.
     moves : callable or None
         From a size to the bytes that have to be read and written at least.
+    first_calls : bool
+        Whether first calls are measured too, in fresh processes.
     slow : bool
         Whether a call takes seconds however few sites there are, so that a
         quick run takes one size, or none.
@@ -122,6 +145,7 @@ class Case:
     new_needs: Callable[[Size], int] = lambda size: 0
     floor: str = ""
     moves: Callable[[Size], int] | None = None
+    first_calls: bool = False
     slow: bool = False
     needs_oracle: bool = False
 

@@ -113,6 +113,7 @@ case(
     "two data sets, with masks and functional inputs",
     sides=("old", "new", "bridge"),
     check=_check,
+    first_calls=True,
     n_samples=1_000,
     sites=SITES,
     recorded=("flatten_structured", "combine_data"),

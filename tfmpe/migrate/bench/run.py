@@ -208,7 +208,9 @@ class _Run:
 
     def _n_first_calls(self, case: Case) -> int:
         most = self.options.max_sites
-        if self.options.quick or (most is not None and case.middle > most):
+        if self.options.quick or not case.first_calls:
+            return 0
+        if most is not None and case.middle > most:
             return 0
         return len(_compared(case))
 

@@ -63,7 +63,12 @@ def _legacy_step(size: Size) -> Call:
 
     weights = legacy_weights()
     return jitted(
-        step, weights, optimiser.init(weights), _batch(size), *_path(size)
+        step,
+        weights,
+        optimiser.init(weights),
+        _batch(size),
+        *_path(size),
+        ahead=True,
     )
 
 
@@ -100,6 +105,7 @@ def _bridge_step(size: Size) -> Call:
         optimiser.init(parameters),
         _batch(size),
         *_path(size),
+        ahead=True,
     )
 
 
@@ -132,7 +138,7 @@ def _core_step(size: Size) -> Call:
         jnp.ones(size.n_samples),
         jax.random.key(0),
     )
-    return jitted(step, *given)
+    return jitted(step, *given, ahead=True)
 
 
 def _check(side: str, result: Any, old: Any, size: Size) -> None:
