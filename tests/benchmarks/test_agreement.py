@@ -5,10 +5,14 @@ from dataclasses import replace
 import pytest
 
 import reference
-from benchmarks.agreement import assert_real_tokens_say, assert_tokens_say
-from benchmarks.join_cases import as_tokens, legacy_flat
-from benchmarks.models import RULES, Size, seir
 from tfmpe import Tokens, concatenate_tokens
+from tfmpe.migrate.bench.agreement import (
+    NotEqualError,
+    check_real_tokens_say,
+    check_tokens_say,
+)
+from tfmpe.migrate.bench.join_cases import as_tokens, legacy_flat
+from tfmpe.migrate.bench.models import RULES, Size, seir
 
 SIZE = Size(3, 4)
 ONE_SITE = Size(1, 4)
@@ -52,19 +56,19 @@ WRONGS = [_wrong_value, _wrong_inputs, _wrong_rules]
 @pytest.mark.parametrize("wrong", WRONGS)
 def test_a_difference_between_equal_sizes_is_found(wrong):
     old, new = _old(SIZE, SIZE), _new(SIZE, SIZE)
-    assert_tokens_say(old, new)
+    check_tokens_say(old, new)
 
-    with pytest.raises(AssertionError):
-        assert_tokens_say(old, wrong(new))
+    with pytest.raises(NotEqualError):
+        check_tokens_say(old, wrong(new))
 
 
 @pytest.mark.parametrize("wrong", WRONGS)
 def test_a_difference_between_real_tokens_is_found(wrong):
     old, new = _old(ONE_SITE, SIZE), _new(ONE_SITE, SIZE)
-    assert_real_tokens_say(old, new)
+    check_real_tokens_say(old, new)
 
-    with pytest.raises(AssertionError):
-        assert_real_tokens_say(old, wrong(new))
+    with pytest.raises(NotEqualError):
+        check_real_tokens_say(old, wrong(new))
 
 
 def test_equal_arguments_give_equal_data():

@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 
 import reference
-from benchmarks.agreement import declared_masks
-from benchmarks.counting import stored_bytes
-from benchmarks.join_cases import as_tokens, join_with_masks, legacy_flat
-from benchmarks.models import RULES, Size, abstract_seir
 from tfmpe import Tokens, concatenate_tokens
+from tfmpe.migrate.bench.agreement import declared_masks
+from tfmpe.migrate.bench.counting import stored_bytes
+from tfmpe.migrate.bench.join_cases import (
+    as_tokens,
+    join_with_masks,
+    legacy_flat,
+)
+from tfmpe.migrate.bench.models import RULES, Size, abstract_seir
 
 LEGACY_EXAMPLE = Size(50, 1_000)
 SMALL = Size(5, 20)

@@ -1,23 +1,30 @@
-"""Every case, side by side: checked to agree, then timed warm."""
+"""The cases of `tfmpe bench` as tests: checked to agree, then timed warm."""
 
 import pytest
 
-from benchmarks.register import SIDES
+from tfmpe.migrate.bench.register import CASES
+from tfmpe.migrate.bench.report import DIFFERENT
 
-
-@pytest.fixture(autouse=True)
-def silent_bridge(monkeypatch):
-    """Keep the bridge from warning of what the cases do on purpose."""
-    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+# They compile for several seconds.
+SLOW = {"draws", "training-step", "nine-arguments"}
 
 
 @pytest.mark.parametrize(
     ("name", "side"),
-    [(name, side) for name, sides in SIDES.items() for side in sides],
+    [
+        pytest.param(
+            name, side, marks=[pytest.mark.slow] if name in SLOW else []
+        )
+        for name, case in CASES.items()
+        for side in case.sides
+    ],
 )
-def test_warm(name, side, checked_case, measure, record):
-    """Time one side of a case whose sides agree."""
-    case = checked_case(name)
-    prepared = case.sides[side]()
-    result = measure(prepared.call)
-    record(name, case.mode, side, prepared.count(result), case.floor)
+def test_warm(name, side, checked_case, measure, benchmark):
+    checked = checked_case(name)
+    reason = checked.left_out.get(side)
+    assert reason is None or not reason.startswith(DIFFERENT), reason
+    if reason is not None:
+        pytest.skip(reason)
+    benchmark.group = name
+    benchmark.extra_info["bytes"] = checked.sides[side].n_bytes
+    measure(checked.sides[side].call.call)

@@ -30,6 +30,7 @@ from .flow import density as density
 from .flow import log_prob as log_prob
 from .flow import sample as sample
 from .flow import sampler as sampler
+from .loss import loss as loss
 from .masks import build_cross_attention_mask as build_cross_attention_mask
 from .masks import build_padding_mask as build_padding_mask
 from .masks import build_self_attention_mask as build_self_attention_mask

@@ -38,20 +38,25 @@ def on_host(arrays: Iterable[Any]) -> bool:
     is a CPU: what is computed from the others has to stay where they are.
     Weakly typed ones are not among them, as NumPy has no such type.
     """
-    return all(
-        isinstance(array, (np.ndarray, np.generic, int, float))
-        or _on_default_cpu(array)
-        for array in arrays
-    )
+    default = None
+    for array in arrays:
+        if isinstance(array, (np.ndarray, np.generic, int, float)):
+            continue
+        if not isinstance(array, jax.Array) or isinstance(array, Tracer):
+            return False
+        # Once for all arrays: asking costs as much as slicing one.
+        default = default or jax.local_devices()[0]
+        if not _lies_on_cpu(array, default):
+            return False
+    return True
 
 
-def _on_default_cpu(array: Any) -> bool:
-    if not isinstance(array, jax.Array) or isinstance(array, Tracer):
+def _lies_on_cpu(array: Any, default: Any) -> bool:
+    if default.platform != "cpu" or array.weak_type:
         return False
-    if array.weak_type or jnp.issubdtype(array.dtype, jax.dtypes.extended):
+    if jnp.issubdtype(array.dtype, jax.dtypes.extended):
         return False
-    default = jax.local_devices()[0]
-    return default.platform == "cpu" and array.devices() == {default}
+    return array.devices() == {default}
 
 
 def as_array(value: Any, what: str) -> Any:

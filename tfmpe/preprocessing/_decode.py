@@ -1,9 +1,11 @@
 """From one token array back to arrays per key, and changing one key."""
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
@@ -13,7 +15,6 @@ from tfmpe.preprocessing._arrays import (
     check_castable,
     empty,
     hand_over,
-    like,
     on_host,
     quiet_casts,
     readable,
@@ -36,15 +37,28 @@ def decode_values(
         Views for NumPy input, else jax arrays.
     """
     source = readable(flat)
-    return [
-        like(
-            source[..., key.block, : key.width].reshape(
-                (*sample_shape, *key.event_shape, *key.batch_shape)
-            ),
-            flat,
+    blocks = [
+        source[index].reshape(shape)
+        for index, shape in _cuts(tuple(keys), sample_shape)
+    ]
+    if isinstance(source, np.ndarray) and not isinstance(flat, np.ndarray):
+        # All at once: each transfer costs as much as slicing all keys.
+        return jax.device_put(blocks)
+    return blocks
+
+
+@functools.lru_cache(maxsize=256)
+def _cuts(
+    keys: tuple[KeyLayout, ...], sample_shape: tuple[int, ...]
+) -> tuple[tuple[tuple[Any, ...], tuple[int, ...]], ...]:
+    """Return where every key's values lie, and their shape."""
+    return tuple(
+        (
+            (..., key.block, slice(key.width)),
+            (*sample_shape, *key.event_shape, *key.batch_shape),
         )
         for key in keys
-    ]
+    )
 
 
 def set_blocks(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, SupportsFloat, SupportsIndex
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Shaped
 
 from tfmpe.preprocessing._arrays import (
@@ -149,11 +150,14 @@ def flatten_values(
         token is right-padded with ``pad_value`` in its own dtype.
     """
     n_tokens = sum(key.n_tokens for key in keys)
+    host = on_host([*values, pad_value])
     blocks = [
-        readable(value).reshape((*sample_shape, key.n_tokens, key.width))
+        (np.asarray(value) if host else readable(value)).reshape(
+            (*sample_shape, key.n_tokens, key.width)
+        )
         for key, value in zip(keys, values, strict=True)
     ]
-    if on_host([*values, pad_value]):
+    if host:
         dtype = common_dtype(values)
         flat = empty((*sample_shape, n_tokens, width), dtype)
         with quiet_casts():

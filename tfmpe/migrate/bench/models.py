@@ -1,6 +1,7 @@
 """The data that is measured: the legacy package's epidemic example."""
 
 from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import jax
@@ -9,12 +10,12 @@ import numpy as np
 
 GLOBALS = ("beta_0", "alpha", "sigma")
 LOCALS = ("A", "T_season", "phi")
-THETA_KEYS = [*GLOBALS, *LOCALS]
-Y_KEYS = ["obs"]
+THETA_KEYS = (*GLOBALS, *LOCALS)
+Y_KEYS = ("obs",)
 N_OBS = 5
 """Observations of each site, the default of the legacy example."""
 
-RULES = {
+RULES: dict[str, list[Any]] = {
     "local": ["obs", *LOCALS],
     "cross": [],
     "cross_local": [(key, "obs", (0, 0)) for key in LOCALS],
@@ -22,19 +23,36 @@ RULES = {
 
 
 class Size(NamedTuple):
-    """How much data there is."""
+    """How much data there is.
+
+    Attributes
+    ----------
+    n_sites, n_samples : int
+        Sites of a simulation, and simulations.
+    """
 
     n_sites: int
     n_samples: int
 
     @property
+    def n_theta(self) -> int:
+        """Tokens of the parameters of one simulation."""
+        return len(GLOBALS) + self.n_sites * len(LOCALS)
+
+    @property
+    def n_y(self) -> int:
+        """Tokens of the observations of one simulation."""
+        return self.n_sites * N_OBS
+
+    @property
     def n_tokens(self) -> int:
         """Tokens of one simulation: 403 with 50 sites."""
-        return len(GLOBALS) + self.n_sites * (len(LOCALS) + N_OBS)
+        return self.n_theta + self.n_y
 
-    def shrunk(self) -> "Size":
-        """Return a size that takes no time, to see that all calls work."""
-        return Size(min(self.n_sites, 3), min(self.n_samples, 4))
+    @property
+    def n_pairs(self) -> int:
+        """Entries of the three masks of a legacy dictionary."""
+        return self.n_theta**2 + self.n_y**2 + self.n_theta * self.n_y
 
 
 class Model(NamedTuple):
@@ -42,9 +60,9 @@ class Model(NamedTuple):
 
     Attributes
     ----------
-    theta, y : dict of jax.Array, each of shape (*sample, *event, 1)
+    theta, y : dict of Array, each of shape (*sample, *event, 1)
         Parameters and observations.
-    inputs : dict of jax.Array
+    inputs : dict of Array
         Functional inputs of every key, in the shape of its values; the
         legacy package asks for all of them.
     """
@@ -86,6 +104,20 @@ def shapes(size: Size) -> dict[str, tuple[int, ...]]:
         **dict.fromkeys(LOCALS, (n, sites, 1)),
         "obs": (n, sites, N_OBS, 1),
     }
+
+
+def slices(size: Size) -> dict[str, dict[str, Any]]:
+    """Return where every key lies among the tokens, in the legacy form."""
+    described, offset = {}, 0
+    for key, shape in shapes(size).items():
+        event_shape = shape[1:-1]
+        described[key] = {
+            "offset": offset,
+            "event_shape": event_shape,
+            "batch_shape": (1,),
+        }
+        offset += prod(event_shape)
+    return described
 
 
 @lru_cache(maxsize=3)

@@ -5,66 +5,81 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.models import THETA_KEYS, Y_KEYS
+from .models import THETA_KEYS, Y_KEYS
+
+
+class NotEqualError(ValueError):
+    """Two sides do not say the same."""
+
 
 KEYS = {"theta": THETA_KEYS, "y": Y_KEYS}
 
 
-def assert_equal(expected: Any, got: Any, what: str) -> None:
+def check_equal(expected: Any, got: Any, what: str) -> None:
     """Compare shapes and values, not dtypes (a mask is bool or float)."""
     expected, got = np.asarray(expected), np.asarray(got)
-    assert got.shape == expected.shape, (
-        f"{what}: shape {got.shape}, not {expected.shape}"
-    )
-    assert (got == expected).all(), f"{what}: values differ"
+    if got.shape != expected.shape:
+        raise NotEqualError(
+            f"{what}: shape {got.shape}, expected {expected.shape}"
+        )
+    different = got != expected
+    if different.any():
+        place = tuple(int(i[0]) for i in np.nonzero(different))
+        raise NotEqualError(
+            f"{what}: {int(different.sum())} of {got.size} values differ, "
+            f"the first at {list(place)}: {got[place]}, expected "
+            f"{expected[place]}"
+        )
 
 
-def assert_repeats(expected: Any, got: Any, what: str) -> None:
+def check_repeats(expected: Any, got: Any, what: str) -> None:
     """Compare with an array that may have been written once for all rows."""
     got = np.asarray(got)
-    assert_equal(expected, np.broadcast_to(got, np.shape(expected)), what)
+    check_equal(expected, np.broadcast_to(got, np.shape(expected)), what)
 
 
-def assert_same_tree(expected: Any, got: Any) -> None:
+def check_same_tree(expected: Any, got: Any) -> None:
     """Compare two nested dictionaries of arrays, key by key."""
     if isinstance(expected, dict):
-        assert list(got) == list(expected), f"keys {list(got)}"
+        if list(got) != list(expected):
+            raise NotEqualError(f"keys {list(got)}, expected {list(expected)}")
         for key in expected:
-            assert_same_tree(expected[key], got[key])
+            check_same_tree(expected[key], got[key])
     else:
-        assert_equal(expected, got, "an array")
+        check_equal(expected, got, "an array")
 
 
-def assert_same_leaves(expected: Any, got: Any) -> None:
+def check_same_leaves(expected: Any, got: Any) -> None:
     """Compare two trees whose dictionaries may be ordered differently."""
     one, two = jax.tree.leaves(expected), jax.tree.leaves(got)
-    assert len(one) == len(two), f"{len(two)} arrays, not {len(one)}"
+    if len(one) != len(two):
+        raise NotEqualError(f"{len(two)} arrays, expected {len(one)}")
     for number, (a, b) in enumerate(zip(one, two, strict=True)):
-        assert_equal(a, b, f"array {number}")
+        check_equal(a, b, f"array {number}")
 
 
-def assert_tokens_say(flat: dict[str, Any], tokens: Any) -> None:
+def check_tokens_say(flat: dict[str, Any], tokens: Any) -> None:
     """Check that Tokens hold whatever a legacy flat dictionary holds.
 
     Labels, masks and index may be there once per sample or once for all.
     """
     views = {side: tokens.select_tokens(keys) for side, keys in KEYS.items()}
     for side, view in views.items():
-        assert_equal(flat["data"][side], view.data, f"data of {side}")
-        assert_repeats(
+        check_equal(flat["data"][side], view.data, f"data of {side}")
+        check_repeats(
             flat["labels"][side], view.labels[:1], f"labels of {side}"
         )
         if "index" in flat:
             # Legacy index rows follow the sorted keys, whatever the data do.
             rows = tokens.select_tokens(sorted(KEYS[side])).functional_inputs
-            assert_equal(flat["index"][side], rows, f"index of {side}")
+            check_equal(flat["index"][side], rows, f"index of {side}")
     masks = flat.get("masks", {})
     for side, mask in masks.get("padding", {}).items():
-        assert_equal(mask, views[side].padding_mask, f"padding of {side}")
+        check_equal(mask, views[side].padding_mask, f"padding of {side}")
     if "attention" in masks:
         declared = declared_masks(tokens)
         for name, mask in masks["attention"].items():
-            assert_repeats(mask, declared[name][None], f"mask of {name}")
+            check_repeats(mask, declared[name][None], f"mask of {name}")
 
 
 def declared_masks(tokens: Any) -> dict[str, Any]:
@@ -76,7 +91,7 @@ def declared_masks(tokens: Any) -> dict[str, Any]:
     }
 
 
-def assert_real_tokens_say(flat: dict[str, Any], tokens: Any) -> None:
+def check_real_tokens_say(flat: dict[str, Any], tokens: Any) -> None:
     """Compare data sets of different sizes that were joined.
 
     The legacy function pads the token axis as a whole, the core each key; so
@@ -95,13 +110,13 @@ def assert_real_tokens_say(flat: dict[str, Any], tokens: Any) -> None:
             "labels": (flat["labels"][side], view.labels),
         }
         for what, (old, new) in pairs.items():
-            assert_equal(
+            check_equal(
                 np.asarray(old)[old_real],
                 np.asarray(new)[new_real],
                 f"{what} of {side}",
             )
         ordered = tokens.select_tokens(sorted(keys))
-        assert_equal(
+        check_equal(
             np.asarray(flat["index"][side])[old_real],
             np.asarray(ordered.functional_inputs)[
                 np.asarray(ordered.padding_mask)
@@ -118,7 +133,7 @@ def assert_real_tokens_say(flat: dict[str, Any], tokens: Any) -> None:
                 np.ix_(real[rows][i][sample], real[columns][i][sample])
                 for i in (0, 1)
             )
-            assert_equal(
+            check_equal(
                 np.asarray(flat["masks"]["attention"][name][sample])[old_real],
                 declared[name][new_real],
                 f"mask of {name} in sample {sample}",

@@ -1,4 +1,4 @@
-"""How many bytes results hold."""
+"""How many bytes results hold, and how many there are to be had."""
 
 from math import prod
 from typing import Any
@@ -30,23 +30,29 @@ def _leaf_bytes(leaf: Any) -> int:
 
 
 def available_bytes() -> int | None:
-    """Return the memory that can still be had, or None where unknown."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
+    """Return the memory where arrays are put that can still be had.
+
+    None where it is unknown.
+    """
+    device = jax.local_devices()[0]
+    if device.platform != "cpu":
+        stats = device.memory_stats() or {}
+        if "bytes_limit" not in stats:
+            return None
+        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    return _read_kilobytes("/proc/meminfo", "MemAvailable")
 
 
 def resident_bytes(which: str) -> int | None:
     """Return ``VmRSS`` (now) or ``VmHWM`` (highest) of this process."""
+    return _read_kilobytes("/proc/self/status", which)
+
+
+def _read_kilobytes(file: str, name: str) -> int | None:
     try:
-        with open("/proc/self/status", encoding="ascii") as file:
-            for line in file:
-                if line.startswith(f"{which}:"):
+        with open(file, encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith(f"{name}:"):
                     return int(line.split()[1]) * 1024
     except OSError:
         pass
