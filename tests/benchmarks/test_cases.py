@@ -6,7 +6,13 @@ from tfmpe.migrate.bench.register import CASES
 from tfmpe.migrate.bench.report import DIFFERENT
 
 # They compile for several seconds.
-SLOW = {"draws", "training-step", "nine-arguments"}
+SLOW = {
+    "draws",
+    "draws-local",
+    "nine-arguments",
+    "training-local",
+    "training-step",
+}
 
 
 @pytest.mark.parametrize(

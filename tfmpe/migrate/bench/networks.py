@@ -4,6 +4,7 @@ The legacy one, with random weights, as the oracle and the bridge run it; and
 the core's. Needs the extra ``flow``.
 """
 
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -61,14 +62,16 @@ def legacy_field() -> Any:
     return partial(load_oracle().transformer, legacy_weights())
 
 
-@lru_cache(maxsize=1)
-def core_network() -> Transformer:
+@lru_cache(maxsize=3)
+def core_network(attention: str = "auto") -> Transformer:
     """Return the core's network, far from the zero field it begins as.
 
-    One for all numbers of sites.
+    One for all numbers of sites, with equal weights for each way to attend.
     """
     network = Transformer.for_tokens(
-        as_tokens(Size(2, 8), 0), CONFIG, rngs=nnx.Rngs(0)
+        as_tokens(Size(2, 8), 0),
+        replace(CONFIG, attention=attention),
+        rngs=nnx.Rngs(0),
     )
     split = split_field(network)
     rng = np.random.default_rng(0)

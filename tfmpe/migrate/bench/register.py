@@ -1,6 +1,7 @@
 """All cases, in the order of the table; importing the modules makes them."""
 
 from . import (
+    attention_cases,
     flatten_cases,
     join_cases,
     mask_cases,
@@ -24,6 +25,7 @@ MODULES = (
     value_cases,
     sample_cases,
     training_cases,
+    attention_cases,
 )
 _ORDER = (
     "flatten",
@@ -48,6 +50,11 @@ _ORDER = (
     "nine-arguments",
     "draws",
     "training-step",
+    "plan",
+    "attention",
+    "attention-grad",
+    "training-local",
+    "draws-local",
 )
 
 CASES: dict[str, Case] = {name: _CASES[name] for name in _ORDER}

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from tfmpe import Tokens
 from tfmpe.migrate.fields import FIELDS
 
 from .agreement import NotEqualError
@@ -105,9 +106,7 @@ def _check_draws(side: str, result: Any, old: Any, size: Size) -> None:
 
 def _check_accuracy(draws: Any, size: Size) -> None:
     """Compare the means of draws with those of a tight solution."""
-    exact = np.asarray(
-        _core_draws(size, size.n_samples, solver="dopri8", n_steps=16)()
-    )
+    exact = np.asarray(_core_draws(size, solver="dopri8", n_steps=16)())
     chance = exact.std(0) / np.sqrt(len(exact))
     off = (np.asarray(draws) - exact).mean(0) / chance
     found = float(np.sqrt(np.mean(off**2)))
@@ -118,17 +117,23 @@ def _check_accuracy(draws: Any, size: Size) -> None:
         )
 
 
-def _core_draws(size: Size, n: int, **options: Any) -> Callable[[], Any]:
+def core_draws(
+    one: Tokens, network: Any, n: int, **options: Any
+) -> Callable[[], Any]:
+    """Prepare draws of the core's own flow, given one simulation."""
     from tfmpe.estimators import ContinuousFlow
 
-    from .networks import core_network
-
-    flow = ContinuousFlow(core_network())
-    one = as_tokens(size._replace(n_samples=1), 0)
-    key = jax.random.key(1)
+    flow, key = ContinuousFlow(network), jax.random.key(1)
     return lambda: flow.sample(
         one, THETA_KEYS, Y_KEYS, key=key, n_samples=n, **options
     )
+
+
+def _core_draws(size: Size, **options: Any) -> Callable[[], Any]:
+    from .networks import core_network
+
+    one = as_tokens(size._replace(n_samples=1), 0)
+    return core_draws(one, core_network(), size.n_samples, **options)
 
 
 @case(
@@ -147,7 +152,7 @@ def _draws(side: str, size: Size, legacy: Legacy) -> Call:
     from .networks import legacy_field, legacy_network
 
     if side == "new":
-        call = _core_draws(size, size.n_samples)
+        call = _core_draws(size)
         # What it needs, as one program; called as users call it.
         return Call(call, compiled=jitted(call).compiled)
     one = size._replace(n_samples=1)

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe import Tokens
+
 from .agreement import NotEqualError
 from .cases import Call, case, jitted
 from .join_cases import as_tokens, legacy_flat
@@ -109,7 +111,8 @@ def _bridge_step(size: Size) -> Call:
     )
 
 
-def _core_step(size: Size) -> Call:
+def core_step(tokens: Tokens, network: Any) -> Call:
+    """Prepare a step of the core's training."""
     import optax
 
     from tfmpe.estimators._conditionals import Conditional
@@ -117,15 +120,14 @@ def _core_step(size: Size) -> Call:
     from tfmpe.estimators._training.loss import SIGMA_MIN
     from tfmpe.estimators._training.steps import Plan, TrainingState, update
 
-    from .networks import core_network
-
-    split = split_field(core_network())
+    (n_samples,) = tokens.sample_shape
+    split = split_field(network)
     optimiser = optax.adam(LEARNING_RATE)
     plan = Plan(
         split.static,
         (Conditional(THETA_KEYS, Y_KEYS),),
         optimiser,
-        size.n_samples,
+        n_samples,
         SIGMA_MIN,
         1,
     )
@@ -134,8 +136,8 @@ def _core_step(size: Size) -> Call:
     given = (
         state,
         split.rest,
-        as_tokens(size, 0),
-        jnp.ones(size.n_samples),
+        tokens,
+        jnp.ones(n_samples),
         jax.random.key(0),
     )
     return jitted(step, *given, ahead=True)
@@ -241,5 +243,8 @@ def _legacy_needs(size: Size) -> int:
     needs_oracle=True,
 )
 def _step(side: str, size: Size, legacy: Legacy) -> Call:
-    make = {"old": _legacy_step, "bridge": _bridge_step, "new": _core_step}
-    return make[side](size)
+    if side == "new":
+        from .networks import core_network
+
+        return core_step(as_tokens(size, 0), core_network())
+    return {"old": _legacy_step, "bridge": _bridge_step}[side](size)
