@@ -405,7 +405,9 @@ def _choose_device(device: str | None) -> None:
         ) from None
     if found != device:
         raise click.BadParameter(
-            f"jax has already started on a {found}", param_hint="--device"
+            f"jax finds no {device}, only a {found}; install jax for it, or "
+            "leave --device out",
+            param_hint="--device",
         )
 
 

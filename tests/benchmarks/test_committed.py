@@ -38,7 +38,7 @@ def test_it_found_no_difference(committed):
         ("join", "seconds", 50),
         ("shuffle", "seconds", 100),
         ("change", "seconds", 5),
-        ("draws", "seconds", 10),
+        ("draws", "seconds", 3),
         ("nine-arguments", "seconds", 5),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from types import ModuleType
 
 import pytest
@@ -19,6 +20,7 @@ from tfmpe.migrate.bench.recorded import replay_recorded
 from tfmpe.migrate.bench.register import CASES
 from tfmpe.migrate.bench.report import Report
 from tfmpe.migrate.bench.table import as_lines, as_markdown
+from tfmpe.migrate.bench.timing import Effort, in_turn
 from tfmpe.migrate.errors import RecordingError
 
 QUICK = ("bench", "--quick", "--case", "decode-host", "--max-sites", "3")
@@ -202,3 +204,15 @@ def test_growth_is_fitted_to_the_larger_sizes():
 def test_a_table_of_nothing_has_its_headings():
     lines = as_lines(Report("oracle", {"copy_bytes_per_s": 1e9}))
     assert lines[-1] == "nothing was compared"
+
+
+def test_a_call_that_compiles_again_is_not_measured_cold():
+    calls = []
+
+    def forgetful():
+        calls.append(len(calls))
+        if len(calls) == 1:
+            time.sleep(1.1)
+
+    found = in_turn({"one": forgetful}, Effort(0.01, 3, 5))["one"]
+    assert found.q3 < 0.1

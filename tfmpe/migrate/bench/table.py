@@ -162,28 +162,31 @@ def _limits(report: Report) -> list[str]:
     """Return what nothing can beat by much, and shares of the bandwidth."""
     lines = []
     bandwidth = report.machine["copy_bytes_per_s"]
+    row_of = "{:30}{:>9}{:>11}  {}"
     for case in report.cases:
         for row in case.rows:
             newest, floor = row.newest, row.sides.get("floor")
-            parts = []
-            if newest is not None and floor is not None:
-                times = newest.times.median / floor.times.median
-                parts.append(f"{times:.2g} times {case.floor}")
-                parts.append(f"({_seconds(floor.times.median).strip()})")
-            if newest is not None and row.moved_bytes:
-                share = row.moved_bytes / newest.times.median / bandwidth
-                parts.append(f"{share:.2g} of the bandwidth")
-            if parts and newest is not None:
-                what = f"{case.name}, {row.sites:,} sites"
-                time = _seconds(newest.times.median)
-                lines.append(f"{what:28}{time:>9}  {' '.join(parts)}")
+            if newest is None or not (floor or row.moved_bytes):
+                continue
+            median = newest.times.median
+            share, times = "", ""
+            if row.moved_bytes:
+                share = f"{row.moved_bytes / median / bandwidth:.2g}"
+            if floor is not None:
+                least = floor.times.median
+                times = f"{median / least:.2g} times {case.floor} "
+                times += f"({_seconds(least).strip()})"
+            what = f"{case.name}, {row.sites:,} sites"
+            lines.append(row_of.format(what, _seconds(median), share, times))
     if not lines:
         return []
-    heading = (
+    return [
+        "",
         "Against limits; bandwidth of a copy, read and written: "
-        f"{bandwidth / 1e9:.3g} GB/s"
-    )
-    return ["", heading, *lines]
+        f"{bandwidth / 1e9:.3g} GB/s",
+        row_of.format("", "new", "bandwidth", ""),
+        *lines,
+    ]
 
 
 def _checks(report: Report) -> list[str]:

@@ -123,12 +123,14 @@ def in_turn(
 
 def _rough_seconds(call: Callable[[], Any]) -> float:
     """Return the time of one call when warm."""
+    # Not measured: another side's first call has forgotten what this one
+    # had compiled.
+    ready(call)
     best = float("inf")
     for _ in range(3):
         start = time.perf_counter()
         ready(call)
         best = min(best, time.perf_counter() - start)
-        # Too long for the time of compiling to matter.
         if best > _LONG:
             break
     return max(best, 1e-7)
