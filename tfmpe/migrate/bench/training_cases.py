@@ -236,7 +236,7 @@ def _legacy_needs(size: Size) -> int:
     slow=True,
     n_samples=16,
     sites=(1, 10, 50, 100, 200),
-    further_sites=(500, 1_000, 10_000),
+    further_sites=(500,),
     recorded=("flatten_structured", "_make_attention_masks"),
     mode="jitted",
     old_needs=_legacy_needs,
