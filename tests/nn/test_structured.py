@@ -182,15 +182,76 @@ def test_keys_with_the_same_rules_are_one_block():
     assert len(plan(3).blocks) == len(plan(30).blocks) == 1
 
 
-def test_large_blocks_are_computed_in_parts(monkeypatch):
-    """With the same numbers and gradients, and less memory."""
+@pytest.mark.parametrize("sizes", [None, np.array([[5, 2], [0, 3]])])
+def test_large_blocks_are_computed_in_parts(sizes, monkeypatch):
+    """With the same numbers and gradients, and less memory; padded too."""
     rng = np.random.default_rng(0)
     tokens = Tokens.from_pytree(
         {"mu": np.zeros((2, 4, 1)), "obs": np.zeros((2, 7, 3, 1))},
         {"cross_local": [("obs", "obs", (0, 0))]},
+        event_shapes=None if sizes is None else {"obs": sizes},
     )
+    tokens = jax.tree.map(np.asarray, tokens)
     monkeypatch.setattr("tfmpe.nn._structured.MAX_SCORES", 40)
     compare(tokens, tokens, rng, gradients=True)
+
+
+@pytest.mark.parametrize("views", [False, True])
+def test_padding_compiles_no_square_either(views):
+    """Among tokens, and from some to others: there in small parts."""
+    n_sites = 97
+    tokens = Tokens.from_pytree(
+        {"a": np.zeros((2, n_sites, 1)), "b": np.zeros((2, n_sites, 1))},
+        {"cross_local": [(x, y, (0, 0)) for x, y in ("aa", "ab", "bb")]},
+        event_shapes={"b": np.array([[n_sites], [3]])},
+    )
+    queries = tokens.select_tokens(["a"]) if views else tokens
+    keys = tokens.select_tokens(["b"]) if views else tokens
+    plan = queries.attention_plan(keys if views else None)
+
+    @jax.checkpoint
+    def attend(x, y, query_real, key_real):
+        return structured_attention(
+            x, y, y, plan, query_real=query_real, key_real=key_real
+        )
+
+    def loss(x, y):
+        return (attend(x, y, queries.padding, keys.padding) ** 2).sum()
+
+    vectors = [jnp.ones((2, n, 2, 3)) for n in (plan.n_query, plan.n_key)]
+    text = jax.jit(jax.grad(loss)).lower(*vectors).compile().as_text()
+    assert f"{plan.n_query},{plan.n_key}]" not in text
+
+
+def test_no_keys_or_no_queries_are_nothing():
+    """As a dense softmax over nothing is."""
+    tokens = Tokens.from_pytree(
+        {"a": np.zeros((1, 2, 1)), "b": np.zeros((1, 0, 1))}, {}
+    )
+    a, b = (tokens.select_tokens([name]) for name in "ab")
+    some, none = jnp.ones((1, 2, 1, 3)), jnp.ones((1, 0, 1, 3))
+    assert not structured_attention(some, none, none, a.attention_plan(b)).any()
+    plan = b.attention_plan(a)
+    assert structured_attention(none, some, some, plan).shape == none.shape
+
+
+def test_padding_of_other_tokens_is_refused():
+    """It would be read beyond its end."""
+    plan = seir_like(2).attention_plan()
+    x = jnp.zeros((1, 17, 1, 1))
+    with pytest.raises(
+        ValueError, match=r"key_real has shape \(1, 4\)"
+    ) as error:
+        structured_attention(
+            x,
+            x,
+            x,
+            seir_like(2).attention_plan(seir_like(2)),
+            key_real=np.ones((1, 4), bool),
+        )
+    assert "expected (1, 17)" in str(error.value)
+    with pytest.raises(ValueError, match="query_real has shape"):
+        structured_attention(x, x, x, plan, query_real=np.ones((2, 17), bool))
 
 
 def test_under_jit_vmap_remat_and_in_bfloat16():

@@ -1,5 +1,6 @@
 """Which tokens see which, in the form that is cheaper to attend with."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -53,9 +54,11 @@ class AttentionPattern:
         attention : {'auto', 'dense', 'structured'}
             ``'auto'``: as ``AttentionPlan.choice`` says.
         """
-        plan = queries.attention_plan(keys, both_ways=both_ways)
-        if attention == "auto":
-            attention = plan.choice(jax.default_backend())
+        plan = None
+        if attention != "dense":
+            plan = queries.attention_plan(keys, both_ways=both_ways)
+            if attention == "auto":
+                attention = plan.choice(jax.default_backend())
         if attention == "dense":
             mask = queries.attention_mask(keys, both_ways=both_ways)
             return cls(mask=mask)
@@ -82,4 +85,5 @@ class AttentionPattern:
 def _rows(padding: Any) -> Any:
     if padding is None:
         return None
-    return padding.reshape((-1, padding.shape[-1]))
+    *sample, n_tokens = padding.shape
+    return padding.reshape((math.prod(sample), n_tokens))

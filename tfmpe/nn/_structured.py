@@ -44,12 +44,14 @@ def structured_attention(
     Raises
     ------
     ValueError
-        If the numbers of tokens are not those of the plan.
+        If the numbers of tokens are not those of the plan, or padding masks
+        have another shape.
 
     Notes
     -----
     Works under ``jit``, ``vmap``, ``grad`` and ``remat``. Time and memory
-    are proportional to ``plan.n_pairs``. Scores and softmax are float32, or
+    are proportional to ``plan.n_pairs``; axes of ``vmap`` are not counted
+    where large blocks are computed in parts. Scores and softmax are float32, or
     float64. Rows that padding leaves empty between two sets of tokens see
     every real key; that is computed if there is such a row (under ``vmap``
     always).
@@ -75,7 +77,13 @@ def structured_attention(
                 f"{what} has {array.shape[1]} tokens, the plan {n}. Make the "
                 "plan from the tokens whose vectors these are."
             )
-    if not plan.blocks:
+    rows = len(query)
+    if plan.among_themselves:
+        # The same tokens on both sides: one padding says it all.
+        query_real = key_real = key_real if query_real is None else query_real
+    query_real = _checked("query_real", query_real, rows, plan.n_query)
+    key_real = _checked("key_real", key_real, rows, plan.n_key)
+    if not plan.blocks or not plan.n_key:
         return jnp.zeros_like(query)
     # Heads first: every product below is one batched product then.
     q, k, v = (array.swapaxes(1, 2) for array in (query, key, value))
@@ -85,7 +93,7 @@ def structured_attention(
     if query_real is not None or key_real is not None:
         found = jnp.concatenate(
             [
-                jnp.broadcast_to(found, (len(query), found.shape[1]))
+                jnp.broadcast_to(found, (rows, found.shape[1]))
                 for _, found in parts
             ],
             1,
@@ -94,6 +102,19 @@ def structured_attention(
             attended, found, plan, (q, k, v), query_real, key_real
         )
     return attended.swapaxes(1, 2)
+
+
+def _checked(what: str, real: Any, rows: int, n: int) -> Any:
+    if real is None:
+        return None
+    shape = tuple(real.shape)
+    if shape not in ((1, n), (rows, n)):
+        raise ValueError(
+            f"{what} has shape {shape}, expected {(rows, n)} or {(1, n)}: a "
+            "row for every sample, sample axes flattened, and the tokens of "
+            "the plan."
+        )
+    return jnp.asarray(real)
 
 
 def _take(vectors: Any, index: Any) -> Any:
@@ -112,7 +133,12 @@ def _take(vectors: Any, index: Any) -> Any:
 
 
 def _attend_block(
-    block: AttentionBlock, query: Any, key: Any, value: Any, key_real: Any
+    block: AttentionBlock,
+    query: Any,
+    key: Any,
+    value: Any,
+    key_real: Any,
+    max_scores: float = math.inf,
 ) -> tuple[Any, Any]:
     """Return results, and which rows had an open key.
 
@@ -128,7 +154,8 @@ def _attend_block(
     def attend(groups: AttentionBlock) -> tuple[Any, Any]:
         return _attend_groups(groups, query, key, value, shared, key_real)
 
-    n_parts = math.ceil(rows * heads * block.n_pairs / MAX_SCORES)
+    most = max(1, min(MAX_SCORES, max_scores))
+    n_parts = math.ceil(rows * heads * block.n_pairs / most)
     if n_parts <= 1:
         attended, found = attend(block)
     else:
@@ -245,7 +272,14 @@ def _opened(declared: Any, real: Any, shape: tuple[int, ...]) -> Any:
         is_open = is_open & declared
     if real is not None:
         is_open = is_open & real[:, :, None]
-    return jnp.broadcast_to(is_open, (len(is_open), *shape[2:]))
+    numbers = _module_of(is_open)
+    return numbers.broadcast_to(is_open, (len(is_open), *shape[2:]))
+
+
+def _module_of(*masks: Any) -> Any:
+    """Return NumPy for what is known: XLA would take long to find it."""
+    known = all(isinstance(mask, np.ndarray) for mask in masks)
+    return np if known else jnp
 
 
 def _masked_softmax(scores: Any, is_open: list[Any]) -> tuple[Any, Any]:
@@ -256,9 +290,10 @@ def _masked_softmax(scores: Any, is_open: list[Any]) -> tuple[Any, Any]:
     scores : Array, shape (rows, heads, groups, n_q, n)
     is_open : list of Array of bool, shape (rows or 1, groups, n_q, .)
     """
+    numbers = _module_of(*is_open)
     rows = max(len(part) for part in is_open)
-    parts = [jnp.broadcast_to(p, (rows, *p.shape[1:])) for p in is_open]
-    mask = jnp.concatenate(parts, -1)[:, None]
+    parts = [numbers.broadcast_to(p, (rows, *p.shape[1:])) for p in is_open]
+    mask = numbers.concatenate(parts, -1)[:, None]
     found = mask.any(-1)
     # As jax.nn.softmax, whose result of a row of -inf is NaN.
     scores = jnp.where(mask, scores, -jnp.inf)
@@ -285,7 +320,6 @@ def _fill_rows(
     """
     value = vectors[-1]
     to_self = plan.empty_rows != "all" and bool((plan.own >= 0).any())
-    among_themselves = query_real is key_real and bool((plan.own >= 0).all())
     query_real, key_real = (
         np.ones((1, n), bool) if real is None else real
         for real, n in ((query_real, plan.n_query), (key_real, plan.n_key))
@@ -298,8 +332,9 @@ def _fill_rows(
             itself[:, None, :, None], _take(value, own), attended
         )
         empty = empty & ~itself
-    if not (to_self and among_themselves):
-        attended = _see_all(attended, empty, vectors, key_real)
+    # Among themselves a real token is a real key, and has found itself.
+    if not (to_self and plan.among_themselves):
+        attended = _see_all(attended, empty, vectors, key_real, plan.n_pairs)
     first = jnp.take_along_axis(
         value, jnp.argmax(key_real, -1)[:, None, None, None], 2
     )
@@ -307,9 +342,17 @@ def _fill_rows(
 
 
 def _see_all(
-    attended: Any, empty: Any, vectors: tuple[Any, Any, Any], key_real: Any
+    attended: Any,
+    empty: Any,
+    vectors: tuple[Any, Any, Any],
+    key_real: Any,
+    n_pairs: int,
 ) -> Any:
-    """Let some rows see every real key, or every key if none is real."""
+    """Let some rows see every real key, or every key if none is real.
+
+    Room is set aside for this even where no row needs it; so it is done in
+    parts that take no more than the open pairs do.
+    """
     query, key, value = vectors
     n_query, n_key = query.shape[2], key.shape[2]
     everything = AttentionBlock(
@@ -320,7 +363,8 @@ def _see_all(
     real = jnp.where(key_real.any(-1, keepdims=True), key_real, True)
 
     def filled() -> Any:
-        whole, _ = _attend_block(everything, query, key, value, real)
+        most = len(query) * query.shape[1] * n_pairs
+        whole, _ = _attend_block(everything, query, key, value, real, most)
         return jnp.where(empty[:, None, :, None], whole, attended)
 
     return jax.lax.cond(empty.any(), filled, lambda: attended)

@@ -48,6 +48,8 @@ class AttentionPlan:
         Position of each query token among the keys, -1 if it is not there.
     n_key : int
         Number of tokens attended to.
+    among_themselves : bool
+        Whether the tokens that attend are those attended to.
     empty_rows : {'self', 'all', 'error'}
         What a row does that padding empties; rows that the rules empty have
         their fallback in the blocks.
@@ -63,6 +65,7 @@ class AttentionPlan:
     own: np.ndarray
     n_key: int
     empty_rows: str
+    among_themselves: bool
 
     @property
     def n_query(self) -> int:
@@ -158,6 +161,7 @@ def _plan(
     both_ways: bool,
     empty_rows: str,
 ) -> AttentionPlan:
+    among_themselves = keys is None
     if keys is None:
         keys, relations = queries, self_relations(queries.independence)
     else:
@@ -181,6 +185,7 @@ def _plan(
         own,
         keys.n_tokens,
         empty_rows,
+        among_themselves,
     )
 
 

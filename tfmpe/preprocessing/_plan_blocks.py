@@ -62,7 +62,7 @@ def blocks_of_row(
     """Return the blocks of a row, and the query tokens that see nothing.
 
     Groups are put together with others of about the same sizes, at most
-    twice as large, so at most four pairs are computed for each open one.
+    twice as large: at most four pairs are computed for each one of the row.
     """
     members, coords = _query_tokens(row, queries)
     found, group_of = _distinct(coords)

@@ -18,7 +18,10 @@ Links: TypeAlias = dict[str, tuple[tuple[int, Dim], ...]]
 """For a key: which column of coordinates matches which of its dimensions."""
 
 MERGE_WASTE = 2.0
-"""Rows are merged if that computes at most so many pairs for an open one."""
+MERGE_MOST = 2**18
+"""Rows that differ are merged if that computes at most so many pairs for an
+open one, and so many in all: of large products the number does not matter, and
+what is closed in them would have to be written down."""
 
 
 class Row(NamedTuple):
@@ -69,7 +72,8 @@ def merged_rows(
                 continue
             same = union.closed == other.closed
             wanted = n_open[i] + pairs
-            if same or counts.pairs(union) <= MERGE_WASTE * wanted:
+            most = min(MERGE_WASTE * wanted, MERGE_MOST)
+            if same or counts.pairs(union) <= most:
                 rows[i], n_open[i] = union, wanted
                 break
         else:
