@@ -275,6 +275,39 @@ def both(*changes: Callable[[dict[str, Any]], None]) -> Any:
 
 
 # What is changed, and a part of what is said about it.
+# In the layout, wherever it is stored.
+FORGED_NAMES = {
+    "names short": (
+        put(*OBS, "dims", value=[]),
+        "not written as tfmpe writes it",
+    ),
+    "names number": (put(*OBS, "dims", value=[3]), "expected a text"),
+    "names many": (
+        put(*MU, "dims", value=["a", "b"]),
+        "the dimensions of key 'mu' are ('a', 'b'), but its event shape is",
+    ),
+    "names sizes": (
+        both(put(*MU, "dims", value=["a"]), put(*OBS, "groups", value=GROUPS)),
+        "in its layout, Named dimensions do not fit: 'a' has size 1 in 'mu'",
+    ),
+    "groups list": (put(*OBS, "groups", value=[]), "are []"),
+    "groups size": (
+        put(*OBS, "groups", value={"a": {"size": 2**40, "ids": [0]}}),
+        f"expected a whole number from 0 to {2**31}",
+    ),
+    "groups beyond": (
+        put(*OBS, "groups", value={"a": {"size": 1, "ids": [0, 1, 0]}}),
+        "expected a whole number from 0 to 0",
+    ),
+    "groups bool": (
+        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, True, 0]}}),
+        "is True",
+    ),
+    "groups few": (
+        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, 1]}}),
+        "the groups of key 'site/obs' for 'a' have 2 entries, but its event",
+    ),
+}
 FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "newer": (
         put("version", value=3),
@@ -368,36 +401,7 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         put(*RULES, "cross_local", value=[["mu", "site/obs", [0, 0]]]),
         "has size 1 but dimension 0 of 'site/obs' has size 3",
     ),
-    "names short": (
-        put(*OBS, "dims", value=[]),
-        "not written as tfmpe writes it",
-    ),
-    "names number": (put(*OBS, "dims", value=[3]), "expected a text"),
-    "names many": (
-        put(*MU, "dims", value=["a", "b"]),
-        "the dimensions of key 'mu' are ('a', 'b'), but its event shape is",
-    ),
-    "names sizes": (
-        both(put(*MU, "dims", value=["a"]), put(*OBS, "groups", value=GROUPS)),
-        "in its layout, Named dimensions do not fit: 'a' has size 1 in 'mu'",
-    ),
-    "groups list": (put(*OBS, "groups", value=[]), "are []"),
-    "groups size": (
-        put(*OBS, "groups", value={"a": {"size": 2**40, "ids": [0]}}),
-        f"expected a whole number from 0 to {2**31}",
-    ),
-    "groups beyond": (
-        put(*OBS, "groups", value={"a": {"size": 1, "ids": [0, 1, 0]}}),
-        "expected a whole number from 0 to 0",
-    ),
-    "groups bool": (
-        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, True, 0]}}),
-        "is True",
-    ),
-    "groups few": (
-        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, 1]}}),
-        "the groups of key 'site/obs' for 'a' have 2 entries, but its event",
-    ),
+    **FORGED_NAMES,
     "arrays list": (put("arrays", value=[]), "its arrays are []"),
     "no data": (drop(*DATA), "expected 'data'"),
     "array more": (
@@ -593,36 +597,7 @@ FORGED_MANIFESTS = {
         "its layout does not match its checksum",
     ),
     "layout None": (put("layout", value=None), "the layout holds None"),
-    "names short": (
-        put(*OBS, "dims", value=[]),
-        "not written as tfmpe writes it",
-    ),
-    "names number": (put(*OBS, "dims", value=[3]), "expected a text"),
-    "names many": (
-        put(*MU, "dims", value=["a", "b"]),
-        "the dimensions of key 'mu' are ('a', 'b'), but its event shape is",
-    ),
-    "names sizes": (
-        both(put(*MU, "dims", value=["a"]), put(*OBS, "groups", value=GROUPS)),
-        "in its layout, Named dimensions do not fit: 'a' has size 1 in 'mu'",
-    ),
-    "groups list": (put(*OBS, "groups", value=[]), "are []"),
-    "groups size": (
-        put(*OBS, "groups", value={"a": {"size": 2**40, "ids": [0]}}),
-        f"expected a whole number from 0 to {2**31}",
-    ),
-    "groups beyond": (
-        put(*OBS, "groups", value={"a": {"size": 1, "ids": [0, 1, 0]}}),
-        "expected a whole number from 0 to 0",
-    ),
-    "groups bool": (
-        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, True, 0]}}),
-        "is True",
-    ),
-    "groups few": (
-        put(*OBS, "groups", value={"a": {"size": 2, "ids": [0, 1]}}),
-        "the groups of key 'site/obs' for 'a' have 2 entries, but its event",
-    ),
+    **FORGED_NAMES,
     "arrays list": (put("samples", value=[]), "its samples are []"),
     "arrays lack": (drop("samples", "data"), "expected 'data'"),
     "dtype object": (

@@ -1,5 +1,6 @@
 """Which group every token of a ragged key belongs to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,3 +63,28 @@ class GroupIndex:
     def __repr__(self) -> str:
         ids = np.array2string(self.ids, threshold=8, separator=", ")
         return f"GroupIndex({self.name!r}, {self.size}, {ids})"
+
+
+def number_combinations(columns: Iterable[np.ndarray], n: int) -> np.ndarray:
+    """Return a number for every combination of coordinates that occurs.
+
+    Column by column: NumPy sorts whole rows ten times slower.
+
+    Parameters
+    ----------
+    columns : iterable of ndarray of int, shape (n,)
+        Coordinates along each dimension, 0 or more.
+    n : int
+        Number of tokens.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        From 0 without gaps, sorted as the combinations.
+    """
+    number = np.zeros(n, np.int64)
+    for column in columns:
+        size = int(column.max(initial=0)) + 1
+        # Numbered anew, so that no product of sizes can overflow.
+        number = np.unique(number * size + column, return_inverse=True)[1]
+    return number

@@ -11,7 +11,7 @@ from tfmpe.preprocessing._dimensions import (
     find_dimension,
     matched_dims,
 )
-from tfmpe.preprocessing._groups import GroupIndex
+from tfmpe.preprocessing._groups import GroupIndex, number_combinations
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing._masks import check_rules
 
@@ -68,13 +68,15 @@ def _group_numbers(keys: Sequence[KeyLayout]) -> list[np.ndarray]:
         Equal combinations have equal numbers in all layouts, and numbers
         are sorted as the combinations.
     """
-    number = np.zeros(sum(key.n_tokens for key in keys), np.int64)
-    for i in range(len(keys[0].groups)):
-        ids = np.concatenate([key.groups[i].ids for key in keys])
-        size = max(key.groups[i].size for key in keys)
-        # Numbered anew, so that no product of sizes can overflow.
-        number = np.unique(number * size + ids, return_inverse=True)[1]
-    return np.split(number, np.cumsum([key.n_tokens for key in keys])[:-1])
+    sizes = [key.n_tokens for key in keys]
+    number = number_combinations(
+        (
+            np.concatenate([key.groups[i].ids for key in keys])
+            for i in range(len(keys[0].groups))
+        ),
+        sum(sizes),
+    )
+    return np.split(number, np.cumsum(sizes)[:-1])
 
 
 def _largest_groups(

@@ -28,8 +28,8 @@ FLOOR_PAIRS = {"cpu": 128**2, "gpu": 1024**2}
 """Pairs of a mask below which a plan gains nothing, whatever it leaves out.
 
 Measured on two cores (docs/benchmarks): both take the same time at about 60
-to 120 tokens, and compiling a mask is quicker. On a GPU launches dominate
-further up.
+to 120 tokens, and compiling a mask is quicker. The number for a GPU, where
+launches cost more, is not measured.
 """
 
 

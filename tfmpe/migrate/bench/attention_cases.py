@@ -49,7 +49,7 @@ def _check_close(side: str, result: Any, old: Any, size: Size) -> None:
     if old is None:
         return
     for leaf, expected in zip(leaves, jax.tree.leaves(old), strict=True):
-        off = float(np.abs(np.asarray(leaf) - np.asarray(expected)).max())
+        off = float(np.abs(leaf - np.asarray(expected)).max())
         if not off <= ROUNDING:
             raise NotEqualError(
                 f"attention: differs by {off:.2g}, expected at most "
