@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 import tfmpe
 from tfmpe import cli as commands
+from tfmpe.cli.draw import EXAMPLES as DRAWN
 from tfmpe.migrate.examples import EXAMPLES
 from tfmpe.migrate.verify import verify
 
@@ -182,7 +183,7 @@ def test_draw_without_matplotlib_says_what_to_install(
 
 
 def test_the_examples_on_offer_are_the_examples():
-    assert tuple(EXAMPLES) == commands._EXAMPLES
+    assert tuple(EXAMPLES) == DRAWN
 
 
 @pytest.mark.parametrize("command", ["verify", "draw"])

@@ -143,7 +143,7 @@ def _core_draws(size: Size, **options: Any) -> Callable[[], Any]:
     check=_check_draws,
     slow=True,
     n_samples=100,
-    sites=(1, 10, 50, 100),
+    sites=(1, 10, 50),
     further_sites=(200,),
     recorded=("SFMPE.sample_posterior_encoded",),
     floor="the bare legacy computation",

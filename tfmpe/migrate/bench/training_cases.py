@@ -235,7 +235,7 @@ def _legacy_needs(size: Size) -> int:
     check=_check,
     slow=True,
     n_samples=16,
-    sites=(1, 10, 50, 100, 200),
+    sites=(1, 10, 50, 100),
     further_sites=(500,),
     recorded=("flatten_structured", "_make_attention_masks"),
     mode="jitted",

@@ -1,0 +1,34 @@
+"""The command line, `tfmpe`: thin wrappers over `tfmpe.migrate`.
+
+One module per command. Needs the extra `cli`; `tfmpe.__main__` says so where
+it is missing. Everything else is imported by the command that needs it, so
+that --help and --version answer at once.
+"""
+
+import importlib.metadata
+
+import click
+
+from .bench import bench
+from .demo import demo
+from .draw import draw
+from .verify import verify
+
+__all__ = ["cli"]
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("tfmpe")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="tfmpe")
+def cli() -> None:
+    """Tokens for hierarchical inference, and a bridge for older scripts."""
+
+
+for _command in (bench, demo, draw, verify):
+    cli.add_command(_command)

@@ -1,0 +1,76 @@
+"""`tfmpe draw`: the masks of the examples."""
+
+import importlib.util
+from pathlib import Path
+
+import click
+
+__all__ = ["EXAMPLES", "draw"]
+
+EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
+
+
+@click.command()
+@click.option(
+    "--example",
+    type=click.Choice(EXAMPLES),
+    help="Draw this example only.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Also draw PNG files into this folder (needs matplotlib).",
+)
+def draw(example: str | None, out: Path | None) -> None:
+    """Draw the attention masks of the three examples as text.
+
+    A row attends to the columns marked `#`. With --out they are drawn as
+    PNG files as well, where matplotlib is installed.
+
+    \b
+    Examples:
+      tfmpe draw
+      tfmpe draw --example seir --out masks
+    """  # noqa: D301 - click wants the backspace itself
+    from tfmpe.migrate.examples import EXAMPLES as MODELS
+    from tfmpe.preprocessing import draw_mask
+
+    names = EXAMPLES if example is None else (example,)
+    for name in names:
+        click.echo(f"{name}: self-attention\n")
+        click.echo(draw_mask(MODELS[name]()))
+        click.echo()
+    if out is None:
+        return
+    if importlib.util.find_spec("matplotlib") is None:
+        click.echo(
+            "no PNG files: matplotlib is not installed "
+            '(pip install "tfmpe[plot]")',
+            err=True,
+        )
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            click.echo(_plot(name, out / f"{name}.png"))
+    except OSError as error:
+        raise click.BadParameter(
+            f"{str(out)!r} cannot be written ({error.strerror})",
+            param_hint="--out",
+        ) from None
+
+
+def _plot(name: str, file: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    from tfmpe.migrate.examples import EXAMPLES as MODELS
+    from tfmpe.preprocessing import plot_mask
+
+    # A figure of its own, not pyplot's: no window, whatever the backend.
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.add_subplot()
+    plot_mask(MODELS[name](), ax=axes)
+    axes.set_title(f"{name}: self-attention")
+    figure.savefig(file, dpi=150)
+    return file

@@ -1,0 +1,72 @@
+"""`tfmpe verify`: replay stored legacy output."""
+
+from pathlib import Path
+
+import click
+
+from .common import check_folder, progress_bar, write_file
+
+__all__ = ["verify"]
+
+
+@click.command()
+@click.argument(
+    "path",
+    required=False,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the whole report as json.",
+)
+@click.option("--example", metavar="NAME", help="Replay this example only.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
+@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@click.pass_context
+def verify(
+    context: click.Context,
+    path: Path | None,
+    json_file: Path | None,
+    example: str | None,
+    fail_fast: bool,
+    no_progress: bool,
+) -> None:
+    """Replay stored legacy output and compare it to the bit.
+
+    PATH is a folder of recordings; by default the one that travels with
+    this package. Prints one table and a summary.
+
+    \b
+    Exit code:
+      0  everything is equal
+      1  something differs
+      2  wrong usage
+      3  nothing was compared, or a file is missing, altered or refused
+
+    \b
+    Examples:
+      tfmpe verify
+      tfmpe verify --example seir --fail-fast
+      tfmpe verify my_recordings --json report.json
+    """  # noqa: D301 - click wants the backspace itself
+    from rich.console import Console
+
+    from tfmpe.migrate.errors import UnknownExampleError
+    from tfmpe.migrate.table import print_report
+    from tfmpe.migrate.verify import verify as run
+
+    check_folder(json_file, "--json")
+    try:
+        with progress_bar(wanted=not no_progress) as progress:
+            report = run(
+                path, example=example, fail_fast=fail_fast, progress=progress
+            )
+    except UnknownExampleError as error:
+        raise click.BadParameter(str(error), param_hint="--example") from None
+    print_report(report, Console(highlight=False))
+    if json_file is not None:
+        write_file(json_file, report.to_json().encode(), "--json")
+    context.exit(report.exit_code)
