@@ -13,6 +13,7 @@ from tfmpe.preprocessing._arrays import (
     grow,
     join,
     on_host,
+    readable,
 )
 from tfmpe.preprocessing._layout import KeyLayout
 from tfmpe.preprocessing._slices import keys_from_slices
@@ -67,7 +68,8 @@ def _rows(value: Any, key: KeyLayout, sample_ndims: int) -> Any:
         )
         raise error
     lead = lead or (1,) * sample_ndims
-    return value.reshape((*lead, key.n_tokens, value.shape[-1]))
+    # Reshaping a jax array would compile, once for every shape.
+    return readable(value).reshape((*lead, key.n_tokens, value.shape[-1]))
 
 
 def lay_out_inputs(
