@@ -24,7 +24,7 @@ from .known import (
 from .patterns import patterns
 from .resolve import ModuleNames, annotation_parts, constant_text
 from .results import Site, Undecided
-from .values import Instance, Legacy, Outside
+from .values import Instance, Legacy, LocalInstance, Outside
 
 __all__ = ["find_sites"]
 
@@ -210,8 +210,18 @@ class _Finder(cst.CSTVisitor):
             and self.names.is_read(node)
             and not self.names.values(node)
             and not _is_placed(self.names.values(node.value))
+            and not self._is_own(node)
         ):
             self._doubt(node, "the object could not be followed")
+
+    def _is_own(self, node: cst.Attribute) -> bool:
+        """Whether it is an attribute that a class of the module defines."""
+        return any(
+            isinstance(value, LocalInstance)
+            and value.of.path == self.names.path
+            and self.names.defines(value.of, node.attr.value)
+            for value in self.names.values(node.value)
+        )
 
     def _by_arguments(self, node: cst.Call) -> None:
         if not isinstance(node.func, cst.Attribute):
