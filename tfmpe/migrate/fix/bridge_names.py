@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ..legacy_names import LEGACY, MODULES
+from tfmpe.migrate.legacy_names import LEGACY, MODULES
 
 __all__ = ["bridge_has", "is_module", "loaded_with", "star_names"]
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import libcst as cst
 from libcst import metadata
 
-from ..legacy_names import BRIDGE, LEGACY, lookup
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, lookup
+
 from .bridge_names import bridge_has, is_module, loaded_with, star_names
 from .chains import Chain, chain_of, follow
 from .module import Module, dotted_name
@@ -94,7 +95,9 @@ def _root(module: Module, node: cst.CSTNode) -> Span:
     return Span(*module.span(node), BRIDGE)
 
 
-def _part(module: Module, code: str, node: cst.CSTNode, spans: list[Span]) -> Part:
+def _part(
+    module: Module, code: str, node: cst.CSTNode, spans: list[Span]
+) -> Part:
     start, end = module.span(node)
     text, at = "", start
     for span in sorted(spans, key=lambda each: each.start):
@@ -152,7 +155,9 @@ def _from(
     spans = [root]
     start = module.line_start(module.span(module.statement(node))[0])
     blanks = module.indent(start)
-    spans += [Span(start, start, blanks + each + module.newline) for each in lines]
+    spans += [
+        Span(start, start, blanks + each + module.newline) for each in lines
+    ]
     found.changes.append(
         Change(tuple(spans), (_part(module, code, node, spans),), "safe")
     )
@@ -224,7 +229,9 @@ def _as(module: Module, alias: cst.ImportAlias, found: Findings) -> None:
     name = dotted_name(alias.name)
     assert name is not None
     if not is_module(name):
-        _leave(module, alias, "T003", f"{BRIDGE} has no mirror of {name}", found)
+        _leave(
+            module, alias, "T003", f"{BRIDGE} has no mirror of {name}", found
+        )
         return
     scope = module.scope_of(alias)
     chains = _chains(module, _bound_name(alias), scope, name)

@@ -2,7 +2,8 @@
 
 import libcst as cst
 
-from ..legacy_names import NAMES
+from tfmpe.migrate.legacy_names import NAMES
+
 from .legacy_uses import legacy_uses
 from .module import Module
 from .result import Change, Findings, Part, Span
@@ -65,19 +66,13 @@ def _keywords(module: Module, call: cst.Call) -> Change | None:
         return None
     spans = []
     for name, arg in zip(names, positional, strict=True):
-        start, end = module.span(arg.value)
-        if isinstance(arg.value, cst.NamedExpr) and not arg.value.lpar:
-            spans += [Span(start, start, f"{name}=("), Span(end, end, ")")]
-        else:
-            spans.append(Span(_outer_start(module, arg), -1, f"{name}="))
-    spans = [Span(s.start, max(s.start, s.end), s.text) for s in spans]
+        start, end = module.span(arg)
+        bare = isinstance(arg.value, cst.NamedExpr) and not arg.value.lpar
+        spans.append(Span(start, start, f"{name}=" + "(" * bare))
+        if bare:
+            spans.append(Span(end, end, ")"))
     start, before = module.span(call)[0], module.source(call)
     after = f"{module.source(func)}({', '.join(f'{n}=…' for n in names)})"
     return Change(
         tuple(spans), (Part(entry.code, start, before, after),), "safe"
     )
-
-
-def _outer_start(module: Module, arg: cst.Arg) -> int:
-    """Return where an argument begins, parentheses around it included."""
-    return module.span(arg)[0]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import libcst as cst
 from libcst import metadata
 
-from ..legacy_names import BRIDGE, LEGACY, LegacyName, lookup
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, LegacyName, lookup
+
 from .bridge_names import is_module, star_names
 from .chains import chain_of
 from .module import Module, Use, dotted_name

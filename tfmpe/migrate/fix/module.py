@@ -10,10 +10,14 @@ import libcst as cst
 import libcst.matchers as m
 from libcst import metadata
 
-__all__ = ["Module", "Use", "dotted_name"]
+__all__ = ["Module", "UnfaithfulError", "Use", "dotted_name"]
 
 _NEWLINE = re.compile(rb"\r\n?|\n")
 _BLANKS = re.compile(rb"[ \t\f]*")
+
+
+class UnfaithfulError(ValueError):
+    """The parser would not give the text back as it was."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,8 @@ class Module:
     ------
     libcst.ParserSyntaxError
         If it is not Python.
+    UnfaithfulError
+        If the places of nodes would not be those in the text.
     """
 
     def __init__(self, code: str):
@@ -53,6 +59,8 @@ class Module:
             cst.parse_module(code), unsafe_skip_copy=True
         )
         self.tree = wrapper.module
+        if self.tree.code != code:
+            raise UnfaithfulError("its parser does not keep all characters")
         self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
         self._parents = wrapper.resolve(metadata.ParentNodeProvider)
         self._scopes = wrapper.resolve(metadata.ScopeProvider)
@@ -139,7 +147,9 @@ class Module:
     def names(self) -> frozenset[str]:
         """Every identifier in the module, whatever it is."""
         found = m.findall(self.tree, m.Name())
-        return frozenset(cst.ensure_type(each, cst.Name).value for each in found)
+        return frozenset(
+            cst.ensure_type(each, cst.Name).value for each in found
+        )
 
     def statement(self, node: cst.CSTNode) -> cst.CSTNode:
         """Return the statement that begins the lines a node is on."""
@@ -168,7 +178,9 @@ class Module:
 
     def line_start(self, offset: int) -> int:
         """Return where the line of a place begins."""
-        ends = [found.end() for found in _NEWLINE.finditer(self.text, 0, offset)]
+        ends = [
+            found.end() for found in _NEWLINE.finditer(self.text, 0, offset)
+        ]
         return ends[-1] if ends else 0
 
     def line_end(self, offset: int) -> int:

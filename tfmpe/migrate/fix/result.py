@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..catalogue import CATALOGUE, Safety
+from tfmpe.migrate.catalogue import CATALOGUE, Safety
 
 __all__ = ["Edit", "Left", "Options", "Rewritten"]
 
@@ -125,12 +125,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Change:
-    """Spans that are replaced together or not at all, and what is said."""
+    """Spans that are replaced together or not at all, and what is said.
+
+    ``imports`` are the names of ``tfmpe`` that the new code needs, and
+    ``'jnp'`` if it needs ``jax.numpy``.
+    """
 
     spans: tuple[Span, ...]
     parts: tuple[Part, ...]
     safety: Safety
     note: str = ""
+    imports: frozenset[str] = frozenset()
 
     @property
     def codes(self) -> tuple[str, ...]:

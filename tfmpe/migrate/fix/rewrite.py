@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterable
 
 import libcst as cst
 
+from .flatten import find_flattened
 from .imports import find_imports
+from .keywords import find_positional_calls
 from .module import Module
+from .new_imports import add_imports, remove_imports, used_names
+from .remaining import find_remaining
 from .result import Change, Edit, Findings, Left, Options, Remark, Rewritten
 from .strings import find_strings
 from .text import TrackedText, compatible
@@ -45,9 +49,17 @@ def rewrite(code: str, options: Options) -> Rewritten:
     """
     text = TrackedText(code)
     edits: list[Edit] = []
-    _run(text, edits, options, lambda m: find_imports(m, options))
+    finders: list[Callable[[Module], Findings]] = [
+        lambda module: find_imports(module, options)
+    ]
+    if options.to == "tokens":
+        finders += [find_positional_calls, find_flattened]
+    for find in finders:
+        _run(text, edits, options, find)
     module = Module(text.text)
     remarks = find_imports(module, options).remarks + find_strings(module)
+    if options.to == "tokens":
+        remarks += find_remaining(module, find_flattened(module), options)
     wanted = [each for each in remarks if options.wants(each.code)]
     left = _left(text, wanted)
     text.apply(comments(module, wanted))
@@ -72,7 +84,12 @@ def _run(
         if not changes:
             return
         edits += _edits(text, changes)
+        before = used_names(Module(text.text))
         text.apply(span for change in changes for span in change.spans)
+        imports = {name for change in changes for name in change.imports}
+        text.apply(add_imports(Module(text.text), imports))
+        if imports:
+            text.apply(remove_imports(Module(text.text), before))
     raise RuntimeError(
         f"Rewriting did not come to an end in {_MOST_PASSES} passes."
     )

@@ -4,7 +4,8 @@ import re
 
 import libcst as cst
 
-from ..legacy_names import LEGACY
+from tfmpe.migrate.legacy_names import LEGACY
+
 from .bridge_names import is_module
 from .module import Module
 from .result import Remark
