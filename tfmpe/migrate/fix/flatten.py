@@ -153,7 +153,7 @@ def _plan_uses(
 def _plan_flat(
     module: Module, plan: _Plan, use: Use, plans: list[_Plan]
 ) -> str:
-    read = read_path(module, use, 3)
+    read = read_path(module, use, plan.value.flat())
     if isinstance(read, str):
         return read
     if not read.path:
@@ -162,10 +162,12 @@ def _plan_flat(
             return f"{use.name!r} is used as a whole"
         plan.needs.add(joined)
         return ""
-    text = read.text(plan.value.flat())
+    indent = module.indent(module.span(read.node)[0])
+    text = read.text(plan.value.flat(), indent)
     why = _why_not(module, read, text, use.name)
     if text is None or why:
         return why
+    text = text.replace("\n", module.newline)
     if read.node not in plan.claimed:
         _note_views(plan.value, text)
         plan.replace(module, "T101", read.node, text)
@@ -189,7 +191,7 @@ def _plan_slices(
     use: Use,
     calls: dict[int, LegacyUse],
 ) -> str:
-    read = read_path(module, use, 1)
+    read = read_path(module, use, plan.value.slices())
     if isinstance(read, str):
         return read
     text = read.text(plan.value.slices())
@@ -248,7 +250,7 @@ def _read_of(module: Module, node: cst.CSTNode, plan: _Plan) -> Read | None:
     """Return what an expression reads of a value, if it does just that."""
     uses = uses_of_site(module, plan.site.flat, plan.site)
     for use in () if isinstance(uses, str) else uses:
-        read = read_path(module, use, 3)
+        read = read_path(module, use, plan.value.flat())
         if isinstance(read, Read) and read.node is node:
             return read
     return None

@@ -9,7 +9,7 @@ from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 
 from .legacy_uses import legacy_uses
 from .module import Module, dotted_name
-from .names import imported_from_tfmpe, numpy_name
+from .names import imported_from_tfmpe
 from .result import Span
 
 __all__ = ["add_imports", "remove_imports", "used_names"]
@@ -32,7 +32,7 @@ def add_imports(module: Module, wanted: Iterable[str]) -> list[Span]:
     names = set(wanted)
     spans: list[Span] = []
     place = _place(module)
-    if "jnp" in names and numpy_name(module) == "jnp" and not _bound(module):
+    if "jnp" in names and not _bound(module):
         line = f"import jax.numpy as jnp{module.newline}"
         after = _after_jax(module)
         at = place if after is None else after
@@ -69,32 +69,35 @@ def remove_imports(module: Module, names: Iterable[str]) -> list[Span]:
     """
     unused = set(names) - {use.name for use in module.uses} - _quoted(module)
     spans: list[Span] = []
-    for line in _top_lines(module):
-        for node in line.body:
-            if not isinstance(node, cst.ImportFrom) or isinstance(
-                node.names, cst.ImportStar
-            ):
-                continue
-            source = dotted_name(node.module) or ""
-            if (
-                source.startswith((BRIDGE, f"{LEGACY}."))
-                and len(line.body) == 1
-            ):
-                spans += _without(module, line, node, unused)
+    for line in m.findall(module.tree, m.SimpleStatementLine()):
+        assert isinstance(line, cst.SimpleStatementLine)
+        block = module.parent(line)
+        alone = isinstance(block, cst.IndentedBlock) and len(block.body) == 1
+        if (
+            not alone
+            and len(line.body) == 1
+            and _is_bridge_import(line.body[0])
+        ):
+            spans += _without(module, line, line.body[0], unused)
     return spans
 
 
 def _without(
     module: Module,
     line: cst.SimpleStatementLine,
-    node: cst.ImportFrom,
+    node: cst.CSTNode,
     unused: set[str],
 ) -> list[Span]:
-    assert not isinstance(node.names, cst.ImportStar)
+    if not isinstance(node, cst.Import | cst.ImportFrom) or isinstance(
+        node.names, cst.ImportStar
+    ):
+        return []
     shown = [
-        dotted_name(a.asname.name if a.asname else a.name) for a in node.names
+        dotted_name(a.asname.name if a.asname else a.name) or ""
+        for a in node.names
     ]
-    gone = [name in unused for name in shown]
+    # What `import a.b` binds is `a`.
+    gone = [name.partition(".")[0] in unused for name in shown]
     if not any(gone):
         return []
     places = [module.span(alias) for alias in node.names]

@@ -11,6 +11,8 @@ from .sites import Site
 __all__ = ["Read", "Value", "read_path"]
 
 Tree = Mapping[str, "str | Tree"]
+# What is left of 80 columns for a name, a comma and the like.
+_LONGEST = 60
 
 
 @dataclass(eq=False)
@@ -114,22 +116,26 @@ class Read:
     node: cst.CSTNode
     path: tuple[str, ...]
 
-    def text(self, tree: Tree) -> str | None:
-        """Return the code for the same of Tokens, None if there is none."""
+    def text(self, tree: Tree, indent: str = "") -> str | None:
+        """Return the code for the same of Tokens, None if there is none.
+
+        A dictionary that is too long for one line has one entry on each.
+        """
         found: str | Tree = tree
         for part in self.path:
             if isinstance(found, str) or part not in found:
                 return None
             found = found[part]
-        return _display(found)
+        return _display(found, indent)
 
 
-def read_path(module: Module, use: Use, most: int) -> Read | str:
-    """Follow constant subscripts of a name, at most so many; or say why not."""
+def read_path(module: Module, use: Use, tree: Tree) -> Read | str:
+    """Follow constant subscripts of a name to an array; or say why not."""
     node, path = use.node, []
+    found: str | Tree = tree
     if not isinstance(node, cst.Name):
         return f"{use.name!r} is in a quoted annotation"
-    while len(path) < most:
+    while not isinstance(found, str):
         parent = module.parent(node)
         if not isinstance(parent, cst.Subscript) or parent.value is not node:
             break
@@ -138,6 +144,9 @@ def read_path(module: Module, use: Use, most: int) -> Read | str:
             return f"{use.name!r} is read with a key that is not written out"
         path.append(key)
         node = parent
+        if key not in found:
+            break
+        found = found[key]
     if _is_written(module, node):
         return f"{use.name!r} is changed"
     return Read(node, tuple(path))
@@ -166,10 +175,15 @@ def _is_written(module: Module, node: cst.CSTNode) -> bool:
     return target is node
 
 
-def _display(tree: "str | Tree") -> str:
+def _display(tree: "str | Tree", indent: str) -> str:
     if isinstance(tree, str):
         return tree
-    entries = ", ".join(
-        f'"{name}": {_display(each)}' for name, each in tree.items()
-    )
-    return f"{{{entries}}}"
+    deeper = f"{indent}    "
+    entries = [
+        f'"{name}": {_display(each, deeper)}' for name, each in tree.items()
+    ]
+    line = f"{{{', '.join(entries)}}}"
+    if len(indent) + len(line) <= _LONGEST and "\n" not in line:
+        return line
+    lines = "".join(f"{deeper}{entry},\n" for entry in entries)
+    return f"{{\n{lines}{indent}}}"

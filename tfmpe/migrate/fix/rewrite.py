@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-import libcst as cst
-
 from .flatten import find_flattened
 from .imports import find_imports
 from .keywords import find_positional_calls
@@ -56,15 +54,13 @@ def rewrite(code: str, options: Options) -> Rewritten:
         finders += [find_positional_calls, find_flattened]
     for find in finders:
         _run(text, edits, options, find)
-    module = Module(text.text)
+    module = text.module
     remarks = find_imports(module, options).remarks + find_strings(module)
     if options.to == "tokens":
         remarks += find_remaining(module, find_flattened(module), options)
     wanted = [each for each in remarks if options.wants(each.code)]
     left = _left(text, wanted)
     text.apply(comments(module, wanted))
-    # Whatever went wrong, nobody's file becomes something that is not Python.
-    cst.parse_module(text.text)
     return Rewritten(text.text, tuple(edits), left)
 
 
@@ -78,18 +74,18 @@ def _run(
     for _ in range(_MOST_PASSES):
         changes = compatible(
             change
-            for change in find(Module(text.text)).changes
+            for change in find(text.module).changes
             if may(change, options)
         )
         if not changes:
             return
         edits += _edits(text, changes)
-        before = used_names(Module(text.text))
+        before = used_names(text.module)
         text.apply(span for change in changes for span in change.spans)
         imports = {name for change in changes for name in change.imports}
-        text.apply(add_imports(Module(text.text), imports))
+        text.apply(add_imports(text.module, imports))
         if imports:
-            text.apply(remove_imports(Module(text.text), before))
+            text.apply(remove_imports(text.module, before))
     raise RuntimeError(
         f"Rewriting did not come to an end in {_MOST_PASSES} passes."
     )
@@ -109,10 +105,10 @@ def _edits(text: TrackedText, changes: Iterable[Change]) -> list[Edit]:
             change.safety,
             part.before,
             part.after,
-            change.note,
+            "" if number else change.note,
         )
         for change in changes
-        for part in change.parts
+        for number, part in enumerate(change.parts)
     ]
 
 

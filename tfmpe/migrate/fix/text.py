@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from .module import Module
 from .result import Change, Span
 
 __all__ = ["TrackedText", "compatible"]
@@ -37,8 +38,16 @@ class TrackedText:
 
     def __init__(self, text: str):
         self.text = text
+        self._module: Module | None = None
         n_lines = len(_NEWLINE.findall(text.encode())) + 1
         self._origins: Sequence[int] = range(1, n_lines + 1)
+
+    @property
+    def module(self) -> Module:
+        """The present text, parsed; once for as long as it stays."""
+        if self._module is None:
+            self._module = Module(self.text)
+        return self._module
 
     def line(self, start: int) -> int:
         """Return the original line of a place in the present text."""
@@ -59,7 +68,11 @@ class TrackedText:
                 number += step if new_line else 0
             parts.append(piece)
 
-        for span in sorted(set(spans), key=lambda each: (each.start, each.end)):
+        each_once = dict.fromkeys(spans)
+        if not each_once:
+            return
+        self._module = None
+        for span in sorted(each_once, key=lambda each: (each.start, each.end)):
             add(source[at : span.start], _line_number(source, at), 1)
             here = _line_number(source, span.start)
             add(span.text.encode(), here, 0)
