@@ -15,12 +15,12 @@ CALL = "flat, slices = flatten_structured({'theta': a, 'y': b})\n"
 WHY = {
     "f(flat)": "'flat' is used as a whole",
     "f(flat['other'])": "flat['other'] has no counterpart",
-    "flat['data']['theta'] = 1": "'flat' is changed",
-    "del flat['data']": "'flat' is changed",
+    "flat['data']['theta'] = 1": "'flat' is changed or deleted",
+    "del flat['data']": "'flat' is changed or deleted",
     "for k in flat['data']: pass": "flat['data'] is used as a whole",
     "flat[key]": "'flat' is read with a key that is not written out",
     "flat['masks']": "flat['masks'] has no counterpart",
-    "slices['theta'] = {}": "'slices' is changed",
+    "slices['theta'] = {}": "'slices' is changed or deleted",
     "eval('flat')": "eval() may read it by name",
     "Tokens = 1": "the name Tokens means something else here",
     "jnp = 1": "the name jnp means something else here",
@@ -28,7 +28,7 @@ WHY = {
     "flat = 1\ndef f(): return flat": (
         "'flat' is bound several times and used in a function"
     ),
-    "del flat": "'flat' is changed",
+    "del flat": "'flat' is changed or deleted",
     "def f():\n    global flat\n    flat = 1": "bound several times",
     "both = combine_data(flat, other)": "'other' does not become Tokens",
 }
@@ -76,6 +76,17 @@ def test_a_decode_that_cannot_be_said_keeps_its_function():
     assert "x = decode_theta(draw(), tokens_theta.slices, (3,))" in code
     assert code.startswith("from tfmpe import Tokens\n")
     assert "from tfmpe.compat import combine_data, decode_theta\n" in code
+
+
+def test_a_comment_stands_above_decorators():
+    text = (
+        "from tfmpe.compat import SFMPE\n\n\n"
+        "@mark(SFMPE)\n@other\ndef f():\n    return 1\n"
+    )
+    code = rewrite(text, TOKENS).code
+    assert code.splitlines()[3].startswith("# TODO(tfmpe T204)")
+    assert code.splitlines()[4] == "@mark(SFMPE)"
+    assert rewrite(code, TOKENS).code == code
 
 
 def test_unsafe_rewrites_wait_for_their_option():

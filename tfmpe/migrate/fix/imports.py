@@ -1,6 +1,5 @@
 """Step 1: imports of the legacy package become imports of the bridge."""
 
-import builtins
 from collections.abc import Iterable, Sequence
 
 import libcst as cst
@@ -8,17 +7,15 @@ from libcst import metadata
 
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, lookup
 
-from .bridge_names import bridge_has, is_module, loaded_with, star_names
+from .bridge_names import bridge_has, is_module, loaded_with
 from .chains import Chain, chain_of, follow
 from .module import Module, dotted_name
 from .result import Change, Findings, Options, Part, Remark, Span
+from .stars import import_nodes, star_fault
 
 __all__ = ["find_imports"]
 
 _TOP = BRIDGE.partition(".")[0]
-_MODULE_NAMES = frozenset(
-    {"__builtins__", "__doc__", "__file__", "__name__", "__spec__"}
-)
 
 
 def find_imports(module: Module, options: Options) -> Findings:
@@ -37,7 +34,7 @@ def find_imports(module: Module, options: Options) -> Findings:
     """
     found = Findings()
     groups: dict[int, tuple[metadata.Scope, list[cst.ImportAlias]]] = {}
-    for node in _import_nodes(module):
+    for node in import_nodes(module):
         if isinstance(node, cst.ImportFrom):
             if not node.relative and _is_legacy(dotted_name(node.module)):
                 _from(module, node, options, found)
@@ -54,20 +51,6 @@ def find_imports(module: Module, options: Options) -> Findings:
                 groups.setdefault(id(scope), (scope, []))[1].append(alias)
     for scope, aliases in groups.values():
         _shared(module, scope, aliases, found)
-    return found
-
-
-def _import_nodes(module: Module) -> list[cst.Import | cst.ImportFrom]:
-    found: list[cst.Import | cst.ImportFrom] = []
-
-    class Visitor(cst.CSTVisitor):
-        def visit_Import(self, node: cst.Import) -> None:  # noqa: N802
-            found.append(node)
-
-        def visit_ImportFrom(self, node: cst.ImportFrom) -> None:  # noqa: N802
-            found.append(node)
-
-    module.tree.visit(Visitor())
     return found
 
 
@@ -122,7 +105,7 @@ def _from(
     root = _root(module, node.module)
     if isinstance(node.names, cst.ImportStar):
         code = "T002"
-        why = _star_fault(module, name, options)
+        why = star_fault(module, name, options)
         if why:
             _leave(module, node, code, why, found)
             return
@@ -185,38 +168,6 @@ def _bound_name(alias: cst.ImportAlias) -> str:
 def _missing(faults: Iterable[str]) -> str:
     listed = ", ".join(dict.fromkeys(faults))
     return f"{BRIDGE} does not have {listed}"
-
-
-def _star_fault(module: Module, name: str, options: Options) -> str:
-    """Say which names may come from a star, but not from the bridge's."""
-    given: set[str] = set(star_names(name))
-    others = []
-    for node in _import_nodes(module):
-        if isinstance(node, cst.ImportFrom) and isinstance(
-            node.names, cst.ImportStar
-        ):
-            source = dotted_name(node.module) or "."
-            mirrored = source.replace(BRIDGE, LEGACY, 1)
-            if is_module(mirrored) and not node.relative:
-                given |= star_names(mirrored)
-            else:
-                others.append(source)
-    known = given | set(dir(builtins)) | _MODULE_NAMES | options.known
-    unknown = {
-        use.name
-        for use in module.uses
-        if use.name not in known
-        and not module.bindings(use.name, use.scope)
-        and isinstance(use.node, cst.Name)
-    }
-    if not unknown:
-        return ""
-    listed = ", ".join(sorted(unknown))
-    where = f" or from {', '.join(others)}" if others else ""
-    return (
-        f"{listed} may come from it{where}, but not from {_bridged(name)}: "
-        "import by name"
-    )
 
 
 def _as(module: Module, alias: cst.ImportAlias, found: Findings) -> None:

@@ -167,18 +167,22 @@ class Module:
                 break
         return found
 
-    def statement_at(self, offset: int) -> cst.CSTNode:
-        """Return the innermost statement that holds a place."""
-        best, size = self.tree, len(self.text) + 1
-        for node, place in self._spans.items():
-            if (
-                isinstance(
-                    node, cst.SimpleStatementLine | cst.BaseCompoundStatement
-                )
-                and place.start <= offset <= place.start + place.length
-                and place.length < size
+    def statement_start(self, offset: int) -> int:
+        """Return where the innermost statement around a place begins.
+
+        That of a function or class begins with its decorators.
+        """
+        best, size = offset, len(self.text) + 1
+        for node in self._spans:
+            if not isinstance(
+                node, cst.SimpleStatementLine | cst.BaseCompoundStatement
             ):
-                best, size = node, place.length
+                continue
+            start, end = self.span(node)
+            for decorator in getattr(node, "decorators", ()):
+                start = min(start, self.span(decorator)[0])
+            if start <= offset <= end and end - start < size:
+                best, size = start, end - start
         return best
 
     def line_start(self, offset: int) -> int:

@@ -148,7 +148,7 @@ def read_path(module: Module, use: Use, tree: Tree) -> Read | str:
             break
         found = found[key]
     if is_written(module, node):
-        return f"{use.name!r} is changed"
+        return f"{use.name!r} is changed or deleted"
     return Read(node, tuple(path))
 
 

@@ -27,14 +27,11 @@ def find_remaining(
             if not options.unsafe and options.wants(*change.codes):
                 why = f"can be rewritten with --unsafe-fixes; {change.note}"
                 remarks.append(Remark(part.start, part.code, why, False))
-    said = {
-        (module.span(module.statement_at(each.start)), each.code)
-        for each in remarks
-    }
+    said = {(module.statement_start(each.start), each.code) for each in remarks}
     for found in legacy_uses(module):
         entry = found.entry
         start = module.span(found.node)[0]
-        statement = module.span(module.statement_at(start))
+        statement = module.statement_start(start)
         # Its uses say what there is to do, once they are found.
         if (statement, entry.code) in said or entry.kind == "method":
             continue

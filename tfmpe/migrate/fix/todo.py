@@ -27,8 +27,7 @@ def comments(module: Module, remarks: Iterable[Remark]) -> list[Span]:
     for remark in remarks:
         if not remark.comment:
             continue
-        start = module.span(module.statement_at(remark.start))[0]
-        start = module.line_start(start)
+        start = module.line_start(module.statement_start(remark.start))
         if remark.code in _codes_above(module, start):
             continue
         text = (
