@@ -13,6 +13,7 @@ from .bench import bench
 from .demo import demo
 from .draw import draw
 from .fix import fix
+from .scan import scan
 from .undo import undo
 from .verify import verify
 
@@ -32,5 +33,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, fix, undo, verify):
+for _command in (bench, demo, draw, fix, scan, undo, verify):
     cli.add_command(_command)
