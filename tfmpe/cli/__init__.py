@@ -12,7 +12,9 @@ import click
 from .bench import bench
 from .demo import demo
 from .draw import draw
+from .fix import fix
 from .scan import scan
+from .undo import undo
 from .verify import verify
 
 __all__ = ["cli"]
@@ -31,5 +33,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, scan, verify):
+for _command in (bench, demo, draw, fix, scan, undo, verify):
     cli.add_command(_command)
