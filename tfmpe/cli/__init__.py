@@ -12,6 +12,8 @@ import click
 from .bench import bench
 from .demo import demo
 from .draw import draw
+from .record import record
+from .run import run
 from .verify import verify
 
 __all__ = ["cli"]
@@ -30,5 +32,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, verify):
+for _command in (bench, demo, draw, record, run, verify):
     cli.add_command(_command)
