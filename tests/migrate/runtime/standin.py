@@ -48,8 +48,8 @@ _MODULES = {
             del rng_key, shuffle
             return iter([data] * batch_size)
 
-        def change_nothing(data):
-            return data
+        def pad_1d(arr, max_len, pad_value=PAD_VALUE):
+            return pad_multidim_event(arr, 1, (max_len,), pad_value)
         """,
     "utils": "from reference import split_data as split_data\n",
     "structured_cnf": """

@@ -53,7 +53,7 @@ def test_shadow_ends_in_1_and_shows_what_differs(command, legacy, script):
     found = command("run", "--shadow", "--save-cases", "saved", "fit.py")
     assert found.exit_code == 1
     text = " ".join(found.stderr.split())
-    assert "flatten_structured from fit.py:13, call 1" in text
+    assert "flatten_structured from fit.py:12, call 1" in text
     assert (
         "values at output[0]['masks']['attention']['y'][0, 1, 2]: 0.0, was 1.0"
         in text

@@ -7,6 +7,7 @@ import pytest
 
 import reference
 from tfmpe.migrate.compare import compare
+from tfmpe.migrate.manifest import read_manifest
 from tfmpe.migrate.recordings import read_recording
 from tfmpe.migrate.runtime.calibration import Calibration, reversed_context
 from tfmpe.migrate.runtime.fingerprint import take_fingerprint
@@ -79,8 +80,9 @@ def test_versions_that_differ_are_told_only(recorded, right):
 
 
 def test_the_stored_recordings_have_no_fingerprint_and_are_replayed():
-    report = verify(example="errors")
-    assert (report.exit_code, report.notes) == (0, ())
+    manifest = read_manifest(stored_folder())
+    assert manifest is not None
+    assert manifest.fingerprint == {}
 
 
 def test_functions_that_only_move_numbers_have_no_noise():

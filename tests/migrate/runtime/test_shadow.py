@@ -173,6 +173,20 @@ def test_calls_of_other_legacy_modules_are_nested(legacy, script):
     assert row.different == 1
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_calls_inside_a_compared_call_are_compared_when_told(
+    legacy, script, nested
+):
+    legacy()
+    text = (
+        "from sfmpe.util.dataloader import pad_1d\npad_1d(np.ones((1, 2)), 3)"
+    )
+    report = run_in_shadow(script(text), nested=nested)
+    names = [row.site.function.rpartition(".")[2] for row in report.calls]
+    assert names == ["pad_1d", *(["pad_multidim_event"] if nested else [])]
+    assert report.exit_code == 0
+
+
 FLOW = """
 from flax import nnx
 from sfmpe.structured_cnf import StructuredCNF

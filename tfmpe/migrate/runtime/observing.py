@@ -16,6 +16,7 @@ from tfmpe.migrate.recordings import Case, Raised
 from tfmpe.migrate.replay import copied
 
 from .call_sites import Site, call_site
+from .errors import NoTwinError
 from .places import NOT_COMPARED
 from .trees import arrays_of, has_tracer
 
@@ -173,7 +174,7 @@ class Observer:
     def _twin(self, instance: Any) -> "Twin | str":
         if not _has_flow():
             return "needs the extra flow: pip install 'tfmpe[flow]'"
-        from .twins import NoTwinError, twin_of
+        from .twins import twin_of
 
         try:
             return twin_of(instance, self._package)

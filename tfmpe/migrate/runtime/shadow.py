@@ -27,6 +27,7 @@ from tfmpe.migrate.replay import (
 from .call_sites import Site
 from .capture import send
 from .counting import WarningCounter
+from .errors import NoTwinError
 from .fingerprint import take_fingerprint
 from .masks import masks_at
 from .observing import Observed, Observer, case_of
@@ -212,7 +213,7 @@ class _Shadow:
             if not known.traced:
                 jax.block_until_ready(arrays_of(found.output))
         seconds = time.perf_counter() - start
-        if type(found.error).__name__ == "NoTwinError":
+        if isinstance(found.error, NoTwinError):
             self._reasons[known.site, str(found.error)] = None
             return
         if known.traced and known.error is None:

@@ -19,15 +19,12 @@ from tfmpe.compat._flow._keys import peek_key
 from tfmpe.compat.nn.transformer import read_parameters
 from tfmpe.migrate.flow_calls import Setting
 
+from .errors import NoTwinError
 from .finder import belongs_to
 
-__all__ = ["NoTwinError", "Twin", "remember", "twin_of", "weights_of"]
+__all__ = ["Twin", "remember", "twin_of", "weights_of"]
 
 _FIELD, _FLOW, _RNGS = "vf_model", "structured_cnf", "rngs"
-
-
-class NoTwinError(Exception):
-    """The bridge's version of an object cannot be made, and why not."""
 
 
 @dataclass(frozen=True)
