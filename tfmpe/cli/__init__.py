@@ -13,6 +13,8 @@ from .bench import bench
 from .demo import demo
 from .draw import draw
 from .fix import fix
+from .record import record
+from .run import run
 from .scan import scan
 from .undo import undo
 from .verify import verify
@@ -33,5 +35,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, fix, scan, undo, verify):
+for _command in (bench, demo, draw, fix, record, run, scan, undo, verify):
     cli.add_command(_command)
