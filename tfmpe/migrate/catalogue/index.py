@@ -1,0 +1,56 @@
+"""Finding entries by what a user types."""
+
+import difflib
+
+from .defects import DEFECTS
+from .entry import Entry
+from .rules import RULES
+
+__all__ = ["CATALOGUE", "find", "nearest"]
+
+CATALOGUE: dict[str, Entry] = {e.code: e for e in (*RULES, *DEFECTS)}
+"""All entries by their code: the rules, then the defects."""
+
+
+def find(wanted: str) -> Entry | None:
+    """Return the entry of a code or a name, in any case of letters.
+
+    Parameters
+    ----------
+    wanted
+        Such as ``'T101'``, ``'l19'`` or ``'repeated-noise'``.
+
+    Returns
+    -------
+    Entry or None
+
+    Examples
+    --------
+    >>> find("l19").name
+    'repeated-noise'
+    >>> find("T1") is None
+    True
+    """
+    if wanted.upper() in CATALOGUE:
+        return CATALOGUE[wanted.upper()]
+    for entry in CATALOGUE.values():
+        if entry.name == wanted.lower():
+            return entry
+    return None
+
+
+def nearest(wanted: str, n: int = 3) -> list[str]:
+    """Return the codes and names that look most like what was typed.
+
+    Examples
+    --------
+    >>> nearest("repeated-noises", 1)
+    ['repeated-noise']
+    >>> nearest("T01", 1)
+    ['T001']
+    """
+    names = [entry.name for entry in CATALOGUE.values()]
+    return [
+        *difflib.get_close_matches(wanted.upper(), CATALOGUE, n),
+        *difflib.get_close_matches(wanted.lower(), names, n),
+    ][:n]
