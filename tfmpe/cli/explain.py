@@ -58,9 +58,8 @@ def _unknown(code: str) -> str:
     from tfmpe.migrate.catalogue import nearest
 
     close = nearest(code)
-    # Of nothing that looks like it, the list is the answer.
-    hint = f"did you mean {' or '.join(close)}?" if close else "see"
-    return f"there is no {code!r}; {hint} `tfmpe explain` lists all"
+    hint = f" did you mean {' or '.join(close)}?" if close else ""
+    return f"there is no {code!r};{hint} `tfmpe explain` lists all"
 
 
 def _list(form: str) -> None:
@@ -77,14 +76,19 @@ def _list(form: str) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         for entry in CATALOGUE.values():
-            click.echo(f"{entry.code:<5} {entry.name:<22} {entry.summary}")
+            safety = entry.safety or "defect"
+            click.echo(
+                f"{entry.code:<5} {safety:<7} {entry.name:<21} {entry.summary}"
+            )
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
+    table.add_column(style="dim")
     table.add_column(no_wrap=True)
     table.add_column()
     for entry in CATALOGUE.values():
-        table.add_row(entry.code, entry.name, entry.summary)
+        safety = entry.safety or "defect"
+        table.add_row(entry.code, safety, entry.name, entry.summary)
     console.print(table)
 
 

@@ -212,7 +212,7 @@ new = estimator.sample(
         todo=(
             "Say of each key which plates it is in, `plates={'mu': (), "
             "'theta': ('site',), 'obs': ('site',)}`; the prior gets the sizes "
-            "of the plates. `docs/inference.md` has a whole example, "
+            "of the plates. "
             "`examples/` have three, each in both forms."
         ),
         rewrite=(

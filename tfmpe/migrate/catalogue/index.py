@@ -46,8 +46,8 @@ def nearest(wanted: str, n: int = 3) -> list[str]:
     --------
     >>> nearest("repeated-noises", 1)
     ['repeated-noise']
-    >>> nearest("T01", 1)
-    ['T001']
+    >>> nearest("T1011", 1)
+    ['T101']
     """
     names = [entry.name for entry in CATALOGUE.values()]
     return [

@@ -46,7 +46,7 @@ def _of_defect(entry: Defect) -> list[str]:
         said.append(f"**Cost.** {entry.cost}")
     does = []
     if entry.warning:
-        does.append(f"The shim warns: `{entry.warning}`.")
+        does.append(f"Warns with `{entry.warning}`.")
     if entry.fix:
         # L23 cannot be asked for otherwise.
         always = entry.fix.startswith("always")
@@ -141,7 +141,7 @@ def as_plain(markdown: str, width: int = 78) -> str:
                 line = "=" if marks == "#" else "-"
                 parts.append(f"{title}\n{line * len(title)}")
             else:
-                parts.append(textwrap.fill(text, width))
+                parts.append(textwrap.fill(text, width, break_on_hyphens=False))
     return "\n\n".join(parts) + "\n"
 
 
