@@ -1,6 +1,7 @@
 """Finding entries by what a user types."""
 
 import difflib
+import os
 
 from .defects import DEFECTS
 from .entry import Entry
@@ -51,6 +52,14 @@ def nearest(wanted: str, n: int = 3) -> list[str]:
     """
     names = [entry.name for entry in CATALOGUE.values()]
     return [
-        *difflib.get_close_matches(wanted.upper(), CATALOGUE, n),
-        *difflib.get_close_matches(wanted.lower(), names, n),
+        *_close(wanted.upper(), list(CATALOGUE)),
+        *_close(wanted.lower(), names),
     ][:n]
+
+
+def _close(wanted: str, known: list[str]) -> list[str]:
+    # Codes are short and look alike: those that begin alike come first.
+    found = difflib.get_close_matches(wanted, known, len(known))
+    return sorted(
+        found, key=lambda name: -len(os.path.commonprefix([wanted, name]))
+    )
