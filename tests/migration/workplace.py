@@ -34,7 +34,10 @@ class Workplace:
         write_stand_in(self.legacy)
 
     def run(
-        self, *arguments: str, legacy: bool = False
+        self,
+        *arguments: str,
+        legacy: bool = False,
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.CompletedProcess[str]:
         """Run Python in the project, with the legacy package if wanted.
 
@@ -44,6 +47,8 @@ class Workplace:
             As after ``python``.
         legacy : bool
             Whether the legacy package is installed.
+        stderr : int
+            Where errors go, as of ``subprocess.run``.
         """
         paths = [str(ROOT), *([str(self.legacy)] if legacy else [])]
         environment = os.environ | {
@@ -59,14 +64,18 @@ class Workplace:
             [sys.executable, *arguments],
             cwd=self.project,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             check=False,
             text=True,
             timeout=300,
         )
 
     def tfmpe(
-        self, *arguments: str, legacy: bool = False
+        self,
+        *arguments: str,
+        legacy: bool = False,
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line in the project."""
-        return self.run("-m", "tfmpe", *arguments, legacy=legacy)
+        return self.run("-m", "tfmpe", *arguments, legacy=legacy, stderr=stderr)
