@@ -35,9 +35,7 @@ DATA = (
         before="""\
 from sfmpe.util.dataloader import flatten_structured
 
-flat, slices = flatten_structured(
-    {"theta": theta, "y": y}, independence=rules
-)
+flat, slices = flatten_structured({"theta": theta, "y": y}, independence=rules)
 context = flat["data"]["y"]
 """,
         after="""\

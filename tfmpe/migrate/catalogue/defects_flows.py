@@ -62,9 +62,7 @@ from sfmpe.util.dataloader import flatten_structured
 
 flat, slices = flatten_structured({"theta": {"mu": theta["mu"]}, "y": y})
 rngs = nnx.Rngs(0)
-estimator = SFMPE(
-    StructuredCNF(lambda *, theta, **_: -theta, rngs), rngs
-)
+estimator = SFMPE(StructuredCNF(lambda *, theta, **_: -theta, rngs), rngs)
 given = (flat["data"]["y"][:1], flat["labels"], slices["theta"])
 first = estimator.sample_posterior(*given, n_samples=2)
 second = estimator.sample_posterior(*given, n_samples=2)

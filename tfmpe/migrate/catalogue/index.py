@@ -1,7 +1,7 @@
 """Finding entries by what a user types."""
 
 import difflib
-import os
+import itertools
 
 from .defects import DEFECTS
 from .entry import Entry
@@ -59,7 +59,9 @@ def nearest(wanted: str, n: int = 3) -> list[str]:
 
 def _close(wanted: str, known: list[str]) -> list[str]:
     # Codes are short and look alike: those that begin alike come first.
+    def n_equal(name: str) -> int:
+        pairs = zip(wanted, name, strict=False)
+        return len(list(itertools.takewhile(lambda p: p[0] == p[1], pairs)))
+
     found = difflib.get_close_matches(wanted, known, len(known))
-    return sorted(
-        found, key=lambda name: -len(os.path.commonprefix([wanted, name]))
-    )
+    return sorted(found, key=n_equal, reverse=True)
