@@ -18,6 +18,8 @@ WITH_EXAMPLES = [entry for entry in CATALOGUE.values() if entry.before]
 # are an absence.
 WITHOUT = {"L4", "L6", "L10", "L15", "L23", "L26", "L27"}
 
+# It makes both networks.
+SLOW = {"T206"}
 IMPORTS = SETUP.partition("#")[0]
 
 
@@ -44,7 +46,14 @@ def _run(entry):
     return {w.category.code for w in caught}
 
 
-@pytest.mark.parametrize("entry", WITH_EXAMPLES, ids=lambda e: e.code)
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(e, marks=pytest.mark.slow if e.code in SLOW else ())
+        for e in WITH_EXAMPLES
+    ],
+    ids=lambda e: e.code,
+)
 @pytest.mark.usefixtures("legacy_names")
 def test_examples_run_and_warn_as_said(entry):
     warned = _run(entry)

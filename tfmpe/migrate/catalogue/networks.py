@@ -46,13 +46,13 @@ tokens = Tokens.from_pytree({**theta, **y}, rules)
 new = Transformer.for_tokens(
     tokens,
     TransformerConfig(
-        latent_dim=8, n_heads=2, n_encoder_layers=1, n_decoder_layers=1
+        latent_dim=8, n_heads=2, n_encoder_layers=0, n_decoder_layers=1
     ),
     rngs=nnx.Rngs(0),
 )
 target = tokens.select_tokens(["mu", "theta"])
 given = tokens.select_tokens(["obs"])
-velocity = new(target, given, jnp.zeros(8))
+velocity = nnx.jit(Transformer.__call__)(new, target, given, jnp.zeros(8))
 """,
         check="assert velocity.shape == target.data.shape\n",
     ),
