@@ -52,7 +52,7 @@ new = Transformer.for_tokens(
 )
 target = tokens.select_tokens(["mu", "theta"])
 given = tokens.select_tokens(["obs"])
-velocity = nnx.jit(Transformer.__call__)(new, target, given, jnp.zeros(8))
+velocity = nnx.eval_shape(new, target, given, jnp.zeros(8))
 """,
         check="assert velocity.shape == target.data.shape\n",
     ),
