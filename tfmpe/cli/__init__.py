@@ -13,6 +13,8 @@ from .bench import bench
 from .demo import demo
 from .draw import draw
 from .explain import explain
+from .record import record
+from .run import run
 from .verify import verify
 
 __all__ = ["cli"]
@@ -31,5 +33,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, explain, verify):
+for _command in (bench, demo, draw, explain, record, run, verify):
     cli.add_command(_command)

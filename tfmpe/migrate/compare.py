@@ -109,11 +109,15 @@ class Comparison:
     largest_absolute, largest_relative
         The largest differences between numbers and where they are; None if
         there is none. Relative to the stored number.
+    largest_ulp
+        The same, counted in numbers of the data type that lie between; None
+        also where no floats of one data type differ.
     """
 
     differences: tuple[Difference, ...] = ()
     largest_absolute: Extreme | None = None
     largest_relative: Extreme | None = None
+    largest_ulp: Extreme | None = None
 
     @property
     def identical(self) -> bool:
@@ -138,6 +142,7 @@ class Comparison:
             self.differences + other.differences,
             larger(self.largest_absolute, other.largest_absolute),
             larger(self.largest_relative, other.largest_relative),
+            larger(self.largest_ulp, other.largest_ulp),
         )
 
 
@@ -205,6 +210,8 @@ def _one(
 def _parts(
     stored: Any, found: Any, path: str, tolerance: Tolerance | None
 ) -> Iterator[Comparison]:
+    if stored is found:
+        return
     if isinstance(stored, Abstract):
         yield from _abstract(stored, found, path)
     elif isinstance(stored, jax.Array | np.ndarray):
@@ -321,7 +328,30 @@ def _values(
         ),
         _extreme(absolute, where, path),
         _extreme(relative, where, path),
+        _largest_ulp(stored, found, differ, where, path),
     )
+
+
+def _largest_ulp(
+    stored: np.ndarray,
+    found: np.ndarray,
+    differ: np.ndarray,
+    where: np.ndarray,
+    path: str,
+) -> Extreme | None:
+    if stored.dtype != found.dtype or stored.dtype.kind != "f":
+        return None
+    old, new = stored[differ], found[differ]
+    distance = np.abs(_ranks(new) - _ranks(old))
+    distance[np.isnan(old) | np.isnan(new)] = np.inf
+    return _extreme(distance, where, path)
+
+
+def _ranks(floats: np.ndarray) -> np.ndarray:
+    """Return the places of floats in the order of all, both zeros as 0."""
+    bits = floats.view(f"i{floats.dtype.itemsize}").astype("int64")
+    smallest = -(2 ** (8 * floats.dtype.itemsize - 1))
+    return np.where(bits < 0, smallest - bits, bits).astype("longdouble")
 
 
 def _differing(stored: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -28,11 +28,18 @@ from .recordings import Case, Raised
 
 __all__ = [
     "REPLAYED",
+    "Found",
     "Lookup",
     "Target",
     "bridge",
+    "call",
+    "compare_call",
+    "copied",
     "replay",
     "replaying",
+    "silenced",
+    "tolerance_of",
+    "variable",
     "why_not",
 ]
 
@@ -156,7 +163,7 @@ def why_not(case: Case) -> str | None:
     """
     if case.function not in REPLAYED:
         return "not in the bridge of this version"
-    trees = (case.args, case.kwargs, case.output)
+    trees = (case.args, case.kwargs, case.output, case.extra)
     if any(isinstance(leaf, Opaque) for leaf in jax.tree.leaves(trees)):
         return "holds a value that could not be recorded"
     if not REPLAYED[case.function].on_flow:
@@ -168,7 +175,19 @@ def why_not(case: Case) -> str | None:
     return None
 
 
-def replay(case: Case, lookup: Lookup = bridge) -> Comparison:
+@dataclass(frozen=True)
+class Found:
+    """What a call returned or raised, and its arguments afterwards."""
+
+    output: Any
+    error: Exception | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def replay(
+    case: Case, lookup: Lookup = bridge, loosened: Tolerance | None = None
+) -> Comparison:
     """Call a recorded function again and compare everything.
 
     Parameters
@@ -177,6 +196,8 @@ def replay(case: Case, lookup: Lookup = bridge) -> Comparison:
         The recorded call.
     lookup
         Gives the implementation to call.
+    loosened
+        The tolerance of functions that are otherwise compared to the bit.
 
     Returns
     -------
@@ -197,15 +218,36 @@ def replay(case: Case, lookup: Lookup = bridge) -> Comparison:
             function = partial(function, _setting(case))
     except (ImportError, AttributeError) as error:
         return _exception(case.raises, error)
-    call = _traced_call if _is_traced(case) else _call
-    found = call(function, _copy(case.args), _copy(case.kwargs))
+    make_call = _traced_call if _is_traced(case) else call
+    with replaying():
+        found = make_call(function, copied(case.args), copied(case.kwargs))
+    return compare_call(case, found, tolerance_of(case) or loosened)
+
+
+def compare_call(
+    case: Case, found: Found, tolerance: Tolerance | None
+) -> Comparison:
+    """Compare what a call came to with what it came to before.
+
+    Parameters
+    ----------
+    case
+        The call before.
+    found
+        The call now.
+    tolerance
+        How far values of the output may be apart; None for not at all.
+
+    Returns
+    -------
+    Comparison
+        As of `replay`.
+    """
     if found.error is not None or case.raises is not None:
         if _is_exactly(found.error, case.raises):
             return Comparison()
         return _exception(case.raises, found.error)
-    result = compare(
-        case.output, found.output, "output", _tolerance(target, case)
-    )
+    result = compare(case.output, found.output, "output", tolerance)
     for name, before, recorded, after in (
         ("args", case.args, case.args_after, found.args),
         ("kwargs", case.kwargs, case.kwargs_after, found.kwargs),
@@ -219,60 +261,46 @@ def _setting(case: Case) -> Any:
     return importlib.import_module(_FLOW).read_setting(case.extra)
 
 
-def _tolerance(target: Target | None, case: Case) -> Tolerance | None:
+def tolerance_of(case: Case) -> Tolerance | None:
+    """Return how far a call may be from the recorded one; None for not."""
+    target = REPLAYED.get(case.function)
     if target is None:
         return None
     of_network = "params" in (case.extra or {})
     return target.of_network if of_network else target.tolerance
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What a call returned or raised, and its arguments afterwards."""
-
-    output: Any
-    error: Exception | None
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-
-def _copy(tree: Any) -> Any:
+def copied(tree: Any) -> Any:
     """Copy whatever a call could change in place."""
-    if isinstance(tree, dict):
-        return {key: _copy(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return type(tree)(_copy(value) for value in tree)
+    if type(tree) is dict:
+        return {key: copied(value) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(copied(value) for value in tree)
     return tree.copy() if isinstance(tree, np.ndarray) else tree
 
 
-def _call(
+def call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> _Found:
+) -> Found:
+    """Call a function, whatever it comes to."""
     output, error = None, None
     try:
-        with replaying():
-            output = function(*args, **kwargs)
+        output = function(*args, **kwargs)
     # Any exception at all is what the call came to.
     except Exception as raised:
         error = raised
-    return _Found(output, error, args, kwargs)
+    return Found(output, error, args, kwargs)
 
 
 @contextmanager
 def replaying() -> Iterator[None]:
-    """Silence warnings and reproduce every defect, whatever the user set.
+    """Be silent as `silenced`, and compile without optimisation.
 
-    Compiles without optimisation, since what is replayed runs once. What is
-    changed is changed for all threads: entered around them, it holds for
-    all.
+    What is replayed runs once. What is changed is changed for all threads:
+    entered around them, it holds for all.
     """
     before = jax.config.read(_QUICK)
-    with (
-        _variable(legacy_warnings.VARIABLE, "ignore"),
-        _variable(fixes.VARIABLE, ""),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
+    with silenced():
         jax.config.update(_QUICK, True)
         try:
             yield
@@ -281,7 +309,20 @@ def replaying() -> Iterator[None]:
 
 
 @contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
+def silenced() -> Iterator[None]:
+    """Silence warnings and reproduce every defect, whatever the user set."""
+    with (
+        variable(legacy_warnings.VARIABLE, "ignore"),
+        variable(fixes.VARIABLE, ""),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable for a while."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -302,7 +343,7 @@ def _is_traced(case: Case) -> bool:
 
 def _traced_call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> _Found:
+) -> Found:
     """Call under a trace, with tracers where the recording had them.
 
     Everything else is closed over, as it was in the legacy call. What comes
@@ -311,14 +352,14 @@ def _traced_call(
     """
     structs: list[jax.ShapeDtypeStruct] = []
     _swap((args, kwargs), lambda leaf: structs.append(_struct(leaf)))
-    seen: list[_Found] = []
+    seen: list[Found] = []
 
     def traced(tracers: list[Any]) -> None:
         remaining = iter(tracers)
         given = _swap((args, kwargs), lambda _: next(remaining))
-        found = _call(function, *given)
+        found = call(function, *given)
         seen.append(
-            _Found(
+            Found(
                 _abstracted(found.output),
                 found.error,
                 _abstracted(found.args),

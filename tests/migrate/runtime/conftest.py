@@ -1,0 +1,60 @@
+"""A stand-in legacy package, and running scripts on it in this process."""
+
+import sys
+import textwrap
+
+import pytest
+
+pytest.importorskip("flax", reason="needs the extra flow")
+pytest.importorskip("diffrax", reason="needs the extra flow")
+
+from tfmpe.migrate.runtime.finder import belongs_to
+from tfmpe.migrate.runtime.program import Program
+
+from .standin import build
+
+PRELUDE = """\
+import sys
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sfmpe.util.dataloader import flatten_structured
+RULES = {"local": ["obs"], "cross_local": [("theta", "obs", (0, 0))]}
+def data(n=2):
+    return {
+        "theta": {"mu": jnp.ones((n, 1, 1)), "theta": 2 * jnp.ones((n, 3, 1))},
+        "y": {"obs": jnp.arange(n * 6.0).reshape(n, 3, 2, 1)},
+    }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_legacy_left():
+    yield
+    for name in [n for n in sys.modules if belongs_to(n, "sfmpe")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def legacy(tmp_path, monkeypatch):
+    """Return a function that installs the stand-in, with a defect or none."""
+
+    def install(defect=None):
+        build(tmp_path / "site", defect)
+        monkeypatch.syspath_prepend(tmp_path / "site")
+
+    return install
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """Return a function that writes a script after a common beginning."""
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def write(text, *arguments, prelude=PRELUDE):
+        (folder / "fit.py").write_text(prelude + textwrap.dedent(text))
+        return Program("fit.py", arguments)
+
+    return write

@@ -1,0 +1,70 @@
+"""The arguments that `tfmpe run` and `tfmpe record` share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tfmpe.migrate.runtime.program import Program
+
+__all__ = ["SETTINGS", "check_legacy", "program_arguments", "read_program"]
+
+# What follows the script belongs to the script.
+SETTINGS = {"allow_interspersed_args": False}
+
+
+def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -m, SCRIPT and ARGS to a command."""
+    for decorate in (
+        click.argument("args", nargs=-1, type=click.UNPROCESSED),
+        click.argument("script"),
+        click.option(
+            "-m",
+            "is_module",
+            is_flag=True,
+            help="SCRIPT is the name of a module, as of python -m.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def read_program(
+    script: str, args: tuple[str, ...], is_module: bool
+) -> "Program":
+    """Return what is to be run, or say that it is not there."""
+    from tfmpe.migrate.runtime.program import Program, has_package
+
+    program = Program(script, args, is_module)
+    if is_module:
+        try:
+            found = has_package(program, script)
+        except (ImportError, ValueError):
+            found = False
+    else:
+        found = Path(script).is_file()
+    if not found:
+        kind = "module" if is_module else "file"
+        raise click.BadParameter(
+            f"there is no {kind} {script!r}", param_hint="SCRIPT"
+        )
+    return program
+
+
+def check_legacy(program: "Program", legacy: str) -> None:
+    """Refuse to go on without the legacy package."""
+    from tfmpe.migrate.runtime.program import has_package
+
+    try:
+        found = has_package(program, legacy)
+    except (ImportError, ValueError):
+        found = False
+    if not found:
+        raise click.UsageError(
+            f"the legacy package {legacy!r} is not installed here, so there "
+            "is nothing to compare with. Install it beside tfmpe, or name "
+            "the module that stands for it with --legacy; `tfmpe run` "
+            "without --shadow needs none."
+        )

@@ -1,0 +1,123 @@
+"""`tfmpe record`: what the own legacy package returns, for keeps."""
+
+from pathlib import Path
+
+import click
+
+from .common import check_folder, write_file
+from .program import SETTINGS, check_legacy, program_arguments, read_program
+
+__all__ = ["record"]
+
+
+@click.command(context_settings=SETTINGS)
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    default=Path("recordings"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="A new folder for the recordings.",
+)
+@click.option(
+    "--legacy",
+    metavar="MODULE",
+    default="sfmpe",
+    show_default=True,
+    help="The installed legacy package.",
+)
+@click.option(
+    "--max-calls",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="How many calls of one function are kept.",
+)
+@click.option(
+    "--max-bytes",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=48 * 2**20,
+    show_default=True,
+    help="How many bytes of arrays are kept in all.",
+)
+@click.option("--force", is_flag=True, help="Replace FOLDER if it exists.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the whole report as json.",
+)
+@click.option("--quiet", is_flag=True, help="Print nothing at the end.")
+@program_arguments
+@click.pass_context
+def record(
+    context: click.Context,
+    out: Path,
+    legacy: str,
+    max_calls: int,
+    max_bytes: int,
+    force: bool,
+    json_file: Path | None,
+    quiet: bool,
+    is_module: bool,
+    script: str,
+    args: tuple[str, ...],
+) -> None:
+    """Record what your legacy package returns to a script.
+
+    Runs SCRIPT on the installed legacy package and writes every outermost
+    call of it to FOLDER, in the format of legacy_fixtures/, with a
+    fingerprint of package, versions and device. Equal inputs are kept once.
+    Calls under jit or vmap are kept as shapes. `tfmpe verify FOLDER` makes
+    the calls again on the bridge. FOLDER is written as a whole or not at
+    all, also where the script failed half-way.
+
+    \b
+    Exit code:
+      as the script's own, and where that is 0:
+      0  calls were recorded
+      2  wrong usage, no legacy package, or FOLDER exists
+      3  nothing was recorded
+
+    \b
+    Examples:
+      tfmpe record -- fit.py --n-epochs 10
+      tfmpe record --out golden --max-calls 20 -- fit.py
+      tfmpe verify golden
+    """  # noqa: D301 - click wants the backspace itself
+    from rich.console import Console
+
+    from tfmpe.migrate.runtime.recorded_run import record_run
+    from tfmpe.migrate.runtime.tables import print_record
+
+    check_folder(json_file, "--json")
+    program = read_program(script, args, is_module)
+    check_legacy(program, legacy)
+    try:
+        report = record_run(
+            program,
+            out,
+            legacy=legacy,
+            max_calls=max_calls,
+            max_bytes=max_bytes,
+            force=force,
+        )
+    except FileExistsError:
+        raise click.BadParameter(
+            f"{str(out)!r} exists; name another folder, or replace it with "
+            "--force",
+            param_hint="--out",
+        ) from None
+    except OSError as error:
+        raise click.BadParameter(
+            f"{str(out)!r} cannot be written ({error.strerror})",
+            param_hint="--out",
+        ) from None
+    if not quiet:
+        print_record(report, str(out), Console(stderr=True, highlight=False))
+    if json_file is not None:
+        write_file(json_file, report.to_json().encode(), "--json")
+    context.exit(report.exit_code)

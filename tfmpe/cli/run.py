@@ -1,0 +1,185 @@
+"""`tfmpe run`: a legacy script as it is."""
+
+from pathlib import Path
+
+import click
+
+from .common import check_folder, write_file
+from .program import SETTINGS, check_legacy, program_arguments, read_program
+
+__all__ = ["run"]
+
+
+@click.command(context_settings=SETTINGS)
+@click.option(
+    "--shadow",
+    is_flag=True,
+    help="Run on the legacy package, and make every call on the bridge too.",
+)
+@click.option(
+    "--legacy",
+    metavar="MODULE",
+    default="sfmpe",
+    show_default=True,
+    help="What the script calls the legacy package.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the whole report as json.",
+)
+@click.option("--quiet", is_flag=True, help="Print nothing at the end.")
+@click.option(
+    "--warnings",
+    "mode",
+    type=click.Choice(["ignore", "warn", "error"]),
+    help="What becomes of warnings about legacy defects; without it what "
+    "TFMPE_COMPAT says. Not with --shadow, which counts them.",
+)
+@click.option(
+    "--fix",
+    "fix",
+    metavar="CODE",
+    multiple=True,
+    help="Turn a defect off, such as L19; may be given again. Not with "
+    "--shadow.",
+)
+@click.option(
+    "--nested",
+    is_flag=True,
+    help="With --shadow: compare calls inside compared calls as well.",
+)
+@click.option(
+    "--max-captures",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="With --shadow: how many executions of a traced line are compared.",
+)
+@click.option(
+    "--save-cases",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="With --shadow: save calls that differ, for tfmpe verify.",
+)
+@click.option(
+    "--exit-zero",
+    is_flag=True,
+    help="With --shadow: end in 0 where something differs.",
+)
+@program_arguments
+@click.pass_context
+def run(
+    context: click.Context,
+    shadow: bool,
+    legacy: str,
+    json_file: Path | None,
+    quiet: bool,
+    mode: str | None,
+    fix: tuple[str, ...],
+    nested: bool,
+    max_captures: int,
+    save_cases: Path | None,
+    exit_zero: bool,
+    is_module: bool,
+    script: str,
+    args: tuple[str, ...],
+) -> None:
+    """Run a legacy script as it is, on the bridge.
+
+    Wherever SCRIPT imports the legacy package it gets tfmpe.compat, in this
+    process only, even where the legacy package is installed. Processes that
+    the script starts are not reached. At the end, a summary on stderr: what
+    was called from which line, and the warnings. Under jit a call counts
+    once for every trace.
+
+    With --shadow the script runs on the installed legacy package and gets its
+    results. Every outermost call is made on the bridge as well, on a copy of
+    the inputs, and everything is compared. The script's random numbers are
+    looked at, never drawn. Calls under jit, vmap, grad or scan are compared
+    after the run, by the values that went through the compiled program;
+    letting them out may keep the compiler from fusing operations across the
+    call. Seconds include compilation; bytes are those of the results.
+
+    \b
+    Exit code:
+      as the script's own, and with --shadow, where that is 0:
+      0  every comparison was equal or within tolerance
+      1  something differs
+      2  wrong usage, or with --shadow no legacy package
+      3  nothing was compared
+
+    \b
+    Examples:
+      tfmpe run fit.py --n-epochs 10
+      tfmpe run --warnings error -m my_project.fit
+      tfmpe run --fix L19 --json seen.json fit.py
+      tfmpe run --shadow --json shadow.json fit.py
+      tfmpe run --shadow --save-cases differing fit.py
+    """  # noqa: D301 - click wants the backspace itself
+    from rich.console import Console
+
+    check_folder(json_file, "--json")
+    program = read_program(script, args, is_module)
+    _check_options(context, shadow)
+    console = Console(stderr=True, highlight=False)
+    if shadow:
+        from tfmpe.migrate.runtime.shadow import run_in_shadow
+        from tfmpe.migrate.runtime.tables import print_shadow
+
+        check_legacy(program, legacy)
+        if save_cases is not None and save_cases.exists():
+            raise click.BadParameter(
+                f"{str(save_cases)!r} exists; name a new folder",
+                param_hint="--save-cases",
+            )
+        found = run_in_shadow(
+            program,
+            legacy=legacy,
+            nested=nested,
+            max_captures=max_captures,
+            save_cases=save_cases,
+        )
+        if not quiet:
+            print_shadow(found, console)
+        text, code = found.to_json(), found.exit_code
+        if exit_zero and code == 1 and not found.script_exit_code:
+            code = 0
+    else:
+        from tfmpe.migrate.runtime.running import run_on_bridge
+        from tfmpe.migrate.runtime.tables import print_run
+
+        try:
+            report = run_on_bridge(program, legacy=legacy, mode=mode, fix=fix)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--fix") from None
+        if not quiet:
+            print_run(report, console)
+        text, code = report.to_json(), report.exit_code
+    if json_file is not None:
+        write_file(json_file, text.encode(), "--json")
+    context.exit(code)
+
+
+_SHADOW_ONLY = {
+    "nested": "--nested",
+    "max_captures": "--max-captures",
+    "save_cases": "--save-cases",
+    "exit_zero": "--exit-zero",
+}
+_BRIDGE_ONLY = {"mode": "--warnings", "fix": "--fix"}
+
+
+def _check_options(context: click.Context, shadow: bool) -> None:
+    """Refuse options that would do nothing."""
+    from click.core import ParameterSource
+
+    wrong = _BRIDGE_ONLY if shadow else _SHADOW_ONLY
+    for name, option in wrong.items():
+        source = context.get_parameter_source(name)
+        if source is ParameterSource.COMMANDLINE:
+            only = "without" if shadow else "with"
+            raise click.UsageError(f"{option} works {only} --shadow only")

@@ -1,0 +1,140 @@
+"""Legacy modules that are the bridge's own, for as long as a script runs."""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES
+
+__all__ = ["BridgeFinder", "belongs_to", "serving_bridge"]
+
+
+def belongs_to(module: str, package: str) -> bool:
+    """Return whether a module is a package or lies in it, by its name.
+
+    Parameters
+    ----------
+    module, package
+        Their names.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> belongs_to("sfmpe.utils", "sfmpe"), belongs_to("sfmpe2", "sfmpe")
+    (True, False)
+    """
+    return module == package or module.startswith(f"{package}.")
+
+
+class BridgeFinder(importlib.abc.MetaPathFinder):
+    """Finds every legacy module in the bridge.
+
+    Parameters
+    ----------
+    legacy
+        What the scripts call the legacy package.
+    """
+
+    def __init__(self, legacy: str = LEGACY):
+        self._legacy = legacy
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Any,
+        target: ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of a legacy module, None for every other.
+
+        Parameters
+        ----------
+        fullname
+            The module.
+        path, target
+            Not used.
+
+        Returns
+        -------
+        ModuleSpec or None
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If the bridge has no such legacy module.
+        """
+        if not belongs_to(fullname, self._legacy):
+            return None
+        below = fullname.removeprefix(self._legacy)
+        if f"{LEGACY}{below}" not in MODULES:
+            known = ", ".join(
+                f"{self._legacy}{name.removeprefix(LEGACY)}" for name in MODULES
+            )
+            raise ModuleNotFoundError(
+                f"The bridge has no module {fullname!r}; it has {known}. "
+                "`tfmpe scan` lists every legacy name of a script, and which "
+                "of them the bridge lacks.",
+                name=fullname,
+            )
+        return importlib.machinery.ModuleSpec(
+            fullname, _BridgeLoader(f"{BRIDGE}{below}")
+        )
+
+
+class _BridgeLoader(importlib.abc.Loader):
+    def __init__(self, name: str):
+        self._name = name
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system takes what is listed under the name afterwards.
+        # Returned by `create_module` instead, the bridge's module would be
+        # given the spec of the legacy one.
+        sys.modules[module.__name__] = importlib.import_module(self._name)
+
+
+@contextmanager
+def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
+    """Serve the bridge under the names of the legacy modules.
+
+    Also where the legacy package is installed, or was imported before; that
+    is put back afterwards.
+
+    Parameters
+    ----------
+    legacy
+        What the scripts call the legacy package.
+
+    Yields
+    ------
+    None
+
+    Examples
+    --------
+    >>> import tfmpe.compat.utils
+    >>> with serving_bridge():
+    ...     import sfmpe.utils
+    >>> sfmpe.utils is tfmpe.compat.utils
+    True
+    """
+    before = _taken(legacy)
+    finder = BridgeFinder(legacy)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        _taken(legacy)
+        sys.modules.update(before)
+
+
+def _taken(package: str) -> dict[str, Any]:
+    """Take a package and all in it out of the imported modules."""
+    names = [name for name in sys.modules if belongs_to(name, package)]
+    return {name: sys.modules.pop(name) for name in names}

@@ -1,0 +1,144 @@
+"""What the numbers of a legacy package depend on."""
+
+import functools
+import importlib.metadata
+import importlib.util
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+__all__ = ["KIND", "VERSIONS", "differing", "take_fingerprint"]
+
+KIND = ("x64", "prng_implementation", "threefry_partitionable", "device")
+"""Entries without which numbers cannot be equal to the bit."""
+
+VERSIONS = ("python", "jax", "jaxlib", "numpy", "flax", "optax", "diffrax")
+"""Entries that may differ, and are told."""
+
+
+def take_fingerprint(package: str | None = None) -> dict[str, Any]:
+    """Return what numbers depend on, here and now.
+
+    Parameters
+    ----------
+    package
+        The legacy package; None for what does not depend on it.
+
+    Returns
+    -------
+    dict
+        Of `KIND` and `VERSIONS`, and `package`, `package_version` and
+        `commit`, each None where it cannot be found.
+
+    Examples
+    --------
+    >>> take_fingerprint()["device"] in ("cpu", "gpu", "tpu")
+    True
+    """
+    found: dict[str, Any] = {}
+    if package is not None:
+        found["package"] = package
+        found["package_version"], found["commit"] = _origin(package)
+    found["x64"] = bool(jax.config.jax_enable_x64)
+    found["prng_implementation"] = str(jax.config.jax_default_prng_impl)
+    found["threefry_partitionable"] = bool(
+        jax.config.jax_threefry_partitionable
+    )
+    found["device"] = jax.default_backend()
+    found["device_kind"] = jax.devices()[0].device_kind
+    found["python"] = platform.python_version()
+    for name in VERSIONS[1:]:
+        found[name] = _version(name)
+    return found
+
+
+def differing(
+    recorded: Mapping[str, Any], here: Mapping[str, Any], names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Say which entries of two fingerprints differ.
+
+    Parameters
+    ----------
+    recorded, here
+        The two; what the first does not have is not compared.
+    names
+        Which entries.
+
+    Returns
+    -------
+    tuple of str
+        One text each.
+
+    Examples
+    --------
+    >>> differing({"x64": True}, {"x64": False}, KIND)
+    ('x64 is False, was True',)
+    """
+    return tuple(
+        f"{name} is {here.get(name)}, was {recorded[name]}"
+        for name in names
+        if name in recorded and recorded[name] != here.get(name)
+    )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _origin(package: str) -> tuple[str | None, str | None]:
+    """Return the version and the commit of an installed package."""
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    folder = next(iter(places or ()), None)
+    for distribution in _distributions(package):
+        url = json.loads(distribution.read_text("direct_url.json") or "{}")
+        commit = url.get("vcs_info", {}).get("commit_id")
+        return distribution.version, commit or _commit(folder)
+    return None, _commit(folder)
+
+
+def _distributions(package: str) -> list[importlib.metadata.Distribution]:
+    """Return what was installed under a name or holds a package of it."""
+    try:
+        return [importlib.metadata.distribution(package)]
+    except importlib.metadata.PackageNotFoundError:
+        names = _names_of_packages().get(package, [])
+        return [importlib.metadata.distribution(name) for name in names]
+
+
+# It reads every installed distribution, which takes a second.
+_names_of_packages = functools.cache(importlib.metadata.packages_distributions)
+
+
+def _commit(folder: str | None) -> str | None:
+    """Return the commit of a folder that git has, with '+' if changed."""
+    if folder is None:
+        return None
+    # A folder that git ignores lies in a repository of something else.
+    if not _git(folder, "ls-files", "--", "."):
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    changed = _git(folder, "status", "--porcelain", "--", ".")
+    return f"{commit}+" if commit and changed else commit
+
+
+def _git(folder: str, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(folder)), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

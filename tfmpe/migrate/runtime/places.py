@@ -1,0 +1,83 @@
+"""Which legacy names are watched where, and which can be compared."""
+
+from collections.abc import Iterable
+from types import MappingProxyType
+
+from tfmpe.migrate.legacy_names import LEGACY, NAMES, LegacyName
+from tfmpe.migrate.replay import REPLAYED
+
+__all__ = ["NOT_COMPARED", "bridge_places", "is_recorded", "legacy_places"]
+
+_TRAINING = (
+    "training: its random streams differ; the calls that it makes are compared"
+)
+_BATCHES = "the order of its batches differs, and reading them uses them up"
+_CONSTRUCTOR = "a constructor: what the object returns is compared"
+
+NOT_COMPARED = MappingProxyType(
+    {
+        "SFMPE.fit": _TRAINING,
+        "train_bottom_up": _TRAINING,
+        "as_batch_iterator": _BATCHES,
+        "as_batch_iterators": _BATCHES,
+        "StructuredCNF": _CONSTRUCTOR,
+        "SFMPE": _CONSTRUCTOR,
+        "Transformer": "the network is the script's own on both sides",
+    }
+)
+"""Names whose calls are seen and counted but not compared, and why."""
+
+# The mirror imports this class when it is asked for; it is defined here.
+_LATE, _DEFINED_IN = "SFMPE", "_flow.estimator"
+
+
+def _watched() -> Iterable[LegacyName]:
+    return (
+        entry
+        for entry in NAMES.values()
+        # A protocol is nothing that is called.
+        if entry.kind != "constant" and entry.name != "StructuredVectorField"
+    )
+
+
+def legacy_places(package: str = LEGACY) -> dict[str, list[LegacyName]]:
+    """Return the watched names by the legacy module that has them.
+
+    Parameters
+    ----------
+    package
+        What the legacy package is called.
+
+    Returns
+    -------
+    dict of str to list of LegacyName
+    """
+    places: dict[str, list[LegacyName]] = {}
+    for entry in _watched():
+        places.setdefault(f"{package}.{entry.module}", []).append(entry)
+    return places
+
+
+def bridge_places(package: str) -> dict[str, list[LegacyName]]:
+    """Return the watched names by the module of the bridge that has them.
+
+    Parameters
+    ----------
+    package
+        The bridge.
+
+    Returns
+    -------
+    dict of str to list of LegacyName
+    """
+    places: dict[str, list[LegacyName]] = {}
+    for entry in _watched():
+        late = entry.name.partition(".")[0] == _LATE
+        module = _DEFINED_IN if late else entry.module
+        places.setdefault(f"{package}.{module}", []).append(entry)
+    return places
+
+
+def is_recorded(entry: LegacyName) -> bool:
+    """Return whether calls of a name can be recorded and replayed."""
+    return entry.name in REPLAYED and entry.name not in NOT_COMPARED

@@ -1,0 +1,148 @@
+"""A script on the legacy package, with every call written down."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.legacy_names import LEGACY, LegacyName
+
+from .call_sites import Site
+from .fingerprint import take_fingerprint
+from .observing import Observed, Observer
+from .places import NOT_COMPARED, is_recorded, legacy_places
+from .program import Program, run_program
+from .recording import MAX_BYTES, MAX_CALLS, Recorder
+from .watching import Watch
+
+__all__ = ["RecordReport", "record_run"]
+
+
+@dataclass(frozen=True)
+class RecordReport:
+    """What was recorded of a script, and what was not.
+
+    Parameters
+    ----------
+    script
+        The script, or the module.
+    script_exit_code
+        Its own.
+    cases
+        By function: calls kept, calls with inputs that are kept already,
+        calls left out by a limit.
+    opaque
+        By function: values that could not be recorded.
+    not_recorded
+        Functions that were called and cannot be recorded, and why.
+    fingerprint
+        As in the manifest.
+    """
+
+    script: str
+    script_exit_code: int
+    cases: dict[str, tuple[int, int, int]]
+    opaque: dict[str, tuple[str, ...]]
+    not_recorded: dict[str, str]
+    fingerprint: dict[str, Any]
+
+    @property
+    def n_cases(self) -> int:
+        """How many calls are kept."""
+        return sum(kept for kept, _, _ in self.cases.values())
+
+    @property
+    def exit_code(self) -> int:
+        """The script's if it failed; else 0, or 3 if nothing was recorded."""
+        return self.script_exit_code or (0 if self.n_cases else 3)
+
+    def to_json(self) -> str:
+        """Return the report as json, indented."""
+        content = {
+            "format": 1,
+            "tool": "record",
+            "script": self.script,
+            "exit_code": self.exit_code,
+            "functions": {
+                name: {"cases": kept, "repeated": again, "left_out": left}
+                for name, (kept, again, left) in self.cases.items()
+            },
+            "opaque": {name: list(what) for name, what in self.opaque.items()},
+            "not_recorded": self.not_recorded,
+            "fingerprint": self.fingerprint,
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+
+def record_run(
+    program: Program,
+    folder: Path,
+    *,
+    legacy: str = LEGACY,
+    max_calls: int = MAX_CALLS,
+    max_bytes: int = MAX_BYTES,
+    force: bool = False,
+) -> RecordReport:
+    """Run a script on the legacy package and record its outermost calls.
+
+    Parameters
+    ----------
+    program
+        The script, as it is.
+    folder
+        Where the recordings go, as a whole or not at all. Nothing is written
+        if nothing was called.
+    legacy
+        The legacy package, which must be installed.
+    max_calls, max_bytes
+        Limits, see `Recorder`.
+    force
+        Whether a folder that is there is replaced.
+
+    Returns
+    -------
+    RecordReport
+
+    Raises
+    ------
+    FileExistsError
+        If the folder is there and not to be replaced; before the run.
+    """
+    if folder.exists() and not force:
+        raise FileExistsError(folder)
+    recorder = Recorder(Path(program.name).stem, max_calls, max_bytes)
+    not_recorded: dict[str, str] = {}
+
+    def seen(call: Observed) -> None:
+        if is_recorded(call.entry):
+            recorder.seen(call)
+        else:
+            not_recorded[call.entry.name] = "the format has no calls of it"
+
+    def passed(entry: LegacyName, site: Site) -> None:
+        del site
+        if entry.kind != "class":
+            not_recorded[entry.name] = NOT_COMPARED[entry.name]
+
+    def failed(site: Site, error: Exception) -> None:
+        name = site.function.removeprefix(f"{LEGACY}.")
+        not_recorded[name] = one_line(f"recording failed: {error!r}", 200)
+
+    watch = Watch(
+        legacy, legacy_places(legacy), lambda *given: observer(*given)
+    )
+    observer = Observer(legacy, watch.paused, seen, passed, failed)
+    with watch.watching():
+        code = run_program(program)
+        fingerprint = take_fingerprint(legacy)
+    if recorder.n_cases:
+        recorder.write(folder, fingerprint, force=force)
+    return RecordReport(
+        program.name,
+        code,
+        recorder.counts,
+        recorder.opaque,
+        not_recorded,
+        fingerprint,
+    )

@@ -1,0 +1,306 @@
+"""A script on the legacy package with the bridge in its shadow."""
+
+import importlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from tfmpe.migrate.compare import Comparison, Tolerance
+from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, LegacyName
+from tfmpe.migrate.replay import (
+    Found,
+    call,
+    compare_call,
+    copied,
+    silenced,
+    tolerance_of,
+)
+
+from .call_sites import Site
+from .capture import send
+from .counting import WarningCounter
+from .fingerprint import take_fingerprint
+from .masks import masks_at
+from .observing import Observed, Observer, case_of
+from .places import NOT_COMPARED, legacy_places
+from .program import Program, run_program
+from .recording import Recorder
+from .shadow_report import (
+    CallRow,
+    FoundDifference,
+    Mode,
+    NotCompared,
+    ShadowReport,
+)
+from .trees import arrays_of, fill, n_bytes, take_apart
+from .watching import Watch
+
+__all__ = ["MAX_CAPTURES", "run_in_shadow"]
+
+MAX_CAPTURES = 20
+"""Executions of traced calls from one line that are compared."""
+
+_MAX_DIFFERENCES = 50
+
+# What is no movement of data alone, and was never recorded on its own.
+_FORMULA = Tolerance(1e-6, 1e-6, "a formula in another order")
+_FORMULAS = ("theta_t_linear", "ut_linear")
+
+
+def run_in_shadow(
+    program: Program,
+    *,
+    legacy: str = LEGACY,
+    nested: bool = False,
+    max_captures: int = MAX_CAPTURES,
+    save_cases: Path | None = None,
+) -> ShadowReport:
+    """Run a script on the legacy package, and every call on the bridge too.
+
+    Parameters
+    ----------
+    program
+        The script, as it is. It gets the legacy results.
+    legacy
+        The legacy package, which must be installed.
+    nested
+        Whether calls that a compared call makes are compared as well.
+    max_captures
+        How many executions of traced calls from one line are compared.
+    save_cases
+        A folder to be made, where calls that differ are saved as recordings.
+
+    Returns
+    -------
+    ShadowReport
+    """
+    shadow = _Shadow(max_captures, Path(program.name).stem, save_cases)
+    watch = Watch(
+        legacy, legacy_places(legacy), lambda *given: observer(*given)
+    )
+    observer = Observer(
+        legacy,
+        watch.paused,
+        shadow.seen,
+        shadow.passed,
+        shadow.failed,
+        nested=nested,
+    )
+    with shadow.warned.counting(), watch.watching():
+        code = run_program(program)
+        with watch.paused():
+            shadow.compare_captured()
+        fingerprint = take_fingerprint(legacy)
+    saved = shadow.save(fingerprint)
+    return shadow.report(program.name, code, fingerprint, saved)
+
+
+class _Shadow:
+    """Makes calls again and collects what is different."""
+
+    def __init__(
+        self, max_captures: int, example: str, save_cases: Path | None
+    ):
+        self.warned = WarningCounter()
+        self._rows: dict[tuple[Site, Mode], CallRow] = {}
+        self._differences: list[FoundDifference] = []
+        self._n_differences: dict[Site, int] = {}
+        self._reasons: dict[tuple[Site, str], None] = {}
+        self._max_captures = max_captures
+        self._captured: list[Callable[[], None]] = []
+        self._n_captured: dict[Site, int] = {}
+        self._never_run: dict[Site, bool] = {}
+        self._save_cases = save_cases
+        self._recorder = Recorder(example)
+
+    def passed(self, entry: LegacyName, site: Site) -> None:
+        if entry.kind != "class":
+            self._reasons[site, NOT_COMPARED[entry.name]] = None
+
+    def failed(self, site: Site, error: Exception) -> None:
+        text = one_line(f"comparing failed: {error!r}", 200)
+        self._reasons[site, text] = None
+
+    def seen(self, call: Observed) -> None:
+        mode: Mode = "traced" if call.traced else "eager"
+        self._row(call.site, mode).calls += 1
+        if isinstance(call.twin, str):
+            self._reasons[call.site, call.twin] = None
+        elif call.traced and call.error is None:
+            self._capture(call)
+        else:
+            self._compare(call, mode)
+
+    def _row(self, site: Site, mode: Mode) -> CallRow:
+        return self._rows.setdefault((site, mode), CallRow(site, mode))
+
+    def _capture(self, call: Observed) -> None:
+        """Let the values of a traced call come out as it is executed."""
+        arrays: list[Any] = []
+        twin = call.twin
+        parts = (
+            call.args,
+            call.kwargs,
+            call.args_after,
+            call.kwargs_after,
+            call.output,
+            None if twin is None or isinstance(twin, str) else twin.arrays,
+            getattr(twin, "key", None),
+        )
+        taken = take_apart(parts, arrays)
+        self._never_run.setdefault(call.site, True)
+
+        def receive(values: list[np.ndarray]) -> None:
+            self._never_run[call.site] = False
+            number = self._n_captured.get(call.site, 0)
+            if number < self._max_captures:
+                self._n_captured[call.site] = number + 1
+                self._captured.append(lambda: compare(values))
+
+        restored = send(arrays, receive, self._max_captures)
+
+        def compare(values: list[np.ndarray]) -> None:
+            args, kwargs, args_after, kwargs_after, output, *made = fill(
+                taken, restored(values)
+            )
+            known = replace(
+                call,
+                args=args,
+                kwargs=kwargs,
+                args_after=args_after,
+                kwargs_after=kwargs_after,
+                output=output,
+                twin=_remade(call.twin, *made),
+            )
+            self._compare(known, "traced")
+
+    def compare_captured(self) -> None:
+        """Compare what traced calls have let out, once all have run."""
+        try:
+            jax.effects_barrier()
+        # The script's own failure, which it has shown already.
+        except Exception as error:
+            print(f"(a compiled program failed: {error!r})", file=sys.stderr)
+        for compare in self._captured:
+            compare()
+        for site, never in self._never_run.items():
+            if never:
+                self._reasons[
+                    site, "traced, but what was traced was never executed"
+                ] = None
+
+    def _compare(self, known: Observed, mode: Mode) -> None:
+        try:
+            self._compare_or_raise(known, mode)
+        except Exception as error:
+            self.failed(known.site, error)
+
+    def _compare_or_raise(self, known: Observed, mode: Mode) -> None:
+        case = case_of(known, "call", "")
+        start = time.perf_counter()
+        with silenced():
+            function = _bridge_of(known)
+            found = call(function, copied(known.args), copied(known.kwargs))
+            if not known.traced:
+                jax.block_until_ready(arrays_of(found.output))
+        seconds = time.perf_counter() - start
+        if type(found.error).__name__ == "NoTwinError":
+            self._reasons[known.site, str(found.error)] = None
+            return
+        if known.traced and known.error is None:
+            found = _strong(found)
+        comparison = compare_call(case, found, _tolerance(known, case))
+        row = self._row(known.site, mode)
+        row.add(comparison)
+        if mode == "eager":
+            row.seconds_old = (row.seconds_old or 0.0) + known.seconds
+            row.seconds_new = (row.seconds_new or 0.0) + seconds
+        row.bytes_old += n_bytes(known.output)
+        row.bytes_new += n_bytes(found.output)
+        self._keep(known, found, comparison)
+
+    def _keep(
+        self, known: Observed, found: Found, comparison: Comparison
+    ) -> None:
+        for difference in comparison.differences:
+            number = self._n_differences.get(known.site, 0) + 1
+            self._n_differences[known.site] = number
+            if number <= _MAX_DIFFERENCES:
+                masks = masks_at(difference, known, found.output)
+                self._differences.append(
+                    FoundDifference(known.site, known.number, difference, masks)
+                )
+        fails = not comparison.identical and not comparison.within_tolerance
+        if fails and self._save_cases is not None:
+            self._recorder.seen(known)
+
+    def save(self, fingerprint: dict[str, Any]) -> int | None:
+        if self._save_cases is None:
+            return None
+        if self._recorder.n_cases:
+            self._recorder.write(self._save_cases, fingerprint)
+        return self._recorder.n_cases
+
+    def report(
+        self,
+        script: str,
+        code: int,
+        fingerprint: dict[str, Any],
+        saved: int | None,
+    ) -> ShadowReport:
+        rows = sorted(self._rows.values(), key=lambda r: (r.site, r.mode))
+        return ShadowReport(
+            script,
+            code,
+            fingerprint,
+            tuple(rows),
+            tuple(self._differences),
+            self.warned.seen,
+            tuple(NotCompared(*key) for key in self._reasons),
+            saved,
+        )
+
+
+def _bridge_of(known: Observed) -> Callable[..., Any]:
+    if known.twin is None:
+        module = importlib.import_module(f"{BRIDGE}.{known.entry.module}")
+        return getattr(module, known.entry.name)
+    from tfmpe.migrate.flow_calls import flow_call
+
+    from .twins import Twin
+
+    assert isinstance(known.twin, Twin)
+    return partial(flow_call(known.entry.name), known.twin.setting())
+
+
+def _tolerance(known: Observed, case: Any) -> Tolerance | None:
+    of_network = bool(getattr(known.twin, "arrays", ()))
+    if of_network:
+        case = replace(case, extra={"params": {}})
+    return _FORMULA if known.entry.name in _FORMULAS else tolerance_of(case)
+
+
+def _remade(twin: Any, arrays: Any, key: Any) -> Any:
+    return twin if twin is None else replace(twin, arrays=arrays, key=key)
+
+
+def _strong(found: Found) -> Found:
+    """Return what was found without weak types, which are lost on the way."""
+
+    def strong(tree: Any) -> Any:
+        arrays: list[Any] = []
+        taken = take_apart(tree, arrays)
+        return fill(taken, [jax.device_put(np.asarray(a)) for a in arrays])
+
+    return Found(
+        strong(found.output), found.error, strong(found.args),
+        strong(found.kwargs),
+    )  # fmt: skip

@@ -1,0 +1,201 @@
+"""What `tfmpe run` and `tfmpe record` say at the end, for people.
+
+Needs `rich` (extra `cli`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tfmpe.migrate.compare import Extreme
+from tfmpe.migrate.legacy_names import LEGACY
+
+from .call_sites import Site
+from .counting import SeenWarning
+from .recorded_run import RecordReport
+from .running import RunReport
+from .shadow_report import CallRow, ShadowReport
+
+__all__ = ["print_record", "print_run", "print_shadow"]
+
+_MAX_SHOWN = 10
+
+
+def print_run(report: RunReport, console: Console) -> None:
+    """Print the calls by function and line, and the warnings by code.
+
+    Parameters
+    ----------
+    report
+        What running a script showed.
+    console
+        Where to print; 80 columns suffice.
+    """
+    if report.calls:
+        table = _table(("legacy function", "calls", "from"), right=(1,))
+        for site, number in report.calls:
+            _row(table, _short(site), number, _place(site))
+        console.print(table)
+    total = sum(number for _, number in report.calls)
+    _print_warnings(report.warnings, console)
+    console.print(
+        Text(
+            f"{total} legacy calls from {len(report.calls)} places, "
+            f"{sum(w.count for w in report.warnings)} warnings; "
+            f"the script ended with {report.exit_code}"
+        )
+    )
+
+
+def print_shadow(report: ShadowReport, console: Console) -> None:
+    """Print one row per line of the script, what differs, and a summary.
+
+    Parameters
+    ----------
+    report
+        What running a script on both sides showed.
+    console
+        Where to print; 80 columns suffice.
+    """
+    if report.calls:
+        console.print(_shadow_table(report.calls))
+        console.print()
+    for number, found in enumerate(report.differences):
+        if number == _MAX_SHOWN:
+            rest = len(report.differences) - number
+            console.print(Text(f"and {rest} more differences (see --json)"))
+            break
+        style = "yellow" if found.difference.tolerated else "red"
+        text = f"{_short(found.site)} from {_place(found.site)}, call "
+        console.print(Text(f"{text}{found.call}", style=style))
+        console.print(Text(f"  {found.difference}"))
+    for entry in report.not_compared:
+        console.print(
+            Text(f"not compared: {_short(entry.site)} from "
+                 f"{_place(entry.site)}: {entry.why}", style="yellow")
+        )  # fmt: skip
+    _print_warnings(report.warnings, console)
+    if report.saved is not None:
+        console.print(Text(f"{report.saved} calls saved as cases"))
+    console.print(_shadow_summary(report))
+
+
+def print_record(report: RecordReport, folder: str, console: Console) -> None:
+    """Print what was recorded by function, what was not, and a summary.
+
+    Parameters
+    ----------
+    report
+        What recording a script gave.
+    folder
+        Where it was written.
+    console
+        Where to print; 80 columns suffice.
+    """
+    if report.cases:
+        headings = ("legacy function", "cases", "repeated", "left out")
+        table = _table(headings, right=(1, 2, 3))
+        for name, counts in report.cases.items():
+            _row(table, name, *counts)
+        console.print(table)
+    for name, texts in report.opaque.items():
+        text = f"cannot be replayed: {name} was given {', '.join(texts)}"
+        console.print(Text(text, style="yellow"))
+    for name, why in report.not_recorded.items():
+        console.print(Text(f"not recorded: {name}: {why}", style="yellow"))
+    if report.n_cases:
+        text = f"{report.n_cases} cases in {folder}"
+    else:
+        text = "nothing was recorded, and nothing written"
+    console.print(
+        Text(f"{text}; the script ended with {report.script_exit_code}")
+    )
+
+
+def _shadow_table(rows: Iterable[CallRow]) -> Table:
+    headings = (
+        "legacy function\n  from", "com-\npared", "iden-\ntical",
+        "within\ntol.", "diff", "max\nabs", "max\nrel", "max\nulp",
+        "s old", "s new",
+    )  # fmt: skip
+    table = _table(headings, right=range(1, len(headings)))
+    for row in rows:
+        traced = " (traced)" if row.mode == "traced" else ""
+        _row(
+            table,
+            f"{_short(row.site)}\n  {_place(row.site)}{traced}",
+            row.compared,
+            row.identical,
+            row.within_tolerance,
+            row.different,
+            _size(row.largest_absolute),
+            _size(row.largest_relative),
+            _size(row.largest_ulp),
+            _seconds(row.seconds_old),
+            _seconds(row.seconds_new),
+            style="red" if row.different else None,
+        )
+    return table
+
+
+def _shadow_summary(report: ShadowReport) -> Text:
+    numbers = {
+        name: sum(getattr(row, name) for row in report.calls)
+        for name in ("compared", "identical", "within_tolerance", "different")
+    }
+    text = (
+        f"{numbers['compared']} calls compared: {numbers['identical']} "
+        f"identical, {numbers['within_tolerance']} within tolerance, "
+        f"{numbers['different']} different"
+    )
+    if report.script_exit_code:
+        text += f"; the script ended with {report.script_exit_code}"
+    if not numbers["compared"]:
+        text += "; nothing was compared"
+    style = "bold green" if report.exit_code == 0 else "bold red"
+    return Text(text, style=style)
+
+
+def _print_warnings(
+    warnings: tuple[SeenWarning, ...], console: Console
+) -> None:
+    counts: Counter[str] = Counter()
+    for warning in warnings:
+        counts[warning.code] += warning.count
+    if counts:
+        listed = ", ".join(f"{code} {n} times" for code, n in counts.items())
+        console.print(
+            Text(f"legacy warnings: {listed} (see MIGRATION.md)", "yellow")
+        )
+
+
+def _table(headings: tuple[str, ...], right: Iterable[int]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for number, heading in enumerate(headings):
+        justify = "right" if number in right else "left"
+        table.add_column(heading, justify=justify, overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: object, style: str | None = None) -> None:
+    # As Text, so that no name is taken for markup.
+    table.add_row(*(Text(str(cell)) for cell in cells), style=style)
+
+
+def _short(site: Site) -> str:
+    return site.function.removeprefix(f"{LEGACY}.").rpartition("dataloader.")[2]
+
+
+def _place(site: Site) -> str:
+    return f"{site.file}:{site.line}"
+
+
+def _size(extreme: Extreme | None) -> str:
+    return "0" if extreme is None else f"{extreme.value:.1e}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.3g}"
