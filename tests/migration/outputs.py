@@ -35,7 +35,7 @@ LONGEST = 40
 _PASSING = (
     (re.compile(r"\b\d+(\.\d+)?(e[-+]\d+)? ?(s|ms|us|µs)\b"), "… s"),
     (re.compile(r"\b\d{4}-\d{2}-\d{2}[ T]?\d{2}:\d{2}(:\d{2})?Z?"), "TIME"),
-    (re.compile(r"\b\d{8}[-T]\d{6}Z?(-\w+)?\b"), "RUN"),
+    (re.compile(r"\b\d{8}T\d{6}\.\d+-\w+\b"), "RUN"),
     (re.compile(r" +$", re.M), ""),
 )
 

@@ -1,6 +1,7 @@
 """What is done to the two sides between the stages of training."""
 
-from growth.legacy import flatten_structured
+from sfmpe.util.dataloader import flatten_structured
+
 from growth.model import GLOBAL_NAMES, INDEPENDENCE
 
 
