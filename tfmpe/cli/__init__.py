@@ -13,8 +13,10 @@ from .bench import bench
 from .demo import demo
 from .draw import draw
 from .explain import explain
+from .fix import fix
 from .record import record
 from .run import run
+from .undo import undo
 from .verify import verify
 
 __all__ = ["cli"]
@@ -33,5 +35,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, explain, record, run, verify):
+for _command in (bench, demo, draw, explain, fix, record, run, undo, verify):
     cli.add_command(_command)

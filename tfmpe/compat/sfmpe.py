@@ -9,6 +9,9 @@ from tfmpe.compat._attention import (
     _make_attention_masks as _make_attention_masks,
 )
 
+# So that a star import asks for it, too.
+__all__ = ["SFMPE"]
+
 if TYPE_CHECKING:
     from tfmpe.compat._flow.estimator import SFMPE as SFMPE
 

@@ -1,0 +1,210 @@
+"""A parsed module: places of nodes, and what names refer to."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import libcst as cst
+import libcst.matchers as m
+from libcst import metadata
+
+__all__ = ["Module", "UnfaithfulError", "Use", "dotted_name"]
+
+_NEWLINE = re.compile(rb"\r\n?|\n")
+_BLANKS = re.compile(rb"[ \t\f]*")
+
+
+class UnfaithfulError(ValueError):
+    """The parser would not give the text back as it was."""
+
+
+@dataclass(frozen=True, eq=False)
+class Use:
+    """One place where a name is read.
+
+    Attributes
+    ----------
+    name : str
+    node : CSTNode
+        The name itself; the whole string in an annotation that is quoted.
+    scope : Scope
+    """
+
+    name: str
+    node: cst.CSTNode
+    scope: metadata.Scope
+
+
+class Module:
+    """The text of a module with all that rewriting asks of it.
+
+    Parameters
+    ----------
+    code
+        Python source.
+
+    Raises
+    ------
+    libcst.ParserSyntaxError
+        If it is not Python.
+    UnfaithfulError
+        If the places of nodes would not be those in the text.
+    """
+
+    def __init__(self, code: str):
+        self.text = code.encode()
+        wrapper = metadata.MetadataWrapper(
+            cst.parse_module(code), unsafe_skip_copy=True
+        )
+        self.tree = wrapper.module
+        if self.tree.code != code:
+            raise UnfaithfulError("its parser does not keep all characters")
+        self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
+        self._parents = wrapper.resolve(metadata.ParentNodeProvider)
+        self._scopes = wrapper.resolve(metadata.ScopeProvider)
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Return where a node begins and ends, in bytes."""
+        place = self._spans[node]
+        return place.start, place.start + place.length
+
+    def source(self, node: cst.CSTNode) -> str:
+        """Return the text of a node as it is written."""
+        start, end = self.span(node)
+        return self.text[start:end].decode()
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode:
+        """Return what a node is directly part of."""
+        return self._parents[node]
+
+    def ancestors(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """Yield what a node is part of, from the inside out."""
+        while node is not self.tree:
+            node = self._parents[node]
+            yield node
+
+    @cached_property
+    def scopes(self) -> list[metadata.Scope]:
+        """All scopes, without order."""
+        found = {id(s): s for s in self._scopes.values() if s is not None}
+        return list(found.values())
+
+    @cached_property
+    def uses(self) -> list[Use]:
+        """All places where names are read, in the order of the text."""
+        found: dict[int, Use] = {}
+        for scope in self.scopes:
+            for access in scope.accesses:
+                node = access.node
+                while isinstance(node, cst.Attribute):
+                    node = node.value
+                if isinstance(node, cst.Name):
+                    found[id(node)] = Use(node.value, node, access.scope)
+                elif node in self._spans:
+                    # A quoted annotation, which may hold several names.
+                    for name in re.findall(r"[^\W\d]\w*", self.source(node)):
+                        key = hash((id(node), name))
+                        found[key] = Use(name, node, access.scope)
+        return sorted(found.values(), key=lambda use: self.span(use.node)[0])
+
+    def uses_of(self, name: str, scope: metadata.Scope) -> list[Use]:
+        """Return the uses of a name that is bound in a scope."""
+        return [
+            use
+            for use in self.uses
+            if use.name == name and scope in self.bound_in(name, use.scope)
+        ]
+
+    def bindings(
+        self, name: str, scope: metadata.Scope
+    ) -> list[metadata.BaseAssignment]:
+        """Return what binds a name, as seen from a scope."""
+        try:
+            return list(scope[name])
+        except KeyError:
+            return []
+
+    def bound_in(
+        self, name: str, scope: metadata.Scope
+    ) -> list[metadata.Scope]:
+        """Return the scopes that a name comes from, as seen from a scope."""
+        found = {id(b.scope): b.scope for b in self.bindings(name, scope)}
+        return list(found.values())
+
+    def scope_of(self, node: cst.CSTNode) -> metadata.Scope:
+        """Return the scope that a node is in."""
+        scope = self._scopes.get(node)
+        for outer in self.ancestors(node):
+            if scope is not None:
+                break
+            scope = self._scopes.get(outer)
+        assert scope is not None, "the module itself has a scope"
+        return scope
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every identifier in the module, whatever it is."""
+        found = m.findall(self.tree, m.Name())
+        return frozenset(
+            cst.ensure_type(each, cst.Name).value for each in found
+        )
+
+    def statement(self, node: cst.CSTNode) -> cst.CSTNode:
+        """Return the statement that begins the lines a node is on."""
+        found: Any = node
+        for outer in (node, *self.ancestors(node)):
+            if isinstance(
+                outer, cst.SimpleStatementLine | cst.BaseCompoundStatement
+            ):
+                found = outer
+                break
+        return found
+
+    def statement_at(self, offset: int) -> cst.CSTNode:
+        """Return the innermost statement that holds a place."""
+        best, size = self.tree, len(self.text) + 1
+        for node, place in self._spans.items():
+            if (
+                isinstance(
+                    node, cst.SimpleStatementLine | cst.BaseCompoundStatement
+                )
+                and place.start <= offset <= place.start + place.length
+                and place.length < size
+            ):
+                best, size = node, place.length
+        return best
+
+    def line_start(self, offset: int) -> int:
+        """Return where the line of a place begins."""
+        ends = [
+            found.end() for found in _NEWLINE.finditer(self.text, 0, offset)
+        ]
+        return ends[-1] if ends else 0
+
+    def line_end(self, offset: int) -> int:
+        """Return where the line after a place begins."""
+        found = _NEWLINE.search(self.text, offset)
+        return found.end() if found else len(self.text)
+
+    def indent(self, offset: int) -> str:
+        """Return the blanks that the line of a place begins with."""
+        found = _BLANKS.match(self.text, self.line_start(offset))
+        assert found is not None
+        return found.group().decode()
+
+    @property
+    def newline(self) -> str:
+        """How lines end."""
+        return self.tree.default_newline
+
+
+def dotted_name(node: cst.CSTNode | None) -> str | None:
+    """Return ``'a.b.c'`` for a name or a chain of attributes, else None."""
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        before = dotted_name(node.value)
+        return None if before is None else f"{before}.{node.attr.value}"
+    return None

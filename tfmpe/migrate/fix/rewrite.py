@@ -1,0 +1,120 @@
+"""Rewriting the text of one module: a pure function."""
+
+from collections.abc import Callable, Iterable
+
+from .flatten import find_flattened
+from .imports import find_imports
+from .keywords import find_positional_calls
+from .module import Module
+from .new_imports import add_imports, remove_imports, used_names
+from .remaining import find_remaining
+from .result import Change, Edit, Findings, Left, Options, Remark, Rewritten
+from .strings import find_strings
+from .text import TrackedText, compatible
+from .todo import comments
+
+__all__ = ["rewrite"]
+
+_MOST_PASSES = 100
+
+
+def rewrite(code: str, options: Options) -> Rewritten:
+    """Rewrite one module.
+
+    Parameters
+    ----------
+    code : str
+        Its text.
+    options : Options
+        What may be rewritten.
+
+    Returns
+    -------
+    Rewritten
+        The new text, in which everything that was not touched is as it was;
+        what was rewritten; and what a person has to do, which has a comment
+        in the text. Rewriting it again changes nothing.
+
+    Raises
+    ------
+    libcst.ParserSyntaxError
+        If the text is not Python.
+
+    Examples
+    --------
+    >>> print(rewrite("from sfmpe.utils import split_data", Options()).code)
+    from tfmpe.compat.utils import split_data
+    """
+    text = TrackedText(code)
+    edits: list[Edit] = []
+    finders: list[Callable[[Module], Findings]] = [
+        lambda module: find_imports(module, options)
+    ]
+    if options.to == "tokens":
+        finders += [find_positional_calls, find_flattened]
+    for find in finders:
+        _run(text, edits, options, find)
+    module = text.module
+    remarks = find_imports(module, options).remarks + find_strings(module)
+    if options.to == "tokens":
+        remarks += find_remaining(module, find_flattened(module), options)
+    wanted = [each for each in remarks if options.wants(each.code)]
+    left = _left(text, wanted)
+    text.apply(comments(module, wanted))
+    return Rewritten(text.text, tuple(edits), left)
+
+
+def _run(
+    text: TrackedText,
+    edits: list[Edit],
+    options: Options,
+    find: Callable[[Module], Findings],
+) -> None:
+    """Apply what an analysis finds, until it finds nothing more."""
+    for _ in range(_MOST_PASSES):
+        changes = compatible(
+            change
+            for change in find(text.module).changes
+            if may(change, options)
+        )
+        if not changes:
+            return
+        edits += _edits(text, changes)
+        before = used_names(text.module)
+        text.apply(span for change in changes for span in change.spans)
+        imports = {name for change in changes for name in change.imports}
+        text.apply(add_imports(text.module, imports))
+        if imports:
+            text.apply(remove_imports(text.module, before))
+    raise RuntimeError(
+        f"Rewriting did not come to an end in {_MOST_PASSES} passes."
+    )
+
+
+def may(change: Change, options: Options) -> bool:
+    """Whether a change is asked for and safe enough."""
+    safe = change.safety == "safe" or options.unsafe
+    return safe and options.wants(*change.codes)
+
+
+def _edits(text: TrackedText, changes: Iterable[Change]) -> list[Edit]:
+    return [
+        Edit(
+            text.line(part.start),
+            part.code,
+            change.safety,
+            part.before,
+            part.after,
+            "" if number else change.note,
+        )
+        for change in changes
+        for number, part in enumerate(change.parts)
+    ]
+
+
+def _left(text: TrackedText, remarks: Iterable[Remark]) -> tuple[Left, ...]:
+    found = [
+        Left(text.line(remark.start), remark.code, remark.why)
+        for remark in remarks
+    ]
+    return tuple(sorted(set(found), key=lambda each: (each.line, each.code)))
