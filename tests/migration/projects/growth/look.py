@@ -28,7 +28,7 @@ def main():
     print(f"as by hand: {bool((np.asarray(again) == cross).all())}")
 
     _, _, swapped_slices = sides.swapped(theta, y)
-    print(f"to simulate: {list(swapped_slices['theta'])}")
+    print(f"to simulate: {list(swapped_slices)}")
 
     decoded = dl.decode_theta(flat["data"]["theta"], slices["theta"], (2,))
     for name, values in decoded.items():

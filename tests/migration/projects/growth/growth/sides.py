@@ -10,7 +10,7 @@ def swapped(theta, y):
     flat, slices = flatten_structured(
         {"theta": y, "y": theta}, independence=INDEPENDENCE
     )
-    return flat["data"]["theta"], flat["data"]["y"], slices
+    return flat["data"]["theta"], flat["data"]["y"], slices["theta"]
 
 
 def only_globals(samples):
@@ -28,5 +28,6 @@ def replaced(theta, drawn, y):
 
 def global_block(theta, y):
     """Flatten the shared parameters and the heights alone."""
-    flat, slices = flatten_structured({"theta": only_globals(theta), "y": y})
+    shared = only_globals(theta)
+    flat, slices = flatten_structured({"theta": shared, "y": y})
     return flat["data"]["theta"], slices["theta"]

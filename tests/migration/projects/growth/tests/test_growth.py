@@ -37,7 +37,7 @@ def test_swapped_sides(simulated):
     target, given, slices = sides.swapped(theta, y)
     assert target.shape == (3, 6, 1)
     assert given.shape == (3, 3, 1)
-    assert list(slices["theta"]) == ["height"]
+    assert list(slices) == ["height"]
     assert np.array_equal(target.ravel(), y["height"].ravel())
 
 
