@@ -91,9 +91,12 @@ def run_all(text: str, place: Workplace) -> Iterator[Done]:
 
 def _run(command: str, place: Workplace, legacy: bool) -> Done:
     program, *arguments = shlex.split(command)
-    assert program in ("python", "tfmpe"), command
-    call = place.tfmpe if program == "tfmpe" else place.run
-    done = call(*arguments, legacy=legacy, stderr=subprocess.STDOUT)
+    if program == "git":
+        done = place.git(*arguments, stderr=subprocess.STDOUT)
+    else:
+        assert program in ("python", "tfmpe"), command
+        call = place.tfmpe if program == "tfmpe" else place.run
+        done = call(*arguments, legacy=legacy, stderr=subprocess.STDOUT)
     printed = done.stdout.replace(f"{place.project}/", "").rstrip() + "\n"
     for pattern, instead in _PASSING:
         printed = pattern.sub(instead, printed)

@@ -32,6 +32,16 @@ class Workplace:
         shutil.copytree(PROJECTS / name, self.project, ignore=ignored)
         self.legacy.mkdir()
         write_stand_in(self.legacy)
+        for step in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "Begin"]):
+            done = self.git(*step)
+            if done.returncode:
+                raise RuntimeError(f"git {step[0]}: {done.stderr}")
+
+    def git(
+        self, *arguments: str, stderr: int = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[str]:
+        """Run git in the project, with nobody's settings."""
+        return self._call(["git", *arguments], [], stderr)
 
     def run(
         self,
@@ -50,26 +60,8 @@ class Workplace:
         stderr : int
             Where errors go, as of ``subprocess.run``.
         """
-        paths = [str(ROOT), *([str(self.legacy)] if legacy else [])]
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "JAX_PLATFORMS": "cpu",
-            "COLUMNS": "80",
-            "NO_COLOR": "1",
-        }
-        for variable in ("TFMPE_COMPAT", "TFMPE_COMPAT_FIX"):
-            environment.pop(variable, None)
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.project,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            check=False,
-            text=True,
-            timeout=300,
-        )
+        paths = [ROOT, self.legacy] if legacy else [ROOT]
+        return self._call([sys.executable, *arguments], paths, stderr)
 
     def tfmpe(
         self,
@@ -79,3 +71,33 @@ class Workplace:
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line in the project."""
         return self.run("-m", "tfmpe", *arguments, legacy=legacy, stderr=stderr)
+
+    def _call(
+        self, command: list[str], paths: list[Path], stderr: int
+    ) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "JAX_PLATFORMS": "cpu",
+            "COLUMNS": "100",
+            "NO_COLOR": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            **{
+                f"GIT_{who}_{what}": f"somebody{end}"
+                for who in ("AUTHOR", "COMMITTER")
+                for what, end in (("NAME", ""), ("EMAIL", "@example.org"))
+            },
+        }
+        for variable in ("TFMPE_COMPAT", "TFMPE_COMPAT_FIX"):
+            environment.pop(variable, None)
+        return subprocess.run(
+            command,
+            cwd=self.project,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            check=False,
+            text=True,
+            timeout=300,
+        )
