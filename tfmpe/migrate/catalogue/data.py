@@ -25,12 +25,12 @@ DATA = (
             "an error now. Masks are bool and have no leading axis."
         ),
         rewrite=(
-            "`tfmpe fix --to tokens --unsafe-fixes` does it where `flat` and "
-            "`slices` go only into uses that it knows: `flat['data'][side]`, "
-            "`flat['labels'][side]`, `decode_theta`, `combine_data`. It does "
-            "not where they are returned, stored, passed to your own "
-            "functions or changed, nor with sample axes, batch axes or extra "
-            "entries other than the defaults."
+            "`tfmpe fix --to tokens --unsafe-fixes` does it where the result "
+            "is taken apart into two names that are only read: "
+            "`flat['data'][side]`, labels, index, masks, `slices[side]`, "
+            "`decode_theta`, `combine_data`. It does not where one of them "
+            "is returned, stored, changed or passed on as a whole, nor where "
+            "the data are made in the call or have a `pad_value`."
         ),
         before="""\
 from sfmpe.util.dataloader import flatten_structured
