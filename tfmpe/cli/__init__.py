@@ -16,6 +16,7 @@ from .explain import explain
 from .fix import fix
 from .record import record
 from .run import run
+from .scan import scan
 from .undo import undo
 from .verify import verify
 
@@ -35,5 +36,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, explain, fix, record, run, undo, verify):
+for _command in (bench, demo, draw, explain, fix, record, run, scan, undo, verify):
     cli.add_command(_command)

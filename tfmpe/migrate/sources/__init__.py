@@ -18,7 +18,7 @@ where they were in ``cell.code``; they are replaced by the magics.
 from .errors import SourceError
 from .find import Found, find_sources
 from .magics import Magic
-from .parse import parse
+from .parse import check_syntax, deep_recursion, parse
 from .read import read_source
 from .source import Cell, Source
 
@@ -28,6 +28,8 @@ __all__ = [
     "Magic",
     "Source",
     "SourceError",
+    "check_syntax",
+    "deep_recursion",
     "find_sources",
     "parse",
     "read_source",

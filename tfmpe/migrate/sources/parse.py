@@ -67,8 +67,8 @@ def parse(source: Source, cell: Cell) -> cst.Module:
         raise _too_deep(source) from None
 
 
-def check_syntax(source: Source, cell: Cell) -> None:
-    """Refuse what this Python cannot read, without a tree of libcst.
+def check_syntax(source: Source, cell: Cell) -> ast.Module:
+    """Return Python's own tree, which is fast but knows no formatting.
 
     Parameters
     ----------
@@ -76,6 +76,10 @@ def check_syntax(source: Source, cell: Cell) -> None:
         Where it is.
     cell
         One of its cells.
+
+    Returns
+    -------
+    Module
 
     Raises
     ------
@@ -105,6 +109,7 @@ def check_syntax(source: Source, cell: Cell) -> None:
         raise SourceError(source.path, f"no Python code: {error}") from None
     if _depth_exceeds(tree, MAX_DEPTH):
         raise _too_deep(source)
+    return tree
 
 
 @contextmanager
