@@ -233,3 +233,26 @@ def test_a_tolerance_lets_near_values_pass_and_says_so():
 def test_a_tolerance_lets_nothing_else_pass(stored, found):
     near = Tolerance(1e-3, 1e-3, "an integral with this error")
     assert not compare(stored, found, tolerance=near).within_tolerance
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "ulp"),
+    [
+        (np.float32(1.0), np.nextafter(np.float32(1), np.float32(2)), 1),
+        (np.float64(-1e-300), np.float64(1e-300), None),
+        (np.float16(0.0), np.float16(-0.0), 0),
+        (np.float32(-1e-45), np.float32(1e-45), 2),
+        (np.float32(1.0), np.float32("nan"), np.inf),
+    ],
+)
+def test_ulp_counts_the_numbers_in_between(old, new, ulp):
+    found = compare(np.asarray([old]), np.asarray([new])).largest_ulp
+    assert found is not None
+    assert found.path == "output[0]"
+    assert found.value == ulp if ulp is not None else found.value > 1e18
+
+
+def test_ulp_is_of_floats_of_one_type():
+    assert compare(np.int32([1]), np.int32([2])).largest_ulp is None
+    other = compare(np.float32([1]), np.float64([2]))
+    assert other.largest_ulp is None

@@ -24,6 +24,18 @@ __all__ = ["verify"]
 )
 @click.option("--example", metavar="NAME", help="Replay this example only.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
+@click.option(
+    "--other-fingerprint",
+    is_flag=True,
+    help="Compare also what was recorded on another kind of device, or with "
+    "another precision or random numbers: within tolerances.",
+)
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Measure how far the legacy side is from itself with reordered sums, "
+    "and print it beside every error. Takes minutes.",
+)
 @click.option("--no-progress", is_flag=True, help="Show no progress bar.")
 @click.pass_context
 def verify(
@@ -32,12 +44,16 @@ def verify(
     json_file: Path | None,
     example: str | None,
     fail_fast: bool,
+    other_fingerprint: bool,
+    calibrate: bool,
     no_progress: bool,
 ) -> None:
     """Replay stored legacy output and compare it to the bit.
 
-    PATH is a folder of recordings; by default the one that travels with
-    this package. Prints one table and a summary.
+    PATH is a folder of recordings, as `tfmpe record` writes them; by default
+    the one that travels with this package. Prints one table and a summary.
+    Recordings with the fingerprint of another kind of device, precision or
+    random numbers are refused unless --other-fingerprint is given.
 
     \b
     Exit code:
@@ -51,6 +67,7 @@ def verify(
       tfmpe verify
       tfmpe verify --example seir --fail-fast
       tfmpe verify my_recordings --json report.json
+      tfmpe verify --calibrate --example seir
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
 
@@ -62,7 +79,12 @@ def verify(
     try:
         with progress_bar(wanted=not no_progress) as progress:
             report = run(
-                path, example=example, fail_fast=fail_fast, progress=progress
+                path,
+                example=example,
+                fail_fast=fail_fast,
+                progress=progress,
+                other_fingerprint=other_fingerprint,
+                calibrate=calibrate,
             )
     except UnknownExampleError as error:
         raise click.BadParameter(str(error), param_hint="--example") from None

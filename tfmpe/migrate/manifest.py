@@ -51,6 +51,12 @@ class Manifest:
     files: dict[str, Listed]
     provenance: dict[str, Any]
 
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the numbers depend on; empty if it does not say."""
+        found = self.provenance.get("fingerprint")
+        return found if isinstance(found, dict) else {}
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -7,6 +7,7 @@ The json (`Report.to_json`) is one object; names are only ever added to it:
                       file missing, altered or refused
     folder            the folder of recordings, as it was given
     manifest          "checked" or "absent"
+    notes             texts: versions that differ from the recorded ones
     stopped_early     whether --fail-fast cut the run short
     versions          {"python": ..., "jax": ..., "numpy": ...}
     summary           {"cases", "identical", "within_tolerance",
@@ -14,9 +15,12 @@ The json (`Report.to_json`) is one object; names are only ever added to it:
     rows              one object per example and function, with those
                       numbers (without not_replayed) and
       example, function
-      largest_absolute, largest_relative
+      largest_absolute, largest_relative, largest_ulp
                       null, or {"value", "case", "path"}; value is a number,
                       or "inf"
+      noise_floor     null, or {"absolute", "relative", "ulp"}: how far the
+                      legacy side is from itself with reordered sums; only
+                      with --calibrate
       dtype_differences, key_order_differences
                       numbers of cases with such a difference
       differences     [{"case", "kind", "path", "stored", "found",
@@ -67,11 +71,14 @@ class Row:
         Which.
     results
         One per case, in the order of the file.
+    noise_floor
+        How far the legacy side is from itself; None if not measured.
     """
 
     example: str
     function: str
     results: tuple[CaseResult, ...]
+    noise_floor: Comparison | None = None
 
     @property
     def cases(self) -> int:
@@ -124,6 +131,13 @@ class Row:
         """Largest relative difference of values, with the case it is in."""
         return _largest(
             (r.case, r.comparison.largest_relative) for r in self.results
+        )
+
+    @property
+    def largest_ulp(self) -> tuple[str, Extreme] | None:
+        """Largest difference in units in the last place, with its case."""
+        return _largest(
+            (r.case, r.comparison.largest_ulp) for r in self.results
         )
 
     def count(self, kind: Kind) -> int:
@@ -188,6 +202,8 @@ class Report:
         Whether there was a manifest to check the files with.
     stopped_early
         Whether the run ended at its first failure.
+    notes
+        What a reader should know of the recordings.
     """
 
     folder: str
@@ -203,6 +219,7 @@ class Report:
             "numpy": np.__version__,
         }
     )
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -234,6 +251,7 @@ class Report:
             "exit_code": self.exit_code,
             "folder": self.folder,
             "manifest": self.manifest,
+            "notes": list(self.notes),
             "stopped_early": self.stopped_early,
             "versions": self.versions,
             "summary": self.summary,
@@ -254,6 +272,8 @@ def _row(row: Row) -> dict[str, Any]:
         **{name: getattr(row, name) for name in _NUMBERS},
         "largest_absolute": _located(row.largest_absolute),
         "largest_relative": _located(row.largest_relative),
+        "largest_ulp": _located(row.largest_ulp),
+        "noise_floor": _floor(row.noise_floor),
         "dtype_differences": row.dtype_differences,
         "key_order_differences": row.key_order_differences,
         "differences": [
@@ -268,6 +288,21 @@ def _located(extreme: tuple[str, Extreme] | None) -> dict[str, Any] | None:
     if extreme is None:
         return None
     case, largest = extreme
+    return {"value": _number(largest), "case": case, "path": largest.path}
+
+
+def _floor(floor: Comparison | None) -> dict[str, Any] | None:
+    if floor is None:
+        return None
+    return {
+        "absolute": _number(floor.largest_absolute),
+        "relative": _number(floor.largest_relative),
+        "ulp": _number(floor.largest_ulp),
+    }
+
+
+def _number(extreme: Extreme | None) -> float | str:
+    if extreme is None:
+        return 0.0
     # json has no infinity.
-    value = largest.value if math.isfinite(largest.value) else "inf"
-    return {"value": value, "case": case, "path": largest.path}
+    return extreme.value if math.isfinite(extreme.value) else "inf"

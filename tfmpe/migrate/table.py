@@ -40,6 +40,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(
             Text("no MANIFEST.json: the files were not checked", "yellow")
         )
+    for note in report.notes:
+        console.print(Text(note, "yellow"))
     if report.stopped_early:
         console.print(Text("stopped at the first failure", "yellow"))
     if report.not_replayed:
@@ -50,12 +52,14 @@ def print_report(report: Report, console: Console) -> None:
 def _table(report: Report, places: list[str]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("example\n  function", no_wrap=True)
+    calibrated = any(row.noise_floor is not None for row in report.rows)
     for heading in (
         "cases",
         "iden-\ntical",
         "within\ntol.",
         "diff",
         "max\nabs",
+        *(("noise\nabs",) if calibrated else ()),
         "max\nrel",
         "dtype\ndiff",
         "order\ndiff",
@@ -74,6 +78,7 @@ def _table(report: Report, places: list[str]) -> Table:
             row.within_tolerance,
             row.different,
             _size(row.largest_absolute),
+            *((_noise(row),) if calibrated else ()),
             _size(row.largest_relative),
             row.dtype_differences,
             row.key_order_differences,
@@ -88,7 +93,17 @@ def _table(report: Report, places: list[str]) -> Table:
 
 
 def _size(largest: tuple[str, Extreme] | None) -> str:
-    return "0" if largest is None else f"{largest[1].value:.1e}"
+    return _value(largest and largest[1])
+
+
+def _noise(row: Row) -> str:
+    if row.noise_floor is None:
+        return ""
+    return _value(row.noise_floor.largest_absolute)
+
+
+def _value(extreme: Extreme | None) -> str:
+    return "0" if extreme is None else f"{extreme.value:.1e}"
 
 
 def _place(row: Row, places: list[str]) -> str:
@@ -96,10 +111,21 @@ def _place(row: Row, places: list[str]) -> str:
     absolute, relative = row.largest_absolute, row.largest_relative
     if absolute is None or relative is None:
         return ""
-    places.append(
+    place = (
         f"abs in {absolute[0]}: {absolute[1].path}; "
         f"rel in {relative[0]}: {relative[1].path}"
     )
+    if row.largest_ulp is not None:
+        case, ulp = row.largest_ulp
+        place += f"; {ulp.value:.3g} ulp in {case}: {ulp.path}"
+    if row.noise_floor is not None:
+        noise = row.noise_floor
+        place += (
+            f"; noise {_value(noise.largest_absolute)} abs, "
+            f"{_value(noise.largest_relative)} rel, "
+            f"{_value(noise.largest_ulp)} ulp"
+        )
+    places.append(place)
     return f"[{len(places)}]"
 
 

@@ -6,15 +6,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from .compare import Tolerance
 from .errors import RecordingError, UnknownExampleError
 from .manifest import Manifest, Problem, check_files, read_manifest
 from .nested import read_cases
-from .recordings import Case, find_recordings
+from .recordings import MANIFEST_NAME, Case, find_recordings
 from .replay import Lookup, bridge, replay, replaying, why_not
 from .report import CaseResult, NotReplayed, Report, Row
+from .runtime import fingerprint
+from .runtime.calibration import Calibration
 from .stored import stored_folder
 
-__all__ = ["Progress", "verify"]
+__all__ = ["LOOSENED", "Progress", "verify"]
+
+LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
+"""For functions that are exact where the fingerprint is the recorded one."""
 
 _N_WORKERS = min(os.cpu_count() or 1, 4)
 
@@ -29,6 +35,8 @@ def verify(
     fail_fast: bool = False,
     progress: Progress | None = None,
     lookup: Lookup = bridge,
+    other_fingerprint: bool = False,
+    calibrate: bool = False,
 ) -> Report:
     """Replay stored legacy output and compare everything.
 
@@ -45,12 +53,19 @@ def verify(
         Called after every case.
     lookup
         Gives the implementation to call; by default the bridge.
+    other_fingerprint
+        Replay also what was recorded on another kind of device, or with
+        another precision or other random numbers. What is otherwise compared
+        to the bit may then differ by `LOOSENED`.
+    calibrate
+        Also measure the noise floor of every row; see
+        `tfmpe.migrate.runtime.calibration`.
 
     Returns
     -------
     Report
-        Also where files are bad: those are named as problems, and not
-        replayed.
+        Also where files are bad, or the fingerprint is of another kind:
+        those are named as problems, and not replayed.
 
     Raises
     ------
@@ -77,7 +92,20 @@ def verify(
     def wanted(path: Path) -> bool:
         return example is None or path.parent.name == example
 
-    run = _Run(folder, fail_fast, progress, lookup)
+    here = fingerprint.take_fingerprint()
+    recorded = {} if manifest is None else manifest.fingerprint
+    other = fingerprint.differing(recorded, here, fingerprint.KIND)
+    if other and not other_fingerprint:
+        fault = (
+            f"recorded elsewhere: {', '.join(other)}; numbers cannot be equal "
+            "to the bit. --other-fingerprint compares within tolerances"
+        )
+        problem = Problem(MANIFEST_NAME, fault)
+        return Report(str(folder), problems=(problem,))
+    told = fingerprint.differing(recorded, here, fingerprint.VERSIONS)
+    run = _Run(folder, fail_fast, progress, lookup, LOOSENED if other else None)
+    if calibrate:
+        run.calibration = Calibration(recorded.get("package"))
     if manifest is not None:
         run.problems = [
             problem
@@ -93,6 +121,9 @@ def verify(
         tuple(run.problems),
         "absent" if manifest is None else "checked",
         run.stopped,
+        notes=((run.calibration.source,) if run.calibration else ())
+        + tuple(f"recorded with another version: {t}" for t in told)
+        + tuple(f"compared within tolerances: {text}" for text in other),
     )
 
 
@@ -114,8 +145,10 @@ class _Run:
         fail_fast: bool,
         progress: Progress | None,
         lookup: Lookup,
+        loosened: Tolerance | None,
     ):
         self.folder = folder
+        self.calibration: Calibration | None = None
         self.rows: list[Row] = []
         self.not_replayed: list[NotReplayed] = []
         self.problems: list[Problem] = []
@@ -123,6 +156,7 @@ class _Run:
         self._fail_fast = fail_fast
         self._progress = progress
         self._lookup = lookup
+        self._loosened = loosened
 
     def over(self, files: list[Path]) -> None:
         """Replay the files that have no problem, in order."""
@@ -173,7 +207,10 @@ class _Run:
         results = []
         # Most of the time the compiler is at work, which leaves Python free.
         with ThreadPoolExecutor(_N_WORKERS) as pool:
-            calls = [pool.submit(replay, c, self._lookup) for c in replayed]
+            calls = [
+                pool.submit(replay, case, self._lookup, self._loosened)
+                for case in replayed
+            ]
             for number, (case, call) in enumerate(
                 zip(replayed, calls, strict=True), 1
             ):
@@ -190,4 +227,9 @@ class _Run:
                     break
         if results:
             first = replayed[0]
-            self.rows.append(Row(first.example, first.function, tuple(results)))
+            floor = None
+            if self.calibration is not None:
+                floor = self.calibration.floor(replayed)
+            self.rows.append(
+                Row(first.example, first.function, tuple(results), floor)
+            )

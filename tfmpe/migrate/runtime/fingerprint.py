@@ -17,6 +17,12 @@ __all__ = ["KIND", "VERSIONS", "differing", "take_fingerprint"]
 KIND = ("x64", "prng_implementation", "threefry_partitionable", "device")
 """Entries without which numbers cannot be equal to the bit."""
 
+_FLAGS = {
+    "x64": "jax_enable_x64",
+    "prng_implementation": "jax_default_prng_impl",
+    "threefry_partitionable": "jax_threefry_partitionable",
+}
+
 VERSIONS = ("python", "jax", "jaxlib", "numpy", "flax", "optax", "diffrax")
 """Entries that may differ, and are told."""
 
@@ -44,11 +50,8 @@ def take_fingerprint(package: str | None = None) -> dict[str, Any]:
     if package is not None:
         found["package"] = package
         found["package_version"], found["commit"] = _origin(package)
-    found["x64"] = bool(jax.config.jax_enable_x64)
-    found["prng_implementation"] = str(jax.config.jax_default_prng_impl)
-    found["threefry_partitionable"] = bool(
-        jax.config.jax_threefry_partitionable
-    )
+    for name, flag in _FLAGS.items():
+        found[name] = getattr(jax.config, flag)
     found["device"] = jax.default_backend()
     found["device_kind"] = jax.devices()[0].device_kind
     found["python"] = platform.python_version()
