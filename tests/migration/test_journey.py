@@ -44,7 +44,15 @@ def test_every_command_ends_as_it_should(journey):
 
 def test_the_guide_shows_what_the_commands_print(journey):
     # If this fails: python tests/migration/outputs.py
-    assert committed(GUIDE.read_text()) == [done.shown for done in journey]
+    shown = [done.shown for done in journey]
+    assert list(map(_words, committed(GUIDE.read_text()))) == [
+        _words(block) for block in shown
+    ]
+
+
+def _words(block):
+    """Widths of columns depend on seconds, which are not compared."""
+    return [line.split() for line in block.splitlines()]
 
 
 def test_the_own_tests_pass_before_and_after_each_step(journey):

@@ -36,5 +36,16 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, explain, fix, record, run, scan, undo, verify):
+for _command in (
+    bench,
+    demo,
+    draw,
+    explain,
+    fix,
+    record,
+    run,
+    scan,
+    undo,
+    verify,
+):
     cli.add_command(_command)
