@@ -61,9 +61,9 @@ given = tokens.select_tokens(["obs"]).data
             "those of a model. Keys come in the order of the view."
         ),
         rewrite=(
-            "With T101: only where the slices come from a "
-            "`flatten_structured` that is rewritten too. Slices that were "
-            "loaded, passed in or made by hand stay."
+            "With T101: where the slices come from a `flatten_structured` "
+            "that is rewritten too. Slices that were loaded, passed in or "
+            "made by hand stay."
         ),
         before="""\
 from sfmpe.util.dataloader import decode_theta, flatten_structured
@@ -100,8 +100,8 @@ assert np.array_equal(old["theta"], new["theta"])
             "the real tokens are the same."
         ),
         rewrite=(
-            "Only where both arguments come from a `flatten_structured` that "
-            "is rewritten too."
+            "With T101: where both arguments are names of results that are "
+            "rewritten too, and there is no `pad_value`."
         ),
         before="""\
 from sfmpe.util.dataloader import combine_data, flatten_structured
@@ -129,7 +129,7 @@ assert np.array_equal(old["data"]["y"][4:], given.data[4:])
         "T104",
         "flatten-blocks",
         "one side is flattened",
-        "unsafe",
+        "manual",
         text=(
             "One side without labels, masks or index. `flatten_pytree` does "
             "it for any tree; it has no defaults, because each of them hid a "
@@ -137,8 +137,7 @@ assert np.array_equal(old["data"]["y"][4:], given.data[4:])
         ),
         todo="Write out the arguments that were left to their defaults.",
         rewrite=(
-            "With `--unsafe-fixes`, where the arguments are given by name or "
-            "left out."
+            "Never: what the defaults stand for in your data is for you to say."
         ),
         before="""\
 from sfmpe.util.dataloader import flatten_blocks
@@ -165,7 +164,7 @@ assert old_slices == new_slices
         "T105",
         "build-mask",
         "a mask is built by hand",
-        "unsafe",
+        "manual",
         text=(
             "Masks are float32 in the legacy package and bool on Tokens, and "
             "are properties of them rather than results to be carried along. "
@@ -177,8 +176,8 @@ assert old_slices == new_slices
             "only passed on, pass the view instead."
         ),
         rewrite=(
-            "Only where the slices come from a `flatten_structured` that is "
-            "rewritten too and the mask is not computed with."
+            "Never: what is done with a mask has to allow for bool. Masks "
+            "that are read of a flat dictionary are rewritten with T101."
         ),
         before="""\
 from sfmpe.util.dataloader import (

@@ -38,10 +38,10 @@ new = jnp.pad(
         "T107",
         "token-index",
         "positions of tokens",
-        "unsafe",
+        "manual",
         text="NumPy has both directions, for all tokens at once.",
         todo="If a position is used to find a key, read `tokens.key_order`.",
-        rewrite="With `--unsafe-fixes`, for calls with positional arguments.",
+        rewrite="Never: a loop over positions is better written anew.",
         before="""\
 from sfmpe.util.dataloader import event_indices, flatten_index_tuple
 

@@ -65,10 +65,10 @@ draws = flow.sample(one, ["mu"], ["obs"], key=jax.random.key(0), n_samples=4)
             "makes the nine of Tokens, for flows that stay."
         ),
         rewrite=(
-            "`tfmpe fix --to tokens` names the arguments where all nine are "
-            "given one by one, in the order of the signature, so that what is "
-            "called is the same. With a `*sequence` it cannot count, and "
-            "leaves a TODO. It never invents the Tokens."
+            "`tfmpe fix --to tokens` names the arguments where nine or more "
+            "are given one by one, in the order of the signature, so that "
+            "what is called is the same. With a `*sequence` it cannot count. "
+            "It never invents the Tokens."
         ),
         before="""\
 from flax import nnx

@@ -21,8 +21,9 @@ PATTERNS = (
             "directions only if both are written."
         ),
         rewrite=(
-            "With `--unsafe-fixes`, where both results come from the same "
-            "two dictionaries and are used as T101 allows."
+            "With T101, where both flattenings are in one function, take the "
+            "same two dictionaries, and the second is only asked by key. "
+            "Elsewhere the swapped data get Tokens of their own."
         ),
         before="""\
 from sfmpe.util.dataloader import flatten_structured
@@ -54,8 +55,9 @@ assert np.array_equal(swapped["data"]["y"], given.data)
         ),
         todo="Decode the view where arrays by key are needed.",
         rewrite=(
-            "With `--unsafe-fixes`, where the dictionary was decoded from "
-            "Tokens and the comprehension does nothing but pick."
+            "With T101, where the comprehension does nothing but pick keys of "
+            "a dictionary that was made into Tokens before. The values are "
+            "then jax arrays in the dtype of the tokens."
         ),
         before="""\
 global_names = ["mu"]
@@ -84,8 +86,9 @@ assert np.array_equal(old["mu"], new["mu"])
         ),
         todo="Shapes must be those of the layout; others are an error.",
         rewrite=(
-            "With `--unsafe-fixes`, where the merged dictionary is only "
-            "flattened again and its keys are known."
+            "With T101, where Tokens of the old values were made before in "
+            "the same function, and the new dictionary is the old one with "
+            "other values. Elsewhere the changed data get Tokens of their own."
         ),
         before="""\
 from sfmpe.util.dataloader import flatten_structured
@@ -114,8 +117,8 @@ new = tokens.with_values(mu=drawn["mu"]).select_tokens(["mu", "theta"])
         ),
         todo="Labels stay those of the whole; views never number anew.",
         rewrite=(
-            "With `--unsafe-fixes`, where the second flattening has a part of "
-            "the keys of the first and the same values."
+            "With T101, where both flattenings are in one function and take "
+            "the same data, which are not changed between."
         ),
         before="""\
 from sfmpe.util.dataloader import flatten_structured
