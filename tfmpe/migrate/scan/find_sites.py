@@ -160,14 +160,15 @@ class _Finder(cst.CSTVisitor):
         return True
 
     def _unknown(self, node: cst.BaseExpression, name: str) -> None:
-        if isinstance(node, cst.Attribute):
-            receivers = self.names.values(node.value)
-            if any(isinstance(value, Instance) for value in receivers):
-                if not name.rpartition(".")[2].startswith("__"):
-                    why = "an attribute of a legacy object that is not listed"
-                    self._doubt(node, why)
-                return
-        if not of_bridge(name):
+        if name.rpartition(".")[2].startswith("__"):
+            return
+        if isinstance(node, cst.Attribute) and any(
+            isinstance(value, Instance)
+            for value in self.names.values(node.value)
+        ):
+            why = "an attribute of a legacy object that is not listed"
+            self._doubt(node, why)
+        elif not of_bridge(name):
             self._add(node, "T003", name, LACKING)
 
     def _module_handed_on(self, node: cst.BaseExpression, name: str) -> None:

@@ -1,8 +1,8 @@
 """What the names and expressions of one module stand for."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
@@ -49,14 +49,14 @@ _SAME_BEHAVIOUR = (
 _Definition = cst.FunctionDef | cst.ClassDef
 
 
-class Others(Protocol):
+class Others(ABC):
     """Where the other modules of a project are found."""
 
     project: Project
 
+    @abstractmethod
     def names_of(self, path: Path) -> "ModuleNames | None":
         """Return those of a file, or None if nothing legacy is in reach."""
-        ...
 
 
 class ModuleNames:
@@ -409,7 +409,8 @@ class ModuleNames:
 
     def _class_member(self, of: Local, name: str) -> Values:
         assert isinstance(of.node, cst.ClassDef)
-        scope = self._scopes.get(of.node.body)
+        # libcst gives none to the body itself.
+        scope = self._scopes.get(of.node.body.body[0])
         own = scope[name] if isinstance(scope, Scope) else ()
         found = NOTHING.union(
             *(
