@@ -21,7 +21,7 @@ TOKENS = Options(to="tokens", unsafe=True)
 def execute(code: str) -> Any:
     """Run a script and return its RESULT."""
     names: dict[str, Any] = {"__name__": "script"}
-    exec(compile(code, "script.py", "exec"), names)  # noqa: S102
+    exec(compile(code, "script.py", "exec"), names)
     return names["RESULT"]
 
 

@@ -1,6 +1,7 @@
 """Rewriting files: everything is computed before anything is written."""
 
 import difflib
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,9 @@ from .rewrite import rewrite
 __all__ = ["FixedFile", "Fixes", "fix_files"]
 
 Progress = Callable[[float, str], None]
+_INTERACTIVE = frozenset(
+    {"In", "Out", "_", "__", "___", "display", "exit", "get_ipython", "quit"}
+)
 _HINTS = (b"sfmpe", b"tfmpe")
 
 
@@ -123,7 +127,9 @@ def _fix(source: Source, options: Options) -> FixedFile:
         parse(source, cell)
     numbered = source.cells[0].number is not None
     options = replace(
-        options, shadowed=shadowed_by(source.path), interactive=numbered
+        options,
+        shadowed=shadowed_by(source.path),
+        known=_session_names(source) if numbered else frozenset(),
     )
     token = _token(source)
     joined = _join([cell.code for cell in source.cells], token)
@@ -147,6 +153,14 @@ def _check(source: Source) -> None:
     """See that a file without legacy names is Python at all."""
     for cell in source.cells:
         check_syntax(source, cell)
+
+
+def _session_names(source: Source) -> frozenset[str]:
+    """Return what a notebook can read without binding it."""
+    magics = " ".join(
+        magic.placeholder for cell in source.cells for magic in cell.magics
+    )
+    return _INTERACTIVE | frozenset(re.findall(r"\w+", magics))
 
 
 def _token(source: Source) -> str:

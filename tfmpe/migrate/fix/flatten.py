@@ -145,9 +145,7 @@ def _plan_uses(
         why = _plan_flat(module, plan, use, plans)
         if why:
             return why
-    if site.operands:
-        _plan_operands(module, plan, plans)
-    return ""
+    return _plan_operands(module, plan, plans) if site.operands else ""
 
 
 def _plan_flat(
@@ -280,18 +278,18 @@ def _joining(
     return None
 
 
-def _plan_operands(module: Module, plan: _Plan, plans: list[_Plan]) -> None:
+def _plan_operands(module: Module, plan: _Plan, plans: list[_Plan]) -> str:
     """Replace the arguments of a `combine_data` by the Tokens they become."""
     call = plan.site.found.call
     assert call is not None
     for arg, name in zip(call.args, plan.site.operands, strict=True):
         owner = _owner(module, arg.value, name, plans)
         if owner is None:
-            plan.why = f"{name!r} does not become Tokens"
-            return
+            return f"{name!r} does not become Tokens"
         plan.needs.add(owner)
         plan.operands.append(owner)
         plan.spans.append(Span(*module.span(arg.value), owner.value.tokens))
+    return ""
 
 
 def _owner(
@@ -365,7 +363,12 @@ def _change(module: Module, group: list[_Plan]) -> Change:
     joined = any(plan.site.operands for plan in group)
     note = f"{_NOTE}; {_JOIN_NOTE}" if joined else _NOTE
     return Change(
-        tuple(spans), tuple(parts), "unsafe", note, frozenset(imports)
+        tuple(spans),
+        tuple(parts),
+        "unsafe",
+        note,
+        frozenset(imports),
+        frozenset(plan.value.tokens for plan in group),
     )
 
 

@@ -16,9 +16,6 @@ from .result import Change, Findings, Options, Part, Remark, Span
 __all__ = ["find_imports"]
 
 _TOP = BRIDGE.partition(".")[0]
-_INTERACTIVE = frozenset(
-    {"In", "Out", "_", "__", "___", "display", "exit", "get_ipython", "quit"}
-)
 _MODULE_NAMES = frozenset(
     {"__builtins__", "__doc__", "__file__", "__name__", "__spec__"}
 )
@@ -204,9 +201,7 @@ def _star_fault(module: Module, name: str, options: Options) -> str:
                 given |= star_names(mirrored)
             else:
                 others.append(source)
-    known = given | set(dir(builtins)) | _MODULE_NAMES
-    if options.interactive:
-        known |= _INTERACTIVE
+    known = given | set(dir(builtins)) | _MODULE_NAMES | options.known
     unknown = {
         use.name
         for use in module.uses

@@ -1,10 +1,11 @@
 """Nine and more positional arguments become keywords."""
 
 import libcst as cst
+import libcst.matchers as m
 
 from tfmpe.migrate.legacy_names import NAMES
 
-from .legacy_uses import legacy_uses
+from .legacy_uses import is_legacy_import
 from .module import Module
 from .result import Change, Findings, Part, Span
 
@@ -28,12 +29,13 @@ def find_positional_calls(module: Module) -> Findings:
     Returns
     -------
     Findings
-        Only in modules that use legacy names, and only for calls with at
+        Only in modules that import legacy names, and only for calls with at
         least nine positional arguments, since other classes have methods of
         these names, too.
     """
     found = Findings()
-    if not legacy_uses(module):
+    imports = m.findall(module.tree, m.Import() | m.ImportFrom())
+    if not any(is_legacy_import(node) for node in imports):
         return found
 
     class Visitor(cst.CSTVisitor):

@@ -12,7 +12,13 @@ from .bridge_names import is_module, star_names
 from .chains import chain_of
 from .module import Module, Use, dotted_name
 
-__all__ = ["LegacyUse", "bind", "legacy_uses", "qualified"]
+__all__ = [
+    "LegacyUse",
+    "bind",
+    "is_legacy_import",
+    "legacy_uses",
+    "qualified",
+]
 
 
 @dataclass(frozen=True)
@@ -139,3 +145,16 @@ def bind(
             return None
         bound[name] = arg
     return bound
+
+
+def is_legacy_import(node: cst.CSTNode) -> bool:
+    """Whether a statement imports from the legacy package or the bridge."""
+    names: list[str | None] = []
+    if isinstance(node, cst.ImportFrom):
+        names = [dotted_name(node.module)]
+    elif isinstance(node, cst.Import):
+        names = [dotted_name(alias.name) for alias in node.names]
+    return any(
+        name is not None and f"{name}.".startswith((f"{BRIDGE}.", f"{LEGACY}."))
+        for name in names
+    )

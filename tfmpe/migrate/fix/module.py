@@ -120,11 +120,16 @@ class Module:
     def bindings(
         self, name: str, scope: metadata.Scope
     ) -> list[metadata.BaseAssignment]:
-        """Return what binds a name, as seen from a scope."""
+        """Return what binds a name, as seen from a scope; not builtins."""
         try:
-            return list(scope[name])
+            found = scope[name]
         except KeyError:
             return []
+        return [
+            each
+            for each in found
+            if not isinstance(each, metadata.BuiltinAssignment)
+        ]
 
     def bound_in(
         self, name: str, scope: metadata.Scope

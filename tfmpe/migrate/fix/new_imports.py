@@ -5,14 +5,12 @@ from collections.abc import Iterable
 import libcst as cst
 import libcst.matchers as m
 
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
-
-from .legacy_uses import legacy_uses
+from .legacy_uses import is_legacy_import, legacy_uses
 from .module import Module, dotted_name
 from .names import imported_from_tfmpe
 from .result import Span
 
-__all__ = ["add_imports", "remove_imports", "used_names"]
+__all__ = ["add_imports", "remove_imports", "used_names", "without_names"]
 
 
 def add_imports(module: Module, wanted: Iterable[str]) -> list[Span]:
@@ -68,17 +66,18 @@ def remove_imports(module: Module, names: Iterable[str]) -> list[Span]:
         Names that had a use before.
     """
     unused = set(names) - {use.name for use in module.uses} - _quoted(module)
+    return without_names(module, unused)
+
+
+def without_names(module: Module, names: set[str]) -> list[Span]:
+    """Return the spans that drop names from imports of the bridge."""
     spans: list[Span] = []
     for line in m.findall(module.tree, m.SimpleStatementLine()):
         assert isinstance(line, cst.SimpleStatementLine)
         block = module.parent(line)
         alone = isinstance(block, cst.IndentedBlock) and len(block.body) == 1
-        if (
-            not alone
-            and len(line.body) == 1
-            and _is_bridge_import(line.body[0])
-        ):
-            spans += _without(module, line, line.body[0], unused)
+        if not alone and len(line.body) == 1 and is_legacy_import(line.body[0]):
+            spans += _without(module, line, line.body[0], names)
     return spans
 
 
@@ -195,7 +194,7 @@ def _after_jax(module: Module) -> int | None:
 def _place(module: Module) -> int:
     """Return where new imports go: above those of the bridge."""
     for line in _top_lines(module):
-        if any(_is_bridge_import(node) for node in line.body):
+        if any(is_legacy_import(node) for node in line.body):
             return module.line_start(module.span(line)[0])
     after = 0
     for node in module.tree.body:
@@ -207,15 +206,3 @@ def _place(module: Module) -> int:
             break
         after = module.line_end(module.span(node)[1])
     return after
-
-
-def _is_bridge_import(node: cst.CSTNode) -> bool:
-    names: list[str | None] = []
-    if isinstance(node, cst.ImportFrom):
-        names = [dotted_name(node.module)]
-    elif isinstance(node, cst.Import):
-        names = [dotted_name(alias.name) for alias in node.names]
-    return any(
-        name is not None and f"{name}.".startswith((f"{BRIDGE}.", f"{LEGACY}."))
-        for name in names
-    )

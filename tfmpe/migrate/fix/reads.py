@@ -8,7 +8,7 @@ import libcst as cst
 from .module import Module, Use
 from .sites import Site
 
-__all__ = ["Read", "Value", "read_path"]
+__all__ = ["Read", "Value", "is_written", "read_path"]
 
 Tree = Mapping[str, "str | Tree"]
 # What is left of 80 columns for a name, a comma and the like.
@@ -147,7 +147,7 @@ def read_path(module: Module, use: Use, tree: Tree) -> Read | str:
         if key not in found:
             break
         found = found[key]
-    if _is_written(module, node):
+    if is_written(module, node):
         return f"{use.name!r} is changed"
     return Read(node, tuple(path))
 
@@ -162,7 +162,7 @@ def _constant_key(node: cst.Subscript) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def _is_written(module: Module, node: cst.CSTNode) -> bool:
+def is_written(module: Module, node: cst.CSTNode) -> bool:
     """Whether an expression, or an entry of it, is assigned to or deleted."""
     parent = module.parent(node)
     while (isinstance(parent, cst.Subscript) and parent.value is node) or (

@@ -26,8 +26,8 @@ class Options:
         default, and ignoring wins.
     shadowed : str
         Why ``sfmpe`` is not the legacy package here; empty where it is.
-    interactive : bool
-        Whether the names of an interactive session exist, as in notebooks.
+    known : set of str
+        Names that exist without being bound, as in notebooks.
     """
 
     to: Target = "bridge"
@@ -35,7 +35,7 @@ class Options:
     select: Sequence[str] = ()
     ignore: Sequence[str] = ()
     shadowed: str = ""
-    interactive: bool = False
+    known: frozenset[str] = frozenset()
 
     def wants(self, *codes: str) -> bool:
         """Whether a rewrite with these codes is asked for."""
@@ -128,7 +128,7 @@ class Change:
     """Spans that are replaced together or not at all, and what is said.
 
     ``imports`` are the names of ``tfmpe`` that the new code needs, and
-    ``'jnp'`` if it needs ``jax.numpy``.
+    ``'jnp'`` if it needs ``jax.numpy``; ``binds`` are names of new Tokens.
     """
 
     spans: tuple[Span, ...]
@@ -136,6 +136,7 @@ class Change:
     safety: Safety
     note: str = ""
     imports: frozenset[str] = frozenset()
+    binds: frozenset[str] = frozenset()
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
+from .constants import find_constants
 from .flatten import find_flattened
 from .imports import find_imports
 from .keywords import find_positional_calls
 from .module import Module
 from .new_imports import add_imports, remove_imports, used_names
+from .patterns import find_patterns
 from .remaining import find_remaining
 from .result import Change, Edit, Findings, Left, Options, Remark, Rewritten
 from .strings import find_strings
@@ -51,9 +53,12 @@ def rewrite(code: str, options: Options) -> Rewritten:
         lambda module: find_imports(module, options)
     ]
     if options.to == "tokens":
-        finders += [find_positional_calls, find_flattened]
+        finders += [find_positional_calls, find_constants, find_flattened]
+    new: set[str] = set()
     for find in finders:
-        _run(text, edits, options, find)
+        new |= _run(text, edits, options, find)
+    if new:
+        _run(text, edits, options, lambda m: find_patterns(m, new))
     module = text.module
     remarks = find_imports(module, options).remarks + find_strings(module)
     if options.to == "tokens":
@@ -69,8 +74,12 @@ def _run(
     edits: list[Edit],
     options: Options,
     find: Callable[[Module], Findings],
-) -> None:
-    """Apply what an analysis finds, until it finds nothing more."""
+) -> set[str]:
+    """Apply what an analysis finds, until it finds nothing more.
+
+    Returns the names of Tokens that are new.
+    """
+    new: set[str] = set()
     for _ in range(_MOST_PASSES):
         changes = compatible(
             change
@@ -78,7 +87,8 @@ def _run(
             if may(change, options)
         )
         if not changes:
-            return
+            return new
+        new |= {name for change in changes for name in change.binds}
         edits += _edits(text, changes)
         before = used_names(text.module)
         text.apply(span for change in changes for span in change.spans)

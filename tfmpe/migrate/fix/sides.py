@@ -8,7 +8,7 @@ import libcst.matchers as m
 from .module import Module
 from .result import Span
 
-__all__ = ["Sides", "is_constant_path", "is_pure", "read_sides"]
+__all__ = ["Sides", "is_constant_path", "is_pure", "read_sides", "string_value"]
 
 SIDES = ("theta", "y")
 
@@ -59,7 +59,7 @@ def read_sides(module: Module, node: cst.BaseExpression) -> Sides | str:
         return Sides((span,), keys, dict.fromkeys(SIDES), texts)
     elements: dict[str, cst.DictElement] = {}
     for element in node.elements:
-        name = _string(getattr(element, "key", None))
+        name = string_value(getattr(element, "key", None))
         if not isinstance(element, cst.DictElement) or name in elements:
             return "the data are not one 'theta' and one 'y'"
         elements[name or ""] = element
@@ -123,7 +123,8 @@ def _index(node: cst.Subscript) -> cst.CSTNode:
     return cst.ensure_type(node.slice[0].slice, cst.Index).value
 
 
-def _string(node: cst.CSTNode | None) -> str | None:
+def string_value(node: cst.CSTNode | None) -> str | None:
+    """Return the text of a string, None of anything else."""
     if isinstance(node, cst.SimpleString):
         value = node.evaluated_value
         return value if isinstance(value, str) else None
@@ -135,7 +136,7 @@ def _written_keys(node: cst.CSTNode) -> tuple[str, ...] | None:
     if not isinstance(node, cst.Dict) or not node.elements:
         return None
     names = [
-        _string(getattr(element, "key", None)) for element in node.elements
+        string_value(getattr(element, "key", None)) for element in node.elements
     ]
     written = tuple(name for name in names if name is not None)
     unique = len(set(written)) == len(names)

@@ -192,6 +192,10 @@ def uses_of_site(module: Module, name: str, site: Site) -> list[Use] | str:
         for binding in module.bindings(name, site.scope)
         if binding.scope is site.scope
     ]
+    if not own:
+        return f"{name!r} is bound in another scope"
+    if isinstance(site.scope, metadata.ClassScope):
+        return f"{name!r} is an attribute of a class"
     uses = module.uses_of(name, site.scope)
     start, end = module.span(site.statement)
     if len(own) == 1:
