@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from migration.guide import GUIDE
 from migration.workplace import Workplace
 
-__all__ = ["Done", "commands", "committed", "fill", "run_all"]
+__all__ = ["Done", "commands", "committed", "fill", "run_all", "tidy"]
 
 MARK = re.compile(
     r"(?P<mark><!-- output: (?P<command>.+?) -->\n)"
@@ -31,7 +31,7 @@ MARK = re.compile(
 LONGEST = 40
 """Lines of a block; what is longer is cut in its middle."""
 
-# What no two machines or moments have in common.
+# What is left out, and what stands for it.
 _PASSING = (
     (re.compile(r"\b\d+(\.\d+)?(e[-+]\d+)? ?(s|ms|us|µs)\b"), "… s"),
     (re.compile(r"(?<=… s) \(\d+:\d\d:\d\d\)"), ""),
@@ -100,10 +100,15 @@ def _run(command: str, place: Workplace, legacy: bool) -> Done:
         assert program in ("python", "tfmpe"), command
         call = place.tfmpe if program == "tfmpe" else place.run
         done = call(*arguments, legacy=legacy, stderr=subprocess.STDOUT)
-    printed = done.stdout.replace(f"{place.project}/", "").rstrip() + "\n"
+    printed = done.stdout.replace(f"{place.project}/", "").strip("\n")
+    return Done(command, done.returncode, tidy(printed.rstrip()))
+
+
+def tidy(printed: str) -> str:
+    """Leave out what no two machines or moments have in common."""
     for pattern, instead in _PASSING:
         printed = pattern.sub(instead, printed)
-    return Done(command, done.returncode, printed.lstrip("\n"))
+    return printed
 
 
 def fill(text: str, done: list[Done]) -> str:
