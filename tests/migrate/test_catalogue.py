@@ -18,8 +18,8 @@ WITH_EXAMPLES = [entry for entry in CATALOGUE.values() if entry.before]
 # are an absence.
 WITHOUT = {"L4", "L6", "L10", "L15", "L23", "L26", "L27"}
 
-# It makes both networks.
-SLOW = {"T206"}
+# They make networks.
+SLOW = {"L22", "T206"}
 IMPORTS = SETUP.partition("#")[0]
 
 
