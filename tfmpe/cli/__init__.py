@@ -12,6 +12,7 @@ import click
 from .bench import bench
 from .demo import demo
 from .draw import draw
+from .explain import explain
 from .fix import fix
 from .record import record
 from .run import run
@@ -35,5 +36,16 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, fix, record, run, scan, undo, verify):
+for _command in (
+    bench,
+    demo,
+    draw,
+    explain,
+    fix,
+    record,
+    run,
+    scan,
+    undo,
+    verify,
+):
     cli.add_command(_command)

@@ -4,10 +4,21 @@
 since they read it here.
 """
 
-from .entry import Entry, Safety
+from .defects import DEFECTS
+from .entry import Defect, Entry, Rule, Safety
+from .index import CATALOGUE, find, nearest
 from .rules import RULES
+from .setup import SETUP
 
-__all__ = ["CATALOGUE", "Entry", "Safety"]
-
-CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in RULES}
-"""All entries by their code."""
+__all__ = [
+    "CATALOGUE",
+    "DEFECTS",
+    "RULES",
+    "SETUP",
+    "Defect",
+    "Entry",
+    "Rule",
+    "Safety",
+    "find",
+    "nearest",
+]

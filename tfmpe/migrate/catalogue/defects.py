@@ -1,0 +1,22 @@
+"""The defects of the legacy package, L1 to L27.
+
+What the bridge does about each, whether it warns and whether ``fix=`` turns
+it off, is read from the bridge.
+"""
+
+from .defects_flows import FLOW_DEFECTS
+from .defects_rows import ROWS
+from .defects_rules import RULE_DEFECTS
+from .defects_training import TRAINING
+from .defects_values import VALUES
+from .entry import Defect
+
+__all__ = ["DEFECTS"]
+
+DEFECTS: tuple[Defect, ...] = (
+    *ROWS,
+    *RULE_DEFECTS,
+    *VALUES,
+    *FLOW_DEFECTS,
+    *TRAINING,
+)
