@@ -12,6 +12,7 @@ import click
 from .bench import bench
 from .demo import demo
 from .draw import draw
+from .report import report
 from .verify import verify
 
 __all__ = ["cli"]
@@ -30,5 +31,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, verify):
+for _command in (bench, demo, draw, report, verify):
     cli.add_command(_command)
