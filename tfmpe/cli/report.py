@@ -43,9 +43,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write what is on the page as json.",
 )
-@click.option(
-    "--exit-zero", is_flag=True, help="End in 0 where it would be 1."
-)
+@click.option("--exit-zero", is_flag=True, help="End in 0 where it would be 1.")
 @click.pass_context
 def report(
     context: click.Context,

@@ -20,7 +20,7 @@ The json (`Content.to_json`) is one object; names are only ever added to it:
       found_by        "scan", "run" or "fix"
       status          "differs", "undecided", "unseen", "seen" (but not
                       compared), "within tolerance", "identical",
-                      "rewritten" or "not a call"
+                      "rewritten" or "no result": imports, patterns, makers
       rewritten, undecided, left, not_compared, defects
                       whether; why or null; reasons; reasons; codes
       modes           how it was called: "eager", "traced"
@@ -49,9 +49,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..exit_codes import CLEAN, FINDINGS, INCOMPLETE
+from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
+
+from .code_inputs import Scan
 from .facts import about, facts_of
-from .inputs import Scan
 from .joining import join
 from .numbers import (
     Defect,
@@ -67,7 +68,8 @@ from .places import FileNames
 from .problems import Problem, problems_of
 from .reading import Source
 from .sites import STATUSES, JoinedSite
-from .steps import Step, next_steps
+from .step import Step
+from .steps import next_steps
 from .verdict import verdict
 
 __all__ = ["PageContent", "build"]

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .inputs import Masks
+from .run_inputs import Masks
 
-__all__ = ["MaskPicture", "draw_masks"]
+__all__ = ["MaskPicture", "can_draw", "draw_masks"]
 
 MAX_SIDE = 200
 """Most rows and columns that are drawn."""
+
+_MAX_CELLS = 4_000_000
 
 _Mask = Sequence[Sequence[float]]
 
@@ -44,6 +46,22 @@ class MaskPicture(NamedTuple):
     note: str
 
 
+def can_draw(masks: Masks) -> bool:
+    """Return whether masks are small enough to look at all of their cells.
+
+    Parameters
+    ----------
+    masks
+        From a file, so of any shape; rows may be of different lengths.
+
+    Returns
+    -------
+    bool
+    """
+    height, width = _size(masks)
+    return 0 < height * width <= _MAX_CELLS
+
+
 def draw_masks(masks: Masks) -> MaskPicture:
     """Return the paths of two masks.
 
@@ -62,8 +80,7 @@ def draw_masks(masks: Masks) -> MaskPicture:
     >>> picture.old, picture.only_old, picture.only_new
     ('M0 0h2v1h-2zM1 1h1v1h-1z', 'M1 0h1v1h-1z', '')
     """
-    height = max(len(masks.old), len(masks.new))
-    width = max(map(len, (*masks.old, *masks.new)), default=0)
+    height, width = _size(masks)
     pair = masks.old, masks.new
     old, new = (_filled(mask, height, width) for mask in pair)
     extents = [
@@ -83,17 +100,29 @@ def draw_masks(masks: Masks) -> MaskPicture:
             f"rows {rows.start} to {rows.stop - 1} and columns "
             f"{columns.start} to {columns.stop - 1} of {height} by {width}"
         )
-    paths = [
-        _path(_part(mask, rows, columns))
-        for mask in (*extents, old, new, only_old, only_new)
-    ]
+
+    def path(mask: _Mask) -> str:
+        return _path(_part(mask, rows, columns))
+
     return MaskPicture(
-        len(columns),
-        len(rows),
-        *paths,
-        sum(map(sum, only_old)) + sum(map(sum, only_new)),
-        "; ".join(notes),
+        width=len(columns),
+        height=len(rows),
+        old_extent=path(extents[0]),
+        new_extent=path(extents[1]),
+        old=path(old),
+        new=path(new),
+        only_old=path(only_old),
+        only_new=path(only_new),
+        n_different=sum(map(sum, only_old)) + sum(map(sum, only_new)),
+        note="; ".join(notes),
     )
+
+
+def _size(masks: Masks) -> tuple[int, int]:
+    """Return how many rows and columns hold both."""
+    rows = (*masks.old, *masks.new)
+    height = max(len(masks.old), len(masks.new))
+    return height, max(map(len, rows), default=0)
 
 
 def _shape(mask: _Mask) -> str:
@@ -103,7 +132,10 @@ def _shape(mask: _Mask) -> str:
 
 
 def _filled(mask: _Mask, height: int, width: int) -> list[list[int]]:
-    rows = [[*(int(cell != 0) for cell in row), *[0] * (width - len(row))] for row in mask]
+    rows = [
+        [*(int(cell != 0) for cell in row), *[0] * (width - len(row))]
+        for row in mask
+    ]
     return rows + [[0] * width for _ in range(height - len(rows))]
 
 

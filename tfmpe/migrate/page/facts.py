@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
-from .inputs import Bench, Content, Fix, Run, Scan, Shadow, Verify
+from .check_inputs import Bench, Verify
+from .code_inputs import Fix, Scan
+from .reading import Content
+from .run_inputs import Run, Shadow
 
 __all__ = ["about", "facts_of"]
 

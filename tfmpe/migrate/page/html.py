@@ -19,9 +19,9 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from .content import PageContent
-from .drawing import draw_masks
+from .drawing import can_draw, draw_masks
 from .facts import about, facts_of
-from .inputs import Largest
+from .run_inputs import Largest
 from .sites import STATUSES, JoinedSite
 
 __all__ = ["to_html"]
@@ -40,7 +40,7 @@ _SYMBOLS = {
     "within tolerance": "≈",
     "identical": "✓",
     "rewritten": "➜",
-    "not a call": "·",
+    "no result": "·",
 }
 _MEANINGS = {
     "differs": "the bridge gave something else than the legacy package",
@@ -50,7 +50,7 @@ _MEANINGS = {
     "within tolerance": "values differ less than a stated tolerance",
     "identical": "every compared call gave the same bits",
     "rewritten": "tfmpe fix has changed it",
-    "not a call": "an import or a pattern: nothing to run",
+    "no result": "an import, a pattern, a class: nothing to compare",
 }
 _OUTCOMES = {
     0: ("good", "✓"),
@@ -76,23 +76,27 @@ def to_html(content: PageContent) -> str:
     pictures = [
         (each, draw_masks(each.masks))
         for each in content.differences
-        if each.masks is not None
+        if each.masks is not None and can_draw(each.masks)
     ][:MAX_PICTURES]
-    return _environment().get_template(_TEMPLATE).render(
-        content=content,
-        outcome=outcome,
-        outcome_symbol=symbol,
-        inputs=[
-            (source, about(source.content), facts_of(source.content))
-            for source in content.sources
-        ],
-        files=_by_file(content.sites),
-        statuses=STATUSES,
-        symbols=_SYMBOLS,
-        meanings=_MEANINGS,
-        differences=content.differences[:MAX_DIFFERENCES],
-        pictures=pictures,
-        n_masks=sum(each.masks is not None for each in content.differences),
+    return (
+        _environment()
+        .get_template(_TEMPLATE)
+        .render(
+            content=content,
+            outcome=outcome,
+            outcome_symbol=symbol,
+            inputs=[
+                (source, about(source.content), facts_of(source.content))
+                for source in content.sources
+            ],
+            files=_by_file(content.sites),
+            statuses=STATUSES,
+            symbols=_SYMBOLS,
+            meanings=_MEANINGS,
+            differences=content.differences[:MAX_DIFFERENCES],
+            pictures=pictures,
+            n_masks=sum(each.masks is not None for each in content.differences),
+        )
     )
 
 
@@ -100,7 +104,7 @@ _TEMPLATE, _STYLE = "page.html.jinja", "page.css"
 
 
 def _environment() -> Environment:
-    folder = files(__package__)
+    folder = files("tfmpe.migrate.page")
     environment = Environment(
         loader=DictLoader(
             {

@@ -2,19 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from .inputs import (
-    Call,
-    Difference,
-    Fix,
-    NotCompared,
-    Run,
-    Scan,
-    Shadow,
-    Site,
-    Warned,
-)
+from .code_inputs import Fix, Scan, Site
 from .places import FileNames
 from .reading import Source
+from .run_inputs import Call, Difference, NotCompared, Run, Shadow, Warned
 from .sites import JoinedSite, short_name
 from .tally import Tally
 
@@ -23,9 +14,7 @@ __all__ = ["join"]
 _Located = Call | Difference | NotCompared | Warned
 
 
-def join(
-    sources: Iterable[Source], names: FileNames
-) -> list[JoinedSite]:
+def join(sources: Iterable[Source], names: FileNames) -> list[JoinedSite]:
     """Return every site with what was seen of it.
 
     A call is of the smallest site around its line that has its name; two such
@@ -175,8 +164,8 @@ class _Joining:
         around = [
             joined
             for joined in self._by_cell.get((self._file(seen.file), cell), [])
-            if joined.is_call and _height(joined) >= seen.line - joined.site.line
-            and seen.line >= joined.site.line
+            if joined.is_called
+            and 0 <= seen.line - joined.site.line <= _height(joined)
         ]
         if not isinstance(seen, Warned):
             around = _of_function(around, seen.function)
@@ -188,7 +177,9 @@ def _of_function(sites: list[JoinedSite], function: str) -> list[JoinedSite]:
     """Return the sites of a function, else those of an unknown one."""
     wanted = _last(function)
     named = [
-        each for each in sites if each.site.name and _last(each.site.name) == wanted
+        each
+        for each in sites
+        if each.site.name and _last(each.site.name) == wanted
     ]
     return named or [each for each in sites if each.site.name is None]
 

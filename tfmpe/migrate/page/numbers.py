@@ -4,19 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..catalogue import CATALOGUE
-from .inputs import (
-    Bench,
-    BenchRow,
-    Call,
-    Masks,
-    Replayed,
-    Run,
-    Shadow,
-    Verify,
-)
+from tfmpe.migrate.catalogue import CATALOGUE
+
+from .check_inputs import Bench, BenchRow, Replayed, Verify
 from .places import FileNames
 from .reading import Source
+from .run_inputs import Call, Masks, Run, Shadow
 from .sites import short_name
 from .tally import Tally
 
@@ -254,9 +247,7 @@ def _largest_row(rows: Iterable[BenchRow]) -> tuple[BenchRow, str] | None:
     return max(both, key=lambda pair: pair[0].sites, default=None)
 
 
-def defects_of(
-    sources: Iterable[Source], names: FileNames
-) -> list[Defect]:
+def defects_of(sources: Iterable[Source], names: FileNames) -> list[Defect]:
     """Return the defects that were warned of, by code."""
     counts: dict[str, int] = {}
     places: dict[str, dict[str, None]] = {}

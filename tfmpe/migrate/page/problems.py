@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..exit_codes import CLEAN, FINDINGS
-from .inputs import Fix, Scan, Verify
+from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
+
+from .check_inputs import Verify
+from .code_inputs import Fix, Scan
 from .reading import Source
 
 __all__ = ["Problem", "problems_of"]

@@ -4,12 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import RecordingError
-from ..recordings import load_json
-from .inputs import Bench, Content, Fix, Run, Scan, Shadow, Verify
+from tfmpe.migrate.errors import RecordingError
+from tfmpe.migrate.recordings import load_json
+
+from .check_inputs import Bench, Verify
+from .code_inputs import Fix, Scan
+from .run_inputs import Run, Shadow
 from .typed import WrongFieldError, read_as
 
-__all__ = ["Source", "read_content", "read_source"]
+__all__ = ["Content", "Source", "read_content", "read_source"]
+
+Content = Scan | Fix | Shadow | Run | Verify | Bench
+"""All that is read."""
 
 _READ = {
     "scan": (1, Scan),
@@ -37,7 +43,8 @@ class Source:
     tool : str
         Which command has written it.
     content : Content
-        As of ``inputs``.
+        One of the dataclasses of ``code_inputs``, ``run_inputs`` and
+        ``check_inputs``.
     """
 
     file: str

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from ..legacy_names import NAMES, lookup
-from .inputs import Site
+from tfmpe.migrate.legacy_names import NAMES, lookup
+
+from .code_inputs import Site
 from .tally import Tally
 
 __all__ = ["STATUSES", "JoinedSite", "Status", "short_name"]
@@ -17,7 +18,7 @@ Status = Literal[
     "within tolerance",
     "identical",
     "rewritten",
-    "not a call",
+    "no result",
 ]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -64,11 +65,17 @@ class JoinedSite:
     defects: list[str] = field(default_factory=list)
 
     @property
-    def is_call(self) -> bool:
+    def is_called(self) -> bool:
         """Whether a run can meet it: imports and constants it cannot."""
         if self.found_by == "run" or self.undecided is not None:
             return True
         return self.site.code in _CALLED
+
+    @property
+    def has_result(self) -> bool:
+        """Whether there is something to compare: constructors only make."""
+        known = lookup(self.site.name) if self.site.name else None
+        return self.is_called and (known is None or known.kind != "class")
 
     @property
     def status(self) -> Status:
@@ -82,10 +89,10 @@ class JoinedSite:
             return "differs"
         if self.rewritten:
             return "rewritten"
+        if not self.has_result:
+            return "no result"
         if not self.ran:
-            if self.undecided is not None:
-                return "undecided"
-            return "unseen" if self.is_call else "not a call"
+            return "unseen" if self.undecided is None else "undecided"
         if verdict == "identical" or verdict == "within tolerance":
             return verdict
         return "seen"
@@ -93,7 +100,7 @@ class JoinedSite:
     @property
     def ran(self) -> bool:
         """Whether a run has met it."""
-        return self.tally != Tally()
+        return self.tally != Tally() or bool(self.not_compared)
 
     @property
     def function(self) -> str | None:

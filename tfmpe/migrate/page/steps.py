@@ -1,45 +1,19 @@
 """What to do next, in order, with commands for this code base."""
 
 import shlex
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any
 
-from .inputs import Run, Scan, Shadow, Verify
+from .check_inputs import Verify
+from .code_inputs import Scan
 from .numbers import Defect, FunctionParity
 from .problems import Problem
 from .reading import Source
+from .rewriting import left_by_fix, rewriting_steps, root_of
+from .run_inputs import Run, Shadow
 from .sites import JoinedSite
+from .step import Step, named
 
-__all__ = ["Step", "next_steps"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing to do.
-
-    Attributes
-    ----------
-    title, why : str
-    commands : tuple of str
-        To be typed as they are, with names in capitals replaced.
-    places : tuple of str
-        What it is about.
-    optional : bool
-        Whether the code works without it.
-    """
-
-    title: str
-    why: str
-    commands: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-    optional: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain objects."""
-        return dict(vars(self))
+__all__ = ["next_steps"]
 
 
 def next_steps(
@@ -60,17 +34,18 @@ def next_steps(
     -------
     list of Step
     """
-    where = _root(sites)
+    where = root_of(sites)
     steps = [
         _unreadable(problems, where),
         _differences(sources, sites),
         *_recordings(sources, parity),
         _unseen(sites),
-        _not_compared(sources, sites),
+        _only_seen(sources, sites),
+        _not_compared(sites),
         _unknown_to_scan(sources, sites),
         _undecided(sites),
-        *_rewrites(sites, where),
-        _left(sites),
+        *rewriting_steps(sites, where),
+        left_by_fix(sites),
         _met(defects),
     ]
     if not any(isinstance(source.content, Scan) for source in sources):
@@ -98,22 +73,6 @@ def _shadow(sources: Iterable[Source], options: str) -> tuple[str, ...]:
         f"tfmpe run --shadow {options} {script}"
         for script in known or ["SCRIPT"]
     )
-
-
-def _root(sites: Iterable[JoinedSite]) -> str:
-    """Return the folder that the scanned files are in, quoted for a shell."""
-    folders = [
-        PurePosixPath(joined.site.file).parent.parts
-        for joined in sites
-        if joined.found_by == "scan"
-    ]
-    common = []
-    for parts in zip(*folders, strict=False):
-        if len(set(parts)) > 1:
-            break
-        common.append(parts[0])
-    root = str(PurePosixPath(*common)) if common else "."
-    return shlex.quote(f"./{root}" if root.startswith("-") else root)
 
 
 def _unreadable(problems: Iterable[Problem], where: str) -> Step | None:
@@ -191,28 +150,39 @@ def _unseen(sites: Iterable[JoinedSite]) -> Step | None:
     )
 
 
-def _not_compared(
+def _only_seen(
     sources: Iterable[Source], sites: Iterable[JoinedSite]
 ) -> Step | None:
-    found = [
-        f"{_named(each)}: {_why_not(each)}"
+    found = tuple(
+        named(each)
         for each in sites
-        if each.not_compared or each.status == "seen"
-    ]
+        if each.status == "seen" and not each.not_compared
+    )
     if not found:
         return None
     return Step(
         "Compare what only ran",
-        "These sites ran, but some or all of their calls were not compared.",
+        "These sites ran, but not beside the legacy package.",
         _shadow(sources, "--json shadow.json"),
-        tuple(found),
+        found,
     )
 
 
-def _why_not(joined: JoinedSite) -> str:
-    tally = joined.tally
-    return "; ".join(joined.not_compared) or (
-        f"{tally.compared} of {tally.calls} calls compared"
+def _not_compared(sites: Iterable[JoinedSite]) -> Step | None:
+    found = tuple(
+        f"{named(each)}: {'; '.join(each.not_compared)}"
+        for each in sites
+        if each.not_compared
+    )
+    if not found:
+        return None
+    return Step(
+        "Know what was not compared",
+        "These calls ran beside the legacy package, and some or all of them "
+        "could not be compared. Look at their results in another way.",
+        (),
+        found,
+        optional=True,
     )
 
 
@@ -221,7 +191,7 @@ def _unknown_to_scan(
 ) -> Step | None:
     if not any(isinstance(source.content, Scan) for source in sources):
         return None
-    found = tuple(_named(each) for each in sites if each.found_by == "run")
+    found = tuple(named(each) for each in sites if each.found_by == "run")
     if not found:
         return None
     return Step(
@@ -250,87 +220,6 @@ def _undecided(sites: Iterable[JoinedSite]) -> Step | None:
     )
 
 
-def _rewrites(sites: Iterable[JoinedSite], where: str) -> list[Step]:
-    left = [
-        each
-        for each in sites
-        if not each.rewritten
-        and each.found_by == "scan"
-        and each.undecided is None
-    ]
-    imports = [each for each in left if each.site.code[:2] == "T0"]
-    others = [each for each in left if each.site.code[:2] != "T0"]
-    steps = []
-    if any(each.site.safety == "safe" for each in imports):
-        steps.append(
-            Step(
-                "Rewrite the imports",
-                f"{_number(len(imports), 'import')} of the legacy package "
-                "left. This changes no number. See the changes first.",
-                (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
-            )
-        )
-    by_safety = Counter(each.site.safety for each in others)
-    if by_safety["safe"] or by_safety["unsafe"]:
-        steps.append(_to_tokens(by_safety, where))
-    for unsure, title, why, optional in (
-        (
-            imports,
-            "Look at names that the bridge may not have",
-            "Nothing replaces these by itself.",
-            False,
-        ),
-        (
-            others,
-            "Rewrite by hand for Tokens",
-            "No command rewrites these; each code has an example. Not needed "
-            "while the bridge is in use.",
-            True,
-        ),
-    ):
-        manual = [each for each in unsure if each.site.safety == "manual"]
-        if manual:
-            codes = sorted({each.site.code for each in manual})
-            steps.append(
-                Step(
-                    title,
-                    why,
-                    tuple(f"tfmpe explain {shlex.quote(c)}" for c in codes),
-                    tuple(f"{_named(m)} ({m.site.code})" for m in manual),
-                    optional,
-                )
-            )
-    return steps
-
-
-def _to_tokens(by_safety: Counter, where: str) -> Step:
-    commands = [f"tfmpe fix --to tokens {where}"]
-    if by_safety["unsafe"]:
-        commands.append(f"tfmpe fix --to tokens --unsafe-fixes --diff {where}")
-    return Step(
-        "Move to Tokens",
-        f"{_number(by_safety['safe'], 'place')} can be rewritten safely, "
-        f"{by_safety['unsafe']} should be looked at. Not needed while the "
-        "bridge is in use.",
-        tuple(commands),
-        optional=True,
-    )
-
-
-def _left(sites: Iterable[JoinedSite]) -> Step | None:
-    found = tuple(
-        f"{each.place}: {'; '.join(each.left)}" for each in sites if each.left
-    )
-    if not found:
-        return None
-    return Step(
-        "Look at what tfmpe fix left",
-        "It rewrites nothing that it cannot be sure of.",
-        (),
-        found,
-    )
-
-
 def _met(defects: Sequence[Defect]) -> Step | None:
     if not defects:
         return None
@@ -344,13 +233,4 @@ def _met(defects: Sequence[Defect]) -> Step | None:
 
 
 def _places(sites: Iterable[JoinedSite], status: str) -> tuple[str, ...]:
-    return tuple(_named(each) for each in sites if each.status == status)
-
-
-def _named(joined: JoinedSite) -> str:
-    name = joined.function
-    return joined.place if name is None else f"{joined.place} {name}"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return tuple(named(each) for each in sites if each.status == status)

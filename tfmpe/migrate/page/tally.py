@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .inputs import Call, Largest, Replayed
+from .check_inputs import Replayed
+from .run_inputs import Call, Largest
 
 __all__ = ["Tally", "as_number", "largest_of"]
 
@@ -51,13 +52,17 @@ class Tally:
 
     def __add__(self, other: "Tally") -> "Tally":
         """Return the tally of both."""
-        counted = ("calls", "compared", *_OUTCOMES)
+        sums: dict[str, int] = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("calls", "compared", *_OUTCOMES)
+        }
+        errors: dict[str, Any] = {
+            name: largest_of((getattr(self, name), getattr(other, name)))
+            for name in _ERRORS
+        }
         return Tally(
-            **{n: getattr(self, n) + getattr(other, n) for n in counted},
-            **{
-                name: largest_of((getattr(self, name), getattr(other, name)))
-                for name in _ERRORS
-            },
+            **sums,
+            **errors,
             seconds=_sum(self.seconds, other.seconds),
             bytes=_sum(self.bytes, other.bytes),
         )
@@ -111,9 +116,7 @@ def largest_of(found: Iterable[Largest | None]) -> Largest | None:
     )
 
 
-def _both(
-    old: float | None, new: float | None
-) -> tuple[float, float] | None:
+def _both(old: float | None, new: float | None) -> tuple[float, float] | None:
     if old is None or new is None or min(old, new) < 0:
         return None
     return old, new

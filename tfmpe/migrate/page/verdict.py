@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from .numbers import RECORDED, FunctionParity
 from .problems import Problem
 from .sites import JoinedSite
+from .step import number
 from .tally import Tally
 
 __all__ = ["verdict"]
@@ -33,7 +34,7 @@ def verdict(
         sentences.append("Nothing was compared.")
     files = len({each.file for each in problems if each.file is not None})
     if files:
-        sentences.append(f"Incomplete: {_number(files, 'file')} not read.")
+        sentences.append(f"Incomplete: {number(files, 'file')} not read.")
     elif problems:
         sentences.append("Incomplete: a command did not finish its work.")
     return " ".join(filter(None, sentences))
@@ -43,14 +44,14 @@ def _of_sites(sites: Iterable[JoinedSite]) -> str:
     calls = [
         each
         for each in sites
-        if each.is_call and (each.ran or each.undecided is None)
+        if each.has_result and (each.ran or each.undecided is None)
     ]
     if not calls:
         return ""
     outcomes = [each.tally.verdict for each in calls]
     equal = outcomes.count("identical")
     parts = [
-        f"{equal} of {_number(len(calls), 'call site')} ran and gave "
+        f"{equal} of {number(len(calls), 'call site')} ran and gave "
         "identical results"
     ]
     close = outcomes.count("within tolerance")
@@ -75,7 +76,7 @@ def _of_recordings(parity: Iterable[FunctionParity]) -> str:
     if not tally.compared:
         return ""
     parts = [
-        f"{tally.identical} of {_number(tally.compared, 'recorded call')} "
+        f"{tally.identical} of {number(tally.compared, 'recorded call')} "
         "replayed identically"
     ]
     if tally.within_tolerance:
@@ -87,7 +88,3 @@ def _of_recordings(parity: Iterable[FunctionParity]) -> str:
 
 def _were(count: int) -> str:
     return "was" if count == 1 else "were"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
