@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import check_folder, write_file
+from .common import check_folder, progress_bar, write_file
 
 __all__ = ["report"]
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     help="Write what is on the page as json.",
 )
 @click.option("--exit-zero", is_flag=True, help="End in 0 where it would be 1.")
+@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
 @click.pass_context
 def report(
     context: click.Context,
@@ -52,6 +53,7 @@ def report(
     html_file: Path | None,
     json_file: Path | None,
     exit_zero: bool,
+    no_progress: bool,
 ) -> None:
     """Make one page of what the other commands have found.
 
@@ -76,7 +78,7 @@ def report(
     from tfmpe.migrate.errors import RecordingError
     from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
     from tfmpe.migrate.page.content import build
-    from tfmpe.migrate.page.reading import read_source
+    from tfmpe.migrate.page.reading import read_source, scan_now
 
     if not files and not scanned:
         raise click.UsageError(
@@ -91,6 +93,9 @@ def report(
         sources = [read_source(file) for file in files]
     except RecordingError as error:
         raise click.BadParameter(str(error), param_hint="FILE.json") from None
+    if scanned:
+        with progress_bar(wanted=not no_progress) as progress:
+            sources.append(scan_now(scanned, progress))
     content = build(sources)
     # All is made before anything is written.
     page = b"" if html_file is None else _page(content)

@@ -1,5 +1,6 @@
 """Reading the json files of the other commands, whichever they are of."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from .code_inputs import Fix, Scan
 from .run_inputs import Run, Shadow
 from .typed import WrongFieldError, read_as
 
-__all__ = ["Content", "Source", "read_content", "read_source"]
+__all__ = ["Content", "Source", "read_content", "read_source", "scan_now"]
 
 Content = Scan | Fix | Shadow | Run | Verify | Bench
 """All that is read."""
@@ -107,6 +108,29 @@ def read_content(content: Any, file: str) -> Source:
         raise RecordingError(
             file, f"not as tfmpe {tool} writes it: {error}"
         ) from None
+
+
+def scan_now(
+    paths: Sequence[Path], progress: Callable[[float, str], None] | None = None
+) -> Source:
+    """Scan some paths, as `tfmpe scan` does.
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    progress
+        Told how far the scan is.
+
+    Returns
+    -------
+    Source
+    """
+    from tfmpe.migrate.scan import scan
+
+    report = scan(paths, progress)
+    named = f"--scan {' '.join(map(str, paths))}"
+    return read_content(report.to_json(report.exit_code), named)
 
 
 def _tool(content: Any, file: str) -> str:

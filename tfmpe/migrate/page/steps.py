@@ -54,7 +54,7 @@ def next_steps(
             Step(
                 "Scan the code",
                 "No scan was given, so sites that no run met are unknown.",
-                (f"tfmpe scan {where} --format json > scan.json",),
+                (f"tfmpe scan --format json --output scan.json {where}",),
                 optional=True,
             ),
         )
@@ -84,7 +84,7 @@ def _unreadable(problems: Iterable[Problem], where: str) -> Step | None:
         "Make these files readable",
         "Nothing is known of what is in them. Correct the fault, or exclude "
         "them on purpose, and scan again.",
-        (f"tfmpe scan {where} --format json > scan.json",),
+        (f"tfmpe scan --format json --output scan.json {where}",),
         tuple(dict.fromkeys(f"{each.file}: {each.why}" for each in files)),
     )
 

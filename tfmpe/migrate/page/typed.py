@@ -112,9 +112,9 @@ def _is_plain(kind: type, value: Any) -> bool:
     if kind is int:
         return type(value) is int and abs(value) < _LARGEST
     if kind is float:
-        number = type(value) in (int, float)
-        # A huge whole number is no float.
-        return number and abs(value) < _LARGEST and math.isfinite(value)
+        if type(value) is int:
+            return abs(value) < _LARGEST
+        return type(value) is float and math.isfinite(value)
     return type(value) is kind
 
 
