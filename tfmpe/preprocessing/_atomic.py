@@ -5,12 +5,15 @@ import secrets
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(
+    path: Path, content: bytes, mode: int | None = None
+) -> None:
     """Write a file, or leave the one that is there as it is.
 
     Whenever the process or the machine stops, ``path`` holds all of the old
     or all of the new content. If it stops while writing, a hidden file
-    ``.NAME.*.tmp`` may be left beside it, which nothing reads.
+    ``.NAME.*.tmp`` may be left beside it, which nothing reads. ``mode`` are
+    its permissions, if not those of any new file.
     """
     # Random, so that two processes that write the same file do not meet.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
@@ -20,6 +23,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             # Or the new name could reach the disk before the content.
             os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

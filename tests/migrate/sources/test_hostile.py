@@ -1,0 +1,208 @@
+"""Files that cannot be read say why; files that must not be written stay."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tfmpe.migrate.sources import (
+    SourceError,
+    find_sources,
+    parse,
+    read_source,
+)
+
+NOTEBOOKS = {
+    "{": "no json",
+    "[]": "no object",
+    "{}": "no list of cells",
+    '{"cells": [1]}': "cell 1 is none",
+    '{"cells": [{"cell_type": "code"}]}': "source of cell 1 is no text",
+    '{"cells": [{"cell_type": "code", "source": [1]}]}': "source of cell 1",
+    '{"worksheets": [], "nbformat": 3}': "old format 3.*nbconvert",
+    "[" * 100_000: "nested too deeply",
+}
+FILES = {
+    b"def f(:\n": r"syntax error in line 1",
+    b"x = 1\n\n  y = 2\n": "syntax error in line 3: unexpected indent",
+    b"print 'a'\n": "line 1.*looks like Python 2",
+    b"try: pass\nexcept E, e: pass\n": "line 2.*looks like Python 2",
+    b"x = 0777\n": "looks like Python 2",
+    b"x = 'a\0b'\n": "NUL byte in line 1",
+    "x = 'é'\n".encode("latin-1"): "line 1 is not utf-8",
+    b"x = 1\ny = 2\nz = '\xff'\n": "line 3 is not utf-8",
+    b"# coding: no-such\n": "unknown encoding",
+    b"# coding: hex\nx\n": "wrong encoding",
+    "x = 1\n".encode("utf-16"): "UTF-16",
+    b"(" * 5_000 + b")" * 5_000: "nested too deeply",
+    b"x = " + b"(" * 150_000: "nested too deeply",
+    b"x = 1" + b" + 1" * 2_000: "nested too deeply",
+    b"x = " + b"-" * 20_000 + b"1": "nested too deeply",
+    b"x = a" + b".b()" * 2_000: "nested too deeply",
+    b"x = [" + b"1," * 1_000_001 + b"]": "characters of code are too many",
+    b"\n" * 10_000_001: "too large: 10,000,001 bytes",
+}
+
+
+def read_and_parse(path):
+    source = read_source(path)
+    return [parse(source, cell) for cell in source.cells]
+
+
+@pytest.mark.parametrize("content", NOTEBOOKS, ids=lambda text: text[:40])
+def test_what_is_no_notebook(tmp_path, content):
+    path = tmp_path / "a.ipynb"
+    path.write_text(content)
+    with pytest.raises(SourceError, match=NOTEBOOKS[content]):
+        read_source(path)
+
+
+@pytest.mark.parametrize("content", FILES, ids=lambda content: content[:40])
+def test_what_is_no_python(tmp_path, content):
+    path = tmp_path / "a.py"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=FILES[content]) as caught:
+        read_and_parse(path)
+    assert caught.value.file == path.as_posix()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xef\xbb\xbfx = 1\n",
+        b"x = a" + b".b()" * 150,
+        b"x = 1" + b" + 1" * 350,
+        b"if a: pass\n" + b"elif b: pass\n" * 350,
+        b"x = '\\d'\n",
+        b"await x\nreturn\n",
+        b"if x:\r\n\ty = 1\r\n",
+    ],
+    ids=lambda content: content[:40],
+)
+def test_what_is_odd_but_python(tmp_path, content):
+    path = tmp_path / "a.py"
+    path.write_bytes(content)
+    read_and_parse(path)
+
+
+def test_a_syntax_error_in_a_notebook_names_the_cell(tmp_path):
+    path = tmp_path / "a.ipynb"
+    cells = [
+        {"cell_type": "markdown", "source": "x ="},
+        {"cell_type": "code", "source": "x = 1\nx ="},
+    ]
+    path.write_text(json.dumps({"cells": cells}))
+    with pytest.raises(SourceError, match="in cell 2, line 2: invalid"):
+        read_and_parse(path)
+
+
+def test_a_notebook_of_another_language_has_no_cells_of_python(tmp_path):
+    path = tmp_path / "a.ipynb"
+    cells = [{"cell_type": "code", "source": "x <- 1"}]
+    metadata = {"kernelspec": {"language": "R"}}
+    path.write_text(json.dumps({"cells": cells, "metadata": metadata}))
+    assert read_source(path).cells == ()
+
+
+def test_pipes_folders_and_what_is_not_there(tmp_path):
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "folder.py").mkdir()
+    with pytest.raises(SourceError, match="not a regular file"):
+        read_source(tmp_path / "pipe.py")
+    with pytest.raises(SourceError, match="not a regular file"):
+        read_source(tmp_path / "folder.py")
+    with pytest.raises(SourceError, match=r"cannot be read \(No such"):
+        read_source(tmp_path / "none.py")
+
+
+def test_files_below_a_folder(tmp_path):
+    kept = ["a.py", "b.ipynb", "c/d.py", "c/e/f.PY"]
+    left_out = [
+        ".hidden/a.py",
+        ".ipynb_checkpoints/b.ipynb",
+        "__pycache__/a.py",
+        "node_modules/a.py",
+        "env/lib/a.py",
+        "a.txt",
+    ]
+    for name in (*kept, *left_out, "env/pyvenv.cfg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "c" / "round").symlink_to(tmp_path)
+    (tmp_path / "c" / "link.py").symlink_to(tmp_path / "a.py")
+    (tmp_path / "dangling.py").symlink_to(tmp_path / "none.py")
+    (tmp_path / "outside").symlink_to("/")
+
+    found = find_sources([tmp_path])
+    names = [file.relative_to(tmp_path).as_posix() for file in found.files]
+    assert names == kept
+    assert found.not_read == ()
+
+    named = [tmp_path / name for name in ("a.txt", ".hidden", "c/link.py")]
+    found = find_sources([*named, tmp_path / "a.py", tmp_path / "none"])
+    assert found.files == (named[0], tmp_path / ".hidden/a.py", named[2])
+    assert [str(error) for error in found.not_read] == [
+        f"{tmp_path.as_posix()}/none: there is no such file or folder"
+    ]
+
+
+def test_names_that_are_no_text_can_be_shown(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.py"))
+    path.write_text("x =")
+    with pytest.raises(SourceError) as caught:
+        read_and_parse(find_sources([tmp_path]).files[0])
+    assert caught.value.file == f"{tmp_path.as_posix()}/\\xff .py"
+
+
+class TestWrite:
+    @pytest.fixture
+    def path(self, tmp_path):
+        path = tmp_path / "a.py"
+        path.write_bytes(b"x = 1\r\n")
+        path.chmod(0o750)
+        return path
+
+    def test_permissions_stay(self, path):
+        assert read_source(path).write(["x = 2\r\n"])
+        assert path.read_bytes() == b"x = 2\r\n"
+        assert path.stat().st_mode & 0o7777 == 0o750
+        assert [file.name for file in path.parent.iterdir()] == ["a.py"]
+
+    def test_nothing_new_is_not_written(self, path):
+        before = path.stat()
+        assert not read_source(path).write(["x = 1\r\n"])
+        assert path.stat() == before
+
+    def refused(self, path, match):
+        source = read_source(path)
+        before = path.read_bytes()
+        with pytest.raises(SourceError, match=match):
+            source.write(["x = 2\r\n"])
+        assert path.read_bytes() == before
+
+    def test_read_only_files_are_refused(self, path):
+        path.chmod(0o440)
+        self.refused(path, "read-only")
+
+    def test_symbolic_links_are_refused(self, path):
+        link = path.with_name("link.py")
+        link.symlink_to(path)
+        self.refused(link, f"symbolic link.*{path}")
+
+    def test_hard_links_are_refused(self, path):
+        path.with_name("other.py").hardlink_to(path)
+        self.refused(path, "2 names")
+
+    def test_files_that_changed_meanwhile_are_refused(self, path):
+        source = read_source(path)
+        path.write_bytes(b"y = 1\r\n")
+        with pytest.raises(SourceError, match="changed since"):
+            source.write(["x = 2\r\n"])
+        assert path.read_bytes() == b"y = 1\r\n"
+
+    def test_as_many_codes_as_cells(self, path):
+        with pytest.raises(ValueError, match="2 codes for 1 cells"):
+            read_source(path).with_cells(["", ""])

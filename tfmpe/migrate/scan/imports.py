@@ -1,0 +1,95 @@
+"""Imports of legacy modules."""
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from .known import (
+    canonical,
+    entry_of,
+    is_legacy,
+    is_module,
+    modern,
+    of_bridge,
+)
+from .resolve import ModuleNames
+
+__all__ = ["Finding", "import_findings"]
+
+Finding = tuple[cst.CSTNode, str, str | None, str]
+"""The node, the code, the full legacy name, and what it becomes; why, if the
+code is that of doubt."""
+
+_LACKING = "nothing: the bridge lacks it"
+
+
+def import_findings(
+    names: ModuleNames, node: cst.Import | cst.ImportFrom
+) -> Iterator[Finding]:
+    """Find what an import has to do with legacy modules.
+
+    Parameters
+    ----------
+    names
+        What the names of its module stand for.
+    node
+        The import.
+
+    Yields
+    ------
+    Finding
+        An import from the bridge is none, but a name that it imports for
+        others alone is.
+    """
+    if isinstance(node, cst.Import):
+        for alias in node.names:
+            module = alias.evaluated_name
+            if is_legacy(module) and not of_bridge(module):
+                if is_module(module):
+                    yield alias, "T001", module, modern(module)
+                else:
+                    yield alias, "T003", module, _LACKING
+        return
+    parts = names.module_of(node)
+    module = ".".join(parts or ())
+    if not is_legacy(module):
+        return
+    if of_bridge(module):
+        yield from _only_imported(names, node, module)
+    elif not is_module(module):
+        yield node, "T003", module, _LACKING
+    elif isinstance(node.names, cst.ImportStar):
+        yield node, "T002", module, modern(module)
+    else:
+        yield from _from_legacy(node, node.names, module)
+
+
+def _from_legacy(
+    node: cst.ImportFrom, aliases: Sequence[cst.ImportAlias], module: str
+) -> Iterator[Finding]:
+    lacking = [
+        alias
+        for alias in aliases
+        if not entry_of(f"{module}.{alias.evaluated_name}")
+        and not is_module(f"{module}.{alias.evaluated_name}")
+    ]
+    if len(lacking) < len(aliases):
+        yield node, "T001", module, modern(module)
+    for alias in lacking:
+        yield alias, "T003", f"{module}.{alias.evaluated_name}", _LACKING
+
+
+def _only_imported(
+    names: ModuleNames, node: cst.ImportFrom, module: str
+) -> Iterator[Finding]:
+    scope = names.scope(node)
+    if isinstance(node.names, cst.ImportStar) or scope is None:
+        return
+    for alias in node.names:
+        full = canonical(f"{module}.{alias.evaluated_name}")
+        entry = entry_of(full)
+        local = alias.evaluated_alias or alias.evaluated_name
+        if entry is not None and not any(
+            one.references for one in scope[local]
+        ):
+            yield alias, entry.code, full, entry.becomes

@@ -1,0 +1,117 @@
+"""What is legacy by its name, and which names nobody else has."""
+
+import re
+from functools import cache
+
+from tfmpe.migrate.legacy_names import (
+    BRIDGE,
+    LEGACY,
+    MODULES,
+    NAMES,
+    LegacyName,
+    lookup,
+)
+
+__all__ = [
+    "IN_TEXT",
+    "MENTION",
+    "ONLY_LEGACY",
+    "canonical",
+    "entry_of",
+    "is_legacy",
+    "is_module",
+    "modern",
+    "of_bridge",
+    "telling_method",
+]
+
+ONLY_LEGACY = frozenset(
+    entry.name.rpartition(".")[2]
+    for entry in NAMES.values()
+    if entry.code in ("T101", "T102", "T103", "T104", "T105", "T109")
+    or entry.name.startswith(("SFMPE.sample_", "SFMPE.log_prob_"))
+)
+"""Last parts of names that no other package has."""
+
+_TELLING = frozenset(
+    name
+    for name in NAMES[
+        f"{LEGACY}.structured_cnf.StructuredCNF.sample"
+    ].parameters
+    if re.match("(context|theta)_(label|index|mask|shape)", name)
+)
+
+MENTION = re.compile(
+    rf"\b(?:{LEGACY}|{BRIDGE.partition('.')[0]}|"
+    rf"{'|'.join(sorted(ONLY_LEGACY | _TELLING))})\b"
+)
+"""Without a match, a file has no site of its own."""
+
+IN_TEXT = re.compile(rf"\b(?:{LEGACY}|{re.escape(BRIDGE)})\b")
+"""A legacy package in any text."""
+
+
+def of_bridge(name: str) -> bool:
+    """Whether a dotted name is below the bridge."""
+    return name == BRIDGE or name.startswith(f"{BRIDGE}.")
+
+
+def is_legacy(name: str) -> bool:
+    """Whether a dotted name is below the legacy package or the bridge."""
+    return of_bridge(name) or name.split(".")[0] == LEGACY
+
+
+def _as_legacy(name: str) -> str:
+    return LEGACY + name[len(BRIDGE) :] if of_bridge(name) else name
+
+
+@cache
+def entry_of(name: str) -> LegacyName | None:
+    """Return what is known of a dotted name, legacy or of the bridge."""
+    return lookup(_as_legacy(name))
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name is a module of the legacy package."""
+    return _as_legacy(name) in MODULES
+
+
+def canonical(name: str) -> str:
+    """Return the name with the module that defines it, where known."""
+    entry = entry_of(name)
+    if entry is None or is_module(name):
+        return name
+    return entry.bridge if of_bridge(name) else entry.qualified
+
+
+def modern(module: str) -> str:
+    """Return what a legacy module is called in the bridge."""
+    return BRIDGE + module[len(LEGACY) :]
+
+
+def telling_method(
+    name: str, n_positional: int, keywords: frozenset[str]
+) -> str | None:
+    """Return which legacy method a call must be, by its arguments alone.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    n_positional
+        How many arguments have no keyword.
+    keywords
+        The keywords of the others.
+
+    Returns
+    -------
+    str or None
+        Its full name, as `sample` of other packages takes neither nine
+        arguments nor these keywords.
+    """
+    entry = NAMES.get(f"{LEGACY}.structured_cnf.StructuredCNF.{name}")
+    if entry is None:
+        return None
+    if n_positional >= 9 or keywords & _TELLING:
+        return entry.qualified
+    return None

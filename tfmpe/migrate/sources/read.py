@@ -1,0 +1,63 @@
+"""Reading one file, whatever it may be."""
+
+import stat
+from pathlib import Path
+
+from .errors import SourceError
+from .notebook import Notebook
+from .python_file import PythonFile
+from .source import Source
+
+__all__ = ["read_source"]
+
+MAX_BYTES = 10_000_000
+"""Largest Python file that is read."""
+
+MAX_NOTEBOOK_BYTES = 200_000_000
+"""Largest notebook; most of its bytes are pictures."""
+
+
+def read_source(path: str | Path) -> Source:
+    """Read a Python file or a notebook.
+
+    Parameters
+    ----------
+    path
+        A notebook if its name ends in ``.ipynb``, else a Python file.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, is too large, is not a regular file, or is no
+        text in the encoding that it says. Whether its code is Python is
+        known when it is parsed.
+    """
+    path = Path(path)
+    is_notebook = path.suffix.lower() == ".ipynb"
+    content = _content(path, MAX_NOTEBOOK_BYTES if is_notebook else MAX_BYTES)
+    if is_notebook:
+        return Notebook.from_bytes(path, content)
+    return PythonFile.from_bytes(path, content)
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
+        # Before it is opened: to open a pipe could wait for ever.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError(path, "not a regular file")
+        if status.st_size > limit:
+            raise SourceError(
+                path,
+                f"too large: {status.st_size:,} bytes, at most {limit:,} "
+                "are read",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            path, f"it cannot be read ({error.strerror})"
+        ) from None
