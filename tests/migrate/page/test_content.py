@@ -23,9 +23,7 @@ def test_all_identical_and_nothing_left_ends_in_0(made, scan, shadow, call):
     )
 
 
-def test_what_can_be_left_alone_does_not_count(
-    made, scan, site, shadow, call
-):
+def test_what_can_be_left_alone_does_not_count(made, scan, site, shadow, call):
     content = made(scan(site(3)), shadow(call(3)))
     assert titles(content) == ["Move to Tokens"]
     assert content.exit_code == 0

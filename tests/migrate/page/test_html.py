@@ -94,12 +94,7 @@ def poisoned(value, text):
     """Return json with every text replaced that is not told by its value."""
     fixed = {"scan", "fix", "shadow", "run", "verify", "bench", "inf", "nan"}
     if isinstance(value, dict):
-        return {
-            (key if isinstance(item, dict | list) or key != "x" else key): (
-                poisoned(item, text)
-            )
-            for key, item in value.items()
-        }
+        return {key: poisoned(item, text) for key, item in value.items()}
     if isinstance(value, list):
         return [poisoned(item, text) for item in value]
     return text if isinstance(value, str) and value not in fixed else value
@@ -218,7 +213,7 @@ def test_masks_too_large_to_look_at_are_not_drawn(made, shadow):
         "line": 1,
         "kind": "values",
         "path": "output",
-        "masks": {"old": [[1] * 30_000], "new": [[]] * 30_000},
+        "masks": {"old": [[1] * 3_000], "new": [[]] * 3_000},
     }
     found = Page(to_html(made(shadow(differences=[difference]))))
     assert "1 more masks differ" in found.words

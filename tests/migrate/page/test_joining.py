@@ -105,9 +105,7 @@ def test_two_calls_that_cannot_be_told_apart_share_what_is_known(
 
 
 @pytest.mark.parametrize("function", ["SFMPE", "SFMPE.__init__"])
-def test_a_constructor_has_no_result(
-    made, scan, site, shadow, call, function
-):
+def test_a_constructor_has_no_result(made, scan, site, shadow, call, function):
     maker = site(3, code="T204", name="sfmpe.sfmpe.SFMPE")
     fit = site(3, code="T204", name="sfmpe.sfmpe.SFMPE.fit", column=30)
     seen = call(3) | {"function": function, "compared": 0, "identical": 0}
@@ -181,10 +179,10 @@ def test_an_unmeasured_error_is_larger_than_any(made, shadow, call):
     assert parity.tally.largest_ulp.value == "nan"
 
 
-@pytest.mark.parametrize(("run", "status"), [("1", "rewritten"), (None, "unseen")])
-def test_a_site_is_rewritten_by_a_run_that_wrote(
-    made, scan, site, run, status
-):
+@pytest.mark.parametrize(
+    ("run", "status"), [("1", "rewritten"), (None, "unseen")]
+)
+def test_a_site_is_rewritten_by_a_run_that_wrote(made, scan, site, run, status):
     edit = {"cell": None, "line": 3, "code": "T101", "safety": "unsafe"}
     fix = {
         "format": 1,

@@ -121,14 +121,10 @@ def test_a_broken_name_in_a_file_is_no_hindrance(
     assert "a\ufffd.py" in page.read_text(encoding="utf-8")
 
 
-def test_without_jinja_the_json_is_still_written(
-    run, tmp_path, monkeypatch
-):
+def test_without_jinja_the_json_is_still_written(run, tmp_path, monkeypatch):
     import sys
 
-    monkeypatch.delitem(
-        sys.modules, "tfmpe.migrate.page.html", raising=False
-    )
+    monkeypatch.delitem(sys.modules, "tfmpe.migrate.page.html", raising=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
     data, page = tmp_path / "a.json", tmp_path / "a.html"
     assert run(*EXAMPLE, "--json", data).exit_code == 3
@@ -137,3 +133,48 @@ def test_without_jinja_the_json_is_still_written(
     assert result.exit_code == 2
     assert 'pip install "tfmpe[cli]"' in result.output
     assert not page.exists()
+
+
+LEGACY = """\
+from sfmpe.util.dataloader import flatten_structured
+
+flat, slices = flatten_structured(
+    {"theta": theta, "y": y},
+    independence=rules,
+)
+"""
+
+
+def test_a_folder_is_scanned_and_joined_with_a_run(
+    run, write, tmp_path, shadow, call, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "fit.py").write_text(LEGACY)
+    (seen,) = write(shadow(call(3, file=str(tmp_path / "src" / "fit.py"))))
+    result = run(seen, "--scan", "src", "--json", "out.json")
+    assert result.exit_code == 1, result.output
+    assert result.output == (
+        "1 of 1 call site ran and gave identical results.\n"
+        "Next: Rewrite the imports.\n"
+    )
+    written = json.loads(Path("out.json").read_text())
+    found = [(s["line"], s["code"], s["status"]) for s in written["sites"]]
+    assert (1, "T001", "no result") in found
+    assert (3, "T101", "identical") in found
+    assert ["tfmpe fix --diff src", "tfmpe fix src"] in [
+        step["commands"] for step in written["next_steps"]
+    ]
+
+
+def test_a_file_that_cannot_be_scanned_makes_the_report_incomplete(
+    run, write, tmp_path, shadow, call
+):
+    bad = tmp_path / "old.py"
+    bad.write_text("print 'done'\n")
+    result = run(
+        *write(shadow(call(3))),
+        *("--scan", bad, "--json", tmp_path / "out.json"),
+    )
+    assert result.exit_code == 3
+    assert "Incomplete: 1 file not read." in result.output
