@@ -220,3 +220,30 @@ def test_half_a_character_is_no_hindrance(made, scan, site):
     assert json.loads(content.to_json().encode())["sites"][0]["file"] == (
         "a\udcff.py"
     )
+
+
+def test_sites_on_the_bridge_are_checked_by_recordings(
+    made, scan, site, example
+):
+    bridge = "tfmpe.compat.util.dataloader."
+    found = scan(
+        site(3) | {"name": f"{bridge}decode_theta"},
+        site(4) | {"name": f"{bridge}pad_1d"},
+        site(5) | {"name": "tfmpe.compat.sfmpe.SFMPE", "code": "T204"},
+    )
+    content = made(found, example["verify"])
+    assert [each.recorded for each in content.sites] == [
+        "identical",
+        None,
+        None,
+    ]
+    assert [each.status for each in content.sites] == [
+        *("unseen", "unseen", "no result")
+    ]
+    step = content.steps[0]
+    assert step.title == "Check what is on the bridge by recordings"
+    assert step.places == ("src/fit.py:4 pad_1d",)
+    assert "Run what was never seen" not in titles(content)
+    assert content.verdict.startswith(
+        "2 call sites, none of them seen at run time. 166 of 178"
+    )

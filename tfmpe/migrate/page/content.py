@@ -24,6 +24,8 @@ The json (`Content.to_json`) is one object; names are only ever added to it:
       rewritten, undecided, left, not_compared, defects
                       whether; why or null; reasons; reasons; codes
       modes           how it was called: "eager", "traced"
+      recorded        what replaying recordings of its function gave:
+                      "identical", "within tolerance", "differs" or null
       shared          whether another site of the line may have been called
       a tally: calls, compared, identical, within_tolerance, different,
                       seconds_old, seconds_new, bytes_old, bytes_new, and
@@ -55,6 +57,7 @@ from .code_inputs import Scan
 from .facts import about, facts_of
 from .joining import join
 from .numbers import (
+    RECORDED,
     Defect,
     FoundDifference,
     FunctionParity,
@@ -196,6 +199,13 @@ def build(
     names = FileNames(_scanned(sources), Path.cwd() if base is None else base)
     sites = tuple(join(sources, names))
     parity = tuple(parity_of(sources))
+    recorded = {
+        each.function: each.tally.verdict
+        for each in parity
+        if each.evidence == RECORDED
+    }
+    for joined in sites:
+        joined.recorded = recorded.get(joined.function or "")
     defects = tuple(defects_of(sources, names))
     problems = tuple(problems_of(sources))
     return PageContent(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from tfmpe.migrate.legacy_names import NAMES, lookup
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, NAMES, lookup
 
 from .code_inputs import Site
 from .tally import Tally
@@ -51,6 +51,8 @@ class JoinedSite:
         Why calls were not compared, and why it was not rewritten.
     defects : list of str
         Codes of the defects met here.
+    recorded : str or None
+        What replaying recordings of its function gave.
     """
 
     site: Site
@@ -63,6 +65,7 @@ class JoinedSite:
     not_compared: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
+    recorded: str | None = None
 
     @property
     def is_called(self) -> bool:
@@ -74,7 +77,7 @@ class JoinedSite:
     @property
     def has_result(self) -> bool:
         """Whether there is something to compare: constructors only make."""
-        known = lookup(self.site.name) if self.site.name else None
+        known = lookup(_legacy(self.site.name)) if self.site.name else None
         return self.is_called and (known is None or known.kind != "class")
 
     @property
@@ -108,6 +111,11 @@ class JoinedSite:
         return self.site.name and short_name(self.site.name)
 
     @property
+    def on_bridge(self) -> bool:
+        """Whether it calls the bridge, so that there is no old side."""
+        return (self.site.name or "").startswith(f"{BRIDGE}.")
+
+    @property
     def place(self) -> str:
         """File and line, as compilers write it."""
         cell = "" if self.site.cell is None else f":cell {self.site.cell}"
@@ -127,6 +135,7 @@ class JoinedSite:
             "not_compared": self.not_compared,
             "left": self.left,
             "defects": self.defects,
+            "recorded": self.recorded,
         }
 
 
@@ -150,7 +159,7 @@ def short_name(function: str) -> str:
     >>> short_name("sfmpe.sfmpe.SFMPE.fit"), short_name("SFMPE.__init__")
     ('SFMPE.fit', 'SFMPE')
     """
-    function = function.removesuffix(".__init__")
+    function = _legacy(function.removesuffix(".__init__"))
     entry = lookup(function)
     if entry is not None:
         return entry.name
@@ -158,6 +167,13 @@ def short_name(function: str) -> str:
         if function == name or function.endswith(f".{name}"):
             return name
     return function
+
+
+def _legacy(name: str) -> str:
+    """Return the legacy name of a name of the bridge."""
+    if name.startswith(f"{BRIDGE}."):
+        return f"{LEGACY}{name.removeprefix(BRIDGE)}"
+    return name
 
 
 # Methods before functions of the same ending.

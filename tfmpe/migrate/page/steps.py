@@ -42,6 +42,7 @@ def next_steps(
         _unseen(sites),
         _only_seen(sources, sites),
         _not_compared(sites),
+        _on_bridge(sites),
         _unknown_to_scan(sources, sites),
         _undecided(sites),
         *rewriting_steps(sites, where),
@@ -138,7 +139,7 @@ def _recordings(
 
 
 def _unseen(sites: Iterable[JoinedSite]) -> Step | None:
-    places = _places(sites, "unseen")
+    places = _places((s for s in sites if not s.on_bridge), "unseen")
     if not places:
         return None
     return Step(
@@ -156,7 +157,9 @@ def _only_seen(
     found = tuple(
         named(each)
         for each in sites
-        if each.status == "seen" and not each.not_compared
+        if each.status == "seen"
+        and not each.not_compared
+        and not each.on_bridge
     )
     if not found:
         return None
@@ -183,6 +186,29 @@ def _not_compared(sites: Iterable[JoinedSite]) -> Step | None:
         (),
         found,
         optional=True,
+    )
+
+
+def _on_bridge(sites: Iterable[JoinedSite]) -> Step | None:
+    found = tuple(
+        named(each)
+        for each in sites
+        if each.on_bridge
+        and each.status in ("seen", "unseen")
+        and each.recorded is None
+    )
+    if not found:
+        return None
+    return Step(
+        "Check what is on the bridge by recordings",
+        "These sites call the bridge already, so they have no old side to run "
+        "beside. Nothing was replayed of their functions: record your scripts "
+        "as they were before, and replay that.",
+        (
+            "tfmpe record --out recordings -- OLD_SCRIPT",
+            "tfmpe verify recordings --json verify.json",
+        ),
+        found,
     )
 
 

@@ -48,6 +48,9 @@ def _of_sites(sites: Iterable[JoinedSite]) -> str:
     ]
     if not calls:
         return ""
+    if not any(each.ran for each in calls):
+        found = number(len(calls), "call site")
+        return f"{found}, none of them seen at run time."
     outcomes = [each.tally.verdict for each in calls]
     equal = outcomes.count("identical")
     parts = [
