@@ -146,6 +146,19 @@ def test_commands_are_safe_to_paste(made, scan, site, shadow, call):
     )
 
 
+def test_no_command_writes_over_the_result_of_another(made, call):
+    seen = {"format": 1, "tool": "run", "exit_code": 0, "calls": []}
+    calls = [{k: call(3)[k] for k in ("function", "file", "line", "calls")}]
+    content = made(
+        seen | {"script": "a.py", "calls": calls}, seen | {"script": "b.py"}
+    )
+    step = next(s for s in content.steps if s.title == "Compare what only ran")
+    assert step.commands == (
+        "tfmpe run --shadow --json shadow-1.json a.py",
+        "tfmpe run --shadow --json shadow-2.json b.py",
+    )
+
+
 def test_defects_are_counted_and_told_by_the_catalogue(
     made, shadow, monkeypatch
 ):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmpe.migrate.page.drawing import MAX_SIDE, MaskPicture, draw_masks
@@ -38,6 +38,7 @@ def ones(mask):
     }
 
 
+@settings(deadline=None)
 @given(MASKS, MASKS)
 def test_paths_fill_what_is_one(old, new):
     picture = drawn(old, new)

@@ -62,18 +62,34 @@ def next_steps(
     return [step for step in steps if step is not None]
 
 
-def _shadow(sources: Iterable[Source], options: str) -> tuple[str, ...]:
-    """Return commands that run the known scripts beside the legacy package."""
-    scripts = {
-        source.content.script: None
-        for source in sources
-        if isinstance(source.content, Run | Shadow)
-    }
+def _beside(
+    runs: Iterable[Run | Shadow], option: str, stem: str, ending: str = ""
+) -> tuple[str, ...]:
+    """Return commands that run scripts beside the legacy package.
+
+    Each writes to a place of its own, or one would replace the other's.
+    """
+    scripts = dict.fromkeys(run.script for run in runs)
     known = [shlex.quote(each) for each in scripts if each.endswith(".py")]
+    many = len(known) > 1
     return tuple(
-        f"tfmpe run --shadow {options} {script}"
-        for script in known or ["SCRIPT"]
+        f"tfmpe run --shadow {option} "
+        f"{stem}{f'-{number}' if many else ''}{ending} {script}"
+        for number, script in enumerate(known or ["SCRIPT"], 1)
     )
+
+
+def _runs(sources: Iterable[Source]) -> list[Run]:
+    return [s.content for s in sources if isinstance(s.content, Run)]
+
+
+def _differing(sources: Iterable[Source]) -> list[Shadow]:
+    return [
+        source.content
+        for source in sources
+        if isinstance(source.content, Shadow)
+        and any(call.different for call in source.content.calls)
+    ]
 
 
 def _unreadable(problems: Iterable[Problem], where: str) -> Step | None:
@@ -100,7 +116,7 @@ def _differences(
         "Look at the differences",
         "The bridge gave something else than the legacy package at these "
         "sites. Keep the legacy result there until you know why.",
-        _shadow(sources, "--save-cases differing"),
+        _beside(_differing(sources), "--save-cases", "differing"),
         places,
     )
 
@@ -130,7 +146,7 @@ def _recordings(
                 "installed, run your scripts beside it; without it, replay "
                 "recordings.",
                 (
-                    *_shadow(sources, "--json shadow.json"),
+                    *_beside(_runs(sources), "--json", "shadow", ".json"),
                     "tfmpe verify --json verify.json",
                 ),
             )
@@ -166,7 +182,7 @@ def _only_seen(
     return Step(
         "Compare what only ran",
         "These sites ran, but not beside the legacy package.",
-        _shadow(sources, "--json shadow.json"),
+        _beside(_runs(sources), "--json", "shadow", ".json"),
         found,
     )
 
