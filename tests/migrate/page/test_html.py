@@ -176,6 +176,9 @@ def test_what_the_page_says(parsed):
         "a warning of a later version",
         "7.75 times less",
         "2.85 times more",
+        "noise floor 4.2e-05",
+        "jax is 0.10.2, recorded with 0.5.3",
+        "4 of SFMPE.fit not replayed: draws random numbers",
         "2026-11-24 12:30 UTC",
     ):
         assert text in parsed.words

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .run_inputs import Largest
+from .run_inputs import Largest, Size
 from .typed import Count
 
 __all__ = [
     "Bench",
     "BenchCase",
     "BenchRow",
+    "NoiseFloor",
     "NotReplayed",
     "Problem",
     "Recorded",
@@ -32,6 +33,15 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class NoiseFloor:
+    """How far the legacy side is from itself, with sums reordered."""
+
+    absolute: Size
+    relative: Size
+    ulp: Size
+
+
+@dataclass(frozen=True)
 class Replayed:
     """The recordings of one function."""
 
@@ -44,6 +54,7 @@ class Replayed:
     largest_absolute: Largest | None = None
     largest_relative: Largest | None = None
     largest_ulp: Largest | None = None
+    noise_floor: NoiseFloor | None = None
     differences: tuple[Recorded, ...] = ()
 
 
@@ -74,6 +85,7 @@ class Verify:
     rows: tuple[Replayed, ...]
     versions: dict[str, str] = field(default_factory=dict)
     stopped_early: bool = False
+    notes: tuple[str, ...] = ()
     not_replayed: tuple[NotReplayed, ...] = ()
     problems: tuple[Problem, ...] = ()
 

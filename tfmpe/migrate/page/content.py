@@ -10,8 +10,8 @@ The json (`Content.to_json`) is one object; names are only ever added to it:
     verdict           the first sentence of the page
     made              when, in ISO 8601
     version           of this package
-    inputs            [{"file", "tool", "about", "facts"}, ...]: facts are
-                      names to texts: fingerprint, versions or machine
+    inputs            [{"file", "tool", "about", "notes", "facts"}, ...]: facts
+                      are names to texts: fingerprint, versions or machine
     counts            {status: number of sites}
     sites             one object per place in the code, with
       file, cell, line, column, end_line, end_column, code, name, text,
@@ -30,7 +30,8 @@ The json (`Content.to_json`) is one object; names are only ever added to it:
       a tally: calls, compared, identical, within_tolerance, different,
                       seconds_old, seconds_new, bytes_old, bytes_new, and
                       largest_absolute, largest_relative, largest_ulp, each
-                      null or {"value", "path"}; value may be "inf" or "nan"
+                      null or {"value", "path"}; value may be "inf" or "nan";
+                      and noise_floor, null or {"absolute", "relative", "ulp"}
     parity            [{"function", "evidence", and a tally}, ...]; evidence
                       is "at run time" or "recordings"
     differences       [{"function", "evidence", "place", "kind", "path",
@@ -54,7 +55,7 @@ from typing import Any
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
 
 from .code_inputs import Scan
-from .facts import about, facts_of
+from .facts import about, facts_of, notes_of
 from .joining import join
 from .numbers import (
     RECORDED,
@@ -157,6 +158,7 @@ class PageContent:
                     "file": source.file,
                     "tool": source.tool,
                     "about": about(source.content),
+                    "notes": notes_of(source.content),
                     "facts": facts_of(source.content),
                 }
                 for source in self.sources

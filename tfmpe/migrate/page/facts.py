@@ -8,7 +8,7 @@ from .code_inputs import Fix, Scan
 from .reading import Content
 from .run_inputs import Run, Shadow
 
-__all__ = ["about", "facts_of"]
+__all__ = ["about", "facts_of", "notes_of"]
 
 _LONGEST = 200
 
@@ -44,6 +44,19 @@ def facts_of(content: Content) -> dict[str, str]:
     elif isinstance(content, Bench):
         found = content.machine
     return {n: _text(v) for n, v in found.items() if v is not None}
+
+
+def notes_of(content: Content) -> list[str]:
+    """Return what a reader should know: what was not replayed, and notes."""
+    if not isinstance(content, Verify):
+        return []
+    return [
+        *content.notes,
+        *(
+            f"{each.cases} of {each.function} not replayed: {each.reason}"
+            for each in content.not_replayed
+        ),
+    ]
 
 
 def _text(value: Any) -> str:

@@ -20,8 +20,8 @@ from markupsafe import Markup
 
 from .content import PageContent
 from .drawing import can_draw, draw_masks
-from .facts import about, facts_of
-from .run_inputs import Largest
+from .facts import about, facts_of, notes_of
+from .run_inputs import Size
 from .sites import STATUSES, JoinedSite
 
 __all__ = ["to_html"]
@@ -86,7 +86,12 @@ def to_html(content: PageContent) -> str:
             outcome=outcome,
             outcome_symbol=symbol,
             inputs=[
-                (source, about(source.content), facts_of(source.content))
+                (
+                    source,
+                    about(source.content),
+                    notes_of(source.content),
+                    facts_of(source.content),
+                )
                 for source in content.sources
             ],
             files=_by_file(content.sites),
@@ -154,12 +159,8 @@ def _printable(value: Any) -> Any:
     )
 
 
-def _size(largest: Largest | None) -> str:
-    if largest is None:
-        return "none"
-    if isinstance(largest.value, str):
-        return largest.value
-    return "0" if not largest.value else f"{largest.value:.3g}"
+def _size(size: Size) -> str:
+    return size if isinstance(size, str) else f"{size:.3g}"
 
 
 def _seconds(value: float) -> str:

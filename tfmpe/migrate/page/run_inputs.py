@@ -13,6 +13,7 @@ __all__ = [
     "NotCompared",
     "Run",
     "Shadow",
+    "Size",
     "Warned",
 ]
 

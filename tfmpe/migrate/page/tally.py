@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .check_inputs import Replayed
+from .check_inputs import NoiseFloor, Replayed
 from .run_inputs import Call, Largest
 
 __all__ = ["Tally", "as_number", "largest_of"]
@@ -21,6 +21,8 @@ class Tally:
         Numbers of calls.
     largest_absolute, largest_relative, largest_ulp : Largest or None
         The largest errors; None if none was measured.
+    noise_floor : NoiseFloor or None
+        How far the old side is from itself, where that was measured.
     seconds, bytes : tuple of float or None
         Of the old and the new side, of those calls where both are known.
     """
@@ -33,6 +35,7 @@ class Tally:
     largest_absolute: Largest | None = None
     largest_relative: Largest | None = None
     largest_ulp: Largest | None = None
+    noise_floor: NoiseFloor | None = None
     seconds: tuple[float, float] | None = None
     bytes: tuple[float, float] | None = None
 
@@ -41,7 +44,12 @@ class Tally:
         """Return the tally of one entry of a run or a verification."""
         numbers = {name: getattr(call, name) for name in _OUTCOMES + _ERRORS}
         if isinstance(call, Replayed):
-            return cls(calls=call.cases, compared=call.cases, **numbers)
+            return cls(
+                calls=call.cases,
+                compared=call.cases,
+                noise_floor=call.noise_floor,
+                **numbers,
+            )
         return cls(
             calls=call.calls,
             compared=call.compared,
@@ -63,6 +71,7 @@ class Tally:
         return Tally(
             **sums,
             **errors,
+            noise_floor=_higher(self.noise_floor, other.noise_floor),
             seconds=_sum(self.seconds, other.seconds),
             bytes=_sum(self.bytes, other.bytes),
         )
@@ -92,6 +101,8 @@ class Tally:
         for name in _ERRORS:
             found = getattr(self, name)
             written[name] = found and {"value": found.value, "path": found.path}
+        floor = self.noise_floor
+        written["noise_floor"] = floor and dict(vars(floor))
         for name in ("seconds", "bytes"):
             both = getattr(self, name) or (None, None)
             written[f"{name}_old"], written[f"{name}_new"] = both
@@ -113,6 +124,18 @@ def largest_of(found: Iterable[Largest | None]) -> Largest | None:
         (each for each in found if each),
         key=lambda each: as_number(each.value),
         default=None,
+    )
+
+
+def _higher(
+    one: NoiseFloor | None, other: NoiseFloor | None
+) -> NoiseFloor | None:
+    if one is None or other is None:
+        return one or other
+    return NoiseFloor(
+        max(one.absolute, other.absolute, key=as_number),
+        max(one.relative, other.relative, key=as_number),
+        max(one.ulp, other.ulp, key=as_number),
     )
 
 
