@@ -13,6 +13,7 @@ from .bench import bench
 from .demo import demo
 from .draw import draw
 from .report import report
+from .scan import scan
 from .verify import verify
 
 __all__ = ["cli"]
@@ -31,5 +32,5 @@ def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (bench, demo, draw, report, verify):
+for _command in (bench, demo, draw, report, scan, verify):
     cli.add_command(_command)

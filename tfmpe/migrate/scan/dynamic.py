@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from .imports import Finding
-from .known import IN_TEXT, ONLY_LEGACY, is_legacy, is_module
+from .imports import LACKING, Finding
+from .known import IN_TEXT, ONLY_LEGACY, entry_of, is_legacy, is_module
 from .resolve import ModuleNames, constant_text
 from .values import Instance, Legacy, Outside
 
-__all__ = ["dynamic_calls", "names_module"]
+__all__ = ["dynamic_calls", "looks_up", "names_module"]
 
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _IMPORTERS = ("importlib.import_module", "builtins.__import__")
@@ -104,6 +104,14 @@ def dynamic_calls(names: ModuleNames, node: cst.Call) -> Iterator[Finding]:
             yield from _lookup(names, node, first, arguments[1])
 
 
+def looks_up(names: ModuleNames, call: cst.Call) -> bool:
+    """Whether a call takes an object and the name of an attribute."""
+    return any(
+        isinstance(value, Outside) and value.name in _LOOKUPS
+        for value in names.values(call.func)
+    )
+
+
 def _lookup(
     names: ModuleNames,
     node: cst.Call,
@@ -119,4 +127,5 @@ def _lookup(
         return
     for found in names.values(node):
         if isinstance(found, Legacy):
-            yield node, "T004", found.name, "the new name, in the string"
+            entry = entry_of(found.name)
+            yield node, "T004", found.name, entry.becomes if entry else LACKING

@@ -3,20 +3,21 @@
 from collections.abc import Iterable
 
 import libcst as cst
-import libcst.matchers as m
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import PositionProvider
 
 from tfmpe.migrate.errors import one_line
 
+from .collect import parts
 from .document import Document
-from .dynamic import dynamic_calls, names_module
-from .imports import import_findings
+from .dynamic import dynamic_calls, looks_up, names_module
+from .imports import LACKING, import_findings
 from .known import (
     IN_TEXT,
     ONLY_LEGACY,
     entry_of,
     is_module,
+    modern,
     of_bridge,
     telling_method,
 )
@@ -115,7 +116,8 @@ class _Finder(cst.CSTVisitor):
                 self._add_all(patterns(self.names, node))
 
     def _annotation(self, node: cst.Annotation) -> None:
-        for text in _strings(node.annotation):
+        for text in parts(node.annotation, cst.SimpleString):
+            assert isinstance(text, cst.SimpleString)
             for part in annotation_parts(text):
                 name = get_full_name_for_node(part)
                 scope = self.names.scope(text)
@@ -131,11 +133,14 @@ class _Finder(cst.CSTVisitor):
         while isinstance(chain[-1], cst.Attribute):
             chain.append(chain[-1].value)
         found = [
-            (part, value.name)
+            (part, name)
             for part in chain
             if isinstance(part, cst.Name | cst.Attribute)
-            for value in sorted(self.names.values(part), key=repr)
-            if isinstance(value, Legacy)
+            for name in sorted(
+                value.name
+                for value in self.names.values(part)
+                if isinstance(value, Legacy)
+            )
         ]
         for part, name in found:
             if not is_module(name) and self._known(part, name):
@@ -163,7 +168,7 @@ class _Finder(cst.CSTVisitor):
                     self._doubt(node, why)
                 return
         if not of_bridge(name):
-            self._add(node, "T003", name, "nothing: the bridge lacks it")
+            self._add(node, "T003", name, LACKING)
 
     def _module_handed_on(self, node: cst.BaseExpression, name: str) -> None:
         parent = self.names.parents.get(node)
@@ -172,7 +177,8 @@ class _Finder(cst.CSTVisitor):
             return
         if isinstance(parent, cst.Arg):
             call = self.names.parents.get(parent)
-            if isinstance(call, cst.Call) and self.names.values(call):
+            # Such as getattr, which is looked at itself.
+            if isinstance(call, cst.Call) and looks_up(self.names, call):
                 return
         self._doubt(node, f"the module {name} itself is handed on")
 
@@ -238,7 +244,8 @@ class _Finder(cst.CSTVisitor):
     def _string(self, node: cst.SimpleString | cst.ConcatenatedString) -> None:
         text = constant_text(node)
         if text is not None and names_module(self.names, node, text):
-            self._add(node, "T004", text, "the new name, in the string")
+            new = text if of_bridge(text) else modern(text)
+            self._add(node, "T004", text, f"{new!r}, or an import")
 
     # Keeping
 
@@ -272,15 +279,10 @@ class _Finder(cst.CSTVisitor):
         text = " ".join(self.names.module.code_for_node(node).split())
         parent = self.names.parents.get(node)
         if isinstance(parent, cst.Call) and parent.func is node:
-            text += "(…)"
+            text += "(...)"
         return one_line(text, 80)
 
 
 def _is_placed(values: frozenset) -> bool:
     """Whether it is known what something is, and that it is not legacy."""
     return bool(values) and all(isinstance(v, Outside) for v in values)
-
-
-def _strings(node: cst.BaseExpression) -> list[cst.BaseExpression]:
-    found = m.findall(node, m.SimpleString())
-    return [text for text in found if isinstance(text, cst.SimpleString)]

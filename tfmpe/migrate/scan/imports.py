@@ -14,13 +14,14 @@ from .known import (
 )
 from .resolve import ModuleNames
 
-__all__ = ["Finding", "import_findings"]
+__all__ = ["LACKING", "Finding", "import_findings"]
 
 Finding = tuple[cst.CSTNode, str, str | None, str]
 """The node, the code, the full legacy name, and what it becomes; why, if the
 code is that of doubt."""
 
-_LACKING = "nothing: the bridge lacks it"
+LACKING = "nothing: the bridge lacks it"
+"""What a legacy name becomes that was never listed."""
 
 
 def import_findings(
@@ -46,9 +47,9 @@ def import_findings(
             module = alias.evaluated_name
             if is_legacy(module) and not of_bridge(module):
                 if is_module(module):
-                    yield alias, "T001", module, modern(module)
+                    yield alias.name, "T001", module, modern(module)
                 else:
-                    yield alias, "T003", module, _LACKING
+                    yield alias.name, "T003", module, LACKING
         return
     parts = names.module_of(node)
     module = ".".join(parts or ())
@@ -57,7 +58,7 @@ def import_findings(
     if of_bridge(module):
         yield from _only_imported(names, node, module)
     elif not is_module(module):
-        yield node, "T003", module, _LACKING
+        yield node, "T003", module, LACKING
     elif isinstance(node.names, cst.ImportStar):
         yield node, "T002", module, modern(module)
     else:
@@ -76,7 +77,7 @@ def _from_legacy(
     if len(lacking) < len(aliases):
         yield node, "T001", module, modern(module)
     for alias in lacking:
-        yield alias, "T003", f"{module}.{alias.evaluated_name}", _LACKING
+        yield alias.name, "T003", f"{module}.{alias.evaluated_name}", LACKING
 
 
 def _only_imported(
@@ -92,4 +93,4 @@ def _only_imported(
         if entry is not None and not any(
             one.references for one in scope[local]
         ):
-            yield alias, entry.code, full, entry.becomes
+            yield alias.name, entry.code, full, entry.becomes

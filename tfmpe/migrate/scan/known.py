@@ -14,12 +14,12 @@ from tfmpe.migrate.legacy_names import (
 
 __all__ = [
     "IN_TEXT",
-    "MENTION",
     "ONLY_LEGACY",
     "canonical",
     "entry_of",
     "is_legacy",
     "is_module",
+    "mentions",
     "modern",
     "of_bridge",
     "telling_method",
@@ -41,14 +41,20 @@ _TELLING = frozenset(
     if re.match("(context|theta)_(label|index|mask|shape)", name)
 )
 
-MENTION = re.compile(
-    rf"\b(?:{LEGACY}|{BRIDGE.partition('.')[0]}|"
-    rf"{'|'.join(sorted(ONLY_LEGACY | _TELLING))})\b"
+_MENTION = re.compile(
+    rf"\b(?:{LEGACY}|{'|'.join(sorted(ONLY_LEGACY | _TELLING))})\b"
 )
-"""Without a match, a file has no site of its own."""
+_BRIDGE_PARTS = [re.compile(rf"\b{part}\b") for part in BRIDGE.split(".")]
 
 IN_TEXT = re.compile(rf"\b(?:{LEGACY}|{re.escape(BRIDGE)})\b")
 """A legacy package in any text."""
+
+
+def mentions(text: str) -> bool:
+    """Whether a text can have a site of its own."""
+    return bool(_MENTION.search(text)) or all(
+        part.search(text) for part in _BRIDGE_PARTS
+    )
 
 
 def of_bridge(name: str) -> bool:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 import libcst as cst
-import libcst.matchers as m
 
+from .collect import parts
 from .imports import Finding
 from .resolve import ModuleNames, constant_text
 
@@ -83,30 +83,43 @@ def _pattern(node: cst.BaseExpression) -> str | None:
 
 
 def _comprehension(node: cst.DictComp) -> str | None:
-    loop = node.for_in
-    over_items = m.matches(
-        loop.iter, m.Call(func=m.Attribute(attr=m.Name("items")))
-    )
-    if not isinstance(node.key, cst.Name):
-        return "T304" if over_items else None
-    key = node.key.value
-    picks = any(
-        m.matches(
-            condition.test,
-            m.Comparison(
-                left=m.Name(key),
-                comparisons=[m.ComparisonTarget(operator=m.In() | m.NotIn())],
-            ),
-        )
-        for condition in loop.ifs
-    )
-    by_name = m.matches(loop.target, m.Name(key)) and m.matches(
-        node.value,
-        m.Subscript(slice=[m.SubscriptElement(m.Index(m.Name(key)))]),
-    )
-    if picks or by_name:
-        return "T302"
+    over_items = _items_of(node.for_in.iter) is not None
+    match node.key:
+        case cst.Name(value=key):
+            if any(_picks(test.test, key) for test in node.for_in.ifs):
+                return "T302"
+            match node.for_in.target, node.value:
+                case (
+                    cst.Name(value=one),
+                    cst.Subscript(
+                        slice=[
+                            cst.SubscriptElement(
+                                slice=cst.Index(value=cst.Name(value=other))
+                            )
+                        ]
+                    ),
+                ) if one == other == key:
+                    return "T302"
     return "T304" if over_items else None
+
+
+def _picks(test: cst.BaseExpression, key: str) -> bool:
+    match test:
+        case cst.Comparison(
+            left=cst.Name(value=name),
+            comparisons=[cst.ComparisonTarget(operator=cst.In() | cst.NotIn())],
+        ):
+            return name == key
+    return False
+
+
+def _items_of(node: cst.BaseExpression) -> cst.BaseExpression | None:
+    match node:
+        case cst.Call(
+            func=cst.Attribute(value=owner, attr=cst.Name(value="items"))
+        ):
+            return owner
+    return None
 
 
 def _dictionary(node: cst.Dict) -> str | None:
@@ -157,17 +170,14 @@ def _side(node: cst.BaseExpression) -> str | None:
 
 
 def _is_item(node: cst.BaseExpression, key: str) -> bool:
-    return any(
-        isinstance(item, cst.SimpleString) and constant_text(item) == key
-        for item in m.findall(node, m.SimpleString())
-    ) and bool(m.findall(node, m.Subscript()))
+    return bool(parts(node, cst.Subscript)) and any(
+        constant_text(text) == key for text in parts(node, cst.SimpleString)
+    )
 
 
 def _iterated(node: cst.DictComp) -> Iterator[cst.BaseExpression]:
-    source = node.for_in.iter
-    if m.matches(source, m.Call(func=m.Attribute(attr=m.Name("items")))):
-        assert isinstance(source, cst.Call)
-        assert isinstance(source.func, cst.Attribute)
-        yield source.func.value
+    owner = _items_of(node.for_in.iter)
+    if owner is not None:
+        yield owner
     elif isinstance(node.value, cst.Subscript):
         yield node.value.value

@@ -1,12 +1,10 @@
 """What the names and expressions of one module stand for."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import libcst as cst
-import libcst.matchers as m
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import Assignment as NamedAssignment
 from libcst.metadata import (
@@ -15,11 +13,11 @@ from libcst.metadata import (
     ExpressionContext,
     ExpressionContextProvider,
     MetadataWrapper,
-    ParentNodeProvider,
     Scope,
     ScopeProvider,
 )
 
+from .collect import Collector
 from .known import canonical, entry_of, is_legacy, is_module
 from .project import Project
 from .values import (
@@ -82,23 +80,13 @@ class ModuleNames:
         self.others = others
         self.wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         self.module = self.wrapper.module
-        self.parents: Mapping[cst.CSTNode, cst.CSTNode] = self.wrapper.resolve(
-            ParentNodeProvider
-        )
+        self._noted = Collector()
+        self.module.visit(self._noted)
+        self.parents = self._noted.parents
+        self.star_imports = self._noted.star_imports
         self._contexts = self.wrapper.resolve(ExpressionContextProvider)
         self._scopes = self.wrapper.resolve(ScopeProvider)
         self._known: dict[object, Values] = {}
-        self._calls: dict[str, list[cst.Call]] = defaultdict(list)
-        for call in m.findall(self.module, m.Call(func=m.Name())):
-            if isinstance(call, cst.Call) and isinstance(call.func, cst.Name):
-                self._calls[call.func.value].append(call)
-        self.star_imports = [
-            node
-            for node in m.findall(
-                self.module, m.ImportFrom(names=m.ImportStar())
-            )
-            if isinstance(node, cst.ImportFrom)
-        ]
 
     # Where a node is
 
@@ -245,7 +233,7 @@ class ModuleNames:
     ) -> Values:
         """Return what this module's calls hand over for a parameter."""
         found = NOTHING
-        for call in self._calls.get(function, ()):
+        for call in self._noted.calls.get(function, ()):
             positional = params
             for argument in call.args:
                 if argument.star:
@@ -431,10 +419,7 @@ class ModuleNames:
             )
         )
         is_method = any(isinstance(value, Local) for value in found)
-        for target in m.findall(
-            of.node.body,
-            m.Attribute(value=m.Name("self"), attr=m.Name(name)),
-        ):
+        for target in self._noted.attributes.get((of.node, name), ()):
             found |= self._bound(target, name)
         if found or is_method:
             return found
@@ -471,12 +456,8 @@ class ModuleNames:
         found = NOTHING
         if function.returns is not None:
             found |= self.annotated(function.returns)
-        for node in m.findall(function.body, m.Return()):
-            if (
-                isinstance(node, cst.Return)
-                and node.value is not None
-                and self.enclosing(node, cst.FunctionDef) is function
-            ):
+        for node in self._noted.returns.get(function, ()):
+            if node.value is not None:
                 found |= self.values(node.value)
         return found
 

@@ -15,7 +15,7 @@ from tfmpe.migrate.sources.errors import shown
 
 from .document import Document
 from .find_sites import find_sites
-from .known import MENTION
+from .known import mentions
 from .project import Project, imported_modules
 from .resolve import ModuleNames
 from .results import Report, Site, Undecided
@@ -131,7 +131,7 @@ class _Scan:
                 continue
             sources[path] = source
             if any(
-                MENTION.search(text)
+                mentions(text)
                 for cell in source.cells
                 for text in (cell.code, *(m.text for m in cell.magics))
             ):
