@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
@@ -49,6 +49,7 @@ _SAME_BEHAVIOUR = (
 _Definition = cst.FunctionDef | cst.ClassDef
 
 
+@runtime_checkable
 class Others(Protocol):
     """Where the other modules of a project are found."""
 
