@@ -260,3 +260,18 @@ def test_sites_on_the_bridge_are_checked_by_recordings(
     assert content.verdict.startswith(
         "2 call sites, none of them seen at run time. 166 of 178"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "optional"), [("T001", False), ("T101", True)]
+)
+def test_what_fix_left_has_to_be_done_for_imports_only(
+    made, shadow, call, example, code, optional
+):
+    left = {"file": "src/fit.py", "line": 3, "code": code, "why": "a comment"}
+    fix = example["fix"] | {"changed": [], "left": [left]}
+    content = made(fix, shadow(call(3)))
+    step = next(s for s in content.steps if s.title.startswith("Look at what"))
+    assert step.optional == optional
+    assert step.places == ("src/fit.py:3: a comment",)
+    assert content.exit_code == int(not optional)

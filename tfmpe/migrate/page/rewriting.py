@@ -36,8 +36,8 @@ def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
         and each.found_by == "scan"
         and each.undecided is None
     ]
-    imports = [each for each in left if each.site.code[:2] == "T0"]
-    others = [each for each in left if each.site.code[:2] != "T0"]
+    imports = [each for each in left if _is_import(each)]
+    others = [each for each in left if not _is_import(each)]
     steps = []
     if any(each.site.safety == "safe" for each in imports):
         steps.append(
@@ -97,14 +97,18 @@ def _to_tokens(by_safety: Counter, where: str) -> Step:
 
 def left_by_fix(sites: Iterable[JoinedSite]) -> Step | None:
     """Return the step about what was not rewritten, if any."""
-    found = tuple(
-        f"{each.place}: {'; '.join(each.left)}" for each in sites if each.left
-    )
-    if not found:
+    left = [each for each in sites if each.left]
+    if not left:
         return None
     return Step(
         "Look at what tfmpe fix left",
         "It rewrites nothing that it cannot be sure of.",
         (),
-        found,
+        tuple(f"{each.place}: {'; '.join(each.left)}" for each in left),
+        # Imports have to be rewritten, calls only to leave the bridge.
+        optional=not any(_is_import(each) for each in left),
     )
+
+
+def _is_import(joined: JoinedSite) -> bool:
+    return joined.site.code.startswith("T0")
