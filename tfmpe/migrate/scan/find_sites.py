@@ -24,7 +24,7 @@ from .known import (
 from .patterns import patterns
 from .resolve import ModuleNames, annotation_parts, constant_text
 from .results import Site, Undecided
-from .values import Instance, Legacy, Outside
+from .values import Instance, Legacy, LocalInstance, Outside
 
 __all__ = ["find_sites"]
 
@@ -160,14 +160,15 @@ class _Finder(cst.CSTVisitor):
         return True
 
     def _unknown(self, node: cst.BaseExpression, name: str) -> None:
-        if isinstance(node, cst.Attribute):
-            receivers = self.names.values(node.value)
-            if any(isinstance(value, Instance) for value in receivers):
-                if not name.rpartition(".")[2].startswith("__"):
-                    why = "an attribute of a legacy object that is not listed"
-                    self._doubt(node, why)
-                return
-        if not of_bridge(name):
+        if name.rpartition(".")[2].startswith("__"):
+            return
+        if isinstance(node, cst.Attribute) and any(
+            isinstance(value, Instance)
+            for value in self.names.values(node.value)
+        ):
+            why = "an attribute of a legacy object that is not listed"
+            self._doubt(node, why)
+        elif not of_bridge(name):
             self._add(node, "T003", name, LACKING)
 
     def _module_handed_on(self, node: cst.BaseExpression, name: str) -> None:
@@ -209,8 +210,18 @@ class _Finder(cst.CSTVisitor):
             and self.names.is_read(node)
             and not self.names.values(node)
             and not _is_placed(self.names.values(node.value))
+            and not self._is_own(node)
         ):
             self._doubt(node, "the object could not be followed")
+
+    def _is_own(self, node: cst.Attribute) -> bool:
+        """Whether it is an attribute that a class of the module defines."""
+        return any(
+            isinstance(value, LocalInstance)
+            and value.of.path == self.names.path
+            and self.names.defines(value.of, node.attr.value)
+            for value in self.names.values(node.value)
+        )
 
     def _by_arguments(self, node: cst.Call) -> None:
         if not isinstance(node.func, cst.Attribute):

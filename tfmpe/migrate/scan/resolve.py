@@ -1,8 +1,8 @@
 """What the names and expressions of one module stand for."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
@@ -49,15 +49,14 @@ _SAME_BEHAVIOUR = (
 _Definition = cst.FunctionDef | cst.ClassDef
 
 
-@runtime_checkable
-class Others(Protocol):
+class Others(ABC):
     """Where the other modules of a project are found."""
 
     project: Project
 
+    @abstractmethod
     def names_of(self, path: Path) -> "ModuleNames | None":
         """Return those of a file, or None if nothing legacy is in reach."""
-        ...
 
 
 class ModuleNames:
@@ -409,15 +408,8 @@ class ModuleNames:
         )
 
     def _class_member(self, of: Local, name: str) -> Values:
-        assert isinstance(of.node, cst.ClassDef)
-        scope = self._scopes.get(of.node.body)
-        own = scope[name] if isinstance(scope, Scope) else ()
         found = NOTHING.union(
-            *(
-                self._assigned(name, one)
-                for one in own
-                if isinstance(one, NamedAssignment) and one.scope is scope
-            )
+            *(self._assigned(name, one) for one in self._in_class(of, name))
         )
         is_method = any(isinstance(value, Local) for value in found)
         for target in self._noted.attributes.get((of.node, name), ()):
@@ -425,6 +417,22 @@ class ModuleNames:
         if found or is_method:
             return found
         return self._each(self.bases(of), lambda base: self.member(base, name))
+
+    def _in_class(self, of: Local, name: str) -> list[BaseAssignment]:
+        # libcst gives the scope of a class to its statements alone.
+        scope = self._scopes.get(of.node.body.body[0])
+        own = scope[name] if isinstance(scope, Scope) else ()
+        return [one for one in own if one.scope is scope]
+
+    def defines(self, of: Local, name: str) -> bool:
+        """Whether a class of this module has an attribute of its own."""
+        return bool(
+            self._in_class(of, name)
+            or any(
+                isinstance(self.parents.get(target), cst.AssignTarget)
+                for target in self._noted.attributes.get((of.node, name), ())
+            )
+        )
 
     def bases(self, of: Local) -> Values:
         """Return an object of each class that a class is derived from."""

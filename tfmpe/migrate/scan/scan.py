@@ -17,7 +17,7 @@ from .document import Document
 from .find_sites import find_sites
 from .known import mentions
 from .project import Project, imported_modules
-from .resolve import ModuleNames
+from .resolve import ModuleNames, Others
 from .results import Report, Site, Undecided
 
 __all__ = ["scan"]
@@ -52,7 +52,7 @@ def scan(
     return _Scan(paths, progress or (lambda share, label: None)).report()
 
 
-class _Scan:
+class _Scan(Others):
     def __init__(self, paths: Sequence[str | Path], progress: Progress):
         found = find_sources(paths)
         self.project = Project(
