@@ -152,6 +152,7 @@ def test_the_json_has_the_documented_names(folder, wrong):
     content = json.loads(verify(folder, lookup=wrong).to_json())
     assert list(content) == [
         "format",
+        "tool",
         "exit_code",
         "folder",
         "manifest",

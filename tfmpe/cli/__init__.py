@@ -15,6 +15,7 @@ from .draw import draw
 from .explain import explain
 from .fix import fix
 from .record import record
+from .report import report
 from .run import run
 from .scan import scan
 from .undo import undo
@@ -43,6 +44,7 @@ for _command in (
     explain,
     fix,
     record,
+    report,
     run,
     scan,
     undo,

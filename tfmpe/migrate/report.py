@@ -3,6 +3,7 @@
 The json (`Report.to_json`) is one object; names are only ever added to it:
 
     format            1
+    tool              "verify"
     exit_code         0 all equal, 1 differences, 3 nothing compared or a
                       file missing, altered or refused
     folder            the folder of recordings, as it was given
@@ -248,6 +249,7 @@ class Report:
         """
         content = {
             "format": 1,
+            "tool": "verify",
             "exit_code": self.exit_code,
             "folder": self.folder,
             "manifest": self.manifest,

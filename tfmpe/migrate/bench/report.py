@@ -3,6 +3,7 @@
 The json (`Report.to_json`) is one object; names are only ever added to it:
 
     format        3
+    tool          "bench"
     exit_code     0 all equal and timed, 1 a difference, 3 nothing compared
     old           "oracle", or the package that was named
     machine       cores, architecture, system, virtual, device, device_kind,
@@ -203,6 +204,7 @@ class Report:
         """Return the report as json, which ends in a newline."""
         content = {
             "format": FORMAT,
+            "tool": "bench",
             "exit_code": self.exit_code,
             "old": self.old,
             "machine": dict(self.machine),

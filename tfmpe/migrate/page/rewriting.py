@@ -1,0 +1,114 @@
+"""What is left to rewrite."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from .sites import JoinedSite
+from .step import Step, named, number
+
+__all__ = ["left_by_fix", "rewriting_steps", "root_of"]
+
+
+def root_of(sites: Iterable[JoinedSite]) -> str:
+    """Return the folder that the scanned files are in, quoted for a shell."""
+    folders = [
+        PurePosixPath(joined.site.file).parent.parts
+        for joined in sites
+        if joined.found_by == "scan"
+    ]
+    common = []
+    for parts in zip(*folders, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    root = str(PurePosixPath(*common)) if common else "."
+    return shlex.quote(f"./{root}" if root.startswith("-") else root)
+
+
+def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
+    """Return the steps from imports to what a person has to do."""
+    left = [
+        each
+        for each in sites
+        if not each.rewritten
+        and each.found_by == "scan"
+        and each.undecided is None
+    ]
+    imports = [each for each in left if _is_import(each)]
+    others = [each for each in left if not _is_import(each)]
+    steps = []
+    if any(each.site.safety == "safe" for each in imports):
+        steps.append(
+            Step(
+                "Rewrite the imports",
+                f"{number(len(imports), 'import')} of the legacy package "
+                "left. This changes no number. See the changes first.",
+                (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
+            )
+        )
+    by_safety = Counter(each.site.safety for each in others)
+    if by_safety["safe"] or by_safety["unsafe"]:
+        steps.append(_to_tokens(by_safety, where))
+    for unsure, title, why, optional in (
+        (
+            imports,
+            "Look at names that the bridge may not have",
+            "Nothing replaces these by itself.",
+            False,
+        ),
+        (
+            others,
+            "Rewrite by hand for Tokens",
+            "No command rewrites these; each code has an example. Not needed "
+            "while the bridge is in use.",
+            True,
+        ),
+    ):
+        manual = [each for each in unsure if each.site.safety == "manual"]
+        if manual:
+            codes = sorted({each.site.code for each in manual})
+            steps.append(
+                Step(
+                    title,
+                    why,
+                    tuple(f"tfmpe explain {shlex.quote(c)}" for c in codes),
+                    tuple(f"{named(m)} ({m.site.code})" for m in manual),
+                    optional,
+                )
+            )
+    return steps
+
+
+def _to_tokens(by_safety: Counter, where: str) -> Step:
+    commands = [f"tfmpe fix --to tokens {where}"]
+    if by_safety["unsafe"]:
+        commands.append(f"tfmpe fix --to tokens --unsafe-fixes --diff {where}")
+    return Step(
+        "Move to Tokens",
+        f"{number(by_safety['safe'], 'place')} can be rewritten safely, "
+        f"{by_safety['unsafe']} should be looked at. Not needed while the "
+        "bridge is in use.",
+        tuple(commands),
+        optional=True,
+    )
+
+
+def left_by_fix(sites: Iterable[JoinedSite]) -> Step | None:
+    """Return the step about what was not rewritten, if any."""
+    left = [each for each in sites if each.left]
+    if not left:
+        return None
+    return Step(
+        "Look at what tfmpe fix left",
+        "It rewrites nothing that it cannot be sure of.",
+        (),
+        tuple(f"{each.place}: {'; '.join(each.left)}" for each in left),
+        # Imports have to be rewritten, calls only to leave the bridge.
+        optional=not any(_is_import(each) for each in left),
+    )
+
+
+def _is_import(joined: JoinedSite) -> bool:
+    return joined.site.code.startswith("T0")

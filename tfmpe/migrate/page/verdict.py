@@ -1,0 +1,93 @@
+"""The outcome in a sentence or two."""
+
+from collections.abc import Iterable, Sequence
+
+from .numbers import RECORDED, FunctionParity
+from .problems import Problem
+from .sites import JoinedSite
+from .step import number
+from .tally import Tally
+
+__all__ = ["verdict"]
+
+
+def verdict(
+    sites: Iterable[JoinedSite],
+    parity: Iterable[FunctionParity],
+    problems: Sequence[Problem],
+) -> str:
+    """Return the outcome: of the call sites, of the recordings, what lacks.
+
+    Parameters
+    ----------
+    sites, parity, problems
+        As of the page.
+
+    Returns
+    -------
+    str
+        One sentence on each.
+    """
+    sites, parity = list(sites), list(parity)
+    sentences = [_of_sites(sites), _of_recordings(parity)]
+    if not any(each.tally.compared for each in parity):
+        sentences.append("Nothing was compared.")
+    files = len({each.file for each in problems if each.file is not None})
+    if files:
+        sentences.append(f"Incomplete: {number(files, 'file')} not read.")
+    elif problems:
+        sentences.append("Incomplete: a command did not finish its work.")
+    return " ".join(filter(None, sentences))
+
+
+def _of_sites(sites: Iterable[JoinedSite]) -> str:
+    calls = [
+        each
+        for each in sites
+        if each.has_result and (each.ran or each.undecided is None)
+    ]
+    if not calls:
+        return ""
+    if not any(each.ran for each in calls):
+        found = number(len(calls), "call site")
+        return f"{found}, none of them seen at run time."
+    outcomes = [each.tally.verdict for each in calls]
+    equal = outcomes.count("identical")
+    parts = [
+        f"{equal} of {number(len(calls), 'call site')} ran and gave "
+        "identical results"
+    ]
+    close = outcomes.count("within tolerance")
+    if close:
+        parts.append(f"{close} within tolerance")
+    unseen = sum(not each.ran for each in calls)
+    seen = sum(each.ran and each.tally.verdict is None for each in calls)
+    if seen:
+        parts.append(f"{seen} ran but {_were(seen)} not compared")
+    if unseen:
+        parts.append(f"{unseen} {_were(unseen)} not seen")
+    different = outcomes.count("differs")
+    if different:
+        parts.append(f"{different} differ{'s' if different == 1 else ''}")
+    return "; ".join(parts) + "."
+
+
+def _of_recordings(parity: Iterable[FunctionParity]) -> str:
+    tally = sum(
+        (each.tally for each in parity if each.evidence == RECORDED), Tally()
+    )
+    if not tally.compared:
+        return ""
+    parts = [
+        f"{tally.identical} of {number(tally.compared, 'recorded call')} "
+        "replayed identically"
+    ]
+    if tally.within_tolerance:
+        parts.append(f"{tally.within_tolerance} within tolerance")
+    if tally.different:
+        parts.append(f"{tally.different} differently")
+    return "; ".join(parts) + "."
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
