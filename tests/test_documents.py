@@ -132,7 +132,7 @@ def names_in_the_reference():
     module, found = None, []
     for page in sorted((DOCS / "reference").glob("*.md")):
         for kind, name in re.findall(
-            r"^\.\. (currentmodule|auto\w+|py:data):: (\S+)",
+            r"^\.\. (currentmodule|auto\w+|py:data):: ([\w.]+)",
             page.read_text(encoding="utf-8"),
             re.MULTILINE,
         ):

@@ -15,12 +15,19 @@ from tfmpe.cli import cli
 WIDTH = 80
 
 
-def help_text(command: click.Command, name: str) -> str:
-    """Return what ``name --help`` prints into a terminal of 80 columns."""
+def help_text(name: str = "") -> str:
+    """Return what ``tfmpe NAME --help`` prints into 80 columns."""
     context = click.Context(
-        command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH
+        cli,
+        info_name="tfmpe",
+        max_content_width=WIDTH,
+        terminal_width=WIDTH,
+        **cli.context_settings,
     )
-    return command.get_help(context)
+    if name:
+        command = cli.commands[name]
+        context = click.Context(command, info_name=name, parent=context)
+    return context.command.get_help(context)
 
 
 class CommandHelp(Directive):
@@ -28,12 +35,12 @@ class CommandHelp(Directive):
 
     def run(self) -> list[nodes.Node]:
         """Return the nodes."""
-        found: list[nodes.Node] = [_shown("tfmpe", help_text(cli, "tfmpe"))]
+        found: list[nodes.Node] = [_shown("tfmpe", help_text())]
         for name in sorted(cli.commands):
             called = f"tfmpe {name}"
             section = nodes.section(ids=[f"tfmpe-{name}"], names=[called])
             section += nodes.title("", "", nodes.literal("", called))
-            section += _shown(called, help_text(cli.commands[name], called))
+            section += _shown(called, help_text(name))
             found.append(section)
         return found
 
