@@ -10,7 +10,7 @@ export JAX_PLATFORMS := cpu
 unexport PYTHONHOME
 unexport PYTHONPATH
 
-.PHONY: help demo test bench lint format clean
+.PHONY: help demo test docs bench lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' \
@@ -35,6 +35,10 @@ lint: .venv/.dev ## style, format, types and import layers
 	$(PYTHON) -m basedpyright --pythonpath $(PYTHON)
 	.venv/bin/lint-imports --no-logo
 
+# A warning is an error, and so is a reference that leads nowhere.
+docs: .venv/.docs ## build the pages of docs/ into build/docs
+	$(PYTHON) -m sphinx -W --keep-going -n -q docs build/docs
+
 bench: .venv/.dev ## measure old against new (about half an hour)
 	.venv/bin/tfmpe bench
 
@@ -48,12 +52,16 @@ clean: ## remove the environment, caches and outputs
 		.jax_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment: one folder, two sets of packages. A stamp is renewed when
-# pyproject.toml is newer; the larger set contains the smaller one.
+# The environment: one folder, three sets of packages. A stamp is renewed when
+# pyproject.toml is newer; the larger sets contain the smallest one.
 .venv/.demo: pyproject.toml .ci/environment
 	@sh .ci/environment .venv -e ".[cli,data,flow,plot]"
 	@touch $@
 
 .venv/.dev: pyproject.toml .ci/environment
 	@sh .ci/environment .venv -e ".[dev,cli]"
+	@touch .venv/.demo $@
+
+.venv/.docs: pyproject.toml .ci/environment
+	@sh .ci/environment .venv -e ".[docs]"
 	@touch .venv/.demo $@

@@ -1,29 +1,56 @@
-"""The code in README.md and MIGRATION.md runs, in the order written."""
+"""The code on every page runs, in order, and prints what is shown."""
 
+import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+import tfmpe
 from tfmpe import compat
 from tfmpe.compat import defects
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "MIGRATION.md", "docs/data.md", "docs/inference.md"]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "MIGRATION.md", *sorted(DOCS.rglob("*.md"))]
+NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+WITH_CODE = [
+    name
+    for name, page in zip(NAMES, PAGES, strict=True)
+    if "```python" in page.read_text(encoding="utf-8")
+]
 # These train networks.
-SLOW = ("README.md", "docs/inference.md")
+SLOW = ("README.md", "docs/how-to/inference.md", "docs/tutorial.md")
+# A block that follows one of Python at once is what that one prints.
+SHOWN = re.compile(r"(?:```)?\n\n```(?:text)?\n(.*?)```", re.DOTALL)
+DECIMAL = re.compile(r"-?\d+\.\d+")
+# Of minutes, standard deviations and losses after training: how far rounding
+# on another machine may move them. The draws' standard deviations are 0.5.
+TOLERANCE = 0.2
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_pages_are_found():
+    assert {"docs/tutorial.md", "docs/words.md", *SLOW} <= set(WITH_CODE)
+    assert len(WITH_CODE) > 10
 
 
 @pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
-        for name in DOCUMENTS
+        for name in WITH_CODE
     ],
 )
-def test_code_runs(name, capsys, monkeypatch, tmp_path):
+def test_code_runs_and_prints_what_is_shown(
+    name, capsys, monkeypatch, tmp_path, pyplot
+):
     monkeypatch.setenv("TFMPE_COMPAT", "error")
     monkeypatch.chdir(tmp_path)
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / name)
@@ -31,14 +58,29 @@ def test_code_runs(name, capsys, monkeypatch, tmp_path):
     assert examples
     for example in examples:
         example.evaluate()
-    if name == "README.md":
-        # What is printed is shown.
         printed = capsys.readouterr().out
-        assert f"```\n{printed}```" in (ROOT / name).read_text()
+        shown = SHOWN.match(document.text, example.region.end)
+        if shown is not None:
+            assert_same_text(printed, shown[1])
+
+
+def assert_same_text(printed, shown):
+    """Compare to the letter, and decimals within the tolerance."""
+    assert DECIMAL.sub("0.0", printed) == DECIMAL.sub("0.0", shown)
+    found = [float(number) for number in DECIMAL.findall(printed)]
+    expected = [float(number) for number in DECIMAL.findall(shown)]
+    assert found == pytest.approx(expected, abs=TOLERANCE, rel=0)
+
+
+@pytest.mark.parametrize("other", ["a 1.71", "a 1.29", "b 1.5", "a 1.5 1.5"])
+def test_other_text_is_noticed(other):
+    assert_same_text("a 1.5", "a 1.6")
+    with pytest.raises(AssertionError):
+        assert_same_text(other, "a 1.5")
 
 
 def test_every_legacy_name_is_in_the_migration_guide():
-    text = (ROOT / "MIGRATION.md").read_text()
+    text = read("MIGRATION.md")
     names = {
         name
         for name, value in vars(compat).items()
@@ -51,7 +93,7 @@ def test_every_legacy_name_is_in_the_migration_guide():
 
 
 def test_every_warning_leads_to_a_heading_of_the_migration_guide():
-    lines = (ROOT / "MIGRATION.md").read_text().splitlines()
+    lines = read("MIGRATION.md").splitlines()
     codes = [
         value.code
         for value in vars(defects).values()
@@ -65,9 +107,46 @@ def test_every_warning_leads_to_a_heading_of_the_migration_guide():
 
 def test_pictures_and_links_of_the_documents_exist():
     found = 0
-    for name in DOCUMENTS:
-        text = (ROOT / name).read_text()
-        for target in re.findall(r"\]\(([^)#:]+)\)", text):
-            assert (ROOT / name).parent.joinpath(target).exists(), target
+    for name in NAMES:
+        for target in re.findall(r"\]\(([^)#:\s]+)[)#]", read(name)):
+            path = (ROOT / name).parent / target
+            assert path.exists(), f"{name}: {target}"
             found += 1
-    assert found > 10
+    assert found > 50
+
+
+def public_names(module):
+    """Return what a package exports: ``from … import name as name``."""
+    path = Path(tfmpe.__file__).parent.joinpath(*module.split(".")[1:])
+    tree = ast.parse((path / "__init__.py").read_text(encoding="utf-8"))
+    return [
+        f"{module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname == alias.name
+    ]
+
+
+def names_in_the_reference():
+    module, found = None, []
+    for page in sorted((DOCS / "reference").glob("*.md")):
+        for kind, name in re.findall(
+            r"^\.\. (currentmodule|auto\w+|py:data):: ([\w.]+)",
+            page.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        ):
+            if kind == "currentmodule":
+                module = name
+            else:
+                found.append(f"{module}.{name}")
+    return found
+
+
+def test_every_public_name_is_in_the_reference_once():
+    modules = ("tfmpe", "tfmpe.nn", "tfmpe.estimators", "tfmpe.compat")
+    expected = [name for module in modules for name in public_names(module)]
+    assert "tfmpe.Tokens" in expected
+    # What the others take or return, though tfmpe does not export it.
+    expected.append("tfmpe.preprocessing.AttentionPlan")
+    assert Counter(names_in_the_reference()) == Counter(expected)

@@ -32,7 +32,7 @@ class FlowMatchingEstimator:
         What is trained: a flax NNX module such as
         ``tfmpe.nn.Transformer``, or any pytree of arrays that can be called.
     bijectors : mapping of str to bijector, optional
-        For keys with bounded values; see :meth:`Standardiser.fit`.
+        For keys with bounded values; see :meth:`tfmpe.Standardiser.fit`.
     standardise : bool
         Whether to train on values of mean 0 and standard deviation 1. The
         moments are those of the first data that :meth:`fit` sees.

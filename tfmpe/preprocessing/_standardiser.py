@@ -239,7 +239,7 @@ class Standardiser:
         return given.wrap(given.map(Bijector.inverse, unbounded))
 
     def log_det(self, values: Any, like: Any = None) -> Any:
-        """Return log |det d forward(x) / dx| at original values x.
+        """Return ``log |det d forward(x) / dx|`` at original values x.
 
         So a density of standardised values becomes that of the original
         ones: ``log p(x) = log p_standard(forward(x)) + log_det(x)``.

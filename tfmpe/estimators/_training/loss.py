@@ -50,7 +50,7 @@ def flow_matching_loss(
         For times and noise; those of row ``i`` follow from
         ``fold_in(key, i)`` and a common offset of the times.
     sigma_min : float
-        See :func:`path_position`.
+        Width of the end of the path around a value.
     n_noise : int
         Times and noises for every row. The conditioning is encoded once for
         all of them, so more of them cost little where it is long.
