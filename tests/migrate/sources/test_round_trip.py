@@ -19,12 +19,17 @@ def rewritten(source, change=lambda code: code):
     return source.with_cells([change(cell.code) for cell in source.cells])
 
 
-@pytest.mark.parametrize(
-    "file",
-    find_sources(
+PYTHON = [
+    file
+    for file in find_sources(
         [ROOT / name for name in ("examples", "tests", "tfmpe")]
-    ).files,
-    ids=str,
+    ).files
+    if file.suffix == ".py"
+]
+
+
+@pytest.mark.parametrize(
+    "file", PYTHON, ids=lambda file: str(file.relative_to(ROOT))
 )
 def test_a_comment_put_in_and_taken_out_leaves_the_file_as_it_was(file):
     source = read_source(file)
