@@ -102,6 +102,7 @@ def fix(
     from tfmpe.migrate.fix.report import FixReport
     from tfmpe.migrate.fix.result import Options
     from tfmpe.migrate.fix.write import write_files
+    from tfmpe.migrate.scan.scan import scan
 
     check_folder(json_file, "--json")
     options = Options(
@@ -133,6 +134,8 @@ def fix(
             not_read=(*found.not_read, *written.failed),
             run=written.run,
         )
+        if options.to == "tokens":
+            report = replace(report, in_use=len(scan(paths).sites))
     if diff:
         for file in report.changed:
             click.echo(file.diff(), nl=False)

@@ -29,12 +29,16 @@ class FixReport:
         Where the originals are kept; None if nothing was written.
     only_asked : bool
         Whether nothing was to be written.
+    in_use : int or None
+        Places that use a legacy name afterwards, as `tfmpe scan` finds them:
+        it follows names from file to file. None if that was not asked.
     """
 
     files: Sequence[FixedFile]
     not_read: Sequence[SourceError]
     run: str | None
     only_asked: bool
+    in_use: int | None = None
 
     @property
     def changed(self) -> list[FixedFile]:
@@ -46,7 +50,7 @@ class FixReport:
         """How the command ends."""
         if self.not_read:
             return INCOMPLETE
-        left = any(file.left for file in self.files)
+        left = self.in_use or any(file.left for file in self.files)
         return FINDINGS if left or (self.only_asked and self.changed) else CLEAN
 
     def to_json(self) -> str:
@@ -56,6 +60,7 @@ class FixReport:
                 "format": 1,
                 "tool": "fix",
                 "run": self.run,
+                "in_use": self.in_use,
                 "exit_code": self.exit_code,
                 "changed": [
                     {
@@ -123,6 +128,8 @@ class FixReport:
         ]
         if self.not_read:
             parts.append(f"{len(self.not_read)} not read or written")
+        if self.in_use is not None:
+            parts.append(f"{self.in_use} places use legacy names (tfmpe scan)")
         return "; ".join(parts)
 
 
