@@ -51,7 +51,10 @@ def send(arrays: list[Any], receive: Receive, most: int) -> Callable[..., Any]:
     ]
     # Nothing is to be differentiated on its way out.
     sender = _sender(partial(_received, receive, most), most, ())
-    sender(*(jax.lax.stop_gradient(array) for array in sent))
+    done = sender(*(jax.lax.stop_gradient(array) for array in sent))
+    # Older versions of jax (0.5.3) do not see that the sender has an effect
+    # and would drop it; what it returns is the same for all rows.
+    jax.debug.callback(_nothing, done)
 
     def restored(values: list[np.ndarray]) -> list[Any]:
         arrays: list[Any] = jax.device_put(values)
@@ -78,24 +81,27 @@ def _sender(
 ) -> Any:
     # `jax.debug.callback` alone would be copied for every row of a vmap.
     @jax.custom_batching.custom_vmap
-    def sender(*arrays: Any) -> tuple[()]:
+    def sender(*arrays: Any) -> Any:
         jax.debug.callback(partial(received, batched), *arrays)
-        return ()
+        return jnp.zeros((), bool)
 
     @sender.def_vmap
     def of_rows(
         axis_size: int, in_batched: Any, *arrays: Any
-    ) -> tuple[tuple[()], tuple[()]]:
+    ) -> tuple[Any, bool]:
         del axis_size
         flags = tuple(bool(flag) for flag in in_batched)
         rows = [
             array[:most] if flag else array
             for array, flag in zip(arrays, flags, strict=True)
         ]
-        _sender(received, most, (*batched, flags))(*rows)
-        return (), ()
+        return _sender(received, most, (*batched, flags))(*rows), False
 
     return sender
+
+
+def _nothing(done: Any) -> None:
+    del done
 
 
 def _received(
