@@ -55,9 +55,9 @@ def test_they_found_no_difference(committed, sites):
     [
         ("join", "bytes", 100),
         ("join", "seconds", 50),
-        ("shuffle", "seconds", 100),
+        ("shuffle", "seconds", 200),
         ("change", "seconds", 5),
-        ("draws", "seconds", 3),
+        ("draws", "seconds", 10),
         ("nine-arguments", "seconds", 5),
     ],
 )

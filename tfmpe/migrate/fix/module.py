@@ -60,7 +60,9 @@ class Module:
         )
         self.tree = wrapper.module
         if self.tree.code != code:
-            raise UnfaithfulError("its parser does not keep all characters; remove form feeds")
+            raise UnfaithfulError(
+                "its parser does not keep all characters; remove form feeds"
+            )
         self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
         self._parents = wrapper.resolve(metadata.ParentNodeProvider)
         self._scopes = wrapper.resolve(metadata.ScopeProvider)
