@@ -18,6 +18,7 @@ EXPECTED = {
     "tfmpe scan .": 1,
     "tfmpe fix --diff growth/legacy.py": 1,
     "tfmpe fix --to tokens --unsafe-fixes .": 1,
+    "tfmpe report shadow.json --scan . --html report.html": 1,
 }
 pytestmark = pytest.mark.slow
 

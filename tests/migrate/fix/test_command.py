@@ -61,6 +61,23 @@ def test_a_file_is_rewritten_and_restored(run, script):
     assert run("undo").exit_code == 2
 
 
+def test_what_is_in_use_through_another_file_is_counted(run, tmp_path):
+    (tmp_path / "old.py").write_text(
+        "from sfmpe.util.dataloader import flatten_structured as flatten\n"
+    )
+    (tmp_path / "fit.py").write_text(
+        "from old import flatten\n\nflat = flatten({})\n"
+    )
+    result = run("fix", "--to", "tokens", "--json", "fix.json", ".")
+    assert result.exit_code == 1
+    assert "2 places use legacy names (tfmpe scan)" in result.output
+    assert json.loads((tmp_path / "fix.json").read_text())["in_use"] == 2
+    # To the bridge, that is as it should be.
+    result = run("fix", ".")
+    assert result.exit_code == 0
+    assert "in use" not in result.output
+
+
 def test_a_run_can_be_named(run, script, tmp_path):
     run("fix", "fit.py")
     other = tmp_path / "other.py"
