@@ -90,7 +90,7 @@ def _code(code: str) -> str:
 def _linked(text: str) -> str:
     """Make links of the codes that a text names, and wrap it."""
     linked = re.sub(
-        r"(?<![\w`\"\[=])([TL]\d+)\b(?![`\"])",
+        r"(?<![\w`\"'\[=])([TL]\d+)\b(?![`\"'])",
         lambda code: f"[{code[1]}](#{code[1].lower()})",
         text,
     )

@@ -38,6 +38,12 @@ def read_program(
     from tfmpe.migrate.runtime.program import Program, has_package
 
     program = Program(script, args, is_module)
+    if not is_module and Path(script).suffix.lower() == ".ipynb":
+        raise click.BadParameter(
+            f"{script!r} is a notebook, which is not run here; make a script "
+            "of it with jupyter nbconvert --to script",
+            param_hint="SCRIPT",
+        )
     if is_module:
         try:
             found = has_package(program, script)
@@ -63,8 +69,7 @@ def check_legacy(program: "Program", legacy: str) -> None:
         found = False
     if not found:
         raise click.UsageError(
-            f"the legacy package {legacy!r} is not installed here, so there "
-            "is nothing to compare with. Install it beside tfmpe, or name "
-            "the module that stands for it with --legacy; `tfmpe run` "
-            "without --shadow needs none."
+            f"the legacy package {legacy!r} is not installed here. Install "
+            "it beside tfmpe, or name the module that stands for it with "
+            "--legacy; `tfmpe run` without --shadow needs none."
         )

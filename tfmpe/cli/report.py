@@ -107,6 +107,9 @@ def report(
     click.echo(content.verdict)
     if content.steps:
         click.echo(f"Next: {content.steps[0].title}.")
+    for file in (html_file, json_file):
+        if file is not None:
+            click.echo(f"Written: {file}")
     code = content.exit_code
     context.exit(CLEAN if exit_zero and code == FINDINGS else code)
 

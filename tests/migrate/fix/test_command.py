@@ -310,7 +310,7 @@ def test_names_flow_from_cell_to_cell_of_a_notebook(run, tmp_path):
         "from tfmpe.compat.util.dataloader import *\n!ls"
     )
     assert sources[2] == (
-        "tokens = Tokens.from_pytree({**a, **b}, independence={})\n"
+        "tokens = Tokens.from_pytree(dict(**a, **b), independence={})\n"
         "tokens_y = tokens.select_tokens(list(b))"
     )
     assert sources[3] == cells[2]

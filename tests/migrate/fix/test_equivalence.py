@@ -66,3 +66,33 @@ def test_twice_is_once(name, options):
     assert [(x.code, x.why) for x in twice.left] == [
         (x.code, x.why) for x in once.left
     ]
+
+
+def test_a_key_on_both_sides_is_refused_not_dropped():
+    code = rewrite(
+        "import jax.numpy as jnp\n"
+        "from sfmpe.util.dataloader import flatten_structured\n"
+        "theta, y = {'x': jnp.zeros((1, 2, 1))}, {'x': jnp.ones((1, 2, 1))}\n"
+        "flat, slices = flatten_structured({'theta': theta, 'y': y})\n"
+        "RESULT = flat['data']['theta']\n",
+        TOKENS,
+    ).code
+    assert "compat" not in code
+    with pytest.raises(TypeError, match=r"multiple values .* 'x'"):
+        execute(code)
+
+
+def test_methods_of_the_users_own_classes_keep_their_arguments():
+    own = (
+        "class Sampler:\n"
+        "    def sample(self, a, b, c, d, e, f, g, h, i):\n"
+        "        return a + i\n\n\n"
+        "RESULT = Sampler().sample(1, 2, 3, 4, 5, 6, 7, 8, 9)\n"
+    )
+    code = "from sfmpe.utils import split_data\n" + own
+    assert rewrite(code, Options(to="tokens")).code.endswith(own)
+    code = (
+        "from sfmpe.structured_cnf import StructuredCNF\n"
+        "draws = StructuredCNF(field).sample(1, 2, 3, 4, 5, 6, 7, 8, 9)\n"
+    )
+    assert ".sample(context=1, " in rewrite(code, Options(to="tokens")).code

@@ -51,6 +51,8 @@ def test_page_and_json_are_written_and_the_verdict_printed(run, tmp_path):
     assert result.output.splitlines() == [
         written["verdict"],
         "Next: Make these files readable.",
+        f"Written: {page}",
+        f"Written: {data}",
     ]
     assert page.read_text().startswith("<!DOCTYPE html>")
 
@@ -157,6 +159,7 @@ def test_a_folder_is_scanned_and_joined_with_a_run(
     assert result.output == (
         "1 of 1 call site ran and gave identical results.\n"
         "Next: Rewrite the imports.\n"
+        "Written: out.json\n"
     )
     written = json.loads(Path("out.json").read_text())
     found = [(s["line"], s["code"], s["status"]) for s in written["sites"]]

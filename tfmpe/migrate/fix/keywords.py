@@ -8,6 +8,7 @@ from tfmpe.migrate.legacy_names import NAMES
 from .legacy_uses import is_legacy_import
 from .module import Module
 from .result import Change, Findings, Part, Span
+from .scanned import calls_of
 
 __all__ = ["find_positional_calls"]
 
@@ -15,6 +16,7 @@ _ENTRIES = {
     name: NAMES[f"sfmpe.structured_cnf.StructuredCNF.{name}"]
     for name in ("sample", "log_prob")
 }
+_CODES = frozenset(entry.code for entry in _ENTRIES.values())
 # Fewer arguments may be those of any distribution.
 _FEWEST = 9
 
@@ -29,22 +31,31 @@ def find_positional_calls(module: Module) -> Findings:
     Returns
     -------
     Findings
-        Only in modules that import legacy names, and only for calls with at
-        least nine positional arguments, since other classes have methods of
-        these names, too.
+        Only in modules that import legacy names, only for calls with at
+        least nine positional arguments, and only where the scanner takes the
+        object for a legacy flow: other classes have methods of these names,
+        too.
     """
     found = Findings()
     imports = m.findall(module.tree, m.Import() | m.ImportFrom())
     if not any(is_legacy_import(node) for node in imports):
         return found
+    proposed: list[Change] = []
 
     class Visitor(cst.CSTVisitor):
         def visit_Call(self, node: cst.Call) -> None:  # noqa: N802
             change = _keywords(module, node)
             if change is not None:
-                found.changes.append(change)
+                proposed.append(change)
 
     module.tree.visit(Visitor())
+    if proposed:
+        calls = calls_of(module.text.decode(), _CODES)
+        found.changes += [
+            change
+            for change in proposed
+            if module.place(change.parts[0].start) in calls
+        ]
     return found
 
 

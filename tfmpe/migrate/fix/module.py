@@ -187,6 +187,12 @@ class Module:
                 best, size = start, end - start
         return best
 
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return line and column of an offset, both from 1."""
+        start = self.line_start(offset)
+        line = len(_NEWLINE.findall(self.text[:start])) + 1
+        return line, len(self.text[start:offset].decode()) + 1
+
     def line_start(self, offset: int) -> int:
         """Return where the line of a place begins."""
         ends = [

@@ -90,15 +90,13 @@ def _read(
     if (
         name not in generated
         or len(module.bindings(name, scope)) != 1
-        or not isinstance(data, cst.Dict)
+        or (merged := _merged(data)) is None
         or m.findall(line.body[0], m.Comment())
     ):
         return None
     parts = []
-    for element in data.elements:
-        part = None
-        if isinstance(element, cst.StarredDictElement):
-            part = _settled(module, element.value)
+    for value in merged:
+        part = _settled(module, value)
         if part is None:
             return None
         parts.append(part)
@@ -110,6 +108,16 @@ def _read(
         ):
             return None
     return _Build(name, line, call, tuple(parts), tuple(options))
+
+
+def _merged(data: cst.CSTNode | None) -> list[cst.BaseExpression] | None:
+    """Return what ``dict(**a, **b)`` merges; None of anything else."""
+    if data is not None and m.matches(
+        data,
+        m.Call(func=m.Name("dict"), args=[m.ZeroOrMore(m.Arg(star="**"))]),
+    ):
+        return [arg.value for arg in cst.ensure_type(data, cst.Call).args]
+    return None
 
 
 def _settled(module: Module, node: cst.BaseExpression) -> str | None:
@@ -220,13 +228,12 @@ def _by_key(module: Module, node: cst.CSTNode) -> bool:
 
 def _derived(module: Module, later: _Build, old: str, new: str) -> bool:
     """Whether a dictionary has the keys of another and perhaps others."""
-    data = cst.ensure_type(later.call.args[0].value, cst.Dict)
-    for element in data.elements:
-        if isinstance(element.value, cst.Name) and element.value.value == new:
+    for merged in _merged(later.call.args[0].value) or ():
+        if isinstance(merged, cst.Name) and merged.value == new:
             break
     else:
         return False
-    value = _value_of(module, element.value)
+    value = _value_of(module, merged)
     if isinstance(value, cst.Dict):
         first = value.elements[0] if value.elements else None
         return (

@@ -54,7 +54,7 @@ def read_sides(module: Module, node: cst.BaseExpression) -> Sides | str:
         text = module.source(node)
         texts = {side: f'{text}["{side}"]' for side in SIDES}
         joined = ", ".join(f"**{each}" for each in texts.values())
-        span = Span(*module.span(node), f"{{{joined}}}")
+        span = Span(*module.span(node), f"dict({joined})")
         keys = {side: f"list({each})" for side, each in texts.items()}
         return Sides((span,), keys, dict.fromkeys(SIDES), texts)
     elements: dict[str, cst.DictElement] = {}
@@ -86,7 +86,28 @@ def read_sides(module: Module, node: cst.BaseExpression) -> Sides | str:
         texts[side] = module.source(value)
     if set(names["theta"] or ()) & set(names["y"] or ()):
         return "a key is on both sides (L3)"
+    if None in names.values():
+        spans = _checked_merge(module, node)
     return Sides(tuple(spans), keys, names, texts)
+
+
+def _checked_merge(module: Module, node: cst.Dict) -> list[Span]:
+    """Merge sides whose keys are not known: `dict` refuses a key given twice.
+
+    A dictionary display would keep the last, silently.
+    """
+    text = module.source(node)
+    start, _ = module.span(node)
+    opening = start + len(text[: text.index("{")].encode())
+    closing = start + len(text[: text.rindex("}")].encode())
+    return [
+        Span(opening, opening + 1, "dict("),
+        *(
+            Span(module.span(each)[0], module.span(each.value)[0], "**")
+            for each in node.elements
+        ),
+        Span(closing, closing + 1, ")"),
+    ]
 
 
 def is_pure(node: cst.CSTNode) -> bool:
