@@ -16,7 +16,7 @@ SETTINGS = {"allow_interspersed_args": False}
 
 
 def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -m, SCRIPT and ARGS to a command."""
+    """Add -m, SCRIPT and ARGS to a command, and what it says at the end."""
     for decorate in (
         click.argument("args", nargs=-1, type=click.UNPROCESSED),
         click.argument("script"),
@@ -25,6 +25,14 @@ def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
             "is_module",
             is_flag=True,
             help="SCRIPT is the name of a module, as of python -m.",
+        ),
+        click.option("--quiet", is_flag=True, help="Print nothing at the end."),
+        click.option(
+            "--json",
+            "json_file",
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Also write the whole report as json.",
         ),
     ):
         command = decorate(command)
@@ -35,7 +43,7 @@ def read_program(
     script: str, args: tuple[str, ...], is_module: bool
 ) -> "Program":
     """Return what is to be run, or say that it is not there."""
-    from tfmpe.migrate.runtime.program import Program, has_package
+    from tfmpe.migrate.runtime.program import Program
 
     program = Program(script, args, is_module)
     if not is_module and Path(script).suffix.lower() == ".ipynb":
@@ -44,13 +52,11 @@ def read_program(
             "of it with jupyter nbconvert --to script",
             param_hint="SCRIPT",
         )
-    if is_module:
-        try:
-            found = has_package(program, script)
-        except (ImportError, ValueError):
-            found = False
-    else:
-        found = Path(script).is_file()
+    found = (
+        _can_be_imported(program, script)
+        if is_module
+        else Path(script).is_file()
+    )
     if not found:
         kind = "module" if is_module else "file"
         raise click.BadParameter(
@@ -61,15 +67,18 @@ def read_program(
 
 def check_legacy(program: "Program", legacy: str) -> None:
     """Refuse to go on without the legacy package."""
-    from tfmpe.migrate.runtime.program import has_package
-
-    try:
-        found = has_package(program, legacy)
-    except (ImportError, ValueError):
-        found = False
-    if not found:
+    if not _can_be_imported(program, legacy):
         raise click.UsageError(
             f"the legacy package {legacy!r} is not installed here. Install "
             "it beside tfmpe, or name the module that stands for it with "
             "--legacy; `tfmpe run` without --shadow needs none."
         )
+
+
+def _can_be_imported(program: "Program", name: str) -> bool:
+    from tfmpe.migrate.runtime.program import has_package
+
+    try:
+        return has_package(program, name)
+    except (ImportError, ValueError):
+        return False

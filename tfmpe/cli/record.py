@@ -43,14 +43,6 @@ __all__ = ["record"]
     help="How many bytes of arrays are kept in all.",
 )
 @click.option("--force", is_flag=True, help="Replace FOLDER if it exists.")
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the whole report as json.",
-)
-@click.option("--quiet", is_flag=True, help="Print nothing at the end.")
 @program_arguments
 @click.pass_context
 def record(

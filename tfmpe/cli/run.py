@@ -24,14 +24,6 @@ __all__ = ["run"]
     help="What the script calls the legacy package.",
 )
 @click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the whole report as json.",
-)
-@click.option("--quiet", is_flag=True, help="Print nothing at the end.")
-@click.option(
     "--warnings",
     "mode",
     type=click.Choice(["ignore", "warn", "error"]),

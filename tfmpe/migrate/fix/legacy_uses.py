@@ -61,10 +61,10 @@ def legacy_uses(module: Module) -> list[LegacyUse]:
         if entry is None or is_module(name):
             continue
         parent = module.parent(node)
-        called = isinstance(parent, cst.Call) and parent.func is node
-        found.append(
-            LegacyUse(entry, use, node, parent if called else None)  # pyright: ignore[reportArgumentType]
-        )
+        call = None
+        if isinstance(parent, cst.Call) and parent.func is node:
+            call = parent
+        found.append(LegacyUse(entry, use, node, call))
     return found
 
 

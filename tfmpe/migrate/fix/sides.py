@@ -65,7 +65,6 @@ def read_sides(module: Module, node: cst.BaseExpression) -> Sides | str:
         elements[name or ""] = element
     if set(elements) != set(SIDES):
         return f"the data have the entries {sorted(elements)}, not theta and y"
-    spans: list[Span] = []
     keys, names, texts = {}, {}, {}
     for side, element in elements.items():
         value = element.value
@@ -74,24 +73,25 @@ def read_sides(module: Module, node: cst.BaseExpression) -> Sides | str:
             if written is None:
                 return f"the keys of {side!r} are put together in the call"
             keys[side] = _list_of(written)
-            spans += _merge(module, element, value)
         elif is_pure(value):
             keys[side] = f"list({module.source(value)})"
-            spans.append(
-                Span(module.span(element)[0], module.span(value)[0], "**")
-            )
         else:
             return f"{side!r} is made in the call: give it a name first"
         names[side] = written
         texts[side] = module.source(value)
     if set(names["theta"] or ()) & set(names["y"] or ()):
         return "a key is on both sides (L3)"
+    found = list(elements.values())
     if None in names.values():
-        spans = _checked_merge(module, node)
+        spans = _checked_merge(module, node, found)
+    else:
+        spans = [span for each in found for span in _merge(module, each)]
     return Sides(tuple(spans), keys, names, texts)
 
 
-def _checked_merge(module: Module, node: cst.Dict) -> list[Span]:
+def _checked_merge(
+    module: Module, node: cst.Dict, elements: list[cst.DictElement]
+) -> list[Span]:
     """Merge sides whose keys are not known: `dict` refuses a key given twice.
 
     A dictionary display would keep the last, silently.
@@ -102,10 +102,7 @@ def _checked_merge(module: Module, node: cst.Dict) -> list[Span]:
     closing = start + len(text[: text.rindex("}")].encode())
     return [
         Span(opening, opening + 1, "dict("),
-        *(
-            Span(module.span(each)[0], module.span(each.value)[0], "**")
-            for each in node.elements
-        ),
+        *(_unpacked(module, each) for each in elements),
         Span(closing, closing + 1, ")"),
     ]
 
@@ -168,15 +165,18 @@ def _list_of(names: tuple[str, ...]) -> str:
     return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
 
-def _merge(
-    module: Module, element: cst.DictElement, value: cst.Dict
-) -> list[Span]:
+def _merge(module: Module, element: cst.DictElement) -> list[Span]:
     """Put the entries of an inner dictionary into the outer one."""
-    start = module.span(element)[0]
-    opening, end = module.span(value)
+    value = cst.ensure_type(element.value, cst.Dict)
     if m.findall(value, m.Comment()) or value.lpar:
         # Keep the inner braces, and with them every comment.
-        return [Span(start, opening, "**")]
+        return [_unpacked(module, element)]
+    start, end = module.span(element)[0], module.span(value)[1]
     first = module.span(value.elements[0])[0]
     last = module.span(value.elements[-1])[1]
     return [Span(start, first, ""), Span(last, end, "")]
+
+
+def _unpacked(module: Module, element: cst.DictElement) -> Span:
+    """Write ``**value`` for ``"side": value``."""
+    return Span(module.span(element)[0], module.span(element.value)[0], "**")
