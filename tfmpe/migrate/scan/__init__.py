@@ -1,6 +1,6 @@
 """Finding every use of a legacy name in scripts and notebooks."""
 
-from .results import Place, Report, Site, Undecided
+from .results import Report, Site, Undecided
 from .scan import scan
 
-__all__ = ["Place", "Report", "Site", "Undecided", "scan"]
+__all__ = ["Report", "Site", "Undecided", "scan"]

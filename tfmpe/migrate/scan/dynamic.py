@@ -5,10 +5,18 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from tfmpe.migrate.names.annotations import constant_text
+from tfmpe.migrate.names.known import (
+    IN_TEXT,
+    ONLY_LEGACY,
+    entry_of,
+    is_legacy,
+    is_module,
+)
+from tfmpe.migrate.names.module_names import ModuleNames
+from tfmpe.migrate.names.values import Instance, Legacy, Outside
+
 from .imports import LACKING, Finding
-from .known import IN_TEXT, ONLY_LEGACY, entry_of, is_legacy, is_module
-from .resolve import ModuleNames, constant_text
-from .values import Instance, Legacy, Outside
 
 __all__ = ["dynamic_calls", "looks_up", "names_module"]
 
@@ -42,7 +50,7 @@ def names_module(names: ModuleNames, node: cst.CSTNode, text: str) -> bool:
     """
     if not _DOTTED.fullmatch(text) or not is_legacy(text):
         return False
-    parent = names.parents.get(node)
+    parent = names.syntax.parents.get(node)
     if isinstance(parent, cst.Expr):
         # A docstring, or a string that does nothing.
         return False
@@ -55,17 +63,21 @@ def _is_listed(text: str) -> bool:
 
 
 def _asks_for_module(names: ModuleNames, node: cst.CSTNode) -> bool:
-    parent = names.parents.get(node)
+    parent = names.syntax.parents.get(node)
     if isinstance(parent, cst.Index):
-        subscript = names.enclosing(parent, cst.Subscript)
+        subscript = names.syntax.enclosing(parent, cst.Subscript)
         return isinstance(subscript, cst.Subscript) and any(
             isinstance(value, Outside) and value.name == "sys.modules"
             for value in names.values(subscript.value)
         )
-    call = names.parents.get(parent) if isinstance(parent, cst.Arg) else None
+    call = (
+        names.syntax.parents.get(parent)
+        if isinstance(parent, cst.Arg)
+        else None
+    )
     if not isinstance(call, cst.Call):
         return False
-    written = names.module.code_for_node(call.func)
+    written = names.syntax.module.code_for_node(call.func)
     return bool(_TAKE_A_MODULE.search(written)) or any(
         isinstance(value, Outside) and _TAKE_A_MODULE.search(value.name)
         for value in names.values(call.func)
@@ -95,7 +107,7 @@ def dynamic_calls(names: ModuleNames, node: cst.Call) -> Iterator[Finding]:
             if constant_text(first) is None:
                 yield node, "T901", None, "the module's name is computed"
         elif value.name in _RUNNERS:
-            text = names.module.code_for_node(first)
+            text = names.syntax.module.code_for_node(first)
             if IN_TEXT.search(text) or any(
                 re.search(rf"\b{name}\b", text) for name in ONLY_LEGACY
             ):

@@ -1,41 +1,27 @@
-"""Every use of a legacy name in one module."""
-
-from collections.abc import Iterable
+"""Every use of a legacy name in one file, and where it is."""
 
 import libcst as cst
-from libcst.helpers import get_full_name_for_node
 from libcst.metadata import PositionProvider
 
+from tfmpe.migrate.catalogue import CATALOGUE, Safety
 from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.names.known import IN_TEXT, entry_of
+from tfmpe.migrate.names.module_names import ModuleNames
+from tfmpe.migrate.names.positional import keywords_safety
+from tfmpe.migrate.sources import Document
 
-from .collect import parts
-from .document import Document
-from .dynamic import dynamic_calls, looks_up, names_module
-from .imports import LACKING, import_findings
-from .known import (
-    IN_TEXT,
-    ONLY_LEGACY,
-    entry_of,
-    is_module,
-    modern,
-    of_bridge,
-    telling_method,
-)
-from .patterns import patterns
-from .resolve import ModuleNames, annotation_parts, constant_text
+from .find_uses import find_uses
 from .results import Site, Undecided
-from .values import Instance, Legacy, LocalInstance, Outside
 
 __all__ = ["find_sites"]
 
-_TELLING_FIT = frozenset(["n_iter", "optimizer"])
-_PREPARED = ("sample", "log_prob")
+_LONGEST = 80
 
 
 def find_sites(
     names: ModuleNames, document: Document
 ) -> tuple[list[Site], list[Undecided]]:
-    """Find all uses of legacy names in a module.
+    """Find all uses of legacy names in a file.
 
     Parameters
     ----------
@@ -50,250 +36,48 @@ def find_sites(
     undecided : list of Undecided
         Both in the order of the lines.
     """
-    finder = _Finder(names, document)
-    names.module.visit(finder)
-    for place, text in document.magic_places():
-        if IN_TEXT.search(text):
-            finder.undecided.append(
-                Undecided(place, one_line(text, 80), "a magic is not Python")
-            )
+    positions = names.syntax.wrapper.resolve(PositionProvider)
+    sites: list[Site] = []
+    undecided = [
+        Undecided(place, one_line(text, _LONGEST), "a magic is not Python")
+        for place, text in document.magic_places()
+        if IN_TEXT.search(text)
+    ]
+    for node, code, name, text in find_uses(names):
+        place = document.place(positions[node])
+        written = _written(names, node)
+        if code == "T901":
+            undecided.append(Undecided(place, written, text))
+        else:
+            safety = _safety(names, node, code, name)
+            sites.append(Site(place, code, name, written, text, safety))
     return (
-        sorted(finder.sites, key=lambda site: (site.place, site.code)),
-        sorted(finder.undecided, key=lambda item: item.place),
+        sorted(sites, key=lambda site: (site.place, site.code)),
+        sorted(undecided, key=lambda item: item.place),
     )
 
 
-class _Finder(cst.CSTVisitor):
-    def __init__(self, names: ModuleNames, document: Document):
-        super().__init__()
-        self.names = names
-        self.document = document
-        self.positions = names.wrapper.resolve(PositionProvider)
-        self.sites: list[Site] = []
-        self.undecided: list[Undecided] = []
-        self._seen: set[tuple[cst.CSTNode, str]] = set()
-
-    # Finding
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        """Look at a node; return whether to look at its parts."""
-        match node:
-            case cst.Import() | cst.ImportFrom():
-                self._add_all(import_findings(self.names, node))
-                return False
-            case cst.Name():
-                if self.names.is_read(node) and not self._reference(node):
-                    self._unbound(node)
-            case cst.Attribute():
-                self._attribute(node)
-                return False
-            case cst.Call():
-                self._call(node)
-            case cst.Annotation():
-                self._annotation(node)
-            case cst.SimpleString() | cst.ConcatenatedString():
-                self._string(node)
-                return False
-        return True
-
-    def _attribute(self, node: cst.Attribute) -> None:
-        base: cst.BaseExpression = node
-        while isinstance(base, cst.Attribute):
-            base = base.value
-        if not self._reference(node):
-            self._unknown_receiver(node)
-            if isinstance(base, cst.Name) and self.names.is_read(base):
-                self._unbound(base)
-        if not isinstance(base, cst.Name):
-            base.visit(self)
-
-    def _call(self, node: cst.Call) -> None:
-        self._by_arguments(node)
-        self._add_all(dynamic_calls(self.names, node))
-        for value in self.names.values(node.func):
-            entry = entry_of(value.name) if isinstance(value, Legacy) else None
-            if entry is not None and entry.code in ("T101", "T104"):
-                self._add_all(patterns(self.names, node))
-
-    def _annotation(self, node: cst.Annotation) -> None:
-        for text in parts(node.annotation, cst.SimpleString):
-            assert isinstance(text, cst.SimpleString)
-            for part in annotation_parts(text):
-                name = get_full_name_for_node(part)
-                scope = self.names.scope(text)
-                for value in self.names.dotted(name, scope) if name else ():
-                    if isinstance(value, Legacy):
-                        self._known(text, value.name)
-
-    # Deciding
-
-    def _reference(self, node: cst.BaseExpression) -> bool:
-        """Add a site for the longest part that is known to be legacy."""
-        chain: list[cst.BaseExpression] = [node]
-        while isinstance(chain[-1], cst.Attribute):
-            chain.append(chain[-1].value)
-        found = [
-            (part, name)
-            for part in chain
-            if isinstance(part, cst.Name | cst.Attribute)
-            for name in sorted(
-                value.name
-                for value in self.names.values(part)
-                if isinstance(value, Legacy)
-            )
-        ]
-        for part, name in found:
-            if not is_module(name) and self._known(part, name):
-                return True
-        unknown = [pair for pair in found if not is_module(pair[1])]
-        if unknown:
-            self._unknown(*unknown[-1])
-        elif found and found[0][0] is node:
-            self._module_handed_on(node, found[0][1])
-        return bool(found)
-
-    def _known(self, node: cst.CSTNode, name: str) -> bool:
-        entry = entry_of(name)
-        if entry is None:
-            return False
-        self._add(node, entry.code, name, entry.becomes)
-        return True
-
-    def _unknown(self, node: cst.BaseExpression, name: str) -> None:
-        if name.rpartition(".")[2].startswith("__"):
-            return
-        if isinstance(node, cst.Attribute) and any(
-            isinstance(value, Instance)
-            for value in self.names.values(node.value)
-        ):
-            why = "an attribute of a legacy object that is not listed"
-            self._doubt(node, why)
-        elif not of_bridge(name):
-            self._add(node, "T003", name, LACKING)
-
-    def _module_handed_on(self, node: cst.BaseExpression, name: str) -> None:
-        parent = self.names.parents.get(node)
-        if isinstance(parent, cst.Assign | cst.AnnAssign | cst.NamedExpr):
-            # Followed by its new name.
-            return
-        if isinstance(parent, cst.Arg):
-            call = self.names.parents.get(parent)
-            # Such as getattr, which is looked at itself.
-            if isinstance(call, cst.Call) and looks_up(self.names, call):
-                return
-        self._doubt(node, f"the module {name} itself is handed on")
-
-    def _unbound(self, node: cst.Name) -> None:
-        scope = self.names.scope(node)
-        if (
-            node.value in ONLY_LEGACY
-            and not self.names.values(node)
-            and scope is not None
-            and not scope[node.value]
-        ):
-            modules = [
-                ".".join(module)
-                for star in self.names.star_imports
-                if (module := self.names.module_of(star))
-            ]
-            why = (
-                f"it may come from {' or '.join(modules)}, all names of which "
-                "are imported"
-                if modules
-                else "it is nowhere imported or assigned"
-            )
-            self._doubt(node, why)
-
-    def _unknown_receiver(self, node: cst.Attribute) -> None:
-        if (
-            node.attr.value in ONLY_LEGACY
-            and self.names.is_read(node)
-            and not self.names.values(node)
-            and not _is_placed(self.names.values(node.value))
-            and not self._is_own(node)
-        ):
-            self._doubt(node, "the object could not be followed")
-
-    def _is_own(self, node: cst.Attribute) -> bool:
-        """Whether it is an attribute that a class of the module defines."""
-        return any(
-            isinstance(value, LocalInstance)
-            and value.of.path == self.names.path
-            and self.names.defines(value.of, node.attr.value)
-            for value in self.names.values(node.value)
-        )
-
-    def _by_arguments(self, node: cst.Call) -> None:
-        if not isinstance(node.func, cst.Attribute):
-            return
-        method = node.func.attr.value
-        if any(
-            not isinstance(value, Outside)
-            for value in self.names.values(node.func)
-        ):
-            return
-        keywords = frozenset(
-            argument.keyword.value
-            for argument in node.args
-            if argument.keyword is not None
-        )
-        n_positional = sum(
-            argument.keyword is None and not argument.star
-            for argument in node.args
-        )
-        name = telling_method(method, n_positional, keywords)
-        if name is not None:
-            self._known(node.func, name)
-        elif _is_placed(self.names.values(node.func.value)):
-            return
-        elif method in _PREPARED and any(arg.star for arg in node.args):
-            why = "neither the object nor its arguments could be followed"
-            self._doubt(node.func, why)
-        elif method == "fit" and keywords >= _TELLING_FIT:
-            self._doubt(node.func, "the object could not be followed")
-
-    def _string(self, node: cst.SimpleString | cst.ConcatenatedString) -> None:
-        text = constant_text(node)
-        if text is not None and names_module(self.names, node, text):
-            new = text if of_bridge(text) else modern(text)
-            self._add(node, "T004", text, f"{new!r}, or an import")
-
-    # Keeping
-
-    def _add_all(
-        self, findings: Iterable[tuple[cst.CSTNode, str, str | None, str]]
-    ) -> None:
-        for node, code, name, text in findings:
-            if code == "T901":
-                self._doubt(node, text)
-            else:
-                self._add(node, code, name, text)
-
-    def _add(
-        self, node: cst.CSTNode, code: str, name: str | None, becomes: str
-    ) -> None:
-        if (node, code) in self._seen:
-            return
-        self._seen.add((node, code))
-        place = self.document.place(self.positions[node])
-        text = self._text(node)
-        self.sites.append(Site(place, code, name, text, becomes))
-
-    def _doubt(self, node: cst.CSTNode, why: str) -> None:
-        if (node, "T901") in self._seen:
-            return
-        self._seen.add((node, "T901"))
-        place = self.document.place(self.positions[node])
-        self.undecided.append(Undecided(place, self._text(node), why))
-
-    def _text(self, node: cst.CSTNode) -> str:
-        text = " ".join(self.names.module.code_for_node(node).split())
-        parent = self.names.parents.get(node)
-        if isinstance(parent, cst.Call) and parent.func is node:
-            text += "(...)"
-        return one_line(text, 80)
+def _written(names: ModuleNames, node: cst.CSTNode) -> str:
+    text = " ".join(names.syntax.module.code_for_node(node).split())
+    if _call_of(names, node) is not None:
+        text += "(...)"
+    return one_line(text, _LONGEST)
 
 
-def _is_placed(values: frozenset) -> bool:
-    """Whether it is known what something is, and that it is not legacy."""
-    return bool(values) and all(isinstance(v, Outside) for v in values)
+def _call_of(names: ModuleNames, node: cst.CSTNode) -> cst.Call | None:
+    parent = names.syntax.parents.get(node)
+    if isinstance(parent, cst.Call) and parent.func is node:
+        return parent
+    return None
+
+
+def _safety(
+    names: ModuleNames, node: cst.CSTNode, code: str, name: str | None
+) -> Safety:
+    entry = entry_of(name) if name is not None else None
+    if code in ("T202", "T203") and entry is not None:
+        call = _call_of(names, node)
+        if call is None:
+            return "manual"
+        return keywords_safety(names, call, entry.parameters)
+    return CATALOGUE[code].safety or "manual"

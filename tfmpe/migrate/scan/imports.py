@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from .known import (
+from tfmpe.migrate.names.known import (
     canonical,
     entry_of,
     is_legacy,
@@ -12,7 +12,7 @@ from .known import (
     modern,
     of_bridge,
 )
-from .resolve import ModuleNames
+from tfmpe.migrate.names.module_names import ModuleNames
 
 __all__ = ["LACKING", "Finding", "import_findings"]
 
@@ -83,7 +83,7 @@ def _from_legacy(
 def _only_imported(
     names: ModuleNames, node: cst.ImportFrom, module: str
 ) -> Iterator[Finding]:
-    scope = names.scope(node)
+    scope = names.syntax.scope(node)
     if isinstance(node.names, cst.ImportStar) or scope is None:
         return
     for alias in node.names:

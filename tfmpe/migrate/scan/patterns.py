@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from .collect import parts
+from tfmpe.migrate.names.annotations import constant_text
+from tfmpe.migrate.names.collect import parts
+from tfmpe.migrate.names.module_names import ModuleNames
+
 from .imports import Finding
-from .resolve import ModuleNames, constant_text
 
 __all__ = ["patterns"]
 

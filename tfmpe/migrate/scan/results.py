@@ -3,54 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tfmpe.migrate.catalogue import CATALOGUE, Safety
+from tfmpe.migrate.catalogue import Safety
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
-from tfmpe.migrate.sources import SourceError
+from tfmpe.migrate.sources import Place, SourceError
 
-__all__ = ["Place", "Report", "Site", "Undecided"]
-
-
-@dataclass(frozen=True, order=True)
-class Place:
-    """Where something is; lines, columns and cells count from 1.
-
-    Attributes
-    ----------
-    file : str
-        As given, with slashes.
-    cell : int
-        Of a notebook, in which lines count anew; 0 for a Python file.
-    line, column, end_line, end_column : int
-        The end is behind the last character.
-    """
-
-    file: str
-    cell: int
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-
-    def __str__(self) -> str:
-        """Give it as editors know it."""
-        cell = f"cell {self.cell}:" if self.cell else ""
-        return f"{self.file}:{cell}{self.line}:{self.column}"
-
-    def to_json(self) -> dict[str, object]:
-        """Return it as json has it.
-
-        Returns
-        -------
-        dict
-        """
-        return {
-            "file": self.file,
-            "cell": self.cell or None,
-            "line": self.line,
-            "column": self.column,
-            "end_line": self.end_line,
-            "end_column": self.end_column,
-        }
+__all__ = ["Report", "Site", "Undecided"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +26,8 @@ class Site:
         What is written there, in short.
     becomes : str
         What it is on Tokens, or in step 1.
+    safety : str
+        Whether the rewrite is safe, unsafe, or to be done by hand.
     """
 
     place: Place
@@ -76,11 +35,7 @@ class Site:
     name: str | None
     text: str
     becomes: str
-
-    @property
-    def safety(self) -> Safety:
-        """Whether the rewrite is safe, unsafe, or to be done by hand."""
-        return CATALOGUE[self.code].safety or "manual"
+    safety: Safety
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from tfmpe.migrate.catalogue import CATALOGUE
 from tfmpe.migrate.exit_codes import INCOMPLETE
+from tfmpe.migrate.sources import Place
 
-from .results import Place, Report, Site, Undecided
+from .results import Report, Site, Undecided
 
 __all__ = ["sarif"]
 

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 
 from tfmpe.migrate.catalogue import CATALOGUE
+from tfmpe.migrate.sources import Place
 
-from .results import Place, Report
+from .results import Report
 from .sarif import sarif
 
 __all__ = ["WRITERS", "as_github", "as_json", "as_sarif"]

@@ -15,17 +15,21 @@ Every text of `new_codes` keeps the placeholders that stand for IPython magics
 where they were in ``cell.code``; they are replaced by the magics.
 """
 
+from .document import Document
 from .errors import SourceError
 from .find import Found, find_sources
 from .magics import Magic
 from .parse import check_syntax, deep_recursion, parse
+from .place import Place
 from .read import read_source
 from .source import Cell, Source
 
 __all__ = [
     "Cell",
+    "Document",
     "Found",
     "Magic",
+    "Place",
     "Source",
     "SourceError",
     "check_syntax",

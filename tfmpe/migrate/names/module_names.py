@@ -7,19 +7,14 @@ from pathlib import Path
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import Assignment as NamedAssignment
-from libcst.metadata import (
-    BaseAssignment,
-    BuiltinAssignment,
-    ExpressionContext,
-    ExpressionContextProvider,
-    MetadataWrapper,
-    Scope,
-    ScopeProvider,
-)
+from libcst.metadata import BaseAssignment, BuiltinAssignment, Scope
 
-from .collect import Collector
+from .annotations import annotation_parts
 from .known import canonical, entry_of, is_legacy, is_module
+from .outside import result_of
+from .parameters import parameter
 from .project import Project
+from .syntax import Syntax
 from .values import (
     Instance,
     Legacy,
@@ -31,21 +26,11 @@ from .values import (
     Values,
 )
 
-__all__ = ["NOTHING", "ModuleNames", "Others", "constant_text"]
+__all__ = ["Alone", "ModuleNames", "Others"]
 
-NOTHING: Values = frozenset()
-"""Unknown."""
+# Unknown.
+_NOTHING: Values = frozenset()
 
-_SAME_BEHAVIOUR = (
-    "functools.partial",
-    "functools.wraps",
-    "copy.copy",
-    "copy.deepcopy",
-    "jax.jit",
-    "jax.vmap",
-    "flax.nnx.jit",
-    "flax.nnx.clone",
-)
 _Definition = cst.FunctionDef | cst.ClassDef
 
 
@@ -58,6 +43,23 @@ class Others(ABC):
     def names_of(self, path: Path) -> "ModuleNames | None":
         """Return those of a file, or None if nothing legacy is in reach."""
 
+    @abstractmethod
+    def asked_of(self, path: Path) -> frozenset[str]:
+        """Return names that other files may take from a file."""
+
+
+class Alone(Others):
+    """A project of one module, which knows its own names."""
+
+    project = Project(())
+
+    def names_of(self, path: Path) -> None:
+        """Return None: there is no other."""
+
+    def asked_of(self, path: Path) -> frozenset[str]:
+        """Return nothing, since nobody asks."""
+        return frozenset()
+
 
 class ModuleNames:
     """What names and expressions of one module stand for.
@@ -69,52 +71,17 @@ class ModuleNames:
     ----------
     path
         The file.
-    module
-        Its syntax.
+    syntax
+        What is written in it.
     others
         The project.
     """
 
-    def __init__(self, path: Path, module: cst.Module, others: Others):
+    def __init__(self, path: Path, syntax: Syntax, others: Others):
         self.path = path
+        self.syntax = syntax
         self.others = others
-        self.wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-        self.module = self.wrapper.module
-        self._noted = Collector()
-        self.module.visit(self._noted)
-        self.parents = self._noted.parents
-        self.star_imports = self._noted.star_imports
-        self._contexts = self.wrapper.resolve(ExpressionContextProvider)
-        self._scopes = self.wrapper.resolve(ScopeProvider)
         self._known: dict[object, Values] = {}
-
-    # Where a node is
-
-    def scope(self, node: cst.CSTNode) -> Scope | None:
-        """Return the scope that a node is in."""
-        here: cst.CSTNode | None = node
-        while here is not None:
-            scope = self._scopes.get(here)
-            if isinstance(scope, Scope):
-                return scope
-            here = self.parents.get(here)
-        return None
-
-    def is_read(self, node: cst.Name | cst.Attribute) -> bool:
-        """Whether a name is looked up, and not bound or a keyword."""
-        parent = self.parents.get(node)
-        if isinstance(parent, cst.Arg) and parent.keyword is node:
-            return False
-        return self._contexts.get(node) is ExpressionContext.LOAD
-
-    def enclosing(
-        self, node: cst.CSTNode, kind: type[cst.CSTNode]
-    ) -> cst.CSTNode | None:
-        """Return the innermost node of a kind that a node is part of."""
-        here = self.parents.get(node)
-        while here is not None and not isinstance(here, kind):
-            here = self.parents.get(here)
-        return here
 
     # What a node stands for
 
@@ -136,14 +103,14 @@ class ModuleNames:
     def _once(self, key: object, compute: Callable[[], Values]) -> Values:
         if key not in self._known:
             # What is asked for again while it is computed adds nothing.
-            self._known[key] = NOTHING
+            self._known[key] = _NOTHING
             self._known[key] = compute()
         return self._known[key]
 
     def _values(self, node: cst.CSTNode) -> Values:
         match node:
             case cst.Name(value=name):
-                return self._named(name, self.scope(node))
+                return self._named(name, self.syntax.scope(node))
             case cst.Attribute(value=base, attr=cst.Name(value=name)):
                 return self._each(
                     self.values(base), lambda value: self.member(value, name)
@@ -159,24 +126,24 @@ class ModuleNames:
                 return self.values(node.left) | self.values(node.right)
             case cst.NamedExpr():
                 return self.values(node.value)
-        return NOTHING
+        return _NOTHING
 
     def _each(
         self, values: Values, follow: Callable[[Value], Values]
     ) -> Values:
-        return NOTHING.union(*map(follow, values))
+        return _NOTHING.union(*map(follow, values))
 
     def _named(self, name: str, scope: Scope | None) -> Values:
         found = scope[name] if scope is not None else set()
         if not found:
             return self._starred(name)
-        return NOTHING.union(*(self._assigned(name, one) for one in found))
+        return _NOTHING.union(*(self._assigned(name, one) for one in found))
 
     def _assigned(self, name: str, one: BaseAssignment) -> Values:
         if isinstance(one, BuiltinAssignment):
             return frozenset([Outside(f"builtins.{name}")])
         if not isinstance(one, NamedAssignment):
-            return NOTHING
+            return _NOTHING
         node = one.node
         return self._once(
             (node, name),
@@ -191,66 +158,25 @@ class ModuleNames:
         if isinstance(node, _Definition):
             return frozenset([Local(self.path, node)])
         if isinstance(node, cst.Param):
-            return self._parameter(node)
-        parent = self.parents.get(node)
+            return parameter(self, node)
+        parent = self.syntax.parents.get(node)
         if isinstance(parent, cst.AssignTarget):
-            assign = self.parents[parent]
+            assign = self.syntax.parents[parent]
             if isinstance(assign, cst.Assign):
                 return self.values(assign.value)
         if isinstance(parent, cst.AnnAssign):
-            value = self.values(parent.value) if parent.value else NOTHING
+            value = self.values(parent.value) if parent.value else _NOTHING
             return value | self.annotated(parent.annotation)
         if isinstance(parent, cst.NamedExpr):
             return self.values(parent.value)
         if isinstance(parent, cst.Element):
             return self._unpacked(parent)
-        return NOTHING
-
-    def _parameter(self, node: cst.Param) -> Values:
-        function = self.enclosing(node, cst.FunctionDef)
-        if node.annotation is not None:
-            return self.annotated(node.annotation)
-        if not isinstance(function, cst.FunctionDef):
-            return NOTHING
-        params = [*function.params.posonly_params, *function.params.params]
-        of = self._class_around(function)
-        if of is None:
-            return self._handed_over(node, params, function.name.value)
-        if params and params[0] is node:
-            return frozenset([LocalInstance(Local(self.path, of))])
-        if function.name.value == "__init__":
-            return self._handed_over(node, params[1:], of.name.value)
-        return NOTHING
-
-    def _class_around(self, function: cst.FunctionDef) -> cst.ClassDef | None:
-        outer = self.parents.get(function)
-        while isinstance(outer, cst.IndentedBlock | cst.If | cst.Else):
-            outer = self.parents.get(outer)
-        return outer if isinstance(outer, cst.ClassDef) else None
-
-    def _handed_over(
-        self, node: cst.Param, params: list[cst.Param], function: str
-    ) -> Values:
-        """Return what this module's calls hand over for a parameter."""
-        found = NOTHING
-        for call in self._noted.calls.get(function, ()):
-            positional = params
-            for argument in call.args:
-                if argument.star:
-                    break
-                if argument.keyword is not None:
-                    if argument.keyword.value == node.name.value:
-                        found |= self.values(argument.value)
-                elif positional:
-                    if positional[0] is node:
-                        found |= self.values(argument.value)
-                    positional = positional[1:]
-        return found
+        return _NOTHING
 
     def _unpacked(self, element: cst.Element) -> Values:
-        group = self.parents[element]
-        target = self.parents.get(group)
-        assign = self.parents.get(target) if target else None
+        group = self.syntax.parents[element]
+        target = self.syntax.parents.get(group)
+        assign = self.syntax.parents.get(target) if target else None
         if (
             isinstance(group, cst.Tuple | cst.List)
             and isinstance(assign, cst.Assign)
@@ -259,12 +185,12 @@ class ModuleNames:
         ):
             index = group.elements.index(element)
             return self.values(assign.value.elements[index].value)
-        return NOTHING
+        return _NOTHING
 
     def annotated(self, annotation: cst.Annotation) -> Values:
         """Return an object of each class that an annotation names."""
         objects: set[Value] = set()
-        scope = self.scope(annotation)
+        scope = self.syntax.scope(annotation)
         for part in annotation_parts(annotation.annotation):
             name = get_full_name_for_node(part)
             for value in self.dotted(name, scope) if name else ():
@@ -289,13 +215,13 @@ class ModuleNames:
 
     def given(self, node: cst.Name) -> list[cst.BaseExpression]:
         """Return the expressions that are assigned to a name in its scope."""
-        scope = self.scope(node)
+        scope = self.syntax.scope(node)
         found = []
         for one in scope[node.value] if scope is not None else ():
             if isinstance(one, NamedAssignment):
-                target = self.parents.get(one.node)
+                target = self.syntax.parents.get(one.node)
                 if isinstance(target, cst.AssignTarget):
-                    target = self.parents[target]
+                    target = self.syntax.parents[target]
                 if isinstance(target, cst.Assign | cst.AnnAssign):
                     found.append(target.value)
         return [value for value in found if value is not None]
@@ -311,23 +237,23 @@ class ModuleNames:
 
     def _imported(self, node: cst.Import | cst.ImportFrom, name: str) -> Values:
         if isinstance(node.names, cst.ImportStar):
-            return NOTHING
+            return _NOTHING
         for alias in node.names:
             full = alias.evaluated_name
             if isinstance(node, cst.ImportFrom):
                 if (alias.evaluated_alias or full) != name:
                     continue
                 module = self.module_of(node)
-                return self.from_module(module, full) if module else NOTHING
+                return self.from_module(module, full) if module else _NOTHING
             if alias.evaluated_alias == name:
-                return self._module(tuple(full.split(".")))
+                return self.imported_module(tuple(full.split(".")))
             if alias.evaluated_alias is None and full.split(".")[0] == name:
-                return self._module((name,))
-        return NOTHING
+                return self.imported_module((name,))
+        return _NOTHING
 
     def _starred(self, name: str) -> Values:
-        found = NOTHING
-        for node in self.star_imports:
+        found = _NOTHING
+        for node in self.syntax.star_imports:
             module = self.module_of(node)
             if module and not is_legacy(".".join(module)):
                 found |= self.from_module(module, name, sure=False)
@@ -339,7 +265,8 @@ class ModuleNames:
                 found |= self.from_module(module, name)
         return found
 
-    def _module(self, module: tuple[str, ...]) -> Values:
+    def imported_module(self, module: tuple[str, ...]) -> Values:
+        """Return what a module is, by the parts of its name."""
         name = ".".join(module)
         if is_legacy(name):
             return frozenset([Legacy(canonical(name))])
@@ -364,23 +291,18 @@ class ModuleNames:
         -------
         frozenset
         """
-        for value in self._module(module):
-            if isinstance(value, ProjectModule):
-                found = self.member(value, name)
-                submodule = (*module, name)
-                path = self.others.project.find(submodule, self.path)
-                if not found and path is not None:
-                    return frozenset([ProjectModule(path)])
-                return found
-            if sure:
+        for value in self.imported_module(module):
+            if sure or isinstance(value, ProjectModule):
                 return self.member(value, name)
-        return NOTHING
+        return _NOTHING
 
     def exported(self, name: str) -> Values:
         """Return what other modules get that import a name from this one."""
         return self._once(
-            (self.module, name),
-            lambda: self._named(name, self._scopes.get(self.module)),
+            (self.syntax.module, name),
+            lambda: self._named(
+                name, self.syntax.scopes.get(self.syntax.module)
+            ),
         )
 
     # Attributes and calls
@@ -391,15 +313,19 @@ class ModuleNames:
             case Legacy() | Instance():
                 return frozenset([Legacy(canonical(f"{value.name}.{name}"))])
             case Outside():
-                return self._module((*value.name.split("."), name))
+                return self.imported_module((*value.name.split("."), name))
             case ProjectModule():
                 names = self.others.names_of(value.path)
-                return names.exported(name) if names else NOTHING
+                found = names.exported(name) if names else _NOTHING
+                path = self.others.project.submodule(value.path, name)
+                if not found and path is not None:
+                    return frozenset([ProjectModule(path)])
+                return found
             case Local(node=cst.ClassDef()) | LocalInstance():
                 of = value.of if isinstance(value, LocalInstance) else value
                 names = self.others.names_of(of.path)
-                return names.class_member(of, name) if names else NOTHING
-        return NOTHING
+                return names.class_member(of, name) if names else _NOTHING
+        return _NOTHING
 
     def class_member(self, of: Local, name: str) -> Values:
         """Return what an attribute of a class of this module stands for."""
@@ -408,11 +334,11 @@ class ModuleNames:
         )
 
     def _class_member(self, of: Local, name: str) -> Values:
-        found = NOTHING.union(
+        found = _NOTHING.union(
             *(self._assigned(name, one) for one in self._in_class(of, name))
         )
         is_method = any(isinstance(value, Local) for value in found)
-        for target in self._noted.attributes.get((of.node, name), ()):
+        for target in self.syntax.attributes.get((of.node, name), ()):
             found |= self._bound(target, name)
         if found or is_method:
             return found
@@ -420,7 +346,7 @@ class ModuleNames:
 
     def _in_class(self, of: Local, name: str) -> list[BaseAssignment]:
         # libcst gives the scope of a class to its statements alone.
-        scope = self._scopes.get(of.node.body.body[0])
+        scope = self.syntax.scopes.get(of.node.body.body[0])
         own = scope[name] if isinstance(scope, Scope) else ()
         return [one for one in own if one.scope is scope]
 
@@ -429,8 +355,8 @@ class ModuleNames:
         return bool(
             self._in_class(of, name)
             or any(
-                isinstance(self.parents.get(target), cst.AssignTarget)
-                for target in self._noted.attributes.get((of.node, name), ())
+                isinstance(self.syntax.parents.get(target), cst.AssignTarget)
+                for target in self.syntax.attributes.get((of.node, name), ())
             )
         )
 
@@ -455,77 +381,20 @@ class ModuleNames:
                 return frozenset([LocalInstance(value)])
             case Local(path=path, node=cst.FunctionDef() as function):
                 names = self.others.names_of(path)
-                return names.returned(function) if names else NOTHING
+                return names.returned(function) if names else _NOTHING
             case Outside(name=name):
-                return self._result_outside(name, call)
-        return NOTHING
+                return result_of(self, name, call)
+        return _NOTHING
 
     def returned(self, function: cst.FunctionDef) -> Values:
         """Return what a function of this module may return."""
-        found = NOTHING
+        found = _NOTHING
         if function.returns is not None:
             found |= self.annotated(function.returns)
-        for node in self._noted.returns.get(function, ()):
+        for node in self.syntax.returns.get(function, ()):
             if node.value is not None:
                 found |= self.values(node.value)
         return found
-
-    def _result_outside(self, name: str, call: cst.Call) -> Values:
-        first = call.args[0].value if call.args else None
-        if name in _SAME_BEHAVIOUR and first is not None:
-            return self.values(first)
-        if name in ("importlib.import_module", "builtins.__import__"):
-            text = constant_text(first)
-            return self._module(tuple(text.split("."))) if text else NOTHING
-        if name == "builtins.getattr" and len(call.args) > 1 and first:
-            text = constant_text(call.args[1].value)
-            return (
-                self._each(
-                    self.values(first), lambda value: self.member(value, text)
-                )
-                if text
-                else NOTHING
-            )
-        if name == "builtins.super":
-            of = self.enclosing(call, cst.ClassDef)
-            if isinstance(of, cst.ClassDef):
-                return self.bases(Local(self.path, of))
-        # By convention a class: its objects are nobody else's.
-        last = name.rpartition(".")[2]
-        return frozenset([Outside(name)]) if last[:1].isupper() else NOTHING
-
-
-def constant_text(node: cst.CSTNode | None) -> str | None:
-    """Return what a string literal says, or None if it is none."""
-    if isinstance(node, cst.SimpleString | cst.ConcatenatedString):
-        value = node.evaluated_value
-        return value if isinstance(value, str) else None
-    return None
-
-
-def annotation_parts(node: cst.BaseExpression) -> list[cst.BaseExpression]:
-    """Return the dotted names in an annotation, also in strings."""
-    if (text := constant_text(node)) is not None:
-        try:
-            node = cst.parse_expression(text)
-        except cst.ParserSyntaxError:
-            return []
-    if get_full_name_for_node(node) and isinstance(
-        node, cst.Name | cst.Attribute
-    ):
-        return [node]
-    return [
-        part
-        for child in node.children
-        if isinstance(child, cst.CSTNode)
-        for part in _parts_below(child)
-    ]
-
-
-def _parts_below(node: cst.CSTNode) -> list[cst.BaseExpression]:
-    if isinstance(node, cst.BaseExpression):
-        return annotation_parts(node)
-    return [part for child in node.children for part in _parts_below(child)]
 
 
 def _is_class(name: str) -> bool:

@@ -60,6 +60,28 @@ class Project:
             default=None,
         )
 
+    def submodule(self, package: Path, name: str) -> Path | None:
+        """Return the file of a module in a package, or None.
+
+        Parameters
+        ----------
+        package
+            Its ``__init__.py``; other modules have none in them.
+        name
+            The last part of the module's name.
+
+        Returns
+        -------
+        Path or None
+        """
+        if package.name != "__init__.py":
+            return None
+        inside = (
+            package.parent / f"{name}.py",
+            package.parent / name / "__init__.py",
+        )
+        return next((file for file in inside if file in self._parts), None)
+
     def absolute(
         self, module: str, level: int, file: Path
     ) -> tuple[str, ...] | None:

@@ -6,10 +6,10 @@ import re
 import libcst as cst
 from libcst.metadata import CodeRange
 
-from tfmpe.migrate.sources import Cell, Source, parse
-from tfmpe.migrate.sources.errors import shown
-
-from .results import Place
+from .errors import shown
+from .parse import parse
+from .place import Place
+from .source import Cell, Source
 
 __all__ = ["Document"]
 
