@@ -79,9 +79,9 @@ def fix(
 
     PATHS are Python files, notebooks and folders. By default imports of
     sfmpe become imports of tfmpe.compat, which changes no number. What
-    cannot be rewritten gets a comment, # TODO(tfmpe CODE). Legacy names that
-    reach a file through your own modules are left as they are; tfmpe scan
-    lists them. The originals are kept: tfmpe undo restores them.
+    cannot be rewritten gets a comment, # TODO(tfmpe CODE). Give all files of
+    a project together: legacy names are followed from file to file. The
+    originals are kept: tfmpe undo restores them.
 
     \b
     Exit code:

@@ -128,7 +128,7 @@ KEYWORDS = (
 def test_nine_arguments_become_keywords():
     head = "from tfmpe.compat import StructuredCNF\n"
     text = (
-        f"{head}cnf.sample({NINE}, sample_size=2)\n"
+        f"{head}cnf = StructuredCNF(net)\ncnf.sample({NINE}, sample_size=2)\n"
         f"cnf.log_prob(x, {NINE[:-3]})\n"
     )
     result = rewrite(text, Options(to="tokens"))
@@ -185,6 +185,18 @@ def test_pad_value_comes_from_the_new_package():
     assert "PAD_VALUE as P, pad_1d" in code
 
 
+def test_nine_arguments_of_an_unknown_object_are_named_if_told_so():
+    text = f"def draw(cnf):\n    return cnf.sample({NINE})\n"
+    safe = rewrite(text, Options(to="tokens"))
+    assert safe.code == text
+    (left,) = safe.left
+    assert (left.code, left.line) == ("T202", 2)
+    assert "with --unsafe-fixes; so many arguments are the only" in left.why
+    unsafe = rewrite(text, TOKENS)
+    assert unsafe.code == text.replace(NINE, KEYWORDS)
+    assert [edit.safety for edit in unsafe.edits] == ["unsafe"]
+
+
 def test_nothing_is_touched_without_legacy_names():
-    text = f"cnf.sample({NINE})\nflat, s = flatten_structured(d)\n"
+    text = "cnf.sample(a, b, c)\nflat, s = flatten_structured(d)\n"
     assert rewrite(text, TOKENS).code == text

@@ -67,8 +67,10 @@ draws = flow.sample(one, ["mu"], ["obs"], key=jax.random.key(0), n_samples=4)
         rewrite=(
             "`tfmpe fix --to tokens` names the arguments where nine or more "
             "are given one by one, in the order of the signature, so that "
-            "what is called is the same. With a `*sequence` it cannot count. "
-            "It never invents the Tokens."
+            "what is called is the same. Where the object could not be "
+            "followed to a legacy flow, nine arguments are the only sign of "
+            "it: only with `--unsafe-fixes`. With a `*sequence` it cannot "
+            "count. It never invents the Tokens."
         ),
         before="""\
 from flax import nnx

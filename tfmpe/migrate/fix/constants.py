@@ -4,8 +4,8 @@ import libcst as cst
 
 from .legacy_uses import legacy_uses
 from .module import Module
-from .names import imported_from_tfmpe
 from .new_imports import without_names
+from .new_names import imported_from_tfmpe
 from .result import Change, Findings, Part, Span
 
 __all__ = ["find_constants"]

@@ -3,7 +3,9 @@
 import libcst as cst
 import libcst.matchers as m
 
-from .legacy_uses import LegacyUse, bind
+from tfmpe.migrate.names.positional import bind
+
+from .legacy_uses import LegacyUse
 from .module import Module
 from .sides import is_pure
 

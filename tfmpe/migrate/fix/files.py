@@ -9,14 +9,8 @@ from pathlib import Path
 
 import libcst as cst
 
-from tfmpe.migrate.sources import (
-    Cell,
-    Source,
-    SourceError,
-    find_sources,
-    parse,
-    read_source,
-)
+from tfmpe.migrate.names.reach import Reach
+from tfmpe.migrate.sources import Cell, Source, SourceError, parse
 from tfmpe.migrate.sources.parse import check_syntax, deep_recursion
 
 from .local_modules import shadowed_by
@@ -30,7 +24,6 @@ Progress = Callable[[float, str], None]
 _INTERACTIVE = frozenset(
     {"In", "Out", "_", "__", "___", "display", "exit", "get_ipython", "quit"}
 )
-_HINTS = (b"sfmpe", b"tfmpe")
 
 
 @dataclass(frozen=True)
@@ -106,22 +99,23 @@ def fix_files(
     -------
     Fixes
     """
-    found = find_sources(paths)
+    told = progress or (lambda share, label: None)
+    reach = Reach(paths, lambda share, label: told(0.3 * share, label))
     files: list[FixedFile] = []
-    not_read = list(found.not_read)
-    for number, path in enumerate(found.files):
-        if progress is not None:
-            progress(number / len(found.files), path.name)
+    failed: list[SourceError] = []
+    for number, (path, source) in enumerate(reach.sources.items()):
+        told(0.3 + 0.7 * number / len(reach.sources), path.name)
         try:
-            files.append(_fix(read_source(path), options))
+            files.append(_fix(source, options, reach))
         except SourceError as error:
-            not_read.append(error)
-    return Fixes(tuple(files), tuple(not_read))
+            failed.append(error)
+    # What could not be parsed for its names may have been tried twice.
+    by_file = {error.file: error for error in (*reach.not_read, *failed)}
+    return Fixes(tuple(files), tuple(by_file.values()))
 
 
-def _fix(source: Source, options: Options) -> FixedFile:
-    if not source.cells or not any(hint in source.content for hint in _HINTS):
-        _check(source)
+def _fix(source: Source, options: Options, reach: Reach) -> FixedFile:
+    if source.path not in reach.documents:
         return FixedFile(source.path, source.content, source.content)
     for cell in source.cells:
         parse(source, cell)
@@ -135,7 +129,7 @@ def _fix(source: Source, options: Options) -> FixedFile:
     joined = _join([cell.code for cell in source.cells], token)
     try:
         with deep_recursion():
-            result = rewrite(joined, options)
+            result = rewrite(joined, options, source.path, reach)
     except (cst.ParserSyntaxError, UnfaithfulError, RecursionError) as error:
         raise SourceError(
             source.path, f"it could not be rewritten: {error}"
@@ -147,12 +141,6 @@ def _fix(source: Source, options: Options) -> FixedFile:
     new = source.with_cells(codes)
     edits, left = _by_cell(source, joined, token, result)
     return FixedFile(source.path, source.content, new, edits, left)
-
-
-def _check(source: Source) -> None:
-    """See that a file without legacy names is Python at all."""
-    for cell in source.cells:
-        check_syntax(source, cell)
 
 
 def _session_names(source: Source) -> frozenset[str]:

@@ -3,10 +3,11 @@
 from .emit import change_of
 from .legacy_uses import LegacyUse, legacy_uses
 from .module import Module
-from .names import Namer, imported_from_tfmpe, numpy_name
+from .new_names import Namer, imported_from_tfmpe, numpy_name
 from .plans import Plan, plan_uses
 from .reads import Value
 from .result import Findings, Remark
+from .sides import SIDES
 from .sites import read_combine, read_flatten
 
 __all__ = ["find_flattened"]
@@ -40,8 +41,10 @@ def find_flattened(module: Module) -> Findings:
         if isinstance(site, str):
             _remark(module, use, site, found)
             continue
-        tokens = namer.tokens_for(site.flat)
-        views = {s: namer.free(f"{tokens}_{s}") for s in ("theta", "y")}
+        tokens = namer.tokens_for(site.flat, site.scope)
+        views = {
+            side: namer.free(f"{tokens}_{side}", site.scope) for side in SIDES
+        }
         plans.append(Plan(Value(site, tokens, views, jnp)))
     _refuse_all(module, plans, jnp)
     calls = {id(use.call): use for use in uses if use.call is not None}

@@ -298,7 +298,10 @@ def _tfmpe_is_free(module: Module, scope: metadata.Scope) -> bool:
     if _others_named_tfmpe(module, scope):
         return False
     # In a function it would hide what is bound outside.
-    return isinstance(scope, metadata.GlobalScope) or _TOP not in module.names
+    return (
+        isinstance(scope, metadata.GlobalScope)
+        or _TOP not in module.identifiers
+    )
 
 
 def _others_named_tfmpe(module: Module, scope: metadata.Scope) -> bool:

@@ -5,9 +5,13 @@ from collections.abc import Iterable
 import libcst as cst
 import libcst.matchers as m
 
+from tfmpe.migrate.names.imported import imported
+from tfmpe.migrate.names.known import is_module
+from tfmpe.migrate.names.values import Legacy
+
 from .legacy_uses import is_legacy_import, legacy_uses
 from .module import Module, dotted_name
-from .names import imported_from_tfmpe
+from .new_names import imported_from_tfmpe
 from .result import Span
 
 __all__ = ["add_imports", "remove_imports", "used_names", "without_names"]
@@ -66,17 +70,19 @@ def remove_imports(module: Module, names: Iterable[str]) -> list[Span]:
         Names that had a use before.
     """
     unused = set(names) - {use.name for use in module.uses} - _quoted(module)
+    # Other files may import the name from here.
+    unused -= module.names.others.asked_of(module.names.path)
     return without_names(module, unused)
 
 
 def without_names(module: Module, names: set[str]) -> list[Span]:
-    """Return the spans that drop names from imports of the bridge."""
+    """Return the spans that drop legacy names from imports."""
     spans: list[Span] = []
     for line in m.findall(module.tree, m.SimpleStatementLine()):
         assert isinstance(line, cst.SimpleStatementLine)
         block = module.parent(line)
         alone = isinstance(block, cst.IndentedBlock) and len(block.body) == 1
-        if not alone and len(line.body) == 1 and is_legacy_import(line.body[0]):
+        if not alone and len(line.body) == 1:
             spans += _without(module, line, line.body[0], names)
     return spans
 
@@ -96,7 +102,10 @@ def _without(
         for a in node.names
     ]
     # What `import a.b` binds is `a`.
-    gone = [name.partition(".")[0] in unused for name in shown]
+    gone = [
+        name.partition(".")[0] in unused and _is_legacy(module, node, name)
+        for name in shown
+    ]
     if not any(gone):
         return []
     places = [module.span(alias) for alias in node.names]
@@ -114,6 +123,19 @@ def _without(
             spans.append(Span(places[last][1], places[-1][1], ""))
             break
     return spans
+
+
+def _is_legacy(
+    module: Module, node: cst.Import | cst.ImportFrom, name: str
+) -> bool:
+    """Whether an import gives a legacy name, if through other modules."""
+    if is_legacy_import(node):
+        return True
+    if isinstance(node, cst.Import):
+        # A module of the project, which may be imported for what it does.
+        return False
+    value = imported(module.names, name, module.scope_of(node))
+    return isinstance(value, Legacy) and not is_module(value.name)
 
 
 def _quoted(module: Module) -> set[str]:

@@ -13,30 +13,43 @@ _JAX_NUMPY = "jax.numpy"
 class Namer:
     """Gives out names that nothing in a module has.
 
+    Functions side by side may be given the same.
+
     Parameters
     ----------
     module : Module
     """
 
     def __init__(self, module: Module):
-        self._taken = set(module.names)
+        self._written = module.identifiers
+        self._given: dict[str, list[metadata.Scope]] = {}
 
-    def free(self, wanted: str) -> str:
-        """Return a name that is free, and take it."""
+    def free(self, wanted: str, scope: metadata.Scope) -> str:
+        """Return a name that is free in a scope, and take it."""
         name, number = wanted, 1
-        while name in self._taken:
+        while name in self._written or any(
+            _sees(scope, other) or _sees(other, scope)
+            for other in self._given.get(name, ())
+        ):
             number += 1
             name = f"{wanted}_{number}"
-        self._taken.add(name)
+        self._given.setdefault(name, []).append(scope)
         return name
 
-    def tokens_for(self, flat: str) -> str:
+    def tokens_for(self, flat: str, scope: metadata.Scope) -> str:
         """Return a name for Tokens in place of a flat dictionary."""
         if flat == "flat":
-            return self.free("tokens")
+            return self.free("tokens", scope)
         if "flat" in flat:
-            return self.free(flat.replace("flat", "tokens"))
-        return self.free(f"{flat}_tokens")
+            return self.free(flat.replace("flat", "tokens"), scope)
+        return self.free(f"{flat}_tokens", scope)
+
+
+def _sees(scope: metadata.Scope, outer: metadata.Scope) -> bool:
+    """Whether a scope is within another, or the same."""
+    while scope is not outer and scope is not scope.parent:
+        scope = scope.parent
+    return scope is outer
 
 
 def numpy_name(module: Module) -> str | None:
@@ -56,7 +69,7 @@ def numpy_name(module: Module) -> str | None:
                     dotted_name(shown.name) == name
                 ):
                     return name
-    return None if "jnp" in module.names else "jnp"
+    return None if "jnp" in module.identifiers else "jnp"
 
 
 def imported_from_tfmpe(module: Module, name: str) -> bool | None:
@@ -69,7 +82,7 @@ def imported_from_tfmpe(module: Module, name: str) -> bool | None:
             and not node.relative
         ):
             return True
-    return None if name in module.names else False
+    return None if name in module.identifiers else False
 
 
 def _top_imports(

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
+from tfmpe.migrate.names.positional import bind
+
 from .decoding import decoded
-from .legacy_uses import LegacyUse, bind
+from .legacy_uses import LegacyUse
 from .module import Module, Use
 from .reads import Read, Value, read_path
 from .result import Part, Span

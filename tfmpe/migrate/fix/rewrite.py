@@ -1,6 +1,9 @@
 """Rewriting the text of one module: a pure function."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tfmpe.migrate.names.module_names import Alone, Others
 
 from .constants import find_constants
 from .flatten import find_flattened
@@ -20,7 +23,12 @@ __all__ = ["rewrite"]
 _MOST_PASSES = 100
 
 
-def rewrite(code: str, options: Options) -> Rewritten:
+def rewrite(
+    code: str,
+    options: Options,
+    path: Path = Path("module.py"),
+    others: Others | None = None,
+) -> Rewritten:
     """Rewrite one module.
 
     Parameters
@@ -29,6 +37,11 @@ def rewrite(code: str, options: Options) -> Rewritten:
         Its text.
     options : Options
         What may be rewritten.
+    path : Path
+        Its file.
+    others : Others
+        The project that it is part of, through which legacy names may come;
+        by default it is alone.
 
     Returns
     -------
@@ -47,7 +60,7 @@ def rewrite(code: str, options: Options) -> Rewritten:
     >>> print(rewrite("from sfmpe.utils import split_data", Options()).code)
     from tfmpe.compat.utils import split_data
     """
-    text = TrackedText(code)
+    text = TrackedText(code, path, others or Alone())
     edits: list[Edit] = []
     finders: list[Callable[[Module], Findings]] = [
         lambda module: find_imports(module, options)
@@ -62,7 +75,8 @@ def rewrite(code: str, options: Options) -> Rewritten:
     module = text.module
     remarks = find_imports(module, options).remarks + find_strings(module)
     if options.to == "tokens":
-        remarks += find_remaining(module, find_flattened(module), options)
+        waiting = [find_positional_calls(module), find_flattened(module)]
+        remarks += find_remaining(module, waiting, options)
     wanted = [each for each in remarks if options.wants(each.code)]
     left = _left(text, wanted)
     text.apply(comments(module, wanted))

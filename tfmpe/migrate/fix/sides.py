@@ -8,7 +8,14 @@ import libcst.matchers as m
 from .module import Module
 from .result import Span
 
-__all__ = ["Sides", "is_constant_path", "is_pure", "read_sides", "string_value"]
+__all__ = [
+    "SIDES",
+    "Sides",
+    "is_constant_path",
+    "is_pure",
+    "read_sides",
+    "string_value",
+]
 
 SIDES = ("theta", "y")
 

@@ -7,7 +7,9 @@ import libcst as cst
 import libcst.matchers as m
 from libcst import metadata
 
-from .legacy_uses import LegacyUse, bind
+from tfmpe.migrate.names.positional import bind
+
+from .legacy_uses import LegacyUse
 from .module import Module, Use
 from .result import Span
 from .sides import Sides, read_sides

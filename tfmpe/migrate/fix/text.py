@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tfmpe.migrate.names.module_names import Others
 
 from .module import Module
 from .result import Change, Span
@@ -31,13 +34,23 @@ def _overlap(a: Span, b: Span) -> bool:
 class TrackedText:
     """A text that is changed in steps.
 
+    Parameters
+    ----------
+    text
+        The text as it is.
+    path
+        Its file.
+    others
+        The project that it is part of.
+
     Attributes
     ----------
     text : str
     """
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, path: Path, others: Others):
         self.text = text
+        self._path, self._others = path, others
         self._module: Module | None = None
         n_lines = len(_NEWLINE.findall(text.encode())) + 1
         self._origins: Sequence[int] = range(1, n_lines + 1)
@@ -46,7 +59,7 @@ class TrackedText:
     def module(self) -> Module:
         """The present text, parsed; once for as long as it stays."""
         if self._module is None:
-            self._module = Module(self.text)
+            self._module = Module(self.text, self._path, self._others)
         return self._module
 
     def line(self, start: int) -> int:
