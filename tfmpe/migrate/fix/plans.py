@@ -12,6 +12,7 @@ from .module import Module, Use
 from .reads import Read, Value, read_path
 from .result import Part, Span
 from .sites import Site, uses_of_site
+from .wrapping import COLUMNS, wrapped
 
 __all__ = ["Plan", "plan_uses"]
 
@@ -98,6 +99,11 @@ def _plan_flat(module: Module, plan: Plan, use: Use, plans: list[Plan]) -> str:
     why = _why_not(module, read, text, use.name)
     if text is None or why:
         return why
+    if not text.startswith("{"):
+        start, end = module.span(read.node)
+        after = module.text[end : module.line_end(end)].decode().strip()
+        _, column = module.place(start)
+        text = wrapped(text, indent, COLUMNS + 1 - column - len(after))
     text = text.replace("\n", module.newline)
     if read.node not in plan.claimed:
         _note_views(plan.value, text)

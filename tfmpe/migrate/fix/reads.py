@@ -7,6 +7,7 @@ import libcst as cst
 
 from .module import Module, Use
 from .sites import Site
+from .wrapping import COLUMNS, wrapped
 
 __all__ = ["Read", "Value", "is_written", "read_path"]
 
@@ -179,9 +180,14 @@ def _display(tree: "str | Tree", indent: str) -> str:
     if isinstance(tree, str):
         return tree
     deeper = f"{indent}    "
-    entries = [
-        f'"{name}": {_display(each, deeper)}' for name, each in tree.items()
-    ]
+    entries = []
+    for name, each in tree.items():
+        key = f'"{name}": '
+        code = _display(each, deeper)
+        if isinstance(each, str):
+            # A comma follows.
+            code = wrapped(code, deeper, COLUMNS - 1 - len(deeper + key))
+        entries.append(key + code)
     line = f"{{{', '.join(entries)}}}"
     if len(indent) + len(line) <= _LONGEST and "\n" not in line:
         return line
