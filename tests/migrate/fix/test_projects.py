@@ -1,5 +1,9 @@
 """Legacy names that reach a file through other files of the project."""
 
+import shutil
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("libcst", reason="needs the extra cli")
@@ -8,6 +12,8 @@ from tfmpe.migrate.fix.files import fix_files
 from tfmpe.migrate.fix.result import Options
 from tfmpe.migrate.scan import scan
 
+PROJECTS = Path(__file__).parents[2] / "migration" / "projects"
+CASES = Path(__file__).parent / "cases"
 TOKENS = Options(to="tokens", unsafe=True)
 BRIDGE = "from tfmpe.compat.util.dataloader import flatten_structured\n"
 USE = """\
@@ -197,6 +203,47 @@ def test_functions_side_by_side_get_the_same_names(tmp_path):
     text = f"{BRIDGE}{use}{use.replace('def f', 'def g')}"
     new = fixed(tmp_path, {"script.py": text})["script.py"].new.decode()
     assert new.endswith(BECOMES + BECOMES.replace("def f", "def g"))
+
+
+@pytest.mark.parametrize("unsafe", [True, False])
+def test_what_the_scan_calls_safe_is_what_is_rewritten(tmp_path, unsafe):
+    copy = shutil.copytree(PROJECTS / "growth", tmp_path / "growth")
+    for case in CASES.glob("*.before"):
+        shutil.copy(case, copy / f"{case.stem}.py")
+    before = scan([copy])
+    assert {site.safety for site in before.sites} == {
+        "safe",
+        "unsafe",
+        "manual",
+    }
+    fixes = fix_files([copy], Options(to="tokens", unsafe=unsafe))
+    for file in fixes.files:
+        file.path.write_bytes(file.new)
+    after = scan([copy])
+
+    def by_hand(report):
+        return Counter(
+            (site.place.file, site.code)
+            for site in report.sites
+            if site.safety == "manual" and site.code[:2] in ("T1", "T2")
+        )
+
+    done = {"safe", "unsafe"} if unsafe else {"safe"}
+    # What feeds a rewritten call is code of the user's own.
+    left = [site for site in after.sites if site.code[:2] != "T3"]
+    assert not [site for site in left if site.safety in done]
+    named = Counter(
+        (site.place.file, site.code)
+        for site in before.sites
+        if site.code in ("T202", "T203") and site.safety in done
+    )
+    # An import that is left for other files is a site from then on.
+    handed_on = Counter(
+        (site.place.file, site.code)
+        for site in after.sites
+        if "(...)" not in site.text and site.code[:2] in ("T1", "T2")
+    )
+    assert by_hand(after) - handed_on == by_hand(before) + named - handed_on
 
 
 def test_the_scan_agrees_with_what_was_done(tmp_path):

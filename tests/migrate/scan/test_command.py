@@ -42,12 +42,12 @@ class TestFormats:
 a b,c.py:1:1: T001 from sfmpe.util.dataloader import flatten_structured -> \
 tfmpe.compat.util.dataloader [safe]
 a b,c.py:2:1: T101 flatten_structured(...) -> Tokens.from_pytree(tree, \
-independence) [unsafe]
+independence) [manual]
 a b,c.py:3:5: T303 x | y -> tokens.with_values(name=values) [unsafe]
 a b,c.py:5:3: T901 estim.sample_posterior_encoded: undecided, the object \
 could not be followed
 
-3 sites in 1 file (1 safe, 2 unsafe, 0 manual); 1 undecided; 1 file read; \
+3 sites in 1 file (1 safe, 1 unsafe, 1 manual); 1 undecided; 1 file read; \
 0 not read.
 """
         assert run(".", exit_code=1) == expected
@@ -68,12 +68,12 @@ could not be followed
             "name": "sfmpe.util.dataloader.flatten_structured",
             "text": "flatten_structured(...)",
             "becomes": "Tokens.from_pytree(tree, independence)",
-            "safety": "unsafe",
+            "safety": "manual",
         }
         assert found["undecided"][0]["code"] == "T901"
         assert found["summary"] == {
             "T001": {"safe": 1},
-            "T101": {"unsafe": 1},
+            "T101": {"manual": 1},
             "T303": {"unsafe": 1},
             "T901": {"manual": 1},
         }
@@ -83,7 +83,7 @@ could not be followed
         assert lines[1] == (
             "::warning file=a b%2Cc.py,line=2,endLine=2,col=1,endColumn=19,"
             "title=T101 flatten-structured::flatten_structured(...) -> "
-            "Tokens.from_pytree(tree, independence) [unsafe]"
+            "Tokens.from_pytree(tree, independence) [manual]"
         )
         assert len(lines) == 4
 

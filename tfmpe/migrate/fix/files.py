@@ -14,7 +14,7 @@ from tfmpe.migrate.sources import Cell, Source, SourceError, parse
 from tfmpe.migrate.sources.parse import check_syntax, deep_recursion
 
 from .local_modules import shadowed_by
-from .module import UnfaithfulError
+from .present import UnfaithfulError
 from .result import Edit, Left, Options, Rewritten
 from .rewrite import rewrite
 

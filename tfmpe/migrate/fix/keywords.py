@@ -5,7 +5,7 @@ import libcst as cst
 from tfmpe.migrate.legacy_names import LegacyName
 from tfmpe.migrate.names.known import entry_of
 from tfmpe.migrate.names.positional import keywords_safety, positional_names
-from tfmpe.migrate.scan.find_uses import find_uses
+from tfmpe.migrate.uses import find_uses
 
 from .module import Module
 from .result import Change, Findings, Part, Span

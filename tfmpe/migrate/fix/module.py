@@ -4,44 +4,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import libcst as cst
 import libcst.matchers as m
 from libcst import metadata
 
-from tfmpe.migrate.names.module_names import ModuleNames, Others
-from tfmpe.migrate.names.syntax import Syntax
+from tfmpe.migrate.names.module_names import ModuleNames
 
-__all__ = ["Module", "UnfaithfulError", "Use", "dotted_name"]
+__all__ = ["Module", "Use", "dotted_name"]
 
 _NEWLINE = re.compile(rb"\r\n?|\n")
 _BLANKS = re.compile(rb"[ \t\f]*")
-
-
-class UnfaithfulError(ValueError):
-    """The parser would not give the text back as it was."""
-
-
-class _Around(Others):
-    """A project in which one module is as it is now, not as in its file."""
-
-    def __init__(self, path: Path, module: "Module", others: Others):
-        self.project = others.project
-        self._path = path
-        self._module = module
-        self._others = others
-
-    def names_of(self, path: Path) -> ModuleNames | None:
-        """Return what names stand for in a file."""
-        if path == self._path:
-            return self._module.names
-        return self._others.names_of(path)
-
-    def asked_of(self, path: Path) -> frozenset[str]:
-        """Return names that other files may take from a file."""
-        return self._others.asked_of(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,33 +40,25 @@ class Module:
 
     Parameters
     ----------
-    code
-        Python source.
-    path
-        Its file.
-    others
-        The project that it is part of.
+    names
+        What its names stand for.
 
-    Raises
-    ------
-    libcst.ParserSyntaxError
-        If it is not Python.
-    UnfaithfulError
-        If the places of nodes would not be those in the text.
+    Attributes
+    ----------
+    names : ModuleNames
+    tree : Module
+        Its syntax.
+    text : bytes
     """
 
-    def __init__(self, code: str, path: Path, others: Others):
-        self.text = code.encode()
-        syntax = Syntax(cst.parse_module(code))
+    def __init__(self, names: ModuleNames):
+        syntax = names.syntax
+        self.names = names
         self.tree = syntax.module
-        if self.tree.code != code:
-            raise UnfaithfulError(
-                "its parser does not keep all characters; remove form feeds"
-            )
+        self.text = self.tree.code.encode()
         self._spans = syntax.wrapper.resolve(metadata.ByteSpanPositionProvider)
         self._parents = syntax.parents
         self._scopes = syntax.scopes
-        self.names = ModuleNames(path, syntax, _Around(path, self, others))
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Return where a node begins and ends, in bytes."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from tfmpe.migrate.names.known import entry_of
-from tfmpe.migrate.scan.find_uses import find_uses
+from tfmpe.migrate.uses import find_uses
 
 from .module import Module
 from .result import Findings, Options, Remark, safety_of

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfmpe.migrate.names.module_names import Others
 
 from .module import Module
+from .present import parsed
 from .result import Change, Span
 
 __all__ = ["TrackedText", "compatible"]
@@ -59,7 +60,7 @@ class TrackedText:
     def module(self) -> Module:
         """The present text, parsed; once for as long as it stays."""
         if self._module is None:
-            self._module = Module(self.text, self._path, self._others)
+            self._module = parsed(self.text, self._path, self._others)
         return self._module
 
     def line(self, start: int) -> int:

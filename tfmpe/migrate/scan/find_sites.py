@@ -3,15 +3,14 @@
 import libcst as cst
 from libcst.metadata import PositionProvider
 
-from tfmpe.migrate.catalogue import CATALOGUE, Safety
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.names.known import IN_TEXT, entry_of
+from tfmpe.migrate.names.known import IN_TEXT
 from tfmpe.migrate.names.module_names import ModuleNames
-from tfmpe.migrate.names.positional import keywords_safety
 from tfmpe.migrate.sources import Document
+from tfmpe.migrate.uses import find_uses
 
-from .find_uses import find_uses
 from .results import Site, Undecided
+from .safety import Safeties
 
 __all__ = ["find_sites"]
 
@@ -37,6 +36,7 @@ def find_sites(
         Both in the order of the lines.
     """
     positions = names.syntax.wrapper.resolve(PositionProvider)
+    judged = Safeties(names)
     sites: list[Site] = []
     undecided = [
         Undecided(place, one_line(text, _LONGEST), "a magic is not Python")
@@ -49,7 +49,7 @@ def find_sites(
         if code == "T901":
             undecided.append(Undecided(place, written, text))
         else:
-            safety = _safety(names, node, code, name)
+            safety = judged.of(node, code, name)
             sites.append(Site(place, code, name, written, text, safety))
     return (
         sorted(sites, key=lambda site: (site.place, site.code)),
@@ -59,25 +59,7 @@ def find_sites(
 
 def _written(names: ModuleNames, node: cst.CSTNode) -> str:
     text = " ".join(names.syntax.module.code_for_node(node).split())
-    if _call_of(names, node) is not None:
-        text += "(...)"
-    return one_line(text, _LONGEST)
-
-
-def _call_of(names: ModuleNames, node: cst.CSTNode) -> cst.Call | None:
     parent = names.syntax.parents.get(node)
     if isinstance(parent, cst.Call) and parent.func is node:
-        return parent
-    return None
-
-
-def _safety(
-    names: ModuleNames, node: cst.CSTNode, code: str, name: str | None
-) -> Safety:
-    entry = entry_of(name) if name is not None else None
-    if code in ("T202", "T203") and entry is not None:
-        call = _call_of(names, node)
-        if call is None:
-            return "manual"
-        return keywords_safety(names, call, entry.parameters)
-    return CATALOGUE[code].safety or "manual"
+        text += "(...)"
+    return one_line(text, _LONGEST)
