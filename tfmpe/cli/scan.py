@@ -65,10 +65,9 @@ def scan(
 
     PATH is a Python file, a notebook or a folder. Nothing is run or changed.
     Every place has a code (`tfmpe explain CODE`), what it becomes, and
-    whether `tfmpe fix` would do it as it is: safe, unsafe (look at it), or
-    manual. What
-    cannot be decided is listed too, as T901, and a file that cannot be read
-    is never passed over.
+    whether `tfmpe fix` would rewrite it: safe, unsafe (look at it), or
+    manual. What cannot be decided is listed too, as T901, and a file that
+    cannot be read is never passed over.
 
     \b
     Exit code:
