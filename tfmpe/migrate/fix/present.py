@@ -4,7 +4,8 @@ from pathlib import Path
 
 import libcst as cst
 
-from tfmpe.migrate.names.module_names import ModuleNames, Others
+from tfmpe.migrate.names.module_names import ModuleNames
+from tfmpe.migrate.names.others import Others
 from tfmpe.migrate.names.syntax import Syntax
 
 from .module import Module

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tfmpe.migrate.names.module_names import Alone, Others
+from tfmpe.migrate.names.others import Alone, Others
 
 from .constants import find_constants
 from .flatten import find_flattened

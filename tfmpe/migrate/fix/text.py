@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tfmpe.migrate.names.module_names import Others
+from tfmpe.migrate.names.others import Others
 
 from .module import Module
 from .present import parsed

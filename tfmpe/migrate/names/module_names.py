@@ -1,6 +1,5 @@
 """What the names and expressions of one module stand for."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from libcst.metadata import BaseAssignment, BuiltinAssignment, Scope
 
 from .annotations import annotation_parts
 from .known import canonical, entry_of, is_legacy, is_module
+from .others import Others
 from .outside import result_of
 from .parameters import parameter
-from .project import Project
 from .syntax import Syntax
 from .values import (
     Instance,
@@ -26,39 +25,12 @@ from .values import (
     Values,
 )
 
-__all__ = ["Alone", "ModuleNames", "Others"]
+__all__ = ["ModuleNames"]
 
 # Unknown.
 _NOTHING: Values = frozenset()
 
 _Definition = cst.FunctionDef | cst.ClassDef
-
-
-class Others(ABC):
-    """Where the other modules of a project are found."""
-
-    project: Project
-
-    @abstractmethod
-    def names_of(self, path: Path) -> "ModuleNames | None":
-        """Return those of a file, or None if nothing legacy is in reach."""
-
-    @abstractmethod
-    def asked_of(self, path: Path) -> frozenset[str]:
-        """Return names that other files may take from a file."""
-
-
-class Alone(Others):
-    """A project of one module, which knows its own names."""
-
-    project = Project(())
-
-    def names_of(self, path: Path) -> None:
-        """Return None: there is no other."""
-
-    def asked_of(self, path: Path) -> frozenset[str]:
-        """Return nothing, since nobody asks."""
-        return frozenset()
 
 
 class ModuleNames:

@@ -14,7 +14,8 @@ from tfmpe.migrate.sources import (
 )
 
 from .known import mentions, telling_method
-from .module_names import ModuleNames, Others
+from .module_names import ModuleNames
+from .others import Others
 from .project import Project, imported_modules
 from .syntax import Syntax
 from .taken import taken_from
