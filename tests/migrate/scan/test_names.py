@@ -158,6 +158,14 @@ FOUND = {
         flatten_structured(x)  # T901
         split_data(x)
     """,
+    "files that were not given": """
+        import lib
+        from helpers_elsewhere import flatten_structured  # T901
+        from helpers_elsewhere import simulate, split_data
+        flatten_structured(x)
+        lib.data.decode_theta(x)  # T901
+        lib.data.simulate(x)
+    """,
     "the bridge": """
         from tfmpe import compat, Tokens
         from tfmpe.compat import as_tokens, nine_arguments

@@ -13,6 +13,7 @@ from tfmpe.migrate.legacy_names import (
 )
 
 __all__ = [
+    "FUNCTIONS_ONLY_LEGACY",
     "IN_TEXT",
     "ONLY_LEGACY",
     "canonical",
@@ -25,12 +26,18 @@ __all__ = [
     "telling_method",
 ]
 
-ONLY_LEGACY = frozenset(
-    entry.name.rpartition(".")[2]
+FUNCTIONS_ONLY_LEGACY = frozenset(
+    entry.name
     for entry in NAMES.values()
     if entry.code in ("T101", "T102", "T103", "T104", "T105", "T109")
-    or entry.name.startswith(("SFMPE.sample_", "SFMPE.log_prob_"))
 )
+"""Functions that no other package has."""
+
+ONLY_LEGACY = FUNCTIONS_ONLY_LEGACY | {
+    entry.name.removeprefix("SFMPE.")
+    for entry in NAMES.values()
+    if entry.name.startswith(("SFMPE.sample_", "SFMPE.log_prob_"))
+}
 """Last parts of names that no other package has."""
 
 _TELLING = frozenset(

@@ -8,6 +8,7 @@ from libcst.helpers import get_full_name_for_node
 from tfmpe.migrate.names.annotations import annotation_parts, constant_text
 from tfmpe.migrate.names.collect import parts
 from tfmpe.migrate.names.known import (
+    FUNCTIONS_ONLY_LEGACY,
     ONLY_LEGACY,
     entry_of,
     is_module,
@@ -24,7 +25,7 @@ from tfmpe.migrate.names.values import (
 )
 
 from .dynamic import dynamic_calls, looks_up, names_module
-from .imports import LACKING, Finding, import_findings
+from .imports import LACKING, Finding, import_findings, not_scanned
 from .patterns import patterns
 
 __all__ = ["find_uses"]
@@ -199,6 +200,11 @@ class _Finder(cst.CSTVisitor):
             and not self._is_own(node)
         ):
             self._doubt(node, "the object could not be followed")
+        elif node.attr.value in FUNCTIONS_ONLY_LEGACY:
+            for value in self.names.values(node):
+                if isinstance(value, Outside):
+                    module = value.name.rpartition(".")[0]
+                    self._doubt(node, not_scanned(module))
 
     def _is_own(self, node: cst.Attribute) -> bool:
         """Whether it is an attribute that a class of the module defines."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from tfmpe.migrate.names.known import (
+    FUNCTIONS_ONLY_LEGACY,
     canonical,
     entry_of,
     is_legacy,
@@ -13,8 +14,9 @@ from tfmpe.migrate.names.known import (
     of_bridge,
 )
 from tfmpe.migrate.names.module_names import ModuleNames
+from tfmpe.migrate.names.values import Outside
 
-__all__ = ["LACKING", "Finding", "import_findings"]
+__all__ = ["LACKING", "Finding", "import_findings", "not_scanned"]
 
 Finding = tuple[cst.CSTNode, str, str | None, str]
 """The node, the code, the full legacy name, and what it becomes; why, if the
@@ -54,8 +56,8 @@ def import_findings(
     parts = names.module_of(node)
     module = ".".join(parts or ())
     if not is_legacy(module):
-        return
-    if of_bridge(module):
+        yield from _from_elsewhere(names, node, parts or ())
+    elif of_bridge(module):
         yield from _only_imported(names, node, module)
     elif not is_module(module):
         yield node, "T003", module, LACKING
@@ -63,6 +65,26 @@ def import_findings(
         yield node, "T002", module, modern(module)
     else:
         yield from _from_legacy(node, node.names, module)
+
+
+def not_scanned(module: str) -> str:
+    """Return why it is not known what a module shows."""
+    return f"{module} is not among the files that were read: give it as well"
+
+
+def _from_elsewhere(
+    names: ModuleNames, node: cst.ImportFrom, module: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Doubt a module that shows legacy functions and was not scanned."""
+    if isinstance(node.names, cst.ImportStar) or not module:
+        return
+    for alias in node.names:
+        name = alias.evaluated_name
+        if name in FUNCTIONS_ONLY_LEGACY and any(
+            isinstance(value, Outside)
+            for value in names.from_module(module, name)
+        ):
+            yield alias.name, "T901", None, not_scanned(".".join(module))
 
 
 def _from_legacy(
