@@ -9,9 +9,9 @@ import json
 
 import pytest
 
-from tfmpe.migrate import replay
-from tfmpe.migrate.recordings import find_recordings, read_recording
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.read import find_recordings, read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.replay import replay
 
 STORED = stored_folder()
 

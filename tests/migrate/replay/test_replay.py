@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe.migrate.nodes import Abstract, Opaque
-from tfmpe.migrate.recordings import Case, Raised
-from tfmpe.migrate.replay import replay, why_not
+from tfmpe.migrate.recordings.nodes import Abstract, Opaque
+from tfmpe.migrate.recordings.read import Case, Raised
+from tfmpe.migrate.replay.replay import replay, why_not
 
 CASE = Case(
     example="seir",

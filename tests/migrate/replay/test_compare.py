@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe.migrate.compare import Tolerance, compare
-from tfmpe.migrate.nodes import Abstract
+from tfmpe.migrate.recordings.nodes import Abstract
+from tfmpe.migrate.replay.compare import Tolerance, compare
 
 
 def f32(*values):

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tfmpe.migrate.errors import RecordingError
-from tfmpe.migrate.nodes import Abstract
-from tfmpe.migrate.recordings import find_recordings, read_recording
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.nodes import Abstract
+from tfmpe.migrate.recordings.read import find_recordings, read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
 
 STORED = stored_folder()
 FILES = [

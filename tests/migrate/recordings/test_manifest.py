@@ -6,9 +6,9 @@ import random
 import pytest
 
 from tfmpe.migrate.errors import RecordingError
-from tfmpe.migrate.manifest import check_files, read_manifest
-from tfmpe.migrate.stored import stored_folder
-from tfmpe.migrate.verify import verify
+from tfmpe.migrate.recordings.manifest import check_files, read_manifest
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.verify.verify import verify
 
 
 def _problems(folder):

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfmpe.migrate.errors import RecordingError
+
 from .arrays import MAX_FILE_BYTES, ArrayFile
-from .errors import RecordingError
 from .nodes import NodeReader
 
 __all__ = [
@@ -233,7 +234,7 @@ def read_recording(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
 
     Examples
     --------
-    >>> from tfmpe.migrate.stored import stored_folder
+    >>> from tfmpe.migrate.recordings.stored import stored_folder
     >>> folder = stored_folder()
     >>> cases = read_recording(folder / "seir" / "decode_theta.json", folder)
     >>> cases[0].function

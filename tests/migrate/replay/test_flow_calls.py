@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from reference import FIELDS as ORACLE
-from tfmpe.migrate import replay as replaying
-from tfmpe.migrate.compare import Tolerance, compare
-from tfmpe.migrate.fields import FIELDS
-from tfmpe.migrate.flow_calls import flow_call, read_setting
-from tfmpe.migrate.nested import read_cases
-from tfmpe.migrate.recordings import find_recordings
-from tfmpe.migrate.replay import REPLAYED, bridge, replay, why_not
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.nested import read_cases
+from tfmpe.migrate.recordings.read import find_recordings
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.replay import replay as replaying
+from tfmpe.migrate.replay.compare import Tolerance, compare
+from tfmpe.migrate.replay.fields import FIELDS
+from tfmpe.migrate.replay.flow_calls import flow_call, read_setting
+from tfmpe.migrate.replay.replay import REPLAYED, bridge, replay, why_not
 
 STORED = stored_folder()
 

@@ -6,10 +6,12 @@ import shutil
 import pytest
 
 import reference
-from tfmpe.migrate.errors import RecordingError, UnknownExampleError
-from tfmpe.migrate.manifest import Problem
-from tfmpe.migrate.stored import stored_folder
-from tfmpe.migrate.verify import verify
+from tfmpe.migrate.errors import RecordingError
+from tfmpe.migrate.recordings import stored
+from tfmpe.migrate.recordings.manifest import Problem
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.verify.errors import UnknownExampleError
+from tfmpe.migrate.verify.verify import verify
 from tfmpe.preprocessing._atomic import write_atomically
 
 
@@ -233,7 +235,7 @@ def test_a_written_report_can_be_read_by_others(tmp_path):
 
 
 def test_stored_output_that_is_nowhere_is_said(monkeypatch, tmp_path):
-    monkeypatch.setattr("tfmpe.migrate.stored._PACKAGE", tmp_path / "tfmpe")
+    monkeypatch.setattr(stored, "_PACKAGE", tmp_path / "tfmpe")
     with pytest.raises(RecordingError, match="reinstall tfmpe"):
         stored_folder()
     assert verify().exit_code == 3
@@ -245,5 +247,5 @@ def test_stored_output_inside_the_package_is_found_first(monkeypatch, tmp_path):
     for folder in (beside, inside):
         folder.mkdir(parents=True)
         (folder / "MANIFEST.json").write_text("{}")
-    monkeypatch.setattr("tfmpe.migrate.stored._PACKAGE", tmp_path / "tfmpe")
+    monkeypatch.setattr(stored, "_PACKAGE", tmp_path / "tfmpe")
     assert stored_folder() == inside

@@ -20,11 +20,11 @@ import jax.core
 import numpy as np
 
 from tfmpe.compat import fixes, legacy_warnings
+from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.recordings.nodes import Abstract, Opaque
+from tfmpe.migrate.recordings.read import Case, Raised
 
 from .compare import Comparison, Difference, Tolerance, compare
-from .errors import one_line
-from .nodes import Abstract, Opaque
-from .recordings import Case, Raised
 
 __all__ = [
     "REPLAYED",
@@ -73,7 +73,7 @@ class Target:
 
 _DATALOADER = Target("tfmpe.compat.util.dataloader")
 
-_FLOW = "tfmpe.migrate.flow_calls"
+_FLOW = "tfmpe.migrate.replay.flow_calls"
 _PACKAGES = ("flax", "optax", "diffrax")
 _QUICK = "jax_disable_most_optimizations"
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import reference
 from tfmpe import cli as commands
-from tfmpe.migrate.bench import checking, oracle, run
+from tfmpe.migrate.bench import checking, run
 from tfmpe.migrate.bench.growth import exponent
 from tfmpe.migrate.bench.recorded import replay_recorded
 from tfmpe.migrate.bench.register import CASES
@@ -22,6 +22,8 @@ from tfmpe.migrate.bench.report import Report
 from tfmpe.migrate.bench.table import as_lines, as_markdown
 from tfmpe.migrate.bench.timing import Effort, in_turn
 from tfmpe.migrate.errors import RecordingError
+from tfmpe.migrate.recordings import stored
+from tfmpe.migrate.replay import oracle
 
 QUICK = ("bench", "--quick", "--case", "decode-host", "--max-sites", "3")
 
@@ -155,7 +157,7 @@ def test_no_oracle_ends_in_3(bench, monkeypatch, tmp_path):
 
 
 def test_no_recordings_end_in_3(bench, monkeypatch, tmp_path):
-    monkeypatch.setattr("tfmpe.migrate.stored._PACKAGE", tmp_path / "tfmpe")
+    monkeypatch.setattr(stored, "_PACKAGE", tmp_path / "tfmpe")
     result = bench(*QUICK)
     assert result.exit_code == 3
     assert "no stored legacy output" in result.output

@@ -40,8 +40,8 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from .compare import Comparison, Extreme, Kind
-from .manifest import Problem
+from tfmpe.migrate.recordings.manifest import Problem
+from tfmpe.migrate.replay.compare import Comparison, Extreme, Kind
 
 __all__ = ["CaseResult", "NotReplayed", "Report", "Row"]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tfmpe.migrate import examples
-from tfmpe.migrate.recordings import read_recording
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.examples import models
+from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
 
 
 def _stored_attention(example):
@@ -25,7 +25,7 @@ BUILT = {
 @pytest.mark.parametrize(("example", "sizes"), BUILT.items())
 def test_the_masks_are_the_stored_ones(example, sizes):
     attention, slices = _stored_attention(example)
-    tokens = getattr(examples, example)(*sizes)
+    tokens = getattr(models, example)(*sizes)
     theta, y = list(slices["theta"]), list(slices["y"])
     built = {
         "theta": tokens.select_tokens(theta).self_attention_mask,
@@ -37,9 +37,9 @@ def test_the_masks_are_the_stored_ones(example, sizes):
         np.testing.assert_array_equal(np.asarray(mask), stored, err_msg=side)
 
 
-@pytest.mark.parametrize("example", examples.EXAMPLES)
+@pytest.mark.parametrize("example", models.EXAMPLES)
 def test_sizes_and_samples_are_parameters(example):
-    tokens = getattr(examples, example)(4, 3, n_samples=2)
+    tokens = getattr(models, example)(4, 3, n_samples=2)
     event_shape = tokens.slices["obs"]["event_shape"]
     assert event_shape == (4, 3)
     assert tokens.data.shape[0] == 2
@@ -47,8 +47,8 @@ def test_sizes_and_samples_are_parameters(example):
 
 
 def test_functional_inputs_are_where_the_examples_have_them():
-    assert examples.hierarchical_gaussian().functional_inputs is None
-    brownian = examples.hierarchical_brownian(n_theta=2, n_obs=3)
+    assert models.hierarchical_gaussian().functional_inputs is None
+    brownian = models.hierarchical_brownian(n_theta=2, n_obs=3)
     times = np.asarray(brownian.functional_inputs)[0, :, 0]
     assert times.tolist() == [0, 0, 0, 0, 1, 2, 0, 1, 2]
-    assert examples.seir().functional_inputs is not None
+    assert models.seir().functional_inputs is not None

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .compare import Extreme
+from tfmpe.migrate.replay.compare import Extreme
+
 from .report import Report, Row
 
 __all__ = ["print_report"]

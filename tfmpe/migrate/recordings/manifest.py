@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tfmpe.migrate.errors import RecordingError
+
 from .arrays import MAX_FILE_BYTES
-from .errors import RecordingError
-from .recordings import MANIFEST_NAME, check_inside, load_json
+from .read import MANIFEST_NAME, check_inside, load_json
 
 __all__ = ["Listed", "Manifest", "Problem", "check_files", "read_manifest"]
 

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from .errors import RecordingError
-from .recordings import MANIFEST_NAME
+from tfmpe.migrate.errors import RecordingError
+
+from .read import MANIFEST_NAME
 
 __all__ = ["stored_folder"]
 
 _NAME = "legacy_fixtures"
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def stored_folder() -> Path:

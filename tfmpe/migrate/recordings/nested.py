@@ -9,8 +9,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from .errors import RecordingError
-from .recordings import Case, read_recording
+from tfmpe.migrate.errors import RecordingError
+
+from .read import Case, read_recording
 
 __all__ = ["read_cases"]
 

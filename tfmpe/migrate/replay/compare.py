@@ -13,7 +13,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from .nodes import Abstract
+from tfmpe.migrate.recordings.nodes import Abstract
 
 __all__ = [
     "Comparison",

@@ -23,14 +23,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tfmpe.migrate.bench.oracle import load_oracle
-from tfmpe.migrate.compare import Comparison, compare
 from tfmpe.migrate.legacy_names import LEGACY, NAMES
-from tfmpe.migrate.nodes import Abstract
-from tfmpe.migrate.recordings import Case
-from tfmpe.migrate.replay import REPLAYED, copied, silenced
-
-from .trees import arrays_of, fill, take_apart
+from tfmpe.migrate.recordings.nodes import Abstract
+from tfmpe.migrate.recordings.read import Case
+from tfmpe.migrate.replay.compare import Comparison, compare
+from tfmpe.migrate.replay.oracle import load_oracle
+from tfmpe.migrate.replay.replay import REPLAYED, copied, silenced
+from tfmpe.migrate.replay.trees import arrays_of, fill, take_apart
 
 __all__ = ["Calibration", "reversed_context"]
 
@@ -114,7 +113,7 @@ class Calibration:
     def _method(self, case: Case) -> tuple[Callable[..., Any], list[str]]:
         """Return a method and the names of its arguments."""
         from tfmpe.compat.nn.transformer import read_parameters
-        from tfmpe.migrate.flow_calls import read_setting
+        from tfmpe.migrate.replay.flow_calls import read_setting
 
         setting = read_setting(case.extra)
         owner, _, method = case.function.partition(".")

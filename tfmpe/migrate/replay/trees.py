@@ -10,8 +10,9 @@ import jax
 import jax.core
 import numpy as np
 
-from tfmpe.migrate.nodes import Abstract
-from tfmpe.migrate.replay import copied
+from tfmpe.migrate.recordings.nodes import Abstract
+
+from .replay import copied
 
 __all__ = [
     "abstracted",

@@ -6,13 +6,13 @@ import jax.numpy as jnp
 import pytest
 
 import reference
-from tfmpe.migrate.compare import compare
-from tfmpe.migrate.manifest import read_manifest
-from tfmpe.migrate.recordings import read_recording
-from tfmpe.migrate.runtime.calibration import Calibration, reversed_context
-from tfmpe.migrate.runtime.fingerprint import take_fingerprint
-from tfmpe.migrate.stored import stored_folder
-from tfmpe.migrate.verify import verify
+from tfmpe.migrate.recordings.fingerprint import take_fingerprint
+from tfmpe.migrate.recordings.manifest import read_manifest
+from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.replay.compare import compare
+from tfmpe.migrate.verify.calibration import Calibration, reversed_context
+from tfmpe.migrate.verify.verify import verify
 
 
 @pytest.fixture

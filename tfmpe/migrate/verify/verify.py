@@ -6,16 +6,29 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .compare import Tolerance
-from .errors import RecordingError, UnknownExampleError
-from .manifest import Manifest, Problem, check_files, read_manifest
-from .nested import read_cases
-from .recordings import MANIFEST_NAME, Case, find_recordings
-from .replay import Lookup, bridge, replay, replaying, why_not
+from tfmpe.migrate.errors import RecordingError
+from tfmpe.migrate.recordings import fingerprint
+from tfmpe.migrate.recordings.manifest import (
+    Manifest,
+    Problem,
+    check_files,
+    read_manifest,
+)
+from tfmpe.migrate.recordings.nested import read_cases
+from tfmpe.migrate.recordings.read import MANIFEST_NAME, Case, find_recordings
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.replay.compare import Tolerance
+from tfmpe.migrate.replay.replay import (
+    Lookup,
+    bridge,
+    replay,
+    replaying,
+    why_not,
+)
+
+from .calibration import Calibration
+from .errors import UnknownExampleError
 from .report import CaseResult, NotReplayed, Report, Row
-from .runtime import fingerprint
-from .runtime.calibration import Calibration
-from .stored import stored_folder
 
 __all__ = ["LOOSENED", "Progress", "verify"]
 
@@ -59,7 +72,7 @@ def verify(
         to the bit may then differ by `LOOSENED`.
     calibrate
         Also measure the noise floor of every row; see
-        `tfmpe.migrate.runtime.calibration`.
+        `tfmpe.migrate.verify.calibration`.
 
     Returns
     -------

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe.migrate.errors import RecordingError
+
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
-from .errors import RecordingError
 
 __all__ = ["MAX_DEPTH", "Abstract", "NodeReader", "Opaque"]
 

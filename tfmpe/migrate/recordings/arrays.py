@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import RecordingError
+from tfmpe.migrate.errors import RecordingError
 
 __all__ = ["DTYPES", "MAX_ENTRY_BYTES", "MAX_FILE_BYTES", "ArrayFile"]
 
