@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tfmpe.migrate.recordings.nodes import Abstract
-from tfmpe.migrate.replay.compare import Tolerance, compare
+from tfmpe.migrate.replay.compare import compare
+from tfmpe.migrate.replay.comparison import Tolerance
 
 
 def f32(*values):

@@ -10,11 +10,13 @@ from reference import FIELDS as ORACLE
 from tfmpe.migrate.recordings.nested import read_cases
 from tfmpe.migrate.recordings.read import find_recordings
 from tfmpe.migrate.recordings.stored import stored_folder
-from tfmpe.migrate.replay import replay as replaying
-from tfmpe.migrate.replay.compare import Tolerance, compare
+from tfmpe.migrate.replay.compare import compare
+from tfmpe.migrate.replay.comparison import Tolerance
 from tfmpe.migrate.replay.fields import FIELDS
 from tfmpe.migrate.replay.flow_calls import flow_call, read_setting
-from tfmpe.migrate.replay.replay import REPLAYED, bridge, replay, why_not
+from tfmpe.migrate.replay.replay import replay, why_not
+from tfmpe.migrate.replay.silence import replaying
+from tfmpe.migrate.replay.targets import REPLAYED, bridge
 
 STORED = stored_folder()
 
@@ -91,7 +93,7 @@ def test_some_stored_calls(example, function, name):
     ],
 )
 def test_all_stored_calls(file):
-    with replaying.replaying():
+    with replaying():
         for case in read_cases(file, STORED):
             result = replay(case)
             assert result.identical or result.within_tolerance, (
@@ -226,7 +228,9 @@ def test_weights_come_from_the_call_inside(tmp_path):
 
 
 def test_without_the_extra_nothing_is_replayed(monkeypatch):
-    monkeypatch.setattr(replaying, "_PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(
+        "tfmpe.migrate.replay.replay._PACKAGES", ("no_such_package",)
+    )
     case = _case("seir", "Transformer_call", "transformer__forward_t0.0")
     assert why_not(case) == "needs the extra flow: pip install 'tfmpe[flow]'"
     other = _cases("seir", "decode_theta")

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from tfmpe.migrate.recordings.manifest import check_files, read_manifest
 from tfmpe.migrate.recordings.nested import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
-from tfmpe.migrate.replay.replay import replay, replaying
+from tfmpe.migrate.replay.replay import replay
+from tfmpe.migrate.replay.silence import replaying
 
 from .legacy import Legacy
 

@@ -12,17 +12,25 @@ import numpy as np
 
 from tfmpe.migrate.recordings.nodes import Abstract
 
-from .replay import copied
-
 __all__ = [
     "abstracted",
     "arrays_of",
+    "copied",
     "fill",
     "has_tracer",
     "leaf_paths",
     "n_bytes",
     "take_apart",
 ]
+
+
+def copied(tree: Any) -> Any:
+    """Copy whatever a call could change in place."""
+    if type(tree) is dict:
+        return {key: copied(value) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(copied(value) for value in tree)
+    return tree.copy() if isinstance(tree, np.ndarray) else tree
 
 
 @dataclass(frozen=True)

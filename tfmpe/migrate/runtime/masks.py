@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfmpe.migrate.replay.compare import Difference
+from tfmpe.migrate.replay.comparison import Difference
 from tfmpe.migrate.replay.trees import leaf_paths
 
 from .observing import Observed

@@ -13,8 +13,7 @@ import jax
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.legacy_names import LegacyName
 from tfmpe.migrate.recordings.read import Case, Raised
-from tfmpe.migrate.replay.replay import copied
-from tfmpe.migrate.replay.trees import arrays_of, has_tracer
+from tfmpe.migrate.replay.trees import arrays_of, copied, has_tracer
 
 from .call_sites import Site, call_site
 from .errors import NoTwinError

@@ -15,16 +15,18 @@ import numpy as np
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, LegacyName
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
-from tfmpe.migrate.replay.compare import Comparison, Tolerance
-from tfmpe.migrate.replay.replay import (
-    Found,
-    call,
-    compare_call,
+from tfmpe.migrate.replay.calls import Found, call
+from tfmpe.migrate.replay.comparison import Comparison, Tolerance
+from tfmpe.migrate.replay.replay import compare_call
+from tfmpe.migrate.replay.silence import silenced
+from tfmpe.migrate.replay.targets import tolerance_of
+from tfmpe.migrate.replay.trees import (
+    arrays_of,
     copied,
-    silenced,
-    tolerance_of,
+    fill,
+    n_bytes,
+    take_apart,
 )
-from tfmpe.migrate.replay.trees import arrays_of, fill, n_bytes, take_apart
 
 from .call_sites import Site
 from .capture import send

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfmpe.migrate.legacy_names import LEGACY
-from tfmpe.migrate.replay.compare import Extreme
+from tfmpe.migrate.replay.comparison import Extreme
 
 from .call_sites import Site
 from .counting import SeenWarning

@@ -26,10 +26,12 @@ import jax.numpy as jnp
 from tfmpe.migrate.legacy_names import LEGACY, NAMES
 from tfmpe.migrate.recordings.nodes import Abstract
 from tfmpe.migrate.recordings.read import Case
-from tfmpe.migrate.replay.compare import Comparison, compare
+from tfmpe.migrate.replay.compare import compare
+from tfmpe.migrate.replay.comparison import Comparison
 from tfmpe.migrate.replay.oracle import load_oracle
-from tfmpe.migrate.replay.replay import REPLAYED, copied, silenced
-from tfmpe.migrate.replay.trees import arrays_of, fill, take_apart
+from tfmpe.migrate.replay.silence import silenced
+from tfmpe.migrate.replay.targets import REPLAYED
+from tfmpe.migrate.replay.trees import arrays_of, copied, fill, take_apart
 
 __all__ = ["Calibration", "reversed_context"]
 

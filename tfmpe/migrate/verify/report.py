@@ -41,7 +41,7 @@ import jax
 import numpy as np
 
 from tfmpe.migrate.recordings.manifest import Problem
-from tfmpe.migrate.replay.compare import Comparison, Extreme, Kind
+from tfmpe.migrate.replay.comparison import Comparison, Extreme, Kind
 
 __all__ = ["CaseResult", "NotReplayed", "Report", "Row"]
 

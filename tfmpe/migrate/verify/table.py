@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tfmpe.migrate.replay.compare import Extreme
+from tfmpe.migrate.replay.comparison import Extreme
 
 from .report import Report, Row
 

@@ -17,14 +17,10 @@ from tfmpe.migrate.recordings.manifest import (
 from tfmpe.migrate.recordings.nested import read_cases
 from tfmpe.migrate.recordings.read import MANIFEST_NAME, Case, find_recordings
 from tfmpe.migrate.recordings.stored import stored_folder
-from tfmpe.migrate.replay.compare import Tolerance
-from tfmpe.migrate.replay.replay import (
-    Lookup,
-    bridge,
-    replay,
-    replaying,
-    why_not,
-)
+from tfmpe.migrate.replay.comparison import Tolerance
+from tfmpe.migrate.replay.replay import replay, why_not
+from tfmpe.migrate.replay.silence import replaying
+from tfmpe.migrate.replay.targets import Lookup, bridge
 
 from .calibration import Calibration
 from .errors import UnknownExampleError
