@@ -37,7 +37,7 @@ from strategies import (
     rules,
 )
 from tfmpe import compat
-from tfmpe.migrate.compare import compare
+from tfmpe.migrate.replay.compare import compare
 
 pytestmark = [
     pytest.mark.usefixtures("_quiet"),

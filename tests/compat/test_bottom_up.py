@@ -17,8 +17,8 @@ from tfmpe.compat._flow import _rounds, _stages
 from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
-from tfmpe.migrate.compare import compare
-from tfmpe.migrate.nodes import Abstract
+from tfmpe.migrate.recordings.nodes import Abstract
+from tfmpe.migrate.replay.compare import compare
 
 # Three of the six recorded runs: without functional inputs, with inputs that
 # are drawn, and with keys that change their order.

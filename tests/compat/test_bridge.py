@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import NAMES, SEEDS, SIZES, array_of, cases, rules
 from tfmpe import Tokens, UnknownKeyError, compat, concatenate_tokens
 from tfmpe.compat import as_legacy, as_tokens, flatten_structured
-from tfmpe.migrate.compare import compare
+from tfmpe.migrate.replay.compare import compare
 
 pytestmark = pytest.mark.filterwarnings("ignore:Warning. Batch size padding")
 

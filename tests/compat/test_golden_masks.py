@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tfmpe.compat import flatten_structured
-from tfmpe.migrate.recordings import read_recording
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")

@@ -15,7 +15,7 @@ from tfmpe.compat import (
     nine_arguments,
 )
 from tfmpe.compat.structured_cnf import StructuredCNF
-from tfmpe.migrate.compare import compare
+from tfmpe.migrate.replay.compare import compare
 
 
 def _legacy(example, index, event_shapes=None):

@@ -9,9 +9,10 @@ import json
 
 import pytest
 
-from tfmpe.migrate import replay
-from tfmpe.migrate.recordings import find_recordings, read_recording
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.read import find_recordings, read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.replay.replay import replay, why_not
+from tfmpe.migrate.replay.targets import REPLAYED, bridge
 
 STORED = stored_folder()
 
@@ -32,7 +33,7 @@ def _stored_names():
     """List file and name of every case, without reading any array."""
     for file in find_recordings(STORED):
         content = json.loads(file.read_text())
-        target = replay.REPLAYED.get(content["function"])
+        target = REPLAYED.get(content["function"])
         if target is not None and not target.on_flow:
             for record in content["cases"]:
                 yield file, record["case"]
@@ -53,8 +54,8 @@ def _cases(file):
 def test_stored_call_gives_the_same(file, name):
     """Bits, types, order of dicts, changed arguments, or the exception."""
     case = _cases(file)[name]
-    assert replay.why_not(case) is None
-    result = replay.replay(case)
+    assert why_not(case) is None
+    result = replay(case)
     assert result.identical, "\n".join(map(str, result.differences))
 
 
@@ -72,7 +73,7 @@ def test_all_stored_calls_are_there():
 @pytest.mark.parametrize("name", ["flatten_structured", "combine_data"])
 def test_a_wrong_bridge_is_seen(name):
     """Reversing every dict of what comes back is a difference."""
-    right = replay.bridge(name)
+    right = bridge(name)
 
     def reverse(tree):
         if isinstance(tree, dict):
@@ -87,5 +88,5 @@ def test_a_wrong_bridge_is_seen(name):
     def wrong(*args, **kwargs):
         return reverse(right(*args, **kwargs))
 
-    result = replay.replay(case, lambda _: wrong)
+    result = replay(case, lambda _: wrong)
     assert result.kinds == {"key order"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfmpe.migrate.recordings import Case, read_recording
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.read import Case, read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
 
 GOLDEN = Path(__file__).resolve().parent
 EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")

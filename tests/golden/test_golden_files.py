@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfmpe.migrate.recordings import read_recording
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
 
 GOLDEN = Path(__file__).resolve().parent
 EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")

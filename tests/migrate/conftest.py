@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import reference
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.stored import stored_folder
 
 SMALL = (
     "hierarchical_brownian/flatten_index",

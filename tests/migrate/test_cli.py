@@ -17,8 +17,8 @@ from click.testing import CliRunner
 import tfmpe
 from tfmpe import cli as commands
 from tfmpe.cli.draw import EXAMPLES as DRAWN
-from tfmpe.migrate.examples import EXAMPLES
-from tfmpe.migrate.verify import verify
+from tfmpe.migrate.examples.models import EXAMPLES
+from tfmpe.migrate.verify.verify import verify
 
 WIDTH = {"COLUMNS": "80"}
 
@@ -30,7 +30,8 @@ def run(monkeypatch):
     def run(*args, lookup=None):
         if lookup is not None:
             monkeypatch.setattr(
-                "tfmpe.migrate.verify.verify", partial(verify, lookup=lookup)
+                "tfmpe.migrate.verify.verify.verify",
+                partial(verify, lookup=lookup),
             )
         return CliRunner().invoke(
             commands.cli, [str(arg) for arg in args], env=WIDTH
@@ -255,7 +256,8 @@ print(*loaded)
     "modules",
     [
         "tfmpe.migrate",
-        "tfmpe.migrate.verify, tfmpe.migrate.report, tfmpe.migrate.examples",
+        "tfmpe.migrate.verify.verify, tfmpe.migrate.verify.report, "
+        "tfmpe.migrate.examples.models",
     ],
 )
 def test_the_tools_import_no_command_line(modules):
@@ -265,5 +267,5 @@ def test_the_tools_import_no_command_line(modules):
 
 
 def test_the_check_of_lazy_imports_can_fail():
-    done = _python("-c", LAZY.format(modules="tfmpe.migrate.table"))
+    done = _python("-c", LAZY.format(modules="tfmpe.migrate.verify.table"))
     assert done.stdout.strip() == "rich"

@@ -17,8 +17,8 @@ from tfmpe import (
     generate_static_dataset,
 )
 from tfmpe.compat import combine_data, flatten_structured
-from tfmpe.migrate.recordings import read_recording
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
 
 EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from strategies import SEEDS, Tree, array_of, cases, chance, trees
 from tfmpe import Tokens, concatenate_tokens, decode_pytree, flatten_pytree
-from tfmpe.migrate.compare import compare
+from tfmpe.migrate.replay.compare import compare
 
 # Drawn trees hold narrow keys beside wide ones.
 pytestmark = pytest.mark.filterwarnings("ignore:Warning. Batch size padding")

@@ -112,11 +112,11 @@ def bench(
         )
     _choose_device(device)
     from tfmpe.migrate.bench.legacy import LegacyModuleError
-    from tfmpe.migrate.bench.oracle import OracleError
     from tfmpe.migrate.bench.run import Options, UnknownCaseError
     from tfmpe.migrate.bench.run import bench as run
     from tfmpe.migrate.bench.table import as_lines, as_markdown
     from tfmpe.migrate.errors import RecordingError
+    from tfmpe.migrate.replay.oracle import OracleError
 
     try:
         with progress_bar(wanted=not no_progress) as progress:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from tfmpe.migrate.verify import Progress
+    from tfmpe.migrate.verify.verify import Progress
 
 __all__ = ["check_folder", "progress_bar", "write_file"]
 

@@ -71,9 +71,9 @@ def verify(
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
 
-    from tfmpe.migrate.errors import UnknownExampleError
-    from tfmpe.migrate.table import print_report
-    from tfmpe.migrate.verify import verify as run
+    from tfmpe.migrate.verify.errors import UnknownExampleError
+    from tfmpe.migrate.verify.table import print_report
+    from tfmpe.migrate.verify.verify import verify as run
 
     check_folder(json_file, "--json")
     try:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__all__ = ["RecordingError", "UnknownExampleError"]
+__all__ = ["RecordingError", "one_line"]
 
 
 class RecordingError(ValueError):
@@ -28,26 +28,6 @@ class RecordingError(ValueError):
         self.file = one_line(str(file))
         self.fault = one_line(fault)
         super().__init__(f"{self.file}: {self.fault}")
-
-
-class UnknownExampleError(ValueError):
-    """An example was asked for that the stored output does not have.
-
-    Parameters
-    ----------
-    name
-        What was asked for.
-    known
-        The examples there are.
-    """
-
-    def __init__(self, name: str, known: tuple[str, ...]):
-        self.name = name
-        self.known = known
-        listed = ", ".join(known) if known else "none"
-        super().__init__(
-            f"unknown example {name!r}; the stored output has: {listed}"
-        )
 
 
 def one_line(text: str, limit: int = 500) -> str:

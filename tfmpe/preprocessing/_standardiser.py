@@ -6,29 +6,22 @@ nor the columns that a narrow key leaves empty.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 
-from tfmpe.preprocessing._arrays import as_array, broadcasts_to
 from tfmpe.preprocessing._bijectors import Bijector, read_bijectors
-from tfmpe.preprocessing._decode import check_room, check_token_count
-from tfmpe.preprocessing._errors import raise_faults, unknown_key
-from tfmpe.preprocessing._layout import KeyLayout
+from tfmpe.preprocessing._given import (
+    Given,
+    StandardisedKey,
+    check_floats,
+    read_given,
+)
 from tfmpe.preprocessing._moments import measure
 from tfmpe.preprocessing._tokens import Tokens
 from tfmpe.preprocessing._views import TokenView
-
-
-class StandardisedKey(NamedTuple):
-    """What a standardiser knows of a key besides numbers: hashable."""
-
-    name: str
-    batch_shape: tuple[int, ...]
-    bijector: Bijector | None
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -71,6 +64,8 @@ class Standardiser:
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> import numpy as np
     >>> from tfmpe import Tokens
     >>> tokens = Tokens.from_pytree(
     ...     {
@@ -141,6 +136,7 @@ class Standardiser:
 
         Examples
         --------
+        >>> import numpy as np
         >>> from tfmpe import Tokens
         >>> data = {"obs": np.array([[[1.0], [9.0]], [[3.0], [9.0]]])}
         >>> sizes = {"obs": np.array([[1], [1]])}
@@ -155,7 +151,7 @@ class Standardiser:
                 f"{type(tokens).__name__}."
             )
         data, padding = tokens.data, tokens.padding
-        _check_floats(data)
+        check_floats(data)
         if isinstance(data, Tracer) or isinstance(padding, Tracer):
             raise TypeError(
                 "Standardiser.fit reads values, but these tokens are traced "
@@ -205,7 +201,7 @@ class Standardiser:
         # What padding holds is replaced before anything is computed with it,
         # as a gradient would turn into NaN by 0 * inf; the result is
         # replaced again.
-        unbounded = given.map(Bijector.forward, self._bounded(given))
+        unbounded = given.map(Bijector.forward, given.bounded())
         unbounded = jnp.where(given.real, unbounded, mean)
         return given.wrap((unbounded - mean) / scale - shift)
 
@@ -262,83 +258,15 @@ class Standardiser:
             As :meth:`forward`.
         """
         given = self._read(values, like)
-        bounded = self._bounded(given)
+        bounded = given.bounded()
         slopes = given.map(
             Bijector.log_det, bounded, jnp.zeros_like(bounded)
         ) - jnp.log(given.moments[-1])
         return jnp.where(given.real, slopes, 0).sum((-2, -1))
 
-    def _bounded(self, given: "_Given") -> Any:
-        """Return the values, with the key's centre in place of padding."""
-        centre = given.map(Bijector.inverse, given.moments[0])
-        centre = jax.lax.stop_gradient(centre)
-        return jnp.where(given.real, given.values, centre)
-
-    def _read(self, values: Any, like: Any) -> "_Given":
-        """Check values against what was fitted."""
-        source = values if isinstance(values, (Tokens, TokenView)) else None
-        owner = like if source is None else source
-        if not isinstance(owner, (Tokens, TokenView)) or (
-            source is not None and like is not None
-        ):
-            raise TypeError(
-                "Expected Tokens, a TokenView, or an array with the Tokens "
-                "or view it belongs to as like=; got "
-                f"{type(values).__name__} with like={type(like).__name__}."
-            )
-        flat = as_array(values, "values") if source is None else source.data
-        _check_floats(flat)
-        layout = owner.layout
-        check_token_count(flat, layout.n_tokens)
-        check_room(flat, layout.keys)
-        rows = self._rows(layout.keys)
-        n_tokens = [key.n_tokens for key in layout.keys]
-        width = flat.shape[-1]
-        tokens = np.repeat(np.array(rows, int), n_tokens)[:, None]
-        # Further columns than were fitted hold padding only.
-        columns = np.minimum(np.arange(width), self.mean.shape[-1] - 1)
-        widths = np.repeat([key.width for key in layout.keys], n_tokens)
-        real = np.arange(width) < widths[:, None]
-        if owner.padding is not None:
-            _check_padding(owner.padding.shape, flat.shape)
-            real = real & owner.padding[..., None]
-        flat = jnp.asarray(flat)
-        dtype = jnp.promote_types(flat.dtype, self.mean.dtype)
+    def _read(self, values: Any, like: Any) -> Given:
         moments = (self.mean, self.shift, self.scale)
-        return _Given(
-            source,
-            flat,
-            flat.astype(dtype),
-            real,
-            tuple(moment[tokens, columns] for moment in moments),
-            [
-                (key, self.keys[row].bijector)
-                for key, row in zip(layout.keys, rows, strict=True)
-            ],
-        )
-
-    def _rows(self, keys: Iterable[KeyLayout]) -> list[int]:
-        """Return the number of every key among the fitted ones."""
-        names = [key.name for key in self.keys]
-        rows: list[int] = []
-        faults: list[str] = []
-        for key in keys:
-            if key.name not in names:
-                error = unknown_key(key.name, names)
-                error.add_note(
-                    "The standardiser was fitted to these keys; apply it to "
-                    "tokens.select_tokens of them."
-                )
-                raise error
-            rows.append(names.index(key.name))
-            expected = self.keys[rows[-1]].batch_shape
-            if key.batch_shape != expected:
-                faults.append(
-                    f"{key.name!r} has the batch shape {key.batch_shape}, "
-                    f"fitted was {expected}"
-                )
-        raise_faults(ValueError, "These tokens were not fitted", faults)
-        return rows
+        return read_given(values, like, self.keys, moments)
 
     def tree_flatten_with_keys(
         self,
@@ -360,50 +288,3 @@ class Standardiser:
         for name, value in (*fields, ("keys", keys)):
             object.__setattr__(standardiser, name, value)
         return standardiser
-
-
-class _Given(NamedTuple):
-    """What a method was given, checked and laid out token by token."""
-
-    source: Tokens | TokenView | None  # None for an array
-    flat: Any  # (*sample, n_tokens, width), untouched
-    values: Any  # flat, in the dtype to compute in
-    real: Any  # bool, fits values by broadcasting
-    moments: tuple[Any, ...]  # mean, shift and scale, (n_tokens, width)
-    keys: list[tuple[KeyLayout, Bijector | None]]
-
-    def map(self, method: Any, values: Any, others: Any = None) -> Any:
-        """Apply a method of the bijectors; keys without one keep others."""
-        result = values if others is None else others
-        for key, bijector in self.keys:
-            if bijector is not None:
-                block = (..., key.block, slice(key.width))
-                result = result.at[block].set(method(bijector, values[block]))
-        return result
-
-    def wrap(self, result: Any) -> Any:
-        """Return a result in the form of what was given."""
-        result = jnp.where(self.real, result.astype(self.flat.dtype), self.flat)
-        source = self.source
-        if isinstance(source, TokenView):
-            changed = source.with_data(result)
-            return changed.select_tokens(source.selected_keys)
-        return result if source is None else source.with_data(result)
-
-
-def _check_floats(data: Any) -> None:
-    if not jnp.issubdtype(data.dtype, jnp.floating):
-        raise TypeError(
-            f"Only floats can be standardised, not {data.dtype}. Convert the "
-            "values with astype before tokens are built of them."
-        )
-
-
-def _check_padding(padding: tuple[int, ...], flat: tuple[int, ...]) -> None:
-    if not broadcasts_to(padding, flat[:-1]):
-        raise ValueError(
-            f"The padding mask has shape {padding}, which does not fit the "
-            f"samples and tokens {flat[:-1]} of the array by broadcasting. "
-            "Take the samples that the array belongs to, such as "
-            "jax.tree.map(lambda x: x[:1], tokens)."
-        )

@@ -8,7 +8,7 @@ import pytest
 from tfmpe.migrate.bench.report import Report as BenchReport
 from tfmpe.migrate.errors import RecordingError
 from tfmpe.migrate.page.reading import read_content, read_source
-from tfmpe.migrate.report import Report
+from tfmpe.migrate.verify.report import Report
 
 
 def test_every_command_is_told_by_content(example):

@@ -7,16 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe.migrate.compare import compare
-from tfmpe.migrate.manifest import check_files, read_manifest
-from tfmpe.migrate.nodes import Abstract
-from tfmpe.migrate.recordings import read_recording
-from tfmpe.migrate.runtime.fingerprint import KIND, VERSIONS
+from tfmpe.migrate.recordings.fingerprint import KIND, VERSIONS
+from tfmpe.migrate.recordings.manifest import check_files, read_manifest
+from tfmpe.migrate.recordings.nodes import Abstract
+from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.runtime.node_writer import NodeWriter
 from tfmpe.migrate.runtime.recorded_run import record_run
 from tfmpe.migrate.runtime.recording import Recorder, record_of
-from tfmpe.migrate.stored import stored_folder
-from tfmpe.migrate.verify import verify
+from tfmpe.migrate.verify.verify import verify
 
 SCRIPT = """
 from sfmpe.util.dataloader import decode_theta

@@ -10,7 +10,7 @@ import pytest
 from tfmpe.migrate.runtime.finder import belongs_to
 from tfmpe.migrate.runtime.program import run_program
 from tfmpe.migrate.runtime.shadow import run_in_shadow
-from tfmpe.migrate.verify import verify
+from tfmpe.migrate.verify.verify import verify
 
 EAGER = "flat, slices = flatten_structured(data(), independence=RULES)\n"
 JIT = """

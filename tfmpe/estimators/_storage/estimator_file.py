@@ -15,7 +15,7 @@ from tfmpe.estimators._storage.state_file import (
 )
 from tfmpe.preprocessing import Standardiser, StorageError
 from tfmpe.preprocessing._bijectors import read_bijectors
-from tfmpe.preprocessing._standardiser import StandardisedKey
+from tfmpe.preprocessing._given import StandardisedKey
 
 _KIND = "tfmpe.estimator"
 _MOMENTS = ("mean", "shift", "scale")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .oracle import load_oracle
+from tfmpe.migrate.replay.oracle import load_oracle
 
 __all__ = ["Legacy", "LegacyModuleError", "from_module", "from_oracle"]
 

@@ -15,11 +15,11 @@ from flax import nnx
 from tfmpe.compat.nn.transformer import Transformer as LegacyTransformer
 from tfmpe.compat.nn.transformer import parameters
 from tfmpe.estimators._flow.vector_field import merge_field, split_field
+from tfmpe.migrate.replay.oracle import load_oracle
 from tfmpe.nn import Transformer, TransformerConfig
 
 from .join_cases import as_tokens
 from .models import Size
-from .oracle import load_oracle
 
 LEGACY_CONFIG = {
     "latent_dim": 32,

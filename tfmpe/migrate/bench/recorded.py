@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tfmpe.migrate.manifest import check_files, read_manifest
-from tfmpe.migrate.nested import read_cases
-from tfmpe.migrate.replay import replay, replaying
-from tfmpe.migrate.stored import stored_folder
+from tfmpe.migrate.recordings.manifest import check_files, read_manifest
+from tfmpe.migrate.recordings.nested import read_cases
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.replay.replay import replay
+from tfmpe.migrate.replay.silence import replaying
 
 from .legacy import Legacy
 

@@ -13,14 +13,14 @@ import jax
 import numpy as np
 
 from tfmpe import Tokens
-from tfmpe.migrate.fields import FIELDS
+from tfmpe.migrate.replay.fields import FIELDS
+from tfmpe.migrate.replay.oracle import load_oracle
 
 from .agreement import NotEqualError
 from .cases import Call, case, jitted
 from .join_cases import as_tokens, legacy_flat
 from .legacy import Legacy
 from .models import THETA_KEYS, Y_KEYS, Size, seir
-from .oracle import load_oracle
 
 # Two solutions by adaptive methods of tolerance 1e-5, as for the stored
 # calls: of a smooth field, and of a network with kinks (half of the values,

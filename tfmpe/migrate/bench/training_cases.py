@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe import Tokens
+from tfmpe.migrate.replay.oracle import load_oracle
 
 from .agreement import NotEqualError
 from .cases import Call, case, jitted
 from .join_cases import as_tokens, legacy_flat
 from .legacy import Legacy
 from .models import THETA_KEYS, Y_KEYS, Size
-from .oracle import load_oracle
 
 LEARNING_RATE = 3e-4
 # Two ways to sum in float32, and quotients of sums.

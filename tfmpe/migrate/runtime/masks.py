@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tfmpe.migrate.compare import Difference
+from tfmpe.migrate.replay.comparison import Difference
+from tfmpe.migrate.replay.trees import leaf_paths
 
 from .observing import Observed
-from .trees import leaf_paths
 
 __all__ = ["masks_at"]
 

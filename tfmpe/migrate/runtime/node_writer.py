@@ -8,9 +8,9 @@ import jax
 import jax.core
 import numpy as np
 
-from tfmpe.migrate.arrays import DTYPES
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.nodes import MAX_DEPTH, Abstract, Opaque
+from tfmpe.migrate.recordings.arrays import DTYPES
+from tfmpe.migrate.recordings.nodes import MAX_DEPTH, Abstract, Opaque
 
 __all__ = ["NodeWriter"]
 

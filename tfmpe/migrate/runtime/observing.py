@@ -12,13 +12,12 @@ import jax
 
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.legacy_names import LegacyName
-from tfmpe.migrate.recordings import Case, Raised
-from tfmpe.migrate.replay import copied
+from tfmpe.migrate.recordings.read import Case, Raised
+from tfmpe.migrate.replay.trees import arrays_of, copied, has_tracer
 
 from .call_sites import Site, call_site
 from .errors import NoTwinError
 from .places import NOT_COMPARED
-from .trees import arrays_of, has_tracer
 
 if TYPE_CHECKING:
     from .twins import Twin

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from tfmpe.migrate.legacy_names import LEGACY, NAMES, LegacyName
-from tfmpe.migrate.replay import REPLAYED
+from tfmpe.migrate.replay.targets import REPLAYED
 
 __all__ = ["NOT_COMPARED", "bridge_places", "is_recorded", "legacy_places"]
 

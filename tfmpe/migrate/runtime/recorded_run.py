@@ -7,9 +7,9 @@ from typing import Any
 
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.legacy_names import LEGACY, LegacyName
+from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 
 from .call_sites import Site
-from .fingerprint import take_fingerprint
 from .observing import Observed, Observer
 from .places import NOT_COMPARED, is_recorded, legacy_places
 from .program import Program, run_program

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfmpe.compat import fixes, legacy_warnings
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
-from tfmpe.migrate.replay import variable
+from tfmpe.migrate.replay.silence import variable
 
 from .call_sites import Site
 from .counting import CallCounter, SeenWarning, WarningCounter

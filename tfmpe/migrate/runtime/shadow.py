@@ -12,23 +12,26 @@ from typing import Any
 import jax
 import numpy as np
 
-from tfmpe.migrate.compare import Comparison, Tolerance
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, LegacyName
-from tfmpe.migrate.replay import (
-    Found,
-    call,
-    compare_call,
+from tfmpe.migrate.recordings.fingerprint import take_fingerprint
+from tfmpe.migrate.replay.calls import Found, call
+from tfmpe.migrate.replay.comparison import Comparison, Tolerance
+from tfmpe.migrate.replay.replay import compare_call
+from tfmpe.migrate.replay.silence import silenced
+from tfmpe.migrate.replay.targets import tolerance_of
+from tfmpe.migrate.replay.trees import (
+    arrays_of,
     copied,
-    silenced,
-    tolerance_of,
+    fill,
+    n_bytes,
+    take_apart,
 )
 
 from .call_sites import Site
 from .capture import send
 from .counting import WarningCounter
 from .errors import NoTwinError
-from .fingerprint import take_fingerprint
 from .masks import masks_at
 from .observing import Observed, Observer, case_of
 from .places import NOT_COMPARED, legacy_places
@@ -41,7 +44,6 @@ from .shadow_report import (
     NotCompared,
     ShadowReport,
 )
-from .trees import arrays_of, fill, n_bytes, take_apart
 from .watching import Watch
 
 __all__ = ["MAX_CAPTURES", "run_in_shadow"]
@@ -274,7 +276,7 @@ def _bridge_of(known: Observed) -> Callable[..., Any]:
     if known.twin is None:
         module = importlib.import_module(f"{BRIDGE}.{known.entry.module}")
         return getattr(module, known.entry.name)
-    from tfmpe.migrate.flow_calls import flow_call
+    from tfmpe.migrate.replay.flow_calls import flow_call
 
     from .twins import Twin
 

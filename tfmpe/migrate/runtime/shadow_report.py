@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from tfmpe.migrate.compare import Comparison, Difference, Extreme, larger
+from tfmpe.migrate.replay.comparison import (
+    Comparison,
+    Difference,
+    Extreme,
+    larger,
+)
 
 from .call_sites import Site
 from .counting import SeenWarning

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tfmpe.migrate.compare import Extreme
 from tfmpe.migrate.legacy_names import LEGACY
+from tfmpe.migrate.replay.comparison import Extreme
 
 from .call_sites import Site
 from .counting import SeenWarning

@@ -17,7 +17,7 @@ from flax import nnx
 
 from tfmpe.compat._flow._keys import peek_key
 from tfmpe.compat.nn.transformer import read_parameters
-from tfmpe.migrate.flow_calls import Setting
+from tfmpe.migrate.replay.flow_calls import Setting
 
 from .errors import NoTwinError
 from .finder import belongs_to

@@ -1,0 +1,162 @@
+"""The stored files are the ones in the manifest, and a change is noticed."""
+
+import json
+import random
+
+import pytest
+
+from tfmpe.migrate.errors import RecordingError
+from tfmpe.migrate.recordings.manifest import check_files, read_manifest
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.verify.verify import verify
+
+
+def _problems(folder):
+    return [str(p) for p in check_files(folder, read_manifest(folder))]
+
+
+def test_the_stored_files_are_the_ones_in_the_manifest():
+    folder = stored_folder()
+    manifest = read_manifest(folder)
+    assert check_files(folder, manifest) == ()
+    assert len(manifest.files) == 98
+
+
+def test_the_manifest_says_where_the_files_come_from():
+    provenance = read_manifest(stored_folder()).provenance
+    assert provenance["package"] == "sfmpe"
+    assert "September 2025" in provenance["state"]
+    assert provenance["device"] == "cpu"
+    assert provenance["precision"] == "float32"
+    assert provenance["versions"]["jax"] == "0.5.3"
+    assert provenance["cases"] == 954
+
+
+def test_the_manifest_counts_the_cases_of_each_file():
+    folder = stored_folder()
+    files = json.loads((folder / "MANIFEST.json").read_text())["files"]
+    for path, entry in files.items():
+        if path.endswith(".json"):
+            content = json.loads((folder / path).read_text())
+            assert len(content["cases"]) == entry["cases"], path
+
+
+def test_an_untouched_copy_has_no_problem(folder):
+    assert _problems(folder) == []
+
+
+def test_a_missing_file_is_named(folder, recording):
+    recording.unlink()
+    assert _problems(folder) == [
+        "hierarchical_brownian/flatten_index.json: missing"
+    ]
+
+
+def test_another_size_is_named(folder, recording):
+    recording.write_bytes(recording.read_bytes() + b" ")
+    (problem,) = _problems(folder)
+    assert problem == (
+        "hierarchical_brownian/flatten_index.json: altered: 3575 bytes, "
+        "the manifest says 3574"
+    )
+
+
+def test_an_unlisted_recording_is_named(folder, recording):
+    recording.with_name("more.json").write_text("{}")
+    (folder / "notes.txt").write_text("not a recording")
+    assert _problems(folder) == [
+        "hierarchical_brownian/more.json: not listed in MANIFEST.json"
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+@pytest.mark.parametrize("seed", range(10))
+def test_any_flipped_bit_is_noticed_and_never_passes(
+    folder, recording, right, suffix, seed
+):
+    chance = random.Random(seed)
+    file = recording.with_suffix(suffix)
+    content = bytearray(file.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    file.write_bytes(bytes(content))
+
+    (problem,) = _problems(folder)
+    assert "altered: sha256" in problem
+    report = verify(folder, lookup=right, example="hierarchical_brownian")
+    assert report.exit_code == 3
+    assert report.rows == ()
+
+
+def test_a_folder_without_manifest_has_none(folder):
+    (folder / "MANIFEST.json").unlink()
+    assert read_manifest(folder) is None
+
+
+def test_the_plain_form_is_read_as_well(folder):
+    file = folder / "MANIFEST.json"
+    file.write_text(json.dumps(json.loads(file.read_text())["files"]))
+    assert _problems(folder) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../outside.json",
+        "seir/../../outside.json",
+        "/etc/passwd",
+        "C:/outside.json",
+        "..\\outside.json",
+        "seir//a.json",
+        "./a.json",
+        "seir/a\0.json",
+        "",
+    ],
+)
+def test_a_path_out_of_the_folder_is_refused(folder, path):
+    listed = {path: {"sha256": "0" * 64, "bytes": 1}}
+    _write(folder, {"format": 1, "files": listed})
+    with pytest.raises(RecordingError, match="not a path within the folder"):
+        read_manifest(folder)
+
+
+def test_a_listed_link_out_of_the_folder_is_a_problem(
+    folder, recording, tmp_path
+):
+    outside = tmp_path / "outside.json"
+    recording.rename(outside)
+    recording.symlink_to(outside)
+    (problem,) = _problems(folder)
+    assert "lies outside of" in problem
+
+
+BROKEN = {
+    "no json": ("{", "not a readable json"),
+    "a list": ("[]", "not an object"),
+    "another format": ('{"format": 2, "files": {}}', "only 1 is read"),
+    "no format": ('{"files": {}}', "only 1 is read"),
+    "files a list": ('{"format": 1, "files": []}', "is not an object"),
+    "no checksum": ('{"a.json": {"bytes": 1}}', "lacks a sha256"),
+    "short checksum": (
+        '{"a.json": {"sha256": "00", "bytes": 1}}',
+        "lacks a sha256",
+    ),
+    "size a text": (
+        json.dumps({"a.json": {"sha256": "0" * 64, "bytes": "1"}}),
+        "lacks a sha256",
+    ),
+    "entry a number": ('{"a.json": 1}', "lacks a sha256"),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), BROKEN.values(), ids=BROKEN)
+def test_a_manifest_that_is_not_ours_is_refused(folder, right, text, fault):
+    (folder / "MANIFEST.json").write_text(text)
+    with pytest.raises(RecordingError, match=fault):
+        read_manifest(folder)
+    report = verify(folder, lookup=right)
+    assert report.exit_code == 3
+    assert fault in report.problems[0].fault
+
+
+def _write(folder, content):
+    (folder / "MANIFEST.json").write_text(json.dumps(content))

@@ -1,0 +1,467 @@
+"""Reading stored legacy output: all of it, and nothing that is not."""
+
+import contextlib
+import io
+import json
+import os
+import random
+import struct
+import zipfile
+
+import jax
+import numpy as np
+import pytest
+
+from tfmpe.migrate.errors import RecordingError
+from tfmpe.migrate.recordings.nodes import Abstract
+from tfmpe.migrate.recordings.read import find_recordings, read_recording
+from tfmpe.migrate.recordings.stored import stored_folder
+
+STORED = stored_folder()
+FILES = [
+    file.relative_to(STORED).as_posix() for file in find_recordings(STORED)
+]
+
+
+def _node_leaves(node):
+    if "items" in node and node["t"] == "dict":
+        for _, item in node["items"]:
+            yield from _node_leaves(item)
+    elif "items" in node:
+        for item in node["items"]:
+            yield from _node_leaves(item)
+    elif node["t"] != "none":
+        yield node
+
+
+def _value_leaves(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from _value_leaves(item)
+    elif value is not None:
+        yield value
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_stored_file_is_read_as_its_json_says(name):
+    content = json.loads((STORED / name).read_text())
+    cases = read_recording(STORED / name, STORED)
+
+    assert len(cases) == len(content["cases"])
+    for case, record in zip(cases, content["cases"], strict=True):
+        assert case.example == name.split("/")[0]
+        assert (case.raises is None) == ("output" in record)
+        for field in ("args", "kwargs", "output"):
+            if field not in record:
+                continue
+            nodes = _node_leaves(record[field])
+            values = _value_leaves(getattr(case, field))
+            for node, value in zip(nodes, values, strict=True):
+                _check_leaf(node, value)
+
+
+def _check_leaf(node, value):
+    if node["t"] == "array":
+        assert isinstance(value, jax.Array) == (node["lib"] == "jax")
+        assert value.dtype.name == node["dtype"]
+        assert list(value.shape) == node["shape"]
+        assert getattr(value, "weak_type", False) == node["weak_type"]
+    elif node["t"] == "tracer":
+        assert value == Abstract(tuple(node["shape"]), node["dtype"])
+    else:
+        assert value == node["v"]
+        assert type(value).__name__ == node["t"]
+
+
+def test_the_stored_cases_are_all_there():
+    number = sum(
+        len(json.loads((STORED / name).read_text())["cases"]) for name in FILES
+    )
+    assert number == 954
+
+
+def test_dicts_keep_the_recorded_order():
+    cases = read_recording(STORED / "seir" / "flatten_structured.json")
+    case = next(c for c in cases if c.name == "plain__own_rules")
+    attention = case.output[0]["masks"]["attention"]
+    assert list(attention) == ["y", "theta", "cross"]
+
+
+def test_a_scalar_of_every_kind_comes_back_exactly(recording):
+    items = [
+        {"t": "none"},
+        {"t": "bool", "v": True},
+        {"t": "int", "v": 10**30},
+        {"t": "float", "v": -0.0},
+        {"t": "float", "v": float("nan")},
+        {"t": "npscalar", "dtype": "int8", "v": -3},
+        {"t": "opaque", "repr": "<something>"},
+    ]
+    _edit(recording, lambda c: c.update(output={"t": "list", "items": items}))
+    output = read_recording(recording)[0].output
+    assert output[:3] == [None, True, 10**30]
+    assert str(output[3]) == "-0.0"
+    assert output[4] != output[4]
+    assert type(output[5]) is np.int8
+    assert output[6].description == "<something>"
+
+
+# What a broken or hostile json can look like: each refused, with the file
+# named and the fault said on one line.
+
+
+def _edit(recording, change):
+    content = json.loads(recording.read_text())
+    change(content["cases"][0])
+    recording.write_text(json.dumps(content))
+
+
+def _nested(depth):
+    node = {"t": "none"}
+    for _ in range(depth):
+        node = {"t": "list", "items": [node]}
+    return node
+
+
+def _array(**changes):
+    node = {
+        "t": "array",
+        "npz": "a0",
+        "shape": [10, 2, 1],
+        "dtype": "float32",
+        "lib": "jax",
+        "weak_type": False,
+    }
+    return {**node, **changes}
+
+
+NODES = {
+    "no node": (7, "not a node with a type"),
+    "unknown type": ({"t": "function", "v": "os.system"}, "unknown type"),
+    "type is a list": ({"t": ["dict"]}, "not a node with a type"),
+    "extra field": ({"t": "none", "v": 1}, "has the fields"),
+    "missing field": ({"t": "int"}, "has the fields"),
+    "bool as int": ({"t": "int", "v": True}, "not of type int"),
+    "text as float": ({"t": "float", "v": "nan"}, "not of type float"),
+    "items no list": ({"t": "tuple", "items": {}}, "without a list"),
+    "item no pair": ({"t": "dict", "items": [["a"]]}, "not [name, node]"),
+    "key no text": (
+        {"t": "dict", "items": [[1, {"t": "none"}]]},
+        "not [name, node]",
+    ),
+    "key twice": (
+        {"t": "dict", "items": [["a", {"t": "none"}], ["a", {"t": "none"}]]},
+        "occurs twice",
+    ),
+    "too deep": (_nested(60), "nested deeper than 40"),
+    "shape with NaN": (_array(shape=[float("nan")]), "not a shape"),
+    "shape negative": (_array(shape=[-1]), "not a shape"),
+    "shape of bools": (_array(shape=[True]), "not a shape"),
+    "shape a text": (_array(shape="3"), "not a shape"),
+    "shape huge": (_array(shape=[2**62]), "too large a shape"),
+    "shape huge times 0": (_array(shape=[0, 2**62]), "too large a shape"),
+    "tracer huge": (
+        {"t": "tracer", "shape": [2**40], "dtype": "int8"},
+        "too large a shape",
+    ),
+    "dtype object": (_array(dtype="object"), "not a data type"),
+    "dtype unknown": (_array(dtype="float33"), "not a data type"),
+    "dtype a list": (_array(dtype=[["a", "O"]]), "not a data type"),
+    "another dtype": (_array(dtype="int8"), "but the json beside it says"),
+    "another shape": (_array(shape=[3]), "but the json beside it says"),
+    "no such entry": (_array(npz="nope"), "has no array 'nope'"),
+    "entry a path": (_array(npz="../a0"), "has no array '../a0'"),
+    "entry a number": (_array(npz=3), "not the name of an array"),
+    "another library": (_array(lib="torch"), "of lib 'jax' or 'numpy'"),
+    "weak_type a text": (_array(weak_type="no"), "weakly typed or not"),
+    "npscalar object": (
+        {"t": "npscalar", "dtype": "object", "v": 1},
+        "not a data type",
+    ),
+    "npscalar too large": (
+        {"t": "npscalar", "dtype": "int8", "v": 300},
+        "300 is no int8",
+    ),
+    "opaque a number": ({"t": "opaque", "repr": 3}, "without a text"),
+}
+
+
+@pytest.mark.parametrize(("node", "fault"), NODES.values(), ids=NODES)
+def test_a_node_that_is_not_ours_is_refused(recording, node, fault):
+    _edit(recording, lambda case: case.update(output=node))
+    _assert_refused(recording, fault)
+
+
+def _assert_refused(recording, fault):
+    with pytest.raises(RecordingError) as caught:
+        read_recording(recording)
+    message = str(caught.value)
+    assert fault in message
+    assert message.startswith("flatten_index.")
+    assert message.isprintable()
+    assert len(message) < 700
+
+
+FIELDS = {
+    "name a number": (lambda c: c.update(case=3), "case is not a text"),
+    "name unprintable": (
+        lambda c: c.update(case="\x1b[2J"),
+        "cannot be printed",
+    ),
+    "no name": (lambda c: c.pop("case"), "case is not a text"),
+    "note a list": (lambda c: c.update(note=[]), "note is not a text"),
+    "output and raises": (
+        lambda c: c.update(raises={}),
+        "either an output or what it raises",
+    ),
+    "no kwargs": (lambda c: c.pop("kwargs"), "no args or no kwargs"),
+    "args a dict": (
+        lambda c: c.update(args={"t": "dict", "items": []}),
+        "args is not a tuple",
+    ),
+    "traced a text": (lambda c: c.update(traced="yes"), "traced is 'yes'"),
+    "raises a text": (
+        lambda c: (c.pop("output"), c.update(raises="ValueError")),
+        "not type, module and message",
+    ),
+    "another function": (
+        lambda c: c.update(function="eval"),
+        "in a file of '_flatten_index'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "fault"), FIELDS.values(), ids=FIELDS)
+def test_a_case_that_is_not_ours_is_refused(recording, change, fault):
+    _edit(recording, change)
+    _assert_refused(recording, fault)
+
+
+TEXTS = {
+    "empty": (b"", "not a readable json"),
+    "no json": (b"import os", "not a readable json"),
+    "no text": (b"\xff\xfe\x00", "not a text in UTF-8"),
+    "a list": (b"[]", "not a recording"),
+    "no cases": (b'{"format": 1}', "not a recording"),
+    "name twice": (b'{"format": 1, "format": 1}', "gives a name twice"),
+    "another format": (
+        b'{"format": 2, "function": "f", "cases": []}',
+        "only format 1 is read",
+    ),
+    "format true": (
+        b'{"format": true, "function": "f", "cases": []}',
+        "only format 1 is read",
+    ),
+    "cases an object": (
+        b'{"format": 1, "function": "f", "cases": {}}',
+        "cases is not a list",
+    ),
+    "case a number": (
+        b'{"format": 1, "function": "f", "cases": [1]}',
+        "not an object",
+    ),
+    "deep": (b"[" * 200_000, "not a readable json"),
+    "long number": (b"[" + b"1" * 10_000 + b"]", "not a readable json"),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), TEXTS.values(), ids=TEXTS)
+def test_a_json_that_is_not_ours_is_refused(recording, text, fault):
+    recording.write_bytes(text)
+    _assert_refused(recording, fault)
+
+
+def test_further_words_are_ignored_and_words_may_be_missing(recording):
+    before = read_recording(recording)[0]
+    _edit(recording, lambda c: (c.update(weather="rain"), c.pop("note")))
+    case = read_recording(recording)[0]
+    assert case.name == before.name
+    assert case.note == ""
+
+
+def test_a_case_name_may_occur_once(recording):
+    content = json.loads(recording.read_text())
+    content["cases"] *= 2
+    recording.write_text(json.dumps(content))
+    _assert_refused(recording, "occurs twice")
+
+
+def test_a_json_without_its_npz_is_refused(recording):
+    recording.with_suffix(".npz").unlink()
+    _assert_refused(recording, "no npz lies beside the json")
+
+
+# What a broken or hostile npz can look like.
+
+
+def _first_array(recording):
+    """Point the first case at array `a0`, and return its content."""
+    _edit(
+        recording,
+        lambda c: c.update(output={**_array(shape=[2], dtype="float32")}),
+    )
+    content = json.loads(recording.read_text())
+    content["cases"] = content["cases"][:1]
+    content["cases"][0]["args"] = {"t": "tuple", "items": []}
+    content["cases"][0]["kwargs"] = {"t": "dict", "items": []}
+    recording.write_text(json.dumps(content))
+
+
+def _npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def _with_header(header, data=b"\0" * 8):
+    text = header.encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data
+
+
+GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n"
+
+ENTRIES = {
+    "pickled": (
+        _npy(np.array([os.system], dtype=object)),
+        "holds objects (pickled)",
+    ),
+    "structured": (
+        _npy(np.zeros(2, [("a", "f4")])),
+        "header that numpy.savez does not write",
+    ),
+    "big-endian": (_npy(np.zeros(2, ">f4")), "native numbers only"),
+    "text": (_npy(np.array(["a", "b"])), "native numbers only"),
+    "dates": (_npy(np.zeros(2, "M8[s]")), "native numbers only"),
+    "void": (_npy(np.zeros(2, "V4")), "holds objects"),
+    "no numpy array": (b"#!/bin/sh", "does not begin like a numpy array"),
+    "empty": (b"", "does not begin like a numpy array"),
+    "version 3": (b"\x93NUMPY\x03\x00" + b"\0" * 20, "does not begin"),
+    "code in the header": (
+        _with_header("__import__('os').system('true')\n"),
+        "header that numpy.savez does not write",
+    ),
+    "too large a shape": (
+        _with_header(GOOD.replace("(2,)", "(999999999999,)")),
+        "but holds 8 bytes",
+    ),
+    "too many axes": (
+        _with_header(GOOD.replace("(2,)", "(" + "1," * 100 + ")")),
+        "but holds 8 bytes",
+    ),
+    "no sense": (
+        _with_header(GOOD.replace("(2,)", "(1 2)")),
+        "header that makes no sense",
+    ),
+    "too little data": (_with_header(GOOD, b"\0" * 7), "but holds 7 bytes"),
+    "too much data": (_with_header(GOOD, b"\0" * 9), "but holds 9 bytes"),
+}
+
+
+@pytest.mark.parametrize(("entry", "fault"), ENTRIES.values(), ids=ENTRIES)
+def test_an_entry_that_is_no_array_of_numbers_is_refused(
+    recording, entry, fault
+):
+    _first_array(recording)
+    with zipfile.ZipFile(recording.with_suffix(".npz"), "w") as archive:
+        archive.writestr("a0.npy", entry)
+    _assert_refused(recording, fault)
+
+
+def test_the_same_entry_in_order_is_read(recording):
+    _first_array(recording)
+    with zipfile.ZipFile(recording.with_suffix(".npz"), "w") as archive:
+        archive.writestr("a0.npy", _with_header(GOOD))
+    assert read_recording(recording)[0].output.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("../a0.npy", "not the name of an array"),
+        ("/a0.npy", "not the name of an array"),
+        ("a0.pkl", "not the name of an array"),
+        ("a\n0.npy", "not the name of an array"),
+    ],
+)
+def test_an_entry_with_another_name_is_refused(recording, name, fault):
+    with zipfile.ZipFile(recording.with_suffix(".npz"), "w") as archive:
+        archive.writestr(name, _npy(np.zeros(2, "f4")))
+    _assert_refused(recording, fault)
+
+
+def test_an_entry_may_occur_once(recording):
+    with zipfile.ZipFile(recording.with_suffix(".npz"), "w") as archive:
+        archive.writestr("a0.npy", _npy(np.zeros(2, "f4")))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a0.npy", _npy(np.ones(2, "f4")))
+    _assert_refused(recording, "occurs twice")
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(recording):
+    with zipfile.ZipFile(
+        recording.with_suffix(".npz"), "w", zipfile.ZIP_DEFLATED
+    ) as archive:
+        archive.writestr("a0.npy", bytes(65 * 2**20))
+    assert recording.with_suffix(".npz").stat().st_size < 2**17
+    _assert_refused(recording, "at most 67108864 are read")
+
+
+def test_a_packing_that_numpy_does_not_use_is_refused(recording):
+    with zipfile.ZipFile(
+        recording.with_suffix(".npz"), "w", zipfile.ZIP_LZMA
+    ) as archive:
+        archive.writestr("a0.npy", _npy(np.zeros(2, "f4")))
+    _assert_refused(recording, "packed in a way")
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 900, -1])
+def test_a_truncated_npz_is_refused(recording, kept):
+    npz = recording.with_suffix(".npz")
+    npz.write_bytes(npz.read_bytes()[:kept])
+    _assert_refused(recording, "not a readable npz")
+
+
+def test_a_file_that_is_too_large_is_refused(recording):
+    for file in (recording, recording.with_suffix(".npz")):
+        kept = file.read_bytes()
+        with file.open("r+b") as stream:
+            stream.truncate(65 * 2**20)
+        _assert_refused(recording, "at most 67108864 are read")
+        file.write_bytes(kept)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+@pytest.mark.parametrize("kind", ["file", "loop", "folder"])
+def test_a_link_out_of_the_folder_is_refused(recording, tmp_path, suffix, kind):
+    file = recording.with_suffix(suffix)
+    outside = tmp_path / "outside"
+    root = recording.parent.parent
+    if kind == "folder":
+        recording.parent.rename(outside)
+        recording.parent.symlink_to(outside)
+    elif kind == "file":
+        file.rename(outside)
+        file.symlink_to(outside)
+    else:
+        file.unlink()
+        file.symlink_to(file)
+    with pytest.raises(RecordingError, match="lies outside of"):
+        read_recording(recording, root)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+@pytest.mark.parametrize("seed", range(60))
+def test_flipped_bytes_are_refused_or_read_never_a_crash(
+    recording, suffix, seed
+):
+    chance = random.Random(seed)
+    file = recording.with_suffix(suffix)
+    content = bytearray(file.read_bytes())
+    for _ in range(chance.randint(1, 4)):
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    file.write_bytes(bytes(content))
+    # Any other exception than RecordingError would fail the test.
+    with contextlib.suppress(RecordingError):
+        assert len(read_recording(recording)) == 4

@@ -1,0 +1,259 @@
+"""Every way in which two trees can differ is seen, and said where."""
+
+import math
+from collections import OrderedDict
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe.migrate.recordings.nodes import Abstract
+from tfmpe.migrate.replay.compare import compare
+from tfmpe.migrate.replay.comparison import Tolerance
+
+
+def f32(*values):
+    return np.array(values, "float32")
+
+
+TREE = (
+    {"b": f32(1, 2), "a": [1, 2.0, None, True, "x"]},
+    {"slices": {"mu": {"offset": 0, "event_shape": (1,)}}},
+)
+
+SAME = {
+    "tree": (TREE, TREE),
+    "copies": ({"a": f32(1)}, {"a": f32(1)}),
+    "nan": (f32(math.nan, 1), f32(math.nan, 1)),
+    "nan of other bits": (
+        np.array([0x7FC00000], "uint32").view("float32"),
+        np.array([0xFFC00001], "uint32").view("float32"),
+    ),
+    "nan scalar": (math.nan, math.nan),
+    "infinity": (f32(math.inf, -math.inf), f32(math.inf, -math.inf)),
+    "minus zero": (f32(-0.0), f32(-0.0)),
+    "empty": (np.zeros((0, 3)), np.zeros((0, 3))),
+    "rank 0": (np.array(1.5), np.array(1.5)),
+    "memory order": (np.ones((2, 3)), np.ones((3, 2)).T),
+    "complex": (np.array([1j, math.nan]), np.array([1j, math.nan])),
+    "numpy scalar": (np.int8(3), np.int8(3)),
+    "abstract": (Abstract((2, 3), "float32"), jnp.zeros((2, 3))),
+}
+
+
+@pytest.mark.parametrize(("stored", "found"), SAME.values(), ids=SAME)
+def test_equal_trees_are_identical(stored, found):
+    comparison = compare(stored, found)
+    assert comparison.identical
+    assert comparison.largest_absolute is None
+    assert not comparison.within_tolerance
+
+
+DIFFERENT = {
+    "int8 as int32": (
+        np.int8([1, 2]),
+        np.int32([1, 2]),
+        ["dtype at output: int32, was int8"],
+    ),
+    "float32 as float64": (
+        f32(1, 2),
+        np.float64([1, 2]),
+        ["dtype at output: float64, was float32"],
+    ),
+    "float32 weakly typed": (
+        jnp.float32(1),
+        jnp.asarray(1.0),
+        ["dtype at output: float32 (weakly typed), was float32"],
+    ),
+    "bool as float": (
+        np.array([True]),
+        f32(1),
+        ["dtype at output: float32, was bool"],
+    ),
+    "dtype and value": (
+        np.int8([1, 2]),
+        np.int32([1, 3]),
+        [
+            "dtype at output: int32, was int8",
+            "values at output[1]: 3, was 2 (1 of 2 differ)",
+        ],
+    ),
+    "jax as numpy": (
+        jnp.ones(2),
+        f32(1, 1),
+        ["library at output: numpy, was jax"],
+    ),
+    "numpy as jax": (
+        f32(1, 1),
+        jnp.ones(2),
+        ["library at output: jax, was numpy"],
+    ),
+    "shape": (f32(1), f32([1]), ["shape at output: (1, 1), was (1,)"]),
+    "minus zero": (
+        f32(0, 0),
+        f32(0, -0.0),
+        ["values at output[1]: -0.0, was 0.0 (1 of 2 differ)"],
+    ),
+    "minus zero scalar": (
+        0.0,
+        -0.0,
+        ["values at output: -0.0, was 0.0 (1 of 1 differ)"],
+    ),
+    "nan on one side": (
+        f32(1, math.nan),
+        f32(1, 1),
+        ["values at output[1]: 1.0, was nan (1 of 2 differ)"],
+    ),
+    "order": (
+        {"a": 1, "b": 2},
+        {"b": 2, "a": 1},
+        ["key order at output: 'b', 'a', was 'a', 'b'"],
+    ),
+    "order below": (
+        {"a": {"c": 1, "d": 2}},
+        {"a": {"d": 2, "c": 1}},
+        ["key order at output['a']: 'd', 'c', was 'c', 'd'"],
+    ),
+    "missing key": (
+        {"a": 1, "b": {"c": 1}},
+        {"a": 2},
+        [
+            "structure at output: 'a', was 'a', 'b'",
+            "values at output['a']: 2, was 1",
+        ],
+    ),
+    "more keys": ({}, {"a": 1}, ["structure at output: 'a', was no keys"]),
+    "list as tuple": ((1,), [1], ["structure at output: list, was tuple"]),
+    "longer": (
+        (1,),
+        (1, 2),
+        ["structure at output: tuple of 2, was tuple of 1"],
+    ),
+    "subclass of dict": (
+        {"a": 1},
+        OrderedDict(a=1),
+        ["structure at output: OrderedDict, was dict"],
+    ),
+    "bool as int": (True, 1, ["structure at output: int, was bool"]),
+    "int as numpy": (1, np.int64(1), ["structure at output: int64, was int"]),
+    "array as list": (
+        f32(1),
+        [1.0],
+        ["structure at output: list, was numpy array"],
+    ),
+    "None as array": (
+        None,
+        f32(1),
+        ["structure at output: numpy array, was None"],
+    ),
+    "text": ("a", "b", ["values at output: 'b', was 'a'"]),
+    "abstract": (
+        Abstract((2,), "float32"),
+        Abstract((3,), "int8"),
+        [
+            "dtype at output: int8, was float32",
+            "shape at output: (3,), was (2,)",
+        ],
+    ),
+    "abstract as numpy": (
+        Abstract((1,), "float32"),
+        f32(1),
+        ["structure at output: numpy array, was a jax value"],
+    ),
+    "complex": (
+        np.array([1 + 1j]),
+        np.array([1 - 1j]),
+        ["values at output[0]: (1-1j), was (1+1j) (1 of 1 differ)"],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("stored", "found", "expected"), DIFFERENT.values(), ids=DIFFERENT
+)
+def test_a_difference_is_said(stored, found, expected):
+    comparison = compare(stored, found)
+    assert [str(d) for d in comparison.differences] == expected
+    assert not comparison.identical
+    assert not comparison.within_tolerance
+
+
+def test_the_largest_differences_come_with_their_places():
+    stored = ({"data": {"theta": np.zeros((4, 1, 2)), "y": f32(4, 1000)}},)
+    changed = np.zeros((4, 1, 2))
+    changed[3, 0, 1] = 0.5
+    found = ({"data": {"theta": changed, "y": f32(5, 1002)}},)
+
+    comparison = compare(stored, found)
+
+    assert comparison.largest_absolute.value == 2.0
+    assert comparison.largest_absolute.path == "output[0]['data']['y'][1]"
+    assert comparison.largest_relative.value == math.inf
+    assert (
+        comparison.largest_relative.path
+        == "output[0]['data']['theta'][3, 0, 1]"
+    )
+    assert comparison.kinds == {"values"}
+
+
+def test_the_largest_difference_of_a_nan_is_infinite():
+    comparison = compare(f32(1, math.nan), f32(1.5, 1))
+    assert comparison.largest_absolute.value == math.inf
+    assert comparison.largest_absolute.path == "output[1]"
+
+
+def test_a_zero_of_the_other_sign_is_no_distance_away():
+    comparison = compare(f32(0.0), f32(-0.0))
+    assert comparison.largest_absolute.value == 0.0
+    assert comparison.largest_relative.value == 0.0
+
+
+def test_large_whole_numbers_are_compared_exactly():
+    assert not compare(np.int64([2**60]), np.int64([2**60 + 1])).identical
+
+
+def test_a_tolerance_lets_near_values_pass_and_says_so():
+    near = Tolerance(1e-3, 0.0, "an integral with this error")
+    comparison = compare(f32(1, 2), f32(1.0005, 2), tolerance=near)
+    assert comparison.within_tolerance
+    assert not comparison.identical
+    assert comparison.largest_absolute.value == pytest.approx(5e-4, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("stored", "found"),
+    [
+        (f32(1, 2), f32(1.0005, 2.1)),
+        (f32(1, 2), np.float64([1.0005, 2])),
+        (f32(1, math.nan), f32(1, 1)),
+        (f32(1, math.inf), f32(1, 1)),
+        ((f32(1), 1), (f32(1.0005), 2)),
+    ],
+    ids=["far", "dtype", "nan", "infinity", "elsewhere"],
+)
+def test_a_tolerance_lets_nothing_else_pass(stored, found):
+    near = Tolerance(1e-3, 1e-3, "an integral with this error")
+    assert not compare(stored, found, tolerance=near).within_tolerance
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "ulp"),
+    [
+        (np.float32(1.0), np.nextafter(np.float32(1), np.float32(2)), 1),
+        (np.float64(-1e-300), np.float64(1e-300), None),
+        (np.float16(0.0), np.float16(-0.0), 0),
+        (np.float32(-1e-45), np.float32(1e-45), 2),
+        (np.float32(1.0), np.float32("nan"), np.inf),
+    ],
+)
+def test_ulp_counts_the_numbers_in_between(old, new, ulp):
+    found = compare(np.asarray([old]), np.asarray([new])).largest_ulp
+    assert found is not None
+    assert found.path == "output[0]"
+    assert found.value == ulp if ulp is not None else found.value > 1e17
+
+
+def test_ulp_is_of_floats_of_one_type():
+    assert compare(np.int32([1]), np.int32([2])).largest_ulp is None
+    other = compare(np.float32([1]), np.float64([2]))
+    assert other.largest_ulp is None

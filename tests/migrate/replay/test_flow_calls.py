@@ -1,0 +1,262 @@
+"""Replaying calls of a flow: on what, with which noise, how exactly."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reference import FIELDS as ORACLE
+from tfmpe.migrate.recordings.nested import read_cases
+from tfmpe.migrate.recordings.read import find_recordings
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.replay.compare import compare
+from tfmpe.migrate.replay.comparison import Tolerance
+from tfmpe.migrate.replay.fields import FIELDS
+from tfmpe.migrate.replay.flow_calls import flow_call, read_setting
+from tfmpe.migrate.replay.replay import replay, why_not
+from tfmpe.migrate.replay.silence import replaying
+from tfmpe.migrate.replay.targets import REPLAYED, bridge
+
+STORED = stored_folder()
+
+N_FLOW = {
+    "SFMPE.log_prob_posterior_samples": 10,
+    "SFMPE.sample_base_dist": 4,
+    "SFMPE.sample_posterior": 27,
+    "SFMPE.sample_posterior_encoded": 45,
+    "StructuredCNF.log_prob": 34,
+    "StructuredCNF.sample": 102,
+    "Transformer.__call__": 6,
+}
+
+
+def _cases(example, function):
+    file = STORED / example / f"{function}.json"
+    return {case.name: case for case in read_cases(file, STORED)}
+
+
+def _case(example, function, name):
+    return _cases(example, function)[name]
+
+
+# A draw, a decoded one, a density, one call; a network, a refusal, a trace.
+SOME = [
+    (
+        "hierarchical_gaussian",
+        "StructuredCNF_sample",
+        "sample__V1_attention_drawn_rep1",
+    ),
+    (
+        "hierarchical_gaussian",
+        "StructuredCNF_sample",
+        "sample__V1_nomask_noindex_backward_7",
+    ),
+    ("seir", "SFMPE_sample_posterior", "sfmpe__V1_sample_posterior_forward"),
+    (
+        "hierarchical_gaussian",
+        "SFMPE_sample_posterior",
+        "n3_o5__trace054_sample_posterior",
+    ),
+    (
+        "hierarchical_gaussian",
+        "SFMPE_log_prob_posterior_samples",
+        "sfmpe__V1_log_prob",
+    ),
+    ("seir", "Transformer_call", "transformer__forward_t0.35"),
+    ("errors", "StructuredCNF_sample", "sample_context_batch_2"),
+    ("errors", "SFMPE_sample_posterior_encoded", "sfmpe_theta0_wrong"),
+    ("seir", "StructuredCNF_sample", "s5_o5_prior__trace013_cnf_sample"),
+    (
+        "hierarchical_brownian",
+        "SFMPE_sample_posterior",
+        "n4_o3_prior__trace010_sample_posterior",
+    ),
+]
+
+
+@pytest.mark.parametrize(("example", "function", "name"), SOME)
+def test_some_stored_calls(example, function, name):
+    case = _case(example, function, name)
+    assert why_not(case) is None
+    result = replay(case)
+    assert result.identical or result.within_tolerance, result.differences
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(file, id=f"{file.parent.name}-{file.stem}")
+        for file in find_recordings(STORED)
+        if file.stem.startswith(("SFMPE", "StructuredCNF", "Transformer"))
+    ],
+)
+def test_all_stored_calls(file):
+    with replaying():
+        for case in read_cases(file, STORED):
+            result = replay(case)
+            assert result.identical or result.within_tolerance, (
+                case.name,
+                result.differences,
+            )
+
+
+def test_all_stored_calls_are_there():
+    counts = dict.fromkeys(N_FLOW, 0)
+    for file in find_recordings(STORED):
+        if not file.stem.startswith(("SFMPE", "StructuredCNF", "Transf")):
+            continue
+        for case in read_cases(file, STORED):
+            counts[case.function] += 1
+            assert why_not(case) is None
+    assert counts == N_FLOW
+    assert sum(counts.values()) == 954 - 726
+    assert {n for n, target in REPLAYED.items() if target.on_flow} == set(
+        N_FLOW
+    )
+
+
+def test_fields_are_those_of_the_oracle():
+    """Written twice, from the same formulas."""
+    case = _case(
+        "seir", "StructuredCNF_sample", "sample__V1_attention_drawn_rep0"
+    )
+    given = {
+        name: case.kwargs[name]
+        for name in case.kwargs
+        if name not in ("theta_shape", "sample_size")
+    }
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=(1, *case.kwargs["theta_shape"]))
+    time = np.full((1, 1, 1), 0.4)
+    assert FIELDS.keys() == ORACLE.keys()
+    for masks in (True, False):
+        if not masks:
+            missing = [n for n in given if n.endswith(("mask", "index"))]
+            given |= dict.fromkeys(missing)
+        for name, field in FIELDS.items():
+            found, wanted = (
+                function(theta=theta, time=time, **given)
+                for function in (field, ORACLE[name])
+            )
+            np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_another_flow_is_seen():
+    """A field of half the speed is far outside the tolerance."""
+    case = _case(
+        "hierarchical_gaussian",
+        "StructuredCNF_sample",
+        "sample__V1_nomask_noindex_backward_7",
+    )
+
+    def lookup(name):
+        def slow(setting, *args, **kwargs):
+            def field(**given):
+                return 0.5 * setting.field(**given)
+
+            changed = replace(setting, field=field)
+            return flow_call(name)(changed, *args, **kwargs)
+
+        return slow
+
+    result = replay(case, lookup)
+    assert not result.within_tolerance
+    assert result.kinds == {"values"}
+
+
+def test_another_noise_is_seen():
+    """Draws come from the recorded key."""
+    case = _case(
+        "hierarchical_gaussian",
+        "StructuredCNF_sample",
+        "sample__V1_attention_drawn_rep1",
+    )
+    other = case.extra["base_key_data"] + 1
+    changed = replace(case, extra={**case.extra, "base_key_data": other})
+    assert not replay(changed).within_tolerance
+
+
+def test_fixes_of_the_user_are_not_replayed(monkeypatch):
+    """What is proven is that defects are reproduced."""
+    monkeypatch.setenv("TFMPE_COMPAT_FIX", "L18")
+    case = _case(
+        "hierarchical_gaussian",
+        "SFMPE_log_prob_posterior_samples",
+        "sfmpe__V1_log_prob",
+    )
+    assert replay(case).within_tolerance
+
+
+def test_settings():
+    assert read_setting(None).field is FIELDS["closed_form_v1"]
+    assert read_setting({"field": "skew_v1"}).field is FIELDS["skew_v1"]
+    case = _case("seir", "Transformer_call", "transformer__forward_t0.0")
+    network = read_setting(case.extra).field
+    assert network.deterministic
+    label_table = case.extra["params"]["embedding/embedding/embedding"]
+    found = network.embedding.embedding.embedding[...]
+    np.testing.assert_array_equal(found, label_table)
+
+
+def test_weights_come_from_the_call_inside(tmp_path):
+    """They were recorded with the encoded draw, one place later."""
+    example = "hierarchical_gaussian"
+    name = "n3_o5__trace054_sample_posterior"
+    case = _case(example, "SFMPE_sample_posterior", name)
+    inner = _case(
+        example,
+        "SFMPE_sample_posterior_encoded",
+        "n3_o5__trace055_sample_posterior_encoded",
+    )
+    assert compare(inner.extra, case.extra).identical
+    (tmp_path / example).mkdir()
+    for suffix in (".json", ".npz"):
+        shutil.copy(
+            STORED / example / f"SFMPE_sample_posterior{suffix}",
+            tmp_path / example,
+        )
+    alone = tmp_path / example / "SFMPE_sample_posterior.json"
+    cases = {case.name: case for case in read_cases(alone, tmp_path)}
+    assert cases[name].extra is None
+    assert why_not(cases[name]) == (
+        "its weights are in a recording that is not here"
+    )
+    others = [case for case in cases.values() if why_not(case) is None]
+    assert len(others) == 6
+
+
+def test_without_the_extra_nothing_is_replayed(monkeypatch):
+    monkeypatch.setattr(
+        "tfmpe.migrate.replay.replay._PACKAGES", ("no_such_package",)
+    )
+    case = _case("seir", "Transformer_call", "transformer__forward_t0.0")
+    assert why_not(case) == "needs the extra flow: pip install 'tfmpe[flow]'"
+    other = _cases("seir", "decode_theta")
+    assert all(why_not(case) is None for case in other.values())
+
+
+def test_draws_that_fill_up_change_nothing():
+    """Order of keys, number and values are as without them."""
+    case = _case(
+        "seir", "SFMPE_sample_posterior", "sfmpe__V1_sample_posterior_forward"
+    )
+    found = bridge(case.function)(
+        read_setting(case.extra), *case.args, **case.kwargs
+    )
+    assert list(found) == list(case.output)
+    for name, leaf in found.items():
+        assert leaf.shape == case.output[name].shape
+
+
+@pytest.mark.parametrize(
+    ("far", "tolerated"), [(4, True), (5, True), (6, False)]
+)
+def test_half_of_the_values_have_to_be_near(far, tolerated):
+    stored = np.zeros(10, np.float32)
+    found = stored.copy()
+    found[:far] = 0.05
+    tolerance = Tolerance(0.1, 0.0, "", median=1e-3)
+    result = compare(stored, found, "output", tolerance)
+    assert result.within_tolerance is tolerated

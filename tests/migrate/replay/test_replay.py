@@ -1,0 +1,247 @@
+"""Replaying a call: what is called, under what, and what is noticed."""
+
+import os
+import warnings
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe.migrate.recordings.nodes import Abstract, Opaque
+from tfmpe.migrate.recordings.read import Case, Raised
+from tfmpe.migrate.replay.replay import replay, why_not
+
+CASE = Case(
+    example="seir",
+    file="seir/combine_data.json",
+    name="made_up",
+    function="combine_data",
+    category="",
+    role=None,
+    source="constructed",
+    note="",
+    traced=False,
+    args=({"z": jnp.ones(2), "a": np.zeros(2)}, [1]),
+    kwargs={"options": {"n": 1}},
+    output={"z": jnp.ones(2), "a": 3},
+    raises=None,
+    args_after=None,
+    kwargs_after=None,
+    extra=None,
+)
+
+
+def differences(case, function):
+    """Replay through one function; return the differences in words."""
+    comparison = replay(case, lambda name: function)
+    return [str(difference) for difference in comparison.differences]
+
+
+def right(tree, numbers, options):
+    return {"z": tree["z"], "a": 3}
+
+
+def test_the_same_result_is_identical():
+    assert differences(CASE, right) == []
+
+
+def test_the_function_is_looked_up_by_its_recorded_name():
+    names = []
+    replay(CASE, lambda name: names.append(name) or right)
+    assert names == ["combine_data"]
+
+
+def test_another_order_is_noticed():
+    def sorted_keys(tree, numbers, options):
+        return {"a": 3, "z": tree["z"]}
+
+    assert differences(CASE, sorted_keys) == [
+        "key order at output: 'a', 'z', was 'z', 'a'"
+    ]
+
+
+def _tree(tree, numbers, options):
+    tree["new"] = 1
+
+
+def _numbers(tree, numbers, options):
+    numbers[0] = 2
+
+
+def _array(tree, numbers, options):
+    tree["a"][0] = 2
+
+
+def _options(tree, numbers, options):
+    options["n"] = 2
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (_tree, "structure at args_after[0]: 'z', 'a', 'new', was 'z', 'a'"),
+        (_numbers, "values at args_after[1][0]: 2, was 1"),
+        (
+            _array,
+            "values at args_after[0]['a'][0]: 2.0, was 0.0 (1 of 2 differ)",
+        ),
+        (_options, "values at kwargs_after['options']['n']: 2, was 1"),
+    ],
+)
+def test_an_argument_that_is_changed_is_noticed(change, expected):
+    def changing(tree, numbers, options):
+        change(tree, numbers, options)
+        return right(tree, numbers, options)
+
+    assert differences(CASE, changing) == [expected]
+    # The recorded arguments themselves stay as they were.
+    assert differences(CASE, right) == []
+
+
+def test_an_argument_must_be_changed_where_it_was():
+    case = replace(CASE, kwargs_after={"options": {"n": 2}})
+
+    def changing(tree, numbers, options):
+        options["n"] = 2
+        return right(tree, numbers, options)
+
+    assert differences(case, changing) == []
+    assert differences(case, right) == [
+        "values at kwargs_after['options']['n']: 1, was 2"
+    ]
+
+
+RAISED = replace(
+    CASE, output=None, raises=Raised("KeyError", "builtins", "'masks'")
+)
+
+
+def _raise(error):
+    def function(*args, **kwargs):
+        raise error
+
+    return function
+
+
+class MissingKeyError(KeyError):
+    """A subclass is another type: `except` clauses may tell them apart."""
+
+
+def test_the_same_exception_is_identical_whatever_its_text():
+    assert differences(RAISED, _raise(KeyError("other words"))) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        (right, "returned"),
+        (_raise(ValueError("two\nlines")), "raised ValueError (two lines)"),
+        (_raise(MissingKeyError("a")), "raised MissingKeyError ('a')"),
+    ],
+)
+def test_another_outcome_than_the_exception_is_noticed(function, found):
+    assert differences(RAISED, function) == [
+        f"exception at output: {found}, was raised KeyError"
+    ]
+
+
+def test_an_exception_where_none_was_is_noticed():
+    assert differences(CASE, _raise(TypeError("no"))) == [
+        "exception at output: raised TypeError (no), was returned"
+    ]
+
+
+def test_an_exception_of_another_package_is_known_by_module_and_name():
+    module = MissingKeyError.__module__
+    case = replace(RAISED, raises=Raised("MissingKeyError", module, ""))
+    assert differences(case, _raise(MissingKeyError())) == []
+    assert differences(case, _raise(KeyError())) != []
+
+
+def test_a_function_that_is_not_there_is_a_difference_not_a_crash():
+    def lookup(name):
+        raise AttributeError(f"no {name}")
+
+    (difference,) = replay(CASE, lookup).differences
+    assert difference.kind == "exception"
+    assert difference.found == "raised AttributeError (no combine_data)"
+
+
+TRACED = replace(
+    CASE,
+    traced=True,
+    args=({"z": Abstract((2, 3), "float32"), "a": jnp.ones(3)}, [1]),
+    output={"z": Abstract((2, 3), "float32"), "a": Abstract((3,), "float32")},
+)
+
+
+def test_a_traced_case_is_called_with_tracers_where_it_had_them():
+    seen = {}
+
+    def function(tree, numbers, options):
+        seen.update(tree)
+        return {"z": tree["z"] + 1, "a": tree["a"] * 1.0}
+
+    assert differences(TRACED, function) == []
+    assert isinstance(seen["z"], jax.core.Tracer)
+    assert not isinstance(seen["a"], jax.core.Tracer)
+    assert list(seen) == ["z", "a"]
+
+
+def test_a_traced_result_is_compared_by_dtype_shape_and_order():
+    def function(tree, numbers, options):
+        return {"a": tree["a"] * 1.0, "z": tree["z"].astype("int8")[:1]}
+
+    assert differences(TRACED, function) == [
+        "key order at output: 'a', 'z', was 'z', 'a'",
+        "dtype at output['z']: int8, was float32",
+        "shape at output['z']: (1, 3), was (2, 3)",
+    ]
+
+
+def test_what_cannot_be_traced_is_a_difference():
+    def function(tree, numbers, options):
+        return {"z": np.asarray(tree["z"]), "a": tree["a"]}
+
+    (text,) = differences(TRACED, function)
+    assert text.startswith(
+        "exception at output: raised TracerArrayConversionError"
+    )
+
+
+def test_a_traced_call_must_leave_its_arguments_alone():
+    def function(tree, numbers, options):
+        numbers.append(2)
+        return {"z": tree["z"] + 1, "a": tree["a"] * 1.0}
+
+    assert differences(TRACED, function) == [
+        "structure at args_after[1]: list of 2, was list of 1"
+    ]
+
+
+def test_warnings_are_silenced_and_the_setting_is_restored(monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "error")
+    seen = []
+
+    def function(*args, **kwargs):
+        warnings.warn("a defect", stacklevel=1)
+        seen.append(os.environ["TFMPE_COMPAT"])
+        return right(*args, **kwargs)
+
+    assert differences(CASE, function) == []
+    assert seen == ["ignore"]
+    assert os.environ["TFMPE_COMPAT"] == "error"
+    monkeypatch.delenv("TFMPE_COMPAT")
+    assert differences(CASE, function) == []
+    assert "TFMPE_COMPAT" not in os.environ
+
+
+def test_only_what_the_bridge_has_and_was_recorded_can_be_replayed():
+    assert why_not(CASE) is None
+    assert why_not(TRACED) is None
+    assert why_not(replace(CASE, function="SFMPE.not_here")) is not None
+    opaque = Opaque("<fn>")
+    assert why_not(replace(CASE, kwargs={"options": opaque})) is not None
+    assert why_not(replace(CASE, output=[opaque])) is not None

@@ -1,0 +1,56 @@
+"""Replaying without warnings, whatever the user set, and compiling fast."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import jax
+
+from tfmpe.compat import fixes, legacy_warnings
+
+__all__ = ["replaying", "silenced", "variable"]
+
+_QUICK = "jax_disable_most_optimizations"
+
+
+@contextmanager
+def replaying() -> Iterator[None]:
+    """Be silent as `silenced`, and compile without optimisation.
+
+    What is replayed runs once. What is changed is changed for all threads:
+    entered around them, it holds for all.
+    """
+    before = jax.config.read(_QUICK)
+    with silenced():
+        jax.config.update(_QUICK, True)
+        try:
+            yield
+        finally:
+            jax.config.update(_QUICK, before)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Silence warnings and reproduce every defect, whatever the user set."""
+    with (
+        variable(legacy_warnings.VARIABLE, "ignore"),
+        variable(fixes.VARIABLE, ""),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable for a while."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
