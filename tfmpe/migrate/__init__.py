@@ -3,8 +3,9 @@
 Shared by all: `legacy_names`, what there was and what becomes of it;
 `catalogue`, every code and its text; `exit_codes`, `errors`.
 
-* Scripts as texts: `sources` reads and writes them, `scan` finds legacy
-  names, `fix` rewrites them.
+* Scripts as texts: `sources` reads and writes them, `names` says what their
+  names stand for, `uses` where they use legacy ones; `scan` lists these,
+  `fix` rewrites them.
 * Scripts as they run: `runtime` runs them on the bridge or beside it, and
   records what the legacy package returned.
 * What it returned: `recordings` reads stored calls, `replay` makes them again
