@@ -219,7 +219,7 @@ def test_masks_too_large_to_look_at_are_not_drawn(made, shadow):
         "masks": {"old": [[1] * 3_000], "new": [[]] * 3_000},
     }
     found = Page(to_html(made(shadow(differences=[difference]))))
-    assert "1 more masks differ" in found.words
+    assert "1 more mask differs" in found.words
 
 
 def test_every_status_has_a_symbol_and_a_meaning():

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from tfmpe.migrate.wording import counted
+
 from .content import PageContent
 from .drawing import can_draw, draw_masks
 from .facts import about, facts_of, notes_of
@@ -124,6 +126,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "counted": counted,
         "slug": lambda status: status.replace(" ", "-"),
         "size": _size,
         "seconds": _seconds,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfmpe.migrate.catalogue import CATALOGUE
+from tfmpe.migrate.wording import counted
 
 from .check_inputs import Bench, BenchRow, Replayed, Verify
 from .places import FileNames
@@ -209,7 +210,7 @@ def speed_of(
     found = [
         Speed(
             each.function,
-            f"{AT_RUN_TIME}, {each.tally.calls} calls together",
+            f"{AT_RUN_TIME}, {_together(each.tally.calls)}",
             each.tally.seconds,
             each.tally.bytes,
         )
@@ -226,13 +227,18 @@ def speed_of(
                     found.append(
                         Speed(
                             case.case,
-                            f"benchmark, {case.mode}, {row.sites} sites, "
+                            f"benchmark, {case.mode}, "
+                            f"{counted(row.sites, 'site')}, "
                             + ("Tokens" if new == "new" else "bridge"),
                             (old.median_s, other.median_s),
                             (old.bytes, other.bytes),
                         )
                     )
     return found
+
+
+def _together(calls: int) -> str:
+    return "1 call" if calls == 1 else f"{calls} calls together"
 
 
 def _largest_row(rows: Iterable[BenchRow]) -> tuple[BenchRow, str] | None:

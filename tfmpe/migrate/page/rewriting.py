@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from tfmpe.migrate.wording import counted
+
 from .sites import JoinedSite
-from .step import Step, named, number
+from .step import Step, named
 
 __all__ = ["left_by_fix", "rewriting_steps", "root_of"]
 
@@ -43,7 +45,7 @@ def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
         steps.append(
             Step(
                 "Rewrite the imports",
-                f"{number(len(imports), 'import')} of the legacy package "
+                f"{counted(len(imports), 'import')} of the legacy package "
                 "left. This changes no number. See the changes first.",
                 (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
             )
@@ -87,7 +89,7 @@ def _to_tokens(by_safety: Counter, where: str) -> Step:
         commands.append(f"tfmpe fix --to tokens --unsafe-fixes --diff {where}")
     return Step(
         "Move to Tokens",
-        f"{number(by_safety['safe'], 'place')} can be rewritten safely, "
+        f"{counted(by_safety['safe'], 'place')} can be rewritten safely, "
         f"{by_safety['unsafe']} should be looked at. Not needed while the "
         "bridge is in use.",
         tuple(commands),

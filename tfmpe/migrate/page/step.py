@@ -5,7 +5,7 @@ from typing import Any
 
 from .sites import JoinedSite
 
-__all__ = ["Step", "named", "number"]
+__all__ = ["Step", "named"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,3 @@ def named(joined: JoinedSite) -> str:
     """Return the place and the short name of what is called there."""
     name = joined.function
     return joined.place if name is None else f"{joined.place} {name}"
-
-
-def number(count: int, what: str) -> str:
-    """Return a number of things in words."""
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from tfmpe.migrate.wording import counted
+
 from .numbers import RECORDED, FunctionParity
 from .problems import Problem
 from .sites import JoinedSite
-from .step import number
 from .tally import Tally
 
 __all__ = ["verdict"]
@@ -34,7 +35,7 @@ def verdict(
         sentences.append("Nothing was compared.")
     files = len({each.file for each in problems if each.file is not None})
     if files:
-        sentences.append(f"Incomplete: {number(files, 'file')} not read.")
+        sentences.append(f"Incomplete: {counted(files, 'file')} not read.")
     elif problems:
         sentences.append("Incomplete: a command did not finish its work.")
     return " ".join(filter(None, sentences))
@@ -49,12 +50,12 @@ def _of_sites(sites: Iterable[JoinedSite]) -> str:
     if not calls:
         return ""
     if not any(each.ran for each in calls):
-        found = number(len(calls), "call site")
+        found = counted(len(calls), "call site")
         return f"{found}, none of them seen at run time."
     outcomes = [each.tally.verdict for each in calls]
     equal = outcomes.count("identical")
     parts = [
-        f"{equal} of {number(len(calls), 'call site')} ran and gave "
+        f"{equal} of {counted(len(calls), 'call site')} ran and gave "
         "identical results"
     ]
     close = outcomes.count("within tolerance")
@@ -79,7 +80,7 @@ def _of_recordings(parity: Iterable[FunctionParity]) -> str:
     if not tally.compared:
         return ""
     parts = [
-        f"{tally.identical} of {number(tally.compared, 'recorded call')} "
+        f"{tally.identical} of {counted(tally.compared, 'recorded call')} "
         "replayed identically"
     ]
     if tally.within_tolerance:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tfmpe.migrate.compare import Extreme
 from tfmpe.migrate.legacy_names import LEGACY
+from tfmpe.migrate.wording import counted
 
 from .call_sites import Site
 from .counting import SeenWarning
@@ -43,8 +44,9 @@ def print_run(report: RunReport, console: Console) -> None:
     _print_warnings(report.warnings, console)
     console.print(
         Text(
-            f"{total} legacy calls from {len(report.calls)} places, "
-            f"{sum(w.count for w in report.warnings)} warnings; "
+            f"{counted(total, 'legacy call')} from "
+            f"{counted(len(report.calls), 'place')}, "
+            f"{counted(sum(w.count for w in report.warnings), 'warning')}; "
             f"the script ended with {report.exit_code}"
         )
     )
@@ -66,7 +68,9 @@ def print_shadow(report: ShadowReport, console: Console) -> None:
     for number, found in enumerate(report.differences):
         if number == _MAX_SHOWN:
             rest = len(report.differences) - number
-            console.print(Text(f"and {rest} more differences (see --json)"))
+            console.print(
+                Text(f"and {counted(rest, 'more difference')} (see --json)")
+            )
             break
         style = "yellow" if found.difference.tolerated else "red"
         text = f"{_short(found.site)} from {_place(found.site)}, call "
@@ -79,7 +83,7 @@ def print_shadow(report: ShadowReport, console: Console) -> None:
         )  # fmt: skip
     _print_warnings(report.warnings, console)
     if report.saved is not None:
-        console.print(Text(f"{report.saved} calls saved as cases"))
+        console.print(Text(f"{counted(report.saved, 'call')} saved for replay"))
     console.print(_shadow_summary(report))
 
 
@@ -107,7 +111,7 @@ def print_record(report: RecordReport, folder: str, console: Console) -> None:
     for name, why in report.not_recorded.items():
         console.print(Text(f"not recorded: {name}: {why}", style="yellow"))
     if report.n_cases:
-        text = f"{report.n_cases} cases in {folder}"
+        text = f"{counted(report.n_cases, 'case')} in {folder}"
     else:
         text = "nothing was recorded, and nothing written"
     console.print(
@@ -147,7 +151,8 @@ def _shadow_summary(report: ShadowReport) -> Text:
         for name in ("compared", "identical", "within_tolerance", "different")
     }
     text = (
-        f"{numbers['compared']} calls compared: {numbers['identical']} "
+        f"{counted(numbers['compared'], 'call')} compared: "
+        f"{numbers['identical']} "
         f"identical, {numbers['within_tolerance']} within tolerance, "
         f"{numbers['different']} different"
     )
@@ -166,7 +171,9 @@ def _print_warnings(
     for warning in warnings:
         counts[warning.code] += warning.count
     if counts:
-        listed = ", ".join(f"{code} {n} times" for code, n in counts.items())
+        listed = ", ".join(
+            f"{code} {counted(n, 'time')}" for code, n in counts.items()
+        )
         console.print(
             Text(f"legacy warnings: {listed} (see MIGRATION.md)", "yellow")
         )
