@@ -165,6 +165,11 @@ def test_no_file_is_not_clean(run):
     assert run("--format", "json", ".", exit_code=3).startswith("{")
 
 
+@pytest.mark.usefixtures("script")
+def test_without_a_path_it_is_the_current_folder(run):
+    assert run(exit_code=1) == run(".", exit_code=1)
+
+
 def test_a_path_that_is_not_there_is_wrong_usage(run):
     assert "'nowhere' does not exist" in run("nowhere", exit_code=2)
 

@@ -25,8 +25,10 @@ def find_remaining(
         for part in change.parts:
             waiting.add((part.start, part.code))
             if not options.unsafe and options.wants(*change.codes):
-                why = f"can be rewritten with --unsafe-fixes; {change.note}"
-                remarks.append(Remark(part.start, part.code, why, False))
+                why = "can be rewritten with --unsafe-fixes"
+                remarks.append(
+                    Remark(part.start, part.code, why, False, change.note)
+                )
     said = {(module.statement_start(each.start), each.code) for each in remarks}
     for found in legacy_uses(module):
         entry = found.entry
