@@ -99,7 +99,6 @@ could not be followed
             "T303",
             "T901",
         ]
-        assert rules[1]["helpUri"] == "MIGRATION.md#t101"
         for result in only["results"]:
             assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert only["results"][1]["locations"] == [
