@@ -25,6 +25,7 @@ from .drawing import can_draw, draw_masks
 from .facts import about, facts_of, notes_of
 from .run_inputs import Size
 from .sites import STATUSES, JoinedSite
+from .verdict import sums
 
 __all__ = ["to_html"]
 
@@ -97,6 +98,7 @@ def to_html(content: PageContent) -> str:
                 for source in content.sources
             ],
             files=_by_file(content.sites),
+            sums=sums(content.sites),
             statuses=STATUSES,
             symbols=_SYMBOLS,
             meanings=_MEANINGS,

@@ -46,26 +46,27 @@ def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
             Step(
                 "Rewrite the imports",
                 f"{counted(len(imports), 'import')} of the legacy package "
-                "left. This changes no number. See the changes first.",
+                "left. This changes no number, and is all that has to be "
+                "done. See the changes first.",
                 (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
             )
         )
     by_safety = Counter(each.site.safety for each in others)
     if by_safety["safe"] or by_safety["unsafe"]:
         steps.append(_to_tokens(by_safety, where))
-    for unsure, title, why, optional in (
+    for unsure, title, why, kind in (
         (
             imports,
             "Look at names that the bridge may not have",
             "Nothing replaces these by itself.",
-            False,
+            "required",
         ),
         (
             others,
             "Rewrite by hand for Tokens",
             "No command rewrites these; each code has an example. Not needed "
             "while the bridge is in use.",
-            True,
+            "optional",
         ),
     ):
         manual = [each for each in unsure if each.site.safety == "manual"]
@@ -77,7 +78,7 @@ def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
                     why,
                     tuple(f"tfmpe explain {shlex.quote(c)}" for c in codes),
                     tuple(f"{named(m)} ({m.site.code})" for m in manual),
-                    optional,
+                    kind,
                 )
             )
     return steps
@@ -93,7 +94,7 @@ def _to_tokens(by_safety: Counter, where: str) -> Step:
         f"{by_safety['unsafe']} should be looked at. Not needed while the "
         "bridge is in use.",
         tuple(commands),
-        optional=True,
+        kind="optional",
     )
 
 
@@ -105,10 +106,13 @@ def left_by_fix(sites: Iterable[JoinedSite]) -> Step | None:
     return Step(
         "Look at what tfmpe fix left",
         "It rewrites nothing that it cannot be sure of.",
-        (),
+        tuple(
+            f"tfmpe explain {shlex.quote(code)}"
+            for code in sorted({each.site.code for each in left})
+        ),
         tuple(f"{each.place}: {'; '.join(each.left)}" for each in left),
         # Imports have to be rewritten, calls only to leave the bridge.
-        optional=not any(_is_import(each) for each in left),
+        "required" if any(map(_is_import, left)) else "optional",
     )
 
 

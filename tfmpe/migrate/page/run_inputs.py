@@ -87,6 +87,7 @@ class Warned:
     line: Count
     count: Count = 1
     text: str = ""
+    cell: Count | None = None
 
 
 @dataclass(frozen=True)

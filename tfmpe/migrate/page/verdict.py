@@ -9,7 +9,7 @@ from .problems import Problem
 from .sites import JoinedSite
 from .tally import Tally
 
-__all__ = ["verdict"]
+__all__ = ["sums", "verdict"]
 
 
 def verdict(
@@ -41,12 +41,66 @@ def verdict(
     return " ".join(filter(None, sentences))
 
 
-def _of_sites(sites: Iterable[JoinedSite]) -> str:
-    calls = [
+def sums(sites: Iterable[JoinedSite]) -> str:
+    """Return how many places there are, and what they are.
+
+    Parameters
+    ----------
+    sites
+        All of the page.
+
+    Returns
+    -------
+    str
+        The parts add up to the whole.
+    """
+    sites = list(sites)
+    calls = [each for each in sites if each.is_call_site]
+    undecided = sum(each.status == "undecided" for each in sites)
+    others = [
         each
         for each in sites
-        if each.has_result and (each.ran or each.undecided is None)
+        if not each.is_call_site and each.status != "undecided"
     ]
+    imports = sum(each.site.code.startswith("T0") for each in others)
+    makers = sum(each.is_called for each in others)
+    patterns = len(others) - imports - makers
+    by_run = sum(each.found_by == "run" for each in calls)
+    found = counted(by_run, "was", "were")
+    parts = [
+        f"{counted(len(calls), 'call site')}, of which the verdict speaks"
+        + (f" ({found} found by a run, not by the scan)" if by_run else "")
+    ]
+    if undecided:
+        parts.append(counted(undecided, "undecided place"))
+    if others:
+        of = [
+            text
+            for number, text in (
+                (imports, counted(imports, "import")),
+                (
+                    makers,
+                    counted(
+                        makers,
+                        "construction of an object",
+                        "constructions of objects",
+                    ),
+                ),
+                (patterns, counted(patterns, "pattern")),
+            )
+            if number
+        ]
+        parts.append(
+            f"{counted(len(others), 'place')} that "
+            f"{'has' if len(others) == 1 else 'have'} no result to compare "
+            f"({', '.join(of)})"
+        )
+    whole = counted(len(sites), "place uses", "places use")
+    return f"{whole} the legacy package or the bridge: {'; '.join(parts)}."
+
+
+def _of_sites(sites: Iterable[JoinedSite]) -> str:
+    calls = [each for each in sites if each.is_call_site]
     if not calls:
         return ""
     if not any(each.ran for each in calls):
