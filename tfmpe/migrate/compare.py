@@ -7,7 +7,7 @@ data type, shape and bits. Nothing is converted to make things agree.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
@@ -16,6 +16,7 @@ import numpy as np
 from .nodes import Abstract
 
 __all__ = [
+    "ComparedArray",
     "Comparison",
     "Difference",
     "Extreme",
@@ -99,6 +100,25 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class ComparedArray:
+    """One array of a tree, and what comparing it gave.
+
+    Parameters
+    ----------
+    path
+        The place in the tree.
+    outcome
+        What is to be said of it.
+    largest_absolute
+        The largest difference; None if there is none.
+    """
+
+    path: str
+    outcome: Literal["identical", "within tolerance", "different"]
+    largest_absolute: Extreme | None = None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What comparing two trees gave.
 
@@ -112,12 +132,15 @@ class Comparison:
     largest_ulp
         The same, counted in numbers of the data type that lie between; None
         also where no floats of one data type differ.
+    arrays
+        All arrays that were compared, also those that agree.
     """
 
     differences: tuple[Difference, ...] = ()
     largest_absolute: Extreme | None = None
     largest_relative: Extreme | None = None
     largest_ulp: Extreme | None = None
+    arrays: tuple[ComparedArray, ...] = ()
 
     @property
     def identical(self) -> bool:
@@ -143,6 +166,7 @@ class Comparison:
             larger(self.largest_absolute, other.largest_absolute),
             larger(self.largest_relative, other.largest_relative),
             larger(self.largest_ulp, other.largest_ulp),
+            self.arrays + other.arrays,
         )
 
 
@@ -210,12 +234,10 @@ def _one(
 def _parts(
     stored: Any, found: Any, path: str, tolerance: Tolerance | None
 ) -> Iterator[Comparison]:
-    if stored is found:
-        return
     if isinstance(stored, Abstract):
         yield from _abstract(stored, found, path)
     elif isinstance(stored, jax.Array | np.ndarray):
-        yield from _arrays(stored, found, path, tolerance)
+        yield _array(stored, found, path, tolerance)
     elif type(stored) is not type(found):
         yield from _one("structure", path, _kind(stored), _kind(found))
     elif isinstance(stored, dict):
@@ -234,7 +256,7 @@ def _parts(
         yield from _values(
             np.asarray(stored), np.asarray(found), path, tolerance
         )
-    elif stored != found:
+    elif stored is not found and stored != found:
         yield from _one("values", path, repr(stored), repr(found))
 
 
@@ -266,6 +288,22 @@ def _abstract(stored: Abstract, found: Any, path: str) -> Iterator[Comparison]:
         yield from _one("dtype", path, stored.dtype, dtype)
     if shape != stored.shape:
         yield from _one("shape", path, str(stored.shape), str(shape))
+
+
+def _array(
+    stored: Any, found: Any, path: str, tolerance: Tolerance | None
+) -> Comparison:
+    """Compare an array, and note it as one that was."""
+    result = Comparison()
+    for part in _arrays(stored, found, path, tolerance):
+        result += part
+    outcome = "different"
+    if result.identical:
+        outcome = "identical"
+    elif result.within_tolerance:
+        outcome = "within tolerance"
+    compared = ComparedArray(path, outcome, result.largest_absolute)
+    return replace(result, arrays=(compared,))
 
 
 def _arrays(

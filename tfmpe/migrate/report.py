@@ -26,6 +26,9 @@ The json (`Report.to_json`) is one object; names are only ever added to it:
                       numbers of cases with such a difference
       differences     [{"case", "kind", "path", "stored", "found",
                       "tolerated"}, ...]
+      arrays          one object per array of the results, also of those that
+                      agree: {"path", "compared", "identical",
+                      "within_tolerance", "different", "largest_absolute"}
     not_replayed      [{"example", "function", "cases", "reason"}, ...]
     problems          [{"file", "fault"}, ...]
 """
@@ -40,6 +43,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
+from .by_array import ByArray
 from .compare import Comparison, Extreme, Kind
 from .manifest import Problem
 
@@ -268,6 +272,9 @@ _NUMBERS = ("cases", "identical", "within_tolerance", "different")
 
 
 def _row(row: Row) -> dict[str, Any]:
+    arrays = ByArray()
+    for result in row.results:
+        arrays.add(result.comparison)
     return {
         "example": row.example,
         "function": row.function,
@@ -283,6 +290,7 @@ def _row(row: Row) -> dict[str, Any]:
             for result in row.results
             for difference in result.comparison.differences
         ],
+        "arrays": arrays.to_json(),
     }
 
 
