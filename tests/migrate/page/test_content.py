@@ -342,3 +342,35 @@ def test_what_fix_left_has_to_be_done_for_imports_only(
     assert step.optional == optional
     assert step.places == ("src/fit.py:3: a comment",)
     assert content.exit_code == int(not optional)
+
+
+def test_every_array_that_was_compared_is_listed(made, shadow, call, example):
+    def array(path, **changes):
+        equal = {"compared": 2, "identical": 2, "within_tolerance": 0}
+        return {"path": path, "different": 0, **equal, **changes}
+
+    far = array("output['y']", identical=1, different=1, largest_absolute="inf")
+    near = array("output['y']", largest_absolute=0.5)
+    row = example["verify"]["rows"][0] | {"arrays": [array("output")]}
+    content = made(
+        shadow(
+            call(3, arrays=[array("output['x']"), far]),
+            call(4, arrays=[near, array("output['x']")]),
+        ),
+        example["verify"] | {"rows": [row]},
+    )
+    run, recorded = content.parity
+    assert [vars(each) for each in run.arrays] == [
+        array(
+            "output['y']",
+            compared=4,
+            identical=3,
+            different=1,
+            largest_absolute="inf",
+        ),
+        array("output['x']", compared=4, identical=4, largest_absolute=0.0),
+    ]
+    assert run.of_arrays == "2 arrays: 1 differs"
+    assert recorded.of_arrays == "1 array, identical"
+    written = json.loads(content.to_json())["parity"]
+    assert written[1]["arrays"][0]["largest_absolute"] == 0.0

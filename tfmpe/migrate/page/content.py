@@ -36,8 +36,11 @@ The json (`Content.to_json`) is one object; names are only ever added to it:
                       largest_absolute, largest_relative, largest_ulp, each
                       null or {"value", "path"}; value may be "inf" or "nan";
                       and noise_floor, null or {"absolute", "relative", "ulp"}
-    parity            [{"function", "evidence", and a tally}, ...]; evidence
-                      is "at run time" or "recordings"
+    parity            [{"function", "evidence", a tally, "arrays"}, ...];
+                      evidence is "at run time" or "recordings"; arrays has,
+                      also of those that agree, {"path", "compared",
+                      "identical", "within_tolerance", "different",
+                      "largest_absolute"}
     differences       [{"function", "evidence", "place", "kind", "path",
                       "stored", "found", "tolerated", "masks"}, ...]
     speed             [{"name", "about", "seconds", "bytes"}, ...], each

@@ -52,7 +52,11 @@ def facts_of(content: Content) -> dict[str, str]:
 
 
 def notes_of(content: Content) -> list[str]:
-    """Return what a reader should know: what was not replayed, and notes."""
+    """Return what a reader should know: what was left out, and notes."""
+    if isinstance(content, Shadow | Run):
+        return [
+            f"cell {each.cell} not run: {each.text}" for each in content.not_run
+        ]
     if not isinstance(content, Verify):
         return []
     return [

@@ -32,6 +32,9 @@ __all__ = ["to_html"]
 MAX_DIFFERENCES = 200
 """Most differences that are shown; the json has all."""
 
+MAX_ARRAYS = 200
+"""Most arrays of one function that are shown; the json has all."""
+
 MAX_PICTURES = 20
 """Most differing masks that are drawn."""
 
@@ -104,6 +107,7 @@ def to_html(content: PageContent) -> str:
             meanings=_MEANINGS,
             differences=content.differences[:MAX_DIFFERENCES],
             pictures=pictures,
+            max_arrays=MAX_ARRAYS,
             n_masks=sum(each.masks is not None for each in content.differences),
         )
     )

@@ -61,7 +61,11 @@ def _beside(
     Each writes to a place of its own, or one would replace the other's.
     """
     scripts = dict.fromkeys(run.script for run in runs)
-    known = [shlex.quote(each) for each in scripts if each.endswith(".py")]
+    known = [
+        shlex.quote(each)
+        for each in scripts
+        if each.endswith((".py", ".ipynb"))
+    ]
     many = len(known) > 1
     return tuple(
         f"tfmpe run --shadow {option} "

@@ -30,6 +30,7 @@ from .counting import WarningCounter
 from .errors import NoTwinError
 from .fingerprint import take_fingerprint
 from .masks import masks_at
+from .notebook import lines_not_run
 from .observing import Observed, Observer, case_of
 from .places import NOT_COMPARED, legacy_places
 from .program import Program, run_program
@@ -267,6 +268,7 @@ class _Shadow:
             self.warned.seen,
             tuple(NotCompared(*key) for key in self._reasons),
             saved,
+            lines_not_run(script),
         )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from tfmpe.migrate.by_array import ByArray
 from tfmpe.migrate.compare import Comparison, Difference, Extreme, larger
 
 from .call_sites import Site
 from .counting import SeenWarning
+from .notebook import NotRun
 
 __all__ = ["CallRow", "FoundDifference", "Mode", "NotCompared", "ShadowReport"]
 
@@ -37,6 +39,8 @@ class CallRow:
         Of all calls together, compilation included; None where traced.
     bytes_old, bytes_new
         Of all that was returned.
+    arrays
+        The same, array by array.
     """
 
     site: Site
@@ -53,10 +57,12 @@ class CallRow:
     seconds_new: float | None = None
     bytes_old: int = 0
     bytes_new: int = 0
+    arrays: ByArray = field(default_factory=ByArray)
 
     def add(self, comparison: Comparison) -> None:
         """Count one comparison."""
         self.compared += 1
+        self.arrays.add(comparison)
         if comparison.identical:
             self.identical += 1
         elif comparison.within_tolerance:
@@ -131,6 +137,8 @@ class ShadowReport:
         Lines whose calls were not compared, and why.
     saved
         Number of calls that were saved as cases; None if none were asked for.
+    not_run
+        Lines of a notebook that were left out.
     """
 
     script: str
@@ -141,6 +149,7 @@ class ShadowReport:
     warnings: tuple[SeenWarning, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
     saved: int | None = field(default=None)
+    not_run: tuple[NotRun, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -180,6 +189,7 @@ class ShadowReport:
                 {**entry.site._asdict(), "why": entry.why}
                 for entry in self.not_compared
             ],
+            "not_run": [line._asdict() for line in self.not_run],
         }
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
@@ -189,6 +199,8 @@ def _row(row: CallRow) -> dict[str, Any]:
     for name, value in vars(row).items():
         if name in _EXTREMES:
             content[name] = _extreme(value)
+        elif isinstance(value, ByArray):
+            content[name] = value.to_json()
         elif name != "site":
             content[name] = value
     return content

@@ -16,6 +16,7 @@ from tfmpe.migrate.wording import counted
 
 from .call_sites import Site
 from .counting import SeenWarning
+from .notebook import NotRun
 from .recorded_run import RecordReport
 from .running import RunReport
 from .shadow_report import CallRow, ShadowReport
@@ -38,9 +39,10 @@ def print_run(report: RunReport, console: Console) -> None:
     if report.calls:
         table = _table(("legacy function", "calls", "from"), right=(1,))
         for site, number in report.calls:
-            _row(table, _short(site), number, _place(site))
+            _row(table, _short(site), number, site.place)
         console.print(table)
     total = sum(number for _, number in report.calls)
+    _print_not_run(report.not_run, console)
     _print_warnings(report.warnings, console)
     console.print(
         Text(
@@ -73,14 +75,15 @@ def print_shadow(report: ShadowReport, console: Console) -> None:
             )
             break
         style = "yellow" if found.difference.tolerated else "red"
-        text = f"{_short(found.site)} from {_place(found.site)}, call "
+        text = f"{_short(found.site)} from {found.site.place}, call "
         console.print(Text(f"{text}{found.call}", style=style))
         console.print(Text(f"  {found.difference}"))
     for entry in report.not_compared:
         console.print(
             Text(f"not compared: {_short(entry.site)} from "
-                 f"{_place(entry.site)}: {entry.why}", style="yellow")
+                 f"{entry.site.place}: {entry.why}", style="yellow")
         )  # fmt: skip
+    _print_not_run(report.not_run, console)
     _print_warnings(report.warnings, console)
     if report.saved is not None:
         console.print(Text(f"{counted(report.saved, 'call')} saved for replay"))
@@ -110,6 +113,7 @@ def print_record(report: RecordReport, folder: str, console: Console) -> None:
         console.print(Text(text, style="yellow"))
     for name, why in report.not_recorded.items():
         console.print(Text(f"not recorded: {name}: {why}", style="yellow"))
+    _print_not_run(report.not_run, console)
     if report.n_cases:
         text = f"{counted(report.n_cases, 'case')} in {folder}"
     else:
@@ -130,7 +134,7 @@ def _shadow_table(rows: Iterable[CallRow]) -> Table:
         traced = " (traced)" if row.mode == "traced" else ""
         _row(
             table,
-            f"{_short(row.site)}\n  {_place(row.site)}{traced}",
+            f"{_short(row.site)}\n  {row.site.place}{traced}",
             row.compared,
             row.identical,
             row.within_tolerance,
@@ -164,6 +168,12 @@ def _shadow_summary(report: ShadowReport) -> Text:
     return Text(text, style=style)
 
 
+def _print_not_run(lines: Iterable[NotRun], console: Console) -> None:
+    listed = "; ".join(map(str, lines))
+    if listed:
+        console.print(Text(f"not run, for IPython alone: {listed}", "yellow"))
+
+
 def _print_warnings(
     warnings: tuple[SeenWarning, ...], console: Console
 ) -> None:
@@ -194,10 +204,6 @@ def _row(table: Table, *cells: object, style: str | None = None) -> None:
 
 def _short(site: Site) -> str:
     return site.function.removeprefix(f"{LEGACY}.").rpartition("dataloader.")[2]
-
-
-def _place(site: Site) -> str:
-    return f"{site.file}:{site.line}"
 
 
 def _size(extreme: Extreme | None) -> str:
