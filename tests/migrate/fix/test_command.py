@@ -264,6 +264,10 @@ def test_a_read_only_file_is_untouched_and_said(run, script):
             b"# coding: latin-1\nx = '\xe9'\n" + AFTER,
         ),
         (BEFORE.strip(), AFTER.strip()),
+        (b"x = 1\n\f" + BEFORE, b"x = 1\n\f" + AFTER),
+        (b"# a\r\n\f\f" + BEFORE, b"# a\r\n\f\f" + AFTER),
+        (b"if 1:\n\f  " + BEFORE, b"if 1:\n\f  " + AFTER),
+        (b"s = '''\n\f'''\n\f\n" + BEFORE, b"s = '''\n\f'''\n\f\n" + AFTER),
         (b"", b""),
     ],
 )
@@ -271,6 +275,27 @@ def test_bytes_that_are_not_rewritten_stay(run, script, before, after):
     script.write_bytes(before)
     assert run("fix", "fit.py").exit_code == 0
     assert script.read_bytes() == after
+
+
+def test_after_a_form_feed_a_comment_has_the_indent_of_its_line(run, script):
+    script.write_bytes(b"if 1:\n    pass\n\f    import sfmpe.unknown\n")
+    assert run("fix", "fit.py").exit_code == 1
+    *_, comment, line, end = script.read_bytes().split(b"\n")
+    assert comment.startswith(b"    # TODO(tfmpe T003)")
+    assert (line, end) == (b"\f    import sfmpe.unknown", b"")
+
+
+def test_calls_after_a_form_feed_are_rewritten(run, script):
+    script.write_bytes(
+        b"from sfmpe.util.dataloader import flatten_structured\n"
+        b"\fflat, _ = flatten_structured({'theta': a, 'y': b})\n"
+        b"\fdata = flat['data']['theta']\n"
+    )
+    run("fix", "--to", "tokens", "--unsafe-fixes")
+    written = script.read_bytes()
+    assert written.count(b"\n\f") == 2
+    assert b"\n\ftokens = Tokens.from_pytree(" in written
+    assert b"\n\fdata = tokens_theta.data\n" in written
 
 
 def test_a_dirty_tree_is_refused(run, script):

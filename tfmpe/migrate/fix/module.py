@@ -14,6 +14,7 @@ __all__ = ["Module", "UnfaithfulError", "Use", "dotted_name"]
 
 _NEWLINE = re.compile(rb"\r\n?|\n")
 _BLANKS = re.compile(rb"[ \t\f]*")
+_FORM_FEEDS = re.compile(r"(\r\n?|\n)(\f+)")
 
 
 class UnfaithfulError(ValueError):
@@ -55,11 +56,16 @@ class Module:
 
     def __init__(self, code: str):
         self.text = code.encode()
+        # The parser drops a form feed that begins a line. As blanks at the
+        # end of the line before it changes nothing, and keeps all places.
+        parsed = _FORM_FEEDS.sub(
+            lambda found: " " * len(found[2]) + found[1], code
+        )
         wrapper = metadata.MetadataWrapper(
-            cst.parse_module(code), unsafe_skip_copy=True
+            cst.parse_module(parsed), unsafe_skip_copy=True
         )
         self.tree = wrapper.module
-        if self.tree.code != code:
+        if self.tree.code != parsed:
             raise UnfaithfulError(
                 "its parser does not keep all characters; remove form feeds"
             )
@@ -191,7 +197,8 @@ class Module:
         """Return line and column of an offset, both from 1."""
         start = self.line_start(offset)
         line = len(_NEWLINE.findall(self.text[:start])) + 1
-        return line, len(self.text[start:offset].decode()) + 1
+        # The scanner, too, counts from behind a form feed.
+        return line, len(self.text[start:offset].decode().lstrip("\f")) + 1
 
     def line_start(self, offset: int) -> int:
         """Return where the line of a place begins."""
@@ -206,10 +213,13 @@ class Module:
         return found.end() if found else len(self.text)
 
     def indent(self, offset: int) -> str:
-        """Return the blanks that the line of a place begins with."""
+        """Return the blanks that the line of a place begins with.
+
+        A form feed is none of them: what comes after it counts.
+        """
         found = _BLANKS.match(self.text, self.line_start(offset))
         assert found is not None
-        return found.group().decode()
+        return found.group().decode().rpartition("\f")[2]
 
     @property
     def newline(self) -> str:
