@@ -46,8 +46,7 @@ def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
             Step(
                 "Rewrite the imports",
                 f"{counted(len(imports), 'import')} of the legacy package "
-                "left. This changes no number, and is all that has to be "
-                "done. See the changes first.",
+                "left. This changes no number. See the changes first.",
                 (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
             )
         )
