@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from tfmpe.migrate.wording import counted
 
 from .sites import JoinedSite
-from .step import Step, named
+from .step import Kind, Step, named
 
 __all__ = ["left_by_fix", "rewriting_steps", "root_of"]
 
@@ -53,34 +53,38 @@ def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
     by_safety = Counter(each.site.safety for each in others)
     if by_safety["safe"] or by_safety["unsafe"]:
         steps.append(_to_tokens(by_safety, where))
-    for unsure, title, why, kind in (
-        (
-            imports,
-            "Look at names that the bridge may not have",
-            "Nothing replaces these by itself.",
-            "required",
-        ),
-        (
-            others,
-            "Rewrite by hand for Tokens",
-            "No command rewrites these; each code has an example. Not needed "
-            "while the bridge is in use.",
-            "optional",
-        ),
-    ):
-        manual = [each for each in unsure if each.site.safety == "manual"]
-        if manual:
-            codes = sorted({each.site.code for each in manual})
-            steps.append(
-                Step(
-                    title,
-                    why,
-                    tuple(f"tfmpe explain {shlex.quote(c)}" for c in codes),
-                    tuple(f"{named(m)} ({m.site.code})" for m in manual),
-                    kind,
-                )
-            )
+    steps += _by_hand(
+        imports,
+        "Look at names that the bridge may not have",
+        "Nothing replaces these by itself.",
+        "required",
+    )
+    steps += _by_hand(
+        others,
+        "Rewrite by hand for Tokens",
+        "No command rewrites these; each code has an example. Not needed "
+        "while the bridge is in use.",
+        "optional",
+    )
     return steps
+
+
+def _by_hand(
+    sites: Iterable[JoinedSite], title: str, why: str, kind: Kind
+) -> list[Step]:
+    manual = [each for each in sites if each.site.safety == "manual"]
+    if not manual:
+        return []
+    codes = sorted({each.site.code for each in manual})
+    return [
+        Step(
+            title,
+            why,
+            tuple(f"tfmpe explain {shlex.quote(code)}" for code in codes),
+            tuple(f"{named(each)} ({each.site.code})" for each in manual),
+            kind,
+        )
+    ]
 
 
 def _to_tokens(by_safety: Counter, where: str) -> Step:
