@@ -178,9 +178,10 @@ def _check_committed(files: "list[FixedFile]", allow_dirty: bool) -> None:
     if changed and not allow_dirty:
         listed = ", ".join(file.as_posix() for file in changed)
         raise click.UsageError(
-            f"These files have changes that are not committed: {listed}. "
-            "Commit them, so that what is rewritten can be told apart, or "
-            "give --allow-dirty. Nothing was written."
+            f"{counted(len(changed), 'file has', 'files have')} changes that "
+            f"are not committed: {listed}. Commit them, so that what is "
+            "rewritten can be told apart, or give --allow-dirty. Nothing was "
+            "written."
         )
     if unknown:
         click.echo(
