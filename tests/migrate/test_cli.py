@@ -47,7 +47,7 @@ def test_all_equal_ends_in_0(run, folder, right):
     assert "1 SFMPE.not_here" in result.output, "what is not replayed is said"
     assert " ".join(result.output.split()).endswith(
         "5 cases identical, 0 within tolerance, 0 different; "
-        "1 stored cases not replayed"
+        "1 stored case not replayed"
     )
 
 
@@ -66,7 +66,7 @@ def test_a_difference_ends_in_1_and_is_shown(run, folder, wrong):
         in text
     )
     assert "values at output[0, 1, 0]: 0.25, was 0.0 (1 of 5 differ)" in text
-    assert "1 cases identical, 0 within tolerance, 4 different" in text
+    assert "1 case identical, 0 within tolerance, 4 different" in text
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ __all__ = ["fix"]
 @click.argument(
     "paths",
     nargs=-1,
-    required=True,
     type=click.Path(path_type=Path),
+    metavar="[PATH]...",
 )
 @click.option(
     "--to",
@@ -77,8 +77,9 @@ def fix(
 ) -> None:
     """Rewrite scripts and notebooks for the legacy package.
 
-    PATHS are Python files, notebooks and folders. By default imports of
-    sfmpe become imports of tfmpe.compat, which changes no number. What
+    PATH is a Python file, a notebook or a folder; by default the current
+    folder. Imports of sfmpe become imports of tfmpe.compat, which changes no
+    number; with --to tokens, calls are rewritten for Tokens as well. What
     cannot be rewritten gets a comment, # TODO(tfmpe CODE). Give all files of
     a project together: legacy names are followed from file to file. The
     originals are kept: tfmpe undo restores them.
@@ -93,7 +94,7 @@ def fix(
 
     \b
     Examples:
-      tfmpe fix scripts --diff
+      tfmpe fix --diff
       tfmpe fix scripts analysis.ipynb
       tfmpe fix scripts --to tokens --unsafe-fixes
     """  # noqa: D301 - click wants the backspace itself
@@ -106,6 +107,7 @@ def fix(
     from tfmpe.migrate.scan.scan import scan
 
     check_folder(json_file, "--json")
+    paths = paths or (Path(),)
     options = Options(
         "tokens" if to == "tokens" else "bridge",
         unsafe_fixes,
@@ -170,16 +172,19 @@ def _codes(given: tuple[str, ...], option: str) -> tuple[str, ...]:
 
 def _check_committed(files: "list[FixedFile]", allow_dirty: bool) -> None:
     from tfmpe.migrate.fix.git import uncommitted
+    from tfmpe.migrate.wording import counted
 
     changed, unknown = uncommitted([file.path for file in files])
     if changed and not allow_dirty:
         listed = ", ".join(file.as_posix() for file in changed)
         raise click.UsageError(
-            f"These files have changes that are not committed: {listed}. "
-            "Commit them, so that what is rewritten can be told apart, or "
-            "give --allow-dirty. Nothing was written."
+            f"{counted(len(changed), 'file has', 'files have')} changes that "
+            f"are not committed: {listed}. Commit them, so that what is "
+            "rewritten can be told apart, or give --allow-dirty. Nothing was "
+            "written."
         )
     if unknown:
         click.echo(
-            f"Note: git does not know {len(unknown)} of the files.", err=True
+            f"Note: git does not know {counted(len(unknown), 'file')}.",
+            err=True,
         )

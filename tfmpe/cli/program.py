@@ -46,12 +46,6 @@ def read_program(
     from tfmpe.migrate.runtime.program import Program
 
     program = Program(script, args, is_module)
-    if not is_module and Path(script).suffix.lower() == ".ipynb":
-        raise click.BadParameter(
-            f"{script!r} is a notebook, which is not run here; make a script "
-            "of it with jupyter nbconvert --to script",
-            param_hint="SCRIPT",
-        )
     found = (
         _can_be_imported(program, script)
         if is_module
@@ -62,7 +56,24 @@ def read_program(
         raise click.BadParameter(
             f"there is no {kind} {script!r}", param_hint="SCRIPT"
         )
+    if program.is_notebook:
+        _check_notebook(script)
     return program
+
+
+def _check_notebook(script: str) -> None:
+    try:
+        from tfmpe.migrate.sources import SourceError, read_source
+    except ModuleNotFoundError as error:
+        if error.name != "libcst":
+            raise
+        raise click.UsageError(
+            'a notebook needs libcst: pip install "tfmpe[cli]"'
+        ) from None
+    try:
+        read_source(script)
+    except SourceError as error:
+        raise click.BadParameter(str(error), param_hint="SCRIPT") from None
 
 
 def check_legacy(program: "Program", legacy: str) -> None:

@@ -60,12 +60,12 @@ def record(
 ) -> None:
     """Record what your legacy package returns to a script.
 
-    Runs SCRIPT on the installed legacy package and writes every outermost
-    call of it to FOLDER, in the format of legacy_fixtures/, with a
-    fingerprint of package, versions and device. Equal inputs are kept once.
-    Calls under jit or vmap are kept as shapes. `tfmpe verify FOLDER` makes
-    the calls again on the bridge. FOLDER is written as a whole or not at
-    all, also where the script failed half-way.
+    Runs SCRIPT, a Python file or a notebook, on the installed legacy package
+    and writes every outermost call of it to FOLDER, in the format of
+    legacy_fixtures/, with a fingerprint of package, versions and device.
+    Equal inputs are kept once. Calls under jit or vmap are kept as shapes.
+    `tfmpe verify FOLDER` makes the calls again on the bridge. FOLDER is
+    written as a whole or not at all, also where the script failed half-way.
 
     \b
     Exit code:

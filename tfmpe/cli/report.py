@@ -106,7 +106,10 @@ def report(
         write_file(json_file, written, "--json")
     click.echo(content.verdict)
     if content.steps:
-        click.echo(f"Next: {content.steps[0].title}.")
+        step = content.steps[0]
+        click.echo(f"Next: {step.title}{':' if step.commands else '.'}")
+        for command in step.commands:
+            click.echo(f"  {command}")
     for file in (html_file, json_file):
         if file is not None:
             click.echo(f"Written: {file}")

@@ -1,4 +1,4 @@
-"""`tfmpe run`: a legacy script as it is."""
+"""`tfmpe run`: a legacy script or notebook as it is."""
 
 from pathlib import Path
 
@@ -80,7 +80,11 @@ def run(
     script: str,
     args: tuple[str, ...],
 ) -> None:
-    """Run a legacy script as it is, on the bridge.
+    """Run a legacy script or notebook as it is, on the bridge.
+
+    SCRIPT is a Python file or a notebook: the code cells of a notebook are
+    run in their order, without the lines that are for IPython alone, such as
+    %matplotlib and !ls, which are listed at the end.
 
     Wherever SCRIPT imports the legacy package it gets tfmpe.compat, in this
     process only, even where the legacy package is installed. Processes that
@@ -108,6 +112,7 @@ def run(
     Examples:
       tfmpe run fit.py --n-epochs 10
       tfmpe run --warnings error -m my_project.fit
+      tfmpe run --json seen.json posterior.ipynb
       tfmpe run --fix L19 --json seen.json fit.py
       tfmpe run --shadow --json shadow.json fit.py
       tfmpe run --shadow --save-cases differing fit.py

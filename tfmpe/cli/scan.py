@@ -17,9 +17,8 @@ __all__ = ["scan"]
 @click.argument(
     "paths",
     nargs=-1,
-    required=True,
     type=click.Path(exists=True, path_type=Path),
-    metavar="PATH...",
+    metavar="[PATH]...",
 )
 @click.option(
     "--format",
@@ -63,7 +62,8 @@ def scan(
 ) -> None:
     """Find every use of a legacy name in scripts and notebooks.
 
-    PATH is a Python file, a notebook or a folder. Nothing is run or changed.
+    PATH is a Python file, a notebook or a folder; by default the current
+    folder. Nothing is run or changed.
     Every place has a code (`tfmpe explain CODE`), what it becomes, and
     whether `tfmpe fix` would rewrite it: safe, unsafe (look at it), or
     manual. What cannot be decided is listed too, as T901, and a file that
@@ -78,9 +78,10 @@ def scan(
 
     \b
     Examples:
+      tfmpe scan
       tfmpe scan scripts notebooks
       tfmpe scan --select T1,T202 --statistics fit.py
-      tfmpe scan --format sarif --output scan.sarif --exit-zero .
+      tfmpe scan --format sarif --output scan.sarif --exit-zero
     """  # noqa: D301 - click wants the backspace itself
     from tfmpe.migrate.scan import scan as run
 
@@ -88,7 +89,7 @@ def scan(
     wanted = _codes(select, "--select")
     unwanted = _codes(ignore, "--ignore")
     with progress_bar(wanted=not no_progress) as progress:
-        report = run(paths, progress).only(wanted, unwanted)
+        report = run(paths or (Path(),), progress).only(wanted, unwanted)
     exit_code = 0 if exit_zero and report.exit_code == 1 else report.exit_code
     _print(report, kind, output, statistics, exit_code)
     context.exit(exit_code)

@@ -22,7 +22,8 @@ def undo(
     """Restore the files that tfmpe fix rewrote.
 
     RUN is a run that --list shows; by default the latest one that was not
-    undone. If a file was changed since, nothing is restored.
+    undone. If a file was changed since, nothing is restored. Files that are
+    their originals already are left alone.
 
     \b
     Exit code:
@@ -40,15 +41,17 @@ def undo(
     from tfmpe.migrate.fix import runs
     from tfmpe.migrate.fix.git import find_root
     from tfmpe.migrate.sources import SourceError
+    from tfmpe.migrate.wording import counted
 
     root = find_root(Path.cwd())
     try:
         if listed:
             for each in runs.runs(root):
                 state = "undone" if each.undone else "can be undone"
-                click.echo(f"{each.name}  {len(each.files)} files  {state}")
+                files = counted(len(each.files), "file")
+                click.echo(f"{each.name}  {files}  {state}")
             return
-        done = runs.undo(root, run, force=force)
+        restored = runs.undo(root, run, force=force)
     except runs.NoRunError as error:
         raise click.UsageError(f"{error}.") from None
     except runs.ChangedSinceError as error:
@@ -57,5 +60,7 @@ def undo(
     except SourceError as error:
         click.echo(f"Error: {error}.", err=True)
         context.exit(INCOMPLETE)
-    for kept in done.files:
+    for kept in restored:
         click.echo(f"restored {kept.shown}")
+    if not restored:
+        click.echo("nothing to restore: every file is its original already")

@@ -46,13 +46,13 @@ def test_a_file_is_rewritten_and_restored(run, script):
     result = run("fix", "fit.py")
     assert result.exit_code == 0, result.output
     assert (
-        "1 of 1 file rewritten, 1 edits (1 T001); 0 left to do" in result.output
+        "1 of 1 file rewritten, 1 edit (1 T001); 0 left to do" in result.output
     )
     assert script.read_bytes() == AFTER
     assert run("fix", "fit.py").output.startswith("0 of 1 file rewritten")
     listed = run("undo", "--list").output
     assert listed.count("\n") == 1
-    assert "1 files  can be undone" in listed
+    assert "1 file  can be undone" in listed
     result = run("undo")
     assert result.output == "restored fit.py\n"
     assert script.read_bytes() == BEFORE
@@ -78,6 +78,33 @@ def test_what_is_in_use_through_another_file_is_counted(run, tmp_path):
     assert "in use" not in result.output
 
 
+def test_without_a_path_it_is_the_current_folder(run, script):
+    result = run("fix", "--diff")
+    assert "--- a/fit.py" in result.output
+    assert "1 of 1 file rewritten, 1 edit (1 T001)" in run("fix").output
+    assert script.read_bytes() == AFTER
+
+
+def test_a_note_of_many_places_is_printed_once(run, script):
+    script.write_text(
+        "from sfmpe.util.dataloader import flatten_structured\n"
+        "flat, _ = flatten_structured({'theta': a, 'y': b})\n"
+        "data = flat['data']['theta']\n"
+        "more, _ = flatten_structured({'theta': c, 'y': d})\n"
+        "others = more['data']['theta']\n"
+    )
+    result = run("fix", "--to", "tokens", "--check", "--json", "fix.json")
+    note = "both sides must have the same samples"
+    assert result.output.count("; look at [1]\n") == 4
+    assert result.output.count(note) == 1
+    assert f"\n[1] {note}" in result.output
+    left = json.loads((script.parent / "fix.json").read_text())["left"]
+    assert all(note in each["why"] for each in left)
+    result = run("fix", "--to", "tokens", "--check", "--unsafe-fixes")
+    assert "fit.py:2: T101 rewritten; look at [1]\n" in result.output
+    assert result.output.count(note) == 1
+
+
 def test_a_run_can_be_named(run, script, tmp_path):
     run("fix", "fit.py")
     other = tmp_path / "other.py"
@@ -86,6 +113,13 @@ def test_a_run_can_be_named(run, script, tmp_path):
     first = run("undo", "--list").output.splitlines()[1].split()[0]
     assert run("undo", first).output == "restored fit.py\n"
     assert other.read_bytes() == AFTER
+    # Once more, nothing is written, and nothing said to be.
+    script.chmod(0o444)
+    result = run("undo", first)
+    assert result.exit_code == 0
+    assert result.output == (
+        "nothing to restore: every file is its original already\n"
+    )
     result = run("undo", "no-such-run")
     assert result.exit_code == 2
     assert "there is no run 'no-such-run'" in result.output
@@ -120,6 +154,15 @@ def test_a_damaged_original_is_not_restored(run, script, tmp_path):
     assert result.exit_code == 3
     assert "missing or damaged" in result.output
     assert script.read_bytes() == AFTER
+
+
+def test_only_what_is_written_is_said_to_be_restored(run, script, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_bytes(BEFORE)
+    run("fix")
+    script.write_bytes(BEFORE)
+    assert run("undo").output == "restored other.py\n"
+    assert other.read_bytes() == BEFORE
 
 
 def test_an_interrupted_run_can_be_undone(run, script, tmp_path, monkeypatch):
@@ -221,6 +264,10 @@ def test_a_read_only_file_is_untouched_and_said(run, script):
             b"# coding: latin-1\nx = '\xe9'\n" + AFTER,
         ),
         (BEFORE.strip(), AFTER.strip()),
+        (b"x = 1\n\f" + BEFORE, b"x = 1\n\f" + AFTER),
+        (b"# a\r\n\f\f" + BEFORE, b"# a\r\n\f\f" + AFTER),
+        (b"if 1:\n\f  " + BEFORE, b"if 1:\n\f  " + AFTER),
+        (b"s = '''\n\f'''\n\f\n" + BEFORE, b"s = '''\n\f'''\n\f\n" + AFTER),
         (b"", b""),
     ],
 )
@@ -228,6 +275,27 @@ def test_bytes_that_are_not_rewritten_stay(run, script, before, after):
     script.write_bytes(before)
     assert run("fix", "fit.py").exit_code == 0
     assert script.read_bytes() == after
+
+
+def test_after_a_form_feed_a_comment_has_the_indent_of_its_line(run, script):
+    script.write_bytes(b"if 1:\n    pass\n\f    import sfmpe.unknown\n")
+    assert run("fix", "fit.py").exit_code == 1
+    *_, comment, line, end = script.read_bytes().split(b"\n")
+    assert comment.startswith(b"    # TODO(tfmpe T003)")
+    assert (line, end) == (b"\f    import sfmpe.unknown", b"")
+
+
+def test_calls_after_a_form_feed_are_rewritten(run, script):
+    script.write_bytes(
+        b"from sfmpe.util.dataloader import flatten_structured\n"
+        b"\fflat, _ = flatten_structured({'theta': a, 'y': b})\n"
+        b"\fdata = flat['data']['theta']\n"
+    )
+    run("fix", "--to", "tokens", "--unsafe-fixes")
+    written = script.read_bytes()
+    assert written.count(b"\n\f") == 2
+    assert b"\n\ftokens = Tokens.from_pytree(" in written
+    assert b"\n\fdata = tokens_theta.data\n" in written
 
 
 def test_a_dirty_tree_is_refused(run, script):
@@ -250,7 +318,7 @@ def test_a_dirty_tree_is_refused(run, script):
 
 
 def test_without_git_it_is_said(run, script):
-    assert "git does not know 1 of the files" in run("fix", "fit.py").output
+    assert "git does not know 1 file." in run("fix", "fit.py").output
 
 
 def test_an_unknown_code_is_refused(run, script):

@@ -191,7 +191,8 @@ def test_nine_arguments_of_an_unknown_object_are_named_if_told_so():
     assert safe.code == text
     (left,) = safe.left
     assert (left.code, left.line) == ("T202", 2)
-    assert "with --unsafe-fixes; so many arguments are the only" in left.why
+    assert left.why == "can be rewritten with --unsafe-fixes"
+    assert "so many arguments are the only sign" in left.note
     unsafe = rewrite(text, TOKENS)
     assert unsafe.code == text.replace(NINE, KEYWORDS)
     assert [edit.safety for edit in unsafe.edits] == ["unsafe"]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tfmpe.migrate.page import numbers
+from tfmpe.migrate.page.verdict import sums
 
 
 def titles(content):
@@ -37,7 +38,7 @@ def test_what_can_be_left_alone_does_not_count(made, scan, site, shadow, call):
             {"code": "T003", "safety": "manual"},
             "Look at names that the bridge may not have",
         ),
-        ({}, "Run what was never seen"),
+        ({}, "Compare what was not compared yet"),
     ],
 )
 def test_work_that_is_left_ends_in_1(
@@ -101,7 +102,9 @@ def test_nothing_compared_ends_in_3(made, scan, site, shadow, call, example):
         content = made(*contents)
         assert content.exit_code == 3
         assert "Nothing was compared." in content.verdict
-        assert "Compare something" in titles(content)
+        step = next(s for s in content.steps if s.title.startswith("Compare"))
+        assert step.why.startswith("No call was compared")
+        assert "tfmpe verify --json verify.json" in step.commands
 
 
 def test_the_verdict_of_the_example(page):
@@ -120,17 +123,80 @@ def test_the_steps_of_the_example(page):
     assert titles(page) == [
         "Make these files readable",
         "Look at the differences",
-        "Run what was never seen",
-        "Compare what only ran",
-        "Know what was not compared",
+        "Rewrite the imports",
+        "Look at what tfmpe fix left",
+        "Compare what was not compared yet",
         "Look at calls that the scan does not know",
         "Decide what the scanner could not",
-        "Rewrite the imports",
         "Move to Tokens",
         "Rewrite by hand for Tokens",
-        "Look at what tfmpe fix left",
+        "Know what was not compared",
         "Read about the defects that you met",
     ]
+    kinds = [step.kind for step in page.steps]
+    assert kinds == 4 * ["required"] + 3 * ["check"] + 4 * ["optional"]
+
+
+def test_imports_come_first_where_nothing_differs(made, scan, site, shadow):
+    contents = scan(
+        site(1, code="T001", safety="safe", name="sfmpe.utils"),
+        site(3),
+        site(4, file="src/a b.ipynb", cell=2),
+    )
+    content = made(contents, shadow())
+    assert titles(content) == [
+        "Rewrite the imports",
+        "Compare what was not compared yet",
+        "Move to Tokens",
+    ]
+    step = content.steps[1]
+    # One step for all that runs beside the legacy package.
+    assert step.commands == (
+        "tfmpe run --shadow --json notebook.json 'src/a b.ipynb'",
+        "tfmpe run --shadow --json more.json SCRIPT",
+        "tfmpe verify --json verify.json",
+    )
+    assert step.places == (
+        "src/a b.ipynb:cell 2:4 flatten_structured: no run has met it",
+        "src/fit.py:3 flatten_structured: no run has met it",
+    )
+
+
+def test_every_step_but_one_has_a_command(page):
+    without = [step.title for step in page.steps if not step.commands]
+    assert without == ["Know what was not compared"]
+
+
+def test_a_call_made_by_a_known_one_is_not_unknown(
+    made, scan, site, shadow, call
+):
+    line = {"file": "src/fit.py", "line": 3}
+    content = made(
+        scan(site(3, "SFMPE.fit", name="sfmpe.sfmpe.SFMPE.fit", code="T204")),
+        shadow(
+            call(3, "field"),
+            not_compared=[
+                {"function": "sfmpe.sfmpe.SFMPE.fit", "why": "training"} | line
+            ],
+        ),
+    )
+    assert [each.caller for each in content.sites] == [
+        "SFMPE.fit",
+        None,
+    ]
+    assert not any("does not know" in title for title in titles(content))
+
+
+def test_the_sums_add_up(page):
+    text = sums(page.sites)
+    assert text == (
+        "27 places use the legacy package or the bridge: 15 call sites, of "
+        "which the verdict speaks (1 was found by a run, not by the scan); "
+        "1 undecided place; 11 places that have no result to compare (7 "
+        "imports, 3 constructions of objects, 1 pattern)."
+    )
+    assert json.loads(page.to_json())["call_sites"] == 15
+    assert len(page.sites) == 27
 
 
 def test_commands_are_safe_to_paste(made, scan, site, shadow, call):
@@ -152,10 +218,11 @@ def test_no_command_writes_over_the_result_of_another(made, call):
     content = made(
         seen | {"script": "a.py", "calls": calls}, seen | {"script": "b.py"}
     )
-    step = next(s for s in content.steps if s.title == "Compare what only ran")
+    step = next(s for s in content.steps if s.title.startswith("Compare"))
     assert step.commands == (
         "tfmpe run --shadow --json shadow-1.json a.py",
         "tfmpe run --shadow --json shadow-2.json b.py",
+        "tfmpe verify --json verify.json",
     )
 
 
@@ -256,7 +323,7 @@ def test_sites_on_the_bridge_are_checked_by_recordings(
     step = content.steps[0]
     assert step.title == "Check what is on the bridge by recordings"
     assert step.places == ("src/fit.py:4 pad_1d",)
-    assert "Run what was never seen" not in titles(content)
+    assert not any(title.startswith("Compare") for title in titles(content))
     assert content.verdict.startswith(
         "2 call sites, none of them seen at run time. 166 of 178"
     )
@@ -275,3 +342,35 @@ def test_what_fix_left_has_to_be_done_for_imports_only(
     assert step.optional == optional
     assert step.places == ("src/fit.py:3: a comment",)
     assert content.exit_code == int(not optional)
+
+
+def test_every_array_that_was_compared_is_listed(made, shadow, call, example):
+    def array(path, **changes):
+        equal = {"compared": 2, "identical": 2, "within_tolerance": 0}
+        return {"path": path, "different": 0, **equal, **changes}
+
+    far = array("output['y']", identical=1, different=1, largest_absolute="inf")
+    near = array("output['y']", largest_absolute=0.5)
+    row = example["verify"]["rows"][0] | {"arrays": [array("output")]}
+    content = made(
+        shadow(
+            call(3, arrays=[array("output['x']"), far]),
+            call(4, arrays=[near, array("output['x']")]),
+        ),
+        example["verify"] | {"rows": [row]},
+    )
+    run, recorded = content.parity
+    assert [vars(each) for each in run.arrays] == [
+        array(
+            "output['y']",
+            compared=4,
+            identical=3,
+            different=1,
+            largest_absolute="inf",
+        ),
+        array("output['x']", compared=4, identical=4, largest_absolute=0.0),
+    ]
+    assert run.of_arrays == "2 arrays: 1 differs"
+    assert recorded.of_arrays == "1 array, identical"
+    written = json.loads(content.to_json())["parity"]
+    assert written[1]["arrays"][0]["largest_absolute"] == 0.0

@@ -9,6 +9,7 @@ pytest.importorskip("jinja2", reason="needs the extra cli")
 
 from tfmpe.migrate.page.html import to_html
 from tfmpe.migrate.page.sites import STATUSES
+from tfmpe.migrate.page.verdict import sums
 
 VOID = {"meta", "br", "input", "col", "link", "img", "path", "rect"}
 
@@ -219,7 +220,7 @@ def test_masks_too_large_to_look_at_are_not_drawn(made, shadow):
         "masks": {"old": [[1] * 3_000], "new": [[]] * 3_000},
     }
     found = Page(to_html(made(shadow(differences=[difference]))))
-    assert "1 more masks differ" in found.words
+    assert "1 more mask differs" in found.words
 
 
 def test_every_status_has_a_symbol_and_a_meaning():
@@ -227,3 +228,33 @@ def test_every_status_has_a_symbol_and_a_meaning():
 
     assert set(html._SYMBOLS) == set(html._MEANINGS) == set(STATUSES)
     assert len(set(html._SYMBOLS.values())) == len(STATUSES)
+
+
+def test_arrays_that_agree_are_folded_and_escaped(made, shadow, call):
+    arrays = [
+        {
+            "path": f"output['<b>{number}']",
+            "compared": 2,
+            "identical": 2,
+            "within_tolerance": 0,
+            "different": 0,
+            "largest_absolute": 0.0,
+        }
+        for number in range(201)
+    ]
+    text = to_html(made(shadow(call(3, arrays=arrays))))
+    assert_inert(text)
+    found = Page(text)
+    assert len(found.all("details")) == 1
+    assert "open" not in found.all("details")[0]
+    assert "flatten_structured, at run time: 201 arrays, identical" in (
+        found.words
+    )
+    assert "output['<b>0']✓ identical22000" in found.words
+    assert "1 more array; the json has all." in found.words
+
+
+def test_the_page_says_how_its_numbers_add_up(page, parsed):
+    assert sums(page.sites) in parsed.words
+    for step in page.steps:
+        assert f"{step.title}{step.kind}" in parsed.words

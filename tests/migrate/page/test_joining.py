@@ -1,5 +1,7 @@
 """Which call is of which site, and what is said of it."""
 
+import json
+
 import pytest
 
 
@@ -253,3 +255,23 @@ def test_the_example(page):
     assert [e.place for e in page.sites if e.found_by == "run"] == [
         "project/helpers/late.py:17"
     ]
+
+
+def test_what_ran_in_a_cell_is_of_the_site_there(
+    made, scan, site, shadow, call
+):
+    name = {"file": "a.ipynb", "cell": 3}
+    seen = {"code": "L8", "line": 2, "text": "L8: said"} | name
+    content = made(
+        scan(site(2, **name), site(2, **name | {"cell": 4})),
+        shadow(
+            call(2, **name),
+            warnings=[seen],
+            not_run=[{"cell": 1, "line": 1, "text": "%pylab"}],
+        ),
+    )
+    assert [each.status for each in content.sites] == ["identical", "unseen"]
+    assert [each.defects for each in content.sites] == [["L8"], []]
+    assert content.defects[0].places == ("a.ipynb:cell 3:2",)
+    written = json.loads(content.to_json())
+    assert written["inputs"][1]["notes"] == ["cell 1 not run: %pylab"]

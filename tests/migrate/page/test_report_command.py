@@ -50,7 +50,8 @@ def test_page_and_json_are_written_and_the_verdict_printed(run, tmp_path):
     assert written["verdict"] in page.read_text(encoding="utf-8")
     assert result.output.splitlines() == [
         written["verdict"],
-        "Next: Make these files readable.",
+        "Next: Make these files readable:",
+        "  tfmpe scan --format json --output scan.json project",
         f"Written: {page}",
         f"Written: {data}",
     ]
@@ -158,7 +159,9 @@ def test_a_folder_is_scanned_and_joined_with_a_run(
     assert result.exit_code == 1, result.output
     assert result.output == (
         "1 of 1 call site ran and gave identical results.\n"
-        "Next: Rewrite the imports.\n"
+        "Next: Rewrite the imports:\n"
+        "  tfmpe fix --diff src\n"
+        "  tfmpe fix src\n"
         "Written: out.json\n"
     )
     written = json.loads(Path("out.json").read_text())

@@ -30,7 +30,7 @@ def test_run_says_what_was_called(command, script):
     found = command("run", "--json", "seen.json", "fit.py", "--json", "its own")
     assert found.exit_code == 0
     assert found.stdout == "done ['fit.py', '--json', 'its own']\n"
-    assert "1 legacy calls from 1 places, 0 warnings" in found.stderr
+    assert "1 legacy call from 1 place, 0 warnings" in found.stderr
     with open("seen.json") as file:
         assert json.load(file)["tool"] == "run"
 
@@ -58,8 +58,8 @@ def test_shadow_ends_in_1_and_shows_what_differs(command, legacy, script):
         "values at output[0]['masks']['attention']['y'][0, 1, 2]: 0.0, was 1.0"
         in text
     )
-    assert "1 calls compared: 0 identical, 0 within tolerance, 1" in text
-    assert "1 calls saved as cases" in text
+    assert "1 call compared: 0 identical, 0 within tolerance, 1" in text
+    assert "1 call saved for replay" in text
     assert max(map(len, found.stderr.splitlines())) <= 80
     again = command("run", "--shadow", "--exit-zero", "fit.py")
     assert again.exit_code == 0
@@ -104,7 +104,7 @@ def test_record_then_verify(command, legacy, script):
     script(CALL)
     found = command("record", "--out", "golden", "--", "fit.py")
     assert found.exit_code == 0
-    assert "1 cases in golden" in found.stderr
+    assert "1 case in golden" in found.stderr
     again = command("record", "--out", "golden", "--", "fit.py")
     assert again.exit_code == 2
     assert "--force" in again.stderr
@@ -129,4 +129,4 @@ def test_a_process_of_its_own_runs_an_unmodified_script(script):
     )
     assert done.returncode == 1
     assert "NameError: name 'EXIT' is not defined" in done.stderr
-    assert "1 legacy calls" in done.stderr
+    assert "1 legacy call from" in done.stderr

@@ -147,6 +147,7 @@ def test_outermost_calls_are_counted_by_line(script, legacy_warnings_off):
         "function": "sfmpe.util.dataloader.combine_data",
         "file": "fit.py",
         "line": 17,
+        "cell": None,
         "calls": 1,
     }
 

@@ -329,6 +329,7 @@ def test_the_json_is_the_documented_one(legacy, script):
         "differences",
         "warnings",
         "not_compared",
+        "not_run",
     ]
     assert content["fingerprint"]["jax"] == jax.__version__
     (row,) = content["calls"]
@@ -336,6 +337,7 @@ def test_the_json_is_the_documented_one(legacy, script):
         "function",
         "file",
         "line",
+        "cell",
         "mode",
         "calls",
         "compared",
@@ -349,7 +351,19 @@ def test_the_json_is_the_documented_one(legacy, script):
         "seconds_new",
         "bytes_old",
         "bytes_new",
+        "arrays",
     ]
+    arrays = {each.pop("path"): each for each in row["arrays"]}
+    assert arrays["output[0]['masks']['attention']['y']"] == {
+        "compared": 1,
+        "identical": 0,
+        "within_tolerance": 0,
+        "different": 1,
+        "largest_absolute": 1.0,
+    }
+    # Those that agree are listed as well, inputs and all.
+    assert arrays.pop("args_after[0]['theta']['mu']")["identical"] == 1
+    assert sum(each["identical"] for each in arrays.values()) > 5
     assert row["largest_absolute"] == {
         "value": 1.0,
         "path": "output[0]['masks']['attention']['y'][0, 1, 2]",
@@ -359,6 +373,7 @@ def test_the_json_is_the_documented_one(legacy, script):
         "function",
         "file",
         "line",
+        "cell",
         "call",
         "kind",
         "path",

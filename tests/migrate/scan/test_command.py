@@ -99,7 +99,6 @@ could not be followed
             "T303",
             "T901",
         ]
-        assert rules[1]["helpUri"] == "MIGRATION.md#t101"
         for result in only["results"]:
             assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert only["results"][1]["locations"] == [
@@ -163,6 +162,11 @@ def test_nothing_legacy_is_clean(run, tmp_path):
 def test_no_file_is_not_clean(run):
     assert "No .py or .ipynb file was found" in run(".", exit_code=3)
     assert run("--format", "json", ".", exit_code=3).startswith("{")
+
+
+@pytest.mark.usefixtures("script")
+def test_without_a_path_it_is_the_current_folder(run):
+    assert run(exit_code=1) == run(".", exit_code=1)
 
 
 def test_a_path_that_is_not_there_is_wrong_usage(run):

@@ -184,7 +184,8 @@ class Module:
         """Return line and column of an offset, both from 1."""
         start = self.line_start(offset)
         line = len(_NEWLINE.findall(self.text[:start])) + 1
-        return line, len(self.text[start:offset].decode()) + 1
+        # The scanner, too, counts from behind a form feed.
+        return line, len(self.text[start:offset].decode().lstrip("\f")) + 1
 
     def line_start(self, offset: int) -> int:
         """Return where the line of a place begins."""
@@ -199,10 +200,13 @@ class Module:
         return found.end() if found else len(self.text)
 
     def indent(self, offset: int) -> str:
-        """Return the blanks that the line of a place begins with."""
+        """Return the blanks that the line of a place begins with.
+
+        A form feed is none of them: what comes after it counts.
+        """
         found = _BLANKS.match(self.text, self.line_start(offset))
         assert found is not None
-        return found.group().decode()
+        return found.group().decode().rpartition("\f")[2]
 
     @property
     def newline(self) -> str:

@@ -28,9 +28,9 @@ def find_remaining(
     remarks = [remark for each in proposed for remark in each.remarks]
     for change in (each for found in proposed for each in found.changes):
         if not options.unsafe and options.wants(*change.codes):
-            why = f"can be rewritten with --unsafe-fixes; {change.note}"
+            why = "can be rewritten with --unsafe-fixes"
             remarks += [
-                Remark(part.start, part.code, why, False)
+                Remark(part.start, part.code, why, False, change.note)
                 for part in change.parts
             ]
     said = {(module.statement_start(each.start), each.code) for each in remarks}

@@ -10,6 +10,7 @@ from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
 from tfmpe.migrate.sources import SourceError
 from tfmpe.migrate.sources.errors import shown
+from tfmpe.migrate.wording import counted
 
 from .files import FixedFile
 
@@ -85,7 +86,7 @@ class FixReport:
                         "cell": cell,
                         "line": left.line,
                         "code": left.code,
-                        "why": left.why,
+                        "why": "; ".join(filter(None, (left.why, left.note))),
                     }
                     for file in self.files
                     for cell, left in file.left
@@ -99,17 +100,30 @@ class FixReport:
         )
 
     def lines(self) -> Iterator[str]:
-        """Yield what is printed: findings by place, then a summary."""
+        """Yield what is printed: findings by place, notes, a summary.
+
+        Many places share a note, which is printed once.
+        """
+        notes: dict[str, int] = {}
+
+        def look(note: str) -> str:
+            if not note:
+                return ""
+            return f"; look at [{notes.setdefault(note, len(notes) + 1)}]"
+
         for file in self.files:
             for cell, edit in file.edits:
                 if edit.note:
                     place = _place(file, cell, edit.line)
-                    yield f"{place}: {edit.code} rewritten; look: {edit.note}"
+                    yield f"{place}: {edit.code} rewritten{look(edit.note)}"
             for cell, left in file.left:
                 place = _place(file, cell, left.line)
-                yield f"{place}: {left.code} left: {one_line(left.why)}"
+                why = f"{one_line(left.why)}{look(left.note)}"
+                yield f"{place}: {left.code} left: {why}"
         for error in self.not_read:
             yield f"{error.file}: not rewritten: {error.why}"
+        for note, number in notes.items():
+            yield f"[{number}] {note}"
         yield self._summary()
 
     def _summary(self) -> str:
@@ -121,20 +135,18 @@ class FixReport:
         listed = ", ".join(f"{n} {code}" for code, n in sorted(codes.items()))
         verb = "would be rewritten" if self.only_asked else "rewritten"
         of = f" ({listed})" if listed else ""
+        files = counted(len(self.files), "file")
         parts: list[Any] = [
-            f"{len(self.changed)} of {_files(len(self.files))} {verb}, "
-            f"{n_edits} edits{of}",
+            f"{len(self.changed)} of {files} {verb}, "
+            f"{counted(n_edits, 'edit')}{of}",
             f"{n_left} left to do",
         ]
         if self.not_read:
             parts.append(f"{len(self.not_read)} not read or written")
         if self.in_use is not None:
-            parts.append(f"{self.in_use} places use legacy names (tfmpe scan)")
+            uses = counted(self.in_use, "place uses", "places use")
+            parts.append(f"{uses} legacy names (tfmpe scan)")
         return "; ".join(parts)
-
-
-def _files(n: int) -> str:
-    return f"{n} file" if n == 1 else f"{n} files"
 
 
 def _place(file: FixedFile, cell: int | None, line: int) -> str:

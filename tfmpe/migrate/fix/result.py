@@ -80,11 +80,14 @@ class Left:
         Of the original text, from 1.
     code : str
     why : str
+    note : str
+        What to look at once it is done; empty where nothing changes.
     """
 
     line: int
     code: str
     why: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,13 +152,14 @@ class Remark:
     """What is left to a person, by its place in the present text.
 
     ``comment`` says whether the text gets a TODO: not where running again
-    with another option would do it.
+    with another option would do it. ``note`` is what to look at then.
     """
 
     start: int
     code: str
     why: str
     comment: bool = True
+    note: str = ""
 
 
 @dataclass

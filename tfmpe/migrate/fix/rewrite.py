@@ -138,7 +138,7 @@ def _edits(text: TrackedText, changes: Iterable[Change]) -> list[Edit]:
 
 def _left(text: TrackedText, remarks: Iterable[Remark]) -> tuple[Left, ...]:
     found = [
-        Left(text.line(remark.start), remark.code, remark.why)
+        Left(text.line(remark.start), remark.code, remark.why, remark.note)
         for remark in remarks
     ]
     return tuple(sorted(set(found), key=lambda each: (each.line, each.code)))

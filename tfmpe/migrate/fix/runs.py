@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tfmpe.migrate.sources import SourceError
 from tfmpe.migrate.sources.source import replace_content
+from tfmpe.migrate.wording import counted
 from tfmpe.preprocessing._atomic import write_atomically
 
 from .files import FixedFile
@@ -38,9 +39,9 @@ class ChangedSinceError(ValueError):
     def __init__(self, files: Sequence[str]):
         self.files = tuple(files)
         super().__init__(
-            f"{len(files)} of the files were changed since, and nothing was "
-            f"restored: {', '.join(files)}. --force restores the originals "
-            "all the same; the changes are then lost"
+            f"{counted(len(files), 'file was', 'files were')} changed since, "
+            f"and nothing was restored: {', '.join(files)}. --force restores "
+            "the originals all the same; the changes are then lost"
         )
 
 
@@ -146,7 +147,9 @@ def runs(root: Path) -> list[Run]:
     ]
 
 
-def undo(root: Path, name: str | None = None, *, force: bool = False) -> Run:
+def undo(
+    root: Path, name: str | None = None, *, force: bool = False
+) -> tuple[Kept, ...]:
     """Restore the originals of a run.
 
     Parameters
@@ -160,8 +163,8 @@ def undo(root: Path, name: str | None = None, *, force: bool = False) -> Run:
 
     Returns
     -------
-    Run
-        As it was before.
+    tuple of Kept
+        What was restored; not what was its original again already.
 
     Raises
     ------
@@ -183,14 +186,18 @@ def undo(root: Path, name: str | None = None, *, force: bool = False) -> Run:
     if changed and not force:
         raise ChangedSinceError(changed)
     originals = {kept.path: _original(kept) for kept in run.files}
+    restored = []
     for kept in run.files:
         old, new = current[kept.path], originals[kept.path]
+        if old == new:
+            continue
         if old is None:
             _write_again(kept, new)
-        elif old != new:
+        else:
             replace_content(kept.path, old, new)
+        restored.append(kept)
     write_atomically(run.folder / _UNDONE, b"")
-    return run
+    return tuple(restored)
 
 
 def _choose(root: Path, name: str | None) -> Run:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .run_inputs import Largest, Size
+from .run_inputs import ArrayParity, Largest, Size
 from .typed import Count
 
 __all__ = [
@@ -56,6 +56,7 @@ class Replayed:
     largest_ulp: Largest | None = None
     noise_floor: NoiseFloor | None = None
     differences: tuple[Recorded, ...] = ()
+    arrays: tuple[ArrayParity, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ The json (`Content.to_json`) is one object; names are only ever added to it:
     inputs            [{"file", "tool", "about", "notes", "facts"}, ...]: facts
                       are names to texts: fingerprint, versions or machine
     counts            {status: number of sites}
+    call_sites        number of sites that are calls with a result, of which
+                      the verdict speaks
     sites             one object per place in the code, with
       file, cell, line, column, end_line, end_column, code, name, text,
       becomes, safety as the scanner wrote them; of a site that only a run
@@ -23,6 +25,8 @@ The json (`Content.to_json`) is one object; names are only ever added to it:
                       "rewritten" or "no result": imports, patterns, makers
       rewritten, undecided, left, not_compared, defects
                       whether; why or null; reasons; reasons; codes
+      caller          the legacy function of the same line that made this
+                      call, or null
       modes           how it was called: "eager", "traced"
       recorded        what replaying recordings of its function gave:
                       "identical", "within tolerance", "differs" or null
@@ -32,15 +36,20 @@ The json (`Content.to_json`) is one object; names are only ever added to it:
                       largest_absolute, largest_relative, largest_ulp, each
                       null or {"value", "path"}; value may be "inf" or "nan";
                       and noise_floor, null or {"absolute", "relative", "ulp"}
-    parity            [{"function", "evidence", and a tally}, ...]; evidence
-                      is "at run time" or "recordings"
+    parity            [{"function", "evidence", a tally, "arrays"}, ...];
+                      evidence is "at run time" or "recordings"; arrays has,
+                      also of those that agree, {"path", "compared",
+                      "identical", "within_tolerance", "different",
+                      "largest_absolute"}
     differences       [{"function", "evidence", "place", "kind", "path",
                       "stored", "found", "tolerated", "masks"}, ...]
     speed             [{"name", "about", "seconds", "bytes"}, ...], each
                       null or [old, new]
     defects           [{"code", "summary", "count", "places"}, ...]
     problems          [{"source", "tool", "file", "why"}, ...]
-    next_steps        [{"title", "why", "commands", "places", "optional"}]
+    next_steps        [{"title", "why", "commands", "places", "kind",
+                      "optional"}]: kind is "required", "check" (what shows
+                      that no number changes) or "optional"
 """
 
 import importlib.metadata
@@ -164,6 +173,7 @@ class PageContent:
                 for source in self.sources
             ],
             "counts": self.counts,
+            "call_sites": sum(each.is_call_site for each in self.sites),
         }
         for name, entries in (
             ("sites", self.sites),

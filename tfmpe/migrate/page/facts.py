@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from tfmpe.migrate.wording import counted
+
 from .check_inputs import Bench, Verify
 from .code_inputs import Fix, Scan
 from .reading import Content
@@ -17,21 +19,24 @@ def about(content: Content) -> str:
     """Return in a few words what a command has done."""
     if isinstance(content, Scan):
         return (
-            f"{content.files.read} files read, {len(content.sites)} sites, "
+            f"{counted(content.files.read, 'file')} read, "
+            f"{counted(len(content.sites), 'site')}, "
             f"{len(content.undecided)} undecided"
         )
     if isinstance(content, Fix):
         edits = sum(len(each.edits) for each in content.changed)
         done = "rewritten" if content.run is not None else "would be rewritten"
-        return f"{edits} places in {len(content.changed)} files {done}"
+        files = counted(len(content.changed), "file")
+        return f"{counted(edits, 'place')} in {files} {done}"
     if isinstance(content, Shadow | Run):
         calls = sum(call.calls for call in content.calls)
         side = "beside the legacy package, " * isinstance(content, Shadow)
-        return f"{content.script}: {side}{calls} calls"
+        return f"{content.script}: {side}{counted(calls, 'call')}"
     if isinstance(content, Verify):
         cases = sum(row.cases for row in content.rows)
-        return f"{content.folder}: {cases} recorded calls"
-    return f"{len(content.cases)} benchmarks, old side: {content.old}"
+        return f"{content.folder}: {counted(cases, 'recorded call')}"
+    benchmarks = counted(len(content.cases), "benchmark")
+    return f"{benchmarks}, old side: {content.old}"
 
 
 def facts_of(content: Content) -> dict[str, str]:
@@ -47,7 +52,11 @@ def facts_of(content: Content) -> dict[str, str]:
 
 
 def notes_of(content: Content) -> list[str]:
-    """Return what a reader should know: what was not replayed, and notes."""
+    """Return what a reader should know: what was left out, and notes."""
+    if isinstance(content, Shadow | Run):
+        return [
+            f"cell {each.cell} not run: {each.text}" for each in content.not_run
+        ]
     if not isinstance(content, Verify):
         return []
     return [

@@ -18,16 +18,22 @@ from typing import Any, NamedTuple
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from tfmpe.migrate.wording import counted
+
 from .content import PageContent
 from .drawing import can_draw, draw_masks
 from .facts import about, facts_of, notes_of
 from .run_inputs import Size
 from .sites import STATUSES, JoinedSite
+from .verdict import sums
 
 __all__ = ["to_html"]
 
 MAX_DIFFERENCES = 200
 """Most differences that are shown; the json has all."""
+
+MAX_ARRAYS = 200
+"""Most arrays of one function that are shown; the json has all."""
 
 MAX_PICTURES = 20
 """Most differing masks that are drawn."""
@@ -95,11 +101,13 @@ def to_html(content: PageContent) -> str:
                 for source in content.sources
             ],
             files=_by_file(content.sites),
+            sums=sums(content.sites),
             statuses=STATUSES,
             symbols=_SYMBOLS,
             meanings=_MEANINGS,
             differences=content.differences[:MAX_DIFFERENCES],
             pictures=pictures,
+            max_arrays=MAX_ARRAYS,
             n_masks=sum(each.masks is not None for each in content.differences),
         )
     )
@@ -124,6 +132,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "counted": counted,
         "slug": lambda status: status.replace(" ", "-"),
         "size": _size,
         "seconds": _seconds,

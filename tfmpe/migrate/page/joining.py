@@ -115,6 +115,9 @@ class _Joining:
                 _note(joined.left, left.why)
 
     def add_run(self, run: Run | Shadow) -> None:
+        for each in run.not_compared if isinstance(run, Shadow) else ():
+            for joined in self._around(each):
+                _note(joined.not_compared, each.why)
         for call in run.calls:
             found = self._around(call) or [self._made(call)]
             for joined in found:
@@ -126,9 +129,6 @@ class _Joining:
             for difference in run.differences:
                 if not difference.tolerated:
                     self._ensure_different(difference)
-            for each in run.not_compared:
-                for joined in self._around(each):
-                    _note(joined.not_compared, each.why)
         for warned in run.warnings:
             for joined in self._around(warned):
                 _note(joined.defects, warned.code)
@@ -147,7 +147,12 @@ class _Joining:
             cell=seen.cell,
             name=seen.function,
         )
-        return self._add(JoinedSite(site, "run"))
+        within = self._spanning(seen)
+        # Only a call that is not compared itself lets its own be seen.
+        callers = [each.function for each in within if each.not_compared]
+        return self._add(
+            JoinedSite(site, "run", caller=callers[0] if callers else None)
+        )
 
     def _same(
         self, file: str, cell: int | None, line: int, code: str
@@ -160,17 +165,21 @@ class _Joining:
 
     def _around(self, seen: _Located) -> list[JoinedSite]:
         """Return the smallest sites around a line that may be what ran."""
-        cell = None if isinstance(seen, Warned) else seen.cell
-        around = [
-            joined
-            for joined in self._by_cell.get((self._file(seen.file), cell), [])
-            if joined.is_called
-            and 0 <= seen.line - joined.site.line <= _height(joined)
-        ]
+        around = self._spanning(seen)
         if not isinstance(seen, Warned):
             around = _of_function(around, seen.function)
         smallest = min(map(_height, around), default=0)
         return [each for each in around if _height(each) == smallest]
+
+    def _spanning(self, seen: _Located) -> list[JoinedSite]:
+        """Return the sites of calls whose lines include one that ran."""
+        key = self._file(seen.file), seen.cell
+        return [
+            joined
+            for joined in self._by_cell.get(key, [])
+            if joined.is_called
+            and 0 <= seen.line - joined.site.line <= _height(joined)
+        ]
 
 
 def _of_function(sites: list[JoinedSite], function: str) -> list[JoinedSite]:

@@ -5,13 +5,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfmpe.migrate.catalogue import CATALOGUE
+from tfmpe.migrate.wording import counted
 
 from .check_inputs import Bench, BenchRow, Replayed, Verify
 from .places import FileNames
 from .reading import Source
-from .run_inputs import Call, Masks, Run, Shadow
+from .run_inputs import (
+    ArrayParity,
+    Call,
+    Difference,
+    Masks,
+    Run,
+    Shadow,
+    Warned,
+)
 from .sites import short_name
-from .tally import Tally
+from .tally import Tally, as_number
 
 __all__ = [
     "Defect",
@@ -38,16 +47,38 @@ class FunctionParity:
     evidence : str
         ``'at run time'`` or ``'recordings'``.
     tally : Tally
+    arrays : tuple of ArrayParity
+        Array by array, what differs first; empty where that is not known.
     """
 
     function: str
     evidence: str
     tally: Tally
+    arrays: tuple[ArrayParity, ...] = ()
+
+    @property
+    def of_arrays(self) -> str:
+        """How many arrays there are, and how many agree, in words."""
+        whole = counted(len(self.arrays), "array")
+        different = sum(bool(each.different) for each in self.arrays)
+        close = sum(bool(each.within_tolerance) for each in self.arrays)
+        if not (different or close):
+            return f"{whole}, identical"
+        parts = []
+        if different:
+            parts.append(f"{different} differ{'s' if different == 1 else ''}")
+        if close:
+            parts.append(f"{close} within tolerance")
+        return f"{whole}: {', '.join(parts)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain objects."""
-        named = {"function": self.function, "evidence": self.evidence}
-        return named | self.tally.to_json()
+        return {
+            "function": self.function,
+            "evidence": self.evidence,
+            **self.tally.to_json(),
+            "arrays": [dict(vars(each)) for each in self.arrays],
+        }
 
 
 @dataclass(frozen=True)
@@ -129,10 +160,15 @@ class Defect:
 def parity_of(sources: Iterable[Source]) -> list[FunctionParity]:
     """Return one entry per function and kind of evidence, worst first."""
     tallies: dict[tuple[str, str], Tally] = {}
+    arrays: dict[tuple[str, str], list[ArrayParity]] = {}
     for function, evidence, entry in _compared(sources):
         key = short_name(function), evidence
         tallies[key] = tallies.get(key, Tally()) + Tally.of(entry)
-    found = [FunctionParity(*key, tally) for key, tally in tallies.items()]
+        arrays.setdefault(key, []).extend(entry.arrays)
+    found = [
+        FunctionParity(*key, tally, _together(arrays[key]))
+        for key, tally in tallies.items()
+    ]
     return sorted(
         found,
         key=lambda each: (
@@ -141,6 +177,31 @@ def parity_of(sources: Iterable[Source]) -> list[FunctionParity]:
             each.function,
             each.evidence,
         ),
+    )
+
+
+def _together(arrays: Iterable[ArrayParity]) -> tuple[ArrayParity, ...]:
+    """Return one entry per array, what differs first."""
+    found: dict[str, ArrayParity] = {}
+    for each in arrays:
+        before = found.get(each.path)
+        found[each.path] = each if before is None else _sum(before, each)
+    return tuple(
+        sorted(
+            found.values(),
+            key=lambda each: (-each.different, -each.within_tolerance),
+        )
+    )
+
+
+def _sum(one: ArrayParity, other: ArrayParity) -> ArrayParity:
+    return ArrayParity(
+        one.path,
+        one.compared + other.compared,
+        one.identical + other.identical,
+        one.within_tolerance + other.within_tolerance,
+        one.different + other.different,
+        max(one.largest_absolute, other.largest_absolute, key=as_number),
     )
 
 
@@ -181,7 +242,7 @@ def differences_of(
                     FoundDifference(
                         short_name(each.function),
                         AT_RUN_TIME,
-                        f"{names.shown(each.file)}:{each.line}{call}",
+                        f"{_place(each, names)}{call}",
                         *(each.kind, each.path, each.stored, each.found),
                         each.tolerated,
                         each.masks,
@@ -209,7 +270,7 @@ def speed_of(
     found = [
         Speed(
             each.function,
-            f"{AT_RUN_TIME}, {each.tally.calls} calls together",
+            f"{AT_RUN_TIME}, {_calls(each.tally.calls)}",
             each.tally.seconds,
             each.tally.bytes,
         )
@@ -226,13 +287,18 @@ def speed_of(
                     found.append(
                         Speed(
                             case.case,
-                            f"benchmark, {case.mode}, {row.sites} sites, "
+                            f"benchmark, {case.mode}, "
+                            f"{counted(row.sites, 'site')}, "
                             + ("Tokens" if new == "new" else "bridge"),
                             (old.median_s, other.median_s),
                             (old.bytes, other.bytes),
                         )
                     )
     return found
+
+
+def _calls(calls: int) -> str:
+    return "1 call" if calls == 1 else f"{calls} calls together"
 
 
 def _largest_row(rows: Iterable[BenchRow]) -> tuple[BenchRow, str] | None:
@@ -257,12 +323,17 @@ def defects_of(sources: Iterable[Source], names: FileNames) -> list[Defect]:
             for each in source.content.warnings:
                 counts[each.code] = counts.get(each.code, 0) + each.count
                 where = places.setdefault(each.code, {})
-                where[f"{names.shown(each.file)}:{each.line}"] = None
+                where[_place(each, names)] = None
                 texts.setdefault(each.code, each.text)
     return [
         Defect(code, _summary(code, texts[code]), count, tuple(places[code]))
         for code, count in sorted(counts.items())
     ]
+
+
+def _place(seen: Difference | Warned, names: FileNames) -> str:
+    cell = "" if seen.cell is None else f"cell {seen.cell}:"
+    return f"{names.shown(seen.file)}:{cell}{seen.line}"
 
 
 def _summary(code: str, text: str) -> str:

@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from tfmpe.migrate.wording import counted
+
 from .sites import JoinedSite
-from .step import Step, named, number
+from .step import Kind, Step, named
 
 __all__ = ["left_by_fix", "rewriting_steps", "root_of"]
 
@@ -43,7 +45,7 @@ def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
         steps.append(
             Step(
                 "Rewrite the imports",
-                f"{number(len(imports), 'import')} of the legacy package "
+                f"{counted(len(imports), 'import')} of the legacy package "
                 "left. This changes no number. See the changes first.",
                 (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
             )
@@ -51,34 +53,38 @@ def rewriting_steps(sites: Iterable[JoinedSite], where: str) -> list[Step]:
     by_safety = Counter(each.site.safety for each in others)
     if by_safety["safe"] or by_safety["unsafe"]:
         steps.append(_to_tokens(by_safety, where))
-    for unsure, title, why, optional in (
-        (
-            imports,
-            "Look at names that the bridge may not have",
-            "Nothing replaces these by itself.",
-            False,
-        ),
-        (
-            others,
-            "Rewrite by hand for Tokens",
-            "No command rewrites these; each code has an example. Not needed "
-            "while the bridge is in use.",
-            True,
-        ),
-    ):
-        manual = [each for each in unsure if each.site.safety == "manual"]
-        if manual:
-            codes = sorted({each.site.code for each in manual})
-            steps.append(
-                Step(
-                    title,
-                    why,
-                    tuple(f"tfmpe explain {shlex.quote(c)}" for c in codes),
-                    tuple(f"{named(m)} ({m.site.code})" for m in manual),
-                    optional,
-                )
-            )
+    steps += _by_hand(
+        imports,
+        "Look at names that the bridge may not have",
+        "Nothing replaces these by itself.",
+        "required",
+    )
+    steps += _by_hand(
+        others,
+        "Rewrite by hand for Tokens",
+        "No command rewrites these; each code has an example. Not needed "
+        "while the bridge is in use.",
+        "optional",
+    )
     return steps
+
+
+def _by_hand(
+    sites: Iterable[JoinedSite], title: str, why: str, kind: Kind
+) -> list[Step]:
+    manual = [each for each in sites if each.site.safety == "manual"]
+    if not manual:
+        return []
+    codes = sorted({each.site.code for each in manual})
+    return [
+        Step(
+            title,
+            why,
+            tuple(f"tfmpe explain {shlex.quote(code)}" for code in codes),
+            tuple(f"{named(each)} ({each.site.code})" for each in manual),
+            kind,
+        )
+    ]
 
 
 def _to_tokens(by_safety: Counter, where: str) -> Step:
@@ -87,11 +93,11 @@ def _to_tokens(by_safety: Counter, where: str) -> Step:
         commands.append(f"tfmpe fix --to tokens --unsafe-fixes --diff {where}")
     return Step(
         "Move to Tokens",
-        f"{number(by_safety['safe'], 'place')} can be rewritten safely, "
+        f"{counted(by_safety['safe'], 'place')} can be rewritten safely, "
         f"{by_safety['unsafe']} should be looked at. Not needed while the "
         "bridge is in use.",
         tuple(commands),
-        optional=True,
+        kind="optional",
     )
 
 
@@ -103,10 +109,13 @@ def left_by_fix(sites: Iterable[JoinedSite]) -> Step | None:
     return Step(
         "Look at what tfmpe fix left",
         "It rewrites nothing that it cannot be sure of.",
-        (),
+        tuple(
+            f"tfmpe explain {shlex.quote(code)}"
+            for code in sorted({each.site.code for each in left})
+        ),
         tuple(f"{each.place}: {'; '.join(each.left)}" for each in left),
         # Imports have to be rewritten, calls only to leave the bridge.
-        optional=not any(_is_import(each) for each in left),
+        "required" if any(map(_is_import, left)) else "optional",
     )
 
 

@@ -6,11 +6,13 @@ from typing import Any, Literal
 from .typed import Count
 
 __all__ = [
+    "ArrayParity",
     "Call",
     "Difference",
     "Largest",
     "Masks",
     "NotCompared",
+    "NotRun",
     "Run",
     "Shadow",
     "Size",
@@ -28,6 +30,18 @@ class Largest:
     value: Size
     path: str
     case: str | None = None
+
+
+@dataclass(frozen=True)
+class ArrayParity:
+    """How well one array of the results agrees."""
+
+    path: str
+    compared: Count
+    identical: Count
+    within_tolerance: Count
+    different: Count
+    largest_absolute: Size = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,7 @@ class Call:
     seconds_new: float | None = None
     bytes_old: float | None = None
     bytes_new: float | None = None
+    arrays: tuple[ArrayParity, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,7 @@ class Warned:
     line: Count
     count: Count = 1
     text: str = ""
+    cell: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,15 @@ class NotCompared:
 
 
 @dataclass(frozen=True)
+class NotRun:
+    """A line of a notebook that was left out."""
+
+    cell: Count
+    line: Count
+    text: str
+
+
+@dataclass(frozen=True)
 class Shadow:
     """A json of `tfmpe run --shadow`."""
 
@@ -110,6 +135,7 @@ class Shadow:
     fingerprint: dict[str, Any] = field(default_factory=dict)
     differences: tuple[Difference, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    not_run: tuple[NotRun, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
 
 
@@ -122,3 +148,4 @@ class Run:
     calls: tuple[Call, ...]
     fingerprint: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[Warned, ...] = ()
+    not_run: tuple[NotRun, ...] = ()

@@ -53,6 +53,9 @@ class JoinedSite:
         Codes of the defects met here.
     recorded : str or None
         What replaying recordings of its function gave.
+    caller : str or None
+        The legacy function that made this call, from the same line; the
+        scanner knows of that one only.
     """
 
     site: Site
@@ -66,6 +69,7 @@ class JoinedSite:
     left: list[str] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
     recorded: str | None = None
+    caller: str | None = None
 
     @property
     def is_called(self) -> bool:
@@ -79,6 +83,11 @@ class JoinedSite:
         """Whether there is something to compare: constructors only make."""
         known = lookup(_legacy(self.site.name)) if self.site.name else None
         return self.is_called and (known is None or known.kind != "class")
+
+    @property
+    def is_call_site(self) -> bool:
+        """Whether it is certain to be a call that returns something."""
+        return self.has_result and (self.ran or self.undecided is None)
 
     @property
     def status(self) -> Status:
@@ -136,6 +145,7 @@ class JoinedSite:
             "left": self.left,
             "defects": self.defects,
             "recorded": self.recorded,
+            "caller": self.caller,
         }
 
 

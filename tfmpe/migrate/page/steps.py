@@ -11,7 +11,7 @@ from .reading import Source
 from .rewriting import left_by_fix, rewriting_steps, root_of
 from .run_inputs import Run, Shadow
 from .sites import JoinedSite
-from .step import Step, named
+from .step import KINDS, Step, named
 
 __all__ = ["next_steps"]
 
@@ -38,28 +38,19 @@ def next_steps(
     steps = [
         _unreadable(problems, where),
         _differences(sources, sites),
-        *_recordings(sources, parity),
-        _unseen(sites),
-        _only_seen(sources, sites),
-        _not_compared(sites),
-        _on_bridge(sites),
-        _unknown_to_scan(sources, sites),
-        _undecided(sites),
+        _recordings(sources),
         *rewriting_steps(sites, where),
         left_by_fix(sites),
+        _comparing(sources, sites, parity),
+        _on_bridge(sites),
+        _unknown_to_scan(sources, sites, where),
+        _undecided(sites),
+        _unscanned(sources, where),
+        _not_compared(sites),
         _met(defects),
     ]
-    if not any(isinstance(source.content, Scan) for source in sources):
-        steps.insert(
-            1,
-            Step(
-                "Scan the code",
-                "No scan was given, so sites that no run met are unknown.",
-                (f"tfmpe scan --format json --output scan.json {where}",),
-                optional=True,
-            ),
-        )
-    return [step for step in steps if step is not None]
+    found = [step for step in steps if step is not None]
+    return sorted(found, key=lambda step: KINDS.index(step.kind))
 
 
 def _beside(
@@ -70,7 +61,11 @@ def _beside(
     Each writes to a place of its own, or one would replace the other's.
     """
     scripts = dict.fromkeys(run.script for run in runs)
-    known = [shlex.quote(each) for each in scripts if each.endswith(".py")]
+    known = [
+        shlex.quote(each)
+        for each in scripts
+        if each.endswith((".py", ".ipynb"))
+    ]
     many = len(known) > 1
     return tuple(
         f"tfmpe run --shadow {option} "
@@ -121,70 +116,72 @@ def _differences(
     )
 
 
-def _recordings(
-    sources: Iterable[Source], parity: Iterable[FunctionParity]
-) -> list[Step]:
-    steps = []
+def _recordings(sources: Iterable[Source]) -> Step | None:
     folders = {}
     for source in sources:
         content = source.content
         if isinstance(content, Verify) and content.exit_code:
             folders[shlex.quote(content.folder)] = None
-    if folders:
-        steps.append(
-            Step(
-                "Look at the recordings that are not equal, or not usable",
-                "They are what the legacy package returned.",
-                tuple(f"tfmpe verify {f} --json verify.json" for f in folders),
-            )
-        )
-    if not any(each.tally.compared for each in parity):
-        steps.append(
-            Step(
-                "Compare something",
-                "No call was compared with the legacy package yet. With it "
-                "installed, run your scripts beside it; without it, replay "
-                "recordings.",
-                (
-                    *_beside(_runs(sources), "--json", "shadow", ".json"),
-                    "tfmpe verify --json verify.json",
-                ),
-            )
-        )
-    return steps
-
-
-def _unseen(sites: Iterable[JoinedSite]) -> Step | None:
-    places = _places((s for s in sites if not s.on_bridge), "unseen")
-    if not places:
+    if not folders:
         return None
     return Step(
-        "Run what was never seen",
-        "No run has met these call sites, so nothing is known of their "
-        "numbers. Run a script or a test that reaches them.",
-        ("tfmpe run --shadow --json more.json SCRIPT",),
-        places,
+        "Look at the recordings that are not equal, or not usable",
+        "They are what the legacy package returned.",
+        tuple(f"tfmpe verify {f} --json verify.json" for f in folders),
     )
 
 
-def _only_seen(
-    sources: Iterable[Source], sites: Iterable[JoinedSite]
+def _comparing(
+    sources: Sequence[Source],
+    sites: Iterable[JoinedSite],
+    parity: Iterable[FunctionParity],
 ) -> Step | None:
-    found = tuple(
-        named(each)
-        for each in sites
-        if each.status == "seen"
-        and not each.not_compared
-        and not each.on_bridge
-    )
-    if not found:
+    """Return the one step that runs scripts beside the legacy package."""
+    nothing = not any(each.tally.compared for each in parity)
+    left = [s for s in sites if not s.on_bridge and not s.not_compared]
+    unseen = [each for each in left if each.status == "unseen"]
+    seen = [each for each in left if each.status == "seen"]
+    if not (nothing or unseen or seen):
         return None
-    return Step(
-        "Compare what only ran",
-        "These sites ran, but not beside the legacy package.",
-        _beside(_runs(sources), "--json", "shadow", ".json"),
-        found,
+    commands = []
+    if seen or (nothing and not unseen):
+        commands += _beside(_runs(sources), "--json", "shadow", ".json")
+    commands += _to_meet(unseen)
+    why = (
+        "With the legacy package installed, run what reaches these calls "
+        "beside it; without it, replay recordings. Scripts that were "
+        "rewritten have nothing to run beside: do it before, or after "
+        "tfmpe undo."
     )
+    if nothing:
+        commands.append("tfmpe verify --json verify.json")
+        why = f"No call was compared with the legacy package yet. {why}"
+    return Step(
+        "Compare what was not compared yet",
+        why,
+        tuple(commands),
+        (
+            *(f"{named(each)}: no run has met it" for each in unseen),
+            *(f"{named(each)}: ran, was not compared" for each in seen),
+        ),
+        kind="check",
+    )
+
+
+def _to_meet(unseen: Iterable[JoinedSite]) -> list[str]:
+    """Return commands that run what no run has met."""
+    files = dict.fromkeys(each.site.file for each in unseen)
+    notebooks = [name for name in files if name.endswith(".ipynb")]
+    commands = [
+        f"tfmpe run --shadow --json notebook"
+        f"{f'-{number}' if len(notebooks) > 1 else ''}.json "
+        f"{shlex.quote(f'./{name}' if name.startswith('-') else name)}"
+        for number, name in enumerate(notebooks, 1)
+    ]
+    # Which script reaches a module, nobody knows.
+    if len(notebooks) < len(files):
+        commands.append("tfmpe run --shadow --json more.json SCRIPT")
+    return commands
 
 
 def _not_compared(sites: Iterable[JoinedSite]) -> Step | None:
@@ -201,7 +198,7 @@ def _not_compared(sites: Iterable[JoinedSite]) -> Step | None:
         "could not be compared. Look at their results in another way.",
         (),
         found,
-        optional=True,
+        kind="optional",
     )
 
 
@@ -225,23 +222,29 @@ def _on_bridge(sites: Iterable[JoinedSite]) -> Step | None:
             "tfmpe verify recordings --json verify.json",
         ),
         found,
+        kind="check",
     )
 
 
 def _unknown_to_scan(
-    sources: Iterable[Source], sites: Iterable[JoinedSite]
+    sources: Iterable[Source], sites: Iterable[JoinedSite], where: str
 ) -> Step | None:
-    if not any(isinstance(source.content, Scan) for source in sources):
+    if not _has_scan(sources):
         return None
-    found = tuple(named(each) for each in sites if each.found_by == "run")
+    found = tuple(
+        named(each)
+        for each in sites
+        if each.found_by == "run" and each.caller is None
+    )
     if not found:
         return None
     return Step(
         "Look at calls that the scan does not know",
         "They ran, but no scanned file has them at that line: the file was "
         "not scanned or has changed since, or the name is built at run time.",
-        (),
+        (f"tfmpe scan {where}",),
         found,
+        kind="check",
     )
 
 
@@ -259,7 +262,23 @@ def _undecided(sites: Iterable[JoinedSite]) -> Step | None:
         "what it is.",
         ("tfmpe explain T901",),
         found,
+        kind="check",
     )
+
+
+def _unscanned(sources: Iterable[Source], where: str) -> Step | None:
+    if _has_scan(sources):
+        return None
+    return Step(
+        "Scan the code",
+        "No scan was given, so sites that no run met are unknown.",
+        (f"tfmpe scan --format json --output scan.json {where}",),
+        kind="optional",
+    )
+
+
+def _has_scan(sources: Iterable[Source]) -> bool:
+    return any(isinstance(source.content, Scan) for source in sources)
 
 
 def _met(defects: Sequence[Defect]) -> Step | None:
@@ -270,7 +289,7 @@ def _met(defects: Sequence[Defect]) -> Step | None:
         "The bridge repeats them, so that no number changes. Decide for each "
         "whether your results depend on it.",
         tuple(f"tfmpe explain {shlex.quote(d.code)}" for d in defects),
-        optional=True,
+        kind="optional",
     )
 
 

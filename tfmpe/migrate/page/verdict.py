@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+from tfmpe.migrate.wording import counted
+
 from .numbers import RECORDED, FunctionParity
 from .problems import Problem
 from .sites import JoinedSite
-from .step import number
 from .tally import Tally
 
-__all__ = ["verdict"]
+__all__ = ["sums", "verdict"]
 
 
 def verdict(
@@ -34,27 +35,81 @@ def verdict(
         sentences.append("Nothing was compared.")
     files = len({each.file for each in problems if each.file is not None})
     if files:
-        sentences.append(f"Incomplete: {number(files, 'file')} not read.")
+        sentences.append(f"Incomplete: {counted(files, 'file')} not read.")
     elif problems:
         sentences.append("Incomplete: a command did not finish its work.")
     return " ".join(filter(None, sentences))
 
 
-def _of_sites(sites: Iterable[JoinedSite]) -> str:
-    calls = [
+def sums(sites: Iterable[JoinedSite]) -> str:
+    """Return how many places there are, and what they are.
+
+    Parameters
+    ----------
+    sites
+        All of the page.
+
+    Returns
+    -------
+    str
+        The parts add up to the whole.
+    """
+    sites = list(sites)
+    calls = [each for each in sites if each.is_call_site]
+    undecided = sum(each.status == "undecided" for each in sites)
+    others = [
         each
         for each in sites
-        if each.has_result and (each.ran or each.undecided is None)
+        if not each.is_call_site and each.status != "undecided"
     ]
+    imports = sum(each.site.code.startswith("T0") for each in others)
+    makers = sum(each.is_called for each in others)
+    patterns = len(others) - imports - makers
+    by_run = sum(each.found_by == "run" for each in calls)
+    found = counted(by_run, "was", "were")
+    parts = [
+        f"{counted(len(calls), 'call site')}, of which the verdict speaks"
+        + (f" ({found} found by a run, not by the scan)" if by_run else "")
+    ]
+    if undecided:
+        parts.append(counted(undecided, "undecided place"))
+    if others:
+        of = [
+            text
+            for number, text in (
+                (imports, counted(imports, "import")),
+                (
+                    makers,
+                    counted(
+                        makers,
+                        "construction of an object",
+                        "constructions of objects",
+                    ),
+                ),
+                (patterns, counted(patterns, "pattern")),
+            )
+            if number
+        ]
+        parts.append(
+            f"{counted(len(others), 'place')} that "
+            f"{'has' if len(others) == 1 else 'have'} no result to compare "
+            f"({', '.join(of)})"
+        )
+    whole = counted(len(sites), "place uses", "places use")
+    return f"{whole} the legacy package or the bridge: {'; '.join(parts)}."
+
+
+def _of_sites(sites: Iterable[JoinedSite]) -> str:
+    calls = [each for each in sites if each.is_call_site]
     if not calls:
         return ""
     if not any(each.ran for each in calls):
-        found = number(len(calls), "call site")
+        found = counted(len(calls), "call site")
         return f"{found}, none of them seen at run time."
     outcomes = [each.tally.verdict for each in calls]
     equal = outcomes.count("identical")
     parts = [
-        f"{equal} of {number(len(calls), 'call site')} ran and gave "
+        f"{equal} of {counted(len(calls), 'call site')} ran and gave "
         "identical results"
     ]
     close = outcomes.count("within tolerance")
@@ -79,7 +134,7 @@ def _of_recordings(parity: Iterable[FunctionParity]) -> str:
     if not tally.compared:
         return ""
     parts = [
-        f"{tally.identical} of {number(tally.compared, 'recorded call')} "
+        f"{tally.identical} of {counted(tally.compared, 'recorded call')} "
         "replayed identically"
     ]
     if tally.within_tolerance:

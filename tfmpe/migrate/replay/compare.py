@@ -6,6 +6,7 @@ data type, shape and bits. Nothing is converted to make things agree.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -13,7 +14,14 @@ import numpy as np
 
 from tfmpe.migrate.recordings.nodes import Abstract
 
-from .comparison import Comparison, Difference, Extreme, Kind, Tolerance
+from .comparison import (
+    ComparedArray,
+    Comparison,
+    Difference,
+    Extreme,
+    Kind,
+    Tolerance,
+)
 
 __all__ = ["compare"]
 
@@ -75,12 +83,10 @@ def _one(
 def _parts(
     stored: Any, found: Any, path: str, tolerance: Tolerance | None
 ) -> Iterator[Comparison]:
-    if stored is found:
-        return
     if isinstance(stored, Abstract):
         yield from _abstract(stored, found, path)
     elif isinstance(stored, jax.Array | np.ndarray):
-        yield from _arrays(stored, found, path, tolerance)
+        yield _array(stored, found, path, tolerance)
     elif type(stored) is not type(found):
         yield from _one("structure", path, _kind(stored), _kind(found))
     elif isinstance(stored, dict):
@@ -99,7 +105,7 @@ def _parts(
         yield from _values(
             np.asarray(stored), np.asarray(found), path, tolerance
         )
-    elif stored != found:
+    elif stored is not found and stored != found:
         yield from _one("values", path, repr(stored), repr(found))
 
 
@@ -131,6 +137,22 @@ def _abstract(stored: Abstract, found: Any, path: str) -> Iterator[Comparison]:
         yield from _one("dtype", path, stored.dtype, dtype)
     if shape != stored.shape:
         yield from _one("shape", path, str(stored.shape), str(shape))
+
+
+def _array(
+    stored: Any, found: Any, path: str, tolerance: Tolerance | None
+) -> Comparison:
+    """Compare an array, and note it as one that was."""
+    result = Comparison()
+    for part in _arrays(stored, found, path, tolerance):
+        result += part
+    outcome = "different"
+    if result.identical:
+        outcome = "identical"
+    elif result.within_tolerance:
+        outcome = "within tolerance"
+    compared = ComparedArray(path, outcome, result.largest_absolute)
+    return replace(result, arrays=(compared,))
 
 
 def _arrays(

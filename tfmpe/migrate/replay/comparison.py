@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "ComparedArray",
     "Comparison",
     "Difference",
     "Extreme",
@@ -88,6 +89,25 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class ComparedArray:
+    """One array of a tree, and what comparing it gave.
+
+    Parameters
+    ----------
+    path
+        The place in the tree.
+    outcome
+        What is to be said of it.
+    largest_absolute
+        The largest difference; None if there is none.
+    """
+
+    path: str
+    outcome: Literal["identical", "within tolerance", "different"]
+    largest_absolute: Extreme | None = None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What comparing two trees gave.
 
@@ -101,12 +121,15 @@ class Comparison:
     largest_ulp
         The same, counted in numbers of the data type that lie between; None
         also where no floats of one data type differ.
+    arrays
+        All arrays that were compared, also those that agree.
     """
 
     differences: tuple[Difference, ...] = ()
     largest_absolute: Extreme | None = None
     largest_relative: Extreme | None = None
     largest_ulp: Extreme | None = None
+    arrays: tuple[ComparedArray, ...] = ()
 
     @property
     def identical(self) -> bool:
@@ -132,6 +155,7 @@ class Comparison:
             larger(self.largest_absolute, other.largest_absolute),
             larger(self.largest_relative, other.largest_relative),
             larger(self.largest_ulp, other.largest_ulp),
+            self.arrays + other.arrays,
         )
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from tfmpe.preprocessing._callers import _caller
 
+from .notebook import cell_of
+
 __all__ = ["Site", "call_site"]
 
 
@@ -19,12 +21,35 @@ class Site(NamedTuple):
         Relative to the current folder where it lies below, with forward
         slashes.
     line : int
-        From 1.
+        From 1; of a notebook, within the cell.
+    cell : int or None
+        Of a notebook, from 1.
     """
 
     function: str
     file: str
     line: int
+    cell: int | None = None
+
+    @property
+    def place(self) -> str:
+        """File and line, as compilers write it."""
+        return place_of(self.file, self.cell, self.line)
+
+
+def place_of(file: str, cell: int | None, line: int) -> str:
+    """Return a place as compilers write it.
+
+    Parameters
+    ----------
+    file, cell, line
+        As of `Site`.
+
+    Returns
+    -------
+    str
+    """
+    return f"{file}:{'' if cell is None else f'cell {cell}:'}{line}"
 
 
 def call_site(function: str) -> Site:
@@ -40,7 +65,8 @@ def call_site(function: str) -> Site:
     Site
     """
     frame = _caller()
-    return Site(function, _shown(frame.f_code.co_filename), frame.f_lineno)
+    file, cell = cell_of(frame.f_code.co_filename)
+    return Site(function, _shown(file), frame.f_lineno, cell)
 
 
 _shown_paths: dict[tuple[str, str], str] = {}

@@ -28,6 +28,8 @@ class SeenWarning:
         How often.
     text
         What was said the first time.
+    cell
+        Of a notebook, in which lines count anew; else None.
     """
 
     code: str
@@ -35,6 +37,7 @@ class SeenWarning:
     line: int
     count: int
     text: str
+    cell: int | None = None
 
 
 class CallCounter:
@@ -93,7 +96,12 @@ class WarningCounter:
         """All warnings, by code and place."""
         return tuple(
             SeenWarning(
-                site.function, site.file, site.line, count, self._texts[site]
+                site.function,
+                site.file,
+                site.line,
+                count,
+                self._texts[site],
+                site.cell,
             )
             for site, count in sorted(self._counts.items(), key=_by_code)
         )

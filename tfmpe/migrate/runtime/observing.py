@@ -241,7 +241,7 @@ def case_of(call: Observed, name: str, example: str) -> Case:
         function=call.entry.name,
         category="",
         role=None,
-        source=f"called from {call.site.file}:{call.site.line}",
+        source=f"called from {call.site.place}",
         note="",
         traced=call.traced,
         args=call.args,

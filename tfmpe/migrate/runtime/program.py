@@ -1,4 +1,4 @@
-"""Running a script or a module as Python itself would."""
+"""Running a script, a notebook or a module, as Python itself would."""
 
 import importlib
 import importlib.util
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfmpe.migrate.legacy_names import BRIDGE
+
+from .notebook import run_notebook
 
 __all__ = ["Program", "has_package", "run_program"]
 
@@ -26,7 +28,7 @@ class Program:
     Parameters
     ----------
     name
-        The file of a script, or the name of a module.
+        The file of a script or of a notebook, or the name of a module.
     arguments
         What it finds in ``sys.argv[1:]``.
     is_module
@@ -36,6 +38,11 @@ class Program:
     name: str
     arguments: tuple[str, ...] = ()
     is_module: bool = False
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether it is a notebook, by its name."""
+        return not self.is_module and Path(self.name).suffix.lower() == ".ipynb"
 
     @property
     def folder(self) -> str:
@@ -50,8 +57,8 @@ def run_program(program: Program) -> int:
     Parameters
     ----------
     program
-        A script or a module. Its ``__name__`` is ``'__main__'``; its folder
-        is first on the path; both are undone afterwards.
+        A script, a notebook or a module. Its ``__name__`` is ``'__main__'``;
+        its folder is first on the path; both are undone afterwards.
 
     Returns
     -------
@@ -65,6 +72,8 @@ def run_program(program: Program) -> int:
                 runpy.run_module(
                     program.name, run_name="__main__", alter_sys=True
                 )
+            elif program.is_notebook:
+                run_notebook(program.name)
             else:
                 runpy.run_path(program.name, run_name="__main__")
         except SystemExit as end:

@@ -10,6 +10,7 @@ from tfmpe.migrate.legacy_names import LEGACY, LegacyName
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 
 from .call_sites import Site
+from .notebook import NotRun, lines_not_run
 from .observing import Observed, Observer
 from .places import NOT_COMPARED, is_recorded, legacy_places
 from .program import Program, run_program
@@ -38,6 +39,8 @@ class RecordReport:
         Functions that were called and cannot be recorded, and why.
     fingerprint
         As in the manifest.
+    not_run
+        Lines of a notebook that were left out.
     """
 
     script: str
@@ -46,6 +49,7 @@ class RecordReport:
     opaque: dict[str, tuple[str, ...]]
     not_recorded: dict[str, str]
     fingerprint: dict[str, Any]
+    not_run: tuple[NotRun, ...] = ()
 
     @property
     def n_cases(self) -> int:
@@ -71,6 +75,7 @@ class RecordReport:
             "opaque": {name: list(what) for name, what in self.opaque.items()},
             "not_recorded": self.not_recorded,
             "fingerprint": self.fingerprint,
+            "not_run": [line._asdict() for line in self.not_run],
         }
         return json.dumps(content, indent=2) + "\n"
 
@@ -145,4 +150,5 @@ def record_run(
         recorder.opaque,
         not_recorded,
         fingerprint,
+        lines_not_run(program.name),
     )

@@ -13,6 +13,7 @@ from tfmpe.migrate.replay.silence import variable
 from .call_sites import Site
 from .counting import CallCounter, SeenWarning, WarningCounter
 from .finder import serving_bridge
+from .notebook import NotRun, lines_not_run
 from .places import bridge_places
 from .program import Program, run_program
 from .watching import Watch
@@ -35,12 +36,15 @@ class RunReport:
         transformation of jax, a call counts once for every trace.
     warnings
         What the bridge warned of.
+    not_run
+        Lines of a notebook that were left out.
     """
 
     script: str
     exit_code: int
     calls: tuple[tuple[Site, int], ...]
     warnings: tuple[SeenWarning, ...]
+    not_run: tuple[NotRun, ...] = ()
 
     def to_json(self) -> str:
         """Return the report as json.
@@ -60,6 +64,7 @@ class RunReport:
                 for site, number in self.calls
             ],
             "warnings": [asdict(warning) for warning in self.warnings],
+            "not_run": [line._asdict() for line in self.not_run],
         }
         return json.dumps(content, indent=2) + "\n"
 
@@ -111,5 +116,9 @@ def run_on_bridge(
         stack.enter_context(watch.watching())
         code = run_program(program)
     return RunReport(
-        program.name, code, tuple(sorted(counter.sites.items())), warned.seen
+        program.name,
+        code,
+        tuple(sorted(counter.sites.items())),
+        warned.seen,
+        lines_not_run(program.name),
     )

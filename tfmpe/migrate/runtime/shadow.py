@@ -33,6 +33,7 @@ from .capture import send
 from .counting import WarningCounter
 from .errors import NoTwinError
 from .masks import masks_at
+from .notebook import lines_not_run
 from .observing import Observed, Observer, case_of
 from .places import NOT_COMPARED, legacy_places
 from .program import Program, run_program
@@ -269,6 +270,7 @@ class _Shadow:
             self.warned.seen,
             tuple(NotCompared(*key) for key in self._reasons),
             saved,
+            lines_not_run(script),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from tfmpe.migrate.replay.by_array import ByArray
 from tfmpe.migrate.replay.comparison import (
     Comparison,
     Difference,
@@ -15,6 +16,7 @@ from tfmpe.migrate.replay.comparison import (
 
 from .call_sites import Site
 from .counting import SeenWarning
+from .notebook import NotRun
 
 __all__ = ["CallRow", "FoundDifference", "Mode", "NotCompared", "ShadowReport"]
 
@@ -42,6 +44,8 @@ class CallRow:
         Of all calls together, compilation included; None where traced.
     bytes_old, bytes_new
         Of all that was returned.
+    arrays
+        The same, array by array.
     """
 
     site: Site
@@ -58,10 +62,12 @@ class CallRow:
     seconds_new: float | None = None
     bytes_old: int = 0
     bytes_new: int = 0
+    arrays: ByArray = field(default_factory=ByArray)
 
     def add(self, comparison: Comparison) -> None:
         """Count one comparison."""
         self.compared += 1
+        self.arrays.add(comparison)
         if comparison.identical:
             self.identical += 1
         elif comparison.within_tolerance:
@@ -136,6 +142,8 @@ class ShadowReport:
         Lines whose calls were not compared, and why.
     saved
         Number of calls that were saved as cases; None if none were asked for.
+    not_run
+        Lines of a notebook that were left out.
     """
 
     script: str
@@ -146,6 +154,7 @@ class ShadowReport:
     warnings: tuple[SeenWarning, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
     saved: int | None = field(default=None)
+    not_run: tuple[NotRun, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -185,6 +194,7 @@ class ShadowReport:
                 {**entry.site._asdict(), "why": entry.why}
                 for entry in self.not_compared
             ],
+            "not_run": [line._asdict() for line in self.not_run],
         }
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
@@ -194,6 +204,8 @@ def _row(row: CallRow) -> dict[str, Any]:
     for name, value in vars(row).items():
         if name in _EXTREMES:
             content[name] = _extreme(value)
+        elif isinstance(value, ByArray):
+            content[name] = value.to_json()
         elif name != "site":
             content[name] = value
     return content

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from tfmpe.migrate.legacy_names import LEGACY
 from tfmpe.migrate.replay.comparison import Extreme
+from tfmpe.migrate.wording import counted
 
 from .call_sites import Site
 from .counting import SeenWarning
+from .notebook import NotRun
 from .recorded_run import RecordReport
 from .running import RunReport
 from .shadow_report import CallRow, ShadowReport
@@ -37,14 +39,16 @@ def print_run(report: RunReport, console: Console) -> None:
     if report.calls:
         table = _table(("legacy function", "calls", "from"), right=(1,))
         for site, number in report.calls:
-            _row(table, _short(site), number, _place(site))
+            _row(table, _short(site), number, site.place)
         console.print(table)
     total = sum(number for _, number in report.calls)
+    _print_not_run(report.not_run, console)
     _print_warnings(report.warnings, console)
     console.print(
         Text(
-            f"{total} legacy calls from {len(report.calls)} places, "
-            f"{sum(w.count for w in report.warnings)} warnings; "
+            f"{counted(total, 'legacy call')} from "
+            f"{counted(len(report.calls), 'place')}, "
+            f"{counted(sum(w.count for w in report.warnings), 'warning')}; "
             f"the script ended with {report.exit_code}"
         )
     )
@@ -66,20 +70,23 @@ def print_shadow(report: ShadowReport, console: Console) -> None:
     for number, found in enumerate(report.differences):
         if number == _MAX_SHOWN:
             rest = len(report.differences) - number
-            console.print(Text(f"and {rest} more differences (see --json)"))
+            console.print(
+                Text(f"and {counted(rest, 'more difference')} (see --json)")
+            )
             break
         style = "yellow" if found.difference.tolerated else "red"
-        text = f"{_short(found.site)} from {_place(found.site)}, call "
+        text = f"{_short(found.site)} from {found.site.place}, call "
         console.print(Text(f"{text}{found.call}", style=style))
         console.print(Text(f"  {found.difference}"))
     for entry in report.not_compared:
         console.print(
             Text(f"not compared: {_short(entry.site)} from "
-                 f"{_place(entry.site)}: {entry.why}", style="yellow")
+                 f"{entry.site.place}: {entry.why}", style="yellow")
         )  # fmt: skip
+    _print_not_run(report.not_run, console)
     _print_warnings(report.warnings, console)
     if report.saved is not None:
-        console.print(Text(f"{report.saved} calls saved as cases"))
+        console.print(Text(f"{counted(report.saved, 'call')} saved for replay"))
     console.print(_shadow_summary(report))
 
 
@@ -106,8 +113,9 @@ def print_record(report: RecordReport, folder: str, console: Console) -> None:
         console.print(Text(text, style="yellow"))
     for name, why in report.not_recorded.items():
         console.print(Text(f"not recorded: {name}: {why}", style="yellow"))
+    _print_not_run(report.not_run, console)
     if report.n_cases:
-        text = f"{report.n_cases} cases in {folder}"
+        text = f"{counted(report.n_cases, 'case')} in {folder}"
     else:
         text = "nothing was recorded, and nothing written"
     console.print(
@@ -126,7 +134,7 @@ def _shadow_table(rows: Iterable[CallRow]) -> Table:
         traced = " (traced)" if row.mode == "traced" else ""
         _row(
             table,
-            f"{_short(row.site)}\n  {_place(row.site)}{traced}",
+            f"{_short(row.site)}\n  {row.site.place}{traced}",
             row.compared,
             row.identical,
             row.within_tolerance,
@@ -147,7 +155,8 @@ def _shadow_summary(report: ShadowReport) -> Text:
         for name in ("compared", "identical", "within_tolerance", "different")
     }
     text = (
-        f"{numbers['compared']} calls compared: {numbers['identical']} "
+        f"{counted(numbers['compared'], 'call')} compared: "
+        f"{numbers['identical']} "
         f"identical, {numbers['within_tolerance']} within tolerance, "
         f"{numbers['different']} different"
     )
@@ -159,6 +168,12 @@ def _shadow_summary(report: ShadowReport) -> Text:
     return Text(text, style=style)
 
 
+def _print_not_run(lines: Iterable[NotRun], console: Console) -> None:
+    listed = "; ".join(map(str, lines))
+    if listed:
+        console.print(Text(f"not run, for IPython alone: {listed}", "yellow"))
+
+
 def _print_warnings(
     warnings: tuple[SeenWarning, ...], console: Console
 ) -> None:
@@ -166,7 +181,9 @@ def _print_warnings(
     for warning in warnings:
         counts[warning.code] += warning.count
     if counts:
-        listed = ", ".join(f"{code} {n} times" for code, n in counts.items())
+        listed = ", ".join(
+            f"{code} {counted(n, 'time')}" for code, n in counts.items()
+        )
         console.print(
             Text(f"legacy warnings: {listed} (see MIGRATION.md)", "yellow")
         )
@@ -187,10 +204,6 @@ def _row(table: Table, *cells: object, style: str | None = None) -> None:
 
 def _short(site: Site) -> str:
     return site.function.removeprefix(f"{LEGACY}.").rpartition("dataloader.")[2]
-
-
-def _place(site: Site) -> str:
-    return f"{site.file}:{site.line}"
 
 
 def _size(extreme: Extreme | None) -> str:

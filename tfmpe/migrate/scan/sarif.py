@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tfmpe.migrate.catalogue import CATALOGUE
+from tfmpe.migrate.catalogue.render import as_markdown, as_plain
 from tfmpe.migrate.exit_codes import INCOMPLETE
 from tfmpe.migrate.sources import Place
 
@@ -43,7 +44,7 @@ def sarif(report: Report, exit_code: int) -> dict[str, Any]:
                 "tool": {
                     "driver": {
                         "name": "tfmpe scan",
-                        "version": importlib.metadata.version("tfmpe"),
+                        **_version(),
                         "rules": [_rule(code) for code in codes],
                     }
                 },
@@ -68,13 +69,22 @@ def sarif(report: Report, exit_code: int) -> dict[str, Any]:
     }
 
 
+def _version() -> dict[str, str]:
+    try:
+        return {"version": importlib.metadata.version("tfmpe")}
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+
+
 def _rule(code: str) -> dict[str, Any]:
     entry = CATALOGUE[code]
+    page = as_markdown(entry)
     return {
         "id": code,
         "name": entry.name,
         "shortDescription": {"text": entry.summary},
-        "helpUri": f"MIGRATION.md#{code.lower()}",
+        # Not as a link, which would have to be absolute.
+        "help": {"text": as_plain(page), "markdown": page},
         "properties": {"safety": entry.safety},
     }
 

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tfmpe.migrate.catalogue import CATALOGUE
+from tfmpe.migrate.wording import counted
 
 from .results import Report, Site, Undecided
 
@@ -67,11 +68,11 @@ def print_summary(
     }
     of_each = ", ".join(f"{n} {safety}" for safety, n in by_safety.items())
     parts = [
-        f"{_counted(len(report.sites), 'site')} in "
-        f"{_counted(report.n_with_sites, 'file')}"
+        f"{counted(len(report.sites), 'site')} in "
+        f"{counted(report.n_with_sites, 'file')}"
         + (f" ({of_each})" if report.sites else ""),
         f"{len(report.undecided)} undecided",
-        f"{_counted(report.n_read, 'file')} read",
+        f"{counted(report.n_read, 'file')} read",
         f"{len(report.not_read)} not read",
     ]
     if report.hidden:
@@ -92,7 +93,3 @@ def _print_codes(report: Report, console: Console) -> None:
         console.print(f"{n:>5}  {code}  {CATALOGUE[code].summary}")
     if counts:
         console.print()
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"

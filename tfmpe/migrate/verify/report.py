@@ -26,6 +26,9 @@ The json (`Report.to_json`) is one object; names are only ever added to it:
                       numbers of cases with such a difference
       differences     [{"case", "kind", "path", "stored", "found",
                       "tolerated"}, ...]
+      arrays          one object per array of the results, also of those that
+                      agree: {"path", "compared", "identical",
+                      "within_tolerance", "different", "largest_absolute"}
     not_replayed      [{"example", "function", "cases", "reason"}, ...]
     problems          [{"file", "fault"}, ...]
 """
@@ -41,6 +44,7 @@ import jax
 import numpy as np
 
 from tfmpe.migrate.recordings.manifest import Problem
+from tfmpe.migrate.replay.by_array import ByArray
 from tfmpe.migrate.replay.comparison import Comparison, Extreme, Kind
 
 __all__ = ["CaseResult", "NotReplayed", "Report", "Row"]
@@ -268,6 +272,9 @@ _NUMBERS = ("cases", "identical", "within_tolerance", "different")
 
 
 def _row(row: Row) -> dict[str, Any]:
+    arrays = ByArray()
+    for result in row.results:
+        arrays.add(result.comparison)
     return {
         "example": row.example,
         "function": row.function,
@@ -283,6 +290,7 @@ def _row(row: Row) -> dict[str, Any]:
             for result in row.results
             for difference in result.comparison.differences
         ],
+        "arrays": arrays.to_json(),
     }
 
 

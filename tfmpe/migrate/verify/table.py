@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfmpe.migrate.replay.comparison import Extreme
+from tfmpe.migrate.wording import counted
 
 from .report import Report, Row
 
@@ -139,14 +140,17 @@ def _print_failures(row: Row, console: Console) -> None:
         differences = result.comparison.differences
         for difference in differences[:_MAX_SHOWN]:
             console.print(Text(f"    {difference}"))
-        _print_rest(len(differences), "    ", "differences", console)
-    _print_rest(len(row.failures), "  ", "cases", console)
+        _print_rest(len(differences), "    ", "difference", console)
+    _print_rest(len(row.failures), "  ", "case", console)
 
 
 def _print_rest(number: int, indent: str, what: str, console: Console) -> None:
     if number > _MAX_SHOWN:
         console.print(
-            Text(f"{indent}and {number - _MAX_SHOWN} more {what} (see --json)")
+            Text(
+                f"{indent}and {counted(number - _MAX_SHOWN, f'more {what}')} "
+                "(see --json)"
+            )
         )
 
 
@@ -169,14 +173,16 @@ def _not_replayed(report: Report) -> Text:
 def _summary(report: Report) -> Text:
     numbers = report.summary
     text = (
-        f"{numbers['identical']} cases identical, "
+        f"{counted(numbers['identical'], 'case')} identical, "
         f"{numbers['within_tolerance']} within tolerance, "
         f"{numbers['different']} different"
     )
     if report.problems:
-        text += f"; {len(report.problems)} bad files"
+        text += f"; {counted(len(report.problems), 'bad file')}"
     if numbers["not_replayed"]:
-        text += f"; {numbers['not_replayed']} stored cases not replayed"
+        text += (
+            f"; {counted(numbers['not_replayed'], 'stored case')} not replayed"
+        )
     if not numbers["cases"]:
         text += "; nothing was compared"
     style = "bold green" if report.exit_code == 0 else "bold red"
