@@ -181,7 +181,9 @@ def test_the_json_has_the_documented_names(folder, wrong):
         "dtype_differences",
         "key_order_differences",
         "differences",
+        "arrays",
     ]
+    assert sum(each["compared"] for each in row["arrays"]) >= row["cases"]
     assert row["largest_absolute"] == {
         "value": 0.25,
         "case": "n4_o3_prior__trace165_flatten_index",
