@@ -42,6 +42,9 @@ class Module:
     ----------
     names
         What its names stand for.
+    code
+        Its text, if it is another than that of its syntax: as long, with
+        other blanks.
 
     Attributes
     ----------
@@ -51,11 +54,11 @@ class Module:
     text : bytes
     """
 
-    def __init__(self, names: ModuleNames):
+    def __init__(self, names: ModuleNames, code: str | None = None):
         syntax = names.syntax
         self.names = names
         self.tree = syntax.module
-        self.text = self.tree.code.encode()
+        self.text = (self.tree.code if code is None else code).encode()
         self._spans = syntax.wrapper.resolve(metadata.ByteSpanPositionProvider)
         self._parents = syntax.parents
         self._scopes = syntax.scopes

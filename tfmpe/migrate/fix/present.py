@@ -54,7 +54,7 @@ def parsed(code: str, path: Path, others: Others) -> Module:
         )
     project = _Present(path, others)
     project.names = ModuleNames(path, Syntax(tree), project)
-    return Module(project.names)
+    return Module(project.names, code)
 
 
 class _Present(Others):
