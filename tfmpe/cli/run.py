@@ -52,6 +52,13 @@ __all__ = ["run"]
     help="With --shadow: how many executions of a traced line are compared.",
 )
 @click.option(
+    "--training/--no-training",
+    default=True,
+    show_default=True,
+    help="With --shadow: whether the bridge trains where the script trains, "
+    "once, and twice more where chance has to be told from differences.",
+)
+@click.option(
     "--save-cases",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
@@ -74,6 +81,7 @@ def run(
     fix: tuple[str, ...],
     nested: bool,
     max_captures: int,
+    training: bool,
     save_cases: Path | None,
     exit_zero: bool,
     is_module: bool,
@@ -134,6 +142,7 @@ def run(
             nested=nested,
             max_captures=max_captures,
             save_cases=save_cases,
+            training=training,
         )
         if not quiet:
             print_shadow(found, console)
@@ -159,6 +168,7 @@ def run(
 _SHADOW_ONLY = {
     "nested": "--nested",
     "max_captures": "--max-captures",
+    "training": "--training",
     "save_cases": "--save-cases",
     "exit_zero": "--exit-zero",
 }

@@ -12,9 +12,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from tfmpe.migrate.compare import Comparison, Tolerance
+from tfmpe.migrate.compare import Comparison, Difference, Tolerance
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, LegacyName
+from tfmpe.migrate.recordings import Case
 from tfmpe.migrate.replay import (
     Found,
     call,
@@ -30,8 +31,8 @@ from .counting import WarningCounter
 from .errors import NoTwinError
 from .fingerprint import take_fingerprint
 from .masks import masks_at
-from .observing import Observed, Observer, case_of
-from .places import NOT_COMPARED, legacy_places
+from .observing import Ended, Observed, Observer, case_of, has_flow
+from .places import NOT_COMPARED, TRAINING, legacy_places
 from .program import Program, run_program
 from .recording import Recorder
 from .shadow_report import (
@@ -39,9 +40,11 @@ from .shadow_report import (
     FoundDifference,
     Mode,
     NotCompared,
+    Note,
     ShadowReport,
 )
 from .trees import arrays_of, fill, n_bytes, take_apart
+from .undisturbed import undisturbed
 from .watching import Watch
 
 __all__ = ["MAX_CAPTURES", "run_in_shadow"]
@@ -51,8 +54,15 @@ MAX_CAPTURES = 20
 
 _MAX_DIFFERENCES = 50
 
+_NO_TRAINING = (
+    "training: left out by --no-training, or without the extra flow; the "
+    "calls that it makes are compared"
+)
+
 # What is no movement of data alone, and was never recorded on its own.
 _FORMULA = Tolerance(1e-6, 1e-6, "a formula in another order")
+_OF_NETWORK = Tolerance(1e-5, 1e-4, "rounding of one call of a network")
+_ONE_CALL = ("StructuredCNF.vector_field", "Transformer.__call__")
 _FORMULAS = ("theta_t_linear", "ut_linear")
 
 
@@ -63,6 +73,7 @@ def run_in_shadow(
     nested: bool = False,
     max_captures: int = MAX_CAPTURES,
     save_cases: Path | None = None,
+    training: bool = True,
 ) -> ShadowReport:
     """Run a script on the legacy package, and every call on the bridge too.
 
@@ -78,12 +89,16 @@ def run_in_shadow(
         How many executions of traced calls from one line are compared.
     save_cases
         A folder to be made, where calls that differ are saved as recordings.
+    training
+        Whether the bridge trains as well where the script trains.
 
     Returns
     -------
     ShadowReport
     """
-    shadow = _Shadow(max_captures, Path(program.name).stem, save_cases)
+    shadow = _Shadow(
+        legacy, max_captures, Path(program.name).stem, save_cases, training
+    )
     watch = Watch(
         legacy, legacy_places(legacy), lambda *given: observer(*given)
     )
@@ -108,8 +123,16 @@ class _Shadow:
     """Makes calls again and collects what is different."""
 
     def __init__(
-        self, max_captures: int, example: str, save_cases: Path | None
+        self,
+        legacy: str,
+        max_captures: int,
+        example: str,
+        save_cases: Path | None,
+        training: bool,
     ):
+        self._legacy = legacy
+        self._training = training
+        self._notes: dict[tuple[Site, str], None] = {}
         self.warned = WarningCounter()
         self._rows: dict[tuple[Site, Mode], CallRow] = {}
         self._differences: list[FoundDifference] = []
@@ -122,9 +145,77 @@ class _Shadow:
         self._save_cases = save_cases
         self._recorder = Recorder(example)
 
-    def passed(self, entry: LegacyName, site: Site) -> None:
-        if entry.kind != "class":
+    def passed(
+        self,
+        entry: LegacyName,
+        site: Site,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Callable[[Ended], None] | None:
+        if entry.name in TRAINING:
+            if self._training and has_flow():
+                return self._begin_training(entry, site, args, kwargs)
+            self._reasons[site, _NO_TRAINING] = None
+        elif entry.name == "Transformer" and has_flow():
+            return self._begin_network(entry, site, args, kwargs)
+        elif entry.kind != "class":
             self._reasons[site, NOT_COMPARED[entry.name]] = None
+        return None
+
+    def _begin_training(
+        self,
+        entry: LegacyName,
+        site: Site,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Callable[[Ended], None] | None:
+        from .training import Training
+
+        row = self._row(site, "eager")
+        row.calls += 1
+        number = row.calls
+        try:
+            training = Training(entry, args, kwargs, self._legacy)
+        except NoTwinError as error:
+            self._reasons[site, str(error)] = None
+            return None
+
+        def ended(found: Ended) -> None:
+            compared = training.compare(found)
+            row.add(compared.comparison)
+            row.seconds_old = (row.seconds_old or 0.0) + found.seconds
+            row.seconds_new = (row.seconds_new or 0.0) + compared.seconds
+            row.bytes_old += compared.bytes_old
+            row.bytes_new += compared.bytes_new
+            if compared.noise is not None:
+                self._notes[site, _chance(compared.noise)] = None
+            self._list(site, number, compared.comparison)
+
+        return ended
+
+    def _begin_network(
+        self,
+        entry: LegacyName,
+        site: Site,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Callable[[Ended], None] | None:
+        from .networks import new_network
+
+        row = self._row(site, "eager")
+        row.calls += 1
+        number = row.calls
+        compared = new_network(entry, args, kwargs, self._legacy)
+        if compared is None:
+            self._reasons[site, "its class is the script's own"] = None
+            return None
+
+        def ended(found: Ended) -> None:
+            comparison = compared(found)
+            row.add(comparison)
+            self._list(site, number, comparison)
+
+        return ended
 
     def failed(self, site: Site, error: Exception) -> None:
         text = one_line(f"comparing failed: {error!r}", 200)
@@ -201,14 +292,16 @@ class _Shadow:
     def _compare(self, known: Observed, mode: Mode) -> None:
         try:
             self._compare_or_raise(known, mode)
+        except NoTwinError as error:
+            self._reasons[known.site, str(error)] = None
         except Exception as error:
             self.failed(known.site, error)
 
     def _compare_or_raise(self, known: Observed, mode: Mode) -> None:
         case = case_of(known, "call", "")
         start = time.perf_counter()
-        with silenced():
-            function = _bridge_of(known)
+        with silenced(), undisturbed():
+            function, carried = self._bridge_of(known)
             found = call(function, copied(known.args), copied(known.kwargs))
             if not known.traced:
                 jax.block_until_ready(arrays_of(found.output))
@@ -218,7 +311,7 @@ class _Shadow:
             return
         if known.traced and known.error is None:
             found = _strong(found)
-        comparison = compare_call(case, found, _tolerance(known, case))
+        comparison = compare_call(case, found, _tolerance(known, case, carried))
         row = self._row(known.site, mode)
         row.add(comparison)
         if mode == "eager":
@@ -228,20 +321,56 @@ class _Shadow:
         row.bytes_new += n_bytes(found.output)
         self._keep(known, found, comparison)
 
+    def _bridge_of(self, known: Observed) -> tuple[Callable[..., Any], bool]:
+        """Return what is called, and whether a network was carried over."""
+        if known.twin is None:
+            module = importlib.import_module(f"{BRIDGE}.{known.entry.module}")
+            return getattr(module, known.entry.name), False
+        from tfmpe.migrate.flow_calls import flow_call
+
+        from .networks import bridge_network
+        from .twins import Twin
+
+        assert isinstance(known.twin, Twin)
+        setting, carried = known.twin.setting(), False
+        if known.twin.network is not None:
+            try:
+                network = bridge_network(setting.field, known.twin.network)
+                setting, carried = replace(setting, field=network), True
+            except NoTwinError as error:
+                if known.entry.name == "Transformer.__call__":
+                    raise
+                text = f"its network is the legacy one on both sides: {error}"
+                self._reasons[known.site, text] = None
+        return partial(flow_call(known.entry.name), setting), carried
+
     def _keep(
         self, known: Observed, found: Found, comparison: Comparison
     ) -> None:
-        for difference in comparison.differences:
-            number = self._n_differences.get(known.site, 0) + 1
-            self._n_differences[known.site] = number
-            if number <= _MAX_DIFFERENCES:
-                masks = masks_at(difference, known, found.output)
-                self._differences.append(
-                    FoundDifference(known.site, known.number, difference, masks)
-                )
+        self._list(
+            known.site,
+            known.number,
+            comparison,
+            lambda difference: masks_at(difference, known, found.output),
+        )
         fails = not comparison.identical and not comparison.within_tolerance
         if fails and self._save_cases is not None:
             self._recorder.seen(known)
+
+    def _list(
+        self,
+        site: Site,
+        call: int,
+        comparison: Comparison,
+        masks: Callable[[Difference], Any] = lambda difference: None,
+    ) -> None:
+        for difference in comparison.differences:
+            number = self._n_differences.get(site, 0) + 1
+            self._n_differences[site] = number
+            if number <= _MAX_DIFFERENCES:
+                self._differences.append(
+                    FoundDifference(site, call, difference, masks(difference))
+                )
 
     def save(self, fingerprint: dict[str, Any]) -> int | None:
         if self._save_cases is None:
@@ -267,22 +396,22 @@ class _Shadow:
             self.warned.seen,
             tuple(NotCompared(*key) for key in self._reasons),
             saved,
+            tuple(Note(*key) for key in self._notes),
         )
 
 
-def _bridge_of(known: Observed) -> Callable[..., Any]:
-    if known.twin is None:
-        module = importlib.import_module(f"{BRIDGE}.{known.entry.module}")
-        return getattr(module, known.entry.name)
-    from tfmpe.migrate.flow_calls import flow_call
-
-    from .twins import Twin
-
-    assert isinstance(known.twin, Twin)
-    return partial(flow_call(known.entry.name), known.twin.setting())
+def _chance(noise: Comparison) -> str:
+    largest = noise.largest_absolute
+    size = 0.0 if largest is None else largest.value
+    return (
+        f"trainings on the bridge with other random numbers are up to "
+        f"{size:.1e} apart"
+    )
 
 
-def _tolerance(known: Observed, case: Any) -> Tolerance | None:
+def _tolerance(known: Observed, case: Case, carried: bool) -> Tolerance | None:
+    if carried and known.entry.name in _ONE_CALL:
+        return _OF_NETWORK
     of_network = bool(getattr(known.twin, "arrays", ()))
     if of_network:
         case = replace(case, extra={"params": {}})

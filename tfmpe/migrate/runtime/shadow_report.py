@@ -11,7 +11,14 @@ from tfmpe.migrate.compare import Comparison, Difference, Extreme, larger
 from .call_sites import Site
 from .counting import SeenWarning
 
-__all__ = ["CallRow", "FoundDifference", "Mode", "NotCompared", "ShadowReport"]
+__all__ = [
+    "CallRow",
+    "FoundDifference",
+    "Mode",
+    "NotCompared",
+    "Note",
+    "ShadowReport",
+]
 
 Mode = Literal["eager", "traced"]
 
@@ -110,6 +117,22 @@ class NotCompared:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a reader should know of the calls of a line.
+
+    Parameters
+    ----------
+    site
+        The line.
+    text
+        The note.
+    """
+
+    site: Site
+    text: str
+
+
+@dataclass(frozen=True)
 class ShadowReport:
     """What running a script on both sides showed.
 
@@ -131,6 +154,8 @@ class ShadowReport:
         Lines whose calls were not compared, and why.
     saved
         Number of calls that were saved as cases; None if none were asked for.
+    notes
+        By how much trainings differ by chance.
     """
 
     script: str
@@ -141,6 +166,7 @@ class ShadowReport:
     warnings: tuple[SeenWarning, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
     saved: int | None = field(default=None)
+    notes: tuple[Note, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -179,6 +205,10 @@ class ShadowReport:
             "not_compared": [
                 {**entry.site._asdict(), "why": entry.why}
                 for entry in self.not_compared
+            ],
+            "notes": [
+                {**note.site._asdict(), "text": note.text}
+                for note in self.notes
             ],
         }
         return json.dumps(content, indent=2, allow_nan=False) + "\n"

@@ -77,6 +77,9 @@ def print_shadow(report: ShadowReport, console: Console) -> None:
             Text(f"not compared: {_short(entry.site)} from "
                  f"{_place(entry.site)}: {entry.why}", style="yellow")
         )  # fmt: skip
+    for note in report.notes:
+        place = f"{_short(note.site)} from {_place(note.site)}"
+        console.print(Text(f"{place}: {note.text}"))
     _print_warnings(report.warnings, console)
     if report.saved is not None:
         console.print(Text(f"{report.saved} calls saved as cases"))
