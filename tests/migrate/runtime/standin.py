@@ -70,6 +70,8 @@ _MODULES = {
         import reference
         from flax import nnx
 
+        DEFECT = {defect!r}
+
         class StructuredCNF(nnx.Module):
             def __init__(self, vf_model, rngs=None):
                 self.vf_model = vf_model
@@ -80,9 +82,10 @@ _MODULES = {
 
             def sample(self, *args, theta_0=None, **kwargs):
                 key = None if theta_0 is not None else self.rngs.base_dist()
-                return reference.sample(
+                found = reference.sample(
                     self.vf_model, *args, theta_0=theta_0, key=key, **kwargs
                 )
+                return found + 1 if DEFECT == "draws" else found
         """,
     "sfmpe": """
         import jax
@@ -172,7 +175,7 @@ def build(folder: Path, defect: str | None = None, name: str = "sfmpe") -> None:
         What ``flatten_structured`` does wrong: ``'label'``, ``'mask'``,
         ``'dtype'``, ``'key order'``, ``'error'``; or training: ``'step'``,
         or ``'other numbers'``, which is not wrong; or the network:
-        ``'weights'``, ``'network'``, ``'names'``; or None.
+        ``'weights'``, ``'network'``, ``'names'``; or ``'draws'``; or None.
     name
         What the package is called.
     """

@@ -150,3 +150,46 @@ def test_calls_of_a_network_are_recorded_and_replayed(legacy, script, tmp_path):
     assert found.exit_code == 0
     row = next(r for r in found.rows if r.function == "Transformer.__call__")
     assert (row.cases, row.different) == (2, 0)
+
+
+def test_a_differing_call_of_a_network_is_saved_with_its_weights_then(
+    legacy, script, tmp_path
+):
+    legacy("network")
+    text = """
+    jax.jit(lambda theta: network(**(ten | dict(theta=theta))))(ten["theta"])
+    more = jax.tree.map(lambda x: x + 5, nnx.state(network, nnx.Param))
+    nnx.update(network, more)
+    StructuredCNF(network, rngs=rngs).vector_field(**ten)
+    """.replace("\n    ", "\n")
+    saved = tmp_path / "differing"
+    report = run_in_shadow(script(NETWORK + text), save_cases=saved)
+    assert report.saved == 1
+    (note,) = report.notes
+    assert note.site.function.endswith("vector_field")
+    assert note.text.startswith("differs; not saved")
+    (row,) = verify(saved).rows
+    (result,) = row.results
+    # One per cent of the velocity, not the five that were added later.
+    assert 0 < result.comparison.largest_absolute.value < 0.5
+    assert row.different == 1
+
+
+def test_a_saved_call_of_a_field_of_the_script_is_said_to_be_lost(
+    legacy, script, tmp_path
+):
+    legacy("draws")
+    text = """
+cnf = StructuredCNF(lambda *, theta, **_: -theta, rngs=rngs)
+cnf.sample(**given, theta_shape=(4, 1), theta_0=jnp.ones((1, 4, 1)))
+"""
+    saved = tmp_path / "differing"
+    report = run_in_shadow(script(NETWORK + text), save_cases=saved)
+    assert report.saved == 1
+    (note,) = report.notes
+    assert note.text == (
+        "saved, but cannot be replayed: it was given a vector field of the "
+        "script's own"
+    )
+    (entry,) = verify(saved).not_replayed
+    assert entry.reason == "holds a value that could not be recorded"

@@ -303,10 +303,11 @@ def test_a_traced_call_that_never_ran_is_said(legacy, script):
     assert report.exit_code == 3
 
 
-def test_calls_that_differ_are_saved_for_verify(legacy, script, tmp_path):
+@pytest.mark.parametrize("text", [EAGER + EAGER, JIT, VMAP])
+def test_calls_that_differ_are_saved_for_verify(legacy, script, tmp_path, text):
     legacy("mask")
     saved = tmp_path / "differing"
-    report = run_in_shadow(script(EAGER + EAGER), save_cases=saved)
+    report = run_in_shadow(script(text), save_cases=saved, max_captures=1)
     assert report.saved == 1, "equal inputs are saved once"
     replayed = verify(saved)
     assert replayed.manifest == "checked"

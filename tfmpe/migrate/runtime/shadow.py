@@ -32,7 +32,7 @@ from .errors import NoTwinError
 from .fingerprint import take_fingerprint
 from .masks import masks_at
 from .observing import Ended, Observed, Observer, case_of, has_flow
-from .places import NOT_COMPARED, TRAINING, legacy_places
+from .places import NOT_COMPARED, TRAINING, is_recorded, legacy_places
 from .program import Program, run_program
 from .recording import Recorder
 from .shadow_report import (
@@ -43,7 +43,7 @@ from .shadow_report import (
     Note,
     ShadowReport,
 )
-from .trees import arrays_of, fill, n_bytes, take_apart
+from .trees import arrays_of, fill, has_tracer, n_bytes, take_apart
 from .undisturbed import undisturbed
 from .watching import Watch
 
@@ -355,7 +355,25 @@ class _Shadow:
         )
         fails = not comparison.identical and not comparison.within_tolerance
         if fails and self._save_cases is not None:
-            self._recorder.seen(known)
+            self._save(known)
+
+    def _save(self, known: Observed) -> None:
+        """Save a call as a case, or say why it is none that can be replayed."""
+        name = known.entry.name
+        if not is_recorded(known.entry):
+            text = "differs; not saved, as recordings have no calls of it"
+            self._notes[known.site, text] = None
+            return
+        # What was captured has its values, as if it had not been traced.
+        is_captured = known.traced and not has_tracer(
+            (known.args, known.kwargs)
+        )
+        self._recorder.seen(
+            replace(known, traced=False) if is_captured else known
+        )
+        for what in self._recorder.opaque.get(name, ()):
+            text = f"saved, but cannot be replayed: it was given {what}"
+            self._notes[known.site, text] = None
 
     def _list(
         self,

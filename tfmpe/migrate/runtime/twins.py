@@ -235,7 +235,10 @@ def parts_of(instance: Any, package: str) -> Parts:
 
 def weights_of(twin: Twin) -> dict[str, Any] | None:
     """Return the weights of the legacy network by path, None without one."""
-    return None if twin.network is None else read_parameters(twin.network)
+    if twin.network is None:
+        return None
+    # Those of the call; the script may have trained it since.
+    return read_parameters(twin.rebuild(twin.arrays))
 
 
 def _check_class(instance: Any, package: str) -> None:
