@@ -61,7 +61,7 @@ _NO_TRAINING = (
 
 # What is no movement of data alone, and was never recorded on its own.
 _FORMULA = Tolerance(1e-6, 1e-6, "a formula in another order")
-_OF_NETWORK = Tolerance(1e-5, 1e-4, "rounding of one call of a network")
+_ONE_EVALUATION = Tolerance(1e-5, 1e-4, "rounding of one evaluation")
 _ONE_CALL = ("StructuredCNF.vector_field", "Transformer.__call__")
 _FORMULAS = ("theta_t_linear", "ut_linear")
 
@@ -428,8 +428,9 @@ def _chance(noise: Comparison) -> str:
 
 
 def _tolerance(known: Observed, case: Case, carried: bool) -> Tolerance | None:
-    if carried and known.entry.name in _ONE_CALL:
-        return _OF_NETWORK
+    # What was captured was compiled with all around it.
+    if known.entry.name in _ONE_CALL and (carried or known.traced):
+        return _ONE_EVALUATION
     of_network = bool(getattr(known.twin, "arrays", ()))
     if of_network:
         case = replace(case, extra={"params": {}})

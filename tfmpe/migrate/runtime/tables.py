@@ -122,14 +122,15 @@ def _shadow_table(rows: Iterable[CallRow]) -> Table:
     headings = (
         "legacy function\n  from", "com-\npared", "iden-\ntical",
         "within\ntol.", "diff", "max\nabs", "max\nrel", "max\nulp",
-        "s old", "s new",
+        "s old\nB old", "s new\nB new",
     )  # fmt: skip
     table = _table(headings, right=range(1, len(headings)))
     for row in rows:
         traced = " (traced)" if row.mode == "traced" else ""
+        style = "red" if row.different else None
         _row(
             table,
-            f"{_short(row.site)}\n  {_place(row.site)}{traced}",
+            _short(row.site),
             row.compared,
             row.identical,
             row.within_tolerance,
@@ -139,7 +140,13 @@ def _shadow_table(rows: Iterable[CallRow]) -> Table:
             _size(row.largest_ulp),
             _seconds(row.seconds_old),
             _seconds(row.seconds_new),
-            style="red" if row.different else None,
+            style=style,
+        )
+        # Below the seconds, as the place is below the name.
+        empty = [""] * (len(headings) - 3)
+        sizes = _bytes(row.bytes_old), _bytes(row.bytes_new)
+        _row(
+            table, f"  {_place(row.site)}{traced}", *empty, *sizes, style=style
         )
     return table
 
@@ -198,6 +205,14 @@ def _place(site: Site) -> str:
 
 def _size(extreme: Extreme | None) -> str:
     return "0" if extreme is None else f"{extreme.value:.1e}"
+
+
+def _bytes(number: int) -> str:
+    for unit in ("", "k", "M"):
+        if number < 10_000:
+            return f"{number:.0f}{unit}"
+        number //= 1_000
+    return f"{number}G"
 
 
 def _seconds(seconds: float | None) -> str:
