@@ -36,6 +36,8 @@ _MODULES = {
                 return found * (1.01 if DEFECT == "network" else 1)
         """,
     "util/dataloader": """
+        import jax
+        import numpy as np
         from reference import *
         from reference import PAD_VALUE, _flatten_index
         from reference import flatten_structured as _flatten
@@ -58,9 +60,29 @@ _MODULES = {
                 raise LookupError("planted")
             return flat, slices
 
-        def as_batch_iterator(rng_key, data, batch_size, shuffle=True):
-            del rng_key, shuffle
-            return iter([data] * batch_size)
+        def as_batch_iterator(rng_key, data, batch_size, shuffle):
+            # An order of its own, as that of TensorFlow is.
+            n = len(jax.tree.leaves(data)[0])
+            rows = np.arange(n - (DEFECT == "rows"))
+            if shuffle:
+                np.random.default_rng(3).shuffle(rows)
+            return iter([
+                jax.tree.map(lambda leaf: np.asarray(leaf)[part], data)
+                for part in np.split(rows, range(batch_size, n, batch_size))
+            ])
+
+        def as_batch_iterators(rng_key, data, batch_size, split, shuffle):
+            n = int(split * len(jax.tree.leaves(data)[0]))
+            parts = (slice(0, n), slice(n, None))
+            return tuple(
+                as_batch_iterator(
+                    rng_key,
+                    jax.tree.map(lambda leaf: leaf[part], data),
+                    batch_size,
+                    shuffle,
+                )
+                for part in parts
+            )
 
         def pad_1d(arr, max_len, pad_value=PAD_VALUE):
             return pad_multidim_event(arr, 1, (max_len,), pad_value)
@@ -173,9 +195,10 @@ def build(folder: Path, defect: str | None = None, name: str = "sfmpe") -> None:
         Will hold the package.
     defect
         What ``flatten_structured`` does wrong: ``'label'``, ``'mask'``,
-        ``'dtype'``, ``'key order'``, ``'error'``; or training: ``'step'``,
-        or ``'other numbers'``, which is not wrong; or the network:
-        ``'weights'``, ``'network'``, ``'names'``; or ``'draws'``; or None.
+        ``'dtype'``, ``'key order'``, ``'error'``; or batches: ``'rows'``; or
+        training: ``'step'``, or ``'other numbers'``, which is not wrong; or
+        the network: ``'weights'``, ``'network'``, ``'names'``; or
+        ``'draws'``; or None.
     name
         What the package is called.
     """

@@ -17,7 +17,7 @@ from tfmpe.migrate.replay import copied
 
 from .call_sites import Site, call_site
 from .errors import NoTwinError
-from .places import NOT_COMPARED
+from .places import NOT_COMPARED, TRAINING
 from .trees import arrays_of, has_tracer
 
 if TYPE_CHECKING:
@@ -199,8 +199,9 @@ class Observer:
             self._guarded(site, partial(ended, found))
 
         is_class = entry.kind == "class"
+        trains = entry.name in TRAINING
         try:
-            with self._paused() if is_class else nullcontext():
+            with nullcontext() if trains else self._paused():
                 output = original(*args, **kwargs)
         except Exception as error:
             tell(None, error)

@@ -8,6 +8,7 @@ from tfmpe.migrate.legacy_names import LEGACY, NAMES, LegacyName
 from tfmpe.migrate.replay import REPLAYED
 
 __all__ = [
+    "BATCHES",
     "NOT_COMPARED",
     "TRAINING",
     "bridge_places",
@@ -16,17 +17,19 @@ __all__ = [
 ]
 
 _TRAINING = "training: no recording has it; the calls that it makes are"
-_BATCHES = "the order of its batches differs, and reading them uses them up"
+_BATCHES = "what it returns is no value, and reading it uses it up"
 _CONSTRUCTOR = "a constructor: what the object returns is compared"
 
 TRAINING = ("SFMPE.fit", "train_bottom_up")
 """Names whose calls train an estimator; the calls they make are seen too."""
 
+BATCHES = ("as_batch_iterator", "as_batch_iterators")
+"""Names whose calls return iterators."""
+
 NOT_COMPARED = MappingProxyType(
     {
         **dict.fromkeys(TRAINING, _TRAINING),
-        "as_batch_iterator": _BATCHES,
-        "as_batch_iterators": _BATCHES,
+        **dict.fromkeys(BATCHES, _BATCHES),
         "StructuredCNF": _CONSTRUCTOR,
         "SFMPE": _CONSTRUCTOR,
         "Transformer": "a constructor: its first weights are compared",

@@ -1,30 +1,28 @@
 """A script on the legacy package with the bridge in its shadow."""
 
-import importlib
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from tfmpe.migrate.compare import Comparison, Difference, Tolerance
+from tfmpe.migrate.compare import Comparison, Difference
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, LegacyName
-from tfmpe.migrate.recordings import Case
+from tfmpe.migrate.legacy_names import LEGACY, LegacyName
 from tfmpe.migrate.replay import (
     Found,
     call,
     compare_call,
     copied,
     silenced,
-    tolerance_of,
 )
 
+from .batches import batches_again
+from .bridge_side import bridge_side, strong
 from .call_sites import Site
 from .capture import send
 from .counting import WarningCounter
@@ -32,7 +30,7 @@ from .errors import NoTwinError
 from .fingerprint import take_fingerprint
 from .masks import masks_at
 from .observing import Ended, Observed, Observer, case_of, has_flow
-from .places import NOT_COMPARED, TRAINING, is_recorded, legacy_places
+from .places import BATCHES, NOT_COMPARED, TRAINING, is_recorded, legacy_places
 from .program import Program, run_program
 from .recording import Recorder
 from .shadow_report import (
@@ -58,12 +56,6 @@ _NO_TRAINING = (
     "training: left out by --no-training, or without the extra flow; the "
     "calls that it makes are compared"
 )
-
-# What is no movement of data alone, and was never recorded on its own.
-_FORMULA = Tolerance(1e-6, 1e-6, "a formula in another order")
-_ONE_EVALUATION = Tolerance(1e-5, 1e-4, "rounding of one evaluation")
-_ONE_CALL = ("StructuredCNF.vector_field", "Transformer.__call__")
-_FORMULAS = ("theta_t_linear", "ut_linear")
 
 
 def run_in_shadow(
@@ -157,7 +149,13 @@ class _Shadow:
                 return self._begin_training(entry, site, args, kwargs)
             self._reasons[site, _NO_TRAINING] = None
         elif entry.name == "Transformer" and has_flow():
-            return self._begin_network(entry, site, args, kwargs)
+            from .networks import new_network
+
+            compared = new_network(entry, args, kwargs, self._legacy)
+            return self._ending(site, compared)
+        elif entry.name in BATCHES:
+            compared = batches_again(entry, args, kwargs, self._legacy)
+            return self._ending(site, compared)
         elif entry.kind != "class":
             self._reasons[site, NOT_COMPARED[entry.name]] = None
         return None
@@ -193,19 +191,13 @@ class _Shadow:
 
         return ended
 
-    def _begin_network(
-        self,
-        entry: LegacyName,
-        site: Site,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+    def _ending(
+        self, site: Site, compared: Callable[[Ended], Comparison] | None
     ) -> Callable[[Ended], None] | None:
-        from .networks import new_network
-
+        """Return what compares a call that is not observed, once it ended."""
         row = self._row(site, "eager")
         row.calls += 1
         number = row.calls
-        compared = new_network(entry, args, kwargs, self._legacy)
         if compared is None:
             self._reasons[site, "its class is the script's own"] = None
             return None
@@ -299,10 +291,14 @@ class _Shadow:
 
     def _compare_or_raise(self, known: Observed, mode: Mode) -> None:
         case = case_of(known, "call", "")
+        side = bridge_side(known)
+        if side.why_legacy_network is not None:
+            self._reasons[known.site, side.why_legacy_network] = None
         start = time.perf_counter()
         with silenced(), undisturbed():
-            function, carried = self._bridge_of(known)
-            found = call(function, copied(known.args), copied(known.kwargs))
+            found = call(
+                side.function, copied(known.args), copied(known.kwargs)
+            )
             if not known.traced:
                 jax.block_until_ready(arrays_of(found.output))
         seconds = time.perf_counter() - start
@@ -310,8 +306,8 @@ class _Shadow:
             self._reasons[known.site, str(found.error)] = None
             return
         if known.traced and known.error is None:
-            found = _strong(found)
-        comparison = compare_call(case, found, _tolerance(known, case, carried))
+            found = strong(found)
+        comparison = compare_call(case, found, side.tolerance)
         row = self._row(known.site, mode)
         row.add(comparison)
         if mode == "eager":
@@ -320,29 +316,6 @@ class _Shadow:
         row.bytes_old += n_bytes(known.output)
         row.bytes_new += n_bytes(found.output)
         self._keep(known, found, comparison)
-
-    def _bridge_of(self, known: Observed) -> tuple[Callable[..., Any], bool]:
-        """Return what is called, and whether a network was carried over."""
-        if known.twin is None:
-            module = importlib.import_module(f"{BRIDGE}.{known.entry.module}")
-            return getattr(module, known.entry.name), False
-        from tfmpe.migrate.flow_calls import flow_call
-
-        from .networks import bridge_network
-        from .twins import Twin
-
-        assert isinstance(known.twin, Twin)
-        setting, carried = known.twin.setting(), False
-        if known.twin.network is not None:
-            try:
-                network = bridge_network(setting.field, known.twin.network)
-                setting, carried = replace(setting, field=network), True
-            except NoTwinError as error:
-                if known.entry.name == "Transformer.__call__":
-                    raise
-                text = f"its network is the legacy one on both sides: {error}"
-                self._reasons[known.site, text] = None
-        return partial(flow_call(known.entry.name), setting), carried
 
     def _keep(
         self, known: Observed, found: Found, comparison: Comparison
@@ -427,29 +400,5 @@ def _chance(noise: Comparison) -> str:
     )
 
 
-def _tolerance(known: Observed, case: Case, carried: bool) -> Tolerance | None:
-    # What was captured was compiled with all around it.
-    if known.entry.name in _ONE_CALL and (carried or known.traced):
-        return _ONE_EVALUATION
-    of_network = bool(getattr(known.twin, "arrays", ()))
-    if of_network:
-        case = replace(case, extra={"params": {}})
-    return _FORMULA if known.entry.name in _FORMULAS else tolerance_of(case)
-
-
 def _remade(twin: Any, arrays: Any, key: Any) -> Any:
     return twin if twin is None else replace(twin, arrays=arrays, key=key)
-
-
-def _strong(found: Found) -> Found:
-    """Return what was found without weak types, which are lost on the way."""
-
-    def strong(tree: Any) -> Any:
-        arrays: list[Any] = []
-        taken = take_apart(tree, arrays)
-        return fill(taken, [jax.device_put(np.asarray(a)) for a in arrays])
-
-    return Found(
-        strong(found.output), found.error, strong(found.args),
-        strong(found.kwargs),
-    )  # fmt: skip

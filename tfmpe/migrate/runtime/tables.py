@@ -216,4 +216,5 @@ def _bytes(number: int) -> str:
 
 
 def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.3g}"
+    # Of one width, however long it took.
+    return "" if seconds is None else f"{seconds:.1e}"
