@@ -190,7 +190,7 @@ class Training:
         field = self._field if parts.field is None else parts.field
         estimator = SFMPE(StructuredCNF(field, parts.flow_rngs), parts.rngs)
         given = copied(self._given)
-        with silenced(), undisturbed():
+        with silenced(), undisturbed(quiet=True):
             if self._is_fit:
                 output = estimator.fit(**given)
             else:

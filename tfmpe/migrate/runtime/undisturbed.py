@@ -11,11 +11,17 @@ __all__ = ["undisturbed"]
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Keep what is printed, and put global random numbers back.
+def undisturbed(*, quiet: bool = False) -> Iterator[None]:
+    """Put global random numbers back, and keep what is printed if told.
 
     Those of the modules `random` and `numpy.random`; keys of jax are values,
     which nobody can use up.
+
+    Parameters
+    ----------
+    quiet
+        Whether what is printed is kept. It would also keep what a program of
+        the script that still runs prints, so the script is to be waited for.
 
     Yields
     ------
@@ -31,10 +37,11 @@ def undisturbed() -> Iterator[None]:
     """
     of_python, of_numpy = random.getstate(), np.random.get_state()
     try:
-        with (
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
+        with contextlib.ExitStack() as stack:
+            if quiet:
+                kept = io.StringIO()
+                stack.enter_context(contextlib.redirect_stdout(kept))
+                stack.enter_context(contextlib.redirect_stderr(kept))
             yield
     finally:
         random.setstate(of_python)
