@@ -52,6 +52,13 @@ __all__ = ["run"]
     help="With --shadow: how many executions of a traced line are compared.",
 )
 @click.option(
+    "--training/--no-training",
+    default=True,
+    show_default=True,
+    help="With --shadow: whether the bridge trains where the script trains, "
+    "once, and twice more where chance has to be told from differences.",
+)
+@click.option(
     "--save-cases",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
@@ -74,6 +81,7 @@ def run(
     fix: tuple[str, ...],
     nested: bool,
     max_captures: int,
+    training: bool,
     save_cases: Path | None,
     exit_zero: bool,
     is_module: bool,
@@ -94,11 +102,24 @@ def run(
 
     With --shadow the script runs on the installed legacy package and gets its
     results. Every outermost call is made on the bridge as well, on a copy of
-    the inputs, and everything is compared. The script's random numbers are
-    looked at, never drawn. Calls under jit, vmap, grad or scan are compared
-    after the run, by the values that went through the compiled program;
-    letting them out may keep the compiler from fusing operations across the
-    call. Seconds include compilation; bytes are those of the results.
+    the inputs, and everything is compared. Keys and nnx.Rngs of the script
+    are looked at, never drawn from, and global random numbers are put back.
+    Functions of the script, such as a simulator, are called once more.
+
+    Calls under jit, vmap, grad or scan are compared after the run, by the
+    values that went through the compiled program; letting them out may keep
+    the compiler from fusing operations across the call.
+
+    A training begins on both sides with the same weights and random numbers;
+    losses and trained weights are compared. Where they differ by more than
+    rounding, the bridge trains twice more with other random numbers: what
+    chance does as much, five times over, is within tolerance. A legacy
+    Transformer is built again from its weights. What cannot be compared is
+    listed, and why.
+
+    In the table, old is the legacy side and new the bridge: s are seconds of
+    all calls of a line together, compilation included, and empty where they
+    were traced; B are bytes of what they returned.
 
     \b
     Exit code:
@@ -139,6 +160,7 @@ def run(
             nested=nested,
             max_captures=max_captures,
             save_cases=save_cases,
+            training=training,
         )
         if not quiet:
             print_shadow(found, console)
@@ -164,6 +186,7 @@ def run(
 _SHADOW_ONLY = {
     "nested": "--nested",
     "max_captures": "--max-captures",
+    "training": "--training",
     "save_cases": "--save-cases",
     "exit_zero": "--exit-zero",
 }

@@ -34,7 +34,7 @@ __all__ = ["verify"]
     "--calibrate",
     is_flag=True,
     help="Measure how far the legacy side is from itself with reordered sums, "
-    "and print it beside every error. Takes minutes.",
+    "and print it beside every error. Takes twice as long.",
 )
 @click.option("--no-progress", is_flag=True, help="Show no progress bar.")
 @click.pass_context

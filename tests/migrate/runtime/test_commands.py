@@ -60,6 +60,14 @@ def test_shadow_ends_in_1_and_shows_what_differs(command, legacy, script):
     )
     assert "1 call compared: 0 identical, 0 within tolerance, 1" in text
     assert "1 call saved for replay" in text
+    assert "B old B new" in text
+    (sizes,) = (
+        line.split()[-2:]
+        for line in found.stderr.splitlines()
+        if line.startswith("  fit.py:")
+    )
+    assert sizes[0] == sizes[1]
+    assert int(sizes[0]) > 0
     assert max(map(len, found.stderr.splitlines())) <= 80
     again = command("run", "--shadow", "--exit-zero", "fit.py")
     assert again.exit_code == 0

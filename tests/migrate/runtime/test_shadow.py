@@ -164,11 +164,12 @@ def test_calls_of_other_legacy_modules_are_nested(legacy, script):
     """
     legacy("mask")
     report = run_in_shadow(script(text))
-    # Training is not compared itself, so what it calls is.
+    # What a training calls is compared, also where it is not itself.
     (entry,) = report.not_compared
     assert entry.site.function == "sfmpe.bottom_up.train_bottom_up"
-    assert entry.why.startswith("training: its random streams differ")
-    (row,) = report.calls
+    assert entry.why == "its class dict is the script's own"
+    training, row = report.calls
+    assert (training.calls, training.compared) == (1, 0)
     assert row.site.file.endswith("sfmpe/bottom_up.py")
     assert row.different == 1
 
@@ -302,10 +303,11 @@ def test_a_traced_call_that_never_ran_is_said(legacy, script):
     assert report.exit_code == 3
 
 
-def test_calls_that_differ_are_saved_for_verify(legacy, script, tmp_path):
+@pytest.mark.parametrize("text", [EAGER + EAGER, JIT, VMAP])
+def test_calls_that_differ_are_saved_for_verify(legacy, script, tmp_path, text):
     legacy("mask")
     saved = tmp_path / "differing"
-    report = run_in_shadow(script(EAGER + EAGER), save_cases=saved)
+    report = run_in_shadow(script(text), save_cases=saved, max_captures=1)
     assert report.saved == 1, "equal inputs are saved once"
     replayed = verify(saved)
     assert replayed.manifest == "checked"
@@ -330,6 +332,7 @@ def test_the_json_is_the_documented_one(legacy, script):
         "warnings",
         "not_compared",
         "not_run",
+        "notes",
     ]
     assert content["fingerprint"]["jax"] == jax.__version__
     (row,) = content["calls"]

@@ -1,17 +1,26 @@
 """Recordings from elsewhere are refused, or compared within tolerances."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import reference
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.recordings.manifest import read_manifest
-from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.read import Raised, read_recording
 from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.verify.calibration import Calibration, reversed_context
+from tfmpe.migrate.verify import calibration
+from tfmpe.migrate.verify.calibration import (
+    Calibration,
+    cases_to_measure,
+    reversed_context,
+)
+from tfmpe.migrate.verify.report import CaseResult, Row
 from tfmpe.migrate.verify.verify import verify
 
 
@@ -87,9 +96,56 @@ def test_the_stored_recordings_have_no_fingerprint_and_are_replayed():
 
 def test_functions_that_only_move_numbers_have_no_noise():
     cases = read_recording(stored_folder() / "seir" / "decode_theta.json")
-    floor = Calibration().floor(cases)
+    (floor,) = Calibration().floors([cases[:2]])
     assert floor is not None
     assert floor.identical
+
+
+def test_both_orders_of_a_sum_are_one_program(monkeypatch):
+    traces = []
+
+    def oracle_sample(field, context, key, **_):
+        traces.append(context)
+        return context.sum(keepdims=True)
+
+    cases = read_recording(
+        stored_folder() / "seir" / "StructuredCNF_sample.json"
+    )
+    case = replace(
+        next(case for case in cases if "field" in (case.extra or {})),
+        args=(jnp.asarray([1e8, 1.0, -1e8, 1.0, 3.0])[None, :, None],),
+        kwargs={},
+    )
+    oracle = SimpleNamespace(sample=oracle_sample)
+    monkeypatch.setattr(calibration, "load_oracle", lambda: oracle)
+    done = []
+    (floor, nothing) = Calibration().floors([(case,), ()], done.append)
+    assert len(traces) == 1
+    assert floor.largest_absolute.value >= 1
+    assert nothing is None
+    assert done == [1, 2]
+
+
+def test_noise_is_measured_where_the_error_is_largest():
+    def result(name, size):
+        return CaseResult(name, compare(np.ones(1), np.ones(1) + size))
+
+    file = stored_folder() / "seir" / "decode_theta.json"
+    cases = [case for case in read_recording(file) if not case.traced]
+    first, second, third = cases[:3]
+    row = Row(
+        "seir",
+        "decode_theta",
+        tuple(
+            result(case.name, size)
+            for case, size in ((first, 0), (second, 2.0), (third, 1.0))
+        ),
+    )
+    assert cases_to_measure(row, cases) == (second,)
+    same = Row("seir", "decode_theta", (result(first.name, 0),))
+    assert cases_to_measure(same, cases) == (first,)
+    raised = replace(first, raises=Raised("ValueError", "builtins", ""))
+    assert cases_to_measure(same, [raised]) == ()
 
 
 def test_a_sum_over_tokens_has_the_noise_of_its_order():
@@ -118,7 +174,17 @@ def test_masks_are_reversed_with_the_tokens_they_are_of():
 
 
 def test_the_noise_floor_is_in_the_report(folder, right):
-    report = verify(folder, lookup=right, calibrate=True)
+    seen = []
+    report = verify(
+        folder,
+        lookup=right,
+        calibrate=True,
+        progress=lambda share, label: seen.append((share, label)),
+    )
+    shares = [share for share, _ in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert seen[-1][1].startswith("noise of ")
     assert report.notes[0].startswith("noise floor: ")
     row = json.loads(report.to_json())["rows"][-1]
     assert row["noise_floor"] == {"absolute": 0, "relative": 0, "ulp": 0}

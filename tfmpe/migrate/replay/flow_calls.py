@@ -18,7 +18,7 @@ from tfmpe.compat.structured_cnf import StructuredCNF
 
 from .fields import FIELDS
 
-__all__ = ["Setting", "flow_call", "read_setting"]
+__all__ = ["Setting", "flow_call", "network_of", "read_setting"]
 
 # Where a call is traced or refused, values do not matter.
 _ANY_FIELD = "closed_form_v1"
@@ -62,7 +62,7 @@ def read_setting(extra: Mapping[str, Any] | None) -> Setting:
     if "base_key_data" in extra:
         rngs = _RecordedKey(extra["base_key_data"])
     if "params" in extra:
-        return Setting(_network(extra["params"]), rngs)
+        return Setting(network_of(extra["params"]), rngs)
     return Setting(FIELDS[extra.get("field", _ANY_FIELD)], rngs)
 
 
@@ -128,8 +128,19 @@ class _RecordedKey:
         return jax.random.wrap_key_data(self._data)
 
 
-def _network(tree: Mapping[str, Any]) -> Transformer:
-    """Return the legacy network with recorded weights, not dropping."""
+def network_of(tree: Mapping[str, Any]) -> Transformer:
+    """Return the bridge's network with the weights of a legacy one.
+
+    Parameters
+    ----------
+    tree
+        The weights, by path or nested.
+
+    Returns
+    -------
+    Transformer
+        That does not drop.
+    """
     weights = dict(_by_path(tree))
     n_encoder, latent_dim, n_heads, _ = weights[
         "encoder/attn/query/kernel"

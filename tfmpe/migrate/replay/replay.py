@@ -22,7 +22,7 @@ from .silence import replaying
 from .targets import REPLAYED, Lookup, bridge, tolerance_of
 from .trees import copied
 
-__all__ = ["compare_call", "replay", "why_not"]
+__all__ = ["compare_call", "compare_exceptions", "replay", "why_not"]
 
 _PACKAGES = ("flax", "optax", "diffrax")
 
@@ -114,9 +114,7 @@ def compare_call(
         As of `replay`.
     """
     if found.error is not None or case.raises is not None:
-        if _is_exactly(found.error, case.raises):
-            return Comparison()
-        return _exception(case.raises, found.error)
+        return compare_exceptions(case.raises, found.error)
     result = compare(case.output, found.output, "output", tolerance)
     for name, before, recorded, after in (
         ("args", case.args, case.args_after, found.args),
@@ -125,6 +123,28 @@ def compare_call(
         expected = before if recorded is None else recorded
         result += compare(expected, after, f"{name}_after")
     return result
+
+
+def compare_exceptions(
+    stored: Raised | None, error: Exception | None
+) -> Comparison:
+    """Compare how two calls ended, at least one of them in an exception.
+
+    Parameters
+    ----------
+    stored
+        The exception before; None if the call returned.
+    error
+        The exception now; None if the call returned.
+
+    Returns
+    -------
+    Comparison
+        Of the types alone: messages may be better ones.
+    """
+    if _is_exactly(error, stored):
+        return Comparison()
+    return _exception(stored, error)
 
 
 def _setting(case: Case) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.core
+import jax.numpy as jnp
 import numpy as np
 
 from tfmpe.migrate.recordings.nodes import Abstract
@@ -138,10 +139,17 @@ def abstracted(tree: Any) -> Any:
 def n_bytes(tree: Any) -> int:
     """Return the bytes of all arrays of a tree whose values are known."""
     return sum(
-        array.nbytes
+        _plain(array).nbytes
         for array in arrays_of(tree)
         if not isinstance(array, jax.core.Tracer)
     )
+
+
+def _plain(array: Any) -> Any:
+    # jax 0.5.3 cannot tell how many bytes keys of the new kind have.
+    if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+        return jax.random.key_data(array)
+    return array
 
 
 def leaf_paths(tree: Any, path: str) -> dict[str, Any]:

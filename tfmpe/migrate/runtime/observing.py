@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 
@@ -17,12 +17,14 @@ from tfmpe.migrate.replay.trees import arrays_of, copied, has_tracer
 
 from .call_sites import Site, call_site
 from .errors import NoTwinError
-from .places import NOT_COMPARED
+from .places import NOT_COMPARED, TRAINING
 
 if TYPE_CHECKING:
     from .twins import Twin
 
-__all__ = ["Observed", "Observer", "case_of"]
+__all__ = ["Ended", "Observed", "Observer", "case_of", "has_flow", "raised_of"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,29 @@ class Observed:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What a call that is not observed came to.
+
+    Parameters
+    ----------
+    output, error
+        What it returned, or the exception that it ended in.
+    seconds
+        Until the result was there.
+    """
+
+    output: Any
+    error: Exception | None
+    seconds: float
+
+
+Passed = Callable[
+    [LegacyName, Site, tuple[Any, ...], dict[str, Any]],
+    Callable[[Ended], None] | None,
+]
+
+
 class Observer:
     """A handler of a `Watch` that makes each call and hands on what it saw.
 
@@ -80,6 +105,8 @@ class Observer:
         `failed` and does not reach the script.
     passed
         Called with the name and the place of a call that is not observed.
+        Before a call that trains it may return something that is called
+        with the `Ended` of that call.
     failed
         Called with the place and the exception of `seen`.
     nested
@@ -91,7 +118,7 @@ class Observer:
         package: str,
         paused: Callable[[], AbstractContextManager[None]],
         seen: Callable[[Observed], None],
-        passed: Callable[[LegacyName, Site], None],
+        passed: Passed,
         failed: Callable[[Site, Exception], None],
         *,
         nested: bool = False,
@@ -159,19 +186,35 @@ class Observer:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        self._passed(entry, site)
-        if entry.kind != "class":
-            return original(*args, **kwargs)
-        with self._paused():
-            result = original(*args, **kwargs)
-        if _has_flow():
+        ended = self._guarded(
+            site, lambda: self._passed(entry, site, args, kwargs)
+        )
+        start = time.perf_counter()
+
+        def tell(output: Any, error: Exception | None) -> None:
+            if ended is None:
+                return
+            found = Ended(output, error, time.perf_counter() - start)
+            self._guarded(site, partial(ended, found))
+
+        is_class = entry.kind == "class"
+        trains = entry.name in TRAINING
+        try:
+            with nullcontext() if trains else self._paused():
+                output = original(*args, **kwargs)
+        except Exception as error:
+            tell(None, error)
+            raise
+        if is_class and has_flow():
             from .twins import remember
 
             remember(args[0], entry.parameters, args[1:], kwargs)
-        return result
+        _settle(output)
+        tell(output, None)
+        return output
 
     def _twin(self, instance: Any) -> "Twin | str":
-        if not _has_flow():
+        if not has_flow():
             return "needs the extra flow: pip install 'tfmpe[flow]'"
         from .twins import twin_of
 
@@ -184,12 +227,16 @@ class Observer:
             return one_line(f"its parts are not found ({error!r})", 200)
 
     def _hand_on(self, call: Observed) -> None:
+        self._guarded(call.site, lambda: self._seen(call))
+
+    def _guarded(self, site: Site, watch: Callable[[], _T]) -> _T | None:
         with self._paused():
             try:
-                self._seen(call)
+                return watch()
             # The script goes on, whatever the watching comes to.
             except Exception as error:
-                self._failed(call.site, error)
+                self._failed(site, error)
+        return None
 
 
 def _settle(tree: Any) -> bool:
@@ -206,7 +253,8 @@ def _settle(tree: Any) -> bool:
     return traced
 
 
-def _has_flow() -> bool:
+def has_flow() -> bool:
+    """Return whether the extra ``flow`` is installed."""
     return all(
         importlib.util.find_spec(name) for name in ("flax", "optax", "diffrax")
     )
@@ -226,14 +274,6 @@ def case_of(call: Observed, name: str, example: str) -> Case:
     -------
     Case
     """
-    raised = None
-    if call.error is not None:
-        kind = type(call.error)
-        raised = Raised(
-            kind.__qualname__,
-            kind.__module__,
-            one_line(str(call.error)),
-        )
     return Case(
         example=example,
         file="",
@@ -247,8 +287,16 @@ def case_of(call: Observed, name: str, example: str) -> Case:
         args=call.args,
         kwargs=call.kwargs,
         output=call.output,
-        raises=raised,
+        raises=raised_of(call.error),
         args_after=call.args_after,
         kwargs_after=call.kwargs_after,
         extra=None,
     )
+
+
+def raised_of(error: Exception | None) -> Raised | None:
+    """Return an exception as a recording has it; None for none."""
+    if error is None:
+        return None
+    kind = type(error)
+    return Raised(kind.__qualname__, kind.__module__, one_line(str(error)))

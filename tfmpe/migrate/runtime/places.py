@@ -1,31 +1,46 @@
 """Which legacy names are watched where, and which can be compared."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from types import MappingProxyType
 
 from tfmpe.migrate.legacy_names import LEGACY, NAMES, LegacyName
 from tfmpe.migrate.replay.targets import REPLAYED
 
-__all__ = ["NOT_COMPARED", "bridge_places", "is_recorded", "legacy_places"]
+__all__ = [
+    "BATCHES",
+    "NOT_COMPARED",
+    "TRAINING",
+    "bridge_places",
+    "is_recorded",
+    "legacy_places",
+]
 
-_TRAINING = (
-    "training: its random streams differ; the calls that it makes are compared"
-)
-_BATCHES = "the order of its batches differs, and reading them uses them up"
+_TRAINING = "training: no recording has it; the calls that it makes are"
+_BATCHES = "what it returns is no value, and reading it uses it up"
 _CONSTRUCTOR = "a constructor: what the object returns is compared"
+
+TRAINING = ("SFMPE.fit", "train_bottom_up")
+"""Names whose calls train an estimator; the calls they make are seen too."""
+
+BATCHES = ("as_batch_iterator", "as_batch_iterators")
+"""Names whose calls return iterators."""
 
 NOT_COMPARED = MappingProxyType(
     {
-        "SFMPE.fit": _TRAINING,
-        "train_bottom_up": _TRAINING,
-        "as_batch_iterator": _BATCHES,
-        "as_batch_iterators": _BATCHES,
+        **dict.fromkeys(TRAINING, _TRAINING),
+        **dict.fromkeys(BATCHES, _BATCHES),
         "StructuredCNF": _CONSTRUCTOR,
         "SFMPE": _CONSTRUCTOR,
-        "Transformer": "the network is the script's own on both sides",
+        "Transformer": "a constructor: its first weights are compared",
     }
 )
-"""Names whose calls are seen and counted but not compared, and why."""
+"""Names whose calls are not seen one by one, and why; see `TRAINING`."""
+
+_NETWORK = NAMES[f"{LEGACY}.nn.transformer.transformer.Transformer"]
+
+# Nothing that a script names, so it is no entry of the list.
+_CALLED = replace(_NETWORK, name="Transformer.__call__", kind="method")
 
 # The mirror imports this class when it is asked for; it is defined here.
 _LATE, _DEFINED_IN = "SFMPE", "_flow.estimator"
@@ -53,7 +68,7 @@ def legacy_places(package: str = LEGACY) -> dict[str, list[LegacyName]]:
     dict of str to list of LegacyName
     """
     places: dict[str, list[LegacyName]] = {}
-    for entry in _watched():
+    for entry in (*_watched(), _CALLED):
         places.setdefault(f"{package}.{entry.module}", []).append(entry)
     return places
 

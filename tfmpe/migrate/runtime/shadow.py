@@ -1,11 +1,9 @@
 """A script on the legacy package with the bridge in its shadow."""
 
-import importlib
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +11,31 @@ import jax
 import numpy as np
 
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, LegacyName
+from tfmpe.migrate.legacy_names import LEGACY, LegacyName
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.replay.calls import Found, call
-from tfmpe.migrate.replay.comparison import Comparison, Tolerance
+from tfmpe.migrate.replay.comparison import Comparison, Difference
 from tfmpe.migrate.replay.replay import compare_call
 from tfmpe.migrate.replay.silence import silenced
-from tfmpe.migrate.replay.targets import tolerance_of
 from tfmpe.migrate.replay.trees import (
     arrays_of,
     copied,
     fill,
+    has_tracer,
     n_bytes,
     take_apart,
 )
 
+from .batches import batches_again
+from .bridge_side import bridge_side, strong
 from .call_sites import Site
 from .capture import send
 from .counting import WarningCounter
 from .errors import NoTwinError
 from .masks import masks_at
 from .notebook import lines_not_run
-from .observing import Observed, Observer, case_of
-from .places import NOT_COMPARED, legacy_places
+from .observing import Ended, Observed, Observer, case_of, has_flow
+from .places import BATCHES, NOT_COMPARED, TRAINING, is_recorded, legacy_places
 from .program import Program, run_program
 from .recording import Recorder
 from .shadow_report import (
@@ -43,8 +43,10 @@ from .shadow_report import (
     FoundDifference,
     Mode,
     NotCompared,
+    Note,
     ShadowReport,
 )
+from .undisturbed import undisturbed
 from .watching import Watch
 
 __all__ = ["MAX_CAPTURES", "run_in_shadow"]
@@ -54,9 +56,10 @@ MAX_CAPTURES = 20
 
 _MAX_DIFFERENCES = 50
 
-# What is no movement of data alone, and was never recorded on its own.
-_FORMULA = Tolerance(1e-6, 1e-6, "a formula in another order")
-_FORMULAS = ("theta_t_linear", "ut_linear")
+_NO_TRAINING = (
+    "training: left out by --no-training, or without the extra flow; the "
+    "calls that it makes are compared"
+)
 
 
 def run_in_shadow(
@@ -66,6 +69,7 @@ def run_in_shadow(
     nested: bool = False,
     max_captures: int = MAX_CAPTURES,
     save_cases: Path | None = None,
+    training: bool = True,
 ) -> ShadowReport:
     """Run a script on the legacy package, and every call on the bridge too.
 
@@ -81,12 +85,16 @@ def run_in_shadow(
         How many executions of traced calls from one line are compared.
     save_cases
         A folder to be made, where calls that differ are saved as recordings.
+    training
+        Whether the bridge trains as well where the script trains.
 
     Returns
     -------
     ShadowReport
     """
-    shadow = _Shadow(max_captures, Path(program.name).stem, save_cases)
+    shadow = _Shadow(
+        legacy, max_captures, Path(program.name).stem, save_cases, training
+    )
     watch = Watch(
         legacy, legacy_places(legacy), lambda *given: observer(*given)
     )
@@ -111,8 +119,16 @@ class _Shadow:
     """Makes calls again and collects what is different."""
 
     def __init__(
-        self, max_captures: int, example: str, save_cases: Path | None
+        self,
+        legacy: str,
+        max_captures: int,
+        example: str,
+        save_cases: Path | None,
+        training: bool,
     ):
+        self._legacy = legacy
+        self._training = training
+        self._notes: dict[tuple[Site, str], None] = {}
         self.warned = WarningCounter()
         self._rows: dict[tuple[Site, Mode], CallRow] = {}
         self._differences: list[FoundDifference] = []
@@ -125,9 +141,77 @@ class _Shadow:
         self._save_cases = save_cases
         self._recorder = Recorder(example)
 
-    def passed(self, entry: LegacyName, site: Site) -> None:
-        if entry.kind != "class":
+    def passed(
+        self,
+        entry: LegacyName,
+        site: Site,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Callable[[Ended], None] | None:
+        if entry.name in TRAINING:
+            if self._training and has_flow():
+                return self._begin_training(entry, site, args, kwargs)
+            self._reasons[site, _NO_TRAINING] = None
+        elif entry.name == "Transformer" and has_flow():
+            from .networks import new_network
+
+            compared = new_network(entry, args, kwargs, self._legacy)
+            return self._ending(site, compared)
+        elif entry.name in BATCHES:
+            compared = batches_again(entry, args, kwargs, self._legacy)
+            return self._ending(site, compared)
+        elif entry.kind != "class":
             self._reasons[site, NOT_COMPARED[entry.name]] = None
+        return None
+
+    def _begin_training(
+        self,
+        entry: LegacyName,
+        site: Site,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Callable[[Ended], None] | None:
+        from .training import Training
+
+        row = self._row(site, "eager")
+        row.calls += 1
+        number = row.calls
+        try:
+            training = Training(entry, args, kwargs, self._legacy)
+        except NoTwinError as error:
+            self._reasons[site, str(error)] = None
+            return None
+
+        def ended(found: Ended) -> None:
+            compared = training.compare(found)
+            row.add(compared.comparison)
+            row.seconds_old = (row.seconds_old or 0.0) + found.seconds
+            row.seconds_new = (row.seconds_new or 0.0) + compared.seconds
+            row.bytes_old += compared.bytes_old
+            row.bytes_new += compared.bytes_new
+            if compared.noise is not None:
+                self._notes[site, _chance(compared.noise)] = None
+            self._list(site, number, compared.comparison)
+
+        return ended
+
+    def _ending(
+        self, site: Site, compared: Callable[[Ended], Comparison] | None
+    ) -> Callable[[Ended], None] | None:
+        """Return what compares a call that is not observed, once it ended."""
+        row = self._row(site, "eager")
+        row.calls += 1
+        number = row.calls
+        if compared is None:
+            self._reasons[site, "its class is the script's own"] = None
+            return None
+
+        def ended(found: Ended) -> None:
+            comparison = compared(found)
+            row.add(comparison)
+            self._list(site, number, comparison)
+
+        return ended
 
     def failed(self, site: Site, error: Exception) -> None:
         text = one_line(f"comparing failed: {error!r}", 200)
@@ -204,15 +288,21 @@ class _Shadow:
     def _compare(self, known: Observed, mode: Mode) -> None:
         try:
             self._compare_or_raise(known, mode)
+        except NoTwinError as error:
+            self._reasons[known.site, str(error)] = None
         except Exception as error:
             self.failed(known.site, error)
 
     def _compare_or_raise(self, known: Observed, mode: Mode) -> None:
         case = case_of(known, "call", "")
+        side = bridge_side(known)
+        if side.why_legacy_network is not None:
+            self._reasons[known.site, side.why_legacy_network] = None
         start = time.perf_counter()
-        with silenced():
-            function = _bridge_of(known)
-            found = call(function, copied(known.args), copied(known.kwargs))
+        with silenced(), undisturbed():
+            found = call(
+                side.function, copied(known.args), copied(known.kwargs)
+            )
             if not known.traced:
                 jax.block_until_ready(arrays_of(found.output))
         seconds = time.perf_counter() - start
@@ -220,8 +310,8 @@ class _Shadow:
             self._reasons[known.site, str(found.error)] = None
             return
         if known.traced and known.error is None:
-            found = _strong(found)
-        comparison = compare_call(case, found, _tolerance(known, case))
+            found = strong(found)
+        comparison = compare_call(case, found, side.tolerance)
         row = self._row(known.site, mode)
         row.add(comparison)
         if mode == "eager":
@@ -234,17 +324,48 @@ class _Shadow:
     def _keep(
         self, known: Observed, found: Found, comparison: Comparison
     ) -> None:
-        for difference in comparison.differences:
-            number = self._n_differences.get(known.site, 0) + 1
-            self._n_differences[known.site] = number
-            if number <= _MAX_DIFFERENCES:
-                masks = masks_at(difference, known, found.output)
-                self._differences.append(
-                    FoundDifference(known.site, known.number, difference, masks)
-                )
+        self._list(
+            known.site,
+            known.number,
+            comparison,
+            lambda difference: masks_at(difference, known, found.output),
+        )
         fails = not comparison.identical and not comparison.within_tolerance
         if fails and self._save_cases is not None:
-            self._recorder.seen(known)
+            self._save(known)
+
+    def _save(self, known: Observed) -> None:
+        """Save a call as a case, or say why it is none that can be replayed."""
+        name = known.entry.name
+        if not is_recorded(known.entry):
+            text = "differs; not saved, as recordings have no calls of it"
+            self._notes[known.site, text] = None
+            return
+        # What was captured has its values, as if it had not been traced.
+        is_captured = known.traced and not has_tracer(
+            (known.args, known.kwargs)
+        )
+        self._recorder.seen(
+            replace(known, traced=False) if is_captured else known
+        )
+        for what in self._recorder.opaque.get(name, ()):
+            text = f"saved, but cannot be replayed: it was given {what}"
+            self._notes[known.site, text] = None
+
+    def _list(
+        self,
+        site: Site,
+        call: int,
+        comparison: Comparison,
+        masks: Callable[[Difference], Any] = lambda difference: None,
+    ) -> None:
+        for difference in comparison.differences:
+            number = self._n_differences.get(site, 0) + 1
+            self._n_differences[site] = number
+            if number <= _MAX_DIFFERENCES:
+                self._differences.append(
+                    FoundDifference(site, call, difference, masks(difference))
+                )
 
     def save(self, fingerprint: dict[str, Any]) -> int | None:
         if self._save_cases is None:
@@ -271,41 +392,18 @@ class _Shadow:
             tuple(NotCompared(*key) for key in self._reasons),
             saved,
             lines_not_run(script),
+            tuple(Note(*key) for key in self._notes),
         )
 
 
-def _bridge_of(known: Observed) -> Callable[..., Any]:
-    if known.twin is None:
-        module = importlib.import_module(f"{BRIDGE}.{known.entry.module}")
-        return getattr(module, known.entry.name)
-    from tfmpe.migrate.replay.flow_calls import flow_call
-
-    from .twins import Twin
-
-    assert isinstance(known.twin, Twin)
-    return partial(flow_call(known.entry.name), known.twin.setting())
-
-
-def _tolerance(known: Observed, case: Any) -> Tolerance | None:
-    of_network = bool(getattr(known.twin, "arrays", ()))
-    if of_network:
-        case = replace(case, extra={"params": {}})
-    return _FORMULA if known.entry.name in _FORMULAS else tolerance_of(case)
+def _chance(noise: Comparison) -> str:
+    largest = noise.largest_absolute
+    size = 0.0 if largest is None else largest.value
+    return (
+        f"trainings on the bridge with other random numbers are up to "
+        f"{size:.1e} apart"
+    )
 
 
 def _remade(twin: Any, arrays: Any, key: Any) -> Any:
     return twin if twin is None else replace(twin, arrays=arrays, key=key)
-
-
-def _strong(found: Found) -> Found:
-    """Return what was found without weak types, which are lost on the way."""
-
-    def strong(tree: Any) -> Any:
-        arrays: list[Any] = []
-        taken = take_apart(tree, arrays)
-        return fill(taken, [jax.device_put(np.asarray(a)) for a in arrays])
-
-    return Found(
-        strong(found.output), found.error, strong(found.args),
-        strong(found.kwargs),
-    )  # fmt: skip

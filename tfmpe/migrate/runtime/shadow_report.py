@@ -18,7 +18,14 @@ from .call_sites import Site
 from .counting import SeenWarning
 from .notebook import NotRun
 
-__all__ = ["CallRow", "FoundDifference", "Mode", "NotCompared", "ShadowReport"]
+__all__ = [
+    "CallRow",
+    "FoundDifference",
+    "Mode",
+    "NotCompared",
+    "Note",
+    "ShadowReport",
+]
 
 Mode = Literal["eager", "traced"]
 
@@ -121,6 +128,22 @@ class NotCompared:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a reader should know of the calls of a line.
+
+    Parameters
+    ----------
+    site
+        The line.
+    text
+        The note.
+    """
+
+    site: Site
+    text: str
+
+
+@dataclass(frozen=True)
 class ShadowReport:
     """What running a script on both sides showed.
 
@@ -144,6 +167,8 @@ class ShadowReport:
         Number of calls that were saved as cases; None if none were asked for.
     not_run
         Lines of a notebook that were left out.
+    notes
+        By how much trainings differ by chance.
     """
 
     script: str
@@ -155,6 +180,7 @@ class ShadowReport:
     not_compared: tuple[NotCompared, ...] = ()
     saved: int | None = field(default=None)
     not_run: tuple[NotRun, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -195,6 +221,10 @@ class ShadowReport:
                 for entry in self.not_compared
             ],
             "not_run": [line._asdict() for line in self.not_run],
+            "notes": [
+                {**note.site._asdict(), "text": note.text}
+                for note in self.notes
+            ],
         }
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 

@@ -84,6 +84,9 @@ def print_shadow(report: ShadowReport, console: Console) -> None:
                  f"{entry.site.place}: {entry.why}", style="yellow")
         )  # fmt: skip
     _print_not_run(report.not_run, console)
+    for note in report.notes:
+        place = f"{_short(note.site)} from {note.site.place}"
+        console.print(Text(f"{place}: {note.text}"))
     _print_warnings(report.warnings, console)
     if report.saved is not None:
         console.print(Text(f"{counted(report.saved, 'call')} saved for replay"))
@@ -127,14 +130,15 @@ def _shadow_table(rows: Iterable[CallRow]) -> Table:
     headings = (
         "legacy function\n  from", "com-\npared", "iden-\ntical",
         "within\ntol.", "diff", "max\nabs", "max\nrel", "max\nulp",
-        "s old", "s new",
+        "s old\nB old", "s new\nB new",
     )  # fmt: skip
     table = _table(headings, right=range(1, len(headings)))
     for row in rows:
         traced = " (traced)" if row.mode == "traced" else ""
+        style = "red" if row.different else None
         _row(
             table,
-            f"{_short(row.site)}\n  {row.site.place}{traced}",
+            _short(row.site),
             row.compared,
             row.identical,
             row.within_tolerance,
@@ -144,8 +148,12 @@ def _shadow_table(rows: Iterable[CallRow]) -> Table:
             _size(row.largest_ulp),
             _seconds(row.seconds_old),
             _seconds(row.seconds_new),
-            style="red" if row.different else None,
+            style=style,
         )
+        # Below the seconds, as the place is below the name.
+        empty = [""] * (len(headings) - 3)
+        sizes = _bytes(row.bytes_old), _bytes(row.bytes_new)
+        _row(table, f"  {row.site.place}{traced}", *empty, *sizes, style=style)
     return table
 
 
@@ -210,5 +218,14 @@ def _size(extreme: Extreme | None) -> str:
     return "0" if extreme is None else f"{extreme.value:.1e}"
 
 
+def _bytes(number: int) -> str:
+    for unit in ("", "k", "M"):
+        if number < 10_000:
+            return f"{number:.0f}{unit}"
+        number //= 1_000
+    return f"{number}G"
+
+
 def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.3g}"
+    # Of one width, however long it took.
+    return "" if seconds is None else f"{seconds:.1e}"

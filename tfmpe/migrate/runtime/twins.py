@@ -7,12 +7,15 @@ without being drawn. Needs the extra `flow`.
 
 import functools
 import inspect
+import random
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from tfmpe.compat._flow._keys import peek_key
@@ -22,8 +25,19 @@ from tfmpe.migrate.replay.flow_calls import Setting
 from .errors import NoTwinError
 from .finder import belongs_to
 
-__all__ = ["Twin", "remember", "twin_of", "weights_of"]
+__all__ = [
+    "Copied",
+    "Parts",
+    "Twin",
+    "check_reach",
+    "made_of",
+    "parts_of",
+    "remember",
+    "twin_of",
+    "weights_of",
+]
 
+_NETWORK = "Transformer"
 _FIELD, _FLOW, _RNGS = "vf_model", "structured_cnf", "rngs"
 
 
@@ -88,8 +102,43 @@ def remember(
     args, kwargs
         What the constructor was given.
     """
+    names += tuple(str(n) for n in range(len(names), len(args)))
     given = dict(zip(names, args, strict=False)) | kwargs
     _arguments[instance] = given
+
+
+def made_of(instance: Any) -> dict[str, Any]:
+    """Return what an object was made of by name, as far as it is known."""
+    return _arguments.get(instance, {})
+
+
+class Copied:
+    """A module or random numbers as they were, as often as wanted.
+
+    Parameters
+    ----------
+    module
+        Is not changed.
+    """
+
+    def __init__(self, module: Any):
+        self._graph, state = nnx.split(module)
+        leaves, self._structure = jax.tree.flatten(state)
+        # Copies, as what trains may give away its own arrays.
+        self._leaves = [leaf.copy() for leaf in leaves]
+
+    def fresh(self, number: int = 0) -> Any:
+        """Return it as it was, but for other random numbers if not 0."""
+        leaves = [leaf.copy() for leaf in self._leaves]
+        if number:
+            leaves = [
+                jax.random.fold_in(leaf, number)
+                if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+                else leaf
+                for leaf in leaves
+            ]
+        state = jax.tree.unflatten(self._structure, leaves)
+        return nnx.merge(self._graph, state)
 
 
 def twin_of(instance: Any, package: str) -> Twin:
@@ -98,7 +147,7 @@ def twin_of(instance: Any, package: str) -> Twin:
     Parameters
     ----------
     instance
-        A legacy flow or estimator, before it is called.
+        A legacy flow, estimator or network, before it is called.
     package
         What the legacy package is called.
 
@@ -112,37 +161,91 @@ def twin_of(instance: Any, package: str) -> Twin:
         If the object is of a class of the script's own, its vector field is
         not found, or cannot be called without changing the script's objects.
     """
+    if _is_network(instance, package):
+        return _of_module(instance, None, instance)
+    field, rngs, _ = parts_of(instance, package)
+    key = _next_key(rngs)
+    if isinstance(field, nnx.Module):
+        network = field if _is_network(field, package) else None
+        return _of_module(field, key, network)
+    check_reach(field, "its vector field")
+    arrays, structure = jax.tree.flatten(field)
+    return Twin(structure.unflatten, arrays, key)
+
+
+def _is_network(field: Any, package: str) -> bool:
+    kind = type(field)
+    return kind.__name__ == _NETWORK and belongs_to(kind.__module__, package)
+
+
+def _of_module(field: nnx.Module, key: Any, network: Any) -> Twin:
+    graph, state = nnx.split(field)
+    arrays, structure = jax.tree.flatten(state)
+
+    def merged(arrays: list[Any]) -> Any:
+        return nnx.merge(graph, jax.tree.unflatten(structure, arrays))
+
+    return Twin(merged, arrays, key, network)
+
+
+class Parts(NamedTuple):
+    """What a legacy flow or estimator consists of.
+
+    Parameters
+    ----------
+    field
+        The vector field.
+    flow_rngs, rngs
+        The random numbers of its flow, and its own.
+    """
+
+    field: Any
+    flow_rngs: Any
+    rngs: Any
+
+
+def parts_of(instance: Any, package: str) -> Parts:
+    """Return the parts of a legacy flow or estimator, not copied.
+
+    Parameters
+    ----------
+    instance, package
+        As of `twin_of`.
+
+    Returns
+    -------
+    Parts
+
+    Raises
+    ------
+    NoTwinError
+        If the object is of a class of the script's own, or its vector field
+        is not found.
+    """
+    _check_class(instance, package)
     flow = _part(instance, _FLOW, instance)
-    for made in (instance, flow):
-        if type(made).__module__.partition(".")[0] != package:
-            raise NoTwinError(
-                f"its class {type(made).__qualname__} is the script's own"
-            )
+    _check_class(flow, package)
     field = _part(flow, _FIELD, None)
     if field is None:
         raise NoTwinError(
             f"{type(flow).__qualname__} has no vector field {_FIELD!r}"
         )
-    key = _next_key(_part(flow, _RNGS, None))
-    if isinstance(field, nnx.Module):
-        graph, state = nnx.split(field)
-        arrays, structure = jax.tree.flatten(state)
-
-        def merged(arrays: list[Any]) -> Any:
-            return nnx.merge(graph, jax.tree.unflatten(structure, arrays))
-
-        kind = type(field)
-        is_legacy = belongs_to(kind.__module__, package)
-        is_network = is_legacy and kind.__name__ == "Transformer"
-        return Twin(merged, arrays, key, field if is_network else None)
-    _check_reach(field)
-    arrays, structure = jax.tree.flatten(field)
-    return Twin(structure.unflatten, arrays, key)
+    return Parts(field, _part(flow, _RNGS, None), _part(instance, _RNGS, None))
 
 
 def weights_of(twin: Twin) -> dict[str, Any] | None:
     """Return the weights of the legacy network by path, None without one."""
-    return None if twin.network is None else read_parameters(twin.network)
+    if twin.network is None:
+        return None
+    # Those of the call; the script may have trained it since.
+    return read_parameters(twin.rebuild(twin.arrays))
+
+
+def _check_class(instance: Any, package: str) -> None:
+    if not belongs_to(type(instance).__module__, package):
+        raise NoTwinError(
+            f"its class {type(instance).__qualname__} is the script's own"
+        )
 
 
 def _part(instance: Any, name: str, default: Any) -> Any:
@@ -159,13 +262,31 @@ def _next_key(rngs: Any) -> Any:
     return peek_key(rngs)
 
 
-def _check_reach(field: Any) -> None:
-    """Refuse a function that could change what it does not own."""
-    for name, value in _reached(field).items():
+def check_reach(function: Any, what: str) -> None:
+    """Refuse a function that could change what it does not own.
+
+    Parameters
+    ----------
+    function
+        A function of the script that is to be called once more.
+    what
+        What it is, in words.
+
+    Raises
+    ------
+    NoTwinError
+        If it uses an object that draws random numbers, or one of nnx.
+    """
+    for name, value in _reached(function).items():
         if isinstance(value, nnx.Module | nnx.Rngs):
             raise NoTwinError(
-                f"its vector field uses {name!r}, an object of nnx that a "
-                "second call could change; make it the vector field itself"
+                f"{what} uses {name!r}, an object of nnx that a second call "
+                "could change; make it the vector field itself"
+            )
+        if isinstance(value, np.random.Generator | random.Random):
+            raise NoTwinError(
+                f"{what} draws from {name!r}, whose random numbers a second "
+                "call would use up"
             )
 
 
@@ -174,8 +295,10 @@ def _reached(field: Any) -> dict[str, Any]:
         found = {str(n): x for n, x in enumerate(field.args)}
         return found | field.keywords | _reached(field.func)
     if inspect.ismethod(field):
-        return {"self": field.__self__} | _reached(field.__func__)
+        owner = field.__self__
+        found = {"self": owner} | getattr(owner, "__dict__", {})
+        return found | _reached(field.__func__)
     if inspect.isfunction(field):
         used = inspect.getclosurevars(field)
         return {**used.globals, **used.nonlocals}
-    return {}
+    return getattr(field, "__dict__", {})

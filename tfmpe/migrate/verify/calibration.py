@@ -6,7 +6,8 @@ another order, which changes nothing but rounding:
 
 * calls of a flow or a network get the tokens of their context in reverse
   order, with labels, index and masks alike, so that every sum over tokens is
-  taken the other way round, and the solver may take other steps;
+  taken the other way round, and the solver may take other steps. Both orders
+  go through one compiled program;
 * functions of data are compiled as a whole, where they ran operation by
   operation. They move numbers and add none, so their floor should be zero.
 
@@ -16,7 +17,9 @@ An error of the bridge that is no larger than this says nothing against it.
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -33,9 +36,11 @@ from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.targets import REPLAYED
 from tfmpe.migrate.replay.trees import arrays_of, copied, fill, take_apart
 
-__all__ = ["Calibration", "reversed_context"]
+from .report import Row
 
-_MAX_CASES = 2
+__all__ = ["Calibration", "cases_to_measure", "reversed_context"]
+
+_N_WORKERS = min(os.cpu_count() or 1, 4)
 _MODULES = {"StructuredCNF": "structured_cnf", "SFMPE": "sfmpe"}
 
 
@@ -59,27 +64,38 @@ class Calibration:
         side = self._package if self._installed else "the plain oracle"
         return f"noise floor: {side} against itself with reordered sums"
 
-    def floor(self, cases: Iterable[Case]) -> Comparison | None:
-        """Return how far some calls are from themselves.
+    def floors(
+        self,
+        groups: Sequence[tuple[Case, ...]],
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> list[Comparison | None]:
+        """Return how far calls are from themselves.
 
         Parameters
         ----------
-        cases
-            Of one function; the first few with values are made.
+        groups
+            Calls, those of one row of a report together.
+        progress
+            Called with the number of groups that are done.
 
         Returns
         -------
-        Comparison or None
-            None where no call could be made twice.
+        list of Comparison or None
+            One for every group; None where no call could be made twice.
         """
-        known = [
-            case
-            for case in cases
-            if not case.traced and case.raises is None and _has_values(case)
-        ]
-        found = [self._of_case(case) for case in known[:_MAX_CASES]]
-        measured = [comparison for comparison in found if comparison]
-        return sum(measured, Comparison()) if measured else None
+        floors: list[Comparison | None] = []
+        # Most of the time the compiler is at work, which leaves Python free.
+        with ThreadPoolExecutor(_N_WORKERS) as pool:
+            calls = [
+                [pool.submit(self._of_case, case) for case in cases]
+                for cases in groups
+            ]
+            for done, group in enumerate(calls, 1):
+                found = [call.result() for call in group]
+                measured = [comparison for comparison in found if comparison]
+                floors.append(sum(measured, Comparison()) if measured else None)
+                progress(done)
+        return floors
 
     def _of_case(self, case: Case) -> Comparison | None:
         try:
@@ -103,7 +119,13 @@ class Calibration:
             return compare(made(arrays), jax.jit(made)(arrays))
         call, names = self._method(case)
         given = dict(zip(names, case.args, strict=False)) | case.kwargs
-        return compare(call(**given), call(**reversed_context(given)))
+        other = reversed_context(given)
+        # Turned round twice, so that both have arrays in the same places.
+        arrays, others = [], []
+        taken = take_apart(reversed_context(other), arrays)
+        take_apart(other, others)
+        compiled = jax.jit(lambda arrays: call(**fill(taken, arrays)))
+        return compare(compiled(arrays), compiled(others))
 
     def _function(self, name: str) -> Callable[..., Any]:
         if not self._installed:
@@ -191,6 +213,30 @@ def _reverse(
         tree[name] = jnp.flip(tree[name], axes)
 
 
+def cases_to_measure(row: Row, cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Return the calls whose noise belongs beside the errors of a row.
+
+    Parameters
+    ----------
+    row
+        Of a report.
+    cases
+        Those that were replayed for it.
+
+    Returns
+    -------
+    tuple of Case
+        The ones with the largest errors; without any, the first one. None
+        that ended in an exception or has no values.
+    """
+    known = {case.name: case for case in cases if _has_values(case)}
+    largest = (row.largest_absolute, row.largest_relative)
+    names = {extreme[0] for extreme in largest if extreme} & known.keys()
+    return tuple(known[name] for name in sorted(names or [*known][:1]))
+
+
 def _has_values(case: Case) -> bool:
+    if case.traced or case.raises is not None:
+        return False
     leaves = jax.tree.leaves((case.args, case.kwargs, case.output))
     return not any(isinstance(leaf, Abstract) for leaf in leaves)

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from tfmpe.migrate.errors import RecordingError
@@ -22,7 +23,7 @@ from tfmpe.migrate.replay.replay import replay, why_not
 from tfmpe.migrate.replay.silence import replaying
 from tfmpe.migrate.replay.targets import Lookup, bridge
 
-from .calibration import Calibration
+from .calibration import Calibration, cases_to_measure
 from .errors import UnknownExampleError
 from .report import CaseResult, NotReplayed, Report, Row
 
@@ -32,6 +33,9 @@ LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
 """For functions that are exact where the fingerprint is the recorded one."""
 
 _N_WORKERS = min(os.cpu_count() or 1, 4)
+
+# Its share of the time, where the noise floor is measured as well.
+_REPLAYING = 0.4
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
@@ -123,6 +127,7 @@ def verify(
         ]
     with replaying():
         run.over([file for file in files if wanted(file)])
+        run.calibrate()
     return Report(
         str(folder),
         tuple(run.rows),
@@ -162,6 +167,7 @@ class _Run:
         self.not_replayed: list[NotReplayed] = []
         self.problems: list[Problem] = []
         self.stopped = False
+        self._to_measure: list[tuple[Case, ...]] = []
         self._fail_fast = fail_fast
         self._progress = progress
         self._lookup = lookup
@@ -227,8 +233,10 @@ class _Run:
                 results.append(CaseResult(case.name, comparison))
                 if self._progress is not None:
                     label = f"{case.example} {case.function}"
-                    done = share * number / len(replayed)
-                    self._progress(start + done, label)
+                    done = start + share * number / len(replayed)
+                    if self.calibration is not None:
+                        done *= _REPLAYING
+                    self._progress(done, label)
                 if self._fail_fast and not (
                     comparison.identical or comparison.within_tolerance
                 ):
@@ -236,9 +244,28 @@ class _Run:
                     break
         if results:
             first = replayed[0]
-            floor = None
+            row = Row(first.example, first.function, tuple(results))
+            self.rows.append(row)
             if self.calibration is not None:
-                floor = self.calibration.floor(replayed)
-            self.rows.append(
-                Row(first.example, first.function, tuple(results), floor)
+                self._to_measure.append(cases_to_measure(row, replayed))
+
+    def calibrate(self) -> None:
+        """Put the noise floor into every row, where one is asked for."""
+        if self.calibration is None:
+            return
+
+        def told(done: int) -> None:
+            row = self.rows[done - 1]
+            if self._progress is not None:
+                label = f"noise of {row.example} {row.function}"
+                share = _REPLAYING + (1 - _REPLAYING) * done / len(self.rows)
+                self._progress(share, label)
+
+        self.rows = [
+            replace(row, noise_floor=floor)
+            for row, floor in zip(
+                self.rows,
+                self.calibration.floors(self._to_measure, told),
+                strict=True,
             )
+        ]
