@@ -595,7 +595,13 @@ with DatasetWriter(folder) as writer:
     lasts = time.monotonic() - start
 lengths, leftovers = [10], 0
 rng = random.Random(0)
-while len(lengths) < 50 and time.monotonic() - start < 4:
+def goes_on():
+    lasted = time.monotonic() - start
+    # On a busy machine many a child is killed before it has begun.
+    met_at_work = len(set(lengths)) > 1 and leftovers
+    return lasted < 60 if not met_at_work else len(lengths) < 50 and lasted < 4
+
+while goes_on():
     child = os.fork()
     if not child:
         with DatasetWriter(folder) as writer:

@@ -24,7 +24,7 @@ _FLOW_CALLS = 6
 _QUICK_SITES = (1, 3)
 _QUICK_CALLS = 3
 # What compiles for half a minute is measured quickly only if it is named.
-_NEVER_QUICK = ("draws", "training-step")
+_NEVER_QUICK = ("draws", "draws-local", "training-step", "training-local")
 _QUICK_SAMPLES = 16
 
 
