@@ -21,7 +21,6 @@ from tfmpe.migrate.replay.trees import (
     arrays_of,
     copied,
     fill,
-    has_tracer,
     n_bytes,
     take_apart,
 )
@@ -35,9 +34,9 @@ from .errors import NoTwinError
 from .masks import masks_at
 from .notebook import lines_not_run
 from .observing import Ended, Observed, Observer, case_of, has_flow
-from .places import BATCHES, NOT_COMPARED, TRAINING, is_recorded, legacy_places
+from .places import BATCHES, NOT_COMPARED, TRAINING, legacy_places
 from .program import Program, run_program
-from .recording import Recorder
+from .saved_cases import SavedCases
 from .shadow_report import (
     CallRow,
     FoundDifference,
@@ -111,7 +110,7 @@ def run_in_shadow(
         with watch.paused():
             shadow.compare_captured()
         fingerprint = take_fingerprint(legacy)
-    saved = shadow.save(fingerprint)
+    saved = shadow.cases.write(fingerprint)
     return shadow.report(program.name, code, fingerprint, saved)
 
 
@@ -138,8 +137,7 @@ class _Shadow:
         self._captured: list[Callable[[], None]] = []
         self._n_captured: dict[Site, int] = {}
         self._never_run: dict[Site, bool] = {}
-        self._save_cases = save_cases
-        self._recorder = Recorder(example)
+        self.cases = SavedCases(save_cases, example)
 
     def passed(
         self,
@@ -331,25 +329,7 @@ class _Shadow:
             lambda difference: masks_at(difference, known, found.output),
         )
         fails = not comparison.identical and not comparison.within_tolerance
-        if fails and self._save_cases is not None:
-            self._save(known)
-
-    def _save(self, known: Observed) -> None:
-        """Save a call as a case, or say why it is none that can be replayed."""
-        name = known.entry.name
-        if not is_recorded(known.entry):
-            text = "differs; not saved, as recordings have no calls of it"
-            self._notes[known.site, text] = None
-            return
-        # What was captured has its values, as if it had not been traced.
-        is_captured = known.traced and not has_tracer(
-            (known.args, known.kwargs)
-        )
-        self._recorder.seen(
-            replace(known, traced=False) if is_captured else known
-        )
-        for what in self._recorder.opaque.get(name, ()):
-            text = f"saved, but cannot be replayed: it was given {what}"
+        for text in self.cases.keep(known) if fails else ():
             self._notes[known.site, text] = None
 
     def _list(
@@ -366,13 +346,6 @@ class _Shadow:
                 self._differences.append(
                     FoundDifference(site, call, difference, masks(difference))
                 )
-
-    def save(self, fingerprint: dict[str, Any]) -> int | None:
-        if self._save_cases is None:
-            return None
-        if self._recorder.n_cases:
-            self._recorder.write(self._save_cases, fingerprint)
-        return self._recorder.n_cases
 
     def report(
         self,
