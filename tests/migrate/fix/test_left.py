@@ -201,3 +201,51 @@ def test_nine_arguments_of_an_unknown_object_are_named_if_told_so():
 def test_nothing_is_touched_without_legacy_names():
     text = "cnf.sample(a, b, c)\nflat, s = flatten_structured(d)\n"
     assert rewrite(text, TOKENS).code == text
+
+
+def test_reads_within_a_decode_of_another_value_are_replaced():
+    text = (
+        f"{IMPORT}"
+        "a, slices = flatten_structured({'theta': t, 'y': y})\n"
+        "b, _ = flatten_structured({'theta': t2, 'y': y2})\n"
+        "joined = combine_data(a, b)\n"
+        "x = decode_theta(joined['data']['theta'], slices['theta'], (8,))\n"
+    )
+    result = rewrite(text, TOKENS)
+    assert result.code.endswith(
+        "x = decode_theta(joined_tokens_theta.data, a_tokens_theta.slices, "
+        "(8,))\n"
+    )
+    assert [left.code for left in result.left] == ["T102"]
+
+
+@pytest.mark.parametrize("name", ["flat", "slices"])
+def test_what_a_module_shows_is_left(name):
+    text = f"{IMPORT}__all__ = ['{name}']\n{CALL}print(flat['data']['y'])\n"
+    result = rewrite(text, TOKENS)
+    assert not result.edits
+    assert f"'{name}' is in __all__" in result.left[0].why
+    inside = f"{IMPORT}__all__ = ['{name}']\ndef f():\n    {CALL}"
+    assert rewrite(inside, TOKENS).edits
+
+
+def test_a_line_of_several_statements_is_left_for_that_reason():
+    result = rewrite(f"{IMPORT}n = 1; {CALL}", TOKENS)
+    assert result.left[0].why == "its line holds other statements"
+
+
+def test_nine_arguments_that_cannot_be_named_get_a_comment():
+    head = "from tfmpe.compat import StructuredCNF\ncnf = StructuredCNF(f)\n"
+    result = rewrite(f"{head}cnf.sample(*nine)\n", TOKENS)
+    assert "# TODO(tfmpe T202): by hand: name its arguments" in result.code
+    mixed = f"{head}cnf.sample({NINE[:-3]}, cross_mask=m)\n"
+    code = rewrite(mixed, Options(to="tokens")).code
+    assert "theta_mask=h, cross_mask=m)" in code
+    assert "TODO(tfmpe T202)" not in code
+
+
+def test_without_their_option_unsafe_rewrites_are_listed_once_a_call():
+    text = f"{IMPORT}{CALL}print(flat['data']['y'], flat['labels'])\n"
+    result = rewrite(text, Options(to="tokens"))
+    assert [(left.line, left.code) for left in result.left] == [(2, "T101")]
+    assert len(rewrite(text, TOKENS).edits) == 3

@@ -198,6 +198,17 @@ def test_an_import_stays_that_another_file_takes(tmp_path, other):
     assert BRIDGE not in fixed(tmp_path, alone)["helper.py"].new.decode()
 
 
+def test_values_that_another_file_takes_are_left(tmp_path):
+    files = {
+        "data.py": f"{BRIDGE}flat, _ = flatten_structured(d)\n"
+        "print(flat['data']['y'])\n",
+        "user.py": "from data import flat\n",
+    }
+    data = fixed(tmp_path, files)["data.py"]
+    assert not data.edits
+    assert data.left[0][1].why == "'flat' is used in other files"
+
+
 def test_functions_side_by_side_get_the_same_names(tmp_path):
     use = USE.format(call="flatten_structured")
     text = f"{BRIDGE}{use}{use.replace('def f', 'def g')}"

@@ -158,6 +158,25 @@ FOUND = {
         flatten_structured(x)  # T901
         split_data(x)
     """,
+    "attributes of a class of one's own": """
+        from sfmpe.sfmpe import SFMPE  # T001
+        class Mine(SFMPE):  # T204
+            def __init__(self, cnf, name):
+                super().__init__(cnf)
+                self.name = name
+                self.history = []
+            def go(self):
+                self.history.append(self.name)
+                return self.fit(1)  # T204
+        m = Mine(cnf, "x")
+        m.tag = 3
+        m.other()  # T901
+    """,
+    "what every module has": """
+        import sfmpe.utils as u  # T001
+        print(u.__name__, u.__dict__, u.__path__)
+        u.__version__  # T003
+    """,
     "files that were not given": """
         import lib
         from helpers_elsewhere import flatten_structured  # T901

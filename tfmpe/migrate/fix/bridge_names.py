@@ -10,12 +10,11 @@ from functools import cache
 from pathlib import Path
 
 from tfmpe.migrate.legacy_names import LEGACY, MODULES
+from tfmpe.migrate.names.known import EVERY_MODULE_HAS
 
 __all__ = ["bridge_has", "is_module", "loaded_with", "star_names"]
 
 _ROOT = Path(__file__).resolve().parents[2] / "compat"
-# Every module has these, whatever is in it.
-_ALWAYS = frozenset({"__doc__", "__file__", "__name__"})
 
 
 def is_module(name: str) -> bool:
@@ -44,7 +43,7 @@ def bridge_has(module: str, name: str) -> bool:
         return True
     if not is_module(module):
         return False
-    return name in _ALWAYS or name in _bound(module)
+    return name in EVERY_MODULE_HAS or name in _bound(module)
 
 
 @cache

@@ -1,7 +1,6 @@
 """Rewriting files: everything is computed before anything is written."""
 
 import difflib
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,17 +12,14 @@ from tfmpe.migrate.names.reach import Reach
 from tfmpe.migrate.sources import Cell, Source, SourceError, parse
 from tfmpe.migrate.sources.parse import check_syntax, deep_recursion
 
-from .local_modules import shadowed_by
 from .present import UnfaithfulError
 from .result import Edit, Left, Options, Rewritten
 from .rewrite import rewrite
+from .surroundings import in_surroundings
 
 __all__ = ["FixedFile", "Fixes", "fix_files"]
 
 Progress = Callable[[float, str], None]
-_INTERACTIVE = frozenset(
-    {"In", "Out", "_", "__", "___", "display", "exit", "get_ipython", "quit"}
-)
 
 
 @dataclass(frozen=True)
@@ -119,12 +115,7 @@ def _fix(source: Source, options: Options, reach: Reach) -> FixedFile:
         return FixedFile(source.path, source.content, source.content)
     for cell in source.cells:
         parse(source, cell)
-    numbered = source.cells[0].number is not None
-    options = replace(
-        options,
-        shadowed=shadowed_by(source.path),
-        known=_session_names(source) if numbered else frozenset(),
-    )
+    options = in_surroundings(options, source)
     token = _token(source)
     joined = _join([cell.code for cell in source.cells], token)
     try:
@@ -141,14 +132,6 @@ def _fix(source: Source, options: Options, reach: Reach) -> FixedFile:
     new = source.with_cells(codes)
     edits, left = _by_cell(source, joined, token, result)
     return FixedFile(source.path, source.content, new, edits, left)
-
-
-def _session_names(source: Source) -> frozenset[str]:
-    """Return what a notebook can read without binding it."""
-    magics = " ".join(
-        magic.placeholder for cell in source.cells for magic in cell.magics
-    )
-    return _INTERACTIVE | frozenset(re.findall(r"\w+", magics))
 
 
 def _token(source: Source) -> str:

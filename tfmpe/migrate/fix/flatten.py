@@ -9,6 +9,7 @@ from .reads import Value
 from .result import Findings, Remark
 from .sides import SIDES
 from .sites import read_combine, read_flatten
+from .text import overlaps
 
 __all__ = ["find_flattened"]
 
@@ -56,7 +57,13 @@ def find_flattened(module: Module) -> Findings:
         if plan.why:
             _remark(module, plan.site.found, plan.why, found)
     for group in _groups([plan for plan in plans if not plan.why]):
-        found.changes.append(change_of(module, group))
+        change = change_of(module, group)
+        if not overlaps(change.spans):
+            found.changes.append(change)
+            continue
+        for plan in group:
+            why = "one of its uses is within another that is rewritten"
+            _remark(module, plan.site.found, why, found)
     return found
 
 

@@ -14,7 +14,13 @@ from .module import Module, dotted_name
 from .new_names import imported_from_tfmpe
 from .result import Span
 
-__all__ = ["add_imports", "remove_imports", "used_names", "without_names"]
+__all__ = [
+    "add_imports",
+    "exported",
+    "remove_imports",
+    "used_names",
+    "without_names",
+]
 
 
 def add_imports(module: Module, wanted: Iterable[str]) -> list[Span]:
@@ -69,7 +75,7 @@ def remove_imports(module: Module, names: Iterable[str]) -> list[Span]:
     names : iterable of str
         Names that had a use before.
     """
-    unused = set(names) - {use.name for use in module.uses} - _quoted(module)
+    unused = set(names) - {use.name for use in module.uses} - exported(module)
     # Other files may import the name from here.
     unused -= module.names.others.asked_of(module.names.path)
     return without_names(module, unused)
@@ -138,7 +144,7 @@ def _is_legacy(
     return isinstance(value, Legacy) and not is_module(value.name)
 
 
-def _quoted(module: Module) -> set[str]:
+def exported(module: Module) -> set[str]:
     """Return the strings of ``__all__``, which export names."""
     found: set[str] = set()
     for line in _top_lines(module):

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 
 import libcst as cst
+from libcst import metadata
 
 from tfmpe.migrate.names.positional import bind
 
 from .decoding import decoded
 from .legacy_uses import LegacyUse
 from .module import Module, Use
+from .new_imports import exported
 from .reads import Read, Value, read_path
 from .result import Part, Span
 from .sites import Site, uses_of_site
@@ -66,12 +68,15 @@ def plan_uses(
 ) -> str:
     """Plan what becomes of every use of a value; or say why it cannot."""
     site = plan.site
+    shown = _shown_to_others(module, site)
+    if shown:
+        return shown
     if site.slices is not None:
         uses = uses_of_site(module, site.slices, site)
         if isinstance(uses, str):
             return uses
         for use in uses:
-            why = _plan_slices(module, plan, use, calls)
+            why = _plan_slices(module, plan, use, plans, calls)
             if why:
                 return why
     uses = uses_of_site(module, site.flat, site)
@@ -82,6 +87,19 @@ def plan_uses(
         if why:
             return why
     return _plan_operands(module, plan, plans) if site.operands else ""
+
+
+def _shown_to_others(module: Module, site: Site) -> str:
+    """Say which name of a site other files can take; empty if none."""
+    if not isinstance(site.scope, metadata.GlobalScope):
+        return ""
+    asked = module.names.others.asked_of(module.names.path)
+    for name in (site.flat, site.slices):
+        if name in asked:
+            return f"{name!r} is used in other files"
+        if name in exported(module):
+            return f"{name!r} is in __all__"
+    return ""
 
 
 def _plan_flat(module: Module, plan: Plan, use: Use, plans: list[Plan]) -> str:
@@ -126,6 +144,7 @@ def _plan_slices(
     module: Module,
     plan: Plan,
     use: Use,
+    plans: list[Plan],
     calls: dict[int, LegacyUse],
 ) -> str:
     read = read_path(module, use, plan.value.slices())
@@ -142,7 +161,7 @@ def _plan_slices(
         and isinstance(argument, cst.Arg)
         and call is not None
         and call.entry.name == "decode_theta"
-        and _plan_decode(module, plan, call, argument, read.path[0])
+        and _plan_decode(module, plan, plans, call, argument, read.path[0])
     ):
         return ""
     _note_views(plan.value, text)
@@ -153,6 +172,7 @@ def _plan_slices(
 def _plan_decode(
     module: Module,
     plan: Plan,
+    plans: list[Plan],
     call: LegacyUse,
     argument: cst.Arg,
     side: str,
@@ -170,7 +190,8 @@ def _plan_decode(
         if text is None:
             return False
         own = array if read.path == ("data", side) else None
-    elif _names_in(module, array) & {plan.site.flat}:
+    elif _names_in(module, array) & {each.site.flat for each in plans}:
+        # Replaced where it is read; the slices are replaced alone.
         return False
     view = plan.value.views[side]
     one_axis = plan.site.sample_ndims == 1

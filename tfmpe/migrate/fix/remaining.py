@@ -1,4 +1,4 @@
-"""Step 2: what is left of the legacy names, and why."""
+"""What is left of the legacy names, and why."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +16,7 @@ __all__ = ["find_remaining"]
 def find_remaining(
     module: Module, proposed: Sequence[Findings], options: Options
 ) -> list[Remark]:
-    """Return what still uses legacy names after everything was rewritten.
+    """Return what could not be rewritten or, for Tokens, still is legacy.
 
     Parameters
     ----------
@@ -29,12 +29,14 @@ def find_remaining(
     for change in (each for found in proposed for each in found.changes):
         if not options.unsafe and options.wants(*change.codes):
             why = "can be rewritten with --unsafe-fixes"
+            # The reads of a value go with the call that it comes from.
+            first = {part.code: part for part in reversed(change.parts)}
             remarks += [
                 Remark(part.start, part.code, why, False, change.note)
-                for part in change.parts
+                for part in first.values()
             ]
     said = {(module.statement_start(each.start), each.code) for each in remarks}
-    for node, code, why in _uses(module):
+    for node, code, why in _uses(module) if options.to == "tokens" else ():
         start = module.span(node)[0]
         statement = module.statement_start(start)
         if (statement, code) not in said:
@@ -48,14 +50,17 @@ def _uses(module: Module) -> Iterator[tuple[cst.CSTNode, str, str]]:
     asked = module.names.others.asked_of(module.names.path)
     for node, code, name, _ in find_uses(module.names):
         entry = entry_of(name) if name is not None else None
-        # Imports are of step 1; what to do about the objects of a class is
-        # said where they are made.
-        if entry is None or entry.kind == "method" or code != entry.code:
+        if entry is None or code != entry.code:
             continue
-        alias = module.parent(node)
-        if isinstance(alias, cst.ImportAlias):
+        parent = module.parent(node)
+        if entry.kind == "method":
+            # What to do about an object is said where it is made.
+            if code in ("T202", "T203") and _has_positions(parent, node):
+                yield node, code, "by hand: name its arguments"
+            continue
+        if isinstance(parent, cst.ImportAlias):
             # Of a use in another file, nothing is to be done here before.
-            shown = alias.evaluated_alias or alias.evaluated_name
+            shown = parent.evaluated_alias or parent.evaluated_name
             if shown not in asked:
                 continue
             why = (
@@ -67,3 +72,11 @@ def _uses(module: Module) -> Iterator[tuple[cst.CSTNode, str, str]]:
         else:
             why = f"by hand: {entry.name} becomes {entry.becomes}"
         yield node, code, why
+
+
+def _has_positions(call: cst.CSTNode, function: cst.CSTNode) -> bool:
+    return (
+        isinstance(call, cst.Call)
+        and call.func is function
+        and any(arg.keyword is None for arg in call.args)
+    )

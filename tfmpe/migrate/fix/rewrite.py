@@ -18,7 +18,7 @@ from .strings import find_strings
 from .text import TrackedText, compatible
 from .todo import comments
 
-__all__ = ["rewrite"]
+__all__ = ["proposals", "rewrite"]
 
 _MOST_PASSES = 100
 
@@ -62,25 +62,42 @@ def rewrite(
     """
     text = TrackedText(code, path, others or Alone())
     edits: list[Edit] = []
-    finders: list[Callable[[Module], Findings]] = [
-        lambda module: find_imports(module, options)
-    ]
-    if options.to == "tokens":
-        finders += [find_positional_calls, find_constants, find_flattened]
     new: set[str] = set()
-    for find in finders:
+    for find in _finders(options):
         new |= _run(text, edits, options, find)
     if new:
         _run(text, edits, options, lambda m: find_patterns(m, new))
     module = text.module
-    remarks = find_imports(module, options).remarks + find_strings(module)
-    if options.to == "tokens":
-        waiting = [find_positional_calls(module), find_flattened(module)]
-        remarks += find_remaining(module, waiting, options)
+    remarks = find_remaining(module, proposals(module, options), options)
+    remarks += find_strings(module)
     wanted = [each for each in remarks if options.wants(each.code)]
     left = _left(text, wanted)
     text.apply(comments(module, wanted))
     return Rewritten(text.text, tuple(edits), left)
+
+
+def proposals(module: Module, options: Options) -> list[Findings]:
+    """Return what would be rewritten of a module as it is.
+
+    Parameters
+    ----------
+    module : Module
+    options : Options
+
+    Returns
+    -------
+    list of Findings
+        Without what would follow from these changes.
+    """
+    return [find(module) for find in _finders(options)]
+
+
+def _finders(options: Options) -> list[Callable[[Module], Findings]]:
+    """Return the analyses, in the order of the steps."""
+    bridge = [lambda module: find_imports(module, options)]
+    if options.to == "bridge":
+        return bridge
+    return [*bridge, find_positional_calls, find_constants, find_flattened]
 
 
 def _run(

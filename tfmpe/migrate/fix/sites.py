@@ -67,6 +67,8 @@ def read_flatten(module: Module, found: LegacyUse) -> Site | str:
     names = _two_names(target)
     if target is None or names is None:
         return "its result is not taken apart into two names"
+    if not _has_a_line_of_its_own(module, found.call):
+        return "its line holds other statements"
     statement = module.statement(found.call)
     assert isinstance(statement, cst.SimpleStatementLine)
     site = Site(found, statement, target, *names, module.scope_of(statement))
@@ -84,6 +86,8 @@ def read_combine(module: Module, found: LegacyUse) -> Site | str:
     target = _target(module, found.call)
     if not isinstance(target, cst.Name):
         return "its result is not given a name"
+    if not _has_a_line_of_its_own(module, found.call):
+        return "its line holds other statements"
     bound = bind(found.call, found.entry.parameters)
     if bound is None or set(bound) != {"x", "y"}:
         return "Tokens are padded with PAD_VALUE, and it has another argument"
@@ -117,9 +121,12 @@ def _target(module: Module, call: cst.Call) -> cst.CSTNode | None:
     assign = module.parent(call)
     if not isinstance(assign, cst.Assign) or len(assign.targets) != 1:
         return None
-    line = module.parent(assign)
-    alone = isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
-    return assign.targets[0].target if alone else None
+    return assign.targets[0].target
+
+
+def _has_a_line_of_its_own(module: Module, call: cst.Call) -> bool:
+    line = module.parent(module.parent(call))
+    return isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
 
 
 def _two_names(target: cst.CSTNode | None) -> tuple[str, str] | None:

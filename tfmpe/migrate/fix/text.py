@@ -1,5 +1,6 @@
 """Replacing spans of a text, and knowing which line each line came from."""
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from .module import Module
 from .present import parsed
 from .result import Change, Span
 
-__all__ = ["TrackedText", "compatible"]
+__all__ = ["TrackedText", "compatible", "overlaps"]
 
 _NEWLINE = re.compile(rb"\r\n?|\n")
 
@@ -26,6 +27,12 @@ def compatible(changes: Iterable[Change]) -> list[Change]:
             kept.append(change)
             taken += change.spans
     return kept
+
+
+def overlaps(spans: Iterable[Span]) -> bool:
+    """Whether some of these cannot be replaced together."""
+    ordered = sorted(set(spans), key=lambda each: (each.start, each.end))
+    return any(a.end > b.start for a, b in itertools.pairwise(ordered))
 
 
 def _overlap(a: Span, b: Span) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from types import ModuleType
 
 from tfmpe.migrate.legacy_names import (
     BRIDGE,
@@ -13,6 +14,7 @@ from tfmpe.migrate.legacy_names import (
 )
 
 __all__ = [
+    "EVERY_MODULE_HAS",
     "FUNCTIONS_ONLY_LEGACY",
     "IN_TEXT",
     "ONLY_LEGACY",
@@ -25,6 +27,11 @@ __all__ = [
     "of_bridge",
     "telling_method",
 ]
+
+EVERY_MODULE_HAS = frozenset(
+    {*dir(ModuleType), *vars(ModuleType("")), "__file__", "__path__"}
+)
+"""What can be asked of a module, whatever is in it."""
 
 FUNCTIONS_ONLY_LEGACY = frozenset(
     entry.name

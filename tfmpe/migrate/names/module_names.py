@@ -312,7 +312,7 @@ class ModuleNames:
         is_method = any(isinstance(value, Local) for value in found)
         for target in self.syntax.attributes.get((of.node, name), ()):
             found |= self._bound(target, name)
-        if found or is_method:
+        if found or is_method or self.defines(of, name):
             return found
         return self._each(self.bases(of), lambda base: self.member(base, name))
 

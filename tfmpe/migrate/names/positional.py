@@ -30,18 +30,21 @@ def positional_names(
     Returns
     -------
     tuple of str or None
-        None where they are fewer than `FEWEST`, or cannot be counted, or a
-        method of the same class is called, which may be another one.
+        None where there are fewer arguments than `FEWEST`, or they cannot be
+        counted, or a method of the same class is called, which may be
+        another one.
     """
     func = call.func
     owner = func.value if isinstance(func, cst.Attribute) else None
     if isinstance(owner, cst.Name) and owner.value in ("self", "cls"):
         return None
     n_positional = sum(arg.keyword is None for arg in call.args)
+    if not n_positional:
+        return None
     names = parameters[:n_positional]
     keywords = {arg.keyword.value for arg in call.args if arg.keyword}
     if (
-        n_positional < FEWEST
+        len(call.args) < FEWEST
         or n_positional > len(parameters)
         or any(arg.star for arg in call.args)
         or keywords & set(names)

@@ -36,7 +36,7 @@ def find_sites(
         Both in the order of the lines.
     """
     positions = names.syntax.wrapper.resolve(PositionProvider)
-    judged = Safeties(names)
+    judged = Safeties(names, document.source)
     sites: list[Site] = []
     undecided = [
         Undecided(place, one_line(text, _LONGEST), "a magic is not Python")
@@ -49,7 +49,7 @@ def find_sites(
         if code == "T901":
             undecided.append(Undecided(place, written, text))
         else:
-            safety = judged.of(node, code, name)
+            safety = judged.of(node, code)
             sites.append(Site(place, code, name, written, text, safety))
     return (
         sorted(sites, key=lambda site: (site.place, site.code)),

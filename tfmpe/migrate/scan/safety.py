@@ -5,31 +5,34 @@ from functools import cached_property
 import libcst as cst
 
 from tfmpe.migrate.catalogue import CATALOGUE, Safety
-from tfmpe.migrate.fix.flatten import find_flattened
 from tfmpe.migrate.fix.module import Module
-from tfmpe.migrate.names.known import entry_of
+from tfmpe.migrate.fix.result import Options
+from tfmpe.migrate.fix.rewrite import proposals
+from tfmpe.migrate.fix.surroundings import in_surroundings
 from tfmpe.migrate.names.module_names import ModuleNames
-from tfmpe.migrate.names.positional import keywords_safety
+from tfmpe.migrate.sources import Source
 
 __all__ = ["Safeties"]
 
-_FLATTENED = ("T101", "T102", "T103")
-_NINE = ("T202", "T203")
+_ALL = Options(to="tokens", unsafe=True)
 
 
 class Safeties:
-    """How safe the rewrites of one module are.
+    """How safe the rewrites of one file are.
 
     Parameters
     ----------
     names
         What its names stand for.
+    source
+        The file.
     """
 
-    def __init__(self, names: ModuleNames):
+    def __init__(self, names: ModuleNames, source: Source):
         self._names = names
+        self._source = source
 
-    def of(self, node: cst.CSTNode, code: str, name: str | None) -> Safety:
+    def of(self, node: cst.CSTNode, code: str) -> Safety:
         """Return that of one use.
 
         Parameters
@@ -38,8 +41,6 @@ class Safeties:
             The use.
         code
             Its rule.
-        name
-            The full legacy name.
 
         Returns
         -------
@@ -47,27 +48,26 @@ class Safeties:
             That of the rule, but ``'manual'`` where this use of it would be
             left.
         """
-        parent = self._names.syntax.parents.get(node)
-        call = parent if isinstance(parent, cst.Call) else None
-        if code not in (*_FLATTENED, *_NINE):
-            return CATALOGUE[code].safety or "manual"
-        entry = entry_of(name) if name is not None else None
-        if entry is None or call is None or call.func is not node:
-            return "manual"
-        if code in _NINE:
-            return keywords_safety(self._names, call, entry.parameters)
+        safety = CATALOGUE[code].safety or "manual"
+        # What feeds a call is looked at once that is rewritten.
+        if safety == "manual" or code.startswith("T3"):
+            return safety
         module, would_be = self._rewriting
-        # A decoded array is replaced alone, others with their statement.
-        whole = call if code == "T102" else module.statement(node)
-        if (module.span(whole)[0], code) not in would_be:
-            return "manual"
-        return CATALOGUE[code].safety or "manual"
+        # It is the use that is replaced, or its call, or its statement.
+        parent = module.parent(node)
+        for whole in (node, parent, module.statement(node)):
+            found = would_be.get((module.span(whole)[0], code))
+            if found is not None:
+                return found
+        return "manual"
 
     @cached_property
-    def _rewriting(self) -> tuple[Module, set[tuple[int, str]]]:
+    def _rewriting(self) -> tuple[Module, dict[tuple[int, str], Safety]]:
         module = Module(self._names)
+        options = in_surroundings(_ALL, self._source)
         return module, {
-            (part.start, part.code)
-            for change in find_flattened(module).changes
+            (part.start, part.code): change.safety
+            for found in proposals(module, options)
+            for change in found.changes
             for part in change.parts
         }

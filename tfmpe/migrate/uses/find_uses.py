@@ -8,6 +8,7 @@ from libcst.helpers import get_full_name_for_node
 from tfmpe.migrate.names.annotations import annotation_parts, constant_text
 from tfmpe.migrate.names.collect import parts
 from tfmpe.migrate.names.known import (
+    EVERY_MODULE_HAS,
     FUNCTIONS_ONLY_LEGACY,
     ONLY_LEGACY,
     entry_of,
@@ -147,12 +148,18 @@ class _Finder(cst.CSTVisitor):
         return True
 
     def _unknown(self, node: cst.BaseExpression, name: str) -> None:
-        if name.rpartition(".")[2].startswith("__"):
+        holder, _, last = name.rpartition(".")
+        if last.startswith("__") and (
+            last in EVERY_MODULE_HAS or not is_module(holder)
+        ):
             return
         if isinstance(node, cst.Attribute) and any(
-            isinstance(value, Instance)
+            isinstance(value, Instance | LocalInstance)
             for value in self.names.values(node.value)
         ):
+            if not self.syntax.is_read(node):
+                # An attribute of the user's own.
+                return
             why = "an attribute of a legacy object that is not listed"
             self._doubt(node, why)
         elif not of_bridge(name):
