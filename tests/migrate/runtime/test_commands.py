@@ -5,24 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
-
-from tfmpe.cli import cli
 
 CALL = "flatten_structured(data(), independence=RULES)\n"
-
-
-@pytest.fixture
-def command():
-    def run(*args):
-        found = CliRunner().invoke(
-            cli, [str(arg) for arg in args], env={"COLUMNS": "80"}
-        )
-        if isinstance(found.exception, SystemExit) or not found.exception:
-            return found
-        raise found.exception
-
-    return run
 
 
 def test_run_says_what_was_called(command, script):
