@@ -91,6 +91,33 @@ def test_wrong_usage_ends_in_2(command, script, args, message):
     assert "not run" not in found.output
 
 
+def test_an_unknown_mode_of_the_environment_is_wrong_usage(
+    command, script, monkeypatch
+):
+    monkeypatch.setenv("TFMPE_COMPAT", "bogus")
+    script("print('run')")
+    found = command("run", "fit.py")
+    assert found.exit_code == 2
+    assert (
+        "Error: The environment variable TFMPE_COMPAT is 'bogus'; expected "
+        "one of ['warn', 'ignore', 'error']."
+    ) in " ".join(found.stderr.split())
+    assert found.stdout == ""
+    found = command("run", "--quiet", "--warnings", "warn", "fit.py")
+    assert (found.exit_code, found.output) == (0, "run\n")
+
+
+def test_an_unknown_fix_of_the_environment_is_wrong_usage(
+    command, script, monkeypatch
+):
+    monkeypatch.setenv("TFMPE_COMPAT_FIX", "L99")
+    script("print('run')")
+    found = command("run", "fit.py")
+    assert found.exit_code == 2
+    assert "Error: TFMPE_COMPAT_FIX names the defect 'L99'" in found.stderr
+    assert found.stdout == ""
+
+
 def test_record_then_verify(command, legacy, script):
     legacy()
     script(CALL)
