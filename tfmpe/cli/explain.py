@@ -34,7 +34,7 @@ def explain(codes: tuple[str, ...], form: str) -> None:
       tfmpe explain T101 L19
       tfmpe explain repeated-noise --format markdown
     """  # noqa: D301 - click wants the backspace itself
-    from tfmpe.migrate.catalogue import CATALOGUE, find
+    from tfmpe.migrate.catalogue import LISTED, find
     from tfmpe.migrate.catalogue.render import as_json, as_markdown
 
     entries = []
@@ -44,7 +44,7 @@ def explain(codes: tuple[str, ...], form: str) -> None:
             raise click.BadParameter(_unknown(code), param_hint="CODE")
         entries.append(entry)
     if form == "json":
-        described = [as_json(e) for e in entries or CATALOGUE.values()]
+        described = [as_json(e) for e in entries or LISTED]
         page = {"format": 1, "tool": "explain", "entries": described}
         click.echo(json.dumps(page, indent=2, ensure_ascii=False))
     elif not entries:
@@ -66,16 +66,16 @@ def _list(form: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from tfmpe.migrate.catalogue import CATALOGUE
+    from tfmpe.migrate.catalogue import LISTED
 
     if form == "markdown":
         click.echo("| code | name | what |\n|---|---|---|")
-        for entry in CATALOGUE.values():
+        for entry in LISTED:
             click.echo(f"| {entry.code} | {entry.name} | {entry.summary} |")
         return
     console = Console(highlight=False)
     if not console.is_terminal:
-        for entry in CATALOGUE.values():
+        for entry in LISTED:
             safety = entry.safety or "defect"
             click.echo(
                 f"{entry.code:<5} {safety:<7} {entry.name:<21} {entry.summary}"
@@ -86,7 +86,7 @@ def _list(form: str) -> None:
     table.add_column(style="dim")
     table.add_column(no_wrap=True)
     table.add_column()
-    for entry in CATALOGUE.values():
+    for entry in LISTED:
         safety = entry.safety or "defect"
         table.add_row(entry.code, safety, entry.name, entry.summary)
     console.print(table)

@@ -46,11 +46,7 @@ def read_program(
     from tfmpe.migrate.runtime.program import Program
 
     program = Program(script, args, is_module)
-    found = (
-        _can_be_imported(program, script)
-        if is_module
-        else Path(script).is_file()
-    )
+    found = _is_there(program, script) if is_module else Path(script).is_file()
     if not found:
         kind = "module" if is_module else "file"
         raise click.BadParameter(
@@ -78,7 +74,7 @@ def _check_notebook(script: str) -> None:
 
 def check_legacy(program: "Program", legacy: str) -> None:
     """Refuse to go on without the legacy package."""
-    if not _can_be_imported(program, legacy):
+    if not _is_there(program, legacy):
         raise click.UsageError(
             f"the legacy package {legacy!r} is not installed here. Install "
             "it beside tfmpe, or name the module that stands for it with "
@@ -86,10 +82,11 @@ def check_legacy(program: "Program", legacy: str) -> None:
         )
 
 
-def _can_be_imported(program: "Program", name: str) -> bool:
-    from tfmpe.migrate.runtime.program import has_package
+def _is_there(program: "Program", name: str) -> bool:
+    from tfmpe.migrate.runtime.program import has_module
 
     try:
-        return has_package(program, name)
-    except (ImportError, ValueError):
+        return has_module(program, name)
+    # Such as __main__.
+    except ValueError:
         return False

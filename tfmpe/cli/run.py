@@ -171,6 +171,7 @@ def run(
         from tfmpe.migrate.runtime.running import run_on_bridge
         from tfmpe.migrate.runtime.tables import print_run
 
+        _check_environment(mode)
         try:
             report = run_on_bridge(program, legacy=legacy, mode=mode, fix=fix)
         except ValueError as error:
@@ -203,3 +204,16 @@ def _check_options(context: click.Context, shadow: bool) -> None:
         if source is ParameterSource.COMMANDLINE:
             only = "without" if shadow else "with"
             raise click.UsageError(f"{option} works {only} --shadow only")
+
+
+def _check_environment(mode: str | None) -> None:
+    """Refuse at once what the bridge would refuse in the midst of a run."""
+    from tfmpe.compat.fixes import read_fixes
+    from tfmpe.compat.legacy_warnings import read_mode
+
+    try:
+        if mode is None:
+            read_mode()
+        read_fixes()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None

@@ -14,6 +14,28 @@ VARIABLE = "TFMPE_COMPAT"
 MODES = ("warn", "ignore", "error")
 
 
+def read_mode() -> str:
+    """Return what the environment says becomes of warnings.
+
+    Returns
+    -------
+    str
+        One of ``MODES``; ``'warn'`` where it says nothing.
+
+    Raises
+    ------
+    ValueError
+        If it says something else.
+    """
+    mode = os.environ.get(VARIABLE, "") or "warn"
+    if mode not in MODES:
+        raise ValueError(
+            f"The environment variable {VARIABLE} is {mode!r}; expected "
+            f"one of {list(MODES)}."
+        )
+    return mode
+
+
 class LegacyWarning(UserWarning):
     """A legacy behaviour that could hurt was just reproduced.
 
@@ -41,12 +63,7 @@ class LegacyWarning(UserWarning):
         ValueError
             If it has an unknown value.
         """
-        mode = os.environ.get(VARIABLE, "") or "warn"
-        if mode not in MODES:
-            raise ValueError(
-                f"The environment variable {VARIABLE} is {mode!r}; expected "
-                f"one of {list(MODES)}."
-            )
+        mode = read_mode()
         if mode == "ignore":
             return
         anchor = cls.code.lower()

@@ -187,7 +187,7 @@ def test_what_the_page_says(parsed):
 
 def test_an_empty_page_is_a_page(made, scan):
     found = assert_inert(to_html(made(scan())))
-    assert "Nothing was compared." in found.words
+    assert "Nothing was compared yet." in found.words
     assert "data-status" not in to_html(made(scan()))
 
 

@@ -4,10 +4,12 @@ import sys
 import textwrap
 
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("flax", reason="needs the extra flow")
 pytest.importorskip("diffrax", reason="needs the extra flow")
 
+from tfmpe.cli import cli
 from tfmpe.migrate.runtime.finder import belongs_to
 from tfmpe.migrate.runtime.program import Program
 
@@ -58,3 +60,18 @@ def script(tmp_path, monkeypatch):
         return Program("fit.py", arguments)
 
     return write
+
+
+@pytest.fixture
+def command():
+    """Return a function that runs a command line in this process."""
+
+    def run(*args):
+        found = CliRunner().invoke(
+            cli, [str(arg) for arg in args], env={"COLUMNS": "80"}
+        )
+        if isinstance(found.exception, SystemExit) or not found.exception:
+            return found
+        raise found.exception
+
+    return run

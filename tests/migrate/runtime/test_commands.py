@@ -5,24 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
-
-from tfmpe.cli import cli
 
 CALL = "flatten_structured(data(), independence=RULES)\n"
-
-
-@pytest.fixture
-def command():
-    def run(*args):
-        found = CliRunner().invoke(
-            cli, [str(arg) for arg in args], env={"COLUMNS": "80"}
-        )
-        if isinstance(found.exception, SystemExit) or not found.exception:
-            return found
-        raise found.exception
-
-    return run
 
 
 def test_run_says_what_was_called(command, script):
@@ -105,6 +89,33 @@ def test_wrong_usage_ends_in_2(command, script, args, message):
     assert found.exit_code == 2
     assert message in " ".join(found.output.split())
     assert "not run" not in found.output
+
+
+def test_an_unknown_mode_of_the_environment_is_wrong_usage(
+    command, script, monkeypatch
+):
+    monkeypatch.setenv("TFMPE_COMPAT", "bogus")
+    script("print('run')")
+    found = command("run", "fit.py")
+    assert found.exit_code == 2
+    assert (
+        "Error: The environment variable TFMPE_COMPAT is 'bogus'; expected "
+        "one of ['warn', 'ignore', 'error']."
+    ) in " ".join(found.stderr.split())
+    assert found.stdout == ""
+    found = command("run", "--quiet", "--warnings", "warn", "fit.py")
+    assert (found.exit_code, found.output) == (0, "run\n")
+
+
+def test_an_unknown_fix_of_the_environment_is_wrong_usage(
+    command, script, monkeypatch
+):
+    monkeypatch.setenv("TFMPE_COMPAT_FIX", "L99")
+    script("print('run')")
+    found = command("run", "fit.py")
+    assert found.exit_code == 2
+    assert "Error: TFMPE_COMPAT_FIX names the defect 'L99'" in found.stderr
+    assert found.stdout == ""
 
 
 def test_record_then_verify(command, legacy, script):

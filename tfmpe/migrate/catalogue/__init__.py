@@ -6,13 +6,14 @@ since they read it here.
 
 from .defects import DEFECTS
 from .entry import Defect, Entry, Rule, Safety
-from .index import CATALOGUE, find, nearest
+from .index import CATALOGUE, LISTED, find, nearest
 from .rules import RULES
 from .setup import SETUP
 
 __all__ = [
     "CATALOGUE",
     "DEFECTS",
+    "LISTED",
     "RULES",
     "SETUP",
     "Defect",

@@ -7,10 +7,15 @@ from .defects import DEFECTS
 from .entry import Entry
 from .rules import RULES
 
-__all__ = ["CATALOGUE", "find", "nearest"]
+__all__ = ["CATALOGUE", "LISTED", "find", "nearest"]
 
 CATALOGUE: dict[str, Entry] = {e.code: e for e in (*RULES, *DEFECTS)}
 """All entries by their code: the rules, then the defects."""
+
+LISTED: tuple[Entry, ...] = tuple(
+    entry for entry in CATALOGUE.values() if entry.name != "not-assigned"
+)
+"""Those that lists show; a number that no defect has is not among them."""
 
 
 def find(wanted: str) -> Entry | None:

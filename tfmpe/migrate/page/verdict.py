@@ -27,12 +27,16 @@ def verdict(
     Returns
     -------
     str
-        One sentence on each.
+        One sentence on each, after one that says so where nothing was
+        compared.
     """
     sites, parity = list(sites), list(parity)
-    sentences = [_of_sites(sites), _of_recordings(parity)]
-    if not any(each.tally.compared for each in parity):
-        sentences.append("Nothing was compared.")
+    compared = any(each.tally.compared for each in parity)
+    sentences = [
+        "" if compared else "Nothing was compared yet.",
+        _of_sites(sites),
+        _of_recordings(parity),
+    ]
     files = len({each.file for each in problems if each.file is not None})
     if files:
         sentences.append(f"Incomplete: {counted(files, 'file')} not read.")

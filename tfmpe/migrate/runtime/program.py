@@ -8,13 +8,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from tfmpe.migrate.legacy_names import BRIDGE
 
 from .notebook import run_notebook
 
-__all__ = ["Program", "has_package", "run_program"]
+__all__ = ["Program", "has_module", "run_program"]
 
 _OURS = str(Path(__file__).resolve().parent)
 _INTERRUPTED = 130
@@ -86,23 +87,36 @@ def run_program(program: Program) -> int:
     return 0
 
 
-def has_package(program: Program, package: str) -> bool:
-    """Return whether a program could import a package.
+def has_module(program: Program, name: str) -> bool:
+    """Return whether a program could find a module.
+
+    Nothing is imported: what a package imports may differ from before once
+    the bridge or a watch is there.
 
     Parameters
     ----------
     program
-        A package beside its script is found as well.
-    package
-        Its name.
+        What lies beside its script is found as well.
+    name
+        The module or package, with dots.
 
     Returns
     -------
     bool
     """
+    top, *below = name.split(".")
     with _surroundings(program):
         importlib.invalidate_caches()
-        return importlib.util.find_spec(package) is not None
+        spec = importlib.util.find_spec(top)
+        for part in below:
+            if spec is None or spec.submodule_search_locations is None:
+                return False
+            # By the last part alone: with all of them, a package without
+            # an __init__ asks for its parent, which is not imported.
+            spec = PathFinder.find_spec(
+                part, list(spec.submodule_search_locations)
+            )
+    return spec is not None
 
 
 @contextmanager
