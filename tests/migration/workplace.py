@@ -78,6 +78,8 @@ class Workplace:
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(map(str, paths)),
             "PYTHONDONTWRITEBYTECODE": "1",
+            # What a script prints stays before what is said of it.
+            "PYTHONUNBUFFERED": "1",
             "JAX_PLATFORMS": "cpu",
             "COLUMNS": "100",
             "NO_COLOR": "1",

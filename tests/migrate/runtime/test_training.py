@@ -197,7 +197,7 @@ train_bottom_up(
     y_observed={"obs": jnp.ones((1, 3, 2, 1))},
     independence={"local": ["obs"]}, optimiser=optax.adam(0.01), batch_size=4,
 )
-print(field.weights[...], np.random.normal())
+print(np.round(field.weights[...], 4), np.random.normal())
 """
 _LARGE_STEPS = """
 import optax
