@@ -9,9 +9,10 @@ from .result import Change, Part, Span
 __all__ = ["change_of"]
 
 _NOTE = (
-    "both sides must have the same samples, and rules may name existing keys "
-    "only; cross_local opens every matching pair (L9); an index given once "
-    "has a row for every sample"
+    "both sides must have the same samples; rules may name existing keys only, "
+    "so that a stage of fewer keys needs rules of its own; all values get one "
+    "dtype; cross_local opens every matching pair (L9); an index given once "
+    "has a row for every sample, and rows for keys without one (L2)"
 )
 _JOIN_NOTE = (
     "tokens are padded key by key, so that the order of tokens differs where "
