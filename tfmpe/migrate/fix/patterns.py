@@ -10,21 +10,27 @@ from dataclasses import dataclass
 import libcst as cst
 import libcst.matchers as m
 
+from .between import Kept, is_disturbed
+from .derived import is_derived
 from .module import Module
-from .reads import is_written
 from .result import Change, Findings, Part, Span
-from .sides import is_pure, string_value
+from .settled import Datum, settled
 
 __all__ = ["find_patterns"]
 
-_MUTATING = frozenset({"clear", "pop", "popitem", "setdefault", "update"})
 # With these the order of the keys in the Tokens does not matter.
 _BY_KEY = ("cross_attention_mask", "sample_shape", "select_tokens")
+_IN = m.ComparisonTarget(operator=m.In())
+_DEFERRED = (cst.FunctionDef, cst.ClassDef, cst.Lambda, cst.GeneratorExp)
+_UNCHANGED = "the data must not be changed between"
 _NOTES = {
-    "T301": "the data must not be changed between",
-    "T302": "the values are jax arrays, in the dtype of the tokens",
+    "T301": _UNCHANGED,
+    "T302": (
+        "the values are jax arrays, in the dtype of the tokens, and "
+        f"{_UNCHANGED}"
+    ),
     "T303": "the new values must have the shapes and samples of the old ones",
-    "T304": "the data must not be changed between",
+    "T304": _UNCHANGED,
 }
 
 
@@ -35,8 +41,14 @@ class _Build:
     name: str
     statement: cst.SimpleStatementLine
     call: cst.Call
-    parts: tuple[str, ...]
-    options: tuple[str, ...]
+    parts: tuple[Datum, ...]
+    options: tuple[tuple[str, Datum | None], ...]
+
+    @property
+    def kept(self) -> list[Kept]:
+        """Where everything that it is built of is kept."""
+        options = [option for _, option in self.options if option is not None]
+        return [x for each in (*self.parts, *options) for x in each.kept]
 
 
 def find_patterns(module: Module, generated: Collection[str]) -> Findings:
@@ -96,17 +108,19 @@ def _read(
         return None
     parts = []
     for value in merged:
-        part = _settled(module, value)
+        part = settled(module, value)
         if part is None:
             return None
         parts.append(part)
-    options = sorted(module.source(arg) for arg in call.args[1:])
+    options = []
     for arg in call.args[1:]:
-        if not m.matches(arg.value, m.Dict(elements=[])) and (
-            _settled(module, arg.value) is None
-            and not isinstance(arg.value, cst.Integer)
+        option = settled(module, arg.value)
+        if option is None and not m.matches(
+            arg.value, m.Dict(elements=[]) | m.Integer()
         ):
             return None
+        options.append((module.source(arg), option))
+    options.sort(key=lambda each: each[0])
     return _Build(name, line, call, tuple(parts), tuple(options))
 
 
@@ -120,62 +134,6 @@ def _merged(data: cst.CSTNode | None) -> list[cst.BaseExpression] | None:
     return None
 
 
-def _settled(module: Module, node: cst.BaseExpression) -> str | None:
-    """Return an expression whose value stays what it is; None if unsure.
-
-    An entry of a dictionary display that has a name is looked up.
-    """
-    if not is_pure(node):
-        return None
-    base = node
-    while isinstance(base, cst.Attribute | cst.Subscript):
-        base = base.value
-    if not isinstance(base, cst.Name) or not _is_constant(module, base):
-        return None
-    if isinstance(node, cst.Subscript) and node.value is base:
-        value = _value_of(module, base)
-        key = string_value(_index(node))
-        for element in value.elements if isinstance(value, cst.Dict) else ():
-            if (
-                isinstance(element, cst.DictElement)
-                and string_value(element.key) == key
-            ):
-                settled = _settled(module, element.value)
-                return settled or module.source(node)
-    return module.source(node)
-
-
-def _index(node: cst.Subscript) -> cst.CSTNode:
-    return cst.ensure_type(node.slice[0].slice, cst.Index).value
-
-
-def _is_constant(module: Module, name: cst.Name) -> bool:
-    """Whether a name is bound once, and what it holds is not changed."""
-    scope = module.scope_of(name)
-    if len(module.bindings(name.value, scope)) != 1:
-        return False
-    (home,) = module.bound_in(name.value, scope)
-    for use in module.uses_of(name.value, home):
-        node, parent = use.node, module.parent(use.node)
-        while isinstance(parent, cst.Subscript) and parent.value is node:
-            node, parent = parent, module.parent(parent)
-        if is_written(module, use.node) or (
-            isinstance(parent, cst.Attribute) and parent.attr.value in _MUTATING
-        ):
-            return False
-    return True
-
-
-def _value_of(module: Module, name: cst.Name) -> cst.BaseExpression | None:
-    """Return what a name that is bound once is assigned."""
-    (binding,) = module.bindings(name.value, module.scope_of(name))
-    node = getattr(binding, "node", None)
-    if not isinstance(node, cst.Name):
-        return None
-    assign = module.parent(module.parent(node))
-    return assign.value if isinstance(assign, cst.Assign) else None
-
-
 def _again(module: Module, earlier: _Build, later: _Build) -> Change | None:
     """Use the earlier Tokens in place of the later ones."""
     block = module.parent(earlier.statement)
@@ -183,15 +141,18 @@ def _again(module: Module, earlier: _Build, later: _Build) -> Change | None:
         earlier.options != later.options
         or len(earlier.parts) != len(later.parts)
         or block not in list(module.ancestors(later.statement))
+        or module.scope_of(later.statement)
+        is not module.scope_of(earlier.statement)
+        or is_disturbed(
+            module, earlier.kept, earlier.statement, later.statement
+        )
     ):
         return None
     start, end = module.span(later.statement)
     before = module.source(later.statement)
-    if sorted(earlier.parts) == sorted(later.parts):
+    if {*earlier.parts} == {*later.parts}:
         scope = module.scope_of(later.statement)
-        if scope is not module.scope_of(earlier.statement) or _is_alone(
-            module, later.statement
-        ):
+        if _is_alone(module, later.statement):
             return None
         uses = module.uses_of(later.name, scope)
         code = "T304" if earlier.parts == later.parts else "T301"
@@ -209,9 +170,11 @@ def _again(module: Module, earlier: _Build, later: _Build) -> Change | None:
     if len(changed) != 1:
         return None
     ((old, new),) = changed
-    if not _derived(module, later, old, new):
+    values = _merged(later.call.args[0].value) or []
+    value = values[later.parts.index(new)]
+    if not isinstance(value, cst.Name) or not is_derived(module, value, old):
         return None
-    after = f"{earlier.name}.with_values(**{new})"
+    after = f"{earlier.name}.with_values(**{value.value})"
     span = Span(*module.span(later.call), after)
     return _change("T303", [span], Part("T303", start, before, after))
 
@@ -226,72 +189,79 @@ def _by_key(module: Module, node: cst.CSTNode) -> bool:
     return isinstance(parent, cst.Attribute) and parent.attr.value in _BY_KEY
 
 
-def _derived(module: Module, later: _Build, old: str, new: str) -> bool:
-    """Whether a dictionary has the keys of another and perhaps others."""
-    for merged in _merged(later.call.args[0].value) or ():
-        if isinstance(merged, cst.Name) and merged.value == new:
-            break
-    else:
-        return False
-    value = _value_of(module, merged)
-    if isinstance(value, cst.Dict):
-        first = value.elements[0] if value.elements else None
-        return (
-            isinstance(first, cst.StarredDictElement)
-            and module.source(first.value) == old
-        )
-    if isinstance(value, cst.BinaryOperation):
-        return (
-            isinstance(value.operator, cst.BitOr)
-            and module.source(value.left) == old
-        )
-    if isinstance(value, cst.DictComp):
-        loop = value.for_in
-        source = module.source(loop.iter)
-        return (
-            not loop.ifs
-            and loop.inner_for_in is None
-            and module.source(value.key) == module.source(loop.target)
-            and source in (old, f"{old}.keys()")
-        )
-    return False
-
-
 def _selections(module: Module, build: _Build) -> list[Change]:
     """Replace ``{k: v for k, v in theta.items() if k in names}``."""
-    block = module.parent(build.statement)
-    end = module.span(build.statement)[1]
     found = []
     for node in m.findall(module.tree, m.DictComp()):
         assert isinstance(node, cst.DictComp)
-        loop = node.for_in
-        pair = f"{module.source(node.key)}, {module.source(node.value)}"
-        target = module.source(loop.target).strip("()")
-        items = module.source(loop.iter)
-        source = items.removesuffix(".items()")
-        if (
-            source == items
-            or source not in build.parts
-            or target != pair
-            or loop.inner_for_in is not None
-            or len(loop.ifs) != 1
-            or module.span(node)[0] < end
-            or block not in list(module.ancestors(node))
-            or m.findall(node, m.Comment())
+        picked = _picked(module, node)
+        if picked is None or not _runs_below(module, build, node):
+            continue
+        source, test = picked
+        datum = settled(module, source)
+        if datum not in build.parts or is_disturbed(
+            module, datum.kept, build.statement, node
         ):
             continue
         key = module.source(node.key)
-        test = module.source(loop.ifs[0].test)
-        if not test.startswith(f"{key} in "):
-            continue
         after = (
-            f"{build.name}.select_tokens([{key} for {key} in {source} "
-            f"if {test}]).decode()"
+            f"{build.name}.select_tokens([{key} for {key} in "
+            f"{module.source(source)} if {module.source(test)}]).decode()"
         )
         start = module.span(node)[0]
         part = Part("T302", start, module.source(node), after)
         found.append(_change("T302", [Span(*module.span(node), after)], part))
     return found
+
+
+def _picked(
+    module: Module, node: cst.DictComp
+) -> tuple[cst.BaseExpression, cst.BaseExpression] | None:
+    """Return what keys are picked of and how, if nothing else is done."""
+    loop = node.for_in
+    if not m.matches(
+        loop,
+        m.CompFor(
+            target=m.Tuple(elements=[m.Element(m.Name())] * 2),
+            iter=m.Call(func=m.Attribute(attr=m.Name("items")), args=[]),
+            ifs=[m.CompIf(test=m.Comparison(comparisons=[_IN]))],
+            inner_for_in=None,
+        ),
+    ) or m.findall(node, m.Comment()):
+        return None
+    target = cst.ensure_type(loop.target, cst.Tuple)
+    pair = [each.value for each in target.elements]
+    test = cst.ensure_type(loop.ifs[0].test, cst.Comparison)
+    items = cst.ensure_type(
+        cst.ensure_type(loop.iter, cst.Call).func, cst.Attribute
+    )
+    if (
+        not pair[0].deep_equals(node.key)
+        or not pair[1].deep_equals(node.value)
+        or not pair[0].deep_equals(test.left)
+        or m.findall(test, m.Name(module.source(pair[1])))
+    ):
+        return None
+    return items.value, test
+
+
+def _runs_below(module: Module, build: _Build, node: cst.CSTNode) -> bool:
+    """Whether an expression is evaluated where Tokens were built just above.
+
+    And not when a function is called, or whatever yields it is asked.
+    """
+    block = module.parent(build.statement)
+    if module.span(node)[0] < module.span(build.statement)[1]:
+        return False
+    for outer in module.ancestors(node):
+        if outer is block:
+            break
+        if isinstance(outer, _DEFERRED):
+            return False
+    else:
+        return False
+    homes = module.bound_in(build.name, module.scope_of(node))
+    return homes == [module.scope_of(build.statement)]
 
 
 def _change(code: str, spans: list[Span], part: Part) -> Change:
