@@ -56,8 +56,9 @@ assert np.array_equal(swapped["data"]["y"], given.data)
         todo="Decode the view where arrays by key are needed.",
         rewrite=(
             "With T101, where the comprehension does nothing but pick keys of "
-            "a dictionary that was made into Tokens before. The values are "
-            "then jax arrays in the dtype of the tokens."
+            "a dictionary that was made into Tokens before, in the same "
+            "scope and unchanged since, as far as that can be seen. The "
+            "values are then jax arrays in the dtype of the tokens."
         ),
         before="""\
 global_names = ["mu"]
