@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from tfmpe.migrate.legacy_names import BRIDGE, LegacyName
+from tfmpe.migrate.replay.calls import call
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.replay.comparison import Comparison
 from tfmpe.migrate.replay.replay import compare_exceptions
@@ -56,17 +57,13 @@ def batches_again(
     given, named = copied((args, kwargs))
 
     def compared(ended: Ended) -> Comparison:
-        made, error = None, None
         with silenced(), undisturbed():
-            try:
-                made = new(*given, **named)
-            # Any exception at all is what the call came to.
-            except Exception as raised:
-                error = raised
-            if made is None or ended.error is not None:
-                return compare_exceptions(raised_of(ended.error), error)
+            found = call(new, given, named)
+            if found.error is not None or ended.error is not None:
+                return compare_exceptions(raised_of(ended.error), found.error)
             bound = inspect.signature(new).bind(*given, **named)
             shuffled = bool(bound.arguments["shuffle"])
+            made = found.output
             sides = made if isinstance(made, tuple) else (made,)
             most = [len(side) + 1 for side in sides]
             again = old(*given, **named)

@@ -10,6 +10,7 @@ from flax import nnx
 
 from tfmpe.compat.nn.transformer import Transformer, read_parameters
 from tfmpe.migrate.legacy_names import LegacyName
+from tfmpe.migrate.replay.calls import call
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.replay.comparison import Comparison, Tolerance
 from tfmpe.migrate.replay.flow_calls import network_of
@@ -107,19 +108,14 @@ def new_network(
 
     def compared(ended: Ended) -> Comparison:
         fresh = given | {name: rngs.fresh() for name, rngs in numbers.items()}
-        made, error = None, None
-        try:
-            with silenced(), undisturbed():
-                places = [fresh.pop(str(n)) for n in range(len(args) - 1)]
-                made = Transformer(*places, **fresh)
-        # Any exception at all is what making it came to.
-        except Exception as raised:
-            error = raised
-        if made is None or ended.error is not None:
-            return compare_exceptions(raised_of(ended.error), error)
+        places = tuple(fresh.pop(str(n)) for n in range(len(args) - 1))
+        with silenced(), undisturbed():
+            found = call(Transformer, places, fresh)
+        if found.error is not None or ended.error is not None:
+            return compare_exceptions(raised_of(ended.error), found.error)
         return compare(
             read_parameters(network),
-            read_parameters(made),
+            read_parameters(found.output),
             "parameters",
             _FIRST_WEIGHTS,
         )

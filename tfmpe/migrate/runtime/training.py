@@ -24,6 +24,7 @@ from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.nn.transformer import read_parameters
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate.legacy_names import LegacyName
+from tfmpe.migrate.replay.calls import call
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.replay.comparison import Comparison, Tolerance
 from tfmpe.migrate.replay.replay import compare_exceptions
@@ -160,21 +161,17 @@ class Training:
         -------
         Compared
         """
-        new, error = None, None
         start = time.perf_counter()
-        try:
-            new = self.again()
-        # Any exception at all is what the training came to.
-        except Exception as raised:
-            error = raised
+        found = call(self.again, (), {})
         seconds = time.perf_counter() - start
-        if new is None or ended.error is not None:
-            found = compare_exceptions(raised_of(ended.error), error)
-            return Compared(found, None, seconds, 0, 0)
+        if found.error is not None or ended.error is not None:
+            result = compare_exceptions(raised_of(ended.error), found.error)
+            return Compared(result, None, seconds, 0, 0)
         old = Trained(ended.output, _weights(self._field))
-        found, noise = compare_trained(old, new, self.again)
+        new = found.output
+        result, noise = compare_trained(old, new, self.again)
         sizes = (n_bytes(vars(trained)) for trained in (old, new))
-        return Compared(found, noise, seconds, *sizes)
+        return Compared(result, noise, seconds, *sizes)
 
     def again(self, number: int = 0) -> Trained:
         """Train a copy with the bridge.
