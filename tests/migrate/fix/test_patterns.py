@@ -374,3 +374,17 @@ def test_keys_that_are_not_known_are_left_to_the_error():
     assert codes == ["T303"]
     with pytest.raises(KeyError, match="new"):
         execute(code)
+
+
+def test_a_computed_key_is_no_entry_that_is_known():
+    text = (
+        "from tfmpe.compat import flatten_structured\n"
+        "def f(theta, other, y, near, far):\n"
+        "    flat, _ = flatten_structured({'theta': theta, 'y': y})\n"
+        "    a = flat['data']['theta']\n"
+        "    pair = {far: theta, near: other}\n"
+        "    more, _ = flatten_structured({'theta': pair[near], 'y': y})\n"
+        "    return a, more['data']['theta']\n"
+    )
+    code = rewrite(text, TOKENS).code
+    assert "more_tokens = Tokens.from_pytree(dict(**pair[near], **y)" in code

@@ -184,7 +184,7 @@ def _assigned(module: Module, node: object) -> cst.BaseExpression | None:
         outer = module.parent(outer)
     if isinstance(outer, cst.AssignTarget):
         outer = module.parent(outer)
-    if isinstance(outer, cst.Assign | cst.AnnAssign | cst.NamedExpr):
+    if isinstance(outer, _ASSIGNING):
         return outer.value
     return None
 

@@ -4,7 +4,7 @@ import libcst as cst
 import libcst.matchers as m
 
 from .module import Module
-from .settled import Datum, settled, value_of
+from .settled import Datum, entry_of_display, settled, value_of
 from .sides import string_value
 
 __all__ = ["is_derived"]
@@ -83,7 +83,7 @@ def _keys(
             for arg in cst.ensure_type(node, cst.Call).args
         ]
     elif isinstance(node, cst.Subscript):
-        return _keys(module, _entry(module, node))
+        return _keys(module, entry_of_display(module, node))
     else:
         return frozenset(), False
     return (
@@ -94,19 +94,3 @@ def _keys(
 
 def _key(key: str | None) -> tuple[frozenset[str], bool]:
     return frozenset([] if key is None else [key]), key is not None
-
-
-def _entry(module: Module, node: cst.Subscript) -> cst.BaseExpression | None:
-    """Return an entry of a dictionary display that has a name."""
-    value = value_of(module, node.value)
-    index = node.slice[0].slice
-    if isinstance(value, cst.Dict) and isinstance(index, cst.Index):
-        key = string_value(index.value)
-        for element in value.elements:
-            if (
-                isinstance(element, cst.DictElement)
-                and key is not None
-                and string_value(element.key) == key
-            ):
-                return element.value
-    return None

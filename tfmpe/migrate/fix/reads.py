@@ -9,7 +9,7 @@ from .module import Module, Use
 from .sites import Site
 from .wrapping import COLUMNS, wrapped
 
-__all__ = ["Read", "Value", "is_written", "read_path"]
+__all__ = ["Read", "Value", "constant_key", "is_written", "read_path"]
 
 Tree = Mapping[str, "str | Tree"]
 # What is left of 80 columns for a name, a comma and the like.
@@ -140,7 +140,7 @@ def read_path(module: Module, use: Use, tree: Tree) -> Read | str:
         parent = module.parent(node)
         if not isinstance(parent, cst.Subscript) or parent.value is not node:
             break
-        key = _constant_key(parent)
+        key = constant_key(parent)
         if key is None:
             return f"{use.name!r} is read with a key that is not written out"
         path.append(key)
@@ -153,7 +153,8 @@ def read_path(module: Module, use: Use, tree: Tree) -> Read | str:
     return Read(node, tuple(path))
 
 
-def _constant_key(node: cst.Subscript) -> str | None:
+def constant_key(node: cst.Subscript) -> str | None:
+    """Return the text that something is subscripted with; else None."""
     if len(node.slice) != 1 or not isinstance(node.slice[0].slice, cst.Index):
         return None
     value = node.slice[0].slice.value

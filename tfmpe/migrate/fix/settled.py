@@ -6,10 +6,10 @@ import libcst as cst
 
 from .between import MUTATING, Kept, kept_at
 from .module import Module
-from .reads import is_written
+from .reads import constant_key, is_written
 from .sides import is_pure, string_value
 
-__all__ = ["Datum", "settled", "value_of"]
+__all__ = ["Datum", "entry_of_display", "settled", "value_of"]
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,11 @@ def settled(module: Module, node: cst.BaseExpression) -> Datum | None:
     if not names or not all(_is_constant(module, each) for each in kept):
         return None
     if isinstance(node, cst.Subscript) and isinstance(node.value, cst.Name):
-        value = value_of(module, node.value)
-        key = string_value(_index(node))
-        for element in value.elements if isinstance(value, cst.Dict) else ():
-            # An attribute may have been another when this was written.
-            if (
-                isinstance(element, cst.DictElement)
-                and isinstance(element.value, cst.Name)
-                and string_value(element.key) == key
-                and (found := settled(module, element.value)) is not None
-            ):
+        entry = entry_of_display(module, node)
+        # An attribute may have been another when this was written.
+        if isinstance(entry, cst.Name):
+            found = settled(module, entry)
+            if found is not None:
                 return replace(found, kept=(*kept, *found.kept))
     return Datum(
         module.source(node),
@@ -68,6 +63,22 @@ def value_of(
     return assign.value if isinstance(assign, cst.Assign) else None
 
 
+def entry_of_display(
+    module: Module, node: cst.Subscript
+) -> cst.BaseExpression | None:
+    """Return an entry of a dictionary display that has a name; else None."""
+    value, key = value_of(module, node.value), constant_key(node)
+    if key is None or not isinstance(value, cst.Dict):
+        return None
+    for element in value.elements:
+        if (
+            isinstance(element, cst.DictElement)
+            and string_value(element.key) == key
+        ):
+            return element.value
+    return None
+
+
 def _is_constant(module: Module, kept: Kept) -> bool:
     """Whether a name is bound once, and what it holds is not changed."""
     if len(module.bindings(kept.name, kept.home)) != 1:
@@ -81,7 +92,3 @@ def _is_constant(module: Module, kept: Kept) -> bool:
         ):
             return False
     return True
-
-
-def _index(node: cst.Subscript) -> cst.CSTNode:
-    return cst.ensure_type(node.slice[0].slice, cst.Index).value
