@@ -3,8 +3,7 @@
 import libcst as cst
 import libcst.matchers as m
 
-from tfmpe.migrate.names.positional import bind
-
+from .arguments import bind
 from .legacy_uses import LegacyUse
 from .module import Module
 from .sides import is_pure

@@ -4,9 +4,10 @@ import libcst as cst
 
 from tfmpe.migrate.legacy_names import LegacyName
 from tfmpe.migrate.names.known import entry_of
-from tfmpe.migrate.names.positional import keywords_safety, positional_names
+from tfmpe.migrate.names.values import Legacy
 from tfmpe.migrate.uses import find_uses
 
+from .arguments import positional_names
 from .module import Module
 from .result import Change, Findings, Part, Span
 
@@ -63,9 +64,12 @@ def _keywords(
         spans.append(Span(start, start, f"{name}=" + "(" * bare))
         if bare:
             spans.append(Span(end, end, ")"))
-    safety = keywords_safety(module.names, call, entry.parameters)
+    followed = any(
+        isinstance(value, Legacy) for value in module.names.values(call.func)
+    )
     start, before = module.span(call)[0], module.source(call)
     after = f"{module.source(call.func)}({', '.join(f'{n}=…' for n in names)})"
     part = Part(entry.code, start, before, after)
-    note = "" if safety == "safe" else _NOTE
-    return Change(tuple(spans), (part,), safety, note)
+    if followed:
+        return Change(tuple(spans), (part,), "safe")
+    return Change(tuple(spans), (part,), "unsafe", _NOTE)

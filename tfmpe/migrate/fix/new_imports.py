@@ -16,7 +16,6 @@ from .result import Span
 
 __all__ = [
     "add_imports",
-    "exported",
     "remove_imports",
     "used_names",
     "without_names",
@@ -75,7 +74,8 @@ def remove_imports(module: Module, names: Iterable[str]) -> list[Span]:
     names : iterable of str
         Names that had a use before.
     """
-    unused = set(names) - {use.name for use in module.uses} - exported(module)
+    unused = set(names) - {use.name for use in module.uses}
+    unused -= module.names.syntax.exported or frozenset()
     # Other files may import the name from here.
     unused -= module.names.others.asked_of(module.names.path)
     return without_names(module, unused)
@@ -142,21 +142,6 @@ def _is_legacy(
         return False
     value = imported(module.names, name, module.scope_of(node))
     return isinstance(value, Legacy) and not is_module(value.name)
-
-
-def exported(module: Module) -> set[str]:
-    """Return the strings of ``__all__``, which export names."""
-    found: set[str] = set()
-    for line in _top_lines(module):
-        for node in line.body:
-            if isinstance(node, cst.Assign) and any(
-                dotted_name(each.target) == "__all__" for each in node.targets
-            ):
-                value = node.value
-                for element in getattr(value, "elements", ()):
-                    if isinstance(element.value, cst.SimpleString):
-                        found.add(str(element.value.evaluated_value))
-    return found
 
 
 def _top_lines(module: Module) -> list[cst.SimpleStatementLine]:

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 import libcst as cst
 from libcst import metadata
 
-from tfmpe.migrate.names.positional import bind
-
+from .arguments import bind
 from .decoding import decoded
 from .legacy_uses import LegacyUse
 from .module import Module, Use
-from .new_imports import exported
 from .reads import Read, Value, read_path
 from .result import Part, Span
 from .sites import Site, uses_of_site
@@ -97,7 +95,7 @@ def _shown_to_others(module: Module, site: Site) -> str:
     for name in (site.flat, site.slices):
         if name in asked:
             return f"{name!r} is used in other files"
-        if name in exported(module):
+        if name in (module.names.syntax.exported or ()):
             return f"{name!r} is in __all__"
     return ""
 

@@ -7,8 +7,7 @@ import libcst as cst
 import libcst.matchers as m
 from libcst import metadata
 
-from tfmpe.migrate.names.positional import bind
-
+from .arguments import bind
 from .legacy_uses import LegacyUse
 from .module import Module, Use
 from .result import Span

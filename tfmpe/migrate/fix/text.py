@@ -32,7 +32,7 @@ def compatible(changes: Iterable[Change]) -> list[Change]:
 def overlaps(spans: Iterable[Span]) -> bool:
     """Whether some of these cannot be replaced together."""
     ordered = sorted(set(spans), key=lambda each: (each.start, each.end))
-    return any(a.end > b.start for a, b in itertools.pairwise(ordered))
+    return any(_overlap(a, b) for a, b in itertools.pairwise(ordered))
 
 
 def _overlap(a: Span, b: Span) -> bool:

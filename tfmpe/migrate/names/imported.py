@@ -7,7 +7,6 @@ Rewriting asks what it must stand for.
 import libcst as cst
 from libcst.metadata import Assignment, BuiltinAssignment, Scope
 
-from .annotations import constant_text
 from .known import entry_of, is_legacy
 from .module_names import ModuleNames
 from .values import Legacy, Outside, ProjectModule, Values
@@ -88,9 +87,8 @@ def attribute_of(
     path = names.others.project.submodule(holder.path, name)
     inside = names.others.names_of(holder.path)
     if inside is not None:
-        scope = inside.syntax.scopes.get(inside.syntax.module)
-        found = imported(inside, name, scope, seen)
-        if found is not None or path is None or (scope and scope[name]):
+        found = imported(inside, name, inside.syntax.top, seen)
+        if found is not None or path is None or inside.syntax.top[name]:
             return found
     return ProjectModule(path) if path is not None else None
 
@@ -137,26 +135,11 @@ def _shows(names: ModuleNames, holder: ProjectModule, name: str) -> bool:
     inside = names.others.names_of(holder.path)
     if inside is None:
         return False
-    scope = inside.syntax.scopes.get(inside.syntax.module)
-    listed = scope["__all__"] if scope is not None else set()
-    if not listed:
+    listed = inside.syntax.exported
+    if listed is None:
         # What it has by a star of its own may be this name, too.
-        return bool(scope and scope[name]) or bool(inside.syntax.star_imports)
-    return any(
-        constant_text(node) == name
-        for one in listed
-        if isinstance(one, Assignment)
-        for node in _strings(inside, one.node)
-    )
-
-
-def _strings(inside: ModuleNames, node: cst.CSTNode) -> list[cst.CSTNode]:
-    target = inside.syntax.parents.get(node)
-    assign = inside.syntax.parents.get(target) if target else None
-    value = assign.value if isinstance(assign, cst.Assign) else None
-    if not isinstance(value, cst.List | cst.Tuple):
-        return []
-    return [element.value for element in value.elements]
+        return bool(inside.syntax.top[name] or inside.syntax.star_imports)
+    return name in listed
 
 
 def _only(values: Values) -> Imported | None:

@@ -15,6 +15,7 @@ from tfmpe.migrate.legacy_names import (
 
 __all__ = [
     "EVERY_MODULE_HAS",
+    "FEWEST",
     "FUNCTIONS_ONLY_LEGACY",
     "IN_TEXT",
     "ONLY_LEGACY",
@@ -46,6 +47,9 @@ ONLY_LEGACY = FUNCTIONS_ONLY_LEGACY | {
     if entry.name.startswith(("SFMPE.sample_", "SFMPE.log_prob_"))
 }
 """Last parts of names that no other package has."""
+
+FEWEST = 9
+"""Fewer positional arguments may be those of any distribution."""
 
 _TELLING = frozenset(
     name
@@ -132,6 +136,6 @@ def telling_method(
     entry = NAMES.get(f"{LEGACY}.structured_cnf.StructuredCNF.{name}")
     if entry is None:
         return None
-    if n_positional >= 9 or keywords & _TELLING:
+    if n_positional >= FEWEST or keywords & _TELLING:
         return entry.qualified
     return None

@@ -272,9 +272,7 @@ class ModuleNames:
         """Return what other modules get that import a name from this one."""
         return self._once(
             (self.syntax.module, name),
-            lambda: self._named(
-                name, self.syntax.scopes.get(self.syntax.module)
-            ),
+            lambda: self._named(name, self.syntax.top),
         )
 
     # Attributes and calls

@@ -110,17 +110,37 @@ class Project:
             return None
         return (*_package(kept, file), *below)
 
-    def importers(
-        self,
-        imports: Mapping[Path, Iterable[tuple[str, ...]]],
-        start: set[Path],
-    ) -> set[Path]:
-        """Return the files that import from some, at first or second hand.
+    def used_by(
+        self, imports: Mapping[Path, Iterable[tuple[str, ...]]]
+    ) -> dict[Path, set[Path]]:
+        """Return the files that import from each file, at first hand.
 
         Parameters
         ----------
         imports
             The modules that each file imports.
+
+        Returns
+        -------
+        dict
+            Without files that no other imports from.
+        """
+        used_by: dict[Path, set[Path]] = defaultdict(set)
+        for file, modules in imports.items():
+            for module in modules:
+                if (found := self.find(module, file)) is not None:
+                    used_by[found].add(file)
+        return used_by
+
+    def importers(
+        self, used_by: Mapping[Path, set[Path]], start: set[Path]
+    ) -> set[Path]:
+        """Return the files that import from some, at first or second hand.
+
+        Parameters
+        ----------
+        used_by
+            The files that import from each, as of `used_by`.
         start
             Where to start.
 
@@ -129,15 +149,10 @@ class Project:
         set of Path
             With those of `start`.
         """
-        used_by: dict[Path, set[Path]] = defaultdict(set)
-        for file, modules in imports.items():
-            for module in modules:
-                if (found := self.find(module, file)) is not None:
-                    used_by[found].add(file)
         reached = set(start)
         waiting = list(start)
         while waiting:
-            for file in used_by[waiting.pop()] - reached:
+            for file in used_by.get(waiting.pop(), set()) - reached:
                 reached.add(file)
                 waiting.append(file)
         return reached

@@ -60,11 +60,13 @@ class Reach(Others):
         self._imports: dict[Path, frozenset[tuple[str, ...]]] = {}
         self._mentioning: set[Path] = set()
         self._names: dict[Path, ModuleNames | None] = {}
+        self._asked: dict[Path, frozenset[str]] = {}
         for number, path in enumerate(found.files):
             if progress is not None:
                 progress(number / len(found.files), path.name)
             self._read(path)
-        reached = self.project.importers(self._imports, self._mentioning)
+        self._used_by = self.project.used_by(self._imports)
+        reached = self.project.importers(self._used_by, self._mentioning)
         self.documents = {
             path: Document(source)
             for path, source in self.sources.items()
@@ -108,12 +110,12 @@ class Reach(Others):
 
     def asked_of(self, path: Path) -> frozenset[str]:
         """Return names that other files take from a file."""
-        found: set[str] = set()
-        for other, modules in self._imports.items():
-            if any(self.project.find(each, other) == path for each in modules):
-                names = self.names_of(other)
-                found |= taken_from(path, names) if names else set()
-        return frozenset(found)
+        if path not in self._asked:
+            names = map(self.names_of, self._used_by.get(path, ()))
+            self._asked[path] = frozenset().union(
+                *(taken_from(path, each) for each in names if each)
+            )
+        return self._asked[path]
 
 
 def _has_long_call(tree: ast.AST) -> bool:

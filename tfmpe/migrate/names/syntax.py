@@ -1,5 +1,7 @@
 """The syntax of one module: what is part of what, and in which scope."""
 
+from functools import cached_property
+
 import libcst as cst
 from libcst.metadata import (
     ExpressionContext,
@@ -9,6 +11,7 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
+from .annotations import constant_text
 from .collect import Collector
 
 __all__ = ["Syntax"]
@@ -46,6 +49,29 @@ class Syntax(Collector):
                 return scope
             here = self.parents.get(here)
         return None
+
+    @property
+    def top(self) -> Scope:
+        """The scope of the module itself."""
+        scope = self.scopes[self.module]
+        assert isinstance(scope, Scope)
+        return scope
+
+    @cached_property
+    def exported(self) -> frozenset[str] | None:
+        """The names that ``__all__`` lists; None if there is no such list."""
+        bound = self.top["__all__"]
+        if not bound:
+            return None
+        found: set[str] = set()
+        for one in bound:
+            target = self.parents.get(getattr(one, "node", self.module))
+            assign = self.parents.get(target) if target else None
+            if isinstance(assign, cst.Assign):
+                elements = getattr(assign.value, "elements", ())
+                texts = [constant_text(each.value) for each in elements]
+                found |= {text for text in texts if text is not None}
+        return frozenset(found)
 
     def is_read(self, node: cst.Name | cst.Attribute) -> bool:
         """Whether a name is looked up, and not bound or a keyword."""

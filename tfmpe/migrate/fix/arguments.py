@@ -1,18 +1,12 @@
-"""Calls whose positional arguments can be given their names."""
+"""Which argument of a call is which."""
 
 from collections.abc import Mapping
 
 import libcst as cst
 
-from tfmpe.migrate.catalogue import Safety
+from tfmpe.migrate.names.known import FEWEST
 
-from .module_names import ModuleNames
-from .values import Legacy
-
-__all__ = ["FEWEST", "bind", "keywords_safety", "positional_names"]
-
-FEWEST = 9
-"""Fewer positional arguments may be those of any distribution."""
+__all__ = ["bind", "positional_names"]
 
 
 def positional_names(
@@ -51,34 +45,6 @@ def positional_names(
     ):
         return None
     return names
-
-
-def keywords_safety(
-    names: ModuleNames, call: cst.Call, parameters: tuple[str, ...]
-) -> Safety:
-    """Return how safe it is to name the positional arguments of a call.
-
-    Parameters
-    ----------
-    names
-        What the names of the module stand for.
-    call
-        A call of what has the name of a legacy method.
-    parameters
-        The names of that method's parameters in their order.
-
-    Returns
-    -------
-    str
-        ``'unsafe'`` where so many arguments are the only sign that it is
-        that method; ``'manual'`` where nothing can be named.
-    """
-    if positional_names(call, parameters) is None:
-        return "manual"
-    followed = any(
-        isinstance(value, Legacy) for value in names.values(call.func)
-    )
-    return "safe" if followed else "unsafe"
 
 
 def bind(
