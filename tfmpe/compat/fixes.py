@@ -21,6 +21,16 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L23": "always: nothing is compiled twice",
         "L24": "any number of training rows; bottom-up without rules",
         "L26": "bottom-up keeps all simulations and mixes the locals",
+        "L32": "validation has noise of its own",
+        "L33": "validation without dropout, and none after training",
+        "L36": "every round draws from noise of its own",
+        "L42": "the p value counts the data, and is NaN where they are",
+        "L43": "nothing printed, no pictures, seaborn not needed",
+        "L44": "any number of rows for a classifier",
+        "L47": "the plot closes, names its level, and shows the statistic",
+        "L48": "a stop is taken back by an improvement, NaN is none",
+        "L54": "all classifiers see the same points",
+        "L61": "labels, split and epochs have keys of their own",
     }
 )
 """Code and what is different with it; see MIGRATION.md."""
