@@ -20,7 +20,6 @@ from tfmpe.compat.bridge import nine_arguments as nine_arguments
 from tfmpe.compat.fmpe import theta_t_linear as theta_t_linear
 from tfmpe.compat.fmpe import ut_linear as ut_linear
 from tfmpe.compat.legacy_warnings import LegacyWarning as LegacyWarning
-from tfmpe.compat.svf import StructuredVectorField as StructuredVectorField
 from tfmpe.compat.util.dataloader import PAD_VALUE as PAD_VALUE
 from tfmpe.compat.util.dataloader import _flatten_index as _flatten_index
 from tfmpe.compat.util.dataloader import as_batch_iterator as as_batch_iterator

@@ -11,7 +11,7 @@ from tfmpe.compat._flow._keys import take_key
 from tfmpe.compat._flow._legacy_field import BACKWARD, FORWARD, NEGATIVE_TIME
 from tfmpe.compat._flow._problem import Problem
 from tfmpe.compat.defects.l18_negative_time import has_negative_time
-from tfmpe.compat.defects.l20_shared_rngs import default_rngs
+from tfmpe.compat.defects.l20_shared_rngs import or_shared
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.estimators._flow.ode import read_direction
 
@@ -24,7 +24,7 @@ class StructuredCNF(nnx.Module):
     vf_model : callable
         The vector field: an NNX module or any function. Called by keyword
         with ten arguments, one draw at a time; see
-        :class:`tfmpe.compat.svf.StructuredVectorField`.
+        :class:`tfmpe.compat.svf.StructuredVectorFieldModel`.
     rngs : nnx.Rngs, optional
         Base draws and probes come from its ``base_dist()``. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
@@ -77,9 +77,7 @@ class StructuredCNF(nnx.Module):
     ) -> None:
         self.fix = read_fixes(fix)
         self.vf_model = _attribute(vf_model)
-        if rngs is None:
-            rngs = default_rngs(type(self).__name__, nnx.Rngs, self.fix)
-        self.rngs = rngs
+        self.rngs = or_shared(rngs, "structured_cnf.StructuredCNF", self.fix)
 
     def vector_field(
         self,
