@@ -38,7 +38,8 @@ class SFMPE:
     Parameters
     ----------
     vector_field_model : StructuredCNF
-        The flow, held as ``model``. Base draws and probes come from its random numbers.
+        The flow, held as ``model``. Base draws and probes come from its
+        random numbers.
     rngs : nnx.Rngs, optional
         For training: order of the rows, times, noise. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
