@@ -21,6 +21,12 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L23": "always: nothing is compiled twice",
         "L24": "any number of training rows; bottom-up without rules",
         "L26": "bottom-up keeps all simulations and mixes the locals",
+        "L37": "event_ndims that is a number holds for every leaf",
+        "L38": "a constant Jacobian counts once for each element",
+        "L39": "index_theta finds columns by the name of the input",
+        "L40": "vectors are z-scaled by all their values; NaN is refused",
+        "L41": "bijectors that belong to no leaf are refused; whole paths",
+        "L51": "batches come in order unless shuffle",
     }
 )
 """Code and what is different with it; see MIGRATION.md."""
