@@ -1,48 +1,58 @@
-"""Mirror of the legacy module ``sfmpe.svf``: what a vector field is."""
+"""Mirror of ``sfmpe.svf``: base class of structured vector fields."""
 
-from typing import Any, Protocol, runtime_checkable
+from abc import abstractmethod
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array as Array
 
 
-@runtime_checkable
-class StructuredVectorField(Protocol):
-    """Velocities of theta, from ten keyword arguments.
+class StructuredVectorFieldModel(nnx.Module):
+    """Velocities of theta, from ten arguments; derive from it.
 
-    Anything that can be called like this: a function, a flax NNX module.
+    Anything else that can be called like this is accepted, too: a function,
+    another NNX module.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.svf.StructuredVectorFieldModel``. Abstract: a subclass
+    needs a ``__call__``.
     """
 
+    @abstractmethod
     def __call__(
         self,
-        *,
-        theta: Any,
-        theta_label: Any,
-        theta_index: Any,
-        theta_mask: Any,
-        time: Any,
         context: Any,
         context_label: Any,
         context_index: Any,
         context_mask: Any,
+        theta: Any,
+        theta_label: Any,
+        theta_index: Any,
+        theta_mask: Any,
         cross_mask: Any,
+        time: Any,
     ) -> Any:
         """Return the velocity of every value of theta.
 
         Parameters
         ----------
+        context : Array, shape (n, n_context, width)
+            What is given.
+        context_label, theta_label : Array of int, shape (n or 1, n_tokens)
+        context_index, theta_index : Array, shape (n or 1, n_tokens, inputs)
+            Functional inputs, or None.
+        context_mask, theta_mask, cross_mask : Array of float
+            Shape ``(n or 1, 1, rows, columns)``; 1 may attend. Or None.
         theta : Array, shape (n, n_theta, width)
             Where the flow is; ``n`` is 1 when the flow is solved, and the
             size of a batch in training.
         time : Array, shape (n, 1, 1)
             From 0 (noise) to 1 (values).
-        context : Array, shape (n, n_context, width)
-            What is given.
-        theta_label, context_label : Array of int, shape (n or 1, n_tokens)
-        theta_index, context_index : Array, shape (n or 1, n_tokens, inputs)
-            Functional inputs, or None.
-        theta_mask, context_mask, cross_mask : Array of float
-            Shape ``(n or 1, 1, rows, columns)``; 1 may attend. Or None.
 
         Returns
         -------
         Array, shape (n, n_theta, width)
         """
-        ...
+        return jnp.zeros_like(theta)

@@ -14,7 +14,7 @@ from tfmpe.compat._flatten import decode_theta
 from tfmpe.compat._flow._keys import set_count, stream_of
 from tfmpe.compat._flow.training import Plan, State, train_epochs
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
-from tfmpe.compat.defects.l20_shared_rngs import default_rngs
+from tfmpe.compat.defects.l20_shared_rngs import or_shared
 from tfmpe.compat.defects.l21_padded_values import (
     check_training_values,
     sampled_width,
@@ -64,9 +64,7 @@ class SFMPE(nnx.Module):
     ) -> None:
         self.fix = read_fixes(fix)
         self.structured_cnf = structured_cnf
-        if rngs is None:
-            rngs = default_rngs(type(self).__name__, nnx.Rngs, self.fix)
-        self.rngs = rngs
+        self.rngs = or_shared(rngs, "sfmpe.SFMPE", self.fix)
 
     def fit(
         self,

@@ -2,9 +2,10 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
+from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.legacy_warnings import LegacyWarning
 
 _own_seeds = itertools.count()
@@ -18,33 +19,41 @@ class SharedRngsWarning(LegacyWarning):
 
 
 @functools.cache
-def _shared(owner: str, make: Callable[[int], Any]) -> Any:
+def _shared(owner: str) -> Any:
     """Return the one object of a class, made at its first use."""
+    from flax import nnx
+
     del owner
-    return make(0)
+    return nnx.Rngs(0)
 
 
-def default_rngs(
-    owner: str, make: Callable[[int], Any], fixes: Collection[str]
+def or_shared(
+    rngs: Any, owner: str, fixes: Collection[str] | None = None
 ) -> Any:
-    """Return the random numbers of an instance that was given none.
+    """Return the random numbers of an instance: given, or shared.
 
     Parameters
     ----------
+    rngs : nnx.Rngs or None
+        Those that the instance was given.
     owner : str
-        Name of its class; each has one object.
-    make : callable
-        ``nnx.Rngs``: random numbers from a seed.
-    fixes : collection of str
-        With L20, every instance gets its own: seeds 0, 1, 2, …
+        Path of its class; the instances of each share one object.
+    fixes : collection of str, optional
+        By default those of the environment. With L20, every instance gets
+        its own: seeds 0, 1, 2, …
     """
-    if "L20" in fixes:
-        return make(next(_own_seeds))
+    if rngs is not None:
+        return rngs
+    if "L20" in (read_fixes() if fixes is None else fixes):
+        from flax import nnx
+
+        return nnx.Rngs(next(_own_seeds))
     _users[owner] = _users.get(owner, 0) + 1
     if _users[owner] > 1:
         SharedRngsWarning.warn(
-            f"this is {owner} number {_users[owner]} without rngs; all of "
-            "them draw from one nnx.Rngs(0), so what one draws depends on "
-            "the others. Pass rngs=nnx.Rngs(seed), or fix=['L20']."
+            f"this is {owner.rpartition('.')[2]} number {_users[owner]} "
+            "without rngs; all of them draw from one nnx.Rngs(0), so what one "
+            "draws depends on the others. Pass rngs=nnx.Rngs(seed), or "
+            "fix=['L20']."
         )
-    return _shared(owner, make)
+    return _shared(owner)

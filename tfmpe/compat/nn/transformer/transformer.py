@@ -1,61 +1,59 @@
-"""The legacy network."""
+"""Mirror of ``sfmpe.nn.transformer.transformer``: the legacy network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float
 
+from tfmpe.compat.defects.l20_shared_rngs import or_shared
 from tfmpe.compat.defects.l22_masks_without_effect import ignore_masks
-from tfmpe.compat.nn.transformer._config import read_config
-from tfmpe.compat.nn.transformer._embedding import Embedding
-from tfmpe.compat.nn.transformer._stacks import Stack
-from tfmpe.compat.nn.transformer._weights import Keys, Linear
+from tfmpe.compat.nn._stacks import layers, make_stack
+from tfmpe.compat.nn.transformer.embedding import Embedding as Embedding
+from tfmpe.compat.nn.transformer.encoder import DecoderBlock as DecoderBlock
+from tfmpe.compat.nn.transformer.encoder import EncoderBlock as EncoderBlock
+from tfmpe.compat.svf import (
+    StructuredVectorFieldModel as StructuredVectorFieldModel,
+)
 
 
-class Transformer(nnx.Module):
-    """The legacy vector field: parameter paths, shapes and outputs as were.
+class Transformer(StructuredVectorFieldModel):
+    """The legacy vector field of structured data.
 
     Parameters
     ----------
     config : mapping
-        The legacy configuration: ``latent_dim``, ``label_dim``,
-        ``index_out_dim`` (0 without functional inputs), ``n_encoder``,
-        ``n_decoder``, ``n_heads``, ``n_ff``, ``dropout``. Other entries are
-        left alone.
+        ``latent_dim``, ``label_dim``, ``index_out_dim`` (0 without
+        functional inputs), ``n_encoder``, ``n_decoder``, ``n_heads``,
+        ``n_ff``, ``dropout`` and ``activation``, a function such as
+        ``nnx.relu``. Other entries are not used.
     value_dim : int
         Values in a token, of theta and context alike.
     n_labels : int
         Number of labels: one more than the largest.
     index_dim : int
-        Functional inputs of a token; 0 if ``index_out_dim`` is.
-    rngs : nnx.Rngs
+        Functional inputs of a token.
+    rngs : nnx.Rngs, optional
         ``params`` gives the first weights, ``dropout`` what is dropped.
-    activation : callable
-        After each linear layer of the feed-forward parts.
+        Without it all instances share ``nnx.Rngs(0)`` (L20).
 
     Raises
     ------
+    KeyError
+        If an entry of ``config`` is missing.
     ValueError
-        Lists every part of ``config`` that is missing or does not fit, or if
-        a size is not positive.
+        If ``n_heads`` does not divide ``latent_dim``.
 
     Notes
     -----
-    Legacy: ``sfmpe.nn.transformer.Transformer``. The names and the order of
-    the arguments after ``config`` were not recorded, nor were where dropout
-    acts (here on attention weights and after each activation) and how the
-    frequencies of several functional inputs are laid out (here a row for
-    each frequency). All else follows from stored weights, outputs and seeds:
-    the same seed gives the weights that the legacy network began with.
+    Legacy: ``sfmpe.nn.transformer.transformer.Transformer``: the same seed
+    gives the same weights, outputs and dropout. Each call counts every
+    stream three further, in evaluation too (L34).
 
     A new network drops; call ``eval()`` before sampling and ``train()``
-    before training, as with any NNX module. :func:`load_parameters` puts
-    stored weights in.
-
-    Safe under ``jit``, ``vmap`` and ``grad``; dropout, as always in NNX,
-    needs ``nnx.jit``.
+    before training, as with any NNX module.
+    :func:`~tfmpe.compat.nn.transformer.load_parameters` puts stored weights
+    in. Works under ``nnx.jit``, ``vmap`` and ``grad``.
 
     Examples
     --------
@@ -69,20 +67,21 @@ class Transformer(nnx.Module):
     ...     n_heads=2,
     ...     n_ff=1,
     ...     dropout=0.1,
+    ...     activation=nnx.relu,
     ... )
-    >>> network = Transformer(config, value_dim=1, n_labels=3, rngs=nnx.Rngs(0))
+    >>> network = Transformer(config, 1, 3, 0, rngs=nnx.Rngs(0))
     >>> network.eval()
     >>> velocity = network(
-    ...     theta=jnp.ones((1, 4, 1)),
-    ...     theta_label=jnp.zeros((1, 4), int),
-    ...     theta_index=None,
-    ...     theta_mask=None,
-    ...     time=jnp.zeros((1, 1, 1)),
     ...     context=jnp.ones((1, 6, 1)),
     ...     context_label=jnp.ones((1, 6), int),
     ...     context_index=None,
     ...     context_mask=None,
+    ...     theta=jnp.ones((1, 4, 1)),
+    ...     theta_label=jnp.zeros((1, 4), int),
+    ...     theta_index=None,
+    ...     theta_mask=None,
     ...     cross_mask=None,
+    ...     time=jnp.zeros((1, 1, 1)),
     ... )
     >>> velocity.shape
     (1, 4, 1)
@@ -91,78 +90,115 @@ class Transformer(nnx.Module):
     def __init__(
         self,
         config: Mapping[str, Any],
-        value_dim: int = 1,
-        n_labels: int = 1,
-        index_dim: int = 0,
-        *,
-        rngs: nnx.Rngs,
-        activation: Callable[[Any], Any] = nnx.relu,
+        value_dim: int,
+        n_labels: int,
+        index_dim: int,
+        rngs: nnx.Rngs | None = None,
     ) -> None:
-        sizes = read_config(config)
-        for name, value, least in (
-            ("value_dim", value_dim, 1),
-            ("n_labels", n_labels, 1),
-            ("index_dim", index_dim, 1 if sizes.index_out_dim else 0),
-        ):
-            if value < least:
-                raise ValueError(
-                    f"{name} is {value}, expected {least} or more with "
-                    f"index_out_dim {sizes.index_out_dim}."
-                )
-
-        keys = _DrawnOneByOne(rngs)
-        self.embedding = Embedding(keys, sizes, value_dim, n_labels, index_dim)
-        self.encoder = Stack(
-            keys.split(sizes.n_encoder), sizes, sizes.n_encoder, activation
+        rngs = or_shared(rngs, "nn.transformer.transformer.Transformer")
+        dim, n_heads = config["latent_dim"], config["n_heads"]
+        shared = (config["n_ff"], config["dropout"], config["activation"])
+        self.n_encoder = config["n_encoder"]
+        self.n_decoder = config["n_decoder"]
+        self.embedding = Embedding(
+            value_dim,
+            n_labels,
+            config["label_dim"],
+            index_dim,
+            config["index_out_dim"],
+            dim,
+            rngs=rngs,
         )
-        self.decoder = Stack(
-            keys.split(sizes.n_decoder), sizes, sizes.n_decoder, activation
+        self.encoder = make_stack(
+            lambda part: EncoderBlock(dim, *shared, n_heads, part),
+            self.n_encoder,
+            rngs,
         )
-        self.linear = Linear(keys, sizes.latent_dim, value_dim)
-        self.rate = sizes.dropout
-        self.deterministic = False
+        self.decoder = make_stack(
+            lambda part: DecoderBlock(n_heads, dim, *shared, part),
+            self.n_decoder,
+            rngs,
+        )
+        self.linear = nnx.Linear(dim, value_dim, rngs=rngs)
         self.rngs = rngs
 
-    def __call__(
+    def encode(
         self,
-        *,
-        theta: Any,
-        theta_label: Any,
-        theta_index: Any,
-        theta_mask: Any,
-        time: Any,
-        context: Any,
+        context: Float[Array, "n c value_dim"],
         context_label: Any,
         context_index: Any,
         context_mask: Any,
+        time: Any,
+    ) -> Float[Array, "n c latent_dim"]:
+        """Return the vectors of the context's tokens.
+
+        Parameters
+        ----------
+        context, context_label, context_index, context_mask, time
+            As of the call; the mask has no effect (L22).
+        """
+        x = self.embedding(context, context_label, context_index, time, True)
+        return self._encoded(x, context_mask)
+
+    def decode(
+        self,
+        pos: Float[Array, "n t value_dim"],
+        pos_label: Any,
+        pos_index: Any,
+        pos_mask: Any,
+        encoded: Float[Array, "n c latent_dim"],
         cross_mask: Any,
-    ) -> Any:
+        time: Any,
+    ) -> Float[Array, "n t value_dim"]:
+        """Return the velocities of theta, given the encoded context.
+
+        Parameters
+        ----------
+        pos, pos_label, pos_index, pos_mask
+            The ``theta…`` of the call.
+        encoded : Array
+            As returned by :meth:`encode`.
+        cross_mask, time
+            As of the call.
+        """
+        x = self.embedding(pos, pos_label, pos_index, time)
+        x = self._encoded(x, pos_mask)
+        for block in layers(self.decoder, self.rngs):
+            x = block(x, encoded, cross_mask)
+        return self.linear(x)
+
+    def __call__(
+        self,
+        context: Float[Array, "n c value_dim"],
+        context_label: Any,
+        context_index: Any,
+        context_mask: Any,
+        theta: Float[Array, "n t value_dim"],
+        theta_label: Any,
+        theta_index: Any,
+        theta_mask: Any,
+        cross_mask: Any,
+        time: Any,
+    ) -> Float[Array, "n t value_dim"]:
         """Return the velocity of every value of theta.
 
         Parameters
         ----------
-        theta : Array, shape (n, n_theta, value_dim)
-        theta_label : Array of int, shape (n or 1, n_theta)
-        theta_index : Array, shape (n or 1, n_theta, index_dim), or None
-            Not looked at where ``index_out_dim`` is 0.
-        theta_mask : Array or None
+        context, theta : Array
+        context_label, theta_label : Array of int, shape (n or 1, tokens)
+        context_index, theta_index : Array, shape (n or 1, tokens, index_dim)
+            Or None where ``index_out_dim`` is 0.
+        context_mask, theta_mask : Array or None
             Without effect (L22).
-        time : Array, shape (n or 1, 1, 1)
-            Seen by both sides.
-        context : Array, shape (n, n_context, value_dim)
-        context_label, context_index, context_mask
-            As those of theta.
-        cross_mask : Array, shape (n or 1, 1, n_theta, n_context), or None
+        cross_mask : Array, shape (n or 1, 1, t, c), or None
             Nonzero where a theta token may attend to a context token. A row
             of zeros attends to all alike (L22).
-
-        Returns
-        -------
-        Array, shape (n, n_theta, value_dim)
+        time : Array, shape (n, 1, 1) or (1, 1, 1), or float
+            Seen by both sides.
 
         Raises
         ------
-        ValueError
+        TypeError
             If a width is not that of the network.
 
         Warns
@@ -171,36 +207,20 @@ class Transformer(nnx.Module):
             If ``theta_mask`` or ``context_mask`` forbids something (L22).
         """
         ignore_masks(theta_mask=theta_mask, context_mask=context_mask)
-        x = self.embedding(
-            "theta", theta, theta_label, theta_index, time, False
+        encoded = self.encode(
+            context, context_label, context_index, context_mask, time
         )
-        memory = self.embedding(
-            "context", context, context_label, context_index, time, True
+        return self.decode(
+            theta,
+            theta_label,
+            theta_index,
+            theta_mask,
+            encoded,
+            cross_mask,
+            time,
         )
-        x = self.encoder.encode(x, self._drop)
-        memory = self.encoder.encode(memory, self._drop)
-        return self.linear(
-            self.decoder.decode(x, memory, cross_mask, self._drop)
-        )
 
-    def _drop(self, x: Any) -> Any:
-        if self.deterministic or not self.rate:
-            return x
-        keep = 1 - self.rate
-        kept = jax.random.bernoulli(self.rngs.dropout(), keep, x.shape)
-        return jnp.where(kept, x / keep, 0)
-
-
-class _DrawnOneByOne(Keys):
-    """Keys of weights outside a stack: the next ones of ``rngs``."""
-
-    def __init__(self, rngs: nnx.Rngs) -> None:
-        self._rngs = rngs
-
-    def next(self) -> Any:
-        """Return the next key."""
-        return self._rngs.params()
-
-    def split(self, n: int) -> Keys:
-        """Return keys for a stack of ``n`` layers."""
-        return Keys(jax.random.split(self.next(), n))
+    def _encoded(self, x: Any, mask: Any) -> Any:
+        for block in layers(self.encoder, self.rngs):
+            x = block(x, mask)
+        return x

@@ -1,0 +1,1 @@
+"""Mirror of the legacy package ``sfmpe.metrics``."""

@@ -1,0 +1,198 @@
+"""Mirror of ``sfmpe.nn.transformer.encoder``: blocks of the transformer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flax import nnx
+from jaxtyping import Array, Float
+
+from tfmpe.compat.defects.l20_shared_rngs import or_shared
+from tfmpe.compat.nn._layers import Attention, Dropout
+from tfmpe.compat.nn._stacks import layers, make_stack
+
+Activation = Callable[[Any], Any]
+
+
+class FFLayer(nnx.Module):
+    """A linear layer, dropout, then the activation, in this order.
+
+    Parameters
+    ----------
+    dim : int
+        Width of input and output.
+    dropout : float
+        Share of the values that is zeroed in training mode.
+    activation : callable
+    rngs : nnx.Rngs, optional
+        ``params`` gives the weights, ``dropout`` what is dropped. Without it
+        all instances share ``nnx.Rngs(0)`` (L20).
+
+    Notes
+    -----
+    Legacy: ``sfmpe.nn.transformer.encoder.FFLayer``. Works under ``nnx.jit``.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        dropout: float,
+        activation: Activation,
+        rngs: nnx.Rngs | None = None,
+    ) -> None:
+        rngs = or_shared(rngs, "nn.transformer.encoder.FFLayer")
+        self.linear = nnx.Linear(dim, dim, rngs=rngs)
+        self.dropout = Dropout(dropout, rngs)
+        self.activation = activation
+
+    def __call__(self, x: Float[Array, "*n dim"]) -> Float[Array, "*n dim"]:
+        """Return new vectors."""
+        return self.activation(self.dropout(self.linear(x)))
+
+
+class MLP(nnx.Module):
+    """A stack of :class:`FFLayer`, one after another.
+
+    Parameters
+    ----------
+    dim, n_layers : int
+    dropout, activation, rngs
+        As of :class:`FFLayer`. Each layer draws from a part of the streams,
+        which are split at every call, in evaluation too (L34).
+
+    Notes
+    -----
+    Legacy: ``sfmpe.nn.transformer.encoder.MLP``. Weights have the layer axis
+    first. Works under ``nnx.jit``.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        n_layers: int,
+        dropout: float,
+        activation: Activation,
+        rngs: nnx.Rngs | None = None,
+    ) -> None:
+        rngs = or_shared(rngs, "nn.transformer.encoder.MLP")
+        self.n_layers = n_layers
+        self.layers = make_stack(
+            lambda part: FFLayer(dim, dropout, activation, part),
+            n_layers,
+            rngs,
+        )
+
+    def __call__(self, x: Float[Array, "*n dim"]) -> Float[Array, "*n dim"]:
+        """Return new vectors."""
+        for layer in layers(self.layers, self.layers.dropout.rngs):
+            x = layer(x)
+        return x
+
+
+class EncoderBlock(nnx.Module):
+    """A block of the encoder, which throws its attention away (L22).
+
+    Parameters
+    ----------
+    dim : int
+        Width of a token's vector.
+    n_ff : int
+        Layers of the feed-forward part.
+    dropout, activation
+        As of :class:`FFLayer`.
+    n_heads : int
+        Must divide ``dim``.
+    rngs : nnx.Rngs, optional
+
+    Raises
+    ------
+    ValueError
+        If ``n_heads`` does not divide ``dim``.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.nn.transformer.encoder.EncoderBlock``. Works under
+    ``nnx.jit``.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        n_ff: int,
+        dropout: float,
+        activation: Activation,
+        n_heads: int,
+        rngs: nnx.Rngs | None = None,
+    ) -> None:
+        rngs = or_shared(rngs, "nn.transformer.encoder.EncoderBlock")
+        _make_parts(self, n_heads, dim, n_ff, dropout, activation, rngs)
+
+    def __call__(
+        self, x: Float[Array, "*n t dim"], mask: Any = None
+    ) -> Float[Array, "*n t dim"]:
+        """Return new vectors; the mask has no effect (L22)."""
+        del mask
+        self.attn.take_keys()
+        x = x + self.norm(x)
+        return x + self.ff_norm(self.ff(x))
+
+
+class DecoderBlock(nnx.Module):
+    """A block of the decoder: tokens attend to a context.
+
+    Parameters
+    ----------
+    n_heads, dim, n_ff, dropout, activation, rngs
+        As of :class:`EncoderBlock`, in another order.
+
+    Raises
+    ------
+    ValueError
+        If ``n_heads`` does not divide ``dim``.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.nn.transformer.encoder.DecoderBlock``. Works under
+    ``nnx.jit``.
+    """
+
+    def __init__(
+        self,
+        n_heads: int,
+        dim: int,
+        n_ff: int,
+        dropout: float,
+        activation: Activation,
+        rngs: nnx.Rngs | None = None,
+    ) -> None:
+        rngs = or_shared(rngs, "nn.transformer.encoder.DecoderBlock")
+        _make_parts(self, n_heads, dim, n_ff, dropout, activation, rngs)
+
+    def __call__(
+        self,
+        x: Float[Array, "*n t dim"],
+        context: Float[Array, "*n c dim"],
+        mask: Any = None,
+    ) -> Float[Array, "*n t dim"]:
+        """Return new vectors.
+
+        ``mask``, of shape ``(n or 1, 1, t, c)``, is nonzero where a token of
+        ``x`` may attend to one of ``context``.
+        """
+        x = x + self.norm(self.attn(x, context, mask))
+        return x + self.ff_norm(self.ff(x))
+
+
+def _make_parts(
+    block: Any,
+    n_heads: int,
+    dim: int,
+    n_ff: int,
+    dropout: float,
+    activation: Activation,
+    rngs: nnx.Rngs,
+) -> None:
+    """Make what both kinds of block consist of, in the order of the keys."""
+    block.attn = Attention(n_heads, dim, dropout, rngs)
+    block.norm = nnx.LayerNorm(dim, rngs=rngs)
+    block.ff = MLP(dim, n_ff, dropout, activation, rngs)
+    block.ff_norm = nnx.LayerNorm(dim, rngs=rngs)
