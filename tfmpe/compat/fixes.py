@@ -23,12 +23,22 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L26": "bottom-up keeps all simulations and mixes the locals",
         "L28": "CNF.log_prob hands the field the time that sample does",
         "L30": "FMPE.sample_base_dist returns all of theta",
+        "L32": "validation has noise of its own",
+        "L33": "validation without dropout, and none after training",
+        "L36": "every round draws from noise of its own",
         "L37": "event_ndims that is a number holds for every leaf",
         "L38": "a constant Jacobian counts once for each element",
         "L39": "index_theta finds columns by the name of the input",
         "L40": "vectors are z-scaled by all their values; NaN is refused",
         "L41": "bijectors that belong to no leaf are refused; whole paths",
+        "L42": "the p value counts the data, and is NaN where they are",
+        "L43": "nothing printed, no pictures, seaborn not needed",
+        "L44": "any number of rows for a classifier",
+        "L47": "the plot closes, names its level, and shows the statistic",
+        "L48": "a stop is taken back by an improvement, NaN is none",
         "L51": "batches come in order unless shuffle",
+        "L54": "all classifiers see the same points",
+        "L61": "labels, split and epochs have keys of their own",
     }
 )
 """Code and what is different with it; see MIGRATION.md."""
