@@ -37,9 +37,20 @@ def _make_attention_masks(
 def _make_mask(masks: Mapping[str, Any], name: str) -> Any:
     mask = None
     if "padding" in masks:
-        rows, columns = (masks["padding"][side] for side in _SIDES[name])
-        mask = rows[..., :, None] * columns[..., None, :]
+        mask = _cross_2d_masks(
+            *(masks["padding"][side] for side in _SIDES[name])
+        )
     if "attention" in masks:
         attention = masks["attention"][name]
         mask = attention if mask is None else mask * attention
     return None if mask is None else jnp.expand_dims(mask, 1)
+
+
+def _cross_2d_masks(a: Any, b: Any) -> Any:
+    """Return the outer product of two padding masks, ``(*sample, n_a, n_b)``.
+
+    Notes
+    -----
+    Works under ``jit`` and ``vmap``. Legacy: ``sfmpe.sfmpe._cross_2d_masks``.
+    """
+    return a[..., :, None] * b[..., None, :]
