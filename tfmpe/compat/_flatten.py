@@ -195,7 +195,7 @@ def _side_index(
 
 
 def _flatten_index(
-    index: Mapping[str, Any], pad_value: Any, sample_ndims: int
+    index: Mapping[str, Any], pad_value: Any, sample_ndims: int = 1
 ) -> Any:
     """Flatten an index to one row per token, keys sorted (L1).
 
