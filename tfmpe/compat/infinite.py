@@ -18,9 +18,9 @@ IndexMap: TypeAlias = dict[str, Iterable[str]]
 
 
 def index_theta(
-    theta: Mapping[str, Any],
+    theta: Any,
     indices: Mapping[str, Any],
-    index_map: Mapping[str, Iterable[str]],
+    index_map: Mapping[Any, Iterable[str]],
     *,
     fix: Iterable[str] | None = None,
 ) -> Any:
