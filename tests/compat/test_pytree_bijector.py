@@ -17,7 +17,6 @@ from tfmpe.compat.defects import (
     SpecsByLastKeyWarning,
 )
 
-
 # What TensorFlow Probability uses of others may be deprecated there.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -30,6 +30,7 @@ Direction: TypeAlias = Literal["forward", "backward"]
 
 if TYPE_CHECKING:
     from tfmpe.compat._flow.estimator import SFMPE as SFMPE
+    from tfmpe.compat._flow.loss import _cfm_loss as _cfm_loss
     from tfmpe.compat.fmpe import theta_t_linear as theta_t_linear
     from tfmpe.compat.fmpe import ut_linear as ut_linear
     from tfmpe.compat.structured_cnf import StructuredCNF as StructuredCNF
@@ -40,6 +41,7 @@ __getattr__, __dir__ = lazily(
     {
         "SFMPE": "tfmpe.compat._flow.estimator",
         "StructuredCNF": "tfmpe.compat.structured_cnf",
+        "_cfm_loss": "tfmpe.compat._flow.loss",
         "fit_model_no_branch": "tfmpe.compat.train",
         "theta_t_linear": "tfmpe.compat.fmpe",
         "ut_linear": "tfmpe.compat.fmpe",

@@ -7,22 +7,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from flax import nnx
 
 from tfmpe.compat._attention import _make_attention_masks
+from tfmpe.compat._epochs import fit_epochs
 from tfmpe.compat._flatten import decode_theta
 from tfmpe.compat._flow._draws import evaluated
-from tfmpe.compat._flow._keys import set_count, stream_of
-from tfmpe.compat._flow.training import Plan, State, train_epochs
+from tfmpe.compat._flow.loss import _cfm_loss
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
 from tfmpe.compat.defects.l20_shared_rngs import or_shared
 from tfmpe.compat.defects.l21_padded_values import (
     check_training_values,
+    data_without_padding,
     sampled_width,
     without_padding,
 )
-from tfmpe.compat.defects.l24_whole_batches import check_rows
-from tfmpe.compat.defects.l26_rounds import reported_loss
 from tfmpe.compat.fixes import read_fixes
 
 N_PROBES = 10
@@ -38,7 +36,8 @@ class SFMPE:
     Parameters
     ----------
     vector_field_model : StructuredCNF
-        The flow, held as ``model``. Base draws and probes come from its random numbers.
+        The flow, held as ``model``. Base draws and probes come from its
+        random numbers.
     rngs : nnx.Rngs, optional
         For training: order of the rows, times, noise. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
@@ -92,7 +91,8 @@ class SFMPE:
         -------
         train_losses, val_losses : Array, shape (n_iter,)
             Squared error of the velocities, in squared units of theta. The
-            first is the sum over the batches of an epoch (L26).
+            first is the sum over the batches of an epoch plus their mean
+            (L26), the second is with dropout (L33).
 
         Raises
         ------
@@ -102,22 +102,23 @@ class SFMPE:
         Notes
         -----
         All epochs are one compiled program; training again with data of
-        equal shapes compiles nothing. Path: the straight one, ``sigma_min``
-        0.001, times uniform. With padding masks, errors are summed over the
-        real tokens of theta and divided by their number.
+        equal shapes compiles nothing. The flow is left in training mode.
+        Path: the straight one, ``sigma_min`` 0.001, times uniform. With
+        padding masks, errors are summed over the real tokens of theta and
+        divided by their number.
         """
-        n_rows = jax.tree.leaves(train["data"])[0].shape[0]
-        check_rows(n_rows, batch_size, self.fix)
         check_training_values(train, self.fix)
-        graph, parameters, rest = nnx.split(self.model, nnx.Param, ...)
-        plan = Plan(graph, optimizer, batch_size, self.fix)
-        state = State(parameters, rest, optimizer.init(parameters))
-        state, count, losses, val_losses = train_epochs(
-            plan, n_iter, state, train, val, *stream_of(self.rngs)
+        return fit_epochs(
+            self.model,
+            self.rngs.permutations(),
+            _cfm_loss,
+            data_without_padding(train, self.fix),
+            data_without_padding(val, self.fix),
+            optimizer,
+            n_iter,
+            batch_size,
+            self.fix,
         )
-        nnx.update(self.model, state.parameters, state.rest)
-        set_count(self.rngs, count)
-        return reported_loss(losses, self.fix), val_losses
 
     def sample_posterior_encoded(
         self,
