@@ -68,7 +68,7 @@ def test_each_pass_has_another_order_only_if_shuffled():
     assert _rows(shuffled) != _rows(shuffled)
 
 
-def test_rows_come_in_order_with_the_fix():
+def test_l51_rows_come_in_order_with_the_fix():
     data = _data(40)
     batches = as_batch_iterator(KEY, data, 7, False, fix=["L51"])
     assert _rows(batches) == _rows(batches) == list(range(40))

@@ -55,7 +55,7 @@ def test_columns_are_found_by_place():
     assert np.isnan(found["a"][..., 0]).all()
 
 
-def test_columns_are_found_by_name_with_the_fix():
+def test_l39_columns_are_found_by_name_with_the_fix():
     found = index_theta(LEAVES, SWAPPED, MAP, fix=["L39"])
     right = index_theta(LEAVES, {"t": TIMES, "p": PLACES[..., :1]}, MAP)
     assert jax.tree.all(

@@ -121,7 +121,7 @@ def test_log_determinants(tfb, event_ndims):
     assert bijector.forward_log_det_jacobian({}) == 0
 
 
-def test_a_number_counts_for_the_first_leaf(tfb):
+def test_l37_a_number_counts_for_the_first_leaf(tfb):
     """As the seir script calls it (L37)."""
     with pytest.warns(FirstLeafOnlyWarning, match="the first 1 of 3 leaves"):
         found = _make(tfb).forward_log_det_jacobian(TREE, event_ndims=1)
@@ -137,7 +137,7 @@ def test_a_number_counts_for_the_first_leaf(tfb):
 
 
 @pytest.mark.parametrize("run", [lambda f: f, jax.jit])
-def test_a_constant_counts_once(tfb, run):
+def test_l38_a_constant_counts_once(tfb, run):
     """Whatever the number of elements (L38)."""
     tree = {"a": jnp.ones((5, 2))}
     bijectors = module.create_bijector_map(tree, {"a": tfb.Scale(2.0)})
@@ -171,7 +171,7 @@ def test_z_scaling_needs_the_same_leaves(tfb):
             module.create_zscaling_bijector_tree(*pair)
 
 
-def test_a_vector_is_scaled_by_itself(tfb):
+def test_l40_a_vector_is_scaled_by_itself(tfb):
     """By 1e8 (L40)."""
     tree = {"a": jnp.array([1.0, 2.0, 3.0])}
     with pytest.warns(ScaledByItselfWarning, match="has one axis"):
@@ -201,7 +201,7 @@ def test_bijectors_are_chosen_by_the_last_key(tfb):
     assert module.create_bijector_map({}) == {}
 
 
-def test_a_key_without_a_leaf_is_said(tfb):
+def test_l41_a_key_without_a_leaf_is_said(tfb):
     """And a key of several (L41)."""
     scale, log = tfb.Scale(2.0), tfb.Log()
     with pytest.warns(SpecsByLastKeyWarning, match=r"\['betta'\] belong to no"):

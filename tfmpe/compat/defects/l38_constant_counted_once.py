@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
 
@@ -27,7 +28,7 @@ def count_elements(
         return log_det
     if "L38" in fixes:
         return jnp.broadcast_to(log_det, shape)
-    if isinstance(log_det, jax.core.Tracer) or (log_det != 0).any():
+    if isinstance(log_det, Tracer) or (log_det != 0).any():
         ConstantCountedOnceWarning.warn(
             f"the log determinant of the leaf {jax.tree_util.keystr(path)} has "
             f"the shape {jnp.shape(log_det)} and is counted as it is, not for "

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
 
@@ -45,7 +46,7 @@ def check_moments(
     ValueError
         If L40 is fixed.
     """
-    if any(isinstance(m, jax.core.Tracer) for m in moments) or all(
+    if any(isinstance(m, Tracer) for m in moments) or all(
         jnp.isfinite(m).all() for m in moments
     ):
         return
