@@ -53,7 +53,8 @@ def test_an_exception_of_one_side_is_a_difference(legacy, script):
     legacy()
     # The stand-in takes the number of rows of any leaf.
     text = (
-        "as_batch_iterator(key, {'a': np.ones(2), 'b': np.ones(3)}, 2, False)"
+        "uneven = {'data': {'y': np.ones(2)}, 'labels': np.ones(3)}\n"
+        "as_batch_iterator(key, uneven, 2, True)"
     )
     report = run_in_shadow(script(ITERATE + text))
     (found,) = report.differences
