@@ -29,7 +29,7 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L44": "any number of rows for a classifier",
         "L47": "the plot closes, names its level, and shows the statistic",
         "L48": "a stop is taken back by an improvement, NaN is none",
-        "L54": "all classifiers see the same points",
+        "L54": "every classifier is asked at as many points",
         "L61": "labels, split and epochs have keys of their own",
     }
 )
