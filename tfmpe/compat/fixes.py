@@ -21,6 +21,8 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L23": "always: nothing is compiled twice",
         "L24": "any number of training rows; bottom-up without rules",
         "L26": "bottom-up keeps all simulations and mixes the locals",
+        "L28": "CNF.log_prob hands the field the time that sample does",
+        "L30": "FMPE.sample_base_dist returns all of theta",
         "L32": "validation has noise of its own",
         "L33": "validation without dropout, and none after training",
         "L36": "every round draws from noise of its own",
