@@ -10,6 +10,7 @@ from tfmpe.compat._attention import _cross_2d_masks as _cross_2d_masks
 from tfmpe.compat._attention import (
     _make_attention_masks as _make_attention_masks,
 )
+from tfmpe.compat._flatten import decode_theta as decode_theta
 
 # So that a star import asks for it, too.
 __all__ = ["SFMPE"]
@@ -17,12 +18,18 @@ __all__ = ["SFMPE"]
 if TYPE_CHECKING:
     from tfmpe.compat._flow.estimator import SFMPE as SFMPE
     from tfmpe.compat._flow.loss import _cfm_loss as _cfm_loss
+    from tfmpe.compat.fmpe import theta_t_linear as theta_t_linear
+    from tfmpe.compat.fmpe import ut_linear as ut_linear
+    from tfmpe.compat.structured_cnf import StructuredCNF as StructuredCNF
     from tfmpe.compat.train import fit_model_no_branch as fit_model_no_branch
 
 _WITH_FLOW = {
     "SFMPE": "_flow.estimator",
     "_cfm_loss": "_flow.loss",
     "fit_model_no_branch": "train",
+    "StructuredCNF": "structured_cnf",
+    "theta_t_linear": "fmpe",
+    "ut_linear": "fmpe",
 }
 
 

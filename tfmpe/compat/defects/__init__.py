@@ -54,3 +54,15 @@ from tfmpe.compat.defects.l25_clamped_split import (
     ClampedSplitWarning as ClampedSplitWarning,
 )
 from tfmpe.compat.defects.l26_rounds import RoundsWarning as RoundsWarning
+from tfmpe.compat.defects.l36_repeated_rounds import (
+    RepeatedRoundsWarning as RepeatedRoundsWarning,
+)
+from tfmpe.compat.defects.l42_p_value import (
+    NanStatisticWarning as NanStatisticWarning,
+)
+from tfmpe.compat.defects.l45_unused_samples import (
+    UnusedSamplesWarning as UnusedSamplesWarning,
+)
+from tfmpe.compat.defects.l54_unequal_points import (
+    UnequalPointsWarning as UnequalPointsWarning,
+)

@@ -17,9 +17,7 @@ SPLIT = 0.8
 """Share of the rows that is trained on."""
 
 
-def _ce_loss(
-    model: Any, _: Any, batch: Mapping[str, Any]
-) -> Float[Array, ""]:
+def _ce_loss(model: Any, _: Any, batch: Mapping[str, Any]) -> Float[Array, ""]:
     """Return the mean cross entropy of a classifier, in nats."""
     labels = batch["data"]["y"]
     probabilities = jnp.clip(model(batch["data"]["u"]), 1e-7, 1 - 1e-7)
