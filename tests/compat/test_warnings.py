@@ -10,8 +10,12 @@ from flax import nnx
 
 from tfmpe import compat
 from tfmpe.compat import LegacyWarning, defects, legacy_warnings
+from tfmpe.compat.defects import l36_repeated_rounds
 from tfmpe.compat.defects.l22_masks_without_effect import ignore_masks
 from tfmpe.compat.defects.l26_rounds import check_rounds
+from tfmpe.compat.defects.l42_p_value import p_value
+from tfmpe.compat.defects.l45_unused_samples import warn_of_samples
+from tfmpe.compat.defects.l54_unequal_points import base_draws
 
 
 def _leaf(*shape, dtype=np.float32):
@@ -161,6 +165,10 @@ def _l21_training(padded, **options):
 
 
 # Class, code, calls that warn once, calls that do not warn.
+def _l42(statistic, fixes=()):
+    p_value(np.float32(statistic), np.ones(3, np.float32), fixes)
+
+
 DEFECTS = [
     (
         "IndexRowsSortedWarning",
@@ -314,6 +322,31 @@ DEFECTS = [
         "L26",
         [lambda: check_rounds(2, ())],
         [lambda: check_rounds(1, ()), lambda: check_rounds(2, ["L26"])],
+    ),
+    (
+        "RepeatedRoundsWarning",
+        "L36",
+        [lambda: l36_repeated_rounds.check_rounds(3, ())],
+        [
+            lambda: l36_repeated_rounds.check_rounds(2, ()),
+            lambda: l36_repeated_rounds.check_rounds(3, ["L36"]),
+        ],
+    ),
+    (
+        "NanStatisticWarning",
+        "L42",
+        [lambda: _l42(np.nan)],
+        [lambda: _l42(1.0), lambda: _l42(np.nan, ["L42"])],
+    ),
+    ("UnusedSamplesWarning", "L45", [warn_of_samples], []),
+    (
+        "UnequalPointsWarning",
+        "L54",
+        [lambda: base_draws(jax.random.key(0), 4, 2, 1, ())],
+        [
+            lambda: base_draws(jax.random.key(0), 4, 1, 1, ()),
+            lambda: base_draws(jax.random.key(0), 4, 2, 1, ["L54"]),
+        ],
     ),
 ]
 WARNING = [

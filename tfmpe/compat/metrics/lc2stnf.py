@@ -183,7 +183,7 @@ def evaluate_l_c2st_nf(
     main_classifier: Any,
     null_classifier: Any,
     latent_dim: int,
-    Nv: int,
+    Nv: int,  # noqa: N803
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[Float[Array, " n_null"], Float[Array, ""], Float[Array, ""]]:

@@ -147,7 +147,7 @@ def classifier_test(
 
 
 def classifier_score(
-    probabilities: Float[Array, "n *null"],
+    probabilities: Float[Array, " n *null"],
 ) -> Float[Array, "*null"]:
     """Return the mean of ``(probability - 1/2)**2`` over the first axis."""
     return ((probabilities - 0.5) ** 2).mean(0)
