@@ -3,6 +3,7 @@
 import warnings
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -166,7 +167,7 @@ def _l21_training(padded, **options):
 
 # Class, code, calls that warn once, calls that do not warn.
 def _l42(statistic, fixes=()):
-    p_value(np.float32(statistic), np.ones(3, np.float32), fixes)
+    p_value(jnp.float32(statistic), jnp.ones(3), fixes)
 
 
 DEFECTS = [
