@@ -3,6 +3,7 @@
 import warnings
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -10,6 +11,7 @@ from flax import nnx
 
 from tfmpe import compat
 from tfmpe.compat import LegacyWarning, defects, legacy_warnings
+from tfmpe.compat.defects import l36_repeated_rounds
 from tfmpe.compat.defects.l22_masks_without_effect import ignore_masks
 from tfmpe.compat.defects.l26_rounds import check_rounds
 from tfmpe.compat.defects.l37_first_leaf_only import leaf_event_ndims
@@ -21,6 +23,9 @@ from tfmpe.compat.defects.l40_scaled_by_itself import (
 from tfmpe.compat.defects.l41_specs_by_last_key import specs_by_path
 from tfmpe.compat.infinite import index_theta
 from tfmpe.compat.util.data import stack_data
+from tfmpe.compat.defects.l42_p_value import p_value
+from tfmpe.compat.defects.l45_unused_samples import warn_of_samples
+from tfmpe.compat.defects.l54_unequal_points import base_draws
 
 
 def _leaf(*shape, dtype=np.float32):
@@ -180,6 +185,10 @@ def _l21_training(padded, **options):
 
 
 # Class, code, calls that warn once, calls that do not warn.
+def _l42(statistic, fixes=()):
+    p_value(jnp.float32(statistic), jnp.ones(3), fixes)
+
+
 DEFECTS = [
     (
         "IndexRowsSortedWarning",
@@ -393,6 +402,30 @@ DEFECTS = [
         "L51",
         [lambda: _l51(False), lambda: _l51(False, fix=["L19"])],
         [lambda: _l51(True), lambda: _l51(False, fix=["L51"])],
+    ),
+        "RepeatedRoundsWarning",
+        "L36",
+        [lambda: l36_repeated_rounds.check_rounds(3, ())],
+        [
+            lambda: l36_repeated_rounds.check_rounds(2, ()),
+            lambda: l36_repeated_rounds.check_rounds(3, ["L36"]),
+        ],
+    ),
+    (
+        "NanStatisticWarning",
+        "L42",
+        [lambda: _l42(np.nan)],
+        [lambda: _l42(1.0), lambda: _l42(np.nan, ["L42"])],
+    ),
+    ("UnusedSamplesWarning", "L45", [warn_of_samples], []),
+    (
+        "UnequalPointsWarning",
+        "L54",
+        [lambda: base_draws(jax.random.key(0), 4, 2, 1, ())],
+        [
+            lambda: base_draws(jax.random.key(0), 4, 1, 1, ()),
+            lambda: base_draws(jax.random.key(0), 4, 2, 1, ["L54"]),
+        ],
     ),
 ]
 WARNING = [

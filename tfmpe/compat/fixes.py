@@ -37,7 +37,7 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L47": "the plot closes, names its level, and shows the statistic",
         "L48": "a stop is taken back by an improvement, NaN is none",
         "L51": "batches come in order unless shuffle",
-        "L54": "all classifiers see the same points",
+        "L54": "every classifier is asked at as many points",
         "L61": "labels, split and epochs have keys of their own",
     }
 )

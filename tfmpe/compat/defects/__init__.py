@@ -54,6 +54,9 @@ from tfmpe.compat.defects.l25_clamped_split import (
     ClampedSplitWarning as ClampedSplitWarning,
 )
 from tfmpe.compat.defects.l26_rounds import RoundsWarning as RoundsWarning
+from tfmpe.compat.defects.l36_repeated_rounds import (
+    RepeatedRoundsWarning as RepeatedRoundsWarning,
+)
 from tfmpe.compat.defects.l37_first_leaf_only import (
     FirstLeafOnlyWarning as FirstLeafOnlyWarning,
 )
@@ -69,9 +72,18 @@ from tfmpe.compat.defects.l40_scaled_by_itself import (
 from tfmpe.compat.defects.l41_specs_by_last_key import (
     SpecsByLastKeyWarning as SpecsByLastKeyWarning,
 )
+from tfmpe.compat.defects.l42_p_value import (
+    NanStatisticWarning as NanStatisticWarning,
+)
+from tfmpe.compat.defects.l45_unused_samples import (
+    UnusedSamplesWarning as UnusedSamplesWarning,
+)
 from tfmpe.compat.defects.l49_names_not_compared import (
     NamesNotComparedWarning as NamesNotComparedWarning,
 )
 from tfmpe.compat.defects.l51_always_shuffled import (
     AlwaysShuffledWarning as AlwaysShuffledWarning,
+)
+from tfmpe.compat.defects.l54_unequal_points import (
+    UnequalPointsWarning as UnequalPointsWarning,
 )
