@@ -21,11 +21,11 @@ from tfmpe.compat.defects.l40_scaled_by_itself import (
     moment_axes,
 )
 from tfmpe.compat.defects.l41_specs_by_last_key import specs_by_path
-from tfmpe.compat.infinite import index_theta
-from tfmpe.compat.util.data import stack_data
 from tfmpe.compat.defects.l42_p_value import p_value
 from tfmpe.compat.defects.l45_unused_samples import warn_of_samples
 from tfmpe.compat.defects.l54_unequal_points import base_draws
+from tfmpe.compat.infinite import index_theta
+from tfmpe.compat.util.data import stack_data
 
 
 def _leaf(*shape, dtype=np.float32):
@@ -403,6 +403,7 @@ DEFECTS = [
         [lambda: _l51(False), lambda: _l51(False, fix=["L19"])],
         [lambda: _l51(True), lambda: _l51(False, fix=["L51"])],
     ),
+    (
         "RepeatedRoundsWarning",
         "L36",
         [lambda: l36_repeated_rounds.check_rounds(3, ())],
