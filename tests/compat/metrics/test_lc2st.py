@@ -44,6 +44,7 @@ def _weights(model):
     return np.asarray(jax.tree.leaves(nnx.state(model, nnx.Param))[0])
 
 
+@pytest.mark.slow
 def test_training_changes_both_and_compiles_once():
     trained = _train()
     for before, after in zip(_classifiers(), trained, strict=True):

@@ -79,6 +79,7 @@ def test_l54_p_values_are_uniform():
     assert float(found.mean()) == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.slow
 def test_apply(caplog):
     caplog.set_level(logging.INFO, "tfmpe.compat.metrics.lc2stnf")
 
