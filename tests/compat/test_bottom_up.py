@@ -13,7 +13,7 @@ from flax import nnx
 
 from reference.stored import abstract_leaves, rebuild, stored_cases
 from tfmpe import compat
-from tfmpe.compat._flow import _rounds, _stages
+from tfmpe.compat._bottom_up import rounds, stages
 from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
@@ -226,9 +226,9 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(module, name, noting)
 
-    spy(_stages, "flatten_structured", "flatten_structured")
-    spy(_rounds, "combine_data", "combine_data")
-    spy(_stages, "split_rows", "split_data")
+    spy(stages, "flatten_structured", "flatten_structured")
+    spy(rounds, "combine_data", "combine_data")
+    spy(stages, "split_rows", "split_data")
     return seen
 
 

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from tfmpe.compat import PAD_VALUE
-from tfmpe.compat._flow._rounds import Simulations
+from tfmpe.compat._bottom_up.rounds import Simulations
 from tfmpe.compat._flow.loss import legacy_loss
 from tfmpe.compat.defects.l21_padded_values import data_without_padding
 from tfmpe.compat.defects.l26_rounds import epoch_loss, one_unit

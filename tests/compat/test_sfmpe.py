@@ -9,7 +9,7 @@ from flax import nnx
 
 import reference
 from tfmpe.compat import decode_theta, flatten_structured, split_data
-from tfmpe.compat._epochs import _run_epochs
+from tfmpe.compat._flow.epochs import _run_epochs
 from tfmpe.compat._flow.loss import legacy_loss
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF

@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 import reference
-from tfmpe.compat._flow._legacy_field import split_legacy
+from tfmpe.compat._flow.fields import split_legacy
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.compat.svf import StructuredVectorField
 

@@ -8,13 +8,13 @@ from typing import Any, TypeAlias
 import jax
 from jaxtyping import PyTree
 
-from tfmpe.compat._flow._callbacks import call, draw, draw_index
-from tfmpe.compat._flow._rounds import Simulations
-from tfmpe.compat._flow._stages import Stages
-from tfmpe.compat._flow.estimator import DEFAULT_OPTIMISER
+from tfmpe.compat._bottom_up.callbacks import call, draw, draw_index
+from tfmpe.compat._bottom_up.rounds import Simulations
+from tfmpe.compat._bottom_up.stages import Stages
 from tfmpe.compat.defects.l24_whole_batches import masks_of
 from tfmpe.compat.defects.l26_rounds import check_rounds
 from tfmpe.compat.fixes import read_fixes
+from tfmpe.compat.sfmpe import DEFAULT_OPTIMISER
 from tfmpe.compat.sfmpe import SFMPE as SFMPE
 from tfmpe.compat.util.dataloader import combine_data as combine_data
 from tfmpe.compat.util.dataloader import (

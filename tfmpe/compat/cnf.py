@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from tfmpe.compat._flow._draws import base_draw, check_theta_shape
-from tfmpe.compat._flow._keys import take_key
-from tfmpe.compat._flow._problem import Problem
+from tfmpe.compat._flow.draws import base_draw, check_theta_shape
+from tfmpe.compat._flow.keys import take_key
+from tfmpe.compat._flow.solutions import Problem
 from tfmpe.compat.defects.l18_negative_time import (
     PlainNegativeTimeWarning,
     has_negative_time,

@@ -9,7 +9,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from tfmpe.compat._flow._draws import evaluated
+from tfmpe.compat._flow.draws import evaluated
 from tfmpe.compat.cnf import CNF as CNF
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
 from tfmpe.compat.defects.l20_shared_rngs import or_shared

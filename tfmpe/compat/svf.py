@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array as Array
 
+import tfmpe.compat._needs_flow  # noqa: F401
+
 
 class StructuredVectorFieldModel(nnx.Module):
     """Velocities of theta, from ten arguments; derive from it.

@@ -10,7 +10,7 @@ import optax
 from flax import nnx
 from jax import Array as Array
 
-from tfmpe.compat._epochs import (
+from tfmpe.compat._flow.epochs import (
     LossFn,
     State,
     Task,

@@ -20,7 +20,7 @@ def estimator_key(rngs: Any, context: Any, fixes: Collection[str]) -> Any:
     under ``vmap`` another for every observation.
     """
     # The extra `flow` is not needed to warn of other defects.
-    from tfmpe.compat._flow._keys import key_for, peek_key, take_key
+    from tfmpe.compat._flow.keys import key_for, peek_key, take_key
 
     if "L19" not in fixes:
         RepeatedNoiseWarning.warn(

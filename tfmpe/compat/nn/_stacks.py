@@ -72,7 +72,8 @@ def hold(module: nnx.Module, rngs: nnx.Rngs) -> None:
     """Let every part of a module that has ``rngs`` draw from these."""
     parts: list[Any] = [part for _, part in nnx.iter_graph(module)]
     for part in parts:
-        if isinstance(part, nnx.Module) and hasattr(part, "rngs"):
+        holds = isinstance(part, nnx.Module) and hasattr(part, "rngs")
+        if holds:
             part.rngs = rngs
 
 

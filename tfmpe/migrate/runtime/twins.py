@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from tfmpe.compat._flow._keys import peek_key
+from tfmpe.compat._flow.keys import peek_key
 from tfmpe.compat.nn.transformer import read_parameters
 from tfmpe.migrate.replay.flow_calls import Setting
 

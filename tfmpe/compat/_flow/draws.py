@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from flax.errors import TraceContextError
 
-from tfmpe.compat._flow._keys import take_key
+from tfmpe.compat._flow.keys import take_key
 
 
 def check_theta_shape(theta_shape: Any) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 
+from tfmpe.compat._bottom_up.callbacks import repeated
 from tfmpe.compat._combine import pad_multidim_event
 from tfmpe.compat._flatten import flatten_structured
-from tfmpe.compat._flow._callbacks import repeated
 from tfmpe.compat.defects.l24_whole_batches import masks_of
 from tfmpe.compat.defects.l26_rounds import one_unit
 from tfmpe.compat.utils import split_rows

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.experimental.ode import odeint
 from jaxtyping import Array, Float
 
-from tfmpe.compat._flow._legacy_field import merge_legacy, split_legacy
+from tfmpe.compat._flow.fields import merge_legacy, split_legacy
 from tfmpe.estimators._flow.divergence import estimated_divergence
 
 DIRECTIONS = ("forward", "backward")

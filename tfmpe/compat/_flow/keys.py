@@ -42,21 +42,6 @@ def peek_key(rngs: Any) -> Any:
     return jax.random.fold_in(_read(stream.key), _read(stream.count))
 
 
-def stream_of(rngs: Any) -> tuple[Any, Any]:
-    """Return key and count, from which all further keys follow."""
-    stream = rngs.base_dist
-    if not _counts(stream):
-        return stream(), jnp.uint32(0)
-    return _read(stream.key), _read(stream.count)
-
-
-def set_count(rngs: Any, count: Any) -> None:
-    """Set how many keys of ``rngs.base_dist`` count as taken."""
-    stream = rngs.base_dist
-    if _counts(stream):
-        _write(stream.count, count)
-
-
 def key_for(key: Any, content: Any) -> Any:
     """Return a key of its own for every content.
 
@@ -80,10 +65,3 @@ def _counts(stream: Any) -> bool:
 # flax 0.12 deprecates `.value`, which 0.10 needs for writing.
 def _read(variable: Any) -> Any:
     return variable[...]
-
-
-def _write(variable: Any, value: Any) -> None:
-    if hasattr(variable, "set_value"):
-        variable.set_value(value)
-    else:
-        variable.value = value
