@@ -142,6 +142,8 @@ def test_arguments_are_changed_only_where_they_were():
     ]
     assert differences(step("f:double", ONES, output=2 * ONES)) == []
     assert numbers[0] == 0
+    weak = jnp.asarray(1.0)
+    assert differences(step("f:double", weak, output=jnp.float32(2))) == []
 
 
 @pytest.mark.parametrize(

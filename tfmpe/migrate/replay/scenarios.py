@@ -109,8 +109,12 @@ def _take(step: Step, objects: Objects, place: str) -> Comparison:
     result = Comparison()
     for name, stored, now in (
         ("output", step.output, found.output),
-        ("args_after", _after(step.args, step.args_after), found.args),
-        ("kwargs_after", _after(step.kwargs, step.kwargs_after), found.kwargs),
+        ("args_after", _after(step.args, step.args_after, objects), found.args),
+        (
+            "kwargs_after",
+            _after(step.kwargs, step.kwargs_after, objects),
+            found.kwargs,
+        ),
         *(
             (f"after {name}", held, held_by(objects.by_name[name]))
             for name, held in step.after.items()
@@ -142,14 +146,14 @@ def _of_errors(step: Step, found: Found, place: str) -> Comparison:
 _UNKNOWN = object()
 
 
-def _after(before: Any, recorded: Any) -> Any:
+def _after(before: Any, recorded: Any, objects: Objects) -> Any:
     """Return what arguments must be after a call, as far as that is known."""
     if recorded is not None:
-        return recorded
+        return objects.made(recorded)
     made = any(
         isinstance(leaf, Made | Reference) for leaf in jax.tree.leaves(before)
     )
-    return _UNKNOWN if made else before
+    return _UNKNOWN if made else objects.made(before)
 
 
 def _shapes(tree: Any) -> Any:
