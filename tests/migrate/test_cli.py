@@ -62,8 +62,8 @@ def test_a_difference_ends_in_1_and_is_shown(run, folder, wrong):
     assert result.exit_code == 1
     text = " ".join(result.output.split())
     assert (
-        "[1] abs in n4_o3_prior__trace165_flatten_index: output[0, 1, 0]"
-        in text
+        "max abs 2.5e-01 in n4_o3_prior__trace165_flatten_index: "
+        "output[0, 1, 0]" in text
     )
     assert "values at output[0, 1, 0]: 0.25, was 0.0 (1 of 5 differ)" in text
     assert "1 case identical, 0 within tolerance, 4 different" in text

@@ -19,7 +19,7 @@ def test_the_stored_files_are_the_ones_in_the_manifest():
     folder = stored_folder()
     manifest = read_manifest(folder)
     assert check_files(folder, manifest) == ()
-    assert len(manifest.files) == 98
+    assert len(manifest.files) == 99
 
 
 def test_the_manifest_says_where_the_files_come_from():
@@ -30,6 +30,7 @@ def test_the_manifest_says_where_the_files_come_from():
     assert provenance["precision"] == "float32"
     assert provenance["versions"]["jax"] == "0.5.3"
     assert provenance["cases"] == 954
+    assert provenance["part2"]["cases"] == 1292
 
 
 def test_the_manifest_counts_the_cases_of_each_file():

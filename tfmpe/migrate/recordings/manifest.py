@@ -18,7 +18,7 @@ from .read import MANIFEST_NAME, check_inside, load_json
 
 __all__ = ["Listed", "Manifest", "Problem", "check_files", "read_manifest"]
 
-_STORED = (".json", ".npz")
+_STORED = (".json", ".npz", ".gz")
 
 
 @dataclass(frozen=True)

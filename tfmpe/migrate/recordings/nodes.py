@@ -17,7 +17,7 @@ from tfmpe.migrate.errors import RecordingError
 
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
-__all__ = ["MAX_DEPTH", "Abstract", "NodeReader", "Opaque"]
+__all__ = ["MAX_DEPTH", "Abstract", "Made", "NodeReader", "Opaque", "Reference"]
 
 MAX_DEPTH = 40
 """Deepest nesting of containers that is read."""
@@ -58,6 +58,33 @@ class Opaque:
     description: str
 
 
+@dataclass(frozen=True)
+class Made:
+    """An object that is made for a call, by a named recipe.
+
+    Parameters
+    ----------
+    what
+        The recipe; only those of `tfmpe.migrate.replay.objects` exist.
+    args, kwargs
+        What it is given.
+    state
+        The weights that the object began with, by path; None if it has none.
+    """
+
+    what: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    state: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An object that was made before, by its name."""
+
+    name: str
+
+
 _FIELDS = {
     "none": set(),
     "bool": {"v"},
@@ -73,6 +100,13 @@ _FIELDS = {
     "opaque": {"repr"},
 }
 
+_OF_FORMAT_2 = {
+    "make": {"what", "args", "kwargs"},
+    "ref": {"name"},
+}
+
+_NOT_FINITE = ("inf", "-inf", "nan")
+
 
 class NodeReader:
     """Turns the nodes of one json into values.
@@ -83,11 +117,18 @@ class NodeReader:
         How to name the json in an error.
     arrays
         The npz beside it, or None if there is none.
+    format_2
+        Whether objects may be made, keys of dicts be integers, and floats
+        that are not finite be texts.
     """
 
-    def __init__(self, shown: str, arrays: ArrayFile | None):
+    def __init__(
+        self, shown: str, arrays: ArrayFile | None, format_2: bool = False
+    ):
         self._shown = shown
         self._arrays = arrays
+        self._format_2 = format_2
+        self._fields = _FIELDS | (_OF_FORMAT_2 if format_2 else {})
 
     def read(self, node: Any, where: str) -> Any:
         """Return the value that a node stands for.
@@ -104,7 +145,7 @@ class NodeReader:
         object
             None, bool, int, float, str, tuple, list, dict (in the recorded
             order), a NumPy or a JAX array, a NumPy scalar, `Abstract` or
-            `Opaque`.
+            `Opaque`; of format 2 also `Made` and `Reference`.
 
         Raises
         ------
@@ -122,13 +163,17 @@ class NodeReader:
         if not isinstance(node, dict) or not isinstance(node.get("t"), str):
             raise self._error(where, f"not a node with a type: {node!r:.60}")
         kind = node["t"]
-        if kind not in _FIELDS:
+        if kind not in self._fields:
             raise self._error(where, f"unknown type of node {kind!r}")
-        if set(node) != {"t", *_FIELDS[kind]}:
+        fields = self._fields[kind]
+        if set(node) - ({"state"} if kind == "make" else set()) != {
+            "t",
+            *fields,
+        }:
             raise self._error(
                 where,
                 f"a node of type {kind!r} has the fields "
-                f"{sorted(_FIELDS[kind])}, not {sorted(set(node) - {'t'})}",
+                f"{sorted(fields)}, not {sorted(set(node) - {'t'})}",
             )
         if kind == "none":
             return None
@@ -147,9 +192,34 @@ class NodeReader:
             if not isinstance(node["repr"], str):
                 raise self._error(where, "an opaque value without a text")
             return Opaque(node["repr"])
+        if kind == "make":
+            return self._made(node, where, depth)
+        if kind == "ref":
+            if not isinstance(node["name"], str):
+                raise self._error(where, "a reference without a name")
+            return Reference(node["name"])
         return self._scalar(kind, node["v"], where)
 
+    def _made(self, node: dict[str, Any], where: str, depth: int) -> Made:
+        found = {
+            field: self._read(node[field], f"{where}: {field}", depth + 1)
+            for field in ("args", "kwargs", "state")
+            if field in node
+        }
+        if (
+            not isinstance(node["what"], str)
+            or not isinstance(found["args"], tuple)
+            or not all(isinstance(key, str) for key in found["kwargs"])
+            or not isinstance(found.get("state", {}), dict)
+        ):
+            raise self._error(
+                where, "an object is made of what, args, kwargs and state"
+            )
+        return Made(node["what"], **found)
+
     def _scalar(self, kind: str, value: Any, where: str) -> Any:
+        if self._format_2 and kind == "float" and value in _NOT_FINITE:
+            value = float(value)
         expected = {"bool": bool, "int": int, "float": float, "str": str}[kind]
         if type(value) is not expected:
             raise self._error(where, f"{value!r:.60} is not of type {kind}")
@@ -166,13 +236,15 @@ class NodeReader:
             return tuple(values) if kind == "tuple" else values
         result = {}
         for item in items:
-            if not (
-                isinstance(item, list)
-                and len(item) == 2
-                and isinstance(item[0], str)
-            ):
+            if not isinstance(item, list) or len(item) != 2:
                 raise self._error(where, "a dict item is not [name, node]")
             key, value = item
+            if self._format_2 and isinstance(key, dict):
+                key = self._read(key, f"{where}: key", depth + 1)
+            if type(key) is not str and not (
+                self._format_2 and type(key) is int
+            ):
+                raise self._error(where, "a dict item is not [name, node]")
             if key in result:
                 raise self._error(where, f"key {key!r} occurs twice")
             result[key] = self._read(value, f"{where}[{key!r}]", depth + 1)
@@ -200,6 +272,8 @@ class NodeReader:
     def _npscalar(self, node: dict[str, Any], where: str) -> Any:
         kind = np.dtype(self._dtype(node["dtype"], where))
         value = node["v"]
+        if self._format_2 and value in _NOT_FINITE:
+            value = float(value)
         if type(value) not in (bool, int, float):
             raise self._error(where, f"not a number: {value!r:.60}")
         try:
@@ -239,13 +313,16 @@ class NodeReader:
         # JAX has no public way to mark an array as weakly typed; built from
         # Python scalars it is, and stacking and reshaping keep that.
         if value.size > _MAX_WEAK or value.dtype.name not in (
-            "int32",
-            "float32",
+            *("int32", "float32"),
+            *(
+                ("int64", "float64")
+                if jax.config.read("jax_enable_x64")
+                else ()
+            ),
         ):
             raise self._error(
                 where, f"cannot rebuild a weakly typed {value.dtype} array"
             )
-        if value.size == 0:
-            raise self._error(where, "a weakly typed array without values")
-        scalars = [jnp.asarray(item) for item in value.ravel().tolist()]
-        return jnp.stack(scalars).reshape(value.shape)
+        items = value.ravel().tolist() or [value.dtype.type(0).item()]
+        scalars = [jnp.asarray(item) for item in items]
+        return jnp.stack(scalars)[: value.size].reshape(value.shape)

@@ -6,7 +6,7 @@ broken or hostile files are refused with a `RecordingError`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -337,14 +337,17 @@ def _case(
         args=trees["args"],
         kwargs=trees["kwargs"],
         output=trees.get("output"),
-        raises=_raised(record["raises"], error) if "raises" in record else None,
+        raises=read_raised(record["raises"], error)
+        if "raises" in record
+        else None,
         args_after=trees.get("args_after"),
         kwargs_after=trees.get("kwargs_after"),
         extra=trees.get("extra"),
     )
 
 
-def _raised(raised: Any, error: Any) -> Raised:
+def read_raised(raised: Any, error: Callable[[str], RecordingError]) -> Raised:
+    """Return the exception of a record, or raise the error of a fault."""
     if not (
         isinstance(raised, dict)
         and set(raised) == {"type", "module", "message"}

@@ -1,14 +1,23 @@
 """Where the legacy output that travels with this package lies."""
 
+import re
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tfmpe.migrate.errors import RecordingError
 
-from .read import MANIFEST_NAME
+from .arrays import MAX_FILE_BYTES
+from .read import MANIFEST_NAME, check_inside
 
-__all__ = ["stored_folder"]
+__all__ = ["stored_folder", "unpacked"]
 
 _NAME = "legacy_fixtures"
+_PACKED = "part2.tar.gz"
+_MEMBER = re.compile(r"MANIFEST\.json|\w{1,100}/\w{1,100}\.(json|npz)")
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -39,3 +48,66 @@ def stored_folder() -> Path:
         f"no stored legacy output ({MANIFEST_NAME}) here or beside the "
         "package; reinstall tfmpe, or name a folder of recordings",
     )
+
+
+@contextmanager
+def unpacked(folder: Path) -> Iterator[Path | None]:
+    """Unpack the second part of a folder of recordings, for a while.
+
+    Parameters
+    ----------
+    folder
+        A folder of recordings.
+
+    Yields
+    ------
+    Path or None
+        A folder of recordings of format 2, byte for byte as they were
+        recorded; None if there is no second part.
+
+    Raises
+    ------
+    RecordingError
+        If the archive is broken, or holds anything but recordings.
+
+    Examples
+    --------
+    >>> with unpacked(stored_folder()) as part:
+    ...     (part / "cnf" / "CNF.json").exists()
+    True
+    """
+    archive = folder / _PACKED
+    if not archive.exists():
+        yield None
+        return
+    check_inside(archive, folder)
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        try:
+            with tarfile.open(archive, "r:gz") as packed:
+                _unpack(packed, place)
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            raise RecordingError(
+                _PACKED, f"not a readable archive ({error})"
+            ) from None
+        yield place
+
+
+def _unpack(packed: tarfile.TarFile, place: Path) -> None:
+    total = 0
+    for member in packed:
+        total += member.size
+        content = packed.extractfile(member) if member.isreg() else None
+        if content is None or not _MEMBER.fullmatch(member.name):
+            raise RecordingError(
+                _PACKED, f"{member.name!r} is not the name of a recording"
+            )
+        if total > MAX_FILE_BYTES:
+            raise RecordingError(
+                _PACKED,
+                f"unpacks to {total} bytes or more; at most {MAX_FILE_BYTES} "
+                "are read",
+            )
+        file = place / member.name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content.read())

@@ -1,10 +1,14 @@
 """A verification report for people: one table, then one line.
 
+Names are printed whole and numbers never cut, in a terminal of 80 columns as
+in a log file: a row is one line, and longer texts are wrapped between words.
 Needs `rich` (extra `cli`).
 """
 
+import textwrap
+from collections.abc import Iterator
+
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tfmpe.migrate.replay.comparison import Extreme
@@ -15,6 +19,8 @@ from .report import Report, Row
 __all__ = ["print_report"]
 
 _MAX_SHOWN = 5
+_NUMBERS = ((4, "all"), (5, "same"), (5, "near"), (5, "diff"), (8, "max abs"))
+_LEGEND = "same: to the bit; near: within the tolerance; diff: different"
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -27,71 +33,82 @@ def print_report(report: Report, console: Console) -> None:
     console
         Where to print; 80 columns suffice.
     """
+
+    def show(text: str, style: str = "", indent: str = "") -> None:
+        # As Text, so that no name is taken for markup; rich itself would
+        # fold a long word.
+        for line in _wrapped(text, console.width, indent):
+            console.print(Text(line, style), soft_wrap=True)
+
+    for line, style in _table(report):
+        console.print(Text(line, style), soft_wrap=True)
     if report.rows:
-        # The places are too long for a column; the table numbers them.
-        places: list[str] = []
-        console.print(_table(report, places))
-        for number, place in enumerate(places, 1):
-            console.print(Text(f"[{number}] {place}"))
-        console.print()
+        show(_LEGEND)
+        show("")
     for row in report.rows:
-        _print_failures(row, console)
+        for line in _failures(row):
+            indent = " " * (len(line) - len(line.lstrip()))
+            show(line.lstrip(), "" if indent else "red", indent)
     for problem in report.problems:
-        console.print(Text(f"bad file   {problem}", style="red"))
+        show(f"bad file   {problem}", "red")
     if report.manifest == "absent":
-        console.print(
-            Text("no MANIFEST.json: the files were not checked", "yellow")
-        )
+        show("no MANIFEST.json: the files were not checked", "yellow")
     for note in report.notes:
-        console.print(Text(note, "yellow"))
+        show(note, "yellow")
     if report.stopped_early:
-        console.print(Text("stopped at the first failure", "yellow"))
-    if report.not_replayed:
-        console.print(_not_replayed(report))
-    console.print(_summary(report))
+        show("stopped at the first failure", "yellow")
+    for reason, functions in _not_replayed(report).items():
+        show(f"stored, not replayed ({reason}):")
+        # A number stays with its name.
+        listed = ", ".join(f"{n}\0{name}" for name, n in functions.items())
+        show(listed, indent="  ")
+    style = "bold green" if report.exit_code == 0 else "bold red"
+    show(_summary(report), style)
 
 
-def _table(report: Report, places: list[str]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("example\n  function", no_wrap=True)
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    lines = textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\0", " ") for line in lines] or [""]
+
+
+def _table(report: Report) -> Iterator[tuple[str, str]]:
+    """Return the lines of the table with their styles."""
+    if not report.rows:
+        return
     calibrated = any(row.noise_floor is not None for row in report.rows)
-    for heading in (
-        "cases",
-        "iden-\ntical",
-        "within\ntol.",
-        "diff",
-        "max\nabs",
-        *(("noise\nabs",) if calibrated else ()),
-        "max\nrel",
-        "dtype\ndiff",
-        "order\ndiff",
-        "at",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
+    columns = (*_NUMBERS, (8, "noise" if calibrated else "max rel"))
+    names = [f" {row.function}" for row in report.rows]
+    width = max(map(len, [*names, "example"]))
+    titles = "".join(title.rjust(size) for size, title in columns)
+    yield "example".ljust(width) + titles, "bold"
     example = None
-    for row in report.rows:
+    for row, name in zip(report.rows, names, strict=True):
         if row.example != example:
             example = row.example
-            table.add_row(Text(example, style="bold"))
+            yield example, "bold"
         cells = (
-            f"  {row.function}",
             row.cases,
             row.identical,
             row.within_tolerance,
             row.different,
             _size(row.largest_absolute),
-            *((_noise(row),) if calibrated else ()),
-            _size(row.largest_relative),
-            row.dtype_differences,
-            row.key_order_differences,
-            _place(row, places),
+            _noise(row) if calibrated else _size(row.largest_relative),
         )
-        # As Text, so that no name is taken for markup.
-        table.add_row(
-            *(Text(str(cell)) for cell in cells),
-            style="red" if row.different else None,
+        numbers = "".join(
+            str(cell).rjust(size)
+            for cell, (size, _) in zip(cells, columns, strict=True)
         )
-    return table
+        yield (
+            (name.ljust(width) + numbers).rstrip(),
+            "red" if row.different else "",
+        )
 
 
 def _size(largest: tuple[str, Extreme] | None) -> str:
@@ -108,69 +125,46 @@ def _value(extreme: Extreme | None) -> str:
     return "0" if extreme is None else f"{extreme.value:.1e}"
 
 
-def _place(row: Row, places: list[str]) -> str:
-    """Note where the largest differences are; return the note's number."""
-    absolute, relative = row.largest_absolute, row.largest_relative
-    if absolute is None or relative is None:
-        return ""
-    place = (
-        f"abs in {absolute[0]}: {absolute[1].path}; "
-        f"rel in {relative[0]}: {relative[1].path}"
-    )
-    if row.largest_ulp is not None:
-        case, ulp = row.largest_ulp
-        place += f"; {ulp.value:.3g} ulp in {case}: {ulp.path}"
-    if row.noise_floor is not None:
-        noise = row.noise_floor
-        place += (
-            f"; noise {_value(noise.largest_absolute)} abs, "
-            f"{_value(noise.largest_relative)} rel, "
-            f"{_value(noise.largest_ulp)} ulp"
-        )
-    places.append(place)
-    return f"[{len(places)}]"
-
-
-def _print_failures(row: Row, console: Console) -> None:
+def _failures(row: Row) -> Iterator[str]:
     if not row.failures:
         return
-    console.print(Text(f"different  {row.example} {row.function}", style="red"))
+    yield f"different  {row.example} {row.function}"
+    for name, extreme in (
+        ("abs", row.largest_absolute),
+        ("rel", row.largest_relative),
+        ("ulp", row.largest_ulp),
+    ):
+        if extreme is not None:
+            case, largest = extreme
+            yield f"  max {name} {_value(largest)} in {case}: {largest.path}"
     for result in row.failures[:_MAX_SHOWN]:
-        console.print(Text(f"  {result.case}"))
-        differences = result.comparison.differences
+        yield f"  {result.case}"
+        differences = [
+            each for each in result.comparison.differences if not each.tolerated
+        ]
         for difference in differences[:_MAX_SHOWN]:
-            console.print(Text(f"    {difference}"))
-        _print_rest(len(differences), "    ", "difference", console)
-    _print_rest(len(row.failures), "  ", "case", console)
+            yield f"    {difference}"
+        yield from _rest(len(differences), "    ", "difference")
+    yield from _rest(len(row.failures), "  ", "case")
 
 
-def _print_rest(number: int, indent: str, what: str, console: Console) -> None:
+def _rest(number: int, indent: str, what: str) -> Iterator[str]:
     if number > _MAX_SHOWN:
-        console.print(
-            Text(
-                f"{indent}and {counted(number - _MAX_SHOWN, f'more {what}')} "
-                "(see --json)"
-            )
-        )
+        rest = counted(number - _MAX_SHOWN, f"more {what}")
+        yield f"{indent}and {rest} (see --json)"
 
 
-def _not_replayed(report: Report) -> Text:
+def _not_replayed(report: Report) -> dict[str, dict[str, int]]:
+    """Return how many cases of each function were not replayed, by reason."""
     reasons: dict[str, dict[str, int]] = {}
-    for entry in report.not_replayed:
+    for entry in sorted(report.not_replayed, key=lambda each: each.function):
         functions = reasons.setdefault(entry.reason, {})
-        functions[entry.function] = (
-            functions.get(entry.function, 0) + entry.cases
-        )
-    return Text(
-        "\n".join(
-            f"stored, not replayed ({reason}):\n  "
-            + ", ".join(f"{n} {name}" for name, n in sorted(functions.items()))
-            for reason, functions in reasons.items()
-        )
-    )
+        number = functions.get(entry.function, 0) + entry.cases
+        functions[entry.function] = number
+    return reasons
 
 
-def _summary(report: Report) -> Text:
+def _summary(report: Report) -> str:
     numbers = report.summary
     text = (
         f"{counted(numbers['identical'], 'case')} identical, "
@@ -185,5 +179,4 @@ def _summary(report: Report) -> Text:
         )
     if not numbers["cases"]:
         text += "; nothing was compared"
-    style = "bold green" if report.exit_code == 0 else "bold red"
-    return Text(text, style=style)
+    return text

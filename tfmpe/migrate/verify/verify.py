@@ -2,9 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfmpe.migrate.errors import RecordingError
@@ -17,12 +18,14 @@ from tfmpe.migrate.recordings.manifest import (
 )
 from tfmpe.migrate.recordings.nested import read_cases
 from tfmpe.migrate.recordings.read import MANIFEST_NAME, Case, find_recordings
-from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.recordings.scenarios import read_flags
+from tfmpe.migrate.recordings.stored import stored_folder, unpacked
 from tfmpe.migrate.replay.comparison import Tolerance
 from tfmpe.migrate.replay.replay import replay, why_not
 from tfmpe.migrate.replay.silence import replaying
 from tfmpe.migrate.replay.targets import Lookup, bridge
 
+from .apart import Apart
 from .calibration import Calibration, cases_to_measure
 from .errors import UnknownExampleError
 from .report import CaseResult, NotReplayed, Report, Row
@@ -91,43 +94,42 @@ def verify(
     >>> report.exit_code
     0
     """
-    try:
-        folder = stored_folder() if folder is None else Path(folder)
-        files = find_recordings(folder)
-        manifest = read_manifest(folder)
-    except RecordingError as error:
-        problem = Problem(error.file, error.fault)
-        return Report(str(folder or ""), problems=(problem,))
-    names = _examples(files, manifest)
-    if example is not None and example not in names:
-        raise UnknownExampleError(example, names)
+    with ExitStack() as stack:
+        try:
+            folder = stored_folder() if folder is None else Path(folder)
+            parts = [_read_part(folder)]
+            second = stack.enter_context(unpacked(folder))
+            if second is not None:
+                parts.append(_read_part(second))
+        except RecordingError as error:
+            problem = Problem(error.file, error.fault)
+            return Report(str(folder or ""), problems=(problem,))
+        names = tuple(sorted({name for part in parts for name in part.names}))
+        if example is not None and example not in names:
+            raise UnknownExampleError(example, names)
 
-    def wanted(path: Path) -> bool:
-        return example is None or path.parent.name == example
-
-    here = fingerprint.take_fingerprint()
-    recorded = {} if manifest is None else manifest.fingerprint
-    other = fingerprint.differing(recorded, here, fingerprint.KIND)
-    if other and not other_fingerprint:
-        fault = (
-            f"recorded elsewhere: {', '.join(other)}; numbers cannot be equal "
-            "to the bit. --other-fingerprint compares within tolerances"
-        )
-        problem = Problem(MANIFEST_NAME, fault)
-        return Report(str(folder), problems=(problem,))
-    told = fingerprint.differing(recorded, here, fingerprint.VERSIONS)
-    run = _Run(folder, fail_fast, progress, lookup, LOOSENED if other else None)
-    if calibrate:
-        run.calibration = Calibration(recorded.get("package"))
-    if manifest is not None:
+        manifest = parts[0].manifest
+        here = fingerprint.take_fingerprint()
+        recorded = {} if manifest is None else manifest.fingerprint
+        other = fingerprint.differing(recorded, here, fingerprint.KIND)
+        if other and not other_fingerprint:
+            fault = (
+                f"recorded elsewhere: {', '.join(other)}; numbers cannot be "
+                "equal to the bit. --other-fingerprint compares within "
+                "tolerances"
+            )
+            problem = Problem(MANIFEST_NAME, fault)
+            return Report(str(folder), problems=(problem,))
+        told = fingerprint.differing(recorded, here, fingerprint.VERSIONS)
+        run = _Run(fail_fast, progress, lookup, LOOSENED if other else None)
+        if calibrate:
+            run.calibration = Calibration(recorded.get("package"))
         run.problems = [
-            problem
-            for problem in check_files(folder, manifest)
-            if wanted(folder / problem.file)
+            problem for part in parts for problem in part.problems(example)
         ]
-    with replaying():
-        run.over([file for file in files if wanted(file)])
-        run.calibrate()
+        with replaying():
+            run.over(parts, example)
+            run.calibrate()
     return Report(
         str(folder),
         tuple(run.rows),
@@ -139,6 +141,49 @@ def verify(
         + tuple(f"recorded with another version: {t}" for t in told)
         + tuple(f"compared within tolerances: {text}" for text in other),
     )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A folder of recordings: all of them, or those of an archive."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    manifest: Manifest | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return _examples(self.files, self.manifest)
+
+    def problems(self, example: str | None) -> list[Problem]:
+        if self.manifest is None:
+            return []
+        return [
+            problem
+            for problem in check_files(self.folder, self.manifest)
+            if _wanted(self.folder / problem.file, example)
+        ]
+
+    def sound(
+        self, example: str | None, problems: list[Problem]
+    ) -> Iterator[Path]:
+        """Return the recordings that are wanted and have no problem."""
+        bad = {problem.file for problem in problems}
+        for file in self.files:
+            names = {
+                part.relative_to(self.folder).as_posix()
+                for part in (file, file.with_suffix(".npz"))
+            }
+            if _wanted(file, example) and not names & bad:
+                yield file
+
+
+def _read_part(folder: Path) -> _Part:
+    return _Part(folder, find_recordings(folder), read_manifest(folder))
+
+
+def _wanted(path: Path, example: str | None) -> bool:
+    return example is None or path.parent.name == example
 
 
 def _examples(
@@ -155,13 +200,11 @@ class _Run:
 
     def __init__(
         self,
-        folder: Path,
         fail_fast: bool,
         progress: Progress | None,
         lookup: Lookup,
         loosened: Tolerance | None,
     ):
-        self.folder = folder
         self.calibration: Calibration | None = None
         self.rows: list[Row] = []
         self.not_replayed: list[NotReplayed] = []
@@ -172,39 +215,89 @@ class _Run:
         self._progress = progress
         self._lookup = lookup
         self._loosened = loosened
+        self._total = 0
+        self._done = 0
 
-    def over(self, files: list[Path]) -> None:
-        """Replay the files that have no problem, in order."""
-        # The share that is done is told in bytes of json: known beforehand,
-        # and roughly in proportion to the work.
-        total = sum(file.stat().st_size for file in files) or 1
-        done = 0
-        for file in files:
-            self.stopped = self._fail_fast and self._failed()
-            if self.stopped:
-                return
-            size = file.stat().st_size
-            self._one(file, done / total, size / total)
-            done += size
-        self.stopped = self.stopped or (self._fail_fast and self._failed())
+    def over(self, parts: list[_Part], example: str | None) -> None:
+        """Replay the recordings that have no problem, in order."""
+        here: list[tuple[Path, Path]] = []
+        with ExitStack() as stack:
+            running: list[tuple[_Part, Apart]] = []
+            for part in parts:
+                by_flags: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+                for file in part.sound(example, self.problems):
+                    flags = self._flags(file, part.folder)
+                    if flags is None:
+                        here.append((file, part.folder))
+                    else:
+                        key = tuple(sorted(flags.items()))
+                        by_flags.setdefault(key, []).append(file)
+                if by_flags:
+                    apart = Apart(part.folder, by_flags)
+                    running.append((part, stack.enter_context(apart)))
+                    self._total += sum(
+                        file.stat().st_size
+                        for files in by_flags.values()
+                        for file in files
+                    )
+            self._total += sum(file.stat().st_size for file, _ in here)
+            for file, folder in here:
+                if self._ends():
+                    return
+                self._one(file, folder)
+            for part, apart in running:
+                self._collect(part, apart)
 
-    def _failed(self) -> bool:
-        return bool(self.problems) or any(row.different for row in self.rows)
+    @property
+    def _share(self) -> float:
+        return 1.0 if self.calibration is None else _REPLAYING
 
-    def _one(self, file: Path, start: float, share: float) -> None:
-        listed = {problem.file for problem in self.problems}
-        parts = {
-            part.relative_to(self.folder).as_posix()
-            for part in (file, file.with_suffix(".npz"))
-        }
-        if parts & listed:
-            return
+    def _flags(self, file: Path, folder: Path) -> dict[str, str] | None:
         try:
-            cases = read_cases(file, self.folder)
+            return read_flags(file, folder)
+        # Reading it as format 1 says what is wrong with it.
+        except RecordingError:
+            return None
+
+    def _ends(self) -> bool:
+        self.stopped = self._fail_fast and (
+            bool(self.problems) or any(row.different for row in self.rows)
+        )
+        return self.stopped
+
+    def _one(self, file: Path, folder: Path) -> None:
+        size = file.stat().st_size
+        try:
+            cases = read_cases(file, folder)
         except RecordingError as error:
             self.problems.append(Problem(error.file, error.fault))
-            return
-        self._replay(cases, start, share)
+        else:
+            # The share that is done is told in bytes of json: known
+            # beforehand, and roughly in proportion to the work.
+            self._replay(cases, self._done / self._total, size / self._total)
+        self._done += size
+        self._ends()
+
+    def _collect(self, part: _Part, apart: Apart) -> None:
+        """Take over what other processes find, in the order of the files."""
+        rows: list[Row] = []
+        for result in apart.results():
+            if result.problem is not None:
+                self.problems.append(result.problem)
+            self.not_replayed += result.not_replayed
+            if result.row is not None:
+                rows.append(result.row)
+            self._done += (part.folder / result.file).stat().st_size
+            if self._progress is not None:
+                label = result.file.removesuffix(".json").replace("/", " ")
+                share = self._done / self._total
+                self._progress(share * self._share, label)
+            self.stopped = self._fail_fast and any(r.different for r in rows)
+            if self.stopped:
+                break
+        self.rows += sorted(rows, key=lambda row: (row.example, row.function))
+        self.not_replayed.sort(key=lambda entry: entry.example)
+        self._to_measure += [()] * len(rows)
 
     def _replay(
         self, cases: tuple[Case, ...], start: float, share: float
@@ -234,9 +327,7 @@ class _Run:
                 if self._progress is not None:
                     label = f"{case.example} {case.function}"
                     done = start + share * number / len(replayed)
-                    if self.calibration is not None:
-                        done *= _REPLAYING
-                    self._progress(done, label)
+                    self._progress(done * self._share, label)
                 if self._fail_fast and not (
                     comparison.identical or comparison.within_tolerance
                 ):

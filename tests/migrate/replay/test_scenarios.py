@@ -1,0 +1,494 @@
+"""Replaying a scenario: what is made, called, looked at and noticed."""
+
+import dataclasses
+import math
+import os
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from tfmpe.migrate.recordings.nodes import Made, Reference
+from tfmpe.migrate.recordings.read import Raised
+from tfmpe.migrate.recordings.scenarios import Compared, Scenario, Step
+from tfmpe.migrate.replay.names import AbsentError, named
+from tfmpe.migrate.replay.objects import Objects
+from tfmpe.migrate.replay.scenarios import MissingPackageError, replay_scenario
+from tfmpe.migrate.replay.views import plain, seen
+
+PACKAGE = "legacylike"
+
+
+class Net(nnx.Module):
+    """A network with two weights."""
+
+    def __init__(self, n, rngs):
+        self.linear = nnx.Linear(1, n, use_bias=False, rngs=rngs)
+        self.n = n
+
+    def __call__(self, x):
+        """Return one number for each weight."""
+        return self.linear(x)
+
+
+@dataclasses.dataclass
+class Stopping:
+    """Counts how often it was asked."""
+
+    count: int = 0
+
+    def update(self):
+        """Return whether it is time, and itself."""
+        self.count += 1
+        return np.bool_(self.count > 1), self
+
+
+class ClearerError(KeyError):
+    """A subclass of what was raised."""
+
+
+def double(x, note=None):
+    """Return twice an array."""
+    return 2 * x
+
+
+def change(numbers):
+    """Change an argument."""
+    numbers[0] = 5
+
+
+def fail(kind):
+    """Raise."""
+    if kind == "missing":
+        raise ModuleNotFoundError("No module named 'nowhere'", name="nowhere")
+    raise {"clearer": ClearerError, "other": ValueError}[kind]("text")
+
+
+def save(name):
+    """Write a file, and print."""
+    print("saved")
+    Path(name).write_text("")
+
+
+@pytest.fixture(autouse=True)
+def package(monkeypatch):
+    """Have a small package below whose name the calls are looked up."""
+    module = ModuleType(PACKAGE)
+    module.os = os
+    module.number = 3
+    for each in (Net, Stopping, double, change, fail, save):
+        monkeypatch.setattr(each, "__module__", PACKAGE)
+        setattr(module, each.__name__, each)
+    module.foreign = math.sqrt
+    monkeypatch.setitem(sys.modules, PACKAGE, module)
+
+
+def step(target, *args, **fields):
+    """Return a step; its result is None if nothing else is given."""
+    empty = {each.name: None for each in dataclasses.fields(Step)}
+    given = {
+        "target": target,
+        "args": args,
+        "kwargs": {},
+        "compared": Compared(),
+        "after": {},
+        "files": (),
+    }
+    return Step(**empty | given | fields)
+
+
+def differences(*steps, setup=()):
+    """Replay; return the differences in words, tolerated ones in brackets."""
+    scenario = Scenario("group", "one", "f", tuple(setup), steps)
+    found = replay_scenario(scenario, PACKAGE).differences
+    return [f"({each})" if each.tolerated else str(each) for each in found]
+
+
+ONES = np.ones(2, np.float32)
+
+
+def test_the_same_result_is_identical():
+    assert differences(step("f:double", ONES, output=2 * ONES)) == []
+    assert differences(step("v:number", output=3)) == []
+
+
+def test_a_planted_difference_is_found_in_every_mode():
+    x = jnp.ones(2)
+    off = jnp.asarray([2.0, 2.1])
+    one = "values at output[1]: 2.0, was 2.0999999046325684 (1 of 2 differ)"
+    assert differences(step("f:double", x, output=off)) == [one]
+    for atol, rtol, expected in ((0.2, 0, f"({one})"), (0, 0.01, one)):
+        how = Compared("close", atol, rtol)
+        assert differences(step("f:double", x, output=off, compared=how)) == [
+            expected
+        ]
+    shape = Compared("shape")
+    assert differences(step("f:double", x, output=off, compared=shape)) == []
+    longer = step("f:double", x, output=jnp.ones(3), compared=shape)
+    assert differences(longer) == ["shape at output: (2,), was (3,)"]
+
+
+def test_arguments_are_changed_only_where_they_were():
+    numbers = np.zeros(1)
+    after = (np.full(1, 5.0),)
+    assert differences(step("f:change", numbers, args_after=after)) == []
+    assert differences(step("f:change", numbers)) == [
+        "values at args_after[0][0]: 5.0, was 0.0 (1 of 1 differ)"
+    ]
+    assert differences(step("f:double", ONES, output=2 * ONES)) == []
+    assert numbers[0] == 0
+    weak = jnp.asarray(1.0)
+    assert differences(step("f:double", weak, output=jnp.float32(2))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "raised", "expected"),
+    [
+        ("other", "ValueError", []),
+        ("clearer", "KeyError", []),
+        (
+            "other",
+            "KeyError",
+            [
+                "exception at output: raised ValueError (text), "
+                "was raised KeyError"
+            ],
+        ),
+        (
+            "other",
+            None,
+            ["exception at output: raised ValueError (text), was returned"],
+        ),
+    ],
+)
+def test_an_exception_is_compared_by_its_type(kind, raised, expected):
+    raises = raised and Raised(raised, "builtins", "")
+    assert differences(step("f:fail", kind, raises=raises)) == expected
+
+
+def test_a_call_that_no_longer_raises_is_different():
+    raises = Raised("KeyError", "builtins", "")
+    assert differences(step("f:double", ONES, raises=raises)) == [
+        "exception at output: returned, was raised KeyError"
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["nothing", "double.nothing", "os.getcwd", "os", "foreign"]
+)
+def test_what_the_package_does_not_define_is_absent(path):
+    assert differences(step(f"f:{path}")) == [
+        f"absent at output: {PACKAGE}.{path}, was in the package"
+    ]
+    with pytest.raises(AbsentError):
+        named(PACKAGE, path)
+
+
+def test_names_of_python_itself_are_not_looked_up():
+    with pytest.raises(AbsentError):
+        named(PACKAGE, "double.__globals__", called=False)
+    setup = [("net", Made("new", ("Stopping",), {}))]
+    (text,) = differences(step("e:net.__class__", view="exists"), setup=setup)
+    assert "AttributeError" in text
+
+
+def test_a_class_that_is_absent_is_said_where_it_would_be_made():
+    setup = [("net", Made("new", ("nn.Missing",), {}))]
+    assert differences(setup=setup) == [
+        f"absent at output: {PACKAGE}.nn.Missing, was in the package"
+    ]
+
+
+def test_a_missing_package_is_no_difference():
+    with pytest.raises(MissingPackageError, match="nowhere is not installed"):
+        differences(step("f:fail", "missing"))
+
+
+def test_objects_live_through_all_steps():
+    setup = [("es", Made("new", ("Stopping",), {}))]
+    steps = (
+        step(
+            "o:es.update",
+            output=[False, {"type": "Stopping", "count": 1}, True],
+            view="update",
+            after={"es": {"count": 1}},
+        ),
+        step("o:es.update", output="tuple", view="type", keep="last"),
+        step("e:last", output=(np.bool_(True), 0), view="same", view_arg="es"),
+    )
+    assert differences(*steps, setup=setup) == [
+        "structure at then[1].output: bool, was tuple"
+    ]
+
+
+def test_the_first_step_that_differs_is_the_last_one_taken():
+    wrong = step("v:number", output=4)
+    assert differences(wrong, wrong) == ["values at output: 3, was 4"]
+
+
+def test_files_and_prints_stay_apart(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert differences(step("f:save", "a.txt", files=("a.txt",))) == []
+    assert differences(step("f:save", "a.txt")) == [
+        "structure at files: list of 1, was list of 0"
+    ]
+    assert Path.cwd() == tmp_path
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().out == ""
+
+
+def _net(weights):
+    rngs = Made("Rngs", (0,), {})
+    state = {"linear/kernel": jnp.asarray(weights)[None]}
+    return [("net", Made("new", ("Net", 2), {"rngs": rngs}, state))]
+
+
+def _begun():
+    return np.asarray(Net(2, nnx.Rngs(0)).linear.kernel)[0]
+
+
+def test_first_weights_are_compared_then_put_in():
+    asked = step(
+        "o:net", jnp.ones(1), output=jnp.ones(2), compared=Compared("close", 1)
+    )
+    look = step("e:net", output={"linear/kernel": None}, view="params")
+    assert not any(
+        "first" in d for d in differences(asked, setup=_net(_begun()))
+    )
+    near = differences(setup=_net(_begun() * (1 + 5e-7)))
+    assert [text[:1] for text in near] in ([], ["("])
+    planted = _begun() + np.float32([0, 1])
+    first, second = differences(look, setup=_net(planted))
+    assert first.startswith(
+        "values at first weights of Net['linear/kernel'][0, 1]: "
+    )
+    assert second == (
+        "structure at output['linear/kernel']: jax array, was None"
+    )
+    told = dataclasses.replace(look, output={"linear/kernel": planted[None]})
+    assert "library" in differences(told, setup=_net(planted))[1]
+    told.output["linear/kernel"] = jnp.asarray(planted)[None]
+    assert len(differences(told, setup=_net(planted))) == 1
+
+
+def test_first_weights_of_another_shape_are_left():
+    (text,) = differences(setup=_net(np.zeros(3, np.float32)))
+    assert text == (
+        "shape at first weights of Net['linear/kernel']: (1, 2), was (1, 3)"
+    )
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        Made("system", (), {}),
+        Made("optimiser", ("os",), {}),
+        Made("path", ("../x.png",), {}),
+        Made("path", ("/x.png",), {}),
+        Made("attr", (Made("new", ("Stopping",), {}), "__class__"), {}),
+    ],
+)
+def test_only_known_recipes_are_followed(node):
+    (text,) = differences(setup=[("it", node)])
+    assert text.startswith("exception at setup: raised ")
+
+
+def test_what_recipes_make():
+    made = Objects(PACKAGE).made
+    u = jnp.asarray([[[1.0, 2.0]], [[0.0, 0.0]]])
+    batches = made(Made("iterator", ([1, 2], 2), {}))
+    assert (list(batches), batches.num_samples) == ([1, 2], 2)
+    numpy_like = made(Made("numpy_iterator", ([1],), {}))
+    assert list(numpy_like.as_numpy_iterator()) == [1]
+    assert made(Made("act", ("identity",), {}))(3) == 3
+    assert made(Made("spy", ("half", 1), {}))(u).tolist() == [[0.5], [0.5]]
+    assert made(Made("spy", ("mean",), {}))(u)[1, 0] == 0.5
+    assert made(Made("spy", ("ranked", 1), {})).n == 1
+    assert made(Made("stub", ("normal", 2), {})).sample(
+        3, seed=jax.random.key(0)
+    ).shape == (3, 2)
+    assert made(Made("plain_model", (2,), {}))(u[0]).shape == (1,)
+    assert made(Made("get", ("double",), {})) is double
+    key = made(Made("typed_key", (0,), {}))
+    prior = made(Made("fn", ("gauss_prior",), {"d": 2}))
+    assert prior(key, 3).shape == (3, 2)
+    simulate = made(Made("fn", ("shift_simulator",), {"c": 3}))
+    assert simulate(key, prior(key, 3)).shape == (3, 3)
+    field = made(Made("structured_field", ("decay_v1",), {}))
+    assert type(field).__name__ == "Decay"
+    weak = made(jnp.asarray(1.0))
+    assert (weak.dtype.name, weak.weak_type) == ("float32", False)
+    given = dict.fromkeys(
+        [
+            "context_label",
+            "context_index",
+            "context_mask",
+            "theta_label",
+            "theta_index",
+            "theta_mask",
+            "cross_mask",
+        ]
+    )
+    assert field(context=u, theta=u, time=0.0, **given).shape == u.shape
+    net = Made("new", ("Net", 2), {"rngs": Made("Rngs", (0,), {})})
+    assert made(Made("evaluated", (net,), {})).n == 2
+    objects = Objects(PACKAGE)
+    objects.by_name["x"] = ONES
+    assert objects.made([Reference("x"), (1,)])[0] is ONES
+
+
+FLOWS = {"tanh_v1", "skew_v1", "decay_v1", "even_v1"}
+
+
+@pytest.mark.parametrize("name", sorted(FLOWS | {"affine_v1"}))
+def test_fields_are_of_the_class_of_the_package(monkeypatch, name):
+    module = sys.modules[PACKAGE]
+    base = type("Base", (nnx.Module,), {"__module__": PACKAGE})
+    module.nn = SimpleNamespace(mlp=SimpleNamespace(VectorFieldModel=base))
+    sizes = {} if name in FLOWS else {"d": 2, "c": 3}
+    field = Objects(PACKAGE).made(Made("field", (name,), sizes))
+    assert isinstance(field, base)
+    assert type(field).__name__ == name.removesuffix("_v1").capitalize()
+    theta = jnp.ones((1, 2))
+    value = field(theta=theta, time=jnp.ones((1, 1)), context=jnp.ones((1, 3)))
+    assert value.shape == theta.shape
+
+
+def _variables():
+    array = SimpleNamespace(
+        dims=("chain",),
+        coords={"chain": SimpleNamespace(values=np.arange(1))},
+        values=ONES[:1],
+    )
+    group = SimpleNamespace(data_vars={"mu": array})
+
+    class Data(dict):
+        def groups(self):
+            return list(self)
+
+    return Data(posterior=group)
+
+
+class _Doubling:
+    def forward(self, x):
+        return 2 * x
+
+    def inverse(self, y):
+        return y / 2
+
+    def forward_log_det_jacobian(self, x, ndims):
+        return math.log(2)
+
+
+BATCHES = [{"x": np.float64([[2.0], [1.0]])}, {"x": np.float64([[0.0]])}]
+PATH = (jax.tree_util.DictKey("x"),)
+
+
+@pytest.mark.parametrize(
+    ("view", "result", "argument", "expected"),
+    [
+        (None, (jnp.ones(1), {"a": 1}), None, (jnp.ones(1), {"a": 1})),
+        ("type", 1, None, "int"),
+        ("exists", None, None, True),
+        ("fields", Stopping(2), None, {"type": "Stopping", "count": 2}),
+        ("plain_attrs", Stopping(2), ["count"], {"count": 2}),
+        ("attrs", Stopping(2), ["count"], {"count": 2}),
+        ("leaves", {"x": 1}, None, [["['x']", 1]]),
+        ("spec", BATCHES[1], None, [["['x']", [1, 1], "float64"]]),
+        ("paths", {PATH: 1}, None, ["['x']"]),
+        ("strtree", {"x": np.dtype("int8")}, None, {"x": "int8"}),
+        ("batches", iter([1, 2]), None, [1, 2]),
+        ("twice", [1], None, [[1], [1]]),
+        (
+            "bijmap",
+            {PATH: _Doubling()},
+            {"x": 3.0},
+            [["['x']", 6.0, 3.0, math.log(2)]],
+        ),
+        (
+            "rowset",
+            BATCHES,
+            None,
+            {
+                "sizes": [2, 1],
+                "num_samples": None,
+                "structure": ["PyTreeDef({'x': *})"],
+                "spec": [["['x']", [2, 1], "float64"]],
+                "rows": np.float64([[0], [1], [2]]),
+            },
+        ),
+        (
+            "idata",
+            _variables(),
+            None,
+            {
+                "posterior": {
+                    "mu": {
+                        "dims": ["chain"],
+                        "coords": {"chain": np.arange(1)},
+                        "values": ONES[:1],
+                    }
+                }
+            },
+        ),
+        (
+            "sample",
+            SimpleNamespace(sample=lambda shape, seed: (shape, seed)),
+            [2, 3],
+            (2, 3),
+        ),
+        (
+            "log_prob",
+            SimpleNamespace(log_prob=lambda value: -value),
+            2,
+            -2,
+        ),
+    ],
+)
+def test_what_views_show(view, result, argument, expected):
+    found = seen(view, result, argument, {})
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+
+
+def test_views_of_networks():
+    net = Net(2, nnx.Rngs(0))
+    assert list(seen("params", net, None, {})) == ["linear/kernel"]
+    (path, kind, shape), *_ = seen("state_paths", net, None, {})
+    assert (path, kind, shape) == ("linear/kernel", "Param", [1, 2])
+    found = seen("attrs", SimpleNamespace(model=net), ["model"], {})
+    assert list(found["model"]["params"]) == ["linear/kernel"]
+
+
+def test_an_unknown_view_is_an_error():
+    with pytest.raises(LookupError, match="no view 'eval'"):
+        seen("eval", 1, None, {})
+
+
+def test_keys_of_the_new_kind_are_compared_by_their_data():
+    assert plain([jax.random.key(0)])[0].dtype == jnp.uint32
+
+
+def test_a_picture_is_compared_by_what_it_shows():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    axes = Objects(PACKAGE).made(Made("axes", (1, 2), {}))
+    axes[0].plot([0, 1], [2, 3], label="loss")
+    axes[0].set_title("one")
+    axes[0].legend()
+    found = seen("axes", axes, None, {})
+    assert found["shape"] == [2]
+    first, second = found["axes"]
+    assert first["lines"][0]["label"] == "loss"
+    assert first["lines"][0]["y"].tolist() == [2, 3]
+    assert (first["title"], first["legend"]) == ("one", ["loss"])
+    assert (second["n_lines"], second["legend"]) == (0, None)
+    pyplot.figure().subplots().set_xlabel("x")
+    (only,) = seen("figure", None, None, {})["axes"]
+    assert only["xlabel"] == "x"
+    assert pyplot.get_fignums() == []

@@ -1,0 +1,103 @@
+"""Looking up the names that a recording of format 2 calls.
+
+A file is not trusted: a path leads to what a package under a prefix defines,
+never through another module, and never by a name with two underscores.
+"""
+
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+__all__ = ["AbsentError", "attribute", "named"]
+
+
+class AbsentError(LookupError):
+    """A recorded name that the package does not have."""
+
+
+def named(prefix: str, path: str, called: bool = True) -> Any:
+    """Return what a package has under a path.
+
+    Parameters
+    ----------
+    prefix
+        The package, such as `tfmpe.compat`.
+    path
+        Modules, then attributes: `metrics.mmd.mmd_test`.
+    called
+        Whether it is to be called, and must thus belong to the package.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    AbsentError
+        If there is no such name, or none that the package defines.
+    ImportError
+        If its module needs a package that is not installed.
+
+    Examples
+    --------
+    >>> named("tfmpe.compat", "util.dataloader.PAD_VALUE", called=False)
+    -100000000.0
+    """
+    found: Any = importlib.import_module(prefix)
+    for part in path.split("."):
+        if isinstance(found, ModuleType) and _is_module(found, part):
+            found = importlib.import_module(f"{found.__name__}.{part}")
+        else:
+            try:
+                found = attribute(found, part)
+            except AttributeError:
+                found = None
+                break
+        if isinstance(found, ModuleType) and not _below(found.__name__, prefix):
+            found = None
+            break
+    package = prefix.partition(".")[0]
+    if (
+        found is None
+        or isinstance(found, ModuleType)
+        or (called and not _below(getattr(found, "__module__", ""), package))
+    ):
+        raise AbsentError(f"{prefix}.{path}")
+    return found
+
+
+def attribute(holder: Any, name: str) -> Any:
+    """Return an attribute that a recording may ask for.
+
+    Parameters
+    ----------
+    holder
+        Any object.
+    name
+        The attribute.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    AttributeError
+        If there is none, or if it is one of those that Python itself uses.
+    """
+    if name.startswith("__"):
+        raise AttributeError(f"{name!r} is not looked up for a recording")
+    return getattr(holder, name)
+
+
+def _is_module(package: ModuleType, name: str) -> bool:
+    return (
+        hasattr(package, "__path__")
+        and name.isidentifier()
+        and importlib.util.find_spec(f"{package.__name__}.{name}") is not None
+    )
+
+
+def _below(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(f"{prefix}.")

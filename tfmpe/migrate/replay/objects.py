@@ -1,0 +1,300 @@
+"""The objects that recordings of format 2 may ask for, one recipe each.
+
+Needs the extra `flow`.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from tfmpe.migrate.recordings.nodes import Made, Reference
+
+from .comparison import Comparison
+from .names import attribute, named
+from .unstructured import (
+    FUNCTIONS,
+    PlainModel,
+    Stub,
+    field_class,
+    structured_field,
+)
+from .weights import begin_with
+
+__all__ = ["Objects"]
+
+_OPTIMISERS = ("adam", "adamw", "sgd")
+_ACTIVATIONS: dict[str, Callable[..., Any]] = {
+    "relu": nnx.relu,
+    "tanh": jnp.tanh,
+    "gelu": nnx.gelu,
+    "identity": lambda x: x,
+}
+
+
+class Objects:
+    """The objects of one scenario by name, and what it took to make them.
+
+    Parameters
+    ----------
+    prefix
+        The package whose classes are made, such as `tfmpe.compat`.
+
+    Attributes
+    ----------
+    by_name : dict
+        What was made or kept.
+    first_weights : Comparison
+        How the weights that networks began with compare with those recorded.
+    """
+
+    def __init__(self, prefix: str):
+        self.prefix = prefix
+        self.by_name: dict[str, Any] = {}
+        self.first_weights = Comparison()
+
+    def made(self, tree: Any) -> Any:
+        """Return a tree with the objects it asks for in their places.
+
+        Parameters
+        ----------
+        tree
+            Of `Made` and `Reference`, arrays and plain values.
+
+        Returns
+        -------
+        object
+            A new one at each call, NumPy arrays too.
+        """
+        if isinstance(tree, Reference):
+            return self.by_name[tree.name]
+        if isinstance(tree, Made):
+            if tree.what not in _RECIPES:
+                raise LookupError(f"no recipe for {tree.what!r}")
+            args, kwargs = self.made(tree.args), self.made(tree.kwargs)
+            found = _RECIPES[tree.what](self.prefix, *args, **kwargs)
+            if tree.state is not None:
+                name = args[0] if args and type(args[0]) is str else tree.what
+                self.first_weights += begin_with(found, tree.state, name)
+            return found
+        if isinstance(tree, dict):
+            return {key: self.made(value) for key, value in tree.items()}
+        if isinstance(tree, tuple | list):
+            return type(tree)(self.made(value) for value in tree)
+        if isinstance(tree, jax.Array):
+            # Calls were recorded with strongly typed arrays.
+            return tree.astype(tree.dtype) if tree.weak_type else tree
+        return tree.copy() if isinstance(tree, np.ndarray) else tree
+
+    def target(self, target: str) -> Any:
+        """Return what a target of a step names.
+
+        Parameters
+        ----------
+        target
+            As of `Step`.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        AbsentError
+            If the package does not have the name.
+        AttributeError
+            If an object does not have the attribute.
+        """
+        kind, path = target.split(":", 1)
+        if kind in "fv":
+            return named(self.prefix, path, called=kind == "f")
+        name, *attributes = path.split(".")
+        found = self.by_name[name]
+        for part in attributes:
+            found = attribute(found, part)
+        return found
+
+
+def _optimiser(prefix: str, name: str, *args: Any, **kwargs: Any) -> Any:
+    if name not in _OPTIMISERS:
+        raise LookupError(f"no optimiser {name!r}")
+    return getattr(_usable("optax"), name)(*args, **kwargs)
+
+
+def _field(prefix: str, name: str, **sizes: int) -> Any:
+    return field_class(named(prefix, "nn.mlp.VectorFieldModel"), name)(**sizes)
+
+
+def _structured_subclass(prefix: str, kind: str) -> Any:
+    base = named(prefix, "svf.StructuredVectorFieldModel")
+    if kind == "empty":
+        return type("Empty", (base,), {})
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return base.__call__(self, *args, **kwargs)
+
+    return type("CallsBase", (base,), {"__call__": call})()
+
+
+class _Iterator:
+    def __init__(self, prefix: str, batches: Any, num_samples: int):
+        self._batches, self.num_samples = batches, num_samples
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._batches)
+
+
+class _NumpyIterator:
+    def __init__(self, prefix: str, batches: Any):
+        self._batches = batches
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        return iter(self._batches)
+
+
+class _Classifier:
+    """A classifier without parameters, of which the result is known."""
+
+    def __init__(self, prefix: str, kind: str, n: int | None = None):
+        self._kind, self.n = kind, n
+
+    def __call__(self, u: Any) -> Any:
+        if self._kind == "half":
+            return jnp.full(u.shape[:-1], 0.5)
+        level = jnp.mean(u, -1)
+        if self._kind == "ranked" and u.ndim == 3:
+            level = level * (1.0 + jnp.arange(u.shape[1])) / 2.0
+        return nnx.sigmoid(level)
+
+
+def _usable(name: str) -> Any:
+    """Return a module of a package that not everybody has."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise
+    # Some do not import with the newest release of what they need.
+    except Exception as error:
+        package = name.partition(".")[0]
+        raise ImportError(f"{package} does not import here: {error}") from error
+
+
+def _dataset(prefix: str, tree: Any) -> Any:
+    return _usable("tensorflow").data.Dataset.from_tensor_slices(tree)
+
+
+def _tfp(part: str) -> Any:
+    return _usable(f"tensorflow_probability.substrates.jax.{part}")
+
+
+def _of_tfp(part: str, kind: str) -> Callable[..., Any]:
+    def make(prefix: str, name: str, *args: Any, **kwargs: Any) -> Any:
+        module = _tfp(part)
+        wanted = getattr(module, name)
+        if not issubclass(wanted, getattr(module, kind)):
+            raise LookupError(f"{name!r} is not a {kind}")
+        return wanted(*args, **kwargs)
+
+    return make
+
+
+def _joint(prefix: str, kind: str) -> Any:
+    tfd = _tfp("distributions")
+
+    def normal(n: int, scale: float) -> Any:
+        return tfd.Independent(tfd.Normal(jnp.zeros((n, 1)), scale), 1)
+
+    shapes = {"ab": {"a": (2, 1.0), "b": (3, 2.0)}}[kind]
+    return tfd.JointDistributionNamed(
+        {name: normal(*each) for name, each in shapes.items()}, batch_ndims=1
+    )
+
+
+def _tree_bijector(how: str) -> Callable[..., Any]:
+    def make(
+        prefix: str, specs: Any, example: Any, *data: Any, **kwargs: Any
+    ) -> Any:
+        specs = named(prefix, f"pytree_bijector.{how}")(example, *data, specs)
+        made = named(prefix, "pytree_bijector.PyTreeBijector")
+        return made(specs, example, **kwargs)
+
+    return make
+
+
+def _idata(
+    prefix: str, kind: str, seed: int = 0, chains: int = 2, draws: int = 60
+) -> Any:
+    az = _usable("arviz")
+    chance = np.random.default_rng(seed)
+    drawn = {
+        "mu": chance.normal(size=(chains, draws, 1)),
+        "theta": chance.normal(size=(chains, draws, 2)),
+    }
+    if kind == "flat":
+        flat = {name: values[..., 0] for name, values in drawn.items()}
+        return az.from_dict(posterior=flat)
+    places = {f"{name}_dim": np.arange(drawn[name].shape[-1]) for name in drawn}
+    dims = {name: [f"{name}_dim"] for name in drawn}
+    return az.InferenceData(
+        posterior=az.dict_to_dataset(drawn, coords=places, dims=dims)
+    )
+
+
+def _axes(prefix: str, rows: int = 1, columns: int = 1) -> Any:
+    return _usable("matplotlib.pyplot").subplots(rows, columns)[1]
+
+
+def _path(prefix: str, name: str) -> Path:
+    # In the empty folder where a step runs, and nowhere else.
+    if Path(name).name != name:
+        raise LookupError(f"{name!r} is not a plain file name")
+    return Path(name)
+
+
+def _in_mode(mode: str) -> Callable[..., Any]:
+    def make(prefix: str, module: Any) -> Any:
+        getattr(module, mode)()
+        return module
+
+    return make
+
+
+_RECIPES: dict[str, Callable[..., Any]] = {
+    "new": lambda prefix, path, *a, **k: named(prefix, path)(*a, **k),
+    "get": named,
+    "Rngs": lambda prefix, *a, **k: nnx.Rngs(*a, **k),
+    "typed_key": lambda prefix, seed: jax.random.key(seed),
+    "act": lambda prefix, name: _ACTIVATIONS[name],
+    "optimiser": _optimiser,
+    "field": _field,
+    "structured_field": lambda prefix, name: structured_field(name),
+    "svf_subclass": _structured_subclass,
+    "plain_model": lambda prefix, d: PlainModel(d),
+    "fn": lambda prefix, name, **k: FUNCTIONS[name](**k),
+    "stub": lambda prefix, *a, **k: Stub(*a, **k),
+    "spy": _Classifier,
+    "iterator": _Iterator,
+    "numpy_iterator": _NumpyIterator,
+    "dataset": _dataset,
+    "bijector": _of_tfp("bijectors", "Bijector"),
+    "distribution": _of_tfp("distributions", "Distribution"),
+    "joint": _joint,
+    "tree_bijector": _tree_bijector("create_bijector_map"),
+    "zscaled": _tree_bijector("create_zscaling_bijector_tree"),
+    "dtype": lambda prefix, name: np.dtype(name),
+    "struct": lambda prefix, shape, dtype: jax.ShapeDtypeStruct(
+        tuple(shape), dtype
+    ),
+    "linear": lambda prefix, n, m, rngs: nnx.Linear(n, m, rngs=rngs),
+    "path": _path,
+    "idata": _idata,
+    "axes": _axes,
+    "attr": lambda prefix, holder, name: attribute(holder, name),
+    "evaluated": _in_mode("eval"),
+    "trained": _in_mode("train"),
+}

@@ -1,0 +1,239 @@
+"""The closed forms that recordings of format 2 hand to the package.
+
+Vector fields, a model, priors, simulators and losses; the formulas are those
+of the README beside the stored output. Needs the extra `flow`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import random
+
+from .fields import FIELDS
+from .weights import value_of
+
+__all__ = [
+    "FUNCTIONS",
+    "PlainModel",
+    "Stub",
+    "field_class",
+    "structured_field",
+]
+
+
+def _level(context: Any) -> Any:
+    return jnp.tanh(context).mean(-1, keepdims=True)
+
+
+def _tanh(theta: Any, time: Any, context: Any) -> Any:
+    pull = 0.5 * jnp.sin(theta) - 0.3 * theta * (1 + time)
+    return pull + 0.4 * jnp.cos(2 * time) * (1 + _level(context))
+
+
+def _skew(theta: Any, time: Any, context: Any) -> Any:
+    i, j = jnp.mgrid[: theta.shape[-1], : theta.shape[-1]]
+    K = 0.4 * jnp.sign(j - i) / (1 + jnp.abs(j - i))
+    return theta @ K.T + 0.3 * jnp.cos(2 * time) * (1 + _level(context))
+
+
+def _decay(theta: Any, time: Any, context: Any) -> Any:
+    return -0.5 * theta + 0.2 * time + 0.1 * _level(context)
+
+
+def _even(theta: Any, time: Any, context: Any) -> Any:
+    return -0.4 * theta + 0.3 * jnp.cos(3 * time) + 0.1 * _level(context)
+
+
+_PLAIN_FIELDS = {
+    "tanh_v1": _tanh,
+    "skew_v1": _skew,
+    "decay_v1": _decay,
+    "even_v1": _even,
+}
+
+
+def field_class(base: type, name: str) -> Callable[..., Any]:
+    """Return the class of an unstructured field.
+
+    Parameters
+    ----------
+    base
+        The package's `VectorFieldModel`.
+    name
+        The name of the field in the recordings.
+
+    Returns
+    -------
+    type
+        A class below `base`; `affine_v1` is made with its sizes `d`, `c`.
+    """
+    if name == "affine_v1":
+        return type("Affine", (_Affine, base), {})
+    # Names of classes are recorded, too.
+    class_name = name.removesuffix("_v1").capitalize()
+    formula = _PLAIN_FIELDS[name]
+
+    def call(self: Any, theta: Any, time: Any, context: Any) -> Any:
+        return formula(theta, time, context)
+
+    return type(class_name, (base,), {"__call__": call})
+
+
+class _Affine:
+    """Three parameters to be trained: theta w + time b + context c."""
+
+    def __init__(self, d: int, c: int):
+        i = jnp.arange(d, dtype=jnp.float32)
+        k = jnp.arange(c, dtype=jnp.float32)[:, None]
+        self.w = nnx.Param(0.1 * jnp.cos(i))
+        self.b = nnx.Param(0.1 * jnp.sin(i + 1.0))
+        self.c = nnx.Param(0.05 * jnp.cos(k + 2.0 * i[None]))
+
+    def __call__(self, theta: Any, time: Any, context: Any) -> Any:
+        w, b, c = map(value_of, (self.w, self.b, self.c))
+        return theta * w + time * b + context @ c
+
+
+def structured_field(name: str) -> nnx.Module:
+    """Return a field of format 1 as a module, called by position or name."""
+    kind = "V1" if name == "closed_form_v1" else name.split("_")[0].capitalize()
+    return type(kind, (_Structured,), {})(name)
+
+
+class _Structured(nnx.Module):
+    def __init__(self, name: str):
+        self._formula = FIELDS[name]
+
+    def __call__(
+        self,
+        context: Any,
+        context_label: Any,
+        context_index: Any,
+        context_mask: Any,
+        theta: Any,
+        theta_label: Any,
+        theta_index: Any,
+        theta_mask: Any,
+        cross_mask: Any,
+        time: Any,
+    ) -> Any:
+        return self._formula(
+            context=context,
+            context_label=context_label,
+            context_index=context_index,
+            context_mask=context_mask,
+            theta=theta,
+            theta_label=theta_label,
+            theta_index=theta_index,
+            theta_mask=theta_mask,
+            cross_mask=cross_mask,
+            time=time,
+        )
+
+
+class PlainModel(nnx.Module):
+    """A model to train: u (n, d) to u w + b, n values."""
+
+    def __init__(self, d: int):
+        self.w = nnx.Param(0.3 * jnp.cos(jnp.arange(d, dtype=jnp.float32)))
+        self.b = nnx.Param(jnp.zeros(()))
+
+    def __call__(self, u: Any) -> Any:
+        """Return one value for each row."""
+        return u @ value_of(self.w) + value_of(self.b)
+
+
+class Stub:
+    """Something to draw from: `sample(shape, seed=)`.
+
+    Parameters
+    ----------
+    kind
+        `normal` or `uniform`.
+    d
+        How many numbers a draw has.
+    loc, scale
+        Where they lie.
+    """
+
+    def __init__(
+        self, kind: str, d: int = 1, loc: float = 0.0, scale: float = 1.0
+    ):
+        self._draw = {"normal": random.normal, "uniform": random.uniform}[kind]
+        self._d, self._loc, self._scale = d, loc, scale
+
+    def sample(self, sample_shape: Any = (), seed: Any = None) -> Any:
+        """Return draws."""
+        if isinstance(sample_shape, int):
+            sample_shape = (sample_shape,)
+        draws = self._draw(seed, (*sample_shape, self._d))
+        return self._loc + self._scale * draws
+
+
+class _Tree:
+    def sample(self, shape: Any, seed: Any = None) -> Any:
+        a, b = random.split(seed)
+        return {
+            "a": random.normal(a, (*shape, 1)),
+            "b": random.normal(b, (*shape, 2)),
+        }
+
+
+def _mse() -> Callable[..., Any]:
+    return lambda model, rng, batch: jnp.mean(
+        (model(batch["data"]["u"]) - batch["data"]["y"]) ** 2
+    )
+
+
+def _noisy_mse() -> Callable[..., Any]:
+    def loss(model: Any, rng: Any, batch: Any) -> Any:
+        u, y = batch["data"]["u"], batch["data"]["y"]
+        return jnp.mean((model(u + 0.1 * random.normal(rng, u.shape)) - y) ** 2)
+
+    return loss
+
+
+def _key_only() -> Callable[..., Any]:
+    """Return a loss that is a draw: which key was handed over shows in it."""
+    return lambda model, rng, batch: (
+        random.uniform(rng) + 0.0 * jnp.mean(model(batch["data"]["u"]))
+    )
+
+
+def _constant(value: float) -> Callable[..., Any]:
+    return lambda model, rng, batch: (
+        jnp.mean(model(batch["data"]["u"])) * 0.0 + value
+    )
+
+
+def _shift_simulator(c: int) -> Callable[..., Any]:
+    def simulate(key: Any, theta: Any) -> Any:
+        i, j = jnp.mgrid[: theta.shape[-1], :c]
+        M = jnp.cos(i + 2.0 * j) / (1 + i)
+        return theta @ M + 0.1 * random.normal(key, (theta.shape[0], c))
+
+    return simulate
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "mse": _mse,
+    "noisy_mse": _noisy_mse,
+    "key_only": _key_only,
+    "constant": _constant,
+    "gauss_prior": lambda d: lambda key, n: random.normal(key, (n, d)),
+    "shift_simulator": _shift_simulator,
+    "prior_thunk": lambda d: lambda: Stub("normal", d),
+    "prior_tree": lambda: _Tree,
+    "sim_tree": lambda: (
+        lambda key, theta: jax.tree.map(
+            lambda x: x + random.normal(key, x.shape), theta
+        )
+    ),
+    "inverse_v1": lambda: (
+        lambda theta, x: 1.1 * (theta - 0.5 * jnp.mean(x, -1, keepdims=True))
+    ),
+}
+"""From the name of a function in the recordings to what makes it."""

@@ -1,0 +1,196 @@
+"""What is looked at in place of the plain result of a call.
+
+Recordings of format 2 name a view where a result is no tree of arrays, or
+where its order is free. Needs the extra `flow`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from .drawn import axes_seen, figure_seen
+from .weights import held_by, value_of, weights_of
+
+__all__ = ["plain", "seen"]
+
+
+def seen(
+    view: str | None, result: Any, argument: Any, by_name: Mapping[str, Any]
+) -> Any:
+    """Return what a view shows of a result.
+
+    Parameters
+    ----------
+    view
+        Its name in the recording; None for the result itself.
+    result
+        What a call returned.
+    argument
+        What the view needs, if anything.
+    by_name
+        The objects of the scenario.
+
+    Returns
+    -------
+    object
+        A tree that can be compared, see `plain`.
+    """
+    if view is None:
+        return plain(result)
+    if view == "same":
+        return result is by_name[argument]
+    if view == "update":
+        improved, stopping = result
+        fields = _fields(stopping, None)
+        return [bool(improved), fields, stopping is by_name["es"]]
+    if view not in _VIEWS:
+        raise LookupError(f"no view {view!r}")
+    return plain(_VIEWS[view](result, argument))
+
+
+def plain(tree: Any) -> Any:
+    """Return a tree of the plain containers that recordings have.
+
+    Parameters
+    ----------
+    tree
+        Of mappings, tuples and lists of any kind.
+
+    Returns
+    -------
+    object
+        The same of dicts, tuples and lists, in the same order, with the data
+        of keys of the new kind.
+    """
+    if isinstance(tree, Mapping):
+        return {key: plain(value) for key, value in tree.items()}
+    if isinstance(tree, tuple | list):
+        kind = tuple if isinstance(tree, tuple) else list
+        return kind(plain(value) for value in tree)
+    if isinstance(tree, jax.Array) and jnp.issubdtype(
+        tree.dtype, jax.dtypes.prng_key
+    ):
+        return jax.random.key_data(tree)
+    return tree
+
+
+def _by_path(tree: Any) -> list[tuple[str, Any]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in leaves]
+
+
+def _fields(result: Any, _: Any) -> Any:
+    fields = {f: getattr(result, f) for f in result.__dataclass_fields__}
+    return {"type": type(result).__name__, **fields}
+
+
+def _attributes(result: Any, names: Any) -> Any:
+    found = {name: getattr(result, name) for name in names}
+    return {
+        name: value if isinstance(value, int | float | str) else held_by(value)
+        for name, value in found.items()
+    }
+
+
+def _state_paths(result: Any, _: Any) -> Any:
+    def shape(variable: Any) -> list[int]:
+        return list(np.shape(value_of(variable)))
+
+    # A variable of older versions holds its type, one of newer ones has it.
+    return sorted(
+        [
+            "/".join(map(str, path)),
+            getattr(variable, "type", type(variable)).__name__,
+            shape(variable),
+        ]
+        for path, variable in nnx.to_flat_state(nnx.state(result))
+    )
+
+
+def _spec(result: Any) -> Any:
+    return [
+        [path, list(leaf.shape), str(leaf.dtype)]
+        for path, leaf in _by_path(result)
+    ]
+
+
+def _bijectors(result: Any, example: Any) -> Any:
+    """Return what each bijector of a map makes of the values at its path."""
+    leaves = dict(jax.tree_util.tree_leaves_with_path(example))
+    found = []
+    for path, bijector in result.items():
+        forward = bijector.forward(leaves[path])
+        found.append(
+            [
+                jax.tree_util.keystr(path),
+                forward,
+                bijector.inverse(forward),
+                bijector.forward_log_det_jacobian(leaves[path], 0),
+            ]
+        )
+    return found
+
+
+def _rows(result: Any, _: Any) -> Any:
+    """Return batches as a set of rows, whatever their order."""
+    batches = list(result)
+
+    def table(batch: Any) -> np.ndarray:
+        leaves = [np.asarray(x, np.float64) for x in jax.tree.leaves(batch)]
+        return np.concatenate([x.reshape(len(x), -1) for x in leaves], -1)
+
+    rows = np.concatenate([table(batch) for batch in batches])
+    return {
+        "sizes": [len(jax.tree.leaves(batch)[0]) for batch in batches],
+        "num_samples": getattr(result, "num_samples", None),
+        "structure": [str(jax.tree.structure(batch)) for batch in batches[:1]],
+        "spec": _spec(batches[0]),
+        "rows": rows[np.lexsort(rows.T[::-1])],
+    }
+
+
+def _inference_data(result: Any, _: Any) -> Any:
+    def variable(array: Any) -> Any:
+        places = array.coords.items()
+        return {
+            "dims": [str(dim) for dim in array.dims],
+            "coords": {str(k): np.asarray(c.values) for k, c in places},
+            "values": np.asarray(array.values),
+        }
+
+    return {
+        group: {
+            str(name): variable(array)
+            for name, array in result[group].data_vars.items()
+        }
+        for group in result.groups()
+    }
+
+
+_VIEWS: dict[str, Callable[[Any, Any], Any]] = {
+    "params": lambda result, _: weights_of(result),
+    "fields": _fields,
+    "type": lambda result, _: type(result).__name__,
+    "exists": lambda result, _: True,
+    "state_paths": _state_paths,
+    "leaves": lambda result, _: list(map(list, _by_path(result))),
+    "attrs": _attributes,
+    "plain_attrs": lambda result, names: {n: getattr(result, n) for n in names},
+    "spec": lambda result, _: _spec(result),
+    "paths": lambda result, _: [jax.tree_util.keystr(path) for path in result],
+    "bijmap": _bijectors,
+    "strtree": lambda result, _: jax.tree.map(str, result),
+    "sample": lambda result, arg: result.sample(arg[0], seed=arg[1]),
+    "log_prob": lambda result, value: result.log_prob(value),
+    "batches": lambda result, _: list(result),
+    "twice": lambda result, _: [list(result), list(result)],
+    "rowset": _rows,
+    "rowsets": lambda result, _: [_rows(each, None) for each in result],
+    "idata": _inference_data,
+    "axes": lambda result, _: axes_seen(result),
+    "figure": lambda result, _: figure_seen(),
+}

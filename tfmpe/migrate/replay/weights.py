@@ -1,0 +1,92 @@
+"""Weights and counts of networks: looking at them, and putting others in.
+
+Needs the extra `flow`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from .compare import compare
+from .comparison import Comparison, Tolerance
+
+__all__ = ["begin_with", "held_by", "value_of", "weights_of"]
+
+_NEAR = Tolerance(1e-6, 1e-5, "the same draw, scaled in another order")
+
+
+def value_of(variable: Any) -> Any:
+    """Return what a variable of flax holds, for every version of it."""
+    if hasattr(variable, "get_value"):
+        return variable.get_value()
+    return getattr(variable, "value", variable)
+
+
+def weights_of(module: Any) -> dict[str, Any]:
+    """Return the weights of a network by path, sorted."""
+    found = nnx.to_pure_dict(nnx.state(module, nnx.Param))
+    leaves = jax.tree_util.tree_leaves_with_path(found)
+    return dict(sorted((_name(path), leaf) for path, leaf in leaves))
+
+
+def begin_with(
+    module: Any, recorded: Mapping[str, Any], name: str
+) -> Comparison:
+    """Compare the first weights of a network, and put the recorded ones in.
+
+    Parameters
+    ----------
+    module
+        A network that was just made.
+    recorded
+        The weights that the legacy one began with, by path.
+    name
+        What the network is called.
+
+    Returns
+    -------
+    Comparison
+        Of the weights it began with. What is done with it afterwards does
+        not depend on how it began; where paths or shapes differ, its own
+        weights stay.
+    """
+    recorded = dict(sorted(recorded.items()))
+    found = compare(
+        recorded, weights_of(module), f"first weights of {name}", _NEAR
+    )
+    if found.kinds <= {"values"} and found.kinds:
+        state = nnx.state(module, nnx.Param)
+        new = jax.tree_util.tree_map_with_path(
+            lambda path, _: jnp.asarray(recorded[_name(path)]),
+            nnx.to_pure_dict(state),
+        )
+        nnx.replace_by_pure_dict(state, new)
+        nnx.update(module, state)
+    return found
+
+
+def held_by(holder: Any) -> Any:
+    """Return what an object holds: weights, counts of streams, or fields."""
+    if isinstance(holder, nnx.Rngs):
+        return {
+            "counts": {name: _count(holder[name]) for name in sorted(holder)}
+        }
+    if isinstance(holder, nnx.Module):
+        return {"params": weights_of(holder)}
+    for owner in ("model", "structured_cnf"):
+        if hasattr(holder, owner):
+            return held_by(getattr(holder, owner))
+    if hasattr(holder, "__dataclass_fields__"):
+        return {f: getattr(holder, f) for f in holder.__dataclass_fields__}
+    return holder
+
+
+def _count(stream: Any) -> int:
+    return int(value_of(stream.count))
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return "/".join(str(entry.key) for entry in path)
