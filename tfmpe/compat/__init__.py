@@ -17,8 +17,6 @@ from tfmpe.compat._attention import (
 from tfmpe.compat.bridge import as_legacy as as_legacy
 from tfmpe.compat.bridge import as_tokens as as_tokens
 from tfmpe.compat.bridge import nine_arguments as nine_arguments
-from tfmpe.compat.fmpe import theta_t_linear as theta_t_linear
-from tfmpe.compat.fmpe import ut_linear as ut_linear
 from tfmpe.compat.legacy_warnings import LegacyWarning as LegacyWarning
 from tfmpe.compat.util.dataloader import PAD_VALUE as PAD_VALUE
 from tfmpe.compat.util.dataloader import _flatten_index as _flatten_index
@@ -58,11 +56,15 @@ from tfmpe.compat.utils import split_data as split_data
 
 if TYPE_CHECKING:
     from tfmpe.compat.bottom_up import train_bottom_up as train_bottom_up
+    from tfmpe.compat.fmpe import theta_t_linear as theta_t_linear
+    from tfmpe.compat.fmpe import ut_linear as ut_linear
     from tfmpe.compat.sfmpe import SFMPE as SFMPE
     from tfmpe.compat.structured_cnf import StructuredCNF as StructuredCNF
 
 _WITH_FLOW = {
     "SFMPE": "sfmpe",
+    "theta_t_linear": "fmpe",
+    "ut_linear": "fmpe",
     "StructuredCNF": "structured_cnf",
     "train_bottom_up": "bottom_up",
 }

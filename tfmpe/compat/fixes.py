@@ -21,6 +21,8 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L23": "always: nothing is compiled twice",
         "L24": "any number of training rows; bottom-up without rules",
         "L26": "bottom-up keeps all simulations and mixes the locals",
+        "L28": "CNF.log_prob hands the field the time that sample does",
+        "L30": "FMPE.sample_base_dist returns all of theta",
     }
 )
 """Code and what is different with it; see MIGRATION.md."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from tfmpe.estimators._flow.vector_field import (
@@ -16,44 +15,48 @@ from tfmpe.estimators._flow.vector_field import (
     merge_field,
     split_field,
 )
-from tfmpe.preprocessing._arrays import grow
 
-FORWARD = np.array([0, 1, 1], np.float32)
+Clock = tuple[float, float, float]
+
+FORWARD: Clock = (0.0, 1.0, 1.0)
 # From time 1 to 0, told as if from 0 to 1.
-BACKWARD = np.array([1, -1, -1], np.float32)
-NEGATIVE_TIME = np.array([0, -1, 1], np.float32)
+BACKWARD: Clock = (1.0, -1.0, -1.0)
+NEGATIVE_TIME: Clock = (0.0, -1.0, 1.0)
 
 
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=("parameters", "rest", "given", "clock"),
-    meta_fields=("static", "widths"),
+    meta_fields=("static", "theta_shape", "time_shape"),
 )
 @dataclass(frozen=True)
 class LegacyField:
-    """A vector field of ten keyword arguments, as one of the new engine.
+    """A legacy vector field, as one of the new engine.
 
     Attributes
     ----------
     parameters, rest : tree of arrays
         Of the legacy field.
     given : dict
-        The seven arguments that are neither values nor time, as the caller
-        gave them: labels, indices, masks. Arrays, so that other values of
-        them compile nothing.
-    static : hashable
-        What the legacy field is without its arrays.
-    clock : array, shape (3,)
+        The arguments that are neither theta nor time, as the caller gave
+        them: context, labels, indices, masks. Arrays, so that other values
+        of them compile nothing.
+    clock : Array, shape (3,)
         What the field is handed at time t, and by what its velocities are
         multiplied: ``clock[0] + clock[1] * t``, and ``clock[2]``. An array,
         so that one compilation serves both directions.
-    widths : (int, int)
-        Values in a token of theta, and of the context.
+    static : hashable
+        What the legacy field is without its arrays.
+    theta_shape : tuple of int
+        Of one draw, as the field sees it.
+    time_shape : tuple of int
+        All ones: (1, 1, 1) for a structured field, (1, 1) for a plain one.
 
     Notes
     -----
     The engine maps over draws, so the field sees one at a time, with a
-    leading axis of 1: legacy fields may count on that.
+    leading axis of 1: legacy fields may count on that. Whatever its shape,
+    theta is one token to the engine.
     """
 
     parameters: Any
@@ -61,21 +64,26 @@ class LegacyField:
     given: Mapping[str, Any]
     clock: Any
     static: Any
-    widths: tuple[int, int]
+    theta_shape: tuple[int, ...]
+    time_shape: tuple[int, ...]
 
     def __call__(self, target: Any, conditioning: Any, time: Any) -> Any:
         """Return the velocities of the single row of ``target``."""
+        del conditioning
         field = _merge(self.static, self.parameters, self.rest)
-        theta_width, context_width = self.widths
         start, speed, factor = self.clock
         velocity = factor * field(
-            theta=target.data[..., :theta_width],
-            time=jnp.reshape(start + speed * time, (1, 1, 1)),
-            context=conditioning.data[..., :context_width],
+            theta=target.data.reshape((1, *self.theta_shape)),
+            time=jnp.reshape(start + speed * time, self.time_shape),
             **self.given,
         )
-        # The engine has one width for both sides.
-        return grow(velocity, velocity.ndim - 1, (target.width,), 0.0)
+        shape = (1, *self.theta_shape)
+        if velocity.shape != shape:
+            raise ValueError(
+                f"The vector field returned the shape {velocity.shape}, "
+                f"expected {shape}: one velocity for every value of theta."
+            )
+        return velocity.reshape(target.data.shape)
 
 
 def split_legacy(field: Any) -> SplitField:
@@ -103,13 +111,11 @@ def _merge(static: Any, parameters: Any, rest: Any) -> Any:
         _, function, static = static
         owner = _merge(static, parameters, rest)
         return functools.partial(function, owner)
-    # Copied, as flax lets a trace change only what was made in it.
+    # Copied, as flax lets a trace change only what was made in it. So every
+    # evaluation begins with the same counts: what is dropped, if the field is
+    # in training mode, is the same at all times of a solution (L33).
     arrays = jax.tree.map(lambda leaf: leaf, (parameters, rest))
-    field = merge_field(static, *arrays)
-    if isinstance(field, nnx.Module):
-        # Nobody wants dropout in a solution; the caller's own is unchanged.
-        field.eval()
-    return field
+    return merge_field(static, *arrays)
 
 
 class _Once:

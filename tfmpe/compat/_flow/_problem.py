@@ -1,19 +1,27 @@
-"""From the nine arguments of a legacy call to Tokens and a field."""
+"""One solution of a legacy flow by the new engine."""
 
 import functools
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
+from jaxtyping import Array, Float
 
-from tfmpe.compat._flow._legacy_field import LegacyField, split_legacy
+from tfmpe.compat._flow._legacy_field import (
+    BACKWARD,
+    FORWARD,
+    NEGATIVE_TIME,
+    Clock,
+    LegacyField,
+    split_legacy,
+)
 from tfmpe.estimators import ContinuousFlow
+from tfmpe.estimators._flow.ode import read_direction
 from tfmpe.preprocessing import Independence, KeyLayout, TokenLayout, Tokens
-from tfmpe.preprocessing._arrays import grow, join
 
-THETA, CONTEXT = "theta", "context"
+THETA = "theta"
 
 # As the legacy solver's; a tolerance stands for both, absolute and relative.
 _SOLVER: Mapping[str, Any] = MappingProxyType(
@@ -22,102 +30,142 @@ _SOLVER: Mapping[str, Any] = MappingProxyType(
 
 
 class Problem:
-    """One nine-argument call, ready for the new engine.
+    """A legacy vector field and everything that it is given but theta.
 
     Parameters
     ----------
     field : callable
         A legacy vector field.
     theta_shape : tuple of int
-        Tokens and width of theta.
-    conditions : dict
-        The eight arguments of the field that stay the same: ``context``,
-        of shape (1, n_context, width), labels, indices and masks.
-    clock : array
-        How the field is called; see :class:`LegacyField`.
+        Of one draw.
+    given : mapping
+        The other arguments of the field, but ``time``.
+    time_shape : tuple of int
+        Of the time that the field sees: all ones.
 
     Notes
     -----
-    The legacy call has no names and no rules: all of theta is one key, all
-    of the context another, and its masks go to the field as they are.
+    The legacy call has no names and no rules: theta is one token to the
+    engine, and all else goes to the field as it is.
     """
 
     def __init__(
         self,
         field: Any,
         theta_shape: tuple[int, ...],
-        conditions: Mapping[str, Any],
-        clock: Any,
+        given: Mapping[str, Any],
+        time_shape: tuple[int, ...],
     ) -> None:
-        n_theta, width = theta_shape
-        given = dict(conditions)
-        context = given.pop("context")
-        layout = _layout(n_theta, width, *context.shape[1:])
-        self._width = width
-        self._padded_width = max(key.width for key in layout.keys)
-        placeholder = np.zeros((1, n_theta, self._padded_width), np.float32)
-        self._tokens = Tokens(
-            join([placeholder, self._pad(context)], axis=1), layout
-        )
-        static, parameters, rest = split_legacy(field)
-        self._flow = ContinuousFlow(
-            LegacyField(
-                parameters,
-                rest,
-                given,
-                clock,
-                static,
-                (width, context.shape[-1]),
-            )
-        )
+        self._shape = theta_shape
+        self._size = math.prod(theta_shape)
+        self._given = {name: _as_array(given[name]) for name in given}
+        self._time_shape = time_shape
+        self._field = split_legacy(field)
 
-    def sample(self, theta_0: Any) -> Any:
-        """Return the ends of the paths from ``theta_0``, of its shape."""
-        draws = self._flow.sample(
-            self._tokens,
-            [THETA],
-            [CONTEXT],
-            n_samples=len(theta_0),
-            theta_0=self._pad(theta_0)[:, None],
-            **_SOLVER,
-        )
-        return draws[:, 0, :, : self._width]
-
-    def log_prob(self, theta: Any, epsilon: Any) -> Any:
-        """Return log densities, shape (n,).
+    def sample(
+        self,
+        theta_0: Float[Array, "n *theta_shape"],
+        direction: str,
+        return_times: Any = None,
+    ) -> Any:
+        """Return the ends of the paths that begin at ``theta_0``.
 
         Parameters
         ----------
-        theta : array, shape (n, n_theta, width)
-        epsilon : array, shape (n, n_theta, width, n_epsilon)
-            Probes for the divergence.
+        theta_0 : Array
+        direction : {'forward', 'backward'}
+        return_times : array, shape (times,), optional
+            Ascending. The states at all of these, (n, times, *theta_shape),
+            in the order in which they are passed; the first is ``theta_0``,
+            whatever the time is (L35).
+
+        Raises
+        ------
+        ValueError
+            If the direction is unknown.
         """
-        probes = jnp.moveaxis(epsilon, -1, 0)
-        density = self._flow.log_prob(
+        start, _ = read_direction(direction)
+        if return_times is None:
+            return self._move(theta_0, BACKWARD if start else FORWARD)
+        times = jnp.asarray(return_times)
+        if start:
+            times = times[::-1]
+        states = [jnp.asarray(theta_0)]
+        for i in range(1, len(times)):
+            length = times[i] - times[i - 1]
+            states.append(
+                self._move(states[-1], (times[i - 1], length, length))
+            )
+        return jnp.stack(states, 1)
+
+    def log_prob(
+        self,
+        theta: Float[Array, "n *theta_shape"],
+        epsilon: Float[Array, "n *theta_shape_and_probes"],
+        negative_time: bool,
+    ) -> Float[Array, " n"]:
+        """Return log densities, in nats.
+
+        Parameters
+        ----------
+        theta : Array
+        epsilon : Array
+            Probes for the divergence, along the last axis.
+        negative_time : bool
+            Whether the field sees the times of sampling with a minus sign.
+        """
+        clock = NEGATIVE_TIME if negative_time else FORWARD
+        density = self._flow(clock).log_prob(
             self._tokens,
             [THETA],
-            [CONTEXT],
-            values=self._pad(theta)[:, None],
-            probes=self._pad(probes)[:, :, None],
+            values=self._rows(theta),
+            probes=self._rows(jnp.moveaxis(epsilon, -1, 0)),
             **_SOLVER,
         )
         return density[:, 0]
 
-    def _pad(self, values: Any) -> Any:
-        return grow(values, values.ndim - 1, (self._padded_width,), 0.0)
+    def _move(self, theta_0: Any, clock: Any) -> Any:
+        draws = self._flow(clock).sample(
+            self._tokens,
+            [THETA],
+            n_samples=len(theta_0),
+            theta_0=self._rows(theta_0),
+            **_SOLVER,
+        )
+        return draws.reshape((len(theta_0), *self._shape))
+
+    def _flow(self, clock: Clock) -> ContinuousFlow:
+        static, parameters, rest = self._field
+        return ContinuousFlow(
+            LegacyField(
+                parameters,
+                rest,
+                self._given,
+                jnp.stack([jnp.asarray(part, float) for part in clock]),
+                static,
+                self._shape,
+                self._time_shape,
+            )
+        )
+
+    @property
+    def _tokens(self) -> Tokens:
+        return Tokens(jnp.zeros((1, 1, self._size)), _layout(self._size))
+
+    def _rows(self, values: Any) -> Any:
+        """Return values as the engine has them: one row, one token."""
+        values = jnp.asarray(values)
+        lead = values.shape[: values.ndim - len(self._shape)]
+        return values.reshape((*lead, 1, 1, self._size))
+
+
+def _as_array(value: Any) -> Any:
+    return None if value is None else jnp.asarray(value)
 
 
 @functools.lru_cache(maxsize=256)
-def _layout(
-    n_theta: int, width: int, n_context: int, context_width: int
-) -> TokenLayout:
-    """Return a layout of two keys, which is all that such a call knows."""
+def _layout(size: int) -> TokenLayout:
     return TokenLayout(
-        (
-            KeyLayout(THETA, (THETA,), 0, (n_theta,), (width,), 0),
-            KeyLayout(
-                CONTEXT, (CONTEXT,), 0, (n_context,), (context_width,), 1
-            ),
-        ),
+        (KeyLayout(THETA, (THETA,), 0, (1,), (size,), 0),),
         Independence.parse(None),
     )

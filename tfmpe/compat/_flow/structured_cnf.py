@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from tfmpe.compat._flow._draws import base_draw, check_theta_shape
 from tfmpe.compat._flow._keys import take_key
-from tfmpe.compat._flow._legacy_field import BACKWARD, FORWARD, NEGATIVE_TIME
 from tfmpe.compat._flow._problem import Problem
-from tfmpe.compat.defects.l18_negative_time import has_negative_time
+from tfmpe.compat.defects.l18_negative_time import (
+    NegativeTimeWarning,
+    has_negative_time,
+)
 from tfmpe.compat.defects.l20_shared_rngs import or_shared
 from tfmpe.compat.fixes import read_fixes
-from tfmpe.estimators._flow.ode import read_direction
 
 
 class StructuredCNF(nnx.Module):
@@ -168,24 +170,12 @@ class StructuredCNF(nnx.Module):
         then the same at every run and in every row. Solved by Dormand-Prince
         steps that keep 1e-5, relative and absolute, in every draw.
         """
-        if not isinstance(theta_shape, tuple):
-            raise TypeError(
-                f"theta_shape is {theta_shape!r}, expected a tuple of two "
-                "ints, (number of tokens, width)."
-            )
+        check_theta_shape(theta_shape)
         _check_context(context)
-        shape = (sample_size, *theta_shape)
-        if theta_0 is None:
-            theta_0 = jax.random.normal(take_key(self.rngs, context), shape)
-        if jnp.shape(theta_0) != shape:
-            raise AssertionError(
-                f"theta_0 has shape {jnp.shape(theta_0)}, expected {shape}: "
-                f"sample_size={sample_size} draws of "
-                f"theta_shape={theta_shape}."
-            )
-        start, _ = read_direction(direction)
-        problem = Problem(
-            self.vf_model,
+        theta_0 = base_draw(
+            self.rngs, theta_0, (sample_size, *theta_shape), context
+        )
+        return self._problem(
             theta_shape,
             {
                 "context": context,
@@ -197,9 +187,7 @@ class StructuredCNF(nnx.Module):
                 "context_mask": context_mask,
                 "cross_mask": cross_mask,
             },
-            BACKWARD if start else FORWARD,
-        )
-        return problem.sample(theta_0)
+        ).sample(theta_0, direction)
 
     def log_prob(
         self,
@@ -264,13 +252,14 @@ class StructuredCNF(nnx.Module):
     ) -> Any:
         """Estimate log densities by the given probes."""
         _check_context(conditions["context"])
-        problem = Problem(
-            self.vf_model,
-            jnp.shape(theta)[1:],
-            conditions,
-            NEGATIVE_TIME if has_negative_time(self.fix) else FORWARD,
-        )
-        return problem.log_prob(theta, epsilon)
+        problem = self._problem(jnp.shape(theta)[1:], conditions)
+        negative = has_negative_time(self.fix, NegativeTimeWarning)
+        return problem.log_prob(theta, epsilon, negative)
+
+    def _problem(
+        self, theta_shape: tuple[int, ...], conditions: dict[str, Any]
+    ) -> Problem:
+        return Problem(self.vf_model, theta_shape, conditions, (1, 1, 1))
 
 
 def _check_context(context: Any) -> None:

@@ -1,0 +1,26 @@
+"""L30: carrying theta back to the noise drops an axis of it."""
+
+from collections.abc import Collection
+from typing import Any
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class DroppedAxisWarning(LegacyWarning):
+    """Most of theta is missing in the result (L30)."""
+
+    code = "L30"
+
+
+def first_draw(ends: Any, fixes: Collection[str]) -> Any:
+    """Remove the axis of the single draw from ``(n, 1, *theta_shape)``.
+
+    By default the axis before the last is taken for it.
+    """
+    if ends.ndim == 3 or "L30" in fixes:
+        return ends[:, 0]
+    DroppedAxisWarning.warn(
+        f"theta_shape is {ends.shape[2:]}: the result holds only its first "
+        "row. Flatten theta to one axis, or pass fix=['L30']."
+    )
+    return ends[..., 0, :]
