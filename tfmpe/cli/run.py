@@ -91,7 +91,7 @@ def run(
     """Run a legacy script or notebook as it is, on the bridge.
 
     SCRIPT is a Python file or a notebook: the code cells of a notebook are
-    run in their order, without the lines that are for IPython alone, such as
+    run in their order, without the lines that are for IPython only, such as
     %matplotlib and !ls, which are listed at the end.
 
     Wherever SCRIPT imports the legacy package it gets tfmpe.compat, in this
@@ -117,9 +117,9 @@ def run(
     Transformer is built again from its weights. What cannot be compared is
     listed, and why.
 
-    In the table, old is the legacy side and new the bridge: s are seconds of
-    all calls of a line together, compilation included, and empty where they
-    were traced; B are bytes of what they returned.
+    In the table, old and new are the seconds of both sides, of all calls of a
+    line together, compilation included, and empty where they were traced.
+    Columns that do not fit the terminal are left out; --json has them all.
 
     \b
     Exit code:
