@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Shaped
 
 # Rows and columns of each mask.
 _SIDES = {"theta": ("theta", "theta"), "y": ("y", "y"), "cross": ("theta", "y")}
@@ -38,8 +39,20 @@ def _make_mask(masks: Mapping[str, Any], name: str) -> Any:
     mask = None
     if "padding" in masks:
         rows, columns = (masks["padding"][side] for side in _SIDES[name])
-        mask = rows[..., :, None] * columns[..., None, :]
+        mask = _cross_2d_masks(rows, columns)
     if "attention" in masks:
         attention = masks["attention"][name]
         mask = attention if mask is None else mask * attention
     return None if mask is None else jnp.expand_dims(mask, 1)
+
+
+def _cross_2d_masks(
+    a: Shaped[ArrayLike, "*n rows"], b: Shaped[ArrayLike, "*n columns"]
+) -> Shaped[Array, "*n rows columns"]:
+    """Return the outer products of padding masks, row by row.
+
+    Notes
+    -----
+    Works under ``jit`` and ``vmap``. Legacy: ``sfmpe.sfmpe._cross_2d_masks``.
+    """
+    return jnp.asarray(a)[..., :, None] * jnp.asarray(b)[..., None, :]

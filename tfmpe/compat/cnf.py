@@ -131,7 +131,7 @@ class CNF(nnx.Module):
 
     def log_prob(
         self,
-        theta: Float[Array, "n *theta_shape"],
+        theta: Float[Array, " n *theta_shape"],
         context: Float[Array, "1 context_dim"],
         n_epsilon: int = 10,
     ) -> Float[Array, " n"]:

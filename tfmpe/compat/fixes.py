@@ -23,6 +23,16 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L26": "bottom-up keeps all simulations and mixes the locals",
         "L28": "CNF.log_prob hands the field the time that sample does",
         "L30": "FMPE.sample_base_dist returns all of theta",
+        "L32": "validation has noise of its own",
+        "L33": "validation without dropout, and none after training",
+        "L36": "every round draws from noise of its own",
+        "L42": "the p value counts the data, and is NaN where they are",
+        "L43": "nothing printed, no pictures, seaborn not needed",
+        "L44": "any number of rows for a classifier",
+        "L47": "the plot closes, names its level, and shows the statistic",
+        "L48": "a stop is taken back by an improvement, NaN is none",
+        "L54": "all classifiers see the same points",
+        "L61": "labels, split and epochs have keys of their own",
     }
 )
 """Code and what is different with it; see MIGRATION.md."""

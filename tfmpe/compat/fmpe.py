@@ -216,7 +216,7 @@ class FMPE(nnx.Module):
         n_samples: int = 1000,
         theta_0: Any = None,
         direction: str = "forward",
-    ) -> Float[Array, "n_samples *theta_shape"]:
+    ) -> Float[Array, " n_samples *theta_shape"]:
         """Draw posterior samples, given one observation.
 
         Parameters
@@ -247,7 +247,7 @@ class FMPE(nnx.Module):
 
     def sample_base_dist(
         self,
-        theta: Float[Array, "n *theta_shape"],
+        theta: Float[Array, " n *theta_shape"],
         context: Float[Array, "n context_dim"],
         theta_shape: tuple[int, ...],
     ) -> Any:
@@ -275,7 +275,7 @@ class FMPE(nnx.Module):
 
     def log_prob_posterior_samples(
         self,
-        posterior_samples: Float[Array, "n *theta_shape"],
+        posterior_samples: Float[Array, " n *theta_shape"],
         context: Float[Array, "1 context_dim"],
     ) -> Float[Array, " n"]:
         """Estimate log densities of posterior samples.

@@ -1,10 +1,12 @@
 """Mirror of the legacy module ``sfmpe.sfmpe``.
 
-``SFMPE`` needs the extra ``flow`` and is imported when it is asked for.
+Names that need the extra ``flow`` are imported when they are asked for.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from tfmpe.compat._attention import _cross_2d_masks as _cross_2d_masks
 from tfmpe.compat._attention import (
     _make_attention_masks as _make_attention_masks,
 )
@@ -14,11 +16,18 @@ __all__ = ["SFMPE"]
 
 if TYPE_CHECKING:
     from tfmpe.compat._flow.estimator import SFMPE as SFMPE
+    from tfmpe.compat._flow.loss import _cfm_loss as _cfm_loss
+    from tfmpe.compat.train import fit_model_no_branch as fit_model_no_branch
+
+_WITH_FLOW = {
+    "SFMPE": "_flow.estimator",
+    "_cfm_loss": "_flow.loss",
+    "fit_model_no_branch": "train",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "SFMPE":
+    if name not in _WITH_FLOW:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tfmpe.compat._flow.estimator import SFMPE
-
-    return SFMPE
+    module = importlib.import_module(f"tfmpe.compat.{_WITH_FLOW[name]}")
+    return getattr(module, name)

@@ -19,6 +19,11 @@ from tfmpe.estimators._checks.predictive_result import (
     PosteriorPredictive as PosteriorPredictive,
 )
 from tfmpe.estimators._checks.ranks import CalibrationRanks as CalibrationRanks
+from tfmpe.estimators._checks.two_sample import TwoSampleTest as TwoSampleTest
+from tfmpe.estimators._checks.two_sample import (
+    classifier_test as classifier_test,
+)
+from tfmpe.estimators._checks.two_sample import mmd_test as mmd_test
 from tfmpe.estimators._conditionals import Conditional as Conditional
 from tfmpe.estimators._estimator import (
     FlowMatchingEstimator as FlowMatchingEstimator,

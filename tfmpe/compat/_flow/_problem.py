@@ -64,7 +64,7 @@ class Problem:
 
     def sample(
         self,
-        theta_0: Float[Array, "n *theta_shape"],
+        theta_0: Float[Array, " n *theta_shape"],
         direction: str,
         return_times: Any = None,
     ) -> Any:
@@ -100,8 +100,8 @@ class Problem:
 
     def log_prob(
         self,
-        theta: Float[Array, "n *theta_shape"],
-        epsilon: Float[Array, "n *theta_shape_and_probes"],
+        theta: Float[Array, " n *theta_shape"],
+        epsilon: Float[Array, " n *theta_shape_and_probes"],
         negative_time: bool,
     ) -> Float[Array, " n"]:
         """Return log densities, in nats.

@@ -7,21 +7,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from flax import nnx
 
 from tfmpe.compat._attention import _make_attention_masks
+from tfmpe.compat._epochs import fit_epochs
 from tfmpe.compat._flatten import decode_theta
-from tfmpe.compat._flow._keys import set_count, stream_of
-from tfmpe.compat._flow.training import Plan, State, train_epochs
+from tfmpe.compat._flow._draws import evaluated
+from tfmpe.compat._flow.loss import _cfm_loss
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
 from tfmpe.compat.defects.l20_shared_rngs import or_shared
 from tfmpe.compat.defects.l21_padded_values import (
     check_training_values,
+    data_without_padding,
     sampled_width,
     without_padding,
 )
-from tfmpe.compat.defects.l24_whole_batches import check_rows
-from tfmpe.compat.defects.l26_rounds import reported_loss
 from tfmpe.compat.fixes import read_fixes
 
 N_PROBES = 10
@@ -31,13 +30,14 @@ DEFAULT_OPTIMISER = optax.adam(3e-4)
 """One object for all calls, so that training is compiled once."""
 
 
-class SFMPE(nnx.Module):
+class SFMPE:
     """Estimate posteriors of flat data with a flow.
 
     Parameters
     ----------
-    structured_cnf : StructuredCNF
-        The flow. Base draws and probes come from its random numbers.
+    vector_field_model : StructuredCNF
+        The flow, held as ``model``. Base draws and probes come from its
+        random numbers.
     rngs : nnx.Rngs, optional
         For training: order of the rows, times, noise. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
@@ -57,13 +57,13 @@ class SFMPE(nnx.Module):
 
     def __init__(
         self,
-        structured_cnf: Any,
+        vector_field_model: Any,
         rngs: Any = None,
         *,
         fix: Iterable[str] | None = None,
     ) -> None:
         self.fix = read_fixes(fix)
-        self.structured_cnf = structured_cnf
+        self.model = vector_field_model
         self.rngs = or_shared(rngs, "sfmpe.SFMPE", self.fix)
 
     def fit(
@@ -91,7 +91,8 @@ class SFMPE(nnx.Module):
         -------
         train_losses, val_losses : Array, shape (n_iter,)
             Squared error of the velocities, in squared units of theta. The
-            first is the sum over the batches of an epoch (L26).
+            first is the sum over the batches of an epoch plus their mean
+            (L26), the second is with dropout (L33).
 
         Raises
         ------
@@ -101,22 +102,23 @@ class SFMPE(nnx.Module):
         Notes
         -----
         All epochs are one compiled program; training again with data of
-        equal shapes compiles nothing. Path: the straight one, ``sigma_min``
-        0.001, times uniform. With padding masks, errors are summed over the
-        real tokens of theta and divided by their number.
+        equal shapes compiles nothing. The flow is left in training mode.
+        Path: the straight one, ``sigma_min`` 0.001, times uniform. With
+        padding masks, errors are summed over the real tokens of theta and
+        divided by their number.
         """
-        n_rows = jax.tree.leaves(train["data"])[0].shape[0]
-        check_rows(n_rows, batch_size, self.fix)
         check_training_values(train, self.fix)
-        graph, parameters, rest = nnx.split(self.structured_cnf, nnx.Param, ...)
-        plan = Plan(graph, optimizer, batch_size, self.fix)
-        state = State(parameters, rest, optimizer.init(parameters))
-        state, count, losses, val_losses = train_epochs(
-            plan, n_iter, state, train, val, *stream_of(self.rngs)
+        return fit_epochs(
+            self.model,
+            self.rngs.permutations(),
+            _cfm_loss,
+            data_without_padding(train, self.fix),
+            data_without_padding(val, self.fix),
+            optimizer,
+            n_iter,
+            batch_size,
+            self.fix,
         )
-        nnx.update(self.structured_cnf, state.parameters, state.rest)
-        set_count(self.rngs, count)
-        return reported_loss(losses, self.fix), val_losses
 
     def sample_posterior_encoded(
         self,
@@ -161,8 +163,8 @@ class SFMPE(nnx.Module):
 
         Notes
         -----
-        Works under ``jit``, and under ``vmap`` over context, index and
-        ``theta_0``.
+        Leaves the model in evaluation mode. Works under ``jit``, and under
+        ``vmap`` over context, index and ``theta_0``.
         """
         n_theta = sum(
             math.prod(entry["event_shape"]) for entry in theta_slices.values()
@@ -171,10 +173,11 @@ class SFMPE(nnx.Module):
             math.prod(entry["batch_shape"]) for entry in theta_slices.values()
         )
         shape = (n_theta, sampled_width(width, context, self.fix))
+        model = evaluated(self.model)
         if theta_0 is None:
-            key = self._key(context)
+            key = estimator_key(model.rngs, context, self.fix)
             theta_0 = jax.random.normal(key, (n_samples, *shape))
-        return self.structured_cnf.sample(
+        return model.sample(
             **self._conditions(context, labels, masks, index),
             theta_shape=shape,
             sample_size=n_samples,
@@ -273,16 +276,13 @@ class SFMPE(nnx.Module):
             In nats, by ten probes that are the same at every call (L19).
             Wrong unless the field is even in time, by default (L18).
         """
+        model = evaluated(self.model)
         theta = posterior_samples_encoded
-        probes = jax.random.normal(
-            self._key(context), (*jnp.shape(theta), N_PROBES)
-        )
-        return self.structured_cnf._log_prob(
+        key = estimator_key(model.rngs, context, self.fix)
+        probes = jax.random.normal(key, (*jnp.shape(theta), N_PROBES))
+        return model._log_prob(
             theta, probes, self._conditions(context, labels, masks, index)
         )
-
-    def _key(self, context: Any) -> Any:
-        return estimator_key(self.structured_cnf.rngs, context, self.fix)
 
     def _conditions(
         self,

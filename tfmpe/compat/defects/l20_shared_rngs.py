@@ -3,10 +3,13 @@
 import functools
 import itertools
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.legacy_warnings import LegacyWarning
+
+Streams = TypeVar("Streams")
+"""``nnx.Rngs``, which is imported only where an instance is made."""
 
 _own_seeds = itertools.count()
 _users: dict[str, int] = {}
@@ -28,8 +31,8 @@ def _shared(owner: str) -> Any:
 
 
 def or_shared(
-    rngs: Any, owner: str, fixes: Collection[str] | None = None
-) -> Any:
+    rngs: Streams | None, owner: str, fixes: Collection[str] | None = None
+) -> Streams:
     """Return the random numbers of an instance: given, or shared.
 
     Parameters
@@ -47,7 +50,7 @@ def or_shared(
     if "L20" in (read_fixes() if fixes is None else fixes):
         from flax import nnx
 
-        return nnx.Rngs(next(_own_seeds))
+        return cast(Streams, nnx.Rngs(next(_own_seeds)))
     _users[owner] = _users.get(owner, 0) + 1
     if _users[owner] > 1:
         SharedRngsWarning.warn(

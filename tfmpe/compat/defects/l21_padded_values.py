@@ -45,6 +45,17 @@ def without_padding(values: Any, fixes: Collection[str]) -> Any:
     return jnp.where(values == PAD_VALUE, 0, values)
 
 
+def data_without_padding(
+    flat: Mapping[str, Any], fixes: Collection[str]
+) -> dict[str, Any]:
+    """Return flat data with :func:`without_padding` applied to both sides."""
+    data = {
+        side: without_padding(values, fixes)
+        for side, values in flat["data"].items()
+    }
+    return {**flat, "data": data}
+
+
 def check_training_values(
     flat: Mapping[str, Any], fixes: Collection[str]
 ) -> None:

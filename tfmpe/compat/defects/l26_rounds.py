@@ -49,9 +49,18 @@ def one_unit(
     return chosen
 
 
-def reported_loss(losses: Any, fixes: Collection[str]) -> Any:
-    """Return one loss per epoch, of ``(n_epochs, n_batches)``.
+def epoch_loss(losses: Any, n_rows: Any, fixes: Collection[str]) -> Any:
+    """Return the loss that is reported for an epoch.
 
-    By default the sum over batches. Fixed: the mean.
+    By default each batch counts once, and again by its share of the rows.
+    Fixed: by its share only, which makes it the mean over the rows.
+
+    Parameters
+    ----------
+    losses : Array, shape (n_batches,)
+    n_rows : Array of int, shape (n_batches,)
+        Rows in each batch.
+    fixes : collection of str
     """
-    return losses.mean(1) if "L26" in fixes else losses.sum(1)
+    shares = losses * (n_rows / n_rows.sum())
+    return shares.sum() if "L26" in fixes else (shares + losses).sum()

@@ -70,7 +70,7 @@ def unstacked(stack: Layer) -> list[Layer]:
 
 def hold(module: nnx.Module, rngs: nnx.Rngs) -> None:
     """Let every part of a module that has ``rngs`` draw from these."""
-    parts = [part for _, part in nnx.iter_graph(module)]
+    parts: list[Any] = [part for _, part in nnx.iter_graph(module)]
     for part in parts:
         if isinstance(part, nnx.Module) and hasattr(part, "rngs"):
             part.rngs = rngs

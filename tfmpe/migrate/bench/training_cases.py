@@ -78,7 +78,7 @@ def _bridge_step(size: Size) -> Call:
     import optax
     from flax import nnx
 
-    from tfmpe.compat._flow.training import legacy_loss
+    from tfmpe.compat._flow.loss import legacy_loss
     from tfmpe.compat.nn.transformer.parameters import read_parameters
     from tfmpe.compat.structured_cnf import StructuredCNF
 

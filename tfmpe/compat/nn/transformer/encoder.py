@@ -88,7 +88,25 @@ class MLP(nnx.Module):
         return x
 
 
-class EncoderBlock(nnx.Module):
+class _Block(nnx.Module):
+    """What both kinds of block consist of, in the order of the keys."""
+
+    def __init__(
+        self,
+        n_heads: int,
+        dim: int,
+        n_ff: int,
+        dropout: float,
+        activation: Activation,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.attn = Attention(n_heads, dim, dropout, rngs)
+        self.norm = nnx.LayerNorm(dim, rngs=rngs)
+        self.ff = MLP(dim, n_ff, dropout, activation, rngs)
+        self.ff_norm = nnx.LayerNorm(dim, rngs=rngs)
+
+
+class EncoderBlock(_Block):
     """A block of the encoder, which throws its attention away (L22).
 
     Parameters
@@ -124,7 +142,7 @@ class EncoderBlock(nnx.Module):
         rngs: nnx.Rngs | None = None,
     ) -> None:
         rngs = or_shared(rngs, "nn.transformer.encoder.EncoderBlock")
-        _make_parts(self, n_heads, dim, n_ff, dropout, activation, rngs)
+        super().__init__(n_heads, dim, n_ff, dropout, activation, rngs)
 
     def __call__(
         self, x: Float[Array, "*n t dim"], mask: Any = None
@@ -136,7 +154,7 @@ class EncoderBlock(nnx.Module):
         return x + self.ff_norm(self.ff(x))
 
 
-class DecoderBlock(nnx.Module):
+class DecoderBlock(_Block):
     """A block of the decoder: tokens attend to a context.
 
     Parameters
@@ -165,7 +183,7 @@ class DecoderBlock(nnx.Module):
         rngs: nnx.Rngs | None = None,
     ) -> None:
         rngs = or_shared(rngs, "nn.transformer.encoder.DecoderBlock")
-        _make_parts(self, n_heads, dim, n_ff, dropout, activation, rngs)
+        super().__init__(n_heads, dim, n_ff, dropout, activation, rngs)
 
     def __call__(
         self,
@@ -180,19 +198,3 @@ class DecoderBlock(nnx.Module):
         """
         x = x + self.norm(self.attn(x, context, mask))
         return x + self.ff_norm(self.ff(x))
-
-
-def _make_parts(
-    block: Any,
-    n_heads: int,
-    dim: int,
-    n_ff: int,
-    dropout: float,
-    activation: Activation,
-    rngs: nnx.Rngs,
-) -> None:
-    """Make what both kinds of block consist of, in the order of the keys."""
-    block.attn = Attention(n_heads, dim, dropout, rngs)
-    block.norm = nnx.LayerNorm(dim, rngs=rngs)
-    block.ff = MLP(dim, n_ff, dropout, activation, rngs)
-    block.ff_norm = nnx.LayerNorm(dim, rngs=rngs)

@@ -1,0 +1,92 @@
+"""Loss that a structured flow is trained on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from jaxtyping import Array, Float
+
+from tfmpe.compat._attention import _make_attention_masks
+from tfmpe.compat.fmpe import ut_linear
+from tfmpe.estimators._training.loss import SIGMA_MIN, path_position
+
+
+def _cfm_loss(
+    model: Any,
+    rng_key: Any,
+    batch: Mapping[str, Any],
+    sigma_min: float = SIGMA_MIN,
+) -> Float[Array, ""]:
+    """Return the loss of a batch of flat data, at random times.
+
+    Parameters
+    ----------
+    rng_key : key array
+        For the times, uniform, one for each row, and the noise.
+    model, batch, sigma_min
+        As of :func:`legacy_loss`.
+
+    Notes
+    -----
+    Works under ``jit`` and ``grad``. Legacy: ``sfmpe.sfmpe._cfm_loss``.
+    """
+    theta = batch["data"]["theta"]
+    times_key, rest = jax.random.split(rng_key)
+    noise_key, _ = jax.random.split(rest)
+    times = jax.random.uniform(times_key, (theta.shape[0], 1, 1))
+    noise = jax.random.normal(noise_key, theta.shape)
+    return legacy_loss(model, batch, times, noise, sigma_min)
+
+
+def legacy_loss(
+    model: Any,
+    batch: Mapping[str, Any],
+    times: Float[Array, "n 1 1"],
+    noise: Float[Array, "n n_theta width"],
+    sigma_min: float = SIGMA_MIN,
+) -> Float[Array, ""]:
+    """Return the loss of a batch of flat data.
+
+    Parameters
+    ----------
+    model : StructuredCNF
+    batch : dict
+        Of ``flatten_structured``, the rows first in every leaf.
+    times : Array
+        From 0 (noise) to 1 (values).
+    noise : Array
+    sigma_min : float
+        Width of the path's end around a value, dimensionless.
+
+    Returns
+    -------
+    Array
+        Squared error of the velocity: its mean over all values or, with
+        padding masks, its sum over real tokens of theta by their number.
+
+    Notes
+    -----
+    Works under ``jit`` and ``grad``.
+    """
+    theta, y = batch["data"]["theta"], batch["data"]["y"]
+    position = path_position(noise, theta, times, sigma_min)
+    masks = batch.get("masks") or {}
+    theta_mask, context_mask, cross_mask = _make_attention_masks(masks)
+    index = batch.get("index") or {}
+    velocity = model.vector_field(
+        theta=position,
+        theta_label=batch["labels"]["theta"],
+        theta_index=index.get("theta"),
+        theta_mask=theta_mask,
+        time=times,
+        context=y,
+        context_label=batch["labels"]["y"],
+        context_index=index.get("y"),
+        context_mask=context_mask,
+        cross_mask=cross_mask,
+    )
+    squares = (velocity - ut_linear(position, theta, times, sigma_min)) ** 2
+    if "padding" not in masks:
+        return squares.mean()
+    real = masks["padding"]["theta"]
+    return (squares * real[..., None]).sum() / real.sum()

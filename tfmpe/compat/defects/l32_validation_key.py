@@ -1,0 +1,23 @@
+"""L32: the validation of an epoch has the noise of its first batch."""
+
+from collections.abc import Collection
+from typing import Any
+
+import jax
+
+
+def validation_key(key: Any, n_batches: int, fixes: Collection[str]) -> Any:
+    """Return the key of a validation, from that of the epoch's batches.
+
+    Parameters
+    ----------
+    key : key array
+        Split in ``n_batches``, it gives those of the batches; split in two
+        it begins with the same one.
+    n_batches : int
+    fixes : collection of str
+        With L32, a key that no batch has.
+    """
+    if "L32" in fixes:
+        return jax.random.split(key, n_batches + 1)[-1]
+    return jax.random.split(key)[0]

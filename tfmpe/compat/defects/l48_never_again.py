@@ -1,0 +1,22 @@
+"""L48: early stopping never takes a stop back, nor a first NaN."""
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+
+def improves(
+    metric: Any, best: Any, min_delta: float, fixes: Collection[str]
+) -> bool:
+    """Return whether a loss is better than the best one so far.
+
+    By default the first loss is, even if it is NaN, and then no other.
+    Fixed: NaN never is.
+    """
+    first = "L48" not in fixes and math.isinf(best)
+    return first or bool(best - metric > min_delta)
+
+
+def stays_stopped(stopped: bool, fixes: Collection[str]) -> bool:
+    """Return whether an improvement leaves a stop as it is."""
+    return stopped and "L48" not in fixes
