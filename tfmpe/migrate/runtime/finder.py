@@ -6,12 +6,20 @@ import importlib.machinery
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES
+import tfmpe.compat
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 
-__all__ = ["BridgeFinder", "belongs_to", "serving_bridge"]
+__all__ = ["BridgeFinder", "belongs_to", "is_mirror", "serving_bridge"]
+
+_HOME = Path(tfmpe.compat.__file__).parent
+
+# Modules of the bridge that the legacy package does not have.
+_OWN = ("bridge", "defects", "fixes", "legacy_warnings")
 
 
 def belongs_to(module: str, package: str) -> bool:
@@ -32,6 +40,45 @@ def belongs_to(module: str, package: str) -> bool:
     (True, False)
     """
     return module == package or module.startswith(f"{package}.")
+
+
+def is_mirror(below: str) -> bool:
+    """Return whether the bridge mirrors a legacy module.
+
+    Parameters
+    ----------
+    below
+        Its name below the legacy package.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_mirror("util.dataloader"), is_mirror("fixes"), is_mirror("plots")
+    (True, False, False)
+    """
+    return below in _mirrors()
+
+
+@cache
+def _mirrors() -> tuple[str, ...]:
+    files = (path.relative_to(_HOME) for path in _HOME.rglob("*.py"))
+    names = (
+        ".".join(file.parent.parts)
+        if file.name == "__init__.py"
+        else ".".join(file.with_suffix("").parts)
+        for file in files
+    )
+    return tuple(
+        sorted(
+            name
+            for name in names
+            if name.partition(".")[0] not in (*_OWN, "")
+            and not any(part.startswith("_") for part in name.split("."))
+        )
+    )
 
 
 class BridgeFinder(importlib.abc.MetaPathFinder):
@@ -73,9 +120,9 @@ class BridgeFinder(importlib.abc.MetaPathFinder):
         if not belongs_to(fullname, self._legacy):
             return None
         below = fullname.removeprefix(self._legacy)
-        if f"{LEGACY}{below}" not in MODULES:
+        if below and not is_mirror(below.removeprefix(".")):
             known = ", ".join(
-                f"{self._legacy}{name.removeprefix(LEGACY)}" for name in MODULES
+                (self._legacy, *(f"{self._legacy}.{n}" for n in _mirrors()))
             )
             raise ModuleNotFoundError(
                 f"The bridge has no module {fullname!r}; it has {known}. "

@@ -14,7 +14,6 @@ from .call_sites import Site
 from .counting import CallCounter, SeenWarning, WarningCounter
 from .finder import serving_bridge
 from .notebook import NotRun, lines_not_run
-from .places import bridge_places
 from .program import Program, run_program
 from .watching import Watch
 
@@ -101,11 +100,7 @@ def run_on_bridge(
     """
     fixed = ",".join(sorted(fixes.read_fixes(list(fix))))
     warned = WarningCounter()
-    watch = Watch(
-        BRIDGE,
-        bridge_places(BRIDGE),
-        lambda *call: counter(*call),
-    )
+    watch = Watch(BRIDGE, lambda *call: counter(*call))
     counter = CallCounter(watch.paused)
     with ExitStack() as stack:
         stack.enter_context(variable(fixes.VARIABLE, fixed))
