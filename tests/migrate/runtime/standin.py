@@ -123,7 +123,11 @@ def build(folder: Path, defect: str | None = None, name: str = "sfmpe") -> None:
     for source in home.rglob("*.py"):
         file = folder / name / source.relative_to(home)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(source.read_text().replace("tfmpe.compat", name))
+        text = source.read_text().replace("tfmpe.compat", name)
+        # One object for all calls, as in the legacy package (L20).
+        shared = "rngs: nnx.Rngs = nnx.Rngs(0)"
+        text = text.replace("rngs: nnx.Rngs | None = None", shared)
+        file.write_text(text)
     if defect is not None:
         module, text = _DEFECTS[defect]
         with (folder / name / f"{module}.py").open("a") as file:

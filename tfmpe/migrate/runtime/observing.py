@@ -127,13 +127,15 @@ class Observer:
         given = args if entry.kind == "function" else args[1:]
 
         def look() -> tuple[Known | None, Any, State]:
-            more = self._twins.defaults(original, args, kwargs) if makes else {}
+            if makes:
+                more.update(self._twins.defaults(original, args, kwargs))
             before = named((given, kwargs | more))
             if makes:
                 return None, before, state(before)
             instance = None if given is args else named(args[0])
             return instance, before, state((instance, *before))
 
+        more: dict[str, Any] = {}
         looked = self._guarded(site, look)
         start = time.perf_counter()
 
@@ -145,7 +147,7 @@ class Observer:
             if makes:
                 instance = named(args[0])
                 self._twins.note(instance, before)
-            after = named((given, kwargs))
+            after = named((given, kwargs | more))
             seen(
                 Observed(
                     entry,

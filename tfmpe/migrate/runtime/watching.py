@@ -119,6 +119,8 @@ class Watch:
         if not self._active or not is_mirror(below):
             return
         for name in {**vars(module), **dict.fromkeys(_late(module))}:
+            if name.startswith("__"):
+                continue
             try:
                 found = getattr(module, name)
             # An extra that is not installed; who asks for it is told.
