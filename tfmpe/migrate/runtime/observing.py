@@ -150,18 +150,20 @@ class Observer:
             after = named((given, kwargs | more))
             seen(
                 Observed(
-                    entry,
-                    site,
-                    number,
-                    instance,
-                    *before,
-                    *after,
-                    output,
-                    error,
-                    traced,
-                    held,
-                    {} if traced else state((instance, *before)),
-                    seconds,
+                    entry=entry,
+                    site=site,
+                    number=number,
+                    instance=instance,
+                    args=before[0],
+                    kwargs=before[1],
+                    args_after=after[0],
+                    kwargs_after=after[1],
+                    output=output,
+                    error=error,
+                    traced=traced,
+                    state=held,
+                    state_after={} if traced else state((instance, *before)),
+                    seconds=seconds,
                 )
             )
 

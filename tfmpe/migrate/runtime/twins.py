@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -309,10 +310,9 @@ class Twins:
 
     def _add(self, original: Any) -> _Pair:
         kind, why, twin = type(original), None, None
+        parts: list[_Pair] = []
         if _is_nnx(original) and self.is_own(kind):
-            from flax import nnx
-
-            twin = nnx.clone(original)
+            twin, parts = self._cloned(original)
         elif self.is_own(kind):
             why = f"its class {kind.__qualname__} is the script's own"
         else:
@@ -320,11 +320,24 @@ class Twins:
                 f"its {kind.__qualname__} was not made by a call of the script"
             )
         known = Known(len(self._pairs), kind.__qualname__)
-        pair = _Pair(known, _reference(original), twin, [], why)
+        pair = _Pair(known, _reference(original), twin, parts, why)
         self._pairs.append(pair)
         self._numbers[id(original)] = known.number
         self._numbers[id(twin)] = known.number
         return pair
+
+    def _cloned(self, module: Any) -> tuple[Any, list[_Pair]]:
+        """Return a copy that draws from the twins of its random numbers."""
+        from flax import nnx
+
+        twin = nnx.clone(module)
+        parts: list[_Pair] = []
+        for path, node in nnx.iter_graph(module):
+            if path and _is_rngs(node):
+                parts.append(self._find(node) or self._add(node))
+                owner = functools.reduce(_child, path[:-1], twin)
+                setattr(owner, str(path[-1]), parts[-1].twin)
+        return twin, parts
 
     def _reached(self, tree: Any) -> list[_Pair]:
         """Return the pairs in a tree, and those that they were made from."""
@@ -385,6 +398,10 @@ def _next_key(held: dict[str, Any]) -> Any:
                 held[f"{stream}/key"], held[f"{stream}/count"]
             )
     return None
+
+
+def _child(owner: Any, name: Any) -> Any:
+    return owner[name] if isinstance(name, int) else getattr(owner, name)
 
 
 def _is_nnx(value: Any) -> bool:
