@@ -1,13 +1,10 @@
-"""Calling a legacy vector field from the new engine."""
+"""Legacy vector fields, taken apart for ``jit`` and put together again."""
 
 import functools
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from tfmpe.estimators._flow.vector_field import (
@@ -15,76 +12,6 @@ from tfmpe.estimators._flow.vector_field import (
     merge_field,
     split_field,
 )
-
-Clock = tuple[float, float, float]
-
-FORWARD: Clock = (0.0, 1.0, 1.0)
-# From time 1 to 0, told as if from 0 to 1.
-BACKWARD: Clock = (1.0, -1.0, -1.0)
-NEGATIVE_TIME: Clock = (0.0, -1.0, 1.0)
-
-
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("parameters", "rest", "given", "clock"),
-    meta_fields=("static", "theta_shape", "time_shape"),
-)
-@dataclass(frozen=True)
-class LegacyField:
-    """A legacy vector field, as one of the new engine.
-
-    Attributes
-    ----------
-    parameters, rest : tree of arrays
-        Of the legacy field.
-    given : dict
-        The arguments that are neither theta nor time, as the caller gave
-        them: context, labels, indices, masks. Arrays, so that other values
-        of them compile nothing.
-    clock : Array, shape (3,)
-        What the field is handed at time t, and by what its velocities are
-        multiplied: ``clock[0] + clock[1] * t``, and ``clock[2]``. An array,
-        so that one compilation serves both directions.
-    static : hashable
-        What the legacy field is without its arrays.
-    theta_shape : tuple of int
-        Of one draw, as the field sees it.
-    time_shape : tuple of int
-        All ones: (1, 1, 1) for a structured field, (1, 1) for a plain one.
-
-    Notes
-    -----
-    The engine maps over draws, so the field sees one at a time, with a
-    leading axis of 1: legacy fields may count on that. Whatever its shape,
-    theta is one token to the engine.
-    """
-
-    parameters: Any
-    rest: Any
-    given: Mapping[str, Any]
-    clock: Any
-    static: Any
-    theta_shape: tuple[int, ...]
-    time_shape: tuple[int, ...]
-
-    def __call__(self, target: Any, conditioning: Any, time: Any) -> Any:
-        """Return the velocities of the single row of ``target``."""
-        del conditioning
-        field = _merge(self.static, self.parameters, self.rest)
-        start, speed, factor = self.clock
-        velocity = factor * field(
-            theta=target.data.reshape((1, *self.theta_shape)),
-            time=jnp.reshape(start + speed * time, self.time_shape),
-            **self.given,
-        )
-        shape = (1, *self.theta_shape)
-        if velocity.shape != shape:
-            raise ValueError(
-                f"The vector field returned the shape {velocity.shape}, "
-                f"expected {shape}: one velocity for every value of theta."
-            )
-        return velocity.reshape(target.data.shape)
-
 
 def split_legacy(field: Any) -> SplitField:
     """Take a legacy field apart for ``jit``.
@@ -104,12 +31,13 @@ def split_legacy(field: Any) -> SplitField:
     return split_field(field)
 
 
-def _merge(static: Any, parameters: Any, rest: Any) -> Any:
+def merge_legacy(static: Any, parameters: Any, rest: Any) -> Any:
+    """Put a field together again, from what :func:`split_legacy` returned."""
     if static[0] == "once":
         return static[1].field
     if static[0] == "method":
         _, function, static = static
-        owner = _merge(static, parameters, rest)
+        owner = merge_legacy(static, parameters, rest)
         return functools.partial(function, owner)
     # Copied, as flax lets a trace change only what was made in it. So every
     # evaluation begins with the same counts: what is dropped, if the field is
