@@ -13,6 +13,7 @@ from tfmpe.estimators._flow.vector_field import (
     split_field,
 )
 
+
 def split_legacy(field: Any) -> SplitField:
     """Take a legacy field apart for ``jit``.
 

@@ -3,6 +3,7 @@
 import importlib
 import importlib.abc
 import importlib.machinery
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,13 @@ from typing import Any
 import tfmpe.compat
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 
-__all__ = ["BridgeFinder", "belongs_to", "is_mirror", "serving_bridge"]
+__all__ = [
+    "BridgeFinder",
+    "belongs_to",
+    "is_mirror",
+    "logging_as_legacy",
+    "serving_bridge",
+]
 
 _HOME = Path(tfmpe.compat.__file__).parent
 
@@ -179,6 +186,43 @@ def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
         sys.meta_path.remove(finder)
         _taken(legacy)
         sys.modules.update(before)
+
+
+@contextmanager
+def logging_as_legacy(legacy: str = LEGACY) -> Iterator[None]:
+    """Let the bridge log under the names of the legacy modules.
+
+    What a script sets for these names takes effect, and its log names them.
+
+    Parameters
+    ----------
+    legacy
+        What the scripts call the legacy package.
+
+    Yields
+    ------
+    None
+    """
+    manager: Any = logging.Logger.manager
+    get = manager.getLogger
+
+    def renamed(name: str, old: str, new: str) -> str:
+        found = belongs_to(name, old)
+        return f"{new}{name.removeprefix(old)}" if found else name
+
+    def rename(old: str, new: str) -> None:
+        for name, module in list(sys.modules.items()):
+            logger = getattr(module, "__dict__", {}).get("logger")
+            if belongs_to(name, BRIDGE) and isinstance(logger, logging.Logger):
+                vars(module)["logger"] = get(renamed(logger.name, old, new))
+
+    manager.getLogger = lambda name: get(renamed(name, BRIDGE, legacy))
+    rename(BRIDGE, legacy)
+    try:
+        yield
+    finally:
+        del manager.getLogger
+        rename(legacy, BRIDGE)
 
 
 def _taken(package: str) -> dict[str, Any]:

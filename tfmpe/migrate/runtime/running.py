@@ -12,7 +12,7 @@ from tfmpe.migrate.replay.silence import variable
 
 from .call_sites import Site
 from .counting import CallCounter, SeenWarning, WarningCounter
-from .finder import serving_bridge
+from .finder import logging_as_legacy, serving_bridge
 from .notebook import NotRun, lines_not_run
 from .program import Program, run_program
 from .watching import Watch
@@ -107,6 +107,7 @@ def run_on_bridge(
         if mode is not None:
             stack.enter_context(variable(legacy_warnings.VARIABLE, mode))
         stack.enter_context(serving_bridge(legacy))
+        stack.enter_context(logging_as_legacy(legacy))
         stack.enter_context(warned.counting())
         stack.enter_context(watch.watching())
         code = run_program(program)

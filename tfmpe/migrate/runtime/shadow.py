@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.legacy_names import LEGACY
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.replay.calls import Found, call
 from tfmpe.migrate.replay.compare import compare
@@ -30,6 +30,7 @@ from .call_sites import Site
 from .capture import send
 from .counting import WarningCounter
 from .errors import NoTwinError
+from .finder import belongs_to
 from .masks import masks_at
 from .notebook import lines_not_run
 from .observing import Observed, Observer, Seen, case_of, has_flow
@@ -244,7 +245,11 @@ class _Shadow:
         args, kwargs = twins.filled((known.args, known.kwargs))
         if entry.kind == "method":
             name = entry.name.rpartition(".")[2]
-            function = getattr(twins.filled(known.instance), name)
+            twin = twins.filled(known.instance)
+            if not belongs_to(type(twin).__module__, BRIDGE):
+                kind = type(twin).__qualname__
+                raise NoTwinError(f"its class {kind} is the script's own")
+            function = getattr(twin, name)
         else:
             function = twins.bridge(entry.module, entry.name)
         start = time.perf_counter()

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import random
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ __all__ = ["undisturbed"]
 
 @contextlib.contextmanager
 def undisturbed(*, quiet: bool = False) -> Iterator[None]:
-    """Put global random numbers back, and keep what is printed if told.
+    """Put global random numbers back, log nothing, and print nothing if told.
 
     Those of the modules `random` and `numpy.random`; keys of jax are values,
     which nobody can use up.
@@ -36,13 +37,16 @@ def undisturbed(*, quiet: bool = False) -> Iterator[None]:
     True
     """
     of_python, of_numpy = random.getstate(), np.random.get_state()
+    of_logging = logging.root.manager.disable
     try:
         with contextlib.ExitStack() as stack:
             if quiet:
                 kept = io.StringIO()
                 stack.enter_context(contextlib.redirect_stdout(kept))
                 stack.enter_context(contextlib.redirect_stderr(kept))
+            logging.disable(logging.CRITICAL)
             yield
     finally:
+        logging.disable(of_logging)
         random.setstate(of_python)
         np.random.set_state(of_numpy)
