@@ -56,6 +56,8 @@ MAX_CAPTURES = 20
 
 _MAX_DIFFERENCES = 50
 
+_VIEWED = ("args", "kwargs", "args_after", "kwargs_after", "output")
+
 _NO_TRAINING = (
     "training: left out by --no-training, or without the extra flow; the "
     "calls that it makes are compared"
@@ -169,9 +171,7 @@ class _Shadow:
     def _capture(self, known: Observed) -> None:
         """Let the values of a traced call come out as it is executed."""
         arrays: list[Any] = []
-        names = (
-            "args", "kwargs", "args_after", "kwargs_after", "output", "state"
-        )  # fmt: skip
+        names = (*_VIEWED, "state")
         taken = take_apart([getattr(known, name) for name in names], arrays)
         self._never_run.setdefault(known.site, True)
 
@@ -223,7 +223,8 @@ class _Shadow:
         found, seconds = self._call(known)
         if known.traced and known.error is None:
             found = _strong(found)
-        case = replace(case_of(known, "call", ""), output=view(known.output))
+        viewed = {name: view(getattr(known, name)) for name in _VIEWED}
+        case = replace(case_of(known, "call", ""), **viewed)
         tolerance = tolerance_of(known.entry, self._twins.has_weights(known))
         comparison = compare_call(case, found, tolerance)
         if known.error is None:
@@ -263,7 +264,7 @@ class _Shadow:
             if found.error is None:
                 twins.give(known.instance, output)
             output = None
-        after = twins.named((args, kwargs), new=False)
+        after = view(twins.named((args, kwargs), new=False))
         output = view(twins.named(output, new=False))
         return Found(output, found.error, *after), seconds
 

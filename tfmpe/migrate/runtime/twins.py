@@ -302,7 +302,7 @@ class Twins:
 
     def _find(self, value: Any) -> _Pair | None:
         number = self._numbers.get(id(value))
-        if number is None:
+        if number is None or value is None:
             return None
         pair = self._pairs[number]
         is_it = value is pair.twin or value is pair.original()
@@ -323,7 +323,8 @@ class Twins:
         pair = _Pair(known, _reference(original), twin, parts, why)
         self._pairs.append(pair)
         self._numbers[id(original)] = known.number
-        self._numbers[id(twin)] = known.number
+        if twin is not None:
+            self._numbers[id(twin)] = known.number
         return pair
 
     def _cloned(self, module: Any) -> tuple[Any, list[_Pair]]:
