@@ -15,6 +15,7 @@ from tfmpe.migrate.replay.trees import arrays_of, has_tracer
 
 from .call_sites import Site, call_site
 from .twins import Known, State, Twins
+from .undisturbed import Numbers, global_numbers
 from .watching import Called
 
 __all__ = ["Observed", "Observer", "case_of", "has_flow", "raised_of"]
@@ -46,6 +47,8 @@ class Observed:
         Whether values were not known yet.
     state, state_after
         What the objects held before and after.
+    numbers
+        Global random numbers before it.
     seconds
         Until the result was there.
     """
@@ -63,6 +66,7 @@ class Observed:
     traced: bool
     state: State
     state_after: State
+    numbers: Numbers
     seconds: float
 
 
@@ -137,6 +141,7 @@ class Observer:
 
         more: dict[str, Any] = {}
         looked = self._guarded(site, look)
+        numbers = global_numbers()
         start = time.perf_counter()
 
         def tell(output: Any, error: Exception | None) -> None:
@@ -163,6 +168,7 @@ class Observer:
                     traced=traced,
                     state=held,
                     state_after={} if traced else state((instance, *before)),
+                    numbers=numbers,
                     seconds=seconds,
                 )
             )

@@ -254,7 +254,7 @@ class _Shadow:
         else:
             function = twins.bridge(entry.module, entry.name)
         start = time.perf_counter()
-        with silenced(), undisturbed(quiet=trains):
+        with silenced(), undisturbed(quiet=trains, begin=known.numbers):
             found = call(function, args, kwargs)
             if not known.traced:
                 jax.block_until_ready(arrays_of(found.output))

@@ -5,14 +5,20 @@ import io
 import logging
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-__all__ = ["undisturbed"]
+__all__ = ["Numbers", "global_numbers", "undisturbed"]
+
+Numbers = tuple[Any, Any]
+"""States of the random numbers of Python and of NumPy."""
 
 
 @contextlib.contextmanager
-def undisturbed(*, quiet: bool = False) -> Iterator[None]:
+def undisturbed(
+    *, quiet: bool = False, begin: Numbers | None = None
+) -> Iterator[None]:
     """Put global random numbers back, log nothing, and print nothing if told.
 
     Those of the modules `random` and `numpy.random`; keys of jax are values,
@@ -23,6 +29,8 @@ def undisturbed(*, quiet: bool = False) -> Iterator[None]:
     quiet
         Whether what is printed is kept. It would also keep what a program of
         the script that still runs prints, so the script is to be waited for.
+    begin
+        Where global random numbers begin; by default where they are.
 
     Yields
     ------
@@ -36,8 +44,10 @@ def undisturbed(*, quiet: bool = False) -> Iterator[None]:
     >>> random.random() == first
     True
     """
-    of_python, of_numpy = random.getstate(), np.random.get_state()
+    before = global_numbers()
     of_logging = logging.root.manager.disable
+    if begin is not None:
+        _set_numbers(begin)
     try:
         with contextlib.ExitStack() as stack:
             if quiet:
@@ -48,5 +58,14 @@ def undisturbed(*, quiet: bool = False) -> Iterator[None]:
             yield
     finally:
         logging.disable(of_logging)
-        random.setstate(of_python)
-        np.random.set_state(of_numpy)
+        _set_numbers(before)
+
+
+def global_numbers() -> Numbers:
+    """Return the states of `random` and `numpy.random`."""
+    return random.getstate(), np.random.get_state()
+
+
+def _set_numbers(numbers: Numbers) -> None:
+    random.setstate(numbers[0])
+    np.random.set_state(numbers[1])
