@@ -4,11 +4,10 @@ It shares no class with the bridge, so the machine has to pair objects and to
 carry their state over. Planted defects are code at the end of a module.
 """
 
-import shutil
 import textwrap
 from pathlib import Path
 
-import tfmpe.compat
+from migration.stand_in import write_stand_in
 
 _FLATTEN = """
     _right = flatten_structured
@@ -119,17 +118,8 @@ def build(folder: Path, defect: str | None = None, name: str = "sfmpe") -> None:
     name
         What the package is called.
     """
-    home = Path(tfmpe.compat.__file__).parent
-    for source in home.rglob("*.py"):
-        file = folder / name / source.relative_to(home)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        text = source.read_text().replace("tfmpe.compat", name)
-        # One object for all calls, as in the legacy package (L20).
-        shared = "rngs: nnx.Rngs = nnx.Rngs(0)"
-        text = text.replace("rngs: nnx.Rngs | None = None", shared)
-        file.write_text(text)
+    package = write_stand_in(folder, name)
     if defect is not None:
         module, text = _DEFECTS[defect]
-        with (folder / name / f"{module}.py").open("a") as file:
+        with (package / f"{module}.py").open("a") as file:
             file.write("\n\n" + textwrap.dedent(text))
-    shutil.rmtree(folder / name / "__pycache__", ignore_errors=True)
