@@ -475,7 +475,12 @@ def test_token_positions(event_shape):
     coordinates = [()]
     for size in event_shape:
         coordinates = [(*at, i) for at in coordinates for i in range(size)]
-    assert compat.event_indices(event_shape) == coordinates
+    for dim, size in enumerate(event_shape):
+        found = compat.event_indices(event_shape, dim)
+        assert [tokens.tolist() for tokens in found] == [
+            [number for number, at in enumerate(coordinates) if at[dim] == i]
+            for i in range(size)
+        ]
     for number, at in enumerate(coordinates):
         assert compat.flatten_index_tuple(at, event_shape) == number
 

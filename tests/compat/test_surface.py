@@ -11,189 +11,62 @@ import pytest
 
 from tfmpe import compat
 
-# Parameters without their kinds; `...` stands for no default.
-SIGNATURES = {
-    "util.dataloader": {
-        "flatten_structured": {
-            "data": ...,
-            "data_sample_ndims": 1,
-            "data_batch_ndims": None,
-            "index": None,
-            "pad_value": -1e8,
-            "event_shapes": None,
-            "independence": {},
-        },
-        "decode_theta": {
-            "theta": ...,
-            "theta_slices": ...,
-            "sample_shape": ...,
-        },
-        "combine_data": {"x": ..., "y": ..., "pad_value": -1e8},
-        "pad_multidim_event": {
-            "arr": ...,
-            "event_start": ...,
-            "max_shape": ...,
-            "pad_value": -1e8,
-        },
-        "build_padding_mask": {"block_slices": ..., "event_shapes": ...},
-    },
-    "utils": {
-        "split_data": {
-            "data": ...,
-            "size": ...,
-            "split": 0.8,
-            "shuffle_rng": None,
-        },
-    },
-}
-
-# Names whose legacy signature is not written down, and how they are called.
-CALLS = {
-    "util.dataloader": {
-        "build_self_attention_mask": ("slices", "independence"),
-        "build_cross_attention_mask": ("query", "key", "independence"),
-        "flatten_blocks": ("blocks", 1, None, -1e8, 1),
-        "_flatten_index": ("index", -1e8, 1),
-        "event_indices": ((2, 2),),
-        "flatten_index_tuple": ((0, 0), (2, 2)),
-        "pad_1d": ("array", 3, 0.0),
-        "pad_2d": ("array", 3, 0.0),
-        "pad_2d_cross": ("array", 3, 4, 0.0),
-        "encode_unknown_theta": ("slices",),
-        "as_batch_iterator": ("key", "data", 10, True),
-        "as_batch_iterators": ("key", "data", 10, 0.9, True),
-    },
-    "sfmpe": {"_make_attention_masks": (None,)},
-    "fmpe": {
-        "theta_t_linear": ("key", "times", "theta", 0.001),
-        "ut_linear": ("theta_t", "theta", "times", 0.001),
-    },
-}
-NAMES = [
-    (module, name)
-    for table in (SIGNATURES, CALLS)
-    for module, names in table.items()
-    for name in names
-] + [
-    ("util.dataloader", "PAD_VALUE"),
-    ("structured_cnf", "StructuredCNF"),
-    ("sfmpe", "SFMPE"),
-    ("bottom_up", "train_bottom_up"),
-    ("svf", "StructuredVectorField"),
-]
-
-DATA = {
-    "context": ...,
-    "labels": ...,
-    "theta_slices": ...,
-    "masks": None,
-    "index": None,
-}
-DRAWS = {**DATA, "n_samples": 1000, "theta_0": None, "direction": "forward"}
-SIDE = ("label", "index", "mask")
-CONTEXT = ["context", *(f"context_{name}" for name in SIDE)]
-THETA = [f"theta_{name}" for name in SIDE]
-NINE = [*CONTEXT, "theta_shape", *THETA, "cross_mask"]
-TEN = ["theta", *THETA, "time", *CONTEXT, "cross_mask"]
-
-METHODS = {
-    ("structured_cnf", "StructuredCNF"): {
-        "sample": {
-            **dict.fromkeys(NINE, ...),
-            "sample_size": 1,
-            "theta_0": None,
-            "direction": "forward",
-        },
-        "vector_field": dict.fromkeys(TEN, ...),
-        "log_prob": {
-            **dict.fromkeys([n for n in TEN if n != "time"], ...),
-            "n_epsilon": 10,
-        },
-    },
-    ("sfmpe", "SFMPE"): {
-        "sample_posterior": DRAWS,
-        "sample_posterior_encoded": DRAWS,
-        "sample_base_dist": {"theta": ..., **DATA},
-        "log_prob_posterior_samples": {
-            "posterior_samples_encoded": ...,
-            "context": ...,
-            "labels": ...,
-            "masks": None,
-            "index": None,
-        },
-    },
+# Names that are in the package itself, too, by the module that defines them.
+NAMES = {
+    "util.dataloader": (
+        "PAD_VALUE",
+        "_flatten_index",
+        "as_batch_iterator",
+        "as_batch_iterators",
+        "build_cross_attention_mask",
+        "build_padding_mask",
+        "build_self_attention_mask",
+        "combine_data",
+        "decode_theta",
+        "encode_unknown_theta",
+        "event_indices",
+        "flatten_blocks",
+        "flatten_index_tuple",
+        "flatten_structured",
+        "pad_1d",
+        "pad_2d",
+        "pad_2d_cross",
+        "pad_multidim_event",
+    ),
+    "utils": ("split_data",),
+    "sfmpe": ("SFMPE", "_make_attention_masks"),
+    "fmpe": ("theta_t_linear", "ut_linear"),
+    "structured_cnf": ("StructuredCNF",),
+    "bottom_up": ("train_bottom_up",),
 }
 
 
-def _get(module, name):
-    return getattr(importlib.import_module(f"tfmpe.compat.{module}"), name)
-
-
-@pytest.mark.parametrize(("module", "name"), NAMES)
+@pytest.mark.parametrize(
+    ("module", "name"), [(m, n) for m, names in NAMES.items() for n in names]
+)
 def test_names_are_where_they_were_and_in_compat(module, name):
-    assert _get(module, name) is getattr(compat, name)
+    defined = importlib.import_module(f"tfmpe.compat.{module}")
+    assert getattr(defined, name) is getattr(compat, name)
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "expected"),
-    [
-        (m, n, sig)
-        for m, names in SIGNATURES.items()
-        for n, sig in names.items()
-    ],
-)
-def test_signatures(module, name, expected):
-    """Names, order, defaults; all by position or by name."""
-    parameters = inspect.signature(_get(module, name)).parameters
-    given = {
-        p.name: ... if p.default is p.empty else p.default
-        for p in parameters.values()
-    }
-    assert list(given.items()) == list(expected.items())
-    kinds = {p.kind for p in parameters.values()}
-    assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+def test_submodules_are_imported_when_they_are_asked_for(tmp_path):
+    done = _run(
+        """
+import sys
+import tfmpe.compat as sfmpe
 
-
-@pytest.mark.parametrize(
-    ("owner", "method"),
-    [
-        (owner, method)
-        for owner, methods in METHODS.items()
-        for method in methods
-    ],
-)
-def test_signatures_of_methods(owner, method):
-    function = getattr(_get(*owner), method)
-    _, *parameters = inspect.signature(function).parameters.values()
-    given = {
-        p.name: ... if p.default is p.empty else p.default for p in parameters
-    }
-    assert list(given.items()) == list(METHODS[owner][method].items())
-    kinds = {p.kind for p in parameters}
-    assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
-
-
-def test_the_signature_of_fit():
-    """Its optimiser is one object, whatever the instance."""
-    parameters = inspect.signature(_get("sfmpe", "SFMPE").fit).parameters
-    assert list(parameters) == [
-        "self",
-        "train",
-        "val",
-        "optimizer",
-        "n_iter",
-        "batch_size",
-    ]
-    assert parameters["n_iter"].default == 1000
-    assert parameters["batch_size"].default == 100
-
-
-@pytest.mark.parametrize(
-    ("module", "name", "args"),
-    [(m, n, args) for m, names in CALLS.items() for n, args in names.items()],
-)
-def test_calls_by_position(module, name, args):
-    inspect.signature(_get(module, name)).bind(*args)
+assert "tfmpe.compat.infinite" not in sys.modules
+assert "infinite" in dir(sfmpe) and "_lazy" in dir(sfmpe)
+assert sfmpe.infinite.index_theta.__module__ == "tfmpe.compat.infinite"
+assert sfmpe.util.dataloader.prod((2, 3)) == 6
+assert sfmpe.plot.plot.plot_trace
+assert "flax" not in sys.modules and "arviz" not in sys.modules
+for name in ("no_such_module", "__wrapped__", "_private"):
+    assert not hasattr(sfmpe, name) and not hasattr(sfmpe.util, name)
+""",
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_pad_value():

@@ -3,6 +3,7 @@
 import warnings
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -10,8 +11,21 @@ from flax import nnx
 
 from tfmpe import compat
 from tfmpe.compat import LegacyWarning, defects, legacy_warnings
+from tfmpe.compat.defects import l36_repeated_rounds
 from tfmpe.compat.defects.l22_masks_without_effect import ignore_masks
 from tfmpe.compat.defects.l26_rounds import check_rounds
+from tfmpe.compat.defects.l37_first_leaf_only import leaf_event_ndims
+from tfmpe.compat.defects.l38_constant_counted_once import count_elements
+from tfmpe.compat.defects.l40_scaled_by_itself import (
+    check_moments,
+    moment_axes,
+)
+from tfmpe.compat.defects.l41_specs_by_last_key import specs_by_path
+from tfmpe.compat.infinite import index_theta
+from tfmpe.compat.util.data import stack_data
+from tfmpe.compat.defects.l42_p_value import p_value
+from tfmpe.compat.defects.l45_unused_samples import warn_of_samples
+from tfmpe.compat.defects.l54_unequal_points import base_draws
 
 
 def _leaf(*shape, dtype=np.float32):
@@ -110,6 +124,16 @@ def _l25(rows, size=4, **kwargs):
     compat.split_data({"a": _leaf(4, 1), "b": _leaf(rows, 1)}, size, **kwargs)
 
 
+def _l39(order, **options):
+    inputs = {"a": _leaf(3, 1), "b": _leaf(3, 1)}
+    index_theta({"x": _leaf(3, 1)}, inputs, {"x": order}, **options)
+
+
+def _l51(shuffle, **options):
+    rows = {"data": {"y": _leaf(3, 1)}}
+    compat.as_batch_iterator(jax.random.key(0), rows, 2, shuffle, **options)
+
+
 def _field(*, theta, **_):
     return theta
 
@@ -161,6 +185,10 @@ def _l21_training(padded, **options):
 
 
 # Class, code, calls that warn once, calls that do not warn.
+def _l42(statistic, fixes=()):
+    p_value(jnp.float32(statistic), jnp.ones(3), fixes)
+
+
 DEFECTS = [
     (
         "IndexRowsSortedWarning",
@@ -314,6 +342,90 @@ DEFECTS = [
         "L26",
         [lambda: check_rounds(2, ())],
         [lambda: check_rounds(1, ()), lambda: check_rounds(2, ["L26"])],
+    ),
+    (
+        "FirstLeafOnlyWarning",
+        "L37",
+        [lambda: leaf_event_ndims([1, 2], 0, ())],
+        [
+            lambda: leaf_event_ndims([1, 2], None, ()),
+            lambda: leaf_event_ndims([1, 2], [0, 0], ()),
+            lambda: leaf_event_ndims([1, 2], 0, ["L37"]),
+        ],
+    ),
+    (
+        "ConstantCountedOnceWarning",
+        "L38",
+        [lambda: count_elements((), np.ones(()), (3,), ())],
+        [
+            lambda: count_elements((), np.zeros(()), (3,), ()),
+            lambda: count_elements((), np.ones(3), (3,), ()),
+            lambda: count_elements((), np.ones(()), (3,), ["L38"]),
+        ],
+    ),
+    (
+        "ColumnsByPlaceWarning",
+        "L39",
+        [lambda: _l39(["b", "a"])],
+        [lambda: _l39(["a", "b"]), lambda: _l39(["b", "a"], fix=["L39"])],
+    ),
+    (
+        "ScaledByItselfWarning",
+        "L40",
+        [
+            lambda: moment_axes((), _leaf(3), ()),
+            lambda: check_moments((), [_leaf(3) * np.nan], ()),
+        ],
+        [
+            lambda: moment_axes((), _leaf(3, 1), ()),
+            lambda: moment_axes((), _leaf(3), ["L40"]),
+            lambda: check_moments((), [_leaf(3)], ()),
+        ],
+    ),
+    (
+        "SpecsByLastKeyWarning",
+        "L41",
+        [lambda: specs_by_path([("a",)], {"b": 1}, ())],
+        [
+            lambda: specs_by_path([("a",)], {"a": 1}, ()),
+            lambda: specs_by_path([("a",), ("b",)], {"a": 1}, ["L41"]),
+        ],
+    ),
+    (
+        "NamesNotComparedWarning",
+        "L49",
+        [lambda: stack_data({"a": _leaf(1, 1)}, {"b": _leaf(1, 1)})],
+        [lambda: stack_data({"a": _leaf(1, 1)}, {"a": _leaf(1, 1)})],
+    ),
+    (
+        "AlwaysShuffledWarning",
+        "L51",
+        [lambda: _l51(False), lambda: _l51(False, fix=["L19"])],
+        [lambda: _l51(True), lambda: _l51(False, fix=["L51"])],
+    ),
+        "RepeatedRoundsWarning",
+        "L36",
+        [lambda: l36_repeated_rounds.check_rounds(3, ())],
+        [
+            lambda: l36_repeated_rounds.check_rounds(2, ()),
+            lambda: l36_repeated_rounds.check_rounds(3, ["L36"]),
+        ],
+    ),
+    (
+        "NanStatisticWarning",
+        "L42",
+        [lambda: _l42(np.nan)],
+        [lambda: _l42(1.0), lambda: _l42(np.nan, ["L42"])],
+    ),
+    ("UnusedSamplesWarning", "L45", [warn_of_samples], []),
+    (
+        "UnequalPointsWarning",
+        "L54",
+        [lambda: base_draws(jax.random.key(0), 4, 2, 1, ())],
+        [
+            lambda: base_draws(jax.random.key(0), 4, 1, 1, ()),
+            lambda: base_draws(jax.random.key(0), 4, 2, 1, ["L54"]),
+        ],
     ),
 ]
 WARNING = [

@@ -2,18 +2,19 @@
 
 Change ``from sfmpe.util.dataloader import X`` to ``from
 tfmpe.compat.util.dataloader import X`` and a script gets the same numbers.
-Modules are called as the legacy ones, and all names are here as well;
+Modules are called as the legacy ones and are attributes, loaded when they are
+asked for: ``import tfmpe.compat as sfmpe`` stands for ``import sfmpe``.
 ``bridge`` goes to Tokens and back, ``defects`` holds what is reproduced
 although it is wrong, and ``fixes`` turns it off. Sampling and training need
 the extra ``flow``, and are imported when they are asked for.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfmpe.compat._attention import (
     _make_attention_masks as _make_attention_masks,
 )
+from tfmpe.compat._lazy import lazily
 from tfmpe.compat.bridge import as_legacy as as_legacy
 from tfmpe.compat.bridge import as_tokens as as_tokens
 from tfmpe.compat.bridge import nine_arguments as nine_arguments
@@ -61,17 +62,13 @@ if TYPE_CHECKING:
     from tfmpe.compat.sfmpe import SFMPE as SFMPE
     from tfmpe.compat.structured_cnf import StructuredCNF as StructuredCNF
 
-_WITH_FLOW = {
-    "SFMPE": "sfmpe",
-    "theta_t_linear": "fmpe",
-    "ut_linear": "fmpe",
-    "StructuredCNF": "structured_cnf",
-    "train_bottom_up": "bottom_up",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WITH_FLOW:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_WITH_FLOW[name]}")
-    return getattr(module, name)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "SFMPE": "tfmpe.compat.sfmpe",
+        "StructuredCNF": "tfmpe.compat.structured_cnf",
+        "theta_t_linear": "tfmpe.compat.fmpe",
+        "train_bottom_up": "tfmpe.compat.bottom_up",
+        "ut_linear": "tfmpe.compat.fmpe",
+    },
+)

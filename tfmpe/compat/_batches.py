@@ -1,148 +1,282 @@
 """Legacy batch iterators, without TensorFlow."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 import numpy as np
 
+from tfmpe.compat.defects.l51_always_shuffled import check_shuffle
+from tfmpe.compat.fixes import read_fixes
+from tfmpe.compat.utils import split_data
 
-class BatchIterator:
-    """Batches of a tree of arrays, as often as it is iterated.
+# Rows that TensorFlow keeps to draw from, in batches.
+_BUFFER = 10
+_LARGEST_SEED = 2**31 - 1
+
+
+class InvalidArgumentError(ValueError):
+    """A batch size that is not positive; named as TensorFlow's error is."""
+
+
+class DataLoader:
+    """Batches, read anew at each iteration.
+
+    Parameters
+    ----------
+    itr : object
+        Its ``as_numpy_iterator()`` returns a new iterator over batches, as
+        that of a ``tf.data.Dataset`` does.
+    num_samples : int
+        Number of rows; not checked.
 
     Attributes
     ----------
     num_samples : int
-        Number of rows.
-    batch_size : int
-        Rows in a batch; the last may have fewer.
+
+    Raises
+    ------
+    AttributeError
+        When iterated, if ``itr`` has no ``as_numpy_iterator``.
 
     Notes
     -----
-    Pass ``i`` over the data is shuffled by ``fold_in(rng_key, i)``, so an
-    iterator made anew from the same key gives the same batches.
+    Legacy: ``sfmpe.util.dataloader.DataLoader``.
     """
 
-    def __init__(
-        self, rng_key: Any, data: Any, batch_size: int, shuffle: bool
-    ) -> None:
-        self.num_samples = _n_rows(data)
-        self.batch_size = batch_size
-        self._data = jax.tree.map(np.asarray, data)
-        self._rng_key = rng_key
-        self._shuffle = shuffle
-        self._epoch = 0
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return -(-self.num_samples // self.batch_size)
+    def __init__(self, itr: Any, num_samples: int) -> None:
+        self._itr = itr
+        self.num_samples = num_samples
 
     def __iter__(self) -> Iterator[Any]:
-        rows = np.arange(self.num_samples)
-        if self._shuffle:
-            key = jax.random.fold_in(self._rng_key, self._epoch)
-            rows = np.asarray(jax.random.permutation(key, self.num_samples))
-        self._epoch += 1
-        for start in range(0, self.num_samples, self.batch_size):
+        """Yield the batches of a new iterator."""
+        yield from self._itr.as_numpy_iterator()
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a tree, with the part of tf.data's interface that is used."""
+
+    data: Any
+    n_rows: int
+    batch_size: int = 1
+    order: Callable[[], np.ndarray] | None = None
+    _passes: Iterator[int] = field(default_factory=itertools.count)
+
+    @classmethod
+    def from_tensor_slices(cls, data: Any) -> "_Rows":
+        arrays = _map_in_order(np.asarray, data)
+        counts = sorted({leaf.shape[0] for leaf in jax.tree.leaves(arrays)})
+        if len(counts) != 1:
+            raise ValueError(
+                f"The arrays have {counts} rows; expected equally many. Repeat "
+                "labels, masks and index for every sample first."
+            )
+        return cls(arrays, counts[0])
+
+    def shuffle(
+        self, buffer_size: int, seed: int, reshuffle_each_iteration: bool
+    ) -> "_Rows":
+        del buffer_size  # All rows fit into memory.
+
+        def order() -> np.ndarray:
+            number = next(self._passes) if reshuffle_each_iteration else 0
+            return np.random.default_rng([seed, number]).permutation(
+                self.n_rows
+            )
+
+        return replace(self, order=order)
+
+    def batch(self, batch_size: int) -> "_Rows":
+        if batch_size < 1:
+            raise InvalidArgumentError(
+                f"batch_size is {batch_size}; expected 1 or more."
+            )
+        return replace(self, batch_size=batch_size)
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        rows = self.order() if self.order else np.arange(self.n_rows)
+        for start in range(0, self.n_rows, self.batch_size):
             batch = rows[start : start + self.batch_size]
-            yield jax.tree.map(
-                lambda leaf, batch=batch: leaf[batch], self._data
+            yield _map_in_order(
+                lambda leaf, batch=batch: leaf[batch], self.data
             )
 
 
-def as_batch_iterator(
-    rng_key: Any, data: Any, batch_size: int, shuffle: bool
-) -> BatchIterator:
-    """Return an iterator over batches of rows.
+def _map_in_order(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Map over the leaves; dictionaries keep the order of their keys."""
+
+    def one(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {k: _map_in_order(function, v) for k, v in node.items()}
+        return function(node)
+
+    return jax.tree.map(one, tree, is_leaf=lambda node: isinstance(node, dict))
+
+
+def as_numpy_iterator_from_slices(data: Any, batch_size: int) -> Iterator[Any]:
+    """Return an iterator over batches of rows, in order.
 
     Parameters
     ----------
-    rng_key : Array
-        PRNG key for shuffling.
     data : tree of arrays
         All with equally many rows.
     batch_size : int
         1 or more; the last batch may be smaller.
-    shuffle : bool
 
     Returns
     -------
-    BatchIterator
-        Of trees of NumPy arrays.
+    iterator
+        Over trees of NumPy arrays; it can be used once.
 
     Raises
     ------
     ValueError
-        If leaves differ in their number of rows, or ``batch_size`` is not
-        positive.
+        If leaves differ in their number of rows.
+    InvalidArgumentError
+        If ``batch_size`` is not positive; a ``ValueError`` with the name of
+        TensorFlow's.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader.as_numpy_iterator_from_slices``.
+    """
+    return _Rows.from_tensor_slices(data).batch(batch_size).as_numpy_iterator()
+
+
+def as_batched_numpy_iterator_from_tf(
+    rng_key: Any, data: Any, iter_size: int, batch_size: int, shuffle: bool
+) -> DataLoader:
+    """Return a loader of shuffled batches of a TensorFlow data set.
+
+    Parameters
+    ----------
+    rng_key : Array
+        PRNG key that seeds the shuffling.
+    data : tf.data.Dataset
+        Of single rows; anything with its ``shuffle``, ``batch`` and
+        ``as_numpy_iterator`` will do.
+    iter_size : int
+        Number of rows, for ``num_samples``; not checked.
+    batch_size : int
+        1 or more; the last batch may be smaller.
+    shuffle : bool
+        Whether each pass has another order. Rows are shuffled in any case
+        (L51).
+
+    Returns
+    -------
+    DataLoader
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader.as_batched_numpy_iterator_from_tf``.
+    """
+    seed = int(jax.random.randint(rng_key, (), 0, _LARGEST_SEED))
+    shuffled = data.shuffle(
+        _BUFFER * batch_size, seed=seed, reshuffle_each_iteration=shuffle
+    )
+    return DataLoader(shuffled.batch(batch_size), iter_size)
+
+
+def as_batch_iterator(
+    rng_key: Any,
+    data: Any,
+    batch_size: int,
+    shuffle: bool,
+    *,
+    fix: Iterable[str] | None = None,
+) -> DataLoader:
+    """Return a loader of batches of rows.
+
+    Parameters
+    ----------
+    rng_key : Array
+        PRNG key that seeds the shuffling.
+    data : tree of arrays
+        All with equally many rows; has ``data['data']['y']``.
+    batch_size : int
+        1 or more; the last batch may be smaller.
+    shuffle : bool
+        Whether each pass has another order. Rows are shuffled in any case
+        (L51).
+    fix : iterable of str, optional
+        ``'L51'``: rows come in order unless ``shuffle``.
+
+    Returns
+    -------
+    DataLoader
+        Of trees of NumPy arrays.
+
+    Raises
+    ------
+    KeyError
+        If there is no ``data['data']['y']``.
+    ValueError
+        If leaves differ in their number of rows.
+    InvalidArgumentError
+        If ``batch_size`` is not positive, a ``ValueError``.
 
     Notes
     -----
     Legacy: ``sfmpe.util.dataloader.as_batch_iterator``, which shuffles with
-    TensorFlow: the batches are others, the rows the same.
+    TensorFlow: the rows are the same, their order is another.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be 1 or more, not {batch_size}.")
-    return BatchIterator(rng_key, data, batch_size, shuffle)
+    n_rows = data["data"]["y"].shape[0]
+    rows = _Rows.from_tensor_slices(data)
+    if check_shuffle(shuffle, read_fixes(fix)):
+        return as_batched_numpy_iterator_from_tf(
+            rng_key, rows, n_rows, batch_size, shuffle
+        )
+    return DataLoader(rows.batch(batch_size), n_rows)
 
 
 def as_batch_iterators(
-    rng_key: Any, data: Any, batch_size: int, split: float, shuffle: bool
-) -> tuple[BatchIterator, BatchIterator]:
-    """Split rows in two and return a batch iterator over each part.
+    rng_key: Any,
+    data: Any,
+    batch_size: int,
+    split: float,
+    shuffle: bool,
+    *,
+    fix: Iterable[str] | None = None,
+) -> tuple[DataLoader, DataLoader]:
+    """Split rows in two and return a loader of batches of each part.
 
     Parameters
     ----------
     rng_key : Array
         PRNG key for splitting and shuffling.
     data : tree of arrays
-        All with equally many rows.
+        All with equally many rows; has ``data['data']['y']``.
     batch_size : int
     split : float
-        Share of the rows in the first part, 0 to 1.
+        Share of the rows in the first part.
     shuffle : bool
-        Whether rows are drawn at random for the parts, and batches shuffled.
+        Whether rows are drawn at random for the parts, and each pass has
+        another order (L51).
+    fix : iterable of str, optional
+        As :func:`as_batch_iterator`.
 
     Returns
     -------
-    train, validation : BatchIterator
+    train, validation : DataLoader
 
     Raises
     ------
-    ValueError
-        As :func:`as_batch_iterator`, or if ``split`` is no share.
+    KeyError, ValueError
+        As :func:`as_batch_iterator`.
 
     Notes
     -----
-    Legacy: ``sfmpe.util.dataloader.as_batch_iterators``.
+    Legacy: ``sfmpe.util.dataloader.as_batch_iterators``. The same rows are in
+    the same part; their order within it is another.
     """
-    if not 0 <= split <= 1:
-        raise ValueError(f"split must lie between 0 and 1, not {split}.")
-    n_rows = _n_rows(data)
-    keys = jax.random.split(rng_key, 3)
-    rows = np.arange(n_rows)
-    if shuffle:
-        rows = np.asarray(jax.random.permutation(keys[0], n_rows))
-    n_train = int(n_rows * split)
+    n_rows = data["data"]["y"].shape[0]
+    parts = split_data(data, n_rows, split, rng_key if shuffle else None)
     train, validation = (
-        as_batch_iterator(
-            key,
-            jax.tree.map(lambda leaf, part=part: np.asarray(leaf)[part], data),
-            batch_size,
-            shuffle,
-        )
-        for key, part in zip(
-            keys[1:], (rows[:n_train], rows[n_train:]), strict=True
-        )
+        as_batch_iterator(key, part, batch_size, shuffle, fix=fix)
+        for key, part in zip(jax.random.split(rng_key), parts, strict=True)
     )
     return train, validation
-
-
-def _n_rows(data: Any) -> int:
-    counts = {np.shape(leaf)[0] for leaf in jax.tree.leaves(data)}
-    if len(counts) != 1:
-        raise ValueError(
-            "All arrays must have equally many rows, but they have "
-            f"{sorted(counts)}."
-        )
-    return counts.pop()

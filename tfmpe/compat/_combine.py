@@ -59,21 +59,21 @@ def pad_multidim_event(
     return owned(grow(arr, 0, target, pad_value))
 
 
-def pad_1d(arr: Any, max_len: int, pad_value: Any = PAD_VALUE) -> Any:
-    """Right-pad axis 1 to ``max_len``; see :func:`pad_multidim_event`."""
-    return pad_multidim_event(arr, 1, (max_len,), pad_value)
+def pad_1d(a: Any, new_size: int, pad_value: Any = PAD_VALUE) -> Any:
+    """Right-pad axis 1 to ``new_size``; see :func:`pad_multidim_event`."""
+    return pad_multidim_event(a, 1, (new_size,), pad_value)
 
 
-def pad_2d(arr: Any, max_len: int, pad_value: Any = PAD_VALUE) -> Any:
-    """Right-pad axes 1 and 2 to ``max_len``, as of a self-attention mask."""
-    return pad_multidim_event(arr, 1, (max_len, max_len), pad_value)
+def pad_2d(a: Any, new_size: int, pad_value: Any = PAD_VALUE) -> Any:
+    """Right-pad axes 1 and 2 to ``new_size``, as of a self-attention mask."""
+    return pad_multidim_event(a, 1, (new_size, new_size), pad_value)
 
 
 def pad_2d_cross(
-    arr: Any, max_rows: int, max_cols: int, pad_value: Any = PAD_VALUE
+    a: Any, new_size_x: int, new_size_y: int, pad_value: Any = PAD_VALUE
 ) -> Any:
     """Right-pad axes 1 and 2, as of a cross-attention mask."""
-    return pad_multidim_event(arr, 1, (max_rows, max_cols), pad_value)
+    return pad_multidim_event(a, 1, (new_size_x, new_size_y), pad_value)
 
 
 def combine_data(

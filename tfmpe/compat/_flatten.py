@@ -1,12 +1,17 @@
 """Legacy flattening: two sides of nested dicts, computed by the core."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe.compat._blocks import (
+    _get_batch_ndims,
+    flatten_blocks,
+    reshape_error,
+)
 from tfmpe.compat._masks import (
     build_padding_mask,
     legacy_cross_mask,
@@ -22,12 +27,9 @@ from tfmpe.compat.defects.l03_shared_labels import label_dtype, legacy_ranks
 from tfmpe.compat.defects.l08_one_way_rules import check_directions
 from tfmpe.compat.defects.l11_width_of_extras import legacy_width
 from tfmpe.compat.defects.l12_caller_changed import add_index_entries
-from tfmpe.compat.defects.l14_pad_value_overflow import check_pad_value
 from tfmpe.preprocessing import PAD_VALUE, KeyLayout
 from tfmpe.preprocessing._arrays import join
 from tfmpe.preprocessing._decode import decode_values
-from tfmpe.preprocessing._flatten import flatten_values
-from tfmpe.preprocessing._layout import packed, slices_of
 
 SIDES = ("theta", "y")
 
@@ -83,14 +85,15 @@ def flatten_structured(
     """
     if data_batch_ndims is not None:
         add_index_entries(data, data_batch_ndims)
-    width = legacy_width(data, data_batch_ndims)
+    batch_ndims = _get_batch_ndims(data, data_batch_ndims)
+    width = legacy_width(data, batch_ndims)
     values: dict[str, Any] = {}
     slices: dict[str, Any] = {}
     for side in SIDES:
         values[side], slices[side] = flatten_blocks(
             data[side],
             data_sample_ndims,
-            None if data_batch_ndims is None else data_batch_ndims[side],
+            batch_ndims[side],
             pad_value,
             width,
         )
@@ -118,101 +121,6 @@ def flatten_structured(
     return flat, slices
 
 
-def flatten_blocks(
-    blocks: Mapping[str, Any],
-    sample_ndims: int = 1,
-    batch_ndims: Mapping[str, int] | None = None,
-    pad_value: Any = PAD_VALUE,
-    max_batch_size: int | None = None,
-) -> tuple[Any, dict[str, Any]]:
-    """Flatten the keys of one side to one token array.
-
-    Parameters
-    ----------
-    blocks : dict of arrays, each of shape (*sample, *event, *batch)
-    sample_ndims : int
-    batch_ndims : dict of int, optional
-        Trailing axes in a token by key; 1 by default.
-    pad_value : float
-    max_batch_size : int, optional
-        Width of a token; the largest needed by default.
-
-    Returns
-    -------
-    flat : Array, shape (*sample, n_tokens, max_batch_size)
-    slices : dict
-
-    Raises
-    ------
-    ValueError
-        If there are no blocks.
-    TypeError
-        If shapes do not fit one another.
-
-    Notes
-    -----
-    Legacy: ``sfmpe.util.dataloader.flatten_blocks``.
-    """
-    keys = tuple(
-        packed(
-            _key_layout(name, leaf, sample_ndims, (batch_ndims or {}).get(name))
-            for name, leaf in blocks.items()
-        )
-    )
-    if not keys:
-        raise ValueError(
-            "Need at least one array to flatten; a side of data is empty."
-        )
-    leaves = list(blocks.values())
-    sample_shape = _check_shapes(keys, leaves, sample_ndims)
-    widest = max(key.width for key in keys)
-    width = widest if max_batch_size is None else max_batch_size
-    check_pad_value(
-        pad_value,
-        [
-            leaf
-            for key, leaf in zip(keys, leaves, strict=True)
-            if key.width < width and leaf.size
-        ],
-    )
-    flat = flatten_values(leaves, keys, sample_shape, width, pad_value)
-    return flat, slices_of(keys)
-
-
-def _check_shapes(
-    keys: Sequence[KeyLayout], leaves: Sequence[Any], sample_ndims: int
-) -> tuple[int, ...]:
-    """Return the common sample shape, or refuse with the legacy types."""
-    for key, leaf in zip(keys, leaves, strict=True):
-        n_samples = math.prod(leaf.shape[:sample_ndims])
-        if n_samples * key.n_tokens * key.width != leaf.size:
-            raise _reshape_error(leaf)(
-                f"{key.name!r} of shape {leaf.shape} cannot be flattened to "
-                f"{sample_ndims} sample axes, the event shape "
-                f"{key.event_shape} and the batch shape {key.batch_shape}."
-            )
-    shapes = {
-        key.name: tuple(leaf.shape[:sample_ndims])
-        for key, leaf in zip(keys, leaves, strict=True)
-    }
-    if len(set(shapes.values())) > 1:
-        raise TypeError(
-            f"The sample shapes of the keys of one side differ: {shapes}."
-        )
-    return shapes[keys[0].name]
-
-
-def _key_layout(
-    name: str, leaf: Any, sample_ndims: int, batch_ndims: int | None
-) -> KeyLayout:
-    # Slices with a negative start: with no batch axes the legacy code takes
-    # the whole shape for the batch shape, which mostly fails further on.
-    trailing = 1 if batch_ndims is None else batch_ndims
-    event_shape = tuple(leaf.shape[sample_ndims:-trailing])
-    batch_shape = tuple(leaf.shape[-trailing:])
-    return KeyLayout(name, (name,), 0, event_shape, batch_shape, 0)
-
-
 def build_labels(
     slices: Mapping[str, Mapping[str, Any]],
     sample_ndims: int,
@@ -221,16 +129,42 @@ def build_labels(
     """Return the int8 labels of both sides, with sample axes of size 1."""
     if ranks is None:
         ranks = legacy_ranks(list(slices["theta"]), list(slices["y"]))
-    dtype = label_dtype(list(ranks.values()))
-    lead = (1,) * sample_ndims
-    labels = {}
-    for side in SIDES:
-        row = np.repeat(
-            np.array([ranks[name] for name in slices[side]], dtype),
-            [math.prod(e["event_shape"]) for e in slices[side].values()],
-        )
-        labels[side] = jnp.asarray(row.reshape((*lead, row.size)))
-    return labels
+    return {
+        side: _get_flat_labels(slices[side], ranks, sample_ndims)
+        for side in SIDES
+    }
+
+
+def _get_flat_labels(
+    block_slices: Mapping[str, Mapping[str, Any]],
+    label_map: Mapping[str, int],
+    sample_ndims: int = 1,
+) -> Any:
+    """Return the labels of one side.
+
+    Parameters
+    ----------
+    block_slices : dict
+        One side of the slices of :func:`flatten_structured`.
+    label_map : dict of int
+        A label for each key.
+    sample_ndims : int
+
+    Returns
+    -------
+    Array of int8, shape (*ones, n_tokens)
+        ``sample_ndims`` leading axes of size 1.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.util.dataloader._get_flat_labels``.
+    """
+    dtype = label_dtype(list(label_map.values()))
+    row = np.repeat(
+        np.array([label_map[name] for name in block_slices], dtype),
+        [math.prod(e["event_shape"]) for e in block_slices.values()],
+    )
+    return jnp.asarray(row.reshape((*(1,) * sample_ndims, row.size)))
 
 
 def build_attention(
@@ -261,7 +195,7 @@ def _side_index(
 
 
 def _flatten_index(
-    index: Mapping[str, Any], pad_value: Any, sample_ndims: int
+    index: Mapping[str, Any], pad_value: Any, sample_ndims: int = 1
 ) -> Any:
     """Flatten an index to one row per token, keys sorted (L1).
 
@@ -362,22 +296,20 @@ def decode_theta(
             (decoded[key.name],) = decode_values(theta, [key], sample_shape)
         except (ValueError, TypeError) as error:
             wanted = (*sample_shape, *key.event_shape, *key.batch_shape)
-            raise _reshape_error(theta)(
+            raise reshape_error(theta)(
                 f"The tokens of {key.name!r} in an array of shape "
                 f"{theta.shape} do not fill the shape {wanted}."
             ) from error
     return decoded
 
 
-def _reshape_error(array: Any) -> type[Exception]:
-    """Return what the array's library raises where a reshape is impossible."""
-    return ValueError if isinstance(array, np.ndarray) else TypeError
-
-
 def encode_unknown_theta(
-    theta_slices: Mapping[str, Mapping[str, Any]], *args: Any, **kwargs: Any
+    theta_slices: Mapping[str, Mapping[str, Any]],
+    index: Any = None,
+    data_sample_ndims: int = 1,
+    pad_value: Any = PAD_VALUE,
 ) -> Any:
-    """Refuse: the legacy function never worked.
+    """Refuse: the legacy function never returned (L52).
 
     Raises
     ------

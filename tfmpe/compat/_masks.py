@@ -74,13 +74,13 @@ def _placed(slices: Mapping[str, Mapping[str, Any]]) -> dict[str, KeyLayout]:
 
 
 def build_self_attention_mask(
-    slices: Mapping[str, Mapping[str, Any]], independence: Any
+    block_slices: Mapping[str, Mapping[str, Any]], independence: Any
 ) -> Any:
     """Return the self-attention mask of one side.
 
     Parameters
     ----------
-    slices : dict
+    block_slices : dict
         One side of the slices of ``flatten_structured``.
     independence : dict
         Rules between keys; rules on absent keys are passed over.
@@ -100,7 +100,7 @@ def build_self_attention_mask(
     Legacy: ``sfmpe.util.dataloader.build_self_attention_mask``, with its
     pairing (L9). On Tokens: ``tokens.self_attention_mask``.
     """
-    return jnp.asarray(legacy_self_mask(slices, independence))
+    return jnp.asarray(legacy_self_mask(block_slices, independence))
 
 
 def build_cross_attention_mask(

@@ -1,10 +1,12 @@
 """Mirror of the legacy module ``sfmpe.bottom_up`` (extra ``flow``)."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
+from jaxtyping import PyTree
 
 from tfmpe.compat._flow._callbacks import call, draw, draw_index
 from tfmpe.compat._flow._rounds import Simulations
@@ -13,6 +15,23 @@ from tfmpe.compat._flow.estimator import DEFAULT_OPTIMISER
 from tfmpe.compat.defects.l24_whole_batches import masks_of
 from tfmpe.compat.defects.l26_rounds import check_rounds
 from tfmpe.compat.fixes import read_fixes
+from tfmpe.compat.sfmpe import SFMPE as SFMPE
+from tfmpe.compat.util.dataloader import combine_data as combine_data
+from tfmpe.compat.util.dataloader import (
+    flatten_structured as flatten_structured,
+)
+from tfmpe.compat.util.dataloader import (
+    pad_multidim_event as pad_multidim_event,
+)
+from tfmpe.compat.utils import split_data as split_data
+
+F_IN: TypeAlias = PyTree | Callable[..., Any] | None
+"""Functional inputs: a tree of arrays, or what makes one."""
+
+F_IN_ARGS: TypeAlias = Iterable[Any] | None
+"""Arguments of what makes functional inputs."""
+
+logger = logging.getLogger(__name__)
 
 
 def train_bottom_up(

@@ -188,7 +188,7 @@ class FMPE(nnx.Module):
         Raises
         ------
         TypeError
-            If rows are left over.
+            If rows are left over, unless L24 is fixed.
         ValueError
             If theta has more than two axes (L31).
 
@@ -207,6 +207,7 @@ class FMPE(nnx.Module):
             optimizer,
             n_iter,
             batch_size,
+            fix=self.fix,
         )
 
     def sample_posterior(

@@ -16,7 +16,9 @@ from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, NAMES
 WITH_EXAMPLES = [entry for entry in CATALOGUE.values() if entry.before]
 # Nothing small shows them: they take bottom-up training, a whole script, or
 # are an absence.
-WITHOUT = {"L4", "L6", "L10", "L15", "L23", "L26", "L27"}
+WITHOUT = {"L4", "L6", "L10", "L15", "L23", "L26", "L27", "L52"}
+# Nor these, which need packages that not everybody has.
+WITHOUT |= {"L37", "L38", "L40", "L41", "L56", "L57"}
 
 # They make networks.
 SLOW = {"L22", "T206"}
@@ -96,7 +98,8 @@ def test_every_entry_has_what_belongs_to_it():
 
 
 def test_defects_are_numbered_and_agree_with_the_bridge():
-    assert [d.code for d in DEFECTS] == [f"L{i}" for i in range(1, 28)]
+    numbers = [int(d.code[1:]) for d in DEFECTS]
+    assert numbers == sorted(set(numbers))
     warned = {
         value.code: name
         for name, value in vars(defects).items()

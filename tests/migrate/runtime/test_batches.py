@@ -52,7 +52,8 @@ def test_a_row_that_is_lost_is_found(legacy, script, text):
 def test_an_exception_of_both_sides_is_no_difference(legacy, script):
     legacy()
     text = (
-        "as_batch_iterator(key, {'a': np.ones(2), 'b': np.ones(3)}, 2, False)"
+        "uneven = {'data': {'y': np.ones(2)}, 'labels': np.ones(3)}\n"
+        "as_batch_iterator(key, uneven, 2, True)"
     )
     report = run_in_shadow(script(ITERATE + text))
     (row,) = report.calls

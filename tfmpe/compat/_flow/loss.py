@@ -7,8 +7,8 @@ import jax
 from jaxtyping import Array, Float
 
 from tfmpe.compat._attention import _make_attention_masks
-from tfmpe.compat.fmpe import ut_linear
-from tfmpe.estimators._training.loss import SIGMA_MIN, path_position
+from tfmpe.compat.fmpe import theta_t_linear, ut_linear
+from tfmpe.estimators._training.loss import SIGMA_MIN
 
 
 def _cfm_loss(
@@ -69,7 +69,7 @@ def legacy_loss(
     Works under ``jit`` and ``grad``.
     """
     theta, y = batch["data"]["theta"], batch["data"]["y"]
-    position = path_position(noise, theta, times, sigma_min)
+    position = theta_t_linear(noise, times, theta, sigma_min)
     masks = batch.get("masks") or {}
     theta_mask, context_mask, cross_mask = _make_attention_masks(masks)
     index = batch.get("index") or {}

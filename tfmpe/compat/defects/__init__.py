@@ -54,3 +54,36 @@ from tfmpe.compat.defects.l25_clamped_split import (
     ClampedSplitWarning as ClampedSplitWarning,
 )
 from tfmpe.compat.defects.l26_rounds import RoundsWarning as RoundsWarning
+from tfmpe.compat.defects.l36_repeated_rounds import (
+    RepeatedRoundsWarning as RepeatedRoundsWarning,
+)
+from tfmpe.compat.defects.l37_first_leaf_only import (
+    FirstLeafOnlyWarning as FirstLeafOnlyWarning,
+)
+from tfmpe.compat.defects.l38_constant_counted_once import (
+    ConstantCountedOnceWarning as ConstantCountedOnceWarning,
+)
+from tfmpe.compat.defects.l39_columns_by_place import (
+    ColumnsByPlaceWarning as ColumnsByPlaceWarning,
+)
+from tfmpe.compat.defects.l40_scaled_by_itself import (
+    ScaledByItselfWarning as ScaledByItselfWarning,
+)
+from tfmpe.compat.defects.l41_specs_by_last_key import (
+    SpecsByLastKeyWarning as SpecsByLastKeyWarning,
+)
+from tfmpe.compat.defects.l42_p_value import (
+    NanStatisticWarning as NanStatisticWarning,
+)
+from tfmpe.compat.defects.l45_unused_samples import (
+    UnusedSamplesWarning as UnusedSamplesWarning,
+)
+from tfmpe.compat.defects.l49_names_not_compared import (
+    NamesNotComparedWarning as NamesNotComparedWarning,
+)
+from tfmpe.compat.defects.l51_always_shuffled import (
+    AlwaysShuffledWarning as AlwaysShuffledWarning,
+)
+from tfmpe.compat.defects.l54_unequal_points import (
+    UnequalPointsWarning as UnequalPointsWarning,
+)

@@ -22,19 +22,15 @@ def legacy_width(data: Mapping[str, Any], batch_ndims: Any) -> int:
     ----------
     data : mapping
         With ``'theta'``, ``'y'`` and possibly other entries, which count.
-    batch_ndims : tree of int, or None
-        With the structure of ``data``; None for one trailing axis each.
+    batch_ndims : tree of int
+        With the structure of ``data``.
 
     Raises
     ------
     ValueError
         If the two structures differ.
     """
-    if batch_ndims is None:
-        batch_ndims = jax.tree.map(lambda _: 1, dict(data))
-    widths = jax.tree.map(
-        lambda leaf, n: math.prod(leaf.shape[-n:]), dict(data), batch_ndims
-    )
+    widths = token_widths(data, batch_ndims)
     used = max(
         jax.tree.leaves([widths.get("theta"), widths.get("y")]), default=0
     )
@@ -47,3 +43,10 @@ def legacy_width(data: Mapping[str, Any], batch_ndims: Any) -> int:
             "elsewhere, for example as index."
         )
     return width
+
+
+def token_widths(data: Mapping[str, Any], batch_ndims: Any) -> dict[str, Any]:
+    """Return the number of values in one token of every array of data."""
+    return jax.tree.map(
+        lambda leaf, n: math.prod(leaf.shape[-n:]), dict(data), batch_ndims
+    )

@@ -5,7 +5,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+import numpy as np
+from jaxtyping import Array, Float
 
 from tfmpe.compat.defects.l42_p_value import p_value
 from tfmpe.compat.fixes import read_fixes
@@ -15,7 +16,7 @@ from tfmpe.estimators._checks.two_sample import (
     random_orders,
 )
 
-_Rows = Float[ArrayLike, "_n _width"]
+_Rows = Float[Array | np.ndarray, "_n _width"]
 
 
 def mmd_test(

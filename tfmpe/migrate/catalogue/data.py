@@ -132,17 +132,14 @@ assert np.array_equal(old["data"]["y"][4:], given.data[4:])
         "manual",
         text=(
             "One side without labels, masks or index. `flatten_pytree` does "
-            "it for any tree; it has no defaults, because each of them hid a "
-            "decision."
+            "it for any tree, and finds the width of a token itself."
         ),
-        todo="Write out the arguments that were left to their defaults.",
-        rewrite=(
-            "Never: what the defaults stand for in your data is for you to say."
-        ),
+        todo="Pass one `batch_ndims` for all keys, or one for each.",
+        rewrite="Never: which keys have more than one batch axis, data say.",
         before="""\
 from sfmpe.util.dataloader import flatten_blocks
 
-old, old_slices = flatten_blocks(theta)
+old, old_slices = flatten_blocks(theta, 1, {}, -1e8, 1)
 """,
         after="""\
 from tfmpe import PAD_VALUE, flatten_pytree

@@ -1,4 +1,4 @@
-"""The defects of the legacy package, L1 to L27.
+"""The defects of the legacy package.
 
 What the bridge does about each, whether it warns and whether ``fix=`` turns
 it off, is read from the bridge.
@@ -8,6 +8,7 @@ from .defects_flows import FLOW_DEFECTS
 from .defects_rows import ROWS
 from .defects_rules import RULE_DEFECTS
 from .defects_training import TRAINING
+from .defects_utilities import UTILITIES
 from .defects_values import VALUES
 from .entry import Defect
 
@@ -19,4 +20,5 @@ DEFECTS: tuple[Defect, ...] = (
     *VALUES,
     *FLOW_DEFECTS,
     *TRAINING,
+    *UTILITIES,
 )

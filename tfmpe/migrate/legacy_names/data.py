@@ -46,7 +46,7 @@ DATA = (
         "T104",
         "flatten_pytree(tree, ...)",
         (
-            "blocks",
+            "data",
             "sample_ndims",
             "batch_ndims",
             "pad_value",
@@ -59,7 +59,7 @@ DATA = (
         "function",
         "T105",
         "tokens.self_attention_mask",
-        ("slices", "independence"),
+        ("block_slices", "independence"),
     ),
     LegacyName(
         _DATALOADER,
@@ -92,12 +92,12 @@ DATA = (
             "function",
             "T106",
             "concatenate_tokens, which pads each key",
-            ("arr", *sizes, "pad_value"),
+            ("a", *sizes, "pad_value"),
         )
         for name, sizes in (
-            ("pad_1d", ("max_len",)),
-            ("pad_2d", ("max_len",)),
-            ("pad_2d_cross", ("max_rows", "max_cols")),
+            ("pad_1d", ("new_size",)),
+            ("pad_2d", ("new_size",)),
+            ("pad_2d_cross", ("new_size_x", "new_size_y")),
         )
     ),
     LegacyName(
@@ -105,16 +105,16 @@ DATA = (
         "event_indices",
         "function",
         "T107",
-        "list(numpy.ndindex(*event_shape))",
-        ("event_shape",),
+        "numpy.arange(prod(shape)).reshape(shape), and its axis",
+        ("shape", "dim"),
     ),
     LegacyName(
         _DATALOADER,
         "flatten_index_tuple",
         "function",
         "T107",
-        "numpy.ravel_multi_index(index, event_shape)",
-        ("index", "event_shape"),
+        "numpy.ravel_multi_index(idx_tuple, shape)",
+        ("idx_tuple", "shape"),
     ),
     LegacyName(
         _DATALOADER,

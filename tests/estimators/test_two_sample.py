@@ -1,0 +1,106 @@
+"""Two-sample tests: statistics, levels, power."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe.estimators import classifier_test, mmd_test
+from tfmpe.estimators._checks.two_sample import permutation_p_value
+
+KEY = jax.random.key(0)
+
+
+def _samples(shift=0.0, n=20, m=30):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, 2)), rng.normal(size=(m, 2)) + shift
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+def _plain_mmd(x, y, bandwidth):
+    """Write the unbiased statistic out, pair by pair."""
+
+    def mean(a, b, skip):
+        return np.mean(
+            [
+                np.exp(-((p - q) ** 2).sum() / (2 * bandwidth**2))
+                for i, p in enumerate(a)
+                for j, q in enumerate(b)
+                if not (skip and i == j)
+            ]
+        )
+
+    return mean(x, x, True) + mean(y, y, True) - 2 * mean(x, y, False)
+
+
+def test_statistic():
+    x, y = _samples(0.5)
+    found = mmd_test(KEY, x, y, n_permutations=3, bandwidth=0.7)
+    np.testing.assert_allclose(
+        found.statistic, _plain_mmd(x, y, 0.7), atol=1e-6
+    )
+    assert found.null_statistics.shape == (3,)
+
+
+def test_bandwidth_is_the_median_distance():
+    x, y = _samples()
+    rows = np.concatenate([x, y])
+    distances = np.linalg.norm(rows[:, None] - rows[None], axis=-1)
+    median = float(np.median(distances[np.triu_indices(len(rows), 1)]))
+    found = mmd_test(KEY, x, y, n_permutations=2)
+    wanted = mmd_test(KEY, x, y, n_permutations=2, bandwidth=median)
+    np.testing.assert_allclose(found.statistic, wanted.statistic, atol=1e-6)
+
+
+def test_samples_that_differ_have_the_smallest_p_value():
+    found = mmd_test(KEY, *_samples(3.0), n_permutations=99)
+    assert float(found.p_value) == pytest.approx(1 / 100)
+
+
+def test_samples_that_do_not_differ():
+    found = mmd_test(KEY, *_samples(), n_permutations=99)
+    assert float(found.p_value) > 0.05
+
+
+def test_nothing_is_compiled_twice():
+    from tfmpe.estimators._checks.two_sample import mmd_squared
+
+    mmd_test(KEY, *_samples(), n_permutations=5)
+    n = mmd_squared._cache_size()
+    mmd_test(jax.random.key(1), *_samples(1.0), n_permutations=5)
+    assert mmd_squared._cache_size() == n
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": np.zeros((3, 1))}, r"shapes \(20, 2\) and \(3, 1\)"),
+        ({"x": np.zeros(20)}, r"shapes \(20,\) and \(30, 2\)"),
+        ({"x": np.zeros((1, 2))}, "1 and 30 rows, expected at least 2"),
+        ({"bandwidth": 0.0}, "bandwidth is 0.0, expected more than 0"),
+        ({"n_permutations": 0}, "n_permutations is 0, expected at least 1"),
+    ],
+)
+def test_errors(change, message):
+    x, y = _samples()
+    with pytest.raises(ValueError, match=message):
+        mmd_test(**{"key": KEY, "x": x, "y": y, **change})
+
+
+def test_classifiers():
+    """The data count as one draw of the null distribution."""
+    null = jnp.full((4, 3), 0.5)
+    found = classifier_test(jnp.array([0.0, 1.0, 0.5, 0.5]), null)
+    assert float(found.statistic) == 0.125
+    assert found.null_statistics.tolist() == [0.0] * 3
+    assert float(found.p_value) == 0.25
+    found = classifier_test(null[:, 0], null)
+    assert float(found.p_value) == 1.0
+    with pytest.raises(ValueError, match="expected the same points"):
+        classifier_test(null[:2, 0], null)
+
+
+def test_nan_is_not_a_p_value():
+    known = jnp.arange(3.0)
+    assert jnp.isnan(permutation_p_value(jnp.array(jnp.nan), known))
+    assert jnp.isnan(permutation_p_value(known[0], known.at[0].set(jnp.nan)))

@@ -1,0 +1,149 @@
+"""Legacy choice of a bijector for each leaf of a tree, and its scaling."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from tfmpe.compat._extras import import_legacy
+from tfmpe.compat.defects.l40_scaled_by_itself import (
+    check_moments,
+    moment_axes,
+)
+from tfmpe.compat.defects.l41_specs_by_last_key import last_key, specs_by_path
+from tfmpe.compat.fixes import read_fixes
+
+tfb = import_legacy(
+    "tensorflow_probability.substrates.jax.bijectors",
+    "tensorflow-probability",
+    "tfmpe.compat.pytree_bijector",
+)
+
+_SMALLEST_DEVIATION = 1e-8
+
+
+def create_bijector_map(
+    sample_tree: Any,
+    bijector_specs: Mapping[Any, Any] | None = None,
+    *,
+    fix: Iterable[str] | None = None,
+) -> dict[Any, Any]:
+    """Return a bijector for every leaf of a tree.
+
+    Parameters
+    ----------
+    sample_tree : tree of arrays
+    bijector_specs : dict of Bijector, optional
+        By the last key of a leaf's path (L41): of a dictionary its key, of a
+        list or tuple ``'[0]'``, ``'[1]'``, …, of a bare array ``''``. Leaves
+        without an entry get ``Identity``.
+    fix : iterable of str, optional
+        ``'L41'``: keys that no leaf has are refused, and a whole path such
+        as ``'site/beta'`` goes before a last key.
+
+    Returns
+    -------
+    dict of Bijector
+        By jax key path, in the order of the flattened tree.
+
+    Raises
+    ------
+    KeyError
+        With ``fix=['L41']``, if an entry belongs to no leaf.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.pytree_bijector.create_bijector_map``.
+    """
+    paths = [path for path, _ in _leaves(sample_tree)]
+    chosen = specs_by_path(paths, bijector_specs or {}, read_fixes(fix))
+    identity = tfb.Identity()
+    return {path: chosen.get(path, identity) for path in paths}
+
+
+def create_zscaling_bijector_tree(
+    sample_tree: Any,
+    representative_data: Any,
+    bijector_specs: Mapping[Any, Any] | None = None,
+    *,
+    fix: Iterable[str] | None = None,
+) -> dict[Any, Any]:
+    """Return bijectors that standardise, one for every leaf of a tree.
+
+    Parameters
+    ----------
+    sample_tree : tree of arrays
+    representative_data : tree of arrays
+        With the leaves of ``sample_tree``; rows first, components last.
+    bijector_specs : dict of Bijector, optional
+        As for :func:`create_bijector_map`.
+    fix : iterable of str, optional
+        ``'L40'``: a leaf of one axis is scaled by the moments of all its
+        values, and moments that are not finite are refused. ``'L41'`` as for
+        :func:`create_bijector_map`.
+
+    Returns
+    -------
+    dict of Bijector
+        By jax key path: the chosen bijector, then minus the mean, then
+        divided by the standard deviation of its image of the data, which
+        are taken over all axes but the last (L40).
+
+    Raises
+    ------
+    KeyError
+        If the two trees do not have the same leaves.
+    ValueError
+        With ``fix=['L40']``, if a moment is not finite.
+
+    Notes
+    -----
+    Legacy: ``sfmpe.pytree_bijector.create_zscaling_bijector_tree``.
+    """
+    base = create_bijector_map(sample_tree, bijector_specs, fix=fix)
+    return _chain_with_zscale(base, representative_data, fix=fix)
+
+
+def _chain_with_zscale(
+    base_bijector_map: Mapping[Any, Any],
+    data: Any,
+    *,
+    fix: Iterable[str] | None = None,
+) -> dict[Any, Any]:
+    """Let each bijector be followed by the scaling of its image of the data."""
+    fixes = read_fixes(fix)
+    leaves = dict(_leaves(data))
+    for path in leaves:
+        base_bijector_map[path]
+    scaled = {}
+    for path, base in base_bijector_map.items():
+        image = base.forward(leaves[path])
+        axes = moment_axes(path, image, fixes)
+        mean = jnp.mean(image, axes)
+        deviation = jnp.std(image, axes)
+        check_moments(path, (mean, deviation), fixes)
+        scale = 1.0 / jnp.maximum(deviation, _SMALLEST_DEVIATION)
+        scaled[path] = tfb.Chain([tfb.Scale(scale), tfb.Shift(-mean), base])
+    return scaled
+
+
+def _create_path_bijector_mapping(
+    bijector_tree: Any, example_tree: Any
+) -> dict[Any, Any]:
+    """Return the bijectors of a tree of them by the paths of another tree."""
+    return {
+        path: _find_bijector_for_path(path, bijector_tree)
+        for path, _ in _leaves(example_tree)
+    }
+
+
+def _find_bijector_for_path(path: Any, bijector_tree: Any) -> Any:
+    """Return what stands at a jax key path of a tree."""
+    for step in path:
+        bijector_tree = bijector_tree[getattr(step, "idx", last_key((step,)))]
+    return bijector_tree
+
+
+def _leaves(tree: Any) -> list[tuple[Any, Any]]:
+    return jax.tree_util.tree_flatten_with_path(tree)[0]

@@ -1,0 +1,37 @@
+"""L36: all rounds but the first draw from the same noise."""
+
+from collections.abc import Collection
+from typing import Any
+
+import jax
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class RepeatedRoundsWarning(LegacyWarning):
+    """Simulations of later rounds are not independent (L36)."""
+
+    code = "L36"
+
+
+def check_rounds(n_rounds: int, fixes: Collection[str]) -> None:
+    """Warn if there are rounds that share their noise."""
+    if n_rounds > 2 and "L36" not in fixes:
+        RepeatedRoundsWarning.warn(
+            f"of {n_rounds} rounds, all but the first draw their parameters "
+            "from one and the same noise, so that rounds are not independent. "
+            "Pass fix=['L36']."
+        )
+
+
+def round_noise(
+    key: Any, shape: tuple[int, ...], fixes: Collection[str]
+) -> tuple[Any, Any]:
+    """Return where the draws of a round begin, and what is left of the key.
+
+    By default None: the estimator draws the same noise every time.
+    """
+    if "L36" not in fixes:
+        return None, key
+    noise_key, key = jax.random.split(key)
+    return jax.random.normal(noise_key, shape), key

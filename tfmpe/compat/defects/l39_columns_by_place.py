@@ -1,0 +1,45 @@
+"""L39: the columns of an input are found by its place, not by its name."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class ColumnsByPlaceWarning(LegacyWarning):
+    """Functional inputs stand in the columns of others (L39)."""
+
+    code = "L39"
+
+
+def columns_by_place(
+    columns: Mapping[str, slice],
+    indices: Mapping[str, Any],
+    used: Collection[str],
+) -> dict[str, slice]:
+    """Return the columns into which each used input is written.
+
+    The i-th of ``indices`` gets those of the i-th that is mentioned.
+
+    Raises
+    ------
+    IndexError
+        If there is no such column.
+    """
+    mentioned = list(columns.values())
+    places = {name: place for place, name in enumerate(indices) if name in used}
+    if max(places.values(), default=-1) >= len(mentioned):
+        raise IndexError(
+            f"indices has the keys {list(indices)}, but index_map mentions "
+            f"{list(columns)} only, so later keys have no columns. Leave the "
+            "others out of indices, or pass fix=['L39']."
+        )
+    taken = {name: mentioned[place] for name, place in places.items()}
+    if any(taken[name] != columns[name] for name in taken):
+        ColumnsByPlaceWarning.warn(
+            f"the columns of the result belong to {list(columns)}, the order "
+            f"in which index_map mentions them, but are filled in the order "
+            f"of indices, {list(indices)}. Give indices in the other order, or "
+            "pass fix=['L39']."
+        )
+    return taken

@@ -1,0 +1,60 @@
+"""L40: z-scaling of vectors and of values outside a bijector's domain."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class ScaledByItselfWarning(LegacyWarning):
+    """A z-scaling has useless means and deviations (L40)."""
+
+    code = "L40"
+
+
+def moment_axes(
+    path: Any, image: Any, fixes: Collection[str]
+) -> tuple[int, ...]:
+    """Return the axes of the moments: all but the last.
+
+    Of a vector there is no other: fixed, its only one.
+    """
+    axes = tuple(range(jnp.ndim(image) - 1))
+    if jnp.ndim(image) != 1:
+        return axes
+    if "L40" in fixes:
+        return (0,)
+    ScaledByItselfWarning.warn(
+        f"the leaf {jax.tree_util.keystr(path)} has one axis, so each of its "
+        f"{jnp.size(image)} values is its own mean and is scaled by 1e8. Give "
+        "it an axis for components, leaf[:, None], or pass fix=['L40']."
+    )
+    return axes
+
+
+def check_moments(
+    path: Any, moments: Sequence[Any], fixes: Collection[str]
+) -> None:
+    """Warn of moments that are not finite.
+
+    Raises
+    ------
+    ValueError
+        If L40 is fixed.
+    """
+    if any(isinstance(m, Tracer) for m in moments) or all(
+        jnp.isfinite(m).all() for m in moments
+    ):
+        return
+    text = (
+        f"The mean or deviation of the leaf {jax.tree_util.keystr(path)} is "
+        "not finite: the data lie outside the domain of its bijector. Give "
+        "other data, or another bijector."
+    )
+    if "L40" in fixes:
+        raise ValueError(text)
+    ScaledByItselfWarning.warn(text[0].lower() + text[1:])

@@ -1,0 +1,19 @@
+"""L44: a classifier takes whole batches only, and 100 rows are the default."""
+
+from collections.abc import Collection
+
+
+def check_rows(n_train: int, batch_size: int, fixes: Collection[str]) -> None:
+    """Refuse a number of training rows that does not fill all batches.
+
+    Raises
+    ------
+    AssertionError
+        If the last batch would not be full, unless L44 is fixed.
+    """
+    if "L44" in fixes or n_train % batch_size == 0:
+        return
+    raise AssertionError(
+        f"Batch size ({batch_size}) must divide n_train ({n_train}), which is "
+        "int(0.8 rows): choose another batch_size, or pass fix=['L44']."
+    )

@@ -1,0 +1,40 @@
+"""L54: the main statistic is a mean over more points than each null."""
+
+from collections.abc import Collection
+from typing import Any
+
+import jax
+
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
+
+class UnequalPointsWarning(LegacyWarning):
+    """p values of ``evaluate_l_c2st_nf`` mean little (L54)."""
+
+    code = "L54"
+
+
+def base_draws(
+    key: Any, n: int, n_null: int, width: int, fixes: Collection[str]
+) -> tuple[Any, Any]:
+    """Draw the points of the base distribution at which classifiers are asked.
+
+    Returns
+    -------
+    main : Array, shape (n_main, width)
+        For the main classifier: by default all those of the others, fixed
+        ``n`` of its own.
+    null : Array, shape (n, n_null, width)
+        For the null classifiers, ``n`` for each.
+    """
+    if "L54" in fixes:
+        draws = jax.random.normal(key, (n, 1 + n_null, width))
+        return draws[:, 0], draws[:, 1:]
+    if n_null > 1:
+        UnequalPointsWarning.warn(
+            f"the main statistic is a mean over {n * n_null} points, but each "
+            f"of the {n_null} null statistics over {n}, so that they vary "
+            "more and the test rejects too rarely. Pass fix=['L54']."
+        )
+    null = jax.random.normal(key, (n, n_null, width))
+    return null.reshape((-1, width)), null

@@ -1,0 +1,14 @@
+"""L61: null labels, split and epochs of a classifier share one key."""
+
+from collections.abc import Collection
+from typing import Any
+
+import jax
+
+
+def own_keys(key: Any, fixes: Collection[str]) -> tuple[Any, Any]:
+    """Return two keys: by default the same one twice, fixed different ones."""
+    if "L61" in fixes:
+        first, second = jax.random.split(key)
+        return first, second
+    return key, key

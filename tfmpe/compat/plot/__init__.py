@@ -1,0 +1,5 @@
+"""Mirror of the legacy package ``sfmpe.plot``."""
+
+from tfmpe.compat._lazy import lazily
+
+__getattr__, __dir__ = lazily(__name__)

@@ -1,0 +1,115 @@
+"""Mirror of the legacy module ``sfmpe.train_rounds`` (extra ``flow``)."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from tfmpe.compat.defects.l36_repeated_rounds import check_rounds, round_noise
+from tfmpe.compat.fixes import read_fixes
+from tfmpe.compat.fmpe import FMPE as FMPE
+from tfmpe.compat.utils import split_data as split_data
+
+logger = logging.getLogger(__name__)
+
+
+def train_fmpe_rounds(
+    key: Any,
+    estim: Any,
+    prior_fn: Callable[[Any, int], Any],
+    simulator_fn: Callable[[Any, Any], Any],
+    y_observed: Any,
+    theta_shape: tuple[int, ...],
+    n_rounds: int,
+    n_simulations: int,
+    n_epochs: int,
+    optimizer: optax.GradientTransformation = optax.adam(3e-4),  # noqa: B008
+    batch_size: int = 100,
+    *,
+    fix: Iterable[str] | None = None,
+) -> Any:
+    """Train an estimator on simulations from the prior, then its posterior.
+
+    Parameters
+    ----------
+    key : key array
+    estim : FMPE
+        Is trained.
+    prior_fn : callable
+        ``prior_fn(key, n_simulations)``: parameters, ``(n, d)``.
+    simulator_fn : callable
+        ``simulator_fn(key, parameters)``: observations, ``(n, c)``.
+    y_observed : array, shape (c,)
+        The observation that later rounds are drawn for.
+    theta_shape : tuple of int
+        ``(d,)``.
+    n_rounds, n_simulations, n_epochs : int
+        Rounds; simulations and epochs in each.
+    optimizer : optax.GradientTransformation
+    batch_size : int
+        Must divide ``int(0.8 n)`` for the ``n`` rows of each round and those
+        before it (L36).
+    fix : iterable of str, optional
+        Defects to turn off: L36 acts here. Those of ``estim`` are its own,
+        among them L24, with which any number of rows will do.
+
+    Returns
+    -------
+    FMPE
+        ``estim`` itself.
+
+    Raises
+    ------
+    TypeError
+        If rows are left over by the batches, unless L24 of ``estim`` is
+        fixed.
+
+    Notes
+    -----
+    Trains on the simulations of all rounds so far. Logs each round at level
+    INFO. Legacy: ``sfmpe.train_rounds.train_fmpe_rounds``.
+    """
+    fixes = read_fixes(fix)
+    check_rounds(n_rounds, fixes)
+    rounds: list[dict[str, Any]] = []
+    for number in range(n_rounds):
+        begin = time.perf_counter()
+        if number == 0:
+            prior_key, key = jax.random.split(key)
+            theta = prior_fn(prior_key, n_simulations)
+        else:
+            theta_0, key = round_noise(
+                key, (n_simulations, *theta_shape), fixes
+            )
+            theta = estim.sample_posterior(
+                y_observed[None],
+                theta_shape,
+                n_samples=n_simulations,
+                theta_0=theta_0,
+            )
+        simulator_key, key = jax.random.split(key)
+        rounds.append({"theta": theta, "y": simulator_fn(simulator_key, theta)})
+        data = jax.tree.map(lambda *parts: jnp.concatenate(parts), *rounds)
+        n_rows = len(data["theta"])
+        split_key, key = jax.random.split(key)
+        train, val = split_data({"data": data}, n_rows, 0.8, split_key)
+        losses, val_losses = estim.fit(
+            train,
+            val,
+            optimizer=optimizer,
+            n_iter=n_epochs,
+            batch_size=batch_size,
+        )
+        logger.info(
+            "round %d of %d: %d simulations, %.1f s, last losses %s",
+            number + 1,
+            n_rounds,
+            n_rows,
+            time.perf_counter() - begin,
+            [float(part[-1]) for part in (losses, val_losses) if len(part)],
+        )
+    return estim
