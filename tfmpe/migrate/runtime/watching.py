@@ -12,7 +12,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
@@ -86,7 +86,7 @@ class Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch, and leave everything as it was found."""
-        finder = _Hook(self._package, self._wrap_module)
+        finder = _Hook(self._package, self._wrap_module, self.paused)
         sys.meta_path.insert(0, finder)
         self._active = True
         try:
@@ -194,9 +194,15 @@ def _late(module: ModuleType) -> list[str]:
 class _Hook(importlib.abc.MetaPathFinder):
     """Tells of the modules of a package when they have been executed."""
 
-    def __init__(self, package: str, done: Callable[[ModuleType], None]):
+    def __init__(
+        self,
+        package: str,
+        done: Callable[[ModuleType], None],
+        paused: Callable[[], AbstractContextManager[None]],
+    ):
         self._package = package
         self._done = done
+        self._paused = paused
 
     def find_spec(
         self,
@@ -220,7 +226,9 @@ class _Hook(importlib.abc.MetaPathFinder):
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            execute(module)
-            self._done(module)
+            # What a module calls as it is imported is no call of the script.
+            with self._paused():
+                execute(module)
+                self._done(module)
 
         loader.exec_module = exec_module
