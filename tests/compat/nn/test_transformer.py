@@ -326,7 +326,7 @@ def test_dropout_acts_in_training_alone():
     np.testing.assert_array_equal(_evaluate(network), plain)
 
     again = _network()
-    again.eval()
+    _evaluate(again)
     again.train()
     np.testing.assert_array_equal(_call(again, _arguments()), first)
 
