@@ -5,10 +5,9 @@ from types import MappingProxyType
 
 from .entry import LEGACY
 
-__all__ = ["MODULES", "is_mirrored"]
+__all__ = ["MODULES", "SURFACE", "is_mirrored"]
 
-# Defined or imported there, as scripts may import them; methods are left out.
-_NAMES: Mapping[str, str] = MappingProxyType(
+SURFACE: Mapping[str, str] = MappingProxyType(
     {
         "bottom_up": (
             "F_IN F_IN_ARGS SFMPE combine_data flatten_structured logger "
@@ -83,12 +82,14 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "utils": "split_data",
     }
 )
+"""Names by module, separated by spaces: defined or imported there, without
+methods."""
 
 MODULES: tuple[str, ...] = tuple(
     sorted(
         {
             ".".join([LEGACY, *name.split(".")[:n]])
-            for name in _NAMES
+            for name in SURFACE
             for n in range(name.count(".") + 2)
         }
     )
@@ -108,6 +109,6 @@ def is_mirrored(qualified: str) -> bool:
     """
     parts = qualified.split(".")
     return any(
-        parts[n] in _NAMES.get(".".join(parts[1:n]), "").split()
+        parts[n] in SURFACE.get(".".join(parts[1:n]), "").split()
         for n in range(2, len(parts))
     )
