@@ -117,8 +117,9 @@ def _names(
                     yield bound, deferred
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name, deferred
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(
-                target=ast.Name(id=name)
+            case (
+                ast.Assign(targets=[ast.Name(id=name)])
+                | ast.AnnAssign(target=ast.Name(id=name))
             ):
                 yield name, deferred
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
