@@ -5,12 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jaxtyping import Array, Float
 
 from tfmpe.compat._flow.draws import base_draw, check_theta_shape
 from tfmpe.compat._flow.keys import take_key
 from tfmpe.compat._flow.solutions import Problem
+from tfmpe.compat._needs_flow import nnx
 from tfmpe.compat.defects.l18_negative_time import (
     PlainNegativeTimeWarning,
     has_negative_time,

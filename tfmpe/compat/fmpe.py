@@ -5,11 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
-from flax import nnx
 from jaxtyping import Array, Float
 
 from tfmpe.compat._flow.draws import evaluated
+from tfmpe.compat._needs_flow import nnx, optax
 from tfmpe.compat.cnf import CNF as CNF
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
 from tfmpe.compat.defects.l20_shared_rngs import or_shared
