@@ -30,6 +30,7 @@ LEGACY_CONFIG = {
     "n_heads": 4,
     "n_ff": 1,
     "dropout": 0.0,
+    "activation": nnx.relu,
 }
 CONFIG = TransformerConfig(
     latent_dim=32,
@@ -44,7 +45,7 @@ CONFIG = TransformerConfig(
 def legacy_network() -> LegacyTransformer:
     """Return the legacy network as the bridge runs it, not dropping."""
     network = LegacyTransformer(
-        LEGACY_CONFIG, n_labels=7, index_dim=1, rngs=nnx.Rngs(0)
+        LEGACY_CONFIG, value_dim=1, n_labels=7, index_dim=1, rngs=nnx.Rngs(0)
     )
     network.eval()
     return network

@@ -92,7 +92,9 @@ def _bridge_step(size: Size) -> Call:
         parameters: Any, state: Any, batch: Any, times: Any, noise: Any
     ) -> Any:
         def loss(parameters: Any) -> Any:
-            merged = nnx.merge(graph, parameters, rest)
+            # Copied, as flax lets a trace change only what was made in it.
+            copied = jax.tree.map(lambda leaf: leaf, rest)
+            merged = nnx.merge(graph, parameters, copied)
             return legacy_loss(merged, batch, times, noise)
 
         value, gradient = jax.value_and_grad(loss)(parameters)
