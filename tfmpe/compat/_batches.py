@@ -134,10 +134,8 @@ def as_numpy_iterator_from_slices(data: Any, batch_size: int) -> Iterator[Any]:
     Raises
     ------
     ValueError
-        If leaves differ in their number of rows.
-    InvalidArgumentError
-        If ``batch_size`` is not positive; a ``ValueError`` with the name of
-        TensorFlow's.
+        If leaves differ in their number of rows, or ``batch_size`` is not
+        positive (then with the name of TensorFlow's error).
 
     Notes
     -----
@@ -215,9 +213,8 @@ def as_batch_iterator(
     KeyError
         If there is no ``data['data']['y']``.
     ValueError
-        If leaves differ in their number of rows.
-    InvalidArgumentError
-        If ``batch_size`` is not positive, a ``ValueError``.
+        If leaves differ in their number of rows, or ``batch_size`` is not
+        positive (then with the name of TensorFlow's error).
 
     Notes
     -----

@@ -103,7 +103,7 @@ class CNF(nnx.Module):
         Returns
         -------
         Array, shape (sample_size, *theta_shape)
-            With ``return_times``, (sample_size, times, *theta_shape):
+            With ``return_times``, of shape (sample_size, times, *theta_shape):
             ascending if forward, descending if backward.
 
         Raises

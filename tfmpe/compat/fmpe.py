@@ -232,7 +232,7 @@ class FMPE(nnx.Module):
         Raises
         ------
         AssertionError, ValueError, TypeError
-            As :meth:`CNF.sample`.
+            As :meth:`~tfmpe.compat.cnf.CNF.sample`.
 
         Notes
         -----
