@@ -51,7 +51,7 @@ def read_options(description, **defaults):
         "n_epochs": 30,
         "n_theta": 5,
         "n_obs": 3,
-        "n_samples": 1_000,
+        "n_samples": 500,
         "n_cal": 1_000,
         "n_cal_epochs": 100,
         "n_null": 100,

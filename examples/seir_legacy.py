@@ -124,7 +124,8 @@ def make_bijector(representative):
             create_zscaling_bijector_tree,
         )
     except ImportError as error:
-        print(textwrap.fill(f"No bijectors: {error}", 79))
+        text = f"No bijectors: {error} Going on without them."
+        print(textwrap.fill(text, 79, break_on_hyphens=False))
         return Maps()
     import tensorflow_probability.substrates.jax.bijectors as tfb
 

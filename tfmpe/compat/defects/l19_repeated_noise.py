@@ -25,9 +25,9 @@ def estimator_key(rngs: Any, context: Any, fixes: Collection[str]) -> Any:
     if "L19" not in fixes:
         RepeatedNoiseWarning.warn(
             "The estimator draws the same noise at every call until it is "
-            "trained again, and under vmap the same for every observation, so that "
-            "draws are not independent of one another. Pass theta_0, or "
-            "fix=['L19']."
+            "trained again, and under vmap the same for every observation, "
+            "so that draws are not independent of one another. Pass theta_0, "
+            "or fix=['L19']."
         )
         return peek_key(rngs)
     return key_for(take_key(rngs, context), context)
