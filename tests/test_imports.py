@@ -137,7 +137,7 @@ def test_check_sees_errors(tmp_path):
 def test_the_bridge_is_light_until_a_flow_is_asked_for(allowed, tmp_path):
     heavy = too_heavy("import tfmpe.compat", allowed, tmp_path)
     assert heavy == {"tfmpe.compat"}
-    code = "import tfmpe.compat as c; c.nine_arguments, c.ut_linear"
+    code = "import tfmpe.compat as c; c.nine_arguments, c.infinite.index_theta"
     assert too_heavy(code, allowed, tmp_path) == {"tfmpe.compat"}
     asked = "from tfmpe.compat import SFMPE"
     assert "flax" in too_heavy(asked, allowed, tmp_path)
@@ -154,6 +154,13 @@ for statement in (
     "from tfmpe.compat.sfmpe import SFMPE",
     "from tfmpe.compat.structured_cnf import StructuredCNF",
     "from tfmpe.compat.bottom_up import train_bottom_up",
+    "from tfmpe.compat.fmpe import theta_t_linear",
+    "from tfmpe.compat.cnf import CNF",
+    "from tfmpe.compat.train_rounds import train_fmpe_rounds",
+    "from tfmpe.compat.metrics.lc2st import evaluate_lc2st",
+    "from tfmpe.compat.metrics.mmd import mmd_test",
+    "from tfmpe.compat.nn.mlp import MLP",
+    "from tfmpe.compat.svf import StructuredVectorFieldModel",
 ):
     for name in [name for name in sys.modules if name.startswith("tfmpe")]:
         del sys.modules[name]
@@ -161,12 +168,12 @@ for statement in (
         exec(statement)
     except ImportError as error:
         assert str(error) == (
-            "tfmpe.compat needs {missing} for sampling and training. Install "
-            "it with pip install 'tfmpe[flow]'."
+            "tfmpe.compat needs {missing} for networks, sampling and training. "
+            "Install it with pip install 'tfmpe[flow]'."
         ), (statement, error)
     else:
         raise AssertionError(statement)
-    from tfmpe.compat.sfmpe import _make_attention_masks
+    from tfmpe.compat import _make_attention_masks
 """
     modules_after(code, tmp_path)
 

@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tfmpe.compat.legacy_warnings import LegacyWarning
+
 # Every line with a "# <-" is where a warning belongs; each is passed once.
 SCRIPT = """
+import contextlib
 import functools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
+from another_package import Launcher, fit_for_me, launched, repeated
 from helper import call_for_me
 
 from tfmpe.compat import flatten_structured, split_data
@@ -55,6 +60,41 @@ def loss(data):
     return values_of(flatten_structured(data))["theta"].sum()  # <- grad
 
 
+@contextlib.contextmanager
+def step():
+    yield
+
+
+@step()
+def in_a_context(data):
+    flatten_structured(data)  # <- context manager as a decorator
+
+
+@contextlib.contextmanager
+def flattening(data):
+    flatten_structured(data)  # <- generator of a context manager
+    yield
+
+
+@functools.cache
+def cached():
+    flatten_structured(DATA)  # <- cached function
+
+
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@logged
+@launched(version=1)
+def main(data):
+    flatten_structured(data)  # <- decorator of another package
+
+
 class Model:
     def flatten(self, data):
         return flatten_structured(data)  # <- method
@@ -87,6 +127,63 @@ exec(compile("\\n\\nflatten_structured(DATA)", "generated.py", "exec"))
 exec("flatten_structured(DATA)", {"flatten_structured": flatten_structured,
                                   "DATA": DATA})
 call_for_me(flatten_structured, DATA)
+in_a_context(DATA)
+step()(flatten_structured)(DATA)  # <- context manager around the function
+with flattening(DATA):
+    pass
+cached()
+functools.cache(lambda: flatten_structured(DATA))()  # <- cached lambda
+main(DATA)
+repeated(flatten_structured)(DATA)  # <- decorated function of ours
+Launcher(flatten_structured)(DATA)  # <- callable object of another package
+fit_for_me(DATA)
+np.vectorize(lambda n: len(flatten_structured(DATA)), [int])([1])  # <- numpy
+with ThreadPoolExecutor(1) as pool:
+    list(pool.map(flatten_structured, [DATA]))  # <- pool
+    list(pool.map(lambda d: flatten_structured(d), [DATA]))  # <- pool, lambda
+jax.jit(jax.vmap(repeated(lambda d: batched(d)[0]["data"])))(DATA)  # <- traced
+"""
+
+PACKAGE = """
+import contextlib
+import functools
+from tfmpe.compat import flatten_structured
+
+
+def launched(version):
+    def decorator(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            with contextlib.ExitStack():
+                return _run(lambda: function(*args, **kwargs))
+
+        return wrapper
+
+    return decorator
+
+
+def _run(function):
+    return function()
+
+
+def repeated(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class Launcher:
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+
+def fit_for_me(data):
+    return flatten_structured(data)  # <- installed package of the user
 """
 
 HELPER = """
@@ -119,6 +216,9 @@ def _run(folder, script, *options, **environment):
     path = folder / "script.py"
     path.write_text(script)
     (folder / "helper.py").write_text(HELPER)
+    site = folder / "site-packages"
+    (site / "another_package").mkdir(parents=True, exist_ok=True)
+    (site / "another_package" / "__init__.py").write_text(PACKAGE)
     done = subprocess.run(
         [sys.executable, *options, str(path)],
         capture_output=True,
@@ -126,7 +226,7 @@ def _run(folder, script, *options, **environment):
         check=False,
         env={
             **{k: v for k, v in os.environ.items() if k != "TFMPE_COMPAT"},
-            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTHONPATH": os.pathsep.join([str(site), *sys.path]),
             "PYTHONWARNINGS": "",
             **environment,
         },
@@ -152,10 +252,14 @@ def found(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "place",
-    [*_marked("script.py", SCRIPT), *_marked("helper.py", HELPER)],
+    [
+        *_marked("script.py", SCRIPT),
+        *_marked("helper.py", HELPER),
+        *_marked("__init__.py", PACKAGE),
+    ],
     ids=[
         line.partition("# <- ")[2]
-        for line in (SCRIPT + HELPER).splitlines()
+        for line in (SCRIPT + HELPER + PACKAGE).splitlines()
         if "# <- " in line
     ],
 )
@@ -173,6 +277,7 @@ def test_there_are_no_other_warnings(found):
     expected = [
         *_marked("script.py", SCRIPT),
         *_marked("helper.py", HELPER),
+        *_marked("__init__.py", PACKAGE),
         ("generated.py", 3),
         ("<string>", 1),
     ]
@@ -195,3 +300,36 @@ def test_the_environment_makes_errors_in_a_script(tmp_path):
     with pytest.raises(AssertionError) as raised:
         _run(tmp_path, script, TFMPE_COMPAT="error")
     assert "SharedLabelsWarning: L3: " in str(raised.value)
+
+
+def test_the_warning_is_at_the_line_of_a_command(tmp_path):
+    code = ONCE.partition("for _")[0] + "flatten_structured(DATA)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert "<string>:8: SharedLabelsWarning: L3: " in done.stderr
+
+
+NOTEBOOK = """
+import sys
+import numpy as np
+from tfmpe.compat import flatten_structured
+ONES = np.ones((2, 1, 1))
+DATA = {"theta": {"a": ONES}, "y": {"a": ONES}}
+"""
+
+
+@pytest.mark.parametrize(
+    "file", ["<ipython-input-3-0123456789ab>", "<doctest model.fit[0]>"]
+)
+def test_the_warning_is_at_the_line_of_a_cell(file, monkeypatch):
+    monkeypatch.delenv("TFMPE_COMPAT", raising=False)
+    names = {"__name__": "__main__"}
+    exec(NOTEBOOK, names)
+    with pytest.warns(LegacyWarning) as warned:
+        exec(compile("\nflatten_structured(DATA)", file, "exec"), names)
+    assert {(w.filename, w.lineno) for w in warned} == {(file, 2)}

@@ -1,37 +1,45 @@
-"""The path of flow matching."""
+"""The path of flow matching, and its times."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe.compat.fmpe import theta_t_linear, ut_linear
+from tfmpe.compat.fmpe import sample_power_law, theta_t_linear, ut_linear
 
-THETA = jnp.arange(12.0).reshape((4, 3, 1))
+THETA = np.arange(12.0).reshape((4, 3))
+NOISE = np.random.default_rng(0).normal(size=(4, 3))
 
 
-@pytest.mark.parametrize("shape", [(4,), (4, 1, 1)])
-def test_positions(shape):
-    """From noise to values, one time per row."""
-    key = jax.random.key(0)
-    noise = jax.random.normal(key, THETA.shape)
-    times = jnp.array([0.0, 0.25, 0.5, 1.0]).reshape(shape)
-    found = theta_t_linear(key, times, THETA, 0.001)
-    wanted = [
-        (1 - 0.999 * t) * e + t * x
-        for t, e, x in zip(times.ravel(), noise, THETA, strict=True)
-    ]
-    np.testing.assert_allclose(found, jnp.stack(wanted), rtol=1e-6)
+def test_positions():
+    """Plain arithmetic: times are broadcast as they are, NumPy stays NumPy."""
+    times = np.array([0.0, 0.25, 0.5, 1.0])[:, None]
+    found = theta_t_linear(NOISE, times, THETA, 0.001)
+    assert type(found) is np.ndarray
+    np.testing.assert_allclose(found[0], NOISE[0])
+    np.testing.assert_allclose(found[3], THETA[3] + 0.001 * NOISE[3])
+    with pytest.raises(ValueError, match="broadcast"):
+        theta_t_linear(NOISE, times[:, 0], THETA, 0.001)
 
 
 def test_velocities_are_slopes_of_the_path():
     """Of a position in time, at fixed noise."""
-    key, sigma_min = jax.random.key(1), 0.001
-    times = jnp.array([0.1, 0.3, 0.6, 0.9])
+    times = jnp.array([0.1, 0.3, 0.6, 0.9])[:, None]
 
     def position(times):
-        return theta_t_linear(key, times, THETA, sigma_min)
+        return theta_t_linear(NOISE, times, THETA, 0.001)
 
-    _, wanted = jax.jvp(position, (times,), (jnp.ones(4),))
-    found = ut_linear(position(times), THETA, times, sigma_min)
+    _, wanted = jax.jvp(position, (times,), (jnp.ones((4, 1)),))
+    found = ut_linear(position(times), THETA, times, 0.001)
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
+def test_power_law_has_its_moments():
+    """Density proportional to x^-1/4 on [0, 1]: mean 3/7."""
+    drawn = sample_power_law(jax.random.key(0), (40_000,), 0.25, 1e-9, 1.0)
+    assert drawn.min() >= 0
+    assert drawn.max() <= 1
+    # Five standard errors of the mean.
+    assert abs(float(drawn.mean()) - 3 / 7) < 0.008
+    with pytest.raises(ZeroDivisionError):
+        sample_power_law(jax.random.key(0), (1,), 1, 0.1, 1.0)

@@ -309,10 +309,3 @@ def test_rows_that_do_not_fill_a_batch(data, affine):
     )
     with pytest.raises(TypeError, match="batches of 100"):
         _estimator(affine()).fit(*_split(data))
-
-
-def test_it_is_a_module(affine):
-    estimator = _estimator(affine(), fix=["L19"])
-    again = nnx.merge(*nnx.split(estimator))
-    assert again.fix == {"L19"}
-    assert len(jax.tree.leaves(nnx.state(again, nnx.Param))) == 1

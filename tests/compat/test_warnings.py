@@ -11,6 +11,7 @@ from flax import nnx
 
 from tfmpe import compat
 from tfmpe.compat import LegacyWarning, defects, legacy_warnings
+from tfmpe.compat.cnf import CNF
 from tfmpe.compat.defects import l36_repeated_rounds
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
 from tfmpe.compat.defects.l22_masks_without_effect import ignore_masks
@@ -25,12 +26,17 @@ from tfmpe.compat.defects.l41_specs_by_last_key import specs_by_path
 from tfmpe.compat.defects.l42_p_value import p_value
 from tfmpe.compat.defects.l45_unused_samples import warn_of_samples
 from tfmpe.compat.defects.l54_unequal_points import base_draws
+from tfmpe.compat.fmpe import FMPE
 from tfmpe.compat.infinite import index_theta
 from tfmpe.compat.util.data import stack_data
 
 
 def _leaf(*shape, dtype=np.float32):
     return np.ones(shape, dtype)
+
+
+def _ones(*shape):
+    return jnp.ones(shape)
 
 
 def _flatten(theta, y, **kwargs):
@@ -143,21 +149,42 @@ def _flow(**options):
     return compat.StructuredCNF(_field, nnx.Rngs(0), **options)
 
 
+def _plain_flow(**options):
+    return CNF(_field, nnx.Rngs(0), **options)
+
+
 def _l18(**options):
-    label = np.zeros((1, 1), np.int8)
+    label = jnp.zeros((1, 1), jnp.int8)
     _flow(**options).log_prob(
-        *(_leaf(1, 1, 1), label, None, None),
-        *(_leaf(1, 1, 1), label, None, None),
+        *(_ones(1, 1, 1), label, None, None),
+        *(_ones(1, 1, 1), label, None, None),
         cross_mask=None,
         n_epsilon=1,
     )
 
 
+def _l28(**options):
+    _plain_flow(**options).log_prob(_ones(2, 1), _ones(1, 1), n_epsilon=1)
+
+
+def _l30(*shape, **options):
+    estimator = FMPE(_plain_flow(), nnx.Rngs(0), **options)
+    estimator.sample_base_dist(_ones(2, *shape), _ones(2, 1), shape)
+
+
+def _l35(*times, direction="forward"):
+    start = _ones(1, 1)
+    _plain_flow().sample(
+        *(_ones(1, 1), (1,), 1, start, direction),
+        return_times=jnp.array(times),
+    )
+
+
 def _draw(width=1, theta_0=None, **options):
     estimator = compat.SFMPE(_flow(), nnx.Rngs(0), **options)
-    label = np.zeros((1, 1), np.int8)
+    label = jnp.zeros((1, 1), jnp.int8)
     estimator.sample_posterior(
-        _leaf(1, 1, width),
+        _ones(1, 1, width),
         {"theta": label, "y": label},
         {"a": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)}},
         n_samples=1,
@@ -294,7 +321,7 @@ DEFECTS = [
         [_draw],
         [
             lambda: _draw(fix=["L19"]),
-            lambda: _draw(theta_0=_leaf(1, 1, 1)),
+            lambda: _draw(theta_0=_ones(1, 1, 1)),
         ],
     ),
     (
@@ -310,11 +337,11 @@ DEFECTS = [
         "PaddedValuesWarning",
         "L21",
         [
-            lambda: _draw(width=2, theta_0=_leaf(1, 1, 1)),
+            lambda: _draw(width=2, theta_0=_ones(1, 1, 1)),
             lambda: _l21_training(padded=0),
         ],
         [
-            lambda: _draw(width=2, theta_0=_leaf(1, 1, 2), fix=["L21"]),
+            lambda: _draw(width=2, theta_0=_ones(1, 1, 2), fix=["L21"]),
             lambda: _l21_training(padded=1),
             lambda: _l21_training(padded=0, fix=["L21"]),
         ],
@@ -343,6 +370,30 @@ DEFECTS = [
         "L26",
         [lambda: check_rounds(2, ())],
         [lambda: check_rounds(1, ()), lambda: check_rounds(2, ["L26"])],
+    ),
+    (
+        "PlainNegativeTimeWarning",
+        "L28",
+        [_l28],
+        [lambda: _l28(fix=["L28"])],
+    ),
+    (
+        "DroppedAxisWarning",
+        "L30",
+        [lambda: _l30(2, 1)],
+        [lambda: _l30(2), lambda: _l30(2, 1, fix=["L30"])],
+    ),
+    (
+        "ReturnTimesWarning",
+        "L35",
+        [
+            lambda: _l35(0.5, 1.0),
+            lambda: _l35(0.0, 0.5, direction="backward"),
+        ],
+        [
+            lambda: _l35(0.0, 0.5),
+            lambda: _l35(0.5, 1.0, direction="backward"),
+        ],
     ),
     (
         "FirstLeafOnlyWarning",
@@ -479,11 +530,12 @@ def test_two_sample_axes_warn_for_each_array():
 
 def test_every_defect_is_tested():
     """A new warning class needs a line above."""
-    classes = {cls.__name__ for cls in LegacyWarning.__subclasses__()}
-    assert classes == {name for name, *_ in DEFECTS}
-    assert classes == {n for n in vars(defects) if n.endswith("Warning")}
-    codes = {cls.code for cls in LegacyWarning.__subclasses__()}
-    assert len(codes) == len(classes)
+    classes = LegacyWarning.__subclasses__()
+    classes += [below for cls in classes for below in cls.__subclasses__()]
+    names = {cls.__name__ for cls in classes}
+    assert names == {name for name, *_ in DEFECTS}
+    assert names == {n for n in vars(defects) if n.endswith("Warning")}
+    assert len({cls.code for cls in classes}) == len(classes)
 
 
 def test_one_filter_names_all_of_them():

@@ -13,7 +13,13 @@ from pathlib import Path
 
 from tfmpe.migrate.catalogue import DEFECTS, RULES, SETUP, Entry
 from tfmpe.migrate.catalogue.render import examples, paragraphs
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, NAMES, LegacyName
+from tfmpe.migrate.legacy_names import (
+    BRIDGE,
+    LEGACY,
+    NAMES,
+    SURFACE,
+    LegacyName,
+)
 
 __all__ = ["GUIDE", "generate"]
 
@@ -42,6 +48,15 @@ def _names() -> Iterable[str]:
         yield "\n".join(
             ["| legacy name | on Tokens | |", "|---|---|---|", *rows]
         )
+    yield f"All other names, the same in `{LEGACY}` and in `{BRIDGE}`:"
+    rows = [f"| `{module}` | {_others(module)} |" for module in SURFACE]
+    yield "\n".join(["| module | names |", "|---|---|", *rows])
+
+
+def _others(module: str) -> str:
+    names = SURFACE[module].split()
+    others = [n for n in names if f"{LEGACY}.{module}.{n}" not in NAMES]
+    return ", ".join(f"`{name}`" for name in others) or "none"
 
 
 def _row(name: LegacyName) -> str:

@@ -1,65 +1,38 @@
 """A package that stands in for the legacy one, where it is not installed.
 
-Its functions on data are those of the plain oracle, a second implementation;
-flows and networks are the bridge's, in classes of its own.
+It is made of the bridge's files under another name, and shares no class with
+the bridge.
 """
 
-import shutil
 from pathlib import Path
 
-import reference
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, NAMES
+import tfmpe.compat
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 
 __all__ = ["write_stand_in"]
 
-PLAIN = f"{LEGACY}._plain"
 
-
-def write_stand_in(folder: Path) -> Path:
+def write_stand_in(folder: Path, name: str = LEGACY) -> Path:
     """Write the package into a folder that is to be on the path.
 
     Parameters
     ----------
     folder : Path
+    name : str
+        What the package is called.
 
     Returns
     -------
     Path
         The package.
     """
-    package = folder / LEGACY
-    oracle = Path(reference.__file__).parent
-    shutil.copytree(
-        oracle,
-        folder.joinpath(*PLAIN.split(".")),
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    for module in MODULES:
-        _write(folder, module)
-    return package
-
-
-def _write(folder: Path, module: str) -> None:
-    inner = module.removeprefix(LEGACY).removeprefix(".")
-    names = [
-        n for n in NAMES.values() if n.module == inner and "." not in n.name
-    ]
-    lines = [f'"""Stands in for {module}."""', ""]
-    lines += [line for n in names for line in _source(n)]
-    is_package = any(other.startswith(f"{module}.") for other in MODULES)
-    place = folder.joinpath(*module.split("."))
-    file = place / "__init__.py" if is_package else place.with_suffix(".py")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(lines) + "\n")
-
-
-def _source(name) -> list[str]:
-    bridge = f"{BRIDGE}.{name.module}"
-    if hasattr(reference, name.name):
-        return [f"from {PLAIN} import {name.name}"]
-    if name.kind == "class":
-        return [
-            f"from {bridge} import {name.name} as _{name.name}",
-            f"class {name.name}(_{name.name}): pass",
-        ]
-    return [f"from {bridge} import {name.name}"]
+    home = Path(tfmpe.compat.__file__).parent
+    for source in home.rglob("*.py"):
+        file = folder / name / source.relative_to(home)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = source.read_text().replace(BRIDGE, name)
+        # One object for all calls, as in the legacy package (L20).
+        shared = "rngs: nnx.Rngs = nnx.Rngs(0)"
+        text = text.replace("rngs: nnx.Rngs | None = None", shared)
+        file.write_text(text)
+    return folder / name

@@ -51,10 +51,7 @@ def test_long_output_is_cut_in_its_middle():
     [
         ("5 passed in 83.21s (0:01:23)", "5 passed in … s"),
         ("tfmpe undo 20261124T210446.349-cdf3", "tfmpe undo RUN"),
-        (
-            "f   1   1  0  0  0  0  0 0.0008  7e-05 ",
-            "f   1   1  0  0  0  0  0 … …",
-        ),
+        ("  12  1  0  0  0.21 s / 12.00 s  f", "  12  1  0  0  … s / … s  f"),
         ("rate 1.50 0.55", "rate 1.50 0.55"),
         ("32 sites in 6 files", "32 sites in 6 files"),
     ],

@@ -55,8 +55,7 @@ __all__ = ["run"]
     "--training/--no-training",
     default=True,
     show_default=True,
-    help="With --shadow: whether the bridge trains where the script trains, "
-    "once, and twice more where chance has to be told from differences.",
+    help="With --shadow: whether the bridge trains where the script trains.",
 )
 @click.option(
     "--save-cases",
@@ -91,7 +90,7 @@ def run(
     """Run a legacy script or notebook as it is, on the bridge.
 
     SCRIPT is a Python file or a notebook: the code cells of a notebook are
-    run in their order, without the lines that are for IPython alone, such as
+    run in their order, without the lines that are for IPython only, such as
     %matplotlib and !ls, which are listed at the end.
 
     Wherever SCRIPT imports the legacy package it gets tfmpe.compat, in this
@@ -110,16 +109,15 @@ def run(
     values that went through the compiled program; letting them out may keep
     the compiler from fusing operations across the call.
 
-    A training begins on both sides with the same weights and random numbers;
-    losses and trained weights are compared. Where they differ by more than
-    rounding, the bridge trains twice more with other random numbers: what
-    chance does as much, five times over, is within tolerance. A legacy
-    Transformer is built again from its weights. What cannot be compared is
-    listed, and why.
+    Every object that the script makes is made by the bridge as well, and
+    gets the same weights and random numbers before each call, so networks,
+    draws and trainings begin alike. What the objects hold afterwards is
+    compared, too: exactly, or to 1e-4 of a weight after a training and 1e-3
+    after several rounds. What cannot be compared is listed, and why.
 
-    In the table, old is the legacy side and new the bridge: s are seconds of
-    all calls of a line together, compilation included, and empty where they
-    were traced; B are bytes of what they returned.
+    In the table, old and new are the seconds of both sides, of all calls of a
+    line together, compilation included, and empty where they were traced.
+    Columns that do not fit the terminal are left out; --json has them all.
 
     \b
     Exit code:

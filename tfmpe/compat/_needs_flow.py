@@ -1,4 +1,4 @@
-"""Check for the extra ``flow``: importing this without it says so."""
+"""Packages of the extra ``flow``; importing this without one says so."""
 
 from tfmpe.preprocessing._extras import import_extra
 
@@ -8,3 +8,7 @@ for _module in ("flax", "optax", "diffrax"):
         "flow",
         f"tfmpe.compat needs {_module} for networks, sampling and training",
     )
+
+# Modules that may be the first to be imported take them from here.
+import optax as optax  # noqa: E402
+from flax import nnx as nnx  # noqa: E402

@@ -1,6 +1,7 @@
 """Mirror of the legacy module ``sfmpe.bottom_up`` (extra ``flow``)."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -11,6 +12,7 @@ from jaxtyping import PyTree
 from tfmpe.compat._bottom_up.callbacks import call, draw, draw_index
 from tfmpe.compat._bottom_up.rounds import Simulations
 from tfmpe.compat._bottom_up.stages import Stages
+from tfmpe.compat._progress import log_training
 from tfmpe.compat.defects.l24_whole_batches import masks_of
 from tfmpe.compat.defects.l26_rounds import check_rounds
 from tfmpe.compat.fixes import read_fixes
@@ -124,7 +126,8 @@ def train_bottom_up(
     on the defect L26 applies. Which key goes where is as in the recorded
     runs. Distributions are of TensorFlow Probability or NumPyro.
 
-    Legacy: ``sfmpe.bottom_up.train_bottom_up``.
+    Logs both trainings of each round at level INFO. Legacy:
+    ``sfmpe.bottom_up.train_bottom_up``.
     """
     fixes = read_fixes(fix)
     if n_rounds < 1:
@@ -139,12 +142,19 @@ def train_bottom_up(
         n_simulations,
         fixes,
     )
-    train = partial(
-        stages.train,
-        optimizer=optimiser,
-        n_iter=n_epochs,
-        batch_size=batch_size,
-    )
+
+    def train(data: Any, key: Any, what: str) -> None:
+        begin = time.perf_counter()
+        losses = stages.train(
+            data,
+            key,
+            optimizer=optimiser,
+            n_iter=n_epochs,
+            batch_size=batch_size,
+        )
+        n_rows = len(data["data"]["y"])
+        log_training(logger, f"{what}, {n_rows} rows", begin, losses)
+
     target_index = draw_index(f_in_target, None, None, 1)
     simulations = Simulations(n_simulations, fixes)
 
@@ -157,6 +167,7 @@ def train_bottom_up(
     theta: dict[str, Any] = {}
     labels, slices, masks = {}, {}, None
     for number in range(n_rounds):
+        in_round = f"round {number + 1} of {n_rounds}"
         theta_key, simulator_key, key = jax.random.split(key, 3)
         if number == 0:
             prior = draw(call(prior_fn, 1), theta_key, (n_simulations,))
@@ -169,7 +180,11 @@ def train_bottom_up(
         one_y = call(simulator_fn, *given, key=simulator_key)
         swapped, _ = stages.flatten(one_y, one_theta, one_index)
         train_key, key = jax.random.split(key)
-        train(simulations.first_stage(swapped), train_key)
+        train(
+            simulations.first_stage(swapped),
+            train_key,
+            f"{in_round}: simulating one local unit",
+        )
 
         local_key, key = jax.random.split(key)
         parents = {name: one_theta[name] for name in global_names}
@@ -182,5 +197,9 @@ def train_bottom_up(
         labels, masks = flat["labels"], masks_of(flat, fixes)
         upright = partial(stages.flatten, one_theta, one_y, one_index)
         train_key, key = jax.random.split(key)
-        train(simulations.second_stage(flat, upright), train_key)
+        train(
+            simulations.second_stage(flat, upright),
+            train_key,
+            f"{in_round}: inferring from {n_local} local units",
+        )
     return labels, slices["theta"], masks

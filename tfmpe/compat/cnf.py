@@ -5,12 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jaxtyping import Array, Float
 
 from tfmpe.compat._flow.draws import base_draw, check_theta_shape
 from tfmpe.compat._flow.keys import take_key
 from tfmpe.compat._flow.solutions import Problem
+from tfmpe.compat._needs_flow import nnx
 from tfmpe.compat.defects.l18_negative_time import (
     PlainNegativeTimeWarning,
     has_negative_time,
@@ -74,7 +74,7 @@ class CNF(nnx.Module):
 
     def sample(
         self,
-        context: Float[Array, "1 context_dim"],
+        context: Any,
         theta_shape: tuple[int, ...],
         sample_size: int = 1,
         theta_0: Any = None,
@@ -85,7 +85,7 @@ class CNF(nnx.Module):
 
         Parameters
         ----------
-        context : Array
+        context : Array, shape (1, context_dim)
             The one observation.
         theta_shape : tuple of int
             Of one draw.
@@ -131,16 +131,16 @@ class CNF(nnx.Module):
 
     def log_prob(
         self,
-        theta: Float[Array, " n *theta_shape"],
-        context: Float[Array, "1 context_dim"],
+        theta: Any,
+        context: Any,
         n_epsilon: int = 10,
     ) -> Float[Array, " n"]:
         """Estimate log densities, given one context.
 
         Parameters
         ----------
-        theta : Array
-        context : Array
+        theta : Array, shape (n, *theta_shape)
+        context : Array, shape (1, context_dim)
             One row for all of theta (L29).
         n_epsilon : int
             Normal probes for the divergence, for each row of ``theta``; new

@@ -5,11 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
-from flax import nnx
 from jaxtyping import Array, Float
 
 from tfmpe.compat._flow.draws import evaluated
+from tfmpe.compat._needs_flow import nnx, optax
 from tfmpe.compat.cnf import CNF as CNF
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
 from tfmpe.compat.defects.l20_shared_rngs import or_shared
@@ -212,7 +211,7 @@ class FMPE(nnx.Module):
 
     def sample_posterior(
         self,
-        context: Float[Array, "1 context_dim"],
+        context: Any,
         theta_shape: tuple[int, ...],
         n_samples: int = 1000,
         theta_0: Any = None,
@@ -222,7 +221,7 @@ class FMPE(nnx.Module):
 
         Parameters
         ----------
-        context : Array
+        context : Array, shape (1, context_dim)
         theta_shape : tuple of int
         n_samples : int
             Number of draws.
@@ -248,15 +247,16 @@ class FMPE(nnx.Module):
 
     def sample_base_dist(
         self,
-        theta: Float[Array, " n *theta_shape"],
-        context: Float[Array, "n context_dim"],
+        theta: Any,
+        context: Any,
         theta_shape: tuple[int, ...],
     ) -> Any:
         """Carry each theta back to the noise, given the context of its row.
 
         Parameters
         ----------
-        theta, context : Array
+        theta : Array, shape (n, *theta_shape)
+        context : Array, shape (n, context_dim)
         theta_shape : tuple of int
 
         Returns
@@ -276,15 +276,15 @@ class FMPE(nnx.Module):
 
     def log_prob_posterior_samples(
         self,
-        posterior_samples: Float[Array, " n *theta_shape"],
-        context: Float[Array, "1 context_dim"],
+        posterior_samples: Any,
+        context: Any,
     ) -> Float[Array, " n"]:
         """Estimate log densities of posterior samples.
 
         Parameters
         ----------
-        posterior_samples : Array
-        context : Array
+        posterior_samples : Array, shape (n, *theta_shape)
+        context : Array, shape (1, context_dim)
             One observation (L29).
 
         Returns

@@ -17,6 +17,15 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tfmpe.compat._bijector_maps import (
+        _chain_with_zscale as _chain_with_zscale,
+    )
+    from tfmpe.compat._bijector_maps import (
+        _create_path_bijector_mapping as _create_path_bijector_mapping,
+    )
+    from tfmpe.compat._bijector_maps import (
+        _find_bijector_for_path as _find_bijector_for_path,
+    )
+    from tfmpe.compat._bijector_maps import (
         create_bijector_map as create_bijector_map,
     )
     from tfmpe.compat._bijector_maps import (

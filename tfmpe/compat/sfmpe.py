@@ -6,7 +6,6 @@ from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from tfmpe.compat._attention import _cross_2d_masks as _cross_2d_masks
 from tfmpe.compat._attention import (
@@ -15,6 +14,7 @@ from tfmpe.compat._attention import (
 from tfmpe.compat._flow.draws import evaluated
 from tfmpe.compat._flow.epochs import fit_epochs
 from tfmpe.compat._flow.loss import _cfm_loss as _cfm_loss
+from tfmpe.compat._needs_flow import optax
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
 from tfmpe.compat.defects.l20_shared_rngs import or_shared
 from tfmpe.compat.defects.l21_padded_values import (

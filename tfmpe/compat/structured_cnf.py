@@ -5,11 +5,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from tfmpe.compat._flow.draws import base_draw, check_theta_shape
 from tfmpe.compat._flow.keys import take_key
 from tfmpe.compat._flow.solutions import Problem
+from tfmpe.compat._needs_flow import nnx
 from tfmpe.compat.defects.l18_negative_time import (
     NegativeTimeWarning,
     has_negative_time,

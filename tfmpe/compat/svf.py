@@ -4,10 +4,9 @@ from abc import abstractmethod
 from typing import Any
 
 import jax.numpy as jnp
-from flax import nnx
 from jax import Array as Array
 
-import tfmpe.compat._needs_flow  # noqa: F401
+from tfmpe.compat._needs_flow import nnx
 
 
 class StructuredVectorFieldModel(nnx.Module):

@@ -6,8 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
-from flax import nnx
 from jax import Array as Array
 
 from tfmpe.compat._flow.epochs import (
@@ -20,6 +18,7 @@ from tfmpe.compat._flow.epochs import (
     train_on_batch,
     validate_on_batch,
 )
+from tfmpe.compat._needs_flow import nnx, optax
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.util.early_stopping import EarlyStopping as EarlyStopping
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
+from tfmpe.compat._needs_flow import optax
+from tfmpe.compat._progress import log_training
 from tfmpe.compat.defects.l36_repeated_rounds import check_rounds, round_noise
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.fmpe import FMPE as FMPE
@@ -97,19 +98,13 @@ def train_fmpe_rounds(
         n_rows = len(data["theta"])
         split_key, key = jax.random.split(key)
         train, val = split_data({"data": data}, n_rows, 0.8, split_key)
-        losses, val_losses = estim.fit(
+        losses = estim.fit(
             train,
             val,
             optimizer=optimizer,
             n_iter=n_epochs,
             batch_size=batch_size,
         )
-        logger.info(
-            "round %d of %d: %d simulations, %.1f s, last losses %s",
-            number + 1,
-            n_rounds,
-            n_rows,
-            time.perf_counter() - begin,
-            [float(part[-1]) for part in (losses, val_losses) if len(part)],
-        )
+        what = f"round {number + 1} of {n_rounds}, {n_rows} simulations"
+        log_training(logger, what, begin, losses)
     return estim

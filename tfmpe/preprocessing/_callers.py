@@ -1,7 +1,12 @@
 """Finding the line of a person's code that a warning is about."""
 
+import inspect
 import sys
+import sysconfig
+import threading
 import warnings
+from functools import cache
+from pathlib import Path
 from types import FrameType
 
 # Between that line and this package lie only these: transformations, modules
@@ -11,18 +16,29 @@ _SKIPPED_PACKAGES = (
     "jax",
     "jaxlib",
     "flax",
+    "optax",
     "equinox",
     "diffrax",
+    "numpy",
+    "tensorflow_probability",
     "jaxtyping",
     "beartype",
 )
+_STANDARD = tuple(
+    Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")
+)
+_INSTALLED = {"site-packages", "dist-packages"}
+_ANY_ARGUMENTS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+
+# Code that a type checker, an import or a decorator has written.
+_GENERATED = ("<@", "<frozen ", "<decorator-gen")
 
 
 def warn_at_caller(warning: Warning) -> None:
-    """Warn at the innermost line outside this package and jax.
+    """Warn at the innermost line of a person's own code.
 
-    So the line is the user's own also under ``jit`` or ``jax.tree.map``,
-    which a count of stack levels cannot give.
+    So the line is the user's own also under ``jit``, ``jax.tree.map`` or the
+    decorator of another package, which a count of stack levels cannot give.
     """
     frame = _caller()
     warnings.warn_explicit(
@@ -36,11 +52,38 @@ def warn_at_caller(warning: Warning) -> None:
 
 
 def _caller() -> FrameType:
-    frame = innermost = sys._getframe(1)
-    while frame is not None:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
-        generated = frame.f_code.co_filename.startswith("<@")
-        if package not in _SKIPPED_PACKAGES and not generated:
-            return frame
+    """Return the innermost frame that is neither a library's nor a wrapper.
+
+    A thread of a pool has none; then the main thread waits at the line that
+    is looked for, or has just passed it.
+    """
+    innermost = sys._getframe(1)
+    main = sys._current_frames().get(threading.main_thread().ident or 0)
+    return _own(innermost) or _own(main) or innermost
+
+
+def _own(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and _passes_on(frame):
         frame = frame.f_back
-    return innermost
+    return frame
+
+
+def _passes_on(frame: FrameType) -> bool:
+    """Return whether a frame only hands a call on to this package."""
+    file, flags = frame.f_code.co_filename, frame.f_code.co_flags
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    if package in _SKIPPED_PACKAGES or file.startswith(_GENERATED):
+        return True
+    installed, standard = _origin(file)
+    # An installed package may be the user's; its wrappers take anything.
+    takes_anything = flags & _ANY_ARGUMENTS == _ANY_ARGUMENTS
+    return takes_anything if installed else standard
+
+
+@cache
+def _origin(file: str) -> tuple[bool, bool]:
+    """Return whether a file is of an installed package, or of Python."""
+    path = Path(file)
+    installed = not _INSTALLED.isdisjoint(path.parts)
+    standard = any(path.is_relative_to(folder) for folder in _STANDARD)
+    return installed, standard

@@ -17,8 +17,10 @@ WITH_EXAMPLES = [entry for entry in CATALOGUE.values() if entry.before]
 # Nothing small shows them: they take bottom-up training, a whole script, or
 # are an absence.
 WITHOUT = {"L4", "L6", "L10", "L15", "L23", "L26", "L27", "L52"}
-# Nor these, which need packages that not everybody has.
-WITHOUT |= {"L37", "L38", "L40", "L41", "L56", "L57"}
+# Nor these, which need packages that not everybody has, or a training.
+WITHOUT |= {"L37", "L38", "L40", "L41", "L43", "L47", "L56", "L57"}
+WITHOUT |= {"L29", "L31", "L32", "L33", "L34", "L36", "L45", "L46", "L50"}
+WITHOUT |= {"L53", "L54", "L55", "L58", "L59", "L61"}
 
 # They make networks.
 SLOW = {"L22", "T206"}

@@ -40,6 +40,7 @@ def _no_legacy_left():
 @pytest.fixture
 def legacy(tmp_path, monkeypatch):
     """Return a function that installs the stand-in, with a defect or none."""
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
 
     def install(defect=None):
         build(tmp_path / "site", defect)

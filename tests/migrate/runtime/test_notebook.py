@@ -160,7 +160,7 @@ def test_the_command_runs_a_notebook_and_refuses_what_is_none(notebook):
     done = CliRunner().invoke(cli, ["run", "fit.ipynb"])
     assert done.exit_code == 0, done.output
     assert done.stdout == "ran\n"
-    assert "not run, for IPython alone: cell 2: %who" in done.stderr
+    assert "not run, for IPython only: cell 2: %who" in done.stderr
     with open("bad.ipynb", "w") as file:
         file.write("{")
     done = CliRunner().invoke(cli, ["run", "bad.ipynb"])

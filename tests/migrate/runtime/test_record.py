@@ -16,6 +16,7 @@ from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.runtime.node_writer import NodeWriter
 from tfmpe.migrate.runtime.recorded_run import record_run
 from tfmpe.migrate.runtime.recording import Recorder, record_of
+from tfmpe.migrate.runtime.twins import Twins
 from tfmpe.migrate.verify.verify import verify
 
 SCRIPT = """
@@ -272,4 +273,4 @@ def test_the_stored_recordings_are_written_again_alike(name, tmp_path):
 
 
 def test_a_name_of_a_script_is_a_name_of_a_folder():
-    assert Recorder("../evil name")._example == "_evil_name"
+    assert Recorder("../evil name", Twins("sfmpe"))._example == "_evil_name"

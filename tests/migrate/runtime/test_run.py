@@ -2,6 +2,9 @@
 
 import importlib
 import json
+import logging
+import os
+import subprocess
 import sys
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 import tfmpe.compat.util.dataloader
 from tfmpe.compat.legacy_warnings import LegacyWarning
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES
-from tfmpe.migrate.runtime.finder import serving_bridge
+from tfmpe.migrate.runtime.finder import logging_as_legacy, serving_bridge
 from tfmpe.migrate.runtime.running import run_on_bridge
 
 
@@ -192,3 +195,62 @@ def test_fixes_reach_the_script_and_no_further(script, capsys, monkeypatch):
     assert capsys.readouterr().out == "L18,L19\n"
     with pytest.raises(ValueError, match="'L99', which cannot be turned off"):
         run_on_bridge(program, fix=["L99"])
+
+
+LOGGING = """
+import functools, logging, logging.config
+def main(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        logging.config.dictConfig({CONFIG})
+        return function(*args, **kwargs)
+    return wrapper
+@main
+def run(name="fit"):
+    logging.getLogger("tfmpe.compat.bottom_up").info("round 1")
+    logging.getLogger("tfmpe.compat.train_rounds").info("round 2")
+    flatten_structured(data())
+if __name__ == "__main__":
+    run()
+"""
+_HANDLERS = {
+    "version": 1,
+    "formatters": {"f": {"format": "%(name)s: %(message)s"}},
+    "handlers": {
+        "h": {
+            "class": "logging.StreamHandler",
+            "formatter": "f",
+            "stream": "ext://sys.stdout",
+        }
+    },
+}
+
+
+def test_the_bridge_logs_under_the_legacy_names(script):
+    levels = {
+        "sfmpe": {"level": "INFO"},
+        "sfmpe.bottom_up": {"level": "WARNING"},
+        "": {"handlers": ["h"]},
+    }
+    script(LOGGING.replace("{CONFIG}", repr(_HANDLERS | {"loggers": levels})))
+    done = subprocess.run(
+        [sys.executable, "-m", "tfmpe", "run", "fit.py"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "sfmpe.train_rounds: round 2\n"
+    assert "1 legacy call from 1 place" in done.stderr
+
+
+def test_names_of_loggers_are_put_back():
+    from tfmpe.compat import bottom_up
+
+    before = dict(vars(bottom_up))
+    with logging_as_legacy():
+        assert logging.getLogger("tfmpe.compat.a").name == "sfmpe.a"
+        assert logging.getLogger("tfmpe.compats").name == "tfmpe.compats"
+    assert logging.getLogger("tfmpe.compat.a").name == "tfmpe.compat.a"
+    assert dict(vars(bottom_up)) == before

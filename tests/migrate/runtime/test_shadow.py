@@ -157,34 +157,20 @@ def test_arguments_that_the_legacy_call_changes_are_given_as_copies(
     assert report.exit_code == 0
 
 
-def test_calls_of_other_legacy_modules_are_nested(legacy, script):
-    text = """
-    from sfmpe.bottom_up import train_bottom_up
-    train_bottom_up(data(), RULES)
-    """
-    legacy("mask")
-    report = run_in_shadow(script(text))
-    # What a training calls is compared, also where it is not itself.
-    (entry,) = report.not_compared
-    assert entry.site.function == "sfmpe.bottom_up.train_bottom_up"
-    assert entry.why == "its class dict is the script's own"
-    training, row = report.calls
-    assert (training.calls, training.compared) == (1, 0)
-    assert row.site.file.endswith("sfmpe/bottom_up.py")
-    assert row.different == 1
-
-
 @pytest.mark.parametrize("nested", [False, True])
 def test_calls_inside_a_compared_call_are_compared_when_told(
     legacy, script, nested
 ):
     legacy()
-    text = (
-        "from sfmpe.util.dataloader import pad_1d\npad_1d(np.ones((1, 2)), 3)"
-    )
+    text = """
+    from sfmpe.nn.mlp import MLPVectorField
+    from flax import nnx
+    MLPVectorField(2, 3, 8, 1, 0.1, nnx.relu, nnx.Rngs(0))
+    """
     report = run_in_shadow(script(text), nested=nested)
-    names = [row.site.function.rpartition(".")[2] for row in report.calls]
-    assert names == ["pad_1d", *(["pad_multidim_event"] if nested else [])]
+    names = {row.site.function.rpartition(".")[2] for row in report.calls}
+    assert names >= {"MLPVectorField", *(["MLP"] if nested else [])}
+    assert nested or len(names) == 1
     assert report.exit_code == 0
 
 
@@ -242,49 +228,7 @@ def test_the_random_stream_of_the_script_is_never_drawn_from(
     assert rows["sample"].compared == 1
     assert rows["vector_field"].identical == 2
     assert rows["sample_posterior"].compared == 2
-    # Draws from other noise would be far outside of the tolerance.
-    assert rows["sample"].largest_absolute.value < 5e-4
-
-
-def test_methods_under_vmap_are_compared_by_captured_values(legacy, script):
-    legacy()
-    report = run_in_shadow(
-        script(
-            FLOW
-            + """
-            def sample(context):
-                given = nine | {"context": context}
-                return cnf.sample(**given, theta_0=jnp.ones((1, 4, 1)))
-            jax.jit(jax.vmap(sample))(jnp.ones((3, 1, 6, 1)))
-            """.replace("\n            ", "\n")
-        ),
-        max_captures=2,
-    )
-    row = next(r for r in report.calls if r.mode == "traced")
-    assert (row.calls, row.compared, row.different) == (1, 2, 0)
-    assert report.not_compared == ()
-
-
-def test_what_cannot_be_doubled_is_said(legacy, script):
-    legacy()
-    report = run_in_shadow(
-        script(
-            FLOW
-            + """
-net = quiet
-StructuredCNF(lambda **given: net(**given), rngs=rngs).sample(**nine)
-class Own:
-    def base_dist(self):
-        return jax.random.key(0)
-StructuredCNF(lambda *, theta, **_: -theta, rngs=Own()).sample(**nine)
-"""
-        )
-    )
-    reasons = sorted(entry.why for entry in report.not_compared)
-    assert len(reasons) == 2
-    assert reasons[0].startswith("it draws random numbers from an object")
-    assert reasons[1].startswith("its vector field uses 'net'")
-    assert report.script_exit_code == 0
+    assert rows["sample"].identical == 1
 
 
 def test_without_a_call_nothing_was_compared(legacy, script):

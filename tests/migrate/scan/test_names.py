@@ -50,6 +50,17 @@ FOUND = {
             split_data(x)  # T110
             return pad  # T111
     """,
+    "names without another form": """
+        from sfmpe.cnf import CNF  # T001
+        from sfmpe.metrics import lc2st  # T001
+        from sfmpe.bottom_up import F_IN, SFMPE, gone  # T001 T003
+        import sfmpe.train_rounds as r  # T001
+        flow = CNF(network)
+        flow.sample(context, (1,))
+        x: F_IN = lc2st.evaluate_lc2st(*given)
+        r.train_fmpe_rounds(key, SFMPE(flow), r.FMPE)  # T204
+        r.gone  # T003
+    """,
     "star": """
         from sfmpe.util.dataloader import *  # T002
         flatten_structured(x)  # T101

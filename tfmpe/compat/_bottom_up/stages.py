@@ -46,11 +46,11 @@ class Stages:
             independence=self.independence,
         )
 
-    def train(self, data: Any, key: Any, **options: Any) -> None:
-        """Train the estimator on a share of the rows of flat data."""
+    def train(self, data: Any, key: Any, **options: Any) -> Any:
+        """Train the estimator on a share of the rows; return its losses."""
         n_rows = len(data["data"]["y"])
         train, val = split_rows(data, n_rows, _TRAINING_SHARE, key)
-        self.estim.fit(train, val, **options)
+        return self.estim.fit(train, val, **options)
 
     def infer(
         self, theta: Any, y_observed: Any, index: Any, key: Any

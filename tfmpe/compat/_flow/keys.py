@@ -22,24 +22,36 @@ def take_key(rngs: Any, *given: Any) -> Any:
     -------
     key array
     """
+    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given))
     stream = rngs.base_dist
-    if not _counts(stream) or isinstance(_read(stream.count), Tracer):
-        return stream()
-    leaves = [*jax.tree.leaves(given), jnp.add(0, 0)]
-    if any(isinstance(leaf, Tracer) for leaf in leaves):
+    if traced and not isinstance(_count(stream), Tracer):
         return peek_key(rngs)
+    return next_key(stream)
+
+
+def next_key(stream: Any) -> Any:
+    """Return the next key of a stream, and count it as taken.
+
+    Under a transformation that the stream comes from outside of, it stays as
+    it is, and the next call returns the same key.
+
+    Parameters
+    ----------
+    stream : nnx.RngStream, or any function that returns keys
+    """
+    inside = isinstance(_count(stream), Tracer)
+    # Under jit, what is computed from numbers alone is traced, too.
+    if not inside and isinstance(jnp.add(0, 0), Tracer):
+        return _peek(stream)
     try:
         return stream()
     except TraceContextError:
-        return peek_key(rngs)
+        return _peek(stream)
 
 
 def peek_key(rngs: Any) -> Any:
     """Return the next key of ``rngs.base_dist``, and leave it there."""
-    stream = rngs.base_dist
-    if not _counts(stream):
-        return stream()
-    return jax.random.fold_in(_read(stream.key), _read(stream.count))
+    return _peek(rngs.base_dist)
 
 
 def key_for(key: Any, content: Any) -> Any:
@@ -58,10 +70,14 @@ def key_for(key: Any, content: Any) -> Any:
     return jax.random.fold_in(key, mixed.sum(dtype=jnp.uint32))
 
 
-def _counts(stream: Any) -> bool:
-    return hasattr(stream, "count") and hasattr(stream, "key")
+def _peek(stream: Any) -> Any:
+    count = _count(stream)
+    if count is None:
+        return stream()
+    return jax.random.fold_in(stream.key[...], count)
 
 
-# flax 0.12 deprecates `.value`, which 0.10 needs for writing.
-def _read(variable: Any) -> Any:
-    return variable[...]
+def _count(stream: Any) -> Any:
+    """Return how many keys were taken; None of what does not count them."""
+    count = getattr(stream, "count", None)
+    return None if count is None else count[...]

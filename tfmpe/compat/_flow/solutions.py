@@ -16,8 +16,7 @@ from jaxtyping import Array, Float
 
 from tfmpe.compat._flow.fields import merge_legacy, split_legacy
 from tfmpe.estimators._flow.divergence import estimated_divergence
-
-DIRECTIONS = ("forward", "backward")
+from tfmpe.estimators._flow.ode import read_direction
 
 _TOLERANCE = 1e-5
 
@@ -98,12 +97,8 @@ class Problem:
         ValueError
             If the direction is unknown.
         """
-        if direction not in DIRECTIONS:
-            raise ValueError(
-                f"direction is {direction!r}, expected one of "
-                f"{list(DIRECTIONS)}."
-            )
-        clock = FORWARD if direction == "forward" else BACKWARD
+        start, _ = read_direction(direction)
+        clock = BACKWARD if start else FORWARD
         if return_times is None:
             times = jnp.array([0.0, 1.0])
         else:

@@ -38,6 +38,9 @@ from tfmpe.compat.defects.l17_samples_mixed_up import (
 from tfmpe.compat.defects.l18_negative_time import (
     NegativeTimeWarning as NegativeTimeWarning,
 )
+from tfmpe.compat.defects.l18_negative_time import (
+    PlainNegativeTimeWarning as PlainNegativeTimeWarning,
+)
 from tfmpe.compat.defects.l19_repeated_noise import (
     RepeatedNoiseWarning as RepeatedNoiseWarning,
 )
@@ -54,6 +57,12 @@ from tfmpe.compat.defects.l25_clamped_split import (
     ClampedSplitWarning as ClampedSplitWarning,
 )
 from tfmpe.compat.defects.l26_rounds import RoundsWarning as RoundsWarning
+from tfmpe.compat.defects.l30_dropped_axis import (
+    DroppedAxisWarning as DroppedAxisWarning,
+)
+from tfmpe.compat.defects.l35_return_times import (
+    ReturnTimesWarning as ReturnTimesWarning,
+)
 from tfmpe.compat.defects.l36_repeated_rounds import (
     RepeatedRoundsWarning as RepeatedRoundsWarning,
 )

@@ -302,11 +302,13 @@ def apply_lc2stnf(
     n_samples = len(posterior_samples)
     rows = jnp.broadcast_to(observation, (n_samples, *jnp.shape(observation)))
     latent = inverse(posterior_samples, rows)
-    logger.info(
-        "latent posterior samples: mean %s, standard deviation %s",
-        latent.mean(0),
-        latent.std(0),
-    )
+    # Whether it is logged or not, the inverse may draw random numbers.
+    if logger.isEnabledFor(logging.INFO):
+        logger.info(
+            "latent posterior samples: mean %s, standard deviation %s",
+            latent.mean(0),
+            latent.std(0),
+        )
     evaluation_key, _ = jax.random.split(key)
     null_statistics, statistic, p_value = evaluate_l_c2st_nf(
         evaluation_key,

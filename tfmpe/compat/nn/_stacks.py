@@ -13,12 +13,20 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from tfmpe.compat._flow.keys import next_key
+
 Layer = TypeVar("Layer", bound=nnx.Module)
 
 
 def split_streams(rngs: nnx.Rngs, n: int) -> dict[str, Any]:
-    """Return ``n`` keys of every stream; each counts one further."""
-    return {name: jax.random.split(rngs[name](), n) for name in sorted(rngs)}
+    """Return ``n`` keys of every stream; each counts one further.
+
+    Under a transformation that the streams come from outside of, they stay
+    as they are: flax does not let it change them.
+    """
+    return {
+        name: jax.random.split(next_key(rngs[name]), n) for name in sorted(rngs)
+    }
 
 
 def make_stack(
@@ -70,11 +78,10 @@ def unstacked(stack: Layer) -> list[Layer]:
 
 def hold(module: nnx.Module, rngs: nnx.Rngs) -> None:
     """Let every part of a module that has ``rngs`` draw from these."""
-    parts: list[Any] = [part for _, part in nnx.iter_graph(module)]
-    for part in parts:
-        holds = isinstance(part, nnx.Module) and hasattr(part, "rngs")
-        if holds:
-            part.rngs = rngs
+    for part in [part for _, part in nnx.iter_graph(module)]:
+        if isinstance(part, nnx.Module) and hasattr(part, "rngs"):
+            holder: Any = part
+            holder.rngs = rngs
 
 
 def _weights(module: nnx.Module) -> Any:

@@ -181,8 +181,9 @@ config = {
     "n_heads": 2,
     "n_ff": 1,
     "dropout": 0.0,
+    "activation": nnx.relu,
 }
-network = Transformer(config, n_labels=2, rngs=nnx.Rngs(0))
+network = Transformer(config, 1, 2, 0, rngs=nnx.Rngs(0))
 given = {
     "theta": jnp.array([[[0.0], [1.0]]]),
     "theta_label": jnp.zeros((1, 2), int),

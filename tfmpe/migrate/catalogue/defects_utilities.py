@@ -1,4 +1,4 @@
-"""Defects of utilities, bijectors and plots: L37 to L41, L49 to L57."""
+"""Defects of utilities, bijectors, plots: L37 to L41, L49 to L52, L56, L57."""
 
 from .entry import Defect
 

@@ -71,15 +71,14 @@ new = decode_theta(flat["data"]["theta"], slices["theta"], (8,))
         "a legacy module or name that the bridge does not have",
         "manual",
         text=(
-            "The bridge mirrors what scripts call: data, flows, estimators, "
-            "bottom-up training, the network. Helpers of the legacy package "
-            "for its own experiments are not there, and importing one from "
-            "`tfmpe.compat` fails."
+            "The bridge has every name of the legacy package in its last "
+            "state. What is not there was removed from it earlier, or is "
+            "private and of no use outside; importing it from `tfmpe.compat` "
+            "fails."
         ),
         todo=(
-            "Copy the helper into your own code, or replace it: the rest of "
-            "the script can move without it. Networks, for instance, need "
-            "not be legacy ones: anything with the ten keywords will do."
+            "Copy what it did into your own code, or replace it: the rest of "
+            "the script can move without it."
         ),
         rewrite=(
             "Never. The import stays as it is, with a TODO; other names of "

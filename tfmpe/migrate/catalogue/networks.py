@@ -35,8 +35,9 @@ config = {
     "n_heads": 2,
     "n_ff": 1,
     "dropout": 0.0,
+    "activation": nnx.relu,
 }
-old = Old(config, n_labels=3, rngs=nnx.Rngs(0))
+old = Old(config, value_dim=1, n_labels=3, index_dim=0, rngs=nnx.Rngs(0))
 """,
         after="""\
 from tfmpe import Tokens
@@ -120,8 +121,9 @@ new = new_field(
         before="""\
 from sfmpe.fmpe import theta_t_linear, ut_linear
 
-times = jnp.full((8,), 0.5)
-position = theta_t_linear(jax.random.key(0), times, theta["mu"], 0.001)
+times = jnp.full((8, 1, 1), 0.5)
+noise = jax.random.normal(jax.random.key(0), (8, 1, 1))
+position = theta_t_linear(noise, times, theta["mu"], 0.001)
 old = ut_linear(position, theta["mu"], times, 0.001)
 """,
         after="""\

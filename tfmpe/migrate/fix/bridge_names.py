@@ -117,7 +117,10 @@ def _names(
                     yield bound, deferred
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name, deferred
-            case ast.Assign(targets=[ast.Name(id=name)]):
+            case (
+                ast.Assign(targets=[ast.Name(id=name)])
+                | ast.AnnAssign(target=ast.Name(id=name))
+            ):
                 yield name, deferred
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 yield from _names(node.body, deferred=True)

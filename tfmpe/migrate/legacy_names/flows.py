@@ -74,7 +74,7 @@ FLOWS = (
         "class",
         "T204",
         "FlowMatchingEstimator(network)",
-        ("structured_cnf", "rngs"),
+        ("vector_field_model", "rngs"),
     ),
     LegacyName(
         "sfmpe",
@@ -145,17 +145,28 @@ FLOWS = (
         "class",
         "T206",
         "tfmpe.nn.Transformer.for_tokens(tokens, config)",
+        ("config", "value_dim", "n_labels", "index_dim", "rngs"),
     ),
     LegacyName(
         "svf",
-        "StructuredVectorField",
+        "StructuredVectorFieldModel",
         "class",
         "T207",
         "vector_field(target, conditioning, time)",
     ),
     *(
-        LegacyName("fmpe", name, "function", "T208", "flow_matching_loss(...)")
-        for name in ("theta_t_linear", "ut_linear")
+        LegacyName(
+            "fmpe",
+            name,
+            "function",
+            "T208",
+            "flow_matching_loss(...)",
+            parameters,
+        )
+        for name, parameters in (
+            ("theta_t_linear", ("theta_0", "times", "theta", "sigma_min")),
+            ("ut_linear", ("theta_t", "theta", "times", "sigma_min")),
+        )
     ),
 )
 """In the order of the migration guide."""

@@ -1,36 +1,16 @@
-"""All public names of the legacy package, and finding one."""
+"""Legacy names that have another form on Tokens, and finding one."""
 
 from .data import DATA
 from .entry import LEGACY, LegacyName
 from .flows import FLOWS
+from .surface import is_mirrored
 
-__all__ = ["MODULES", "NAMES", "lookup"]
+__all__ = ["NAMES", "lookup"]
 
 NAMES: dict[str, LegacyName] = {
     entry.qualified: entry for entry in (*DATA, *FLOWS)
 }
 """All names, by the full legacy name."""
-
-MODULES: tuple[str, ...] = (
-    LEGACY,
-    *(
-        f"{LEGACY}.{name}"
-        for name in (
-            "bottom_up",
-            "fmpe",
-            "nn",
-            "nn.transformer",
-            "nn.transformer.transformer",
-            "sfmpe",
-            "structured_cnf",
-            "svf",
-            "util",
-            "util.dataloader",
-            "utils",
-        )
-    ),
-)
-"""The legacy modules that the bridge mirrors."""
 
 
 def lookup(qualified: str) -> LegacyName | None:
@@ -39,8 +19,8 @@ def lookup(qualified: str) -> LegacyName | None:
     Parameters
     ----------
     qualified
-        Such as ``'sfmpe.util.dataloader.flatten_structured'``. Names that a
-        package shows as well, such as ``'sfmpe.nn.transformer.Transformer'``,
+        Such as ``'sfmpe.util.dataloader.flatten_structured'``. Names that
+        another module shows as well, such as ``'sfmpe.bottom_up.SFMPE'``,
         are found by the last part.
 
     Returns
@@ -59,6 +39,8 @@ def lookup(qualified: str) -> LegacyName | None:
     package, _, name = qualified.rpartition(".")
     for entry in NAMES.values():
         shown_by = f"{LEGACY}.{entry.module}."
-        if entry.name == name and shown_by.startswith(f"{package}."):
+        if entry.name == name and (
+            shown_by.startswith(f"{package}.") or is_mirrored(qualified)
+        ):
             return entry
     return None

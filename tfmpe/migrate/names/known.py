@@ -10,6 +10,7 @@ from tfmpe.migrate.legacy_names import (
     MODULES,
     NAMES,
     LegacyName,
+    is_mirrored,
     lookup,
 )
 
@@ -21,6 +22,7 @@ __all__ = [
     "ONLY_LEGACY",
     "canonical",
     "entry_of",
+    "has_same_name",
     "is_legacy",
     "is_module",
     "mentions",
@@ -93,6 +95,13 @@ def _as_legacy(name: str) -> str:
 def entry_of(name: str) -> LegacyName | None:
     """Return what is known of a dotted name, legacy or of the bridge."""
     return lookup(_as_legacy(name))
+
+
+def has_same_name(name: str) -> bool:
+    """Whether the bridge has all that a dotted legacy name stands for."""
+    # Methods of a class that has an entry are listed one by one.
+    listed = entry_of(name.rpartition(".")[0])
+    return is_module(name) or (is_mirrored(_as_legacy(name)) and not listed)
 
 
 def is_module(name: str) -> bool:

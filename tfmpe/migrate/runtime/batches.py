@@ -1,20 +1,19 @@
 """Batches on both sides: the same rows, whatever their order.
 
 Reading the script's iterator would use it up, so another one is made from the
-same arguments. Shuffled rows come in an order of their own on each side; of
-those it is compared that every row comes as often.
+same arguments. The order of the rows is TensorFlow's on the legacy side; it is
+compared that every row comes as often.
 """
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
 import jax
 import numpy as np
 
-from tfmpe.migrate.legacy_names import BRIDGE, LegacyName
+from tfmpe.migrate.legacy_names import BRIDGE
 from tfmpe.migrate.replay.calls import call
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.replay.comparison import Comparison
@@ -22,76 +21,55 @@ from tfmpe.migrate.replay.replay import compare_exceptions
 from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.trees import copied
 
-from .observing import Ended, raised_of
+from .observing import Observed, raised_of
 from .undisturbed import undisturbed
 
 __all__ = ["batches_again"]
 
 
-def batches_again(
-    entry: LegacyName,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    package: str,
-) -> Callable[[Ended], Comparison]:
-    """Prepare to read the batches of a call on both sides.
+def batches_again(known: Observed, package: str) -> Comparison:
+    """Read the batches of a call on both sides.
 
     Parameters
     ----------
-    entry
-        ``as_batch_iterator`` or ``as_batch_iterators``.
-    args, kwargs
-        Its arguments.
+    known
+        A call of ``as_batch_iterator`` or ``as_batch_iterators``.
     package
         What the legacy package is called.
 
     Returns
     -------
-    callable
-        To be called while the legacy package is not watched.
+    Comparison
     """
     old, new = (
-        getattr(importlib.import_module(f"{side}.{entry.module}"), entry.name)
+        getattr(importlib.import_module(f"{side}.{module}"), name)
+        for module, name in [known.entry[:2]]
         for side in (package, BRIDGE)
     )
-    given, named = copied((args, kwargs))
-
-    def compared(ended: Ended) -> Comparison:
-        with silenced(), undisturbed():
-            found = call(new, given, named)
-            if found.error is not None or ended.error is not None:
-                return compare_exceptions(raised_of(ended.error), found.error)
-            bound = inspect.signature(new).bind(*given, **named)
-            shuffled = bool(bound.arguments["shuffle"])
-            made = found.output
-            sides = made if isinstance(made, tuple) else (made,)
-            most = [len(side) + 1 for side in sides]
-            again = old(*given, **named)
-            others = again if isinstance(again, tuple) else (again,)
-            return compare(
-                _read(others, most, shuffled), _read(sides, most, shuffled)
-            )
-
-    return compared
+    given, named = known.args, known.kwargs
+    with silenced(), undisturbed():
+        found = call(new, *copied((given, named)))
+        if found.error is not None or known.error is not None:
+            return compare_exceptions(raised_of(known.error), found.error)
+        bound = inspect.signature(new).bind(*given, **named).arguments
+        n_rows = len(jax.tree.leaves(bound["data"])[0])
+        args, kwargs = copied((given, named))
+        again = old(*args, **kwargs)
+        return compare(_read(again, n_rows), _read(found.output, n_rows))
 
 
-def _read(
-    iterators: Iterable[Any], most: list[int], shuffled: bool
-) -> dict[str, Any]:
-    """Return how many rows each batch has, and the rows of all."""
-    parts = [
-        list(islice(iterator, n))
-        for iterator, n in zip(iterators, most, strict=True)
-    ]
+def _read(made: Any, n_rows: int) -> dict[str, Any]:
+    """Return how many rows each batch has, and the rows of all in order."""
+    iterators = made if isinstance(made, tuple) else (made,)
+    parts = [list(islice(iterator, n_rows + 1)) for iterator in iterators]
     sizes = [[len(jax.tree.leaves(b)[0]) for b in part] for part in parts]
     batches = [batch for part in parts for batch in part]
     if not batches:
         return {"sizes": sizes}
     leaves, structures = zip(*map(jax.tree.flatten, batches), strict=True)
     rows = [np.concatenate(column) for column in zip(*leaves, strict=True)]
-    if shuffled:
-        order = _order(rows)
-        rows = [column[order] for column in rows]
+    order = _order(rows)
+    rows = [column[order] for column in rows]
     return {"sizes": sizes, "rows": jax.tree.unflatten(structures[0], rows)}
 
 

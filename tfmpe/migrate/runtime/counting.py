@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
-from tfmpe.migrate.legacy_names import LegacyName
 
 from .call_sites import Site, call_site
+from .watching import Called
 
 __all__ = ["CallCounter", "SeenWarning", "WarningCounter"]
 
@@ -55,7 +55,7 @@ class CallCounter:
 
     def __call__(
         self,
-        entry: LegacyName,
+        entry: Called,
         original: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],

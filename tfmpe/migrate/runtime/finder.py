@@ -3,15 +3,30 @@
 import importlib
 import importlib.abc
 import importlib.machinery
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES
+import tfmpe.compat
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 
-__all__ = ["BridgeFinder", "belongs_to", "serving_bridge"]
+__all__ = [
+    "BridgeFinder",
+    "belongs_to",
+    "is_mirror",
+    "logging_as_legacy",
+    "serving_bridge",
+]
+
+_HOME = Path(tfmpe.compat.__file__).parent
+
+# Modules of the bridge that the legacy package does not have.
+_OWN = ("bridge", "defects", "fixes", "legacy_warnings")
 
 
 def belongs_to(module: str, package: str) -> bool:
@@ -32,6 +47,45 @@ def belongs_to(module: str, package: str) -> bool:
     (True, False)
     """
     return module == package or module.startswith(f"{package}.")
+
+
+def is_mirror(below: str) -> bool:
+    """Return whether the bridge mirrors a legacy module.
+
+    Parameters
+    ----------
+    below
+        Its name below the legacy package.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_mirror("util.dataloader"), is_mirror("fixes"), is_mirror("plots")
+    (True, False, False)
+    """
+    return below in _mirrors()
+
+
+@cache
+def _mirrors() -> tuple[str, ...]:
+    files = (path.relative_to(_HOME) for path in _HOME.rglob("*.py"))
+    names = (
+        ".".join(file.parent.parts)
+        if file.name == "__init__.py"
+        else ".".join(file.with_suffix("").parts)
+        for file in files
+    )
+    return tuple(
+        sorted(
+            name
+            for name in names
+            if name.partition(".")[0] not in (*_OWN, "")
+            and not any(part.startswith("_") for part in name.split("."))
+        )
+    )
 
 
 class BridgeFinder(importlib.abc.MetaPathFinder):
@@ -73,9 +127,9 @@ class BridgeFinder(importlib.abc.MetaPathFinder):
         if not belongs_to(fullname, self._legacy):
             return None
         below = fullname.removeprefix(self._legacy)
-        if f"{LEGACY}{below}" not in MODULES:
+        if below and not is_mirror(below.removeprefix(".")):
             known = ", ".join(
-                f"{self._legacy}{name.removeprefix(LEGACY)}" for name in MODULES
+                (self._legacy, *(f"{self._legacy}.{n}" for n in _mirrors()))
             )
             raise ModuleNotFoundError(
                 f"The bridge has no module {fullname!r}; it has {known}. "
@@ -132,6 +186,43 @@ def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
         sys.meta_path.remove(finder)
         _taken(legacy)
         sys.modules.update(before)
+
+
+@contextmanager
+def logging_as_legacy(legacy: str = LEGACY) -> Iterator[None]:
+    """Let the bridge log under the names of the legacy modules.
+
+    What a script sets for these names takes effect, and its log names them.
+
+    Parameters
+    ----------
+    legacy
+        What the scripts call the legacy package.
+
+    Yields
+    ------
+    None
+    """
+    manager: Any = logging.Logger.manager
+    get = manager.getLogger
+
+    def renamed(name: str, old: str, new: str) -> str:
+        found = belongs_to(name, old)
+        return f"{new}{name.removeprefix(old)}" if found else name
+
+    def rename(old: str, new: str) -> None:
+        for name, module in list(sys.modules.items()):
+            logger = getattr(module, "__dict__", {}).get("logger")
+            if belongs_to(name, BRIDGE) and isinstance(logger, logging.Logger):
+                vars(module)["logger"] = get(renamed(logger.name, old, new))
+
+    manager.getLogger = lambda name: get(renamed(name, BRIDGE, legacy))
+    rename(BRIDGE, legacy)
+    try:
+        yield
+    finally:
+        del manager.getLogger
+        rename(legacy, BRIDGE)
 
 
 def _taken(package: str) -> dict[str, Any]:

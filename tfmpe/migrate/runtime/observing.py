@@ -5,31 +5,27 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import jax
 
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.legacy_names import LegacyName
 from tfmpe.migrate.recordings.read import Case, Raised
-from tfmpe.migrate.replay.trees import arrays_of, copied, has_tracer
+from tfmpe.migrate.replay.trees import arrays_of, has_tracer
 
 from .call_sites import Site, call_site
-from .errors import NoTwinError
-from .places import NOT_COMPARED, TRAINING
+from .twins import Known, State, Twins
+from .undisturbed import Numbers, global_numbers
+from .watching import Called
 
-if TYPE_CHECKING:
-    from .twins import Twin
-
-__all__ = ["Ended", "Observed", "Observer", "case_of", "has_flow", "raised_of"]
-
-_T = TypeVar("_T")
+__all__ = ["Observed", "Observer", "case_of", "has_flow", "raised_of"]
 
 
 @dataclass(frozen=True)
 class Observed:
     """One call of the legacy package.
+
+    Objects of the package and of nnx are named in it, see `Twins`.
 
     Parameters
     ----------
@@ -39,24 +35,28 @@ class Observed:
         From where.
     number
         Which call from there, from 1.
+    instance
+        The object that a method was called on, or that a constructor made.
     args, kwargs
-        The arguments before the call, without ``self``.
+        The arguments before the call, without the instance.
     args_after, kwargs_after
         The same after it.
     output, error
         What it returned, or the exception that it ended in.
     traced
         Whether values were not known yet.
-    twin
-        What the bridge's own object is made of; None for a function; a text
-        that says why there is none.
+    state, state_after
+        What the objects held before and after.
+    numbers
+        Global random numbers before it.
     seconds
         Until the result was there.
     """
 
-    entry: LegacyName
+    entry: Called
     site: Site
     number: int
+    instance: Known | None
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     args_after: tuple[Any, ...]
@@ -64,31 +64,13 @@ class Observed:
     output: Any
     error: Exception | None
     traced: bool
-    twin: "Twin | str | None"
+    state: State
+    state_after: State
+    numbers: Numbers
     seconds: float
 
 
-@dataclass(frozen=True)
-class Ended:
-    """What a call that is not observed came to.
-
-    Parameters
-    ----------
-    output, error
-        What it returned, or the exception that it ended in.
-    seconds
-        Until the result was there.
-    """
-
-    output: Any
-    error: Exception | None
-    seconds: float
-
-
-Passed = Callable[
-    [LegacyName, Site, tuple[Any, ...], dict[str, Any]],
-    Callable[[Ended], None] | None,
-]
+Seen = Callable[[Observed], None]
 
 
 class Observer:
@@ -96,140 +78,115 @@ class Observer:
 
     Parameters
     ----------
-    package
-        What the legacy package is called.
+    twins
+        Names the objects.
     paused
         Lets calls through that the block makes.
-    seen
-        Called with every observed call, after it. What it raises is told to
-        `failed` and does not reach the script.
-    passed
-        Called with the name and the place of a call that is not observed.
-        Before a call that trains it may return something that is called
-        with the `Ended` of that call.
+    begin
+        Called with the name, the place and the arguments of a call before
+        it is made; returns what is called with the `Observed` call after it,
+        or None for a call that is not observed, whose own calls are then.
+        What it raises is told to `failed` and does not reach the script.
     failed
-        Called with the place and the exception of `seen`.
+        Called with the place and an exception of the watching.
     nested
         Whether calls that an observed call makes are observed as well.
     """
 
     def __init__(
         self,
-        package: str,
+        twins: Twins,
         paused: Callable[[], AbstractContextManager[None]],
-        seen: Callable[[Observed], None],
-        passed: Passed,
+        begin: Callable[[Called, Site, tuple[Any, ...], Any], Seen | None],
         failed: Callable[[Site, Exception], None],
         *,
         nested: bool = False,
     ):
-        self._package = package
+        self._twins = twins
         self._paused = paused
-        self._seen = seen
-        self._passed = passed
+        self._begin = begin
         self._failed = failed
         self._nested = nested
         self._numbers: dict[Site, int] = {}
 
     def __call__(
         self,
-        entry: LegacyName,
+        entry: Called,
         original: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
         """Make a call, observed."""
+        makes = entry.kind == "class"
+        if makes and self._twins.is_own(type(args[0])):
+            return original(*args, **kwargs)
         site = call_site(entry.qualified)
-        if entry.name in NOT_COMPARED:
-            return self._let_through(entry, site, original, args, kwargs)
-        number = self._numbers[site] = self._numbers.get(site, 0) + 1
-        is_method = entry.kind == "method"
-        twin = self._twin(args[0]) if is_method else None
-        given = args[1:] if is_method else args
-        before = copied((given, kwargs))
-        observed = partial(
-            Observed,
-            entry=entry,
-            site=site,
-            number=number,
-            args=before[0],
-            kwargs=before[1],
-            args_after=given,
-            kwargs_after=kwargs,
-            twin=twin,
+        seen = self._guarded(
+            site, lambda: self._begin(entry, site, args, kwargs)
         )
+        if seen is None:
+            return original(*args, **kwargs)
+        number = self._numbers[site] = self._numbers.get(site, 0) + 1
+        named, state = self._twins.named, self._twins.state
+        given = args if entry.kind == "function" else args[1:]
+
+        def look() -> tuple[Known | None, Any, State]:
+            if makes:
+                more.update(self._twins.defaults(original, args, kwargs))
+            before = named((given, kwargs | more))
+            if makes:
+                return None, before, state(before)
+            instance = None if given is args else named(args[0])
+            return instance, before, state((instance, *before))
+
+        more: dict[str, Any] = {}
+        looked = self._guarded(site, look)
+        numbers = global_numbers()
         start = time.perf_counter()
+
+        def tell(output: Any, error: Exception | None) -> None:
+            instance, before, held = looked
+            output = named(output, new=False)
+            traced = _settle((before, list(held.values()), output))
+            seconds = time.perf_counter() - start
+            if makes:
+                instance = named(args[0])
+                self._twins.note(instance, before)
+            after = named((given, kwargs | more))
+            seen(
+                Observed(
+                    entry=entry,
+                    site=site,
+                    number=number,
+                    instance=instance,
+                    args=before[0],
+                    kwargs=before[1],
+                    args_after=after[0],
+                    kwargs_after=after[1],
+                    output=output,
+                    error=error,
+                    traced=traced,
+                    state=held,
+                    state_after={} if traced else state((instance, *before)),
+                    numbers=numbers,
+                    seconds=seconds,
+                )
+            )
+
+        def told(output: Any, error: Exception | None = None) -> None:
+            if looked is not None:
+                self._guarded(site, lambda: tell(output, error))
+
         try:
             with nullcontext() if self._nested else self._paused():
                 output = original(*args, **kwargs)
         except Exception as error:
-            seconds = time.perf_counter() - start
-            traced = has_tracer(before)
-            self._hand_on(
-                observed(
-                    output=None, error=error, traced=traced, seconds=seconds
-                )
-            )
+            told(None, error)
             raise
-        traced = _settle((before, output))
-        seconds = time.perf_counter() - start
-        self._hand_on(
-            observed(output=output, error=None, traced=traced, seconds=seconds)
-        )
+        told(output)
         return output
 
-    def _let_through(
-        self,
-        entry: LegacyName,
-        site: Site,
-        original: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        ended = self._guarded(
-            site, lambda: self._passed(entry, site, args, kwargs)
-        )
-        start = time.perf_counter()
-
-        def tell(output: Any, error: Exception | None) -> None:
-            if ended is None:
-                return
-            found = Ended(output, error, time.perf_counter() - start)
-            self._guarded(site, partial(ended, found))
-
-        is_class = entry.kind == "class"
-        trains = entry.name in TRAINING
-        try:
-            with nullcontext() if trains else self._paused():
-                output = original(*args, **kwargs)
-        except Exception as error:
-            tell(None, error)
-            raise
-        if is_class and has_flow():
-            from .twins import remember
-
-            remember(args[0], entry.parameters, args[1:], kwargs)
-        _settle(output)
-        tell(output, None)
-        return output
-
-    def _twin(self, instance: Any) -> "Twin | str":
-        if not has_flow():
-            return "needs the extra flow: pip install 'tfmpe[flow]'"
-        from .twins import twin_of
-
-        try:
-            return twin_of(instance, self._package)
-        except NoTwinError as error:
-            return str(error)
-        # An object of another version may be built in any way.
-        except Exception as error:
-            return one_line(f"its parts are not found ({error!r})", 200)
-
-    def _hand_on(self, call: Observed) -> None:
-        self._guarded(call.site, lambda: self._seen(call))
-
-    def _guarded(self, site: Site, watch: Callable[[], _T]) -> _T | None:
+    def _guarded(self, site: Site, watch: Callable[[], Any]) -> Any:
         with self._paused():
             try:
                 return watch()

@@ -6,18 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.legacy_names import LEGACY, LegacyName
+from tfmpe.migrate.legacy_names import LEGACY
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 
 from .call_sites import Site
 from .notebook import NotRun, lines_not_run
-from .observing import Observed, Observer
-from .places import NOT_COMPARED, is_recorded, legacy_places
+from .observing import Observer, Seen
 from .program import Program, run_program
 from .recording import MAX_BYTES, MAX_CALLS, Recorder
-from .watching import Watch
+from .tolerances import BATCHES, NOT_COMPARED, TRAINING, is_recorded, matching
+from .twins import Twins
+from .watching import Called, Watch
 
 __all__ = ["RecordReport", "record_run"]
+
+
+_NO_FORMAT = "the format has no calls of it; run --shadow compares them"
+_WHY = {
+    **dict.fromkeys(TRAINING, "training; the calls that it makes are recorded"),
+    **dict.fromkeys(BATCHES, "what it returns is used up by reading it"),
+    **NOT_COMPARED,
+}
 
 
 @dataclass(frozen=True)
@@ -116,27 +125,25 @@ def record_run(
     """
     if folder.exists() and not force:
         raise FileExistsError(folder)
-    recorder = Recorder(Path(program.name).stem, max_calls, max_bytes)
+    twins = Twins(legacy)
+    recorder = Recorder(Path(program.name).stem, twins, max_calls, max_bytes)
     not_recorded: dict[str, str] = {}
 
-    def seen(call: Observed) -> None:
-        if is_recorded(call.entry):
-            recorder.seen(call)
-        else:
-            not_recorded[call.entry.name] = "the format has no calls of it"
-
-    def passed(entry: LegacyName, *_: Any) -> None:
-        if entry.kind != "class":
-            not_recorded[entry.name] = NOT_COMPARED[entry.name]
+    def begin(entry: Called, *_: Any) -> Seen | None:
+        if entry.kind == "class":
+            return lambda call: None
+        if is_recorded(entry):
+            return recorder.seen
+        not_recorded[entry.name] = matching(entry, _WHY) or _NO_FORMAT
+        trains = matching(entry, TRAINING) is not None
+        return None if trains else lambda call: None
 
     def failed(site: Site, error: Exception) -> None:
         name = site.function.removeprefix(f"{LEGACY}.")
         not_recorded[name] = one_line(f"recording failed: {error!r}", 200)
 
-    watch = Watch(
-        legacy, legacy_places(legacy), lambda *given: observer(*given)
-    )
-    observer = Observer(legacy, watch.paused, seen, passed, failed)
+    watch = Watch(legacy, lambda *given: observer(*given))
+    observer = Observer(twins, watch.paused, begin, failed)
     with watch.watching():
         code = run_program(program)
         fingerprint = take_fingerprint(legacy)

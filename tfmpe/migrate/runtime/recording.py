@@ -20,6 +20,7 @@ from tfmpe.preprocessing._atomic import write_atomically
 
 from .node_writer import NodeWriter
 from .observing import Observed, case_of
+from .twins import Twins
 
 __all__ = ["MAX_BYTES", "MAX_CALLS", "Recorder", "record_of"]
 
@@ -93,6 +94,8 @@ class Recorder:
     ----------
     example
         What the folder of the calls is called in the folder of all.
+    twins
+        Of the run: what objects are made of.
     max_calls
         How many calls of one function are kept.
     max_bytes
@@ -102,10 +105,12 @@ class Recorder:
     def __init__(
         self,
         example: str,
+        twins: Twins,
         max_calls: int = MAX_CALLS,
         max_bytes: int = MAX_BYTES,
     ):
         self._example = re.sub(r"[^\w.\-]", "_", example).lstrip(".") or "calls"
+        self._twins = twins
         self._max_calls = max_calls
         self._max_bytes = max_bytes
         self._functions: dict[str, _Function] = {}
@@ -119,7 +124,8 @@ class Recorder:
             What was observed.
         """
         kept = self._functions.setdefault(call.entry.name, _Function())
-        size = n_bytes((call.args, call.kwargs, call.output, _arrays(call)))
+        held = list(call.state.values())
+        size = n_bytes((call.args, call.kwargs, call.output, held))
         total = sum(other.n_bytes for other in self._functions.values())
         if (
             len(kept.records) >= self._max_calls
@@ -129,7 +135,7 @@ class Recorder:
             kept.left_out += 1
             return
         case = case_of(call, f"call{len(kept.records) + 1:03}", self._example)
-        record = record_of(_written_form(case, call), kept.writer)
+        record = record_of(_written_form(case, call, self._twins), kept.writer)
         inputs = json.dumps(
             [record[name] for name in ("args", "kwargs")]
             + [record.get("extra"), record["traced"]]
@@ -255,33 +261,24 @@ def _json(content: Any) -> bytes:
     return (json.dumps(content, indent=1) + "\n").encode()
 
 
-def _written_form(case: Case, call: Observed) -> Case:
+def _written_form(case: Case, call: Observed, twins: Twins) -> Case:
     """Return a case without tracers, and with what its object was."""
     if call.traced:
         names = ("args", "kwargs", "args_after", "kwargs_after", "output")
         changes = {name: abstracted(getattr(case, name)) for name in names}
         return replace(case, **changes)
-    if call.twin is None:
+    if call.instance is None:
         return case
-    return replace(case, extra=_extra(call))
+    return replace(case, extra=_extra(call, twins))
 
 
-def _extra(call: Observed) -> dict[str, Any]:
-    if isinstance(call.twin, str):
-        return {"field": Opaque(call.twin)}
-    from .twins import Twin, weights_of
-
-    assert isinstance(call.twin, Twin)
-    weights = weights_of(call.twin)
+def _extra(call: Observed, twins: Twins) -> dict[str, Any]:
+    weights, key = twins.flow_state(call)
     extra: dict[str, Any] = {
         "field": Opaque("a vector field of the script's own")
     }
     if weights is not None:
         extra = {"params": weights}
-    if call.twin.key is not None:
-        extra["base_key_data"] = jax.random.key_data(call.twin.key)
+    if key is not None:
+        extra["base_key_data"] = jax.random.key_data(key)
     return extra
-
-
-def _arrays(call: Observed) -> list[Any]:
-    return getattr(call.twin, "arrays", [])

@@ -12,9 +12,8 @@ from tfmpe.migrate.replay.silence import variable
 
 from .call_sites import Site
 from .counting import CallCounter, SeenWarning, WarningCounter
-from .finder import serving_bridge
+from .finder import logging_as_legacy, serving_bridge
 from .notebook import NotRun, lines_not_run
-from .places import bridge_places
 from .program import Program, run_program
 from .watching import Watch
 
@@ -101,17 +100,14 @@ def run_on_bridge(
     """
     fixed = ",".join(sorted(fixes.read_fixes(list(fix))))
     warned = WarningCounter()
-    watch = Watch(
-        BRIDGE,
-        bridge_places(BRIDGE),
-        lambda *call: counter(*call),
-    )
+    watch = Watch(BRIDGE, lambda *call: counter(*call))
     counter = CallCounter(watch.paused)
     with ExitStack() as stack:
         stack.enter_context(variable(fixes.VARIABLE, fixed))
         if mode is not None:
             stack.enter_context(variable(legacy_warnings.VARIABLE, mode))
         stack.enter_context(serving_bridge(legacy))
+        stack.enter_context(logging_as_legacy(legacy))
         stack.enter_context(warned.counting())
         stack.enter_context(watch.watching())
         code = run_program(program)

@@ -8,8 +8,9 @@ from typing import Any
 from tfmpe.migrate.replay.trees import has_tracer
 
 from .observing import Observed
-from .places import is_recorded
 from .recording import Recorder
+from .tolerances import is_recorded
+from .twins import Twins
 
 __all__ = ["SavedCases"]
 
@@ -23,11 +24,13 @@ class SavedCases:
         Where they are written; None if they are not wanted.
     example
         What they are cases of.
+    twins
+        Of the run.
     """
 
-    def __init__(self, folder: Path | None, example: str):
+    def __init__(self, folder: Path | None, example: str, twins: Twins):
         self._folder = folder
-        self._recorder = Recorder(example)
+        self._recorder = Recorder(example, twins)
 
     def keep(self, known: Observed) -> Iterator[str]:
         """Keep a call, if cases are wanted.

@@ -11,30 +11,29 @@ import jax
 import numpy as np
 
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.legacy_names import LEGACY, LegacyName
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.replay.calls import Found, call
-from tfmpe.migrate.replay.comparison import Comparison, Difference
+from tfmpe.migrate.replay.compare import compare
+from tfmpe.migrate.replay.comparison import Comparison, Difference, Tolerance
 from tfmpe.migrate.replay.replay import compare_call
 from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.trees import (
     arrays_of,
-    copied,
     fill,
     n_bytes,
     take_apart,
 )
 
 from .batches import batches_again
-from .bridge_side import bridge_side, strong
 from .call_sites import Site
 from .capture import send
 from .counting import WarningCounter
 from .errors import NoTwinError
+from .finder import belongs_to
 from .masks import masks_at
 from .notebook import lines_not_run
-from .observing import Ended, Observed, Observer, case_of, has_flow
-from .places import BATCHES, NOT_COMPARED, TRAINING, legacy_places
+from .observing import Observed, Observer, Seen, case_of, has_flow
 from .program import Program, run_program
 from .saved_cases import SavedCases
 from .shadow_report import (
@@ -45,8 +44,10 @@ from .shadow_report import (
     Note,
     ShadowReport,
 )
+from .tolerances import BATCHES, NOT_COMPARED, TRAINING, matching, tolerance_of
+from .twins import Twins, view
 from .undisturbed import undisturbed
-from .watching import Watch
+from .watching import Called, Watch
 
 __all__ = ["MAX_CAPTURES", "run_in_shadow"]
 
@@ -54,6 +55,8 @@ MAX_CAPTURES = 20
 """Executions of traced calls from one line that are compared."""
 
 _MAX_DIFFERENCES = 50
+
+_VIEWED = ("args", "kwargs", "args_after", "kwargs_after", "output")
 
 _NO_TRAINING = (
     "training: left out by --no-training, or without the extra flow; the "
@@ -91,19 +94,12 @@ def run_in_shadow(
     -------
     ShadowReport
     """
-    shadow = _Shadow(
-        legacy, max_captures, Path(program.name).stem, save_cases, training
-    )
-    watch = Watch(
-        legacy, legacy_places(legacy), lambda *given: observer(*given)
-    )
+    twins = Twins(legacy)
+    cases = SavedCases(save_cases, Path(program.name).stem, twins)
+    shadow = _Shadow(legacy, twins, max_captures, cases, training)
+    watch = Watch(legacy, lambda *given: observer(*given))
     observer = Observer(
-        legacy,
-        watch.paused,
-        shadow.seen,
-        shadow.passed,
-        shadow.failed,
-        nested=nested,
+        twins, watch.paused, shadow.begin, shadow.failed, nested=nested
     )
     with shadow.warned.counting(), watch.watching():
         code = run_program(program)
@@ -120,13 +116,14 @@ class _Shadow:
     def __init__(
         self,
         legacy: str,
+        twins: Twins,
         max_captures: int,
-        example: str,
-        save_cases: Path | None,
+        cases: SavedCases,
         training: bool,
     ):
         self._legacy = legacy
-        self._training = training
+        self._twins = twins
+        self._training = training and has_flow()
         self._notes: dict[tuple[Site, str], None] = {}
         self.warned = WarningCounter()
         self._rows: dict[tuple[Site, Mode], CallRow] = {}
@@ -137,136 +134,60 @@ class _Shadow:
         self._captured: list[Callable[[], None]] = []
         self._n_captured: dict[Site, int] = {}
         self._never_run: dict[Site, bool] = {}
-        self.cases = SavedCases(save_cases, example)
+        self.cases = cases
 
-    def passed(
-        self,
-        entry: LegacyName,
-        site: Site,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Callable[[Ended], None] | None:
-        if entry.name in TRAINING:
-            if self._training and has_flow():
-                return self._begin_training(entry, site, args, kwargs)
+    def begin(
+        self, entry: Called, site: Site, args: tuple[Any, ...], kwargs: Any
+    ) -> Seen | None:
+        if matching(entry, TRAINING) and not self._training:
             self._reasons[site, _NO_TRAINING] = None
-        elif entry.name == "Transformer" and has_flow():
-            from .networks import new_network
-
-            compared = new_network(entry, args, kwargs, self._legacy)
-            return self._ending(site, compared)
-        elif entry.name in BATCHES:
-            compared = batches_again(entry, args, kwargs, self._legacy)
-            return self._ending(site, compared)
-        elif entry.kind != "class":
-            self._reasons[site, NOT_COMPARED[entry.name]] = None
-        return None
-
-    def _begin_training(
-        self,
-        entry: LegacyName,
-        site: Site,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Callable[[Ended], None] | None:
-        from .training import Training
-
-        row = self._row(site, "eager")
-        row.calls += 1
-        number = row.calls
-        try:
-            training = Training(entry, args, kwargs, self._legacy)
-        except NoTwinError as error:
-            self._reasons[site, str(error)] = None
             return None
-
-        def ended(found: Ended) -> None:
-            compared = training.compare(found)
-            row.add(compared.comparison)
-            row.seconds_old = (row.seconds_old or 0.0) + found.seconds
-            row.seconds_new = (row.seconds_new or 0.0) + compared.seconds
-            row.bytes_old += compared.bytes_old
-            row.bytes_new += compared.bytes_new
-            if compared.noise is not None:
-                self._notes[site, _chance(compared.noise)] = None
-            self._list(site, number, compared.comparison)
-
-        return ended
-
-    def _ending(
-        self, site: Site, compared: Callable[[Ended], Comparison] | None
-    ) -> Callable[[Ended], None] | None:
-        """Return what compares a call that is not observed, once it ended."""
-        row = self._row(site, "eager")
-        row.calls += 1
-        number = row.calls
-        if compared is None:
-            self._reasons[site, "its class is the script's own"] = None
-            return None
-
-        def ended(found: Ended) -> None:
-            comparison = compared(found)
-            row.add(comparison)
-            self._list(site, number, comparison)
-
-        return ended
+        why = matching(entry, NOT_COMPARED)
+        if why is not None:
+            return lambda known: self._leave(known, why)
+        return self._seen
 
     def failed(self, site: Site, error: Exception) -> None:
         text = one_line(f"comparing failed: {error!r}", 200)
         self._reasons[site, text] = None
 
-    def seen(self, call: Observed) -> None:
-        mode: Mode = "traced" if call.traced else "eager"
-        self._row(call.site, mode).calls += 1
-        if isinstance(call.twin, str):
-            self._reasons[call.site, call.twin] = None
-        elif call.traced and call.error is None:
-            self._capture(call)
+    def _leave(self, known: Observed, why: str) -> None:
+        self._reasons[known.site, why] = None
+
+    def _seen(self, known: Observed) -> None:
+        mode: Mode = "traced" if known.traced else "eager"
+        self._row(known.site, mode).calls += 1
+        if known.entry.kind == "class" and known.traced:
+            assert known.instance is not None
+            self._twins.refuse(known.instance, "it was made while tracing")
+        elif known.traced and known.error is None:
+            self._capture(known)
         else:
-            self._compare(call, mode)
+            self._compare(known, mode)
 
     def _row(self, site: Site, mode: Mode) -> CallRow:
         return self._rows.setdefault((site, mode), CallRow(site, mode))
 
-    def _capture(self, call: Observed) -> None:
+    def _capture(self, known: Observed) -> None:
         """Let the values of a traced call come out as it is executed."""
         arrays: list[Any] = []
-        twin = call.twin
-        parts = (
-            call.args,
-            call.kwargs,
-            call.args_after,
-            call.kwargs_after,
-            call.output,
-            None if twin is None or isinstance(twin, str) else twin.arrays,
-            getattr(twin, "key", None),
-        )
-        taken = take_apart(parts, arrays)
-        self._never_run.setdefault(call.site, True)
+        names = (*_VIEWED, "state")
+        taken = take_apart([getattr(known, name) for name in names], arrays)
+        self._never_run.setdefault(known.site, True)
 
         def receive(values: list[np.ndarray]) -> None:
-            self._never_run[call.site] = False
-            number = self._n_captured.get(call.site, 0)
+            self._never_run[known.site] = False
+            number = self._n_captured.get(known.site, 0)
             if number < self._max_captures:
-                self._n_captured[call.site] = number + 1
-                self._captured.append(lambda: compare(values))
+                self._n_captured[known.site] = number + 1
+                self._captured.append(lambda: again(values))
 
         restored = send(arrays, receive, self._max_captures)
 
-        def compare(values: list[np.ndarray]) -> None:
-            args, kwargs, args_after, kwargs_after, output, *made = fill(
-                taken, restored(values)
-            )
-            known = replace(
-                call,
-                args=args,
-                kwargs=kwargs,
-                args_after=args_after,
-                kwargs_after=kwargs_after,
-                output=output,
-                twin=_remade(call.twin, *made),
-            )
-            self._compare(known, "traced")
+        def again(values: list[np.ndarray]) -> None:
+            filled = fill(taken, restored(values))
+            changes = dict(zip(names, filled, strict=True))
+            self._compare(replace(known, **changes), "traced")
 
     def compare_captured(self) -> None:
         """Compare what traced calls have let out, once all have run."""
@@ -275,8 +196,8 @@ class _Shadow:
         # The script's own failure, which it has shown already.
         except Exception as error:
             print(f"(a compiled program failed: {error!r})", file=sys.stderr)
-        for compare in self._captured:
-            compare()
+        for compare_now in self._captured:
+            compare_now()
         for site, never in self._never_run.items():
             if never:
                 self._reasons[
@@ -288,36 +209,70 @@ class _Shadow:
             self._compare_or_raise(known, mode)
         except NoTwinError as error:
             self._reasons[known.site, str(error)] = None
+            if known.entry.kind == "class" and known.instance is not None:
+                self._twins.refuse(known.instance, str(error))
         except Exception as error:
             self.failed(known.site, error)
 
     def _compare_or_raise(self, known: Observed, mode: Mode) -> None:
-        case = case_of(known, "call", "")
-        side = bridge_side(known)
-        if side.why_legacy_network is not None:
-            self._reasons[known.site, side.why_legacy_network] = None
-        start = time.perf_counter()
-        with silenced(), undisturbed():
-            found = call(
-                side.function, copied(known.args), copied(known.kwargs)
-            )
-            if not known.traced:
-                jax.block_until_ready(arrays_of(found.output))
-        seconds = time.perf_counter() - start
-        if isinstance(found.error, NoTwinError):
-            self._reasons[known.site, str(found.error)] = None
+        if known.entry.name in BATCHES:
+            comparison = batches_again(known, self._legacy)
+            self._row(known.site, mode).add(comparison)
+            self._list(known.site, known.number, comparison)
             return
+        found, seconds = self._call(known)
         if known.traced and known.error is None:
-            found = strong(found)
-        comparison = compare_call(case, found, side.tolerance)
+            found = _strong(found)
+        viewed = {name: view(getattr(known, name)) for name in _VIEWED}
+        case = replace(case_of(known, "call", ""), **viewed)
+        tolerance = tolerance_of(known.entry, self._twins.has_weights(known))
+        comparison = compare_call(case, found, tolerance)
+        if known.error is None:
+            comparison += self._compare_state(known, tolerance)
         row = self._row(known.site, mode)
         row.add(comparison)
         if mode == "eager":
             row.seconds_old = (row.seconds_old or 0.0) + known.seconds
             row.seconds_new = (row.seconds_new or 0.0) + seconds
-        row.bytes_old += n_bytes(known.output)
+        row.bytes_old += n_bytes(case.output)
         row.bytes_new += n_bytes(found.output)
         self._keep(known, found, comparison)
+
+    def _call(self, known: Observed) -> tuple[Found, float]:
+        """Make a call on the bridge, and name the objects in what it found."""
+        twins, entry = self._twins, known.entry
+        trains = matching(entry, TRAINING) is not None
+        twins.load(known.state)
+        args, kwargs = twins.filled((known.args, known.kwargs))
+        if entry.kind == "method":
+            name = entry.name.rpartition(".")[2]
+            twin = twins.filled(known.instance)
+            if not belongs_to(type(twin).__module__, BRIDGE):
+                kind = type(twin).__qualname__
+                raise NoTwinError(f"its class {kind} is the script's own")
+            function = getattr(twin, name)
+        else:
+            function = twins.bridge(entry.module, entry.name)
+        start = time.perf_counter()
+        with silenced(), undisturbed(quiet=trains, begin=known.numbers):
+            found = call(function, args, kwargs)
+            if not known.traced:
+                jax.block_until_ready(arrays_of(found.output))
+        seconds = time.perf_counter() - start
+        output = found.output
+        if entry.kind == "class" and known.instance is not None:
+            if found.error is None:
+                twins.give(known.instance, output)
+            output = None
+        after = view(twins.named((args, kwargs), new=False))
+        output = view(twins.named(output, new=False))
+        return Found(output, found.error, *after), seconds
+
+    def _compare_state(
+        self, known: Observed, tolerance: Tolerance | None
+    ) -> Comparison:
+        old, new = self._twins.sides(known.state_after)
+        return compare(old, new, "state", tolerance)
 
     def _keep(
         self, known: Observed, found: Found, comparison: Comparison
@@ -369,14 +324,17 @@ class _Shadow:
         )
 
 
-def _chance(noise: Comparison) -> str:
-    largest = noise.largest_absolute
-    size = 0.0 if largest is None else largest.value
-    return (
-        f"trainings on the bridge with other random numbers are up to "
-        f"{size:.1e} apart"
+def _strong(found: Found) -> Found:
+    """Return what was found without weak types, which captured values lose."""
+
+    def stripped(tree: Any) -> Any:
+        arrays: list[Any] = []
+        taken = take_apart(tree, arrays)
+        return fill(taken, [jax.device_put(np.asarray(a)) for a in arrays])
+
+    return Found(
+        stripped(found.output),
+        found.error,
+        stripped(found.args),
+        stripped(found.kwargs),
     )
-
-
-def _remade(twin: Any, arrays: Any, key: Any) -> Any:
-    return twin if twin is None else replace(twin, arrays=arrays, key=key)

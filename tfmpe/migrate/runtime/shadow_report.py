@@ -168,7 +168,7 @@ class ShadowReport:
     not_run
         Lines of a notebook that were left out.
     notes
-        By how much trainings differ by chance.
+        Why calls that differ were not saved, or cannot be replayed.
     """
 
     script: str

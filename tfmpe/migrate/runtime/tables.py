@@ -1,16 +1,16 @@
-"""What `tfmpe run` and `tfmpe record` say at the end, for people.
+"""What `tfmpe run` and `tfmpe record` print at the end.
 
 Needs `rich` (extra `cli`).
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tfmpe.migrate.legacy_names import LEGACY
+from tfmpe.migrate.plain_table import print_rows, say
 from tfmpe.migrate.replay.comparison import Extreme
 from tfmpe.migrate.wording import counted
 
@@ -27,7 +27,7 @@ _MAX_SHOWN = 10
 
 
 def print_run(report: RunReport, console: Console) -> None:
-    """Print the calls by function and line, and the warnings by code.
+    """Print the calls by file and line, and the warnings by code.
 
     Parameters
     ----------
@@ -36,21 +36,20 @@ def print_run(report: RunReport, console: Console) -> None:
     console
         Where to print; 80 columns suffice.
     """
-    if report.calls:
-        table = _table(("legacy function", "calls", "from"), right=(1,))
-        for site, number in report.calls:
-            _row(table, _short(site), number, site.place)
-        console.print(table)
+    rows = [
+        (site, number, site.function.removeprefix(f"{LEGACY}."))
+        for site, number in report.calls
+    ]
+    _print_by_file(console, ("calls", "legacy function"), rows)
     total = sum(number for _, number in report.calls)
     _print_not_run(report.not_run, console)
     _print_warnings(report.warnings, console)
-    console.print(
-        Text(
-            f"{counted(total, 'legacy call')} from "
-            f"{counted(len(report.calls), 'place')}, "
-            f"{counted(sum(w.count for w in report.warnings), 'warning')}; "
-            f"the script ended with {report.exit_code}"
-        )
+    say(
+        console,
+        f"{counted(total, 'legacy call')} from "
+        f"{counted(len(report.calls), 'place')}, "
+        f"{counted(sum(w.count for w in report.warnings), 'warning')}; "
+        f"the script ended with {report.exit_code}",
     )
 
 
@@ -64,33 +63,27 @@ def print_shadow(report: ShadowReport, console: Console) -> None:
     console
         Where to print; 80 columns suffice.
     """
-    if report.calls:
-        console.print(_shadow_table(report.calls))
-        console.print()
+    _print_calls(report.calls, console)
     for number, found in enumerate(report.differences):
         if number == _MAX_SHOWN:
             rest = len(report.differences) - number
-            console.print(
-                Text(f"and {counted(rest, 'more difference')} (see --json)")
-            )
+            more = counted(rest, "more difference")
+            say(console, f"and {more} (see --json)")
             break
         style = "yellow" if found.difference.tolerated else "red"
-        text = f"{_short(found.site)} from {found.site.place}, call "
-        console.print(Text(f"{text}{found.call}", style=style))
-        console.print(Text(f"  {found.difference}"))
+        place = f"{_bare(found.site)} from {found.site.place}"
+        say(console, f"{place}, call {found.call}", style)
+        say(console, f"  {found.difference}")
     for entry in report.not_compared:
-        console.print(
-            Text(f"not compared: {_short(entry.site)} from "
-                 f"{entry.site.place}: {entry.why}", style="yellow")
-        )  # fmt: skip
+        place = f"{_bare(entry.site)} from {entry.site.place}"
+        say(console, f"not compared: {place}: {entry.why}", "yellow")
     _print_not_run(report.not_run, console)
     for note in report.notes:
-        place = f"{_short(note.site)} from {note.site.place}"
-        console.print(Text(f"{place}: {note.text}"))
+        say(console, f"{_bare(note.site)} from {note.site.place}: {note.text}")
     _print_warnings(report.warnings, console)
     if report.saved is not None:
-        console.print(Text(f"{counted(report.saved, 'call')} saved for replay"))
-    console.print(_shadow_summary(report))
+        say(console, f"{counted(report.saved, 'call')} saved for replay")
+    _print_summary(report, console)
 
 
 def print_record(report: RecordReport, folder: str, console: Console) -> None:
@@ -106,58 +99,80 @@ def print_record(report: RecordReport, folder: str, console: Console) -> None:
         Where to print; 80 columns suffice.
     """
     if report.cases:
-        headings = ("legacy function", "cases", "repeated", "left out")
-        table = _table(headings, right=(1, 2, 3))
-        for name, counts in report.cases.items():
-            _row(table, name, *counts)
-        console.print(table)
+        headings = ("cases", "repeated", "left out", "legacy function")
+        rows = [(*counts, name) for name, counts in report.cases.items()]
+        print_rows(console, headings, rows)
     for name, texts in report.opaque.items():
         text = f"cannot be replayed: {name} was given {', '.join(texts)}"
-        console.print(Text(text, style="yellow"))
+        say(console, text, "yellow")
     for name, why in report.not_recorded.items():
-        console.print(Text(f"not recorded: {name}: {why}", style="yellow"))
+        say(console, f"not recorded: {name}: {why}", "yellow")
     _print_not_run(report.not_run, console)
     if report.n_cases:
         text = f"{counted(report.n_cases, 'case')} in {folder}"
     else:
         text = "nothing was recorded, and nothing written"
-    console.print(
-        Text(f"{text}; the script ended with {report.script_exit_code}")
-    )
+    say(console, f"{text}; the script ended with {report.script_exit_code}")
 
 
-def _shadow_table(rows: Iterable[CallRow]) -> Table:
+def _print_calls(calls: Iterable[CallRow], console: Console) -> None:
     headings = (
-        "legacy function\n  from", "com-\npared", "iden-\ntical",
-        "within\ntol.", "diff", "max\nabs", "max\nrel", "max\nulp",
-        "s old\nB old", "s new\nB new",
+        "equal", "close", "differ", "max abs", "max rel", "max ulp",
+        "old / new", "legacy function",
     )  # fmt: skip
-    table = _table(headings, right=range(1, len(headings)))
-    for row in rows:
-        traced = " (traced)" if row.mode == "traced" else ""
-        style = "red" if row.different else None
-        _row(
-            table,
-            _short(row.site),
-            row.compared,
+    rows = [
+        (
+            row.site,
             row.identical,
             row.within_tolerance,
             row.different,
             _size(row.largest_absolute),
             _size(row.largest_relative),
             _size(row.largest_ulp),
-            _seconds(row.seconds_old),
-            _seconds(row.seconds_new),
-            style=style,
+            _seconds(row),
+            _bare(row.site) + (" (traced)" if row.mode == "traced" else ""),
         )
-        # Below the seconds, as the place is below the name.
-        empty = [""] * (len(headings) - 3)
-        sizes = _bytes(row.bytes_old), _bytes(row.bytes_new)
-        _row(table, f"  {row.site.place}{traced}", *empty, *sizes, style=style)
-    return table
+        for row in calls
+    ]
+    styles = {row[0]: "red" for row in rows if row[3]}
+    _print_by_file(
+        console,
+        headings,
+        rows,
+        optional=("max ulp", "old / new", "max rel"),
+        styles=styles,
+    )
+    if rows:
+        console.print()
 
 
-def _shadow_summary(report: ShadowReport) -> Text:
+def _print_by_file(
+    console: Console,
+    headings: tuple[str, ...],
+    rows: Iterable[tuple[Site, *tuple[object, ...]]],
+    *,
+    optional: Sequence[str] = (),
+    styles: dict[Site, str] | None = None,
+) -> None:
+    """Print a table for every file, whose name stands above it, whole."""
+    by_place = sorted(rows, key=lambda row: (row[0][1:], row[0].function))
+    for file, group in groupby(by_place, key=lambda row: row[0].file):
+        listed = list(group)
+        say(console, file, "bold")
+        print_rows(
+            console,
+            ("line", *headings),
+            [(_line(site), *cells) for site, *cells in listed],
+            optional=optional,
+            styles=[(styles or {}).get(row[0]) for row in listed],
+        )
+
+
+def _line(site: Site) -> str:
+    return f"{'' if site.cell is None else f'cell {site.cell}:'}{site.line}"
+
+
+def _print_summary(report: ShadowReport, console: Console) -> None:
     numbers = {
         name: sum(getattr(row, name) for row in report.calls)
         for name in ("compared", "identical", "within_tolerance", "different")
@@ -172,14 +187,13 @@ def _shadow_summary(report: ShadowReport) -> Text:
         text += f"; the script ended with {report.script_exit_code}"
     if not numbers["compared"]:
         text += "; nothing was compared"
-    style = "bold green" if report.exit_code == 0 else "bold red"
-    return Text(text, style=style)
+    say(console, text, "bold green" if report.exit_code == 0 else "bold red")
 
 
 def _print_not_run(lines: Iterable[NotRun], console: Console) -> None:
     listed = "; ".join(map(str, lines))
     if listed:
-        console.print(Text(f"not run, for IPython alone: {listed}", "yellow"))
+        say(console, f"not run, for IPython only: {listed}", "yellow")
 
 
 def _print_warnings(
@@ -192,40 +206,20 @@ def _print_warnings(
         listed = ", ".join(
             f"{code} {counted(n, 'time')}" for code, n in counts.items()
         )
-        console.print(
-            Text(f"legacy warnings: {listed} (see MIGRATION.md)", "yellow")
-        )
+        say(console, f"legacy warnings: {listed} (see MIGRATION.md)", "yellow")
 
 
-def _table(headings: tuple[str, ...], right: Iterable[int]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for number, heading in enumerate(headings):
-        justify = "right" if number in right else "left"
-        table.add_column(heading, justify=justify, overflow="fold")
-    return table
-
-
-def _row(table: Table, *cells: object, style: str | None = None) -> None:
-    # As Text, so that no name is taken for markup.
-    table.add_row(*(Text(str(cell)) for cell in cells), style=style)
-
-
-def _short(site: Site) -> str:
-    return site.function.removeprefix(f"{LEGACY}.").rpartition("dataloader.")[2]
+def _bare(site: Site) -> str:
+    """Return a name without its module, but with its class."""
+    *_, owner, name = site.function.split(".")
+    return f"{owner}.{name}" if owner[:1].isupper() else name
 
 
 def _size(extreme: Extreme | None) -> str:
     return "0" if extreme is None else f"{extreme.value:.1e}"
 
 
-def _bytes(number: int) -> str:
-    for unit in ("", "k", "M"):
-        if number < 10_000:
-            return f"{number:.0f}{unit}"
-        number //= 1_000
-    return f"{number}G"
-
-
-def _seconds(seconds: float | None) -> str:
-    # Of one width, however long it took.
-    return "" if seconds is None else f"{seconds:.1e}"
+def _seconds(row: CallRow) -> str:
+    if row.seconds_old is None or row.seconds_new is None:
+        return ""
+    return f"{row.seconds_old:.2f} s / {row.seconds_new:.2f} s"

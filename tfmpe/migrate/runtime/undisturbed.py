@@ -2,17 +2,24 @@
 
 import contextlib
 import io
+import logging
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-__all__ = ["undisturbed"]
+__all__ = ["Numbers", "global_numbers", "undisturbed"]
+
+Numbers = tuple[Any, Any]
+"""States of the random numbers of Python and of NumPy."""
 
 
 @contextlib.contextmanager
-def undisturbed(*, quiet: bool = False) -> Iterator[None]:
-    """Put global random numbers back, and keep what is printed if told.
+def undisturbed(
+    *, quiet: bool = False, begin: Numbers | None = None
+) -> Iterator[None]:
+    """Put global random numbers back, log nothing, and print nothing if told.
 
     Those of the modules `random` and `numpy.random`; keys of jax are values,
     which nobody can use up.
@@ -22,6 +29,8 @@ def undisturbed(*, quiet: bool = False) -> Iterator[None]:
     quiet
         Whether what is printed is kept. It would also keep what a program of
         the script that still runs prints, so the script is to be waited for.
+    begin
+        Where global random numbers begin; by default where they are.
 
     Yields
     ------
@@ -35,14 +44,28 @@ def undisturbed(*, quiet: bool = False) -> Iterator[None]:
     >>> random.random() == first
     True
     """
-    of_python, of_numpy = random.getstate(), np.random.get_state()
+    before = global_numbers()
+    of_logging = logging.root.manager.disable
+    if begin is not None:
+        _set_numbers(begin)
     try:
         with contextlib.ExitStack() as stack:
             if quiet:
                 kept = io.StringIO()
                 stack.enter_context(contextlib.redirect_stdout(kept))
                 stack.enter_context(contextlib.redirect_stderr(kept))
+            logging.disable(logging.CRITICAL)
             yield
     finally:
-        random.setstate(of_python)
-        np.random.set_state(of_numpy)
+        logging.disable(of_logging)
+        _set_numbers(before)
+
+
+def global_numbers() -> Numbers:
+    """Return the states of `random` and `numpy.random`."""
+    return random.getstate(), np.random.get_state()
+
+
+def _set_numbers(numbers: Numbers) -> None:
+    random.setstate(numbers[0])
+    np.random.set_state(numbers[1])

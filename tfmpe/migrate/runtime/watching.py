@@ -2,7 +2,7 @@
 
 Functions, methods and constructors are wrapped as soon as the module that
 defines them has been executed, so that names which others import from it are
-wrapped as well.
+wrapped as well. What there is to wrap is read from the modules.
 """
 
 import functools
@@ -11,19 +11,43 @@ import importlib.machinery
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from tfmpe.migrate.legacy_names import LegacyName
+from tfmpe.migrate.legacy_names import LEGACY
 
-from .finder import belongs_to
+from .finder import belongs_to, is_mirror
 
-__all__ = ["Handler", "Watch"]
+__all__ = ["Called", "Handler", "Watch"]
+
+
+class Called(NamedTuple):
+    """A function, a method or a constructor that is watched.
+
+    Parameters
+    ----------
+    module : str
+        Its module below the package.
+    name : str
+        The name there; of a method with its class.
+    kind : str
+        ``'function'``, ``'method'`` or ``'class'``.
+    """
+
+    module: str
+    name: str
+    kind: Literal["function", "method", "class"]
+
+    @property
+    def qualified(self) -> str:
+        """The full legacy name."""
+        return f"{LEGACY}.{self.module}.{self.name}"
+
 
 Handler = Callable[
-    [LegacyName, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any
+    [Called, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any
 ]
 """Given the name, what is called, and its arguments; returns the result."""
 
@@ -34,27 +58,20 @@ class Watch:
     Parameters
     ----------
     package
-        The package to watch.
-    places
-        The names to watch, by the full name of the module that defines them.
+        The legacy package, or the bridge.
     handler
         Called instead of every watched name, outside of `paused`.
     """
 
-    def __init__(
-        self,
-        package: str,
-        places: Mapping[str, Iterable[LegacyName]],
-        handler: Handler,
-    ):
+    def __init__(self, package: str, handler: Handler):
         self._package = package
-        self._places = {name: tuple(found) for name, found in places.items()}
         self._handler = handler
         self._local = threading.local()
         self._active = False
         # Wrapper and original, to put the originals back.
         self._functions: list[tuple[Any, Any]] = []
-        self._methods: list[tuple[type, str, Any, bool]] = []
+        self._classes: set[type] = set()
+        self._methods: list[tuple[type, str, Any]] = []
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -69,61 +86,86 @@ class Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch, and leave everything as it was found."""
-        finder = _Hook(set(self._places), self._wrap_module)
+        finder = _Hook(self._package, self._wrap_module, self.paused)
         sys.meta_path.insert(0, finder)
         self._active = True
         try:
-            for name in self._places:
-                if name in sys.modules:
-                    self._wrap_module(sys.modules[name])
+            known = [
+                module
+                for name, module in list(sys.modules.items())
+                if belongs_to(name, self._package) and module is not None
+            ]
+            # First where a name is defined, then where it is shown.
+            for module in known:
+                self._wrap_module(module, defined_here=True)
+            for module in known:
+                self._wrap_module(module)
             yield
         finally:
             self._active = False
             sys.meta_path.remove(finder)
             for wrapper, original in self._functions:
                 self._replace(wrapper, original)
-            for owner, name, original, own in self._methods:
-                if own:
-                    setattr(owner, name, original)
-                else:
-                    delattr(owner, name)
+            for owner, name, original in self._methods:
+                setattr(owner, name, original)
             self._functions.clear()
+            self._classes.clear()
             self._methods.clear()
 
-    def _wrap_module(self, module: ModuleType) -> None:
-        if not self._active:
+    def _wrap_module(
+        self, module: ModuleType, defined_here: bool = False
+    ) -> None:
+        below = module.__name__.removeprefix(f"{self._package}.")
+        if not self._active or not is_mirror(below):
             return
-        for entry in self._places.get(module.__name__, ()):
-            owner_name, _, method = entry.name.partition(".")
-            found = getattr(module, owner_name, None)
-            if entry.kind == "function" and callable(found):
-                self._wrap_function(entry, found)
-            elif entry.kind == "class" and inspect.isclass(found):
-                self._wrap_method(entry, found, "__init__")
-            elif entry.kind == "method" and inspect.isclass(found):
-                self._wrap_method(entry, found, method)
+        for name in {**vars(module), **dict.fromkeys(_late(module))}:
+            if name.startswith("__"):
+                continue
+            try:
+                found = getattr(module, name)
+            # An extra that is not installed; who asks for it is told.
+            except ImportError:
+                continue
+            defined = str(getattr(found, "__module__", None))
+            ours = defined == module.__name__
+            if not ours and (defined_here or not self._is_shown(defined)):
+                continue
+            if inspect.isclass(found):
+                self._wrap_class(found, below)
+            elif inspect.isroutine(found) or hasattr(found, "__wrapped__"):
+                self._wrap_function(Called(below, name, "function"), found)
 
-    def _wrap_function(self, entry: LegacyName, original: Any) -> None:
+    def _is_shown(self, defined: str) -> bool:
+        """Return whether a name is kept in a private module of the package."""
+        return belongs_to(defined, self._package) and any(
+            part.startswith("_") for part in defined.split(".")
+        )
+
+    def _wrap_function(self, entry: Called, original: Any) -> None:
         if any(original is wrapper for wrapper, _ in self._functions):
             return
         wrapper = self._wrapper(entry, original)
         self._functions.append((wrapper, original))
         self._replace(original, wrapper)
 
-    def _wrap_method(self, entry: LegacyName, owner: type, name: str) -> None:
-        known = any(
-            owner is other and name == wrapped
-            for other, wrapped, *_ in self._methods
-        )
-        if known or not callable(getattr(owner, name, None)):
+    def _wrap_class(self, owner: type, module: str) -> None:
+        if owner in self._classes:
             return
-        original = inspect.getattr_static(owner, name)
-        if isinstance(original, staticmethod | classmethod):
-            return
-        self._methods.append((owner, name, original, name in vars(owner)))
-        setattr(owner, name, self._wrapper(entry, getattr(owner, name)))
+        self._classes.add(owner)
+        for name, original in list(vars(owner).items()):
+            if not inspect.isroutine(original) or isinstance(
+                original, staticmethod | classmethod
+            ):
+                continue
+            entry = Called(module, f"{owner.__name__}.{name}", "method")
+            if name == "__init__":
+                entry = Called(module, owner.__name__, "class")
+            elif name.startswith("_") and name not in ("__call__", "__iter__"):
+                continue
+            self._methods.append((owner, name, original))
+            setattr(owner, name, self._wrapper(entry, original))
 
-    def _wrapper(self, entry: LegacyName, original: Any) -> Any:
+    def _wrapper(self, entry: Called, original: Any) -> Any:
         local, handler = self._local, self._handler
 
         @functools.wraps(original)
@@ -144,12 +186,23 @@ class Watch:
                     setattr(module, key, new)
 
 
-class _Hook(importlib.abc.MetaPathFinder):
-    """Tells of modules when they have been executed."""
+def _late(module: ModuleType) -> list[str]:
+    """Return the names that a module imports when they are asked for."""
+    return [n for n in getattr(module, "__all__", ()) if n not in vars(module)]
 
-    def __init__(self, names: set[str], done: Callable[[ModuleType], None]):
-        self._names = names
+
+class _Hook(importlib.abc.MetaPathFinder):
+    """Tells of the modules of a package when they have been executed."""
+
+    def __init__(
+        self,
+        package: str,
+        done: Callable[[ModuleType], None],
+        paused: Callable[[], AbstractContextManager[None]],
+    ):
+        self._package = package
         self._done = done
+        self._paused = paused
 
     def find_spec(
         self,
@@ -157,7 +210,7 @@ class _Hook(importlib.abc.MetaPathFinder):
         path: Any,
         target: ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname not in self._names:
+        if not belongs_to(fullname, self._package):
             return None
         for finder in sys.meta_path:
             if finder is self:
@@ -173,7 +226,9 @@ class _Hook(importlib.abc.MetaPathFinder):
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            execute(module)
-            self._done(module)
+            # What a module calls as it is imported is no call of the script.
+            with self._paused():
+                execute(module)
+                self._done(module)
 
         loader.exec_module = exec_module

@@ -12,6 +12,7 @@ from tfmpe.migrate.names.known import (
     FUNCTIONS_ONLY_LEGACY,
     ONLY_LEGACY,
     entry_of,
+    has_same_name,
     is_module,
     modern,
     of_bridge,
@@ -133,10 +134,10 @@ class _Finder(cst.CSTVisitor):
         for part, name in found:
             if not is_module(name) and self._known(part, name):
                 return True
-        unknown = [pair for pair in found if not is_module(pair[1])]
+        unknown = [pair for pair in found if not has_same_name(pair[1])]
         if unknown:
             self._unknown(*unknown[-1])
-        elif found and found[0][0] is node:
+        elif found and found[0][0] is node and is_module(found[0][1]):
             self._module_handed_on(node, found[0][1])
         return bool(found)
 

@@ -8,6 +8,7 @@ from tfmpe.migrate.names.known import (
     FUNCTIONS_ONLY_LEGACY,
     canonical,
     entry_of,
+    has_same_name,
     is_legacy,
     is_module,
     modern,
@@ -94,7 +95,7 @@ def _from_legacy(
         alias
         for alias in aliases
         if not entry_of(f"{module}.{alias.evaluated_name}")
-        and not is_module(f"{module}.{alias.evaluated_name}")
+        and not has_same_name(f"{module}.{alias.evaluated_name}")
     ]
     if len(lacking) < len(aliases):
         yield node, "T001", module, modern(module)

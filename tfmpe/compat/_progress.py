@@ -1,0 +1,32 @@
+"""Lines about the progress of a training."""
+
+import logging
+import time
+from typing import Any
+
+
+def log_training(
+    logger: logging.Logger, what: str, begin: float, losses: Any
+) -> None:
+    """Log a training at level INFO; if it is off, wait for nothing.
+
+    Parameters
+    ----------
+    logger : logging.Logger
+    what : str
+        What was trained, on how much.
+    begin : float
+        When, in seconds of ``time.perf_counter``.
+    losses : tuple of Array, shape (n_epochs,), or None
+        Training and validation losses, as ``fit`` returns them.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    last = [f"{float(part[-1]):.6g}" for part in losses or () if len(part)]
+    logger.info(
+        "%s: %.1f s, last losses (training, validation): %s",
+        what,
+        time.perf_counter() - begin,
+        ", ".join(last) or "none",
+        stacklevel=2,
+    )

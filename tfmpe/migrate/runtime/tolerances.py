@@ -1,0 +1,104 @@
+"""How far the bridge's side of a call may be from the legacy one."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+from tfmpe.migrate.replay.comparison import Tolerance
+from tfmpe.migrate.replay.targets import REPLAYED
+
+from .watching import Called
+
+_T = TypeVar("_T")
+
+__all__ = [
+    "BATCHES",
+    "NOT_COMPARED",
+    "TRAINING",
+    "is_recorded",
+    "matching",
+    "tolerance_of",
+]
+
+_DRAWS = REPLAYED["StructuredCNF.sample"]
+_DENSITIES = REPLAYED["StructuredCNF.log_prob"]
+_ONE_CALL = Tolerance(1e-5, 1e-4, "rounding of one evaluation")
+_FIT = Tolerance(1e-5, 1e-4, "rounding, carried through all steps")
+_ROUNDS = Tolerance(1e-4, 1e-3, "rounding, carried through all rounds")
+_STATISTIC = Tolerance(1e-5, 1e-4, "rounding of a statistic")
+
+TRAINING = {
+    "*.fit": _FIT,
+    "fit_*": _FIT,
+    "train_l*": _FIT,
+    "precompute_null_*": _FIT,
+    "train_fmpe_rounds": _ROUNDS,
+    "train_bottom_up": _ROUNDS,
+}
+"""Names whose calls train, and what their losses and weights keep to."""
+
+# The first pattern that fits a name decides; without one, values are equal.
+_TOLERANCES = TRAINING | {
+    "PyTreeBijector.*": Tolerance(2e-5, 2e-5, "rounding of a bijector"),
+    "create_zscaling_*": Tolerance(1e-4, 1e-4, "rounding of a mean"),
+    "theta_t_linear": Tolerance(1e-6, 1e-6, "a formula in another order"),
+    "ut_linear": Tolerance(1e-6, 1e-6, "a formula in another order"),
+    "sample_power_law": _STATISTIC,
+    "evaluate_l*": _STATISTIC,
+    "mmd_test": _STATISTIC,
+    "*.sample": _DRAWS,
+    "*.sample_*": _DRAWS,
+    "*.log_prob*": _DENSITIES,
+    "*.vector_field": _ONE_CALL,
+    "*.encode": _ONE_CALL,
+    "*.decode": _ONE_CALL,
+    "*.__call__": _ONE_CALL,
+}
+
+BATCHES = ("as_batch_iterator", "as_batch_iterators")
+"""Names whose calls return iterators, read once more on both sides."""
+
+_PICTURE = "it draws a picture and returns no numbers"
+_FILES = (
+    "it writes pictures into the current folder and leaves figures open; a "
+    "second call would change them"
+)
+
+NOT_COMPARED = {
+    "lc2st_quant_plot": _PICTURE,
+    "plot_*": _PICTURE,
+    "train_l_c2st_nf_main_classifier": _FILES,
+    "apply_lc2stnf": _FILES,
+    "DataLoader*": "reading it uses it up; what returns it is compared",
+    "as_*_iterator_from_*": "what it returns is used up by reading it",
+}
+"""Names whose calls are not compared, and why."""
+
+
+def tolerance_of(entry: Called, of_network: bool) -> Tolerance | None:
+    """Return how far values may be apart; None for not at all.
+
+    Parameters
+    ----------
+    entry
+        What is called.
+    of_network
+        Whether a flow has the velocities of a network: where that has kinks,
+        rounding decides which steps a solver takes.
+    """
+    found = matching(entry, _TOLERANCES)
+    if found is None or isinstance(found, Tolerance):
+        return found
+    return found.of_network if of_network else found.tolerance
+
+
+def matching(entry: Called, patterns: Mapping[str, _T]) -> _T | None:
+    """Return what is listed under a name, by the first pattern that fits."""
+    return next(
+        (x for p, x in patterns.items() if fnmatchcase(entry.name, p)), None
+    )
+
+
+def is_recorded(entry: Called) -> bool:
+    """Return whether recordings have calls of a name."""
+    return entry.name in REPLAYED
