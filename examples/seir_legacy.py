@@ -54,7 +54,6 @@ INDEPENDENCE = {
     "cross": [],
     "cross_local": [(name, "obs", (0, 0)) for name in LOCALS],
 }
-N_REPRESENTATIVE = 1_000
 
 
 def bounded_prior(seed, shape, n):
@@ -72,6 +71,7 @@ def bounded_prior(seed, shape, n):
     }
 
 
+@jax.jit
 def bounded_simulator(seed, theta, index):
     """Let the epidemics run, and report."""
     times = N_DAYS * index["obs"][..., 0]
@@ -147,7 +147,7 @@ def main():
     keys = jax.random.split(jax.random.PRNGKey(options.seed), 12)
 
     days = f_in(n_theta, n_obs).sample((1,), seed=keys[9])
-    representative = bounded_prior(keys[10], (N_REPRESENTATIVE,), n_theta)
+    representative = bounded_prior(keys[10], (options.n_cal,), n_theta)
     representative |= bounded_simulator(keys[11], representative, days)
     bijector = make_bijector(representative)
 
