@@ -20,8 +20,12 @@ class Posterior(NamedTuple):
     sd: np.ndarray
 
 
-def arguments(description, **defaults):
-    """Read the options of an example: --out, --seed, and its numbers."""
+def arguments(description, quick=None, **defaults):
+    """Read the options of an example: --out, --seed, and its numbers.
+
+    With a dict ``quick`` there is an option --quick, with which its numbers
+    are the defaults.
+    """
     parser = argparse.ArgumentParser(
         description=description.partition("\n")[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -34,6 +38,12 @@ def arguments(description, **defaults):
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=type(value), default=value
         )
+    if quick is not None:
+        parser.add_argument(
+            "--quick", action="store_true", help="small: under a minute"
+        )
+        if parser.parse_known_args()[0].quick:
+            parser.set_defaults(**quick)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     return options

@@ -67,8 +67,10 @@ def simulator(key, parameters, inputs):
     return {"obs": parameters["theta"][:, :, None] * t + path}
 
 
-def exact_posterior(obs, t):
-    """Return the posterior of (mu, theta); both are ``(n, paths, n_obs)``.
+def exact_moments(obs, t):
+    """Return mean ``(n, p)`` and covariance ``(n, p, p)`` of the parameters.
+
+    Both arguments are ``(n, paths, n_obs)``.
 
     Of a Brownian path with drift only its end counts: the sum of squared
     steps over their lengths is the last time, and of steps times drift the
@@ -83,7 +85,12 @@ def exact_posterior(obs, t):
     precision[:, i, i] = 1 + last_time
     covariance = np.linalg.inv(precision)
     linear = np.concatenate([np.zeros((n, 1)), last_value], -1)
-    mean = (covariance @ linear[..., None])[..., 0]
+    return (covariance @ linear[..., None])[..., 0], covariance
+
+
+def exact_posterior(obs, t):
+    """Return the posterior of (mu, theta); both are ``(n, paths, n_obs)``."""
+    mean, covariance = exact_moments(obs, t)
     return Posterior(mean, np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)))
 
 

@@ -53,13 +53,23 @@ def simulator(key, parameters):
     return {"obs": theta + jax.random.normal(key, (*theta.shape[:2], N_OBS, 1))}
 
 
-def exact_posterior(obs):
-    """Return the posterior of (mu, theta) given obs, ``(n, sites, n_obs)``."""
-    precision = np.diag([1.0 + N_SITES] + [1.0 + N_OBS] * N_SITES)
+def exact_moments(obs):
+    """Return mean ``(n, p)`` and covariance ``(p, p)`` of :data:`PARAMETERS`.
+
+    Given obs, ``(n, sites, n_obs)``.
+    """
+    n, n_sites, n_obs = obs.shape
+    precision = np.diag([1.0 + n_sites] + [1.0 + n_obs] * n_sites)
     precision[0, 1:] = precision[1:, 0] = -1
     covariance = np.linalg.inv(precision)
-    linear = np.concatenate([np.zeros((len(obs), 1)), obs.sum(-1)], -1)
-    return Posterior(linear @ covariance, np.sqrt(np.diag(covariance)))
+    linear = np.concatenate([np.zeros((n, 1)), obs.sum(-1)], -1)
+    return linear @ covariance, covariance
+
+
+def exact_posterior(obs):
+    """Return the posterior of (mu, theta) given obs, ``(n, sites, n_obs)``."""
+    mean, covariance = exact_moments(obs)
+    return Posterior(mean, np.sqrt(np.diag(covariance)))
 
 
 def train(key, n_simulations, n_epochs, **options):

@@ -3,22 +3,46 @@
     mu ~ N(0, 1);  theta[i] ~ N(mu, 1);  obs[i, j] ~ N(theta[i], 1)
 
 Imports say ``tfmpe.compat`` where they said ``sfmpe``; nothing else is
-different, defects included: two rounds of bottom-up training, whose simulated
-observations all come from one noise vector (L19). Compare with
-``hierarchical_gaussian.py``, or set TFMPE_COMPAT_FIX=L19,L26.
+different, defects included. Both estimators are trained on about the same
+number of simulated sites: SFMPE bottom-up, from one site to all; FMPE on
+whole data sets. Then come posterior samples, their densities, and a local
+classifier two-sample test with its picture. Compare with
+``hierarchical_gaussian.py``, or turn off what a warning names::
+
+    TFMPE_COMPAT_FIX=L18,L19,L26,L28 python hierarchical_gaussian_legacy.py
 """
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
-from comparison import Posterior, arguments
-from hierarchical_gaussian import exact_posterior
-from legacy_script import Distribution, finish, make_estimator
+from comparison import Posterior, names_of
+from flax import nnx
+from hierarchical_gaussian import exact_moments
+from jax.scipy.stats import multivariate_normal
+from legacy_script import Distribution, finish, lc2st, read_options
 
 from tfmpe.compat.bottom_up import train_bottom_up
-from tfmpe.compat.util.dataloader import flatten_structured
+from tfmpe.compat.cnf import CNF
+from tfmpe.compat.fmpe import FMPE
+from tfmpe.compat.nn.mlp import MLPVectorField
+from tfmpe.compat.nn.transformer.transformer import Transformer
+from tfmpe.compat.sfmpe import SFMPE
+from tfmpe.compat.structured_cnf import StructuredCNF
+from tfmpe.compat.train_rounds import train_fmpe_rounds
+from tfmpe.compat.util.dataloader import decode_theta, flatten_structured
 
-N_THETA, N_OBS = 5, 3
+CONFIG = {
+    "latent_dim": 32,
+    "label_dim": 4,
+    "index_out_dim": 0,
+    "n_encoder": 1,
+    "n_decoder": 2,
+    "n_heads": 4,
+    "n_ff": 2,
+    "dropout": 0.0,
+    "activation": nnx.relu,
+}
 INDEPENDENCE = {
     "local": ["obs", "theta"],
     "cross": [("mu", "obs"), ("obs", "mu")],
@@ -49,58 +73,156 @@ def local_fn(parents, n_local):
     return Distribution(draw)
 
 
-def simulator_fn(seed, theta):
-    """Observe every unit a few times."""
-    means = theta["theta"][..., None, :]
-    shape = (*means.shape[:-2], N_OBS, 1)
-    return {"obs": means + jax.random.normal(seed, shape)}
-
-
 def main():
-    """Train bottom-up, infer, and draw."""
-    options = arguments(
-        __doc__, n_simulations=2_000, n_rounds=2, n_epochs=30, n_samples=1_000
-    )
-    key, truth_key, data_key = jax.random.split(
-        jax.random.PRNGKey(options.seed), 3
-    )
-    truth = prior_fn(N_THETA).sample((1,), seed=truth_key)
-    y_observed = simulator_fn(data_key, truth)
+    """Train both estimators, infer, test, and draw."""
+    options = read_options(__doc__)
+    n_theta, n_obs = options.n_theta, options.n_obs
+    keys = jax.random.split(jax.random.PRNGKey(options.seed), 9)
 
-    estim = make_estimator(options.seed, n_labels=3)
+    def simulator_fn(seed, theta):
+        means = theta["theta"][..., None, :]
+        shape = (*means.shape[:-2], n_obs, 1)
+        return {"obs": means + jax.random.normal(seed, shape)}
+
+    def flatten(theta, y):
+        flat, _ = flatten_structured(
+            {"theta": theta, "y": y}, independence=INDEPENDENCE
+        )
+        return flat["data"]["theta"], flat["data"]["y"]
+
+    truth = prior_fn(n_theta).sample((1,), seed=keys[0])
+    y_observed = simulator_fn(keys[1], truth)
+    flat_truth, context = flatten(truth, y_observed)
+    theta_dim, context_dim = flat_truth.shape[1], context.shape[1]
+
+    # Structured: a transformer over tokens, trained bottom-up.
+    rngs = nnx.Rngs(options.seed)
+    nn = Transformer(CONFIG, value_dim=1, n_labels=3, index_dim=0, rngs=rngs)
+    sfmpe = SFMPE(StructuredCNF(nn, rngs=rngs), rngs=rngs)
     labels, slices, masks = train_bottom_up(
-        key,
-        estim,
+        keys[2],
+        sfmpe,
         prior_fn,
         local_fn,
         simulator_fn,
         ["mu"],
         ["theta"],
-        N_THETA,
+        n_theta,
         options.n_rounds,
         options.n_simulations,
         options.n_epochs,
         y_observed,
         INDEPENDENCE,
         optimiser=optax.adam(1e-3),
+        batch_size=options.batch_size,
     )
-    flat, _ = flatten_structured(
-        {"theta": truth, "y": y_observed}, independence=INDEPENDENCE
+
+    # Unstructured: a network over plain arrays, trained on as many sites.
+    def flat_prior(key, n):
+        theta = prior_fn(n_theta).sample((n // n_theta,), seed=key)
+        return flatten(theta, y_observed)[0][..., 0]
+
+    def flat_simulator(key, theta):
+        theta = decode_theta(theta[..., None], slices, (len(theta),))
+        return flatten(theta, simulator_fn(key, theta))[1][..., 0]
+
+    net = MLPVectorField(
+        theta_dim=theta_dim,
+        context_dim=context_dim,
+        latent_dim=64,
+        n_layers=2,
+        dropout=0.1,
+        activation=nnx.relu,
     )
-    posterior = estim.sample_posterior(
-        flat["data"]["y"],
-        labels,
-        slices,
-        masks=masks,
-        n_samples=options.n_samples,
+    fmpe = FMPE(CNF(net), rngs=rngs)
+    fmpe = train_fmpe_rounds(
+        keys[3],
+        fmpe,
+        flat_prior,
+        flat_simulator,
+        context[0, :, 0],
+        theta_shape=(theta_dim,),
+        n_rounds=options.n_rounds,
+        n_simulations=options.n_simulations,
+        n_epochs=options.n_epochs,
+        optimizer=optax.adam(1e-3),
+        batch_size=options.batch_size,
     )
-    exact = exact_posterior(np.asarray(y_observed["obs"])[..., 0])
+
+    # Samples and their densities.
+    encoded = sfmpe.sample_posterior_encoded(
+        context, labels, slices, masks=masks, n_samples=options.n_samples
+    )
+    plain = fmpe.sample_posterior(
+        context[..., 0], theta_shape=(theta_dim,), n_samples=options.n_samples
+    )
+    draws = {"sfmpe": encoded[..., 0], "fmpe": plain}
+    log_probs = {
+        "sfmpe": sfmpe.log_prob_posterior_samples(
+            encoded, context, labels, masks=masks
+        ),
+        "fmpe": fmpe.log_prob_posterior_samples(plain, context[..., 0]),
+    }
+    mean, covariance = exact_moments(np.asarray(y_observed["obs"])[..., 0])
+    exact_log_probs = {
+        kind: multivariate_normal.logpdf(
+            theta, jnp.asarray(mean[0]), jnp.asarray(covariance)
+        )
+        for kind, theta in draws.items()
+    }
+
+    # Simulations from the prior, and a posterior draw given each.
+    theta_cal = prior_fn(n_theta).sample((options.n_cal,), seed=keys[4])
+    theta_cal, y_cal = flatten(theta_cal, simulator_fn(keys[5], theta_cal))
+    noise = jax.random.normal(keys[6], theta_cal.shape)
+
+    def draw_sfmpe(y, theta_0):
+        return sfmpe.sample_posterior_encoded(
+            y[None],
+            labels,
+            slices,
+            masks=masks,
+            n_samples=1,
+            theta_0=theta_0[None],
+        )[0, :, 0]
+
+    def draw_fmpe(y, theta_0):
+        return fmpe.sample_posterior(
+            y[None, :, 0],
+            theta_shape=(theta_dim,),
+            n_samples=1,
+            theta_0=theta_0[None, :, 0],
+        )[0]
+
+    numbers = {}
+    for kind, draw, key in (
+        ("sfmpe", draw_sfmpe, keys[7]),
+        ("fmpe", draw_fmpe, keys[8]),
+    ):
+        theta_q = jax.vmap(draw)(y_cal, noise)
+        p_value = lc2st(
+            key,
+            (y_cal[..., 0], theta_cal[..., 0], theta_q),
+            context[0, :, 0],
+            draws[kind],
+            options,
+            options.out / f"hierarchical_gaussian_lc2st_{kind}.jpg",
+        )
+        numbers[kind] = {
+            "mean log density": log_probs[kind].mean(),
+            "KL from the exact posterior": jnp.mean(
+                log_probs[kind] - exact_log_probs[kind]
+            ),
+            "p-value of l-C2ST": p_value,
+        }
     finish(
         "hierarchical_gaussian",
-        posterior,
-        truth,
+        names_of(truth),
+        draws,
+        numbers,
+        np.asarray(flat_truth)[0, :, 0],
         options.out,
-        Posterior(exact.mean[0], exact.sd),
+        Posterior(mean[0], np.sqrt(np.diag(covariance))),
     )
 
 

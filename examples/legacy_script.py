@@ -1,31 +1,66 @@
-"""What the legacy-style examples share: a prior class, a network, the end."""
+"""What the legacy-style examples share: a prior class, the tests, the end."""
 
+import logging
+
+import jax
 import numpy as np
 from comparison import (
     Posterior,
-    columns,
+    arguments,
     figure,
-    names_of,
     plot_intervals,
     print_table,
     save,
 )
 from flax import nnx
 
-from tfmpe.compat.nn.transformer import Transformer
-from tfmpe.compat.sfmpe import SFMPE
-from tfmpe.compat.structured_cnf import StructuredCNF
+from tfmpe.compat.metrics.lc2st import (
+    BinaryMLPClassifier,
+    MultiBinaryMLPClassifier,
+    evaluate_lc2st,
+    train_lc2st_classifiers,
+)
+from tfmpe.compat.metrics.lc2stnf import lc2st_quant_plot
 
-CONFIG = {
-    "latent_dim": 32,
-    "label_dim": 4,
-    "index_out_dim": 0,
-    "n_encoder": 1,
-    "n_decoder": 2,
-    "n_heads": 4,
-    "n_ff": 2,
-    "dropout": 0.0,
-}
+TITLES = {"sfmpe": "bottom-up (SFMPE)", "fmpe": "plain arrays (FMPE)"}
+ALPHA = 0.05
+
+
+def read_options(description, **defaults):
+    """Read the options; let the package log what it logs."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("tfmpe.compat").setLevel(logging.INFO)
+    # Batches are whole (L24): 40 divides 0.8 * 150 and 0.8 * (150 // 3),
+    # and 100 the same of the numbers by default.
+    quick = {
+        "n_simulations": 150,
+        "batch_size": 40,
+        "n_rounds": 1,
+        "n_epochs": 2,
+        "n_theta": 3,
+        "n_obs": 2,
+        "n_samples": 20,
+        "n_cal": 125,
+        "n_cal_epochs": 2,
+        "n_null": 2,
+    }
+    usual = {
+        "n_simulations": 2_500,
+        "batch_size": 100,
+        "n_rounds": 2,
+        "n_epochs": 30,
+        "n_theta": 5,
+        "n_obs": 3,
+        "n_samples": 500,
+        "n_cal": 1_000,
+        "n_cal_epochs": 100,
+        "n_null": 100,
+    }
+    options = arguments(description, quick, **(usual | defaults))
+    if options.quick:
+        # What is computed once: compiled fast, it need not be fast.
+        jax.config.update("jax_disable_most_optimizations", True)
+    return options
 
 
 class Distribution:
@@ -39,31 +74,74 @@ class Distribution:
         return self._draw(seed, tuple(np.atleast_1d(sample_shape)))
 
 
-def make_estimator(seed, n_labels, *, index_dim=0):
-    """Return an estimator around the legacy network."""
-    rngs = nnx.Rngs(seed)
-    config = CONFIG | {"index_out_dim": 2 * index_dim}
-    network = Transformer(
-        config, n_labels=n_labels, index_dim=index_dim, rngs=rngs
+def lc2st(key, d_cal, observation, draws, options, picture):
+    """Run the local classifier two-sample test, and draw it.
+
+    Parameters
+    ----------
+    key : key array
+    d_cal : tuple of array
+        Observations ``(n, c)``, the parameters ``(n, d)`` behind them, and a
+        posterior draw for each, ``(n, d)``.
+    observation : array, shape (c,)
+    draws : array, shape (n_samples, d)
+        Of the posterior given it.
+    options : Namespace
+    picture : Path
+
+    Returns
+    -------
+    float
+        The p-value.
+    """
+    rngs = nnx.Rngs(options.seed)
+    sizes = {
+        "dim": d_cal[0].shape[-1] + d_cal[1].shape[-1],
+        "latent_dim": 16,
+        "n_layers": 1,
+        "activation": nnx.relu,
+    }
+    main = BinaryMLPClassifier(**sizes, rngs=rngs)
+    null = MultiBinaryMLPClassifier(**sizes, n=options.n_null, rngs=rngs)
+    train_lc2st_classifiers(key, d_cal, main, null, options.n_cal_epochs)
+    null_statistics, statistic, p_value = evaluate_lc2st(
+        observation, draws, main, null
     )
-    return SFMPE(StructuredCNF(network, rngs=rngs), rngs=rngs)
+    lc2st_quant_plot(
+        statistic, null_statistics, p_value, p_value < ALPHA, ALPHA, picture
+    )
+    return float(p_value)
 
 
-def finish(name, posterior, truth, out, exact=None):
-    """Print and draw the posterior of one observation.
+def finish(name, names, draws, numbers, truth, out, exact=None):
+    """Print and draw the posteriors of one observation.
 
     Parameters
     ----------
     name : str
-    posterior : dict of array, each of shape (draws, *event, 1)
-    truth : dict of array, each of shape (1, *event, 1)
+        Of the model.
+    names : list of str
+        Of the columns.
+    draws : dict of array, each of shape (n_samples, d)
+        For each of :data:`TITLES`.
+    numbers : dict of dict
+        For each of them more numbers to print, by what they are.
+    truth : array, shape (d,)
     out : Path
     exact : Posterior, optional
     """
-    posterior = {key: posterior[key] for key in truth}
-    names, draws = names_of(truth), columns(posterior)
-    found = Posterior(draws.mean(0), draws.std(0))
-    print_table(names, found, exact, columns(truth)[0])
-    drawing, (intervals,) = figure(1, f"{name}, legacy form")
-    plot_intervals(intervals, names, found, exact, columns(truth)[0])
+    drawing, panels = figure(len(draws), f"{name}, legacy form")
+    panels[1].sharex(panels[0])
+    for panel, (kind, values) in zip(panels, draws.items(), strict=True):
+        values = np.asarray(values)
+        found = Posterior(values.mean(0), values.std(0))
+        print(f"\n{TITLES[kind]}")
+        print_table(names, found, exact, truth)
+        for what, number in numbers[kind].items():
+            print(f"{what:<28}{number:9.3f}")
+        plot_intervals(panel, names, found, exact, truth)
+        panel.set_xlabel(f"value, {TITLES[kind]}")
+    print()
+    for kind in draws:
+        print(f"picture: {out / name}_lc2st_{kind}.jpg")
     save(drawing, out / f"{name}_legacy.png")

@@ -1,29 +1,54 @@
 """Epidemics at many sites, as a script for the legacy package has them.
 
-The model is that of ``seir.py``. A legacy script maps bounded values itself:
-parameters to the logit scale, observations to logarithms, before anything is
-flattened.
+The model is that of ``seir.py``. A legacy script maps bounded values itself,
+before anything is flattened: by bijectors of a tree, which standardise, too.
+Posterior samples are mapped back, and their densities corrected by the log
+determinant (of which the legacy package counts one parameter only, L37; turn
+it off by TFMPE_COMPAT_FIX=L37). For what else the script does see
+``hierarchical_gaussian_legacy.py``.
+
+The bijectors need TensorFlow Probability (extra ``legacy``), which imports
+with jax below 0.7 only. Where it is missing the script says so, goes on with
+the maps of ``seir.py``, which do not standardise, and gives densities on
+their scale.
 """
+
+import textwrap
 
 import jax
 import jax.numpy as jnp
 import optax
-from comparison import arguments
-from legacy_script import Distribution, finish, make_estimator
-from seir import (
-    BIJECTORS,
-    BOUNDS,
-    GLOBALS,
-    LOCALS,
-    N_DAYS,
-    N_OBS,
-    PARAMETERS,
-    infected,
-)
+from comparison import columns, names_of
+from flax import nnx
+from legacy_script import Distribution, finish, lc2st, read_options
+from seir import BIJECTORS, BOUNDS, GLOBALS, LOCALS, N_DAYS, infected
 
 from tfmpe.compat.bottom_up import train_bottom_up
-from tfmpe.compat.util.dataloader import flatten_structured
+from tfmpe.compat.cnf import CNF
+from tfmpe.compat.fmpe import FMPE
+from tfmpe.compat.nn.mlp import MLPVectorField
+from tfmpe.compat.nn.transformer.transformer import Transformer
+from tfmpe.compat.sfmpe import SFMPE
+from tfmpe.compat.structured_cnf import StructuredCNF
+from tfmpe.compat.train_rounds import train_fmpe_rounds
+from tfmpe.compat.util.dataloader import (
+    PAD_VALUE,
+    _flatten_index,
+    decode_theta,
+    flatten_structured,
+)
 
+CONFIG = {
+    "latent_dim": 32,
+    "label_dim": 4,
+    "index_out_dim": 2,
+    "n_encoder": 1,
+    "n_decoder": 2,
+    "n_heads": 4,
+    "n_ff": 2,
+    "dropout": 0.0,
+    "activation": nnx.relu,
+}
 INDEPENDENCE = {
     "local": ["obs", *LOCALS],
     "cross": [],
@@ -31,43 +56,41 @@ INDEPENDENCE = {
 }
 
 
-def _logistic(key, shape):
-    # Uniform between the bounds is logistic on the logit scale.
-    return jax.random.logistic(key, shape)
+def bounded_prior(seed, shape, n):
+    """Draw all parameters with ``n`` sites."""
+    keys = jax.random.split(seed, len(BOUNDS))
+    return {
+        name: jax.random.uniform(
+            key,
+            (*shape, 1 if name in GLOBALS else n, 1),
+            # The ends themselves are infinitely far on the logit scale.
+            minval=low + 1e-4 * (high - low),
+            maxval=high - 1e-4 * (high - low),
+        )
+        for (name, (low, high)), key in zip(BOUNDS.items(), keys, strict=True)
+    }
 
 
-def prior_fn(n):
-    """Return the distribution of all parameters with ``n`` sites."""
-
-    def draw(seed, shape):
-        keys = jax.random.split(seed, len(BOUNDS))
-        return {
-            name: _logistic(key, (*shape, 1 if name in GLOBALS else n, 1))
-            for name, key in zip(BOUNDS, keys, strict=True)
-        }
-
-    return Distribution(draw)
-
-
-def local_fn(parents, n_local):
-    """Return the distribution of the locals; they do not depend on others."""
-    n = len(parents[GLOBALS[0]])
-
-    def draw(seed, shape):
-        keys = jax.random.split(seed, len(LOCALS))
-        return {
-            name: _logistic(key, (*shape, n, n_local, 1))
-            for name, key in zip(LOCALS, keys, strict=True)
-        }
-
-    return Distribution(draw)
+@jax.jit
+def bounded_simulator(seed, theta, index):
+    """Let the epidemics run, and report."""
+    times = N_DAYS * index["obs"][..., 0]
+    sites = (len(theta["A"]), times.shape[-2])
+    times = jnp.broadcast_to(times, (*sites, times.shape[-1]))
+    rates = jnp.stack(
+        [jnp.broadcast_to(theta[name][..., 0], sites) for name in BOUNDS], -1
+    )
+    shares = jax.vmap(jax.vmap(infected))(rates, times)[..., None]
+    error = jnp.exp(0.1 * jax.random.normal(seed, shares.shape))
+    # A report of nobody has no logarithm.
+    return {"obs": jnp.maximum(shares, 1e-6) * error}
 
 
-def f_in(n):
+def f_in(n, n_obs):
     """Return the distribution of the index with ``n`` sites."""
 
     def draw(seed, shape):
-        days = jax.random.uniform(seed, (*shape, n, N_OBS, 1))
+        days = jax.random.uniform(seed, (*shape, n, n_obs, 1))
         zeros = {
             name: jnp.zeros((*shape, 1 if name in GLOBALS else n, 1))
             for name in BOUNDS
@@ -77,80 +100,235 @@ def f_in(n):
     return Distribution(draw)
 
 
-def simulator_fn(seed, theta, index):
-    """Let the epidemics run, and return the logarithms of what is reported."""
-    times = N_DAYS * index["obs"][..., 0]
-    rates = jnp.stack(
-        [
-            jnp.broadcast_to(
-                BIJECTORS[name][1](theta[name][..., 0]), times.shape[:-1]
-            )
-            for name in PARAMETERS
-        ],
-        -1,
+class Maps:
+    """What is left of the bijector without TensorFlow Probability."""
+
+    def forward(self, tree):
+        """Map bounded values to all numbers."""
+        return {name: BIJECTORS[name][0](tree[name]) for name in tree}
+
+    def inverse(self, tree):
+        """Map them back."""
+        return {name: BIJECTORS[name][1](tree[name]) for name in tree}
+
+    def inverse_log_det_jacobian(self, tree, event_ndims):
+        """Return 0: densities stay on the scale of all numbers."""
+        return jnp.zeros(())
+
+
+def make_bijector(representative):
+    """Return the bijector of all parameters and observations."""
+    try:
+        from tfmpe.compat.pytree_bijector import (
+            PyTreeBijector,
+            create_zscaling_bijector_tree,
+        )
+    except ImportError as error:
+        text = f"No bijectors: {error} Going on without them."
+        print(textwrap.fill(text, 79, break_on_hyphens=False))
+        return Maps()
+    import tensorflow_probability.substrates.jax.bijectors as tfb
+
+    specs = {
+        name: tfb.Invert(tfb.Sigmoid(low=low, high=high))
+        for name, (low, high) in BOUNDS.items()
+    }
+    specs["obs"] = tfb.Invert(tfb.Exp())
+    return PyTreeBijector(
+        create_zscaling_bijector_tree(representative, representative, specs),
+        representative,
     )
-    shares = jax.vmap(jax.vmap(infected))(rates, times)[..., None]
-    error = 0.1 * jax.random.normal(seed, shares.shape)
-    return {"obs": jnp.log(jnp.maximum(shares, 1e-6)) + error}
 
 
 def main():
-    """Train bottom-up, infer, and draw."""
-    options = arguments(
-        __doc__,
-        n_sites=50,
-        n_simulations=1_000,
-        n_rounds=2,
-        n_epochs=5,
-        n_samples=200,
-    )
-    key, truth_key, time_key, data_key = jax.random.split(
-        jax.random.PRNGKey(options.seed), 4
-    )
-    truth = prior_fn(options.n_sites).sample((1,), seed=truth_key)
-    index = f_in(options.n_sites).sample((1,), seed=time_key)
-    y_observed = simulator_fn(data_key, truth, index)
+    """Train both estimators, infer, test, and draw."""
+    options = read_options(__doc__)
+    n_theta, n_obs = options.n_theta, options.n_obs
+    keys = jax.random.split(jax.random.PRNGKey(options.seed), 12)
 
-    estim = make_estimator(options.seed, n_labels=7, index_dim=1)
+    days = f_in(n_theta, n_obs).sample((1,), seed=keys[9])
+    representative = bounded_prior(keys[10], (options.n_cal,), n_theta)
+    representative |= bounded_simulator(keys[11], representative, days)
+    bijector = make_bijector(representative)
+
+    def prior_fn(n):
+        return Distribution(
+            lambda seed, shape: bijector.forward(bounded_prior(seed, shape, n))
+        )
+
+    # The locals do not depend on the globals.
+    def local_fn(parents, n_local):
+        def draw(seed, shape):
+            shape = (*shape, len(parents[GLOBALS[0]]))
+            values = bounded_prior(seed, shape, n_local)
+            return bijector.forward({name: values[name] for name in LOCALS})
+
+        return Distribution(draw)
+
+    def simulator_fn(seed, theta, index):
+        return bijector.forward(
+            bounded_simulator(seed, bijector.inverse(theta), index)
+        )
+
+    truth = prior_fn(n_theta).sample((1,), seed=keys[0])
+    y_observed = simulator_fn(keys[1], truth, days)
+
+    # Structured: a transformer over tokens, trained bottom-up.
+    rngs = nnx.Rngs(options.seed)
+    nn = Transformer(CONFIG, value_dim=1, n_labels=7, index_dim=1, rngs=rngs)
+    sfmpe = SFMPE(StructuredCNF(nn, rngs=rngs), rngs=rngs)
     labels, slices, masks = train_bottom_up(
-        key,
-        estim,
+        keys[2],
+        sfmpe,
         prior_fn,
         local_fn,
         simulator_fn,
         GLOBALS,
         LOCALS,
-        options.n_sites,
+        n_theta,
         options.n_rounds,
         options.n_simulations,
         options.n_epochs,
         y_observed,
         INDEPENDENCE,
         optimiser=optax.adam(1e-3),
+        batch_size=options.batch_size,
         f_in=f_in,
-        f_in_args=(1,),
-        f_in_args_global=(options.n_sites,),
-        f_in_target=index,
+        f_in_args=(1, n_obs),
+        f_in_args_global=(n_theta, n_obs),
+        f_in_target=days,
     )
-    flat, _ = flatten_structured(
-        {"theta": truth, "y": y_observed},
-        independence=INDEPENDENCE,
-        index=index,
+    index = {
+        side: _flatten_index({name: days[name] for name in names}, PAD_VALUE, 1)
+        for side, names in (("theta", slices), ("y", y_observed))
+    }
+
+    def flatten(theta, y):
+        theta = {name: theta[name] for name in slices}
+        flat, _ = flatten_structured(
+            {"theta": theta, "y": y}, independence=INDEPENDENCE
+        )
+        return flat["data"]["theta"], flat["data"]["y"]
+
+    flat_truth, context = flatten(truth, y_observed)
+    theta_dim, context_dim = flat_truth.shape[1], context.shape[1]
+
+    # Unstructured: a network over plain arrays, trained on as many sites.
+    def flat_prior(key, n):
+        theta = prior_fn(n_theta).sample((n // n_theta,), seed=key)
+        return flatten(theta, y_observed)[0][..., 0]
+
+    def flat_simulator(key, theta):
+        theta = decode_theta(theta[..., None], slices, (len(theta),))
+        return flatten(theta, simulator_fn(key, theta, days))[1][..., 0]
+
+    net = MLPVectorField(
+        theta_dim=theta_dim,
+        context_dim=context_dim,
+        latent_dim=64,
+        n_layers=2,
+        dropout=0.1,
+        activation=nnx.relu,
     )
-    posterior = estim.sample_posterior(
-        flat["data"]["y"],
+    fmpe = FMPE(CNF(net), rngs=rngs)
+    fmpe = train_fmpe_rounds(
+        keys[3],
+        fmpe,
+        flat_prior,
+        flat_simulator,
+        context[0, :, 0],
+        theta_shape=(theta_dim,),
+        n_rounds=options.n_rounds,
+        n_simulations=options.n_simulations,
+        n_epochs=options.n_epochs,
+        optimizer=optax.adam(1e-3),
+        batch_size=options.batch_size,
+    )
+
+    # Samples and their densities.
+    encoded = sfmpe.sample_posterior_encoded(
+        context,
         labels,
         slices,
         masks=masks,
-        index=flat["index"],
+        index=index,
         n_samples=options.n_samples,
     )
-    shown = [*GLOBALS, "A"]
+    plain = fmpe.sample_posterior(
+        context[..., 0], theta_shape=(theta_dim,), n_samples=options.n_samples
+    )
+    draws = {"sfmpe": encoded[..., 0], "fmpe": plain}
+    log_probs = {
+        "sfmpe": sfmpe.log_prob_posterior_samples(
+            encoded, context, labels, masks=masks, index=index
+        ),
+        "fmpe": fmpe.log_prob_posterior_samples(plain, context[..., 0]),
+    }
+    # Back to the scale of the model.
+    shown, bounded = [*GLOBALS, "A"], {}
+    for kind, theta in draws.items():
+        tree = decode_theta(theta[..., None], slices, (len(theta),))
+        bounded[kind] = bijector.inverse(tree)
+        log_probs[kind] -= jax.vmap(
+            lambda row: bijector.inverse_log_det_jacobian(row, event_ndims=1)
+        )(tree)
 
-    def bounded(values):
-        return {name: BIJECTORS[name][1](values[name]) for name in shown}
+    # Simulations from the prior, and a posterior draw given each.
+    theta_cal = prior_fn(n_theta).sample((options.n_cal,), seed=keys[4])
+    theta_cal, y_cal = flatten(
+        theta_cal, simulator_fn(keys[5], theta_cal, days)
+    )
+    noise = jax.random.normal(keys[6], theta_cal.shape)
 
-    finish("seir", bounded(posterior), bounded(truth), options.out)
+    def draw_sfmpe(y, theta_0):
+        return sfmpe.sample_posterior_encoded(
+            y[None],
+            labels,
+            slices,
+            masks=masks,
+            index=index,
+            n_samples=1,
+            theta_0=theta_0[None],
+        )[0, :, 0]
+
+    def draw_fmpe(y, theta_0):
+        return fmpe.sample_posterior(
+            y[None, :, 0],
+            theta_shape=(theta_dim,),
+            n_samples=1,
+            theta_0=theta_0[None, :, 0],
+        )[0]
+
+    numbers = {}
+    for kind, draw, key in (
+        ("sfmpe", draw_sfmpe, keys[7]),
+        ("fmpe", draw_fmpe, keys[8]),
+    ):
+        theta_q = jax.vmap(draw)(y_cal, noise)
+        p_value = lc2st(
+            key,
+            (y_cal[..., 0], theta_cal[..., 0], theta_q),
+            context[0, :, 0],
+            draws[kind],
+            options,
+            options.out / f"seir_lc2st_{kind}.jpg",
+        )
+        numbers[kind] = {
+            "mean log density": log_probs[kind].mean(),
+            "p-value of l-C2ST": p_value,
+        }
+    truth = {name: bijector.inverse(truth)[name] for name in shown}
+    finish(
+        "seir",
+        names_of(truth),
+        {
+            kind: columns({name: tree[name] for name in shown})
+            for kind, tree in bounded.items()
+        },
+        numbers,
+        columns(truth)[0],
+        options.out,
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tfmpe import compat
 from tfmpe.compat import LegacyWarning, defects, legacy_warnings
 from tfmpe.compat.cnf import CNF
 from tfmpe.compat.defects import l36_repeated_rounds
+from tfmpe.compat.defects.l19_repeated_noise import estimator_key
 from tfmpe.compat.defects.l22_masks_without_effect import ignore_masks
 from tfmpe.compat.defects.l26_rounds import check_rounds
 from tfmpe.compat.defects.l37_first_leaf_only import leaf_event_ndims
@@ -602,3 +603,10 @@ def test_results_do_not_depend_on_the_mode(mode, monkeypatch):
         flat, _ = _flatten({"a": (1, 1)}, {"a": (1, 1), "b": (1, 1)})
     assert flat["labels"]["theta"].tolist() == [[1]]
     assert flat["labels"]["y"].tolist() == [[1, 2]]
+
+
+def test_repeated_noise_is_that_of_any_estimator():
+    with pytest.warns(
+        defects.RepeatedNoiseWarning, match="^L19: The estimator draws"
+    ):
+        estimator_key(nnx.Rngs(0), jnp.zeros((1, 2)), ())

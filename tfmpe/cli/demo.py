@@ -33,7 +33,7 @@ SCRIPTS = (
     type=click.Path(file_okay=False),
     default="demo-output",
     show_default=True,
-    help="Folder for the picture.",
+    help="Folder for the pictures.",
 )
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
@@ -53,7 +53,7 @@ def demo(
     Examples:
       tfmpe demo
       tfmpe demo --example eight_schools --seed 1
-      tfmpe demo --example seir --legacy
+      tfmpe demo --example seir --legacy --quick
     """  # noqa: D301 - click wants the backspace itself
     from tfmpe.migrate.examples.scripts import run_example
 

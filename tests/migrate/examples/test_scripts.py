@@ -1,5 +1,11 @@
 """The example scripts are found, and run to their picture."""
 
+import importlib
+import math
+import re
+
+import jax
+import jax.numpy as jnp
 import pytest
 
 pytest.importorskip("flax", reason="needs the extra flow")
@@ -15,12 +21,7 @@ TINY = {
     "seir": (*TRAINING, "--n-sites=3"),
     "eight_schools": TRAINING,
 }
-LEGACY = ("--n-simulations=250", "--n-epochs=1", "--n-samples=20")
-LEGACY_SIZES = {
-    "hierarchical_gaussian": (),
-    "hierarchical_brownian": ("--n-rounds=1",),
-    "seir": ("--n-rounds=1", "--n-sites=3"),
-}
+LEGACY = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
 
 
 def test_the_scripts_on_offer_are_the_scripts():
@@ -47,10 +48,57 @@ def test_an_example_runs(name, tmp_path):
     assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
+def bijectors_missing():
+    """Return why there are no bijectors; an empty text if there are."""
+    try:
+        importlib.import_module("tfmpe.compat._bijector_maps")
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LEGACY_SIZES)
-def test_a_legacy_example_runs(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", LEGACY)
+def test_a_legacy_example_runs(name, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
-    arguments = ("--out", str(tmp_path), *LEGACY, *LEGACY_SIZES[name])
+    arguments = ("--quick", "--out", str(tmp_path))
     assert run_example(name, legacy=True, arguments=arguments) == 0
-    assert (tmp_path / f"{name}_legacy.png").stat().st_size > 10_000
+    printed = capfd.readouterr().out
+    for title in ("bottom-up (SFMPE)", "plain arrays (FMPE)"):
+        _, _, found = printed.partition(title)
+        for what in ("mean log density", "p-value of l-C2ST"):
+            number = re.search(rf"{what} +(\S+)", found)[1]
+            assert math.isfinite(float(number))
+    without = name == "seir" and bijectors_missing() != ""
+    assert without == printed.startswith("No bijectors: ")
+    lines = [n for n in printed.splitlines() if not n.startswith("picture:")]
+    assert max(map(len, lines)) <= 80
+    for picture in ("legacy.png", "lc2st_sfmpe.jpg", "lc2st_fmpe.jpg"):
+        assert (tmp_path / f"{name}_{picture}").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_bijectors_of_seir(monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+    if reason := bijectors_missing():
+        pytest.skip(reason)
+    monkeypatch.syspath_prepend(example_script("seir").parent)
+    script = importlib.import_module("seir_legacy")
+    draws = script.bounded_prior(jax.random.key(0), (500,), 2)
+    bijector = script.make_bijector(draws | {"obs": jnp.ones((500, 2, 3, 1))})
+    scaled = bijector.forward(draws)
+    for name, values in scaled.items():
+        assert values.mean() == pytest.approx(0, abs=1e-4)
+        assert values.std() == pytest.approx(1, abs=1e-4)
+        back = bijector.inverse(scaled)[name]
+        assert jnp.allclose(back, draws[name], rtol=1e-4)
+    row = jax.tree.map(lambda leaf: leaf[0], scaled)
+
+    def amplitude(u):
+        return bijector.inverse({"A": u})["A"]
+
+    # Of the first parameter only (L37).
+    expected = jnp.linalg.slogdet(jax.jacobian(amplitude)(row["A"])[:, 0, :, 0])
+    found = bijector.inverse_log_det_jacobian(row, event_ndims=1)
+    assert jnp.allclose(found, expected[1], rtol=1e-4)

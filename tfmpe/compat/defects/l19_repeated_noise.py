@@ -24,10 +24,10 @@ def estimator_key(rngs: Any, context: Any, fixes: Collection[str]) -> Any:
 
     if "L19" not in fixes:
         RepeatedNoiseWarning.warn(
-            "SFMPE draws the same noise at every call until it is trained "
-            "again, and under vmap the same for every observation, so that "
-            "draws are not independent of one another. Pass theta_0, or "
-            "fix=['L19']."
+            "The estimator draws the same noise at every call until it is "
+            "trained again, and under vmap the same for every observation, "
+            "so that draws are not independent of one another. Pass theta_0, "
+            "or fix=['L19']."
         )
         return peek_key(rngs)
     return key_for(take_key(rngs, context), context)
