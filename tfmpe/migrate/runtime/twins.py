@@ -371,10 +371,11 @@ def view(value: Any) -> Any:
     -------
     object
         Keys of random numbers as their data, modules as their weights,
-        bijectors as what they make of two values, data classes as dicts.
+        bijectors as what they make of two values, data classes as dicts;
+        keys of dicts as text, paths in a tree as `keystr` has them.
     """
     if type(value) is dict:
-        return {key: view(leaf) for key, leaf in value.items()}
+        return {_text(key): view(leaf) for key, leaf in value.items()}
     if type(value) in (list, tuple):
         return type(value)(view(leaf) for leaf in value)
     if isinstance(value, jax.Array):
@@ -390,6 +391,12 @@ def view(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type | Known):
         return {type(value).__name__: view(vars(value))}
     return value
+
+
+def _text(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    return jax.tree_util.keystr(key) if isinstance(key, tuple) else repr(key)
 
 
 def _next_key(held: dict[str, Any]) -> Any:
