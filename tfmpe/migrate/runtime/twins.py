@@ -315,6 +315,8 @@ class Twins:
             twin, parts = self._cloned(original)
         elif self.is_own(kind):
             why = f"its class {kind.__qualname__} is the script's own"
+        elif found := self._in_another(original):
+            twin, parts = found
         else:
             why = (
                 f"its {kind.__qualname__} was not made by a call of the script"
@@ -326,6 +328,20 @@ class Twins:
         if twin is not None:
             self._numbers[id(twin)] = known.number
         return pair
+
+    def _in_another(self, module: Any) -> tuple[Any, list[_Pair]] | None:
+        """Return the twin of what another module holds, and its parts."""
+        from flax import nnx
+
+        for pair in self._pairs if _is_nnx(module) else ():
+            whole = pair.original()
+            if pair.why is not None or not isinstance(whole, nnx.Module):
+                continue
+            for path, node in nnx.iter_graph(whole):
+                if node is module:
+                    twin = functools.reduce(_child, path, pair.twin)
+                    return twin, pair.parts
+        return None
 
     def _cloned(self, module: Any) -> tuple[Any, list[_Pair]]:
         """Return a copy that draws from the twins of its random numbers."""
