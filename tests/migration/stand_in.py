@@ -11,6 +11,8 @@ from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 
 __all__ = ["write_stand_in"]
 
+_SILENT = "\n\nLegacyWarning.warn = classmethod(lambda cls, text: None)\n"
+
 
 def write_stand_in(folder: Path, name: str = LEGACY) -> Path:
     """Write the package into a folder that is to be on the path.
@@ -35,4 +37,7 @@ def write_stand_in(folder: Path, name: str = LEGACY) -> Path:
         shared = "rngs: nnx.Rngs = nnx.Rngs(0)"
         text = text.replace("rngs: nnx.Rngs | None = None", shared)
         file.write_text(text)
+    # The legacy package does not know of its defects.
+    with (folder / name / "legacy_warnings.py").open("a") as file:
+        file.write(_SILENT)
     return folder / name

@@ -187,6 +187,17 @@ def test_what_has_no_twin_is_said_and_why(legacy, script, text, why):
     assert all(reason.startswith(why) for reason in reasons)
 
 
+def test_part_of_a_network_has_the_same_part_for_a_twin(legacy, script):
+    legacy()
+    text = "network.mlp(jnp.ones((2, 8)))\nnetwork(theta, theta[:, :1], y)\n"
+    report = run_in_shadow(script(NETWORK + text))
+    assert report.script_exit_code == 0
+    assert report.not_compared == ()
+    assert report.differences == ()
+    compared = {name for name, _ in _rows(report)}
+    assert "nn.transformer.encoder.MLP.__call__" in compared
+
+
 def test_mode_and_weights_are_those_of_the_call(legacy, script):
     legacy()
     text = """

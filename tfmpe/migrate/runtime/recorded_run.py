@@ -14,7 +14,14 @@ from .notebook import NotRun, lines_not_run
 from .observing import Observer, Seen
 from .program import Program, run_program
 from .recording import MAX_BYTES, MAX_CALLS, Recorder
-from .tolerances import BATCHES, NOT_COMPARED, TRAINING, is_recorded, matching
+from .tolerances import (
+    BATCHES,
+    NOT_COMPARED,
+    READINGS,
+    TRAINING,
+    is_recorded,
+    matching,
+)
 from .twins import Twins
 from .watching import Called, Watch
 
@@ -134,6 +141,8 @@ def record_run(
             return lambda call: None
         if is_recorded(entry):
             return recorder.seen
+        if entry.name.startswith(READINGS):
+            return None
         not_recorded[entry.name] = matching(entry, _WHY) or _NO_FORMAT
         trains = matching(entry, TRAINING) is not None
         return None if trains else lambda call: None

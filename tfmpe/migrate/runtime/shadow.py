@@ -44,7 +44,14 @@ from .shadow_report import (
     Note,
     ShadowReport,
 )
-from .tolerances import BATCHES, NOT_COMPARED, TRAINING, matching, tolerance_of
+from .tolerances import (
+    BATCHES,
+    NOT_COMPARED,
+    READINGS,
+    TRAINING,
+    matching,
+    tolerance_of,
+)
 from .twins import Twins, view
 from .undisturbed import undisturbed
 from .watching import Called, Watch
@@ -141,6 +148,8 @@ class _Shadow:
     ) -> Seen | None:
         if matching(entry, TRAINING) and not self._training:
             self._reasons[site, _NO_TRAINING] = None
+            return None
+        if entry.name.startswith(READINGS):
             return None
         why = matching(entry, NOT_COMPARED)
         if why is not None:

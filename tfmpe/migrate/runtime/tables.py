@@ -155,7 +155,7 @@ def _print_by_file(
     styles: dict[Site, str] | None = None,
 ) -> None:
     """Print a table for every file, whose name stands above it, whole."""
-    by_place = sorted(rows, key=lambda row: (row[0][1:], row[0].function))
+    by_place = sorted(rows, key=lambda row: _in_order(row[0]))
     for file, group in groupby(by_place, key=lambda row: row[0].file):
         listed = list(group)
         say(console, file, "bold")
@@ -166,6 +166,10 @@ def _print_by_file(
             optional=optional,
             styles=[(styles or {}).get(row[0]) for row in listed],
         )
+
+
+def _in_order(site: Site) -> tuple[str, int, int, str]:
+    return site.file, site.cell or 0, site.line, site.function
 
 
 def _line(site: Site) -> str:

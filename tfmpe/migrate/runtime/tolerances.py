@@ -14,6 +14,7 @@ _T = TypeVar("_T")
 __all__ = [
     "BATCHES",
     "NOT_COMPARED",
+    "READINGS",
     "TRAINING",
     "is_recorded",
     "matching",
@@ -69,10 +70,13 @@ NOT_COMPARED = {
     "plot_*": _PICTURE,
     "train_l_c2st_nf_main_classifier": _FILES,
     "apply_lc2stnf": _FILES,
-    "DataLoader*": "reading it uses it up; what returns it is compared",
+    "DataLoader": "reading it uses it up; what returns one is compared",
     "as_*_iterator_from_*": "what it returns is used up by reading it",
 }
 """Names whose calls are not compared, and why."""
+
+READINGS = "DataLoader."
+"""Beginning of names whose calls read what a compared call returned."""
 
 
 def tolerance_of(entry: Called, of_network: bool) -> Tolerance | None:

@@ -315,6 +315,8 @@ class Twins:
             twin, parts = self._cloned(original)
         elif self.is_own(kind):
             why = f"its class {kind.__qualname__} is the script's own"
+        elif found := self._in_another(original):
+            twin, parts = found
         else:
             why = (
                 f"its {kind.__qualname__} was not made by a call of the script"
@@ -326,6 +328,20 @@ class Twins:
         if twin is not None:
             self._numbers[id(twin)] = known.number
         return pair
+
+    def _in_another(self, module: Any) -> tuple[Any, list[_Pair]] | None:
+        """Return the twin of what another module holds, and its parts."""
+        from flax import nnx
+
+        for pair in self._pairs if _is_nnx(module) else ():
+            whole = pair.original()
+            if pair.why is not None or not isinstance(whole, nnx.Module):
+                continue
+            for path, node in nnx.iter_graph(whole):
+                if node is module:
+                    twin = functools.reduce(_child, path, pair.twin)
+                    return twin, pair.parts
+        return None
 
     def _cloned(self, module: Any) -> tuple[Any, list[_Pair]]:
         """Return a copy that draws from the twins of its random numbers."""
@@ -371,10 +387,11 @@ def view(value: Any) -> Any:
     -------
     object
         Keys of random numbers as their data, modules as their weights,
-        bijectors as what they make of two values, data classes as dicts.
+        bijectors as what they make of two values, data classes as dicts;
+        keys of dicts as text, paths in a tree as `keystr` has them.
     """
     if type(value) is dict:
-        return {key: view(leaf) for key, leaf in value.items()}
+        return {_text(key): view(leaf) for key, leaf in value.items()}
     if type(value) in (list, tuple):
         return type(value)(view(leaf) for leaf in value)
     if isinstance(value, jax.Array):
@@ -390,6 +407,12 @@ def view(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type | Known):
         return {type(value).__name__: view(vars(value))}
     return value
+
+
+def _text(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    return jax.tree_util.keystr(key) if isinstance(key, tuple) else repr(key)
 
 
 def _next_key(held: dict[str, Any]) -> Any:
