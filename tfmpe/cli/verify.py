@@ -77,7 +77,9 @@ def verify(
     from tfmpe.migrate.verify.verify import verify as run
 
     check_folder(json_file, "--json")
-    compile_quickly()
+    if path is None:
+        # Pays off for many calls only.
+        compile_quickly()
     try:
         with progress_bar(wanted=not no_progress) as progress:
             report = run(
