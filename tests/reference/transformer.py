@@ -17,7 +17,7 @@ def _embed(params, value, label, index, time, is_context):
     columns = [value, params["embedding/embedding/embedding"][label]]
     if b.size:
         # In this order: 2 pi times b first rounds otherwise, by 2e-5.
-        angle = 2 * jnp.pi * (index @ b.T)
+        angle = 2 * jnp.pi * (index @ b)
         columns += [jnp.cos(angle), jnp.sin(angle)]
     columns += [time, jnp.full((1, 1, 1), float(is_context))]
     x = jnp.concatenate(

@@ -71,11 +71,15 @@ def verify(
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
 
+    from tfmpe.migrate.replay.silence import compile_quickly
     from tfmpe.migrate.verify.errors import UnknownExampleError
     from tfmpe.migrate.verify.table import print_report
     from tfmpe.migrate.verify.verify import verify as run
 
     check_folder(json_file, "--json")
+    if path is None:
+        # Pays off for many calls only.
+        compile_quickly()
     try:
         with progress_bar(wanted=not no_progress) as progress:
             report = run(

@@ -194,7 +194,7 @@ def test_settings():
     assert read_setting({"field": "skew_v1"}).field is FIELDS["skew_v1"]
     case = _case("seir", "Transformer_call", "transformer__forward_t0.0")
     network = read_setting(case.extra).field
-    assert network.deterministic
+    assert network.decoder.attn.deterministic
     label_table = case.extra["params"]["embedding/embedding/embedding"]
     found = network.embedding.embedding.embedding[...]
     np.testing.assert_array_equal(found, label_table)

@@ -3,6 +3,7 @@
 import os
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import pytest
 
 from tfmpe.migrate.recordings.nodes import Abstract, Opaque
 from tfmpe.migrate.recordings.read import Case, Raised
+from tfmpe.migrate.replay import silence
 from tfmpe.migrate.replay.replay import replay, why_not
 
 CASE = Case(
@@ -236,6 +238,24 @@ def test_warnings_are_silenced_and_the_setting_is_restored(monkeypatch):
     monkeypatch.delenv("TFMPE_COMPAT")
     assert differences(CASE, function) == []
     assert "TFMPE_COMPAT" not in os.environ
+
+
+@pytest.mark.parametrize(("status", "flags"), [(0, "--x"), (-6, "")])
+def test_a_flag_is_set_only_where_a_process_bears_it(
+    monkeypatch, status, flags
+):
+    tried = []
+
+    def run(*args, env, **kwargs):
+        tried.append(env["XLA_FLAGS"])
+        return SimpleNamespace(returncode=status)
+
+    monkeypatch.setattr(silence, "_NO_EMITTERS", "--x")
+    monkeypatch.setattr(silence.subprocess, "run", run)
+    monkeypatch.setenv("XLA_FLAGS", "")
+    silence.compile_quickly()
+    assert tried == ["--x"]
+    assert os.environ["XLA_FLAGS"] == flags
 
 
 def test_only_what_the_bridge_has_and_was_recorded_can_be_replayed():

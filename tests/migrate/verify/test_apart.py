@@ -1,7 +1,8 @@
 """Recordings of format 2 are replayed under their flags, in processes."""
 
+import io
 import json
-from dataclasses import asdict
+import pickle
 
 import pytest
 
@@ -9,6 +10,7 @@ from tfmpe.migrate.recordings.manifest import Problem
 from tfmpe.migrate.recordings.scenarios import FLAGS
 from tfmpe.migrate.recordings.stored import stored_folder, unpacked
 from tfmpe.migrate.replay.comparison import Comparison, Difference, Extreme
+from tfmpe.migrate.verify import apart
 from tfmpe.migrate.verify.apart import Apart, FileResult, replay_file
 from tfmpe.migrate.verify.report import CaseResult, NotReplayed, Row
 from tfmpe.migrate.verify.verify import verify
@@ -68,14 +70,15 @@ def test_a_result_survives_its_way_between_processes():
         (NotReplayed("group", "f", 2, "why"),),
         Problem("group/f.json", "fault"),
     )
-    assert FileResult.from_json(json.dumps(asdict(result))) == result
+    stream = io.BytesIO(2 * pickle.dumps(result) + b"cut off"[:3])
+    assert list(apart._results(stream)) == [result, result]
 
 
 def test_a_process_that_dies_is_a_problem_of_its_files(part):
     flags = tuple((FLAGS | {"JAX_ENABLE_X64": "neither"}).items())
     file = part / "x64" / "split_data.json"
-    with Apart(part, {flags: [file]}) as apart:
-        (result,) = apart.results()
+    with Apart(part, {flags: [file]}) as running:
+        (result,) = running.results()
     assert result.problem.file == "x64/split_data.json"
     assert result.problem.fault.startswith("its process ended with exit code 1")
     assert "neither" in result.problem.fault

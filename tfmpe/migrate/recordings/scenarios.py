@@ -96,21 +96,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One case of format 2.
-
-    Parameters
-    ----------
-    example
-        The folder it lies in.
-    name
-        Unique within its json.
-    function
-        What it is about.
-    setup
-        Objects that are made one after another, with their names.
-    steps
-        What is called then, in order.
-    """
+    """One case of format 2: named objects are made, then steps are taken."""
 
     example: str
     name: str
@@ -120,19 +106,7 @@ class Scenario:
 
 
 def read_flags(file: Path, folder: Path) -> dict[str, str] | None:
-    """Return what a recording of format 2 asks of its process.
-
-    Parameters
-    ----------
-    file
-        A json.
-    folder
-        The folder of all recordings, which it must not leave.
-
-    Returns
-    -------
-    dict or None
-        A value for each of `FLAGS`; None if the file is not of format 2.
+    """Return a value for each of `FLAGS`; None if a json is of format 1.
 
     Raises
     ------
@@ -154,19 +128,7 @@ def read_flags(file: Path, folder: Path) -> dict[str, str] | None:
 
 
 def read_scenarios(file: Path, folder: Path) -> tuple[Scenario, ...]:
-    """Return the cases of one recording of format 2.
-
-    Parameters
-    ----------
-    file
-        The json; the npz of the same name lies beside it.
-    folder
-        The folder of all recordings, which files must not leave.
-
-    Returns
-    -------
-    tuple of Scenario
-        In the order of the file.
+    """Return the cases of one recording of format 2, as `read_recording`.
 
     Raises
     ------

@@ -1,9 +1,8 @@
 """What comparing two trees gave: differences, and the largest ones."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 __all__ = [
     "ComparedArray",
@@ -149,28 +148,6 @@ class Comparison:
     def kinds(self) -> frozenset[Kind]:
         """The kinds of difference there are."""
         return frozenset(difference.kind for difference in self.differences)
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "Comparison":
-        """Return the comparison that `dataclasses.asdict` made a dict of."""
-
-        def extreme(found: Mapping[str, Any] | None) -> Extreme | None:
-            return None if found is None else Extreme(**found)
-
-        return cls(
-            tuple(Difference(**each) for each in fields["differences"]),
-            extreme(fields["largest_absolute"]),
-            extreme(fields["largest_relative"]),
-            extreme(fields["largest_ulp"]),
-            tuple(
-                ComparedArray(
-                    each["path"],
-                    each["outcome"],
-                    extreme(each["largest_absolute"]),
-                )
-                for each in fields["arrays"]
-            ),
-        )
 
     def __add__(self, other: "Comparison") -> "Comparison":
         """Return both comparisons as one, this one first."""

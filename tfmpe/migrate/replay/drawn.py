@@ -11,18 +11,7 @@ _N_POINTS = 50
 
 
 def axes_seen(axes: Any) -> dict[str, Any]:
-    """Return what axes show, and close all figures.
-
-    Parameters
-    ----------
-    axes
-        One, or an array or list of them.
-
-    Returns
-    -------
-    dict
-        `shape` of the array, and one dict for each of the `axes`.
-    """
+    """Return what axes, or an array of them, show, and close all figures."""
     from matplotlib import pyplot as plt
 
     one = not isinstance(axes, np.ndarray | list)

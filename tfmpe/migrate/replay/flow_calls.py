@@ -6,10 +6,12 @@ Needs the extra `flow`; `replay` imports it where a case needs it.
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from tfmpe.compat.nn.transformer import Transformer, load_parameters
@@ -142,33 +144,36 @@ def network_of(tree: Mapping[str, Any]) -> Transformer:
         That does not drop.
     """
     weights = dict(_by_path(tree))
-    n_encoder, latent_dim, n_heads, _ = weights[
-        "encoder/attn/query/kernel"
-    ].shape
-    n_labels, label_dim = weights["embedding/embedding/embedding"].shape
-    n_frequencies, index_dim = weights["embedding/gf_embedding/b"].shape
-    config = {
-        "latent_dim": latent_dim,
-        "label_dim": label_dim,
-        "index_out_dim": 2 * n_frequencies,
-        "n_encoder": n_encoder,
-        "n_decoder": len(weights["decoder/norm/scale"]),
-        "n_heads": n_heads,
-        "n_ff": weights["encoder/ff/layers/linear/bias"].shape[1],
-        "dropout": 0.0,
-    }
-    # First weights are not drawn, only their shapes: it would take seconds.
-    network = nnx.eval_shape(
-        lambda: Transformer(
-            config,
-            value_dim=weights["linear/bias"].shape[0],
+    shapes = {path: np.shape(value) for path, value in weights.items()}
+    n_encoder, latent_dim, n_heads, _ = shapes["encoder/attn/query/kernel"]
+    n_labels, label_dim = shapes["embedding/embedding/embedding"]
+    index_dim, n_frequencies = shapes["embedding/gf_embedding/b"]
+    network = nnx.clone(
+        _untrained(
+            value_dim=shapes["linear/bias"][0],
             n_labels=n_labels,
             index_dim=index_dim,
-            rngs=nnx.Rngs(0),
+            latent_dim=latent_dim,
+            label_dim=label_dim,
+            index_out_dim=2 * n_frequencies,
+            n_encoder=n_encoder,
+            n_decoder=shapes["decoder/norm/scale"][0],
+            n_heads=n_heads,
+            n_ff=shapes["encoder/ff/layers/linear/bias"][1],
         )
     )
-    network.rngs = nnx.Rngs(0)
     load_parameters(network, weights)
+    return network
+
+
+# Drawing first weights takes seconds; few networks differ in their sizes.
+@cache
+def _untrained(
+    value_dim: int, n_labels: int, index_dim: int, **sizes: int
+) -> Transformer:
+    config = {**sizes, "dropout": 0.0, "activation": nnx.relu}
+    rngs = nnx.Rngs(0)
+    network = Transformer(config, value_dim, n_labels, index_dim, rngs=rngs)
     network.eval()
     return network
 

@@ -21,16 +21,10 @@ def named(prefix: str, path: str, called: bool = True) -> Any:
 
     Parameters
     ----------
-    prefix
-        The package, such as `tfmpe.compat`.
-    path
-        Modules, then attributes: `metrics.mmd.mmd_test`.
+    prefix, path
+        The package; modules, then attributes: `metrics.mmd.mmd_test`.
     called
         Whether it is to be called, and must thus belong to the package.
-
-    Returns
-    -------
-    object
 
     Raises
     ------
@@ -68,24 +62,7 @@ def named(prefix: str, path: str, called: bool = True) -> Any:
 
 
 def attribute(holder: Any, name: str) -> Any:
-    """Return an attribute that a recording may ask for.
-
-    Parameters
-    ----------
-    holder
-        Any object.
-    name
-        The attribute.
-
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    AttributeError
-        If there is none, or if it is one of those that Python itself uses.
-    """
+    """Return an attribute, unless it is one of those that Python uses."""
     if name.startswith("__"):
         raise AttributeError(f"{name!r} is not looked up for a recording")
     return getattr(holder, name)

@@ -5,6 +5,7 @@ Needs the extra `flow`.
 
 import importlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,7 @@ _ACTIVATIONS: dict[str, Callable[..., Any]] = {
 
 
 class Objects:
-    """The objects of one scenario by name, and what it took to make them.
-
-    Parameters
-    ----------
-    prefix
-        The package whose classes are made, such as `tfmpe.compat`.
+    """The objects of one scenario, made of classes below a prefix.
 
     Attributes
     ----------
@@ -59,18 +55,7 @@ class Objects:
         self.first_weights = Comparison()
 
     def made(self, tree: Any) -> Any:
-        """Return a tree with the objects it asks for in their places.
-
-        Parameters
-        ----------
-        tree
-            Of `Made` and `Reference`, arrays and plain values.
-
-        Returns
-        -------
-        object
-            A new one at each call, NumPy arrays too.
-        """
+        """Return a tree, new at each call, with the objects it asks for."""
         if isinstance(tree, Reference):
             return self.by_name[tree.name]
         if isinstance(tree, Made):
@@ -92,23 +77,12 @@ class Objects:
         return tree.copy() if isinstance(tree, np.ndarray) else tree
 
     def target(self, target: str) -> Any:
-        """Return what a target of a step names.
-
-        Parameters
-        ----------
-        target
-            As of `Step`.
-
-        Returns
-        -------
-        object
+        """Return what the target of a step names.
 
         Raises
         ------
-        AbsentError
-            If the package does not have the name.
-        AttributeError
-            If an object does not have the attribute.
+        AbsentError, AttributeError
+            If the package does not have the name, or an object of it.
         """
         kind, path = target.split(":", 1)
         if kind in "fv":
@@ -120,10 +94,17 @@ class Objects:
         return found
 
 
+# What is equal is one object, so that programs are compiled once for all.
+@cache
 def _optimiser(prefix: str, name: str, *args: Any, **kwargs: Any) -> Any:
     if name not in _OPTIMISERS:
         raise LookupError(f"no optimiser {name!r}")
     return getattr(_usable("optax"), name)(*args, **kwargs)
+
+
+@cache
+def _function(prefix: str, name: str, **options: Any) -> Any:
+    return FUNCTIONS[name](**options)
 
 
 def _field(prefix: str, name: str, **sizes: int) -> Any:
@@ -266,7 +247,6 @@ def _in_mode(mode: str) -> Callable[..., Any]:
 
 _RECIPES: dict[str, Callable[..., Any]] = {
     "new": lambda prefix, path, *a, **k: named(prefix, path)(*a, **k),
-    "get": named,
     "Rngs": lambda prefix, *a, **k: nnx.Rngs(*a, **k),
     "typed_key": lambda prefix, seed: jax.random.key(seed),
     "act": lambda prefix, name: _ACTIVATIONS[name],
@@ -275,7 +255,7 @@ _RECIPES: dict[str, Callable[..., Any]] = {
     "structured_field": lambda prefix, name: structured_field(name),
     "svf_subclass": _structured_subclass,
     "plain_model": lambda prefix, d: PlainModel(d),
-    "fn": lambda prefix, name, **k: FUNCTIONS[name](**k),
+    "fn": _function,
     "stub": lambda prefix, *a, **k: Stub(*a, **k),
     "spy": _Classifier,
     "iterator": _Iterator,
@@ -287,10 +267,6 @@ _RECIPES: dict[str, Callable[..., Any]] = {
     "tree_bijector": _tree_bijector("create_bijector_map"),
     "zscaled": _tree_bijector("create_zscaling_bijector_tree"),
     "dtype": lambda prefix, name: np.dtype(name),
-    "struct": lambda prefix, shape, dtype: jax.ShapeDtypeStruct(
-        tuple(shape), dtype
-    ),
-    "linear": lambda prefix, n, m, rngs: nnx.Linear(n, m, rngs=rngs),
     "path": _path,
     "idata": _idata,
     "axes": _axes,

@@ -40,13 +40,6 @@ class MissingPackageError(ImportError):
 def replay_scenario(scenario: Scenario, prefix: str = BRIDGE) -> Comparison:
     """Make the objects of a scenario and take its steps, comparing each.
 
-    Parameters
-    ----------
-    scenario
-        What was recorded, in a process with the flags of this one.
-    prefix
-        The package that is called.
-
     Returns
     -------
     Comparison
@@ -60,7 +53,8 @@ def replay_scenario(scenario: Scenario, prefix: str = BRIDGE) -> Comparison:
 
     Notes
     -----
-    The working directory is another one during each step.
+    The process must have the recorded flags. Its working directory is
+    another one during each step.
     """
     objects = Objects(prefix)
     found = Comparison()

@@ -1,6 +1,8 @@
 """Replaying without warnings, whatever the user set, and compiling fast."""
 
 import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +11,29 @@ import jax
 
 from tfmpe.compat import fixes, legacy_warnings
 
-__all__ = ["replaying", "silenced", "variable"]
+__all__ = ["compile_quickly", "replaying", "silenced", "variable"]
 
 _QUICK = "jax_disable_most_optimizations"
+_NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
+
+
+def compile_quickly() -> None:
+    """Let this process and those it starts compile in half the time.
+
+    Notes
+    -----
+    To be called before anything is computed. XLA for CPUs then does without
+    its emitters of fused loops. A jaxlib without that flag would end at it,
+    so a process of its own tries it first.
+    """
+    flags = f"{_NO_EMITTERS} {os.environ.get('XLA_FLAGS', '')}".strip()
+    tried = subprocess.run(
+        [sys.executable, "-P", "-c", "import jax; jax.devices('cpu')"],
+        env={"JAX_PLATFORMS": "cpu", **os.environ, "XLA_FLAGS": flags},
+        capture_output=True,
+    )
+    if tried.returncode == 0:
+        os.environ["XLA_FLAGS"] = flags
 
 
 @contextmanager

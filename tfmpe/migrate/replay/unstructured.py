@@ -5,6 +5,7 @@ of the README beside the stored output. Needs the extra `flow`.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -43,32 +44,14 @@ def _decay(theta: Any, time: Any, context: Any) -> Any:
     return -0.5 * theta + 0.2 * time + 0.1 * _level(context)
 
 
-def _even(theta: Any, time: Any, context: Any) -> Any:
-    return -0.4 * theta + 0.3 * jnp.cos(3 * time) + 0.1 * _level(context)
+_PLAIN_FIELDS = {"tanh_v1": _tanh, "skew_v1": _skew, "decay_v1": _decay}
 
 
-_PLAIN_FIELDS = {
-    "tanh_v1": _tanh,
-    "skew_v1": _skew,
-    "decay_v1": _decay,
-    "even_v1": _even,
-}
-
-
+@cache
 def field_class(base: type, name: str) -> Callable[..., Any]:
-    """Return the class of an unstructured field.
+    """Return an unstructured field as a class below `VectorFieldModel`.
 
-    Parameters
-    ----------
-    base
-        The package's `VectorFieldModel`.
-    name
-        The name of the field in the recordings.
-
-    Returns
-    -------
-    type
-        A class below `base`; `affine_v1` is made with its sizes `d`, `c`.
+    `affine_v1` is made with its sizes `d` and `c`.
     """
     if name == "affine_v1":
         return type("Affine", (_Affine, base), {})
@@ -99,39 +82,28 @@ class _Affine:
 
 def structured_field(name: str) -> nnx.Module:
     """Return a field of format 1 as a module, called by position or name."""
+    return _structured_class(name)(name)
+
+
+@cache
+def _structured_class(name: str) -> type:
     kind = "V1" if name == "closed_form_v1" else name.split("_")[0].capitalize()
-    return type(kind, (_Structured,), {})(name)
+    return type(kind, (_Structured,), {})
+
+
+_TEN = (
+    *("context", "context_label", "context_index", "context_mask"),
+    *("theta", "theta_label", "theta_index", "theta_mask"),
+    *("cross_mask", "time"),
+)
 
 
 class _Structured(nnx.Module):
     def __init__(self, name: str):
         self._formula = FIELDS[name]
 
-    def __call__(
-        self,
-        context: Any,
-        context_label: Any,
-        context_index: Any,
-        context_mask: Any,
-        theta: Any,
-        theta_label: Any,
-        theta_index: Any,
-        theta_mask: Any,
-        cross_mask: Any,
-        time: Any,
-    ) -> Any:
-        return self._formula(
-            context=context,
-            context_label=context_label,
-            context_index=context_index,
-            context_mask=context_mask,
-            theta=theta,
-            theta_label=theta_label,
-            theta_index=theta_index,
-            theta_mask=theta_mask,
-            cross_mask=cross_mask,
-            time=time,
-        )
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._formula(**dict(zip(_TEN, args, strict=False)) | kwargs)
 
 
 class PlainModel(nnx.Module):
@@ -147,17 +119,7 @@ class PlainModel(nnx.Module):
 
 
 class Stub:
-    """Something to draw from: `sample(shape, seed=)`.
-
-    Parameters
-    ----------
-    kind
-        `normal` or `uniform`.
-    d
-        How many numbers a draw has.
-    loc, scale
-        Where they lie.
-    """
+    """Draws of `d` numbers, normal or uniform: `sample(shape, seed=)`."""
 
     def __init__(
         self, kind: str, d: int = 1, loc: float = 0.0, scale: float = 1.0

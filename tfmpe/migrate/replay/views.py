@@ -21,23 +21,10 @@ __all__ = ["plain", "seen"]
 def seen(
     view: str | None, result: Any, argument: Any, by_name: Mapping[str, Any]
 ) -> Any:
-    """Return what a view shows of a result.
+    """Return what a view shows of a result, as a tree to be compared.
 
-    Parameters
-    ----------
-    view
-        Its name in the recording; None for the result itself.
-    result
-        What a call returned.
-    argument
-        What the view needs, if anything.
-    by_name
-        The objects of the scenario.
-
-    Returns
-    -------
-    object
-        A tree that can be compared, see `plain`.
+    Without a view that is the result itself. Some views need an argument, or
+    the objects of the scenario by name.
     """
     if view is None:
         return plain(result)
@@ -53,18 +40,9 @@ def seen(
 
 
 def plain(tree: Any) -> Any:
-    """Return a tree of the plain containers that recordings have.
+    """Return a tree of dicts, tuples and lists, as recordings have them.
 
-    Parameters
-    ----------
-    tree
-        Of mappings, tuples and lists of any kind.
-
-    Returns
-    -------
-    object
-        The same of dicts, tuples and lists, in the same order, with the data
-        of keys of the new kind.
+    Of random keys of the new kind it has the data.
     """
     if isinstance(tree, Mapping):
         return {key: plain(value) for key, value in tree.items()}
@@ -177,15 +155,12 @@ _VIEWS: dict[str, Callable[[Any, Any], Any]] = {
     "type": lambda result, _: type(result).__name__,
     "exists": lambda result, _: True,
     "state_paths": _state_paths,
-    "leaves": lambda result, _: list(map(list, _by_path(result))),
     "attrs": _attributes,
     "plain_attrs": lambda result, names: {n: getattr(result, n) for n in names},
-    "spec": lambda result, _: _spec(result),
     "paths": lambda result, _: [jax.tree_util.keystr(path) for path in result],
     "bijmap": _bijectors,
     "strtree": lambda result, _: jax.tree.map(str, result),
     "sample": lambda result, arg: result.sample(arg[0], seed=arg[1]),
-    "log_prob": lambda result, value: result.log_prob(value),
     "batches": lambda result, _: list(result),
     "twice": lambda result, _: [list(result), list(result)],
     "rowset": _rows,

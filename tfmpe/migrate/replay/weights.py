@@ -37,21 +37,8 @@ def begin_with(
 ) -> Comparison:
     """Compare the first weights of a network, and put the recorded ones in.
 
-    Parameters
-    ----------
-    module
-        A network that was just made.
-    recorded
-        The weights that the legacy one began with, by path.
-    name
-        What the network is called.
-
-    Returns
-    -------
-    Comparison
-        Of the weights it began with. What is done with it afterwards does
-        not depend on how it began; where paths or shapes differ, its own
-        weights stay.
+    So what is done with it afterwards does not depend on how it began. Where
+    paths or shapes differ, its own weights stay.
     """
     recorded = dict(sorted(recorded.items()))
     found = compare(
@@ -76,9 +63,8 @@ def held_by(holder: Any) -> Any:
         }
     if isinstance(holder, nnx.Module):
         return {"params": weights_of(holder)}
-    for owner in ("model", "structured_cnf"):
-        if hasattr(holder, owner):
-            return held_by(getattr(holder, owner))
+    if hasattr(holder, "model"):
+        return held_by(holder.model)
     if hasattr(holder, "__dataclass_fields__"):
         return {f: getattr(holder, f) for f in holder.__dataclass_fields__}
     return holder

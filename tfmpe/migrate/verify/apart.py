@@ -5,15 +5,17 @@ one in which nothing else has run. All processes run beside one another, and
 beside the one that has started them.
 """
 
-import json
+import contextlib
+import logging
 import os
+import pickle
 import queue
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,55 +24,23 @@ import jax
 
 from tfmpe.migrate.errors import RecordingError, one_line
 from tfmpe.migrate.recordings.manifest import Problem
-from tfmpe.migrate.replay.comparison import Comparison
 
 from .report import CaseResult, NotReplayed, Row
 
-__all__ = ["Apart", "FileResult", "replay_file"]
+__all__ = ["Apart", "FileResult", "replay_file", "replay_files"]
 
 _PACKAGE = Path(__file__).resolve().parents[3]
+_MAIN = f"import sys, {__name__} as apart; apart.replay_files(*sys.argv[1:])"
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """What replaying one recording gave.
-
-    Parameters
-    ----------
-    file
-        Its json, relative to the folder of all recordings.
-    row
-        The cases that were compared; None if there are none.
-    not_replayed
-        Those that were not.
-    problem
-        Why the recording was refused, or None.
-    """
+    """What replaying one recording gave, or why the recording was refused."""
 
     file: str
     row: Row | None = None
     not_replayed: tuple[NotReplayed, ...] = ()
     problem: Problem | None = None
-
-    @classmethod
-    def from_json(cls, line: str) -> "FileResult":
-        """Return the result that another process has written."""
-        found = json.loads(line)
-        row, problem = found["row"], found["problem"]
-        if row is not None:
-            results = tuple(
-                CaseResult(
-                    each["case"], Comparison.from_dict(each["comparison"])
-                )
-                for each in row["results"]
-            )
-            row = Row(row["example"], row["function"], results)
-        return cls(
-            found["file"],
-            row,
-            tuple(NotReplayed(**each) for each in found["not_replayed"]),
-            None if problem is None else Problem(**problem),
-        )
 
 
 class Apart:
@@ -98,7 +68,7 @@ class Apart:
     ):
         self._folder = folder
         self._by_flags = by_flags
-        self._running: list[tuple[subprocess.Popen[str], Thread]] = []
+        self._running: list[tuple[subprocess.Popen[bytes], Thread]] = []
         self._found: queue.Queue[FileResult | None] = queue.Queue()
 
     def __enter__(self) -> "Apart":
@@ -107,14 +77,13 @@ class Apart:
             errors = tempfile.TemporaryFile("w+")
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-P", "-m", f"{__package__}.apart"),
+                    *(sys.executable, "-P", "-c", _MAIN),
                     str(self._folder),
                     *map(str, files),
                 ],
                 env=_environment(dict(flags)),
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                text=True,
             )
             reader = Thread(target=self._read, args=(process, files, errors))
             self._running.append((process, reader))
@@ -134,12 +103,14 @@ class Apart:
             yield from iter(self._found.get, None)
 
     def _read(
-        self, process: subprocess.Popen[str], files: Sequence[Path], errors: Any
+        self,
+        process: subprocess.Popen[bytes],
+        files: Sequence[Path],
+        errors: Any,
     ) -> None:
         missing = {file.relative_to(self._folder).as_posix() for file in files}
         with process, errors:
-            for line in process.stdout or ():
-                result = FileResult.from_json(line)
+            for result in _results(process.stdout):
                 missing.discard(result.file)
                 self._found.put(result)
             status = process.wait()
@@ -150,6 +121,13 @@ class Apart:
             problem = Problem(file, one_line(fault, 300))
             self._found.put(FileResult(file, problem=problem))
         self._found.put(None)
+
+
+def _results(stream: Any) -> Iterator[FileResult]:
+    # What our own process wrote.
+    with contextlib.suppress(EOFError, pickle.UnpicklingError):
+        while True:
+            yield pickle.load(stream)
 
 
 def _environment(flags: Mapping[str, str]) -> dict[str, str]:
@@ -167,19 +145,7 @@ def _environment(flags: Mapping[str, str]) -> dict[str, str]:
 
 
 def replay_file(file: Path, folder: Path) -> FileResult:
-    """Replay one recording of format 2 in this process.
-
-    Parameters
-    ----------
-    file
-        Its json.
-    folder
-        The folder of all recordings.
-
-    Returns
-    -------
-    FileResult
-    """
+    """Replay one recording of format 2 in this process."""
     from tfmpe.migrate.recordings.scenarios import read_scenarios
 
     shown = file.relative_to(folder).as_posix()
@@ -219,22 +185,17 @@ def _counted(
     )
 
 
-def _main(folder: str, *files: str) -> None:
+def replay_files(folder: str, *files: str) -> None:
+    """Replay recordings, and write each `FileResult` to standard output."""
     # Whatever else prints does not come between the results.
-    results = os.fdopen(os.dup(1), "w")
+    results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    import logging
-
     logging.disable(logging.WARNING)
     group = None
-    for file in files:
+    for file in map(Path, files):
         # What was compiled for one group serves no other, and is large.
-        if Path(file).parent != group:
+        if file.parent != group:
             jax.clear_caches()
-            group = Path(file).parent
-        result = asdict(replay_file(Path(file), Path(folder)))
-        print(json.dumps(result), file=results, flush=True)
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+            group = file.parent
+        pickle.dump(replay_file(file, Path(folder)), results)
+        results.flush()
