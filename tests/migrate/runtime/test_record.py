@@ -159,7 +159,8 @@ def test_what_cannot_be_recorded_is_said(legacy, script, tmp_path):
             from sfmpe.structured_cnf import StructuredCNF
             from sfmpe.util.dataloader import as_batch_iterator, pad_1d
             cnf = StructuredCNF(lambda *, theta, **_: -theta, nnx.Rngs(0))
-            as_batch_iterator(jax.random.key(0), {"a": jnp.ones(1)}, 1, True)
+            rows = {"data": {"y": jnp.ones(1)}}
+            as_batch_iterator(jax.random.key(0), rows, 1, True)
             try:
                 pad_1d(jnp.ones((1, 2)), 3, pad_value=object)
             except TypeError:
