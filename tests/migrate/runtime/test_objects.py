@@ -56,7 +56,8 @@ def test_a_script_of_all_of_them_has_no_difference(legacy, script, capsys):
     legacy()
     report = run_in_shadow(script(NETWORK + CALL + ESTIMATOR + FIT + DRAWS))
     assert report.script_exit_code == 0, capsys.readouterr().err
-    assert report.differences == ()
+    # Draws under vmap may be within tolerance only.
+    assert not _different(report), report.differences
     assert report.not_compared == ()
     compared = {name: row.compared for name, row in _rows(report).items()}
     sample, vmapped = (

@@ -110,7 +110,7 @@ def _parts(
 
 
 def _dicts(
-    stored: dict[str, Any],
+    stored: dict[Any, Any],
     found: dict[Any, Any],
     path: str,
     tolerance: Tolerance | None,
@@ -208,7 +208,7 @@ def _values(
             Difference(
                 "values",
                 path + _index(where[0]),
-                f"{stored[first]} ({len(where)} of {stored.size} differ)",
+                f"{stored[first]!s} ({len(where)} of {stored.size} differ)",
                 str(found[first]),
                 tolerated,
             ),
