@@ -12,8 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from flax import nnx
 
+from tfmpe.compat._extras import import_legacy
 from tfmpe.migrate.recordings.nodes import Made, Reference
 
 from .comparison import Comparison
@@ -99,7 +101,7 @@ class Objects:
 def _optimiser(prefix: str, name: str, *args: Any, **kwargs: Any) -> Any:
     if name not in _OPTIMISERS:
         raise LookupError(f"no optimiser {name!r}")
-    return getattr(_usable("optax"), name)(*args, **kwargs)
+    return getattr(optax, name)(*args, **kwargs)
 
 
 @cache
@@ -153,24 +155,15 @@ class _Classifier:
         return nnx.sigmoid(level)
 
 
-def _usable(name: str) -> Any:
-    """Return a module of a package that not everybody has."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise
-    # Some do not import with the newest release of what they need.
-    except Exception as error:
-        package = name.partition(".")[0]
-        raise ImportError(f"{package} does not import here: {error}") from error
-
-
 def _dataset(prefix: str, tree: Any) -> Any:
-    return _usable("tensorflow").data.Dataset.from_tensor_slices(tree)
+    return importlib.import_module(
+        "tensorflow"
+    ).data.Dataset.from_tensor_slices(tree)
 
 
 def _tfp(part: str) -> Any:
-    return _usable(f"tensorflow_probability.substrates.jax.{part}")
+    module = f"tensorflow_probability.substrates.jax.{part}"
+    return import_legacy(module, "tensorflow-probability", "a case")
 
 
 def _of_tfp(part: str, kind: str) -> Callable[..., Any]:
@@ -210,7 +203,7 @@ def _tree_bijector(how: str) -> Callable[..., Any]:
 def _idata(
     prefix: str, kind: str, seed: int = 0, chains: int = 2, draws: int = 60
 ) -> Any:
-    az = _usable("arviz")
+    az = import_legacy("arviz", "arviz", "a case")
     chance = np.random.default_rng(seed)
     drawn = {
         "mu": chance.normal(size=(chains, draws, 1)),
@@ -227,7 +220,9 @@ def _idata(
 
 
 def _axes(prefix: str, rows: int = 1, columns: int = 1) -> Any:
-    return _usable("matplotlib.pyplot").subplots(rows, columns)[1]
+    return importlib.import_module("matplotlib.pyplot").subplots(rows, columns)[
+        1
+    ]
 
 
 def _path(prefix: str, name: str) -> Path:

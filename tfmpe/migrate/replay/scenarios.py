@@ -187,6 +187,9 @@ def _missing(error: ImportError, prefix: str) -> Comparison:
     text = str(error)
     if isinstance(error, ModuleNotFoundError) and name:
         text = f"{name} is not installed"
+    elif " needs " in text:
+        # Whatever needs it, the reason is one.
+        text = f"needs {text.partition(' needs ')[2]}"
     raise MissingPackageError(one_line(text, 200)) from error
 
 

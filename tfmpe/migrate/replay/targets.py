@@ -49,8 +49,10 @@ _SAMPLES = Target(
     _FLOW,
     Tolerance(5e-4, 0.0, "two adaptive solutions"),
     # Where relu has kinks, rounding decides which steps are taken. The legacy
-    # result itself is up to 0.06 from the same integral in float64.
-    Tolerance(0.1, 0.0, "a solution that does not repeat", median=2e-3),
+    # result itself is up to 0.06 from the same integral in float64. One call,
+    # compiled with and without optimisation by jax 0.5 and 0.10, was in the
+    # median 4e-4 to 2.3e-3 from the recording.
+    Tolerance(0.1, 0.0, "a solution that does not repeat", median=5e-3),
     True,
 )
 
