@@ -78,7 +78,7 @@ class Problem:
     def sample(
         self,
         theta_0: Float[Array, " n *theta_shape"],
-        direction: str,
+        direction: Any,
         return_times: Any = None,
     ) -> Any:
         """Return the ends of the paths that begin at ``theta_0``.
