@@ -135,7 +135,7 @@ def test_l32_validation_key():
 def test_l33_validation_without_dropout():
     model, plain = Line(0.5), Line(0.0)
     _, val_losses = _fit(model, fix=["L33"])
-    plain.weight[...] = model.weight[...]
+    plain.weight = model.weight
     wanted = _squared_error(plain, None, _rows(3))
     np.testing.assert_allclose(val_losses, [wanted], rtol=1e-5)
     assert model.dropout.deterministic

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from tfmpe.compat import _epochs
+from tfmpe.compat._flow import epochs
 from tfmpe.compat.defects.l61_shared_key import own_keys
 from tfmpe.compat.metrics._fit import _ce_loss
 from tfmpe.compat.metrics.lc2st import (
@@ -49,9 +49,9 @@ def test_training_changes_both_and_compiles_once():
     trained = _train()
     for before, after in zip(_classifiers(), trained, strict=True):
         assert not np.array_equal(_weights(before), _weights(after))
-    n = _epochs._run_epochs._cache_size()
+    n = epochs._run_epochs._cache_size()
     _train()
-    assert _epochs._run_epochs._cache_size() == n
+    assert epochs._run_epochs._cache_size() == n
 
 
 def test_l44_rows_left_over():
