@@ -12,11 +12,11 @@ from jaxtyping import PyTree
 from tfmpe.compat._bottom_up.callbacks import call, draw, draw_index
 from tfmpe.compat._bottom_up.rounds import Simulations
 from tfmpe.compat._bottom_up.stages import Stages
+from tfmpe.compat._flow.epochs import DEFAULT_OPTIMIZER
 from tfmpe.compat._progress import log_training
 from tfmpe.compat.defects.l24_whole_batches import masks_of
 from tfmpe.compat.defects.l26_rounds import check_rounds
 from tfmpe.compat.fixes import read_fixes
-from tfmpe.compat.sfmpe import DEFAULT_OPTIMISER
 from tfmpe.compat.sfmpe import SFMPE as SFMPE
 from tfmpe.compat.util.dataloader import combine_data as combine_data
 from tfmpe.compat.util.dataloader import (
@@ -50,7 +50,7 @@ def train_bottom_up(
     n_epochs: int,
     y_observed: Mapping[str, Any],
     independence: Mapping[str, Any],
-    optimiser: Any = DEFAULT_OPTIMISER,
+    optimiser: Any = DEFAULT_OPTIMIZER,
     batch_size: int = 100,
     f_in: Any = None,
     f_in_args: Any = None,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tfmpe.compat._flow.draws import evaluated
+from tfmpe.compat._flow.epochs import DEFAULT_OPTIMIZER
 from tfmpe.compat._needs_flow import nnx, optax
 from tfmpe.compat.cnf import CNF as CNF
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
@@ -15,9 +16,6 @@ from tfmpe.compat.defects.l20_shared_rngs import or_shared
 from tfmpe.compat.defects.l30_dropped_axis import first_draw
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.train import fit_model_no_branch as fit_model_no_branch
-
-DEFAULT_OPTIMIZER = optax.adam(3e-4)
-"""One object for all calls, so that training is compiled once."""
 
 # Times of training: density proportional to t^(-1/4) (L60).
 _TIME_POWER, _FIRST_TIME = 0.25, 1e-9

@@ -12,7 +12,7 @@ from tfmpe.compat._attention import (
     _make_attention_masks as _make_attention_masks,
 )
 from tfmpe.compat._flow.draws import evaluated
-from tfmpe.compat._flow.epochs import fit_epochs
+from tfmpe.compat._flow.epochs import DEFAULT_OPTIMIZER, fit_epochs
 from tfmpe.compat._flow.loss import _cfm_loss as _cfm_loss
 from tfmpe.compat._needs_flow import optax
 from tfmpe.compat.defects.l19_repeated_noise import estimator_key
@@ -36,9 +36,6 @@ Direction: TypeAlias = Literal["forward", "backward"]
 
 N_PROBES = 10
 """Probes of a density, as the default of ``StructuredCNF.log_prob``."""
-
-DEFAULT_OPTIMISER = optax.adam(3e-4)
-"""One object for all calls, so that training is compiled once."""
 
 
 class SFMPE:
@@ -81,7 +78,7 @@ class SFMPE:
         self,
         train: Mapping[str, Any],
         val: Mapping[str, Any],
-        optimizer: optax.GradientTransformation = DEFAULT_OPTIMISER,
+        optimizer: optax.GradientTransformation = DEFAULT_OPTIMIZER,
         n_iter: int = 1000,
         batch_size: int = 100,
     ) -> tuple[Any, Any]:

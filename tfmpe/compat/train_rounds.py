@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tfmpe.compat._flow.epochs import DEFAULT_OPTIMIZER
 from tfmpe.compat._needs_flow import optax
 from tfmpe.compat._progress import log_training
 from tfmpe.compat.defects.l36_repeated_rounds import check_rounds, round_noise
@@ -28,7 +29,7 @@ def train_fmpe_rounds(
     n_rounds: int,
     n_simulations: int,
     n_epochs: int,
-    optimizer: optax.GradientTransformation = optax.adam(3e-4),  # noqa: B008
+    optimizer: optax.GradientTransformation = DEFAULT_OPTIMIZER,
     batch_size: int = 100,
     *,
     fix: Iterable[str] | None = None,

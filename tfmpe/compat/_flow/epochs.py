@@ -13,6 +13,9 @@ from tfmpe.compat.defects.l24_whole_batches import check_rows
 from tfmpe.compat.defects.l26_rounds import epoch_loss
 from tfmpe.compat.defects.l32_validation_key import validation_key
 
+DEFAULT_OPTIMIZER = optax.adam(3e-4)
+"""One object for all trainings, so that they are compiled once."""
+
 LossFn = Callable[[Any, Any, Any], Any]
 """``loss_fn(model, key, batch)``, a scalar."""
 

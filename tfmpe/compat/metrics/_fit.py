@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from tfmpe.compat._flow.epochs import DEFAULT_OPTIMIZER
 from tfmpe.compat.defects.l44_classifier_rows import check_rows
 from tfmpe.compat.defects.l61_shared_key import own_keys
 from tfmpe.compat.fixes import read_fixes
@@ -33,7 +34,7 @@ def fit_classifier(
     labels: Any,
     num_epochs: int = 100,
     batch_size: int = 100,
-    optimizer: optax.GradientTransformation = optax.adam(3e-4),  # noqa: B008
+    optimizer: optax.GradientTransformation = DEFAULT_OPTIMIZER,
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[Any, Any]:
