@@ -14,6 +14,7 @@ import pytest
 from flax import nnx
 
 from reference.stored import rebuild, stored_cases
+from tfmpe.compat._bottom_up.stages import Stages
 from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.nn.transformer import read_parameters
 from tfmpe.compat.nn.transformer.transformer import Transformer
@@ -37,9 +38,9 @@ def descend(key, path):
     return key
 
 
-# Errors of the solver, whose steps follow the rounding of the machine, then
-# trained on; weights move by 3e-4 a step.
-DRAWS = {"atol": 2e-3, "rtol": 1e-3}
+# The legacy solver's own error: its steps follow the rounding of the machine,
+# so most draws agree closely and a few do not. Weights move by 3e-4 a step.
+MEDIAN, FARTHEST = 2e-3, 0.1
 WEIGHTS = {"atol": 2e-5, "rtol": 1e-3}
 
 
@@ -87,10 +88,43 @@ class Replies:
         return self
 
 
+def following(stage, replies):
+    """Return a stage that is compared with replies, and returns them.
+
+    Else the errors of the solver would add up from stage to stage.
+    """
+    replies = iter(replies)
+
+    def compared(*args):
+        found, wanted = stage(*args), next(replies)
+        assert list(found) == list(wanted)
+        for name in wanted:
+            error = np.abs(np.asarray(found[name]) - wanted[name])
+            assert np.median(error) < MEDIAN, name
+            assert error.max() < FARTHEST, name
+        return wanted
+
+    return compared
+
+
+@pytest.fixture
+def operation_by_operation():
+    """Let rounding be that of single operations, not of what XLA joins.
+
+    The optimizer divides gradients by their size: where one is nearly zero,
+    rounding decides about a whole step.
+    """
+    before = jax.config.values["jax_disable_most_optimizations"]
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("operation_by_operation")
 @pytest.mark.filterwarnings("ignore::tfmpe.compat.LegacyWarning")
 @pytest.mark.parametrize("example", RUNS)
-def test_a_run_ends_with_the_recorded_weights(example):
+def test_a_run_ends_with_the_recorded_weights(example, monkeypatch):
     by_role, others = recorded(example)
     _, seed, network_path, training_path = RUNS[example]
 
@@ -98,7 +132,7 @@ def test_a_run_ends_with_the_recorded_weights(example):
         data = by_role[role]["args"][0]
         return data["theta"], data["y"]
 
-    (y0, theta0), (y1, _) = sides("r0_local1_swap"), sides("r1_local1_swap")
+    (y0, theta0), (y1, theta1) = sides("r0_local1_swap"), sides("r1_local1_swap")
     locals_ = [sides(f"r{i}_vectorised")[0] for i in (0, 1)]
     index = [
         by_role[role]["kwargs"].get("index")
@@ -110,7 +144,7 @@ def test_a_run_ends_with_the_recorded_weights(example):
         )
     ]
     target = by_role["r1_y_observed"]
-    listed = target["args"][0]["theta"]
+    listed = theta1 | target["args"][0]["theta"]
     local_names = [k for k, v in listed.items() if v.shape[1] > 1]
     n = len(y0["obs"])
 
@@ -135,6 +169,13 @@ def test_a_run_ends_with_the_recorded_weights(example):
         rngs=rngs,
     )
     estimator = SFMPE(StructuredCNF(network, rngs=rngs), rngs=rngs)
+    drawn = {
+        "infer": [theta1],
+        "simulate": [sides(f"r{i}_vectorised")[1] for i in (0, 1)],
+    }
+    for name, replies in drawn.items():
+        stage = following(getattr(Stages, name), replies)
+        monkeypatch.setattr(Stages, name, stage)
     simulated = iter([y0, y1])
     train_bottom_up(
         descend(key, training_path),
