@@ -172,7 +172,7 @@ def _codes(given: tuple[str, ...], option: str) -> tuple[str, ...]:
 
 def _check_committed(files: "list[FixedFile]", allow_dirty: bool) -> None:
     from tfmpe.migrate.fix.git import uncommitted
-    from tfmpe.migrate.wording import counted
+    from tfmpe.migrate.show.words import counted
 
     changed, unknown = uncommitted([file.path for file in files])
     if changed and not allow_dirty:

@@ -40,8 +40,8 @@ def undo(
     from tfmpe.migrate.exit_codes import FINDINGS, INCOMPLETE
     from tfmpe.migrate.fix import runs
     from tfmpe.migrate.fix.git import find_root
+    from tfmpe.migrate.show.words import counted
     from tfmpe.migrate.sources import SourceError
-    from tfmpe.migrate.wording import counted
 
     root = find_root(Path.cwd())
     try:

@@ -8,9 +8,9 @@ from typing import Any
 
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
+from tfmpe.migrate.show.words import counted
 from tfmpe.migrate.sources import SourceError
 from tfmpe.migrate.sources.errors import shown
-from tfmpe.migrate.wording import counted
 
 from .files import FixedFile
 

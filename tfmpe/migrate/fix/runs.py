@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tfmpe.migrate.show.words import counted
 from tfmpe.migrate.sources import SourceError
 from tfmpe.migrate.sources.source import replace_content
-from tfmpe.migrate.wording import counted
 from tfmpe.preprocessing._atomic import write_atomically
 
 from .files import FixedFile

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tfmpe.migrate.wording import counted
+from tfmpe.migrate.show.words import counted
 
 from .check_inputs import Bench, Verify
 from .code_inputs import Fix, Scan

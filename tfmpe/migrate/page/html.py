@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from tfmpe.migrate.wording import counted
+from tfmpe.migrate.show.words import counted
 
 from .content import PageContent
 from .drawing import can_draw, draw_masks

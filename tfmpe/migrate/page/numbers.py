@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfmpe.migrate.catalogue import CATALOGUE
-from tfmpe.migrate.wording import counted
+from tfmpe.migrate.show.words import counted
 
 from .check_inputs import Bench, BenchRow, Replayed, Verify
 from .places import FileNames

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from tfmpe.migrate.wording import counted
+from tfmpe.migrate.show.words import counted
 
 from .sites import JoinedSite
 from .step import Kind, Step, named

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from tfmpe.migrate.wording import counted
+from tfmpe.migrate.show.words import counted
 
 from .numbers import RECORDED, FunctionParity
 from .problems import Problem

@@ -10,9 +10,9 @@ from itertools import groupby
 from rich.console import Console
 
 from tfmpe.migrate.legacy_names import LEGACY
-from tfmpe.migrate.plain_table import print_rows, say
 from tfmpe.migrate.replay.comparison import Extreme
-from tfmpe.migrate.wording import counted
+from tfmpe.migrate.show.table import print_rows, say
+from tfmpe.migrate.show.words import counted
 
 from .call_sites import Site
 from .counting import SeenWarning

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tfmpe.migrate.catalogue import CATALOGUE
-from tfmpe.migrate.wording import counted
+from tfmpe.migrate.show.words import counted
 
 from .results import Report, Site, Undecided
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tfmpe.migrate.replay.comparison import Extreme
-from tfmpe.migrate.wording import counted
+from tfmpe.migrate.show.words import counted
 
 from .report import Report, Row
 

@@ -8,7 +8,7 @@ pytest.importorskip("rich", reason="needs the extra cli")
 
 from rich.console import Console
 
-from tfmpe.migrate.plain_table import print_rows, say
+from tfmpe.migrate.show.table import print_rows, say
 
 HEADINGS = ("line", "max abs", "old", "legacy function")
 ROWS = [

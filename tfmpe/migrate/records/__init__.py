@@ -1,0 +1,1 @@
+"""What the commands write as JSON, and the report reads."""

@@ -1,0 +1,92 @@
+"""JSON files of records: written whole, read strictly."""
+
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from tfmpe.migrate.errors import RecordingError
+
+from .checks import Bench, Verify
+from .code import Fix, Scan
+from .runs import Run, Shadow
+
+__all__ = ["Record", "as_json", "from_json", "read_record"]
+
+Record: TypeAlias = Scan | Fix | Run | Shadow | Verify | Bench
+"""What a command writes; its field ``tool`` says which command."""
+
+FORMAT = 2
+
+
+def as_json(record: Record) -> bytes:
+    """Return a record as indented JSON with a line end.
+
+    Parameters
+    ----------
+    record
+        What a command has found.
+
+    Returns
+    -------
+    bytes
+        An object whose first names are ``format`` and ``tool``.
+    """
+    content = {"format": FORMAT, **msgspec.to_builtins(record)}
+    return msgspec.json.format(msgspec.json.encode(content)) + b"\n"
+
+
+def from_json(content: bytes, file: str) -> Record:
+    """Return the record that a JSON text holds.
+
+    Parameters
+    ----------
+    content
+        From `as_json`.
+    file
+        How to name it in errors.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    RecordingError
+        If it is no JSON, of no command, of another format, or lacks
+        something.
+    """
+    try:
+        found = msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        raise RecordingError(file, f"is no JSON: {error}") from None
+    if not isinstance(found, dict) or "tool" not in found:
+        raise RecordingError(file, f"was written by no command; {_EXPECTED}")
+    if found["tool"] not in _TOOLS:
+        raise RecordingError(file, f"of {found['tool']!r:.60}; {_EXPECTED}")
+    if found.pop("format", None) != FORMAT:
+        raise RecordingError(
+            file,
+            f"is of another format than {FORMAT}: write it anew with this "
+            f"version of tfmpe {found['tool']}",
+        )
+    try:
+        return msgspec.convert(found, Record)
+    except msgspec.ValidationError as error:
+        raise RecordingError(
+            file, f"not as tfmpe {found['tool']} writes it: {error}"
+        ) from None
+
+
+def read_record(file: Path) -> Record:
+    """Return the record of a file, as `from_json`."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise RecordingError(file, f"cannot be read: {why}") from None
+    return from_json(content, str(file))
+
+
+_TOOLS = {kind.__name__.lower() for kind in Record.__args__}
+_EXPECTED = f"expected the JSON of one of: {', '.join(sorted(_TOOLS))}"

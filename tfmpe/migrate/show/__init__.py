@@ -1,0 +1,1 @@
+"""Numbers, names and tables as all commands print them."""

@@ -1,0 +1,79 @@
+"""Counts, durations, sizes and ratios in words, alike in all output."""
+
+import math
+
+__all__ = ["counted", "in_bytes", "in_seconds", "ratio"]
+
+_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+_BYTES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number of things in words.
+
+    Parameters
+    ----------
+    number
+        How many.
+    noun
+        What one of them is called.
+    plural
+        What several are called, where that is not the noun with an s.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> counted(1, "file"), counted(0, "file"), counted(2, "is", "are")
+    ('1 file', '0 files', '2 are')
+    """
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def in_seconds(seconds: float | None) -> str:
+    """Return a duration in the unit that suits it, or ``-`` for None.
+
+    Examples
+    --------
+    >>> in_seconds(0.0123), in_seconds(123.4), in_seconds(None)
+    ('12.3 ms', '123 s', '-')
+    """
+    return _scaled(seconds, _SECONDS)
+
+
+def in_bytes(n_bytes: float | None) -> str:
+    """Return a size in the unit that suits it, or ``-`` for None.
+
+    Examples
+    --------
+    >>> in_bytes(512), in_bytes(3 * 2**20), in_bytes(None)
+    ('512 B', '3 MiB', '-')
+    """
+    return _scaled(n_bytes, _BYTES)
+
+
+def ratio(old: float | None, new: float | None) -> str:
+    """Return how many times the new one fits into the old, ``-`` if unknown.
+
+    Examples
+    --------
+    >>> ratio(3.0, 2.0), ratio(1000.0, 2.0), ratio(None, 1.0)
+    ('1.5x', '500x', '-')
+    """
+    if old is None or new is None or not new:
+        return "-"
+    return f"{_digits(old / new)}x"
+
+
+def _scaled(value: float | None, units: tuple[tuple[float, str], ...]) -> str:
+    if value is None or not math.isfinite(value):
+        return "-"
+    size, unit = next((u for u in units if abs(value) >= u[0]), units[-1])
+    return f"{_digits(value / size)} {unit}" if value else f"0 {unit}"
+
+
+def _digits(value: float) -> str:
+    """Return three digits, and all of a larger whole part."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
