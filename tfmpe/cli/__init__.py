@@ -5,49 +5,23 @@ it is missing. Everything else is imported by the command that needs it, so
 that --help and --version answer at once.
 """
 
-import importlib.metadata
+from importlib import import_module
 
 import click
 
-from .bench import bench
-from .demo import demo
-from .draw import draw
-from .explain import explain
-from .fix import fix
-from .record import record
-from .report import report
-from .run import run
-from .scan import scan
-from .undo import undo
-from .verify import verify
+import tfmpe
 
 __all__ = ["cli"]
 
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("tfmpe")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
+_NAMES = ("bench", "demo", "draw", "explain", "fix", "record", "report",
+          "run", "scan", "verify")  # fmt: skip
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(_version(), prog_name="tfmpe")
+@click.version_option(tfmpe.__version__, prog_name="tfmpe")
 def cli() -> None:
     """Tokens for hierarchical inference, and a bridge for older scripts."""
 
 
-for _command in (
-    bench,
-    demo,
-    draw,
-    explain,
-    fix,
-    record,
-    report,
-    run,
-    scan,
-    undo,
-    verify,
-):
-    cli.add_command(_command)
+for _name in _NAMES:
+    cli.add_command(getattr(import_module(f"{__name__}.{_name}"), _name))

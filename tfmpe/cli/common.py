@@ -1,44 +1,71 @@
-"""What several commands share: files that are written, and progress."""
+"""What several commands share: options, files that are written, progress."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from tfmpe.migrate.verify.verify import Progress
+Progress = Callable[[float, str], None]
+"""Called with the share that is done, and with what comes next."""
 
-__all__ = ["check_folder", "progress_bar", "write_file"]
+no_progress_option = click.option(
+    "--no-progress", is_flag=True, help="Show no progress bar."
+)
+
+
+def file_option(*names: str, help: str) -> Callable[..., Any]:
+    """Return an option for a file to write, in a folder that exists."""
+
+    def checked(
+        context: click.Context, option: click.Parameter, file: Path | None
+    ) -> Path | None:
+        check_folder(file, option.opts[0])
+        return file
+
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option(
+        *names, metavar="FILE", type=path, callback=checked, help=help
+    )
 
 
 def check_folder(file: Path | None, option: str) -> None:
     """Refuse a file in no folder, before minutes are spent."""
     if file is not None and not file.absolute().parent.is_dir():
-        raise click.BadParameter(
-            f"the folder {str(file.parent)!r} does not exist",
-            param_hint=option,
-        )
+        why = f"the folder {str(file.parent)!r} does not exist"
+        raise click.BadParameter(why, param_hint=option)
 
 
-def write_file(file: Path, content: bytes, option: str) -> None:
-    """Write a file as a whole, or say why not."""
+def write_file(file: Path | None, content: bytes, option: str) -> None:
+    """Write a file, if any, as a whole, or say why not."""
     from tfmpe.preprocessing._atomic import write_atomically
 
     try:
-        write_atomically(file, content)
+        if file is not None:
+            write_atomically(file, content)
     except OSError as error:
         # Not click.FileError: its exit code, 1, means differences here.
-        raise click.BadParameter(
-            f"{str(file)!r} cannot be written ({error.strerror})",
-            param_hint=option,
+        why = f"{str(file)!r} cannot be written ({error.strerror})"
+        raise click.BadParameter(why, param_hint=option) from None
+
+
+@contextmanager
+def of_extra_cli(*modules: str) -> Iterator[None]:
+    """Say what to install where one of these modules is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in modules:
+            raise
+        raise click.UsageError(
+            f'this needs {error.name}: pip install "tfmpe[cli]"'
         ) from None
 
 
 @contextmanager
-def progress_bar(wanted: bool) -> "Iterator[Progress | None]":
+def progress_bar(wanted: bool) -> Iterator[Progress | None]:
     """Give a callback that moves a progress bar on stderr, or None."""
     if not wanted or not sys.stderr.isatty():
         yield None
@@ -46,12 +73,9 @@ def progress_bar(wanted: bool) -> "Iterator[Progress | None]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    with Progress(
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}% {task.description}"),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
+    words = TextColumn("{task.percentage:>3.0f}% {task.description}")
+    on_stderr = Console(stderr=True)
+    with Progress(BarColumn(), words, console=on_stderr, transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
         yield lambda share, label: bar.update(
             task, completed=share, description=label

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .common import file_option, of_extra_cli
+
 if TYPE_CHECKING:
     from tfmpe.migrate.runtime.program import Program
-
-__all__ = ["SETTINGS", "check_legacy", "program_arguments", "read_program"]
 
 # What follows the script belongs to the script.
 SETTINGS = {"allow_interspersed_args": False}
@@ -21,19 +21,10 @@ def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
         click.argument("args", nargs=-1, type=click.UNPROCESSED),
         click.argument("script"),
         click.option(
-            "-m",
-            "is_module",
-            is_flag=True,
-            help="SCRIPT is the name of a module, as of python -m.",
+            "-m", "is_module", is_flag=True, help="SCRIPT names a module."
         ),
         click.option("--quiet", is_flag=True, help="Print nothing at the end."),
-        click.option(
-            "--json",
-            "json_file",
-            metavar="FILE",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="Also write the whole report as json.",
-        ),
+        file_option("--json", "json_file", help="Also write all as JSON."),
     ):
         command = decorate(command)
     return command
@@ -47,29 +38,17 @@ def read_program(
 
     program = Program(script, args, is_module)
     found = _is_there(program, script) if is_module else Path(script).is_file()
+    why = f"there is no {'module' if is_module else 'file'} {script!r}"
+    if found and program.is_notebook:
+        with of_extra_cli("libcst"):
+            from tfmpe.migrate.sources import SourceError, read_source
+        try:
+            read_source(script)
+        except SourceError as error:
+            found, why = False, str(error)
     if not found:
-        kind = "module" if is_module else "file"
-        raise click.BadParameter(
-            f"there is no {kind} {script!r}", param_hint="SCRIPT"
-        )
-    if program.is_notebook:
-        _check_notebook(script)
+        raise click.BadParameter(why, param_hint="SCRIPT")
     return program
-
-
-def _check_notebook(script: str) -> None:
-    try:
-        from tfmpe.migrate.sources import SourceError, read_source
-    except ModuleNotFoundError as error:
-        if error.name != "libcst":
-            raise
-        raise click.UsageError(
-            'a notebook needs libcst: pip install "tfmpe[cli]"'
-        ) from None
-    try:
-        read_source(script)
-    except SourceError as error:
-        raise click.BadParameter(str(error), param_hint="SCRIPT") from None
 
 
 def check_legacy(program: "Program", legacy: str) -> None:

@@ -1,5 +1,6 @@
 """JSON files of records: written whole, read strictly."""
 
+import json
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,6 +10,7 @@ from tfmpe.migrate.errors import RecordingError
 
 from .checks import Bench, Verify
 from .code import Fix, Scan
+from .places import Content
 from .runs import Run, Shadow
 
 __all__ = ["Record", "as_json", "from_json", "read_record"]
@@ -19,7 +21,7 @@ Record: TypeAlias = Scan | Fix | Run | Shadow | Verify | Bench
 FORMAT = 2
 
 
-def as_json(record: Record) -> bytes:
+def as_json(record: Content) -> bytes:
     """Return a record as indented JSON with a line end.
 
     Parameters
@@ -33,7 +35,8 @@ def as_json(record: Record) -> bytes:
         An object whose first names are ``format`` and ``tool``.
     """
     content = {"format": FORMAT, **msgspec.to_builtins(record)}
-    return msgspec.json.format(msgspec.json.encode(content)) + b"\n"
+    # Not by msgspec: names of files may hold what is no character.
+    return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
 
 
 def from_json(content: bytes, file: str) -> Record:
@@ -57,12 +60,12 @@ def from_json(content: bytes, file: str) -> Record:
         something.
     """
     try:
-        found = msgspec.json.decode(content)
-    except msgspec.DecodeError as error:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise RecordingError(file, f"is no JSON: {error}") from None
     if not isinstance(found, dict) or "tool" not in found:
         raise RecordingError(file, f"was written by no command; {_EXPECTED}")
-    if found["tool"] not in _TOOLS:
+    if str(found["tool"]) not in _TOOLS:
         raise RecordingError(file, f"of {found['tool']!r:.60}; {_EXPECTED}")
     if found.pop("format", None) != FORMAT:
         raise RecordingError(

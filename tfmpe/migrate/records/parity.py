@@ -88,6 +88,15 @@ class Tally(Strict, frozen=True):
         """Number of comparisons."""
         return self.identical + self.within_tolerance + self.different
 
+    @property
+    def outcome(self) -> Outcome | None:
+        """The worst of all comparisons; None where there is none."""
+        if self.different:
+            return "different"
+        if self.within_tolerance:
+            return "within tolerance"
+        return "identical" if self.identical else None
+
     def __add__(self, other: "Tally") -> "Tally":
         """Return the tally of both."""
         return Tally(

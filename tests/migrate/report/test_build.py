@@ -1,0 +1,164 @@
+"""The verdict, the exit code, the steps, and the numbers."""
+# ruff: noqa: F405
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from migrate.report.given import *  # noqa: F403
+from tfmpe.migrate.records.checks import Problem
+from tfmpe.migrate.records.code import Fix, Unread
+from tfmpe.migrate.records.files import as_json
+from tfmpe.migrate.records.parity import ArrayParity, Largest, Tally
+from tfmpe.migrate.records.runs import Calls, Run, Warned
+
+EQUAL, DIFFERS = shadow(call(3)), shadow(call(3, tally=DIFFERENT), exit_code=1)
+ABSENT = scan(replace(imported(8, rule="T003"), becomes=None))
+UNREAD = (Unread("old.py", "Python 2"),)
+REPLAYED = verify(replayed(tally=DIFFERENT), exit_code=1)
+OTHERS = scan(mentions=(MENTION,))
+
+
+@pytest.mark.parametrize(
+    ("record", "code", "first", "verdict"),
+    [
+        (scan(), 0, "Move to Tokens by hand", "gave identical results."),
+        (EXAMPLE["bench"], 0, "Scan the code", "gave identical results."),
+        (scan(imported(8)), 1, "Change the imports", "1 import is left to"),
+        (ABSENT, 1, "Replace what the bridge does not", "1 import is"),
+        (scan(use(8)), 1, "Compare what was not", "1 of 2 call sites"),
+        (OTHERS, 1, "Look at what else names", "1 other line names the leg"),
+        (DIFFERS, 1, "Look at the differences", "1 differs."),
+        (REPLAYED, 1, "Look at the recordings", "identically; 1 differently."),
+        (scan(unread=UNREAD), 3, "Make these files", "Incomplete: 1 file not"),
+        (Fix(3, True, unread=UNREAD), 3, "Make these files", "1 file not read"),
+    ],
+)
+def test_what_has_to_be_done(record, code, first, verdict):
+    found = report(record, EQUAL)
+    assert found.exit_code == code
+    assert found.steps[0].title.startswith(first)
+    assert found.steps[0].commands
+    assert verdict in found.verdict
+    assert code != 0 or {step.kind for step in found.steps} == {"optional"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "changes", "why"),
+    [
+        ("verify", {"stopped_early": True}, "stopped at the first failure"),
+        ("verify", {"problems": (Problem("a", "altered"),)}, "altered"),
+        ("shadow", {"exit_code": -9}, "ended with exit code -9"),
+        ("run", {"exit_code": 1}, "ended with exit code 1"),
+        ("bench", {"exit_code": 3}, "ended with exit code 3"),
+    ],
+)
+def test_unfinished_work_ends_in_3(tool, changes, why):
+    found = report(EQUAL, replace(EXAMPLE[tool], **changes))
+    assert found.exit_code == 3
+    assert [each.why for each in found.missing] == [why]
+    assert "Incomplete: " in found.verdict
+
+
+@pytest.mark.parametrize("record", [scan(use(3)), shadow(), EXAMPLE["bench"]])
+def test_nothing_compared_ends_in_3(record):
+    found = report(record)
+    assert found.exit_code == 3
+    assert found.verdict.startswith("Nothing was compared yet.")
+    (step,) = (s for s in found.steps if s.kind == "check")
+    assert "tfmpe verify --json verify.json" in step.commands
+
+
+def test_the_verdict_the_sums_and_the_steps_of_the_example():
+    found = report(*EXAMPLE.values())
+    assert found.exit_code == 3
+    assert found.verdict == (
+        "1 of 6 call sites ran and gave identical results; 1 within "
+        "tolerance; 2 ran but were not compared; 1 was not seen; 1 differs. "
+        "120 of 124 recorded calls replayed identically; 4 within tolerance. "
+        "1 import is left to change. 1 other line names the legacy package. "
+        "Incomplete: 1 file not read."
+    )
+    assert found.sums == (
+        "11 places in the code: 6 call sites, of which the verdict speaks (2 "
+        "found by a run, not by the scan); 1 constructor; 1 constant; 2 "
+        "imports; 1 other line."
+    )
+    assert sum(found.counts.values()) == len(found.sites) == 10
+    assert [step.kind[0] for step in found.steps] == [*"rrrrcoo"]
+    assert len({step.title for step in found.steps}) == len(found.steps)
+    assert all(step.commands for step in found.steps)
+    assert found.steps[-2].commands == ("tfmpe explain L19 L9999",)
+    written = json.loads(as_json(found))
+    assert (written["tool"], written["verdict"]) == ("report", found.verdict)
+    assert written["differences"][0]["masks"]["new"][0] == [1.0] * 6
+
+
+def test_commands_are_safe_to_paste():
+    found = report(
+        scan(imported(3, file="-rf $(touch x)/a b/fit.py")),
+        replace(DIFFERS, script="a; b.py", differences=(differing(3),)),
+    )
+    commands = [each for step in found.steps for each in step.commands]
+    assert "tfmpe fix './-rf $(touch x)/a b'" in commands
+    assert "tfmpe run --shadow --save-cases differing-1 'a; b.py'" in commands
+
+
+def test_no_command_writes_over_the_result_of_another():
+    seen = (Calls("flatten_structured", at(3), 1),)
+    on_bridge = use(11, "tfmpe.compat.utils.f"), use(12, "tfmpe.compat.utils.g")
+    found = report(
+        scan(use(9, file="n.ipynb", cell=2), use(9), *on_bridge),
+        *(Run(0, script, seen) for script in ("a.py", "b.py", "a.py")),
+        verify(replayed("g")),
+    )
+    (step,) = (s for s in found.steps if s.kind == "check")
+    assert step.commands == (
+        "tfmpe run --shadow --json shadow-1.json a.py",
+        "tfmpe run --shadow --json shadow-2.json b.py",
+        "tfmpe run --shadow --json shadow-3.json n.ipynb",
+        "tfmpe run --shadow --json shadow-4.json SCRIPT",
+        "tfmpe record --out recordings -- OLD_SCRIPT",
+        "tfmpe verify recordings --json verify.json",
+    )
+    assert step.places == (
+        "n.ipynb, cell 2:9 flatten_structured: no run has met it",
+        "src/fit.py:3 flatten_structured: ran, was not compared",
+        "src/fit.py:9 flatten_structured: no run has met it",
+        "src/fit.py:11 f: no run has met it",
+    )
+
+
+def test_defects_are_counted_and_told_by_the_catalogue():
+    known = Warned("L19", at(3), 2, "L19: x"), Warned("L19", at(4), 2, "")
+    later = Warned("L9999", at(3), 1, "L9999: x")
+    first, other = report(shadow(warnings=(later, *known))).defects
+    assert (first.code, first.count) == ("L19", 4)
+    assert first.places == ("src/fit.py:3", "src/fit.py:4")
+    assert (first.summary != "x", other.summary) == (True, "x")
+
+
+def test_gains_are_of_what_both_sides_have():
+    timed = call(3, seconds_old=2.0, seconds_new=1.0)
+    rows = [row(5, old=(8, 1), new=(1, 1)), row(9, old=(9, 4), bridge=(3, 2))]
+    gains = report(shadow(timed, timed, call(5)), bench(*rows)).gains
+    assert [(g.about, g.seconds, g.bytes) for g in gains] == [
+        ("at run time, 6 calls", (4, 2), None),
+        ("benchmark, jitted, Tokens, 5 sites", (8, 1), (1, 1)),
+        ("benchmark, jitted, bridge, 9 sites", (9, 3), (4, 2)),
+    ]
+
+
+def test_parity_is_by_function_evidence_and_array_worst_first():
+    far, near = Tally(1, 0, 1, Largest("inf", "y")), Tally(2)
+    arrays = ArrayParity("x", near), ArrayParity("y", far)
+    calls = call(3, arrays=arrays), call(4, tally=far, arrays=arrays[1:])
+    replays = verify(replayed("pad_1d"), replayed())
+    first, second, third = report(shadow(*calls), replays).parity
+    assert (first.evidence, first.calls) == ("at run time", 4)
+    assert (second.function, second.evidence) == (first.function, "recordings")
+    assert third.function == "pad_1d"
+    assert first.tally == Tally(3, 0, 1, Largest("inf", "y"))
+    assert [a.path for a in first.arrays] == ["y", "x"]
+    assert first.arrays[0].tally == far + far

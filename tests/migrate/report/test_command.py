@@ -1,0 +1,120 @@
+"""`tfmpe report`: what it reads, prints and writes, and how it ends."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("click", reason="needs the extra cli")
+pytest.importorskip("jinja2", reason="needs the extra cli")
+
+from click.testing import CliRunner
+
+from migrate.report import given
+from tfmpe import cli as commands
+from tfmpe.migrate.records.files import as_json
+from tfmpe.migrate.records.parity import Tally
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return a runner of the command on the JSON of records, in a folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(words, *records):
+        files = [f"in{number}.json" for number in range(len(records))]
+        for file, record in zip(files, records, strict=True):
+            Path(file).write_bytes(as_json(record))
+        words = ["report", *files, *words.split()]
+        return CliRunner().invoke(commands.cli, words)
+
+    return run
+
+
+def test_page_and_json_are_written_and_the_verdict_printed(run):
+    result = run("--html a.html --json a.json", *given.EXAMPLE.values())
+    written = json.loads(Path("a.json").read_text())
+    assert result.exit_code == written["exit_code"] == 3, result.output
+    assert written["verdict"] in Path("a.html").read_text(encoding="utf-8")
+    assert result.output.splitlines() == [
+        written["verdict"],
+        "Next: Make these files readable",
+        "  tfmpe scan --format json --output scan.json src",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tally", "code", "lenient"),
+    [(given.EQUAL, 0, 0), (given.DIFFERENT, 1, 0), (Tally(), 3, 3)],
+)
+def test_exit_codes(run, tally, code, lenient):
+    seen = given.shadow(given.call(3, "own", tally))
+    assert run("--json a.json", seen).exit_code == code
+    assert run("--json a.json --exit-zero", seen).exit_code == lenient
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "fault"),
+    [
+        ("", "", "name JSON files of commands"),
+        ("bad.json", "", "say where to write"),
+        ("no.json --json x", "", "does not exist"),
+        ("bad.json --html no/such/x.html", "", "does not exist"),
+        ("--scan no/such --json x", "", "does not exist"),
+        ("bad.json --json x", "", "is no JSON"),
+        ("bad.json --json x", "[" * 100_000, "is no JSON"),
+        ("bad.json --json x", "[]", "was written by no command"),
+        ("bad.json --json x", '{"tool": ["scan"]}', "of ['scan']; expected"),
+        ("bad.json --html x", '{"tool": "scan"}', "another format than 2"),
+        (
+            *("bad.json --html x", '{"tool": "scan", "format": 2, "x": "\\n"}'),
+            "bad.json: not as tfmpe scan writes it: Object",
+        ),
+    ],
+)
+def test_wrong_usage_ends_in_2_and_writes_nothing(run, words, text, fault):
+    Path("bad.json").write_text(text)
+    result = run(words)
+    assert result.exit_code == 2
+    assert fault in " ".join(result.output.split())
+    assert [*Path().iterdir()] == [Path("bad.json")]
+
+
+def test_half_a_character_is_no_hindrance(run):
+    scan = given.scan(given.use(3, file="a\udcff.py"))
+    assert run("--html a.html --json a.json", scan).exit_code == 3
+    assert "a\ufffd.py" in Path("a.html").read_text(encoding="utf-8")
+    (site,) = json.loads(Path("a.json").read_text())["sites"]
+    assert site["use"]["place"]["file"] == "a\udcff.py"
+
+
+def test_without_jinja_the_json_is_still_written(run, monkeypatch):
+    name = "tfmpe.migrate.report.page"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert run("--json a.json", given.scan()).exit_code == 3
+    result = run("--html a.html", given.scan())
+    assert result.exit_code == 2
+    assert 'jinja2: pip install "tfmpe[cli]"' in result.output
+    assert not Path("a.html").exists()
+
+
+def test_a_folder_is_scanned_and_joined_with_a_run(run):
+    script = Path("src/fit.py").absolute()
+    script.parent.mkdir()
+    script.write_text(
+        "from sfmpe.util.dataloader import flatten_structured\n\n"
+        "flat, slices = flatten_structured(\n    tree,\n)\n"
+    )
+    seen = given.shadow(given.call(3, where=(str(script),)))
+    result = run("--scan src --json out.json", seen)
+    assert result.exit_code == 1, result.output
+    assert result.output == (
+        "1 of 1 call site ran and gave identical results. 1 import is left to "
+        "change.\n"
+        "Next: Change the imports\n  tfmpe fix --diff src\n  tfmpe fix src\n"
+    )
+    written = json.loads(Path("out.json").read_text())
+    found = [(s["use"]["code"], s["status"]) for s in written["sites"]]
+    assert found == [("T001", "left"), ("T101", "identical")]

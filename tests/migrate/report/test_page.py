@@ -1,0 +1,153 @@
+"""The page: what is on it, and that nothing in it can act."""
+
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+
+pytest.importorskip("jinja2", reason="needs the extra cli")
+
+from migrate.report import given
+from tfmpe.migrate.records.files import Record
+from tfmpe.migrate.records.parity import ArrayParity
+from tfmpe.migrate.records.runs import Masks
+from tfmpe.migrate.report.page import to_html
+
+VOID = {"meta", "br", "input", "col", "path", "rect"}
+ACTING = {"script", "link", "iframe", "object", "embed", "img", "form", "base"}
+ASKING = {"src", "srcset", "action", "data", "xlink:href"}
+
+
+class Page(HTMLParser):
+    """Elements and words of a page that runs and asks for nothing."""
+
+    def __init__(self, report):
+        super().__init__()
+        self.source = to_html(report)
+        self.elements, self.words, self._open = [], "", []
+        self.feed(self.source)
+        self.close()
+        assert not self._open, "all are closed in their order"
+        self.words = " ".join(self.words.split())
+        assert "default-src 'none'; style-src 'unsafe-inline'" in self.source
+        assert not re.search(r"url\(|@import", self.source)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        names = dict(attrs).keys()
+        assert tag not in ACTING
+        assert not names & ASKING
+        assert not any(name.startswith("on") for name in names)
+        assert dict(attrs).get("href", "#").startswith("#")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert tag in VOID or self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.words += data * ("style" not in self._open)
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+FIXED = {*given.EXAMPLE, "inf", "eager", "checked", "old", "new", "bridge"}
+
+
+def poisoned(value, text):
+    """Return JSON with every text replaced that is not told by its value."""
+    if isinstance(value, dict):
+        return {key: poisoned(item, text) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [poisoned(item, text) for item in value]
+    return text if isinstance(value, str) and value not in FIXED else value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror='alert(1)'>",
+        "'; </style></pre></td><svg onload=alert(1)>",
+        "{{ 7 * 7 }}{% raw %}",
+        "&lt;b&gt; \udcff \x00 \u202e \x1b[31m",
+    ],
+)
+def test_no_text_of_a_file_can_act(text):
+    records = given.EXAMPLE.values()
+    bad = [poisoned(msgspec.to_builtins(record), text) for record in records]
+    # Names of an object can be anything as well.
+    bad[2]["fingerprint"][text] = bad[5]["machine"][text] = text
+    bad = [msgspec.convert(each, Record) for each in bad]
+    found = Page(given.report(*bad))
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    assert " ".join(shown.split()) in found.words
+    assert "49" not in found.words or "{{" not in text
+
+
+def test_what_the_page_says():
+    report = given.report(*given.EXAMPLE.values())
+    page = Page(report)
+    for words in (
+        report.verdict,
+        report.sums,
+        "old.py: line 3: invalid syntax (tfmpe scan, 0.json)",
+        "tfmpe fix --diff src tfmpe fix src",
+        "3.1e-05output[12, 3, 0]",
+        "noise floor inf",
+        "first in layer blocks[1].attention",
+        "2 arrays, 1 different",
+        "15 cells differ. Rows attend",
+        "6.19x",
+        "0.5x",
+        "tfmpe explain L9999",
+        "sample_posterior, found by a run",
+        "patch('sfmpe.utils.x')",
+        "jax is 0.10.2, recorded with 0.5.3",
+        "4 of SFMPE.fit not replayed: it draws",
+        "flatten, bridge not measured: too large",
+        "2026-11-24T12:30:00+00:00",
+        *("✗ different", "✓ identical", "○ unseen", "≈ within tolerance"),
+        *(
+            f"{c} {about} tfmpe explain {c}"
+            for c, about in report.codes.items()
+        ),
+    ):
+        assert words in page.words
+    labels = [s["aria-label"] for s in page.all("svg") if "role" in s]
+    assert labels == ["legacy", "bridge", "difference"]
+    # Every place is a row, and the filter knows its status.
+    rows = [row for row in page.all("tr") if "data-status" in row]
+    assert len(rows) == len(report.sites)
+    for name, count in report.counts.items():
+        slug = name.replace(" ", "-")
+        assert sum(row["data-status"] == slug for row in rows) == count
+        for part in (f'id="only-{slug}"', f"#only-{slug}:", f".{slug} {{ --t"):
+            assert part in page.source
+    # Tables can be read aloud, and links lead somewhere.
+    assert len(page.all("table")) == len(page.all("caption")) + 1 == 8
+    assert all("scope" in each for each in page.all("th"))
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    assert {link["href"][1:] for link in page.all("a")} <= set(ids)
+
+
+def test_an_empty_report_is_a_page():
+    found = Page(given.report(given.scan()))
+    assert "Nothing was compared yet." in found.words
+
+
+def test_what_is_long_or_large_is_cut_and_says_so():
+    small, large = Masks(((1.0,),), ()), Masks(((1.0,) * 9_000,) * 900, ())
+    arrays = [ArrayParity(f"<b>{n}", given.EQUAL) for n in range(201)]
+    masks = [given.differing(3, masks=m) for m in (large, *([small] * 299))]
+    call = given.call(3, arrays=tuple(arrays))
+    seen = given.shadow(call, differences=tuple(masks))
+    uses = [given.use(line) for line in range(10, 40)]
+    found = Page(given.report(given.scan(*uses), seen))
+    assert "the first 200 of 300, the JSON has all" in found.words
+    assert "281 more masks differ; the JSON has all." in found.words
+    assert "22 more" in found.words
+    assert "1 more array; the JSON has all." in found.words

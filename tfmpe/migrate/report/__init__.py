@@ -1,0 +1,1 @@
+"""One page, and one JSON, of what all commands have found."""

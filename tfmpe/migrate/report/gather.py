@@ -1,0 +1,80 @@
+"""Where the report gets its numbers from: the records of the commands.
+
+Each is a JSON file that a command wrote (`tfmpe.migrate.records`), or a scan
+that is made now.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
+from tfmpe.migrate.records.checks import Verify
+from tfmpe.migrate.records.code import Fix, Scan
+from tfmpe.migrate.records.files import Record, read_record
+from tfmpe.migrate.records.runs import Run
+
+from .views import Missing
+
+__all__ = ["Source", "gather", "missing_from", "only", "scan_now"]
+
+_R = TypeVar("_R", bound=Record)
+
+
+class Source(NamedTuple):
+    """A record and the file that it is from."""
+
+    file: str
+    record: Record
+
+    @property
+    def tool(self) -> str:
+        """The command that wrote it."""
+        return type(self.record).__name__.lower()
+
+
+def gather(files: Sequence[Path]) -> list[Source]:
+    """Return the records of JSON files, or raise `RecordingError`."""
+    return [Source(str(file), read_record(file)) for file in files]
+
+
+def scan_now(
+    paths: Sequence[Path], progress: Callable[[float, str], None] | None = None
+) -> Source:
+    """Scan files and folders, as `tfmpe scan` does."""
+    # Parsing needs libcst; reading records does not.
+    from tfmpe.migrate.rewrite import scan
+
+    return Source(f"--scan {' '.join(map(str, paths))}", scan(paths, progress))
+
+
+def only(sources: Sequence[Source], *kinds: type[_R]) -> Iterator[_R]:
+    """Yield the records of some commands."""
+    for source in sources:
+        if isinstance(source.record, kinds):
+            yield source.record
+
+
+def missing_from(sources: Sequence[Source]) -> list[Missing]:
+    """Return what the commands could not read, or have not finished."""
+    return [
+        Missing(source.file, source.tool, *each)
+        for source in sources
+        for each in _faults(source.record)
+    ]
+
+
+def _faults(record: Record) -> Iterator[tuple[str | None, str]]:
+    listed = False
+    if isinstance(record, Scan | Fix):
+        for listed in record.unread:
+            yield listed.file, listed.why
+    elif isinstance(record, Verify):
+        for listed in record.problems:
+            yield listed.file, listed.fault
+        if record.stopped_early:
+            yield None, "stopped at the first failure"
+    # A run ends as its script; of the others, 1 says that they found something.
+    finished = (CLEAN,) if isinstance(record, Run) else (CLEAN, FINDINGS)
+    if not listed and record.exit_code not in finished:
+        yield None, f"ended with exit code {record.exit_code}"

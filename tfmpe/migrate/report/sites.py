@@ -1,0 +1,173 @@
+"""Every place in the code, joined with what was seen of it at run time."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from tfmpe.migrate.legacy_names import NAMES
+from tfmpe.migrate.records.code import Fix, Scan, Use
+from tfmpe.migrate.records.parity import Tally
+from tfmpe.migrate.records.places import Place
+from tfmpe.migrate.records.runs import ComparedCalls, Run, Shadow
+
+from .file_names import FileNames
+from .gather import Source, only
+from .views import Site, Status
+
+__all__ = ["join", "short_name"]
+
+_KNOWN = {entry.name: entry for entry in NAMES.values()}
+
+
+def join(sources: Sequence[Source], names: FileNames) -> list[Site]:
+    """Return every site, by file, cell and line, with what was seen of it.
+
+    A call is of the smallest site around its line that has its name; two such
+    sites on one line share it. A call of no site becomes one.
+    """
+    joining = _Joining(names)
+    for fix in only(sources, Fix):
+        status = "changed" if fix.written else "left"
+        for change in (c for file in fix.changed for c in file.changes):
+            place, before = names.at(change.place), change.before
+            last = place.line + before.count("\n")
+            joining.add(
+                Use(place, last, 1, "T001", "", before, change.after), status
+            )
+    for scan in only(sources, Scan):
+        for use in scan.uses:
+            joining.add(use)
+    for run in only(sources, Run, Shadow):
+        joining.add_run(run)
+    for site in joining.sites:
+        site.status = _status(site)
+    return sorted(joining.sites, key=_order)
+
+
+def short_name(function: str) -> str:
+    """Return how people name a legacy function, of a method with its class.
+
+    Examples
+    --------
+    >>> short_name("sfmpe.util.dataloader.flatten_structured")
+    'flatten_structured'
+    >>> short_name("sfmpe.sfmpe.SFMPE.fit"), short_name("SFMPE.__init__")
+    ('SFMPE.fit', 'SFMPE')
+    """
+    *before, last = function.removesuffix(".__init__").split(".")
+    of_class = bool(before) and _is_class(before[-1])
+    return f"{before[-1]}.{last}" if of_class else last
+
+
+def _is_class(name: str) -> bool:
+    return name.lstrip("_")[:1].isupper()
+
+
+def _kind(function: str) -> Literal["call", "construction", "constant"]:
+    known = _KNOWN.get(function)
+    if known is not None and known.kind == "constant":
+        return "constant"
+    return "construction" if _is_class(function.split(".")[-1]) else "call"
+
+
+def _status(site: Site) -> Status:
+    """Return what to say of a site in a word; a difference is never hidden."""
+    outcome = site.tally.outcome
+    if site.kind == "import":
+        return site.status
+    if outcome == "different":
+        return outcome
+    if site.kind != "call":
+        return "no result"
+    return outcome or ("seen" if site.ran else "unseen")
+
+
+def _order(site: Site) -> tuple:
+    place = site.use.place
+    return place.file, place.cell or 0, place.line, place.column
+
+
+class _Joining:
+    def __init__(self, names: FileNames):
+        self.sites: list[Site] = []
+        self._names = names
+        self._by_cell: dict[tuple, list[Site]] = {}
+
+    def _add(self, site: Site) -> Site:
+        self.sites.append(site)
+        self._by_cell.setdefault(_cell(site.use.place), []).append(site)
+        return site
+
+    def add(self, use: Use, status: Status = "left") -> None:
+        """Add a use once, however many scans and rewrites have found it."""
+        function = short_name(use.name)
+        kind = "import" if use.code.startswith("T0") else _kind(function)
+        known = [
+            each
+            for each in self._spanning(use.place, (kind,))
+            if kind == "import"
+            or (each.use.place, each.use.name) == (use.place, use.name)
+        ]
+        if not known:
+            self._add(Site(use, kind, function, status))
+
+    def add_run(self, run: Run | Shadow) -> None:
+        for left in run.not_compared if isinstance(run, Shadow) else ():
+            for site in self._of(left.place, left.function):
+                _note(site.not_compared, left.why)
+        for call in run.calls:
+            found = self._of(call.place, call.function)
+            for site in found:
+                site.calls += call.calls
+                site.shared |= len(found) > 1
+                if isinstance(call, ComparedCalls):
+                    site.tally += call.tally
+                    site.traced |= call.mode == "traced"
+        for each in run.differences if isinstance(run, Shadow) else ():
+            for site in self._of(each.place, each.function):
+                # It counts though the numbers of its call do not say so.
+                if not (site.tally.different or each.difference.tolerated):
+                    site.tally += Tally.of("different")
+        for warned in run.warnings:
+            place = self._names.at(warned.place)
+            for site in _smallest(self._spanning(place)):
+                _note(site.defects, warned.code)
+
+    def _of(self, place: Place, function: str) -> list[Site]:
+        """Return the smallest sites that may have made a call, or a new one."""
+        place, name = self._names.at(place), function
+        function = short_name(name)
+        last = function.split(".")[-1]
+        around = self._spanning(place)
+        named = [s for s in around if s.function.split(".")[-1] == last]
+        if named:
+            return _smallest(named)
+        known = _KNOWN.get(function)
+        code, becomes = (known.code, known.becomes) if known else ("", None)
+        use = Use(place, place.line, 1, code, name, "", becomes)
+        return [self._add(Site(use, _kind(function), function, "unseen", True))]
+
+    def _spanning(
+        self, place: Place, kinds: Sequence[str] = ("call", "construction")
+    ) -> list[Site]:
+        """Return the sites whose lines include a place."""
+        return [
+            each
+            for each in self._by_cell.get(_cell(place), ())
+            if each.kind in kinds
+            and each.use.place.line <= place.line <= each.use.end_line
+        ]
+
+
+def _cell(place: Place) -> tuple[str, int | None]:
+    return place.file, place.cell
+
+
+def _smallest(sites: Iterable[Site]) -> list[Site]:
+    heights = [(s.use.end_line - s.use.place.line, s) for s in sites]
+    smallest = min((height for height, _ in heights), default=0)
+    return [site for height, site in heights if height == smallest]
+
+
+def _note(notes: list[str], note: str) -> None:
+    if note not in notes:
+        notes.append(note)

@@ -1,0 +1,209 @@
+"""What has to be done, in order, with commands for this code base."""
+
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from tfmpe.migrate.legacy_names import BRIDGE
+from tfmpe.migrate.records.checks import Verify
+from tfmpe.migrate.records.code import Scan
+from tfmpe.migrate.records.runs import Run, Shadow
+from tfmpe.migrate.show.words import counted
+
+from .gather import Source, only
+from .views import STEP_KINDS, Report, Site, Step
+
+__all__ = ["next_steps"]
+
+
+def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
+    """Return what is left to do, what matters most first."""
+    steps = [
+        *_of_files(report, sources),
+        *_of_numbers(report, sources),
+        *_to_know(report),
+    ]
+    return sorted(steps, key=lambda step: STEP_KINDS.index(step.kind))
+
+
+def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
+    """Yield the steps about imports, and about files that were not read."""
+    where = _root(report.sites)
+    scan = (f"tfmpe scan --format json --output scan.json {where}",)
+    unread = [each for each in report.missing if each.tool in ("scan", "fix")]
+    if files := {f"{m.file}: {m.why}": m for m in unread if m.file is not None}:
+        yield Step(
+            "required",
+            "Make these files readable",
+            "Their content is unknown. Correct or exclude them; scan again.",
+            scan,
+            tuple(files),
+        )
+    left = [each for each in report.sites if each.status == "left"]
+    if moved := [each for each in left if each.use.becomes]:
+        yield Step(
+            "required",
+            "Change the imports",
+            f"{counted(len(moved), 'import')} of the legacy package left. "
+            "This changes no number. See the changes first.",
+            (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
+        )
+    if absent := [each for each in left if not each.use.becomes]:
+        yield Step(
+            "required",
+            "Replace what the bridge does not have",
+            "No command changes these imports.",
+            _explain(each.use.code for each in absent),
+            tuple(f"{each.use.place}: {each.use.text}" for each in absent),
+        )
+    if report.mentions:
+        yield Step(
+            "required",
+            "Look at what else names the legacy package",
+            "No command changes what is not an import statement. Change it "
+            "by hand where it names a module, and scan again.",
+            scan,
+            tuple(
+                f"{m.place}: {m.text.strip()} ({m.why})"
+                for m in report.mentions
+            ),
+        )
+    if not any(only(sources, Scan)):
+        yield Step(
+            "optional",
+            "Scan the code",
+            "No scan was given, so places that no run met are unknown.",
+            scan,
+        )
+
+
+def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
+    """Yield the steps about differences, and about what was not compared."""
+    nothing_compared = not report.compared().compared
+    if different := [
+        each for each in report.sites if each.status == "different"
+    ]:
+        shadows = [run for run in only(sources, Shadow) if run.differences]
+        yield Step(
+            "required",
+            "Look at the differences",
+            "The bridge returned something else than the legacy package. "
+            "Keep the legacy result there until you know why.",
+            _shadow(_scripts(shadows), "--save-cases differing-{}"),
+            tuple(each.where for each in different),
+        )
+    if folders := {v.folder for v in only(sources, Verify) if v.exit_code}:
+        yield Step(
+            "required",
+            "Look at the recordings that differ or cannot be used",
+            "They are what the legacy package returned.",
+            tuple(
+                f"tfmpe verify {_quoted(each)} --json verify.json"
+                for each in sorted(folders)
+            ),
+        )
+    places = [
+        each
+        for each in report.sites
+        if each.status in ("unseen", "seen")
+        and not each.not_compared
+        and not (_calls_bridge(each) and each.recorded)
+    ]
+    if places or nothing_compared:
+        why = "No call was compared with the legacy package yet. "
+        yield Step(
+            "check",
+            "Compare what was not compared yet",
+            f"{why if nothing_compared else ''}With the legacy package "
+            "installed, run what reaches these calls beside it, before their "
+            "imports are changed. Without it, or where they are changed "
+            "already, replay recordings of your scripts as they were.",
+            tuple(_comparing(sources, places)),
+            tuple(
+                f"{each.where}: "
+                + ("ran, was not compared" if each.ran else "no run has met it")
+                for each in places
+            ),
+        )
+
+
+def _comparing(
+    sources: Sequence[Source], places: Sequence[Site]
+) -> Iterator[str]:
+    """Yield the commands that compare places."""
+    legacy = [each for each in places if not _calls_bridge(each)]
+    if legacy or not places:
+        # Which script reaches a module, nobody knows; a notebook is its own.
+        notebooks = [
+            s.use.place.file for s in legacy if s.use.place.cell is not None
+        ]
+        scripts = [*_scripts(only(sources, Run)), *notebooks]
+        if any(not s.ran and s.use.place.cell is None for s in legacy):
+            scripts.append("SCRIPT")
+        yield from _shadow(scripts, "--json shadow-{}.json")
+    if len(legacy) < len(places):
+        yield "tfmpe record --out recordings -- OLD_SCRIPT"
+        yield "tfmpe verify recordings --json verify.json"
+    elif not any(only(sources, Verify)):
+        yield "tfmpe verify --json verify.json"
+
+
+def _to_know(report: Report) -> Iterator[Step]:
+    """Yield the steps that the code works without."""
+    if report.defects:
+        yield Step(
+            "optional",
+            "Read about the defects that you met",
+            "The bridge repeats them, so that no number changes. Decide "
+            "whether your results depend on them.",
+            _explain(each.code for each in report.defects),
+        )
+    if found := [s for s in report.sites if s.use.code and s.kind != "import"]:
+        yield Step(
+            "optional",
+            "Move to Tokens by hand",
+            f"{counted(len(found), 'place has', 'places have')} another form "
+            "on Tokens. Not needed while the bridge is in use.",
+            _explain(each.use.code for each in found),
+        )
+
+
+def _calls_bridge(site: Site) -> bool:
+    return site.use.name.startswith(f"{BRIDGE}.")
+
+
+def _explain(codes: Iterable[str]) -> tuple[str, ...]:
+    known = " ".join(shlex.quote(code) for code in sorted(set(codes)))
+    return (f"tfmpe explain {known}",)
+
+
+def _scripts(runs: Iterable[Run | Shadow]) -> list[str]:
+    """Return what can be run again; not the names of modules."""
+    return [r.script for r in runs if r.script.endswith((".py", ".ipynb"))]
+
+
+def _shadow(scripts: Iterable[str], options: str) -> tuple[str, ...]:
+    """Return commands that run scripts beside the legacy package.
+
+    Each writes to a place of its own, or one would replace the other's.
+    """
+    known = list(dict.fromkeys(scripts)) or ["SCRIPT"]
+    return tuple(
+        f"tfmpe run --shadow {options.format(number)} {_quoted(script)}"
+        for number, script in enumerate(known, 1)
+    )
+
+
+def _root(sites: Iterable[Site]) -> str:
+    """Return the folder that the scanned files are in, quoted for a shell."""
+    files = [each.use.place.file for each in sites if not each.by_run]
+    try:
+        folder = os.path.commonpath([os.path.dirname(file) for file in files])
+    except ValueError:  # none, or relative and absolute ones
+        folder = ""
+    return _quoted(folder or ".")
+
+
+def _quoted(path: str) -> str:
+    """Return a path as a shell and the commands take it for one."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)

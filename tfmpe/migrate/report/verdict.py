@@ -1,0 +1,79 @@
+"""The outcome in a few sentences, and how the numbers add up."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tfmpe.migrate.records.parity import Tally
+from tfmpe.migrate.show.words import counted
+
+from .views import RECORDED, Report, Site
+
+__all__ = ["sums", "verdict"]
+
+
+def verdict(report: Report) -> str:
+    """Return the outcome, with one sentence on each kind of evidence."""
+    left, mentions = report.counts.get("left", 0), len(report.mentions)
+    files = len({m.file for m in report.missing if m.file is not None})
+    return _joined(
+        not report.compared().compared and "Nothing was compared yet",
+        _of_calls([each for each in report.sites if each.kind == "call"]),
+        _of_recordings(report.compared(RECORDED)),
+        left and f"{counted(left, 'import is', 'imports are')} left to change",
+        mentions
+        and counted(mentions, "other line names", "other lines name")
+        + " the legacy package",
+        files and f"Incomplete: {counted(files, 'file')} not read",
+        report.missing
+        and not files
+        and "Incomplete: a command did not finish its work",
+        between=" ",
+        end=".",
+    )
+
+
+def _joined(*parts: object, between: str = "; ", end: str = "") -> str:
+    return between.join(f"{part}{end}" for part in parts if part)
+
+
+def _of_calls(calls: Sequence[Site]) -> str:
+    whole = counted(len(calls), "call site")
+    if not any(each.ran for each in calls):
+        return f"{whole}, none of them seen at run time" if calls else ""
+    of = Counter(each.status for each in calls)
+    close, seen, unseen = of["within tolerance"], of["seen"], of["unseen"]
+    return _joined(
+        f"{of['identical']} of {whole} ran and gave identical results",
+        close and f"{close} within tolerance",
+        seen and f"{counted(seen, 'ran but was', 'ran but were')} not compared",
+        unseen and f"{counted(unseen, 'was', 'were')} not seen",
+        of["different"] and counted(of["different"], "differs", "differ"),
+    )
+
+
+def _of_recordings(tally: Tally) -> str | int:
+    whole = counted(tally.compared, "recorded call")
+    close, different = tally.within_tolerance, tally.different
+    return tally.compared and _joined(
+        f"{tally.identical} of {whole} replayed identically",
+        close and f"{close} within tolerance",
+        different and f"{different} differently",
+    )
+
+
+def sums(report: Report) -> str:
+    """Return how many places there are; the parts add up to the whole."""
+    of = Counter(each.kind for each in report.sites)
+    by_run = sum(s.by_run and s.kind == "call" for s in report.sites)
+    makers, constants = of["construction"], of["constant"]
+    mentions = len(report.mentions)
+    parts = _joined(
+        f"{counted(of['call'], 'call site')}, of which the verdict speaks"
+        + (f" ({by_run} found by a run, not by the scan)" if by_run else ""),
+        makers and counted(makers, "constructor"),
+        constants and counted(constants, "constant"),
+        of["import"] and counted(of["import"], "import"),
+        mentions and counted(mentions, "other line"),
+    )
+    whole = counted(len(report.sites) + mentions, "place")
+    return f"{whole} in the code: {parts}."

@@ -1,0 +1,169 @@
+"""What the report holds: in Python, as JSON and on the page."""
+
+from typing import Literal, get_args
+
+from msgspec import Struct, field
+
+from tfmpe.migrate.exit_codes import CLEAN
+from tfmpe.migrate.records.checks import NoiseFloor
+from tfmpe.migrate.records.code import Mention, Use
+from tfmpe.migrate.records.parity import (
+    ArrayParity,
+    Difference,
+    Outcome,
+    Tally,
+)
+from tfmpe.migrate.records.places import Content, Strict
+from tfmpe.migrate.records.runs import Masks
+
+Status = Literal[
+    "different",
+    "left",
+    "unseen",
+    "seen",
+    "within tolerance",
+    "identical",
+    "changed",
+    "no result",
+]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""All of them, what needs a look first."""
+
+StepKind = Literal["required", "check", "optional"]
+STEP_KINDS: tuple[StepKind, ...] = get_args(StepKind)
+"""In the order of the steps; a check shows that no number changes."""
+
+AT_RUN_TIME, RECORDED = "at run time", "recordings"
+"""What there is evidence of parity from."""
+
+
+class Missing(Strict, frozen=True):
+    """A file (or None: the whole) that a command could not do, and why."""
+
+    source: str
+    tool: str
+    file: str | None
+    why: str
+
+
+class Input(Strict, frozen=True):
+    """A record in words: what was done, what left out, and with what."""
+
+    file: str
+    tool: str
+    about: str
+    notes: tuple[str, ...]
+    facts: dict[str, str]
+
+
+class Site(Struct):
+    """A place in the code with all that is known of it.
+
+    Only a ``'call'`` has a result that can be compared; its tally is of the
+    comparisons at run time. What only a run has found has no text. Shared:
+    another place on the line may have made these calls.
+    """
+
+    use: Use
+    kind: Literal["call", "construction", "constant", "import"]
+    function: str
+    status: Status
+    by_run: bool = False
+    calls: int = 0
+    tally: Tally = Tally()
+    traced: bool = False
+    shared: bool = False
+    not_compared: list[str] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+    recorded: Outcome | None = None
+
+    @property
+    def ran(self) -> bool:
+        """Whether a run has met it."""
+        return bool(self.calls or self.tally.compared or self.not_compared)
+
+    @property
+    def where(self) -> str:
+        """Its place and what is used there."""
+        return f"{self.use.place} {self.function}"
+
+
+class FunctionParity(Strict, frozen=True):
+    """How well a function agrees with its legacy one, what differs first."""
+
+    function: str
+    evidence: str
+    calls: int
+    tally: Tally
+    arrays: tuple[ArrayParity, ...]
+    noise_floor: NoiseFloor | None = None
+
+
+class DifferenceAt(Strict, frozen=True):
+    """A difference, the call, and the first layer of a network with one."""
+
+    function: str
+    evidence: str
+    call: str
+    difference: Difference
+    layer: str | None = None
+    masks: Masks | None = None
+
+
+class Gain(Strict, frozen=True):
+    """Time and memory: old, then new; None where one was not measured."""
+
+    name: str
+    about: str
+    seconds: tuple[float, float] | None
+    bytes: tuple[float, float] | None
+
+
+class Defect(Strict, frozen=True):
+    """A defect of the legacy package that the code has met."""
+
+    code: str
+    summary: str
+    count: int
+    places: tuple[str, ...]
+
+
+class Step(Strict, frozen=True):
+    """One thing to do: commands to be typed, and the places it is about."""
+
+    kind: StepKind
+    title: str
+    why: str
+    commands: tuple[str, ...]
+    places: tuple[str, ...] = ()
+
+
+class Report(Content, frozen=True):
+    """All of the report, which as JSON is this, too.
+
+    `exit_code` is 0 if all that was compared is equal or within a tolerance
+    and nothing is left that must be done; 1 if there are differences or work;
+    3 if something was not read, or nothing was compared.
+    """
+
+    made: str
+    version: str
+    counts: dict[Status, int]
+    codes: dict[str, str]
+    missing: tuple[Missing, ...]
+    sites: tuple[Site, ...]
+    mentions: tuple[Mention, ...]
+    parity: tuple[FunctionParity, ...]
+    differences: tuple[DifferenceAt, ...]
+    gains: tuple[Gain, ...]
+    defects: tuple[Defect, ...]
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...] = ()
+    exit_code: int = CLEAN
+    verdict: str = ""
+    sums: str = ""
+
+    def compared(self, evidence: str = "") -> Tally:
+        """Return the tally of all functions, or by one kind of evidence."""
+        found = (p.tally for p in self.parity if evidence in ("", p.evidence))
+        return sum(found, Tally())
