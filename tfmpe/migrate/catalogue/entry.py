@@ -42,29 +42,17 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Advice(Entry, frozen=True, kw_only=True):
-    """How to move what a legacy script does.
+    """How to move what a legacy script does."""
 
-    Attributes
-    ----------
-    names : mapping
-        What the legacy names it is for become on Tokens, by module.
-    what_to_do : str
-        In Markdown.
-    """
-
+    # What legacy names become on Tokens, by module.
     names: Mapping[str, Mapping[str, _Line]] = {}
     what_to_do: _Text
 
 
 class Defect(Entry, frozen=True, kw_only=True):
-    """Something that the legacy package does and should not.
+    """Something that the legacy package does and should not."""
 
-    Attributes
-    ----------
-    cost, core : str
-        What it costs who does not know of it; what the core does instead.
-    """
-
+    # For a user who does not know of it, and what the core does instead.
     cost: _Text
     core: _Text
 

@@ -8,7 +8,7 @@ import msgspec
 
 from .entry import Advice, Defect, Entry
 
-__all__ = ["CatalogueError", "read_entries", "read_entry"]
+__all__ = ["CatalogueError", "read_entries"]
 
 _FORM = re.compile(r"\+\+\+\n(.*?)^\+\+\+\n(.*)", re.S | re.M)
 _HEADING = re.compile(r"^## (.+)\n", re.M)
@@ -17,24 +17,18 @@ _KINDS = {"T": Advice, "L": Defect}
 
 
 class CatalogueError(ValueError):
-    """A file that is not an entry of the catalogue, by name."""
+    """A file with a part missing, unknown, or there twice; names the file."""
 
 
 def read_entries(folder: Path) -> dict[str, Entry]:
-    """Return the entries of a folder by code: advice, then defects.
-
-    Raises
-    ------
-    CatalogueError
-        If a file is no entry, or says what another one has said.
-    """
+    """Return the entries of a folder by code: advice, then defects."""
     files = sorted(folder.iterdir(), key=lambda f: (len(f.stem), f.stem))
     # T, for advice, before L.
     files.sort(key=lambda f: f.name[0], reverse=True)
     entries: dict[str, Entry] = {}
     said_in: dict[str, Path] = {}
     for file in files:
-        entry = read_entry(file)
+        entry = _read(file)
         modules = entry.names if isinstance(entry, Advice) else {}
         names = [f"{m}.{name}" for m in modules for name in modules[m]]
         for said in (entry.code, entry.name, *names):
@@ -48,14 +42,7 @@ def read_entries(folder: Path) -> dict[str, Entry]:
     return entries
 
 
-def read_entry(file: Path) -> Entry:
-    """Return the entry of a file such as ``entries/T101.md``.
-
-    Raises
-    ------
-    CatalogueError
-        If a field or section is missing, there twice, or unknown.
-    """
+def _read(file: Path) -> Entry:
     found = _FORM.fullmatch(file.read_text(encoding="utf-8"))
     if not found or not re.fullmatch(r"[TL]\d+\.md", file.name):
         raise CatalogueError(

@@ -1,87 +1,73 @@
-"""An entry as Markdown, and as plain text for a file or a pipe."""
+"""An entry as a page of Markdown, and as plain objects for JSON."""
 
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from .entry import Advice, Defect, Entry
 
-__all__ = ["EXAMPLE_DATA", "as_markdown", "as_plain", "uses_data"]
+__all__ = ["EXAMPLE_DATA", "as_builtins", "as_markdown", "example_data_of"]
 
-EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text()
+EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text("utf-8")
 """The data that the examples of all entries use, as code."""
 
 
-def uses_data(entry: Entry) -> bool:
-    """Return whether the examples use more of the data than its imports."""
+def example_data_of(entry: Entry) -> str:
+    """Return the part of the data that the examples of an entry use."""
     code = entry.before + entry.after
-    found = re.search(r"(?<![\w\"'.])(theta|y|rules)\b(?![=\"'])", code)
-    return found is not None
+    if re.search(r"(?<![\w\"'.])(theta|y|rules)\b(?![=\"'])", code):
+        return EXAMPLE_DATA
+    return EXAMPLE_DATA.partition("\n#")[0]
 
 
 def as_markdown(entry: Entry) -> str:
-    """Return a page about an entry."""
-    summary = f"{entry.summary[0].upper()}{entry.summary[1:]}."
-    parts = [f"# {entry.code} {entry.name}", summary, entry.text]
+    """Return a page about an entry, in lines of at most 79 characters."""
+    said = f"{entry.summary[0].upper()}{entry.summary[1:]}.\n\n{entry.text}"
+    sections = {}
     if isinstance(entry, Advice):
         for names in entry.names.values():
-            lines = [f"- `{name}`: {new}" for name, new in names.items()]
-            parts.append("\n".join(lines))
-        parts.append(f"**What to do.** {entry.what_to_do}")
+            lines = [_wrapped(f"- `{x}`: {names[x]}", "  ") for x in names]
+            said += "\n\n" + "\n".join(lines)
+        sections["What to do"] = entry.what_to_do
     elif isinstance(entry, Defect):
-        parts += [f"**Cost.** {entry.cost}", *_bridge(entry)]
-        parts.append(f"**Core.** {entry.core}")
-    for title, code in (
-        ("Before", entry.before),
-        ("After", entry.after),
-        ("Then", entry.then),
-        ("With these data", uses_data(entry) and EXAMPLE_DATA),
-    ):
-        if code:
-            parts += [f"## {title}", f"```python\n{code}```"]
-    return "\n\n".join(parts) + "\n"
+        sections["Cost"] = entry.cost
+        sections["Bridge"] = _wrapped(" ".join(_bridge(entry)))
+        sections["Core"] = entry.core
+    for title in ("Before", "After", "Then"):
+        sections[title] = _code(getattr(entry, title.lower()))
+    if entry.before:
+        sections["With these data"] = _code(example_data_of(entry))
+    page = [f"# {entry.code} {entry.name}", said]
+    page += [f"## {title}\n\n{s}" for title, s in sections.items() if s]
+    return "\n\n".join(page) + "\n"
 
 
-def _bridge(entry: Defect) -> list[str]:
-    """Return what the bridge does about a defect, beside reproducing it."""
-    said = [f"Warns with `{entry.warning}`."] if entry.warning else []
+def _bridge(entry: Defect) -> Iterator[str]:
+    """Tell what the bridge does about a defect, beside reproducing it."""
+    if entry.warning:
+        yield f"Warns with `{entry.warning}`."
     if entry.fix:
         # L23 cannot be asked for otherwise.
         always = entry.fix.startswith("always")
         how = "" if always else f'`fix=["{entry.code}"]`: '
-        said.append(f"{how}{entry.fix[0].upper()}{entry.fix[1:]}.")
-    return [f"**Bridge.** {' '.join(said)}"] if said else []
+        yield f"{how}{entry.fix[0].upper()}{entry.fix[1:]}."
 
 
-def as_plain(markdown: str, width: int = 78) -> str:
-    r"""Return such a page without marks, and no text wider than `width`.
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 79, subsequent_indent=indent)
 
-    Examples
-    --------
-    >>> print(as_plain("# Title\n\nSome **text**.\n\n```python\nx\n```\n"))
-    Title
-    =====
-    <BLANKLINE>
-    Some text.
-    <BLANKLINE>
-        x
-    <BLANKLINE>
-    """
-    blocks = re.split(r"(?m)^```\w*\n(.*?)^```\n", markdown, flags=re.S)
-    parts = []
-    # Every second block is code.
-    for number, block in enumerate(blocks):
-        if number % 2:
-            parts.append(textwrap.indent(block.rstrip(), "    "))
-            continue
-        for paragraph in filter(None, block.strip().split("\n\n")):
-            text = paragraph.replace("**", "")
-            marks, _, title = text.partition(" ")
-            if set(marks) == {"#"}:
-                line = "=" if marks == "#" else "-"
-                parts.append(f"{title}\n{line * len(title)}")
-                continue
-            # The lines of a list stay.
-            for line in text.split("\n") if marks == "-" else [text]:
-                parts.append(textwrap.fill(line, width, break_on_hyphens=False))
-    return "\n\n".join(parts) + "\n"
+
+def _code(code: str) -> str:
+    return code and f"```python\n{code}```"
+
+
+def as_builtins(entry: Entry) -> dict[str, Any]:
+    """Return an entry for JSON, with what the bridge does about a defect."""
+    found = {"kind": type(entry).__name__.lower(), **msgspec.to_builtins(entry)}
+    if isinstance(entry, Defect):
+        found |= {"warning": entry.warning, "fix": entry.fix}
+    return found
