@@ -13,11 +13,6 @@ def swapped(theta, y):
     return flat["data"]["theta"], flat["data"]["y"], slices["theta"]
 
 
-def only_globals(samples):
-    """Pick the parameters that all sites share."""
-    return {k: v for k, v in samples.items() if k in GLOBAL_NAMES}
-
-
 def replaced(theta, drawn, y):
     """Flatten with some parameters replaced, in the old order."""
     changed = theta | drawn
@@ -28,6 +23,6 @@ def replaced(theta, drawn, y):
 
 def global_block(theta, y):
     """Flatten the shared parameters and the heights alone."""
-    shared = only_globals(theta)
+    shared = {k: v for k, v in theta.items() if k in GLOBAL_NAMES}
     flat, slices = flatten_structured({"theta": shared, "y": y})
     return flat["data"]["theta"], slices["theta"]

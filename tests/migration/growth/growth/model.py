@@ -5,7 +5,6 @@ import jax.numpy as jnp
 from flax import nnx
 
 GLOBAL_NAMES = ["rate"]
-LOCAL_NAMES = ["site"]
 AGES = jnp.array([1.0, 2.0, 3.0])
 
 INDEPENDENCE = {
@@ -46,20 +45,15 @@ class SiteField(nnx.Module):
         self,
         *,
         theta,
-        theta_label,
-        theta_index,
-        theta_mask,
         time,
         context,
-        context_label,
         context_index,
-        context_mask,
         cross_mask,
+        **others,
     ):
         """Return the velocity of every rate."""
         pull, push, late, seen = self.weights
         open_pairs = cross_mask[:, 0]
-        growth = context / jnp.maximum(context_index, 1)
-        mean = open_pairs @ growth
+        mean = open_pairs @ (context / jnp.maximum(context_index, 1))
         mean = mean / jnp.maximum(open_pairs.sum(-1, keepdims=True), 1)
         return pull * theta + push + late * time + seen * mean

@@ -3,6 +3,7 @@
 import jax
 import optax
 from flax import nnx
+from growth import model
 from growth.legacy import (
     SFMPE,
     Flow,
@@ -10,13 +11,6 @@ from growth.legacy import (
     flatten_structured,
     join,
     split_data,
-)
-from growth.model import (
-    INDEPENDENCE,
-    SiteField,
-    index_fn,
-    prior_fn,
-    simulator_fn,
 )
 from sfmpe.sfmpe import _make_attention_masks
 
@@ -26,12 +20,12 @@ N_SIMULATIONS, N_SITES, N_SAMPLES = 64, 4, 200
 def survey(seed, n, n_sites):
     """Simulate, and flatten both sides."""
     prior_key, data_key = jax.random.split(jax.random.PRNGKey(seed))
-    theta = prior_fn(prior_key, n, n_sites)
-    y = simulator_fn(data_key, theta)
+    theta = model.prior_fn(prior_key, n, n_sites)
+    y = model.simulator_fn(data_key, theta)
     return flatten_structured(
         {"theta": theta, "y": y},
-        index=index_fn(theta, y),
-        independence=INDEPENDENCE,
+        index=model.index_fn(theta, y),
+        independence=model.INDEPENDENCE,
     )
 
 
@@ -44,18 +38,12 @@ def train(cnf):
         data, 2 * N_SIMULATIONS, 0.75, shuffle_rng=jax.random.PRNGKey(3)
     )
     estim = SFMPE(cnf, rngs=nnx.Rngs(4))
-    return estim.fit(
-        train_data,
-        val_data,
-        optimizer=optax.adam(0.05),
-        n_iter=30,
-        batch_size=32,
-    )
+    return estim.fit(train_data, val_data, optax.adam(0.05), 30, batch_size=32)
 
 
 def main():
     """Print the posterior of one survey."""
-    cnf = Flow(SiteField(), rngs=nnx.Rngs(5))
+    cnf = Flow(model.SiteField(), rngs=nnx.Rngs(5))
     losses, _ = train(cnf)
 
     flat, slices = survey(6, 1, N_SITES)
@@ -79,11 +67,8 @@ def main():
     posterior = decode_theta(draws, slices["theta"], (N_SAMPLES,))
     print(f"loss went down: {bool(losses[-1] < losses[0])}")
     for name, values in posterior.items():
-        for i in range(values.shape[1]):
-            print(
-                f"{name}[{i}] {values[:, i].mean():.2f} "
-                f"+- {values[:, i].std():.2f}, true {truth[name][0, i, 0]:.2f}"
-            )
+        for i, true in enumerate(truth[name][0, :, 0]):
+            print(f"{name}[{i}] {values[:, i].mean():.2f}, true {true:.2f}")
     return {name: values.mean(0)[:, 0] for name, values in posterior.items()}
 
 
