@@ -29,8 +29,8 @@ def use(line, name=FLATTEN, rule="T101", *where, end=None, **places):
     return code.Use(place, end or line, 20, rule, name, text, becomes)
 
 
-def imported(line, *where, rule="T001", **places):
-    return use(line, "sfmpe.utils", rule, *where, **places)
+def imported(line, *where):
+    return use(line, "sfmpe.utils", "T001", *where)
 
 
 def change(line, before="import sfmpe"):
@@ -51,7 +51,7 @@ def differing(line, name=FLATTEN, path="output", tolerated=False, **more):
 
 
 def shadow(*calls, exit_code=0, script="src/fit.py", **more):
-    return runs.Shadow(exit_code, script, calls, **more)
+    return runs.Shadow(exit_code, script, calls=calls, **more)
 
 
 def replayed(name="flatten_structured", tally=EQUAL, **more):

@@ -39,8 +39,8 @@ def test_page_and_json_are_written_and_the_verdict_printed(run):
     assert written["verdict"] in Path("a.html").read_text(encoding="utf-8")
     assert result.output.splitlines() == [
         written["verdict"],
-        "Next: Make these files readable",
-        "  tfmpe scan --format json --output scan.json src",
+        "Next: Look at the differences",
+        "  tfmpe run --shadow --save-cases differing-1 src/fit.py",
     ]
 
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from tfmpe.migrate.catalogue import CATALOGUE
 from tfmpe.migrate.records.checks import Bench, Verify
 from tfmpe.migrate.records.code import Fix, Mention, Scan
@@ -33,7 +35,7 @@ def mentions_of(
     for record in only(sources, Scan, Fix):
         for each in record.left if isinstance(record, Fix) else record.mentions:
             place = names.at(each.place)
-            found[str(place), each.text] = Mention(place, each.text, each.why)
+            found[str(place), each.text] = replace(each, place=place)
     return tuple(found.values())
 
 

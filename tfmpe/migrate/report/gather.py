@@ -12,7 +12,7 @@ from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
 from tfmpe.migrate.records.checks import Verify
 from tfmpe.migrate.records.code import Fix, Scan
 from tfmpe.migrate.records.files import Record, read_record
-from tfmpe.migrate.records.runs import Run
+from tfmpe.migrate.records.runs import Run, Shadow
 
 from .views import Missing
 
@@ -74,7 +74,11 @@ def _faults(record: Record) -> Iterator[tuple[str | None, str]]:
             yield listed.file, listed.fault
         if record.stopped_early:
             yield None, "stopped at the first failure"
-    # A run ends as its script; of the others, 1 says that they found something.
-    finished = (CLEAN,) if isinstance(record, Run) else (CLEAN, FINDINGS)
-    if not listed and record.exit_code not in finished:
+    # Of other commands than these, 1 says that they found something.
+    failed = record.exit_code not in (CLEAN, FINDINGS)
+    if isinstance(record, Run):
+        failed = record.exit_code != CLEAN
+    elif isinstance(record, Shadow):
+        failed |= record.script_exit_code != CLEAN
+    if failed and not listed:
         yield None, f"ended with exit code {record.exit_code}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from tfmpe.migrate.legacy_names import NAMES
+from tfmpe.migrate.catalogue import NAMES
 from tfmpe.migrate.records.code import Fix, Scan, Use
 from tfmpe.migrate.records.parity import Tally
 from tfmpe.migrate.records.places import Place

@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
-from tfmpe.migrate.legacy_names import BRIDGE
+from tfmpe.migrate.legacy_names import BRIDGE, is_below
 from tfmpe.migrate.records.checks import Verify
 from tfmpe.migrate.records.code import Scan
 from tfmpe.migrate.records.runs import Run, Shadow
@@ -19,8 +19,8 @@ __all__ = ["next_steps"]
 def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
     """Return what is left to do, what matters most first."""
     steps = [
-        *_of_files(report, sources),
         *_of_numbers(report, sources),
+        *_of_files(report, sources),
         *_to_know(report),
     ]
     return sorted(steps, key=lambda step: STEP_KINDS.index(step.kind))
@@ -39,30 +39,21 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
             scan,
             tuple(files),
         )
-    left = [each for each in report.sites if each.status == "left"]
-    if moved := [each for each in left if each.use.becomes]:
+    if left := report.counts.get("left"):
         yield Step(
             "required",
             "Change the imports",
-            f"{counted(len(moved), 'import')} of the legacy package left. "
+            f"{counted(left, 'import')} of the legacy package left. "
             "This changes no number. See the changes first.",
             (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
-        )
-    if absent := [each for each in left if not each.use.becomes]:
-        yield Step(
-            "required",
-            "Replace what the bridge does not have",
-            "No command changes these imports.",
-            _explain(each.use.code for each in absent),
-            tuple(f"{each.use.place}: {each.use.text}" for each in absent),
         )
     if report.mentions:
         yield Step(
             "required",
             "Look at what else names the legacy package",
-            "No command changes what is not an import statement. Change it "
-            "by hand where it names a module, and scan again.",
-            scan,
+            "No command changes what is not an import statement, or fails "
+            "on the bridge. Change it by hand where it has to be.",
+            _explain(each.code for each in report.mentions),
             tuple(
                 f"{m.place}: {m.text.strip()} ({m.why})"
                 for m in report.mentions
@@ -169,7 +160,7 @@ def _to_know(report: Report) -> Iterator[Step]:
 
 
 def _calls_bridge(site: Site) -> bool:
-    return site.use.name.startswith(f"{BRIDGE}.")
+    return is_below(site.use.name, BRIDGE)
 
 
 def _explain(codes: Iterable[str]) -> tuple[str, ...]:
