@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,8 @@ SHAPE = st.tuples(st.integers(1, 7), st.integers(1, 7))
 MASK = arrays(float, SHAPE, elements=st.sampled_from([0.0, 1.0]))
 
 
-def drawn(old, new):
-    return draw_masks(Masks(tuple(map(tuple, old)), tuple(map(tuple, new))))
+def rows_of(mask):
+    return tuple(map(tuple, mask.tolist()))
 
 
 def filled(path):
@@ -33,22 +34,20 @@ def ones(mask):
 @settings(deadline=None)
 @given(MASK, MASK)
 def test_paths_fill_what_is_one(old, new):
-    picture = drawn(old.tolist(), new.tolist())
-    assert filled(picture.old) == ones(old)
-    assert filled(picture.new) == ones(new)
-    assert filled(picture.only_old) == ones(old) - ones(new)
-    assert filled(picture.only_new) == ones(new) - ones(old)
-    assert picture.note.startswith(f"{len(ones(old) ^ ones(new))} cell")
+    picture = draw_masks(Masks(rows_of(old), rows_of(new)))
+    one, two = ones(old), ones(new)
+    assert [filled(path) for path in picture[2:6]] == [
+        *(one, two, one - two, two - one)
+    ]
+    assert picture.note.startswith(f"{len(one ^ two)} cell")
     assert ("shapes" in picture.note) == (old.shape != new.shape)
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (350, 10), (399, 399)])
 def test_a_large_mask_is_drawn_where_it_differs(row, column):
-    old = [[0.0] * 400 for _ in range(400)]
-    new = [line[:] for line in old]
-    new[row][column] = 1.0
-    picture = drawn(old, new)
+    mask = np.zeros((400, 400))
+    mask[row, column] = 1.0
+    picture = draw_masks(Masks(((0.0,), (0.0, 0.0)), rows_of(mask)))
     assert (picture.width, picture.height) == (MAX_SIDE, MAX_SIDE)
     assert len(filled(picture.only_new)) == 1
-    assert "of 400 by 400" in picture.note
-    assert "2 by 2" in drawn([[1.0], [1.0, 0.0]], [[1.0]]).note, "ragged rows"
+    assert "shapes 2 by 2 and 400 by 400; rows " in picture.note

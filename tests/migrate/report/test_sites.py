@@ -4,7 +4,7 @@
 import pytest
 
 from migrate.report.given import *  # noqa: F403
-from tfmpe.migrate.records.code import Fix
+from tfmpe.migrate.records.code import Change, Changed, Fix
 from tfmpe.migrate.records.parity import Tally
 from tfmpe.migrate.records.runs import Left, Warned
 
@@ -88,7 +88,7 @@ def test_what_a_run_says_comes_to_its_place():
 
 @pytest.mark.parametrize("status", ["changed", "left"])
 def test_an_import_is_changed_once_it_is_written(status):
-    before = "from sfmpe.utils import (\n    split_data,\n)"
-    fix = Fix(0, status == "changed", (change(1, before),))
+    change = Change(at(1), "from sfmpe.utils import (\n  f,\n)", "new")
+    fix = Fix(0, status == "changed", (Changed("src/fit.py", (change,)),))
     for records in ((fix,), (scan(imported(2)), fix)):
         assert [s.status for s in report(*records).sites] == [status]
