@@ -29,6 +29,7 @@ REPLAYED = verify(replayed(tally=DIFFERENT), exit_code=1)
         (OTHERS, 1, "Look at what else names", "1 other line names the leg"),
         (DIFFERS, 1, "Look at the differences", "1 differs."),
         (REPLAYED, 1, "Look at the recordings", "identically; 1 differently."),
+        (but(EXAMPLE["bench"], differences=("x",)), 1, "Look at the rec", ""),
         (scan(unread=UNREAD), 3, "Make these files", "Incomplete: 1 file not"),
         (Fix(3, True, unread=UNREAD), 3, "Make these files", "1 file not read"),
         (but(VERIFY, stopped_early=True), 3, "", "at the first failure"),

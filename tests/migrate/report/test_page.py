@@ -3,8 +3,12 @@
 import re
 from html.parser import HTMLParser
 
+import hypothesis
 import msgspec
+import numpy as np
 import pytest
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays as arrays_of
 
 pytest.importorskip("jinja2", reason="needs the extra cli")
 
@@ -12,6 +16,7 @@ from migrate.report import given
 from tfmpe.migrate.records.files import Record
 from tfmpe.migrate.records.parity import ArrayParity
 from tfmpe.migrate.records.runs import Masks
+from tfmpe.migrate.report.drawing import MAX_SIDE, draw_masks
 from tfmpe.migrate.report.page import to_html
 
 VOID = {"meta", "br", "input", "col", "path", "rect"}
@@ -91,26 +96,17 @@ def test_what_the_page_says():
     report = given.report(*given.EXAMPLE.values())
     page = Page(report)
     for words in (
-        report.verdict,
-        report.sums,
-        "old.py: line 3: invalid syntax (tfmpe scan, 0.json)",
-        "tfmpe fix --diff src tfmpe fix src",
-        "3.1e-05output[12, 3, 0]",
-        "noise floor inf",
-        "first in layer blocks[1].attention",
-        "2 arrays, 1 different",
-        "15 cells differ. Rows attend",
-        "6.19x",
-        "0.5x",
-        "tfmpe explain L9999",
-        "sample_posterior, found by a run",
-        "patch('sfmpe.utils.x')",
-        "jax is 0.10.2, recorded with 0.5.3",
+        *(report.verdict, report.sums, "2026-11-24T12:30:00+00:00"),
+        *("✗ different", "✓ identical", "○ unseen", "≈ within tolerance"),
+        *(f"{c} {summary} tfm" for c, summary in report.codes.items()),
+        *("old.py: line 3: invalid syntax (tfmpe scan, 0.json)", "6.19x"),
+        *("tfmpe fix --diff src tfmpe fix src", "noise floor inf", "0.5x"),
+        *("3.1e-05output[12, 3, 0]", "first in layer blocks[1].attention"),
+        *("2 arrays, 1 different", "15 cells differ. Rows attend to"),
+        *("tfmpe explain L9999", "sample_posterior, found by a run"),
+        *("patch('sfmpe.utils.x')", "jax is 0.10.2, recorded with 0.5.3"),
         "4 of SFMPE.fit not replayed: it draws",
         "flatten, bridge not measured: too large",
-        "2026-11-24T12:30:00+00:00",
-        *("✗ different", "✓ identical", "○ unseen", "≈ within tolerance"),
-        *(f"{c} {words} tfm" for c, words in report.codes.items()),
     ):
         assert words in page.words
     labels = [s["aria-label"] for s in page.all("svg") if "role" in s]
@@ -144,3 +140,45 @@ def test_what_is_long_or_large_is_cut_and_says_so():
     for words in ("the first 200 of 300", "281 more masks differ", "22 more"):
         assert words in found.words
     assert "1 more array; the JSON has all." in found.words
+
+
+SHAPE = st.tuples(st.integers(1, 7), st.integers(1, 7))
+MASK = arrays_of(float, SHAPE, elements=st.sampled_from([0.0, 1.0]))
+
+
+def rows_of(mask):
+    return tuple(map(tuple, mask.tolist()))
+
+
+def filled(path):
+    """Return the cells that a path fills, by its own commands."""
+    step = r"M(\d+) (\d+)h(\d+)v1h-\3z"
+    assert re.sub(step, "", path) == ""
+    runs = [tuple(map(int, found)) for found in re.findall(step, path)]
+    return {(y, x + n) for x, y, width in runs for n in range(width)}
+
+
+def ones(mask):
+    return {(y, x) for y, r in enumerate(mask) for x, c in enumerate(r) if c}
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(MASK, MASK)
+def test_paths_fill_what_is_one(old, new):
+    picture = draw_masks(Masks(rows_of(old), rows_of(new)))
+    one, two = ones(old), ones(new)
+    assert [filled(path) for path in picture[2:6]] == [
+        *(one, two, one - two, two - one)
+    ]
+    assert picture.note.startswith(f"{len(one ^ two)} cell")
+    assert ("shapes" in picture.note) == (old.shape != new.shape)
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (350, 10), (399, 399)])
+def test_a_large_mask_is_drawn_where_it_differs(row, column):
+    mask = np.zeros((400, 400))
+    mask[row, column] = 1.0
+    picture = draw_masks(Masks(((0.0,), (0.0, 0.0)), rows_of(mask)))
+    assert (picture.width, picture.height) == (MAX_SIDE, MAX_SIDE)
+    assert len(filled(picture.only_new)) == 1
+    assert "shapes 2 by 2 and 400 by 400; rows " in picture.note

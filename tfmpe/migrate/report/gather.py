@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
-from tfmpe.migrate.records.checks import Verify
+from tfmpe.migrate.records.checks import Bench, Verify
 from tfmpe.migrate.records.code import Fix, Scan
 from tfmpe.migrate.records.files import Record, read_record
 from tfmpe.migrate.records.runs import Run, Shadow
@@ -69,10 +69,10 @@ def _faults(record: Record) -> Iterator[tuple[str | None, str]]:
     if isinstance(record, Scan | Fix):
         for listed in record.unread:
             yield listed.file, listed.why
-    elif isinstance(record, Verify):
+    elif isinstance(record, Verify | Bench):
         for listed in record.problems:
             yield listed.file, listed.fault
-        if record.stopped_early:
+        if isinstance(record, Verify) and record.stopped_early:
             yield None, "stopped at the first failure"
     # Of other commands than these, 1 says that they found something.
     failed = record.exit_code not in (CLEAN, FINDINGS)

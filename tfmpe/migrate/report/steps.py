@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from tfmpe.migrate.legacy_names import BRIDGE, is_below
-from tfmpe.migrate.records.checks import Verify
+from tfmpe.migrate.records.checks import Bench, Verify
 from tfmpe.migrate.records.code import Scan
 from tfmpe.migrate.records.runs import Run, Shadow
 from tfmpe.migrate.show.words import counted
@@ -83,15 +83,16 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
             _shadow(_scripts(shadows), "--save-cases differing-{}"),
             tuple(each.where for each in different),
         )
-    if folders := {v.folder for v in only(sources, Verify) if v.exit_code}:
+    benches = [b for b in only(sources, Bench) if b.differences]
+    folders = {v.folder for v in only(sources, Verify) if v.exit_code}
+    if folders or benches:
+        verify = (f"tfmpe verify {_quoted(f)}" for f in sorted(folders))
         yield Step(
             "required",
-            "Look at the recordings that differ or cannot be used",
-            "They are what the legacy package returned.",
-            tuple(
-                f"tfmpe verify {_quoted(each)} --json verify.json"
-                for each in sorted(folders)
-            ),
+            "Look at the recordings and benchmarks that differ or failed",
+            "They compare with what the legacy package returned.",
+            (*verify, *("tfmpe bench" for _ in benches[:1])),
+            tuple(each for bench in benches for each in bench.differences),
         )
     places = [
         each
