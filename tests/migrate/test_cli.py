@@ -43,7 +43,7 @@ def words(result):
 def test_all_equal_ends_in_0(run, folder, right):
     result = run("verify", folder, lookup=right)
     assert result.exit_code == 0
-    assert "1 SFMPE.not_here" in result.output, "what is not replayed is said"
+    assert "1 SFMPE.not_here" in words(result)
     assert words(result).endswith(
         "5 cases identical, 0 within tolerance, 0 different; "
         "1 stored case not replayed"
@@ -61,8 +61,7 @@ def test_a_difference_ends_in_1_and_is_shown(run, folder, wrong, recording):
     assert result.exit_code == content["exit_code"] == 1
     assert content["folder"] == str(folder)
     for text in (
-        "max abs 2.5e-01 in [/red][link=x]__trace165_flatten_index: "
-        "output[0, 1, 0]",
+        "max abs 2.5e-01 in [/red][link=x]__trace165_flatten_index: output",
         "values at output[0, 1, 0]: 0.25, was 0.0 (1 of 5 differ)",
         "1 case identical, 0 within tolerance, 4 different",
     ):
@@ -141,9 +140,7 @@ def _python(*args):
     path = os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, "-W", "error", *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=300,
+        **{"capture_output": True, "text": True, "timeout": 300},
         env=os.environ | WIDTH | {"PYTHONPATH": path},
         check=False,
     )
@@ -158,15 +155,11 @@ def test_python_m_tfmpe_ends_in_the_exit_code(tmp_path):
 
 @pytest.mark.parametrize("missing", ["click", "rich"])
 def test_without_the_extra_one_line_says_what_to_install(missing):
-    done = _python(
-        "-c",
-        f"import sys; sys.modules[{missing!r}] = None\n"
-        "from tfmpe.__main__ import main; main()",
-    )
+    code = f"import sys; sys.modules[{missing!r}] = None; "
+    done = _python("-c", f"{code}import tfmpe.__main__ as m; m.main()")
     assert done.returncode == 2
-    assert done.stderr == (
-        f'The command line needs {missing}: pip install "tfmpe[cli]"\n'
-    )
+    install = f'The command line needs {missing}: pip install "tfmpe[cli]"\n'
+    assert done.stderr == install
 
 
 LAZY = """import sys, {}

@@ -1,8 +1,7 @@
 """The command line, `tfmpe`: thin wrappers over `tfmpe.migrate`.
 
-One module per command. Needs the extra `cli`; `tfmpe.__main__` says so where
-it is missing. Everything else is imported by the command that needs it, so
-that --help and --version answer at once.
+One module per command, which imports what it needs when it is run, so that
+--help answers at once. Where the extra `cli` is missing, __main__ says so.
 """
 
 from importlib import import_module

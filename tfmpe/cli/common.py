@@ -8,9 +8,6 @@ from typing import Any
 
 import click
 
-Progress = Callable[[float, str], None]
-"""Called with the share that is done, and with what comes next."""
-
 no_progress_option = click.option(
     "--no-progress", is_flag=True, help="Show no progress bar."
 )
@@ -59,14 +56,13 @@ def of_extra_cli(*modules: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name not in modules:
             raise
-        raise click.UsageError(
-            f'this needs {error.name}: pip install "tfmpe[cli]"'
-        ) from None
+        needed = f'this needs {error.name}: pip install "tfmpe[cli]"'
+        raise click.UsageError(needed) from None
 
 
 @contextmanager
-def progress_bar(wanted: bool) -> Iterator[Progress | None]:
-    """Give a callback that moves a progress bar on stderr, or None."""
+def progress_bar(wanted: bool) -> Iterator[Any]:
+    """Give a callback for a share and a label, or None where none is shown."""
     if not wanted or not sys.stderr.isatty():
         yield None
         return

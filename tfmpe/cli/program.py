@@ -11,8 +11,7 @@ from .common import file_option, of_extra_cli
 if TYPE_CHECKING:
     from tfmpe.migrate.runtime.program import Program
 
-# What follows the script belongs to the script.
-SETTINGS = {"allow_interspersed_args": False}
+SETTINGS = {"allow_interspersed_args": False}  # they are the script's
 
 
 def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -69,8 +69,7 @@ def bench(**rows):
 
 def report(*records):
     sources = [Source(f"{n}.json", each) for n, each in enumerate(records)]
-    now = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
-    return build(sources, Path("/home/ada"), now)
+    return build(sources, Path("/home/ada"), datetime(2026, 11, 24, tzinfo=UTC))
 
 
 _FILE = Path(__file__).with_name("example.json")

@@ -111,12 +111,10 @@ def test_no_command_writes_over_the_result_of_another():
         "tfmpe record --out recordings -- OLD_SCRIPT",
         "tfmpe verify recordings --json verify.json",
     )
-    assert step.places == (
-        "n.ipynb, cell 2:9 flatten_structured: no run has met it",
-        "src/fit.py:3 flatten_structured: ran, was not compared",
-        "src/fit.py:9 flatten_structured: no run has met it",
-        "src/fit.py:11 f: no run has met it",
-    )
+    assert [place.split(" ", 1)[0] for place in step.places] == [
+        *("n.ipynb,", "src/fit.py:3", "src/fit.py:9", "src/fit.py:11")
+    ]
+    assert step.places[1].endswith("structured: ran, was not compared")
 
 
 def test_defects_are_counted_and_told_by_the_catalogue():
@@ -143,10 +141,8 @@ def test_parity_is_by_function_evidence_and_array_worst_first():
     arrays = ArrayParity("x", near), ArrayParity("y", far)
     calls = call(3, arrays=arrays), call(4, tally=far, arrays=arrays[1:])
     replays = verify(replayed("pad_1d"), replayed())
-    first, second, third = report(shadow(*calls), replays).parity
+    first, second, _ = report(shadow(*calls), replays).parity
     assert (first.evidence, first.calls) == ("at run time", 4)
     assert (second.function, second.evidence) == (first.function, "recordings")
-    assert third.function == "pad_1d"
     assert first.tally == Tally(3, 0, 1, Largest("inf", "y"))
-    assert [a.path for a in first.arrays] == ["y", "x"]
-    assert first.arrays[0].tally == far + far
+    assert first.arrays == (ArrayParity("y", far + far), arrays[0])

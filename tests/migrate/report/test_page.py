@@ -96,7 +96,7 @@ def test_what_the_page_says():
     report = given.report(*given.EXAMPLE.values())
     page = Page(report)
     for words in (
-        *(report.verdict, report.sums, "2026-11-24T12:30:00+00:00"),
+        *(report.verdict, report.sums, "2026-11-24T00:00:00+00:00"),
         *("✗ different", "✓ identical", "○ unseen", "≈ within tolerance"),
         *(f"{c} {summary} tfm" for c, summary in report.codes.items()),
         *("old.py: line 3: invalid syntax (tfmpe scan, 0.json)", "6.19x"),
@@ -134,9 +134,9 @@ def test_what_is_long_or_large_is_cut_and_says_so():
     arrays = [ArrayParity(f"<b>{n}", given.EQUAL) for n in range(201)]
     masks = [given.differing(3, masks=m) for m in (large, *([small] * 299))]
     call = given.call(3, arrays=tuple(arrays))
+    scan = given.scan(*(given.use(line) for line in range(10, 40)))
     seen = given.shadow(call, differences=tuple(masks))
-    uses = [given.use(line) for line in range(10, 40)]
-    found = Page(given.report(given.scan(*uses), seen))
+    found = Page(given.report(scan, seen))
     for words in ("the first 200 of 300", "281 more masks differ", "22 more"):
         assert words in found.words
     assert "1 more array; the JSON has all." in found.words
