@@ -75,7 +75,7 @@ def test_the_verdict_the_sums_and_the_steps_of_the_example():
         "imports; 1 other line."
     )
     assert sum(found.counts.values()) == len(found.sites) == 10
-    assert [step.kind[0] for step in found.steps] == [*"rrrrcoo"]
+    assert [step.kind[0] for step in found.steps] == [*"rcrrroo"]
     assert len({step.title for step in found.steps}) == len(found.steps)
     assert all(step.commands for step in found.steps)
     assert found.steps[-2].commands == ("tfmpe explain L19 L9999",)

@@ -11,19 +11,20 @@ from tfmpe.migrate.records.runs import Run, Shadow
 from tfmpe.migrate.show.words import counted
 
 from .gather import Source, only
-from .views import STEP_KINDS, Report, Site, Step
+from .views import Report, Site, Step
 
 __all__ = ["next_steps"]
 
 
 def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
-    """Return what is left to do, what matters most first."""
+    """Return what is left to do, in the order of work."""
+    # Comparing needs the old imports.
     steps = [
         *_of_numbers(report, sources),
         *_of_files(report, sources),
         *_to_know(report),
     ]
-    return sorted(steps, key=lambda step: STEP_KINDS.index(step.kind))
+    return sorted(steps, key=lambda step: step.kind == "optional")
 
 
 def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:

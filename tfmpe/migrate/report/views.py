@@ -30,8 +30,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 """All of them, what needs a look first."""
 
 StepKind = Literal["required", "check", "optional"]
-STEP_KINDS: tuple[StepKind, ...] = get_args(StepKind)
-"""In the order of the steps; a check shows that no number changes."""
+"""A check shows that no number changes."""
 
 AT_RUN_TIME, RECORDED = "at run time", "recordings"
 """What there is evidence of parity from."""
