@@ -52,6 +52,5 @@ def test_without_a_code_all_are_listed():
     found = {entry["code"]: entry for entry in page["entries"]}
     assert first == [x.split()[1] for x in table] == list(found)
     assert first == list(CATALOGUE)
-    assert found["L18"]["kind"] == "defect"
     assert found["L18"]["warning"] == "NegativeTimeWarning"
-    assert found["L18"]["fix"]
+    assert {"kind", "fix", "before", "cost"} <= set(found["L18"])

@@ -29,9 +29,9 @@ def as_markdown(entry: Entry) -> str:
     said = f"{entry.summary[0].upper()}{entry.summary[1:]}.\n\n{entry.text}"
     sections = {}
     if isinstance(entry, Advice):
-        for names in entry.names.values():
-            lines = [_wrapped(f"- `{x}`: {names[x]}", "  ") for x in names]
-            said += "\n\n" + "\n".join(lines)
+        names = [item for m in entry.names.values() for item in m.items()]
+        lines = [_wrapped(f"- `{name}`: {new}", "  ") for name, new in names]
+        said += "\n\n" + "\n".join(lines) if lines else ""
         sections["What to do"] = entry.what_to_do
     elif isinstance(entry, Defect):
         sections["Cost"] = entry.cost
