@@ -40,7 +40,7 @@ def as_markdown(entry: Entry) -> str:
     for title in ("Before", "After", "Then"):
         sections[title] = _code(getattr(entry, title.lower()))
     if entry.before:
-        sections["With these data"] = _code(example_data_of(entry))
+        sections["Data and imports"] = _code(example_data_of(entry))
     page = [f"# {entry.code} {entry.name}", said]
     page += [f"## {title}\n\n{s}" for title, s in sections.items() if s]
     return "\n\n".join(page) + "\n"
