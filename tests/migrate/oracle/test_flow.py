@@ -133,7 +133,7 @@ def _again(case):
         if "params" in extra:
             field = Partial(oracle.transformer, extra["params"])
         else:
-            field = Partial(oracle.FIELDS[extra.get("field", "decay_v1")])
+            field = Partial(oracle.FIELDS[extra.get("field", "closed_form_v1")])
         if case.function == "Transformer.__call__":
             return _call_network(field, kwargs)
         if "base_key_data" in extra:

@@ -10,15 +10,7 @@ __all__ = ["Call", "Case", "Compared", "Raised"]
 
 @dataclass(frozen=True)
 class Raised:
-    """The exception that a recorded call ended in.
-
-    Parameters
-    ----------
-    type, module
-        Name of its class, and its module.
-    message
-        Its text; texts depend on versions and are not compared.
-    """
+    """The exception that a recorded call ended in."""
 
     type: str
     module: str
@@ -58,14 +50,14 @@ class Call:
     view, view_arg
         Name of what was looked at in place of the plain result, and what
         that needs.
-    compared
-        How the result is compared; None where functions of that name decide.
+    compare
+        How the result is compared, where there is a target.
     after
         What objects of the case hold after the call, by name.
     keep
         The name under which the result is kept among the objects.
     files
-        Names of the files that it writes; None where nobody looked.
+        Names of the files that it writes.
     """
 
     target: str = ""
@@ -77,10 +69,10 @@ class Call:
     kwargs_after: dict[str, Any] | None = None
     view: str | None = None
     view_arg: Any = None
-    compared: Compared | None = None
+    compare: Compared = Compared()
     after: dict[str, Any] = field(default_factory=dict)
     keep: str | None = None
-    files: tuple[str, ...] | None = None
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,23 +32,7 @@ def read_bytes(file: Path, shown: str) -> bytes:
 
 
 def find_recordings(folder: Path) -> tuple[Path, ...]:
-    """Return the json of every recording in a folder, sorted.
-
-    Parameters
-    ----------
-    folder
-        The folder of all examples, with one folder each, or of one example.
-
-    Returns
-    -------
-    tuple of Path
-        Every `*.json` but the manifest.
-
-    Raises
-    ------
-    RecordingError
-        If one of them lies outside `folder` (by a link).
-    """
+    """Return the json of every recording in a folder, sorted."""
     found = sorted(
         file
         for pattern in ("*.json", "*/*.json")
@@ -72,24 +56,7 @@ def check_inside(file: Path, folder: Path) -> None:
 
 
 def load_json(file: Path, shown: str) -> Any:
-    """Return the content of a json file, with the checks that any one needs.
-
-    Parameters
-    ----------
-    file, shown
-        The file, and how to name it in an error.
-
-    Returns
-    -------
-    object
-        What `json` made of it.
-
-    Raises
-    ------
-    RecordingError
-        If it cannot be read, is too large, is no json, is nested too deeply,
-        or gives a name twice in one object.
-    """
+    """Return the content of a json file, with the checks that any one needs."""
     content = read_bytes(file, shown)
     try:
         return json.loads(content.decode(), object_pairs_hook=_object)

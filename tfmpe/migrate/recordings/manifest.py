@@ -30,17 +30,7 @@ class Listed(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct):
-    """A manifest as read.
-
-    Parameters
-    ----------
-    files
-        The listed files by path.
-    provenance
-        Where they came from; empty if it does not say.
-    format
-        The version of the format.
-    """
+    """A manifest as read."""
 
     files: dict[str, Listed]
     provenance: dict[str, Any] = {}
@@ -54,14 +44,7 @@ class Manifest(msgspec.Struct):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of a folder of recordings; None if it has none.
-
-    Raises
-    ------
-    RecordingError
-        If there is one, but not in our format, or with a path that leaves
-        the folder.
-    """
+    """Return the manifest of a folder of recordings; None if it has none."""
     file = folder / MANIFEST_NAME
     if not file.is_symlink() and not file.exists():
         return None
@@ -89,18 +72,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def check_files(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
-    """Return what is wrong with the files of a folder.
-
-    Parameters
-    ----------
-    folder, manifest
-        The folder, and what its files should be.
-
-    Returns
-    -------
-    tuple of Problem
-        One for every file that is missing, altered, or not listed.
-    """
+    """Return what is wrong with the files of a folder."""
     problems = [
         Problem(path, fault)
         for path, listed in sorted(manifest.files.items())

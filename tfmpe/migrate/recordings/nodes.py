@@ -18,7 +18,10 @@ from tfmpe.migrate.errors import RecordingError
 
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
-__all__ = ["MAX_DEPTH", "Abstract", "Made", "Node", "NodeReader", "Opaque"]
+__all__ = [
+    *("MAX_DEPTH", "NODES", "Node", "NodeReader"),
+    *("Abstract", "Made", "Opaque"),
+]
 
 MAX_DEPTH = 40
 """Deepest nesting of containers that is read."""
@@ -163,6 +166,8 @@ Node: TypeAlias = (
 )
 """A node as `msgspec` reads it; `NodeReader` makes its value."""
 
+NODES = _Node
+
 
 class NodeReader:
     """Turns the nodes of one json into values.
@@ -180,29 +185,7 @@ class NodeReader:
         self._arrays = arrays
 
     def read(self, node: Node, where: str, depth: int = 0) -> Any:
-        """Return the value that a node stands for.
-
-        Parameters
-        ----------
-        node
-            From the json.
-        where
-            Its place in the file, for errors.
-        depth
-            How many containers it is in.
-
-        Returns
-        -------
-        object
-            None, bool, int, float, str, tuple, list, dict (in the recorded
-            order), a NumPy or a JAX array, a NumPy scalar, `Abstract`,
-            `Opaque` or `Made`.
-
-        Raises
-        ------
-        RecordingError
-            If the node, or the array it points to, is not in our format.
-        """
+        """Return the value that a node stands for."""
         if depth > MAX_DEPTH:
             raise self._error(where, f"nested deeper than {MAX_DEPTH}")
         match node:

@@ -21,7 +21,7 @@ from tfmpe.migrate.errors import RecordingError
 from .arrays import ArrayFile
 from .cases import Call, Case, Compared, Raised
 from .files import check_inside, load_json
-from .nodes import Dict, Node, NodeReader, Tuple
+from .nodes import NODES, Dict, Node, NodeReader, Tuple
 
 __all__ = ["FLAGS", "FORMAT", "read_cases", "read_flags"]
 
@@ -49,10 +49,10 @@ class _Call(msgspec.Struct):
     kwargs_after: Dict | UnsetType = UNSET
     view: str | None = None
     view_arg: Node | UnsetType = UNSET
-    compare: Compared = Compared()
+    compare: Compared | UnsetType = UNSET
     after: list[tuple[str, Node]] = []
     keep: str | None = None
-    files: list[str] = []
+    files: tuple[str, ...] = ()
 
 
 class _Case(_Call, kw_only=True):
@@ -75,13 +75,7 @@ class _File(msgspec.Struct):
 
 
 def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
-    """Return a value for each of `FLAGS`; None if a json is of format 1.
-
-    Raises
-    ------
-    RecordingError
-        If the file cannot be read, or has unknown flags.
-    """
+    """Return a value for each of `FLAGS`; None if a json is of format 1."""
     content, shown = _content(file, folder or file.parent)
     if content.format == 1:
         return None
@@ -134,9 +128,8 @@ def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
     if arrays_file.is_symlink() or arrays_file.exists():
         check_inside(arrays_file, folder)
         arrays = ArrayFile(arrays_file, str(Path(shown).with_suffix(".npz")))
-    reader = _Reader(file.parent.name, shown, content, arrays)
     try:
-        cases = tuple(reader.cases())
+        cases = tuple(_Reader(shown, content, arrays).cases(file.parent.name))
     except (RecursionError, MemoryError):
         raise RecordingError(shown, "too large or nested too deeply") from None
     if any(map(_lacks_weights, cases)):
@@ -159,99 +152,71 @@ def _content(file: Path, folder: Path) -> tuple[_File, str]:
 
 
 class _Reader:
-    def __init__(
-        self, example: str, shown: str, content: _File, arrays: Any
-    ) -> None:
-        self._example, self._shown, self._content = example, shown, content
+    def __init__(self, shown: str, content: _File, arrays: Any) -> None:
+        self._shown, self._content = shown, content
         self._nodes = NodeReader(shown, arrays)
 
     def _error(self, where: str, fault: str) -> RecordingError:
         return RecordingError(self._shown, f"{where}: {fault}")
 
-    def cases(self) -> Iterator[Case]:
+    def cases(self, example: str) -> Iterator[Case]:
         names = set()
+        of_file, of_format_1 = self._content.function, self._content.format == 1
         for number, record in enumerate(self._content.cases):
-            name = self._text(record.case, f"case {number}", "name")
+            name, function = record.case, record.function
+            texts = (name, function, of_file, record.target)
+            # These are printed, so they must not be able to steer a terminal.
+            if not all(text.isprintable() for text in texts):
+                fault = "has a name with characters that cannot be printed"
+                raise self._error(f"case {number}", fault)
             if name in names:
                 raise self._error(name, "occurs twice")
             names.add(name)
-            function = self._text(record.function, name, "function")
-            of_file = self._content.function
-            if self._content.format == 1 and function != of_file:
+            if of_format_1 and function != of_file:
                 fault = f"of {function!r}, in a file of {of_file!r:.60}"
                 raise self._error(name, fault)
-            if self._content.format == 1 and (record.setup or record.then):
+            if of_format_1 and (record.setup or record.then):
                 raise self._error(name, "several steps are of format 2")
+            if of_format_1 and UNSET in (record.args, record.kwargs):
+                raise self._error(name, "has no args or no kwargs")
+            fields = self._fields(record, name)
+            fields["setup"] = tuple(fields["setup"].items())
+            fields["then"] = tuple(
+                Call(**self._fields(each, name)) for each in record.then
+            )
+            del fields["case"]
             yield Case(
-                example=self._example,
-                name=name,
-                function=self._text(of_file, name, "function"),
-                file=self._shown,
-                role=record.role,
-                source=record.source,
-                seq=record.seq,
-                traced=record.traced,
-                extra=self._read(record.extra, name, "extra"),
-                setup=tuple(
-                    (key, self._read(node, name, key))
-                    for key, node in record.setup
-                ),
-                then=tuple(
-                    Call(**self._call(each, name)) for each in record.then
-                ),
-                **self._call(record, name),
+                example=example,
+                **fields
+                | {"name": name, "function": of_file, "file": self._shown},
             )
 
-    def _text(self, text: str, where: str, field: str) -> str:
-        # These are printed, so they must not be able to steer a terminal.
-        if not text.isprintable():
-            fault = f"{field} has characters that cannot be printed"
-            raise self._error(where, fault)
-        return text
-
-    def _read(self, node: Any, where: str, field: str) -> Any:
-        """Return the value of a node; None where there is none."""
-        if node is UNSET:
-            return None
-        value = self._nodes.read(node, f"{where}: {field}")
-        if "kwargs" in field and not all(type(key) is str for key in value):
-            raise self._error(where, f"{field} has keys that are not names")
-        return value
-
-    def _call(self, record: _Call, where: str) -> dict[str, Any]:
+    def _fields(self, record: _Call, where: str) -> dict[str, Any]:
+        """Return the fields of a call with the values of their nodes."""
         if (record.output is UNSET) == (record.raises is UNSET):
             raise self._error(where, "needs either an output or what it raises")
-        of_format_2 = self._content.format == 2
-        if of_format_2 and record.target[:2] not in ("f:", "v:", "o:", "e:"):
+        if self._content.format == 2 and record.target[:2] not in _TARGETS:
             raise self._error(where, f"target is {record.target!r:.60}")
-        if not of_format_2 and UNSET in (record.args, record.kwargs):
-            raise self._error(where, "has no args or no kwargs")
-        trees = {
-            name: self._read(getattr(record, name), where, name)
-            for name in (
-                *("args", "kwargs", "output", "view_arg"),
-                *("args_after", "kwargs_after"),
-            )
-        }
-        trees["args"] = trees["args"] or ()
-        trees["kwargs"] = trees["kwargs"] or {}
-        raises = None if record.raises is UNSET else record.raises
-        if not of_format_2:
-            return {**trees, "raises": raises}
-        return {
-            **trees,
-            "raises": raises,
-            "target": self._text(record.target, where, "target"),
-            "view": record.view,
-            "compared": record.compare,
-            "after": {
-                key: self._read(node, where, key) for key, node in record.after
-            },
-            "keep": record.keep,
-            "files": tuple(record.files),
-        }
+        found: dict[str, Any] = {}
+        for name in record.__struct_fields__:
+            value, place = getattr(record, name), f"{where}: {name}"
+            if isinstance(value, NODES):
+                value = self._nodes.read(value, place)
+            elif name in ("setup", "after"):
+                value = {
+                    key: self._nodes.read(node, f"{place} {key!r}")
+                    for key, node in value
+                }
+            if "kwargs" in name and any(
+                type(key) is not str for key in value or ()
+            ):
+                raise self._error(place, "has keys that are not names")
+            if value is not UNSET:
+                found[name] = value
+        return found
 
 
+_TARGETS = ("f:", "v:", "o:", "e:")
 _OUTER = "SFMPE.sample_posterior"
 _INNER_FILE = "SFMPE_sample_posterior_encoded.json"
 _PLACE = re.compile(r"(?P<run>.+__trace)(?P<place>\d+)_sample_posterior")

@@ -107,22 +107,7 @@ def compare_exceptions(
     *,
     of_subclass: bool = False,
 ) -> Comparison:
-    """Compare how two calls ended, at least one of them in an exception.
-
-    Parameters
-    ----------
-    stored, error
-        The exception before, and now; None if the call returned.
-    path
-        How to name the call.
-    of_subclass
-        Whether an exception of a subclass is the same.
-
-    Returns
-    -------
-    Comparison
-        Of the types only: messages may be better ones.
-    """
+    """Compare how two calls ended, at least one of them in an exception."""
     if error is not None and stored is not None:
         kind = type(error)
         if of_subclass:

@@ -29,17 +29,7 @@ __all__ = ["Comparison", "Tolerance", "compare", "joined"]
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a number may be from the stored one.
-
-    Parameters
-    ----------
-    absolute, relative
-        Allowed is `absolute + relative * abs(stored)`.
-    reason
-        Why that much is right here.
-    median
-        What half of the numbers of an array must be within, absolute.
-    """
+    """How far a number may be from the stored one."""
 
     absolute: float
     relative: float

@@ -27,30 +27,14 @@ _FULL = 8
 
 
 class Setting(NamedTuple):
-    """What a recorded method was called on.
-
-    Attributes
-    ----------
-    field : callable
-        The vector field.
-    rngs
-        Where its noise came from: anything with `base_dist()`.
-    """
+    """What a recorded method was called on."""
 
     field: Callable[..., Any]
     rngs: Any
 
 
 def read_setting(extra: Mapping[str, Any] | None) -> Setting:
-    """Return what the `extra` of a case describes.
-
-    Parameters
-    ----------
-    extra
-        `field`, the name of a field in closed form, or `params`, the weights
-        of the legacy network; `base_key_data`, the key of its noise. Without
-        the first two, whose values were not kept, it is any field.
-    """
+    """Return what the `extra` of a case describes."""
     extra = extra or {}
     rngs: Any = nnx.Rngs(0)
     if "base_key_data" in extra:

@@ -42,15 +42,7 @@ _ACTIVATIONS: dict[str, Callable[..., Any]] = {
 
 
 class Objects:
-    """The objects of one scenario, made of classes below a prefix.
-
-    Attributes
-    ----------
-    by_name : dict
-        What was made or kept.
-    first_weights : Comparison
-        How the weights that networks began with compare with those recorded.
-    """
+    """The objects of one scenario, made of classes below a prefix."""
 
     def __init__(self, prefix: str):
         self.prefix = prefix

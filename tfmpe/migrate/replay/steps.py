@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.recordings.cases import Call, Case, Compared
+from tfmpe.migrate.recordings.cases import Call, Case
 from tfmpe.migrate.recordings.nodes import Abstract, Made
 from tfmpe.migrate.records.parity import Difference
 
@@ -33,17 +33,6 @@ __all__ = ["replay_steps"]
 
 def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
     """Make the objects of a case and take its steps, comparing each.
-
-    Returns
-    -------
-    Comparison
-        Of the weights that networks begin with, and of all steps up to the
-        first that differs.
-
-    Raises
-    ------
-    MissingPackageError
-        If a package is not installed, or does not import here.
 
     Notes
     -----
@@ -95,8 +84,7 @@ def _take(step: Call, objects: Objects, place: str) -> Comparison:
         return compare_exceptions(
             step.raises, found.error, path, of_subclass=True
         )
-    compared = step.compared or Compared()
-    tolerance = None
+    compared, tolerance = step.compare, None
     if compared.mode == "close":
         tolerance = Tolerance(compared.atol, compared.rtol, "as recorded")
     pairs = [("output", step.output, found.output)]
@@ -111,7 +99,7 @@ def _take(step: Call, objects: Objects, place: str) -> Comparison:
             pairs.append((name, expected, now))
     for name, held in step.after.items():
         pairs.append((f"after {name}", held, held_by(objects.by_name[name])))
-    pairs.append(("files", list(step.files or ()), files))
+    pairs.append(("files", list(step.files), files))
     result = Comparison()
     for name, stored, now in pairs:
         if compared.mode == "shape":

@@ -50,22 +50,7 @@ class _Registered:
 
 
 def take_apart(tree: Any, taken_out: list[Any], kinds: Any = jax.Array) -> Any:
-    """Return a tree with a slot in place of every leaf of some kinds.
-
-    Parameters
-    ----------
-    tree
-        Arrays, tracers and anything else. NumPy arrays are copied and stay.
-    taken_out
-        What is taken out is added to it.
-    kinds
-        What is taken out: arrays of jax by default.
-
-    Returns
-    -------
-    object
-        For `fill`.
-    """
+    """Return a tree with a slot in place of every leaf of some kinds."""
 
     def take(leaf: Any) -> Any:
         if isinstance(leaf, kinds):

@@ -41,14 +41,7 @@ _MODULES = {"StructuredCNF": "structured_cnf", "SFMPE": "sfmpe"}
 
 
 class Calibration:
-    """Measures noise floors.
-
-    Parameters
-    ----------
-    package
-        The legacy package, used where it is installed; None for the usual
-        one.
-    """
+    """Measures noise floors."""
 
     def __init__(self, package: str | None = None):
         self._package = package or LEGACY

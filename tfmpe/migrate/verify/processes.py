@@ -33,14 +33,6 @@ _MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"
 class Processes:
     """Processes that replay recordings, from their start to their end.
 
-    Parameters
-    ----------
-    folder
-        The folder of all recordings.
-    by_flags
-        The recordings of each set of flags; the process that replays them
-        has the flags as environment variables.
-
     Examples
     --------
     >>> with Processes(Path("recordings"), {}) as processes:
