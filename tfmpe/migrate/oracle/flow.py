@@ -37,13 +37,16 @@ def sampler(field, theta_shape, direction="forward", **conditions):
     velocity = _velocity(field, theta_shape, conditions)
     if direction == "forward":
         start, end = 0.0, 1.0
-        derivative = velocity
+
+        def derivative(flat, time):
+            return velocity(flat, time)
+
     elif direction == "backward":
         start, end = -1.0, 0.0
 
         # The solver's time has to increase.
-        def derivative(flat, minus_time):
-            return -velocity(flat, -minus_time)
+        def derivative(flat, time):
+            return -velocity(flat, -time)
 
     else:
         raise ValueError(f"Unknown direction: {direction}")
@@ -87,6 +90,7 @@ def sample(
     # Added, not unpacked: a list for theta_shape is a TypeError.
     shape = (sample_size,) + theta_shape  # noqa: RUF005
     if theta_0 is None:
+        assert key is not None
         theta_0 = jax.random.normal(key, shape)
     if theta_0.shape != shape:
         raise AssertionError(
@@ -156,6 +160,7 @@ def log_prob(
 ):
     """Estimate log-densities, compiling anew as the legacy call does."""
     if epsilon is None:
+        assert key is not None
         epsilon = jax.random.normal(key, (*theta.shape, n_epsilon))
     compiled = density(
         field,

@@ -14,12 +14,12 @@ import numpy as np
 
 def _tokens(slices):
     """Return the (key, coordinates) of every token, by row."""
-    rows = [None] * sum(prod(b["event_shape"]) for b in slices.values())
+    rows = {}
     for key, block in slices.items():
         everywhere = product(*(range(size) for size in block["event_shape"]))
         for i, coordinates in enumerate(everywhere):
             rows[block["offset"] + i] = (key, coordinates)
-    return rows
+    return [rows[i] for i in range(len(rows))]
 
 
 def _position(shape, coordinates):

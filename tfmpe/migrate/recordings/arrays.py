@@ -82,10 +82,6 @@ class ArrayFile:
             )
         return None
 
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all arrays, in the order of the file."""
-        return tuple(name.removesuffix(".npy") for name in self._entries)
-
     def array(
         self, name: str, dtype: str, shape: tuple[int, ...]
     ) -> np.ndarray:

@@ -19,8 +19,12 @@ from tfmpe.migrate.errors import RecordingError
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
 __all__ = [
-    *("MAX_DEPTH", "NODES", "Node", "NodeReader"),
-    *("Abstract", "Made", "Opaque"),
+    "MAX_DEPTH",
+    "Abstract",
+    "Made",
+    "Node",
+    "NodeReader",
+    "Opaque",
 ]
 
 MAX_DEPTH = 40
@@ -165,8 +169,6 @@ Node: TypeAlias = (
     | Ref
 )
 """A node as `msgspec` reads it; `NodeReader` makes its value."""
-
-NODES = _Node
 
 
 class NodeReader:

@@ -21,7 +21,7 @@ from tfmpe.migrate.errors import RecordingError
 from .arrays import ArrayFile
 from .cases import Call, Case, Compared, Raised
 from .files import check_inside, load_json
-from .nodes import NODES, Dict, Node, NodeReader, Tuple
+from .nodes import Dict, Node, NodeReader, Tuple
 
 __all__ = ["FLAGS", "FORMAT", "read_cases", "read_flags"]
 
@@ -185,11 +185,8 @@ class _Reader:
                 Call(**self._fields(each, name)) for each in record.then
             )
             del fields["case"]
-            yield Case(
-                example=example,
-                **fields
-                | {"name": name, "function": of_file, "file": self._shown},
-            )
+            fields |= {"name": name, "function": of_file, "file": self._shown}
+            yield Case(example=example, **fields)
 
     def _fields(self, record: _Call, where: str) -> dict[str, Any]:
         """Return the fields of a call with the values of their nodes."""
@@ -200,7 +197,7 @@ class _Reader:
         found: dict[str, Any] = {}
         for name in record.__struct_fields__:
             value, place = getattr(record, name), f"{where}: {name}"
-            if isinstance(value, NODES):
+            if isinstance(value, Node):
                 value = self._nodes.read(value, place)
             elif name in ("setup", "after"):
                 value = {

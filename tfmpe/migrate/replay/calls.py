@@ -16,8 +16,13 @@ from .compare import Comparison, Tolerance, compare
 from .trees import abstracted, fill, take_apart
 
 __all__ = [
-    *("Found", "absent", "call", "compare_call", "compare_exceptions"),
-    *("raised_text", "traced_call"),
+    "Found",
+    "absent",
+    "call",
+    "compare_call",
+    "compare_exceptions",
+    "raised_text",
+    "traced_call",
 ]
 
 

@@ -247,7 +247,7 @@ def _values(
             allowed = tolerance.absolute + tolerance.relative * scale
             n_far = np.count_nonzero(absolute > tolerance.median)
             near = np.isfinite(absolute) & (absolute <= allowed)
-            tolerated = n_far <= stored.size // 2 and bool(near.all())
+            tolerated = bool(n_far <= stored.size // 2 and near.all())
     where = np.argwhere(differ)
 
     def largest(sizes: np.ndarray) -> Largest:

@@ -9,8 +9,13 @@ from .compare import Tolerance
 from .names import named
 
 __all__ = [
-    *("BRIDGE", "LOOSENED", "REPLAYED"),
-    *("Lookup", "Target", "bridge", "tolerance_of"),
+    "BRIDGE",
+    "LOOSENED",
+    "REPLAYED",
+    "Lookup",
+    "Target",
+    "bridge",
+    "tolerance_of",
 ]
 
 BRIDGE = "tfmpe.compat"

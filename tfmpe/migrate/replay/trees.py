@@ -15,8 +15,15 @@ import numpy as np
 from tfmpe.migrate.recordings.nodes import Abstract
 
 __all__ = [
-    *("abstracted", "arrays_of", "copied", "fill", "has_tracer"),
-    *("leaf_paths", "mapped", "n_bytes", "take_apart"),
+    "abstracted",
+    "arrays_of",
+    "copied",
+    "fill",
+    "has_tracer",
+    "leaf_paths",
+    "mapped",
+    "n_bytes",
+    "take_apart",
 ]
 
 

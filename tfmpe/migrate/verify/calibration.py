@@ -29,6 +29,7 @@ from tfmpe.migrate import oracle
 from tfmpe.migrate.legacy_names import LEGACY, NAMES
 from tfmpe.migrate.recordings.cases import Case
 from tfmpe.migrate.records.checks import NoiseFloor, Replayed
+from tfmpe.migrate.records.parity import Largest, Size
 from tfmpe.migrate.replay.compare import Comparison, compare, joined
 from tfmpe.migrate.replay.replay import is_traced
 from tfmpe.migrate.replay.silence import silenced
@@ -64,8 +65,13 @@ class Calibration:
         if not measured:
             return None
         floor = joined(measured)
-        largest = (floor.absolute, floor.relative, floor.ulp)
-        return NoiseFloor(*(each.value if each else 0.0 for each in largest))
+
+        def size(largest: Largest | None) -> Size:
+            return largest.value if largest else 0.0
+
+        return NoiseFloor(
+            size(floor.absolute), size(floor.relative), size(floor.ulp)
+        )
 
     def _of_case(self, case: Case) -> Comparison | None:
         try:
