@@ -141,55 +141,40 @@ def _array(**changes):
     return {**node, **changes}
 
 
-NODES = {
-    "no node": (7, "Expected `object`"),
-    "unknown type": ({"t": "function", "v": "os.system"}, "Invalid value"),
-    "type is a list": ({"t": ["dict"]}, "Expected `str`"),
-    "extra field": ({"t": "none", "v": 1}, "unknown field `v`"),
-    "missing field": ({"t": "int"}, "required field `v`"),
-    "bool as int": ({"t": "int", "v": True}, "Expected `int`"),
-    "text as float": ({"t": "float", "v": "1.0"}, "Invalid enum value"),
-    "items no list": ({"t": "tuple", "items": {}}, "Expected `array`"),
-    "item no pair": ({"t": "dict", "items": [["a"]]}, "length 2"),
-    "key no text": (
-        {"t": "dict", "items": [[1, {"t": "none"}]]},
-        "Expected `str | object`",
-    ),
-    "key twice": (
-        {"t": "dict", "items": [["a", {"t": "none"}], ["a", {"t": "none"}]]},
-        "occurs twice",
-    ),
-    "too deep": (_nested(60), "nested deeper than 40"),
-    "shape with NaN": (_array(shape=[float("nan")]), "Expected `int`"),
-    "shape negative": (_array(shape=[-1]), "`int` >= 0"),
-    "shape of bools": (_array(shape=[True]), "Expected `int`"),
-    "shape a text": (_array(shape="3"), "Expected `array`"),
-    "shape huge": (_array(shape=[2**62]), "too large a shape"),
-    "shape huge times 0": (_array(shape=[0, 2**62]), "too large a shape"),
-    "too many axes": (_array(shape=[1] * 17), "length <= 16"),
-    "tracer huge": (
-        {"t": "tracer", "shape": [2**40], "dtype": "int8"},
-        "too large a shape",
-    ),
-    "dtype object": (_array(dtype="object"), "not a data type"),
-    "another dtype": (_array(dtype="int8"), "but the json beside it says"),
-    "another shape": (_array(shape=[3]), "but the json beside it says"),
-    "no such entry": (_array(npz="nope"), "has no array 'nope'"),
-    "entry a path": (_array(npz="../a0"), "has no array '../a0'"),
-    "another library": (_array(lib="torch"), "Invalid enum value 'torch'"),
-    "npscalar object": (
-        {"t": "npscalar", "dtype": "object", "v": 1},
-        "not a data type",
-    ),
-    "npscalar too large": (
-        {"t": "npscalar", "dtype": "int8", "v": 300},
-        "300 is no int8",
-    ),
-    "opaque a number": ({"t": "opaque", "repr": 3}, "Expected `str`"),
-}
+_NONE = {"t": "none"}
+NODES = [
+    (7, "Expected `object`"),
+    ({"t": "function", "v": "os.system"}, "Invalid value"),
+    ({"t": ["dict"]}, "Expected `str`"),
+    ({"t": "none", "v": 1}, "unknown field `v`"),
+    ({"t": "int"}, "required field `v`"),
+    ({"t": "int", "v": True}, "Expected `int`"),
+    ({"t": "float", "v": "1.0"}, "Invalid enum value"),
+    ({"t": "tuple", "items": {}}, "Expected `array`"),
+    ({"t": "dict", "items": [["a"]]}, "length 2"),
+    ({"t": "dict", "items": [[1, _NONE]]}, "Expected `str | object`"),
+    ({"t": "dict", "items": [["a", _NONE], ["a", _NONE]]}, "occurs twice"),
+    (_nested(60), "nested deeper than 40"),
+    (_array(shape=[float("nan")]), "Expected `int`"),
+    (_array(shape=[-1]), "`int` >= 0"),
+    (_array(shape=[True]), "Expected `int`"),
+    (_array(shape="3"), "Expected `array`"),
+    (_array(shape=[2**62]), "too large a shape"),
+    (_array(shape=[0, 2**62]), "too large a shape"),
+    (_array(shape=[1] * 17), "length <= 16"),
+    (_array(dtype="object"), "not a data type"),
+    (_array(dtype="int8"), "but the json beside it says"),
+    (_array(shape=[3]), "but the json beside it says"),
+    (_array(npz="../a0"), "has no array '../a0'"),
+    (_array(lib="torch"), "Invalid enum value 'torch'"),
+    ({"t": "tracer", "shape": [2**40], "dtype": "int8"}, "too large a shape"),
+    ({"t": "npscalar", "dtype": "object", "v": 1}, "not a data type"),
+    ({"t": "npscalar", "dtype": "int8", "v": 300}, "300 is no int8"),
+    ({"t": "opaque", "repr": 3}, "Expected `str`"),
+]
 
 
-@pytest.mark.parametrize(("node", "fault"), NODES.values(), ids=NODES)
+@pytest.mark.parametrize(("node", "fault"), NODES)
 def test_a_node_that_is_not_ours_is_refused(recording, node, fault):
     _edit(recording, lambda case: case.update(output=node))
     _assert_refused(recording, fault)
@@ -240,27 +225,21 @@ def test_a_case_that_is_not_ours_is_refused(recording, change, fault):
     _assert_refused(recording, fault)
 
 
-TEXTS = {
-    "empty": (b"", "not a readable json"),
-    "no json": (b"import os", "not a readable json"),
-    "no text": (b"\xff\xfe\x00", "not a text in UTF-8"),
-    "a list": (b"[]", "not a recording"),
-    "no cases": (b'{"format": 1}', "not a recording"),
-    "name twice": (b'{"format": 1, "format": 1}', "gives a name twice"),
-    "another format": (
-        b'{"format": 3, "function": "f", "cases": []}',
-        "Invalid enum value 3",
-    ),
-    "case a number": (
-        b'{"format": 1, "function": "f", "cases": [1]}',
-        "Expected `object`",
-    ),
-    "deep": (b"[" * 200_000, "not a readable json"),
-    "long number": (b"[" + b"1" * 10_000 + b"]", "not a readable json"),
-}
+TEXTS = [
+    (b"", "not a readable json"),
+    (b"import os", "not a readable json"),
+    (b"\xff\xfe\x00", "not a text in UTF-8"),
+    (b"[]", "not a recording"),
+    (b'{"format": 1}', "not a recording"),
+    (b'{"format": 1, "format": 1}', "gives a name twice"),
+    (b'{"format": 3, "function": "f", "cases": []}', "enum value 3"),
+    (b'{"format": 1, "function": "f", "cases": [1]}', "Expected `object`"),
+    (b"[" * 200_000, "not a readable json"),
+    (b"[" + b"1" * 10_000 + b"]", "not a readable json"),
+]
 
 
-@pytest.mark.parametrize(("text", "fault"), TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize(("text", "fault"), TEXTS)
 def test_a_json_that_is_not_ours_is_refused(recording, text, fault):
     recording.write_bytes(text)
     _assert_refused(recording, fault)
@@ -307,39 +286,25 @@ def _with_header(header, data=b"\0" * 8):
 
 GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n"
 
-ENTRIES = {
-    "pickled": (_npy(np.array([os.system], dtype=object)), "native numbers"),
-    "structured": (_npy(np.zeros(2, [("a", "f4")])), "native numbers"),
-    "big-endian": (_npy(np.zeros(2, ">f4")), "native numbers"),
-    "text": (_npy(np.array(["a", "b"])), "native numbers"),
-    "dates": (_npy(np.zeros(2, "M8[s]")), "native numbers"),
-    "void": (_npy(np.zeros(2, "V4")), "native numbers"),
-    "no numpy array": (b"#!/bin/sh", "another header"),
-    "empty": (b"", "another header"),
-    "version 3": (b"\x93NUMPY\x03\x00" + b"\0" * 20, "another header"),
-    "code in the header": (
-        _with_header("__import__('os').system('true')\n"),
-        "another header",
-    ),
-    "too large a shape": (
-        _with_header(GOOD.replace("(2,)", "(999999999999,)")),
-        "but holds 8 bytes",
-    ),
-    "too many axes": (
-        _with_header(GOOD.replace("(2,)", "(" + "1," * 100 + ")")),
-        "has the shape",
-    ),
-    "negative": (_with_header(GOOD.replace("2", "-1")), "has the shape"),
-    "no sense": (
-        _with_header(GOOD.replace("(2,)", "(1 2)")),
-        "another header",
-    ),
-    "too little data": (_with_header(GOOD, b"\0" * 7), "but holds 7 bytes"),
-    "too much data": (_with_header(GOOD, b"\0" * 9), "but holds 9 bytes"),
-}
+ENTRIES = [
+    (_npy(np.array([os.system], dtype=object)), "native numbers"),
+    (_npy(np.zeros(2, [("a", "f4")])), "native numbers"),
+    (_npy(np.zeros(2, ">f4")), "native numbers"),
+    (_npy(np.array(["a", "b"])), "native numbers"),
+    (_npy(np.zeros(2, "V4")), "native numbers"),
+    (b"#!/bin/sh", "another header"),
+    (b"\x93NUMPY\x03\x00" + b"\0" * 20, "another header"),
+    (_with_header("__import__('os').system('true')\n"), "another header"),
+    (_with_header(GOOD.replace("2,", "9" * 12 + ",")), "but holds 8 bytes"),
+    (_with_header(GOOD.replace("2,", "1," * 100)), "has the shape"),
+    (_with_header(GOOD.replace("2,", "-1,")), "has the shape"),
+    (_with_header(GOOD.replace("2,", "1 2")), "another header"),
+    (_with_header(GOOD, b"\0" * 7), "but holds 7 bytes"),
+    (_with_header(GOOD, b"\0" * 9), "but holds 9 bytes"),
+]
 
 
-@pytest.mark.parametrize(("entry", "fault"), ENTRIES.values(), ids=ENTRIES)
+@pytest.mark.parametrize(("entry", "fault"), ENTRIES)
 def test_an_entry_that_is_no_array_of_numbers_is_refused(
     recording, entry, fault
 ):
@@ -432,7 +397,7 @@ def test_a_link_out_of_the_folder_is_refused(recording, tmp_path, suffix, kind):
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(20))
 def test_flipped_bytes_are_refused_or_read_never_a_crash(
     recording, suffix, seed
 ):

@@ -16,7 +16,6 @@ from flax import nnx
 from tfmpe.migrate.recordings.cases import Call, Case, Compared, Raised
 from tfmpe.migrate.recordings.nodes import Made
 from tfmpe.migrate.replay.names import AbsentError, MissingPackageError, named
-from tfmpe.migrate.replay.objects import Objects
 from tfmpe.migrate.replay.steps import replay_steps
 from tfmpe.migrate.replay.views import plain, seen
 
@@ -296,23 +295,6 @@ def test_only_known_recipes_are_followed(node):
     assert text.startswith("exception at setup: raised ")
 
 
-FLOWS = {"tanh_v1", "skew_v1", "decay_v1"}
-
-
-@pytest.mark.parametrize("name", sorted(FLOWS | {"affine_v1"}))
-def test_fields_are_of_the_class_of_the_package(monkeypatch, name):
-    module = sys.modules[PACKAGE]
-    base = type("Base", (nnx.Module,), {"__module__": PACKAGE})
-    module.nn = SimpleNamespace(mlp=SimpleNamespace(VectorFieldModel=base))
-    sizes = {} if name in FLOWS else {"d": 2, "c": 3}
-    field = Objects(PACKAGE).made(Made("field", (name,), sizes))
-    assert isinstance(field, base)
-    assert type(field).__name__ == name.removesuffix("_v1").capitalize()
-    theta = jnp.ones((1, 2))
-    value = field(theta=theta, time=jnp.ones((1, 1)), context=jnp.ones((1, 3)))
-    assert value.shape == theta.shape
-
-
 def test_views_of_networks():
     net = Net(2, nnx.Rngs(0))
     assert list(seen("params", net, None, {})) == ["linear/kernel"]
@@ -329,23 +311,3 @@ def test_an_unknown_view_is_an_error():
 
 def test_keys_of_the_new_kind_are_compared_by_their_data():
     assert plain([jax.random.key(0)])[0].dtype == jnp.uint32
-
-
-def test_a_picture_is_compared_by_what_it_shows():
-    pyplot = pytest.importorskip("matplotlib.pyplot")
-    pyplot.switch_backend("agg")
-    axes = Objects(PACKAGE).made(Made("axes", (1, 2), {}))
-    axes[0].plot([0, 1], [2, 3], label="loss")
-    axes[0].set_title("one")
-    axes[0].legend()
-    found = seen("axes", axes, None, {})
-    assert found["shape"] == [2]
-    first, second = found["axes"]
-    assert first["lines"][0]["label"] == "loss"
-    assert first["lines"][0]["y"].tolist() == [2, 3]
-    assert (first["title"], first["legend"]) == ("one", ["loss"])
-    assert (second["n_lines"], second["legend"]) == (0, None)
-    pyplot.figure().subplots().set_xlabel("x")
-    (only,) = seen("figure", None, None, {})["axes"]
-    assert only["xlabel"] == "x"
-    assert pyplot.get_fignums() == []
