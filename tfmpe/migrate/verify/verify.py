@@ -107,12 +107,11 @@ def verify(
                 parts.append(_Part.of(second))
         except RecordingError as error:
             problem = Problem(error.file, error.fault)
-            return _refused(str(folder or ""), "checked", problem)
+            return _found(folder or "", Manifest({}), problems=(problem,))
         names = tuple(sorted({name for part in parts for name in part.names}))
         if example is not None and example not in names:
             raise UnknownExampleError(example, names)
         manifest = parts[0].manifest
-        checked = "absent" if manifest is None else "checked"
         here = fingerprint.take_fingerprint()
         recorded = {} if manifest is None else manifest.fingerprint
         other = fingerprint.differing(recorded, here, fingerprint.KIND)
@@ -123,7 +122,7 @@ def verify(
                 "tolerances"
             )
             problem = Problem(MANIFEST_NAME, fault)
-            return _refused(str(folder), checked, problem)
+            return _found(folder, manifest, problems=(problem,))
         told = fingerprint.differing(recorded, here, fingerprint.VERSIONS)
         notes = [f"recorded with another version: {text}" for text in told]
         notes += [f"compared within tolerances: {text}" for text in other]
@@ -139,43 +138,35 @@ def verify(
         run.problems += [p for part in parts for p in part.problems(example)]
         with replaying():
             run.over(parts, example)
-    return _with_exit_code(
-        Verify(
-            exit_codes.CLEAN,
-            str(folder),
-            checked,
-            tuple(row for result in run.results if (row := result.row)),
-            _versions(),
-            run.stopped,
-            tuple(notes),
-            tuple(e for result in run.results for e in result.not_replayed),
-            tuple(run.problems),
-        )
-    )
-
-
-def _versions() -> dict[str, str]:
-    found = {"jax": jax.__version__, "numpy": np.__version__}
-    return {"python": platform.python_version(), **found}
-
-
-def _refused(folder: str, manifest: Any, problem: Problem) -> Verify:
-    return Verify(
-        exit_codes.INCOMPLETE,
+    return _found(
         folder,
         manifest,
-        versions=_versions(),
-        problems=(problem,),
+        rows=tuple(r.row for r in run.results if r.row is not None),
+        stopped_early=run.stopped,
+        notes=tuple(notes),
+        not_replayed=tuple(
+            x for each in run.results for x in each.not_replayed
+        ),
+        problems=tuple(run.problems),
     )
 
 
-def _with_exit_code(found: Verify) -> Verify:
-    code = exit_codes.CLEAN
+def _found(
+    folder: Path | str, manifest: Manifest | None, **parts: Any
+) -> Verify:
+    versions = {"jax": jax.__version__, "numpy": np.__version__}
+    found = Verify(
+        exit_codes.CLEAN,
+        str(folder),
+        "absent" if manifest is None else "checked",
+        versions={"python": platform.python_version(), **versions},
+        **parts,
+    )
     if found.problems or not any(row.tally.compared for row in found.rows):
-        code = exit_codes.INCOMPLETE
-    elif any(row.tally.different for row in found.rows):
-        code = exit_codes.FINDINGS
-    return replace(found, exit_code=code)
+        return replace(found, exit_code=exit_codes.INCOMPLETE)
+    if any(row.tally.different for row in found.rows):
+        return replace(found, exit_code=exit_codes.FINDINGS)
+    return found
 
 
 @dataclass(frozen=True)
