@@ -112,11 +112,7 @@ def _pairs_one_to_many(slices, independence):
     return True
 
 
-@pytest.mark.parametrize(
-    "stored",
-    WITH_ATTENTION,
-    ids=str,
-)
+@pytest.mark.parametrize("stored", WITH_ATTENTION, ids=str)
 def test_product_masks_are_the_stored_ones_where_pairing_agrees(stored):
     """Every stored attention mask whose rules pair one token with many."""
     independence = stored.kwargs["independence"]

@@ -170,8 +170,7 @@ def test_ulp_counts_the_numbers_in_between(old, new, ulp):
 
 
 @pytest.mark.parametrize(
-    ("far", "outcome"),
-    [(5, "within tolerance"), (6, "different")],
+    ("far", "outcome"), [(5, "within tolerance"), (6, "different")]
 )
 def test_half_of_the_values_have_to_be_near(far, outcome):
     stored = np.zeros(10, np.float32)

@@ -18,14 +18,7 @@ from tfmpe.migrate.errors import RecordingError
 
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
-__all__ = [
-    "MAX_DEPTH",
-    "Abstract",
-    "Made",
-    "Node",
-    "NodeReader",
-    "Opaque",
-]
+__all__ = ["MAX_DEPTH", "Abstract", "Made", "Node", "NodeReader", "Opaque"]
 
 MAX_DEPTH = 40
 """Deepest nesting of containers that is read."""

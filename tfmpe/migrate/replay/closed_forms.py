@@ -17,13 +17,7 @@ from tfmpe.migrate.oracle.fields import FIELDS
 
 from .weights import value_of
 
-__all__ = [
-    "FUNCTIONS",
-    "PlainModel",
-    "Stub",
-    "field_class",
-    "structured_field",
-]
+__all__ = ["FUNCTIONS", "PlainModel", "Stub", "field_class", "structured_field"]
 
 
 def _level(context: Any) -> Any:
