@@ -243,20 +243,21 @@ class _Run:
                 processes = Processes(part.folder, by_flags)
                 stack.enter_context(processes)
                 elsewhere.append((part.folder, processes))
+            if self._ends():
+                return
             for file, folder in here:
-                if self._ends():
-                    return
                 result = replay_file(
                     file, folder, fail_fast=self._fail_fast, **self._options
                 )
                 self._add(result, file)
+                if self._ends():
+                    return
             n_here = len(self.results)
             for folder, processes in elsewhere:
                 for result in processes.results():
-                    if self._ends():
-                        break
                     self._add(result, folder / result.file)
-            self._ends()
+                    if self._ends():
+                        return
         self.results[n_here:] = sorted(
             self.results[n_here:], key=lambda result: result.file
         )
