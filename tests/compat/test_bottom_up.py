@@ -206,7 +206,7 @@ def _abstract(tree):
         return {name: _abstract(leaf) for name, leaf in tree.items()}
     if isinstance(tree, list | tuple):
         return type(tree)(map(_abstract, tree))
-    if hasattr(tree, "dtype") and not isinstance(tree, np.generic):
+    if hasattr(tree, "dtype") and not isinstance(tree, np.generic | Abstract):
         return Abstract(tree.shape, tree.dtype.name)
     return tree
 
