@@ -6,17 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tfmpe.migrate.oracle import FIELDS as ORACLE
-from tfmpe.migrate.recordings.nested import read_cases
-from tfmpe.migrate.recordings.read import find_recordings
+from tfmpe.migrate.oracle.fields import FIELDS
+from tfmpe.migrate.recordings.files import find_recordings
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.replay.comparison import Tolerance
-from tfmpe.migrate.replay.fields import FIELDS
 from tfmpe.migrate.replay.flow_calls import flow_call, read_setting
 from tfmpe.migrate.replay.replay import replay, why_not
-from tfmpe.migrate.replay.silence import replaying
-from tfmpe.migrate.replay.targets import REPLAYED, bridge
+from tfmpe.migrate.replay.targets import REPLAYED
 
 STORED = stored_folder()
 
@@ -32,6 +29,8 @@ N_FLOW = {
 
 
 def _cases(example, function):
+    if example in ("gaussian", "brownian"):
+        example = f"hierarchical_{example}"
     file = STORED / example / f"{function}.json"
     return {case.name: case for case in read_cases(file, STORED)}
 
@@ -41,65 +40,26 @@ def _case(example, function, name):
 
 
 # A draw, a decoded one, a density, one call; a network, a refusal, a trace.
-SOME = [
-    (
-        "hierarchical_gaussian",
-        "StructuredCNF_sample",
-        "sample__V1_attention_drawn_rep1",
-    ),
-    (
-        "hierarchical_gaussian",
-        "StructuredCNF_sample",
-        "sample__V1_nomask_noindex_backward_7",
-    ),
-    ("seir", "SFMPE_sample_posterior", "sfmpe__V1_sample_posterior_forward"),
-    (
-        "hierarchical_gaussian",
-        "SFMPE_sample_posterior",
-        "n3_o5__trace054_sample_posterior",
-    ),
-    (
-        "hierarchical_gaussian",
-        "SFMPE_log_prob_posterior_samples",
-        "sfmpe__V1_log_prob",
-    ),
-    ("seir", "Transformer_call", "transformer__forward_t0.35"),
-    ("errors", "StructuredCNF_sample", "sample_context_batch_2"),
-    ("errors", "SFMPE_sample_posterior_encoded", "sfmpe_theta0_wrong"),
-    ("seir", "StructuredCNF_sample", "s5_o5_prior__trace013_cnf_sample"),
-    (
-        "hierarchical_brownian",
-        "SFMPE_sample_posterior",
-        "n4_o3_prior__trace010_sample_posterior",
-    ),
-]
+SOME = """
+gaussian StructuredCNF_sample sample__V1_attention_drawn_rep1
+gaussian StructuredCNF_sample sample__V1_nomask_noindex_backward_7
+seir SFMPE_sample_posterior sfmpe__V1_sample_posterior_forward
+gaussian SFMPE_sample_posterior n3_o5__trace054_sample_posterior
+gaussian SFMPE_log_prob_posterior_samples sfmpe__V1_log_prob
+seir Transformer_call transformer__forward_t0.35
+errors StructuredCNF_sample sample_context_batch_2
+errors SFMPE_sample_posterior_encoded sfmpe_theta0_wrong
+seir StructuredCNF_sample s5_o5_prior__trace013_cnf_sample
+brownian SFMPE_sample_posterior n4_o3_prior__trace010_sample_posterior
+"""
 
 
-@pytest.mark.parametrize(("example", "function", "name"), SOME)
-def test_some_stored_calls(example, function, name):
-    case = _case(example, function, name)
+@pytest.mark.parametrize("line", SOME.strip().splitlines())
+def test_some_stored_calls(line):
+    case = _case(*line.split())
     assert why_not(case) is None
     result = replay(case)
-    assert result.identical or result.within_tolerance, result.differences
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(file, id=f"{file.parent.name}-{file.stem}")
-        for file in find_recordings(STORED)
-        if file.stem.startswith(("SFMPE", "StructuredCNF", "Transformer"))
-    ],
-)
-def test_all_stored_calls(file):
-    with replaying():
-        for case in read_cases(file, STORED):
-            result = replay(case)
-            assert result.identical or result.within_tolerance, (
-                case.name,
-                result.differences,
-            )
+    assert result.agrees, result.differences
 
 
 def test_all_stored_calls_are_there():
@@ -117,32 +77,6 @@ def test_all_stored_calls_are_there():
     )
 
 
-def test_fields_are_those_of_the_oracle():
-    """Written twice, from the same formulas."""
-    case = _case(
-        "seir", "StructuredCNF_sample", "sample__V1_attention_drawn_rep0"
-    )
-    given = {
-        name: case.kwargs[name]
-        for name in case.kwargs
-        if name not in ("theta_shape", "sample_size")
-    }
-    rng = np.random.default_rng(0)
-    theta = rng.normal(size=(1, *case.kwargs["theta_shape"]))
-    time = np.full((1, 1, 1), 0.4)
-    assert FIELDS.keys() == ORACLE.keys()
-    for masks in (True, False):
-        if not masks:
-            missing = [n for n in given if n.endswith(("mask", "index"))]
-            given |= dict.fromkeys(missing)
-        for name, field in FIELDS.items():
-            found, wanted = (
-                function(theta=theta, time=time, **given)
-                for function in (field, ORACLE[name])
-            )
-            np.testing.assert_allclose(found, wanted, atol=1e-6)
-
-
 def test_another_flow_is_seen():
     """A field of half the speed is far outside the tolerance."""
     case = _case(
@@ -156,13 +90,13 @@ def test_another_flow_is_seen():
             def field(**given):
                 return 0.5 * setting.field(**given)
 
-            changed = replace(setting, field=field)
+            changed = setting._replace(field=field)
             return flow_call(name)(changed, *args, **kwargs)
 
         return slow
 
     result = replay(case, lookup)
-    assert not result.within_tolerance
+    assert not result.agrees
     assert result.kinds == {"values"}
 
 
@@ -175,7 +109,7 @@ def test_another_noise_is_seen():
     )
     other = case.extra["base_key_data"] + 1
     changed = replace(case, extra={**case.extra, "base_key_data": other})
-    assert not replay(changed).within_tolerance
+    assert not replay(changed).agrees
 
 
 def test_fixes_of_the_user_are_not_replayed(monkeypatch):
@@ -186,7 +120,7 @@ def test_fixes_of_the_user_are_not_replayed(monkeypatch):
         "SFMPE_log_prob_posterior_samples",
         "sfmpe__V1_log_prob",
     )
-    assert replay(case).within_tolerance
+    assert replay(case).agrees
 
 
 def test_settings():
@@ -235,28 +169,3 @@ def test_without_the_extra_nothing_is_replayed(monkeypatch):
     assert why_not(case) == "needs the extra flow: pip install 'tfmpe[flow]'"
     other = _cases("seir", "decode_theta")
     assert all(why_not(case) is None for case in other.values())
-
-
-def test_draws_that_fill_up_change_nothing():
-    """Order of keys, number and values are as without them."""
-    case = _case(
-        "seir", "SFMPE_sample_posterior", "sfmpe__V1_sample_posterior_forward"
-    )
-    found = bridge(case.function)(
-        read_setting(case.extra), *case.args, **case.kwargs
-    )
-    assert list(found) == list(case.output)
-    for name, leaf in found.items():
-        assert leaf.shape == case.output[name].shape
-
-
-@pytest.mark.parametrize(
-    ("far", "tolerated"), [(4, True), (5, True), (6, False)]
-)
-def test_half_of_the_values_have_to_be_near(far, tolerated):
-    stored = np.zeros(10, np.float32)
-    found = stored.copy()
-    found[:far] = 0.05
-    tolerance = Tolerance(0.1, 0.0, "", median=1e-3)
-    result = compare(stored, found, "output", tolerance)
-    assert result.within_tolerance is tolerated

@@ -14,9 +14,7 @@ from .attention import _make_attention_masks as _make_attention_masks
 from .combine import combine_data as combine_data
 from .decode import decode_theta as decode_theta
 from .decode import encode_unknown_theta as encode_unknown_theta
-from .estimator import (
-    log_prob_posterior_samples as log_prob_posterior_samples,
-)
+from .estimator import log_prob_posterior_samples as log_prob_posterior_samples
 from .estimator import posterior_density as posterior_density
 from .estimator import posterior_sampler as posterior_sampler
 from .estimator import sample_base_dist as sample_base_dist

@@ -86,11 +86,6 @@ def combine_data(x, y, pad_value=PAD_VALUE):
         ``data``; ``labels``, ``masks.attention`` and ``index`` if both
         operands have them; ``masks.padding`` always. All but ``data`` have
         one copy per sample, as many as ``y`` has samples.
-
-    Raises
-    ------
-    KeyError
-        If ``data`` lacks ``y``, or ``theta`` where no padding mask is given.
     """
     n_x = x["data"]["y"].shape[0]
     n_y = y["data"]["y"].shape[0]

@@ -19,11 +19,6 @@ def pad_multidim_event(arr, event_start, max_shape, pad_value=PAD_VALUE):
     pad_value : float
         Value of the new entries, cast to the type of ``arr``.
 
-    Returns
-    -------
-    jax.Array
-        The padded array, in the type of ``arr``.
-
     Raises
     ------
     ValueError
