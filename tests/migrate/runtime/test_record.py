@@ -12,8 +12,8 @@ from tfmpe.migrate.recordings.manifest import check_files, read_manifest
 from tfmpe.migrate.recordings.nodes import Abstract
 from tfmpe.migrate.recordings.read import read_recording
 from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.recordings.write import NodeWriter
 from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.runtime.node_writer import NodeWriter
 from tfmpe.migrate.runtime.recorded_run import record_run
 from tfmpe.migrate.runtime.recording import Recorder, record_of
 from tfmpe.migrate.runtime.twins import Twins

@@ -14,11 +14,11 @@ import jax
 from tfmpe.migrate.recordings.arrays import MAX_FILE_BYTES
 from tfmpe.migrate.recordings.nodes import Opaque
 from tfmpe.migrate.recordings.read import FORMAT, MANIFEST_NAME, Case
+from tfmpe.migrate.recordings.write import NodeWriter
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.replay.trees import abstracted, n_bytes
 from tfmpe.preprocessing._atomic import write_atomically
 
-from .node_writer import NodeWriter
 from .observing import Observed, case_of
 from .twins import Twins
 
