@@ -1,120 +1,60 @@
-"""An entry as Markdown, as plain text, and as JSON."""
+"""An entry as Markdown, and as plain text for a file or a pipe."""
 
 import re
 import textwrap
-from dataclasses import asdict
-from typing import Any
+from pathlib import Path
 
-from .entry import Defect, Entry, Rule
-from .setup import SETUP
+from .entry import Advice, Defect, Entry
 
-__all__ = ["as_json", "as_markdown", "as_plain", "examples", "paragraphs"]
+__all__ = ["EXAMPLE_DATA", "as_markdown", "as_plain", "uses_data"]
 
-_SAFETY = {
-    "safe": "the rewrite keeps every number",
-    "unsafe": "the rewrite should be looked at",
-    "manual": "to be done by hand",
-}
+EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text()
+"""The data that the examples of all entries use, as code."""
 
 
-def paragraphs(entry: Entry) -> list[str]:
-    """Return what is said of an entry, without heading and examples.
-
-    Parameters
-    ----------
-    entry
-
-    Returns
-    -------
-    list of str
-        Paragraphs of Markdown, in their order. The first of a defect that
-        the bridge warns of begins with ⚠.
-    """
-    if isinstance(entry, Defect):
-        return _of_defect(entry)
-    said = [entry.text]
-    if isinstance(entry, Rule):
-        said += [f"**What to do.** {entry.todo}"]
-        said += [f"**Rewriting.** {entry.rewrite}"]
-    return [paragraph for paragraph in said if paragraph]
+def uses_data(entry: Entry) -> bool:
+    """Return whether the examples use more of the data than its imports."""
+    code = entry.before + entry.after
+    found = re.search(r"(?<![\w\"'.])(theta|y|rules)\b(?![=\"'])", code)
+    return found is not None
 
 
-def _of_defect(entry: Defect) -> list[str]:
-    mark = "⚠ " if entry.warning else ""
-    said = [mark + entry.text]
-    if entry.cost:
-        said.append(f"**Cost.** {entry.cost}")
-    does = []
-    if entry.warning:
-        does.append(f"Warns with `{entry.warning}`.")
+def as_markdown(entry: Entry) -> str:
+    """Return a page about an entry."""
+    summary = f"{entry.summary[0].upper()}{entry.summary[1:]}."
+    parts = [f"# {entry.code} {entry.name}", summary, entry.text]
+    if isinstance(entry, Advice):
+        for names in entry.names.values():
+            lines = [f"- `{name}`: {new}" for name, new in names.items()]
+            parts.append("\n".join(lines))
+        parts.append(f"**What to do.** {entry.what_to_do}")
+    elif isinstance(entry, Defect):
+        parts += [f"**Cost.** {entry.cost}", *_bridge(entry)]
+        parts.append(f"**Core.** {entry.core}")
+    for title, code in (
+        ("Before", entry.before),
+        ("After", entry.after),
+        ("Then", entry.then),
+        ("With these data", uses_data(entry) and EXAMPLE_DATA),
+    ):
+        if code:
+            parts += [f"## {title}", f"```python\n{code}```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _bridge(entry: Defect) -> list[str]:
+    """Return what the bridge does about a defect, beside reproducing it."""
+    said = [f"Warns with `{entry.warning}`."] if entry.warning else []
     if entry.fix:
         # L23 cannot be asked for otherwise.
         always = entry.fix.startswith("always")
         how = "" if always else f'`fix=["{entry.code}"]`: '
-        does.append(f"{how}{entry.fix[0].upper()}{entry.fix[1:]}.")
-    if does:
-        said.append(f"**Shim.** {' '.join(does)}")
-    if entry.core:
-        said.append(f"**Core.** {entry.core}")
-    return said
-
-
-def examples(entry: Entry) -> list[tuple[str, str]]:
-    """Return titles and code: before, after, and what then holds.
-
-    Examples
-    --------
-    >>> from tfmpe.migrate.catalogue import CATALOGUE
-    >>> [title for title, _ in examples(CATALOGUE["T101"])]
-    ['Before', 'After', 'Then']
-    """
-    parts = (
-        ("Before", entry.before),
-        ("After", entry.after),
-        ("Then", entry.check),
-    )
-    return [(title, code) for title, code in parts if code]
-
-
-def uses_setup(entry: Entry) -> bool:
-    """Whether the examples use the data of the catalogue."""
-    code = entry.before + entry.after
-    return re.search(r"(?<![\w\"'.])(theta|y|rules)\b(?![=\"'])", code) is not (
-        None
-    )
-
-
-def as_markdown(entry: Entry) -> str:
-    """Return a page about an entry.
-
-    Examples
-    --------
-    >>> from tfmpe.migrate.catalogue import CATALOGUE
-    >>> print(as_markdown(CATALOGUE["L10"]))
-    # L10 not-assigned
-    <BLANKLINE>
-    The number is not assigned.
-    <BLANKLINE>
-    MIGRATION.md#l10
-    <BLANKLINE>
-    """
-    parts = [f"# {entry.code} {entry.name}"]
-    if entry.safety:
-        parts.append(
-            f"{entry.summary[0].upper()}{entry.summary[1:]}; "
-            f"**{entry.safety}**: {_SAFETY[entry.safety]}."
-        )
-    parts += paragraphs(entry)
-    for title, code in examples(entry):
-        parts += [f"## {title}", f"```python\n{code}```"]
-    if uses_setup(entry):
-        parts += ["## With these data", f"```python\n{SETUP}```"]
-    parts.append(f"MIGRATION.md#{entry.code.lower()}")
-    return "\n\n".join(parts) + "\n"
+        said.append(f"{how}{entry.fix[0].upper()}{entry.fix[1:]}.")
+    return [f"**Bridge.** {' '.join(said)}"] if said else []
 
 
 def as_plain(markdown: str, width: int = 78) -> str:
-    r"""Return such a page without marks, for a file or a pipe.
+    r"""Return such a page without marks, and no text wider than `width`.
 
     Examples
     --------
@@ -140,16 +80,8 @@ def as_plain(markdown: str, width: int = 78) -> str:
             if set(marks) == {"#"}:
                 line = "=" if marks == "#" else "-"
                 parts.append(f"{title}\n{line * len(title)}")
-            else:
-                parts.append(textwrap.fill(text, width, break_on_hyphens=False))
+                continue
+            # The lines of a list stay.
+            for line in text.split("\n") if marks == "-" else [text]:
+                parts.append(textwrap.fill(line, width, break_on_hyphens=False))
     return "\n\n".join(parts) + "\n"
-
-
-def as_json(entry: Entry) -> dict[str, Any]:
-    """Return what is known of an entry, for other tools."""
-    found = asdict(entry)
-    if isinstance(entry, Defect):
-        found |= {"warning": entry.warning, "fix": entry.fix}
-    kind = "defect" if isinstance(entry, Defect) else "rule"
-    link = f"MIGRATION.md#{entry.code.lower()}"
-    return {"kind": kind, "link": link, **found}
