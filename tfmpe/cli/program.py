@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from tfmpe.migrate.runtime.program import Program
+    from tfmpe.migrate.run.program import Program
 
 __all__ = ["SETTINGS", "check_legacy", "program_arguments", "read_program"]
 
@@ -43,7 +43,7 @@ def read_program(
     script: str, args: tuple[str, ...], is_module: bool
 ) -> "Program":
     """Return what is to be run, or say that it is not there."""
-    from tfmpe.migrate.runtime.program import Program
+    from tfmpe.migrate.run.program import Program
 
     program = Program(script, args, is_module)
     found = _is_there(program, script) if is_module else Path(script).is_file()
@@ -83,10 +83,6 @@ def check_legacy(program: "Program", legacy: str) -> None:
 
 
 def _is_there(program: "Program", name: str) -> bool:
-    from tfmpe.migrate.runtime.program import has_module
+    from tfmpe.migrate.run.program import has_module
 
-    try:
-        return has_module(program, name)
-    # Such as __main__.
-    except ValueError:
-        return False
+    return has_module(program, name)

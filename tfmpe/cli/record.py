@@ -82,8 +82,9 @@ def record(
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
 
-    from tfmpe.migrate.runtime.recorded_run import record_run
-    from tfmpe.migrate.runtime.tables import print_record
+    from tfmpe.migrate.records.files import as_json
+    from tfmpe.migrate.run.record import record_run
+    from tfmpe.migrate.run.show import print_record
 
     check_folder(json_file, "--json")
     program = read_program(script, args, is_module)
@@ -111,5 +112,5 @@ def record(
     if not quiet:
         print_record(report, str(out), Console(stderr=True, highlight=False))
     if json_file is not None:
-        write_file(json_file, report.to_json().encode(), "--json")
+        write_file(json_file, as_json(report), "--json")
     context.exit(report.exit_code)

@@ -9,8 +9,9 @@ import jax.core
 import numpy as np
 
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.recordings.arrays import DTYPES
-from tfmpe.migrate.recordings.nodes import MAX_DEPTH, Abstract, Opaque
+
+from .arrays import DTYPES
+from .nodes import MAX_DEPTH, Abstract, Opaque
 
 __all__ = ["NodeWriter"]
 

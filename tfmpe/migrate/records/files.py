@@ -9,6 +9,7 @@ from tfmpe.migrate.errors import RecordingError
 
 from .checks import Bench, Verify
 from .code import Fix, Scan
+from .places import Content
 from .runs import Run, Shadow
 
 __all__ = ["Record", "as_json", "from_json", "read_record"]
@@ -19,7 +20,7 @@ Record: TypeAlias = Scan | Fix | Run | Shadow | Verify | Bench
 FORMAT = 2
 
 
-def as_json(record: Record) -> bytes:
+def as_json(record: Content) -> bytes:
     """Return a record as indented JSON with a line end.
 
     Parameters

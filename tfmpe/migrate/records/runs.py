@@ -14,6 +14,8 @@ __all__ = [
     "Left",
     "LineNotRun",
     "Masks",
+    "Recorded",
+    "RecordedCalls",
     "Run",
     "Shadow",
     "Warned",
@@ -21,11 +23,18 @@ __all__ = [
 
 
 class Calls(Strict, frozen=True):
-    """All calls of one function from one place."""
+    """All calls of one function from one place.
+
+    Attributes
+    ----------
+    advice : str or None
+        The code that says what the function becomes on Tokens.
+    """
 
     function: str
     place: Place
     calls: Count
+    advice: str | None = None
 
 
 class Warned(Strict, frozen=True):
@@ -139,10 +148,18 @@ class Left(Strict, frozen=True):
 
 
 class Shadow(Content, frozen=True):
-    """A run on both sides: the JSON of ``tfmpe run --shadow``."""
+    """A run on both sides: the JSON of ``tfmpe run --shadow``.
+
+    Attributes
+    ----------
+    exit_code : int
+        The script's where it failed; else 1 where something differs, 3 where
+        nothing was compared.
+    """
 
     exit_code: int
     script: str
+    script_exit_code: int = 0
     calls: tuple[ComparedCalls, ...] = ()
     fingerprint: dict[str, Any] = field(default_factory=dict)
     differences: tuple[FoundDifference, ...] = ()
@@ -151,3 +168,40 @@ class Shadow(Content, frozen=True):
     not_compared: tuple[Left, ...] = ()
     saved: Count | None = None
     not_saved: tuple[Left, ...] = ()
+
+
+class RecordedCalls(Strict, frozen=True):
+    """The recorded calls of one function.
+
+    Attributes
+    ----------
+    cases, repeated, left_out : int
+        Calls that are kept, that have inputs which are kept already, and
+        that were left out by a limit.
+    opaque : tuple of str
+        Values that could not be recorded, in words.
+    """
+
+    function: str
+    cases: Count
+    repeated: Count = 0
+    left_out: Count = 0
+    opaque: tuple[str, ...] = ()
+
+
+class Recorded(Content, frozen=True, tag="record"):
+    """A recorded run: the JSON of ``tfmpe record``.
+
+    Attributes
+    ----------
+    not_recorded : dict
+        Functions that were called and cannot be recorded, and why.
+    """
+
+    exit_code: int
+    script: str
+    script_exit_code: int = 0
+    functions: tuple[RecordedCalls, ...] = ()
+    not_recorded: dict[str, str] = field(default_factory=dict)
+    fingerprint: dict[str, Any] = field(default_factory=dict)
+    not_run: tuple[LineNotRun, ...] = ()
