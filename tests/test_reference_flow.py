@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-import reference
-from reference import flow
 from reference.stored import (
     abstract_leaves,
     assert_same,
     rebuild,
     stored_cases,
 )
+from tfmpe.migrate import oracle
+from tfmpe.migrate.oracle import flow
 
 FUNCTIONS = {
-    "StructuredCNF_sample": reference.sample,
-    "StructuredCNF_log_prob": reference.log_prob,
-    "Transformer_call": reference.transformer,
-    "SFMPE_sample_posterior_encoded": reference.sample_posterior_encoded,
-    "SFMPE_sample_posterior": reference.sample_posterior,
-    "SFMPE_sample_base_dist": reference.sample_base_dist,
-    "SFMPE_log_prob_posterior_samples": reference.log_prob_posterior_samples,
+    "StructuredCNF_sample": oracle.sample,
+    "StructuredCNF_log_prob": oracle.log_prob,
+    "Transformer_call": oracle.transformer,
+    "SFMPE_sample_posterior_encoded": oracle.sample_posterior_encoded,
+    "SFMPE_sample_posterior": oracle.sample_posterior,
+    "SFMPE_sample_base_dist": oracle.sample_base_dist,
+    "SFMPE_log_prob_posterior_samples": oracle.log_prob_posterior_samples,
 }
 # Stored calls: with values to compare, through a network, traced, refused.
 KINDS = {"values": 128, "network": 36, "traced": 54, "raises": 10}
@@ -147,10 +147,10 @@ def _call(stored, function, extra, tracers=None):
     args = rebuild(stored.case["args"], stored.arrays, tracers)
     kwargs = rebuild(stored.case["kwargs"], stored.arrays, tracers)
     if "params" in extra:
-        field = Partial(reference.transformer, extra["params"])
+        field = Partial(oracle.transformer, extra["params"])
     else:
         name = extra.get("field", "closed_form_v1")
-        field = Partial(reference.FIELDS[name])
+        field = Partial(oracle.FIELDS[name])
     if stored.function == "Transformer_call":
         return _call_network(field, kwargs)
     if "base_key_data" in extra:
@@ -280,14 +280,14 @@ def test_whole_call_compiles_anew_and_bare_computation_does_not():
     slices = {"a": {"offset": 0, "event_shape": (3,), "batch_shape": (1,)}}
     theta_0 = jnp.ones((2, 3, 1))
 
-    bare = reference.posterior_sampler(field, context, labels, slices)
+    bare = oracle.posterior_sampler(field, context, labels, slices)
     first = bare(theta_0)
     n_first = n_traced
     bare(theta_0)
     assert n_traced == n_first > 0
 
     whole = partial(
-        reference.sample_posterior,
+        oracle.sample_posterior,
         field,
         context,
         labels,
@@ -315,9 +315,9 @@ def test_bare_density_is_that_of_the_whole_call():
     exact = jax.scipy.stats.norm.logpdf(theta, scale=np.exp(-1)).sum((1, 2))
 
     epsilon = jnp.ones((2, 3, 1, 4))
-    bare = reference.posterior_density(field, (3, 1), context, labels)
+    bare = oracle.posterior_density(field, (3, 1), context, labels)
     np.testing.assert_allclose(bare(theta, epsilon), exact, atol=LOG_PROB_EXACT)
-    whole = reference.log_prob_posterior_samples(
+    whole = oracle.log_prob_posterior_samples(
         field, theta, context, labels, epsilon=epsilon
     )
     np.testing.assert_array_equal(whole, bare(theta, epsilon))

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-import reference
 from tfmpe import Tokens, concatenate_tokens
+from tfmpe.migrate import oracle
 from tfmpe.migrate.bench.agreement import (
     NotEqualError,
     check_real_tokens_say,
@@ -19,9 +19,9 @@ ONE_SITE = Size(1, 4)
 
 
 def _old(*sizes):
-    return reference.combine_data(
+    return oracle.combine_data(
         *(
-            legacy_flat(reference.flatten_structured, size, seed)
+            legacy_flat(oracle.flatten_structured, size, seed)
             for seed, size in enumerate(sizes)
         )
     )

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-import reference
 from tfmpe import Tokens, concatenate_tokens
+from tfmpe.migrate import oracle
 from tfmpe.migrate.bench.agreement import declared_masks
 from tfmpe.migrate.bench.counting import stored_bytes
 from tfmpe.migrate.bench.join_cases import (
@@ -23,7 +23,7 @@ def _abstract_flat(size):
     # Closing over the sizes: transformations would sort the keys.
     model = abstract_seir(size)
     return jax.eval_shape(
-        lambda given: reference.flatten_structured(
+        lambda given: oracle.flatten_structured(
             given.in_order.sides, index=given.inputs, independence=RULES
         )[0],
         model,
@@ -42,7 +42,7 @@ def _abstract_tokens(size):
 def old_bytes(*sizes):
     """Return what the oracle's result would hold, without making it."""
     return stored_bytes(
-        jax.eval_shape(reference.combine_data, *map(_abstract_flat, sizes))
+        jax.eval_shape(oracle.combine_data, *map(_abstract_flat, sizes))
     )
 
 
@@ -59,12 +59,12 @@ def new_bytes(*sizes):
 @pytest.mark.parametrize("sizes", [(SMALL, SMALL), (Size(1, 20), SMALL)])
 def test_counted_bytes_are_those_of_the_arrays(sizes):
     flats = [
-        legacy_flat(reference.flatten_structured, size, seed)
+        legacy_flat(oracle.flatten_structured, size, seed)
         for seed, size in enumerate(sizes)
     ]
     tokens = [as_tokens(size, seed) for seed, size in enumerate(sizes)]
 
-    assert old_bytes(*sizes) == stored_bytes(reference.combine_data(*flats))
+    assert old_bytes(*sizes) == stored_bytes(oracle.combine_data(*flats))
     assert new_bytes(*sizes) == stored_bytes(join_with_masks(*tokens))
 
 

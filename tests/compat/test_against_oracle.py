@@ -18,12 +18,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference
-import reference.attention
-import reference.combine
-import reference.flatten
-import reference.masks
-import reference.padding
 from strategies import (
     DTYPES,
     LAYOUTS,
@@ -37,6 +31,7 @@ from strategies import (
     rules,
 )
 from tfmpe import compat
+from tfmpe.migrate import oracle
 from tfmpe.migrate.replay.compare import compare
 
 pytestmark = [
@@ -116,11 +111,11 @@ def on_host(function):
     def call(*args, **kwargs):
         with ExitStack() as stack:
             for module in (
-                reference.attention,
-                reference.combine,
-                reference.flatten,
-                reference.masks,
-                reference.padding,
+                oracle.attention,
+                oracle.combine,
+                oracle.flatten,
+                oracle.masks,
+                oracle.padding,
             ):
                 stack.enter_context(mock.patch.object(module, "jnp", OnHost))
             return function(*args, **kwargs)
@@ -149,7 +144,7 @@ def outcome(function, args, kwargs):
 
 def assert_same(name, *args, oracle_args=None, host=True, **kwargs):
     """Call bridge and oracle; everything must be the same to the bit."""
-    expect = getattr(reference, name)
+    expect = getattr(oracle, name)
     wanted, refused, after = outcome(
         on_host(expect) if host else expect,
         args if oracle_args is None else oracle_args,
@@ -173,7 +168,7 @@ def test_flatten_structured(call):
 @given(legacy_calls(faults=False))
 @cases(200)
 def test_flatten_structured_that_is_not_refused(call):
-    expect = on_host(reference.flatten_structured)
+    expect = on_host(oracle.flatten_structured)
     wanted, refused, _ = outcome(expect, (call.data,), call.kwargs)
     if refused is None:
         found = compat.flatten_structured(call.data, **call.kwargs)
@@ -189,7 +184,7 @@ def test_random_calls_return_and_are_refused():
     @given(legacy_calls(faults=False))
     @cases(300, 300)
     def count(call):
-        expect = on_host(reference.flatten_structured)
+        expect = on_host(oracle.flatten_structured)
         wanted, refused, _ = outcome(expect, (call.data,), call.kwargs)
         counts[refused is None] += 1
         if refused is None:
@@ -297,7 +292,7 @@ def test_nothing_warns_of_overflow():
     }
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        reference.flatten_structured(data)
+        oracle.flatten_structured(data)
         compat.flatten_structured(data)
 
 
@@ -321,7 +316,7 @@ def test_combine_data(operands, pad_value, in_jax):
 @cases(20)
 def test_combine_data_of_combined_data(first, second):
     """Three and more data sets, masks already once per sample."""
-    x, refused, _ = outcome(on_host(reference.combine_data), first, {})
+    x, refused, _ = outcome(on_host(oracle.combine_data), first, {})
     if refused is None:
         assert_same("combine_data", x, second[0])
         assert_same("combine_data", second[1], x)
@@ -382,9 +377,9 @@ def test_decode_theta(data):
     size = (max(n_tokens + data.draw(more), 0), max(width + data.draw(more), 0))
     theta = array_of((*lead, *size), data.draw(st.sampled_from(DTYPES)))
     assert_same("decode_theta", theta, slices, shape, host=False)
-    _, refused, _ = outcome(reference.decode_theta, (theta, slices, shape), {})
+    _, refused, _ = outcome(oracle.decode_theta, (theta, slices, shape), {})
     if refused is None:
-        wanted = reference.decode_theta(theta, slices, shape)
+        wanted = oracle.decode_theta(theta, slices, shape)
         found = compat.decode_theta(jnp.asarray(theta), slices, shape)
         assert compare(as_jax(wanted), found).identical
 

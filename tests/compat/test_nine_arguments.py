@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from flax import nnx
 
-import reference
 from tfmpe import Tokens
 from tfmpe.compat import (
     _make_attention_masks,
@@ -15,6 +14,7 @@ from tfmpe.compat import (
     nine_arguments,
 )
 from tfmpe.compat.structured_cnf import StructuredCNF
+from tfmpe.migrate import oracle
 from tfmpe.migrate.replay.compare import compare
 
 
@@ -88,7 +88,7 @@ def test_a_legacy_flow_takes_them(make_example):
     """Target and conditioning the other way round, too."""
     example = make_example("hierarchical_gaussian", n_sites=2)
     tokens = _tokens(example, None)
-    cnf = StructuredCNF(reference.FIELDS["closed_form_v1"], nnx.Rngs(0))
+    cnf = StructuredCNF(oracle.FIELDS["closed_form_v1"], nnx.Rngs(0))
     arguments = nine_arguments(tokens, ["obs"], ["theta", "mu"])
     draws = cnf.sample(**arguments, sample_size=3)
     assert draws.shape == (3, 4, 1)

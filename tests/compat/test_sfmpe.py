@@ -7,14 +7,14 @@ import optax
 import pytest
 from flax import nnx
 
-import reference
 from tfmpe.compat import decode_theta, flatten_structured, split_data
 from tfmpe.compat._flow.epochs import _run_epochs
 from tfmpe.compat._flow.loss import legacy_loss
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
+from tfmpe.migrate import oracle
 
-FIELD = reference.FIELDS["closed_form_v1"]
+FIELD = oracle.FIELDS["closed_form_v1"]
 
 # Two adaptive solutions, both with tolerances of 1e-5.
 CLOSE = 1e-4
@@ -70,7 +70,7 @@ def test_encoded_draws(direction, call, draw_values):
     found = _estimator().sample_posterior_encoded(
         **arguments, direction=direction
     )
-    wanted = reference.sample_posterior_encoded(
+    wanted = oracle.sample_posterior_encoded(
         FIELD, **arguments, direction=direction
     )
     np.testing.assert_allclose(found, wanted, atol=CLOSE)
@@ -104,7 +104,7 @@ def test_base_draws_pairwise(call, data, draw_values):
     found = _estimator().sample_base_dist(
         theta, context, theta_slices=call["theta_slices"], **given
     )
-    wanted = reference.sample_base_dist(
+    wanted = oracle.sample_base_dist(
         FIELD, theta, context, theta_slices=call["theta_slices"], **given
     )
     assert list(found) == list(wanted)
@@ -118,9 +118,7 @@ def test_densities(call, draw_values):
     given = {k: v for k, v in call.items() if k != "theta_slices"}
     found = _estimator().log_prob_posterior_samples(theta, **given)
     key = jax.random.fold_in(jax.random.key(3), 0)
-    wanted = reference.log_prob_posterior_samples(
-        FIELD, theta, **given, key=key
-    )
+    wanted = oracle.log_prob_posterior_samples(FIELD, theta, **given, key=key)
     np.testing.assert_allclose(found, wanted, atol=1e-3)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
-import reference
 from tfmpe.compat._flow.fields import split_legacy
 from tfmpe.compat.structured_cnf import StructuredCNF
+from tfmpe.migrate import oracle
 
-FIELD = reference.FIELDS["closed_form_v1"]
+FIELD = oracle.FIELDS["closed_form_v1"]
 
 # Two adaptive solutions, both with tolerances of 1e-5.
 CLOSE = 1e-4
@@ -35,7 +35,7 @@ def _oracle(direction):
     """Return a function that carries draws along, one solve for each."""
     arguments = _ARGUMENTS.copy()
     shape = arguments.pop("theta_shape")
-    return reference.sampler(FIELD, shape, direction, **arguments)
+    return oracle.sampler(FIELD, shape, direction, **arguments)
 
 
 _ARGUMENTS = {}
@@ -286,13 +286,13 @@ def test_densities(fix, arguments, draw_values):
         def field(*, time, **given):
             return FIELD(time=-time, **given)
 
-    wanted = reference.log_prob(field, theta, **given, n_epsilon=3, key=key)
+    wanted = oracle.log_prob(field, theta, **given, n_epsilon=3, key=key)
     np.testing.assert_allclose(found, wanted, atol=1e-3)
 
 
 def test_a_right_density_follows_the_draws(arguments):
     """With a field of known divergence: exact, whatever the probes."""
-    field = reference.FIELDS["skew_v1"]
+    field = oracle.FIELDS["skew_v1"]
     given = {k: v for k, v in arguments.items() if k != "theta_shape"}
     cnf = _cnf(field, fix=["L18"])
     theta_0 = jnp.ones((4, 3, 1))

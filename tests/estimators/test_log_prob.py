@@ -18,10 +18,10 @@ from estimators.known_flows import (
     padded_with,
     spoil_padding,
 )
-from reference.fields import FIELDS
 from reference.stored import rebuild, stored_cases
 from tfmpe import Tokens
 from tfmpe.estimators import ContinuousFlow
+from tfmpe.migrate.oracle.fields import FIELDS
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 VALUES = normal(4, 5, 3, 2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import reference
+from tfmpe.migrate import oracle
 from tfmpe.migrate.recordings.stored import stored_folder
 
 SMALL = (
@@ -63,7 +63,7 @@ def recording(folder):
 @pytest.fixture
 def right():
     """Return a lookup of an implementation that is right."""
-    return lambda name: getattr(reference, name)
+    return lambda name: getattr(oracle, name)
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def wrong():
     """Return a lookup where `_flatten_index` is off by 0.25 in one place."""
 
     def off(*args, **kwargs):
-        array = reference._flatten_index(*args, **kwargs)
+        array = oracle._flatten_index(*args, **kwargs)
         return array.at[0, 1, 0].add(0.25)
 
     return lambda name: (
-        off if name == "_flatten_index" else getattr(reference, name)
+        off if name == "_flatten_index" else getattr(oracle, name)
     )

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference
-from reference import product_masks
 from strategies import LAYOUTS, array_of, cases, chance, rules
 from tfmpe import (
     Tokens,
@@ -16,6 +14,8 @@ from tfmpe import (
     build_padding_mask,
     build_self_attention_mask,
 )
+from tfmpe.migrate import oracle
+from tfmpe.migrate.oracle import product_masks
 from tfmpe.preprocessing._trees import unflatten_tree
 
 KEYS = st.sampled_from(["mu", "theta", "obs", "Z", "site_a"])
@@ -75,7 +75,7 @@ def test_self_attention_masks(shapes, data):
         return
     _assert_same(found, wanted)
     if _pairs_one_to_many(shapes, independence):
-        legacy = reference.build_self_attention_mask(slices, independence)
+        legacy = oracle.build_self_attention_mask(slices, independence)
         _assert_same(found, np.asarray(legacy) == 1)
 
 
@@ -105,7 +105,7 @@ def test_cross_attention_masks(queries, keys, data):
         (("q", a), ("k", b), dims) for a, b, dims in acting["cross_local"]
     ]
     if _pairs_one_to_many(sides, acting):
-        legacy = reference.build_cross_attention_mask(query, key, independence)
+        legacy = oracle.build_cross_attention_mask(query, key, independence)
         _assert_same(found, np.asarray(legacy) == 1)
 
 
@@ -155,7 +155,7 @@ def test_padding_masks(shapes, data):
     }
     # A key of one token has no event axis; the legacy function wants one.
     legacy_slices = _slices({n: shape or (1,) for n, shape in shapes.items()})
-    wanted = np.asarray(reference.build_padding_mask(legacy_slices, full)) == 1
+    wanted = np.asarray(oracle.build_padding_mask(legacy_slices, full)) == 1
     found = build_padding_mask(slices, given_sizes)
     assert found.dtype == bool
     np.testing.assert_array_equal(*np.broadcast_arrays(found, wanted))

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-import reference
-from reference import product_masks
 from tfmpe import (
     Tokens,
     build_cross_attention_mask,
     build_self_attention_mask,
 )
+from tfmpe.migrate import oracle
+from tfmpe.migrate.oracle import product_masks
 
 
 def _slices(**event_shapes):
@@ -202,10 +202,10 @@ def test_pairing_is_a_product_where_legacy_pairs_elementwise(picture):
         "..##..##",
     ]
     with pytest.raises(IndexError):
-        reference.build_cross_attention_mask(units, obs, by_group)
+        oracle.build_cross_attention_mask(units, obs, by_group)
 
     same = _slices(obs=(2, 2))
-    legacy = reference.build_cross_attention_mask(units, same, by_group)
+    legacy = oracle.build_cross_attention_mask(units, same, by_group)
     assert picture(legacy == 1) == ["#...", ".#..", "..#.", "...#"]
     ours = build_cross_attention_mask(units, same, by_group)
     assert picture(ours) == ["##..", "##..", "..##", "..##"]

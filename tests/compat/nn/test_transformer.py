@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from flax import nnx
 
-import reference
 from reference.stored import rebuild, stored_cases
 from tfmpe.compat.defects.l22_masks_without_effect import (
     MasksWithoutEffectWarning,
@@ -17,6 +16,7 @@ from tfmpe.compat.nn.transformer import (
     load_parameters,
     read_parameters,
 )
+from tfmpe.migrate import oracle
 
 STORED = {case.name: case for case in stored_cases(["Transformer_call"])}
 TRAINED = {
@@ -186,7 +186,7 @@ def test_trained_weights_load(name):
 @pytest.mark.parametrize("changed", [{}, {"cross_mask": None}])
 def test_agrees_with_the_oracle_in_other_sizes(changed):
     network = _network()
-    expected = jax.jit(reference.transformer)(
+    expected = jax.jit(oracle.transformer)(
         read_parameters(network), **_arguments(**changed)
     )
     velocity = _evaluate(network, **changed)

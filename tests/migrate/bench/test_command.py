@@ -12,8 +12,8 @@ pytest.importorskip("flax", reason="needs the extra flow")
 
 from click.testing import CliRunner
 
-import reference
 from tfmpe import cli as commands
+from tfmpe.migrate import oracle
 from tfmpe.migrate.bench import checking, run
 from tfmpe.migrate.bench.growth import exponent
 from tfmpe.migrate.bench.recorded import replay_recorded
@@ -23,7 +23,6 @@ from tfmpe.migrate.bench.table import as_lines, as_markdown
 from tfmpe.migrate.bench.timing import Effort, in_turn
 from tfmpe.migrate.errors import RecordingError
 from tfmpe.migrate.recordings import stored
-from tfmpe.migrate.replay import oracle
 
 QUICK = ("bench", "--quick", "--case", "decode-host", "--max-sites", "3")
 
@@ -60,7 +59,7 @@ def legacy(monkeypatch):
             name = f"wrong_legacy.{home}".rstrip(".")
             module = ModuleType(name)
             for function in names:
-                found = replaced.get(function, getattr(reference, function))
+                found = replaced.get(function, getattr(oracle, function))
                 setattr(module, function, found)
             monkeypatch.setitem(sys.modules, name, module)
         return "wrong_legacy"
@@ -118,7 +117,7 @@ def test_an_installed_package_can_be_the_old_side(bench):
 
 def test_an_old_side_that_errs_is_not_timed(bench, legacy):
     def wrong(theta, slices, shape):
-        decoded = reference.decode_theta(theta, slices, shape)
+        decoded = oracle.decode_theta(theta, slices, shape)
         return {key: value + 1 for key, value in decoded.items()}
 
     result = bench(*QUICK, "--legacy", legacy(decode_theta=wrong))
@@ -146,14 +145,6 @@ def test_too_little_memory_ends_in_3(bench, monkeypatch):
     assert result.exit_code == 3
     assert "old: needs 0.0 GB of memory, 0.0 GB are free" in result.output
     assert "nothing was compared" in result.output
-
-
-def test_no_oracle_ends_in_3(bench, monkeypatch, tmp_path):
-    monkeypatch.setattr(oracle, "_PACKAGE", tmp_path / "tfmpe")
-    monkeypatch.delitem(sys.modules, oracle._NAME, raising=False)
-    result = bench(*QUICK)
-    assert result.exit_code == 3
-    assert "The oracle is neither in" in result.output
 
 
 def test_no_recordings_end_in_3(bench, monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reference import FIELDS as ORACLE
+from tfmpe.migrate.oracle import FIELDS as ORACLE
 from tfmpe.migrate.recordings.nested import read_cases
 from tfmpe.migrate.recordings.read import find_recordings
 from tfmpe.migrate.recordings.stored import stored_folder

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import reference
+from tfmpe.migrate import oracle
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.recordings.manifest import read_manifest
 from tfmpe.migrate.recordings.read import Raised, read_recording
@@ -40,7 +40,7 @@ def recorded(folder):
 
 
 def slightly_off(name):
-    function = getattr(reference, name)
+    function = getattr(oracle, name)
     return lambda *args, **kwargs: function(*args, **kwargs) + 1e-7
 
 

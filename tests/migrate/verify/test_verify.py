@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-import reference
+from tfmpe.migrate import oracle
 from tfmpe.migrate.errors import RecordingError
 from tfmpe.migrate.recordings import stored
 from tfmpe.migrate.recordings.manifest import Problem
@@ -59,7 +59,7 @@ def test_a_wrong_implementation_is_reported_with_place_and_size(folder, wrong):
 def test_dtypes_and_key_orders_are_counted_by_case(folder):
     def lookup(name):
         def function(*args, **kwargs):
-            result = getattr(reference, name)(*args, **kwargs)
+            result = getattr(oracle, name)(*args, **kwargs)
             return result.astype("float16")
 
         return function
@@ -207,7 +207,7 @@ def test_the_json_has_the_documented_names(folder, wrong):
 
 def test_the_json_is_json_also_where_a_difference_is_infinite(folder):
     def nothing(name):
-        function = getattr(reference, name)
+        function = getattr(oracle, name)
         return lambda *args, **kwargs: function(*args, **kwargs) * float("nan")
 
     text = verify(folder, lookup=nothing).to_json()

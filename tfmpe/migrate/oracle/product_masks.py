@@ -1,6 +1,6 @@
 """The mask rules of the package core, token pair by token pair.
 
-The same rules in the same order as ``reference.masks``, with one difference:
+The same rules in the same order as ``masks``, with one difference:
 ``cross_local`` with ``(dim_a, dim_b)`` opens *every* token of a at coordinate
 i to *every* token of b at coordinate i. Nothing here is clever: each pair of
 tokens is judged on its own, and the last rule that speaks about it wins.

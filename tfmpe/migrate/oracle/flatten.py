@@ -145,7 +145,7 @@ def flatten_structured(
     event_shapes : dict, optional
         True sizes, ``{'theta': {key: array}, 'y': {key: array}}``.
     independence : dict
-        The rules, see ``reference.masks``.
+        The rules, see ``masks``.
 
     Returns
     -------
