@@ -1,14 +1,13 @@
-"""A stand-in legacy package, and running scripts on it in this process."""
+"""A small legacy package, and running scripts on it in this process."""
 
+import json
 import sys
 import textwrap
 
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("flax", reason="needs the extra flow")
-pytest.importorskip("diffrax", reason="needs the extra flow")
-
+from migration.stand_in import write_stand_in
 from tfmpe.cli import cli
 from tfmpe.migrate.legacy_names import is_below
 from tfmpe.migrate.recordings.read import find_recordings, read_recording
@@ -16,18 +15,7 @@ from tfmpe.migrate.replay.replay import replay
 from tfmpe.migrate.replay.targets import bridge
 from tfmpe.migrate.run.program import Program
 
-from .standin import build
-
-
-
-def replayed(folder):
-    """Return how the bridge compares with all calls of a folder."""
-    return [
-        replay(case, bridge)
-        for file in find_recordings(folder)
-        for case in read_recording(file, folder)
-    ]
-
+from .plain import write_plain
 
 PRELUDE = """\
 import sys
@@ -42,22 +30,48 @@ def data(n=2):
         "y": {"obs": jnp.arange(n * 6.0).reshape(n, 3, 2, 1)},
     }
 """
+CALL = "flat, slices = flatten_structured(data(), independence=RULES)\n"
 
 
 @pytest.fixture(autouse=True)
 def _no_legacy_left():
     yield
-    for name in [n for n in sys.modules if is_below(n, "sfmpe")]:
+    forget("sfmpe")
+
+
+def forget(package):
+    """Let a package be imported anew."""
+    for name in [n for n in sys.modules if is_below(n, package)]:
         del sys.modules[name]
 
 
 @pytest.fixture
 def legacy(tmp_path, monkeypatch):
-    """Return a function that installs the stand-in, with a defect or none."""
+    """Return a function that installs the package, with a change or none."""
+    pytest.importorskip("flax", reason="needs the extra flow")
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
 
-    def install(defect=None):
-        build(tmp_path / "site", defect)
+    def install(change=None):
+        write_plain(tmp_path / "site", change)
+        monkeypatch.syspath_prepend(tmp_path / "site")
+
+    return install
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """Return a function that installs a copy of the bridge, with more code.
+
+    For what a small package does not have: networks, flows and training.
+    """
+    pytest.importorskip("diffrax", reason="needs the extra flow")
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+
+    def install(module=None, code=""):
+        package = write_stand_in(tmp_path / "site")
+        if module is not None:
+            with (package / f"{module}.py").open("a") as file:
+                file.write(textwrap.dedent(code))
         monkeypatch.syspath_prepend(tmp_path / "site")
 
     return install
@@ -78,6 +92,32 @@ def script(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """Return a function that writes code cells behind a cell of text."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(*codes):
+        text = {"cell_type": "markdown", "metadata": {}, "source": "# Title"}
+        code = {
+            "cell_type": "code",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+        }
+        cells = [{**code, "source": text.splitlines(True)} for text in codes]
+        content = {
+            "cells": [text, *cells],
+            "metadata": {"kernelspec": {"language": "python", "name": "k"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (tmp_path / "fit.ipynb").write_text(json.dumps(content))
+        return Program("fit.ipynb", ("one",))
+
+    return write
+
+
+@pytest.fixture
 def command():
     """Return a function that runs a command line in this process."""
 
@@ -90,3 +130,12 @@ def command():
         raise found.exception
 
     return run
+
+
+def replayed(folder):
+    """Return how the bridge compares with all calls of a folder."""
+    return [
+        replay(case, bridge)
+        for file in find_recordings(folder)
+        for case in read_recording(file, folder)
+    ]

@@ -2,150 +2,80 @@
 
 import pytest
 
+from tfmpe.migrate.run.program import run_program
 from tfmpe.migrate.run.shadow import run_in_shadow
 
-NETWORK = """
-import optax
+from .conftest import forget
+
+LAYER = """
 from flax import nnx
 from sfmpe.cnf import CNF
-from sfmpe.fmpe import FMPE
-from sfmpe.nn.mlp import MLPVectorField
+from sfmpe.nn.transformer.encoder import FFLayer
 rngs = nnx.Rngs(7)
-network = MLPVectorField(2, 3, 8, n_layers=1, dropout=0.1,
-                         activation=nnx.relu, rngs=rngs)
-theta = jax.random.normal(jax.random.key(1), (40, 2))
-y = theta @ jnp.ones((2, 3)) + jax.random.normal(jax.random.key(2), (40, 3))
+x = jax.random.normal(jax.random.key(1), (4, 2))
 """
-CALL = "network(theta, theta[:, :1], y)\n"
-ESTIMATOR = """
-unnamed = MLPVectorField(2, 3, 8, 1, 0.1, nnx.relu)
-second = CNF(unnamed)
-estim = FMPE(CNF(network, rngs=rngs), rngs=rngs)
-"""
-FIT = """
-data = {"data": {"theta": theta, "y": y}}
-rows = lambda part: jax.tree.map(lambda leaf: leaf[part], data)
-losses = estim.fit(rows(slice(0, 32)), rows(slice(32, 40)),
-                   optax.adam(0.01), n_iter=3, batch_size=8)
-print(losses[0][-1], rngs.default.count[...])
-"""
-DRAWS = """
-draws = estim.sample_posterior(y[:1], theta_shape=(2,), n_samples=4)
-estim.log_prob_posterior_samples(draws, y[:1])
-one = lambda y, t: estim.sample_posterior(
-    y[None], theta_shape=(2,), n_samples=1, theta_0=t[None])
-jax.vmap(one)(y[:3], theta[:3])
-second.sample(y[:1], (2,), sample_size=3)
-second.log_prob(theta[:1], y[:1])
-"""
+CALL = "layer = FFLayer(2, 0.5, nnx.relu, rngs)\nlayer(x)\n"
 
 
 def _rows(report):
     return {
-        (row.function.removeprefix("sfmpe."), row.mode): row
+        (row.function.removeprefix("sfmpe."), row.mode): row.tally
         for row in report.calls
     }
 
 
 def _different(report):
-    return {name for (name, _), row in _rows(report).items() if row.tally.different}
-
-
-@pytest.mark.slow
-def test_a_script_of_all_of_them_has_no_difference(legacy, script, capsys):
-    legacy()
-    report = run_in_shadow(script(NETWORK + CALL + ESTIMATOR + FIT + DRAWS))
-    assert report.script_exit_code == 0, capsys.readouterr().err
-    # Draws under vmap may be within tolerance only.
-    assert not _different(report), report.differences
-    assert report.not_compared == ()
-    compared = {name: row.tally.compared for name, row in _rows(report).items()}
-    sample, vmapped = (
-        compared.pop(("fmpe.FMPE.sample_posterior", mode))
-        for mode in ("eager", "traced")
-    )
-    assert (sample, vmapped) == (1, 3)
-    assert set(compared.values()) == {1}
-    assert {name for name, _ in compared} == {
-        "nn.mlp.MLPVectorField",
-        "nn.mlp.MLPVectorField.__call__",
-        "cnf.CNF",
-        "cnf.CNF.sample",
-        "cnf.CNF.log_prob",
-        "fmpe.FMPE",
-        "fmpe.FMPE.fit",
-        "fmpe.FMPE.log_prob_posterior_samples",
-    }
-    first = _rows(report)["nn.mlp.MLPVectorField", "eager"]
-    assert first.tally.identical == first.tally.compared
+    return {n.rpartition("encoder.")[2] for (n, _), t in _rows(report).items()
+            if t.different}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("defect", "names", "path"),
+    ("change", "name", "path", "layer"),
     [
-        ("weights", {"MLPVectorField"}, "out_linear/bias"),
-        ("network", {"MLPVectorField.__call__"}, "output"),
-        ("count", {"MLPVectorField.__call__"}, "default/count"),
+        ("weights", "FFLayer", "linear/bias", None),
+        ("layer", "FFLayer.__call__", "output", "dropout"),
+        ("count", "FFLayer.__call__", "default/count", "dropout"),
+        ("names", "FFLayer", "output", None),
+        (None, None, "", None),
     ],
 )
-def test_a_planted_defect_of_the_network_is_found(
-    legacy, script, defect, names, path
+def test_what_differs_in_a_network_is_found_and_in_which_layer(
+    legacy, script, change, name, path, layer
 ):
-    legacy(defect)
-    report = run_in_shadow(script(NETWORK + CALL))
-    assert _different(report) == {f"nn.mlp.{name}" for name in names}
-    assert any(path in f.difference.path for f in report.differences)
+    legacy(change)
+    report = run_in_shadow(script(LAYER + CALL))
+    assert _different(report) == ({name} if name else set())
+    assert (
+        any(path in f.difference.path for f in report.differences) or not name
+    )
+    assert {f.layer for f in report.differences} <= {layer}
 
 
-def test_draws_of_a_flow_that_differ_are_found(legacy, script):
-    legacy("draws")
-    text = "CNF(network, rngs).sample(y[:1], (2,))\n"
-    report = run_in_shadow(script(NETWORK + text))
-    assert _different(report) == {"cnf.CNF.sample"}
-
-
-@pytest.mark.slow
-def test_another_step_size_is_a_difference(legacy, script):
-    legacy("step")
-    report = run_in_shadow(script(NETWORK + ESTIMATOR + FIT))
-    assert _different(report) == {"fmpe.FMPE.fit"}
-    paths = {f.difference.path.partition(":")[0] for f in report.differences}
-    assert any(path.startswith("state['FMPE") for path in paths), paths
-
-
-@pytest.mark.slow
-def test_a_wrong_batch_size_ends_alike(legacy, script):
-    legacy()
-    text = FIT.replace("batch_size=8", "batch_size=7")
-    report = run_in_shadow(script(NETWORK + ESTIMATOR + text))
-    assert report.script_exit_code == 1
-    row = _rows(report)["fmpe.FMPE.fit", "eager"]
-    assert (row.tally.compared, row.tally.identical) == (1, 1)
-
-
-def test_training_is_left_out_when_told(legacy, script):
-    legacy()
-    report = run_in_shadow(script(NETWORK + ESTIMATOR + FIT), training=False)
-    assert ("fmpe.FMPE.fit", "eager") not in _rows(report)
-    assert any("--no-training" in entry.why for entry in report.not_compared)
-
-
-@pytest.mark.parametrize("defect", [None, "names"])
-def test_arguments_that_only_one_constructor_takes_are_a_difference(
-    legacy, script, defect
+@pytest.mark.parametrize("nested", [False, True])
+def test_calls_inside_a_compared_call_are_compared_when_told(
+    legacy, script, nested
 ):
-    legacy(defect)
-    text = NETWORK.replace("MLPVectorField(2, ", "MLPVectorField(width=2, ")
-    text = text.replace("8, n_layers", "context_dim=3, latent_dim=8, n_layers")
-    text = text.replace("width=2, 3, ", "width=2, ")
-    report = run_in_shadow(script(text))
-    row = _rows(report)["nn.mlp.MLPVectorField", "eager"]
-    # Without the defect neither takes them.
-    assert (row.tally.identical, row.tally.different) == (not defect, bool(defect))
+    legacy()
+    report = run_in_shadow(script(LAYER + CALL), nested=nested)
+    assert report.exit_code == 0, report.differences
+    inner = "nn.transformer.encoder.Dropout.__call__"
+    assert (inner in {name for name, _ in _rows(report)}) == nested
+
+
+def test_mode_and_weights_are_those_of_the_call(legacy, script):
+    legacy()
+    text = (
+        "layer.eval()\nlayer(x)\nlayer.train()\n"
+        "layer.linear.bias = nnx.Param(layer.linear.bias[...] + 1.0)\n"
+        "layer(x)\n"
+    )
+    report = run_in_shadow(script(LAYER + CALL + text))
+    assert (report.differences, report.not_compared) == ((), ())
+    assert sum(row.tally.identical for row in report.calls) == 4
 
 
 OWN = """
-class Own(FMPE):
+class Own(CNF):
     pass
 class Numbers:
     def base_dist(self):
@@ -161,59 +91,104 @@ class Module(nnx.Module):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("CNF(Module(), rngs).sample(y[:1], (2,))", ""),
+        ("CNF(Module(), rngs).sample(x[:1], (2,))", ""),
         (
             "own = Module()\n"
-            "CNF(lambda **given: own(**given), rngs).sample(y[:1], (2,))",
+            "CNF(lambda **given: own(**given), rngs).sample(x[:1], (2,))",
             "the function <lambda> uses 'own'",
         ),
         (
-            "CNF(Module(), Numbers()).sample(y[:1], (2,))",
+            "CNF(Module(), Numbers()).sample(x[:1], (2,))",
             "it draws random numbers from an object that is not an nnx.Rngs",
         ),
-        (
-            "Own(CNF(network)).sample_posterior(y[:1], (2,), n_samples=1)",
-            "its class Own is the script's own",
-        ),
+        ("Own(Module()).sample(x[:1], (2,))", "its class Own is the script's"),
     ],
     ids=["module", "closure", "numbers", "class"],
 )
 def test_what_has_no_twin_is_said_and_why(legacy, script, text, why):
     legacy()
-    report = run_in_shadow(script(NETWORK + OWN + text))
+    report = run_in_shadow(script(LAYER + OWN + text))
     assert report.script_exit_code == 0
-    assert report.differences == ()
-    reasons = {entry.why for entry in report.not_compared}
-    assert len(reasons) == bool(why)
+    assert all(found.difference.tolerated for found in report.differences)
+    reasons = {left.why for left in report.not_compared}
+    assert len(reasons) == bool(why), reasons
     assert all(reason.startswith(why) for reason in reasons)
 
 
-def test_part_of_a_network_has_the_same_part_for_a_twin(legacy, script):
-    legacy()
-    text = "network.mlp(jnp.ones((2, 8)))\nnetwork(theta, theta[:, :1], y)\n"
-    report = run_in_shadow(script(NETWORK + text))
-    assert report.script_exit_code == 0
-    assert report.not_compared == ()
-    assert report.differences == ()
-    compared = {name for name, _ in _rows(report)}
-    assert "nn.transformer.encoder.MLP.__call__" in compared
-
-
-def test_mode_and_weights_are_those_of_the_call(legacy, script):
-    legacy()
-    text = """
-network.eval()
+TRAINED = """
+import optax
+from flax import nnx
+from sfmpe.cnf import CNF
+from sfmpe.fmpe import FMPE
+from sfmpe.nn.mlp import MLPVectorField
+np.random.seed(5)
+rngs = nnx.Rngs(7)
+network = MLPVectorField(2, 3, 8, 1, 0.1, nnx.relu, rngs=rngs)
+theta = jax.random.normal(jax.random.key(1), (40, 2))
+y = theta @ jnp.ones((2, 3)) + jax.random.normal(jax.random.key(2), (40, 3))
 network(theta, theta[:, :1], y)
-network.out_linear.bias[...] += 1.0
-network.train()
-network(theta, theta[:, :1], y)
+flow = CNF(MLPVectorField(2, 3, 8, 1, 0.1, nnx.relu))
+draws = [flow.sample(y[:1], (2,), sample_size=3) for _ in range(2)]
 """
-    report = run_in_shadow(script(NETWORK + text.replace(
-        "network.out_linear.bias[...] += 1.0",
-        "bias = network.out_linear.bias\n"
-        "network.out_linear.bias = nnx.Param(bias[...] + 1.0)",
-    )))  # fmt: skip
-    assert report.differences == ()
-    calls = [row for row in report.calls if row.function.endswith("l__")]
-    assert [row.tally.compared for row in calls] == [1, 1]
+FIT = """
+estim = FMPE(CNF(network, rngs=rngs), rngs=rngs)
+data = {"data": {"theta": theta, "y": y}}
+rows = lambda part: jax.tree.map(lambda leaf: leaf[part], data)
+losses = estim.fit(rows(slice(0, 32)), rows(slice(32, 40)),
+                   optax.adam(0.01), n_iter=3, batch_size=8)
+draws = estim.sample_posterior(y[:1], theta_shape=(2,), n_samples=4)
+estim.log_prob_posterior_samples(draws, y[:1])
+one = lambda y, t: estim.sample_posterior(
+    y[None], theta_shape=(2,), n_samples=1, theta_0=t[None])
+jax.vmap(one)(y[:3], theta[:3])
+print(losses[0][-1], draws, rngs.default.count[...], np.random.normal())
+"""
+
+
+@pytest.mark.slow
+def test_a_script_that_trains_has_no_difference(copied, script, capsys):
+    copied()
+    program = script(TRAINED + FIT)
+    assert run_program(program) == 0, capsys.readouterr().err
+    alone = capsys.readouterr().out
+    forget("sfmpe")
+    report = run_in_shadow(program)
+    assert capsys.readouterr().out == alone
+    assert not _different(report), report.differences
     assert report.not_compared == ()
+    assert _rows(report)["fmpe.FMPE.fit", "eager"].compared == 1
+    assert _rows(report)["fmpe.FMPE.sample_posterior", "traced"].compared == 3
+    forget("sfmpe")
+    report = run_in_shadow(program, training=False)
+    assert ("fmpe.FMPE.fit", "eager") not in _rows(report)
+    assert any("--no-training" in left.why for left in report.not_compared)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["", FIT[: FIT.index("data =")] + """
+draws = estim.sample_posterior(y[:1], theta_shape=(2,), n_samples=4)
+jax.vmap(lambda y, t: estim.sample_posterior(
+    y[None], theta_shape=(2,), n_samples=1, theta_0=t[None]))(y[:3], theta[:3])
+"""], ids=["network", "estimator"])  # fmt: skip
+def test_the_layer_is_named_where_draws_of_a_flow_differ(
+    copied, script, command, text
+):
+    copied(
+        "nn/mlp",
+        """
+
+        _call = MLP.__call__
+        MLP.__call__ = lambda self, x: 3.0 * _call(self, x)
+        """,
+    )
+    report = run_in_shadow(script(TRAINED + text))
+    layers = {(f.function.rpartition(".")[2], f.layer)
+              for f in report.differences}  # fmt: skip
+    expected = {("__call__", "mlp"), ("sample", "vfm/mlp")}
+    if text:
+        expected |= {("sample_posterior", "model/vfm/mlp")}
+    assert layers == expected
+    forget("sfmpe")
+    if not text:
+        found = command("run", "--shadow", "fit.py")
+        assert "  first layer that differs: vfm/mlp" in found.stderr

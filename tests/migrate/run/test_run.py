@@ -1,7 +1,6 @@
 """Running a script on the bridge: identity, exit codes, counts, no traces."""
 
 import importlib
-import json
 import logging
 import os
 import subprocess
@@ -12,31 +11,27 @@ import pytest
 import tfmpe.compat.util.dataloader
 from tfmpe.compat.legacy_warnings import LegacyWarning
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES
-from tfmpe.migrate.run.finder import logging_as_legacy, serving_bridge
 from tfmpe.migrate.run.count import run_on_bridge
-
-
-def counted(report):
-    return {
-        (each.function.rpartition(".")[2], each.place.line): each.calls
-        for each in report.calls
-    }
+from tfmpe.migrate.run.finder import logging_as_legacy, serving_bridge
+from tfmpe.migrate.run.program import Program
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_legacy_module_is_the_one_of_the_bridge(module):
+    bridge = module.replace(LEGACY, BRIDGE, 1)
     with serving_bridge():
         served = importlib.import_module(module)
-    assert served is importlib.import_module(module.replace(LEGACY, BRIDGE, 1))
-    assert served.__spec__.name == module.replace(LEGACY, BRIDGE, 1)
+    assert served is importlib.import_module(bridge)
+    assert served.__spec__.name == bridge
     assert module not in sys.modules
 
 
-def test_a_package_shows_what_its_modules_have():
-    with serving_bridge():
-        short = importlib.import_module("sfmpe.nn.transformer")
-        long = importlib.import_module("sfmpe.nn.transformer.transformer")
-    assert short.Transformer is long.Transformer
+@pytest.mark.parametrize("module", MODULES[1:])
+def test_a_module_is_an_attribute_of_the_package(script, capsys, module):
+    pytest.importorskip("flax")
+    run_on_bridge(script(f"import sfmpe\nprint({module}.__name__)", prelude=""))
+    bridge = module.replace(LEGACY, BRIDGE, 1)
+    assert capsys.readouterr().out == f"{bridge}\n"
 
 
 def test_an_installed_legacy_package_is_not_used_and_put_back(legacy):
@@ -56,9 +51,6 @@ def test_an_unknown_legacy_module_says_what_there_is():
     ):  # fmt: skip
         importlib.import_module("sfmpe.plots")
     assert caught.value.name == "sfmpe.plots"
-
-
-def test_a_name_that_only_begins_alike_is_left_alone():
     with serving_bridge(), pytest.raises(ModuleNotFoundError, match="sfmpe2"):
         importlib.import_module("sfmpe2")
 
@@ -81,10 +73,8 @@ def test_a_script_sees_its_own_name_arguments_and_folder(script, capsys):
 
 
 def test_a_module_is_run_like_python_m(script, capsys):
-    script("")
-    program = type(script("print(__name__, sys.argv[1:], __spec__.name)"))(
-        "fit", ("a",), is_module=True
-    )
+    script("print(__name__, sys.argv[1:], __spec__.name)")
+    program = Program("fit", ("a",), is_module=True)
     assert run_on_bridge(program).exit_code == 0
     assert capsys.readouterr().out == "__main__ ['a'] fit\n"
 
@@ -118,43 +108,61 @@ def test_a_traceback_is_the_scripts_own(script, capsys):
     assert shown.count('File "fit.py"') == 2
     assert "migrate/run" not in shown
     assert "runpy" not in shown
-
-
-def test_a_missing_name_points_to_the_scanner(script, capsys):
     run_on_bridge(script("from sfmpe.utils import nothing_of_it"))
     assert "`tfmpe scan`" in capsys.readouterr().err
 
 
-def test_outermost_calls_are_counted_by_line(script, legacy_warnings_off):
+def test_outermost_calls_are_counted_by_line_with_advice(script):
     program = script(
         """
         from sfmpe.util.dataloader import combine_data
-        import sfmpe.utils as utils
+        import sfmpe
         for _ in range(3):
             flat, slices = flatten_structured(data(), independence=RULES)
         combine_data(flat, flat)
-        utils.split_data(flat, 2)
-        jax.vmap(lambda d: utils.split_data(d, 1)[0])(jnp.ones((4, 2)))
+        sfmpe.utils.split_data(flat, 2)
+        jax.vmap(lambda d: sfmpe.utils.split_data(d, 1)[0])(jnp.ones((4, 2)))
         """
     )
-    report = run_on_bridge(program)
-    assert counted(report) == {
-        ("flatten_structured", 16): 3,
-        ("combine_data", 17): 1,
-        ("split_data", 18): 1,
-        ("split_data", 19): 1,
+    report = run_on_bridge(program, mode="ignore")
+    found = {
+        (each.function, each.place.line): (each.calls, each.advice)
+        for each in report.calls
     }
+    loader = "sfmpe.util.dataloader"
+    assert found == {
+        (f"{loader}.flatten_structured", 16): (3, "T101"),
+        (f"{loader}.combine_data", 17): (1, "T103"),
+        ("sfmpe.utils.split_data", 18): (1, "T110"),
+        ("sfmpe.utils.split_data", 19): (1, "T110"),
+    }  # fmt: skip
+
+
+def test_methods_of_objects_are_counted_with_advice(script):
+    pytest.importorskip("diffrax", reason="needs the extra flow")
+    program = script(
+        """
+        from flax import nnx
+        from sfmpe.structured_cnf import StructuredCNF
+        made = [StructuredCNF(lambda **_: 0.0, rngs=nnx.Rngs(0))]
+        made[0].vector_field(**dict.fromkeys(
+            "theta theta_label theta_index theta_mask time context "
+            "context_label context_index context_mask cross_mask".split()))
+        """
+    )
+    report = run_on_bridge(program, mode="ignore")
+    found = {each.function: each.advice for each in report.calls}
+    flow = "sfmpe.structured_cnf.StructuredCNF"
+    assert found.keys() == {flow, f"{flow}.vector_field"}
+    assert all(code.startswith("T") for code in found.values())
 
 
 def test_watching_ends_with_the_run(script):
     before = dict(vars(tfmpe.compat.util.dataloader))
     warn = vars(LegacyWarning)["warn"]
-    run_on_bridge(script("from sfmpe.sfmpe import SFMPE\nSFMPE.fit"))
+    run_on_bridge(script("import sfmpe.svf"))
     assert dict(vars(tfmpe.compat.util.dataloader)) == before
     assert vars(LegacyWarning)["warn"] is warn
-    from tfmpe.compat.sfmpe import SFMPE
-
-    assert SFMPE.fit.__code__.co_name != "watched"
 
 
 LATE = """
@@ -168,9 +176,12 @@ for _ in range(2):
 @pytest.mark.parametrize("mode", ["ignore", "warn"])
 def test_warnings_are_counted_whether_shown_or_not(script, mode):
     silent = "import warnings\nwarnings.simplefilter('ignore')\n"
-    program = script(silent + LATE)
-    (warned,) = run_on_bridge(program, mode=mode).warnings
-    assert (warned.code, warned.place.file, warned.count) == ("L25", "fit.py", 2)
+    (warned,) = run_on_bridge(script(silent + LATE), mode=mode).warnings
+    assert (warned.code, warned.place.file, warned.count) == (
+        "L25",
+        "fit.py",
+        2,
+    )
     assert "rows" in warned.text
 
 
@@ -189,41 +200,18 @@ def test_fixes_reach_the_script_and_no_further(script, capsys, monkeypatch):
 
 
 LOGGING = """
-import functools, logging, logging.config
-def main(function):
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        logging.config.dictConfig({CONFIG})
-        return function(*args, **kwargs)
-    return wrapper
-@main
-def run(name="fit"):
-    logging.getLogger("tfmpe.compat.bottom_up").info("round 1")
-    logging.getLogger("tfmpe.compat.train_rounds").info("round 2")
-    flatten_structured(data())
-if __name__ == "__main__":
-    run()
+import logging, sys
+logging.basicConfig(stream=sys.stdout, format="%(name)s: %(message)s")
+logging.getLogger("sfmpe").setLevel("INFO")
+logging.getLogger("sfmpe.bottom_up").setLevel("WARNING")
+logging.getLogger("tfmpe.compat.bottom_up").info("round 1")
+logging.getLogger("tfmpe.compat.train_rounds").info("round 2")
+flatten_structured(data())
 """
-_HANDLERS = {
-    "version": 1,
-    "formatters": {"f": {"format": "%(name)s: %(message)s"}},
-    "handlers": {
-        "h": {
-            "class": "logging.StreamHandler",
-            "formatter": "f",
-            "stream": "ext://sys.stdout",
-        }
-    },
-}
 
 
 def test_the_bridge_logs_under_the_legacy_names(script):
-    levels = {
-        "sfmpe": {"level": "INFO"},
-        "sfmpe.bottom_up": {"level": "WARNING"},
-        "": {"handlers": ["h"]},
-    }
-    script(LOGGING.replace("{CONFIG}", repr(_HANDLERS | {"loggers": levels})))
+    script(LOGGING)
     done = subprocess.run(
         [sys.executable, "-m", "tfmpe", "run", "fit.py"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -231,17 +219,15 @@ def test_the_bridge_logs_under_the_legacy_names(script):
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "sfmpe.train_rounds: round 2\n"
+    assert (done.returncode, done.stdout) == (
+        0,
+        "sfmpe.train_rounds: round 2\n",
+    )
     assert "1 legacy call from 1 place" in done.stderr
 
 
 def test_names_of_loggers_are_put_back():
-    from tfmpe.compat import bottom_up
-
-    before = dict(vars(bottom_up))
     with logging_as_legacy():
         assert logging.getLogger("tfmpe.compat.a").name == "sfmpe.a"
         assert logging.getLogger("tfmpe.compats").name == "tfmpe.compats"
     assert logging.getLogger("tfmpe.compat.a").name == "tfmpe.compat.a"
-    assert dict(vars(bottom_up)) == before

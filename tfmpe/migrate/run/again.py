@@ -49,13 +49,7 @@ class Again(NamedTuple):
 
 
 def compare_again(known: Observed, twins: Twins, package: str) -> Again:
-    """Make a call of the legacy package on the bridge, and compare.
-
-    Raises
-    ------
-    NoTwinError
-        If the bridge has nothing to call, or an argument has no twin.
-    """
+    """Make a call of the legacy package on the bridge, and compare."""
     if known.entry.name in BATCHES:
         return Again(batches_again(known, package))
     found, seconds = call_again(known, twins)

@@ -27,27 +27,6 @@ class Observed:
     """One call of the legacy package.
 
     Objects of the package and of nnx are named in it, see `Twins`.
-
-    Parameters
-    ----------
-    entry, site
-        What was called, and from where.
-    number
-        Which call from there, from 1.
-    instance
-        The object that a method was called on, or that a constructor made.
-    args, kwargs, args_after, kwargs_after
-        The arguments before and after the call, without the instance.
-    output, error
-        What it returned, or the exception that it ended in.
-    traced
-        Whether values were not known yet.
-    state, state_after
-        What the objects held before and after.
-    numbers
-        Global random numbers before it.
-    seconds
-        Until the result was there.
     """
 
     entry: Called

@@ -21,16 +21,6 @@ def send(
 
     Under ``jit``, ``vmap``, ``grad``, ``scan`` and any mixture of them; under
     ``vmap`` the first rows one by one.
-
-    Parameters
-    ----------
-    arrays
-        Arrays or tracers.
-    receive
-        Called at every execution with what `restored` needs;
-        ``jax.effects_barrier`` waits for it.
-    most
-        How many rows of a ``vmap`` are sent.
     """
     # Random keys of the new kind are not arrays for a callback.
     kinds = [jax.random.key_impl(x) if _is_key(x) else None for x in arrays]

@@ -52,11 +52,6 @@ def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
     Also where the legacy package is installed, or was imported before; that
     is put back afterwards.
 
-    Parameters
-    ----------
-    legacy
-        What the scripts call the legacy package.
-
     Examples
     --------
     >>> import tfmpe.compat.utils

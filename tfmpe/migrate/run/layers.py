@@ -38,22 +38,7 @@ Path = tuple[Any, ...]
 
 
 def first_layer(known: Observed, twins: Twins) -> str | None:
-    """Return the path of the first layer whose output differs.
-
-    Parameters
-    ----------
-    known
-        A call of a network, or of a method of a flow or an estimator.
-    twins
-        Of the run.
-
-    Returns
-    -------
-    str or None
-        Below the network, or below the flow that holds it, such as
-        ``'mlp/layers/0'``; the name of its class for the whole network. None
-        where no layer differs beyond rounding.
-    """
+    """Return the path of the first layer whose output differs."""
     assert known.instance is not None
     for name, original, twin in twins.whole(known.instance):
         if not is_nnx(original) or is_rngs(original) or twin is None:

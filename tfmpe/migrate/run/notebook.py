@@ -34,16 +34,6 @@ def run_notebook(name: str) -> None:
     Lines in IPython's own syntax are left out; behind ``%time`` and its like
     the rest of the line is run. ``await`` outside of functions works as in
     Jupyter, on one event loop for all cells. Pictures are not shown.
-
-    Parameters
-    ----------
-    name
-        Its file.
-
-    Raises
-    ------
-    SourceError
-        If it is not a notebook.
     """
     from tfmpe.migrate.sources import read_source
 

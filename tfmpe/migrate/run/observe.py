@@ -22,17 +22,7 @@ __all__ = ["Called", "Handler", "Watch"]
 
 
 class Called(NamedTuple):
-    """A function, a method or a constructor that is watched.
-
-    Parameters
-    ----------
-    module : str
-        Its module below the package.
-    name : str
-        The name there; of a method with its class.
-    kind : str
-        ``'function'``, ``'method'`` or ``'class'``.
-    """
+    """A function, a method or a constructor that is watched."""
 
     module: str
     name: str

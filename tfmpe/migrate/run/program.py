@@ -56,15 +56,7 @@ class Program:
 
 
 def run_program(program: Program) -> int:
-    """Run a program in this process and return its exit code.
-
-    Returns
-    -------
-    int
-        What it handed to ``sys.exit``; 1 after an exception, whose traceback
-        is printed without the frames of this package. Path and arguments of
-        the process are as before.
-    """
+    """Run a program in this process and return its exit code."""
     with _surroundings(program):
         try:
             if program.is_module:

@@ -80,16 +80,7 @@ READINGS = "DataLoader."
 
 
 def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
-    """Return how far values may be apart; None for not at all.
-
-    Parameters
-    ----------
-    name
-        What is called, without its module.
-    of_network
-        Whether a flow has the velocities of a network: where that has kinks,
-        rounding decides which steps a solver takes.
-    """
+    """Return how far values may be apart; None for not at all."""
     found = matching(name, _TOLERANCES)
     if found is None or isinstance(found, Tolerance):
         return found

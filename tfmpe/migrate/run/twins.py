@@ -45,13 +45,7 @@ class _Pair:
 
 
 class Twins:
-    """All originals of a run and their twins.
-
-    Parameters
-    ----------
-    package
-        The legacy package.
-    """
+    """All originals of a run and their twins."""
 
     def __init__(self, package: str):
         self._package = package
@@ -59,15 +53,7 @@ class Twins:
         self._numbers: dict[int, int] = {}
 
     def named(self, tree: Any, new: bool = True) -> Any:
-        """Return a copy of a tree with names in place of objects.
-
-        Parameters
-        ----------
-        tree
-            Arguments or a result, with originals or with twins in it.
-        new
-            Whether objects that were not seen before get a name.
-        """
+        """Return a copy of a tree with names in place of objects."""
         if type(tree) is dict:
             return {key: self.named(value, new) for key, value in tree.items()}
         if type(tree) in (list, tuple):
@@ -78,13 +64,7 @@ class Twins:
         return copied(tree) if pair is None else pair.known
 
     def filled(self, tree: Any) -> Any:
-        """Return a tree from `named` with twins in place of names.
-
-        Raises
-        ------
-        NoTwinError
-            If an object has none.
-        """
+        """Return a tree from `named` with twins in place of names."""
         if type(tree) is dict:
             return {key: self.filled(value) for key, value in tree.items()}
         if type(tree) in (list, tuple):
@@ -170,13 +150,7 @@ class Twins:
         self._pairs[known.number].why = why
 
     def whole(self, known: Known) -> list[tuple[Known, Any, Any]]:
-        """Return an object and all that it was made from.
-
-        Returns
-        -------
-        list
-            Of names, originals and twins.
-        """
+        """Return an object and all that it was made from."""
         found = [self._pairs[known.number]]
         for pair in found:
             found += [part for part in pair.parts if part not in found]

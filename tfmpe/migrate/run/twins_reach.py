@@ -23,13 +23,7 @@ def has_flow() -> bool:
 
 
 def of_bridge(module: str, name: str) -> Any:
-    """Return a function or a class of the bridge.
-
-    Raises
-    ------
-    NoTwinError
-        If the bridge does not have it.
-    """
+    """Return a function or a class of the bridge."""
     try:
         found = importlib.import_module(f"{BRIDGE}.{module}")
         return functools.reduce(getattr, name.split("."), found)
@@ -58,13 +52,7 @@ def default_rngs(
 
 
 def check_reach(function: Any) -> None:
-    """Refuse a function that could change what it does not own.
-
-    Raises
-    ------
-    NoTwinError
-        If a second call could change something else.
-    """
+    """Refuse a function that could change what it does not own."""
     name = getattr(function, "__name__", type(function).__name__)
     for used, value in _reached_by(function).items():
         if is_nnx(value):

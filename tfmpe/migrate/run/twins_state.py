@@ -121,13 +121,7 @@ def state_of(value: Any, left_out: Collection[int] = ()) -> dict[str, Any]:
 
 
 def load(twin: Any, held: dict[str, Any]) -> None:
-    """Let an object hold what another one of its kind held.
-
-    Raises
-    ------
-    NoTwinError
-        If it has other weights.
-    """
+    """Let an object hold what another one of its kind held."""
     if not is_nnx(twin):
         for name in held.keys() & vars(twin).keys():
             setattr(twin, name, copied(held[name]))
@@ -165,15 +159,7 @@ def without_flags(held: dict[str, Any]) -> dict[str, Any]:
 
 
 def view(value: Any) -> Any:
-    """Return a result in a form that can be compared by values.
-
-    Returns
-    -------
-    object
-        Keys of random numbers as their data, modules as their weights,
-        bijectors as what they make of two values, data classes as dicts;
-        keys of dicts as text, paths in a tree as `keystr` has them.
-    """
+    """Return a result in a form that can be compared by values."""
     if type(value) is dict:
         return {_text(key): view(leaf) for key, leaf in value.items()}
     if type(value) in (list, tuple):

@@ -21,15 +21,6 @@ def undisturbed(
 ) -> Iterator[None]:
     """Put global random numbers back and log nothing.
 
-    Parameters
-    ----------
-    quiet
-        Whether nothing is printed either. That would also keep what a
-        compiled program of the script prints, so the script is to be waited
-        for.
-    begin
-        Where global random numbers begin; by default where they are.
-
     Examples
     --------
     >>> random.seed(3)
