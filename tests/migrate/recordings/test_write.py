@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.recordings.write import NodeWriter
 from tfmpe.migrate.recordings.write_folder import Recorder, record_of
@@ -67,7 +67,7 @@ def test_equal_arrays_are_kept_once():
 
 @pytest.mark.parametrize("name", ["split_data", "decode_theta"])
 def test_the_stored_recordings_are_written_again_alike(name, tmp_path):
-    cases = read_recording(stored_folder() / "seir" / f"{name}.json")
+    cases = read_cases(stored_folder() / "seir" / f"{name}.json")
     writer = NodeWriter()
     records = [record_of(case, writer) for case in cases]
     again = _read(records, name, writer, tmp_path)
@@ -86,4 +86,4 @@ def _read(records, function, writer, folder):
     content = {"format": 1, "function": function, "cases": records}
     (folder / "f.json").write_text(json.dumps(content))
     (folder / "f.npz").write_bytes(writer.npz())
-    return read_recording(folder / "f.json")
+    return read_cases(folder / "f.json")

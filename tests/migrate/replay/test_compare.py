@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tfmpe.migrate.recordings.nodes import Abstract
-from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.replay.comparison import Tolerance
+from tfmpe.migrate.records.parity import Tally
+from tfmpe.migrate.replay.compare import Comparison, Tolerance, compare, joined
 
 
 def f32(*values):
@@ -45,8 +45,8 @@ SAME = {
 def test_equal_trees_are_identical(stored, found):
     comparison = compare(stored, found)
     assert comparison.identical
-    assert comparison.largest_absolute is None
-    assert not comparison.within_tolerance
+    assert comparison.absolute is None
+    assert comparison.outcome == "identical"
 
 
 DIFFERENT = {
@@ -174,11 +174,10 @@ DIFFERENT = {
 def test_a_difference_is_said(stored, found, expected):
     comparison = compare(stored, found)
     assert [str(d) for d in comparison.differences] == expected
-    assert not comparison.identical
-    assert not comparison.within_tolerance
+    assert comparison.outcome == "different"
 
 
-def test_the_largest_differences_come_with_their_places():
+def test_the_differences_come_with_their_places():
     stored = ({"data": {"theta": np.zeros((4, 1, 2)), "y": f32(4, 1000)}},)
     changed = np.zeros((4, 1, 2))
     changed[3, 0, 1] = 0.5
@@ -186,26 +185,23 @@ def test_the_largest_differences_come_with_their_places():
 
     comparison = compare(stored, found)
 
-    assert comparison.largest_absolute.value == 2.0
-    assert comparison.largest_absolute.path == "output[0]['data']['y'][1]"
-    assert comparison.largest_relative.value == math.inf
-    assert (
-        comparison.largest_relative.path
-        == "output[0]['data']['theta'][3, 0, 1]"
-    )
+    assert comparison.absolute.value == 2.0
+    assert comparison.absolute.path == "output[0]['data']['y'][1]"
+    assert comparison.relative.number == math.inf
+    assert comparison.relative.path == "output[0]['data']['theta'][3, 0, 1]"
     assert comparison.kinds == {"values"}
 
 
-def test_the_largest_difference_of_a_nan_is_infinite():
+def test_the_difference_of_a_nan_is_infinite():
     comparison = compare(f32(1, math.nan), f32(1.5, 1))
-    assert comparison.largest_absolute.value == math.inf
-    assert comparison.largest_absolute.path == "output[1]"
+    assert comparison.absolute.number == math.inf
+    assert comparison.absolute.path == "output[1]"
 
 
 def test_a_zero_of_the_other_sign_is_no_distance_away():
     comparison = compare(f32(0.0), f32(-0.0))
-    assert comparison.largest_absolute.value == 0.0
-    assert comparison.largest_relative.value == 0.0
+    assert comparison.absolute.value == 0.0
+    assert comparison.relative.value == 0.0
 
 
 def test_large_whole_numbers_are_compared_exactly():
@@ -215,9 +211,9 @@ def test_large_whole_numbers_are_compared_exactly():
 def test_a_tolerance_lets_near_values_pass_and_says_so():
     near = Tolerance(1e-3, 0.0, "an integral with this error")
     comparison = compare(f32(1, 2), f32(1.0005, 2), tolerance=near)
-    assert comparison.within_tolerance
-    assert not comparison.identical
-    assert comparison.largest_absolute.value == pytest.approx(5e-4, rel=1e-3)
+    assert comparison.outcome == "within tolerance"
+    assert comparison.agrees
+    assert comparison.absolute.value == pytest.approx(5e-4, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +229,7 @@ def test_a_tolerance_lets_near_values_pass_and_says_so():
 )
 def test_a_tolerance_lets_nothing_else_pass(stored, found):
     near = Tolerance(1e-3, 1e-3, "an integral with this error")
-    assert not compare(stored, found, tolerance=near).within_tolerance
+    assert not compare(stored, found, tolerance=near).agrees
 
 
 @pytest.mark.parametrize(
@@ -247,13 +243,42 @@ def test_a_tolerance_lets_nothing_else_pass(stored, found):
     ],
 )
 def test_ulp_counts_the_numbers_in_between(old, new, ulp):
-    found = compare(np.asarray([old]), np.asarray([new])).largest_ulp
+    found = compare(np.asarray([old]), np.asarray([new])).ulp
     assert found is not None
     assert found.path == "output[0]"
-    assert found.value == ulp if ulp is not None else found.value > 1e17
+    assert found.number == ulp if ulp is not None else found.number > 1e17
 
 
 def test_ulp_is_of_floats_of_one_type():
-    assert compare(np.int32([1]), np.int32([2])).largest_ulp is None
+    assert compare(np.int32([1]), np.int32([2])).ulp is None
     other = compare(np.float32([1]), np.float64([2]))
-    assert other.largest_ulp is None
+    assert other.ulp is None
+
+
+@pytest.mark.parametrize(
+    ("far", "outcome"),
+    [(5, "within tolerance"), (6, "different")],
+)
+def test_half_of_the_values_have_to_be_near(far, outcome):
+    stored = np.zeros(10, np.float32)
+    found = stored.copy()
+    found[:far] = 0.05
+    tolerance = Tolerance(0.1, 0.0, "", median=1e-3)
+    result = compare(stored, found, "output", tolerance)
+    assert result.outcome == outcome
+
+
+def test_comparisons_are_added_array_by_array():
+    same = compare({"a": f32(1), "b": f32(1)}, {"a": f32(1), "b": f32(1)})
+    other = compare({"a": f32(1)}, {"a": f32(3)})
+    both = same + other
+    assert both == joined([same, other]) == sum([same, other], Comparison())
+    assert (both.outcome, both.tally.compared) == ("different", 1)
+    a, b = both.arrays
+    assert (a.path, a.tally.compared, a.tally.different) == (
+        "output['a']",
+        2,
+        1,
+    )
+    assert (b.path, b.tally) == ("output['b']", Tally(identical=1))
+    assert a.tally.absolute.value == 2.0

@@ -6,16 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tfmpe.migrate.oracle import FIELDS as ORACLE
-from tfmpe.migrate.recordings.nested import read_cases
-from tfmpe.migrate.recordings.read import find_recordings
+from tfmpe.migrate.oracle.fields import FIELDS
+from tfmpe.migrate.recordings.files import find_recordings
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.replay.comparison import Tolerance
-from tfmpe.migrate.replay.fields import FIELDS
 from tfmpe.migrate.replay.flow_calls import flow_call, read_setting
 from tfmpe.migrate.replay.replay import replay, why_not
-from tfmpe.migrate.replay.silence import replaying
 from tfmpe.migrate.replay.targets import REPLAYED, bridge
 
 STORED = stored_folder()
@@ -80,26 +77,7 @@ def test_some_stored_calls(example, function, name):
     case = _case(example, function, name)
     assert why_not(case) is None
     result = replay(case)
-    assert result.identical or result.within_tolerance, result.differences
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(file, id=f"{file.parent.name}-{file.stem}")
-        for file in find_recordings(STORED)
-        if file.stem.startswith(("SFMPE", "StructuredCNF", "Transformer"))
-    ],
-)
-def test_all_stored_calls(file):
-    with replaying():
-        for case in read_cases(file, STORED):
-            result = replay(case)
-            assert result.identical or result.within_tolerance, (
-                case.name,
-                result.differences,
-            )
+    assert result.agrees, result.differences
 
 
 def test_all_stored_calls_are_there():
@@ -117,32 +95,6 @@ def test_all_stored_calls_are_there():
     )
 
 
-def test_fields_are_those_of_the_oracle():
-    """Written twice, from the same formulas."""
-    case = _case(
-        "seir", "StructuredCNF_sample", "sample__V1_attention_drawn_rep0"
-    )
-    given = {
-        name: case.kwargs[name]
-        for name in case.kwargs
-        if name not in ("theta_shape", "sample_size")
-    }
-    rng = np.random.default_rng(0)
-    theta = rng.normal(size=(1, *case.kwargs["theta_shape"]))
-    time = np.full((1, 1, 1), 0.4)
-    assert FIELDS.keys() == ORACLE.keys()
-    for masks in (True, False):
-        if not masks:
-            missing = [n for n in given if n.endswith(("mask", "index"))]
-            given |= dict.fromkeys(missing)
-        for name, field in FIELDS.items():
-            found, wanted = (
-                function(theta=theta, time=time, **given)
-                for function in (field, ORACLE[name])
-            )
-            np.testing.assert_allclose(found, wanted, atol=1e-6)
-
-
 def test_another_flow_is_seen():
     """A field of half the speed is far outside the tolerance."""
     case = _case(
@@ -156,13 +108,13 @@ def test_another_flow_is_seen():
             def field(**given):
                 return 0.5 * setting.field(**given)
 
-            changed = replace(setting, field=field)
+            changed = setting._replace(field=field)
             return flow_call(name)(changed, *args, **kwargs)
 
         return slow
 
     result = replay(case, lookup)
-    assert not result.within_tolerance
+    assert not result.agrees
     assert result.kinds == {"values"}
 
 
@@ -175,7 +127,7 @@ def test_another_noise_is_seen():
     )
     other = case.extra["base_key_data"] + 1
     changed = replace(case, extra={**case.extra, "base_key_data": other})
-    assert not replay(changed).within_tolerance
+    assert not replay(changed).agrees
 
 
 def test_fixes_of_the_user_are_not_replayed(monkeypatch):
@@ -186,7 +138,7 @@ def test_fixes_of_the_user_are_not_replayed(monkeypatch):
         "SFMPE_log_prob_posterior_samples",
         "sfmpe__V1_log_prob",
     )
-    assert replay(case).within_tolerance
+    assert replay(case).agrees
 
 
 def test_settings():
@@ -248,15 +200,3 @@ def test_draws_that_fill_up_change_nothing():
     assert list(found) == list(case.output)
     for name, leaf in found.items():
         assert leaf.shape == case.output[name].shape
-
-
-@pytest.mark.parametrize(
-    ("far", "tolerated"), [(4, True), (5, True), (6, False)]
-)
-def test_half_of_the_values_have_to_be_near(far, tolerated):
-    stored = np.zeros(10, np.float32)
-    found = stored.copy()
-    found[:far] = 0.05
-    tolerance = Tolerance(0.1, 0.0, "", median=1e-3)
-    result = compare(stored, found, "output", tolerance)
-    assert result.within_tolerance is tolerated

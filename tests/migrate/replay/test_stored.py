@@ -1,10 +1,11 @@
-"""A fixed sample of the stored scenarios; `tfmpe verify` replays them all."""
+"""A fixed sample of the stored cases; `tfmpe verify` replays them all."""
 
 import pytest
 
-from tfmpe.migrate.recordings.scenarios import read_scenarios
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder, unpacked
-from tfmpe.migrate.replay.scenarios import MissingPackageError, replay_scenario
+from tfmpe.migrate.replay.names import MissingPackageError
+from tfmpe.migrate.replay.replay import replay
 
 # For each group of the default flags, quick cases: the first one of a
 # function, or one by its name.
@@ -48,10 +49,10 @@ def part():
 )
 def test_some_cases(part, group, function):
     function, _, name = function.partition(":")
-    scenarios = read_scenarios(part / group / f"{function}.json", part)
-    scenario = next(each for each in scenarios if name in ("", each.name))
+    cases = read_cases(part / group / f"{function}.json", part)
+    case = next(each for each in cases if name in ("", each.name))
     try:
-        found = replay_scenario(scenario)
+        found = replay(case)
     except MissingPackageError as error:
         pytest.skip(str(error))
-    assert found.identical or found.within_tolerance, found.differences
+    assert found.agrees, found.differences

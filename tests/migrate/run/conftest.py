@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from migration.stand_in import write_stand_in
 from tfmpe.cli import cli
 from tfmpe.migrate.legacy_names import is_below
-from tfmpe.migrate.recordings.read import find_recordings, read_recording
+from tfmpe.migrate.recordings.files import find_recordings
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.replay.replay import replay
 from tfmpe.migrate.replay.targets import bridge
 from tfmpe.migrate.run.program import Program
@@ -137,5 +138,5 @@ def replayed(folder):
     return [
         replay(case, bridge)
         for file in find_recordings(folder)
-        for case in read_recording(file, folder)
+        for case in read_cases(file, folder)
     ]

@@ -5,10 +5,11 @@ import hashlib
 import jax.numpy as jnp
 import pytest
 
+from tfmpe.migrate.recordings.files import find_recordings
 from tfmpe.migrate.recordings.fingerprint import KIND, VERSIONS
 from tfmpe.migrate.recordings.manifest import check_files, read_manifest
 from tfmpe.migrate.recordings.nodes import Abstract
-from tfmpe.migrate.recordings.read import find_recordings, read_recording
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.run.record import record_run
 
@@ -51,7 +52,7 @@ def test_a_recording_is_read_back_to_the_bit(recorded):
         "flatten_structured": (3, 1, 0),
         "split_data": (1, 0, 0),
     }
-    cases = read_recording(folder / "fit" / "flatten_structured.json", folder)
+    cases = read_cases(folder / "fit" / "flatten_structured.json", folder)
     assert [case.example for case in cases] == ["fit"] * 3
     assert cases[0].source == "called from fit.py:16"
     tree = {
@@ -62,7 +63,7 @@ def test_a_recording_is_read_back_to_the_bit(recorded):
     masks = list(cases[0].output[0]["masks"]["attention"])
     assert masks == ["y", "theta", "cross"]
     assert cases[2].raises is not None
-    (case,) = read_recording(folder / "fit" / "split_data.json", folder)
+    (case,) = read_cases(folder / "fit" / "split_data.json", folder)
     assert case.traced
     assert case.args[0]["y"] == Abstract((3, 6, 1), "float32")
     assert case.output[0]["y"] == Abstract((2, 6, 1), "float32")
@@ -161,5 +162,5 @@ def test_the_next_key_of_a_flow_is_recorded(copied, script, tmp_path):
     assert each.function == "StructuredCNF.sample"
     assert each.opaque == ("a vector field of the script's own",)
     (file,) = find_recordings(tmp_path / "golden")
-    (case,) = read_recording(file)
+    (case,) = read_cases(file)
     assert case.extra["base_key_data"].shape == (2,)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfmpe.migrate.recordings.manifest import check_files, read_manifest
-from tfmpe.migrate.recordings.nested import read_cases
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.replay.replay import replay
 from tfmpe.migrate.replay.silence import replaying
@@ -93,7 +93,7 @@ def replay_recorded(
         tuple(
             f"{case.example} {case.name}: {result.differences[0]}"
             for case, result in zip(cases, results, strict=True)
-            if not (result.identical or result.within_tolerance)
+            if not result.agrees
         ),
     )
 
@@ -105,7 +105,7 @@ def _problems(folder: Path, file: Path) -> tuple[str, ...]:
     parts: Iterable[Path] = (file, file.with_suffix(".npz"))
     wanted = {part.relative_to(folder).as_posix() for part in parts}
     return tuple(
-        str(problem)
+        f"{problem.file}: {problem.fault}"
         for problem in check_files(folder, manifest)
         if problem.file in wanted
     )

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from tfmpe import Tokens
-from tfmpe.migrate.replay.fields import FIELDS
+from tfmpe.migrate.oracle.fields import FIELDS
 from tfmpe.migrate.replay.oracle import load_oracle
 
 from .agreement import NotEqualError

@@ -40,13 +40,7 @@ def posterior_sampler(
     index=None,
     direction="forward",
 ):
-    """Return the bare computation of ``sample_posterior_encoded``.
-
-    Returns
-    -------
-    callable
-        Compiled, from base draws (n, n_theta, width) to samples.
-    """
+    """Return the bare computation of ``sample_posterior_encoded``."""
     conditions = _conditions(context, labels, masks, index)
     return sampler(field, _theta_shape(theta_slices), direction, **conditions)
 
@@ -54,13 +48,7 @@ def posterior_sampler(
 def posterior_density(
     field, theta_shape, context, labels, masks=None, index=None
 ):
-    """Return the bare computation of ``log_prob_posterior_samples``.
-
-    Returns
-    -------
-    callable
-        Compiled, from samples (n, n_theta, width) and probes to (n,).
-    """
+    """Return the bare computation of ``log_prob_posterior_samples``."""
     conditions = _conditions(context, labels, masks, index)
     return density(field, theta_shape, **conditions)
 
@@ -80,26 +68,8 @@ def sample_posterior_encoded(
 ):
     """Draw flat posterior samples given one observation.
 
-    Parameters
-    ----------
-    field : callable
-        Legacy vector field, called by keyword.
-    context : array, shape (1, n_context, width)
-        The observation.
-    labels : dict
-        ``{'theta': (1, n_theta), 'y': (1, n_context)}`` ints.
-    theta_slices : dict
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
-    masks : dict or None
-        With ``padding``, ``attention`` or both.
-    index : dict or None
-        ``{'theta': ..., 'y': ...}`` functional inputs.
-    n_samples, theta_0, direction, key
-        As for ``sample``.
-
-    Returns
-    -------
-    jax.Array, shape (n_samples, n_theta, width)
+    The arguments are the legacy ones but for the field, a legacy one called
+    by keyword, and ``key``: see ``sample``.
     """
     return sample(
         field,
@@ -125,13 +95,7 @@ def sample_posterior(
     *,
     key=None,
 ):
-    """Draw posterior samples, decoded: see ``sample_posterior_encoded``.
-
-    Returns
-    -------
-    dict of jax.Array
-        In the order of the slices, of shape (n_samples,) + event + batch.
-    """
+    """Draw posterior samples, decoded: see ``sample_posterior_encoded``."""
     encoded = sample_posterior_encoded(
         field,
         context,
@@ -153,12 +117,6 @@ def sample_base_dist(
     """Carry each theta back to the base, given the context of the same row.
 
     Masks and index are the same for all rows.
-
-    Returns
-    -------
-    dict of jax.Array
-        Decoded, of shape (n, 1) + event + batch, in sorted order of the keys
-        because ``vmap`` sorts them.
     """
 
     def one_row(theta, context):
@@ -188,12 +146,7 @@ def log_prob_posterior_samples(
     epsilon=None,
     key=None,
 ):
-    """Estimate the log-density of flat posterior samples, by ten probes.
-
-    Returns
-    -------
-    jax.Array, shape (n,)
-    """
+    """Estimate the log-density of flat posterior samples, by ten probes."""
     return log_prob(
         field,
         posterior_samples_encoded,

@@ -39,28 +39,7 @@ def _flatten_leaf(leaf, sample_ndims, batch_ndims, pad_value, width):
 def flatten_blocks(
     blocks, sample_ndims, batch_ndims, pad_value, max_batch_size
 ):
-    """Flatten the arrays of one side and join them on the token axis.
-
-    Parameters
-    ----------
-    blocks : dict of array
-        Arrays of shape sample + event + batch.
-    sample_ndims : int
-        Number of leading sample axes.
-    batch_ndims : dict of int
-        Number of trailing value axes, by key.
-    pad_value : float
-        What fills the value axis up to ``max_batch_size``.
-    max_batch_size : int
-        Length of the value axis of the result.
-
-    Returns
-    -------
-    flat : jax.Array, shape (*sample, n_tokens, max_batch_size)
-    slices : dict
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}`` in the order of
-        ``blocks``.
-    """
+    """Flatten the arrays of one side and join them on the token axis."""
     flat = []
     slices = {}
     offset = 0

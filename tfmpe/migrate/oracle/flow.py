@@ -33,30 +33,7 @@ def _velocity(field, theta_shape, conditions):
 
 
 def sampler(field, theta_shape, direction="forward", **conditions):
-    """Return a compiled function that carries base draws along the flow.
-
-    Parameters
-    ----------
-    field : callable
-        Called by keyword with the ten arguments of a legacy vector field.
-    theta_shape : tuple of int
-        Tokens and width of one sample.
-    direction : {'forward', 'backward'}
-        From time 0 to 1, or from 1 to 0.
-    **conditions
-        The eight arguments of the field that stay the same.
-
-    Returns
-    -------
-    callable
-        From (n, n_theta, width) to the same shape. A new one at each call,
-        so it compiles at its first use.
-
-    Raises
-    ------
-    ValueError
-        For another direction.
-    """
+    """Return a compiled function that carries base draws along the flow."""
     velocity = _velocity(field, theta_shape, conditions)
     if direction == "forward":
         start, end = 0.0, 1.0
@@ -103,29 +80,9 @@ def sample(
 ):
     """Draw samples, compiling anew as the legacy call does.
 
-    Parameters
-    ----------
-    field : callable
-        Legacy vector field; the next nine arguments are the legacy ones.
-    sample_size : int
-        Number of draws.
-    theta_0 : array, shape (sample_size, *theta_shape), optional
-        Base draw; standard normal from ``key`` by default.
-    direction : {'forward', 'backward'}
-        See ``sampler``.
-    key : PRNG key, optional
-        What the legacy ``rngs.base_dist()`` returns.
-
-    Returns
-    -------
-    jax.Array, shape (sample_size, *theta_shape)
-
-    Raises
-    ------
-    AssertionError
-        If ``theta_0`` has another shape.
-    ValueError
-        For an unknown direction.
+    The arguments are the legacy ones but for the field and ``key``, which is
+    what the legacy ``rngs.base_dist()`` returns. The result has the shape
+    ``(sample_size, *theta_shape)``.
     """
     # Added, not unpacked: a list for theta_shape is a TypeError.
     shape = (sample_size,) + theta_shape  # noqa: RUF005
@@ -157,17 +114,6 @@ def density(field, theta_shape, **conditions):
     The divergence is estimated by probes, and the field is handed **minus**
     the time: the solver runs from -1 to 0 and its time is passed on as it is
     (defect L18).
-
-    Parameters
-    ----------
-    field, theta_shape, **conditions
-        As for ``sampler``.
-
-    Returns
-    -------
-    callable
-        From theta (n, n_theta, width) and probes of that shape plus
-        (n_epsilon,) to log-densities (n,).
     """
     velocity = _velocity(field, theta_shape, conditions)
 
@@ -208,23 +154,7 @@ def log_prob(
     epsilon=None,
     key=None,
 ):
-    """Estimate log-densities, compiling anew as the legacy call does.
-
-    Parameters
-    ----------
-    field : callable
-        Legacy vector field; the next nine arguments are the legacy ones.
-    n_epsilon : int
-        Number of probes per sample.
-    epsilon : array, shape theta.shape + (n_epsilon,), optional
-        The probes; standard normal from ``key`` by default.
-    key : PRNG key, optional
-        What the legacy ``rngs.base_dist()`` returns.
-
-    Returns
-    -------
-    jax.Array, shape (n,)
-    """
+    """Estimate log-densities, compiling anew as the legacy call does."""
     if epsilon is None:
         epsilon = jax.random.normal(key, (*theta.shape, n_epsilon))
     compiled = density(

@@ -30,8 +30,14 @@ def _coordinates(block):
     return np.indices(shape).reshape(len(shape), _n_tokens(block))
 
 
-def _mapped_tokens(block_a, block_b, index_map):
-    """Yield the rows of a and of b that share each mapped coordinate."""
+def _opened(block_a, block_b, index_map, message):
+    """Yield rows of a and of b that are opened to one another, elementwise."""
+    if index_map is None:
+        if _n_tokens(block_a) != _n_tokens(block_b):
+            raise ValueError(message)
+        span_a, span_b = _span(block_a), _span(block_b)
+        yield np.r_[span_a], np.r_[span_b]
+        return
     dim_a, dim_b = index_map
     shape_a, shape_b = block_a["event_shape"], block_b["event_shape"]
     # Negative dimensions are not checked here: where they reach too far, the
@@ -43,6 +49,7 @@ def _mapped_tokens(block_a, block_b, index_map):
     along_a = _coordinates(block_a)[dim_a]
     along_b = _coordinates(block_b)[dim_b]
     for i in range(shape_a[dim_a]):
+        # Two index lists pair elementwise (defect L9).
         yield (
             block_a["offset"] + np.where(along_a == i)[0],
             block_b["offset"] + np.where(along_b == i)[0],
@@ -88,19 +95,10 @@ def build_self_attention_mask(slices, independence):
         block_a, block_b = slices[a], slices[b]
         mask[_span(block_a), _span(block_b)] = 0
         mask[_span(block_b), _span(block_a)] = 0
-        if index_map is None:
-            if _n_tokens(block_a) != _n_tokens(block_b):
-                raise ValueError(
-                    "Cannot do diagonal cross_local if block sizes differ"
-                )
-            eye = np.eye(_n_tokens(block_a), dtype=np.float32)
-            mask[_span(block_a), _span(block_b)] = eye
-            mask[_span(block_b), _span(block_a)] = eye
-        else:
-            for rows_a, rows_b in _mapped_tokens(block_a, block_b, index_map):
-                # Two index lists pair elementwise (defect L9).
-                mask[rows_a, rows_b] = 1
-                mask[rows_b, rows_a] = 1
+        message = "Cannot do diagonal cross_local if block sizes differ"
+        for rows_a, rows_b in _opened(block_a, block_b, index_map, message):
+            mask[rows_a, rows_b] = 1
+            mask[rows_b, rows_a] = 1
 
     return jnp.array(mask)
 
@@ -110,22 +108,6 @@ def build_cross_attention_mask(query_slices, key_slices, independence):
 
     Rules act only as written: the first key on the query side, the second on
     the key side. ``local`` is ignored.
-
-    Parameters
-    ----------
-    query_slices, key_slices : dict
-        ``{key: {'offset', 'event_shape', ...}}`` of each side.
-    independence : dict
-        The rules.
-
-    Returns
-    -------
-    jax.Array of float32, shape (n_query, n_key)
-
-    Raises
-    ------
-    ValueError, IndexError
-        As ``build_self_attention_mask``.
     """
     mask = np.ones(
         (_total_tokens(query_slices), _total_tokens(key_slices)),
@@ -141,43 +123,15 @@ def build_cross_attention_mask(query_slices, key_slices, independence):
             continue
         block_a, block_b = query_slices[a], key_slices[b]
         mask[_span(block_a), _span(block_b)] = 0
-        if index_map is None:
-            if _n_tokens(block_a) != _n_tokens(block_b):
-                raise ValueError(
-                    "Cannot do cross_local diagonal if sizes differ."
-                )
-            mask[_span(block_a), _span(block_b)] = np.eye(
-                _n_tokens(block_a), dtype=np.float32
-            )
-        else:
-            for rows_a, rows_b in _mapped_tokens(block_a, block_b, index_map):
-                mask[rows_a, rows_b] = 1
+        message = "Cannot do cross_local diagonal if sizes differ."
+        for rows_a, rows_b in _opened(block_a, block_b, index_map, message):
+            mask[rows_a, rows_b] = 1
 
     return jnp.array(mask)
 
 
 def build_padding_mask(block_slices, event_shapes):
-    """Return which tokens are real, given the true sizes of each sample.
-
-    Parameters
-    ----------
-    block_slices : dict
-        Slices of one side. Blocks follow one another as iterated, whatever
-        their offsets.
-    event_shapes : dict of array, shape (*sample, n_event_dims)
-        True sizes, by key.
-
-    Returns
-    -------
-    jax.Array of float32, shape (*sample, n_tokens)
-
-    Raises
-    ------
-    KeyError
-        If a key has no sizes.
-    ValueError
-        If a key has no event axes.
-    """
+    """Return which tokens are real, given the true sizes of each sample."""
     masks = []
     for key, block in block_slices.items():
         sizes = event_shapes[key]

@@ -22,10 +22,6 @@ def _tokens(slices):
     return rows
 
 
-def _shapes(slices):
-    return {key: block["event_shape"] for key, block in slices.items()}
-
-
 def _position(shape, coordinates):
     """Return the row-major number of one token within its block."""
     number = 0
@@ -74,61 +70,14 @@ def self_mask(slices, independence):
     slices : dict
         ``{key: {'offset', 'event_shape', ...}}``.
     independence : dict
-        ``local``, ``cross`` and ``cross_local`` rules, each optional.
+        ``local``, ``cross`` and ``cross_local`` rules, each optional. A
+        ``ValueError`` is raised if one does not fit the event shapes.
 
     Returns
     -------
     ndarray of bool, shape (n_tokens, n_tokens)
-
-    Raises
-    ------
-    ValueError
-        If a ``cross_local`` rule does not fit the event shapes.
     """
-    shapes = _shapes(slices)
-    rules = [
-        rule
-        for rule in independence.get("cross_local", [])
-        if rule[0] in slices and rule[1] in slices
-    ]
-    for rule in rules:
-        _check(rule, shapes[rule[0]], shapes[rule[1]])
-
-    def may_attend(row_key, row_at, column_key, column_at):
-        allowed = True
-        for a, b in independence.get("cross", []):
-            if row_key == a and column_key == b:
-                allowed = False
-        for key in independence.get("local", []):
-            if row_key == key and column_key == key:
-                allowed = False
-        for a, b, index_map in rules:
-            written = (row_key, column_key) == (a, b)
-            mirrored = (row_key, column_key) == (b, a)
-            if not (written or mirrored):
-                continue
-            # Both ways hold for a rule of a key with itself.
-            allowed = (
-                written
-                and _corresponds(
-                    index_map, shapes[a], row_at, shapes[b], column_at
-                )
-            ) or (
-                mirrored
-                and _corresponds(
-                    index_map, shapes[a], column_at, shapes[b], row_at
-                )
-            )
-        return allowed
-
-    tokens = _tokens(slices)
-    mask = np.zeros((len(tokens), len(tokens)), dtype=bool)
-    for row, (row_key, row_at) in enumerate(tokens):
-        for column, (column_key, column_at) in enumerate(tokens):
-            mask[row, column] = may_attend(
-                row_key, row_at, column_key, column_at
-            )
-    return mask
+    return _mask(slices, slices, independence, both_ways=True)
 
 
 def cross_mask(query_slices, key_slices, independence):
@@ -136,50 +85,42 @@ def cross_mask(query_slices, key_slices, independence):
 
     A rule acts only as written, its first key on the query side and its
     second on the key side. ``local`` is ignored.
-
-    Parameters
-    ----------
-    query_slices, key_slices : dict
-        ``{key: {'offset', 'event_shape', ...}}`` of each side.
-    independence : dict
-        ``cross`` and ``cross_local`` rules, each optional.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_query, n_key)
-
-    Raises
-    ------
-    ValueError
-        If a ``cross_local`` rule does not fit the event shapes.
     """
-    query_shapes = _shapes(query_slices)
-    key_shapes = _shapes(key_slices)
+    return _mask(query_slices, key_slices, independence, both_ways=False)
+
+
+def _mask(query_slices, key_slices, independence, both_ways):
     rules = [
-        rule
+        (
+            rule,
+            query_slices[rule[0]]["event_shape"],
+            key_slices[rule[1]]["event_shape"],
+        )
         for rule in independence.get("cross_local", [])
         if rule[0] in query_slices and rule[1] in key_slices
     ]
     for rule in rules:
-        _check(rule, query_shapes[rule[0]], key_shapes[rule[1]])
+        _check(*rule)
 
     def may_attend(row_key, row_at, column_key, column_at):
-        allowed = True
-        for a, b in independence.get("cross", []):
-            if row_key == a and column_key == b:
-                allowed = False
-        for a, b, index_map in rules:
-            if row_key == a and column_key == b:
-                allowed = _corresponds(
-                    index_map, query_shapes[a], row_at, key_shapes[b], column_at
+        keys = (row_key, column_key)
+        allowed = keys not in [(a, b) for a, b in independence.get("cross", [])]
+        if both_ways and row_key == column_key:
+            allowed = allowed and row_key not in independence.get("local", [])
+        for (a, b, index_map), shape_a, shape_b in rules:
+            # Both ways hold for a rule of a key with itself.
+            opened = []
+            if keys == (a, b):
+                opened.append((row_at, column_at))
+            if both_ways and keys == (b, a):
+                opened.append((column_at, row_at))
+            if opened:
+                allowed = any(
+                    _corresponds(index_map, shape_a, at_a, shape_b, at_b)
+                    for at_a, at_b in opened
                 )
         return allowed
 
     queries, keys = _tokens(query_slices), _tokens(key_slices)
-    mask = np.zeros((len(queries), len(keys)), dtype=bool)
-    for row, (row_key, row_at) in enumerate(queries):
-        for column, (column_key, column_at) in enumerate(keys):
-            mask[row, column] = may_attend(
-                row_key, row_at, column_key, column_at
-            )
-    return mask
+    mask = [[may_attend(*query, *key) for key in keys] for query in queries]
+    return np.array(mask, dtype=bool).reshape(len(queries), len(keys))

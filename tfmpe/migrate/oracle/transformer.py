@@ -88,23 +88,9 @@ def transformer(
     params : dict of str to array
         Weights by path, such as ``'decoder/attn/query/kernel'``; those of a
         layer have leading axes for the stack.
-    theta : array, shape (n, n_theta, width)
-        Where to evaluate; ``context`` alike with its own tokens.
-    theta_label : array of int, shape (1, n_theta)
-        Labels; ``context_label`` alike.
-    theta_index : array, shape (n, n_theta, inputs), or None
-        Functional inputs; ``context_index`` alike. Unused where the weights
-        have no frequencies for them.
-    theta_mask, context_mask : array or None
-        Without effect, as in the legacy network.
-    time : array, shape (n, 1, 1)
-        Seen by both sides.
-    cross_mask : array, shape (n, 1, n_theta, n_context), or None
-        Nonzero where a theta token may attend to a context token.
-
-    Returns
-    -------
-    jax.Array, shape (n, n_theta, width)
+    theta, context, ...
+        As of a legacy network. Both masks of one side are without effect, and
+        functional inputs where the weights have no frequencies for them.
     """
     x = _embed(params, theta, theta_label, theta_index, time, False)
     memory = _embed(params, context, context_label, context_index, time, True)

@@ -12,8 +12,9 @@ from typing import Any
 
 from tfmpe.preprocessing._atomic import write_atomically
 
-from .arrays import MAX_FILE_BYTES
-from .read import FORMAT, MANIFEST_NAME, Case
+from .cases import Case
+from .files import MANIFEST_NAME, MAX_FILE_BYTES
+from .read import FORMAT
 from .write import NodeWriter
 
 __all__ = ["MAX_BYTES", "MAX_CALLS", "Kept", "Recorder", "record_of"]
@@ -138,10 +139,8 @@ def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
     record: dict[str, Any] = {
         "case": case.name,
         "function": case.function,
-        "category": case.category,
         "role": case.role,
         "source": case.source,
-        "note": case.note,
         "traced": case.traced,
         "args": writer.write(case.args),
         "kwargs": writer.write(case.kwargs),

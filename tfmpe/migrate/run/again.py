@@ -10,9 +10,8 @@ import numpy as np
 from tfmpe.migrate.legacy_names import BRIDGE, is_below
 from tfmpe.migrate.records.parity import Difference
 from tfmpe.migrate.records.runs import Masks
-from tfmpe.migrate.replay.calls import Found, call
+from tfmpe.migrate.replay.calls import Found, call, compare_call
 from tfmpe.migrate.replay.compare import Comparison, compare
-from tfmpe.migrate.replay.replay import compare_call
 from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.trees import (
     arrays_of,

@@ -14,9 +14,8 @@ import jax
 import numpy as np
 
 from tfmpe.migrate.legacy_names import BRIDGE
-from tfmpe.migrate.replay.calls import call
+from tfmpe.migrate.replay.calls import call, compare_exceptions
 from tfmpe.migrate.replay.compare import Comparison, compare
-from tfmpe.migrate.replay.replay import compare_exceptions
 from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.trees import copied
 

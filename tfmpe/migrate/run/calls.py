@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from tfmpe.migrate.errors import one_line
-from tfmpe.migrate.recordings.read import Case, Raised
+from tfmpe.migrate.recordings.cases import Case, Raised
 from tfmpe.migrate.replay.trees import arrays_of, has_tracer
 
 from .observe import Called
@@ -169,23 +169,18 @@ def _settle(tree: Any) -> bool:
     return traced
 
 
-def case_of(call: Observed, name: str = "call", example: str = "") -> Case:
+def case_of(call: Observed, example: str = "") -> Case:
     """Return a call as a case of a recording."""
-    raises = None
-    if call.error is not None:
-        kind = type(call.error)
-        raises = Raised(
-            kind.__qualname__, kind.__module__, one_line(str(call.error))
-        )
+    raises, error = None, call.error
+    if error is not None:
+        kind = type(error)
+        text = one_line(str(error))
+        raises = Raised(kind.__qualname__, kind.__module__, text)
     return Case(
         example=example,
-        file="",
-        name=name,
+        name="call",
         function=call.entry.name,
-        category="",
-        role=None,
         source=f"called from {call.site.place}",
-        note="",
         traced=call.traced,
         args=call.args,
         kwargs=call.kwargs,
@@ -193,5 +188,4 @@ def case_of(call: Observed, name: str = "call", example: str = "") -> Case:
         raises=raises,
         args_after=call.args_after,
         kwargs_after=call.kwargs_after,
-        extra=None,
     )

@@ -8,9 +8,9 @@ import jax
 
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.legacy_names import LEGACY
+from tfmpe.migrate.recordings.cases import Case
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.recordings.nodes import Opaque
-from tfmpe.migrate.recordings.read import Case
 from tfmpe.migrate.recordings.write_folder import (
     MAX_BYTES,
     MAX_CALLS,

@@ -1,4 +1,4 @@
-"""Replaying a scenario: what is made, called, looked at and noticed."""
+"""Replaying steps: what is made, called, looked at and noticed."""
 
 import dataclasses
 import math
@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from tfmpe.migrate.recordings.nodes import Made, Reference
-from tfmpe.migrate.recordings.read import Raised
-from tfmpe.migrate.recordings.scenarios import Compared, Scenario, Step
-from tfmpe.migrate.replay.names import AbsentError, named
+from tfmpe.migrate.recordings.cases import Call, Case, Compared, Raised
+from tfmpe.migrate.recordings.nodes import Made
+from tfmpe.migrate.replay.names import AbsentError, MissingPackageError, named
 from tfmpe.migrate.replay.objects import Objects
-from tfmpe.migrate.replay.scenarios import MissingPackageError, replay_scenario
+from tfmpe.migrate.replay.steps import replay_steps
 from tfmpe.migrate.replay.views import plain, seen
 
 PACKAGE = "legacylike"
@@ -90,22 +89,21 @@ def package(monkeypatch):
 
 def step(target, *args, **fields):
     """Return a step; its result is None if nothing else is given."""
-    empty = {each.name: None for each in dataclasses.fields(Step)}
-    given = {
-        "target": target,
-        "args": args,
-        "kwargs": {},
-        "compared": Compared(),
-        "after": {},
-        "files": (),
-    }
-    return Step(**empty | given | fields)
+    return Call(target=target, args=args, **fields)
 
 
 def differences(*steps, setup=()):
     """Replay; return the differences in words, tolerated ones in brackets."""
-    scenario = Scenario("group", "one", "f", tuple(setup), steps)
-    found = replay_scenario(scenario, PACKAGE).differences
+    first, *then = steps or [step("v:number", output=3)]
+    case = Case(
+        example="group",
+        name="one",
+        function="f",
+        setup=tuple(setup),
+        then=tuple(then),
+        **vars(first),
+    )
+    found = replay_steps(case, PACKAGE).differences
     return [f"({each})" if each.tolerated else str(each) for each in found]
 
 
@@ -124,12 +122,12 @@ def test_a_planted_difference_is_found_in_every_mode():
     assert differences(step("f:double", x, output=off)) == [one]
     for atol, rtol, expected in ((0.2, 0, f"({one})"), (0, 0.01, one)):
         how = Compared("close", atol, rtol)
-        assert differences(step("f:double", x, output=off, compared=how)) == [
+        assert differences(step("f:double", x, output=off, compare=how)) == [
             expected
         ]
     shape = Compared("shape")
-    assert differences(step("f:double", x, output=off, compared=shape)) == []
-    longer = step("f:double", x, output=jnp.ones(3), compared=shape)
+    assert differences(step("f:double", x, output=off, compare=shape)) == []
+    longer = step("f:double", x, output=jnp.ones(3), compare=shape)
     assert differences(longer) == ["shape at output: (2,), was (3,)"]
 
 
@@ -254,7 +252,7 @@ def _begun():
 
 def test_first_weights_are_compared_then_put_in():
     asked = step(
-        "o:net", jnp.ones(1), output=jnp.ones(2), compared=Compared("close", 1)
+        "o:net", jnp.ones(1), output=jnp.ones(2), compare=Compared("close", 1)
     )
     look = step("e:net", output={"linear/kernel": None}, view="params")
     assert not any(
@@ -298,49 +296,6 @@ def test_only_known_recipes_are_followed(node):
     assert text.startswith("exception at setup: raised ")
 
 
-def test_what_recipes_make():
-    made = Objects(PACKAGE).made
-    u = jnp.asarray([[[1.0, 2.0]], [[0.0, 0.0]]])
-    batches = made(Made("iterator", ([1, 2], 2), {}))
-    assert (list(batches), batches.num_samples) == ([1, 2], 2)
-    numpy_like = made(Made("numpy_iterator", ([1],), {}))
-    assert list(numpy_like.as_numpy_iterator()) == [1]
-    assert made(Made("act", ("identity",), {}))(3) == 3
-    assert made(Made("spy", ("half", 1), {}))(u).tolist() == [[0.5], [0.5]]
-    assert made(Made("spy", ("mean",), {}))(u)[1, 0] == 0.5
-    assert made(Made("spy", ("ranked", 1), {})).n == 1
-    assert made(Made("stub", ("normal", 2), {})).sample(
-        3, seed=jax.random.key(0)
-    ).shape == (3, 2)
-    assert made(Made("plain_model", (2,), {}))(u[0]).shape == (1,)
-    key = made(Made("typed_key", (0,), {}))
-    prior = made(Made("fn", ("gauss_prior",), {"d": 2}))
-    assert prior(key, 3).shape == (3, 2)
-    simulate = made(Made("fn", ("shift_simulator",), {"c": 3}))
-    assert simulate(key, prior(key, 3)).shape == (3, 3)
-    field = made(Made("structured_field", ("decay_v1",), {}))
-    assert type(field).__name__ == "Decay"
-    weak = made(jnp.asarray(1.0))
-    assert (weak.dtype.name, weak.weak_type) == ("float32", False)
-    given = dict.fromkeys(
-        [
-            "context_label",
-            "context_index",
-            "context_mask",
-            "theta_label",
-            "theta_index",
-            "theta_mask",
-            "cross_mask",
-        ]
-    )
-    assert field(context=u, theta=u, time=0.0, **given).shape == u.shape
-    net = Made("new", ("Net", 2), {"rngs": Made("Rngs", (0,), {})})
-    assert made(Made("evaluated", (net,), {})).n == 2
-    objects = Objects(PACKAGE)
-    objects.by_name["x"] = ONES
-    assert objects.made([Reference("x"), (1,)])[0] is ONES
-
-
 FLOWS = {"tanh_v1", "skew_v1", "decay_v1"}
 
 
@@ -356,95 +311,6 @@ def test_fields_are_of_the_class_of_the_package(monkeypatch, name):
     theta = jnp.ones((1, 2))
     value = field(theta=theta, time=jnp.ones((1, 1)), context=jnp.ones((1, 3)))
     assert value.shape == theta.shape
-
-
-def _variables():
-    array = SimpleNamespace(
-        dims=("chain",),
-        coords={"chain": SimpleNamespace(values=np.arange(1))},
-        values=ONES[:1],
-    )
-    group = SimpleNamespace(data_vars={"mu": array})
-
-    class Data(dict):
-        def groups(self):
-            return list(self)
-
-    return Data(posterior=group)
-
-
-class _Doubling:
-    def forward(self, x):
-        return 2 * x
-
-    def inverse(self, y):
-        return y / 2
-
-    def forward_log_det_jacobian(self, x, ndims):
-        return math.log(2)
-
-
-BATCHES = [{"x": np.float64([[2.0], [1.0]])}, {"x": np.float64([[0.0]])}]
-PATH = (jax.tree_util.DictKey("x"),)
-
-
-@pytest.mark.parametrize(
-    ("view", "result", "argument", "expected"),
-    [
-        (None, (jnp.ones(1), {"a": 1}), None, (jnp.ones(1), {"a": 1})),
-        ("type", 1, None, "int"),
-        ("exists", None, None, True),
-        ("fields", Stopping(2), None, {"type": "Stopping", "count": 2}),
-        ("plain_attrs", Stopping(2), ["count"], {"count": 2}),
-        ("attrs", Stopping(2), ["count"], {"count": 2}),
-        ("paths", {PATH: 1}, None, ["['x']"]),
-        ("strtree", {"x": np.dtype("int8")}, None, {"x": "int8"}),
-        ("batches", iter([1, 2]), None, [1, 2]),
-        ("twice", [1], None, [[1], [1]]),
-        (
-            "bijmap",
-            {PATH: _Doubling()},
-            {"x": 3.0},
-            [["['x']", 6.0, 3.0, math.log(2)]],
-        ),
-        (
-            "rowset",
-            BATCHES,
-            None,
-            {
-                "sizes": [2, 1],
-                "num_samples": None,
-                "structure": ["PyTreeDef({'x': *})"],
-                "spec": [["['x']", [2, 1], "float64"]],
-                "rows": np.float64([[0], [1], [2]]),
-            },
-        ),
-        (
-            "idata",
-            _variables(),
-            None,
-            {
-                "posterior": {
-                    "mu": {
-                        "dims": ["chain"],
-                        "coords": {"chain": np.arange(1)},
-                        "values": ONES[:1],
-                    }
-                }
-            },
-        ),
-        (
-            "sample",
-            SimpleNamespace(sample=lambda shape, seed: (shape, seed)),
-            [2, 3],
-            (2, 3),
-        ),
-    ],
-)
-def test_what_views_show(view, result, argument, expected):
-    found = seen(view, result, argument, {})
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
 
 
 def test_views_of_networks():

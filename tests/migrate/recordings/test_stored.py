@@ -1,0 +1,98 @@
+"""The stored output: where it is, and what an archive may hold."""
+
+import io
+import tarfile
+
+import pytest
+
+from tfmpe.migrate.errors import RecordingError
+from tfmpe.migrate.recordings import stored
+from tfmpe.migrate.recordings.files import find_recordings
+from tfmpe.migrate.recordings.manifest import check_files, read_manifest
+from tfmpe.migrate.recordings.read import FLAGS, read_cases, read_flags
+from tfmpe.migrate.recordings.stored import stored_folder, unpacked
+from tfmpe.migrate.verify.verify import verify
+
+
+@pytest.mark.slow
+def test_the_second_part_is_packed_as_it_was_recorded():
+    with unpacked(stored_folder()) as part:
+        manifest = read_manifest(part)
+        assert check_files(part, manifest) == ()
+        assert len(manifest.files) == 366
+        files = find_recordings(part)
+        assert len({file.parent for file in files}) == 23
+        cases = 0
+        for file in files:
+            flags = read_flags(file, part)
+            assert set(flags) == set(FLAGS)
+            if flags["JAX_ENABLE_X64"] == "0":
+                cases += len(read_cases(file, part))
+        assert cases == 1292 - 200
+    assert not part.exists()
+
+
+def test_a_folder_without_a_second_part_has_none(folder):
+    with unpacked(folder) as part:
+        assert part is None
+
+
+def _refused(folder, fault):
+    with pytest.raises(RecordingError, match=fault), unpacked(folder):
+        pass
+
+
+def _pack(folder, members):
+    with tarfile.open(folder / "part2.tar.gz", "w:gz") as packed:
+        for name, kind in members:
+            member = tarfile.TarInfo(name)
+            member.type = kind
+            member.size = 2 if kind == tarfile.REGTYPE else 0
+            member.linkname = "/etc/passwd"
+            packed.addfile(member, io.BytesIO(b"{}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../outside.json", tarfile.REGTYPE),
+        ("/tmp/outside.json", tarfile.REGTYPE),
+        ("group/script.py", tarfile.REGTYPE),
+        ("group/link.json", tarfile.SYMTYPE),
+        ("group/link.json", tarfile.LNKTYPE),
+        ("group/pipe.json", tarfile.FIFOTYPE),
+    ],
+)
+def test_an_archive_of_anything_else_is_refused(tmp_path, name, kind):
+    _pack(tmp_path, [(name, kind)])
+    _refused(tmp_path, "not the name of a recording")
+
+
+@pytest.mark.parametrize("kept", [10, 100000])
+def test_a_broken_archive_is_refused(tmp_path, kept):
+    content = (stored_folder() / "part2.tar.gz").read_bytes()
+    (tmp_path / "part2.tar.gz").write_bytes(content[:kept])
+    _refused(tmp_path, "not a readable archive")
+
+
+def test_an_archive_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "MAX_FILE_BYTES", 3)
+    _pack(tmp_path, [(f"group/{i}.json", tarfile.REGTYPE) for i in range(2)])
+    _refused(tmp_path, "unpacks to 4 bytes or more")
+
+
+def test_stored_output_that_is_nowhere_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(stored, "_PACKAGE", tmp_path / "tfmpe")
+    with pytest.raises(RecordingError, match="reinstall tfmpe"):
+        stored_folder()
+    assert verify().exit_code == 3
+
+
+def test_stored_output_inside_the_package_is_found_first(monkeypatch, tmp_path):
+    inside = tmp_path / "tfmpe" / "legacy_fixtures"
+    beside = tmp_path / "legacy_fixtures"
+    for folder in (beside, inside):
+        folder.mkdir(parents=True)
+        (folder / "MANIFEST.json").write_text("{}")
+    monkeypatch.setattr(stored, "_PACKAGE", tmp_path / "tfmpe")
+    assert stored_folder() == inside
