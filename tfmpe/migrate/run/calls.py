@@ -127,8 +127,9 @@ class Observer:
             held_after = {} if traced else state((instance, *before))
             seen(
                 Observed(
-                    entry, site, number, instance, *before, *after, output,
-                    error, traced, held, held_after, numbers, seconds,
+                    entry, site, number, instance, before[0], before[1],
+                    after[0], after[1], output, error, traced, held,
+                    held_after, numbers, seconds,
                 )
             )  # fmt: skip
 

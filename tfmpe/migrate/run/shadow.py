@@ -2,23 +2,26 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
+from msgspec import structs
 
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.legacy_names import LEGACY
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.recordings.write_folder import Recorder
-from tfmpe.migrate.records.parity import ArrayParity, Tally
+from tfmpe.migrate.records.parity import Tally
+from tfmpe.migrate.records.places import Place
 from tfmpe.migrate.records.runs import (
     ComparedCalls,
     FoundDifference,
     Left,
     Shadow,
 )
+from tfmpe.migrate.replay.compare import Comparison
 from tfmpe.migrate.replay.targets import REPLAYED
 from tfmpe.migrate.replay.trees import fill, has_tracer, take_apart
 
@@ -47,7 +50,6 @@ _NO_TRAINING = (
     "training: left out by --no-training, or without the extra flow; the "
     "calls that it makes are compared"
 )
-Mode = Literal["eager", "traced"]
 
 
 def run_in_shadow(
@@ -92,7 +94,7 @@ def run_in_shadow(
         fingerprint = take_fingerprint(legacy)
     if save_cases is not None and recorder.n_cases:
         recorder.write(save_cases, fingerprint)
-    compared = shadow.compared()
+    compared = tuple(shadow.rows[key] for key in sorted(shadow.rows))
     tally = sum((row.tally for row in compared), Tally())
     ends_in = 3 if not tally.compared else int(tally.different > 0)
     return Shadow(
@@ -112,32 +114,12 @@ def run_in_shadow(
     )
 
 
-@dataclass
-class _Row:
-    """All calls from one place, eager or traced."""
+_Key = tuple[str, Place, Literal["eager", "traced"]]
 
-    calls: int = 0
-    tally: Tally = field(default_factory=Tally)
-    arrays: dict[str, Tally] = field(default_factory=dict)
-    seconds_old: float | None = None
-    seconds_new: float | None = None
-    bytes_old: int = 0
-    bytes_new: int = 0
 
-    @property
-    def parity(self) -> tuple[ArrayParity, ...]:
-        return tuple(ArrayParity(*each) for each in self.arrays.items())
-
-    def add(self, again: Again, known: Observed) -> None:
-        self.tally += again.comparison.tally
-        for array in again.comparison.arrays:
-            sofar = self.arrays.get(array.path, Tally())
-            self.arrays[array.path] = sofar + array.tally
-        self.bytes_old += again.bytes_old
-        self.bytes_new += again.bytes_new
-        if not known.traced:
-            self.seconds_old = (self.seconds_old or 0.0) + known.seconds
-            self.seconds_new = (self.seconds_new or 0.0) + again.seconds
+def _key(known: Observed) -> _Key:
+    mode = "traced" if known.traced else "eager"
+    return known.site.function, known.site.place, mode
 
 
 class _Shadow:
@@ -156,7 +138,7 @@ class _Shadow:
         self._max_captures = max_captures
         self._training = training
         self._recorder = recorder
-        self._rows: dict[tuple[Site, Mode], _Row] = {}
+        self.rows: dict[_Key, ComparedCalls] = {}
         self._n_differences: dict[Site, int] = {}
         self._layers: dict[Site, str | None] = {}
         self._captured: list[Callable[[], None]] = []
@@ -182,13 +164,6 @@ class _Shadow:
         text = one_line(f"comparing failed: {error!r}", 200)
         self.reasons[site, text] = None
 
-    def compared(self) -> tuple[ComparedCalls, ...]:
-        rows = sorted(self._rows.items(), key=lambda item: item[0])
-        return tuple(
-            ComparedCalls(*site, mode, **vars(row) | {"arrays": row.parity})
-            for (site, mode), row in rows
-        )
-
     def compare_captured(self) -> None:
         """Compare what traced calls have let out, once all have run."""
         try:
@@ -204,18 +179,35 @@ class _Shadow:
                 self.reasons[site, why] = None
 
     def _seen(self, known: Observed) -> None:
-        mode: Mode = "traced" if known.traced else "eager"
-        row = self._rows.setdefault((known.site, mode), _Row())
-        row.calls += 1
+        key = _key(known)
+        row = self.rows.get(key) or ComparedCalls(*key, 0)
+        self.rows[key] = structs.replace(row, calls=row.calls + 1)
         if known.entry.kind == "class" and known.traced:
             assert known.instance is not None
             self._twins.refuse(known.instance, "it was made while tracing")
         elif known.traced and known.error is None:
-            self._capture(known, row)
+            self._capture(known)
         else:
-            self._compare(known, row)
+            self._compare(known)
 
-    def _capture(self, known: Observed, row: _Row) -> None:
+    def _add(self, known: Observed, again: Again) -> None:
+        key = _key(known)
+        row, found = self.rows[key], again.comparison
+        if not known.traced:
+            row = structs.replace(
+                row,
+                seconds_old=(row.seconds_old or 0.0) + known.seconds,
+                seconds_new=(row.seconds_new or 0.0) + again.seconds,
+            )
+        self.rows[key] = structs.replace(
+            row,
+            tally=row.tally + found.tally,
+            arrays=(Comparison(arrays=row.arrays) + found).arrays,
+            bytes_old=row.bytes_old + again.bytes_old,
+            bytes_new=row.bytes_new + again.bytes_new,
+        )
+
+    def _capture(self, known: Observed) -> None:
         """Let the values of a traced call come out as it is executed."""
         arrays: list[Any] = []
         names = (*VIEWED, "state")
@@ -232,14 +224,14 @@ class _Shadow:
         def again(values: list[Any], alive: Any = alive) -> None:
             filled = fill(taken, restored(values))
             changes = dict(zip(names, filled, strict=True))
-            self._compare(replace(known, **changes), row)
+            self._compare(replace(known, **changes))
 
         send(arrays, receive, self._max_captures)
 
-    def _compare(self, known: Observed, row: _Row) -> None:
+    def _compare(self, known: Observed) -> None:
         try:
             again = compare_again(known, self._twins, self._legacy)
-            row.add(again, known)
+            self._add(known, again)
             self._list(known, again)
         except NoTwinError as error:
             self.reasons[known.site, str(error)] = None
