@@ -1,6 +1,7 @@
 """`tfmpe record`: what the own legacy package returns, for keeps."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -48,15 +49,12 @@ __all__ = ["record"]
 def record(
     context: click.Context,
     out: Path,
-    legacy: str,
-    max_calls: int,
-    max_bytes: int,
-    force: bool,
     json_file: Path | None,
     quiet: bool,
     is_module: bool,
     script: str,
     args: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Record what your legacy package returns to a script.
 
@@ -88,16 +86,9 @@ def record(
 
     check_folder(json_file, "--json")
     program = read_program(script, args, is_module)
-    check_legacy(program, legacy)
+    check_legacy(program, options["legacy"])
     try:
-        report = record_run(
-            program,
-            out,
-            legacy=legacy,
-            max_calls=max_calls,
-            max_bytes=max_bytes,
-            force=force,
-        )
+        report = record_run(program, out, **options)
     except FileExistsError:
         raise click.BadParameter(
             f"{str(out)!r} exists; name another folder, or replace it with "

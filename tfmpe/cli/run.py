@@ -1,6 +1,7 @@
 """`tfmpe run`: a legacy script or notebook as it is."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -8,6 +9,8 @@ from .common import check_folder, write_file
 from .program import SETTINGS, check_legacy, program_arguments, read_program
 
 __all__ = ["run"]
+
+_SHADOW_ONLY = ("nested", "max_captures", "training", "save_cases")
 
 
 @click.command(context_settings=SETTINGS)
@@ -76,16 +79,11 @@ def run(
     legacy: str,
     json_file: Path | None,
     quiet: bool,
-    mode: str | None,
-    fix: tuple[str, ...],
-    nested: bool,
-    max_captures: int,
-    training: bool,
-    save_cases: Path | None,
     exit_zero: bool,
     is_module: bool,
     script: str,
     args: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Run a legacy script or notebook as it is, on the bridge.
 
@@ -135,19 +133,14 @@ def run(
         from tfmpe.migrate.run.shadow import run_in_shadow
 
         check_legacy(program, legacy)
-        if save_cases is not None and save_cases.exists():
+        folder = options["save_cases"]
+        if folder is not None and folder.exists():
             raise click.BadParameter(
-                f"{str(save_cases)!r} exists; name a new folder",
+                f"{str(folder)!r} exists; name a new folder",
                 param_hint="--save-cases",
             )
-        found = run_in_shadow(
-            program,
-            legacy=legacy,
-            nested=nested,
-            max_captures=max_captures,
-            save_cases=save_cases,
-            training=training,
-        )
+        own = {name: options[name] for name in _SHADOW_ONLY}
+        found = run_in_shadow(program, legacy=legacy, **own)
         if not quiet:
             show.print_shadow(found, console)
         code = found.exit_code
@@ -156,9 +149,10 @@ def run(
     else:
         from tfmpe.migrate.run.count import run_on_bridge
 
-        _check_environment(mode)
+        _check_environment(options["mode"])
+        own = {"mode": options["mode"], "fix": options["fix"]}
         try:
-            found = run_on_bridge(program, legacy=legacy, mode=mode, fix=fix)
+            found = run_on_bridge(program, legacy=legacy, **own)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--fix") from None
         if not quiet:
@@ -173,13 +167,12 @@ def _check_options(context: click.Context, shadow: bool) -> None:
     """Refuse options that would do nothing."""
     from click.core import ParameterSource
 
-    bridge_only = {"mode": "--warnings", "fix": "--fix"}
-    shadow_only = ("nested", "max_captures", "training", "save_cases")
-    wrong = {n: f"--{n.replace('_', '-')}" for n in (*shadow_only, "exit_zero")}
-    for name, option in (bridge_only if shadow else wrong).items():
-        source = context.get_parameter_source(name)
-        if source is ParameterSource.COMMANDLINE:
+    wrong = ("mode", "fix") if shadow else (*_SHADOW_ONLY, "exit_zero")
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if source is ParameterSource.COMMANDLINE and parameter.name in wrong:
             only = "without" if shadow else "with"
+            option = parameter.opts[0]
             raise click.UsageError(f"{option} works {only} --shadow only")
 
 

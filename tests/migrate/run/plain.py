@@ -116,6 +116,7 @@ CHANGES = {
     "rows": ("range(0, n,", "range(batch_size, n,"),
     "weights": ("rngs=rngs)", "rngs=rngs, bias_init=nnx.initializers.ones)"),
     "layer": ("x / keep, 0)", "x, 0)"),
+    "whole": ("return self.activation", "return 2 * self.activation"),
     "count": (
         "        return self.activation",
         "        self.dropout.rngs.dropout()\n        return self.activation",

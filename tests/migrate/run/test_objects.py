@@ -34,6 +34,7 @@ def _different(report):
     [
         ("weights", "FFLayer", "linear/bias", None),
         ("layer", "FFLayer.__call__", "output", "dropout"),
+        ("whole", "FFLayer.__call__", "output", "FFLayer"),
         ("count", "FFLayer.__call__", "default/count", "dropout"),
         ("names", "FFLayer", "output", None),
         (None, None, "", None),

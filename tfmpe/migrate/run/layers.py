@@ -15,21 +15,13 @@ from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.trees import copied, fill, take_apart
 
+from . import twins_state as states
 from .again import call_again
 from .calls import Observed
 from .capture import restored, send
 from .tolerances import ONE_CALL
 from .twins import Twins
-from .twins_state import (
-    State,
-    child,
-    is_nnx,
-    is_rngs,
-    load,
-    nodes_of,
-    state_of,
-    view,
-)
+from .twins_state import is_nnx, is_rngs
 from .undisturbed import undisturbed
 
 __all__ = ["first_layer"]
@@ -50,7 +42,7 @@ def first_layer(known: Observed, twins: Twins) -> str | None:
             continue
         path, given = inputs
         twins.load(known.state)
-        before = _as_before(original, name.number, known.state)
+        before = _as_before(original, name.number, twins, known)
         with silenced(), undisturbed():
             old, new = (
                 _outputs(module, path, twins.filled(given))
@@ -71,7 +63,9 @@ def _first(
         if match is None:
             continue
         left.remove(match)
-        found = compare(view(output), view(match[1]), "output", ONE_CALL)
+        found = compare(
+            states.view(output), states.view(match[1]), "output", ONE_CALL
+        )
         if not found.agrees:
             return path
     return None
@@ -111,7 +105,7 @@ def _inputs(module: Any, again: Callable[[], Any]) -> Any:
     if not _caught:
         return None
     kind, taken, values = _caught.pop("first")
-    paths = [path for path, n in nodes_of(module) if type(n) is kind]
+    paths = [path for path, n in states.nodes_of(module) if type(n) is kind]
     return min(paths, key=len), fill(taken, restored(values))
 
 
@@ -126,17 +120,31 @@ def _outputs(
         lambda part, given: None,
         lambda path, output: found.append((path, copied(output))),
     ):
-        child(module, path)(*args, **kwargs)
+        states.child(module, path)(*args, **kwargs)
     return found
 
 
-def _as_before(original: Any, number: int, state: State) -> Any:
+def _as_before(
+    original: Any, number: int, twins: Twins, known: Observed
+) -> Any:
     """Return a copy of a module as it was before the call."""
     from flax import nnx
 
-    held = {p: leaf for (n, p), leaf in state.items() if n == number}
+    assert known.instance is not None
+    held = {p: leaf for (n, p), leaf in known.state.items() if n == number}
+    # What parts share, the state has once, with the random numbers.
+    shared = {
+        id(variable): known.state[name.number, path]
+        for name, rngs, _ in twins.whole(known.instance)
+        if is_rngs(rngs)
+        for path, variable in states.variables_of(rngs).items()
+        if (name.number, path) in known.state
+    }
+    for path, variable in states.variables_of(original).items():
+        if id(variable) in shared:
+            held[path] = shared[id(variable)]
     old = nnx.clone(original)
-    load(old, state_of(original) | held)
+    states.load(old, held)
     return old
 
 
@@ -147,7 +155,9 @@ def _hooked(
     after: Callable[[Path, Any], None],
 ) -> Iterator[None]:
     """Tell of the calls of all parts of a module, and of their outputs."""
-    parts = {id(n): (path, n) for path, n in nodes_of(module) if is_nnx(n)}
+    parts = {
+        id(n): (path, n) for path, n in states.nodes_of(module) if is_nnx(n)
+    }
     kinds = {type(n) for _, n in parts.values() if callable(n)}
     running: set[int] = set()
 

@@ -14,23 +14,9 @@ from typing import Any
 from tfmpe.migrate.legacy_names import is_below
 from tfmpe.migrate.replay.trees import copied
 
+from . import twins_state as states
 from .twins_reach import check_reach, of_bridge
-from .twins_state import (
-    Known,
-    NoTwinError,
-    State,
-    by_number,
-    child,
-    is_nnx,
-    is_rngs,
-    known_in,
-    load,
-    nodes_of,
-    state_of,
-    variables_of,
-    view,
-    without_flags,
-)
+from .twins_state import Known, NoTwinError, State, is_nnx, is_rngs
 
 __all__ = ["Known", "Twins"]
 
@@ -100,43 +86,43 @@ class Twins:
             id(variable)
             for original in originals.values()
             if is_rngs(original)
-            for variable in variables_of(original).values()
+            for variable in states.variables_of(original).values()
         }
         return {
             (number, path): leaf
             for number, original in originals.items()
-            for path, leaf in state_of(
+            for path, leaf in states.state_of(
                 original, () if is_rngs(original) else shared
             ).items()
         }
 
     def load(self, state: State) -> None:
         """Let the twins hold a state of their originals, as `load`."""
-        for number, held in by_number(state).items():
+        for number, held in states.by_number(state).items():
             if self._pairs[number].why is None:
-                load(self._pairs[number].twin, held)
+                states.load(self._pairs[number].twin, held)
 
     def sides(self, state: State) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return a state and what the twins hold now, to be compared."""
         old: dict[str, Any] = {}
         new: dict[str, Any] = {}
-        for number, held in by_number(state).items():
+        for number, held in states.by_number(state).items():
             pair = self._pairs[number]
             if pair.why is not None:
                 continue
             name = pair.known.kind
             if any(other.startswith(f"{name}: ") for other in old):
                 name = f"{name} {number}"
-            own = state_of(pair.twin)
-            for path, leaf in without_flags(held).items():
-                old[f"{name}: {path}"] = view(leaf)
+            own = states.state_of(pair.twin)
+            for path, leaf in states.without_flags(held).items():
+                old[f"{name}: {path}"] = states.view(leaf)
                 if path in own:
-                    new[f"{name}: {path}"] = view(own[path])
+                    new[f"{name}: {path}"] = states.view(own[path])
         return old, new
 
     def note(self, known: Known, parts: Any) -> None:
         """Note what an object was made from, as a named tree."""
-        numbers = dict.fromkeys(part.number for part in known_in(parts))
+        numbers = dict.fromkeys(part.number for part in states.known_in(parts))
         self._pairs[known.number].parts = [self._pairs[n] for n in numbers]
 
     def give(self, known: Known, twin: Any) -> None:
@@ -200,9 +186,9 @@ class Twins:
         for pair in self._pairs if is_nnx(module) else ():
             whole = pair.original()
             if pair.why is None and is_nnx(whole) and not is_rngs(whole):
-                for path, node in nodes_of(whole):
+                for path, node in states.nodes_of(whole):
                     if node is module:
-                        return child(pair.twin, path), pair.parts
+                        return states.child(pair.twin, path), pair.parts
         return None
 
     def _cloned(self, module: Any) -> tuple[Any, list[_Pair]]:
@@ -211,17 +197,17 @@ class Twins:
 
         twin = nnx.clone(module)
         parts: list[_Pair] = []
-        for path, node in nodes_of(module):
+        for path, node in states.nodes_of(module):
             if path and is_rngs(node):
                 parts.append(self._find(node) or self._add(node))
-                owner = child(twin, path[:-1])
+                owner = states.child(twin, path[:-1])
                 setattr(owner, str(path[-1]), parts[-1].twin)
         return twin, parts
 
     def _reached(self, tree: Any) -> list[_Pair]:
         """Return the pairs in a tree, and those that they were made from."""
         found: dict[int, _Pair] = {}
-        left = [self._pairs[known.number] for known in known_in(tree)]
+        left = [self._pairs[known.number] for known in states.known_in(tree)]
         while left:
             pair = left.pop()
             if pair.known.number in found:

@@ -13,24 +13,6 @@ import numpy as np
 
 from tfmpe.migrate.replay.trees import copied
 
-__all__ = [
-    "Known",
-    "NoTwinError",
-    "State",
-    "by_number",
-    "child",
-    "has_weights",
-    "is_nnx",
-    "is_rngs",
-    "known_in",
-    "load",
-    "nodes_of",
-    "state_of",
-    "variables_of",
-    "view",
-    "without_flags",
-]
-
 State = dict[tuple[int, str], Any]
 """What objects hold, by their number and the path of it."""
 
