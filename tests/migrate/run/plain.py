@@ -8,7 +8,6 @@ __all__ = ["CHANGES", "write_plain"]
 _DATALOADER = """
 import numpy as np
 from tfmpe.migrate import oracle
-PAD_VALUE = -1e8
 
 def flatten_structured(data, *args, **kwargs):
     flat, slices = oracle.flatten_structured(data, *args, **kwargs)
@@ -19,9 +18,6 @@ def decode_theta(*args, **kwargs):
 
 def pad_1d(*args, **kwargs):
     return oracle.pad_1d(*args, **kwargs)
-
-def build_cross_attention_mask(*args, **kwargs):
-    return oracle.build_cross_attention_mask(*args, **kwargs)
 
 def as_batch_iterator(rng_key, data, batch_size, shuffle):
     import jax

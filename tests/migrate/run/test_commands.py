@@ -1,8 +1,6 @@
 """`tfmpe run` and `tfmpe record`: options, output, exit codes, modules."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -103,20 +101,6 @@ def test_the_help_has_examples_and_exit_codes(command, name):
     found = command(name, "--help")
     assert f"\n    tfmpe {name} " in found.output
     assert "Exit code:" in found.output
-
-
-def test_a_process_of_its_own_runs_an_unmodified_script(script):
-    script(CALL + "import sfmpe; print(sfmpe.__name__, EXIT)")
-    done = subprocess.run(
-        [sys.executable, "-m", "tfmpe", "run", "fit.py"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "NameError: name 'EXIT' is not defined" in done.stderr
-    assert "1 legacy call from" in done.stderr
 
 
 WAYS = {

@@ -41,15 +41,7 @@ Handler = Callable[
 
 
 class Watch:
-    """A handler between a package and those who call it.
-
-    Parameters
-    ----------
-    package
-        The legacy package, or the bridge.
-    handler
-        Called instead of every watched name, outside of `paused`.
-    """
+    """A handler that is called in place of all names of a package."""
 
     def __init__(self, package: str, handler: Handler):
         self._package = package

@@ -27,16 +27,9 @@ _FAILED = 1
 
 @dataclass(frozen=True)
 class Program:
-    """What is run, and on which arguments.
+    """A script, a notebook, or a module as of ``python -m``.
 
-    Parameters
-    ----------
-    name
-        The file of a script or of a notebook, or the name of a module.
-    arguments
-        What it finds in ``sys.argv[1:]``.
-    is_module
-        Whether it is a module, as of ``python -m``.
+    Its arguments are what it finds in ``sys.argv[1:]``.
     """
 
     name: str
