@@ -101,7 +101,6 @@ def test_an_error_shows_cell_line_and_code_and_ends_the_run(
     lines = shown.err.splitlines()
     first = lines.index('  File "fit.ipynb:cell 3", line 1, in <module>')
     assert lines[first + 1] == f"    {call}"
-    assert not any("asyncio" in line for line in lines)
     assert '  File "fit.ipynb:cell 2", line 3, in f' in lines
     assert "    return 1 / 0" in lines
     assert "notebook.py" not in shown.err
