@@ -9,7 +9,7 @@ import click
 from .common import file_option, of_extra_cli
 
 if TYPE_CHECKING:
-    from tfmpe.migrate.runtime.program import Program
+    from tfmpe.migrate.run.program import Program
 
 SETTINGS = {"allow_interspersed_args": False}  # they are the script's
 
@@ -33,7 +33,7 @@ def read_program(
     script: str, args: tuple[str, ...], is_module: bool
 ) -> "Program":
     """Return what is to be run, or say that it is not there."""
-    from tfmpe.migrate.runtime.program import Program
+    from tfmpe.migrate.run.program import Program
 
     program = Program(script, args, is_module)
     found = _is_there(program, script) if is_module else Path(script).is_file()
@@ -61,10 +61,6 @@ def check_legacy(program: "Program", legacy: str) -> None:
 
 
 def _is_there(program: "Program", name: str) -> bool:
-    from tfmpe.migrate.runtime.program import has_module
+    from tfmpe.migrate.run.program import has_module
 
-    try:
-        return has_module(program, name)
-    # Such as __main__.
-    except ValueError:
-        return False
+    return has_module(program, name)

@@ -1,6 +1,7 @@
 """`tfmpe record`: what the own legacy package returns, for keeps."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -48,15 +49,12 @@ __all__ = ["record"]
 def record(
     context: click.Context,
     out: Path,
-    legacy: str,
-    max_calls: int,
-    max_bytes: int,
-    force: bool,
     json_file: Path | None,
     quiet: bool,
     is_module: bool,
     script: str,
     args: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Record what your legacy package returns to a script.
 
@@ -82,21 +80,15 @@ def record(
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
 
-    from tfmpe.migrate.runtime.recorded_run import record_run
-    from tfmpe.migrate.runtime.tables import print_record
+    from tfmpe.migrate.records.files import as_json
+    from tfmpe.migrate.run.record import record_run
+    from tfmpe.migrate.run.show import print_record
 
     check_folder(json_file, "--json")
     program = read_program(script, args, is_module)
-    check_legacy(program, legacy)
+    check_legacy(program, options["legacy"])
     try:
-        report = record_run(
-            program,
-            out,
-            legacy=legacy,
-            max_calls=max_calls,
-            max_bytes=max_bytes,
-            force=force,
-        )
+        report = record_run(program, out, **options)
     except FileExistsError:
         raise click.BadParameter(
             f"{str(out)!r} exists; name another folder, or replace it with "
@@ -111,5 +103,5 @@ def record(
     if not quiet:
         print_record(report, str(out), Console(stderr=True, highlight=False))
     if json_file is not None:
-        write_file(json_file, report.to_json().encode(), "--json")
+        write_file(json_file, as_json(report), "--json")
     context.exit(report.exit_code)

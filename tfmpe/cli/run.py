@@ -1,6 +1,7 @@
 """`tfmpe run`: a legacy script or notebook as it is."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -8,6 +9,8 @@ from .common import check_folder, write_file
 from .program import SETTINGS, check_legacy, program_arguments, read_program
 
 __all__ = ["run"]
+
+_SHADOW_ONLY = ("nested", "max_captures", "training", "save_cases")
 
 
 @click.command(context_settings=SETTINGS)
@@ -76,48 +79,31 @@ def run(
     legacy: str,
     json_file: Path | None,
     quiet: bool,
-    mode: str | None,
-    fix: tuple[str, ...],
-    nested: bool,
-    max_captures: int,
-    training: bool,
-    save_cases: Path | None,
     exit_zero: bool,
     is_module: bool,
     script: str,
     args: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Run a legacy script or notebook as it is, on the bridge.
 
-    SCRIPT is a Python file or a notebook: the code cells of a notebook are
-    run in their order, without the lines that are for IPython only, such as
-    %matplotlib and !ls, which are listed at the end.
+    SCRIPT is a Python file or a notebook: its code cells are run in order,
+    without the lines that are for IPython only, such as %matplotlib and !ls,
+    which are listed at the end.
 
     Wherever SCRIPT imports the legacy package it gets tfmpe.compat, in this
-    process only, even where the legacy package is installed. Processes that
-    the script starts are not reached. At the end, a summary on stderr: what
-    was called from which line, and the warnings. Under jit a call counts
-    once for every trace.
+    process only, even where the legacy package is installed. At the end, a
+    summary on stderr: what was called from which line, what it becomes on
+    Tokens, and the warnings. Under jit a call counts once for every trace.
 
     With --shadow the script runs on the installed legacy package and gets its
     results. Every outermost call is made on the bridge as well, on a copy of
-    the inputs, and everything is compared. Keys and nnx.Rngs of the script
-    are looked at, never drawn from, and global random numbers are put back.
-    Functions of the script, such as a simulator, are called once more.
-
-    Calls under jit, vmap, grad or scan are compared after the run, by the
-    values that went through the compiled program; letting them out may keep
-    the compiler from fusing operations across the call.
-
-    Every object that the script makes is made by the bridge as well, and
-    gets the same weights and random numbers before each call, so networks,
-    draws and trainings begin alike. What the objects hold afterwards is
-    compared, too: exactly, or to 1e-4 of a weight after a training and 1e-3
-    after several rounds. What cannot be compared is listed, and why.
-
-    In the table, old and new are the seconds of both sides, of all calls of a
-    line together, compilation included, and empty where they were traced.
-    Columns that do not fit the terminal are left out; --json has them all.
+    the inputs, and everything is compared, also what objects hold afterwards.
+    Random numbers of the script are never drawn from. Functions of the
+    script, such as a simulator, are called once more. Calls under jit, vmap,
+    grad or scan are compared after the run, by the values that went through
+    the compiled program. Where a network differs, its first layer that does
+    is named. What cannot be compared is listed, and why.
 
     \b
     Exit code:
@@ -131,76 +117,62 @@ def run(
     Examples:
       tfmpe run fit.py --n-epochs 10
       tfmpe run --warnings error -m my_project.fit
-      tfmpe run --json seen.json posterior.ipynb
-      tfmpe run --fix L19 --json seen.json fit.py
-      tfmpe run --shadow --json shadow.json fit.py
+      tfmpe run --fix L19 --json seen.json posterior.ipynb
       tfmpe run --shadow --save-cases differing fit.py
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
+
+    from tfmpe.migrate.records.files import as_json
+    from tfmpe.migrate.run import show
 
     check_folder(json_file, "--json")
     program = read_program(script, args, is_module)
     _check_options(context, shadow)
     console = Console(stderr=True, highlight=False)
     if shadow:
-        from tfmpe.migrate.runtime.shadow import run_in_shadow
-        from tfmpe.migrate.runtime.tables import print_shadow
+        from tfmpe.migrate.run.shadow import run_in_shadow
 
         check_legacy(program, legacy)
-        if save_cases is not None and save_cases.exists():
+        folder = options["save_cases"]
+        if folder is not None and folder.exists():
             raise click.BadParameter(
-                f"{str(save_cases)!r} exists; name a new folder",
+                f"{str(folder)!r} exists; name a new folder",
                 param_hint="--save-cases",
             )
-        found = run_in_shadow(
-            program,
-            legacy=legacy,
-            nested=nested,
-            max_captures=max_captures,
-            save_cases=save_cases,
-            training=training,
-        )
+        own = {name: options[name] for name in _SHADOW_ONLY}
+        found = run_in_shadow(program, legacy=legacy, **own)
         if not quiet:
-            print_shadow(found, console)
-        text, code = found.to_json(), found.exit_code
-        if exit_zero and code == 1 and not found.script_exit_code:
+            show.print_shadow(found, console)
+        code = found.exit_code
+        if exit_zero and not found.script_exit_code and code == 1:
             code = 0
     else:
-        from tfmpe.migrate.runtime.running import run_on_bridge
-        from tfmpe.migrate.runtime.tables import print_run
+        from tfmpe.migrate.run.count import run_on_bridge
 
-        _check_environment(mode)
+        _check_environment(options["mode"])
+        own = {"mode": options["mode"], "fix": options["fix"]}
         try:
-            report = run_on_bridge(program, legacy=legacy, mode=mode, fix=fix)
+            found = run_on_bridge(program, legacy=legacy, **own)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--fix") from None
         if not quiet:
-            print_run(report, console)
-        text, code = report.to_json(), report.exit_code
+            show.print_run(found, console)
+        code = found.exit_code
     if json_file is not None:
-        write_file(json_file, text.encode(), "--json")
+        write_file(json_file, as_json(found), "--json")
     context.exit(code)
-
-
-_SHADOW_ONLY = {
-    "nested": "--nested",
-    "max_captures": "--max-captures",
-    "training": "--training",
-    "save_cases": "--save-cases",
-    "exit_zero": "--exit-zero",
-}
-_BRIDGE_ONLY = {"mode": "--warnings", "fix": "--fix"}
 
 
 def _check_options(context: click.Context, shadow: bool) -> None:
     """Refuse options that would do nothing."""
     from click.core import ParameterSource
 
-    wrong = _BRIDGE_ONLY if shadow else _SHADOW_ONLY
-    for name, option in wrong.items():
-        source = context.get_parameter_source(name)
-        if source is ParameterSource.COMMANDLINE:
+    wrong = ("mode", "fix") if shadow else (*_SHADOW_ONLY, "exit_zero")
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if source is ParameterSource.COMMANDLINE and parameter.name in wrong:
             only = "without" if shadow else "with"
+            option = parameter.opts[0]
             raise click.UsageError(f"{option} works {only} --shadow only")
 
 

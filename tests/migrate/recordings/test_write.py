@@ -1,0 +1,89 @@
+"""Values as nodes of a recording, and read back as they were."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe.migrate.recordings.read import read_cases
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.recordings.write import NodeWriter
+from tfmpe.migrate.recordings.write_folder import Recorder, record_of
+from tfmpe.migrate.replay.compare import compare
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        10**30,
+        -0.0,
+        float("nan"),
+        "text",
+        (1, [2.5, {"b": None, "a": ()}]),
+        np.int8(-3),
+        np.float32(0.1),
+        np.bool_(True),
+        np.zeros((0, 3), "float16"),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.array(3, "uint8"),
+        {"weak": jnp.asarray(1.5), "strong": jnp.ones(2)},
+    ],
+    ids=repr,
+)
+def test_every_value_is_read_back_as_it_was(value, tmp_path):
+    writer = NodeWriter()
+    record = {
+        "case": "one",
+        "function": "f",
+        "args": writer.write((value,)),
+        "kwargs": writer.write({}),
+        "output": writer.write(value),
+    }
+    (case,) = _read([record], "f", writer, tmp_path)
+    result = compare(value, case.output)
+    assert result.identical, result.differences
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1: 2}, np.array([None]), np.array(["text"]), {"a": {1, 2}}],
+    ids=["object", "int key", "objects", "texts", "set"],
+)
+def test_what_the_format_does_not_have_is_opaque(value):
+    writer = NodeWriter()
+    writer.write(value)
+    assert len(writer.opaque) == 1
+
+
+def test_equal_arrays_are_kept_once():
+    writer = NodeWriter()
+    first = writer.write(np.ones(3))
+    assert writer.write(np.ones(3)) == first
+    assert writer.write(np.ones(3, "float32"))["npz"] != first["npz"]
+
+
+@pytest.mark.parametrize("name", ["split_data", "decode_theta"])
+def test_the_stored_recordings_are_written_again_alike(name, tmp_path):
+    cases = read_cases(stored_folder() / "seir" / f"{name}.json")
+    writer = NodeWriter()
+    records = [record_of(case, writer) for case in cases]
+    again = _read(records, name, writer, tmp_path)
+    for before, after in zip(cases, again, strict=True):
+        for field in ("args", "kwargs", "output", "args_after"):
+            old, new = getattr(before, field), getattr(after, field)
+            assert compare(old, new).identical
+        assert before.name == after.name
+
+
+def test_a_name_of_a_script_is_a_name_of_a_folder():
+    assert Recorder("../evil name").example == "_evil_name"
+
+
+def _read(records, function, writer, folder):
+    content = {"format": 1, "function": function, "cases": records}
+    (folder / "f.json").write_text(json.dumps(content))
+    (folder / "f.npz").write_bytes(writer.npz())
+    return read_cases(folder / "f.json")

@@ -1,0 +1,157 @@
+"""Running notebooks: cells in order, places in cells, what is left out."""
+
+import os
+import sys
+
+import pytest
+
+from tfmpe.migrate.run.count import run_on_bridge
+from tfmpe.migrate.run.record import record_run
+from tfmpe.migrate.run.shadow import run_in_shadow
+
+from .conftest import CALL, PRELUDE
+
+
+def test_cells_share_one_namespace_and_places_are_in_cells(notebook, capsys):
+    build = f"def build():\n    {CALL}    return flat\n"
+    more = f"flat = build()\n{CALL}print(sorted(flat), __name__, sys.argv[1:])"
+    report = run_on_bridge(notebook(PRELUDE, build, more))
+    assert report.exit_code == 0
+    shown = capsys.readouterr().out
+    assert "['data', 'labels', 'masks'] __main__ ['one']" in shown
+    places = [(each.place.cell, each.place.line) for each in report.calls]
+    assert places == [(3, 2), (4, 2)]
+    assert str(report.calls[0].place) == "fit.ipynb, cell 3:2"
+
+
+def test_lines_of_ipython_are_left_out_and_listed(notebook, capsys):
+    program = notebook(
+        "%matplotlib inline\nimport os\n!touch made\nfiles = !ls\n",
+        "%%bash\ntouch made\ntouch more\n",
+        "%time print('timed')\nif True:\n    %who\nprint('end')\ndisplay(3)\n",
+    )
+    report = run_on_bridge(program)
+    assert report.exit_code == 0
+    assert capsys.readouterr().out == "timed\nend\n3\n"
+    assert not os.path.exists("made")
+    assert [(x.cell, x.line, x.text) for x in report.not_run] == [
+        (2, 1, "%matplotlib inline"),
+        (2, 3, "!touch made"),
+        (2, 4, "files = !ls"),
+        (3, 1, "%%bash"),
+        (4, 3, "%who"),
+    ]
+
+
+AWAIT = [
+    "import asyncio\nasync def answer():\n    await asyncio.sleep(0)\n"
+    "    return 42\n",
+    "value = await answer()\nprint(value)\n",
+]
+
+
+@pytest.mark.parametrize(
+    ("cells", "printed"),
+    [
+        (AWAIT[:2], "42\n"),
+        (
+            [
+                AWAIT[0],
+                "async def three():\n    for n in range(3):\n        yield n\n"
+                "async for n in three():\n    print(n)\n",
+                "task = asyncio.create_task(answer())"
+                " if asyncio._get_running_loop() else None\n"
+                "print([await answer() for _ in range(2)])",
+            ],
+            "0\n1\n2\n[42, 42]\n",
+        ),
+        # One loop for all cells: what one begins, another one ends.
+        (
+            [AWAIT[0], "task = asyncio.ensure_future(answer()); await "
+             "asyncio.sleep(0)", "print(await task)"],
+            "42\n",
+        ),
+        # Without await outside of functions, no loop runs.
+        ([AWAIT[0], "print(asyncio.run(answer()))", AWAIT[1]], "42\n42\n"),
+        # As IPython, which takes the first line's indent from all lines.
+        (["  x = 1\n  if x:\n    print('in')\n"], "in\n"),
+        (["\n    %pylab\n    if 1:\n        print(1)\n"], "1\n"),
+        (["    text = '''\n  as it is'''\n    print(text)"], "\n  as it is\n"),
+    ],
+    ids=["await", "for", "task", "run", "indent", "magic", "text"],
+)  # fmt: skip
+def test_a_cell_runs_as_in_jupyter(notebook, capsys, cells, printed):
+    report = run_on_bridge(notebook(*cells))
+    shown = capsys.readouterr()
+    assert (report.exit_code, shown.out) == (0, printed), shown.err
+
+
+@pytest.mark.parametrize("call", ["f()", "await g()"])
+def test_an_error_shows_cell_line_and_code_and_ends_the_run(
+    notebook, capsys, call
+):
+    program = notebook(
+        "%pylab\ndef f():\n    return 1 / 0\nasync def g():\n    f()\n",
+        call,
+        "print(2)",
+    )
+    assert run_on_bridge(program).exit_code == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    lines = shown.err.splitlines()
+    first = lines.index('  File "fit.ipynb:cell 3", line 1, in <module>')
+    assert lines[first + 1] == f"    {call}"
+    assert '  File "fit.ipynb:cell 2", line 3, in f' in lines
+    assert "    return 1 / 0" in lines
+    assert "notebook.py" not in shown.err
+
+
+def test_nothing_is_left_behind(notebook, monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    main = sys.modules["__main__"]
+    program = notebook(
+        "from __future__ import annotations\nimport os, sys\n"
+        "assert os.environ['MPLBACKEND'] == 'agg'\n"
+        "assert vars(sys.modules['__main__']) is globals()\n",
+        "def f(x: not_there): pass\nsys.exit(4)\n",
+    )
+    assert run_on_bridge(program).exit_code == 4
+    assert sys.modules["__main__"] is main
+    assert "MPLBACKEND" not in os.environ
+
+
+def test_shadow_and_record_name_the_cell(notebook, legacy, tmp_path):
+    legacy("mask")
+    program = notebook(PRELUDE, CALL)
+    (row,) = run_in_shadow(program).calls
+    assert row.tally.different == 1
+    assert str(row.place) == "fit.ipynb, cell 3:1"
+    record_run(program, tmp_path / "golden")
+    written = (tmp_path / "golden" / "fit").glob("*.json")
+    assert "called from fit.ipynb, cell 3:1" in next(written).read_text()
+
+
+def test_a_warning_names_the_cell(notebook):
+    program = notebook(
+        PRELUDE,
+        "\nx = {'a': jnp.ones((1, 1, 1))}\n"
+        "flatten_structured({'theta': x, 'y': {'b': x['a']}},\n"
+        "    independence={'cross': [('b', 'a')]})\n",
+    )
+    with pytest.warns(match="L8"):
+        report = run_on_bridge(program, mode="warn")
+    (warned,) = report.warnings
+    assert warned.code == "L8"
+    assert (warned.place.cell, warned.place.line) == (3, 3)
+
+
+def test_the_command_runs_a_notebook_and_refuses_what_is_not(notebook, command):
+    notebook("%who\nfrom sfmpe.utils import split_data\nprint('ran')")
+    done = command("run", "fit.ipynb")
+    assert (done.exit_code, done.stdout) == (0, "ran\n")
+    assert "not run, for IPython only: cell 2: %who" in done.stderr
+    with open("bad.ipynb", "w") as file:
+        file.write("{")
+    done = command("run", "bad.ipynb")
+    assert done.exit_code == 2
+    assert "bad.ipynb" in done.stderr

@@ -1,0 +1,195 @@
+"""Networks, flows and estimators: paired, carried over, compared."""
+
+import pytest
+
+from tfmpe.migrate.run.program import run_program
+from tfmpe.migrate.run.shadow import run_in_shadow
+
+from .conftest import forget
+
+LAYER = """
+from flax import nnx
+from sfmpe.cnf import CNF
+from sfmpe.nn.transformer.encoder import FFLayer
+rngs = nnx.Rngs(7)
+x = jax.random.normal(jax.random.key(1), (4, 2))
+"""
+CALL = "layer = FFLayer(2, 0.5, nnx.relu, rngs)\nlayer(x)\n"
+
+
+def _rows(report):
+    return {
+        (row.function.removeprefix("sfmpe."), row.mode): row.tally
+        for row in report.calls
+    }
+
+
+def _different(report):
+    return {n.rpartition("encoder.")[2] for (n, _), t in _rows(report).items()
+            if t.different}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "path", "layer"),
+    [
+        ("weights", "FFLayer", "linear/bias", None),
+        ("layer", "FFLayer.__call__", "output", "dropout"),
+        ("whole", "FFLayer.__call__", "output", "FFLayer"),
+        ("count", "FFLayer.__call__", "default/count", "dropout"),
+        ("names", "FFLayer", "output", None),
+        (None, None, "", None),
+    ],
+)
+def test_what_differs_in_a_network_is_found_and_in_which_layer(
+    legacy, script, change, name, path, layer
+):
+    legacy(change)
+    report = run_in_shadow(script(LAYER + CALL))
+    assert _different(report) == ({name} if name else set())
+    assert (
+        any(path in f.difference.path for f in report.differences) or not name
+    )
+    assert {f.layer for f in report.differences} <= {layer}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_calls_inside_a_compared_call_are_compared_when_told(
+    legacy, script, nested
+):
+    legacy()
+    report = run_in_shadow(script(LAYER + CALL), nested=nested)
+    assert report.exit_code == 0, report.differences
+    inner = "nn.transformer.encoder.Dropout.__call__"
+    assert (inner in {name for name, _ in _rows(report)}) == nested
+
+
+def test_mode_and_weights_are_those_of_the_call(legacy, script):
+    legacy()
+    text = (
+        "layer.eval()\nlayer(x)\nlayer.train()\n"
+        "layer.linear.bias = nnx.Param(layer.linear.bias[...] + 1.0)\n"
+        "layer(x)\n"
+    )
+    report = run_in_shadow(script(LAYER + CALL + text))
+    assert (report.differences, report.not_compared) == ((), ())
+    assert sum(row.tally.identical for row in report.calls) == 4
+
+
+OWN = """
+class Own(CNF):
+    pass
+class Numbers:
+    def base_dist(self):
+        return jax.random.key(0)
+class Module(nnx.Module):
+    def __init__(self):
+        self.rate = nnx.Param(jnp.ones(()))
+    def __call__(self, theta, time, context):
+        return self.rate[...] * theta
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("CNF(Module(), rngs).sample(x[:1], (2,))", ""),
+        (
+            "own = Module()\n"
+            "CNF(lambda **given: own(**given), rngs).sample(x[:1], (2,))",
+            "the function <lambda> uses 'own'",
+        ),
+        (
+            "CNF(Module(), Numbers()).sample(x[:1], (2,))",
+            "it draws random numbers from an object that is not an nnx.Rngs",
+        ),
+        ("Own(Module()).sample(x[:1], (2,))", "its class Own is the script's"),
+    ],
+    ids=["module", "closure", "numbers", "class"],
+)
+def test_what_has_no_twin_is_said_and_why(legacy, script, text, why):
+    legacy()
+    report = run_in_shadow(script(LAYER + OWN + text))
+    assert report.script_exit_code == 0
+    assert all(found.difference.tolerated for found in report.differences)
+    reasons = {left.why for left in report.not_compared}
+    assert len(reasons) == bool(why), reasons
+    assert all(reason.startswith(why) for reason in reasons)
+
+
+TRAINED = """
+import optax
+from flax import nnx
+from sfmpe.cnf import CNF
+from sfmpe.fmpe import FMPE
+from sfmpe.nn.mlp import MLPVectorField
+np.random.seed(5)
+rngs = nnx.Rngs(7)
+network = MLPVectorField(2, 3, 8, 1, 0.1, nnx.relu, rngs=rngs)
+theta = jax.random.normal(jax.random.key(1), (40, 2))
+y = theta @ jnp.ones((2, 3)) + jax.random.normal(jax.random.key(2), (40, 3))
+network(theta, theta[:, :1], y)
+flow = CNF(MLPVectorField(2, 3, 8, 1, 0.1, nnx.relu))
+draws = [flow.sample(y[:1], (2,), sample_size=3) for _ in range(2)]
+"""
+FIT = """
+estim = FMPE(CNF(network, rngs=rngs), rngs=rngs)
+data = {"data": {"theta": theta, "y": y}}
+rows = lambda part: jax.tree.map(lambda leaf: leaf[part], data)
+losses = estim.fit(rows(slice(0, 32)), rows(slice(32, 40)),
+                   optax.adam(0.01), n_iter=3, batch_size=8)
+draws = estim.sample_posterior(y[:1], theta_shape=(2,), n_samples=4)
+estim.log_prob_posterior_samples(draws, y[:1])
+one = lambda y, t: estim.sample_posterior(
+    y[None], theta_shape=(2,), n_samples=1, theta_0=t[None])
+jax.vmap(one)(y[:3], theta[:3])
+print(losses[0][-1], draws, rngs.default.count[...], np.random.normal())
+"""
+
+
+@pytest.mark.slow
+def test_a_script_that_trains_has_no_difference(copied, script, capsys):
+    copied()
+    program = script(TRAINED + FIT)
+    assert run_program(program) == 0, capsys.readouterr().err
+    alone = capsys.readouterr().out
+    forget("sfmpe")
+    report = run_in_shadow(program)
+    assert capsys.readouterr().out == alone
+    assert not _different(report), report.differences
+    assert report.not_compared == ()
+    assert _rows(report)["fmpe.FMPE.fit", "eager"].compared == 1
+    assert _rows(report)["fmpe.FMPE.sample_posterior", "traced"].compared == 3
+    forget("sfmpe")
+    report = run_in_shadow(program, training=False)
+    assert ("fmpe.FMPE.fit", "eager") not in _rows(report)
+    assert any("--no-training" in left.why for left in report.not_compared)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["", FIT[: FIT.index("data =")] + """
+draws = estim.sample_posterior(y[:1], theta_shape=(2,), n_samples=4)
+jax.vmap(lambda y, t: estim.sample_posterior(
+    y[None], theta_shape=(2,), n_samples=1, theta_0=t[None]))(y[:3], theta[:3])
+"""], ids=["network", "estimator"])  # fmt: skip
+def test_the_layer_is_named_where_draws_of_a_flow_differ(
+    copied, script, command, text
+):
+    copied(
+        "nn/mlp",
+        """
+
+        _call = MLP.__call__
+        MLP.__call__ = lambda self, x: 3.0 * _call(self, x)
+        """,
+    )
+    report = run_in_shadow(script(TRAINED + text))
+    layers = {(f.function.rpartition(".")[2], f.layer)
+              for f in report.differences}  # fmt: skip
+    expected = {("__call__", "mlp"), ("sample", "vfm/mlp")}
+    if text:
+        expected |= {("sample_posterior", "model/vfm/mlp")}
+    assert layers == expected
+    forget("sfmpe")
+    if not text:
+        found = command("run", "--shadow", "fit.py")
+        assert "  first layer that differs: vfm/mlp" in found.stderr

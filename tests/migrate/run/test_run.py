@@ -1,0 +1,213 @@
+"""Running a script on the bridge: identity, exit codes, counts, no traces."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+import tfmpe.compat.util.dataloader
+from tfmpe.compat.legacy_warnings import LegacyWarning
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES
+from tfmpe.migrate.run.count import run_on_bridge
+from tfmpe.migrate.run.finder import serving_bridge
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_legacy_module_is_the_one_of_the_bridge(module):
+    bridge = module.replace(LEGACY, BRIDGE, 1)
+    with serving_bridge():
+        served = importlib.import_module(module)
+    assert served is importlib.import_module(bridge)
+    assert served.__spec__.name == bridge
+    assert module not in sys.modules
+
+
+@pytest.mark.parametrize("module", MODULES[1:])
+def test_a_module_is_an_attribute_of_the_package(script, capsys, module):
+    pytest.importorskip("flax")
+    run_on_bridge(script(f"import sfmpe\nprint({module}.__name__)", prelude=""))
+    bridge = module.replace(LEGACY, BRIDGE, 1)
+    assert capsys.readouterr().out == f"{bridge}\n"
+
+
+def test_an_installed_legacy_package_is_not_used_and_put_back(legacy):
+    legacy()
+    real = importlib.import_module("sfmpe.utils")
+    with serving_bridge():
+        served = importlib.import_module("sfmpe.utils")
+    assert served.__name__ == "tfmpe.compat.utils"
+    assert importlib.import_module("sfmpe.utils") is real
+
+
+def test_an_unknown_legacy_module_says_what_there_is():
+    with (
+        serving_bridge(),
+        pytest.raises(ModuleNotFoundError, match=r"no module 'sfmpe.plots'; it "
+        r"has sfmpe, sfmpe.bottom_up, .* `tfmpe scan`") as caught,
+    ):  # fmt: skip
+        importlib.import_module("sfmpe.plots")
+    assert caught.value.name == "sfmpe.plots"
+    with serving_bridge(), pytest.raises(ModuleNotFoundError, match="sfmpe2"):
+        importlib.import_module("sfmpe2")
+
+
+def test_a_script_sees_its_own_name_arguments_and_folder(script, capsys):
+    path, argv = list(sys.path), list(sys.argv)
+    program = script(
+        """
+        from pathlib import Path
+        print(__name__, sys.argv, Path(sys.path[0]).name)
+        print(sys.modules["__main__"].__dict__ is globals())
+        """,
+        "--n",
+        "3",
+    )
+    assert run_on_bridge(program).exit_code == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == ["__main__ ['fit.py', '--n', '3'] scripts", "True"]
+    assert (sys.path, sys.argv) == (path, argv)
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("sys.exit()", 0),
+        ("sys.exit(7)", 7),
+        ("sys.exit('no data')", 1),
+        ("raise KeyboardInterrupt", 130),
+        ("1 / 0", 1),
+    ],
+)
+def test_the_exit_code_is_the_scripts(script, end, code):
+    assert run_on_bridge(script(end)).exit_code == code
+
+
+def test_a_traceback_is_the_scripts_own(script, capsys):
+    program = script(
+        """
+        try:
+            flatten_structured(data(), 1, None, None, "wide", {"obs": 1})
+        except Exception as error:
+            raise RuntimeError("told") from error
+        """
+    )
+    assert run_on_bridge(program).exit_code == 1
+    shown = capsys.readouterr().err
+    assert "RuntimeError: told" in shown
+    assert shown.count('File "fit.py"') == 2
+    assert "migrate/run" not in shown
+    assert "runpy" not in shown
+    run_on_bridge(script("from sfmpe.utils import nothing_of_it"))
+    assert "`tfmpe scan`" in capsys.readouterr().err
+
+
+def test_outermost_calls_are_counted_by_line_with_advice(script):
+    program = script(
+        """
+        from sfmpe.util.dataloader import combine_data
+        import sfmpe
+        for _ in range(3):
+            flat, slices = flatten_structured(data(), independence=RULES)
+        combine_data(flat, flat)
+        sfmpe.utils.split_data(flat, 2)
+        jax.vmap(lambda d: sfmpe.utils.split_data(d, 1)[0])(jnp.ones((4, 2)))
+        """
+    )
+    report = run_on_bridge(program, mode="ignore")
+    found = {
+        (each.function, each.place.line): (each.calls, each.advice)
+        for each in report.calls
+    }
+    loader = "sfmpe.util.dataloader"
+    assert found == {
+        (f"{loader}.flatten_structured", 16): (3, "T101"),
+        (f"{loader}.combine_data", 17): (1, "T103"),
+        ("sfmpe.utils.split_data", 18): (1, "T110"),
+        ("sfmpe.utils.split_data", 19): (1, "T110"),
+    }  # fmt: skip
+
+
+def test_methods_of_objects_are_counted_with_advice(script):
+    pytest.importorskip("diffrax", reason="needs the extra flow")
+    program = script(
+        """
+        from flax import nnx
+        from sfmpe.structured_cnf import StructuredCNF
+        made = [StructuredCNF(lambda **_: 0.0, rngs=nnx.Rngs(0))]
+        made[0].vector_field(**dict.fromkeys(
+            "theta theta_label theta_index theta_mask time context "
+            "context_label context_index context_mask cross_mask".split()))
+        """
+    )
+    report = run_on_bridge(program, mode="ignore")
+    found = {each.function: each.advice for each in report.calls}
+    flow = "sfmpe.structured_cnf.StructuredCNF"
+    assert found.keys() == {flow, f"{flow}.vector_field"}
+    assert all(code.startswith("T") for code in found.values())
+
+
+def test_watching_ends_with_the_run(script):
+    before = dict(vars(tfmpe.compat.util.dataloader))
+    warn = vars(LegacyWarning)["warn"]
+    run_on_bridge(script("import sfmpe.svf"))
+    assert dict(vars(tfmpe.compat.util.dataloader)) == before
+    assert vars(LegacyWarning)["warn"] is warn
+
+
+LATE = """
+flat = {"data": jnp.ones((3, 1)), "few": jnp.ones((1, 1))}
+from sfmpe.utils import split_data
+for _ in range(2):
+    split_data(flat, 3)
+"""
+
+
+@pytest.mark.parametrize("mode", ["ignore", "warn"])
+def test_warnings_are_counted_whether_shown_or_not(script, mode):
+    silent = "import warnings\nwarnings.simplefilter('ignore')\n"
+    (warned,) = run_on_bridge(script(silent + LATE), mode=mode).warnings
+    assert (warned.code, warned.place.file, warned.count) == (
+        "L25",
+        "fit.py",
+        2,
+    )
+    assert "rows" in warned.text
+    assert run_on_bridge(script(LATE), mode="error").exit_code == 1
+
+
+def test_fixes_reach_the_script_and_no_further(script, capsys, monkeypatch):
+    monkeypatch.delenv("TFMPE_COMPAT_FIX", raising=False)
+    program = script("import os; print(os.environ['TFMPE_COMPAT_FIX'])")
+    run_on_bridge(program, fix=["L19", "L18"])
+    assert capsys.readouterr().out == "L18,L19\n"
+    with pytest.raises(ValueError, match="'L99', which cannot be turned off"):
+        run_on_bridge(program, fix=["L99"])
+
+
+LOGGING = """
+import logging, sys
+logging.basicConfig(stream=sys.stdout, format="%(name)s: %(message)s")
+logging.getLogger("sfmpe").setLevel("INFO")
+logging.getLogger("sfmpe.bottom_up").setLevel("WARNING")
+logging.getLogger("tfmpe.compat.bottom_up").info("round 1")
+logging.getLogger("tfmpe.compat.train_rounds").info("round 2")
+flatten_structured(data())
+"""
+
+
+def test_the_bridge_logs_under_the_legacy_names(script):
+    script(LOGGING)
+    done = subprocess.run(
+        [sys.executable, "-m", "tfmpe", "run", "fit.py"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (
+        0,
+        "sfmpe.train_rounds: round 2\n",
+    )
+    assert "1 legacy call from 1 place" in done.stderr

@@ -1,0 +1,216 @@
+"""Folders of recordings: one file for each function, and a manifest."""
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tfmpe.preprocessing._atomic import write_atomically
+
+from .cases import Case
+from .files import MANIFEST_NAME, MAX_FILE_BYTES
+from .read import FORMAT
+from .write import NodeWriter
+
+__all__ = ["MAX_BYTES", "MAX_CALLS", "Kept", "Recorder", "record_of"]
+
+MAX_CALLS = 100
+"""Calls of one function that are kept."""
+
+MAX_BYTES = 48 * 2**20
+"""Bytes of arrays of all calls together that are kept."""
+
+# Room for what surrounds the arrays of a file.
+_MAX_FILE = MAX_FILE_BYTES - 4 * 2**20
+
+
+@dataclass
+class Kept:
+    """What is kept of one function.
+
+    Attributes
+    ----------
+    writer : NodeWriter
+        Has the arrays, and what could not be recorded.
+    records : list of dict
+        The calls.
+    repeated, left_out : int
+        Calls with inputs that are kept already, or beyond a limit.
+    """
+
+    writer: NodeWriter = field(default_factory=NodeWriter)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    inputs: set[str] = field(default_factory=set)
+    n_bytes: int = 0
+    repeated: int = 0
+    left_out: int = 0
+
+
+class Recorder:
+    """Collects calls, equal inputs once, and writes them as one folder.
+
+    Parameters
+    ----------
+    example
+        What the folder of the calls is called in the folder of all.
+    max_calls
+        How many calls of one function are kept.
+    max_bytes
+        How many bytes of arrays are kept, of all functions together.
+    """
+
+    def __init__(
+        self,
+        example: str,
+        max_calls: int = MAX_CALLS,
+        max_bytes: int = MAX_BYTES,
+    ):
+        self.example = re.sub(r"[^\w.\-]", "_", example).lstrip(".") or "calls"
+        self.functions: dict[str, Kept] = {}
+        self._max_calls = max_calls
+        self._max_bytes = max_bytes
+
+    @property
+    def n_cases(self) -> int:
+        """How many calls are kept."""
+        return sum(len(kept.records) for kept in self.functions.values())
+
+    def keep(self, case: Case, n_bytes: int) -> None:
+        """Keep a call whose arrays have so many bytes."""
+        kept = self.functions.setdefault(case.function, Kept())
+        total = sum(other.n_bytes for other in self.functions.values())
+        if (
+            len(kept.records) >= self._max_calls
+            or total + n_bytes > self._max_bytes
+            or kept.n_bytes + n_bytes > _MAX_FILE
+        ):
+            kept.left_out += 1
+            return
+        name = f"call{len(kept.records) + 1:03}"
+        record = record_of(replace(case, name=name), kept.writer)
+        names = ("args", "kwargs", "extra", "traced")
+        inputs = json.dumps([record.get(name) for name in names])
+        if inputs in kept.inputs:
+            kept.repeated += 1
+            return
+        kept.inputs.add(inputs)
+        kept.records.append(record)
+        kept.n_bytes += n_bytes
+
+    def write(
+        self, folder: Path, fingerprint: dict[str, Any], *, force: bool = False
+    ) -> None:
+        """Write the folder, as a whole or not at all.
+
+        Parameters
+        ----------
+        folder
+            Where.
+        fingerprint
+            Goes into the manifest.
+        force
+            Whether a folder that is there is replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If it is there and not to be replaced.
+        """
+        functions = sorted(self.functions.items())
+        kept = {name: each for name, each in functions if each.records}
+        _write(folder, _files(self.example, kept, fingerprint), force)
+
+
+def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
+    """Return a case as the JSON of a recording has it.
+
+    Parameters
+    ----------
+    case
+        The call.
+    writer
+        Takes its arrays.
+    """
+    record: dict[str, Any] = {
+        "case": case.name,
+        "function": case.function,
+        "role": case.role,
+        "source": case.source,
+        "traced": case.traced,
+        "args": writer.write(case.args),
+        "kwargs": writer.write(case.kwargs),
+    }
+    if case.raises is None:
+        record["output"] = writer.write(case.output)
+    else:
+        record["raises"] = vars(case.raises)
+    for name in ("args", "kwargs"):
+        after = getattr(case, f"{name}_after")
+        # Equal values are equal nodes.
+        node = record[name] if after is None else writer.write(after)
+        if node != record[name]:
+            record[f"{name}_after"] = node
+    if case.extra is not None:
+        record["extra"] = writer.write(case.extra)
+    return record
+
+
+def _files(
+    example: str, functions: Mapping[str, Kept], fingerprint: dict[str, Any]
+) -> dict[str, bytes]:
+    """Return a whole folder, by the path of each file."""
+    files: dict[str, bytes] = {}
+    listed: dict[str, dict[str, Any]] = {}
+    for name, kept in functions.items():
+        base = f"{example}/{name.replace('.', '_').strip('_')}"
+        content = {"format": FORMAT, "function": name, "cases": kept.records}
+        files[f"{base}.json"] = _json(content)
+        files[f"{base}.npz"] = kept.writer.npz()
+        listed[f"{base}.json"] = {"cases": len(kept.records)}
+    for path, data in files.items():
+        listed[path] = {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            **listed.get(path, {}),
+        }
+    provenance = {
+        "package": fingerprint.get("package"),
+        "what": f"what its functions returned to {example}",
+        "cases": sum(len(kept.records) for kept in functions.values()),
+        "fingerprint": fingerprint,
+    }
+    manifest = {"format": FORMAT, "provenance": provenance, "files": listed}
+    return {**files, MANIFEST_NAME: _json(manifest)}
+
+
+def _write(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mark = secrets.token_hex(8)
+    new = folder.with_name(f".{folder.name}.{mark}.tmp")
+    old = folder.with_name(f".{folder.name}.{mark}.old")
+    try:
+        for path, data in files.items():
+            (new / path).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(new / path, data)
+        if folder.exists():
+            if not force:
+                raise FileExistsError(folder)
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=1) + "\n").encode()

@@ -1,0 +1,95 @@
+"""Values of traced calls, sent out of a compiled program as it runs."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+__all__ = ["restored", "send"]
+
+Flags = tuple[bool, ...]
+
+
+def send(
+    arrays: list[Any], receive: Callable[[list[Any]], None], most: int
+) -> None:
+    """Hand the values of arrays to a function when they are known.
+
+    Under ``jit``, ``vmap``, ``grad``, ``scan`` and any mixture of them; under
+    ``vmap`` the first rows one by one.
+    """
+    # Random keys of the new kind are not arrays for a callback.
+    kinds = [jax.random.key_impl(x) if _is_key(x) else None for x in arrays]
+    sent = [jax.random.key_data(x) if _is_key(x) else x for x in arrays]
+
+    def received(batched: tuple[Flags, ...], *arrays: Any) -> None:
+        values = [np.array(array) for array in arrays]
+        for row in islice(_rows(values, batched), most):
+            receive(list(zip(row, kinds, strict=True)))
+
+    # Nothing is to be differentiated on its way out.
+    sender = _sender(received, most, ())
+    done = sender(*(jax.lax.stop_gradient(array) for array in sent))
+    # Older versions of jax (0.5.3) do not see that the sender has an effect
+    # and would drop it; what it returns is the same for all rows.
+    jax.debug.callback(lambda done: None, done)
+
+
+def restored(values: list[Any]) -> list[Any]:
+    """Return received values as arrays of jax, keys as keys again.
+
+    Not within the callback, which must not compute.
+    """
+    return [
+        jax.device_put(value)
+        if kind is None
+        else jax.random.wrap_key_data(jax.device_put(value), impl=kind)
+        for value, kind in values
+    ]
+
+
+def _is_key(array: Any) -> bool:
+    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
+
+
+def _sender(
+    received: Callable[..., None], most: int, batched: tuple[Flags, ...]
+) -> Any:
+    # A single `jax.debug.callback` would be copied for every row of a vmap.
+    @jax.custom_batching.custom_vmap
+    def sender(*arrays: Any) -> Any:
+        jax.debug.callback(partial(received, batched), *arrays)
+        return jnp.zeros((), bool)
+
+    @sender.def_vmap
+    def of_rows(
+        axis_size: int, in_batched: Any, *arrays: Any
+    ) -> tuple[Any, bool]:
+        del axis_size
+        flags = tuple(bool(flag) for flag in in_batched)
+        rows = [
+            array[:most] if flag else array
+            for array, flag in zip(arrays, flags, strict=True)
+        ]
+        return _sender(received, most, (*batched, flags))(*rows), False
+
+    return sender
+
+
+def _rows(
+    values: list[np.ndarray], batched: tuple[Flags, ...]
+) -> Iterator[list[np.ndarray]]:
+    """Yield the calls that vmap made one of; its last axis comes first."""
+    if not batched:
+        yield values
+        return
+    *inner, flags = batched
+    pairs = list(zip(values, flags, strict=True))
+    n_rows = next(len(value) for value, flag in pairs if flag)
+    for number in range(n_rows):
+        row = [value[number] if flag else value for value, flag in pairs]
+        yield from _rows(row, tuple(inner))

@@ -1,0 +1,105 @@
+"""Legacy modules that are the bridge's own, for as long as a script runs."""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, is_below
+
+__all__ = ["logging_as_legacy", "serving_bridge"]
+
+
+class _BridgeFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds every legacy module in the bridge."""
+
+    def __init__(self, legacy: str):
+        self._legacy = legacy
+
+    def find_spec(
+        self, fullname: str, path: Any, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if not is_below(fullname, self._legacy):
+            return None
+        below = fullname.removeprefix(self._legacy)
+        if f"{LEGACY}{below}" not in MODULES:
+            known = ", ".join(MODULES).replace(LEGACY, self._legacy)
+            raise ModuleNotFoundError(
+                f"The bridge has no module {fullname!r}; it has {known}. "
+                "`tfmpe scan` lists every legacy name of a script, and which "
+                "of them the bridge does not have.",
+                name=fullname,
+            )
+        return importlib.machinery.ModuleSpec(fullname, self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system takes what is listed under the name afterwards.
+        # Returned by `create_module` instead, the bridge's module would be
+        # given the spec of the legacy one.
+        name = f"{BRIDGE}{module.__name__.removeprefix(self._legacy)}"
+        sys.modules[module.__name__] = importlib.import_module(name)
+
+
+@contextmanager
+def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
+    """Serve the bridge under the names of the legacy modules.
+
+    Also where the legacy package is installed, or was imported before; that
+    is put back afterwards.
+
+    Examples
+    --------
+    >>> import tfmpe.compat.utils
+    >>> with serving_bridge():
+    ...     import sfmpe
+    >>> sfmpe.utils is tfmpe.compat.utils
+    True
+    """
+    before = _taken(legacy)
+    finder = _BridgeFinder(legacy)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        _taken(legacy)
+        sys.modules.update(before)
+
+
+@contextmanager
+def logging_as_legacy(legacy: str = LEGACY) -> Iterator[None]:
+    """Let the bridge log under the names of the legacy modules.
+
+    What a script sets for these names takes effect, and its log names them.
+    """
+    manager: Any = logging.Logger.manager
+    get = manager.getLogger
+
+    def renamed(name: str, old: str, new: str) -> Any:
+        found = is_below(name, old)
+        return get(f"{new}{name.removeprefix(old)}" if found else name)
+
+    def rename(old: str, new: str) -> None:
+        for name, module in list(sys.modules.items()):
+            logger = getattr(module, "__dict__", {}).get("logger")
+            if is_below(name, BRIDGE) and isinstance(logger, logging.Logger):
+                vars(module)["logger"] = renamed(logger.name, old, new)
+
+    manager.getLogger = lambda name: renamed(name, BRIDGE, legacy)
+    rename(BRIDGE, legacy)
+    try:
+        yield
+    finally:
+        del manager.getLogger
+        rename(legacy, BRIDGE)
+
+
+def _taken(package: str) -> dict[str, Any]:
+    """Take a package and all in it out of the imported modules."""
+    names = [name for name in sys.modules if is_below(name, package)]
+    return {name: sys.modules.pop(name) for name in names}

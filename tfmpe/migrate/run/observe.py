@@ -1,0 +1,194 @@
+"""Calls of a package, handed to a handler as scripts make them.
+
+Functions, methods and constructors are wrapped as soon as the module that
+defines them has been executed, so that names which others import from it are
+wrapped as well. What there is to wrap is read from the modules.
+"""
+
+import functools
+import importlib.abc
+import importlib.machinery
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+
+from tfmpe.migrate.legacy_names import LEGACY, MODULES, is_below
+
+__all__ = ["Called", "Handler", "Watch"]
+
+
+class Called(NamedTuple):
+    """A function, a method or a constructor that is watched."""
+
+    module: str
+    name: str
+    kind: Literal["function", "method", "class"]
+
+    @property
+    def qualified(self) -> str:
+        """The full legacy name."""
+        return f"{LEGACY}.{self.module}.{self.name}"
+
+
+Handler = Callable[
+    [Called, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any
+]
+"""Given the name, what is called, and its arguments; returns the result."""
+
+
+class Watch:
+    """A handler that is called in place of all names of a package."""
+
+    def __init__(self, package: str, handler: Handler):
+        self._package = package
+        self._handler = handler
+        self._local = threading.local()
+        self._active = False
+        # Originals of wrappers, and of methods, to put them back.
+        self._originals: dict[Any, Any] = {}
+        self._methods: dict[tuple[type, str], Any] = {}
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let this thread's calls through, as within a handled call."""
+        before = getattr(self._local, "paused", False)
+        self._local.paused = True
+        try:
+            yield
+        finally:
+            self._local.paused = before
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch, and leave everything as it was found."""
+        finder = _Hook(self._package, self._imported)
+        sys.meta_path.insert(0, finder)
+        self._active = True
+        try:
+            for module in self._modules():
+                self._wrap_module(module)
+            yield
+        finally:
+            self._active = False
+            sys.meta_path.remove(finder)
+            self._replace(self._originals)
+            for (owner, name), original in self._methods.items():
+                setattr(owner, name, original)
+            self._originals.clear()
+            self._methods.clear()
+
+    def _imported(self, execute: Callable[[], None], module: Any) -> None:
+        # What a module calls as it is imported is not a call of the script.
+        with self.paused():
+            execute()
+            if self._active:
+                self._wrap_module(module)
+
+    def _modules(self) -> list[ModuleType]:
+        return [
+            module
+            for name, module in list(sys.modules.items())
+            if is_below(name, self._package) and module is not None
+        ]
+
+    def _wrap_module(self, module: ModuleType) -> None:
+        shown = module.__name__.removeprefix(f"{self._package}.")
+        here = module.__name__
+        if here == self._package or f"{LEGACY}.{shown}" not in MODULES:
+            return
+        wrapped: dict[Any, Any] = {}
+        late = dict.fromkeys(getattr(module, "__all__", ()))
+        for name in {**vars(module), **late}:
+            # A name of an extra that is not installed stays missing.
+            try:
+                found = None if name.startswith("__") else getattr(module, name)
+            except ImportError:
+                continue
+            defined = getattr(found, "__module__", None)
+            if defined != here and not self._is_private(defined):
+                continue
+            if inspect.isclass(found):
+                self._wrap_class(found, shown)
+            elif (
+                inspect.isroutine(found) or hasattr(found, "__wrapped__")
+            ) and found not in self._originals:
+                entry = Called(shown, name, "function")
+                wrapped[found] = self._wrapper(entry, found)
+        self._originals |= {new: old for old, new in wrapped.items()}
+        self._replace(wrapped)
+
+    def _is_private(self, module: Any) -> bool:
+        """Return whether what a module defines is shown by another one."""
+        parts = str(module).split(".")
+        return is_below(str(module), self._package) and any(
+            part.startswith("_") for part in parts
+        )
+
+    def _wrap_class(self, owner: type, module: str) -> None:
+        for name, original in list(vars(owner).items()):
+            if (owner, name) in self._methods or not inspect.isroutine(
+                original
+            ):
+                continue
+            if isinstance(original, staticmethod | classmethod):
+                continue
+            entry = Called(module, f"{owner.__name__}.{name}", "method")
+            if name == "__init__":
+                entry = Called(module, owner.__name__, "class")
+            elif name.startswith("_") and name not in ("__call__", "__iter__"):
+                continue
+            self._methods[owner, name] = original
+            setattr(owner, name, self._wrapper(entry, original))
+
+    def _wrapper(self, entry: Called, original: Any) -> Any:
+        local, handler = self._local, self._handler
+
+        @functools.wraps(original)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            if not self._active or getattr(local, "paused", False):
+                return original(*args, **kwargs)
+            return handler(entry, original, args, kwargs)
+
+        return watched
+
+    def _replace(self, new: dict[Any, Any]) -> None:
+        """Replace functions in every module of the package that has them."""
+        by_id = {id(old): each for old, each in new.items()}
+        for module in self._modules():
+            for name, value in list(vars(module).items()):
+                if id(value) in by_id:
+                    setattr(module, name, by_id[id(value)])
+
+
+class _Hook(importlib.abc.MetaPathFinder):
+    """Lets the modules of a package be executed by a function."""
+
+    def __init__(
+        self, package: str, run: Callable[[Callable[[], None], Any], None]
+    ):
+        self._package = package
+        self._run = run
+
+    def find_spec(
+        self, fullname: str, path: Any, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if not is_below(fullname, self._package):
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        for finder in others:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    self._extend(spec.loader)
+                return spec
+        return None
+
+    def _extend(self, loader: Any) -> None:
+        execute = loader.exec_module
+        loader.exec_module = lambda module: self._run(
+            lambda: execute(module), module
+        )

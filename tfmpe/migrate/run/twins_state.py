@@ -1,0 +1,196 @@
+"""What objects hold: weights, random numbers and plain attributes by path."""
+
+import dataclasses
+import functools
+import sys
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.migrate.replay.trees import copied
+
+State = dict[tuple[int, str], Any]
+"""What objects hold, by their number and the path of it."""
+
+_PROBES = (-0.7, 0.3)
+_FLAG = "deterministic"
+_NO_WEIGHTS = (_FLAG, "/key", "/count")
+
+
+class NoTwinError(Exception):
+    """The bridge's version of an object cannot be made, and why not."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """Stands for an original and its twin, in the arguments of a call."""
+
+    number: int
+    kind: str
+
+    def __repr__(self) -> str:
+        """Name it as a person would."""
+        return f"{self.kind} number {self.number}"
+
+
+def known_in(tree: Any) -> Iterator[Known]:
+    """Yield the names of objects in a tree."""
+    if isinstance(tree, Known):
+        yield tree
+    elif isinstance(tree, dict | list | tuple):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            yield from known_in(part)
+
+
+def is_nnx(value: Any) -> bool:
+    """Return whether a value is a module or random numbers of nnx."""
+    nnx = sys.modules.get("flax.nnx")
+    return nnx is not None and isinstance(value, nnx.Module | nnx.Rngs)
+
+
+def is_rngs(value: Any) -> bool:
+    """Return whether a value is random numbers of nnx."""
+    nnx = sys.modules.get("flax.nnx")
+    return nnx is not None and isinstance(value, nnx.Rngs)
+
+
+def nodes_of(module: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    """Return all nodes of a module of nnx, each with its path."""
+    from flax import nnx
+
+    return list(nnx.iter_graph(module))
+
+
+def child(owner: Any, path: Collection[Any]) -> Any:
+    """Return the node of a module at a path."""
+
+    def step(node: Any, name: Any) -> Any:
+        return node[name] if isinstance(name, int) else getattr(node, name)
+
+    return functools.reduce(step, path, owner)
+
+
+def variables_of(module: Any) -> dict[str, Any]:
+    """Return the variables of a module of nnx by their paths."""
+    from flax import nnx
+
+    return {
+        "/".join(map(str, path)): node
+        for path, node in nodes_of(module)
+        if isinstance(node, nnx.Variable)
+    }
+
+
+def state_of(value: Any, left_out: Collection[int] = ()) -> dict[str, Any]:
+    """Return what an object holds, without the variables of some ids."""
+    if not is_nnx(value):
+        plain = int | float | str | np.ndarray | jax.Array
+        return {
+            name: copied(leaf)
+            for name, leaf in getattr(value, "__dict__", {}).items()
+            if not name.startswith("_") and isinstance(leaf, plain)
+        }
+    found = {
+        path: _copy(_read(variable))
+        for path, variable in variables_of(value).items()
+        if id(variable) not in left_out
+    }
+    return found | {p: vars(node)[_FLAG] for p, node in _flagged(value)}
+
+
+def load(twin: Any, held: dict[str, Any]) -> None:
+    """Let an object hold what another one of its kind held."""
+    if not is_nnx(twin):
+        for name in held.keys() & vars(twin).keys():
+            setattr(twin, name, copied(held[name]))
+        return
+    variables = variables_of(twin)
+    for path, leaf in held.items():
+        if path in variables:
+            _write(variables[path], leaf)
+        elif not path.endswith(_NO_WEIGHTS):
+            raise NoTwinError(
+                f"its weights do not fit the bridge's "
+                f"{type(twin).__name__}, which has no {path}"
+            )
+    default = all(x for path, x in held.items() if path.endswith(_FLAG))
+    for path, node in _flagged(twin):
+        setattr(node, _FLAG, held.get(path, default))
+
+
+def by_number(state: State) -> dict[int, dict[str, Any]]:
+    """Return a state object by object."""
+    groups: dict[int, dict[str, Any]] = {}
+    for (number, path), leaf in state.items():
+        groups.setdefault(number, {})[path] = leaf
+    return groups
+
+
+def has_weights(path: str) -> bool:
+    """Return whether what is held at a path is weights."""
+    return not path.endswith(_NO_WEIGHTS)
+
+
+def without_flags(held: dict[str, Any]) -> dict[str, Any]:
+    """Return what is held and compared: not whether a part is training."""
+    return {key: x for key, x in held.items() if not key.endswith(_FLAG)}
+
+
+def view(value: Any) -> Any:
+    """Return a result in a form that can be compared by values."""
+    if type(value) is dict:
+        return {_text(key): view(leaf) for key, leaf in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(view(leaf) for leaf in value)
+    if isinstance(value, jax.Array):
+        is_key = jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+        return jax.random.key_data(value) if is_key else value
+    if is_nnx(value):
+        return view(state_of(value))
+    if hasattr(value, "forward_log_det_jacobian"):
+        return {
+            name: [getattr(value, name)(jnp.float32(x)) for x in _PROBES]
+            for name in ("forward", "inverse")
+        }
+    if dataclasses.is_dataclass(value) and not isinstance(value, type | Known):
+        return {type(value).__name__: view(vars(value))}
+    return value
+
+
+def _text(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    return jax.tree_util.keystr(key) if isinstance(key, tuple) else repr(key)
+
+
+def _flagged(module: Any) -> list[tuple[str, Any]]:
+    """Return the parts that are training or not, by the path of the flag."""
+    return [
+        ("/".join([*map(str, path), _FLAG]), node)
+        for path, node in nodes_of(module)
+        if isinstance(getattr(node, "__dict__", {}).get(_FLAG), bool)
+    ]
+
+
+# flax 0.12 deprecates `.value`, which 0.10 needs.
+def _read(variable: Any) -> Any:
+    getter = getattr(type(variable), "get_value", None)
+    return variable.value if getter is None else getter(variable)
+
+
+def _write(variable: Any, value: Any) -> None:
+    if hasattr(type(variable), "set_value"):
+        variable.set_value(_copy(value))
+    else:
+        variable.value = _copy(value)
+
+
+def _copy(leaf: Any) -> Any:
+    # What trains may give away its arrays.
+    if isinstance(leaf, jax.core.Tracer) or not hasattr(leaf, "copy"):
+        return leaf
+    return leaf.copy()
