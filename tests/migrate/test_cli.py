@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import tfmpe
 from tfmpe import cli as commands
 from tfmpe.cli.draw import EXAMPLES as DRAWN
-from tfmpe.migrate.examples.models import EXAMPLES
+from tfmpe.examples.models import EXAMPLES
 from tfmpe.migrate.verify.verify import verify
 
 WIDTH = {"COLUMNS": "80"}
@@ -257,7 +257,7 @@ print(*loaded)
     [
         "tfmpe.migrate",
         "tfmpe.migrate.verify.verify, tfmpe.migrate.verify.report, "
-        "tfmpe.migrate.examples.models",
+        "tfmpe.examples.models",
     ],
 )
 def test_the_tools_import_no_command_line(modules):
