@@ -1,7 +1,6 @@
 """`tfmpe bench`: old against new."""
 
 import importlib.util
-import os
 from pathlib import Path
 
 import click
@@ -10,6 +9,8 @@ from .common import check_folder, progress_bar, write_file
 
 __all__ = ["bench"]
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
 
 @click.command()
 @click.option(
@@ -17,7 +18,7 @@ __all__ = ["bench"]
     metavar="MODULE",
     default="oracle",
     help="An installed legacy package as the old side; by default the plain "
-    "oracle of the tests.",
+    "oracle.",
 )
 @click.option(
     "--device",
@@ -44,21 +45,21 @@ __all__ = ["bench"]
     "--json",
     "json_file",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_FILE,
     help="Also write everything that was measured.",
 )
 @click.option(
     "--markdown",
     "page",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_FILE,
     help="Also write the table as a page, with the machine.",
 )
 @click.option(
     "--plot",
     "picture",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_FILE,
     help="Also draw a PNG file (extra plot).",
 )
 @click.option("--no-progress", is_flag=True, help="Show no progress bar.")
@@ -87,7 +88,7 @@ def bench(
       0  everything was equal, and timed
       1  something differs
       2  wrong usage
-      3  nothing was compared: no oracle, no recordings, no memory
+      3  nothing was compared: no recordings, no memory
 
     \b
     Examples:
@@ -96,70 +97,49 @@ def bench(
       tfmpe bench --json cpu.json --markdown cpu.md --plot cpu.png
       tfmpe bench --legacy sfmpe
     """  # noqa: D301 - click wants the backspace itself
-    for file, option in (
-        (json_file, "--json"),
-        (page, "--markdown"),
-        (picture, "--plot"),
-    ):
+    files = {"--json": json_file, "--markdown": page, "--plot": picture}
+    for option, file in files.items():
         check_folder(file, option)
-    needed = ["flax", "optax", "diffrax"]
-    needed += ["matplotlib"] if picture is not None else []
+    needed = ["flax", "optax", "diffrax"] + ["matplotlib"] * bool(picture)
     missing = [n for n in needed if importlib.util.find_spec(n) is None]
     if missing:
         raise click.UsageError(
             f"the benchmarks need {', '.join(missing)}: "
             'pip install "tfmpe[flow,plot]"'
         )
-    _choose_device(device)
-    from tfmpe.migrate.bench.legacy import LegacyModuleError
-    from tfmpe.migrate.bench.run import Options, UnknownCaseError
-    from tfmpe.migrate.bench.run import bench as run
-    from tfmpe.migrate.bench.table import as_lines, as_markdown
-    from tfmpe.migrate.errors import RecordingError
-    from tfmpe.migrate.replay.oracle import OracleError
+    from tfmpe.migrate.bench.machine import choose_device
 
+    if device is not None and (fault := choose_device(device)):
+        raise click.BadParameter(fault, param_hint="--device")
+    from rich.console import Console
+
+    from tfmpe.migrate.bench import cases as known
+    from tfmpe.migrate.bench import run
+    from tfmpe.migrate.bench.old_side import LegacyModuleError
+    from tfmpe.migrate.bench.table import as_markdown, print_bench
+    from tfmpe.migrate.errors import RecordingError
+    from tfmpe.migrate.records.files import as_json
+
+    for name in set(cases) - set(known.CASES):
+        names = ", ".join(known.CASES)
+        fault = f"unknown case {name!r}; the cases are: {names}"
+        raise click.BadParameter(fault, param_hint="--case")
     try:
         with progress_bar(wanted=not no_progress) as progress:
-            report = run(Options(legacy, cases, max_sites, quick), progress)
-    except UnknownCaseError as error:
-        raise click.BadParameter(str(error), param_hint="--case") from None
+            found = run.bench(legacy, cases, max_sites, quick, progress)
     except LegacyModuleError as error:
         raise click.BadParameter(str(error), param_hint="--legacy") from None
-    except (OracleError, RecordingError) as error:
+    except RecordingError as error:
         click.echo(f"nothing was compared: {error}", err=True)
         context.exit(3)
-    for line in as_lines(report):
-        click.echo(line)
+    print_bench(found, Console(highlight=False))
     if json_file is not None:
-        write_file(json_file, report.to_json().encode(), "--json")
+        write_file(json_file, as_json(found), "--json")
     if page is not None:
         shown = None if picture is None else picture.name
-        write_file(page, as_markdown(report, shown).encode(), "--markdown")
+        write_file(page, as_markdown(found, shown).encode(), "--markdown")
     if picture is not None:
         from tfmpe.migrate.bench.picture import as_png
 
-        write_file(picture, as_png(report), "--plot")
-    context.exit(report.exit_code)
-
-
-def _choose_device(device: str | None) -> None:
-    """Let jax compute on a CPU or a GPU, here and in child processes."""
-    if device is None:
-        return
-    platforms = {"cpu": "cpu", "gpu": "cuda,cpu"}[device]
-    os.environ["JAX_PLATFORMS"] = platforms
-    import jax
-
-    jax.config.update("jax_platforms", platforms)
-    try:
-        found = jax.local_devices()[0].platform
-    except RuntimeError as error:
-        raise click.BadParameter(
-            f"jax finds no {device} ({error})", param_hint="--device"
-        ) from None
-    if found != device:
-        raise click.BadParameter(
-            f"jax finds no {device}, only a {found}; install jax for it, or "
-            "leave --device out",
-            param_hint="--device",
-        )
+        write_file(picture, as_png(found), "--plot")
+    context.exit(found.exit_code)

@@ -1,111 +1,76 @@
 """Whether the old side repeats what the legacy package was recorded to do."""
 
 import os
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
 
 from tfmpe.migrate.recordings.manifest import check_files, read_manifest
 from tfmpe.migrate.recordings.nested import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.records.checks import InCase, Problem, Replayed
+from tfmpe.migrate.records.parity import Difference, Tally
 from tfmpe.migrate.replay.replay import replay
 from tfmpe.migrate.replay.silence import replaying
 
-from .legacy import Legacy
+from .old_side import Legacy
 
-__all__ = ["Replayed", "replay_recorded"]
+__all__ = ["EXAMPLE", "replay_recorded"]
 
 EXAMPLE = "seir"
 """The example whose recordings are replayed: the one that is measured."""
 
-_N_WORKERS = min(os.cpu_count() or 1, 4)
-
-
-class Replayed(NamedTuple):
-    """What replaying one recorded function gave.
-
-    Attributes
-    ----------
-    function : str
-    cases : int
-        How many calls were made again, and compared.
-    differences : tuple of str
-        One line for each that was not the same.
-    problems : tuple of str
-        Files that are missing, altered or refused.
-    """
-
-    function: str
-    cases: int
-    differences: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-
 
 def replay_recorded(
-    legacy: Legacy,
-    function: str,
-    *,
-    most: int | None = None,
-    folder: Path | None = None,
-) -> Replayed:
+    legacy: Legacy, function: str, most: int | None = None
+) -> Replayed | Problem:
     """Make the recorded calls of a function again, by the old side.
 
     Parameters
     ----------
-    legacy : Legacy
+    legacy
         The old side.
-    function : str
+    function
         Its recorded name.
-    most : int, optional
+    most
         Replay only so many: those of a flow compile.
-    folder : Path, optional
-        A folder of recordings; by default the one that travels with the
-        package.
 
     Returns
     -------
-    Replayed
+    Replayed or Problem
+        A problem if a file is missing, altered or refused.
 
     Raises
     ------
     RecordingError
-        If there are no recordings, or the file is refused.
+        If there are no recordings.
     """
-    folder = stored_folder() if folder is None else folder
-    name = function.removeprefix("_").replace(".", "_")
-    file = folder / EXAMPLE / f"{name}.json"
-    problems = _problems(folder, file)
-    if problems:
-        return Replayed(function, 0, problems=problems)
+    folder = stored_folder()
+    file = folder / EXAMPLE / f"{_file_name(function)}.json"
+    parts = [file, file.with_suffix(".npz")]
+    names = {part.relative_to(folder).as_posix() for part in parts}
+    for problem in check_files(folder, read_manifest(folder)):
+        if problem.file in names:
+            return problem
     cases = [
         case
         for case in read_cases(file, folder)
         if "." not in function or (not case.traced and case.raises is None)
     ][:most]
-    once = partial(replay, lookup=legacy.recorded)
-    with replaying(), ThreadPoolExecutor(_N_WORKERS) as pool:
-        results = list(pool.map(once, cases))
-    return Replayed(
-        function,
-        len(cases),
-        tuple(
-            f"{case.example} {case.name}: {result.differences[0]}"
-            for case, result in zip(cases, results, strict=True)
-            if not (result.identical or result.within_tolerance)
-        ),
-    )
+    with replaying(), ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        replayed = partial(replay, lookup=legacy.recorded)
+        results = list(pool.map(replayed, cases))
+    tally, differences = Tally(), []
+    for case, result in zip(cases, results, strict=True):
+        outcome = "identical" if result.identical else "different"
+        if result.within_tolerance:
+            outcome = "within tolerance"
+        tally += Tally.of(outcome)
+        if outcome == "different":
+            d = result.differences[0]
+            d = Difference(d.kind, d.path, d.stored, d.found, d.tolerated)
+            differences.append(InCase(case.name, d))
+    return Replayed(EXAMPLE, function, tally, differences=tuple(differences))
 
 
-def _problems(folder: Path, file: Path) -> tuple[str, ...]:
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return ()
-    parts: Iterable[Path] = (file, file.with_suffix(".npz"))
-    wanted = {part.relative_to(folder).as_posix() for part in parts}
-    return tuple(
-        str(problem)
-        for problem in check_files(folder, manifest)
-        if problem.file in wanted
-    )
+def _file_name(function: str) -> str:
+    return function.removeprefix("_").replace(".", "_")

@@ -11,6 +11,7 @@ __all__ = [
     "Bench",
     "BenchCase",
     "BenchRow",
+    "Growth",
     "InCase",
     "NoiseFloor",
     "NotReplayed",
@@ -85,14 +86,24 @@ class Side(Strict, frozen=True):
     median_s : float
         Seconds of a call.
     bytes : float
-        Of what it returns.
+        Of what it returns; compiled as a whole, of results and temporaries.
     compile_s : float or None
         Seconds of tracing and compiling; None where nothing is compiled.
+    quartiles_s : tuple of float or None
+        The first and the third, over rounds.
+    cpu_s : float or None
+        Seconds of all processors together, in a call.
+    rounds, calls : int
+        Rounds, and calls in each.
     """
 
     median_s: float
     bytes: float
     compile_s: float | None = None
+    quartiles_s: tuple[float, float] | None = None
+    cpu_s: float | None = None
+    rounds: Count = 1
+    calls: Count = 1
 
 
 class BenchRow(Strict, frozen=True):
@@ -105,20 +116,62 @@ class BenchRow(Strict, frozen=True):
         By name: ``'old'``, ``'new'`` (Tokens), ``'bridge'``.
     left_out : dict
         Sides that were not measured, and why.
+    tokens : int
+        Of one simulation.
     """
 
     sites: Count
     sides: dict[str, Side]
     left_out: dict[str, str] = field(default_factory=dict)
+    tokens: Count = 0
+
+    @property
+    def newest(self) -> Side | None:
+        """The core's numbers; the bridge's where the core has no such call."""
+        return self.sides.get("new") or self.sides.get("bridge")
+
+    @property
+    def both(self) -> tuple[Side, Side] | None:
+        """The old side and the newest; None unless both were measured."""
+        old, new = self.sides.get("old"), self.newest
+        return (old, new) if old and new else None
+
+
+class Growth(Strict, frozen=True):
+    """How a quantity grows: ``constant * sites ** exponent``.
+
+    Attributes
+    ----------
+    exponent : float
+    sites : tuple of int
+        The numbers of sites that it was fitted to.
+    """
+
+    exponent: float
+    sites: tuple[Count, ...]
 
 
 class BenchCase(Strict, frozen=True):
-    """One benchmark."""
+    """One benchmark.
+
+    Attributes
+    ----------
+    case, about : str
+    mode : str
+        ``'eager'``, or ``'jitted'`` as a whole.
+    rows : tuple of BenchRow
+    n_samples : int
+        Simulations, rows of a step, or draws.
+    growth : dict
+        By side, then ``'seconds'`` or ``'bytes'``.
+    """
 
     case: str
     about: str
     mode: str
     rows: tuple[BenchRow, ...]
+    n_samples: Count = 1
+    growth: dict[str, dict[str, Growth]] = field(default_factory=dict)
 
 
 class Bench(Content, frozen=True):
@@ -132,9 +185,17 @@ class Bench(Content, frozen=True):
     machine : dict
         Processor, memory, versions.
     cases : tuple of BenchCase
+    recordings : tuple of Replayed
+        Stored calls that the old side made again first.
+    differences : tuple of str
+        What was not equal, and so not timed.
+    problems : tuple of Problem
     """
 
     exit_code: int
     old: str
     machine: dict[str, Any]
     cases: tuple[BenchCase, ...]
+    recordings: tuple[Replayed, ...] = ()
+    differences: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
