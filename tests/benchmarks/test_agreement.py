@@ -8,7 +8,7 @@ from tfmpe import Tokens, concatenate_tokens
 from tfmpe.migrate.bench.agreement import NotEqualError, same_tokens
 from tfmpe.migrate.bench.data import RULES, Size, as_tokens, seir
 from tfmpe.migrate.bench.old_side import old_side
-from tfmpe.migrate.bench.token_tasks import lay_out
+from tfmpe.migrate.bench.token_tasks import flatten
 
 OLD = old_side("oracle")
 SIZE = Size(3, 4)
@@ -35,7 +35,7 @@ def _wrong_rules(tokens):
 @pytest.mark.parametrize("first", [SIZE, Size(1, 4)], ids=["equal", "ragged"])
 def test_a_difference_is_found(first, wrong):
     sizes = [(first, 0), (SIZE, 1)]
-    old = OLD.combine_data(*(lay_out(OLD, seir(*one)) for one in sizes))
+    old = OLD.combine_data(*(flatten(OLD, seir(*one)) for one in sizes))
     new = concatenate_tokens(*(as_tokens(*one) for one in sizes))
     same_tokens(new, old, SIZE)
 

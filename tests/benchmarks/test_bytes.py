@@ -9,7 +9,7 @@ from tfmpe import Tokens, concatenate_tokens
 from tfmpe.migrate.bench.agreement import read_masks
 from tfmpe.migrate.bench.data import RULES, Model, Size, as_tokens, events, seir
 from tfmpe.migrate.bench.old_side import old_side
-from tfmpe.migrate.bench.token_tasks import lay_out
+from tfmpe.migrate.bench.token_tasks import flatten
 from tfmpe.migrate.bench.work import stored_bytes
 
 OLD = old_side("oracle")
@@ -33,7 +33,7 @@ def _tokens(model):
 def old_bytes(*sizes):
     """Return what the oracle's result would hold, without making it."""
     flats = [
-        jax.eval_shape(lambda model: lay_out(OLD, model), _abstract(size))
+        jax.eval_shape(lambda model: flatten(OLD, model), _abstract(size))
         for size in sizes
     ]
     return stored_bytes(jax.eval_shape(OLD.combine_data, *flats))
@@ -53,7 +53,7 @@ def new_bytes(joined):
 
 @pytest.mark.parametrize("sizes", [(SMALL, SMALL), (Size(1, 20), SMALL)])
 def test_counted_bytes_are_those_of_the_arrays(sizes):
-    flats = [lay_out(OLD, seir(size)) for size in sizes]
+    flats = [flatten(OLD, seir(size)) for size in sizes]
     assert old_bytes(*sizes) == stored_bytes(OLD.combine_data(*flats))
 
     joined = concatenate_tokens(*map(as_tokens, sizes))

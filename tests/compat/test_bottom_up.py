@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ import optax
 import pytest
 from flax import nnx
 
-from reference.stored import abstract_leaves, rebuild, stored_cases
+from stored_calls import stored_cases
 from tfmpe import compat
 from tfmpe.compat._bottom_up import rounds, stages
 from tfmpe.compat.bottom_up import train_bottom_up
@@ -44,47 +43,16 @@ ROLES = [
 ]
 
 
-class Recorded(NamedTuple):
-    """One call of a recorded run."""
-
-    name: str
-    function: str
-    role: str | None
-    args: tuple
-    kwargs: dict
-    output: Any
-
-
-def _read(stored):
-    case, arrays = stored.case, stored.arrays
-    trees = ["args", "kwargs"] + ["output"] * (not case.get("traced"))
-    tracers = iter(
-        [leaf for name in trees for leaf in abstract_leaves(case[name])]
-    )
-    args, kwargs, *output = (
-        rebuild(case[name], arrays, tracers) for name in trees
-    )
-    return Recorded(
-        case["case"],
-        case["function"],
-        case.get("role"),
-        args,
-        kwargs,
-        *output or [None],
-    )
-
-
 @functools.cache
 def _calls_of(example, *files):
     """Return the recorded calls of one run, in order."""
     found = [
-        stored
-        for stored in stored_cases(files)
-        if stored.example == example
-        and stored.case["case"].startswith(f"{RUNS[example]}__trace")
+        case
+        for case in stored_cases(*files)
+        if case.example == example
+        and case.name.startswith(f"{RUNS[example]}__trace")
     ]
-    found.sort(key=lambda stored: stored.case["seq"])
-    return [_read(stored) for stored in found]
+    return sorted(found, key=lambda case: case.seq)
 
 
 def _recorded(example):

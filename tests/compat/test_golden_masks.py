@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfmpe.compat import flatten_structured
-from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
@@ -36,7 +36,7 @@ def masks(example):
     """Return the masks that the bridge makes of the stored calls, by case."""
     wanted = {name.rsplit(".", 2)[0] for name in _golden(example)}
     folder = stored_folder()
-    cases = read_recording(folder / example / "flatten_structured.json", folder)
+    cases = read_cases(folder / example / "flatten_structured.json", folder)
     return {
         case.name: flatten_structured(*case.args, **case.kwargs)[0]["masks"]
         for case in cases

@@ -13,7 +13,7 @@ import optax
 import pytest
 from flax import nnx
 
-from reference.stored import rebuild, stored_cases
+from stored_calls import stored_cases
 from tfmpe.compat._bottom_up.stages import Stages
 from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.nn.transformer import read_parameters
@@ -55,23 +55,17 @@ def recorded(example):
         "SFMPE_sample_posterior_encoded",
     )
     cases = [
-        stored
-        for stored in stored_cases(files)
-        if stored.example == example
-        and stored.case["case"].startswith(f"{name}__trace")
-        and not stored.case.get("traced")
+        case
+        for case in stored_cases(*files)
+        if case.example == example
+        and case.name.startswith(f"{name}__trace")
+        and not case.traced
     ]
-    for stored in sorted(cases, key=lambda stored: stored.case["seq"]):
-        case = stored.case
-        parts = {
-            part: rebuild(case[part], stored.arrays)
-            for part in ("args", "kwargs", "output", "extra")
-            if case.get(part) is not None
-        }
-        if case.get("role"):
-            by_role[case["role"]] = parts
+    for case in sorted(cases, key=lambda case: case.seq):
+        if case.role:
+            by_role[case.role] = vars(case)
         else:
-            others.setdefault(case["function"], []).append(parts)
+            others.setdefault(case.function, []).append(vars(case))
     return by_role, others
 
 

@@ -9,7 +9,8 @@ import json
 
 import pytest
 
-from tfmpe.migrate.recordings.read import find_recordings, read_recording
+from tfmpe.migrate.recordings.files import find_recordings
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.replay.replay import replay, why_not
 from tfmpe.migrate.replay.targets import REPLAYED, bridge
@@ -47,7 +48,7 @@ NAMES = [
 
 @functools.cache
 def _cases(file):
-    return {case.name: case for case in read_recording(file, STORED)}
+    return {case.name: case for case in read_cases(file, STORED)}
 
 
 @pytest.mark.parametrize(("file", "name"), NAMES)

@@ -18,7 +18,7 @@ from estimators.known_flows import (
     padded_with,
     spoil_padding,
 )
-from reference.stored import rebuild, stored_cases
+from stored_calls import stored_cases
 from tfmpe import Tokens
 from tfmpe.estimators import ContinuousFlow
 from tfmpe.migrate.oracle.fields import FIELDS
@@ -226,18 +226,18 @@ class Recorded:
 def _recorded():
     """Yield stored calls; one of each field is fast."""
     seen = set()
-    for stored in stored_cases(["StructuredCNF_log_prob"]):
-        if "extra" in stored.case:
-            extra = rebuild(stored.case["extra"], stored.arrays)
-            marks = [pytest.mark.slow] * (extra["field"] in seen)
-            seen.add(extra["field"])
-            yield pytest.param(stored, extra, id=stored.name, marks=marks)
+    for stored in stored_cases("StructuredCNF_log_prob"):
+        if stored.extra is not None:
+            field = stored.extra["field"]
+            marks = [pytest.mark.slow] * (field in seen)
+            seen.add(field)
+            yield pytest.param(stored, id=str(stored), marks=marks)
 
 
-@pytest.mark.parametrize(("stored", "extra"), [*_recorded()])
-def test_recorded_densities(stored, extra):
+@pytest.mark.parametrize("stored", [*_recorded()])
+def test_recorded_densities(stored):
     """The truth that is stored beside what the legacy package returned."""
-    given = rebuild(stored.case["kwargs"], stored.arrays)
+    given, extra = dict(stored.kwargs), stored.extra
     theta, context = given.pop("theta"), given.pop("context")
     del given["n_epsilon"]
     context = jnp.broadcast_to(context, (len(theta), *context.shape[1:]))

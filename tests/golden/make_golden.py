@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfmpe.migrate.recordings.read import Case, read_recording
+from tfmpe.migrate.recordings.cases import Case
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 
 GOLDEN = Path(__file__).resolve().parent
@@ -31,7 +32,7 @@ def golden_cases(example: str) -> list[Case]:
     that made masks.
     """
     folder = stored_folder()
-    cases = read_recording(folder / example / "flatten_structured.json", folder)
+    cases = read_cases(folder / example / "flatten_structured.json", folder)
     return [
         case
         for case in cases

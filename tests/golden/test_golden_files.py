@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 
 GOLDEN = Path(__file__).resolve().parent
@@ -16,7 +16,7 @@ EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
 def test_every_array_is_the_stored_one(example):
     folder = stored_folder()
     file = folder / example / "flatten_structured.json"
-    cases = {case.name: case for case in read_recording(file, folder)}
+    cases = {case.name: case for case in read_cases(file, folder)}
     with np.load(GOLDEN / f"{example}_masks.npz", allow_pickle=False) as golden:
         assert len(golden.files) == 56
         for name in golden.files:

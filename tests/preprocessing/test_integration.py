@@ -17,7 +17,7 @@ from tfmpe import (
     generate_static_dataset,
 )
 from tfmpe.compat import combine_data, flatten_structured
-from tfmpe.migrate.recordings.read import read_recording
+from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 
 EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
@@ -26,7 +26,7 @@ EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
 @functools.cache
 def _recording(example):
     folder = stored_folder()
-    return read_recording(folder / example / "flatten_structured.json", folder)
+    return read_cases(folder / example / "flatten_structured.json", folder)
 
 
 def _stored(example, case_name):

@@ -71,9 +71,10 @@ def verify(
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
 
+    from tfmpe.migrate.records.files import as_json
     from tfmpe.migrate.replay.silence import compile_quickly
-    from tfmpe.migrate.verify.errors import UnknownExampleError
-    from tfmpe.migrate.verify.table import print_report
+    from tfmpe.migrate.verify.table import print_verify
+    from tfmpe.migrate.verify.verify import UnknownExampleError
     from tfmpe.migrate.verify.verify import verify as run
 
     check_folder(json_file, "--json")
@@ -92,7 +93,7 @@ def verify(
             )
     except UnknownExampleError as error:
         raise click.BadParameter(str(error), param_hint="--example") from None
-    print_report(report, Console(highlight=False))
+    print_verify(report, Console(highlight=False))
     if json_file is not None:
-        write_file(json_file, report.to_json().encode(), "--json")
+        write_file(json_file, as_json(report), "--json")
     context.exit(report.exit_code)

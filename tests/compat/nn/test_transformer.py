@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from reference.stored import rebuild, stored_cases
+from stored_calls import stored_cases
 from tfmpe.compat.defects.l22_masks_without_effect import (
     MasksWithoutEffectWarning,
 )
@@ -18,11 +18,11 @@ from tfmpe.compat.nn.transformer import (
 )
 from tfmpe.migrate import oracle
 
-STORED = {case.name: case for case in stored_cases(["Transformer_call"])}
+STORED = {str(case): case for case in stored_cases("Transformer_call")}
 TRAINED = {
-    case.name: case
-    for case in stored_cases(["SFMPE_log_prob_posterior_samples"])
-    if "__trace" in case.case["case"]
+    str(case): case
+    for case in stored_cases("SFMPE_log_prob_posterior_samples")
+    if "__trace" in case.name
 }
 
 # One call in float32, as the records allow.
@@ -55,10 +55,6 @@ def _quiet(request, monkeypatch):
 @pytest.fixture(params=STORED.values(), ids=STORED)
 def stored(request):
     return request.param
-
-
-def _extra(stored):
-    return rebuild(stored.case["extra"], stored.arrays)
 
 
 def _sizes(parameters):
@@ -109,7 +105,7 @@ def _evaluate(network, **changed):
 
 def test_stored_output_comes_back(stored):
     """Compiled with the weights as arguments, and as constants."""
-    extra = _extra(stored)
+    extra = stored.extra
     network = Transformer(
         extra["config"] | {"activation": nnx.relu},
         **_sizes(extra["params"]),
@@ -117,8 +113,7 @@ def test_stored_output_comes_back(stored):
     )
     load_parameters(network, extra["params"])
     network.eval()
-    kwargs = rebuild(stored.case["kwargs"], stored.arrays)
-    expected = rebuild(stored.case["output"], stored.arrays)
+    kwargs, expected = stored.kwargs, stored.output
     as_constant = jax.jit(lambda kwargs: network(**kwargs))
     for velocity in (_call(network, kwargs), as_constant(kwargs)):
         assert (velocity.shape, velocity.dtype) == (
@@ -137,7 +132,7 @@ def test_eager_call_is_the_same():
 
 def test_seed_gives_the_stored_initial_weights(stored):
     """Paths, shapes, data types, and the numbers that were drawn."""
-    extra = _extra(stored)
+    extra = stored.extra
     expected = extra["params"]
     network = Transformer(
         extra["config"] | {"activation": nnx.relu},
@@ -163,7 +158,7 @@ def test_eight_keys_are_drawn_for_the_weights():
 @pytest.mark.parametrize("name", TRAINED)
 def test_trained_weights_load(name):
     """Those of runs of the examples, with one feed-forward layer."""
-    parameters = _extra(TRAINED[name])["params"]
+    parameters = TRAINED[name].extra["params"]
     config = {
         "latent_dim": 8,
         "label_dim": 2,

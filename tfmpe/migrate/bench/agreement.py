@@ -59,21 +59,12 @@ def close(
 
 
 def same_leaves(result: Any, old: Any, size: Size) -> None:
-    """Compare two trees whose dictionaries may be ordered differently."""
+    """Compare two trees, dictionaries sorted by their keys."""
     one, two = jax.tree.leaves(old), jax.tree.leaves(result)
     if len(one) != len(two):
-        raise NotEqualError(f"{len(two)} arrays, expected {len(one)}")
+        raise NotEqualError(f"{len(two)} leaves, expected {len(one)}")
     for number, (a, b) in enumerate(zip(one, two, strict=True)):
-        check_equal(a, b, f"array {number}")
-
-
-def same_by_key(result: Any, old: Any, size: Size) -> None:
-    """Compare two dictionaries of arrays, keys in the same order."""
-    result, old = dict(result), dict(old)
-    if list(result) != list(old):
-        raise NotEqualError(f"keys {list(result)}, expected {list(old)}")
-    for key in old:
-        check_equal(old[key], result[key], key)
+        check_equal(a, b, f"leaf {number}")
 
 
 def read_view(tokens: Tokens, keys: Sequence[str]) -> dict[str, Any]:
@@ -107,12 +98,9 @@ def same_tokens(result: Any, old: Any, size: Size) -> None:
     among them are compared.
     """
     tokens = result[0] if type(result) is tuple else result
-    views = {
-        "theta": (THETA_KEYS, read_view(tokens, THETA_KEYS)),
-        "y": (Y_KEYS, read_view(tokens, Y_KEYS)),
-    }
-    cross = tokens.cross_attention_mask(THETA_KEYS, Y_KEYS)
-    compare_views(old, views, size, cross)
+    sides = {"theta": THETA_KEYS, "y": Y_KEYS}
+    views = {s: (keys, read_view(tokens, keys)) for s, keys in sides.items()}
+    compare_views(old, views, size, read_masks(tokens)["cross"])
 
 
 def compare_views(
@@ -167,17 +155,13 @@ def _rows_by_key(keys: Sequence[str], size: Size) -> Any:
 def _compare_masks(
     name: str, old: Any, new: Any, rows: Any, columns: Any
 ) -> None:
-    old, new = np.asarray(old), np.asarray(new)
-    if all(real.all() for pair in (rows, columns) for real in pair):
+    old, new, n = np.asarray(old), np.asarray(new), len(rows[0])
+    if all(real.all() for real in (*rows, *columns)):
         check_equal(old, np.broadcast_to(new, old.shape), f"mask of {name}")
         return
-    n = len(old)
     for sample in (0, n // 2 - 1, n // 2, n - 1):
         of_old, of_new = (
             np.ix_(rows[i][sample], columns[i][sample]) for i in (0, 1)
         )
-        check_equal(
-            old[sample][of_old],
-            new[of_new],
-            f"mask of {name} in sample {sample}",
-        )
+        what = f"mask of {name} in sample {sample}"
+        check_equal(old[sample][of_old], new[of_new], what)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from . import flow_tasks, token_tasks
 from .data import Size
+from .old_side import POSTERIOR, SAMPLE
 from .task import Case
 
 __all__ = ["CASES"]
@@ -25,26 +26,21 @@ def _laid(size: Size) -> int:
     return 32 * size.value_bytes + 48 * size.n_pairs
 
 
-_ALL = (1, 10, 50, 100, 200, 500)
-_FEW = (1, 10, 20, 50, 100, 200)
-_MASKS = (*_ALL, 1_250)
-_LOCAL = (10, 50, 100)
-_MANY = (1_000, 10_000)
+_ALL, _FEW = (1, 10, 50, 100, 200, 500), (1, 10, 20, 50, 100, 200)
+_MASKS, _LOCAL, _MANY = (*_ALL, 1_250), (10, 50, 100), (1_000, 10_000)
 _FLAT = ("flatten_structured",)
 _INDEX = (*_FLAT, "_flatten_index")
 _JOIN = (*_FLAT, "combine_data")
 _SPLIT = (*_JOIN, "split_data")
 _DECODE = (*_FLAT, "decode_theta")
 _STEP = (*_FLAT, "_make_attention_masks")
-_NINE = ("StructuredCNF.sample",)
-_DRAWS = ("SFMPE.sample_posterior_encoded",)
 # Scores of four heads in two layers, several times for the backward pass.
 _SCORES = _pairs(36)
 _DENSE = _pairs(24 * flow_tasks.HEADS)
 
+_FIELDS = ("samples", "sites", "further", "recorded", "old_needs", "slow")
 # fmt: off
 _DATA = {
-    # samples, sites, sites of the core only, recorded, needs of old, slow
     "flatten":         (1_000, _ALL, _MANY, _FLAT, _laid, False),
     "flatten-all":     (1_000, _ALL, (), _INDEX, _laid, False),
     "flatten-jit":     (1_000, _ALL, (), _INDEX, _laid, False),
@@ -64,8 +60,8 @@ _DATA = {
     "decode":          (1_000, _ALL, _MANY, _DECODE, _laid, False),
     "decode-host":     (1_000, _ALL, _MANY, _DECODE, _laid, False),
     "decode-jit":      (1_000, _ALL, (), _DECODE, _laid, False),
-    "nine-arguments":  (100, _ALL[:-1], (), _NINE, _laid, True),
-    "draws":           (100, _ALL[:3], (200,), _DRAWS, _laid, True),
+    "nine-arguments":  (100, _ALL[:-1], (), (SAMPLE,), _laid, True),
+    "draws":           (100, _ALL[:3], (200,), (POSTERIOR,), _laid, True),
     "training-step":   (16, _ALL[:4], (500,), _STEP, _SCORES, True),
     "plan":            (1, _MASKS, (10_000,), _FLAT, _pairs(20), False),
     "attention":       (1, (*_ALL[:4], 500), _MANY, _FLAT, _DENSE, False),
@@ -77,22 +73,13 @@ _DATA = {
 
 
 def _case(name: str) -> Case:
-    samples, sites, further, recorded, needs, slow = _DATA[name]
     tasks = {**token_tasks.TASKS, **flow_tasks.TASKS}
     tasks["flatten-jit"] = tasks["flatten-all"]
     task = tasks.get(name) or tasks[name.removesuffix("-jit")]
     if name.endswith("-jit"):
         about = f"{task.about}, compiled as a whole"
         task = replace(task, about=about, jitted=True, bridge=None)
-    return replace(
-        task,
-        samples=samples,
-        sites=sites,
-        further=further,
-        recorded=recorded,
-        old_needs=needs,
-        slow=slow,
-    )
+    return replace(task, **dict(zip(_FIELDS, _DATA[name], strict=True)))
 
 
 CASES = {name: _case(name) for name in _DATA}

@@ -71,17 +71,10 @@ class Size(NamedTuple):
 
 
 class Model(NamedTuple):
-    """Simulations; a pytree in which ``jit`` does not sort the keys.
+    """Simulations; a pytree in which ``jit`` does not sort the keys."""
 
-    Attributes
-    ----------
-    values : tuple of Array
-        One array for each of `KEYS`, of shape (*sample, *event, 1).
-    places : tuple of Array
-        Functional inputs of each key, in the shape of its values; the
-        legacy package asks for all of them.
-    """
-
+    # One array for each of `KEYS`, of shape (*sample, *event, 1), and the
+    # functional inputs: the legacy package asks for those of every key.
     values: tuple[Any, ...]
     places: tuple[Any, ...]
 
@@ -143,5 +136,9 @@ def seir(size: Size, seed: int = 0) -> Model:
 
 def as_tokens(size: Size, seed: int = 0, rules: Rules = RULES) -> Tokens:
     """Return a data set as Tokens."""
-    model = seir(size, seed)
+    return lay_out(seir(size, seed), rules)
+
+
+def lay_out(model: Model, rules: Rules = RULES) -> Tokens:
+    """Return simulations as Tokens."""
     return Tokens.from_pytree(model.both, rules, model.inputs)

@@ -1,15 +1,13 @@
 """The tasks of flows: drawing again and again, training, and attention.
 
 The legacy calls compile anew every time and solve one equation per draw. The
-same field, tolerances and base draws on the old side and the bridge; the core
-draws and trains with its own network of the same width and depth, so that it
-is checked by laws. Where attention over the pairs that rules open is compared
-with attention over all pairs, both sides are the core's network. Needs the
-extra ``flow``.
+core draws and trains with its own network of the same width and depth, so
+that it is checked by laws. Where attention over the pairs that rules open is
+compared with attention over all, both sides are the core's network.
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import jax
@@ -33,33 +31,30 @@ from tfmpe.preprocessing._plan import attention_plan
 from tfmpe.preprocessing._slices import layout_from_slices
 
 from .agreement import check_at_most, check_equal, close
-from .data import LOCAL_RULES, RULES, Size, as_tokens, seir, slices
+from .data import LOCAL_RULES, RULES, Rules, Size, as_tokens, seir, slices
 from .data import THETA_KEYS as THETA
 from .data import Y_KEYS as Y
 from .networks import bridge_network, core_network, legacy_weights
-from .old_side import Legacy
+from .old_side import POSTERIOR, SAMPLE, Legacy
 from .task import Case
-from .token_tasks import flat_call, lay_out
+from .token_tasks import flat_call, flatten
 from .work import Work
 
 __all__ = ["HEADS", "TASKS"]
 
 Side = Legacy | None
 
-# Two solutions by adaptive methods of tolerance 1e-5, as for the stored
-# calls: of a smooth field, and of a network with kinks (half of the values,
-# and all).
-SMOOTH = 5e-4
-TYPICAL, LARGEST = 2e-3, 0.1
-# What the solver may be off by, in units of what chance leaves in a mean of
-# the draws.
+# How far two solutions by adaptive methods of tolerance 1e-5 may be apart: of
+# a smooth field, and of a network with kinks (half of the values, and all).
+SMOOTH, TYPICAL, LARGEST = 5e-4, 2e-3, 0.1
+# What the solver may be off by, in Monte-Carlo errors of a mean of the draws.
 SHARE_OF_CHANCE = 0.1
 LEARNING_RATE = 3e-4
 # Adam divides by the size of the gradient: where that is nothing but
 # rounding, a weight may move the other way.
 OTHER_WAY = 2 * LEARNING_RATE + 1e-6
-# A step so short that the loss is straight along it, and so long that its
-# change is not lost in float32.
+# So short that the loss is straight along it, and so long that its change is
+# not lost in float32.
 STEP, OF_CHANGE = 1e-3, 0.05
 HEADS, HEAD_DIM = 4, 16
 
@@ -76,51 +71,45 @@ def _one(size: Size) -> Size:
     return size._replace(n_samples=1)
 
 
+def _tokens_of_one(size: Size, rules: Rules = RULES) -> Tokens:
+    return as_tokens(_one(size), rules=rules)
+
+
 def _nine(side: Side, size: Size) -> Work:
     assert side is not None, "the core has no such call"
     # Copied to the device: what a legacy script would hold.
-    given = nine_arguments(as_tokens(_one(size)), THETA, Y)
-    sample = side.sampler(oracle.FIELDS["closed_form_v1"], nnx.Rngs(0))
+    given = nine_arguments(_tokens_of_one(size), THETA, Y)
+    field = oracle.FIELDS["closed_form_v1"]
+    sample = side.functions[SAMPLE](field, nnx.Rngs(0))
     drawn = {"sample_size": size.n_samples, "theta_0": _noise(size)}
     return Work(partial(sample, **given, **drawn))
 
 
 def _draws(side: Side, size: Size) -> Work:
-    one = _one(size)
     if side is None:
-        call = _core_draws(as_tokens(one), core_network(), size.n_samples)
-        return Work(call, ask_first=True)
+        return _core_draws(_tokens_of_one(size), core_network(), size)
     network = partial(oracle.transformer, legacy_weights())
     if side.name == "tfmpe.compat":
         network = bridge_network()
-    model = seir(one)
+    model = seir(_one(size))
     flat, described = flat_call(side, model.sides, model.inputs)
-    draw = partial(
-        side.posterior(network, nnx.Rngs(0)),
-        context=flat["data"]["y"],
-        labels=flat["labels"],
-        theta_slices=described["theta"],
-        masks=flat["masks"],
-        index=flat["index"],
-        n_samples=size.n_samples,
-        theta_0=_noise(size),
-    )
-    return Work(draw)
+    given = {key: flat[key] for key in ("labels", "masks", "index")}
+    given |= {"context": flat["data"]["y"], "theta_slices": described["theta"]}
+    given |= {"n_samples": size.n_samples, "theta_0": _noise(size)}
+    draw = side.functions[POSTERIOR](network, nnx.Rngs(0))
+    return Work(partial(draw, **given))
 
 
-def _core_draws(
-    one: Tokens, network: Any, n: int, **options: Any
-) -> Callable[[], Any]:
-    flow, options = ContinuousFlow(network), {"n_samples": n, **options}
-    key = jax.random.key(1)
-    return partial(flow.sample, one, THETA, Y, key=key, **options)
+def _core_draws(one: Tokens, network: Any, size: Size, **options: Any) -> Work:
+    options |= {"key": jax.random.key(1), "n_samples": size.n_samples}
+    sample = ContinuousFlow(network).sample
+    return Work(partial(sample, one, THETA, Y, **options), ask_first=True)
 
 
 def _is_accurate(result: Any, size: Size) -> None:
     tight = {"solver": "dopri8", "n_steps": 16}
-    one = as_tokens(_one(size))
-    exact = _core_draws(one, core_network(), size.n_samples, **tight)()
-    exact = np.asarray(exact)
+    work = _core_draws(_tokens_of_one(size), core_network(), size, **tight)
+    exact = np.asarray(work.function())
     chance = exact.std(0) / np.sqrt(len(exact))
     off = (np.asarray(result) - exact).mean(0) / chance
     what = "the error of the means, in Monte-Carlo errors,"
@@ -155,24 +144,20 @@ def _training(side: Side, size: Size) -> Work:
     # Rows as legacy training has them: masks for each.
     batch = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (size.n_samples, *leaf.shape[1:])),
-        lay_out(side, seir(size)),
+        flatten(side, seir(size)),
     )
     times = jax.random.uniform(jax.random.key(1), (size.n_samples, 1, 1))
     given = (batch, times, _noise(size))
-    if side.name == "tfmpe.compat":
-        return _bridge_step(*given)
+    if side.name != "tfmpe.compat":
 
-    def loss(weights: Any, *given: Any) -> Any:
-        return oracle.loss(partial(oracle.transformer, weights), *given)
+        def loss(weights: Any, *given: Any) -> Any:
+            return oracle.loss(partial(oracle.transformer, weights), *given)
 
-    return _step(loss, legacy_weights(), *given)
-
-
-def _bridge_step(*given: Any) -> Work:
+        return _step(loss, legacy_weights(), *given)
     cnf = StructuredCNF(bridge_network(), rngs=nnx.Rngs(0))
     graph, parameters, rest = nnx.split(cnf, nnx.Param, ...)
 
-    def loss(parameters: Any, *given: Any) -> Any:
+    def of_bridge(parameters: Any, *given: Any) -> Any:
         # Copied, as flax lets a trace change only what was made in it.
         copied = jax.tree.map(lambda leaf: leaf, rest)
         return legacy_loss(nnx.merge(graph, parameters, copied), *given)
@@ -180,7 +165,7 @@ def _bridge_step(*given: Any) -> Work:
     def read(stepped: Any) -> Any:
         return read_parameters(nnx.merge(graph, stepped, rest).vf_model)
 
-    return _step(loss, parameters, *given, read=read)
+    return _step(of_bridge, parameters, *given, read=read)
 
 
 def _core_loss(split: Any, parameters: Any, tokens: Tokens, key: Any) -> Any:
@@ -204,25 +189,18 @@ def _same_step(result: Any, old: Any, size: Size) -> None:
 def _follows_gradient(result: Any, size: Size) -> None:
     """Check that the loss changes along its gradient as that says."""
     split = split_field(core_network())
+    start, given = split.parameters, (as_tokens(size), jax.random.key(0))
+    loss = jax.jit(partial(_core_loss, split))
+    gradient = jax.jit(jax.grad(loss))(start, *given)
+    norm = optax.global_norm(gradient)
 
-    @jax.jit
-    def along(parameters: Any, *given: Any) -> tuple[Any, Any]:
-        loss = partial(_core_loss, split)
-        gradient = jax.grad(loss)(parameters, *given)
-        norm = optax.global_norm(gradient)
-        losses = [
-            loss(
-                jax.tree.map(lambda p, g, s=s: p + s * g, parameters, gradient),
-                *given,
-            )
-            for s in (STEP / norm, -STEP / norm)
-        ]
-        return losses[0] - losses[1], 2 * STEP * norm
+    def moved(length: float) -> Any:
+        by = length / norm
+        return jax.tree.map(lambda p, g: p + by * g, start, gradient)
 
-    given = split.parameters, as_tokens(size), jax.random.key(0)
-    found, expected = map(float, along(*given))
-    what = f"the change of the loss along its gradient, {found:.3g}: its error"
-    check_at_most(abs(found / expected - 1), OF_CHANGE, what)
+    change = loss(moved(STEP), *given) - loss(moved(-STEP), *given)
+    what = "the relative error of the change of the loss along its gradient"
+    check_at_most(abs(change / (2 * STEP * norm) - 1), OF_CHANGE, what)
 
 
 # Attention: `old` computes every pair of tokens and masks most of them, as
@@ -256,9 +234,8 @@ def _training_local(side: Side, size: Size) -> Work:
 
 
 def _draws_local(side: Side, size: Size) -> Work:
-    one = as_tokens(_one(size), rules=LOCAL_RULES)
-    call = _core_draws(one, _network(side), size.n_samples)
-    return Work(call, ask_first=True)
+    one = _tokens_of_one(size, LOCAL_RULES)
+    return _core_draws(one, _network(side), size)
 
 
 def _is_finite(result: Any, size: Size) -> None:
@@ -266,15 +243,10 @@ def _is_finite(result: Any, size: Size) -> None:
         check_equal(True, np.isfinite(np.asarray(leaf)).all(), "all is finite")
 
 
-@cache
-def _described(size: Size) -> TokenLayout:
-    return layout_from_slices(slices(size), RULES)
-
-
 def _plan(side: Side, size: Size) -> Work:
     if side is not None:
         return Work(side.build_self_attention_mask, (slices(size), RULES))
-    known = _described(size)
+    known = layout_from_slices(slices(size), RULES)
 
     def make() -> Any:
         # A new layout remembers nothing.
@@ -307,11 +279,8 @@ def _same_pairs(result: Any, old: Any, size: Size) -> None:
 
 _open_pairs = partial(
     Case,
-    law=_is_finite,
-    same=close(OTHER_WAY),
-    bridge=None,
-    jitted=True,
-    oracle_only=True,
+    **{"law": _is_finite, "same": close(OTHER_WAY), "bridge": None},
+    **{"jitted": True, "oracle_only": True},
 )
 
 TASKS = {

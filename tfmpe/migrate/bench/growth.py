@@ -13,9 +13,8 @@ def series(
     rows: Sequence[BenchRow], side: str, what: str
 ) -> tuple[list[int], list[float]]:
     """Return numbers of sites, and what a side takes: a field of `Side`."""
-    sides = [(row.sites, row.sides[side]) for row in rows if side in row.sides]
-    pairs = [(sites, getattr(each, what)) for sites, each in sides]
-    return tuple(map(list, zip(*pairs, strict=True))) if pairs else ([], [])
+    found = [(row.sites, row.sides[side]) for row in rows if side in row.sides]
+    return [sites for sites, _ in found], [getattr(s, what) for _, s in found]
 
 
 def exponent(sites: Sequence[int], values: Sequence[float]) -> Growth | None:

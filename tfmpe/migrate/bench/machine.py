@@ -11,24 +11,12 @@ import numpy as np
 
 from tfmpe.migrate.replay.silence import silenced
 
-__all__ = [
-    "available_bytes",
-    "choose_device",
-    "machine",
-    "quiet",
-]
+__all__ = ["available_bytes", "choose_device", "machine", "quiet"]
 
 
 def choose_device(device: str) -> str | None:
-    """Let jax compute on a CPU or a GPU, here and in child processes.
-
-    Returns
-    -------
-    str or None
-        Why it cannot.
-    """
+    """Let jax compute on a CPU or a GPU; return why it cannot, if so."""
     platforms = {"cpu": "cpu", "gpu": "cuda,cpu"}[device]
-    os.environ["JAX_PLATFORMS"] = platforms
     jax.config.update("jax_platforms", platforms)
     try:
         found = jax.local_devices()[0].platform
@@ -36,10 +24,8 @@ def choose_device(device: str) -> str | None:
         return f"jax finds no {device} ({error})"
     if found == device:
         return None
-    return (
-        f"jax finds no {device}, only a {found}; install jax for it, or leave "
-        "--device out"
-    )
+    remedy = "install jax for it, or leave --device out"
+    return f"jax finds no {device}, only a {found}; {remedy}"
 
 
 @contextmanager
@@ -77,20 +63,14 @@ def _device_memory() -> dict[str, int]:
 
 
 def available_bytes() -> int | None:
-    """Return the memory where arrays are put that can still be had.
-
-    None where it is unknown.
-    """
+    """Return the memory for arrays that is free; None where it is unknown."""
     if jax.local_devices()[0].platform != "cpu":
         stats = _device_memory()
-        if "bytes_limit" not in stats:
-            return None
-        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+        limit = stats.get("bytes_limit")
+        return limit and limit - stats.get("bytes_in_use", 0)
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
+            about = dict(line.split(":", 1) for line in lines)
+        return int(about["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return None

@@ -64,21 +64,10 @@ def check_sides(
 ) -> tuple[dict[str, Checked], dict[str, str]]:
     """Call every side once, and compare it with the old one.
 
-    Parameters
-    ----------
-    case, size, legacy
-        What to call.
-    forget
-        Whether to forget what was compiled before every first call.
-
-    Returns
-    -------
-    checked : dict
-        By side. Without an old result, as where memory does not suffice for
-        it, only the core, if the case has a law to check it by; none if any
-        differs: which of the two is wrong is not known.
-    left_out : dict
-        The other sides, with the reason.
+    Returns what was checked and what was left out with the reason, by side.
+    Without an old result, as where memory does not suffice for it, only the
+    core can be checked, by a law; where any side differs none is: which of
+    the two is wrong is not known.
     """
     checked: dict[str, Checked] = {}
     left_out: dict[str, str] = {}

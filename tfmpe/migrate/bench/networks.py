@@ -1,7 +1,6 @@
 """The two networks that are compared: equally wide, equally deep.
 
-The legacy one, with random weights, as the oracle and the bridge run it; and
-the core's. Needs the extra ``flow``.
+The legacy one as the oracle and the bridge run it, and the core's.
 """
 
 from dataclasses import replace
@@ -23,13 +22,7 @@ _LEGACY = {
     **{"n_encoder": 1, "n_decoder": 2, "n_ff": 1, "dropout": 0.0},
     "activation": nnx.relu,
 }
-_CORE = TransformerConfig(
-    latent_dim=32,
-    n_heads=4,
-    n_encoder_layers=1,
-    n_decoder_layers=2,
-    mlp_ratio=1.0,
-)
+_CORE = TransformerConfig(32, 4, 1, 2, mlp_ratio=1.0)
 
 
 @cache

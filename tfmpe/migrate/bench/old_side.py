@@ -15,6 +15,8 @@ from tfmpe.migrate import oracle
 __all__ = ["Legacy", "LegacyModuleError", "bridge_side", "old_side"]
 
 ORACLE = "oracle"
+SAMPLE = "StructuredCNF.sample"
+POSTERIOR = "SFMPE.sample_posterior_encoded"
 
 # The legacy names by the legacy modules that hold them.
 _FUNCTIONS = {
@@ -41,57 +43,39 @@ class LegacyModuleError(ValueError):
 
 @dataclass(frozen=True)
 class Legacy:
-    """The legacy functions.
+    """The legacy functions by name; those on data are attributes as well.
 
-    Attributes
-    ----------
-    name : str
-        ``'oracle'``, or the package.
-    functions : mapping of str to callable
-        The functions on data, by their legacy names; attributes as well.
-    sampler : callable
-        ``sampler(field, rngs)`` returns ``StructuredCNF.sample``.
-    posterior : callable
-        ``posterior(field, rngs)`` returns
-        ``SFMPE.sample_posterior_encoded``.
+    A method of a flow is made: ``functions['StructuredCNF.sample']`` and
+    ``functions['SFMPE.sample_posterior_encoded']`` take a field and rngs.
     """
 
     name: str
     functions: Mapping[str, Callable[..., Any]]
-    sampler: Callable[[Any, Any], Callable[..., Any]]
-    posterior: Callable[[Any, Any], Callable[..., Any]]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return a function on data by its legacy name."""
-        functions = object.__getattribute__(self, "functions")
-        if name in functions:
-            return functions[name]
-        raise AttributeError(f"the old side {self.name!r} has no {name!r}")
+        try:
+            return object.__getattribute__(self, "functions")[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
     def recorded(self, function: str) -> Callable[..., Any]:
         """Return the own version of a recorded function, for replaying.
 
-        A method of a flow, such as ``'StructuredCNF.sample'``, takes the
-        setting of its recording first.
+        A method of a flow takes the setting of its recording first.
         """
+        made = self.functions[function]
         if "." not in function:
-            return self.functions[function]
-        of_flow = function.startswith("StructuredCNF")
-        make = self.sampler if of_flow else self.posterior
-
-        def call(setting: Any, /, *args: Any, **kwargs: Any) -> Any:
-            return make(setting.field, setting.rngs)(*args, **kwargs)
-
-        return call
+            return made
+        return lambda setting, *args, **kwargs: made(
+            setting.field, setting.rngs
+        )(*args, **kwargs)
 
 
 def old_side(name: str) -> Legacy:
     """Return the old side: the oracle, or an installed package.
 
-    Raises
-    ------
-    LegacyModuleError
-        If it is not installed, or a module or a function is missing.
+    A package must have the legacy modules, or `LegacyModuleError` is raised.
 
     Examples
     --------
@@ -100,12 +84,10 @@ def old_side(name: str) -> Legacy:
     """
     if name != ORACLE:
         return _from_module(name)
-    return Legacy(
-        ORACLE,
-        {name: getattr(oracle, name) for name in _FUNCTIONS},
-        partial(_keyed, oracle.sample),
-        partial(_keyed, oracle.sample_posterior_encoded),
-    )
+    functions = {name: getattr(oracle, name) for name in _FUNCTIONS}
+    sample = partial(_keyed, oracle.sample)
+    posterior = partial(_keyed, oracle.sample_posterior_encoded)
+    return Legacy(name, {**functions, SAMPLE: sample, POSTERIOR: posterior})
 
 
 def bridge_side() -> Legacy:
@@ -129,6 +111,8 @@ def _keyed(call: Callable[..., Any], field: Any, rngs: Any) -> Any:
 
 
 def _from_module(name: str) -> Legacy:
+    functions = {f: _import(name, home, f) for f, home in _FUNCTIONS.items()}
+
     def flow(field: Any, rngs: Any) -> Any:
         made = _import(name, "structured_cnf", "StructuredCNF")
         return made(field, rngs=rngs)
@@ -137,12 +121,10 @@ def _from_module(name: str) -> Legacy:
         made = _import(name, "sfmpe", "SFMPE")
         return made(flow(field, rngs), rngs=rngs).sample_posterior_encoded
 
-    return Legacy(
-        name,
-        {f: _import(name, module, f) for f, module in _FUNCTIONS.items()},
-        lambda field, rngs: flow(field, rngs).sample,
-        posterior,
-    )
+    def sample(field: Any, rngs: Any) -> Any:
+        return flow(field, rngs).sample
+
+    return Legacy(name, {**functions, SAMPLE: sample, POSTERIOR: posterior})
 
 
 def _import(package: str, module: str, name: str) -> Any:

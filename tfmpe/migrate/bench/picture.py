@@ -11,7 +11,7 @@ __all__ = ["as_png"]
 
 _COLUMNS = 4
 # Told apart in grey as well, by dashes and marks.
-_SIDES = {
+_SIDES: dict[str, dict[str, Any]] = {
     "old": {"color": "#b2182b", "marker": "o"},
     "new": {"color": "#2166ac", "marker": "s"},
 }

@@ -35,7 +35,8 @@ _GROWTH_HEADINGS = (
 
 def print_bench(bench: Bench, console: Console) -> None:
     """Print what was measured, how it grows, and what was checked."""
-    say(console, f"{_ABOUT}\n")
+    say(console, _ABOUT)
+    console.print()
     rows = [(case.case, row) for case in bench.cases for row in case.rows]
     cells = [_measured(name, row) for name, row in rows if row.sides]
     print_rows(console, _HEADINGS, cells, optional=_OPTIONAL)
@@ -50,8 +51,6 @@ def print_bench(bench: Bench, console: Console) -> None:
     old = "the plain oracle" if bench.old == "oracle" else bench.old
     made = f"{counted(calls, 'recorded call')} made again"
     say(console, f"The old side is {old}; {made}")
-    for problem in bench.problems:
-        say(console, f"bad file: {problem.file}: {problem.fault}")
     for difference in bench.differences:
         say(console, f"DIFFERENT {difference}")
     if bench.exit_code == 3:
@@ -91,11 +90,12 @@ def _time(side: Side | None) -> tuple[str, str]:
 
 def _grown(bench: Bench) -> Iterator[tuple[str, ...]]:
     for case in bench.cases:
-        both = [row for row in case.rows if row.both]
-        if not both:
+        rows = {row.sites: row for row in case.rows if row.both}
+        if not rows:
             continue
-        last = both[-1]
-        newest = "new" if "new" in last.sides else "bridge"
+        last, newest = rows[max(rows)], "bridge"
+        if "new" in last.sides:
+            newest = "new"
         fits = [
             case.growth.get(side, {}).get(what)
             for what in ("seconds", "bytes")
@@ -113,19 +113,10 @@ def _grown(bench: Bench) -> Iterator[tuple[str, ...]]:
 
 
 def as_markdown(bench: Bench, picture: str | None = None) -> str:
-    """Return a page: the machine, the picture, the tables.
-
-    Parameters
-    ----------
-    bench
-        What was measured.
-    picture
-        The picture's file, as the page is to link it.
-    """
+    """Return a page: the machine, the picture with that name, the tables."""
     about, where = bench.machine, "machine"
     if about["device"] != "cpu":
-        memory = f", {in_bytes(about['device_bytes'])}"
-        where += f" with {about['device_kind']}{memory}"
+        where = f"machine with {about['device_kind']}"
     shown = f"![Time and memory of old and new]({picture})\n\n"
     lines = io.StringIO()
     print_bench(bench, Console(file=lines, width=_PAGE_WIDTH))

@@ -27,8 +27,8 @@ class Case:
     prepare: Prepare
     # What must hold of the core's result where it is not compared.
     law: Callable[[Any, Size], None] | None = None
-    # How the results of the core and the bridge are compared with the old
-    # one; None for a core with another network, or where there is no bridge.
+    # Compare the core and the bridge with the old side; None where the core
+    # has another network, or where there is no bridge.
     same: Check | None = same_tokens
     bridge: Check | None = same_leaves
     has_new: bool = True
@@ -52,16 +52,15 @@ class Case:
     @property
     def sides(self) -> dict[str, Check | None]:
         """How the result of each side is compared with the old one."""
-        new = {"new": self.same} if self.has_new else {}
-        return {"old": None, **new} | (
-            {"bridge": self.bridge} if self.bridge else {}
-        )
+        has = {"old": True, "new": self.has_new, "bridge": self.bridge}
+        checks = {"old": None, "new": self.same, "bridge": self.bridge}
+        return {side: checks[side] for side in has if has[side]}
 
     def call(self, side: str, size: Size, legacy: Legacy) -> Call:
         """Prepare the call of a side."""
-        who = {"old": lambda: legacy, "bridge": bridge_side}
-        by = who[side]() if side in who else None
-        return Call(self.prepare(by, size), self.jitted)
+        who = bridge_side() if side == "bridge" else legacy
+        work = self.prepare(None if side == "new" else who, size)
+        return Call(work, self.jitted)
 
 
 def prepared(

@@ -18,26 +18,19 @@ _SHORTEST_ROUND = 2e-3
 
 
 class Effort(NamedTuple):
-    """How long a measurement may take.
+    """How long a measurement may take."""
 
-    Attributes
-    ----------
-    seconds : float
-        For all sides of one size together.
-    fewest, most : int
-        Rounds.
-    forget : bool
-        Whether first calls compile everything anew.
-    """
-
+    # For all sides of one size together.
     seconds: float = 1.5
     fewest: int = 3
     most: int = 50
+    # Whether first calls compile everything anew.
     forget: bool = True
 
 
 def timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
     """Return a result, and the seconds and processor seconds of a call."""
+    result = None
     start, start_cpu = time.perf_counter(), time.process_time()
     for _ in range(n):
         result = jax.block_until_ready(call())

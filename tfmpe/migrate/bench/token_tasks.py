@@ -19,23 +19,16 @@ from tfmpe.preprocessing import (
     concatenate_tokens,
 )
 
-from .agreement import (
-    check_equal,
-    compare_views,
-    read_masks,
-    read_view,
-    same_by_key,
-    same_leaves,
-    same_tokens,
-)
-from .data import RULES, Model, Size, as_tokens, seir, slices
+from . import agreement
+from .agreement import read_masks, read_view
+from .data import RULES, Model, Size, as_tokens, lay_out, seir, slices
 from .data import THETA_KEYS as THETA
 from .data import Y_KEYS as Y
 from .old_side import Legacy
 from .task import Case, prepared
 from .work import Work
 
-__all__ = ["TASKS", "flat_call", "lay_out"]
+__all__ = ["TASKS", "flat_call", "flatten"]
 
 Side = Legacy | None
 Inputs = tuple[Any, ...]
@@ -49,13 +42,9 @@ def flat_call(side: Legacy, data: Any, inputs: Any) -> Any:
     return side.flatten_structured(data, index=inputs, independence=RULES)
 
 
-def lay_out(side: Legacy, model: Model) -> dict[str, Any]:
+def flatten(side: Legacy, model: Model) -> dict[str, Any]:
     """Return a data set in the legacy form."""
     return flat_call(side, model.sides, model.inputs)[0]
-
-
-def _raw(side: Side, size: Size) -> Inputs:
-    return (seir(size),)
 
 
 def _known(side: Side, size: Size) -> Inputs:
@@ -72,10 +61,6 @@ def _with_masks(tokens: Tokens) -> Any:
     return tokens, tokens.labels, read_masks(tokens)
 
 
-def _lays_out(result: Any, size: Size) -> None:
-    same_by_key(result[0].decode(), seir(size).both, size)
-
-
 def _two(side: Side, size: Size, ragged: bool = False) -> Inputs:
     sizes = (size.one_site if ragged else size, size)
     make = as_tokens if side is None else partial(_flat, side)
@@ -83,7 +68,7 @@ def _two(side: Side, size: Size, ragged: bool = False) -> Inputs:
 
 
 def _flat(side: Legacy, size: Size, seed: int) -> dict[str, Any]:
-    return lay_out(side, seir(size, seed))
+    return flatten(side, seir(size, seed))
 
 
 def _join(side: Legacy, *flats: Any) -> Any:
@@ -111,7 +96,9 @@ def _take(data: Any, rows: Any) -> Any:
 
 def _is_shuffled(result: Any, size: Size) -> None:
     halves = [np.asarray(tokens.data) for tokens in _two(None, size)]
-    check_equal(np.concatenate(halves)[_order(size)], result.data, "data")
+    agreement.check_equal(
+        np.concatenate(halves)[_order(size)], result.data, "data"
+    )
 
 
 # A bottom-up round: simulations with one site are laid out with the sides
@@ -119,23 +106,16 @@ def _is_shuffled(result: Any, size: Size) -> None:
 # laid out, joined to those, and split and shuffled for the second.
 
 
-def _stages(side: Side, size: Size) -> Inputs:
-    return seir(size.one_site, 1), seir(size)
-
-
 def _round(side: Legacy, one: Model, full: Model) -> Any:
     key, n = jax.random.key(0), 2 * len(one.values[0])
     swapped = _exchange(side, one)[0]
     first = side.combine_data(swapped, swapped)
-    second = side.combine_data(lay_out(side, one), lay_out(side, full))
+    second = side.combine_data(flatten(side, one), flatten(side, full))
     return tuple(side.split_data(d, n, SHARE, key) for d in (first, second))
 
 
 def _round_tokens(one: Model, full: Model) -> Any:
-    inside, whole = (
-        Tokens.from_pytree(each.both, RULES, each.inputs)
-        for each in (one, full)
-    )
+    inside, whole = lay_out(one), lay_out(full)
     joined = [concatenate_tokens(inside, each) for each in (inside, whole)]
     rows = jax.random.permutation(jax.random.key(0), joined[0].sample_shape[0])
     cut = int(len(rows) * SHARE)
@@ -149,7 +129,7 @@ def _same_round(result: Any, old: Any, size: Size) -> None:
     for flat, part in zip(old[0], first, strict=True):
         _same_exchange(_read_exchanged(part), (flat, None), size.one_site)
     for flat, part in zip(old[1], second, strict=True):
-        same_tokens(part, flat, size)
+        agreement.same_tokens(part, flat, size)
 
 
 def _exchange(side: Legacy, model: Model) -> Any:
@@ -169,7 +149,7 @@ def _same_exchange(result: Any, old: Any, size: Size) -> None:
     flat, described = old
     targets, conditions, cross = result
     views = {"theta": (Y, targets), "y": (THETA, conditions)}
-    compare_views(flat, views, size, cross, described)
+    agreement.compare_views(flat, views, size, cross, described)
 
 
 def _choose(side: Legacy, model: Model) -> Any:
@@ -184,7 +164,7 @@ def _same_chosen(result: Any, old: Any, size: Size) -> None:
     # Not the labels: they are ranks among the keys that are there.
     flat = {key: flat[key] for key in flat if key != "labels"}
     views = {"theta": (CHOSEN, result)}
-    compare_views(flat, views, size, described=described)
+    agreement.compare_views(flat, views, size, described=described)
 
 
 def _other_obs(side: Side, size: Size) -> Inputs:
@@ -192,8 +172,12 @@ def _other_obs(side: Side, size: Size) -> Inputs:
 
 
 def _is_changed(result: Any, size: Size) -> None:
-    changed = seir(size).with_obs(seir(size, 1).values[-1])
-    same_by_key(result.decode(), changed.both, size)
+    _holds(result, seir(size).with_obs(seir(size, 1).values[-1]), size)
+
+
+def _holds(tokens: Tokens, model: Model, size: Size) -> None:
+    both = list(tokens.decode().items()), list(model.both.items())
+    agreement.same_leaves(*both, size)
 
 
 def _decode(convert: Callable[[Any], Any], side: Side, size: Size) -> Work:
@@ -214,29 +198,27 @@ def _decode(convert: Callable[[Any], Any], side: Side, size: Size) -> Work:
 
 
 def _is_decoded(result: Any, size: Size) -> None:
-    same_by_key(result, seir(size).both, size)
+    agreement.same_leaves(result, list(seir(size).both.items()), size)
 
 
-_decoding = partial(Case, law=_is_decoded, same=same_by_key, bridge=same_by_key)
+_decoding = partial(Case, law=_is_decoded, same=agreement.same_leaves)
 
 TASKS = {
     "flatten": Case(
         "values and labels",
         prepared(
-            _raw,
+            lambda side, size: (seir(size),),
             lambda side, model: side.flatten_structured(model.sides)[0],
             _plain,
         ),
-        _lays_out,
+        lambda result, size: _holds(result[0], seir(size), size),
     ),
     "flatten-all": Case(
         "with masks and functional inputs",
         prepared(
-            _raw,
-            lay_out,
-            lambda model: _with_masks(
-                Tokens.from_pytree(model.both, RULES, model.inputs)
-            ),
+            lambda side, size: (seir(size),),
+            flatten,
+            lambda model: _with_masks(lay_out(model)),
         ),
     ),
     "masks": Case(
@@ -246,7 +228,7 @@ TASKS = {
             lambda side, *given: side.build_self_attention_mask(*given),
             build_self_attention_mask,
         ),
-        same=same_leaves,
+        same=agreement.same_leaves,
     ),
     "join": Case(
         "two data sets, with masks and functional inputs",
@@ -264,7 +246,11 @@ TASKS = {
     ),
     "round": Case(
         "the data of a bottom-up round: with one site, with all",
-        prepared(_stages, _round, _round_tokens),
+        prepared(
+            lambda side, size: (seir(size.one_site, 1), seir(size)),
+            _round,
+            _round_tokens,
+        ),
         same=_same_round,
     ),
     "view": Case(
@@ -281,7 +267,7 @@ TASKS = {
         "the values of one key",
         prepared(
             _other_obs,
-            lambda side, model, obs: lay_out(side, model.with_obs(obs)),
+            lambda side, model, obs: flatten(side, model.with_obs(obs)),
             lambda tokens, obs: tokens.with_values(obs=obs),
         ),
         _is_changed,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 __all__ = ["Call", "Work", "stored_bytes"]
 
@@ -17,21 +18,15 @@ class Work(NamedTuple):
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
-    # For a function that compiles on its own: whether to compile it as a
-    # whole first, only to learn how much memory it needs.
+    # Whether to compile it as a whole first, only to learn what it needs.
     ask_first: bool = False
-    # Whether to call what was compiled to learn its memory, which is
-    # dispatched more slowly, by Python. Otherwise it is compiled again: for
-    # what takes no time to compile, or no time to run.
+    # Whether to call what was compiled to learn that, which is dispatched
+    # more slowly, by Python, instead of compiling again.
     ahead: bool = False
 
 
 class Call:
-    """What is timed, eagerly or compiled as a whole: ``call()``.
-
-    Compiled, it returns the arrays that are computed; `full` adds what is
-    known when it is traced.
-    """
+    """What is timed, eagerly or compiled as a whole: ``call()``."""
 
     def __init__(self, work: Work, jitted: bool = False):
         self.jitted, self._work = jitted, work
@@ -42,12 +37,12 @@ class Call:
             self._call = lambda *args: self._compiled[0](*args)
 
     def __call__(self) -> Any:
-        """Return the result, which may not be ready yet."""
+        """Return a result; compiled, only the arrays that are computed."""
         return self._call(*self._work.args)
 
     def _traced(self, *args: Any) -> list[Any]:
         leaves, self._tree = jax.tree.flatten(self._work.function(*args))
-        computed = [isinstance(leaf, jax.core.Tracer) for leaf in leaves]
+        computed = [isinstance(leaf, Tracer) for leaf in leaves]
         pairs = list(zip(leaves, computed, strict=True))
         self._known = [None if traced else leaf for leaf, traced in pairs]
         return [leaf for leaf, traced in pairs if traced]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmpe.migrate.errors import RecordingError
-from tfmpe.migrate.recordings.read import load_json
+from tfmpe.migrate.recordings.files import load_json
 
 from .check_inputs import Bench, Verify
 from .code_inputs import Fix, Scan

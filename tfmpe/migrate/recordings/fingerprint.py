@@ -7,7 +7,6 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -63,19 +62,7 @@ def take_fingerprint(package: str | None = None) -> dict[str, Any]:
 def differing(
     recorded: Mapping[str, Any], here: Mapping[str, Any], names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Say which entries of two fingerprints differ.
-
-    Parameters
-    ----------
-    recorded, here
-        The two; what the first does not have is not compared.
-    names
-        Which entries.
-
-    Returns
-    -------
-    tuple of str
-        One text each.
+    """Say which entries of two fingerprints differ, of those recorded.
 
     Examples
     --------
@@ -101,32 +88,22 @@ def _origin(package: str) -> tuple[str | None, str | None]:
     spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec else None
     folder = next(iter(places or ()), None)
-    for distribution in _distributions(package):
-        url = json.loads(distribution.read_text("direct_url.json") or "{}")
+    names = [package] if _version(package) else _names().get(package, [])
+    for found in map(importlib.metadata.distribution, names):
+        url = json.loads(found.read_text("direct_url.json") or "{}")
         commit = url.get("vcs_info", {}).get("commit_id")
-        return distribution.version, commit or _commit(folder)
+        return found.version, commit or _commit(folder)
     return None, _commit(folder)
 
 
-def _distributions(package: str) -> list[importlib.metadata.Distribution]:
-    """Return what was installed under a name or holds a package of it."""
-    try:
-        return [importlib.metadata.distribution(package)]
-    except importlib.metadata.PackageNotFoundError:
-        names = _names_of_packages().get(package, [])
-        return [importlib.metadata.distribution(name) for name in names]
-
-
 # It reads every installed distribution, which takes a second.
-_names_of_packages = functools.cache(importlib.metadata.packages_distributions)
+_names = functools.cache(importlib.metadata.packages_distributions)
 
 
 def _commit(folder: str | None) -> str | None:
     """Return the commit of a folder that git has, with '+' if changed."""
-    if folder is None:
-        return None
     # A folder that git ignores lies in a repository of something else.
-    if not _git(folder, "ls-files", "--", "."):
+    if folder is None or not _git(folder, "ls-files", "--", "."):
         return None
     commit = _git(folder, "rev-parse", "HEAD")
     changed = _git(folder, "status", "--porcelain", "--", ".")
@@ -136,7 +113,7 @@ def _commit(folder: str | None) -> str | None:
 def _git(folder: str, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(Path(folder)), *arguments],
+            ["git", "-C", folder, *arguments],
             capture_output=True,
             text=True,
             timeout=10,

@@ -2,43 +2,34 @@
 
 The manifest is a json object `{"format": 1, "provenance": {...}, "files":
 {path: {"sha256": ..., "bytes": ..., "cases": ...}}}`. A plain object of the
-files alone, as recordings are handed on, is read as well. Paths are relative
+files only, as recordings are handed on, is read as well. Paths are relative
 to the folder of the manifest, with forward slashes.
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from tfmpe.migrate.errors import RecordingError
+from tfmpe.migrate.records.checks import Problem
 
-from .arrays import MAX_FILE_BYTES
-from .read import MANIFEST_NAME, check_inside, load_json
+from .files import MANIFEST_NAME, MAX_FILE_BYTES, check_inside, load_json
 
-__all__ = ["Listed", "Manifest", "Problem", "check_files", "read_manifest"]
+__all__ = ["Manifest", "check_files", "read_manifest"]
 
 _STORED = (".json", ".npz", ".gz")
 
 
-@dataclass(frozen=True)
-class Listed:
-    """What the manifest says of one file.
+class Listed(msgspec.Struct):
+    """What the manifest says of one file."""
 
-    Parameters
-    ----------
-    sha256
-        Checksum of its bytes, 64 hexadecimal digits.
-    size
-        Number of bytes.
-    """
-
-    sha256: str
-    size: int
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    bytes: int
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct):
     """A manifest as read.
 
     Parameters
@@ -47,10 +38,13 @@ class Manifest:
         The listed files by path.
     provenance
         Where they came from; empty if it does not say.
+    format
+        The version of the format.
     """
 
     files: dict[str, Listed]
-    provenance: dict[str, Any]
+    provenance: dict[str, Any] = {}
+    format: Literal[1] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -59,38 +53,8 @@ class Manifest:
         return found if isinstance(found, dict) else {}
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A stored file that cannot be relied on.
-
-    Parameters
-    ----------
-    file
-        Its path in the folder.
-    fault
-        What is wrong: it is missing, altered, not listed, or refused.
-    """
-
-    file: str
-    fault: str
-
-    def __str__(self) -> str:
-        """Return file and fault on one line."""
-        return f"{self.file}: {self.fault}"
-
-
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of a folder.
-
-    Parameters
-    ----------
-    folder
-        A folder of recordings.
-
-    Returns
-    -------
-    Manifest or None
-        None if there is no manifest.
+    """Return the manifest of a folder of recordings; None if it has none.
 
     Raises
     ------
@@ -103,52 +67,25 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     check_inside(file, folder)
     content = load_json(file, MANIFEST_NAME)
-    if not isinstance(content, dict):
-        raise RecordingError(MANIFEST_NAME, "not an object")
-    provenance = {}
-    if "files" in content:
-        if type(content.get("format")) is not int or content["format"] != 1:
-            raise RecordingError(
-                MANIFEST_NAME,
-                f"format {content.get('format')!r:.60}; only 1 is read",
-            )
-        provenance = content.get("provenance", {})
-        content = content["files"]
-        if not isinstance(content, dict) or not isinstance(provenance, dict):
-            raise RecordingError(
-                MANIFEST_NAME, "files or provenance is not an object"
-            )
-    return Manifest(
-        {path: _listed(path, entry) for path, entry in content.items()},
-        provenance,
-    )
-
-
-def _listed(path: str, entry: Any) -> Listed:
-    parts = path.split("/")
-    if (
-        not path
-        or "\\" in path
-        or ":" in path
-        or "\0" in path
-        or PurePosixPath(path).is_absolute()
-        or any(part in ("", ".", "..") for part in parts)
-    ):
-        raise RecordingError(
-            MANIFEST_NAME, f"{path!r} is not a path within the folder"
+    is_whole = isinstance(content, dict) and "files" in content
+    try:
+        found = msgspec.convert(
+            content if is_whole else {"files": content}, Manifest
         )
-    digest = entry.get("sha256") if isinstance(entry, dict) else None
-    size = entry.get("bytes") if isinstance(entry, dict) else None
-    if (
-        not isinstance(digest, str)
-        or len(digest) != 64
-        or not set(digest) <= set("0123456789abcdef")
-        or type(size) is not int
-    ):
-        raise RecordingError(
-            MANIFEST_NAME, f"{path!r} lacks a sha256 or a number of bytes"
-        )
-    return Listed(digest, size)
+    except msgspec.ValidationError as error:
+        raise RecordingError(MANIFEST_NAME, f"{error}") from None
+    if is_whole and found.format is msgspec.UNSET:
+        raise RecordingError(MANIFEST_NAME, "names no format; only 1 is read")
+    for path in found.files:
+        if (
+            not path
+            or set(path) & set("\\:\0")
+            or PurePosixPath(path).is_absolute()
+            or set(path.split("/")) & {"", ".", ".."}
+        ):
+            fault = f"{path!r} is not a path within the folder"
+            raise RecordingError(MANIFEST_NAME, fault)
+    return found
 
 
 def check_files(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
@@ -156,16 +93,13 @@ def check_files(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
 
     Parameters
     ----------
-    folder
-        The folder of the manifest.
-    manifest
-        What its files should be.
+    folder, manifest
+        The folder, and what its files should be.
 
     Returns
     -------
     tuple of Problem
-        One for every file that is missing, altered, or (a json or npz) not
-        listed; empty if all is well.
+        One for every file that is missing, altered, or not listed.
     """
     problems = [
         Problem(path, fault)
@@ -178,11 +112,9 @@ def check_files(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
         for file in folder.glob(pattern)
         if file.suffix in _STORED and file.name != MANIFEST_NAME
     }
-    problems += [
-        Problem(path, f"not listed in {MANIFEST_NAME}")
-        for path in sorted(present - set(manifest.files))
-    ]
-    return tuple(problems)
+    unlisted = sorted(present - set(manifest.files))
+    fault = f"not listed in {MANIFEST_NAME}"
+    return (*problems, *(Problem(path, fault) for path in unlisted))
 
 
 def _fault(file: Path, folder: Path, listed: Listed) -> str | None:
@@ -191,8 +123,8 @@ def _fault(file: Path, folder: Path, listed: Listed) -> str | None:
         if not file.is_file():
             return "missing"
         size = file.stat().st_size
-        if size != listed.size:
-            return f"altered: {size} bytes, the manifest says {listed.size}"
+        if size != listed.bytes:
+            return f"altered: {size} bytes, the manifest says {listed.bytes}"
         if size > MAX_FILE_BYTES:
             return f"{size} bytes; at most {MAX_FILE_BYTES} are read"
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -200,9 +132,9 @@ def _fault(file: Path, folder: Path, listed: Listed) -> str | None:
         return error.fault
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    if digest != listed.sha256:
-        return (
-            f"altered: sha256 {digest[:12]}..., the manifest says "
-            f"{listed.sha256[:12]}..."
-        )
-    return None
+    if digest == listed.sha256:
+        return None
+    return (
+        f"altered: sha256 {digest[:12]}..., the manifest says "
+        f"{listed.sha256[:12]}..."
+    )

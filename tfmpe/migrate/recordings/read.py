@@ -1,218 +1,97 @@
-"""Stored legacy calls: what went in, and what came out or was raised.
+"""The one reader of stored calls: what went in, and what came out.
 
 A recording is a json file of cases with an npz of arrays beside it, in a
-folder named after the example. Reading one executes nothing that it holds:
-broken or hostile files are refused with a `RecordingError`.
+folder named after the example. A case of format 1 is one call; one of format
+2 makes objects, then takes several steps. The README beside the stored output
+lists every field. Reading executes nothing: broken or hostile files are
+refused with a `RecordingError`.
 """
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from tfmpe.migrate.errors import RecordingError
 
-from .arrays import MAX_FILE_BYTES, ArrayFile
-from .nodes import NodeReader
+from .arrays import ArrayFile
+from .cases import Call, Case, Compared, Raised
+from .files import check_inside, load_json
+from .nodes import Dict, Node, NodeReader, Tuple
 
-__all__ = [
-    "MANIFEST_NAME",
-    "Case",
-    "Raised",
-    "find_recordings",
-    "load_json",
-    "read_recording",
-]
-
-MANIFEST_NAME = "MANIFEST.json"
-"""Name of the file that lists all others, with their checksums."""
+__all__ = ["FLAGS", "FORMAT", "read_cases", "read_flags"]
 
 FORMAT = 1
-"""The one version of the format that is read."""
+"""The version of the format that `tfmpe record` writes."""
 
-_NAMES = ("case", "function")
-_TEXTS = ("category", "role", "source", "note")
-_TREES = ("args", "kwargs", "output", "args_after", "kwargs_after", "extra")
-
-
-@dataclass(frozen=True)
-class Raised:
-    """The exception that a recorded call ended in.
-
-    Parameters
-    ----------
-    type
-        Name of its class.
-    module
-        The module of its class.
-    message
-        Its text; texts depend on versions and are not compared.
-    """
-
-    type: str
-    module: str
-    message: str
+FLAGS = {
+    "JAX_ENABLE_X64": "0",
+    "JAX_THREEFRY_PARTITIONABLE": "1",
+    "REPLAY2_FRESH": "",
+}
+"""What a recording of format 2 says of its process, where it says something
+else: two flags of JAX, and whether nothing else may have run before."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One recorded call of the legacy package.
+class _Call(msgspec.Struct):
+    """A call as the json has it; `UNSET` is what it does not have."""
 
-    Parameters
-    ----------
-    example
-        The folder it lies in.
-    file
-        Its json, relative to the folder of all recordings.
-    name
-        Unique within its json.
-    function
-        What was called, without its module.
-    category, role, source, note
-        Where the call came from, in words. Further words that a case may
-        hold are ignored.
-    traced
-        Whether the call ran under `jit` or `vmap`.
-    args, kwargs
-        The arguments before the call, without `self`.
-    output
-        What it returned; meaningless where `raises` is given.
-    raises
-        The exception it ended in, or None if it returned.
-    args_after, kwargs_after
-        The arguments after the call, or None if it left them alone.
-    extra
-        Whatever more was needed to describe the call.
-    """
+    target: str = ""
+    args: Tuple | UnsetType = UNSET
+    kwargs: Dict | UnsetType = UNSET
+    output: Node | UnsetType = UNSET
+    raises: Raised | UnsetType = UNSET
+    args_after: Tuple | UnsetType = UNSET
+    kwargs_after: Dict | UnsetType = UNSET
+    view: str | None = None
+    view_arg: Node | UnsetType = UNSET
+    compare: Compared = Compared()
+    after: list[tuple[str, Node]] = []
+    keep: str | None = None
+    files: list[str] = []
 
-    example: str
-    file: str
-    name: str
+
+class _Case(_Call, kw_only=True):
+    case: str
     function: str
-    category: str
-    role: str | None
-    source: str
-    note: str
-    traced: bool
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    output: Any
-    raises: Raised | None
-    args_after: tuple[Any, ...] | None
-    kwargs_after: dict[str, Any] | None
-    extra: dict[str, Any] | None
-
-    def __str__(self) -> str:
-        """Return example, function and name, as in a report."""
-        return f"{self.example} {self.function} {self.name}"
+    role: str | None = None
+    source: str = ""
+    seq: int = 0
+    traced: bool = False
+    extra: Dict | UnsetType = UNSET
+    setup: list[tuple[str, Node]] = []
+    then: list[_Call] = []
 
 
-def find_recordings(folder: Path) -> tuple[Path, ...]:
-    """Return the json of every recording in a folder, sorted.
+class _File(msgspec.Struct):
+    format: Literal[1, 2]
+    function: str
+    cases: list[_Case]
+    env: dict[str, Literal["", "0", "1"]] = {}
 
-    Recordings lie in one folder per example; a folder that holds json files
-    itself counts as one example.
 
-    Parameters
-    ----------
-    folder
-        The folder of all examples, or of one.
-
-    Returns
-    -------
-    tuple of Path
-        Every `*.json` but the manifest.
+def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
+    """Return a value for each of `FLAGS`; None if a json is of format 1.
 
     Raises
     ------
     RecordingError
-        If a file, or the folder of an example, lies outside `folder` (by a
-        link).
+        If the file cannot be read, or has unknown flags.
     """
-    found = sorted(
-        file
-        for pattern in ("*.json", "*/*.json")
-        for file in folder.glob(pattern)
-        if file.name != MANIFEST_NAME
-    )
-    for file in found:
-        check_inside(file, folder)
-    return tuple(found)
+    content, shown = _content(file, folder or file.parent)
+    if content.format == 1:
+        return None
+    if not content.env.keys() <= FLAGS.keys():
+        raise RecordingError(shown, f"unknown flags: {content.env!r:.60}")
+    return FLAGS | content.env
 
 
-def check_inside(file: Path, folder: Path) -> None:
-    """Refuse a file that is reached through a link out of its folder.
-
-    Parameters
-    ----------
-    file
-        The file, below `folder` by name.
-    folder
-        Where it must lie.
-
-    Raises
-    ------
-    RecordingError
-        If it does not, or if its links go round in circles.
-    """
-    try:
-        inside = file.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):
-        inside = False
-    if not inside:
-        raise RecordingError(file, f"lies outside of {folder}")
-
-
-def load_json(file: Path, shown: str) -> Any:
-    """Return the content of a json file, with the checks that any one needs.
-
-    Parameters
-    ----------
-    file
-        The file.
-    shown
-        How to name it in an error.
-
-    Returns
-    -------
-    object
-        What `json` made of it.
-
-    Raises
-    ------
-    RecordingError
-        If it cannot be read, is too large, is no json, is nested too deeply,
-        or gives a name twice in one object.
-    """
-    try:
-        size = file.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise RecordingError(
-                shown, f"{size} bytes; at most {MAX_FILE_BYTES} are read"
-            )
-        text = file.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise RecordingError(
-            shown, f"cannot be read ({error.strerror})"
-        ) from None
-    except UnicodeDecodeError:
-        raise RecordingError(shown, "not a text in UTF-8") from None
-    try:
-        return json.loads(text, object_pairs_hook=_object)
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise RecordingError(shown, f"not a readable json ({error})") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("an object gives a name twice")
-    return result
-
-
-def read_recording(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
-    """Return the cases of one recording.
+def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
+    """Return the cases of one recording, of either format.
 
     Parameters
     ----------
@@ -230,128 +109,174 @@ def read_recording(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
     Raises
     ------
     RecordingError
-        If the json or the npz is missing, broken, or not in our format.
+        If the json or the npz is missing, broken, or not in our format; also
+        if it has arrays of a precision that this process does not have.
+
+    Notes
+    -----
+    A posterior was drawn by `SFMPE.sample_posterior`, which called
+    `SFMPE.sample_posterior_encoded`: both were recorded, and the weights and
+    the noise with the second. The first gets its `extra` from there; where
+    that recording is missing or refused, it stays None.
 
     Examples
     --------
     >>> from tfmpe.migrate.recordings.stored import stored_folder
     >>> folder = stored_folder()
-    >>> cases = read_recording(folder / "seir" / "decode_theta.json", folder)
+    >>> cases = read_cases(folder / "seir" / "decode_theta.json", folder)
     >>> cases[0].function
     'decode_theta'
     """
-    folder = file.parent if folder is None else folder
-    shown = (
-        file.relative_to(folder) if file.is_relative_to(folder) else file
-    ).as_posix()
-    check_inside(file, folder)
-    content = load_json(file, shown)
+    folder = folder or file.parent
+    content, shown = _content(file, folder)
     arrays_file = file.with_suffix(".npz")
     arrays = None
     if arrays_file.is_symlink() or arrays_file.exists():
         check_inside(arrays_file, folder)
-        arrays = ArrayFile(
-            arrays_file, str(Path(shown).with_suffix(".npz").as_posix())
-        )
+        arrays = ArrayFile(arrays_file, str(Path(shown).with_suffix(".npz")))
+    reader = _Reader(file.parent.name, shown, content, arrays)
     try:
-        return tuple(_cases(content, file, shown, arrays))
+        cases = tuple(reader.cases())
     except (RecursionError, MemoryError):
         raise RecordingError(shown, "too large or nested too deeply") from None
+    if any(map(_lacks_weights, cases)):
+        return _with_weights(cases, file.with_name(_INNER_FILE), folder)
+    return cases
 
 
-def _cases(
-    content: Any, file: Path, shown: str, arrays: ArrayFile | None
-) -> Iterator[Case]:
-    fields = {"format", "function", "cases"}
-    if not isinstance(content, dict) or not fields <= set(content):
-        raise RecordingError(
-            shown, "not a recording (an object of format, function, cases)"
-        )
-    if type(content["format"]) is not int or content["format"] != FORMAT:
-        raise RecordingError(
-            shown,
-            f"format {content['format']!r:.60}; only format {FORMAT} is read",
-        )
-    if not isinstance(content["cases"], list):
-        raise RecordingError(shown, "cases is not a list")
-    reader = NodeReader(shown, arrays)
-    names = set()
-    for number, record in enumerate(content["cases"]):
-        case = _case(record, number, file, shown, reader)
-        if case.function != content["function"]:
-            raise RecordingError(
-                shown,
-                f"case {case.name!r} is of {case.function!r}, in a file of "
-                f"{content['function']!r:.60}",
+def _content(file: Path, folder: Path) -> tuple[_File, str]:
+    """Return what a json says, and how to name it."""
+    check_inside(file, folder)
+    inside = file.is_relative_to(folder)
+    shown = (file.relative_to(folder) if inside else file).as_posix()
+    content = load_json(file, shown)
+    try:
+        return msgspec.convert(content, _File), shown
+    except msgspec.ValidationError as error:
+        raise RecordingError(shown, f"not a recording: {error}") from None
+    except RecursionError:
+        raise RecordingError(shown, "nested too deeply") from None
+
+
+class _Reader:
+    def __init__(
+        self, example: str, shown: str, content: _File, arrays: Any
+    ) -> None:
+        self._example, self._shown, self._content = example, shown, content
+        self._nodes = NodeReader(shown, arrays)
+
+    def _error(self, where: str, fault: str) -> RecordingError:
+        return RecordingError(self._shown, f"{where}: {fault}")
+
+    def cases(self) -> Iterator[Case]:
+        names = set()
+        for number, record in enumerate(self._content.cases):
+            name = self._text(record.case, f"case {number}", "name")
+            if name in names:
+                raise self._error(name, "occurs twice")
+            names.add(name)
+            function = self._text(record.function, name, "function")
+            of_file = self._content.function
+            if self._content.format == 1 and function != of_file:
+                fault = f"of {function!r}, in a file of {of_file!r:.60}"
+                raise self._error(name, fault)
+            if self._content.format == 1 and (record.setup or record.then):
+                raise self._error(name, "several steps are of format 2")
+            yield Case(
+                example=self._example,
+                name=name,
+                function=self._text(of_file, name, "function"),
+                file=self._shown,
+                role=record.role,
+                source=record.source,
+                seq=record.seq,
+                traced=record.traced,
+                extra=self._read(record.extra, name, "extra"),
+                setup=tuple(
+                    (key, self._read(node, name, key))
+                    for key, node in record.setup
+                ),
+                then=tuple(
+                    Call(**self._call(each, name)) for each in record.then
+                ),
+                **self._call(record, name),
             )
-        if case.name in names:
-            raise RecordingError(shown, f"case {case.name!r} occurs twice")
-        names.add(case.name)
-        yield case
+
+    def _text(self, text: str, where: str, field: str) -> str:
+        # These are printed, so they must not be able to steer a terminal.
+        if not text.isprintable():
+            fault = f"{field} has characters that cannot be printed"
+            raise self._error(where, fault)
+        return text
+
+    def _read(self, node: Any, where: str, field: str) -> Any:
+        """Return the value of a node; None where there is none."""
+        if node is UNSET:
+            return None
+        value = self._nodes.read(node, f"{where}: {field}")
+        if "kwargs" in field and not all(type(key) is str for key in value):
+            raise self._error(where, f"{field} has keys that are not names")
+        return value
+
+    def _call(self, record: _Call, where: str) -> dict[str, Any]:
+        if (record.output is UNSET) == (record.raises is UNSET):
+            raise self._error(where, "needs either an output or what it raises")
+        of_format_2 = self._content.format == 2
+        if of_format_2 and record.target[:2] not in ("f:", "v:", "o:", "e:"):
+            raise self._error(where, f"target is {record.target!r:.60}")
+        if not of_format_2 and UNSET in (record.args, record.kwargs):
+            raise self._error(where, "has no args or no kwargs")
+        trees = {
+            name: self._read(getattr(record, name), where, name)
+            for name in (
+                *("args", "kwargs", "output", "view_arg"),
+                *("args_after", "kwargs_after"),
+            )
+        }
+        trees["args"] = trees["args"] or ()
+        trees["kwargs"] = trees["kwargs"] or {}
+        raises = None if record.raises is UNSET else record.raises
+        if not of_format_2:
+            return {**trees, "raises": raises}
+        return {
+            **trees,
+            "raises": raises,
+            "target": self._text(record.target, where, "target"),
+            "view": record.view,
+            "compared": record.compare,
+            "after": {
+                key: self._read(node, where, key) for key, node in record.after
+            },
+            "keep": record.keep,
+            "files": tuple(record.files),
+        }
 
 
-def _case(
-    record: Any, number: int, file: Path, shown: str, reader: NodeReader
-) -> Case:
-    def error(fault: str) -> RecordingError:
-        return RecordingError(shown, f"case {number}: {fault}")
-
-    if not isinstance(record, dict):
-        raise error("not an object")
-    for field in (*_NAMES, *_TEXTS):
-        text = record.get(field, None if field in _NAMES else "")
-        if not isinstance(text, str) and (field != "role" or text is not None):
-            raise error(f"{field} is not a text")
-    # These are printed, so they must not be able to steer a terminal.
-    for field in _NAMES:
-        if not record[field].isprintable():
-            raise error(f"{field} has characters that cannot be printed")
-    if type(record.get("traced", False)) is not bool:
-        raise error(f"traced is {record['traced']!r:.60}")
-    if ("output" in record) == ("raises" in record):
-        raise error("needs either an output or what it raises")
-    trees = {
-        field: reader.read(record[field], f"{record['case']}: {field}")
-        for field in _TREES
-        if field in record
-    }
-    for fields, expected in (
-        (("args", "args_after"), tuple),
-        (("kwargs", "kwargs_after", "extra"), dict),
-    ):
-        for field in fields:
-            if field in trees and not isinstance(trees[field], expected):
-                raise error(f"{field} is not a {expected.__name__}")
-    if "args" not in trees or "kwargs" not in trees:
-        raise error("has no args or no kwargs")
-    return Case(
-        example=file.parent.name,
-        file=shown,
-        name=record["case"],
-        function=record["function"],
-        category=record.get("category", ""),
-        role=record.get("role"),
-        source=record.get("source", ""),
-        note=record.get("note", ""),
-        traced=record.get("traced", False),
-        args=trees["args"],
-        kwargs=trees["kwargs"],
-        output=trees.get("output"),
-        raises=read_raised(record["raises"], error)
-        if "raises" in record
-        else None,
-        args_after=trees.get("args_after"),
-        kwargs_after=trees.get("kwargs_after"),
-        extra=trees.get("extra"),
-    )
+_OUTER = "SFMPE.sample_posterior"
+_INNER_FILE = "SFMPE_sample_posterior_encoded.json"
+_PLACE = re.compile(r"(?P<run>.+__trace)(?P<place>\d+)_sample_posterior")
 
 
-def read_raised(raised: Any, error: Callable[[str], RecordingError]) -> Raised:
-    """Return the exception of a record, or raise the error of a fault."""
-    if not (
-        isinstance(raised, dict)
-        and set(raised) == {"type", "module", "message"}
-        and all(isinstance(text, str) for text in raised.values())
-    ):
-        raise error("raises is not type, module and message")
-    return Raised(**raised)
+def _lacks_weights(case: Case) -> bool:
+    ran = case.raises is None and not case.traced and not case.target
+    return case.function == _OUTER and case.extra is None and ran
+
+
+def _with_weights(
+    cases: tuple[Case, ...], inner_file: Path, folder: Path
+) -> tuple[Case, ...]:
+    try:
+        inner = {case.name: case for case in read_cases(inner_file, folder)}
+    except RecordingError:
+        return cases
+    completed = []
+    for case in cases:
+        place = _PLACE.fullmatch(case.name)
+        if place is not None and _lacks_weights(case):
+            digits = place["place"]
+            following = str(int(digits) + 1).zfill(len(digits))
+            name = f"{place['run']}{following}_sample_posterior_encoded"
+            extra = inner[name].extra if name in inner else None
+            case = replace(case, extra=extra)
+        completed.append(case)
+    return tuple(completed)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from tfmpe.migrate.errors import RecordingError
 
-from .arrays import MAX_FILE_BYTES
-from .read import MANIFEST_NAME, check_inside
+from .files import MANIFEST_NAME, MAX_FILE_BYTES, check_inside
 
 __all__ = ["stored_folder", "unpacked"]
 
@@ -24,16 +23,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 def stored_folder() -> Path:
     """Return the folder of the stored legacy output.
 
-    Returns
-    -------
-    Path
-        Inside the package where it was installed from a wheel, beside it in
-        a checkout.
-
-    Raises
-    ------
-    RecordingError
-        If it is in neither place.
+    It is inside the package where that was installed from a wheel, beside it
+    in a checkout; a `RecordingError` is raised if it is in neither place.
 
     Examples
     --------
@@ -54,21 +45,9 @@ def stored_folder() -> Path:
 def unpacked(folder: Path) -> Iterator[Path | None]:
     """Unpack the second part of a folder of recordings, for a while.
 
-    Parameters
-    ----------
-    folder
-        A folder of recordings.
-
-    Yields
-    ------
-    Path or None
-        A folder of recordings of format 2, byte for byte as they were
-        recorded; None if there is no second part.
-
-    Raises
-    ------
-    RecordingError
-        If the archive is broken, or holds anything but recordings.
+    Yields the folder of what was packed, byte for byte; None if there is no
+    second part. A `RecordingError` is raised if the archive is broken, or
+    holds anything but recordings.
 
     Examples
     --------
@@ -82,15 +61,13 @@ def unpacked(folder: Path) -> Iterator[Path | None]:
         return
     check_inside(archive, folder)
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
         try:
             with tarfile.open(archive, "r:gz") as packed:
-                _unpack(packed, place)
+                _unpack(packed, Path(name))
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-            raise RecordingError(
-                _PACKED, f"not a readable archive ({error})"
-            ) from None
-        yield place
+            fault = f"not a readable archive ({error})"
+            raise RecordingError(_PACKED, fault) from None
+        yield Path(name)
 
 
 def _unpack(packed: tarfile.TarFile, place: Path) -> None:
@@ -99,15 +76,11 @@ def _unpack(packed: tarfile.TarFile, place: Path) -> None:
         total += member.size
         content = packed.extractfile(member) if member.isreg() else None
         if content is None or not _MEMBER.fullmatch(member.name):
-            raise RecordingError(
-                _PACKED, f"{member.name!r} is not the name of a recording"
-            )
+            fault = f"{member.name!r} is not the name of a recording"
+            raise RecordingError(_PACKED, fault)
         if total > MAX_FILE_BYTES:
-            raise RecordingError(
-                _PACKED,
-                f"unpacks to {total} bytes or more; at most {MAX_FILE_BYTES} "
-                "are read",
-            )
+            fault = f"unpacks to {total} bytes or more; at most "
+            raise RecordingError(_PACKED, f"{fault}{MAX_FILE_BYTES} are read")
         file = place / member.name
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(content.read())

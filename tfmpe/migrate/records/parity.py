@@ -136,6 +136,10 @@ class Difference(Strict, frozen=True):
     found: str = ""
     tolerated: bool = False
 
+    def __str__(self) -> str:
+        """Return the difference on one line."""
+        return f"{self.kind} at {self.path}: {self.found}, was {self.stored}"
+
 
 def size_of(value: float) -> Size:
     """Return an error as JSON can hold it."""

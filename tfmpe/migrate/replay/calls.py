@@ -1,16 +1,24 @@
-"""Making one call, under a trace where the recorded one was."""
+"""Making one call, and comparing what two calls came to."""
 
+import builtins
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 
+from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.recordings.cases import Call, Raised
 from tfmpe.migrate.recordings.nodes import Abstract
+from tfmpe.migrate.records.parity import Difference
 
-from .trees import abstracted
+from .compare import Comparison, Tolerance, compare
+from .trees import abstracted, fill, take_apart
 
-__all__ = ["Found", "call", "traced_call"]
+__all__ = [
+    *("Found", "absent", "call", "compare_call", "compare_exceptions"),
+    *("raised_text", "traced_call"),
+]
 
 
 @dataclass(frozen=True)
@@ -45,35 +53,98 @@ def traced_call(
     back is looked at inside: on its way out JAX would sort the keys of
     dicts.
     """
-    structs: list[jax.ShapeDtypeStruct] = []
-    _swap((args, kwargs), lambda leaf: structs.append(_struct(leaf)))
+    abstract: list[Abstract] = []
+    taken = take_apart((args, kwargs), abstract, Abstract)
     seen: list[Found] = []
 
     def traced(tracers: list[Any]) -> None:
-        remaining = iter(tracers)
-        given = _swap((args, kwargs), lambda _: next(remaining))
-        found = call(function, *given)
-        seen.append(
-            Found(
-                abstracted(found.output),
-                found.error,
-                abstracted(found.args),
-                abstracted(found.kwargs),
-            )
+        found = call(function, *fill(taken, tracers))
+        output, args, kwargs = map(
+            abstracted, (found.output, found.args, found.kwargs)
         )
+        seen.append(Found(output, found.error, args, kwargs))
 
-    jax.eval_shape(traced, structs)
+    jax.eval_shape(
+        traced, [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in abstract]
+    )
     return seen[0]
 
 
-def _struct(leaf: Abstract) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+def compare_call(
+    case: Call, found: Found, tolerance: Tolerance | None
+) -> Comparison:
+    """Compare what a call came to with what it came to before.
+
+    Parameters
+    ----------
+    case, found
+        The call before, and now.
+    tolerance
+        How far values of the output may be apart; None for not at all.
+
+    Returns
+    -------
+    Comparison
+        Of the output, or of the exception; and of the arguments after a call
+        that returned, which must be changed as they were then, or not at all.
+    """
+    if found.error is not None or case.raises is not None:
+        return compare_exceptions(case.raises, found.error)
+    result = compare(case.output, found.output, "output", tolerance)
+    for name, before, recorded, after in (
+        ("args", case.args, case.args_after, found.args),
+        ("kwargs", case.kwargs, case.kwargs_after, found.kwargs),
+    ):
+        expected = before if recorded is None else recorded
+        result += compare(expected, after, f"{name}_after")
+    return result
 
 
-def _swap(tree: Any, swap: Callable[[Abstract], Any]) -> Any:
-    """Return the tree with every `Abstract` swapped, in tree order."""
-    if isinstance(tree, dict):
-        return {key: _swap(value, swap) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return type(tree)(_swap(value, swap) for value in tree)
-    return swap(tree) if isinstance(tree, Abstract) else tree
+def compare_exceptions(
+    stored: Raised | None,
+    error: Exception | None,
+    path: str = "output",
+    *,
+    of_subclass: bool = False,
+) -> Comparison:
+    """Compare how two calls ended, at least one of them in an exception.
+
+    Parameters
+    ----------
+    stored, error
+        The exception before, and now; None if the call returned.
+    path
+        How to name the call.
+    of_subclass
+        Whether an exception of a subclass is the same.
+
+    Returns
+    -------
+    Comparison
+        Of the types only: messages may be better ones.
+    """
+    if error is not None and stored is not None:
+        kind = type(error)
+        if of_subclass:
+            same = stored.type in {each.__name__ for each in kind.__mro__}
+        elif stored.module == "builtins":
+            same = kind is getattr(builtins, stored.type, None)
+        else:
+            found = (kind.__module__, kind.__qualname__)
+            same = found == (stored.module, stored.type)
+        if same:
+            return Comparison()
+    before = "returned" if stored is None else f"raised {stored.type}"
+    now = "returned" if error is None else raised_text(error)
+    return Comparison((Difference("exception", path, before, now),))
+
+
+def raised_text(error: Exception) -> str:
+    """Return what an exception says, on one line."""
+    return one_line(f"raised {type(error).__name__} ({error})", 200)
+
+
+def absent(what: str) -> Comparison:
+    """Return the comparison with a name that the package does not have."""
+    text = one_line(what, 200)
+    return Comparison((Difference("absent", "output", "in the package", text),))

@@ -1,29 +1,104 @@
-"""Comparing what came back with what was stored, to the bit.
+"""The one comparison of two results, to the bit or within a tolerance.
 
 Two trees are equal only if every container is of the same type, every dict
 has the same keys in the same order, and every array has the same library,
 data type, shape and bits. Nothing is converted to make things agree.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
 from tfmpe.migrate.recordings.nodes import Abstract
-
-from .comparison import (
-    ComparedArray,
-    Comparison,
+from tfmpe.migrate.records.parity import (
+    ArrayParity,
     Difference,
-    Extreme,
-    Kind,
-    Tolerance,
+    Largest,
+    Outcome,
+    Tally,
+    larger,
+    size_of,
 )
 
-__all__ = ["compare"]
+__all__ = ["Comparison", "Tolerance", "compare", "joined"]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a number may be from the stored one.
+
+    Parameters
+    ----------
+    absolute, relative
+        Allowed is `absolute + relative * abs(stored)`.
+    reason
+        Why that much is right here.
+    median
+        What half of the numbers of an array must be within, absolute.
+    """
+
+    absolute: float
+    relative: float
+    reason: str
+    median: float = math.inf
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What comparing two trees gave.
+
+    Parameters
+    ----------
+    differences
+        Every difference, in the order of the tree.
+    absolute, relative, ulp
+        The largest errors of numbers; the last one counts the numbers of the
+        data type that lie between. None if there is none.
+    arrays
+        All arrays that were compared, by path, also those that agree.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    absolute: Largest | None = None
+    relative: Largest | None = None
+    ulp: Largest | None = None
+    arrays: tuple[ArrayParity, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What this is all in all."""
+        if not self.differences:
+            return "identical"
+        tolerated = all(each.tolerated for each in self.differences)
+        return "within tolerance" if tolerated else "different"
+
+    @property
+    def identical(self) -> bool:
+        """Whether there is no difference at all."""
+        return not self.differences
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every difference is tolerated."""
+        return self.outcome != "different"
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of difference there are."""
+        return frozenset(difference.kind for difference in self.differences)
+
+    @property
+    def tally(self) -> Tally:
+        """The tally of this one comparison."""
+        return Tally.of(self.outcome, self.absolute, self.relative, self.ulp)
+
+    def __add__(self, other: "Comparison") -> "Comparison":
+        """Return both as one, this one first, arrays joined by path."""
+        return joined((self, other))
 
 
 def compare(
@@ -36,10 +111,8 @@ def compare(
 
     Parameters
     ----------
-    stored
-        What was recorded.
-    found
-        What came back now.
+    stored, found
+        What was recorded, and what came back now.
     path
         What the whole tree is called.
     tolerance
@@ -68,16 +141,28 @@ def compare(
     dtype at output['b']: int32, was int8
     values at output['b'][1]: 3, was 2 (1 of 2 differ)
     """
-    result = Comparison()
-    for part in _parts(stored, found, path, tolerance):
-        result += part
-    return result
+    return joined(_parts(stored, found, path, tolerance))
 
 
-def _one(
-    kind: Kind, path: str, stored: str, found: str
-) -> Iterator[Comparison]:
-    yield Comparison((Difference(kind, path, stored, found),))
+def joined(parts: Iterable[Comparison]) -> Comparison:
+    """Return many comparisons as one, in their order."""
+    differences: list[Difference] = []
+    absolute = relative = ulp = None
+    arrays: dict[str, Tally] = {}
+    for part in parts:
+        differences += part.differences
+        absolute = larger(absolute, part.absolute)
+        relative = larger(relative, part.relative)
+        ulp = larger(ulp, part.ulp)
+        for array in part.arrays:
+            before = arrays.get(array.path, Tally())
+            arrays[array.path] = before + array.tally
+    by_path = tuple(ArrayParity(path, tally) for path, tally in arrays.items())
+    return Comparison(tuple(differences), absolute, relative, ulp, by_path)
+
+
+def _one(kind: str, path: str, stored: Any, found: Any) -> Comparison:
+    return Comparison((Difference(kind, path, str(stored), str(found)),))
 
 
 def _parts(
@@ -86,19 +171,25 @@ def _parts(
     if isinstance(stored, Abstract):
         yield from _abstract(stored, found, path)
     elif isinstance(stored, jax.Array | np.ndarray):
-        yield _array(stored, found, path, tolerance)
+        compared = joined(_array(stored, found, path, tolerance))
+        parity = ArrayParity(path, compared.tally)
+        yield compared + Comparison(arrays=(parity,))
     elif type(stored) is not type(found):
-        yield from _one("structure", path, _kind(stored), _kind(found))
+        yield _one("structure", path, _kind(stored), _kind(found))
     elif isinstance(stored, dict):
-        yield from _dicts(stored, found, path, tolerance)
+        if list(stored) != list(found):
+            same = stored.keys() == found.keys()
+            kind = "key order" if same else "structure"
+            yield _one(kind, path, _keys(stored), _keys(found))
+        for key, value in stored.items():
+            if key in found:
+                place = f"{path}[{key!r}]"
+                yield from _parts(value, found[key], place, tolerance)
     elif isinstance(stored, tuple | list):
         if len(stored) != len(found):
-            yield from _one(
-                "structure",
-                path,
-                f"{_kind(stored)} of {len(stored)}",
-                f"{_kind(found)} of {len(found)}",
-            )
+            kind = _kind(stored)
+            before, now = (f"{kind} of {len(x)}" for x in (stored, found))
+            yield _one("structure", path, before, now)
         for i, (old, new) in enumerate(zip(stored, found, strict=False)):
             yield from _parts(old, new, f"{path}[{i}]", tolerance)
     elif isinstance(stored, float | np.generic):
@@ -106,69 +197,38 @@ def _parts(
             np.asarray(stored), np.asarray(found), path, tolerance
         )
     elif stored is not found and stored != found:
-        yield from _one("values", path, repr(stored), repr(found))
-
-
-def _dicts(
-    stored: dict[Any, Any],
-    found: dict[Any, Any],
-    path: str,
-    tolerance: Tolerance | None,
-) -> Iterator[Comparison]:
-    if stored.keys() != found.keys():
-        yield from _one("structure", path, _keys(stored), _keys(found))
-    else:
-        if list(stored) != list(found):
-            yield from _one("key order", path, _keys(stored), _keys(found))
-    for key, value in stored.items():
-        if key in found:
-            yield from _parts(value, found[key], f"{path}[{key!r}]", tolerance)
+        yield _one("values", path, repr(stored), repr(found))
 
 
 def _abstract(stored: Abstract, found: Any, path: str) -> Iterator[Comparison]:
-    if isinstance(found, Abstract):
-        shape, dtype = found.shape, found.dtype
-    elif isinstance(found, jax.Array):
-        shape, dtype = found.shape, found.dtype.name
-    else:
-        yield from _one("structure", path, "a jax value", _kind(found))
+    if isinstance(found, jax.Array):
+        found = Abstract(found.shape, found.dtype.name)
+    if not isinstance(found, Abstract):
+        yield _one("structure", path, _kind(stored), _kind(found))
         return
-    if dtype != stored.dtype:
-        yield from _one("dtype", path, stored.dtype, dtype)
-    if shape != stored.shape:
-        yield from _one("shape", path, str(stored.shape), str(shape))
+    for name in ("dtype", "shape"):
+        before, now = getattr(stored, name), getattr(found, name)
+        if before != now:
+            yield _one(name, path, before, now)
 
 
 def _array(
     stored: Any, found: Any, path: str, tolerance: Tolerance | None
-) -> Comparison:
-    """Compare an array, and note it as one that was."""
-    result = Comparison()
-    for part in _arrays(stored, found, path, tolerance):
-        result += part
-    outcome = "different"
-    if result.identical:
-        outcome = "identical"
-    elif result.within_tolerance:
-        outcome = "within tolerance"
-    compared = ComparedArray(path, outcome, result.largest_absolute)
-    return replace(result, arrays=(compared,))
-
-
-def _arrays(
-    stored: Any, found: Any, path: str, tolerance: Tolerance | None
 ) -> Iterator[Comparison]:
     if not isinstance(found, jax.Array | np.ndarray):
-        yield from _one("structure", path, _kind(stored), _kind(found))
+        yield _one("structure", path, _kind(stored), _kind(found))
         return
-    if _library(stored) != _library(found):
-        yield from _one("library", path, _library(stored), _library(found))
-    if _dtype(stored) != _dtype(found):
-        yield from _one("dtype", path, _dtype(stored), _dtype(found))
-    if stored.shape != found.shape:
-        yield from _one("shape", path, str(stored.shape), str(found.shape))
-        return
-    yield from _values(np.asarray(stored), np.asarray(found), path, tolerance)
+    for name, of in (
+        ("library", _library),
+        ("dtype", _dtype),
+        ("shape", np.shape),
+    ):
+        if of(stored) != of(found):
+            yield _one(name, path, of(stored), of(found))
+    if stored.shape == found.shape:
+        yield from _values(
+            np.asarray(stored), np.asarray(found), path, tolerance
+        )
 
 
 def _values(
@@ -182,56 +242,42 @@ def _values(
     if not differ.any():
         return
     old, new = _numbers(stored)[differ], _numbers(found)[differ]
-    # A not-a-number on one side only is infinitely far away.
-    with np.errstate(invalid="ignore", over="ignore"):
-        absolute = np.abs(new - old)
-    absolute[np.isnan(absolute)] = np.inf
     scale = np.abs(old)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
+        absolute = np.abs(new - old)
+        # A not-a-number on one side only is infinitely far away.
+        absolute[np.isnan(absolute)] = np.inf
         relative = absolute / scale
-    # Zeros that differ in sign alone are no distance apart; what is neither
-    # (infinite by infinite) is as far apart as can be.
-    relative[absolute == 0] = 0.0
-    relative[np.isnan(relative)] = np.inf
-    where = np.argwhere(differ)
-    tolerated = False
-    if tolerance is not None:
-        with np.errstate(invalid="ignore"):
+        # Zeros that differ only in sign are no distance apart; what is
+        # neither (infinite by infinite) is as far apart as can be.
+        relative[absolute == 0] = 0.0
+        relative[np.isnan(relative)] = np.inf
+        tolerated = False
+        if tolerance is not None:
             allowed = tolerance.absolute + tolerance.relative * scale
-        n_far = int(np.count_nonzero(absolute > tolerance.median))
-        tolerated = n_far <= stored.size // 2 and bool(
-            np.all(np.isfinite(absolute) & (absolute <= allowed))
-        )
+            n_far = np.count_nonzero(absolute > tolerance.median)
+            near = np.isfinite(absolute) & (absolute <= allowed)
+            tolerated = n_far <= stored.size // 2 and bool(near.all())
+    where = np.argwhere(differ)
+
+    def largest(sizes: np.ndarray) -> Largest:
+        place = int(np.argmax(sizes))
+        return Largest(size_of(float(sizes[place])), path + _at(where[place]))
+
     first = tuple(where[0])
-    yield Comparison(
-        (
-            Difference(
-                "values",
-                path + _index(where[0]),
-                f"{stored[first]!s} ({len(where)} of {stored.size} differ)",
-                str(found[first]),
-                tolerated,
-            ),
-        ),
-        _extreme(absolute, where, path),
-        _extreme(relative, where, path),
-        _largest_ulp(stored, found, differ, where, path),
+    difference = Difference(
+        "values",
+        path + _at(where[0]),
+        f"{stored[first]!s} ({len(where)} of {stored.size} differ)",
+        str(found[first]),
+        tolerated,
     )
-
-
-def _largest_ulp(
-    stored: np.ndarray,
-    found: np.ndarray,
-    differ: np.ndarray,
-    where: np.ndarray,
-    path: str,
-) -> Extreme | None:
-    if stored.dtype != found.dtype or stored.dtype.kind != "f":
-        return None
-    old, new = stored[differ], found[differ]
-    distance = np.abs(_ranks(new) - _ranks(old))
-    distance[np.isnan(old) | np.isnan(new)] = np.inf
-    return _extreme(distance, where, path)
+    ulp = None
+    if stored.dtype == found.dtype and stored.dtype.kind == "f":
+        distance = np.abs(_ranks(found[differ]) - _ranks(stored[differ]))
+        distance[np.isnan(old) | np.isnan(new)] = np.inf
+        ulp = largest(distance)
+    yield Comparison((difference,), largest(absolute), largest(relative), ulp)
 
 
 def _ranks(floats: np.ndarray) -> np.ndarray:
@@ -243,11 +289,10 @@ def _ranks(floats: np.ndarray) -> np.ndarray:
 
 def _differing(stored: np.ndarray, found: np.ndarray) -> np.ndarray:
     same = np.equal(stored, found)
-    if stored.dtype.kind in "fc" and found.dtype.kind in "fc":
-        is_complex = "c" in stored.dtype.kind + found.dtype.kind
-        parts = (np.real, np.imag) if is_complex else (np.real,)
+    kinds = stored.dtype.kind + found.dtype.kind
+    if set(kinds) <= {"f", "c"}:
         same = np.ones(stored.shape, bool)
-        for part in parts:
+        for part in (np.real, np.imag) if "c" in kinds else (np.real,):
             old, new = part(stored), part(found)
             same &= (np.isnan(old) & np.isnan(new)) | (
                 (old == new) & (np.signbit(old) == np.signbit(new))
@@ -260,12 +305,7 @@ def _numbers(array: np.ndarray) -> np.ndarray:
     return array.astype("complex128" if array.dtype.kind == "c" else "float64")
 
 
-def _extreme(sizes: np.ndarray, where: np.ndarray, path: str) -> Extreme:
-    place = int(np.argmax(sizes))
-    return Extreme(float(sizes[place]), path + _index(where[place]))
-
-
-def _index(place: np.ndarray) -> str:
+def _at(place: np.ndarray) -> str:
     return f"[{', '.join(str(int(i)) for i in place)}]" if len(place) else ""
 
 
@@ -289,6 +329,6 @@ def _kind(value: Any) -> str:
         return "None"
     if isinstance(value, jax.Array | np.ndarray):
         return f"{_library(value)} array"
-    if isinstance(value, Abstract):
-        return "a jax value"
-    return type(value).__name__
+    return (
+        "a jax value" if isinstance(value, Abstract) else type(value).__name__
+    )

@@ -1,13 +1,12 @@
 """Making recorded calls of a flow again: on what field, with what noise.
 
-Needs the extra `flow`; `replay` imports it where a case needs it.
+Needs the extra `flow`.
 """
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,25 +16,22 @@ from flax import nnx
 from tfmpe.compat.nn.transformer import Transformer, load_parameters
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
-
-from .fields import FIELDS
+from tfmpe.migrate.oracle.fields import FIELDS
 
 __all__ = ["Setting", "flow_call", "network_of", "read_setting"]
 
 # Where a call is traced or refused, values do not matter.
 _ANY_FIELD = "closed_form_v1"
 
-_NUMBERS = ("sample_size", "n_samples")
 _FULL = 8
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """What a recorded method was called on.
 
-    Parameters
+    Attributes
     ----------
-    field
+    field : callable
         The vector field.
     rngs
         Where its noise came from: anything with `base_dist()`.
@@ -52,12 +48,8 @@ def read_setting(extra: Mapping[str, Any] | None) -> Setting:
     ----------
     extra
         `field`, the name of a field in closed form, or `params`, the weights
-        of the legacy network; `base_key_data`, the key of its noise.
-
-    Returns
-    -------
-    Setting
-        For a case with neither, whose values were not kept, any field.
+        of the legacy network; `base_key_data`, the key of its noise. Without
+        the first two, whose values were not kept, it is any field.
     """
     extra = extra or {}
     rngs: Any = nnx.Rngs(0)
@@ -68,18 +60,21 @@ def read_setting(extra: Mapping[str, Any] | None) -> Setting:
     return Setting(FIELDS[extra.get("field", _ANY_FIELD)], rngs)
 
 
+class _RecordedKey:
+    """Random numbers that begin with the key of the recorded draw."""
+
+    def __init__(self, data: Any):
+        self._data = data
+
+    def base_dist(self) -> Any:
+        return jax.random.wrap_key_data(self._data)
+
+
 def flow_call(function: str) -> Callable[..., Any]:
     """Return the bridge's own version of a recorded method.
 
-    Parameters
-    ----------
-    function
-        Its recorded name, such as `SFMPE.sample_posterior`.
-
-    Returns
-    -------
-    callable
-        From a `Setting` and the recorded arguments to the result.
+    It goes from a `Setting` and the recorded arguments to the result of a
+    method such as `SFMPE.sample_posterior`.
     """
     owner, _, method = function.partition(".")
 
@@ -104,15 +99,13 @@ def _filled_up(
     """
     given = inspect.signature(method).bind(*args, **kwargs).arguments
     theta_0 = given.get("theta_0")
-    name = next((name for name in _NUMBERS if name in given), None)
-    if theta_0 is None or name is None or len(theta_0) != given[name]:
+    numbers = [name for name in ("sample_size", "n_samples") if name in given]
+    if theta_0 is None or not numbers or len(theta_0) != given[numbers[0]]:
         return method(*args, **kwargs)
-    n = given[name]
-    missing = max(_FULL - n, 0)
-    given[name] = n + missing
-    given["theta_0"] = jnp.concatenate(
-        [theta_0, jnp.repeat(theta_0[:1], missing, 0)]
-    )
+    n = len(theta_0)
+    more = jnp.repeat(theta_0[:1], max(_FULL - n, 0), 0)
+    given["theta_0"] = jnp.concatenate([theta_0, more])
+    given[numbers[0]] = n + len(more)
     result = method(**given)
     if isinstance(result, dict):
         # jax.tree.map would sort the keys.
@@ -120,28 +113,10 @@ def _filled_up(
     return result[:n]
 
 
-class _RecordedKey:
-    """Random numbers that begin with the key of the recorded draw."""
-
-    def __init__(self, data: Any):
-        self._data = data
-
-    def base_dist(self) -> Any:
-        return jax.random.wrap_key_data(self._data)
-
-
 def network_of(tree: Mapping[str, Any]) -> Transformer:
-    """Return the bridge's network with the weights of a legacy one.
+    """Return the bridge's network with weights of a legacy one.
 
-    Parameters
-    ----------
-    tree
-        The weights, by path or nested.
-
-    Returns
-    -------
-    Transformer
-        That does not drop.
+    It does not drop. The weights are named by path, or nested.
     """
     weights = dict(_by_path(tree))
     shapes = {path: np.shape(value) for path, value in weights.items()}

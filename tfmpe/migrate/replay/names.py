@@ -1,4 +1,4 @@
-"""Looking up the names that a recording of format 2 calls.
+"""Looking up the names that a recording calls.
 
 A file is not trusted: a path leads to what a package under a prefix defines,
 never through another module, and never by a name with two underscores.
@@ -9,11 +9,15 @@ import importlib.util
 from types import ModuleType
 from typing import Any
 
-__all__ = ["AbsentError", "attribute", "named"]
+__all__ = ["AbsentError", "MissingPackageError", "attribute", "named"]
 
 
 class AbsentError(LookupError):
     """A recorded name that the package does not have."""
+
+
+class MissingPackageError(ImportError):
+    """A case needs a package that is not installed, or not usable."""
 
 
 def named(prefix: str, path: str, called: bool = True) -> Any:
@@ -43,13 +47,12 @@ def named(prefix: str, path: str, called: bool = True) -> Any:
         if isinstance(found, ModuleType) and _is_module(found, part):
             found = importlib.import_module(f"{found.__name__}.{part}")
         else:
-            try:
-                found = attribute(found, part)
-            except AttributeError:
-                found = None
-                break
+            found = (
+                None if part.startswith("__") else getattr(found, part, None)
+            )
         if isinstance(found, ModuleType) and not _below(found.__name__, prefix):
             found = None
+        if found is None:
             break
     package = prefix.partition(".")[0]
     if (

@@ -16,17 +16,18 @@ import optax
 from flax import nnx
 
 from tfmpe.compat._extras import import_legacy
-from tfmpe.migrate.recordings.nodes import Made, Reference
+from tfmpe.migrate.recordings.nodes import Made
 
-from .comparison import Comparison
-from .names import attribute, named
-from .unstructured import (
+from .closed_forms import (
     FUNCTIONS,
     PlainModel,
     Stub,
     field_class,
     structured_field,
 )
+from .compare import Comparison
+from .names import attribute, named
+from .trees import copied, mapped
 from .weights import begin_with
 
 __all__ = ["Objects"]
@@ -58,34 +59,27 @@ class Objects:
 
     def made(self, tree: Any) -> Any:
         """Return a tree, new at each call, with the objects it asks for."""
-        if isinstance(tree, Reference):
-            return self.by_name[tree.name]
-        if isinstance(tree, Made):
-            if tree.what not in _RECIPES:
-                raise LookupError(f"no recipe for {tree.what!r}")
-            args, kwargs = self.made(tree.args), self.made(tree.kwargs)
-            found = _RECIPES[tree.what](self.prefix, *args, **kwargs)
-            if tree.state is not None:
-                name = args[0] if args and type(args[0]) is str else tree.what
-                self.first_weights += begin_with(found, tree.state, name)
-            return found
-        if isinstance(tree, dict):
-            return {key: self.made(value) for key, value in tree.items()}
-        if isinstance(tree, tuple | list):
-            return type(tree)(self.made(value) for value in tree)
-        if isinstance(tree, jax.Array):
+        return mapped(self._made, tree)
+
+    def _made(self, leaf: Any) -> Any:
+        if isinstance(leaf, jax.Array):
             # Calls were recorded with strongly typed arrays.
-            return tree.astype(tree.dtype) if tree.weak_type else tree
-        return tree.copy() if isinstance(tree, np.ndarray) else tree
+            return leaf.astype(leaf.dtype) if leaf.weak_type else leaf
+        if not isinstance(leaf, Made):
+            return copied(leaf)
+        if leaf.what == "ref":
+            return self.by_name[leaf.args[0]]
+        if leaf.what not in _RECIPES:
+            raise LookupError(f"no recipe for {leaf.what!r}")
+        args, kwargs = self.made(leaf.args), self.made(leaf.kwargs)
+        found = _RECIPES[leaf.what](self.prefix, *args, **kwargs)
+        if leaf.state is not None:
+            name = args[0] if args and type(args[0]) is str else leaf.what
+            self.first_weights += begin_with(found, leaf.state, name)
+        return found
 
     def target(self, target: str) -> Any:
-        """Return what the target of a step names.
-
-        Raises
-        ------
-        AbsentError, AttributeError
-            If the package does not have the name, or an object of it.
-        """
+        """Return what the target of a step names, or raise that it is not."""
         kind, path = target.split(":", 1)
         if kind in "fv":
             return named(self.prefix, path, called=kind == "f")

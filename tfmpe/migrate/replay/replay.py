@@ -1,28 +1,24 @@
-"""Making a recorded call again, and saying what was different.
+"""Making a recorded call again, and comparing all that comes of it.
 
 Which implementation is called is a parameter; by default it is the bridge,
 `tfmpe.compat`.
 """
 
-import builtins
 import importlib.util
 from functools import partial
-from typing import Any
 
 import jax
 
-from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.recordings.cases import Case
 from tfmpe.migrate.recordings.nodes import Abstract, Opaque
-from tfmpe.migrate.recordings.read import Case, Raised
 
-from .calls import Found, call, traced_call
-from .compare import compare
-from .comparison import Comparison, Difference, Tolerance
+from .calls import absent, call, compare_call, traced_call
+from .compare import Comparison, Tolerance
 from .silence import replaying
 from .targets import REPLAYED, Lookup, bridge, tolerance_of
 from .trees import copied
 
-__all__ = ["compare_call", "compare_exceptions", "replay", "why_not"]
+__all__ = ["is_traced", "replay", "why_not"]
 
 _PACKAGES = ("flax", "optax", "diffrax")
 
@@ -30,27 +26,21 @@ _PACKAGES = ("flax", "optax", "diffrax")
 def why_not(case: Case) -> str | None:
     """Return why a case cannot be called again, or None if it can.
 
-    Parameters
-    ----------
-    case
-        A recorded call.
-
-    Returns
-    -------
-    str or None
-        The bridge does not have its function, something in it could not be
-        recorded, its weights are not here, or a package is missing.
+    The bridge does not have its function, something in it could not be
+    recorded, its weights are not here, or a package is missing.
     """
-    if case.function not in REPLAYED:
+    target = REPLAYED.get(case.function)
+    if target is None and not case.target:
         return "not in the bridge of this version"
     trees = (case.args, case.kwargs, case.output, case.extra)
     if any(isinstance(leaf, Opaque) for leaf in jax.tree.leaves(trees)):
         return "holds a value that could not be recorded"
-    if not REPLAYED[case.function].on_flow:
+    if target is not None and not case.target and not target.on_flow:
         return None
     if not all(importlib.util.find_spec(name) for name in _PACKAGES):
         return "needs the extra flow: pip install 'tfmpe[flow]'"
-    if case.raises is None and case.extra is None and not _is_traced(case):
+    known = case.extra is not None or case.raises is not None
+    if not case.target and not known and not is_traced(case):
         return "its weights are in a recording that is not here"
     return None
 
@@ -65,7 +55,8 @@ def replay(
     case
         The recorded call.
     lookup
-        Gives the implementation to call.
+        Gives the implementation to call. A case of format 2 is always
+        replayed on the bridge.
     loosened
         The tolerance of functions that are otherwise compared to the bit.
 
@@ -76,103 +67,37 @@ def replay(
         arguments after a call that returned, which must be changed as the
         legacy call changed them, or not at all.
 
+    Raises
+    ------
+    MissingPackageError
+        If a case of format 2 needs a package that is missing.
+
     Notes
     -----
     Warnings are silenced: most stored calls show a defect that the bridge
     warns of.
     """
+    if case.target:
+        # Needs the extra flow.
+        from .steps import replay_steps
+
+        return replay_steps(case)
     target = REPLAYED.get(case.function)
     try:
         function = lookup(case.function)
         if target is not None and target.on_flow:
-            function = partial(function, _setting(case))
+            from .flow_calls import read_setting
+
+            function = partial(function, read_setting(case.extra))
     except (ImportError, AttributeError) as error:
-        return _exception(case.raises, error)
-    make_call = traced_call if _is_traced(case) else call
+        return absent(str(error))
+    make_call = traced_call if is_traced(case) else call
     with replaying():
         found = make_call(function, copied(case.args), copied(case.kwargs))
     return compare_call(case, found, tolerance_of(case) or loosened)
 
 
-def compare_call(
-    case: Case, found: Found, tolerance: Tolerance | None
-) -> Comparison:
-    """Compare what a call came to with what it came to before.
-
-    Parameters
-    ----------
-    case
-        The call before.
-    found
-        The call now.
-    tolerance
-        How far values of the output may be apart; None for not at all.
-
-    Returns
-    -------
-    Comparison
-        As of `replay`.
-    """
-    if found.error is not None or case.raises is not None:
-        return compare_exceptions(case.raises, found.error)
-    result = compare(case.output, found.output, "output", tolerance)
-    for name, before, recorded, after in (
-        ("args", case.args, case.args_after, found.args),
-        ("kwargs", case.kwargs, case.kwargs_after, found.kwargs),
-    ):
-        expected = before if recorded is None else recorded
-        result += compare(expected, after, f"{name}_after")
-    return result
-
-
-def compare_exceptions(
-    stored: Raised | None, error: Exception | None
-) -> Comparison:
-    """Compare how two calls ended, at least one of them in an exception.
-
-    Parameters
-    ----------
-    stored
-        The exception before; None if the call returned.
-    error
-        The exception now; None if the call returned.
-
-    Returns
-    -------
-    Comparison
-        Of the types alone: messages may be better ones.
-    """
-    if _is_exactly(error, stored):
-        return Comparison()
-    return _exception(stored, error)
-
-
-def _setting(case: Case) -> Any:
-    # Needs the extra.
-    from .flow_calls import read_setting
-
-    return read_setting(case.extra)
-
-
-def _is_traced(case: Case) -> bool:
-    trees = (case.args, case.kwargs, case.output)
-    return case.traced or any(
-        isinstance(leaf, Abstract) for leaf in jax.tree.leaves(trees)
-    )
-
-
-def _is_exactly(error: Exception | None, stored: Raised | None) -> bool:
-    if error is None or stored is None:
-        return False
-    kind = type(error)
-    if stored.module == "builtins":
-        return kind is getattr(builtins, stored.type, None)
-    return (kind.__module__, kind.__qualname__) == (stored.module, stored.type)
-
-
-def _exception(stored: Raised | None, error: Exception | None) -> Comparison:
-    before = "returned" if stored is None else f"raised {stored.type}"
-    now = "returned"
-    if error is not None:
-        now = one_line(f"raised {type(error).__name__} ({error})", 200)
-    return Comparison((Difference("exception", "output", before, now),))
+def is_traced(case: Case) -> bool:
+    """Return whether a call had arguments without values."""
+    leaves = jax.tree.leaves((case.args, case.kwargs, case.output))
+    return case.traced or any(isinstance(leaf, Abstract) for leaf in leaves)

@@ -20,8 +20,6 @@ _NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 def compile_quickly() -> None:
     """Let this process and those it starts compile in half the time.
 
-    Notes
-    -----
     To be called before anything is computed. XLA for CPUs then does without
     its emitters of fused loops. A jaxlib without that flag would end at it,
     so a process of its own tries it first.
@@ -38,7 +36,7 @@ def compile_quickly() -> None:
 
 @contextmanager
 def replaying() -> Iterator[None]:
-    """Be silent as `silenced`, and compile without optimisation.
+    """Be silent as `silenced`, and compile without optimization.
 
     What is replayed runs once. What is changed is changed for all threads:
     entered around them, it holds for all.
@@ -72,7 +70,6 @@ def variable(name: str, value: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
+        del os.environ[name]
+        if before is not None:
             os.environ[name] = before

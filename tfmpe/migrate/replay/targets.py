@@ -1,87 +1,82 @@
-"""Which recorded functions the bridge has, and how exact it is there."""
+"""The one table of tolerances: how exact the bridge is in what it has."""
 
-import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from tfmpe.migrate.recordings.read import Case
+from tfmpe.migrate.recordings.cases import Case
 
-from .comparison import Tolerance
+from .compare import Tolerance
+from .names import named
 
-__all__ = ["REPLAYED", "Lookup", "Target", "bridge", "tolerance_of"]
+__all__ = [
+    *("BRIDGE", "LOOSENED", "REPLAYED"),
+    *("Lookup", "Target", "bridge", "tolerance_of"),
+]
+
+BRIDGE = "tfmpe.compat"
 
 Lookup = Callable[[str], Callable[..., Any]]
 """From the name of a recorded function to something to call."""
 
+LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
+"""For functions that are exact where the fingerprint is the recorded one."""
 
-@dataclass(frozen=True)
-class Target:
+
+class Target(NamedTuple):
     """Where the bridge has a recorded function, and how exact it is.
 
-    Parameters
+    Attributes
     ----------
-    module
-        The module to import.
-    tolerance
+    module : str or None
+        The module of a function; None for a method of a flow: what that is
+        called on has to be rebuilt.
+    tolerance : Tolerance or None
         How far values may be from the stored ones; None for bit for bit.
-    of_network
+    of_network : Tolerance or None
         The same for a case of the legacy network, which is less smooth than
         a field in closed form.
-    on_flow
-        Whether it is a method of a flow: what it is called on has to be
-        rebuilt.
     """
 
-    module: str
+    module: str | None
     tolerance: Tolerance | None = None
     of_network: Tolerance | None = None
-    on_flow: bool = False
 
+    @property
+    def on_flow(self) -> bool:
+        """Whether it is a method of a flow."""
+        return self.module is None
 
-_DATALOADER = Target("tfmpe.compat.util.dataloader")
-
-_FLOW = "tfmpe.migrate.replay.flow_calls"
 
 # The legacy result is within 1.5e-4 of the same integral in float64, as is
 # the bridge's; both solvers keep 1e-5 per step.
 _SAMPLES = Target(
-    _FLOW,
+    None,
     Tolerance(5e-4, 0.0, "two adaptive solutions"),
     # Where relu has kinks, rounding decides which steps are taken. The legacy
     # result itself is up to 0.06 from the same integral in float64. One call,
     # compiled with and without optimisation by jax 0.5 and 0.10, was in the
     # median 4e-4 to 2.3e-3 from the recording.
     Tolerance(0.1, 0.0, "a solution that does not repeat", median=5e-3),
-    True,
 )
 
 _DENSITIES = Target(
-    _FLOW,
+    None,
     Tolerance(2e-3, 0.0, "two adaptive solutions of a state and its trace"),
     # The trace of a network with relu jumps, wherever a step ends.
     Tolerance(0.0, 1e-2, "a trace that jumps"),
-    True,
 )
 
+_DATALOADER = """
+    flatten_structured flatten_blocks decode_theta combine_data
+    build_self_attention_mask build_cross_attention_mask build_padding_mask
+    pad_multidim_event pad_1d pad_2d pad_2d_cross event_indices
+    flatten_index_tuple _flatten_index encode_unknown_theta
+"""
+
 REPLAYED: dict[str, Target] = {
-    "flatten_structured": _DATALOADER,
-    "flatten_blocks": _DATALOADER,
-    "decode_theta": _DATALOADER,
-    "combine_data": _DATALOADER,
-    "build_self_attention_mask": _DATALOADER,
-    "build_cross_attention_mask": _DATALOADER,
-    "build_padding_mask": _DATALOADER,
-    "pad_multidim_event": _DATALOADER,
-    "pad_1d": _DATALOADER,
-    "pad_2d": _DATALOADER,
-    "pad_2d_cross": _DATALOADER,
-    "event_indices": _DATALOADER,
-    "flatten_index_tuple": _DATALOADER,
-    "_flatten_index": _DATALOADER,
-    "encode_unknown_theta": _DATALOADER,
-    "split_data": Target("tfmpe.compat.utils"),
-    "_make_attention_masks": Target("tfmpe.compat.sfmpe"),
+    **dict.fromkeys(_DATALOADER.split(), Target("util.dataloader")),
+    "split_data": Target("utils"),
+    "_make_attention_masks": Target("sfmpe"),
     "StructuredCNF.sample": _SAMPLES,
     "StructuredCNF.log_prob": _DENSITIES,
     "SFMPE.sample_posterior": _SAMPLES,
@@ -89,31 +84,24 @@ REPLAYED: dict[str, Target] = {
     "SFMPE.sample_base_dist": _SAMPLES,
     "SFMPE.log_prob_posterior_samples": _DENSITIES,
     "Transformer.__call__": Target(
-        _FLOW, None, Tolerance(1e-5, 0.0, "rounding of one call"), True
+        None, None, Tolerance(1e-5, 0.0, "rounding of one call")
     ),
 }
 """The recorded functions that the bridge has, by their recorded name."""
 
 
 def bridge(function: str) -> Callable[..., Any]:
-    """Return the bridge's own version of a recorded function.
+    """Return the bridge's own version of a function in `REPLAYED`.
 
-    Parameters
-    ----------
-    function
-        A name in `REPLAYED`.
-
-    Returns
-    -------
-    callable
-        The function in `tfmpe.compat`; for a method of a flow, one that
-        takes a `Setting` first.
+    For a method of a flow, that is one that takes a `Setting` first.
     """
-    target = REPLAYED[function]
-    module = importlib.import_module(target.module)
-    if target.on_flow:
-        return module.flow_call(function)
-    return getattr(module, function)
+    module = REPLAYED[function].module
+    if module is None:
+        # Needs the extra flow.
+        from .flow_calls import flow_call
+
+        return flow_call(function)
+    return named(BRIDGE, f"{module}.{function}")
 
 
 def tolerance_of(case: Case) -> Tolerance | None:

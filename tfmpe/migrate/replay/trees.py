@@ -1,8 +1,9 @@
-"""Taking the arrays out of a tree and putting others in their place.
+"""Changing the leaves of a tree, and taking its arrays out.
 
-Unlike flattening by jax, this keeps the order of the keys of dicts.
+Unlike the tree functions of jax, these keep the order of the keys of dicts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,24 +15,25 @@ import numpy as np
 from tfmpe.migrate.recordings.nodes import Abstract
 
 __all__ = [
-    "abstracted",
-    "arrays_of",
-    "copied",
-    "fill",
-    "has_tracer",
-    "leaf_paths",
-    "n_bytes",
-    "take_apart",
+    *("abstracted", "arrays_of", "copied", "fill", "has_tracer"),
+    *("leaf_paths", "mapped", "n_bytes", "take_apart"),
 ]
+
+
+def mapped(change: Callable[[Any], Any], tree: Any) -> Any:
+    """Return a tree of dicts, lists and tuples with its leaves changed."""
+    if type(tree) is dict:
+        return {key: mapped(change, value) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(mapped(change, value) for value in tree)
+    return change(tree)
 
 
 def copied(tree: Any) -> Any:
     """Copy whatever a call could change in place."""
-    if type(tree) is dict:
-        return {key: copied(value) for key, value in tree.items()}
-    if type(tree) in (list, tuple):
-        return type(tree)(copied(value) for value in tree)
-    return tree.copy() if isinstance(tree, np.ndarray) else tree
+    return mapped(
+        lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, tree
+    )
 
 
 @dataclass(frozen=True)
@@ -47,73 +49,69 @@ class _Registered:
     children: tuple[Any, ...]
 
 
-def take_apart(tree: Any, arrays: list[Any]) -> Any:
-    """Return a tree with a slot for every array of jax.
+def take_apart(tree: Any, taken_out: list[Any], kinds: Any = jax.Array) -> Any:
+    """Return a tree with a slot in place of every leaf of some kinds.
 
     Parameters
     ----------
     tree
-        Arrays, tracers and anything else.
-    arrays
+        Arrays, tracers and anything else. NumPy arrays are copied and stay.
+    taken_out
         What is taken out is added to it.
+    kinds
+        What is taken out: arrays of jax by default.
 
     Returns
     -------
     object
-        For `fill`. NumPy arrays are copied and stay.
+        For `fill`.
     """
-    if isinstance(tree, jax.Array):
-        arrays.append(tree)
-        return _Slot(len(arrays) - 1)
-    if type(tree) is dict:
-        return {name: take_apart(leaf, arrays) for name, leaf in tree.items()}
-    if type(tree) in (list, tuple):
-        return type(tree)(take_apart(leaf, arrays) for leaf in tree)
-    leaves, structure = jax.tree.flatten(tree)
-    if tree is None or jax.tree_util.treedef_is_leaf(structure):
-        return copied(tree)
-    children = tuple(take_apart(leaf, arrays) for leaf in leaves)
-    return _Registered(structure, children)
+
+    def take(leaf: Any) -> Any:
+        if isinstance(leaf, kinds):
+            taken_out.append(leaf)
+            return _Slot(len(taken_out) - 1)
+        children = _children(leaf)
+        if children is None:
+            return copied(leaf)
+        leaves, structure = children
+        return _Registered(structure, tuple(mapped(take, x) for x in leaves))
+
+    return mapped(take, tree)
 
 
-def fill(taken: Any, arrays: list[Any]) -> Any:
-    """Return the tree again, with these arrays.
+def fill(taken: Any, values: list[Any]) -> Any:
+    """Return the tree that was taken apart again, with these values."""
 
-    Parameters
-    ----------
-    taken
-        From `take_apart`.
-    arrays
-        One for every array that was taken out.
+    def put(leaf: Any) -> Any:
+        if isinstance(leaf, _Slot):
+            return values[leaf.number]
+        if isinstance(leaf, _Registered):
+            children = [mapped(put, child) for child in leaf.children]
+            return jax.tree.unflatten(leaf.structure, children)
+        return copied(leaf)
 
-    Returns
-    -------
-    object
-    """
-    if isinstance(taken, _Slot):
-        return arrays[taken.number]
-    if isinstance(taken, _Registered):
-        children = [fill(child, arrays) for child in taken.children]
-        return jax.tree.unflatten(taken.structure, children)
-    if type(taken) is dict:
-        return {name: fill(leaf, arrays) for name, leaf in taken.items()}
-    if type(taken) in (list, tuple):
-        return type(taken)(fill(leaf, arrays) for leaf in taken)
-    return copied(taken)
+    return mapped(put, taken)
+
+
+def _children(leaf: Any) -> tuple[list[Any], Any] | None:
+    leaves, structure = jax.tree.flatten(leaf)
+    is_leaf = leaf is None or jax.tree_util.treedef_is_leaf(structure)
+    return None if is_leaf else (leaves, structure)
 
 
 def arrays_of(tree: Any) -> list[Any]:
     """Return all arrays of a tree, whatever else it holds."""
-    if isinstance(tree, jax.Array | np.ndarray):
-        return [tree]
-    if isinstance(tree, dict):
-        return [array for leaf in tree.values() for array in arrays_of(leaf)]
-    if isinstance(tree, list | tuple):
-        return [array for leaf in tree for array in arrays_of(leaf)]
-    leaves, structure = jax.tree.flatten(tree)
-    if tree is None or jax.tree_util.treedef_is_leaf(structure):
-        return []
-    return [array for leaf in leaves for array in arrays_of(leaf)]
+    found: list[Any] = []
+
+    def look(leaf: Any) -> None:
+        if isinstance(leaf, jax.Array | np.ndarray):
+            found.append(leaf)
+        elif children := _children(leaf):
+            mapped(look, children[0])
+
+    mapped(look, tree)
+    return found
 
 
 def has_tracer(tree: Any) -> bool:
@@ -123,48 +121,24 @@ def has_tracer(tree: Any) -> bool:
 
 def abstracted(tree: Any) -> Any:
     """Return a tree with shape and data type in place of every tracer."""
-    arrays: list[Any] = []
-    taken = take_apart(tree, arrays)
-    return fill(
-        taken,
-        [
-            Abstract(array.shape, array.dtype.name)
-            if isinstance(array, jax.core.Tracer)
-            else array
-            for array in arrays
-        ],
-    )
+    tracers: list[Any] = []
+    taken = take_apart(tree, tracers, jax.core.Tracer)
+    return fill(taken, [Abstract(x.shape, x.dtype.name) for x in tracers])
 
 
 def n_bytes(tree: Any) -> int:
     """Return the bytes of all arrays of a tree whose values are known."""
-    return sum(
-        _plain(array).nbytes
-        for array in arrays_of(tree)
-        if not isinstance(array, jax.core.Tracer)
-    )
-
-
-def _plain(array: Any) -> Any:
-    # jax 0.5.3 cannot tell how many bytes keys of the new kind have.
-    if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
-        return jax.random.key_data(array)
-    return array
+    total = 0
+    for array in arrays_of(tree):
+        # jax 0.5.3 cannot tell how many bytes keys of the new kind have.
+        if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+            array = jax.random.key_data(array)
+        total += 0 if isinstance(array, jax.core.Tracer) else array.nbytes
+    return total
 
 
 def leaf_paths(tree: Any, path: str) -> dict[str, Any]:
     """Return the arrays of a tree by the path that `compare` gives them.
-
-    Parameters
-    ----------
-    tree
-        Dicts, lists and tuples of arrays.
-    path
-        What the whole tree is called.
-
-    Returns
-    -------
-    dict of str to array
 
     Examples
     --------
@@ -174,11 +148,12 @@ def leaf_paths(tree: Any, path: str) -> dict[str, Any]:
     """
     if isinstance(tree, jax.Array | np.ndarray):
         return {path: tree}
-    found: dict[str, Any] = {}
+    entries: Any = ()
     if isinstance(tree, dict):
-        for name, leaf in tree.items():
-            found |= leaf_paths(leaf, f"{path}[{name!r}]")
+        entries = tree.items()
     elif isinstance(tree, list | tuple):
-        for number, leaf in enumerate(tree):
-            found |= leaf_paths(leaf, f"{path}[{number}]")
+        entries = enumerate(tree)
+    found: dict[str, Any] = {}
+    for name, leaf in entries:
+        found |= leaf_paths(leaf, f"{path}[{name!r}]")
     return found

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .drawn import axes_seen, figure_seen
 from .weights import held_by, value_of, weights_of
 
 __all__ = ["plain", "seen"]
@@ -24,7 +23,7 @@ def seen(
     """Return what a view shows of a result, as a tree to be compared.
 
     Without a view that is the result itself. Some views need an argument, or
-    the objects of the scenario by name.
+    the objects of the case by name.
     """
     if view is None:
         return plain(result)
@@ -56,11 +55,6 @@ def plain(tree: Any) -> Any:
     return tree
 
 
-def _by_path(tree: Any) -> list[tuple[str, Any]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return [(jax.tree_util.keystr(path), leaf) for path, leaf in leaves]
-
-
 def _fields(result: Any, _: Any) -> Any:
     fields = {f: getattr(result, f) for f in result.__dataclass_fields__}
     return {"type": type(result).__name__, **fields}
@@ -75,25 +69,15 @@ def _attributes(result: Any, names: Any) -> Any:
 
 
 def _state_paths(result: Any, _: Any) -> Any:
-    def shape(variable: Any) -> list[int]:
-        return list(np.shape(value_of(variable)))
-
     # A variable of older versions holds its type, one of newer ones has it.
     return sorted(
         [
             "/".join(map(str, path)),
             getattr(variable, "type", type(variable)).__name__,
-            shape(variable),
+            list(np.shape(value_of(variable))),
         ]
         for path, variable in nnx.to_flat_state(nnx.state(result))
     )
-
-
-def _spec(result: Any) -> Any:
-    return [
-        [path, list(leaf.shape), str(leaf.dtype)]
-        for path, leaf in _by_path(result)
-    ]
 
 
 def _bijectors(result: Any, example: Any) -> Any:
@@ -122,11 +106,15 @@ def _rows(result: Any, _: Any) -> Any:
         return np.concatenate([x.reshape(len(x), -1) for x in leaves], -1)
 
     rows = np.concatenate([table(batch) for batch in batches])
+    leaves = jax.tree_util.tree_leaves_with_path(batches[0])
     return {
         "sizes": [len(jax.tree.leaves(batch)[0]) for batch in batches],
         "num_samples": getattr(result, "num_samples", None),
         "structure": [str(jax.tree.structure(batch)) for batch in batches[:1]],
-        "spec": _spec(batches[0]),
+        "spec": [
+            [jax.tree_util.keystr(path), list(leaf.shape), str(leaf.dtype)]
+            for path, leaf in leaves
+        ],
         "rows": rows[np.lexsort(rows.T[::-1])],
     }
 
@@ -149,6 +137,54 @@ def _inference_data(result: Any, _: Any) -> Any:
     }
 
 
+def _pictures(axes: Any, _: Any) -> Any:
+    """Return what axes, or an array of them, show, and close all figures."""
+    from matplotlib import pyplot as plt
+
+    one = not isinstance(axes, np.ndarray | list)
+    array = np.asarray([axes] if one else axes, dtype=object)
+    found = {
+        "shape": [] if one else list(array.shape),
+        "axes": [_picture(each) for each in array.ravel()],
+    }
+    plt.close("all")
+    return found
+
+
+def _figure(_: Any, argument: Any) -> Any:
+    from matplotlib import pyplot as plt
+
+    return _pictures(plt.gcf().axes, argument)
+
+
+def _picture(axes: Any) -> dict[str, Any]:
+    legend = axes.get_legend()
+    return {
+        "lines": [_line(line) for line in axes.lines[:12]],
+        "n_lines": len(axes.lines),
+        "n_patches": len(axes.patches),
+        "n_collections": len(axes.collections),
+        "xlabel": axes.get_xlabel(),
+        "ylabel": axes.get_ylabel(),
+        "title": axes.get_title(),
+        "legend": legend and [text.get_text() for text in legend.get_texts()],
+        "left_spine": bool(axes.spines["left"].get_visible()),
+        "y_locator": type(axes.yaxis.get_major_locator()).__name__,
+        "xlim": [float(limit) for limit in axes.get_xlim()],
+    }
+
+
+def _line(line: Any) -> dict[str, Any]:
+    label = str(line.get_label())
+    return {
+        "n": len(line.get_xdata()),
+        "y": np.asarray(line.get_ydata(), float)[:50],
+        "x": np.asarray(line.get_xdata(), float)[:50],
+        # A label that matplotlib counts up by itself.
+        "label": "_" if label.startswith("_") else label,
+    }
+
+
 _VIEWS: dict[str, Callable[[Any, Any], Any]] = {
     "params": lambda result, _: weights_of(result),
     "fields": _fields,
@@ -166,6 +202,6 @@ _VIEWS: dict[str, Callable[[Any, Any], Any]] = {
     "rowset": _rows,
     "rowsets": lambda result, _: [_rows(each, None) for each in result],
     "idata": _inference_data,
-    "axes": lambda result, _: axes_seen(result),
-    "figure": lambda result, _: figure_seen(),
+    "axes": _pictures,
+    "figure": _figure,
 }

@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from .compare import compare
-from .comparison import Comparison, Tolerance
+from .compare import Comparison, Tolerance, compare
 
 __all__ = ["begin_with", "held_by", "value_of", "weights_of"]
 
@@ -41,10 +40,9 @@ def begin_with(
     paths or shapes differ, its own weights stay.
     """
     recorded = dict(sorted(recorded.items()))
-    found = compare(
-        recorded, weights_of(module), f"first weights of {name}", _NEAR
-    )
-    if found.kinds <= {"values"} and found.kinds:
+    path = f"first weights of {name}"
+    found = compare(recorded, weights_of(module), path, _NEAR)
+    if found.kinds == {"values"}:
         state = nnx.state(module, nnx.Param)
         new = jax.tree_util.tree_map_with_path(
             lambda path, _: jnp.asarray(recorded[_name(path)]),
@@ -58,9 +56,9 @@ def begin_with(
 def held_by(holder: Any) -> Any:
     """Return what an object holds: weights, counts of streams, or fields."""
     if isinstance(holder, nnx.Rngs):
-        return {
-            "counts": {name: _count(holder[name]) for name in sorted(holder)}
-        }
+        streams = sorted(holder)
+        counts = {name: int(value_of(holder[name].count)) for name in streams}
+        return {"counts": counts}
     if isinstance(holder, nnx.Module):
         return {"params": weights_of(holder)}
     if hasattr(holder, "model"):
@@ -68,10 +66,6 @@ def held_by(holder: Any) -> Any:
     if hasattr(holder, "__dataclass_fields__"):
         return {f: getattr(holder, f) for f in holder.__dataclass_fields__}
     return holder
-
-
-def _count(stream: Any) -> int:
-    return int(value_of(stream.count))
 
 
 def _name(path: tuple[Any, ...]) -> str:

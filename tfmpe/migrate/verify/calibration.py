@@ -17,8 +17,7 @@ An error of the bridge that is no larger than this says nothing against it.
 import importlib
 import importlib.util
 import inspect
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -26,21 +25,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tfmpe.migrate import oracle
 from tfmpe.migrate.legacy_names import LEGACY, NAMES
-from tfmpe.migrate.recordings.nodes import Abstract
-from tfmpe.migrate.recordings.read import Case
-from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.replay.comparison import Comparison
-from tfmpe.migrate.replay.oracle import load_oracle
+from tfmpe.migrate.recordings.cases import Case
+from tfmpe.migrate.records.checks import NoiseFloor, Replayed
+from tfmpe.migrate.replay.compare import Comparison, compare, joined
+from tfmpe.migrate.replay.replay import is_traced
 from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.targets import REPLAYED
 from tfmpe.migrate.replay.trees import arrays_of, copied, fill, take_apart
 
-from .report import Row
-
 __all__ = ["Calibration", "cases_to_measure", "reversed_context"]
 
-_N_WORKERS = min(os.cpu_count() or 1, 4)
 _MODULES = {"StructuredCNF": "structured_cnf", "SFMPE": "sfmpe"}
 
 
@@ -64,38 +60,19 @@ class Calibration:
         side = self._package if self._installed else "the plain oracle"
         return f"noise floor: {side} against itself with reordered sums"
 
-    def floors(
-        self,
-        groups: Sequence[tuple[Case, ...]],
-        progress: Callable[[int], None] = lambda done: None,
-    ) -> list[Comparison | None]:
-        """Return how far calls are from themselves.
+    def floor(self, row: Replayed, cases: Sequence[Case]) -> NoiseFloor | None:
+        """Return how far the calls with the largest errors are from themselves.
 
-        Parameters
-        ----------
-        groups
-            Calls, those of one row of a report together.
-        progress
-            Called with the number of groups that are done.
-
-        Returns
-        -------
-        list of Comparison or None
-            One for every group; None where no call could be made twice.
+        None where no call of a row could be made twice.
         """
-        floors: list[Comparison | None] = []
-        # Most of the time the compiler is at work, which leaves Python free.
-        with ThreadPoolExecutor(_N_WORKERS) as pool:
-            calls = [
-                [pool.submit(self._of_case, case) for case in cases]
-                for cases in groups
-            ]
-            for done, group in enumerate(calls, 1):
-                found = [call.result() for call in group]
-                measured = [comparison for comparison in found if comparison]
-                floors.append(sum(measured, Comparison()) if measured else None)
-                progress(done)
-        return floors
+        with ThreadPoolExecutor() as pool:
+            found = pool.map(self._of_case, cases_to_measure(row, cases))
+            measured = [comparison for comparison in found if comparison]
+        if not measured:
+            return None
+        floor = joined(measured)
+        largest = (floor.absolute, floor.relative, floor.ulp)
+        return NoiseFloor(*(each.value if each else 0.0 for each in largest))
 
     def _of_case(self, case: Case) -> Comparison | None:
         try:
@@ -129,7 +106,7 @@ class Calibration:
 
     def _function(self, name: str) -> Callable[..., Any]:
         if not self._installed:
-            return getattr(load_oracle(), name)
+            return getattr(oracle, name)
         entry = next(e for e in NAMES.values() if e.name == name)
         module = importlib.import_module(f"{self._package}.{entry.module}")
         return getattr(module, name)
@@ -151,7 +128,6 @@ class Calibration:
             if owner == "SFMPE":
                 made = self._class("sfmpe", "SFMPE")(made, rngs=setting.rngs)
             return getattr(made, method), names
-        oracle = load_oracle()
         field: Any = setting.field
         if case.extra is not None and "params" in case.extra:
             field = partial(oracle.transformer, read_parameters(field))
@@ -170,15 +146,7 @@ class Calibration:
 def reversed_context(given: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a flow with its context the other way round.
 
-    Parameters
-    ----------
-    given
-        By name, of a method of `StructuredCNF` or `SFMPE` or of a network.
-
-    Returns
-    -------
-    dict
-        The same call but for the order of sums.
+    The arguments are named; it is the same call but for the order of sums.
 
     Examples
     --------
@@ -213,30 +181,17 @@ def _reverse(
         tree[name] = jnp.flip(tree[name], axes)
 
 
-def cases_to_measure(row: Row, cases: Iterable[Case]) -> tuple[Case, ...]:
+def cases_to_measure(row: Replayed, cases: Sequence[Case]) -> tuple[Case, ...]:
     """Return the calls whose noise belongs beside the errors of a row.
 
-    Parameters
-    ----------
-    row
-        Of a report.
-    cases
-        Those that were replayed for it.
-
-    Returns
-    -------
-    tuple of Case
-        The ones with the largest errors; without any, the first one. None
-        that ended in an exception or has no values.
+    The ones with the largest errors; without any, the first one. None that
+    ended in an exception, has no values, or is of format 2.
     """
-    known = {case.name: case for case in cases if _has_values(case)}
-    largest = (row.largest_absolute, row.largest_relative)
-    names = {extreme[0] for extreme in largest if extreme} & known.keys()
+    known = {
+        case.name: case
+        for case in cases
+        if case.raises is None and not is_traced(case) and not case.target
+    }
+    largest = (row.tally.absolute, row.tally.relative)
+    names = {str(each.case) for each in largest if each} & known.keys()
     return tuple(known[name] for name in sorted(names or [*known][:1]))
-
-
-def _has_values(case: Case) -> bool:
-    if case.traced or case.raises is not None:
-        return False
-    leaves = jax.tree.leaves((case.args, case.kwargs, case.output))
-    return not any(isinstance(leaf, Abstract) for leaf in leaves)

@@ -1,151 +1,111 @@
-"""A verification report for people: one table, then one line.
+"""A verification for people: one table, what differs, then one line.
 
 Names are printed whole and numbers never cut, in a terminal of 80 columns as
-in a log file: a row is one line, and longer texts are wrapped between words.
-Needs `rich` (extra `cli`).
+in a log file. Needs `rich` (extra `cli`).
 """
 
-import textwrap
 from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
-from tfmpe.migrate.replay.comparison import Extreme
+from tfmpe.migrate.records.checks import InCase, Replayed, Verify
+from tfmpe.migrate.records.parity import Largest, Tally
+from tfmpe.migrate.show.table import say
 from tfmpe.migrate.show.words import counted
 
-from .report import Report, Row
-
-__all__ = ["print_report"]
+__all__ = ["print_verify"]
 
 _MAX_SHOWN = 5
 _NUMBERS = ((4, "all"), (5, "same"), (5, "near"), (5, "diff"), (8, "max abs"))
 _LEGEND = "same: to the bit; near: within the tolerance; diff: different"
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print the table, what differs, what is not compared, and a summary.
-
-    Parameters
-    ----------
-    report
-        What a verification found.
-    console
-        Where to print; 80 columns suffice.
-    """
-
-    def show(text: str, style: str = "", indent: str = "") -> None:
-        # As Text, so that no name is taken for markup; rich itself would
-        # fold a long word.
-        for line in _wrapped(text, console.width, indent):
-            console.print(Text(line, style), soft_wrap=True)
-
-    for line, style in _table(report):
+def print_verify(found: Verify, console: Console) -> None:
+    """Print the table, what differs, what is not compared, and a summary."""
+    for line, style in _table(found):
         console.print(Text(line, style), soft_wrap=True)
-    if report.rows:
-        show(_LEGEND)
-        show("")
-    for row in report.rows:
+    if found.rows:
+        say(console, f"{_LEGEND}\n")
+    for row in found.rows:
         for line in _failures(row):
-            indent = " " * (len(line) - len(line.lstrip()))
-            show(line.lstrip(), "" if indent else "red", indent)
-    for problem in report.problems:
-        show(f"bad file   {problem}", "red")
-    if report.manifest == "absent":
-        show("no MANIFEST.json: the files were not checked", "yellow")
-    for note in report.notes:
-        show(note, "yellow")
-    if report.stopped_early:
-        show("stopped at the first failure", "yellow")
-    for reason, functions in _not_replayed(report).items():
-        show(f"stored, not replayed ({reason}):")
+            say(console, line, "" if line.startswith(" ") else "red")
+    for problem in found.problems:
+        say(console, f"bad file   {problem.file}: {problem.fault}", "red")
+    if found.manifest == "absent":
+        fault = "no MANIFEST.json: the files were not checked"
+        say(console, fault, "yellow")
+    for note in found.notes:
+        say(console, note, "yellow")
+    if found.stopped_early:
+        say(console, "stopped at the first failure", "yellow")
+    for reason, functions in _not_replayed(found).items():
+        say(console, f"stored, not replayed ({reason}):")
         # A number stays with its name.
-        listed = ", ".join(f"{n}\0{name}" for name, n in functions.items())
-        show(listed, indent="  ")
-    style = "bold green" if report.exit_code == 0 else "bold red"
-    show(_summary(report), style)
+        listed = ", ".join(f"{n}\xa0{name}" for name, n in functions.items())
+        say(console, f"  {listed}")
+    style = "bold green" if found.exit_code == 0 else "bold red"
+    say(console, _summary(found), style)
 
 
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    lines = textwrap.wrap(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.replace("\0", " ") for line in lines] or [""]
-
-
-def _table(report: Report) -> Iterator[tuple[str, str]]:
+def _table(found: Verify) -> Iterator[tuple[str, str]]:
     """Return the lines of the table with their styles."""
-    if not report.rows:
+    if not found.rows:
         return
-    calibrated = any(row.noise_floor is not None for row in report.rows)
+    calibrated = any(row.noise_floor is not None for row in found.rows)
     columns = (*_NUMBERS, (8, "noise" if calibrated else "max rel"))
-    names = [f" {row.function}" for row in report.rows]
-    width = max(map(len, [*names, "example"]))
+    width = max(len(f" {row.function}") for row in found.rows)
+    width = max(width, len("example"))
     titles = "".join(title.rjust(size) for size, title in columns)
     yield "example".ljust(width) + titles, "bold"
     example = None
-    for row, name in zip(report.rows, names, strict=True):
+    for row in found.rows:
         if row.example != example:
             example = row.example
             yield example, "bold"
+        tally, floor = row.tally, row.noise_floor
+        last = _size(tally.relative)
+        if calibrated:
+            last = "" if floor is None else _number(float(floor.absolute))
         cells = (
-            row.cases,
-            row.identical,
-            row.within_tolerance,
-            row.different,
-            _size(row.largest_absolute),
-            _noise(row) if calibrated else _size(row.largest_relative),
+            *(tally.compared, tally.identical, tally.within_tolerance),
+            *(tally.different, _size(tally.absolute), last),
         )
         numbers = "".join(
             str(cell).rjust(size)
             for cell, (size, _) in zip(cells, columns, strict=True)
         )
-        yield (
-            (name.ljust(width) + numbers).rstrip(),
-            "red" if row.different else "",
-        )
+        line = (f" {row.function}".ljust(width) + numbers).rstrip()
+        yield line, "red" if tally.different else ""
 
 
-def _size(largest: tuple[str, Extreme] | None) -> str:
-    return _value(largest and largest[1])
+def _size(largest: Largest | None) -> str:
+    return "0" if largest is None else _number(largest.number)
 
 
-def _noise(row: Row) -> str:
-    if row.noise_floor is None:
-        return ""
-    return _value(row.noise_floor.largest_absolute)
+def _number(value: float) -> str:
+    return f"{value:.1e}" if value else "0"
 
 
-def _value(extreme: Extreme | None) -> str:
-    return "0" if extreme is None else f"{extreme.value:.1e}"
-
-
-def _failures(row: Row) -> Iterator[str]:
-    if not row.failures:
+def _failures(row: Replayed) -> Iterator[str]:
+    by_case: dict[str, list[InCase]] = {}
+    for each in row.differences:
+        if not each.difference.tolerated:
+            by_case.setdefault(each.case, []).append(each)
+    if not by_case:
         return
     yield f"different  {row.example} {row.function}"
-    for name, extreme in (
-        ("abs", row.largest_absolute),
-        ("rel", row.largest_relative),
-        ("ulp", row.largest_ulp),
-    ):
-        if extreme is not None:
-            case, largest = extreme
-            yield f"  max {name} {_value(largest)} in {case}: {largest.path}"
-    for result in row.failures[:_MAX_SHOWN]:
-        yield f"  {result.case}"
-        differences = [
-            each for each in result.comparison.differences if not each.tolerated
-        ]
-        for difference in differences[:_MAX_SHOWN]:
-            yield f"    {difference}"
+    for name in ("absolute", "relative", "ulp"):
+        largest = getattr(row.tally, name)
+        if largest is not None:
+            place = f"{largest.case}: {largest.path}"
+            yield f"  max {name[:3]} {_size(largest)} in {place}"
+    for case, differences in [*by_case.items()][:_MAX_SHOWN]:
+        yield f"  {case}"
+        for each in differences[:_MAX_SHOWN]:
+            yield f"    {each.difference}"
         yield from _rest(len(differences), "    ", "difference")
-    yield from _rest(len(row.failures), "  ", "case")
+    yield from _rest(len(by_case), "  ", "case")
 
 
 def _rest(number: int, indent: str, what: str) -> Iterator[str]:
@@ -154,29 +114,26 @@ def _rest(number: int, indent: str, what: str) -> Iterator[str]:
         yield f"{indent}and {rest} (see --json)"
 
 
-def _not_replayed(report: Report) -> dict[str, dict[str, int]]:
+def _not_replayed(found: Verify) -> dict[str, dict[str, int]]:
     """Return how many cases of each function were not replayed, by reason."""
     reasons: dict[str, dict[str, int]] = {}
-    for entry in sorted(report.not_replayed, key=lambda each: each.function):
+    for entry in sorted(found.not_replayed, key=lambda each: each.function):
         functions = reasons.setdefault(entry.reason, {})
         number = functions.get(entry.function, 0) + entry.cases
         functions[entry.function] = number
     return reasons
 
 
-def _summary(report: Report) -> str:
-    numbers = report.summary
+def _summary(found: Verify) -> str:
+    tally = sum((row.tally for row in found.rows), Tally())
     text = (
-        f"{counted(numbers['identical'], 'case')} identical, "
-        f"{numbers['within_tolerance']} within tolerance, "
-        f"{numbers['different']} different"
+        f"{counted(tally.identical, 'case')} identical, "
+        f"{tally.within_tolerance} within tolerance, "
+        f"{tally.different} different"
     )
-    if report.problems:
-        text += f"; {counted(len(report.problems), 'bad file')}"
-    if numbers["not_replayed"]:
-        text += (
-            f"; {counted(numbers['not_replayed'], 'stored case')} not replayed"
-        )
-    if not numbers["cases"]:
-        text += "; nothing was compared"
-    return text
+    if found.problems:
+        text += f"; {counted(len(found.problems), 'bad file')}"
+    left = sum(entry.cases for entry in found.not_replayed)
+    if left:
+        text += f"; {counted(left, 'stored case')} not replayed"
+    return text if tally.compared else f"{text}; nothing was compared"

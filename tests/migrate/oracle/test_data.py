@@ -1,49 +1,30 @@
 """The plain oracle, checked against every stored legacy call."""
 
 import ast
-import builtins
 from math import prod
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from reference.stored import (
-    abstract_leaves,
-    assert_same,
-    rebuild,
-    stored_cases,
-)
+from stored_calls import stored_cases
 from tfmpe.migrate import oracle
 from tfmpe.migrate.oracle import product_masks
+from tfmpe.migrate.replay.replay import replay
 
-FUNCTIONS = {
-    "combine_data": oracle.combine_data,
-    "decode_theta": oracle.decode_theta,
-    "encode_unknown_theta": oracle.encode_unknown_theta,
-    "flatten_index": oracle._flatten_index,
-    "flatten_structured": oracle.flatten_structured,
-    "make_attention_masks": oracle._make_attention_masks,
-    "pad_multidim_event": oracle.pad_multidim_event,
-    "split_data": oracle.split_data,
-}
-CASES = stored_cases(FUNCTIONS)
-
-
-def _holds(node, *path):
-    for key in path:
-        node = dict(node["items"]).get(key) if node else None
-    return node is not None
-
-
+FILES = (
+    *("combine_data", "decode_theta", "encode_unknown_theta"),
+    *("flatten_index", "flatten_structured", "make_attention_masks"),
+    *("pad_multidim_event", "split_data"),
+)
+CASES = stored_cases(*FILES)
 WITH_ATTENTION = [
-    stored
-    for stored in CASES
-    if stored.function == "flatten_structured"
-    and "output" in stored.case
-    and _holds(stored.case["output"]["items"][0], "masks", "attention")
+    case
+    for case in CASES
+    if case.function == "flatten_structured"
+    and case.raises is None
+    and "attention" in case.output[0].get("masks", {})
 ]
 
 
@@ -64,68 +45,11 @@ def _slices(**event_shapes):
     return slices
 
 
-def _call_traced(stored, function):
-    case, arrays = stored.case, stored.arrays
-
-    def traced(*tracers):
-        tracers = iter(tracers)
-        args = rebuild(case["args"], arrays, tracers)
-        kwargs = rebuild(case["kwargs"], arrays, tracers)
-        # Inside, because leaving a traced function sorts dict keys.
-        assert_same(case["output"], function(*args, **kwargs), arrays)
-
-    leaves = abstract_leaves(case["args"]) + abstract_leaves(case["kwargs"])
-    jax.eval_shape(traced, *leaves)
-
-
-@pytest.mark.parametrize("stored", CASES, ids=lambda stored: stored.name)
-def test_oracle_repeats_the_stored_call(stored):
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_oracle_repeats_the_stored_call(case):
     """Same bits, types, key order, changed arguments or exception type."""
-    case, arrays = stored.case, stored.arrays
-    function = FUNCTIONS[stored.function]
-    if case.get("traced"):
-        _call_traced(stored, function)
-        return
-    args = rebuild(case["args"], arrays)
-    kwargs = rebuild(case["kwargs"], arrays)
-
-    if "raises" in case:
-        expected = getattr(builtins, case["raises"]["type"])
-        with pytest.raises(expected) as raised:
-            function(*args, **kwargs)
-        assert raised.type is expected
-    else:
-        assert_same(case["output"], function(*args, **kwargs), arrays)
-
-    args_after = case.get("args_after", case["args"])
-    assert_same(args_after, args, arrays, "args")
-    kwargs_after = case.get("kwargs_after", case["kwargs"])
-    assert_same(kwargs_after, kwargs, arrays, "kwargs")
-
-
-def test_every_function_and_example_has_stored_cases():
-    """Nothing is skipped silently because a file was not found."""
-    found = {(stored.example, stored.function) for stored in CASES}
-    examples = ("hierarchical_brownian", "hierarchical_gaussian", "seir")
-    expected = {
-        (example, function)
-        for example in examples
-        for function in FUNCTIONS
-        if function != "encode_unknown_theta"
-    }
-    # The Gaussian example has no functional inputs.
-    expected.remove(("hierarchical_gaussian", "flatten_index"))
-    expected |= {
-        ("errors", function)
-        for function in (
-            "combine_data",
-            "decode_theta",
-            "encode_unknown_theta",
-            "flatten_structured",
-            "pad_multidim_event",
-        )
-    }
-    assert found == expected
+    result = replay(case, lambda name: getattr(oracle, name))
+    assert result.identical, "\n".join(map(str, result.differences))
 
 
 def test_oracle_does_not_import_the_package():
@@ -136,45 +60,6 @@ def test_oracle_does_not_import_the_package():
             names.append(getattr(node, "module", None) or "")
             assert not any(name.split(".")[0] == "tfmpe" for name in names)
             assert getattr(node, "level", 0) <= 1
-
-
-ARRAY = {
-    "t": "array",
-    "npz": "a0",
-    "shape": [2],
-    "dtype": "float32",
-    "lib": "jax",
-    "weak_type": False,
-}
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        jnp.array([1, 2], jnp.int32),
-        jnp.array([[1.0, 2.0]]),
-        jnp.array([1.0, 3.0]),
-        np.array([1.0, 2.0], np.float32),
-        jnp.array([1.0, -0.0]),
-    ],
-    ids=["dtype", "shape", "value", "library", "sign of zero"],
-)
-def test_comparison_of_arrays_can_fail(wrong):
-    """What the stored cases promise is really looked at."""
-    second = 0.0 if wrong.ravel()[1] == 0 else 2.0
-    arrays = {"a0": np.array([1.0, second], np.float32)}
-    assert_same(ARRAY, jnp.asarray(arrays["a0"]), arrays)
-    with pytest.raises(AssertionError):
-        assert_same(ARRAY, wrong, arrays)
-
-
-def test_comparison_of_key_order_can_fail():
-    """Equal dicts in another order are not the same."""
-    one, two = {"t": "int", "v": 1}, {"t": "int", "v": 2}
-    node = {"t": "dict", "items": [["b", one], ["a", two]]}
-    assert_same(node, {"b": 1, "a": 2}, {})
-    with pytest.raises(AssertionError, match="keys"):
-        assert_same(node, {"a": 2, "b": 1}, {})
 
 
 def test_pictures_of_the_legacy_masks():
@@ -230,13 +115,12 @@ def _pairs_one_to_many(slices, independence):
 @pytest.mark.parametrize(
     "stored",
     WITH_ATTENTION,
-    ids=lambda stored: stored.name,
+    ids=str,
 )
 def test_product_masks_are_the_stored_ones_where_pairing_agrees(stored):
     """Every stored attention mask whose rules pair one token with many."""
-    kwargs = rebuild(stored.case["kwargs"], stored.arrays)
-    independence = kwargs["independence"]
-    flat, slices = rebuild(stored.case["output"], stored.arrays)
+    independence = stored.kwargs["independence"]
+    flat, slices = stored.output
     stored_masks = flat["masks"]["attention"]
     theta, y = slices["theta"], slices["y"]
     for side in ("theta", "y"):

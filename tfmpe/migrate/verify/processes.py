@@ -5,45 +5,32 @@ one in which nothing else has run. All processes run beside one another, and
 beside the one that has started them.
 """
 
-import contextlib
 import logging
 import os
-import pickle
 import queue
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import jax
+import msgspec
 
-from tfmpe.migrate.errors import RecordingError, one_line
-from tfmpe.migrate.recordings.manifest import Problem
+from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.records.checks import Problem
 
-from .report import CaseResult, NotReplayed, Row
+from .one_file import FileResult, replay_file
 
-__all__ = ["Apart", "FileResult", "replay_file", "replay_files"]
+__all__ = ["Processes", "replay_files"]
 
 _PACKAGE = Path(__file__).resolve().parents[3]
-_MAIN = f"import sys, {__name__} as apart; apart.replay_files(*sys.argv[1:])"
+_MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"
 
 
-@dataclass(frozen=True)
-class FileResult:
-    """What replaying one recording gave, or why the recording was refused."""
-
-    file: str
-    row: Row | None = None
-    not_replayed: tuple[NotReplayed, ...] = ()
-    problem: Problem | None = None
-
-
-class Apart:
+class Processes:
     """Processes that replay recordings, from their start to their end.
 
     Parameters
@@ -56,8 +43,8 @@ class Apart:
 
     Examples
     --------
-    >>> with Apart(Path("recordings"), {}) as apart:
-    ...     list(apart.results())
+    >>> with Processes(Path("recordings"), {}) as processes:
+    ...     list(processes.results())
     []
     """
 
@@ -71,16 +58,13 @@ class Apart:
         self._running: list[tuple[subprocess.Popen[bytes], Thread]] = []
         self._found: queue.Queue[FileResult | None] = queue.Queue()
 
-    def __enter__(self) -> "Apart":
+    def __enter__(self) -> "Processes":
         """Start all processes."""
         for flags, files in self._by_flags.items():
             errors = tempfile.TemporaryFile("w+")
+            paths = [str(self._folder), *map(str, files)]
             process = subprocess.Popen(
-                [
-                    *(sys.executable, "-P", "-c", _MAIN),
-                    str(self._folder),
-                    *map(str, files),
-                ],
+                [sys.executable, "-P", "-c", _MAIN, *paths],
                 env=_environment(dict(flags)),
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -102,15 +86,11 @@ class Apart:
         for _ in self._running:
             yield from iter(self._found.get, None)
 
-    def _read(
-        self,
-        process: subprocess.Popen[bytes],
-        files: Sequence[Path],
-        errors: Any,
-    ) -> None:
+    def _read(self, process: Any, files: Sequence[Path], errors: Any) -> None:
         missing = {file.relative_to(self._folder).as_posix() for file in files}
         with process, errors:
-            for result in _results(process.stdout):
+            for line in process.stdout:
+                result = msgspec.json.decode(line, type=FileResult)
                 missing.discard(result.file)
                 self._found.put(result)
             status = process.wait()
@@ -121,13 +101,6 @@ class Apart:
             problem = Problem(file, one_line(fault, 300))
             self._found.put(FileResult(file, problem=problem))
         self._found.put(None)
-
-
-def _results(stream: Any) -> Iterator[FileResult]:
-    # What our own process wrote.
-    with contextlib.suppress(EOFError, pickle.UnpicklingError):
-        while True:
-            yield pickle.load(stream)
 
 
 def _environment(flags: Mapping[str, str]) -> dict[str, str]:
@@ -144,49 +117,8 @@ def _environment(flags: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def replay_file(file: Path, folder: Path) -> FileResult:
-    """Replay one recording of format 2 in this process."""
-    from tfmpe.migrate.recordings.scenarios import read_scenarios
-
-    shown = file.relative_to(folder).as_posix()
-    try:
-        scenarios = read_scenarios(file, folder)
-    except RecordingError as error:
-        return FileResult(shown, problem=Problem(error.file, error.fault))
-    try:
-        from tfmpe.migrate.replay.scenarios import (
-            MissingPackageError,
-            replay_scenario,
-        )
-    except ImportError as error:
-        reasons = Counter({one_line(str(error), 200): len(scenarios)})
-        return FileResult(shown, None, _counted(file, scenarios, reasons))
-    results: list[CaseResult] = []
-    missing: Counter[str] = Counter()
-    for scenario in scenarios:
-        try:
-            found = replay_scenario(scenario)
-        except MissingPackageError as error:
-            missing[str(error)] += 1
-        else:
-            results.append(CaseResult(scenario.name, found))
-    row = None
-    if results:
-        row = Row(file.parent.name, scenarios[0].function, tuple(results))
-    return FileResult(shown, row, _counted(file, scenarios, missing))
-
-
-def _counted(
-    file: Path, scenarios: Sequence[Any], reasons: Counter[str]
-) -> tuple[NotReplayed, ...]:
-    return tuple(
-        NotReplayed(file.parent.name, scenarios[0].function, number, reason)
-        for reason, number in reasons.items()
-    )
-
-
 def replay_files(folder: str, *files: str) -> None:
-    """Replay recordings, and write each `FileResult` to standard output."""
+    """Replay recordings, and write a line of JSON for each to stdout."""
     # Whatever else prints does not come between the results.
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -197,5 +129,6 @@ def replay_files(folder: str, *files: str) -> None:
         if file.parent != group:
             jax.clear_caches()
             group = file.parent
-        pickle.dump(replay_file(file, Path(folder)), results)
+        found = replay_file(file, Path(folder))
+        results.write(msgspec.json.encode(found) + b"\n")
         results.flush()

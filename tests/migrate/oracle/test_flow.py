@@ -1,6 +1,5 @@
 """The oracle's network, sampling and densities against the stored calls."""
 
-import builtins
 from functools import partial
 
 import jax
@@ -9,36 +8,39 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from reference.stored import (
-    abstract_leaves,
-    assert_same,
-    rebuild,
-    stored_cases,
-)
+from stored_calls import stored_cases
 from tfmpe.migrate import oracle
 from tfmpe.migrate.oracle import flow
+from tfmpe.migrate.replay.calls import call, compare_call, traced_call
+from tfmpe.migrate.replay.compare import Tolerance
+from tfmpe.migrate.replay.trees import copied
 
 FUNCTIONS = {
-    "StructuredCNF_sample": oracle.sample,
-    "StructuredCNF_log_prob": oracle.log_prob,
-    "Transformer_call": oracle.transformer,
-    "SFMPE_sample_posterior_encoded": oracle.sample_posterior_encoded,
-    "SFMPE_sample_posterior": oracle.sample_posterior,
-    "SFMPE_sample_base_dist": oracle.sample_base_dist,
-    "SFMPE_log_prob_posterior_samples": oracle.log_prob_posterior_samples,
+    "StructuredCNF.sample": oracle.sample,
+    "StructuredCNF.log_prob": oracle.log_prob,
+    "Transformer.__call__": oracle.transformer,
+    "SFMPE.sample_posterior_encoded": oracle.sample_posterior_encoded,
+    "SFMPE.sample_posterior": oracle.sample_posterior,
+    "SFMPE.sample_base_dist": oracle.sample_base_dist,
+    "SFMPE.log_prob_posterior_samples": oracle.log_prob_posterior_samples,
 }
 # Stored calls: with values to compare, through a network, traced, refused.
 KINDS = {"values": 128, "network": 36, "traced": 54, "raises": 10}
-CASES = {stored.name: stored for stored in stored_cases(FUNCTIONS)}
+CASES = stored_cases(
+    *("StructuredCNF_sample", "StructuredCNF_log_prob", "Transformer_call"),
+    *("SFMPE_sample_posterior_encoded", "SFMPE_sample_posterior"),
+    *("SFMPE_sample_base_dist", "SFMPE_log_prob_posterior_samples"),
+)
+BY_NAME = {str(case): case for case in CASES}
 
 # One call of each kind that drew its own base sample or probes.
 DRAWN = [
-    "seir-StructuredCNF_sample-sample__V1_attention_drawn_rep0",
-    "hierarchical_brownian-StructuredCNF_log_prob-"
+    "seir StructuredCNF.sample sample__V1_attention_drawn_rep0",
+    "hierarchical_brownian StructuredCNF.log_prob "
     "logprob__V3_attention_padding_skew_v1_eps10",
-    "hierarchical_gaussian-SFMPE_sample_posterior_encoded-"
+    "hierarchical_gaussian SFMPE.sample_posterior_encoded "
     "n3_o5__trace055_sample_posterior_encoded",
-    "seir-SFMPE_log_prob_posterior_samples-"
+    "seir SFMPE.log_prob_posterior_samples "
     "s5_o5_prior__trace171_log_prob_posterior_samples",
 ]
 
@@ -58,49 +60,27 @@ NETWORK_SAMPLE_MEDIAN = 2e-3
 NETWORK_SAMPLE = 0.1
 # Relu makes the trace jump: the records allow about one per cent. Densities
 # near 1 have small logarithms, hence the absolute part.
-NETWORK_LOG_PROB = {"rtol": 0.01, "atol": 0.05}
+NETWORK_LOG_PROB = {"relative": 0.01, "absolute": 0.05}
 
 # Stored numbers of draws are 1, 3 and 7, or from 4 to 20 with a network.
 # Filling up to this one lets calls share a compilation.
 N_ROWS = 7
 
 
-def _extra(stored):
-    """Return what is stored beside a call: field or weights, and draws.
-
-    A decoded call from a training run has nothing, but the encoded call that
-    it makes is recorded next.
-    """
-    if "extra" not in stored.case:
-        run, _, call = stored.case["case"].partition("__trace")
-        number, _, name = call.partition("_")
-        inner = f"{run}__trace{int(number) + 1:03d}_{name}_encoded"
-        function = f"{stored.function}_encoded"
-        stored = CASES[f"{stored.example}-{function}-{inner}"]
-    return rebuild(stored.case["extra"], stored.arrays)
-
-
-def _solves_network(stored):
-    if stored.function == "Transformer_call":
-        return False
-    if stored.case.get("traced") or "raises" in stored.case:
-        return False
-    return "params" in _extra(stored)
-
-
-def _kind(stored):
-    if stored.case.get("traced"):
+def _kind(case):
+    if case.traced:
         return "traced"
-    if "raises" in stored.case:
+    if case.raises is not None:
         return "raises"
-    return "network" if _solves_network(stored) else "values"
+    solves = case.function != "Transformer.__call__"
+    return "network" if solves and "params" in case.extra else "values"
 
 
 def _parameters(kind):
     return [
-        pytest.param(stored, id=name)
-        for name, stored in CASES.items()
-        if _kind(stored) == kind
+        pytest.param(case, id=str(case))
+        for case in CASES
+        if _kind(case) == kind
     ]
 
 
@@ -142,106 +122,78 @@ def _call_network(network, kwargs):
     return network(**kwargs)
 
 
-def _call(stored, function, extra, tracers=None):
-    """Call a function as stored, with its draw, field or weights."""
-    args = rebuild(stored.case["args"], stored.arrays, tracers)
-    kwargs = rebuild(stored.case["kwargs"], stored.arrays, tracers)
-    if "params" in extra:
-        field = Partial(oracle.transformer, extra["params"])
-    else:
-        name = extra.get("field", "closed_form_v1")
-        field = Partial(oracle.FIELDS[name])
-    if stored.function == "Transformer_call":
-        return _call_network(field, kwargs)
-    if "base_key_data" in extra:
-        kwargs["key"] = jax.random.wrap_key_data(extra["base_key_data"])
-    elif "base_dist" not in stored.function:
-        kwargs["key"] = jax.random.key(0)
-    return function(field, *args, **kwargs)
+def _again(case):
+    """Return the comparison of a call of the oracle with the stored one.
+
+    It has the draw, the field or the weights of the stored call.
+    """
+    extra = case.extra or {}
+
+    def again(*args, **kwargs):
+        if "params" in extra:
+            field = Partial(oracle.transformer, extra["params"])
+        else:
+            field = Partial(oracle.FIELDS[extra.get("field", "decay_v1")])
+        if case.function == "Transformer.__call__":
+            return _call_network(field, kwargs)
+        if "base_key_data" in extra:
+            kwargs["key"] = jax.random.wrap_key_data(extra["base_key_data"])
+        elif "base_dist" not in case.function:
+            kwargs["key"] = jax.random.key(0)
+        return FUNCTIONS[case.function](field, *args, **kwargs)
+
+    make = traced_call if case.traced else call
+    return make(again, copied(case.args), copied(case.kwargs))
 
 
-def _differences(stored, value):
-    """Return all absolute differences, and what was stored, as one row."""
-    expected = rebuild(stored.case["output"], stored.arrays)
-    pairs = [(value, expected)]
-    if isinstance(expected, dict):
-        assert list(value) == list(expected)
-        pairs = [(value[key], expected[key]) for key in expected]
-    for x, y in pairs:
-        assert (x.shape, x.dtype) == (y.shape, y.dtype)
-    rows = [[np.ravel(x) for x in side] for side in zip(*pairs, strict=True)]
-    value, expected = map(np.concatenate, rows)
-    return np.abs(value - expected), expected
+def _tolerance(case):
+    if case.function == "Transformer.__call__":
+        return Tolerance(NETWORK_CALL, 0.0, "")
+    density = "log_prob" in case.function
+    if _kind(case) == "network":
+        if density:
+            return Tolerance(**NETWORK_LOG_PROB, reason="")
+        return Tolerance(NETWORK_SAMPLE, 0.0, "", NETWORK_SAMPLE_MEDIAN)
+    return Tolerance(LOG_PROB if density else SAMPLE, 0.0, "")
+
+
+def _check(case):
+    found = _again(case)
+    result = compare_call(case, found, _tolerance(case))
+    assert result.agrees, "\n".join(map(str, result.differences))
+    return found.output
 
 
 @pytest.mark.usefixtures("compile_by_shape")
-@pytest.mark.parametrize("stored", _parameters("values"))
-def test_oracle_repeats_the_stored_call(stored):
+@pytest.mark.parametrize("case", _parameters("values"))
+def test_oracle_repeats_the_stored_call(case):
     """With closed-form fields, or one call of the network."""
-    extra = _extra(stored)
-    value = _call(stored, FUNCTIONS[stored.function], extra)
-    difference, _ = _differences(stored, value)
-    if stored.function == "Transformer_call":
-        tolerance = NETWORK_CALL
-    else:
-        tolerance = LOG_PROB if "log_prob" in stored.function else SAMPLE
-    assert difference.max() < tolerance
+    value = _check(case)
     for name, exact in (
         ("reference_f64", SAMPLE_EXACT),
         ("reference_legacy", LOG_PROB_EXACT),
     ):
-        if name in extra:
-            assert np.abs(value - extra[name]).max() < exact
+        if name in case.extra:
+            assert np.abs(value - case.extra[name]).max() < exact
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("compile_by_shape")
-@pytest.mark.parametrize("stored", _parameters("network"))
-def test_oracle_comes_near_to_the_stored_solve_of_the_network(stored):
+@pytest.mark.parametrize("case", _parameters("network"))
+def test_oracle_comes_near_to_the_stored_solve_of_the_network(case):
     """The same weights and draws give the same samples and densities."""
-    value = _call(stored, FUNCTIONS[stored.function], _extra(stored))
-    difference, expected = _differences(stored, value)
-    if "log_prob" in stored.function:
-        np.testing.assert_allclose(value, expected, **NETWORK_LOG_PROB)
-    else:
-        assert np.median(difference) < NETWORK_SAMPLE_MEDIAN
-        assert difference.max() < NETWORK_SAMPLE
+    _check(case)
 
 
-@pytest.mark.parametrize("stored", _parameters("traced"))
-def test_oracle_gives_the_stored_shapes_under_a_trace(stored):
+@pytest.mark.parametrize(
+    "case", [*_parameters("traced"), *_parameters("raises")]
+)
+def test_oracle_gives_the_stored_shapes_and_exceptions(case):
     """Calls made inside ``jit`` or ``vmap`` have no values to compare."""
-    function = FUNCTIONS[stored.function]
-
-    def traced(*tracers):
-        value = _call(stored, function, {}, iter(tracers))
-        assert_same(stored.case["output"], value, stored.arrays)
-
-    leaves = abstract_leaves(stored.case["args"])
-    leaves += abstract_leaves(stored.case["kwargs"])
-    jax.eval_shape(traced, *leaves)
+    _check(case)
 
 
-@pytest.mark.parametrize("stored", _parameters("raises"))
-def test_oracle_refuses_the_stored_call(stored):
-    """With the same type of exception."""
-    expected = getattr(builtins, stored.case["raises"]["type"])
-    with pytest.raises(expected) as raised:
-        _call(stored, FUNCTIONS[stored.function], {})
-    assert raised.type is expected
-
-
-def test_every_function_and_example_has_stored_cases():
-    """Nothing is skipped silently because a file was not found."""
-    found = {(stored.example, stored.function) for stored in CASES.values()}
-    examples = ("hierarchical_brownian", "hierarchical_gaussian", "seir")
-    expected = {(e, function) for e in examples for function in FUNCTIONS}
-    expected |= {
-        ("errors", "StructuredCNF_sample"),
-        ("errors", "SFMPE_sample_posterior"),
-        ("errors", "SFMPE_sample_posterior_encoded"),
-    }
-    assert found == expected
+def test_no_stored_call_is_left_out():
     counts = {kind: len(_parameters(kind)) for kind in KINDS}
     assert counts == KINDS
     assert len(CASES) == sum(KINDS.values())
@@ -250,7 +202,7 @@ def test_every_function_and_example_has_stored_cases():
 @pytest.mark.parametrize("name", DRAWN)
 def test_base_draw_follows_from_the_stored_key(name):
     """Standard normal numbers; JAX releases differ in the last bit."""
-    extra = _extra(CASES[name])
+    extra = BY_NAME[name].extra
     drawn = extra.get("theta_0_drawn", extra.get("epsilon"))
     key = jax.random.wrap_key_data(extra["base_key_data"])
     again = jax.random.normal(key, drawn.shape)
@@ -260,9 +212,9 @@ def test_base_draw_follows_from_the_stored_key(name):
 @pytest.mark.parametrize("number", [0, 1])
 def test_stored_keys_count_the_calls(number):
     """The legacy key is that of the seed, folded with the number of draws."""
-    name = f"seir-StructuredCNF_sample-sample__V1_attention_drawn_rep{number}"
+    name = f"seir StructuredCNF.sample sample__V1_attention_drawn_rep{number}"
     key = jax.random.fold_in(jax.random.key(5), number)
-    stored = _extra(CASES[name])["base_key_data"]
+    stored = BY_NAME[name].extra["base_key_data"]
     np.testing.assert_array_equal(jax.random.key_data(key), stored)
 
 

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import random
 
-from .fields import FIELDS
+from tfmpe.migrate.oracle.fields import FIELDS
+
 from .weights import value_of
 
 __all__ = [
@@ -49,10 +50,7 @@ _PLAIN_FIELDS = {"tanh_v1": _tanh, "skew_v1": _skew, "decay_v1": _decay}
 
 @cache
 def field_class(base: type, name: str) -> Callable[..., Any]:
-    """Return an unstructured field as a class below `VectorFieldModel`.
-
-    `affine_v1` is made with its sizes `d` and `c`.
-    """
+    """Return an unstructured field as a class below `VectorFieldModel`."""
     if name == "affine_v1":
         return type("Affine", (_Affine, base), {})
     # Names of classes are recorded, too.
@@ -81,7 +79,7 @@ class _Affine:
 
 
 def structured_field(name: str) -> nnx.Module:
-    """Return a field of format 1 as a module, called by position or name."""
+    """Return a structured field as a module, called by position or name."""
     return _structured_class(name)(name)
 
 

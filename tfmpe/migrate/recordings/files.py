@@ -1,0 +1,106 @@
+"""Files of recordings: finding them, and reading nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tfmpe.migrate.errors import RecordingError
+
+__all__ = [
+    *("MANIFEST_NAME", "MAX_FILE_BYTES"),
+    *("check_inside", "find_recordings", "load_json", "read_bytes"),
+]
+
+MANIFEST_NAME = "MANIFEST.json"
+"""Name of the file that lists all others, with their checksums."""
+
+MAX_FILE_BYTES = 64 * 2**20
+"""Largest file that is opened."""
+
+
+def read_bytes(file: Path, shown: str) -> bytes:
+    """Return the content of a file, or raise `RecordingError` if too large."""
+    try:
+        size = file.stat().st_size
+        if size > MAX_FILE_BYTES:
+            fault = f"{size} bytes; at most {MAX_FILE_BYTES} are read"
+            raise RecordingError(shown, fault)
+        return file.read_bytes()
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror})"
+        raise RecordingError(shown, fault) from None
+
+
+def find_recordings(folder: Path) -> tuple[Path, ...]:
+    """Return the json of every recording in a folder, sorted.
+
+    Parameters
+    ----------
+    folder
+        The folder of all examples, with one folder each, or of one example.
+
+    Returns
+    -------
+    tuple of Path
+        Every `*.json` but the manifest.
+
+    Raises
+    ------
+    RecordingError
+        If one of them lies outside `folder` (by a link).
+    """
+    found = sorted(
+        file
+        for pattern in ("*.json", "*/*.json")
+        for file in folder.glob(pattern)
+        if file.name != MANIFEST_NAME
+    )
+    for file in found:
+        check_inside(file, folder)
+    return tuple(found)
+
+
+def check_inside(file: Path, folder: Path) -> None:
+    """Refuse a file that is reached through a link out of its folder."""
+    try:
+        inside = file.resolve().is_relative_to(folder.resolve())
+    # Links may go round in circles.
+    except (OSError, RuntimeError):
+        inside = False
+    if not inside:
+        raise RecordingError(file, f"lies outside of {folder}")
+
+
+def load_json(file: Path, shown: str) -> Any:
+    """Return the content of a json file, with the checks that any one needs.
+
+    Parameters
+    ----------
+    file, shown
+        The file, and how to name it in an error.
+
+    Returns
+    -------
+    object
+        What `json` made of it.
+
+    Raises
+    ------
+    RecordingError
+        If it cannot be read, is too large, is no json, is nested too deeply,
+        or gives a name twice in one object.
+    """
+    content = read_bytes(file, shown)
+    try:
+        return json.loads(content.decode(), object_pairs_hook=_object)
+    except UnicodeDecodeError:
+        raise RecordingError(shown, "not a text in UTF-8") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise RecordingError(shown, f"not a readable json ({error})") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("an object gives a name twice")
+    return result

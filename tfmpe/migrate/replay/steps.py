@@ -1,0 +1,158 @@
+"""Replaying cases of format 2: objects are made, then steps are taken.
+
+Needs the extra `flow`.
+"""
+
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.recordings.cases import Call, Case, Compared
+from tfmpe.migrate.recordings.nodes import Abstract, Made
+from tfmpe.migrate.records.parity import Difference
+
+from .calls import absent, call, compare_exceptions, raised_text
+from .compare import Comparison, Tolerance, compare
+from .names import AbsentError, MissingPackageError
+from .objects import Objects
+from .silence import replaying
+from .targets import BRIDGE
+from .trees import mapped
+from .views import plain, seen
+from .weights import held_by
+
+__all__ = ["replay_steps"]
+
+
+def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
+    """Make the objects of a case and take its steps, comparing each.
+
+    Returns
+    -------
+    Comparison
+        Of the weights that networks begin with, and of all steps up to the
+        first that differs.
+
+    Raises
+    ------
+    MissingPackageError
+        If a package is not installed, or does not import here.
+
+    Notes
+    -----
+    The process must have the recorded flags. Its working directory is
+    another one during each step.
+    """
+    objects = Objects(prefix)
+    found = Comparison()
+    with replaying():
+        try:
+            for name, node in case.setup:
+                objects.by_name[name] = objects.made(node)
+            for number, step in enumerate((case, *case.then)):
+                place = f"then[{number - 1}]." if number else ""
+                found += _take(step, objects, place)
+                if not found.agrees:
+                    break
+        except AbsentError as error:
+            found += absent(str(error))
+        except ImportError as error:
+            found += _missing(error, prefix)
+        # Any exception is what making the objects came to.
+        except Exception as error:
+            text = raised_text(error)
+            difference = Difference("exception", "setup", "returned", text)
+            found += Comparison((difference,))
+    return objects.first_weights + found
+
+
+def _take(step: Call, objects: Objects, place: str) -> Comparison:
+    """Take a step and compare all that came of it."""
+    args, kwargs = objects.made(step.args), objects.made(step.kwargs)
+    view_arg = objects.made(step.view_arg)
+
+    def look(*args: Any, **kwargs: Any) -> Any:
+        found = objects.target(step.target)
+        if step.target[0] in "fo":
+            found = found(*args, **kwargs)
+        if step.keep is not None:
+            objects.by_name[step.keep] = found
+        return seen(step.view, found, view_arg, objects.by_name)
+
+    with _apart() as files:
+        found = call(look, args, kwargs)
+    if isinstance(found.error, AbsentError | ImportError):
+        raise found.error
+    if found.error is not None or step.raises is not None:
+        path = f"{place}output"
+        return compare_exceptions(
+            step.raises, found.error, path, of_subclass=True
+        )
+    compared = step.compared or Compared()
+    tolerance = None
+    if compared.mode == "close":
+        tolerance = Tolerance(compared.atol, compared.rtol, "as recorded")
+    pairs = [("output", step.output, found.output)]
+    for name, before, after, now in (
+        ("args_after", step.args, step.args_after, found.args),
+        ("kwargs_after", step.kwargs, step.kwargs_after, found.kwargs),
+    ):
+        # What objects are after a call is known only where it was recorded.
+        leaves = jax.tree.leaves(before)
+        if after is not None or not any(isinstance(x, Made) for x in leaves):
+            expected = objects.made(before if after is None else after)
+            pairs.append((name, expected, now))
+    for name, held in step.after.items():
+        pairs.append((f"after {name}", held, held_by(objects.by_name[name])))
+    pairs.append(("files", list(step.files or ()), files))
+    result = Comparison()
+    for name, stored, now in pairs:
+        if compared.mode == "shape":
+            stored = mapped(_shape, stored)
+        result += compare(stored, plain(now), place + name, tolerance)
+    return result
+
+
+def _shape(leaf: Any) -> Any:
+    if isinstance(leaf, jax.Array):
+        return Abstract(leaf.shape, leaf.dtype.name)
+    return leaf
+
+
+@contextlib.contextmanager
+def _apart() -> Iterator[list[str]]:
+    """Run in an empty folder and print nothing; give what was written."""
+    files: list[str] = []
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
+                yield files
+        finally:
+            files += sorted(os.listdir(folder))
+            os.chdir(here)
+
+
+def _missing(error: ImportError, prefix: str) -> Comparison:
+    """Tell what is not installed from what the package does not have."""
+    name = (error.name or "").partition(".")[0]
+    if name == prefix.partition(".")[0]:
+        return absent(str(error))
+    text = str(error)
+    if isinstance(error, ModuleNotFoundError) and name:
+        text = f"{name} is not installed"
+    elif " needs " in text:
+        # Whatever needs it, the reason is one.
+        text = f"needs {text.partition(' needs ')[2]}"
+    raise MissingPackageError(one_line(text, 200)) from error
