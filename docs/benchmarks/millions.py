@@ -14,12 +14,13 @@ import jax
 import jax.numpy as jnp
 
 from tfmpe import Tokens
-from tfmpe.migrate.bench.attention_cases import LOCAL_RULES
-from tfmpe.migrate.bench.models import (
+from tfmpe.migrate.bench.data import (
+    LOCAL_RULES,
     THETA_KEYS,
     Y_KEYS,
+    Model,
     Size,
-    abstract_seir,
+    events,
 )
 from tfmpe.migrate.bench.networks import core_network
 
@@ -35,11 +36,13 @@ def evaluate(tokens, at):
 def row(n_sites):
     """Measure one number of sites."""
     size = Size(n_sites, 1)
+    leaves = tuple(
+        jax.ShapeDtypeStruct((size.n_samples, *event, 1), jnp.float32)
+        for event in events(size).values()
+    )
     tokens = jax.eval_shape(
-        lambda model: Tokens.from_pytree(
-            model.in_order.both, LOCAL_RULES, model.inputs
-        ),
-        abstract_seir(size),
+        lambda model: Tokens.from_pytree(model.both, LOCAL_RULES, model.inputs),
+        Model(leaves, leaves),
     )
     core_network()
     start = time.perf_counter()

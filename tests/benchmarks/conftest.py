@@ -1,39 +1,36 @@
 """Checking a case once for all its sides, and timing a call."""
 
+import jax
 import pytest
 
-from tfmpe.migrate.bench.checking import check_sides
-from tfmpe.migrate.bench.legacy import from_oracle
-from tfmpe.migrate.bench.models import Size
-from tfmpe.migrate.bench.register import CASES
-from tfmpe.migrate.bench.surroundings import quiet
-from tfmpe.migrate.bench.timing import ready
+pytest.importorskip("flax", reason="needs the extra flow")
+
+from tfmpe.migrate.bench.cases import CASES
+from tfmpe.migrate.bench.data import Size
+from tfmpe.migrate.bench.machine import quiet
+from tfmpe.migrate.bench.measure import check_sides
+from tfmpe.migrate.bench.old_side import old_side
 
 
 @pytest.fixture(scope="session")
-def small(request):
-    """Whether nothing is timed, so that the data can be small."""
-    config = request.config
-    return bool(config.getoption("benchmark_disable", default=False)) or bool(
-        getattr(config, "workerinput", None)
-    )
-
-
-@pytest.fixture(scope="session")
-def checked_case(small):
+def checked_case(request):
     """Build a case and check that its sides agree; keep the last one only.
 
     Cases hold up to a gigabyte, so one is forgotten before the next is made.
+    Where nothing is timed, the data are small.
     """
-    kept = {}
+    config, kept = request.config, {}
+    small = config.getoption("benchmark_disable", default=False)
+    small = small or getattr(config, "workerinput", None)
 
     def build(name):
         if name not in kept:
             kept.clear()
             case = CASES[name]
-            size = case.small() if small else Size(case.middle, case.n_samples)
+            n = case.samples
+            size = Size(3, min(n, 4)) if small else Size(50, n)
             with quiet():
-                kept[name] = check_sides(case, size, from_oracle())
+                kept[name] = check_sides(case, size, old_side("oracle"))
         return kept[name]
 
     return build
@@ -45,6 +42,6 @@ def measure(benchmark):
 
     def run(call):
         with quiet():
-            benchmark(lambda: ready(call))
+            benchmark(lambda: jax.block_until_ready(call()))
 
     return run

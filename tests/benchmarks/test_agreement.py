@@ -5,32 +5,13 @@ from dataclasses import replace
 import pytest
 
 from tfmpe import Tokens, concatenate_tokens
-from tfmpe.migrate import oracle
-from tfmpe.migrate.bench.agreement import (
-    NotEqualError,
-    check_real_tokens_say,
-    check_tokens_say,
-)
-from tfmpe.migrate.bench.join_cases import as_tokens, legacy_flat
-from tfmpe.migrate.bench.models import RULES, Size, seir
+from tfmpe.migrate.bench.agreement import NotEqualError, same_tokens
+from tfmpe.migrate.bench.data import RULES, Size, as_tokens, seir
+from tfmpe.migrate.bench.old_side import old_side
+from tfmpe.migrate.bench.token_tasks import flatten
 
+OLD = old_side("oracle")
 SIZE = Size(3, 4)
-ONE_SITE = Size(1, 4)
-
-
-def _old(*sizes):
-    return oracle.combine_data(
-        *(
-            legacy_flat(oracle.flatten_structured, size, seed)
-            for seed, size in enumerate(sizes)
-        )
-    )
-
-
-def _new(*sizes):
-    return concatenate_tokens(
-        *(as_tokens(size, seed) for seed, size in enumerate(sizes))
-    )
 
 
 def _wrong_value(tokens):
@@ -50,25 +31,16 @@ def _wrong_rules(tokens):
     return replace(tokens, layout=type(other)(keys, other.independence))
 
 
-WRONGS = [_wrong_value, _wrong_inputs, _wrong_rules]
-
-
-@pytest.mark.parametrize("wrong", WRONGS)
-def test_a_difference_between_equal_sizes_is_found(wrong):
-    old, new = _old(SIZE, SIZE), _new(SIZE, SIZE)
-    check_tokens_say(old, new)
-
-    with pytest.raises(NotEqualError):
-        check_tokens_say(old, wrong(new))
-
-
-@pytest.mark.parametrize("wrong", WRONGS)
-def test_a_difference_between_real_tokens_is_found(wrong):
-    old, new = _old(ONE_SITE, SIZE), _new(ONE_SITE, SIZE)
-    check_real_tokens_say(old, new)
+@pytest.mark.parametrize("wrong", [_wrong_value, _wrong_inputs, _wrong_rules])
+@pytest.mark.parametrize("first", [SIZE, Size(1, 4)], ids=["equal", "ragged"])
+def test_a_difference_is_found(first, wrong):
+    sizes = [(first, 0), (SIZE, 1)]
+    old = OLD.combine_data(*(flatten(OLD, seir(*one)) for one in sizes))
+    new = concatenate_tokens(*(as_tokens(*one) for one in sizes))
+    same_tokens(new, old, SIZE)
 
     with pytest.raises(NotEqualError):
-        check_real_tokens_say(old, wrong(new))
+        same_tokens(wrong(new), old, SIZE)
 
 
 def test_equal_arguments_give_equal_data():

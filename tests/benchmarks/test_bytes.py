@@ -1,89 +1,78 @@
 """Joined data sets: bytes, counted and not timed."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tfmpe import Tokens, concatenate_tokens
-from tfmpe.migrate import oracle
-from tfmpe.migrate.bench.agreement import declared_masks
-from tfmpe.migrate.bench.counting import stored_bytes
-from tfmpe.migrate.bench.join_cases import (
-    as_tokens,
-    join_with_masks,
-    legacy_flat,
-)
-from tfmpe.migrate.bench.models import RULES, Size, abstract_seir
+from tfmpe.migrate.bench.agreement import read_masks
+from tfmpe.migrate.bench.data import RULES, Model, Size, as_tokens, events, seir
+from tfmpe.migrate.bench.old_side import old_side
+from tfmpe.migrate.bench.token_tasks import flatten
+from tfmpe.migrate.bench.work import stored_bytes
 
+OLD = old_side("oracle")
 LEGACY_EXAMPLE = Size(50, 1_000)
+ONE_SITE = Size(1, 1_000)
 SMALL = Size(5, 20)
 
 
-def _abstract_flat(size):
-    # Closing over the sizes: transformations would sort the keys.
-    model = abstract_seir(size)
-    return jax.eval_shape(
-        lambda given: oracle.flatten_structured(
-            given.in_order.sides, index=given.inputs, independence=RULES
-        )[0],
-        model,
+def _abstract(size):
+    leaves = tuple(
+        jax.ShapeDtypeStruct((size.n_samples, *event, 1), jnp.float32)
+        for event in events(size).values()
     )
+    return Model(leaves, leaves)
 
 
-def _abstract_tokens(size):
-    return jax.eval_shape(
-        lambda given: Tokens.from_pytree(
-            given.in_order.both, RULES, given.inputs
-        ),
-        abstract_seir(size),
-    )
+def _tokens(model):
+    return Tokens.from_pytree(model.both, RULES, model.inputs)
 
 
 def old_bytes(*sizes):
     """Return what the oracle's result would hold, without making it."""
-    return stored_bytes(
-        jax.eval_shape(oracle.combine_data, *map(_abstract_flat, sizes))
-    )
+    flats = [
+        jax.eval_shape(lambda model: flatten(OLD, model), _abstract(size))
+        for size in sizes
+    ]
+    return stored_bytes(jax.eval_shape(OLD.combine_data, *flats))
 
 
-def new_bytes(*sizes):
-    """Return the same of the joined Tokens and the masks read from them."""
-    joined = jax.eval_shape(concatenate_tokens, *map(_abstract_tokens, sizes))
-    return (
-        stored_bytes(joined)
-        + stored_bytes(declared_masks(joined))
-        + joined.layout.labels.nbytes
-    )
+def abstract_joined(*sizes):
+    """Return joined Tokens of arrays that are only shapes."""
+    tokens = [jax.eval_shape(_tokens, _abstract(size)) for size in sizes]
+    return jax.eval_shape(concatenate_tokens, *tokens)
+
+
+def new_bytes(joined):
+    """Return the bytes of joined Tokens and the masks read from them."""
+    masks = stored_bytes(read_masks(joined))
+    return stored_bytes(joined) + masks + joined.layout.labels.nbytes
 
 
 @pytest.mark.parametrize("sizes", [(SMALL, SMALL), (Size(1, 20), SMALL)])
 def test_counted_bytes_are_those_of_the_arrays(sizes):
-    flats = [
-        legacy_flat(oracle.flatten_structured, size, seed)
-        for seed, size in enumerate(sizes)
-    ]
-    tokens = [as_tokens(size, seed) for seed, size in enumerate(sizes)]
+    flats = [flatten(OLD, seir(size)) for size in sizes]
+    assert old_bytes(*sizes) == stored_bytes(OLD.combine_data(*flats))
 
-    assert old_bytes(*sizes) == stored_bytes(oracle.combine_data(*flats))
-    assert new_bytes(*sizes) == stored_bytes(join_with_masks(*tokens))
+    joined = concatenate_tokens(*map(as_tokens, sizes))
+    assert new_bytes(abstract_joined(*sizes)) == new_bytes(joined)
 
 
-@pytest.mark.parametrize("first", [LEGACY_EXAMPLE, Size(1, 1_000)])
+@pytest.mark.parametrize("first", [LEGACY_EXAMPLE, ONE_SITE])
 def test_joining_takes_a_hundredth_of_the_bytes(first):
     old = old_bytes(first, LEGACY_EXAMPLE)
-    new = new_bytes(first, LEGACY_EXAMPLE)
+    new = new_bytes(abstract_joined(first, LEGACY_EXAMPLE))
 
     assert old > 1e9
     assert new < 8e6
     assert old / new > 100
 
 
-@pytest.mark.parametrize("first", [LEGACY_EXAMPLE, Size(1, 1_000)])
+@pytest.mark.parametrize("first", [LEGACY_EXAMPLE, ONE_SITE])
 def test_a_mask_takes_no_bytes_per_sample(first):
-    once = jax.eval_shape(
-        concatenate_tokens,
-        *map(_abstract_tokens, (first, LEGACY_EXAMPLE)),
-    )
+    once = abstract_joined(first, LEGACY_EXAMPLE)
     n_tokens = LEGACY_EXAMPLE.n_tokens
 
     # Values, functional inputs and, where sizes differ, which are real.
@@ -92,18 +81,6 @@ def test_a_mask_takes_no_bytes_per_sample(first):
     assert once.self_attention_mask.shape == (n_tokens, n_tokens)
     assert once.self_attention_mask.dtype == bool
     assert once.labels.strides[0] == 0
-
-
-def test_masks_of_more_samples_hold_the_same_bytes():
-    few, many = (
-        declared_masks(concatenate_tokens(as_tokens(size, 0), tokens))
-        for size, tokens in (
-            (Size(5, 2), as_tokens(SMALL, 1)),
-            (Size(5, 40), as_tokens(SMALL, 1)),
-        )
-    )
-
-    assert stored_bytes(few) == stored_bytes(many)
 
 
 def test_repeated_rows_are_counted_once():

@@ -10,8 +10,14 @@ pytest.importorskip("diffrax", reason="needs the extra flow")
 
 from tfmpe import Tokens, concatenate_tokens
 from tfmpe.estimators import ContinuousFlow
-from tfmpe.migrate.bench.join_cases import as_tokens
-from tfmpe.migrate.bench.models import RULES, THETA_KEYS, Y_KEYS, Size, seir
+from tfmpe.migrate.bench.data import (
+    RULES,
+    THETA_KEYS,
+    Y_KEYS,
+    Size,
+    as_tokens,
+    seir,
+)
 
 SIZE = Size(4, 3)
 COMPILING = "/jax/core/compile/backend_compile_duration"

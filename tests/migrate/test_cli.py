@@ -170,7 +170,7 @@ print(*sorted(heavy & set(sys.modules)))"""
 @pytest.mark.parametrize(
     ("modules", "loaded"),
     [
-        ("tfmpe.migrate.verify.verify, tfmpe.migrate.report.build", ""),
+        ("tfmpe.migrate.verify.verify, tfmpe.examples.models", ""),
         ("tfmpe.migrate.show.table", "rich"),  # so the check can fail
         ("tfmpe.cli", "click"),
     ],

@@ -1,8 +1,8 @@
 """`tfmpe bench`: old against new."""
 
 import importlib.util
-import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,57 +11,41 @@ from .common import check_folder, progress_bar, write_file
 __all__ = ["bench"]
 
 
+_FILE: Any = {"metavar": "FILE"}
+_FILE["type"] = click.Path(dir_okay=False, path_type=Path)
+
+
 @click.command()
 @click.option(
     "--legacy",
+    help="An installed legacy package as the old side; else the plain oracle.",
     metavar="MODULE",
     default="oracle",
-    help="An installed legacy package as the old side; by default the plain "
-    "oracle of the tests.",
 )
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "gpu"]),
     help="Where to compute; by default where jax would.",
+    type=click.Choice(["cpu", "gpu"]),
 )
 @click.option(
-    "--case",
-    "cases",
+    *("--case", "cases"),
+    help="Measure this case only; may be given again.",
     metavar="NAME",
     multiple=True,
-    help="Measure this case only; may be given again.",
 )
 @click.option(
     "--max-sites",
+    help="Leave out what has more sites.",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Leave out what has more sites.",
 )
 @click.option(
-    "--quick", is_flag=True, help="Small sizes: seconds, not minutes."
+    "--quick", help="Small sizes: seconds, not minutes.", is_flag=True
 )
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write everything that was measured.",
-)
-@click.option(
-    "--markdown",
-    "page",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the table as a page, with the machine.",
-)
-@click.option(
-    "--plot",
-    "picture",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also draw a PNG file (extra plot).",
-)
-@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@click.option("--json", help="Also write all numbers.", **_FILE)
+@click.option("--markdown", help="Also write a page with the table.", **_FILE)
+@click.option("--plot", help="Also draw a PNG file (extra plot).", **_FILE)
+@click.option("--no-progress", help="Show no progress bar.", is_flag=True)
 @click.pass_context
 def bench(
     context: click.Context,
@@ -70,96 +54,68 @@ def bench(
     cases: tuple[str, ...],
     max_sites: int | None,
     quick: bool,
-    json_file: Path | None,
-    page: Path | None,
-    picture: Path | None,
+    json: Path | None,
+    markdown: Path | None,
+    plot: Path | None,
     no_progress: bool,
 ) -> None:
     """Measure old against new: time, memory, and how both grow.
 
     The old side is first checked against the recordings of the legacy
-    package, and the new side against the old: what is not equal is not
-    timed. Takes many minutes, and as much memory as the old side needs.
-    Needs the extra flow.
+    package, and the new side against the old: what differs is not timed.
+    Takes many minutes, and much memory. Needs the extra flow.
 
     \b
     Exit code:
       0  everything was equal, and timed
       1  something differs
       2  wrong usage
-      3  nothing was compared: no oracle, no recordings, no memory
+      3  nothing was compared: no recordings, no memory
 
     \b
     Examples:
       tfmpe bench --quick
-      tfmpe bench --case masks --case join --max-sites 100
+      tfmpe bench --case masks --max-sites 100
       tfmpe bench --json cpu.json --markdown cpu.md --plot cpu.png
       tfmpe bench --legacy sfmpe
     """  # noqa: D301 - click wants the backspace itself
-    for file, option in (
-        (json_file, "--json"),
-        (page, "--markdown"),
-        (picture, "--plot"),
-    ):
+    files = {"--json": json, "--markdown": markdown, "--plot": plot}
+    for option, file in files.items():
         check_folder(file, option)
-    needed = ["flax", "optax", "diffrax"]
-    needed += ["matplotlib"] if picture is not None else []
+    needed = ["flax", "optax", "diffrax"] + ["matplotlib"] * bool(plot)
     missing = [n for n in needed if importlib.util.find_spec(n) is None]
     if missing:
-        raise click.UsageError(
-            f"the benchmarks need {', '.join(missing)}: "
-            'pip install "tfmpe[flow,plot]"'
-        )
-    _choose_device(device)
-    from tfmpe.migrate.bench.legacy import LegacyModuleError
-    from tfmpe.migrate.bench.run import Options, UnknownCaseError
-    from tfmpe.migrate.bench.run import bench as run
-    from tfmpe.migrate.bench.table import as_lines, as_markdown
-    from tfmpe.migrate.errors import RecordingError
-    from tfmpe.migrate.replay.oracle import OracleError
+        fault = f"the benchmarks need {', '.join(missing)}"
+        raise click.UsageError(f'{fault}: pip install "tfmpe[flow,plot]"')
+    from tfmpe.migrate.bench.machine import choose_device
 
+    if device is not None and (fault := choose_device(device)):
+        raise click.BadParameter(fault, param_hint="--device")
+    from rich.console import Console
+
+    from tfmpe.migrate.bench import run
+    from tfmpe.migrate.bench.cases import CASES
+    from tfmpe.migrate.bench.old_side import LegacyModuleError
+    from tfmpe.migrate.bench.picture import as_png
+    from tfmpe.migrate.bench.table import as_markdown, print_bench
+    from tfmpe.migrate.errors import RecordingError
+    from tfmpe.migrate.records.files import as_json
+
+    for name in set(cases) - set(CASES):
+        fault = f"unknown case {name!r}; the cases are: {', '.join(CASES)}"
+        raise click.BadParameter(fault, param_hint="--case")
     try:
         with progress_bar(wanted=not no_progress) as progress:
-            report = run(Options(legacy, cases, max_sites, quick), progress)
-    except UnknownCaseError as error:
-        raise click.BadParameter(str(error), param_hint="--case") from None
+            found = run.bench(legacy, cases, max_sites, quick, progress)
     except LegacyModuleError as error:
         raise click.BadParameter(str(error), param_hint="--legacy") from None
-    except (OracleError, RecordingError) as error:
+    except RecordingError as error:
         click.echo(f"nothing was compared: {error}", err=True)
         context.exit(3)
-    for line in as_lines(report):
-        click.echo(line)
-    if json_file is not None:
-        write_file(json_file, report.to_json().encode(), "--json")
-    if page is not None:
-        shown = None if picture is None else picture.name
-        write_file(page, as_markdown(report, shown).encode(), "--markdown")
-    if picture is not None:
-        from tfmpe.migrate.bench.picture import as_png
-
-        write_file(picture, as_png(report), "--plot")
-    context.exit(report.exit_code)
-
-
-def _choose_device(device: str | None) -> None:
-    """Let jax compute on a CPU or a GPU, here and in child processes."""
-    if device is None:
-        return
-    platforms = {"cpu": "cpu", "gpu": "cuda,cpu"}[device]
-    os.environ["JAX_PLATFORMS"] = platforms
-    import jax
-
-    jax.config.update("jax_platforms", platforms)
-    try:
-        found = jax.local_devices()[0].platform
-    except RuntimeError as error:
-        raise click.BadParameter(
-            f"jax finds no {device} ({error})", param_hint="--device"
-        ) from None
-    if found != device:
-        raise click.BadParameter(
-            f"jax finds no {device}, only a {found}; install jax for it, or "
-            "leave --device out",
-            param_hint="--device",
-        )
+    print_bench(found, Console(highlight=False))
+    shown = plot and plot.name
+    makers = (as_json, lambda b: as_markdown(b, shown).encode(), as_png)
+    for (option, file), make in zip(files.items(), makers, strict=True):
+        if file is not None:
+            write_file(file, make(found), option)
+    context.exit(found.exit_code)

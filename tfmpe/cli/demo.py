@@ -55,7 +55,7 @@ def demo(
       tfmpe demo --example eight_schools --seed 1
       tfmpe demo --example seir --legacy --quick
     """  # noqa: D301 - click wants the backspace itself
-    from tfmpe.migrate.examples.scripts import run_example
+    from tfmpe.examples.scripts import run_example
 
     missing = [
         name

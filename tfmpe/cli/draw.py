@@ -33,7 +33,7 @@ def draw(example: str | None, out: Path | None) -> None:
       tfmpe draw
       tfmpe draw --example seir --out masks
     """  # noqa: D301 - click wants the backspace itself
-    from tfmpe.migrate.examples.models import EXAMPLES as MODELS
+    from tfmpe.examples.models import EXAMPLES as MODELS
     from tfmpe.preprocessing import draw_mask
 
     names = EXAMPLES if example is None else (example,)
@@ -64,7 +64,7 @@ def draw(example: str | None, out: Path | None) -> None:
 def _plot(name: str, file: Path) -> Path:
     from matplotlib.figure import Figure
 
-    from tfmpe.migrate.examples.models import EXAMPLES as MODELS
+    from tfmpe.examples.models import EXAMPLES as MODELS
     from tfmpe.preprocessing import plot_mask
 
     # A figure of its own, not pyplot's: no window, whatever the backend.

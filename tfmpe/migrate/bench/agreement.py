@@ -1,18 +1,22 @@
-"""What has to be equal before anything is timed."""
+"""Comparison of what two sides return: nothing is timed that differs.
 
+A check of a case is called as ``check(result, old, size)``.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from .models import THETA_KEYS, Y_KEYS
+from tfmpe.preprocessing import Tokens
+
+from .data import THETA_KEYS, Y_KEYS, Size, events
 
 
 class NotEqualError(ValueError):
-    """Two sides do not say the same."""
-
-
-KEYS = {"theta": THETA_KEYS, "y": Y_KEYS}
+    """Two sides return different results."""
 
 
 def check_equal(expected: Any, got: Any, what: str) -> None:
@@ -32,57 +36,51 @@ def check_equal(expected: Any, got: Any, what: str) -> None:
         )
 
 
-def check_repeats(expected: Any, got: Any, what: str) -> None:
-    """Compare with an array that may have been written once for all rows."""
-    got = np.asarray(got)
-    check_equal(expected, np.broadcast_to(got, np.shape(expected)), what)
+def check_at_most(found: Any, limit: float, what: str) -> None:
+    """Compare an error with its limit; what is not a number is too large."""
+    if not found <= limit:
+        raise NotEqualError(f"{what} is {found:.2g}, expected <= {limit:g}")
 
 
-def check_same_tree(expected: Any, got: Any) -> None:
-    """Compare two nested dictionaries of arrays, key by key."""
-    if isinstance(expected, dict):
-        if list(got) != list(expected):
-            raise NotEqualError(f"keys {list(got)}, expected {list(expected)}")
-        for key in expected:
-            check_same_tree(expected[key], got[key])
-    else:
-        check_equal(expected, got, "an array")
+def close(
+    limit: float, typical: float = math.inf
+) -> Callable[[Any, Any, Size], None]:
+    """Return a check that values, and half of them, are so far apart."""
+
+    def check(result: Any, old: Any, size: Size) -> None:
+        pairs = zip(jax.tree.leaves(result), jax.tree.leaves(old), strict=True)
+        for leaf, expected in pairs:
+            check_equal(np.shape(expected), np.shape(leaf), "the shape")
+            off = np.abs(np.asarray(leaf) - np.asarray(expected))
+            check_at_most(off.max(), limit, "the largest difference")
+            check_at_most(np.median(off), typical, "the median difference")
+
+    return check
 
 
-def check_same_leaves(expected: Any, got: Any) -> None:
-    """Compare two trees whose dictionaries may be ordered differently."""
-    one, two = jax.tree.leaves(expected), jax.tree.leaves(got)
+def same_leaves(result: Any, old: Any, size: Size) -> None:
+    """Compare two trees, dictionaries sorted by their keys."""
+    one, two = jax.tree.leaves(old), jax.tree.leaves(result)
     if len(one) != len(two):
-        raise NotEqualError(f"{len(two)} arrays, expected {len(one)}")
+        raise NotEqualError(f"{len(two)} leaves, expected {len(one)}")
     for number, (a, b) in enumerate(zip(one, two, strict=True)):
-        check_equal(a, b, f"array {number}")
+        check_equal(a, b, f"leaf {number}")
 
 
-def check_tokens_say(flat: dict[str, Any], tokens: Any) -> None:
-    """Check that Tokens hold whatever a legacy flat dictionary holds.
-
-    Labels, masks and index may be there once per sample or once for all.
-    """
-    views = {side: tokens.select_tokens(keys) for side, keys in KEYS.items()}
-    for side, view in views.items():
-        check_equal(flat["data"][side], view.data, f"data of {side}")
-        check_repeats(
-            flat["labels"][side], view.labels[:1], f"labels of {side}"
-        )
-        if "index" in flat:
-            # Legacy index rows follow the sorted keys, whatever the data do.
-            rows = tokens.select_tokens(sorted(KEYS[side])).functional_inputs
-            check_equal(flat["index"][side], rows, f"index of {side}")
-    masks = flat.get("masks", {})
-    for side, mask in masks.get("padding", {}).items():
-        check_equal(mask, views[side].padding_mask, f"padding of {side}")
-    if "attention" in masks:
-        declared = declared_masks(tokens)
-        for name, mask in masks["attention"].items():
-            check_repeats(mask, declared[name][None], f"mask of {name}")
+def read_view(tokens: Tokens, keys: Sequence[str]) -> dict[str, Any]:
+    """Read every property of a view."""
+    view = tokens.select_tokens(keys)
+    return {
+        "data": view.data,
+        "labels": view.labels,
+        "mask": view.self_attention_mask,
+        "padding": view.padding_mask,
+        "index": view.functional_inputs,
+        "slices": view.slices,
+    }
 
 
-def declared_masks(tokens: Any) -> dict[str, Any]:
+def read_masks(tokens: Tokens) -> dict[str, Any]:
     """Return the three masks that a legacy flat dictionary has."""
     return {
         "y": tokens.select_tokens(Y_KEYS).self_attention_mask,
@@ -91,50 +89,79 @@ def declared_masks(tokens: Any) -> dict[str, Any]:
     }
 
 
-def check_real_tokens_say(flat: dict[str, Any], tokens: Any) -> None:
-    """Compare data sets of different sizes that were joined.
+def same_tokens(result: Any, old: Any, size: Size) -> None:
+    """Compare Tokens, or a tuple that begins with them, with a flat call.
 
-    The legacy function pads the token axis as a whole, the core each key; so
-    what is compared is the tokens that are real, their order, and the masks
-    among them.
+    Labels and masks may be there once for all samples. Where data sets of
+    different sizes were joined, the legacy function pads the token axis as a
+    whole, the core each key: then the real tokens, their order and the masks
+    among them are compared.
     """
-    real = {}
-    padding = flat["masks"]["padding"]
-    for side, keys in KEYS.items():
-        view = tokens.select_tokens(keys)
-        old_real = np.asarray(padding[side]) != 0
-        new_real = np.asarray(view.padding_mask)
-        real[side] = (old_real, new_real)
-        pairs = {
-            "data": (flat["data"][side], view.data),
-            "labels": (flat["labels"][side], view.labels),
-        }
-        for what, (old, new) in pairs.items():
-            check_equal(
-                np.asarray(old)[old_real],
-                np.asarray(new)[new_real],
-                f"{what} of {side}",
+    tokens = result[0] if type(result) is tuple else result
+    sides = {"theta": THETA_KEYS, "y": Y_KEYS}
+    views = {s: (keys, read_view(tokens, keys)) for s, keys in sides.items()}
+    compare_views(old, views, size, read_masks(tokens)["cross"])
+
+
+def compare_views(
+    flat: Mapping[str, Any],
+    views: Mapping[str, tuple[Sequence[str], Mapping[str, Any]]],
+    size: Size,
+    cross: Any = None,
+    described: Mapping[str, Any] | None = None,
+) -> None:
+    """Compare read views, by side, with a flat call and its slices."""
+    masks, real = flat.get("masks", {}), {}
+    for side, (keys, view) in views.items():
+        shape = np.shape(flat["data"][side])[:2]
+        old = np.asarray(masks.get("padding", {}).get(side, np.ones(shape)))
+        old, new = np.broadcast_to(old, shape) != 0, np.asarray(view["padding"])
+        real[side] = old, new
+        check_equal(old.sum(-1), new.sum(-1), f"number of tokens of {side}")
+        if described is not None and view["slices"] != described[side]:
+            raise NotEqualError(
+                f"slices {view['slices']}, expected {described[side]}"
             )
-        ordered = tokens.select_tokens(sorted(keys))
-        check_equal(
-            np.asarray(flat["index"][side])[old_real],
-            np.asarray(ordered.functional_inputs)[
-                np.asarray(ordered.padding_mask)
-            ],
-            f"index of {side}",
+        by_key = _rows_by_key(keys, size)
+        for what in ("data", "labels", "index"):
+            # Legacy index rows follow the sorted keys, whatever the data do.
+            rows = by_key if what == "index" else slice(None)
+            if what in flat:
+                check_equal(
+                    _real_rows(flat[what][side], old),
+                    _real_rows(view[what][:, rows], new[:, rows]),
+                    f"{what} of {side}",
+                )
+    found = {side: view["mask"] for side, (_, view) in views.items()}
+    found |= {} if cross is None else {"cross": cross}
+    for name, mask in found.items() if "attention" in masks else ():
+        ends = ("theta", "y") if name == "cross" else (name, name)
+        _compare_masks(
+            name, masks["attention"][name], mask, *map(real.get, ends)
         )
-    declared = declared_masks(tokens)
-    ends = {"y": ("y", "y"), "theta": ("theta", "theta")}
-    ends["cross"] = ("theta", "y")
-    n_samples = tokens.sample_shape[0]
-    for name, (rows, columns) in ends.items():
-        for sample in (0, n_samples // 2 - 1, n_samples // 2, n_samples - 1):
-            old_real, new_real = (
-                np.ix_(real[rows][i][sample], real[columns][i][sample])
-                for i in (0, 1)
-            )
-            check_equal(
-                np.asarray(flat["masks"]["attention"][name][sample])[old_real],
-                declared[name][new_real],
-                f"mask of {name} in sample {sample}",
-            )
+
+
+def _real_rows(array: Any, real: Any) -> Any:
+    array = np.asarray(array)
+    return np.broadcast_to(array, (*real.shape, *array.shape[2:]))[real]
+
+
+def _rows_by_key(keys: Sequence[str], size: Size) -> Any:
+    lengths = [math.prod(events(size)[key]) for key in keys]
+    rows = np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])
+    return np.concatenate([rows[keys.index(key)] for key in sorted(keys)])
+
+
+def _compare_masks(
+    name: str, old: Any, new: Any, rows: Any, columns: Any
+) -> None:
+    old, new, n = np.asarray(old), np.asarray(new), len(rows[0])
+    if all(real.all() for real in (*rows, *columns)):
+        check_equal(old, np.broadcast_to(new, old.shape), f"mask of {name}")
+        return
+    for sample in (0, n // 2 - 1, n // 2, n - 1):
+        of_old, of_new = (
+            np.ix_(rows[i][sample], columns[i][sample]) for i in (0, 1)
+        )
+        what = f"mask of {name} in sample {sample}"
+        check_equal(old[sample][of_old], new[of_new], what)

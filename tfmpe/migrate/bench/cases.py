@@ -1,172 +1,86 @@
-"""What a case is, and the register of all of them."""
+"""The table of all cases, in the order in which they are measured."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import replace
 
-import jax
+from . import flow_tasks, token_tasks
+from .data import Size
+from .old_side import POSTERIOR, SAMPLE
+from .task import Case
 
-from .counting import stored_bytes
-from .legacy import Legacy
-from .models import Size
-
-__all__ = ["CASES", "Call", "Case", "case", "jitted"]
+__all__ = ["CASES"]
 
 
-class Call(NamedTuple):
-    """A prepared call: what is timed is ``call()`` and nothing else.
-
-    Attributes
-    ----------
-    call : callable
-        Without arguments.
-    n_bytes : callable
-        From a result to the bytes it holds; of a compiled function what the
-        compiler states for results and temporaries.
-    compiled : callable or None
-        Compiles, for one that does so as a whole: returns the seconds that
-        took, and the bytes of results and temporaries.
-    """
-
-    call: Callable[[], Any]
-    n_bytes: Callable[[Any], int] = stored_bytes
-    compiled: Callable[[], tuple[float, int]] | None = None
+def _joined(times: int) -> Callable[[Size], int]:
+    # Masks of every sample, data, labels, padding and inputs, twice.
+    return lambda size: (
+        times * 2 * size.n_samples * (4 * size.n_pairs + 13 * size.n_tokens)
+    )
 
 
-def jitted(
-    function: Callable[..., Any], *args: Any, ahead: bool = False
-) -> Call:
-    """Prepare a call of a function compiled as a whole.
-
-    Parameters
-    ----------
-    function : callable
-    *args
-        What it is called with.
-    ahead : bool
-        Whether to call what was compiled to state its memory, which is
-        dispatched more slowly, by Python. Otherwise it is compiled again:
-        for what takes no time to compile, or no time to run.
-    """
-    compiled = jax.jit(function)
-    known: list[tuple[float, int]] = []
-    executables: list[Any] = []
-
-    def measure() -> tuple[float, int]:
-        if not known:
-            start = time.perf_counter()
-            executable = compiled.lower(*args).compile()
-            seconds = time.perf_counter() - start
-            memory, used = executable.memory_analysis(), 0
-            if memory is not None:
-                used = memory.output_size_in_bytes
-                used += memory.temp_size_in_bytes
-            known.append((seconds, used))
-            executables.append(executable)
-        return known[0]
-
-    def n_bytes(result: Any) -> int:
-        return measure()[1] or stored_bytes(result)
-
-    def call() -> Any:
-        if not ahead:
-            return compiled(*args)
-        measure()
-        return executables[0](*args)
-
-    return Call(call, n_bytes, measure)
+def _pairs(times: int) -> Callable[[Size], int]:
+    return lambda size: times * size.n_samples * size.n_tokens**2
 
 
-Prepare = Callable[[str, Size, Legacy], Call]
-Check = Callable[[str, Any, Any, Size], None]
+def _laid(size: Size) -> int:
+    return 32 * size.value_bytes + 48 * size.n_pairs
 
 
-@dataclass(frozen=True)
-class Case:
-    """One task, how each side does it, and for how much data.
+_ALL, _FEW = (1, 10, 50, 100, 200, 500), (1, 10, 20, 50, 100, 200)
+_MASKS, _LOCAL, _MANY = (*_ALL, 1_250), (10, 50, 100), (1_000, 10_000)
+_FLAT = ("flatten_structured",)
+_INDEX = (*_FLAT, "_flatten_index")
+_JOIN = (*_FLAT, "combine_data")
+_SPLIT = (*_JOIN, "split_data")
+_DECODE = (*_FLAT, "decode_theta")
+_STEP = (*_FLAT, "_make_attention_masks")
+# Scores of four heads in two layers, several times for the backward pass.
+_SCORES = _pairs(36)
+_DENSE = _pairs(24 * flow_tasks.HEADS)
 
-    Attributes
-    ----------
-    name : str
-        As `--case` takes it.
-    about : str
-        The task in a few words, for the table.
-    mode : str
-        ``'eager'``, or ``'jitted'`` as a whole.
-    sides : tuple of str
-        Of ``'old'``, ``'new'`` (the core), ``'bridge'`` (the legacy names on
-        the core), ``'floor'`` (what nothing can beat by much).
-    prepare : callable
-        ``prepare(side, size, legacy)`` makes the data and returns a call.
-    check : callable
-        ``check(side, result, old result or None, size)`` raises
-        ``NotEqualError`` unless a side says what the old one says; without
-        an old result, unless it keeps to a law.
-    n_samples : int
-        Simulations in a data set, rows of a step, or draws.
-    sites : tuple of int
-        Sites for which all sides are asked.
-    further_sites : tuple of int
-        Sites for which only the core is, checked by the law.
-    middle : int
-        Of the sites, the one of first calls and of the tests that time.
-    recorded : tuple of str
-        Recorded legacy functions that the old side has to repeat first.
-    old_needs, new_needs : callable
-        From a size to the bytes without which it is left out; what is
-        compiled as a whole is asked in any case.
-    floor : str
-        What the floor does.
-    moves : callable or None
-        From a size to the bytes that have to be read and written at least.
-    first_calls : bool
-        Whether first calls are measured too, in fresh processes.
-    slow : bool
-        Whether a call takes seconds however few sites there are, so that a
-        quick run takes one size, or none.
-    needs_oracle : bool
-        Whether a legacy package has no such call, so that only the oracle
-        can be the old side.
-    """
-
-    name: str
-    about: str
-    sides: tuple[str, ...]
-    prepare: Prepare
-    check: Check
-    n_samples: int
-    sites: tuple[int, ...]
-    recorded: tuple[str, ...]
-    mode: str = "eager"
-    further_sites: tuple[int, ...] = ()
-    middle: int = 50
-    old_needs: Callable[[Size], int] = lambda size: 0
-    new_needs: Callable[[Size], int] = lambda size: 0
-    floor: str = ""
-    moves: Callable[[Size], int] | None = None
-    first_calls: bool = False
-    slow: bool = False
-    needs_oracle: bool = False
-
-    def small(self) -> Size:
-        """Return a size that takes no time, to see that all calls work."""
-        return Size(3, min(self.n_samples, 4))
+_FIELDS = ("samples", "sites", "further", "recorded", "old_needs", "slow")
+# fmt: off
+_DATA = {
+    "flatten":         (1_000, _ALL, _MANY, _FLAT, _laid, False),
+    "flatten-all":     (1_000, _ALL, (), _INDEX, _laid, False),
+    "flatten-jit":     (1_000, _ALL, (), _INDEX, _laid, False),
+    "masks":           (1, _MASKS, (), _FLAT, _pairs(20), False),
+    "join":            (1_000, _FEW, (), _JOIN, _joined(7), False),
+    "join-jit":        (100, _FEW, (), _JOIN, _joined(3), False),
+    "join-ragged":     (200, _FEW, (), _JOIN, _joined(7), False),
+    "join-ragged-jit": (100, _FEW, (), _JOIN, _joined(3), False),
+    "shuffle":         (1_000, _FEW, (1_000,), _JOIN, _joined(6), False),
+    "shuffle-jit":     (100, _FEW, _MANY, _JOIN, _joined(4), False),
+    "round":           (1_000, _FEW[:-1], (), _SPLIT, _joined(9), True),
+    "view":            (1_000, _ALL, (), _FLAT, _laid, False),
+    "exchange":        (1_000, _ALL, (), _FLAT, _laid, False),
+    "exchange-jit":    (1_000, _ALL, (), _FLAT, _laid, False),
+    "change":          (1_000, _ALL, _MANY, _FLAT, _laid, False),
+    "change-jit":      (1_000, _ALL, (), _FLAT, _laid, False),
+    "decode":          (1_000, _ALL, _MANY, _DECODE, _laid, False),
+    "decode-host":     (1_000, _ALL, _MANY, _DECODE, _laid, False),
+    "decode-jit":      (1_000, _ALL, (), _DECODE, _laid, False),
+    "nine-arguments":  (100, _ALL[:-1], (), (SAMPLE,), _laid, True),
+    "draws":           (100, _ALL[:3], (200,), (POSTERIOR,), _laid, True),
+    "training-step":   (16, _ALL[:4], (500,), _STEP, _SCORES, True),
+    "plan":            (1, _MASKS, (10_000,), _FLAT, _pairs(20), False),
+    "attention":       (1, (*_ALL[:4], 500), _MANY, _FLAT, _DENSE, False),
+    "attention-grad":  (1, (*_ALL[:3], 125), _MANY, _FLAT, _DENSE, False),
+    "training-local":  (4, _LOCAL, (500, *_MANY), _FLAT, _DENSE, True),
+    "draws-local":     (4, _LOCAL, (500, *_MANY), _FLAT, _DENSE, True),
+}
+# fmt: on
 
 
-CASES: dict[str, Case] = {}
-"""All cases by name; `register` fills it."""
+def _case(name: str) -> Case:
+    tasks = {**token_tasks.TASKS, **flow_tasks.TASKS}
+    tasks["flatten-jit"] = tasks["flatten-all"]
+    task = tasks.get(name) or tasks[name.removesuffix("-jit")]
+    if name.endswith("-jit"):
+        about = f"{task.about}, compiled as a whole"
+        task = replace(task, about=about, jitted=True, bridge=None)
+    return replace(task, **dict(zip(_FIELDS, _DATA[name], strict=True)))
 
 
-def case(
-    name: str, about: str, **settings: Any
-) -> Callable[[Prepare], Prepare]:
-    """Register a case from the function that prepares its calls."""
-
-    def register(prepare: Prepare) -> Prepare:
-        if name in CASES:
-            raise ValueError(f"two cases are called {name!r}")
-        CASES[name] = Case(name, about, prepare=prepare, **settings)
-        return prepare
-
-    return register
+CASES = {name: _case(name) for name in _DATA}
+"""All cases by name; with ``-jit``, both sides are compiled as a whole."""

@@ -1,42 +1,46 @@
-"""How a quantity grows with the number of sites."""
+"""How seconds and bytes grow with the number of sites."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["exponent"]
+from tfmpe.migrate.records.checks import BenchRow, Growth
 
-_FEWEST = 2
+__all__ = ["growth_of", "series"]
 
 
-def exponent(
-    sites: Sequence[int], values: Sequence[float]
-) -> tuple[float, tuple[int, ...]] | None:
+def series(
+    rows: Sequence[BenchRow], side: str, what: str
+) -> tuple[list[int], list[float]]:
+    """Return numbers of sites, and what a side takes: a field of `Side`."""
+    found = [(row.sites, row.sides[side]) for row in rows if side in row.sides]
+    return [sites for sites, _ in found], [getattr(s, what) for _, s in found]
+
+
+def exponent(sites: Sequence[int], values: Sequence[float]) -> Growth | None:
     """Fit ``value = constant * sites ** exponent`` to the larger sizes.
 
-    Parameters
-    ----------
-    sites : sequence of int
-        Increasing.
-    values : sequence of float
-        Positive.
-
-    Returns
-    -------
-    exponent : float
-        By least squares on logarithms.
-    used : tuple of int
-        The larger half of the numbers of sites, at least three where there
-        are so many. None is returned for fewer than two.
+    By least squares on logarithms, over the larger half of the numbers of
+    sites, at least three where there are so many; None for fewer than two.
 
     Examples
     --------
-    >>> exponent([1, 10, 100, 1000], [5.0, 7.0, 700.0, 70000.0])
-    (2.0, (10, 100, 1000))
+    >>> exponent([1, 10, 100, 1000], [5.0, 7.0, 700.0, 70000.0]).exponent
+    2.0
     """
     n = max(3, -(-len(sites) // 2))
-    used = tuple(sites[-n:])
-    if len(used) < _FEWEST:
+    if len(sites) < 2 or min(values) <= 0:
         return None
-    slope = np.polyfit(np.log(used), np.log(np.asarray(values[-n:])), 1)[0]
-    return round(float(slope), 3), used
+    slope = np.polyfit(np.log(sites[-n:]), np.log(values[-n:]), 1)[0]
+    return Growth(round(float(slope), 3), tuple(sites[-n:]))
+
+
+def growth_of(rows: Sequence[BenchRow]) -> dict[str, dict[str, Growth]]:
+    """Return the growth of every side, in seconds and in bytes."""
+    found: dict[str, dict[str, Growth]] = {}
+    for side in dict.fromkeys(side for row in rows for side in row.sides):
+        for what, of in (("seconds", "median_s"), ("bytes", "bytes")):
+            fitted = exponent(*series(rows, side, of))
+            if fitted is not None:
+                found.setdefault(side, {})[what] = fitted
+    return found

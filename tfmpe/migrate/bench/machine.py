@@ -1,72 +1,76 @@
-"""The machine in words, and how fast it copies."""
+"""The machine: in words, its memory, and how it is prepared for measuring."""
 
 import os
 import platform
-import statistics
-import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["copy_bandwidth", "machine"]
+from tfmpe.migrate.replay.silence import silenced
 
-_ROUNDS = 7
+__all__ = ["available_bytes", "choose_device", "machine", "quiet"]
+
+
+def choose_device(device: str) -> str | None:
+    """Let jax compute on a CPU or a GPU; return why it cannot, if so."""
+    platforms = {"cpu": "cpu", "gpu": "cuda,cpu"}[device]
+    jax.config.update("jax_platforms", platforms)
+    try:
+        found = jax.local_devices()[0].platform
+    except RuntimeError as error:
+        return f"jax finds no {device} ({error})"
+    if found == device:
+        return None
+    remedy = "install jax for it, or leave --device out"
+    return f"jax finds no {device}, only a {found}; {remedy}"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what the bridge warns of on purpose; store no compilation."""
+    cache = "jax_enable_compilation_cache"
+    before = getattr(jax.config, cache)
+    jax.config.update(cache, False)
+    try:
+        with silenced():
+            yield
+    finally:
+        jax.config.update(cache, before)
 
 
 def machine() -> dict[str, Any]:
     """Describe the machine and the versions without naming either."""
     device = jax.local_devices()[0]
-    memory = None
-    if device.platform != "cpu":
-        memory = (device.memory_stats() or {}).get("bytes_limit")
     return {
         "cores": os.cpu_count(),
         "architecture": platform.machine(),
         "system": platform.system(),
-        "virtual": _is_virtual(),
         "device": device.platform,
         "device_kind": device.device_kind,
-        "device_bytes": memory,
+        "device_bytes": _device_memory().get("bytes_limit"),
         "python": platform.python_version(),
         "jax": jax.__version__,
         "numpy": np.__version__,
     }
 
 
-def _is_virtual() -> bool | None:
-    if sys.platform != "linux":
-        return None
+def _device_memory() -> dict[str, int]:
+    device = jax.local_devices()[0]
+    return {} if device.platform == "cpu" else device.memory_stats() or {}
+
+
+def available_bytes() -> int | None:
+    """Return the memory for arrays that is free; None where it is unknown."""
+    if jax.local_devices()[0].platform != "cpu":
+        stats = _device_memory()
+        limit = stats.get("bytes_limit")
+        return limit and limit - stats.get("bytes_in_use", 0)
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return "hypervisor" in file.read()
-    except OSError:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            about = dict(line.split(":", 1) for line in lines)
+        return int(about["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
         return None
-
-
-def copy_bandwidth(n_bytes: int) -> float:
-    """Return how many bytes per second are read and written by a copy.
-
-    Parameters
-    ----------
-    n_bytes : int
-        Size of the array that is copied: larger than any cache, to say
-        something of the memory.
-
-    Returns
-    -------
-    float
-        Twice the size by the median time, of the memory that jax puts new
-        arrays in.
-    """
-    array = jnp.ones(n_bytes // 4, jnp.float32)
-    copy = jax.jit(lambda x: x + 0)
-    copy(array).block_until_ready()
-    times = []
-    for _ in range(_ROUNDS):
-        start = time.perf_counter()
-        copy(array).block_until_ready()
-        times.append(time.perf_counter() - start)
-    return 2 * array.nbytes / statistics.median(times)

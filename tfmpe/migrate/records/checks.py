@@ -189,7 +189,6 @@ class Bench(Content, frozen=True):
         Stored calls that the old side made again first.
     differences : tuple of str
         What was not equal, and so not timed.
-    problems : tuple of Problem
     """
 
     exit_code: int
@@ -198,4 +197,3 @@ class Bench(Content, frozen=True):
     cases: tuple[BenchCase, ...]
     recordings: tuple[Replayed, ...] = ()
     differences: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfmpe.migrate.examples import models
+from tfmpe.examples import models
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 

@@ -14,7 +14,7 @@ SCRIPTS = (
 )
 """The examples that can be run by name."""
 
-_PACKAGE = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def example_script(name: str, *, legacy: bool = False) -> Path:

@@ -12,7 +12,7 @@ pytest.importorskip("flax", reason="needs the extra flow")
 pytest.importorskip("matplotlib", reason="needs the extra plot")
 
 from tfmpe.cli.demo import SCRIPTS as OFFERED
-from tfmpe.migrate.examples.scripts import SCRIPTS, example_script, run_example
+from tfmpe.examples.scripts import SCRIPTS, example_script, run_example
 
 TRAINING = ("--n-simulations=64", "--n-epochs=1", "--n-samples=20")
 TINY = {

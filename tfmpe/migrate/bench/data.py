@@ -1,0 +1,144 @@
+"""Data that is measured: the legacy package's epidemic example."""
+
+from functools import lru_cache
+from math import prod
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe.preprocessing import Tokens
+
+LOCALS = ("A", "T_season", "phi")
+THETA_KEYS = ("beta_0", "alpha", "sigma", *LOCALS)
+Y_KEYS = ("obs",)
+KEYS = (*THETA_KEYS, *Y_KEYS)
+N_OBS = 5  # of each site, the default of the legacy example
+
+Rules = dict[str, list[Any]]
+RULES: Rules = {
+    "local": ["obs", *LOCALS],
+    "cross": [],
+    "cross_local": [(key, "obs", (0, 0)) for key in LOCALS],
+}
+_SITE = (*LOCALS, "obs")
+LOCAL_RULES: Rules = {
+    "cross_local": [
+        (a, b, (0, 0)) for i, a in enumerate(_SITE) for b in _SITE[i:]
+    ]
+}
+"""Tokens of one site attend to one another and to the common parameters."""
+
+
+class Size(NamedTuple):
+    """Sites of a simulation, and simulations.
+
+    Examples
+    --------
+    >>> Size(50, 1_000).n_tokens
+    403
+    """
+
+    n_sites: int
+    n_samples: int
+
+    @property
+    def n_theta(self) -> int:
+        """Tokens of the parameters of one simulation."""
+        return 3 + self.n_sites * len(LOCALS)
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of one simulation."""
+        return self.n_theta + self.n_sites * N_OBS
+
+    @property
+    def n_pairs(self) -> int:
+        """Entries of the three masks of a legacy dictionary."""
+        n_y = self.n_sites * N_OBS
+        return self.n_theta**2 + n_y**2 + self.n_theta * n_y
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of all values."""
+        return 4 * self.n_samples * self.n_tokens
+
+    @property
+    def one_site(self) -> "Size":
+        """As many simulations of one site."""
+        return Size(1, self.n_samples)
+
+
+class Model(NamedTuple):
+    """Simulations; a pytree in which ``jit`` does not sort the keys."""
+
+    # One array for each of `KEYS`, of shape (*sample, *event, 1), and the
+    # functional inputs: the legacy package asks for those of every key.
+    values: tuple[Any, ...]
+    places: tuple[Any, ...]
+
+    @property
+    def both(self) -> dict[str, Any]:
+        """The values by key: parameters, then observations."""
+        return dict(zip(KEYS, self.values, strict=True))
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The functional inputs by key."""
+        return dict(zip(KEYS, self.places, strict=True))
+
+    @property
+    def sides(self) -> dict[str, dict[str, Any]]:
+        """The form that the legacy package takes."""
+        theta = self.both
+        y = {key: theta.pop(key) for key in Y_KEYS}
+        return {"theta": theta, "y": y}
+
+    def with_obs(self, obs: Any) -> "Model":
+        """Return the same with other observations."""
+        return self._replace(values=(*self.values[:-1], obs))
+
+
+def events(size: Size) -> dict[str, tuple[int, ...]]:
+    """Return the event shape of every key."""
+    n = size.n_sites
+    shapes = {key: (n if key in LOCALS else 1,) for key in THETA_KEYS}
+    return {**shapes, "obs": (n, N_OBS)}
+
+
+def slices(size: Size) -> dict[str, dict[str, Any]]:
+    """Return where every key lies among the tokens, in the legacy form."""
+    described, offset = {}, 0
+    for key, shape in events(size).items():
+        where = {"offset": offset, "event_shape": shape, "batch_shape": (1,)}
+        described[key] = where
+        offset += prod(shape)
+    return described
+
+
+@lru_cache(maxsize=3)
+def seir(size: Size, seed: int = 0) -> Model:
+    """Draw a data set; equal arguments give the same arrays.
+
+    Put on the device without a compilation, so that a first call after it is
+    still the first.
+    """
+    rng = np.random.default_rng(seed)
+    shapes = [(size.n_samples, *event, 1) for event in events(size).values()]
+
+    def draw() -> tuple[Any, ...]:
+        drawn = (rng.standard_normal(s, dtype=np.float32) for s in shapes)
+        return tuple(map(jnp.asarray, drawn))
+
+    return jax.block_until_ready(Model(draw(), draw()))
+
+
+def as_tokens(size: Size, seed: int = 0, rules: Rules = RULES) -> Tokens:
+    """Return a data set as Tokens."""
+    return lay_out(seir(size, seed), rules)
+
+
+def lay_out(model: Model, rules: Rules = RULES) -> Tokens:
+    """Return simulations as Tokens."""
+    return Tokens.from_pytree(model.both, rules, model.inputs)

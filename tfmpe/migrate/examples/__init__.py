@@ -1,4 +1,0 @@
-"""The examples that commands show and run by name.
-
-``tfmpe draw`` shows `models`, ``tfmpe demo`` runs `scripts`.
-"""
