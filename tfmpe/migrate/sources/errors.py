@@ -1,4 +1,4 @@
-"""What is raised for a file that cannot be read or must not be written."""
+"""The error of a file that cannot be read or must not be written."""
 
 import os
 from pathlib import Path
@@ -9,21 +9,14 @@ __all__ = ["SourceError", "shown"]
 
 
 class SourceError(ValueError):
-    """A source that cannot be read, understood or written.
+    """A file that cannot be read, understood or written.
 
     Parameters
     ----------
     file
-        The file, as it was given.
+        As it was given; the attribute is the name as text, with slashes.
     why
         What is wrong, and what to do. Shown on one line.
-
-    Attributes
-    ----------
-    file : str
-        The file, with slashes.
-    why : str
-        What is wrong with it, on one line.
     """
 
     def __init__(self, file: str | Path, why: str):
@@ -33,17 +26,15 @@ class SourceError(ValueError):
 
 
 def shown(file: str | Path) -> str:
-    """Return a path as text that can be printed, with slashes.
+    """Return a path as printable text with slashes.
 
-    Parameters
-    ----------
-    file
-        Its name may hold bytes that are no text, or control characters.
-
-    Returns
-    -------
-    str
+    The name may hold bytes that are not text, or control characters.
     """
     name = os.fsencode(Path(file).as_posix())
     text = name.decode("utf-8", "backslashreplace")
     return one_line(text, limit=5_000)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Return what an error of the operating system says."""
+    return getattr(error, "strerror", None) or str(error)

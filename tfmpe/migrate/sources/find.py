@@ -1,51 +1,52 @@
-"""Which files below some paths are sources."""
+"""Which files below some paths are sources, and which configure a project."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import SourceError
+from .errors import SourceError, reason
 
 __all__ = ["Found", "find_sources"]
 
-_SUFFIXES = (".py", ".ipynb")
+_SUFFIXES = (".py", ".pyw", ".ipynb")
+_CONFIGURATION = re.compile(
+    r".*\.(?:toml|cfg|ini|ya?ml|sh|bash|mk)|requirements.*\.(?:txt|in)|"
+    r"constraints.*\.txt|(?:make|docker|container|snake|just|pip)file.*|"
+    r"\.coveragerc|\.pylintrc|\.envrc|\.env",
+    re.IGNORECASE,
+)
 _NEVER = ("__pycache__", "node_modules")
 
 
 @dataclass(frozen=True)
 class Found:
-    """The sources below some paths.
+    """The files below some paths, each once.
 
     Attributes
     ----------
     files : tuple of Path
-        Each file once, as given or below the path as given.
+        Python files and notebooks, as given or below the path as given.
+    configurations : tuple of Path
+        Files such as ``pyproject.toml`` and ``requirements.txt``.
     not_read : tuple of SourceError
         What could not be looked into.
     """
 
     files: tuple[Path, ...]
+    configurations: tuple[Path, ...]
     not_read: tuple[SourceError, ...]
 
 
 def find_sources(paths: Sequence[str | Path]) -> Found:
-    """Find all Python files and notebooks.
+    """Find all Python files, notebooks and configuration files.
 
     A file that is given by name is taken, whatever it is called. Below a
-    folder, these are left out: hidden folders, ``__pycache__``,
-    ``node_modules``, virtual environments, and symbolic links, since what
-    they show is read where it is or belongs to somebody else.
-
-    Parameters
-    ----------
-    paths
-        Files and folders.
-
-    Returns
-    -------
-    Found
+    folder, these are left out: hidden folders except ``.github``,
+    ``__pycache__``, ``node_modules``, virtual environments, links to folders,
+    and links to nothing. A link to a file is read as that file.
 
     Examples
     --------
@@ -53,6 +54,7 @@ def find_sources(paths: Sequence[str | Path]) -> Found:
     'there is no such file or folder'
     """
     files: list[Path] = []
+    configurations: list[Path] = []
     not_read: list[SourceError] = []
     seen: set[str] = set()
     for path in paths:
@@ -61,8 +63,9 @@ def find_sources(paths: Sequence[str | Path]) -> Found:
                 not_read.append(item)
             elif (real := os.path.realpath(item)) not in seen:
                 seen.add(real)
-                files.append(item)
-    return Found(tuple(files), tuple(not_read))
+                configures = _CONFIGURATION.fullmatch(item.name)
+                (configurations if configures else files).append(item)
+    return Found(tuple(files), tuple(configurations), tuple(not_read))
 
 
 def _below(path: Path) -> Iterator[Path | SourceError]:
@@ -71,7 +74,7 @@ def _below(path: Path) -> Iterator[Path | SourceError]:
     except FileNotFoundError:
         yield SourceError(path, "there is no such file or folder")
     except (OSError, ValueError) as error:
-        yield SourceError(path, f"it cannot be looked at ({_reason(error)})")
+        yield SourceError(path, f"it cannot be looked at ({reason(error)})")
     else:
         if stat.S_ISDIR(mode):
             yield from _in_folder(path)
@@ -90,27 +93,24 @@ def _in_folder(folder: Path) -> Iterator[Path | SourceError]:
             folders = [entry for entry in entries if _is_project(entry)]
         except OSError as error:
             yield SourceError(
-                here, f"the folder cannot be listed ({_reason(error)})"
+                here, f"the folder cannot be listed ({reason(error)})"
             )
             continue
         for entry in entries:
             if (
                 entry.name.lower().endswith(_SUFFIXES)
-                and not entry.is_symlink()
-                and not entry.is_dir(follow_symlinks=False)
-            ):
-                yield here / entry.name
+                or _CONFIGURATION.fullmatch(entry.name)
+            ) and not os.path.isdir(entry.path):
+                # A pipe is found too, and then cannot be read: it is said.
+                if not entry.is_symlink() or os.path.isfile(entry.path):
+                    yield here / entry.name
         waiting.extend(here / entry.name for entry in reversed(folders))
 
 
 def _is_project(entry: os.DirEntry[str]) -> bool:
     return (
         entry.is_dir(follow_symlinks=False)
-        and not entry.name.startswith(".")
+        and (not entry.name.startswith(".") or entry.name == ".github")
         and entry.name not in _NEVER
         and not os.path.lexists(os.path.join(entry.path, "pyvenv.cfg"))
     )
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -1,15 +1,14 @@
-"""IPython's own syntax in a cell, put aside so that the rest is Python."""
+"""IPython's own syntax in a cell, replaced so that the rest is Python."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Magic", "mask_magics", "put_back"]
+__all__ = ["Magic", "as_python"]
 
 
 @dataclass(frozen=True)
 class Magic:
-    """A piece of a cell that is no Python.
+    """A piece of a cell that is not Python.
 
     Attributes
     ----------
@@ -18,7 +17,8 @@ class Magic:
     text : str
         What it is, without its line break.
     placeholder : str
-        What stands for it.
+        What stands for it: a name, perhaps in a comment. Behind what is timed,
+        such as ``%time``, a semicolon and the rest of the line follow.
     """
 
     line: int
@@ -48,6 +48,9 @@ _MAGIC = re.compile(
       | (?P<whole>
             [%!?,;/].* | [\w.%*]+\?{1,2}\s*$
           | [\w.\[\]'",* ]+=\s*(?:!|%)(?!=).*
+            # Magics without their sign, where two words could not be Python.
+          | (?:cat|cd|cp|conda|load_ext|ls|matplotlib|mkdir|mv|pip|rm|run)
+            [ \t]+(?!(?:and|for|if|in|is|not|or)\b)(?:\w|[.~]{0,2}/|\.\.\s*$).*
         )
     )""",
     re.VERBOSE,
@@ -58,38 +61,31 @@ _PYTHON_CELLS = re.compile(
 )
 
 
-def mask_magics(code: str) -> tuple[str, tuple[Magic, ...]]:
-    r"""Replace IPython's own syntax by placeholders.
+def as_python(text: str) -> tuple[str, tuple[Magic, ...]]:
+    r"""Return what IPython compiles of a cell, and what it treats itself.
 
-    The lines stay where they are. Behind ``%time`` and its like, the rest of
-    the line stays as well, in its columns.
-
-    Parameters
-    ----------
-    code
-        The text of a cell.
-
-    Returns
-    -------
-    code : str
-        What Python's parser can read, if the rest is Python.
-    magics : tuple of Magic
-        What was replaced.
+    What the first line is indented by is taken away from every line. Magics
+    become placeholders. The lines stay, and so do the ends of lines of Python.
 
     Examples
     --------
-    >>> mask_magics("%pylab inline\nx = 1\n")[0]
+    >>> as_python("  %pylab inline\n  x = 1\n")[0]
     '__ipython_0__\nx = 1\n'
     """
+    code = _unindented(text)
     stem = "__ipython_"
     while stem in code:
         stem = f"_{stem}"
-    if code.lstrip().startswith("%%") and not _PYTHON_CELLS.match(
-        code.lstrip()
-    ):
+    start = code.lstrip()
+    if start.startswith("%%") and not _PYTHON_CELLS.match(start):
         return _mask_all(code, stem)
     magics: list[Magic] = []
     out: list[str] = []
+
+    def add(line: int, text: str, placeholder: str) -> str:
+        magics.append(Magic(line, text, placeholder))
+        return placeholder
+
     position, line = 0, 1
     while position < len(code):
         match = _MAGIC.match(code, position, _line_end(code, position))
@@ -97,74 +93,40 @@ def mask_magics(code: str) -> tuple[str, tuple[Magic, ...]]:
             end = _logical_end(code, position)
             out.append(code[position:end])
         elif match["timed"]:
-            magic = Magic(line, match["timed"], _narrow(match, len(magics)))
-            if magic.placeholder in code:
-                magic = Magic(line, match["timed"], f"{stem}{len(magics)}__;")
-            magics.append(magic)
             end = _logical_end(code, match.end())
-            out += match["before"], magic.placeholder, code[match.end() : end]
+            placeholder = f"_{len(magics)}_;"
+            if placeholder[:-1] in code:
+                placeholder = f"{stem}{len(magics)}__;"
+            # As wide as the magic, so that what follows keeps its columns.
+            width = len(match["timed"])
+            add(line, match["timed"], placeholder.ljust(width))
+            out += match["before"], magics[-1].placeholder
+            out.append(code[match.end() : end])
         else:
-            end = position
-            continued = True
-            while continued and end < len(code):
+            end, indent, mark = position, match["before"], ""
+            while True:
                 part = _LINE.match(code, end)
                 assert part is not None
-                indent = match["before"] if end == position else ""
+                number = line + _breaks(code[position:end])
+                piece = part["text"][len(indent) :]
+                name = f"{mark}{stem}{len(magics)}__"
+                out += indent, add(number, piece, name), part["end"]
+                end = part.end()
                 # Its further lines become comments, as they have no indent
                 # that Python would accept.
-                mark = "" if end == position else "#"
-                text = part["text"][len(indent) :]
-                magic = Magic(
-                    line + _breaks(code[position:end]),
-                    text,
-                    f"{mark}{stem}{len(magics)}__",
-                )
-                magics.append(magic)
-                out += indent, magic.placeholder, part["end"]
-                continued = text.endswith("\\")
-                end = part.end()
+                indent, mark = "", "#"
+                if not piece.endswith("\\") or end >= len(code):
+                    break
         line += _breaks(code[position:end])
         position = end
     return "".join(out), tuple(magics)
 
 
-def put_back(code: str, magics: Sequence[Magic]) -> str:
-    """Replace every placeholder by what it stands for.
-
-    Parameters
-    ----------
-    code
-        A changed form of what `mask_magics` gave.
-    magics
-        What `mask_magics` put aside.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If a placeholder is missing, there twice, or not in its place.
-
-    Examples
-    --------
-    >>> code, magics = mask_magics("files = !ls")
-    >>> put_back(code, magics)
-    'files = !ls'
-    """
-    pieces: list[str] = []
-    rest = code
-    for magic in magics:
-        before, found, rest = rest.partition(magic.placeholder)
-        if not found:
-            raise ValueError(f"the magic {magic.text!r} would be lost")
-        pieces += before, magic.text
-    pieces.append(rest)
-    for magic in magics:
-        if code.count(magic.placeholder) != 1:
-            raise ValueError(f"the magic {magic.text!r} would be repeated")
-    return "".join(pieces)
+def _unindented(text: str) -> str:
+    first = re.search(r"^[ \t]*(?=[^\s])", text, re.MULTILINE)
+    if first is None or not first.group():
+        return text
+    return re.sub(rf"(?m)^{re.escape(first.group())}", "", text)
 
 
 def _mask_all(code: str, stem: str) -> tuple[str, tuple[Magic, ...]]:
@@ -177,11 +139,6 @@ def _mask_all(code: str, stem: str) -> tuple[str, tuple[Magic, ...]]:
             out.append(magic.placeholder)
         out.append(match["end"])
     return "".join(out), tuple(magics)
-
-
-def _narrow(match: re.Match[str], number: int) -> str:
-    # As wide as the magic, so that what follows keeps its columns.
-    return f"_{number}_;".ljust(len(match["timed"]))
 
 
 def _is_operator(match: re.Match[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Notebooks: json of which only the text of changed cells is replaced."""
+"""Notebooks: JSON in which only the text of changed cells is replaced."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SourceError
-from .magics import mask_magics
+from .magics import as_python
 from .source import Cell, Source
 from .spans import Span, cell_spans
 
@@ -20,71 +20,52 @@ class Notebook(Source):
 
     Attributes
     ----------
-    text : str
-        The json.
+    json_text : str
     spans : tuple of Span
-        Where in it the code of each cell is.
+        Where in it the text of each cell is.
     """
 
-    text: str
+    json_text: str
     spans: tuple[Span, ...]
 
     @classmethod
     def from_bytes(cls, path: Path, content: bytes) -> "Notebook":
-        """Read a notebook's json.
-
-        Parameters
-        ----------
-        path
-            Its name, for errors.
-        content
-            All of it.
-
-        Returns
-        -------
-        Notebook
+        """Read a notebook's JSON; `path` is its name, for errors.
 
         Raises
         ------
         SourceError
-            If it is no notebook, or one of an older format.
+            If it is not a notebook, or one of an older format.
         """
         try:
             text = content.decode("utf-8")
             # Another text with the same value starts with the same mark.
             stored = json.loads(text.removeprefix("\ufeff"))
         except (ValueError, RecursionError) as error:
-            raise SourceError(path, f"no json: {_short(error)}") from None
+            raise SourceError(path, f"not JSON: {_short(error)}") from None
         _check(path, stored)
-        if not _is_python(stored):
-            return cls(path, (), content, text, ())
-        cells = []
-        spans = []
-        for number, span in enumerate(cell_spans(text), start=1):
-            if span is None:
-                continue
-            code, magics = mask_magics(span.code)
-            cells.append(Cell(number, code, magics))
-            spans.append(span)
-        return cls(path, tuple(cells), content, text, tuple(spans))
+        found = enumerate(cell_spans(text), start=1)
+        spans = {n: span for n, span in found if span and _is_python(stored)}
+        cells = (Cell(n, s.code, *as_python(s.code)) for n, s in spans.items())
+        return cls(path, tuple(cells), content, text, tuple(spans.values()))
 
-    def _encode(self, codes: Sequence[str]) -> bytes:
+    def _encode(self, texts: Sequence[str]) -> bytes:
         pieces = []
         position = 0
-        escape = self.text.isascii() and "\\u" in self.text
-        for span, code in zip(self.spans, codes, strict=True):
+        escape = self.json_text.isascii() and "\\u" in self.json_text
+        for span, text in zip(self.spans, texts, strict=True):
             pieces += (
-                self.text[position : span.start],
-                span.with_code(code, escape=escape),
+                self.json_text[position : span.start],
+                span.with_code(text, escape=escape),
             )
             position = span.end
-        pieces.append(self.text[position:])
+        pieces.append(self.json_text[position:])
         return "".join(pieces).encode("utf-8")
 
 
 def _check(path: Path, stored: Any) -> None:
     if not isinstance(stored, dict):
-        raise SourceError(path, "not a notebook: the json is no object")
+        raise SourceError(path, "not a notebook: the JSON is not an object")
     if "worksheets" in stored or stored.get("nbformat") in (1, 2, 3):
         raise SourceError(
             path,
@@ -98,12 +79,12 @@ def _check(path: Path, stored: Any) -> None:
         if not isinstance(cell, dict) or not isinstance(
             cell.get("cell_type"), str
         ):
-            raise SourceError(path, f"not a notebook: cell {number} is none")
+            raise SourceError(path, f"not a notebook: cell {number} is not one")
         source = cell.get("source")
         lines = source if isinstance(source, list) else [source]
         if not all(isinstance(line, str) for line in lines):
             raise SourceError(
-                path, f"not a notebook: the source of cell {number} is no text"
+                path, f"not a notebook: the source of cell {number} is not text"
             )
 
 

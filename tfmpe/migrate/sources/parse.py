@@ -1,4 +1,4 @@
-"""From the code of a cell to a syntax tree, within limits."""
+"""Code to syntax trees, within limits."""
 
 import ast
 import re
@@ -12,13 +12,19 @@ import libcst as cst
 from .errors import SourceError
 from .source import Cell, Source
 
-__all__ = ["MAX_DEPTH", "check_syntax", "deep_recursion", "parse"]
+__all__ = [
+    "MAX_DEPTH",
+    "check_compiles",
+    "check_syntax",
+    "deep_recursion",
+    "parse",
+]
 
 MAX_DEPTH = 400
 """Deepest nesting of the syntax. Beyond, libcst could end the process."""
 
-MAX_CODE = 2_000_000
-"""Most characters that are parsed; libcst takes about a second for 100,000."""
+MAX_CODE = 300_000
+"""Most characters in which libcst looks for uses, at ten a millisecond."""
 
 _PYTHON_2 = re.compile(
     r"""(?mx) ^\s*(?:
@@ -28,76 +34,70 @@ _PYTHON_2 = re.compile(
 )
 
 
-def parse(source: Source, cell: Cell) -> cst.Module:
-    """Return the syntax tree of a cell.
+def parse(source: Source, code: str) -> cst.Module:
+    """Return the syntax with all its formatting.
 
     Parameters
     ----------
     source
         Where it is.
-    cell
-        One of its cells.
-
-    Returns
-    -------
-    Module
+    code
+        What `check_syntax` has passed: libcst does not survive all that
+        Python's parser refuses.
 
     Raises
     ------
     SourceError
-        If it is no Python of this version, or too large or too deeply nested.
+        If it is too large, or not Python for libcst.
     """
-    if len(cell.code) > MAX_CODE:
+    if len(code) > MAX_CODE:
         raise SourceError(
             source.path,
-            f"{len(cell.code):,} characters of code are too many to be "
-            f"parsed (at most {MAX_CODE:,}); split the file, or leave it out",
+            f"{len(code):,} characters of code are too many to look for uses "
+            f"(at most {MAX_CODE:,}); its imports are listed, split the file "
+            "for the rest",
         )
-    # First, since libcst does not survive what Python's parser refuses.
-    check_syntax(source, cell)
     try:
         with deep_recursion():
-            return cst.parse_module(cell.code)
-    except cst.ParserSyntaxError as error:
-        where = _where(cell, error.raw_line)
-        raise SourceError(
-            source.path, f"syntax error in {where}: {error.message}"
-        ) from None
-    except RecursionError:
-        raise _too_deep(source) from None
+            return cst.parse_module(code)
+    except (cst.ParserSyntaxError, RecursionError) as error:
+        raise SourceError(source.path, f"libcst: {error}") from None
 
 
 def check_syntax(source: Source, cell: Cell) -> ast.Module:
-    """Return Python's own tree, which is fast but knows no formatting.
-
-    Parameters
-    ----------
-    source
-        Where it is.
-    cell
-        One of its cells.
-
-    Returns
-    -------
-    Module
+    """Return Python's own tree of a cell's code.
 
     Raises
     ------
     SourceError
-        If it is no Python of this version, or too deeply nested.
+        If it is not Python of this version, or too deeply nested.
     """
+    tree = _compile(source, cell, cell.code, ast.PyCF_ONLY_AST)
+    if _depth_exceeds(tree, MAX_DEPTH):
+        raise _too_deep(source)
+    return tree
+
+
+def check_compiles(source: Source, cell: Cell, code: str) -> None:
+    """Raise `SourceError` if other code of a cell cannot be compiled."""
+    _compile(source, cell, code)
+
+
+def _compile(source: Source, cell: Cell, code: str, flags: int = 0):
+    if cell.number is not None:
+        flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         with warnings.catch_warnings():
             # What the code of others does by bad style is not the question.
             warnings.simplefilter("ignore")
-            tree = ast.parse(cell.code)
+            return compile(code, "code", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         if "too many nested" in str(error.msg):
             raise _too_deep(source) from None
         where = _where(cell, error.lineno)
         old = (
             "; it looks like Python 2: run 2to3, or leave it out"
-            if _PYTHON_2.search(cell.code)
+            if _PYTHON_2.search(code)
             else ""
         )
         raise SourceError(
@@ -106,10 +106,7 @@ def check_syntax(source: Source, cell: Cell) -> ast.Module:
     except (RecursionError, MemoryError):
         raise _too_deep(source) from None
     except (ValueError, OverflowError) as error:
-        raise SourceError(source.path, f"no Python code: {error}") from None
-    if _depth_exceeds(tree, MAX_DEPTH):
-        raise _too_deep(source)
-    return tree
+        raise SourceError(source.path, f"not Python code: {error}") from None
 
 
 @contextmanager

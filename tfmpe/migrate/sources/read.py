@@ -3,48 +3,38 @@
 import stat
 from pathlib import Path
 
-from .errors import SourceError
+from .errors import SourceError, reason
 from .notebook import Notebook
 from .python_file import PythonFile
 from .source import Source
 
-__all__ = ["read_source"]
+__all__ = ["read_content", "read_source"]
 
 MAX_BYTES = 10_000_000
-"""Largest Python file that is read."""
+"""Largest Python or configuration file that is read."""
 
 MAX_NOTEBOOK_BYTES = 200_000_000
 """Largest notebook; most of its bytes are pictures."""
 
 
 def read_source(path: str | Path) -> Source:
-    """Read a Python file or a notebook.
-
-    Parameters
-    ----------
-    path
-        A notebook if its name ends in ``.ipynb``, else a Python file.
-
-    Returns
-    -------
-    Source
+    """Read a Python file or a notebook (its name ends in ``.ipynb``).
 
     Raises
     ------
     SourceError
-        If it cannot be read, is too large, is not a regular file, or is no
-        text in the encoding that it says. Whether its code is Python is
+        If it cannot be read, is too large, is not a regular file, or is not
+        text in the encoding that it names. Whether its code is Python is
         known when it is parsed.
     """
     path = Path(path)
-    is_notebook = path.suffix.lower() == ".ipynb"
-    content = _content(path, MAX_NOTEBOOK_BYTES if is_notebook else MAX_BYTES)
-    if is_notebook:
-        return Notebook.from_bytes(path, content)
-    return PythonFile.from_bytes(path, content)
+    if path.suffix.lower() == ".ipynb":
+        return Notebook.from_bytes(path, read_content(path, MAX_NOTEBOOK_BYTES))
+    return PythonFile.from_bytes(path, read_content(path))
 
 
-def _content(path: Path, limit: int) -> bytes:
+def read_content(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a regular file that is not too large."""
     try:
         # Before it is opened: to open a pipe could wait for ever.
         status = path.stat()
@@ -59,5 +49,5 @@ def _content(path: Path, limit: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise SourceError(
-            path, f"it cannot be read ({error.strerror})"
+            path, f"it cannot be read ({reason(error)})"
         ) from None

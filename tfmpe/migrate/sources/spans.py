@@ -1,4 +1,4 @@
-"""Where in a notebook's json the code of its cells is written."""
+"""Where in a notebook's JSON the text of its cells is written."""
 
 import json
 import re
@@ -13,14 +13,14 @@ _decode = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True)
 class Span:
-    """The value of a cell's ``source`` in the json.
+    """The value of a cell's ``source`` in the JSON.
 
     Attributes
     ----------
     start, end : int
         Where it is.
     raw : str
-        The json there: a string, or a list of lines.
+        The JSON there: a string, or a list of lines.
     code : str
         What it says.
     """
@@ -31,20 +31,10 @@ class Span:
     code: str
 
     def with_code(self, code: str, *, escape: bool) -> str:
-        """Return json of other code, laid out as this one.
+        """Return the JSON of other code, laid out as this one.
 
-        Parameters
-        ----------
-        code
-            New code.
-        escape
-            Whether characters beyond ASCII are escaped.
-
-        Returns
-        -------
-        str
-            This json itself where the code is the same; lines that are the
-            same are written as they were.
+        Lines that are the same are written as they were; in others,
+        characters beyond ASCII are escaped on request.
         """
         if code == self.code:
             return self.raw
@@ -59,37 +49,30 @@ class Span:
             written.get(line) or json.dumps(line, ensure_ascii=escape)
             for line in re.findall(r"[^\n]*\n|[^\n]+", code)
         ]
-        if not lines:
-            return "[]"
-        opening, closing, between = "[", "]", ", "
-        if items:
-            opening = self.raw[: items[0][0]]
-            closing = self.raw[items[-1][1] :]
-            between = (
-                self.raw[items[0][1] : items[1][0]]
-                if len(items) > 1
-                else f",{opening[1:] or ' '}"
-            )
+        if not lines or not items:
+            return json.dumps(lines, ensure_ascii=escape)
+        opening = self.raw[: items[0][0]]
+        closing = self.raw[items[-1][1] :]
+        between = (
+            self.raw[items[0][1] : items[1][0]]
+            if len(items) > 1
+            else f",{opening[1:] or ' '}"
+        )
         return f"{opening}{between.join(lines)}{closing}"
 
 
 def cell_spans(text: str) -> Iterator[Span | None]:
-    """Find the code of every cell of a notebook.
+    """Yield where the code of each cell is, or None for a cell of text.
 
     Parameters
     ----------
     text
-        Valid json of a notebook.
-
-    Yields
-    ------
-    Span or None
-        One for each cell; None if it is a cell of text.
+        Valid JSON of a notebook.
     """
     start = _skip(text, 1 if text.startswith("\ufeff") else 0)
     cells = dict(_members(text, start))["cells"]
     for cell, _ in _items(text, cells[0]):
-        # Of a key that is there twice, json takes the last.
+        # Of a key that is there twice, JSON takes the last.
         members = dict(_members(text, cell))
         kind, _ = _decode(text, members["cell_type"][0])
         if kind != "code":
@@ -102,7 +85,7 @@ def cell_spans(text: str) -> Iterator[Span | None]:
 
 
 def _members(text: str, start: int) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Give the keys of an object, and where their values are."""
+    """Yield the keys of an object, and where their values are."""
     position = _skip(text, start + 1)
     while text[position] != "}":
         key, position = _decode(text, position)
@@ -113,7 +96,7 @@ def _members(text: str, start: int) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 def _items(text: str, start: int) -> Iterator[tuple[int, int]]:
-    """Give where the elements of a list are."""
+    """Yield where the elements of a list are."""
     position = _skip(text, start + 1)
     while text[position] != "]":
         _, end = _decode(text, position)
