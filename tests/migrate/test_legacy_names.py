@@ -1,44 +1,36 @@
-"""The tools know every legacy name."""
+"""The tools know every legacy name, and read them from the bridge."""
 
 import json
 from pathlib import Path
 
-from tfmpe.migrate.legacy_names import (
-    LEGACY,
-    MODULES,
-    NAMES,
-    SURFACE,
-    is_mirrored,
-    lookup,
-)
+import pytest
 
-LISTED = json.loads(
+from tfmpe.migrate.legacy_names import LEGACY, MODULES, defined, is_mirrored
+
+SURFACE = json.loads(
     (Path(__file__).parents[1] / "compat/legacy_surface.json").read_text()
 )
 
 
-def test_all_names_of_all_modules():
-    """Public, private and imported from another module; classes once."""
-    expected = {}
-    for part in ("public", "private"):
-        for module, names in LISTED[part].items():
-            found = expected.setdefault(module, set())
-            found |= {name.partition(".")[0] for name in names}
-    for module, name, _ in LISTED["re-exported"]:
-        expected[module].add(name)
-    assert {m: set(names.split()) for m, names in SURFACE.items()} == expected
-    assert set(MODULES) > {f"{LEGACY}.{module}" for module in expected}
+def test_all_modules_and_packages_and_no_others():
+    modules = {f"{LEGACY}.{name}" for name in SURFACE["public"]}
+    packages = {name.rpartition(".")[0] for name in modules}
+    assert set(MODULES) == modules | packages
 
 
-def test_names_with_another_form_are_among_them():
-    assert all(is_mirrored(name) for name in NAMES)
+@pytest.mark.parametrize("part", ["public", "private"])
+def test_all_names_are_found_by_kind(part):
+    """Null stands for what is not called."""
+    for module, names in SURFACE[part].items():
+        for name, parameters in names.items():
+            found = defined(f"{LEGACY}.{module}.{name}")
+            assert (parameters is None) == (found.kind == "constant"), name
 
 
-def test_a_name_is_found_where_another_module_shows_it():
-    assert lookup("sfmpe.bottom_up.SFMPE") is NAMES["sfmpe.sfmpe.SFMPE"]
-    assert lookup("sfmpe.cnf.SFMPE") is None
-
-
-def test_packages_come_with_their_modules():
-    packages = {"", ".metrics", ".nn", ".nn.transformer", ".plot", ".util"}
-    assert {f"{LEGACY}{name}" for name in packages} <= set(MODULES)
+def test_an_imported_name_is_that_of_the_module_that_defines_it():
+    for module, name, other in SURFACE["re-exported"]:
+        found = defined(f"{LEGACY}.{module}.{name}")
+        assert found == defined(f"{LEGACY}.{other}.{name}") is not None
+    for name in ("utils.no_such", "no_such", "bridge", "utils.split_data.a"):
+        assert not is_mirrored(f"{LEGACY}.{name}")
+    assert not is_mirrored("numpy.prod")

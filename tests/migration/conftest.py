@@ -1,3 +1,3 @@
-"""The projects are data of these tests: they are run in copies only."""
+"""The project is data of these tests: it is run in copies only."""
 
-collect_ignore = ["projects"]
+collect_ignore = ["growth"]

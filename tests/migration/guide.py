@@ -1,116 +1,103 @@
-"""The parts of MIGRATION.md that are generated from the package's own lists.
+"""MIGRATION.md: its tables, and what its commands print.
 
-Between ``<!-- generated: NAME -->`` and ``<!-- end -->``. Run as a script, it
-writes them anew.
+A block between ``<!-- table: NAME -->`` or ``<!-- output: COMMAND -->`` and
+``<!-- end -->`` is generated. Run as a script, all are written again::
+
+    python tests/migration/guide.py
 """
 
-import ast
 import re
-import textwrap
-from collections.abc import Iterable
-from itertools import groupby
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from tfmpe.migrate.catalogue import DEFECTS, RULES, SETUP, Entry
-from tfmpe.migrate.catalogue.render import examples, paragraphs
-from tfmpe.migrate.legacy_names import (
-    BRIDGE,
-    LEGACY,
-    NAMES,
-    SURFACE,
-    LegacyName,
-)
+# As a script, this folder is on the path and not the one above.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-__all__ = ["GUIDE", "generate"]
+from migration.workplace import Workplace
+from tfmpe.migrate.catalogue import CATALOGUE, NAMES, Advice, Defect, Entry
+
+__all__ = ["GUIDE", "outputs", "written"]
 
 GUIDE = Path(__file__).parents[2] / "MIGRATION.md"
-BLOCK = re.compile(
-    r"(?P<first><!-- generated: (?P<name>\w+) -->\n).*?(?P<last><!-- end -->)",
+_BLOCK = re.compile(
+    r"(?P<mark><!-- (?P<kind>table|output): (?P<what>.+?) -->\n)"
+    r"(?P<content>.*?)(?=<!-- end -->)",
     re.S,
 )
+_LONGEST = 40
+"""Lines of a block; a longer one is cut in its middle."""
 
 
-def generate(text: str) -> str:
-    """Return the guide with its generated parts written anew."""
-    parts = {"names": _names, "defects": _defects, "rules": _rules}
+def outputs(text: str) -> list[tuple[str, str]]:
+    """Return each command of the guide, and what it shows of it."""
+    found = _BLOCK.finditer(text)
+    return [(b["what"], b["content"]) for b in found if b["kind"] == "output"]
+
+
+def written(text: str, place: Workplace | None = None) -> str:
+    """Return the guide with its tables written again.
+
+    With a place also what the commands print, run one after another there;
+    the legacy package is installed until the imports are fixed.
+    """
 
     def fill(block: re.Match[str]) -> str:
-        made = "\n\n".join(parts[block["name"]]())
-        return f"{block['first']}\n{made}\n\n{block['last']}"
+        if block["kind"] == "table":
+            rows = "\n".join(_TABLES[block["what"]]())
+            return f"{block['mark']}\n{rows}\n\n"
+        if place is None:
+            return block[0]
+        content = _shown(block["what"], place)
+        if block["what"] == "tfmpe fix .":
+            place.uninstall()
+        return f"{block['mark']}{content}"
 
-    return BLOCK.sub(fill, text)
-
-
-def _names() -> Iterable[str]:
-    for module, names in groupby(NAMES.values(), lambda name: name.module):
-        yield f"Module `{LEGACY}.{module}`, now `{BRIDGE}.{module}`:"
-        rows = [_row(name) for name in names]
-        yield "\n".join(
-            ["| legacy name | on Tokens | |", "|---|---|---|", *rows]
-        )
-    yield f"All other names, the same in `{LEGACY}` and in `{BRIDGE}`:"
-    rows = [f"| `{module}` | {_others(module)} |" for module in SURFACE]
-    yield "\n".join(["| module | names |", "|---|---|", *rows])
+    return _BLOCK.sub(fill, text)
 
 
-def _others(module: str) -> str:
-    names = SURFACE[module].split()
-    others = [n for n in names if f"{LEGACY}.{module}.{n}" not in NAMES]
-    return ", ".join(f"`{name}`" for name in others) or "none"
+def _shown(command: str, place: Workplace) -> str:
+    code, printed = place.run(command)
+    lines = printed.splitlines()
+    if (more := len(lines) - _LONGEST) > 0:
+        kept = _LONGEST - 10
+        lines[kept:-10] = [f"… {more} lines …"]
+    lines += [f"(exit code {code})"] if code else []
+    return "\n".join(["```console", f"$ {command}", *lines, "```", ""])
 
 
-def _row(name: LegacyName) -> str:
-    becomes = f"`{name.becomes}`" if _is_code(name.becomes) else name.becomes
-    code = f"[{name.code}](#{name.code.lower()})"
-    return f"| `{name.name}` | {becomes} | {code} |"
+def _names() -> Iterator[str]:
+    yield "| legacy name, in `sfmpe` | on Tokens | code |\n|---|---|---|"
+    for name in NAMES.values():
+        full = f"`{name.module}.{name.name}`"
+        yield f"| {full} | {name.becomes} | {name.code} |"
 
 
-def _is_code(text: str) -> bool:
-    try:
-        ast.parse(text, mode="eval")
-    except SyntaxError:
-        return False
-    return True
+def _advice() -> Iterator[str]:
+    yield "| code | name | what | legacy names |\n|---|---|---|---|"
+    for entry in CATALOGUE.values():
+        if isinstance(entry, Advice):
+            names = [f"`{n}`" for m in entry.names.values() for n in m]
+            yield _row(entry, "", ", ".join(names))
 
 
-def _defects() -> Iterable[str]:
-    for defect in DEFECTS:
-        yield f"### {defect.code}"
-        yield from map(_linked, paragraphs(defect))
+def _defects() -> Iterator[str]:
+    yield "| code | name | what | with `fix=` |\n|---|---|---|---|"
+    for entry in CATALOGUE.values():
+        if isinstance(entry, Defect):
+            mark = " ⚠" if entry.warning else ""
+            yield _row(entry, mark, entry.fix or "")
 
 
-def _rules() -> Iterable[str]:
-    yield "The examples use these data:"
-    yield _code(SETUP)
-    for rule in RULES:
-        yield f"### {rule.code}"
-        yield f"*{rule.name}*, **{rule.safety}**: {rule.summary}."
-        yield from map(_linked, paragraphs(rule))
-        yield _folded(rule)
+def _row(entry: Entry, mark: str, last: str) -> str:
+    anchor = f'<a id="{entry.code.lower()}"></a>{entry.code}{mark}'
+    return f"| {anchor} | {entry.name} | {entry.summary} | {last} |"
 
 
-def _folded(entry: Entry) -> str:
-    shown = [f"{title}:\n\n{_code(code)}" for title, code in examples(entry)]
-    inside = "\n\n".join(shown)
-    summary = "<summary>Example</summary>"
-    return f"<details>{summary}\n\n{inside}\n\n</details>"
-
-
-def _code(code: str) -> str:
-    # Not `python`: the tests of documents run the guide in one namespace, as
-    # a reader would; these run in the tests of the catalogue.
-    return f"```py\n{code}```"
-
-
-def _linked(text: str) -> str:
-    """Make links of the codes that a text names, and wrap it."""
-    linked = re.sub(
-        r"(?<![\w`\"'\[=])([TL]\d+)\b(?![`\"'])",
-        lambda code: f"[{code[1]}](#{code[1].lower()})",
-        text,
-    )
-    return textwrap.fill(linked, 78, break_on_hyphens=False)
-
+_TABLES = {"names": _names, "advice": _advice, "defects": _defects}
 
 if __name__ == "__main__":
-    GUIDE.write_text(generate(GUIDE.read_text()))
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        GUIDE.write_text(written(GUIDE.read_text(), Workplace(Path(folder))))

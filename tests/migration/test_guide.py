@@ -1,50 +1,95 @@
-"""MIGRATION.md says what the package's own lists say."""
+"""MIGRATION.md says what the tools say, and its journey arrives."""
 
 import re
 
-from migration.guide import BLOCK, GUIDE, generate
+import pytest
+
+from migration.guide import GUIDE, outputs, written
+from migration.workplace import Workplace
 from tfmpe.migrate.catalogue import CATALOGUE
-from tfmpe.migrate.legacy_names import NAMES
+from tfmpe.migrate.legacy_names import LEGACY
+from tfmpe.migrate.records.files import read_record
+
+TEXT = GUIDE.read_text()
 
 
-def test_the_committed_guide_is_the_generated_one():
-    text = GUIDE.read_text()
-    assert [block["name"] for block in BLOCK.finditer(text)] == [
-        "names",
-        "defects",
-        "rules",
-    ]
+def test_the_tables_are_those_of_the_package():
     # If this fails: python tests/migration/guide.py
-    assert text == generate(text)
-
-
-def test_a_change_by_hand_would_be_noticed():
-    text = GUIDE.read_text()
-    changed = text.replace("Functional inputs follow the data", "They do not")
-    assert changed != text
-    assert generate(changed) == text
+    assert written(TEXT) == TEXT
+    changed = TEXT.replace("padding takes part as if", "padding does not")
+    assert changed != TEXT
+    assert written(changed) == TEXT
 
 
 def test_every_code_has_an_anchor_and_every_link_a_target():
-    text = GUIDE.read_text()
-    headings = re.findall(r"^#+ (.+)$", text, re.M)
-    assert set(CATALOGUE) <= set(headings)
+    for code in CATALOGUE:
+        assert f'<a id="{code.lower()}"></a>{code}' in TEXT
+    headings = re.findall(r"^#+ (.+)$", TEXT, re.M)
     anchors = {
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         for heading in headings
     }
-    links = set(re.findall(r"\]\(#([^)]+)\)", text))
-    assert len(links) > len(CATALOGUE) / 2
-    assert links <= anchors
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
 
 
-def test_every_legacy_name_is_in_the_tables():
-    text = GUIDE.read_text()
-    for name in NAMES.values():
-        assert f"| `{name.name}` |" in text
-
-
-def test_the_first_minute_fits_a_screen():
-    text = GUIDE.read_text()
-    minute = text.partition("## In one minute")[2].partition("\n## ")[0]
+def test_the_guide_is_short():
+    assert len(TEXT.splitlines()) < 1200
+    minute = TEXT.partition("## In one minute")[2].partition("\n## ")[0]
     assert len(minute.splitlines()) < 35
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return the copy of the project that the journey is made in."""
+    return Workplace(tmp_path_factory.mktemp("journey"))
+
+
+@pytest.mark.slow
+def test_the_guide_shows_what_its_commands_print(place):
+    """All in their order, in one copy of the project."""
+    # If this fails: python tests/migration/guide.py
+    found = outputs(written(TEXT, place))
+    # Widths of columns depend on seconds, which are not compared.
+    assert [(c, x.split()) for c, x in found] == [
+        (c, x.split()) for c, x in outputs(TEXT)
+    ]
+    tested = [x for command, x in found if "pytest" in command]
+    assert len(tested) == 2
+    assert all("5 passed in" in x for x in tested)
+    # The last state needs no legacy package, magics are still there.
+    for file in (
+        *place.project.rglob("*.py"),
+        place.project / "posterior.ipynb",
+    ):
+        text = file.read_text()
+        assert not re.search(rf"(from|import) {LEGACY}\b", text)
+    assert "%matplotlib inline" in text
+    assert "%%time" in text
+    code, printed = place.run("python fit.py")
+    assert (code, "0.60" in printed) == (0, True), printed
+
+
+@pytest.mark.slow
+def test_a_recorded_project_is_calibrated_to_the_end(tmp_path):
+    place = Workplace(tmp_path)
+    code, printed = place.run("tfmpe record --out golden -- fit.py")
+    assert code == 0, printed
+    code, printed = place.run("tfmpe verify golden --calibrate --json a.json")
+    assert code == 0, printed
+    rows = read_record(place.project / "a.json").rows
+    assert len(rows) >= 5
+    assert all(row.noise_floor is not None for row in rows)
+
+
+@pytest.mark.slow
+def test_a_project_that_trains_has_no_difference(tmp_path):
+    pytest.importorskip("diffrax", reason="needs the extra flow")
+    place = Workplace(tmp_path)
+    code, printed = place.run("tfmpe run --shadow --json a.json fit.py")
+    assert code == 0, printed
+    found = read_record(place.project / "a.json")
+    assert found.not_compared == ()
+    tallies = {row.function: row.tally for row in found.calls}
+    for name in ("sfmpe.SFMPE.fit", "structured_cnf.StructuredCNF.sample"):
+        assert tallies[f"{LEGACY}.{name}"].compared == 1
+        assert tallies[f"{LEGACY}.{name}"].different == 0

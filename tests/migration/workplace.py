@@ -1,105 +1,90 @@
-"""Copies of the projects, and commands that are run in them."""
+"""A copy of the small project, and commands that are run in it."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from migration.stand_in import write_stand_in
+import tfmpe.compat
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 
-__all__ = ["PROJECTS", "ROOT", "Workplace"]
+__all__ = ["Workplace", "write_stand_in"]
 
-ROOT = Path(__file__).parents[2]
-PROJECTS = Path(__file__).with_name("projects")
+_ROOT = Path(__file__).parents[2]
+_SECONDS = re.compile(
+    r"\b\d+(\.\d+)?(e[-+]\d+)? ?(s|ms|us|ns)\b( \(\d+:\d\d:\d\d\))?"
+)
+
+
+def write_stand_in(folder: Path) -> None:
+    """Write a package that is called like the legacy one.
+
+    It is the bridge's files under another name: a package to be imported,
+    recorded and compared, that shares no class with the bridge. It cannot
+    prove that the bridge does what the legacy package did; the recordings in
+    ``legacy_fixtures`` do.
+    """
+    home = Path(tfmpe.compat.__file__).parent
+    for source in home.rglob("*.py"):
+        file = folder / LEGACY / source.relative_to(home)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = source.read_text().replace(BRIDGE, LEGACY)
+        # One object for all calls, as in the legacy package (L20).
+        shared = "rngs: nnx.Rngs = nnx.Rngs(0)"
+        file.write_text(text.replace("rngs: nnx.Rngs | None = None", shared))
+    # The legacy package does not know of its defects.
+    with (folder / LEGACY / "legacy_warnings.py").open("a") as file:
+        file.write("\nLegacyWarning.warn = classmethod(lambda cls, text: 0)\n")
 
 
 class Workplace:
-    """A copy of a project, with a stand-in for the legacy package beside it.
+    """A copy of the project, with the stand-in installed."""
 
-    Parameters
-    ----------
-    folder : Path
-        Is made, with ``project`` and ``legacy`` inside.
-    name : str
-        Of the project.
-    """
+    def __init__(self, folder: Path) -> None:
+        self.project = folder.resolve() / "project"
+        self.paths = [_ROOT, folder.resolve() / "legacy"]
+        shutil.copytree(Path(__file__).with_name("growth"), self.project)
+        write_stand_in(self.paths[1])
+        for command in ("git init -q", "git add -A", "git commit -qm Begin"):
+            code, printed = self.run(command)
+            assert code == 0, printed
 
-    def __init__(self, folder: Path, name: str = "growth") -> None:
-        self.project = folder / "project"
-        self.legacy = folder / "legacy"
-        ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache")
-        shutil.copytree(PROJECTS / name, self.project, ignore=ignored)
-        self.legacy.mkdir()
-        write_stand_in(self.legacy)
-        for step in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "Begin"]):
-            done = self.git(*step)
-            if done.returncode:
-                raise RuntimeError(f"git {step[0]}: {done.stderr}")
+    def uninstall(self) -> None:
+        """Remove the legacy package."""
+        del self.paths[1]
 
-    def git(
-        self, *arguments: str, stderr: int = subprocess.PIPE
-    ) -> subprocess.CompletedProcess[str]:
-        """Run git in the project, with nobody's settings."""
-        return self._call(["git", *arguments], [], stderr)
-
-    def run(
-        self,
-        *arguments: str,
-        legacy: bool = False,
-        stderr: int = subprocess.PIPE,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run Python in the project, with the legacy package if wanted.
-
-        Parameters
-        ----------
-        *arguments : str
-            As after ``python``.
-        legacy : bool
-            Whether the legacy package is installed.
-        stderr : int
-            Where errors go, as of ``subprocess.run``.
-        """
-        paths = [ROOT, self.legacy] if legacy else [ROOT]
-        return self._call([sys.executable, *arguments], paths, stderr)
-
-    def tfmpe(
-        self,
-        *arguments: str,
-        legacy: bool = False,
-        stderr: int = subprocess.PIPE,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the command line in the project."""
-        return self.run("-m", "tfmpe", *arguments, legacy=legacy, stderr=stderr)
-
-    def _call(
-        self, command: list[str], paths: list[Path], stderr: int
-    ) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+    def run(self, command: str) -> tuple[int, str]:
+        """Return the exit code, and what was printed; seconds as ``… s``."""
+        program, *arguments = shlex.split(command)
+        begins = {
+            "git": ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"],
+            "python": [sys.executable],
+            "tfmpe": [sys.executable, "-m", "tfmpe"],
+        }
+        chosen = {
+            "PYTHONPATH": os.pathsep.join(map(str, self.paths)),
             "PYTHONDONTWRITEBYTECODE": "1",
             # What a script prints stays before what is said of it.
             "PYTHONUNBUFFERED": "1",
             "JAX_PLATFORMS": "cpu",
-            "COLUMNS": "100",
+            "COLUMNS": "80",
             "NO_COLOR": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_SYSTEM": os.devnull,
-            **{
-                f"GIT_{who}_{what}": f"somebody{end}"
-                for who in ("AUTHOR", "COMMITTER")
-                for what, end in (("NAME", ""), ("EMAIL", "@example.org"))
-            },
+            "TFMPE_COMPAT": "warn",
+            "TFMPE_COMPAT_FIX": "",
         }
-        for variable in ("TFMPE_COMPAT", "TFMPE_COMPAT_FIX"):
-            environment.pop(variable, None)
-        return subprocess.run(
-            command,
+        done = subprocess.run(
+            [*begins[program], *arguments],
             cwd=self.project,
-            env=environment,
+            env={**os.environ, **chosen},
             stdout=subprocess.PIPE,
-            stderr=stderr,
-            check=False,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=300,
+            check=False,
         )
+        printed = done.stdout.replace(f"{self.project}/", "").strip("\n")
+        lines = _SECONDS.sub("… s", printed).splitlines()
+        return done.returncode, "\n".join(line.rstrip() for line in lines)

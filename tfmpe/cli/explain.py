@@ -1,6 +1,9 @@
 """`tfmpe explain`: what a code means."""
 
 import json
+import shutil
+import textwrap
+from collections.abc import Iterable
 
 import click
 
@@ -18,10 +21,10 @@ __all__ = ["explain"]
     help="How to write it.",
 )
 def explain(codes: tuple[str, ...], form: str) -> None:
-    """Explain a rule or a defect, with an example before and after.
+    """Explain advice or a defect, with an example before and after.
 
     CODE is what the other commands print, such as T101 or L19, or its name;
-    without one, all are listed. The same texts are in MIGRATION.md.
+    without one, all are listed.
 
     \b
     Exit code:
@@ -34,74 +37,53 @@ def explain(codes: tuple[str, ...], form: str) -> None:
       tfmpe explain T101 L19
       tfmpe explain repeated-noise --format markdown
     """  # noqa: D301 - click wants the backspace itself
-    from tfmpe.migrate.catalogue import LISTED, find
-    from tfmpe.migrate.catalogue.render import as_json, as_markdown
+    from tfmpe.migrate.catalogue import CATALOGUE, find, nearest
+    from tfmpe.migrate.catalogue.render import as_builtins, as_markdown
 
-    entries = []
+    entries = {}
     for code in codes:
         entry = find(code)
         if entry is None:
-            raise click.BadParameter(_unknown(code), param_hint="CODE")
-        entries.append(entry)
+            close = " or ".join(nearest(code))
+            hint = f"; did you mean {close}?" if close else "."
+            raise click.BadParameter(
+                f"unknown code {code!r}{hint} `tfmpe explain` lists all.",
+                param_hint="CODE",
+            )
+        entries[entry.code] = entry
     if form == "json":
-        described = [as_json(e) for e in entries or LISTED]
-        page = {"format": 1, "tool": "explain", "entries": described}
+        described = [as_builtins(e) for e in (entries or CATALOGUE).values()]
+        page = {"format": 2, "tool": "explain", "entries": described}
         click.echo(json.dumps(page, indent=2, ensure_ascii=False))
-    elif not entries:
-        _list(form)
+    elif entries:
+        _show(map(as_markdown, entries.values()), form)
     else:
-        for page in map(as_markdown, dict.fromkeys(entries)):
-            _show(page, form)
-
-
-def _unknown(code: str) -> str:
-    from tfmpe.migrate.catalogue import nearest
-
-    close = nearest(code)
-    hint = f" did you mean {' or '.join(close)}?" if close else ""
-    return f"there is no {code!r};{hint} `tfmpe explain` lists all"
+        _list(form)
 
 
 def _list(form: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from tfmpe.migrate.catalogue import LISTED
+    from tfmpe.migrate.catalogue import CATALOGUE
 
     if form == "markdown":
         click.echo("| code | name | what |\n|---|---|---|")
-        for entry in LISTED:
+        for entry in CATALOGUE.values():
             click.echo(f"| {entry.code} | {entry.name} | {entry.summary} |")
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        for entry in LISTED:
-            safety = entry.safety or "defect"
-            click.echo(
-                f"{entry.code:<5} {safety:<7} {entry.name:<21} {entry.summary}"
-            )
-        return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(style="dim")
-    table.add_column(no_wrap=True)
-    table.add_column()
-    for entry in LISTED:
-        safety = entry.safety or "defect"
-        table.add_row(entry.code, safety, entry.name, entry.summary)
-    console.print(table)
+    lines = textwrap.TextWrapper(
+        shutil.get_terminal_size().columns, subsequent_indent=" " * 29
+    )
+    for entry in CATALOGUE.values():
+        lines.initial_indent = f"{entry.code:<5} {entry.name:<22} "
+        click.echo(lines.fill(entry.summary))
 
 
-def _show(page: str, form: str) -> None:
+def _show(pages: Iterable[str], form: str) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from tfmpe.migrate.catalogue.render import as_plain
-
     console = Console(highlight=False)
-    if form == "markdown":
-        click.echo(page)
-    elif console.is_terminal:
-        console.print(Markdown(page))
-    else:
-        click.echo(as_plain(page))
+    for page in pages:
+        if form == "text" and console.is_terminal:
+            console.print(Markdown(page))
+        else:
+            click.echo(page)

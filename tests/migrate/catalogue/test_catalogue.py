@@ -4,27 +4,24 @@ import importlib
 import re
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
 from tfmpe.compat import LegacyWarning, defects
 from tfmpe.compat.fixes import FIXABLE
-from tfmpe.migrate.catalogue import CATALOGUE, DEFECTS, RULES, SETUP, Rule
-from tfmpe.migrate.catalogue.render import examples, paragraphs, uses_setup
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, NAMES
+from tfmpe.migrate.catalogue import CATALOGUE, NAMES, Defect, advice_of
+from tfmpe.migrate.catalogue.reading import CatalogueError, read_entries
+from tfmpe.migrate.catalogue.render import as_markdown, example_data_of
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES
 
-WITH_EXAMPLES = [entry for entry in CATALOGUE.values() if entry.before]
-# Nothing small shows them: they take bottom-up training, a whole script, or
-# are an absence.
-WITHOUT = {"L4", "L6", "L10", "L15", "L23", "L26", "L27", "L52"}
-# Nor these, which need packages that not everybody has, or a training.
-WITHOUT |= {"L37", "L38", "L40", "L41", "L43", "L47", "L56", "L57"}
-WITHOUT |= {"L29", "L31", "L32", "L33", "L34", "L36", "L45", "L46", "L50"}
-WITHOUT |= {"L53", "L54", "L55", "L58", "L59", "L61"}
-
-# They make networks.
-SLOW = {"L22", "T206"}
-IMPORTS = SETUP.partition("#")[0]
+SLOW = {"L22", "T206"}  # They make networks.
+WITH_EXAMPLES = [
+    pytest.param(e, id=e.code, marks=[pytest.mark.slow][: e.code in SLOW])
+    for e in CATALOGUE.values()
+    if e.before
+]
+DEFECTS = [e for e in CATALOGUE.values() if isinstance(e, Defect)]
 
 
 @pytest.fixture
@@ -35,95 +32,79 @@ def legacy_names(monkeypatch):
         monkeypatch.setitem(sys.modules, name, bridge)
 
 
-def _run(entry):
-    """Run the examples of an entry; return the defects it was warned of."""
-    # As `tfmpe explain` shows it: the data only where they are used.
-    setup = SETUP if uses_setup(entry) else IMPORTS
+@pytest.mark.parametrize("entry", WITH_EXAMPLES)
+@pytest.mark.usefixtures("legacy_names")
+def test_examples_run_and_warn_as_said(entry):
+    codes = (example_data_of(entry), entry.before, entry.after, entry.then)
     namespace = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for code in (setup, entry.before, entry.after, entry.check):
+        for code in codes:
             exec(compile(code, entry.code, "exec"), namespace)
-    assert [
-        w for w in caught if not issubclass(w.category, LegacyWarning)
-    ] == []
-    return {w.category.code for w in caught}
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        pytest.param(e, marks=pytest.mark.slow if e.code in SLOW else ())
-        for e in WITH_EXAMPLES
-    ],
-    ids=lambda e: e.code,
-)
-@pytest.mark.usefixtures("legacy_names")
-def test_examples_run_and_warn_as_said(entry):
-    warned = _run(entry)
-    if isinstance(entry, Rule):
-        said = set(re.findall(r"\bL\d+\b", " ".join(paragraphs(entry))))
-        assert warned <= said
-    else:
+    assert all(issubclass(w.category, LegacyWarning) for w in caught)
+    warned = {w.category.code for w in caught}
+    if isinstance(entry, Defect):
         assert warned == ({entry.code} if entry.warning else set())
-
-
-@pytest.mark.parametrize("entry", WITH_EXAMPLES, ids=lambda e: e.code)
-def test_examples_are_in_legacy_code_and_on_tokens(entry):
+    else:
+        assert warned <= set(re.findall(r"\bL\d+\b", as_markdown(entry)))
     assert f"{LEGACY}." not in entry.after.replace(f"{BRIDGE}.", "")
-    if entry.code not in {"T302", "T003", "T207"}:
-        assert f"{LEGACY}" in entry.before
     # Something is said to hold, in one of the three.
-    assert any("assert" in code for _, code in examples(entry))
+    assert any("assert" in code for code in codes)
 
 
-def test_every_entry_has_what_belongs_to_it():
-    assert {e.code for e in CATALOGUE.values()} - {
-        e.code for e in WITH_EXAMPLES
-    } == WITHOUT
-    names = [entry.name for entry in CATALOGUE.values()]
-    assert len(set(names)) == len(names) == len(RULES) + len(DEFECTS)
-    for rule in RULES:
-        assert rule.safety in ("safe", "unsafe", "manual")
-        assert rule.text
-        assert rule.todo
-        assert rule.rewrite
-        # A rule for people says that it is never rewritten.
-        assert (rule.safety == "manual") == rule.rewrite.startswith("Never")
-    for defect in DEFECTS:
-        assert defect.safety is None
-        assert defect.code == "L10" or (defect.cost and defect.core)
-    for entry in CATALOGUE.values():
-        assert not entry.summary.endswith(".")
-        assert "\n" not in entry.summary + entry.text
-        assert entry.text.endswith((".", ")"))
-
-
-def test_defects_are_numbered_and_agree_with_the_bridge():
-    numbers = [int(d.code[1:]) for d in DEFECTS]
-    assert numbers == sorted(set(numbers))
-    warned = {
-        value.code: name
-        for name, value in vars(defects).items()
-        if isinstance(value, type)
-    }
+def test_defects_agree_with_the_bridge():
+    """Every warning and every fix has an entry, and the other way round."""
+    known = vars(defects).items()
+    warned = {v.code: name for name, v in known if isinstance(v, type)}
     assert {d.code: d.warning for d in DEFECTS if d.warning} == warned
     assert {d.code: d.fix for d in DEFECTS if d.fix} == dict(FIXABLE)
+    for file in Path(defects.__file__).parent.glob("l??_*.py"):
+        assert f"L{int(file.name[1:3])}" in CATALOGUE
 
 
-def test_every_legacy_name_has_a_rule():
-    assert {name.code for name in NAMES.values()} <= {r.code for r in RULES}
+@pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda e: e.code)
+def test_pages_fit_80_columns_and_name_codes_that_exist(entry):
+    page = as_markdown(entry)
+    # Nothing small shows some defects: a training, a script, an absence.
+    assert isinstance(entry, Defect) or (entry.before and entry.after)
+    assert max(map(len, page.splitlines())) <= 80
+    assert set(re.findall(r"\b[TL]\d+\b", page)) <= set(CATALOGUE)
 
 
-def test_codes_mentioned_exist():
-    for entry in CATALOGUE.values():
-        said = " ".join(paragraphs(entry))
-        for code in re.findall(r"\b[TL]\d+\b", said):
-            assert code in CATALOGUE, (entry.code, code)
+def test_advice_is_found_by_every_name_of_a_legacy_name():
+    assert all(advice_of(name) is found for name, found in NAMES.items())
+    for name in ("sfmpe.bottom_up.SFMPE", "tfmpe.compat.SFMPE"):
+        assert advice_of(name) is NAMES["sfmpe.sfmpe.SFMPE"]
+    assert advice_of("sfmpe.bottom_up.SFMPE.fit").name == "SFMPE.fit"
+    for name in ("sfmpe.cnf.SFMPE", "sfmpe", "numpy.prod", "sfmpe.fmpe.FMPE"):
+        assert advice_of(name) is None
+
+
+ADVICE = '+++\nname = "a"\nsummary = "b"\n+++\n\nc\n\n## What to do\n\nd\n'
 
 
 @pytest.mark.parametrize(
-    ("code", "uses"), [("T101", True), ("L22", False), ("L10", False)]
+    ("old", "new", "fault"),
+    [
+        ('name = "a"', 'title = "a"', "unknown field `title`"),
+        ('name = "a"\n', "", "missing required field `name`"),
+        ('name = "a"', "name = a", "Invalid value"),
+        ('"b"', '"b."', r"at `\$.summary`"),
+        ("What to do", "Rewriting", "unknown field `rewriting`"),
+        ("\n## What to do", "", "missing required field `what_to_do`"),
+        ("\n## What to do", "\n## Text", "'Text' is there twice"),
+        ("+++\nname", "name", "expected a name such as"),
+    ],
 )
-def test_the_data_are_shown_where_they_are_used(code, uses):
-    assert uses_setup(CATALOGUE[code]) is uses
+def test_a_wrong_entry_is_named_and_none_is_there_twice(
+    tmp_path, old, new, fault
+):
+    (tmp_path / "T1.md").write_text(ADVICE)
+    assert read_entries(tmp_path)["T1"].what_to_do == "d"
+    (tmp_path / "T1.md").write_text(ADVICE.replace(old, new))
+    with pytest.raises(CatalogueError, match=rf"T1\.md: .*{fault}"):
+        read_entries(tmp_path)
+    for name in ("T1.md", "T2.md"):
+        (tmp_path / name).write_text(ADVICE)
+    with pytest.raises(CatalogueError, match=r"T2\.md: 'a' is in T1\.md"):
+        read_entries(tmp_path)

@@ -1,25 +1,18 @@
-"""Every code that the tools print: one text each, for all places.
+"""Every code that the tools print: one file each in ``entries/``."""
 
-``tfmpe explain``, the scanner, the report and MIGRATION.md say the same,
-since they read it here.
-"""
-
-from .defects import DEFECTS
-from .entry import Defect, Entry, Rule, Safety
-from .index import CATALOGUE, LISTED, find, nearest
-from .rules import RULES
-from .setup import SETUP
+from .entry import Advice, Defect, Entry
+from .index import CATALOGUE, NAMES, LegacyName, advice_of, find, nearest
+from .render import EXAMPLE_DATA
 
 __all__ = [
     "CATALOGUE",
-    "DEFECTS",
-    "LISTED",
-    "RULES",
-    "SETUP",
+    "EXAMPLE_DATA",
+    "NAMES",
+    "Advice",
     "Defect",
     "Entry",
-    "Rule",
-    "Safety",
+    "LegacyName",
+    "advice_of",
     "find",
     "nearest",
 ]

@@ -1,90 +1,68 @@
-"""What is said about one code, wherever it is said."""
+"""Entries of the catalogue: advice for legacy names, and legacy defects.
 
-from dataclasses import dataclass
-from typing import Literal
+A file of ``entries/`` says what the types declare: some fields in its front
+matter, then ``text``, then a section for each other field.
+"""
 
-__all__ = ["Defect", "Entry", "Rule", "Safety"]
+from collections.abc import Mapping
+from typing import Annotated
 
-Safety = Literal["safe", "unsafe", "manual"]
+from msgspec import Meta, Struct
+
+__all__ = ["Advice", "Defect", "Entry"]
+
+_Name = Annotated[str, Meta(pattern=r"\A[a-z0-9]+(-[a-z0-9]+)*\Z")]
+_Line = Annotated[str, Meta(pattern=r"\A[^\n]*[^\n.]\Z")]
+_Text = Annotated[str, Meta(min_length=1)]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A rule of the scanner, or a defect of the legacy package.
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that is said about one code.
 
     Attributes
     ----------
     code : str
-        ``'T101'`` for rules, ``'L19'`` for defects.
-    name : str
-        A few words joined by hyphens.
-    summary : str
-        One line, without a full stop.
-    safety : str or None
-        Of a rule: ``'safe'`` if rewriting keeps every number and every other
-        use of the name; ``'unsafe'`` if it should be looked at; ``'manual'``
-        if a person has to do it. None for defects.
+        ``'T101'`` for advice, ``'L19'`` for defects: the name of its file.
+    name, summary : str
+        Words joined by hyphens, and one line without a full stop.
     text : str
         What it is and why it matters, in Markdown.
-    before, after : str
-        An example in legacy code and on Tokens, on the data of
-        ``catalogue.setup``; may be empty.
-    check : str
-        What holds when both have run: assertions.
+    before, after, then : str
+        An example in legacy code and on Tokens, and what holds when both
+        have run; empty for defects that nothing small shows.
     """
 
     code: str
-    name: str
-    summary: str
-    safety: Safety | None = None
-    text: str = ""
+    name: _Name
+    summary: _Line
+    text: _Text
     before: str = ""
     after: str = ""
-    check: str = ""
+    then: str = ""
 
 
-@dataclass(frozen=True)
-class Rule(Entry):
-    """Something that the scanner finds in a legacy script.
+class Advice(Entry, frozen=True, kw_only=True):
+    """How to move what a legacy script does."""
 
-    Attributes
-    ----------
-    todo : str
-        What to do by hand, or after the rewrite.
-    rewrite : str
-        When ``tfmpe fix`` does it, and when it does not.
-    """
-
-    todo: str = ""
-    rewrite: str = ""
+    # What legacy names become on Tokens, by module.
+    names: Mapping[str, Mapping[str, _Line]] = {}
+    what_to_do: _Text
 
 
-@dataclass(frozen=True)
-class Defect(Entry):
-    """Something that the legacy package does and should not.
+class Defect(Entry, frozen=True, kw_only=True):
+    """Something that the legacy package does and should not."""
 
-    ``text`` is what it does, ``before`` shows it and ``after`` the core.
-
-    Attributes
-    ----------
-    cost : str
-        What it costs who does not know of it.
-    core : str
-        What the core does instead.
-    """
-
-    cost: str = ""
-    core: str = ""
+    # For a user who does not know of it, and what the core does instead.
+    cost: _Text
+    core: _Text
 
     @property
     def warning(self) -> str | None:
-        """Name of the warning that the bridge gives, or None."""
+        """Name of the warning of the bridge, or None."""
         from tfmpe.compat import defects
 
-        for name, value in vars(defects).items():
-            if getattr(value, "code", None) == self.code:
-                return name
-        return None
+        codes = {k: getattr(v, "code", None) for k, v in vars(defects).items()}
+        return next((k for k, code in codes.items() if code == self.code), None)
 
     @property
     def fix(self) -> str | None:

@@ -1,48 +1,89 @@
-"""Finding entries by what a user types."""
+"""Finding an entry: by its code, its name, or the legacy name it is for."""
 
 import difflib
-import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
-from .defects import DEFECTS
-from .entry import Entry
-from .rules import RULES
+from tfmpe.migrate.legacy_names import LEGACY, Kind, defined
 
-__all__ = ["CATALOGUE", "LISTED", "find", "nearest"]
+from .entry import Advice, Entry
+from .reading import read_entries
 
-CATALOGUE: dict[str, Entry] = {e.code: e for e in (*RULES, *DEFECTS)}
-"""All entries by their code: the rules, then the defects."""
+__all__ = ["CATALOGUE", "NAMES", "LegacyName", "advice_of", "find", "nearest"]
 
-LISTED: tuple[Entry, ...] = tuple(
-    entry for entry in CATALOGUE.values() if entry.name != "not-assigned"
+CATALOGUE: Mapping[str, Entry] = MappingProxyType(
+    read_entries(Path(__file__).with_name("entries"))
 )
-"""Those that lists show; a number that no defect has is not among them."""
+"""All entries by their code: advice, then defects."""
+
+
+class LegacyName(NamedTuple):
+    """A legacy name and what it becomes on Tokens, as code or in words.
+
+    Its module is without the legacy package, and a method is named with its
+    class: ``'sfmpe'`` and ``'SFMPE.fit'``.
+    """
+
+    module: str
+    name: str
+    kind: Kind
+    code: str
+    becomes: str
+
+    @property
+    def qualified(self) -> str:
+        """The full legacy name."""
+        return f"{LEGACY}.{self.module}.{self.name}"
+
+
+def _names() -> Iterator[LegacyName]:
+    for entry in CATALOGUE.values():
+        modules = entry.names if isinstance(entry, Advice) else {}
+        for module in modules:
+            for name, becomes in modules[module].items():
+                found = defined(f"{LEGACY}.{module}.{name}")
+                if found is None:
+                    raise ValueError(f"{entry.code}.md: no {module}.{name}")
+                yield LegacyName(module, name, found.kind, entry.code, becomes)
+
+
+NAMES = MappingProxyType({name.qualified: name for name in _names()})
+"""All names that entries are for, by the full legacy name."""
+
+_BY_DEFINITION = {defined(name): found for name, found in NAMES.items()}
+
+
+def advice_of(name: str) -> LegacyName | None:
+    """Return the code and the new form of a full legacy name, or None.
+
+    Parameters
+    ----------
+    name
+        Of the legacy package or of the bridge, also of a module that only
+        imports it, such as ``'sfmpe.bottom_up.SFMPE'``.
+
+    Examples
+    --------
+    >>> advice_of("sfmpe.utils.split_data").code
+    'T110'
+    >>> advice_of("tfmpe.compat.bottom_up.SFMPE").becomes
+    'FlowMatchingEstimator(network)'
+    """
+    return _BY_DEFINITION.get(defined(name)) if defined(name) else None
 
 
 def find(wanted: str) -> Entry | None:
     """Return the entry of a code or a name, in any case of letters.
 
-    Parameters
-    ----------
-    wanted
-        Such as ``'T101'``, ``'l19'`` or ``'repeated-noise'``.
-
-    Returns
-    -------
-    Entry or None
-
     Examples
     --------
-    >>> find("l19").name
-    'repeated-noise'
-    >>> find("T1") is None
-    True
+    >>> find("l19").name, find("repeated-noise").code, find("T1")
+    ('repeated-noise', 'L19', None)
     """
-    if wanted.upper() in CATALOGUE:
-        return CATALOGUE[wanted.upper()]
-    for entry in CATALOGUE.values():
-        if entry.name == wanted.lower():
-            return entry
-    return None
+    named = {entry.name: entry for entry in CATALOGUE.values()}
+    return CATALOGUE.get(wanted.upper()) or named.get(wanted.lower())
 
 
 def nearest(wanted: str, n: int = 3) -> list[str]:
@@ -50,23 +91,13 @@ def nearest(wanted: str, n: int = 3) -> list[str]:
 
     Examples
     --------
-    >>> nearest("repeated-noises", 1)
-    ['repeated-noise']
-    >>> nearest("T1011", 1)
-    ['T101']
+    >>> nearest("repeated-noises", 1), nearest("T1011", 1)
+    (['repeated-noise'], ['T101'])
     """
-    names = [entry.name for entry in CATALOGUE.values()]
-    return [
-        *_close(wanted.upper(), list(CATALOGUE)),
-        *_close(wanted.lower(), names),
-    ][:n]
-
-
-def _close(wanted: str, known: list[str]) -> list[str]:
+    entries = CATALOGUE.values()
+    known = {x.lower(): x for e in entries for x in (e.code, e.name)}
+    typed = wanted.lower()
+    close = difflib.get_close_matches(typed, known, len(known))
     # Codes are short and look alike: those that begin alike come first.
-    def n_equal(name: str) -> int:
-        pairs = zip(wanted, name, strict=False)
-        return len(list(itertools.takewhile(lambda p: p[0] == p[1], pairs)))
-
-    found = difflib.get_close_matches(wanted, known, len(known))
-    return sorted(found, key=n_equal, reverse=True)
+    close.sort(key=lambda x: not (x.startswith(typed) or typed.startswith(x)))
+    return [known[x] for x in close[:n]]

@@ -1,19 +1,21 @@
-"""Every name of the legacy package, and what becomes of it.
+"""Names of the legacy package: which there are, and where the bridge has them.
 
-The one list that scanning, rewriting, running and the migration guide share.
+Read from the source of the bridge, which has every legacy name in the module
+of the same name. What a name becomes on Tokens: `tfmpe.migrate.catalogue`.
 """
 
-from .entry import BRIDGE, LEGACY, LegacyName
-from .index import NAMES, lookup
-from .surface import MODULES, SURFACE, is_mirrored
+from .packages import BRIDGE, LEGACY, as_bridge, as_legacy, is_below
+from .surface import MODULES, Defined, Kind, defined, is_mirrored
 
 __all__ = [
     "BRIDGE",
     "LEGACY",
     "MODULES",
-    "NAMES",
-    "SURFACE",
-    "LegacyName",
+    "Defined",
+    "Kind",
+    "as_bridge",
+    "as_legacy",
+    "defined",
+    "is_below",
     "is_mirrored",
-    "lookup",
 ]

@@ -1,104 +1,64 @@
-"""All names of all legacy modules, whatever becomes of them."""
+"""Modules and names of the legacy package, read from the bridge's source.
 
-from collections.abc import Mapping
-from types import MappingProxyType
+Nothing is imported: the bridge needs more packages than these tools do.
+"""
 
-from .entry import LEGACY
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["MODULES", "SURFACE", "is_mirrored"]
+from .packages import BRIDGE, LEGACY, as_bridge, as_legacy, is_below
 
-SURFACE: Mapping[str, str] = MappingProxyType(
-    {
-        "bottom_up": (
-            "F_IN F_IN_ARGS SFMPE combine_data flatten_structured logger "
-            "pad_multidim_event split_data train_bottom_up"
-        ),
-        "cnf": "CNF VectorFieldModel",
-        "fmpe": (
-            "CNF FMPE _cfm_loss fit_model_no_branch sample_power_law "
-            "theta_t_linear ut_linear"
-        ),
-        "infinite": "Index IndexMap index_theta",
-        "metrics.lc2st": (
-            "BinaryMLPClassifier MultiBinaryMLPClassifier evaluate_lc2st "
-            "fit_classifier train_lc2st_classifiers"
-        ),
-        "metrics.lc2stnf": (
-            "BinaryMLPClassifier Classifier FFLayer "
-            "MultiBinaryMLPClassifier _ce_loss apply_lc2stnf "
-            "create_calibration_dataset evaluate_l_c2st_nf fit_classifier "
-            "fit_model_no_branch lc2st_quant_plot logger "
-            "precompute_null_distribution_nf_classifiers split_data "
-            "train_l_c2st_nf_main_classifier"
-        ),
-        "metrics.mmd": (
-            "_gaussian_kernel _mmd_statistic _permutation_test mmd_test"
-        ),
-        "nn.mlp": "MLP MLPVectorField VectorFieldModel",
-        "nn.smlp": "Embedding MLP MLPStructuredVectorField",
-        "nn.transformer.embedding": "Embedding GaussianFourierEmbedding",
-        "nn.transformer.encoder": "DecoderBlock EncoderBlock FFLayer MLP",
-        "nn.transformer.transformer": (
-            "DecoderBlock Embedding EncoderBlock StructuredVectorFieldModel "
-            "Transformer"
-        ),
-        "plot.plot": (
-            "plot_ess plot_loss_profile plot_posterior plot_rank "
-            "plot_rhat_and_ress plot_trace"
-        ),
-        "pytree_bijector": (
-            "PyTreeBijector _chain_with_zscale "
-            "_create_path_bijector_mapping _find_bijector_for_path "
-            "create_bijector_map create_zscaling_bijector_tree"
-        ),
-        "sfmpe": (
-            "Direction SFMPE StructuredCNF _cfm_loss _cross_2d_masks "
-            "_make_attention_masks decode_theta fit_model_no_branch prod "
-            "theta_t_linear ut_linear"
-        ),
-        "structured_cnf": "StructuredCNF StructuredVectorFieldModel",
-        "svf": "Array StructuredVectorFieldModel",
-        "train": (
-            "Array EarlyStopping _validation_loss fit_model fit_model_no_branch"
-        ),
-        "train_rounds": "FMPE split_data train_fmpe_rounds",
-        "util.data": (
-            "_tree_stack as_inference_data inference_data_as_dictionary "
-            "stack_data"
-        ),
-        "util.dataloader": (
-            "DataLoader PAD_VALUE _flatten_index _flatten_leaf "
-            "_get_batch_ndims _get_flat_labels _get_max_batch_size "
-            "as_batch_iterator as_batch_iterators "
-            "as_batched_numpy_iterator_from_tf "
-            "as_numpy_iterator_from_slices build_cross_attention_mask "
-            "build_padding_mask build_self_attention_mask combine_data "
-            "cumsum decode_theta encode_unknown_theta event_indices "
-            "flatten_blocks flatten_index_tuple flatten_structured pad_1d "
-            "pad_2d pad_2d_cross pad_multidim_event prod"
-        ),
-        "util.early_stopping": "EarlyStopping",
-        "util.types": "PyTree",
-        "utils": "split_data",
-    }
+__all__ = ["MODULES", "Defined", "Kind", "defined", "is_mirrored"]
+
+Kind: TypeAlias = Literal["class", "constant", "function", "method", "module"]
+
+_HOME = Path(__file__).parents[2] / "compat"
+_OWN = (
+    "bridge",
+    "defects",
+    "fixes",
+    "legacy_warnings",
+    "nn.transformer.parameters",
 )
-"""Names by module, separated by spaces: defined or imported there, without
-methods."""
-
-MODULES: tuple[str, ...] = tuple(
-    sorted(
-        {
-            ".".join([LEGACY, *name.split(".")[:n]])
-            for name in SURFACE
-            for n in range(name.count(".") + 2)
-        }
-    )
-)
-"""The legacy modules and packages, all of which the bridge mirrors."""
+"""Modules of the bridge that the legacy package does not have."""
 
 
-def is_mirrored(qualified: str) -> bool:
-    """Whether a full name is one of a legacy module, or an attribute of one.
+def _modules() -> Iterator[str]:
+    for file in _HOME.rglob("*.py"):
+        parts = file.relative_to(_HOME).with_suffix("").parts
+        if parts[-1] == "__init__":
+            parts = parts[:-1]
+        name = ".".join([LEGACY, *parts])
+        own = any(is_below(name, f"{LEGACY}.{each}") for each in _OWN)
+        if not own and not any(part.startswith("_") for part in parts):
+            yield name
+
+
+MODULES: tuple[str, ...] = tuple(sorted(_modules()))
+"""The legacy modules and packages by their full names."""
+
+
+class Defined(NamedTuple):
+    """Where the bridge defines a name.
+
+    Attributes
+    ----------
+    name : str
+        Its full name there, such as ``'tfmpe.compat._combine.pad_1d'``.
+    kind : str
+        ``'class'``, ``'constant'``, ``'function'``, ``'method'`` (any
+        attribute of a class) or ``'module'``.
+    """
+
+    name: str
+    kind: Kind
+
+
+def is_mirrored(name: str) -> bool:
+    """Return whether the bridge has what a full legacy name stands for.
 
     Examples
     --------
@@ -107,8 +67,82 @@ def is_mirrored(qualified: str) -> bool:
     >>> is_mirrored("sfmpe.utils.no_such_name")
     False
     """
-    parts = qualified.split(".")
-    return any(
-        parts[n] in SURFACE.get(".".join(parts[1:n]), "").split()
-        for n in range(2, len(parts))
-    )
+    return defined(name) is not None
+
+
+@cache
+def defined(name: str) -> Defined | None:
+    """Return where a full name of the legacy package is defined.
+
+    Parameters
+    ----------
+    name
+        Of the legacy package or of the bridge, perhaps of a module that
+        only imports it, such as ``'sfmpe.bottom_up.SFMPE'``.
+
+    Returns
+    -------
+    Defined or None
+        None if the bridge does not have it.
+
+    Examples
+    --------
+    >>> defined("sfmpe.bottom_up.SFMPE")
+    Defined(name='tfmpe.compat.sfmpe.SFMPE', kind='class')
+    """
+    if as_legacy(name) in MODULES:
+        return Defined(as_bridge(name), "module")
+    owner, _, last = as_bridge(name).rpartition(".")
+    if not is_below(owner, BRIDGE):
+        return None
+    if _file(owner) is None:
+        found = defined(owner)
+        if found is None or found.kind != "class":
+            return None
+        return Defined(f"{found.name}.{last}", "method")
+    found = _bound(owner).get(last)
+    if not isinstance(found, str):
+        return found
+    # Of numpy or the core: the bridge's name is the only legacy one.
+    return defined(found) or Defined(found, "constant")
+
+
+def _file(module: str) -> Path | None:
+    path = _HOME.joinpath(*module.split(".")[2:])
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+@cache
+def _bound(module: str) -> Mapping[str, Defined | str]:
+    """Return what a module of the bridge binds: a definition or an import."""
+    file = _file(module)
+    tree = ast.parse(file.read_bytes() if file else b"")
+    return dict(_bindings(tree.body, module))
+
+
+def _bindings(
+    statements: list[ast.stmt], module: str
+) -> Iterator[tuple[str, Defined | str]]:
+    for node in statements:
+        match node:
+            case ast.FunctionDef(name=name):
+                yield name, Defined(f"{module}.{name}", "function")
+            case ast.ClassDef(name=name):
+                yield name, Defined(f"{module}.{name}", "class")
+            case ast.Import(names=names):
+                for each in names:
+                    name = each.asname or each.name.partition(".")[0]
+                    yield name, each.name if each.asname else name
+            case ast.ImportFrom(module=str(source), names=names):
+                for each in names:
+                    yield each.asname or each.name, f"{source}.{each.name}"
+            case (
+                ast.Assign(targets=[ast.Name(id=name)])
+                | ast.AnnAssign(target=ast.Name(id=name))
+            ):
+                yield name, Defined(f"{module}.{name}", "constant")
+            case ast.If(body=body) | ast.Try(body=body):
+                yield from _bindings(body, module)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, NAMES, lookup
+from tfmpe.migrate.catalogue import NAMES, advice_of
+from tfmpe.migrate.legacy_names import BRIDGE, as_legacy
 
 from .code_inputs import Site
 from .tally import Tally
@@ -81,7 +82,7 @@ class JoinedSite:
     @property
     def has_result(self) -> bool:
         """Whether there is something to compare: constructors only make."""
-        known = lookup(_legacy(self.site.name)) if self.site.name else None
+        known = advice_of(self.site.name) if self.site.name else None
         return self.is_called and (known is None or known.kind != "class")
 
     @property
@@ -169,21 +170,14 @@ def short_name(function: str) -> str:
     >>> short_name("sfmpe.sfmpe.SFMPE.fit"), short_name("SFMPE.__init__")
     ('SFMPE.fit', 'SFMPE')
     """
-    function = _legacy(function.removesuffix(".__init__"))
-    entry = lookup(function)
+    function = as_legacy(function.removesuffix(".__init__"))
+    entry = advice_of(function)
     if entry is not None:
         return entry.name
     for name in _SHORT:
         if function == name or function.endswith(f".{name}"):
             return name
     return function
-
-
-def _legacy(name: str) -> str:
-    """Return the legacy name of a name of the bridge."""
-    if name.startswith(f"{BRIDGE}."):
-        return f"{LEGACY}{name.removeprefix(BRIDGE)}"
-    return name
 
 
 # Methods before functions of the same ending.

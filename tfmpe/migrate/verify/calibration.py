@@ -26,7 +26,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tfmpe.migrate.legacy_names import LEGACY, NAMES
+from tfmpe.migrate.catalogue import NAMES
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 from tfmpe.migrate.recordings.nodes import Abstract
 from tfmpe.migrate.recordings.read import Case
 from tfmpe.migrate.replay.compare import compare
@@ -141,9 +142,12 @@ class Calibration:
 
         setting = read_setting(case.extra)
         owner, _, method = case.function.partition(".")
-        entry = NAMES.get(f"{LEGACY}.{_MODULES.get(owner)}.{case.function}")
-        # A network is called by keyword.
-        names = list(entry.parameters) if entry else []
+        names = []
+        if owner in _MODULES:
+            # A network is called by keyword.
+            module = importlib.import_module(f"{BRIDGE}.{_MODULES[owner]}")
+            called = getattr(getattr(module, owner), method)
+            names = list(inspect.signature(called).parameters)[1:]
         if self._installed and owner != "Transformer":
             made = self._class("structured_cnf", "StructuredCNF")(
                 setting.field, rngs=setting.rngs

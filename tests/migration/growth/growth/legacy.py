@@ -1,0 +1,15 @@
+"""What this project uses of the legacy package, in one place."""
+
+from sfmpe.sfmpe import SFMPE as SFMPE
+from sfmpe.structured_cnf import StructuredCNF as Flow
+from sfmpe.util.dataloader import (
+    combine_data as join,
+)
+from sfmpe.util.dataloader import (
+    decode_theta,
+    flatten_structured,
+)
+from sfmpe.utils import split_data
+
+__all__ = ["SFMPE", "Flow", "decode_theta", "flatten_structured"]
+__all__ += ["join", "split_data"]
