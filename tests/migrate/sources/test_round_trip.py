@@ -16,27 +16,18 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def rewritten(source, change=lambda code: code):
     """Return the bytes with every code changed."""
-    return source.with_cells([change(cell.code) for cell in source.cells])
+    return source.with_texts([change(cell.text) for cell in source.cells])
 
 
-PYTHON = [
-    file
-    for file in find_sources(
-        [ROOT / name for name in ("examples", "tests", "tfmpe")]
-    ).files
-    if file.suffix == ".py"
-]
-
-
-@pytest.mark.parametrize(
-    "file", PYTHON, ids=lambda file: str(file.relative_to(ROOT))
-)
-def test_a_comment_put_in_and_taken_out_leaves_the_file_as_it_was(file):
-    source = read_source(file)
-    more = rewritten(source, lambda code: "# new\n" + code)
-    assert more == b"# new\n" + source.content
-    again = PythonFile.from_bytes(file, more)
-    assert rewritten(again, lambda code: code[6:]) == source.content
+def test_a_comment_put_in_and_taken_out_leaves_files_as_they_were():
+    files = find_sources([ROOT / "tests" / "migrate", ROOT / "examples"]).files
+    for file in files:
+        source = read_source(file)
+        if file.suffix == ".py":
+            more = rewritten(source, lambda code: "# new\n" + code)
+            assert more == b"# new\n" + source.content
+            again = PythonFile.from_bytes(file, more)
+            assert rewritten(again, lambda code: code[6:]) == source.content
 
 
 @given(
@@ -52,10 +43,7 @@ def test_any_line_ends_and_encodings_are_kept(lines, ends, encoding):
     source = PythonFile.from_bytes(Path("a.py"), content)
     assert rewritten(source) == content
     changed = rewritten(source, lambda code: code + "# end")
-    tail = "\r" if text.endswith("\r") else ""
-    assert changed == (text.removesuffix(tail) + "# end" + tail).encode(
-        encoding
-    )
+    assert changed == (text + "# end").encode(encoding)
 
 
 CELLS = [
@@ -94,9 +82,9 @@ def test_notebooks_change_only_in_the_code_that_changes(layout, escaped, end):
     assert [cell.number for cell in source.cells] == [2, 3, 4]
     assert rewritten(source) == text.encode()
 
-    codes = [cell.code for cell in source.cells]
+    codes = [cell.text for cell in source.cells]
     codes[0] = codes[0].replace("sfmpe", "tfmpe")
-    assert source.with_cells(codes).decode() == text.replace(
+    assert source.with_texts(codes).decode() == text.replace(
         "'sfmpe'", "'tfmpe'"
     )
 
@@ -105,8 +93,8 @@ def test_notebooks_change_only_in_the_code_that_changes(layout, escaped, end):
 def test_any_new_text_of_a_cell_is_what_json_says(new):
     text = json.dumps({"cells": CELLS}, indent=1)
     source = Notebook.from_bytes(Path("a.ipynb"), text.encode())
-    codes = [cell.code for cell in source.cells]
-    changed = json.loads(source.with_cells([codes[0], new, new]))
+    codes = [cell.text for cell in source.cells]
+    changed = json.loads(source.with_texts([codes[0], new, new]))
     assert changed["cells"][2]["source"] == new
     assert "".join(changed["cells"][3]["source"]) == new
     assert changed["cells"][1] == CELLS[1]
@@ -116,7 +104,7 @@ def test_a_key_that_is_there_twice_is_the_last_as_in_json():
     text = '{"cells": [], "cells": [{"cell_type": "markdown", "source": "a",'
     text += ' "cell_type": "code", "source": "b = 1"}]}'
     source = Notebook.from_bytes(Path("a.ipynb"), text.encode())
-    assert source.with_cells(["c = 1"]).decode() == text.replace("b =", "c =")
+    assert source.with_texts(["c = 1"]).decode() == text.replace("b =", "c =")
 
 
 def test_what_the_encoding_cannot_say_is_refused():

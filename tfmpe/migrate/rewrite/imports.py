@@ -8,13 +8,8 @@ import libcst as cst
 from libcst.helpers import get_full_name_for_node_or_raise
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
-from tfmpe.migrate.legacy_names import (
-    BRIDGE,
-    LEGACY,
-    MODULES,
-    as_bridge,
-    is_below,
-)
+from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, as_bridge
+from tfmpe.migrate.legacy_names import is_below as below
 from tfmpe.migrate.sources import Cell
 
 __all__ = ["Statement", "statements"]
@@ -25,20 +20,21 @@ class Statement(NamedTuple):
 
     Attributes
     ----------
-    node : ast.Import or ast.ImportFrom
+    start : int
+        Where it starts in the code of its cell.
     before, after : str
-        The statement; the same if the bridge lacks a module of it.
+        The same if the bridge lacks a module of it.
     name : str
         The first legacy module.
-    edits : tuple of (int, int, str)
+    edits : list of (int, int, str)
         What is replaced in the text of the cell, from where to where.
     """
 
-    node: ast.Import | ast.ImportFrom
+    start: int
     before: str
     after: str
     name: str
-    edits: tuple[tuple[int, int, str], ...]
+    edits: list[tuple[int, int, str]]
 
 
 def statements(cell: Cell, tree: ast.Module) -> Iterator[Statement]:
@@ -51,62 +47,49 @@ def statements(cell: Cell, tree: ast.Module) -> Iterator[Statement]:
                 modules = [module]
             case _:
                 continue
-        modules = [name for name in modules if is_below(name, LEGACY)]
-        if modules:
-            yield _statement(cell, node, modules)
-
-
-def _statement(
-    cell: Cell, node: ast.Import | ast.ImportFrom, modules: list[str]
-) -> Statement:
-    assert node.end_lineno is not None
-    assert node.end_col_offset is not None
-    start = cell.code_offset(node.lineno, node.col_offset)
-    end = cell.code_offset(node.end_lineno, node.end_col_offset)
-    code = cell.code[start:end]
-    edits: list[tuple[int, int, str]] = []
-    if all(module in MODULES for module in modules):
-        edits = list(_edits(code))
-    content, position, pieces = code.encode(), 0, []
-    places = []
-    for first, last, text in edits:
-        pieces += content[position:first].decode(), text
-        position = last
-        # The text may be indented as a whole where the code is not.
-        at = [start + len(content[:n].decode()) for n in (first, last)]
-        places.append((cell.from_code(at[0]), cell.from_code(at[1]), text))
-    after = "".join([*pieces, content[position:].decode()])
-    return Statement(node, code, after, modules[0], tuple(places))
+        modules = [name for name in modules if below(name, LEGACY)]
+        if not modules:
+            continue
+        start, end = cell.span(node)
+        code = before = cell.code[start:end]
+        edits = []
+        if all(module in MODULES for module in modules):
+            # From the last to the first, so that places stay.
+            for first, last, text in reversed(list(_edits(before))):
+                code = code[:first] + text + code[last:]
+                at = cell.in_text(start + first), cell.in_text(start + last)
+                edits.append((*at, text))
+        yield Statement(start, before, code, modules[0], edits)
 
 
 def _edits(code: str) -> Iterator[tuple[int, int, str]]:
-    """Yield bytes of one statement, from where to where, and new text."""
+    """Yield parts of one statement, from where to where, and new text."""
     wrapper = MetadataWrapper(cst.parse_module(code), unsafe_skip_copy=True)
     spans = wrapper.resolve(ByteSpanPositionProvider)
-    line = cst.ensure_type(wrapper.module.body[0], cst.SimpleStatementLine)
+    content = code.encode()
 
     def place(of: cst.CSTNode) -> tuple[int, int]:
-        return spans[of].start, spans[of].start + spans[of].length
+        start, length = spans[of].start, spans[of].length
+        ends = content[:start], content[: start + length]
+        return len(ends[0].decode()), len(ends[1].decode())
 
+    line = cst.ensure_type(wrapper.module.body[0], cst.SimpleStatementLine)
     node = line.body[0]
-    if isinstance(node, cst.ImportFrom):
-        assert node.module is not None
+    if isinstance(node, cst.ImportFrom) and node.module is not None:
         module = get_full_name_for_node_or_raise(node.module)
         yield *place(node.module), as_bridge(module)
         return
-    bound = False
-    end = 0
+    bound, end = False, 0
     for alias in cst.ensure_type(node, cst.Import).names:
-        name = alias.evaluated_name
-        start, previous_end = place(alias.name)[0], end
-        end = place(alias)[1]
-        if not is_below(name, LEGACY):
+        name, previous = alias.evaluated_name, end
+        start, end = place(alias)
+        if not below(name, LEGACY):
             continue
         if alias.asname is not None:
             yield *place(alias.name), as_bridge(name)
-        elif not bound:
+        elif bound:
+            yield previous, end, ""
+        else:
             # Its submodules are attributes, loaded when they are asked for.
             yield start, end, f"{BRIDGE} as {LEGACY}"
             bound = True
-        else:
-            yield previous_end, end, ""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from tfmpe.migrate.legacy_names import LEGACY
 
+from .bridge import dotted
+
 __all__ = ["is_named_in", "lines_that_name", "strings_that_name"]
 
 _WORD = re.compile(rf"(?<!\w)(?<!\w[-.]){LEGACY}(?!\w|-[A-Za-z])")
@@ -36,29 +38,34 @@ def is_named_in(text: str) -> bool:
     return bool(_WORD.search(text))
 
 
-def lines_that_name(text: str) -> Iterator[tuple[int, int, str]]:
+def lines_that_name(content: bytes) -> Iterator[tuple[int, int, str]]:
     """Yield lines of a configuration file: number, column, line.
 
     What stands in a comment is left out.
     """
+    text = content.decode("utf-8", "replace")
     for number, line in enumerate(text.splitlines(), start=1):
         found = _WORD.search(re.split(r"(?:^|\s)#|^\s*;", line)[0])
         if found:
             yield number, found.start() + 1, line
 
 
-def strings_that_name(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
+def strings_that_name(
+    trees: list[ast.Module],
+) -> Iterator[tuple[ast.expr, str]]:
     """Yield the strings that name the package, and what each is.
 
     Prose does not count: docstrings without examples, messages, titles. Nor
     do annotations and ``__all__``, whose names stay what they are.
     """
-    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+    waiting: list[tuple[ast.AST, str]] = [(tree, "") for tree in trees]
     while waiting:
         node, role = waiting.pop()
         match node:
             case ast.Expr(value=ast.Constant() as value):
-                if isinstance(value.value, str) and _DOCTEST.search(value.value):
+                if isinstance(value.value, str) and _DOCTEST.search(
+                    value.value
+                ):
                     yield value, "an example in a docstring imports the package"
                 continue
             case ast.Assign(targets=[ast.Name(id="__all__")]):
@@ -71,7 +78,9 @@ def strings_that_name(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
                     if isinstance(v, ast.FormattedValue)
                 ]  # fmt: skip
                 why = _why(_filled(values), role)
-            case ast.Call(func=func) if _RUNS_CODE.search(ast.unparse(func)):
+            case ast.Call(func=func) if _RUNS_CODE.search(
+                ".".join(dotted(func))
+            ):
                 role, why = "code", None
             case ast.Call():
                 role, why = "", None

@@ -10,22 +10,20 @@ __all__ = ["own_module"]
 _PARTS = ("util", "bottom_up.py", "structured_cnf.py", "nn")
 
 
-def own_module(script: Path) -> str:
-    """Return which file a script imports instead of the legacy package.
+def own_module(script: Path) -> Path | None:
+    """Return what a script imports instead of the legacy package, if so.
 
-    Looked for beside the script and in the folders above it, as far as the
-    current one, and in their folder ``src``. Empty if there is none.
+    It is beside the script, or in a folder above up to the current one, or in
+    the folder ``src`` of these.
     """
     script, here = script.resolve(), Path.cwd().resolve()
-    folders = [script.parent]
-    if script.is_relative_to(here):
-        folders = [f for f in script.parents if f.is_relative_to(here)]
-    for folder in (each for f in folders for each in (f, f / "src")):
-        module, package = folder / f"{LEGACY}.py", folder / LEGACY
-        if module.is_file() and module != script:
-            return str(module)
-        if (package / "__init__.py").is_file() and not any(
-            (package / part).exists() for part in _PARTS
-        ):
-            return str(package)
-    return ""
+    above = [f for f in script.parents if f.is_relative_to(here)]
+    for folder in above or [script.parent]:
+        for path in (folder / LEGACY, folder / "src" / LEGACY):
+            module = path.with_suffix(".py")
+            if module.is_file() and module != script:
+                return module
+            is_package = (path / "__init__.py").is_file()
+            if is_package and not any((path / p).exists() for p in _PARTS):
+                return path
+    return None

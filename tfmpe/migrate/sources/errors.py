@@ -5,19 +5,11 @@ from pathlib import Path
 
 from tfmpe.migrate.errors import one_line
 
-__all__ = ["SourceError", "shown"]
+__all__ = ["SourceError", "reason", "shown"]
 
 
 class SourceError(ValueError):
-    """A file that cannot be read, understood or written.
-
-    Parameters
-    ----------
-    file
-        As it was given; the attribute is the name as text, with slashes.
-    why
-        What is wrong, and what to do. Shown on one line.
-    """
+    """A file (`file`, with slashes), and what is wrong with it (`why`)."""
 
     def __init__(self, file: str | Path, why: str):
         self.file = shown(file)
@@ -26,15 +18,12 @@ class SourceError(ValueError):
 
 
 def shown(file: str | Path) -> str:
-    """Return a path as printable text with slashes.
-
-    The name may hold bytes that are not text, or control characters.
-    """
+    """Return a path as text with slashes, whatever bytes its name holds."""
     name = os.fsencode(Path(file).as_posix())
     text = name.decode("utf-8", "backslashreplace")
     return one_line(text, limit=5_000)
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Return what an error of the operating system says."""
+    """Return what the operating system says of an error."""
     return getattr(error, "strerror", None) or str(error)

@@ -25,14 +25,8 @@ _NEVER = ("__pycache__", "node_modules")
 class Found:
     """The files below some paths, each once.
 
-    Attributes
-    ----------
-    files : tuple of Path
-        Python files and notebooks, as given or below the path as given.
-    configurations : tuple of Path
-        Files such as ``pyproject.toml`` and ``requirements.txt``.
-    not_read : tuple of SourceError
-        What could not be looked into.
+    `files` are Python files and notebooks; `configurations` such as
+    ``pyproject.toml``; `not_read` is what could not be looked into.
     """
 
     files: tuple[Path, ...]
@@ -70,21 +64,18 @@ def find_sources(paths: Sequence[str | Path]) -> Found:
 
 def _below(path: Path) -> Iterator[Path | SourceError]:
     try:
-        mode = path.stat().st_mode
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
         yield SourceError(path, "there is no such file or folder")
+        return
     except (OSError, ValueError) as error:
         yield SourceError(path, f"it cannot be looked at ({reason(error)})")
-    else:
-        if stat.S_ISDIR(mode):
-            yield from _in_folder(path)
-        else:
-            yield path
-
-
-def _in_folder(folder: Path) -> Iterator[Path | SourceError]:
+        return
+    if not is_folder:
+        yield path
+        return
     # A list of its own instead of recursion: folders may be nested deeply.
-    waiting = [folder]
+    waiting = [path]
     while waiting:
         here = waiting.pop()
         try:
@@ -92,19 +83,21 @@ def _in_folder(folder: Path) -> Iterator[Path | SourceError]:
                 entries = sorted(listing, key=lambda entry: entry.name)
             folders = [entry for entry in entries if _is_project(entry)]
         except OSError as error:
-            yield SourceError(
-                here, f"the folder cannot be listed ({reason(error)})"
-            )
+            why = f"the folder cannot be listed ({reason(error)})"
+            yield SourceError(here, why)
             continue
-        for entry in entries:
-            if (
-                entry.name.lower().endswith(_SUFFIXES)
-                or _CONFIGURATION.fullmatch(entry.name)
-            ) and not os.path.isdir(entry.path):
-                # A pipe is found too, and then cannot be read: it is said.
-                if not entry.is_symlink() or os.path.isfile(entry.path):
-                    yield here / entry.name
-        waiting.extend(here / entry.name for entry in reversed(folders))
+        yield from (here / entry.name for entry in entries if _is_ours(entry))
+        waiting += [here / entry.name for entry in reversed(folders)]
+
+
+def _is_ours(entry: os.DirEntry[str]) -> bool:
+    named = entry.name.lower().endswith(_SUFFIXES) or (
+        _CONFIGURATION.fullmatch(entry.name)
+    )
+    if not named or os.path.isdir(entry.path):
+        return False
+    # A pipe is ours too, and then cannot be read: that is said.
+    return not entry.is_symlink() or os.path.isfile(entry.path)
 
 
 def _is_project(entry: os.DirEntry[str]) -> bool:

@@ -10,15 +10,9 @@ __all__ = ["Magic", "as_python"]
 class Magic:
     """A piece of a cell that is not Python.
 
-    Attributes
-    ----------
-    line : int
-        Its line in the cell, from 1.
-    text : str
-        What it is, without its line break.
-    placeholder : str
-        What stands for it: a name, perhaps in a comment. Behind what is timed,
-        such as ``%time``, a semicolon and the rest of the line follow.
+    Its line in the cell, from 1; its text; and what stands for it: a name,
+    perhaps in a comment. Behind what is timed, such as ``%time``, a semicolon
+    and the rest of the line follow.
     """
 
     line: int
@@ -72,84 +66,51 @@ def as_python(text: str) -> tuple[str, tuple[Magic, ...]]:
     >>> as_python("  %pylab inline\n  x = 1\n")[0]
     '__ipython_0__\nx = 1\n'
     """
-    code = _unindented(text)
+    first = re.search(r"^[ \t]*(?=\S)", text, re.MULTILINE)
+    indent = first.group() if first else ""
+    code = re.sub(rf"(?m)^{re.escape(indent)}", "", text) if indent else text
     stem = "__ipython_"
     while stem in code:
         stem = f"_{stem}"
-    start = code.lstrip()
-    if start.startswith("%%") and not _PYTHON_CELLS.match(start):
-        return _mask_all(code, stem)
     magics: list[Magic] = []
     out: list[str] = []
-
-    def add(line: int, text: str, placeholder: str) -> str:
-        magics.append(Magic(line, text, placeholder))
-        return placeholder
-
+    start = code.lstrip()
+    other = start.startswith("%%") and not _PYTHON_CELLS.match(start)
+    continued = False
     position, line = 0, 1
     while position < len(code):
-        match = _MAGIC.match(code, position, _line_end(code, position))
-        if match is None or _is_operator(match):
+        whole = _LINE.match(code, position)
+        assert whole is not None
+        # In another language, or the next line of one command.
+        goes_on = other or continued
+        match = None if goes_on else _MAGIC.match(whole["text"])
+        is_magic = goes_on or (match and match["whole"] not in (";", ",", "/"))
+        name = f"{stem}{len(magics)}__"
+        end = whole.end()
+        if not is_magic:
             end = _logical_end(code, position)
             out.append(code[position:end])
-        elif match["timed"]:
-            end = _logical_end(code, match.end())
-            placeholder = f"_{len(magics)}_;"
-            if placeholder[:-1] in code:
-                placeholder = f"{stem}{len(magics)}__;"
+        elif match and match["timed"]:
+            timed = match["timed"]
             # As wide as the magic, so that what follows keeps its columns.
-            width = len(match["timed"])
-            add(line, match["timed"], placeholder.ljust(width))
-            out += match["before"], magics[-1].placeholder
-            out.append(code[match.end() : end])
+            short = f"_{len(magics)}_"
+            short = f"{name if short in code else short};".ljust(len(timed))
+            magics.append(Magic(line, timed, short))
+            end = _logical_end(code, position + match.end())
+            out += match["before"], short, code[position + match.end() : end]
         else:
-            end, indent, mark = position, match["before"], ""
-            while True:
-                part = _LINE.match(code, end)
-                assert part is not None
-                number = line + _breaks(code[position:end])
-                piece = part["text"][len(indent) :]
-                name = f"{mark}{stem}{len(magics)}__"
-                out += indent, add(number, piece, name), part["end"]
-                end = part.end()
-                # Its further lines become comments, as they have no indent
-                # that Python would accept.
-                indent, mark = "", "#"
-                if not piece.endswith("\\") or end >= len(code):
-                    break
-        line += _breaks(code[position:end])
+            before = match["before"] if match else ""
+            piece = whole["text"][len(before) :]
+            out.append(before)
+            if piece:
+                # A comment needs no indent that Python would accept.
+                magics.append(Magic(line, piece, "#" * goes_on + name))
+                out.append(magics[-1].placeholder)
+            out.append(whole["end"])
+            continued = piece.endswith("\\")
+        line += len(re.findall(r"\r\n?|\n", code[position:end]))
         position = end
     return "".join(out), tuple(magics)
-
-
-def _unindented(text: str) -> str:
-    first = re.search(r"^[ \t]*(?=[^\s])", text, re.MULTILINE)
-    if first is None or not first.group():
-        return text
-    return re.sub(rf"(?m)^{re.escape(first.group())}", "", text)
-
-
-def _mask_all(code: str, stem: str) -> tuple[str, tuple[Magic, ...]]:
-    magics: list[Magic] = []
-    out: list[str] = []
-    for number, match in enumerate(_LINE.finditer(code)):
-        if match["text"]:
-            magic = Magic(number + 1, match["text"], f"#{stem}{number}__")
-            magics.append(magic)
-            out.append(magic.placeholder)
-        out.append(match["end"])
-    return "".join(out), tuple(magics)
-
-
-def _is_operator(match: re.Match[str]) -> bool:
-    # Such a line starts nothing in Python, but a semicolon or a comma may
-    # stand there by mistake: the parser shall say so.
-    return bool(match["whole"]) and match["whole"].strip() in (";", ",", "/")
-
-
-def _line_end(code: str, position: int) -> int:
-    match = _LINE.match(code, position)
-    return match.end("text") if match else len(code)
 
 
 def _logical_end(code: str, position: int) -> int:
@@ -162,7 +123,3 @@ def _logical_end(code: str, position: int) -> int:
         elif match["end"] and depth <= 0:
             return match.end()
     return len(code)
-
-
-def _breaks(text: str) -> int:
-    return len(re.findall(r"\r\n?|\n", text))

@@ -6,26 +6,19 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import libcst as cst
 
 from .errors import SourceError
 from .source import Cell, Source
 
-__all__ = [
-    "MAX_DEPTH",
-    "check_compiles",
-    "check_syntax",
-    "deep_recursion",
-    "parse",
-]
+__all__ = ["check_compiles", "check_syntax", "deep_recursion", "parse"]
 
-MAX_DEPTH = 400
-"""Deepest nesting of the syntax. Beyond, libcst could end the process."""
-
-MAX_CODE = 300_000
-"""Most characters in which libcst looks for uses, at ten a millisecond."""
-
+# Beyond this nesting, libcst could end the process.
+_MAX_DEPTH = 400
+# libcst looks for names in about ten characters a millisecond.
+_MAX_CODE = 300_000
 _PYTHON_2 = re.compile(
     r"""(?mx) ^\s*(?:
         print[ ]+(?:["'\w%]|>>) | exec[ ]+["'\w]
@@ -50,12 +43,11 @@ def parse(source: Source, code: str) -> cst.Module:
     SourceError
         If it is too large, or not Python for libcst.
     """
-    if len(code) > MAX_CODE:
+    if len(code) > _MAX_CODE:
         raise SourceError(
             source.path,
             f"{len(code):,} characters of code are too many to look for uses "
-            f"(at most {MAX_CODE:,}); its imports are listed, split the file "
-            "for the rest",
+            f"(at most {_MAX_CODE:,}); only its imports are listed",
         )
     try:
         with deep_recursion():
@@ -65,44 +57,40 @@ def parse(source: Source, code: str) -> cst.Module:
 
 
 def check_syntax(source: Source, cell: Cell) -> ast.Module:
-    """Return Python's own tree of a cell's code.
+    """Return Python's own tree of a cell, or raise `SourceError`.
 
-    Raises
-    ------
-    SourceError
-        If it is not Python of this version, or too deeply nested.
+    It must be Python of this version, and not nested too deeply.
     """
-    tree = _compile(source, cell, cell.code, ast.PyCF_ONLY_AST)
-    if _depth_exceeds(tree, MAX_DEPTH):
+    tree = _compile(source, cell, ast.PyCF_ONLY_AST)
+    level: list[ast.AST] = [tree]
+    for _ in range(_MAX_DEPTH):
+        level = [c for node in level for c in ast.iter_child_nodes(node)]
+    if level:
         raise _too_deep(source)
     return tree
 
 
-def check_compiles(source: Source, cell: Cell, code: str) -> None:
-    """Raise `SourceError` if other code of a cell cannot be compiled."""
-    _compile(source, cell, code)
+def check_compiles(source: Source, cell: Cell) -> None:
+    """Raise `SourceError` if the code of a cell cannot be compiled."""
+    _compile(source, cell)
 
 
-def _compile(source: Source, cell: Cell, code: str, flags: int = 0):
+def _compile(source: Source, cell: Cell, flags: int = 0) -> Any:
     if cell.number is not None:
         flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         with warnings.catch_warnings():
             # What the code of others does by bad style is not the question.
             warnings.simplefilter("ignore")
-            return compile(code, "code", "exec", flags, dont_inherit=True)
+            return compile(cell.code, "code", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         if "too many nested" in str(error.msg):
             raise _too_deep(source) from None
-        where = _where(cell, error.lineno)
-        old = (
-            "; it looks like Python 2: run 2to3, or leave it out"
-            if _PYTHON_2.search(code)
-            else ""
-        )
-        raise SourceError(
-            source.path, f"syntax error in {where}: {error.msg}{old}"
-        ) from None
+        where = "" if cell.number is None else f"cell {cell.number}, "
+        why = f"syntax error in {where}line {error.lineno}: {error.msg}"
+        if _PYTHON_2.search(cell.code):
+            why += "; it looks like Python 2: run 2to3, or leave it out"
+        raise SourceError(source.path, why) from None
     except (RecursionError, MemoryError):
         raise _too_deep(source) from None
     except (ValueError, OverflowError) as error:
@@ -111,33 +99,15 @@ def _compile(source: Source, cell: Cell, code: str, flags: int = 0):
 
 @contextmanager
 def deep_recursion() -> Iterator[None]:
-    """Let trees of `MAX_DEPTH` be visited: libcst needs six calls a level."""
+    """Let the deepest trees be visited: libcst needs six calls a level."""
     before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, 12 * MAX_DEPTH + 1_000))
+    sys.setrecursionlimit(max(before, 12 * _MAX_DEPTH + 1_000))
     try:
         yield
     finally:
         sys.setrecursionlimit(before)
 
 
-def _depth_exceeds(tree: ast.AST, limit: int) -> bool:
-    level: list[ast.AST] = [tree]
-    for _ in range(limit):
-        level = [
-            child for node in level for child in ast.iter_child_nodes(node)
-        ]
-        if not level:
-            return False
-    return True
-
-
 def _too_deep(source: Source) -> SourceError:
-    return SourceError(
-        source.path,
-        f"the code is nested too deeply (more than {MAX_DEPTH} levels)",
-    )
-
-
-def _where(cell: Cell, line: int | None) -> str:
-    text = f"line {line}" if line else "the code"
-    return text if cell.number is None else f"cell {cell.number}, {text}"
+    why = f"the code is nested too deeply (more than {_MAX_DEPTH} levels)"
+    return SourceError(source.path, why)

@@ -23,22 +23,14 @@ class PythonFile(Source):
 
     @classmethod
     def from_bytes(cls, path: Path, content: bytes) -> "PythonFile":
-        """Decode a file; `path` is its name, for errors.
-
-        Raises
-        ------
-        SourceError
-            If it is not text in its encoding.
-        """
+        """Return a decoded file, or raise `SourceError`."""
         if content.startswith(_WIDE):
-            raise SourceError(
-                path, "UTF-16 or UTF-32, which Python does not read either"
-            )
-        if b"\0" in content:
-            line = content[: content.index(b"\0")].count(b"\n") + 1
-            raise SourceError(
-                path, f"NUL byte in line {line}: not Python code"
-            )
+            why = "UTF-16 or UTF-32, which Python does not read either"
+            raise SourceError(path, why)
+        before, nul, _ = content.partition(b"\0")
+        if nul:
+            line = before.count(b"\n") + 1
+            raise SourceError(path, f"NUL byte in line {line}: not Python code")
         try:
             encoding = _encoding(content)
             text = content.decode(encoding)
@@ -56,13 +48,13 @@ class PythonFile(Source):
         return cls(path, (Cell(None, text, text),), content, encoding)
 
     def _encode(self, texts: Sequence[str]) -> bytes:
-        (old,), (new,) = self.cells, texts
-        if old.text.encode(self.encoding) != self.content:
-            raise ValueError(
+        if self.cells[0].text.encode(self.encoding) != self.content:
+            raise SourceError(
+                self.path,
                 f"written again in its encoding, {self.encoding}, other parts "
-                "of the file would change; convert it to UTF-8 first"
+                "of the file would change; convert it to UTF-8 first",
             )
-        return new.encode(self.encoding)
+        return texts[0].encode(self.encoding)
 
 
 def _encoding(content: bytes) -> str:

@@ -1,5 +1,6 @@
 """A file of code in memory: its cells, and its bytes with other code."""
 
+import ast
 import bisect
 import re
 from abc import ABC, abstractmethod
@@ -8,17 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .errors import SourceError
+from tfmpe.migrate.records.places import Place
+
+from .errors import SourceError, shown
 from .magics import Magic
 
-__all__ = ["Cell", "Source", "line_starts"]
-
-_BREAK = re.compile(r"\r\n?|\n")
+__all__ = ["Cell", "Source"]
 
 
-def line_starts(text: str) -> list[int]:
-    """Return where each line of a text starts, as Python counts lines."""
-    return [0, *(match.end() for match in _BREAK.finditer(text))]
+def _line_starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer(r"\r\n?|\n", text))]
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,31 @@ class Cell:
     @cached_property
     def _lines(self) -> tuple[list[int], list[int]]:
         return (
-            [*line_starts(self.text), len(self.text)],
-            [*line_starts(self.code), len(self.code)],
+            [*_line_starts(self.text), len(self.text)],
+            [*_line_starts(self.code), len(self.code)],
         )
 
-    def code_line(self, line: int) -> str:
+    def line(self, number: int) -> str:
         """Return a line of the code, counted from 1."""
         starts = self._lines[1]
-        return self.code[starts[line - 1] : starts[line]]
+        return self.code[starts[number - 1] : starts[number]]
 
-    def code_offset(self, line: int, n_bytes: int) -> int:
-        """Return where in `code` a place of Python's syntax tree is."""
-        before = self.code_line(line).encode()[:n_bytes].decode()
-        return self._lines[1][line - 1] + len(before)
+    def offset(self, line: int, column: int) -> int:
+        """Return where in `code` a column, from 0, of a line is."""
+        return self._lines[1][line - 1] + column
 
-    def from_code(self, offset: int) -> int:
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Return where in `code` a statement or an expression is."""
+        ends: list[int] = []
+        for prefix in ("", "end_"):
+            line = getattr(node, f"{prefix}lineno")
+            # Python counts the bytes of UTF-8.
+            before = self.line(line).encode()
+            before = before[: getattr(node, f"{prefix}col_offset")]
+            ends.append(self.offset(line, len(before.decode())))
+        return ends[0], ends[1]
+
+    def in_text(self, offset: int) -> int:
         """Return where in `text` a place in `code` is."""
         texts, codes = self._lines
         line = bisect.bisect_right(codes[:-1], offset)
@@ -85,6 +95,14 @@ class Source(ABC):
     cells: tuple[Cell, ...]
     content: bytes
 
+    def place(self, cell: Cell, offset: int) -> Place:
+        """Return where in the file a place in the code of a cell is."""
+        at, starts = cell.in_text(offset), cell._lines[0][:-1]
+        line = bisect.bisect_right(starts, at)
+        return Place(
+            shown(self.path), line, at - starts[line - 1] + 1, cell.number
+        )
+
     def with_texts(self, texts: Sequence[str]) -> bytes:
         """Return the bytes of the file with other texts of its cells.
 
@@ -95,10 +113,6 @@ class Source(ABC):
         SourceError
             If this cannot be written in the file's encoding.
         """
-        if len(texts) != len(self.cells):
-            raise ValueError(
-                f"{self.path}: {len(texts)} texts for {len(self.cells)} cells"
-            )
         if all(t == c.text for t, c in zip(texts, self.cells, strict=True)):
             return self.content
         try:
@@ -109,8 +123,11 @@ class Source(ABC):
                 f"encoding, {error.encoding}; convert the file to UTF-8 first"
             )
             raise SourceError(self.path, why) from None
-        except ValueError as error:
-            raise SourceError(self.path, str(error)) from None
+
+    @classmethod
+    @abstractmethod
+    def from_bytes(cls, path: Path, content: bytes) -> "Source":
+        """Return the source of a file with this content."""
 
     @abstractmethod
     def _encode(self, texts: Sequence[str]) -> bytes:
