@@ -72,13 +72,11 @@ def fix(
       tfmpe fix --diff
       tfmpe fix scripts analysis.ipynb
     """  # noqa: D301 - click wants the backspace itself
-    from rich.console import Console
-
     from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
     from tfmpe.migrate.records.code import Changed, Fix, Unread
     from tfmpe.migrate.records.files import as_json
     from tfmpe.migrate.rewrite import rewrite_files
-    from tfmpe.migrate.rewrite.listing import print_fix
+    from tfmpe.migrate.rewrite.listing import fix_lines
     from tfmpe.migrate.sources import SourceError, replace_content, shown
 
     printed = json_file == Path("-")
@@ -116,7 +114,8 @@ def fix(
         left,
         tuple(unread),
     )
-    print_fix(record, len(files), Console(stderr=diff or printed))
+    for line in fix_lines(record, len(files)):
+        click.echo(line, err=diff or printed)
     if printed:
         click.echo(as_json(record), nl=False)
     elif json_file is not None:

@@ -1,6 +1,5 @@
 """`tfmpe scan`: find what is left of the legacy package."""
 
-import io
 from pathlib import Path
 
 import click
@@ -79,43 +78,35 @@ def scan(
       tfmpe scan --select T1,T202 --statistics fit.py
       tfmpe scan --format sarif --output scan.sarif --exit-zero
     """  # noqa: D301 - click wants the backspace itself
-    from rich.console import Console
-
     from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
     from tfmpe.migrate.records.files import as_json
-    from tfmpe.migrate.rewrite import listing
-    from tfmpe.migrate.rewrite.formats import as_github, as_sarif
-    from tfmpe.migrate.rewrite.scan import only
-    from tfmpe.migrate.rewrite.scan import scan as run
+    from tfmpe.migrate.rewrite import formats, listing
+    from tfmpe.migrate.rewrite import scan as run
 
     check_folder(output, "--output")
-    wanted = _codes(select, "--select"), _codes(ignore, "--ignore")
+    selected = _codes(select, "--select") or ("",)
+    ignored = _codes(ignore, "--ignore")
     with progress_bar(wanted=not no_progress) as progress:
-        every = run(paths or (Path(),), progress)
-    found = only(every, *wanted)
+        found = run(paths or (Path(),), progress, selected, ignored)
     code = found.exit_code
     code = CLEAN if exit_zero and code == FINDINGS else code
-    console = Console(highlight=False, soft_wrap=True)
     if kind == "text":
-        text = io.StringIO()
-        into = Console(file=text, soft_wrap=True) if output else console
-        listing.print_found(found, into)
-        written = text.getvalue()
+        written = "".join(f"{line}\n" for line in listing.scan_lines(found))
     elif kind == "json":
         written = as_json(found).decode()
+    elif kind == "github":
+        written = formats.as_github(found)
     else:
-        written = (
-            as_github(found) if kind == "github" else as_sarif(found, code)
-        )
+        written = formats.as_sarif(found, code)
     if output is not None:
         write_file(output, written.encode(), "--output")
-    elif kind != "text":
+    else:
         click.echo(written, nl=False)
     if kind == "text" or output is not None:
-        if statistics:
-            listing.print_codes(found, console)
-        hidden = len(listing.found_in(every)) - len(listing.found_in(found))
-        listing.print_summary(found, console, hidden)
+        for line in listing.codes_of(found) if statistics else ():
+            click.echo(line)
+        for line in listing.summary(found):
+            click.echo(line)
     context.exit(code)
 
 

@@ -63,9 +63,12 @@ def notebook(*cells):
                 "metadata": {},
                 "source": text.splitlines(keepends=True),
             }
-            | ({"outputs": [], "execution_count": None} if kind == "code" else {})
+            | (
+                {"outputs": [], "execution_count": None}
+                if kind == "code"
+                else {}
+            )
         )
     language = {"language": "python", "name": "python3"}
     stored = {"cells": made, "metadata": {"kernelspec": language}}
     return json.dumps(stored | {"nbformat": 4, "nbformat_minor": 5}, indent=1)
-

@@ -59,7 +59,7 @@ STATEMENTS = {
 PLACES = {
     "{}": "a line",
     "é = 1; {}; y = 2": "between semicolons",
-    "if x: {}": "a compound statement in one line",
+    "if 1: {}": "a compound statement in one line",
     "def f():\n\ttry:\n\t\t{}  # why\n\texcept ImportError: pass": "in blocks",
     "class A:\n    \f  {}\n": "in a class, after a form feed",
     "'''doc'''\nfrom __future__ import annotations\n{}": "below __future__",
@@ -69,10 +69,12 @@ PLACES = {
 
 @pytest.mark.parametrize("place", PLACES, ids=PLACES.values())
 @pytest.mark.parametrize("before", STATEMENTS)
-def test_a_statement_changes_and_nothing_else(run, write, tmp_path, before, place):
+def test_a_statement_changes_and_nothing_else(
+    run, write, tmp_path, before, place
+):
     after = STATEMENTS[before]
     if "*" in before and ("def" in place or "class" in place):
-        place = "{}"
+        pytest.skip("a star stands at the top")
     write({"a.py": place.replace("{}", before)})
     result = run("fix", "a.py")
     assert result.exit_code == 0, result.output
@@ -93,20 +95,20 @@ def _bound(statement):
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    "before",
     [
-        (b"\xef\xbb\xbf%s\n", None),
-        (b"%s\r\nx = 1\r\n", None),
-        (b"%s\rx = 1\r", None),
-        (b"if 1:\n\t%s\n", None),
-        (b"# coding: latin-1\nx = '\xe9'; %s\n", None),
-        (b"# coding: cp1252\nx = '\x80'\n%s", None),
-        (b"%s", None),
-        (b"x = 1\n\f%s\n\f\n", None),
+        b"\xef\xbb\xbf%s\n",
+        b"%s\r\nx = 1\r\n",
+        b"%s\rx = 1\r",
+        b"if 1:\n\t%s\n",
+        b"# coding: latin-1\nx = '\xe9'; %s\n",
+        b"# coding: cp1252\nx = '\x80'\n%s",
+        b"%s",
+        b"x = 1\n\f%s\n\f\n",
     ],
     ids=str,
 )
-def test_bytes_of_other_code_stay(run, write, tmp_path, before, after):
+def test_bytes_of_other_code_stay(run, write, tmp_path, before):
     write({"a.py": before % b"from sfmpe.utils import split_data"})
     assert run("fix", "a.py").exit_code == 0
     expected = before % b"from tfmpe.compat.utils import split_data"
@@ -119,7 +121,7 @@ PROGRAMS = {
         "common.py": "import sfmpe.utils\n",
         "other.py": "from common import sfmpe\n",
         "main.py": "import common, other\n"
-        "print(common.sfmpe.utils.split_data is other.sfmpe.utils.split_data)\n",
+        "print(common.sfmpe.utils.split_data is other.sfmpe.split_data)\n",
     },
     "a value pattern": {
         "main.py": "from sfmpe.util import dataloader as dl\n"
@@ -154,7 +156,10 @@ def test_programs_run_on_the_bridge(run, write, tmp_path, name):
     write(PROGRAMS[name])
     assert run("fix", ".").exit_code in (0, 1)
     done = subprocess.run(
-        [sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "main.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout == "True\n", done.stderr
 

@@ -54,7 +54,7 @@ NOT_LEFT = [
     "from sfmpe.util.dataloader import *\nprint(PAD_VALUE, pad_1d, __name__)",
     "from sfmpe.util.dataloader import *\nfrom other import *\nunknown",
     "from tfmpe.compat import as_tokens, bridge, defects\nbridge.as_legacy",
-    "from tfmpe.compat.nn.transformer import Transformer\nimport tfmpe.compat.fixes",
+    "from tfmpe.compat.nn import transformer\nimport tfmpe.compat.fixes",
     "from sfmpe.bottom_up import F_IN, SFMPE, logger",
     "from sfmpe.pytree_bijector import PyTreeBijector, _chain_with_zscale",
 ]
@@ -139,7 +139,7 @@ CELLS = [
     "value = await f()\n%time import sfmpe.utils as u\n",
     "%%bash\npython -m sfmpe.run",
     "?sfmpe.utils\nsfmpe.utils.split_data??\n%run sfmpe/train.py",
-    "pip install sfmpe\ncd ..\n%timeit -n1 sfmpe.utils.split_data\nx = !ls sfmpe",
+    "pip install sfmpe\ncd ..\n%timeit -n1 sfmpe.utils\nx = !ls sfmpe",
     "import importlib\nimportlib.import_module('sfmpe')",
     "%%time\nimport sfmpe.nothing",
     "",
@@ -168,7 +168,8 @@ def test_notebooks(listed, write, tmp_path):
     assert [(p["cell"], p["line"], p["column"]) for p in places] == [
         (2, 2, 1), (3, 1, 5), (4, 2, 7),
     ]  # fmt: skip
-    assert [(m["place"]["cell"], m["place"]["line"]) for m in found["left"]] == [
+    places = [each["place"] for each in found["left"]]
+    assert [(p["cell"], p["line"]) for p in places] == [
         (2, 3), (5, 2), (6, 1), (6, 2), (6, 3), (7, 1), (7, 3), (7, 4), (8, 2),
         (9, 2),
     ]  # fmt: skip

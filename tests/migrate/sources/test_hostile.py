@@ -16,13 +16,13 @@ from tfmpe.migrate.sources import (
 
 NOTEBOOKS = {
     "{": "not JSON",
-    "[]": "not an object",
-    "{}": "no list of cells",
-    '{"cells": [1]}': "cell 1 is not one",
-    '{"cells": [{"cell_type": "code"}]}': "source of cell 1 is not text",
-    '{"cells": [{"cell_type": "code", "source": [1]}]}': "source of cell 1",
-    '{"worksheets": [], "nbformat": 3}': "old format 3.*nbconvert",
-    "[" * 100_000: "nested too deeply",
+    "[]": "not a notebook",
+    "{}": "not a notebook of format 4 .*cells",
+    '{"cells": [1]}': "not a notebook",
+    '{"cells": [{"cell_type": "code"}]}': "not a notebook of .*source",
+    '{"cells": [{"cell_type": "code", "source": [1]}]}': "not a notebook",
+    '{"worksheets": [], "nbformat": 3}': "nbconvert",
+    "[" * 100_000: "not JSON",
 }
 FILES = {
     b"def f(:\n": r"syntax error in line 1",
@@ -146,13 +146,14 @@ def test_files_below_a_folder(tmp_path):
 
     assert sorted(names(found.files)) == sorted([*kept, "c/link.py"])
     assert sorted(names(found.configurations)) == sorted(configurations)
-    assert found.not_read == ()
+    assert not found.not_read
 
     named = [tmp_path / name for name in ("a.txt", ".hidden", "c/d.py")]
     found = find_sources([*named, tmp_path / "c/d.py", tmp_path / "none"])
-    assert found.files == (named[0], tmp_path / ".hidden/a.py", named[2])
+    assert found.files == [named[0], tmp_path / ".hidden/a.py", named[2]]
     assert [str(error) for error in found.not_read] == [
-        f"{tmp_path.as_posix()}/none: there is no such file or folder"
+        f"{tmp_path.as_posix()}/none: it cannot be looked at "
+        "(No such file or directory)"
     ]
 
 

@@ -24,13 +24,7 @@ _KNOWN |= {"__file__", "__path__", "In", "Out", "display", "get_ipython"}
 
 
 def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
-    """Yield what would fail on the bridge, and why.
-
-    Parameters
-    ----------
-    nodes
-        All of a file: the cells of a notebook share their names.
-    """
+    """Yield which of all nodes of a file would fail on the bridge, and why."""
     bound: dict[str, str] = {}
     stars: list[str] = []
     for node in nodes:
@@ -39,7 +33,11 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
             if not isinstance(alias, ast.alias):
                 continue
             # What comes from elsewhere, such as from ".", is not ours.
-            prefix = f"{module}." if module and not _level(node) else "."
+            prefix = (
+                f"{module}."
+                if module and not getattr(node, "level", 0)
+                else "."
+            )
             name = alias.name if isinstance(node, ast.Import) else prefix
             if _lacks_module(name.rstrip(".")):
                 yield node, _no(name.rstrip("."))
@@ -64,15 +62,10 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
         known = _KNOWN | bound.keys() | others
         for node in nodes:
             name = node.id if isinstance(node, ast.Name) else "_"
-            if name not in known and not name.startswith("_"):
-                if not any(is_mirrored(f"{star}.{name}") for star in stars):
-                    yield (
-                        node,
-                        (
-                            f"{name!r} may have come from a star import, and the "
-                            "star of the bridge does not bring it"
-                        ),
-                    )
+            known_here = name.startswith("_") or name in known
+            starred = (f"{star}.{name}" for star in stars)
+            if not known_here and not any(map(is_mirrored, starred)):
+                yield node, f"no star of the bridge brings {name!r}"
 
 
 def dotted(node: ast.AST) -> tuple[str, str]:
@@ -90,10 +83,6 @@ def is_ours(name: str) -> bool:
     return is_below(name, LEGACY) or is_below(name, BRIDGE)
 
 
-def _level(node: ast.AST) -> int:
-    return getattr(node, "level", 0)
-
-
 def _binds(node: ast.AST) -> str | None:
     """Return the name that something other than an import binds."""
     if isinstance(node, ast.Name):
@@ -104,12 +93,12 @@ def _binds(node: ast.AST) -> str | None:
 
 
 def _lacks_module(name: str) -> bool:
+    if not is_ours(name) or as_legacy(name) in MODULES:
+        return False
     path = _HOME.joinpath(*as_bridge(name).split(".")[2:])
-    of_bridge = path.is_dir() or path.with_suffix(".py").is_file()
-    known = as_legacy(name) in MODULES
-    return is_ours(name) and not (
-        known or (is_below(name, BRIDGE) and of_bridge)
-    )
+    # The bridge has modules of its own.
+    own = path.is_dir() or path.with_suffix(".py").is_file()
+    return not (own and is_below(name, BRIDGE))
 
 
 def _lacks(full: str) -> bool:

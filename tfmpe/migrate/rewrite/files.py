@@ -33,18 +33,9 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A file, and what becomes of it.
+    """A file, what becomes of it, and what is left to a person.
 
-    Attributes
-    ----------
-    path : Path
-        As given.
-    old, new : bytes
-    changes : tuple of Change
-    left : tuple of Mention
-        What a person has to look at.
-    source : Source or None
-        Where it may use names of the legacy package or the bridge.
+    `source` is None where no name of the legacy package or the bridge is used.
     """
 
     path: Path
@@ -69,20 +60,14 @@ class Rewritten:
 def rewrite_files(
     paths: Sequence[str | Path], progress: Progress | None = None
 ) -> tuple[list[Rewritten], list[Unread]]:
-    """Rewrite the import statements of files; nothing is written.
+    """Return files with other import statements; nothing is written.
 
     Parameters
     ----------
     paths
-        Files and folders.
+        Files and folders; configuration files are looked at, too.
     progress
         Called with the share that is done, and the name of a file.
-
-    Returns
-    -------
-    files : list of Rewritten
-        All that could be read, configuration files included.
-    unread : list of Unread
     """
     found = find_sources(paths)
     files: list[Rewritten] = []
@@ -117,12 +102,12 @@ def _rewrite(path: Path) -> Rewritten:
     own = own_module(path) if any(here for _, here in found) else None
     if own is not None:
         why = f"it imports {shown(own)}, which is not the legacy package"
-        left = (
+        left = [
             _left(source.place(cell, each.start), each.before, why)
             for cell, here in found
             for each in here
-        )
-        return Rewritten(path, source.content, source.content, left=tuple(left))
+        ]
+        return Rewritten(path, source.content, source.content, (), tuple(left))
     new = source.with_texts([_edited(cell, here) for cell, here in found])
     if new != source.content:
         _check(source, source.from_bytes(path, new))
@@ -134,28 +119,24 @@ def _rewrite(path: Path) -> Rewritten:
     ]
     nodes = {node: cell for cell, tree in cells for node in ast.walk(tree)}
     ours = any(map(_imports_ours, nodes))
-    left = [
-        *_magics(source),
-        *(_at(source, nodes[n], n, why) for n, why in strings_that_name(trees)),
-    ]
+    places = [(*each, "T004") for each in strings_that_name(trees)]
     if ours:
-        left += (
-            _at(source, nodes[node], node, why, "T003")
-            for node, why in missing(list(nodes))
-        )
+        places += [(*each, "T003") for each in missing(list(nodes))]
+    left = list(_magics(source))
+    for node, why, code in places:
+        cell, start = nodes[node], nodes[node].span(node)[0]
+        line = cell.line(node.lineno)  # type: ignore[attr-defined]
+        left.append(_left(source.place(cell, start), line, why, code))
+    changed, left = sorted(changes, key=_order), sorted(set(left), key=_order)
+    used = source if ours else None
     return Rewritten(
-        path,
-        source.content,
-        new,
-        tuple(sorted(changes, key=_order)),
-        tuple(sorted(set(left), key=_order)),
-        source if ours else None,
+        path, source.content, new, tuple(changed), tuple(left), used
     )
 
 
 def _edited(cell: Cell, found: list[Statement]) -> str:
     text = cell.text
-    for start, end, new in sorted((e for x in found for e in x.edits))[::-1]:
+    for start, end, new in sorted(e for x in found for e in x.edits)[::-1]:
         text = text[:start] + new + text[end:]
     return text
 
@@ -185,14 +166,6 @@ def _magics(source: Source) -> Iterator[Mention]:
             if is_named_in(magic.text):
                 place = Place(shown(source.path), magic.line, 1, cell.number)
                 yield _left(place, magic.text, "a magic names the package")
-
-
-def _at(
-    source: Source, cell: Cell, node: ast.AST, why: str, code: str = "T004"
-) -> Mention:
-    start, _ = cell.span(node)
-    line = cell.line(node.lineno)  # type: ignore[attr-defined]
-    return _left(source.place(cell, start), line, why, code)
 
 
 def _left(place: Place, line: str, why: str, code: str = "T004") -> Mention:

@@ -1,6 +1,5 @@
 """A scan as SARIF 2.1.0 and as annotations of GitHub."""
 
-import importlib.metadata
 import json
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,12 +21,17 @@ def as_sarif(scan: Scan, exit_code: int) -> str:
     """Return a scan as one run of SARIF, with the command's exit code."""
     found = found_in(scan)
     codes = sorted({each.code for each in found})
-    driver: dict[str, Any] = {"name": "tfmpe scan"}
-    try:
-        driver["version"] = importlib.metadata.version("tfmpe")
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    driver["rules"] = [_rule(code) for code in codes]
+    pages = {code: as_markdown(CATALOGUE[code]) for code in codes}
+    rules = [
+        {
+            "id": code,
+            "name": CATALOGUE[code].name,
+            "shortDescription": {"text": CATALOGUE[code].summary},
+            # Not as a link, which would have to be absolute.
+            "help": {"text": page.removeprefix("# "), "markdown": page},
+        }
+        for code, page in pages.items()
+    ]
     unread = [
         {
             "level": "error",
@@ -36,26 +40,26 @@ def as_sarif(scan: Scan, exit_code: int) -> str:
         }
         for each in scan.unread
     ]
+    ended = {
+        "executionSuccessful": scan.exit_code != INCOMPLETE,
+        "exitCode": exit_code,
+        "toolExecutionNotifications": unread,
+    }
+    results = [
+        {
+            "ruleId": each.code,
+            "ruleIndex": codes.index(each.code),
+            "level": _level(each),
+            "message": {"text": _message(each)},
+            "locations": [_location(each)],
+        }
+        for each in found
+    ]
     run = {
-        "tool": {"driver": driver},
+        "tool": {"driver": {"name": "tfmpe scan", "rules": rules}},
         "columnKind": "unicodeCodePoints",
-        "invocations": [
-            {
-                "executionSuccessful": scan.exit_code != INCOMPLETE,
-                "exitCode": exit_code,
-                "toolExecutionNotifications": unread,
-            }
-        ],
-        "results": [
-            {
-                "ruleId": each.code,
-                "ruleIndex": codes.index(each.code),
-                "level": _level(each),
-                "message": {"text": _message(each)},
-                "locations": [_location(each)],
-            }
-            for each in found
-        ],
+        "invocations": [ended],
+        "results": results,
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=1) + "\n"
@@ -65,21 +69,20 @@ def as_github(scan: Scan) -> str:
     """Return annotations, as a workflow of GitHub prints them."""
     lines = []
     for each in found_in(scan):
-        properties: dict[str, object] = {"file": each.place.file}
+        at: dict[str, object] = {"file": each.place.file}
         if each.place.cell is None:
-            properties["line"] = each.place.line
-            if isinstance(each, Use):
-                properties["endLine"] = each.end_line
-            if isinstance(each, Use) and each.place.line == each.end_line:
-                properties["col"] = each.place.column
-                properties["endColumn"] = each.end_column
-        properties["title"] = f"{each.code} {CATALOGUE[each.code].name}"
+            at |= {"line": each.place.line, "col": each.place.column}
+        if isinstance(each, Use) and each.place.cell is None:
+            at["endLine"] = each.end_line
+            if each.end_line == each.place.line:
+                at["endColumn"] = each.end_column
+        at["title"] = f"{each.code} {CATALOGUE[each.code].name}"
         level = _level(each).replace("note", "notice")
-        lines.append(_command(level, properties, _message(each)))
+        lines.append(_command(level, at, _message(each)))
     for each in scan.unread:
-        properties = {"file": each.file, "title": "not read"}
-        lines.append(_command("error", properties, each.why))
-    return "".join(f"{line}\n" for line in lines)
+        at = {"file": each.file, "title": "not read"}
+        lines.append(_command("error", at, each.why))
+    return "".join(lines)
 
 
 def _level(found: Use | Mention) -> str:
@@ -89,22 +92,9 @@ def _level(found: Use | Mention) -> str:
 
 def _message(found: Use | Mention) -> str:
     place, text = found.place, message(found)
-    if place.cell is None:
-        return text
     # Lines of a cell are not those of the file.
-    return f"cell {place.cell}, line {place.line}: {text}"
-
-
-def _rule(code: str) -> dict[str, Any]:
-    entry = CATALOGUE[code]
-    page = as_markdown(entry)
-    return {
-        "id": code,
-        "name": entry.name,
-        "shortDescription": {"text": entry.summary},
-        # Not as a link, which would have to be absolute.
-        "help": {"text": page.removeprefix("# "), "markdown": page},
-    }
+    cell = f"cell {place.cell}, line {place.line}: "
+    return text if place.cell is None else cell + text
 
 
 def _location(found: Use | Mention) -> dict[str, Any]:
@@ -112,10 +102,8 @@ def _location(found: Use | Mention) -> dict[str, Any]:
     location = _file(place.file)
     if place.cell is not None:
         # A region would be one of the JSON.
-        location["logicalLocations"] = [
-            {"name": f"cell {place.cell}", "kind": "module"}
-        ]
-        return location
+        cell = {"name": f"cell {place.cell}", "kind": "module"}
+        return location | {"logicalLocations": [cell]}
     region = {"startLine": place.line, "startColumn": place.column}
     if isinstance(found, Use):
         region |= {"endLine": found.end_line, "endColumn": found.end_column}
@@ -126,22 +114,17 @@ def _location(found: Use | Mention) -> dict[str, Any]:
 def _file(name: str) -> dict[str, Any]:
     path = PurePosixPath(name)
     here = PurePosixPath(Path.cwd().as_posix())
-    if path.is_absolute() and path.is_relative_to(here):
+    if path.is_relative_to(here):
         path = path.relative_to(here)
-    uri = quote(path.as_posix())
-    if path.is_absolute():
-        uri = f"file://{uri}"
+    uri = ("file://" if path.is_absolute() else "") + quote(path.as_posix())
     return {"physicalLocation": {"artifactLocation": {"uri": uri}}}
 
 
 def _command(level: str, properties: dict[str, object], text: str) -> str:
-    listed = ",".join(
-        f"{key}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}"
-        for key, value in properties.items()
-    )
-    return f"::{level} {listed}::{_escaped(text)}"
+    def escaped(value: object, marks: str) -> str:
+        return "".join(
+            f"%{ord(x):02X}" if x in marks else x for x in str(value)
+        )
 
-
-def _escaped(text: str) -> str:
-    escaped = text.replace("%", "%25")
-    return escaped.replace("\r", "%0D").replace("\n", "%0A")
+    listed = (f"{k}={escaped(v, '%:,')}" for k, v in properties.items())
+    return f"::{level} {','.join(listed)}::{escaped(text, '%')}\n"

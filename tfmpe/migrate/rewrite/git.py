@@ -7,50 +7,28 @@ from pathlib import Path
 
 __all__ = ["uncommitted"]
 
-_STATUS = (
-    "--literal-pathspecs status --porcelain=v1 --no-renames "
-    "--untracked-files=all -z --"
-).split()
+_STATUS = "--no-renames --untracked-files=all -z --"
 
 
 def uncommitted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Return which files git does not have as they are.
+    """Return files with changes that are not committed, and unknown files.
 
-    Parameters
-    ----------
-    files
-        Files that exist.
-
-    Returns
-    -------
-    changed : list of Path
-        With changes that are not committed, new files included.
-    unknown : list of Path
-        In no work tree, or git is not installed.
+    New files count as changed; unknown are those in no work tree, and all if
+    git is not installed.
     """
-    by_folder: dict[Path, dict[str, Path]] = {}
-    for file in files:
-        real = file.resolve()
-        by_folder.setdefault(real.parent, {})[real.name] = file
     changed: list[Path] = []
     unknown: list[Path] = []
-    for folder, here in by_folder.items():
-        found = _status(folder, list(here))
-        if found is None:
-            unknown += here.values()
-        else:
-            changed += [file for name, file in here.items() if name in found]
+    for file in files:
+        real = file.resolve()
+        command = ["git", "-C", str(real.parent), "--literal-pathspecs"]
+        command += ["status", "--porcelain", *_STATUS.split(), real.name]
+        try:
+            answer = subprocess.run(command, capture_output=True, check=False)
+        except OSError:
+            unknown.append(file)
+            continue
+        if answer.returncode:
+            unknown.append(file)
+        elif os.fsdecode(answer.stdout):
+            changed.append(file)
     return changed, unknown
-
-
-def _status(folder: Path, names: list[str]) -> set[str] | None:
-    command = ["git", "-C", str(folder), *_STATUS, *names]
-    try:
-        answer = subprocess.run(command, capture_output=True, check=False)
-    except OSError:
-        return None
-    if answer.returncode:
-        return None
-    entries = os.fsdecode(answer.stdout).split("\0")
-    # Two letters, a blank, and the path from the top of the work tree.
-    return {entry[3:].rpartition("/")[2] for entry in entries if entry}

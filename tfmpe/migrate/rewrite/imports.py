@@ -18,16 +18,9 @@ __all__ = ["Statement", "statements"]
 class Statement(NamedTuple):
     """An import statement of the legacy package.
 
-    Attributes
-    ----------
-    start : int
-        Where it starts in the code of its cell.
-    before, after : str
-        The same if the bridge lacks a module of it.
-    name : str
-        The first legacy module.
-    edits : list of (int, int, str)
-        What is replaced in the text of the cell, from where to where.
+    It starts at `start` in the code of its cell, and `name` is its first
+    legacy module. `edits` replace parts of the text of the cell, from where
+    to where; there are none if the bridge lacks a module of it.
     """
 
     start: int

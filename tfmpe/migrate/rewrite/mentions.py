@@ -28,21 +28,12 @@ _RUNS_CODE = re.compile(
 
 
 def is_named_in(text: str) -> bool:
-    """Return whether a text names the package.
-
-    Examples
-    --------
-    >>> is_named_in("pip install sfmpe"), is_named_in("tfmpe.compat.sfmpe")
-    (True, False)
-    """
+    """Return whether a text names the package, and not the bridge."""
     return bool(_WORD.search(text))
 
 
 def lines_that_name(content: bytes) -> Iterator[tuple[int, int, str]]:
-    """Yield lines of a configuration file: number, column, line.
-
-    What stands in a comment is left out.
-    """
+    """Yield number, column and text of lines that are not only comments."""
     text = content.decode("utf-8", "replace")
     for number, line in enumerate(text.splitlines(), start=1):
         found = _WORD.search(re.split(r"(?:^|\s)#|^\s*;", line)[0])

@@ -1,19 +1,24 @@
 """All that a scan lists: imports, uses, and what is left to a person."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
-from tfmpe.migrate.records.code import Change, Mention, Scan, Unread, Use
+from tfmpe.migrate.records.code import Change, Scan, Unread, Use
 from tfmpe.migrate.sources import SourceError
 
 from .files import Progress, rewrite_files
 from .uses import uses
 
-__all__ = ["only", "scan"]
+__all__ = ["scan"]
 
 
-def scan(paths: Sequence[str | Path], progress: Progress | None = None) -> Scan:
+def scan(
+    paths: Sequence[str | Path],
+    progress: Progress | None = None,
+    select: tuple[str, ...] = ("",),
+    ignore: tuple[str, ...] = (),
+) -> Scan:
     """List what is left of the legacy package in files and folders.
 
     Parameters
@@ -22,6 +27,8 @@ def scan(paths: Sequence[str | Path], progress: Progress | None = None) -> Scan:
         Files and folders.
     progress
         Called with the share that is done, and the name of a file.
+    select, ignore
+        Codes or beginnings of codes to list, and not to list.
 
     Returns
     -------
@@ -32,63 +39,32 @@ def scan(paths: Sequence[str | Path], progress: Progress | None = None) -> Scan:
     >>> scan(["no_such_folder"]).exit_code
     3
     """
-    files, unread = rewrite_files(
-        paths, progress and (lambda share, name: progress(share / 2, name))
-    )
+    told = progress or (lambda share, name: None)
+    files, unread = rewrite_files(paths, lambda x, name: told(x / 2, name))
     found: list[Use] = []
     for number, file in enumerate(files):
-        if progress is not None:
-            progress(0.5 + number / len(files) / 2, file.path.name)
-        found += map(_import, file.changes)
-        if file.source is not None:
-            try:
-                found += uses(file.source)
-            except SourceError as error:
-                unread.append(Unread(error.file, error.why))
-    mentions = [mention for file in files for mention in file.left]
-    return _of(len(files), found, mentions, unread)
-
-
-def only(scan: Scan, select: tuple[str, ...], ignore: tuple[str, ...]) -> Scan:
-    """Return the part of a scan with some codes, or beginnings of codes.
-
-    Parameters
-    ----------
-    scan
-    select, ignore
-        All codes if nothing is selected; what is ignored is left out.
-    """
+        told(0.5 + number / len(files) / 2, file.path.name)
+        here = [*map(_import, file.changes)]
+        try:
+            here += uses(file.source) if file.source is not None else ()
+        except SourceError as error:
+            unread.append(Unread(error.file, error.why))
+        found += sorted(here, key=lambda use: (use.place.cell or 0, use.place))
 
     def kept(code: str) -> bool:
-        wanted = code.startswith(select) if select else True
-        return wanted and not (ignore and code.startswith(ignore))
+        return code.startswith(select) and not code.startswith(ignore)
 
-    return _of(
-        scan.files_read,
-        (use for use in scan.uses if kept(use.code)),
-        (mention for mention in scan.mentions if kept(mention.code)),
-        scan.unread,
-    )
-
-
-def _of(
-    files_read: int,
-    uses: Iterable[Use],
-    mentions: Iterable[Mention],
-    unread: Iterable[Unread],
-) -> Scan:
-    found = tuple(uses), tuple(mentions), tuple(unread)
-    code = FINDINGS if found[0] or found[1] else CLEAN
-    if found[2] or not files_read:
+    listed = [use for use in found if kept(use.code)]
+    mentions = [x for file in files for x in file.left if kept(x.code)]
+    code = FINDINGS if listed or mentions else CLEAN
+    if unread or not files:
         code = INCOMPLETE
-    return Scan(code, files_read, *found)
+    return Scan(code, len(files), tuple(listed), tuple(mentions), tuple(unread))
 
 
 def _import(change: Change) -> Use:
-    before, after = (
-        " ".join(text.split()) for text in (change.before, change.after)
-    )
     *above, last = change.before.splitlines()
+    before = " ".join(change.before.split())
     return Use(
         change.place,
         change.place.line + len(above),
@@ -96,5 +72,5 @@ def _import(change: Change) -> Use:
         "T002" if before.endswith("*") else "T001",
         change.name,
         before,
-        after,
+        " ".join(change.after.split()),
     )

@@ -7,7 +7,7 @@ for IPython's own syntax, and line by line the same.
 from .errors import SourceError, shown
 from .files import read_content, read_source, replace_content
 from .find import find_sources
-from .parse import check_compiles, check_syntax, deep_recursion, parse
+from .parse import check_compiles, check_syntax, deep_recursion
 from .source import Cell, Source
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "check_syntax",
     "deep_recursion",
     "find_sources",
-    "parse",
     "read_content",
     "read_source",
     "replace_content",

@@ -21,11 +21,8 @@ _MAX_NOTEBOOK_BYTES = 200_000_000
 def read_source(path: str | Path) -> Source:
     """Return a Python file, or a notebook: its name ends in ``.ipynb``.
 
-    Raises
-    ------
-    SourceError
-        If it cannot be read, is too large, is not a regular file, or is not
-        text in the encoding that it names.
+    Raises `SourceError` if it cannot be read, is too large, is not a regular
+    file, or is not text in the encoding that it names.
     """
     path = Path(path)
     if path.suffix.lower() == ".ipynb":
@@ -53,21 +50,11 @@ def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:
 def replace_content(
     path: Path, old: bytes, new: bytes, *, backup: bool = False
 ) -> None:
-    """Replace the content of a file, and keep its permissions.
+    """Replace the old content of a file, and keep its permissions.
 
-    Parameters
-    ----------
-    path
-        A file; of a symbolic link, the file that it leads to is written.
-    old, new
-        What it holds, and what it shall hold.
-    backup
-        Whether to leave the old content beside it, as ``NAME.orig``.
-
-    Raises
-    ------
-    SourceError
-        If it is not what it was, or must not be written.
+    Of a symbolic link, the file that it leads to is written. A backup is left
+    beside it, as ``NAME.orig``. Raises `SourceError` if the file is not what
+    it was, or must not be written.
     """
     try:
         real = Path(os.path.realpath(path))
@@ -76,7 +63,10 @@ def replace_content(
         mode = stat.S_IMODE(status.st_mode)
         why = ""
         if status.st_nlink > 1:
-            why = f"it has {status.st_nlink} names (hard links), which replacing it would separate"
+            why = (
+                f"it has {status.st_nlink} names (hard links), which "
+                "replacing it would separate"
+            )
         elif not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
             why = "it is read-only; make it writable first"
         elif real.read_bytes() != old:

@@ -2,10 +2,9 @@
 
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import SourceError, reason
 
@@ -21,17 +20,16 @@ _CONFIGURATION = re.compile(
 _NEVER = ("__pycache__", "node_modules")
 
 
-@dataclass(frozen=True)
-class Found:
-    """The files below some paths, each once.
+class Found(NamedTuple):
+    """The files below some paths, each once, and what could not be read.
 
     `files` are Python files and notebooks; `configurations` such as
-    ``pyproject.toml``; `not_read` is what could not be looked into.
+    ``pyproject.toml``.
     """
 
-    files: tuple[Path, ...]
-    configurations: tuple[Path, ...]
-    not_read: tuple[SourceError, ...]
+    files: list[Path]
+    configurations: list[Path]
+    not_read: list[SourceError]
 
 
 def find_sources(paths: Sequence[str | Path]) -> Found:
@@ -45,45 +43,35 @@ def find_sources(paths: Sequence[str | Path]) -> Found:
     Examples
     --------
     >>> find_sources(["no_such_folder"]).not_read[0].why
-    'there is no such file or folder'
+    'it cannot be looked at (No such file or directory)'
     """
-    files: list[Path] = []
-    configurations: list[Path] = []
-    not_read: list[SourceError] = []
+    found = Found([], [], [])
     seen: set[str] = set()
-    for path in paths:
-        for item in _below(Path(path)):
-            if isinstance(item, SourceError):
-                not_read.append(item)
-            elif (real := os.path.realpath(item)) not in seen:
-                seen.add(real)
-                configures = _CONFIGURATION.fullmatch(item.name)
-                (configurations if configures else files).append(item)
-    return Found(tuple(files), tuple(configurations), tuple(not_read))
+    for item in (item for path in paths for item in _below(Path(path))):
+        if isinstance(item, SourceError):
+            found.not_read.append(item)
+        elif (real := os.path.realpath(item)) not in seen:
+            seen.add(real)
+            configures = _CONFIGURATION.fullmatch(item.name)
+            (found.configurations if configures else found.files).append(item)
+    return found
 
 
 def _below(path: Path) -> Iterator[Path | SourceError]:
-    try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except FileNotFoundError:
-        yield SourceError(path, "there is no such file or folder")
-        return
-    except (OSError, ValueError) as error:
-        yield SourceError(path, f"it cannot be looked at ({reason(error)})")
-        return
-    if not is_folder:
-        yield path
-        return
     # A list of its own instead of recursion: folders may be nested deeply.
     waiting = [path]
     while waiting:
         here = waiting.pop()
         try:
+            here.stat()
+            if not here.is_dir():
+                yield here
+                continue
             with os.scandir(here) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
             folders = [entry for entry in entries if _is_project(entry)]
-        except OSError as error:
-            why = f"the folder cannot be listed ({reason(error)})"
+        except (OSError, ValueError) as error:
+            why = f"it cannot be looked at ({reason(error)})"
             yield SourceError(here, why)
             continue
         yield from (here / entry.name for entry in entries if _is_ours(entry))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,9 @@ _TOKEN = re.compile(rf"(?P<string>{_STRING})|(?P<mark>[\[\]{{}}:,])")
 
 @dataclass(frozen=True)
 class Notebook(Source):
-    """A notebook of Python, in nbformat 4.
+    """A notebook of Python: its JSON, and where each cell's source is there.
 
-    Attributes
-    ----------
-    json_text : str
-    spans : tuple of (int, int)
-        Where in it the source of each cell is: a string or a list of them.
+    A source is a string or a list of them.
     """
 
     json_text: str
@@ -38,23 +34,23 @@ class Notebook(Source):
             text = content.decode("utf-8")
             # Another text with the same value starts with the same mark.
             stored = json.loads(text.removeprefix("\ufeff"))
-        except UnicodeDecodeError:
-            raise SourceError(path, "not JSON: not UTF-8") from None
-        except RecursionError:
-            raise SourceError(path, "not JSON: nested too deeply") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SourceError(path, f"not JSON: {error}") from None
-        fault = _fault(stored)
-        if fault:
-            raise SourceError(path, f"not a notebook: {fault}")
-        cells, spans = [], []
-        if _is_python(stored):
-            places = _sources(text)
-            for number, cell in enumerate(stored["cells"], start=1):
-                if cell["cell_type"] == "code":
-                    code = "".join(cell["source"])
-                    cells.append(Cell(number, code, *as_python(code)))
-                    spans.append(places[number - 1])
+        try:
+            codes = [
+                (number, "".join(cell["source"]))
+                for number, cell in enumerate(stored["cells"], start=1)
+                if cell["cell_type"] == "code" and _is_python(stored)
+            ]
+        except (LookupError, TypeError) as error:
+            raise SourceError(
+                path,
+                f"not a notebook of format 4 ({error!r}); convert an older "
+                "one: jupyter nbconvert --to notebook --inplace FILE",
+            ) from None
+        places = _sources(text)
+        cells = (Cell(n, code, *as_python(code)) for n, code in codes)
+        spans = (places[number - 1] for number, _ in codes)
         return cls(path, tuple(cells), content, text, tuple(spans))
 
     def _encode(self, texts: Sequence[str]) -> bytes:
@@ -121,27 +117,6 @@ def _sources(text: str) -> list[tuple[int, int]]:
             found[-1] = token.span()
         is_key = mark == "{" or (mark == "," and path[-1] is not None)
     return found
-
-
-def _fault(stored: Any) -> str:
-    if not isinstance(stored, dict):
-        return "the JSON is not an object"
-    if "worksheets" in stored or stored.get("nbformat") in (1, 2, 3):
-        return (
-            f"it has the old format {stored.get('nbformat', 3)}; convert it: "
-            "jupyter nbconvert --to notebook --inplace FILE"
-        )
-    cells = stored.get("cells")
-    if not isinstance(cells, list):
-        return "it has no list of cells"
-    for number, cell in enumerate(cells, start=1):
-        if not isinstance(cell, dict) or "cell_type" not in cell:
-            return f"cell {number} is not one"
-        source = cell.get("source")
-        lines = source if isinstance(source, list) else [source]
-        if not all(isinstance(line, str) for line in lines):
-            return f"the source of cell {number} is not text"
-    return ""
 
 
 def _is_python(stored: dict[str, Any]) -> bool:

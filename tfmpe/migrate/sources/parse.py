@@ -1,4 +1,4 @@
-"""Code to syntax trees, within limits."""
+"""Code to syntax trees, within limits that libcst survives."""
 
 import ast
 import re
@@ -8,52 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import libcst as cst
-
 from .errors import SourceError
 from .source import Cell, Source
 
-__all__ = ["check_compiles", "check_syntax", "deep_recursion", "parse"]
+__all__ = ["check_compiles", "check_syntax", "deep_recursion"]
 
 # Beyond this nesting, libcst could end the process.
 _MAX_DEPTH = 400
-# libcst looks for names in about ten characters a millisecond.
-_MAX_CODE = 300_000
 _PYTHON_2 = re.compile(
     r"""(?mx) ^\s*(?:
         print[ ]+(?:["'\w%]|>>) | exec[ ]+["'\w]
       | except[ ]+[\w.]+\s*,\s*\w+\s*: | raise[ ]+[\w.]+\s*,
     )| <> | \b0[0-7]+\b | \bur["'] | `\w"""
 )
-
-
-def parse(source: Source, code: str) -> cst.Module:
-    """Return the syntax with all its formatting.
-
-    Parameters
-    ----------
-    source
-        Where it is.
-    code
-        What `check_syntax` has passed: libcst does not survive all that
-        Python's parser refuses.
-
-    Raises
-    ------
-    SourceError
-        If it is too large, or not Python for libcst.
-    """
-    if len(code) > _MAX_CODE:
-        raise SourceError(
-            source.path,
-            f"{len(code):,} characters of code are too many to look for uses "
-            f"(at most {_MAX_CODE:,}); only its imports are listed",
-        )
-    try:
-        with deep_recursion():
-            return cst.parse_module(code)
-    except (cst.ParserSyntaxError, RecursionError) as error:
-        raise SourceError(source.path, f"libcst: {error}") from None
 
 
 def check_syntax(source: Source, cell: Cell) -> ast.Module:

@@ -36,11 +36,11 @@ class PythonFile(Source):
             text = content.decode(encoding)
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
-            raise SourceError(
-                path,
+            why = (
                 f"line {line} is not {error.encoding}; the first line must "
-                "name the encoding, as in # -*- coding: latin-1 -*-",
-            ) from None
+                "name the encoding, as in # -*- coding: latin-1 -*-"
+            )
+            raise SourceError(path, why) from None
         except (SyntaxError, LookupError) as error:
             # Unknown, or not an encoding of text; SyntaxError names the file.
             why = getattr(error, "msg", None) or str(error)

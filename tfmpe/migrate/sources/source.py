@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tfmpe.migrate.records.places import Place
 
@@ -25,18 +26,10 @@ def _line_starts(text: str) -> list[int]:
 class Cell:
     """Code that is compiled as one.
 
-    Attributes
-    ----------
-    number : int or None
-        Of a notebook's cell, from 1 and with cells of text counted; None for
-        a Python file.
-    text : str
-        As the user wrote it.
-    code : str
-        The same lines as Python: magics are placeholders, and what indents
-        the whole cell is taken away. Only the beginning of a line differs.
-    magics : tuple of Magic
-        IPython's own syntax in it.
+    `number` counts a notebook's cells from 1, those of text included; it is
+    None for a Python file. `text` is what the user wrote. `code` has the same
+    lines as Python: `magics` are placeholders, and what indents the whole
+    cell is taken away. Only the beginning of a line differs.
     """
 
     number: int | None
@@ -62,14 +55,17 @@ class Cell:
 
     def span(self, node: ast.AST) -> tuple[int, int]:
         """Return where in `code` a statement or an expression is."""
-        ends: list[int] = []
-        for prefix in ("", "end_"):
-            line = getattr(node, f"{prefix}lineno")
+
+        def end(line: int, n_bytes: int) -> int:
             # Python counts the bytes of UTF-8.
-            before = self.line(line).encode()
-            before = before[: getattr(node, f"{prefix}col_offset")]
-            ends.append(self.offset(line, len(before.decode())))
-        return ends[0], ends[1]
+            before = self.line(line).encode()[:n_bytes]
+            return self.offset(line, len(before.decode()))
+
+        n: Any = node
+        return (
+            end(n.lineno, n.col_offset),
+            end(n.end_lineno, n.end_col_offset),
+        )
 
     def in_text(self, offset: int) -> int:
         """Return where in `text` a place in `code` is."""
@@ -80,16 +76,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Source(ABC):
-    """A Python file (one cell) or a notebook, read whole.
-
-    Attributes
-    ----------
-    path : Path
-        As given.
-    cells : tuple of Cell
-    content : bytes
-        The file as it was.
-    """
+    """A Python file (one cell) or a notebook, and its bytes as they were."""
 
     path: Path
     cells: tuple[Cell, ...]
@@ -106,12 +93,8 @@ class Source(ABC):
     def with_texts(self, texts: Sequence[str]) -> bytes:
         """Return the bytes of the file with other texts of its cells.
 
-        Whatever is not code stays as it was, byte by byte.
-
-        Raises
-        ------
-        SourceError
-            If this cannot be written in the file's encoding.
+        Whatever is not code stays as it was, byte by byte. Raises
+        `SourceError` if this cannot be written in the file's encoding.
         """
         if all(t == c.text for t, c in zip(texts, self.cells, strict=True)):
             return self.content
