@@ -28,28 +28,23 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
     bound: dict[str, str] = {}
     stars: list[str] = []
     for node in nodes:
-        module = getattr(node, "module", None)
-        for alias in getattr(node, "names", ()):
-            if not isinstance(alias, ast.alias):
-                continue
-            # What comes from elsewhere, such as from ".", is not ours.
-            prefix = (
-                f"{module}."
-                if module and not getattr(node, "level", 0)
-                else "."
-            )
-            name = alias.name if isinstance(node, ast.Import) else prefix
-            if _lacks_module(name.rstrip(".")):
-                yield node, _no(name.rstrip("."))
-            elif alias.name == "*":
-                stars.append(name.rstrip("."))
-            elif isinstance(node, ast.Import) and not alias.asname:
-                first = name.partition(".")[0]
-                bound[first] = first
-            else:
-                name = name + alias.name if name.endswith(".") else name
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                bound[name] = alias.name if alias.asname else name
+                if _lacks_module(alias.name):
+                    yield node, _no(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            # What is relative is not ours.
+            module = "." if node.level else str(node.module)
+            if _lacks_module(module):
+                yield node, _no(module)
+            for alias in node.names:
+                name = f"{module}.{alias.name}"
                 bound[alias.asname or alias.name] = name
-                if not isinstance(node, ast.Import) and _lacks(name):
+                if alias.name == "*":
+                    stars.append(module)
+                elif _lacks(name):
                     yield node, _no(name)
     others = set(filter(None, map(_binds, nodes)))
     for node in nodes:
@@ -61,11 +56,10 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
     if stars and all(map(is_ours, stars)):
         known = _KNOWN | bound.keys() | others
         for node in nodes:
-            name = node.id if isinstance(node, ast.Name) else "_"
-            known_here = name.startswith("_") or name in known
-            starred = (f"{star}.{name}" for star in stars)
-            if not known_here and not any(map(is_mirrored, starred)):
-                yield node, f"no star of the bridge brings {name!r}"
+            if isinstance(node, ast.Name) and node.id not in known:
+                starred = (f"{star}.{node.id}" for star in stars)
+                if node.id[0] != "_" and not any(map(is_mirrored, starred)):
+                    yield node, f"no star of the bridge brings {node.id!r}"
 
 
 def dotted(node: ast.AST) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from tfmpe.migrate.sources import (
     Cell,
     Source,
     SourceError,
+    as_source,
     check_compiles,
     check_syntax,
     find_sources,
@@ -110,7 +111,7 @@ def _rewrite(path: Path) -> Rewritten:
         return Rewritten(path, source.content, source.content, (), tuple(left))
     new = source.with_texts([_edited(cell, here) for cell, here in found])
     if new != source.content:
-        _check(source, source.from_bytes(path, new))
+        _check(source, as_source(path, new))
     changes = [
         Change(source.place(cell, x.start), x.before, x.after, x.name)
         for cell, here in found

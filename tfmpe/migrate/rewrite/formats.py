@@ -21,23 +21,9 @@ def as_sarif(scan: Scan, exit_code: int) -> str:
     """Return a scan as one run of SARIF, with the command's exit code."""
     found = found_in(scan)
     codes = sorted({each.code for each in found})
-    pages = {code: as_markdown(CATALOGUE[code]) for code in codes}
-    rules = [
-        {
-            "id": code,
-            "name": CATALOGUE[code].name,
-            "shortDescription": {"text": CATALOGUE[code].summary},
-            # Not as a link, which would have to be absolute.
-            "help": {"text": page.removeprefix("# "), "markdown": page},
-        }
-        for code, page in pages.items()
-    ]
     unread = [
-        {
-            "level": "error",
-            "message": {"text": f"not read: {each.why}"},
-            "locations": [_file(each.file)],
-        }
+        {"level": "error", "message": {"text": f"not read: {each.why}"}}
+        | {"locations": [_file(each.file)]}
         for each in scan.unread
     ]
     ended = {
@@ -55,14 +41,27 @@ def as_sarif(scan: Scan, exit_code: int) -> str:
         }
         for each in found
     ]
+    driver = {"name": "tfmpe scan", "rules": [_rule(code) for code in codes]}
     run = {
-        "tool": {"driver": {"name": "tfmpe scan", "rules": rules}},
+        "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "invocations": [ended],
         "results": results,
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=1) + "\n"
+
+
+def _rule(code: str) -> dict[str, Any]:
+    entry = CATALOGUE[code]
+    page = as_markdown(entry)
+    return {
+        "id": code,
+        "name": entry.name,
+        "shortDescription": {"text": entry.summary},
+        # Not as a link, which would have to be absolute.
+        "help": {"text": page.removeprefix("# "), "markdown": page},
+    }
 
 
 def as_github(scan: Scan) -> str:

@@ -5,7 +5,7 @@ for IPython's own syntax, and line by line the same.
 """
 
 from .errors import SourceError, shown
-from .files import read_content, read_source, replace_content
+from .files import as_source, read_content, read_source, replace_content
 from .find import find_sources
 from .parse import check_compiles, check_syntax, deep_recursion
 from .source import Cell, Source
@@ -14,6 +14,7 @@ __all__ = [
     "Cell",
     "Source",
     "SourceError",
+    "as_source",
     "check_compiles",
     "check_syntax",
     "deep_recursion",

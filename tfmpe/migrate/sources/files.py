@@ -7,11 +7,11 @@ from pathlib import Path
 from tfmpe.preprocessing._atomic import write_atomically
 
 from .errors import SourceError, reason
-from .notebook import Notebook
-from .python_file import PythonFile
+from .notebook import notebook
+from .python_file import python_file
 from .source import Source
 
-__all__ = ["read_content", "read_source", "replace_content"]
+__all__ = ["as_source", "read_content", "read_source", "replace_content"]
 
 _MAX_BYTES = 10_000_000
 # Most bytes of a notebook are pictures.
@@ -25,10 +25,15 @@ def read_source(path: str | Path) -> Source:
     file, or is not text in the encoding that it names.
     """
     path = Path(path)
-    if path.suffix.lower() == ".ipynb":
-        content = read_content(path, _MAX_NOTEBOOK_BYTES)
-        return Notebook.from_bytes(path, content)
-    return PythonFile.from_bytes(path, read_content(path))
+    is_notebook = path.suffix.lower() == ".ipynb"
+    limit = _MAX_NOTEBOOK_BYTES if is_notebook else _MAX_BYTES
+    return as_source(path, read_content(path, limit))
+
+
+def as_source(path: Path, content: bytes) -> Source:
+    """Return what a file with this name and content is."""
+    read = notebook if path.suffix.lower() == ".ipynb" else python_file
+    return read(path, content)
 
 
 def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,59 +10,46 @@ from .errors import SourceError
 from .magics import as_python
 from .source import Cell, Source
 
-__all__ = ["Notebook"]
+__all__ = ["notebook"]
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TOKEN = re.compile(rf"(?P<string>{_STRING})|(?P<mark>[\[\]{{}}:,])")
 
 
-@dataclass(frozen=True)
-class Notebook(Source):
-    """A notebook of Python: its JSON, and where each cell's source is there.
+def notebook(path: Path, content: bytes) -> Source:
+    """Return a notebook of Python; one in another language has no cells."""
+    try:
+        text = content.decode("utf-8")
+        # Another text with the same value starts with the same mark.
+        stored = json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        raise SourceError(path, f"not JSON: {error}") from None
+    try:
+        codes = {
+            number: "".join(cell["source"])
+            for number, cell in enumerate(stored["cells"], start=1)
+            if cell["cell_type"] == "code" and _is_python(stored)
+        }
+    except (LookupError, TypeError) as error:
+        why = f"not a notebook of format 4 ({error!r}); convert an older one: "
+        why += "jupyter nbconvert --to notebook --inplace FILE"
+        raise SourceError(path, why) from None
+    cells = tuple(Cell(n, code, *as_python(code)) for n, code in codes.items())
+    places = _sources(text)
+    spans = [places[number - 1] for number in codes]
 
-    A source is a string or a list of them.
-    """
-
-    json_text: str
-    spans: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def from_bytes(cls, path: Path, content: bytes) -> "Notebook":
-        """Return the notebook of some JSON, or raise `SourceError`."""
-        try:
-            text = content.decode("utf-8")
-            # Another text with the same value starts with the same mark.
-            stored = json.loads(text.removeprefix("\ufeff"))
-        except (ValueError, RecursionError) as error:
-            raise SourceError(path, f"not JSON: {error}") from None
-        try:
-            codes = [
-                (number, "".join(cell["source"]))
-                for number, cell in enumerate(stored["cells"], start=1)
-                if cell["cell_type"] == "code" and _is_python(stored)
-            ]
-        except (LookupError, TypeError) as error:
-            raise SourceError(
-                path,
-                f"not a notebook of format 4 ({error!r}); convert an older "
-                "one: jupyter nbconvert --to notebook --inplace FILE",
-            ) from None
-        places = _sources(text)
-        cells = (Cell(n, code, *as_python(code)) for n, code in codes)
-        spans = (places[number - 1] for number, _ in codes)
-        return cls(path, tuple(cells), content, text, tuple(spans))
-
-    def _encode(self, texts: Sequence[str]) -> bytes:
-        escape = self.json_text.isascii() and "\\u" in self.json_text
+    def encode(texts: Sequence[str]) -> bytes:
+        escape = text.isascii() and "\\u" in text
         pieces, position = [], 0
-        changes = zip(self.spans, self.cells, texts, strict=True)
-        for (start, end), cell, text in changes:
-            raw = self.json_text[start:end]
-            if text != cell.text:
-                raw = _replaced(raw, text, escape)
-            pieces += self.json_text[position:start], raw
+        for (start, end), cell, new in zip(spans, cells, texts, strict=True):
+            raw = text[start:end]
+            if new != cell.text:
+                raw = _replaced(raw, new, escape)
+            pieces += text[position:start], raw
             position = end
-        return "".join([*pieces, self.json_text[position:]]).encode("utf-8")
+        return "".join([*pieces, text[position:]]).encode("utf-8")
+
+    return Source(path, cells, content, encode)
 
 
 def _replaced(raw: str, text: str, escape: bool) -> str:

@@ -3,8 +3,7 @@
 import ast
 import bisect
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,20 +74,23 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Source(ABC):
-    """A Python file (one cell) or a notebook, and its bytes as they were."""
+class Source:
+    """A Python file (one cell) or a notebook, and its bytes as they were.
+
+    `encode` returns the bytes of the file with other texts of its cells.
+    """
 
     path: Path
     cells: tuple[Cell, ...]
     content: bytes
+    encode: Callable[[Sequence[str]], bytes]
 
     def place(self, cell: Cell, offset: int) -> Place:
         """Return where in the file a place in the code of a cell is."""
         at, starts = cell.in_text(offset), cell._lines[0][:-1]
         line = bisect.bisect_right(starts, at)
-        return Place(
-            shown(self.path), line, at - starts[line - 1] + 1, cell.number
-        )
+        column = at - starts[line - 1] + 1
+        return Place(shown(self.path), line, column, cell.number)
 
     def with_texts(self, texts: Sequence[str]) -> bytes:
         """Return the bytes of the file with other texts of its cells.
@@ -96,22 +98,17 @@ class Source(ABC):
         Whatever is not code stays as it was, byte by byte. Raises
         `SourceError` if this cannot be written in the file's encoding.
         """
-        if all(t == c.text for t, c in zip(texts, self.cells, strict=True)):
+        before = [cell.text for cell in self.cells]
+        if list(texts) == before:
             return self.content
         try:
-            return self._encode(texts)
+            if self.encode(before) != self.content:
+                why = "written again, other parts of it would change, too"
+                raise SourceError(self.path, f"{why}; convert it to UTF-8")
+            return self.encode(texts)
         except UnicodeEncodeError as error:
             why = (
                 f"{error.object[error.start]!r} cannot be written in its "
                 f"encoding, {error.encoding}; convert the file to UTF-8 first"
             )
             raise SourceError(self.path, why) from None
-
-    @classmethod
-    @abstractmethod
-    def from_bytes(cls, path: Path, content: bytes) -> "Source":
-        """Return the source of a file with this content."""
-
-    @abstractmethod
-    def _encode(self, texts: Sequence[str]) -> bytes:
-        """Return the bytes of the file with these texts."""
