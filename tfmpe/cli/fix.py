@@ -132,12 +132,9 @@ def _check_committed(files: "list[Rewritten]", allow_dirty: bool) -> None:
         listed = ", ".join(file.as_posix() for file in changed)
         raise click.UsageError(
             f"{counted(len(changed), 'file has', 'files have')} changes that "
-            f"are not committed: {listed}. Commit them, so that what is "
-            "rewritten can be told apart, or give --allow-dirty. Nothing was "
-            "written."
+            f"are not committed: {listed}. Commit them, or give "
+            "--allow-dirty. Nothing was written."
         )
     if unknown:
-        click.echo(
-            f"Note: git does not know {counted(len(unknown), 'file')}.",
-            err=True,
-        )
+        n_files = counted(len(unknown), "file")
+        click.echo(f"Note: git does not know {n_files}.", err=True)

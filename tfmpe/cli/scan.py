@@ -40,9 +40,7 @@ __all__ = ["scan"]
     "--ignore", metavar="CODES", default="", help="Do not show these codes."
 )
 @click.option("--statistics", is_flag=True, help="Count by code, at the end.")
-@click.option(
-    "--exit-zero", is_flag=True, help="Exit with 0 although sites were found."
-)
+@click.option("--exit-zero", is_flag=True, help="End in 0 instead of 1.")
 @click.option("--no-progress", is_flag=True, help="Show no progress bar.")
 @click.pass_context
 def scan(
@@ -73,8 +71,6 @@ def scan(
 
     \b
     Examples:
-      tfmpe scan
-      tfmpe scan scripts notebooks
       tfmpe scan --select T1,T202 --statistics fit.py
       tfmpe scan --format sarif --output scan.sarif --exit-zero
     """  # noqa: D301 - click wants the backspace itself

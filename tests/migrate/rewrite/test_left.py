@@ -114,7 +114,9 @@ def test_configuration_files_are_listed(listed, write):
     assert listed("scan", "pyproject.toml")["exit_code"] == 1
 
 
-def test_a_module_of_that_name_of_ones_own_is_said(listed, write, tmp_path):
+def test_a_module_of_that_name_of_ones_own_is_said(
+    listed, write, tmp_path, monkeypatch
+):
     text = "from sfmpe.utils import split_data\nimport os\n"
     files = {"sfmpe.py": "", "a.py": text, "sub/b.py": text}
     write(files)
@@ -127,9 +129,12 @@ def test_a_module_of_that_name_of_ones_own_is_said(listed, write, tmp_path):
     # A checkout of the legacy package itself.
     write({"src/sfmpe/__init__.py": "", "src/sfmpe/bottom_up.py": ""})
     assert len(listed("fix", ".")["changed"]) == 2
-    write({"a.py": text, "src/sfmpe/mine.py": ""})
+    write({"a.py": text, "sub/b.py": text, "src/sfmpe/mine.py": ""})
     (tmp_path / "src/sfmpe/bottom_up.py").unlink()
     assert listed("fix", ".")["changed"] == []
+    # The folder that is given is the project, wherever it is.
+    monkeypatch.chdir("/")
+    assert len(listed("fix", tmp_path)["left"]) == 2
 
 
 CELLS = [

@@ -88,34 +88,12 @@ def test_what_is_odd_but_python(tmp_path, content):
     read_and_parse(path)
 
 
-def test_a_syntax_error_in_a_notebook_names_the_cell(tmp_path):
-    path = tmp_path / "a.ipynb"
-    cells = [
-        {"cell_type": "markdown", "source": "x ="},
-        {"cell_type": "code", "source": "x = 1\nx ="},
-    ]
-    path.write_text(json.dumps({"cells": cells}))
-    with pytest.raises(SourceError, match="in cell 2, line 2: invalid"):
-        read_and_parse(path)
-
-
 def test_a_notebook_of_another_language_has_no_cells_of_python(tmp_path):
     path = tmp_path / "a.ipynb"
     cells = [{"cell_type": "code", "source": "x <- 1"}]
     metadata = {"kernelspec": {"language": "R"}}
     path.write_text(json.dumps({"cells": cells, "metadata": metadata}))
     assert read_source(path).cells == ()
-
-
-def test_pipes_folders_and_what_is_not_there(tmp_path):
-    os.mkfifo(tmp_path / "pipe.py")
-    (tmp_path / "folder.py").mkdir()
-    with pytest.raises(SourceError, match="not a regular file"):
-        read_source(tmp_path / "pipe.py")
-    with pytest.raises(SourceError, match="not a regular file"):
-        read_source(tmp_path / "folder.py")
-    with pytest.raises(SourceError, match=r"cannot be read \(No such"):
-        read_source(tmp_path / "none.py")
 
 
 def test_files_below_a_folder(tmp_path):

@@ -71,15 +71,18 @@ def rewrite_files(
         Called with the share that is done, and the name of a file.
     """
     found = find_sources(paths)
+    tops = [Path(path).resolve() for path in (".", *paths)]
     files: list[Rewritten] = []
     unread = [Unread(error.file, error.why) for error in found.not_read]
-    every = [(path, _rewrite) for path in found.files]
-    every += [(path, _configuration) for path in found.configurations]
-    for number, (path, read) in enumerate(every):
+    every = [*found.files, *found.configurations]
+    for number, path in enumerate(every):
         if progress is not None:
             progress(number / len(every), path.name)
         try:
-            files.append(read(path))
+            is_code = number < len(found.files)
+            files.append(
+                _rewrite(path, tops) if is_code else _configuration(path)
+            )
         except SourceError as error:
             unread.append(Unread(error.file, error.why))
     return files, unread
@@ -95,12 +98,12 @@ def _configuration(path: Path) -> Rewritten:
     return Rewritten(path, content, content, left=tuple(left))
 
 
-def _rewrite(path: Path) -> Rewritten:
+def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
     source = read_source(path)
     trees = [check_syntax(source, cell) for cell in source.cells]
     cells = list(zip(source.cells, trees, strict=True))
     found = [(cell, list(statements(cell, tree))) for cell, tree in cells]
-    own = own_module(path) if any(here for _, here in found) else None
+    own = own_module(path, tops) if any(here for _, here in found) else None
     if own is not None:
         why = f"it imports {shown(own)}, which is not the legacy package"
         left = [
@@ -109,9 +112,10 @@ def _rewrite(path: Path) -> Rewritten:
             for each in here
         ]
         return Rewritten(path, source.content, source.content, (), tuple(left))
-    new = source.with_texts([_edited(cell, here) for cell, here in found])
+    texts = [_edited(cell, here) for cell, here in found]
+    new = source.with_texts(texts)
     if new != source.content:
-        _check(source, as_source(path, new))
+        _check(as_source(path, new), texts)
     changes = [
         Change(source.place(cell, x.start), x.before, x.after, x.name)
         for cell, here in found
@@ -129,10 +133,8 @@ def _rewrite(path: Path) -> Rewritten:
         line = cell.line(node.lineno)  # type: ignore[attr-defined]
         left.append(_left(source.place(cell, start), line, why, code))
     changed, left = sorted(changes, key=_order), sorted(set(left), key=_order)
-    used = source if ours else None
-    return Rewritten(
-        path, source.content, new, tuple(changed), tuple(left), used
-    )
+    both = tuple(changed), tuple(left)
+    return Rewritten(path, source.content, new, *both, source if ours else None)
 
 
 def _edited(cell: Cell, found: list[Statement]) -> str:
@@ -142,15 +144,14 @@ def _edited(cell: Cell, found: list[Statement]) -> str:
     return text
 
 
-def _check(source: Source, again: Source) -> None:
+def _check(new: Source, texts: list[str]) -> None:
     """Raise `SourceError` unless what would be written is what it should be."""
-    for cell, before in zip(again.cells, source.cells, strict=True):
-        if cell.text != before.text:
-            check_compiles(again, cell)
-            for each in statements(cell, check_syntax(again, cell)):
-                if each.edits:
-                    why = f"it could not be rewritten: {each.before}"
-                    raise SourceError(again.path, why)
+    whole = [cell.text for cell in new.cells] == texts
+    for cell in new.cells:
+        check_compiles(new, cell)
+        again = statements(cell, check_syntax(new, cell))
+        if not whole or any(each.edits for each in again):
+            raise SourceError(new.path, "it could not be rewritten")
 
 
 def _imports_ours(node: ast.AST) -> bool:

@@ -10,14 +10,14 @@ __all__ = ["own_module"]
 _PARTS = ("util", "bottom_up.py", "structured_cnf.py", "nn")
 
 
-def own_module(script: Path) -> Path | None:
+def own_module(script: Path, tops: list[Path]) -> Path | None:
     """Return what a script imports instead of the legacy package, if so.
 
-    It is beside the script, or in a folder above up to the current one, or in
-    the folder ``src`` of these.
+    It is beside the script, or in a folder above as far as one of `tops`, or
+    in the folder ``src`` of these.
     """
-    script, here = script.resolve(), Path.cwd().resolve()
-    above = [f for f in script.parents if f.is_relative_to(here)]
+    script = script.resolve()
+    above = [f for f in script.parents if any(map(f.is_relative_to, tops))]
     for folder in above or [script.parent]:
         for path in (folder / LEGACY, folder / "src" / LEGACY):
             module = path.with_suffix(".py")
