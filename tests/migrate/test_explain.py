@@ -18,6 +18,7 @@ def explain(*arguments):
     [
         ("t101", 0, "# T101 flatten-structured Data are flattened. "),
         ("t101", 0, " - `flatten_structured`: Tokens.from_pytree("),
+        ("t101", 0, "## After from tfmpe import Tokens tokens = "),
         ("L19", 0, "Bridge Warns with `RepeatedNoiseWarning`. `fix="),
         ("L19", 0, "## Cost Draws that should be independent are copies"),
         ("T101 T1011", 2, "did you mean T101"),
@@ -29,7 +30,6 @@ def test_text(codes, exit_code, said):
     done = explain(*codes.split())
     assert done.exit_code == exit_code
     assert said in " ".join(done.output.split())
-    # A terminal gets colours, and all codes are known or nothing is shown.
     assert "\x1b[" not in done.output
     assert ("# T101" in done.output) == (codes == "t101")
 
@@ -52,6 +52,5 @@ def test_without_a_code_all_are_listed():
     found = {entry["code"]: entry for entry in page["entries"]}
     assert first == [x.split()[1] for x in table] == list(found)
     assert first == list(CATALOGUE)
-    assert found["L18"]["kind"] == "defect"
     assert found["L18"]["warning"] == "NegativeTimeWarning"
-    assert found["L18"]["fix"]
+    assert {"kind", "fix", "before", "cost"} <= set(found["L18"])

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# As a script, this folder is on the path and not the one above.
+# As a script, only this folder is on the path.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from migration.workplace import Workplace
@@ -25,8 +25,6 @@ _BLOCK = re.compile(
     r"(?P<content>.*?)(?=<!-- end -->)",
     re.S,
 )
-_LONGEST = 40
-"""Lines of a block; a longer one is cut in its middle."""
 
 
 def outputs(text: str) -> list[tuple[str, str]]:
@@ -36,11 +34,7 @@ def outputs(text: str) -> list[tuple[str, str]]:
 
 
 def written(text: str, place: Workplace | None = None) -> str:
-    """Return the guide with its tables written again.
-
-    With a place also what the commands print, run one after another there;
-    the legacy package is installed until the imports are fixed.
-    """
+    """Return it with new tables and, given a place, outputs from there."""
 
     def fill(block: re.Match[str]) -> str:
         if block["kind"] == "table":
@@ -48,10 +42,10 @@ def written(text: str, place: Workplace | None = None) -> str:
             return f"{block['mark']}\n{rows}\n\n"
         if place is None:
             return block[0]
-        content = _shown(block["what"], place)
-        if block["what"] == "tfmpe fix .":
-            place.uninstall()
-        return f"{block['mark']}{content}"
+        # From there on the legacy package is not needed.
+        if "fix" in block["what"].split():
+            del place.paths[1:]
+        return block["mark"] + _shown(block["what"], place)
 
     return _BLOCK.sub(fill, text)
 
@@ -59,9 +53,8 @@ def written(text: str, place: Workplace | None = None) -> str:
 def _shown(command: str, place: Workplace) -> str:
     code, printed = place.run(command)
     lines = printed.splitlines()
-    if (more := len(lines) - _LONGEST) > 0:
-        kept = _LONGEST - 10
-        lines[kept:-10] = [f"… {more} lines …"]
+    if len(lines) > 40:
+        lines[30:-10] = [f"… {len(lines) - 40} lines …"]
     lines += [f"(exit code {code})"] if code else []
     return "\n".join(["```console", f"$ {command}", *lines, "```", ""])
 

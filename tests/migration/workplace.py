@@ -52,10 +52,6 @@ class Workplace:
             code, printed = self.run(command)
             assert code == 0, printed
 
-    def uninstall(self) -> None:
-        """Remove the legacy package."""
-        del self.paths[1]
-
     def run(self, command: str) -> tuple[int, str]:
         """Return the exit code, and what was printed; seconds as ``… s``."""
         program, *arguments = shlex.split(command)
@@ -64,7 +60,8 @@ class Workplace:
             "python": [sys.executable],
             "tfmpe": [sys.executable, "-m", "tfmpe"],
         }
-        chosen = {
+        environment = {
+            **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, self.paths)),
             "PYTHONDONTWRITEBYTECODE": "1",
             # What a script prints stays before what is said of it.
@@ -78,11 +75,10 @@ class Workplace:
         done = subprocess.run(
             [*begins[program], *arguments],
             cwd=self.project,
-            env={**os.environ, **chosen},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
             check=False,
         )
         printed = done.stdout.replace(f"{self.project}/", "").strip("\n")

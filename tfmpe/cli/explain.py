@@ -1,6 +1,7 @@
 """`tfmpe explain`: what a code means."""
 
 import json
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable
@@ -8,6 +9,8 @@ from collections.abc import Iterable
 import click
 
 __all__ = ["explain"]
+
+_FENCED = re.compile(r"^```\w*\n(.*?)^```\n", re.M | re.S)
 
 
 @click.command()
@@ -57,24 +60,16 @@ def explain(codes: tuple[str, ...], form: str) -> None:
         click.echo(json.dumps(page, indent=2, ensure_ascii=False))
     elif entries:
         _show(map(as_markdown, entries.values()), form)
-    else:
-        _list(form)
-
-
-def _list(form: str) -> None:
-    from tfmpe.migrate.catalogue import CATALOGUE
-
-    if form == "markdown":
+    elif form == "markdown":
         click.echo("| code | name | what |\n|---|---|---|")
         for entry in CATALOGUE.values():
             click.echo(f"| {entry.code} | {entry.name} | {entry.summary} |")
-        return
-    lines = textwrap.TextWrapper(
-        shutil.get_terminal_size().columns, subsequent_indent=" " * 29
-    )
-    for entry in CATALOGUE.values():
-        lines.initial_indent = f"{entry.code:<5} {entry.name:<22} "
-        click.echo(lines.fill(entry.summary))
+    else:
+        width = shutil.get_terminal_size().columns
+        lines = textwrap.TextWrapper(width, subsequent_indent=" " * 29)
+        for entry in CATALOGUE.values():
+            lines.initial_indent = f"{entry.code:<5} {entry.name:<22} "
+            click.echo(lines.fill(entry.summary))
 
 
 def _show(pages: Iterable[str], form: str) -> None:
@@ -83,7 +78,11 @@ def _show(pages: Iterable[str], form: str) -> None:
 
     console = Console(highlight=False)
     for page in pages:
-        if form == "text" and console.is_terminal:
+        if form == "markdown":
+            click.echo(page)
+        elif console.is_terminal:
             console.print(Markdown(page))
         else:
-            click.echo(page)
+            click.echo(
+                _FENCED.sub(lambda x: textwrap.indent(x[1], "    "), page)
+            )

@@ -48,7 +48,6 @@ def test_examples_run_and_warn_as_said(entry):
     else:
         assert warned <= set(re.findall(r"\bL\d+\b", as_markdown(entry)))
     assert f"{LEGACY}." not in entry.after.replace(f"{BRIDGE}.", "")
-    # Something is said to hold, in one of the three.
     assert any("assert" in code for code in codes)
 
 
@@ -76,7 +75,7 @@ def test_advice_is_found_by_every_name_of_a_legacy_name():
     for name in ("sfmpe.bottom_up.SFMPE", "tfmpe.compat.SFMPE"):
         assert advice_of(name) is NAMES["sfmpe.sfmpe.SFMPE"]
     assert advice_of("sfmpe.bottom_up.SFMPE.fit").name == "SFMPE.fit"
-    for name in ("sfmpe.cnf.SFMPE", "sfmpe", "numpy.prod", "sfmpe.fmpe.FMPE"):
+    for name in ("sfmpe.cnf.SFMPE", "sfmpe", "numpy.prod", "sfmpe.svf.Array"):
         assert advice_of(name) is None
 
 

@@ -29,9 +29,9 @@ def as_markdown(entry: Entry) -> str:
     said = f"{entry.summary[0].upper()}{entry.summary[1:]}.\n\n{entry.text}"
     sections = {}
     if isinstance(entry, Advice):
-        for names in entry.names.values():
-            lines = [_wrapped(f"- `{x}`: {names[x]}", "  ") for x in names]
-            said += "\n\n" + "\n".join(lines)
+        names = [item for m in entry.names.values() for item in m.items()]
+        lines = [_wrapped(f"- `{name}`: {new}", "  ") for name, new in names]
+        said += "\n\n" + "\n".join(lines) if lines else ""
         sections["What to do"] = entry.what_to_do
     elif isinstance(entry, Defect):
         sections["Cost"] = entry.cost
@@ -40,7 +40,7 @@ def as_markdown(entry: Entry) -> str:
     for title in ("Before", "After", "Then"):
         sections[title] = _code(getattr(entry, title.lower()))
     if entry.before:
-        sections["With these data"] = _code(example_data_of(entry))
+        sections["Data and imports"] = _code(example_data_of(entry))
     page = [f"# {entry.code} {entry.name}", said]
     page += [f"## {title}\n\n{s}" for title, s in sections.items() if s]
     return "\n\n".join(page) + "\n"

@@ -11,5 +11,4 @@ from sfmpe.util.dataloader import (
 )
 from sfmpe.utils import split_data
 
-__all__ = ["SFMPE", "Flow", "decode_theta", "flatten_structured"]
-__all__ += ["join", "split_data"]
+__all__ = ["Flow", "decode_theta", "flatten_structured", "join", "split_data"]

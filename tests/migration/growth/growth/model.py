@@ -42,14 +42,7 @@ class SiteField(nnx.Module):
         self.weights = nnx.Param(jnp.array([-0.5, 0.5, 0.0, 0.0]))
 
     def __call__(
-        self,
-        *,
-        theta,
-        time,
-        context,
-        context_index,
-        cross_mask,
-        **others,
+        self, *, theta, time, context, context_index, cross_mask, **others
     ):
         """Return the velocity of every rate."""
         pull, push, late, seen = self.weights
