@@ -69,10 +69,10 @@ def _faults(record: Record) -> Iterator[tuple[str | None, str]]:
     if isinstance(record, Scan | Fix):
         for listed in record.unread:
             yield listed.file, listed.why
-    elif isinstance(record, Verify | Bench):
+    elif isinstance(record, Verify):
         for listed in record.problems:
             yield listed.file, listed.fault
-        if isinstance(record, Verify) and record.stopped_early:
+        if record.stopped_early:
             yield None, "stopped at the first failure"
     # Of other commands than these, 1 says that they found something.
     failed = record.exit_code not in (CLEAN, FINDINGS)

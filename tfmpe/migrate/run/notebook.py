@@ -42,7 +42,7 @@ def run_notebook(name: str) -> None:
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         for cell in cells:
             file = f"{name}{_MARK}{cell.number}"
-            text = cell.whole(cell.code)
+            text = cell.text
             # Without a time, this is never looked for on the disk.
             linecache.cache[file] = (
                 len(text), None, text.splitlines(keepends=True), file
