@@ -14,7 +14,7 @@ SCRIPTS = (
 )
 """The examples that can be run by name."""
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+_HERE = Path(__file__).resolve().parent
 
 
 def example_script(name: str, *, legacy: bool = False) -> Path:
@@ -44,7 +44,7 @@ def example_script(name: str, *, legacy: bool = False) -> Path:
     'seir.py'
     """
     file = f"{name}_legacy.py" if legacy else f"{name}.py"
-    for folder in (_PACKAGE / "examples", _PACKAGE.parent / "examples"):
+    for folder in (_HERE / "files", _HERE.parents[1] / "examples"):
         if (folder / file).is_file():
             return folder / file
     raise FileNotFoundError(

@@ -6,8 +6,8 @@ import textwrap
 
 import pytest
 from click.testing import CliRunner
-
 from migration.stand_in import write_stand_in
+
 from tfmpe.cli import cli
 from tfmpe.migrate.legacy_names import is_below
 from tfmpe.migrate.recordings.files import find_recordings

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
-from tfmpe.migrate.records.checks import Bench, Verify
+from tfmpe.migrate.records.checks import Verify
 from tfmpe.migrate.records.code import Fix, Scan
 from tfmpe.migrate.records.files import Record, read_record
 from tfmpe.migrate.records.runs import Run, Shadow
