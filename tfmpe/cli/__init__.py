@@ -18,7 +18,6 @@ from .record import record
 from .report import report
 from .run import run
 from .scan import scan
-from .undo import undo
 from .verify import verify
 
 __all__ = ["cli"]
@@ -47,7 +46,6 @@ for _command in (
     report,
     run,
     scan,
-    undo,
     verify,
 ):
     cli.add_command(_command)

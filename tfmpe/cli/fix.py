@@ -1,6 +1,5 @@
-"""`tfmpe fix`: rewrite legacy scripts and notebooks."""
+"""`tfmpe fix`: move the imports of scripts and notebooks to the bridge."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,49 +8,29 @@ import click
 from .common import check_folder, progress_bar, write_file
 
 if TYPE_CHECKING:
-    from tfmpe.migrate.fix.files import FixedFile
+    from tfmpe.migrate.rewrite import Rewritten
 
 __all__ = ["fix"]
 
 
 @click.command()
 @click.argument(
-    "paths",
-    nargs=-1,
-    type=click.Path(path_type=Path),
-    metavar="[PATH]...",
+    "paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]..."
 )
-@click.option(
-    "--to",
-    type=click.Choice(["bridge", "tokens"]),
-    default="bridge",
-    show_default=True,
-    help="Rewrite imports to tfmpe.compat; or calls to Tokens as well.",
-)
-@click.option(
-    "--unsafe-fixes",
-    is_flag=True,
-    help="Also rewrite what should be looked at afterwards.",
-)
+@click.option("--to", type=click.Choice(["bridge", "tokens"]), hidden=True)
 @click.option("--diff", is_flag=True, help="Show changes and write nothing.")
 @click.option(
     "--check", is_flag=True, help="Write nothing; end in 1 if files would."
 )
 @click.option(
-    "--select",
-    metavar="CODES",
-    multiple=True,
-    help="Only these codes or beginnings of codes: T1,T202.",
-)
-@click.option(
-    "--ignore", metavar="CODES", multiple=True, help="All but these codes."
-)
-@click.option(
     "--json",
     "json_file",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write everything as json.",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="Also write everything as JSON; - prints it.",
+)
+@click.option(
+    "--backup", is_flag=True, help="Leave each original beside it, .orig."
 )
 @click.option(
     "--allow-dirty",
@@ -64,25 +43,21 @@ __all__ = ["fix"]
 def fix(
     context: click.Context,
     paths: tuple[Path, ...],
-    to: str,
-    unsafe_fixes: bool,
+    to: str | None,
     diff: bool,
     check: bool,
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
     json_file: Path | None,
+    backup: bool,
     allow_dirty: bool,
     exit_zero: bool,
     no_progress: bool,
 ) -> None:
-    """Rewrite scripts and notebooks for the legacy package.
+    """Change imports of sfmpe to imports of tfmpe.compat.
 
     PATH is a Python file, a notebook or a folder; by default the current
-    folder. Imports of sfmpe become imports of tfmpe.compat, which changes no
-    number; with --to tokens, calls are rewritten for Tokens as well. What
-    cannot be rewritten gets a comment, # TODO(tfmpe CODE). Give all files of
-    a project together: legacy names are followed from file to file. The
-    originals are kept: tfmpe undo restores them.
+    folder. Only import statements change, and the names that they bind stay:
+    no other line has to. What names the package otherwise (strings, magics,
+    configuration files) is listed and left to you. No number changes.
 
     \b
     Exit code:
@@ -90,88 +65,66 @@ def fix(
       1  something is left to do; with --check or --diff also: files would
          be rewritten
       2  wrong usage, or files have changes that are not committed
-      3  a file could not be read or written
+      3  a file could not be read or written, or there was none
 
     \b
     Examples:
       tfmpe fix --diff
       tfmpe fix scripts analysis.ipynb
-      tfmpe fix scripts --to tokens --unsafe-fixes
     """  # noqa: D301 - click wants the backspace itself
-    from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
-    from tfmpe.migrate.fix.files import fix_files
-    from tfmpe.migrate.fix.git import find_root
-    from tfmpe.migrate.fix.report import FixReport
-    from tfmpe.migrate.fix.result import Options
-    from tfmpe.migrate.fix.write import write_files
-    from tfmpe.migrate.scan.scan import scan
+    from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
+    from tfmpe.migrate.records.code import Changed, Fix, Unread
+    from tfmpe.migrate.records.files import as_json
+    from tfmpe.migrate.rewrite import rewrite_files
+    from tfmpe.migrate.rewrite.listing import fix_lines
+    from tfmpe.migrate.sources import SourceError, replace_content, shown
 
+    printed = json_file == Path("-")
     check_folder(json_file, "--json")
-    paths = paths or (Path(),)
-    options = Options(
-        "tokens" if to == "tokens" else "bridge",
-        unsafe_fixes,
-        _codes(select, "--select"),
-        _codes(ignore, "--ignore"),
-    )
     with progress_bar(wanted=not no_progress) as progress:
-        found = fix_files(paths, options, progress)
-    report = FixReport(found.files, found.not_read, None, diff or check)
-    if not report.only_asked:
-        _check_committed(report.changed, allow_dirty)
-        try:
-            written = write_files(find_root(Path.cwd()), report.changed)
-        except OSError as error:
-            raise click.UsageError(
-                f"The originals cannot be kept ({error.strerror}: "
-                f"{error.filename}), so nothing was written."
-            ) from None
-        failed = {error.file for error in written.failed}
-        report = replace(
-            report,
-            files=[
-                file
-                for file in found.files
-                if file.path.as_posix() not in failed
-            ],
-            not_read=(*found.not_read, *written.failed),
-            run=written.run,
-        )
-        if options.to == "tokens":
-            report = replace(report, in_use=len(scan(paths).sites))
+        files, unread = rewrite_files(paths or (Path(),), progress)
+    changed = [file for file in files if file.new != file.old]
+    written = not (diff or check)
+    if written:
+        _check_committed(changed, allow_dirty)
+        for file in list(changed):
+            try:
+                replace_content(file.path, file.old, file.new, backup=backup)
+            except SourceError as error:
+                unread.append(Unread(error.file, error.why))
+                changed.remove(file)
     if diff:
-        for file in report.changed:
+        for file in changed:
             click.echo(file.diff(), nl=False)
-    for line in report.lines():
-        click.echo(line, err=diff)
-    if report.run is not None:
-        click.echo(f"To restore the originals: tfmpe undo {report.run}")
-    if json_file is not None:
-        write_file(json_file, report.to_json().encode(), "--json")
-    code = report.exit_code
+    left = tuple(mention for file in files for mention in file.left)
+    code = FINDINGS if left or (changed and not written) else CLEAN
+    if to == "tokens":
+        code = FINDINGS
+        click.echo(
+            "Note: only imports were rewritten, since calls are moved to "
+            "Tokens by hand: tfmpe scan lists what they become.",
+            err=True,
+        )
+    if unread or not files:
+        code = INCOMPLETE
+    record = Fix(
+        code,
+        written,
+        tuple(Changed(shown(file.path), file.changes) for file in changed),
+        left,
+        tuple(unread),
+    )
+    for line in fix_lines(record, len(files)):
+        click.echo(line, err=diff or printed)
+    if printed:
+        click.echo(as_json(record), nl=False)
+    elif json_file is not None:
+        write_file(json_file, as_json(record), "--json")
     context.exit(CLEAN if exit_zero and code == FINDINGS else code)
 
 
-def _codes(given: tuple[str, ...], option: str) -> tuple[str, ...]:
-    """Read comma-separated codes; an unknown one is refused."""
-    from tfmpe.migrate.catalogue import CATALOGUE
-
-    codes = tuple(
-        code.strip().upper()
-        for each in given
-        for code in each.split(",")
-        if code.strip()
-    )
-    for code in codes:
-        if not any(known.startswith(code) for known in CATALOGUE):
-            raise click.BadParameter(
-                f"no code is or begins with {code!r}", param_hint=option
-            )
-    return codes
-
-
-def _check_committed(files: "list[FixedFile]", allow_dirty: bool) -> None:
-    from tfmpe.migrate.fix.git import uncommitted
+def _check_committed(files: "list[Rewritten]", allow_dirty: bool) -> None:
+    from tfmpe.migrate.rewrite.git import uncommitted
     from tfmpe.migrate.show.words import counted
 
     changed, unknown = uncommitted([file.path for file in files])
@@ -179,12 +132,9 @@ def _check_committed(files: "list[FixedFile]", allow_dirty: bool) -> None:
         listed = ", ".join(file.as_posix() for file in changed)
         raise click.UsageError(
             f"{counted(len(changed), 'file has', 'files have')} changes that "
-            f"are not committed: {listed}. Commit them, so that what is "
-            "rewritten can be told apart, or give --allow-dirty. Nothing was "
-            "written."
+            f"are not committed: {listed}. Commit them, or give "
+            "--allow-dirty. Nothing was written."
         )
     if unknown:
-        click.echo(
-            f"Note: git does not know {counted(len(unknown), 'file')}.",
-            err=True,
-        )
+        n_files = counted(len(unknown), "file")
+        click.echo(f"Note: git does not know {n_files}.", err=True)

@@ -1,4 +1,4 @@
-"""IPython's own syntax: put aside, and put back exactly."""
+"""IPython's own syntax: put aside, and the rest is Python in its place."""
 
 import ast
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmpe.migrate.sources.magics import mask_magics, put_back
+from tfmpe.migrate.sources import Cell
+from tfmpe.migrate.sources.magics import as_python
 
 CASES = {
     "%matplotlib inline\nx = 1\n": ["%matplotlib inline"],
@@ -19,6 +20,13 @@ CASES = {
     "?len\nlen?\nlen??\n%timeit?\n": ["?len", "len?", "len??", "%timeit?"],
     "%time x = f(\n    1)\n": ["%time "],
     "%timeit -n 3 f(1)\n": ["%timeit -n 3 f(1)"],
+    "pip install a\ncd ..\nrun a.py -n 3\nls ~/x\n": [
+        "pip install a",
+        "cd ..",
+        "run a.py -n 3",
+        "ls ~/x",
+    ],
+    "run = ls = 1\nrun in x\nls if a else b\nls -run\ncd . x\n": [],
     "x = (7\n% 3)\n": [],
     "x = '''\n%time\n!ls\n'''\n": [],
     "x = 7 \\\n% 3\n": [],
@@ -31,49 +39,50 @@ CASES = {
 
 @pytest.mark.parametrize("code", CASES, ids=repr)
 def test_magics_are_found_and_the_rest_is_python(code):
-    masked, magics = mask_magics(code)
+    masked, magics = as_python(code)
     assert [magic.text for magic in magics] == CASES[code]
-    assert masked.splitlines() == [] or len(masked.splitlines()) == len(
-        code.splitlines()
-    )
+    assert len(masked.splitlines()) == len(code.splitlines())
     if "!= 2]" not in code:
         ast.parse(masked)
-    assert put_back(masked, magics) == code
     for magic in magics:
         assert magic.text in code.splitlines()[magic.line - 1]
+        assert masked.count(magic.placeholder) == 1
 
 
 def test_behind_a_timing_magic_the_columns_stay():
     code = "%time x = f(1)\n    %timeit  f(2)\n"
-    masked, _ = mask_magics(code)
+    masked, _ = as_python(code)
     for name in ("x =", "f(1)", "f(2)"):
         assert masked.index(name) == code.index(name)
 
 
 def test_placeholders_are_names_that_the_cell_does_not_have():
-    code = "__ipython_0__ = 1\n%time _0_ = 2\n%pylab\n"
-    masked, magics = mask_magics(code)
-    assert put_back(masked, magics) == code
+    masked, magics = as_python("__ipython_0__ = 1\n%time _0_ = 2\n%pylab\n")
+    for magic in magics:
+        assert masked.count(magic.placeholder.rstrip("; ")) == 1
+
+
+LINES = ["%a", "!b", "x = %c", "y = 1", "'''", "(", ")", "\\", "d?", " %%e"]
 
 
 @given(
-    st.lists(
-        st.sampled_from(
-            ["%a", "!b", "x = %c", "y = 1", "'''", "(", ")", "\\", "d?", " %%e"]
-        )
-    ),
+    st.lists(st.sampled_from(LINES)),
     st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["", "  ", "\t"]),
 )
-def test_whatever_the_cell_putting_back_is_the_inverse(lines, end):
-    code = end.join(lines)
-    masked, magics = mask_magics(code)
-    assert put_back(masked, magics) == code
-    assert masked.count(end) == code.count(end)
+def test_whatever_the_cell_its_lines_stay(lines, end, indent):
+    text = end.join(indent + line for line in lines)
+    code, magics = as_python(text)
+    assert code.count(end) == text.count(end)
+    cell = Cell(1, text, code, magics)
+    if not magics:
+        for at in range(len(code)):
+            assert text[cell.in_text(at)] == code[at]
 
 
-def test_a_lost_or_repeated_magic_is_an_error():
-    masked, magics = mask_magics("%pylab\nx = 1\n")
-    with pytest.raises(ValueError, match="'%pylab' would be lost"):
-        put_back("x = 1\n", magics)
-    with pytest.raises(ValueError, match="'%pylab' would be repeated"):
-        put_back(masked + masked, magics)
+def test_a_cell_that_is_indented_as_a_whole():
+    text = "\n    if x:\n        y\n  '''\n    %a\n'''\n"
+    code, magics = as_python(text)
+    assert code == "\nif x:\n    y\n  '''\n%a\n'''\n"
+    assert magics == ()
+    assert text[Cell(1, text, code).in_text(code.index("y"))] == "y"

@@ -40,7 +40,7 @@ class Use(Strict, frozen=True):
 
 
 class Mention(Strict, frozen=True):
-    """What names the legacy package and is not an import statement.
+    """What is left to a person: it is not rewritten, or fails on the bridge.
 
     Attributes
     ----------
@@ -49,11 +49,14 @@ class Mention(Strict, frozen=True):
         The line.
     why : str
         What it is: a string, a magic, a line of a configuration file.
+    code : str
+        Of the catalogue: ``'T003'`` for what the bridge lacks.
     """
 
     place: Place
     text: str
     why: str
+    code: str = "T004"
 
 
 class Scan(Content, frozen=True):
@@ -67,11 +70,12 @@ class Scan(Content, frozen=True):
 
 
 class Change(Strict, frozen=True):
-    """An import statement before and after."""
+    """An import statement before and after; `name` is its first module."""
 
     place: Place
     before: str
     after: str
+    name: str = ""
 
 
 class Changed(Strict, frozen=True):

@@ -66,7 +66,7 @@ def run_notebook(name: str) -> None:
     with _main_module() as names, _no_windows():
         for cell in cells:
             file = f"{name}{_MARK}{cell.number}"
-            text = cell.whole(cell.code)
+            text = cell.text
             # Without a time, this is never looked for on the disk.
             linecache.cache[file] = (
                 len(text), None, text.splitlines(keepends=True), file

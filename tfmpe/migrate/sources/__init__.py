@@ -1,40 +1,26 @@
-"""Python files and notebooks: finding, reading and writing back.
+"""Scripts and notebooks: finding them, reading them, writing them back whole.
 
-What every tool that rewrites should call::
-
-    found = find_sources(paths)        # found.files, found.not_read
-    source = read_source(file)         # raises SourceError
-    for cell in source.cells:
-        module = parse(source, cell)   # raises SourceError
-        ...
-    source.write(new_codes)            # one code for each cell, in order
-
-`Source.write` writes nothing if nothing was changed, and otherwise the whole
-file or nothing; `Source.with_cells` gives the bytes alone, as for a diff.
-Every text of `new_codes` keeps the placeholders that stand for IPython magics
-where they were in ``cell.code``; they are replaced by the magics.
+`Cell.text` is what the user wrote; `Cell.code` is Python, with placeholders
+for IPython's own syntax, and line by line the same.
 """
 
-from .document import Document
-from .errors import SourceError
-from .find import Found, find_sources
-from .magics import Magic
-from .parse import check_syntax, deep_recursion, parse
-from .place import Place
-from .read import read_source
+from .errors import SourceError, shown
+from .files import as_source, read_content, read_source, replace_content
+from .find import find_sources
+from .parse import check_compiles, check_syntax, deep_recursion
 from .source import Cell, Source
 
 __all__ = [
     "Cell",
-    "Document",
-    "Found",
-    "Magic",
-    "Place",
     "Source",
     "SourceError",
+    "as_source",
+    "check_compiles",
     "check_syntax",
     "deep_recursion",
     "find_sources",
-    "parse",
+    "read_content",
     "read_source",
+    "replace_content",
+    "shown",
 ]

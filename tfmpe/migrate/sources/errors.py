@@ -1,30 +1,15 @@
-"""What is raised for a file that cannot be read or must not be written."""
+"""The error of a file that cannot be read or must not be written."""
 
 import os
 from pathlib import Path
 
 from tfmpe.migrate.errors import one_line
 
-__all__ = ["SourceError", "shown"]
+__all__ = ["SourceError", "reason", "shown"]
 
 
 class SourceError(ValueError):
-    """A source that cannot be read, understood or written.
-
-    Parameters
-    ----------
-    file
-        The file, as it was given.
-    why
-        What is wrong, and what to do. Shown on one line.
-
-    Attributes
-    ----------
-    file : str
-        The file, with slashes.
-    why : str
-        What is wrong with it, on one line.
-    """
+    """A file (`file`, with slashes), and what is wrong with it (`why`)."""
 
     def __init__(self, file: str | Path, why: str):
         self.file = shown(file)
@@ -33,17 +18,12 @@ class SourceError(ValueError):
 
 
 def shown(file: str | Path) -> str:
-    """Return a path as text that can be printed, with slashes.
-
-    Parameters
-    ----------
-    file
-        Its name may hold bytes that are no text, or control characters.
-
-    Returns
-    -------
-    str
-    """
+    """Return a path as text with slashes, whatever bytes its name holds."""
     name = os.fsencode(Path(file).as_posix())
     text = name.decode("utf-8", "backslashreplace")
     return one_line(text, limit=5_000)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Return what the operating system says of an error."""
+    return getattr(error, "strerror", None) or str(error)

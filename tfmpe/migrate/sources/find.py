@@ -1,116 +1,97 @@
-"""Which files below some paths are sources."""
+"""Which files below some paths are sources, and which configure a project."""
 
 import os
-import stat
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from .errors import SourceError
+from .errors import SourceError, reason
 
 __all__ = ["Found", "find_sources"]
 
-_SUFFIXES = (".py", ".ipynb")
+_SUFFIXES = (".py", ".pyw", ".ipynb")
+_CONFIGURATION = re.compile(
+    r".*\.(?:toml|cfg|ini|ya?ml|sh|bash|mk)|requirements.*\.(?:txt|in)|"
+    r"constraints.*\.txt|(?:make|docker|container|snake|just|pip)file.*|"
+    r"\.coveragerc|\.pylintrc|\.envrc|\.env",
+    re.IGNORECASE,
+)
 _NEVER = ("__pycache__", "node_modules")
 
 
-@dataclass(frozen=True)
-class Found:
-    """The sources below some paths.
+class Found(NamedTuple):
+    """The files below some paths, each once, and what could not be read.
 
-    Attributes
-    ----------
-    files : tuple of Path
-        Each file once, as given or below the path as given.
-    not_read : tuple of SourceError
-        What could not be looked into.
+    `files` are Python files and notebooks; `configurations` such as
+    ``pyproject.toml``.
     """
 
-    files: tuple[Path, ...]
-    not_read: tuple[SourceError, ...]
+    files: list[Path]
+    configurations: list[Path]
+    not_read: list[SourceError]
 
 
 def find_sources(paths: Sequence[str | Path]) -> Found:
-    """Find all Python files and notebooks.
+    """Find all Python files, notebooks and configuration files.
 
     A file that is given by name is taken, whatever it is called. Below a
-    folder, these are left out: hidden folders, ``__pycache__``,
-    ``node_modules``, virtual environments, and symbolic links, since what
-    they show is read where it is or belongs to somebody else.
-
-    Parameters
-    ----------
-    paths
-        Files and folders.
-
-    Returns
-    -------
-    Found
+    folder, these are left out: hidden folders except ``.github``,
+    ``__pycache__``, ``node_modules``, virtual environments, links to folders,
+    and links to nothing. A link to a file is read as that file.
 
     Examples
     --------
     >>> find_sources(["no_such_folder"]).not_read[0].why
-    'there is no such file or folder'
+    'it cannot be looked at (No such file or directory)'
     """
-    files: list[Path] = []
-    not_read: list[SourceError] = []
+    found = Found([], [], [])
     seen: set[str] = set()
-    for path in paths:
-        for item in _below(Path(path)):
-            if isinstance(item, SourceError):
-                not_read.append(item)
-            elif (real := os.path.realpath(item)) not in seen:
-                seen.add(real)
-                files.append(item)
-    return Found(tuple(files), tuple(not_read))
+    for item in (item for path in paths for item in _below(Path(path))):
+        if isinstance(item, SourceError):
+            found.not_read.append(item)
+        elif (real := os.path.realpath(item)) not in seen:
+            seen.add(real)
+            configures = _CONFIGURATION.fullmatch(item.name)
+            (found.configurations if configures else found.files).append(item)
+    return found
 
 
 def _below(path: Path) -> Iterator[Path | SourceError]:
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        yield SourceError(path, "there is no such file or folder")
-    except (OSError, ValueError) as error:
-        yield SourceError(path, f"it cannot be looked at ({_reason(error)})")
-    else:
-        if stat.S_ISDIR(mode):
-            yield from _in_folder(path)
-        else:
-            yield path
-
-
-def _in_folder(folder: Path) -> Iterator[Path | SourceError]:
     # A list of its own instead of recursion: folders may be nested deeply.
-    waiting = [folder]
+    waiting = [path]
     while waiting:
         here = waiting.pop()
         try:
+            here.stat()
+            if not here.is_dir():
+                yield here
+                continue
             with os.scandir(here) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
             folders = [entry for entry in entries if _is_project(entry)]
-        except OSError as error:
-            yield SourceError(
-                here, f"the folder cannot be listed ({_reason(error)})"
-            )
+        except (OSError, ValueError) as error:
+            why = f"it cannot be looked at ({reason(error)})"
+            yield SourceError(here, why)
             continue
-        for entry in entries:
-            if (
-                entry.name.lower().endswith(_SUFFIXES)
-                and not entry.is_symlink()
-                and not entry.is_dir(follow_symlinks=False)
-            ):
-                yield here / entry.name
-        waiting.extend(here / entry.name for entry in reversed(folders))
+        yield from (here / entry.name for entry in entries if _is_ours(entry))
+        waiting += [here / entry.name for entry in reversed(folders)]
+
+
+def _is_ours(entry: os.DirEntry[str]) -> bool:
+    named = entry.name.lower().endswith(_SUFFIXES) or (
+        _CONFIGURATION.fullmatch(entry.name)
+    )
+    if not named or os.path.isdir(entry.path):
+        return False
+    # A pipe is ours too, and then cannot be read: that is said.
+    return not entry.is_symlink() or os.path.isfile(entry.path)
 
 
 def _is_project(entry: os.DirEntry[str]) -> bool:
     return (
         entry.is_dir(follow_symlinks=False)
-        and not entry.name.startswith(".")
+        and (not entry.name.startswith(".") or entry.name == ".github")
         and entry.name not in _NEVER
         and not os.path.lexists(os.path.join(entry.path, "pyvenv.cfg"))
     )
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -1,24 +1,18 @@
-"""IPython's own syntax in a cell, put aside so that the rest is Python."""
+"""IPython's own syntax in a cell, replaced so that the rest is Python."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Magic", "mask_magics", "put_back"]
+__all__ = ["Magic", "as_python"]
 
 
 @dataclass(frozen=True)
 class Magic:
-    """A piece of a cell that is no Python.
+    """A piece of a cell that is not Python.
 
-    Attributes
-    ----------
-    line : int
-        Its line in the cell, from 1.
-    text : str
-        What it is, without its line break.
-    placeholder : str
-        What stands for it.
+    Its line in the cell, from 1; its text; and what stands for it: a name,
+    perhaps in a comment. Behind what is timed, such as ``%time``, a semicolon
+    and the rest of the line follow.
     """
 
     line: int
@@ -48,6 +42,9 @@ _MAGIC = re.compile(
       | (?P<whole>
             [%!?,;/].* | [\w.%*]+\?{1,2}\s*$
           | [\w.\[\]'",* ]+=\s*(?:!|%)(?!=).*
+            # Magics without their sign, where two words could not be Python.
+          | (?:cat|cd|cp|conda|load_ext|ls|matplotlib|mkdir|mv|pip|rm|run)
+            [ \t]+(?!(?:and|for|if|in|is|not|or)\b)(?:\w|[.~]{0,2}/|\.\.\s*$).*
         )
     )""",
     re.VERBOSE,
@@ -58,141 +55,62 @@ _PYTHON_CELLS = re.compile(
 )
 
 
-def mask_magics(code: str) -> tuple[str, tuple[Magic, ...]]:
-    r"""Replace IPython's own syntax by placeholders.
+def as_python(text: str) -> tuple[str, tuple[Magic, ...]]:
+    r"""Return what IPython compiles of a cell, and what it treats itself.
 
-    The lines stay where they are. Behind ``%time`` and its like, the rest of
-    the line stays as well, in its columns.
-
-    Parameters
-    ----------
-    code
-        The text of a cell.
-
-    Returns
-    -------
-    code : str
-        What Python's parser can read, if the rest is Python.
-    magics : tuple of Magic
-        What was replaced.
+    What the first line is indented by is taken away from every line. Magics
+    become placeholders. The lines stay, and so do the ends of lines of Python.
 
     Examples
     --------
-    >>> mask_magics("%pylab inline\nx = 1\n")[0]
+    >>> as_python("  %pylab inline\n  x = 1\n")[0]
     '__ipython_0__\nx = 1\n'
     """
+    first = re.search(r"^[ \t]*(?=\S)", text, re.MULTILINE)
+    indent = first.group() if first else ""
+    code = re.sub(rf"(?m)^{re.escape(indent)}", "", text) if indent else text
     stem = "__ipython_"
     while stem in code:
         stem = f"_{stem}"
-    if code.lstrip().startswith("%%") and not _PYTHON_CELLS.match(
-        code.lstrip()
-    ):
-        return _mask_all(code, stem)
     magics: list[Magic] = []
     out: list[str] = []
+    start = code.lstrip()
+    other = start.startswith("%%") and not _PYTHON_CELLS.match(start)
+    continued = False
     position, line = 0, 1
     while position < len(code):
-        match = _MAGIC.match(code, position, _line_end(code, position))
-        if match is None or _is_operator(match):
+        whole = _LINE.match(code, position)
+        assert whole is not None
+        # In another language, or the next line of one command.
+        goes_on = other or continued
+        match = None if goes_on else _MAGIC.match(whole["text"])
+        is_magic = goes_on or (match and match["whole"] not in (";", ",", "/"))
+        name = f"{stem}{len(magics)}__"
+        end = whole.end()
+        if not is_magic:
             end = _logical_end(code, position)
             out.append(code[position:end])
-        elif match["timed"]:
-            magic = Magic(line, match["timed"], _narrow(match, len(magics)))
-            if magic.placeholder in code:
-                magic = Magic(line, match["timed"], f"{stem}{len(magics)}__;")
-            magics.append(magic)
-            end = _logical_end(code, match.end())
-            out += match["before"], magic.placeholder, code[match.end() : end]
+        elif match and match["timed"]:
+            timed = match["timed"]
+            # As wide as the magic, so that what follows keeps its columns.
+            short = f"_{len(magics)}_"
+            short = f"{name if short in code else short};".ljust(len(timed))
+            magics.append(Magic(line, timed, short))
+            end = _logical_end(code, position + match.end())
+            out += match["before"], short, code[position + match.end() : end]
         else:
-            end = position
-            continued = True
-            while continued and end < len(code):
-                part = _LINE.match(code, end)
-                assert part is not None
-                indent = match["before"] if end == position else ""
-                # Its further lines become comments, as they have no indent
-                # that Python would accept.
-                mark = "" if end == position else "#"
-                text = part["text"][len(indent) :]
-                magic = Magic(
-                    line + _breaks(code[position:end]),
-                    text,
-                    f"{mark}{stem}{len(magics)}__",
-                )
-                magics.append(magic)
-                out += indent, magic.placeholder, part["end"]
-                continued = text.endswith("\\")
-                end = part.end()
-        line += _breaks(code[position:end])
+            before = match["before"] if match else ""
+            piece = whole["text"][len(before) :]
+            out.append(before)
+            if piece:
+                # A comment needs no indent that Python would accept.
+                magics.append(Magic(line, piece, "#" * goes_on + name))
+                out.append(magics[-1].placeholder)
+            out.append(whole["end"])
+            continued = piece.endswith("\\")
+        line += len(re.findall(r"\r\n?|\n", code[position:end]))
         position = end
     return "".join(out), tuple(magics)
-
-
-def put_back(code: str, magics: Sequence[Magic]) -> str:
-    """Replace every placeholder by what it stands for.
-
-    Parameters
-    ----------
-    code
-        A changed form of what `mask_magics` gave.
-    magics
-        What `mask_magics` put aside.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If a placeholder is missing, there twice, or not in its place.
-
-    Examples
-    --------
-    >>> code, magics = mask_magics("files = !ls")
-    >>> put_back(code, magics)
-    'files = !ls'
-    """
-    pieces: list[str] = []
-    rest = code
-    for magic in magics:
-        before, found, rest = rest.partition(magic.placeholder)
-        if not found:
-            raise ValueError(f"the magic {magic.text!r} would be lost")
-        pieces += before, magic.text
-    pieces.append(rest)
-    for magic in magics:
-        if code.count(magic.placeholder) != 1:
-            raise ValueError(f"the magic {magic.text!r} would be repeated")
-    return "".join(pieces)
-
-
-def _mask_all(code: str, stem: str) -> tuple[str, tuple[Magic, ...]]:
-    magics: list[Magic] = []
-    out: list[str] = []
-    for number, match in enumerate(_LINE.finditer(code)):
-        if match["text"]:
-            magic = Magic(number + 1, match["text"], f"#{stem}{number}__")
-            magics.append(magic)
-            out.append(magic.placeholder)
-        out.append(match["end"])
-    return "".join(out), tuple(magics)
-
-
-def _narrow(match: re.Match[str], number: int) -> str:
-    # As wide as the magic, so that what follows keeps its columns.
-    return f"_{number}_;".ljust(len(match["timed"]))
-
-
-def _is_operator(match: re.Match[str]) -> bool:
-    # Such a line starts nothing in Python, but a semicolon or a comma may
-    # stand there by mistake: the parser shall say so.
-    return bool(match["whole"]) and match["whole"].strip() in (";", ",", "/")
-
-
-def _line_end(code: str, position: int) -> int:
-    match = _LINE.match(code, position)
-    return match.end("text") if match else len(code)
 
 
 def _logical_end(code: str, position: int) -> int:
@@ -205,7 +123,3 @@ def _logical_end(code: str, position: int) -> int:
         elif match["end"] and depth <= 0:
             return match.end()
     return len(code)
-
-
-def _breaks(text: str) -> int:
-    return len(re.findall(r"\r\n?|\n", text))

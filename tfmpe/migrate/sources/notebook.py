@@ -1,125 +1,116 @@
-"""Notebooks: json of which only the text of changed cells is replaced."""
+"""Notebooks: JSON in which only the text of changed cells is replaced."""
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import SourceError
-from .magics import mask_magics
+from .magics import as_python
 from .source import Cell, Source
-from .spans import Span, cell_spans
 
-__all__ = ["Notebook"]
+__all__ = ["notebook"]
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_TOKEN = re.compile(rf"(?P<string>{_STRING})|(?P<mark>[\[\]{{}}:,])")
 
 
-@dataclass(frozen=True)
-class Notebook(Source):
-    """A notebook of Python, in nbformat 4.
+def notebook(path: Path, content: bytes) -> Source:
+    """Return a notebook of Python; one in another language has no cells."""
+    try:
+        text = content.decode("utf-8")
+        # Another text with the same value starts with the same mark.
+        stored = json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        raise SourceError(path, f"not JSON: {error}") from None
+    try:
+        codes = {
+            number: "".join(cell["source"])
+            for number, cell in enumerate(stored["cells"], start=1)
+            if cell["cell_type"] == "code" and _is_python(stored)
+        }
+    except (LookupError, TypeError) as error:
+        why = f"not a notebook of format 4 ({error!r}); convert an older one: "
+        why += "jupyter nbconvert --to notebook --inplace FILE"
+        raise SourceError(path, why) from None
+    cells = tuple(Cell(n, code, *as_python(code)) for n, code in codes.items())
+    places = _sources(text)
+    spans = [places[number - 1] for number in codes]
 
-    Attributes
-    ----------
-    text : str
-        The json.
-    spans : tuple of Span
-        Where in it the code of each cell is.
+    def encode(texts: Sequence[str]) -> bytes:
+        escape = text.isascii() and "\\u" in text
+        pieces, position = [], 0
+        for (start, end), cell, new in zip(spans, cells, texts, strict=True):
+            raw = text[start:end]
+            if new != cell.text:
+                raw = _replaced(raw, new, escape)
+            pieces += text[position:start], raw
+            position = end
+        return "".join([*pieces, text[position:]]).encode("utf-8")
+
+    return Source(path, cells, content, encode)
+
+
+def _replaced(raw: str, text: str, escape: bool) -> str:
+    """Return the JSON of other text, laid out as the JSON `raw` is.
+
+    Lines that are the same are written as they were.
     """
-
-    text: str
-    spans: tuple[Span, ...]
-
-    @classmethod
-    def from_bytes(cls, path: Path, content: bytes) -> "Notebook":
-        """Read a notebook's json.
-
-        Parameters
-        ----------
-        path
-            Its name, for errors.
-        content
-            All of it.
-
-        Returns
-        -------
-        Notebook
-
-        Raises
-        ------
-        SourceError
-            If it is no notebook, or one of an older format.
-        """
-        try:
-            text = content.decode("utf-8")
-            # Another text with the same value starts with the same mark.
-            stored = json.loads(text.removeprefix("\ufeff"))
-        except (ValueError, RecursionError) as error:
-            raise SourceError(path, f"no json: {_short(error)}") from None
-        _check(path, stored)
-        if not _is_python(stored):
-            return cls(path, (), content, text, ())
-        cells = []
-        spans = []
-        for number, span in enumerate(cell_spans(text), start=1):
-            if span is None:
-                continue
-            code, magics = mask_magics(span.code)
-            cells.append(Cell(number, code, magics))
-            spans.append(span)
-        return cls(path, tuple(cells), content, text, tuple(spans))
-
-    def _encode(self, codes: Sequence[str]) -> bytes:
-        pieces = []
-        position = 0
-        escape = self.text.isascii() and "\\u" in self.text
-        for span, code in zip(self.spans, codes, strict=True):
-            pieces += (
-                self.text[position : span.start],
-                span.with_code(code, escape=escape),
-            )
-            position = span.end
-        pieces.append(self.text[position:])
-        return "".join(pieces).encode("utf-8")
+    if not raw.startswith("["):
+        return json.dumps(text, ensure_ascii=escape)
+    items = list(re.finditer(_STRING, raw))
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+    if not lines or not items:
+        return json.dumps(lines, ensure_ascii=escape)
+    written = {json.loads(item.group()): item.group() for item in items}
+    opening, closing = raw[: items[0].start()], raw[items[-1].end() :]
+    between = f",{opening[1:] or ' '}"
+    if len(items) > 1:
+        between = raw[items[0].end() : items[1].start()]
+    new = (
+        written.get(line) or json.dumps(line, ensure_ascii=escape)
+        for line in lines
+    )
+    return f"{opening}{between.join(new)}{closing}"
 
 
-def _check(path: Path, stored: Any) -> None:
-    if not isinstance(stored, dict):
-        raise SourceError(path, "not a notebook: the json is no object")
-    if "worksheets" in stored or stored.get("nbformat") in (1, 2, 3):
-        raise SourceError(
-            path,
-            f"a notebook of the old format {stored.get('nbformat', 3)}; "
-            "convert it: jupyter nbconvert --to notebook --inplace FILE",
-        )
-    cells = stored.get("cells")
-    if not isinstance(cells, list):
-        raise SourceError(path, "not a notebook: it has no list of cells")
-    for number, cell in enumerate(cells, start=1):
-        if not isinstance(cell, dict) or not isinstance(
-            cell.get("cell_type"), str
-        ):
-            raise SourceError(path, f"not a notebook: cell {number} is none")
-        source = cell.get("source")
-        lines = source if isinstance(source, list) else [source]
-        if not all(isinstance(line, str) for line in lines):
-            raise SourceError(
-                path, f"not a notebook: the source of cell {number} is no text"
-            )
+def _sources(text: str) -> list[tuple[int, int]]:
+    """Return where the source of each cell is; a cell without has (0, 0)."""
+    found: list[tuple[int, int]] = []
+    # What encloses a token: the last key of an object, None in a list.
+    path: list[str | None] = []
+    start, is_key = 0, False
+    for token in _TOKEN.finditer(text):
+        mark = token["mark"]
+        if token["string"] and is_key and path:
+            path[-1], is_key = json.loads(token["string"]), False
+            continue
+        if mark in ("{", "["):
+            if path == ["cells"] and mark == "[":
+                # Of a key that is there twice, JSON takes the last.
+                found = []
+            if path == ["cells", None] and mark == "{":
+                found.append((0, 0))
+            if path == ["cells", None, "source"]:
+                start = token.start()
+            path.append("" if mark == "{" else None)
+        elif mark in ("}", "]"):
+            path.pop()
+            if path == ["cells", None, "source"]:
+                found[-1] = start, token.end()
+        elif token["string"] and path == ["cells", None, "source"]:
+            found[-1] = token.span()
+        is_key = mark == "{" or (mark == "," and path[-1] is not None)
+    return found
 
 
 def _is_python(stored: dict[str, Any]) -> bool:
-    metadata = stored.get("metadata")
     for section, key in (("kernelspec", "language"), ("language_info", "name")):
-        part = metadata.get(section) if isinstance(metadata, dict) else None
-        name = part.get(key) if isinstance(part, dict) else None
-        if isinstance(name, str):
-            return name.lower() in ("python", "ipython", "python3")
+        try:
+            return stored["metadata"][section][key].lower() in (
+                "python", "ipython", "python3",
+            )  # fmt: skip
+        except (AttributeError, LookupError, TypeError):
+            continue
     return True
-
-
-def _short(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "not UTF-8"
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return str(error)

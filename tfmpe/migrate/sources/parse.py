@@ -1,4 +1,4 @@
-"""From the code of a cell to a syntax tree, within limits."""
+"""Code to syntax trees, within limits that libcst survives."""
 
 import ast
 import re
@@ -6,20 +6,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import libcst as cst
+from typing import Any
 
 from .errors import SourceError
 from .source import Cell, Source
 
-__all__ = ["MAX_DEPTH", "check_syntax", "deep_recursion", "parse"]
+__all__ = ["check_compiles", "check_syntax", "deep_recursion"]
 
-MAX_DEPTH = 400
-"""Deepest nesting of the syntax. Beyond, libcst could end the process."""
-
-MAX_CODE = 2_000_000
-"""Most characters that are parsed; libcst takes about a second for 100,000."""
-
+# Beyond this nesting, libcst could end the process.
+_MAX_DEPTH = 400
 _PYTHON_2 = re.compile(
     r"""(?mx) ^\s*(?:
         print[ ]+(?:["'\w%]|>>) | exec[ ]+["'\w]
@@ -28,119 +23,58 @@ _PYTHON_2 = re.compile(
 )
 
 
-def parse(source: Source, cell: Cell) -> cst.Module:
-    """Return the syntax tree of a cell.
-
-    Parameters
-    ----------
-    source
-        Where it is.
-    cell
-        One of its cells.
-
-    Returns
-    -------
-    Module
-
-    Raises
-    ------
-    SourceError
-        If it is no Python of this version, or too large or too deeply nested.
-    """
-    if len(cell.code) > MAX_CODE:
-        raise SourceError(
-            source.path,
-            f"{len(cell.code):,} characters of code are too many to be "
-            f"parsed (at most {MAX_CODE:,}); split the file, or leave it out",
-        )
-    # First, since libcst does not survive what Python's parser refuses.
-    check_syntax(source, cell)
-    try:
-        with deep_recursion():
-            return cst.parse_module(cell.code)
-    except cst.ParserSyntaxError as error:
-        where = _where(cell, error.raw_line)
-        raise SourceError(
-            source.path, f"syntax error in {where}: {error.message}"
-        ) from None
-    except RecursionError:
-        raise _too_deep(source) from None
-
-
 def check_syntax(source: Source, cell: Cell) -> ast.Module:
-    """Return Python's own tree, which is fast but knows no formatting.
+    """Return Python's own tree of a cell, or raise `SourceError`.
 
-    Parameters
-    ----------
-    source
-        Where it is.
-    cell
-        One of its cells.
-
-    Returns
-    -------
-    Module
-
-    Raises
-    ------
-    SourceError
-        If it is no Python of this version, or too deeply nested.
+    It must be Python of this version, and not nested too deeply.
     """
-    try:
-        with warnings.catch_warnings():
-            # What the code of others does by bad style is not the question.
-            warnings.simplefilter("ignore")
-            tree = ast.parse(cell.code)
-    except SyntaxError as error:
-        if "too many nested" in str(error.msg):
-            raise _too_deep(source) from None
-        where = _where(cell, error.lineno)
-        old = (
-            "; it looks like Python 2: run 2to3, or leave it out"
-            if _PYTHON_2.search(cell.code)
-            else ""
-        )
-        raise SourceError(
-            source.path, f"syntax error in {where}: {error.msg}{old}"
-        ) from None
-    except (RecursionError, MemoryError):
-        raise _too_deep(source) from None
-    except (ValueError, OverflowError) as error:
-        raise SourceError(source.path, f"no Python code: {error}") from None
-    if _depth_exceeds(tree, MAX_DEPTH):
+    tree = _compile(source, cell, ast.PyCF_ONLY_AST)
+    level: list[ast.AST] = [tree]
+    for _ in range(_MAX_DEPTH):
+        level = [c for node in level for c in ast.iter_child_nodes(node)]
+    if level:
         raise _too_deep(source)
     return tree
 
 
+def check_compiles(source: Source, cell: Cell) -> None:
+    """Raise `SourceError` if the code of a cell cannot be compiled."""
+    _compile(source, cell)
+
+
+def _compile(source: Source, cell: Cell, flags: int = 0) -> Any:
+    if cell.number is not None:
+        flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        with warnings.catch_warnings():
+            # What the code of others does by bad style is not the question.
+            warnings.simplefilter("ignore")
+            return compile(cell.code, "code", "exec", flags, dont_inherit=True)
+    except SyntaxError as error:
+        if "too many nested" in str(error.msg):
+            raise _too_deep(source) from None
+        where = "" if cell.number is None else f"cell {cell.number}, "
+        why = f"syntax error in {where}line {error.lineno}: {error.msg}"
+        if _PYTHON_2.search(cell.code):
+            why += "; it looks like Python 2: run 2to3, or leave it out"
+        raise SourceError(source.path, why) from None
+    except (RecursionError, MemoryError):
+        raise _too_deep(source) from None
+    except (ValueError, OverflowError) as error:
+        raise SourceError(source.path, f"not Python code: {error}") from None
+
+
 @contextmanager
 def deep_recursion() -> Iterator[None]:
-    """Let trees of `MAX_DEPTH` be visited: libcst needs six calls a level."""
+    """Let the deepest trees be visited: libcst needs six calls a level."""
     before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, 12 * MAX_DEPTH + 1_000))
+    sys.setrecursionlimit(max(before, 12 * _MAX_DEPTH + 1_000))
     try:
         yield
     finally:
         sys.setrecursionlimit(before)
 
 
-def _depth_exceeds(tree: ast.AST, limit: int) -> bool:
-    level: list[ast.AST] = [tree]
-    for _ in range(limit):
-        level = [
-            child for node in level for child in ast.iter_child_nodes(node)
-        ]
-        if not level:
-            return False
-    return True
-
-
 def _too_deep(source: Source) -> SourceError:
-    return SourceError(
-        source.path,
-        f"the code is nested too deeply (more than {MAX_DEPTH} levels)",
-    )
-
-
-def _where(cell: Cell, line: int | None) -> str:
-    text = f"line {line}" if line else "the code"
-    return text if cell.number is None else f"cell {cell.number}, {text}"
+    why = f"the code is nested too deeply (more than {_MAX_DEPTH} levels)"
+    return SourceError(source.path, why)

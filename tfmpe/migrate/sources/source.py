@@ -1,189 +1,114 @@
-"""A file of code in memory, and how it goes back to the disk."""
+"""A file of code in memory: its cells, and its bytes with other code."""
 
-import os
-import stat
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+import ast
+import bisect
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from tfmpe.preprocessing._atomic import write_atomically
+from tfmpe.migrate.records.places import Place
 
-from .errors import SourceError
-from .magics import Magic, put_back
+from .errors import SourceError, shown
+from .magics import Magic
 
 __all__ = ["Cell", "Source"]
 
 
+def _line_starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer(r"\r\n?|\n", text))]
+
+
 @dataclass(frozen=True)
 class Cell:
-    """Code that is parsed as one.
+    """Code that is compiled as one.
 
-    Attributes
-    ----------
-    number : int or None
-        Of a notebook's cell, from 1 and with cells of text counted; None for
-        a Python file.
-    code : str
-        Its text, with a placeholder for every magic.
-    magics : tuple of Magic
-        IPython's own syntax in it.
+    `number` counts a notebook's cells from 1, those of text included; it is
+    None for a Python file. `text` is what the user wrote. `code` has the same
+    lines as Python: `magics` are placeholders, and what indents the whole
+    cell is taken away. Only the beginning of a line differs.
     """
 
     number: int | None
+    text: str
     code: str
     magics: tuple[Magic, ...] = ()
 
-    def whole(self, code: str) -> str:
-        """Return `code` with the magics put back.
+    @cached_property
+    def _lines(self) -> tuple[list[int], list[int]]:
+        return (
+            [*_line_starts(self.text), len(self.text)],
+            [*_line_starts(self.code), len(self.code)],
+        )
 
-        Parameters
-        ----------
-        code
-            This cell's code, or a changed form of it.
+    def line(self, number: int) -> str:
+        """Return a line of the code, counted from 1."""
+        starts = self._lines[1]
+        return self.code[starts[number - 1] : starts[number]]
 
-        Returns
-        -------
-        str
-        """
-        return put_back(code, self.magics)
+    def offset(self, line: int, column: int) -> int:
+        """Return where in `code` a column, from 0, of a line is."""
+        return self._lines[1][line - 1] + column
+
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Return where in `code` a statement or an expression is."""
+
+        def end(line: int, n_bytes: int) -> int:
+            # Python counts the bytes of UTF-8.
+            before = self.line(line).encode()[:n_bytes]
+            return self.offset(line, len(before.decode()))
+
+        n: Any = node
+        return (
+            end(n.lineno, n.col_offset),
+            end(n.end_lineno, n.end_col_offset),
+        )
+
+    def in_text(self, offset: int) -> int:
+        """Return where in `text` a place in `code` is."""
+        texts, codes = self._lines
+        line = bisect.bisect_right(codes[:-1], offset)
+        return texts[line] - (codes[line] - offset)
 
 
 @dataclass(frozen=True)
-class Source(ABC):
-    """A Python file or a notebook, read whole.
+class Source:
+    """A Python file (one cell) or a notebook, and its bytes as they were.
 
-    Attributes
-    ----------
-    path : Path
-        As given.
-    cells : tuple of Cell
-        A Python file has one.
-    content : bytes
-        The file as it was.
+    `encode` returns the bytes of the file with other texts of its cells.
     """
 
     path: Path
     cells: tuple[Cell, ...]
     content: bytes
+    encode: Callable[[Sequence[str]], bytes]
 
-    def with_cells(self, codes: Sequence[str]) -> bytes:
-        """Return the bytes of the file with other code.
+    def place(self, cell: Cell, offset: int) -> Place:
+        """Return where in the file a place in the code of a cell is."""
+        at, starts = cell.in_text(offset), cell._lines[0][:-1]
+        line = bisect.bisect_right(starts, at)
+        column = at - starts[line - 1] + 1
+        return Place(shown(self.path), line, column, cell.number)
 
-        Whatever is not code stays as it was, byte by byte.
+    def with_texts(self, texts: Sequence[str]) -> bytes:
+        """Return the bytes of the file with other texts of its cells.
 
-        Parameters
-        ----------
-        codes
-            New code for each cell, in their order.
-
-        Returns
-        -------
-        bytes
-            Those of the file if no code is different.
-
-        Raises
-        ------
-        SourceError
-            If this cannot be said in the file's encoding, or would lose a
-            magic.
+        Whatever is not code stays as it was, byte by byte. Raises
+        `SourceError` if this cannot be written in the file's encoding.
         """
-        if len(codes) != len(self.cells):
-            raise ValueError(
-                f"{self.path}: {len(codes)} codes for {len(self.cells)} cells"
-            )
-        if all(
-            code == cell.code
-            for code, cell in zip(codes, self.cells, strict=True)
-        ):
+        before = [cell.text for cell in self.cells]
+        if list(texts) == before:
             return self.content
         try:
-            whole = [
-                cell.whole(code)
-                for code, cell in zip(codes, self.cells, strict=True)
-            ]
-            return self._encode(whole)
+            if self.encode(before) != self.content:
+                why = "written again, other parts of it would change, too"
+                raise SourceError(self.path, f"{why}; convert it to UTF-8")
+            return self.encode(texts)
         except UnicodeEncodeError as error:
-            character = error.object[error.start]
             why = (
-                f"{character!r} cannot be written in its encoding, "
-                f"{error.encoding}; convert the file to UTF-8 first"
+                f"{error.object[error.start]!r} cannot be written in its "
+                f"encoding, {error.encoding}; convert the file to UTF-8 first"
             )
             raise SourceError(self.path, why) from None
-        except ValueError as error:
-            raise SourceError(self.path, str(error)) from None
-
-    @abstractmethod
-    def _encode(self, codes: Sequence[str]) -> bytes:
-        """Return the bytes of the file with these codes, magics included."""
-
-    def write(self, codes: Sequence[str]) -> bool:
-        """Write other code to the file, as a whole or not at all.
-
-        The permissions stay as they are.
-
-        Parameters
-        ----------
-        codes
-            New code for each cell, in their order.
-
-        Returns
-        -------
-        bool
-            Whether anything was different and so was written.
-
-        Raises
-        ------
-        SourceError
-            If the file is read-only, a link, has other names, or was changed
-            since it was read; or as `with_cells`.
-        """
-        new = self.with_cells(codes)
-        if new == self.content:
-            return False
-        replace_content(self.path, self.content, new)
-        return True
-
-
-def replace_content(path: Path, old: bytes, new: bytes) -> None:
-    """Replace a file that still is what it was, keeping its permissions.
-
-    Parameters
-    ----------
-    path
-        A regular file.
-    old, new
-        What it holds, and what it shall hold.
-
-    Raises
-    ------
-    SourceError
-        If it is not what it was, or must not be written.
-    """
-    try:
-        status = path.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            raise SourceError(
-                path,
-                "a symbolic link is not written; name the file it shows, "
-                f"{os.path.realpath(path)}",
-            )
-        if status.st_nlink > 1:
-            raise SourceError(
-                path,
-                f"the file has {status.st_nlink} names (hard links), which "
-                "replacing it would part; it is not written",
-            )
-        if not status.st_mode & stat.S_IWUSR or not os.access(path, os.W_OK):
-            raise SourceError(
-                path, "the file is read-only; make it writable first"
-            )
-        if path.read_bytes() != old:
-            raise SourceError(
-                path, "the file was changed since it was read; start again"
-            )
-        write_atomically(path, new, mode=stat.S_IMODE(status.st_mode))
-    except OSError as error:
-        raise SourceError(
-            path, f"it cannot be written ({error.strerror})"
-        ) from None

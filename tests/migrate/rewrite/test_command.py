@@ -1,0 +1,203 @@
+"""`tfmpe fix` on files: whole or not at all, and nothing passed over."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from tfmpe.migrate.records.code import Fix
+from tfmpe.migrate.records.files import from_json
+
+BEFORE = b"from sfmpe.utils import split_data\n"
+AFTER = b"from tfmpe.compat.utils import split_data\n"
+
+
+@pytest.fixture
+def script(tmp_path):
+    file = tmp_path / "fit.py"
+    file.write_bytes(BEFORE)
+    return file
+
+
+def git(*args):
+    name = ["-c", "user.name=x", "-c", "user.email=x@x"]
+    subprocess.run(["git", *name, *args], check=True, capture_output=True)
+
+
+def test_a_file_is_rewritten_once_with_its_mode(run, script):
+    script.chmod(0o751)
+    result = run("fix")
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 file rewritten, 1 statement; 0 left to do" in result.output
+    assert "git does not know 1 file." in result.output
+    assert script.read_bytes() == AFTER
+    assert stat.S_IMODE(script.stat().st_mode) == 0o751
+    before = script.stat()
+    assert run("fix").output.startswith("0 of 1 file rewritten")
+    assert script.stat() == before
+    assert [file.name for file in script.parent.iterdir()] == ["fit.py"]
+
+
+def test_diff_and_check_write_nothing(run, script):
+    for option in ("--diff", "--check"):
+        result = run("fix", "fit.py", option)
+        assert result.exit_code == 1
+        assert "1 of 1 file would be rewritten" in result.output
+        assert script.read_bytes() == BEFORE
+        assert run("fix", "fit.py", option, "--exit-zero").exit_code == 0
+    result = run("fix", "fit.py", "--diff")
+    assert result.stdout == (
+        "--- a/fit.py\n+++ b/fit.py\n@@ -1 +1 @@\n"
+        f"-{BEFORE.decode()}+{AFTER.decode()}"
+    )
+
+
+def test_json_is_a_record(run, script):
+    script.write_bytes(BEFORE + b"import sfmpe.unknown\n")
+    assert run("fix", "--json", "out.json").exit_code == 1
+    stored = (script.parent / "out.json").read_bytes()
+    record = from_json(stored, "out.json")
+    assert isinstance(record, Fix)
+    assert (record.exit_code, record.written) == (1, True)
+    ((change,),) = [file.changes for file in record.changed]
+    assert str(change.place) == "fit.py:1"
+    assert (change.before, change.after) == (
+        BEFORE.decode().strip(),
+        AFTER.decode().strip(),
+    )
+    (left,) = record.left
+    assert (left.place.line, left.code) == (2, "T003")
+    printed = run("fix", "--json", "-")
+    assert json.loads(printed.stdout)["changed"] == []
+
+
+def test_an_original_is_kept_on_request_and_never_replaced(run, script):
+    assert run("fix", "--backup").exit_code == 0
+    original = script.with_name("fit.py.orig")
+    assert (original.read_bytes(), script.read_bytes()) == (BEFORE, AFTER)
+    script.write_bytes(BEFORE + b"x = 1\n")
+    result = run("fix", "--backup")
+    assert result.exit_code == 3
+    assert "fit.py.orig exists already" in result.output
+    assert script.read_bytes() == BEFORE + b"x = 1\n"
+    assert original.read_bytes() == BEFORE
+
+
+UNREAD = {
+    "broken.py": b"from sfmpe import (\n",
+    "python2.py": b"print 'x'\nimport sfmpe\n",
+    "return.py": b"import sfmpe\nreturn\n",
+    "deep.py": b"import sfmpe\n" + b"(" * 5_000 + b")" * 5_000,
+    "deep_calls.py": b"import sfmpe\na" + b".b()" * 3_000,
+    "broken.ipynb": b"{",
+    "cell.ipynb": json.dumps(
+        {"cells": [{"cell_type": "code", "source": "import sfmpe\nx ="}]}
+    ).encode(),
+    "pipe.py": None,
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_cannot_be_read_is_untouched_and_said(run, script, name):
+    file = script.parent / name
+    if UNREAD[name] is None:
+        os.mkfifo(file)
+    else:
+        file.write_bytes(UNREAD[name])
+    result = run("fix", ".")
+    assert result.exit_code == 3
+    assert f"{name}: not rewritten: " in result.output
+    assert UNREAD[name] is None or file.read_bytes() == UNREAD[name]
+    assert script.read_bytes() == AFTER
+    if name != "return.py":
+        assert run("scan", ".").exit_code == 3
+
+
+def test_what_must_not_be_written_is_untouched_and_said(run, script):
+    script.chmod(0o444)
+    result = run("fix", "fit.py")
+    assert result.exit_code == 3
+    assert "read-only" in result.output
+    assert script.read_bytes() == BEFORE
+    script.chmod(0o644)
+    script.with_name("other").hardlink_to(script)
+    assert "2 names (hard links)" in run("fix", "fit.py").output
+    assert script.read_bytes() == BEFORE
+
+
+def test_links_are_followed_and_stay(run, write, tmp_path):
+    write({"src/real.py": BEFORE})
+    (tmp_path / "link.py").symlink_to("src/real.py")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "self.py").symlink_to("self.py")
+    (tmp_path / "none.py").symlink_to("nowhere.py")
+    result = run("fix", ".")
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 file rewritten" in result.output
+    assert (tmp_path / "link.py").is_symlink()
+    assert (tmp_path / "src" / "real.py").read_bytes() == AFTER
+    (tmp_path / "src" / "real.py").write_bytes(BEFORE)
+    assert run("fix", "link.py").exit_code == 0
+    assert (tmp_path / "src" / "real.py").read_bytes() == AFTER
+
+
+def test_all_is_prepared_before_anything_is_written(run, script, monkeypatch):
+    script.with_name("other.py").write_bytes(BEFORE)
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tfmpe.migrate.rewrite.files._configuration", stop)
+    script.with_name("x.toml").write_bytes(b"")
+    assert run("fix", ".").exit_code != 0
+    assert script.read_bytes() == BEFORE
+
+
+def test_a_dirty_tree_is_refused(run, script):
+    git("init", "-q")
+    result = run("fix", "fit.py")
+    assert result.exit_code == 2
+    assert "not committed: fit.py" in result.output.replace("\n", " ")
+    assert script.read_bytes() == BEFORE
+    git("add", "fit.py")
+    git("commit", "-qm", "x")
+    assert run("fix", "fit.py").exit_code == 0
+    assert script.read_bytes() == AFTER
+    script.write_bytes(BEFORE + b"x = 1\n")
+    assert run("fix", "--check").exit_code == 1
+    assert run("fix").exit_code == 2
+    assert run("fix", "--allow-dirty").exit_code == 0
+
+
+def test_an_old_command_line_for_tokens_moves_imports_and_says_so(run, script):
+    result = run("fix", "--to", "tokens")
+    assert result.exit_code == 1
+    assert "calls are moved to Tokens by hand" in result.output
+    assert script.read_bytes() == AFTER
+
+
+@pytest.mark.slow
+def test_a_large_file_is_rewritten(run, script, listed):
+    line = b"x = [1, 2, 'abc', f(3)]\n"
+    script.write_bytes(BEFORE + line * (3_000_000 // len(line)))
+    assert run("fix").exit_code == 0
+    assert script.read_bytes().startswith(AFTER + line)
+    found = listed("scan")
+    assert "too many to look for uses" in found["unread"][0]["why"]
+
+
+def test_nothing_but_libcst_and_the_standard_library_is_needed(script):
+    code = (
+        "import sys; from tfmpe.migrate.rewrite import scan; scan(['.']); "
+        "print([m for m in ('flax', 'optax', 'sfmpe') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=script.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "[]\n", done.stderr

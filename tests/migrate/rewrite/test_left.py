@@ -1,0 +1,190 @@
+"""What is no import statement, or fails on the bridge: listed, exit code 1."""
+
+import json
+
+import pytest
+
+LEFT = {
+    "import_module('sfmpe')": 1,
+    "pytest.importorskip('sfmpe.utils', reason='sfmpe is missing')": 1,
+    "find_spec(name='sfmpe')": 1,
+    "__import__('sfmpe')": 1,
+    "@patch('sfmpe.utils.split_data')\ndef f(): 'sfmpe'": 1,
+    "monkeypatch.setattr(f'sfmpe.{x}.fit', 1)": 1,
+    "import_module(f'sfmpe.{x}')": 1,
+    "import_module('sfmpe.' + x)": 1,
+    "import_module('sfmpe.%s' % x)": 1,
+    "import_module('sfmpe.{}'.format(x))": 1,
+    "import_module('sf' 'mpe')": 1,
+    "pytestmark = pytest.mark.skipif('sfmpe' not in sys.modules)": 1,
+    "sys.modules['sfmpe']": 1,
+    "subprocess.run(['python', '-m', 'sfmpe.train'])": 1,
+    "os.system('python -m sfmpe.train && echo')": 1,
+    "os.system('ls sfmpe')": 1,
+    "exec('from sfmpe import *')": 1,
+    "TEMPLATE = '''\nimport os\nimport sfmpe.utils\n'''": 1,
+    "sys.path.insert(0, '../sfmpe')": 1,
+    "setup(install_requires=['sfmpe>=0.2', 'sfmpe[all]', 'numpy'])": 2,
+    "entry = 'sfmpe.cli:main'": 1,
+    "def f():\n    '''Do.\n\n    >>> from sfmpe.utils import x\n    '''": 1,
+    # In the bridge there is no such name.
+    "from sfmpe.nothing import x": 1,
+    "import sfmpe.nothing": 1,
+    "import sfmpe.utils, sfmpe.nothing": 1,
+    "import sfmpe.nothing as n\nn.x": 1,
+    "from sfmpe.utils import split_data, gone": 1,
+    "from sfmpe.utils import gone\ngone(gone)": 1,
+    "import sfmpe\nsfmpe.__version__": 1,
+    "import sfmpe.utils as u\nu.gone.x": 1,
+    "from sfmpe.util.dataloader import *\nprint(surely_gone)": 1,
+}
+NOT_LEFT = [
+    '"""Docs of sfmpe: import sfmpe, sfmpe.utils."""',
+    "# import sfmpe\nx = 1  # sfmpe",
+    "def f():\n    'Like sfmpe.utils.'\n    return 1",
+    "log('sfmpe is slow')\nraise E('install sfmpe first')",
+    "x = 'tfmpe.compat.sfmpe', 'sfmpe_tools', 'sfmpe-tools', 'my-sfmpe'",
+    "open('results/sfmpe/run.txt')",
+    "print(f'with sfmpe: {x}')",
+    "import sfmpe.utils\nx: 'sfmpe.utils.split_data' = 1\n__all__ = ['sfmpe']",
+    "def f(x: 'sfmpe.sfmpe.SFMPE') -> 'list[sfmpe.sfmpe.SFMPE]': pass",
+    "import sfmpe.utils as u\ndef f(u): return u.own",
+    "import sfmpe.utils as u\nu.__name__, u.__file__, u.__doc__",
+    "import sfmpe\nsfmpe.mine = 1",
+    "from sfmpe.util.dataloader import *\nprint(PAD_VALUE, pad_1d, __name__)",
+    "from sfmpe.util.dataloader import *\nfrom other import *\nunknown",
+    "from tfmpe.compat import as_tokens, bridge, defects\nbridge.as_legacy",
+    "from tfmpe.compat.nn import transformer\nimport tfmpe.compat.fixes",
+    "from sfmpe.bottom_up import F_IN, SFMPE, logger",
+    "from sfmpe.pytree_bijector import PyTreeBijector, _chain_with_zscale",
+]
+
+
+@pytest.mark.parametrize("code", LEFT)
+def test_what_is_left_is_listed_alike_by_all(listed, write, tmp_path, code):
+    write({"a.py": code})
+    first, again, scan = (listed(c, ".") for c in ("fix", "fix", "scan"))
+    assert len(first["left"]) == LEFT[code]
+    whys = [(m["code"], m["why"]) for m in first["left"]]
+    assert [(m["code"], m["why"]) for m in again["left"]] == whys
+    assert scan["mentions"] == again["left"]
+    assert not again["changed"]
+    assert [r["exit_code"] for r in (first, again, scan)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("code", NOT_LEFT)
+def test_prose_and_what_keeps_working_is_not_listed(listed, write, code):
+    write({"a.py": code})
+    assert listed("fix", ".")["left"] == []
+
+
+def test_a_statement_is_moved_whole_or_not_at_all(run, write, tmp_path):
+    text = "import sfmpe.utils, sfmpe.nothing\nfrom sfmpe.no import x\n"
+    write({"a.py": text})
+    result = run("fix", ".")
+    assert (tmp_path / "a.py").read_text() == text
+    assert "a.py:1: T003 left: the bridge has no tfmpe.compat.nothing" in (
+        result.output
+    )
+
+
+CONFIGURATIONS = {
+    "pyproject.toml": 'dependencies = ["sfmpe>=1"]  # sfmpe\n# sfmpe\n',
+    "setup.cfg": "[x]\ny = 1\ninstall_requires = sfmpe\n; sfmpe\n",
+    "tox.ini": "deps = sfmpe @ git+https://host/sfmpe.git#egg=sfmpe\n",
+    "requirements-dev.txt": "sfmpe-tools\nsfmpe[all]==1.2  # why\n",
+    "environment.yml": "- pip:\n  - ./sfmpe\n",
+    "conf/model.yaml": "_target_: sfmpe.sfmpe.SFMPE\n",
+    ".github/workflows/ci.yaml": "run: pytest --cov=sfmpe\n",
+    ".pre-commit-config.yaml": "files: ^sfmpe/\n",
+    "run.sh": "python -m sfmpe.train\n",
+    "Makefile": "test:\n\tpytest --pyargs sfmpe\n",
+    "Dockerfile": "RUN pip install sfmpe\n",
+}
+
+
+def test_configuration_files_are_listed(listed, write):
+    write({**CONFIGURATIONS, "notes.md": "sfmpe", ".venv/x.toml": "sfmpe"})
+    left = listed("fix", ".")["left"]
+    assert {mention["place"]["file"] for mention in left} == set(CONFIGURATIONS)
+    lines = {m["place"]["file"]: m["place"]["line"] for m in left}
+    assert lines["setup.cfg"] == 3
+    assert lines["requirements-dev.txt"] == 2
+    assert listed("scan", ".")["mentions"] == left
+    assert listed("scan", "pyproject.toml")["exit_code"] == 1
+
+
+def test_a_module_of_that_name_of_ones_own_is_said(
+    listed, write, tmp_path, monkeypatch
+):
+    text = "from sfmpe.utils import split_data\nimport os\n"
+    files = {"sfmpe.py": "", "a.py": text, "sub/b.py": text}
+    write(files)
+    for command, key in (("fix", "left"), ("scan", "mentions")):
+        left = listed(command, ".")[key]
+        assert [m["place"]["file"] for m in left] == ["a.py", "sub/b.py"]
+        assert "sfmpe.py, which is not the legacy package" in left[0]["why"]
+    assert (tmp_path / "a.py").read_text() == text
+    (tmp_path / "sfmpe.py").unlink()
+    # A checkout of the legacy package itself.
+    write({"src/sfmpe/__init__.py": "", "src/sfmpe/bottom_up.py": ""})
+    assert len(listed("fix", ".")["changed"]) == 2
+    write({"a.py": text, "sub/b.py": text, "src/sfmpe/mine.py": ""})
+    (tmp_path / "src/sfmpe/bottom_up.py").unlink()
+    assert listed("fix", ".")["changed"] == []
+    # The folder that is given is the project, wherever it is.
+    monkeypatch.chdir("/")
+    assert len(listed("fix", tmp_path)["left"]) == 2
+
+
+CELLS = [
+    ("markdown", "# import sfmpe"),
+    "%matplotlib inline\nimport sfmpe.utils, os\n!pip install sfmpe",
+    "    from sfmpe.utils import split_data\n    if x:\n        y",
+    "value = await f()\n%time import sfmpe.utils as u\n",
+    "%%bash\npython -m sfmpe.run",
+    "?sfmpe.utils\nsfmpe.utils.split_data??\n%run sfmpe/train.py",
+    "pip install sfmpe\ncd ..\n%timeit -n1 sfmpe.utils\nx = !ls sfmpe",
+    "import importlib\nimportlib.import_module('sfmpe')",
+    "%%time\nimport sfmpe.nothing",
+    "",
+]
+
+
+def test_notebooks(listed, write, tmp_path):
+    write({"a.ipynb": CELLS})
+    before = (tmp_path / "a.ipynb").read_text()
+    found = listed("fix", ".")
+    stored = json.loads((tmp_path / "a.ipynb").read_text())["cells"]
+    cells = ["".join(cell["source"]) for cell in stored]
+    assert cells[1] == (
+        "%matplotlib inline\nimport tfmpe.compat as sfmpe, os\n"
+        "!pip install sfmpe"
+    )
+    assert cells[2] == (
+        "    from tfmpe.compat.utils import split_data\n    if x:\n        y"
+    )
+    assert cells[3] == (
+        "value = await f()\n%time import tfmpe.compat.utils as u\n"
+    )
+    texts = [cell[1] if isinstance(cell, tuple) else cell for cell in CELLS]
+    assert cells[4:] == texts[4:]
+    places = [each["place"] for each in found["changed"][0]["changes"]]
+    assert [(p["cell"], p["line"], p["column"]) for p in places] == [
+        (2, 2, 1), (3, 1, 5), (4, 2, 7),
+    ]  # fmt: skip
+    places = [each["place"] for each in found["left"]]
+    assert [(p["cell"], p["line"]) for p in places] == [
+        (2, 3), (5, 2), (6, 1), (6, 2), (6, 3), (7, 1), (7, 3), (7, 4), (8, 2),
+        (9, 2),
+    ]  # fmt: skip
+    after = (tmp_path / "a.ipynb").read_text()
+    differ = [
+        one
+        for one, other in zip(
+            before.splitlines(), after.splitlines(), strict=True
+        )
+        if one != other
+    ]
+    assert len(differ) == 3
+    assert listed("scan", ".")["mentions"] == listed("fix", ".")["left"]

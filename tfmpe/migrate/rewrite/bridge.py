@@ -1,0 +1,111 @@
+"""What a file takes from the legacy package and the bridge does not have."""
+
+import ast
+import builtins
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from tfmpe.migrate.legacy_names import (
+    BRIDGE,
+    LEGACY,
+    MODULES,
+    as_bridge,
+    as_legacy,
+    is_below,
+    is_mirrored,
+)
+
+__all__ = ["dotted", "is_ours", "missing"]
+
+_HOME = Path(__file__).parents[2] / "compat"
+_KNOWN = frozenset([*dir(builtins), *dir(ModuleType), *vars(ModuleType(""))])
+_KNOWN |= {"__file__", "__path__", "In", "Out", "display", "get_ipython"}
+
+
+def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
+    """Yield which of all nodes of a file would fail on the bridge, and why."""
+    bound: dict[str, str] = {}
+    stars: list[str] = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                bound[name] = alias.name if alias.asname else name
+                if _lacks_module(alias.name):
+                    yield node, _no(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            # What is relative is not ours.
+            module = "." if node.level else str(node.module)
+            if _lacks_module(module):
+                yield node, _no(module)
+            for alias in node.names:
+                name = f"{module}.{alias.name}"
+                bound[alias.asname or alias.name] = name
+                if alias.name == "*":
+                    stars.append(module)
+                elif _lacks(name):
+                    yield node, _no(name)
+    others = set(filter(None, map(_binds, nodes)))
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            root, full = dotted(node)
+            full = f"{bound.get(root)}.{full}"
+            if root not in others and _lacks(full):
+                yield node, _no(full)
+    if stars and all(map(is_ours, stars)):
+        known = _KNOWN | bound.keys() | others
+        for node in nodes:
+            if isinstance(node, ast.Name) and node.id not in known:
+                starred = (f"{star}.{node.id}" for star in stars)
+                if node.id[0] != "_" and not any(map(is_mirrored, starred)):
+                    yield node, f"no star of the bridge brings {node.id!r}"
+
+
+def dotted(node: ast.AST) -> tuple[str, str]:
+    """Return the name that a chain of attributes starts with, and the rest."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    name = node.id if isinstance(node, ast.Name) else ""
+    return name, ".".join(reversed(parts))
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a dotted name is of the legacy package or the bridge."""
+    return is_below(name, LEGACY) or is_below(name, BRIDGE)
+
+
+def _binds(node: ast.AST) -> str | None:
+    """Return the name that something other than an import binds."""
+    if isinstance(node, ast.Name):
+        return None if isinstance(node.ctx, ast.Load) else node.id
+    if isinstance(node, ast.arg):
+        return node.arg
+    return None if isinstance(node, ast.alias) else getattr(node, "name", None)
+
+
+def _lacks_module(name: str) -> bool:
+    if not is_ours(name) or as_legacy(name) in MODULES:
+        return False
+    path = _HOME.joinpath(*as_bridge(name).split(".")[2:])
+    # The bridge has modules of its own.
+    own = path.is_dir() or path.with_suffix(".py").is_file()
+    return not (own and is_below(name, BRIDGE))
+
+
+def _lacks(full: str) -> bool:
+    """Return whether a module of the bridge does not have this name."""
+    owner, _, last = full.rpartition(".")
+    return (
+        is_ours(owner)
+        and last not in _KNOWN
+        and not _lacks_module(owner)
+        and not is_mirrored(full)
+        and _lacks_module(full)
+    )
+
+
+def _no(name: str) -> str:
+    return f"the bridge has no {as_bridge(name)}"

@@ -1,0 +1,179 @@
+"""Files with their import statements rewritten, in memory, and what is left."""
+
+import ast
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.records.code import Change, Mention, Unread
+from tfmpe.migrate.records.places import Place
+from tfmpe.migrate.sources import (
+    Cell,
+    Source,
+    SourceError,
+    as_source,
+    check_compiles,
+    check_syntax,
+    find_sources,
+    read_content,
+    read_source,
+    shown,
+)
+
+from .bridge import is_ours, missing
+from .imports import Statement, statements
+from .mentions import is_named_in, lines_that_name, strings_that_name
+from .own_module import own_module
+
+__all__ = ["Progress", "Rewritten", "rewrite_files"]
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A file, what becomes of it, and what is left to a person.
+
+    `source` is None where no name of the legacy package or the bridge is used.
+    """
+
+    path: Path
+    old: bytes
+    new: bytes
+    changes: tuple[Change, ...] = ()
+    left: tuple[Mention, ...] = ()
+    source: Source | None = None
+
+    def diff(self) -> str:
+        """Return the difference between old and new, as of ``diff -u``."""
+        name = self.path.as_posix()
+        old, new = (
+            content.decode("utf-8", "replace").splitlines(keepends=True)
+            for content in (self.old, self.new)
+        )
+        lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
+        no_end = "\n\\ No newline at end of file\n"
+        return "".join(x if x.endswith("\n") else x + no_end for x in lines)
+
+
+def rewrite_files(
+    paths: Sequence[str | Path], progress: Progress | None = None
+) -> tuple[list[Rewritten], list[Unread]]:
+    """Return files with other import statements; nothing is written.
+
+    Parameters
+    ----------
+    paths
+        Files and folders; configuration files are looked at, too.
+    progress
+        Called with the share that is done, and the name of a file.
+    """
+    found = find_sources(paths)
+    tops = [Path(path).resolve() for path in (".", *paths)]
+    files: list[Rewritten] = []
+    unread = [Unread(error.file, error.why) for error in found.not_read]
+    every = [*found.files, *found.configurations]
+    for number, path in enumerate(every):
+        if progress is not None:
+            progress(number / len(every), path.name)
+        try:
+            is_code = number < len(found.files)
+            files.append(
+                _rewrite(path, tops) if is_code else _configuration(path)
+            )
+        except SourceError as error:
+            unread.append(Unread(error.file, error.why))
+    return files, unread
+
+
+def _configuration(path: Path) -> Rewritten:
+    content = read_content(path)
+    why = "a configuration file names the package"
+    left = [
+        _left(Place(shown(path), number, column), line, why)
+        for number, column, line in lines_that_name(content)
+    ]
+    return Rewritten(path, content, content, left=tuple(left))
+
+
+def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
+    source = read_source(path)
+    trees = [check_syntax(source, cell) for cell in source.cells]
+    cells = list(zip(source.cells, trees, strict=True))
+    found = [(cell, list(statements(cell, tree))) for cell, tree in cells]
+    own = own_module(path, tops) if any(here for _, here in found) else None
+    if own is not None:
+        why = f"it imports {shown(own)}, which is not the legacy package"
+        left = [
+            _left(source.place(cell, each.start), each.before, why)
+            for cell, here in found
+            for each in here
+        ]
+        return Rewritten(path, source.content, source.content, (), tuple(left))
+    texts = [_edited(cell, here) for cell, here in found]
+    new = source.with_texts(texts)
+    if new != source.content:
+        _check(as_source(path, new), texts)
+    changes = [
+        Change(source.place(cell, x.start), x.before, x.after, x.name)
+        for cell, here in found
+        for x in here
+        if x.edits
+    ]
+    nodes = {node: cell for cell, tree in cells for node in ast.walk(tree)}
+    ours = any(map(_imports_ours, nodes))
+    places = [(*each, "T004") for each in strings_that_name(trees)]
+    if ours:
+        places += [(*each, "T003") for each in missing(list(nodes))]
+    left = list(_magics(source))
+    for node, why, code in places:
+        cell, start = nodes[node], nodes[node].span(node)[0]
+        line = cell.line(node.lineno)  # type: ignore[attr-defined]
+        left.append(_left(source.place(cell, start), line, why, code))
+    changed, left = sorted(changes, key=_order), sorted(set(left), key=_order)
+    both = tuple(changed), tuple(left)
+    return Rewritten(path, source.content, new, *both, source if ours else None)
+
+
+def _edited(cell: Cell, found: list[Statement]) -> str:
+    text = cell.text
+    for start, end, new in sorted(e for x in found for e in x.edits)[::-1]:
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def _check(new: Source, texts: list[str]) -> None:
+    """Raise `SourceError` unless what would be written is what it should be."""
+    whole = [cell.text for cell in new.cells] == texts
+    for cell in new.cells:
+        check_compiles(new, cell)
+        again = statements(cell, check_syntax(new, cell))
+        if not whole or any(each.edits for each in again):
+            raise SourceError(new.path, "it could not be rewritten")
+
+
+def _imports_ours(node: ast.AST) -> bool:
+    module = getattr(node, "module", None)
+    return isinstance(node, ast.Import | ast.ImportFrom) and any(
+        is_ours(f"{module}.{alias.name}" if module else alias.name)
+        for alias in node.names
+    )
+
+
+def _magics(source: Source) -> Iterator[Mention]:
+    for cell in source.cells:
+        for magic in cell.magics:
+            if is_named_in(magic.text):
+                place = Place(shown(source.path), magic.line, 1, cell.number)
+                yield _left(place, magic.text, "a magic names the package")
+
+
+def _left(place: Place, line: str, why: str, code: str = "T004") -> Mention:
+    return Mention(place, one_line(" ".join(line.split()), 120), why, code)
+
+
+def _order(found: Change | Mention) -> tuple:
+    place = found.place
+    return place.cell or 0, place.line, place.column

@@ -1,0 +1,75 @@
+"""A scan or a rewrite as text for people."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tfmpe.migrate.catalogue import CATALOGUE
+from tfmpe.migrate.records.code import Fix, Mention, Scan, Use
+from tfmpe.migrate.show.words import counted
+
+__all__ = ["codes_of", "fix_lines", "found_in", "message", "scan_lines"]
+
+
+def found_in(scan: Scan) -> list[Use | Mention]:
+    """Return uses and mentions in the order of the files and lines."""
+    return sorted(
+        (*scan.uses, *scan.mentions),
+        key=lambda x: (x.place.file, x.place.cell or 0, x.place, x.code),
+    )
+
+
+def message(found: Use | Mention) -> str:
+    """Return what is said about a place."""
+    if isinstance(found, Mention):
+        return f"{found.why}: {found.text}"
+    return f"{found.text} -> {found.becomes}"
+
+
+def scan_lines(scan: Scan) -> Iterator[str]:
+    """Yield one line for each place, and for each file that was not read."""
+    for found in found_in(scan):
+        place = found.place
+        yield f"{place}:{place.column}: {found.code} {message(found)}"
+    for unread in scan.unread:
+        yield f"{unread.file}: not read: {unread.why}"
+
+
+def codes_of(scan: Scan) -> Iterator[str]:
+    """Yield how often each code was found."""
+    counts = Counter(found.code for found in found_in(scan))
+    for code, n in counts.most_common():
+        yield f"{n:>5}  {code}  {CATALOGUE[code].summary}"
+
+
+def summary(scan: Scan) -> Iterator[str]:
+    """Yield how much was found, and what a scan cannot see."""
+    files = len({use.place.file for use in scan.uses})
+    yield (
+        f"{counted(len(scan.uses), 'use')} in {counted(files, 'file')}; "
+        f"{counted(len(scan.mentions), 'place')} to look at; "
+        f"{counted(scan.files_read, 'file')} read, "
+        f"{len(scan.unread)} not read."
+    )
+    if scan.unread:
+        yield "The scan is incomplete: see what was not read."
+    elif not scan.files_read:
+        yield "No file was found, so nothing is known."
+    yield (
+        "Methods of objects and names that come from other files show only "
+        "when the code runs: tfmpe run SCRIPT."
+    )
+
+
+def fix_lines(fix: Fix, files: int) -> Iterator[str]:
+    """Yield what is left, and how much of so many files was rewritten."""
+    for left in fix.left:
+        yield f"{left.place}: {left.code} left: {message(left)}"
+    for unread in fix.unread:
+        yield f"{unread.file}: not rewritten: {unread.why}"
+    n_changes = sum(len(file.changes) for file in fix.changed)
+    verb = "rewritten" if fix.written else "would be rewritten"
+    yield (
+        f"{len(fix.changed)} of {counted(files, 'file')} {verb}, "
+        f"{counted(n_changes, 'statement')}; {len(fix.left)} left to do; "
+        f"{len(fix.unread)} not read or written."
+    )

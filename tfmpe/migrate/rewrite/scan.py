@@ -1,0 +1,76 @@
+"""All that a scan lists: imports, uses, and what is left to a person."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
+from tfmpe.migrate.records.code import Change, Scan, Unread, Use
+from tfmpe.migrate.sources import SourceError
+
+from .files import Progress, rewrite_files
+from .uses import uses
+
+__all__ = ["scan"]
+
+
+def scan(
+    paths: Sequence[str | Path],
+    progress: Progress | None = None,
+    select: tuple[str, ...] = ("",),
+    ignore: tuple[str, ...] = (),
+) -> Scan:
+    """List what is left of the legacy package in files and folders.
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    progress
+        Called with the share that is done, and the name of a file.
+    select, ignore
+        Codes or beginnings of codes to list, and not to list.
+
+    Returns
+    -------
+    Scan
+
+    Examples
+    --------
+    >>> scan(["no_such_folder"]).exit_code
+    3
+    """
+    told = progress or (lambda share, name: None)
+    files, unread = rewrite_files(paths, lambda x, name: told(x / 2, name))
+    found: list[Use] = []
+    for number, file in enumerate(files):
+        told(0.5 + number / len(files) / 2, file.path.name)
+        here = [*map(_import, file.changes)]
+        try:
+            here += uses(file.source) if file.source is not None else ()
+        except SourceError as error:
+            unread.append(Unread(error.file, error.why))
+        found += sorted(here, key=lambda use: (use.place.cell or 0, use.place))
+
+    def kept(code: str) -> bool:
+        return code.startswith(select) and not code.startswith(ignore)
+
+    listed = [use for use in found if kept(use.code)]
+    mentions = [x for file in files for x in file.left if kept(x.code)]
+    code = FINDINGS if listed or mentions else CLEAN
+    if unread or not files:
+        code = INCOMPLETE
+    return Scan(code, len(files), tuple(listed), tuple(mentions), tuple(unread))
+
+
+def _import(change: Change) -> Use:
+    *above, last = change.before.splitlines()
+    before = " ".join(change.before.split())
+    return Use(
+        change.place,
+        change.place.line + len(above),
+        len(last) + (1 if above else change.place.column),
+        "T002" if before.endswith("*") else "T001",
+        change.name,
+        before,
+        " ".join(change.after.split()),
+    )

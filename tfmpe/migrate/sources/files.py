@@ -1,0 +1,88 @@
+"""Reading one file, and writing it back: whole, and only what was read."""
+
+import os
+import stat
+from pathlib import Path
+
+from tfmpe.preprocessing._atomic import write_atomically
+
+from .errors import SourceError, reason
+from .notebook import notebook
+from .python_file import python_file
+from .source import Source
+
+__all__ = ["as_source", "read_content", "read_source", "replace_content"]
+
+_MAX_BYTES = 10_000_000
+# Most bytes of a notebook are pictures.
+_MAX_NOTEBOOK_BYTES = 200_000_000
+
+
+def read_source(path: str | Path) -> Source:
+    """Return a Python file, or a notebook: its name ends in ``.ipynb``.
+
+    Raises `SourceError` if it cannot be read, is too large, is not a regular
+    file, or is not text in the encoding that it names.
+    """
+    path = Path(path)
+    is_notebook = path.suffix.lower() == ".ipynb"
+    limit = _MAX_NOTEBOOK_BYTES if is_notebook else _MAX_BYTES
+    return as_source(path, read_content(path, limit))
+
+
+def as_source(path: Path, content: bytes) -> Source:
+    """Return what a file with this name and content is."""
+    read = notebook if path.suffix.lower() == ".ipynb" else python_file
+    return read(path, content)
+
+
+def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:
+    """Return the bytes of a regular file that is not too large."""
+    try:
+        # Before it is opened: to open a pipe could wait for ever.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError(path, "not a regular file")
+        if status.st_size > limit:
+            size = f"{status.st_size:,} bytes, at most {limit:,} are read"
+            raise SourceError(path, f"too large: {size}")
+        return path.read_bytes()
+    except OSError as error:
+        why = f"it cannot be read ({reason(error)})"
+        raise SourceError(path, why) from None
+
+
+def replace_content(
+    path: Path, old: bytes, new: bytes, *, backup: bool = False
+) -> None:
+    """Replace the old content of a file, and keep its permissions.
+
+    Of a symbolic link, the file that it leads to is written. A backup is left
+    beside it, as ``NAME.orig``. Raises `SourceError` if the file is not what
+    it was, or must not be written.
+    """
+    try:
+        real = Path(os.path.realpath(path))
+        original = real.with_name(f"{real.name}.orig")
+        status = real.lstat()
+        mode = stat.S_IMODE(status.st_mode)
+        why = ""
+        if status.st_nlink > 1:
+            why = (
+                f"it has {status.st_nlink} names (hard links), which "
+                "replacing it would separate"
+            )
+        elif not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
+            why = "it is read-only; make it writable first"
+        elif real.read_bytes() != old:
+            why = "it was changed since it was read; start again"
+        elif backup and os.path.lexists(original):
+            why = f"{original.name} exists already; move it away"
+        if why:
+            raise SourceError(path, why)
+        if backup:
+            write_atomically(original, old, mode=mode)
+        write_atomically(real, new, mode=mode)
+    except OSError as error:
+        why = f"it cannot be written ({reason(error)})"
+        raise SourceError(path, why) from None

@@ -1,6 +1,0 @@
-"""Where a module uses legacy names, and which rule each use falls under."""
-
-from .find_uses import find_uses
-from .imports import Finding
-
-__all__ = ["Finding", "find_uses"]
