@@ -61,10 +61,9 @@ USES = {
         as_tokens(x)
     """,
     "names without another form": """
-        from sfmpe.cnf import CNF  # T001
-        from sfmpe.metrics import lc2st  # T001
-        CNF(network).sample(context, (1,))
-        lc2st.evaluate_lc2st(*given)
+        from sfmpe.util.types import PyTree  # T001
+        from sfmpe.plot import plot  # T001
+        x: PyTree = plot.plot_trace(*given)
     """,
     "nothing": '''
         """import sfmpe; flatten_structured(x), see sfmpe.util.dataloader."""
