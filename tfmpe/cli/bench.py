@@ -11,8 +11,7 @@ from .common import check_folder, progress_bar, write_file
 __all__ = ["bench"]
 
 
-_FILE: Any = {"metavar": "FILE"}
-_FILE["type"] = click.Path(dir_okay=False, path_type=Path)
+_FILE: Any = {"type": click.Path(dir_okay=False, path_type=Path)}
 
 
 @click.command()
