@@ -6,10 +6,10 @@ import textwrap
 
 import pytest
 from click.testing import CliRunner
-from migration.stand_in import write_stand_in
 
+from migration.workplace import write_stand_in
 from tfmpe.cli import cli
-from tfmpe.migrate.legacy_names import is_below
+from tfmpe.migrate.legacy_names import LEGACY, is_below
 from tfmpe.migrate.recordings.files import find_recordings
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.replay.replay import replay
@@ -69,7 +69,8 @@ def copied(tmp_path, monkeypatch):
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
 
     def install(module=None, code=""):
-        package = write_stand_in(tmp_path / "site")
+        write_stand_in(tmp_path / "site")
+        package = tmp_path / "site" / LEGACY
         if module is not None:
             with (package / f"{module}.py").open("a") as file:
                 file.write(textwrap.dedent(code))
