@@ -49,9 +49,7 @@ def run_notebook(name: str) -> None:
             )  # fmt: skip
             for magic in cell.magics:
                 names[magic.placeholder.strip().rstrip(";")] = None
-            code = compile(
-                _unindented(cell.code), file, "exec", flags, dont_inherit=True
-            )
+            code = compile(cell.code, file, "exec", flags, dont_inherit=True)
             flags |= code.co_flags & _FUTURE
             if code.co_flags & inspect.CO_COROUTINE:
                 loop.run(_awaited(eval(code, names)))
@@ -96,14 +94,6 @@ def cell_of(file: str) -> tuple[str, int | None]:
 
 async def _awaited(cell: Any) -> None:
     await cell
-
-
-def _unindented(code: str) -> str:
-    """Return a cell that is indented as a whole as IPython reads it."""
-    lines = code.splitlines(keepends=True)
-    first = next((line for line in lines if line.strip()), "")
-    indent = first[: len(first) - len(first.lstrip())]
-    return "".join(line.removeprefix(indent) for line in lines)
 
 
 @contextmanager
