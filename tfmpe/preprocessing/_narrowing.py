@@ -75,9 +75,9 @@ def _check(given: np.ndarray, dtype: np.dtype, what: str) -> None:
         return
     if jnp.issubdtype(given.dtype, jnp.complexfloating):
         if jnp.issubdtype(dtype, jnp.complexfloating):
-            part = np.empty(0, dtype).real.dtype
-            _check(given.real, part, f"The real part of {what}")
-            _check(given.imag, part, f"The imaginary part of {what}")
+            part = np.real(np.empty(0, dtype)).dtype
+            _check(np.real(given), part, f"The real part of {what}")
+            _check(np.imag(given), part, f"The imaginary part of {what}")
         return
     low, high = _ends(given)
     if jnp.issubdtype(dtype, jnp.integer):
