@@ -13,6 +13,7 @@ from tfmpe import DatasetWriter, Standardiser, Tokens, open_dataset
 from tfmpe.estimators import (
     ContinuousFlow,
     FlowMatchingEstimator,
+    UntrainedWarning,
     calibration_ranks,
     expected_coverage,
 )
@@ -300,3 +301,23 @@ def test_ties_have_a_random_place():
     at_90 = np.argmin(np.abs(coverage.levels - 0.9))
     for name in ("coin", "one"):
         assert abs(coverage.central[name].reshape(-1)[at_90] - 0.9) < 0.05
+
+
+def test_estimators_that_share_a_network_do_not_share_its_training():
+    network = Field()
+    one, other = FlowMatchingEstimator(network), FlowMatchingEstimator(network)
+    fit(one, simulations())
+    observed = simulations(2, 5)
+    ask = {"key": jax.random.key(0), "n_samples": 3}
+    before = one.sample(observed, ["mu"], ["obs"], **ask).data
+    fit(other, simulations(32, 9), learning_rate=0.1)
+    after = one.sample(observed, ["mu"], ["obs"], **ask).data
+    np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(network.w[...], Field().w[...])
+
+
+def test_an_untrained_estimator_says_so():
+    with pytest.warns(UntrainedWarning, match="never trained"):
+        FlowMatchingEstimator(Field()).sample(
+            simulations(2), ["mu"], ["obs"], key=jax.random.key(0)
+        )

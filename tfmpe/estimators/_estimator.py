@@ -17,12 +17,14 @@ from tfmpe.estimators._storage.estimator_file import (
     save_estimator,
 )
 from tfmpe.estimators._training.data import standardised
+from tfmpe.estimators._training.errors import UntrainedWarning
 from tfmpe.estimators._training.fit import prepare, read_questions
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
 from tfmpe.preprocessing import Standardiser, Tokens, TokenView
 from tfmpe.preprocessing._arrays import on_host
+from tfmpe.preprocessing._callers import warn_at_caller
 
 
 class FlowMatchingEstimator:
@@ -33,6 +35,7 @@ class FlowMatchingEstimator:
     vector_field : VectorField
         What is trained: a flax NNX module such as
         ``tfmpe.nn.Transformer``, or any pytree of arrays that can be called.
+        It is left as it is; the trained one is an attribute.
     bijectors : mapping of str to bijector, optional
         For keys with bounded values; see :meth:`tfmpe.Standardiser.fit`.
     standardise : bool
@@ -266,6 +269,11 @@ class FlowMatchingEstimator:
         ------
         UnknownKeyError, ValueError
             As :meth:`ContinuousFlow.sample`, and if a direction is given.
+
+        Warns
+        -----
+        UntrainedWarning
+            If :meth:`fit` was never called, unless ``standardise`` is False.
         """
         if "direction" in options:
             raise ValueError(
@@ -273,6 +281,7 @@ class FlowMatchingEstimator:
                 "For the way back give standardised tokens to "
                 "ContinuousFlow(estimator.vector_field).sample."
             )
+        self._warn_untrained()
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         draws = ContinuousFlow(self.vector_field).sample(
             standardised(tokens, self.standardiser, keys.conditioning),
@@ -329,6 +338,7 @@ class FlowMatchingEstimator:
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         if isinstance(values, (Tokens, TokenView)):
             values = values.select_tokens(keys.target).data
+        self._warn_untrained()
         flow = ContinuousFlow(self.vector_field)
         if self.standardiser is None:
             return flow.log_prob(tokens, *keys, values=values, **options)
@@ -386,7 +396,7 @@ class FlowMatchingEstimator:
         path : path
             The file.
         vector_field : VectorField
-            Of the same architecture; its parameters are replaced.
+            Of the same architecture; it is left as it is.
         bijectors : mapping of str to bijector, optional
             Those that the estimator was built with: functions are not
             stored.
@@ -401,7 +411,7 @@ class FlowMatchingEstimator:
             If there is no file.
         StorageError
             If it is no such file, is damaged, or holds another architecture
-            or other bijectors. Then ``vector_field`` is left as it was.
+            or other bijectors.
         """
         vector_field, standardiser, settings = load_estimator(
             path, vector_field, bijectors
@@ -414,6 +424,16 @@ class FlowMatchingEstimator:
         )
         estimator.standardiser = standardiser
         return estimator
+
+    def _warn_untrained(self) -> None:
+        if self._standardise and self.standardiser is None:
+            warn_at_caller(
+                UntrainedWarning(
+                    "This estimator was never trained: it answers in "
+                    "standardised units, as its network was made. Call fit "
+                    "first, or build it with standardise=False."
+                )
+            )
 
     def _fit_standardiser(self, tokens: Any) -> Any:
         """Return the standardiser, fitted to the first tokens ever seen."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import Tokens, TokenView
 from tfmpe.preprocessing._arrays import as_array
@@ -152,6 +153,7 @@ def posterior_predictive(
         batch_size,
     )
     observed = _observed(tokens, known.selected_keys, simulated)
+    check_known(observed, "Observed values")
     sample_shape = (n_samples, *tokens.sample_shape)
     made = [
         array.reshape((*sample_shape, *array.shape[1:]))
