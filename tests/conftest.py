@@ -13,6 +13,15 @@ import pytest
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 
 
+@pytest.fixture
+def x64() -> Callable[[], Any]:
+    """Return a context in which jax has 64 bits, whichever version it is."""
+    enable = getattr(jax, "enable_x64", None)
+    if not callable(enable):
+        from jax.experimental import enable_x64 as enable
+    return lambda: enable(True)
+
+
 class Example(NamedTuple):
     """One of the three examples: its data by side, its rules, its times."""
 

@@ -3,6 +3,7 @@
 import re
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -507,3 +508,24 @@ def test_named_axes_keep_their_names():
     assert to_xarray(draws, tokens)["obs"].dims == ("draw", "site", "unit")
     renamed = to_xarray(draws, tokens, dims={"theta": ["place"]})
     assert renamed["obs"].dims == ("draw", "place", "unit")
+
+
+def test_padding_is_missing():
+    """Each data set has its own padding, or all have the same."""
+    sizes = np.array([[1], [3]])
+    tokens = Tokens.from_pytree(
+        {"mu": np.ones((2, 1, 1)), "obs": np.ones((2, 3, 1))},
+        {},
+        event_shapes={"obs": sizes},
+    )
+    own = to_xarray(tokens.data, tokens)
+    assert np.isnan(own["obs"]).sum("obs_dim_0").values.tolist() == [2, 0]
+    assert not np.isnan(own["mu"]).any()
+    draws = np.ones((5, 2, 3, 1))
+    many = to_xarray({"obs": draws}, tokens, sample_dims=["draw", "set"])
+    assert np.isnan(many["obs"]).sum().item() == 10
+    one = jax.tree.map(lambda leaf: leaf[:1], tokens)
+    same = to_xarray({"obs": np.ones((4, 5, 3, 1))}, one)
+    assert np.isnan(same["obs"]).sum().item() == 40
+    with pytest.raises(ValueError, match="not known which tokens are padding"):
+        to_xarray({"obs": np.ones((4, 5, 3, 1))}, tokens)

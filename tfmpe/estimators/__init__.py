@@ -37,6 +37,9 @@ from tfmpe.estimators._flow.vector_field import VectorField as VectorField
 from tfmpe.estimators._training.errors import (
     TrainingDivergedError as TrainingDivergedError,
 )
+from tfmpe.estimators._training.errors import (
+    UntrainedWarning as UntrainedWarning,
+)
 from tfmpe.estimators._training.history import (
     TrainingHistory as TrainingHistory,
 )

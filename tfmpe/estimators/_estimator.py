@@ -1,5 +1,6 @@
 """The estimator: train on Tokens, then draw and evaluate densities."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
@@ -9,18 +10,21 @@ import numpy as np
 
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
+from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.vector_field import check_field, with_arrays
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
     save_estimator,
 )
 from tfmpe.estimators._training.data import standardised
+from tfmpe.estimators._training.errors import UntrainedWarning
 from tfmpe.estimators._training.fit import prepare, read_questions
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
 from tfmpe.preprocessing import Standardiser, Tokens, TokenView
 from tfmpe.preprocessing._arrays import on_host
+from tfmpe.preprocessing._callers import warn_at_caller
 
 
 class FlowMatchingEstimator:
@@ -31,6 +35,7 @@ class FlowMatchingEstimator:
     vector_field : VectorField
         What is trained: a flax NNX module such as
         ``tfmpe.nn.Transformer``, or any pytree of arrays that can be called.
+        It is left as it is; the trained one is an attribute.
     bijectors : mapping of str to bijector, optional
         For keys with bounded values; see :meth:`tfmpe.Standardiser.fit`.
     standardise : bool
@@ -96,9 +101,14 @@ class FlowMatchingEstimator:
             )
         self.vector_field = check_field(vector_field)
         self.standardiser: Any = None
-        self._bijectors = bijectors
+        self._bijectors = dict(bijectors or {})
         self._standardise = standardise
         self._sigma_min = float(sigma_min)
+        if not 0 <= self._sigma_min < math.inf:
+            raise ValueError(
+                f"sigma_min is {sigma_min}, expected 0 or more, such as "
+                f"{SIGMA_MIN}."
+            )
 
     def fit(
         self,
@@ -118,15 +128,17 @@ class FlowMatchingEstimator:
         progress: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: SupportsIndex = 10,
+        steps_per_epoch: SupportsIndex | None = None,
     ) -> TrainingHistory:
         """Train the vector field.
 
         Parameters
         ----------
-        data : Tokens, TokenView, or iterable of Tokens
+        data : Tokens, TokenView, StoredDataset, or iterable of Tokens
             Simulations. Tokens are trained on in one compiled loop per
-            epoch; batches, as of a :class:`TokenGenerator` or a stored
-            dataset, one by one, and anew in every epoch.
+            epoch; batches, as of a :class:`TokenGenerator`, one by one, and
+            anew in every epoch. Of a stored dataset some thousand rows are
+            in memory at a time, in the order in which they are stored.
         target_keys : sequence of str, optional
             What is inferred.
         conditioning_keys : sequence of str, optional
@@ -163,6 +175,10 @@ class FlowMatchingEstimator:
             exactly as if it had not been interrupted.
         checkpoint_every : int
             Epochs between checkpoints; there is one at the end too.
+        steps_per_epoch : int, optional
+            Steps of an epoch, for batches that have no length or no end:
+            every epoch goes on where the last one stopped, and begins anew
+            where there are no more.
 
         Returns
         -------
@@ -198,6 +214,7 @@ class FlowMatchingEstimator:
             progress=progress,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
+            steps_per_epoch=steps_per_epoch,
         )
         asked = read_questions(target_keys, conditioning_keys, conditionals)
         loop, reached = prepare(
@@ -252,6 +269,11 @@ class FlowMatchingEstimator:
         ------
         UnknownKeyError, ValueError
             As :meth:`ContinuousFlow.sample`, and if a direction is given.
+
+        Warns
+        -----
+        UntrainedWarning
+            If :meth:`fit` was never called, unless ``standardise`` is False.
         """
         if "direction" in options:
             raise ValueError(
@@ -259,6 +281,7 @@ class FlowMatchingEstimator:
                 "For the way back give standardised tokens to "
                 "ContinuousFlow(estimator.vector_field).sample."
             )
+        self._warn_untrained()
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         draws = ContinuousFlow(self.vector_field).sample(
             standardised(tokens, self.standardiser, keys.conditioning),
@@ -304,7 +327,8 @@ class FlowMatchingEstimator:
         Returns
         -------
         Array, shape (*sample,), or (n, *sample) with ``values``
-            In nats, of values in their own units.
+            In nats, of values in their own units; -inf outside the support
+            of a bijector.
 
         Raises
         ------
@@ -314,23 +338,26 @@ class FlowMatchingEstimator:
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         if isinstance(values, (Tokens, TokenView)):
             values = values.select_tokens(keys.target).data
+        self._warn_untrained()
+        flow = ContinuousFlow(self.vector_field)
+        if self.standardiser is None:
+            return flow.log_prob(tokens, *keys, values=values, **options)
         view = tokens.select_tokens(keys.target)
-        standard, change = values, 0.0
-        if self.standardiser is not None:
-            own = view.data if values is None else values
-            change = self.standardiser.log_det(own, like=view)
-            if values is not None:
-                standard = self.standardiser.forward(values, like=view)
-        used = keys.conditioning
         if values is None:
-            used = (*keys.target, *used)
-        density = ContinuousFlow(self.vector_field).log_prob(
-            standardised(tokens, self.standardiser, used),
+            check_known(view, "Values whose density is asked for")
+        own = view.data[None] if values is None else values
+        standard = self.standardiser.forward(own, like=view)
+        outside = view.value_mask & jnp.isfinite(own) & ~jnp.isfinite(standard)
+        density = flow.log_prob(
+            standardised(tokens, self.standardiser, keys.conditioning),
             *keys,
-            values=standard,
+            values=jnp.where(outside, 0, standard),
             **options,
         )
-        return density + change
+        change = self.standardiser.log_det(own, like=view)
+        impossible = outside.any((-2, -1))
+        density = jnp.where(impossible, -jnp.inf, density + change)
+        return density[0] if values is None else density
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write parameters and standardiser to a safetensors file.
@@ -347,9 +374,12 @@ class FlowMatchingEstimator:
         ImportError
             If safetensors is not installed (extra ``data``).
         """
-        save_estimator(
-            path, self.vector_field, self.standardiser, self._sigma_min
-        )
+        settings = {
+            "sigma_min": self._sigma_min,
+            "standardise": self._standardise,
+            "bijectors": [] if self.standardiser else [*self._bijectors],
+        }
+        save_estimator(path, self.vector_field, self.standardiser, settings)
 
     @classmethod
     def load(
@@ -366,7 +396,7 @@ class FlowMatchingEstimator:
         path : path
             The file.
         vector_field : VectorField
-            Of the same architecture; its parameters are replaced.
+            Of the same architecture; it is left as it is.
         bijectors : mapping of str to bijector, optional
             Those that the estimator was built with: functions are not
             stored.
@@ -381,19 +411,29 @@ class FlowMatchingEstimator:
             If there is no file.
         StorageError
             If it is no such file, is damaged, or holds another architecture
-            or other bijectors. Then ``vector_field`` is left as it was.
+            or other bijectors.
         """
-        vector_field, standardiser, sigma_min = load_estimator(
+        vector_field, standardiser, settings = load_estimator(
             path, vector_field, bijectors
         )
         estimator = cls(
             vector_field,
             bijectors=bijectors,
-            standardise=standardiser is not None,
-            sigma_min=sigma_min,
+            standardise=settings["standardise"],
+            sigma_min=settings["sigma_min"],
         )
         estimator.standardiser = standardiser
         return estimator
+
+    def _warn_untrained(self) -> None:
+        if self._standardise and self.standardiser is None:
+            warn_at_caller(
+                UntrainedWarning(
+                    "This estimator was never trained: it answers in "
+                    "standardised units, as its network was made. Call fit "
+                    "first, or build it with standardise=False."
+                )
+            )
 
     def _fit_standardiser(self, tokens: Any) -> Any:
         """Return the standardiser, fitted to the first tokens ever seen."""

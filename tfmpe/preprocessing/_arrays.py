@@ -62,13 +62,20 @@ def _lies_on_cpu(array: Any, default: Any) -> bool:
 def as_array(value: Any, what: str) -> Any:
     """Return ``value`` as it is if it is an array, else as a NumPy array.
 
+    Bytes are put into the order of this machine.
+
     Raises
     ------
     TypeError
         If it is not numeric.
+    ValueError
+        If some of it is masked.
     """
-    if not isinstance(value, (jax.Array, np.ndarray)):
+    if not isinstance(value, jax.Array):
+        _check_unmasked(value, what)
         value = np.asarray(value)
+        if not value.dtype.isnative:
+            value = value.astype(value.dtype.newbyteorder("="))
     if jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool:
         return value
     raise TypeError(
@@ -77,24 +84,25 @@ def as_array(value: Any, what: str) -> Any:
     )
 
 
+def _check_unmasked(value: Any, what: str) -> None:
+    """Refuse masked values, also in lists: NumPy would take what is below."""
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            _check_unmasked(each, what)
+    elif isinstance(value, np.ma.MaskedArray):
+        n_masked = np.ma.count_masked(value)
+        if n_masked:
+            raise ValueError(
+                f"{what} is a masked array with {n_masked} of {value.size} "
+                "values masked, which tokens cannot mark one by one. Leave "
+                "them out and give the true sizes with event_shapes=, or "
+                "fill them in with numpy.ma.filled."
+            )
+
+
 def common_dtype(arrays: Sequence[Any]) -> np.dtype:
     """Return the dtype that jax would concatenate the arrays to."""
     return np.dtype(jnp.result_type(*arrays))
-
-
-def check_castable(value: Any, dtype: Any, what: str) -> None:
-    """Refuse to write values into a dtype that cannot hold their kind."""
-    kinds = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
-    value_kind, kind = (
-        next(i for i, k in enumerate(kinds) if jnp.issubdtype(d, k))
-        for d in (value.dtype, dtype)
-    )
-    if value_kind > kind:
-        raise TypeError(
-            f"{what} has the dtype {value.dtype}, which does not fit into "
-            f"tokens of dtype {dtype} without loss. Convert it with astype, "
-            "or build the tokens with a wider dtype."
-        )
 
 
 def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:

@@ -23,9 +23,11 @@ from tfmpe.preprocessing._functional_inputs import (
     read_functional_inputs,
 )
 from tfmpe.preprocessing._independence import Independence
+from tfmpe.preprocessing._labelled import check_alignment
 from tfmpe.preprocessing._layout import TokenLayout, merge_labels
 from tfmpe.preprocessing._masks import check_rules
 from tfmpe.preprocessing._padding import padding_mask, read_event_sizes
+from tfmpe.preprocessing._trees import flatten_tree
 
 
 def build_tokens(
@@ -46,6 +48,7 @@ def build_tokens(
     keys, values, sample_shape = read_data(
         data, sample_ndims, batch_ndims, dims=dims, groups=groups
     )
+    _check_labels(data, functional_inputs)
     names = [key.name for key in keys]
     given_labels = merge_labels(names, labels)
     inputs = (
@@ -80,6 +83,19 @@ def build_tokens(
         )
     )
     return flat, layout, rows, real
+
+
+def _check_labels(data: Any, functional_inputs: Any) -> None:
+    """Check that inputs of xarray are labelled as the data are."""
+    trees = {"data": data, "functional_inputs": functional_inputs}
+    check_alignment(
+        {
+            f"{what}[{leaf.name!r}]": leaf.value
+            for what, tree in trees.items()
+            if tree is not None
+            for leaf in flatten_tree(tree, what)
+        }
+    )
 
 
 def _check_samples(

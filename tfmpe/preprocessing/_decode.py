@@ -12,7 +12,6 @@ from jaxtyping import Array, Shaped
 
 from tfmpe.preprocessing._arrays import (
     as_array,
-    check_castable,
     empty,
     hand_over,
     on_host,
@@ -20,7 +19,9 @@ from tfmpe.preprocessing._arrays import (
     readable,
 )
 from tfmpe.preprocessing._errors import unknown_key
+from tfmpe.preprocessing._labelled import check_event_axes
 from tfmpe.preprocessing._layout import KeyLayout, checked_names
+from tfmpe.preprocessing._narrowing import check_castable
 from tfmpe.preprocessing._slices import keys_from_slices
 from tfmpe.preprocessing._static import static_shape
 from tfmpe.preprocessing._trees import unflatten_tree
@@ -251,8 +252,10 @@ def value_block(
 
     Values without sample axes are repeated for every sample.
     """
-    value = as_array(value, f"The new value of {key.name!r}")
+    what = f"The new value of {key.name!r}"
     inner = (*key.event_shape, *key.batch_shape)
+    check_event_axes(value, np.ndim(value) - len(inner), key.dims, what)
+    value = as_array(value, what)
     full = (*sample_shape, *inner)
     if tuple(value.shape) not in (full, inner):
         raise ValueError(

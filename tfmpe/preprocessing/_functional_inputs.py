@@ -10,12 +10,15 @@ from jaxtyping import Array, Shaped
 from tfmpe.preprocessing._arrays import (
     PAD_VALUE,
     as_array,
+    common_dtype,
     grow,
     join,
     on_host,
     readable,
 )
+from tfmpe.preprocessing._labelled import check_event_axes
 from tfmpe.preprocessing._layout import KeyLayout
+from tfmpe.preprocessing._narrowing import check_fits
 from tfmpe.preprocessing._slices import keys_from_slices
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._trees import lookup_per_key
@@ -43,13 +46,20 @@ def read_functional_inputs(
         [key.name for key in keys],
         "functional_inputs",
         None,
-        as_array,
+        lambda value, what: (value, as_array(value, what), what),
     )
-    return {
-        key.name: _rows(given[key.name], key, sample_ndims)
-        for key in keys
-        if given[key.name] is not None
-    }
+    found = {name: each for name, each in given.items() if each is not None}
+    inputs = {}
+    for key in keys:
+        if key.name in found:
+            value, array, what = found[key.name]
+            check_fits(
+                array, common_dtype([a for _, a, _ in found.values()]), what
+            )
+            n_lead = array.ndim - len(key.event_shape) - 1
+            check_event_axes(value, n_lead, key.dims, what)
+            inputs[key.name] = _rows(array, key, sample_ndims)
+    return inputs
 
 
 def _rows(value: Any, key: KeyLayout, sample_ndims: int) -> Any:

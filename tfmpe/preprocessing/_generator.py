@@ -15,6 +15,8 @@ from tfmpe.preprocessing._simulation import Simulation, compiled
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._tokens import Tokens
 
+_WORD = 2**32
+
 
 class TokenGenerator:
     """Batches of simulations as Tokens, each made when it is asked for.
@@ -42,7 +44,7 @@ class TokenGenerator:
     batch_size : int
         Simulations in a batch; the last batch may have fewer.
     seed : int or key array
-        Everything random follows from it.
+        Everything random follows from it. All bits of an integer count.
     batch_ndims : int or tree of int, optional
         As for ``Tokens.from_pytree``.
     labels, dims, groups : mapping, optional
@@ -56,8 +58,9 @@ class TokenGenerator:
     Raises
     ------
     ValueError
-        If ``n_samples`` or ``batch_size`` is not positive, or there is no
-        batch; on the first batch, if the functions' arrays do not fit.
+        If ``n_samples`` or ``batch_size`` is not positive, ``seed`` is
+        negative, or there is no batch; on the first batch, if the
+        functions' arrays do not fit.
     TypeError
         On the first batch, if a function does not return a dictionary.
 
@@ -277,4 +280,11 @@ def _as_key(seed: Any) -> Any:
         jnp.issubdtype(seed.dtype, jax.dtypes.prng_key) or seed.ndim
     ):
         return seed
-    return jax.random.key(static_int(seed, "seed"))
+    number = static_int(seed, "seed")
+    if number < 0:
+        raise ValueError(f"seed is {number}, expected 0 or more.")
+    key = jax.random.key(number % _WORD)
+    # Without x64 jax looks at the lowest 32 bits only.
+    while number := number // _WORD:
+        key = jax.random.fold_in(key, number % _WORD)
+    return key

@@ -12,6 +12,7 @@ from tfmpe.preprocessing._bijectors import Bijector
 from tfmpe.preprocessing._decode import check_room, check_token_count
 from tfmpe.preprocessing._errors import raise_faults, unknown_key
 from tfmpe.preprocessing._layout import KeyLayout
+from tfmpe.preprocessing._narrowing import check_fits
 from tfmpe.preprocessing._tokens import Tokens
 from tfmpe.preprocessing._views import TokenView
 
@@ -97,6 +98,7 @@ def read_given(
         )
     flat = as_array(values, "values") if source is None else source.data
     check_floats(flat)
+    check_fits(flat, jax.dtypes.canonicalize_dtype(flat.dtype), "values")
     layout = owner.layout
     check_token_count(flat, layout.n_tokens)
     check_room(flat, layout.keys)

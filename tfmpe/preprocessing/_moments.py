@@ -11,6 +11,9 @@ from tfmpe.preprocessing._bijectors import Bijector
 from tfmpe.preprocessing._errors import raise_faults
 from tfmpe.preprocessing._queries import TokenQueries
 
+_UNDONE = 1e-4
+"""Relative error of a bijector's way there and back that is rounding."""
+
 
 def measure(
     tokens: TokenQueries, bijectors: Mapping[str, Bijector]
@@ -51,12 +54,12 @@ def measure(
         fault = fault or _not_finite(values, "are NaN or infinite")
         bijector = bijectors.get(key.name)
         if bijector and not fault:
-            values = np.asarray(bijector.forward(jnp.asarray(values, dtype)))
+            given, values = values, _unbounded(bijector, values, dtype)
             fault = _not_finite(
                 values,
                 "lie outside the support of its bijector, which makes them "
                 "NaN or infinite",
-            )
+            ) or _not_undone(bijector, given, values, dtype)
         if fault:
             faults.append(f"{key.name!r} has {fault}")
             continue
@@ -64,6 +67,27 @@ def measure(
         mean[at], shift[at], scale[at] = _moments(values, dtype)
     raise_faults(ValueError, "Cannot fit a standardiser", faults)
     return mean, shift, scale
+
+
+def _unbounded(bijector: Any, values: np.ndarray, dtype: Any) -> np.ndarray:
+    return np.asarray(bijector.forward(jnp.asarray(values, dtype)))
+
+
+def _not_undone(
+    bijector: Any, values: np.ndarray, unbounded: np.ndarray, dtype: Any
+) -> str:
+    """Return what is wrong with the way back from unbounded values."""
+    back = np.asarray(bijector.inverse(jnp.asarray(unbounded, dtype)))
+    error = np.abs(back - values)
+    wrong = ~(error <= _UNDONE * (np.abs(values) + values.std()))
+    if not wrong.any():
+        return ""
+    at = tuple(np.argwhere(wrong)[0])
+    return (
+        f"a bijector whose two functions do not undo one another: {values[at]}"
+        f" comes back as {back[at]}, as do {wrong.sum()} of {values.size} "
+        "values"
+    )
 
 
 def _not_finite(values: np.ndarray, what: str) -> str:

@@ -3,7 +3,6 @@
 Arrays of xarray bring the names of their axes along.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,13 @@ import numpy as np
 from tfmpe.preprocessing._dimensions import check_dimensions
 from tfmpe.preprocessing._errors import nearest, raise_faults, unknown_key
 from tfmpe.preprocessing._groups import GroupIndex
+from tfmpe.preprocessing._labelled import (
+    check_positions,
+    check_sample_axes,
+    chosen,
+    data_array,
+    positions_of,
+)
 from tfmpe.preprocessing._layout import KeyLayout
 from tfmpe.preprocessing._static import static_ints
 from tfmpe.preprocessing._trees import SEPARATOR
@@ -52,17 +58,25 @@ def name_dimensions(
     names = [key.name for key in keys]
     given_dims = _per_key(dims, names, "dims")
     given_groups = _per_key(groups, names, "groups")
-    arrays = dict(zip(names, map(_data_array, values), strict=True))
+    arrays = dict(zip(names, map(data_array, values), strict=True))
     labelled = any(array is not None for array in arrays.values())
     if not (given_dims or given_groups or labelled):
         return tuple(keys)
+    called = {f"data[{name!r}]": array for name, array in arrays.items()}
+    check_sample_axes(called, sample_ndims)
+    indexes = {
+        name: index
+        for array in arrays.values()
+        if array is not None
+        for name, index in array.indexes.items()
+    }
     faults: list[str] = []
     named = []
     ids: dict[str, dict[str, np.ndarray]] = {}
     for key in keys:
         array = arrays[key.name]
         axes = _event_axes(array, sample_ndims, key)
-        named_axes = given_dims.get(key.name, _chosen(axes, sample_ndims))
+        named_axes = given_dims.get(key.name, chosen(axes, sample_ndims))
         key = key._replace(dims=_names(named_axes, f"dims of {key.name!r}"))
         if len(key.dims) not in (0, len(key.event_shape)):
             faults.append(
@@ -73,7 +87,7 @@ def name_dimensions(
         named.append(key)
         if key.name in given_groups:
             ids[key.name] = _ids(
-                given_groups[key.name], key, array, axes, faults
+                given_groups[key.name], key, array, axes, indexes, faults
             )
     raise_faults(ValueError, "Dimensions do not fit", faults)
     sizes = _sizes(named, ids)
@@ -90,15 +104,6 @@ def name_dimensions(
     return grouped
 
 
-def _data_array(value: Any) -> Any:
-    """Return a value if it is a DataArray, else None."""
-    # Whoever has made one has imported xarray.
-    xarray = sys.modules.get("xarray")
-    # Only a module that is whole; another thread may just be importing it.
-    kind = getattr(xarray, "DataArray", None)
-    return value if kind and isinstance(value, kind) else None
-
-
 def _event_axes(
     array: Any, sample_ndims: int, key: KeyLayout
 ) -> tuple[Any, ...]:
@@ -106,13 +111,6 @@ def _event_axes(
     if array is None:
         return ()
     return array.dims[sample_ndims : sample_ndims + len(key.event_shape)]
-
-
-def _chosen(axes: tuple[Any, ...], start: int) -> tuple[Any, ...]:
-    """Return names of axes if they were chosen, and not by xarray itself."""
-    made = [f"dim_{i}" for i in range(start, start + len(axes))]
-    unnamed = any(a == b for a, b in zip(axes, made, strict=True))
-    return () if unnamed else axes
 
 
 def _per_key(spec: Any, names: Sequence[str], what: str) -> dict[str, Any]:
@@ -152,6 +150,7 @@ def _ids(
     key: KeyLayout,
     array: Any,
     axes: tuple[Any, ...],
+    indexes: Mapping[Any, Any],
     faults: list[str],
 ) -> dict[str, np.ndarray]:
     """Return the ids of one key by dimension."""
@@ -168,6 +167,11 @@ def _ids(
             raise TypeError(f"{what}: a dimension must be a name.")
         if isinstance(ids, str):
             ids = _coordinate(ids, array, axes, what)
+            ids = positions_of(ids, indexes.get(name), name, what)
+        elif data_array(ids) is not None:
+            ids = positions_of(ids.values, indexes.get(name), name, what)
+        else:
+            check_positions(ids, indexes.get(name), name, what)
         read[name] = static_ints(ids, what)
         if read[name].shape != key.event_shape:
             faults.append(

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfmpe.preprocessing._errors import IrreproducibleWarning
 from tfmpe.preprocessing._tokens import Tokens
+from tfmpe.preprocessing._trees import own_copy
 
 
 class Simulation(NamedTuple):
@@ -36,10 +37,10 @@ class Simulation(NamedTuple):
         )
         inputs, given = None, ()
         if self.functional_input_fn is not None:
-            inputs = self.functional_input_fn(inputs_key, parameters)
-            given = (inputs,)
+            inputs = self.functional_input_fn(inputs_key, own_copy(parameters))
+            given = (own_copy(inputs),)
         observations = _as_dict(
-            self.simulator_fn(simulator_key, parameters, *given),
+            self.simulator_fn(simulator_key, own_copy(parameters), *given),
             "simulator_fn",
         )
         twice = sorted(set(parameters) & set(observations))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import jax
 import numpy as np
 
-from tfmpe.preprocessing._arrays import as_array, check_castable, owned
+from tfmpe.preprocessing._arrays import as_array, owned
 from tfmpe.preprocessing._atomic import write_atomically
 from tfmpe.preprocessing._build import build_tokens
 from tfmpe.preprocessing._decode import (
@@ -22,6 +22,7 @@ from tfmpe.preprocessing._decode import (
 from tfmpe.preprocessing._files import encode_tokens, read_tokens
 from tfmpe.preprocessing._layout import TokenLayout, checked_names
 from tfmpe.preprocessing._masks import declared_mask
+from tfmpe.preprocessing._narrowing import check_castable
 from tfmpe.preprocessing._queries import TokenQueries
 from tfmpe.preprocessing._trees import flatten_tree, unflatten_tree
 
@@ -90,7 +91,9 @@ class Tokens(TokenQueries):
         ----------
         data : nested dict of arrays, each of shape (*sample, *event, *batch)
             One array per key; keys keep the order in which they are written.
-            Also a Dataset of xarray, or DataArrays, which name their axes.
+            Also a Dataset of xarray, or DataArrays, which name their axes:
+            sample axes have the same names first in all of them, and labels
+            along a dimension are the same in all of them.
         independence : mapping or Independence
             Rules between keys: lists under ``'local'``, ``'cross'`` and
             ``'cross_local'``; ``{}`` for none. A cross_local rule may name
@@ -117,7 +120,8 @@ class Tokens(TokenQueries):
             a dimension each token of the key has, ``(n_tokens,)``, in any
             order. Such a key has one event axis. A dimension has the size of
             the axis of that name, or without one the largest id plus 1. For
-            values of xarray also the name of a coordinate with the ids.
+            values of xarray also a DataArray, or the name of a coordinate,
+            with labels of the dimension.
 
         Returns
         -------
@@ -127,9 +131,10 @@ class Tokens(TokenQueries):
         Raises
         ------
         ValueError
-            If arrays do not fit one another, a rule does not fit the shapes
-            of its keys, functional inputs do not match the tokens, or names
-            of dimensions or groups do not fit.
+            If arrays do not fit one another, values are masked or would
+            become others in the dtypes of jax (64 bits in 32), a rule does
+            not fit the shapes of its keys, functional inputs do not match
+            the tokens, or names of dimensions or groups do not fit.
         IndependenceError
             If a rule is malformed.
         UnknownKeyError

@@ -8,6 +8,8 @@ jax's own tree functions sort keys, so they cannot be used here.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tfmpe.preprocessing._errors import unknown_key
 
 SEPARATOR = "/"
@@ -85,6 +87,22 @@ def _collect(
             )
         else:
             leaves.append(Leaf(SEPARATOR.join(here), here, value))
+
+
+def own_copy(tree: Any) -> Any:
+    """Return a tree that a function of the user may change as it likes.
+
+    Parameters
+    ----------
+    tree : object
+        Dictionaries, lists and tuples are made anew, NumPy arrays are
+        copied; all else, such as jax arrays, cannot be changed in place.
+    """
+    if isinstance(tree, Mapping):
+        return {key: own_copy(value) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(own_copy(value) for value in tree)
+    return tree.copy() if isinstance(tree, np.ndarray) else tree
 
 
 def unflatten_tree(

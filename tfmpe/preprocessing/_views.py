@@ -8,7 +8,6 @@ import jax
 
 from tfmpe.preprocessing._arrays import (
     as_array,
-    check_castable,
     readable,
     take,
 )
@@ -19,6 +18,7 @@ from tfmpe.preprocessing._decode import (
     set_blocks,
 )
 from tfmpe.preprocessing._layout import TokenLayout
+from tfmpe.preprocessing._narrowing import check_castable
 from tfmpe.preprocessing._queries import TokenQueries
 from tfmpe.preprocessing._tokens import Tokens
 from tfmpe.preprocessing._trees import unflatten_tree

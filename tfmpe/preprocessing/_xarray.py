@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe.preprocessing._arrays import as_array
+from tfmpe.preprocessing._arrays import as_array, broadcasts_to
 from tfmpe.preprocessing._axis_names import (
     axis_names,
     checked_dims,
@@ -77,9 +77,9 @@ def to_xarray(
 
     Notes
     -----
-    Needs values, so not under ``jit``. Tokens that are padding keep what
-    they hold. For ArviZ wrap it as a group:
-    ``xarray.DataTree.from_dict({"posterior": dataset})``.
+    Needs values, so not under ``jit``. Tokens that are padding become NaN,
+    which ArviZ leaves out, if ``layout`` is Tokens or a view. For ArviZ wrap
+    it as a group: ``xarray.DataTree.from_dict({"posterior": dataset})``.
 
     Examples
     --------
@@ -103,11 +103,14 @@ def to_xarray(
     sample_ndims = _count_sample_axes(values, own)
     names = axis_names(root, {} if dims is None else dims)
     first = _sample_names(sample_dims, sample_ndims)
+    real = _real_tokens(layout, next(iter(values.values())), sample_ndims)
     variables = {}
     for name, value in values.items():
         lead = value.shape[:sample_ndims]
         kept = (size for _, size in kept_batch(own[name]))
         array = value.reshape((*lead, *own[name].event_shape, *kept))
+        if real is not None:
+            array = _padding_as_nan(array, real, own[name])
         variables[without_slash(name)] = ((*first, *names[name]), array)
     if len(variables) < len(values):
         raise ValueError(
@@ -134,6 +137,39 @@ def _layouts(layout: Any) -> tuple[TokenLayout, TokenLayout]:
         "layout must be Tokens, a TokenView or a TokenLayout, not "
         f"{type(layout).__name__}."
     )
+
+
+def _real_tokens(layout: Any, value: Any, sample_ndims: int) -> Any:
+    """Return which tokens of every sample are real, or None for all."""
+    padding = getattr(layout, "padding", None)
+    if padding is None:
+        return None
+    real = np.asarray(padding)
+    rows = real.reshape((-1, real.shape[-1]))
+    if len(rows) and (rows == rows[0]).all():
+        return rows[0]
+    lead = value.shape[:sample_ndims]
+    if not broadcasts_to(real.shape[:-1], lead):
+        raise ValueError(
+            f"The samples have the sample shape {lead}, which does not end "
+            f"in that of the layout's padding, {real.shape[:-1]}: it is not "
+            "known which tokens are padding. Give the Tokens of one data "
+            "set, such as jax.tree.map(lambda leaf: leaf[0], tokens)."
+        )
+    return real
+
+
+def _padding_as_nan(array: Any, real: Any, key: Any) -> np.ndarray:
+    """Return values of a key with NaN in place of padding."""
+    block = real[..., key.block]
+    batch = kept_batch(key)
+    mask = block.reshape(
+        (*block.shape[:-1], *key.event_shape, *(1 for _ in batch))
+    )
+    if mask.all():
+        return array
+    dtype = np.result_type(array.dtype, np.float32)
+    return np.where(mask, array, np.nan).astype(dtype)
 
 
 def _read_samples(samples: Any, layout: TokenLayout) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from tfmpe.preprocessing import (
     generate_static_dataset,
 )
 from tfmpe.preprocessing._errors import raise_faults
-from tfmpe.preprocessing._trees import flatten_tree
+from tfmpe.preprocessing._trees import flatten_tree, own_copy
 
 _BATCH_SIZE = 1000
 
@@ -122,7 +122,7 @@ class PlatedModel(NamedTuple):
         parameters = prior(prior_key, n)
         inputs = None
         if self.functional_input_fn is not None:
-            inputs = self.functional_input_fn(inputs_key, parameters)
+            inputs = self.functional_input_fn(inputs_key, own_copy(parameters))
         tokens = full_tokens(
             parameters, inputs, one, self.plates, n, "prior_fn"
         )

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.preprocessing import TokenLayout, Tokens
+from tfmpe.preprocessing._arrays import as_array
 from tfmpe.preprocessing._errors import raise_faults
 from tfmpe.preprocessing._trees import flatten_tree, unflatten_tree
 
@@ -148,6 +148,11 @@ def observed_tokens(
     )
     tree = unflatten_tree(
         [leaf.path for leaf in leaves],
-        [np.asarray(leaf.value)[None] for leaf in leaves],
+        [
+            as_array(leaf.value, f"observed[{leaf.name!r}]")[None]
+            for leaf in leaves
+        ],
     )
-    return full_tokens(tree, functional_inputs, one, plates, 1, "observed")
+    tokens = full_tokens(tree, functional_inputs, one, plates, 1, "observed")
+    check_known(tokens.select_tokens(given), "Observed values")
+    return tokens

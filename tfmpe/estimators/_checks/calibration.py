@@ -11,9 +11,12 @@ import numpy as np
 from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.chunks import flatten_samples
+from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
 from tfmpe.preprocessing._static import static_int
+
+_TIES = np.uint32(2**32 - 1)
 
 MIN_DRAWS = 9
 """Fewer draws leave too few ranks to tell one shape from another."""
@@ -74,7 +77,9 @@ def calibration_ranks(
     Notes
     -----
     Not for use inside ``jit``. A right posterior passes, but so does the
-    prior: look at the width of the draws too.
+    prior: look at the width of the draws too. A true value that equals
+    some draws, as discrete and constant ones do, has a random place among
+    them.
 
     Beside single values two things that they are together are ranked, in
     standard deviations of the draws: their mean, and their distance from
@@ -153,16 +158,19 @@ def _rank(
     layout, real = view.layout, np.asarray(view.value_mask)
     true = np.asarray(view.data)
     _check_finite(true, real, layout, 0, "true value")
+    check_known(tokens.select_tokens(keys.conditioning), "Conditioning values")
 
     def of_one(row: Any, number: Any) -> tuple[Any, ...]:
+        row_key = jax.random.fold_in(key, number)
         draws = estimator.sample(
-            row,
-            *keys,
-            key=jax.random.fold_in(key, number),
-            n_samples=n_samples,
-            **options,
+            row, *keys, key=row_key, n_samples=n_samples, **options
         ).data
-        return _rank_one(draws, row.select_tokens(keys.target).to_tokens())
+        # Draws are numbered from 0, so none has the same key.
+        return _rank_one(
+            draws,
+            row.select_tokens(keys.target).to_tokens(),
+            jax.random.fold_in(row_key, _TIES),
+        )
 
     n = tokens.sample_shape[0]
     n_together = len(_groups(layout))
@@ -197,8 +205,10 @@ def _groups(layout: TokenLayout) -> dict[str, slice]:
 
 
 @jax.jit
-def _rank_one(draws: Any, true: Tokens) -> tuple[Any, Any, Any, Any]:
+def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
     """Return ranks, whether draws are finite, and ranks of the groups.
+
+    Among draws that are equal to it the true value has a random place.
 
     The true values are among those that mean and standard deviation are
     taken of, so that nothing sets them apart from the draws.
@@ -208,7 +218,7 @@ def _rank_one(draws: Any, true: Tokens) -> tuple[Any, Any, Any, Any]:
     away = (together - together.mean(0)) / jnp.where(scale > 0, scale, 1)
     away = jnp.where(true.value_mask, away, 0)
 
-    def ranks(values: Any) -> Any:
+    def ranks(values: Any, key: Any) -> Any:
         sums = jnp.stack(
             [
                 values[:, block].sum((-2, -1))
@@ -216,14 +226,22 @@ def _rank_one(draws: Any, true: Tokens) -> tuple[Any, Any, Any, Any]:
             ],
             -1,
         )
-        return (sums[:-1] < sums[-1]).sum(0)
+        return _rank_of(sums[-1], sums[:-1], key)
 
+    keys = jax.random.split(key, 3)
     return (
-        (draws < true.data).sum(0),
+        _rank_of(true.data, draws, keys[0]),
         jnp.isfinite(draws).all(0),
-        ranks(away),
-        ranks(away**2),
+        ranks(away, keys[1]),
+        ranks(away**2, keys[2]),
     )
+
+
+def _rank_of(value: Any, others: Any, key: Any) -> Any:
+    """Return the rank of a value among others, at random among equal ones."""
+    equal = (others == value).sum(0)
+    among = jax.random.randint(key, equal.shape, 0, equal + 1)
+    return (others < value).sum(0) + among
 
 
 def _check_finite(

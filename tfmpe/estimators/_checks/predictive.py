@@ -9,8 +9,10 @@ import numpy as np
 
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.preprocessing._arrays import as_array
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree
 
@@ -151,6 +153,7 @@ def posterior_predictive(
         batch_size,
     )
     observed = _observed(tokens, known.selected_keys, simulated)
+    check_known(observed, "Observed values")
     sample_shape = (n_samples, *tokens.sample_shape)
     made = [
         array.reshape((*sample_shape, *array.shape[1:]))
@@ -265,7 +268,11 @@ def _read(made: Any, n: int) -> list[Leaf]:
                 f"{np.shape(leaf.value)} for {n} draws. The first axis of "
                 "every array counts the draws."
             )
-    return [leaf._replace(value=np.asarray(leaf.value)) for leaf in leaves]
+    # Copies: a simulator may use its arrays again for the next draws.
+    return [
+        leaf._replace(value=np.array(as_array(leaf.value, repr(leaf.name))))
+        for leaf in leaves
+    ]
 
 
 def _observed(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 import jax.numpy as jnp
 
 from tfmpe.estimators._conditionals import Conditional, read_conditional
+from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.ode import read_direction, read_ode
 from tfmpe.estimators._flow.probes import read_probes
 from tfmpe.estimators._flow.solution import (
@@ -136,8 +137,9 @@ class ContinuousFlow:
         UnknownKeyError
             If a key does not exist.
         ValueError
-            If a key is both target and conditioning, ``theta_0`` has
-            another shape, or an option is not valid.
+            If a key is both target and conditioning, a conditioning value
+            is not finite, ``theta_0`` has another shape, or an option is not
+            valid.
         TypeError
             If neither ``key`` nor ``theta_0`` is given, or a number is not
             whole.
@@ -166,6 +168,8 @@ class ContinuousFlow:
                 "(n_samples, sample axes, target tokens, width)."
             )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, SAMPLING_STEPS)
+        if 0 in shape:
+            return jnp.zeros(shape, float_dtype(problem.target.data.dtype))
         draws = solve_draws(
             problem.field.static,
             (problem.field.parameters, problem.field.rest),
@@ -247,6 +251,8 @@ class ContinuousFlow:
                 f"{', '.join(map(str, sample_shape))}) (draws, sample axes, "
                 "target tokens, width)."
             )
+        if values is None:
+            check_known(problem.target, "Values whose density is asked for")
         full = problem.target.data[None] if values is None else values
         probes = read_probes(
             exact,
@@ -257,6 +263,10 @@ class ContinuousFlow:
             float_dtype(jnp.result_type(full)),
         )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS)
+        if 0 in jnp.shape(full)[:-2]:
+            lead = jnp.shape(full)[:-2]
+            none = jnp.zeros(lead, float_dtype(jnp.result_type(full)))
+            return none[0] if values is None else none
         density = solve_density(
             problem.field.static,
             (problem.field.parameters, problem.field.rest),
@@ -277,9 +287,9 @@ class ContinuousFlow:
         conditioning_keys: Iterable[str] | None,
     ) -> "_Problem":
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
-        return _Problem(
-            split_field(self.vector_field), *detach_both(tokens, keys)
-        )
+        target, conditioning = detach_both(tokens, keys)
+        check_known(conditioning, "Conditioning values")
+        return _Problem(split_field(self.vector_field), target, conditioning)
 
 
 class _Problem(NamedTuple):

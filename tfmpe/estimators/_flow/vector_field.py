@@ -179,12 +179,9 @@ def merge_field(static: Any, parameters: Any, rest: Any) -> Any:
 
 
 def with_arrays(field: Any, parameters: Any, others: Any) -> Any:
-    """Return a field with other arrays; an NNX module is changed.
+    """Return a field with other arrays, and leave this one as it is.
 
     ``others`` is the first of the ``rest`` of a :class:`SplitField`.
     """
-    if isinstance(field, nnx.Module):
-        nnx.update(field, parameters, others)
-        return field
     split = split_field(field)
     return merge_field(split.static, parameters, (others, split.rest[1]))

@@ -1,6 +1,7 @@
 """A training that was interrupted, on disk."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +46,19 @@ class Progress(NamedTuple):
     history: TrainingHistory
     waited: int
     others: Any
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Make the folder of a checkpoint, and write into it.
+
+    Raises
+    ------
+    OSError
+        If either cannot be done: better now than after some epochs.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def save_checkpoint(

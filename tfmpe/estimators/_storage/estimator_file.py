@@ -1,7 +1,7 @@
 """Trained estimators as files."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -25,9 +25,13 @@ def save_estimator(
     path: str | os.PathLike[str],
     vector_field: Any,
     standardiser: Any,
-    sigma_min: float,
+    settings: dict[str, Any],
 ) -> None:
-    """Write what :func:`load_estimator` reads back."""
+    """Write what :func:`load_estimator` reads back.
+
+    ``settings`` are ``sigma_min``, ``standardise`` and, of an estimator that
+    has no standardiser yet, the names of the keys with ``bijectors``.
+    """
     split = split_field(vector_field)
     arrays = {
         **name_leaves(split.parameters, "parameters"),
@@ -40,7 +44,7 @@ def save_estimator(
             [key.name, list(key.batch_shape), key.bijector is not None]
             for key in standardiser.keys
         ]
-    description = {"standardised_keys": keys, "sigma_min": sigma_min}
+    description = {"standardised_keys": keys, **settings}
     write_state(path, _KIND, arrays, description)
 
 
@@ -48,8 +52,8 @@ def load_estimator(
     path: str | os.PathLike[str],
     vector_field: Any,
     bijectors: Mapping[str, Any] | None,
-) -> tuple[Any, Any, float]:
-    """Return field, standardiser and sigma_min of a file.
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Return field, standardiser and settings of a file.
 
     Raises
     ------
@@ -58,29 +62,34 @@ def load_estimator(
         left as it was.
     """
     arrays, description = read_state(path, _KIND)
-    standardiser = None
-    if description["standardised_keys"]:
-        standardiser = _read_standardiser(
-            description["standardised_keys"], arrays, bijectors or {}
-        )
+    standardiser, keys = None, description.pop("standardised_keys")
+    # Files before these settings hold no estimator that was not trained.
+    settings = {"standardise": bool(keys), "bijectors": []} | description
+    if keys:
+        standardiser = _read_standardiser(keys, arrays, bijectors or {})
+    else:
+        _check_bijectors(settings["bijectors"], list(bijectors or {}))
     split = split_field(vector_field)
-    parameters = refill(split.parameters, "parameters", arrays)
-    others = refill(split.rest[0], "others", arrays)
+    parameters = refill(split.parameters, "parameters", arrays, narrow=True)
+    others = refill(split.rest[0], "others", arrays, narrow=True)
     field = with_arrays(vector_field, parameters, others)
-    return field, standardiser, description["sigma_min"]
+    return field, standardiser, settings
+
+
+def _check_bijectors(stored: Iterable[str], known: Iterable[str]) -> None:
+    if sorted(stored) != sorted(known):
+        raise StorageError(
+            f"The estimator was built with bijectors for {sorted(stored)}, "
+            f"given are some for {sorted(known)}. Pass the same: functions "
+            "are not stored."
+        )
 
 
 def _read_standardiser(
     keys: Any, arrays: Mapping[str, Any], bijectors: Mapping[str, Any]
 ) -> Standardiser:
     known = read_bijectors(bijectors, [name for name, *_ in keys])
-    stored = sorted(name for name, _, bounded in keys if bounded)
-    if stored != sorted(known):
-        raise StorageError(
-            f"The estimator was trained with bijectors for {stored}, given "
-            f"are some for {sorted(known)}. Pass the same: functions are not "
-            "stored."
-        )
+    _check_bijectors([name for name, _, bounded in keys if bounded], known)
     mean, shift, scale = (
         jnp.asarray(arrays[f"standardiser/{name}"]) for name in _MOMENTS
     )

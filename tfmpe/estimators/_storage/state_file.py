@@ -64,8 +64,24 @@ def _is_random(leaf: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
-def refill(tree: Any, prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
+def refill(
+    tree: Any,
+    prefix: str,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    narrow: bool = False,
+) -> Any:
     """Return a tree with stored arrays in place of its leaves.
+
+    Parameters
+    ----------
+    tree : tree of arrays
+    prefix : str
+        Of the names in ``arrays``.
+    arrays : mapping
+    narrow : bool
+        Whether arrays that were stored with 64 bits may become those of 32
+        bits, and the other way round: ``jax_enable_x64`` was other then.
 
     Raises
     ------
@@ -89,6 +105,8 @@ def refill(tree: Any, prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
         found = arrays[name]
         plain = jax.random.key_data(leaf) if _is_random(leaf) else leaf
         expected = (jnp.shape(plain), jnp.result_type(plain))
+        if narrow:
+            found = _in_bits_of(found, expected[1])
         if (found.shape, found.dtype) != expected:
             faults.append(
                 f"{name!r} is {found.dtype}{list(found.shape)} in the file, "
@@ -102,6 +120,16 @@ def refill(tree: Any, prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
         leaves.append(array)
     raise_faults(StorageError, "The file is of another architecture", faults)
     return jax.tree.unflatten(jax.tree.structure(tree), leaves)
+
+
+def _in_bits_of(found: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return an array with the bits of a dtype of the same kind."""
+    sizes = {found.dtype.itemsize, np.dtype(dtype).itemsize}
+    if found.dtype.kind != np.dtype(dtype).kind or sizes != {4, 8}:
+        return found
+    other = found.astype(dtype)
+    same = found.dtype.kind == "f" or np.array_equal(other, found)
+    return other if same else found
 
 
 def write_state(

@@ -1,5 +1,6 @@
 """The loop over epochs: progress, early stopping, checkpoints."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -192,19 +193,51 @@ def static_epoch(plan: Plan, rest: Any, tokens: Any) -> Epoch:
 
 
 def streaming_epoch(
-    plan: Plan, rest: Any, batches: Iterable[Any], prepare: Any
+    plan: Plan,
+    rest: Any,
+    batches: Iterable[Any],
+    prepare: Any,
+    n_steps: int | None,
+    n_before: int,
 ) -> Epoch:
-    """Return an epoch over batches: one compiled step for each."""
+    """Return an epoch over batches: one compiled step for each.
+
+    Parameters
+    ----------
+    plan, rest
+        As of :class:`Loop`.
+    batches : iterable of Tokens
+    prepare : callable
+        From a batch to standardised Tokens.
+    n_steps : int or None
+        Steps of an epoch, which goes on where the last one stopped; None
+        for all batches, anew in every epoch.
+    n_before : int
+        Epochs before, of a training that is continued.
+    """
+
+    def parts() -> Iterator[tuple[Any, Any]]:
+        for batch in batches:
+            yield from _parts(prepare(batch), plan.batch_size)
+
+    going_on = itertools.islice(
+        _repeated(parts), n_before * (n_steps or 0), None
+    )
 
     def run(state: TrainingState, key: Any) -> Any:
         losses = []
-        for batch in batches:
-            for part, weights in _parts(prepare(batch), plan.batch_size):
-                step_key = jax.random.fold_in(key, len(losses))
-                state, loss = update_once(
-                    plan, state, rest, part, weights, step_key
-                )
-                losses.append(loss)
+        taken = itertools.islice(going_on, n_steps) if n_steps else parts()
+        for part, weights in taken:
+            step_key = jax.random.fold_in(key, len(losses))
+            state, loss = update_once(
+                plan, state, rest, part, weights, step_key
+            )
+            losses.append(loss)
+        if n_steps and len(losses) < n_steps:
+            raise ValueError(
+                f"The batches ended after {len(losses)} of "
+                f"steps_per_epoch={n_steps} steps, and cannot begin anew."
+            )
         if not losses:
             raise ValueError(
                 "The generator gave no batch. One that can be gone through "
@@ -215,6 +248,17 @@ def streaming_epoch(
         return state, totals, counts
 
     return run
+
+
+def _repeated(
+    parts: Callable[[], Iterator[tuple[Any, Any]]],
+) -> Iterator[tuple[Any, Any]]:
+    """Begin anew at the end, unless there is nothing any more."""
+    last: Any = True
+    while last is not None:
+        last = None
+        for last in parts():
+            yield last
 
 
 def _parts(batch: Any, size: int) -> Iterator[tuple[Any, Any]]:

@@ -7,11 +7,14 @@ import jax
 
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.vector_field import split_field
-from tfmpe.estimators._storage.checkpoint import Progress, key_words
+from tfmpe.estimators._storage.checkpoint import (
+    Progress,
+    check_writable,
+    key_words,
+)
 from tfmpe.estimators._training.data import (
-    first_batch,
-    n_batches_of,
     one_axis,
+    read_batches,
     set_aside,
     standardised,
 )
@@ -92,6 +95,13 @@ def prepare(
     """
     split_key, train_key = jax.random.split(key)
     static = isinstance(data, (Tokens, TokenView))
+    if static and options.steps_per_epoch is not None:
+        raise ValueError(
+            f"steps_per_epoch={options.steps_per_epoch} is for batches that "
+            "have no end; an epoch of Tokens goes through all of them."
+        )
+    if options.checkpoint is not None:
+        check_writable(options.checkpoint)
     validation = options.validation
     if static:
         data, validation = set_aside(one_axis(data), validation, split_key)
@@ -102,7 +112,8 @@ def prepare(
                 f"validation={validation} needs Tokens to take a share of. "
                 "Pass Tokens to validate with."
             )
-        first, n_rows = first_batch(data, options.n_epochs), None
+        data, first = read_batches(data, options)
+        n_rows = None
     if validation is not None:
         validation = one_axis(validation)
     asked = tuple(read_conditional(first.layout, *each) for each in questions)
@@ -112,10 +123,13 @@ def prepare(
     settings = _settings(first, n_rows, validation, asked, key, options)
     settings["sigma_min"] = sigma_min
     optimiser = options.optimiser
+    if options.steps_per_epoch is not None:
+        settings["steps_per_epoch"] = options.steps_per_epoch
     if optimiser is None:
-        n_steps = -(-first.sample_shape[0] // options.batch_size)
-        if not static:
-            n_steps *= n_batches_of(data)
+        n_steps = options.steps_per_epoch
+        if n_steps is None:
+            n_steps = -(-first.sample_shape[0] // options.batch_size)
+            n_steps *= 1 if static else len(data)
         optimiser = default_optimiser(
             options.learning_rate, options.n_epochs * n_steps
         )
@@ -152,6 +166,8 @@ def prepare(
             rest,
             data,
             lambda batch: standardised(one_axis(batch), standardiser),
+            options.steps_per_epoch,
+            reached.history.n_epochs,
         )
     if validation is not None:
         validation = jax.device_put(standardised(validation, standardiser))

@@ -1,7 +1,11 @@
 """How to train: what the arguments of ``fit`` come to."""
 
+import math
 import os
 from typing import Any, NamedTuple
+
+import jax
+import numpy as np
 
 from tfmpe.estimators._numbers import positive
 
@@ -19,6 +23,7 @@ class FitOptions(NamedTuple):
     progress: bool
     checkpoint: str | os.PathLike[str] | None
     checkpoint_every: int
+    steps_per_epoch: int | None
 
 
 def read_options(**given: Any) -> FitOptions:
@@ -27,11 +32,21 @@ def read_options(**given: Any) -> FitOptions:
     Raises
     ------
     ValueError
-        If a number is not positive, or nothing is there to be patient for.
+        If a number is not positive and finite, or nothing is there to be
+        patient for.
     TypeError
         If a number is not whole, or the optimiser is none.
     """
     options = FitOptions(**given)
+    rate = options.learning_rate
+    if callable(rate):
+        raise TypeError(
+            f"learning_rate is {rate!r}, expected a number. Give a schedule "
+            "as optimiser=optax.adamw(schedule)."
+        )
+    rate = float(rate)
+    if not (rate > 0 and math.isfinite(rate)):
+        raise ValueError(f"learning_rate is {rate}, expected more than 0.")
     if options.optimiser is not None:
         _check_optimiser(options.optimiser)
     patience = options.patience
@@ -44,10 +59,21 @@ def read_options(**given: Any) -> FitOptions:
             )
     whole = ("n_epochs", "batch_size", "n_noise", "checkpoint_every")
     return options._replace(
-        learning_rate=float(options.learning_rate),
+        learning_rate=rate,
+        validation=_share_or_tokens(options.validation),
+        steps_per_epoch=options.steps_per_epoch
+        and positive(options.steps_per_epoch, "steps_per_epoch"),
         patience=patience,
         **{name: positive(getattr(options, name), name) for name in whole},
     )
+
+
+def _share_or_tokens(validation: Any) -> Any:
+    """Return a share as a float, Tokens as they are."""
+    number = isinstance(validation, (int, float, np.number)) or (
+        isinstance(validation, (np.ndarray, jax.Array)) and validation.ndim == 0
+    )
+    return float(validation) if number else validation
 
 
 def _check_optimiser(optimiser: Any) -> None:

@@ -1,0 +1,323 @@
+"""What cannot be learnt or answered, refused before anything is computed."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from tfmpe import DatasetWriter, Standardiser, Tokens, open_dataset
+from tfmpe.estimators import (
+    ContinuousFlow,
+    FlowMatchingEstimator,
+    UntrainedWarning,
+    calibration_ranks,
+    expected_coverage,
+)
+
+
+class Field(nnx.Module):
+    """Four numbers: compiles fast, and learns a mean."""
+
+    def __init__(self, dtype=jnp.float32):
+        self.w = nnx.Param(jnp.full((4,), 0.1, dtype))
+
+    def __call__(self, target, conditioning, time):
+        real = conditioning.value_mask
+        mean = jnp.where(real, conditioning.data, 0).mean((-2, -1))
+        w, t = self.w[...], time[..., None, None]
+        return w[0] * target.data + w[1] * mean[..., None, None] + w[2] * t
+
+
+def simulations(n=32, seed=0):
+    mu_key, obs_key = jax.random.split(jax.random.key(seed))
+    mu = jax.random.normal(mu_key, (n, 1, 1))
+    obs = mu + jax.random.normal(obs_key, (n, 3, 1))
+    return Tokens.from_pytree({"mu": jnp.exp(mu), "obs": obs}, {})
+
+
+def fit(estimator, data, **options):
+    options = {"n_epochs": 2, "batch_size": 16} | options
+    return estimator.fit(
+        data, ["mu"], ["obs"], key=jax.random.key(1), **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"learning_rate": -1e-3}, ValueError, "learning_rate is -0.001"),
+        ({"learning_rate": 0}, ValueError, "learning_rate is 0.0"),
+        ({"learning_rate": float("nan")}, ValueError, "learning_rate is nan"),
+        (
+            {"learning_rate": optax.constant_schedule(1e-3)},
+            TypeError,
+            "learning_rate",
+        ),
+        ({"validation": np.float32(1.5)}, ValueError, "validation is 1.5"),
+        ({"validation": 1}, ValueError, "validation is 1.0"),
+        ({"steps_per_epoch": 3}, ValueError, "batches that have no end"),
+        ({"n_epochs": 0}, ValueError, "n_epochs is 0"),
+    ],
+)
+def test_numbers_of_a_training_that_make_no_sense(options, error, message):
+    with pytest.raises(error, match=message):
+        fit(FlowMatchingEstimator(Field()), simulations(), **options)
+
+
+@pytest.mark.parametrize("width", [-1.0, float("nan"), float("inf")])
+def test_a_width_of_the_flow_that_makes_no_sense(width):
+    with pytest.raises(ValueError, match=r"sigma_min is .*expected 0 or more"):
+        FlowMatchingEstimator(Field(), sigma_min=width)
+
+
+@pytest.mark.parametrize("share", [np.float32(0.25), jnp.float32(0.25)])
+def test_a_share_may_be_any_float(share):
+    history = fit(
+        FlowMatchingEstimator(Field()), simulations(), validation=share
+    )
+    assert len(history.validation) == 2
+
+
+def test_a_stored_dataset_is_trained_on(tmp_path):
+    parts = [simulations(20, seed) for seed in range(3)]
+    with DatasetWriter(tmp_path / "set") as writer:
+        for part in parts:
+            writer.append(part)
+    stored = fit(FlowMatchingEstimator(Field()), open_dataset(tmp_path / "set"))
+    whole = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+    listed = fit(FlowMatchingEstimator(Field()), [whole])
+    assert stored.training == pytest.approx(listed.training)
+
+
+def passes(counted):
+    class Batches:
+        def __iter__(self):
+            counted.append(None)
+            yield from (simulations(16, seed) for seed in range(2))
+
+    return Batches()
+
+
+def test_batches_without_a_length_are_not_counted():
+    counted = []
+    with pytest.raises(TypeError, match=r"Batches has no length.*steps_per_ep"):
+        fit(FlowMatchingEstimator(Field()), passes(counted))
+    assert not counted
+
+
+def test_an_epoch_of_so_many_steps_goes_on_where_the_last_one_stopped():
+    def endless():
+        for seed in itertools.count():
+            seen.append(seed)
+            yield simulations(16, seed)
+
+    seen = []
+    history = fit(
+        FlowMatchingEstimator(Field()), endless(), steps_per_epoch=3, n_epochs=2
+    )
+    assert len(history.training) == 2
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
+def test_batches_begin_anew_within_an_epoch(tmp_path):
+    options = {"steps_per_epoch": 3, "n_epochs": 4}
+    whole = fit(FlowMatchingEstimator(Field()), passes([]), **options)
+    folder = tmp_path / "checkpoint"
+    interrupted = options | {"checkpoint": folder, "optimiser": optax.sgd(0.1)}
+    fit(
+        FlowMatchingEstimator(Field()),
+        passes([]),
+        **interrupted | {"n_epochs": 2},
+    )
+    resumed = fit(FlowMatchingEstimator(Field()), passes([]), **interrupted)
+    plain = fit(
+        FlowMatchingEstimator(Field()),
+        passes([]),
+        **options | {"optimiser": optax.sgd(0.1)},
+    )
+    assert resumed.training == plain.training
+    assert len(whole.training) == 4
+
+
+def test_an_iterator_that_ends_or_has_a_checkpoint(tmp_path):
+    two = [simulations(16), simulations(16, 1)]
+    with pytest.raises(ValueError, match="ended after 0 of steps_per_epoch=2"):
+        fit(FlowMatchingEstimator(Field()), iter(two), steps_per_epoch=2)
+    with pytest.raises(ValueError, match="cannot begin anew"):
+        fit(
+            FlowMatchingEstimator(Field()),
+            iter(two),
+            steps_per_epoch=2,
+            checkpoint=tmp_path,
+        )
+
+
+def test_a_checkpoint_that_cannot_be_written_is_noticed_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    counted = []
+
+    class Batches(list):
+        def __iter__(self):
+            counted.append(None)
+            return super().__iter__()
+
+    with pytest.raises(FileExistsError):
+        fit(
+            FlowMatchingEstimator(Field()),
+            Batches([simulations()]),
+            checkpoint=tmp_path / "file",
+        )
+    assert len(counted) <= 1
+
+
+@pytest.fixture(scope="module")
+def trained():
+    estimator = FlowMatchingEstimator(
+        Field(), bijectors={"mu": (jnp.log, jnp.exp)}
+    )
+    fit(estimator, simulations())
+    return estimator
+
+
+UNKNOWN = jnp.array([[0.5], [jnp.nan], [jnp.inf]])
+
+
+@pytest.mark.parametrize("options", [{}, {"rtol": 1e-3}])
+def test_an_observation_that_is_not_known_is_refused(trained, options):
+    observed = jax.tree.map(lambda leaf: leaf[0], simulations())
+    observed = observed.with_values(obs=UNKNOWN)
+    message = "of 'obs' 2 of 3 values are NaN or infinite"
+    with pytest.raises(ValueError, match=message):
+        trained.sample(
+            observed, ["mu"], ["obs"], key=jax.random.key(0), **options
+        )
+    with pytest.raises(ValueError, match=message):
+        trained.log_prob(observed, ["mu"], ["obs"], **options)
+
+
+def test_calibration_names_what_is_not_known(trained):
+    data = simulations()
+    with pytest.raises(ValueError, match="of 'obs' 64 of 96 values"):
+        calibration_ranks(
+            trained,
+            data.with_values(obs=UNKNOWN),
+            ["mu"],
+            key=jax.random.key(0),
+        )
+
+
+def test_density_outside_the_support_of_a_bijector(trained):
+    tokens = simulations(4)
+    values = tokens.with_values(mu=jnp.array([1.0, -1, 2, -3]).reshape(4, 1, 1))
+    density = trained.log_prob(values, ["mu"], ["obs"])
+    assert np.isneginf(density).tolist() == [False, True, False, True]
+    inside = trained.log_prob(
+        tokens.with_values(mu=jnp.array([1.0, 1, 2, 1]).reshape(4, 1, 1)),
+        ["mu"],
+        ["obs"],
+    )
+    np.testing.assert_allclose(density[::2], inside[::2], rtol=1e-5)
+    draws = values.select_tokens(["mu"]).data[None]
+    several = trained.log_prob(tokens, ["mu"], ["obs"], values=draws)
+    np.testing.assert_allclose(several[0], density)
+
+
+def test_bijectors_that_do_not_undo_one_another():
+    wrong = {"mu": (jnp.log, jnp.expm1)}
+    with pytest.raises(ValueError, match="'mu' has a bijector whose two func"):
+        Standardiser.fit(simulations(), bijectors=wrong)
+    Standardiser.fit(simulations(), bijectors={"mu": (jnp.log, jnp.exp)})
+
+
+@pytest.mark.parametrize("bijectors", [None, {"mu": (jnp.log, jnp.exp)}])
+@pytest.mark.parametrize("standardise", [True, False])
+def test_an_estimator_saved_before_it_was_trained(
+    tmp_path, bijectors, standardise
+):
+    if bijectors and not standardise:
+        pytest.skip("refused")
+    path = tmp_path / "estimator"
+    estimator = FlowMatchingEstimator(
+        Field(), bijectors=bijectors, standardise=standardise
+    )
+    estimator.save(path)
+    loaded = FlowMatchingEstimator.load(path, Field(), bijectors=bijectors)
+    data = simulations()
+    assert fit(loaded, data).training == fit(estimator, data).training
+    assert (loaded.standardiser is not None) == standardise
+
+
+def test_a_network_of_64_bits_is_loaded_with_32(tmp_path, x64):
+    path = tmp_path / "estimator"
+    with x64():
+        FlowMatchingEstimator(Field(jnp.float64)).save(path)
+    loaded = FlowMatchingEstimator.load(path, Field())
+    assert loaded.vector_field.w[...].dtype == jnp.float32
+    FlowMatchingEstimator(Field()).save(path)
+    with x64():
+        wide = FlowMatchingEstimator.load(path, Field(jnp.float64))
+        assert wide.vector_field.w[...].dtype == jnp.float64
+    np.testing.assert_allclose(loaded.vector_field.w[...], 0.1)
+
+
+def test_no_rows_give_no_draws():
+    flow = ContinuousFlow(lambda target, conditioning, time: target.data)
+    none = jax.tree.map(lambda leaf: leaf[:0], simulations())
+    draws = flow.sample(none, ["mu"], key=jax.random.key(0), n_samples=5)
+    assert draws.shape == (5, 0, 1, 1)
+    assert flow.log_prob(none, ["mu"]).shape == (0,)
+    assert flow.log_prob(none, ["mu"], values=draws).shape == (5, 0)
+
+
+class Constant:
+    """Draws that are exact: of a coin, and of a constant."""
+
+    def sample(self, tokens, target, given, *, key, n_samples):
+        seen = tokens.select_tokens(["obs"]).data[..., 0, 0]
+        coin = jax.random.bernoulli(
+            key, jax.nn.sigmoid(seen - 0.5), (n_samples, *seen.shape)
+        )
+        data = jnp.stack([coin, jnp.ones_like(coin)], -1).astype(float)
+        view = tokens.select_tokens(target).to_tokens()
+        return Tokens(data[..., None], view.layout)
+
+
+def test_ties_have_a_random_place():
+    coin = jax.random.bernoulli(jax.random.key(0), 0.5, (400, 1, 1))
+    coin = coin.astype(jnp.float32)
+    obs = coin + jax.random.normal(jax.random.key(1), (400, 1, 1))
+    tokens = Tokens.from_pytree(
+        {"coin": coin, "one": jnp.ones((400, 1, 1)), "obs": obs}, {}
+    )
+    ranks = calibration_ranks(
+        Constant(), tokens, ["coin", "one"], ["obs"], key=jax.random.key(2)
+    )
+    assert ranks.uniformity().p_value > 0.01
+    coverage = expected_coverage(ranks)
+    at_90 = np.argmin(np.abs(coverage.levels - 0.9))
+    for name in ("coin", "one"):
+        assert abs(coverage.central[name].reshape(-1)[at_90] - 0.9) < 0.05
+
+
+def test_estimators_that_share_a_network_do_not_share_its_training():
+    network = Field()
+    one, other = FlowMatchingEstimator(network), FlowMatchingEstimator(network)
+    fit(one, simulations())
+    observed = simulations(2, 5)
+    ask = {"key": jax.random.key(0), "n_samples": 3}
+    before = one.sample(observed, ["mu"], ["obs"], **ask).data
+    fit(other, simulations(32, 9), learning_rate=0.1)
+    after = one.sample(observed, ["mu"], ["obs"], **ask).data
+    np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(network.w[...], Field().w[...])
+
+
+def test_an_untrained_estimator_says_so():
+    with pytest.warns(UntrainedWarning, match="never trained"):
+        FlowMatchingEstimator(Field()).sample(
+            simulations(2), ["mu"], ["obs"], key=jax.random.key(0)
+        )
