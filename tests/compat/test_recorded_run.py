@@ -132,7 +132,10 @@ def test_a_run_ends_with_the_recorded_weights(example, monkeypatch):
         data = by_role[role]["args"][0]
         return data["theta"], data["y"]
 
-    (y0, theta0), (y1, theta1) = sides("r0_local1_swap"), sides("r1_local1_swap")
+    (y0, theta0), (y1, theta1) = (
+        sides("r0_local1_swap"),
+        sides("r1_local1_swap"),
+    )
     locals_ = [sides(f"r{i}_vectorised")[0] for i in (0, 1)]
     index = [
         by_role[role]["kwargs"].get("index")
