@@ -439,7 +439,8 @@ def _once():
             {},
             "A generator can be gone through only once, but 3 epochs are "
             "wanted, and the first batch is looked at before. Give a "
-            "TokenGenerator, a list, or another iterable that begins anew.",
+            "TokenGenerator, a list, or another iterable that begins anew; "
+            "or pass steps_per_epoch=, to go on with it in every epoch.",
         ),
         (
             ValueError,
@@ -451,7 +452,8 @@ def _once():
             TypeError,
             3,
             {},
-            "Expected Tokens or an iterable of Tokens, got int.",
+            "Expected Tokens, a stored dataset or an iterable of Tokens, got "
+            "int.",
         ),
         (
             TypeError,

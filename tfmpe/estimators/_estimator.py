@@ -5,13 +5,18 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._flow.known import check_known
-from tfmpe.estimators._flow.vector_field import check_field, with_arrays
+from tfmpe.estimators._flow.vector_field import (
+    check_field,
+    split_field,
+    with_arrays,
+)
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
     save_estimator,
@@ -426,7 +431,10 @@ class FlowMatchingEstimator:
         return estimator
 
     def _warn_untrained(self) -> None:
-        if self._standardise and self.standardiser is None:
+        if self.standardiser is not None or not self._standardise:
+            return
+        # A field without parameters, such as a function, is as it should be.
+        if jax.tree.leaves(split_field(self.vector_field).parameters):
             warn_at_caller(
                 UntrainedWarning(
                     "This estimator was never trained: it answers in "
