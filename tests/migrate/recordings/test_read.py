@@ -55,7 +55,7 @@ def test_a_scalar_of_every_kind_comes_back_exactly(recording):
     assert str(output[3]) == "-0.0"
     assert output[4] != output[4]
     assert type(output[5]) is np.int8
-    assert output[6].description == "<something>"
+    assert output[6].repr == "<something>"
 
 
 RAISES = ("type", "module", "message")
@@ -157,7 +157,7 @@ FIELDS = {
     "traced a text": (lambda c: c.update(traced="yes"), "Expected `bool`"),
     "raises a text": (
         lambda c: (c.pop("output"), c.update(raises="ValueError")),
-        "Expected `object`",
+        "Expected `object | null`",
     ),
     "another function": (
         lambda c: c.update(function="eval"),

@@ -49,14 +49,6 @@ def test_a_wrong_implementation_is_reported_with_place_and_size(folder, wrong):
     assert from_json(as_json(report), "verify.json") == report
 
 
-def test_fail_fast_stops_at_the_first_case(folder, wrong):
-    report = verify(folder, lookup=wrong, fail_fast=True)
-    assert report.stopped_early
-    assert report.rows[-1].tally.compared == 1
-    assert report.not_replayed == ()
-    assert report.exit_code == 1
-
-
 def test_one_example_alone(folder, right):
     report = verify(folder, lookup=right, example="errors")
     assert [row.example for row in report.rows] == ["errors"]

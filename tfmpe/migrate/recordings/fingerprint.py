@@ -7,6 +7,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import jax
@@ -27,24 +28,7 @@ VERSIONS = ("python", "jax", "jaxlib", "numpy", "flax", "optax", "diffrax")
 
 
 def take_fingerprint(package: str | None = None) -> dict[str, Any]:
-    """Return what numbers depend on, here and now.
-
-    Parameters
-    ----------
-    package
-        The legacy package; None for what does not depend on it.
-
-    Returns
-    -------
-    dict
-        Of `KIND` and `VERSIONS`, and `package`, `package_version` and
-        `commit`, each None where it cannot be found.
-
-    Examples
-    --------
-    >>> take_fingerprint()["device"] in ("cpu", "gpu", "tpu")
-    True
-    """
+    """Return what numbers depend on, here and now."""
     found: dict[str, Any] = {}
     if package is not None:
         found["package"] = package
@@ -62,13 +46,7 @@ def take_fingerprint(package: str | None = None) -> dict[str, Any]:
 def differing(
     recorded: Mapping[str, Any], here: Mapping[str, Any], names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Say which entries of two fingerprints differ, of those recorded.
-
-    Examples
-    --------
-    >>> differing({"x64": True}, {"x64": False}, KIND)
-    ('x64 is False, was True',)
-    """
+    """Say which entries of two fingerprints differ, of those recorded."""
     return tuple(
         f"{name} is {here.get(name)}, was {recorded[name]}"
         for name in names
@@ -77,10 +55,8 @@ def differing(
 
 
 def _version(distribution: str) -> str | None:
-    try:
+    with suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _origin(package: str) -> tuple[str | None, str | None]:
@@ -102,23 +78,18 @@ _names = functools.cache(importlib.metadata.packages_distributions)
 
 def _commit(folder: str | None) -> str | None:
     """Return the commit of a folder that git has, with '+' if changed."""
-    # A folder that git ignores lies in a repository of something else.
-    if folder is None or not _git(folder, "ls-files", "--", "."):
-        return None
-    commit = _git(folder, "rev-parse", "HEAD")
-    changed = _git(folder, "status", "--porcelain", "--", ".")
-    return f"{commit}+" if commit and changed else commit
 
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.check_output(
+            command, stderr=subprocess.DEVNULL, text=True, timeout=10
+        ).strip()
 
-def _git(folder: str, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", folder, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
+        # A folder that git ignores lies in a repository of something else.
+        if folder is None or not git("ls-files", "--", "."):
+            return None
+        changed = git("status", "--porcelain", "--", ".")
+        return git("rev-parse", "HEAD") + "+" * bool(changed)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() or None

@@ -25,11 +25,6 @@ def stored_folder() -> Path:
 
     It is inside the package where that was installed from a wheel, beside it
     in a checkout; a `RecordingError` is raised if it is in neither place.
-
-    Examples
-    --------
-    >>> (stored_folder() / "MANIFEST.json").exists()
-    True
     """
     for folder in (_PACKAGE / _NAME, _PACKAGE.parent / _NAME):
         if (folder / MANIFEST_NAME).is_file():
@@ -48,12 +43,6 @@ def unpacked(folder: Path) -> Iterator[Path | None]:
     Yields the folder of what was packed, byte for byte; None if there is no
     second part. A `RecordingError` is raised if the archive is broken, or
     holds anything but recordings.
-
-    Examples
-    --------
-    >>> with unpacked(stored_folder()) as part:
-    ...     (part / "cnf" / "CNF.json").exists()
-    True
     """
     archive = folder / _PACKED
     if not archive.exists():

@@ -25,23 +25,15 @@ MAX_CALLS = 100
 MAX_BYTES = 48 * 2**20
 """Bytes of arrays of all calls together that are kept."""
 
+_COPIED = ("function", "role", "source", "traced")
+
 # Room for what surrounds the arrays of a file.
 _MAX_FILE = MAX_FILE_BYTES - 4 * 2**20
 
 
 @dataclass
 class Kept:
-    """What is kept of one function.
-
-    Attributes
-    ----------
-    writer : NodeWriter
-        Has the arrays, and what could not be recorded.
-    records : list of dict
-        The calls.
-    repeated, left_out : int
-        Calls with inputs that are kept already, or beyond a limit.
-    """
+    """What is kept of one function."""
 
     writer: NodeWriter = field(default_factory=NodeWriter)
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -52,17 +44,7 @@ class Kept:
 
 
 class Recorder:
-    """Collects calls, equal inputs once, and writes them as one folder.
-
-    Parameters
-    ----------
-    example
-        What the folder of the calls is called in the folder of all.
-    max_calls
-        How many calls of one function are kept.
-    max_bytes
-        How many bytes of arrays are kept, of all functions together.
-    """
+    """Collects calls, equal inputs once, and writes them as one folder."""
 
     def __init__(
         self,
@@ -105,43 +87,17 @@ class Recorder:
     def write(
         self, folder: Path, fingerprint: dict[str, Any], *, force: bool = False
     ) -> None:
-        """Write the folder, as a whole or not at all.
-
-        Parameters
-        ----------
-        folder
-            Where.
-        fingerprint
-            Goes into the manifest.
-        force
-            Whether a folder that is there is replaced.
-
-        Raises
-        ------
-        FileExistsError
-            If it is there and not to be replaced.
-        """
+        """Write the folder, as a whole or not at all."""
         functions = sorted(self.functions.items())
         kept = {name: each for name, each in functions if each.records}
         _write(folder, _files(self.example, kept, fingerprint), force)
 
 
 def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
-    """Return a case as the JSON of a recording has it.
-
-    Parameters
-    ----------
-    case
-        The call.
-    writer
-        Takes its arrays.
-    """
+    """Return a case as the JSON of a recording has it."""
     record: dict[str, Any] = {
         "case": case.name,
-        "function": case.function,
-        "role": case.role,
-        "source": case.source,
-        "traced": case.traced,
+        **{name: getattr(case, name) for name in _COPIED},
         "args": writer.write(case.args),
         "kwargs": writer.write(case.kwargs),
     }

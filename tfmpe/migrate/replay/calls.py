@@ -78,21 +78,7 @@ def traced_call(
 def compare_call(
     case: Call, found: Found, tolerance: Tolerance | None
 ) -> Comparison:
-    """Compare what a call came to with what it came to before.
-
-    Parameters
-    ----------
-    case, found
-        The call before, and now.
-    tolerance
-        How far values of the output may be apart; None for not at all.
-
-    Returns
-    -------
-    Comparison
-        Of the output, or of the exception; and of the arguments after a call
-        that returned, which must be changed as they were then, or not at all.
-    """
+    """Compare what a call came to with what it came to before."""
     if found.error is not None or case.raises is not None:
         return compare_exceptions(case.raises, found.error)
     result = compare(case.output, found.output, "output", tolerance)

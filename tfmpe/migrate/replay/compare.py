@@ -39,18 +39,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing two trees gave.
-
-    Parameters
-    ----------
-    differences
-        Every difference, in the order of the tree.
-    absolute, relative, ulp
-        The largest errors of numbers; the last one counts the numbers of the
-        data type that lie between. None if there is none.
-    arrays
-        All arrays that were compared, by path, also those that agree.
-    """
+    """What comparing two trees gave."""
 
     differences: tuple[Difference, ...] = ()
     absolute: Largest | None = None
@@ -97,40 +86,7 @@ def compare(
     path: str = "output",
     tolerance: Tolerance | None = None,
 ) -> Comparison:
-    """Compare a tree with the stored one.
-
-    Parameters
-    ----------
-    stored, found
-        What was recorded, and what came back now.
-    path
-        What the whole tree is called.
-    tolerance
-        How far values may be apart; None for not at all, where even the
-        sign of a zero counts.
-
-    Returns
-    -------
-    Comparison
-        Every difference, and the largest ones between numbers.
-
-    Notes
-    -----
-    Not-a-numbers in the same place are equal, whatever their bits. A stored
-    `Abstract` stands for a JAX value, of which only data type and shape are
-    compared.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> stored = {"b": np.int8([1, 2]), "a": (1,)}
-    >>> found = {"a": (1,), "b": np.int32([1, 3])}
-    >>> for difference in compare(stored, found).differences:
-    ...     print(difference)
-    key order at output: 'a', 'b', was 'b', 'a'
-    dtype at output['b']: int32, was int8
-    values at output['b'][1]: 3, was 2 (1 of 2 differ)
-    """
+    """Compare a tree with the stored one."""
     return joined(_parts(stored, found, path, tolerance))
 
 

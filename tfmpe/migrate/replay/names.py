@@ -21,27 +21,7 @@ class MissingPackageError(ImportError):
 
 
 def named(prefix: str, path: str, called: bool = True) -> Any:
-    """Return what a package has under a path.
-
-    Parameters
-    ----------
-    prefix, path
-        The package; modules, then attributes: `metrics.mmd.mmd_test`.
-    called
-        Whether it is to be called, and must thus belong to the package.
-
-    Raises
-    ------
-    AbsentError
-        If there is no such name, or none that the package defines.
-    ImportError
-        If its module needs a package that is not installed.
-
-    Examples
-    --------
-    >>> named("tfmpe.compat", "util.dataloader.PAD_VALUE", called=False)
-    -100000000.0
-    """
+    """Return what a package has under a path."""
     found: Any = importlib.import_module(prefix)
     for part in path.split("."):
         if isinstance(found, ModuleType) and _is_module(found, part):

@@ -48,35 +48,7 @@ def why_not(case: Case) -> str | None:
 def replay(
     case: Case, lookup: Lookup = bridge, loosened: Tolerance | None = None
 ) -> Comparison:
-    """Call a recorded function again and compare everything.
-
-    Parameters
-    ----------
-    case
-        The recorded call.
-    lookup
-        Gives the implementation to call. A case of format 2 is always
-        replayed on the bridge.
-    loosened
-        The tolerance of functions that are otherwise compared to the bit.
-
-    Returns
-    -------
-    Comparison
-        Of the returned tree (`output`), or of the exception; and of the
-        arguments after a call that returned, which must be changed as the
-        legacy call changed them, or not at all.
-
-    Raises
-    ------
-    MissingPackageError
-        If a case of format 2 needs a package that is missing.
-
-    Notes
-    -----
-    Warnings are silenced: most stored calls show a defect that the bridge
-    warns of.
-    """
+    """Call a recorded function again and compare everything."""
     if case.target:
         # Needs the extra flow.
         from .steps import replay_steps

@@ -32,13 +32,7 @@ __all__ = ["replay_steps"]
 
 
 def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
-    """Make the objects of a case and take its steps, comparing each.
-
-    Notes
-    -----
-    The process must have the recorded flags. Its working directory is
-    another one during each step.
-    """
+    """Make the objects of a case and take its steps, comparing each."""
     objects = Objects(prefix)
     found = Comparison()
     with replaying():

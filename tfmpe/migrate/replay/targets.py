@@ -28,19 +28,7 @@ LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
 
 
 class Target(NamedTuple):
-    """Where the bridge has a recorded function, and how exact it is.
-
-    Attributes
-    ----------
-    module : str or None
-        The module of a function; None for a method of a flow: what that is
-        called on has to be rebuilt.
-    tolerance : Tolerance or None
-        How far values may be from the stored ones; None for bit for bit.
-    of_network : Tolerance or None
-        The same for a case of the legacy network, which is less smooth than
-        a field in closed form.
-    """
+    """Where the bridge has a recorded function, and how exact it is."""
 
     module: str | None
     tolerance: Tolerance | None = None

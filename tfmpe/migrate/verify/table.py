@@ -17,7 +17,14 @@ from tfmpe.migrate.show.words import counted
 __all__ = ["print_verify"]
 
 _MAX_SHOWN = 5
-_NUMBERS = ((4, "all"), (5, "same"), (5, "near"), (5, "diff"), (8, "max abs"))
+_COLUMNS = {
+    "all": 4,
+    "same": 5,
+    "near": 5,
+    "diff": 5,
+    "max abs": 8,
+    "max rel": 8,
+}
 _LEGEND = "same: to the bit; near: within the tolerance; diff: different"
 
 
@@ -37,8 +44,6 @@ def print_verify(found: Verify, console: Console) -> None:
         say(console, fault, "yellow")
     for note in found.notes:
         say(console, note, "yellow")
-    if found.stopped_early:
-        say(console, "stopped at the first failure", "yellow")
     for reason, functions in _not_replayed(found).items():
         say(console, f"stored, not replayed ({reason}):")
         # A number stays with its name.
@@ -52,39 +57,27 @@ def _table(found: Verify) -> Iterator[tuple[str, str]]:
     """Return the lines of the table with their styles."""
     if not found.rows:
         return
-    calibrated = any(row.noise_floor is not None for row in found.rows)
-    columns = (*_NUMBERS, (8, "noise" if calibrated else "max rel"))
-    width = max(len(f" {row.function}") for row in found.rows)
-    width = max(width, len("example"))
-    titles = "".join(title.rjust(size) for size, title in columns)
+    names = ["example", *(f" {row.function}" for row in found.rows)]
+    width = max(map(len, names))
+    titles = "".join(title.rjust(size) for title, size in _COLUMNS.items())
     yield "example".ljust(width) + titles, "bold"
     example = None
     for row in found.rows:
         if row.example != example:
             example = row.example
             yield example, "bold"
-        tally, floor = row.tally, row.noise_floor
-        last = _size(tally.relative)
-        if calibrated:
-            last = "" if floor is None else _number(float(floor.absolute))
+        tally = row.tally
         cells = (
             *(tally.compared, tally.identical, tally.within_tolerance),
-            *(tally.different, _size(tally.absolute), last),
+            *(tally.different, _size(tally.absolute), _size(tally.relative)),
         )
-        numbers = "".join(
-            str(cell).rjust(size)
-            for cell, (size, _) in zip(cells, columns, strict=True)
-        )
-        line = (f" {row.function}".ljust(width) + numbers).rstrip()
+        numbers = map(str.rjust, map(str, cells), _COLUMNS.values())
+        line = f" {row.function}".ljust(width) + "".join(numbers)
         yield line, "red" if tally.different else ""
 
 
 def _size(largest: Largest | None) -> str:
-    return "0" if largest is None else _number(largest.number)
-
-
-def _number(value: float) -> str:
-    return f"{value:.1e}" if value else "0"
+    return f"{largest.number:.1e}" if largest and largest.number else "0"
 
 
 def _failures(row: Replayed) -> Iterator[str]:
