@@ -2,10 +2,8 @@
 
 import functools
 import importlib.metadata
-import importlib.util
 import json
 import platform
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -60,36 +58,13 @@ def _version(distribution: str) -> str | None:
 
 
 def _origin(package: str) -> tuple[str | None, str | None]:
-    """Return the version and the commit of an installed package."""
-    spec = importlib.util.find_spec(package)
-    places = spec.submodule_search_locations if spec else None
-    folder = next(iter(places or ()), None)
+    """Return the version of a package, and the commit it was installed from."""
     names = [package] if _version(package) else _names().get(package, [])
     for found in map(importlib.metadata.distribution, names):
         url = json.loads(found.read_text("direct_url.json") or "{}")
-        commit = url.get("vcs_info", {}).get("commit_id")
-        return found.version, commit or _commit(folder)
-    return None, _commit(folder)
+        return found.version, url.get("vcs_info", {}).get("commit_id")
+    return None, None
 
 
 # It reads every installed distribution, which takes a second.
 _names = functools.cache(importlib.metadata.packages_distributions)
-
-
-def _commit(folder: str | None) -> str | None:
-    """Return the commit of a folder that git has, with '+' if changed."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.check_output(
-            command, stderr=subprocess.DEVNULL, text=True, timeout=10
-        ).strip()
-
-    try:
-        # A folder that git ignores lies in a repository of something else.
-        if folder is None or not git("ls-files", "--", "."):
-            return None
-        changed = git("status", "--porcelain", "--", ".")
-        return git("rev-parse", "HEAD") + "+" * bool(changed)
-    except (OSError, subprocess.SubprocessError):
-        return None

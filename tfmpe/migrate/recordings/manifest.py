@@ -15,7 +15,7 @@ import msgspec
 from tfmpe.migrate.errors import RecordingError
 from tfmpe.migrate.records.checks import Problem
 
-from .files import MANIFEST_NAME, MAX_FILE_BYTES, check_inside, load_json
+from .files import MANIFEST_NAME, check_inside, load_json, read_bytes
 
 __all__ = ["Manifest", "check_files", "read_manifest"]
 
@@ -90,16 +90,13 @@ def _fault(file: Path, folder: Path, listed: Listed) -> str | None:
         check_inside(file, folder)
         if not file.is_file():
             return "missing"
-        size = file.stat().st_size
-        if size != listed.bytes:
-            return f"altered: {size} bytes, the manifest says {listed.bytes}"
-        if size > MAX_FILE_BYTES:
-            return f"{size} bytes; at most {MAX_FILE_BYTES} are read"
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        content = read_bytes(file, MANIFEST_NAME)
     except RecordingError as error:
         return error.fault
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
+    if len(content) != listed.bytes:
+        size = f"{len(content)} bytes"
+        return f"altered: {size}, the manifest says {listed.bytes}"
+    digest = hashlib.sha256(content).hexdigest()
     if digest == listed.sha256:
         return None
     told = f"{digest[:12]}..., the manifest says {listed.sha256[:12]}..."

@@ -41,7 +41,6 @@ class Made:
 
 class _Node(
     msgspec.Struct,
-    frozen=True,
     tag_field="t",
     tag=str.lower,
     forbid_unknown_fields=True,

@@ -72,12 +72,11 @@ class NodeWriter:
             if value.dtype.name in DTYPES:
                 return Npscalar(value.dtype.name, value.item())
         elif depth < MAX_DEPTH and type(value) in (tuple, list):
-            items = [self._node(item, depth + 1) for item in value]
-            return Tuple(items) if type(value) is tuple else List(items)
-        elif depth < MAX_DEPTH and type(value) is dict:
-            if all(type(key) is str for key in value):
-                pairs = value.items()
-                return Dict([(k, self._node(x, depth + 1)) for k, x in pairs])
+            kind = Tuple if type(value) is tuple else List
+            return kind([self._node(item, depth + 1) for item in list(value)])
+        elif depth < MAX_DEPTH and _is_plain_dict(value):
+            pairs = value.items()
+            return Dict([(k, self._node(x, depth + 1)) for k, x in pairs])
         return self._opaque(value)
 
     def _array(self, array: Any) -> Node:
@@ -110,3 +109,7 @@ class NodeWriter:
         text = one_line(text, 200)
         self.opaque.setdefault(text)
         return Opaque(text)
+
+
+def _is_plain_dict(value: Any) -> bool:
+    return type(value) is dict and all(type(key) is str for key in value)

@@ -87,10 +87,34 @@ class Recorder:
     def write(
         self, folder: Path, fingerprint: dict[str, Any], *, force: bool = False
     ) -> None:
-        """Write the folder, as a whole or not at all."""
-        functions = sorted(self.functions.items())
-        kept = {name: each for name, each in functions if each.records}
-        _write(folder, _files(self.example, kept, fingerprint), force)
+        """Write the folder, as a whole or not at all.
+
+        Where it is there and not to be replaced, by force, that is a
+        `FileExistsError`.
+        """
+        files: dict[str, bytes] = {}
+        listed: dict[str, dict[str, Any]] = {}
+        for name, kept in sorted(self.functions.items()):
+            if not kept.records:
+                continue
+            base = f"{self.example}/{name.replace('.', '_').strip('_')}"
+            content = {"function": name, "cases": kept.records}
+            files[f"{base}.json"] = _json({"format": FORMAT, **content})
+            files[f"{base}.npz"] = kept.writer.npz()
+            listed[f"{base}.json"] = {"cases": len(kept.records)}
+        for path, data in files.items():
+            digest = hashlib.sha256(data).hexdigest()
+            sizes = {"sha256": digest, "bytes": len(data)}
+            listed[path] = sizes | listed.get(path, {})
+        provenance = {
+            "package": fingerprint.get("package"),
+            "what": f"what its functions returned to {self.example}",
+            "cases": self.n_cases,
+            "fingerprint": fingerprint,
+        }
+        content = {"provenance": provenance, "files": listed}
+        files[MANIFEST_NAME] = _json({"format": FORMAT, **content})
+        _write(folder, files, force)
 
 
 def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
@@ -116,34 +140,6 @@ def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
     return record
 
 
-def _files(
-    example: str, functions: Mapping[str, Kept], fingerprint: dict[str, Any]
-) -> dict[str, bytes]:
-    """Return a whole folder, by the path of each file."""
-    files: dict[str, bytes] = {}
-    listed: dict[str, dict[str, Any]] = {}
-    for name, kept in functions.items():
-        base = f"{example}/{name.replace('.', '_').strip('_')}"
-        content = {"format": FORMAT, "function": name, "cases": kept.records}
-        files[f"{base}.json"] = _json(content)
-        files[f"{base}.npz"] = kept.writer.npz()
-        listed[f"{base}.json"] = {"cases": len(kept.records)}
-    for path, data in files.items():
-        listed[path] = {
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "bytes": len(data),
-            **listed.get(path, {}),
-        }
-    provenance = {
-        "package": fingerprint.get("package"),
-        "what": f"what its functions returned to {example}",
-        "cases": sum(len(kept.records) for kept in functions.values()),
-        "fingerprint": fingerprint,
-    }
-    manifest = {"format": FORMAT, "provenance": provenance, "files": listed}
-    return {**files, MANIFEST_NAME: _json(manifest)}
-
-
 def _write(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     mark = secrets.token_hex(8)
@@ -157,14 +153,11 @@ def _write(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
             if not force:
                 raise FileExistsError(folder)
             folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
+        new.rename(folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

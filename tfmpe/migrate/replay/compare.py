@@ -24,7 +24,7 @@ from tfmpe.migrate.records.parity import (
     size_of,
 )
 
-__all__ = ["Comparison", "Tolerance", "compare", "joined"]
+__all__ = ["Comparison", "Tolerance", "compare", "differing", "joined"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,11 @@ def compare(
     path: str = "output",
     tolerance: Tolerance | None = None,
 ) -> Comparison:
-    """Compare a tree with the stored one."""
+    """Compare a tree with the stored one, within a tolerance or exactly.
+
+    Not-a-numbers in the same place are equal, whatever their bits. A stored
+    `Abstract` stands for a JAX value, of which only data type and shape count.
+    """
     return joined(_parts(stored, found, path, tolerance))
 
 
@@ -107,7 +111,8 @@ def joined(parts: Iterable[Comparison]) -> Comparison:
     return Comparison(tuple(differences), absolute, relative, ulp, by_path)
 
 
-def _one(kind: str, path: str, stored: Any, found: Any) -> Comparison:
+def differing(kind: str, path: str, stored: Any, found: Any) -> Comparison:
+    """Return the comparison with one difference, in words."""
     return Comparison((Difference(kind, path, str(stored), str(found)),))
 
 
@@ -121,12 +126,12 @@ def _parts(
         parity = ArrayParity(path, compared.tally)
         yield compared + Comparison(arrays=(parity,))
     elif type(stored) is not type(found):
-        yield _one("structure", path, _kind(stored), _kind(found))
+        yield differing("structure", path, _kind(stored), _kind(found))
     elif isinstance(stored, dict):
         if list(stored) != list(found):
             same = stored.keys() == found.keys()
             kind = "key order" if same else "structure"
-            yield _one(kind, path, _keys(stored), _keys(found))
+            yield differing(kind, path, _keys(stored), _keys(found))
         for key, value in stored.items():
             if key in found:
                 place = f"{path}[{key!r}]"
@@ -135,7 +140,7 @@ def _parts(
         if len(stored) != len(found):
             kind = _kind(stored)
             before, now = (f"{kind} of {len(x)}" for x in (stored, found))
-            yield _one("structure", path, before, now)
+            yield differing("structure", path, before, now)
         for i, (old, new) in enumerate(zip(stored, found, strict=False)):
             yield from _parts(old, new, f"{path}[{i}]", tolerance)
     elif isinstance(stored, float | np.generic):
@@ -143,34 +148,31 @@ def _parts(
             np.asarray(stored), np.asarray(found), path, tolerance
         )
     elif stored is not found and stored != found:
-        yield _one("values", path, repr(stored), repr(found))
+        yield differing("values", path, repr(stored), repr(found))
 
 
 def _abstract(stored: Abstract, found: Any, path: str) -> Iterator[Comparison]:
     if isinstance(found, jax.Array):
         found = Abstract(found.shape, found.dtype.name)
     if not isinstance(found, Abstract):
-        yield _one("structure", path, _kind(stored), _kind(found))
+        yield differing("structure", path, _kind(stored), _kind(found))
         return
     for name in ("dtype", "shape"):
         before, now = getattr(stored, name), getattr(found, name)
         if before != now:
-            yield _one(name, path, before, now)
+            yield differing(name, path, before, now)
 
 
 def _array(
     stored: Any, found: Any, path: str, tolerance: Tolerance | None
 ) -> Iterator[Comparison]:
     if not isinstance(found, jax.Array | np.ndarray):
-        yield _one("structure", path, _kind(stored), _kind(found))
+        yield differing("structure", path, _kind(stored), _kind(found))
         return
-    for name, of in (
-        ("library", _library),
-        ("dtype", _dtype),
-        ("shape", np.shape),
-    ):
+    parts = (("library", _library), ("dtype", _dtype), ("shape", np.shape))
+    for name, of in parts:
         if of(stored) != of(found):
-            yield _one(name, path, of(stored), of(found))
+            yield differing(name, path, of(stored), of(found))
     if stored.shape == found.shape:
         yield from _values(
             np.asarray(stored), np.asarray(found), path, tolerance
@@ -187,7 +189,12 @@ def _values(
     differ = _differing(stored, found)
     if not differ.any():
         return
-    old, new = _numbers(stored)[differ], _numbers(found)[differ]
+    old, new = (
+        side[differ].astype(
+            "complex128" if side.dtype.kind == "c" else "float64"
+        )
+        for side in (stored, found)
+    )
     scale = np.abs(old)
     with np.errstate(all="ignore"):
         absolute = np.abs(new - old)
@@ -247,10 +254,6 @@ def _differing(stored: np.ndarray, found: np.ndarray) -> np.ndarray:
     return np.asarray(~np.asarray(same))
 
 
-def _numbers(array: np.ndarray) -> np.ndarray:
-    return array.astype("complex128" if array.dtype.kind == "c" else "float64")
-
-
 def _at(place: np.ndarray) -> str:
     return f"[{', '.join(str(int(i)) for i in place)}]" if len(place) else ""
 
@@ -271,10 +274,8 @@ def _keys(tree: dict[Any, Any]) -> str:
 
 
 def _kind(value: Any) -> str:
-    if value is None:
-        return "None"
     if isinstance(value, jax.Array | np.ndarray):
         return f"{_library(value)} array"
-    return (
-        "a jax value" if isinstance(value, Abstract) else type(value).__name__
-    )
+    if isinstance(value, Abstract):
+        return "a jax value"
+    return "None" if value is None else type(value).__name__

@@ -21,25 +21,22 @@ class MissingPackageError(ImportError):
 
 
 def named(prefix: str, path: str, called: bool = True) -> Any:
-    """Return what a package has under a path."""
+    """Return what a package has under a path, or raise `AbsentError`.
+
+    What is to be called must belong to the package itself.
+    """
     found: Any = importlib.import_module(prefix)
     for part in path.split("."):
         if isinstance(found, ModuleType) and _is_module(found, part):
             found = importlib.import_module(f"{found.__name__}.{part}")
         else:
-            found = (
-                None if part.startswith("__") else getattr(found, part, None)
-            )
+            known = not part.startswith("__")
+            found = getattr(found, part, None) if known else None
         if isinstance(found, ModuleType) and not _below(found.__name__, prefix):
             found = None
-        if found is None:
-            break
-    package = prefix.partition(".")[0]
-    if (
-        found is None
-        or isinstance(found, ModuleType)
-        or (called and not _below(getattr(found, "__module__", ""), package))
-    ):
+    module = getattr(found, "__module__", "") if called else prefix
+    is_own = _below(module, prefix.partition(".")[0])
+    if found is None or isinstance(found, ModuleType) or not is_own:
         raise AbsentError(f"{prefix}.{path}")
     return found
 
@@ -52,11 +49,9 @@ def attribute(holder: Any, name: str) -> Any:
 
 
 def _is_module(package: ModuleType, name: str) -> bool:
-    return (
-        hasattr(package, "__path__")
-        and name.isidentifier()
-        and importlib.util.find_spec(f"{package.__name__}.{name}") is not None
-    )
+    if not hasattr(package, "__path__") or not name.isidentifier():
+        return False
+    return bool(importlib.util.find_spec(f"{package.__name__}.{name}"))
 
 
 def _below(module: str, prefix: str) -> bool:

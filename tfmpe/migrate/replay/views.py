@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .weights import held_by, value_of, weights_of
+from .weights import fields_of, held_by, value_of, weights_of
 
 __all__ = ["plain", "seen"]
 
@@ -56,16 +56,12 @@ def plain(tree: Any) -> Any:
 
 
 def _fields(result: Any, _: Any) -> Any:
-    fields = {f: getattr(result, f) for f in result.__dataclass_fields__}
-    return {"type": type(result).__name__, **fields}
+    return {"type": type(result).__name__, **fields_of(result)}
 
 
 def _attributes(result: Any, names: Any) -> Any:
-    found = {name: getattr(result, name) for name in names}
-    return {
-        name: value if isinstance(value, int | float | str) else held_by(value)
-        for name, value in found.items()
-    }
+    # A number or a text is what it is.
+    return {name: held_by(getattr(result, name)) for name in names}
 
 
 def _state_paths(result: Any, _: Any) -> Any:
@@ -86,14 +82,9 @@ def _bijectors(result: Any, example: Any) -> Any:
     found = []
     for path, bijector in result.items():
         forward = bijector.forward(leaves[path])
-        found.append(
-            [
-                jax.tree_util.keystr(path),
-                forward,
-                bijector.inverse(forward),
-                bijector.forward_log_det_jacobian(leaves[path], 0),
-            ]
-        )
+        density = bijector.forward_log_det_jacobian(leaves[path], 0)
+        inverse = bijector.inverse(forward)
+        found.append([jax.tree_util.keystr(path), forward, inverse, density])
     return found
 
 

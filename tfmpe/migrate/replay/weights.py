@@ -12,7 +12,7 @@ from flax import nnx
 
 from .compare import Comparison, Tolerance, compare
 
-__all__ = ["begin_with", "held_by", "value_of", "weights_of"]
+__all__ = ["begin_with", "fields_of", "held_by", "value_of", "weights_of"]
 
 _NEAR = Tolerance(1e-6, 1e-5, "the same draw, scaled in another order")
 
@@ -64,8 +64,13 @@ def held_by(holder: Any) -> Any:
     if hasattr(holder, "model"):
         return held_by(holder.model)
     if hasattr(holder, "__dataclass_fields__"):
-        return {f: getattr(holder, f) for f in holder.__dataclass_fields__}
+        return fields_of(holder)
     return holder
+
+
+def fields_of(holder: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass, as they are."""
+    return {name: getattr(holder, name) for name in holder.__dataclass_fields__}
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -46,7 +46,7 @@ def replayed_apart(
     running: list[tuple[subprocess.Popen[bytes], Thread]] = []
     try:
         for flags, files in by_flags.items():
-            errors = tempfile.TemporaryFile("w+")
+            errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - by reader
             paths = [str(folder), *map(str, files)]
             process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _MAIN, *paths],

@@ -1,5 +1,6 @@
 """Replaying stored legacy output and reporting what is not the same."""
 
+import itertools
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -53,31 +54,10 @@ def verify(
 ) -> Verify:
     """Replay stored legacy output and compare everything.
 
-    Parameters
-    ----------
-    folder
-        Of recordings; by default the one that travels with the package.
-    example
-        Replay only this example.
-    progress
-        Called after every recording.
-    lookup
-        Gives the implementation to call; by default the bridge.
-    other_fingerprint
-        Replay also what was recorded on another kind of device, or with
-        another precision or other random numbers. What is otherwise compared
-        to the bit may then differ by `LOOSENED`.
-
-    Returns
-    -------
-    Verify
-        Also where files are bad, or the fingerprint is of another kind:
-        those are named as problems, and not replayed.
-
-    Raises
-    ------
-    UnknownExampleError
-        If the folder has no such example.
+    Without a folder, that is the one that travels with the package. Bad files
+    and recordings from elsewhere are named as problems and not replayed. If
+    another kind of fingerprint is allowed, what is otherwise compared to the
+    bit may differ by `LOOSENED`.
     """
     with ExitStack() as stack:
         try:
@@ -96,9 +76,9 @@ def verify(
                 f"unknown example {example!r}; the stored output has: {known}"
             )
         manifest = parts[0].manifest
-        here = fingerprint.take_fingerprint()
+        current = fingerprint.take_fingerprint()
         recorded = {} if manifest is None else manifest.fingerprint
-        other = fingerprint.differing(recorded, here, fingerprint.KIND)
+        other = fingerprint.differing(recorded, current, fingerprint.KIND)
         if other and not other_fingerprint:
             fault = (
                 f"recorded elsewhere: {', '.join(other)}; numbers cannot be "
@@ -107,23 +87,17 @@ def verify(
             )
             problem = Problem(MANIFEST_NAME, fault)
             return _found(folder, manifest, problems=(problem,))
-        told = fingerprint.differing(recorded, here, fingerprint.VERSIONS)
+        told = fingerprint.differing(recorded, current, fingerprint.VERSIONS)
         notes = [f"recorded with another version: {text}" for text in told]
         notes += [f"compared within tolerances: {text}" for text in other]
         problems = [p for part in parts for p in part.problems(example)]
         bad = {problem.file for problem in problems}
         sound = [(part.folder, part.sound(example, bad)) for part in parts]
+        options = {"lookup": lookup, "n_workers": _N_WORKERS}
+        options["loosened"] = LOOSENED if other else None
         with replaying():
-            results = _replayed(
-                sound,
-                partial(
-                    replay_file,
-                    lookup=lookup,
-                    loosened=LOOSENED if other else None,
-                    n_workers=_N_WORKERS,
-                ),
-                progress,
-            )
+            here = partial(replay_file, **options)
+            results = _replayed(sound, here, progress)
     problems += [r.problem for r in results if r.problem is not None]
     return _found(
         folder,
@@ -174,14 +148,9 @@ class _Part:
 
     def sound(self, example: str | None, bad: set[str]) -> list[Path]:
         """Return the recordings that are wanted and have no problem."""
-        return [
-            file
-            for file in self.files
-            if example in (None, file.parent.name)
-            and file.relative_to(self.folder).as_posix() not in bad
-            and file.with_suffix(".npz").relative_to(self.folder).as_posix()
-            not in bad
-        ]
+        faulty = {(self.folder / file).with_suffix(".json") for file in bad}
+        wanted = [f for f in self.files if example in (None, f.parent.name)]
+        return [file for file in wanted if file not in faulty]
 
 
 def _part_of(folder: Path) -> _Part:
@@ -194,21 +163,17 @@ def _replayed(
     progress: Progress | None,
 ) -> list[FileResult]:
     """Replay recordings, those of format 2 in processes of their own."""
-    # Bytes of json are known beforehand, and roughly in proportion to the
-    # work.
-    total = sum(file.stat().st_size for _, files in parts for file in files)
-    done = 0
+    total = sum(len(files) for _, files in parts)
+    done = itertools.count(1)
 
-    def told(result: FileResult, file: Path) -> FileResult:
-        nonlocal done
-        done += file.stat().st_size
+    def told(result: FileResult) -> FileResult:
         if progress is not None:
             label = result.file.removesuffix(".json").replace("/", " ")
-            progress(done / total, label)
+            progress(next(done) / total, label)
         return result
 
     here: list[tuple[Path, Path]] = []
-    elsewhere: list[tuple[Path, Iterator[FileResult]]] = []
+    elsewhere: list[Iterator[FileResult]] = []
     with ExitStack() as stack:
         for folder, files in parts:
             by_flags: dict[Flags, list[Path]] = {}
@@ -219,13 +184,9 @@ def _replayed(
                 else:
                     by_flags.setdefault(flags, []).append(file)
             running = replayed_apart(folder, by_flags)
-            elsewhere.append((folder, stack.enter_context(running)))
-        first = [told(replay_here(*each), each[0]) for each in here]
-        second = [
-            told(result, folder / result.file)
-            for folder, results in elsewhere
-            for result in results
-        ]
+            elsewhere.append(stack.enter_context(running))
+        first = [told(replay_here(*each)) for each in here]
+        second = [told(result) for results in elsewhere for result in results]
     return first + sorted(second, key=lambda result: result.file)
 
 
