@@ -11,27 +11,17 @@ import numpy as np
 
 from tfmpe.migrate.errors import one_line
 
+from . import nodes
 from .arrays import DTYPES
-from .nodes import (
-    MAX_DEPTH,
-    Abstract,
-    Array,
-    Bool,
-    Dict,
-    Float,
-    Int,
-    List,
-    Node,
-    None_,
-    Npscalar,
-    Opaque,
-    Str,
-    Tuple,
-)
 
 __all__ = ["NodeWriter"]
 
-_SCALARS = {bool: Bool, int: Int, float: Float, str: Str}
+_SCALARS = {
+    bool: nodes.Bool,
+    int: nodes.Int,
+    float: nodes.Float,
+    str: nodes.Str,
+}
 _MAX_WEAK = 1024
 
 
@@ -57,29 +47,29 @@ class NodeWriter:
         np.savez(file, allow_pickle=False, **self._arrays)
         return file.getvalue()
 
-    def _node(self, value: Any, depth: int) -> Node:
+    def _node(self, value: Any, depth: int) -> nodes.Node:
+        if depth < nodes.MAX_DEPTH and type(value) in (tuple, list):
+            kind = nodes.Tuple if type(value) is tuple else nodes.List
+            return kind([self._node(item, depth + 1) for item in value])
+        if depth < nodes.MAX_DEPTH and _is_plain_dict(value):
+            pairs = value.items()
+            return nodes.Dict([(k, self._node(x, depth + 1)) for k, x in pairs])
         if value is None:
-            return None_()
+            return nodes.None_()
         if type(value) in _SCALARS:
             return _SCALARS[type(value)](value)
         if isinstance(value, jax.core.Tracer):
-            value = Abstract(value.shape, value.dtype.name)
-        if isinstance(value, Abstract) and value.dtype in DTYPES:
+            value = nodes.Abstract(value.shape, value.dtype.name)
+        if isinstance(value, nodes.Abstract) and value.dtype in DTYPES:
             return value
         if isinstance(value, jax.Array | np.ndarray):
             return self._array(value)
-        if isinstance(value, np.generic) and value.dtype.kind in "biuf":
-            if value.dtype.name in DTYPES:
-                return Npscalar(value.dtype.name, value.item())
-        elif depth < MAX_DEPTH and type(value) in (tuple, list):
-            kind = Tuple if type(value) is tuple else List
-            return kind([self._node(item, depth + 1) for item in list(value)])
-        elif depth < MAX_DEPTH and _is_plain_dict(value):
-            pairs = value.items()
-            return Dict([(k, self._node(x, depth + 1)) for k, x in pairs])
+        is_scalar = isinstance(value, np.generic) and value.dtype.kind in "biuf"
+        if is_scalar and value.dtype.name in DTYPES:
+            return nodes.Npscalar(value.dtype.name, value.item())
         return self._opaque(value)
 
-    def _array(self, array: Any) -> Node:
+    def _array(self, array: Any) -> nodes.Node:
         weak = bool(getattr(array, "weak_type", False))
         # Only such weakly typed arrays can be built again.
         is_small = 0 < array.size <= _MAX_WEAK
@@ -95,10 +85,10 @@ class NodeWriter:
         # A copy, since the script may go on to change its own.
         self._arrays.setdefault(name, values.copy())
         lib = "jax" if isinstance(array, jax.Array) else "numpy"
-        return Array(name, values.shape, values.dtype.name, lib, weak)
+        return nodes.Array(name, values.shape, values.dtype.name, lib, weak)
 
-    def _opaque(self, value: Any) -> Opaque:
-        if isinstance(value, Opaque):
+    def _opaque(self, value: Any) -> nodes.Opaque:
+        if isinstance(value, nodes.Opaque):
             text = value.repr
         elif isinstance(value, jax.Array | np.ndarray):
             weak = "weakly typed " if getattr(value, "weak_type", 0) else ""
@@ -108,7 +98,7 @@ class NodeWriter:
             text = f"{kind.__module__}.{kind.__qualname__}"
         text = one_line(text, 200)
         self.opaque.setdefault(text)
-        return Opaque(text)
+        return nodes.Opaque(text)
 
 
 def _is_plain_dict(value: Any) -> bool:

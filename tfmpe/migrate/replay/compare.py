@@ -66,11 +66,6 @@ class Comparison:
         return self.outcome != "different"
 
     @property
-    def kinds(self) -> frozenset[str]:
-        """The kinds of difference there are."""
-        return frozenset(difference.kind for difference in self.differences)
-
-    @property
     def tally(self) -> Tally:
         """The tally of this one comparison."""
         return Tally.of(self.outcome, self.absolute, self.relative, self.ulp)

@@ -24,18 +24,14 @@ _PACKAGES = ("flax", "optax", "diffrax")
 
 
 def why_not(case: Case) -> str | None:
-    """Return why a case cannot be called again, or None if it can.
-
-    The bridge does not have its function, something in it could not be
-    recorded, its weights are not here, or a package is missing.
-    """
+    """Return why a case cannot be called again, or None if it can."""
     target = REPLAYED.get(case.function)
     if target is None and not case.target:
         return "not in the bridge of this version"
     trees = (case.args, case.kwargs, case.output, case.extra)
     if any(isinstance(leaf, Opaque) for leaf in jax.tree.leaves(trees)):
         return "holds a value that could not be recorded"
-    if target is not None and not case.target and not target.on_flow:
+    if target is not None and not case.target and target.module:
         return None
     if not all(importlib.util.find_spec(name) for name in _PACKAGES):
         return "needs the extra flow: pip install 'tfmpe[flow]'"
@@ -57,7 +53,7 @@ def replay(
     target = REPLAYED.get(case.function)
     try:
         function = lookup(case.function)
-        if target is not None and target.on_flow:
+        if target is not None and target.module is None:
             from .flow_calls import read_setting
 
             function = partial(function, read_setting(case.extra))

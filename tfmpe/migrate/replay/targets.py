@@ -30,14 +30,12 @@ LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
 class Target(NamedTuple):
     """Where the bridge has a recorded function, and how exact it is."""
 
+    # None for a method of a flow: what that is called on has to be rebuilt.
     module: str | None
+    # None for bit for bit. The legacy network is less smooth than a field in
+    # closed form.
     tolerance: Tolerance | None = None
     of_network: Tolerance | None = None
-
-    @property
-    def on_flow(self) -> bool:
-        """Whether it is a method of a flow."""
-        return self.module is None
 
 
 # The legacy result is within 1.5e-4 of the same integral in float64, as is

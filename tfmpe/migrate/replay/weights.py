@@ -42,7 +42,7 @@ def begin_with(
     recorded = dict(sorted(recorded.items()))
     path = f"first weights of {name}"
     found = compare(recorded, weights_of(module), path, _NEAR)
-    if found.kinds == {"values"}:
+    if {each.kind for each in found.differences} == {"values"}:
         state = nnx.state(module, nnx.Param)
         new = jax.tree_util.tree_map_with_path(
             lambda path, _: jnp.asarray(recorded[_name(path)]),

@@ -37,6 +37,10 @@ __all__ = ["Progress", "UnknownExampleError", "verify"]
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
 
+_ELSEWHERE = (
+    "numbers cannot be equal to the bit. --other-fingerprint compares within "
+    "tolerances"
+)
 _N_WORKERS = min(os.cpu_count() or 1, 4)
 
 
@@ -62,10 +66,13 @@ def verify(
     with ExitStack() as stack:
         try:
             folder = stored_folder() if folder is None else Path(folder)
-            parts = [_part_of(folder)]
-            second = stack.enter_context(unpacked(folder))
-            if second is not None:
-                parts.append(_part_of(second))
+            folders = filter(
+                None, (folder, stack.enter_context(unpacked(folder)))
+            )
+            parts = [
+                _Part(each, find_recordings(each), read_manifest(each))
+                for each in folders
+            ]
         except RecordingError as error:
             problem = Problem(error.file, error.fault)
             return _found(folder or "", Manifest({}), problems=(problem,))
@@ -80,11 +87,7 @@ def verify(
         recorded = {} if manifest is None else manifest.fingerprint
         other = fingerprint.differing(recorded, current, fingerprint.KIND)
         if other and not other_fingerprint:
-            fault = (
-                f"recorded elsewhere: {', '.join(other)}; numbers cannot be "
-                "equal to the bit. --other-fingerprint compares within "
-                "tolerances"
-            )
+            fault = f"recorded elsewhere: {', '.join(other)}; {_ELSEWHERE}"
             problem = Problem(MANIFEST_NAME, fault)
             return _found(folder, manifest, problems=(problem,))
         told = fingerprint.differing(recorded, current, fingerprint.VERSIONS)
@@ -151,10 +154,6 @@ class _Part:
         faulty = {(self.folder / file).with_suffix(".json") for file in bad}
         wanted = [f for f in self.files if example in (None, f.parent.name)]
         return [file for file in wanted if file not in faulty]
-
-
-def _part_of(folder: Path) -> _Part:
-    return _Part(folder, find_recordings(folder), read_manifest(folder))
 
 
 def _replayed(
