@@ -39,8 +39,8 @@ _ENTRY_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,200}\.npy")
 class ArrayFile:
     """The arrays of one npz, by name, read when asked for."""
 
-    def __init__(self, file: Path, shown: str | None = None):
-        self.shown = str(file) if shown is None else shown
+    def __init__(self, file: Path, shown: str):
+        self.shown = shown
         self._arrays: dict[str, np.ndarray] = {}
         # One read: what is checked is what is used.
         content = io.BytesIO(read_bytes(file, self.shown))

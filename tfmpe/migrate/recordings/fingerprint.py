@@ -1,6 +1,5 @@
 """What the numbers of a legacy package depend on."""
 
-import functools
 import importlib.metadata
 import json
 import platform
@@ -59,12 +58,9 @@ def _version(distribution: str) -> str | None:
 
 def _origin(package: str) -> tuple[str | None, str | None]:
     """Return the version of a package, and the commit it was installed from."""
-    names = [package] if _version(package) else _names().get(package, [])
-    for found in map(importlib.metadata.distribution, names):
-        url = json.loads(found.read_text("direct_url.json") or "{}")
-        return found.version, url.get("vcs_info", {}).get("commit_id")
-    return None, None
-
-
-# It reads every installed distribution, which takes a second.
-_names = functools.cache(importlib.metadata.packages_distributions)
+    try:
+        found = importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None, None
+    url = json.loads(found.read_text("direct_url.json") or "{}")
+    return found.version, url.get("vcs_info", {}).get("commit_id")

@@ -40,10 +40,7 @@ class Made:
 
 
 class _Node(
-    msgspec.Struct,
-    tag_field="t",
-    tag=str.lower,
-    forbid_unknown_fields=True,
+    msgspec.Struct, tag_field="t", tag=str.lower, forbid_unknown_fields=True
 ):
     pass
 
@@ -98,10 +95,6 @@ class Abstract(_Node, tag="tracer"):
 
     shape: _Shape
     dtype: str
-
-    def __str__(self) -> str:
-        """Return the data type and shape, as in an error message."""
-        return f"{self.dtype} {self.shape}"
 
 
 class Npscalar(_Node):
@@ -177,22 +170,19 @@ class NodeReader:
                 return self._dict(items, where, depth)
             case Array():
                 return self._array(node, where)
+            case Npscalar():
+                return self._npscalar(node, where)
             case Abstract():
                 self._check_declared(node, where)
                 return node
-            case Npscalar():
-                return self._npscalar(node, where)
             case Opaque():
                 return node
             case Ref(name):
                 return Made("ref", (name,))
             case Make(what):
-                state = node.state and self.read(node.state, where, depth + 1)
-                args, kwargs = (
-                    self.read(each, where, depth + 1)
-                    for each in (node.args, node.kwargs)
-                )
-                return Made(what, args, kwargs, state)
+                parts = (node.args, node.kwargs, node.state or None_())
+                read = (self.read(part, where, depth + 1) for part in parts)
+                return Made(what, *read)
 
     def _error(self, where: str, fault: str) -> RecordingError:
         return RecordingError(self._shown, f"{where}: {fault}")

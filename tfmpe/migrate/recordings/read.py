@@ -71,10 +71,7 @@ def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
 def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
     """Return the cases of one recording, of either format, in their order.
 
-    The npz of the same name lies beside the json; files must not leave the
-    folder of all recordings, that of the json if not given. Raises a
-    `RecordingError` if one is missing, broken, or not in our format; also if
-    it has arrays of a precision that this process does not have.
+    The npz of the same name lies beside the json, within the folder of all.
     """
     folder = folder or file.parent
     raw, content, shown = _content(file, folder)

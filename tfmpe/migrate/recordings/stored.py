@@ -21,11 +21,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def stored_folder() -> Path:
-    """Return the folder of the stored legacy output.
-
-    It is inside the package where that was installed from a wheel, beside it
-    in a checkout; a `RecordingError` is raised if it is in neither place.
-    """
+    """Return the folder of the stored legacy output."""
+    # Inside the package where that was installed from a wheel.
     for folder in (_PACKAGE / _NAME, _PACKAGE.parent / _NAME):
         if (folder / MANIFEST_NAME).is_file():
             return folder
@@ -38,12 +35,7 @@ def stored_folder() -> Path:
 
 @contextmanager
 def unpacked(folder: Path) -> Iterator[Path | None]:
-    """Unpack the second part of a folder of recordings, for a while.
-
-    Yields the folder of what was packed, byte for byte; None if there is no
-    second part. A `RecordingError` is raised if the archive is broken, or
-    holds anything but recordings.
-    """
+    """Unpack the second part of a folder of recordings, if any, for a while."""
     archive = folder / _PACKED
     if not archive.exists():
         yield None

@@ -26,10 +26,7 @@ _MAX_WEAK = 1024
 
 
 class NodeWriter:
-    """Turns values into nodes, and collects their arrays.
-
-    Equal arrays are kept once, so equal values give equal nodes.
-    """
+    """Turns values into nodes, and collects their arrays, equal ones once."""
 
     def __init__(self) -> None:
         self._names: dict[bytes, str] = {}

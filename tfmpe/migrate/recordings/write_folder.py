@@ -87,11 +87,7 @@ class Recorder:
     def write(
         self, folder: Path, fingerprint: dict[str, Any], *, force: bool = False
     ) -> None:
-        """Write the folder, as a whole or not at all.
-
-        Where it is there and not to be replaced, by force, that is a
-        `FileExistsError`.
-        """
+        """Write the folder, as a whole or not at all."""
         files: dict[str, bytes] = {}
         listed: dict[str, dict[str, Any]] = {}
         for name, kept in sorted(self.functions.items()):

@@ -2,7 +2,8 @@
 
 Two trees are equal only if every container is of the same type, every dict
 has the same keys in the same order, and every array has the same library,
-data type, shape and bits. Nothing is converted to make things agree.
+data type, shape and bits (any not-a-number is one). Nothing is converted to
+make things agree.
 """
 
 import math
@@ -81,11 +82,7 @@ def compare(
     path: str = "output",
     tolerance: Tolerance | None = None,
 ) -> Comparison:
-    """Compare a tree with the stored one, within a tolerance or exactly.
-
-    Not-a-numbers in the same place are equal, whatever their bits. A stored
-    `Abstract` stands for a JAX value, of which only data type and shape count.
-    """
+    """Compare a tree with the stored one, within a tolerance or exactly."""
     return joined(_parts(stored, found, path, tolerance))
 
 

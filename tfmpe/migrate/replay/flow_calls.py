@@ -1,7 +1,4 @@
-"""Making recorded calls of a flow again: on what field, with what noise.
-
-Needs the extra `flow`.
-"""
+"""Recorded calls of a flow: on what field, with what noise (extra `flow`)."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -95,10 +92,7 @@ def _filled_up(
 
 
 def network_of(tree: Mapping[str, Any]) -> Transformer:
-    """Return the bridge's network with weights of a legacy one.
-
-    It does not drop. The weights are named by path, or nested.
-    """
+    """Return the bridge's network with the weights of a legacy one."""
     weights: dict[str, Any] = flatten_dict(dict(tree), sep="/")
     shapes = {path: np.shape(value) for path, value in weights.items()}
     n_encoder, latent_dim, n_heads, _ = shapes["encoder/attn/query/kernel"]

@@ -21,10 +21,7 @@ class MissingPackageError(ImportError):
 
 
 def named(prefix: str, path: str, called: bool = True) -> Any:
-    """Return what a package has under a path, or raise `AbsentError`.
-
-    What is to be called must belong to the package itself.
-    """
+    """Return what a package has; what is called must be its own."""
     found: Any = importlib.import_module(prefix)
     for part in path.split("."):
         if isinstance(found, ModuleType) and _is_module(found, part):

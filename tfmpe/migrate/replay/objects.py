@@ -1,7 +1,4 @@
-"""The objects that recordings of format 2 may ask for, one recipe each.
-
-Needs the extra `flow`.
-"""
+"""The objects that recordings of format 2 may ask for (extra `flow`)."""
 
 import importlib
 from collections.abc import Callable, Iterator

@@ -1,8 +1,4 @@
-"""Making a recorded call again, and comparing all that comes of it.
-
-Which implementation is called is a parameter; by default it is the bridge,
-`tfmpe.compat`.
-"""
+"""Making a recorded call again, and comparing all that comes of it."""
 
 import importlib.util
 from functools import partial

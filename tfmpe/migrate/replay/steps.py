@@ -1,7 +1,4 @@
-"""Replaying cases of format 2: objects are made, then steps are taken.
-
-Needs the extra `flow`.
-"""
+"""Cases of format 2: objects are made, then steps taken (extra `flow`)."""
 
 import io
 import os

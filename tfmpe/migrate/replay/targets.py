@@ -82,10 +82,7 @@ REPLAYED: dict[str, Target] = {
 
 
 def bridge(function: str) -> Callable[..., Any]:
-    """Return the bridge's own version of a function in `REPLAYED`.
-
-    For a method of a flow, that is one that takes a `Setting` first.
-    """
+    """Return the bridge's own version of a function in `REPLAYED`."""
     module = REPLAYED[function].module
     if module is None:
         # Needs the extra flow.

@@ -20,11 +20,7 @@ __all__ = ["plain", "seen"]
 def seen(
     view: str | None, result: Any, argument: Any, by_name: Mapping[str, Any]
 ) -> Any:
-    """Return what a view shows of a result, as a tree to be compared.
-
-    Without a view that is the result itself. Some views need an argument, or
-    the objects of the case by name.
-    """
+    """Return what a view shows of a result, as a tree to be compared."""
     if view is None:
         return plain(result)
     if view == "same":
@@ -39,10 +35,7 @@ def seen(
 
 
 def plain(tree: Any) -> Any:
-    """Return a tree of dicts, tuples and lists, as recordings have them.
-
-    Of random keys of the new kind it has the data.
-    """
+    """Return a tree as recordings have them, with data for random keys."""
     if isinstance(tree, Mapping):
         return {key: plain(value) for key, value in tree.items()}
     if isinstance(tree, tuple | list):

@@ -1,7 +1,4 @@
-"""Weights and counts of networks: looking at them, and putting others in.
-
-Needs the extra `flow`.
-"""
+"""Weights of networks: looking, and putting others in (extra `flow`)."""
 
 from collections.abc import Mapping
 from typing import Any

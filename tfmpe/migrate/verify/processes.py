@@ -38,10 +38,7 @@ _MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"
 def replayed_apart(
     folder: Path, by_flags: Mapping[Flags, Sequence[Path]]
 ) -> Iterator[Iterator[FileResult]]:
-    """Start a process for each set of flags; yield results as they come.
-
-    What still runs at the end is stopped.
-    """
+    """Start a process for each set of flags; yield results as they come."""
     found: queue.Queue[FileResult | None] = queue.Queue()
     running: list[tuple[subprocess.Popen[bytes], Thread]] = []
     try:

@@ -1,8 +1,4 @@
-"""A verification for people: one table, what differs, then one line.
-
-Names are printed whole and numbers never cut, in a terminal of 80 columns as
-in a log file. Needs `rich` (extra `cli`).
-"""
+"""A verification for people: one table, what differs, then one line."""
 
 from collections.abc import Iterator
 
@@ -17,14 +13,8 @@ from tfmpe.migrate.show.words import counted
 __all__ = ["print_verify"]
 
 _MAX_SHOWN = 5
-_COLUMNS = {
-    "all": 4,
-    "same": 5,
-    "near": 5,
-    "diff": 5,
-    "max abs": 8,
-    "max rel": 8,
-}
+_TITLES = ("all", "same", "near", "diff", "max abs", "max rel")
+_WIDTHS = (4, 5, 5, 5, 8, 8)
 _LEGEND = "same: to the bit; near: within the tolerance; diff: different"
 
 
@@ -59,8 +49,8 @@ def _table(found: Verify) -> Iterator[tuple[str, str]]:
         return
     names = ["example", *(f" {row.function}" for row in found.rows)]
     width = max(map(len, names))
-    titles = "".join(title.rjust(size) for title, size in _COLUMNS.items())
-    yield "example".ljust(width) + titles, "bold"
+    titles = map(str.rjust, _TITLES, _WIDTHS)
+    yield "example".ljust(width) + "".join(titles), "bold"
     example = None
     for row in found.rows:
         if row.example != example:
@@ -71,7 +61,7 @@ def _table(found: Verify) -> Iterator[tuple[str, str]]:
             *(tally.compared, tally.identical, tally.within_tolerance),
             *(tally.different, _size(tally.absolute), _size(tally.relative)),
         )
-        numbers = map(str.rjust, map(str, cells), _COLUMNS.values())
+        numbers = map(str.rjust, map(str, cells), _WIDTHS)
         line = f" {row.function}".ljust(width) + "".join(numbers)
         yield line, "red" if tally.different else ""
 
@@ -119,11 +109,9 @@ def _not_replayed(found: Verify) -> dict[str, dict[str, int]]:
 
 def _summary(found: Verify) -> str:
     tally = sum((row.tally for row in found.rows), Tally())
-    text = (
-        f"{counted(tally.identical, 'case')} identical, "
-        f"{tally.within_tolerance} within tolerance, "
-        f"{tally.different} different"
-    )
+    text = f"{counted(tally.identical, 'case')} identical, "
+    text += f"{tally.within_tolerance} within tolerance, "
+    text += f"{tally.different} different"
     if found.problems:
         text += f"; {counted(len(found.problems), 'bad file')}"
     left = sum(entry.cases for entry in found.not_replayed)
