@@ -17,8 +17,6 @@ from tfmpe.migrate.errors import RecordingError
 
 from .files import read_bytes
 
-__all__ = ["DTYPES", "MAX_ENTRY_BYTES", "MAX_NDIM", "ArrayFile"]
-
 _DTYPES = """
     bool int8 int16 int32 int64 uint8 uint16 uint32 uint64
     float16 float32 float64 complex64 complex128

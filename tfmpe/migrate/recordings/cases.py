@@ -5,8 +5,6 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-__all__ = ["Call", "Case", "Compared", "Raised"]
-
 
 @dataclass(frozen=True)
 class Raised:

@@ -9,8 +9,6 @@ from typing import Any
 
 import jax
 
-__all__ = ["KIND", "VERSIONS", "differing", "take_fingerprint"]
-
 KIND = ("x64", "prng_implementation", "threefry_partitionable", "device")
 """Entries without which numbers cannot be equal to the bit."""
 

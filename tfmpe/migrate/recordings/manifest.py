@@ -17,8 +17,6 @@ from tfmpe.migrate.records.checks import Problem
 
 from .files import MANIFEST_NAME, check_inside, load_json, read_bytes
 
-__all__ = ["Manifest", "check_files", "read_manifest"]
-
 _STORED = (".json", ".npz", ".gz")
 
 

@@ -18,6 +18,7 @@ from tfmpe.migrate.errors import RecordingError
 
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
+# The nodes themselves are for the writer.
 __all__ = ["MAX_DEPTH", "Abstract", "Made", "Node", "NodeReader", "Opaque"]
 
 MAX_DEPTH = 40

@@ -22,8 +22,6 @@ from .cases import Case
 from .files import check_inside, load_json
 from .nodes import Dict, Node, NodeReader, Tuple
 
-__all__ = ["FLAGS", "FORMAT", "read_cases", "read_flags"]
-
 FORMAT = 1
 """The version of the format that `tfmpe record` writes."""
 

@@ -12,8 +12,6 @@ from tfmpe.migrate.errors import RecordingError
 
 from .files import MANIFEST_NAME, MAX_FILE_BYTES, check_inside
 
-__all__ = ["stored_folder", "unpacked"]
-
 _NAME = "legacy_fixtures"
 _PACKED = "part2.tar.gz"
 _MEMBER = re.compile(r"MANIFEST\.json|\w{1,100}/\w{1,100}\.(json|npz)")

@@ -14,8 +14,6 @@ from tfmpe.migrate.errors import one_line
 from . import nodes
 from .arrays import DTYPES
 
-__all__ = ["NodeWriter"]
-
 _SCALARS = {
     bool: nodes.Bool,
     int: nodes.Int,
@@ -61,9 +59,10 @@ class NodeWriter:
             return value
         if isinstance(value, jax.Array | np.ndarray):
             return self._array(value)
-        is_scalar = isinstance(value, np.generic) and value.dtype.kind in "biuf"
-        if is_scalar and value.dtype.name in DTYPES:
-            return nodes.Npscalar(value.dtype.name, value.item())
+        if isinstance(value, np.generic):
+            name = value.dtype.name
+            if value.dtype.kind in "biuf" and name in DTYPES:
+                return nodes.Npscalar(name, value.item())
         return self._opaque(value)
 
     def _array(self, array: Any) -> nodes.Node:

@@ -17,8 +17,6 @@ from .files import MANIFEST_NAME, MAX_FILE_BYTES
 from .read import FORMAT
 from .write import NodeWriter
 
-__all__ = ["MAX_BYTES", "MAX_CALLS", "Kept", "Recorder", "record_of"]
-
 MAX_CALLS = 100
 """Calls of one function that are kept."""
 

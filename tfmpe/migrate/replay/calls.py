@@ -14,17 +14,6 @@ from tfmpe.migrate.recordings.nodes import Abstract
 from .compare import Comparison, Tolerance, compare, differing
 from .trees import abstracted, fill, take_apart
 
-__all__ = [
-    "Found",
-    "absent",
-    "after_call",
-    "call",
-    "compare_call",
-    "compare_exceptions",
-    "raised_text",
-    "traced_call",
-]
-
 
 @dataclass(frozen=True)
 class Found:

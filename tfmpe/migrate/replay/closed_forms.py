@@ -17,8 +17,6 @@ from tfmpe.migrate.oracle.fields import FIELDS
 
 from .weights import value_of
 
-__all__ = ["FUNCTIONS", "PlainModel", "Stub", "field_class", "structured_field"]
-
 
 def _level(context: Any) -> Any:
     return jnp.tanh(context).mean(-1, keepdims=True)

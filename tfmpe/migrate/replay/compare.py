@@ -25,8 +25,6 @@ from tfmpe.migrate.records.parity import (
     size_of,
 )
 
-__all__ = ["Comparison", "Tolerance", "compare", "differing", "joined"]
-
 
 @dataclass(frozen=True)
 class Tolerance:

@@ -16,8 +16,6 @@ from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate.oracle.fields import FIELDS
 
-__all__ = ["Setting", "flow_call", "network_of", "read_setting"]
-
 # Where a call is traced or refused, values do not matter.
 _ANY_FIELD = "closed_form_v1"
 

@@ -9,8 +9,6 @@ import importlib.util
 from types import ModuleType
 from typing import Any
 
-__all__ = ["AbsentError", "MissingPackageError", "attribute", "named"]
-
 
 class AbsentError(LookupError):
     """A recorded name that the package does not have."""

@@ -28,8 +28,6 @@ from .names import attribute, named
 from .trees import copied, mapped
 from .weights import begin_with
 
-__all__ = ["Objects"]
-
 _OPTIMISERS = ("adam", "adamw", "sgd")
 _ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "relu": nnx.relu,

@@ -14,8 +14,6 @@ from .silence import replaying
 from .targets import REPLAYED, Lookup, bridge, tolerance_of
 from .trees import copied
 
-__all__ = ["is_traced", "replay", "why_not"]
-
 _PACKAGES = ("flax", "optax", "diffrax")
 
 

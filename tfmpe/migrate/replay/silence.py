@@ -11,8 +11,6 @@ import jax
 
 from tfmpe.compat import fixes, legacy_warnings
 
-__all__ = ["compile_quickly", "replaying", "silenced", "variable"]
-
 _QUICK = "jax_disable_most_optimizations"
 _NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 

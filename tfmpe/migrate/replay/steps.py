@@ -24,8 +24,6 @@ from .trees import mapped
 from .views import plain, seen
 from .weights import held_by
 
-__all__ = ["replay_steps"]
-
 
 def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
     """Make the objects of a case and take its steps, comparing each."""

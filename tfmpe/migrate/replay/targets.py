@@ -8,16 +8,6 @@ from tfmpe.migrate.recordings.cases import Case
 from .compare import Tolerance
 from .names import named
 
-__all__ = [
-    "BRIDGE",
-    "LOOSENED",
-    "REPLAYED",
-    "Lookup",
-    "Target",
-    "bridge",
-    "tolerance_of",
-]
-
 BRIDGE = "tfmpe.compat"
 
 Lookup = Callable[[str], Callable[..., Any]]

@@ -14,18 +14,6 @@ import numpy as np
 
 from tfmpe.migrate.recordings.nodes import Abstract
 
-__all__ = [
-    "abstracted",
-    "arrays_of",
-    "copied",
-    "fill",
-    "has_tracer",
-    "leaf_paths",
-    "mapped",
-    "n_bytes",
-    "take_apart",
-]
-
 
 def mapped(change: Callable[[Any], Any], tree: Any) -> Any:
     """Return a tree of dicts, lists and tuples with its leaves changed."""

@@ -14,8 +14,6 @@ from flax import nnx
 
 from .weights import fields_of, held_by, value_of, weights_of
 
-__all__ = ["plain", "seen"]
-
 
 def seen(
     view: str | None, result: Any, argument: Any, by_name: Mapping[str, Any]

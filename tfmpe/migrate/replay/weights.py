@@ -9,8 +9,6 @@ from flax import nnx
 
 from .compare import Comparison, Tolerance, compare
 
-__all__ = ["begin_with", "fields_of", "held_by", "value_of", "weights_of"]
-
 _NEAR = Tolerance(1e-6, 1e-5, "the same draw, scaled in another order")
 
 

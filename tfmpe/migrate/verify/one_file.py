@@ -17,8 +17,6 @@ from tfmpe.migrate.replay.names import MissingPackageError
 from tfmpe.migrate.replay.replay import replay, why_not
 from tfmpe.migrate.replay.targets import Lookup, bridge
 
-__all__ = ["FileResult", "replay_file"]
-
 
 class FileResult(Strict, frozen=True):
     """What replaying one recording gave, or why the recording was refused."""

@@ -25,8 +25,6 @@ from tfmpe.migrate.records.checks import Problem
 
 from .one_file import FileResult, replay_file
 
-__all__ = ["Flags", "replay_files", "replayed_apart"]
-
 Flags = tuple[tuple[str, str], ...]
 """Environment variables and their values."""
 

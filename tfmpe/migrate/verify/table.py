@@ -10,8 +10,6 @@ from tfmpe.migrate.records.parity import Largest, Tally
 from tfmpe.migrate.show.table import say
 from tfmpe.migrate.show.words import counted
 
-__all__ = ["print_verify"]
-
 _MAX_SHOWN = 5
 _TITLES = ("all", "same", "near", "diff", "max abs", "max rel")
 _WIDTHS = (4, 5, 5, 5, 8, 8)

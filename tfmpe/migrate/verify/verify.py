@@ -32,8 +32,6 @@ from tfmpe.migrate.replay.targets import LOOSENED, Lookup, bridge
 from .one_file import FileResult, replay_file
 from .processes import Flags, replayed_apart
 
-__all__ = ["Progress", "UnknownExampleError", "verify"]
-
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
 
