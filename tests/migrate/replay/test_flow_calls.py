@@ -13,19 +13,8 @@ from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.replay.flow_calls import flow_call, read_setting
 from tfmpe.migrate.replay.replay import replay, why_not
-from tfmpe.migrate.replay.targets import REPLAYED
 
 STORED = stored_folder()
-
-N_FLOW = {
-    "SFMPE.log_prob_posterior_samples": 10,
-    "SFMPE.sample_base_dist": 4,
-    "SFMPE.sample_posterior": 27,
-    "SFMPE.sample_posterior_encoded": 45,
-    "StructuredCNF.log_prob": 34,
-    "StructuredCNF.sample": 102,
-    "Transformer.__call__": 6,
-}
 
 
 def _cases(example, function):
@@ -68,18 +57,15 @@ def test_some_stored_calls(line):
     assert result.agrees, result.differences
 
 
-def test_all_stored_calls_are_there():
-    counts = dict.fromkeys(N_FLOW, 0)
-    for file in find_recordings(STORED):
-        if not file.stem.startswith(("SFMPE", "StructuredCNF", "Transf")):
-            continue
-        for case in read_cases(file, STORED):
-            counts[case.function] += 1
-            assert why_not(case) is None
-    assert counts == N_FLOW
-    assert sum(counts.values()) == 954 - 726
-    on_flow = {n for n, target in REPLAYED.items() if target.module is None}
-    assert on_flow == set(N_FLOW)
+def test_the_stored_calls_of_flows_can_all_be_made():
+    cases = [
+        case
+        for file in find_recordings(STORED)
+        if file.stem.startswith(("SFMPE", "StructuredCNF", "Transf"))
+        for case in read_cases(file, STORED)
+    ]
+    assert len(cases) == 954 - 726
+    assert not any(map(why_not, cases))
 
 
 def test_another_flow_is_seen():
