@@ -60,15 +60,14 @@ def test_the_guide_shows_what_its_commands_print(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_recorded_project_is_calibrated_to_the_end(tmp_path):
+def test_a_recorded_project_is_verified_to_the_end(tmp_path):
     place = Workplace(tmp_path)
     code, printed = place.run("tfmpe record --out golden -- fit.py")
     assert code == 0, printed
-    code, printed = place.run("tfmpe verify golden --calibrate --json a.json")
+    code, printed = place.run("tfmpe verify golden --json a.json")
     assert code == 0, printed
     rows = read_record(place.project / "a.json").rows
     assert len(rows) >= 5
-    assert all(row.noise_floor is not None for row in rows)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .common import check_folder, progress_bar, write_file
+from .common import file_option, no_progress_option, progress_bar, write_file
 
 __all__ = ["verify"]
 
@@ -15,37 +15,22 @@ __all__ = ["verify"]
     required=False,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the whole report as json.",
-)
+@file_option("--json", "json_file", help="Also write the report as json.")
 @click.option("--example", metavar="NAME", help="Replay this example only.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option(
     "--other-fingerprint",
     is_flag=True,
     help="Compare also what was recorded on another kind of device, or with "
     "another precision or random numbers: within tolerances.",
 )
-@click.option(
-    "--calibrate",
-    is_flag=True,
-    help="Measure how far the legacy side is from itself with reordered sums, "
-    "and print it beside every error. Takes twice as long.",
-)
-@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@no_progress_option
 @click.pass_context
 def verify(
     context: click.Context,
     path: Path | None,
     json_file: Path | None,
     example: str | None,
-    fail_fast: bool,
     other_fingerprint: bool,
-    calibrate: bool,
     no_progress: bool,
 ) -> None:
     """Replay stored legacy output and compare it to the bit.
@@ -65,9 +50,8 @@ def verify(
     \b
     Examples:
       tfmpe verify
-      tfmpe verify --example seir --fail-fast
+      tfmpe verify --example seir
       tfmpe verify my_recordings --json report.json
-      tfmpe verify --calibrate --example seir
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
 
@@ -77,7 +61,6 @@ def verify(
     from tfmpe.migrate.verify.verify import UnknownExampleError
     from tfmpe.migrate.verify.verify import verify as run
 
-    check_folder(json_file, "--json")
     if path is None:
         # Pays off for many calls only.
         compile_quickly()
@@ -86,14 +69,11 @@ def verify(
             report = run(
                 path,
                 example=example,
-                fail_fast=fail_fast,
                 progress=progress,
                 other_fingerprint=other_fingerprint,
-                calibrate=calibrate,
             )
     except UnknownExampleError as error:
         raise click.BadParameter(str(error), param_hint="--example") from None
     print_verify(report, Console(highlight=False))
-    if json_file is not None:
-        write_file(json_file, as_json(report), "--json")
+    write_file(json_file, as_json(report), "--json")
     context.exit(report.exit_code)

@@ -52,17 +52,17 @@ def _pack(folder, members):
             packed.addfile(member, io.BytesIO(b"{}"))
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("../outside.json", tarfile.REGTYPE),
-        ("/tmp/outside.json", tarfile.REGTYPE),
-        ("group/script.py", tarfile.REGTYPE),
-        ("group/link.json", tarfile.SYMTYPE),
-        ("group/link.json", tarfile.LNKTYPE),
-        ("group/pipe.json", tarfile.FIFOTYPE),
-    ],
-)
+OTHERS = [
+    ("../outside.json", tarfile.REGTYPE),
+    ("/tmp/outside.json", tarfile.REGTYPE),
+    ("group/script.py", tarfile.REGTYPE),
+    ("group/link.json", tarfile.SYMTYPE),
+    ("group/link.json", tarfile.LNKTYPE),
+    ("group/pipe.json", tarfile.FIFOTYPE),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), OTHERS)
 def test_an_archive_of_anything_else_is_refused(tmp_path, name, kind):
     _pack(tmp_path, [(name, kind)])
     _refused(tmp_path, "not the name of a recording")

@@ -143,24 +143,16 @@ def test_arguments_are_changed_only_where_they_were():
     assert differences(step("f:double", weak, output=jnp.float32(2))) == []
 
 
+OTHER = "exception at output: raised ValueError (text), was "
+
+
 @pytest.mark.parametrize(
     ("kind", "raised", "expected"),
     [
         ("other", "ValueError", []),
         ("clearer", "KeyError", []),
-        (
-            "other",
-            "KeyError",
-            [
-                "exception at output: raised ValueError (text), "
-                "was raised KeyError"
-            ],
-        ),
-        (
-            "other",
-            None,
-            ["exception at output: raised ValueError (text), was returned"],
-        ),
+        ("other", "KeyError", [f"{OTHER}raised KeyError"]),
+        ("other", None, [f"{OTHER}returned"]),
     ],
 )
 def test_an_exception_is_compared_by_its_type(kind, raised, expected):
@@ -192,9 +184,6 @@ def test_names_of_python_itself_are_not_looked_up():
     setup = [("net", Made("new", ("Stopping",), {}))]
     (text,) = differences(step("e:net.__class__", view="exists"), setup=setup)
     assert "AttributeError" in text
-
-
-def test_a_class_that_is_absent_is_said_where_it_would_be_made():
     setup = [("net", Made("new", ("nn.Missing",), {}))]
     assert differences(setup=setup) == [
         f"absent at output: {PACKAGE}.nn.Missing, was in the package"
@@ -280,16 +269,14 @@ def test_first_weights_of_another_shape_are_left():
     )
 
 
-@pytest.mark.parametrize(
-    "node",
-    [
-        Made("system", (), {}),
-        Made("optimiser", ("os",), {}),
-        Made("path", ("../x.png",), {}),
-        Made("path", ("/x.png",), {}),
-        Made("attr", (Made("new", ("Stopping",), {}), "__class__"), {}),
-    ],
-)
+NODES = [
+    *(Made("system", (), {}), Made("optimiser", ("os",), {})),
+    *(Made("path", ("../x.png",), {}), Made("path", ("/x.png",), {})),
+    Made("attr", (Made("new", ("Stopping",), {}), "__class__"), {}),
+]
+
+
+@pytest.mark.parametrize("node", NODES)
 def test_only_known_recipes_are_followed(node):
     (text,) = differences(setup=[("it", node)])
     assert text.startswith("exception at setup: raised ")
@@ -304,10 +291,8 @@ def test_views_of_networks():
     assert list(found["model"]["params"]) == ["linear/kernel"]
 
 
-def test_an_unknown_view_is_an_error():
+def test_other_views_and_keys():
     with pytest.raises(LookupError, match="no view 'eval'"):
         seen("eval", 1, None, {})
-
-
-def test_keys_of_the_new_kind_are_compared_by_their_data():
+    # Keys of the new kind are compared by their data.
     assert plain([jax.random.key(0)])[0].dtype == jnp.uint32

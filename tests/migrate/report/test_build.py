@@ -32,7 +32,6 @@ REPLAYED = verify(replayed(tally=DIFFERENT), exit_code=1)
         (but(EXAMPLE["bench"], differences=("x",)), 1, "Look at the rec", ""),
         (scan(unread=UNREAD), 3, "Make these files", "Incomplete: 1 file not"),
         (Fix(3, True, unread=UNREAD), 3, "Make these files", "1 file not read"),
-        (but(VERIFY, stopped_early=True), 3, "", "at the first failure"),
         (but(VERIFY, problems=(Problem("a", "bad"),)), 3, "", "why='bad'"),
         (but(EQUAL, exit_code=-9), 3, "", "ended with exit code -9"),
         (but(EQUAL, script_exit_code=2), 3, "", "ended with exit code"),

@@ -17,16 +17,12 @@ from tfmpe.migrate.errors import RecordingError
 
 from .files import read_bytes
 
-__all__ = ["DTYPES", "MAX_ENTRY_BYTES", "MAX_NDIM", "ArrayFile"]
+_DTYPES = """
+    bool int8 int16 int32 int64 uint8 uint16 uint32 uint64
+    float16 float32 float64 complex64 complex128
+"""
 
-DTYPES = frozenset(
-    {
-        "bool",
-        *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-        *("float16", "float32", "float64"),
-        *("complex64", "complex128"),
-    }
-)
+DTYPES = frozenset(_DTYPES.split())
 """Names of the data types that a recording may hold."""
 
 MAX_ENTRY_BYTES = 64 * 2**20
@@ -34,14 +30,15 @@ MAX_ENTRY_BYTES = 64 * 2**20
 
 MAX_NDIM = 16
 
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENTRY_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,200}\.npy")
 
 
 class ArrayFile:
     """The arrays of one npz, by name, read when asked for."""
 
-    def __init__(self, file: Path, shown: str | None = None):
-        self.shown = str(file) if shown is None else shown
+    def __init__(self, file: Path, shown: str):
+        self.shown = shown
         self._arrays: dict[str, np.ndarray] = {}
         # One read: what is checked is what is used.
         content = io.BytesIO(read_bytes(file, self.shown))
@@ -55,8 +52,7 @@ class ArrayFile:
         total = 0
         for entry in entries:
             total += entry.file_size
-            fault = self._fault(entry, total)
-            if fault is not None:
+            if fault := self._fault(entry, total):
                 raise self._error(f"entry {entry.filename!r} {fault}")
             self._entries[entry.filename] = entry
 
@@ -70,10 +66,7 @@ class ArrayFile:
             return "occurs twice"
         if entry.flag_bits & 0x1:
             return "is encrypted"
-        if entry.compress_type not in (
-            zipfile.ZIP_STORED,
-            zipfile.ZIP_DEFLATED,
-        ):
+        if entry.compress_type not in _PACKINGS:
             return "is packed in a way that numpy.savez does not use"
         if entry.file_size > MAX_ENTRY_BYTES or total > 4 * MAX_ENTRY_BYTES:
             return (
@@ -112,12 +105,11 @@ class ArrayFile:
             if version != (1, 0):
                 raise ValueError(f"version {version}")
             # It evaluates a literal of limited length, and nothing else.
-            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(
-                stream
-            )
+            header = np.lib.format.read_array_header_1_0(stream)
         except Exception as error:
             fault = f"array {name!r} has another header than numpy.savez writes"
             raise self._error(f"{fault} ({error})") from None
+        shape, is_fortran, dtype = header
         if dtype.name not in DTYPES or not dtype.isnative:
             fault = f"has the data type {dtype}; recordings hold native numbers"
             raise self._error(f"array {name!r} {fault}")

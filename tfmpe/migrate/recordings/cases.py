@@ -5,8 +5,6 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-__all__ = ["Call", "Case", "Compared", "Raised"]
-
 
 @dataclass(frozen=True)
 class Raised:
@@ -31,73 +29,35 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call, or one look at an object.
+    """One call, or one look at an object."""
 
-    Parameters
-    ----------
-    target
-        Empty for the function of the case. `f:PATH` is called and `v:PATH`
-        looked up in the package; `o:NAME.attr` is called and `e:NAME.attr`
-        looked up on an object of the case.
-    args, kwargs
-        The arguments before the call, without `self`.
-    output
-        What it returned, seen through the view; meaningless where it raised.
-    raises
-        The exception it ended in, or None if it returned.
-    args_after, kwargs_after
-        The arguments after the call, or None if it left them alone.
-    view, view_arg
-        Name of what was looked at in place of the plain result, and what
-        that needs.
-    compare
-        How the result is compared, where there is a target.
-    after
-        What objects of the case hold after the call, by name.
-    keep
-        The name under which the result is kept among the objects.
-    files
-        Names of the files that it writes.
-    """
-
+    # Empty for the function of the case. `f:PATH` is called and `v:PATH`
+    # looked up in the package; `o:NAME.attr` is called and `e:NAME.attr`
+    # looked up on an object of the case.
     target: str = ""
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
+    # Meaningless where the call raised.
     output: Any = None
     raises: Raised | None = None
+    # None if the call left them alone.
     args_after: tuple[Any, ...] | None = None
     kwargs_after: dict[str, Any] | None = None
+    # What was looked at in place of the plain result, and what that needs.
     view: str | None = None
     view_arg: Any = None
     compare: Compared = Compared()
+    # What objects of the case hold after the call, by name.
     after: dict[str, Any] = field(default_factory=dict)
+    # The name under which the result is kept among the objects.
     keep: str | None = None
+    # Names of the files that it writes.
     files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case(Call):
-    """A recorded call of the legacy package, and calls that follow it.
-
-    Parameters
-    ----------
-    example, file
-        The folder it lies in; its json, relative to the folder of all.
-    name
-        Unique within its json.
-    function
-        What was called, without its module.
-    role, source, seq
-        Where the call came from, and its place there.
-    traced
-        Whether the call ran under `jit` or `vmap`.
-    extra
-        Whatever more was needed to describe the call.
-    setup
-        Objects that are made first, by name.
-    then
-        The calls that follow.
-    """
+    """A recorded call of the legacy package, and calls that follow it."""
 
     example: str
     name: str

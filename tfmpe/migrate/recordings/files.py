@@ -6,15 +6,6 @@ from typing import Any
 
 from tfmpe.migrate.errors import RecordingError
 
-__all__ = [
-    "MANIFEST_NAME",
-    "MAX_FILE_BYTES",
-    "check_inside",
-    "find_recordings",
-    "load_json",
-    "read_bytes",
-]
-
 MANIFEST_NAME = "MANIFEST.json"
 """Name of the file that lists all others, with their checksums."""
 

@@ -1,17 +1,13 @@
 """What the numbers of a legacy package depend on."""
 
-import functools
 import importlib.metadata
-import importlib.util
 import json
 import platform
-import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import jax
-
-__all__ = ["KIND", "VERSIONS", "differing", "take_fingerprint"]
 
 KIND = ("x64", "prng_implementation", "threefry_partitionable", "device")
 """Entries without which numbers cannot be equal to the bit."""
@@ -27,24 +23,7 @@ VERSIONS = ("python", "jax", "jaxlib", "numpy", "flax", "optax", "diffrax")
 
 
 def take_fingerprint(package: str | None = None) -> dict[str, Any]:
-    """Return what numbers depend on, here and now.
-
-    Parameters
-    ----------
-    package
-        The legacy package; None for what does not depend on it.
-
-    Returns
-    -------
-    dict
-        Of `KIND` and `VERSIONS`, and `package`, `package_version` and
-        `commit`, each None where it cannot be found.
-
-    Examples
-    --------
-    >>> take_fingerprint()["device"] in ("cpu", "gpu", "tpu")
-    True
-    """
+    """Return what numbers depend on, here and now."""
     found: dict[str, Any] = {}
     if package is not None:
         found["package"] = package
@@ -62,13 +41,7 @@ def take_fingerprint(package: str | None = None) -> dict[str, Any]:
 def differing(
     recorded: Mapping[str, Any], here: Mapping[str, Any], names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Say which entries of two fingerprints differ, of those recorded.
-
-    Examples
-    --------
-    >>> differing({"x64": True}, {"x64": False}, KIND)
-    ('x64 is False, was True',)
-    """
+    """Say which entries of two fingerprints differ, of those recorded."""
     return tuple(
         f"{name} is {here.get(name)}, was {recorded[name]}"
         for name in names
@@ -77,48 +50,15 @@ def differing(
 
 
 def _version(distribution: str) -> str | None:
-    try:
+    with suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _origin(package: str) -> tuple[str | None, str | None]:
-    """Return the version and the commit of an installed package."""
-    spec = importlib.util.find_spec(package)
-    places = spec.submodule_search_locations if spec else None
-    folder = next(iter(places or ()), None)
-    names = [package] if _version(package) else _names().get(package, [])
-    for found in map(importlib.metadata.distribution, names):
-        url = json.loads(found.read_text("direct_url.json") or "{}")
-        commit = url.get("vcs_info", {}).get("commit_id")
-        return found.version, commit or _commit(folder)
-    return None, _commit(folder)
-
-
-# It reads every installed distribution, which takes a second.
-_names = functools.cache(importlib.metadata.packages_distributions)
-
-
-def _commit(folder: str | None) -> str | None:
-    """Return the commit of a folder that git has, with '+' if changed."""
-    # A folder that git ignores lies in a repository of something else.
-    if folder is None or not _git(folder, "ls-files", "--", "."):
-        return None
-    commit = _git(folder, "rev-parse", "HEAD")
-    changed = _git(folder, "status", "--porcelain", "--", ".")
-    return f"{commit}+" if commit and changed else commit
-
-
-def _git(folder: str, *arguments: str) -> str | None:
+    """Return the version of a package, and the commit it was installed from."""
     try:
-        done = subprocess.run(
-            ["git", "-C", folder, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
+        found = importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None, None
+    url = json.loads(found.read_text("direct_url.json") or "{}")
+    return found.version, url.get("vcs_info", {}).get("commit_id")

@@ -18,6 +18,7 @@ from tfmpe.migrate.errors import RecordingError
 
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
+# The nodes themselves are for the writer.
 __all__ = ["MAX_DEPTH", "Abstract", "Made", "Node", "NodeReader", "Opaque"]
 
 MAX_DEPTH = 40
@@ -27,42 +28,15 @@ _MAX_WEAK = 1024
 
 
 @dataclass(frozen=True)
-class Abstract:
-    """A value of which only shape and data type were recorded."""
-
-    shape: tuple[int, ...]
-    dtype: str
-
-    def __str__(self) -> str:
-        """Return the data type and shape, as in an error message."""
-        return f"{self.dtype} {self.shape}"
-
-
-@dataclass(frozen=True)
-class Opaque:
-    """A value that could not be recorded, only described."""
-
-    description: str
-
-
-@dataclass(frozen=True)
 class Made:
-    """An object that is made for a call, by a named recipe.
+    """An object that is made for a call, by a named recipe."""
 
-    Parameters
-    ----------
-    what
-        The recipe; only those of `tfmpe.migrate.replay.objects` exist. Of
-        `'ref'`, the first argument names an object that was made before.
-    args, kwargs
-        What it is given.
-    state
-        The weights that the object began with, by path; None if it has none.
-    """
-
+    # One of `tfmpe.migrate.replay.objects`; of 'ref', the first argument names
+    # an object that was made before.
     what: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
+    # The weights that the object began with, by path.
     state: dict[str, Any] | None = None
 
 
@@ -104,7 +78,8 @@ class Dict(_Node):
 
 
 _Shape: TypeAlias = Annotated[
-    list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=MAX_NDIM)
+    tuple[Annotated[int, msgspec.Meta(ge=0)], ...],
+    msgspec.Meta(max_length=MAX_NDIM),
 ]
 
 
@@ -116,7 +91,9 @@ class Array(_Node):
     weak_type: bool
 
 
-class Tracer(_Node):
+class Abstract(_Node, tag="tracer"):
+    """A value of which only shape and data type were recorded."""
+
     shape: _Shape
     dtype: str
 
@@ -126,11 +103,13 @@ class Npscalar(_Node):
     v: bool | int | float | _NotFinite
 
 
-class Opaque_(_Node, tag="opaque"):  # noqa: N801 - a node, not the value
+class Opaque(_Node):
+    """A value that could not be recorded, only described."""
+
     repr: str
 
 
-class None_(_Node, tag="none"):  # noqa: N801
+class None_(_Node, tag="none"):  # noqa: N801 - None is a keyword
     pass
 
 
@@ -155,9 +134,9 @@ Node: TypeAlias = (
     | List
     | Dict
     | Array
-    | Tracer
+    | Abstract
     | Npscalar
-    | Opaque_
+    | Opaque
     | Make
     | Ref
 )
@@ -165,15 +144,7 @@ Node: TypeAlias = (
 
 
 class NodeReader:
-    """Turns the nodes of one json into values.
-
-    Parameters
-    ----------
-    shown
-        How to name the json in an error.
-    arrays
-        The npz beside it, or None if there is none.
-    """
+    """Turns the nodes of one json into values."""
 
     def __init__(self, shown: str, arrays: ArrayFile | None):
         self._shown = shown
@@ -191,30 +162,28 @@ class NodeReader:
             case Bool(v) | Int(v) | Str(v):
                 return v
             case Tuple(items) | List(items):
-                values = [
+                kind = tuple if isinstance(node, Tuple) else list
+                return kind(
                     self.read(item, f"{where}[{i}]", depth + 1)
                     for i, item in enumerate(items)
-                ]
-                return values if isinstance(node, List) else tuple(values)
+                )
             case Dict(items):
                 return self._dict(items, where, depth)
             case Array():
                 return self._array(node, where)
-            case Tracer():
-                return Abstract(*self._declared(node, where))
             case Npscalar():
                 return self._npscalar(node, where)
-            case Opaque_(text):
-                return Opaque(text)
+            case Abstract():
+                self._check_declared(node, where)
+                return node
+            case Opaque():
+                return node
             case Ref(name):
                 return Made("ref", (name,))
             case Make(what):
-                state = node.state and self.read(node.state, where, depth + 1)
-                args, kwargs = (
-                    self.read(each, where, depth + 1)
-                    for each in (node.args, node.kwargs)
-                )
-                return Made(what, args, kwargs, state)
+                parts = (node.args, node.kwargs, node.state or None_())
+                read = (self.read(part, where, depth + 1) for part in parts)
+                return Made(what, *read)
 
     def _error(self, where: str, fault: str) -> RecordingError:
         return RecordingError(self._shown, f"{where}: {fault}")
@@ -228,23 +197,21 @@ class NodeReader:
             result[name] = self.read(value, f"{where}[{name!r}]", depth + 1)
         return result
 
-    def _declared(
-        self, node: Array | Tracer, where: str
-    ) -> tuple[tuple[int, ...], str]:
-        """Return a shape and a data type, if there can be such an array."""
+    def _check_declared(self, node: Array | Abstract, where: str) -> None:
+        """Refuse a shape or a data type if there can be no such array."""
+        self._check_dtype(node.dtype, where)
         # Each size alone too: a 0 elsewhere must not hide a huge one.
         if math.prod(max(size, 1) for size in node.shape) > MAX_ENTRY_BYTES:
             raise self._error(where, f"too large a shape: {node.shape!r:.60}")
-        return tuple(node.shape), self._dtype(node.dtype, where)
 
-    def _dtype(self, dtype: str, where: str) -> str:
+    def _check_dtype(self, dtype: str, where: str) -> None:
         if dtype not in DTYPES:
             fault = f"not a data type of a recording: {dtype!r:.60}"
             raise self._error(where, fault)
-        return dtype
 
     def _npscalar(self, node: Npscalar, where: str) -> Any:
-        kind = np.dtype(self._dtype(node.dtype, where))
+        self._check_dtype(node.dtype, where)
+        kind = np.dtype(node.dtype)
         value = float(node.v) if isinstance(node.v, str) else node.v
         try:
             with np.errstate(all="ignore"):
@@ -253,22 +220,20 @@ class NodeReader:
             raise self._error(where, f"{value!r:.60} is no {kind}") from None
 
     def _array(self, node: Array, where: str) -> Any:
-        shape, dtype = self._declared(node, where)
+        self._check_declared(node, where)
         if self._arrays is None:
             fault = f"array {node.npz!r}, but no npz lies beside the json"
             raise self._error(where, fault)
-        value = self._arrays.array(node.npz, dtype, shape)
+        dtype = node.dtype
+        value = self._arrays.array(node.npz, dtype, node.shape)
         if node.lib == "numpy":
             return value
         if jax.dtypes.canonicalize_dtype(dtype) != np.dtype(dtype):
             fault = f"a jax array of {dtype} needs jax_enable_x64, which is off"
             raise self._error(where, fault)
         # Unlike `jnp.asarray`, this compiles nothing per shape.
-        return (
-            self._weak(value, where)
-            if node.weak_type
-            else jax.device_put(value)
-        )
+        weak = node.weak_type
+        return self._weak(value, where) if weak else jax.device_put(value)
 
     def _weak(self, value: np.ndarray, where: str) -> Any:
         # JAX has no public way to mark an array as weakly typed; built from

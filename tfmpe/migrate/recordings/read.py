@@ -9,21 +9,18 @@ refused with a `RecordingError`.
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from tfmpe.migrate.errors import RecordingError
 
 from .arrays import ArrayFile
-from .cases import Call, Case, Compared, Raised
+from .cases import Case
 from .files import check_inside, load_json
 from .nodes import Dict, Node, NodeReader, Tuple
-
-__all__ = ["FLAGS", "FORMAT", "read_cases", "read_flags"]
 
 FORMAT = 1
 """The version of the format that `tfmpe record` writes."""
@@ -37,46 +34,31 @@ FLAGS = {
 else: two flags of JAX, and whether nothing else may have run before."""
 
 
-class _Call(msgspec.Struct):
-    """A call as the json has it; `UNSET` is what it does not have."""
-
-    target: str = ""
-    args: Tuple | UnsetType = UNSET
-    kwargs: Dict | UnsetType = UNSET
-    output: Node | UnsetType = UNSET
-    raises: Raised | UnsetType = UNSET
-    args_after: Tuple | UnsetType = UNSET
-    kwargs_after: Dict | UnsetType = UNSET
-    view: str | None = None
-    view_arg: Node | UnsetType = UNSET
-    compare: Compared | UnsetType = UNSET
-    after: list[tuple[str, Node]] = []
-    keep: str | None = None
-    files: tuple[str, ...] = ()
-
-
-class _Case(_Call, kw_only=True):
+class _Head(msgspec.Struct):
     case: str
     function: str
-    role: str | None = None
-    source: str = ""
-    seq: int = 0
-    traced: bool = False
-    extra: Dict | UnsetType = UNSET
-    setup: list[tuple[str, Node]] = []
-    then: list[_Call] = []
+    then: list[dict[str, Any]] = []
 
 
 class _File(msgspec.Struct):
     format: Literal[1, 2]
     function: str
-    cases: list[_Case]
+    cases: list[_Head]
     env: dict[str, Literal["", "0", "1"]] = {}
+
+
+# The fields of a call that are nodes, not plain values.
+_NODES: dict[str, Any] = {
+    **dict.fromkeys(("args", "args_after"), Tuple),
+    **dict.fromkeys(("kwargs", "kwargs_after", "extra"), Dict),
+    **dict.fromkeys(("output", "view_arg"), Node),
+    **dict.fromkeys(("setup", "after"), list[tuple[str, Node]]),
+}
 
 
 def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
     """Return a value for each of `FLAGS`; None if a json is of format 1."""
-    content, shown = _content(file, folder or file.parent)
+    _, content, shown = _content(file, folder or file.parent)
     if content.format == 1:
         return None
     if not content.env.keys() <= FLAGS.keys():
@@ -85,51 +67,20 @@ def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
 
 
 def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
-    """Return the cases of one recording, of either format.
+    """Return the cases of one recording, of either format, in their order.
 
-    Parameters
-    ----------
-    file
-        The json; the npz of the same name lies beside it.
-    folder
-        The folder of all recordings, which files must not leave; the one of
-        `file` if not given.
-
-    Returns
-    -------
-    tuple of Case
-        In the order of the file.
-
-    Raises
-    ------
-    RecordingError
-        If the json or the npz is missing, broken, or not in our format; also
-        if it has arrays of a precision that this process does not have.
-
-    Notes
-    -----
-    A posterior was drawn by `SFMPE.sample_posterior`, which called
-    `SFMPE.sample_posterior_encoded`: both were recorded, and the weights and
-    the noise with the second. The first gets its `extra` from there; where
-    that recording is missing or refused, it stays None.
-
-    Examples
-    --------
-    >>> from tfmpe.migrate.recordings.stored import stored_folder
-    >>> folder = stored_folder()
-    >>> cases = read_cases(folder / "seir" / "decode_theta.json", folder)
-    >>> cases[0].function
-    'decode_theta'
+    The npz of the same name lies beside the json, within the folder of all.
     """
     folder = folder or file.parent
-    content, shown = _content(file, folder)
+    raw, content, shown = _content(file, folder)
     arrays_file = file.with_suffix(".npz")
     arrays = None
     if arrays_file.is_symlink() or arrays_file.exists():
         check_inside(arrays_file, folder)
         arrays = ArrayFile(arrays_file, str(Path(shown).with_suffix(".npz")))
+    reader = _Reader(shown, content, NodeReader(shown, arrays))
     try:
-        cases = tuple(_Reader(shown, content, arrays).cases(file.parent.name))
+        cases = tuple(reader.cases(raw["cases"], file.parent.name))
     except (RecursionError, MemoryError):
         raise RecordingError(shown, "too large or nested too deeply") from None
     if any(map(_lacks_weights, cases)):
@@ -137,88 +88,91 @@ def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
     return cases
 
 
-def _content(file: Path, folder: Path) -> tuple[_File, str]:
-    """Return what a json says, and how to name it."""
+def _content(file: Path, folder: Path) -> tuple[Any, _File, str]:
+    """Return a json, what it is as a whole, and how to name it."""
     check_inside(file, folder)
     inside = file.is_relative_to(folder)
     shown = (file.relative_to(folder) if inside else file).as_posix()
-    content = load_json(file, shown)
+    raw = load_json(file, shown)
+    return raw, _converted(raw, _File, shown), shown
+
+
+def _converted(value: Any, kind: Any, shown: str, where: str = "") -> Any:
     try:
-        return msgspec.convert(content, _File), shown
-    except msgspec.ValidationError as error:
-        raise RecordingError(shown, f"not a recording: {error}") from None
-    except RecursionError:
-        raise RecordingError(shown, "nested too deeply") from None
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        fault = f"{where or 'not a recording'}: {error}"
+        raise RecordingError(shown, fault) from None
 
 
+@dataclass(frozen=True)
 class _Reader:
-    def __init__(self, shown: str, content: _File, arrays: Any) -> None:
-        self._shown, self._content = shown, content
-        self._nodes = NodeReader(shown, arrays)
+    shown: str
+    content: _File
+    nodes: NodeReader
+
+    def cases(self, records: list[Any], example: str) -> Iterator[Case]:
+        names = set()
+        of_file, of_format_1 = self.content.function, self.content.format == 1
+        for head, record in zip(self.content.cases, records, strict=True):
+            name, fault = head.case, None
+            # These are printed, so they must not be able to steer a terminal.
+            if not f"{name}{head.function}{of_file}".isprintable():
+                name = f"case {len(names)}"
+                fault = "has a name with characters that cannot be printed"
+            elif name in names:
+                fault = "occurs twice"
+            elif of_format_1 and head.function != of_file:
+                fault = f"of {head.function!r}, in a file of {of_file!r:.60}"
+            elif of_format_1 and (record.get("setup") or head.then):
+                fault = "several steps are of format 2"
+            elif of_format_1 and not {"args", "kwargs"} <= record.keys():
+                fault = "has no args or no kwargs"
+            if fault is not None:
+                raise self._error(name, fault)
+            names.add(name)
+            then = [self._fields(each, name) for each in head.then]
+            fields = self._fields(record, name) | {
+                **{"example": example, "file": self.shown, "then": then},
+                **{"name": name, "function": of_file},
+            }
+            yield _converted(fields, Case, self.shown, name)
 
     def _error(self, where: str, fault: str) -> RecordingError:
-        return RecordingError(self._shown, f"{where}: {fault}")
+        return RecordingError(self.shown, f"{where}: {fault}")
 
-    def cases(self, example: str) -> Iterator[Case]:
-        names = set()
-        of_file, of_format_1 = self._content.function, self._content.format == 1
-        for number, record in enumerate(self._content.cases):
-            name, function = record.case, record.function
-            texts = (name, function, of_file, record.target)
-            # These are printed, so they must not be able to steer a terminal.
-            if not all(text.isprintable() for text in texts):
-                fault = "has a name with characters that cannot be printed"
-                raise self._error(f"case {number}", fault)
-            if name in names:
-                raise self._error(name, "occurs twice")
-            names.add(name)
-            if of_format_1 and function != of_file:
-                fault = f"of {function!r}, in a file of {of_file!r:.60}"
-                raise self._error(name, fault)
-            if of_format_1 and (record.setup or record.then):
-                raise self._error(name, "several steps are of format 2")
-            if of_format_1 and UNSET in (record.args, record.kwargs):
-                raise self._error(name, "has no args or no kwargs")
-            fields = self._fields(record, name)
-            fields["setup"] = tuple(fields["setup"].items())
-            fields["then"] = tuple(
-                Call(**self._fields(each, name)) for each in record.then
-            )
-            del fields["case"]
-            fields |= {"name": name, "function": of_file, "file": self._shown}
-            yield Case(example=example, **fields)
-
-    def _fields(self, record: _Call, where: str) -> dict[str, Any]:
+    def _fields(self, record: dict[str, Any], where: str) -> dict[str, Any]:
         """Return the fields of a call with the values of their nodes."""
-        if (record.output is UNSET) == (record.raises is UNSET):
+        if ("output" in record) == (record.get("raises") is not None):
             raise self._error(where, "needs either an output or what it raises")
-        if self._content.format == 2 and record.target[:2] not in _TARGETS:
-            raise self._error(where, f"target is {record.target!r:.60}")
-        found: dict[str, Any] = {}
-        for name in record.__struct_fields__:
-            value, place = getattr(record, name), f"{where}: {name}"
-            if isinstance(value, Node):
-                value = self._nodes.read(value, place)
-            elif name in ("setup", "after"):
-                value = {
-                    key: self._nodes.read(node, f"{place} {key!r}")
-                    for key, node in value
-                }
-            if "kwargs" in name and any(
-                type(key) is not str for key in value or ()
-            ):
-                raise self._error(place, "has keys that are not names")
-            if value is not UNSET:
-                found[name] = value
+        target = str(record.get("target"))
+        if self.content.format == 2 and not _TARGET.match(target):
+            raise self._error(where, f"target is {target!r:.60}")
+        found = dict(record)
+        for name in _NODES.keys() & record.keys():
+            place = f"{where}: {name}"
+            node = _converted(record[name], _NODES[name], self.shown, place)
+            if isinstance(node, list):
+                found[name] = [
+                    (key, self.nodes.read(each, f"{place} {key!r}"))
+                    for key, each in node
+                ]
+            else:
+                found[name] = self.nodes.read(node, place)
+        found["after"] = dict(found.get("after", ()))
         return found
 
 
-_TARGETS = ("f:", "v:", "o:", "e:")
+_TARGET = re.compile("[fvoe]:")
 _OUTER = "SFMPE.sample_posterior"
 _INNER_FILE = "SFMPE_sample_posterior_encoded.json"
-_PLACE = re.compile(r"(?P<run>.+__trace)(?P<place>\d+)_sample_posterior")
+_PLACE = re.compile(r"(.+__trace)(\d+)_sample_posterior")
 
 
+# A posterior was drawn by `SFMPE.sample_posterior`, which called
+# `SFMPE.sample_posterior_encoded`: both were recorded, and the weights and the
+# noise with the second, one place later. The first gets its `extra` from
+# there; where that recording is missing or refused, it stays None.
 def _lacks_weights(case: Case) -> bool:
     ran = case.raises is None and not case.traced and not case.target
     return case.function == _OUTER and case.extra is None and ran
@@ -231,14 +185,14 @@ def _with_weights(
         inner = {case.name: case for case in read_cases(inner_file, folder)}
     except RecordingError:
         return cases
-    completed = []
-    for case in cases:
+
+    def completed(case: Case) -> Case:
         place = _PLACE.fullmatch(case.name)
-        if place is not None and _lacks_weights(case):
-            digits = place["place"]
-            following = str(int(digits) + 1).zfill(len(digits))
-            name = f"{place['run']}{following}_sample_posterior_encoded"
-            extra = inner[name].extra if name in inner else None
-            case = replace(case, extra=extra)
-        completed.append(case)
-    return tuple(completed)
+        if place is None or not _lacks_weights(case):
+            return case
+        run, digits = place.groups()
+        following = str(int(digits) + 1).zfill(len(digits))
+        found = inner.get(f"{run}{following}_sample_posterior_encoded")
+        return replace(case, extra=found and found.extra)
+
+    return tuple(map(completed, cases))

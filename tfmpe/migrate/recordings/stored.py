@@ -12,8 +12,6 @@ from tfmpe.migrate.errors import RecordingError
 
 from .files import MANIFEST_NAME, MAX_FILE_BYTES, check_inside
 
-__all__ = ["stored_folder", "unpacked"]
-
 _NAME = "legacy_fixtures"
 _PACKED = "part2.tar.gz"
 _MEMBER = re.compile(r"MANIFEST\.json|\w{1,100}/\w{1,100}\.(json|npz)")
@@ -21,16 +19,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def stored_folder() -> Path:
-    """Return the folder of the stored legacy output.
-
-    It is inside the package where that was installed from a wheel, beside it
-    in a checkout; a `RecordingError` is raised if it is in neither place.
-
-    Examples
-    --------
-    >>> (stored_folder() / "MANIFEST.json").exists()
-    True
-    """
+    """Return the folder of the stored legacy output."""
+    # Inside the package where that was installed from a wheel.
     for folder in (_PACKAGE / _NAME, _PACKAGE.parent / _NAME):
         if (folder / MANIFEST_NAME).is_file():
             return folder
@@ -43,18 +33,7 @@ def stored_folder() -> Path:
 
 @contextmanager
 def unpacked(folder: Path) -> Iterator[Path | None]:
-    """Unpack the second part of a folder of recordings, for a while.
-
-    Yields the folder of what was packed, byte for byte; None if there is no
-    second part. A `RecordingError` is raised if the archive is broken, or
-    holds anything but recordings.
-
-    Examples
-    --------
-    >>> with unpacked(stored_folder()) as part:
-    ...     (part / "cnf" / "CNF.json").exists()
-    True
-    """
+    """Unpack the second part of a folder of recordings, if any, for a while."""
     archive = folder / _PACKED
     if not archive.exists():
         yield None

@@ -17,13 +17,13 @@ from .files import MANIFEST_NAME, MAX_FILE_BYTES
 from .read import FORMAT
 from .write import NodeWriter
 
-__all__ = ["MAX_BYTES", "MAX_CALLS", "Kept", "Recorder", "record_of"]
-
 MAX_CALLS = 100
 """Calls of one function that are kept."""
 
 MAX_BYTES = 48 * 2**20
 """Bytes of arrays of all calls together that are kept."""
+
+_COPIED = ("function", "role", "source", "traced")
 
 # Room for what surrounds the arrays of a file.
 _MAX_FILE = MAX_FILE_BYTES - 4 * 2**20
@@ -31,17 +31,7 @@ _MAX_FILE = MAX_FILE_BYTES - 4 * 2**20
 
 @dataclass
 class Kept:
-    """What is kept of one function.
-
-    Attributes
-    ----------
-    writer : NodeWriter
-        Has the arrays, and what could not be recorded.
-    records : list of dict
-        The calls.
-    repeated, left_out : int
-        Calls with inputs that are kept already, or beyond a limit.
-    """
+    """What is kept of one function."""
 
     writer: NodeWriter = field(default_factory=NodeWriter)
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -52,17 +42,7 @@ class Kept:
 
 
 class Recorder:
-    """Collects calls, equal inputs once, and writes them as one folder.
-
-    Parameters
-    ----------
-    example
-        What the folder of the calls is called in the folder of all.
-    max_calls
-        How many calls of one function are kept.
-    max_bytes
-        How many bytes of arrays are kept, of all functions together.
-    """
+    """Collects calls, equal inputs once, and writes them as one folder."""
 
     def __init__(
         self,
@@ -105,43 +85,37 @@ class Recorder:
     def write(
         self, folder: Path, fingerprint: dict[str, Any], *, force: bool = False
     ) -> None:
-        """Write the folder, as a whole or not at all.
-
-        Parameters
-        ----------
-        folder
-            Where.
-        fingerprint
-            Goes into the manifest.
-        force
-            Whether a folder that is there is replaced.
-
-        Raises
-        ------
-        FileExistsError
-            If it is there and not to be replaced.
-        """
-        functions = sorted(self.functions.items())
-        kept = {name: each for name, each in functions if each.records}
-        _write(folder, _files(self.example, kept, fingerprint), force)
+        """Write the folder, as a whole or not at all."""
+        files: dict[str, bytes] = {}
+        listed: dict[str, dict[str, Any]] = {}
+        for name, kept in sorted(self.functions.items()):
+            if not kept.records:
+                continue
+            base = f"{self.example}/{name.replace('.', '_').strip('_')}"
+            content = {"function": name, "cases": kept.records}
+            files[f"{base}.json"] = _json({"format": FORMAT, **content})
+            files[f"{base}.npz"] = kept.writer.npz()
+            listed[f"{base}.json"] = {"cases": len(kept.records)}
+        for path, data in files.items():
+            digest = hashlib.sha256(data).hexdigest()
+            sizes = {"sha256": digest, "bytes": len(data)}
+            listed[path] = sizes | listed.get(path, {})
+        provenance = {
+            "package": fingerprint.get("package"),
+            "what": f"what its functions returned to {self.example}",
+            "cases": self.n_cases,
+            "fingerprint": fingerprint,
+        }
+        content = {"provenance": provenance, "files": listed}
+        files[MANIFEST_NAME] = _json({"format": FORMAT, **content})
+        _write(folder, files, force)
 
 
 def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
-    """Return a case as the JSON of a recording has it.
-
-    Parameters
-    ----------
-    case
-        The call.
-    writer
-        Takes its arrays.
-    """
+    """Return a case as the JSON of a recording has it."""
     record: dict[str, Any] = {
         "case": case.name,
-        "function": case.function,
-        "role": case.role,
-        "source": case.source,
-        "traced": case.traced,
+        **{name: getattr(case, name) for name in _COPIED},
         "args": writer.write(case.args),
         "kwargs": writer.write(case.kwargs),
     }
@@ -160,34 +134,6 @@ def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
     return record
 
 
-def _files(
-    example: str, functions: Mapping[str, Kept], fingerprint: dict[str, Any]
-) -> dict[str, bytes]:
-    """Return a whole folder, by the path of each file."""
-    files: dict[str, bytes] = {}
-    listed: dict[str, dict[str, Any]] = {}
-    for name, kept in functions.items():
-        base = f"{example}/{name.replace('.', '_').strip('_')}"
-        content = {"format": FORMAT, "function": name, "cases": kept.records}
-        files[f"{base}.json"] = _json(content)
-        files[f"{base}.npz"] = kept.writer.npz()
-        listed[f"{base}.json"] = {"cases": len(kept.records)}
-    for path, data in files.items():
-        listed[path] = {
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "bytes": len(data),
-            **listed.get(path, {}),
-        }
-    provenance = {
-        "package": fingerprint.get("package"),
-        "what": f"what its functions returned to {example}",
-        "cases": sum(len(kept.records) for kept in functions.values()),
-        "fingerprint": fingerprint,
-    }
-    manifest = {"format": FORMAT, "provenance": provenance, "files": listed}
-    return {**files, MANIFEST_NAME: _json(manifest)}
-
-
 def _write(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     mark = secrets.token_hex(8)
@@ -201,14 +147,11 @@ def _write(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
             if not force:
                 raise FileExistsError(folder)
             folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
+        new.rename(folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

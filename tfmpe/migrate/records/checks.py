@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from .parity import ArrayParity, Difference, Size, Tally
+from .parity import ArrayParity, Difference, Tally
 from .places import Content, Count, Strict
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "BenchRow",
     "Growth",
     "InCase",
-    "NoiseFloor",
     "NotReplayed",
     "Problem",
     "Replayed",
@@ -29,14 +28,6 @@ class InCase(Strict, frozen=True):
     difference: Difference
 
 
-class NoiseFloor(Strict, frozen=True):
-    """How far the legacy side is from itself, with sums reordered."""
-
-    absolute: Size
-    relative: Size
-    ulp: Size
-
-
 class Replayed(Strict, frozen=True):
     """The stored calls of one function of one example."""
 
@@ -45,7 +36,6 @@ class Replayed(Strict, frozen=True):
     tally: Tally
     arrays: tuple[ArrayParity, ...] = ()
     differences: tuple[InCase, ...] = ()
-    noise_floor: NoiseFloor | None = None
 
 
 class NotReplayed(Strict, frozen=True):
@@ -72,7 +62,6 @@ class Verify(Content, frozen=True):
     manifest: Literal["checked", "absent"]
     rows: tuple[Replayed, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
-    stopped_early: bool = False
     notes: tuple[str, ...] = ()
     not_replayed: tuple[NotReplayed, ...] = ()
     problems: tuple[Problem, ...] = ()

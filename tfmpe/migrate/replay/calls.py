@@ -1,7 +1,7 @@
 """Making one call, and comparing what two calls came to."""
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +10,9 @@ import jax
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.recordings.cases import Call, Raised
 from tfmpe.migrate.recordings.nodes import Abstract
-from tfmpe.migrate.records.parity import Difference
 
-from .compare import Comparison, Tolerance, compare
+from .compare import Comparison, Tolerance, compare, differing
 from .trees import abstracted, fill, take_apart
-
-__all__ = [
-    "Found",
-    "absent",
-    "call",
-    "compare_call",
-    "compare_exceptions",
-    "raised_text",
-    "traced_call",
-]
 
 
 @dataclass(frozen=True)
@@ -64,45 +53,34 @@ def traced_call(
 
     def traced(tracers: list[Any]) -> None:
         found = call(function, *fill(taken, tracers))
-        output, args, kwargs = map(
-            abstracted, (found.output, found.args, found.kwargs)
-        )
+        parts = found.output, found.args, found.kwargs
+        output, args, kwargs = map(abstracted, parts)
         seen.append(Found(output, found.error, args, kwargs))
 
-    jax.eval_shape(
-        traced, [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in abstract]
-    )
+    shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in abstract]
+    jax.eval_shape(traced, shapes)
     return seen[0]
 
 
 def compare_call(
     case: Call, found: Found, tolerance: Tolerance | None
 ) -> Comparison:
-    """Compare what a call came to with what it came to before.
-
-    Parameters
-    ----------
-    case, found
-        The call before, and now.
-    tolerance
-        How far values of the output may be apart; None for not at all.
-
-    Returns
-    -------
-    Comparison
-        Of the output, or of the exception; and of the arguments after a call
-        that returned, which must be changed as they were then, or not at all.
-    """
+    """Compare what a call came to with what it came to before."""
     if found.error is not None or case.raises is not None:
         return compare_exceptions(case.raises, found.error)
     result = compare(case.output, found.output, "output", tolerance)
-    for name, before, recorded, after in (
-        ("args", case.args, case.args_after, found.args),
-        ("kwargs", case.kwargs, case.kwargs_after, found.kwargs),
-    ):
-        expected = before if recorded is None else recorded
-        result += compare(expected, after, f"{name}_after")
+    for name, expected, now in after_call(case, found):
+        result += compare(expected, now, name)
     return result
+
+
+def after_call(case: Call, found: Found) -> Iterator[tuple[str, Any, Any]]:
+    """Return the arguments after a call, by name: as recorded, and now."""
+    for name in ("args", "kwargs"):
+        before = getattr(case, name)
+        after = getattr(case, f"{name}_after")
+        expected = before if after is None else after
+        yield f"{name}_after", expected, getattr(found, name)
 
 
 def compare_exceptions(
@@ -126,7 +104,7 @@ def compare_exceptions(
             return Comparison()
     before = "returned" if stored is None else f"raised {stored.type}"
     now = "returned" if error is None else raised_text(error)
-    return Comparison((Difference("exception", path, before, now),))
+    return differing("exception", path, before, now)
 
 
 def raised_text(error: Exception) -> str:
@@ -136,5 +114,4 @@ def raised_text(error: Exception) -> str:
 
 def absent(what: str) -> Comparison:
     """Return the comparison with a name that the package does not have."""
-    text = one_line(what, 200)
-    return Comparison((Difference("absent", "output", "in the package", text),))
+    return differing("absent", "output", "in the package", one_line(what, 200))

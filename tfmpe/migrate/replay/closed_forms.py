@@ -17,8 +17,6 @@ from tfmpe.migrate.oracle.fields import FIELDS
 
 from .weights import value_of
 
-__all__ = ["FUNCTIONS", "PlainModel", "Stub", "field_class", "structured_field"]
-
 
 def _level(context: Any) -> Any:
     return jnp.tanh(context).mean(-1, keepdims=True)
@@ -72,15 +70,16 @@ class _Affine:
         return theta * w + time * b + context @ c
 
 
+@cache
+def _structured_class(name: str) -> type:
+    # Names of classes are recorded, too.
+    kind = "V1" if name == "closed_form_v1" else name.split("_")[0].capitalize()
+    return type(kind, (_Structured,), {})
+
+
 def structured_field(name: str) -> nnx.Module:
     """Return a structured field as a module, called by position or name."""
     return _structured_class(name)(name)
-
-
-@cache
-def _structured_class(name: str) -> type:
-    kind = "V1" if name == "closed_form_v1" else name.split("_")[0].capitalize()
-    return type(kind, (_Structured,), {})
 
 
 _TEN = (
@@ -136,31 +135,18 @@ class _Tree:
         }
 
 
-def _mse() -> Callable[..., Any]:
-    return lambda model, rng, batch: jnp.mean(
-        (model(batch["data"]["u"]) - batch["data"]["y"]) ** 2
-    )
+def _mse(model: Any, rng: Any, batch: Any) -> Any:
+    return jnp.mean((model(batch["data"]["u"]) - batch["data"]["y"]) ** 2)
 
 
-def _noisy_mse() -> Callable[..., Any]:
-    def loss(model: Any, rng: Any, batch: Any) -> Any:
-        u, y = batch["data"]["u"], batch["data"]["y"]
-        return jnp.mean((model(u + 0.1 * random.normal(rng, u.shape)) - y) ** 2)
-
-    return loss
+def _noisy_mse(model: Any, rng: Any, batch: Any) -> Any:
+    u, y = batch["data"]["u"], batch["data"]["y"]
+    return jnp.mean((model(u + 0.1 * random.normal(rng, u.shape)) - y) ** 2)
 
 
-def _key_only() -> Callable[..., Any]:
-    """Return a loss that is a draw: which key was handed over shows in it."""
-    return lambda model, rng, batch: (
-        random.uniform(rng) + 0.0 * jnp.mean(model(batch["data"]["u"]))
-    )
-
-
-def _constant(value: float) -> Callable[..., Any]:
-    return lambda model, rng, batch: (
-        jnp.mean(model(batch["data"]["u"])) * 0.0 + value
-    )
+def _key_only(model: Any, rng: Any, batch: Any) -> Any:
+    """Return a draw: which key was handed over shows in it."""
+    return random.uniform(rng) + 0.0 * jnp.mean(model(batch["data"]["u"]))
 
 
 def _shift_simulator(c: int) -> Callable[..., Any]:
@@ -173,10 +159,14 @@ def _shift_simulator(c: int) -> Callable[..., Any]:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "mse": _mse,
-    "noisy_mse": _noisy_mse,
-    "key_only": _key_only,
-    "constant": _constant,
+    "mse": lambda: _mse,
+    "noisy_mse": lambda: _noisy_mse,
+    "key_only": lambda: _key_only,
+    "constant": lambda value: (
+        lambda model, rng, batch: (
+            jnp.mean(model(batch["data"]["u"])) * 0.0 + value
+        )
+    ),
     "gauss_prior": lambda d: lambda key, n: random.normal(key, (n, d)),
     "shift_simulator": _shift_simulator,
     "prior_thunk": lambda d: lambda: Stub("normal", d),

@@ -2,7 +2,8 @@
 
 Two trees are equal only if every container is of the same type, every dict
 has the same keys in the same order, and every array has the same library,
-data type, shape and bits. Nothing is converted to make things agree.
+data type, shape and bits (any not-a-number is one). Nothing is converted to
+make things agree.
 """
 
 import math
@@ -24,8 +25,6 @@ from tfmpe.migrate.records.parity import (
     size_of,
 )
 
-__all__ = ["Comparison", "Tolerance", "compare", "joined"]
-
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -39,18 +38,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing two trees gave.
-
-    Parameters
-    ----------
-    differences
-        Every difference, in the order of the tree.
-    absolute, relative, ulp
-        The largest errors of numbers; the last one counts the numbers of the
-        data type that lie between. None if there is none.
-    arrays
-        All arrays that were compared, by path, also those that agree.
-    """
+    """What comparing two trees gave."""
 
     differences: tuple[Difference, ...] = ()
     absolute: Largest | None = None
@@ -77,11 +65,6 @@ class Comparison:
         return self.outcome != "different"
 
     @property
-    def kinds(self) -> frozenset[str]:
-        """The kinds of difference there are."""
-        return frozenset(difference.kind for difference in self.differences)
-
-    @property
     def tally(self) -> Tally:
         """The tally of this one comparison."""
         return Tally.of(self.outcome, self.absolute, self.relative, self.ulp)
@@ -97,40 +80,7 @@ def compare(
     path: str = "output",
     tolerance: Tolerance | None = None,
 ) -> Comparison:
-    """Compare a tree with the stored one.
-
-    Parameters
-    ----------
-    stored, found
-        What was recorded, and what came back now.
-    path
-        What the whole tree is called.
-    tolerance
-        How far values may be apart; None for not at all, where even the
-        sign of a zero counts.
-
-    Returns
-    -------
-    Comparison
-        Every difference, and the largest ones between numbers.
-
-    Notes
-    -----
-    Not-a-numbers in the same place are equal, whatever their bits. A stored
-    `Abstract` stands for a JAX value, of which only data type and shape are
-    compared.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> stored = {"b": np.int8([1, 2]), "a": (1,)}
-    >>> found = {"a": (1,), "b": np.int32([1, 3])}
-    >>> for difference in compare(stored, found).differences:
-    ...     print(difference)
-    key order at output: 'a', 'b', was 'b', 'a'
-    dtype at output['b']: int32, was int8
-    values at output['b'][1]: 3, was 2 (1 of 2 differ)
-    """
+    """Compare a tree with the stored one, within a tolerance or exactly."""
     return joined(_parts(stored, found, path, tolerance))
 
 
@@ -151,7 +101,8 @@ def joined(parts: Iterable[Comparison]) -> Comparison:
     return Comparison(tuple(differences), absolute, relative, ulp, by_path)
 
 
-def _one(kind: str, path: str, stored: Any, found: Any) -> Comparison:
+def differing(kind: str, path: str, stored: Any, found: Any) -> Comparison:
+    """Return the comparison with one difference, in words."""
     return Comparison((Difference(kind, path, str(stored), str(found)),))
 
 
@@ -165,12 +116,12 @@ def _parts(
         parity = ArrayParity(path, compared.tally)
         yield compared + Comparison(arrays=(parity,))
     elif type(stored) is not type(found):
-        yield _one("structure", path, _kind(stored), _kind(found))
+        yield differing("structure", path, _kind(stored), _kind(found))
     elif isinstance(stored, dict):
         if list(stored) != list(found):
             same = stored.keys() == found.keys()
             kind = "key order" if same else "structure"
-            yield _one(kind, path, _keys(stored), _keys(found))
+            yield differing(kind, path, _keys(stored), _keys(found))
         for key, value in stored.items():
             if key in found:
                 place = f"{path}[{key!r}]"
@@ -179,7 +130,7 @@ def _parts(
         if len(stored) != len(found):
             kind = _kind(stored)
             before, now = (f"{kind} of {len(x)}" for x in (stored, found))
-            yield _one("structure", path, before, now)
+            yield differing("structure", path, before, now)
         for i, (old, new) in enumerate(zip(stored, found, strict=False)):
             yield from _parts(old, new, f"{path}[{i}]", tolerance)
     elif isinstance(stored, float | np.generic):
@@ -187,34 +138,31 @@ def _parts(
             np.asarray(stored), np.asarray(found), path, tolerance
         )
     elif stored is not found and stored != found:
-        yield _one("values", path, repr(stored), repr(found))
+        yield differing("values", path, repr(stored), repr(found))
 
 
 def _abstract(stored: Abstract, found: Any, path: str) -> Iterator[Comparison]:
     if isinstance(found, jax.Array):
         found = Abstract(found.shape, found.dtype.name)
     if not isinstance(found, Abstract):
-        yield _one("structure", path, _kind(stored), _kind(found))
+        yield differing("structure", path, _kind(stored), _kind(found))
         return
     for name in ("dtype", "shape"):
         before, now = getattr(stored, name), getattr(found, name)
         if before != now:
-            yield _one(name, path, before, now)
+            yield differing(name, path, before, now)
 
 
 def _array(
     stored: Any, found: Any, path: str, tolerance: Tolerance | None
 ) -> Iterator[Comparison]:
     if not isinstance(found, jax.Array | np.ndarray):
-        yield _one("structure", path, _kind(stored), _kind(found))
+        yield differing("structure", path, _kind(stored), _kind(found))
         return
-    for name, of in (
-        ("library", _library),
-        ("dtype", _dtype),
-        ("shape", np.shape),
-    ):
+    parts = (("library", _library), ("dtype", _dtype), ("shape", np.shape))
+    for name, of in parts:
         if of(stored) != of(found):
-            yield _one(name, path, of(stored), of(found))
+            yield differing(name, path, of(stored), of(found))
     if stored.shape == found.shape:
         yield from _values(
             np.asarray(stored), np.asarray(found), path, tolerance
@@ -231,7 +179,12 @@ def _values(
     differ = _differing(stored, found)
     if not differ.any():
         return
-    old, new = _numbers(stored)[differ], _numbers(found)[differ]
+    old, new = (
+        side[differ].astype(
+            "complex128" if side.dtype.kind == "c" else "float64"
+        )
+        for side in (stored, found)
+    )
     scale = np.abs(old)
     with np.errstate(all="ignore"):
         absolute = np.abs(new - old)
@@ -291,10 +244,6 @@ def _differing(stored: np.ndarray, found: np.ndarray) -> np.ndarray:
     return np.asarray(~np.asarray(same))
 
 
-def _numbers(array: np.ndarray) -> np.ndarray:
-    return array.astype("complex128" if array.dtype.kind == "c" else "float64")
-
-
 def _at(place: np.ndarray) -> str:
     return f"[{', '.join(str(int(i)) for i in place)}]" if len(place) else ""
 
@@ -315,10 +264,8 @@ def _keys(tree: dict[Any, Any]) -> str:
 
 
 def _kind(value: Any) -> str:
-    if value is None:
-        return "None"
     if isinstance(value, jax.Array | np.ndarray):
         return f"{_library(value)} array"
-    return (
-        "a jax value" if isinstance(value, Abstract) else type(value).__name__
-    )
+    if isinstance(value, Abstract):
+        return "a jax value"
+    return "None" if value is None else type(value).__name__

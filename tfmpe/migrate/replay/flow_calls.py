@@ -1,7 +1,4 @@
-"""Making recorded calls of a flow again: on what field, with what noise.
-
-Needs the extra `flow`.
-"""
+"""Recorded calls of a flow: on what field, with what noise (extra `flow`)."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -12,13 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from flax.traverse_util import flatten_dict
 
 from tfmpe.compat.nn.transformer import Transformer, load_parameters
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate.oracle.fields import FIELDS
-
-__all__ = ["Setting", "flow_call", "network_of", "read_setting"]
 
 # Where a call is traced or refused, values do not matter.
 _ANY_FIELD = "closed_form_v1"
@@ -55,11 +51,7 @@ class _RecordedKey:
 
 
 def flow_call(function: str) -> Callable[..., Any]:
-    """Return the bridge's own version of a recorded method.
-
-    It goes from a `Setting` and the recorded arguments to the result of a
-    method such as `SFMPE.sample_posterior`.
-    """
+    """Return the bridge's version of a method; it takes a `Setting` first."""
     owner, _, method = function.partition(".")
 
     def call(setting: Setting, /, *args: Any, **kwargs: Any) -> Any:
@@ -98,29 +90,25 @@ def _filled_up(
 
 
 def network_of(tree: Mapping[str, Any]) -> Transformer:
-    """Return the bridge's network with weights of a legacy one.
-
-    It does not drop. The weights are named by path, or nested.
-    """
-    weights = dict(_by_path(tree))
+    """Return the bridge's network with the weights of a legacy one."""
+    weights: dict[str, Any] = flatten_dict(dict(tree), sep="/")
     shapes = {path: np.shape(value) for path, value in weights.items()}
     n_encoder, latent_dim, n_heads, _ = shapes["encoder/attn/query/kernel"]
     n_labels, label_dim = shapes["embedding/embedding/embedding"]
     index_dim, n_frequencies = shapes["embedding/gf_embedding/b"]
-    network = nnx.clone(
-        _untrained(
-            value_dim=shapes["linear/bias"][0],
-            n_labels=n_labels,
-            index_dim=index_dim,
-            latent_dim=latent_dim,
-            label_dim=label_dim,
-            index_out_dim=2 * n_frequencies,
-            n_encoder=n_encoder,
-            n_decoder=shapes["decoder/norm/scale"][0],
-            n_heads=n_heads,
-            n_ff=shapes["encoder/ff/layers/linear/bias"][1],
-        )
+    untrained = _untrained(
+        value_dim=shapes["linear/bias"][0],
+        n_labels=n_labels,
+        index_dim=index_dim,
+        latent_dim=latent_dim,
+        label_dim=label_dim,
+        index_out_dim=2 * n_frequencies,
+        n_encoder=n_encoder,
+        n_decoder=shapes["decoder/norm/scale"][0],
+        n_heads=n_heads,
+        n_ff=shapes["encoder/ff/layers/linear/bias"][1],
     )
+    network = nnx.clone(untrained)
     load_parameters(network, weights)
     return network
 
@@ -135,11 +123,3 @@ def _untrained(
     network = Transformer(config, value_dim, n_labels, index_dim, rngs=rngs)
     network.eval()
     return network
-
-
-def _by_path(tree: Mapping[str, Any], path: str = "") -> Any:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _by_path(value, f"{path}{name}/")
-        else:
-            yield f"{path}{name}", value

@@ -9,8 +9,6 @@ import importlib.util
 from types import ModuleType
 from typing import Any
 
-__all__ = ["AbsentError", "MissingPackageError", "attribute", "named"]
-
 
 class AbsentError(LookupError):
     """A recorded name that the package does not have."""
@@ -21,45 +19,19 @@ class MissingPackageError(ImportError):
 
 
 def named(prefix: str, path: str, called: bool = True) -> Any:
-    """Return what a package has under a path.
-
-    Parameters
-    ----------
-    prefix, path
-        The package; modules, then attributes: `metrics.mmd.mmd_test`.
-    called
-        Whether it is to be called, and must thus belong to the package.
-
-    Raises
-    ------
-    AbsentError
-        If there is no such name, or none that the package defines.
-    ImportError
-        If its module needs a package that is not installed.
-
-    Examples
-    --------
-    >>> named("tfmpe.compat", "util.dataloader.PAD_VALUE", called=False)
-    -100000000.0
-    """
+    """Return what a package has; what is called must be its own."""
     found: Any = importlib.import_module(prefix)
     for part in path.split("."):
         if isinstance(found, ModuleType) and _is_module(found, part):
             found = importlib.import_module(f"{found.__name__}.{part}")
         else:
-            found = (
-                None if part.startswith("__") else getattr(found, part, None)
-            )
+            known = not part.startswith("__")
+            found = getattr(found, part, None) if known else None
         if isinstance(found, ModuleType) and not _below(found.__name__, prefix):
             found = None
-        if found is None:
-            break
-    package = prefix.partition(".")[0]
-    if (
-        found is None
-        or isinstance(found, ModuleType)
-        or (called and not _below(getattr(found, "__module__", ""), package))
-    ):
+    module = getattr(found, "__module__", "") if called else prefix
+    is_own = _below(module, prefix.partition(".")[0])
+    if found is None or isinstance(found, ModuleType) or not is_own:
         raise AbsentError(f"{prefix}.{path}")
     return found
 
@@ -72,11 +44,9 @@ def attribute(holder: Any, name: str) -> Any:
 
 
 def _is_module(package: ModuleType, name: str) -> bool:
-    return (
-        hasattr(package, "__path__")
-        and name.isidentifier()
-        and importlib.util.find_spec(f"{package.__name__}.{name}") is not None
-    )
+    if not hasattr(package, "__path__") or not name.isidentifier():
+        return False
+    return bool(importlib.util.find_spec(f"{package.__name__}.{name}"))
 
 
 def _below(module: str, prefix: str) -> bool:

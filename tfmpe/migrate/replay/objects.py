@@ -1,12 +1,10 @@
-"""The objects that recordings of format 2 may ask for, one recipe each.
-
-Needs the extra `flow`.
-"""
+"""The objects that recordings of format 2 may ask for (extra `flow`)."""
 
 import importlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -29,8 +27,6 @@ from .compare import Comparison
 from .names import attribute, named
 from .trees import copied, mapped
 from .weights import begin_with
-
-__all__ = ["Objects"]
 
 _OPTIMISERS = ("adam", "adamw", "sgd")
 _ACTIVATIONS: dict[str, Callable[..., Any]] = {
@@ -118,12 +114,8 @@ class _Iterator:
         return iter(self._batches)
 
 
-class _NumpyIterator:
-    def __init__(self, prefix: str, batches: Any):
-        self._batches = batches
-
-    def as_numpy_iterator(self) -> Iterator[Any]:
-        return iter(self._batches)
+def _numpy_iterator(prefix: str, batches: Any) -> Any:
+    return SimpleNamespace(as_numpy_iterator=lambda: iter(batches))
 
 
 class _Classifier:
@@ -142,9 +134,8 @@ class _Classifier:
 
 
 def _dataset(prefix: str, tree: Any) -> Any:
-    return importlib.import_module(
-        "tensorflow"
-    ).data.Dataset.from_tensor_slices(tree)
+    tensorflow = importlib.import_module("tensorflow")
+    return tensorflow.data.Dataset.from_tensor_slices(tree)
 
 
 def _tfp(part: str) -> Any:
@@ -169,10 +160,8 @@ def _joint(prefix: str, kind: str) -> Any:
     def normal(n: int, scale: float) -> Any:
         return tfd.Independent(tfd.Normal(jnp.zeros((n, 1)), scale), 1)
 
-    shapes = {"ab": {"a": (2, 1.0), "b": (3, 2.0)}}[kind]
-    return tfd.JointDistributionNamed(
-        {name: normal(*each) for name, each in shapes.items()}, batch_ndims=1
-    )
+    model = {"ab": {"a": normal(2, 1.0), "b": normal(3, 2.0)}}[kind]
+    return tfd.JointDistributionNamed(model, batch_ndims=1)
 
 
 def _tree_bijector(how: str) -> Callable[..., Any]:
@@ -206,9 +195,8 @@ def _idata(
 
 
 def _axes(prefix: str, rows: int = 1, columns: int = 1) -> Any:
-    return importlib.import_module("matplotlib.pyplot").subplots(rows, columns)[
-        1
-    ]
+    plt = importlib.import_module("matplotlib.pyplot")
+    return plt.subplots(rows, columns)[1]
 
 
 def _path(prefix: str, name: str) -> Path:
@@ -216,14 +204,6 @@ def _path(prefix: str, name: str) -> Path:
     if Path(name).name != name:
         raise LookupError(f"{name!r} is not a plain file name")
     return Path(name)
-
-
-def _in_mode(mode: str) -> Callable[..., Any]:
-    def make(prefix: str, module: Any) -> Any:
-        getattr(module, mode)()
-        return module
-
-    return make
 
 
 _RECIPES: dict[str, Callable[..., Any]] = {
@@ -240,7 +220,7 @@ _RECIPES: dict[str, Callable[..., Any]] = {
     "stub": lambda prefix, *a, **k: Stub(*a, **k),
     "spy": _Classifier,
     "iterator": _Iterator,
-    "numpy_iterator": _NumpyIterator,
+    "numpy_iterator": _numpy_iterator,
     "dataset": _dataset,
     "bijector": _of_tfp("bijectors", "Bijector"),
     "distribution": _of_tfp("distributions", "Distribution"),
@@ -252,6 +232,6 @@ _RECIPES: dict[str, Callable[..., Any]] = {
     "idata": _idata,
     "axes": _axes,
     "attr": lambda prefix, holder, name: attribute(holder, name),
-    "evaluated": _in_mode("eval"),
-    "trained": _in_mode("train"),
+    "evaluated": lambda prefix, module: module.eval() or module,
+    "trained": lambda prefix, module: module.train() or module,
 }

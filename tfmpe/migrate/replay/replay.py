@@ -1,8 +1,4 @@
-"""Making a recorded call again, and comparing all that comes of it.
-
-Which implementation is called is a parameter; by default it is the bridge,
-`tfmpe.compat`.
-"""
+"""Making a recorded call again, and comparing all that comes of it."""
 
 import importlib.util
 from functools import partial
@@ -18,24 +14,18 @@ from .silence import replaying
 from .targets import REPLAYED, Lookup, bridge, tolerance_of
 from .trees import copied
 
-__all__ = ["is_traced", "replay", "why_not"]
-
 _PACKAGES = ("flax", "optax", "diffrax")
 
 
 def why_not(case: Case) -> str | None:
-    """Return why a case cannot be called again, or None if it can.
-
-    The bridge does not have its function, something in it could not be
-    recorded, its weights are not here, or a package is missing.
-    """
+    """Return why a case cannot be called again, or None if it can."""
     target = REPLAYED.get(case.function)
     if target is None and not case.target:
         return "not in the bridge of this version"
     trees = (case.args, case.kwargs, case.output, case.extra)
     if any(isinstance(leaf, Opaque) for leaf in jax.tree.leaves(trees)):
         return "holds a value that could not be recorded"
-    if target is not None and not case.target and not target.on_flow:
+    if target is not None and not case.target and target.module:
         return None
     if not all(importlib.util.find_spec(name) for name in _PACKAGES):
         return "needs the extra flow: pip install 'tfmpe[flow]'"
@@ -48,35 +38,7 @@ def why_not(case: Case) -> str | None:
 def replay(
     case: Case, lookup: Lookup = bridge, loosened: Tolerance | None = None
 ) -> Comparison:
-    """Call a recorded function again and compare everything.
-
-    Parameters
-    ----------
-    case
-        The recorded call.
-    lookup
-        Gives the implementation to call. A case of format 2 is always
-        replayed on the bridge.
-    loosened
-        The tolerance of functions that are otherwise compared to the bit.
-
-    Returns
-    -------
-    Comparison
-        Of the returned tree (`output`), or of the exception; and of the
-        arguments after a call that returned, which must be changed as the
-        legacy call changed them, or not at all.
-
-    Raises
-    ------
-    MissingPackageError
-        If a case of format 2 needs a package that is missing.
-
-    Notes
-    -----
-    Warnings are silenced: most stored calls show a defect that the bridge
-    warns of.
-    """
+    """Call a recorded function again and compare everything."""
     if case.target:
         # Needs the extra flow.
         from .steps import replay_steps
@@ -85,7 +47,7 @@ def replay(
     target = REPLAYED.get(case.function)
     try:
         function = lookup(case.function)
-        if target is not None and target.on_flow:
+        if target is not None and target.module is None:
             from .flow_calls import read_setting
 
             function = partial(function, read_setting(case.extra))

@@ -11,8 +11,6 @@ import jax
 
 from tfmpe.compat import fixes, legacy_warnings
 
-__all__ = ["compile_quickly", "replaying", "silenced", "variable"]
-
 _QUICK = "jax_disable_most_optimizations"
 _NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 
@@ -20,9 +18,8 @@ _NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 def compile_quickly() -> None:
     """Let this process and those it starts compile in half the time.
 
-    To be called before anything is computed. XLA for CPUs then does without
-    its emitters of fused loops. A jaxlib without that flag would end at it,
-    so a process of its own tries it first.
+    To be called first. XLA for CPUs then emits no fused loops. A jaxlib
+    without that flag would end at it, so another process tries it.
     """
     flags = f"{_NO_EMITTERS} {os.environ.get('XLA_FLAGS', '')}".strip()
     tried = subprocess.run(

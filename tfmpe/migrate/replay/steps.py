@@ -1,13 +1,10 @@
-"""Replaying cases of format 2: objects are made, then steps are taken.
+"""Cases of format 2: objects are made, then steps taken (extra `flow`)."""
 
-Needs the extra `flow`.
-"""
-
-import contextlib
 import io
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +13,9 @@ import jax
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.recordings.cases import Call, Case
 from tfmpe.migrate.recordings.nodes import Abstract, Made
-from tfmpe.migrate.records.parity import Difference
 
-from .calls import absent, call, compare_exceptions, raised_text
-from .compare import Comparison, Tolerance, compare
+from .calls import absent, after_call, call, compare_exceptions, raised_text
+from .compare import Comparison, Tolerance, compare, differing
 from .names import AbsentError, MissingPackageError
 from .objects import Objects
 from .silence import replaying
@@ -28,17 +24,9 @@ from .trees import mapped
 from .views import plain, seen
 from .weights import held_by
 
-__all__ = ["replay_steps"]
-
 
 def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
-    """Make the objects of a case and take its steps, comparing each.
-
-    Notes
-    -----
-    The process must have the recorded flags. Its working directory is
-    another one during each step.
-    """
+    """Make the objects of a case and take its steps, comparing each."""
     objects = Objects(prefix)
     found = Comparison()
     with replaying():
@@ -57,8 +45,7 @@ def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
         # Any exception is what making the objects came to.
         except Exception as error:
             text = raised_text(error)
-            difference = Difference("exception", "setup", "returned", text)
-            found += Comparison((difference,))
+            found += differing("exception", "setup", "returned", text)
     return objects.first_weights + found
 
 
@@ -80,23 +67,16 @@ def _take(step: Call, objects: Objects, place: str) -> Comparison:
     if isinstance(found.error, AbsentError | ImportError):
         raise found.error
     if found.error is not None or step.raises is not None:
-        path = f"{place}output"
-        return compare_exceptions(
-            step.raises, found.error, path, of_subclass=True
-        )
+        pair = step.raises, found.error
+        return compare_exceptions(*pair, f"{place}output", of_subclass=True)
     compared, tolerance = step.compare, None
     if compared.mode == "close":
         tolerance = Tolerance(compared.atol, compared.rtol, "as recorded")
     pairs = [("output", step.output, found.output)]
-    for name, before, after, now in (
-        ("args_after", step.args, step.args_after, found.args),
-        ("kwargs_after", step.kwargs, step.kwargs_after, found.kwargs),
-    ):
+    for name, expected, now in after_call(step, found):
         # What objects are after a call is known only where it was recorded.
-        leaves = jax.tree.leaves(before)
-        if after is not None or not any(isinstance(x, Made) for x in leaves):
-            expected = objects.made(before if after is None else after)
-            pairs.append((name, expected, now))
+        if not any(isinstance(x, Made) for x in jax.tree.leaves(expected)):
+            pairs.append((name, objects.made(expected), now))
     for name, held in step.after.items():
         pairs.append((f"after {name}", held, held_by(objects.by_name[name])))
     pairs.append(("files", list(step.files), files))
@@ -114,7 +94,7 @@ def _shape(leaf: Any) -> Any:
     return leaf
 
 
-@contextlib.contextmanager
+@contextmanager
 def _apart() -> Iterator[list[str]]:
     """Run in an empty folder and print nothing; give what was written."""
     files: list[str] = []
@@ -122,10 +102,8 @@ def _apart() -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            with (
-                contextlib.redirect_stdout(io.StringIO()),
-                contextlib.redirect_stderr(io.StringIO()),
-            ):
+            nowhere = io.StringIO()
+            with redirect_stdout(nowhere), redirect_stderr(nowhere):
                 yield files
         finally:
             files += sorted(os.listdir(folder))

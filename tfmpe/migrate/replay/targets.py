@@ -8,16 +8,6 @@ from tfmpe.migrate.recordings.cases import Case
 from .compare import Tolerance
 from .names import named
 
-__all__ = [
-    "BRIDGE",
-    "LOOSENED",
-    "REPLAYED",
-    "Lookup",
-    "Target",
-    "bridge",
-    "tolerance_of",
-]
-
 BRIDGE = "tfmpe.compat"
 
 Lookup = Callable[[str], Callable[..., Any]]
@@ -28,28 +18,14 @@ LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
 
 
 class Target(NamedTuple):
-    """Where the bridge has a recorded function, and how exact it is.
+    """Where the bridge has a recorded function, and how exact it is."""
 
-    Attributes
-    ----------
-    module : str or None
-        The module of a function; None for a method of a flow: what that is
-        called on has to be rebuilt.
-    tolerance : Tolerance or None
-        How far values may be from the stored ones; None for bit for bit.
-    of_network : Tolerance or None
-        The same for a case of the legacy network, which is less smooth than
-        a field in closed form.
-    """
-
+    # None for a method of a flow: what that is called on has to be rebuilt.
     module: str | None
+    # None for bit for bit. The legacy network is less smooth than a field in
+    # closed form.
     tolerance: Tolerance | None = None
     of_network: Tolerance | None = None
-
-    @property
-    def on_flow(self) -> bool:
-        """Whether it is a method of a flow."""
-        return self.module is None
 
 
 # The legacy result is within 1.5e-4 of the same integral in float64, as is
@@ -96,10 +72,7 @@ REPLAYED: dict[str, Target] = {
 
 
 def bridge(function: str) -> Callable[..., Any]:
-    """Return the bridge's own version of a function in `REPLAYED`.
-
-    For a method of a flow, that is one that takes a `Setting` first.
-    """
+    """Return the bridge's own version of a function in `REPLAYED`."""
     module = REPLAYED[function].module
     if module is None:
         # Needs the extra flow.

@@ -14,18 +14,6 @@ import numpy as np
 
 from tfmpe.migrate.recordings.nodes import Abstract
 
-__all__ = [
-    "abstracted",
-    "arrays_of",
-    "copied",
-    "fill",
-    "has_tracer",
-    "leaf_paths",
-    "mapped",
-    "n_bytes",
-    "take_apart",
-]
-
 
 def mapped(change: Callable[[Any], Any], tree: Any) -> Any:
     """Return a tree of dicts, lists and tuples with its leaves changed."""
@@ -63,10 +51,9 @@ def take_apart(tree: Any, taken_out: list[Any], kinds: Any = jax.Array) -> Any:
         if isinstance(leaf, kinds):
             taken_out.append(leaf)
             return _Slot(len(taken_out) - 1)
-        children = _children(leaf)
-        if children is None:
+        leaves, structure = jax.tree.flatten(leaf)
+        if leaf is None or jax.tree_util.treedef_is_leaf(structure):
             return copied(leaf)
-        leaves, structure = children
         return _Registered(structure, tuple(mapped(take, x) for x in leaves))
 
     return mapped(take, tree)
@@ -86,23 +73,10 @@ def fill(taken: Any, values: list[Any]) -> Any:
     return mapped(put, taken)
 
 
-def _children(leaf: Any) -> tuple[list[Any], Any] | None:
-    leaves, structure = jax.tree.flatten(leaf)
-    is_leaf = leaf is None or jax.tree_util.treedef_is_leaf(structure)
-    return None if is_leaf else (leaves, structure)
-
-
 def arrays_of(tree: Any) -> list[Any]:
     """Return all arrays of a tree, whatever else it holds."""
     found: list[Any] = []
-
-    def look(leaf: Any) -> None:
-        if isinstance(leaf, jax.Array | np.ndarray):
-            found.append(leaf)
-        elif children := _children(leaf):
-            mapped(look, children[0])
-
-    mapped(look, tree)
+    take_apart(tree, found, (jax.Array, np.ndarray))
     return found
 
 
@@ -130,20 +104,11 @@ def n_bytes(tree: Any) -> int:
 
 
 def leaf_paths(tree: Any, path: str) -> dict[str, Any]:
-    """Return the arrays of a tree by the path that `compare` gives them.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> list(leaf_paths({"a": (np.zeros(1),)}, "output"))
-    ["output['a'][0]"]
-    """
+    """Return the arrays of a tree by the path that `compare` gives them."""
     if isinstance(tree, jax.Array | np.ndarray):
         return {path: tree}
-    entries: Any = ()
-    if isinstance(tree, dict):
-        entries = tree.items()
-    elif isinstance(tree, list | tuple):
+    entries = tree.items() if isinstance(tree, dict) else ()
+    if isinstance(tree, list | tuple):
         entries = enumerate(tree)
     found: dict[str, Any] = {}
     for name, leaf in entries:

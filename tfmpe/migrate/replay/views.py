@@ -12,19 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .weights import held_by, value_of, weights_of
-
-__all__ = ["plain", "seen"]
+from .weights import fields_of, held_by, value_of, weights_of
 
 
 def seen(
     view: str | None, result: Any, argument: Any, by_name: Mapping[str, Any]
 ) -> Any:
-    """Return what a view shows of a result, as a tree to be compared.
-
-    Without a view that is the result itself. Some views need an argument, or
-    the objects of the case by name.
-    """
+    """Return what a view shows of a result, as a tree to be compared."""
     if view is None:
         return plain(result)
     if view == "same":
@@ -39,10 +33,7 @@ def seen(
 
 
 def plain(tree: Any) -> Any:
-    """Return a tree of dicts, tuples and lists, as recordings have them.
-
-    Of random keys of the new kind it has the data.
-    """
+    """Return a tree as recordings have them, with data for random keys."""
     if isinstance(tree, Mapping):
         return {key: plain(value) for key, value in tree.items()}
     if isinstance(tree, tuple | list):
@@ -56,16 +47,12 @@ def plain(tree: Any) -> Any:
 
 
 def _fields(result: Any, _: Any) -> Any:
-    fields = {f: getattr(result, f) for f in result.__dataclass_fields__}
-    return {"type": type(result).__name__, **fields}
+    return {"type": type(result).__name__, **fields_of(result)}
 
 
 def _attributes(result: Any, names: Any) -> Any:
-    found = {name: getattr(result, name) for name in names}
-    return {
-        name: value if isinstance(value, int | float | str) else held_by(value)
-        for name, value in found.items()
-    }
+    # A number or a text is what it is.
+    return {name: held_by(getattr(result, name)) for name in names}
 
 
 def _state_paths(result: Any, _: Any) -> Any:
@@ -86,14 +73,9 @@ def _bijectors(result: Any, example: Any) -> Any:
     found = []
     for path, bijector in result.items():
         forward = bijector.forward(leaves[path])
-        found.append(
-            [
-                jax.tree_util.keystr(path),
-                forward,
-                bijector.inverse(forward),
-                bijector.forward_log_det_jacobian(leaves[path], 0),
-            ]
-        )
+        density = bijector.forward_log_det_jacobian(leaves[path], 0)
+        inverse = bijector.inverse(forward)
+        found.append([jax.tree_util.keystr(path), forward, inverse, density])
     return found
 
 

@@ -1,7 +1,4 @@
-"""Weights and counts of networks: looking at them, and putting others in.
-
-Needs the extra `flow`.
-"""
+"""Weights of networks: looking, and putting others in (extra `flow`)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +8,6 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .compare import Comparison, Tolerance, compare
-
-__all__ = ["begin_with", "held_by", "value_of", "weights_of"]
 
 _NEAR = Tolerance(1e-6, 1e-5, "the same draw, scaled in another order")
 
@@ -42,7 +37,7 @@ def begin_with(
     recorded = dict(sorted(recorded.items()))
     path = f"first weights of {name}"
     found = compare(recorded, weights_of(module), path, _NEAR)
-    if found.kinds == {"values"}:
+    if {each.kind for each in found.differences} == {"values"}:
         state = nnx.state(module, nnx.Param)
         new = jax.tree_util.tree_map_with_path(
             lambda path, _: jnp.asarray(recorded[_name(path)]),
@@ -64,8 +59,13 @@ def held_by(holder: Any) -> Any:
     if hasattr(holder, "model"):
         return held_by(holder.model)
     if hasattr(holder, "__dataclass_fields__"):
-        return {f: getattr(holder, f) for f in holder.__dataclass_fields__}
+        return fields_of(holder)
     return holder
+
+
+def fields_of(holder: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass, as they are."""
+    return {name: getattr(holder, name) for name in holder.__dataclass_fields__}
 
 
 def _name(path: tuple[Any, ...]) -> str:

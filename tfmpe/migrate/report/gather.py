@@ -72,8 +72,6 @@ def _faults(record: Record) -> Iterator[tuple[str | None, str]]:
     elif isinstance(record, Verify):
         for listed in record.problems:
             yield listed.file, listed.fault
-        if record.stopped_early:
-            yield None, "stopped at the first failure"
     # Of other commands than these, 1 says that they found something.
     failed = record.exit_code not in (CLEAN, FINDINGS)
     if isinstance(record, Run):

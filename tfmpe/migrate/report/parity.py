@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
-from tfmpe.migrate.records.checks import NoiseFloor, Verify
+from tfmpe.migrate.records.checks import Verify
 from tfmpe.migrate.records.parity import ArrayParity, Tally
 from tfmpe.migrate.records.runs import Shadow
 
@@ -46,21 +46,15 @@ def _entries(sources: Sequence[Source]) -> Iterator[FunctionParity]:
                 row.tally.compared,
                 row.tally,
                 row.arrays,
-                row.noise_floor,
             )
 
 
 def _both(one: FunctionParity, other: FunctionParity) -> FunctionParity:
-    floors = [each.noise_floor for each in (one, other) if each.noise_floor]
-    errors = zip(*map(astuple, floors), strict=True)
     return replace(
         one,
         calls=one.calls + other.calls,
         tally=one.tally + other.tally,
         arrays=one.arrays + other.arrays,
-        noise_floor=NoiseFloor(*(max(e, key=float) for e in errors))
-        if floors
-        else None,
     )
 
 

@@ -5,7 +5,6 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from tfmpe.migrate.exit_codes import CLEAN
-from tfmpe.migrate.records.checks import NoiseFloor
 from tfmpe.migrate.records.code import Mention, Use
 from tfmpe.migrate.records.parity import (
     ArrayParity,
@@ -95,7 +94,6 @@ class FunctionParity(Strict, frozen=True):
     calls: int
     tally: Tally
     arrays: tuple[ArrayParity, ...]
-    noise_floor: NoiseFloor | None = None
 
 
 class DifferenceAt(Strict, frozen=True):

@@ -1,6 +1,5 @@
 """Proving that the bridge returns what the legacy package returned.
 
 `verify` replays a folder of recordings, `one_file` each of them, `processes`
-those that need flags of their own; `table` prints what was found, and
-`calibration` measures how far the legacy side is from itself.
+those that need flags of their own; `table` prints what was found.
 """

@@ -10,16 +10,12 @@ from tfmpe.migrate.errors import RecordingError
 from tfmpe.migrate.recordings.cases import Case
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.records.checks import InCase, NotReplayed, Problem, Replayed
-from tfmpe.migrate.records.parity import Largest, Tally
+from tfmpe.migrate.records.parity import Tally
 from tfmpe.migrate.records.places import Strict
 from tfmpe.migrate.replay.compare import Comparison, Tolerance, joined
 from tfmpe.migrate.replay.names import MissingPackageError
 from tfmpe.migrate.replay.replay import replay, why_not
 from tfmpe.migrate.replay.targets import Lookup, bridge
-
-from .calibration import Calibration
-
-__all__ = ["FileResult", "replay_file"]
 
 
 class FileResult(Strict, frozen=True):
@@ -34,28 +30,13 @@ class FileResult(Strict, frozen=True):
 def replay_file(
     file: Path,
     folder: Path,
-    *,
     lookup: Lookup = bridge,
     loosened: Tolerance | None = None,
-    fail_fast: bool = False,
     n_workers: int = 1,
-    calibration: Calibration | None = None,
 ) -> FileResult:
-    """Replay one recording in this process.
+    """Replay one recording of a folder, so many calls at a time.
 
-    Parameters
-    ----------
-    file, folder
-        The recording, and the folder of all.
-    lookup, loosened
-        As of `replay`.
-    fail_fast
-        Stop at the first case that differs.
-    n_workers
-        How many calls are made at a time: most of the time the compiler is
-        at work, which leaves Python free.
-    calibration
-        Measures the noise floor, where one is asked for.
+    Most of the time the compiler is at work, which leaves Python free.
     """
     shown = file.relative_to(folder).as_posix()
     try:
@@ -76,45 +57,36 @@ def replay_file(
         for case, result in zip(cases, outcomes, strict=True):
             if isinstance(result, str):
                 reasons[result] += 1
-                continue
-            found.append((case, result))
-            if fail_fast and not result.agrees:
-                pool.shutdown(cancel_futures=True)
-                break
-    row = None
-    if found:
-        row = _row(found)
-        if calibration is not None:
-            floor = calibration.floor(row, [case for case, _ in found])
-            row = replace(row, noise_floor=floor)
+            else:
+                found.append((case, result))
     left = tuple(
         NotReplayed(file.parent.name, cases[0].function, number, reason)
         for reason, number in reasons.items()
     )
-    return FileResult(shown, row, left)
+    return FileResult(shown, _row(found) if found else None, left)
 
 
 def _row(found: list[tuple[Case, Comparison]]) -> Replayed:
     first = found[0][0]
     tallies = (_in_case(case.name, result.tally) for case, result in found)
+    differences = (
+        InCase(case.name, difference)
+        for case, result in found
+        for difference in result.differences
+    )
     return Replayed(
         first.example,
         first.function,
         sum(tallies, Tally()),
         joined(result for _, result in found).arrays,
-        tuple(
-            InCase(case.name, difference)
-            for case, result in found
-            for difference in result.differences
-        ),
+        tuple(differences),
     )
 
 
 def _in_case(name: str, tally: Tally) -> Tally:
-    def named(largest: Largest | None) -> Largest | None:
-        return largest and replace(largest, case=name)
-
-    sizes = ("absolute", "relative", "ulp")
-    return replace(
-        tally, **{size: named(getattr(tally, size)) for size in sizes}
-    )
+    largest = {
+        size: replace(getattr(tally, size), case=name)
+        for size in ("absolute", "relative", "ulp")
+        if getattr(tally, size) is not None
+    }
+    return replace(tally, **largest)

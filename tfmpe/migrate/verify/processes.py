@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,75 +25,58 @@ from tfmpe.migrate.records.checks import Problem
 
 from .one_file import FileResult, replay_file
 
-__all__ = ["Processes", "replay_files"]
+Flags = tuple[tuple[str, str], ...]
+"""Environment variables and their values."""
 
 _PACKAGE = Path(__file__).resolve().parents[3]
 _MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"
 
 
-class Processes:
-    """Processes that replay recordings, from their start to their end.
-
-    Examples
-    --------
-    >>> with Processes(Path("recordings"), {}) as processes:
-    ...     list(processes.results())
-    []
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        by_flags: Mapping[tuple[tuple[str, str], ...], Sequence[Path]],
-    ):
-        self._folder = folder
-        self._by_flags = by_flags
-        self._running: list[tuple[subprocess.Popen[bytes], Thread]] = []
-        self._found: queue.Queue[FileResult | None] = queue.Queue()
-
-    def __enter__(self) -> "Processes":
-        """Start all processes."""
-        for flags, files in self._by_flags.items():
-            errors = tempfile.TemporaryFile("w+")
-            paths = [str(self._folder), *map(str, files)]
+@contextmanager
+def replayed_apart(
+    folder: Path, by_flags: Mapping[Flags, Sequence[Path]]
+) -> Iterator[Iterator[FileResult]]:
+    """Start a process for each set of flags; yield results as they come."""
+    found: queue.Queue[FileResult | None] = queue.Queue()
+    running: list[tuple[subprocess.Popen[bytes], Thread]] = []
+    try:
+        for flags, files in by_flags.items():
+            errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - by reader
+            paths = [str(folder), *map(str, files)]
             process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _MAIN, *paths],
                 env=_environment(dict(flags)),
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
-            reader = Thread(target=self._read, args=(process, files, errors))
-            self._running.append((process, reader))
+            names = {file.relative_to(folder).as_posix() for file in files}
+            reader = Thread(target=_read, args=(process, names, errors, found))
+            running.append((process, reader))
             reader.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Stop what still runs."""
-        for process, _ in self._running:
+        yield (result for _ in running for result in iter(found.get, None))
+    finally:
+        for process, _ in running:
             process.kill()
-        for _, reader in self._running:
+        for _, reader in running:
             reader.join()
 
-    def results(self) -> Iterator[FileResult]:
-        """Return the result of every recording, as soon as there is one."""
-        for _ in self._running:
-            yield from iter(self._found.get, None)
 
-    def _read(self, process: Any, files: Sequence[Path], errors: Any) -> None:
-        missing = {file.relative_to(self._folder).as_posix() for file in files}
-        with process, errors:
-            for line in process.stdout:
-                result = msgspec.json.decode(line, type=FileResult)
-                missing.discard(result.file)
-                self._found.put(result)
-            status = process.wait()
-            errors.seek(0)
-            told = (errors.read().strip() or "no message").splitlines()[-1]
-        for file in sorted(missing):
-            fault = f"its process ended with exit code {status}: {told}"
-            problem = Problem(file, one_line(fault, 300))
-            self._found.put(FileResult(file, problem=problem))
-        self._found.put(None)
+def _read(
+    process: Any, missing: set[str], errors: Any, found: queue.Queue[Any]
+) -> None:
+    with process, errors:
+        for line in process.stdout:
+            result = msgspec.json.decode(line, type=FileResult)
+            missing.discard(result.file)
+            found.put(result)
+        status = process.wait()
+        errors.seek(0)
+        told = (errors.read().strip() or "no message").splitlines()[-1]
+    for file in sorted(missing):
+        fault = f"its process ended with exit code {status}: {told}"
+        problem = Problem(file, one_line(fault, 300))
+        found.put(FileResult(file, problem=problem))
+    found.put(None)
 
 
 def _environment(flags: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,4 @@
-"""A verification for people: one table, what differs, then one line.
-
-Names are printed whole and numbers never cut, in a terminal of 80 columns as
-in a log file. Needs `rich` (extra `cli`).
-"""
+"""A verification for people: one table, what differs, then one line."""
 
 from collections.abc import Iterator
 
@@ -14,10 +10,9 @@ from tfmpe.migrate.records.parity import Largest, Tally
 from tfmpe.migrate.show.table import say
 from tfmpe.migrate.show.words import counted
 
-__all__ = ["print_verify"]
-
 _MAX_SHOWN = 5
-_NUMBERS = ((4, "all"), (5, "same"), (5, "near"), (5, "diff"), (8, "max abs"))
+_TITLES = ("all", "same", "near", "diff", "max abs", "max rel")
+_WIDTHS = (4, 5, 5, 5, 8, 8)
 _LEGEND = "same: to the bit; near: within the tolerance; diff: different"
 
 
@@ -37,8 +32,6 @@ def print_verify(found: Verify, console: Console) -> None:
         say(console, fault, "yellow")
     for note in found.notes:
         say(console, note, "yellow")
-    if found.stopped_early:
-        say(console, "stopped at the first failure", "yellow")
     for reason, functions in _not_replayed(found).items():
         say(console, f"stored, not replayed ({reason}):")
         # A number stays with its name.
@@ -52,39 +45,27 @@ def _table(found: Verify) -> Iterator[tuple[str, str]]:
     """Return the lines of the table with their styles."""
     if not found.rows:
         return
-    calibrated = any(row.noise_floor is not None for row in found.rows)
-    columns = (*_NUMBERS, (8, "noise" if calibrated else "max rel"))
-    width = max(len(f" {row.function}") for row in found.rows)
-    width = max(width, len("example"))
-    titles = "".join(title.rjust(size) for size, title in columns)
-    yield "example".ljust(width) + titles, "bold"
+    names = ["example", *(f" {row.function}" for row in found.rows)]
+    width = max(map(len, names))
+    titles = map(str.rjust, _TITLES, _WIDTHS)
+    yield "example".ljust(width) + "".join(titles), "bold"
     example = None
     for row in found.rows:
         if row.example != example:
             example = row.example
             yield example, "bold"
-        tally, floor = row.tally, row.noise_floor
-        last = _size(tally.relative)
-        if calibrated:
-            last = "" if floor is None else _number(float(floor.absolute))
+        tally = row.tally
         cells = (
             *(tally.compared, tally.identical, tally.within_tolerance),
-            *(tally.different, _size(tally.absolute), last),
+            *(tally.different, _size(tally.absolute), _size(tally.relative)),
         )
-        numbers = "".join(
-            str(cell).rjust(size)
-            for cell, (size, _) in zip(cells, columns, strict=True)
-        )
-        line = (f" {row.function}".ljust(width) + numbers).rstrip()
+        numbers = map(str.rjust, map(str, cells), _WIDTHS)
+        line = f" {row.function}".ljust(width) + "".join(numbers)
         yield line, "red" if tally.different else ""
 
 
 def _size(largest: Largest | None) -> str:
-    return "0" if largest is None else _number(largest.number)
-
-
-def _number(value: float) -> str:
-    return f"{value:.1e}" if value else "0"
+    return f"{largest.number:.1e}" if largest and largest.number else "0"
 
 
 def _failures(row: Replayed) -> Iterator[str]:
@@ -126,11 +107,9 @@ def _not_replayed(found: Verify) -> dict[str, dict[str, int]]:
 
 def _summary(found: Verify) -> str:
     tally = sum((row.tally for row in found.rows), Tally())
-    text = (
-        f"{counted(tally.identical, 'case')} identical, "
-        f"{tally.within_tolerance} within tolerance, "
-        f"{tally.different} different"
-    )
+    text = f"{counted(tally.identical, 'case')} identical, "
+    text += f"{tally.within_tolerance} within tolerance, "
+    text += f"{tally.different} different"
     if found.problems:
         text += f"; {counted(len(found.problems), 'bad file')}"
     left = sum(entry.cases for entry in found.not_replayed)

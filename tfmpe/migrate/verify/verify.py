@@ -1,10 +1,12 @@
 """Replaying stored legacy output and reporting what is not the same."""
 
+import itertools
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,127 +29,84 @@ from tfmpe.migrate.records.checks import Problem, Verify
 from tfmpe.migrate.replay.silence import replaying
 from tfmpe.migrate.replay.targets import LOOSENED, Lookup, bridge
 
-from .calibration import Calibration
 from .one_file import FileResult, replay_file
-from .processes import Processes
-
-__all__ = ["Progress", "UnknownExampleError", "verify"]
+from .processes import Flags, replayed_apart
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
 
+_ELSEWHERE = (
+    "numbers cannot be equal to the bit. --other-fingerprint compares within "
+    "tolerances"
+)
 _N_WORKERS = min(os.cpu_count() or 1, 4)
 
 
 class UnknownExampleError(ValueError):
     """An example was asked for that the stored output does not have."""
 
-    def __init__(self, name: str, known: tuple[str, ...]):
-        super().__init__(
-            f"unknown example {name!r}; the stored output has: "
-            f"{', '.join(known) or 'none'}"
-        )
-
 
 def verify(
     folder: Path | str | None = None,
     *,
     example: str | None = None,
-    fail_fast: bool = False,
     progress: Progress | None = None,
     lookup: Lookup = bridge,
     other_fingerprint: bool = False,
-    calibrate: bool = False,
 ) -> Verify:
     """Replay stored legacy output and compare everything.
 
-    Parameters
-    ----------
-    folder
-        A folder of recordings; by default the one that travels with the
-        package.
-    example
-        Replay only this example.
-    fail_fast
-        Stop at the first case that differs, or at the first bad file.
-    progress
-        Called after every recording.
-    lookup
-        Gives the implementation to call; by default the bridge.
-    other_fingerprint
-        Replay also what was recorded on another kind of device, or with
-        another precision or other random numbers. What is otherwise compared
-        to the bit may then differ by `LOOSENED`.
-    calibrate
-        Also measure the noise floor of every row; see
-        `tfmpe.migrate.verify.calibration`.
-
-    Returns
-    -------
-    Verify
-        Also where files are bad, or the fingerprint is of another kind:
-        those are named as problems, and not replayed.
-
-    Raises
-    ------
-    UnknownExampleError
-        If the folder has no such example.
-
-    Examples
-    --------
-    >>> verify(example="errors").exit_code
-    0
+    Without a folder, that is the one that travels with the package. Bad files
+    and recordings from elsewhere are named as problems and not replayed. If
+    another kind of fingerprint is allowed, what is otherwise compared to the
+    bit may differ by `LOOSENED`.
     """
     with ExitStack() as stack:
         try:
             folder = stored_folder() if folder is None else Path(folder)
-            parts = [_Part.of(folder)]
-            second = stack.enter_context(unpacked(folder))
-            if second is not None:
-                parts.append(_Part.of(second))
+            folders = filter(
+                None, (folder, stack.enter_context(unpacked(folder)))
+            )
+            parts = [
+                _Part(each, find_recordings(each), read_manifest(each))
+                for each in folders
+            ]
         except RecordingError as error:
             problem = Problem(error.file, error.fault)
             return _found(folder or "", Manifest({}), problems=(problem,))
-        names = tuple(sorted({name for part in parts for name in part.names}))
+        names = sorted({name for part in parts for name in part.names()})
         if example is not None and example not in names:
-            raise UnknownExampleError(example, names)
-        manifest = parts[0].manifest
-        here = fingerprint.take_fingerprint()
-        recorded = {} if manifest is None else manifest.fingerprint
-        other = fingerprint.differing(recorded, here, fingerprint.KIND)
-        if other and not other_fingerprint:
-            fault = (
-                f"recorded elsewhere: {', '.join(other)}; numbers cannot be "
-                "equal to the bit. --other-fingerprint compares within "
-                "tolerances"
+            known = ", ".join(names) or "none"
+            raise UnknownExampleError(
+                f"unknown example {example!r}; the stored output has: {known}"
             )
+        manifest = parts[0].manifest
+        current = fingerprint.take_fingerprint()
+        recorded = {} if manifest is None else manifest.fingerprint
+        other = fingerprint.differing(recorded, current, fingerprint.KIND)
+        if other and not other_fingerprint:
+            fault = f"recorded elsewhere: {', '.join(other)}; {_ELSEWHERE}"
             problem = Problem(MANIFEST_NAME, fault)
             return _found(folder, manifest, problems=(problem,))
-        told = fingerprint.differing(recorded, here, fingerprint.VERSIONS)
+        told = fingerprint.differing(recorded, current, fingerprint.VERSIONS)
         notes = [f"recorded with another version: {text}" for text in told]
         notes += [f"compared within tolerances: {text}" for text in other]
-        options: dict[str, Any] = {
-            "lookup": lookup,
-            "loosened": LOOSENED if other else None,
-            "n_workers": _N_WORKERS,
-        }
-        if calibrate:
-            options["calibration"] = Calibration(recorded.get("package"))
-            notes.insert(0, options["calibration"].source)
-        run = _Run(fail_fast, progress, options)
-        run.problems += [p for part in parts for p in part.problems(example)]
+        problems = [p for part in parts for p in part.problems(example)]
+        bad = {problem.file for problem in problems}
+        sound = [(part.folder, part.sound(example, bad)) for part in parts]
+        options = {"lookup": lookup, "n_workers": _N_WORKERS}
+        options["loosened"] = LOOSENED if other else None
         with replaying():
-            run.over(parts, example)
+            here = partial(replay_file, **options)
+            results = _replayed(sound, here, progress)
+    problems += [r.problem for r in results if r.problem is not None]
     return _found(
         folder,
         manifest,
-        rows=tuple(r.row for r in run.results if r.row is not None),
-        stopped_early=run.stopped,
+        rows=tuple(r.row for r in results if r.row is not None),
         notes=tuple(notes),
-        not_replayed=tuple(
-            x for each in run.results for x in each.not_replayed
-        ),
-        problems=tuple(run.problems),
+        not_replayed=tuple(x for each in results for x in each.not_replayed),
+        problems=tuple(problems),
     )
 
 
@@ -177,11 +136,6 @@ class _Part:
     files: tuple[Path, ...]
     manifest: Manifest | None
 
-    @classmethod
-    def of(cls, folder: Path) -> "_Part":
-        return cls(folder, find_recordings(folder), read_manifest(folder))
-
-    @property
     def names(self) -> set[str]:
         listed = () if self.manifest is None else self.manifest.files
         names = {path.split("/")[-2] for path in listed if "/" in path}
@@ -193,91 +147,47 @@ class _Part:
                 if example in (None, (self.folder / problem.file).parent.name):
                     yield problem
 
-    def sound(
-        self, example: str | None, problems: list[Problem]
-    ) -> Iterator[Path]:
+    def sound(self, example: str | None, bad: set[str]) -> list[Path]:
         """Return the recordings that are wanted and have no problem."""
-        bad = {problem.file for problem in problems}
-        for file in self.files:
-            pair = (file, file.with_suffix(".npz"))
-            names = {each.relative_to(self.folder).as_posix() for each in pair}
-            if example in (None, file.parent.name) and not names & bad:
-                yield file
+        faulty = {(self.folder / file).with_suffix(".json") for file in bad}
+        wanted = [f for f in self.files if example in (None, f.parent.name)]
+        return [file for file in wanted if file not in faulty]
 
 
-class _Run:
-    """One pass over the recordings, collecting results and problems."""
+def _replayed(
+    parts: Sequence[tuple[Path, Sequence[Path]]],
+    replay_here: Callable[[Path, Path], FileResult],
+    progress: Progress | None,
+) -> list[FileResult]:
+    """Replay recordings, those of format 2 in processes of their own."""
+    total = sum(len(files) for _, files in parts)
+    done = itertools.count(1)
 
-    def __init__(
-        self,
-        fail_fast: bool,
-        progress: Progress | None,
-        options: dict[str, Any],
-    ):
-        self.results: list[FileResult] = []
-        self.problems: list[Problem] = []
-        self.stopped = False
-        self._fail_fast = fail_fast
-        self._progress = progress
-        self._options = options
-        self._total = self._done = 0
-
-    def over(self, parts: list[_Part], example: str | None) -> None:
-        """Replay the recordings that have no problem, in order.
-
-        The share that is done is told in bytes of json: known beforehand, and
-        roughly in proportion to the work.
-        """
-        here: list[tuple[Path, Path]] = []
-        elsewhere: list[tuple[Path, Processes]] = []
-        with ExitStack() as stack:
-            for part in parts:
-                by_flags: dict[tuple[tuple[str, str], ...], list[Path]] = {}
-                for file in part.sound(example, self.problems):
-                    self._total += file.stat().st_size
-                    flags = _flags(file, part.folder)
-                    if flags is None:
-                        here.append((file, part.folder))
-                    else:
-                        by_flags.setdefault(flags, []).append(file)
-                processes = Processes(part.folder, by_flags)
-                stack.enter_context(processes)
-                elsewhere.append((part.folder, processes))
-            if self._ends():
-                return
-            for file, folder in here:
-                result = replay_file(
-                    file, folder, fail_fast=self._fail_fast, **self._options
-                )
-                self._add(result, file)
-                if self._ends():
-                    return
-            n_here = len(self.results)
-            for folder, processes in elsewhere:
-                for result in processes.results():
-                    self._add(result, folder / result.file)
-                    if self._ends():
-                        return
-        self.results[n_here:] = sorted(
-            self.results[n_here:], key=lambda result: result.file
-        )
-
-    def _add(self, result: FileResult, file: Path) -> None:
-        self.results.append(result)
-        if result.problem is not None:
-            self.problems.append(result.problem)
-        self._done += file.stat().st_size
-        if self._progress is not None:
+    def told(result: FileResult) -> FileResult:
+        if progress is not None:
             label = result.file.removesuffix(".json").replace("/", " ")
-            self._progress(self._done / self._total, label)
+            progress(next(done) / total, label)
+        return result
 
-    def _ends(self) -> bool:
-        differ = (r.row and r.row.tally.different for r in self.results)
-        self.stopped = self._fail_fast and (bool(self.problems) or any(differ))
-        return self.stopped
+    here: list[tuple[Path, Path]] = []
+    elsewhere: list[Iterator[FileResult]] = []
+    with ExitStack() as stack:
+        for folder, files in parts:
+            by_flags: dict[Flags, list[Path]] = {}
+            for file in files:
+                flags = _flags(file, folder)
+                if flags is None:
+                    here.append((file, folder))
+                else:
+                    by_flags.setdefault(flags, []).append(file)
+            running = replayed_apart(folder, by_flags)
+            elsewhere.append(stack.enter_context(running))
+        first = [told(replay_here(*each)) for each in here]
+        second = [told(result) for results in elsewhere for result in results]
+    return first + sorted(second, key=lambda result: result.file)
 
 
-def _flags(file: Path, folder: Path) -> tuple[tuple[str, str], ...] | None:
+def _flags(file: Path, folder: Path) -> Flags | None:
     try:
         flags = read_flags(file, folder)
     # Reading its cases says what is wrong with it.
