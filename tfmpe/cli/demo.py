@@ -1,17 +1,12 @@
 """`tfmpe demo`: run an example."""
 
-import importlib.util
-
 import click
 
-__all__ = ["SCRIPTS", "demo"]
+from tfmpe.examples.scripts import SCRIPTS, run_example
 
-SCRIPTS = (
-    "hierarchical_gaussian",
-    "hierarchical_brownian",
-    "seir",
-    "eight_schools",
-)
+from .common import require
+
+__all__ = ["demo"]
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -55,22 +50,10 @@ def demo(
       tfmpe demo --example eight_schools --seed 1
       tfmpe demo --example seir --legacy --quick
     """  # noqa: D301 - click wants the backspace itself
-    from tfmpe.examples.scripts import run_example
-
-    missing = [
-        name
-        for name in ("flax", "optax", "diffrax", "matplotlib")
-        if importlib.util.find_spec(name) is None
-    ]
-    if missing:
-        raise click.UsageError(
-            f"the examples need {', '.join(missing)}: "
-            'pip install "tfmpe[flow,plot]"'
-        )
+    require("flax", "optax", "diffrax", "matplotlib", extras="flow,plot")
+    arguments = ("--out", out, *options)
     try:
-        code = run_example(
-            example, legacy=legacy, arguments=("--out", out, *options)
-        )
+        code = run_example(example, legacy=legacy, arguments=arguments)
     except FileNotFoundError as error:
         raise click.BadParameter(str(error), param_hint="--legacy") from None
     context.exit(code)

@@ -1,7 +1,6 @@
 """Data that is measured: the legacy package's epidemic example."""
 
 from functools import lru_cache
-from math import prod
 from typing import Any, NamedTuple
 
 import jax
@@ -107,23 +106,9 @@ def events(size: Size) -> dict[str, tuple[int, ...]]:
     return {**shapes, "obs": (n, N_OBS)}
 
 
-def slices(size: Size) -> dict[str, dict[str, Any]]:
-    """Return where every key lies among the tokens, in the legacy form."""
-    described, offset = {}, 0
-    for key, shape in events(size).items():
-        where = {"offset": offset, "event_shape": shape, "batch_shape": (1,)}
-        described[key] = where
-        offset += prod(shape)
-    return described
-
-
 @lru_cache(maxsize=3)
 def seir(size: Size, seed: int = 0) -> Model:
-    """Draw a data set; equal arguments give the same arrays.
-
-    Put on the device without a compilation, so that a first call after it is
-    still the first.
-    """
+    """Draw a data set without compiling; equal arguments give the same."""
     rng = np.random.default_rng(seed)
     shapes = [(size.n_samples, *event, 1) for event in events(size).values()]
 

@@ -14,7 +14,7 @@ from .machine import available_bytes
 from .old_side import Legacy
 from .task import Case
 from .timing import Effort, in_turn, timed
-from .work import Call
+from .work import Call, stored_bytes
 
 __all__ = ["DIFFERENT", "Checked", "check_sides", "measure_row"]
 
@@ -36,11 +36,7 @@ class Checked(NamedTuple):
 def measure_row(
     case: Case, size: Size, legacy: Legacy, effort: Effort
 ) -> BenchRow:
-    """Compare the sides of one size, and time those that are equal.
-
-    A side that differs, or has too little memory, is left out, with the
-    reason.
-    """
+    """Compare the sides of one size, and time those that are equal."""
     checked, left_out = check_sides(case, size, legacy, effort.forget)
     times = in_turn({side: each.call for side, each in checked.items()}, effort)
     sides = {}
@@ -62,9 +58,8 @@ def measure_row(
 def check_sides(
     case: Case, size: Size, legacy: Legacy, forget: bool = False
 ) -> tuple[dict[str, Checked], dict[str, str]]:
-    """Call every side once, and compare it with the old one.
+    """Return what is as it should be, and why the other sides are not.
 
-    Returns what was checked and what was left out with the reason, by side.
     Without an old result, as where memory does not suffice for it, only the
     core can be checked, by a law; where any side differs none is: which of
     the two is wrong is not known.
@@ -79,8 +74,7 @@ def check_sides(
         if "old" in left_out and law is None:
             continue
         try:
-            needs = case.old_needs(size) if side == "old" else 0
-            _check_memory(max(needs, 16 * size.value_bytes))
+            _check_memory(case.needs(side, size))
             call = case.call(side, size, legacy)
             _check_memory(call.needs)
             if forget:
@@ -88,15 +82,20 @@ def check_sides(
             result, seconds, _ = timed(call)
             whole = call.full(result)
             if old is not None and same is not None:
-                same(whole, old, size)
+                same(whole, old)
             elif law is not None:
                 law(whole, size)
         except NotEqualError as error:
             left_out[side] = f"{DIFFERENT}{error}"
-        except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            left_out[side] = _out_of_memory(error)
+        except MemoryError as error:
+            left_out[side] = str(error) or "out of memory"
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            left_out[side] = "out of memory"
         else:
-            checked[side] = Checked(call, call.bytes_of(result), seconds)
+            n_bytes = call.needs or stored_bytes(result)
+            checked[side] = Checked(call, n_bytes, seconds)
             old = whole if side == "old" else old
     if any(why.startswith(DIFFERENT) for why in left_out.values()):
         checked.clear()
@@ -108,12 +107,3 @@ def _check_memory(needs: int) -> None:
     if available is not None and needs > _SHARE_OF_MEMORY * available:
         has = f"{in_bytes(available)} are free"
         raise MemoryError(f"needs {in_bytes(needs)} of memory, {has}")
-
-
-def _out_of_memory(error: Exception) -> str:
-    """Return what to say of an error, or raise it if it is another one."""
-    if isinstance(error, MemoryError):
-        return str(error) or "out of memory"
-    if any(w in str(error) for w in ("RESOURCE_EXHAUSTED", "Out of memory")):
-        return "out of memory"
-    raise error

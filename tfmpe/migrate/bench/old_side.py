@@ -33,13 +33,6 @@ _FUNCTIONS = {
 class LegacyModuleError(ValueError):
     """A module was named that is not a legacy package."""
 
-    def __init__(self, name: str, fault: str):
-        super().__init__(
-            f"{name!r} cannot stand for the legacy package: {fault}. "
-            "Give the name of an installed package that has the legacy "
-            "modules, such as sfmpe."
-        )
-
 
 @dataclass(frozen=True)
 class Legacy:
@@ -54,16 +47,12 @@ class Legacy:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return a function on data by its legacy name."""
-        try:
-            return object.__getattribute__(self, "functions")[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        if name in _FUNCTIONS:
+            return self.functions[name]
+        raise AttributeError(name)
 
     def recorded(self, function: str) -> Callable[..., Any]:
-        """Return the own version of a recorded function, for replaying.
-
-        A method of a flow takes the setting of its recording first.
-        """
+        """Return what replays a recorded function; a method, in its setting."""
         made = self.functions[function]
         if "." not in function:
             return made
@@ -76,11 +65,6 @@ def old_side(name: str) -> Legacy:
     """Return the old side: the oracle, or an installed package.
 
     A package must have the legacy modules, or `LegacyModuleError` is raised.
-
-    Examples
-    --------
-    >>> old_side("oracle").name
-    'oracle'
     """
     if name != ORACLE:
         return _from_module(name)
@@ -131,4 +115,8 @@ def _import(package: str, module: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(f"{package}.{module}"), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise LegacyModuleError(package, str(error)) from error
+        raise LegacyModuleError(
+            f"{package!r} cannot stand for the legacy package: {error}. Give "
+            "the name of an installed package that has the legacy modules, "
+            "such as sfmpe."
+        ) from error

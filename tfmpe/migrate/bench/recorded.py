@@ -1,6 +1,5 @@
 """Whether the old side repeats what the legacy package was recorded to do."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -20,28 +19,25 @@ __all__ = ["replay_recorded"]
 _EXAMPLE = "seir"  # the one that is measured
 
 
-def replay_recorded(
-    legacy: Legacy, function: str, most: int | None
-) -> Replayed:
+def replay_recorded(legacy: Legacy, function: str, quick: bool) -> Replayed:
     """Make recorded calls of a function again, by the old side.
 
     A file that is missing, altered or refused raises a `RecordingError`.
     """
-    folder = stored_folder()
+    folder, of_flow = stored_folder(), "." in function
     name = function.removeprefix("_").replace(".", "_")
-    file = folder / _EXAMPLE / f"{name}.json"
     names = {f"{_EXAMPLE}/{name}.{kind}" for kind in ("json", "npz")}
     manifest = read_manifest(folder)
     for problem in () if manifest is None else check_files(folder, manifest):
         if problem.file in names:
             raise RecordingError(problem.file, problem.fault)
-    cases = [
-        case
-        for case in read_cases(file, folder)
-        if "." not in function or (not case.traced and case.raises is None)
-    ][:most]
-    once = partial(replay, lookup=legacy.recorded)
-    with replaying(), ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+    cases = read_cases(folder / _EXAMPLE / f"{name}.json", folder)
+    if of_flow:  # calls that compile for seconds
+        cases = [c for c in cases if not c.traced and c.raises is None]
+    most = (1 if quick else 6) if of_flow else 3 if quick else None
+    cases = cases[:most]
+    with replaying(), ThreadPoolExecutor(4) as pool:
+        once = partial(replay, lookup=legacy.recorded)
         results = list(pool.map(once, cases))
     differences = tuple(
         InCase(case.name, result.differences[0])

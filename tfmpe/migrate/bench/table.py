@@ -1,6 +1,5 @@
-"""Old against new for people: as lines of text, and as a page of Markdown."""
+"""Old against new for people, as lines of text."""
 
-import io
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -9,9 +8,8 @@ from tfmpe.migrate.records.checks import Bench, BenchRow, Side
 from tfmpe.migrate.show.table import print_rows, say
 from tfmpe.migrate.show.words import counted, in_bytes, in_seconds, ratio
 
-__all__ = ["as_markdown", "print_bench"]
+__all__ = ["print_bench"]
 
-_PAGE_WIDTH = 130
 _ABOUT = (
     "Medians of one call, and half the distance of the quartiles in per cent; "
     "ratio: old by new, or by the bridge where the core has no such call. "
@@ -110,22 +108,3 @@ def _grown(bench: Bench) -> Iterator[tuple[str, ...]]:
             ratio(*_pair(last, "bytes")),
             f"{case.case}: {case.about}; samples: {case.n_samples:,}{further}",
         )
-
-
-def as_markdown(bench: Bench, picture: str | None = None) -> str:
-    """Return a page: the machine, the picture with that name, the tables."""
-    about, where = bench.machine, "machine"
-    if about["device"] != "cpu":
-        where = f"machine with {about['device_kind']}"
-    shown = f"![Time and memory of old and new]({picture})\n\n"
-    lines = io.StringIO()
-    print_bench(bench, Console(file=lines, width=_PAGE_WIDTH))
-    text = "\n".join(line.rstrip() for line in lines.getvalue().splitlines())
-    return (
-        f"# Old against new: {about['device'].upper()}\n\n"
-        f"Measured on a {about['cores']}-core {about['architecture']} {where}, "
-        f"{about['system']},\nPython {about['python']}, jax {about['jax']}, "
-        f"numpy {about['numpy']}.\nWhat is measured, and how: "
-        f"[README.md](README.md).\n\n{shown if picture else ''}"
-        f"```text\n{text}\n```\n"
-    )
