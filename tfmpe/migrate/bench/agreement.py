@@ -91,8 +91,7 @@ def same_tokens(result: Any, old: Any) -> None:
     tokens = result[0] if type(result) is tuple else result
     keys = {"theta": THETA_KEYS, "y": Y_KEYS}
     views = {side: read_view(tokens, keys[side]) for side in keys}
-    cross = tokens.cross_attention_mask(THETA_KEYS, Y_KEYS)
-    compare_views(old, None, views, cross)
+    compare_views(old, None, views, read_masks(tokens)["cross"])
 
 
 def compare_views(
@@ -119,10 +118,10 @@ def compare_views(
             raise NotEqualError(
                 f"slices {view['slices']}, expected {described[side]}"
             )
+        # Legacy index rows follow the sorted keys, whatever the data do.
+        order = {"index": _by_key(view["slices"])}
         for what in ("data", "labels", "index"):
-            # Legacy index rows follow the sorted keys, whatever the data do.
-            index = what == "index"
-            rows = _by_key(view["slices"]) if index else slice(None)
+            rows = order.get(what, slice(None))
             if what in flat:
                 check_equal(
                     _real_rows(flat[what][side], old),
@@ -144,8 +143,9 @@ def _real_rows(array: Any, real: Any) -> Any:
 
 
 def _by_key(slices: Mapping[str, Any]) -> Any:
-    lengths = [math.prod(one["event_shape"]) for one in slices.values()]
-    return np.argsort(np.repeat([*slices], lengths), kind="stable")
+    keys = sorted(slices, key=lambda key: slices[key]["offset"])
+    lengths = [math.prod(slices[key]["event_shape"]) for key in keys]
+    return np.argsort(np.repeat(keys, lengths), kind="stable")
 
 
 def _compare_masks(

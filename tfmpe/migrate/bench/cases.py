@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from . import flow_tasks, token_tasks
-from .old_side import POSTERIOR, SAMPLE
 from .task import Case
 
 __all__ = ["CASES"]
@@ -22,33 +21,33 @@ _FIELDS = ("samples", "sites", "further", "recorded", "pair_bytes", "slow")
 # heads in several layers for attention.
 # fmt: off
 _DATA = {
-    "flatten":         (1_000, _ALL, _MANY, _FLAT, 48, False),
-    "flatten-all":     (1_000, _ALL, (), _INDEX, 48, False),
-    "flatten-jit":     (1_000, _ALL, (), _INDEX, 48, False),
-    "masks":           (1, _MASKS, (), _FLAT, 30, False),
-    "join":            (1_000, _FEW, (), _JOIN, 60_000, False),
-    "join-jit":        (100, _FEW, (), _JOIN, 2_500, False),
-    "join-ragged":     (200, _FEW, (), _JOIN, 12_000, False),
-    "join-ragged-jit": (100, _FEW, (), _JOIN, 2_500, False),
-    "shuffle":         (1_000, _FEW, (1_000,), _JOIN, 50_000, False),
-    "shuffle-jit":     (100, _FEW, _MANY, _JOIN, 3_500, False),
-    "round":           (1_000, _FEW[:-1], (), _SPLIT, 75_000, True),
-    "view":            (1_000, _ALL, (), _FLAT, 48, False),
-    "exchange":        (1_000, _ALL, (), _FLAT, 48, False),
-    "exchange-jit":    (1_000, _ALL, (), _FLAT, 48, False),
-    "change":          (1_000, _ALL, _MANY, _FLAT, 48, False),
-    "change-jit":      (1_000, _ALL, (), _FLAT, 48, False),
-    "decode":          (1_000, _ALL, _MANY, _DECODE, 48, False),
-    "decode-host":     (1_000, _ALL, _MANY, _DECODE, 48, False),
-    "decode-jit":      (1_000, _ALL, (), _DECODE, 48, False),
-    "nine-arguments":  (100, _ALL[:-1], (), (SAMPLE,), 48, True),
-    "draws":           (100, _ALL[:3], (200,), (POSTERIOR,), 48, True),
-    "training-step":   (16, _ALL[:4], (500,), _STEP, 800, True),
-    "plan":            (1, _MASKS, (10_000,), _FLAT, 30, False),
-    "attention":       (1, (*_ALL[:4], 500), _MANY, _FLAT, 130, False),
-    "attention-grad":  (1, (*_ALL[:3], 125), _MANY, _FLAT, 130, False),
-    "training-local":  (4, _LOCAL, (500, *_MANY), _FLAT, 500, True),
-    "draws-local":     (4, _LOCAL, (500, *_MANY), _FLAT, 500, True),
+    "flatten":         (1_000, _ALL, _MANY, _FLAT, 40, False),
+    "flatten-all":     (1_000, _ALL, (), _INDEX, 40, False),
+    "flatten-jit":     (1_000, _ALL, (), _INDEX, 40, False),
+    "masks":           (1, _MASKS, (), _FLAT, 20, False),
+    "join":            (1_000, _FEW, (), _JOIN, 45_000, False),
+    "join-jit":        (100, _FEW, (), _JOIN, 2_000, False),
+    "join-ragged":     (200, _FEW, (), _JOIN, 9_000, False),
+    "join-ragged-jit": (100, _FEW, (), _JOIN, 2_000, False),
+    "shuffle":         (1_000, _FEW, (1_000,), _JOIN, 38_000, False),
+    "shuffle-jit":     (100, _FEW, _MANY, _JOIN, 2_500, False),
+    "round":           (1_000, _FEW[:-1], (), _SPLIT, 55_000, True),
+    "view":            (1_000, _ALL, (), _FLAT, 40, False),
+    "exchange":        (1_000, _ALL, (), _FLAT, 40, False),
+    "exchange-jit":    (1_000, _ALL, (), _FLAT, 40, False),
+    "change":          (1_000, _ALL, _MANY, _FLAT, 40, False),
+    "change-jit":      (1_000, _ALL, (), _FLAT, 40, False),
+    "decode":          (1_000, _ALL, _MANY, _DECODE, 40, False),
+    "decode-host":     (1_000, _ALL, _MANY, _DECODE, 40, False),
+    "decode-jit":      (1_000, _ALL, (), _DECODE, 40, False),
+    "nine-arguments":  (100, _ALL[:-1], (), _FLAT, 40, True),
+    "draws":           (100, _ALL[:3], (200,), _FLAT, 40, True),
+    "training-step":   (16, _ALL[:4], (500,), _STEP, 600, True),
+    "plan":            (1, _MASKS, (10_000,), _FLAT, 20, False),
+    "attention":       (1, (*_ALL[:4], 500), _MANY, _FLAT, 100, False),
+    "attention-grad":  (1, (*_ALL[:3], 125), _MANY, _FLAT, 100, False),
+    "training-local":  (4, _LOCAL, (500, *_MANY), _FLAT, 400, True),
+    "draws-local":     (4, _LOCAL, (500, *_MANY), _FLAT, 400, True),
 }
 # fmt: on
 

@@ -31,13 +31,7 @@ LOCAL_RULES: Rules = {
 
 
 class Size(NamedTuple):
-    """Sites of a simulation, and simulations.
-
-    Examples
-    --------
-    >>> Size(50, 1_000).n_tokens
-    403
-    """
+    """Sites of a simulation, and simulations."""
 
     n_sites: int
     n_samples: int
@@ -52,28 +46,12 @@ class Size(NamedTuple):
         """Tokens of one simulation."""
         return self.n_theta + self.n_sites * N_OBS
 
-    @property
-    def n_pairs(self) -> int:
-        """Entries of the three masks of a legacy dictionary."""
-        n_y = self.n_sites * N_OBS
-        return self.n_theta**2 + n_y**2 + self.n_theta * n_y
-
-    @property
-    def value_bytes(self) -> int:
-        """Bytes of all values."""
-        return 4 * self.n_samples * self.n_tokens
-
-    @property
-    def one_site(self) -> "Size":
-        """As many simulations of one site."""
-        return Size(1, self.n_samples)
-
 
 class Model(NamedTuple):
     """Simulations; a pytree in which ``jit`` does not sort the keys."""
 
-    # One array for each of `KEYS`, of shape (*sample, *event, 1), and the
-    # functional inputs: the legacy package asks for those of every key.
+    # Of each of `KEYS` one array of shape (*sample, *event, 1); and one of
+    # functional inputs, as the legacy package asks for those of every key.
     values: tuple[Any, ...]
     places: tuple[Any, ...]
 

@@ -24,8 +24,7 @@ def choose_device(device: str) -> str | None:
         found = str(error)
     if found == f"only a {device}":
         return None
-    remedy = "install jax for it, or leave --device out"
-    return f"jax finds no {device} ({found}); {remedy}"
+    return f"jax finds no {device} ({found}): leave --device out"
 
 
 @contextmanager

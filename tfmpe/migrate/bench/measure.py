@@ -1,6 +1,9 @@
 """One size of a case: compare the sides, and time those that are equal."""
 
-from typing import NamedTuple
+import gc
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,25 +15,29 @@ from .agreement import NotEqualError
 from .data import Size
 from .machine import available_bytes
 from .old_side import Legacy
-from .task import Case
-from .timing import Effort, in_turn, timed
-from .work import Call, stored_bytes
+from .task import Call, Case, stored_bytes
 
-__all__ = ["DIFFERENT", "Checked", "check_sides", "measure_row"]
+__all__ = ["DIFFERENT", "Effort", "check_sides", "in_turn", "measure_row"]
 
 DIFFERENT = "differs: "
 """How the reason begins for which a side was left out, if it is wrong."""
 
 # Of what is free: the rest is for what is not counted.
 _SHARE_OF_MEMORY = 0.8
+_SHORTEST_ROUND = 2e-3
 
 
-class Checked(NamedTuple):
-    """A side whose first result was as it should be."""
+Times = tuple[list[float], list[float], int]
+"""Seconds and processor seconds of a call in each round; calls in a round."""
 
-    call: Call
-    n_bytes: int
-    first_s: float
+
+class Effort(NamedTuple):
+    """How long a measurement may take."""
+
+    seconds: float = 1.5  # for all sides of one size together
+    fewest: int = 3  # rounds
+    most: int = 50
+    forget: bool = True  # whether first calls compile everything anew
 
 
 def measure_row(
@@ -38,33 +45,26 @@ def measure_row(
 ) -> BenchRow:
     """Compare the sides of one size, and time those that are equal."""
     checked, left_out = check_sides(case, size, legacy, effort.forget)
-    times = in_turn({side: each.call for side, each in checked.items()}, effort)
     sides = {}
-    for side, (seconds, cpu, calls) in times.items():
-        q1, median, q3 = map(float, np.quantile(seconds, [0.25, 0.5, 0.75]))
-        call, n_bytes, first_s = checked[side]
-        sides[side] = Side(
-            median,
-            n_bytes,
-            call.compile_s or max(0.0, first_s - median),
-            (q1, q3),
-            float(np.median(cpu)),
-            len(seconds),
-            calls,
-        )
+    for side, (seconds, cpu, calls) in in_turn(checked, effort).items():
+        call, quarters = checked[side], [0.25, 0.5, 0.75]
+        q1, median, q3 = map(float, np.quantile(seconds, quarters))
+        compile_s = call.compile_s or max(0.0, call.first_s - median)
+        spent = (q1, q3), float(np.median(cpu)), len(seconds), calls
+        sides[side] = Side(median, call.n_bytes, compile_s, *spent)
     return BenchRow(size.n_sites, sides, left_out, size.n_tokens)
 
 
 def check_sides(
     case: Case, size: Size, legacy: Legacy, forget: bool = False
-) -> tuple[dict[str, Checked], dict[str, str]]:
+) -> tuple[dict[str, Call], dict[str, str]]:
     """Return what is as it should be, and why the other sides are not.
 
     Without an old result, as where memory does not suffice for it, only the
     core can be checked, by a law; where any side differs none is: which of
     the two is wrong is not known.
     """
-    checked: dict[str, Checked] = {}
+    checked: dict[str, Call] = {}
     left_out: dict[str, str] = {}
     sides, old = case.sides, None
     if size.n_sites in case.further:
@@ -79,7 +79,7 @@ def check_sides(
             _check_memory(call.needs)
             if forget:
                 jax.clear_caches()
-            result, seconds, _ = timed(call)
+            result, call.first_s, _ = _timed(call)
             whole = call.full(result)
             if old is not None and same is not None:
                 same(whole, old)
@@ -94,8 +94,8 @@ def check_sides(
                 raise
             left_out[side] = "out of memory"
         else:
-            n_bytes = call.needs or stored_bytes(result)
-            checked[side] = Checked(call, n_bytes, seconds)
+            call.n_bytes = call.needs or stored_bytes(result)
+            checked[side] = call
             old = whole if side == "old" else old
     if any(why.startswith(DIFFERENT) for why in left_out.values()):
         checked.clear()
@@ -107,3 +107,45 @@ def _check_memory(needs: int) -> None:
     if available is not None and needs > _SHARE_OF_MEMORY * available:
         has = f"{in_bytes(available)} are free"
         raise MemoryError(f"needs {in_bytes(needs)} of memory, {has}")
+
+
+def _timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
+    """Return a result, and the seconds and processor seconds of a call."""
+    result = None
+    start, start_cpu = time.perf_counter(), time.process_time()
+    for _ in range(n):
+        result = jax.block_until_ready(call())
+    seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    return result, seconds / n, cpu / n
+
+
+def in_turn(
+    calls: Mapping[str, Callable[[], Any]], effort: Effort
+) -> dict[str, Times]:
+    """Time one round of each, then the next: all meet the same conditions.
+
+    A round is one call, or as many as take two milliseconds.
+    """
+    rough = {name: _rough_seconds(call) for name, call in calls.items()}
+    repeats = {
+        name: int(np.clip(round(_SHORTEST_ROUND / each), 1, 1_000))
+        for name, each in rough.items()
+    }
+    one_round = sum(rough[name] * repeats[name] for name in calls)
+    most = effort.seconds / (one_round or 1)
+    rounds = int(np.clip(most, effort.fewest, effort.most))
+    found: dict[str, Times] = {name: ([], [], repeats[name]) for name in calls}
+    gc.collect()
+    for _ in range(rounds):
+        for name, call in calls.items():
+            _, seconds, cpu = _timed(call, repeats[name])
+            found[name][0].append(seconds)
+            found[name][1].append(cpu)
+    return found
+
+
+def _rough_seconds(call: Callable[[], Any]) -> float:
+    # Once before, not measured: another side's first call has forgotten what
+    # this one had compiled.
+    jax.block_until_ready(call())
+    return max(_timed(call)[1], 1e-7)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tfmpe.migrate import oracle
 
-__all__ = ["Legacy", "LegacyModuleError", "bridge_side", "old_side"]
+__all__ = ["Legacy", "LegacyModuleError", "old_side"]
 
 ORACLE = "oracle"
 SAMPLE = "StructuredCNF.sample"
@@ -51,15 +51,6 @@ class Legacy:
             return self.functions[name]
         raise AttributeError(name)
 
-    def recorded(self, function: str) -> Callable[..., Any]:
-        """Return what replays a recorded function; a method, in its setting."""
-        made = self.functions[function]
-        if "." not in function:
-            return made
-        return lambda setting, *args, **kwargs: made(
-            setting.field, setting.rngs
-        )(*args, **kwargs)
-
 
 def old_side(name: str) -> Legacy:
     """Return the old side: the oracle, or an installed package.
@@ -69,29 +60,14 @@ def old_side(name: str) -> Legacy:
     if name != ORACLE:
         return _from_module(name)
     functions = {name: getattr(oracle, name) for name in _FUNCTIONS}
-    sample = partial(_keyed, oracle.sample)
-    posterior = partial(_keyed, oracle.sample_posterior_encoded)
+
+    def sample(field: Any, rngs: Any) -> Any:
+        return partial(oracle.sample, field)
+
+    def posterior(field: Any, rngs: Any) -> Any:
+        return partial(oracle.sample_posterior_encoded, field)
+
     return Legacy(name, {**functions, SAMPLE: sample, POSTERIOR: posterior})
-
-
-def bridge_side() -> Legacy:
-    """Return the bridge, which has the legacy names as well."""
-    return _from_module("tfmpe.compat")
-
-
-def _keyed(call: Callable[..., Any], field: Any, rngs: Any) -> Any:
-    from tfmpe.compat.nn.transformer import Transformer, parameters
-
-    if isinstance(field, Transformer):  # of the bridge; here, a function
-        weights = parameters.read_parameters(field)
-        field = partial(oracle.transformer, weights)
-
-    def of_rngs(*args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("theta_0") is None:
-            kwargs["key"] = rngs.base_dist()
-        return call(field, *args, **kwargs)
-
-    return of_rngs
 
 
 def _from_module(name: str) -> Legacy:
@@ -101,12 +77,12 @@ def _from_module(name: str) -> Legacy:
         made = _import(name, "structured_cnf", "StructuredCNF")
         return made(field, rngs=rngs)
 
+    def sample(field: Any, rngs: Any) -> Any:
+        return flow(field, rngs).sample
+
     def posterior(field: Any, rngs: Any) -> Any:
         made = _import(name, "sfmpe", "SFMPE")
         return made(flow(field, rngs), rngs=rngs).sample_posterior_encoded
-
-    def sample(field: Any, rngs: Any) -> Any:
-        return flow(field, rngs).sample
 
     return Legacy(name, {**functions, SAMPLE: sample, POSTERIOR: posterior})
 

@@ -19,11 +19,10 @@ _ABOUT = (
 )
 _HEADINGS = (
     *("sites", "old", "old +-", "new", "new +-", "ratio", "bridge"),
-    *("old CPU", "new CPU", "CPU ratio", "old bytes", "new bytes", "ratio"),
+    *("old CPU", "new CPU", "old/new CPU", "old bytes", "new bytes", "ratio"),
     *("old compile", "new compile", "case"),
 )
 _OPTIONAL = [h for h in _HEADINGS if h.endswith(("+-", "CPU", "compile"))]
-_OPTIONAL += ["CPU ratio"]
 _GROWTH = "Growth: exponent of the number of sites; ratios at the largest size"
 _GROWTH_HEADINGS = (
     *("old", "new", "old bytes", "new bytes", "sites", "ratio", "bytes ratio"),
@@ -91,20 +90,17 @@ def _grown(bench: Bench) -> Iterator[tuple[str, ...]]:
         rows = {row.sites: row for row in case.rows if row.both}
         if not rows:
             continue
-        last, newest = rows[max(rows)], "bridge"
-        if "new" in last.sides:
-            newest = "new"
+        last = rows[max(rows)]
+        newest = "new" if "new" in last.sides else "bridge"
         fits = [
             case.growth.get(side, {}).get(what)
             for what in ("seconds", "bytes")
             for side in ("old", newest)
         ]
-        most = max(row.sites for row in case.rows if row.sides)
-        further = f"; new up to {most:,} sites" if most > last.sites else ""
         yield (
             *("-" if fit is None else f"{fit.exponent:.2f}" for fit in fits),
             f"{last.sites:,}",
             ratio(*_pair(last, "median_s")),
             ratio(*_pair(last, "bytes")),
-            f"{case.case}: {case.about}; samples: {case.n_samples:,}{further}",
+            f"{case.case}: {case.about}; samples: {case.n_samples:,}",
         )

@@ -1,15 +1,66 @@
-"""A case: one task, how each side does it, and for how much data."""
+"""A case: one task, how each side does it, and what is called and timed."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.core import Tracer
 
 from .agreement import same_leaves, same_tokens
 from .data import Size
-from .old_side import Legacy, bridge_side
-from .work import Call, Work
+from .old_side import Legacy, old_side
 
-__all__ = ["Case", "Check", "Law", "Prepare"]
+__all__ = ["Call", "Case", "Check", "Law", "Prepare", "Work", "stored_bytes"]
+
+
+class Work(NamedTuple):
+    """What one side does: a function and its arguments, already made."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+
+class Call:
+    """What is timed, eagerly or compiled as a whole: ``call()``."""
+
+    compile_s: float | None = None  # None where it is called eagerly
+    needs = 0  # bytes of results and temporaries, by XLA; 0 if not known
+    # Of the first call.
+    n_bytes, first_s = 0, 0.0
+
+    def __init__(self, work: Work, jitted: bool = False):
+        self._work, self._call, self._known = work, work.function, None
+        if not jitted:
+            return
+        start = time.perf_counter()
+        self._call = jax.jit(self._traced).lower(*work.args).compile()
+        self.compile_s = time.perf_counter() - start
+        memory = self._call.memory_analysis()
+        if memory is not None:
+            self.needs = memory.output_size_in_bytes
+            self.needs += memory.temp_size_in_bytes
+
+    def __call__(self) -> Any:
+        """Return a result; compiled, only the arrays that are computed."""
+        return self._call(*self._work.args)
+
+    def _traced(self, *args: Any) -> list[Any]:
+        leaves, self._tree = jax.tree.flatten(self._work.function(*args))
+        self._known = [None if isinstance(x, Tracer) else x for x in leaves]
+        return [leaf for leaf in leaves if isinstance(leaf, Tracer)]
+
+    def full(self, result: Any) -> Any:
+        """Return a whole result: with what was known when it was traced."""
+        if self._known is None:
+            return result
+        rest = iter(result)
+        leaves = [next(rest) if k is None else k for k in self._known]
+        return jax.tree.unflatten(self._tree, leaves)
+
 
 Prepare = Callable[[Legacy | None, Size], Work]
 """Makes the data of a side, or of the core (None); returns what to call."""
@@ -51,12 +102,33 @@ class Case:
 
     def needs(self, side: str, size: Size) -> int:
         """Return bytes without which a side is not tried."""
+        n_values = size.n_samples * size.n_tokens
         if side != "old":
-            return 16 * size.value_bytes
-        return 32 * size.value_bytes + self.pair_bytes * size.n_pairs
+            return 64 * n_values
+        return 128 * n_values + self.pair_bytes * size.n_tokens**2
 
     def call(self, side: str, size: Size, legacy: Legacy) -> Call:
         """Prepare the call of a side."""
-        who = bridge_side() if side == "bridge" else legacy
+        who = old_side("tfmpe.compat") if side == "bridge" else legacy
         work = self.prepare(None if side == "new" else who, size)
         return Call(work, self.jitted)
+
+
+def stored_bytes(tree: Any) -> int:
+    """Return the bytes that the arrays of a tree hold.
+
+    Axes along which a NumPy array repeats itself (stride 0, as of
+    ``numpy.broadcast_to``) are counted once: there is one copy. Arrays that
+    are only shapes count as what they would hold.
+    """
+    return sum(map(_leaf_bytes, jax.tree.leaves(tree)))
+
+
+def _leaf_bytes(leaf: Any) -> int:
+    if not hasattr(leaf, "shape"):
+        return getattr(leaf, "n_bytes", 0)  # of a plan of attention
+    shape = leaf.shape
+    if isinstance(leaf, np.ndarray):
+        pairs = zip(shape, leaf.strides, strict=True)
+        shape = [size if stride else min(size, 1) for size, stride in pairs]
+    return prod(shape) * np.dtype(leaf.dtype).itemsize

@@ -25,13 +25,11 @@ from .data import RULES, Model, Size, as_tokens, lay_out, seir
 from .data import THETA_KEYS as THETA
 from .data import Y_KEYS as Y
 from .old_side import Legacy
-from .task import Case, Check, Law
-from .work import Work
+from .task import Case, Check, Law, Work
 
 __all__ = ["TASKS", "flat_call", "flatten"]
 
 Side = Legacy | None
-Inputs = tuple[Any, ...]
 
 CHOSEN = ("A", "phi")
 SHARE = 0.8
@@ -47,7 +45,7 @@ def flatten(side: Legacy, model: Model) -> dict[str, Any]:
     return flat_call(side, model.sides, model.inputs)[0]
 
 
-def _known(side: Side, size: Size) -> Inputs:
+def _known(side: Side, size: Size) -> tuple[Any, ...]:
     # A legacy script starts from the arrays.
     return (as_tokens(size),) if side is None else (seir(size),)
 
@@ -61,10 +59,10 @@ def _with_masks(tokens: Tokens) -> Any:
     return tokens, tokens.labels, read_masks(tokens)
 
 
-def _two(side: Side, size: Size, ragged: bool = False) -> Inputs:
-    first, second = seir(size.one_site if ragged else size), seir(size, 1)
+def _two(side: Side, size: Size, ragged: bool = False) -> tuple[Any, ...]:
+    first = size._replace(n_sites=1) if ragged else size
     make = lay_out if side is None else partial(flatten, side)
-    return make(first), make(second)
+    return make(seir(first)), make(seir(size, 1))
 
 
 def _join(side: Legacy, *flats: Any) -> Any:
@@ -75,7 +73,7 @@ def _join_tokens(*both: Tokens) -> Any:
     return _with_masks(concatenate_tokens(*both))
 
 
-def _epoch(side: Side, size: Size) -> Inputs:
+def _epoch(side: Side, size: Size) -> tuple[Any, ...]:
     """Return what training holds, and the order of one epoch."""
     both = _two(side, size)
     joined = concatenate_tokens(*both) if side is None else _join(side, *both)
@@ -158,7 +156,7 @@ def _same_chosen(result: Any, old: Any) -> None:
     agreement.compare_views(flat, described, {"theta": result})
 
 
-def _other_obs(side: Side, size: Size) -> Inputs:
+def _other_obs(side: Side, size: Size) -> tuple[Any, ...]:
     return *_known(side, size), seir(size, 1).values[-1]
 
 
@@ -170,30 +168,13 @@ def _holds(tokens: Tokens, model: Model) -> None:
     same_leaves(list(tokens.decode().items()), list(model.both.items()))
 
 
-def _decode(convert: Callable[[Any], Any], side: Side, size: Size) -> Work:
-    """Decode all tokens; as pairs, since a tree would sort the keys."""
-    if side is None:
-        tokens = as_tokens(size)
-        flat = convert(tokens.data)
-        return Work(lambda flat: list(tokens.decode(flat).items()), (flat,))
-    flat, described = side.flatten_structured(seir(size).sides)
-
-    def both(*flats: Any) -> list[tuple[str, Any]]:
-        decoded: dict[str, Any] = {}
-        for each, one in zip(flats, described.values(), strict=True):
-            decoded |= side.decode_theta(each, one, (size.n_samples,))
-        return list(decoded.items())
-
-    return Work(both, tuple(convert(flat["data"][s]) for s in described))
-
-
 def _is_decoded(result: Any, size: Size) -> None:
     same_leaves(result, list(seir(size).both.items()))
 
 
 def _task(
     about: str,
-    inputs: Callable[[Side, Size], Inputs],
+    inputs: Callable[[Side, Size], tuple[Any, ...]],
     old: Callable[..., Any],
     new: Callable[..., Any],
     law: Law | None = None,
@@ -210,7 +191,24 @@ def _task(
 
 
 def _decoding(about: str, convert: Callable[[Any], Any]) -> Case:
-    return Case(about, partial(_decode, convert), _is_decoded, same_leaves)
+    """Decode all tokens; as pairs, since a tree would sort the keys."""
+
+    def prepare(side: Side, size: Size) -> Work:
+        if side is None:
+            tokens = as_tokens(size)
+            flat = convert(tokens.data)
+            return Work(lambda flat: list(tokens.decode(flat).items()), (flat,))
+        flat, described = side.flatten_structured(seir(size).sides)
+
+        def both(*flats: Any) -> list[tuple[str, Any]]:
+            decoded: dict[str, Any] = {}
+            for each, one in zip(flats, described.values(), strict=True):
+                decoded |= side.decode_theta(each, one, (size.n_samples,))
+            return list(decoded.items())
+
+        return Work(both, tuple(convert(flat["data"][s]) for s in described))
+
+    return Case(about, prepare, _is_decoded, same_leaves)
 
 
 TASKS = {
@@ -252,7 +250,7 @@ TASKS = {
     ),
     "round": _task(
         "the data of a bottom-up round: with one site, with all",
-        lambda side, size: (seir(size.one_site, 1), seir(size)),
+        lambda side, size: (seir(Size(1, size.n_samples), 1), seir(size)),
         _round,
         _round_tokens,
         same=_same_round,
