@@ -1,7 +1,5 @@
 """`tfmpe explain`."""
 
-import json
-
 import pytest
 from click.testing import CliRunner
 
@@ -46,9 +44,4 @@ def test_without_a_code_all_are_listed():
     lines = explain().output.splitlines()
     assert max(map(len, lines)) <= 80
     first = [line.split()[0] for line in lines if line[0] != " "]
-    page = json.loads(explain("--format", "json").output)
-    assert (page["format"], page["tool"]) == (2, "explain")
-    found = {entry["code"]: entry for entry in page["entries"]}
-    assert first == list(found) == list(CATALOGUE)
-    assert found["L18"]["warning"] == "NegativeTimeWarning"
-    assert {"kind", "fix", "before", "cost"} <= set(found["L18"])
+    assert first == list(CATALOGUE)

@@ -6,8 +6,6 @@ import click
 
 from . import common
 
-__all__ = ["bench"]
-
 
 @click.command()
 @click.option(

@@ -66,17 +66,12 @@ def write_file(file: Path | None, content: bytes, option: str) -> None:
             write_atomically(file, content)
 
 
-def missing(*modules: str, extras: str) -> str:
-    """Return what is not installed and how it can be; empty if all is."""
-    absent = [n for n in modules if importlib.util.find_spec(n) is None]
-    remedy = f'{", ".join(absent)}: pip install "tfmpe[{extras}]"'
-    return f"this needs {remedy}" if absent else ""
-
-
 def require(*modules: str, extras: str) -> None:
     """Refuse to go on without these modules."""
-    if fault := missing(*modules, extras=extras):
-        raise click.UsageError(fault)
+    missing = [n for n in modules if importlib.util.find_spec(n) is None]
+    if missing:
+        remedy = f'{", ".join(missing)}: pip install "tfmpe[{extras}]"'
+        raise click.UsageError(f"this needs {remedy}")
 
 
 @contextmanager

@@ -6,8 +6,6 @@ from tfmpe.examples.scripts import SCRIPTS, run_example
 
 from .common import require
 
-__all__ = ["demo"]
-
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option(
@@ -22,27 +20,15 @@ __all__ = ["demo"]
     is_flag=True,
     help="Run it as written for the legacy package, through tfmpe.compat.",
 )
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    default="demo-output",
-    show_default=True,
-    help="Folder for the pictures.",
-)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def demo(
-    context: click.Context,
-    example: str,
-    legacy: bool,
-    out: str,
-    options: tuple[str, ...],
+    context: click.Context, example: str, legacy: bool, options: tuple[str, ...]
 ) -> None:
     """Simulate a model, train an estimator, and draw what it found.
 
-    OPTIONS go to the example's script, such as --seed 1 or --n-epochs 10.
-    Needs the extras flow and plot.
+    OPTIONS go to the example's script, such as --seed 1, --n-epochs 10, or
+    --out DIR for its pictures (demo-output). Needs the extras flow and plot.
 
     \b
     Examples:
@@ -51,9 +37,8 @@ def demo(
       tfmpe demo --example seir --legacy --quick
     """  # noqa: D301 - click wants the backspace itself
     require("flax", "optax", "diffrax", "matplotlib", extras="flow,plot")
-    arguments = ("--out", out, *options)
     try:
-        code = run_example(example, legacy=legacy, arguments=arguments)
+        code = run_example(example, legacy=legacy, arguments=options)
     except FileNotFoundError as error:
         raise click.BadParameter(str(error), param_hint="--legacy") from None
     context.exit(code)

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import click
 
-from .common import missing, writing
-
-__all__ = ["EXAMPLES", "draw"]
+from .common import require, writing
 
 EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
 
@@ -35,15 +33,14 @@ def draw(example: str | None, out: Path | None) -> None:
     from tfmpe.examples.models import EXAMPLES as MODELS
     from tfmpe.preprocessing import draw_mask, plot_mask
 
+    if out is not None:
+        require("matplotlib", extras="plot")
     names = EXAMPLES if example is None else (example,)
     for name in names:
         click.echo(f"{name}: self-attention\n")
         click.echo(draw_mask(MODELS[name]()))
         click.echo()
     if out is None:
-        return
-    if fault := missing("matplotlib", extras="plot"):
-        click.echo(f"no PNG files: {fault}", err=True)
         return
     from matplotlib.figure import Figure
 

@@ -1,20 +1,14 @@
 """`tfmpe explain`: what a code means."""
 
-import json
 import shutil
 import textwrap
 
 import click
 
-__all__ = ["explain"]
-
 
 @click.command()
 @click.argument("codes", metavar="[CODE]...", nargs=-1)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text"
-)
-def explain(codes: tuple[str, ...], form: str) -> None:
+def explain(codes: tuple[str, ...]) -> None:
     """Explain advice or a defect, with an example before and after.
 
     CODE is what the other commands print, such as T101 or L19, or its name;
@@ -29,13 +23,13 @@ def explain(codes: tuple[str, ...], form: str) -> None:
     Examples:
       tfmpe explain
       tfmpe explain T101 L19
-      tfmpe explain repeated-noise --format json
+      tfmpe explain repeated-noise
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
     from rich.markdown import Markdown
 
     from tfmpe.migrate.catalogue import CATALOGUE, find, nearest
-    from tfmpe.migrate.catalogue.render import as_builtins, as_markdown
+    from tfmpe.migrate.catalogue.render import as_markdown
 
     entries = {}
     for code in codes:
@@ -43,16 +37,10 @@ def explain(codes: tuple[str, ...], form: str) -> None:
         if entry is None:
             close = " or ".join(nearest(code))
             hint = f"; did you mean {close}?" if close else "."
-            raise click.BadParameter(
-                f"unknown code {code!r}{hint} `tfmpe explain` lists all.",
-                param_hint="CODE",
-            )
+            why = f"unknown code {code!r}{hint} `tfmpe explain` lists all."
+            raise click.BadParameter(why, param_hint="CODE")
         entries[entry.code] = entry
-    if form == "json":
-        described = [as_builtins(e) for e in (entries or CATALOGUE).values()]
-        page = {"format": 2, "tool": "explain", "entries": described}
-        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
-    elif entries:
+    if entries:
         console = Console(highlight=False)
         for page in map(as_markdown, entries.values()):
             if console.is_terminal:

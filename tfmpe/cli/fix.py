@@ -10,8 +10,6 @@ from . import common
 if TYPE_CHECKING:
     from tfmpe.migrate.rewrite import Rewritten
 
-__all__ = ["fix"]
-
 
 @click.command()
 @click.argument(
@@ -102,13 +100,8 @@ def fix(
         )
     if unread or not files:
         code = INCOMPLETE
-    record = Fix(
-        code,
-        written,
-        tuple(Changed(shown(file.path), file.changes) for file in changed),
-        left,
-        tuple(unread),
-    )
+    changes = tuple(Changed(shown(x.path), x.changes) for x in changed)
+    record = Fix(code, written, changes, left, tuple(unread))
     for line in fix_lines(record, len(files)):
         click.echo(line, err=diff or printed)
     if printed:

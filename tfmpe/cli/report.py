@@ -6,8 +6,6 @@ import click
 
 from . import common
 
-__all__ = ["report"]
-
 
 @click.command()
 @click.argument(

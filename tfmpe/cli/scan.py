@@ -6,8 +6,6 @@ import click
 
 from . import common
 
-__all__ = ["scan"]
-
 
 def _codes(
     context: click.Context, option: click.Parameter, text: str

@@ -281,4 +281,3 @@ TASKS = {
         *(_draws_local, False),
     ),
 }
-"""By name; for how much data is said in `cases`."""

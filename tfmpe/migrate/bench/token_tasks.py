@@ -277,4 +277,3 @@ TASKS = {
     "decode": _decoding("arrays of jax", jnp.asarray),
     "decode-host": _decoding("arrays of NumPy", np.asarray),
 }
-"""By name; for how much data is said in `cases`."""
