@@ -9,8 +9,8 @@ from tfmpe import Tokens, concatenate_tokens
 from tfmpe.migrate.bench.agreement import read_masks
 from tfmpe.migrate.bench.data import RULES, Model, Size, as_tokens, events, seir
 from tfmpe.migrate.bench.old_side import old_side
+from tfmpe.migrate.bench.task import stored_bytes
 from tfmpe.migrate.bench.token_tasks import flatten
-from tfmpe.migrate.bench.work import stored_bytes
 
 OLD = old_side("oracle")
 LEGACY_EXAMPLE = Size(50, 1_000)

@@ -35,4 +35,4 @@ def test_warm(name, side, checked_case, measure, benchmark):
         pytest.skip(reason)
     benchmark.group = name
     benchmark.extra_info["bytes"] = checked[side].n_bytes
-    measure(checked[side].call)
+    measure(checked[side])

@@ -1,6 +1,7 @@
 """The committed results of real runs."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,14 @@ def test_its_page_has_its_cases_and_sizes(committed, name):
         table, _, _ = table.partition("\n\n")
         for row in case.rows:
             assert f"\n{row.sites:>7,} " in table, (case.case, row.sites)
+
+
+def test_page_and_picture_are_made_from_the_results(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra plot")
+    file = tmp_path / "cpu.json"
+    file.write_bytes(FILES["cpu"].read_bytes())
+    runpy.run_path(str(FOLDER / "page.py"))["main"]([file])
+    assert file.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    page = file.with_suffix(".md").read_text(encoding="utf-8")
+    assert "](cpu.png)" in page
+    assert "decode-host: arrays of NumPy; samples: 1,000" in page

@@ -1,5 +1,6 @@
 """What several commands share: options, files that are written, progress."""
 
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,10 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-no_progress_option = click.option(
-    "--no-progress", is_flag=True, help="Show no progress bar."
-)
 
 
 def file_option(*names: str, help: str) -> Callable[..., Any]:
@@ -28,6 +25,20 @@ def file_option(*names: str, help: str) -> Callable[..., Any]:
     )
 
 
+json_option = file_option("--json", "json_file", help="Also write all as JSON.")
+exit_zero_option = click.option(
+    "--exit-zero", is_flag=True, help="End in 0 where it would be 1."
+)
+no_progress_option = click.option(
+    "--no-progress", is_flag=True, help="Show no progress bar."
+)
+
+
+def ending(code: int, exit_zero: bool) -> int:
+    """Return how a command ends: with --exit-zero, findings are no failure."""
+    return 0 if exit_zero and code == 1 else code
+
+
 def check_folder(file: Path | None, option: str) -> None:
     """Refuse a file in no folder, before minutes are spent."""
     if file is not None and not file.absolute().parent.is_dir():
@@ -35,29 +46,32 @@ def check_folder(file: Path | None, option: str) -> None:
         raise click.BadParameter(why, param_hint=option)
 
 
+@contextmanager
+def writing(path: Path, option: str) -> Iterator[None]:
+    """Say what cannot be written, and why not."""
+    try:
+        yield
+    except OSError as error:
+        # Not click.FileError: its exit code, 1, means differences here.
+        why = f"{str(path)!r} cannot be written ({error.strerror})"
+        raise click.BadParameter(why, param_hint=option) from None
+
+
 def write_file(file: Path | None, content: bytes, option: str) -> None:
     """Write a file, if any, as a whole, or say why not."""
     from tfmpe.preprocessing._atomic import write_atomically
 
-    try:
-        if file is not None:
+    if file is not None:
+        with writing(file, option):
             write_atomically(file, content)
-    except OSError as error:
-        # Not click.FileError: its exit code, 1, means differences here.
-        why = f"{str(file)!r} cannot be written ({error.strerror})"
-        raise click.BadParameter(why, param_hint=option) from None
 
 
-@contextmanager
-def of_extra_cli(*modules: str) -> Iterator[None]:
-    """Say what to install where one of these modules is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in modules:
-            raise
-        needed = f'this needs {error.name}: pip install "tfmpe[cli]"'
-        raise click.UsageError(needed) from None
+def require(*modules: str, extras: str) -> None:
+    """Refuse to go on without these modules."""
+    missing = [n for n in modules if importlib.util.find_spec(n) is None]
+    if missing:
+        remedy = f'{", ".join(missing)}: pip install "tfmpe[{extras}]"'
+        raise click.UsageError(f"this needs {remedy}")
 
 
 @contextmanager

@@ -1,17 +1,10 @@
 """`tfmpe demo`: run an example."""
 
-import importlib.util
-
 import click
 
-__all__ = ["SCRIPTS", "demo"]
+from tfmpe.examples.scripts import SCRIPTS, run_example
 
-SCRIPTS = (
-    "hierarchical_gaussian",
-    "hierarchical_brownian",
-    "seir",
-    "eight_schools",
-)
+from .common import require
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -27,27 +20,15 @@ SCRIPTS = (
     is_flag=True,
     help="Run it as written for the legacy package, through tfmpe.compat.",
 )
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    default="demo-output",
-    show_default=True,
-    help="Folder for the pictures.",
-)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def demo(
-    context: click.Context,
-    example: str,
-    legacy: bool,
-    out: str,
-    options: tuple[str, ...],
+    context: click.Context, example: str, legacy: bool, options: tuple[str, ...]
 ) -> None:
     """Simulate a model, train an estimator, and draw what it found.
 
-    OPTIONS go to the example's script, such as --seed 1 or --n-epochs 10.
-    Needs the extras flow and plot.
+    OPTIONS go to the example's script, such as --seed 1, --n-epochs 10, or
+    --out DIR for its pictures (demo-output). Needs the extras flow and plot.
 
     \b
     Examples:
@@ -55,22 +36,9 @@ def demo(
       tfmpe demo --example eight_schools --seed 1
       tfmpe demo --example seir --legacy --quick
     """  # noqa: D301 - click wants the backspace itself
-    from tfmpe.examples.scripts import run_example
-
-    missing = [
-        name
-        for name in ("flax", "optax", "diffrax", "matplotlib")
-        if importlib.util.find_spec(name) is None
-    ]
-    if missing:
-        raise click.UsageError(
-            f"the examples need {', '.join(missing)}: "
-            'pip install "tfmpe[flow,plot]"'
-        )
+    require("flax", "optax", "diffrax", "matplotlib", extras="flow,plot")
     try:
-        code = run_example(
-            example, legacy=legacy, arguments=("--out", out, *options)
-        )
+        code = run_example(example, legacy=legacy, arguments=options)
     except FileNotFoundError as error:
         raise click.BadParameter(str(error), param_hint="--legacy") from None
     context.exit(code)

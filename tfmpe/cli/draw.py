@@ -1,20 +1,17 @@
 """`tfmpe draw`: the masks of the examples."""
 
-import importlib.util
 from pathlib import Path
 
 import click
 
-__all__ = ["EXAMPLES", "draw"]
+from .common import require, writing
 
 EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
 
 
 @click.command()
 @click.option(
-    "--example",
-    type=click.Choice(EXAMPLES),
-    help="Draw this example only.",
+    "--example", type=click.Choice(EXAMPLES), help="Draw this example only."
 )
 @click.option(
     "--out",
@@ -34,8 +31,10 @@ def draw(example: str | None, out: Path | None) -> None:
       tfmpe draw --example seir --out masks
     """  # noqa: D301 - click wants the backspace itself
     from tfmpe.examples.models import EXAMPLES as MODELS
-    from tfmpe.preprocessing import draw_mask
+    from tfmpe.preprocessing import draw_mask, plot_mask
 
+    if out is not None:
+        require("matplotlib", extras="plot")
     names = EXAMPLES if example is None else (example,)
     for name in names:
         click.echo(f"{name}: self-attention\n")
@@ -43,34 +42,15 @@ def draw(example: str | None, out: Path | None) -> None:
         click.echo()
     if out is None:
         return
-    if importlib.util.find_spec("matplotlib") is None:
-        click.echo(
-            "no PNG files: matplotlib is not installed "
-            '(pip install "tfmpe[plot]")',
-            err=True,
-        )
-        return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            click.echo(_plot(name, out / f"{name}.png"))
-    except OSError as error:
-        raise click.BadParameter(
-            f"{str(out)!r} cannot be written ({error.strerror})",
-            param_hint="--out",
-        ) from None
-
-
-def _plot(name: str, file: Path) -> Path:
     from matplotlib.figure import Figure
 
-    from tfmpe.examples.models import EXAMPLES as MODELS
-    from tfmpe.preprocessing import plot_mask
-
-    # A figure of its own, not pyplot's: no window, whatever the backend.
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    axes = figure.add_subplot()
-    plot_mask(MODELS[name](), ax=axes)
-    axes.set_title(f"{name}: self-attention")
-    figure.savefig(file, dpi=150)
-    return file
+    with writing(out, "--out"):
+        out.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            # Not pyplot's: no window, whatever the backend.
+            figure = Figure(figsize=(7, 5), layout="constrained")
+            axes = figure.add_subplot()
+            plot_mask(MODELS[name](), ax=axes)
+            axes.set_title(f"{name}: self-attention")
+            figure.savefig(out / f"{name}.png", dpi=150)
+            click.echo(out / f"{name}.png")

@@ -1,29 +1,14 @@
 """`tfmpe explain`: what a code means."""
 
-import json
-import re
 import shutil
 import textwrap
-from collections.abc import Iterable
 
 import click
-
-__all__ = ["explain"]
-
-_FENCED = re.compile(r"^```\w*\n(.*?)^```\n", re.M | re.S)
 
 
 @click.command()
 @click.argument("codes", metavar="[CODE]...", nargs=-1)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write it.",
-)
-def explain(codes: tuple[str, ...], form: str) -> None:
+def explain(codes: tuple[str, ...]) -> None:
     """Explain advice or a defect, with an example before and after.
 
     CODE is what the other commands print, such as T101 or L19, or its name;
@@ -38,10 +23,13 @@ def explain(codes: tuple[str, ...], form: str) -> None:
     Examples:
       tfmpe explain
       tfmpe explain T101 L19
-      tfmpe explain repeated-noise --format markdown
+      tfmpe explain repeated-noise
     """  # noqa: D301 - click wants the backspace itself
+    from rich.console import Console
+    from rich.markdown import Markdown
+
     from tfmpe.migrate.catalogue import CATALOGUE, find, nearest
-    from tfmpe.migrate.catalogue.render import as_builtins, as_markdown
+    from tfmpe.migrate.catalogue.render import as_markdown
 
     entries = {}
     for code in codes:
@@ -49,40 +37,19 @@ def explain(codes: tuple[str, ...], form: str) -> None:
         if entry is None:
             close = " or ".join(nearest(code))
             hint = f"; did you mean {close}?" if close else "."
-            raise click.BadParameter(
-                f"unknown code {code!r}{hint} `tfmpe explain` lists all.",
-                param_hint="CODE",
-            )
+            why = f"unknown code {code!r}{hint} `tfmpe explain` lists all."
+            raise click.BadParameter(why, param_hint="CODE")
         entries[entry.code] = entry
-    if form == "json":
-        described = [as_builtins(e) for e in (entries or CATALOGUE).values()]
-        page = {"format": 2, "tool": "explain", "entries": described}
-        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
-    elif entries:
-        _show(map(as_markdown, entries.values()), form)
-    elif form == "markdown":
-        click.echo("| code | name | what |\n|---|---|---|")
-        for entry in CATALOGUE.values():
-            click.echo(f"| {entry.code} | {entry.name} | {entry.summary} |")
+    if entries:
+        console = Console(highlight=False)
+        for page in map(as_markdown, entries.values()):
+            if console.is_terminal:
+                console.print(Markdown(page))
+            else:
+                click.echo(page)
     else:
         width = shutil.get_terminal_size().columns
         lines = textwrap.TextWrapper(width, subsequent_indent=" " * 29)
         for entry in CATALOGUE.values():
             lines.initial_indent = f"{entry.code:<5} {entry.name:<22} "
             click.echo(lines.fill(entry.summary))
-
-
-def _show(pages: Iterable[str], form: str) -> None:
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    console = Console(highlight=False)
-    for page in pages:
-        if form == "markdown":
-            click.echo(page)
-        elif console.is_terminal:
-            console.print(Markdown(page))
-        else:
-            click.echo(
-                _FENCED.sub(lambda x: textwrap.indent(x[1], "    "), page)
-            )

@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import check_folder, progress_bar, write_file
+from . import common
 
 if TYPE_CHECKING:
     from tfmpe.migrate.rewrite import Rewritten
-
-__all__ = ["fix"]
 
 
 @click.command()
@@ -22,12 +20,8 @@ __all__ = ["fix"]
 @click.option(
     "--check", is_flag=True, help="Write nothing; end in 1 if files would."
 )
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help="Also write everything as JSON; - prints it.",
+@common.file_option(
+    *("--json", "json_file"), help="Also write all as JSON; - prints it."
 )
 @click.option(
     "--backup", is_flag=True, help="Leave each original beside it, .orig."
@@ -37,8 +31,8 @@ __all__ = ["fix"]
     is_flag=True,
     help="Rewrite files with changes that are not committed, too.",
 )
-@click.option("--exit-zero", is_flag=True, help="End in 0 instead of 1.")
-@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@common.exit_zero_option
+@common.no_progress_option
 @click.pass_context
 def fix(
     context: click.Context,
@@ -80,8 +74,7 @@ def fix(
     from tfmpe.migrate.sources import SourceError, replace_content, shown
 
     printed = json_file == Path("-")
-    check_folder(json_file, "--json")
-    with progress_bar(wanted=not no_progress) as progress:
+    with common.progress_bar(wanted=not no_progress) as progress:
         files, unread = rewrite_files(paths or (Path(),), progress)
     changed = [file for file in files if file.new != file.old]
     written = not (diff or check)
@@ -107,20 +100,15 @@ def fix(
         )
     if unread or not files:
         code = INCOMPLETE
-    record = Fix(
-        code,
-        written,
-        tuple(Changed(shown(file.path), file.changes) for file in changed),
-        left,
-        tuple(unread),
-    )
+    changes = tuple(Changed(shown(x.path), x.changes) for x in changed)
+    record = Fix(code, written, changes, left, tuple(unread))
     for line in fix_lines(record, len(files)):
         click.echo(line, err=diff or printed)
     if printed:
         click.echo(as_json(record), nl=False)
-    elif json_file is not None:
-        write_file(json_file, as_json(record), "--json")
-    context.exit(CLEAN if exit_zero and code == FINDINGS else code)
+    else:
+        common.write_file(json_file, as_json(record), "--json")
+    context.exit(common.ending(code, exit_zero))
 
 
 def _check_committed(files: "list[Rewritten]", allow_dirty: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import file_option, of_extra_cli
+from .common import json_option, require
 
 if TYPE_CHECKING:
     from tfmpe.migrate.run.program import Program
@@ -23,7 +23,7 @@ def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
             "-m", "is_module", is_flag=True, help="SCRIPT names a module."
         ),
         click.option("--quiet", is_flag=True, help="Print nothing at the end."),
-        file_option("--json", "json_file", help="Also write all as JSON."),
+        json_option,
     ):
         command = decorate(command)
     return command
@@ -33,14 +33,15 @@ def read_program(
     script: str, args: tuple[str, ...], is_module: bool
 ) -> "Program":
     """Return what is to be run, or say that it is not there."""
-    from tfmpe.migrate.run.program import Program
+    from tfmpe.migrate.run.program import Program, has_module
 
     program = Program(script, args, is_module)
-    found = _is_there(program, script) if is_module else Path(script).is_file()
+    found = has_module(program, script) if is_module else Path(script).is_file()
     why = f"there is no {'module' if is_module else 'file'} {script!r}"
     if found and program.is_notebook:
-        with of_extra_cli("libcst"):
-            from tfmpe.migrate.sources import SourceError, read_source
+        require("libcst", extras="cli")
+        from tfmpe.migrate.sources import SourceError, read_source
+
         try:
             read_source(script)
         except SourceError as error:
@@ -52,15 +53,11 @@ def read_program(
 
 def check_legacy(program: "Program", legacy: str) -> None:
     """Refuse to go on without the legacy package."""
-    if not _is_there(program, legacy):
+    from tfmpe.migrate.run.program import has_module
+
+    if not has_module(program, legacy):
         raise click.UsageError(
             f"the legacy package {legacy!r} is not installed here. Install "
             "it beside tfmpe, or name the module that stands for it with "
             "--legacy; `tfmpe run` without --shadow needs none."
         )
-
-
-def _is_there(program: "Program", name: str) -> bool:
-    from tfmpe.migrate.run.program import has_module
-
-    return has_module(program, name)

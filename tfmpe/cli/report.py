@@ -4,15 +4,7 @@ from pathlib import Path
 
 import click
 
-from .common import (
-    file_option,
-    no_progress_option,
-    of_extra_cli,
-    progress_bar,
-    write_file,
-)
-
-__all__ = ["report"]
+from . import common
 
 
 @click.command()
@@ -30,10 +22,10 @@ __all__ = ["report"]
     type=click.Path(exists=True, path_type=Path),
     help="Scan this file or folder as well; may be given several times.",
 )
-@file_option("--html", "html_file", help="Write the page.")
-@file_option("--json", "json_file", help="Write the same as JSON.")
-@click.option("--exit-zero", is_flag=True, help="End in 0 where it would be 1.")
-@no_progress_option
+@common.file_option("--html", "html_file", help="Write the page.")
+@common.file_option("--json", "json_file", help="Write the same as JSON.")
+@common.exit_zero_option
+@common.no_progress_option
 @click.pass_context
 def report(
     context: click.Context,
@@ -65,7 +57,6 @@ def report(
           --html report.html --json report.json
     """  # noqa: D301 - click wants the backspace itself
     from tfmpe.migrate.errors import RecordingError
-    from tfmpe.migrate.exit_codes import CLEAN, FINDINGS
     from tfmpe.migrate.records.files import as_json
     from tfmpe.migrate.report.build import build
     from tfmpe.migrate.report.gather import gather, scan_now
@@ -79,20 +70,20 @@ def report(
     except RecordingError as error:
         raise click.BadParameter(str(error), param_hint="FILE.json") from None
     if scanned:
-        with progress_bar(wanted=not no_progress) as progress:
+        with common.progress_bar(wanted=not no_progress) as progress:
             sources.append(scan_now(scanned, progress))
     found = build(sources)
     # All is made before anything is written.
     page, data = b"", as_json(found)
     if html_file is not None:
-        with of_extra_cli("jinja2", "markupsafe"):
-            from tfmpe.migrate.report.page import to_html
+        common.require("jinja2", "markupsafe", extras="cli")
+        from tfmpe.migrate.report.page import to_html
+
         # Half a character of a broken name is no UTF-8.
         page = to_html(found).encode("utf-8", "replace")
-    write_file(html_file, page, "--html")
-    write_file(json_file, data, "--json")
+    common.write_file(html_file, page, "--html")
+    common.write_file(json_file, data, "--json")
     click.echo(found.verdict)
     for step in found.steps[:1]:
         click.echo("\n  ".join([f"Next: {step.title}", *step.commands]))
-    code = found.exit_code
-    context.exit(CLEAN if exit_zero and code == FINDINGS else code)
+    context.exit(common.ending(found.exit_code, exit_zero))

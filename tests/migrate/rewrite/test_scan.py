@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tfmpe.migrate.catalogue import CATALOGUE
 from tfmpe.migrate.records.code import Scan
 from tfmpe.migrate.records.files import from_json
 from tfmpe.migrate.rewrite import scan
@@ -177,9 +176,7 @@ def test_choices(run, tmp_path):
     result = run("scan", "--select", "t0", "--ignore", "T004,T002")
     assert result.output.count("a b,c.py:") == 1
     assert "0 places to look at; 1 file read" in result.output
-    result = run("scan", "--statistics", "--exit-zero")
-    assert result.exit_code == 0
-    assert f"1  T101  {CATALOGUE['T101'].summary}" in result.output
+    assert run("scan", "--exit-zero").exit_code == 0
     result = run("scan", "--select", "X1")
     assert (result.exit_code, "'X1'" in result.output) == (2, True)
     result = run("scan", "--format", "json", "--output", "o.json")

@@ -1,7 +1,4 @@
-"""Comparison of what two sides return: nothing is timed that differs.
-
-A check of a case is called as ``check(result, old, size)``.
-"""
+"""Comparison of what two sides return: nothing is timed that differs."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +9,7 @@ import numpy as np
 
 from tfmpe.preprocessing import Tokens
 
-from .data import THETA_KEYS, Y_KEYS, Size, events
+from .data import THETA_KEYS, Y_KEYS
 
 
 class NotEqualError(ValueError):
@@ -44,10 +41,10 @@ def check_at_most(found: Any, limit: float, what: str) -> None:
 
 def close(
     limit: float, typical: float = math.inf
-) -> Callable[[Any, Any, Size], None]:
+) -> Callable[[Any, Any], None]:
     """Return a check that values, and half of them, are so far apart."""
 
-    def check(result: Any, old: Any, size: Size) -> None:
+    def check(result: Any, old: Any) -> None:
         pairs = zip(jax.tree.leaves(result), jax.tree.leaves(old), strict=True)
         for leaf, expected in pairs:
             check_equal(np.shape(expected), np.shape(leaf), "the shape")
@@ -58,7 +55,7 @@ def close(
     return check
 
 
-def same_leaves(result: Any, old: Any, size: Size) -> None:
+def same_leaves(result: Any, old: Any) -> None:
     """Compare two trees, dictionaries sorted by their keys."""
     one, two = jax.tree.leaves(old), jax.tree.leaves(result)
     if len(one) != len(two):
@@ -89,30 +86,29 @@ def read_masks(tokens: Tokens) -> dict[str, Any]:
     }
 
 
-def same_tokens(result: Any, old: Any, size: Size) -> None:
-    """Compare Tokens, or a tuple that begins with them, with a flat call.
+def same_tokens(result: Any, old: Any) -> None:
+    """Compare Tokens, or a tuple that begins with them, with a flat call."""
+    tokens = result[0] if type(result) is tuple else result
+    keys = {"theta": THETA_KEYS, "y": Y_KEYS}
+    views = {side: read_view(tokens, keys[side]) for side in keys}
+    compare_views(old, None, views, read_masks(tokens)["cross"])
+
+
+def compare_views(
+    flat: Mapping[str, Any],
+    described: Mapping[str, Any] | None,
+    views: Mapping[str, Mapping[str, Any]],
+    cross: Any = None,
+) -> None:
+    """Compare views, by side, with a flat call and, if given, its slices.
 
     Labels and masks may be there once for all samples. Where data sets of
     different sizes were joined, the legacy function pads the token axis as a
     whole, the core each key: then the real tokens, their order and the masks
     among them are compared.
     """
-    tokens = result[0] if type(result) is tuple else result
-    sides = {"theta": THETA_KEYS, "y": Y_KEYS}
-    views = {s: (keys, read_view(tokens, keys)) for s, keys in sides.items()}
-    compare_views(old, views, size, read_masks(tokens)["cross"])
-
-
-def compare_views(
-    flat: Mapping[str, Any],
-    views: Mapping[str, tuple[Sequence[str], Mapping[str, Any]]],
-    size: Size,
-    cross: Any = None,
-    described: Mapping[str, Any] | None = None,
-) -> None:
-    """Compare read views, by side, with a flat call and its slices."""
     masks, real = flat.get("masks", {}), {}
-    for side, (keys, view) in views.items():
+    for side, view in views.items():
         shape = np.shape(flat["data"][side])[:2]
         old = np.asarray(masks.get("padding", {}).get(side, np.ones(shape)))
         old, new = np.broadcast_to(old, shape) != 0, np.asarray(view["padding"])
@@ -122,17 +118,17 @@ def compare_views(
             raise NotEqualError(
                 f"slices {view['slices']}, expected {described[side]}"
             )
-        by_key = _rows_by_key(keys, size)
+        # Legacy index rows follow the sorted keys, whatever the data do.
+        order = {"index": _by_key(view["slices"])}
         for what in ("data", "labels", "index"):
-            # Legacy index rows follow the sorted keys, whatever the data do.
-            rows = by_key if what == "index" else slice(None)
+            rows = order.get(what, slice(None))
             if what in flat:
                 check_equal(
                     _real_rows(flat[what][side], old),
                     _real_rows(view[what][:, rows], new[:, rows]),
                     f"{what} of {side}",
                 )
-    found = {side: view["mask"] for side, (_, view) in views.items()}
+    found = {side: view["mask"] for side, view in views.items()}
     found |= {} if cross is None else {"cross": cross}
     for name, mask in found.items() if "attention" in masks else ():
         ends = ("theta", "y") if name == "cross" else (name, name)
@@ -146,10 +142,10 @@ def _real_rows(array: Any, real: Any) -> Any:
     return np.broadcast_to(array, (*real.shape, *array.shape[2:]))[real]
 
 
-def _rows_by_key(keys: Sequence[str], size: Size) -> Any:
-    lengths = [math.prod(events(size)[key]) for key in keys]
-    rows = np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])
-    return np.concatenate([rows[keys.index(key)] for key in sorted(keys)])
+def _by_key(slices: Mapping[str, Any]) -> Any:
+    keys = sorted(slices, key=lambda key: slices[key]["offset"])
+    lengths = [math.prod(slices[key]["event_shape"]) for key in keys]
+    return np.argsort(np.repeat(keys, lengths), kind="stable")
 
 
 def _compare_masks(

@@ -1,7 +1,6 @@
 """Data that is measured: the legacy package's epidemic example."""
 
 from functools import lru_cache
-from math import prod
 from typing import Any, NamedTuple
 
 import jax
@@ -32,13 +31,7 @@ LOCAL_RULES: Rules = {
 
 
 class Size(NamedTuple):
-    """Sites of a simulation, and simulations.
-
-    Examples
-    --------
-    >>> Size(50, 1_000).n_tokens
-    403
-    """
+    """Sites of a simulation, and simulations."""
 
     n_sites: int
     n_samples: int
@@ -53,28 +46,12 @@ class Size(NamedTuple):
         """Tokens of one simulation."""
         return self.n_theta + self.n_sites * N_OBS
 
-    @property
-    def n_pairs(self) -> int:
-        """Entries of the three masks of a legacy dictionary."""
-        n_y = self.n_sites * N_OBS
-        return self.n_theta**2 + n_y**2 + self.n_theta * n_y
-
-    @property
-    def value_bytes(self) -> int:
-        """Bytes of all values."""
-        return 4 * self.n_samples * self.n_tokens
-
-    @property
-    def one_site(self) -> "Size":
-        """As many simulations of one site."""
-        return Size(1, self.n_samples)
-
 
 class Model(NamedTuple):
     """Simulations; a pytree in which ``jit`` does not sort the keys."""
 
-    # One array for each of `KEYS`, of shape (*sample, *event, 1), and the
-    # functional inputs: the legacy package asks for those of every key.
+    # Of each of `KEYS` one array of shape (*sample, *event, 1); and one of
+    # functional inputs, as the legacy package asks for those of every key.
     values: tuple[Any, ...]
     places: tuple[Any, ...]
 
@@ -107,23 +84,9 @@ def events(size: Size) -> dict[str, tuple[int, ...]]:
     return {**shapes, "obs": (n, N_OBS)}
 
 
-def slices(size: Size) -> dict[str, dict[str, Any]]:
-    """Return where every key lies among the tokens, in the legacy form."""
-    described, offset = {}, 0
-    for key, shape in events(size).items():
-        where = {"offset": offset, "event_shape": shape, "batch_shape": (1,)}
-        described[key] = where
-        offset += prod(shape)
-    return described
-
-
 @lru_cache(maxsize=3)
 def seir(size: Size, seed: int = 0) -> Model:
-    """Draw a data set; equal arguments give the same arrays.
-
-    Put on the device without a compilation, so that a first call after it is
-    still the first.
-    """
+    """Draw a data set without compiling; equal arguments give the same."""
     rng = np.random.default_rng(seed)
     shapes = [(size.n_samples, *event, 1) for event in events(size).values()]
 

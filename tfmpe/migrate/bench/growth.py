@@ -22,11 +22,6 @@ def exponent(sites: Sequence[int], values: Sequence[float]) -> Growth | None:
 
     By least squares on logarithms, over the larger half of the numbers of
     sites, at least three where there are so many; None for fewer than two.
-
-    Examples
-    --------
-    >>> exponent([1, 10, 100, 1000], [5.0, 7.0, 700.0, 70000.0]).exponent
-    2.0
     """
     n = max(3, -(-len(sites) // 2))
     if len(sites) < 2 or min(values) <= 0:

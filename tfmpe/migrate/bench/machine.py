@@ -19,13 +19,12 @@ def choose_device(device: str) -> str | None:
     platforms = {"cpu": "cpu", "gpu": "cuda,cpu"}[device]
     jax.config.update("jax_platforms", platforms)
     try:
-        found = jax.local_devices()[0].platform
+        found = f"only a {jax.local_devices()[0].platform}"
     except RuntimeError as error:
-        return f"jax finds no {device} ({error})"
-    if found == device:
+        found = str(error)
+    if found == f"only a {device}":
         return None
-    remedy = "install jax for it, or leave --device out"
-    return f"jax finds no {device}, only a {found}; {remedy}"
+    return f"jax finds no {device} ({found}): leave --device out"
 
 
 @contextmanager
@@ -50,24 +49,18 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "device": device.platform,
         "device_kind": device.device_kind,
-        "device_bytes": _device_memory().get("bytes_limit"),
+        "device_bytes": (device.memory_stats() or {}).get("bytes_limit"),
         "python": platform.python_version(),
         "jax": jax.__version__,
         "numpy": np.__version__,
     }
 
 
-def _device_memory() -> dict[str, int]:
-    device = jax.local_devices()[0]
-    return {} if device.platform == "cpu" else device.memory_stats() or {}
-
-
 def available_bytes() -> int | None:
     """Return the memory for arrays that is free; None where it is unknown."""
-    if jax.local_devices()[0].platform != "cpu":
-        stats = _device_memory()
-        limit = stats.get("bytes_limit")
-        return limit and limit - stats.get("bytes_in_use", 0)
+    stats = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats["bytes_in_use"]
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             about = dict(line.split(":", 1) for line in lines)

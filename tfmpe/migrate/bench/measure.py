@@ -1,6 +1,9 @@
 """One size of a case: compare the sides, and time those that are equal."""
 
-from typing import NamedTuple
+import gc
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,64 +15,56 @@ from .agreement import NotEqualError
 from .data import Size
 from .machine import available_bytes
 from .old_side import Legacy
-from .task import Case
-from .timing import Effort, in_turn, timed
-from .work import Call
+from .task import Call, Case, stored_bytes
 
-__all__ = ["DIFFERENT", "Checked", "check_sides", "measure_row"]
+__all__ = ["DIFFERENT", "Effort", "check_sides", "in_turn", "measure_row"]
 
 DIFFERENT = "differs: "
 """How the reason begins for which a side was left out, if it is wrong."""
 
 # Of what is free: the rest is for what is not counted.
 _SHARE_OF_MEMORY = 0.8
+_SHORTEST_ROUND = 2e-3
 
 
-class Checked(NamedTuple):
-    """A side whose first result was as it should be."""
+Times = tuple[list[float], list[float], int]
+"""Seconds and processor seconds of a call in each round; calls in a round."""
 
-    call: Call
-    n_bytes: int
-    first_s: float
+
+class Effort(NamedTuple):
+    """How long a measurement may take."""
+
+    seconds: float = 1.5  # for all sides of one size together
+    fewest: int = 3  # rounds
+    most: int = 50
+    forget: bool = True  # whether first calls compile everything anew
 
 
 def measure_row(
     case: Case, size: Size, legacy: Legacy, effort: Effort
 ) -> BenchRow:
-    """Compare the sides of one size, and time those that are equal.
-
-    A side that differs, or has too little memory, is left out, with the
-    reason.
-    """
+    """Compare the sides of one size, and time those that are equal."""
     checked, left_out = check_sides(case, size, legacy, effort.forget)
-    times = in_turn({side: each.call for side, each in checked.items()}, effort)
     sides = {}
-    for side, (seconds, cpu, calls) in times.items():
-        q1, median, q3 = map(float, np.quantile(seconds, [0.25, 0.5, 0.75]))
-        call, n_bytes, first_s = checked[side]
-        sides[side] = Side(
-            median,
-            n_bytes,
-            call.compile_s or max(0.0, first_s - median),
-            (q1, q3),
-            float(np.median(cpu)),
-            len(seconds),
-            calls,
-        )
+    for side, (seconds, cpu, calls) in in_turn(checked, effort).items():
+        call, quarters = checked[side], [0.25, 0.5, 0.75]
+        q1, median, q3 = map(float, np.quantile(seconds, quarters))
+        compile_s = call.compile_s or max(0.0, call.first_s - median)
+        spent = (q1, q3), float(np.median(cpu)), len(seconds), calls
+        sides[side] = Side(median, call.n_bytes, compile_s, *spent)
     return BenchRow(size.n_sites, sides, left_out, size.n_tokens)
 
 
 def check_sides(
     case: Case, size: Size, legacy: Legacy, forget: bool = False
-) -> tuple[dict[str, Checked], dict[str, str]]:
-    """Call every side once, and compare it with the old one.
+) -> tuple[dict[str, Call], dict[str, str]]:
+    """Return what is as it should be, and why the other sides are not.
 
-    Returns what was checked and what was left out with the reason, by side.
     Without an old result, as where memory does not suffice for it, only the
     core can be checked, by a law; where any side differs none is: which of
     the two is wrong is not known.
     """
-    checked: dict[str, Checked] = {}
+    checked: dict[str, Call] = {}
     left_out: dict[str, str] = {}
     sides, old = case.sides, None
     if size.n_sites in case.further:
@@ -79,24 +74,28 @@ def check_sides(
         if "old" in left_out and law is None:
             continue
         try:
-            needs = case.old_needs(size) if side == "old" else 0
-            _check_memory(max(needs, 16 * size.value_bytes))
+            _check_memory(case.needs(side, size))
             call = case.call(side, size, legacy)
             _check_memory(call.needs)
             if forget:
                 jax.clear_caches()
-            result, seconds, _ = timed(call)
+            result, call.first_s, _ = _timed(call)
             whole = call.full(result)
             if old is not None and same is not None:
-                same(whole, old, size)
+                same(whole, old)
             elif law is not None:
                 law(whole, size)
         except NotEqualError as error:
             left_out[side] = f"{DIFFERENT}{error}"
-        except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            left_out[side] = _out_of_memory(error)
+        except MemoryError as error:
+            left_out[side] = str(error) or "out of memory"
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            left_out[side] = "out of memory"
         else:
-            checked[side] = Checked(call, call.bytes_of(result), seconds)
+            call.n_bytes = call.needs or stored_bytes(result)
+            checked[side] = call
             old = whole if side == "old" else old
     if any(why.startswith(DIFFERENT) for why in left_out.values()):
         checked.clear()
@@ -110,10 +109,43 @@ def _check_memory(needs: int) -> None:
         raise MemoryError(f"needs {in_bytes(needs)} of memory, {has}")
 
 
-def _out_of_memory(error: Exception) -> str:
-    """Return what to say of an error, or raise it if it is another one."""
-    if isinstance(error, MemoryError):
-        return str(error) or "out of memory"
-    if any(w in str(error) for w in ("RESOURCE_EXHAUSTED", "Out of memory")):
-        return "out of memory"
-    raise error
+def _timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
+    """Return a result, and the seconds and processor seconds of a call."""
+    result = None
+    start, start_cpu = time.perf_counter(), time.process_time()
+    for _ in range(n):
+        result = jax.block_until_ready(call())
+    seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    return result, seconds / n, cpu / n
+
+
+def in_turn(
+    calls: Mapping[str, Callable[[], Any]], effort: Effort
+) -> dict[str, Times]:
+    """Time one round of each, then the next: all meet the same conditions.
+
+    A round is one call, or as many as take two milliseconds.
+    """
+    rough = {name: _rough_seconds(call) for name, call in calls.items()}
+    repeats = {
+        name: int(np.clip(round(_SHORTEST_ROUND / each), 1, 1_000))
+        for name, each in rough.items()
+    }
+    one_round = sum(rough[name] * repeats[name] for name in calls)
+    most = effort.seconds / (one_round or 1)
+    rounds = int(np.clip(most, effort.fewest, effort.most))
+    found: dict[str, Times] = {name: ([], [], repeats[name]) for name in calls}
+    gc.collect()
+    for _ in range(rounds):
+        for name, call in calls.items():
+            _, seconds, cpu = _timed(call, repeats[name])
+            found[name][0].append(seconds)
+            found[name][1].append(cpu)
+    return found
+
+
+def _rough_seconds(call: Callable[[], Any]) -> float:
+    # Once before, not measured: another side's first call has forgotten what
+    # this one had compiled.
+    jax.block_until_ready(call())
+    return max(_timed(call)[1], 1e-7)

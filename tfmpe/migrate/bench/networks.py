@@ -1,7 +1,4 @@
-"""The two networks that are compared: equally wide, equally deep.
-
-The legacy one as the oracle and the bridge run it, and the core's.
-"""
+"""The legacy network and the core's: equally wide, equally deep."""
 
 from dataclasses import replace
 from functools import cache

@@ -12,7 +12,7 @@ from typing import Any
 
 from tfmpe.migrate import oracle
 
-__all__ = ["Legacy", "LegacyModuleError", "bridge_side", "old_side"]
+__all__ = ["Legacy", "LegacyModuleError", "old_side"]
 
 ORACLE = "oracle"
 SAMPLE = "StructuredCNF.sample"
@@ -33,13 +33,6 @@ _FUNCTIONS = {
 class LegacyModuleError(ValueError):
     """A module was named that is not a legacy package."""
 
-    def __init__(self, name: str, fault: str):
-        super().__init__(
-            f"{name!r} cannot stand for the legacy package: {fault}. "
-            "Give the name of an installed package that has the legacy "
-            "modules, such as sfmpe."
-        )
-
 
 @dataclass(frozen=True)
 class Legacy:
@@ -54,60 +47,27 @@ class Legacy:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return a function on data by its legacy name."""
-        try:
-            return object.__getattribute__(self, "functions")[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def recorded(self, function: str) -> Callable[..., Any]:
-        """Return the own version of a recorded function, for replaying.
-
-        A method of a flow takes the setting of its recording first.
-        """
-        made = self.functions[function]
-        if "." not in function:
-            return made
-        return lambda setting, *args, **kwargs: made(
-            setting.field, setting.rngs
-        )(*args, **kwargs)
+        if name in _FUNCTIONS:
+            return self.functions[name]
+        raise AttributeError(name)
 
 
 def old_side(name: str) -> Legacy:
     """Return the old side: the oracle, or an installed package.
 
     A package must have the legacy modules, or `LegacyModuleError` is raised.
-
-    Examples
-    --------
-    >>> old_side("oracle").name
-    'oracle'
     """
     if name != ORACLE:
         return _from_module(name)
     functions = {name: getattr(oracle, name) for name in _FUNCTIONS}
-    sample = partial(_keyed, oracle.sample)
-    posterior = partial(_keyed, oracle.sample_posterior_encoded)
+
+    def sample(field: Any, rngs: Any) -> Any:
+        return partial(oracle.sample, field)
+
+    def posterior(field: Any, rngs: Any) -> Any:
+        return partial(oracle.sample_posterior_encoded, field)
+
     return Legacy(name, {**functions, SAMPLE: sample, POSTERIOR: posterior})
-
-
-def bridge_side() -> Legacy:
-    """Return the bridge, which has the legacy names as well."""
-    return _from_module("tfmpe.compat")
-
-
-def _keyed(call: Callable[..., Any], field: Any, rngs: Any) -> Any:
-    from tfmpe.compat.nn.transformer import Transformer, parameters
-
-    if isinstance(field, Transformer):  # of the bridge; here, a function
-        weights = parameters.read_parameters(field)
-        field = partial(oracle.transformer, weights)
-
-    def of_rngs(*args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("theta_0") is None:
-            kwargs["key"] = rngs.base_dist()
-        return call(field, *args, **kwargs)
-
-    return of_rngs
 
 
 def _from_module(name: str) -> Legacy:
@@ -117,12 +77,12 @@ def _from_module(name: str) -> Legacy:
         made = _import(name, "structured_cnf", "StructuredCNF")
         return made(field, rngs=rngs)
 
+    def sample(field: Any, rngs: Any) -> Any:
+        return flow(field, rngs).sample
+
     def posterior(field: Any, rngs: Any) -> Any:
         made = _import(name, "sfmpe", "SFMPE")
         return made(flow(field, rngs), rngs=rngs).sample_posterior_encoded
-
-    def sample(field: Any, rngs: Any) -> Any:
-        return flow(field, rngs).sample
 
     return Legacy(name, {**functions, SAMPLE: sample, POSTERIOR: posterior})
 
@@ -131,4 +91,8 @@ def _import(package: str, module: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(f"{package}.{module}"), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise LegacyModuleError(package, str(error)) from error
+        raise LegacyModuleError(
+            f"{package!r} cannot stand for the legacy package: {error}. Give "
+            "the name of an installed package that has the legacy modules, "
+            "such as sfmpe."
+        ) from error

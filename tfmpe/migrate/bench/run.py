@@ -1,29 +1,32 @@
 """A run over the cases: check against recordings, compare, time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from tfmpe.migrate.records.checks import Bench, BenchCase, BenchRow, Replayed
+from tfmpe.migrate.recordings.read import read_cases
+from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.records import checks
+from tfmpe.migrate.records.parity import Tally
+from tfmpe.migrate.replay.replay import replay
+from tfmpe.migrate.replay.silence import replaying
 from tfmpe.migrate.show.words import counted
 
 from .cases import CASES
 from .data import Size
 from .growth import growth_of
 from .machine import machine, quiet
-from .measure import DIFFERENT, measure_row
+from .measure import DIFFERENT, Effort, measure_row
 from .old_side import ORACLE, Legacy, old_side
-from .recorded import replay_recorded
 from .task import Case
-from .timing import Effort
 
 __all__ = ["bench"]
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
 
-_FLOW_CALLS = 6
 _QUICK_SAMPLES = 16
-# What compiles for half a minute is measured quickly only if it is named.
-_NEVER_QUICK = ("draws", "draws-local", "training-step", "training-local")
+_EXAMPLE = "seir"  # the one that is measured
 
 
 def bench(
@@ -32,112 +35,104 @@ def bench(
     max_sites: int | None = None,
     quick: bool = False,
     progress: Progress | None = None,
-) -> Bench:
-    """Measure old against new.
+) -> checks.Bench:
+    """Measure old against new, in all cases or in those that are named.
 
-    Parameters
-    ----------
-    legacy
-        ``'oracle'``, or an installed package with the legacy names.
-    cases
-        Their names; all if empty.
-    max_sites
-        Leave larger sizes out.
-    quick
-        Small sizes and few rounds, to see that all works.
-    progress
-        Called before every step.
-
-    Returns
-    -------
-    Bench
-        Also where something differs, or too little memory is there.
-
-    Raises
-    ------
-    LegacyModuleError, RecordingError
-        If there is no such package, or no stored legacy output.
+    `legacy` is the oracle, or an installed package with the legacy names.
+    With `quick`, cases that take seconds at any size have to be named.
     """
-    old = old_side(legacy)
-    names = cases or [n for n in CASES if not (quick and n in _NEVER_QUICK)]
-    plans = {n: _sizes(CASES[n], max_sites, quick) for n in CASES if n in names}
-    steps = _steps(progress, 1 + sum(map(len, plans.values())))
+    old, told = old_side(legacy), progress or (lambda share, what: None)
+    names = cases or [n for n in CASES if not (quick and CASES[n].slow)]
+    rows = {n: list[checks.BenchRow]() for n in CASES if n in names}
+    todo = [(n, s) for n in rows for s in _sizes(CASES[n], max_sites, quick)]
+    effort = Effort(0.02, 1, 5, forget=False) if quick else Effort()
     with quiet():
-        next(steps)("recordings")
-        wanted = dict.fromkeys(f for n in plans for f in CASES[n].recorded)
-        replayed = {f: _replay(old, f, quick) for f in wanted}
-        effort = Effort(0.02, 1, 5, forget=False) if quick else Effort()
-        found = []
-        for name, sizes in plans.items():
-            why = _why_not(CASES[name], old, replayed)
-            found.append(_case(name, sizes, old, why, effort, steps))
-    rows = [(case.case, row) for case in found for row in case.rows]
-    differences = [
-        f"recorded {function}: {each.case}: {each.difference}"
-        for function, replay in replayed.items()
-        for each in replay.differences
-    ]
-    differences += [
-        f"{name}, {counted(row.sites, 'site')}, {side}: {reason}"
-        for name, row in rows
-        for side, reason in row.left_out.items()
-        if reason.startswith(DIFFERENT)
-    ]
-    nothing = not any(row.both for _, row in rows)
-    return Bench(
+        told(0.0, "recordings")
+        wanted = dict.fromkeys(f for n in rows for f in CASES[n].recorded)
+        most = 3 if quick else None
+        replayed = {f: _replay(old, f, most) for f in wanted}
+        for done, (name, size) in enumerate(todo):
+            told(done / len(todo), f"{name}, {counted(size.n_sites, 'site')}")
+            row = _row(CASES[name], size, old, replayed, effort)
+            rows[name].append(row)
+    differences = tuple(_differences(rows, replayed))
+    nothing = not any(row.both for of_case in rows.values() for row in of_case)
+    return checks.Bench(
         exit_code=1 if differences else 3 if nothing else 0,
         old=old.name,
         machine=machine(),
-        cases=tuple(found),
+        cases=tuple(
+            checks.BenchCase(
+                name,
+                CASES[name].about,
+                "jitted" if CASES[name].jitted else "eager",
+                tuple(found),
+                _samples(CASES[name], quick),
+                growth_of(found),
+            )
+            for name, found in rows.items()
+        ),
         recordings=tuple(replayed.values()),
-        differences=tuple(differences),
+        differences=differences,
     )
 
 
-Steps = Iterator[Callable[[str], None]]
-
-
-def _steps(progress: Progress | None, n: int) -> Steps:
-    for done in range(n):
-        yield lambda what, done=done: progress and progress(done / n, what)
+def _samples(case: Case, quick: bool) -> int:
+    return min(case.samples, _QUICK_SAMPLES) if quick else case.samples
 
 
 def _sizes(case: Case, max_sites: int | None, quick: bool) -> list[Size]:
-    n, sites = case.samples, (*case.sites, *case.further)
+    sites = (*case.sites, *case.further)
     if quick:
-        n, sites = min(n, _QUICK_SAMPLES), (1,) if case.slow else (1, 3)
-    return [Size(s, n) for s in sites if max_sites is None or s <= max_sites]
+        sites = (1,) if case.slow else (1, 3)
+    at_most = float("inf") if max_sites is None else max_sites
+    return [Size(s, _samples(case, quick)) for s in sites if s <= at_most]
 
 
-def _replay(old: Legacy, function: str, quick: bool) -> Replayed:
-    if "." in function:
-        return replay_recorded(old, function, 1 if quick else _FLOW_CALLS)
-    return replay_recorded(old, function, 3 if quick else None)
+def _replay(old: Legacy, function: str, most: int | None) -> checks.Replayed:
+    """Make recorded calls again, by the old side."""
+    folder = stored_folder()
+    file = folder / _EXAMPLE / f"{function.removeprefix('_')}.json"
+    cases = read_cases(file, folder)[:most]
+    with replaying(), ThreadPoolExecutor(4) as pool:
+        once = partial(replay, lookup=old.functions.__getitem__)
+        results = list(pool.map(once, cases))
+    differences = tuple(
+        checks.InCase(case.name, result.differences[0])
+        for case, result in zip(cases, results, strict=True)
+        if not result.agrees
+    )
+    tally = sum((result.tally for result in results), Tally())
+    return checks.Replayed(_EXAMPLE, function, tally, differences=differences)
 
 
-def _why_not(
-    case: Case, old: Legacy, replayed: dict[str, Replayed]
-) -> str | None:
-    """Return why the old side cannot stand for the legacy package."""
-    if case.oracle_only and old.name != ORACLE:
-        return "this is no call of a legacy package"
-    bad = [name for name in case.recorded if replayed[name].tally.different]
-    return f"{bad[0]} does not repeat the recordings" if bad else None
-
-
-def _case(
-    name: str,
-    sizes: list[Size],
+def _row(
+    case: Case,
+    size: Size,
     old: Legacy,
-    why: str | None,
+    replayed: Mapping[str, checks.Replayed],
     effort: Effort,
-    steps: Steps,
-) -> BenchCase:
-    case, rows, n = CASES[name], [], CASES[name].samples
-    for size in sizes:
-        next(steps)(f"{name}, {counted(size.n_sites, 'site')}")
-        row = BenchRow(size.n_sites, {}, {"old": why or ""}, size.n_tokens)
-        n = size.n_samples
-        rows.append(row if why else measure_row(case, size, old, effort))
-    mode = "jitted" if case.jitted else "eager"
-    return BenchCase(name, case.about, mode, tuple(rows), n, growth_of(rows))
+) -> checks.BenchRow:
+    """Measure one size, where the old side stands for the legacy package."""
+    wrong = [name for name in case.recorded if replayed[name].tally.different]
+    if case.oracle_only and old.name != ORACLE:
+        why = "this is no call of a legacy package"
+    elif wrong:
+        why = f"{wrong[0]} does not repeat the recordings"
+    else:
+        return measure_row(case, size, old, effort)
+    return checks.BenchRow(size.n_sites, {}, {"old": why}, size.n_tokens)
+
+
+def _differences(
+    rows: Mapping[str, Sequence[checks.BenchRow]],
+    replayed: Mapping[str, checks.Replayed],
+) -> Iterator[str]:
+    for function, found in replayed.items():
+        for each in found.differences:
+            yield f"recorded {function}: {each.case}: {each.difference}"
+    for name, of_case in rows.items():
+        for row in of_case:
+            for side, why in row.left_out.items():
+                if why.startswith(DIFFERENT):
+                    yield f"{name}, {counted(row.sites, 'site')}, {side}: {why}"

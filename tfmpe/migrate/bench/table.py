@@ -1,6 +1,5 @@
-"""Old against new for people: as lines of text, and as a page of Markdown."""
+"""Old against new for people, as lines of text."""
 
-import io
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -9,9 +8,8 @@ from tfmpe.migrate.records.checks import Bench, BenchRow, Side
 from tfmpe.migrate.show.table import print_rows, say
 from tfmpe.migrate.show.words import counted, in_bytes, in_seconds, ratio
 
-__all__ = ["as_markdown", "print_bench"]
+__all__ = ["print_bench"]
 
-_PAGE_WIDTH = 130
 _ABOUT = (
     "Medians of one call, and half the distance of the quartiles in per cent; "
     "ratio: old by new, or by the bridge where the core has no such call. "
@@ -21,11 +19,10 @@ _ABOUT = (
 )
 _HEADINGS = (
     *("sites", "old", "old +-", "new", "new +-", "ratio", "bridge"),
-    *("old CPU", "new CPU", "CPU ratio", "old bytes", "new bytes", "ratio"),
+    *("old CPU", "new CPU", "old/new CPU", "old bytes", "new bytes", "ratio"),
     *("old compile", "new compile", "case"),
 )
 _OPTIONAL = [h for h in _HEADINGS if h.endswith(("+-", "CPU", "compile"))]
-_OPTIONAL += ["CPU ratio"]
 _GROWTH = "Growth: exponent of the number of sites; ratios at the largest size"
 _GROWTH_HEADINGS = (
     *("old", "new", "old bytes", "new bytes", "sites", "ratio", "bytes ratio"),
@@ -93,39 +90,17 @@ def _grown(bench: Bench) -> Iterator[tuple[str, ...]]:
         rows = {row.sites: row for row in case.rows if row.both}
         if not rows:
             continue
-        last, newest = rows[max(rows)], "bridge"
-        if "new" in last.sides:
-            newest = "new"
+        last = rows[max(rows)]
+        newest = "new" if "new" in last.sides else "bridge"
         fits = [
             case.growth.get(side, {}).get(what)
             for what in ("seconds", "bytes")
             for side in ("old", newest)
         ]
-        most = max(row.sites for row in case.rows if row.sides)
-        further = f"; new up to {most:,} sites" if most > last.sites else ""
         yield (
             *("-" if fit is None else f"{fit.exponent:.2f}" for fit in fits),
             f"{last.sites:,}",
             ratio(*_pair(last, "median_s")),
             ratio(*_pair(last, "bytes")),
-            f"{case.case}: {case.about}; samples: {case.n_samples:,}{further}",
+            f"{case.case}: {case.about}; samples: {case.n_samples:,}",
         )
-
-
-def as_markdown(bench: Bench, picture: str | None = None) -> str:
-    """Return a page: the machine, the picture with that name, the tables."""
-    about, where = bench.machine, "machine"
-    if about["device"] != "cpu":
-        where = f"machine with {about['device_kind']}"
-    shown = f"![Time and memory of old and new]({picture})\n\n"
-    lines = io.StringIO()
-    print_bench(bench, Console(file=lines, width=_PAGE_WIDTH))
-    text = "\n".join(line.rstrip() for line in lines.getvalue().splitlines())
-    return (
-        f"# Old against new: {about['device'].upper()}\n\n"
-        f"Measured on a {about['cores']}-core {about['architecture']} {where}, "
-        f"{about['system']},\nPython {about['python']}, jax {about['jax']}, "
-        f"numpy {about['numpy']}.\nWhat is measured, and how: "
-        f"[README.md](README.md).\n\n{shown if picture else ''}"
-        f"```text\n{text}\n```\n"
-    )

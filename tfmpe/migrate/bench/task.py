@@ -1,22 +1,71 @@
-"""A case: one task, how each side does it, and for how much data."""
+"""A case: one task, how each side does it, and what is called and timed."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
+from jax.core import Tracer
 
 from .agreement import same_leaves, same_tokens
 from .data import Size
-from .old_side import Legacy, bridge_side
-from .work import Call, Work
+from .old_side import Legacy, old_side
 
-__all__ = ["Case", "Prepare", "prepared"]
+__all__ = ["Call", "Case", "Check", "Law", "Prepare", "Work", "stored_bytes"]
+
+
+class Work(NamedTuple):
+    """What one side does: a function and its arguments, already made."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+
+class Call:
+    """What is timed, eagerly or compiled as a whole: ``call()``."""
+
+    compile_s: float | None = None  # None where it is called eagerly
+    needs = 0  # bytes of results and temporaries, by XLA; 0 if not known
+    # Of the first call.
+    n_bytes, first_s = 0, 0.0
+
+    def __init__(self, work: Work, jitted: bool = False):
+        self._work, self._call, self._known = work, work.function, None
+        if not jitted:
+            return
+        start = time.perf_counter()
+        self._call = jax.jit(self._traced).lower(*work.args).compile()
+        self.compile_s = time.perf_counter() - start
+        memory = self._call.memory_analysis()
+        if memory is not None:
+            self.needs = memory.output_size_in_bytes
+            self.needs += memory.temp_size_in_bytes
+
+    def __call__(self) -> Any:
+        """Return a result; compiled, only the arrays that are computed."""
+        return self._call(*self._work.args)
+
+    def _traced(self, *args: Any) -> list[Any]:
+        leaves, self._tree = jax.tree.flatten(self._work.function(*args))
+        self._known = [None if isinstance(x, Tracer) else x for x in leaves]
+        return [leaf for leaf in leaves if isinstance(leaf, Tracer)]
+
+    def full(self, result: Any) -> Any:
+        """Return a whole result: with what was known when it was traced."""
+        if self._known is None:
+            return result
+        rest = iter(result)
+        leaves = [next(rest) if k is None else k for k in self._known]
+        return jax.tree.unflatten(self._tree, leaves)
+
 
 Prepare = Callable[[Legacy | None, Size], Work]
 """Makes the data of a side, or of the core (None); returns what to call."""
-Check = Callable[[Any, Any, Size], None]
+Law = Callable[[Any, Size], None]
+Check = Callable[[Any, Any], None]
 
 
 @dataclass(frozen=True)
@@ -26,52 +75,60 @@ class Case:
     about: str
     prepare: Prepare
     # What must hold of the core's result where it is not compared.
-    law: Callable[[Any, Size], None] | None = None
+    law: Law | None = None
     # Compare the core and the bridge with the old side; None where the core
     # has another network, or where there is no bridge.
     same: Check | None = same_tokens
     bridge: Check | None = same_leaves
     has_new: bool = True
-    # Whether it is compiled as a whole.
-    jitted: bool = False
-    # Whether a legacy package has no such call.
-    oracle_only: bool = False
-    # Simulations in a data set, rows of a step, or draws.
-    samples: int = 1_000
+    jitted: bool = False  # as a whole
+    oracle_only: bool = False  # a legacy package has no such call
+    samples: int = 1_000  # simulations in a data set, rows, or draws
     # Sites for which all sides are asked, and for which the core only is.
     sites: tuple[int, ...] = ()
     further: tuple[int, ...] = ()
     # Recorded legacy functions that the old side has to repeat first.
     recorded: tuple[str, ...] = ()
-    # Bytes without which the old side is left out; what is compiled as a
-    # whole is asked in any case.
-    old_needs: Callable[[Size], int] = lambda size: 0
-    # Whether a call takes seconds however few sites there are.
-    slow: bool = False
+    # Of the old side for each pair of tokens; with less it is left out.
+    pair_bytes: int = 0
+    slow: bool = False  # takes seconds however few sites there are
 
     @property
     def sides(self) -> dict[str, Check | None]:
         """How the result of each side is compared with the old one."""
-        has = {"old": True, "new": self.has_new, "bridge": self.bridge}
-        checks = {"old": None, "new": self.same, "bridge": self.bridge}
-        return {side: checks[side] for side in has if has[side]}
+        new = {"new": self.same} if self.has_new else {}
+        bridge = {"bridge": self.bridge} if self.bridge else {}
+        return {"old": None, **new, **bridge}
+
+    def needs(self, side: str, size: Size) -> int:
+        """Return bytes without which a side is not tried."""
+        n_values = size.n_samples * size.n_tokens
+        if side != "old":
+            return 64 * n_values
+        return 128 * n_values + self.pair_bytes * size.n_tokens**2
 
     def call(self, side: str, size: Size, legacy: Legacy) -> Call:
         """Prepare the call of a side."""
-        who = bridge_side() if side == "bridge" else legacy
+        who = old_side("tfmpe.compat") if side == "bridge" else legacy
         work = self.prepare(None if side == "new" else who, size)
         return Call(work, self.jitted)
 
 
-def prepared(
-    inputs: Callable[[Legacy | None, Size], tuple[Any, ...]],
-    old: Callable[..., Any],
-    new: Callable[..., Any],
-) -> Prepare:
-    """Return a task done as ``old(side, *inputs)`` or ``new(*inputs)``."""
+def stored_bytes(tree: Any) -> int:
+    """Return the bytes that the arrays of a tree hold.
 
-    def prepare(side: Legacy | None, size: Size) -> Work:
-        made = jax.block_until_ready(inputs(side, size))
-        return Work(new if side is None else partial(old, side), made)
+    Axes along which a NumPy array repeats itself (stride 0, as of
+    ``numpy.broadcast_to``) are counted once: there is one copy. Arrays that
+    are only shapes count as what they would hold.
+    """
+    return sum(map(_leaf_bytes, jax.tree.leaves(tree)))
 
-    return prepare
+
+def _leaf_bytes(leaf: Any) -> int:
+    if not hasattr(leaf, "shape"):
+        return getattr(leaf, "n_bytes", 0)  # of a plan of attention
+    shape = leaf.shape
+    if isinstance(leaf, np.ndarray):
+        pairs = zip(shape, leaf.strides, strict=True)
+        shape = [size if stride else min(size, 1) for size, stride in pairs]
+    return prod(shape) * np.dtype(leaf.dtype).itemsize

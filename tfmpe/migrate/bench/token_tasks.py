@@ -20,18 +20,16 @@ from tfmpe.preprocessing import (
 )
 
 from . import agreement
-from .agreement import read_masks, read_view
-from .data import RULES, Model, Size, as_tokens, lay_out, seir, slices
+from .agreement import read_masks, read_view, same_leaves, same_tokens
+from .data import RULES, Model, Size, as_tokens, lay_out, seir
 from .data import THETA_KEYS as THETA
 from .data import Y_KEYS as Y
 from .old_side import Legacy
-from .task import Case, prepared
-from .work import Work
+from .task import Case, Check, Law, Work
 
 __all__ = ["TASKS", "flat_call", "flatten"]
 
 Side = Legacy | None
-Inputs = tuple[Any, ...]
 
 CHOSEN = ("A", "phi")
 SHARE = 0.8
@@ -47,7 +45,7 @@ def flatten(side: Legacy, model: Model) -> dict[str, Any]:
     return flat_call(side, model.sides, model.inputs)[0]
 
 
-def _known(side: Side, size: Size) -> Inputs:
+def _known(side: Side, size: Size) -> tuple[Any, ...]:
     # A legacy script starts from the arrays.
     return (as_tokens(size),) if side is None else (seir(size),)
 
@@ -61,14 +59,10 @@ def _with_masks(tokens: Tokens) -> Any:
     return tokens, tokens.labels, read_masks(tokens)
 
 
-def _two(side: Side, size: Size, ragged: bool = False) -> Inputs:
-    sizes = (size.one_site if ragged else size, size)
-    make = as_tokens if side is None else partial(_flat, side)
-    return tuple(make(each, seed) for seed, each in enumerate(sizes))
-
-
-def _flat(side: Legacy, size: Size, seed: int) -> dict[str, Any]:
-    return flatten(side, seir(size, seed))
+def _two(side: Side, size: Size, ragged: bool = False) -> tuple[Any, ...]:
+    first = size._replace(n_sites=1) if ragged else size
+    make = lay_out if side is None else partial(flatten, side)
+    return make(seir(first)), make(seir(size, 1))
 
 
 def _join(side: Legacy, *flats: Any) -> Any:
@@ -79,7 +73,7 @@ def _join_tokens(*both: Tokens) -> Any:
     return _with_masks(concatenate_tokens(*both))
 
 
-def _epoch(side: Side, size: Size) -> Inputs:
+def _epoch(side: Side, size: Size) -> tuple[Any, ...]:
     """Return what training holds, and the order of one epoch."""
     both = _two(side, size)
     joined = concatenate_tokens(*both) if side is None else _join(side, *both)
@@ -121,15 +115,15 @@ def _round_tokens(one: Model, full: Model) -> Any:
     cut = int(len(rows) * SHARE)
     parts = rows[:cut], rows[cut:]
     made = [[_take(each, part) for part in parts] for each in joined]
-    return made, _read_exchanged(joined[0])[2], read_masks(joined[1])
+    return made, _read_exchanged(joined[0])[1], read_masks(joined[1])
 
 
-def _same_round(result: Any, old: Any, size: Size) -> None:
+def _same_round(result: Any, old: Any) -> None:
     (first, second), *_ = result
     for flat, part in zip(old[0], first, strict=True):
-        _same_exchange(_read_exchanged(part), (flat, None), size.one_site)
+        _same_exchange(_read_exchanged(part), (flat, None))
     for flat, part in zip(old[1], second, strict=True):
-        agreement.same_tokens(part, flat, size)
+        same_tokens(part, flat)
 
 
 def _exchange(side: Legacy, model: Model) -> Any:
@@ -140,16 +134,12 @@ def _exchange(side: Legacy, model: Model) -> Any:
 
 def _read_exchanged(tokens: Tokens) -> Any:
     """Read the observations as targets and the parameters as conditions."""
-    targets, conditions = (read_view(tokens, k) for k in (Y, THETA))
-    cross = tokens.cross_attention_mask(Y, THETA)
-    return targets, conditions, cross
+    views = {"theta": read_view(tokens, Y), "y": read_view(tokens, THETA)}
+    return views, tokens.cross_attention_mask(Y, THETA)
 
 
-def _same_exchange(result: Any, old: Any, size: Size) -> None:
-    flat, described = old
-    targets, conditions, cross = result
-    views = {"theta": (Y, targets), "y": (THETA, conditions)}
-    agreement.compare_views(flat, views, size, cross, described)
+def _same_exchange(result: Any, old: Any) -> None:
+    agreement.compare_views(*old, *result)
 
 
 def _choose(side: Legacy, model: Model) -> Any:
@@ -159,120 +149,131 @@ def _choose(side: Legacy, model: Model) -> Any:
     return flat_call(side, {"theta": chosen, "y": y}, model.inputs)
 
 
-def _same_chosen(result: Any, old: Any, size: Size) -> None:
+def _same_chosen(result: Any, old: Any) -> None:
     flat, described = old
     # Not the labels: they are ranks among the keys that are there.
     flat = {key: flat[key] for key in flat if key != "labels"}
-    views = {"theta": (CHOSEN, result)}
-    agreement.compare_views(flat, views, size, described=described)
+    agreement.compare_views(flat, described, {"theta": result})
 
 
-def _other_obs(side: Side, size: Size) -> Inputs:
+def _other_obs(side: Side, size: Size) -> tuple[Any, ...]:
     return *_known(side, size), seir(size, 1).values[-1]
 
 
 def _is_changed(result: Any, size: Size) -> None:
-    _holds(result, seir(size).with_obs(seir(size, 1).values[-1]), size)
+    _holds(result, seir(size).with_obs(seir(size, 1).values[-1]))
 
 
-def _holds(tokens: Tokens, model: Model, size: Size) -> None:
-    both = list(tokens.decode().items()), list(model.both.items())
-    agreement.same_leaves(*both, size)
-
-
-def _decode(convert: Callable[[Any], Any], side: Side, size: Size) -> Work:
-    """Decode all tokens; as pairs, since a tree would sort the keys."""
-    if side is None:
-        tokens = as_tokens(size)
-        flat = convert(tokens.data)
-        return Work(lambda flat: list(tokens.decode(flat).items()), (flat,))
-    flat, described = side.flatten_structured(seir(size).sides)
-
-    def both(*flats: Any) -> list[tuple[str, Any]]:
-        decoded: dict[str, Any] = {}
-        for each, one in zip(flats, described.values(), strict=True):
-            decoded |= side.decode_theta(each, one, (size.n_samples,))
-        return list(decoded.items())
-
-    return Work(both, tuple(convert(flat["data"][s]) for s in described))
+def _holds(tokens: Tokens, model: Model) -> None:
+    same_leaves(list(tokens.decode().items()), list(model.both.items()))
 
 
 def _is_decoded(result: Any, size: Size) -> None:
-    agreement.same_leaves(result, list(seir(size).both.items()), size)
+    same_leaves(result, list(seir(size).both.items()))
 
 
-_decoding = partial(Case, law=_is_decoded, same=agreement.same_leaves)
+def _task(
+    about: str,
+    inputs: Callable[[Side, Size], tuple[Any, ...]],
+    old: Callable[..., Any],
+    new: Callable[..., Any],
+    law: Law | None = None,
+    same: Check = same_tokens,
+    bridge: Check | None = same_leaves,
+) -> Case:
+    """Return a task done as ``old(side, *inputs)`` or ``new(*inputs)``."""
+
+    def prepare(side: Side, size: Size) -> Work:
+        made = jax.block_until_ready(inputs(side, size))
+        return Work(new if side is None else partial(old, side), made)
+
+    return Case(about, prepare, law, same, bridge)
+
+
+def _decoding(about: str, convert: Callable[[Any], Any]) -> Case:
+    """Decode all tokens; as pairs, since a tree would sort the keys."""
+
+    def prepare(side: Side, size: Size) -> Work:
+        if side is None:
+            tokens = as_tokens(size)
+            flat = convert(tokens.data)
+            return Work(lambda flat: list(tokens.decode(flat).items()), (flat,))
+        flat, described = side.flatten_structured(seir(size).sides)
+
+        def both(*flats: Any) -> list[tuple[str, Any]]:
+            decoded: dict[str, Any] = {}
+            for each, one in zip(flats, described.values(), strict=True):
+                decoded |= side.decode_theta(each, one, (size.n_samples,))
+            return list(decoded.items())
+
+        return Work(both, tuple(convert(flat["data"][s]) for s in described))
+
+    return Case(about, prepare, _is_decoded, same_leaves)
+
 
 TASKS = {
-    "flatten": Case(
+    "flatten": _task(
         "values and labels",
-        prepared(
-            lambda side, size: (seir(size),),
-            lambda side, model: side.flatten_structured(model.sides)[0],
-            _plain,
-        ),
-        lambda result, size: _holds(result[0], seir(size), size),
+        lambda side, size: (seir(size),),
+        lambda side, model: side.flatten_structured(model.sides)[0],
+        _plain,
+        lambda result, size: _holds(result[0], seir(size)),
     ),
-    "flatten-all": Case(
+    "flatten-all": _task(
         "with masks and functional inputs",
-        prepared(
-            lambda side, size: (seir(size),),
-            flatten,
-            lambda model: _with_masks(lay_out(model)),
-        ),
+        lambda side, size: (seir(size),),
+        flatten,
+        lambda model: _with_masks(lay_out(model)),
     ),
-    "masks": Case(
+    "masks": _task(
         "the mask among all tokens from the rules",
-        prepared(
-            lambda side, size: (slices(size), RULES),
-            lambda side, *given: side.build_self_attention_mask(*given),
-            build_self_attention_mask,
-        ),
-        same=agreement.same_leaves,
+        lambda side, size: (as_tokens(size).slices, RULES),
+        lambda side, *given: side.build_self_attention_mask(*given),
+        build_self_attention_mask,
+        same=same_leaves,
     ),
-    "join": Case(
+    "join": _task(
         "two data sets, with masks and functional inputs",
-        prepared(_two, _join, _join_tokens),
+        *(_two, _join, _join_tokens),
     ),
-    "join-ragged": Case(
+    "join-ragged": _task(
         "one data set with one site, one with all",
-        prepared(partial(_two, ragged=True), _join, _join_tokens),
+        *(partial(_two, ragged=True), _join, _join_tokens),
     ),
-    "shuffle": Case(
+    "shuffle": _task(
         "an epoch of two joined data sets",
-        prepared(_epoch, lambda side, *given: _take(*given), _take),
+        _epoch,
+        lambda side, *given: _take(*given),
+        _take,
         _is_shuffled,
         bridge=None,
     ),
-    "round": Case(
+    "round": _task(
         "the data of a bottom-up round: with one site, with all",
-        prepared(
-            lambda side, size: (seir(size.one_site, 1), seir(size)),
-            _round,
-            _round_tokens,
-        ),
+        lambda side, size: (seir(Size(1, size.n_samples), 1), seir(size)),
+        _round,
+        _round_tokens,
         same=_same_round,
     ),
-    "view": Case(
+    "view": _task(
         "a view of two keys",
-        prepared(_known, _choose, lambda tokens: read_view(tokens, CHOSEN)),
+        _known,
+        _choose,
+        lambda tokens: read_view(tokens, CHOSEN),
         same=_same_chosen,
     ),
-    "exchange": Case(
+    "exchange": _task(
         "views with the sides exchanged",
-        prepared(_known, _exchange, _read_exchanged),
+        *(_known, _exchange, _read_exchanged),
         same=_same_exchange,
     ),
-    "change": Case(
+    "change": _task(
         "the values of one key",
-        prepared(
-            _other_obs,
-            lambda side, model, obs: flatten(side, model.with_obs(obs)),
-            lambda tokens, obs: tokens.with_values(obs=obs),
-        ),
+        _other_obs,
+        lambda side, model, obs: flatten(side, model.with_obs(obs)),
+        lambda tokens, obs: tokens.with_values(obs=obs),
         _is_changed,
     ),
-    "decode": _decoding("arrays of jax", partial(_decode, jnp.asarray)),
-    "decode-host": _decoding("arrays of NumPy", partial(_decode, np.asarray)),
+    "decode": _decoding("arrays of jax", jnp.asarray),
+    "decode-host": _decoding("arrays of NumPy", np.asarray),
 }
-"""By name; for how much data is said in `cases`."""

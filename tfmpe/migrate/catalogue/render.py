@@ -4,13 +4,10 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from .entry import Advice, Defect, Entry
 
-__all__ = ["EXAMPLE_DATA", "as_builtins", "as_markdown", "example_data_of"]
+__all__ = ["EXAMPLE_DATA", "as_markdown", "example_data_of"]
 
 EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text("utf-8")
 """The data that the examples of all entries use, as code."""
@@ -63,11 +60,3 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 def _code(code: str) -> str:
     return code and f"```python\n{code}```"
-
-
-def as_builtins(entry: Entry) -> dict[str, Any]:
-    """Return an entry for JSON, with what the bridge does about a defect."""
-    found = {"kind": type(entry).__name__.lower(), **msgspec.to_builtins(entry)}
-    if isinstance(entry, Defect):
-        found |= {"warning": entry.warning, "fix": entry.fix}
-    return found

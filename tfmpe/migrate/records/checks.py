@@ -68,51 +68,30 @@ class Verify(Content, frozen=True):
 
 
 class Side(Strict, frozen=True):
-    """One side of a benchmark.
-
-    Attributes
-    ----------
-    median_s : float
-        Seconds of a call.
-    bytes : float
-        Of what it returns; compiled as a whole, of results and temporaries.
-    compile_s : float or None
-        Seconds of tracing and compiling; None where nothing is compiled.
-    quartiles_s : tuple of float or None
-        The first and the third, over rounds.
-    cpu_s : float or None
-        Seconds of all processors together, in a call.
-    rounds, calls : int
-        Rounds, and calls in each.
-    """
+    """One side of a benchmark: what a call takes."""
 
     median_s: float
+    # Of what it returns; compiled as a whole, of results and temporaries.
     bytes: float
+    # Tracing and compiling; None where nothing is compiled.
     compile_s: float | None = None
+    # The first and the third, over rounds.
     quartiles_s: tuple[float, float] | None = None
+    # Of all processors together.
     cpu_s: float | None = None
     rounds: Count = 1
-    calls: Count = 1
+    calls: Count = 1  # in each round
 
 
 class BenchRow(Strict, frozen=True):
-    """One size of a benchmark.
-
-    Attributes
-    ----------
-    sites : int
-    sides : dict
-        By name: ``'old'``, ``'new'`` (Tokens), ``'bridge'``.
-    left_out : dict
-        Sides that were not measured, and why.
-    tokens : int
-        Of one simulation.
-    """
+    """One size of a benchmark."""
 
     sites: Count
+    # By name: 'old', 'new' (Tokens), 'bridge'.
     sides: dict[str, Side]
+    # Sides that were not measured, and why.
     left_out: dict[str, str] = field(default_factory=dict)
-    tokens: Count = 0
+    tokens: Count = 0  # of one simulation
 
     @property
     def newest(self) -> Side | None:
@@ -127,62 +106,32 @@ class BenchRow(Strict, frozen=True):
 
 
 class Growth(Strict, frozen=True):
-    """How a quantity grows: ``constant * sites ** exponent``.
-
-    Attributes
-    ----------
-    exponent : float
-    sites : tuple of int
-        The numbers of sites that it was fitted to.
-    """
+    """How a quantity grows: ``constant * sites ** exponent``."""
 
     exponent: float
-    sites: tuple[Count, ...]
+    sites: tuple[Count, ...]  # that it was fitted to
 
 
 class BenchCase(Strict, frozen=True):
-    """One benchmark.
-
-    Attributes
-    ----------
-    case, about : str
-    mode : str
-        ``'eager'``, or ``'jitted'`` as a whole.
-    rows : tuple of BenchRow
-    n_samples : int
-        Simulations, rows of a step, or draws.
-    growth : dict
-        By side, then ``'seconds'`` or ``'bytes'``.
-    """
+    """One benchmark."""
 
     case: str
     about: str
-    mode: str
+    mode: str  # 'eager', or 'jitted' as a whole
     rows: tuple[BenchRow, ...]
-    n_samples: Count = 1
+    n_samples: Count = 1  # simulations, rows of a step, or draws
+    # By side, then 'seconds' or 'bytes'.
     growth: dict[str, dict[str, Growth]] = field(default_factory=dict)
 
 
 class Bench(Content, frozen=True):
-    """A benchmark of old against new: the JSON of ``tfmpe bench``.
-
-    Attributes
-    ----------
-    exit_code : int
-    old : str
-        What the old side is: the oracle, or the legacy package.
-    machine : dict
-        Processor, memory, versions.
-    cases : tuple of BenchCase
-    recordings : tuple of Replayed
-        Stored calls that the old side made again first.
-    differences : tuple of str
-        What was not equal, and so not timed.
-    """
+    """A benchmark of old against new: the JSON of ``tfmpe bench``."""
 
     exit_code: int
-    old: str
-    machine: dict[str, Any]
+    old: str  # the oracle, or the legacy package
+    machine: dict[str, Any]  # processor, memory, versions
     cases: tuple[BenchCase, ...]
+    # Stored calls that the old side made again first.
     recordings: tuple[Replayed, ...] = ()
+    # What was not equal, and so not timed.
     differences: tuple[str, ...] = ()

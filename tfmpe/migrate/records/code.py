@@ -13,50 +13,25 @@ class Unread(Strict, frozen=True):
 
 
 class Use(Strict, frozen=True):
-    """An import of the legacy package, or a use of an imported name.
-
-    Attributes
-    ----------
-    place : Place
-    end_line, end_column : int
-        Where it ends; the column is the first one after it.
-    code : str
-        Of the catalogue, such as ``'T101'``.
-    name : str
-        What is used, as ``sfmpe.util.dataloader.flatten_structured``.
-    text : str
-        The code, on one line.
-    becomes : str or None
-        What it becomes on the bridge (imports) or on Tokens (uses).
-    """
+    """An import of the legacy package, or a use of an imported name."""
 
     place: Place
+    # Where it ends; the column is the first one after it.
     end_line: Count
     end_column: Count
-    code: str
-    name: str
-    text: str = ""
-    becomes: str | None = None
+    code: str  # of the catalogue, such as T101
+    name: str  # in full, as sfmpe.util.dataloader.flatten_structured
+    text: str = ""  # the code, on one line
+    becomes: str | None = None  # on the bridge (imports), on Tokens (uses)
 
 
 class Mention(Strict, frozen=True):
-    """What is left to a person: it is not rewritten, or fails on the bridge.
-
-    Attributes
-    ----------
-    place : Place
-    text : str
-        The line.
-    why : str
-        What it is: a string, a magic, a line of a configuration file.
-    code : str
-        Of the catalogue: ``'T003'`` for what the bridge lacks.
-    """
+    """What is left to a person: it is not rewritten, or fails on the bridge."""
 
     place: Place
-    text: str
-    why: str
-    code: str = "T004"
+    text: str  # the line
+    why: str  # a string, a magic, a line of a configuration file
+    code: str = "T004"  # T003 for what the bridge lacks
 
 
 class Scan(Content, frozen=True):
@@ -86,21 +61,10 @@ class Changed(Strict, frozen=True):
 
 
 class Fix(Content, frozen=True):
-    """A rewrite of files: the JSON of ``tfmpe fix``.
-
-    Attributes
-    ----------
-    exit_code : int
-    written : bool
-        False for ``--diff`` and ``--check``.
-    changed : tuple of Changed
-    left : tuple of Mention
-        What a person has to look at.
-    unread : tuple of Unread
-    """
+    """A rewrite of files: the JSON of ``tfmpe fix``."""
 
     exit_code: int
-    written: bool
+    written: bool  # not with --diff or --check
     changed: tuple[Changed, ...] = ()
     left: tuple[Mention, ...] = ()
     unread: tuple[Unread, ...] = ()

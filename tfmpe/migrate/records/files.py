@@ -22,43 +22,14 @@ FORMAT = 2
 
 
 def as_json(record: Content) -> bytes:
-    """Return a record as indented JSON with a line end.
-
-    Parameters
-    ----------
-    record
-        What a command has found.
-
-    Returns
-    -------
-    bytes
-        An object whose first names are ``format`` and ``tool``.
-    """
+    """Return a record as JSON whose first names are `format` and `tool`."""
     content = {"format": FORMAT, **msgspec.to_builtins(record)}
     # Not by msgspec: names of files may hold what is no character.
     return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
 
 
 def from_json(content: bytes, file: str) -> Record:
-    """Return the record that a JSON text holds.
-
-    Parameters
-    ----------
-    content
-        From `as_json`.
-    file
-        How to name it in errors.
-
-    Returns
-    -------
-    Record
-
-    Raises
-    ------
-    RecordingError
-        If it is no JSON, of no command, of another format, or lacks
-        something.
-    """
+    """Return the record of a JSON text, or raise a `RecordingError`."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:

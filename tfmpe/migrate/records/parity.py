@@ -1,7 +1,7 @@
 """How well new results agree with old ones."""
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 from .places import Count, Strict
 
@@ -14,20 +14,11 @@ Outcome = Literal["identical", "within tolerance", "different"]
 
 
 class Largest(Strict, frozen=True):
-    """A largest error, and where it is.
-
-    Attributes
-    ----------
-    value : float or 'inf'
-    path : str
-        The place in the result, such as ``output['data'][0]``.
-    case : str or None
-        The stored call, in a verification.
-    """
+    """A largest error, and where it is."""
 
     value: Size
-    path: str
-    case: str | None = None
+    path: str  # such as output['data'][0]
+    case: str | None = None  # the stored call, in a verification
 
     @property
     def number(self) -> float:
@@ -45,12 +36,6 @@ def larger(one: Largest | None, other: Largest | None) -> Largest | None:
 class Tally(Strict, frozen=True):
     """How many comparisons came to what.
 
-    Attributes
-    ----------
-    identical, within_tolerance, different : int
-    absolute, relative, ulp : Largest or None
-        The largest errors; None where all is identical.
-
     Examples
     --------
     >>> both = Tally.of("identical") + Tally.of("different")
@@ -61,6 +46,7 @@ class Tally(Strict, frozen=True):
     identical: Count = 0
     within_tolerance: Count = 0
     different: Count = 0
+    # The largest errors; None where all is identical.
     absolute: Largest | None = None
     relative: Largest | None = None
     ulp: Largest | None = None
@@ -74,14 +60,8 @@ class Tally(Strict, frozen=True):
         ulp: Largest | None = None,
     ) -> "Tally":
         """Return the tally of one comparison."""
-        return cls(
-            identical=int(outcome == "identical"),
-            within_tolerance=int(outcome == "within tolerance"),
-            different=int(outcome == "different"),
-            absolute=absolute,
-            relative=relative,
-            ulp=ulp,
-        )
+        same, near, far = (int(outcome == kind) for kind in get_args(Outcome))
+        return cls(same, near, far, absolute, relative, ulp)
 
     @property
     def compared(self) -> int:
@@ -110,40 +90,21 @@ class Tally(Strict, frozen=True):
 
 
 class ArrayParity(Strict, frozen=True):
-    """How well one array of the results agrees.
-
-    Attributes
-    ----------
-    path : str
-        Which array.
-    tally : Tally
-        Over all calls.
-    """
+    """How well one array of the results agrees, over all calls."""
 
     path: str
     tally: Tally
 
 
 class Difference(Strict, frozen=True):
-    """One thing that two results do not agree in.
+    """One thing that two results do not agree in."""
 
-    Attributes
-    ----------
-    kind : str
-        Such as ``'values'``, ``'dtype'``, ``'shape'``.
-    path : str
-        Where in the result; of many values, the first that differs.
-    stored, found : str
-        The legacy side and the new one, in words.
-    tolerated : bool
-        Whether it is a difference of values within the tolerance.
-    """
-
-    kind: str
-    path: str
+    kind: str  # such as 'values', 'dtype', 'shape'
+    path: str  # in the result; of many values, the first that differs
+    # The legacy side and the new one, in words.
     stored: str = ""
     found: str = ""
-    tolerated: bool = False
+    tolerated: bool = False  # values within the tolerance
 
     def __str__(self) -> str:
         """Return the difference on one line."""

@@ -19,18 +19,7 @@ class Content(Strict, frozen=True, tag_field="tool", tag=str.lower):
 
 
 class Place(Strict, frozen=True, order=True):
-    """A place in a script or a notebook.
-
-    Attributes
-    ----------
-    file : str
-        As the user named it.
-    line : int
-        From 1; in a notebook, of the cell.
-    column : int
-        From 1.
-    cell : int or None
-        Which code cell of a notebook, from 1; None in a script.
+    """A place in a script or a notebook; all numbers count from 1.
 
     Examples
     --------
@@ -38,10 +27,10 @@ class Place(Strict, frozen=True, order=True):
     ('fit.py:3', 'fit.ipynb, cell 2:3')
     """
 
-    file: str
-    line: Count
+    file: str  # as the user named it
+    line: Count  # in a notebook, of the cell
     column: Count = 1
-    cell: Count | None = None
+    cell: Count | None = None  # which code cell of a notebook
 
     def __str__(self) -> str:
         """Return it as a compiler would name it."""

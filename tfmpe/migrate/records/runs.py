@@ -23,17 +23,12 @@ __all__ = [
 
 
 class Calls(Strict, frozen=True):
-    """All calls of one function from one place.
-
-    Attributes
-    ----------
-    advice : str or None
-        The code that says what the function becomes on Tokens.
-    """
+    """All calls of one function from one place."""
 
     function: str
     place: Place
     calls: Count
+    # The code that says what the function becomes on Tokens.
     advice: str | None = None
 
 
@@ -55,55 +50,31 @@ class LineNotRun(Strict, frozen=True):
 
 
 class Run(Content, frozen=True):
-    """A run on the bridge: the JSON of ``tfmpe run``.
-
-    Attributes
-    ----------
-    exit_code : int
-    script : str
-    calls : tuple of Calls
-    fingerprint : dict
-        Versions and flags that numbers depend on.
-    warnings : tuple of Warned
-    not_run : tuple of LineNotRun
-    """
+    """A run on the bridge: the JSON of ``tfmpe run``."""
 
     exit_code: int
     script: str
     calls: tuple[Calls, ...] = ()
+    # Versions and flags that numbers depend on.
     fingerprint: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[Warned, ...] = ()
     not_run: tuple[LineNotRun, ...] = ()
 
 
 class ComparedCalls(Strict, frozen=True):
-    """All calls of one function from one place, compared.
-
-    Attributes
-    ----------
-    function : str
-    place : Place
-    mode : 'eager' or 'traced'
-        Traced: compared by the values that a compiled program let out.
-    calls : int
-        Calls; of traced ones, traces.
-    tally : Tally
-        Of comparisons; of traced calls, those that were executed.
-    arrays : tuple of ArrayParity
-    seconds_old, seconds_new : float or None
-        Of all calls together; None where traced.
-    bytes_old, bytes_new : int
-        Of all that was returned.
-    """
+    """All calls of one function from one place, compared."""
 
     function: str
     place: Place
+    # Traced: compared by the values that a compiled program let out.
     mode: Literal["eager", "traced"]
-    calls: Count
-    tally: Tally = Tally()
+    calls: Count  # of traced ones, traces
+    tally: Tally = Tally()  # of traced calls, those that were executed
     arrays: tuple[ArrayParity, ...] = ()
+    # Of all calls together; None where traced.
     seconds_old: float | None = None
     seconds_new: float | None = None
+    # Of all that was returned.
     bytes_old: Count = 0
     bytes_new: Count = 0
 
@@ -116,27 +87,14 @@ class Masks(Strict, frozen=True):
 
 
 class FoundDifference(Strict, frozen=True):
-    """A difference, and the call it is of.
-
-    Attributes
-    ----------
-    function : str
-    place : Place
-    call : int
-        Which call from there, from 1.
-    difference : Difference
-    layer : str or None
-        Of a network, the first layer whose output differs.
-    masks : Masks or None
-        Both sides, where a mask of attention differs.
-    """
+    """A difference, and the call it is of."""
 
     function: str
     place: Place
-    call: Count
+    call: Count  # which one from there, from 1
     difference: Difference
-    layer: str | None = None
-    masks: Masks | None = None
+    layer: str | None = None  # of a network, the first whose output differs
+    masks: Masks | None = None  # of both sides, where one differs
 
 
 class Left(Strict, frozen=True):
@@ -148,15 +106,10 @@ class Left(Strict, frozen=True):
 
 
 class Shadow(Content, frozen=True):
-    """A run on both sides: the JSON of ``tfmpe run --shadow``.
+    """A run on both sides: the JSON of ``tfmpe run --shadow``."""
 
-    Attributes
-    ----------
-    exit_code : int
-        The script's where it failed; else 1 where something differs, 3 where
-        nothing was compared.
-    """
-
+    # The script's where it failed; else 1 where something differs, 3 where
+    # nothing was compared.
     exit_code: int
     script: str
     script_exit_code: int = 0
@@ -171,37 +124,23 @@ class Shadow(Content, frozen=True):
 
 
 class RecordedCalls(Strict, frozen=True):
-    """The recorded calls of one function.
-
-    Attributes
-    ----------
-    cases, repeated, left_out : int
-        Calls that are kept, that have inputs which are kept already, and
-        that were left out by a limit.
-    opaque : tuple of str
-        Values that could not be recorded, in words.
-    """
+    """The recorded calls of one function."""
 
     function: str
-    cases: Count
-    repeated: Count = 0
-    left_out: Count = 0
-    opaque: tuple[str, ...] = ()
+    cases: Count  # that are kept
+    repeated: Count = 0  # whose inputs are kept already
+    left_out: Count = 0  # by a limit
+    opaque: tuple[str, ...] = ()  # what could not be recorded, in words
 
 
 class Recorded(Content, frozen=True, tag="record"):
-    """A recorded run: the JSON of ``tfmpe record``.
-
-    Attributes
-    ----------
-    not_recorded : dict
-        Functions that were called and cannot be recorded, and why.
-    """
+    """A recorded run: the JSON of ``tfmpe record``."""
 
     exit_code: int
     script: str
     script_exit_code: int = 0
     functions: tuple[RecordedCalls, ...] = ()
+    # Functions that were called and cannot be recorded, and why.
     not_recorded: dict[str, str] = field(default_factory=dict)
     fingerprint: dict[str, Any] = field(default_factory=dict)
     not_run: tuple[LineNotRun, ...] = ()

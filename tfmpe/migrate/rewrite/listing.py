@@ -1,13 +1,11 @@
 """A scan or a rewrite as text for people."""
 
-from collections import Counter
 from collections.abc import Iterator
 
-from tfmpe.migrate.catalogue import CATALOGUE
 from tfmpe.migrate.records.code import Fix, Mention, Scan, Use
 from tfmpe.migrate.show.words import counted
 
-__all__ = ["codes_of", "fix_lines", "found_in", "message", "scan_lines"]
+__all__ = ["fix_lines", "found_in", "message", "scan_lines"]
 
 
 def found_in(scan: Scan) -> list[Use | Mention]:
@@ -32,13 +30,6 @@ def scan_lines(scan: Scan) -> Iterator[str]:
         yield f"{place}:{place.column}: {found.code} {message(found)}"
     for unread in scan.unread:
         yield f"{unread.file}: not read: {unread.why}"
-
-
-def codes_of(scan: Scan) -> Iterator[str]:
-    """Yield how often each code was found."""
-    counts = Counter(found.code for found in found_in(scan))
-    for code, n in counts.most_common():
-        yield f"{n:>5}  {code}  {CATALOGUE[code].summary}"
 
 
 def summary(scan: Scan) -> Iterator[str]:
