@@ -49,13 +49,6 @@ def test_magics_are_found_and_the_rest_is_python(code):
         assert masked.count(magic.placeholder) == 1
 
 
-def test_behind_a_timing_magic_the_columns_stay():
-    code = "%time x = f(1)\n    %timeit  f(2)\n"
-    masked, _ = as_python(code)
-    for name in ("x =", "f(1)", "f(2)"):
-        assert masked.index(name) == code.index(name)
-
-
 def test_placeholders_are_names_that_the_cell_does_not_have():
     masked, magics = as_python("__ipython_0__ = 1\n%time _0_ = 2\n%pylab\n")
     for magic in magics:

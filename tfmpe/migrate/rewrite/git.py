@@ -1,6 +1,5 @@
 """What git says of files that are about to be rewritten."""
 
-import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,12 +22,10 @@ def uncommitted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
         command = ["git", "-C", str(real.parent), "--literal-pathspecs"]
         command += ["status", "--porcelain", *_STATUS.split(), real.name]
         try:
-            answer = subprocess.run(command, capture_output=True, check=False)
-        except OSError:
+            answer = subprocess.run(command, capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
             unknown.append(file)
             continue
-        if answer.returncode:
-            unknown.append(file)
-        elif os.fsdecode(answer.stdout):
+        if answer.stdout:
             changed.append(file)
     return changed, unknown

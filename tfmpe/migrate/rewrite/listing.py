@@ -47,8 +47,7 @@ def summary(scan: Scan) -> Iterator[str]:
     yield (
         f"{counted(len(scan.uses), 'use')} in {counted(files, 'file')}; "
         f"{counted(len(scan.mentions), 'place')} to look at; "
-        f"{counted(scan.files_read, 'file')} read, "
-        f"{len(scan.unread)} not read."
+        f"{counted(scan.files_read, 'file')} read, {len(scan.unread)} not read."
     )
     if scan.unread:
         yield "The scan is incomplete: see what was not read."

@@ -46,8 +46,7 @@ def strings_that_name(
 ) -> Iterator[tuple[ast.expr, str]]:
     """Yield the strings that name the package, and what each is.
 
-    Prose does not count: docstrings without examples, messages, titles. Nor
-    do annotations and ``__all__``, whose names stay what they are.
+    Prose does not count, nor annotations and ``__all__``, whose names stay.
     """
     waiting: list[tuple[ast.AST, str]] = [(tree, "") for tree in trees]
     while waiting:
@@ -64,17 +63,12 @@ def strings_that_name(
             case ast.Constant(value=str(text)):
                 why = _why(text, role)
             case ast.JoinedStr(values=values):
-                waiting += [
-                    (v.value, "") for v in values
-                    if isinstance(v, ast.FormattedValue)
-                ]  # fmt: skip
+                inner = [v for v in values if isinstance(v, ast.FormattedValue)]
+                waiting += [(each.value, "") for each in inner]
                 why = _why(_filled(values), role)
-            case ast.Call(func=func) if _RUNS_CODE.search(
-                ".".join(dotted(func))
-            ):
-                role, why = "code", None
-            case ast.Call():
-                role, why = "", None
+            case ast.Call(func=func):
+                runs = _RUNS_CODE.search(".".join(dotted(func)))
+                role, why = "code" if runs else "", None
             case _:
                 why = None
         if why:

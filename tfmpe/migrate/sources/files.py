@@ -19,11 +19,7 @@ _MAX_NOTEBOOK_BYTES = 200_000_000
 
 
 def read_source(path: str | Path) -> Source:
-    """Return a Python file, or a notebook: its name ends in ``.ipynb``.
-
-    Raises `SourceError` if it cannot be read, is too large, is not a regular
-    file, or is not text in the encoding that it names.
-    """
+    """Return a Python file, or a notebook: its name ends in ``.ipynb``."""
     path = Path(path)
     is_notebook = path.suffix.lower() == ".ipynb"
     limit = _MAX_NOTEBOOK_BYTES if is_notebook else _MAX_BYTES
@@ -58,8 +54,7 @@ def replace_content(
     """Replace the old content of a file, and keep its permissions.
 
     Of a symbolic link, the file that it leads to is written. A backup is left
-    beside it, as ``NAME.orig``. Raises `SourceError` if the file is not what
-    it was, or must not be written.
+    beside it, as ``NAME.orig``.
     """
     try:
         real = Path(os.path.realpath(path))
@@ -68,10 +63,7 @@ def replace_content(
         mode = stat.S_IMODE(status.st_mode)
         why = ""
         if status.st_nlink > 1:
-            why = (
-                f"it has {status.st_nlink} names (hard links), which "
-                "replacing it would separate"
-            )
+            why = f"{status.st_nlink} names (hard links) would be separated"
         elif not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
             why = "it is read-only; make it writable first"
         elif real.read_bytes() != old:

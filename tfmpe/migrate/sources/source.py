@@ -18,7 +18,9 @@ __all__ = ["Cell", "Source"]
 
 
 def _line_starts(text: str) -> list[int]:
-    return [0, *(match.end() for match in re.finditer(r"\r\n?|\n", text))]
+    """Return where the lines start, and the end of the last one."""
+    ends = [match.end() for match in re.finditer(r"\r\n?|\n", text)]
+    return [0, *ends, len(text)]
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,8 @@ class Cell:
     """Code that is compiled as one.
 
     `number` counts a notebook's cells from 1, those of text included; it is
-    None for a Python file. `text` is what the user wrote. `code` has the same
-    lines as Python: `magics` are placeholders, and what indents the whole
-    cell is taken away. Only the beginning of a line differs.
+    None for a Python file. `code` is `text` with placeholders for `magics`
+    and without what indents the whole cell: the beginnings of lines differ.
     """
 
     number: int | None
@@ -38,10 +39,7 @@ class Cell:
 
     @cached_property
     def _lines(self) -> tuple[list[int], list[int]]:
-        return (
-            [*_line_starts(self.text), len(self.text)],
-            [*_line_starts(self.code), len(self.code)],
-        )
+        return _line_starts(self.text), _line_starts(self.code)
 
     def line(self, number: int) -> str:
         """Return a line of the code, counted from 1."""
@@ -55,16 +53,14 @@ class Cell:
     def span(self, node: ast.AST) -> tuple[int, int]:
         """Return where in `code` a statement or an expression is."""
 
-        def end(line: int, n_bytes: int) -> int:
+        def place(line: int, n_bytes: int) -> int:
             # Python counts the bytes of UTF-8.
             before = self.line(line).encode()[:n_bytes]
             return self.offset(line, len(before.decode()))
 
         n: Any = node
-        return (
-            end(n.lineno, n.col_offset),
-            end(n.end_lineno, n.end_col_offset),
-        )
+        start = place(n.lineno, n.col_offset)
+        return start, place(n.end_lineno, n.end_col_offset)
 
     def in_text(self, offset: int) -> int:
         """Return where in `text` a place in `code` is."""
@@ -75,10 +71,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file (one cell) or a notebook, and its bytes as they were.
-
-    `encode` returns the bytes of the file with other texts of its cells.
-    """
+    """A Python file (one cell) or a notebook, and its bytes as they were."""
 
     path: Path
     cells: tuple[Cell, ...]
@@ -93,11 +86,7 @@ class Source:
         return Place(shown(self.path), line, column, cell.number)
 
     def with_texts(self, texts: Sequence[str]) -> bytes:
-        """Return the bytes of the file with other texts of its cells.
-
-        Whatever is not code stays as it was, byte by byte. Raises
-        `SourceError` if this cannot be written in the file's encoding.
-        """
+        """Return the bytes of the file with other texts, all else as it was."""
         before = [cell.text for cell in self.cells]
         if list(texts) == before:
             return self.content
