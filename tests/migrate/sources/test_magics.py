@@ -69,8 +69,9 @@ def test_whatever_the_cell_its_lines_stay(lines, end, indent):
     assert code.count(end) == text.count(end)
     cell = Cell(1, text, code, magics)
     if not magics:
-        for at in range(len(code)):
-            assert text[cell.in_text(at)] == code[at]
+        for number in range(1, len(text.split(end)) + 1):
+            start = cell.offset(number, 0)
+            assert text[start:].startswith(cell.line(number).rstrip("\r\n"))
 
 
 def test_a_cell_that_is_indented_as_a_whole():
@@ -78,4 +79,5 @@ def test_a_cell_that_is_indented_as_a_whole():
     code, magics = as_python(text)
     assert code == "\nif x:\n    y\n  '''\n%a\n'''\n"
     assert magics == ()
-    assert text[Cell(1, text, code).in_text(code.index("y"))] == "y"
+    cell = Cell(1, text, code)
+    assert (cell.column(3, 4), text[cell.offset(3, 4)]) == (8, "y")

@@ -16,8 +16,6 @@ from tfmpe.migrate.legacy_names import (
     is_mirrored,
 )
 
-__all__ = ["dotted", "imported", "is_ours", "missing"]
-
 _HOME = Path(__file__).parents[2] / "compat"
 _KNOWN = frozenset([*dir(builtins), *dir(ModuleType), *vars(ModuleType(""))])
 _KNOWN |= {"__file__", "__path__", "In", "Out", "display", "get_ipython"}
@@ -27,23 +25,19 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
     """Yield which of all nodes of a file would fail on the bridge, and why."""
     bound: dict[str, str] = {}
     stars: list[str] = []
-    for node, alias, full in (
-        (n, *each) for n in nodes for each in imported(n)
-    ):
-        module = full
-        if isinstance(node, ast.ImportFrom):
-            bound[alias.asname or alias.name] = full
-            module = full.rpartition(".")[0]
-            if alias.name == "*":
-                stars.append(module)
-            elif _lacks(full):
-                yield node, _no(full)
-        elif alias.asname:
-            bound[alias.asname] = full
-        else:
-            bound[full.partition(".")[0]] = full.partition(".")[0]
+    imports = [(node, *each) for node in nodes for each in imported(node)]
+    for node, alias, full in imports:
+        of_module = isinstance(node, ast.Import)
+        module = full if of_module else full.rpartition(".")[0]
         if _lacks_module(module):
             yield node, _no(module)
+        if of_module and not alias.asname:
+            full = full.partition(".")[0]
+        bound[alias.asname or full.rpartition(".")[2]] = full
+        if alias.name == "*":
+            stars.append(module)
+        elif not of_module and _lacks(full):
+            yield node, _no(full)
     others = set(filter(None, map(_binds, nodes)))
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):

@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.records.code import Change, Mention, Unread
@@ -27,8 +28,6 @@ from .bridge import imported, is_ours, missing
 from .imports import Statement, statements
 from .mentions import is_named_in, lines_that_name, strings_that_name
 from .own_module import own_module
-
-__all__ = ["Progress", "Rewritten", "rewrite_files"]
 
 Progress = Callable[[float, str], None]
 
@@ -98,7 +97,7 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
     found = [(cell, list(statements(cell, tree))) for cell, tree in cells]
     own = own_module(path, tops) if any(here for _, here in found) else None
     changes = [
-        Change(source.place(cell, x.start), x.before, x.after, x.name)
+        Change(_place(source, cell, x.node), x.before, x.after, x.name)
         for cell, here in found
         for x in here
         if own or x.after != x.before
@@ -118,9 +117,8 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
         places += [(*each, "T003") for each in missing(list(nodes))]
     left = list(_magics(source))
     for node, why, code in places:
-        cell, start = nodes[node], nodes[node].span(node)[0]
-        line = cell.line(node.lineno)  # type: ignore[attr-defined]
-        left.append(_left(source.place(cell, start), line, why, code))
+        place = _place(source, nodes[node], node)
+        left.append(_left(place, nodes[node].line(place.line), why, code))
     changed, left = sorted(changes, key=_order), sorted(set(left), key=_order)
     both = tuple(changed), tuple(left)
     return Rewritten(path, source.content, new, *both, source if ours else None)
@@ -129,10 +127,15 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
 def _edited(cell: Cell, found: list[Statement]) -> str:
     text = cell.text
     # From the last to the first, so that places stay.
-    for each in sorted(found, reverse=True):
-        start = cell.in_text(each.start)
-        text = text[:start] + each.after + text[start + len(each.before) :]
+    for each in sorted(found, key=lambda x: x.start, reverse=True):
+        end = each.start + len(each.before)
+        text = text[: each.start] + each.after + text[end:]
     return text
+
+
+def _place(source: Source, cell: Cell, node: Any) -> Place:
+    column = cell.column_of(node.lineno, node.col_offset)
+    return source.place(cell, node.lineno, column)
 
 
 def _check(new: Source, texts: list[str]) -> None:

@@ -12,8 +12,6 @@ from tfmpe.migrate.records.code import Mention, Scan, Use
 
 from .listing import found_in, message
 
-__all__ = ["as_github", "as_sarif"]
-
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -33,7 +31,6 @@ def as_sarif(scan: Scan, exit_code: int) -> str:
     results = [
         {
             "ruleId": each.code,
-            "ruleIndex": codes.index(each.code),
             "level": _level(each),
             "message": {"text": _message(each)},
             "locations": [_location(each)],

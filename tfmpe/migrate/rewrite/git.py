@@ -4,17 +4,11 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["uncommitted"]
-
 _STATUS = "--no-renames --untracked-files=all -z --"
 
 
 def uncommitted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Return files with changes that are not committed, and unknown files.
-
-    New files count as changed; unknown are those in no work tree, and all if
-    git is not installed.
-    """
+    """Return files with changes that are not committed, and unknown files."""
     changed: list[Path] = []
     unknown: list[Path] = []
     for file in files:

@@ -11,17 +11,16 @@ from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, as_bridge
 from tfmpe.migrate.legacy_names import is_below as below
 from tfmpe.migrate.sources import Cell
 
-__all__ = ["Statement", "statements"]
-
 
 class Statement(NamedTuple):
     """An import statement of the legacy package, and what it becomes.
 
-    It starts at `start` in the code of its cell; `name` is its first legacy
+    It starts at `start` in the text of its cell; `name` is its first legacy
     module. It stays the same if the bridge lacks a module.
     """
 
     start: int
+    node: ast.stmt
     before: str
     after: str
     name: str
@@ -39,11 +38,12 @@ def statements(cell: Cell, tree: ast.Module) -> Iterator[Statement]:
                 continue
         modules = [name for name in modules if below(name, LEGACY)]
         if modules:
-            start, end = cell.span(node)
-            code = cell.text[cell.in_text(start) : cell.in_text(end)]
+            start = cell.offset(node.lineno, node.col_offset)
+            end = cell.offset(node.end_lineno or 0, node.end_col_offset or 0)
+            code = cell.text[start:end]
             known = all(module in MODULES for module in modules)
             new = _of_bridge(code) if known else code
-            yield Statement(start, code, new, modules[0])
+            yield Statement(start, node, code, new, modules[0])
 
 
 def _of_bridge(code: str) -> str:

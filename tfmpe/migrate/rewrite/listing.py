@@ -7,8 +7,6 @@ from tfmpe.migrate.catalogue import CATALOGUE
 from tfmpe.migrate.records.code import Fix, Mention, Scan, Use
 from tfmpe.migrate.show.words import counted
 
-__all__ = ["codes_of", "fix_lines", "found_in", "message", "scan_lines"]
-
 
 def found_in(scan: Scan) -> list[Use | Mention]:
     """Return uses and mentions in the order of the files and lines."""

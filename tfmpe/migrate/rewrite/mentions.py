@@ -8,8 +8,6 @@ from tfmpe.migrate.legacy_names import LEGACY
 
 from .bridge import dotted
 
-__all__ = ["is_named_in", "lines_that_name", "strings_that_name"]
-
 _WORD = re.compile(rf"(?<!\w)(?<!\w[-.]){LEGACY}(?!\w|-[A-Za-z])")
 # A dotted name, perhaps with places to fill in, or what pip installs.
 _NAME = re.compile(
@@ -52,10 +50,8 @@ def strings_that_name(
     while waiting:
         node, role = waiting.pop()
         match node:
-            case ast.Expr(value=ast.Constant() as value):
-                if isinstance(value.value, str) and _DOCTEST.search(
-                    value.value
-                ):
+            case ast.Expr(value=ast.Constant(value=text) as value):
+                if isinstance(text, str) and _DOCTEST.search(text):
                     yield value, "an example in a docstring imports the package"
                 continue
             case ast.Assign(targets=[ast.Name(id="__all__")]):
@@ -63,9 +59,13 @@ def strings_that_name(
             case ast.Constant(value=str(text)):
                 why = _why(text, role)
             case ast.JoinedStr(values=values):
-                inner = [v for v in values if isinstance(v, ast.FormattedValue)]
-                waiting += [(each.value, "") for each in inner]
-                why = _why(_filled(values), role)
+                text = ""
+                for part in values:
+                    if isinstance(part, ast.FormattedValue):
+                        waiting.append((part.value, ""))
+                    is_text = isinstance(part, ast.Constant)
+                    text += str(part.value) if is_text else "{}"
+                why = _why(text, role)
             case ast.Call(func=func):
                 runs = _RUNS_CODE.search(".".join(dotted(func)))
                 role, why = "code" if runs else "", None
@@ -82,12 +82,6 @@ def strings_that_name(
                 for child in (value if isinstance(value, list) else [value])
                 if isinstance(child, ast.AST)
             ]
-
-
-def _filled(values: list[ast.expr]) -> str:
-    return "".join(
-        str(v.value) if isinstance(v, ast.Constant) else "{}" for v in values
-    )
 
 
 def _why(text: str, role: str) -> str | None:

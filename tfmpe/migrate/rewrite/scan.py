@@ -10,8 +10,6 @@ from tfmpe.migrate.sources import SourceError
 from .files import Progress, rewrite_files
 from .uses import uses
 
-__all__ = ["scan"]
-
 
 def scan(
     paths: Sequence[str | Path],

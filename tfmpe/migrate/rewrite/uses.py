@@ -21,8 +21,6 @@ from tfmpe.migrate.records.code import Use
 from tfmpe.migrate.records.places import Place
 from tfmpe.migrate.sources import Source, SourceError, deep_recursion
 
-__all__ = ["uses"]
-
 # libcst looks for names in about ten characters a millisecond.
 _MAX_CODE = 300_000
 
@@ -117,4 +115,4 @@ class _Uses:
 
     def _place(self, line: int, column: int) -> Place:
         cell, line = self._lines[line - 1]
-        return self._source.place(cell, cell.offset(line, column))
+        return self._source.place(cell, line, cell.column(line, column))

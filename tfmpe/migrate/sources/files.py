@@ -11,8 +11,6 @@ from .notebook import notebook
 from .python_file import python_file
 from .source import Source
 
-__all__ = ["as_source", "read_content", "read_source", "replace_content"]
-
 _MAX_BYTES = 10_000_000
 # Most bytes of a notebook are pictures.
 _MAX_NOTEBOOK_BYTES = 200_000_000
@@ -62,9 +60,7 @@ def replace_content(
         status = real.lstat()
         mode = stat.S_IMODE(status.st_mode)
         why = ""
-        if status.st_nlink > 1:
-            why = f"{status.st_nlink} names (hard links) would be separated"
-        elif not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
+        if not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
             why = "it is read-only; make it writable first"
         elif real.read_bytes() != old:
             why = "it was changed since it was read; start again"

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from .errors import SourceError, reason
 
-__all__ = ["find_sources", "is_configuration"]
-
 _SUFFIXES = (".py", ".pyw", ".ipynb")
 _CONFIGURATION = re.compile(
     r".*\.(?:toml|cfg|ini|ya?ml|sh|bash|mk)|requirements.*\.(?:txt|in)|"
@@ -23,10 +21,8 @@ def find_sources(
 ) -> tuple[list[Path], list[SourceError]]:
     """Find all Python files, notebooks and configuration files, each once.
 
-    A file that is given by name is taken, whatever it is called. Below a
-    folder, these are left out: hidden folders except ``.github``,
-    ``__pycache__``, ``node_modules``, virtual environments, links to folders,
-    and links to nothing. A link to a file is read as that file.
+    A file that is given by name is taken, whatever it is called. Links to
+    files are read as these; links to folders or to nothing are left out.
     """
     files: dict[str, Path] = {}
     unseen: list[SourceError] = []

@@ -3,8 +3,6 @@
 import re
 from typing import NamedTuple
 
-__all__ = ["Magic", "as_python"]
-
 
 class Magic(NamedTuple):
     """A piece of a cell, its line from 1, and the name that stands for it."""

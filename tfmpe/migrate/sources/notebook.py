@@ -11,8 +11,6 @@ from .errors import SourceError
 from .magics import as_python
 from .source import Cell, Source
 
-__all__ = ["notebook"]
-
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _GAP = re.compile(r"[\s,:]+")
 _decode = json.JSONDecoder().raw_decode

@@ -10,8 +10,6 @@ from typing import Any
 from .errors import SourceError
 from .source import Cell, Source
 
-__all__ = ["check_compiles", "check_syntax", "deep_recursion"]
-
 # Beyond this nesting, libcst could end the process.
 _MAX_DEPTH = 400
 

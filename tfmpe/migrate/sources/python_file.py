@@ -7,8 +7,6 @@ from pathlib import Path
 from .errors import SourceError
 from .source import Cell, Source
 
-__all__ = ["python_file"]
-
 
 def python_file(path: Path, content: bytes) -> Source:
     """Return a Python file in the encoding that it names (PEP 263)."""
