@@ -41,9 +41,9 @@ def _join_attention(x, y, n_x, n_y):
     """Pad axes 1 and 2 with 0, and stack."""
     joined = _join_sides(x, y, n_x, n_y, pad_2d, 0)
     a, b = x["cross"], y["cross"]
-    size = [max(a.shape[axis], b.shape[axis]) for axis in (1, 2)]
-    both = pad_2d_cross(a, *size, 0), pad_2d_cross(b, *size, 0)
-    return joined | {"cross": _stack(*both, n_x, n_y)}
+    rows, columns = (max(a.shape[axis], b.shape[axis]) for axis in (1, 2))
+    both = [pad_2d_cross(each, rows, columns, 0) for each in (a, b)]
+    return joined | {"cross": _stack(both[0], both[1], n_x, n_y)}
 
 
 def combine_data(x, y, pad_value=PAD_VALUE):
