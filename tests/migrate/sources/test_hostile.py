@@ -93,6 +93,8 @@ def test_a_notebook_of_another_language_has_no_cells_of_python(tmp_path):
     metadata = {"kernelspec": {"language": "R"}}
     path.write_text(json.dumps({"cells": cells, "metadata": metadata}))
     assert read_source(path).cells == ()
+    path.write_text('{"cells": ""}')
+    assert read_source(path).cells == ()
 
 
 def test_files_below_a_folder(tmp_path):

@@ -34,7 +34,7 @@ def notebook(path: Path, content: bytes) -> Source:
         why += "jupyter nbconvert --to notebook --inplace FILE"
         raise SourceError(path, why) from None
     cells = tuple(Cell(n, code, *as_python(code)) for n, code in codes.items())
-    places = _sources(text)
+    places = _sources(text) if codes else []
     spans = [places[number - 1] for number in codes]
 
     def encode(texts: Sequence[str]) -> bytes:
