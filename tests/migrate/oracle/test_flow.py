@@ -218,8 +218,8 @@ def test_stored_keys_count_the_calls(number):
     np.testing.assert_array_equal(jax.random.key_data(key), stored)
 
 
-def test_whole_call_compiles_anew_and_bare_computation_does_not():
-    """The first is what a legacy script waits for at every call."""
+def test_a_linear_field_has_exact_draws_and_densities():
+    """The trace is a constant, so the estimate of the density is exact."""
     n_traced = 0
 
     def field(*, theta, **_):
@@ -230,46 +230,21 @@ def test_whole_call_compiles_anew_and_bare_computation_does_not():
     context = jnp.zeros((1, 2, 1))
     labels = {"theta": jnp.zeros((1, 3)), "y": jnp.zeros((1, 2))}
     slices = {"a": {"offset": 0, "event_shape": (3,), "batch_shape": (1,)}}
-    theta_0 = jnp.ones((2, 3, 1))
-
-    bare = oracle.posterior_sampler(field, context, labels, slices)
-    first = bare(theta_0)
-    n_first = n_traced
-    bare(theta_0)
-    assert n_traced == n_first > 0
-
-    whole = partial(
-        oracle.sample_posterior,
-        field,
-        context,
-        labels,
-        slices,
-        n_samples=2,
-        theta_0=theta_0,
-    )
-    whole()
-    second = whole()
-    assert n_traced == 3 * n_first
-    np.testing.assert_array_equal(first, second["a"])
-    np.testing.assert_allclose(first, np.exp(-1) * theta_0, atol=SAMPLE_EXACT)
-
-
-def test_bare_density_is_that_of_the_whole_call():
-    """Of a linear field the estimate is exact: the trace is a constant."""
-
-    def field(*, theta, **_):
-        return -theta
-
-    context = jnp.zeros((1, 2, 1))
-    labels = {"theta": jnp.zeros((1, 3)), "y": jnp.zeros((1, 2))}
     theta = jnp.linspace(-1.0, 1.0, 6).reshape((2, 3, 1))
+
+    given = field, context, labels, slices, None, None, 2, theta
+    drawn = oracle.sample_posterior(*given)
+    exact = np.exp(-1) * theta
+    np.testing.assert_allclose(drawn["a"], exact, atol=SAMPLE_EXACT)
+    # This is what a legacy script waits for at every call.
+    n_first = n_traced
+    again = oracle.sample_posterior(*given)
+    assert n_traced == 2 * n_first > 0
+    np.testing.assert_array_equal(again["a"], drawn["a"])
+
     # Each coordinate separately: normal, scaled by exp(-1).
     exact = jax.scipy.stats.norm.logpdf(theta, scale=np.exp(-1)).sum((1, 2))
-
-    epsilon = jnp.ones((2, 3, 1, 4))
-    bare = oracle.posterior_density(field, (3, 1), context, labels)
-    np.testing.assert_allclose(bare(theta, epsilon), exact, atol=LOG_PROB_EXACT)
-    whole = oracle.log_prob_posterior_samples(
-        field, theta, context, labels, epsilon=epsilon
+    found = oracle.log_prob_posterior_samples(
+        field, theta, context, labels, epsilon=jnp.ones((2, 3, 1, 4))
     )
-    np.testing.assert_array_equal(whole, bare(theta, epsilon))
+    np.testing.assert_allclose(found, exact, atol=LOG_PROB_EXACT)

@@ -69,9 +69,8 @@ def test_the_verdict_the_sums_and_the_steps_of_the_example():
         "Incomplete: 1 file not read."
     )
     assert found.sums == (
-        "11 places in the code: 6 call sites, of which the verdict speaks (2 "
-        "found by a run, not by the scan); 1 constructor; 1 constant; 2 "
-        "imports; 1 other line."
+        "11 places in the code: 6 call sites, of which the verdict speaks; "
+        "1 constructor; 1 constant; 2 imports; 1 other line."
     )
     assert sum(found.counts.values()) == len(found.sites) == 10
     assert [step.kind[0] for step in found.steps] == [*"rcrrroo"]

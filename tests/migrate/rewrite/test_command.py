@@ -122,10 +122,6 @@ def test_what_must_not_be_written_is_untouched_and_said(run, script):
     assert result.exit_code == 3
     assert "read-only" in result.output
     assert script.read_bytes() == BEFORE
-    script.chmod(0o644)
-    script.with_name("other").hardlink_to(script)
-    assert "2 names (hard links)" in run("fix", "fit.py").output
-    assert script.read_bytes() == BEFORE
 
 
 def test_links_are_followed_and_stay(run, write, tmp_path):

@@ -31,7 +31,7 @@ STATEMENTS = {
     "import sfmpe.utils as sfmpe": "import tfmpe.compat.utils as sfmpe",
     "import sfmpe.utils, os, sfmpe.nn": "import tfmpe.compat as sfmpe, os",
     "import os, sfmpe, sfmpe.nn , sys": (
-        "import os, tfmpe.compat as sfmpe , sys"
+        "import os, tfmpe.compat as sfmpe, sys"
     ),
     "import sfmpe.cnf as c, sfmpe.nn, sfmpe.fmpe as f, sfmpe.svf": (
         "import tfmpe.compat.cnf as c, tfmpe.compat as sfmpe, "

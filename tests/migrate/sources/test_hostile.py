@@ -10,6 +10,7 @@ from tfmpe.migrate.sources import (
     SourceError,
     check_syntax,
     find_sources,
+    is_configuration,
     read_source,
     replace_content,
 )
@@ -27,17 +28,15 @@ NOTEBOOKS = {
 FILES = {
     b"def f(:\n": r"syntax error in line 1",
     b"x = 1\n\n  y = 2\n": "syntax error in line 3: unexpected indent",
-    b"print 'a'\n": "line 1.*looks like Python 2",
-    b"try: pass\nexcept E, e: pass\n": "line 2.*looks like Python 2",
-    b"x = 0777\n": "looks like Python 2",
-    b"x = 'a\0b'\n": "NUL byte in line 1",
-    "x = 'é'\n".encode("latin-1"): "line 1 is not utf-8",
+    b"print 'a'\n": "syntax error in line 1: Missing parentheses",
+    b"x = 'a\0b'\n": "null bytes",
+    "x = 'é'\n".encode("latin-1"): "wrong encoding: invalid or missing",
     b"x = 1\ny = 2\nz = '\xff'\n": "line 3 is not utf-8",
     b"# coding: no-such\n": "unknown encoding",
     b"# coding: hex\nx\n": "wrong encoding",
-    "x = 1\n".encode("utf-16"): "UTF-16",
-    b"(" * 5_000 + b")" * 5_000: "nested too deeply",
-    b"x = " + b"(" * 150_000: "nested too deeply",
+    "x = 1\n".encode("utf-16"): "wrong encoding: invalid or missing",
+    b"(" * 5_000 + b")" * 5_000: "too many nested",
+    b"x = " + b"(" * 150_000: "too many nested",
     b"x = 1" + b" + 1" * 2_000: "nested too deeply",
     b"x = " + b"-" * 20_000 + b"1": "nested too deeply",
     b"x = a" + b".b()" * 2_000: "nested too deeply",
@@ -94,6 +93,8 @@ def test_a_notebook_of_another_language_has_no_cells_of_python(tmp_path):
     metadata = {"kernelspec": {"language": "R"}}
     path.write_text(json.dumps({"cells": cells, "metadata": metadata}))
     assert read_source(path).cells == ()
+    path.write_text('{"cells": ""}')
+    assert read_source(path).cells == ()
 
 
 def test_files_below_a_folder(tmp_path):
@@ -117,19 +118,16 @@ def test_files_below_a_folder(tmp_path):
     (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
     (tmp_path / "outside").symlink_to("/")
 
-    found = find_sources([tmp_path])
-
-    def names(files):
-        return [file.relative_to(tmp_path).as_posix() for file in files]
-
-    assert sorted(names(found.files)) == sorted([*kept, "c/link.py"])
-    assert sorted(names(found.configurations)) == sorted(configurations)
-    assert not found.not_read
+    found, unseen = find_sources([tmp_path])
+    assert not unseen
+    names = {file.relative_to(tmp_path).as_posix() for file in found}
+    assert names == {*kept, *configurations, "c/link.py"}
+    assert sum(map(is_configuration, found)) == len(configurations)
 
     named = [tmp_path / name for name in ("a.txt", ".hidden", "c/d.py")]
-    found = find_sources([*named, tmp_path / "c/d.py", tmp_path / "none"])
-    assert found.files == [named[0], tmp_path / ".hidden/a.py", named[2]]
-    assert [str(error) for error in found.not_read] == [
+    found, unseen = find_sources([*named, named[2], tmp_path / "none"])
+    assert found == [named[0], tmp_path / ".hidden/a.py", named[2]]
+    assert [str(error) for error in unseen] == [
         f"{tmp_path.as_posix()}/none: it cannot be looked at "
         "(No such file or directory)"
     ]
@@ -139,7 +137,7 @@ def test_names_that_are_no_text_can_be_shown(tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.py"))
     path.write_text("x =")
     with pytest.raises(SourceError) as caught:
-        read_and_parse(find_sources([tmp_path]).files[0])
+        read_and_parse(find_sources([tmp_path])[0][0])
     assert caught.value.file == f"{tmp_path.as_posix()}/\\xff .py"
 
 

@@ -1,18 +1,12 @@
 """Every code that the tools print: one file each in ``entries/``."""
 
-from .entry import Advice, Defect, Entry
-from .index import CATALOGUE, NAMES, LegacyName, advice_of, find, nearest
-from .render import EXAMPLE_DATA
-
-__all__ = [
-    "CATALOGUE",
-    "EXAMPLE_DATA",
-    "NAMES",
-    "Advice",
-    "Defect",
-    "Entry",
-    "LegacyName",
-    "advice_of",
-    "find",
-    "nearest",
-]
+from .entry import Advice as Advice
+from .entry import Defect as Defect
+from .entry import Entry as Entry
+from .index import CATALOGUE as CATALOGUE
+from .index import NAMES as NAMES
+from .index import LegacyName as LegacyName
+from .index import advice_of as advice_of
+from .index import find as find
+from .index import nearest as nearest
+from .render import EXAMPLE_DATA as EXAMPLE_DATA

@@ -17,19 +17,10 @@ _Text = Annotated[str, Meta(min_length=1)]
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that is said about one code.
+    """All that is said about one code, the name of its file.
 
-    Attributes
-    ----------
-    code : str
-        ``'T101'`` for advice, ``'L19'`` for defects: the name of its file.
-    name, summary : str
-        Words joined by hyphens, and one line without a full stop.
-    text : str
-        What it is and why it matters, in Markdown.
-    before, after, then : str
-        An example in legacy code and on Tokens, and what holds when both
-        have run; empty for defects that nothing small shows.
+    An example in legacy code and on Tokens, and what holds when both have
+    run, are empty for defects that nothing small shows.
     """
 
     code: str

@@ -56,44 +56,18 @@ _BY_DEFINITION = {defined(name): found for name, found in NAMES.items()}
 
 
 def advice_of(name: str) -> LegacyName | None:
-    """Return the code and the new form of a full legacy name, or None.
-
-    Parameters
-    ----------
-    name
-        Of the legacy package or of the bridge, also of a module that only
-        imports it, such as ``'sfmpe.bottom_up.SFMPE'``.
-
-    Examples
-    --------
-    >>> advice_of("sfmpe.utils.split_data").code
-    'T110'
-    >>> advice_of("tfmpe.compat.bottom_up.SFMPE").becomes
-    'FlowMatchingEstimator(network)'
-    """
+    """Return the advice on a full name of the legacy package or the bridge."""
     return _BY_DEFINITION.get(defined(name)) if defined(name) else None
 
 
 def find(wanted: str) -> Entry | None:
-    """Return the entry of a code or a name, in any case of letters.
-
-    Examples
-    --------
-    >>> find("l19").name, find("repeated-noise").code, find("T1")
-    ('repeated-noise', 'L19', None)
-    """
+    """Return the entry of a code or a name, in any case of letters."""
     named = {entry.name: entry for entry in CATALOGUE.values()}
     return CATALOGUE.get(wanted.upper()) or named.get(wanted.lower())
 
 
 def nearest(wanted: str, n: int = 3) -> list[str]:
-    """Return the codes and names that look most like what was typed.
-
-    Examples
-    --------
-    >>> nearest("repeated-noises", 1), nearest("T1011", 1)
-    (['repeated-noise'], ['T101'])
-    """
+    """Return the codes and names that look most like what was typed."""
     entries = CATALOGUE.values()
     known = {x.lower(): x for e in entries for x in (e.code, e.name)}
     typed = wanted.lower()

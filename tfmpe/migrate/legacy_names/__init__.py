@@ -4,18 +4,13 @@ Read from the source of the bridge, which has every legacy name in the module
 of the same name. What a name becomes on Tokens: `tfmpe.migrate.catalogue`.
 """
 
-from .packages import BRIDGE, LEGACY, as_bridge, as_legacy, is_below
-from .surface import MODULES, Defined, Kind, defined, is_mirrored
-
-__all__ = [
-    "BRIDGE",
-    "LEGACY",
-    "MODULES",
-    "Defined",
-    "Kind",
-    "as_bridge",
-    "as_legacy",
-    "defined",
-    "is_below",
-    "is_mirrored",
-]
+from .packages import BRIDGE as BRIDGE
+from .packages import LEGACY as LEGACY
+from .packages import as_bridge as as_bridge
+from .packages import as_legacy as as_legacy
+from .packages import is_below as is_below
+from .surface import MODULES as MODULES
+from .surface import Defined as Defined
+from .surface import Kind as Kind
+from .surface import defined as defined
+from .surface import is_mirrored as is_mirrored

@@ -10,33 +10,15 @@ BRIDGE = "tfmpe.compat"
 
 
 def is_below(name: str, package: str) -> bool:
-    """Return whether a dotted name is a package or in it.
-
-    Examples
-    --------
-    >>> is_below("sfmpe.utils", LEGACY), is_below("sfmpe_old", LEGACY)
-    (True, False)
-    """
+    """Return whether a dotted name is a package or in it."""
     return name == package or name.startswith(f"{package}.")
 
 
 def as_legacy(name: str) -> str:
-    """Return the legacy name of a name of the bridge; other names unchanged.
-
-    Examples
-    --------
-    >>> as_legacy("tfmpe.compat.utils.split_data")
-    'sfmpe.utils.split_data'
-    """
+    """Return the legacy name of a name of the bridge; other names unchanged."""
     return LEGACY + name[len(BRIDGE) :] if is_below(name, BRIDGE) else name
 
 
 def as_bridge(name: str) -> str:
-    """Return the bridge's name of a legacy name; other names unchanged.
-
-    Examples
-    --------
-    >>> as_bridge("sfmpe.utils.split_data"), as_bridge("numpy")
-    ('tfmpe.compat.utils.split_data', 'numpy')
-    """
+    """Return the bridge's name of a legacy name; other names unchanged."""
     return BRIDGE + name[len(LEGACY) :] if is_below(name, LEGACY) else name

@@ -42,15 +42,9 @@ MODULES: tuple[str, ...] = tuple(sorted(_modules()))
 
 
 class Defined(NamedTuple):
-    """Where the bridge defines a name.
+    """The full name of what the bridge defines, in the module that does.
 
-    Attributes
-    ----------
-    name : str
-        Its full name there, such as ``'tfmpe.compat._combine.pad_1d'``.
-    kind : str
-        ``'class'``, ``'constant'``, ``'function'``, ``'method'`` (any
-        attribute of a class) or ``'module'``.
+    Any attribute of a class is a method.
     """
 
     name: str
@@ -58,35 +52,16 @@ class Defined(NamedTuple):
 
 
 def is_mirrored(name: str) -> bool:
-    """Return whether the bridge has what a full legacy name stands for.
-
-    Examples
-    --------
-    >>> is_mirrored("sfmpe.cnf.CNF"), is_mirrored("sfmpe.cnf.CNF.sample")
-    (True, True)
-    >>> is_mirrored("sfmpe.utils.no_such_name")
-    False
-    """
+    """Return whether the bridge has what a full legacy name stands for."""
     return defined(name) is not None
 
 
 @cache
 def defined(name: str) -> Defined | None:
-    """Return where a full name of the legacy package is defined.
+    """Return where a full name is defined, None if the bridge lacks it.
 
-    Parameters
-    ----------
-    name
-        Of the legacy package or of the bridge, perhaps of a module that
-        only imports it, such as ``'sfmpe.bottom_up.SFMPE'``.
+    Its module may be one that only imports it.
 
-    Returns
-    -------
-    Defined or None
-        None if the bridge does not have it.
-
-    Examples
-    --------
     >>> defined("sfmpe.bottom_up.SFMPE")
     Defined(name='tfmpe.compat.sfmpe.SFMPE', kind='class')
     """

@@ -15,8 +15,6 @@ from .combine import combine_data as combine_data
 from .decode import decode_theta as decode_theta
 from .decode import encode_unknown_theta as encode_unknown_theta
 from .estimator import log_prob_posterior_samples as log_prob_posterior_samples
-from .estimator import posterior_density as posterior_density
-from .estimator import posterior_sampler as posterior_sampler
 from .estimator import sample_base_dist as sample_base_dist
 from .estimator import sample_posterior as sample_posterior
 from .estimator import sample_posterior_encoded as sample_posterior_encoded
@@ -24,10 +22,8 @@ from .fields import FIELDS as FIELDS
 from .flatten import _flatten_index as _flatten_index
 from .flatten import flatten_blocks as flatten_blocks
 from .flatten import flatten_structured as flatten_structured
-from .flow import density as density
 from .flow import log_prob as log_prob
 from .flow import sample as sample
-from .flow import sampler as sampler
 from .loss import loss as loss
 from .masks import build_cross_attention_mask as build_cross_attention_mask
 from .masks import build_padding_mask as build_padding_mask

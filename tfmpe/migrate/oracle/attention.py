@@ -4,17 +4,10 @@ import jax.numpy as jnp
 
 
 def _make_attention_masks(masks):
-    """Combine padding and attention masks and add an axis for heads.
+    """Return the masks of theta, y and cross, with an axis for heads.
 
-    Parameters
-    ----------
-    masks : dict or None
-        With ``padding`` (n, n_tokens), ``attention`` (n, rows, columns), both
-        or neither.
-
-    Returns
-    -------
-    theta, y, cross : jax.Array of shape (n, 1, rows, columns), or None
+    Each is (n, 1, rows, columns), or None without ``padding`` (n, n_tokens)
+    and ``attention`` (n, rows, columns).
     """
     combined = []
     for name, rows, columns in (

@@ -4,21 +4,9 @@ from math import prod
 
 
 def decode_theta(theta, theta_slices, sample_shape):
-    """Cut each key out of flat tokens and restore its shape.
+    """Cut each key out of flat tokens (..., n_tokens, width), and reshape it.
 
-    Parameters
-    ----------
-    theta : array, shape (..., n_tokens, width)
-        Flat tokens. NumPy in gives NumPy out.
-    theta_slices : dict
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
-    sample_shape : tuple of int
-        Leading shape of every result.
-
-    Returns
-    -------
-    dict of array
-        In the order of the slices, of shape sample + event + batch.
+    Results have the shape sample + event + batch. NumPy in gives NumPy out.
     """
     decoded = {}
     for key, block in theta_slices.items():

@@ -6,7 +6,7 @@ import jax
 
 from .attention import _make_attention_masks
 from .decode import decode_theta
-from .flow import density, log_prob, sample, sampler
+from .flow import log_prob, sample
 
 
 def _theta_shape(theta_slices):
@@ -29,28 +29,6 @@ def _conditions(context, labels, masks, index):
         "theta_mask": theta_mask,
         "cross_mask": cross_mask,
     }
-
-
-def posterior_sampler(
-    field,
-    context,
-    labels,
-    theta_slices,
-    masks=None,
-    index=None,
-    direction="forward",
-):
-    """Return the bare computation of ``sample_posterior_encoded``."""
-    conditions = _conditions(context, labels, masks, index)
-    return sampler(field, _theta_shape(theta_slices), direction, **conditions)
-
-
-def posterior_density(
-    field, theta_shape, context, labels, masks=None, index=None
-):
-    """Return the bare computation of ``log_prob_posterior_samples``."""
-    conditions = _conditions(context, labels, masks, index)
-    return density(field, theta_shape, **conditions)
 
 
 def sample_posterior_encoded(
@@ -82,33 +60,12 @@ def sample_posterior_encoded(
     )
 
 
-def sample_posterior(
-    field,
-    context,
-    labels,
-    theta_slices,
-    masks=None,
-    index=None,
-    n_samples=1000,
-    theta_0=None,
-    direction="forward",
-    *,
-    key=None,
-):
+def sample_posterior(field, context, labels, theta_slices, *args, **kwargs):
     """Draw posterior samples, decoded: see ``sample_posterior_encoded``."""
     encoded = sample_posterior_encoded(
-        field,
-        context,
-        labels,
-        theta_slices,
-        masks,
-        index,
-        n_samples,
-        theta_0,
-        direction,
-        key=key,
+        field, context, labels, theta_slices, *args, **kwargs
     )
-    return decode_theta(encoded, theta_slices, (n_samples,))
+    return decode_theta(encoded, theta_slices, encoded.shape[:1])
 
 
 def sample_base_dist(

@@ -37,10 +37,9 @@ def closed_form_v1(
 
 
 def skew_v1(*, theta, time, context, **_):
-    """Return velocities whose divergence is estimated without error.
+    """Return velocities for which every probe gives a divergence of zero.
 
-    They are linear in theta, by an antisymmetric matrix, so every probe gives
-    a divergence of exactly zero.
+    They are linear in theta, by an antisymmetric matrix.
     """
     place = jnp.arange(theta.shape[1])
     distance = place[None, :] - place[:, None]
@@ -63,9 +62,8 @@ def _encoded(values, label, index):
 
 def _weighted(mask, values, n_rows):
     """Sum the values that each row is open to, by one plus their number."""
-    mask = (
-        jnp.ones((1, n_rows, values.shape[1])) if mask is None else mask[:, 0]
-    )
+    every = jnp.ones((1, n_rows, values.shape[1]))
+    mask = every if mask is None else mask[:, 0]
     return mask @ values / (1 + mask.sum(-1, keepdims=True))
 
 

@@ -44,18 +44,15 @@ def flatten_blocks(
     slices = {}
     offset = 0
     for key, leaf in blocks.items():
-        event_shape = _event_shape(leaf, sample_ndims, batch_ndims[key])
+        axes = sample_ndims, batch_ndims[key]
+        event_shape = _event_shape(leaf, *axes)
         slices[key] = {
             "offset": offset,
             "event_shape": event_shape,
             "batch_shape": _batch_shape(leaf, batch_ndims[key]),
         }
         offset += prod(event_shape)
-        flat.append(
-            _flatten_leaf(
-                leaf, sample_ndims, batch_ndims[key], pad_value, max_batch_size
-            )
-        )
+        flat.append(_flatten_leaf(leaf, *axes, pad_value, max_batch_size))
     return jnp.concatenate(flat, axis=sample_ndims), slices
 
 
@@ -65,13 +62,11 @@ def _flatten_index(index, pad_value, sample_ndims):
     The order comes from passing through a JAX tree. There is one trailing
     axis and no padding of it, so ``pad_value`` has no effect.
     """
-    flat = jax.tree.map(
-        lambda leaf: _flatten_leaf(
-            leaf, sample_ndims, 1, pad_value, leaf.shape[-1]
-        ),
-        index,
-    )
-    return jnp.concatenate(jax.tree.leaves(flat), axis=sample_ndims)
+    flat = [
+        _flatten_leaf(leaf, sample_ndims, 1, pad_value, leaf.shape[-1])
+        for leaf in jax.tree.leaves(index)
+    ]
+    return jnp.concatenate(flat, axis=sample_ndims)
 
 
 def _labels(blocks, ranks, slices, sample_ndims):
@@ -105,33 +100,12 @@ def flatten_structured(
     event_shapes=None,
     independence={},  # noqa: B006 - the legacy default, never changed here
 ):
-    """Flatten ``{'theta': {...}, 'y': {...}}`` to tokens.
+    """Flatten ``{'theta': {...}, 'y': {...}}`` to tokens and their slices.
 
-    Parameters
-    ----------
-    data : dict
-        ``{'theta': {key: array}, 'y': {key: array}}``; other entries only
-        take part in the width of the value axis.
-    data_sample_ndims : int
-        Number of leading sample axes.
-    data_batch_ndims : dict, optional
-        Number of trailing value axes, with the structure of ``data``; one
-        everywhere if not given.
-    index : dict of array, optional
-        Functional inputs by key.
-    pad_value : float
-        What fills the value axis.
-    event_shapes : dict, optional
-        True sizes, ``{'theta': {key: array}, 'y': {key: array}}``.
-    independence : dict
-        The rules, see ``masks``.
-
-    Returns
-    -------
-    flat : dict
-        ``data``, ``labels`` and, where asked for, ``masks`` and ``index``.
-    slices : dict
-        By side, then by key.
+    Other entries of the data only take part in the width of the value axis,
+    which the pad value fills. `index` has functional inputs by key,
+    `event_shapes` the true sizes by side and key, `independence` the rules of
+    ``masks``; without them, the flat dict has only ``data`` and ``labels``.
     """
     batch_ndims = _known_batch_ndims(data, data_batch_ndims)
     widths = jax.tree.map(

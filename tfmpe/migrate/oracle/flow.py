@@ -4,9 +4,8 @@ One adaptive Dormand-Prince solve per sample, by the solver of
 ``jax.experimental.ode`` that the legacy package calls: many stored results
 come out bit by bit.
 
-``sampler`` and ``density`` return the bare computation, to be compiled once
-and called often. ``sample`` and ``log_prob`` are the whole call, which
-compiles anew each time.
+``sampler`` and ``density`` return the bare computation; ``sample`` and
+``log_prob`` are the whole call, which compiles anew each time.
 """
 
 import jax
@@ -32,33 +31,25 @@ def _velocity(field, theta_shape, conditions):
     return velocity
 
 
+def _solve(derivative, start, times):
+    tolerances = {"rtol": TOLERANCE, "atol": TOLERANCE}
+    return odeint(derivative, start, jnp.array(times), **tolerances)
+
+
 def sampler(field, theta_shape, direction="forward", **conditions):
     """Return a compiled function that carries base draws along the flow."""
     velocity = _velocity(field, theta_shape, conditions)
-    if direction == "forward":
-        start, end = 0.0, 1.0
-
-        def derivative(flat, time):
-            return velocity(flat, time)
-
-    elif direction == "backward":
-        start, end = -1.0, 0.0
-
-        # The solver's time has to increase.
-        def derivative(flat, time):
-            return -velocity(flat, -time)
-
-    else:
+    if direction not in ("forward", "backward"):
         raise ValueError(f"Unknown direction: {direction}")
+    # The solver's time has to increase.
+    forward = direction == "forward"
+    times = [0.0, 1.0] if forward else [-1.0, 0.0]
+
+    def derivative(flat, time):
+        return velocity(flat, time) if forward else -velocity(flat, -time)
 
     def one_sample(theta_0):
-        path = odeint(
-            derivative,
-            theta_0.reshape(-1),
-            jnp.array([start, end]),
-            rtol=TOLERANCE,
-            atol=TOLERANCE,
-        )
+        path = _solve(derivative, theta_0.reshape(-1), times)
         return path[-1].reshape(theta_0.shape)
 
     return jax.jit(jax.vmap(one_sample))
@@ -130,13 +121,8 @@ def density(field, theta_shape, **conditions):
             traces = jax.vmap(lambda probe: probe @ pull_back(probe)[0])(probes)
             return -v, traces.mean()
 
-        path, integrals = odeint(
-            derivative,
-            (theta.reshape(-1), jnp.zeros(())),
-            jnp.array([-1.0, 0.0]),
-            rtol=TOLERANCE,
-            atol=TOLERANCE,
-        )
+        start = theta.reshape(-1), jnp.zeros(())
+        path, integrals = _solve(derivative, start, [-1.0, 0.0])
         return norm.logpdf(path[-1]).sum() - integrals[-1]
 
     return jax.jit(jax.vmap(one_sample))

@@ -8,25 +8,11 @@ SIGMA_MIN = 0.001
 
 
 def loss(field, batch, times, noise):
-    """Return the conditional flow-matching loss of a batch.
+    """Return the conditional flow-matching loss of a batch of flat tokens.
 
-    Parameters
-    ----------
-    field : callable
-        Called by keyword with the ten arguments of a legacy vector field.
-    batch : dict
-        A result of ``flatten_structured`` or ``combine_data``, every leaf
-        with the samples first.
-    times : array, shape (n, 1, 1)
-        From 0 to 1.
-    noise : array, of the shape of theta
-        The base draws.
-
-    Returns
-    -------
-    jax.Array, shape ()
-        Squared error of the velocity along a straight path: its mean or,
-        with padding masks, its sum over valid theta tokens by their number.
+    Times (n, 1, 1) are from 0 to 1, and noise has the shape of theta. It is
+    the squared error of the velocity along a straight path: its mean or, with
+    padding masks, its sum over valid theta tokens by their number.
     """
     theta = batch["data"]["theta"]
     masks = batch.get("masks")

@@ -30,13 +30,12 @@ def _coordinates(block):
     return np.indices(shape).reshape(len(shape), _n_tokens(block))
 
 
-def _opened(block_a, block_b, index_map, message):
+def _opened(block_a, block_b, index_map):
     """Yield rows of a and of b that are opened to one another, elementwise."""
     if index_map is None:
         if _n_tokens(block_a) != _n_tokens(block_b):
-            raise ValueError(message)
-        span_a, span_b = _span(block_a), _span(block_b)
-        yield np.r_[span_a], np.r_[span_b]
+            raise ValueError("Cannot do diagonal cross_local if sizes differ")
+        yield np.r_[_span(block_a)], np.r_[_span(block_b)]
         return
     dim_a, dim_b = index_map
     shape_a, shape_b = block_a["event_shape"], block_b["event_shape"]
@@ -57,50 +56,8 @@ def _opened(block_a, block_b, index_map, message):
 
 
 def build_self_attention_mask(slices, independence):
-    """Return which tokens of a set of keys may attend to which.
-
-    Parameters
-    ----------
-    slices : dict
-        ``{key: {'offset', 'event_shape', ...}}``.
-    independence : dict
-        The rules.
-
-    Returns
-    -------
-    jax.Array of float32, shape (n_tokens, n_tokens)
-
-    Raises
-    ------
-    ValueError
-        For a diagonal of different sizes, a dimension out of range, and sizes
-        that differ along mapped dimensions.
-    IndexError
-        Where two lists of mapped tokens cannot be paired elementwise.
-    """
-    n = _total_tokens(slices)
-    mask = np.ones((n, n), dtype=np.float32)
-
-    for a, b in independence.get("cross", []):
-        if a in slices and b in slices:
-            mask[_span(slices[a]), _span(slices[b])] = 0
-
-    for key in independence.get("local", []):
-        if key in slices:
-            mask[_span(slices[key]), _span(slices[key])] = 0
-
-    for a, b, index_map in independence.get("cross_local", []):
-        if a not in slices or b not in slices:
-            continue
-        block_a, block_b = slices[a], slices[b]
-        mask[_span(block_a), _span(block_b)] = 0
-        mask[_span(block_b), _span(block_a)] = 0
-        message = "Cannot do diagonal cross_local if block sizes differ"
-        for rows_a, rows_b in _opened(block_a, block_b, index_map, message):
-            mask[rows_a, rows_b] = 1
-            mask[rows_b, rows_a] = 1
-
-    return jnp.array(mask)
+    """Return which tokens of a set of keys may attend to which."""
+    return _mask(slices, slices, independence, both_ways=True)
 
 
 def build_cross_attention_mask(query_slices, key_slices, independence):
@@ -109,23 +66,32 @@ def build_cross_attention_mask(query_slices, key_slices, independence):
     Rules act only as written: the first key on the query side, the second on
     the key side. ``local`` is ignored.
     """
-    mask = np.ones(
-        (_total_tokens(query_slices), _total_tokens(key_slices)),
-        dtype=np.float32,
-    )
+    return _mask(query_slices, key_slices, independence, both_ways=False)
+
+
+def _mask(queries, keys, independence, both_ways):
+    shape = _total_tokens(queries), _total_tokens(keys)
+    mask = np.ones(shape, dtype=np.float32)
 
     for a, b in independence.get("cross", []):
-        if a in query_slices and b in key_slices:
-            mask[_span(query_slices[a]), _span(key_slices[b])] = 0
+        if a in queries and b in keys:
+            mask[_span(queries[a]), _span(keys[b])] = 0
+
+    for key in independence.get("local", []) if both_ways else []:
+        if key in keys:
+            mask[_span(keys[key]), _span(keys[key])] = 0
 
     for a, b, index_map in independence.get("cross_local", []):
-        if a not in query_slices or b not in key_slices:
+        if a not in queries or b not in keys:
             continue
-        block_a, block_b = query_slices[a], key_slices[b]
+        block_a, block_b = queries[a], keys[b]
         mask[_span(block_a), _span(block_b)] = 0
-        message = "Cannot do cross_local diagonal if sizes differ."
-        for rows_a, rows_b in _opened(block_a, block_b, index_map, message):
+        if both_ways:
+            mask[_span(block_b), _span(block_a)] = 0
+        for rows_a, rows_b in _opened(block_a, block_b, index_map):
             mask[rows_a, rows_b] = 1
+            if both_ways:
+                mask[rows_b, rows_a] = 1
 
     return jnp.array(mask)
 

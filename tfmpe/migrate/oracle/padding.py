@@ -8,23 +8,8 @@ PAD_VALUE = -1e8
 def pad_multidim_event(arr, event_start, max_shape, pad_value=PAD_VALUE):
     """Right-pad the axes from ``event_start`` on to ``max_shape``.
 
-    Parameters
-    ----------
-    arr : array
-        What to pad; NumPy arrays come back as JAX arrays.
-    event_start : int
-        First axis that is padded.
-    max_shape : tuple of int
-        Sizes wanted for ``len(max_shape)`` consecutive axes.
-    pad_value : float
-        Value of the new entries, cast to the type of ``arr``.
-
-    Raises
-    ------
-    ValueError
-        If one of the axes is larger already.
-    IndexError
-        If ``arr`` has too few axes.
+    The pad value is cast to the type of the array. An axis that is larger
+    already is a ValueError.
     """
     widths = [(0, 0)] * arr.ndim
     for i, wanted in enumerate(max_shape):
@@ -40,23 +25,14 @@ def pad_multidim_event(arr, event_start, max_shape, pad_value=PAD_VALUE):
 
 def pad_1d(arr, max_size, pad_value=PAD_VALUE):
     """Right-pad axis 1 to ``max_size``."""
-    return pad_multidim_event(
-        arr, event_start=1, max_shape=(max_size,), pad_value=pad_value
-    )
+    return pad_multidim_event(arr, 1, (max_size,), pad_value)
 
 
 def pad_2d(arr, max_size, pad_value=PAD_VALUE):
     """Right-pad axes 1 and 2, both to ``max_size``."""
-    return pad_multidim_event(
-        arr, event_start=1, max_shape=(max_size, max_size), pad_value=pad_value
-    )
+    return pad_multidim_event(arr, 1, (max_size, max_size), pad_value)
 
 
 def pad_2d_cross(arr, max_rows, max_columns, pad_value=PAD_VALUE):
     """Right-pad axis 1 to ``max_rows`` and axis 2 to ``max_columns``."""
-    return pad_multidim_event(
-        arr,
-        event_start=1,
-        max_shape=(max_rows, max_columns),
-        pad_value=pad_value,
-    )
+    return pad_multidim_event(arr, 1, (max_rows, max_columns), pad_value)

@@ -32,26 +32,17 @@ def _position(shape, coordinates):
 
 def _check(rule, shape_a, shape_b):
     a, b, index_map = rule
-    if index_map is None:
-        if prod(shape_a) != prod(shape_b):
-            raise ValueError(
-                f"{a!r} has {prod(shape_a)} tokens but {b!r} has "
-                f"{prod(shape_b)}: their diagonal does not exist"
-            )
-        return
-    for dim, shape, key in zip(
-        index_map, (shape_a, shape_b), (a, b), strict=True
-    ):
-        if not -len(shape) <= dim < len(shape):
-            raise ValueError(
-                f"{key!r} has {len(shape)} event dimensions, so it has no "
-                f"dimension {dim}"
-            )
-    dim_a, dim_b = index_map
-    if shape_a[dim_a] != shape_b[dim_b]:
+    try:
+        if index_map is None:
+            sizes = prod(shape_a), prod(shape_b)
+        else:
+            sizes = shape_a[index_map[0]], shape_b[index_map[1]]
+    except IndexError:
+        sizes = None, None
+    if sizes[0] is None or sizes[0] != sizes[1]:
         raise ValueError(
-            f"dimension {dim_a} of {a!r} has size {shape_a[dim_a]} but "
-            f"dimension {dim_b} of {b!r} has size {shape_b[dim_b]}"
+            f"the rule of {a!r}, {shape_a}, and {b!r}, {shape_b}, maps "
+            f"{index_map}: no such dimensions of equal size"
         )
 
 
@@ -63,19 +54,9 @@ def _corresponds(index_map, shape_a, at_a, shape_b, at_b):
 
 
 def self_mask(slices, independence):
-    """Return which tokens of a set of keys may attend to which.
+    """Return, as a matrix of bool, which tokens may attend to which.
 
-    Parameters
-    ----------
-    slices : dict
-        ``{key: {'offset', 'event_shape', ...}}``.
-    independence : dict
-        ``local``, ``cross`` and ``cross_local`` rules, each optional. A
-        ``ValueError`` is raised if one does not fit the event shapes.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_tokens, n_tokens)
+    A ``ValueError`` is raised if a rule does not fit the event shapes.
     """
     return _mask(slices, slices, independence, both_ways=True)
 

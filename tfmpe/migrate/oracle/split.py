@@ -4,23 +4,11 @@ import jax
 
 
 def split_data(data, size, split=0.8, shuffle_rng=None):
-    """Split every leaf along its first axis.
+    """Split every leaf along its first axis; `split` is the training share.
 
-    Parameters
-    ----------
-    data : tree of array
-        Rows first. Dicts come back with sorted keys, as from any JAX tree.
-    size : int
-        Number of rows to split. Not checked: shuffled, rows out of range are
-        clamped, so one-row leaves grow; unshuffled, they are cut (defect L25).
-    split : float
-        Share of the training rows.
-    shuffle_rng : key, optional
-        Draws the permutation of the rows; none is drawn without it.
-
-    Returns
-    -------
-    train, validation : tree of array
+    Dicts come back with sorted keys, as from any JAX tree. The size is not
+    checked: shuffled, rows out of range are clamped, so one-row leaves grow;
+    unshuffled, they are cut (defect L25).
     """
     n_train = int(size * split)
     if shuffle_rng is None:

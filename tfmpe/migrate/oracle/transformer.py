@@ -83,14 +83,9 @@ def transformer(
 ):
     """Return what the legacy network returns in evaluation mode.
 
-    Parameters
-    ----------
-    params : dict of str to array
-        Weights by path, such as ``'decoder/attn/query/kernel'``; those of a
-        layer have leading axes for the stack.
-    theta, context, ...
-        As of a legacy network. Both masks of one side are without effect, and
-        functional inputs where the weights have no frequencies for them.
+    Weights are by path, such as ``'decoder/attn/query/kernel'``; those of a
+    layer have leading axes for the stack. Both masks of one side are without
+    effect, and so is an index where the weights have no frequencies for it.
     """
     x = _embed(params, theta, theta_label, theta_index, time, False)
     memory = _embed(params, context, context_label, context_index, time, True)

@@ -15,9 +15,6 @@ MAX_SIDE = 200
 
 _MAX_CELLS = 4_000_000
 
-_Rows = tuple[tuple[float, ...], ...]
-_Cells = NDArray[np.bool_]
-
 
 class Picture(NamedTuple):
     """Two masks and their difference, as paths of SVG, in cells."""
@@ -35,12 +32,6 @@ def draw_masks(masks: Masks) -> Picture | None:
     """Return the paths of two masks, or None where they are too large.
 
     A cell that one of them lacks is 0 there.
-
-    Examples
-    --------
-    >>> picture = draw_masks(Masks(((1, 1), (0, 1)), ((1, 0), (0, 1))))
-    >>> picture.old, picture.only_old, picture.only_new
-    ('M0 0h2v1h-2zM1 1h1v1h-1z', 'M1 0h1v1h-1z', '')
     """
     both = masks.old, masks.new
     height = max(map(len, both))
@@ -49,28 +40,21 @@ def draw_masks(masks: Masks) -> Picture | None:
         return None
     old, new = (_filled(rows, (height, width)) for rows in both)
     differing = np.argwhere(old != new)
-    notes = [counted(len(differing), "cell differs", "cells differ")]
-    shapes = [f"{len(r)} by {max(map(len, r), default=0)}" for r in both]
-    if shapes[0] != shapes[1]:
-        notes.append(f"shapes {shapes[0]} and {shapes[1]}")
+    note = counted(len(differing), "cell differs", "cells differ")
     # Where the differences begin is what has to be seen.
-    row, column = differing[0] if len(differing) else (0, 0)
-    rows, columns = _around(int(row), height), _around(int(column), width)
-    if rows != slice(0, height) or columns != slice(0, width):
-        notes.append(
-            f"rows {rows.start} to {rows.stop - 1} and columns "
-            f"{columns.start} to {columns.stop - 1} of {height} by {width}"
-        )
+    row, column = differing[0].tolist() if len(differing) else (0, 0)
+    rows, columns = _around(row, height), _around(column, width)
+    if max(height, width) > MAX_SIDE:
+        note += f"; rows from {rows.start} and columns from {columns.start}"
     layers = (old, new, old & ~new, new & ~old)
-    return Picture(
-        columns.stop - columns.start,
-        rows.stop - rows.start,
-        *(_path(layer[rows, columns]) for layer in layers),
-        note="; ".join(notes),
-    )
+    paths = (_path(layer[rows, columns]) for layer in layers)
+    width, height = columns.stop - columns.start, rows.stop - rows.start
+    return Picture(width, height, *paths, note=note)
 
 
-def _filled(rows: _Rows, size: tuple[int, int]) -> _Cells:
+def _filled(
+    rows: tuple[tuple[float, ...], ...], size: tuple[int, int]
+) -> NDArray[np.bool_]:
     cells = np.zeros(size, bool)
     for y, row in enumerate(rows):
         cells[y, : len(row)] = np.asarray(row, float) != 0
@@ -82,7 +66,7 @@ def _around(first: int, length: int) -> slice:
     return slice(start, min(length, start + MAX_SIDE))
 
 
-def _path(cells: _Cells) -> str:
+def _path(cells: NDArray[np.bool_]) -> str:
     """Return one rectangle per run of ones in a row."""
     edges = np.diff(np.pad(cells, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     runs = zip(np.argwhere(edges > 0), np.argwhere(edges < 0), strict=True)

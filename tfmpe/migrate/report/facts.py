@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
 from tfmpe.migrate.catalogue import CATALOGUE
 from tfmpe.migrate.records.checks import Bench, Verify
 from tfmpe.migrate.records.code import Fix, Mention, Scan
-from tfmpe.migrate.records.files import Record
-from tfmpe.migrate.records.runs import ComparedCalls, Run, Shadow, Warned
+from tfmpe.migrate.records.runs import Run, Shadow
 from tfmpe.migrate.show.words import counted
 
 from .file_names import FileNames
@@ -34,43 +32,34 @@ def mentions_of(
     found = {}
     for record in only(sources, Scan, Fix):
         for each in record.left if isinstance(record, Fix) else record.mentions:
-            place = names.at(each.place)
-            found[str(place), each.text] = replace(each, place=place)
-    return tuple(found.values())
+            found[replace(each, place=names.at(each.place))] = None
+    return tuple(found)
 
 
 def defects_of(sources: Sequence[Source], names: FileNames) -> list[Defect]:
     """Return the defects that were warned of, by code."""
-    by_code: dict[str, list[Warned]] = {}
-    for run in only(sources, Run, Shadow):
-        for each in run.warnings:
-            by_code.setdefault(each.code, []).append(each)
-    return [
-        Defect(
-            code,
-            summary_of(code, warned[0].text.removeprefix(f"{code}: ")),
-            sum(each.count for each in warned),
-            tuple(dict.fromkeys(str(names.at(w.place)) for w in warned)),
-        )
-        for code, warned in sorted(by_code.items())
-    ]
+    warnings = [w for run in only(sources, Run, Shadow) for w in run.warnings]
+    found = []
+    for code in sorted({each.code for each in warnings}):
+        warned = [each for each in warnings if each.code == code]
+        summary = summary_of(code, warned[0].text.removeprefix(f"{code}: "))
+        places = dict.fromkeys(str(names.at(w.place)) for w in warned)
+        count = sum(each.count for each in warned)
+        found.append(Defect(code, summary, count, tuple(places)))
+    return found
 
 
 def gains_of(sources: Sequence[Source]) -> list[Gain]:
     """Return time and memory of functions at run time and of benchmarks."""
-    by_function: dict[str, list[ComparedCalls]] = {}
-    for shadow in only(sources, Shadow):
-        for call in shadow.calls:
-            by_function.setdefault(short_name(call.function), []).append(call)
-    found = [
-        Gain(
-            name,
-            f"{AT_RUN_TIME}, {counted(sum(c.calls for c in calls), 'call')}",
-            _sum((c.seconds_old, c.seconds_new) for c in calls),
-            _sum((c.bytes_old or None, c.bytes_new or None) for c in calls),
-        )
-        for name, calls in sorted(by_function.items())
-    ]
+    every = [c for shadow in only(sources, Shadow) for c in shadow.calls]
+    found = []
+    for name in sorted({short_name(call.function) for call in every}):
+        calls = [c for c in every if short_name(c.function) == name]
+        about = f"{AT_RUN_TIME}, "
+        about += counted(sum(c.calls for c in calls), "call")
+        time = _sum((c.seconds_old, c.seconds_new) for c in calls)
+        memory = _sum((c.bytes_old or None, c.bytes_new or None) for c in calls)
+        found.append(Gain(name, about, time, memory))
     for bench in only(sources, Bench):
         for case in bench.cases:
             for side, words in (("new", "Tokens"), ("bridge", "bridge")):
@@ -97,52 +86,39 @@ def _sum(
 
 def inputs_of(sources: Sequence[Source]) -> list[Input]:
     """Return what each command has done, left out, and with what."""
-    return [
-        Input(
-            source.file,
-            source.tool,
-            about,
-            tuple(notes),
-            {name: _text(value) for name, value in facts.items()},
-        )
-        for source in sources
-        for about, notes, facts in [_described(source.record)]
-    ]
+    return [_described(source) for source in sources]
 
 
-def _described(record: Record) -> tuple[str, Iterable[str], dict[str, Any]]:
+def _described(source: Source) -> Input:
+    record, notes, facts = source.record, [], {}
     match record:
         case Scan():
-            files = counted(record.files_read, "file")
-            about = f"{files} read, {counted(len(record.uses), 'use')}"
-            return about, (), {}
+            about = f"{counted(record.files_read, 'file')} read, "
+            about += counted(len(record.uses), "use")
         case Fix():
             n = sum(len(each.changes) for each in record.changed)
             done = "changed" if record.written else "would be changed"
-            return f"{counted(n, 'import')} {done}", (), {}
+            about = f"{counted(n, 'import')} {done}"
         case Run() | Shadow():
             calls = counted(sum(call.calls for call in record.calls), "call")
-            left = (f"cell {c.cell} not run: {c.text}" for c in record.not_run)
-            return f"{record.script}: {calls}", left, record.fingerprint
+            about, facts = f"{record.script}: {calls}", record.fingerprint
+            notes = [f"cell {c.cell} not run: {c.text}" for c in record.not_run]
         case Verify():
             n = sum(row.tally.compared for row in record.rows)
             about = f"{record.folder}: {counted(n, 'recorded call')}"
-            left = (
-                f"{row.cases} of {row.function} not replayed: {row.reason}"
-                for row in record.not_replayed
-            )
-            return about, (*record.notes, *left), dict(record.versions)
+            facts, notes = record.versions, [*record.notes]
+            for row in record.not_replayed:
+                left = f"{row.cases} of {row.function}"
+                notes.append(f"{left} not replayed: {row.reason}")
         case Bench():
             about = counted(len(record.cases), "benchmark")
-            left = (
-                f"{case.case}, {side} not measured: {why}"
-                for case in record.cases
-                for row in case.rows[-1:]
-                for side, why in row.left_out.items()
-            )
-            return f"{about}, old side: {record.old}", left, record.machine
-
-
-def _text(value: Any, longest: int = 200) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= longest else f"{text[:longest]}..."
+            about, facts = f"{about}, old side: {record.old}", record.machine
+            last = [(c.case, row) for c in record.cases for row in c.rows[-1:]]
+            for case, row in last:
+                for side, why in row.left_out.items():
+                    notes.append(f"{case}, {side} not measured: {why}")
+    in_words = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in facts.items()
+    }
+    return Input(source.file, source.tool, about, tuple(notes), in_words)

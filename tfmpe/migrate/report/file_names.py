@@ -17,41 +17,33 @@ class FileNames:
 
     A run names files as Python does, mostly with absolute paths, perhaps of
     another machine; the scanner as they were given to it.
-
-    Examples
-    --------
-    >>> names = FileNames(["src/fit.py", "fit.py"], Path("/project"))
-    >>> names.shown("/project/fit.py"), names.shown("/elsewhere/src/fit.py")
-    ('fit.py', 'src/fit.py')
-    >>> names.shown("/elsewhere/plot.py"), names.shown("/project/plot.py")
-    ('/elsewhere/plot.py', 'plot.py')
     """
 
     def __init__(self, known: Iterable[str], base: Path):
         self._base = str(base)
         names = reversed(dict.fromkeys(known))
         self._known = {self._path(name): name for name in names}
-        self.shown = cache(self._shown)
+        self._shown = cache(self._find)
 
     def at(self, place: Place) -> Place:
         """Return a place with the scanner's name of its file."""
-        return replace(place, file=self.shown(place.file))
+        return replace(place, file=self._shown(place.file))
 
     def _path(self, name: str) -> str:
         return os.path.normpath(os.path.join(self._base, name))
 
-    def _shown(self, file: str) -> str:
+    def _find(self, file: str) -> str:
         """Return the name of the same path, or of the one longest end."""
         path = self._path(file)
         if path in self._known:
             return self._known[path]
-        fits = [
-            (min(len(name), len(file)), name)
+        fits = {
+            name: min(len(name), len(file))
             for name in self._known.values()
             if f"/{file}".endswith(f"/{name}")
             or f"/{name}".endswith(f"/{file}")
-        ]
-        longest = [name for n, name in fits if n == max(fits)[0]]
+        }
+        longest = [n for n in fits if fits[n] == max(fits.values())]
         if len(longest) == 1:
             return longest[0]
         inside = path.startswith(self._base + os.sep)

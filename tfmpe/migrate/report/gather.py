@@ -1,8 +1,4 @@
-"""Where the report gets its numbers from: the records of the commands.
-
-Each is a JSON file that a command wrote (`tfmpe.migrate.records`), or a scan
-that is made now.
-"""
+"""Where the report gets its numbers from: the records of the commands."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -64,19 +60,19 @@ def missing_from(sources: Sequence[Source]) -> list[Missing]:
     ]
 
 
-def _faults(record: Record) -> Iterator[tuple[str | None, str]]:
-    listed = False
-    if isinstance(record, Scan | Fix):
-        for listed in record.unread:
-            yield listed.file, listed.why
-    elif isinstance(record, Verify):
-        for listed in record.problems:
-            yield listed.file, listed.fault
-    # Of other commands than these, 1 says that they found something.
+def _faults(record: Record) -> list[tuple[str | None, str]]:
+    found: list[tuple[str | None, str]] = []
+    # Of most commands, 1 says that they found something.
     failed = record.exit_code not in (CLEAN, FINDINGS)
-    if isinstance(record, Run):
-        failed = record.exit_code != CLEAN
-    elif isinstance(record, Shadow):
-        failed |= record.script_exit_code != CLEAN
-    if failed and not listed:
-        yield None, f"ended with exit code {record.exit_code}"
+    match record:
+        case Scan() | Fix():
+            found += [(each.file, each.why) for each in record.unread]
+        case Verify():
+            found += [(each.file, each.fault) for each in record.problems]
+        case Run():
+            failed = record.exit_code != CLEAN
+        case Shadow():
+            failed |= record.script_exit_code != CLEAN
+    if failed and not found:
+        found.append((None, f"ended with exit code {record.exit_code}"))
+    return found

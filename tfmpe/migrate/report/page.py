@@ -1,10 +1,7 @@
 """The report as a page: one HTML file without scripts and outside links.
 
 Values come from files that somebody else may have written. Jinja escapes all
-of them, and the page forbids itself every script and every request. The
-filter by status is done by style only.
-
-Needs `jinja2` (extra `cli`).
+of them, and the page forbids itself every script and every request.
 """
 
 from typing import Any
@@ -20,12 +17,8 @@ from .views import STATUSES, Report
 
 __all__ = ["to_html"]
 
-MAX_SHOWN = 200
-"""Most differences, and arrays of a function, that are shown."""
-
-MAX_PICTURES = 20
-"""Most differing masks that are drawn."""
-
+# Differences, arrays of a function, and masks that are shown.
+MAX_SHOWN, MAX_PICTURES = 200, 20
 _SYMBOLS = dict(zip(STATUSES, "✗➜○◐≈✓✓·", strict=True))
 _OUTCOMES = {
     CLEAN: ("identical", "✓"),

@@ -1,12 +1,10 @@
 """Whether numbers changed: by function, by array, difference by difference."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-from msgspec.structs import replace
-
-from tfmpe.migrate.records.checks import Verify
+from tfmpe.migrate.records.checks import Replayed, Verify
 from tfmpe.migrate.records.parity import ArrayParity, Tally
-from tfmpe.migrate.records.runs import Shadow
+from tfmpe.migrate.records.runs import ComparedCalls, Shadow
 
 from .file_names import FileNames
 from .gather import Source, only
@@ -18,52 +16,34 @@ __all__ = ["differences_of", "parity_of"]
 
 def parity_of(sources: Sequence[Source]) -> list[FunctionParity]:
     """Return one entry per function and kind of evidence, worst first."""
-    found: dict[tuple[str, str], FunctionParity] = {}
-    for each in _entries(sources):
-        key = each.function, each.evidence
-        found[key] = _both(found[key], each) if key in found else each
+    rows = [(AT_RUN_TIME, c) for s in only(sources, Shadow) for c in s.calls]
+    rows += [(RECORDED, row) for v in only(sources, Verify) for row in v.rows]
+    found: dict[tuple[str, str], list[ComparedCalls | Replayed]] = {}
+    for evidence, row in rows:
+        found.setdefault((short_name(row.function), evidence), []).append(row)
     return sorted(
-        (replace(p, arrays=_by_path(p.arrays)) for p in found.values()),
+        (_of_function(*key, of) for key, of in found.items()),
         key=lambda p: (*_worst_first(p.tally), p.function, p.evidence),
     )
 
 
-def _entries(sources: Sequence[Source]) -> Iterator[FunctionParity]:
-    for shadow in only(sources, Shadow):
-        for call in shadow.calls:
-            yield FunctionParity(
-                short_name(call.function),
-                AT_RUN_TIME,
-                call.calls,
-                call.tally,
-                call.arrays,
-            )
-    for verify in only(sources, Verify):
-        for row in verify.rows:
-            yield FunctionParity(
-                short_name(row.function),
-                RECORDED,
-                row.tally.compared,
-                row.tally,
-                row.arrays,
-            )
-
-
-def _both(one: FunctionParity, other: FunctionParity) -> FunctionParity:
-    return replace(
-        one,
-        calls=one.calls + other.calls,
-        tally=one.tally + other.tally,
-        arrays=one.arrays + other.arrays,
+def _of_function(
+    function: str, evidence: str, rows: list[ComparedCalls | Replayed]
+) -> FunctionParity:
+    calls, tallies = 0, {}
+    for row in rows:
+        is_run = isinstance(row, ComparedCalls)
+        calls += row.calls if is_run else row.tally.compared
+        for each in row.arrays:
+            tallies[each.path] = tallies.get(each.path, Tally()) + each.tally
+    arrays = [ArrayParity(path, tally) for path, tally in tallies.items()]
+    return FunctionParity(
+        function,
+        evidence,
+        calls,
+        sum((row.tally for row in rows), Tally()),
+        tuple(sorted(arrays, key=lambda each: _worst_first(each.tally))),
     )
-
-
-def _by_path(arrays: Iterable[ArrayParity]) -> tuple[ArrayParity, ...]:
-    tallies: dict[str, Tally] = {}
-    for each in arrays:
-        tallies[each.path] = tallies.get(each.path, Tally()) + each.tally
-    found = [ArrayParity(path, tally) for path, tally in tallies.items()]
-    return tuple(sorted(found, key=lambda each: _worst_first(each.tally)))
 
 
 def _worst_first(tally: Tally) -> tuple[int, int]:
@@ -74,27 +54,16 @@ def differences_of(
     sources: Sequence[Source], names: FileNames
 ) -> list[DifferenceAt]:
     """Return all differences, those beyond a tolerance first."""
-    found = [
-        DifferenceAt(
-            short_name(each.function),
-            AT_RUN_TIME,
-            f"{names.at(each.place)}, call {each.call}",
-            each.difference,
-            each.layer,
-            each.masks,
-        )
-        for shadow in only(sources, Shadow)
-        for each in shadow.differences
-    ]
-    found += [
-        DifferenceAt(
-            short_name(row.function),
-            RECORDED,
-            f"{row.example}, {each.case}",
-            each.difference,
-        )
-        for verify in only(sources, Verify)
-        for row in verify.rows
-        for each in row.differences
-    ]
+    found = []
+    for shadow in only(sources, Shadow):
+        for each in shadow.differences:
+            name, call = short_name(each.function), f"call {each.call}"
+            where = f"{names.at(each.place)}, {call}"
+            more = each.difference, each.layer, each.masks
+            found.append(DifferenceAt(name, AT_RUN_TIME, where, *more))
+    for row in (row for v in only(sources, Verify) for row in v.rows):
+        name = short_name(row.function)
+        for each in row.differences:
+            where = f"{row.example}, {each.case}"
+            found.append(DifferenceAt(name, RECORDED, where, each.difference))
     return sorted(found, key=lambda d: (d.difference.tolerated, d.function))

@@ -1,6 +1,6 @@
 """Every place in the code, joined with what was seen of it at run time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from tfmpe.migrate.catalogue import NAMES
@@ -26,13 +26,11 @@ def join(sources: Sequence[Source], names: FileNames) -> list[Site]:
     """
     joining = _Joining(names)
     for fix in only(sources, Fix):
-        status = "changed" if fix.written else "left"
         for change in (c for file in fix.changed for c in file.changes):
-            place, before = names.at(change.place), change.before
-            last = place.line + before.count("\n")
-            joining.add(
-                Use(place, last, 1, "T001", "", before, change.after), status
-            )
+            place, old = names.at(change.place), change.before
+            last = place.line + old.count("\n")
+            use = Use(place, last, 1, "T001", "", old, change.after)
+            joining.add(use, "changed" if fix.written else "left")
     for scan in only(sources, Scan):
         for use in scan.uses:
             joining.add(use)
@@ -40,19 +38,14 @@ def join(sources: Sequence[Source], names: FileNames) -> list[Site]:
         joining.add_run(run)
     for site in joining.sites:
         site.status = _status(site)
-    return sorted(joining.sites, key=_order)
+    return sorted(
+        joining.sites,
+        key=lambda s: (s.use.place.file, s.use.place.cell or 0, s.use.place),
+    )
 
 
 def short_name(function: str) -> str:
-    """Return how people name a legacy function, of a method with its class.
-
-    Examples
-    --------
-    >>> short_name("sfmpe.util.dataloader.flatten_structured")
-    'flatten_structured'
-    >>> short_name("sfmpe.sfmpe.SFMPE.fit"), short_name("SFMPE.__init__")
-    ('SFMPE.fit', 'SFMPE')
-    """
+    """Return how people name a legacy function, of a method with its class."""
     *before, last = function.removesuffix(".__init__").split(".")
     of_class = bool(before) and _is_class(before[-1])
     return f"{before[-1]}.{last}" if of_class else last
@@ -81,11 +74,6 @@ def _status(site: Site) -> Status:
     return outcome or ("seen" if site.ran else "unseen")
 
 
-def _order(site: Site) -> tuple:
-    place = site.use.place
-    return place.file, place.cell or 0, place.line, place.column
-
-
 class _Joining:
     def __init__(self, names: FileNames):
         self.sites: list[Site] = []
@@ -94,26 +82,21 @@ class _Joining:
 
     def _add(self, site: Site) -> Site:
         self.sites.append(site)
-        self._by_cell.setdefault(_cell(site.use.place), []).append(site)
+        place = site.use.place
+        self._by_cell.setdefault((place.file, place.cell), []).append(site)
         return site
 
     def add(self, use: Use, status: Status = "left") -> None:
         """Add a use once, however many scans and rewrites have found it."""
         function = short_name(use.name)
         kind = "import" if use.code.startswith("T0") else _kind(function)
-        known = [
-            each
-            for each in self._spanning(use.place, (kind,))
-            if kind == "import"
-            or (each.use.place, each.use.name) == (use.place, use.name)
-        ]
-        if not known:
-            self._add(Site(use, kind, function, status))
+        for each in self._around(use.place):
+            same = (each.use.place, each.use.name) == (use.place, use.name)
+            if each.kind == kind and (kind == "import" or same):
+                return
+        self._add(Site(use, kind, function, status))
 
     def add_run(self, run: Run | Shadow) -> None:
-        for left in run.not_compared if isinstance(run, Shadow) else ():
-            for site in self._of(left.place, left.function):
-                _note(site.not_compared, left.why)
         for call in run.calls:
             found = self._of(call.place, call.function)
             for site in found:
@@ -122,22 +105,24 @@ class _Joining:
                 if isinstance(call, ComparedCalls):
                     site.tally += call.tally
                     site.traced |= call.mode == "traced"
-        for each in run.differences if isinstance(run, Shadow) else ():
-            for site in self._of(each.place, each.function):
-                # It counts though the numbers of its call do not say so.
-                if not (site.tally.different or each.difference.tolerated):
-                    site.tally += Tally.of("different")
+        if isinstance(run, Shadow):
+            for left in run.not_compared:
+                for site in self._of(left.place, left.function):
+                    _note(site.not_compared, left.why)
+            for each in run.differences:
+                for site in self._of(each.place, each.function):
+                    # It counts though the numbers of its call do not say so.
+                    if not (site.tally.different or each.difference.tolerated):
+                        site.tally += Tally.of("different")
         for warned in run.warnings:
-            place = self._names.at(warned.place)
-            for site in _smallest(self._spanning(place)):
+            for site in _smallest(self._calls(self._names.at(warned.place))):
                 _note(site.defects, warned.code)
 
-    def _of(self, place: Place, function: str) -> list[Site]:
+    def _of(self, place: Place, name: str) -> list[Site]:
         """Return the smallest sites that may have made a call, or a new one."""
-        place, name = self._names.at(place), function
-        function = short_name(name)
+        place, function = self._names.at(place), short_name(name)
         last = function.split(".")[-1]
-        around = self._spanning(place)
+        around = self._calls(place)
         named = [s for s in around if s.function.split(".")[-1] == last]
         if named:
             return _smallest(named)
@@ -146,26 +131,23 @@ class _Joining:
         use = Use(place, place.line, 1, code, name, "", becomes)
         return [self._add(Site(use, _kind(function), function, "unseen", True))]
 
-    def _spanning(
-        self, place: Place, kinds: Sequence[str] = ("call", "construction")
-    ) -> list[Site]:
+    def _around(self, place: Place) -> list[Site]:
         """Return the sites whose lines include a place."""
         return [
             each
-            for each in self._by_cell.get(_cell(place), ())
-            if each.kind in kinds
-            and each.use.place.line <= place.line <= each.use.end_line
+            for each in self._by_cell.get((place.file, place.cell), ())
+            if each.use.place.line <= place.line <= each.use.end_line
         ]
 
+    def _calls(self, place: Place) -> list[Site]:
+        kinds = "call", "construction"
+        return [each for each in self._around(place) if each.kind in kinds]
 
-def _cell(place: Place) -> tuple[str, int | None]:
-    return place.file, place.cell
 
-
-def _smallest(sites: Iterable[Site]) -> list[Site]:
-    heights = [(s.use.end_line - s.use.place.line, s) for s in sites]
-    smallest = min((height for height, _ in heights), default=0)
-    return [site for height, site in heights if height == smallest]
+def _smallest(sites: list[Site]) -> list[Site]:
+    heights = [site.use.end_line - site.use.place.line for site in sites]
+    both = zip(sites, heights, strict=True)
+    return [site for site, height in both if height == min(heights)]
 
 
 def _note(notes: list[str], note: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from tfmpe.migrate.legacy_names import BRIDGE, is_below
 from tfmpe.migrate.records.checks import Bench, Verify
@@ -19,11 +20,8 @@ __all__ = ["next_steps"]
 def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
     """Return what is left to do, in the order of work."""
     # Comparing needs the old imports.
-    steps = [
-        *_of_numbers(report, sources),
-        *_of_files(report, sources),
-        *_to_know(report),
-    ]
+    work = [*_of_numbers(report, sources), *_of_files(report, sources)]
+    steps = [*work, *_to_know(report)]
     return sorted(steps, key=lambda step: step.kind == "optional")
 
 
@@ -32,33 +30,28 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
     where = _root(report.sites)
     scan = (f"tfmpe scan --format json --output scan.json {where}",)
     unread = [each for each in report.missing if each.tool in ("scan", "fix")]
-    if files := {f"{m.file}: {m.why}": m for m in unread if m.file is not None}:
+    if files := {f"{m.file}: {m.why}" for m in unread if m.file is not None}:
         yield Step(
             "required",
             "Make these files readable",
             "Their content is unknown. Correct or exclude them; scan again.",
             scan,
-            tuple(files),
+            tuple(sorted(files)),
         )
     if left := report.counts.get("left"):
         yield Step(
             "required",
             "Change the imports",
-            f"{counted(left, 'import')} of the legacy package left. "
-            "This changes no number. See the changes first.",
+            f"{counted(left, 'import')} left. This changes no number.",
             (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
         )
     if report.mentions:
         yield Step(
             "required",
             "Look at what else names the legacy package",
-            "No command changes what is not an import statement, or fails "
-            "on the bridge. Change it by hand where it has to be.",
+            "No command changes it. Change it by hand where it has to be.",
             _explain(each.code for each in report.mentions),
-            tuple(
-                f"{m.place}: {m.text.strip()} ({m.why})"
-                for m in report.mentions
-            ),
+            tuple(f"{m.place}: {m.text} ({m.why})" for m in report.mentions),
         )
     if not any(only(sources, Scan)):
         yield Step(
@@ -71,29 +64,26 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
 
 def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
     """Yield the steps about differences, and about what was not compared."""
-    nothing_compared = not report.compared().compared
-    if different := [
-        each for each in report.sites if each.status == "different"
-    ]:
+    if report.counts.get("different"):
+        different = (s for s in report.sites if s.status == "different")
         shadows = [run for run in only(sources, Shadow) if run.differences]
         yield Step(
             "required",
             "Look at the differences",
-            "The bridge returned something else than the legacy package. "
             "Keep the legacy result there until you know why.",
             _shadow(_scripts(shadows), "--save-cases differing-{}"),
-            tuple(each.where for each in different),
+            tuple(f"{site.use.place} {site.function}" for site in different),
         )
-    benches = [b for b in only(sources, Bench) if b.differences]
+    differing = [d for b in only(sources, Bench) for d in b.differences]
     folders = {v.folder for v in only(sources, Verify) if v.exit_code}
-    if folders or benches:
+    if folders or differing:
         verify = (f"tfmpe verify {_quoted(f)}" for f in sorted(folders))
         yield Step(
             "required",
             "Look at the recordings and benchmarks that differ or failed",
             "They compare with what the legacy package returned.",
-            (*verify, *("tfmpe bench" for _ in benches[:1])),
-            tuple(each for bench in benches for each in bench.differences),
+            (*verify, *["tfmpe bench"] * bool(differing)),
+            tuple(differing),
         )
     places = [
         each
@@ -102,18 +92,15 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         and not each.not_compared
         and not (_calls_bridge(each) and each.recorded)
     ]
-    if places or nothing_compared:
-        why = "No call was compared with the legacy package yet. "
+    if places or not report.compared().compared:
         yield Step(
             "check",
             "Compare what was not compared yet",
-            f"{why if nothing_compared else ''}With the legacy package "
-            "installed, run what reaches these calls beside it, before their "
-            "imports are changed. Without it, or where they are changed "
-            "already, replay recordings of your scripts as they were.",
+            "With the legacy package installed, run what reaches these calls "
+            "beside it, before imports change; otherwise replay recordings.",
             tuple(_comparing(sources, places)),
             tuple(
-                f"{each.where}: "
+                f"{each.use.place} {each.function}: "
                 + ("ran, was not compared" if each.ran else "no run has met it")
                 for each in places
             ),
@@ -127,12 +114,12 @@ def _comparing(
     legacy = [each for each in places if not _calls_bridge(each)]
     if legacy or not places:
         # Which script reaches a module, nobody knows; a notebook is its own.
-        notebooks = [
-            s.use.place.file for s in legacy if s.use.place.cell is not None
+        scripts = _scripts(only(sources, Run))
+        scripts += [
+            "SCRIPT" if site.use.place.cell is None else site.use.place.file
+            for site in legacy
+            if site.use.place.cell is not None or not site.ran
         ]
-        scripts = [*_scripts(only(sources, Run)), *notebooks]
-        if any(not s.ran and s.use.place.cell is None for s in legacy):
-            scripts.append("SCRIPT")
         yield from _shadow(scripts, "--json shadow-{}.json")
     if len(legacy) < len(places):
         yield "tfmpe record --out recordings -- OLD_SCRIPT"
@@ -147,16 +134,14 @@ def _to_know(report: Report) -> Iterator[Step]:
         yield Step(
             "optional",
             "Read about the defects that you met",
-            "The bridge repeats them, so that no number changes. Decide "
-            "whether your results depend on them.",
+            "Decide whether your results depend on them.",
             _explain(each.code for each in report.defects),
         )
     if found := [s for s in report.sites if s.use.code and s.kind != "import"]:
         yield Step(
             "optional",
             "Move to Tokens by hand",
-            f"{counted(len(found), 'place has', 'places have')} another form "
-            "on Tokens. Not needed while the bridge is in use.",
+            f"{counted(len(found), 'place has', 'places have')} another form.",
             _explain(each.use.code for each in found),
         )
 
@@ -166,8 +151,7 @@ def _calls_bridge(site: Site) -> bool:
 
 
 def _explain(codes: Iterable[str]) -> tuple[str, ...]:
-    known = " ".join(shlex.quote(code) for code in sorted(set(codes)))
-    return (f"tfmpe explain {known}",)
+    return (f"tfmpe explain {shlex.join(sorted(set(codes)))}",)
 
 
 def _scripts(runs: Iterable[Run | Shadow]) -> list[str]:
@@ -176,10 +160,7 @@ def _scripts(runs: Iterable[Run | Shadow]) -> list[str]:
 
 
 def _shadow(scripts: Iterable[str], options: str) -> tuple[str, ...]:
-    """Return commands that run scripts beside the legacy package.
-
-    Each writes to a place of its own, or one would replace the other's.
-    """
+    """Return commands with a result of its own for each script."""
     known = list(dict.fromkeys(scripts)) or ["SCRIPT"]
     return tuple(
         f"tfmpe run --shadow {options.format(number)} {_quoted(script)}"
@@ -189,12 +170,10 @@ def _shadow(scripts: Iterable[str], options: str) -> tuple[str, ...]:
 
 def _root(sites: Iterable[Site]) -> str:
     """Return the folder that the scanned files are in, quoted for a shell."""
-    files = [each.use.place.file for each in sites if not each.by_run]
-    try:
-        folder = os.path.commonpath([os.path.dirname(file) for file in files])
-    except ValueError:  # none, or relative and absolute ones
-        folder = ""
-    return _quoted(folder or ".")
+    files = [os.path.dirname(s.use.place.file) for s in sites if not s.by_run]
+    with suppress(ValueError):  # none, or relative and absolute ones
+        return _quoted(os.path.commonpath(files) or ".")
+    return "."
 
 
 def _quoted(path: str) -> str:

@@ -15,18 +15,16 @@ def verdict(report: Report) -> str:
     """Return the outcome, with one sentence on each kind of evidence."""
     left, mentions = report.counts.get("left", 0), len(report.mentions)
     files = len({m.file for m in report.missing if m.file is not None})
+    unread = f"{counted(files, 'file')} not read"
+    why = unread if files else "a command did not finish its work"
+    names = counted(mentions, "other line names", "other lines name")
     return _joined(
         not report.compared().compared and "Nothing was compared yet",
         _of_calls([each for each in report.sites if each.kind == "call"]),
         _of_recordings(report.compared(RECORDED)),
         left and f"{counted(left, 'import is', 'imports are')} left to change",
-        mentions
-        and counted(mentions, "other line names", "other lines name")
-        + " the legacy package",
-        files and f"Incomplete: {counted(files, 'file')} not read",
-        report.missing
-        and not files
-        and "Incomplete: a command did not finish its work",
+        mentions and f"{names} the legacy package",
+        report.missing and f"Incomplete: {why}",
         between=" ",
         end=".",
     )
@@ -64,14 +62,11 @@ def _of_recordings(tally: Tally) -> str | int:
 def sums(report: Report) -> str:
     """Return how many places there are; the parts add up to the whole."""
     of = Counter(each.kind for each in report.sites)
-    by_run = sum(s.by_run and s.kind == "call" for s in report.sites)
-    makers, constants = of["construction"], of["constant"]
-    mentions = len(report.mentions)
+    mentions, makers = len(report.mentions), of["construction"]
     parts = _joined(
-        f"{counted(of['call'], 'call site')}, of which the verdict speaks"
-        + (f" ({by_run} found by a run, not by the scan)" if by_run else ""),
+        f"{counted(of['call'], 'call site')}, of which the verdict speaks",
         makers and counted(makers, "constructor"),
-        constants and counted(constants, "constant"),
+        of["constant"] and counted(of["constant"], "constant"),
         of["import"] and counted(of["import"], "import"),
         mentions and counted(mentions, "other line"),
     )

@@ -5,15 +5,8 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from tfmpe.migrate.exit_codes import CLEAN
-from tfmpe.migrate.records.code import Mention, Use
-from tfmpe.migrate.records.parity import (
-    ArrayParity,
-    Difference,
-    Outcome,
-    Tally,
-)
-from tfmpe.migrate.records.places import Content, Strict
-from tfmpe.migrate.records.runs import Masks
+from tfmpe.migrate.records import code, places, runs
+from tfmpe.migrate.records.parity import ArrayParity, Difference, Outcome, Tally
 
 Status = Literal[
     "different",
@@ -28,14 +21,11 @@ Status = Literal[
 STATUSES: tuple[Status, ...] = get_args(Status)
 """All of them, what needs a look first."""
 
-StepKind = Literal["required", "check", "optional"]
-"""A check shows that no number changes."""
-
 AT_RUN_TIME, RECORDED = "at run time", "recordings"
 """What there is evidence of parity from."""
 
 
-class Missing(Strict, frozen=True):
+class Missing(places.Strict, frozen=True):
     """A file (or None: the whole) that a command could not do, and why."""
 
     source: str
@@ -44,7 +34,7 @@ class Missing(Strict, frozen=True):
     why: str
 
 
-class Input(Strict, frozen=True):
+class Input(places.Strict, frozen=True):
     """A record in words: what was done, what left out, and with what."""
 
     file: str
@@ -57,12 +47,11 @@ class Input(Strict, frozen=True):
 class Site(Struct):
     """A place in the code with all that is known of it.
 
-    Only a ``'call'`` has a result that can be compared; its tally is of the
-    comparisons at run time. What only a run has found has no text. Shared:
-    another place on the line may have made these calls.
+    Only a ``'call'`` has a result that can be compared. Shared: another place
+    on the line may have made these calls.
     """
 
-    use: Use
+    use: code.Use
     kind: Literal["call", "construction", "constant", "import"]
     function: str
     status: Status
@@ -80,13 +69,8 @@ class Site(Struct):
         """Whether a run has met it."""
         return bool(self.calls or self.tally.compared or self.not_compared)
 
-    @property
-    def where(self) -> str:
-        """Its place and what is used there."""
-        return f"{self.use.place} {self.function}"
 
-
-class FunctionParity(Strict, frozen=True):
+class FunctionParity(places.Strict, frozen=True):
     """How well a function agrees with its legacy one, what differs first."""
 
     function: str
@@ -96,7 +80,7 @@ class FunctionParity(Strict, frozen=True):
     arrays: tuple[ArrayParity, ...]
 
 
-class DifferenceAt(Strict, frozen=True):
+class DifferenceAt(places.Strict, frozen=True):
     """A difference, the call, and the first layer of a network with one."""
 
     function: str
@@ -104,10 +88,10 @@ class DifferenceAt(Strict, frozen=True):
     call: str
     difference: Difference
     layer: str | None = None
-    masks: Masks | None = None
+    masks: runs.Masks | None = None
 
 
-class Gain(Strict, frozen=True):
+class Gain(places.Strict, frozen=True):
     """Time and memory: old, then new; None where one was not measured."""
 
     name: str
@@ -116,7 +100,7 @@ class Gain(Strict, frozen=True):
     bytes: tuple[float, float] | None
 
 
-class Defect(Strict, frozen=True):
+class Defect(places.Strict, frozen=True):
     """A defect of the legacy package that the code has met."""
 
     code: str
@@ -125,23 +109,18 @@ class Defect(Strict, frozen=True):
     places: tuple[str, ...]
 
 
-class Step(Strict, frozen=True):
+class Step(places.Strict, frozen=True):
     """One thing to do: commands to be typed, and the places it is about."""
 
-    kind: StepKind
+    kind: Literal["required", "check", "optional"]
     title: str
     why: str
     commands: tuple[str, ...]
     places: tuple[str, ...] = ()
 
 
-class Report(Content, frozen=True):
-    """All of the report, which as JSON is this, too.
-
-    `exit_code` is 0 if all that was compared is equal or within a tolerance
-    and nothing is left that must be done; 1 if there are differences or work;
-    3 if something was not read, or nothing was compared.
-    """
+class Report(places.Content, frozen=True):
+    """All of the report, which as JSON is this, too."""
 
     made: str
     version: str
@@ -149,7 +128,7 @@ class Report(Content, frozen=True):
     codes: dict[str, str]
     missing: tuple[Missing, ...]
     sites: tuple[Site, ...]
-    mentions: tuple[Mention, ...]
+    mentions: tuple[code.Mention, ...]
     parity: tuple[FunctionParity, ...]
     differences: tuple[DifferenceAt, ...]
     gains: tuple[Gain, ...]

@@ -16,8 +16,6 @@ from tfmpe.migrate.legacy_names import (
     is_mirrored,
 )
 
-__all__ = ["dotted", "is_ours", "missing"]
-
 _HOME = Path(__file__).parents[2] / "compat"
 _KNOWN = frozenset([*dir(builtins), *dir(ModuleType), *vars(ModuleType(""))])
 _KNOWN |= {"__file__", "__path__", "In", "Out", "display", "get_ipython"}
@@ -27,25 +25,19 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
     """Yield which of all nodes of a file would fail on the bridge, and why."""
     bound: dict[str, str] = {}
     stars: list[str] = []
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                name = alias.asname or alias.name.partition(".")[0]
-                bound[name] = alias.name if alias.asname else name
-                if _lacks_module(alias.name):
-                    yield node, _no(alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            # What is relative is not ours.
-            module = "." if node.level else str(node.module)
-            if _lacks_module(module):
-                yield node, _no(module)
-            for alias in node.names:
-                name = f"{module}.{alias.name}"
-                bound[alias.asname or alias.name] = name
-                if alias.name == "*":
-                    stars.append(module)
-                elif _lacks(name):
-                    yield node, _no(name)
+    imports = [(node, *each) for node in nodes for each in imported(node)]
+    for node, alias, full in imports:
+        of_module = isinstance(node, ast.Import)
+        module = full if of_module else full.rpartition(".")[0]
+        if _lacks_module(module):
+            yield node, _no(module)
+        if of_module and not alias.asname:
+            full = full.partition(".")[0]
+        bound[alias.asname or full.rpartition(".")[2]] = full
+        if alias.name == "*":
+            stars.append(module)
+        elif not of_module and _lacks(full):
+            yield node, _no(full)
     others = set(filter(None, map(_binds, nodes)))
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -60,6 +52,15 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
                 starred = (f"{star}.{node.id}" for star in stars)
                 if node.id[0] != "_" and not any(map(is_mirrored, starred)):
                     yield node, f"no star of the bridge brings {node.id!r}"
+
+
+def imported(node: ast.AST) -> Iterator[tuple[ast.alias, str]]:
+    """Yield the full names in an import statement; a dot if it is relative."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        above = "." * getattr(node, "level", 0)
+        module = getattr(node, "module", None)
+        for alias in node.names:
+            yield alias, above + ".".join(filter(None, (module, alias.name)))
 
 
 def dotted(node: ast.AST) -> tuple[str, str]:

@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.records.code import Change, Mention, Unread
@@ -17,17 +18,16 @@ from tfmpe.migrate.sources import (
     check_compiles,
     check_syntax,
     find_sources,
+    is_configuration,
     read_content,
     read_source,
     shown,
 )
 
-from .bridge import is_ours, missing
+from .bridge import imported, is_ours, missing
 from .imports import Statement, statements
 from .mentions import is_named_in, lines_that_name, strings_that_name
 from .own_module import own_module
-
-__all__ = ["Progress", "Rewritten", "rewrite_files"]
 
 Progress = Callable[[float, str], None]
 
@@ -36,7 +36,7 @@ Progress = Callable[[float, str], None]
 class Rewritten:
     """A file, what becomes of it, and what is left to a person.
 
-    `source` is None where no name of the legacy package or the bridge is used.
+    `source` is None where nothing of the legacy package is imported.
     """
 
     path: Path
@@ -49,10 +49,8 @@ class Rewritten:
     def diff(self) -> str:
         """Return the difference between old and new, as of ``diff -u``."""
         name = self.path.as_posix()
-        old, new = (
-            content.decode("utf-8", "replace").splitlines(keepends=True)
-            for content in (self.old, self.new)
-        )
+        both = (x.decode("utf-8", "replace") for x in (self.old, self.new))
+        old, new = (text.splitlines(keepends=True) for text in both)
         lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
         no_end = "\n\\ No newline at end of file\n"
         return "".join(x if x.endswith("\n") else x + no_end for x in lines)
@@ -63,26 +61,20 @@ def rewrite_files(
 ) -> tuple[list[Rewritten], list[Unread]]:
     """Return files with other import statements; nothing is written.
 
-    Parameters
-    ----------
-    paths
-        Files and folders; configuration files are looked at, too.
-    progress
-        Called with the share that is done, and the name of a file.
+    Progress is told the share that is done, and the name of a file.
     """
-    found = find_sources(paths)
+    found, errors = find_sources(paths)
     tops = [Path(path).resolve() for path in (".", *paths)]
     files: list[Rewritten] = []
-    unread = [Unread(error.file, error.why) for error in found.not_read]
-    every = [*found.files, *found.configurations]
-    for number, path in enumerate(every):
+    unread = [Unread(error.file, error.why) for error in errors]
+    for number, path in enumerate(found):
         if progress is not None:
-            progress(number / len(every), path.name)
+            progress(number / len(found), path.name)
         try:
-            is_code = number < len(found.files)
-            files.append(
-                _rewrite(path, tops) if is_code else _configuration(path)
-            )
+            if is_configuration(path):
+                files.append(_configuration(path))
+            else:
+                files.append(_rewrite(path, tops))
         except SourceError as error:
             unread.append(Unread(error.file, error.why))
     return files, unread
@@ -91,11 +83,11 @@ def rewrite_files(
 def _configuration(path: Path) -> Rewritten:
     content = read_content(path)
     why = "a configuration file names the package"
-    left = [
+    left = (
         _left(Place(shown(path), number, column), line, why)
         for number, column, line in lines_that_name(content)
-    ]
-    return Rewritten(path, content, content, left=tuple(left))
+    )
+    return Rewritten(path, content, content, (), tuple(left))
 
 
 def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
@@ -104,34 +96,29 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
     cells = list(zip(source.cells, trees, strict=True))
     found = [(cell, list(statements(cell, tree))) for cell, tree in cells]
     own = own_module(path, tops) if any(here for _, here in found) else None
+    changes = [
+        Change(_place(source, cell, x.node), x.before, x.after, x.name)
+        for cell, here in found
+        for x in here
+        if own or x.after != x.before
+    ]
     if own is not None:
         why = f"it imports {shown(own)}, which is not the legacy package"
-        left = [
-            _left(source.place(cell, each.start), each.before, why)
-            for cell, here in found
-            for each in here
-        ]
-        return Rewritten(path, source.content, source.content, (), tuple(left))
+        left = tuple(_left(each.place, each.before, why) for each in changes)
+        return Rewritten(path, source.content, source.content, (), left)
     texts = [_edited(cell, here) for cell, here in found]
     new = source.with_texts(texts)
     if new != source.content:
         _check(as_source(path, new), texts)
-    changes = [
-        Change(source.place(cell, x.start), x.before, x.after, x.name)
-        for cell, here in found
-        for x in here
-        if x.edits
-    ]
     nodes = {node: cell for cell, tree in cells for node in ast.walk(tree)}
-    ours = any(map(_imports_ours, nodes))
+    ours = any(is_ours(name) for node in nodes for _, name in imported(node))
     places = [(*each, "T004") for each in strings_that_name(trees)]
     if ours:
         places += [(*each, "T003") for each in missing(list(nodes))]
     left = list(_magics(source))
     for node, why, code in places:
-        cell, start = nodes[node], nodes[node].span(node)[0]
-        line = cell.line(node.lineno)  # type: ignore[attr-defined]
-        left.append(_left(source.place(cell, start), line, why, code))
+        place = _place(source, nodes[node], node)
+        left.append(_left(place, nodes[node].line(place.line), why, code))
     changed, left = sorted(changes, key=_order), sorted(set(left), key=_order)
     both = tuple(changed), tuple(left)
     return Rewritten(path, source.content, new, *both, source if ours else None)
@@ -139,9 +126,16 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
 
 def _edited(cell: Cell, found: list[Statement]) -> str:
     text = cell.text
-    for start, end, new in sorted(e for x in found for e in x.edits)[::-1]:
-        text = text[:start] + new + text[end:]
+    # From the last to the first, so that places stay.
+    for each in sorted(found, key=lambda x: x.start, reverse=True):
+        end = each.start + len(each.before)
+        text = text[: each.start] + each.after + text[end:]
     return text
+
+
+def _place(source: Source, cell: Cell, node: Any) -> Place:
+    column = cell.column_of(node.lineno, node.col_offset)
+    return source.place(cell, node.lineno, column)
 
 
 def _check(new: Source, texts: list[str]) -> None:
@@ -150,16 +144,8 @@ def _check(new: Source, texts: list[str]) -> None:
     for cell in new.cells:
         check_compiles(new, cell)
         again = statements(cell, check_syntax(new, cell))
-        if not whole or any(each.edits for each in again):
+        if not whole or any(each.before != each.after for each in again):
             raise SourceError(new.path, "it could not be rewritten")
-
-
-def _imports_ours(node: ast.AST) -> bool:
-    module = getattr(node, "module", None)
-    return isinstance(node, ast.Import | ast.ImportFrom) and any(
-        is_ours(f"{module}.{alias.name}" if module else alias.name)
-        for alias in node.names
-    )
 
 
 def _magics(source: Source) -> Iterator[Mention]:
@@ -175,5 +161,4 @@ def _left(place: Place, line: str, why: str, code: str = "T004") -> Mention:
 
 
 def _order(found: Change | Mention) -> tuple:
-    place = found.place
-    return place.cell or 0, place.line, place.column
+    return found.place.cell or 0, found.place

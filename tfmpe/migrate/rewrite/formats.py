@@ -12,8 +12,6 @@ from tfmpe.migrate.records.code import Mention, Scan, Use
 
 from .listing import found_in, message
 
-__all__ = ["as_github", "as_sarif"]
-
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -21,20 +19,18 @@ def as_sarif(scan: Scan, exit_code: int) -> str:
     """Return a scan as one run of SARIF, with the command's exit code."""
     found = found_in(scan)
     codes = sorted({each.code for each in found})
-    unread = [
-        {"level": "error", "message": {"text": f"not read: {each.why}"}}
-        | {"locations": [_file(each.file)]}
-        for each in scan.unread
-    ]
     ended = {
         "executionSuccessful": scan.exit_code != INCOMPLETE,
         "exitCode": exit_code,
-        "toolExecutionNotifications": unread,
+        "toolExecutionNotifications": [
+            {"level": "error", "message": {"text": f"not read: {each.why}"}}
+            | {"locations": [_file(each.file)]}
+            for each in scan.unread
+        ],
     }
     results = [
         {
             "ruleId": each.code,
-            "ruleIndex": codes.index(each.code),
             "level": _level(each),
             "message": {"text": _message(each)},
             "locations": [_location(each)],
@@ -85,7 +81,7 @@ def as_github(scan: Scan) -> str:
 
 
 def _level(found: Use | Mention) -> str:
-    """Return how much a person has to do: fix rewrites imports."""
+    # Fix rewrites imports.
     return "note" if found.code in ("T001", "T002") else "warning"
 
 
@@ -120,10 +116,6 @@ def _file(name: str) -> dict[str, Any]:
 
 
 def _command(level: str, properties: dict[str, object], text: str) -> str:
-    def escaped(value: object, marks: str) -> str:
-        return "".join(
-            f"%{ord(x):02X}" if x in marks else x for x in str(value)
-        )
-
-    listed = (f"{k}={escaped(v, '%:,')}" for k, v in properties.items())
-    return f"::{level} {','.join(listed)}::{escaped(text, '%')}\n"
+    marks = str.maketrans({":": "%3A", ",": "%2C", "%": "%25"})
+    listed = (f"{k}={str(v).translate(marks)}" for k, v in properties.items())
+    return f"::{level} {','.join(listed)}::{text.replace('%', '%25')}\n"

@@ -1,21 +1,14 @@
 """What git says of files that are about to be rewritten."""
 
-import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-
-__all__ = ["uncommitted"]
 
 _STATUS = "--no-renames --untracked-files=all -z --"
 
 
 def uncommitted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Return files with changes that are not committed, and unknown files.
-
-    New files count as changed; unknown are those in no work tree, and all if
-    git is not installed.
-    """
+    """Return files with changes that are not committed, and unknown files."""
     changed: list[Path] = []
     unknown: list[Path] = []
     for file in files:
@@ -23,12 +16,10 @@ def uncommitted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
         command = ["git", "-C", str(real.parent), "--literal-pathspecs"]
         command += ["status", "--porcelain", *_STATUS.split(), real.name]
         try:
-            answer = subprocess.run(command, capture_output=True, check=False)
-        except OSError:
+            answer = subprocess.run(command, capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
             unknown.append(file)
             continue
-        if answer.returncode:
-            unknown.append(file)
-        elif os.fsdecode(answer.stdout):
+        if answer.stdout:
             changed.append(file)
     return changed, unknown

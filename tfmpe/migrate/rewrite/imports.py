@@ -1,33 +1,29 @@
 """Import statements: what changes of each, so that its names stay."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node_or_raise
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, as_bridge
 from tfmpe.migrate.legacy_names import is_below as below
 from tfmpe.migrate.sources import Cell
 
-__all__ = ["Statement", "statements"]
-
 
 class Statement(NamedTuple):
-    """An import statement of the legacy package.
+    """An import statement of the legacy package, and what it becomes.
 
-    It starts at `start` in the code of its cell, and `name` is its first
-    legacy module. `edits` replace parts of the text of the cell, from where
-    to where; there are none if the bridge lacks a module of it.
+    It starts at `start` in the text of its cell; `name` is its first legacy
+    module. It stays the same if the bridge lacks a module.
     """
 
     start: int
+    node: ast.stmt
     before: str
     after: str
     name: str
-    edits: list[tuple[int, int, str]]
 
 
 def statements(cell: Cell, tree: ast.Module) -> Iterator[Statement]:
@@ -41,48 +37,40 @@ def statements(cell: Cell, tree: ast.Module) -> Iterator[Statement]:
             case _:
                 continue
         modules = [name for name in modules if below(name, LEGACY)]
-        if not modules:
-            continue
-        start, end = cell.span(node)
-        code = before = cell.code[start:end]
-        edits = []
-        if all(module in MODULES for module in modules):
-            # From the last to the first, so that places stay.
-            for first, last, text in reversed(list(_edits(before))):
-                code = code[:first] + text + code[last:]
-                at = cell.in_text(start + first), cell.in_text(start + last)
-                edits.append((*at, text))
-        yield Statement(start, before, code, modules[0], edits)
+        if modules:
+            start = cell.offset(node.lineno, node.col_offset)
+            end = cell.offset(node.end_lineno or 0, node.end_col_offset or 0)
+            code = cell.text[start:end]
+            known = all(module in MODULES for module in modules)
+            new = _of_bridge(code) if known else code
+            yield Statement(start, node, code, new, modules[0])
 
 
-def _edits(code: str) -> Iterator[tuple[int, int, str]]:
-    """Yield parts of one statement, from where to where, and new text."""
-    wrapper = MetadataWrapper(cst.parse_module(code), unsafe_skip_copy=True)
-    spans = wrapper.resolve(ByteSpanPositionProvider)
-    content = code.encode()
+def _of_bridge(code: str) -> str:
+    module = cst.parse_module(code)
+    node = cst.ensure_type(module.body[0], cst.SimpleStatementLine).body[0]
+    if isinstance(node, cst.ImportFrom):
+        old = cst.ensure_type(node.module, cst.CSTNode)
+        name = get_full_name_for_node_or_raise(old)
+        new = cst.parse_expression(as_bridge(name))
+    else:
+        old = cst.ensure_type(node, cst.Import)
+        aliases = list(_aliases(old.names))
+        last = aliases.pop().with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        new = old.with_changes(names=[*aliases, last])
+    return cst.ensure_type(module.deep_replace(old, new), cst.Module).code
 
-    def place(of: cst.CSTNode) -> tuple[int, int]:
-        start, length = spans[of].start, spans[of].length
-        ends = content[:start], content[: start + length]
-        return len(ends[0].decode()), len(ends[1].decode())
 
-    line = cst.ensure_type(wrapper.module.body[0], cst.SimpleStatementLine)
-    node = line.body[0]
-    if isinstance(node, cst.ImportFrom) and node.module is not None:
-        module = get_full_name_for_node_or_raise(node.module)
-        yield *place(node.module), as_bridge(module)
-        return
-    bound, end = False, 0
-    for alias in cst.ensure_type(node, cst.Import).names:
-        name, previous = alias.evaluated_name, end
-        start, end = place(alias)
+def _aliases(old: Sequence[cst.ImportAlias]) -> Iterator[cst.ImportAlias]:
+    bound = False
+    for alias in old:
+        name = alias.evaluated_name
         if not below(name, LEGACY):
-            continue
-        if alias.asname is not None:
-            yield *place(alias.name), as_bridge(name)
-        elif bound:
-            yield previous, end, ""
-        else:
+            yield alias
+        elif alias.asname is not None:
+            yield alias.with_changes(name=cst.parse_expression(as_bridge(name)))
+        elif not bound:
             # Its submodules are attributes, loaded when they are asked for.
-            yield start, end, f"{BRIDGE} as {LEGACY}"
-            bound = True
+            asname, bound = cst.AsName(cst.Name(LEGACY)), True
+            new = cst.parse_expression(BRIDGE)
+            yield alias.with_changes(name=new, asname=asname)

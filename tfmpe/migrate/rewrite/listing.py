@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from tfmpe.migrate.records.code import Fix, Mention, Scan, Use
 from tfmpe.migrate.show.words import counted
 
-__all__ = ["fix_lines", "found_in", "message", "scan_lines"]
-
 
 def found_in(scan: Scan) -> list[Use | Mention]:
     """Return uses and mentions in the order of the files and lines."""
@@ -38,8 +36,7 @@ def summary(scan: Scan) -> Iterator[str]:
     yield (
         f"{counted(len(scan.uses), 'use')} in {counted(files, 'file')}; "
         f"{counted(len(scan.mentions), 'place')} to look at; "
-        f"{counted(scan.files_read, 'file')} read, "
-        f"{len(scan.unread)} not read."
+        f"{counted(scan.files_read, 'file')} read, {len(scan.unread)} not read."
     )
     if scan.unread:
         yield "The scan is incomplete: see what was not read."

@@ -8,8 +8,6 @@ from tfmpe.migrate.legacy_names import LEGACY
 
 from .bridge import dotted
 
-__all__ = ["is_named_in", "lines_that_name", "strings_that_name"]
-
 _WORD = re.compile(rf"(?<!\w)(?<!\w[-.]){LEGACY}(?!\w|-[A-Za-z])")
 # A dotted name, perhaps with places to fill in, or what pip installs.
 _NAME = re.compile(
@@ -46,17 +44,14 @@ def strings_that_name(
 ) -> Iterator[tuple[ast.expr, str]]:
     """Yield the strings that name the package, and what each is.
 
-    Prose does not count: docstrings without examples, messages, titles. Nor
-    do annotations and ``__all__``, whose names stay what they are.
+    Prose does not count, nor annotations and ``__all__``, whose names stay.
     """
     waiting: list[tuple[ast.AST, str]] = [(tree, "") for tree in trees]
     while waiting:
         node, role = waiting.pop()
         match node:
-            case ast.Expr(value=ast.Constant() as value):
-                if isinstance(value.value, str) and _DOCTEST.search(
-                    value.value
-                ):
+            case ast.Expr(value=ast.Constant(value=text) as value):
+                if isinstance(text, str) and _DOCTEST.search(text):
                     yield value, "an example in a docstring imports the package"
                 continue
             case ast.Assign(targets=[ast.Name(id="__all__")]):
@@ -64,17 +59,16 @@ def strings_that_name(
             case ast.Constant(value=str(text)):
                 why = _why(text, role)
             case ast.JoinedStr(values=values):
-                waiting += [
-                    (v.value, "") for v in values
-                    if isinstance(v, ast.FormattedValue)
-                ]  # fmt: skip
-                why = _why(_filled(values), role)
-            case ast.Call(func=func) if _RUNS_CODE.search(
-                ".".join(dotted(func))
-            ):
-                role, why = "code", None
-            case ast.Call():
-                role, why = "", None
+                text = ""
+                for part in values:
+                    if isinstance(part, ast.FormattedValue):
+                        waiting.append((part.value, ""))
+                    is_text = isinstance(part, ast.Constant)
+                    text += str(part.value) if is_text else "{}"
+                why = _why(text, role)
+            case ast.Call(func=func):
+                runs = _RUNS_CODE.search(".".join(dotted(func)))
+                role, why = "code" if runs else "", None
             case _:
                 why = None
         if why:
@@ -88,12 +82,6 @@ def strings_that_name(
                 for child in (value if isinstance(value, list) else [value])
                 if isinstance(child, ast.AST)
             ]
-
-
-def _filled(values: list[ast.expr]) -> str:
-    return "".join(
-        str(v.value) if isinstance(v, ast.Constant) else "{}" for v in values
-    )
 
 
 def _why(text: str, role: str) -> str | None:

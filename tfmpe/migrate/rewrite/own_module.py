@@ -4,8 +4,6 @@ from pathlib import Path
 
 from tfmpe.migrate.legacy_names import LEGACY
 
-__all__ = ["own_module"]
-
 # Of these the legacy package has at least one.
 _PARTS = ("util", "bottom_up.py", "structured_cnf.py", "nn")
 

@@ -10,8 +10,6 @@ from tfmpe.migrate.sources import SourceError
 from .files import Progress, rewrite_files
 from .uses import uses
 
-__all__ = ["scan"]
-
 
 def scan(
     paths: Sequence[str | Path],
@@ -19,26 +17,7 @@ def scan(
     select: tuple[str, ...] = ("",),
     ignore: tuple[str, ...] = (),
 ) -> Scan:
-    """List what is left of the legacy package in files and folders.
-
-    Parameters
-    ----------
-    paths
-        Files and folders.
-    progress
-        Called with the share that is done, and the name of a file.
-    select, ignore
-        Codes or beginnings of codes to list, and not to list.
-
-    Returns
-    -------
-    Scan
-
-    Examples
-    --------
-    >>> scan(["no_such_folder"]).exit_code
-    3
-    """
+    """List what is left of the legacy package, by beginnings of codes."""
     told = progress or (lambda share, name: None)
     files, unread = rewrite_files(paths, lambda x, name: told(x / 2, name))
     found: list[Use] = []

@@ -21,8 +21,6 @@ from tfmpe.migrate.records.code import Use
 from tfmpe.migrate.records.places import Place
 from tfmpe.migrate.sources import Source, SourceError, deep_recursion
 
-__all__ = ["uses"]
-
 # libcst looks for names in about ten characters a millisecond.
 _MAX_CODE = 300_000
 
@@ -31,16 +29,14 @@ def uses(source: Source) -> list[Use]:
     """Return the uses of names that have another form on Tokens.
 
     All cells have passed `check_syntax`: libcst does not survive all that
-    Python's parser refuses. Raises `SourceError` if the file is too large.
+    Python's parser refuses.
     """
     # The cells of a notebook share their names.
     code = "".join(f"{cell.code}\n" for cell in source.cells)
     if len(code) > _MAX_CODE:
-        raise SourceError(
-            source.path,
-            f"{len(code):,} characters of code are too many to look for uses "
-            f"(at most {_MAX_CODE:,}); only its imports are listed",
-        )
+        why = f"{len(code):,} characters are too many to look for uses (at most"
+        why += f" {_MAX_CODE:,}); only its imports are listed"
+        raise SourceError(source.path, why)
     try:
         with deep_recursion():
             return list(_Uses(source, cst.parse_module(code)).found())
@@ -119,4 +115,4 @@ class _Uses:
 
     def _place(self, line: int, column: int) -> Place:
         cell, line = self._lines[line - 1]
-        return self._source.place(cell, cell.offset(line, column))
+        return self._source.place(cell, line, cell.column(line, column))

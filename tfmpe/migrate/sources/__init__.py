@@ -4,23 +4,16 @@
 for IPython's own syntax, and line by line the same.
 """
 
-from .errors import SourceError, shown
-from .files import as_source, read_content, read_source, replace_content
-from .find import find_sources
-from .parse import check_compiles, check_syntax, deep_recursion
-from .source import Cell, Source
-
-__all__ = [
-    "Cell",
-    "Source",
-    "SourceError",
-    "as_source",
-    "check_compiles",
-    "check_syntax",
-    "deep_recursion",
-    "find_sources",
-    "read_content",
-    "read_source",
-    "replace_content",
-    "shown",
-]
+from .errors import SourceError as SourceError
+from .errors import shown as shown
+from .files import as_source as as_source
+from .files import read_content as read_content
+from .files import read_source as read_source
+from .files import replace_content as replace_content
+from .find import find_sources as find_sources
+from .find import is_configuration as is_configuration
+from .parse import check_compiles as check_compiles
+from .parse import check_syntax as check_syntax
+from .parse import deep_recursion as deep_recursion
+from .source import Cell as Cell
+from .source import Source as Source

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from tfmpe.migrate.errors import one_line
 
-__all__ = ["SourceError", "reason", "shown"]
-
 
 class SourceError(ValueError):
     """A file (`file`, with slashes), and what is wrong with it (`why`)."""

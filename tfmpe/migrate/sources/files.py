@@ -11,19 +11,13 @@ from .notebook import notebook
 from .python_file import python_file
 from .source import Source
 
-__all__ = ["as_source", "read_content", "read_source", "replace_content"]
-
 _MAX_BYTES = 10_000_000
 # Most bytes of a notebook are pictures.
 _MAX_NOTEBOOK_BYTES = 200_000_000
 
 
 def read_source(path: str | Path) -> Source:
-    """Return a Python file, or a notebook: its name ends in ``.ipynb``.
-
-    Raises `SourceError` if it cannot be read, is too large, is not a regular
-    file, or is not text in the encoding that it names.
-    """
+    """Return a Python file, or a notebook: its name ends in ``.ipynb``."""
     path = Path(path)
     is_notebook = path.suffix.lower() == ".ipynb"
     limit = _MAX_NOTEBOOK_BYTES if is_notebook else _MAX_BYTES
@@ -58,8 +52,7 @@ def replace_content(
     """Replace the old content of a file, and keep its permissions.
 
     Of a symbolic link, the file that it leads to is written. A backup is left
-    beside it, as ``NAME.orig``. Raises `SourceError` if the file is not what
-    it was, or must not be written.
+    beside it, as ``NAME.orig``.
     """
     try:
         real = Path(os.path.realpath(path))
@@ -67,12 +60,7 @@ def replace_content(
         status = real.lstat()
         mode = stat.S_IMODE(status.st_mode)
         why = ""
-        if status.st_nlink > 1:
-            why = (
-                f"it has {status.st_nlink} names (hard links), which "
-                "replacing it would separate"
-            )
-        elif not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
+        if not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
             why = "it is read-only; make it writable first"
         elif real.read_bytes() != old:
             why = "it was changed since it was read; start again"

@@ -4,11 +4,8 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from .errors import SourceError, reason
-
-__all__ = ["Found", "find_sources"]
 
 _SUFFIXES = (".py", ".pyw", ".ipynb")
 _CONFIGURATION = re.compile(
@@ -17,81 +14,63 @@ _CONFIGURATION = re.compile(
     r"\.coveragerc|\.pylintrc|\.envrc|\.env",
     re.IGNORECASE,
 )
-_NEVER = ("__pycache__", "node_modules")
 
 
-class Found(NamedTuple):
-    """The files below some paths, each once, and what could not be read.
+def find_sources(
+    paths: Sequence[str | Path],
+) -> tuple[list[Path], list[SourceError]]:
+    """Find all Python files, notebooks and configuration files, each once.
 
-    `files` are Python files and notebooks; `configurations` such as
-    ``pyproject.toml``.
+    A file that is given by name is taken, whatever it is called. Links to
+    files are read as these; links to folders or to nothing are left out.
     """
-
-    files: list[Path]
-    configurations: list[Path]
-    not_read: list[SourceError]
-
-
-def find_sources(paths: Sequence[str | Path]) -> Found:
-    """Find all Python files, notebooks and configuration files.
-
-    A file that is given by name is taken, whatever it is called. Below a
-    folder, these are left out: hidden folders except ``.github``,
-    ``__pycache__``, ``node_modules``, virtual environments, links to folders,
-    and links to nothing. A link to a file is read as that file.
-
-    Examples
-    --------
-    >>> find_sources(["no_such_folder"]).not_read[0].why
-    'it cannot be looked at (No such file or directory)'
-    """
-    found = Found([], [], [])
-    seen: set[str] = set()
+    files: dict[str, Path] = {}
+    unseen: list[SourceError] = []
     for item in (item for path in paths for item in _below(Path(path))):
         if isinstance(item, SourceError):
-            found.not_read.append(item)
-        elif (real := os.path.realpath(item)) not in seen:
-            seen.add(real)
-            configures = _CONFIGURATION.fullmatch(item.name)
-            (found.configurations if configures else found.files).append(item)
-    return found
+            unseen.append(item)
+        else:
+            files.setdefault(os.path.realpath(item), item)
+    return list(files.values()), unseen
+
+
+def is_configuration(file: Path) -> bool:
+    """Return whether it is a file such as ``pyproject.toml``, by its name."""
+    return bool(_CONFIGURATION.fullmatch(file.name))
 
 
 def _below(path: Path) -> Iterator[Path | SourceError]:
-    # A list of its own instead of recursion: folders may be nested deeply.
-    waiting = [path]
-    while waiting:
-        here = waiting.pop()
-        try:
-            here.stat()
-            if not here.is_dir():
-                yield here
-                continue
-            with os.scandir(here) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-            folders = [entry for entry in entries if _is_project(entry)]
-        except (OSError, ValueError) as error:
-            why = f"it cannot be looked at ({reason(error)})"
-            yield SourceError(here, why)
-            continue
-        yield from (here / entry.name for entry in entries if _is_ours(entry))
-        waiting += [here / entry.name for entry in reversed(folders)]
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        yield _unseen(path, error)
+        return
+    if not path.is_dir():
+        yield path
+        return
+    errors: list[OSError] = []
+    for folder, inner, names in os.walk(path, onerror=errors.append):
+        here = Path(folder)
+        inner[:] = sorted(x for x in inner if _is_project(here / x))
+        yield from (here / x for x in sorted(names) if _is_ours(here / x))
+    yield from (_unseen(error.filename, error) for error in errors)
 
 
-def _is_ours(entry: os.DirEntry[str]) -> bool:
-    named = entry.name.lower().endswith(_SUFFIXES) or (
-        _CONFIGURATION.fullmatch(entry.name)
-    )
-    if not named or os.path.isdir(entry.path):
+def _unseen(file: Path | str, error: OSError | ValueError) -> SourceError:
+    return SourceError(file, f"it cannot be looked at ({reason(error)})")
+
+
+def _is_ours(file: Path) -> bool:
+    named = file.name.lower().endswith(_SUFFIXES)
+    if not named and not is_configuration(file):
         return False
     # A pipe is ours too, and then cannot be read: that is said.
-    return not entry.is_symlink() or os.path.isfile(entry.path)
+    return not file.is_symlink() or file.is_file()
 
 
-def _is_project(entry: os.DirEntry[str]) -> bool:
+def _is_project(folder: Path) -> bool:
     return (
-        entry.is_dir(follow_symlinks=False)
-        and (not entry.name.startswith(".") or entry.name == ".github")
-        and entry.name not in _NEVER
-        and not os.path.lexists(os.path.join(entry.path, "pyvenv.cfg"))
+        (not folder.name.startswith(".") or folder.name == ".github")
+        and folder.name not in ("__pycache__", "node_modules")
+        and not os.path.lexists(folder / "pyvenv.cfg")
     )

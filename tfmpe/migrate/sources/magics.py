@@ -1,19 +1,11 @@
 """IPython's own syntax in a cell, replaced so that the rest is Python."""
 
 import re
-from dataclasses import dataclass
-
-__all__ = ["Magic", "as_python"]
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Magic:
-    """A piece of a cell that is not Python.
-
-    Its line in the cell, from 1; its text; and what stands for it: a name,
-    perhaps in a comment. Behind what is timed, such as ``%time``, a semicolon
-    and the rest of the line follow.
-    """
+class Magic(NamedTuple):
+    """A piece of a cell, its line from 1, and the name that stands for it."""
 
     line: int
     text: str
@@ -56,15 +48,10 @@ _PYTHON_CELLS = re.compile(
 
 
 def as_python(text: str) -> tuple[str, tuple[Magic, ...]]:
-    r"""Return what IPython compiles of a cell, and what it treats itself.
+    """Return what IPython compiles of a cell, and what it treats itself.
 
     What the first line is indented by is taken away from every line. Magics
     become placeholders. The lines stay, and so do the ends of lines of Python.
-
-    Examples
-    --------
-    >>> as_python("  %pylab inline\n  x = 1\n")[0]
-    '__ipython_0__\nx = 1\n'
     """
     first = re.search(r"^[ \t]*(?=\S)", text, re.MULTILINE)
     indent = first.group() if first else ""
@@ -74,8 +61,8 @@ def as_python(text: str) -> tuple[str, tuple[Magic, ...]]:
         stem = f"_{stem}"
     magics: list[Magic] = []
     out: list[str] = []
-    start = code.lstrip()
-    other = start.startswith("%%") and not _PYTHON_CELLS.match(start)
+    other = code.lstrip().startswith("%%")
+    other = other and not _PYTHON_CELLS.match(code.lstrip())
     continued = False
     position, line = 0, 1
     while position < len(code):
@@ -91,13 +78,10 @@ def as_python(text: str) -> tuple[str, tuple[Magic, ...]]:
             end = _logical_end(code, position)
             out.append(code[position:end])
         elif match and match["timed"]:
-            timed = match["timed"]
-            # As wide as the magic, so that what follows keeps its columns.
-            short = f"_{len(magics)}_"
-            short = f"{name if short in code else short};".ljust(len(timed))
-            magics.append(Magic(line, timed, short))
-            end = _logical_end(code, position + match.end())
-            out += match["before"], short, code[position + match.end() : end]
+            magics.append(Magic(line, match["timed"], f"{name};"))
+            start = position + match.end()
+            end = _logical_end(code, start)
+            out += match["before"], f"{name};", code[start:end]
         else:
             before = match["before"] if match else ""
             piece = whole["text"][len(before) :]

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,15 @@ from .errors import SourceError
 from .magics import as_python
 from .source import Cell, Source
 
-__all__ = ["notebook"]
-
 _STRING = r'"(?:[^"\\]|\\.)*"'
-_TOKEN = re.compile(rf"(?P<string>{_STRING})|(?P<mark>[\[\]{{}}:,])")
+_GAP = re.compile(r"[\s,:]+")
+_decode = json.JSONDecoder().raw_decode
 
 
 def notebook(path: Path, content: bytes) -> Source:
     """Return a notebook of Python; one in another language has no cells."""
     try:
         text = content.decode("utf-8")
-        # Another text with the same value starts with the same mark.
         stored = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise SourceError(path, f"not JSON: {error}") from None
@@ -35,7 +34,7 @@ def notebook(path: Path, content: bytes) -> Source:
         why += "jupyter nbconvert --to notebook --inplace FILE"
         raise SourceError(path, why) from None
     cells = tuple(Cell(n, code, *as_python(code)) for n, code in codes.items())
-    places = _sources(text)
+    places = _sources(text) if codes else []
     spans = [places[number - 1] for number in codes]
 
     def encode(texts: Sequence[str]) -> bytes:
@@ -77,40 +76,35 @@ def _replaced(raw: str, text: str, escape: bool) -> str:
 
 def _sources(text: str) -> list[tuple[int, int]]:
     """Return where the source of each cell is; a cell without has (0, 0)."""
-    found: list[tuple[int, int]] = []
-    # What encloses a token: the last key of an object, None in a list.
-    path: list[str | None] = []
-    start, is_key = 0, False
-    for token in _TOKEN.finditer(text):
-        mark = token["mark"]
-        if token["string"] and is_key and path:
-            path[-1], is_key = json.loads(token["string"]), False
-            continue
-        if mark in ("{", "["):
-            if path == ["cells"] and mark == "[":
-                # Of a key that is there twice, JSON takes the last.
-                found = []
-            if path == ["cells", None] and mark == "{":
-                found.append((0, 0))
-            if path == ["cells", None, "source"]:
-                start = token.start()
-            path.append("" if mark == "{" else None)
-        elif mark in ("}", "]"):
-            path.pop()
-            if path == ["cells", None, "source"]:
-                found[-1] = start, token.end()
-        elif token["string"] and path == ["cells", None, "source"]:
-            found[-1] = token.span()
-        is_key = mark == "{" or (mark == "," and path[-1] is not None)
-    return found
+    top = {key: start for key, start, _ in _values(text, text.index("{"))}
+    # Of a key that is there twice, JSON takes the last.
+    cells = [
+        {key: (first, last) for key, first, last in _values(text, start)}
+        for _, start, _ in _values(text, top["cells"])
+    ]
+    return [cell.get("source", (0, 0)) for cell in cells]
+
+
+def _values(text: str, start: int) -> Iterator[tuple[str, int, int]]:
+    """Yield the key and the place of each value of an object or a list."""
+    position, key = start + 1, ""
+    while text[position := _after_gap(text, position)] not in "]}":
+        if text[start] == "{":
+            key, position = _decode(text, position)
+            position = _after_gap(text, position)
+        _, end = _decode(text, position)
+        yield key, position, end
+        position = end
+
+
+def _after_gap(text: str, position: int) -> int:
+    gap = _GAP.match(text, position)
+    return gap.end() if gap else position
 
 
 def _is_python(stored: dict[str, Any]) -> bool:
     for section, key in (("kernelspec", "language"), ("language_info", "name")):
-        try:
-            return stored["metadata"][section][key].lower() in (
-                "python", "ipython", "python3",
-            )  # fmt: skip
-        except (AttributeError, LookupError, TypeError):
-            continue
+        with suppress(AttributeError, LookupError, TypeError):
+            language = stored["metadata"][section][key].lower()
+            return language in ("python", "ipython", "python3")
     return True

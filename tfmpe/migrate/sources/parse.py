@@ -1,7 +1,6 @@
 """Code to syntax trees, within limits that libcst survives."""
 
 import ast
-import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -11,24 +10,13 @@ from typing import Any
 from .errors import SourceError
 from .source import Cell, Source
 
-__all__ = ["check_compiles", "check_syntax", "deep_recursion"]
-
 # Beyond this nesting, libcst could end the process.
 _MAX_DEPTH = 400
-_PYTHON_2 = re.compile(
-    r"""(?mx) ^\s*(?:
-        print[ ]+(?:["'\w%]|>>) | exec[ ]+["'\w]
-      | except[ ]+[\w.]+\s*,\s*\w+\s*: | raise[ ]+[\w.]+\s*,
-    )| <> | \b0[0-7]+\b | \bur["'] | `\w"""
-)
 
 
 def check_syntax(source: Source, cell: Cell) -> ast.Module:
-    """Return Python's own tree of a cell, or raise `SourceError`.
-
-    It must be Python of this version, and not nested too deeply.
-    """
-    tree = _compile(source, cell, ast.PyCF_ONLY_AST)
+    """Return Python's own tree of a cell that is not nested too deeply."""
+    tree = check_compiles(source, cell, ast.PyCF_ONLY_AST)
     level: list[ast.AST] = [tree]
     for _ in range(_MAX_DEPTH):
         level = [c for node in level for c in ast.iter_child_nodes(node)]
@@ -37,26 +25,18 @@ def check_syntax(source: Source, cell: Cell) -> ast.Module:
     return tree
 
 
-def check_compiles(source: Source, cell: Cell) -> None:
-    """Raise `SourceError` if the code of a cell cannot be compiled."""
-    _compile(source, cell)
-
-
-def _compile(source: Source, cell: Cell, flags: int = 0) -> Any:
+def check_compiles(source: Source, cell: Cell, flags: int = 0) -> Any:
+    """Return the compiled code of a cell, or raise `SourceError`."""
     if cell.number is not None:
         flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         with warnings.catch_warnings():
-            # What the code of others does by bad style is not the question.
+            # What others do by bad style is not the question.
             warnings.simplefilter("ignore")
             return compile(cell.code, "code", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
-        if "too many nested" in str(error.msg):
-            raise _too_deep(source) from None
         where = "" if cell.number is None else f"cell {cell.number}, "
-        why = f"syntax error in {where}line {error.lineno}: {error.msg}"
-        if _PYTHON_2.search(cell.code):
-            why += "; it looks like Python 2: run 2to3, or leave it out"
+        why = f"syntax error in {where}line {error.lineno or '?'}: {error.msg}"
         raise SourceError(source.path, why) from None
     except (RecursionError, MemoryError):
         raise _too_deep(source) from None

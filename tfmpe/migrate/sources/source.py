@@ -1,24 +1,17 @@
 """A file of code in memory: its cells, and its bytes with other code."""
 
-import ast
-import bisect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from tfmpe.migrate.records.places import Place
 
 from .errors import SourceError, shown
 from .magics import Magic
 
-__all__ = ["Cell", "Source"]
-
-
-def _line_starts(text: str) -> list[int]:
-    return [0, *(match.end() for match in re.finditer(r"\r\n?|\n", text))]
+_AFTER_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 
 
 @dataclass(frozen=True)
@@ -26,9 +19,8 @@ class Cell:
     """Code that is compiled as one.
 
     `number` counts a notebook's cells from 1, those of text included; it is
-    None for a Python file. `text` is what the user wrote. `code` has the same
-    lines as Python: `magics` are placeholders, and what indents the whole
-    cell is taken away. Only the beginning of a line differs.
+    None for a Python file. `code` is `text` with placeholders for `magics`
+    and without what indents the whole cell: the beginnings of lines differ.
     """
 
     number: int | None
@@ -37,78 +29,53 @@ class Cell:
     magics: tuple[Magic, ...] = ()
 
     @cached_property
-    def _lines(self) -> tuple[list[int], list[int]]:
-        return (
-            [*_line_starts(self.text), len(self.text)],
-            [*_line_starts(self.code), len(self.code)],
-        )
+    def _lines(self) -> tuple[list[str], list[str]]:
+        return _AFTER_END.split(self.text), _AFTER_END.split(self.code)
 
     def line(self, number: int) -> str:
         """Return a line of the code, counted from 1."""
-        starts = self._lines[1]
-        return self.code[starts[number - 1] : starts[number]]
+        return self._lines[1][number - 1]
 
-    def offset(self, line: int, column: int) -> int:
-        """Return where in `code` a column, from 0, of a line is."""
-        return self._lines[1][line - 1] + column
+    def column(self, line: int, column: int) -> int:
+        """Return where in a line of the text a column of the code is."""
+        text, code = self._lines
+        return column + len(text[line - 1]) - len(code[line - 1])
 
-    def span(self, node: ast.AST) -> tuple[int, int]:
-        """Return where in `code` a statement or an expression is."""
+    def column_of(self, line: int, n_bytes: int) -> int:
+        """Return the same for a column of `ast`: bytes of UTF-8."""
+        before = self.line(line).encode()[:n_bytes]
+        return self.column(line, len(before.decode()))
 
-        def end(line: int, n_bytes: int) -> int:
-            # Python counts the bytes of UTF-8.
-            before = self.line(line).encode()[:n_bytes]
-            return self.offset(line, len(before.decode()))
-
-        n: Any = node
-        return (
-            end(n.lineno, n.col_offset),
-            end(n.end_lineno, n.end_col_offset),
-        )
-
-    def in_text(self, offset: int) -> int:
-        """Return where in `text` a place in `code` is."""
-        texts, codes = self._lines
-        line = bisect.bisect_right(codes[:-1], offset)
-        return texts[line] - (codes[line] - offset)
+    def offset(self, line: int, n_bytes: int) -> int:
+        """Return where in the whole text a place of `ast` is."""
+        above = self._lines[0][: line - 1]
+        return sum(map(len, above)) + self.column_of(line, n_bytes)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file (one cell) or a notebook, and its bytes as they were.
-
-    `encode` returns the bytes of the file with other texts of its cells.
-    """
+    """A Python file (one cell) or a notebook, and its bytes as they were."""
 
     path: Path
     cells: tuple[Cell, ...]
     content: bytes
     encode: Callable[[Sequence[str]], bytes]
 
-    def place(self, cell: Cell, offset: int) -> Place:
-        """Return where in the file a place in the code of a cell is."""
-        at, starts = cell.in_text(offset), cell._lines[0][:-1]
-        line = bisect.bisect_right(starts, at)
-        column = at - starts[line - 1] + 1
-        return Place(shown(self.path), line, column, cell.number)
+    def place(self, cell: Cell, line: int, column: int) -> Place:
+        """Return a place in the file; the column is one of the text."""
+        return Place(shown(self.path), line, column + 1, cell.number)
 
     def with_texts(self, texts: Sequence[str]) -> bytes:
-        """Return the bytes of the file with other texts of its cells.
-
-        Whatever is not code stays as it was, byte by byte. Raises
-        `SourceError` if this cannot be written in the file's encoding.
-        """
+        """Return the bytes of the file with other texts, all else as it was."""
         before = [cell.text for cell in self.cells]
         if list(texts) == before:
             return self.content
         try:
             if self.encode(before) != self.content:
-                why = "written again, other parts of it would change, too"
+                why = "written again, other parts would change, too"
                 raise SourceError(self.path, f"{why}; convert it to UTF-8")
             return self.encode(texts)
         except UnicodeEncodeError as error:
-            why = (
-                f"{error.object[error.start]!r} cannot be written in its "
-                f"encoding, {error.encoding}; convert the file to UTF-8 first"
-            )
+            why = f"{error.object[error.start]!r} cannot be written in "
+            why += f"{error.encoding}; convert the file to UTF-8 first"
             raise SourceError(self.path, why) from None
