@@ -35,14 +35,6 @@ __all__ = ["record"]
     show_default=True,
     help="How many calls of one function are kept.",
 )
-@click.option(
-    "--max-bytes",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=48 * 2**20,
-    show_default=True,
-    help="How many bytes of arrays are kept in all.",
-)
 @click.option("--force", is_flag=True, help="Replace FOLDER if it exists.")
 @program_arguments
 @click.pass_context
@@ -89,16 +81,12 @@ def record(
     check_legacy(program, options["legacy"])
     try:
         report = record_run(program, out, **options)
-    except FileExistsError:
-        raise click.BadParameter(
-            f"{str(out)!r} exists; name another folder, or replace it with "
-            "--force",
-            param_hint="--out",
-        ) from None
     except OSError as error:
+        why = f"cannot be written ({error.strerror})"
+        if isinstance(error, FileExistsError):
+            why = "exists; name another folder, or replace it with --force"
         raise click.BadParameter(
-            f"{str(out)!r} cannot be written ({error.strerror})",
-            param_hint="--out",
+            f"{str(out)!r} {why}", param_hint="--out"
         ) from None
     if not quiet:
         print_record(report, str(out), Console(stderr=True, highlight=False))

@@ -10,7 +10,7 @@ from .program import SETTINGS, check_legacy, program_arguments, read_program
 
 __all__ = ["run"]
 
-_SHADOW_ONLY = ("nested", "max_captures", "training", "save_cases")
+_SHADOW_ONLY = ("training", "save_cases")
 
 
 @click.command(context_settings=SETTINGS)
@@ -40,19 +40,6 @@ _SHADOW_ONLY = ("nested", "max_captures", "training", "save_cases")
     multiple=True,
     help="Turn a defect off, such as L19; may be given again. Not with "
     "--shadow.",
-)
-@click.option(
-    "--nested",
-    is_flag=True,
-    help="With --shadow: compare calls inside compared calls as well.",
-)
-@click.option(
-    "--max-captures",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=20,
-    show_default=True,
-    help="With --shadow: how many executions of a traced line are compared.",
 )
 @click.option(
     "--training/--no-training",

@@ -109,7 +109,6 @@ CHANGES = {
         "slices['theta'] = dict(reversed(slices['theta'].items())); " + _FLAT,
     ),
     "error": (_FLAT, "raise LookupError('planted')"),
-    "rows": ("range(0, n,", "range(batch_size, n,"),
     "weights": ("rngs=rngs)", "rngs=rngs, bias_init=nnx.initializers.ones)"),
     "layer": ("x / keep, 0)", "x, 0)"),
     "whole": ("return self.activation", "return 2 * self.activation"),

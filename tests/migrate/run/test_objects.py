@@ -52,17 +52,6 @@ def test_what_differs_in_a_network_is_found_and_in_which_layer(
     assert {f.layer for f in report.differences} <= {layer}
 
 
-@pytest.mark.parametrize("nested", [False, True])
-def test_calls_inside_a_compared_call_are_compared_when_told(
-    legacy, script, nested
-):
-    legacy()
-    report = run_in_shadow(script(LAYER + CALL), nested=nested)
-    assert report.exit_code == 0, report.differences
-    inner = "nn.transformer.encoder.Dropout.__call__"
-    assert (inner in {name for name, _ in _rows(report)}) == nested
-
-
 def test_mode_and_weights_are_those_of_the_call(legacy, script):
     legacy()
     text = (

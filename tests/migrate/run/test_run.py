@@ -1,8 +1,6 @@
 """Running a script on the bridge: identity, exit codes, counts, no traces."""
 
 import importlib
-import os
-import subprocess
 import sys
 
 import pytest
@@ -99,8 +97,6 @@ def test_a_traceback_is_the_scripts_own(script, capsys):
     assert shown.count('File "fit.py"') == 2
     assert "migrate/run" not in shown
     assert "runpy" not in shown
-    run_on_bridge(script("from sfmpe.utils import nothing_of_it"))
-    assert "`tfmpe scan`" in capsys.readouterr().err
 
 
 def test_outermost_calls_are_counted_by_line_with_advice(script):
@@ -184,30 +180,3 @@ def test_fixes_reach_the_script_and_no_further(script, capsys, monkeypatch):
     assert capsys.readouterr().out == "L18,L19\n"
     with pytest.raises(ValueError, match="'L99', which cannot be turned off"):
         run_on_bridge(program, fix=["L99"])
-
-
-LOGGING = """
-import logging, sys
-logging.basicConfig(stream=sys.stdout, format="%(name)s: %(message)s")
-logging.getLogger("sfmpe").setLevel("INFO")
-logging.getLogger("sfmpe.bottom_up").setLevel("WARNING")
-logging.getLogger("tfmpe.compat.bottom_up").info("round 1")
-logging.getLogger("tfmpe.compat.train_rounds").info("round 2")
-flatten_structured(data())
-"""
-
-
-def test_the_bridge_logs_under_the_legacy_names(script):
-    script(LOGGING)
-    done = subprocess.run(
-        [sys.executable, "-m", "tfmpe", "run", "fit.py"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (
-        0,
-        "sfmpe.train_rounds: round 2\n",
-    )
-    assert "1 legacy call from 1 place" in done.stderr

@@ -1,8 +1,8 @@
 """Calls of the legacy package with all that went in and came out."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,27 +12,22 @@ from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.recordings.cases import Case, Raised
 from tfmpe.migrate.replay.trees import arrays_of, has_tracer
 
-from .observe import Called
-from .places import Site, call_site
-from .twins import Known, Twins
-from .twins_reach import default_rngs
-from .twins_state import State
+from .observe import Called, Site, Watch, call_site
+from .twins import Twins, default_rngs, pairs_in, state_in
+from .twins_state import Pair, State
 from .undisturbed import Numbers, global_numbers
 
-__all__ = ["Observed", "Observer", "Seen", "case_of"]
+__all__ = ["VIEWED", "Observed", "Observer", "Seen", "case_of"]
 
 
 @dataclass(frozen=True)
 class Observed:
-    """One call of the legacy package.
-
-    Objects of the package and of nnx are named in it, see `Twins`.
-    """
+    """One call of the legacy package, with pairs in place of objects."""
 
     entry: Called
     site: Site
     number: int
-    instance: Known | None
+    instance: Pair | None
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     args_after: tuple[Any, ...]
@@ -46,46 +41,32 @@ class Observed:
     seconds: float
 
 
+VIEWED = ("args", "kwargs", "args_after", "kwargs_after", "output")
+"""What is stored and compared of a call, besides the state of objects."""
+
 Seen = Callable[[Observed], None]
 
 
-class Observer:
-    """A handler of a `Watch` that makes each call and hands on what it saw.
+class Observer(Watch):
+    """A watch that makes each call and hands on what it saw."""
 
-    Parameters
-    ----------
-    twins
-        Names the objects.
-    paused
-        Lets calls through that the block makes.
-    begin
-        Called with the name and the place of a call before it is made;
-        returns what is called with the `Observed` call after it, or None for
-        a call that is not observed, whose own calls are then.
-    failed
-        Called with the place and an exception of the observing, which does
-        not reach the script.
-    nested
-        Whether calls that an observed call makes are observed as well.
-    """
+    def __init__(self, package: str):
+        super().__init__(package)
+        self.twins = Twins(package)
+        self._numbers: Counter[Site] = Counter()
 
-    def __init__(
-        self,
-        twins: Twins,
-        paused: Callable[[], AbstractContextManager[None]],
-        begin: Callable[[Called, Site], Seen | None],
-        failed: Callable[[Site, Exception], None],
-        *,
-        nested: bool = False,
-    ):
-        self._twins = twins
-        self._paused = paused
-        self._begin = begin
-        self._failed = failed
-        self._nested = nested
-        self._numbers: dict[Site, int] = {}
+    def begin(self, entry: Called, site: Site) -> Seen | None:
+        """Return what is to be called with a call after it was made.
 
-    def __call__(
+        None for a call that is not observed, whose own calls are then.
+        """
+        raise NotImplementedError
+
+    def failed(self, site: Site, error: Exception) -> None:
+        """Note an exception of the observing; it does not reach the script."""
+        raise NotImplementedError
+
+    def handle(
         self,
         entry: Called,
         original: Callable[..., Any],
@@ -94,37 +75,40 @@ class Observer:
     ) -> Any:
         """Make a call, observed."""
         makes = entry.kind == "class"
-        if makes and self._twins.is_own(type(args[0])):
+        if makes and self.twins.is_own(type(args[0])):
             return original(*args, **kwargs)
         site = call_site(entry.qualified)
-        seen = self._guarded(site, lambda: self._begin(entry, site))
+        seen = self._guarded(site, lambda: self.begin(entry, site))
         if seen is None:
             return original(*args, **kwargs)
-        number = self._numbers[site] = self._numbers.get(site, 0) + 1
-        named, state = self._twins.named, self._twins.state
+        self._numbers[site] += 1
+        number = self._numbers[site]
+        named = self.twins.named
         given = args if entry.kind == "function" else args[1:]
         more = default_rngs(original, args, kwargs) if makes else {}
 
-        def look() -> tuple[Known | None, Any, State]:
+        def look() -> tuple[Pair | None, Any, State]:
             before = named((given, kwargs | more))
             is_method = entry.kind == "method"
             instance = named(args[0]) if is_method else None
-            return instance, before, state((instance, *before))
+            return instance, before, state_in((instance, *before))
 
         looked = self._guarded(site, look)
         numbers = global_numbers()
         start = time.perf_counter()
 
-        def tell(output: Any, error: Exception | None) -> None:
+        def tell(output: Any, error: Exception | None = None) -> None:
+            if looked is None:
+                return
             instance, before, held = looked
             output = named(output, new=False)
-            traced = _settle((before, list(held.values()), output))
+            traced = _settle((before, held, output))
             seconds = time.perf_counter() - start
             if makes:
                 instance = named(args[0])
-                self._twins.note(instance, before)
+                instance.parts = list(pairs_in(before))
             after = named((given, kwargs | more))
-            held_after = {} if traced else state((instance, *before))
+            held_after = {} if traced else state_in((instance, *before))
             seen(
                 Observed(
                     entry, site, number, instance, before[0], before[1],
@@ -133,26 +117,23 @@ class Observer:
                 )
             )  # fmt: skip
 
-        def told(output: Any, error: Exception | None = None) -> None:
-            if looked is not None:
-                self._guarded(site, lambda: tell(output, error))
-
         try:
-            with nullcontext() if self._nested else self._paused():
+            with self.paused():
                 output = original(*args, **kwargs)
-        except Exception as error:
-            told(None, error)
+        except Exception as raised:
+            error = raised
+            self._guarded(site, lambda: tell(None, error))
             raise
-        told(output)
+        self._guarded(site, lambda: tell(output))
         return output
 
     def _guarded(self, site: Site, watch: Callable[[], Any]) -> Any:
-        with self._paused():
+        with self.paused():
             try:
                 return watch()
             # The script goes on, whatever the observing comes to.
             except Exception as error:
-                self._failed(site, error)
+                self.failed(site, error)
         return None
 
 
@@ -172,10 +153,10 @@ def _settle(tree: Any) -> bool:
 
 def case_of(call: Observed, example: str = "") -> Case:
     """Return a call as a case of a recording."""
-    raises, error = None, call.error
-    if error is not None:
-        kind = type(error)
-        text = one_line(str(error))
+    raises = None
+    if call.error is not None:
+        kind = type(call.error)
+        text = one_line(str(call.error))
         raises = Raised(kind.__qualname__, kind.__module__, text)
     return Case(
         example=example,

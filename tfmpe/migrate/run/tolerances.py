@@ -10,10 +10,8 @@ from tfmpe.migrate.replay.targets import REPLAYED
 _T = TypeVar("_T")
 
 __all__ = [
-    "BATCHES",
     "NOT_COMPARED",
     "ONE_CALL",
-    "READINGS",
     "TRAINING",
     "matching",
     "tolerance_of",
@@ -27,6 +25,7 @@ _DENSITIES = REPLAYED["StructuredCNF.log_prob"]
 _FIT = Tolerance(1e-5, 1e-4, "rounding, carried through all steps")
 _ROUNDS = Tolerance(1e-4, 1e-3, "rounding, carried through all rounds")
 _STATISTIC = Tolerance(1e-5, 1e-4, "rounding of a statistic")
+_FORMULA = Tolerance(1e-6, 1e-6, "a formula in another order")
 
 TRAINING = {
     "*.fit": _FIT,
@@ -42,8 +41,8 @@ TRAINING = {
 _TOLERANCES = TRAINING | {
     "PyTreeBijector.*": Tolerance(2e-5, 2e-5, "rounding of a bijector"),
     "create_zscaling_*": Tolerance(1e-4, 1e-4, "rounding of a mean"),
-    "theta_t_linear": Tolerance(1e-6, 1e-6, "a formula in another order"),
-    "ut_linear": Tolerance(1e-6, 1e-6, "a formula in another order"),
+    "theta_t_linear": _FORMULA,
+    "ut_linear": _FORMULA,
     "sample_power_law": _STATISTIC,
     "evaluate_l*": _STATISTIC,
     "mmd_test": _STATISTIC,
@@ -56,27 +55,21 @@ _TOLERANCES = TRAINING | {
     "*.__call__": ONE_CALL,
 }
 
-BATCHES = ("as_batch_iterator", "as_batch_iterators")
-"""Names whose calls return iterators, read once more on both sides."""
-
 _PICTURE = "it draws a picture and returns no numbers"
 _FILES = (
-    "it writes pictures into the current folder and leaves figures open; a "
-    "second call would change them"
+    "it writes pictures and leaves figures open; a second call changes them"
 )
+_USED_UP = "what it returns is used up by reading it"
 
 NOT_COMPARED = {
     "lc2st_quant_plot": _PICTURE,
     "plot_*": _PICTURE,
     "train_l_c2st_nf_main_classifier": _FILES,
     "apply_lc2stnf": _FILES,
-    "DataLoader": "reading it uses it up; what returns one is compared",
-    "as_*_iterator_from_*": "what it returns is used up by reading it",
+    "DataLoader*": _USED_UP,
+    "as_*_iterator*": _USED_UP,
 }
 """Names whose calls are not compared, and why."""
-
-READINGS = "DataLoader."
-"""Beginning of names whose calls read what a compared call returned."""
 
 
 def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
