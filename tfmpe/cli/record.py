@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .common import check_folder, write_file
+from .common import write_file
 from .program import SETTINGS, check_legacy, program_arguments, read_program
 
 __all__ = ["record"]
@@ -66,8 +66,7 @@ def record(
 
     \b
     Examples:
-      tfmpe record -- fit.py --n-epochs 10
-      tfmpe record --out golden --max-calls 20 -- fit.py
+      tfmpe record --out golden --max-calls 20 -- fit.py --n-epochs 10
       tfmpe verify golden
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
@@ -76,7 +75,6 @@ def record(
     from tfmpe.migrate.run.record import record_run
     from tfmpe.migrate.run.show import print_record
 
-    check_folder(json_file, "--json")
     program = read_program(script, args, is_module)
     check_legacy(program, options["legacy"])
     try:

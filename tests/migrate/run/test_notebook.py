@@ -131,7 +131,8 @@ def test_shadow_and_record_name_the_cell(notebook, legacy, tmp_path):
     assert "called from fit.ipynb, cell 3:1" in next(written).read_text()
 
 
-def test_a_warning_names_the_cell(notebook):
+def test_a_warning_names_the_cell(notebook, monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "warn")
     program = notebook(
         PRELUDE,
         "\nx = {'a': jnp.ones((1, 1, 1))}\n"
@@ -139,7 +140,7 @@ def test_a_warning_names_the_cell(notebook):
         "    independence={'cross': [('b', 'a')]})\n",
     )
     with pytest.warns(match="L8"):
-        report = run_on_bridge(program, mode="warn")
+        report = run_on_bridge(program)
     (warned,) = report.warnings
     assert warned.code == "L8"
     assert (warned.place.cell, warned.place.line) == (3, 3)

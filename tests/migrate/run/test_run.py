@@ -111,7 +111,7 @@ def test_outermost_calls_are_counted_by_line_with_advice(script):
         jax.vmap(lambda d: sfmpe.utils.split_data(d, 1)[0])(jnp.ones((4, 2)))
         """
     )
-    report = run_on_bridge(program, mode="ignore")
+    report = run_on_bridge(program)
     found = {
         (each.function, each.place.line): (each.calls, each.advice)
         for each in report.calls
@@ -137,7 +137,7 @@ def test_methods_of_objects_are_counted_with_advice(script):
             "context_label context_index context_mask cross_mask".split()))
         """
     )
-    report = run_on_bridge(program, mode="ignore")
+    report = run_on_bridge(program)
     found = {each.function: each.advice for each in report.calls}
     flow = "sfmpe.structured_cnf.StructuredCNF"
     assert found.keys() == {flow, f"{flow}.vector_field"}
@@ -161,22 +161,15 @@ for _ in range(2):
 
 
 @pytest.mark.parametrize("mode", ["ignore", "warn"])
-def test_warnings_are_counted_whether_shown_or_not(script, mode):
+def test_warnings_are_counted_whether_shown_or_not(script, monkeypatch, mode):
+    monkeypatch.setenv("TFMPE_COMPAT", mode)
     silent = "import warnings\nwarnings.simplefilter('ignore')\n"
-    (warned,) = run_on_bridge(script(silent + LATE), mode=mode).warnings
+    (warned,) = run_on_bridge(script(silent + LATE)).warnings
     assert (warned.code, warned.place.file, warned.count) == (
         "L25",
         "fit.py",
         2,
     )
     assert "rows" in warned.text
-    assert run_on_bridge(script(LATE), mode="error").exit_code == 1
-
-
-def test_fixes_reach_the_script_and_no_further(script, capsys, monkeypatch):
-    monkeypatch.delenv("TFMPE_COMPAT_FIX", raising=False)
-    program = script("import os; print(os.environ['TFMPE_COMPAT_FIX'])")
-    run_on_bridge(program, fix=["L19", "L18"])
-    assert capsys.readouterr().out == "L18,L19\n"
-    with pytest.raises(ValueError, match="'L99', which cannot be turned off"):
-        run_on_bridge(program, fix=["L99"])
+    monkeypatch.setenv("TFMPE_COMPAT", "error")
+    assert run_on_bridge(script(LATE)).exit_code == 1

@@ -20,7 +20,7 @@ from tfmpe.migrate.replay.trees import (
     take_apart,
 )
 
-from .calls import VIEWED, Observed, case_of
+from .calls import VIEWED, Observed
 from .tolerances import TRAINING, matching, tolerance_of
 from .twins import Twins, of_bridge
 from .twins_state import NoTwinError, has_weights, load, sides, view
@@ -44,16 +44,16 @@ class Again(NamedTuple):
 def compare_again(known: Observed, twins: Twins) -> Again:
     """Make a call of the legacy package on the bridge, and compare."""
     found, seconds = call_again(known, twins)
-    if known.traced and known.error is None:
+    if known.case.traced and known.case.raises is None:
         found = _strong(found)
-    viewed = {name: view(getattr(known, name)) for name in VIEWED}
-    case = replace(case_of(known), **viewed)
+    viewed = {name: view(getattr(known.case, name)) for name in VIEWED}
+    case = replace(known.case, **viewed)
     of_network = known.instance is not None and any(
         has_weights(path) for held in known.state.values() for path in held
     )
     tolerance = tolerance_of(known.entry.name, of_network)
     comparison = compare_call(case, found, tolerance)
-    if known.error is None:
+    if case.raises is None:
         comparison += compare(*sides(known.state_after), "state", tolerance)
     sizes = n_bytes(case.output), n_bytes(found.output)
     return Again(comparison, found.output, seconds, *sizes)
@@ -63,7 +63,7 @@ def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
     """Make a call on the bridge; return what it came to, and its seconds."""
     entry = known.entry
     load(known.state)
-    args, kwargs = twins.filled((known.args, known.kwargs))
+    args, kwargs = twins.filled((known.case.args, known.case.kwargs))
     if entry.kind == "method":
         twin = twins.filled(known.instance)
         if not is_below(type(twin).__module__, BRIDGE):
@@ -76,7 +76,7 @@ def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
     start = time.perf_counter()
     with undisturbed(quiet=trains, begin=known.numbers):
         found = call(function, args, kwargs)
-        if not known.traced:
+        if not known.case.traced:
             jax.block_until_ready(arrays_of(found.output))
     seconds = time.perf_counter() - start
     output = found.output
@@ -94,7 +94,7 @@ def masks_at(
 ) -> Masks | None:
     """Return both versions of the mask that a difference is in."""
     path = difference.path.rpartition("[")[0]
-    old = leaf_paths(known.output, "output").get(path)
+    old = leaf_paths(known.case.output, "output").get(path)
     new = leaf_paths(found, "output").get(path)
     if difference.kind != "values" or old is None or np.ndim(old) < 2:
         return None

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from .twins import Twins, default_rngs, pairs_in, state_in
 from .twins_state import Pair, State
 from .undisturbed import Numbers, global_numbers
 
-__all__ = ["VIEWED", "Observed", "Observer", "Seen", "case_of"]
+__all__ = ["VIEWED", "Observed", "Observer", "Seen"]
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,8 @@ class Observed:
     entry: Called
     site: Site
     number: int
+    case: Case
     instance: Pair | None
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    args_after: tuple[Any, ...]
-    kwargs_after: dict[str, Any]
-    output: Any
-    error: Exception | None
-    traced: bool
     state: State
     state_after: State
     numbers: Numbers
@@ -56,25 +51,14 @@ class Observer(Watch):
         self._numbers: Counter[Site] = Counter()
 
     def begin(self, entry: Called, site: Site) -> Seen | None:
-        """Return what is to be called with a call after it was made.
-
-        None for a call that is not observed, whose own calls are then.
-        """
-        raise NotImplementedError
+        """Return what takes the call, or None to observe those it makes."""
 
     def failed(self, site: Site, error: Exception) -> None:
         """Note an exception of the observing; it does not reach the script."""
-        raise NotImplementedError
 
-    def handle(
-        self,
-        entry: Called,
-        original: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def handle(self, entry: Called, args: Any, kwargs: Any) -> Any:
         """Make a call, observed."""
-        makes = entry.kind == "class"
+        original, makes = entry.original, entry.kind == "class"
         if makes and self.twins.is_own(type(args[0])):
             return original(*args, **kwargs)
         site = call_site(entry.qualified)
@@ -82,15 +66,13 @@ class Observer(Watch):
         if seen is None:
             return original(*args, **kwargs)
         self._numbers[site] += 1
-        number = self._numbers[site]
-        named = self.twins.named
+        number, named = self._numbers[site], self.twins.named
         given = args if entry.kind == "function" else args[1:]
         more = default_rngs(original, args, kwargs) if makes else {}
 
         def look() -> tuple[Pair | None, Any, State]:
             before = named((given, kwargs | more))
-            is_method = entry.kind == "method"
-            instance = named(args[0]) if is_method else None
+            instance = named(args[0]) if entry.kind == "method" else None
             return instance, before, state_in((instance, *before))
 
         looked = self._guarded(site, look)
@@ -109,11 +91,23 @@ class Observer(Watch):
                 instance.parts = list(pairs_in(before))
             after = named((given, kwargs | more))
             held_after = {} if traced else state_in((instance, *before))
+            case = Case(
+                example="",
+                name="call",
+                function=entry.name,
+                source=f"called from {site.place}",
+                traced=traced,
+                args=before[0],
+                kwargs=before[1],
+                output=output,
+                raises=error and _raised(error),
+                args_after=after[0],
+                kwargs_after=after[1],
+            )
             seen(
                 Observed(
-                    entry, site, number, instance, before[0], before[1],
-                    after[0], after[1], output, error, traced, held,
-                    held_after, numbers, seconds,
+                    entry, site, number, case, instance, held, held_after,
+                    numbers, seconds,
                 )
             )  # fmt: skip
 
@@ -137,37 +131,18 @@ class Observer(Watch):
         return None
 
 
+def _raised(error: Exception) -> Raised:
+    kind = type(error)
+    return Raised(kind.__qualname__, kind.__module__, one_line(str(error)))
+
+
 def _settle(tree: Any) -> bool:
     """Wait for values that are being computed; return whether some are traced.
 
     What fails in the computation is raised where the script uses it.
     """
-    try:
-        traced = has_tracer(tree)
-        if not traced:
-            jax.block_until_ready(arrays_of(tree))
-    except Exception:
-        return False
-    return traced
-
-
-def case_of(call: Observed, example: str = "") -> Case:
-    """Return a call as a case of a recording."""
-    raises = None
-    if call.error is not None:
-        kind = type(call.error)
-        text = one_line(str(call.error))
-        raises = Raised(kind.__qualname__, kind.__module__, text)
-    return Case(
-        example=example,
-        name="call",
-        function=call.entry.name,
-        source=f"called from {call.site.place}",
-        traced=call.traced,
-        args=call.args,
-        kwargs=call.kwargs,
-        output=call.output,
-        raises=raises,
-        args_after=call.args_after,
-        kwargs_after=call.kwargs_after,
-    )
+    if has_tracer(tree):
+        return True
+    with suppress(Exception):
+        jax.block_until_ready(arrays_of(tree))
+    return False

@@ -1,19 +1,17 @@
 """A script on the bridge, with its legacy calls counted: `tfmpe run`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import structs
 
-from tfmpe.compat import fixes, legacy_warnings
 from tfmpe.compat.legacy_warnings import LegacyWarning
 from tfmpe.migrate.catalogue import advice_of
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.records.runs import Calls, Run, Warned
-from tfmpe.migrate.replay.silence import variable
 
 from .finder import serving_bridge
 from .notebook import lines_not_run
@@ -23,29 +21,14 @@ from .program import Program, run_program
 __all__ = ["counting_warnings", "listed", "run_on_bridge"]
 
 
-def run_on_bridge(
-    program: Program,
-    *,
-    legacy: str = LEGACY,
-    mode: str | None = None,
-    fix: Iterable[str] = (),
-) -> Run:
+def run_on_bridge(program: Program, *, legacy: str = LEGACY) -> Run:
     """Run a legacy script with the bridge in place of the legacy package.
 
-    What becomes of warnings (`mode`) and the defects to turn off (`fix`) are
-    those of the environment, unless given. Outermost calls are counted; under
-    a transformation of jax, a call counts once for every trace. Raises
-    ValueError if a code of `fix` cannot be turned off.
+    Outermost calls are counted; under a transformation of jax, a call counts
+    once for every trace.
     """
-    fixed = ",".join(sorted(fixes.read_fixes(list(fix))))
     watch = _Counter(BRIDGE)
-    with ExitStack() as stack:
-        stack.enter_context(variable(fixes.VARIABLE, fixed))
-        if mode is not None:
-            stack.enter_context(variable(legacy_warnings.VARIABLE, mode))
-        stack.enter_context(serving_bridge(legacy))
-        warnings = stack.enter_context(counting_warnings())
-        stack.enter_context(watch.watching())
+    with serving_bridge(legacy), watch.watching(), counting_warnings() as seen:
         code = run_program(program)
     return Run(
         exit_code=code,
@@ -55,7 +38,7 @@ def run_on_bridge(
             for (function, place), number in sorted(watch.sites.items())
         ),
         fingerprint=take_fingerprint(),
-        warnings=listed(warnings),
+        warnings=listed(seen),
         not_run=lines_not_run(program.name),
     )
 
@@ -67,16 +50,10 @@ class _Counter(Watch):
         super().__init__(package)
         self.sites: Counter[Site] = Counter()
 
-    def handle(
-        self,
-        entry: Called,
-        original: Callable[..., Any],
-        args: Any,
-        kwargs: Any,
-    ) -> Any:
+    def handle(self, entry: Called, args: Any, kwargs: Any) -> Any:
         self.sites[call_site(entry.qualified)] += 1
         with self.paused():
-            return original(*args, **kwargs)
+            return entry.original(*args, **kwargs)
 
 
 def _advice(function: str) -> str | None:
@@ -105,6 +82,6 @@ def counting_warnings() -> Iterator[dict[Site, Warned]]:
 
 def listed(seen: dict[Site, Warned]) -> tuple[Warned, ...]:
     """Return warnings by code and place."""
-    in_order = sorted(seen.values(), key=lambda each: each.place)
-    in_order.sort(key=lambda each: int(each.code.lstrip("L") or 0))
-    return tuple(in_order)
+    return tuple(
+        sorted(seen.values(), key=lambda x: (int(x.code[1:] or 0), x.place))
+    )

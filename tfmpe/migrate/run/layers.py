@@ -47,7 +47,7 @@ def first_layer(known: Observed, twins: Twins) -> str | None:
         original, twin = pair.original(), pair.twin
         if not is_nnx(original) or is_rngs(original) or twin is None:
             continue
-        inputs: Any = ((), (known.args, known.kwargs))
+        inputs: Any = ((), (known.case.args, known.case.kwargs))
         if not known.entry.name.endswith(".__call__"):
             inputs = _inputs(twin, lambda: call_again(known, twins))
         if inputs is None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from tfmpe.migrate.legacy_names import LEGACY, MODULES, is_below
 from tfmpe.migrate.records.places import Place
@@ -32,6 +32,7 @@ class Called(NamedTuple):
     module: str
     name: str
     kind: Literal["function", "method", "class"]
+    original: Any
 
     @property
     def qualified(self) -> str:
@@ -69,7 +70,7 @@ def call_site(function: str) -> Site:
 _SPECIAL = ("__init__", "__call__", "__iter__")
 
 
-class Watch:
+class Watch(importlib.abc.MetaPathFinder):
     """What handles the calls of all names of a package."""
 
     def __init__(self, package: str):
@@ -80,15 +81,8 @@ class Watch:
         self._originals: dict[Any, Any] = {}
         self._methods: dict[tuple[type, str], Any] = {}
 
-    def handle(
-        self,
-        entry: Called,
-        original: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def handle(self, entry: Called, args: Any, kwargs: Any) -> Any:
         """Make a call, and return its result."""
-        raise NotImplementedError
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -103,8 +97,7 @@ class Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch, and leave everything as it was found."""
-        finder = _Hook(self._package, self._imported)
-        sys.meta_path.insert(0, finder)
+        sys.meta_path.insert(0, self)
         self._active = True
         try:
             for module in self._modules():
@@ -112,12 +105,27 @@ class Watch:
             yield
         finally:
             self._active = False
-            sys.meta_path.remove(finder)
+            sys.meta_path.remove(self)
             self._replace(self._originals)
             for (owner, name), original in self._methods.items():
                 setattr(owner, name, original)
 
-    def _imported(self, execute: Callable[[Any], None], module: Any) -> None:
+    def find_spec(
+        self, fullname: str, path: Any, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find a module of the package as others do, to be wrapped."""
+        if not is_below(fullname, self._package):
+            return None
+        for finder in [each for each in sys.meta_path if each is not self]:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                if (loader := cast("Any", spec.loader)) is not None:
+                    execute = functools.partial(self._run, loader.exec_module)
+                    loader.exec_module = execute
+                return spec
+        return None
+
+    def _run(self, execute: Callable[[Any], None], module: Any) -> None:
         # What a module calls as it is imported is not a call of the script.
         with self.paused():
             execute(module)
@@ -125,11 +133,8 @@ class Watch:
                 self._wrap_module(module)
 
     def _modules(self) -> list[ModuleType]:
-        return [
-            module
-            for name, module in list(sys.modules.items())
-            if is_below(name, self._package) and module is not None
-        ]
+        modules = list(sys.modules.items())
+        return [m for n, m in modules if m and is_below(n, self._package)]
 
     def _wrap_module(self, module: ModuleType) -> None:
         here = module.__name__
@@ -144,22 +149,20 @@ class Watch:
                 found = None if name.startswith("__") else getattr(module, name)
             except ImportError:
                 continue
-            defined = getattr(found, "__module__", None)
-            if defined != here and not self._is_private(defined):
+            defined = str(getattr(found, "__module__", None))
+            # What a private module defines is shown by another one.
+            private = is_below(defined, self._package) and "._" in defined
+            if defined != here and not private:
                 continue
             if inspect.isclass(found):
                 self._wrap_class(found, shown)
             elif (
                 inspect.isroutine(found) or hasattr(found, "__wrapped__")
             ) and found not in self._originals:
-                entry = Called(shown, name, "function")
-                wrapped[found] = self._wrapper(entry, found)
+                entry = Called(shown, name, "function", found)
+                wrapped[found] = self._wrapper(entry)
         self._originals |= {new: old for old, new in wrapped.items()}
         self._replace(wrapped)
-
-    def _is_private(self, module: Any) -> bool:
-        """Return whether what a module defines is shown by another one."""
-        return is_below(str(module), self._package) and "._" in str(module)
 
     def _wrap_class(self, owner: type, module: str) -> None:
         for name, original in list(vars(owner).items()):
@@ -168,18 +171,19 @@ class Watch:
             if not public or static or not inspect.isroutine(original):
                 continue
             if (owner, name) not in self._methods:
-                entry = Called(module, f"{owner.__name__}.{name}", "method")
+                shown, kind = f"{owner.__name__}.{name}", "method"
                 if name == "__init__":
-                    entry = Called(module, owner.__name__, "class")
+                    shown, kind = owner.__name__, "class"
+                entry = Called(module, shown, kind, original)
                 self._methods[owner, name] = original
-                setattr(owner, name, self._wrapper(entry, original))
+                setattr(owner, name, self._wrapper(entry))
 
-    def _wrapper(self, entry: Called, original: Any) -> Any:
-        @functools.wraps(original)
+    def _wrapper(self, entry: Called) -> Any:
+        @functools.wraps(entry.original)
         def watched(*args: Any, **kwargs: Any) -> Any:
-            if not self._active or getattr(self._local, "paused", 0):
-                return original(*args, **kwargs)
-            return self.handle(entry, original, args, kwargs)
+            if not self._active or getattr(self._local, "paused", False):
+                return entry.original(*args, **kwargs)
+            return self.handle(entry, args, kwargs)
 
         return watched
 
@@ -190,28 +194,3 @@ class Watch:
             for name, value in list(vars(module).items()):
                 if id(value) in by_id:
                     setattr(module, name, by_id[id(value)])
-
-
-class _Hook(importlib.abc.MetaPathFinder):
-    """Lets the modules of a package be executed by a function."""
-
-    def __init__(
-        self, package: str, run: Callable[[Callable[[Any], None], Any], None]
-    ):
-        self._package = package
-        self._run = run
-
-    def find_spec(
-        self, fullname: str, path: Any, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if not is_below(fullname, self._package):
-            return None
-        for finder in [each for each in sys.meta_path if each is not self]:
-            spec = finder.find_spec(fullname, path, target)
-            if spec is not None:
-                loader: Any = spec.loader
-                if loader is not None:
-                    execute = loader.exec_module
-                    loader.exec_module = functools.partial(self._run, execute)
-                return spec
-        return None

@@ -15,7 +15,7 @@ from tfmpe.migrate.records.runs import Recorded, RecordedCalls
 from tfmpe.migrate.replay.targets import REPLAYED
 from tfmpe.migrate.replay.trees import abstracted, n_bytes
 
-from .calls import VIEWED, Observed, Observer, Seen, case_of
+from .calls import VIEWED, Observed, Observer, Seen
 from .notebook import lines_not_run
 from .observe import Called, Site
 from .program import Program, run_program
@@ -98,9 +98,9 @@ class _Recording(Observer):
 def keep(recorder: Recorder, call: Observed) -> None:
     """Let a recorder keep an observed call."""
     held = list(call.state.values())
-    size = n_bytes((call.args, call.kwargs, call.output, held))
-    case = case_of(call, example=recorder.example)
-    if call.traced:
+    case = replace(call.case, example=recorder.example)
+    size = n_bytes((case.args, case.kwargs, case.output, held))
+    if case.traced:
         changes = {name: abstracted(getattr(case, name)) for name in VIEWED}
         case = replace(case, **changes)
     elif call.instance is not None:

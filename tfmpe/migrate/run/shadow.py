@@ -1,8 +1,8 @@
 """A script on the legacy package, every call on the bridge as well."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -63,7 +63,7 @@ def run_in_shadow(
     """
     recorder = Recorder(Path(program.name).stem)
     shadow = _Shadow(legacy, training, recorder)
-    with counting_warnings() as warnings, shadow.watching():
+    with counting_warnings() as warned, shadow.watching():
         code = run_program(program)
         with shadow.paused():
             shadow.compare_captured()
@@ -80,7 +80,7 @@ def run_in_shadow(
         calls=compared,
         fingerprint=fingerprint,
         differences=tuple(shadow.differences),
-        warnings=listed(warnings),
+        warnings=listed(warned),
         not_run=lines_not_run(program.name),
         not_compared=tuple(shadow.reasons),
         saved=None if save_cases is None else recorder.n_cases,
@@ -92,7 +92,7 @@ _Key = tuple[str, Place, Literal["eager", "traced"]]
 
 def _key(known: Observed) -> _Key:
     function, place = known.site
-    return function, place, "traced" if known.traced else "eager"
+    return function, place, "traced" if known.case.traced else "eager"
 
 
 class _Shadow(Observer):
@@ -105,8 +105,7 @@ class _Shadow(Observer):
         self.rows: dict[_Key, ComparedCalls] = {}
         self._n_differences: Counter[Site] = Counter()
         self._layers: dict[Site, str | None] = {}
-        self._captured: list[Callable[[], None]] = []
-        self._n_captured: dict[Site, int] = {}
+        self._captured: dict[Site, list[Callable[[], None]]] = {}
         self.differences: list[FoundDifference] = []
         # A dict for its order, without values that come twice.
         self.reasons: dict[Left, None] = {}
@@ -129,15 +128,13 @@ class _Shadow(Observer):
 
     def compare_captured(self) -> None:
         """Compare what traced calls have let out, once all have run."""
-        try:
+        # A failure is the script's own, which it has shown already.
+        with suppress(Exception):
             jax.effects_barrier()
-        # The script's own failure, which it has shown already.
-        except Exception as error:
-            print(f"(a compiled program failed: {error!r})", file=sys.stderr)
-        for compare_now in self._captured:
-            compare_now()
-        for site, number in self._n_captured.items():
-            if not number:
+        for site, waiting in self._captured.items():
+            for compare_now in waiting:
+                compare_now()
+            if not waiting:
                 why = "traced, but what was traced was never executed"
                 self._leave(site, why)
 
@@ -145,10 +142,10 @@ class _Shadow(Observer):
         key = _key(known)
         row = self.rows.get(key) or ComparedCalls(*key, 0)
         self.rows[key] = structs.replace(row, calls=row.calls + 1)
-        if known.entry.kind == "class" and known.traced:
+        if known.entry.kind == "class" and known.case.traced:
             assert known.instance is not None
             known.instance.why = "it was made while tracing"
-        elif known.traced and known.error is None:
+        elif known.case.traced and known.case.raises is None:
             self._capture(known)
         else:
             self._compare(known)
@@ -156,22 +153,22 @@ class _Shadow(Observer):
     def _capture(self, known: Observed) -> None:
         """Let the values of a traced call come out as it is executed."""
         arrays: list[Any] = []
-        names = (*VIEWED, "state")
-        taken = take_apart([getattr(known, name) for name in names], arrays)
-        self._n_captured.setdefault(known.site, 0)
+        of_case = [getattr(known.case, name) for name in VIEWED]
+        taken = take_apart((known.state, *of_case), arrays)
+        waiting = self._captured.setdefault(known.site, [])
         # What the script has made may be gone when its run has ended.
         whole = known.instance.whole() if known.instance else ()
         alive = [pair.original() for pair in whole]
 
         def receive(values: list[Any]) -> None:
-            self._n_captured[known.site] += 1
-            if self._n_captured[known.site] <= _MAX_CAPTURES:
-                self._captured.append(lambda: again(values))
+            if len(waiting) < _MAX_CAPTURES:
+                waiting.append(lambda: again(values))
 
         def again(values: list[Any], alive: Any = alive) -> None:
-            filled = fill(taken, restored(values))
-            changes = dict(zip(names, filled, strict=True))
-            self._compare(replace(known, **changes))
+            state, *of_case = fill(taken, restored(values))
+            changes = dict(zip(VIEWED, of_case, strict=True))
+            case = replace(known.case, **changes)
+            self._compare(replace(known, case=case, state=state))
 
         send(arrays, receive, _MAX_CAPTURES)
 
@@ -191,7 +188,7 @@ class _Shadow(Observer):
         """Add a comparison to the row of its line."""
         key = _key(known)
         row, found = self.rows[key], again.comparison
-        if not known.traced:
+        if not known.case.traced:
             row = structs.replace(
                 row,
                 seconds_old=(row.seconds_old or 0.0) + known.seconds,
@@ -209,29 +206,28 @@ class _Shadow(Observer):
         """List what differs, with the layer, and keep the call."""
         fails, site = not again.comparison.agrees, known.site
         layer = self._layer(known) if fails else None
-        for difference in again.comparison.differences:
+        room = _MAX_DIFFERENCES - self._n_differences[site]
+        for difference in again.comparison.differences[:room]:
             self._n_differences[site] += 1
-            if self._n_differences[site] > _MAX_DIFFERENCES:
-                break
             masks = masks_at(difference, known, again.output)
             self.differences.append(
                 FoundDifference(*site, known.number, difference, layer, masks)
             )
         if fails and known.entry.name in REPLAYED:
             # What was captured has its values, as if it had not been traced.
-            unknown = has_tracer((known.args, known.kwargs))
-            keep(self._recorder, replace(known, traced=unknown))
+            case = known.case
+            traced = has_tracer((case.args, case.kwargs))
+            known = replace(known, case=replace(case, traced=traced))
+            keep(self._recorder, known)
 
     def _layer(self, known: Observed) -> str | None:
         """Return the first layer that differs, looked for once a place."""
         trains = matching(known.entry.name, TRAINING)
-        if known.entry.kind != "method" or known.error or trains:
+        if known.entry.kind != "method" or known.case.raises or trains:
             return None
         if known.site not in self._layers:
-            try:
-                layer = first_layer(known, self.twins)
+            self._layers[known.site] = None
             # It only explains a difference, which is reported in any case.
-            except Exception:
-                layer = None
-            self._layers[known.site] = layer
+            with suppress(Exception):
+                self._layers[known.site] = first_layer(known, self.twins)
         return self._layers[known.site]

@@ -84,16 +84,15 @@ def print_shadow(report: Shadow, console: Console) -> None:
     if report.saved is not None:
         say(console, f"{counted(report.saved, 'call')} saved for replay")
     tally = sum((row.tally for row in report.calls), Tally())
-    text = (
+    code = report.script_exit_code
+    ended = f"; the script ended with {code}" if code else ""
+    say(
+        console,
         f"{counted(tally.compared, 'call')} compared: {tally.identical} "
         f"identical, {tally.within_tolerance} within tolerance, "
-        f"{tally.different} different"
+        f"{tally.different} different{ended}",
+        "bold green" if report.exit_code == 0 else "bold red",
     )
-    if report.script_exit_code:
-        text += f"; the script ended with {report.script_exit_code}"
-    if not tally.compared:
-        text += "; nothing was compared"
-    say(console, text, "bold green" if report.exit_code == 0 else "bold red")
 
 
 def print_record(report: Recorded, folder: str, console: Console) -> None:

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import Any
 
 from tfmpe.migrate.replay.compare import Tolerance
 from tfmpe.migrate.replay.targets import REPLAYED
-
-_T = TypeVar("_T")
 
 __all__ = [
     "NOT_COMPARED",
@@ -21,19 +19,15 @@ ONE_CALL = Tolerance(1e-5, 1e-4, "rounding of one evaluation")
 """For a network, and for each of its layers."""
 
 _DRAWS = REPLAYED["StructuredCNF.sample"]
-_DENSITIES = REPLAYED["StructuredCNF.log_prob"]
 _FIT = Tolerance(1e-5, 1e-4, "rounding, carried through all steps")
 _ROUNDS = Tolerance(1e-4, 1e-3, "rounding, carried through all rounds")
 _STATISTIC = Tolerance(1e-5, 1e-4, "rounding of a statistic")
 _FORMULA = Tolerance(1e-6, 1e-6, "a formula in another order")
+_OF_NETWORKS = "*.vector_field", "*.encode", "*.decode", "*.__call__"
 
 TRAINING = {
-    "*.fit": _FIT,
-    "fit_*": _FIT,
-    "train_l*": _FIT,
-    "precompute_null_*": _FIT,
-    "train_fmpe_rounds": _ROUNDS,
-    "train_bottom_up": _ROUNDS,
+    **dict.fromkeys(("*.fit", "fit_*", "train_l*", "precompute_null_*"), _FIT),
+    **dict.fromkeys(("train_fmpe_rounds", "train_bottom_up"), _ROUNDS),
 }
 """Names whose calls train, and what their losses and weights keep to."""
 
@@ -41,24 +35,17 @@ TRAINING = {
 _TOLERANCES = TRAINING | {
     "PyTreeBijector.*": Tolerance(2e-5, 2e-5, "rounding of a bijector"),
     "create_zscaling_*": Tolerance(1e-4, 1e-4, "rounding of a mean"),
-    "theta_t_linear": _FORMULA,
-    "ut_linear": _FORMULA,
-    "sample_power_law": _STATISTIC,
-    "evaluate_l*": _STATISTIC,
-    "mmd_test": _STATISTIC,
-    "*.sample": _DRAWS,
-    "*.sample_*": _DRAWS,
-    "*.log_prob*": _DENSITIES,
-    "*.vector_field": ONE_CALL,
-    "*.encode": ONE_CALL,
-    "*.decode": ONE_CALL,
-    "*.__call__": ONE_CALL,
+    **dict.fromkeys(("theta_t_linear", "ut_linear"), _FORMULA),
+    **dict.fromkeys(
+        ("sample_power_law", "evaluate_l*", "mmd_test"), _STATISTIC
+    ),
+    **dict.fromkeys(("*.sample", "*.sample_*"), _DRAWS),
+    "*.log_prob*": REPLAYED["StructuredCNF.log_prob"],
+    **dict.fromkeys(_OF_NETWORKS, ONE_CALL),
 }
 
 _PICTURE = "it draws a picture and returns no numbers"
-_FILES = (
-    "it writes pictures and leaves figures open; a second call changes them"
-)
+_FILES = "it writes pictures, which a second call would change"
 _USED_UP = "what it returns is used up by reading it"
 
 NOT_COMPARED = {
@@ -80,6 +67,6 @@ def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
     return found.of_network if of_network else found.tolerance
 
 
-def matching(name: str, patterns: Mapping[str, _T]) -> _T | None:
+def matching(name: str, patterns: Mapping[str, Any]) -> Any:
     """Return what is listed under a name, by the first pattern that fits."""
     return next((x for p, x in patterns.items() if fnmatchcase(name, p)), None)

@@ -25,6 +25,9 @@ from .twins_state import NoTwinError, Pair, State, is_nnx, is_rngs
 __all__ = ["Twins", "default_rngs", "of_bridge", "pairs_in", "state_in"]
 
 
+_NUMBERS = (np.random.Generator, random.Random)
+
+
 class Twins:
     """All originals of a run and their twins."""
 
@@ -38,8 +41,9 @@ class Twins:
 
         def name(leaf: Any) -> Any:
             pair = self._find(leaf)
-            if pair is None and new and (self._is_legacy(leaf) or is_nnx(leaf)):
-                pair = self._add(leaf)
+            if pair is None and new:
+                own = all(self.is_own(kind) for kind in type(leaf).__mro__)
+                pair = None if own and not is_nnx(leaf) else self._add(leaf)
             return copied(leaf) if pair is None else pair
 
         return mapped(name, tree)
@@ -53,9 +57,8 @@ class Twins:
             if leaf.why is not None:
                 raise NoTwinError(leaf.why)
             return leaf.twin
-        if self._belongs(getattr(leaf, "__module__", "")) and (
-            inspect.isclass(leaf) or inspect.isroutine(leaf)
-        ):
+        defined = inspect.isclass(leaf) or inspect.isroutine(leaf)
+        if defined and not self.is_own(leaf):
             below = leaf.__module__.removeprefix(f"{self._package}.")
             return of_bridge(below, leaf.__qualname__)
         if hasattr(leaf, "base_dist"):
@@ -72,15 +75,9 @@ class Twins:
         pair.twin, pair.why = twin, None
         self._by_id[id(twin)] = pair
 
-    def is_own(self, kind: type) -> bool:
+    def is_own(self, kind: Any) -> bool:
         """Return whether a class is the script's and not the package's."""
-        return not self._belongs(kind.__module__)
-
-    def _belongs(self, module: Any) -> bool:
-        return is_below(str(module), self._package)
-
-    def _is_legacy(self, value: Any) -> bool:
-        return any(self._belongs(k.__module__) for k in type(value).__mro__)
+        return not is_below(str(getattr(kind, "__module__", "")), self._package)
 
     def _find(self, value: Any) -> Pair | None:
         pair = None if value is None else self._by_id.get(id(value))
@@ -91,15 +88,14 @@ class Twins:
 
     def _add(self, original: Any) -> Pair:
         kind = type(original)
-        pair = Pair(
-            next(self._numbers), kind.__qualname__, _reference(original)
-        )
-        pair.why = f"its {pair.kind} was not made by a call of the script"
+        name, reference = kind.__qualname__, _reference(original)
+        pair = Pair(next(self._numbers), name, reference)
+        pair.why = f"its {name} was not made by a call of the script"
         self._by_id[id(original)] = pair
         if self.is_own(kind) and is_nnx(original):
             self._clone(pair, original)
         elif self.is_own(kind):
-            pair.why = f"its class {pair.kind} is the script's own"
+            pair.why = f"its class {name} is the script's own"
         return pair
 
     def _clone(self, pair: Pair, module: Any) -> None:
@@ -184,9 +180,7 @@ def _check_reach(function: Any) -> None:
     """Refuse a function that could change what it does not own."""
     name = getattr(function, "__name__", type(function).__name__)
     for used, value in _reached_by(function).items():
-        if is_nnx(value) or isinstance(
-            value, np.random.Generator | random.Random
-        ):
+        if is_nnx(value) or isinstance(value, _NUMBERS):
             raise NoTwinError(
                 f"the function {name} uses {used!r}, which a second call "
                 "could change; pass it as an argument"

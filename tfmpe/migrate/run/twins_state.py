@@ -49,7 +49,7 @@ State = dict[Pair, dict[str, Any]]
 
 
 def is_nnx(value: Any, *kinds: str) -> bool:
-    """Return whether a value is of kinds of nnx: a module or random numbers."""
+    """Return whether a value is of nnx: a module or random numbers."""
     nnx = sys.modules.get("flax.nnx")
     of = [getattr(nnx, kind) for kind in kinds or ("Module", "Rngs") if nnx]
     return isinstance(value, tuple(of))
@@ -92,8 +92,10 @@ def state_of(value: Any, left_out: Collection[int] = ()) -> dict[str, Any]:
             for name, leaf in getattr(value, "__dict__", {}).items()
             if not name.startswith("_") and isinstance(leaf, plain)
         }
+    from tfmpe.migrate.replay.weights import value_of
+
     found = {
-        path: _copy(_read(variable))
+        path: _copy(value_of(variable))
         for path, variable in variables_of(value).items()
         if id(variable) not in left_out
     }
@@ -187,13 +189,8 @@ def _flagged(module: Any) -> list[tuple[str, Any]]:
     ]
 
 
-# flax 0.12 deprecates `.value`, which 0.10 needs.
-def _read(variable: Any) -> Any:
-    getter = getattr(type(variable), "get_value", None)
-    return variable.value if getter is None else getter(variable)
-
-
 def _write(variable: Any, value: Any) -> None:
+    # flax 0.12 deprecates `.value`, which 0.10 needs.
     if hasattr(type(variable), "set_value"):
         variable.set_value(_copy(value))
     else:
