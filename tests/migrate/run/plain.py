@@ -79,7 +79,6 @@ class CNF(nnx.Module):
             d = at(x + h * c, (n + 1) * h)
             x = x + h / 6 * (a + 2 * b + 2 * c + d)
         return x
-
 """
 _MODULES = {
     "util/dataloader": _DATALOADER,
@@ -117,7 +116,6 @@ CHANGES = {
         "        self.dropout.rngs.dropout()\n        return self.activation",
     ),
     "names": ("(self, dim, dropout", "(self, dim, *, dropout"),
-    "draws": ("        return x\n\n", "        return x + 1\n\n"),
 }
 """What can be wrong with the package: a piece of its code, and another."""
 

@@ -94,13 +94,6 @@ def test_wrong_usage_ends_in_2(command, script, monkeypatch, args, message):
     assert found.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["run", "record"])
-def test_the_help_has_examples_and_exit_codes(command, name):
-    found = command(name, "--help")
-    assert f"\n    tfmpe {name} " in found.output
-    assert "Exit code:" in found.output
-
-
 WAYS = {
     ("run",): "1 legacy call from 1 place",
     ("run", "--shadow"): "1 call compared: 1 identical",

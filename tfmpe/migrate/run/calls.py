@@ -141,8 +141,8 @@ def _settle(tree: Any) -> bool:
 
     What fails in the computation is raised where the script uses it.
     """
-    if has_tracer(tree):
-        return True
     with suppress(Exception):
+        if has_tracer(tree):
+            return True
         jax.block_until_ready(arrays_of(tree))
     return False
