@@ -110,12 +110,10 @@ CHANGES = {
     "error": (_FLAT, "raise LookupError('planted')"),
     "weights": ("rngs=rngs)", "rngs=rngs, bias_init=nnx.initializers.ones)"),
     "layer": ("x / keep, 0)", "x, 0)"),
-    "whole": ("return self.activation", "return 2 * self.activation"),
     "count": (
         "        return self.activation",
         "        self.dropout.rngs.dropout()\n        return self.activation",
     ),
-    "names": ("(self, dim, dropout", "(self, dim, *, dropout"),
 }
 """What can be wrong with the package: a piece of its code, and another."""
 

@@ -45,45 +45,37 @@ def test_an_unknown_legacy_module_says_what_there_is():
 
 def test_a_script_sees_its_own_name_arguments_and_folder(script, capsys):
     path, argv = list(sys.path), list(sys.argv)
-    program = script(
-        """
-        from pathlib import Path
-        print(__name__, sys.argv, Path(sys.path[0]).name)
-        print(sys.modules["__main__"].__dict__ is globals())
-        """,
-        "--n",
-        "3",
-    )
-    assert run_on_bridge(program).exit_code == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert printed == ["__main__ ['fit.py', '--n', '3'] scripts", "True"]
+    text = """
+    print(__name__, sys.argv, sys.path[0].rpartition("/")[2])
+    assert vars(sys.modules["__main__"]) is globals()
+    """
+    assert run_on_bridge(script(text, "--n", "3")).exit_code == 0
+    printed = capsys.readouterr().out
+    assert printed == "__main__ ['fit.py', '--n', '3'] scripts\n"
     assert (sys.path, sys.argv) == (path, argv)
 
 
-@pytest.mark.parametrize(
-    ("end", "code"),
-    [
-        ("sys.exit()", 0),
-        ("sys.exit(7)", 7),
-        ("sys.exit('no data')", 1),
-        ("raise KeyboardInterrupt", 130),
-        ("1 / 0", 1),
-    ],
-)
-def test_the_exit_code_is_the_scripts(script, end, code):
-    assert run_on_bridge(script(end)).exit_code == code
+ENDS = {
+    "sys.exit()": 0,
+    "sys.exit(7)": 7,
+    "sys.exit('no data')": 1,
+    "raise KeyboardInterrupt": 130,
+    "1 / 0": 1,
+}
+
+
+def test_the_exit_code_is_the_scripts(script):
+    assert {x: run_on_bridge(script(x)).exit_code for x in ENDS} == ENDS
 
 
 def test_a_traceback_is_the_scripts_own(script, capsys):
-    program = script(
-        """
-        try:
-            flatten_structured(data(), 1, None, None, "wide", {"obs": 1})
-        except Exception as error:
-            raise RuntimeError("told") from error
-        """
-    )
-    assert run_on_bridge(program).exit_code == 1
+    text = """
+    try:
+        flatten_structured(data(), 1, None, None, "wide", {"obs": 1})
+    except Exception as error:
+        raise RuntimeError("told") from error
+    """
+    assert run_on_bridge(script(text)).exit_code == 1
     shown = capsys.readouterr().err
     assert "RuntimeError: told" in shown
     assert shown.count('File "fit.py"') == 2
@@ -157,7 +149,11 @@ def test_warnings_are_counted_whether_shown_or_not(script, monkeypatch, mode):
     monkeypatch.setenv("TFMPE_COMPAT", mode)
     silent = "import warnings\nwarnings.simplefilter('ignore')\n"
     (warned,) = run_on_bridge(script(silent + LATE)).warnings
-    assert (warned.code, str(warned.place), warned.count) == ("L25", "fit.py:18", 2)
+    assert (warned.code, str(warned.place), warned.count) == (
+        "L25",
+        "fit.py:18",
+        2,
+    )
     assert "rows" in warned.text
     monkeypatch.setenv("TFMPE_COMPAT", "error")
     assert run_on_bridge(script(LATE)).exit_code == 1

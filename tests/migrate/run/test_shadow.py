@@ -122,19 +122,6 @@ def test_exceptions_are_compared_by_type_and_reach_the_script(
         assert each.difference.found == "returned"
 
 
-def test_arguments_that_the_legacy_call_changes_are_given_as_copies(
-    legacy, script
-):
-    # With an extra entry both sides remove it from the tree of ints (L12).
-    legacy()
-    text = """
-    tree = data() | {"y_index": {"obs": jnp.ones((2, 3, 2, 1))}}
-    ndims = jax.tree.map(lambda leaf: 1, tree)
-    flatten_structured(tree, data_batch_ndims=ndims)
-    """
-    assert run_in_shadow(script(text)).exit_code == 0
-
-
 RANDOM = """
 from flax import nnx
 from sfmpe.cnf import CNF
