@@ -88,6 +88,5 @@ def record(
         ) from None
     if not quiet:
         print_record(report, str(out), Console(stderr=True, highlight=False))
-    if json_file is not None:
-        write_file(json_file, as_json(report), "--json")
+    write_file(json_file, as_json(report), "--json")
     context.exit(report.exit_code)

@@ -102,10 +102,8 @@ def run(
 
         check_legacy(program, legacy)
         if save_cases is not None and save_cases.exists():
-            raise click.BadParameter(
-                f"{str(save_cases)!r} exists; name a new folder",
-                param_hint="--save-cases",
-            )
+            why = f"{str(save_cases)!r} exists; name a new folder"
+            raise click.BadParameter(why, param_hint="--save-cases")
         found = run_in_shadow(
             program, legacy=legacy, save_cases=save_cases, training=training
         )
@@ -121,8 +119,7 @@ def run(
         if not quiet:
             show.print_run(found, console)
         code = found.exit_code
-    if json_file is not None:
-        write_file(json_file, as_json(found), "--json")
+    write_file(json_file, as_json(found), "--json")
     context.exit(code)
 
 

@@ -15,22 +15,13 @@ import jax
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.replay.trees import copied, fill, take_apart
 
+from . import twins_state as states
 from .again import call_again
 from .calls import Observed
 from .capture import restored, send
 from .tolerances import ONE_CALL
 from .twins import Twins
-from .twins_state import (
-    State,
-    child,
-    fill_in,
-    is_nnx,
-    is_rngs,
-    load,
-    nodes_of,
-    state_of,
-    view,
-)
+from .twins_state import State, is_nnx, is_rngs
 from .undisturbed import undisturbed
 
 __all__ = ["first_layer"]
@@ -53,7 +44,7 @@ def first_layer(known: Observed, twins: Twins) -> str | None:
         if inputs is None:
             continue
         path, given = inputs
-        load(known.state)
+        states.load(known.state)
         with undisturbed():
             with _as_before(known.state):
                 old = _outputs(original, path, twins.filled(given))
@@ -69,7 +60,7 @@ def _first(old: Outputs, new: Outputs) -> Path | None:
         match = next((each for each in new if each[0] == path), None)
         if match is not None:
             new.remove(match)
-            sides = view(output), view(match[1])
+            sides = states.view(output), states.view(match[1])
             if not compare(*sides, "output", ONE_CALL).agrees:
                 return path
     return None
@@ -113,27 +104,27 @@ def _outputs(module: Any, path: Path, given: tuple[Any, Any]) -> Outputs:
 
     args, kwargs = given
     with _hooked(module, note):
-        child(module, path)(*args, **kwargs)
+        states.child(module, path)(*args, **kwargs)
     return found
 
 
 @contextmanager
 def _as_before(state: State) -> Iterator[None]:
     """Let the originals hold what they held before a call, for a while."""
-    now = {pair: state_of(pair.original()) for pair in state}
+    now = {pair: states.state_of(pair.original()) for pair in state}
     try:
         for pair, held in state.items():
-            fill_in(pair.original(), held)
+            states.fill_in(pair.original(), held)
         yield
     finally:
         for pair, held in now.items():
-            fill_in(pair.original(), held)
+            states.fill_in(pair.original(), held)
 
 
 @contextmanager
 def _hooked(module: Any, hook: Hook) -> Iterator[None]:
     """Let a hook make the calls of all parts of a module."""
-    parts = [(path, n) for path, n in nodes_of(module) if is_nnx(n)]
+    parts = [(path, n) for path, n in states.nodes_of(module) if is_nnx(n)]
     kinds = {type(n) for _, n in parts if callable(n)}
     running: set[int] = set()
 

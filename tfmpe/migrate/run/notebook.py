@@ -62,15 +62,11 @@ def run_notebook(name: str) -> None:
 
 def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
     """Return the lines of a notebook that `run_notebook` leaves out."""
-    from tfmpe.migrate.sources import SourceError, read_source
+    from tfmpe.migrate.sources import read_source
 
-    try:
-        cells = read_source(name).cells if is_notebook(name) else ()
-    except SourceError:
-        return ()
     return tuple(
         LineNotRun(cell.number or 0, magic.line, magic.text.strip())
-        for cell in cells
+        for cell in (read_source(name).cells if is_notebook(name) else ())
         for number, magic in enumerate(cell.magics)
         # Not what is timed, nor further lines of one command or of a cell in
         # another language.

@@ -18,8 +18,6 @@ __all__ = ["Program", "has_module", "run_program"]
 
 _HIDDEN = (str(Path(__file__).resolve().parent), "<frozen runpy")
 _LOOP = str(Path(asyncio.__file__).parent)
-_INTERRUPTED = 130
-_FAILED = 1
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,12 @@ def run_program(program: Program) -> int:
             if end.code is None or isinstance(end.code, int):
                 return end.code or 0
             print(end.code, file=sys.stderr)
-            return _FAILED
+            return 1
         except KeyboardInterrupt:
-            return _INTERRUPTED
+            return 130
         except Exception as error:
             _show(error)
-            return _FAILED
+            return 1
     return 0
 
 

@@ -58,12 +58,12 @@ def record_run(
         functions=tuple(
             RecordedCalls(
                 name,
-                len(kept.records),
-                kept.repeated,
-                kept.left_out,
-                tuple(kept.writer.opaque),
+                len(k.records),
+                k.repeated,
+                k.left_out,
+                (*k.writer.opaque,),
             )
-            for name, kept in sorted(recorder.functions.items())
+            for name, k in sorted(recorder.functions.items())
         ),
         not_recorded=watch.not_recorded,
         fingerprint=fingerprint,
