@@ -83,7 +83,8 @@ def test_a_traceback_is_the_scripts_own(script, capsys):
     assert "runpy" not in shown
 
 
-def test_outermost_calls_are_counted_by_line_with_advice(script):
+def test_outermost_calls_are_counted_by_line_with_advice(script, monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
     program = script(
         """
         from sfmpe.util.dataloader import combine_data
