@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .common import check_folder, write_file
+from .common import write_file
 from .program import SETTINGS, check_legacy, program_arguments, read_program
 
 __all__ = ["record"]
@@ -34,14 +34,6 @@ __all__ = ["record"]
     default=100,
     show_default=True,
     help="How many calls of one function are kept.",
-)
-@click.option(
-    "--max-bytes",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=48 * 2**20,
-    show_default=True,
-    help="How many bytes of arrays are kept in all.",
 )
 @click.option("--force", is_flag=True, help="Replace FOLDER if it exists.")
 @program_arguments
@@ -74,8 +66,7 @@ def record(
 
     \b
     Examples:
-      tfmpe record -- fit.py --n-epochs 10
-      tfmpe record --out golden --max-calls 20 -- fit.py
+      tfmpe record --out golden --max-calls 20 -- fit.py --n-epochs 10
       tfmpe verify golden
     """  # noqa: D301 - click wants the backspace itself
     from rich.console import Console
@@ -84,24 +75,18 @@ def record(
     from tfmpe.migrate.run.record import record_run
     from tfmpe.migrate.run.show import print_record
 
-    check_folder(json_file, "--json")
     program = read_program(script, args, is_module)
     check_legacy(program, options["legacy"])
     try:
         report = record_run(program, out, **options)
-    except FileExistsError:
-        raise click.BadParameter(
-            f"{str(out)!r} exists; name another folder, or replace it with "
-            "--force",
-            param_hint="--out",
-        ) from None
     except OSError as error:
+        why = f"cannot be written ({error.strerror})"
+        if isinstance(error, FileExistsError):
+            why = "exists; name another folder, or replace it with --force"
         raise click.BadParameter(
-            f"{str(out)!r} cannot be written ({error.strerror})",
-            param_hint="--out",
+            f"{str(out)!r} {why}", param_hint="--out"
         ) from None
     if not quiet:
         print_record(report, str(out), Console(stderr=True, highlight=False))
-    if json_file is not None:
-        write_file(json_file, as_json(report), "--json")
+    write_file(json_file, as_json(report), "--json")
     context.exit(report.exit_code)

@@ -99,20 +99,15 @@ def notebook(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def write(*codes):
-        text = {"cell_type": "markdown", "metadata": {}, "source": "# Title"}
-        code = {
-            "cell_type": "code",
-            "execution_count": None,
-            "metadata": {},
-            "outputs": [],
-        }
-        cells = [{**code, "source": text.splitlines(True)} for text in codes]
-        content = {
-            "cells": [text, *cells],
-            "metadata": {"kernelspec": {"language": "python", "name": "k"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
+        cells = [{"cell_type": "markdown", "metadata": {}, "source": "# Title"}]
+        code = {"cell_type": "code", "execution_count": None, "outputs": []}
+        for text in codes:
+            cells.append(
+                {**code, "metadata": {}, "source": text.splitlines(True)}
+            )
+        kernel = {"kernelspec": {"language": "python", "name": "k"}}
+        content = {"cells": cells, "metadata": kernel}
+        content |= {"nbformat": 4, "nbformat_minor": 5}
         (tmp_path / "fit.ipynb").write_text(json.dumps(content))
         return Program("fit.ipynb", ("one",))
 

@@ -79,7 +79,6 @@ class CNF(nnx.Module):
             d = at(x + h * c, (n + 1) * h)
             x = x + h / 6 * (a + 2 * b + 2 * c + d)
         return x
-
 """
 _MODULES = {
     "util/dataloader": _DATALOADER,
@@ -109,16 +108,12 @@ CHANGES = {
         "slices['theta'] = dict(reversed(slices['theta'].items())); " + _FLAT,
     ),
     "error": (_FLAT, "raise LookupError('planted')"),
-    "rows": ("range(0, n,", "range(batch_size, n,"),
     "weights": ("rngs=rngs)", "rngs=rngs, bias_init=nnx.initializers.ones)"),
     "layer": ("x / keep, 0)", "x, 0)"),
-    "whole": ("return self.activation", "return 2 * self.activation"),
     "count": (
         "        return self.activation",
         "        self.dropout.rngs.dropout()\n        return self.activation",
     ),
-    "names": ("(self, dim, dropout", "(self, dim, *, dropout"),
-    "draws": ("        return x\n\n", "        return x + 1\n\n"),
 }
 """What can be wrong with the package: a piece of its code, and another."""
 

@@ -6,8 +6,6 @@ import sys
 import pytest
 
 from tfmpe.migrate.run.count import run_on_bridge
-from tfmpe.migrate.run.record import record_run
-from tfmpe.migrate.run.shadow import run_in_shadow
 
 from .conftest import CALL, PRELUDE
 
@@ -76,9 +74,8 @@ AWAIT = [
         # As IPython, which takes the first line's indent from all lines.
         (["  x = 1\n  if x:\n    print('in')\n"], "in\n"),
         (["\n    %pylab\n    if 1:\n        print(1)\n"], "1\n"),
-        (["    text = '''\n  as it is'''\n    print(text)"], "\n  as it is\n"),
     ],
-    ids=["await", "for", "task", "run", "indent", "magic", "text"],
+    ids=["await", "for", "task", "run", "indent", "magic"],
 )  # fmt: skip
 def test_a_cell_runs_as_in_jupyter(notebook, capsys, cells, printed):
     report = run_on_bridge(notebook(*cells))
@@ -120,18 +117,8 @@ def test_nothing_is_left_behind(notebook, monkeypatch):
     assert "MPLBACKEND" not in os.environ
 
 
-def test_shadow_and_record_name_the_cell(notebook, legacy, tmp_path):
-    legacy("mask")
-    program = notebook(PRELUDE, CALL)
-    (row,) = run_in_shadow(program).calls
-    assert row.tally.different == 1
-    assert str(row.place) == "fit.ipynb, cell 3:1"
-    record_run(program, tmp_path / "golden")
-    written = (tmp_path / "golden" / "fit").glob("*.json")
-    assert "called from fit.ipynb, cell 3:1" in next(written).read_text()
-
-
-def test_a_warning_names_the_cell(notebook):
+def test_a_warning_names_the_cell(notebook, monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "warn")
     program = notebook(
         PRELUDE,
         "\nx = {'a': jnp.ones((1, 1, 1))}\n"
@@ -139,7 +126,7 @@ def test_a_warning_names_the_cell(notebook):
         "    independence={'cross': [('b', 'a')]})\n",
     )
     with pytest.warns(match="L8"):
-        report = run_on_bridge(program, mode="warn")
+        report = run_on_bridge(program)
     (warned,) = report.warnings
     assert warned.code == "L8"
     assert (warned.place.cell, warned.place.line) == (3, 3)

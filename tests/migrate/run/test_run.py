@@ -1,8 +1,6 @@
 """Running a script on the bridge: identity, exit codes, counts, no traces."""
 
 import importlib
-import os
-import subprocess
 import sys
 
 import pytest
@@ -22,14 +20,6 @@ def test_every_legacy_module_is_the_one_of_the_bridge(module):
     assert served is importlib.import_module(bridge)
     assert served.__spec__.name == bridge
     assert module not in sys.modules
-
-
-@pytest.mark.parametrize("module", MODULES[1:])
-def test_a_module_is_an_attribute_of_the_package(script, capsys, module):
-    pytest.importorskip("flax")
-    run_on_bridge(script(f"import sfmpe\nprint({module}.__name__)", prelude=""))
-    bridge = module.replace(LEGACY, BRIDGE, 1)
-    assert capsys.readouterr().out == f"{bridge}\n"
 
 
 def test_an_installed_legacy_package_is_not_used_and_put_back(legacy):
@@ -55,55 +45,46 @@ def test_an_unknown_legacy_module_says_what_there_is():
 
 def test_a_script_sees_its_own_name_arguments_and_folder(script, capsys):
     path, argv = list(sys.path), list(sys.argv)
-    program = script(
-        """
-        from pathlib import Path
-        print(__name__, sys.argv, Path(sys.path[0]).name)
-        print(sys.modules["__main__"].__dict__ is globals())
-        """,
-        "--n",
-        "3",
-    )
-    assert run_on_bridge(program).exit_code == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert printed == ["__main__ ['fit.py', '--n', '3'] scripts", "True"]
+    text = """
+    print(__name__, sys.argv, sys.path[0].rpartition("/")[2])
+    assert vars(sys.modules["__main__"]) is globals()
+    """
+    assert run_on_bridge(script(text, "--n", "3")).exit_code == 0
+    printed = capsys.readouterr().out
+    assert printed == "__main__ ['fit.py', '--n', '3'] scripts\n"
     assert (sys.path, sys.argv) == (path, argv)
 
 
-@pytest.mark.parametrize(
-    ("end", "code"),
-    [
-        ("sys.exit()", 0),
-        ("sys.exit(7)", 7),
-        ("sys.exit('no data')", 1),
-        ("raise KeyboardInterrupt", 130),
-        ("1 / 0", 1),
-    ],
-)
-def test_the_exit_code_is_the_scripts(script, end, code):
-    assert run_on_bridge(script(end)).exit_code == code
+ENDS = {
+    "sys.exit()": 0,
+    "sys.exit(7)": 7,
+    "sys.exit('no data')": 1,
+    "raise KeyboardInterrupt": 130,
+    "1 / 0": 1,
+}
+
+
+def test_the_exit_code_is_the_scripts(script):
+    assert {x: run_on_bridge(script(x)).exit_code for x in ENDS} == ENDS
 
 
 def test_a_traceback_is_the_scripts_own(script, capsys):
-    program = script(
-        """
-        try:
-            flatten_structured(data(), 1, None, None, "wide", {"obs": 1})
-        except Exception as error:
-            raise RuntimeError("told") from error
-        """
-    )
-    assert run_on_bridge(program).exit_code == 1
+    text = """
+    try:
+        flatten_structured(data(), 1, None, None, "wide", {"obs": 1})
+    except Exception as error:
+        raise RuntimeError("told") from error
+    """
+    assert run_on_bridge(script(text)).exit_code == 1
     shown = capsys.readouterr().err
     assert "RuntimeError: told" in shown
     assert shown.count('File "fit.py"') == 2
     assert "migrate/run" not in shown
     assert "runpy" not in shown
-    run_on_bridge(script("from sfmpe.utils import nothing_of_it"))
-    assert "`tfmpe scan`" in capsys.readouterr().err
 
 
-def test_outermost_calls_are_counted_by_line_with_advice(script):
+def test_outermost_calls_are_counted_by_line_with_advice(script, monkeypatch):
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
     program = script(
         """
         from sfmpe.util.dataloader import combine_data
@@ -115,7 +96,7 @@ def test_outermost_calls_are_counted_by_line_with_advice(script):
         jax.vmap(lambda d: sfmpe.utils.split_data(d, 1)[0])(jnp.ones((4, 2)))
         """
     )
-    report = run_on_bridge(program, mode="ignore")
+    report = run_on_bridge(program)
     found = {
         (each.function, each.place.line): (each.calls, each.advice)
         for each in report.calls
@@ -141,7 +122,7 @@ def test_methods_of_objects_are_counted_with_advice(script):
             "context_label context_index context_mask cross_mask".split()))
         """
     )
-    report = run_on_bridge(program, mode="ignore")
+    report = run_on_bridge(program)
     found = {each.function: each.advice for each in report.calls}
     flow = "sfmpe.structured_cnf.StructuredCNF"
     assert found.keys() == {flow, f"{flow}.vector_field"}
@@ -165,49 +146,15 @@ for _ in range(2):
 
 
 @pytest.mark.parametrize("mode", ["ignore", "warn"])
-def test_warnings_are_counted_whether_shown_or_not(script, mode):
+def test_warnings_are_counted_whether_shown_or_not(script, monkeypatch, mode):
+    monkeypatch.setenv("TFMPE_COMPAT", mode)
     silent = "import warnings\nwarnings.simplefilter('ignore')\n"
-    (warned,) = run_on_bridge(script(silent + LATE), mode=mode).warnings
-    assert (warned.code, warned.place.file, warned.count) == (
+    (warned,) = run_on_bridge(script(silent + LATE)).warnings
+    assert (warned.code, str(warned.place), warned.count) == (
         "L25",
-        "fit.py",
+        "fit.py:18",
         2,
     )
     assert "rows" in warned.text
-    assert run_on_bridge(script(LATE), mode="error").exit_code == 1
-
-
-def test_fixes_reach_the_script_and_no_further(script, capsys, monkeypatch):
-    monkeypatch.delenv("TFMPE_COMPAT_FIX", raising=False)
-    program = script("import os; print(os.environ['TFMPE_COMPAT_FIX'])")
-    run_on_bridge(program, fix=["L19", "L18"])
-    assert capsys.readouterr().out == "L18,L19\n"
-    with pytest.raises(ValueError, match="'L99', which cannot be turned off"):
-        run_on_bridge(program, fix=["L99"])
-
-
-LOGGING = """
-import logging, sys
-logging.basicConfig(stream=sys.stdout, format="%(name)s: %(message)s")
-logging.getLogger("sfmpe").setLevel("INFO")
-logging.getLogger("sfmpe.bottom_up").setLevel("WARNING")
-logging.getLogger("tfmpe.compat.bottom_up").info("round 1")
-logging.getLogger("tfmpe.compat.train_rounds").info("round 2")
-flatten_structured(data())
-"""
-
-
-def test_the_bridge_logs_under_the_legacy_names(script):
-    script(LOGGING)
-    done = subprocess.run(
-        [sys.executable, "-m", "tfmpe", "run", "fit.py"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (
-        0,
-        "sfmpe.train_rounds: round 2\n",
-    )
-    assert "1 legacy call from 1 place" in done.stderr
+    monkeypatch.setenv("TFMPE_COMPAT", "error")
+    assert run_on_bridge(script(LATE)).exit_code == 1

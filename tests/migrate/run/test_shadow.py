@@ -84,7 +84,7 @@ def test_a_planted_defect_is_found_and_nothing_else(
     legacy, script, change, text
 ):
     legacy(change)
-    report = run_in_shadow(script(text), max_captures=1)
+    report = run_in_shadow(script(text))
     assert report.exit_code == 1
     found = {(f.difference.kind, f.difference.path) for f in report.differences}
     assert found == {PLANTED[change]}
@@ -120,19 +120,6 @@ def test_exceptions_are_compared_by_type_and_reach_the_script(
         assert each.difference.kind == "exception"
         assert each.difference.stored == stored
         assert each.difference.found == "returned"
-
-
-def test_arguments_that_the_legacy_call_changes_are_given_as_copies(
-    legacy, script
-):
-    # With an extra entry both sides remove it from the tree of ints (L12).
-    legacy()
-    text = """
-    tree = data() | {"y_index": {"obs": jnp.ones((2, 3, 2, 1))}}
-    ndims = jax.tree.map(lambda leaf: 1, tree)
-    flatten_structured(tree, data_batch_ndims=ndims)
-    """
-    assert run_in_shadow(script(text)).exit_code == 0
 
 
 RANDOM = """
@@ -185,31 +172,26 @@ def test_what_was_not_compared_is_said(legacy, script):
 
 
 @pytest.mark.parametrize("text", [CALL + CALL, JIT, VMAP])
-def test_calls_that_differ_are_saved_for_verify(legacy, script, tmp_path, text):
+def test_calls_that_differ_are_saved_for_verify(
+    legacy, script, tmp_path, monkeypatch, text
+):
+    monkeypatch.setattr("tfmpe.migrate.run.shadow._MAX_CAPTURES", 1)
     legacy("mask")
     saved = tmp_path / "differing"
-    report = run_in_shadow(script(text), save_cases=saved, max_captures=1)
+    report = run_in_shadow(script(text), save_cases=saved)
     assert report.saved == 1, "equal inputs are saved once"
     (comparison,) = replayed(saved)
     assert comparison.differences[0] == report.differences[0].difference
 
 
-@pytest.mark.parametrize("change", [None, "rows"])
-@pytest.mark.parametrize("shuffle", [True, False])
-def test_batches_have_the_same_rows_in_any_order(
-    legacy, script, capsys, change, shuffle
-):
-    legacy(change)
-    text = f"""
+def test_iterators_are_not_compared_and_still_whole(legacy, script, capsys):
+    legacy()
+    text = """
     from sfmpe.util.dataloader import as_batch_iterator
-    rows = {{"data": {{"y": np.arange(20.0).reshape(10, 2)}}}}
-    batches = as_batch_iterator(jax.random.key(3), rows, 4, {shuffle})
+    rows = {"data": {"y": np.arange(20.0).reshape(10, 2)}}
+    batches = as_batch_iterator(jax.random.key(3), rows, 4, True)
     print(sum(len(batch["data"]["y"]) for batch in batches))
     """
-    report = run_in_shadow(script(text))
-    if change:
-        assert report.exit_code == 1
-        assert capsys.readouterr().out == "6\n"
-    else:
-        assert (report.exit_code, report.not_compared) == (0, ())
-        assert capsys.readouterr().out == "10\n"
+    (left,) = run_in_shadow(script(text)).not_compared
+    assert capsys.readouterr().out == "10\n"
+    assert "used up by reading it" in left.why

@@ -98,7 +98,7 @@ class FoundDifference(Strict, frozen=True):
 
 
 class Left(Strict, frozen=True):
-    """Calls that were not compared, or not saved, and why."""
+    """Calls that were not compared, and why."""
 
     function: str
     place: Place
@@ -120,7 +120,6 @@ class Shadow(Content, frozen=True):
     not_run: tuple[LineNotRun, ...] = ()
     not_compared: tuple[Left, ...] = ()
     saved: Count | None = None
-    not_saved: tuple[Left, ...] = ()
 
 
 class RecordedCalls(Strict, frozen=True):

@@ -12,7 +12,6 @@ from tfmpe.migrate.records.parity import Difference
 from tfmpe.migrate.records.runs import Masks
 from tfmpe.migrate.replay.calls import Found, call, compare_call
 from tfmpe.migrate.replay.compare import Comparison, compare
-from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.trees import (
     arrays_of,
     fill,
@@ -21,18 +20,13 @@ from tfmpe.migrate.replay.trees import (
     take_apart,
 )
 
-from .batches import batches_again
-from .calls import Observed, case_of
-from .tolerances import BATCHES, TRAINING, matching, tolerance_of
-from .twins import Twins
-from .twins_reach import of_bridge
-from .twins_state import NoTwinError, has_weights, view
+from .calls import VIEWED, Observed
+from .tolerances import TRAINING, matching, tolerance_of
+from .twins import Twins, of_bridge
+from .twins_state import NoTwinError, has_weights, load, sides, view
 from .undisturbed import undisturbed
 
-__all__ = ["VIEWED", "Again", "call_again", "compare_again", "masks_at"]
-
-VIEWED = ("args", "kwargs", "args_after", "kwargs_after", "output")
-"""What is compared of a call, besides the state of objects."""
+__all__ = ["Again", "call_again", "compare_again", "masks_at"]
 
 _LARGEST_MASK = 10_000
 
@@ -41,42 +35,35 @@ class Again(NamedTuple):
     """What a call came to on the bridge, and how that compares."""
 
     comparison: Comparison
-    output: Any = None
-    seconds: float = 0.0
-    bytes_old: int = 0
-    bytes_new: int = 0
+    output: Any
+    seconds: float
+    bytes_old: int
+    bytes_new: int
 
 
-def compare_again(known: Observed, twins: Twins, package: str) -> Again:
+def compare_again(known: Observed, twins: Twins) -> Again:
     """Make a call of the legacy package on the bridge, and compare."""
-    if known.entry.name in BATCHES:
-        return Again(batches_again(known, package))
     found, seconds = call_again(known, twins)
-    if known.traced and known.error is None:
+    if known.case.traced and known.case.raises is None:
         found = _strong(found)
-    viewed = {name: view(getattr(known, name)) for name in VIEWED}
-    case = replace(case_of(known), **viewed)
+    viewed = {name: view(getattr(known.case, name)) for name in VIEWED}
+    case = replace(known.case, **viewed)
     of_network = known.instance is not None and any(
-        has_weights(path) for _, path in known.state
+        has_weights(path) for held in known.state.values() for path in held
     )
     tolerance = tolerance_of(known.entry.name, of_network)
     comparison = compare_call(case, found, tolerance)
-    if known.error is None:
-        old, new = twins.sides(known.state_after)
-        comparison += compare(old, new, "state", tolerance)
+    if case.raises is None:
+        comparison += compare(*sides(known.state_after), "state", tolerance)
     sizes = n_bytes(case.output), n_bytes(found.output)
     return Again(comparison, found.output, seconds, *sizes)
 
 
 def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
-    """Make a call on the bridge; return what it came to, and its seconds.
-
-    Objects are named in it. Raises `NoTwinError` as `compare_again`.
-    """
+    """Make a call on the bridge; return what it came to, and its seconds."""
     entry = known.entry
-    trains = matching(entry.name, TRAINING) is not None
-    twins.load(known.state)
-    args, kwargs = twins.filled((known.args, known.kwargs))
+    load(known.state)
+    args, kwargs = twins.filled((known.case.args, known.case.kwargs))
     if entry.kind == "method":
         twin = twins.filled(known.instance)
         if not is_below(type(twin).__module__, BRIDGE):
@@ -85,10 +72,11 @@ def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
         function = getattr(twin, entry.name.rpartition(".")[2])
     else:
         function = of_bridge(entry.module, entry.name)
+    trains = matching(entry.name, TRAINING) is not None
     start = time.perf_counter()
-    with silenced(), undisturbed(quiet=trains, begin=known.numbers):
+    with undisturbed(quiet=trains, begin=known.numbers):
         found = call(function, args, kwargs)
-        if not known.traced:
+        if not known.case.traced:
             jax.block_until_ready(arrays_of(found.output))
     seconds = time.perf_counter() - start
     output = found.output
@@ -96,33 +84,30 @@ def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
         if found.error is None:
             twins.give(known.instance, output)
         output = None
-    after = view(twins.named((args, kwargs), new=False))
-    output = view(twins.named(output, new=False))
-    return Found(output, found.error, *after), seconds
+    named = twins.named((output, args, kwargs), new=False)
+    output, args, kwargs = view(named)
+    return Found(output, found.error, args, kwargs), seconds
 
 
 def masks_at(
     difference: Difference, known: Observed, found: Any
 ) -> Masks | None:
     """Return both versions of the mask that a difference is in."""
-    of_masks = "mask" in known.entry.name or "'masks'" in difference.path
-    if difference.kind != "values" or not of_masks:
+    path = difference.path.rpartition("[")[0]
+    old = leaf_paths(known.case.output, "output").get(path)
+    new = leaf_paths(found, "output").get(path)
+    if difference.kind != "values" or old is None or np.ndim(old) < 2:
         return None
-    old, new = leaf_paths(known.output, "output"), leaf_paths(found, "output")
-    for path in old.keys() & new.keys():
-        pair = np.asarray(old[path]), np.asarray(new[path])
-        if not difference.path.startswith(path) or pair[0].ndim < 2:
-            continue
-        first, second = (m.reshape(-1, *m.shape[-2:]) for m in pair)
-        differ = np.any(first != second, axis=(1, 2))
-        if first[0].size <= _LARGEST_MASK and differ.any():
-            row = int(np.argmax(differ))
-            return Masks(*(_rows(side[row]) for side in (first, second)))
-    return None
-
-
-def _rows(mask: np.ndarray) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(map(float, row)) for row in mask)
+    if "mask" not in known.entry.name + difference.path:
+        return None
+    *_, rows, columns = np.shape(old)
+    sides = [
+        np.asarray(x, float).reshape(-1, rows, columns) for x in (old, new)
+    ]
+    first = int(np.argmax(np.any(sides[0] != sides[1], axis=(1, 2))))
+    if rows * columns > _LARGEST_MASK:
+        return None
+    return Masks(*(tuple(map(tuple, each[first].tolist())) for each in sides))
 
 
 def _strong(found: Found) -> Found:

@@ -1,8 +1,9 @@
 """Calls of the legacy package with all that went in and came out."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,148 +13,127 @@ from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.recordings.cases import Case, Raised
 from tfmpe.migrate.replay.trees import arrays_of, has_tracer
 
-from .observe import Called
-from .places import Site, call_site
-from .twins import Known, Twins
-from .twins_reach import default_rngs
-from .twins_state import State
+from .observe import Called, Site, Watch, call_site
+from .twins import Twins, default_rngs, pairs_in, state_in
+from .twins_state import Pair, State
 from .undisturbed import Numbers, global_numbers
 
-__all__ = ["Observed", "Observer", "Seen", "case_of"]
+__all__ = ["VIEWED", "Observed", "Observer", "Seen"]
 
 
 @dataclass(frozen=True)
 class Observed:
-    """One call of the legacy package.
-
-    Objects of the package and of nnx are named in it, see `Twins`.
-    """
+    """One call of the legacy package, with pairs in place of objects."""
 
     entry: Called
     site: Site
     number: int
-    instance: Known | None
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    args_after: tuple[Any, ...]
-    kwargs_after: dict[str, Any]
-    output: Any
-    error: Exception | None
-    traced: bool
+    case: Case
+    instance: Pair | None
     state: State
     state_after: State
     numbers: Numbers
     seconds: float
 
 
+VIEWED = ("args", "kwargs", "args_after", "kwargs_after", "output")
+"""What is stored and compared of a call, besides the state of objects."""
+
 Seen = Callable[[Observed], None]
 
 
-class Observer:
-    """A handler of a `Watch` that makes each call and hands on what it saw.
+class Observer(Watch):
+    """A watch that makes each call and hands on what it saw."""
 
-    Parameters
-    ----------
-    twins
-        Names the objects.
-    paused
-        Lets calls through that the block makes.
-    begin
-        Called with the name and the place of a call before it is made;
-        returns what is called with the `Observed` call after it, or None for
-        a call that is not observed, whose own calls are then.
-    failed
-        Called with the place and an exception of the observing, which does
-        not reach the script.
-    nested
-        Whether calls that an observed call makes are observed as well.
-    """
+    def __init__(self, package: str):
+        super().__init__(package)
+        self.twins = Twins(package)
+        self._numbers: Counter[Site] = Counter()
 
-    def __init__(
-        self,
-        twins: Twins,
-        paused: Callable[[], AbstractContextManager[None]],
-        begin: Callable[[Called, Site], Seen | None],
-        failed: Callable[[Site, Exception], None],
-        *,
-        nested: bool = False,
-    ):
-        self._twins = twins
-        self._paused = paused
-        self._begin = begin
-        self._failed = failed
-        self._nested = nested
-        self._numbers: dict[Site, int] = {}
+    def begin(self, entry: Called, site: Site) -> Seen | None:
+        """Return what takes the call, or None to observe those it makes."""
 
-    def __call__(
-        self,
-        entry: Called,
-        original: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def failed(self, site: Site, error: Exception) -> None:
+        """Note an exception of the observing; it does not reach the script."""
+
+    def handle(self, entry: Called, args: Any, kwargs: Any) -> Any:
         """Make a call, observed."""
-        makes = entry.kind == "class"
-        if makes and self._twins.is_own(type(args[0])):
+        original, makes = entry.original, entry.kind == "class"
+        if makes and self.twins.is_own(type(args[0])):
             return original(*args, **kwargs)
         site = call_site(entry.qualified)
-        seen = self._guarded(site, lambda: self._begin(entry, site))
+        seen = self._guarded(site, lambda: self.begin(entry, site))
         if seen is None:
             return original(*args, **kwargs)
-        number = self._numbers[site] = self._numbers.get(site, 0) + 1
-        named, state = self._twins.named, self._twins.state
+        self._numbers[site] += 1
+        number, named = self._numbers[site], self.twins.named
         given = args if entry.kind == "function" else args[1:]
         more = default_rngs(original, args, kwargs) if makes else {}
 
-        def look() -> tuple[Known | None, Any, State]:
+        def look() -> tuple[Pair | None, Any, State]:
             before = named((given, kwargs | more))
-            is_method = entry.kind == "method"
-            instance = named(args[0]) if is_method else None
-            return instance, before, state((instance, *before))
+            instance = named(args[0]) if entry.kind == "method" else None
+            return instance, before, state_in((instance, *before))
 
         looked = self._guarded(site, look)
         numbers = global_numbers()
         start = time.perf_counter()
 
-        def tell(output: Any, error: Exception | None) -> None:
+        def tell(output: Any, error: Exception | None = None) -> None:
+            if looked is None:
+                return
             instance, before, held = looked
             output = named(output, new=False)
-            traced = _settle((before, list(held.values()), output))
+            traced = _settle((before, held, output))
             seconds = time.perf_counter() - start
             if makes:
                 instance = named(args[0])
-                self._twins.note(instance, before)
+                instance.parts = list(pairs_in(before))
             after = named((given, kwargs | more))
-            held_after = {} if traced else state((instance, *before))
+            held_after = {} if traced else state_in((instance, *before))
+            case = Case(
+                example="",
+                name="call",
+                function=entry.name,
+                source=f"called from {site.place}",
+                traced=traced,
+                args=before[0],
+                kwargs=before[1],
+                output=output,
+                raises=error and _raised(error),
+                args_after=after[0],
+                kwargs_after=after[1],
+            )
             seen(
                 Observed(
-                    entry, site, number, instance, before[0], before[1],
-                    after[0], after[1], output, error, traced, held,
-                    held_after, numbers, seconds,
+                    entry, site, number, case, instance, held, held_after,
+                    numbers, seconds,
                 )
             )  # fmt: skip
 
-        def told(output: Any, error: Exception | None = None) -> None:
-            if looked is not None:
-                self._guarded(site, lambda: tell(output, error))
-
         try:
-            with nullcontext() if self._nested else self._paused():
+            with self.paused():
                 output = original(*args, **kwargs)
-        except Exception as error:
-            told(None, error)
+        except Exception as raised:
+            error = raised
+            self._guarded(site, lambda: tell(None, error))
             raise
-        told(output)
+        self._guarded(site, lambda: tell(output))
         return output
 
     def _guarded(self, site: Site, watch: Callable[[], Any]) -> Any:
-        with self._paused():
+        with self.paused():
             try:
                 return watch()
             # The script goes on, whatever the observing comes to.
             except Exception as error:
-                self._failed(site, error)
+                self.failed(site, error)
         return None
+
+
+def _raised(error: Exception) -> Raised:
+    kind = type(error)
+    return Raised(kind.__qualname__, kind.__module__, one_line(str(error)))
 
 
 def _settle(tree: Any) -> bool:
@@ -161,32 +141,8 @@ def _settle(tree: Any) -> bool:
 
     What fails in the computation is raised where the script uses it.
     """
-    try:
-        traced = has_tracer(tree)
-        if not traced:
-            jax.block_until_ready(arrays_of(tree))
-    except Exception:
-        return False
-    return traced
-
-
-def case_of(call: Observed, example: str = "") -> Case:
-    """Return a call as a case of a recording."""
-    raises, error = None, call.error
-    if error is not None:
-        kind = type(error)
-        text = one_line(str(error))
-        raises = Raised(kind.__qualname__, kind.__module__, text)
-    return Case(
-        example=example,
-        name="call",
-        function=call.entry.name,
-        source=f"called from {call.site.place}",
-        traced=call.traced,
-        args=call.args,
-        kwargs=call.kwargs,
-        output=call.output,
-        raises=raises,
-        args_after=call.args_after,
-        kwargs_after=call.kwargs_after,
-    )
+    with suppress(Exception):
+        if has_tracer(tree):
+            return True
+        jax.block_until_ready(arrays_of(tree))
+    return False

@@ -14,9 +14,7 @@ __all__ = ["restored", "send"]
 Flags = tuple[bool, ...]
 
 
-def send(
-    arrays: list[Any], receive: Callable[[list[Any]], None], most: int
-) -> None:
+def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
     """Hand the values of arrays to a function when they are known.
 
     Under ``jit``, ``vmap``, ``grad``, ``scan`` and any mixture of them; under
@@ -27,13 +25,12 @@ def send(
     sent = [jax.random.key_data(x) if _is_key(x) else x for x in arrays]
 
     def received(batched: tuple[Flags, ...], *arrays: Any) -> None:
-        values = [np.array(array) for array in arrays]
-        for row in islice(_rows(values, batched), most):
+        rows = _rows([np.array(array) for array in arrays], batched)
+        for row in islice(rows, most):
             receive(list(zip(row, kinds, strict=True)))
 
     # Nothing is to be differentiated on its way out.
-    sender = _sender(received, most, ())
-    done = sender(*(jax.lax.stop_gradient(array) for array in sent))
+    done = _sender(received, most, ())(*map(jax.lax.stop_gradient, sent))
     # Older versions of jax (0.5.3) do not see that the sender has an effect
     # and would drop it; what it returns is the same for all rows.
     jax.debug.callback(lambda done: None, done)
@@ -66,15 +63,10 @@ def _sender(
         return jnp.zeros((), bool)
 
     @sender.def_vmap
-    def of_rows(
-        axis_size: int, in_batched: Any, *arrays: Any
-    ) -> tuple[Any, bool]:
-        del axis_size
+    def of_rows(_: int, in_batched: Any, *arrays: Any) -> tuple[Any, bool]:
         flags = tuple(bool(flag) for flag in in_batched)
-        rows = [
-            array[:most] if flag else array
-            for array, flag in zip(arrays, flags, strict=True)
-        ]
+        pairs = zip(arrays, flags, strict=True)
+        rows = [array[:most] if flag else array for array, flag in pairs]
         return _sender(received, most, (*batched, flags))(*rows), False
 
     return sender

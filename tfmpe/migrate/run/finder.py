@@ -3,7 +3,6 @@
 import importlib
 import importlib.abc
 import importlib.machinery
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, is_below
 
-__all__ = ["logging_as_legacy", "serving_bridge"]
+__all__ = ["serving_bridge"]
 
 
 class _BridgeFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -51,14 +50,6 @@ def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
 
     Also where the legacy package is installed, or was imported before; that
     is put back afterwards.
-
-    Examples
-    --------
-    >>> import tfmpe.compat.utils
-    >>> with serving_bridge():
-    ...     import sfmpe
-    >>> sfmpe.utils is tfmpe.compat.utils
-    True
     """
     before = _taken(legacy)
     finder = _BridgeFinder(legacy)
@@ -69,34 +60,6 @@ def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
         sys.meta_path.remove(finder)
         _taken(legacy)
         sys.modules.update(before)
-
-
-@contextmanager
-def logging_as_legacy(legacy: str = LEGACY) -> Iterator[None]:
-    """Let the bridge log under the names of the legacy modules.
-
-    What a script sets for these names takes effect, and its log names them.
-    """
-    manager: Any = logging.Logger.manager
-    get = manager.getLogger
-
-    def renamed(name: str, old: str, new: str) -> Any:
-        found = is_below(name, old)
-        return get(f"{new}{name.removeprefix(old)}" if found else name)
-
-    def rename(old: str, new: str) -> None:
-        for name, module in list(sys.modules.items()):
-            logger = getattr(module, "__dict__", {}).get("logger")
-            if is_below(name, BRIDGE) and isinstance(logger, logging.Logger):
-                vars(module)["logger"] = renamed(logger.name, old, new)
-
-    manager.getLogger = lambda name: renamed(name, BRIDGE, legacy)
-    rename(BRIDGE, legacy)
-    try:
-        yield
-    finally:
-        del manager.getLogger
-        rename(legacy, BRIDGE)
 
 
 def _taken(package: str) -> dict[str, Any]:

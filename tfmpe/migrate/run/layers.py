@@ -5,6 +5,7 @@ random numbers of the call that differs. The inputs of a network within a flow
 are caught as the flow's compiled program runs.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import jax
 
 from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.replay.silence import silenced
 from tfmpe.migrate.replay.trees import copied, fill, take_apart
 
 from . import twins_state as states
@@ -21,152 +21,118 @@ from .calls import Observed
 from .capture import restored, send
 from .tolerances import ONE_CALL
 from .twins import Twins
-from .twins_state import is_nnx, is_rngs
+from .twins_state import State, is_nnx, is_rngs
 from .undisturbed import undisturbed
 
 __all__ = ["first_layer"]
 
 Path = tuple[Any, ...]
+Outputs = list[tuple[Path, Any]]
+Hook = Callable[[Path, Any, tuple[Any, Any], Callable[[], Any]], Any]
+"""Given a part's path, the part, what it is called on, and the call."""
 
 
 def first_layer(known: Observed, twins: Twins) -> str | None:
     """Return the path of the first layer whose output differs."""
-    assert known.instance is not None
-    for name, original, twin in twins.whole(known.instance):
+    for pair in known.instance.whole() if known.instance else ():
+        original, twin = pair.original(), pair.twin
         if not is_nnx(original) or is_rngs(original) or twin is None:
             continue
-        inputs: Any = ((), (known.args, known.kwargs))
+        inputs: Any = ((), (known.case.args, known.case.kwargs))
         if not known.entry.name.endswith(".__call__"):
             inputs = _inputs(twin, lambda: call_again(known, twins))
         if inputs is None:
             continue
         path, given = inputs
-        twins.load(known.state)
-        before = _as_before(original, name.number, twins, known)
-        with silenced(), undisturbed():
-            old, new = (
-                _outputs(module, path, twins.filled(given))
-                for module in (before, twin)
-            )
+        states.load(known.state)
+        with undisturbed():
+            with _as_before(known.state):
+                old = _outputs(original, path, twins.filled(given))
+            new = _outputs(twin, path, twins.filled(given))
         found = _first(old, new)
         if found is not None:
-            return "/".join(map(str, found)) or name.kind
+            return "/".join(map(str, found)) or pair.kind
     return None
 
 
-def _first(
-    old: list[tuple[Path, Any]], new: list[tuple[Path, Any]]
-) -> Path | None:
-    left = list(new)
+def _first(old: Outputs, new: Outputs) -> Path | None:
     for path, output in old:
-        match = next((each for each in left if each[0] == path), None)
-        if match is None:
-            continue
-        left.remove(match)
-        found = compare(
-            states.view(output), states.view(match[1]), "output", ONE_CALL
-        )
-        if not found.agrees:
-            return path
+        match = next((each for each in new if each[0] == path), None)
+        if match is not None:
+            new.remove(match)
+            sides = states.view(output), states.view(match[1])
+            if not compare(*sides, "output", ONE_CALL).agrees:
+                return path
     return None
-
-
-# What the network of a flow was called on. One for all, since a program that
-# jax has compiled sends it here whenever it runs.
-_caught: dict[str, Any] = {}
 
 
 def _inputs(module: Any, again: Callable[[], Any]) -> Any:
     """Return the part of a module that is called first, and on what."""
-    traced: list[Any] = []
+    caught: list[Any] = []
+    traced: list[Path] = []
 
-    def catch(part: Any, given: Any) -> None:
-        if part is module or traced:
-            return
-        arrays: list[Any] = []
-        kind, taken = type(part), take_apart(given, arrays)
-        traced.append(kind)
-        send(
-            arrays,
-            lambda values: _caught.setdefault("first", (kind, taken, values)),
-            1,
-        )
+    def catch(
+        path: Path, part: Any, given: Any, call: Callable[[], Any]
+    ) -> Any:
+        if part is not module and not traced:
+            traced.append(path)
+            arrays: list[Any] = []
+            taken = take_apart(given, arrays)
+            send(arrays, lambda values: caught.append((taken, values)), 1)
+        return call()
 
-    # Another precision lets jax trace anew what it has compiled already.
-    current = jax.config.jax_default_matmul_precision  # pyright: ignore
-    other = "float32" if current == "highest" else "highest"
-    _caught.clear()
-    with (
-        jax.default_matmul_precision(other),
-        _hooked(module, catch, lambda path, output: None),
-    ):
+    # What is compiled already would not call the hook, and what is compiled
+    # with it is not for the script.
+    jax.clear_caches()
+    with _hooked(module, catch):
         again()
     jax.effects_barrier()
-    if not _caught:
-        return None
-    kind, taken, values = _caught.pop("first")
-    paths = [path for path, n in states.nodes_of(module) if type(n) is kind]
-    return min(paths, key=len), fill(taken, restored(values))
+    jax.clear_caches()
+    for taken, values in caught[:1]:
+        return traced[0], fill(taken, restored(values))
+    return None
 
 
-def _outputs(
-    module: Any, path: Path, given: tuple[Any, Any]
-) -> list[tuple[Path, Any]]:
+def _outputs(module: Any, path: Path, given: tuple[Any, Any]) -> Outputs:
     """Call a part of a module; return the outputs of all parts, in order."""
-    found: list[tuple[Path, Any]] = []
+    found: Outputs = []
+
+    def note(path: Path, part: Any, given: Any, call: Callable[[], Any]) -> Any:
+        output = call()
+        found.append((path, copied(output)))
+        return output
+
     args, kwargs = given
-    with _hooked(
-        module,
-        lambda part, given: None,
-        lambda path, output: found.append((path, copied(output))),
-    ):
+    with _hooked(module, note):
         states.child(module, path)(*args, **kwargs)
     return found
 
 
-def _as_before(
-    original: Any, number: int, twins: Twins, known: Observed
-) -> Any:
-    """Return a copy of a module as it was before the call."""
-    from flax import nnx
-
-    assert known.instance is not None
-    held = {p: leaf for (n, p), leaf in known.state.items() if n == number}
-    # What parts share, the state has once, with the random numbers.
-    shared = {
-        id(variable): known.state[name.number, path]
-        for name, rngs, _ in twins.whole(known.instance)
-        if is_rngs(rngs)
-        for path, variable in states.variables_of(rngs).items()
-        if (name.number, path) in known.state
-    }
-    for path, variable in states.variables_of(original).items():
-        if id(variable) in shared:
-            held[path] = shared[id(variable)]
-    old = nnx.clone(original)
-    states.load(old, held)
-    return old
+@contextmanager
+def _as_before(state: State) -> Iterator[None]:
+    """Let the originals hold what they held before a call, for a while."""
+    now = {pair: states.state_of(pair.original()) for pair in state}
+    try:
+        for pair, held in state.items():
+            states.fill_in(pair.original(), held)
+        yield
+    finally:
+        for pair, held in now.items():
+            states.fill_in(pair.original(), held)
 
 
 @contextmanager
-def _hooked(
-    module: Any,
-    before: Callable[[Any, Any], None],
-    after: Callable[[Path, Any], None],
-) -> Iterator[None]:
-    """Tell of the calls of all parts of a module, and of their outputs."""
-    parts = {
-        id(n): (path, n) for path, n in states.nodes_of(module) if is_nnx(n)
-    }
-    kinds = {type(n) for _, n in parts.values() if callable(n)}
+def _hooked(module: Any, hook: Hook) -> Iterator[None]:
+    """Let a hook make the calls of all parts of a module."""
+    parts = [(path, n) for path, n in states.nodes_of(module) if is_nnx(n)]
+    kinds = {type(n) for _, n in parts if callable(n)}
     running: set[int] = set()
 
     def path_of(part: Any) -> Path | None:
-        if id(part) in parts:
-            return parts[id(part)][0]
+        same = [path for path, n in parts if n is part]
         # A solver calls a copy of the network.
-        alike = [path for path, n in parts.values() if type(n) is type(part)]
-        return None if running else min(alike, key=len, default=None)
+        alike = [path for path, n in parts if type(n) is type(part)]
+        return min(same or (() if running else alike), key=len, default=None)
 
     def hooked(original: Any) -> Any:
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -175,24 +141,21 @@ def _hooked(
                 return original(self, *args, **kwargs)
             running.add(id(self))
             try:
-                before(self, (args, kwargs))
-                output = original(self, *args, **kwargs)
-                after(path, output)
+                given = args, kwargs
+                again = functools.partial(original, self, *args, **kwargs)
+                return hook(path, self, given, again)
             finally:
                 running.discard(id(self))
-            return output
 
         return call
 
     own = {kind: vars(kind).get("__call__") for kind in kinds}
-    wrapped = {kind: hooked(kind.__call__) for kind in kinds}
-    for kind, call in wrapped.items():
+    for kind, call in [(kind, hooked(kind.__call__)) for kind in kinds]:
         kind.__call__ = call
     try:
         yield
     finally:
         for kind, original in own.items():
-            if original is None:
-                del kind.__call__
-            else:
+            del kind.__call__
+            if original is not None:
                 kind.__call__ = original

@@ -20,12 +20,17 @@ from typing import Any
 
 from tfmpe.migrate.records.runs import LineNotRun
 
-__all__ = ["cell_of", "lines_not_run", "run_notebook"]
+__all__ = ["cell_of", "is_notebook", "lines_not_run", "run_notebook"]
 
 _MARK = ":cell "
 _FUTURE = 0
 for _name in __future__.all_feature_names:
     _FUTURE |= getattr(__future__, _name).compiler_flag
+
+
+def is_notebook(name: str) -> bool:
+    """Return whether a file is a notebook, by its name."""
+    return Path(name).suffix.lower() == ".ipynb"
 
 
 def run_notebook(name: str) -> None:
@@ -38,38 +43,30 @@ def run_notebook(name: str) -> None:
     from tfmpe.migrate.sources import read_source
 
     cells = read_source(name).cells
-    with _main_module() as names, _no_windows(), asyncio.Runner() as loop:
+    with _surroundings() as names, asyncio.Runner() as loop:
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         for cell in cells:
-            file = f"{name}{_MARK}{cell.number}"
-            text = cell.text
+            file, text = f"{name}{_MARK}{cell.number}", cell.text
+            lines = text.splitlines(keepends=True)
             # Without a time, this is never looked for on the disk.
-            linecache.cache[file] = (
-                len(text), None, text.splitlines(keepends=True), file
-            )  # fmt: skip
+            linecache.cache[file] = (len(text), None, lines, file)
             for magic in cell.magics:
                 names[magic.placeholder.strip().rstrip(";")] = None
             code = compile(cell.code, file, "exec", flags, dont_inherit=True)
             flags |= code.co_flags & _FUTURE
             if code.co_flags & inspect.CO_COROUTINE:
-                loop.run(_awaited(eval(code, names)))
+                loop.run(eval(code, names))
             else:
                 exec(code, names)
 
 
 def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
     """Return the lines of a notebook that `run_notebook` leaves out."""
-    from tfmpe.migrate.sources import SourceError, read_source
+    from tfmpe.migrate.sources import read_source
 
-    if Path(name).suffix.lower() != ".ipynb":
-        return ()
-    try:
-        cells = read_source(name).cells
-    except SourceError:
-        return ()
     return tuple(
         LineNotRun(cell.number or 0, magic.line, magic.text.strip())
-        for cell in cells
+        for cell in (read_source(name).cells if is_notebook(name) else ())
         for number, magic in enumerate(cell.magics)
         # Not what is timed, nor further lines of one command or of a cell in
         # another language.
@@ -79,43 +76,26 @@ def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
 
 
 def cell_of(file: str) -> tuple[str, int | None]:
-    """Return the file and the cell that the file of a code object names.
-
-    Examples
-    --------
-    >>> cell_of("look/fit.ipynb:cell 3"), cell_of("fit.py")
-    (('look/fit.ipynb', 3), ('fit.py', None))
-    """
+    """Return the file and the cell that the file of a code object names."""
     notebook, mark, number = file.rpartition(_MARK)
-    if mark and number.isdecimal() and notebook.lower().endswith(".ipynb"):
+    if mark and number.isdecimal() and is_notebook(notebook):
         return notebook, int(number)
     return file, None
 
 
-async def _awaited(cell: Any) -> None:
-    await cell
-
-
 @contextmanager
-def _main_module() -> Iterator[dict[str, Any]]:
-    """Stand in for the main module, as a script would."""
+def _surroundings() -> Iterator[dict[str, Any]]:
+    """Stand in for the main module, and let pictures be drawn, not shown."""
     before = sys.modules["__main__"]
     module = ModuleType("__main__")
     module.__dict__["display"] = print
     sys.modules["__main__"] = module
+    added = "MPLBACKEND" not in os.environ
+    # The window of another backend would wait for a person.
+    os.environ.setdefault("MPLBACKEND", "agg")
     try:
         yield module.__dict__
     finally:
         sys.modules["__main__"] = before
-
-
-@contextmanager
-def _no_windows() -> Iterator[None]:
-    """Let pictures be drawn and not shown: a window would wait for a person."""
-    added = "MPLBACKEND" not in os.environ
-    os.environ.setdefault("MPLBACKEND", "agg")
-    try:
-        yield
-    finally:
         if added:
             os.environ.pop("MPLBACKEND", None)

@@ -1,4 +1,4 @@
-"""Calls of a package, handed to a handler as scripts make them.
+"""Calls of a package, handled as scripts make them, and their places.
 
 Functions, methods and constructors are wrapped as soon as the module that
 defines them has been executed, so that names which others import from it are
@@ -13,12 +13,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from tfmpe.migrate.legacy_names import LEGACY, MODULES, is_below
+from tfmpe.migrate.records.places import Place
+from tfmpe.preprocessing._callers import _caller
 
-__all__ = ["Called", "Handler", "Watch"]
+from .notebook import cell_of
+
+__all__ = ["Called", "Site", "Watch", "call_site"]
 
 
 class Called(NamedTuple):
@@ -27,6 +32,7 @@ class Called(NamedTuple):
     module: str
     name: str
     kind: Literal["function", "method", "class"]
+    original: Any
 
     @property
     def qualified(self) -> str:
@@ -34,23 +40,49 @@ class Called(NamedTuple):
         return f"{LEGACY}.{self.module}.{self.name}"
 
 
-Handler = Callable[
-    [Called, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any
-]
-"""Given the name, what is called, and its arguments; returns the result."""
+class Site(NamedTuple):
+    """A legacy function, by its full name, and a place that called it."""
+
+    function: str
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """The function without its module, but with its class."""
+        *_, owner, name = self.function.split(".")
+        return f"{owner}.{name}" if owner[:1].isupper() else name
+
+    def __str__(self) -> str:
+        """Return both as a person would say it."""
+        return f"{self.name} from {self.place}"
 
 
-class Watch:
-    """A handler that is called in place of all names of a package."""
+def call_site(function: str) -> Site:
+    """Return the innermost line outside of this package and jax."""
+    frame = _caller()
+    file, cell = cell_of(frame.f_code.co_filename)
+    path, here = Path(file), Path.cwd()
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return Site(function, Place(path.as_posix(), frame.f_lineno, 1, cell))
 
-    def __init__(self, package: str, handler: Handler):
+
+_SPECIAL = ("__init__", "__call__", "__iter__")
+
+
+class Watch(importlib.abc.MetaPathFinder):
+    """What handles the calls of all names of a package."""
+
+    def __init__(self, package: str):
         self._package = package
-        self._handler = handler
         self._local = threading.local()
         self._active = False
         # Originals of wrappers, and of methods, to put them back.
         self._originals: dict[Any, Any] = {}
         self._methods: dict[tuple[type, str], Any] = {}
+
+    def handle(self, entry: Called, args: Any, kwargs: Any) -> Any:
+        """Make a call, and return its result."""
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -65,8 +97,7 @@ class Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch, and leave everything as it was found."""
-        finder = _Hook(self._package, self._imported)
-        sys.meta_path.insert(0, finder)
+        sys.meta_path.insert(0, self)
         self._active = True
         try:
             for module in self._modules():
@@ -74,30 +105,40 @@ class Watch:
             yield
         finally:
             self._active = False
-            sys.meta_path.remove(finder)
+            sys.meta_path.remove(self)
             self._replace(self._originals)
             for (owner, name), original in self._methods.items():
                 setattr(owner, name, original)
-            self._originals.clear()
-            self._methods.clear()
 
-    def _imported(self, execute: Callable[[], None], module: Any) -> None:
+    def find_spec(
+        self, fullname: str, path: Any, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find a module of the package as others do, to be wrapped."""
+        if not is_below(fullname, self._package):
+            return None
+        for finder in [each for each in sys.meta_path if each is not self]:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                if (loader := cast("Any", spec.loader)) is not None:
+                    execute = functools.partial(self._run, loader.exec_module)
+                    loader.exec_module = execute
+                return spec
+        return None
+
+    def _run(self, execute: Callable[[Any], None], module: Any) -> None:
         # What a module calls as it is imported is not a call of the script.
         with self.paused():
-            execute()
+            execute(module)
             if self._active:
                 self._wrap_module(module)
 
     def _modules(self) -> list[ModuleType]:
-        return [
-            module
-            for name, module in list(sys.modules.items())
-            if is_below(name, self._package) and module is not None
-        ]
+        modules = list(sys.modules.items())
+        return [m for n, m in modules if m and is_below(n, self._package)]
 
     def _wrap_module(self, module: ModuleType) -> None:
-        shown = module.__name__.removeprefix(f"{self._package}.")
         here = module.__name__
+        shown = here.removeprefix(f"{self._package}.")
         if here == self._package or f"{LEGACY}.{shown}" not in MODULES:
             return
         wrapped: dict[Any, Any] = {}
@@ -108,50 +149,41 @@ class Watch:
                 found = None if name.startswith("__") else getattr(module, name)
             except ImportError:
                 continue
-            defined = getattr(found, "__module__", None)
-            if defined != here and not self._is_private(defined):
+            defined = str(getattr(found, "__module__", None))
+            # What a private module defines is shown by another one.
+            private = is_below(defined, self._package) and "._" in defined
+            if defined != here and not private:
                 continue
             if inspect.isclass(found):
                 self._wrap_class(found, shown)
             elif (
                 inspect.isroutine(found) or hasattr(found, "__wrapped__")
             ) and found not in self._originals:
-                entry = Called(shown, name, "function")
-                wrapped[found] = self._wrapper(entry, found)
+                entry = Called(shown, name, "function", found)
+                wrapped[found] = self._wrapper(entry)
         self._originals |= {new: old for old, new in wrapped.items()}
         self._replace(wrapped)
 
-    def _is_private(self, module: Any) -> bool:
-        """Return whether what a module defines is shown by another one."""
-        parts = str(module).split(".")
-        return is_below(str(module), self._package) and any(
-            part.startswith("_") for part in parts
-        )
-
     def _wrap_class(self, owner: type, module: str) -> None:
         for name, original in list(vars(owner).items()):
-            if (owner, name) in self._methods or not inspect.isroutine(
-                original
-            ):
+            public = not name.startswith("_") or name in _SPECIAL
+            static = isinstance(original, staticmethod | classmethod)
+            if not public or static or not inspect.isroutine(original):
                 continue
-            if isinstance(original, staticmethod | classmethod):
-                continue
-            entry = Called(module, f"{owner.__name__}.{name}", "method")
-            if name == "__init__":
-                entry = Called(module, owner.__name__, "class")
-            elif name.startswith("_") and name not in ("__call__", "__iter__"):
-                continue
-            self._methods[owner, name] = original
-            setattr(owner, name, self._wrapper(entry, original))
+            if (owner, name) not in self._methods:
+                shown, kind = f"{owner.__name__}.{name}", "method"
+                if name == "__init__":
+                    shown, kind = owner.__name__, "class"
+                entry = Called(module, shown, kind, original)
+                self._methods[owner, name] = original
+                setattr(owner, name, self._wrapper(entry))
 
-    def _wrapper(self, entry: Called, original: Any) -> Any:
-        local, handler = self._local, self._handler
-
-        @functools.wraps(original)
+    def _wrapper(self, entry: Called) -> Any:
+        @functools.wraps(entry.original)
         def watched(*args: Any, **kwargs: Any) -> Any:
-            if not self._active or getattr(local, "paused", False):
-                return original(*args, **kwargs)
-            return handler(entry, original, args, kwargs)
+            if not self._active or getattr(self._local, "paused", False):
+                return entry.original(*args, **kwargs)
+            return self.handle(entry, args, kwargs)
 
         return watched
 
@@ -162,33 +194,3 @@ class Watch:
             for name, value in list(vars(module).items()):
                 if id(value) in by_id:
                     setattr(module, name, by_id[id(value)])
-
-
-class _Hook(importlib.abc.MetaPathFinder):
-    """Lets the modules of a package be executed by a function."""
-
-    def __init__(
-        self, package: str, run: Callable[[Callable[[], None], Any], None]
-    ):
-        self._package = package
-        self._run = run
-
-    def find_spec(
-        self, fullname: str, path: Any, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if not is_below(fullname, self._package):
-            return None
-        others = (finder for finder in sys.meta_path if finder is not self)
-        for finder in others:
-            spec = finder.find_spec(fullname, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    self._extend(spec.loader)
-                return spec
-        return None
-
-    def _extend(self, loader: Any) -> None:
-        execute = loader.exec_module
-        loader.exec_module = lambda module: self._run(
-            lambda: execute(module), module
-        )

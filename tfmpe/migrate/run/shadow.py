@@ -1,7 +1,8 @@
 """A script on the legacy package, every call on the bridge as well."""
 
-import sys
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,30 +26,25 @@ from tfmpe.migrate.replay.compare import Comparison
 from tfmpe.migrate.replay.targets import REPLAYED
 from tfmpe.migrate.replay.trees import fill, has_tracer, take_apart
 
-from .again import VIEWED, Again, compare_again, masks_at
-from .calls import Observed, Observer, Seen
+from .again import Again, compare_again, masks_at
+from .calls import VIEWED, Observed, Observer, Seen
 from .capture import restored, send
-from .count import WarningCounter
+from .count import counting_warnings, listed
 from .layers import first_layer
 from .notebook import lines_not_run
-from .observe import Called, Watch
-from .places import Site
+from .observe import Called, Site
 from .program import Program, run_program
 from .record import keep
-from .tolerances import NOT_COMPARED, READINGS, TRAINING, matching
-from .twins import Twins
-from .twins_reach import has_flow
+from .tolerances import NOT_COMPARED, TRAINING, matching
 from .twins_state import NoTwinError
 
-__all__ = ["MAX_CAPTURES", "run_in_shadow"]
+__all__ = ["run_in_shadow"]
 
-MAX_CAPTURES = 20
-"""Executions of traced calls from one line that are compared."""
-
+# Executions of traced calls from one line that are compared.
+_MAX_CAPTURES = 20
 _MAX_DIFFERENCES = 50
 _NO_TRAINING = (
-    "training: left out by --no-training, or without the extra flow; the "
-    "calls that it makes are compared"
+    "training: left out by --no-training; the calls that it makes are compared"
 )
 
 
@@ -56,40 +52,20 @@ def run_in_shadow(
     program: Program,
     *,
     legacy: str = LEGACY,
-    nested: bool = False,
-    max_captures: int = MAX_CAPTURES,
     save_cases: Path | None = None,
     training: bool = True,
 ) -> Shadow:
     """Run a script on the legacy package, and every call on the bridge too.
 
-    Parameters
-    ----------
-    program
-        The script, as it is. It gets the legacy results.
-    legacy
-        The legacy package, which must be installed.
-    nested
-        Whether calls that a compared call makes are compared as well.
-    max_captures
-        How many executions of traced calls from one line are compared.
-    save_cases
-        A folder to be made, where calls that differ are saved as recordings.
-    training
-        Whether the bridge trains as well where the script trains.
+    The script gets the legacy results. Calls that differ are saved in a new
+    folder, if one is given; where the script trains, the bridge trains as
+    well if `training`.
     """
-    twins, warned = Twins(legacy), WarningCounter()
     recorder = Recorder(Path(program.name).stem)
-    shadow = _Shadow(
-        legacy, twins, max_captures, training and has_flow(), recorder
-    )
-    watch = Watch(legacy, lambda *given: observer(*given))
-    observer = Observer(
-        twins, watch.paused, shadow.begin, shadow.failed, nested=nested
-    )
-    with warned.counting(), watch.watching():
+    shadow = _Shadow(legacy, training, recorder)
+    with counting_warnings() as warned, shadow.watching():
         code = run_program(program)
-        with watch.paused():
+        with shadow.paused():
             shadow.compare_captured()
         fingerprint = take_fingerprint(legacy)
     if save_cases is not None and recorder.n_cases:
@@ -104,13 +80,10 @@ def run_in_shadow(
         calls=compared,
         fingerprint=fingerprint,
         differences=tuple(shadow.differences),
-        warnings=warned.seen,
+        warnings=listed(warned),
         not_run=lines_not_run(program.name),
-        not_compared=tuple(Left(*s, why) for s, why in shadow.reasons),
+        not_compared=tuple(shadow.reasons),
         saved=None if save_cases is None else recorder.n_cases,
-        not_saved=tuple(
-            Left(*s, why) for s, why in shadow.notes if save_cases is not None
-        ),
     )
 
 
@@ -118,82 +91,104 @@ _Key = tuple[str, Place, Literal["eager", "traced"]]
 
 
 def _key(known: Observed) -> _Key:
-    mode = "traced" if known.traced else "eager"
-    return known.site.function, known.site.place, mode
+    function, place = known.site
+    return function, place, "traced" if known.case.traced else "eager"
 
 
-class _Shadow:
+class _Shadow(Observer):
     """Makes calls again and collects what is different."""
 
-    def __init__(
-        self,
-        legacy: str,
-        twins: Twins,
-        max_captures: int,
-        training: bool,
-        recorder: Recorder,
-    ):
-        self._legacy = legacy
-        self._twins = twins
-        self._max_captures = max_captures
+    def __init__(self, legacy: str, training: bool, recorder: Recorder):
+        super().__init__(legacy)
         self._training = training
         self._recorder = recorder
         self.rows: dict[_Key, ComparedCalls] = {}
-        self._n_differences: dict[Site, int] = {}
+        self._n_differences: Counter[Site] = Counter()
         self._layers: dict[Site, str | None] = {}
-        self._captured: list[Callable[[], None]] = []
-        self._n_captured: dict[Site, int] = {}
+        self._captured: dict[Site, list[Callable[[], None]]] = {}
         self.differences: list[FoundDifference] = []
-        # Dicts for their order, without values that come twice.
-        self.reasons: dict[tuple[Site, str], None] = {}
-        self.notes: dict[tuple[Site, str], None] = {}
+        # A dict for its order, without values that come twice.
+        self.reasons: dict[Left, None] = {}
 
     def begin(self, entry: Called, site: Site) -> Seen | None:
         if matching(entry.name, TRAINING) and not self._training:
-            self.reasons[site, _NO_TRAINING] = None
-            return None
-        if entry.name.startswith(READINGS):
+            self._leave(site, _NO_TRAINING)
             return None
         why = matching(entry.name, NOT_COMPARED)
         if why is not None:
-            self.reasons[site, why] = None
+            self._leave(site, why)
             return lambda known: None
         return self._seen
 
     def failed(self, site: Site, error: Exception) -> None:
-        text = one_line(f"comparing failed: {error!r}", 200)
-        self.reasons[site, text] = None
+        self._leave(site, one_line(f"comparing failed: {error!r}", 200))
+
+    def _leave(self, site: Site, why: str) -> None:
+        self.reasons[Left(*site, why)] = None
 
     def compare_captured(self) -> None:
         """Compare what traced calls have let out, once all have run."""
-        try:
+        # A failure is the script's own, which it has shown already.
+        with suppress(Exception):
             jax.effects_barrier()
-        # The script's own failure, which it has shown already.
-        except Exception as error:
-            print(f"(a compiled program failed: {error!r})", file=sys.stderr)
-        for compare_now in self._captured:
-            compare_now()
-        for site, number in self._n_captured.items():
-            if not number:
+        for site, waiting in self._captured.items():
+            for compare_now in waiting:
+                compare_now()
+            if not waiting:
                 why = "traced, but what was traced was never executed"
-                self.reasons[site, why] = None
+                self._leave(site, why)
 
     def _seen(self, known: Observed) -> None:
         key = _key(known)
         row = self.rows.get(key) or ComparedCalls(*key, 0)
         self.rows[key] = structs.replace(row, calls=row.calls + 1)
-        if known.entry.kind == "class" and known.traced:
+        if known.entry.kind == "class" and known.case.traced:
             assert known.instance is not None
-            self._twins.refuse(known.instance, "it was made while tracing")
-        elif known.traced and known.error is None:
+            known.instance.why = "it was made while tracing"
+        elif known.case.traced and known.case.raises is None:
             self._capture(known)
         else:
             self._compare(known)
 
+    def _capture(self, known: Observed) -> None:
+        """Let the values of a traced call come out as it is executed."""
+        arrays: list[Any] = []
+        of_case = [getattr(known.case, name) for name in VIEWED]
+        taken = take_apart((known.state, *of_case), arrays)
+        waiting = self._captured.setdefault(known.site, [])
+        # What the script has made may be gone when its run has ended.
+        whole = known.instance.whole() if known.instance else ()
+        alive = [pair.original() for pair in whole]
+
+        def receive(values: list[Any]) -> None:
+            if len(waiting) < _MAX_CAPTURES:
+                waiting.append(lambda: again(values))
+
+        def again(values: list[Any], alive: Any = alive) -> None:
+            state, *of_case = fill(taken, restored(values))
+            changes = dict(zip(VIEWED, of_case, strict=True))
+            case = replace(known.case, **changes)
+            self._compare(replace(known, case=case, state=state))
+
+        send(arrays, receive, _MAX_CAPTURES)
+
+    def _compare(self, known: Observed) -> None:
+        try:
+            again = compare_again(known, self.twins)
+            self._add(known, again)
+            self._list(known, again)
+        except NoTwinError as error:
+            self._leave(known.site, str(error))
+            if known.entry.kind == "class" and known.instance is not None:
+                known.instance.why = str(error)
+        except Exception as error:
+            self.failed(known.site, error)
+
     def _add(self, known: Observed, again: Again) -> None:
+        """Add a comparison to the row of its line."""
         key = _key(known)
         row, found = self.rows[key], again.comparison
-        if not known.traced:
+        if not known.case.traced:
             row = structs.replace(
                 row,
                 seconds_old=(row.seconds_old or 0.0) + known.seconds,
@@ -207,78 +202,32 @@ class _Shadow:
             bytes_new=row.bytes_new + again.bytes_new,
         )
 
-    def _capture(self, known: Observed) -> None:
-        """Let the values of a traced call come out as it is executed."""
-        arrays: list[Any] = []
-        names = (*VIEWED, "state")
-        taken = take_apart([getattr(known, name) for name in names], arrays)
-        self._n_captured.setdefault(known.site, 0)
-        # What the script has made may be gone when its run has ended.
-        alive = known.instance and self._twins.whole(known.instance)
-
-        def receive(values: list[Any]) -> None:
-            self._n_captured[known.site] += 1
-            if self._n_captured[known.site] <= self._max_captures:
-                self._captured.append(lambda: again(values))
-
-        def again(values: list[Any], alive: Any = alive) -> None:
-            filled = fill(taken, restored(values))
-            changes = dict(zip(names, filled, strict=True))
-            self._compare(replace(known, **changes))
-
-        send(arrays, receive, self._max_captures)
-
-    def _compare(self, known: Observed) -> None:
-        try:
-            again = compare_again(known, self._twins, self._legacy)
-            self._add(known, again)
-            self._list(known, again)
-        except NoTwinError as error:
-            self.reasons[known.site, str(error)] = None
-            if known.entry.kind == "class" and known.instance is not None:
-                self._twins.refuse(known.instance, str(error))
-        except Exception as error:
-            self.failed(known.site, error)
-
     def _list(self, known: Observed, again: Again) -> None:
         """List what differs, with the layer, and keep the call."""
         fails, site = not again.comparison.agrees, known.site
         layer = self._layer(known) if fails else None
-        for difference in again.comparison.differences:
-            number = self._n_differences.get(site, 0) + 1
-            self._n_differences[site] = number
-            if number > _MAX_DIFFERENCES:
-                break
+        room = _MAX_DIFFERENCES - self._n_differences[site]
+        for difference in again.comparison.differences[:room]:
+            self._n_differences[site] += 1
             masks = masks_at(difference, known, again.output)
             self.differences.append(
                 FoundDifference(*site, known.number, difference, layer, masks)
             )
-        for text in self._keep(known) if fails else ():
-            self.notes[site, text] = None
+        if fails and known.entry.name in REPLAYED:
+            # What was captured has its values, as if it had not been traced.
+            case = known.case
+            traced = has_tracer((case.args, case.kwargs))
+            known = replace(known, case=replace(case, traced=traced))
+            keep(self._recorder, known)
 
     def _layer(self, known: Observed) -> str | None:
         """Return the first layer that differs, looked for once a place."""
         trains = matching(known.entry.name, TRAINING)
-        if known.entry.kind != "method" or known.error or trains:
+        if known.entry.kind != "method" or known.case.raises or trains:
             return None
         if known.site not in self._layers:
-            try:
-                layer = first_layer(known, self._twins)
+            self._layers[known.site] = None
             # It only explains a difference, which is reported in any case.
-            except Exception:
-                layer = None
-            self._layers[known.site] = layer
+            with suppress(Exception):
+                self._layers[known.site] = first_layer(known, self.twins)
         return self._layers[known.site]
-
-    def _keep(self, known: Observed) -> tuple[str, ...]:
-        """Keep a call to be saved; return what is to be said of that."""
-        if known.entry.name not in REPLAYED:
-            return ("differs; not saved, as recordings have no calls of it",)
-        # What was captured has its values, as if it had not been traced.
-        if known.traced and not has_tracer((known.args, known.kwargs)):
-            known = replace(known, traced=False)
-        keep(self._recorder, known, self._twins)
-        return tuple(
-            f"saved, but cannot be replayed: it was given {what}"
-            for what in self._recorder.functions[known.entry.name].writer.opaque
-        )

@@ -4,7 +4,7 @@ Needs `rich` (extra `cli`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 
 from rich.console import Console
@@ -12,20 +12,17 @@ from rich.console import Console
 from tfmpe.migrate.catalogue import advice_of
 from tfmpe.migrate.legacy_names import LEGACY
 from tfmpe.migrate.records.parity import Largest, Tally
-from tfmpe.migrate.records.places import Place
 from tfmpe.migrate.records.runs import (
     Calls,
     ComparedCalls,
-    LineNotRun,
     Recorded,
     Run,
     Shadow,
-    Warned,
 )
 from tfmpe.migrate.show.table import print_rows, say
-from tfmpe.migrate.show.words import counted, in_seconds
+from tfmpe.migrate.show.words import counted
 
-from .places import Site
+from .observe import Site
 
 __all__ = ["print_record", "print_run", "print_shadow"]
 
@@ -39,13 +36,13 @@ def print_run(report: Run, console: Console) -> None:
         for each in report.calls
     ]
     _print_by_file(console, ("calls", "legacy function"), rows)
-    total = sum(each.calls for each in report.calls)
     for function in sorted({each.function for each in report.calls}):
         advice = advice_of(function)
         if advice is not None:
             name = function.removeprefix(f"{LEGACY}.")
             say(console, f"{advice.code} {name}: on Tokens {advice.becomes}")
-    _print_end(console, report.not_run, report.warnings)
+    _print_end(console, report)
+    total = sum(each.calls for each in report.calls)
     say(
         console,
         f"{counted(total, 'legacy call')} from "
@@ -58,15 +55,18 @@ def print_run(report: Run, console: Console) -> None:
 def print_shadow(report: Shadow, console: Console) -> None:
     """Print one row per line of the script, what differs, and a summary."""
     headings = (
-        "equal", "close", "differ", "max abs", "max rel", "max ulp",
-        "old / new", "legacy function",
-    )  # fmt: skip
-    optional = ("max ulp", "old / new", "max rel")
+        "equal",
+        "close",
+        "differ",
+        "max abs",
+        "max rel",
+        "legacy function",
+    )
     rows = [
         (row, _cells(row), "red" if row.tally.different else "")
         for row in report.calls
     ]
-    _print_by_file(console, headings, rows, optional)
+    _print_by_file(console, headings, rows)
     for found in report.differences[:_MAX_SHOWN]:
         style = "yellow" if found.difference.tolerated else "red"
         site = Site(found.function, found.place)
@@ -80,42 +80,37 @@ def print_shadow(report: Shadow, console: Console) -> None:
     for left in report.not_compared:
         site = Site(left.function, left.place)
         say(console, f"not compared: {site}: {left.why}", "yellow")
-    for left in report.not_saved:
-        say(console, f"{Site(left.function, left.place)}: {left.why}")
-    _print_end(console, report.not_run, report.warnings)
+    _print_end(console, report)
     if report.saved is not None:
         say(console, f"{counted(report.saved, 'call')} saved for replay")
     tally = sum((row.tally for row in report.calls), Tally())
-    text = (
+    code = report.script_exit_code
+    ended = f"; the script ended with {code}" if code else ""
+    say(
+        console,
         f"{counted(tally.compared, 'call')} compared: {tally.identical} "
         f"identical, {tally.within_tolerance} within tolerance, "
-        f"{tally.different} different"
+        f"{tally.different} different{ended}",
+        "bold green" if report.exit_code == 0 else "bold red",
     )
-    if report.script_exit_code:
-        text += f"; the script ended with {report.script_exit_code}"
-    if not tally.compared:
-        text += "; nothing was compared"
-    say(console, text, "bold green" if report.exit_code == 0 else "bold red")
 
 
 def print_record(report: Recorded, folder: str, console: Console) -> None:
     """Print what was recorded by function, what was not, and a summary."""
-    if report.functions:
-        print_rows(
-            console,
-            ("cases", "repeated", "left out", "legacy function"),
-            [
-                (each.cases, each.repeated, each.left_out, each.function)
-                for each in report.functions
-            ],
-        )
+    rows = [
+        (each.cases, each.repeated, each.left_out, each.function)
+        for each in report.functions
+    ]
+    if rows:
+        headings = ("cases", "repeated", "left out", "legacy function")
+        print_rows(console, headings, rows)
     for each in report.functions:
         if each.opaque:
             given = f"{each.function} was given {', '.join(each.opaque)}"
             say(console, f"cannot be replayed: {given}", "yellow")
     for name, why in report.not_recorded.items():
         say(console, f"not recorded: {name}: {why}", "yellow")
-    _print_end(console, report.not_run)
+    _print_end(console, report)
     n_cases = sum(each.cases for each in report.functions)
     text = "nothing was recorded, and nothing written"
     if n_cases:
@@ -124,64 +119,56 @@ def print_record(report: Recorded, folder: str, console: Console) -> None:
 
 
 def _cells(row: ComparedCalls) -> tuple[object, ...]:
-    tally, site = row.tally, Site(row.function, row.place)
-    seconds = f"{in_seconds(row.seconds_old)} / {in_seconds(row.seconds_new)}"
+    tally, name = row.tally, Site(row.function, row.place).name
     return (
         tally.identical,
         tally.within_tolerance,
         tally.different,
-        *map(_size, (tally.absolute, tally.relative, tally.ulp)),
-        seconds if row.mode == "eager" else "",
-        site.name + (" (traced)" if row.mode == "traced" else ""),
+        _size(tally.absolute),
+        _size(tally.relative),
+        name if row.mode == "eager" else f"{name} (traced)",
     )
+
+
+def _size(largest: Largest | None) -> str:
+    return "0" if largest is None else f"{largest.number:.1e}"
 
 
 def _print_by_file(
     console: Console,
     headings: tuple[str, ...],
     rows: Iterable[tuple[Calls | ComparedCalls, tuple[object, ...], str]],
-    optional: Sequence[str] = (),
 ) -> None:
     """Print a table for every file, whose name stands above it, whole."""
-    by_place = sorted(rows, key=lambda row: _in_order(row[0].place))
-    for file, group in groupby(by_place, key=lambda row: row[0].place.file):
+    placed = [
+        (call.place.file, call.place.cell or 0, call.place.line, cells, style)
+        for call, cells, style in rows
+    ]
+    by_place = sorted(placed, key=lambda row: row[:3])
+    for file, group in groupby(by_place, key=lambda row: row[0]):
         listed = list(group)
         say(console, file, "bold")
         print_rows(
             console,
             ("line", *headings),
-            [(_line(calls.place), *cells) for calls, cells, _ in listed],
-            optional=optional,
-            styles=[style for *_, style in listed],
+            [
+                (f"cell {cell}:{line}" if cell else line, *cells)
+                for _, cell, line, cells, _ in listed
+            ],
+            optional=["max rel"] if "max rel" in headings else (),
+            styles=[row[-1] for row in listed],
         )
         console.print()
 
 
-def _print_end(
-    console: Console,
-    not_run: Iterable[LineNotRun],
-    warnings: Iterable[Warned] = (),
-) -> None:
-    listed = "; ".join(f"cell {line.cell}: {line.text}" for line in not_run)
+def _print_end(console: Console, report: Run | Shadow | Recorded) -> None:
+    listed = "; ".join(f"cell {x.cell}: {x.text}" for x in report.not_run)
     if listed:
         say(console, f"not run, for IPython only: {listed}", "yellow")
     counts: Counter[str] = Counter()
-    for warning in warnings:
+    for warning in () if isinstance(report, Recorded) else report.warnings:
         counts[warning.code] += warning.count
     if counts:
-        codes = ", ".join(
-            f"{c} {counted(n, 'time')}" for c, n in counts.items()
-        )
+        times = (f"{c} {counted(n, 'time')}" for c, n in counts.items())
+        codes = ", ".join(times)
         say(console, f"legacy warnings: {codes} (see MIGRATION.md)", "yellow")
-
-
-def _in_order(place: Place) -> tuple[str, int, int]:
-    return place.file, place.cell or 0, place.line
-
-
-def _line(place: Place) -> str:
-    return f"{'' if place.cell is None else f'cell {place.cell}:'}{place.line}"
-
-
-def _size(largest: Largest | None) -> str:
-    return "0" if largest is None else f"{largest.number:.1e}"

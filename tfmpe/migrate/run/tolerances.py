@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import Any
 
 from tfmpe.migrate.replay.compare import Tolerance
 from tfmpe.migrate.replay.targets import REPLAYED
 
-_T = TypeVar("_T")
-
 __all__ = [
-    "BATCHES",
     "NOT_COMPARED",
     "ONE_CALL",
-    "READINGS",
     "TRAINING",
     "matching",
     "tolerance_of",
@@ -23,18 +19,15 @@ ONE_CALL = Tolerance(1e-5, 1e-4, "rounding of one evaluation")
 """For a network, and for each of its layers."""
 
 _DRAWS = REPLAYED["StructuredCNF.sample"]
-_DENSITIES = REPLAYED["StructuredCNF.log_prob"]
 _FIT = Tolerance(1e-5, 1e-4, "rounding, carried through all steps")
 _ROUNDS = Tolerance(1e-4, 1e-3, "rounding, carried through all rounds")
 _STATISTIC = Tolerance(1e-5, 1e-4, "rounding of a statistic")
+_FORMULA = Tolerance(1e-6, 1e-6, "a formula in another order")
+_OF_NETWORKS = "*.vector_field", "*.encode", "*.decode", "*.__call__"
 
 TRAINING = {
-    "*.fit": _FIT,
-    "fit_*": _FIT,
-    "train_l*": _FIT,
-    "precompute_null_*": _FIT,
-    "train_fmpe_rounds": _ROUNDS,
-    "train_bottom_up": _ROUNDS,
+    **dict.fromkeys(("*.fit", "fit_*", "train_l*", "precompute_null_*"), _FIT),
+    **dict.fromkeys(("train_fmpe_rounds", "train_bottom_up"), _ROUNDS),
 }
 """Names whose calls train, and what their losses and weights keep to."""
 
@@ -42,41 +35,28 @@ TRAINING = {
 _TOLERANCES = TRAINING | {
     "PyTreeBijector.*": Tolerance(2e-5, 2e-5, "rounding of a bijector"),
     "create_zscaling_*": Tolerance(1e-4, 1e-4, "rounding of a mean"),
-    "theta_t_linear": Tolerance(1e-6, 1e-6, "a formula in another order"),
-    "ut_linear": Tolerance(1e-6, 1e-6, "a formula in another order"),
-    "sample_power_law": _STATISTIC,
-    "evaluate_l*": _STATISTIC,
-    "mmd_test": _STATISTIC,
-    "*.sample": _DRAWS,
-    "*.sample_*": _DRAWS,
-    "*.log_prob*": _DENSITIES,
-    "*.vector_field": ONE_CALL,
-    "*.encode": ONE_CALL,
-    "*.decode": ONE_CALL,
-    "*.__call__": ONE_CALL,
+    **dict.fromkeys(("theta_t_linear", "ut_linear"), _FORMULA),
+    **dict.fromkeys(
+        ("sample_power_law", "evaluate_l*", "mmd_test"), _STATISTIC
+    ),
+    **dict.fromkeys(("*.sample", "*.sample_*"), _DRAWS),
+    "*.log_prob*": REPLAYED["StructuredCNF.log_prob"],
+    **dict.fromkeys(_OF_NETWORKS, ONE_CALL),
 }
 
-BATCHES = ("as_batch_iterator", "as_batch_iterators")
-"""Names whose calls return iterators, read once more on both sides."""
-
 _PICTURE = "it draws a picture and returns no numbers"
-_FILES = (
-    "it writes pictures into the current folder and leaves figures open; a "
-    "second call would change them"
-)
+_FILES = "it writes pictures, which a second call would change"
+_USED_UP = "what it returns is used up by reading it"
 
 NOT_COMPARED = {
     "lc2st_quant_plot": _PICTURE,
     "plot_*": _PICTURE,
     "train_l_c2st_nf_main_classifier": _FILES,
     "apply_lc2stnf": _FILES,
-    "DataLoader": "reading it uses it up; what returns one is compared",
-    "as_*_iterator_from_*": "what it returns is used up by reading it",
+    "DataLoader*": _USED_UP,
+    "as_*_iterator*": _USED_UP,
 }
 """Names whose calls are not compared, and why."""
-
-READINGS = "DataLoader."
-"""Beginning of names whose calls read what a compared call returned."""
 
 
 def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
@@ -87,6 +67,6 @@ def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
     return found.of_network if of_network else found.tolerance
 
 
-def matching(name: str, patterns: Mapping[str, _T]) -> _T | None:
+def matching(name: str, patterns: Mapping[str, Any]) -> Any:
     """Return what is listed under a name, by the first pattern that fits."""
     return next((x for p, x in patterns.items() if fnmatchcase(name, p)), None)

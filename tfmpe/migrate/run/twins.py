@@ -5,29 +5,27 @@ and gets the original's state before each call that is made on it. Neither
 the original nor the random numbers of the script are changed.
 """
 
+import functools
+import importlib
 import inspect
+import itertools
+import random
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from tfmpe.migrate.legacy_names import is_below
-from tfmpe.migrate.replay.trees import copied
+import numpy as np
+
+from tfmpe.migrate.legacy_names import BRIDGE, is_below
+from tfmpe.migrate.replay.trees import copied, mapped
 
 from . import twins_state as states
-from .twins_reach import check_reach, of_bridge
-from .twins_state import Known, NoTwinError, State, is_nnx, is_rngs
+from .twins_state import NoTwinError, Pair, State, is_nnx, is_rngs
 
-__all__ = ["Known", "Twins"]
+__all__ = ["Twins", "default_rngs", "of_bridge", "pairs_in", "state_in"]
 
 
-@dataclass(eq=False)
-class _Pair:
-    known: Known
-    original: Callable[[], Any]
-    twin: Any
-    parts: list["_Pair"]
-    why: str | None = None
+_NUMBERS = (np.random.Generator, random.Random)
 
 
 class Twins:
@@ -35,192 +33,170 @@ class Twins:
 
     def __init__(self, package: str):
         self._package = package
-        self._pairs: list[_Pair] = []
-        self._numbers: dict[int, int] = {}
+        self._by_id: dict[int, Pair] = {}
+        self._numbers = itertools.count(1)
 
     def named(self, tree: Any, new: bool = True) -> Any:
-        """Return a copy of a tree with names in place of objects."""
-        if type(tree) is dict:
-            return {key: self.named(value, new) for key, value in tree.items()}
-        if type(tree) in (list, tuple):
-            return type(tree)(self.named(value, new) for value in tree)
-        pair = self._find(tree)
-        if pair is None and new and (self._is_legacy(tree) or is_nnx(tree)):
-            pair = self._add(tree)
-        return copied(tree) if pair is None else pair.known
+        """Return a copy of a tree with pairs in place of objects."""
+
+        def name(leaf: Any) -> Any:
+            pair = self._find(leaf)
+            if pair is None and new:
+                own = all(self.is_own(kind) for kind in type(leaf).__mro__)
+                pair = None if own and not is_nnx(leaf) else self._add(leaf)
+            return copied(leaf) if pair is None else pair
+
+        return mapped(name, tree)
 
     def filled(self, tree: Any) -> Any:
-        """Return a tree from `named` with twins in place of names."""
-        if type(tree) is dict:
-            return {key: self.filled(value) for key, value in tree.items()}
-        if type(tree) in (list, tuple):
-            return type(tree)(self.filled(value) for value in tree)
-        if isinstance(tree, Known):
-            pair = self._pairs[tree.number]
-            if pair.why is not None:
-                raise NoTwinError(pair.why)
-            return pair.twin
-        if self._belongs(getattr(tree, "__module__", "")) and (
-            inspect.isclass(tree) or inspect.isroutine(tree)
-        ):
-            below = tree.__module__.removeprefix(f"{self._package}.")
-            return of_bridge(below, tree.__qualname__)
-        if hasattr(tree, "base_dist"):
+        """Return a tree from `named` with twins in place of pairs."""
+        return mapped(self._on_bridge, tree)
+
+    def _on_bridge(self, leaf: Any) -> Any:
+        if isinstance(leaf, Pair):
+            if leaf.why is not None:
+                raise NoTwinError(leaf.why)
+            return leaf.twin
+        defined = inspect.isclass(leaf) or inspect.isroutine(leaf)
+        if defined and not self.is_own(leaf):
+            below = leaf.__module__.removeprefix(f"{self._package}.")
+            return of_bridge(below, leaf.__qualname__)
+        if hasattr(leaf, "base_dist"):
             raise NoTwinError(
                 "it draws random numbers from an object that is not an "
                 "nnx.Rngs, which cannot be copied"
             )
-        if callable(tree):
-            check_reach(tree)
-        return copied(tree)
+        if callable(leaf):
+            _check_reach(leaf)
+        return copied(leaf)
 
-    def state(self, tree: Any) -> State:
-        """Return what the objects of a named tree hold.
-
-        Random numbers that several of them share are there once.
-        """
-        originals = {
-            pair.known.number: pair.original() for pair in self._reached(tree)
-        }
-        shared = {
-            id(variable)
-            for original in originals.values()
-            if is_rngs(original)
-            for variable in states.variables_of(original).values()
-        }
-        return {
-            (number, path): leaf
-            for number, original in originals.items()
-            for path, leaf in states.state_of(
-                original, () if is_rngs(original) else shared
-            ).items()
-        }
-
-    def load(self, state: State) -> None:
-        """Let the twins hold a state of their originals, as `load`."""
-        for number, held in states.by_number(state).items():
-            if self._pairs[number].why is None:
-                states.load(self._pairs[number].twin, held)
-
-    def sides(self, state: State) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return a state and what the twins hold now, to be compared."""
-        old: dict[str, Any] = {}
-        new: dict[str, Any] = {}
-        for number, held in states.by_number(state).items():
-            pair = self._pairs[number]
-            if pair.why is not None:
-                continue
-            name = pair.known.kind
-            if any(other.startswith(f"{name}: ") for other in old):
-                name = f"{name} {number}"
-            own = states.state_of(pair.twin)
-            for path, leaf in states.without_flags(held).items():
-                old[f"{name}: {path}"] = states.view(leaf)
-                if path in own:
-                    new[f"{name}: {path}"] = states.view(own[path])
-        return old, new
-
-    def note(self, known: Known, parts: Any) -> None:
-        """Note what an object was made from, as a named tree."""
-        numbers = dict.fromkeys(part.number for part in states.known_in(parts))
-        self._pairs[known.number].parts = [self._pairs[n] for n in numbers]
-
-    def give(self, known: Known, twin: Any) -> None:
+    def give(self, pair: Pair, twin: Any) -> None:
         """Note the twin of an object."""
-        pair = self._pairs[known.number]
         pair.twin, pair.why = twin, None
-        self._numbers[id(twin)] = known.number
+        self._by_id[id(twin)] = pair
 
-    def refuse(self, known: Known, why: str) -> None:
-        """Note why an object has no twin."""
-        self._pairs[known.number].why = why
-
-    def whole(self, known: Known) -> list[tuple[Known, Any, Any]]:
-        """Return an object and all that it was made from."""
-        found = [self._pairs[known.number]]
-        for pair in found:
-            found += [part for part in pair.parts if part not in found]
-        return [(pair.known, pair.original(), pair.twin) for pair in found]
-
-    def is_own(self, kind: type) -> bool:
+    def is_own(self, kind: Any) -> bool:
         """Return whether a class is the script's and not the package's."""
-        return not self._belongs(kind.__module__)
+        return not is_below(str(getattr(kind, "__module__", "")), self._package)
 
-    def _belongs(self, module: Any) -> bool:
-        return is_below(str(module), self._package)
-
-    def _is_legacy(self, value: Any) -> bool:
-        return any(self._belongs(k.__module__) for k in type(value).__mro__)
-
-    def _find(self, value: Any) -> _Pair | None:
-        number = self._numbers.get(id(value))
-        if number is None or value is None:
-            return None
-        pair = self._pairs[number]
-        is_it = value is pair.twin or value is pair.original()
-        return pair if is_it else None
-
-    def _add(self, original: Any) -> _Pair:
-        kind, why, twin = type(original), None, None
-        parts: list[_Pair] = []
-        if is_nnx(original) and self.is_own(kind):
-            twin, parts = self._cloned(original)
-        elif self.is_own(kind):
-            why = f"its class {kind.__qualname__} is the script's own"
-        elif found := self._in_another(original):
-            twin, parts = found
-        else:
-            why = (
-                f"its {kind.__qualname__} was not made by a call of the script"
-            )
-        known = Known(len(self._pairs), kind.__qualname__)
-        pair = _Pair(known, _reference(original), twin, parts, why)
-        self._pairs.append(pair)
-        self._numbers[id(original)] = known.number
-        if twin is not None:
-            self._numbers[id(twin)] = known.number
-        return pair
-
-    def _in_another(self, module: Any) -> tuple[Any, list[_Pair]] | None:
-        """Return the twin of what another module holds, and its parts."""
-        for pair in self._pairs if is_nnx(module) else ():
-            whole = pair.original()
-            if pair.why is None and is_nnx(whole) and not is_rngs(whole):
-                for path, node in states.nodes_of(whole):
-                    if node is module:
-                        return states.child(pair.twin, path), pair.parts
+    def _find(self, value: Any) -> Pair | None:
+        pair = None if value is None else self._by_id.get(id(value))
+        # An id may be that of an object which is gone.
+        if pair and (value is pair.twin or value is pair.original()):
+            return pair
         return None
 
-    def _cloned(self, module: Any) -> tuple[Any, list[_Pair]]:
-        """Return a copy that draws from the twins of its random numbers."""
+    def _add(self, original: Any) -> Pair:
+        kind = type(original)
+        name, reference = kind.__qualname__, _reference(original)
+        pair = Pair(next(self._numbers), name, reference)
+        pair.why = f"its {name} was not made by a call of the script"
+        self._by_id[id(original)] = pair
+        if self.is_own(kind) and is_nnx(original):
+            self._clone(pair, original)
+        elif self.is_own(kind):
+            pair.why = f"its class {name} is the script's own"
+        return pair
+
+    def _clone(self, pair: Pair, module: Any) -> None:
+        """Copy a module, to draw from the twins of its random numbers."""
         from flax import nnx
 
         twin = nnx.clone(module)
-        parts: list[_Pair] = []
         for path, node in states.nodes_of(module):
             if path and is_rngs(node):
-                parts.append(self._find(node) or self._add(node))
+                part = self._find(node) or self._add(node)
                 owner = states.child(twin, path[:-1])
-                setattr(owner, str(path[-1]), parts[-1].twin)
-        return twin, parts
+                setattr(owner, str(path[-1]), part.twin)
+                pair.parts.append(part)
+        self.give(pair, twin)
 
-    def _reached(self, tree: Any) -> list[_Pair]:
-        """Return the pairs in a tree, and those that they were made from."""
-        found: dict[int, _Pair] = {}
-        left = [self._pairs[known.number] for known in states.known_in(tree)]
-        while left:
-            pair = left.pop()
-            if pair.known.number in found:
-                continue
-            found[pair.known.number] = pair
+
+def pairs_in(tree: Any) -> dict[Pair, None]:
+    """Return the pairs in a named tree, in order."""
+    found: dict[Pair, None] = {}
+    mapped(lambda leaf: isinstance(leaf, Pair) and found.setdefault(leaf), tree)
+    return found
+
+
+def state_in(tree: Any) -> State:
+    """Return what the objects of a named tree hold.
+
+    Random numbers that several of them share are there once.
+    """
+    left, pairs = list(pairs_in(tree)), dict[Pair, Any]()
+    while left:
+        pair = left.pop()
+        if pair not in pairs:
+            pairs[pair] = original = pair.original()
             # A module holds the weights of its parts.
-            whole = is_nnx(pair.original())
             left += [
                 part
                 for part in pair.parts
-                if not whole or is_rngs(part.original())
+                if not is_nnx(original) or is_rngs(part.original())
             ]
-        return list(found.values())
+    shared = {
+        id(variable)
+        for original in pairs.values()
+        if is_rngs(original)
+        for variable in states.variables_of(original).values()
+    }
+    return {
+        pair: states.state_of(original, () if is_rngs(original) else shared)
+        for pair, original in pairs.items()
+    }
+
+
+def of_bridge(module: str, name: str) -> Any:
+    """Return a function or a class of the bridge."""
+    try:
+        found = importlib.import_module(f"{BRIDGE}.{module}")
+        return functools.reduce(getattr, name.split("."), found)
+    except (ImportError, AttributeError) as error:
+        raise NoTwinError(f"the bridge has no {name}: {error}") from None
+
+
+def default_rngs(
+    function: Callable[..., Any], args: Any, kwargs: Any
+) -> dict[str, Any]:
+    """Return random numbers that a call takes from its defaults.
+
+    They are one object for all calls (L20), so the twins of what is made
+    from them share one as well.
+    """
+    try:
+        signature = inspect.signature(function)
+        given = signature.bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        return {}
+    return {
+        name: parameter.default
+        for name, parameter in signature.parameters.items()
+        if name not in given and is_nnx(parameter.default)
+    }
+
+
+def _check_reach(function: Any) -> None:
+    """Refuse a function that could change what it does not own."""
+    name = getattr(function, "__name__", type(function).__name__)
+    for used, value in _reached_by(function).items():
+        if is_nnx(value) or isinstance(value, _NUMBERS):
+            raise NoTwinError(
+                f"the function {name} uses {used!r}, which a second call "
+                "could change; pass it as an argument"
+            )
+
+
+def _reached_by(function: Any) -> dict[str, Any]:
+    if isinstance(function, functools.partial):
+        found = {str(n): x for n, x in enumerate(function.args)}
+        return found | function.keywords | _reached_by(function.func)
+    owner = getattr(function, "__self__", None)
+    found = {"self": owner} | getattr(owner or function, "__dict__", {})
+    if inspect.isfunction(function) or inspect.ismethod(function):
+        used = inspect.getclosurevars(function)
+        found |= {**used.globals, **used.nonlocals}
+    return found
 
 
 def _reference(value: Any) -> Callable[[], Any]:

@@ -1,9 +1,8 @@
 """What objects hold: weights, random numbers and plain attributes by path."""
 
-import dataclasses
-import functools
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import jax
@@ -12,9 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe.migrate.replay.trees import copied
-
-State = dict[tuple[int, str], Any]
-"""What objects hold, by their number and the path of it."""
 
 _PROBES = (-0.7, 0.3)
 _FLAG = "deterministic"
@@ -25,37 +21,43 @@ class NoTwinError(Exception):
     """The bridge's version of an object cannot be made, and why not."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Known:
-    """Stands for an original and its twin, in the arguments of a call."""
+@dataclass(eq=False, repr=False)
+class Pair:
+    """An object and its twin; stands for both in the arguments of a call."""
 
     number: int
     kind: str
+    original: Callable[[], Any]
+    twin: Any = None
+    why: str | None = None
+    parts: list["Pair"] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Name it as a person would."""
         return f"{self.kind} number {self.number}"
 
-
-def known_in(tree: Any) -> Iterator[Known]:
-    """Yield the names of objects in a tree."""
-    if isinstance(tree, Known):
-        yield tree
-    elif isinstance(tree, dict | list | tuple):
-        for part in tree.values() if isinstance(tree, dict) else tree:
-            yield from known_in(part)
+    def whole(self) -> list["Pair"]:
+        """Return it and all that it was made from."""
+        found: list[Pair] = [self]
+        for pair in found:
+            found += [part for part in pair.parts if part not in found]
+        return found
 
 
-def is_nnx(value: Any) -> bool:
-    """Return whether a value is a module or random numbers of nnx."""
+State = dict[Pair, dict[str, Any]]
+"""What objects hold by path."""
+
+
+def is_nnx(value: Any, *kinds: str) -> bool:
+    """Return whether a value is of nnx: a module or random numbers."""
     nnx = sys.modules.get("flax.nnx")
-    return nnx is not None and isinstance(value, nnx.Module | nnx.Rngs)
+    of = [getattr(nnx, kind) for kind in kinds or ("Module", "Rngs") if nnx]
+    return isinstance(value, tuple(of))
 
 
 def is_rngs(value: Any) -> bool:
     """Return whether a value is random numbers of nnx."""
-    nnx = sys.modules.get("flax.nnx")
-    return nnx is not None and isinstance(value, nnx.Rngs)
+    return is_nnx(value, "Rngs")
 
 
 def nodes_of(module: Any) -> list[tuple[tuple[Any, ...], Any]]:
@@ -67,21 +69,17 @@ def nodes_of(module: Any) -> list[tuple[tuple[Any, ...], Any]]:
 
 def child(owner: Any, path: Collection[Any]) -> Any:
     """Return the node of a module at a path."""
-
-    def step(node: Any, name: Any) -> Any:
-        return node[name] if isinstance(name, int) else getattr(node, name)
-
-    return functools.reduce(step, path, owner)
+    for name in path:
+        owner = owner[name] if isinstance(name, int) else getattr(owner, name)
+    return owner
 
 
 def variables_of(module: Any) -> dict[str, Any]:
     """Return the variables of a module of nnx by their paths."""
-    from flax import nnx
-
     return {
         "/".join(map(str, path)): node
         for path, node in nodes_of(module)
-        if isinstance(node, nnx.Variable)
+        if is_nnx(node, "Variable")
     }
 
 
@@ -94,15 +92,24 @@ def state_of(value: Any, left_out: Collection[int] = ()) -> dict[str, Any]:
             for name, leaf in getattr(value, "__dict__", {}).items()
             if not name.startswith("_") and isinstance(leaf, plain)
         }
+    from tfmpe.migrate.replay.weights import value_of
+
     found = {
-        path: _copy(_read(variable))
+        path: _copy(value_of(variable))
         for path, variable in variables_of(value).items()
         if id(variable) not in left_out
     }
     return found | {p: vars(node)[_FLAG] for p, node in _flagged(value)}
 
 
-def load(twin: Any, held: dict[str, Any]) -> None:
+def load(state: State) -> None:
+    """Let the twins hold a state of their originals."""
+    for pair, held in state.items():
+        if pair.why is None:
+            fill_in(pair.twin, held)
+
+
+def fill_in(twin: Any, held: dict[str, Any]) -> None:
     """Let an object hold what another one of its kind held."""
     if not is_nnx(twin):
         for name in held.keys() & vars(twin).keys():
@@ -112,7 +119,7 @@ def load(twin: Any, held: dict[str, Any]) -> None:
     for path, leaf in held.items():
         if path in variables:
             _write(variables[path], leaf)
-        elif not path.endswith(_NO_WEIGHTS):
+        elif has_weights(path):
             raise NoTwinError(
                 f"its weights do not fit the bridge's "
                 f"{type(twin).__name__}, which has no {path}"
@@ -122,22 +129,28 @@ def load(twin: Any, held: dict[str, Any]) -> None:
         setattr(node, _FLAG, held.get(path, default))
 
 
-def by_number(state: State) -> dict[int, dict[str, Any]]:
-    """Return a state object by object."""
-    groups: dict[int, dict[str, Any]] = {}
-    for (number, path), leaf in state.items():
-        groups.setdefault(number, {})[path] = leaf
-    return groups
+def sides(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a state and what the twins hold now, to be compared."""
+    old: dict[str, Any] = {}
+    new: dict[str, Any] = {}
+    kinds: set[str] = set()
+    for pair, held in state.items():
+        if pair.why is None:
+            name = f"{pair.kind} {pair.number}" * (pair.kind in kinds)
+            kinds.add(pair.kind)
+            own = state_of(pair.twin)
+            for path, leaf in held.items():
+                if not path.endswith(_FLAG):
+                    shown = f"{name or pair.kind}: {path}"
+                    old[shown] = view(leaf)
+                    if path in own:
+                        new[shown] = view(own[path])
+    return old, new
 
 
 def has_weights(path: str) -> bool:
     """Return whether what is held at a path is weights."""
     return not path.endswith(_NO_WEIGHTS)
-
-
-def without_flags(held: dict[str, Any]) -> dict[str, Any]:
-    """Return what is held and compared: not whether a part is training."""
-    return {key: x for key, x in held.items() if not key.endswith(_FLAG)}
 
 
 def view(value: Any) -> Any:
@@ -156,7 +169,7 @@ def view(value: Any) -> Any:
             name: [getattr(value, name)(jnp.float32(x)) for x in _PROBES]
             for name in ("forward", "inverse")
         }
-    if dataclasses.is_dataclass(value) and not isinstance(value, type | Known):
+    if is_dataclass(value) and not isinstance(value, type | Pair):
         return {type(value).__name__: view(vars(value))}
     return value
 
@@ -176,13 +189,8 @@ def _flagged(module: Any) -> list[tuple[str, Any]]:
     ]
 
 
-# flax 0.12 deprecates `.value`, which 0.10 needs.
-def _read(variable: Any) -> Any:
-    getter = getattr(type(variable), "get_value", None)
-    return variable.value if getter is None else getter(variable)
-
-
 def _write(variable: Any, value: Any) -> None:
+    # flax 0.12 deprecates `.value`, which 0.10 needs.
     if hasattr(type(variable), "set_value"):
         variable.set_value(_copy(value))
     else:

@@ -1,13 +1,20 @@
 """Calls that leave random numbers, output and logs of a script alone."""
 
-import contextlib
 import io
 import logging
 import random
 from collections.abc import Iterator
+from contextlib import (
+    ExitStack,
+    contextmanager,
+    redirect_stderr,
+    redirect_stdout,
+)
 from typing import Any
 
 import numpy as np
+
+from tfmpe.migrate.replay.silence import silenced
 
 __all__ = ["Numbers", "global_numbers", "undisturbed"]
 
@@ -15,33 +22,22 @@ Numbers = tuple[Any, Any]
 """States of the random numbers of Python and of NumPy."""
 
 
-@contextlib.contextmanager
+@contextmanager
 def undisturbed(
     *, quiet: bool = False, begin: Numbers | None = None
 ) -> Iterator[None]:
-    """Put global random numbers back and log nothing.
-
-    Examples
-    --------
-    >>> random.seed(3)
-    >>> with undisturbed():
-    ...     first = random.random()
-    >>> random.random() == first
-    True
-    """
-    before = global_numbers()
-    of_logging = logging.root.manager.disable
+    """Put global random numbers back, warn of nothing and log nothing."""
+    before, logged = global_numbers(), logging.root.manager.disable
     _set_numbers(begin or before)
+    logging.disable(logging.CRITICAL)
     try:
-        with contextlib.ExitStack() as stack:
+        with silenced(), ExitStack() as stack:
             if quiet:
-                kept = io.StringIO()
-                stack.enter_context(contextlib.redirect_stdout(kept))
-                stack.enter_context(contextlib.redirect_stderr(kept))
-            logging.disable(logging.CRITICAL)
+                stack.enter_context(redirect_stdout(io.StringIO()))
+                stack.enter_context(redirect_stderr(io.StringIO()))
             yield
     finally:
-        logging.disable(of_logging)
+        logging.disable(logged)
         _set_numbers(before)
 
 
