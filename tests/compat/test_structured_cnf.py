@@ -12,6 +12,7 @@ from flax import nnx
 from tfmpe.compat._flow.fields import split_legacy
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate import oracle
+from tfmpe.migrate.oracle.flow import sampler
 
 FIELD = oracle.FIELDS["closed_form_v1"]
 
@@ -35,7 +36,7 @@ def _oracle(direction):
     """Return a function that carries draws along, one solve for each."""
     arguments = _ARGUMENTS.copy()
     shape = arguments.pop("theta_shape")
-    return oracle.sampler(FIELD, shape, direction, **arguments)
+    return sampler(FIELD, shape, direction, **arguments)
 
 
 _ARGUMENTS = {}

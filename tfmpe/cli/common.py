@@ -16,7 +16,10 @@ def file_option(*names: str, help: str) -> Callable[..., Any]:
     def checked(
         context: click.Context, option: click.Parameter, file: Path | None
     ) -> Path | None:
-        check_folder(file, option.opts[0])
+        # Before minutes are spent.
+        if file is not None and not file.absolute().parent.is_dir():
+            why = f"the folder {str(file.parent)!r} does not exist"
+            raise click.BadParameter(why, param_hint=option.opts[0])
         return file
 
     path = click.Path(dir_okay=False, path_type=Path)
@@ -37,13 +40,6 @@ no_progress_option = click.option(
 def ending(code: int, exit_zero: bool) -> int:
     """Return how a command ends: with --exit-zero, findings are no failure."""
     return 0 if exit_zero and code == 1 else code
-
-
-def check_folder(file: Path | None, option: str) -> None:
-    """Refuse a file in no folder, before minutes are spent."""
-    if file is not None and not file.absolute().parent.is_dir():
-        why = f"the folder {str(file.parent)!r} does not exist"
-        raise click.BadParameter(why, param_hint=option)
 
 
 @contextmanager

@@ -7,8 +7,6 @@ import click
 from .common import write_file
 from .program import SETTINGS, check_legacy, program_arguments, read_program
 
-__all__ = ["run"]
-
 
 @click.command(context_settings=SETTINGS)
 @click.option(

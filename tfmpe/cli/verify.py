@@ -6,8 +6,6 @@ import click
 
 from .common import file_option, no_progress_option, progress_bar, write_file
 
-__all__ = ["verify"]
-
 
 @click.command()
 @click.argument(

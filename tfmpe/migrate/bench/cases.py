@@ -5,8 +5,6 @@ from dataclasses import replace
 from . import flow_tasks, token_tasks
 from .task import Case
 
-__all__ = ["CASES"]
-
 _ALL, _FEW = (1, 10, 50, 100, 200, 500), (1, 10, 20, 50, 100, 200)
 _MASKS, _LOCAL, _MANY = (*_ALL, 1_250), (10, 50, 100), (1_000, 10_000)
 _FLAT = ("flatten_structured",)

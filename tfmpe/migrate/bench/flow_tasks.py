@@ -36,8 +36,6 @@ from .old_side import POSTERIOR, SAMPLE, Legacy
 from .task import Case, Prepare, Work
 from .token_tasks import flat_call, flatten
 
-__all__ = ["TASKS"]
-
 Side = Legacy | None
 
 # How far two solutions by adaptive methods of tolerance 1e-5 may be apart: of

@@ -6,8 +6,6 @@ import numpy as np
 
 from tfmpe.migrate.records.checks import BenchRow, Growth
 
-__all__ = ["growth_of", "series"]
-
 
 def series(
     rows: Sequence[BenchRow], side: str, what: str

@@ -11,8 +11,6 @@ import numpy as np
 
 from tfmpe.migrate.replay.silence import silenced
 
-__all__ = ["available_bytes", "choose_device", "machine", "quiet"]
-
 
 def choose_device(device: str) -> str | None:
     """Let jax compute on a CPU or a GPU; return why it cannot, if so."""

@@ -17,8 +17,6 @@ from .machine import available_bytes
 from .old_side import Legacy
 from .task import Call, Case, stored_bytes
 
-__all__ = ["DIFFERENT", "Effort", "check_sides", "in_turn", "measure_row"]
-
 DIFFERENT = "differs: "
 """How the reason begins for which a side was left out, if it is wrong."""
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from tfmpe.migrate import oracle
 
-__all__ = ["Legacy", "LegacyModuleError", "old_side"]
-
 ORACLE = "oracle"
 SAMPLE = "StructuredCNF.sample"
 POSTERIOR = "SFMPE.sample_posterior_encoded"

@@ -20,8 +20,6 @@ from .measure import DIFFERENT, Effort, measure_row
 from .old_side import ORACLE, Legacy, old_side
 from .task import Case
 
-__all__ = ["bench"]
-
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
 

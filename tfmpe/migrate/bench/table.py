@@ -8,8 +8,6 @@ from tfmpe.migrate.records.checks import Bench, BenchRow, Side
 from tfmpe.migrate.show.table import print_rows, say
 from tfmpe.migrate.show.words import counted, in_bytes, in_seconds, ratio
 
-__all__ = ["print_bench"]
-
 _ABOUT = (
     "Medians of one call, and half the distance of the quartiles in per cent; "
     "ratio: old by new, or by the bridge where the core has no such call. "

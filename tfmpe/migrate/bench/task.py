@@ -14,8 +14,6 @@ from .agreement import same_leaves, same_tokens
 from .data import Size
 from .old_side import Legacy, old_side
 
-__all__ = ["Call", "Case", "Check", "Law", "Prepare", "Work", "stored_bytes"]
-
 
 class Work(NamedTuple):
     """What one side does: a function and its arguments, already made."""

@@ -27,8 +27,6 @@ from .data import Y_KEYS as Y
 from .old_side import Legacy
 from .task import Case, Check, Law, Work
 
-__all__ = ["TASKS", "flat_call", "flatten"]
-
 Side = Legacy | None
 
 CHOSEN = ("A", "phi")

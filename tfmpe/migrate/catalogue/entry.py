@@ -9,8 +9,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-__all__ = ["Advice", "Defect", "Entry"]
-
 _Name = Annotated[str, Meta(pattern=r"\A[a-z0-9]+(-[a-z0-9]+)*\Z")]
 _Line = Annotated[str, Meta(pattern=r"\A[^\n]*[^\n.]\Z")]
 _Text = Annotated[str, Meta(min_length=1)]

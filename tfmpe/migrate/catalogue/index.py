@@ -11,8 +11,6 @@ from tfmpe.migrate.legacy_names import LEGACY, Kind, defined
 from .entry import Advice, Entry
 from .reading import read_entries
 
-__all__ = ["CATALOGUE", "NAMES", "LegacyName", "advice_of", "find", "nearest"]
-
 CATALOGUE: Mapping[str, Entry] = MappingProxyType(
     read_entries(Path(__file__).with_name("entries"))
 )

@@ -8,8 +8,6 @@ import msgspec
 
 from .entry import Advice, Defect, Entry
 
-__all__ = ["CatalogueError", "read_entries"]
-
 _FORM = re.compile(r"\+\+\+\n(.*?)^\+\+\+\n(.*)", re.S | re.M)
 _HEADING = re.compile(r"^## (.+)\n", re.M)
 _CODE = re.compile(r"```python\n(.*)```", re.S)

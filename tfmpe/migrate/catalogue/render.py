@@ -7,8 +7,6 @@ from pathlib import Path
 
 from .entry import Advice, Defect, Entry
 
-__all__ = ["EXAMPLE_DATA", "as_markdown", "example_data_of"]
-
 EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text("utf-8")
 """The data that the examples of all entries use, as code."""
 

@@ -1,7 +1,5 @@
 """The two packages that have the legacy names."""
 
-__all__ = ["BRIDGE", "LEGACY", "as_bridge", "as_legacy", "is_below"]
-
 LEGACY = "sfmpe"
 """The legacy package."""
 

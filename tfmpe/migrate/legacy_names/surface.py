@@ -11,8 +11,6 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from .packages import BRIDGE, LEGACY, as_bridge, as_legacy, is_below
 
-__all__ = ["MODULES", "Defined", "Kind", "defined", "is_mirrored"]
-
 Kind: TypeAlias = Literal["class", "constant", "function", "method", "module"]
 
 _HOME = Path(__file__).parents[2] / "compat"

@@ -1,13 +1,8 @@
 """A second, plain implementation of the legacy behaviour.
 
-It says in the most obvious way what the legacy functions return: eager
-``jax.numpy`` operations, dense float32 masks, Python loops, one adaptive
-solve per sample. Tests compare the package with it, and benchmarks use it as
-the "old" side. It must stay independent, so nothing in here imports the
-package that it judges.
-
-``product_masks`` is different: it states, token pair by token pair, the mask
-rules of the package core, which pairs mapped coordinates as a product.
+Eager operations, dense float32 masks, one adaptive solve per sample: the "old"
+side of tests and benchmarks. Nothing in here imports the package it judges.
+`product_masks` states the rules of the core instead, pair by pair of tokens.
 """
 
 from .attention import _make_attention_masks as _make_attention_masks

@@ -1,8 +1,7 @@
 """Drawing from a flow, and its density, as the legacy package computes them.
 
-One adaptive Dormand-Prince solve per sample, by the solver of
-``jax.experimental.ode`` that the legacy package calls: many stored results
-come out bit by bit.
+One adaptive solve per sample by the solver that the legacy package calls, of
+``jax.experimental.ode``: many stored results come out bit by bit.
 
 ``sampler`` and ``density`` return the bare computation; ``sample`` and
 ``log_prob`` are the whole call, which compiles anew each time.

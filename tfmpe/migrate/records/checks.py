@@ -7,19 +7,6 @@ from msgspec import field
 from .parity import ArrayParity, Difference, Tally
 from .places import Content, Count, Strict
 
-__all__ = [
-    "Bench",
-    "BenchCase",
-    "BenchRow",
-    "Growth",
-    "InCase",
-    "NotReplayed",
-    "Problem",
-    "Replayed",
-    "Side",
-    "Verify",
-]
-
 
 class InCase(Strict, frozen=True):
     """A difference from a stored call."""

@@ -2,8 +2,6 @@
 
 from .places import Content, Count, Place, Strict
 
-__all__ = ["Change", "Changed", "Fix", "Mention", "Scan", "Unread", "Use"]
-
 
 class Unread(Strict, frozen=True):
     """A file that could not be read, and why."""

@@ -13,8 +13,6 @@ from .code import Fix, Scan
 from .places import Content
 from .runs import Run, Shadow
 
-__all__ = ["Record", "as_json", "from_json", "read_record"]
-
 Record: TypeAlias = Scan | Fix | Run | Shadow | Verify | Bench
 """What a command writes; its field ``tool`` says which command."""
 

@@ -5,8 +5,6 @@ from typing import Literal, get_args
 
 from .places import Count, Strict
 
-__all__ = ["ArrayParity", "Difference", "Largest", "Outcome", "Size", "Tally"]
-
 Size = float | Literal["inf"]
 """How large an error is; JSON has no infinity."""
 
@@ -34,14 +32,7 @@ def larger(one: Largest | None, other: Largest | None) -> Largest | None:
 
 
 class Tally(Strict, frozen=True):
-    """How many comparisons came to what.
-
-    Examples
-    --------
-    >>> both = Tally.of("identical") + Tally.of("different")
-    >>> both.compared, both.identical, both.different
-    (2, 1, 1)
-    """
+    """How many comparisons came to what."""
 
     identical: Count = 0
     within_tolerance: Count = 0

@@ -4,8 +4,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-__all__ = ["Content", "Count", "Place", "Strict"]
-
 Count = Annotated[int, Meta(ge=0)]
 """A whole number that is not negative."""
 
@@ -19,13 +17,7 @@ class Content(Strict, frozen=True, tag_field="tool", tag=str.lower):
 
 
 class Place(Strict, frozen=True, order=True):
-    """A place in a script or a notebook; all numbers count from 1.
-
-    Examples
-    --------
-    >>> str(Place("fit.py", 3)), str(Place("fit.ipynb", 3, cell=2))
-    ('fit.py:3', 'fit.ipynb, cell 2:3')
-    """
+    """A place in a script or a notebook; all numbers count from 1."""
 
     file: str  # as the user named it
     line: Count  # in a notebook, of the cell

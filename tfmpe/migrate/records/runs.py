@@ -7,20 +7,6 @@ from msgspec import field
 from .parity import ArrayParity, Difference, Tally
 from .places import Content, Count, Place, Strict
 
-__all__ = [
-    "Calls",
-    "ComparedCalls",
-    "FoundDifference",
-    "Left",
-    "LineNotRun",
-    "Masks",
-    "Recorded",
-    "RecordedCalls",
-    "Run",
-    "Shadow",
-    "Warned",
-]
-
 
 class Calls(Strict, frozen=True):
     """All calls of one function from one place."""

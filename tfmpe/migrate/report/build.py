@@ -20,8 +20,6 @@ from .steps import next_steps
 from .verdict import sums, verdict
 from .views import RECORDED, STATUSES, Report
 
-__all__ = ["build"]
-
 
 def build(
     sources: Sequence[Source],

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from tfmpe.migrate.records.runs import Masks
 from tfmpe.migrate.show.words import counted
 
-__all__ = ["Picture", "draw_masks"]
-
 MAX_SIDE = 200
 """Most rows and columns that are drawn."""
 

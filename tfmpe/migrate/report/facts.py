@@ -16,8 +16,6 @@ from .gather import Source, only
 from .sites import short_name
 from .views import AT_RUN_TIME, Defect, Gain, Input
 
-__all__ = ["defects_of", "gains_of", "inputs_of", "mentions_of", "summary_of"]
-
 
 def summary_of(code: str, otherwise: str = "") -> str:
     """Return what the catalogue says of a code in a line."""

@@ -9,8 +9,6 @@ from msgspec.structs import replace
 
 from tfmpe.migrate.records.places import Place
 
-__all__ = ["FileNames"]
-
 
 class FileNames:
     """The names by which the scanner knows files.

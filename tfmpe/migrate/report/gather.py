@@ -12,8 +12,6 @@ from tfmpe.migrate.records.runs import Run, Shadow
 
 from .views import Missing
 
-__all__ = ["Source", "gather", "missing_from", "only", "scan_now"]
-
 _R = TypeVar("_R", bound=Record)
 
 

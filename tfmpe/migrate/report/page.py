@@ -15,8 +15,6 @@ from tfmpe.migrate.show.words import counted, in_bytes, in_seconds, ratio
 from .drawing import draw_masks
 from .views import STATUSES, Report
 
-__all__ = ["to_html"]
-
 # Differences, arrays of a function, and masks that are shown.
 MAX_SHOWN, MAX_PICTURES = 200, 20
 _SYMBOLS = dict(zip(STATUSES, "✗➜○◐≈✓✓·", strict=True))

@@ -11,8 +11,6 @@ from .gather import Source, only
 from .sites import short_name
 from .views import AT_RUN_TIME, RECORDED, DifferenceAt, FunctionParity
 
-__all__ = ["differences_of", "parity_of"]
-
 
 def parity_of(sources: Sequence[Source]) -> list[FunctionParity]:
     """Return one entry per function and kind of evidence, worst first."""

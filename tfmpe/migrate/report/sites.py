@@ -13,8 +13,6 @@ from .file_names import FileNames
 from .gather import Source, only
 from .views import Site, Status
 
-__all__ = ["join", "short_name"]
-
 _KNOWN = {entry.name: entry for entry in NAMES.values()}
 
 

@@ -14,8 +14,6 @@ from tfmpe.migrate.show.words import counted
 from .gather import Source, only
 from .views import Report, Site, Step
 
-__all__ = ["next_steps"]
-
 
 def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
     """Return what is left to do, in the order of work."""

@@ -8,8 +8,6 @@ from tfmpe.migrate.show.words import counted
 
 from .views import RECORDED, Report, Site
 
-__all__ = ["sums", "verdict"]
-
 
 def verdict(report: Report) -> str:
     """Return the outcome, with one sentence on each kind of evidence."""

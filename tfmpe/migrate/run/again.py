@@ -26,8 +26,6 @@ from .twins import Twins, of_bridge
 from .twins_state import NoTwinError, has_weights, load, sides, view
 from .undisturbed import undisturbed
 
-__all__ = ["Again", "call_again", "compare_again", "masks_at"]
-
 _LARGEST_MASK = 10_000
 
 

@@ -18,8 +18,6 @@ from .twins import Twins, default_rngs, pairs_in, state_in
 from .twins_state import Pair, State
 from .undisturbed import Numbers, global_numbers
 
-__all__ = ["VIEWED", "Observed", "Observer", "Seen"]
-
 
 @dataclass(frozen=True)
 class Observed:

@@ -9,8 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["restored", "send"]
-
 Flags = tuple[bool, ...]
 
 

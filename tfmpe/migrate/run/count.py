@@ -18,8 +18,6 @@ from .notebook import lines_not_run
 from .observe import Called, Site, Watch, call_site
 from .program import Program, run_program
 
-__all__ = ["counting_warnings", "listed", "run_on_bridge"]
-
 
 def run_on_bridge(program: Program, *, legacy: str = LEGACY) -> Run:
     """Run a legacy script with the bridge in place of the legacy package.

@@ -11,8 +11,6 @@ from typing import Any
 
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, is_below
 
-__all__ = ["serving_bridge"]
-
 
 class _BridgeFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds every legacy module in the bridge."""

@@ -24,8 +24,6 @@ from .twins import Twins
 from .twins_state import State, is_nnx, is_rngs
 from .undisturbed import undisturbed
 
-__all__ = ["first_layer"]
-
 Path = tuple[Any, ...]
 Outputs = list[tuple[Path, Any]]
 Hook = Callable[[Path, Any, tuple[Any, Any], Callable[[], Any]], Any]

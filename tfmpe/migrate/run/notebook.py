@@ -20,8 +20,6 @@ from typing import Any
 
 from tfmpe.migrate.records.runs import LineNotRun
 
-__all__ = ["cell_of", "is_notebook", "lines_not_run", "run_notebook"]
-
 _MARK = ":cell "
 _FUTURE = 0
 for _name in __future__.all_feature_names:

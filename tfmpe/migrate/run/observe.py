@@ -23,8 +23,6 @@ from tfmpe.preprocessing._callers import _caller
 
 from .notebook import cell_of
 
-__all__ = ["Called", "Site", "Watch", "call_site"]
-
 
 class Called(NamedTuple):
     """A function, a method or a constructor that is watched."""

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from .notebook import is_notebook, run_notebook
 
-__all__ = ["Program", "has_module", "run_program"]
-
 _HIDDEN = (str(Path(__file__).resolve().parent), "<frozen runpy")
 _LOOP = str(Path(asyncio.__file__).parent)
 

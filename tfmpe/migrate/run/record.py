@@ -22,8 +22,6 @@ from .program import Program, run_program
 from .tolerances import NOT_COMPARED, TRAINING, matching
 from .twins_state import Pair, has_weights
 
-__all__ = ["keep", "record_run"]
-
 _NO_FORMAT = "the format has no calls of it; run --shadow compares them"
 _TRAINS = "training; the calls that it makes are recorded"
 

@@ -38,8 +38,6 @@ from .record import keep
 from .tolerances import NOT_COMPARED, TRAINING, matching
 from .twins_state import NoTwinError
 
-__all__ = ["run_in_shadow"]
-
 # Executions of traced calls from one line that are compared.
 _MAX_CAPTURES = 20
 _MAX_DIFFERENCES = 50

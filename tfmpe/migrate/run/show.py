@@ -24,8 +24,6 @@ from tfmpe.migrate.show.words import counted
 
 from .observe import Site
 
-__all__ = ["print_record", "print_run", "print_shadow"]
-
 _MAX_SHOWN = 10
 
 

@@ -7,14 +7,6 @@ from typing import Any
 from tfmpe.migrate.replay.compare import Tolerance
 from tfmpe.migrate.replay.targets import REPLAYED
 
-__all__ = [
-    "NOT_COMPARED",
-    "ONE_CALL",
-    "TRAINING",
-    "matching",
-    "tolerance_of",
-]
-
 ONE_CALL = Tolerance(1e-5, 1e-4, "rounding of one evaluation")
 """For a network, and for each of its layers."""
 

@@ -22,9 +22,6 @@ from tfmpe.migrate.replay.trees import copied, mapped
 from . import twins_state as states
 from .twins_state import NoTwinError, Pair, State, is_nnx, is_rngs
 
-__all__ = ["Twins", "default_rngs", "of_bridge", "pairs_in", "state_in"]
-
-
 _NUMBERS = (np.random.Generator, random.Random)
 
 

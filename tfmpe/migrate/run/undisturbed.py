@@ -16,8 +16,6 @@ import numpy as np
 
 from tfmpe.migrate.replay.silence import silenced
 
-__all__ = ["Numbers", "global_numbers", "undisturbed"]
-
 Numbers = tuple[Any, Any]
 """States of the random numbers of Python and of NumPy."""
 

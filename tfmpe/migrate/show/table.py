@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["print_rows", "say"]
-
 
 def print_rows(
     console: Console,
@@ -23,20 +21,8 @@ def print_rows(
 ) -> None:
     """Print rows below their headings.
 
-    Parameters
-    ----------
-    console
-        Where to print.
-    headings
-        Of the columns. The last one holds names, to the left; the others
-        numbers, to the right.
-    rows
-        One cell for every heading.
-    optional
-        Headings of columns that are left out where the console is too
-        narrow, the first one first.
-    styles
-        Of the rows, as of `rich`.
+    The last column holds names, to the left; the others numbers, to the
+    right. Optional ones are left out where the console is too narrow.
     """
     cells = [list(headings), *([str(cell) for cell in row] for row in rows)]
     shown = list(range(len(headings)))
@@ -58,17 +44,7 @@ def print_rows(
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print a sentence, broken between words only.
-
-    Parameters
-    ----------
-    console
-        Where to print.
-    text
-        Lines that follow on its first one are indented.
-    style
-        As of `rich`.
-    """
+    """Print a sentence, broken between words only, later lines indented."""
     broken = textwrap.fill(
         text,
         max(console.width, 20),

@@ -2,27 +2,12 @@
 
 import math
 
-__all__ = ["counted", "in_bytes", "in_seconds", "ratio"]
-
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 _BYTES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number of things in words.
-
-    Parameters
-    ----------
-    number
-        How many.
-    noun
-        What one of them is called.
-    plural
-        What several are called, where that is not the noun with an s.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -44,24 +29,12 @@ def in_seconds(seconds: float | None) -> str:
 
 
 def in_bytes(n_bytes: float | None) -> str:
-    """Return a size in the unit that suits it, or ``-`` for None.
-
-    Examples
-    --------
-    >>> in_bytes(512), in_bytes(3 * 2**20), in_bytes(None)
-    ('512 B', '3 MiB', '-')
-    """
+    """Return a size in the unit that suits it, or ``-`` for None."""
     return _scaled(n_bytes, _BYTES)
 
 
 def ratio(old: float | None, new: float | None) -> str:
-    """Return how many times the new one fits into the old, ``-`` if unknown.
-
-    Examples
-    --------
-    >>> ratio(3.0, 2.0), ratio(1000.0, 2.0), ratio(None, 1.0)
-    ('1.5x', '500x', '-')
-    """
+    """Return how many times the new fits into the old, ``-`` if unknown."""
     if old is None or new is None or not new:
         return "-"
     return f"{_digits(old / new)}x"
