@@ -8,8 +8,6 @@
 * `bench` measures old against new; `report` is one page about all of it.
 * `catalogue` has a file for each code, `legacy_names` the legacy names.
 * `records` declares what commands write as JSON, `show` formats numbers and
-  tables; `exit_codes`, `errors`.
-
-Which may import which is the contract `migrate` in ``pyproject.toml``. Nothing
-is imported here: a reader of recordings loads only what it uses.
+  tables; `exit_codes`, `errors`. The contract `migrate` in ``pyproject.toml``
+  says which may import which.
 """
