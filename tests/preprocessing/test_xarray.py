@@ -75,14 +75,17 @@ def test_no_value_is_lost_or_moved(tree):
     """For all kinds of keys, from the tree and from the token array."""
     tokens = Tokens.from_pytree(tree.data, **tree.kwargs)
     names = [f"sample_{i}" for i in range(len(tree.sample_shape))]
+    # Padding becomes NaN.
+    real = tokens.decode(np.asarray(tokens.value_mask))
     for samples in (tokens.decode(), tokens.data):
         dataset = to_xarray(samples, tokens, sample_dims=names)
         assert len(dataset) == len(tokens.layout.keys)
         for key in tokens.layout.keys:
             path = key.path
-            values = tokens.decode()
+            values, kept = tokens.decode(), real
             for part in path:
-                values = values[part]
+                values, kept = values[part], kept[part]
+            values = np.where(kept, values, np.nan)
             variable = dataset[key.name.replace("/", ".")]
             np.testing.assert_array_equal(
                 np.ravel(variable.values), np.ravel(values)

@@ -99,8 +99,8 @@ def _check_floats(
             _refuse(what, given[lost].flat[0], dtype, f"smallest is {least:g}")
     # Half the distance between neighbours at the largest value.
     bound = max(abs(low), abs(high)) * float(limits.eps) / 2
-    columns = given.reshape(-1, given.shape[-1]) if given.ndim else given
-    for values in (given.reshape(-1, 1), columns):
+    n_columns = given.shape[-1] if given.ndim else 1
+    for values in (given.reshape(-1, 1), given.reshape(-1, n_columns)):
         if _is_coarse(values, bound, dtype):
             raise ValueError(
                 f"{what} has values between {low!r} and {high!r}, so close "

@@ -142,11 +142,11 @@ def _layouts(layout: Any) -> tuple[TokenLayout, TokenLayout]:
 def _real_tokens(layout: Any, value: Any, sample_ndims: int) -> Any:
     """Return which tokens of every sample are real, or None for all."""
     padding = getattr(layout, "padding", None)
-    if padding is None:
+    if padding is None or not np.size(padding):
         return None
     real = np.asarray(padding)
     rows = real.reshape((-1, real.shape[-1]))
-    if len(rows) and (rows == rows[0]).all():
+    if (rows == rows[0]).all():
         return rows[0]
     lead = value.shape[:sample_ndims]
     if not broadcasts_to(real.shape[:-1], lead):
