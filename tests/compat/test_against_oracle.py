@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategies import (
@@ -181,8 +181,9 @@ def test_random_calls_return_and_are_refused():
     counts = {True: 0, False: 0}
     seen = set()
 
+    # The same draws in every run: by chance one kind could be missing.
     @given(legacy_calls(faults=False))
-    @cases(300, 300)
+    @settings(max_examples=300, derandomize=True)
     def count(call):
         expect = on_host(oracle.flatten_structured)
         wanted, refused, _ = outcome(expect, (call.data,), call.kwargs)
