@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from strategies import SEEDS, Tree, array_of, cases, chance, trees
@@ -423,7 +423,7 @@ def test_the_laws_are_about_something():
     seen = set()
 
     @given(trees())
-    @cases(200, 200)
+    @settings(max_examples=200, derandomize=True)
     def look(tree):
         for name in ("functional_inputs", "event_shapes", "independence"):
             if tree.kwargs[name]:
