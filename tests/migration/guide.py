@@ -52,11 +52,21 @@ def written(text: str, place: Workplace | None = None) -> str:
 
 def _shown(command: str, place: Workplace) -> str:
     code, printed = place.run(command)
-    lines = printed.splitlines()
+    lines = [*_indented(printed.splitlines())]
     if len(lines) > 40:
         lines[30:-10] = [f"… {len(lines) - 40} lines …"]
     lines += [f"(exit code {code})"] if code else []
     return "\n".join(["```console", f"$ {command}", *lines, "```", ""])
+
+
+def _indented(lines: list[str]) -> Iterator[str]:
+    """Indent code: its fences would end the block that shows it."""
+    inside = False
+    for line in lines:
+        if line.startswith("```"):
+            inside = not inside
+        else:
+            yield f"    {line}".rstrip() if inside else line
 
 
 def _names() -> Iterator[str]:
