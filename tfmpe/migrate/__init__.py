@@ -8,6 +8,5 @@
 * `bench` measures old against new; `report` is one page about all of it.
 * `catalogue` has a file for each code, `legacy_names` the legacy names.
 * `records` declares what commands write as JSON, `show` formats numbers and
-  tables; `exit_codes`, `errors`. The contract `migrate` in ``pyproject.toml``
-  says which may import which.
+  tables; the contract `migrate` in ``pyproject.toml`` says who imports whom.
 """

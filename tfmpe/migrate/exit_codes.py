@@ -6,5 +6,4 @@ tool, so incomplete work has a code of its own, and it wins over findings.
 
 CLEAN = 0  # all was read, nothing found, nothing differs
 FINDINGS = 1  # something was found, or differs
-USAGE = 2  # wrong usage, or an error of our own
 INCOMPLETE = 3  # something could not be read, or nothing was compared
