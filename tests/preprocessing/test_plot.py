@@ -147,7 +147,10 @@ def _assert_drawn(ax):
     (image,) = ax.get_images()
     values = np.asarray(image.get_array())
     expected = np.array([WHITE, PALE, DARK])[(2 * values).astype(int)]
-    np.testing.assert_array_equal(_pixels(ax), expected)
+    wrong = (_pixels(ax) != expected).any(-1)
+    # Before 3.11 matplotlib moved some cells of two pixels by one of them.
+    new = tuple(map(int, matplotlib.__version__.split(".")[:2])) >= (3, 11)
+    assert wrong.mean() <= (0 if new else 0.02)
 
 
 def _from_sizes(sizes, rules):
