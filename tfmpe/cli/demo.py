@@ -32,7 +32,6 @@ def demo(
 
     \b
     Examples:
-      tfmpe demo
       tfmpe demo --example eight_schools --seed 1
       tfmpe demo --example seir --legacy --quick
     """  # noqa: D301 - click wants the backspace itself

@@ -27,7 +27,6 @@ def draw(example: str | None, out: Path | None) -> None:
 
     \b
     Examples:
-      tfmpe draw
       tfmpe draw --example seir --out masks
     """  # noqa: D301 - click wants the backspace itself
     from tfmpe.examples.models import EXAMPLES as MODELS

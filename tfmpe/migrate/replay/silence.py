@@ -67,6 +67,8 @@ def variable(name: str, value: str) -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[name]
-        if before is not None:
+        # Never unset for a moment: other threads may read it then.
+        if before is None:
+            del os.environ[name]
+        else:
             os.environ[name] = before
