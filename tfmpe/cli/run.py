@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .common import write_file
+from .common import ending, write_file
 from .program import SETTINGS, check_legacy, program_arguments, read_program
 
 
@@ -108,7 +108,7 @@ def run(
         if not quiet:
             show.print_shadow(found, console)
         tolerated = exit_zero and not found.script_exit_code
-        code = 0 if tolerated and found.exit_code == 1 else found.exit_code
+        code = ending(found.exit_code, tolerated)
     else:
         from tfmpe.migrate.run.count import run_on_bridge
 

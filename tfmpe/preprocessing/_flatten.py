@@ -26,7 +26,7 @@ from tfmpe.preprocessing._layout import (
     slices_of,
 )
 from tfmpe.preprocessing._naming import name_dimensions
-from tfmpe.preprocessing._narrowing import check_fits
+from tfmpe.preprocessing._narrowing import check_joined
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._trees import (
     SEPARATOR,
@@ -69,9 +69,8 @@ def read_data(
         batch_ndims, names, "batch_ndims", 1, static_int, one_for_all=True
     )
     values = [as_array(leaf.value, f"data[{leaf.name!r}]") for leaf in leaves]
-    dtype = common_dtype(values)
-    for leaf, value in zip(leaves, values, strict=True):
-        check_fits(value, dtype, f"data[{leaf.name!r}]")
+    called = (f"data[{name!r}]" for name in names)
+    check_joined(dict(zip(called, values, strict=True)))
     _check_axes(leaves, values, n_lead, trailing)
     labels = labels or rank_labels(names)
     keys = packed(

@@ -10,7 +10,6 @@ from jaxtyping import Array, Shaped
 from tfmpe.preprocessing._arrays import (
     PAD_VALUE,
     as_array,
-    common_dtype,
     grow,
     join,
     on_host,
@@ -18,7 +17,7 @@ from tfmpe.preprocessing._arrays import (
 )
 from tfmpe.preprocessing._labelled import check_event_axes
 from tfmpe.preprocessing._layout import KeyLayout
-from tfmpe.preprocessing._narrowing import check_fits
+from tfmpe.preprocessing._narrowing import check_joined
 from tfmpe.preprocessing._slices import keys_from_slices
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._trees import lookup_per_key
@@ -49,13 +48,11 @@ def read_functional_inputs(
         lambda value, what: (value, as_array(value, what), what),
     )
     found = {name: each for name, each in given.items() if each is not None}
+    check_joined({what: array for _, array, what in found.values()})
     inputs = {}
     for key in keys:
         if key.name in found:
             value, array, what = found[key.name]
-            check_fits(
-                array, common_dtype([a for _, a, _ in found.values()]), what
-            )
             n_lead = array.ndim - len(key.event_shape) - 1
             check_event_axes(value, n_lead, key.dims, what)
             inputs[key.name] = _rows(array, key, sample_ndims)

@@ -9,9 +9,13 @@ import numpy as np
 from tfmpe.preprocessing._errors import raise_faults
 
 
+def in_use() -> bool:
+    """Return whether there can be a DataArray: it needs xarray imported."""
+    return "xarray" in sys.modules
+
+
 def data_array(value: Any) -> Any:
     """Return a value if it is a DataArray, else None."""
-    # Whoever has made one has imported xarray.
     xarray = sys.modules.get("xarray")
     # Only a module that is whole; another thread may just be importing it.
     kind = getattr(xarray, "DataArray", None)

@@ -1,12 +1,13 @@
 """Refusal of values that a narrower dtype would turn into others."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.preprocessing._arrays import on_host
+from tfmpe.preprocessing._arrays import common_dtype, on_host
 
 _RESOLUTION = 0.01
 """Rounding error that is allowed, as a share of the spread of values."""
@@ -39,6 +40,30 @@ def check_castable(value: Any, dtype: Any, what: str) -> None:
     check_fits(value, dtype, what)
 
 
+def check_joined(arrays: Mapping[str, Any]) -> None:
+    """Refuse arrays of which joining would change values.
+
+    Parameters
+    ----------
+    arrays : mapping
+        By how to call them in the message.
+
+    Raises
+    ------
+    ValueError
+        As `check_fits`.
+    """
+    dtypes = {array.dtype for array in arrays.values()}
+    # Nothing is converted, as nearly always: the way in stays fast.
+    if len(dtypes) <= 1 and dtypes == set(
+        map(jax.dtypes.canonicalize_dtype, dtypes)
+    ):
+        return
+    dtype = common_dtype([*arrays.values()])
+    for what, array in arrays.items():
+        check_fits(array, dtype, what)
+
+
 def check_fits(value: Any, dtype: Any, what: str) -> None:
     """Refuse values that a dtype cannot hold.
 
@@ -60,14 +85,15 @@ def check_fits(value: Any, dtype: Any, what: str) -> None:
         If a value is too large or too small for the dtype, or if rounding
         would move values by more than a hundredth of their spread.
     """
-    if not value.size or not on_host([value]):
-        return
-    given = np.asarray(value)
     # jax narrows first, and mixes what it has afterwards.
-    narrowed = jax.dtypes.canonicalize_dtype(given.dtype)
-    for each in dict.fromkeys((np.dtype(narrowed), np.dtype(dtype))):
-        if given.dtype != each:
-            _check(given, each, what)
+    narrowed = jax.dtypes.canonicalize_dtype(value.dtype)
+    needed = {np.dtype(narrowed): None, np.dtype(dtype): None}
+    needed.pop(value.dtype, None)
+    # Asking where an array lies costs more than comparing dtypes.
+    if not needed or not value.size or not on_host([value]):
+        return
+    for each in needed:
+        _check(np.asarray(value), each, what)
 
 
 def _check(given: np.ndarray, dtype: np.dtype, what: str) -> None:
