@@ -43,8 +43,11 @@ _SAMPLES = Target(
 _DENSITIES = Target(
     None,
     Tolerance(2e-3, 0.0, "two adaptive solutions of a state and its trace"),
-    # The trace of a network with relu jumps, wherever a step ends.
-    Tolerance(0.0, 1e-2, "a trace that jumps"),
+    # The trace of a network with relu jumps, wherever a step ends. Against
+    # the limit of small tolerances the legacy results are up to 0.1 off at a
+    # log density of -16, and 0.03 at -3.5; the bridge's, by jax 0.5 and 0.10,
+    # as far.
+    Tolerance(0.05, 1e-2, "a trace that jumps"),
 )
 
 _DATALOADER = """
