@@ -109,6 +109,27 @@ def test_ranks_are_numbers_of_draws_below(tokens):
                 assert found[name][i] == (sums[:-1] < sums[-1]).sum()
 
 
+@pytest.mark.parametrize("unit", [2.0**70, 2.0**-70])
+def test_the_unit_does_not_matter(tokens, unit):
+    """Squares of such values do not fit into 32 bits."""
+
+    class InUnit(ExactGaussian):
+        def sample(self, tokens, *args, **options):
+            own = tokens.with_data(tokens.data / unit)
+            draws = super().sample(own, *args, **options)
+            return draws.with_data(draws.data * unit)
+
+    tokens = jax.tree.map(lambda leaf: leaf[:20], tokens)
+    wanted = rank(ExactGaussian(), tokens, n_samples=19)
+    moved = tokens.with_data(tokens.data * unit)
+    found = rank(InUnit(), moved, n_samples=19)
+    for name in (*PARAMETERS, JOINT):
+        np.testing.assert_array_equal(found.means[name], wanted.means[name])
+        np.testing.assert_array_equal(
+            found.distances[name], wanted.distances[name]
+        )
+
+
 def test_batches_change_nothing(tokens):
     """Not even one of a size that does not divide the simulations."""
     tokens = jax.tree.map(lambda leaf: leaf[:11], tokens)

@@ -166,6 +166,10 @@ def test_padding_does_not_count():
     lower, upper = predicted.interval(0.5)
     observed = np.asarray(tokens.decode()["obs"])
     inside = (lower["obs"] <= observed) & (observed <= upper["obs"])
+    np.testing.assert_array_equal(
+        np.isnan(lower["obs"]),
+        np.broadcast_to(~real[..., None, None], lower["obs"].shape),
+    )
     share = inside[real].mean()
     assert predicted.share_inside(0.5)["obs"] == pytest.approx(share)
     n = int(real.sum()) * N_OBS

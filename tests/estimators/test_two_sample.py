@@ -78,13 +78,49 @@ def test_nothing_is_compiled_twice():
         ({"x": np.zeros(20)}, r"shapes \(20,\) and \(30, 2\)"),
         ({"x": np.zeros((1, 2))}, "1 and 30 rows, expected at least 2"),
         ({"bandwidth": 0.0}, "bandwidth is 0.0, expected more than 0"),
+        ({"bandwidth": np.nan}, "bandwidth is nan, expected more than 0"),
         ({"n_permutations": 0}, "n_permutations is 0, expected at least 1"),
+        ({"x": np.array([[0, np.nan]] * 3)}, "x has 3 of 6 values that are N"),
+        ({"y": np.array([[0, np.inf]] * 3)}, "y has 3 of 6 values that are N"),
+        ({"x": _samples()[0].astype(float) + 1e12}, "^x has values between"),
     ],
 )
 def test_errors(change, message):
     x, y = _samples()
     with pytest.raises(ValueError, match=message):
         mmd_test(**{"key": KEY, "x": x, "y": y, **change})
+
+
+@pytest.mark.parametrize(
+    ("factor", "offset"), [(1e25, 0), (1e-25, 0), (1, 1e4)]
+)
+def test_the_unit_and_the_origin_do_not_matter(factor, offset):
+    wanted = mmd_test(KEY, *_samples(0.5), n_permutations=99)
+    moved = [each * np.float32(factor) + offset for each in _samples(0.5)]
+    found = mmd_test(KEY, *moved, n_permutations=99)
+    np.testing.assert_allclose(found.statistic, wanted.statistic, atol=5e-3)
+    assert float(found.p_value) == pytest.approx(
+        float(wanted.p_value), abs=0.02
+    )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5])
+def test_discrete_samples(share):
+    """Most rows are equal, so the median distance of all rows is zero."""
+    rng = np.random.default_rng(1)
+    x, y = (rng.random((2, 200, 1)) < share).astype(np.int32)
+    assert float(mmd_test(KEY, x, y, n_permutations=99).p_value) > 0.05
+    other = mmd_test(KEY, x, x + 1, n_permutations=99)
+    assert float(other.p_value) == pytest.approx(0.01)
+
+
+def test_ties_count_in_full():
+    """All divisions have the statistic 0, exactly or but for rounding."""
+    x = np.full((30, 3), 0.1, np.float32)
+    assert float(mmd_test(KEY, x, x, n_permutations=99).p_value) == 1.0
+    x = np.repeat(np.float32([[0.1], [0.7]]), 2, 0)
+    found = mmd_test(KEY, x, x, n_permutations=99)
+    assert float(found.p_value) == 1.0
 
 
 def test_classifiers():
@@ -98,6 +134,21 @@ def test_classifiers():
     assert float(found.p_value) == 1.0
     with pytest.raises(ValueError, match="expected the same points"):
         classifier_test(null[:2, 0], null)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "null", "message"),
+    [
+        ([0.1, np.nan], [[0.5]] * 2, "probabilities has 1 of 2 values"),
+        ([0.1, 0.9], [[0.5], [np.inf]], "null_probabilities has 1 of 2"),
+        ([-1.0, 3.0], [[0.5]] * 2, "from -1 to 3, expected 0 to 1. Logits"),
+        ([], np.zeros((0, 3)), r"shape \(0,\), expected \(n,\)"),
+        ([0.5], np.zeros((1, 0)), r"shape \(1, 0\), expected \(n, n_null\)"),
+    ],
+)
+def test_no_verdict_from_no_probabilities(probabilities, null, message):
+    with pytest.raises(ValueError, match=message):
+        classifier_test(np.array(probabilities), np.array(null))
 
 
 def test_nan_is_not_a_p_value():

@@ -214,6 +214,10 @@ def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
     taken of, so that nothing sets them apart from the draws.
     """
     together = jnp.concatenate([draws, true.data[None]])
+    # Squares of large values do not fit into 32 bits, those of small ones
+    # are zero.
+    extent = jnp.abs(together).max(0)
+    together = together / jnp.where(extent > 0, extent, 1)
     scale = together.std(0)
     away = (together - together.mean(0)) / jnp.where(scale > 0, scale, 1)
     away = jnp.where(true.value_mask, away, 0)

@@ -102,7 +102,7 @@ class PosteriorPredictive:
         Returns
         -------
         lower, upper : nested dict of ndarrays, (*sample, *event, *batch)
-            Of the keys that were observed.
+            Of the keys that were observed; NaN where these are padding.
 
         Raises
         ------
@@ -110,7 +110,10 @@ class PosteriorPredictive:
             If ``level`` is no such share.
         """
         layout = self.observed.layout
-        ends = [self._ends(self.key(name), level) for name in layout.names]
+        ends = [
+            [np.where(key.real, end, np.nan) for end in self._ends(key, level)]
+            for key in map(self.key, layout.names)
+        ]
         shapes = [
             (*self.observed.sample_shape, *key.event_shape, *key.batch_shape)
             for key in layout.keys
@@ -139,7 +142,8 @@ class PosteriorPredictive:
         -------
         dict of str to float
             By key, over all sets of data; NaN if there is no value.
-            Padding does not count.
+            Padding does not count. Of right draws of discrete data it is
+            more than ``level``, as values at an end are inside.
 
         Raises
         ------

@@ -4,7 +4,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int
+
+from tfmpe.preprocessing._arrays import as_array
+from tfmpe.preprocessing._narrowing import check_fits
 
 
 class TwoSampleTest(NamedTuple):
@@ -17,7 +22,7 @@ class TwoSampleTest(NamedTuple):
     null_statistics : Array, shape (n_null,)
         What it would be if they did not.
     p_value : Array, shape ()
-        At least ``1 / (n_null + 1)``; NaN where the statistic is.
+        At least ``1 / (n_null + 1)``.
     """
 
     statistic: Float[Array, ""]
@@ -44,7 +49,7 @@ def mmd_test(
         Random divisions of all rows, for the null distribution.
     bandwidth : float, optional
         Width of the Gaussian kernel, in the unit of the samples; by default
-        the median distance between rows of both.
+        the median distance between rows of both that differ.
 
     Returns
     -------
@@ -54,13 +59,18 @@ def mmd_test(
 
     Raises
     ------
+    TypeError
+        If a sample does not hold numbers.
     ValueError
-        If the shapes do not fit, or a number is not positive.
+        If the shapes do not fit, a value is not finite, or a number is not
+        positive.
 
     Notes
     -----
     Holds a matrix of all pairs of rows, and works under ``jit`` with static
-    numbers. Source: Gretton et al., 2012. Legacy: ``metrics.mmd.mmd_test``.
+    numbers; NaN in traced samples makes the p value NaN.
+
+    Source: Gretton et al., 2012. Legacy: ``metrics.mmd.mmd_test``.
 
     Examples
     --------
@@ -69,7 +79,7 @@ def mmd_test(
     >>> round(float(test.p_value), 3)
     0.01
     """
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    x, y = _floats(x, "x"), _floats(y, "y")
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(
             f"The samples have shapes {x.shape} and {y.shape}, expected "
@@ -84,19 +94,21 @@ def mmd_test(
         raise ValueError(
             f"n_permutations is {n_permutations}, expected at least 1."
         )
-    rows = jnp.concatenate([x, y])
-    if bandwidth is None:
-        pairs = jnp.triu_indices(len(rows), 1)
-        median = jnp.median(_squared_distances(rows, rows)[pairs]) ** 0.5
-        kernel = gaussian_kernel(rows, rows, median)
-    elif bandwidth > 0:
-        kernel = gaussian_kernel(rows, rows, bandwidth)
-    else:
+    if bandwidth is not None and not bandwidth > 0:
         raise ValueError(f"bandwidth is {bandwidth}, expected more than 0.")
+    rows = jnp.concatenate([x, y])
+    # Squares of values that are large or small beside 1 do not fit.
+    extent = jnp.abs(rows).max(initial=0)
+    extent = jnp.where(extent > 0, extent, 1)
+    rows = rows / extent
+    width = _median_distance(rows) if bandwidth is None else bandwidth / extent
+    kernel = gaussian_kernel(rows, rows, width)
     orders = random_orders(key, n_permutations, len(rows))
     statistic = mmd_squared(kernel, len(x), jnp.arange(len(rows))[None])[0]
     null = mmd_squared(kernel, len(x), orders)
-    return TwoSampleTest(statistic, null, permutation_p_value(statistic, null))
+    # Of discrete samples many statistics are equal but for rounding.
+    rounded = statistic - 8 * jnp.finfo(kernel.dtype).eps
+    return TwoSampleTest(statistic, null, permutation_p_value(rounded, null))
 
 
 def classifier_test(
@@ -121,12 +133,14 @@ def classifier_test(
     Raises
     ------
     ValueError
-        If the numbers of points differ.
+        If there is no point or no null distribution, the numbers of points
+        differ, or a number is no probability.
 
     Notes
     -----
     At points of one observation this is the local classifier two-sample test
-    (l-C2ST) of Linhart et al., 2023. Works under ``jit`` and ``vmap``.
+    (l-C2ST) of Linhart et al., 2023. Works under ``jit`` and ``vmap``, where
+    NaN makes the p value NaN.
     Legacy: ``metrics.lc2st.evaluate_lc2st``.
 
     Examples
@@ -135,8 +149,10 @@ def classifier_test(
     >>> float(test.statistic), float(test.p_value)
     (0.25, 0.25)
     """
-    probabilities = jnp.asarray(probabilities)
-    null_probabilities = jnp.asarray(null_probabilities)
+    probabilities = _probabilities(probabilities, "probabilities", 1)
+    null_probabilities = _probabilities(
+        null_probabilities, "null_probabilities", 2
+    )
     if len(probabilities) != len(null_probabilities):
         raise ValueError(
             f"There are {len(probabilities)} probabilities, but "
@@ -178,8 +194,52 @@ def gaussian_kernel(
     return jnp.exp(-_squared_distances(x, y) / (2 * bandwidth**2))
 
 
-def _squared_distances(x: Any, y: Any) -> Any:
-    return (x**2).sum(1)[:, None] + (y**2).sum(1)[None] - 2 * x @ y.T
+def _squared_distances(
+    x: Float[Array, "n width"], y: Float[Array, "m width"]
+) -> Float[Array, "n m"]:
+    # Not by products of rows: those of rows far from zero cancel.
+    return ((x[:, None] - y[None]) ** 2).sum(-1)
+
+
+@jax.jit
+def _median_distance(rows: Float[Array, "n width"]) -> Float[Array, ""]:
+    """Return the median distance of rows that differ; 1 if none do."""
+    squared = _squared_distances(rows, rows)
+    median = jnp.nanmedian(jnp.where(squared > 0, squared, jnp.nan)) ** 0.5
+    return jnp.where((squared > 0).any(), median, 1)
+
+
+def _floats(values: Any, what: str) -> Float[Array, "..."]:
+    """Return finite floats as a jax array; traced ones are not looked at."""
+    array = as_array(values, what)
+    narrowed = jax.dtypes.canonicalize_dtype(array.dtype)
+    dtype = jnp.promote_types(narrowed, jnp.float32)
+    check_fits(array, dtype, what)
+    n_wrong = 0
+    if not isinstance(array, Tracer):
+        n_wrong = np.sum(~np.isfinite(np.asarray(array)))
+    if n_wrong:
+        raise ValueError(
+            f"{what} has {n_wrong} of {array.size} values that are NaN or "
+            "infinite. A test needs numbers."
+        )
+    return jnp.asarray(array, dtype)
+
+
+def _probabilities(values: Any, what: str, n_axes: int) -> Float[Array, "..."]:
+    array = _floats(values, what)
+    if array.ndim != n_axes or not array.size:
+        axes = ("(n,)", "(n, n_null)")[n_axes - 1]
+        raise ValueError(
+            f"{what} has shape {array.shape}, expected {axes} with at least "
+            "1 of each."
+        )
+    if not isinstance(array, Tracer) and (array.min() < 0 or array.max() > 1):
+        raise ValueError(
+            f"{what} are from {array.min():.3g} to {array.max():.3g}, expected "
+            "0 to 1. Logits become probabilities with jax.nn.sigmoid."
+        )
+    return array
 
 
 def random_orders(key: Any, n_orders: int, n: int) -> Int[Array, "n_orders n"]:
