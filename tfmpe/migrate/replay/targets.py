@@ -33,20 +33,17 @@ class Target(NamedTuple):
 _SAMPLES = Target(
     None,
     Tolerance(5e-4, 0.0, "two adaptive solutions"),
-    # Where relu has kinks, rounding decides which steps are taken. The legacy
-    # result itself is up to 0.06 from the same integral in float64. One call,
-    # compiled with and without optimisation by jax 0.5 and 0.10, was in the
-    # median 4e-4 to 2.3e-3 from the recording.
+    # At the kinks of relu rounding decides which steps are taken. The legacy
+    # result is up to 0.06 from the integral in float64; one call, compiled in
+    # four ways, was in the median 4e-4 to 2.3e-3 from the recording.
     Tolerance(0.1, 0.0, "a solution that does not repeat", median=5e-3),
 )
 
 _DENSITIES = Target(
     None,
     Tolerance(2e-3, 0.0, "two adaptive solutions of a state and its trace"),
-    # The trace of a network with relu jumps, wherever a step ends. Against
-    # the limit of small tolerances the legacy results are up to 0.1 off at a
-    # log density of -16, and 0.03 at -3.5; the bridge's, by jax 0.5 and 0.10,
-    # as far.
+    # The trace of a network with relu jumps. The legacy results are up to 0.1
+    # from the integral at a log density of -16, 0.03 at -3.5.
     Tolerance(0.05, 1e-2, "a trace that jumps"),
 )
 
