@@ -435,6 +435,18 @@ def test_duplicate_keys(tokens, ask):
             "numpy.asarray(..., float).",
         ),
         (
+            {"a": np.zeros((1, 1, 1), "timedelta64[s]")},
+            TypeError,
+            "data['a'] has the dtype timedelta64[s]; expected numbers. Convert "
+            "it with numpy.asarray(..., float).",
+        ),
+        (
+            {"a": np.zeros((1, 1, 1), np.longdouble)},
+            TypeError,
+            f"data['a'] has the dtype {np.dtype('g')}; expected numbers. "
+            "Convert it with numpy.asarray(..., float).",
+        ),
+        (
             {"a": np.zeros((2, 1, 1)), "b": np.zeros((3, 1, 1))},
             ValueError,
             "The sample shapes (the first 1 axes) of the keys differ: "

@@ -76,7 +76,9 @@ def as_array(value: Any, what: str) -> Any:
         value = np.asarray(value)
         if not value.dtype.isnative:
             value = value.astype(value.dtype.newbyteorder("="))
-    if jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool:
+    numeric = jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool
+    # NumPy counts durations as integers. jax has no long floats.
+    if numeric and value.dtype.char not in "mgG":
         return value
     raise TypeError(
         f"{what} has the dtype {value.dtype}; expected numbers. "
