@@ -475,6 +475,8 @@ def test_duplicate_keys(tokens, ask):
         "list",
         "key",
         "strings",
+        "durations",
+        "long floats",
         "samples",
         "axes",
         "names",
