@@ -164,6 +164,16 @@ class TestPictures:
         assert names == ["99% of right draws", "a", "joint"]
         ax.figure.canvas.draw()
 
+    def test_every_key_is_in_the_legend(self):
+        """Matplotlib would leave out names that begin with an underscore."""
+        ones = np.ones((2, 1))
+        coverage = ExpectedCoverage(
+            np.array([0.5, 1]), {"_x": ones, "$": ones}, ones[:, 0], 9
+        )
+        texts = coverage.plot().get_legend().get_texts()
+        shown = [text.get_text() for text in texts]
+        assert shown[1:] == [" _x", r"\$", "joint"]
+
     def test_given_axes(self, coverage, pyplot):
         figure, ax = pyplot.subplots()
         assert coverage.plot(ax=ax) is ax

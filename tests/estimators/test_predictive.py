@@ -239,6 +239,20 @@ def test_given_inputs_are_handed_on_as_they_are():
     assert found.simulated["obs"].shape == (20, 2, 3, 5, 1)
 
 
+def test_a_simulator_without_inputs():
+    """Is called as it was in training, where only the network has positions."""
+    tokens = Tokens.from_pytree(
+        timed_tokens().decode(), {}, positions={"obs": [1]}
+    )
+
+    def simulator(key, parameters):
+        return lines(key, parameters, {"obs": jnp.ones((40, 3, 5, 1))})
+
+    found = predict_lines(tokens, simulator, n_samples=20)
+    assert found.simulated["obs"].shape == (20, 2, 3, 5, 1)
+    assert found.key("obs").inputs[0, :, 0].tolist() == [*range(5)] * 3
+
+
 def test_padded_inputs_are_not_handed_on():
     """-1e8 is no time."""
     tokens = timed_tokens(padded=True)

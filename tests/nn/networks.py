@@ -48,13 +48,15 @@ def make_tokens(n=4, rules=None, sites=3, padded=True, seed=0):
     return Tokens.from_pytree(data, rules, times, event_shapes=sizes)
 
 
-def random_network(tokens, config, seed=0):
+def random_network(tokens, config, seed=0, **options):
     """Return a transformer with all parameters drawn anew.
 
     Fresh ones are 0 in places; and to draw them compiles for each shape.
     """
     abstract = nnx.eval_shape(
-        lambda: Transformer.for_tokens(tokens, config, rngs=nnx.Rngs(0))
+        lambda: Transformer.for_tokens(
+            tokens, config, rngs=nnx.Rngs(0), **options
+        )
     )
     graph, state = nnx.split(abstract)
     rng = np.random.default_rng(seed)

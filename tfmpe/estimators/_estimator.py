@@ -79,7 +79,9 @@ class FlowMatchingEstimator:
     >>> config = TransformerConfig(
     ...     8, n_heads=2, n_encoder_layers=0, n_decoder_layers=1
     ... )
-    >>> network = Transformer.for_tokens(tokens, config, rngs=nnx.Rngs(0))
+    >>> network = Transformer.for_tokens(
+    ...     tokens, config, rngs=nnx.Rngs(0), exchangeable=["obs"]
+    ... )
     >>> estimator = FlowMatchingEstimator(network)
     >>> history = estimator.fit(
     ...     tokens, ["mu"], ["obs"], key=jax.random.key(1), n_epochs=2

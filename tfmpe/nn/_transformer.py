@@ -1,6 +1,7 @@
 """A transformer whose attention follows the rules of the tokens."""
 
 import math
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._layers import DecoderLayer, EncoderLayer
 from tfmpe.nn._pattern import AttentionPattern
+from tfmpe.nn._sets import warn_of_sets
 
 
 class Transformer(nnx.Module):
@@ -49,7 +51,9 @@ class Transformer(nnx.Module):
     >>> tokens = Tokens.from_pytree(
     ...     {"mu": jnp.zeros((8, 1, 1)), "obs": jnp.ones((8, 5, 1))}, {}
     ... )
-    >>> network = Transformer.for_tokens(tokens, rngs=nnx.Rngs(0))
+    >>> network = Transformer.for_tokens(
+    ...     tokens, rngs=nnx.Rngs(0), exchangeable=["obs"]
+    ... )
     >>> target = tokens.select_tokens(["mu"])
     >>> given = tokens.select_tokens(["obs"])
     >>> network(target, given, jnp.zeros(8)).shape
@@ -102,6 +106,7 @@ class Transformer(nnx.Module):
         config: TransformerConfig | None = None,
         *,
         rngs: nnx.Rngs,
+        exchangeable: Iterable[str] = (),
     ) -> "Transformer":
         """Build a network for all keys of some tokens.
 
@@ -114,11 +119,34 @@ class Transformer(nnx.Module):
             as they are.
         config : TransformerConfig, optional
         rngs : nnx.Rngs
+        exchangeable : sequence of str
+            Keys whose tokens have no order, such as independent
+            observations of the same quantity: no warning for them.
 
         Returns
         -------
         Transformer
+
+        Raises
+        ------
+        UnknownKeyError
+            If ``exchangeable`` names a key that does not exist.
+
+        Warns
+        -----
+        ExchangeableWarning
+            If nothing tells the tokens of a key apart: functional inputs
+            are missing or all equal, and no rule matches the tokens with
+            others.
+
+        Notes
+        -----
+        No warning is raised for tokens in groups, such as observations of
+        sites: a rule tells the groups apart. Those of one group are a set,
+        which is wrong for a time series of each site: give
+        ``Tokens.from_pytree`` their ``positions`` or times.
         """
+        warn_of_sets(tokens, exchangeable)
         layout = getattr(tokens, "layout", tokens)
         network = cls(known_keys(layout), config, rngs=rngs)
         if tokens is not layout:

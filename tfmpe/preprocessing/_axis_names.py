@@ -4,7 +4,7 @@ Event axes without names are ``{key}_dim_{i}``, as ArviZ names them; axes that
 a name or a rule ties together are one axis with one name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tfmpe.preprocessing._dimensions import find_dimension, matched_dims
@@ -15,7 +15,14 @@ _Axis = tuple[str, int]
 
 
 def axis_names(root: TokenLayout, given: Any) -> dict[str, tuple[str, ...]]:
-    """Return the names of the axes after the sample axes, of every key."""
+    """Return the names of the axes after the sample axes, of every key.
+
+    Raises
+    ------
+    ValueError
+        If a number of names is wrong, or an axis without a name would share
+        one by accident.
+    """
     if not isinstance(given, Mapping):
         raise TypeError(f"dims must be a mapping from keys, not {given!r}.")
     chosen: dict[_Axis, str] = {}
@@ -39,6 +46,14 @@ def axis_names(root: TokenLayout, given: Any) -> dict[str, tuple[str, ...]]:
         for i, name in enumerate(key.dims)
     }
 
+    taken = {*chosen.values(), *own.values()}
+    for name in given:
+        taken.update(batch_names[name])
+    for key in root.keys:
+        if key.name not in given:
+            for default in batch_names[key.name]:
+                _check_free(default, key.name, taken)
+
     def name_of(axis: _Axis) -> str:
         name, i = groups[axis][0]
         default = f"{without_slash(name)}_dim_{i}"
@@ -47,6 +62,7 @@ def axis_names(root: TokenLayout, given: Any) -> dict[str, tuple[str, ...]]:
             for each in (axis, *groups[axis]):
                 if each in known:
                     return known[each]
+        _check_free(default, name, taken)
         return default
 
     return {
@@ -56,6 +72,15 @@ def axis_names(root: TokenLayout, given: Any) -> dict[str, tuple[str, ...]]:
         )
         for key in root.keys
     }
+
+
+def _check_free(default: str, owner: str, taken: Collection[str]) -> None:
+    """Check that an axis without a name does not get that of another."""
+    if default in taken:
+        raise ValueError(
+            f"An axis of {owner!r} has no name and would be called "
+            f"{default!r}, but another axis has that name. Name it with dims=."
+        )
 
 
 def _tied_axes(root: TokenLayout) -> dict[_Axis, list[_Axis]]:

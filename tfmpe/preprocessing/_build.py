@@ -27,6 +27,7 @@ from tfmpe.preprocessing._labelled import check_alignment, in_use
 from tfmpe.preprocessing._layout import TokenLayout, merge_labels
 from tfmpe.preprocessing._masks import check_rules
 from tfmpe.preprocessing._padding import padding_mask, read_event_sizes
+from tfmpe.preprocessing._positions import with_positions
 from tfmpe.preprocessing._trees import flatten_tree
 
 
@@ -40,6 +41,7 @@ def build_tokens(
     labels: Mapping[str, SupportsIndex] | None,
     dims: Any,
     groups: Any,
+    positions: Any,
 ) -> tuple[Any, TokenLayout, Any, Any]:
     """Return data, layout, functional inputs and padding; all checks here.
 
@@ -49,6 +51,7 @@ def build_tokens(
         data, sample_ndims, batch_ndims, dims=dims, groups=groups
     )
     _check_labels(data, functional_inputs)
+    functional_inputs = with_positions(functional_inputs, positions, keys)
     names = [key.name for key in keys]
     given_labels = merge_labels(names, labels)
     inputs = (

@@ -47,8 +47,8 @@ class TokenGenerator:
         Everything random follows from it. All bits of an integer count.
     batch_ndims : int or tree of int, optional
         As for ``Tokens.from_pytree``.
-    labels, dims, groups : mapping, optional
-        As for ``Tokens.from_pytree``.
+    labels, dims, groups, positions : optional
+        As for ``Tokens.from_pytree``. The simulator is not handed positions.
     drop_remainder : bool
         Leave the last batch out if it is not full.
     jit : bool, optional
@@ -108,6 +108,7 @@ class TokenGenerator:
         labels: Mapping[str, SupportsIndex] | None = None,
         dims: Any = None,
         groups: Any = None,
+        positions: Any = None,
         drop_remainder: bool = False,
         jit: bool | None = None,
     ) -> None:
@@ -120,6 +121,7 @@ class TokenGenerator:
             labels,
             dims,
             groups,
+            positions,
         )
         self.n_samples = _positive(n_samples, "n_samples")
         self.batch_size = _positive(batch_size, "batch_size")

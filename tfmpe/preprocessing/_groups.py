@@ -88,3 +88,20 @@ def number_combinations(columns: Iterable[np.ndarray], n: int) -> np.ndarray:
         # Numbered anew, so that no product of sizes can overflow.
         number = np.unique(number * size + column, return_inverse=True)[1]
     return number
+
+
+def ranks_within(numbers: np.ndarray) -> np.ndarray:
+    """Return for every entry how many equal ones come before it.
+
+    Examples
+    --------
+    >>> ranks_within(np.array([0, 0, 2, 1, 2])).tolist()
+    [0, 1, 0, 0, 1]
+    """
+    order = np.argsort(numbers, kind="stable")
+    sorted_numbers = numbers[order]
+    ranks = np.empty(len(numbers), int)
+    ranks[order] = np.arange(len(numbers)) - np.searchsorted(
+        sorted_numbers, sorted_numbers
+    )
+    return ranks

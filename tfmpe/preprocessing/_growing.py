@@ -11,7 +11,11 @@ from tfmpe.preprocessing._dimensions import (
     find_dimension,
     matched_dims,
 )
-from tfmpe.preprocessing._groups import GroupIndex, number_combinations
+from tfmpe.preprocessing._groups import (
+    GroupIndex,
+    number_combinations,
+    ranks_within,
+)
 from tfmpe.preprocessing._layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing._masks import check_rules
 
@@ -109,9 +113,8 @@ def token_positions(
     new_order = np.argsort(new, kind="stable")
     old_order = np.argsort(old, kind="stable")
     new, old = new[new_order], old[old_order]
-    rank = np.arange(len(old)) - np.searchsorted(old, old)
     places = np.empty(len(old), int)
-    places[old_order] = new_order[np.searchsorted(new, old) + rank]
+    places[old_order] = new_order[np.searchsorted(new, old) + ranks_within(old)]
     return places
 
 

@@ -56,8 +56,8 @@ def name_dimensions(
         If they do not fit the shapes or one another; all faults are listed.
     """
     names = [key.name for key in keys]
-    given_dims = _per_key(dims, names, "dims")
-    given_groups = _per_key(groups, names, "groups")
+    given_dims = lookup_as_given(dims, names, "dims")
+    given_groups = lookup_as_given(groups, names, "groups")
     arrays = dict(zip(names, map(data_array, values), strict=True))
     labelled = any(array is not None for array in arrays.values())
     if not (given_dims or given_groups or labelled):
@@ -113,7 +113,9 @@ def _event_axes(
     return array.dims[sample_ndims : sample_ndims + len(key.event_shape)]
 
 
-def _per_key(spec: Any, names: Sequence[str], what: str) -> dict[str, Any]:
+def lookup_as_given(
+    spec: Any, names: Sequence[str], what: str
+) -> dict[str, Any]:
     """Return what a (nested) dictionary gives for keys, as it is."""
     found: dict[str, Any] = {}
     if spec is None:

@@ -28,6 +28,7 @@ class Simulation(NamedTuple):
     labels: Any
     dims: Any
     groups: Any
+    positions: Any
 
     def __call__(self, key: Any, n_samples: int) -> Tokens:
         """Simulate a batch; everything random in it comes from ``key``."""
@@ -57,6 +58,7 @@ class Simulation(NamedTuple):
             labels=self.labels,
             dims=self.dims,
             groups=self.groups,
+            positions=self.positions,
         )
         if tokens.sample_shape != (n_samples,):
             raise ValueError(

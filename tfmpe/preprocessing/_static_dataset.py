@@ -27,6 +27,7 @@ def generate_static_dataset(
     labels: Mapping[str, SupportsIndex] | None = None,
     dims: Any = None,
     groups: Any = None,
+    positions: Any = None,
     jit: bool | None = None,
     progress: bool = False,
 ) -> Tokens:
@@ -45,7 +46,7 @@ def generate_static_dataset(
     batch_size : int, optional
         Simulations that are made at a time; by default all, but at most
         1,000. Another size gives other numbers.
-    batch_ndims, labels, dims, groups, jit
+    batch_ndims, labels, dims, groups, positions, jit
         As for :class:`TokenGenerator`.
     progress : bool
         Show a progress bar (tqdm, extra ``data``).
@@ -96,6 +97,7 @@ def generate_static_dataset(
         labels=labels,
         dims=dims,
         groups=groups,
+        positions=positions,
         jit=jit,
     )
     return _collect(generator.batches(progress=progress), generator.n_samples)

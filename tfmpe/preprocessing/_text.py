@@ -228,9 +228,12 @@ def draw_mask(
     """
     mask, rows, columns = chosen_mask(tokens.layout, query_keys, key_keys)
     blocks = [key.block for key in columns.keys]
-    widths = [max(len(key.name), 2 * key.n_tokens - 1) for key in columns.keys]
-    margin = max((len(name) for name in rows.names), default=0) + 1
-    head = [key.name for key in columns.keys]
+    head = [printable(name) for name in columns.names]
+    widths = [
+        max(len(name), 2 * key.n_tokens - 1)
+        for name, key in zip(head, columns.keys, strict=True)
+    ]
+    margin = max((len(printable(name)) for name in rows.names), default=0) + 1
     lines = [_line("", head, widths, margin)]
     for number, key in enumerate(rows.keys):
         if number:
@@ -241,7 +244,8 @@ def draw_mask(
                 " ".join("#" if allowed else "." for allowed in row[block])
                 for block in blocks
             ]
-            lines.append(_line("" if i else key.name, cells, widths, margin))
+            name = "" if i else printable(key.name)
+            lines.append(_line(name, cells, widths, margin))
     return "\n".join(lines)
 
 

@@ -84,6 +84,7 @@ class Tokens(TokenQueries):
         labels: Mapping[str, SupportsIndex] | None = None,
         dims: Any = None,
         groups: Any = None,
+        positions: Any = None,
     ) -> "Tokens":
         """Flatten a tree of arrays to tokens.
 
@@ -122,6 +123,12 @@ class Tokens(TokenQueries):
             the axis of that name, or without one the largest id plus 1. For
             values of xarray also a DataArray, or the name of a coordinate,
             with labels of the dimension.
+        positions : sequence of str, or tree of sequences of axes, optional
+            Keys whose tokens are in order, such as a time series: their
+            functional input becomes the index of each token, 0, 1, 2, …
+            (float32), along each event axis; or along some axes, by number
+            or name, as in ``{"obs": ["time"]}``. In a ragged key it counts
+            within each group (or combination of groups).
 
         Returns
         -------
@@ -134,7 +141,8 @@ class Tokens(TokenQueries):
             If arrays do not fit one another, values are masked or would
             become others in the dtypes of jax (64 bits in 32), a rule does
             not fit the shapes of its keys, functional inputs do not match
-            the tokens, or names of dimensions or groups do not fit.
+            the tokens, or names of dimensions, groups or positions do not
+            fit.
         IndependenceError
             If a rule is malformed.
         UnknownKeyError
@@ -188,6 +196,7 @@ class Tokens(TokenQueries):
                 labels,
                 dims,
                 groups,
+                positions,
             )
         )
 

@@ -1,6 +1,6 @@
 """Posterior draws with named axes, as ArviZ reads them (extra ``xarray``)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,13 +118,13 @@ def to_xarray(
             "place of '/'. Rename one of them."
         )
     sizes = _read_sizes(variables)
-    ids = {
-        f"{without_slash(name)}_{group.name}": (names[name][0], group.ids)
+    ids = [
+        (f"{without_slash(name)}_{group.name}", (names[name][0], group.ids))
         for name in values
         for group in own[name].groups
-    }
-    _check_group_names(ids, [*variables, *sizes])
-    return xarray.Dataset(variables, _coordinates(coords, sizes) | ids)
+    ]
+    _check_group_names([name for name, _ in ids], [*variables, *sizes])
+    return xarray.Dataset(variables, _coordinates(coords, sizes) | dict(ids))
 
 
 def _layouts(layout: Any) -> tuple[TokenLayout, TokenLayout]:
@@ -248,12 +248,17 @@ def _read_sizes(
     return sizes
 
 
-def _check_group_names(ids: Iterable[str], taken: Sequence[str]) -> None:
+def _check_group_names(ids: Sequence[str], taken: Sequence[str]) -> None:
     """Check that the groups of ragged keys can have their names."""
     faults = [
         f"{name!r} holds groups, but is a key or an axis, too."
         for name in ids
         if name in taken
+    ]
+    faults += [
+        f"{name!r} holds the groups of several keys."
+        for name in dict.fromkeys(ids)
+        if ids.count(name) > 1
     ]
     raise_faults(ValueError, "Rename a key or an axis", faults)
 

@@ -69,8 +69,8 @@ def calibration_ranks(
     UnknownKeyError
         If a key does not exist.
     ValueError
-        If there is no simulation, a number is too small, or a true or drawn
-        value is not finite.
+        If there is no simulation, a number is too small, a key is called
+        ``"(joint)"``, or a true or drawn value is not finite.
     TypeError
         If these are no Tokens.
 
@@ -201,6 +201,11 @@ def _rank(
 def _groups(layout: TokenLayout) -> dict[str, slice]:
     """Return the tokens of what is ranked together: each key, and all."""
     each = {key.name: key.block for key in layout.keys}
+    if JOINT in each:
+        raise ValueError(
+            f"{JOINT!r} is the name of a key, and that of all keys together "
+            "in the result. Rename the key."
+        )
     return each | {JOINT: slice(None)}
 
 

@@ -132,7 +132,9 @@ def require_pyplot(what: str) -> Any:
 
 def label_of(name: str) -> str:
     """Return a key's name as it stands in a picture."""
-    return shorten(printable(name), 24).replace("$", r"\$")
+    label = shorten(printable(name), 24).replace("$", r"\$")
+    # Matplotlib leaves labels that begin with an underscore out of legends.
+    return f" {label}" if label.startswith("_") else label
 
 
 def _distances(ranks: CalibrationRanks) -> RankColumns:

@@ -1,5 +1,6 @@
 """Data simulated from posterior draws, to compare with the observed."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -48,7 +49,7 @@ def posterior_predictive(
         What is given; None for all other keys.
     simulator_fn : callable
         ``simulator_fn(key, parameters)``, or ``simulator_fn(key, parameters,
-        functional_inputs)`` if there are inputs, as of a
+        functional_inputs)`` if there are inputs that it takes, as of a
         :class:`TokenGenerator`: arrays with all draws on the first axis.
     key : key array
         Everything random follows from it. The draws of parameters are those
@@ -149,7 +150,7 @@ def posterior_predictive(
             known.decode(_one_axis(_without_padding(values, known))),
             "parameters",
         ),
-        _further_arguments(tokens, functional_inputs, n_samples),
+        _further_arguments(simulator_fn, tokens, functional_inputs, n_samples),
         batch_size,
     )
     observed = _observed(tokens, known.selected_keys, simulated)
@@ -195,15 +196,32 @@ def _without_padding(rows: np.ndarray, tokens: Any) -> np.ndarray:
 
 
 def _further_arguments(
-    tokens: Tokens, functional_inputs: Any, n_samples: int
+    simulator_fn: Callable[..., Any],
+    tokens: Tokens,
+    functional_inputs: Any,
+    n_samples: int,
 ) -> Callable[[slice], tuple[Any, ...]]:
     """Return what a simulator is handed for some draws after parameters."""
     if functional_inputs is not None:
         return lambda rows: (functional_inputs,)
-    if tokens.functional_inputs is None:
+    if tokens.functional_inputs is None or not _takes_inputs(simulator_fn):
         return lambda rows: ()
     leaves = _inputs(tokens, n_samples)
     return lambda rows: (_tree(leaves, rows),)
+
+
+def _takes_inputs(simulator_fn: Callable[..., Any]) -> bool:
+    """Return whether a simulator has a third argument.
+
+    That of tokens with ``positions`` need not have one.
+    """
+    try:
+        inspect.signature(simulator_fn).bind("key", "parameters", "inputs")
+    except ValueError:
+        return True  # Its arguments are not known.
+    except TypeError:
+        return False
+    return True
 
 
 def _inputs(tokens: Tokens, n_samples: int) -> list[Leaf]:

@@ -1,0 +1,151 @@
+"""Names of keys beside the names that the package itself uses."""
+
+# ruff: noqa: PT011 - the whole message is compared.
+
+import jax
+import numpy as np
+import pytest
+
+from tfmpe import (
+    DatasetWriter,
+    Standardiser,
+    Tokens,
+    draw_mask,
+    open_dataset,
+    to_xarray,
+)
+from tfmpe.estimators import calibration_ranks
+
+RNG = np.random.default_rng(0)
+ONE, TWO = (RNG.normal(size=(6, n, 1)).astype("f4") for n in (1, 2))
+
+NAMES = [
+    # Attributes, arguments and fields of this package.
+    *("data", "layout", "padding", "functional_inputs", "labels", "self"),
+    *("key", "name", "value", "params", "kernel", "__class__"),
+    # What stands in files, in paths, and what some of their systems reserve.
+    *("__metadata__", "manifest.json", ".", "..", "CON", "a\\b", "\x00"),
+    *("é", "e\u0301", "x" * 300, "", " "),
+    # Marks of formats and pictures.
+    *("<b>", "$x_{$", "_x", "{a}", "%s", "a\nb", "a.b", "theta_dim_1"),
+]
+
+
+def build(name):
+    """Beside one that differs in case, and one in a group of that name."""
+    return Tokens.from_pytree(
+        {name: TWO, "other": {name: ONE}, "A": ONE, "a": TWO},
+        {"cross_local": [(name, "a", None)], "cross": [(name, "A")]},
+        {name: np.ones((2, 1), "f4")},
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_will_do(name, tmp_path):
+    """In views, masks, texts, xarray and files."""
+    tokens, plain = build(name), build("plain")
+    names = [name, f"other/{name}", "A", "a"]
+    assert tokens.key_order == names
+    assert list(tokens.decode()) == [name, "other", "A", "a"]
+    view = tokens.select_tokens([name, "A"])
+    assert view.self_attention_mask.astype(int).tolist() == [
+        [1, 1, 0],
+        [1, 1, 0],
+        [1, 1, 1],
+    ]
+    changed = tokens.with_values(**{name: TWO + 1}).decode()
+    np.testing.assert_array_equal(changed[name], TWO + 1)
+    np.testing.assert_array_equal(changed["other"][name], ONE)
+    for show in (repr, draw_mask):
+        assert show(tokens).count("\n") == show(plain).count("\n")
+    html, plain_html = tokens._repr_html_(), plain._repr_html_()
+    assert html.count("<") == plain_html.count("<")
+    assert tokens.summary()
+    assert Standardiser.fit(tokens)
+
+    xarray = to_xarray(tokens.data, tokens)
+    dotted = [name, f"other.{name}", "A", "a"]
+    assert list(xarray.data_vars) == dotted
+    np.testing.assert_array_equal(xarray[name], TWO[..., 0])
+
+    tokens.save(tmp_path / "tokens.safetensors")
+    with DatasetWriter(tmp_path / "dataset") as writer:
+        writer.append(tokens)
+    first = jax.tree.map(lambda leaf: leaf[0], tokens)
+    for written, read in (
+        (tokens, Tokens.load(tmp_path / "tokens.safetensors")),
+        (first, open_dataset(tmp_path / "dataset")[0]),
+    ):
+        assert read.layout == tokens.layout
+        assert jax.tree.all(jax.tree.map(np.array_equal, read, written))
+
+
+def flat(**options):
+    return Tokens.from_pytree(independence={}, **options)
+
+
+CLASHES = [
+    (
+        lambda: flat(data={"a/b": ONE}),
+        "The keys ['a/b'] contain '/', which joins the names of nested keys. "
+        "Rename or nest them.",
+    ),
+    (
+        lambda: dataset({"draw": ONE}),
+        "Choose other names with dims= or sample_dims=: 'draw' is a key and "
+        "the name of an axis.",
+    ),
+    (
+        lambda: dataset({"a.b": ONE, "a": {"b": ONE}}),
+        "The keys ['a.b', 'a/b'] are no longer different with '.' in place "
+        "of '/'. Rename one of them.",
+    ),
+    (
+        lambda: dataset({"a": TWO, "a_dim_0": TWO}),
+        "Choose other names with dims= or sample_dims=: 'a_dim_0' is a key "
+        "and the name of an axis.",
+    ),
+    (
+        lambda: dataset({"a": TWO, "b": TWO}, dims={"b": ["a_dim_0"]}),
+        "An axis of 'a' has no name and would be called 'a_dim_0', but "
+        "another axis has that name. Name it with dims=.",
+    ),
+    (
+        lambda: dataset(
+            {"a": TWO[:, :, 0], "b": TWO}, dims={"b": ["a_value_0"]}
+        ),
+        "An axis of 'a' has no name and would be called 'a_value_0', but "
+        "another axis has that name. Name it with dims=.",
+    ),
+    (
+        lambda: dataset(
+            {"a": TWO, "a_b": TWO},
+            groups={"a": {"b_c": [0, 1]}, "a_b": {"c": [1, 0]}},
+        ),
+        "Rename a key or an axis: 'a_b_c' holds the groups of several keys.",
+    ),
+    (
+        lambda: calibration_ranks(
+            None,
+            flat(data={"(joint)": ONE, "b": ONE}),
+            ["(joint)"],
+            ["b"],
+            key=jax.random.key(0),
+        ),
+        "'(joint)' is the name of a key, and that of all keys together in the "
+        "result. Rename the key.",
+    ),
+]
+
+
+def dataset(data, **options):
+    tokens = flat(data=data, **options)
+    return to_xarray(tokens.data, tokens)
+
+
+@pytest.mark.parametrize(("call", "message"), CLASHES)
+def test_a_clash_is_refused(call, message):
+    """By name, with what to do; else one would silently stand for both."""
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == message

@@ -1,0 +1,90 @@
+"""Keys whose tokens are a set for a network: nothing tells them apart."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+
+from tfmpe.preprocessing._callers import warn_at_caller
+from tfmpe.preprocessing._dimensions import find_dimension
+from tfmpe.preprocessing._layout import KeyLayout, TokenLayout, checked_names
+from tfmpe.preprocessing._relations import Dim, self_relations
+
+
+class ExchangeableWarning(UserWarning):
+    """A network takes the tokens of a key for a set, whatever their order."""
+
+
+def warn_of_sets(tokens: Any, exchangeable: Iterable[str]) -> None:
+    """Warn of keys whose order a network does not see.
+
+    Parameters
+    ----------
+    tokens : Tokens, TokenView or TokenLayout
+        Not traced.
+    exchangeable : sequence of str
+        Keys whose order has no meaning.
+
+    Raises
+    ------
+    UnknownKeyError
+        If one of these does not exist.
+    """
+    layout = getattr(tokens, "layout", tokens)
+    expected = layout.select(checked_names(exchangeable)).names
+    found = [
+        key.name
+        for key in layout.keys
+        if key.n_tokens > 1
+        and key.name not in expected
+        and not _rules_tell_apart(key, layout)
+        and not _inputs_tell_apart(key, tokens)
+    ]
+    if not found:
+        return
+    warn_at_caller(
+        ExchangeableWarning(
+            f"The network cannot tell the tokens of {found} apart: neither "
+            "rules nor functional inputs do. They are a set, and permuting "
+            "them changes nothing. If their order has a meaning, as in a time "
+            f"series, give Tokens.from_pytree positions={found}, or times or "
+            "places as functional_inputs. If it has none, give "
+            f"Transformer.for_tokens exchangeable={found}."
+        )
+    )
+
+
+def _rules_tell_apart(key: KeyLayout, layout: TokenLayout) -> bool:
+    """Return whether tokens differ in what a rule lets them attend to.
+
+    By what the rule matches, not by sizes: a network takes other sizes.
+    """
+    for (query, other), relation in self_relations(layout.independence).items():
+        if query != key.name:
+            continue
+        if other != query and relation:
+            return True
+        # Tokens of which each sees itself only are alike.
+        dims = {dim for match in relation for dim in match}
+        if not all(_is_place(key, dim) for dim in dims):
+            return True
+    return False
+
+
+def _is_place(key: KeyLayout, dim: Dim) -> bool:
+    """Return whether a dimension has another coordinate for every token."""
+    if dim is None:
+        return True
+    return len(key.event_shape) == 1 and find_dimension(key, dim) == 0
+
+
+def _inputs_tell_apart(key: KeyLayout, tokens: Any) -> bool:
+    """Return whether functional inputs of tokens differ in any sample."""
+    if not key.n_inputs or isinstance(tokens, TokenLayout):
+        return bool(key.n_inputs)
+    inputs, real = jax.device_get((tokens.functional_inputs, tokens.padding))
+    inputs = inputs[..., key.block, : key.n_inputs]
+    differ = (inputs != inputs[..., :1, :]).any(-1)
+    if real is not None:
+        differ = differ & real[..., key.block]
+    return bool(differ.any()) or not inputs.size
