@@ -269,9 +269,9 @@ def test_training_is_compiled_once(data, affine):
     net = affine()
     estimator = _estimator(net)
     _train(estimator, data)
-    n = _run_epochs._cache_size()
+    n = _run_epochs.cache_info().misses
     _train(estimator, data)
-    assert _run_epochs._cache_size() == n
+    assert _run_epochs.cache_info().misses == n
     before = np.array(net.weights[...])
     _train(estimator, data, optimizer=optax.sgd(0.1))
     assert np.abs(net.weights[...] - before).min() > 0

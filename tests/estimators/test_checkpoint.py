@@ -41,11 +41,11 @@ def interrupt(monkeypatch):
     def after(n, name="train_epoch"):
         plain, calls = getattr(fitting, name), []
 
-        def counting(*args):
+        def counting(*args, **static):
             calls.append(name)
             if len(calls) > n:
                 raise KeyboardInterrupt
-            return plain(*args)
+            return plain(*args, **static)
 
         monkeypatch.setattr(fitting, name, counting)
 

@@ -150,7 +150,7 @@ def test_batches_are_cut_to_steps(tokens, monkeypatch):
     """And filled up; no step has more rows than the first batch."""
     steps = []
 
-    def update(plan, state, rest, part, weights, key):
+    def update(state, rest, part, weights, key, *, plan):
         steps.append((part.sample_shape, np.asarray(weights).tolist()))
         return state, (jnp.float32(1), jnp.float32(1))
 

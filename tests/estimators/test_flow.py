@@ -305,16 +305,19 @@ def test_batches_bound_the_memory(tokens):
     split = split_field(wide)
 
     def bytes_for(batch_size):
-        lowered = solve_draws.lower(
-            split.static,
-            (split.parameters, split.rest),
-            *detach_both(tokens, keys),
-            None,
-            np.zeros((400, 5, 3, 2), np.float32),
+        solve = partial(
+            solve_draws,
+            static=split.static,
             n_samples=400,
             times=(0.0, 1.0),
             ode=read_ode(None, None, None, None, 10, 4),
             batch_size=batch_size,
+        )
+        lowered = jax.jit(solve).lower(
+            (split.parameters, split.rest),
+            *detach_both(tokens, keys),
+            None,
+            np.zeros((400, 5, 3, 2), np.float32),
         )
         return lowered.compile().memory_analysis().temp_size_in_bytes
 

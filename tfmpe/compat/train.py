@@ -21,9 +21,10 @@ from tfmpe.compat._flow.epochs import (
 from tfmpe.compat._needs_flow import nnx, optax
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.util.early_stopping import EarlyStopping as EarlyStopping
+from tfmpe.preprocessing._programs import compiled
 
-_train_on_batch = jax.jit(train_on_batch, static_argnums=0)
-_validate_on_batch = jax.jit(validate_on_batch, static_argnums=(0, 1))
+_train_on_batch = compiled()(train_on_batch)
+_validate_on_batch = compiled()(validate_on_batch)
 
 
 def fit_model_no_branch(
@@ -145,8 +146,8 @@ def fit_model(
     if n_iter < 1:
         raise ValueError(f"n_iter is {n_iter}, expected at least 1 epoch.")
     task, state = start(model, loss_fn, optimizer)
-    train_step = partial(_train_on_batch, task)
-    val_step = partial(_validate_on_batch, task, True)
+    train_step = partial(_train_on_batch, task=task)
+    val_step = partial(_validate_on_batch, task=task, evaluation=True)
     stopping = EarlyStopping(n_early_stopping_delta, n_early_stopping_patience)
     best, best_loss, losses = state, jnp.inf, []
     for number in _show_progress(range(n_iter)):
@@ -168,7 +169,8 @@ def _validation_loss(
 ) -> Any:
     """Return the mean loss of all rows of an iterator."""
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)
-    step = partial(_validate_on_batch, Task(graph, loss_fn, None), False)
+    task = Task(graph, loss_fn, None)
+    step = partial(_validate_on_batch, task=task, evaluation=False)
     state, loss, _ = _pass(
         step, State(parameters, rest, None), rng_key, val_iter
     )

@@ -21,6 +21,7 @@ from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
     save_estimator,
 )
+from tfmpe.estimators._support import in_own_units, inside
 from tfmpe.estimators._training.data import standardised
 from tfmpe.estimators._training.errors import UntrainedWarning
 from tfmpe.estimators._training.fit import prepare, read_questions
@@ -209,6 +210,10 @@ class FlowMatchingEstimator:
         -----
         With validation data the parameters of the lowest validation loss
         are kept, else the last ones. Not for use inside ``jit``.
+
+        Compiled programs are kept for the next call: those of the last 8
+        combinations of optimiser, architecture, layout and shapes, or of 32
+        where data come in batches.
         """
         options = read_options(
             validation=validation,
@@ -352,19 +357,21 @@ class FlowMatchingEstimator:
         view = tokens.select_tokens(keys.target)
         if values is None:
             check_known(view, "Values whose density is asked for")
-        own = view.data[None] if values is None else values
-        standard = self.standardiser.forward(own, like=view)
-        outside = view.value_mask & jnp.isfinite(own) & ~jnp.isfinite(standard)
+        own = view.data if values is None else values
+        standard, outside = inside(
+            own,
+            self.standardiser.forward(own, like=view),
+            view.value_mask,
+            one_draw=values is None,
+        )
         density = flow.log_prob(
             standardised(tokens, self.standardiser, keys.conditioning),
             *keys,
-            values=jnp.where(outside, 0, standard),
+            values=standard,
             **options,
         )
         change = self.standardiser.log_det(own, like=view)
-        impossible = outside.any((-2, -1))
-        density = jnp.where(impossible, -jnp.inf, density + change)
-        return density[0] if values is None else density
+        return in_own_units(density, change, outside, one_draw=values is None)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write parameters and standardiser to a safetensors file.

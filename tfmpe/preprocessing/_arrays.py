@@ -16,6 +16,8 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array
 
+from tfmpe.preprocessing._programs import compiled
+
 PAD_VALUE = -1e8
 """What padding holds, dimensionless. Nothing may compute with it."""
 
@@ -240,6 +242,27 @@ def take(array: Any, blocks: Sequence[slice], axis: int) -> Any:
     return like(xp.concatenate(parts, axis), array)
 
 
+def take_rows(tree: Any, rows: Any) -> Any:
+    """Return some rows of every array of a tree.
+
+    NumPy stays NumPy. In host memory nothing is compiled.
+    """
+    if on_host([rows]):
+        rows = np.asarray(rows)
+
+    def of(leaf: Any) -> Any:
+        if isinstance(rows, np.ndarray) and on_host([leaf]):
+            return like(np.asarray(leaf)[rows], leaf)
+        return leaf[rows] if isinstance(leaf, Tracer) else _rows(leaf, rows)
+
+    return jax.tree.map(of, tree)
+
+
+@compiled()
+def _rows(leaf: Any, rows: Any) -> Any:
+    return leaf[rows]
+
+
 def owned(array: Any) -> Array:
     """Return a jax array; a NumPy array is copied.
 
@@ -250,4 +273,6 @@ def owned(array: Any) -> Array:
 
 def like(result: Any, source: Any) -> Any:
     """Return NumPy for a NumPy source, else a jax array."""
-    return result if isinstance(source, np.ndarray) else jnp.asarray(result)
+    if isinstance(source, np.ndarray) or isinstance(result, jax.Array):
+        return result
+    return hand_over(result)

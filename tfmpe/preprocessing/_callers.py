@@ -5,7 +5,7 @@ import sys
 import sysconfig
 import threading
 import warnings
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 
@@ -80,7 +80,7 @@ def _passes_on(frame: FrameType) -> bool:
     return takes_anything if installed else standard
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _origin(file: str) -> tuple[bool, bool]:
     """Return whether a file is of an installed package, or of Python."""
     path = Path(file)

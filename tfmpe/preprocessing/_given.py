@@ -1,6 +1,6 @@
 """What a method of a standardiser is given, checked and laid out by token."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from tfmpe.preprocessing._decode import check_room, check_token_count
 from tfmpe.preprocessing._errors import raise_faults, unknown_key
 from tfmpe.preprocessing._layout import KeyLayout
 from tfmpe.preprocessing._narrowing import check_fits
+from tfmpe.preprocessing._programs import compiled
 from tfmpe.preprocessing._tokens import Tokens
 from tfmpe.preprocessing._views import TokenView
 
@@ -25,10 +26,9 @@ class StandardisedKey(NamedTuple):
     bijector: Bijector | None
 
 
-class Given(NamedTuple):
-    """What a method was given, checked and laid out token by token."""
+class Laid(NamedTuple):
+    """Values laid out token by token, inside a compiled program."""
 
-    source: Tokens | TokenView | None  # None for an array
     flat: Any  # (*sample, n_tokens, width), untouched
     values: Any  # flat, in the dtype to compute in
     real: Any  # bool, fits values by broadcasting
@@ -44,20 +44,79 @@ class Given(NamedTuple):
                 result = result.at[block].set(method(bijector, values[block]))
         return result
 
-    def wrap(self, result: Any) -> Any:
-        """Return a result in the form of what was given."""
-        result = jnp.where(self.real, result.astype(self.flat.dtype), self.flat)
-        source = self.source
-        if isinstance(source, TokenView):
-            changed = source.with_data(result)
-            return changed.select_tokens(source.selected_keys)
-        return result if source is None else source.with_data(result)
+    def instead(self, result: Any) -> Any:
+        """Return a result in the form of the values; padding stays."""
+        return jnp.where(self.real, result.astype(self.flat.dtype), self.flat)
 
     def bounded(self) -> Any:
         """Return the values, with the key's centre in place of padding."""
         centre = self.map(Bijector.inverse, self.moments[0])
         centre = jax.lax.stop_gradient(centre)
         return jnp.where(self.real, self.values, centre)
+
+
+class Given(NamedTuple):
+    """What a method was given, checked."""
+
+    source: Tokens | TokenView | None  # None for an array
+    flat: Any  # (*sample, n_tokens, width)
+    padding: Any
+    moments: tuple[Any, ...]  # mean, shift and scale, (n_keys, width)
+    keys: tuple[KeyLayout, ...]
+    rows: tuple[int, ...]  # of the moments, for every key
+    bijectors: tuple[Bijector | None, ...]
+
+    def compute(self, function: Callable[[Laid], Any]) -> Any:
+        """Apply a function to what was given, in one compiled program."""
+        return _compute(
+            self.flat,
+            self.padding,
+            self.moments,
+            function=function,
+            keys=self.keys,
+            rows=self.rows,
+            bijectors=self.bijectors,
+        )
+
+    def wrap(self, result: Any) -> Any:
+        """Return a result in the form of what was given."""
+        source = self.source
+        if isinstance(source, TokenView):
+            changed = source.with_data(result)
+            return changed.select_tokens(source.selected_keys)
+        return result if source is None else source.with_data(result)
+
+
+@compiled()
+def _compute(
+    flat: Any,
+    padding: Any,
+    moments: tuple[Any, ...],
+    *,
+    function: Callable[[Laid], Any],
+    keys: tuple[KeyLayout, ...],
+    rows: tuple[int, ...],
+    bijectors: tuple[Bijector | None, ...],
+) -> Any:
+    n_tokens = [key.n_tokens for key in keys]
+    width = flat.shape[-1]
+    tokens = np.repeat(np.array(rows, int), n_tokens)[:, None]
+    # Further columns than were fitted hold padding only.
+    columns = np.minimum(np.arange(width), moments[0].shape[-1] - 1)
+    widths = np.repeat([key.width for key in keys], n_tokens)
+    real = np.arange(width) < widths[:, None]
+    if padding is not None:
+        real = real & padding[..., None]
+    dtype = jnp.promote_types(flat.dtype, moments[0].dtype)
+    return function(
+        Laid(
+            flat,
+            flat.astype(dtype),
+            real,
+            tuple(moment[tokens, columns] for moment in moments),
+            list(zip(keys, bijectors, strict=True)),
+        )
+    )
 
 
 def read_given(
@@ -103,28 +162,16 @@ def read_given(
     check_token_count(flat, layout.n_tokens)
     check_room(flat, layout.keys)
     rows = _rows(layout.keys, fitted)
-    n_tokens = [key.n_tokens for key in layout.keys]
-    width = flat.shape[-1]
-    tokens = np.repeat(np.array(rows, int), n_tokens)[:, None]
-    # Further columns than were fitted hold padding only.
-    columns = np.minimum(np.arange(width), moments[0].shape[-1] - 1)
-    widths = np.repeat([key.width for key in layout.keys], n_tokens)
-    real = np.arange(width) < widths[:, None]
     if owner.padding is not None:
         _check_padding(owner.padding.shape, flat.shape)
-        real = real & owner.padding[..., None]
-    flat = jnp.asarray(flat)
-    dtype = jnp.promote_types(flat.dtype, moments[0].dtype)
     return Given(
         source,
         flat,
-        flat.astype(dtype),
-        real,
-        tuple(moment[tokens, columns] for moment in moments),
-        [
-            (key, fitted[row].bijector)
-            for key, row in zip(layout.keys, rows, strict=True)
-        ],
+        owner.padding,
+        moments,
+        layout.keys,
+        tuple(rows),
+        tuple(fitted[row].bijector for row in rows),
     )
 
 

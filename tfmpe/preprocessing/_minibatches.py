@@ -5,6 +5,7 @@ from typing import Any, SupportsIndex, TypeVar
 import jax
 import numpy as np
 
+from tfmpe.preprocessing._arrays import readable, take_rows
 from tfmpe.preprocessing._queries import TokenQueries
 from tfmpe.preprocessing._static import static_int
 
@@ -63,9 +64,7 @@ def minibatches(
         )
     n = n_samples // size
     rows = _rows(n_samples, key)[: n * size]
-    return jax.tree.map(
-        lambda leaf: leaf[rows].reshape((n, size, *leaf.shape[1:])), tokens
-    )
+    return take_rows(tokens, rows.reshape((n, size)))
 
 
 def train_validation_split(
@@ -117,8 +116,8 @@ def train_validation_split(
         )
     rows = _rows(n_samples, key)
     return (
-        jax.tree.map(lambda leaf: leaf[rows[:n_train]], tokens),
-        jax.tree.map(lambda leaf: leaf[rows[n_train:]], tokens),
+        take_rows(tokens, rows[:n_train]),
+        take_rows(tokens, rows[n_train:]),
     )
 
 
@@ -131,4 +130,4 @@ def _n_samples(tokens: TokenQueries) -> int:
 def _rows(n_samples: int, key: Any) -> Any:
     if key is None:
         return np.arange(n_samples)
-    return jax.random.permutation(key, n_samples)
+    return readable(jax.random.permutation(key, n_samples))

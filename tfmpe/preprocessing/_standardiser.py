@@ -15,6 +15,7 @@ from jax.core import Tracer
 from tfmpe.preprocessing._bijectors import Bijector, read_bijectors
 from tfmpe.preprocessing._given import (
     Given,
+    Laid,
     StandardisedKey,
     check_floats,
     read_given,
@@ -197,13 +198,7 @@ class Standardiser:
             If values are no floats, or an array comes without ``like``.
         """
         given = self._read(values, like)
-        mean, shift, scale = given.moments
-        # What padding holds is replaced before anything is computed with it,
-        # as a gradient would turn into NaN by 0 * inf; the result is
-        # replaced again.
-        unbounded = given.map(Bijector.forward, given.bounded())
-        unbounded = jnp.where(given.real, unbounded, mean)
-        return given.wrap((unbounded - mean) / scale - shift)
+        return given.wrap(given.compute(_forward))
 
     def inverse(self, values: Any, like: Any = None) -> Any:
         """Return original values for standardised ones.
@@ -229,10 +224,7 @@ class Standardiser:
             As :meth:`forward`.
         """
         given = self._read(values, like)
-        mean, shift, scale = given.moments
-        standard = jnp.where(given.real, given.values, 0)
-        unbounded = (standard + shift) * scale + mean
-        return given.wrap(given.map(Bijector.inverse, unbounded))
+        return given.wrap(given.compute(_inverse))
 
     def log_det(self, values: Any, like: Any = None) -> Any:
         """Return ``log |det d forward(x) / dx|`` at original values x.
@@ -257,12 +249,7 @@ class Standardiser:
         UnknownKeyError, ValueError, TypeError
             As :meth:`forward`.
         """
-        given = self._read(values, like)
-        bounded = given.bounded()
-        slopes = given.map(
-            Bijector.log_det, bounded, jnp.zeros_like(bounded)
-        ) - jnp.log(given.moments[-1])
-        return jnp.where(given.real, slopes, 0).sum((-2, -1))
+        return self._read(values, like).compute(_log_det)
 
     def _read(self, values: Any, like: Any) -> Given:
         moments = (self.mean, self.shift, self.scale)
@@ -288,3 +275,26 @@ class Standardiser:
         for name, value in (*fields, ("keys", keys)):
             object.__setattr__(standardiser, name, value)
         return standardiser
+
+
+def _forward(laid: Laid) -> Any:
+    mean, shift, scale = laid.moments
+    # What padding holds is replaced before anything is computed with it, as
+    # a gradient would turn into NaN by 0 * inf; the result is replaced again.
+    unbounded = laid.map(Bijector.forward, laid.bounded())
+    unbounded = jnp.where(laid.real, unbounded, mean)
+    return laid.instead((unbounded - mean) / scale - shift)
+
+
+def _inverse(laid: Laid) -> Any:
+    mean, shift, scale = laid.moments
+    standard = jnp.where(laid.real, laid.values, 0)
+    unbounded = (standard + shift) * scale + mean
+    return laid.instead(laid.map(Bijector.inverse, unbounded))
+
+
+def _log_det(laid: Laid) -> Any:
+    bounded = laid.bounded()
+    slopes = laid.map(Bijector.log_det, bounded, jnp.zeros_like(bounded))
+    slopes = slopes - jnp.log(laid.moments[-1])
+    return jnp.where(laid.real, slopes, 0).sum((-2, -1))

@@ -49,9 +49,9 @@ def test_training_changes_both_and_compiles_once():
     trained = _train()
     for before, after in zip(_classifiers(), trained, strict=True):
         assert not np.array_equal(_weights(before), _weights(after))
-    n = epochs._run_epochs._cache_size()
+    n = epochs._run_epochs.cache_info().misses
     _train()
-    assert epochs._run_epochs._cache_size() == n
+    assert epochs._run_epochs.cache_info().misses == n
 
 
 def test_l44_rows_left_over():

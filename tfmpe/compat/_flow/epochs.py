@@ -12,6 +12,7 @@ from flax import nnx
 from tfmpe.compat.defects.l24_whole_batches import check_rows
 from tfmpe.compat.defects.l26_rounds import epoch_loss
 from tfmpe.compat.defects.l32_validation_key import validation_key
+from tfmpe.preprocessing._programs import compiled
 
 DEFAULT_OPTIMIZER = optax.adam(3e-4)
 """One object for all trainings, so that they are compiled once."""
@@ -68,7 +69,7 @@ def finish(model: Any, state: State) -> None:
 
 
 def train_on_batch(
-    task: Task, state: State, key: Any, batch: Any
+    state: State, key: Any, batch: Any, *, task: Task
 ) -> tuple[State, Any]:
     """Take one gradient step; return the new state and the loss before it."""
     assert task.optimizer is not None
@@ -84,7 +85,7 @@ def train_on_batch(
 
 
 def validate_on_batch(
-    task: Task, evaluation: bool, state: State, key: Any, batch: Any
+    state: State, key: Any, batch: Any, *, task: Task, evaluation: bool
 ) -> tuple[State, Any]:
     """Return the loss of a batch, and the state with its draws counted.
 
@@ -126,14 +127,14 @@ def fit_epochs(
     check_rows(n_rows, batch_size, fixes)
     task, state = start(model, loss_fn, optimizer)
     state, losses, val_losses = _run_epochs(
-        task,
-        n_iter,
-        min(batch_size, n_rows),
-        frozenset(fixes),
         state,
         seed,
         train,
         val,
+        task=task,
+        n_epochs=n_iter,
+        batch_size=min(batch_size, n_rows),
+        fixes=frozenset(fixes),
     )
     finish(model, state)
     if "L33" in fixes:
@@ -141,16 +142,17 @@ def fit_epochs(
     return losses, val_losses
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@compiled(8)
 def _run_epochs(
-    task: Task,
-    n_epochs: int,
-    batch_size: int,
-    fixes: frozenset[str],
     state: State,
     seed: Any,
     train: Any,
     val: Any,
+    *,
+    task: Task,
+    n_epochs: int,
+    batch_size: int,
+    fixes: frozenset[str],
 ) -> tuple[State, Any, Any]:
     n_rows = train["data"]["y"].shape[0]
     n_whole, n_left = divmod(n_rows, batch_size)
@@ -164,7 +166,7 @@ def _run_epochs(
         def step(state: State, given: tuple[Any, Any]) -> tuple[State, Any]:
             key, rows = given
             batch = jax.tree.map(lambda leaf: leaf[rows], train)
-            return train_on_batch(task, state, key, batch)
+            return train_on_batch(state, key, batch, task=task)
 
         whole = rows[: n_whole * batch_size].reshape((n_whole, batch_size))
         state, losses = jax.lax.scan(step, state, (keys[:n_whole], whole))
@@ -175,7 +177,7 @@ def _run_epochs(
             n_in_batch = jnp.append(n_in_batch, n_left)
         val_key = validation_key(key, n_batches, fixes)
         state, val_loss = validate_on_batch(
-            task, "L33" in fixes, state, val_key, val
+            state, val_key, val, task=task, evaluation="L33" in fixes
         )
         return state, (epoch_loss(losses, n_in_batch, fixes), val_loss)
 

@@ -6,7 +6,6 @@ network with relu that error is up to 6e-3 at its tolerances of 1e-5.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +16,7 @@ from jaxtyping import Array, Float
 from tfmpe.compat._flow.fields import merge_legacy, split_legacy
 from tfmpe.estimators._flow.divergence import estimated_divergence
 from tfmpe.estimators._flow.ode import read_direction
+from tfmpe.preprocessing._programs import compiled
 
 _TOLERANCE = 1e-5
 
@@ -105,7 +105,11 @@ class Problem:
             times = jnp.asarray(return_times)
             times = times if clock is FORWARD else (1 - times)[::-1]
         states = _paths(
-            self._static, self._arrays, jnp.asarray(theta_0), times, clock
+            self._arrays,
+            jnp.asarray(theta_0),
+            times,
+            clock,
+            static=self._static,
         )
         return states[:, -1] if return_times is None else states
 
@@ -126,11 +130,11 @@ class Problem:
             Whether the field sees the times of sampling with a minus sign.
         """
         return _densities(
-            self._static,
             self._arrays,
             jnp.asarray(theta),
             jnp.moveaxis(epsilon, -1, 1),
             NEGATIVE_DENSITY if negative_time else DENSITY,
+            static=self._static,
         )
 
 
@@ -167,9 +171,9 @@ def _velocity(
     return velocity
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled()
 def _paths(
-    static: _Static, arrays: Any, theta_0: Any, times: Any, clock: Clock
+    arrays: Any, theta_0: Any, times: Any, clock: Clock, *, static: _Static
 ) -> Any:
     """Return the states of every draw at all times."""
     velocity = _velocity(static, arrays, clock)
@@ -182,9 +186,9 @@ def _paths(
     return jax.vmap(path)(theta_0)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled()
 def _densities(
-    static: _Static, arrays: Any, theta: Any, epsilon: Any, clock: Clock
+    arrays: Any, theta: Any, epsilon: Any, clock: Clock, *, static: _Static
 ) -> Any:
     """Return the log density of every row of theta."""
     velocity = _velocity(static, arrays, clock)

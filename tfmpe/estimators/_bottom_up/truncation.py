@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from tfmpe.preprocessing import Tokens
-from tfmpe.preprocessing._arrays import like
+from tfmpe.preprocessing._arrays import like, take_rows
 from tfmpe.preprocessing._errors import raise_faults
 from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree
 
@@ -144,7 +144,7 @@ def keep_inside(tokens: Tokens, box: Box | None) -> Tokens:
     if box is None:
         return tokens
     rows = np.flatnonzero(box.contains(arrays_by_name(tokens, box.low)))
-    return jax.tree.map(lambda leaf: leaf[rows], tokens)
+    return take_rows(tokens, rows)
 
 
 @dataclass

@@ -14,6 +14,8 @@ from tfmpe.estimators._flow.chunks import flatten_samples
 from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
+from tfmpe.preprocessing._arrays import take_rows
+from tfmpe.preprocessing._programs import compiled
 from tfmpe.preprocessing._static import static_int
 
 _TIES = np.uint32(2**32 - 1)
@@ -179,7 +181,7 @@ def _rank(
     for start in range(0, n, size):
         # The last ones are repeated, so that all chunks have one shape.
         rows = np.minimum(np.arange(start, start + size), n - 1)
-        chunk = jax.tree.map(lambda leaf, rows=rows: leaf[rows], tokens)
+        chunk = take_rows(tokens, rows)
         found = jax.vmap(of_one)(chunk, rows)
         new = slice(start, min(start + size, n))
         below, finite, *together = (
@@ -209,7 +211,7 @@ def _groups(layout: TokenLayout) -> dict[str, slice]:
     return each | {JOINT: slice(None)}
 
 
-@jax.jit
+@compiled()
 def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
     """Return ranks, whether draws are finite, and ranks of the groups.
 

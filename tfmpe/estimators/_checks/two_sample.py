@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from tfmpe.preprocessing._arrays import as_array
 from tfmpe.preprocessing._narrowing import check_fits
+from tfmpe.preprocessing._programs import compiled
 
 
 class TwoSampleTest(NamedTuple):
@@ -248,7 +249,7 @@ def random_orders(key: Any, n_orders: int, n: int) -> Int[Array, "n_orders n"]:
     return jax.vmap(lambda key: jax.random.permutation(key, n))(keys)
 
 
-@jax.jit
+@compiled()
 def mmd_squared(
     kernel: Float[Array, "n_rows n_rows"],
     n: Any,

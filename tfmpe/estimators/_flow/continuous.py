@@ -171,12 +171,12 @@ class ContinuousFlow:
         if 0 in shape:
             return jnp.zeros(shape, float_dtype(problem.target.data.dtype))
         draws = solve_draws(
-            problem.field.static,
             (problem.field.parameters, problem.field.rest),
             problem.target,
             problem.conditioning,
             key if theta_0 is None else None,
             theta_0,
+            static=problem.field.static,
             n_samples=n_samples,
             times=(start, stop),
             ode=ode,
@@ -268,12 +268,12 @@ class ContinuousFlow:
             none = jnp.zeros(lead, float_dtype(jnp.result_type(full)))
             return none[0] if values is None else none
         density = solve_density(
-            problem.field.static,
             (problem.field.parameters, problem.field.rest),
             problem.target,
             problem.conditioning,
             full,
             probes,
+            static=problem.field.static,
             ode=ode,
             batch_size=_batch_size(batch_size),
         )

@@ -1,5 +1,6 @@
 """How the equation of a flow is solved."""
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -176,7 +177,8 @@ def _end(
     A solution that fails is NaN: to throw, compiled code would have to call
     back to Python, and could not be cached on disk.
     """
-    solution = diffrax.diffeqsolve(
+    # Unwrapped, as its own jit would keep every derivative it was ever given.
+    solution = inspect.unwrap(diffrax.diffeqsolve)(
         diffrax.ODETerm(lambda time, state, _: derivative(time, state)),
         solver,
         *times,

@@ -16,6 +16,7 @@ from tfmpe.estimators._flow.ode import Ode
 from tfmpe.estimators._flow.vector_field import given, merge_field
 from tfmpe.preprocessing import PAD_VALUE
 from tfmpe.preprocessing._detached import DetachedView
+from tfmpe.preprocessing._programs import compiled
 
 
 def cleared(values: Any, real: Any) -> Any:
@@ -23,19 +24,15 @@ def cleared(values: Any, real: Any) -> Any:
     return jnp.where(real, values, 0)
 
 
-@partial(
-    jax.jit,
-    static_argnums=(0,),
-    static_argnames=("n_samples", "times", "ode", "batch_size"),
-)
+@compiled()
 def solve_draws(
-    static: Any,
     arrays: Any,
     target: DetachedView,
     conditioning: DetachedView,
     key: Any,
     theta_0: Any,
     *,
+    static: Any,
     n_samples: int,
     times: tuple[float, float],
     ode: Ode,
@@ -73,15 +70,15 @@ def solve_draws(
     return _by_draws(field, target, conditioning, theta_0, end, batch_size)
 
 
-@partial(jax.jit, static_argnums=(0,), static_argnames=("ode", "batch_size"))
+@compiled()
 def solve_density(
-    static: Any,
     arrays: Any,
     target: DetachedView,
     conditioning: DetachedView,
     values: Any,
     probes: Any,
     *,
+    static: Any,
     ode: Ode,
     batch_size: int | None,
 ) -> Any:

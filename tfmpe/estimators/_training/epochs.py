@@ -27,6 +27,7 @@ from tfmpe.estimators._training.steps import (
     train_epoch,
     update_once,
 )
+from tfmpe.preprocessing._arrays import take_rows
 from tfmpe.preprocessing._extras import import_extra
 
 # Epochs are numbered from 0, so none has the same noise.
@@ -45,6 +46,7 @@ def begin(
 ) -> tuple[Progress, Any]:
     """Return where to begin, and the standardiser: a checkpoint's if any."""
     parameters = split.parameters
+    assert plan.optimiser is not None
     state = TrainingState(parameters, plan.optimiser.init(parameters))
     fresh = Progress(state, parameters, TrainingHistory(), 0, split.rest[0])
     if folder is None:
@@ -130,7 +132,12 @@ class Loop:
         key = jax.random.fold_in(self.key, _VALIDATION)
         found = float(
             evaluate(
-                self.plan, state.parameters, self.rest, self.validation, key
+                state.parameters,
+                self.rest,
+                self.validation,
+                key,
+                # Another optimiser is no reason to compile this anew.
+                plan=self.plan._replace(optimiser=None),
             )
         )
         if not np.isfinite(found):
@@ -189,7 +196,7 @@ def _mean_loss(totals: Any, counts: Any, epoch: int) -> float:
 
 def static_epoch(plan: Plan, rest: Any, tokens: Any) -> Epoch:
     """Return an epoch over Tokens: one compiled loop."""
-    return lambda state, key: train_epoch(plan, state, rest, tokens, key)
+    return lambda state, key: train_epoch(state, rest, tokens, key, plan=plan)
 
 
 def streaming_epoch(
@@ -230,7 +237,7 @@ def streaming_epoch(
         for part, weights in taken:
             step_key = jax.random.fold_in(key, len(losses))
             state, loss = update_once(
-                plan, state, rest, part, weights, step_key
+                state, rest, part, weights, step_key, plan=plan
             )
             losses.append(loss)
         if n_steps and len(losses) < n_steps:
@@ -268,4 +275,4 @@ def _parts(batch: Any, size: int) -> Iterator[tuple[Any, Any]]:
         rows = np.arange(start, start + size)
         weights = (rows < n_rows).astype(np.float32)
         rows = np.minimum(rows, n_rows - 1)
-        yield jax.tree.map(lambda leaf, rows=rows: leaf[rows], batch), weights
+        yield take_rows(batch, rows), weights

@@ -11,6 +11,7 @@ from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.vector_field import merge_field
 from tfmpe.estimators._training.loss import flow_matching_loss
 from tfmpe.preprocessing._detached import detach
+from tfmpe.preprocessing._programs import compiled
 
 
 class Plan(NamedTuple):
@@ -18,7 +19,7 @@ class Plan(NamedTuple):
 
     static: Any
     conditionals: tuple[Conditional, ...]
-    optimiser: optax.GradientTransformation
+    optimiser: optax.GradientTransformation | None
     batch_size: int
     sigma_min: float
     n_noise: int
@@ -58,12 +59,13 @@ def batch_loss(
 
 
 def update(
-    plan: Plan,
     state: TrainingState,
     rest: Any,
     batch: Any,
     weights: Any,
     key: Any,
+    *,
+    plan: Plan,
 ) -> tuple[TrainingState, tuple[Any, Any]]:
     """Make one step down the gradient of a batch's mean loss.
 
@@ -79,6 +81,7 @@ def update(
         return total / jnp.maximum(n, 1), (total, n)
 
     gradient, (total, n) = jax.grad(mean, has_aux=True)(state.parameters)
+    assert plan.optimiser is not None
     changes, optimiser = plan.optimiser.update(
         gradient, state.optimiser, state.parameters
     )
@@ -88,12 +91,12 @@ def update(
     return TrainingState(parameters, optimiser), (total, n)
 
 
-update_once = jax.jit(update, static_argnums=0)
+update_once = compiled()(update)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(8)
 def train_epoch(
-    plan: Plan, state: TrainingState, rest: Any, tokens: Any, key: Any
+    state: TrainingState, rest: Any, tokens: Any, key: Any, *, plan: Plan
 ) -> tuple[TrainingState, Any, Any]:
     """Go once through all rows, shuffled.
 
@@ -110,16 +113,16 @@ def train_epoch(
         number, rows, weights = given
         batch = jax.tree.map(lambda leaf: leaf[rows], tokens)
         key = jax.random.fold_in(batches_key, number)
-        return update(plan, state, rest, batch, weights, key)
+        return update(state, rest, batch, weights, key, plan=plan)
 
     numbers = jnp.arange(len(rows))
     state, losses = jax.lax.scan(step, state, (numbers, rows, weights))
     return state, *losses
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled()
 def evaluate(
-    plan: Plan, parameters: Any, rest: Any, tokens: Any, key: Any
+    parameters: Any, rest: Any, tokens: Any, key: Any, *, plan: Plan
 ) -> Any:
     """Return the mean loss over all rows and all conditionals.
 

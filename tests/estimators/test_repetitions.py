@@ -1,0 +1,93 @@
+"""Fifty repetitions with something new: what is kept is bounded."""
+
+import gc
+import weakref
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from estimators.known_flows import ADAM, KEY, Affine, linear, normal
+from tfmpe import Tokens
+from tfmpe.estimators import ContinuousFlow, FlowMatchingEstimator
+from tfmpe.preprocessing._programs import N_PROGRAMS
+
+N = 50
+
+
+def make_tokens(n_obs):
+    data = {"mu": normal(2, 1, 1), "obs": normal(2, n_obs, 1)}
+    return Tokens.from_pytree(data, {})
+
+
+def fit_with_a_new_optimiser(number):
+    del number
+    optimiser = optax.sgd(0.1)
+    estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
+    estimator.fit(
+        make_tokens(2),
+        ["mu"],
+        ["obs"],
+        key=KEY,
+        n_epochs=1,
+        optimiser=optimiser,
+        validation=0.5,
+    )
+    return optimiser.update
+
+
+def fit_to_a_new_layout(number):
+    tokens = make_tokens(number + 1)
+    estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
+    estimator.fit(tokens, ["mu"], ["obs"], key=KEY, n_epochs=1, optimiser=ADAM)
+    return tokens.layout
+
+
+def draw_of_a_new_layout(number):
+    tokens = make_tokens(number + 1)
+    ContinuousFlow(linear).sample(tokens, ["mu"], ["obs"], key=KEY)
+    return tokens.layout
+
+
+def evaluate_a_new_layout(number):
+    tokens = make_tokens(number + 1)
+    ContinuousFlow(linear).log_prob(tokens, ["mu"], ["obs"])
+    return tokens.layout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("use", "n_kept"),
+    [
+        (fit_with_a_new_optimiser, 8),
+        (fit_to_a_new_layout, 8),
+        (draw_of_a_new_layout, N_PROGRAMS),
+        (evaluate_a_new_layout, N_PROGRAMS),
+    ],
+)
+def test_what_is_kept_is_bounded(use, n_kept):
+    client = jax.local_devices()[0].client
+    kept, programs = [], []
+    for number in range(N):
+        kept.append(weakref.ref(use(number)))
+        if number > N_PROGRAMS:
+            gc.collect()
+            programs.append(len(client.live_executables()))
+    assert len(set(programs)) == 1, programs
+    assert sum(ref() is not None for ref in kept) <= n_kept
+
+
+def test_the_default_optimiser_is_compiled_for_once():
+    tokens = make_tokens(3)
+
+    def train():
+        estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
+        estimator.fit(tokens, ["mu"], ["obs"], key=KEY, n_epochs=1)
+        return np.asarray(estimator.vector_field.weights)
+
+    first = train()
+    client = jax.local_devices()[0].client
+    n = len(client.live_executables())
+    np.testing.assert_array_equal(train(), first)
+    assert len(client.live_executables()) == n

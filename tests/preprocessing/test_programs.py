@@ -1,0 +1,105 @@
+"""Programs that are kept: how many, for what, and for how long."""
+
+import threading
+import weakref
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe.preprocessing._programs import compiled
+
+
+class Factor:
+    """Something static, equal to nothing else."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+@pytest.fixture
+def scale():
+    """Return a function of which two programs are kept; it counts traces."""
+
+    @compiled(2)
+    def scale(tree, *, by):
+        scale.traces += 1
+        return tree["x"] * by.value
+
+    scale.traces = 0
+    return scale
+
+
+def n_live():
+    return len(jax.local_devices()[0].client.live_executables())
+
+
+def test_programs_are_freed_with_what_they_were_compiled_for(scale):
+    x = {"x": jnp.arange(7.0)}
+    live, factors = [], []
+    for value in range(5):
+        factor = Factor(value)
+        np.testing.assert_array_equal(scale(x, by=factor), x["x"] * value)
+        factors.append(weakref.ref(factor))
+        del factor
+        live.append(n_live())
+    assert live[1] == live[2] == live[3] == live[4]
+    assert [factor() is not None for factor in factors] == [False] * 3 + [
+        True
+    ] * 2
+
+
+def test_alternating_compiles_nothing(scale):
+    one, two = Factor(1), Factor(2)
+    x = {"x": jnp.arange(3.0)}
+    for factor in (one, two) * 4:
+        scale(x, by=factor)
+    assert scale.traces == 2
+    assert scale.cache_info().misses == 2
+
+
+def test_shapes_and_structures_count_as_well(scale):
+    factor = Factor(2)
+    for n in (1, 2, 3, 3):
+        assert scale({"x": jnp.ones(n)}, by=factor).shape == (n,)
+    scale({"x": jnp.ones(3), "y": None}, by=factor)
+    assert scale.traces == 4
+    assert scale.cache_info().currsize == 2
+
+
+def test_transformations(scale):
+    """Of values that are not known, too; nothing traced is kept."""
+    factor = Factor(3.0)
+
+    def total(x):
+        return scale({"x": x}, by=factor).sum()
+
+    with jax.checking_leaks():
+        np.testing.assert_array_equal(jax.grad(total)(jnp.ones(2)), [3, 3])
+        rows = jnp.arange(6.0).reshape((3, 2))
+        np.testing.assert_array_equal(
+            jax.jit(jax.vmap(total))(rows), [3, 15, 27]
+        )
+
+
+def test_threads():
+    @compiled(2)
+    def add(x, *, value):
+        return x + value
+
+    wrong = []
+
+    def use(number):
+        for i in range(20):
+            value = (number + i) % 3
+            if add(np.float32(1), value=value) != 1 + value:
+                wrong.append(value)
+
+    threads = [threading.Thread(target=use, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert add.cache_info().currsize == 2
