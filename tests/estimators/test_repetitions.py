@@ -8,9 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from estimators.known_flows import ADAM, KEY, Affine, linear, normal
+from estimators.known_flows import ADAM, KEY, Affine, normal
 from tfmpe import Tokens
-from tfmpe.estimators import ContinuousFlow, FlowMatchingEstimator
+from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.preprocessing._programs import N_PROGRAMS
 
 N = 50
@@ -44,29 +44,9 @@ def fit_to_a_new_layout(number):
     return tokens.layout
 
 
-def draw_of_a_new_layout(number):
-    tokens = make_tokens(number + 1)
-    ContinuousFlow(linear).sample(tokens, ["mu"], ["obs"], key=KEY)
-    return tokens.layout
-
-
-def evaluate_a_new_layout(number):
-    tokens = make_tokens(number + 1)
-    ContinuousFlow(linear).log_prob(tokens, ["mu"], ["obs"])
-    return tokens.layout
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("use", "n_kept"),
-    [
-        (fit_with_a_new_optimiser, 8),
-        (fit_to_a_new_layout, 8),
-        (draw_of_a_new_layout, N_PROGRAMS),
-        (evaluate_a_new_layout, N_PROGRAMS),
-    ],
-)
-def test_what_is_kept_is_bounded(use, n_kept):
+@pytest.mark.parametrize("use", [fit_with_a_new_optimiser, fit_to_a_new_layout])
+def test_what_is_kept_is_bounded(use):
     client = jax.local_devices()[0].client
     kept, programs = [], []
     for number in range(N):
@@ -75,7 +55,7 @@ def test_what_is_kept_is_bounded(use, n_kept):
             gc.collect()
             programs.append(len(client.live_executables()))
     assert len(set(programs)) == 1, programs
-    assert sum(ref() is not None for ref in kept) <= n_kept
+    assert sum(ref() is not None for ref in kept) <= 8
 
 
 def test_the_default_optimiser_is_compiled_for_once():
