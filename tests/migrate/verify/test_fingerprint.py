@@ -6,8 +6,6 @@ import pytest
 
 from tfmpe.migrate import oracle
 from tfmpe.migrate.recordings.fingerprint import take_fingerprint
-from tfmpe.migrate.recordings.manifest import read_manifest
-from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.verify.verify import verify
 
 
@@ -44,20 +42,17 @@ KINDS += [("threefry_partitionable", "neither")]
 @pytest.mark.parametrize(("name", "value"), KINDS)
 def test_another_kind_of_fingerprint_is_refused(recorded, right, name, value):
     report = verify(recorded(**{name: value}), lookup=right)
-    assert report.exit_code == 3
-    assert report.rows == ()
-    (problem,) = report.problems
-    assert problem.file == "MANIFEST.json"
-    assert f"{name} is {take_fingerprint()[name]}, was {value}" in problem.fault
-    assert "--other-fingerprint" in problem.fault
+    assert (report.exit_code, report.rows) == (3, ())
+    fault = report.problems[0].fault
+    assert f"{name} is {take_fingerprint()[name]}, was {value}" in fault
+    assert "--other-fingerprint" in fault
 
 
 def test_another_kind_is_compared_within_tolerances_when_told(recorded):
     folder = recorded(device="gpu")
     report = verify(folder, lookup=slightly_off, other_fingerprint=True)
-    assert report.notes == (
-        "compared within tolerances: device is cpu, was gpu",
-    )
+    (note,) = report.notes
+    assert note == "compared within tolerances: device is cpu, was gpu"
     tally = report.rows[-1].tally
     assert tally.within_tolerance == tally.compared > 0
 
@@ -67,7 +62,3 @@ def test_versions_that_differ_are_told_only(recorded, right):
     assert report.exit_code == 0
     (note,) = report.notes
     assert note.startswith("recorded with another version: jax is ")
-
-
-def test_the_stored_recordings_have_no_fingerprint_and_are_replayed():
-    assert read_manifest(stored_folder()).fingerprint == {}
