@@ -1,5 +1,6 @@
 """The oracle's network, sampling and densities against the stored calls."""
 
+from collections import Counter
 from functools import partial
 
 import jax
@@ -15,15 +16,6 @@ from tfmpe.migrate.replay.calls import call, compare_call, traced_call
 from tfmpe.migrate.replay.compare import Tolerance
 from tfmpe.migrate.replay.trees import copied
 
-FUNCTIONS = {
-    "StructuredCNF.sample": oracle.sample,
-    "StructuredCNF.log_prob": oracle.log_prob,
-    "Transformer.__call__": oracle.transformer,
-    "SFMPE.sample_posterior_encoded": oracle.sample_posterior_encoded,
-    "SFMPE.sample_posterior": oracle.sample_posterior,
-    "SFMPE.sample_base_dist": oracle.sample_base_dist,
-    "SFMPE.log_prob_posterior_samples": oracle.log_prob_posterior_samples,
-}
 # Stored calls: with values to compare, through a network, traced, refused.
 KINDS = {"values": 128, "network": 36, "traced": 54, "raises": 10}
 CASES = stored_cases(
@@ -46,21 +38,19 @@ DRAWN = [
 
 # The same solver on the same field: only rounding is left. (Another solver
 # with the same tolerances is off by 7e-5; the records allow 5e-4.)
-SAMPLE = 3e-5
-LOG_PROB = 1e-4
+SAMPLE = Tolerance(3e-5, 0.0, "")
+LOG_PROB = Tolerance(1e-4, 0.0, "")
 # From the exact integrals that are stored beside: as the records allow.
-SAMPLE_EXACT = 5e-4
-LOG_PROB_EXACT = 2e-3
+SAMPLE_EXACT, LOG_PROB_EXACT = 5e-4, 2e-3
 # One call of the network in float32.
-NETWORK_CALL = 1e-5
+NETWORK_CALL = Tolerance(1e-5, 0.0, "")
 # A solve of the network does not repeat beyond this. Where its relu has kinks,
 # a rounding decides which steps are taken; the stored samples themselves are
 # up to 0.06 from a tight solve in float64. The records allow 2e-3.
-NETWORK_SAMPLE_MEDIAN = 2e-3
-NETWORK_SAMPLE = 0.1
+NETWORK_SAMPLE = Tolerance(0.1, 0.0, "", median=2e-3)
 # Relu makes the trace jump: the records allow about one per cent. Densities
 # near 1 have small logarithms, hence the absolute part.
-NETWORK_LOG_PROB = {"relative": 0.01, "absolute": 0.05}
+NETWORK_LOG_PROB = Tolerance(0.05, 0.01, "")
 
 # Stored numbers of draws are 1, 3 and 7, or from 4 to 20 with a network.
 # Filling up to this one lets calls share a compilation.
@@ -76,12 +66,9 @@ def _kind(case):
     return "network" if solves and "params" in case.extra else "values"
 
 
-def _parameters(kind):
-    return [
-        pytest.param(case, id=str(case))
-        for case in CASES
-        if _kind(case) == kind
-    ]
+def _parameters(*kinds):
+    cases = [case for case in CASES if _kind(case) in kinds]
+    return pytest.mark.parametrize("case", cases, ids=str)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -95,11 +82,9 @@ def _compiled_by_shape(build):
     def builder(field, *static, **conditions):
         def compiled(*arrays):
             n = len(arrays[0])
+            more = max(N_ROWS - n, 0)
             filled = [
-                jnp.concatenate([a, jnp.repeat(a[:1], N_ROWS - n, 0)])
-                if n < N_ROWS
-                else a
-                for a in arrays
+                jnp.concatenate([a, jnp.repeat(a[:1], more, 0)]) for a in arrays
             ]
             result = _build_and_call(build, static, field, conditions, filled)
             return result[:n]
@@ -123,10 +108,7 @@ def _call_network(network, kwargs):
 
 
 def _again(case):
-    """Return the comparison of a call of the oracle with the stored one.
-
-    It has the draw, the field or the weights of the stored call.
-    """
+    """Repeat a call on its own field or weights, with its own noise."""
     extra = case.extra or {}
 
     def again(*args, **kwargs):
@@ -140,63 +122,51 @@ def _again(case):
             kwargs["key"] = jax.random.wrap_key_data(extra["base_key_data"])
         elif "base_dist" not in case.function:
             kwargs["key"] = jax.random.key(0)
-        return FUNCTIONS[case.function](field, *args, **kwargs)
+        return getattr(oracle, case.function.split(".")[1])(
+            field, *args, **kwargs
+        )
 
     make = traced_call if case.traced else call
     return make(again, copied(case.args), copied(case.kwargs))
 
 
-def _tolerance(case):
-    if case.function == "Transformer.__call__":
-        return Tolerance(NETWORK_CALL, 0.0, "")
-    density = "log_prob" in case.function
-    if _kind(case) == "network":
-        if density:
-            return Tolerance(**NETWORK_LOG_PROB, reason="")
-        return Tolerance(NETWORK_SAMPLE, 0.0, "", NETWORK_SAMPLE_MEDIAN)
-    return Tolerance(LOG_PROB if density else SAMPLE, 0.0, "")
-
-
 def _check(case):
     found = _again(case)
-    result = compare_call(case, found, _tolerance(case))
+    density, network = "log_prob" in case.function, _kind(case) == "network"
+    tolerance = LOG_PROB if density else SAMPLE
+    if network:
+        tolerance = NETWORK_LOG_PROB if density else NETWORK_SAMPLE
+    elif case.function == "Transformer.__call__":
+        tolerance = NETWORK_CALL
+    result = compare_call(case, found, tolerance)
     assert result.agrees, "\n".join(map(str, result.differences))
     return found.output
 
 
 @pytest.mark.usefixtures("compile_by_shape")
-@pytest.mark.parametrize("case", _parameters("values"))
+@_parameters("values")
 def test_oracle_repeats_the_stored_call(case):
-    """With closed-form fields, or one call of the network."""
     value = _check(case)
-    for name, exact in (
-        ("reference_f64", SAMPLE_EXACT),
-        ("reference_legacy", LOG_PROB_EXACT),
-    ):
-        if name in case.extra:
-            assert np.abs(value - case.extra[name]).max() < exact
+    exact = {"reference_f64": SAMPLE_EXACT, "reference_legacy": LOG_PROB_EXACT}
+    for name in exact.keys() & case.extra.keys():
+        assert np.abs(value - case.extra[name]).max() < exact[name]
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("compile_by_shape")
-@pytest.mark.parametrize("case", _parameters("network"))
+@_parameters("network")
 def test_oracle_comes_near_to_the_stored_solve_of_the_network(case):
-    """The same weights and draws give the same samples and densities."""
     _check(case)
 
 
-@pytest.mark.parametrize(
-    "case", [*_parameters("traced"), *_parameters("raises")]
-)
+@_parameters("traced", "raises")
 def test_oracle_gives_the_stored_shapes_and_exceptions(case):
     """Calls made inside ``jit`` or ``vmap`` have no values to compare."""
     _check(case)
 
 
 def test_no_stored_call_is_left_out():
-    counts = {kind: len(_parameters(kind)) for kind in KINDS}
-    assert counts == KINDS
-    assert len(CASES) == sum(KINDS.values())
+    assert Counter(map(_kind, CASES)) == KINDS
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -219,7 +189,6 @@ def test_stored_keys_count_the_calls(number):
 
 
 def test_a_linear_field_has_exact_draws_and_densities():
-    """The trace is a constant, so the estimate of the density is exact."""
     n_traced = 0
 
     def field(*, theta, **_):

@@ -23,25 +23,19 @@ PACKAGE = "legacylike"
 
 
 class Net(nnx.Module):
-    """A network with two weights."""
-
     def __init__(self, n, rngs):
         self.linear = nnx.Linear(1, n, use_bias=False, rngs=rngs)
         self.n = n
 
     def __call__(self, x):
-        """Return one number for each weight."""
         return self.linear(x)
 
 
 @dataclasses.dataclass
 class Stopping:
-    """Counts how often it was asked."""
-
     count: int = 0
 
     def update(self):
-        """Return whether it is time, and itself."""
         self.count += 1
         return np.bool_(self.count > 1), self
 
@@ -50,25 +44,21 @@ class ClearerError(KeyError):
     """A subclass of what was raised."""
 
 
-def double(x, note=None):
-    """Return twice an array."""
+def double(x):
     return 2 * x
 
 
 def change(numbers):
-    """Change an argument."""
     numbers[0] = 5
 
 
 def fail(kind):
-    """Raise."""
     if kind == "missing":
         raise ModuleNotFoundError("No module named 'nowhere'", name="nowhere")
     raise {"clearer": ClearerError, "other": ValueError}[kind]("text")
 
 
 def save(name):
-    """Write a file, and print."""
     print("saved")
     Path(name).write_text("")
 
@@ -87,102 +77,81 @@ def package(monkeypatch):
 
 
 def step(target, *args, **fields):
-    """Return a step; its result is None if nothing else is given."""
     return Call(target=target, args=args, **fields)
 
 
 def differences(*steps, setup=()):
     """Replay; return the differences in words, tolerated ones in brackets."""
     first, *then = steps or [step("v:number", output=3)]
-    case = Case(
-        example="group",
-        name="one",
-        function="f",
-        setup=tuple(setup),
-        then=tuple(then),
-        **vars(first),
-    )
+    names = dict.fromkeys(("example", "name", "function"), "f")
+    case = Case(**names, setup=tuple(setup), then=tuple(then), **vars(first))
     found = replay_steps(case, PACKAGE).differences
     return [f"({each})" if each.tolerated else str(each) for each in found]
 
 
-ONES = np.ones(2, np.float32)
-
-
-def test_the_same_result_is_identical():
-    assert differences(step("f:double", ONES, output=2 * ONES)) == []
-    assert differences(step("v:number", output=3)) == []
-
-
-def test_a_planted_difference_is_found_in_every_mode():
-    x = jnp.ones(2)
-    off = jnp.asarray([2.0, 2.1])
-    one = "values at output[1]: 2.0, was 2.1 (1 of 2 differ)"
-    assert differences(step("f:double", x, output=off)) == [one]
-    for atol, rtol, expected in ((0.2, 0, f"({one})"), (0, 0.01, one)):
-        how = Compared("close", atol, rtol)
-        assert differences(step("f:double", x, output=off, compare=how)) == [
-            expected
-        ]
-    shape = Compared("shape")
-    assert differences(step("f:double", x, output=off, compare=shape)) == []
-    longer = step("f:double", x, output=jnp.ones(3), compare=shape)
-    assert differences(longer) == ["shape at output: (2,), was (3,)"]
-
-
-def test_arguments_are_changed_only_where_they_were():
-    numbers = np.zeros(1)
-    after = (np.full(1, 5.0),)
-    assert differences(step("f:change", numbers, args_after=after)) == []
-    assert differences(step("f:change", numbers)) == [
-        "values at args_after[0][0]: 5.0, was 0.0 (1 of 1 differ)"
-    ]
-    assert differences(step("f:double", ONES, output=2 * ONES)) == []
-    assert numbers[0] == 0
-    weak = jnp.asarray(1.0)
-    assert differences(step("f:double", weak, output=jnp.float32(2))) == []
-
-
+ONES, OFF, SHAPE = jnp.ones(2), jnp.asarray([2.0, 2.1]), Compared("shape")
+NUMBERS = np.zeros(1)
+KEY_ERROR = Raised("KeyError", "builtins", "")
+VALUE_ERROR = Raised("ValueError", "builtins", "")
+ONE = "values at output[1]: 2.0, was 2.1 (1 of 2 differ)"
 OTHER = "exception at output: raised ValueError (text), was "
 
 
-@pytest.mark.parametrize(
-    ("kind", "raised", "expected"),
-    [
-        ("other", "ValueError", []),
-        ("clearer", "KeyError", []),
-        ("other", "KeyError", [f"{OTHER}raised KeyError"]),
-        ("other", None, [f"{OTHER}returned"]),
-    ],
-)
-def test_an_exception_is_compared_by_its_type(kind, raised, expected):
-    raises = raised and Raised(raised, "builtins", "")
-    assert differences(step("f:fail", kind, raises=raises)) == expected
+def doubled(output, how=None, x=ONES, **fields):
+    """Return a step that doubles an array, compared somehow."""
+    fields |= {} if how is None else {"compare": how}
+    return step("f:double", x, output=output, **fields)
 
 
-def test_a_call_that_no_longer_raises_is_different():
-    raises = Raised("KeyError", "builtins", "")
-    assert differences(step("f:double", ONES, raises=raises)) == [
-        "exception at output: returned, was raised KeyError"
-    ]
+STEPS = [
+    (doubled(np.full(2, 2, "float32"), x=np.ones(2, "float32")), None),
+    (step("v:number", output=3), None),
+    (doubled(OFF), ONE),
+    (doubled(OFF, Compared("close", 0.2, 0)), f"({ONE})"),
+    (doubled(OFF, Compared("close", 0, 0.01)), ONE),
+    (doubled(OFF, SHAPE), None),
+    (doubled(jnp.ones(3), SHAPE), "shape at output: (2,), was (3,)"),
+    (doubled(jnp.float32(2), x=jnp.asarray(1.0)), None),
+    # Arguments are changed only where they were.
+    (step("f:change", NUMBERS, args_after=(np.full(1, 5.0),)), None),
+    (
+        step("f:change", NUMBERS),
+        "values at args_after[0][0]: 5.0, was 0.0 (1 of 1 differ)",
+    ),
+    # An exception is compared by its type.
+    (step("f:fail", "other", raises=VALUE_ERROR), None),
+    (step("f:fail", "clearer", raises=KEY_ERROR), None),
+    (step("f:fail", "other", raises=KEY_ERROR), f"{OTHER}raised KeyError"),
+    (step("f:fail", "other"), f"{OTHER}returned"),
+    (
+        doubled(None, raises=KEY_ERROR),
+        "exception at output: returned, was raised KeyError",
+    ),
+    # What the package does not define is absent.
+    *(
+        (
+            step(f"f:{path}"),
+            f"absent at output: {PACKAGE}.{path}, was in the package",
+        )
+        for path in ("nothing", "double.nothing", "os.getcwd", "os", "foreign")
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    "path", ["nothing", "double.nothing", "os.getcwd", "os", "foreign"]
-)
-def test_what_the_package_does_not_define_is_absent(path):
-    assert differences(step(f"f:{path}")) == [
-        f"absent at output: {PACKAGE}.{path}, was in the package"
-    ]
-    with pytest.raises(AbsentError):
-        named(PACKAGE, path)
+@pytest.mark.parametrize(("taken", "expected"), STEPS)
+def test_a_step_is_compared(taken, expected):
+    assert differences(taken) == ([expected] if expected else [])
+    assert NUMBERS[0] == 0, "what was recorded stays as it was"
+
+
+STOPPING = [("es", Made("new", ("Stopping",), {}))]
 
 
 def test_names_of_python_itself_are_not_looked_up():
     with pytest.raises(AbsentError):
         named(PACKAGE, "double.__globals__", called=False)
-    setup = [("net", Made("new", ("Stopping",), {}))]
-    (text,) = differences(step("e:net.__class__", view="exists"), setup=setup)
+    shown = step("e:es.__class__", view="exists")
+    (text,) = differences(shown, setup=STOPPING)
     assert "AttributeError" in text
     setup = [("net", Made("new", ("nn.Missing",), {}))]
     assert differences(setup=setup) == [
@@ -196,7 +165,6 @@ def test_a_missing_package_is_no_difference():
 
 
 def test_objects_live_through_all_steps():
-    setup = [("es", Made("new", ("Stopping",), {}))]
     steps = (
         step(
             "o:es.update",
@@ -207,7 +175,7 @@ def test_objects_live_through_all_steps():
         step("o:es.update", output="tuple", view="type", keep="last"),
         step("e:last", output=(np.bool_(True), 0), view="same", view_arg="es"),
     )
-    assert differences(*steps, setup=setup) == [
+    assert differences(*steps, setup=STOPPING) == [
         "structure at then[1].output: bool, was tuple"
     ]
 
@@ -234,32 +202,28 @@ def _net(weights):
     return [("net", Made("new", ("Net", 2), {"rngs": rngs}, state))]
 
 
-def _begun():
-    return np.asarray(Net(2, nnx.Rngs(0)).linear.kernel)[0]
-
-
 def test_first_weights_are_compared_then_put_in():
+    begun = np.asarray(Net(2, nnx.Rngs(0)).linear.kernel)[0]
     asked = step(
         "o:net", jnp.ones(1), output=jnp.ones(2), compare=Compared("close", 1)
     )
-    look = step("e:net", output={"linear/kernel": None}, view="params")
-    assert not any(
-        "first" in d for d in differences(asked, setup=_net(_begun()))
-    )
-    near = differences(setup=_net(_begun() * (1 + 5e-7)))
+    equal = differences(asked, setup=_net(begun))
+    assert not any("first" in text for text in equal)
+    near = differences(setup=_net(begun * (1 + 5e-7)))
     assert [text[:1] for text in near] in ([], ["("])
-    planted = _begun() + np.float32([0, 1])
-    first, second = differences(look, setup=_net(planted))
-    assert first.startswith(
-        "values at first weights of Net['linear/kernel'][0, 1]: "
-    )
-    assert second == (
-        "structure at output['linear/kernel']: jax array, was None"
-    )
-    told = dataclasses.replace(look, output={"linear/kernel": planted[None]})
-    assert "library" in differences(told, setup=_net(planted))[1]
-    told.output["linear/kernel"] = jnp.asarray(planted)[None]
-    assert len(differences(told, setup=_net(planted))) == 1
+    planted = begun + np.float32([0, 1])
+    for expected, said in (
+        (None, "structure at output['linear/kernel']: jax array, was None"),
+        (planted[None], "library"),
+        (jnp.asarray(planted)[None], None),
+    ):
+        output = {"linear/kernel": expected}
+        look = step("e:net", output=output, view="params")
+        first, *more = differences(look, setup=_net(planted))
+        place = "first weights of Net['linear/kernel'][0, 1]: "
+        assert first.startswith(f"values at {place}")
+        assert len(more) == (said is not None)
+        assert all(text.startswith(said) for text in more)
 
 
 def test_first_weights_of_another_shape_are_left():
