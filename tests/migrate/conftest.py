@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 
+from migrate.plain import forget, write_plain
 from tfmpe.migrate import oracle
+from tfmpe.migrate.legacy_names import LEGACY
 from tfmpe.migrate.recordings.stored import stored_folder, unpacked
 
 SMALL = (
@@ -65,6 +67,23 @@ def notebook(*cells):
     kernel = {"kernelspec": {"language": "python", "name": "python3"}}
     stored = {"cells": made, "metadata": kernel}
     return json.dumps(stored | {"nbformat": 4, "nbformat_minor": 5}, indent=1)
+
+
+@pytest.fixture
+def legacy(tmp_path, monkeypatch):
+    """Return a function that installs a small legacy package.
+
+    It is right, or has one of the `CHANGES`.
+    """
+    pytest.importorskip("flax", reason="needs the extra flow")
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+
+    def install(change=None):
+        write_plain(tmp_path / "site", change)
+        monkeypatch.syspath_prepend(tmp_path / "site")
+
+    yield install
+    forget(LEGACY)
 
 
 @pytest.fixture

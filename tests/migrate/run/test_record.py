@@ -1,5 +1,7 @@
 """Own golden files: what is written is what was returned, to the bit."""
 
+from unittest.mock import Mock
+
 import jax.numpy as jnp
 import pytest
 
@@ -36,8 +38,7 @@ def recorded(legacy, script, tmp_path):
 
 def _counts(report):
     return {
-        each.function: (each.cases, each.repeated, each.left_out)
-        for each in report.functions
+        f.function: (f.cases, f.repeated, f.left_out) for f in report.functions
     }
 
 
@@ -66,7 +67,6 @@ def test_a_recording_is_read_back_to_the_bit(recorded):
     assert case.output[0]["y"] == Abstract((2, 6, 1), "float32")
     assert all(found.identical for found in replayed(folder)[:-1])
     manifest = read_manifest(folder)
-    assert manifest is not None
     assert check_files(folder, manifest) == ()
     assert manifest.provenance["fingerprint"]["package"] == "sfmpe"
 
@@ -87,12 +87,9 @@ def test_a_folder_is_replaced_only_when_told(recorded, script):
 def test_a_folder_is_written_whole_or_not_at_all(
     legacy, script, tmp_path, monkeypatch
 ):
-    def full(*args):
-        raise OSError("disk full")
-
     legacy()
     name = "tfmpe.migrate.recordings.write_folder.write_atomically"
-    monkeypatch.setattr(name, full)
+    monkeypatch.setattr(name, Mock(side_effect=OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         record_run(script(SCRIPT), tmp_path / "golden")
     assert list(tmp_path.glob("*golden*")) == []

@@ -31,16 +31,18 @@ def test_an_installed_legacy_package_is_not_used_and_put_back(legacy):
     assert importlib.import_module("sfmpe.utils") is real
 
 
-def test_an_unknown_legacy_module_says_what_there_is():
-    with (
-        serving_bridge(),
-        pytest.raises(ModuleNotFoundError, match=r"no module 'sfmpe.plots'; it "
-        r"has sfmpe, sfmpe.bottom_up, .* `tfmpe scan`") as caught,
-    ):  # fmt: skip
-        importlib.import_module("sfmpe.plots")
-    assert caught.value.name == "sfmpe.plots"
-    with serving_bridge(), pytest.raises(ModuleNotFoundError, match="sfmpe2"):
-        importlib.import_module("sfmpe2")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sfmpe.plots", r"no module 'sfmpe.plots'; it has .* `tfmpe scan`"),
+        ("sfmpe2", "sfmpe2"),
+    ],
+)
+def test_an_unknown_module_says_what_there_is(name, said):
+    error = pytest.raises(ModuleNotFoundError, match=said)
+    with serving_bridge(), error as caught:
+        importlib.import_module(name)
+    assert caught.value.name == name
 
 
 def test_a_script_sees_its_own_name_arguments_and_folder(script, capsys):
@@ -83,50 +85,39 @@ def test_a_traceback_is_the_scripts_own(script, capsys):
     assert "runpy" not in shown
 
 
+CALLED = """
+from sfmpe.util.dataloader import combine_data
+import sfmpe
+for _ in range(3):
+    flat, slices = flatten_structured(data(), independence=RULES)
+combine_data(flat, flat)
+sfmpe.utils.split_data(flat, 2)
+jax.vmap(lambda d: sfmpe.utils.split_data(d, 1)[0])(jnp.ones((4, 2)))
+from flax import nnx
+from sfmpe.structured_cnf import StructuredCNF
+made = [StructuredCNF(lambda **_: 0.0, rngs=nnx.Rngs(0))]
+made[0].vector_field(**dict.fromkeys(
+    "theta theta_label theta_index theta_mask time context context_label "
+    "context_index context_mask cross_mask".split()))
+"""
+COUNTED = """
+16 util.dataloader.flatten_structured 3 T101
+17 util.dataloader.combine_data 1 T103
+18 utils.split_data 1 T110
+19 utils.split_data 1 T110
+22 structured_cnf.StructuredCNF 1 T201
+23 structured_cnf.StructuredCNF.vector_field 1 T207
+"""
+
+
 def test_outermost_calls_are_counted_by_line_with_advice(script, monkeypatch):
-    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
-    program = script(
-        """
-        from sfmpe.util.dataloader import combine_data
-        import sfmpe
-        for _ in range(3):
-            flat, slices = flatten_structured(data(), independence=RULES)
-        combine_data(flat, flat)
-        sfmpe.utils.split_data(flat, 2)
-        jax.vmap(lambda d: sfmpe.utils.split_data(d, 1)[0])(jnp.ones((4, 2)))
-        """
-    )
-    report = run_on_bridge(program)
-    found = {
-        (each.function, each.place.line): (each.calls, each.advice)
-        for each in report.calls
-    }
-    loader = "sfmpe.util.dataloader"
-    assert found == {
-        (f"{loader}.flatten_structured", 16): (3, "T101"),
-        (f"{loader}.combine_data", 17): (1, "T103"),
-        ("sfmpe.utils.split_data", 18): (1, "T110"),
-        ("sfmpe.utils.split_data", 19): (1, "T110"),
-    }  # fmt: skip
-
-
-def test_methods_of_objects_are_counted_with_advice(script):
     pytest.importorskip("diffrax", reason="needs the extra flow")
-    program = script(
-        """
-        from flax import nnx
-        from sfmpe.structured_cnf import StructuredCNF
-        made = [StructuredCNF(lambda **_: 0.0, rngs=nnx.Rngs(0))]
-        made[0].vector_field(**dict.fromkeys(
-            "theta theta_label theta_index theta_mask time context "
-            "context_label context_index context_mask cross_mask".split()))
-        """
-    )
-    report = run_on_bridge(program)
-    found = {each.function: each.advice for each in report.calls}
-    flow = "sfmpe.structured_cnf.StructuredCNF"
-    assert found.keys() == {flow, f"{flow}.vector_field"}
-    assert all(code.startswith("T") for code in found.values())
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+    found = {
+        f"{c.place.line} {c.function.removeprefix('sfmpe.')} {c.calls} {c.advice}"
+        for c in run_on_bridge(script(CALLED)).calls
+    }
+    assert found == set(COUNTED.strip().splitlines())
 
 
 def test_watching_ends_with_the_run(script):
@@ -150,11 +141,7 @@ def test_warnings_are_counted_whether_shown_or_not(script, monkeypatch, mode):
     monkeypatch.setenv("TFMPE_COMPAT", mode)
     silent = "import warnings\nwarnings.simplefilter('ignore')\n"
     (warned,) = run_on_bridge(script(silent + LATE)).warnings
-    assert (warned.code, str(warned.place), warned.count) == (
-        "L25",
-        "fit.py:18",
-        2,
-    )
-    assert "rows" in warned.text
+    assert (warned.code, str(warned.place)) == ("L25", "fit.py:18")
+    assert (warned.count, "rows" in warned.text) == (2, True)
     monkeypatch.setenv("TFMPE_COMPAT", "error")
     assert run_on_bridge(script(LATE)).exit_code == 1
