@@ -1,14 +1,8 @@
 """`tfmpe explain`."""
 
 import pytest
-from click.testing import CliRunner
 
-from tfmpe.cli import cli
 from tfmpe.migrate.catalogue import CATALOGUE
-
-
-def explain(*arguments):
-    return CliRunner().invoke(cli, ["explain", *arguments])
 
 
 @pytest.mark.parametrize(
@@ -24,24 +18,24 @@ def explain(*arguments):
         ("zzz", 2, "unknown code 'zzz'. `tfmpe explain` lists all."),
     ],
 )
-def test_text(codes, exit_code, said):
-    done = explain(*codes.split())
+def test_text(run, codes, exit_code, said):
+    done = run("explain", *codes.split())
     assert done.exit_code == exit_code
-    assert said in " ".join(done.output.split())
+    assert said in done.words
     assert "\x1b[" not in done.output
     assert ("# T101" in done.output) == (codes == "t101")
 
 
-def test_names_do_as_well_and_doubles_are_shown_once(monkeypatch):
-    by_name = explain("Repeated-Noise", "L19", "l19").output
-    assert by_name == explain("L19").output
+def test_names_do_as_well_and_doubles_are_shown_once(run, monkeypatch):
+    by_name = run("explain", "Repeated-Noise", "L19", "l19").output
+    assert by_name == run("explain", "L19").output
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert "\x1b[" in explain("L19").output
+    assert "\x1b[" in run("explain", "L19").output
 
 
-def test_without_a_code_all_are_listed():
-    lines = explain().output.splitlines()
+def test_without_a_code_all_are_listed(run):
+    lines = run("explain").output.splitlines()
     assert max(map(len, lines)) <= 80
     first = [line.split()[0] for line in lines if line[0] != " "]
     assert first == list(CATALOGUE)
