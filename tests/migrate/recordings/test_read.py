@@ -12,16 +12,7 @@ import numpy as np
 import pytest
 
 from tfmpe.migrate.errors import RecordingError
-from tfmpe.migrate.recordings.files import find_recordings
 from tfmpe.migrate.recordings.read import read_cases, read_flags
-from tfmpe.migrate.recordings.stored import stored_folder
-
-
-def test_the_stored_cases_are_all_there():
-    files = find_recordings(stored_folder())
-    cases = [json.loads(file.read_text())["cases"] for file in files]
-    assert sum(map(len, cases)) == 954
-
 
 # What a broken or hostile json can look like: each refused, with the file
 # named and the fault said on one line.

@@ -4,6 +4,7 @@ import os
 import warnings
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import jax
 import jax.numpy as jnp
@@ -52,11 +53,8 @@ def _changing(change):
 _option = _changing(lambda tree, numbers, options: options.update(n=2))
 
 
-def _raise(error):
-    def function(*args, **kwargs):
-        raise error
-
-    return function
+def _raising(error):
+    return Mock(side_effect=error)
 
 
 class MissingKeyError(KeyError):
@@ -94,23 +92,27 @@ NOTICED = [
     (CHANGED, _option, None),
     (CHANGED, right, "values at kwargs_after['options']['n']: 1, was 2"),
     # Of an exception the text does not matter, the class does.
-    (RAISED, _raise(KeyError("other words")), None),
+    (RAISED, _raising(KeyError("other words")), None),
     (RAISED, right, f"{KIND}returned, was raised KeyError"),
     (
         RAISED,
-        _raise(ValueError("two\nlines")),
+        _raising(ValueError("two\nlines")),
         f"{KIND}raised ValueError (two lines), was raised KeyError",
     ),
     (
         RAISED,
-        _raise(MissingKeyError("a")),
+        _raising(MissingKeyError("a")),
         f"{KIND}raised MissingKeyError ('a'), was raised KeyError",
     ),
-    (CASE, _raise(TypeError("no")), f"{KIND}raised TypeError (no), was return"),
-    (FOREIGN, _raise(MissingKeyError()), None),
+    (
+        CASE,
+        _raising(TypeError("no")),
+        f"{KIND}raised TypeError (no), was return",
+    ),
+    (FOREIGN, _raising(MissingKeyError()), None),
     (
         FOREIGN,
-        _raise(KeyError()),
+        _raising(KeyError()),
         f"{KIND}raised KeyError (), was raised MissingKeyError",
     ),
 ]
@@ -196,24 +198,20 @@ def test_warnings_are_silenced_and_the_setting_is_restored(monkeypatch):
 def test_a_flag_is_set_only_where_a_process_bears_it(
     monkeypatch, status, flags
 ):
-    tried = []
-
-    def run(*args, env, **kwargs):
-        tried.append(env["XLA_FLAGS"])
-        return SimpleNamespace(returncode=status)
-
+    process = Mock(return_value=SimpleNamespace(returncode=status))
     monkeypatch.setattr(silence, "_NO_EMITTERS", "--x")
-    monkeypatch.setattr(silence.subprocess, "run", run)
+    monkeypatch.setattr(silence.subprocess, "run", process)
     monkeypatch.setenv("XLA_FLAGS", "")
     silence.compile_quickly()
-    assert tried == ["--x"]
+    assert process.call_args.kwargs["env"]["XLA_FLAGS"] == "--x"
     assert os.environ["XLA_FLAGS"] == flags
 
 
 def test_only_what_the_bridge_has_and_was_recorded_can_be_replayed():
-    assert why_not(CASE) is None
-    assert why_not(TRACED) is None
-    assert why_not(replace(CASE, function="SFMPE.not_here")) is not None
+    assert why_not(CASE) is why_not(TRACED) is None
     opaque = Opaque("<fn>")
-    assert why_not(replace(CASE, kwargs={"options": opaque})) is not None
-    assert why_not(replace(CASE, output=[opaque])) is not None
+    for changed in (
+        *({"function": "SFMPE.not_here"}, {"kwargs": {"options": opaque}}),
+        {"output": [opaque]},
+    ):
+        assert why_not(replace(CASE, **changed)) is not None
