@@ -7,7 +7,7 @@ from tfmpe.migrate.legacy_names import is_below
 
 __all__ = ["CHANGES", "forget", "write_plain"]
 
-_BEGIN = "import numpy as np\nfrom tfmpe.migrate import oracle\n"
+_BEGIN = "from tfmpe.migrate import oracle\n"
 _FUNCTION = """
 def {0}(*args, **kwargs):
     found = oracle.{0}(*args, **kwargs)
@@ -22,11 +22,9 @@ def _functions(names: str) -> str:
 _DATALOADER = """
 def as_batch_iterator(rng_key, data, batch_size, shuffle):
     import jax
-    n = len(jax.tree.leaves(data)[0])
-    order = np.random.default_rng(0).permutation(n) if shuffle else range(n)
-    for start in range(0, n, batch_size):
-        rows = np.array(order[start:start + batch_size])
-        yield jax.tree.map(lambda leaf: np.asarray(leaf)[rows], data)
+    for start in range(0, len(jax.tree.leaves(data)[0]), batch_size):
+        part = slice(start, start + batch_size)
+        yield jax.tree.map(lambda leaf: leaf[part], data)
 """
 _ENCODER = """
 import jax

@@ -151,7 +151,7 @@ def test_without_the_extra_one_line_says_what_to_install(missing):
 
 
 LAZY = """import sys, {}
-heavy = {{"click", "libcst", "matplotlib", "optax", "rich"}}
+heavy = {{"click", "flax", "libcst", "matplotlib", "optax", "rich", "sfmpe"}}
 print(*sorted(heavy & set(sys.modules)))"""
 
 
@@ -161,6 +161,7 @@ print(*sorted(heavy & set(sys.modules)))"""
         ("tfmpe.migrate.verify.verify, tfmpe.examples.models", ""),
         ("tfmpe.migrate.show.table", "rich"),  # so the check can fail
         ("tfmpe.cli", "click"),
+        (f"tfmpe.migrate.rewrite as x; x.scan([{__file__!r}])", "libcst"),
     ],
 )
 def test_heavy_imports_are_lazy(modules, loaded):

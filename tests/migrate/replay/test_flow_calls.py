@@ -3,15 +3,13 @@
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from tfmpe.migrate.oracle.fields import FIELDS
 from tfmpe.migrate.recordings.files import find_recordings
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.replay.flow_calls import flow_call, read_setting
+from tfmpe.migrate.replay.flow_calls import flow_call
 from tfmpe.migrate.replay.replay import replay, why_not
 
 STORED = stored_folder()
@@ -35,6 +33,7 @@ SOME = f"""
 {DRAWN}
 {BACKWARD}
 {DENSITY}
+brownian StructuredCNF_log_prob logprob__V3_attention_padding_skew_v1_eps10
 seir SFMPE_sample_posterior sfmpe__V1_sample_posterior_forward
 gaussian SFMPE_sample_posterior n3_o5__trace054_sample_posterior
 seir Transformer_call transformer__forward_t0.35
@@ -87,17 +86,6 @@ def test_fixes_of_the_user_are_not_replayed(monkeypatch):
     """What is proven is that defects are reproduced."""
     monkeypatch.setenv("TFMPE_COMPAT_FIX", "L18")
     assert replay(_case(DENSITY)).agrees
-
-
-def test_settings():
-    assert read_setting(None).field is FIELDS["closed_form_v1"]
-    assert read_setting({"field": "skew_v1"}).field is FIELDS["skew_v1"]
-    case = _case(NETWORK)
-    network = read_setting(case.extra).field
-    assert network.decoder.attn.deterministic
-    label_table = case.extra["params"]["embedding/embedding/embedding"]
-    found = network.embedding.embedding.embedding[...]
-    np.testing.assert_array_equal(found, label_table)
 
 
 def test_weights_come_from_the_call_inside(tmp_path):

@@ -8,32 +8,25 @@ import pytest
 
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
 
-MOVED = {
-    "import sfmpe": "import tfmpe.compat as sfmpe",
-    "import sfmpe.utils": "import tfmpe.compat as sfmpe",
-    "import sfmpe.util.dataloader": "import tfmpe.compat as sfmpe",
-    "import sfmpe.utils, os, sfmpe.nn": "import tfmpe.compat as sfmpe, os",
-    "import os, sfmpe, sfmpe.nn , sys": (
-        "import os, tfmpe.compat as sfmpe, sys"
-    ),
-    "import sfmpe.cnf as c, sfmpe.nn, sfmpe.fmpe as f, sfmpe.svf": (
-        "import tfmpe.compat.cnf as c, tfmpe.compat as sfmpe, "
-        "tfmpe.compat.fmpe as f"
-    ),
-    "import sfmpe . utils  as \\\n  u , os": (
-        "import tfmpe.compat.utils  as \\\n  u , os"
-    ),
-    "import \\\n  sfmpe.nn, \\\n  os, \\\n  sfmpe.cnf": (
-        "import \\\n  tfmpe.compat as sfmpe, \\\n  os"
-    ),
-    "from   sfmpe . utils import(split_data)": (
-        "from   tfmpe.compat.utils import(split_data)"
-    ),
-    "from sfmpe.utils import (  # é: sfmpe\n    split_data,  # kept\n)": (
-        "from tfmpe.compat.utils import (  # é: sfmpe\n"
-        "    split_data,  # kept\n)"
-    ),
-}
+MOVED = """
+import sfmpe -> import tfmpe.compat as sfmpe
+import sfmpe.utils -> import tfmpe.compat as sfmpe
+import sfmpe.util.dataloader -> import tfmpe.compat as sfmpe
+import sfmpe.utils, os, sfmpe.nn -> import tfmpe.compat as sfmpe, os
+import os, sfmpe, sfmpe.nn , sys -> import os, tfmpe.compat as sfmpe, sys
+import sfmpe.cnf as c, sfmpe.nn, os -> \
+import tfmpe.compat.cnf as c, tfmpe.compat as sfmpe, os
+import sfmpe.nn, sfmpe.fmpe as f, sfmpe.svf -> \
+import tfmpe.compat as sfmpe, tfmpe.compat.fmpe as f
+import sfmpe . utils  as \\|  u , os -> \
+import tfmpe.compat.utils  as \\|  u , os
+import \\|  sfmpe.nn, \\|  os, \\|  sfmpe.cnf -> \
+import \\|  tfmpe.compat as sfmpe, \\|  os
+from   sfmpe . utils import(split_data) -> \
+from   tfmpe.compat.utils import(split_data)
+from sfmpe.utils import (  # é: sfmpe|  split_data,  # kept|) -> \
+from tfmpe.compat.utils import (  # é: sfmpe|  split_data,  # kept|)
+"""
 # Only the name of the package changes, and only where it is in brackets.
 OTHERS = """
 from [sfmpe].utils import split_data
@@ -49,7 +42,10 @@ from .sfmpe import x
 import sfmpe_tools, xsfmpe.sfmpe
 import tfmpe.compat as sfmpe
 """
-STATEMENTS = MOVED | {
+# A bar stands for the end of a line.
+STATEMENTS = dict(
+    line.replace("|", "\n").split(" -> ") for line in MOVED.strip().splitlines()
+) | {
     line.replace("[sfmpe]", LEGACY): line.replace("[sfmpe]", BRIDGE)
     for line in OTHERS.strip().splitlines()
 }
