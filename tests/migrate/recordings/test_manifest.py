@@ -16,14 +16,15 @@ def _problems(folder):
 
 
 def test_the_stored_files_are_the_ones_in_the_manifest():
-    folder = stored_folder()
-    manifest = read_manifest(folder)
-    assert check_files(folder, manifest) == ()
-    assert len(manifest.files) == 99
+    assert _problems(stored_folder()) == []
 
 
 def test_what_is_missing_altered_or_unlisted_is_named(folder, recording):
     name = "hierarchical_brownian/flatten_index.json"
+    assert _problems(folder) == []
+    # The list of files may be all of it.
+    manifest = folder / "MANIFEST.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text())["files"]))
     assert _problems(folder) == []
     recording.write_bytes(recording.read_bytes() + b" ")
     altered = "altered: 3575 bytes, the manifest says 3574"
@@ -50,12 +51,6 @@ def test_any_flipped_bit_is_noticed_and_never_passes(
     report = verify(folder, lookup=right, example="hierarchical_brownian")
     assert (report.exit_code, report.rows) == (3, ())
     assert "altered: sha256" in report.problems[0].fault
-
-
-def test_the_plain_form_is_read_as_well(folder):
-    file = folder / "MANIFEST.json"
-    file.write_text(json.dumps(json.loads(file.read_text())["files"]))
-    assert _problems(folder) == []
 
 
 OUTSIDE = (

@@ -71,14 +71,6 @@ def test_wrong_usage_ends_in_2_and_writes_nothing(report, words, text, fault):
     assert [*Path().iterdir()] == [Path("bad.json")]
 
 
-def test_half_a_character_is_no_hindrance(report):
-    scan = given.scan(given.use(3, file="a\udcff.py"))
-    assert report("--html a.html --json a.json", scan).exit_code == 3
-    assert "a\ufffd.py" in Path("a.html").read_text(encoding="utf-8")
-    (site,) = json.loads(Path("a.json").read_text())["sites"]
-    assert site["use"]["place"]["file"] == "a\udcff.py"
-
-
 def test_without_jinja_the_json_is_still_written(report, monkeypatch):
     name = "tfmpe.migrate.report.page"
     monkeypatch.delitem(sys.modules, name, raising=False)
