@@ -33,10 +33,13 @@ def test_all_equal_ends_in_0(run, folder, right, looked_up):
     result = run("verify", folder)
     assert result.exit_code == 0
     assert "1 SFMPE.not_here" in result.words
+    assert "not in the bridge of this version" in result.words
     assert result.words.endswith(
         "5 cases identical, 0 within tolerance, 0 different; "
         "1 stored case not replayed"
     )
+    result = run("verify", folder, "--example", "errors")
+    assert "1 case identical, 0 within tolerance" in result.words
 
 
 def test_a_difference_ends_in_1_and_is_shown(

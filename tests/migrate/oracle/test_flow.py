@@ -156,8 +156,8 @@ def test_no_stored_call_is_left_out():
     assert Counter(map(_kind, CASES)) == KINDS
 
 
-def test_a_linear_field_has_exact_draws_and_is_traced_at_every_call():
-    """A legacy script waits for a trace at every call."""
+def test_a_field_is_traced_again_at_every_call():
+    """A legacy script waits for that."""
     traced, counts = [], []
 
     def field(*, theta, **_):
@@ -166,21 +166,10 @@ def test_a_linear_field_has_exact_draws_and_is_traced_at_every_call():
 
     labels = {"theta": jnp.zeros((1, 3)), "y": jnp.zeros((1, 2))}
     slices = {"a": {"offset": 0, "event_shape": (3,), "batch_shape": (1,)}}
-    theta, y = (
-        jnp.linspace(-1.0, 1.0, 6).reshape((2, 3, 1)),
-        jnp.zeros((1, 2, 1)),
-    )
+    theta, y = jnp.ones((2, 3, 1)), jnp.zeros((1, 2, 1))
+    given = field, y, labels, slices, None, None, 2, theta
     for _ in range(2):
-        drawn = oracle.sample_posterior(
-            field, y, labels, slices, None, None, 2, theta
-        )
-        exact = np.exp(-1) * theta
-        np.testing.assert_allclose(drawn["a"], exact, atol=SAMPLE_EXACT)
+        drawn = oracle.sample_posterior(*given)["a"]
+        np.testing.assert_allclose(drawn, np.exp(-1) * theta, SAMPLE_EXACT)
         counts.append(len(traced))
     assert counts[1] == 2 * counts[0] > 0
-    # Each coordinate separately: normal, scaled by exp(-1).
-    exact = jax.scipy.stats.norm.logpdf(theta, scale=np.exp(-1)).sum((1, 2))
-    found = oracle.log_prob_posterior_samples(
-        field, theta, y, labels, epsilon=jnp.ones((2, 3, 1, 4))
-    )
-    np.testing.assert_allclose(found, exact, atol=LOG_PROB_EXACT)

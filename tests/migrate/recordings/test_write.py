@@ -12,36 +12,20 @@ from tfmpe.migrate.recordings.write import NodeWriter
 from tfmpe.migrate.recordings.write_folder import Recorder, record_of
 from tfmpe.migrate.replay.compare import compare
 
+VALUES = [
+    *(None, True, 10**30, -0.0, float("nan"), "text"),
+    *(np.int8(-3), np.float32(0.1), np.bool_(True), np.array(3, "uint8")),
+    *((1, [2.5, {"b": None, "a": ()}]), np.zeros((0, 3), "float16")),
+    np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    {"weak": jnp.asarray(1.5), "strong": jnp.ones(2)},
+]
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        True,
-        10**30,
-        -0.0,
-        float("nan"),
-        "text",
-        (1, [2.5, {"b": None, "a": ()}]),
-        np.int8(-3),
-        np.float32(0.1),
-        np.bool_(True),
-        np.zeros((0, 3), "float16"),
-        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
-        np.array(3, "uint8"),
-        {"weak": jnp.asarray(1.5), "strong": jnp.ones(2)},
-    ],
-    ids=repr,
-)
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_every_value_is_read_back_as_it_was(value, tmp_path):
     writer = NodeWriter()
-    record = {
-        "case": "one",
-        "function": "f",
-        "args": writer.write((value,)),
-        "kwargs": writer.write({}),
-        "output": writer.write(value),
-    }
+    record = {"case": "one", "function": "f", "output": writer.write(value)}
+    record |= {"args": writer.write((value,)), "kwargs": writer.write({})}
     (case,) = _read([record], "f", writer, tmp_path)
     result = compare(value, case.output)
     assert result.identical, result.differences

@@ -105,42 +105,30 @@ def test_bytes_of_other_code_stay(run, write, tmp_path, before):
 
 # Patterns that are known to break code when other rewriters meet them.
 PROGRAMS = {
-    "another file takes the bound name": {
-        "common.py": "import sfmpe.utils\n",
-        "other.py": "from common import sfmpe\n",
-        "main.py": "import common, other\n"
-        "print(common.sfmpe.utils.split_data is other.sfmpe.split_data)\n",
-    },
-    "a value pattern": {
-        "main.py": "from sfmpe.util import dataloader as dl\n"
-        "match 3.0:\n    case dl.PAD_VALUE: print(False)\n"
-        "    case _: print(True)\n",
-    },
-    "below __future__ and a docstring": {
-        "main.py": '"""Docs."""\nfrom __future__ import annotations\n'
-        "import sfmpe.utils\nprint(__doc__ == 'Docs.')\n",
-    },
-    "names that are looked up": {
-        "main.py": "import sfmpe.utils\n"
-        "print(all(n in globals() for n in ['sfmpe'.lower()]))\n",
-    },
-    "global, del, and again": {
-        "main.py": "def f():\n    global sfmpe\n    import sfmpe.utils\n"
-        "f()\ndel sfmpe\nf()\nprint(bool(sfmpe.utils))\n",
-    },
-    "tfmpe is something else": {
-        "main.py": "tfmpe = 1\nimport sfmpe.utils, sfmpe.util.dataloader\n"
-        "print(tfmpe == 1 and bool(sfmpe.util.dataloader.PAD_VALUE))\n",
-    },
-    "a submodule that nothing imported": {
-        "main.py": "import sfmpe\nprint(sfmpe.nn.__name__.endswith('nn'))\n",
-    },
+    "another file takes the bound name": "import common, other\n"
+    "print(common.sfmpe.utils.split_data is other.sfmpe.split_data)\n",
+    "a value pattern": "from sfmpe.util import dataloader as dl\nmatch 3.0:\n"
+    "    case dl.PAD_VALUE: print(False)\n    case _: print(True)\n",
+    "below __future__ and a docstring": '"""Docs."""\n'
+    "from __future__ import annotations\nimport sfmpe.utils\n"
+    "print(__doc__ == 'Docs.')\n",
+    "names that are looked up": "import sfmpe.utils\n"
+    "print(all(n in globals() for n in ['sfmpe'.lower()]))\n",
+    "global, del, and again": "def f():\n    global sfmpe\n"
+    "    import sfmpe.utils\nf()\ndel sfmpe\nf()\nprint(bool(sfmpe.utils))\n",
+    "tfmpe is something else": "tfmpe = 1\n"
+    "import sfmpe.utils, sfmpe.util.dataloader\n"
+    "print(tfmpe == 1 and bool(sfmpe.util.dataloader.PAD_VALUE))\n",
+    "a submodule that nothing imported": "import sfmpe\n"
+    "print(sfmpe.nn.__name__.endswith('nn'))\n",
 }
+FILES = {"common.py": "import sfmpe.utils\n"}
+FILES["other.py"] = "from common import sfmpe\n"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_run_on_the_bridge(run, write, name):
-    write(PROGRAMS[name])
+    write(FILES | {"main.py": PROGRAMS[name]})
     assert run("fix", ".").exit_code in (0, 1)
     assert subprocess.check_output([sys.executable, "main.py"]) == b"True\n"
