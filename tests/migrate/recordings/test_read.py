@@ -196,12 +196,6 @@ def test_an_entry_in_order_is_read_and_may_occur_once(recording):
     _assert_refused(recording, "occurs twice")
 
 
-def test_a_zip_bomb_is_refused_before_it_is_unpacked(recording):
-    _pack(recording, bytes(65 * 2**20), how=zipfile.ZIP_DEFLATED)
-    assert recording.with_suffix(".npz").stat().st_size < 2**17
-    _assert_refused(recording, "at most 67108864 are read")
-
-
 @pytest.mark.parametrize("kept", [0, 1, 100, 900, -1])
 def test_a_truncated_npz_is_refused(recording, kept):
     npz = recording.with_suffix(".npz")
@@ -209,10 +203,14 @@ def test_a_truncated_npz_is_refused(recording, kept):
     _assert_refused(recording, "not a readable npz")
 
 
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
+@pytest.mark.parametrize("suffix", [".json", ".npz", "a zip bomb"])
 def test_a_file_that_is_too_large_is_refused(recording, suffix):
-    with recording.with_suffix(suffix).open("r+b") as stream:
-        stream.truncate(65 * 2**20)
+    if suffix in (".json", ".npz"):
+        with recording.with_suffix(suffix).open("r+b") as stream:
+            stream.truncate(65 * 2**20)
+    else:
+        _pack(recording, bytes(65 * 2**20), how=zipfile.ZIP_DEFLATED)
+        assert recording.with_suffix(".npz").stat().st_size < 2**17
     _assert_refused(recording, "at most 67108864 are read")
 
 

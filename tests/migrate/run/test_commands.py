@@ -9,7 +9,7 @@ from tfmpe.migrate.records.files import read_record
 from tfmpe.migrate.records.places import Place
 from tfmpe.migrate.records.runs import Calls
 
-from .conftest import CALL
+from .conftest import CALL, PRELUDE
 
 
 def test_run_says_what_was_called_and_what_it_becomes(run, script):
@@ -33,9 +33,8 @@ def test_run_says_what_was_called_and_what_it_becomes(run, script):
 def test_shadow_ends_in_1_and_shows_what_differs(run, legacy, script):
     legacy("mask")
     script(CALL)
-    found = run(
-        "run", "--shadow", "--save-cases", "saved", "--json", "s.json", "fit.py"
-    )
+    shadow = ("run", "--shadow", "--save-cases", "saved", "--json", "s.json")
+    found = run(*shadow, "fit.py")
     assert found.exit_code == 1
     path = "output[0]['masks']['attention']['y'][0, 1, 2]"
     for text in (
@@ -47,16 +46,15 @@ def test_shadow_ends_in_1_and_shows_what_differs(run, legacy, script):
         assert text in found.words
     headings, row = found.stderr.splitlines()[1:3]
     assert headings.split()[-3:] == ["rel", "legacy", "function"]
-    assert row.split() == [
-        "12", "0", "0", "1", "1.0e+00", "1.0e+00", "flatten_structured",
-    ]  # fmt: skip
+    assert (
+        " ".join(row.split()) == "12 0 0 1 1.0e+00 1.0e+00 flatten_structured"
+    )
     assert max(map(len, found.stderr.splitlines())) <= 80
     written = read_record(Path("s.json"))
     assert written.differences[0].difference.path == path
     assert written.calls[0].tally.different == 1
-    again = run("run", "--shadow", "--exit-zero", "fit.py")
-    assert again.exit_code == 0
-    refused = run("run", "--shadow", "--save-cases", "saved", "fit.py")
+    assert run("run", "--shadow", "--exit-zero", "fit.py").exit_code == 0
+    refused = run(*shadow, "fit.py")
     assert refused.exit_code == 2
     assert "name a new folder" in refused.stderr
 
@@ -103,15 +101,14 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("parent", ["", "import no_such_thing\n", None])
 def test_a_package_that_imports_the_legacy_one(
-    run, legacy, script, way, parent
+    run, legacy, write, script, way, parent
 ):
     legacy()
-    script(CALL + "print('fitted', __spec__.name)")
-    Path("mine").mkdir()
-    Path("fit.py").rename("mine/fit.py")
+    script("")
+    text = f"{PRELUDE}{CALL}print('fitted', __spec__.name)"
+    write({"scripts/mine/fit.py": text})
     if parent is not None:
-        text = "from sfmpe.util.dataloader import flatten_structured\n"
-        Path("mine/__init__.py").write_text(parent + text)
+        write({"scripts/mine/__init__.py": f"{parent}import sfmpe.utils\n"})
     found = run(*way, "-m", "mine.fit")
     forget("mine")
     if parent:

@@ -63,25 +63,20 @@ class Module(nnx.Module):
 """
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("CNF(Module(), rngs).sample(x[:1], (2,))", ""),
-        (
-            "own = Module()\n"
-            "CNF(lambda **given: own(**given), rngs).sample(x[:1], (2,))",
-            "the function <lambda> uses 'own'",
-        ),
-        (
-            "CNF(Module(), Numbers()).sample(x[:1], (2,))",
-            "it draws random numbers from an object that is not an nnx.Rngs",
-        ),
-        ("Own(Module()).sample(x[:1], (2,))", "its class Own is the script's"),
-    ],
-    ids=["module", "closure", "numbers", "class"],
-)
-def test_what_has_no_twin_is_said_and_why(legacy, script, text, why):
+TWINS = {
+    "Module(), rngs": "",
+    "lambda **given: own(**given), rngs": "the function <lambda> uses 'own'",
+    "Module(), Numbers()": "it draws random numbers from an object that is not "
+    "an nnx.Rngs",
+    "Module(), class": "its class Own is the script's",
+}
+
+
+@pytest.mark.parametrize(("made_of", "why"), TWINS.items())
+def test_what_has_no_twin_is_said_and_why(legacy, script, made_of, why):
     legacy()
+    flow = f"CNF({made_of})" if "class" not in made_of else "Own(Module())"
+    text = f"own = Module()\n{flow}.sample(x[:1], (2,))"
     report = run_in_shadow(script(LAYER + OWN + text))
     assert report.script_exit_code == 0
     assert all(found.difference.tolerated for found in report.differences)
