@@ -79,23 +79,6 @@ def test_what_cannot_be_measured_ends_in_3(run, monkeypatch, tmp_path):
     assert "no stored legacy output" in result.output
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["--case", "jion"], "unknown case 'jion'; the cases are: flatten,"),
-        (["--legacy", "no_such_package"], "No module named 'no_such_package'"),
-        (["--legacy", "json"], "No module named 'json.util'"),
-        (["--max-sites", "0"], "is not in the range"),
-        (["--json", "no/such/x.json"], "does not exist"),
-        (["--device", "tpu"], "is not one of"),
-    ],
-)
-def test_wrong_usage_ends_in_2(run, args, message):
-    result = run("bench", *args)
-    assert result.exit_code == 2
-    assert message in result.words
-
-
 def test_sizes_that_the_old_side_cannot_do_are_checked_by_a_law():
     further = [case for case in CASES.values() if case.further]
     assert all(case.has_new and case.law for case in further)

@@ -130,9 +130,7 @@ def test_explain(run, codes, exit_code, said):
     assert ("# T101" in done.output) == (codes == "t101")
 
 
-def test_names_are_explained_as_well_and_doubles_are_shown_once(
-    run, monkeypatch
-):
+def test_names_are_explained_and_doubles_are_shown_once(run, monkeypatch):
     by_name = run("explain", "Repeated-Noise", "L19", "l19").output
     assert by_name == run("explain", "L19").output
     monkeypatch.setenv("FORCE_COLOR", "1")

@@ -1,7 +1,6 @@
 """The plain oracle, checked against every stored legacy call."""
 
 import ast
-from math import prod
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -19,13 +18,6 @@ FILES = (
     *("pad_multidim_event", "split_data"),
 )
 CASES = stored_cases(*FILES)
-WITH_ATTENTION = [
-    case
-    for case in CASES
-    if case.function == "flatten_structured"
-    and case.raises is None
-    and "attention" in case.output[0].get("masks", {})
-]
 
 
 def _draw(mask):
@@ -59,35 +51,6 @@ def test_legacy_pairs_elementwise_and_the_core_as_a_product():
     core = product_masks.cross_mask(unit, obs, independence)
     assert core.dtype == bool
     assert _draw(core) == ["##..", "##..", "..##", "..##"]
-
-
-def _pairs_one_to_many(slices, independence):
-    """Whether elementwise pairing and the product are the same."""
-    for a, b, index_map in independence.get("cross_local", []):
-        if a not in slices or b not in slices or index_map is None:
-            continue
-        if all(
-            prod(slices[key]["event_shape"]) != slices[key]["event_shape"][dim]
-            for key, dim in zip((a, b), index_map, strict=True)
-        ):
-            return False
-    return True
-
-
-@pytest.mark.parametrize("stored", WITH_ATTENTION, ids=str)
-def test_product_masks_are_the_stored_ones_where_pairing_agrees(stored):
-    """Every stored attention mask whose rules pair one token with many."""
-    independence = stored.kwargs["independence"]
-    flat, slices = stored.output
-    stored_masks = flat["masks"]["attention"]
-    theta, y = slices["theta"], slices["y"]
-    for side in ("theta", "y"):
-        if _pairs_one_to_many(slices[side], independence):
-            mask = product_masks.self_mask(slices[side], independence)
-            np.testing.assert_array_equal(mask, stored_masks[side][0] == 1)
-    if _pairs_one_to_many({**theta, **y}, independence):
-        mask = product_masks.cross_mask(theta, y, independence)
-        np.testing.assert_array_equal(mask, stored_masks["cross"][0] == 1)
 
 
 PADDED = {"int8": -128, "uint8": 0, "bool": True, "float16": -np.inf}

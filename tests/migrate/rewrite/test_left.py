@@ -162,12 +162,9 @@ def test_notebooks(listed, write, tmp_path):
         before = before.replace(old, new)
     assert after == before
     places = [each["place"] for each in found["changed"][0]["changes"]]
-    assert [(p["cell"], p["line"], p["column"]) for p in places] == [
-        (2, 2, 1), (3, 1, 5), (4, 2, 7),
-    ]  # fmt: skip
+    changed = [(p["cell"], p["line"], p["column"]) for p in places]
+    assert changed == [(2, 2, 1), (3, 1, 5), (4, 2, 7)]
     places = [each["place"] for each in found["left"]]
-    assert [(p["cell"], p["line"]) for p in places] == [
-        (2, 3), (5, 2), (6, 1), (6, 2), (6, 3), (7, 1), (7, 3), (7, 4), (8, 2),
-        (9, 2),
-    ]  # fmt: skip
+    lines = [f"{place['cell']}:{place['line']}" for place in places]
+    assert " ".join(lines) == "2:3 5:2 6:1 6:2 6:3 7:1 7:3 7:4 8:2 9:2"
     assert listed("scan", ".")["mentions"] == listed("fix", ".")["left"]

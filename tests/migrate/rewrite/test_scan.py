@@ -177,15 +177,6 @@ def test_choices(run, words, exit_code, said):
     assert said in result.words
 
 
-@pytest.mark.usefixtures("script")
-def test_what_was_not_read_wins(run, write):
-    write({"bad.py": "print 'x'\n"})
-    result = run("scan", "--exit-zero")
-    assert result.exit_code == 3
-    assert "bad.py: not read: syntax error in line 1" in result.output
-    assert "1 not read.\nThe scan is incomplete" in result.output
-
-
 def test_nothing_legacy_is_clean_and_no_file_is_not(run, write):
     assert [run(c, ".").exit_code for c in ("scan", "fix")] == [3, 3]
     assert "No file was found" in run("scan").output

@@ -12,7 +12,7 @@ from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.run.record import record_run
 
-from .conftest import replayed
+from .conftest import PRELUDE, replayed
 
 SCRIPT = """
 from sfmpe.util.dataloader import decode_theta
@@ -53,11 +53,9 @@ def test_a_recording_is_read_back_to_the_bit(recorded):
     cases = read_cases(folder / "fit" / "flatten_structured.json", folder)
     assert [case.example for case in cases] == ["fit"] * 3
     assert cases[0].source == "called from fit.py:16"
-    tree = {
-        "theta": {"mu": jnp.ones((2, 1, 1)), "theta": 2 * jnp.ones((2, 3, 1))},
-        "y": {"obs": jnp.arange(12.0).reshape(2, 3, 2, 1)},
-    }
-    assert compare((tree,), cases[0].args).identical
+    namespace = {}
+    exec(PRELUDE.replace("sfmpe", "tfmpe.compat"), namespace)
+    assert compare((namespace["data"](),), cases[0].args).identical
     masks = list(cases[0].output[0]["masks"]["attention"])
     assert masks == ["y", "theta", "cross"]
     assert cases[2].raises is not None

@@ -45,18 +45,6 @@ def test_an_unknown_module_says_what_there_is(name, said):
     assert caught.value.name == name
 
 
-def test_a_script_sees_its_own_name_arguments_and_folder(script, capsys):
-    path, argv = list(sys.path), list(sys.argv)
-    text = """
-    print(__name__, sys.argv, sys.path[0].rpartition("/")[2])
-    assert vars(sys.modules["__main__"]) is globals()
-    """
-    assert run_on_bridge(script(text, "--n", "3")).exit_code == 0
-    printed = capsys.readouterr().out
-    assert printed == "__main__ ['fit.py', '--n', '3'] scripts\n"
-    assert (sys.path, sys.argv) == (path, argv)
-
-
 ENDS = {
     "sys.exit()": 0,
     "sys.exit(7)": 7,
@@ -120,10 +108,19 @@ def test_outermost_calls_are_counted_by_line_with_advice(script, monkeypatch):
     assert found == set(COUNTED.strip().splitlines())
 
 
-def test_watching_ends_with_the_run(script):
+def test_nothing_is_left_of_a_run(script, capsys):
     before = dict(vars(tfmpe.compat.util.dataloader))
     warn = vars(LegacyWarning)["warn"]
-    run_on_bridge(script("import sfmpe.svf"))
+    path, argv = list(sys.path), list(sys.argv)
+    text = """
+    import sfmpe.svf
+    print(__name__, sys.argv, sys.path[0].rpartition("/")[2])
+    assert vars(sys.modules["__main__"]) is globals()
+    """
+    assert run_on_bridge(script(text, "--n", "3")).exit_code == 0
+    printed = capsys.readouterr().out
+    assert printed == "__main__ ['fit.py', '--n', '3'] scripts\n"
+    assert (sys.path, sys.argv) == (path, argv)
     assert dict(vars(tfmpe.compat.util.dataloader)) == before
     assert vars(LegacyWarning)["warn"] is warn
 
