@@ -71,10 +71,7 @@ def notebook(*cells):
 
 @pytest.fixture
 def legacy(tmp_path, monkeypatch):
-    """Return a function that installs a small legacy package.
-
-    It is right, or has one of the `CHANGES`.
-    """
+    """Return a function that installs a small package, or a wrong one."""
     pytest.importorskip("flax", reason="needs the extra flow")
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
 
@@ -88,11 +85,7 @@ def legacy(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a folder of three small recordings with their manifest.
-
-    Four cases of `_flatten_index`, one that raises, and one of a function
-    that the bridge does not have.
-    """
+    """Four cases, one that raises, one of a function that is not replayed."""
     root, files = tmp_path / "recordings", {}
     for name in [f"{name}{end}" for name in SMALL for end in (".json", ".npz")]:
         file = root / name

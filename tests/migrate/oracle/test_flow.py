@@ -70,10 +70,8 @@ def _compiled_by_shape(build):
     def builder(field, *static, **conditions):
         def compiled(*arrays):
             n = len(arrays[0])
-            more = max(N_ROWS - n, 0)
-            filled = [
-                jnp.concatenate([a, jnp.repeat(a[:1], more, 0)]) for a in arrays
-            ]
+            rows = np.minimum(np.arange(max(N_ROWS, n)), n - 1)
+            filled = [array[rows] for array in arrays]
             result = _build_and_call(build, static, field, conditions, filled)
             return result[:n]
 

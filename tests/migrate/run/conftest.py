@@ -37,10 +37,7 @@ def _no_legacy_left():
 
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
-    """Return a function that installs a copy of the bridge, with more code.
-
-    For what a small package does not have: networks, flows and training.
-    """
+    """Return a function that installs a copy of the bridge, with more code."""
     pytest.importorskip("diffrax", reason="needs the extra flow")
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
 

@@ -33,13 +33,9 @@ def test_lines_of_ipython_are_left_out_and_listed(notebook, capsys):
     assert report.exit_code == 0
     assert capsys.readouterr().out == "timed\nend\n3\n"
     assert not os.path.exists("made")
-    assert [(x.cell, x.line, x.text) for x in report.not_run] == [
-        (2, 1, "%matplotlib inline"),
-        (2, 3, "!touch made"),
-        (2, 4, "files = !ls"),
-        (3, 1, "%%bash"),
-        (4, 3, "%who"),
-    ]
+    texts = [f"{x.cell}:{x.line} {x.text}" for x in report.not_run]
+    first = ["2:1 %matplotlib inline", "2:3 !touch made", "2:4 files = !ls"]
+    assert texts == [*first, "3:1 %%bash", "4:3 %who"]
 
 
 ASYNC = """\

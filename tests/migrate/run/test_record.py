@@ -2,7 +2,6 @@
 
 from unittest.mock import Mock
 
-import jax.numpy as jnp
 import pytest
 
 from tfmpe.migrate.recordings.files import find_recordings

@@ -1,6 +1,5 @@
 """Files that cannot be read say why; files that must not be written stay."""
 
-import json
 import os
 from pathlib import Path
 
@@ -72,12 +71,11 @@ def test_what_is_odd_but_python(tmp_path, write, content):
 
 def test_a_notebook_of_another_language_has_no_cells_of_python(tmp_path):
     path = tmp_path / "a.ipynb"
-    cells = [{"cell_type": "code", "source": "x <- 1"}]
-    metadata = {"kernelspec": {"language": "R"}}
-    path.write_text(json.dumps({"cells": cells, "metadata": metadata}))
-    assert read_source(path).cells == ()
-    path.write_text('{"cells": ""}')
-    assert read_source(path).cells == ()
+    cells = '"cells": [{"cell_type": "code", "source": "x <- 1"}]'
+    kernel = '"metadata": {"kernelspec": {"language": "R"}}'
+    for content in (f"{{{cells}, {kernel}}}", '{"cells": ""}'):
+        path.write_text(content)
+        assert read_source(path).cells == ()
 
 
 def test_files_below_a_folder(tmp_path, write):

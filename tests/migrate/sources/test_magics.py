@@ -21,10 +21,7 @@ CASES = {
     "%time x = f(\n    1)\n": ["%time "],
     "%timeit -n 3 f(1)\n": ["%timeit -n 3 f(1)"],
     "pip install a\ncd ..\nrun a.py -n 3\nls ~/x\n": [
-        "pip install a",
-        "cd ..",
-        "run a.py -n 3",
-        "ls ~/x",
+        *("pip install a", "cd ..", "run a.py -n 3", "ls ~/x")
     ],
     "run = ls = 1\nrun in x\nls if a else b\nls -run\ncd . x\n": [],
     "x = (7\n% 3)\n": [],

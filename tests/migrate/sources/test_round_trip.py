@@ -33,14 +33,9 @@ def test_any_line_ends_and_encodings_are_kept(lines, ends, encoding):
 
 CELLS = [
     {"cell_type": "markdown", "metadata": {}, "source": ["# sfmpe\n"]},
-    {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": "a1",
-        "metadata": {},
-        "outputs": [{"source": "none of ours", "name": "é"}],
-        "source": ["%matplotlib inline\n", "é = 'sfmpe'\n", "x = !ls"],
-    },
+    {"cell_type": "code", "execution_count": None, "id": "a1"}
+    | {"outputs": [{"source": "none of ours", "name": "é"}], "metadata": {}}
+    | {"source": ["%matplotlib inline\n", "é = 'sfmpe'\n", "x = !ls"]},
     {"cell_type": "code", "source": "print(1)\n", "metadata": {}},
     {"cell_type": "code", "source": [], "metadata": {}},
 ]

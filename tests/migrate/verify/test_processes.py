@@ -1,6 +1,7 @@
 """Recordings of format 2 are replayed under their flags, in processes."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 
@@ -29,15 +30,12 @@ def test_a_refused_recording_is_a_problem(part):
 def test_what_needs_a_missing_package_is_counted_with_the_reason(
     part, monkeypatch
 ):
-    def needing(*args):
-        raise MissingPackageError("tensorflow is not installed")
-
+    why = "tensorflow is not installed"
+    needing = Mock(side_effect=MissingPackageError(why))
     monkeypatch.setattr(one_file, "replay", needing)
     result = replay_file(part / "dataloader" / "prod.json", part)
     assert result.row is None
-    assert result.not_replayed == (
-        NotReplayed("dataloader", "prod", 10, "tensorflow is not installed"),
-    )
+    assert result.not_replayed == (NotReplayed("dataloader", "prod", 10, why),)
 
 
 def test_a_process_that_dies_is_a_problem_of_its_files(part):
