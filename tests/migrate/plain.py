@@ -5,8 +5,6 @@ from pathlib import Path
 
 from tfmpe.migrate.legacy_names import is_below
 
-__all__ = ["CHANGES", "forget", "write_plain"]
-
 _BEGIN = "from tfmpe.migrate import oracle\n"
 _FUNCTION = """
 def {0}(*args, **kwargs):

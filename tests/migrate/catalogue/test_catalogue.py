@@ -112,7 +112,6 @@ def test_a_wrong_entry_is_named_and_none_is_there_twice(
 @pytest.mark.parametrize(
     ("codes", "exit_code", "said"),
     [
-        ("t101", 0, "# T101 flatten-structured Data are flattened. "),
         ("t101", 0, " - `flatten_structured`: Tokens.from_pytree("),
         ("t101", 0, "## After ```python from tfmpe import Tokens tokens = "),
         ("L19", 0, "Bridge Warns with `RepeatedNoiseWarning`. `fix="),

@@ -24,7 +24,6 @@ TREE = (
 
 SAME = {
     "tree": (TREE, TREE),
-    "copies": ({"a": f32(1)}, {"a": f32(1)}),
     "nan": (f32(math.nan, 1), f32(math.nan, 1)),
     "nan of other bits": np.uint32([[0x7FC00000], [0xFFC00001]]).view("f4"),
     "nan scalar": (math.nan, math.nan),

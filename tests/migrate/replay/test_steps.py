@@ -146,9 +146,7 @@ def test_names_of_python_itself_are_not_looked_up():
     shown = step("e:es.__class__", view="exists")
     (text,) = differences(shown, setup=STOPPING)
     assert "AttributeError" in text
-
-
-def test_a_missing_package_is_no_difference():
+    # Nor is a package that is missing a difference.
     with pytest.raises(MissingPackageError, match="nowhere is not installed"):
         differences(step("f:fail", "missing"))
 

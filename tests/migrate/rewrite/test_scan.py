@@ -164,7 +164,6 @@ def test_formats(run, listed, tmp_path):
 @pytest.mark.parametrize(
     ("words", "exit_code", "said"),
     [
-        ("--select t0 --ignore T004,T002", 1, ": T001 from sfmpe"),
         ("--select t0 --ignore T004,T002", 1, "1 use in 1 file; 0 places"),
         ("--exit-zero", 0, SUMMARY.strip()),
         ("--select X1", 2, "'X1'"),

@@ -36,9 +36,8 @@ def recorded(legacy, script, tmp_path):
 
 
 def _counts(report):
-    return {
-        f.function: (f.cases, f.repeated, f.left_out) for f in report.functions
-    }
+    found = report.functions
+    return {f.function: (f.cases, f.repeated, f.left_out) for f in found}
 
 
 def test_a_recording_is_read_back_to_the_bit(recorded):
