@@ -1,14 +1,15 @@
-"""A small folder of recordings, and implementations to replay through."""
+"""Commands, files and recordings that the tests of several tools share."""
 
 import hashlib
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
+from migrate.plain import forget, write_plain
 from tfmpe.migrate import oracle
-from tfmpe.migrate.recordings.stored import stored_folder
+from tfmpe.migrate.legacy_names import LEGACY
+from tfmpe.migrate.recordings.stored import stored_folder, unpacked
 
 SMALL = (
     "hierarchical_brownian/flatten_index",
@@ -16,41 +17,90 @@ SMALL = (
     "seir/SFMPE_sample_base_dist",
 )
 
-UNKNOWN = "SFMPE.not_here"
-"""A function that the bridge does not have, in place of one that it has."""
+
+@pytest.fixture
+def run():
+    """Run a command in this process; the result has its `words` as well."""
+    pytest.importorskip("click", reason="needs the extra cli")
+    from click.testing import CliRunner
+
+    from tfmpe.cli import cli
+
+    def run(*args):
+        arguments = [str(arg) for arg in args]
+        found = CliRunner().invoke(cli, arguments, env={"COLUMNS": "80"})
+        if found.exception and not isinstance(found.exception, SystemExit):
+            raise found.exception
+        found.words = " ".join(found.output.split())
+        return found
+
+    return run
 
 
-def write_manifest(folder: Path) -> None:
-    """Write a manifest of all stored files as they are now."""
-    files = {
-        file.relative_to(folder).as_posix(): {
-            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-            "bytes": file.stat().st_size,
-        }
-        for file in sorted(folder.glob("*/*.*"))
-    }
-    (folder / "MANIFEST.json").write_text(
-        json.dumps({"format": 1, "provenance": {}, "files": files})
-    )
+@pytest.fixture
+def write(tmp_path):
+    """Write files into a folder: text, bytes, or cells of a notebook."""
+
+    def write(files):
+        for name, content in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, list):
+                content = notebook(*content)
+            if isinstance(content, str):
+                content = content.encode()
+            path.write_bytes(content)
+
+    return write
+
+
+def notebook(*cells):
+    """Return a notebook; a cell is code, or a pair of its kind and text."""
+    made = []
+    for cell in cells:
+        kind, text = cell if isinstance(cell, tuple) else ("code", cell)
+        more = (
+            {"outputs": [], "execution_count": None} if kind == "code" else {}
+        )
+        lines = text.splitlines(keepends=True)
+        made.append({"cell_type": kind, "metadata": {}, "source": lines} | more)
+    kernel = {"kernelspec": {"language": "python", "name": "python3"}}
+    stored = {"cells": made, "metadata": kernel}
+    return json.dumps(stored | {"nbformat": 4, "nbformat_minor": 5}, indent=1)
+
+
+@pytest.fixture
+def legacy(tmp_path, monkeypatch):
+    """Return a function that installs a small package, or a wrong one."""
+    pytest.importorskip("flax", reason="needs the extra flow")
+    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+
+    def install(change=None):
+        write_plain(tmp_path / "site", change)
+        monkeypatch.syspath_prepend(tmp_path / "site")
+
+    yield install
+    forget(LEGACY)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a folder of three small recordings with their manifest.
-
-    Four cases of `_flatten_index`, one that raises, and one that is not
-    replayed.
-    """
-    root = tmp_path / "recordings"
-    for name in SMALL:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        for suffix in (".json", ".npz"):
-            source = stored_folder() / f"{name}{suffix}"
-            shutil.copyfile(source, root / f"{name}{suffix}")
-    unknown = root / f"{SMALL[-1]}.json"
-    text = unknown.read_text()
-    unknown.write_text(text.replace("SFMPE.sample_base_dist", UNKNOWN))
-    write_manifest(root)
+    """Four cases, one that raises, one of a function that is not replayed."""
+    root, files = tmp_path / "recordings", {}
+    for name in [f"{name}{end}" for name in SMALL for end in (".json", ".npz")]:
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(stored_folder() / name, file)
+    text = (root / f"{SMALL[-1]}.json").read_text()
+    text = text.replace("SFMPE.sample_base_dist", "SFMPE.not_here")
+    (root / f"{SMALL[-1]}.json").write_text(text)
+    for file in root.glob("*/*.*"):
+        content = file.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        listed = {"sha256": digest, "bytes": len(content)}
+        files[file.relative_to(root).as_posix()] = listed
+    manifest = {"format": 1, "provenance": {}, "files": files}
+    (root / "MANIFEST.json").write_text(json.dumps(manifest))
     return root
 
 
@@ -61,19 +111,23 @@ def recording(folder):
 
 
 @pytest.fixture
+def part():
+    """Return the folder of the second part of what is stored."""
+    with unpacked(stored_folder()) as found:
+        yield found
+
+
+@pytest.fixture
 def right():
     """Return a lookup of an implementation that is right."""
     return lambda name: getattr(oracle, name)
 
 
 @pytest.fixture
-def wrong():
+def wrong(right):
     """Return a lookup where `_flatten_index` is off by 0.25 in one place."""
 
     def off(*args, **kwargs):
-        array = oracle._flatten_index(*args, **kwargs)
-        return array.at[0, 1, 0].add(0.25)
+        return oracle._flatten_index(*args, **kwargs).at[0, 1, 0].add(0.25)
 
-    return lambda name: (
-        off if name == "_flatten_index" else getattr(oracle, name)
-    )
+    return lambda name: off if name == "_flatten_index" else right(name)

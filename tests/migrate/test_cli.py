@@ -1,6 +1,5 @@
 """The command line: what it prints, where, and how it ends."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,82 +9,86 @@ from unittest.mock import Mock
 
 import pytest
 
-pytest.importorskip("click", reason="needs the extra cli")
-pytest.importorskip("rich", reason="needs the extra cli")
-
-from click.testing import CliRunner
-
 import tfmpe
-from tfmpe.cli import cli
-from tfmpe.cli.draw import EXAMPLES
+from tfmpe.migrate.records.files import read_record
 from tfmpe.migrate.verify.verify import verify
 
-WIDTH = {"COLUMNS": "80"}
+cli = pytest.importorskip("tfmpe.cli", reason="needs the extra cli")
+pytest.importorskip("rich", reason="needs the extra cli")
 
 
 @pytest.fixture
-def run(monkeypatch):
-    """Return a runner of the commands, with pipes for a terminal."""
+def looked_up(monkeypatch):
+    """Return a function that sets what stored calls are replayed through."""
 
-    def run(*args, lookup=None):
-        if lookup is not None:
-            looked_up = partial(verify, lookup=lookup)
-            monkeypatch.setattr(f"{verify.__module__}.verify", looked_up)
-        return CliRunner().invoke(cli, [str(arg) for arg in args], env=WIDTH)
+    def set_lookup(lookup):
+        changed = partial(verify, lookup=lookup)
+        monkeypatch.setattr(f"{verify.__module__}.verify", changed)
 
-    return run
+    return set_lookup
 
 
-def words(result):
-    return " ".join(result.output.split())
-
-
-def test_all_equal_ends_in_0(run, folder, right):
-    result = run("verify", folder, lookup=right)
+def test_all_equal_ends_in_0(run, folder, right, looked_up):
+    looked_up(right)
+    result = run("verify", folder)
     assert result.exit_code == 0
-    assert "1 SFMPE.not_here" in words(result)
-    assert words(result).endswith(
+    assert "1 SFMPE.not_here" in result.words
+    assert "not in the bridge of this version" in result.words
+    assert result.words.endswith(
         "5 cases identical, 0 within tolerance, 0 different; "
         "1 stored case not replayed"
     )
+    result = run("verify", folder, "--example", "errors")
+    assert "1 case identical, 0 within tolerance" in result.words
 
 
-def test_a_difference_ends_in_1_and_is_shown(run, folder, wrong, recording):
+def test_a_difference_ends_in_1_and_is_shown(
+    run, folder, wrong, recording, looked_up
+):
+    looked_up(wrong)
     # A name is never taken for markup.
     text = recording.read_text().replace("n4_o3_prior", "[/red][link=x]")
     recording.write_text(text)
     (folder / "MANIFEST.json").unlink()
     file = folder.with_suffix(".json")
-    result = run("verify", folder, "--json", file, lookup=wrong)
-    content = json.loads(file.read_text())
-    assert result.exit_code == content["exit_code"] == 1
-    assert content["folder"] == str(folder)
+    result = run("verify", folder, "--json", file)
+    content = read_record(file)
+    assert result.exit_code == content.exit_code == 1
+    assert content.folder == str(folder)
     for text in (
         "max abs 2.5e-01 in [/red][link=x]__trace165_flatten_index: output",
         "values at output[0, 1, 0]: 0.25, was 0.0 (1 of 5 differ)",
         "1 case identical, 0 within tolerance, 4 different",
     ):
-        assert text in words(result)
+        assert text in result.words
     assert max(map(len, result.output.splitlines())) <= 80
     assert "\x1b" not in result.output
 
 
 @pytest.mark.parametrize(
-    ("args", "message"),
+    ("words", "message"),
     [
-        (["verify", "no/such/folder"], "does not exist"),
-        (["verify", __file__], "is a file"),
-        (["verify", "--example", "sier"], "unknown example 'sier'"),
-        (["verify", "--jsn", "x"], "No such option"),
-        (["verify", "--json", "no/such/x.json"], "does not exist"),
-        (["draw", "--example", "sier"], "not one of"),
-        (["undo"], "No such command"),
+        ("verify no/such/folder", "does not exist"),
+        (f"verify {__file__}", "is a file"),
+        ("verify --example sier", "unknown example 'sier'; the stored output"),
+        ("verify --jsn x", "No such option"),
+        ("verify --json no/such/x.json", "does not exist"),
+        ("draw --example sier", "not one of"),
+        ("undo", "No such command"),
+        ("bench --case jion", "unknown case 'jion'; the cases are: flatten,"),
+        ("bench --legacy no_such_package", "No module named 'no_such_package'"),
+        ("bench --legacy json", "No module named 'json.util'"),
+        ("bench --max-sites 0", "is not in the range"),
+        ("bench --json no/such/x.json", "does not exist"),
+        ("bench --device tpu", "is not one of"),
     ],
 )
-def test_wrong_usage_ends_in_2(run, args, message):
-    result = run(*args)
+def test_wrong_usage_ends_in_2(run, words, message):
+    if words.startswith("bench"):
+        pytest.importorskip("flax", reason="needs the extra flow")
+    result = run(*words.split(" "))
     assert result.exit_code == 2
-    assert message in words(result)
+    assert message in result.words
 
 
 def test_what_cannot_be_compared_ends_in_3(run, folder, recording):
@@ -94,14 +97,14 @@ def test_what_cannot_be_compared_ends_in_3(run, folder, recording):
     for path, text in ((folder, bad), (folder / "seir", "nothing was com")):
         result = run("verify", path)
         assert result.exit_code == 3
-        assert text in words(result)
+        assert text in result.words
 
 
-def test_what_cannot_be_written_is_wrong_usage(run, folder, right, monkeypatch):
+def test_what_cannot_be_written_is_wrong_usage(run, folder, monkeypatch):
     refused = Mock(side_effect=PermissionError(13, "Permission denied"))
     monkeypatch.setattr("os.replace", refused)
     file = folder.with_suffix(".json")
-    result = run("verify", folder, "--json", file, lookup=right)
+    result = run("verify", folder, "--json", file)
     assert result.exit_code == 2
     assert "cannot be written (Permission denied)" in result.output
     assert not file.exists()
@@ -112,7 +115,7 @@ def test_draw_prints_examples_and_writes_png_files(run, tmp_path, monkeypatch):
     result = run("draw", "--out", tmp_path / "new" / "masks")
     assert result.exit_code == 0
     assert "T_season |#     |#    |#    |# # #|. . .   |" in result.output
-    for name in EXAMPLES:
+    for name in cli.draw.EXAMPLES:
         assert f"{name}: self-attention" in result.output
         content = (tmp_path / "new" / "masks" / f"{name}.png").read_bytes()
         assert content.startswith(b"\x89PNG")
@@ -123,7 +126,7 @@ def test_draw_prints_examples_and_writes_png_files(run, tmp_path, monkeypatch):
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("command", sorted(cli.commands))
+@pytest.mark.parametrize("command", sorted(cli.cli.commands))
 def test_every_help_has_examples(run, command):
     result = run(command, "--help")
     assert result.exit_code == 0
@@ -137,7 +140,7 @@ def _python(*args):
     return subprocess.run(
         [sys.executable, "-W", "error", *map(str, args)],
         **{"capture_output": True, "text": True, "timeout": 300},
-        env=os.environ | WIDTH | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path},
         check=False,
     )
 
@@ -159,7 +162,7 @@ def test_without_the_extra_one_line_says_what_to_install(missing):
 
 
 LAZY = """import sys, {}
-heavy = {{"click", "libcst", "matplotlib", "optax", "rich"}}
+heavy = {{"click", "flax", "libcst", "matplotlib", "optax", "rich", "sfmpe"}}
 print(*sorted(heavy & set(sys.modules)))"""
 
 
@@ -169,6 +172,7 @@ print(*sorted(heavy & set(sys.modules)))"""
         ("tfmpe.migrate.verify.verify, tfmpe.examples.models", ""),
         ("tfmpe.migrate.show.table", "rich"),  # so the check can fail
         ("tfmpe.cli", "click"),
+        (f"tfmpe.migrate.rewrite as x; x.scan([{__file__!r}])", "libcst"),
     ],
 )
 def test_heavy_imports_are_lazy(modules, loaded):

@@ -9,6 +9,7 @@ A block between ``<!-- table: NAME -->`` or ``<!-- output: COMMAND -->`` and
 import re
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 # As a script, only this folder is on the path.
@@ -70,34 +71,35 @@ def _indented(lines: list[str]) -> Iterator[str]:
 
 
 def _names() -> Iterator[str]:
-    yield "| legacy name, in `sfmpe` | on Tokens | code |\n|---|---|---|"
+    yield from (
+        "| legacy name, in `sfmpe` | on Tokens | code |",
+        "|---|---|---|",
+    )
     for name in NAMES.values():
         full = f"`{name.module}.{name.name}`"
         yield f"| {full} | {name.becomes} | {name.code} |"
 
 
-def _advice() -> Iterator[str]:
-    yield "| code | name | what | legacy names |\n|---|---|---|---|"
+def _entries(kind: type[Entry], last: str) -> Iterator[str]:
+    yield from (f"| code | name | what | {last} |", "|---|---|---|---|")
     for entry in CATALOGUE.values():
-        if isinstance(entry, Advice):
-            names = [f"`{n}`" for m in entry.names.values() for n in m]
-            yield _row(entry, "", ", ".join(names))
+        if isinstance(entry, kind):
+            mark, more = "", ""
+            if isinstance(entry, Defect):
+                mark, more = " ⚠" if entry.warning else "", entry.fix or ""
+            elif isinstance(entry, Advice):
+                more = ", ".join(
+                    f"`{n}`" for m in entry.names.values() for n in m
+                )
+            anchor = f'<a id="{entry.code.lower()}"></a>{entry.code}{mark}'
+            yield f"| {anchor} | {entry.name} | {entry.summary} | {more} |"
 
 
-def _defects() -> Iterator[str]:
-    yield "| code | name | what | with `fix=` |\n|---|---|---|---|"
-    for entry in CATALOGUE.values():
-        if isinstance(entry, Defect):
-            mark = " ⚠" if entry.warning else ""
-            yield _row(entry, mark, entry.fix or "")
-
-
-def _row(entry: Entry, mark: str, last: str) -> str:
-    anchor = f'<a id="{entry.code.lower()}"></a>{entry.code}{mark}'
-    return f"| {anchor} | {entry.name} | {entry.summary} | {last} |"
-
-
-_TABLES = {"names": _names, "advice": _advice, "defects": _defects}
+_TABLES = {
+    "names": _names,
+    "advice": partial(_entries, Advice, "legacy names"),
+    "defects": partial(_entries, Defect, "with `fix=`"),
+}
 
 if __name__ == "__main__":
     import tempfile

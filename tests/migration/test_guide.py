@@ -30,8 +30,6 @@ def test_every_code_has_an_anchor_and_every_link_a_target():
     }
     assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
     assert len(TEXT.splitlines()) < 1200
-    minute = TEXT.partition("## In one minute")[2].partition("\n## ")[0]
-    assert len(minute.splitlines()) < 35
 
 
 @pytest.mark.slow
@@ -48,10 +46,7 @@ def test_the_guide_shows_what_its_commands_print(tmp_path):
     assert len(tested) == 2
     assert all("5 passed in" in x for x in tested)
     # The last state needs no legacy package, magics are still there.
-    for file in (
-        *place.project.rglob("*.py"),
-        place.project / "posterior.ipynb",
-    ):
+    for file in (*place.project.rglob("*.py"), *place.project.glob("*.ipynb")):
         text = file.read_text()
         assert not re.search(rf"(from|import) {LEGACY}\b", text)
     assert "%matplotlib inline" in text
@@ -60,22 +55,17 @@ def test_the_guide_shows_what_its_commands_print(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_recorded_project_is_verified_to_the_end(tmp_path):
+def test_a_project_that_trains_is_recorded_and_has_no_difference(tmp_path):
     place = Workplace(tmp_path)
-    code, printed = place.run("tfmpe record --out golden -- fit.py")
-    assert code == 0, printed
-    code, printed = place.run("tfmpe verify golden --json a.json")
-    assert code == 0, printed
-    rows = read_record(place.project / "a.json").rows
-    assert len(rows) >= 5
-
-
-@pytest.mark.slow
-def test_a_project_that_trains_has_no_difference(tmp_path):
-    place = Workplace(tmp_path)
-    code, printed = place.run("tfmpe run --shadow --json a.json fit.py")
-    assert code == 0, printed
-    found = read_record(place.project / "a.json")
+    for command in (
+        "tfmpe record --out golden -- fit.py",
+        "tfmpe verify golden --json verify.json",
+        "tfmpe run --shadow --json shadow.json fit.py",
+    ):
+        code, printed = place.run(command)
+        assert code == 0, printed
+    assert len(read_record(place.project / "verify.json").rows) >= 5
+    found = read_record(place.project / "shadow.json")
     assert found.not_compared == ()
     tallies = {row.function: row.tally for row in found.calls}
     for name in ("sfmpe.SFMPE.fit", "structured_cnf.StructuredCNF.sample"):

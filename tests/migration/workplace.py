@@ -17,6 +17,10 @@ _ROOT = Path(__file__).parents[2]
 _SECONDS = re.compile(
     r"\b\d+(\.\d+)?(e[-+]\d+)? ?(s|ms|us|ns)\b( \(\d+:\d\d:\d\d\))?"
 )
+# Unbuffered: what a script prints stays before what is said of it.
+_SETTINGS = dict.fromkeys(("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"), "1")
+_SETTINGS |= {"JAX_PLATFORMS": "cpu", "COLUMNS": "80", "NO_COLOR": "1"}
+_SETTINGS |= {"TFMPE_COMPAT": "warn", "TFMPE_COMPAT_FIX": ""}
 
 
 def write_stand_in(folder: Path) -> None:
@@ -60,22 +64,11 @@ class Workplace:
             "python": [sys.executable],
             "tfmpe": [sys.executable, "-m", "tfmpe"],
         }
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, self.paths)),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            # What a script prints stays before what is said of it.
-            "PYTHONUNBUFFERED": "1",
-            "JAX_PLATFORMS": "cpu",
-            "COLUMNS": "80",
-            "NO_COLOR": "1",
-            "TFMPE_COMPAT": "warn",
-            "TFMPE_COMPAT_FIX": "",
-        }
+        paths = os.pathsep.join(map(str, self.paths))
         done = subprocess.run(
             [*begins[program], *arguments],
             cwd=self.project,
-            env=environment,
+            env=os.environ | _SETTINGS | {"PYTHONPATH": paths},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

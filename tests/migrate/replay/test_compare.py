@@ -16,6 +16,7 @@ def f32(*values):
     return np.array(values, "float32")
 
 
+ABSTRACT = Abstract((2,), "float32")
 TREE = (
     {"b": f32(1, 2), "a": [1, 2.0, None, True, "x"]},
     {"slices": {"mu": {"offset": 0, "event_shape": (1,)}}},
@@ -23,12 +24,8 @@ TREE = (
 
 SAME = {
     "tree": (TREE, TREE),
-    "copies": ({"a": f32(1)}, {"a": f32(1)}),
     "nan": (f32(math.nan, 1), f32(math.nan, 1)),
-    "nan of other bits": (
-        np.array([0x7FC00000], "uint32").view("float32"),
-        np.array([0xFFC00001], "uint32").view("float32"),
-    ),
+    "nan of other bits": np.uint32([[0x7FC00000], [0xFFC00001]]).view("f4"),
     "nan scalar": (math.nan, math.nan),
     "infinity": (f32(math.inf, -math.inf), f32(math.inf, -math.inf)),
     "minus zero": (f32(-0.0), f32(-0.0)),
@@ -72,12 +69,8 @@ DIFFERENT = {
     "array as list": (f32(1), [1.0], ["structure"]),
     "None as array": (None, f32(1), ["structure"]),
     "text": ("a", "b", ["values"]),
-    "abstract": (
-        Abstract((2,), "float32"),
-        Abstract((3,), "int8"),
-        ["dtype", "shape"],
-    ),
-    "abstract as numpy": (Abstract((1,), "float32"), f32(1), ["structure"]),
+    "abstract": (ABSTRACT, Abstract((3,), "int8"), ["dtype", "shape"]),
+    "abstract as numpy": (ABSTRACT, f32(1), ["structure"]),
     "complex": (np.array([1 + 1j]), np.array([1 - 1j]), ["values"]),
     "large": (np.int64([2**60]), np.int64([2**60 + 1]), ["values"]),
 }
@@ -92,27 +85,15 @@ def test_a_difference_is_seen(stored, found, kinds):
     assert comparison.outcome == "different"
 
 
-def test_a_difference_is_said_in_words():
-    stored = {"a": {"c": 1, "d": f32(1, 2)}}
-    found = {"a": {"d": f32(1, 3), "c": 1}}
-    assert [str(d) for d in compare(stored, found).differences] == [
-        "key order at output['a']: 'd', 'c', was 'c', 'd'",
-        "values at output['a']['d'][1]: 3.0, was 2.0 (1 of 2 differ)",
-    ]
-
-
 def test_the_largest_differences_come_with_their_places():
-    stored = ({"data": {"theta": np.zeros((4, 1, 2)), "y": f32(4, 1000)}},)
+    stored = ({"theta": np.zeros((4, 1, 2)), "y": f32(4, 1000)},)
     changed = np.zeros((4, 1, 2))
     changed[3, 0, 1] = 0.5
-    found = ({"data": {"theta": changed, "y": f32(5, 1002)}},)
-
-    comparison = compare(stored, found)
-
+    comparison = compare(stored, ({"theta": changed, "y": f32(5, 1002)},))
     assert comparison.absolute.value == 2.0
-    assert comparison.absolute.path == "output[0]['data']['y'][1]"
+    assert comparison.absolute.path == "output[0]['y'][1]"
     assert comparison.relative.number == math.inf
-    assert comparison.relative.path == "output[0]['data']['theta'][3, 0, 1]"
+    assert comparison.relative.path == "output[0]['theta'][3, 0, 1]"
 
 
 def test_the_largest_difference_of_what_is_no_number():
@@ -124,42 +105,39 @@ def test_the_largest_difference_of_what_is_no_number():
     assert comparison.absolute.value == comparison.relative.value == 0.0
 
 
+NEAR = Tolerance(1e-3, 1e-3, "an integral with this error")
+
+
 def test_a_tolerance_lets_near_values_pass_and_says_so():
-    near = Tolerance(1e-3, 0.0, "an integral with this error")
-    comparison = compare(f32(1, 2), f32(1.0005, 2), tolerance=near)
-    assert comparison.outcome == "within tolerance"
-    assert comparison.agrees
+    comparison = compare(f32(1, 2), f32(1.0005, 2), tolerance=NEAR)
+    assert (comparison.outcome, comparison.agrees) == ("within tolerance", True)
     assert comparison.absolute.value == pytest.approx(5e-4, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("stored", "found"),
-    [
-        (f32(1, 2), f32(1.0005, 2.1)),
-        (f32(1, 2), np.float64([1.0005, 2])),
-        (f32(1, math.nan), f32(1, 1)),
-        (f32(1, math.inf), f32(1, 1)),
-        ((f32(1), 1), (f32(1.0005), 2)),
-    ],
-    ids=["far", "dtype", "nan", "infinity", "elsewhere"],
-)
+OTHERS = [
+    (f32(1, 2), f32(1.0005, 2.1)),
+    (f32(1, 2), np.float64([1.0005, 2])),
+    (f32(1, math.nan), f32(1, 1)),
+    (f32(1, math.inf), f32(1, 1)),
+    ((f32(1), 1), (f32(1.0005), 2)),
+]
+
+
+@pytest.mark.parametrize(("stored", "found"), OTHERS)
 def test_a_tolerance_lets_nothing_else_pass(stored, found):
-    near = Tolerance(1e-3, 1e-3, "an integral with this error")
-    assert not compare(stored, found, tolerance=near).agrees
+    assert not compare(stored, found, tolerance=NEAR).agrees
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "ulp"),
-    [
-        (np.float32(1.0), np.nextafter(np.float32(1), np.float32(2)), 1),
-        (np.float64(-1e-300), np.float64(1e-300), None),
-        (np.float16(0.0), np.float16(-0.0), 0),
-        (np.float32(-1e-45), np.float32(1e-45), 2),
-        (np.float32(1.0), np.float32("nan"), np.inf),
-    ],
-)
-def test_ulp_counts_the_numbers_in_between(old, new, ulp):
-    found = compare(np.asarray([old]), np.asarray([new])).ulp
+ULP = [
+    *(("f4", 1.0, 1 + 2**-23, 1), ("f8", -1e-300, 1e-300, None)),
+    *(("f2", 0.0, -0.0, 0), ("f4", -1e-45, 1e-45, 2)),
+    ("f4", 1.0, math.nan, math.inf),
+]
+
+
+@pytest.mark.parametrize(("dtype", "old", "new", "ulp"), ULP)
+def test_ulp_counts_the_numbers_in_between(dtype, old, new, ulp):
+    found = compare(np.array([old], dtype), np.array([new], dtype)).ulp
     assert found is not None
     assert found.path == "output[0]"
     assert found.number == ulp if ulp is not None else found.number > 1e17
@@ -169,12 +147,9 @@ def test_ulp_counts_the_numbers_in_between(old, new, ulp):
     ("far", "outcome"), [(5, "within tolerance"), (6, "different")]
 )
 def test_half_of_the_values_have_to_be_near(far, outcome):
-    stored = np.zeros(10, np.float32)
-    found = stored.copy()
-    found[:far] = 0.05
-    tolerance = Tolerance(0.1, 0.0, "", median=1e-3)
-    result = compare(stored, found, "output", tolerance)
-    assert result.outcome == outcome
+    found = np.where(np.arange(10) < far, 0.05, 0.0)
+    near = Tolerance(0.1, 0.0, "", median=1e-3)
+    assert compare(np.zeros(10), found, tolerance=near).outcome == outcome
 
 
 def test_comparisons_are_added_array_by_array():
@@ -184,10 +159,6 @@ def test_comparisons_are_added_array_by_array():
     assert both == joined([same, other]) == sum([same, other], Comparison())
     assert (both.outcome, both.tally.compared) == ("different", 1)
     a, b = both.arrays
-    assert (a.path, a.tally.compared, a.tally.different) == (
-        "output['a']",
-        2,
-        1,
-    )
-    assert (b.path, b.tally) == ("output['b']", Tally(identical=1))
-    assert a.tally.absolute.value == 2.0
+    assert (a.path, b.path) == ("output['a']", "output['b']")
+    assert (a.tally.identical, a.tally.different) == (1, 1)
+    assert (a.tally.absolute.value, b.tally) == (2.0, Tally(identical=1))

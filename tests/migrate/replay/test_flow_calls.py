@@ -3,30 +3,23 @@
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from tfmpe.migrate.oracle.fields import FIELDS
 from tfmpe.migrate.recordings.files import find_recordings
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
 from tfmpe.migrate.replay.compare import compare
-from tfmpe.migrate.replay.flow_calls import flow_call, read_setting
 from tfmpe.migrate.replay.replay import replay, why_not
 
 STORED = stored_folder()
 
 
-def _cases(example, function):
-    if example in ("gaussian", "brownian"):
-        example = f"hierarchical_{example}"
-    file = STORED / example / f"{function}.json"
-    return {case.name: case for case in read_cases(file, STORED)}
-
-
 def _case(line):
     example, function, name = line.split()
-    return _cases(example, function)[name]
+    if example in ("gaussian", "brownian"):
+        example = f"hierarchical_{example}"
+    cases = read_cases(STORED / example / f"{function}.json", STORED)
+    return next(case for case in cases if case.name == name)
 
 
 DRAWN = "gaussian StructuredCNF_sample sample__V1_attention_drawn_rep1"
@@ -39,6 +32,7 @@ SOME = f"""
 {DRAWN}
 {BACKWARD}
 {DENSITY}
+brownian StructuredCNF_log_prob logprob__V3_attention_padding_skew_v1_eps10
 seir SFMPE_sample_posterior sfmpe__V1_sample_posterior_forward
 gaussian SFMPE_sample_posterior n3_o5__trace054_sample_posterior
 seir Transformer_call transformer__forward_t0.35
@@ -58,59 +52,29 @@ def test_some_stored_calls(line):
 
 
 def test_the_stored_calls_of_flows_can_all_be_made():
-    cases = [
-        case
-        for file in find_recordings(STORED)
-        if file.stem.startswith(("SFMPE", "StructuredCNF", "Transf"))
-        for case in read_cases(file, STORED)
-    ]
+    names = ("SFMPE", "StructuredCNF", "Transf")
+    files = [f for f in find_recordings(STORED) if f.stem.startswith(names)]
+    cases = [case for file in files for case in read_cases(file, STORED)]
     assert len(cases) == 954 - 726
     assert not any(map(why_not, cases))
 
 
-def test_another_flow_is_seen():
-    """A field of half the speed is far outside the tolerance."""
-    case = _case(BACKWARD)
-
-    def lookup(name):
-        def slow(setting, *args, **kwargs):
-            def field(**given):
-                return 0.5 * setting.field(**given)
-
-            changed = setting._replace(field=field)
-            return flow_call(name)(changed, *args, **kwargs)
-
-        return slow
-
-    result = replay(case, lookup)
-    assert not result.agrees
-    assert {each.kind for each in result.differences} == {"values"}
-
-
-def test_another_noise_is_seen():
-    """Draws come from the recorded key."""
-    case = _case(DRAWN)
-    other = case.extra["base_key_data"] + 1
-    changed = replace(case, extra={**case.extra, "base_key_data": other})
-    assert not replay(changed).agrees
+@pytest.mark.parametrize(
+    ("line", "name"), [(BACKWARD, "field"), (DRAWN, "key")]
+)
+def test_another_field_or_noise_is_seen(line, name):
+    case = _case(line)
+    key = case.extra.get("base_key_data", 0)
+    other = {"field": {"field": "skew_v1"}, "key": {"base_key_data": key + 1}}
+    changed = replace(case, extra=case.extra | other[name])
+    differences = replay(changed).differences
+    assert {each.kind for each in differences} == {"values"}
 
 
 def test_fixes_of_the_user_are_not_replayed(monkeypatch):
     """What is proven is that defects are reproduced."""
     monkeypatch.setenv("TFMPE_COMPAT_FIX", "L18")
-    case = _case(DENSITY)
-    assert replay(case).agrees
-
-
-def test_settings():
-    assert read_setting(None).field is FIELDS["closed_form_v1"]
-    assert read_setting({"field": "skew_v1"}).field is FIELDS["skew_v1"]
-    case = _case(NETWORK)
-    network = read_setting(case.extra).field
-    assert network.decoder.attn.deterministic
-    label_table = case.extra["params"]["embedding/embedding/embedding"]
-    found = network.embedding.embedding.embedding[...]
-    np.testing.assert_array_equal(found, label_table)
+    assert replay(_case(DENSITY)).agrees
 
 
 def test_weights_come_from_the_call_inside(tmp_path):
@@ -121,27 +85,20 @@ def test_weights_come_from_the_call_inside(tmp_path):
     encoded = "sample_posterior_encoded"
     inner = _case(f"{example} SFMPE_{encoded} n3_o5__trace055_{encoded}")
     assert compare(inner.extra, case.extra).identical
-    (tmp_path / example).mkdir()
     for suffix in (".json", ".npz"):
-        shutil.copy(
-            STORED / example / f"SFMPE_sample_posterior{suffix}",
-            tmp_path / example,
-        )
-    alone = tmp_path / example / "SFMPE_sample_posterior.json"
-    cases = {case.name: case for case in read_cases(alone, tmp_path)}
-    assert cases[name].extra is None
-    assert why_not(cases[name]) == (
-        "its weights are in a recording that is not here"
-    )
-    others = [case for case in cases.values() if why_not(case) is None]
-    assert len(others) == 6
+        file = f"SFMPE_sample_posterior{suffix}"
+        shutil.copy(STORED / example / file, tmp_path / file)
+    cases = read_cases(tmp_path / "SFMPE_sample_posterior.json")
+    (alone,) = (case for case in cases if case.name == name)
+    assert alone.extra is None
+    assert why_not(alone) == "its weights are in a recording that is not here"
+    assert sum(why_not(case) is None for case in cases) == 6
 
 
 def test_without_the_extra_nothing_is_replayed(monkeypatch):
-    monkeypatch.setattr(
-        "tfmpe.migrate.replay.replay._PACKAGES", ("no_such_package",)
-    )
-    case = _case(NETWORK)
-    assert why_not(case) == "needs the extra flow: pip install 'tfmpe[flow]'"
-    other = _cases("seir", "decode_theta")
-    assert all(why_not(case) is None for case in other.values())
+    name = "tfmpe.migrate.replay.replay._PACKAGES"
+    monkeypatch.setattr(name, ("no_such_package",))
+    reason = "needs the extra flow: pip install 'tfmpe[flow]'"
+    assert why_not(_case(NETWORK)) == reason
+    other = read_cases(STORED / "seir" / "decode_theta.json")
+    assert not any(map(why_not, other))

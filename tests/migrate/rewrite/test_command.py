@@ -1,10 +1,9 @@
 """`tfmpe fix` on files: whole or not at all, and nothing passed over."""
 
-import json
 import os
 import stat
 import subprocess
-import sys
+from unittest.mock import Mock
 
 import pytest
 
@@ -58,20 +57,16 @@ def test_diff_and_check_write_nothing(run, script):
 def test_json_is_a_record(run, script):
     script.write_bytes(BEFORE + b"import sfmpe.unknown\n")
     assert run("fix", "--json", "out.json").exit_code == 1
-    stored = (script.parent / "out.json").read_bytes()
+    stored = script.with_name("out.json").read_bytes()
     record = from_json(stored, "out.json")
     assert isinstance(record, Fix)
     assert (record.exit_code, record.written) == (1, True)
     ((change,),) = [file.changes for file in record.changed]
     assert str(change.place) == "fit.py:1"
-    assert (change.before, change.after) == (
-        BEFORE.decode().strip(),
-        AFTER.decode().strip(),
-    )
+    statements = f"{change.before}\n", f"{change.after}\n"
+    assert statements == (BEFORE.decode(), AFTER.decode())
     (left,) = record.left
     assert (left.place.line, left.code) == (2, "T003")
-    printed = run("fix", "--json", "-")
-    assert json.loads(printed.stdout)["changed"] == []
 
 
 def test_an_original_is_kept_on_request_and_never_replaced(run, script):
@@ -93,9 +88,7 @@ UNREAD = {
     "deep.py": b"import sfmpe\n" + b"(" * 5_000 + b")" * 5_000,
     "deep_calls.py": b"import sfmpe\na" + b".b()" * 3_000,
     "broken.ipynb": b"{",
-    "cell.ipynb": json.dumps(
-        {"cells": [{"cell_type": "code", "source": "import sfmpe\nx ="}]}
-    ).encode(),
+    "cell.ipynb": b'{"cells": [{"cell_type": "code", "source": "x ="}]}',
     "pipe.py": None,
 }
 
@@ -113,7 +106,10 @@ def test_what_cannot_be_read_is_untouched_and_said(run, script, name):
     assert UNREAD[name] is None or file.read_bytes() == UNREAD[name]
     assert script.read_bytes() == AFTER
     if name != "return.py":
-        assert run("scan", ".").exit_code == 3
+        result = run("scan", ".", "--exit-zero")
+        assert result.exit_code == 3
+        assert f"{name}: not read: " in result.output
+        assert "1 not read.\nThe scan is incomplete" in result.output
 
 
 def test_what_must_not_be_written_is_untouched_and_said(run, script):
@@ -125,27 +121,22 @@ def test_what_must_not_be_written_is_untouched_and_said(run, script):
 
 
 def test_links_are_followed_and_stay(run, write, tmp_path):
-    write({"src/real.py": BEFORE})
-    (tmp_path / "link.py").symlink_to("src/real.py")
+    link, real = tmp_path / "link.py", tmp_path / "src" / "real.py"
+    link.symlink_to("src/real.py")
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "self.py").symlink_to("self.py")
     (tmp_path / "none.py").symlink_to("nowhere.py")
-    result = run("fix", ".")
-    assert result.exit_code == 0, result.output
-    assert "1 of 1 file rewritten" in result.output
-    assert (tmp_path / "link.py").is_symlink()
-    assert (tmp_path / "src" / "real.py").read_bytes() == AFTER
-    (tmp_path / "src" / "real.py").write_bytes(BEFORE)
-    assert run("fix", "link.py").exit_code == 0
-    assert (tmp_path / "src" / "real.py").read_bytes() == AFTER
+    for given in (".", "link.py"):
+        write({"src/real.py": BEFORE})
+        result = run("fix", given)
+        assert result.exit_code == 0, result.output
+        assert "1 of 1 file rewritten" in result.output
+        assert link.is_symlink()
+        assert real.read_bytes() == AFTER
 
 
 def test_all_is_prepared_before_anything_is_written(run, script, monkeypatch):
-    script.with_name("other.py").write_bytes(BEFORE)
-
-    def stop(*args):
-        raise KeyboardInterrupt
-
+    stop = Mock(side_effect=KeyboardInterrupt)
     monkeypatch.setattr("tfmpe.migrate.rewrite.files._configuration", stop)
     script.with_name("x.toml").write_bytes(b"")
     assert run("fix", ".").exit_code != 0
@@ -183,17 +174,3 @@ def test_a_large_file_is_rewritten(run, script, listed):
     assert script.read_bytes().startswith(AFTER + line)
     found = listed("scan")
     assert "too many to look for uses" in found["unread"][0]["why"]
-
-
-def test_nothing_but_libcst_and_the_standard_library_is_needed(script):
-    code = (
-        "import sys; from tfmpe.migrate.rewrite import scan; scan(['.']); "
-        "print([m for m in ('flax', 'optax', 'sfmpe') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=script.parent,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout == "[]\n", done.stderr

@@ -1,43 +1,42 @@
 """What is no import statement, or fails on the bridge: listed, exit code 1."""
 
-import json
-
 import pytest
 
-LEFT = {
-    "import_module('sfmpe')": 1,
-    "pytest.importorskip('sfmpe.utils', reason='sfmpe is missing')": 1,
-    "find_spec(name='sfmpe')": 1,
-    "__import__('sfmpe')": 1,
-    "@patch('sfmpe.utils.split_data')\ndef f(): 'sfmpe'": 1,
-    "monkeypatch.setattr(f'sfmpe.{x}.fit', 1)": 1,
-    "import_module(f'sfmpe.{x}')": 1,
-    "import_module('sfmpe.' + x)": 1,
-    "import_module('sfmpe.%s' % x)": 1,
-    "import_module('sfmpe.{}'.format(x))": 1,
-    "import_module('sf' 'mpe')": 1,
-    "pytestmark = pytest.mark.skipif('sfmpe' not in sys.modules)": 1,
-    "sys.modules['sfmpe']": 1,
-    "subprocess.run(['python', '-m', 'sfmpe.train'])": 1,
-    "os.system('python -m sfmpe.train && echo')": 1,
-    "os.system('ls sfmpe')": 1,
-    "exec('from sfmpe import *')": 1,
-    "TEMPLATE = '''\nimport os\nimport sfmpe.utils\n'''": 1,
-    "sys.path.insert(0, '../sfmpe')": 1,
-    "setup(install_requires=['sfmpe>=0.2', 'sfmpe[all]', 'numpy'])": 2,
-    "entry = 'sfmpe.cli:main'": 1,
-    "def f():\n    '''Do.\n\n    >>> from sfmpe.utils import x\n    '''": 1,
+LEFT = [
+    "import_module('sfmpe')",
+    "pytest.importorskip('sfmpe.utils', reason='sfmpe is missing')",
+    "find_spec(name='sfmpe')",
+    "__import__('sfmpe')",
+    "@patch('sfmpe.utils.split_data')\ndef f(): 'sfmpe'",
+    "monkeypatch.setattr(f'sfmpe.{x}.fit', 1)",
+    "import_module(f'sfmpe.{x}')",
+    "import_module('sfmpe.' + x)",
+    "import_module('sfmpe.%s' % x)",
+    "import_module('sfmpe.{}'.format(x))",
+    "import_module('sf' 'mpe')",
+    "pytestmark = pytest.mark.skipif('sfmpe' not in sys.modules)",
+    "sys.modules['sfmpe']",
+    "subprocess.run(['python', '-m', 'sfmpe.train'])",
+    "os.system('python -m sfmpe.train && echo')",
+    "os.system('ls sfmpe')",
+    "exec('from sfmpe import *')",
+    "TEMPLATE = '''\nimport os\nimport sfmpe.utils\n'''",
+    "sys.path.insert(0, '../sfmpe')",
+    "setup(install_requires=['sfmpe>=0.2', 'numpy'])",
+    "setup(install_requires=['numpy', 'sfmpe[all]'])",
+    "entry = 'sfmpe.cli:main'",
+    "def f():\n    '''Do.\n\n    >>> from sfmpe.utils import x\n    '''",
     # In the bridge there is no such name.
-    "from sfmpe.nothing import x": 1,
-    "import sfmpe.nothing": 1,
-    "import sfmpe.utils, sfmpe.nothing": 1,
-    "import sfmpe.nothing as n\nn.x": 1,
-    "from sfmpe.utils import split_data, gone": 1,
-    "from sfmpe.utils import gone\ngone(gone)": 1,
-    "import sfmpe\nsfmpe.__version__": 1,
-    "import sfmpe.utils as u\nu.gone.x": 1,
-    "from sfmpe.util.dataloader import *\nprint(surely_gone)": 1,
-}
+    "from sfmpe.nothing import x",
+    "import sfmpe.nothing",
+    "import sfmpe.utils, sfmpe.nothing",
+    "import sfmpe.nothing as n\nn.x",
+    "from sfmpe.utils import split_data, gone",
+    "from sfmpe.utils import gone\ngone(gone)",
+    "import sfmpe\nsfmpe.__version__",
+    "import sfmpe.utils as u\nu.gone.x",
+    "from sfmpe.util.dataloader import *\nprint(surely_gone)",
+]
 NOT_LEFT = [
     '"""Docs of sfmpe: import sfmpe, sfmpe.utils."""',
     "# import sfmpe\nx = 1  # sfmpe",
@@ -61,10 +60,10 @@ NOT_LEFT = [
 
 
 @pytest.mark.parametrize("code", LEFT)
-def test_what_is_left_is_listed_alike_by_all(listed, write, tmp_path, code):
+def test_what_is_left_is_listed_alike_by_all(listed, write, code):
     write({"a.py": code})
     first, again, scan = (listed(c, ".") for c in ("fix", "fix", "scan"))
-    assert len(first["left"]) == LEFT[code]
+    assert len(first["left"]) == 1
     whys = [(m["code"], m["why"]) for m in first["left"]]
     assert [(m["code"], m["why"]) for m in again["left"]] == whys
     assert scan["mentions"] == again["left"]
@@ -83,9 +82,8 @@ def test_a_statement_is_moved_whole_or_not_at_all(run, write, tmp_path):
     write({"a.py": text})
     result = run("fix", ".")
     assert (tmp_path / "a.py").read_text() == text
-    assert "a.py:1: T003 left: the bridge has no tfmpe.compat.nothing" in (
-        result.output
-    )
+    said = "a.py:1: T003 left: the bridge has no tfmpe.compat.nothing"
+    assert said in result.output
 
 
 CONFIGURATIONS = {
@@ -106,8 +104,8 @@ CONFIGURATIONS = {
 def test_configuration_files_are_listed(listed, write):
     write({**CONFIGURATIONS, "notes.md": "sfmpe", ".venv/x.toml": "sfmpe"})
     left = listed("fix", ".")["left"]
-    assert {mention["place"]["file"] for mention in left} == set(CONFIGURATIONS)
     lines = {m["place"]["file"]: m["place"]["line"] for m in left}
+    assert lines.keys() == CONFIGURATIONS.keys()
     assert lines["setup.cfg"] == 3
     assert lines["requirements-dev.txt"] == 2
     assert listed("scan", ".")["mentions"] == left
@@ -118,8 +116,7 @@ def test_a_module_of_that_name_of_ones_own_is_said(
     listed, write, tmp_path, monkeypatch
 ):
     text = "from sfmpe.utils import split_data\nimport os\n"
-    files = {"sfmpe.py": "", "a.py": text, "sub/b.py": text}
-    write(files)
+    write({"sfmpe.py": "", "a.py": text, "sub/b.py": text})
     for command, key in (("fix", "left"), ("scan", "mentions")):
         left = listed(command, ".")[key]
         assert [m["place"]["file"] for m in left] == ["a.py", "sub/b.py"]
@@ -155,36 +152,19 @@ def test_notebooks(listed, write, tmp_path):
     write({"a.ipynb": CELLS})
     before = (tmp_path / "a.ipynb").read_text()
     found = listed("fix", ".")
-    stored = json.loads((tmp_path / "a.ipynb").read_text())["cells"]
-    cells = ["".join(cell["source"]) for cell in stored]
-    assert cells[1] == (
-        "%matplotlib inline\nimport tfmpe.compat as sfmpe, os\n"
-        "!pip install sfmpe"
-    )
-    assert cells[2] == (
-        "    from tfmpe.compat.utils import split_data\n    if x:\n        y"
-    )
-    assert cells[3] == (
-        "value = await f()\n%time import tfmpe.compat.utils as u\n"
-    )
-    texts = [cell[1] if isinstance(cell, tuple) else cell for cell in CELLS]
-    assert cells[4:] == texts[4:]
-    places = [each["place"] for each in found["changed"][0]["changes"]]
-    assert [(p["cell"], p["line"], p["column"]) for p in places] == [
-        (2, 2, 1), (3, 1, 5), (4, 2, 7),
-    ]  # fmt: skip
-    places = [each["place"] for each in found["left"]]
-    assert [(p["cell"], p["line"]) for p in places] == [
-        (2, 3), (5, 2), (6, 1), (6, 2), (6, 3), (7, 1), (7, 3), (7, 4), (8, 2),
-        (9, 2),
-    ]  # fmt: skip
     after = (tmp_path / "a.ipynb").read_text()
-    differ = [
-        one
-        for one, other in zip(
-            before.splitlines(), after.splitlines(), strict=True
-        )
-        if one != other
-    ]
-    assert len(differ) == 3
+    for old, new in (
+        ("import sfmpe.utils, os", "import tfmpe.compat as sfmpe, os"),
+        ("    from sfmpe.utils", "    from tfmpe.compat.utils"),
+        ("%time import sfmpe.utils", "%time import tfmpe.compat.utils"),
+    ):
+        assert before.count(old) == 1
+        before = before.replace(old, new)
+    assert after == before
+    places = [each["place"] for each in found["changed"][0]["changes"]]
+    changed = [(p["cell"], p["line"], p["column"]) for p in places]
+    assert changed == [(2, 2, 1), (3, 1, 5), (4, 2, 7)]
+    places = [each["place"] for each in found["left"]]
+    lines = [f"{place['cell']}:{place['line']}" for place in places]
+    assert " ".join(lines) == "2:3 5:2 6:1 6:2 6:3 7:1 7:3 7:4 8:2 9:2"
     assert listed("scan", ".")["mentions"] == listed("fix", ".")["left"]

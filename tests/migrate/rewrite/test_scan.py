@@ -90,22 +90,18 @@ def test_uses_are_found_and_none_is_invented(tmp_path, name):
 
 
 def test_names_of_one_cell_are_known_in_the_next(write, tmp_path):
-    write(
-        {
-            "a.ipynb": [
-                ("markdown", "# sfmpe"),
-                "%matplotlib inline\nfrom sfmpe.sfmpe import SFMPE",
-                "",
-                "\n%time estim = SFMPE(x)",
-                "  %%time\n  f(SFMPE,\n    a)\n  files = !ls",
-            ]
-        }
-    )
+    cells = [
+        ("markdown", "# sfmpe"),
+        "%matplotlib inline\nfrom sfmpe.sfmpe import SFMPE",
+        "",
+        "\n%time estim = SFMPE(x)",
+        "  %%time\n  f(SFMPE,\n    a)\n  files = !ls",
+    ]
+    write({"a.ipynb": cells})
     uses = scan([tmp_path]).uses
-    assert [
-        (use.place.cell, use.place.line, use.place.column, use.end_column)
-        for use in uses
-    ] == [(2, 2, 1, 30), (4, 2, 15, 20), (5, 2, 5, 10)]
+    places = [(u.place.cell, u.place.line, u.place.column) for u in uses]
+    assert places == [(2, 2, 1), (4, 2, 15), (5, 2, 5)]
+    assert [use.end_column for use in uses] == [30, 20, 10]
     assert str(uses[0].place).endswith("a.ipynb, cell 2:2")
 
 
@@ -121,6 +117,20 @@ LAST = (
     "Methods of objects and names that come from other files show only when "
     "the code runs: tfmpe run SCRIPT.\n"
 )
+TEXT = """\
+a b,c.py:1:1: T001 from sfmpe.util.dataloader import flatten_structured -> \
+from tfmpe.compat.util.dataloader import flatten_structured
+a b,c.py:2:8: T101 flatten_structured(...) -> \
+Tokens.from_pytree(tree, independence)
+a b,c.py:5:15: T004 a string names the package: import_module("sfmpe")
+"""
+GITHUB = """\
+::notice file=a b%2Cc.py,line=1,col=1,endLine=1
+::warning file=a b%2Cc.py,line=2,col=8,endLine=2,endColumn=26,title=T101 \
+flatten-structured::flatten_structured(...) -> \
+Tokens.from_pytree(tree, independence)
+::warning file=a b%2Cc.py,line=5,col=15,title=T004
+"""
 
 
 @pytest.fixture
@@ -129,80 +139,48 @@ def script(write):
 
 
 @pytest.mark.usefixtures("script")
-def test_text(run):
-    expected = (
-        "a b,c.py:1:1: T001 from sfmpe.util.dataloader import "
-        "flatten_structured -> from tfmpe.compat.util.dataloader import "
-        "flatten_structured\n"
-        "a b,c.py:2:8: T101 flatten_structured(...) -> "
-        "Tokens.from_pytree(tree, independence)\n"
-        "a b,c.py:5:15: T004 a string names the package: "
-        'import_module("sfmpe")\n'
-    )
+def test_formats(run, listed, tmp_path):
     result = run("scan")
-    assert (result.exit_code, result.output) == (1, expected + SUMMARY + LAST)
-
-
-@pytest.mark.usefixtures("script")
-def test_json(run):
-    record = from_json(run("scan", "--format", "json").stdout.encode(), "x")
+    assert (result.exit_code, result.output) == (1, TEXT + SUMMARY + LAST)
+    lines = run("scan", "--format", "github").output.splitlines()
+    for line, start in zip(lines, GITHUB.splitlines(), strict=True):
+        assert line.startswith(start)
+    record = from_json(json.dumps(listed("scan")).encode(), "x")
     assert isinstance(record, Scan)
     assert (record.exit_code, record.files_read) == (1, 1)
     _, use = record.uses
     assert (use.place.line, use.place.column) == (2, 8)
     assert (use.end_line, use.end_column) == (2, 26)
     assert use.name == "sfmpe.util.dataloader.flatten_structured"
-
-
-@pytest.mark.usefixtures("script")
-def test_github(run):
-    lines = run("scan", "--format", "github").output.splitlines()
-    assert lines[0].startswith(
-        "::notice file=a b%2Cc.py,line=1,col=1,endLine=1"
-    )
-    assert lines[1] == (
-        "::warning file=a b%2Cc.py,line=2,col=8,endLine=2,endColumn=26,"
-        "title=T101 flatten-structured::flatten_structured(...) -> "
-        "Tokens.from_pytree(tree, independence)"
-    )
-    assert lines[2].startswith(
-        "::warning file=a b%2Cc.py,line=5,col=15,title=T004 "
-    )
-    assert len(lines) == 3
-
-
-@pytest.mark.usefixtures("script")
-def test_choices(run, tmp_path):
-    result = run("scan", "--select", "t0", "--ignore", "T004,T002")
-    assert result.output.count("a b,c.py:") == 1
-    assert "0 places to look at; 1 file read" in result.output
-    assert run("scan", "--exit-zero").exit_code == 0
-    result = run("scan", "--select", "X1")
-    assert (result.exit_code, "'X1'" in result.output) == (2, True)
     result = run("scan", "--format", "json", "--output", "o.json")
     assert result.output == SUMMARY + LAST
-    assert len(json.loads((tmp_path / "o.json").read_text())["uses"]) == 2
+    written = (tmp_path / "o.json").read_bytes()
+    assert from_json(written, "o.json") == record
     run("scan", "--output", "o.txt")
-    assert (tmp_path / "o.txt").read_text().count("\n") == 3
-    assert run("scan", "nowhere").exit_code == 2
+    assert (tmp_path / "o.txt").read_text() == TEXT
 
 
 @pytest.mark.usefixtures("script")
-def test_what_was_not_read_wins(run, write):
-    write({"bad.py": "print 'x'\n"})
-    result = run("scan", "--exit-zero")
-    assert result.exit_code == 3
-    assert "bad.py: not read: syntax error in line 1" in result.output
-    assert "1 not read.\nThe scan is incomplete" in result.output
+@pytest.mark.parametrize(
+    ("words", "exit_code", "said"),
+    [
+        ("--select t0 --ignore T004,T002", 1, "1 use in 1 file; 0 places"),
+        ("--exit-zero", 0, SUMMARY.strip()),
+        ("--select X1", 2, "'X1'"),
+        ("nowhere", 2, "does not exist"),
+    ],
+)
+def test_choices(run, words, exit_code, said):
+    result = run("scan", *words.split())
+    assert result.exit_code == exit_code
+    assert said in result.words
 
 
 def test_nothing_legacy_is_clean_and_no_file_is_not(run, write):
-    for command in ("scan", "fix"):
-        assert run(command, ".").exit_code == 3
+    assert [run(c, ".").exit_code for c in ("scan", "fix")] == [3, 3]
     assert "No file was found" in run("scan").output
     write({"a.py": "import jax\n"})
-    for command in ("scan", "fix"):
-        assert run(command, ".").exit_code == 0
+    assert [run(c, ".").exit_code for c in ("scan", "fix")] == [0, 0]
     assert run("scan").output.startswith("0 uses in 0 files; 0 places")
 
 

@@ -1,97 +1,89 @@
 """`tfmpe run` and `tfmpe record`: options, output, exit codes, modules."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from .conftest import CALL, forget
+from migrate.plain import forget
+from tfmpe.migrate.records.files import read_record
+from tfmpe.migrate.records.places import Place
+from tfmpe.migrate.records.runs import Calls
+
+from .conftest import CALL, PRELUDE
 
 
-def test_run_says_what_was_called_and_what_it_becomes(command, script):
+def test_run_says_what_was_called_and_what_it_becomes(run, script):
     script(CALL + "print('done', sys.argv)")
-    found = command("run", "--json", "seen.json", "fit.py", "--json", "its own")
+    found = run("run", "--json", "seen.json", "fit.py", "--json", "its own")
     assert found.exit_code == 0
     assert found.stdout == "done ['fit.py', '--json', 'its own']\n"
     assert "1 legacy call from 1 place, 0 warnings" in found.stderr
     assert "T101 util.dataloader.flatten_structured: on Tok" in found.stderr
-    written = json.loads(Path("seen.json").read_text())
-    assert (written["format"], written["tool"]) == (2, "run")
-    (call,) = written["calls"]
-    assert call == {
-        "function": "sfmpe.util.dataloader.flatten_structured",
-        "place": {"file": "fit.py", "line": 12, "column": 1, "cell": None},
-        "calls": 1,
-        "advice": "T101",
-    }
+    name, place = "sfmpe.util.dataloader.flatten_structured", ("fit.py", 12, 1)
+    written = read_record(Path("seen.json"))
+    assert written.calls == (Calls(name, Place(*place), 1, "T101"),)
     script("sys.exit(5)")
-    found = command("run", "--quiet", "fit.py")
+    found = run("run", "--quiet", "fit.py")
     assert (found.exit_code, found.output) == (5, "")
     script("print(__name__, sys.argv[1:])")
-    found = command("run", "--quiet", "-m", "fit", "-m")
+    found = run("run", "--quiet", "-m", "fit", "-m")
     assert found.stdout == "__main__ ['-m']\n"
 
 
-def test_shadow_ends_in_1_and_shows_what_differs(command, legacy, script):
+def test_shadow_ends_in_1_and_shows_what_differs(run, legacy, script):
     legacy("mask")
     script(CALL)
-    found = command(
-        "run", "--shadow", "--save-cases", "saved", "--json", "s.json", "fit.py"
-    )
+    shadow = ("run", "--shadow", "--save-cases", "saved", "--json", "s.json")
+    found = run(*shadow, "fit.py")
     assert found.exit_code == 1
-    text = " ".join(found.stderr.split())
-    assert "flatten_structured from fit.py:12, call 1" in text
     path = "output[0]['masks']['attention']['y'][0, 1, 2]"
-    assert f"values at {path}: 0.0, was 1.0" in text
-    assert "1 call compared: 0 identical, 0 within tolerance, 1" in text
-    assert "1 call saved for replay" in text
+    for text in (
+        "flatten_structured from fit.py:12, call 1",
+        f"values at {path}: 0.0, was 1.0",
+        "1 call compared: 0 identical, 0 within tolerance, 1",
+        "1 call saved for replay",
+    ):
+        assert text in found.words
     headings, row = found.stderr.splitlines()[1:3]
     assert headings.split()[-3:] == ["rel", "legacy", "function"]
-    assert row.split() == [
-        "12", "0", "0", "1", "1.0e+00", "1.0e+00", "flatten_structured",
-    ]  # fmt: skip
+    assert (
+        " ".join(row.split()) == "12 0 0 1 1.0e+00 1.0e+00 flatten_structured"
+    )
     assert max(map(len, found.stderr.splitlines())) <= 80
-    written = json.loads(Path("s.json").read_text(), parse_constant=pytest.fail)
-    assert written["tool"] == "shadow"
-    assert written["differences"][0]["difference"]["path"] == path
-    assert written["calls"][0]["tally"]["different"] == 1
-    again = command("run", "--shadow", "--exit-zero", "fit.py")
-    assert again.exit_code == 0
-    refused = command("run", "--shadow", "--save-cases", "saved", "fit.py")
+    written = read_record(Path("s.json"))
+    assert written.differences[0].difference.path == path
+    assert written.calls[0].tally.different == 1
+    assert run("run", "--shadow", "--exit-zero", "fit.py").exit_code == 0
+    refused = run(*shadow, "fit.py")
     assert refused.exit_code == 2
     assert "name a new folder" in refused.stderr
 
 
-@pytest.mark.parametrize("args", [["run", "--shadow"], ["record", "--"]])
-def test_without_the_legacy_package_it_says_so(command, script, args):
-    script("print('not run')")
-    found = command(*args, "fit.py")
-    assert found.exit_code == 2
-    assert "legacy package 'sfmpe' is not installed" in found.output
-    assert "not run" not in found.output
+ABSENT = "legacy package 'sfmpe' is not installed"
 
 
 @pytest.mark.parametrize(
-    ("args", "message"),
+    ("words", "message"),
     [
-        (["nothing.py"], "there is no file 'nothing.py'"),
-        (["-m", "no_such_module"], "there is no module"),
-        (["-m", ".fit"], "there is no module"),
-        (["--no-training", "fit.py"], "work with --shadow only"),
-        (["--json", "no/such/x.json", "fit.py"], "does not exist"),
+        ("run --shadow fit.py", ABSENT),
+        ("record -- fit.py", ABSENT),
+        ("run nothing.py", "there is no file 'nothing.py'"),
+        ("run -m no_such_module", "there is no module"),
+        ("run -m .fit", "there is no module"),
+        ("run --no-training fit.py", "work with --shadow only"),
+        ("run --json no/such/x.json fit.py", "does not exist"),
         ("TFMPE_COMPAT", "TFMPE_COMPAT is 'L99'; expected one of ['warn',"),
         ("TFMPE_COMPAT_FIX", "TFMPE_COMPAT_FIX names the defect 'L99'"),
     ],
 )
-def test_wrong_usage_ends_in_2(command, script, monkeypatch, args, message):
+def test_wrong_usage_ends_in_2(run, script, monkeypatch, words, message):
     script("print('not run')")
-    if isinstance(args, str):
-        monkeypatch.setenv(args, "L99")
-        args = ["fit.py"]
-    found = command("run", *args)
-    assert found.exit_code == 2
-    assert message in " ".join(found.output.split())
-    assert found.stdout == ""
+    if words.isupper():
+        monkeypatch.setenv(words, "L99")
+        words = "run fit.py"
+    found = run(*words.split())
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert message in found.words
 
 
 WAYS = {
@@ -104,16 +96,15 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("parent", ["", "import no_such_thing\n", None])
 def test_a_package_that_imports_the_legacy_one(
-    command, legacy, script, way, parent
+    run, legacy, write, script, way, parent
 ):
     legacy()
-    script(CALL + "print('fitted', __spec__.name)")
-    Path("mine").mkdir()
-    Path("fit.py").rename("mine/fit.py")
+    script("")
+    text = f"{PRELUDE}{CALL}print('fitted', __spec__.name)"
+    write({"scripts/mine/fit.py": text})
     if parent is not None:
-        text = "from sfmpe.util.dataloader import flatten_structured\n"
-        Path("mine/__init__.py").write_text(parent + text)
-    found = command(*way, "-m", "mine.fit")
+        write({"scripts/mine/__init__.py": f"{parent}import sfmpe.utils\n"})
+    found = run(*way, "-m", "mine.fit")
     forget("mine")
     if parent:
         assert found.exit_code == 1

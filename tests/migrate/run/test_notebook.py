@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,51 +33,40 @@ def test_lines_of_ipython_are_left_out_and_listed(notebook, capsys):
     assert report.exit_code == 0
     assert capsys.readouterr().out == "timed\nend\n3\n"
     assert not os.path.exists("made")
-    assert [(x.cell, x.line, x.text) for x in report.not_run] == [
-        (2, 1, "%matplotlib inline"),
-        (2, 3, "!touch made"),
-        (2, 4, "files = !ls"),
-        (3, 1, "%%bash"),
-        (4, 3, "%who"),
-    ]
+    texts = [f"{x.cell}:{x.line} {x.text}" for x in report.not_run]
+    first = ["2:1 %matplotlib inline", "2:3 !touch made", "2:4 files = !ls"]
+    assert texts == [*first, "3:1 %%bash", "4:3 %who"]
 
 
-AWAIT = [
-    "import asyncio\nasync def answer():\n    await asyncio.sleep(0)\n"
-    "    return 42\n",
-    "value = await answer()\nprint(value)\n",
-]
+ASYNC = """\
+import asyncio
+async def answer():
+    await asyncio.sleep(0)
+    return 42
+async def three():
+    for n in range(3):
+        yield n
+"""
+AWAIT = "value = await answer()\nprint(value)\n"
+# One loop for all cells: what one begins, another one ends.
+BEGIN = "task = asyncio.ensure_future(answer()); await asyncio.sleep(0)"
 
 
 @pytest.mark.parametrize(
     ("cells", "printed"),
     [
-        (AWAIT[:2], "42\n"),
-        (
-            [
-                AWAIT[0],
-                "async def three():\n    for n in range(3):\n        yield n\n"
-                "async for n in three():\n    print(n)\n",
-                "task = asyncio.create_task(answer())"
-                " if asyncio._get_running_loop() else None\n"
-                "print([await answer() for _ in range(2)])",
-            ],
-            "0\n1\n2\n[42, 42]\n",
-        ),
-        # One loop for all cells: what one begins, another one ends.
-        (
-            [AWAIT[0], "task = asyncio.ensure_future(answer()); await "
-             "asyncio.sleep(0)", "print(await task)"],
-            "42\n",
-        ),
+        ([ASYNC, AWAIT], "42\n"),
+        ([ASYNC, "async for n in three():\n    print(n)"], "0\n1\n2\n"),
+        ([ASYNC, "print([await answer() for _ in range(2)])"], "[42, 42]\n"),
+        ([ASYNC, BEGIN, "print(await task)"], "42\n"),
         # Without await outside of functions, no loop runs.
-        ([AWAIT[0], "print(asyncio.run(answer()))", AWAIT[1]], "42\n42\n"),
+        ([ASYNC, "print(asyncio.run(answer()))", AWAIT], "42\n42\n"),
         # As IPython, which takes the first line's indent from all lines.
         (["  x = 1\n  if x:\n    print('in')\n"], "in\n"),
         (["\n    %pylab\n    if 1:\n        print(1)\n"], "1\n"),
     ],
-    ids=["await", "for", "task", "run", "indent", "magic"],
-)  # fmt: skip
+    ids=["await", "for", "list", "task", "run", "indent", "magic"],
+)
 def test_a_cell_runs_as_in_jupyter(notebook, capsys, cells, printed):
     report = run_on_bridge(notebook(*cells))
     shown = capsys.readouterr()
@@ -87,17 +77,13 @@ def test_a_cell_runs_as_in_jupyter(notebook, capsys, cells, printed):
 def test_an_error_shows_cell_line_and_code_and_ends_the_run(
     notebook, capsys, call
 ):
-    program = notebook(
-        "%pylab\ndef f():\n    return 1 / 0\nasync def g():\n    f()\n",
-        call,
-        "print(2)",
-    )
-    assert run_on_bridge(program).exit_code == 1
+    first = "%pylab\ndef f():\n    return 1 / 0\nasync def g():\n    f()\n"
+    assert run_on_bridge(notebook(first, call, "print(2)")).exit_code == 1
     shown = capsys.readouterr()
     assert shown.out == ""
     lines = shown.err.splitlines()
-    first = lines.index('  File "fit.ipynb:cell 3", line 1, in <module>')
-    assert lines[first + 1] == f"    {call}"
+    at = lines.index('  File "fit.ipynb:cell 3", line 1, in <module>')
+    assert lines[at + 1] == f"    {call}"
     assert '  File "fit.ipynb:cell 2", line 3, in f' in lines
     assert "    return 1 / 0" in lines
     assert "notebook.py" not in shown.err
@@ -132,13 +118,11 @@ def test_a_warning_names_the_cell(notebook, monkeypatch):
     assert (warned.place.cell, warned.place.line) == (3, 3)
 
 
-def test_the_command_runs_a_notebook_and_refuses_what_is_not(notebook, command):
+def test_the_command_runs_a_notebook_and_refuses_what_is_not(notebook, run):
     notebook("%who\nfrom sfmpe.utils import split_data\nprint('ran')")
-    done = command("run", "fit.ipynb")
+    done = run("run", "fit.ipynb")
     assert (done.exit_code, done.stdout) == (0, "ran\n")
     assert "not run, for IPython only: cell 2: %who" in done.stderr
-    with open("bad.ipynb", "w") as file:
-        file.write("{")
-    done = command("run", "bad.ipynb")
-    assert done.exit_code == 2
-    assert "bad.ipynb" in done.stderr
+    Path("bad.ipynb").write_text("{")
+    done = run("run", "bad.ipynb")
+    assert (done.exit_code, "bad.ipynb" in done.stderr) == (2, True)

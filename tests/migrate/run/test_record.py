@@ -1,6 +1,7 @@
 """Own golden files: what is written is what was returned, to the bit."""
 
-import jax.numpy as jnp
+from unittest.mock import Mock
+
 import pytest
 
 from tfmpe.migrate.recordings.files import find_recordings
@@ -10,7 +11,7 @@ from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.replay.compare import compare
 from tfmpe.migrate.run.record import record_run
 
-from .conftest import replayed
+from .conftest import PRELUDE, replayed
 
 SCRIPT = """
 from sfmpe.util.dataloader import decode_theta
@@ -35,10 +36,8 @@ def recorded(legacy, script, tmp_path):
 
 
 def _counts(report):
-    return {
-        each.function: (each.cases, each.repeated, each.left_out)
-        for each in report.functions
-    }
+    found = report.functions
+    return {f.function: (f.cases, f.repeated, f.left_out) for f in found}
 
 
 def test_a_recording_is_read_back_to_the_bit(recorded):
@@ -52,11 +51,9 @@ def test_a_recording_is_read_back_to_the_bit(recorded):
     cases = read_cases(folder / "fit" / "flatten_structured.json", folder)
     assert [case.example for case in cases] == ["fit"] * 3
     assert cases[0].source == "called from fit.py:16"
-    tree = {
-        "theta": {"mu": jnp.ones((2, 1, 1)), "theta": 2 * jnp.ones((2, 3, 1))},
-        "y": {"obs": jnp.arange(12.0).reshape(2, 3, 2, 1)},
-    }
-    assert compare((tree,), cases[0].args).identical
+    namespace = {}
+    exec(PRELUDE.replace("sfmpe", "tfmpe.compat"), namespace)
+    assert compare((namespace["data"](),), cases[0].args).identical
     masks = list(cases[0].output[0]["masks"]["attention"])
     assert masks == ["y", "theta", "cross"]
     assert cases[2].raises is not None
@@ -66,7 +63,6 @@ def test_a_recording_is_read_back_to_the_bit(recorded):
     assert case.output[0]["y"] == Abstract((2, 6, 1), "float32")
     assert all(found.identical for found in replayed(folder)[:-1])
     manifest = read_manifest(folder)
-    assert manifest is not None
     assert check_files(folder, manifest) == ()
     assert manifest.provenance["fingerprint"]["package"] == "sfmpe"
 
@@ -87,12 +83,9 @@ def test_a_folder_is_replaced_only_when_told(recorded, script):
 def test_a_folder_is_written_whole_or_not_at_all(
     legacy, script, tmp_path, monkeypatch
 ):
-    def full(*args):
-        raise OSError("disk full")
-
     legacy()
     name = "tfmpe.migrate.recordings.write_folder.write_atomically"
-    monkeypatch.setattr(name, full)
+    monkeypatch.setattr(name, Mock(side_effect=OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         record_run(script(SCRIPT), tmp_path / "golden")
     assert list(tmp_path.glob("*golden*")) == []

@@ -1,6 +1,5 @@
 """Files that cannot be read say why; files that must not be written stay."""
 
-import json
 import os
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from tfmpe.migrate.sources import (
     replace_content,
 )
 
-NOTEBOOKS = {
+# Texts are notebooks, bytes are scripts.
+UNREAD = {
     "{": "not JSON",
     "[]": "not a notebook",
     "{}": "not a notebook of format 4 .*cells",
@@ -24,8 +24,6 @@ NOTEBOOKS = {
     '{"cells": [{"cell_type": "code", "source": [1]}]}': "not a notebook",
     '{"worksheets": [], "nbformat": 3}': "nbconvert",
     "[" * 100_000: "not JSON",
-}
-FILES = {
     b"def f(:\n": r"syntax error in line 1",
     b"x = 1\n\n  y = 2\n": "syntax error in line 3: unexpected indent",
     b"print 'a'\n": "syntax error in line 1: Missing parentheses",
@@ -42,6 +40,12 @@ FILES = {
     b"x = a" + b".b()" * 2_000: "nested too deeply",
     b"\n" * 10_000_001: "too large: 10,000,001 bytes",
 }
+ODD = [
+    *(b"", b"\xef\xbb\xbfx = 1\n", b"x = '\\d'\n", b"await x\nreturn\n"),
+    *(b"x = a" + b".b()" * 150, b"x = 1" + b" + 1" * 350),
+    b"if a: pass\n" + b"elif b: pass\n" * 350,
+    b"if x:\r\n\ty = 1\r\n",
+]
 
 
 def read_and_parse(path):
@@ -49,69 +53,40 @@ def read_and_parse(path):
     return [check_syntax(source, cell) for cell in source.cells]
 
 
-@pytest.mark.parametrize("content", NOTEBOOKS, ids=lambda text: text[:40])
-def test_what_is_no_notebook(tmp_path, content):
-    path = tmp_path / "a.ipynb"
-    path.write_text(content)
-    with pytest.raises(SourceError, match=NOTEBOOKS[content]):
-        read_source(path)
-
-
-@pytest.mark.parametrize("content", FILES, ids=lambda content: content[:40])
-def test_what_is_no_python(tmp_path, content):
-    path = tmp_path / "a.py"
-    path.write_bytes(content)
-    with pytest.raises(SourceError, match=FILES[content]) as caught:
-        read_and_parse(path)
-    assert caught.value.file == path.as_posix()
+@pytest.mark.parametrize("content", UNREAD, ids=lambda content: content[:40])
+def test_what_cannot_be_read_says_why(tmp_path, write, content):
+    name = "a.ipynb" if isinstance(content, str) else "a.py"
+    write({name: content})
+    with pytest.raises(SourceError, match=UNREAD[content]) as caught:
+        read_and_parse(tmp_path / name)
+    assert caught.value.file == (tmp_path / name).as_posix()
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\xef\xbb\xbfx = 1\n",
-        b"x = a" + b".b()" * 150,
-        b"x = 1" + b" + 1" * 350,
-        b"if a: pass\n" + b"elif b: pass\n" * 350,
-        b"x = '\\d'\n",
-        b"await x\nreturn\n",
-        b"if x:\r\n\ty = 1\r\n",
-    ],
-    ids=lambda content: content[:40],
-)
-def test_what_is_odd_but_python(tmp_path, content):
-    path = tmp_path / "a.py"
-    path.write_bytes(content)
-    read_and_parse(path)
+@pytest.mark.parametrize("content", ODD, ids=lambda content: content[:40])
+def test_what_is_odd_but_python(tmp_path, write, content):
+    write({"a.py": content})
+    read_and_parse(tmp_path / "a.py")
 
 
 def test_a_notebook_of_another_language_has_no_cells_of_python(tmp_path):
     path = tmp_path / "a.ipynb"
-    cells = [{"cell_type": "code", "source": "x <- 1"}]
-    metadata = {"kernelspec": {"language": "R"}}
-    path.write_text(json.dumps({"cells": cells, "metadata": metadata}))
-    assert read_source(path).cells == ()
-    path.write_text('{"cells": ""}')
-    assert read_source(path).cells == ()
+    cells = '"cells": [{"cell_type": "code", "source": "x <- 1"}]'
+    kernel = '"metadata": {"kernelspec": {"language": "R"}}'
+    for content in (f"{{{cells}, {kernel}}}", '{"cells": ""}'):
+        path.write_text(content)
+        assert read_source(path).cells == ()
 
 
-def test_files_below_a_folder(tmp_path):
+def test_files_below_a_folder(tmp_path, write):
     kept = ["a.py", "b.ipynb", "c/d.py", "c/e/f.PY"]
     configurations = ["x.toml", ".github/w.yml", "requirements.txt"]
     left_out = [
-        ".hidden/a.py",
-        ".ipynb_checkpoints/b.ipynb",
-        "__pycache__/a.py",
-        "node_modules/a.py",
-        "env/lib/a.py",
-        "env/x.toml",
-        "a.txt",
+        *(".hidden/a.py", ".ipynb_checkpoints/b.ipynb", "__pycache__/a.py"),
+        *("node_modules/a.py", "env/lib/a.py", "env/x.toml", "a.txt"),
     ]
-    for name in (*kept, *configurations, *left_out, "env/pyvenv.cfg"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
+    names = (*kept, *configurations, *left_out, "env/pyvenv.cfg")
+    write(dict.fromkeys(names, ""))
     (tmp_path / "c" / "round").symlink_to(tmp_path)
     (tmp_path / "c" / "link.py").symlink_to(tmp_path / ".hidden/a.py")
     (tmp_path / "dangling.py").symlink_to(tmp_path / "none.py")

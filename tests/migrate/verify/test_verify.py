@@ -1,100 +1,46 @@
-"""Verifying a folder: the report, its exit code and its json."""
+"""Verifying a folder: report, exit code, json, and where it comes from."""
 
 import json
-import shutil
 
 import pytest
 
 from tfmpe.migrate import oracle
+from tfmpe.migrate.recordings.fingerprint import take_fingerprint
 from tfmpe.migrate.records.files import as_json, from_json
-from tfmpe.migrate.verify.verify import UnknownExampleError, verify
+from tfmpe.migrate.verify.verify import verify
 
 
-def test_a_right_implementation_is_all_equal(folder, right):
-    report = verify(folder, lookup=right)
-    assert report.exit_code == 0
-    assert report.manifest == "checked"
-    assert report.problems == ()
-    assert [
-        (r.example, r.function, r.tally.identical) for r in report.rows
-    ] == [
-        ("errors", "decode_theta", 1),
-        ("hierarchical_brownian", "_flatten_index", 4),
-    ]
-
-
-def test_what_is_not_replayed_is_said_not_passed(folder, right):
-    (entry,) = verify(folder, lookup=right).not_replayed
-    assert (entry.example, entry.function) == ("seir", "SFMPE.not_here")
-    assert entry.cases == 1
-    assert entry.reason == "not in the bridge of this version"
-    # Alone it is no success, nor is an empty folder.
+def test_what_was_not_replayed_is_no_success(folder, right):
     assert verify(folder, lookup=right, example="seir").exit_code == 3
     assert verify(folder.parent / "none").exit_code == 3
 
 
-def test_a_wrong_implementation_is_reported_with_place_and_size(folder, wrong):
-    report = verify(folder, lookup=wrong)
-    assert report.exit_code == 1
-    tally = report.rows[1].tally
-    assert (tally.compared, tally.identical, tally.different) == (4, 0, 4)
-    assert tally.absolute.case == "n4_o3_prior__trace165_flatten_index"
-    assert tally.absolute.path == "output[0, 1, 0]"
-    assert tally.absolute.value == 0.25
-    first = report.rows[1].differences[0]
-    assert (first.case, first.difference.kind) == (
-        tally.absolute.case,
-        "values",
-    )
-    assert from_json(as_json(report), "verify.json") == report
-
-
-def test_one_example_alone(folder, right):
-    report = verify(folder, lookup=right, example="errors")
-    assert [row.example for row in report.rows] == ["errors"]
-
-
-def test_an_unknown_example_is_an_error_with_the_known_ones(folder):
-    with pytest.raises(UnknownExampleError) as caught:
-        verify(folder, example="sier")
-    assert str(caught.value) == (
-        "unknown example 'sier'; the stored output has: "
-        "errors, hierarchical_brownian, seir"
-    )
-
-
 def test_a_bad_file_is_named_and_not_replayed(folder, recording, right):
     recording.with_suffix(".npz").write_bytes(b"PK")
-    report = verify(folder, lookup=right)
-    assert report.exit_code == 3
-    assert [row.function for row in report.rows] == ["decode_theta"]
-    (problem,) = report.problems
-    assert problem.file == "hierarchical_brownian/flatten_index.npz"
+    (folder / "errors" / "decode_theta.json").write_text("{}")
+    for manifest, fault in (("checked", "altered"), ("absent", "not a")):
+        report = verify(folder, lookup=right)
+        assert (report.exit_code, report.manifest) == (3, manifest)
+        assert [problem.file for problem in report.problems] == [
+            "errors/decode_theta.json",
+            "hierarchical_brownian/flatten_index.npz",
+        ]
+        assert report.problems[0].fault.startswith(fault)
+        assert report.rows == ()
+        (folder / "MANIFEST.json").unlink(missing_ok=True)
 
 
-def test_without_a_manifest_a_bad_file_is_refused(folder, recording, right):
-    (folder / "MANIFEST.json").unlink()
-    recording.write_text("{}")
-    report = verify(folder, lookup=right)
-    assert report.exit_code == 3
-    assert report.manifest == "absent"
-    assert report.problems[0].file == recording.relative_to(folder).as_posix()
-    assert report.problems[0].fault.startswith("not a recording")
-
-
-def test_a_folder_of_one_example_is_read(folder, recording, right):
+def test_a_folder_of_one_example_is_read(recording, right):
     report = verify(recording.parent, lookup=right)
-    assert report.exit_code == 0
-    assert report.manifest == "absent"
+    assert (report.exit_code, report.manifest) == (0, "absent")
     assert report.rows[0].example == "hierarchical_brownian"
 
 
 def test_a_linked_example_is_refused(folder, right, tmp_path):
-    shutil.move(folder / "seir", tmp_path / "seir")
+    (folder / "seir").rename(tmp_path / "seir")
     (folder / "seir").symlink_to(tmp_path / "seir")
     report = verify(folder, lookup=right)
-    assert report.exit_code == 3
-    assert report.rows == ()
+    assert (report.exit_code, report.rows) == (3, ())
     assert "lies outside of" in report.problems[0].fault
 
 
@@ -112,6 +58,59 @@ def test_the_json_is_json_also_where_a_difference_is_infinite(folder):
         function = getattr(oracle, name)
         return lambda *args, **kwargs: function(*args, **kwargs) * float("nan")
 
-    text = as_json(verify(folder, lookup=nothing))
+    report = verify(folder, lookup=nothing)
+    text = as_json(report)
+    assert from_json(text, "verify.json") == report
     row = json.loads(text, parse_constant=pytest.fail)["rows"][1]
     assert row["tally"]["absolute"]["value"] == "inf"
+
+
+@pytest.fixture
+def recorded(folder):
+    """Return a function that sets the fingerprint of a small folder."""
+
+    def write(**changes):
+        file = folder / "MANIFEST.json"
+        content = json.loads(file.read_text())
+        fingerprint = take_fingerprint() | changes
+        content["provenance"] = {"fingerprint": fingerprint}
+        file.write_text(json.dumps(content))
+        return folder
+
+    return write
+
+
+def slightly_off(name):
+    function = getattr(oracle, name)
+    return lambda *args, **kwargs: function(*args, **kwargs) + 1e-7
+
+
+def test_the_same_fingerprint_is_compared_to_the_bit(recorded, right):
+    report = verify(recorded(), lookup=right)
+    assert (report.exit_code, report.notes) == (0, ())
+    assert verify(recorded(), lookup=slightly_off).exit_code == 1
+
+
+KINDS = [("x64", True), ("prng_implementation", "rbg"), ("device", "gpu")]
+KINDS += [("threefry_partitionable", "neither")]
+
+
+@pytest.mark.parametrize(("name", "value"), KINDS)
+def test_another_kind_of_fingerprint_is_refused(recorded, right, name, value):
+    report = verify(recorded(**{name: value}), lookup=right)
+    assert (report.exit_code, report.rows) == (3, ())
+    fault = report.problems[0].fault
+    assert f"{name} is {take_fingerprint()[name]}, was {value}" in fault
+    assert "--other-fingerprint" in fault
+
+
+def test_another_kind_is_compared_within_tolerances_when_told(recorded):
+    folder = recorded(device="gpu")
+    report = verify(folder, lookup=slightly_off, other_fingerprint=True)
+    (note,) = report.notes
+    assert note == "compared within tolerances: device is cpu, was gpu"
+    # Versions that differ are told only.
+    (note,) = verify(recorded(jax="0.0.1")).notes
+    assert note.startswith("recorded with another version: jax is ")
+    tally = report.rows[-1].tally
+    assert tally.within_tolerance == tally.compared > 0

@@ -1,37 +1,28 @@
 """A small legacy package, written by hand: it has no code of the bridge."""
 
-import textwrap
+import sys
 from pathlib import Path
 
-__all__ = ["CHANGES", "write_plain"]
+from tfmpe.migrate.legacy_names import is_below
+
+_BEGIN = "from tfmpe.migrate import oracle\n"
+_FUNCTION = """
+def {0}(*args, **kwargs):
+    found = oracle.{0}(*args, **kwargs)
+    return found
+"""
+
+
+def _functions(names: str) -> str:
+    return _BEGIN + "".join(map(_FUNCTION.format, names.split()))
+
 
 _DATALOADER = """
-import numpy as np
-from tfmpe.migrate import oracle
-
-def flatten_structured(data, *args, **kwargs):
-    flat, slices = oracle.flatten_structured(data, *args, **kwargs)
-    return flat, slices
-
-def decode_theta(*args, **kwargs):
-    return oracle.decode_theta(*args, **kwargs)
-
-def pad_1d(*args, **kwargs):
-    return oracle.pad_1d(*args, **kwargs)
-
 def as_batch_iterator(rng_key, data, batch_size, shuffle):
     import jax
-    n = len(jax.tree.leaves(data)[0])
-    order = np.random.default_rng(0).permutation(n) if shuffle else range(n)
-    for start in range(0, n, batch_size):
-        rows = np.array(order[start:start + batch_size])
-        yield jax.tree.map(lambda leaf: np.asarray(leaf)[rows], data)
-"""
-_UTILS = """
-from tfmpe.migrate import oracle
-
-def split_data(*args, **kwargs):
-    return oracle.split_data(*args, **kwargs)
+    for start in range(0, len(jax.tree.leaves(data)[0]), batch_size):
+        part = slice(start, start + batch_size)
+        yield jax.tree.map(lambda leaf: leaf[part], data)
 """
 _ENCODER = """
 import jax
@@ -69,9 +60,8 @@ class CNF(nnx.Module):
     def sample(self, context, theta_shape, sample_size=1):
         shape = (sample_size, *theta_shape)
         x, h = jax.random.normal(self.rngs.base_dist(), shape), 1 / 32
-        def at(x, time):
-            times = jnp.full((sample_size, 1), time)
-            return self.vector_field(x, times, context)
+        at = lambda x, time: self.vector_field(
+            x, jnp.full((sample_size, 1), time), context)
         for n in range(32):
             a = at(x, n * h)
             b = at(x + h / 2 * a, (n + 0.5) * h)
@@ -80,34 +70,45 @@ class CNF(nnx.Module):
             x = x + h / 6 * (a + 2 * b + 2 * c + d)
         return x
 """
+_STRUCTURED_CNF = """
+class StructuredCNF:
+    def __init__(self, vf_model, rngs):
+        self.vf_model, self.rngs = vf_model, rngs
+    def sample(self, *args, theta_0=None, **kwargs):
+        return oracle.sample(self.vf_model, *args, theta_0=theta_0, **kwargs)
+"""
+_ON_DATA = """flatten_structured decode_theta pad_1d combine_data _flatten_index
+build_self_attention_mask"""
 _MODULES = {
-    "util/dataloader": _DATALOADER,
-    "utils": _UTILS,
+    "util/dataloader": _functions(_ON_DATA) + _DATALOADER,
+    "utils": _functions("split_data"),
+    "sfmpe": _functions("_make_attention_masks"),
     "nn/transformer/encoder": _ENCODER,
     "cnf": _CNF,
+    "structured_cnf": _BEGIN + _STRUCTURED_CNF,
+}
+_IN_FLAT = {
+    "label": "x = found[0]['labels']; "
+    "x['theta'] = x['theta'].at[..., 0].add(1)",
+    "mask": "x = found[0]['masks']['attention']; "
+    "x['y'] = x['y'].at[0, 1, 2].set(1)",
+    "dtype": "x = found[0]['data']; x['y'] = x['y'].astype('float16')",
+    "key order": "x = found[1]; "
+    "x['theta'] = dict(reversed(x['theta'].items()))",
+    "error": "raise LookupError('planted')",
 }
 
-_FLAT = "return flat, slices"
+
+def _after(name: str, code: str) -> tuple[str, str]:
+    call = f"oracle.{name}(*args, **kwargs)\n"
+    return call, f"{call}    {code}\n"
+
+
 CHANGES = {
-    "label": (
-        _FLAT,
-        "label = flat['labels']['theta']; "
-        "flat['labels']['theta'] = label.at[..., 0].add(1); " + _FLAT,
+    **{k: _after("flatten_structured", code) for k, code in _IN_FLAT.items()},
+    "decoded": _after(
+        "decode_theta", "found = {k: v + 1 for k, v in found.items()}"
     ),
-    "mask": (
-        _FLAT,
-        "masks = flat['masks']['attention']; "
-        "masks['y'] = masks['y'].at[0, 1, 2].set(1); " + _FLAT,
-    ),
-    "dtype": (
-        _FLAT,
-        "flat['data']['y'] = flat['data']['y'].astype('float16'); " + _FLAT,
-    ),
-    "key order": (
-        _FLAT,
-        "slices['theta'] = dict(reversed(slices['theta'].items())); " + _FLAT,
-    ),
-    "error": (_FLAT, "raise LookupError('planted')"),
     "weights": ("rngs=rngs)", "rngs=rngs, bias_init=nnx.initializers.ones)"),
     "layer": ("x / keep, 0)", "x, 0)"),
     "count": (
@@ -119,7 +120,7 @@ CHANGES = {
 
 
 def write_plain(folder: Path, change: str | None = None) -> None:
-    """Write the package into a folder that is to be on the path."""
+    """Write the package, right or with a change, into a folder."""
     old, new = CHANGES[change] if change else ("", "")
     found = False
     for name, text in _MODULES.items():
@@ -127,8 +128,13 @@ def write_plain(folder: Path, change: str | None = None) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         if change and old in text:
             text, found = text.replace(old, new), True
-        file.write_text(textwrap.dedent(text))
+        file.write_text(text)
     assert found == bool(change)
-    for package in (folder / "sfmpe").rglob("*/"):
+    for package in (folder / "sfmpe", *(folder / "sfmpe").rglob("*/")):
         (package / "__init__.py").touch()
-    (folder / "sfmpe" / "__init__.py").touch()
+
+
+def forget(package: str) -> None:
+    """Let a package be imported anew."""
+    for name in [n for n in sys.modules if is_below(n, package)]:
+        del sys.modules[name]
