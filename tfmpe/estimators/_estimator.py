@@ -28,7 +28,7 @@ from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
 from tfmpe.preprocessing import Standardiser, Tokens, TokenView
-from tfmpe.preprocessing._arrays import on_host
+from tfmpe.preprocessing._arrays import moves_arrays, on_host, to_rank
 from tfmpe.preprocessing._callers import warn_at_caller
 
 
@@ -115,6 +115,7 @@ class FlowMatchingEstimator:
                 f"{SIGMA_MIN}."
             )
 
+    @moves_arrays
     def fit(
         self,
         data: Any,
@@ -241,6 +242,7 @@ class FlowMatchingEstimator:
             )
         return reached.history
 
+    @moves_arrays
     def sample(
         self,
         tokens: Any,
@@ -306,6 +308,7 @@ class FlowMatchingEstimator:
             _repeat(view.padding, sample_shape, 1),
         )
 
+    @moves_arrays
     def log_prob(
         self,
         tokens: Any,
@@ -351,17 +354,21 @@ class FlowMatchingEstimator:
         if values is None:
             check_known(view, "Values whose density is asked for")
         own = view.data[None] if values is None else values
-        standard = self.standardiser.forward(own, like=view)
-        outside = view.value_mask & jnp.isfinite(own) & ~jnp.isfinite(standard)
+        # NaN marks what lies outside the support of a bijector.
+        with jax.debug_nans(False):
+            standard = self.standardiser.forward(own, like=view)
+            change = self.standardiser.log_det(own, like=view)
+        outside = jnp.isfinite(own) & ~jnp.isfinite(standard)
+        outside &= to_rank(view.value_mask, outside.ndim)
         density = flow.log_prob(
             standardised(tokens, self.standardiser, keys.conditioning),
             *keys,
             values=jnp.where(outside, 0, standard),
             **options,
         )
-        change = self.standardiser.log_det(own, like=view)
         impossible = outside.any((-2, -1))
-        density = jnp.where(impossible, -jnp.inf, density + change)
+        density = density + jnp.where(impossible, 0, change)
+        density = jnp.where(impossible, -jnp.inf, density)
         return density[0] if values is None else density
 
     def save(self, path: str | os.PathLike[str]) -> None:

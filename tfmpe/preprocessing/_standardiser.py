@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from tfmpe.preprocessing._arrays import moves_arrays
 from tfmpe.preprocessing._bijectors import Bijector, read_bijectors
 from tfmpe.preprocessing._given import (
     Given,
@@ -95,6 +96,7 @@ class Standardiser:
     keys: tuple[StandardisedKey, ...]
 
     @classmethod
+    @moves_arrays
     def fit(cls, tokens: Any, *, bijectors: Any = None) -> "Standardiser":
         """Measure mean and scale of every key over samples and tokens.
 
@@ -171,6 +173,7 @@ class Standardiser:
             ),
         )
 
+    @moves_arrays
     def forward(self, values: Any, like: Any = None) -> Any:
         """Return standardised values.
 
@@ -205,6 +208,7 @@ class Standardiser:
         unbounded = jnp.where(given.real, unbounded, mean)
         return given.wrap((unbounded - mean) / scale - shift)
 
+    @moves_arrays
     def inverse(self, values: Any, like: Any = None) -> Any:
         """Return original values for standardised ones.
 
@@ -234,6 +238,7 @@ class Standardiser:
         unbounded = (standard + shift) * scale + mean
         return given.wrap(given.map(Bijector.inverse, unbounded))
 
+    @moves_arrays
     def log_det(self, values: Any, like: Any = None) -> Any:
         """Return ``log |det d forward(x) / dx|`` at original values x.
 

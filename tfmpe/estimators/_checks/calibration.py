@@ -14,6 +14,7 @@ from tfmpe.estimators._flow.chunks import flatten_samples
 from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
+from tfmpe.preprocessing._arrays import moves_arrays
 from tfmpe.preprocessing._static import static_int
 
 _TIES = np.uint32(2**32 - 1)
@@ -22,6 +23,7 @@ MIN_DRAWS = 9
 """Fewer draws leave too few ranks to tell one shape from another."""
 
 
+@moves_arrays
 def calibration_ranks(
     estimator: Any,
     tokens: Any,
@@ -214,9 +216,9 @@ def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
     taken of, so that nothing sets them apart from the draws.
     """
     together = jnp.concatenate([draws, true.data[None]])
-    scale = together.std(0)
-    away = (together - together.mean(0)) / jnp.where(scale > 0, scale, 1)
-    away = jnp.where(true.value_mask, away, 0)
+    mean, scale = (f(0, keepdims=True) for f in (together.mean, together.std))
+    away = (together - mean) / jnp.where(scale > 0, scale, 1)
+    away = jnp.where(true.value_mask[None], away, 0)
 
     def ranks(values: Any, key: Any) -> Any:
         sums = jnp.stack(
@@ -239,6 +241,7 @@ def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
 
 def _rank_of(value: Any, others: Any, key: Any) -> Any:
     """Return the rank of a value among others, at random among equal ones."""
+    value = value[None]
     equal = (others == value).sum(0)
     among = jax.random.randint(key, equal.shape, 0, equal + 1)
     return (others < value).sum(0) + among

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from tfmpe.preprocessing._arrays import moves_arrays
+
 
 class TwoSampleTest(NamedTuple):
     """Result of a two-sample test.
@@ -25,6 +27,7 @@ class TwoSampleTest(NamedTuple):
     p_value: Float[Array, ""]
 
 
+@moves_arrays
 def mmd_test(
     key: Any,
     x: Any,
@@ -99,6 +102,7 @@ def mmd_test(
     return TwoSampleTest(statistic, null, permutation_p_value(statistic, null))
 
 
+@moves_arrays
 def classifier_test(
     probabilities: Any, null_probabilities: Any
 ) -> TwoSampleTest:
