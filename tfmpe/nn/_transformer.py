@@ -240,9 +240,15 @@ class Transformer(nnx.Module):
         return jnp.concatenate(parts, 1)
 
     def _run(self, layer: Any) -> Any:
-        if not self.config.remat:
-            return layer
-        return partial(nnx.remat(type(layer).__call__), layer)
+        if self.config.remat:
+            layer = partial(nnx.remat(type(layer).__call__), layer)
+
+        def run(*given: Any) -> Any:
+            # Norms of flax and attention of jax sum bfloat16 as float32.
+            with jax.numpy_dtype_promotion("standard"):
+                return layer(*given)
+
+        return run
 
 
 def _flat(leaf: Any, n_axes: int) -> Any:
