@@ -37,13 +37,15 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or (
 settings.load_profile(PROFILE)
 
 
-def cases(ci: int, dev: int | None = None) -> settings:
+def cases(ci: int, dev: int | None = None, *, costly: bool = False) -> settings:
     """Return settings for a number of cases in CI and, smaller, elsewhere.
 
-    The profile of ``make fuzz`` has a number of its own.
+    The profile of ``make fuzz`` has a number of its own; a tenth of it where
+    a case is costly.
     """
     if PROFILE == "fuzz":
-        return settings()
+        few = settings.default.max_examples // 10
+        return settings(max_examples=few) if costly else settings()
     dev = max(10, ci // 8) if dev is None else dev
     return settings(max_examples=ci if PROFILE == "ci" else dev)
 

@@ -92,7 +92,7 @@ def _both_ways(function, *trees):
 
 
 @given(data_sets(SHAPES[:1]))
-@cases(40, 10)
+@cases(40, 10, costly=True)
 def test_masks_and_loss_of_data_sets(drawn):
     data, independence, sizes = drawn
     tokens = Tokens.from_pytree(
