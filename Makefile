@@ -10,7 +10,7 @@ export JAX_PLATFORMS := cpu
 unexport PYTHONHOME
 unexport PYTHONPATH
 
-.PHONY: help demo test docs bench lint format clean
+.PHONY: help demo test docs bench fuzz lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' \
@@ -45,6 +45,18 @@ lint: .venv/.dev ## style, format, types and import layers
 # A warning is an error, and so is a reference that leads nowhere.
 docs: .venv/.docs ## build the pages of docs/ into build/docs
 	$(PYTHON) -m sphinx -W --keep-going -n -q docs build/docs
+
+# Nightly: 10,000 random layouts in each property of core and bridge, others
+# in every run; `make fuzz SEED=1` repeats the run that printed seed 1.
+SEED := $(shell date +%s)
+fuzz: export HYPOTHESIS_PROFILE = fuzz
+fuzz: .venv/.dev ## 10,000 random layouts (about two hours)
+	$(PYTEST) -n auto --dist worksteal -m hypothesis \
+		--hypothesis-seed=$(SEED) \
+		tests/preprocessing/test_laws.py \
+		tests/preprocessing/test_against_oracle.py \
+		tests/estimators/test_data_sets.py \
+		tests/compat/test_against_oracle.py
 
 bench: .venv/.dev ## measure old against new (about half an hour)
 	.venv/bin/tfmpe bench

@@ -1,7 +1,8 @@
 """Data, rules and helpers that the tests share. Everything runs on the CPU."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,30 @@ import pytest
 
 # Before anything is computed; a chosen platform is left alone.
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
+
+
+_STRICT = {
+    "jax_numpy_dtype_promotion": "strict",
+    "jax_numpy_rank_promotion": "raise",
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def strict_promotion(request) -> Iterator[None]:
+    """Run the tests of core, networks and estimators without promotion.
+
+    Users may set these flags. With the oldest jax the same tests run with
+    its defaults, as for most users.
+    """
+    folder = request.path.relative_to(Path(__file__).parent).parts[0]
+    strict = folder in ("estimators", "nn", "preprocessing")
+    flags = _STRICT if strict and jax.__version_info__ >= (0, 6) else {}
+    before = {name: getattr(jax.config, name) for name in flags}
+    for name, value in flags.items():
+        jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Hypothesis strategies shared by the tests, and how many cases they draw.
 
 ``HYPOTHESIS_PROFILE=ci`` (or ``CI`` set to anything) draws many more cases,
-the same ones in every run.
+the same ones in every run; ``HYPOTHESIS_PROFILE=fuzz`` draws ``FUZZ_EXAMPLES``
+(10,000) in each test, others in every run, as ``make fuzz`` does.
 """
 
 import math
@@ -22,6 +23,13 @@ settings.register_profile(
     suppress_health_check=_SLOW,
 )
 settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW)
+settings.register_profile(
+    "fuzz",
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES") or 10_000),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=_SLOW,
+)
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or (
     "ci" if os.environ.get("CI") else "dev"
@@ -29,8 +37,15 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or (
 settings.load_profile(PROFILE)
 
 
-def cases(ci: int, dev: int | None = None) -> settings:
-    """Return settings for a number of cases in CI and, smaller, elsewhere."""
+def cases(ci: int, dev: int | None = None, *, costly: bool = False) -> settings:
+    """Return settings for a number of cases in CI and, smaller, elsewhere.
+
+    The profile of ``make fuzz`` has a number of its own; a tenth of it where
+    a case is costly.
+    """
+    if PROFILE == "fuzz":
+        few = settings.default.max_examples // 10
+        return settings(max_examples=few) if costly else settings()
     dev = max(10, ci // 8) if dev is None else dev
     return settings(max_examples=ci if PROFILE == "ci" else dev)
 

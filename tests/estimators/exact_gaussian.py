@@ -110,7 +110,7 @@ def _draw(obs, real, key, n_samples, scale, shift, apart):
     """Draw mu and the sites' means, ``(n_samples, *sample, 1 + sites)``."""
     sums = jnp.where(real, obs, 0).sum(-1) / NOISE**2
     # Precisions of theta given mu, and of mu with theta integrated out.
-    of_theta = 1 + real.sum(-1) / NOISE**2
+    of_theta = 1 + real.sum(-1, dtype=obs.dtype) / NOISE**2
     of_mu = 1 + (1 - 1 / of_theta).sum(-1, keepdims=True)
     mu = (sums / of_theta).sum(-1, keepdims=True) / of_mu
     mean = jnp.concatenate([mu, (mu + sums) / of_theta], -1)
@@ -118,6 +118,7 @@ def _draw(obs, real, key, n_samples, scale, shift, apart):
     weight = jnp.concatenate([jnp.ones_like(mu), 1 / of_theta], -1)
     own, shared = jax.random.normal(key, (2, n_samples, *mean.shape))
     shared = jnp.where(apart, shared, shared[..., :1])
-    away = spread * own + weight * shared / jnp.sqrt(of_mu)
-    sd = jnp.sqrt(spread**2 + weight**2 / of_mu)
-    return mean + scale * away + shift * sd
+    weight = weight / jnp.sqrt(of_mu)
+    away = spread[None] * own + weight[None] * shared
+    sd = jnp.sqrt(spread**2 + weight**2)
+    return (mean + shift * sd)[None] + scale * away

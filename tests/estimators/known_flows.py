@@ -56,7 +56,7 @@ def given_mean(conditioning):
     """Return the mean of the real values, ``(*sample,)``; 0 of none."""
     real = conditioning.value_mask
     values = jnp.where(real, conditioning.data, 0)
-    n = jnp.asarray(real.sum((-2, -1)))
+    n = jnp.asarray(real.sum((-2, -1), dtype=values.dtype))
     return values.sum((-2, -1)) / jnp.maximum(n, 1)
 
 
@@ -69,7 +69,9 @@ def linear(target, conditioning, time):
 def linear_end(theta_0, conditioning):
     """Return where :func:`linear` takes values, without padding."""
     moved = _DRIFTED * given_mean(conditioning) + _SLOPED
-    return np.exp(RATE) * theta_0 + moved[..., None, None]
+    moved = moved[..., None, None]
+    draws = (None,) * max(0, np.ndim(theta_0) - moved.ndim)
+    return np.exp(RATE) * theta_0 + moved[draws]
 
 
 def linear_log_prob(target, conditioning):

@@ -119,7 +119,8 @@ def exact_posterior(
 def _velocity(weights: Any, target: Any, conditioning: Any, time: Any) -> Any:
     real = conditioning.value_mask
     total = jnp.where(real, conditioning.data, 0).sum((-2, -1))
-    mean = total / jnp.maximum(real.sum((-2, -1)), 1)
+    n = jnp.asarray(real.sum((-2, -1), dtype=total.dtype))
+    mean = total / jnp.maximum(n, 1)
     features = jnp.stack([mean, time, jnp.ones_like(mean)], -1)
     moved = (features @ weights[:3])[..., None, None]
     return weights[3] * target.data + moved

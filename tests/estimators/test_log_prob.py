@@ -125,7 +125,7 @@ def bent(target, conditioning, time):
     """Mix the tokens, not linearly."""
     del conditioning
     n = target.data.shape[-2]
-    mixing = jnp.sin(1.0 + jnp.arange(n * n).reshape((n, n)))
+    mixing = jnp.sin(1.0 + jnp.arange(n * n * 1.0).reshape((n, n)))
     return jnp.tanh(mixing @ target.data + time[..., None, None])
 
 
@@ -161,7 +161,7 @@ def _both(directions):
 def skew(target, conditioning, time):
     """Turn the values; no probe sees a divergence."""
     del conditioning
-    i = jnp.arange(target.data.shape[-2])
+    i = jnp.arange(target.data.shape[-2], dtype=target.data.dtype)
     turning = jnp.sign(i[:, None] - i[None, :])
     return turning @ target.data + time[..., None, None]
 
@@ -213,12 +213,17 @@ class Recorded:
         """Return the velocities, row by row."""
 
         def of_row(theta, context, time):
-            return FIELDS[self.name](
-                theta=theta[None],
-                context=context[None],
-                time=time.reshape((1, 1, 1)),
-                **self.given,
-            )[0]
+            # Written for the default flags of jax.
+            with (
+                jax.numpy_dtype_promotion("standard"),
+                jax.numpy_rank_promotion("allow"),
+            ):
+                return FIELDS[self.name](
+                    theta=theta[None],
+                    context=context[None],
+                    time=time.reshape((1, 1, 1)),
+                    **self.given,
+                )[0]
 
         return jax.vmap(of_row)(target.data, conditioning.data, time)
 

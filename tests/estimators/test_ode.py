@@ -34,7 +34,7 @@ def solve(ode, rates, initial, start=0.0, stop=1.0, sizes=None):
     @jax.jit
     def run(initial):
         return ode.solve(
-            lambda time, state: rates * state + (state != 0) * time,
+            lambda time, state: rates * state + jnp.where(state != 0, time, 0),
             initial,
             start,
             stop,

@@ -195,7 +195,8 @@ def timed_tokens(n=2, n_sites=3, n_times=5, width=1, padded=False) -> Tokens:
 
 def lines(key, parameters, inputs, width=1):
     """Observe without noise, all values of a token alike."""
-    obs = parameters["slope"][:, :, None] * inputs["obs"]
+    slope, times = parameters["slope"][:, :, None], inputs["obs"]
+    obs = slope * times[(None,) * (slope.ndim - times.ndim)]
     return {"obs": jnp.repeat(obs, width, -1)}
 
 
@@ -220,7 +221,7 @@ def test_inputs_of_the_tokens_are_handed_on():
         .decode()["slope"]
     )
     times = tokens.select_tokens(["obs"]).functional_inputs
-    wanted = slopes[..., None] * times.reshape((2, 3, 5, 1))
+    wanted = slopes[..., None] * times.reshape((1, 2, 3, 5, 1))
     for batch_size in (None, 7):
         found = predict_lines(tokens, n_samples=20, batch_size=batch_size)
         np.testing.assert_allclose(found.simulated["obs"], wanted, rtol=1e-6)

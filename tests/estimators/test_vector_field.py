@@ -34,7 +34,7 @@ class Network(nnx.Module):
     def __call__(self, target, conditioning, time):
         """Return velocities; without dropout after ``eval()``."""
         del conditioning, time
-        return self.dropout(self.linear(target.data) * self.waves[...])
+        return self.dropout(self.linear(target.data) * self.waves[None, None])
 
 
 class Module(eqx.Module):
@@ -55,7 +55,8 @@ class Module(eqx.Module):
     def __call__(self, target, conditioning, time):
         """Return velocities."""
         del conditioning, time
-        return self.squash(target.data * self.weight + self.grid[self.rows])
+        scaled = target.data * self.weight[None, None]
+        return self.squash(scaled + self.grid[self.rows][None, None])
 
 
 @pytest.fixture(scope="module")

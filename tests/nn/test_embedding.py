@@ -49,12 +49,12 @@ def test_a_vector_for_every_token(vectors, embedding, tokens):
     assert vectors.shape == (4, 10, 8)
     assert vectors.dtype == jnp.float32
     kernel, key_vector = embedding.value_kernel[...], embedding.key_vector[...]
-    mu = tokens.data[:, 0, :1] @ kernel[0, :1] + key_vector[1, 0]
+    mu = tokens.data[:, 0, :1] @ kernel[0, :1] + key_vector[1, :1]
     np.testing.assert_allclose(vectors[:, 0], mu, atol=1e-5)
-    site = tokens.data[:, 1] @ kernel[1] + key_vector[1, 1]
+    site = tokens.data[:, 1] @ kernel[1] + key_vector[1, 1:2]
     np.testing.assert_allclose(vectors[:, 1], site, atol=1e-5)
     features = fourier_features(tokens.functional_inputs[:, 4], 3)
-    obs = tokens.data[:, 4, :1] @ kernel[2, :1] + key_vector[1, 2]
+    obs = tokens.data[:, 4, :1] @ kernel[2, :1] + key_vector[1, 2:3]
     obs = obs + embedding.input_projection(features)
     np.testing.assert_allclose(vectors[:, 4], obs, atol=1e-5)
 
@@ -184,7 +184,7 @@ def test_times_are_told_apart():
     embedding = TimeEmbedding(CONFIG, rngs=nnx.Rngs(0))
     vectors = embedding(jnp.array([0.0, 0.001, 0.5, 1.0]))
     assert vectors.shape == (4, 8)
-    near, middle, far = np.abs(vectors[1:] - vectors[0]).max(1)
+    near, middle, far = np.abs(vectors[1:] - vectors[:1]).max(1)
     assert 0 < near < 0.02
     assert middle > 10 * near
     assert far > 10 * near

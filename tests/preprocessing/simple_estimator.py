@@ -27,12 +27,14 @@ class Lines(NamedTuple):
 @partial(jax.jit, static_argnums=(2, 3))
 def _step(lines, tokens, target_keys, conditioning_keys):
     targets = tokens.select_tokens(target_keys)
-    values, real = targets.data[..., 0], targets.padding_mask
+    values = targets.data[..., 0]
+    padding = jnp.asarray(targets.padding_mask)
+    real = padding.astype(values.dtype)
 
     def loss(line):
         fitted = lines._replace(slope=line[0], offset=line[1])
         mean = _mean(fitted, targets, tokens.select_tokens(conditioning_keys))
-        squares = jnp.where(real, (values - mean) ** 2, 0)
+        squares = jnp.where(padding, (values - mean) ** 2, 0)
         return squares.sum() / real.sum(), squares
 
     gradient, squares = jax.grad(loss, has_aux=True)(
@@ -49,7 +51,7 @@ def _step(lines, tokens, target_keys, conditioning_keys):
 
 
 def _mean(lines, targets, conditioning):
-    weights = targets.attention_mask(conditioning)[:, 0]
+    weights = targets.attention_mask(conditioning)[:, 0].astype(float)
     pooled = jnp.einsum("bqk,bk->bq", weights, conditioning.data[..., 0])
     pooled /= weights.sum(-1)
     return lines.slope[targets.labels] * pooled + lines.offset[targets.labels]
@@ -87,4 +89,4 @@ class SimpleEstimator:
         )
         scale = jnp.sqrt(self.lines.variance[targets.labels])
         noise = jax.random.normal(key, (n, *mean.shape))
-        return targets.decode((mean + scale * noise)[..., None])
+        return targets.decode((mean[None] + scale[None] * noise)[..., None])

@@ -346,7 +346,7 @@ def test_an_estimator_is_asked_the_other_way_round():
     draws = swapped.sample(
         tokens, ["obs"], ["theta"], key=jax.random.key(1), n=100
     )
-    noise = draws["obs"] - tokens.decode()["theta"][:, :, None]
+    noise = draws["obs"] - tokens.decode()["theta"][None, :, :, None]
     np.testing.assert_allclose(noise.std(), 0.1, rtol=0.1)
     np.testing.assert_allclose(noise.mean(), 0.0, atol=0.01)
 

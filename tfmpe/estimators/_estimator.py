@@ -29,7 +29,7 @@ from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
 from tfmpe.preprocessing import Standardiser, Tokens, TokenView
-from tfmpe.preprocessing._arrays import on_host
+from tfmpe.preprocessing._arrays import moves_arrays, on_host
 from tfmpe.preprocessing._callers import warn_at_caller
 
 
@@ -118,6 +118,7 @@ class FlowMatchingEstimator:
                 f"{SIGMA_MIN}."
             )
 
+    @moves_arrays
     def fit(
         self,
         data: Any,
@@ -248,6 +249,7 @@ class FlowMatchingEstimator:
             )
         return reached.history
 
+    @moves_arrays
     def sample(
         self,
         tokens: Any,
@@ -313,6 +315,7 @@ class FlowMatchingEstimator:
             _repeat(view.padding, sample_shape, 1),
         )
 
+    @moves_arrays
     def log_prob(
         self,
         tokens: Any,
@@ -358,11 +361,12 @@ class FlowMatchingEstimator:
         if values is None:
             check_known(view, "Values whose density is asked for")
         own = view.data if values is None else values
+        # NaN marks what lies outside the support of a bijector.
+        with jax.debug_nans(False):
+            standard = self.standardiser.forward(own, like=view)
+            change = self.standardiser.log_det(own, like=view)
         standard, outside = inside(
-            own,
-            self.standardiser.forward(own, like=view),
-            view.value_mask,
-            one_draw=values is None,
+            own, standard, view.value_mask, one_draw=values is None
         )
         density = flow.log_prob(
             standardised(tokens, self.standardiser, keys.conditioning),
@@ -370,7 +374,6 @@ class FlowMatchingEstimator:
             values=standard,
             **options,
         )
-        change = self.standardiser.log_det(own, like=view)
         return in_own_units(density, change, outside, one_draw=values is None)
 
     def save(self, path: str | os.PathLike[str]) -> None:

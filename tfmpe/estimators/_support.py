@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from tfmpe.preprocessing._arrays import to_rank
 from tfmpe.preprocessing._programs import compiled
 
 
@@ -28,7 +29,8 @@ def inside(
     outside : Array of bool, shape (...)
         Whether some value was.
     """
-    outside = real & jnp.isfinite(own) & ~jnp.isfinite(standard)
+    outside = jnp.isfinite(own) & ~jnp.isfinite(standard)
+    outside &= to_rank(real, outside.ndim)
     values = jnp.where(outside, 0, standard)
     return values[None] if one_draw else values, outside.any((-2, -1))
 
@@ -39,4 +41,5 @@ def in_own_units(
 ) -> Any:
     """Return the log density of values in their own units."""
     density = density[0] if one_draw else density
-    return jnp.where(outside, -jnp.inf, density + change)
+    density = density + jnp.where(outside, 0, change)
+    return jnp.where(outside, -jnp.inf, density)

@@ -14,6 +14,7 @@ from tfmpe.nn._inputs import (
     input_moments,
     real_inputs,
 )
+from tfmpe.preprocessing._arrays import promoted, to_rank
 
 # Periods of 16, 8, 4 and 2. Faster waves make the field rough in time, and
 # a solver needs several times as many steps.
@@ -100,35 +101,52 @@ class TokenEmbedding(nnx.Module):
         # One product per key: a kernel per token would be as large as the
         # activations.
         parts = [
-            values[..., key.block, : key.width]
-            @ self.value_kernel[position, : key.width]
+            jnp.matmul(
+                *promoted(
+                    values[..., key.block, : key.width],
+                    self.value_kernel[position, : key.width],
+                )
+            )
             for key, position in zip(layout.keys, positions, strict=True)
         ]
         vectors = self.key_vector[1 - int(is_target)][rows]
+        summands = [to_rank(vectors, values.ndim)]
         if parts:
-            vectors = vectors + jnp.concatenate(parts, -2)
-        if self.input_projection is not None:
-            vectors = vectors + self._inputs(tokens)
+            summands.append(jnp.concatenate(parts, -2))
+        inputs = self._inputs(tokens)
+        if inputs is not None:
+            summands.append(inputs)
+        vectors, *others = promoted(*summands)
+        for other in others:
+            vectors = vectors + other
         return vectors.astype(self.config.dtype)
 
     def _inputs(self, tokens: Any) -> Any:
-        """Return what functional inputs add; 0 for keys without any."""
+        """Return what functional inputs add, 0 to keys without any, or None."""
         projection = self.input_projection
-        assert projection is not None
         n_inputs = self.input_mean.shape[0]
         given = tokens.functional_inputs
         counts = input_counts(tokens.layout)
-        if given is None or not counts.any():
-            return 0.0
+        if projection is None or given is None or not counts.any():
+            return None
         real = real_inputs(tokens.layout, tokens.padding, n_inputs)
         missing = n_inputs - given.shape[-1]
         if missing > 0:
             widths = [(0, 0)] * (given.ndim - 1) + [(0, missing)]
             given = jnp.pad(given, widths)
-        given = (given[..., :n_inputs] - self.input_mean) / self.input_scale
-        given = jnp.where(real, given, 0)
+        given, mean, scale = promoted(
+            given[..., :n_inputs],
+            to_rank(self.input_mean, given.ndim),
+            to_rank(self.input_scale, given.ndim),
+        )
+        given = jnp.where(
+            to_rank(real, given.ndim),
+            # Not before: of large ones, as of dates, much is taken away.
+            ((given - mean) / scale).astype(jnp.float32),
+            0,
+        )
         added = projection(fourier_features(given, self.config.n_frequencies))
-        return jnp.where((counts > 0)[:, None], added, 0)
+        return jnp.where(to_rank((counts > 0)[:, None], added.ndim), added, 0)
 
 
 class TimeEmbedding(nnx.Module):
@@ -142,6 +160,7 @@ class TimeEmbedding(nnx.Module):
 
     def __call__(self, time: Any) -> Any:
         """Return vectors, ``(*sample, latent_dim)``, of ``(*sample,)``."""
-        features = fourier_features(time[..., None], _TIME_WAVES)
+        time = time[..., None].astype(jnp.float32)
+        features = fourier_features(time, _TIME_WAVES)
         hidden = jax.nn.gelu(self.first(features))
         return self.second(hidden).astype(self.dtype)

@@ -5,6 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe.preprocessing._arrays import to_rank
+
 
 def fourier_features(values: Any, n_frequencies: int) -> Any:
     """Return sines and cosines of values at doubling frequencies.
@@ -27,8 +29,8 @@ def fourier_features(values: Any, n_frequencies: int) -> Any:
     Works under ``jit``. Source: Tancik et al., 2020, with fixed frequencies.
     """
     frequencies = np.pi / 8 * 2.0 ** np.arange(n_frequencies)
-    angles = values[..., None] * frequencies.astype(np.float32)
-    features = jnp.concatenate(
-        [values[..., None], jnp.sin(angles), jnp.cos(angles)], -1
-    )
-    return features.reshape((*values.shape[:-1], -1))
+    values = values[..., None]
+    frequencies = to_rank(frequencies.astype(np.float32), values.ndim)
+    angles = values * frequencies
+    features = jnp.concatenate([values, jnp.sin(angles), jnp.cos(angles)], -1)
+    return features.reshape((*values.shape[:-2], -1))

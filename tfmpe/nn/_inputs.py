@@ -5,6 +5,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from tfmpe.preprocessing._arrays import to_rank
+
 
 def input_counts(layout: Any) -> np.ndarray:
     """Return the number of functional inputs of every token."""
@@ -30,7 +32,10 @@ def real_inputs(layout: Any, padding: Any, n_inputs: int) -> Any:
     (*sample, n_tokens, n_inputs)
     """
     real = np.arange(n_inputs) < input_counts(layout)[:, None]
-    return real if padding is None else real & padding[..., None]
+    if padding is None:
+        return real
+    padding = padding[..., None]
+    return to_rank(real, padding.ndim) & padding
 
 
 def input_moments(tokens: Any, n_inputs: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe.preprocessing import AttentionPlan
+from tfmpe.preprocessing._arrays import common_dtype
 from tfmpe.preprocessing._plan_blocks import AttentionBlock
 
 MAX_SCORES = 2**26
@@ -206,7 +207,7 @@ def _attend_groups(
     key_real: Any,
 ) -> tuple[Any, Any]:
     """Return ``(rows, heads, groups, n_q, head_dim)`` and what was found."""
-    dtype = jnp.promote_types(query.dtype, jnp.float32)
+    dtype = common_dtype([query.dtype, jnp.float32])
     queries = _take(query, block.queries)
     n_keys = block.keys.shape[-1]
     scores, is_open = [], []
@@ -327,7 +328,7 @@ def _fill_rows(
     empty = query_real & ~found
     if to_self:
         own = np.maximum(plan.own, 0)
-        itself = empty & (plan.own >= 0) & key_real[:, own]
+        itself = empty & (plan.own >= 0)[None] & key_real[:, own]
         attended = jnp.where(
             itself[:, None, :, None], _take(value, own), attended
         )

@@ -14,6 +14,7 @@ from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._layers import DecoderLayer, EncoderLayer
 from tfmpe.nn._pattern import AttentionPattern
 from tfmpe.nn._sets import warn_of_sets
+from tfmpe.preprocessing._arrays import promoted
 
 
 class Transformer(nnx.Module):
@@ -254,18 +255,28 @@ class Transformer(nnx.Module):
         parts = []
         for key in target.layout.keys:
             i = by_name[key.name]
-            kernel = self.value_kernel[i, :, : key.width]
-            bias = self.value_bias[i, : key.width]
-            part = vectors[:, key.block] @ kernel + bias
-            part += skip[:, i, None, None] * values[:, key.block, : key.width]
+            inner, kernel, bias, value, gain = promoted(
+                vectors[:, key.block],
+                self.value_kernel[i, :, : key.width],
+                self.value_bias[None, None, i, : key.width],
+                values[:, key.block, : key.width],
+                skip[:, i, None, None],
+            )
+            part = inner @ kernel + bias + gain * value
             empty = [(0, 0), (0, 0), (0, target.width - key.width)]
             parts.append(jnp.pad(part, empty))
         return jnp.concatenate(parts, 1)
 
     def _run(self, layer: Any) -> Any:
-        if not self.config.remat:
-            return layer
-        return partial(nnx.remat(type(layer).__call__), layer)
+        if self.config.remat:
+            layer = partial(nnx.remat(type(layer).__call__), layer)
+
+        def run(*given: Any) -> Any:
+            # Norms of flax and attention of jax sum bfloat16 as float32.
+            with jax.numpy_dtype_promotion("standard"):
+                return layer(*given)
+
+        return run
 
 
 def _flat(leaf: Any, n_axes: int) -> Any:

@@ -24,6 +24,10 @@ PAD_VALUE = -1e8
 
 _ALIGNMENT = 64
 
+moves_arrays = jax.transfer_guard("allow")
+"""Decorator of functions that move what they are given, masks and counters to
+the device on purpose, whatever ``jax_transfer_guard`` says."""
+
 
 def broadcasts_to(shape: Sequence[int], full: Sequence[int]) -> bool:
     """Whether an array of one shape can be broadcast to another."""
@@ -31,6 +35,15 @@ def broadcasts_to(shape: Sequence[int], full: Sequence[int]) -> bool:
         return np.broadcast_shapes(tuple(shape), tuple(full)) == tuple(full)
     except ValueError:
         return False
+
+
+def to_rank(array: Any, rank: int) -> Any:
+    """Return an array with as many leading axes of size 1 as it lacks.
+
+    As broadcasting does by itself, unless ``jax_numpy_rank_promotion`` is
+    ``"raise"``.
+    """
+    return array[(None,) * (rank - array.ndim)]
 
 
 def on_host(arrays: Iterable[Any]) -> bool:
@@ -105,8 +118,19 @@ def _check_unmasked(value: Any, what: str) -> None:
 
 
 def common_dtype(arrays: Sequence[Any]) -> np.dtype:
-    """Return the dtype that jax would concatenate the arrays to."""
-    return np.dtype(jnp.result_type(*arrays))
+    """Return the dtype that jax promotes the arrays to.
+
+    Also where ``jax_numpy_dtype_promotion`` is ``"strict"``: that of tokens
+    is documented.
+    """
+    with jax.numpy_dtype_promotion("standard"):
+        return np.dtype(jnp.result_type(*arrays))
+
+
+def promoted(*arrays: Any) -> list[Any]:
+    """Return the arrays in one dtype, as jax promotes them."""
+    dtype = common_dtype(arrays)
+    return [array.astype(dtype) for array in arrays]
 
 
 def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:
@@ -188,7 +212,13 @@ def join(arrays: Sequence[Any], axis: int) -> Array:
         with quiet_casts():
             np.concatenate(host, axis, out=joined, casting="unsafe")
         return hand_over(joined)
-    return jnp.concatenate(arrays, axis)
+    return concatenate(arrays, axis)
+
+
+def concatenate(arrays: Sequence[Any], axis: int) -> Array:
+    """Concatenate with ``jax.numpy``, and its dtype rules as they are."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.concatenate(arrays, axis)
 
 
 def quiet_casts() -> np.errstate:
@@ -268,11 +298,13 @@ def owned(array: Any) -> Array:
 
     ``jnp.asarray`` may share memory with it, which its owner can change.
     """
-    return jnp.array(array) if isinstance(array, np.ndarray) else array
+    if isinstance(array, np.ndarray):
+        return hand_over(array.copy())
+    return array
 
 
 def like(result: Any, source: Any) -> Any:
     """Return NumPy for a NumPy source, else a jax array."""
-    if isinstance(source, np.ndarray) or isinstance(result, jax.Array):
+    if isinstance(source, np.ndarray) or not isinstance(result, np.ndarray):
         return result
     return hand_over(result)

@@ -58,9 +58,11 @@ def combine_masks(
     n_query, n_key = declared.shape
     if empty_rows == "error" and not declared.any(-1).all():
         raise rules_leave_empty(np.flatnonzero(~declared.any(-1)), n_query)
-    to_self = own & (empty_rows != "all")
+    declared = declared[None]
+    to_self = (own & (empty_rows != "all"))[None]
     if query_real is None and key_real is None:
-        return _fill(np, declared, to_self, np.ones((n_key,), bool))[None, None]
+        real = np.ones((1, n_key), bool)
+        return _fill(np, declared, to_self, real)[:, None]
     queries = _flat_samples(query_real, n_query)
     keys = _flat_samples(key_real, n_key)
     if len({len(queries), len(keys)} - {1}) > 1:
@@ -71,8 +73,8 @@ def combine_masks(
     xp = np if on_host([queries, keys]) else jnp
     mask = _fill(xp, declared & keys[:, None, :], to_self, keys)
     first = keys.argmax(-1)[:, None] if n_key else 0
-    first_real = np.arange(n_key) == first
-    mask = xp.where(queries[:, :, None], mask, first_real[..., None, :])
+    first_real = np.arange(n_key)[None] == first
+    mask = xp.where(queries[:, :, None], mask, first_real[:, None, :])
     return mask[:, None]
 
 
@@ -100,9 +102,9 @@ def _flat_samples(real: Any | None, n_tokens: int) -> Any:
 
 
 def _fill(xp: Any, mask: Any, to_self: np.ndarray, key_real: Any) -> Any:
-    """Open something in every empty row of ``(..., n_query, n_key)``."""
+    """Open something in every empty row of ``(rows, n_query, n_key)``."""
     fallback = xp.where(key_real.any(-1, keepdims=True), key_real, True)
-    to_self = to_self & key_real[..., None, :]
+    to_self = to_self & key_real[:, None, :]
     has_self = to_self.any(-1, keepdims=True)
-    open_row = xp.where(has_self, to_self, fallback[..., None, :])
+    open_row = xp.where(has_self, to_self, fallback[:, None, :])
     return xp.where(mask.any(-1, keepdims=True), mask, open_row)

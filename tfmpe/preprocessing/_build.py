@@ -9,6 +9,7 @@ import numpy as np
 from tfmpe.preprocessing._arrays import (
     PAD_VALUE,
     broadcasts_to,
+    hand_over,
     on_host,
     strong,
 )
@@ -123,5 +124,6 @@ def _spread(real: Any, sample_shape: tuple[int, ...]) -> Any:
             f"but the data have {sample_shape}. Give sizes once, or once "
             "per sample."
         )
-    xp = np if on_host([real]) else jnp
-    return jnp.asarray(xp.broadcast_to(real, full))
+    if on_host([real]):
+        return hand_over(np.broadcast_to(real, full))
+    return jnp.broadcast_to(real, full)

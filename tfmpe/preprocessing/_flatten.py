@@ -10,6 +10,7 @@ from jaxtyping import Array, Shaped
 from tfmpe.preprocessing._arrays import (
     as_array,
     common_dtype,
+    concatenate,
     empty,
     fill_value,
     hand_over,
@@ -174,7 +175,7 @@ def flatten_values(
     for key, block in zip(keys, blocks, strict=True):
         pad = [(0, 0)] * (block.ndim - 1) + [(0, width - key.width)]
         ready.append(jnp.pad(block, pad, constant_values=pad_value))
-    return jnp.concatenate(ready, axis=-2)
+    return concatenate(ready, -2)
 
 
 def flatten_pytree(

@@ -10,6 +10,7 @@ from jaxtyping import Array, Shaped
 from tfmpe.preprocessing._arrays import (
     PAD_VALUE,
     as_array,
+    common_dtype,
     grow,
     join,
     on_host,
@@ -93,7 +94,7 @@ def lay_out_inputs(
         ``n_inputs`` is the largest number of inputs that a key has.
     """
     width = max((rows.shape[-1] for rows in inputs.values()), default=0)
-    dtype = jnp.result_type(*inputs.values()) if inputs else jnp.float32
+    dtype = common_dtype([*inputs.values()]) if inputs else jnp.float32
     blocks = []
     for key in keys:
         rows = inputs.get(key.name)

@@ -7,7 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.preprocessing._arrays import as_array, broadcasts_to
+from tfmpe.preprocessing._arrays import (
+    as_array,
+    broadcasts_to,
+    common_dtype,
+    to_rank,
+)
 from tfmpe.preprocessing._bijectors import Bijector
 from tfmpe.preprocessing._decode import check_room, check_token_count
 from tfmpe.preprocessing._errors import raise_faults, unknown_key
@@ -32,7 +37,7 @@ class Laid(NamedTuple):
     flat: Any  # (*sample, n_tokens, width), untouched
     values: Any  # flat, in the dtype to compute in
     real: Any  # bool, fits values by broadcasting
-    moments: tuple[Any, ...]  # mean, shift and scale, (n_tokens, width)
+    moments: tuple[Any, ...]  # mean, shift and scale, (1..., n_tokens, width)
     keys: list[tuple[KeyLayout, Bijector | None]]
 
     def map(self, method: Any, values: Any, others: Any = None) -> Any:
@@ -106,14 +111,18 @@ def _compute(
     widths = np.repeat([key.width for key in keys], n_tokens)
     real = np.arange(width) < widths[:, None]
     if padding is not None:
-        real = real & padding[..., None]
-    dtype = jnp.promote_types(flat.dtype, moments[0].dtype)
+        padding = padding[..., None]
+        real = to_rank(real, padding.ndim) & padding
+    dtype = common_dtype([flat, moments[0]])
     return function(
         Laid(
             flat,
             flat.astype(dtype),
-            real,
-            tuple(moment[tokens, columns] for moment in moments),
+            to_rank(real, flat.ndim),
+            tuple(
+                to_rank(moment[tokens, columns].astype(dtype), flat.ndim)
+                for moment in moments
+            ),
             list(zip(keys, bijectors, strict=True)),
         )
     )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe.preprocessing._arrays import common_dtype
 from tfmpe.preprocessing._bijectors import Bijector
 from tfmpe.preprocessing._errors import raise_faults
 from tfmpe.preprocessing._queries import TokenQueries
@@ -42,8 +43,8 @@ def measure(
         after its bijector; all such keys are listed.
     """
     data, real = np.asarray(tokens.data), np.asarray(tokens.padding_mask)
-    dtype = jnp.promote_types(
-        jax.dtypes.canonicalize_dtype(data.dtype), jnp.float32
+    dtype = common_dtype(
+        [jax.dtypes.canonicalize_dtype(data.dtype), jnp.float32]
     )
     shape = (len(tokens.layout.keys), max(tokens.layout.width, 1))
     mean, shift, scale = (np.full(shape, fill, dtype) for fill in (0, 0, 1))
@@ -70,14 +71,17 @@ def measure(
 
 
 def _unbounded(bijector: Any, values: np.ndarray, dtype: Any) -> np.ndarray:
-    return np.asarray(bijector.forward(jnp.asarray(values, dtype)))
+    # NaN outside the support of the bijector is for the caller to find.
+    with jax.debug_nans(False):
+        return np.asarray(bijector.forward(jnp.asarray(values, dtype)))
 
 
 def _not_undone(
     bijector: Any, values: np.ndarray, unbounded: np.ndarray, dtype: Any
 ) -> str:
     """Return what is wrong with the way back from unbounded values."""
-    back = np.asarray(bijector.inverse(jnp.asarray(unbounded, dtype)))
+    with jax.debug_nans(False):
+        back = np.asarray(bijector.inverse(jnp.asarray(unbounded, dtype)))
     error = np.abs(back - values)
     wrong = ~(error <= _UNDONE * (np.abs(values) + values.std()))
     if not wrong.any():

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.preprocessing._arrays import as_array, on_host
+from tfmpe.preprocessing._arrays import as_array, on_host, to_rank
 from tfmpe.preprocessing._dimensions import token_coordinates
 from tfmpe.preprocessing._layout import KeyLayout
 from tfmpe.preprocessing._slices import layout_from_slices
@@ -33,7 +33,7 @@ def key_padding_mask(key: KeyLayout, sizes: Any) -> Any:
     sizes = xp.asarray(sizes)
     real = xp.ones((*sizes.shape[:-1], key.n_tokens), bool)
     for dim in range(len(key.event_shape)):
-        coordinates = token_coordinates(key, dim)
+        coordinates = to_rank(token_coordinates(key, dim), sizes.ndim)
         real = real & (coordinates < sizes[..., dim, None])
     return real
 

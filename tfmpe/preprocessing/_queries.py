@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfmpe.preprocessing import _html, _summary, _text
-from tfmpe.preprocessing._arrays import take
+from tfmpe.preprocessing._arrays import take, to_rank
 from tfmpe.preprocessing._attention import combine_masks
 from tfmpe.preprocessing._independence import Independence
 from tfmpe.preprocessing._layout import TokenLayout
@@ -98,7 +98,8 @@ class TokenQueries:
         shape = (*self.sample_shape, self.n_tokens, self.width)
         if self.padding is None:
             return np.broadcast_to(filled, shape)
-        return filled & self.padding[..., None]
+        padding = self.padding[..., None]
+        return to_rank(filled, padding.ndim) & padding
 
     @property
     def slices(self) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from tfmpe.preprocessing._arrays import moves_arrays
 from tfmpe.preprocessing._bijectors import Bijector, read_bijectors
 from tfmpe.preprocessing._given import (
     Given,
@@ -96,6 +97,7 @@ class Standardiser:
     keys: tuple[StandardisedKey, ...]
 
     @classmethod
+    @moves_arrays
     def fit(cls, tokens: Any, *, bijectors: Any = None) -> "Standardiser":
         """Measure mean and scale of every key over samples and tokens.
 
@@ -172,6 +174,7 @@ class Standardiser:
             ),
         )
 
+    @moves_arrays
     def forward(self, values: Any, like: Any = None) -> Any:
         """Return standardised values.
 
@@ -200,6 +203,7 @@ class Standardiser:
         given = self._read(values, like)
         return given.wrap(given.compute(_forward))
 
+    @moves_arrays
     def inverse(self, values: Any, like: Any = None) -> Any:
         """Return original values for standardised ones.
 
@@ -226,6 +230,7 @@ class Standardiser:
         given = self._read(values, like)
         return given.wrap(given.compute(_inverse))
 
+    @moves_arrays
     def log_det(self, values: Any, like: Any = None) -> Any:
         """Return ``log |det d forward(x) / dx|`` at original values x.
 

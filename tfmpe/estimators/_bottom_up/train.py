@@ -18,10 +18,12 @@ from tfmpe.estimators._bottom_up.scheme import (
 )
 from tfmpe.estimators._storage.checkpoint import key_words
 from tfmpe.preprocessing import Independence
+from tfmpe.preprocessing._arrays import moves_arrays
 from tfmpe.preprocessing._layout import checked_names
 from tfmpe.preprocessing._static import static_int
 
 
+@moves_arrays
 def train_bottom_up(
     estimator: Any,
     prior_fn: Any,

@@ -14,7 +14,7 @@ from tfmpe.estimators._flow.chunks import flatten_samples
 from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
-from tfmpe.preprocessing._arrays import take_rows
+from tfmpe.preprocessing._arrays import moves_arrays, take_rows
 from tfmpe.preprocessing._programs import compiled
 from tfmpe.preprocessing._static import static_int
 
@@ -24,6 +24,7 @@ MIN_DRAWS = 9
 """Fewer draws leave too few ranks to tell one shape from another."""
 
 
+@moves_arrays
 def calibration_ranks(
     estimator: Any,
     tokens: Any,
@@ -223,11 +224,11 @@ def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
     together = jnp.concatenate([draws, true.data[None]])
     # Squares of large values do not fit into 32 bits, those of small ones
     # are zero.
-    extent = jnp.abs(together).max(0)
+    extent = jnp.abs(together).max(0, keepdims=True)
     together = together / jnp.where(extent > 0, extent, 1)
-    scale = together.std(0)
-    away = (together - together.mean(0)) / jnp.where(scale > 0, scale, 1)
-    away = jnp.where(true.value_mask, away, 0)
+    mean, scale = (f(0, keepdims=True) for f in (together.mean, together.std))
+    away = (together - mean) / jnp.where(scale > 0, scale, 1)
+    away = jnp.where(true.value_mask[None], away, 0)
 
     def ranks(values: Any, key: Any) -> Any:
         sums = jnp.stack(
@@ -250,6 +251,7 @@ def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
 
 def _rank_of(value: Any, others: Any, key: Any) -> Any:
     """Return the rank of a value among others, at random among equal ones."""
+    value = value[None]
     equal = (others == value).sum(0)
     among = jax.random.randint(key, equal.shape, 0, equal + 1)
     return (others < value).sum(0) + among

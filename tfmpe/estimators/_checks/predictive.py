@@ -13,7 +13,7 @@ from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import Tokens, TokenView
-from tfmpe.preprocessing._arrays import as_array
+from tfmpe.preprocessing._arrays import as_array, moves_arrays
 from tfmpe.preprocessing._static import static_int
 from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree
 
@@ -21,6 +21,7 @@ MIN_DRAWS = 20
 """Fewer draws have no 90% interval."""
 
 
+@moves_arrays
 def posterior_predictive(
     estimator: Any,
     tokens: Any,

@@ -8,7 +8,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
-from tfmpe.preprocessing._arrays import as_array
+from tfmpe.preprocessing._arrays import as_array, moves_arrays
 from tfmpe.preprocessing._narrowing import check_fits
 from tfmpe.preprocessing._programs import compiled
 
@@ -31,6 +31,7 @@ class TwoSampleTest(NamedTuple):
     p_value: Float[Array, ""]
 
 
+@moves_arrays
 def mmd_test(
     key: Any,
     x: Any,
@@ -112,6 +113,7 @@ def mmd_test(
     return TwoSampleTest(statistic, null, permutation_p_value(rounded, null))
 
 
+@moves_arrays
 def classifier_test(
     probabilities: Any, null_probabilities: Any
 ) -> TwoSampleTest:
@@ -202,7 +204,7 @@ def _squared_distances(
     return ((x[:, None] - y[None]) ** 2).sum(-1)
 
 
-@jax.jit
+@compiled()
 def _median_distance(rows: Float[Array, "n width"]) -> Float[Array, ""]:
     """Return the median distance of rows that differ; 1 if none do."""
     squared = _squared_distances(rows, rows)

@@ -20,6 +20,7 @@ from tfmpe.estimators._flow.vector_field import (
     split_field,
 )
 from tfmpe.estimators._numbers import positive
+from tfmpe.preprocessing._arrays import moves_arrays
 from tfmpe.preprocessing._detached import DetachedView, detach
 
 SAMPLING_STEPS = 4
@@ -73,6 +74,7 @@ class ContinuousFlow:
     def __init__(self, vector_field: Any) -> None:
         self.vector_field = check_field(vector_field)
 
+    @moves_arrays
     def sample(
         self,
         tokens: Any,
@@ -184,6 +186,7 @@ class ContinuousFlow:
         )
         return ode.check(draws).reshape(shape)
 
+    @moves_arrays
     def log_prob(
         self,
         tokens: Any,

@@ -15,13 +15,14 @@ from tfmpe.estimators._flow.divergence import (
 from tfmpe.estimators._flow.ode import Ode
 from tfmpe.estimators._flow.vector_field import given, merge_field
 from tfmpe.preprocessing import PAD_VALUE
+from tfmpe.preprocessing._arrays import to_rank
 from tfmpe.preprocessing._detached import DetachedView
 from tfmpe.preprocessing._programs import compiled
 
 
 def cleared(values: Any, real: Any) -> Any:
     """Return values with 0 in place of padding."""
-    return jnp.where(real, values, 0)
+    return jnp.where(to_rank(real, values.ndim), values, 0)
 
 
 @compiled()
@@ -65,7 +66,7 @@ def solve_draws(
         sizes = _sizes(real, theta_0)
         theta = ode.solve(derivative, flat, *times, sizes)
         theta = theta.reshape(theta_0.shape)
-        return jnp.where(real, theta, PAD_VALUE)
+        return jnp.where(real[None], theta, PAD_VALUE)
 
     return _by_draws(field, target, conditioning, theta_0, end, batch_size)
 

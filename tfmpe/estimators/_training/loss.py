@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from tfmpe.estimators._flow.vector_field import given
+from tfmpe.preprocessing._arrays import promoted
 from tfmpe.preprocessing._detached import detach
 
 SIGMA_MIN = 0.001
@@ -77,14 +78,16 @@ def flow_matching_loss(
     n_rows = values.shape[0]
     offset_key, noise_key = jax.random.split(key)
     offsets = jax.random.uniform(offset_key, (n_noise, 1))
-    times = (offsets + jnp.arange(n_rows) / n_rows) % 1.0
+    spread = jnp.arange(n_rows, dtype=offsets.dtype)[None] / n_rows
+    times = (offsets + spread) % 1.0
     row_keys = jax.vmap(jax.random.fold_in, (None, 0))(
         noise_key, jnp.arange(n_rows)
     )
     noise = jax.vmap(
         lambda k: jax.random.normal(k, (n_noise, *values.shape[1:]))
     )(row_keys)
-    noise = jnp.where(real, jnp.moveaxis(noise, 1, 0), 0)
+    noise, values = promoted(jnp.moveaxis(noise, 1, 0), values)
+    noise = jnp.where(real[None], noise, 0)
 
     velocity = given(field, conditioning)
 
@@ -94,8 +97,11 @@ def flow_matching_loss(
         wanted = path_velocity(noise, values, sigma_min)
         # Both are 0 where there is padding. Squares are no place to hide
         # NaN: gradients would find it.
-        return ((jnp.where(real, found, 0) - wanted) ** 2).sum((1, 2))
+        found, wanted = promoted(jnp.where(real, found, 0), wanted)
+        return ((found - wanted) ** 2).sum((1, 2))
 
-    squares = jax.vmap(error)(noise, times).mean(0)
     counts = jnp.broadcast_to(real, values.shape).sum((1, 2))
+    weights, counts, squares = promoted(
+        weights, counts, jax.vmap(error)(noise, times).mean(0)
+    )
     return (weights * squares).sum(), (weights * counts).sum()

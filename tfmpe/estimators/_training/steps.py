@@ -82,9 +82,11 @@ def update(
 
     gradient, (total, n) = jax.grad(mean, has_aux=True)(state.parameters)
     assert plan.optimiser is not None
-    changes, optimiser = plan.optimiser.update(
-        gradient, state.optimiser, state.parameters
-    )
+    # The schedules of optax divide a number of steps by a float.
+    with jax.numpy_dtype_promotion("standard"):
+        changes, optimiser = plan.optimiser.update(
+            gradient, state.optimiser, state.parameters
+        )
     parameters = optax.apply_updates(state.parameters, changes)
     finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(parameters)]
     total = jnp.where(jnp.stack(finite).all(), total, jnp.nan)
