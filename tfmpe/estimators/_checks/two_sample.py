@@ -8,7 +8,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
-from tfmpe.preprocessing._arrays import as_array, moves_arrays
+from tfmpe.preprocessing._arrays import as_array, common_dtype, moves_arrays
 from tfmpe.preprocessing._narrowing import check_fits
 from tfmpe.preprocessing._programs import compiled
 
@@ -215,8 +215,7 @@ def _median_distance(rows: Float[Array, "n width"]) -> Float[Array, ""]:
 def _floats(values: Any, what: str) -> Float[Array, "..."]:
     """Return finite floats as a jax array; traced ones are not looked at."""
     array = as_array(values, what)
-    narrowed = jax.dtypes.canonicalize_dtype(array.dtype)
-    dtype = jnp.promote_types(narrowed, jnp.float32)
+    dtype = common_dtype([array, np.float32(0)])
     check_fits(array, dtype, what)
     n_wrong = 0
     if not isinstance(array, Tracer):
