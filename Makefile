@@ -33,8 +33,7 @@ test: lint ## everything that must hold: lint, types, layers, tests
 	flags="--xla_cpu_use_fusion_emitters=false $$XLA_FLAGS"; \
 	XLA_FLAGS=$$flags $(PYTHON) -c "import jax; jax.devices()" \
 		2>/dev/null && export XLA_FLAGS="$$flags"; \
-	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal -m "not slow" && \
-	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal -m slow
+	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal --durations=40
 
 lint: .venv/.dev ## style, format, types and import layers
 	$(PYTHON) -m ruff check

@@ -10,8 +10,8 @@ import pytest
 
 from estimators.known_flows import ADAM, KEY, Affine, normal
 from tfmpe import Tokens
+from tfmpe._base.programs import N_PROGRAMS
 from tfmpe.estimators import FlowMatchingEstimator
-from tfmpe.preprocessing._programs import N_PROGRAMS
 
 N = 50
 

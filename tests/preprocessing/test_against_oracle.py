@@ -14,9 +14,9 @@ from tfmpe import (
     build_padding_mask,
     build_self_attention_mask,
 )
+from tfmpe._base.trees import unflatten_tree
 from tfmpe.migrate import oracle
 from tfmpe.migrate.oracle import product_masks
-from tfmpe.preprocessing._trees import unflatten_tree
 
 KEYS = st.sampled_from(["mu", "theta", "obs", "Z", "site_a"])
 SHAPES = st.dictionaries(KEYS, LAYOUTS, min_size=1, max_size=4)

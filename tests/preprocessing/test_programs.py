@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe.preprocessing._programs import compiled
+from tfmpe._base.programs import compiled
 
 
 class Factor:

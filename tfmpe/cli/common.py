@@ -55,7 +55,7 @@ def writing(path: Path, option: str) -> Iterator[None]:
 
 def write_file(file: Path | None, content: bytes, option: str) -> None:
     """Write a file, if any, as a whole, or say why not."""
-    from tfmpe.preprocessing._atomic import write_atomically
+    from tfmpe._base.atomic import write_atomically
 
     if file is not None:
         with writing(file, option):

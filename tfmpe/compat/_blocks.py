@@ -10,8 +10,8 @@ import numpy as np
 from tfmpe.compat.defects.l11_width_of_extras import token_widths
 from tfmpe.compat.defects.l14_pad_value_overflow import check_pad_value
 from tfmpe.preprocessing import KeyLayout
-from tfmpe.preprocessing._flatten import flatten_values
-from tfmpe.preprocessing._layout import packed, slices_of
+from tfmpe.preprocessing.layout.layout import packed, slices_of
+from tfmpe.preprocessing.tokens.flatten import flatten_values
 
 
 def flatten_blocks(

@@ -6,11 +6,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import grow, join, on_host, owned
 from tfmpe.compat._flatten import SIDES
 from tfmpe.compat.defects.l16_parts_dropped import check_parts, has_attention
 from tfmpe.compat.defects.l17_samples_mixed_up import check_samples, n_samples
 from tfmpe.preprocessing import PAD_VALUE
-from tfmpe.preprocessing._arrays import grow, join, on_host, owned
 
 
 def pad_multidim_event(

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import join
 from tfmpe.compat._blocks import (
     _get_batch_ndims,
     flatten_blocks,
@@ -28,8 +29,7 @@ from tfmpe.compat.defects.l08_one_way_rules import check_directions
 from tfmpe.compat.defects.l11_width_of_extras import legacy_width
 from tfmpe.compat.defects.l12_caller_changed import add_index_entries
 from tfmpe.preprocessing import PAD_VALUE, KeyLayout
-from tfmpe.preprocessing._arrays import join
-from tfmpe.preprocessing._decode import decode_values
+from tfmpe.preprocessing.tokens.decode import decode_values
 
 SIDES = ("theta", "y")
 

@@ -6,12 +6,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import join
 from tfmpe.compat.defects.l09_elementwise_pairing import elementwise_opening
 from tfmpe.preprocessing import Independence, KeyLayout
-from tfmpe.preprocessing._arrays import join
-from tfmpe.preprocessing._independence import Cross, CrossLocal
-from tfmpe.preprocessing._masks import cross_mask, self_mask
-from tfmpe.preprocessing._padding import key_padding_mask
+from tfmpe.preprocessing.layout.independence import Cross, CrossLocal
+from tfmpe.preprocessing.masks.declared import cross_mask, self_mask
+from tfmpe.preprocessing.masks.padding import key_padding_mask
 
 
 def rule_pairs(spec: Any) -> list[tuple[Any, Any]]:

@@ -1,6 +1,6 @@
 """Packages of the extra ``flow``; importing this without one says so."""
 
-from tfmpe.preprocessing._extras import import_extra
+from tfmpe._base.extras import import_extra
 
 for _module in ("flax", "optax", "diffrax"):
     import_extra(

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tfmpe._base.arrays import owned
+from tfmpe._base.errors import raise_faults
 from tfmpe.compat._attention import _make_attention_masks
 from tfmpe.compat._flatten import build_attention, build_labels
 from tfmpe.preprocessing import (
@@ -15,9 +17,7 @@ from tfmpe.preprocessing import (
     Tokens,
     TokenView,
 )
-from tfmpe.preprocessing._arrays import owned
-from tfmpe.preprocessing._dimensions import find_dimension, matched_dims
-from tfmpe.preprocessing._errors import raise_faults
+from tfmpe.preprocessing.layout.dimensions import find_dimension, matched_dims
 
 _SLICE = ("offset", "event_shape", "batch_shape")
 

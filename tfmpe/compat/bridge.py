@@ -8,6 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from tfmpe._base.arrays import grow, join, take
+from tfmpe._base.errors import raise_faults
+from tfmpe._base.trees import SEPARATOR
 from tfmpe.compat._flatten import SIDES, build_attention
 from tfmpe.compat._to_legacy import as_legacy as as_legacy
 from tfmpe.compat._to_legacy import nine_arguments as nine_arguments
@@ -18,11 +21,8 @@ from tfmpe.preprocessing import (
     TokenLayout,
     Tokens,
 )
-from tfmpe.preprocessing._arrays import grow, join, take
-from tfmpe.preprocessing._errors import raise_faults
-from tfmpe.preprocessing._layout import rank_labels
-from tfmpe.preprocessing._masks import check_rules
-from tfmpe.preprocessing._trees import SEPARATOR
+from tfmpe.preprocessing.layout.layout import rank_labels
+from tfmpe.preprocessing.masks.declared import check_rules
 
 
 def as_tokens(

@@ -8,7 +8,7 @@ warnings of a third-party package.
 import os
 from typing import ClassVar
 
-from tfmpe.preprocessing._callers import warn_at_caller
+from tfmpe._base.callers import warn_at_caller
 
 VARIABLE = "TFMPE_COMPAT"
 MODES = ("warn", "ignore", "error")

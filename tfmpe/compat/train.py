@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array as Array
 
+from tfmpe._base.programs import compiled
 from tfmpe.compat._flow.epochs import (
     LossFn,
     State,
@@ -21,7 +22,6 @@ from tfmpe.compat._flow.epochs import (
 from tfmpe.compat._needs_flow import nnx, optax
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.util.early_stopping import EarlyStopping as EarlyStopping
-from tfmpe.preprocessing._programs import compiled
 
 _train_on_batch = compiled()(train_on_batch)
 _validate_on_batch = compiled()(validate_on_batch)

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import on_host
 from tfmpe.compat.defects.l25_clamped_split import check_rows
-from tfmpe.preprocessing._arrays import on_host
 
 
 def split_data(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tfmpe.preprocessing import TokenLayout
-from tfmpe.preprocessing._layout import checked_names
+from tfmpe.preprocessing.layout.layout import checked_names
 
 
 class Conditional(NamedTuple):

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import moves_arrays, on_host
+from tfmpe._base.callers import warn_at_caller
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._flow.known import check_known
@@ -29,8 +31,6 @@ from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
 from tfmpe.preprocessing import Standardiser, Tokens, TokenView
-from tfmpe.preprocessing._arrays import moves_arrays, on_host
-from tfmpe.preprocessing._callers import warn_at_caller
 
 
 class FlowMatchingEstimator:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfmpe.preprocessing._static import static_int
+from tfmpe._base.static import static_int
 
 
 def positive(value: Any, name: str) -> int:

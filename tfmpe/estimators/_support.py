@@ -4,8 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from tfmpe.preprocessing._arrays import to_rank
-from tfmpe.preprocessing._programs import compiled
+from tfmpe._base.arrays import to_rank
+from tfmpe._base.programs import compiled
 
 
 @compiled()

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from tfmpe.preprocessing._errors import raise_faults, unknown_key
+from tfmpe._base.errors import raise_faults, unknown_key
 
 
 @dataclass(frozen=True)

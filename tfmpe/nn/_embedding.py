@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from tfmpe._base.arrays import promoted, to_rank
 from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys
 from tfmpe.nn._fourier import fourier_features
 from tfmpe.nn._inputs import (
@@ -14,7 +15,6 @@ from tfmpe.nn._inputs import (
     input_moments,
     real_inputs,
 )
-from tfmpe.preprocessing._arrays import promoted, to_rank
 
 # Periods of 16, 8, 4 and 2. Faster waves make the field rough in time, and
 # a solver needs several times as many steps.

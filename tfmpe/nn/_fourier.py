@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.preprocessing._arrays import to_rank
+from tfmpe._base.arrays import to_rank
 
 
 def fourier_features(values: Any, n_frequencies: int) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from tfmpe.preprocessing._arrays import to_rank
+from tfmpe._base.arrays import to_rank
 
 
 def input_counts(layout: Any) -> np.ndarray:

@@ -5,10 +5,14 @@ from typing import Any
 
 import jax
 
-from tfmpe.preprocessing._callers import warn_at_caller
-from tfmpe.preprocessing._dimensions import find_dimension
-from tfmpe.preprocessing._layout import KeyLayout, TokenLayout, checked_names
-from tfmpe.preprocessing._relations import Dim, self_relations
+from tfmpe._base.callers import warn_at_caller
+from tfmpe.preprocessing.layout.dimensions import find_dimension
+from tfmpe.preprocessing.layout.layout import (
+    KeyLayout,
+    TokenLayout,
+    checked_names,
+)
+from tfmpe.preprocessing.masks.relations import Dim, self_relations
 
 
 class ExchangeableWarning(UserWarning):

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import common_dtype
 from tfmpe.preprocessing import AttentionPlan
-from tfmpe.preprocessing._arrays import common_dtype
-from tfmpe.preprocessing._plan_blocks import AttentionBlock
+from tfmpe.preprocessing.masks.plan_blocks import AttentionBlock
 
 MAX_SCORES = 2**26
 """Scores held at once; more are computed part by part, and once more in the

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from tfmpe._base.arrays import promoted
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._layers import DecoderLayer, EncoderLayer
 from tfmpe.nn._pattern import AttentionPattern
 from tfmpe.nn._sets import warn_of_sets
-from tfmpe.preprocessing._arrays import promoted
 
 
 class Transformer(nnx.Module):

@@ -56,7 +56,7 @@ def test_an_old_side_that_errs_is_not_timed(run, legacy):
 
 def test_sides_that_differ_are_not_timed(run, monkeypatch, tmp_path):
     monkeypatch.setattr(
-        "tfmpe.preprocessing._tokens.Tokens.decode",
+        "tfmpe.preprocessing.tokens.tokens.Tokens.decode",
         lambda tokens, flat=None: {"obs": flat},
     )
     result = run(*QUICK, "--json", tmp_path / "out.json")

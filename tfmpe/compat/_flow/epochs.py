@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from tfmpe._base.programs import compiled
 from tfmpe.compat.defects.l24_whole_batches import check_rows
 from tfmpe.compat.defects.l26_rounds import epoch_loss
 from tfmpe.compat.defects.l32_validation_key import validation_key
-from tfmpe.preprocessing._programs import compiled
 
 DEFAULT_OPTIMIZER = optax.adam(3e-4)
 """One object for all trainings, so that they are compiled once."""

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from jax.experimental.ode import odeint
 from jaxtyping import Array, Float
 
+from tfmpe._base.programs import compiled
 from tfmpe.compat._flow.fields import merge_legacy, split_legacy
 from tfmpe.estimators._flow.divergence import estimated_divergence
 from tfmpe.estimators._flow.ode import read_direction
-from tfmpe.preprocessing._programs import compiled
 
 _TOLERANCE = 1e-5
 

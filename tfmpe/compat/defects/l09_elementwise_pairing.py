@@ -6,7 +6,7 @@ import numpy as np
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
 from tfmpe.preprocessing import KeyLayout
-from tfmpe.preprocessing._dimensions import token_coordinates
+from tfmpe.preprocessing.layout.dimensions import token_coordinates
 
 
 class ElementwisePairingWarning(LegacyWarning):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jax.core import Tracer
 
+from tfmpe._base.arrays import common_dtype, fill_value
 from tfmpe.compat.legacy_warnings import LegacyWarning
-from tfmpe.preprocessing._arrays import common_dtype, fill_value
 
 
 class PadValueOverflowWarning(LegacyWarning):

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from tfmpe.preprocessing._extras import import_extra
+from tfmpe._base.extras import import_extra
 
 
 def show_points(

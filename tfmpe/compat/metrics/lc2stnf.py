@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from tfmpe._base.extras import import_extra
 from tfmpe.compat.defects.l43_side_effects import show_points, show_scores
 from tfmpe.compat.defects.l45_unused_samples import warn_of_samples
 from tfmpe.compat.defects.l47_plot import plot_style
@@ -28,7 +29,6 @@ from tfmpe.compat.metrics._fit import fit_classifier as fit_classifier
 from tfmpe.compat.train import fit_model_no_branch as fit_model_no_branch
 from tfmpe.compat.utils import split_data as split_data
 from tfmpe.estimators._checks.two_sample import classifier_score
-from tfmpe.preprocessing._extras import import_extra
 
 logger = logging.getLogger(__name__)
 

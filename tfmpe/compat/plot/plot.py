@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tfmpe._base.extras import import_extra
 from tfmpe.compat._extras import import_legacy
-from tfmpe.preprocessing._extras import import_extra
 
 _SAMPLE_DIMS = ("chain", "draw")
 _LEGEND_PLACE = (0.95, 0.7)

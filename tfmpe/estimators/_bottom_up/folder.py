@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tfmpe._base.atomic import write_atomically
+from tfmpe._base.sealed_json import naming, seal, unseal
+from tfmpe._base.trees import flatten_tree
 from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._storage.estimator_file import load_estimator
 from tfmpe.estimators._storage.state_file import read_state, write_state
 from tfmpe.preprocessing import Tokens
-from tfmpe.preprocessing._atomic import write_atomically
-from tfmpe.preprocessing._sealed_json import naming, seal, unseal
-from tfmpe.preprocessing._trees import flatten_tree
 
 _RUN = "tfmpe.bottom_up"
 _DRAWS = "tfmpe.bottom_up.draws"

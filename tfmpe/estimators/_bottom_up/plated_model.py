@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from tfmpe._base.errors import raise_faults
+from tfmpe._base.trees import flatten_tree, own_copy
 from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box, TruncatedPrior
@@ -12,8 +14,6 @@ from tfmpe.preprocessing import (
     Tokens,
     generate_static_dataset,
 )
-from tfmpe.preprocessing._errors import raise_faults
-from tfmpe.preprocessing._trees import flatten_tree, own_copy
 
 _BATCH_SIZE = 1000
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfmpe._base.errors import nearest, raise_faults
+from tfmpe._base.static import static_int
+from tfmpe._base.trees import flatten_tree, lookup_per_key
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.preprocessing import KeyLayout, TokenLayout
-from tfmpe.preprocessing._errors import nearest, raise_faults
-from tfmpe.preprocessing._static import static_int
-from tfmpe.preprocessing._trees import flatten_tree, lookup_per_key
 
 
 class Group(NamedTuple):

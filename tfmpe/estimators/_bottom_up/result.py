@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tfmpe._base.arrays import as_array
+from tfmpe._base.errors import raise_faults
+from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box
@@ -11,9 +14,6 @@ from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.preprocessing import TokenLayout, Tokens
-from tfmpe.preprocessing._arrays import as_array
-from tfmpe.preprocessing._errors import raise_faults
-from tfmpe.preprocessing._trees import flatten_tree, unflatten_tree
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 
+from tfmpe._base.errors import unknown_key
+from tfmpe._base.extras import import_extra
 from tfmpe.estimators._bottom_up.folder import Folder
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Group
@@ -25,8 +27,6 @@ from tfmpe.estimators._bottom_up.truncation import (
 )
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
-from tfmpe.preprocessing._errors import unknown_key
-from tfmpe.preprocessing._extras import import_extra
 
 
 @dataclass

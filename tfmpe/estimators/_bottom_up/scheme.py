@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tfmpe._base.errors import nearest, raise_faults
 from tfmpe.estimators._estimator import FlowMatchingEstimator
-from tfmpe.preprocessing._errors import nearest, raise_faults
 
 # What train_bottom_up itself passes to fit.
 _OWN = (

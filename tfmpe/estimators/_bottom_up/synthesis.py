@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import empty, hand_over, on_host, readable
+from tfmpe._base.errors import raise_faults, unknown_key
+from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._bottom_up.plates import Group, Plates
 from tfmpe.preprocessing import TokenLayout, Tokens
-from tfmpe.preprocessing._arrays import empty, hand_over, on_host, readable
-from tfmpe.preprocessing._errors import raise_faults, unknown_key
-from tfmpe.preprocessing._trees import flatten_tree, unflatten_tree
 
 # Rows that the solver holds at a time, if nothing else is asked for.
 _BATCH_SIZE = 8192

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex
 
+from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.static import static_int
 from tfmpe.estimators._bottom_up.folder import Folder, fingerprint
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Plates
@@ -18,9 +20,7 @@ from tfmpe.estimators._bottom_up.scheme import (
 )
 from tfmpe.estimators._storage.checkpoint import key_words
 from tfmpe.preprocessing import Independence
-from tfmpe.preprocessing._arrays import moves_arrays
-from tfmpe.preprocessing._layout import checked_names
-from tfmpe.preprocessing._static import static_int
+from tfmpe.preprocessing.layout.layout import checked_names
 
 
 @moves_arrays

@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from tfmpe._base.arrays import like, take_rows
+from tfmpe._base.errors import raise_faults
+from tfmpe._base.trees import Leaf, flatten_tree, unflatten_tree
 from tfmpe.preprocessing import Tokens
-from tfmpe.preprocessing._arrays import like, take_rows
-from tfmpe.preprocessing._errors import raise_faults
-from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree
 
 
 @dataclass(frozen=True, repr=False)

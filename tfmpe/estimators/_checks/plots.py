@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from tfmpe._base.extras import import_extra
 from tfmpe.estimators._checks.coverage import ExpectedCoverage, binomial_band
 from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 from tfmpe.estimators._checks.uniformity import RankColumns
-from tfmpe.preprocessing._extras import import_extra
-from tfmpe.preprocessing._text import printable, shorten
+from tfmpe.preprocessing.show.text import printable, shorten
 
 # Told apart by every kind of colour vision (Okabe and Ito), and by dashes.
 COLOURS = (

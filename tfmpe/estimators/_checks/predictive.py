@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import as_array, moves_arrays
+from tfmpe._base.static import static_int
+from tfmpe._base.trees import Leaf, flatten_tree, unflatten_tree
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import Tokens, TokenView
-from tfmpe.preprocessing._arrays import as_array, moves_arrays
-from tfmpe.preprocessing._static import static_int
-from tfmpe.preprocessing._trees import Leaf, flatten_tree, unflatten_tree
 
 MIN_DRAWS = 20
 """Fewer draws have no 90% interval."""

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.preprocessing import KeyLayout, Tokens
-from tfmpe.preprocessing._text import aligned, printable, shorten
-from tfmpe.preprocessing._trees import flatten_tree, unflatten_tree
+from tfmpe.preprocessing.show.text import aligned, printable, shorten
 
 _REPORTED = (0.5, 0.9)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._checks.uniformity import (
     MIN_SIMULATIONS,
     RankColumns,
@@ -13,8 +14,7 @@ from tfmpe.estimators._checks.uniformity import (
     assess,
     bonferroni,
 )
-from tfmpe.preprocessing._text import aligned, printable, shorten
-from tfmpe.preprocessing._trees import flatten_tree, unflatten_tree
+from tfmpe.preprocessing.show.text import aligned, printable, shorten
 
 JOINT = "(joint)"
 

@@ -8,9 +8,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
-from tfmpe.preprocessing._arrays import as_array, common_dtype, moves_arrays
-from tfmpe.preprocessing._narrowing import check_fits
-from tfmpe.preprocessing._programs import compiled
+from tfmpe._base.arrays import as_array, common_dtype, moves_arrays
+from tfmpe._base.narrowing import check_fits
+from tfmpe._base.programs import compiled
 
 
 class TwoSampleTest(NamedTuple):

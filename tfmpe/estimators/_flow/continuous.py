@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
 import jax.numpy as jnp
 
+from tfmpe._base.arrays import moves_arrays
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.ode import read_direction, read_ode
@@ -20,8 +21,7 @@ from tfmpe.estimators._flow.vector_field import (
     split_field,
 )
 from tfmpe.estimators._numbers import positive
-from tfmpe.preprocessing._arrays import moves_arrays
-from tfmpe.preprocessing._detached import DetachedView, detach
+from tfmpe.preprocessing.tokens.detached import DetachedView, detach
 
 SAMPLING_STEPS = 4
 DENSITY_STEPS = 8

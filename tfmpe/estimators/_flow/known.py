@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jax.core import Tracer
 
-from tfmpe.preprocessing._errors import raise_faults
+from tfmpe._base.errors import raise_faults
 
 
 def check_known(view: Any, what: str) -> None:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from tfmpe.preprocessing._static import static_int
+from tfmpe._base.static import static_int
 
 DIRECTIONS = ("forward", "backward")
 

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import to_rank
+from tfmpe._base.programs import compiled
 from tfmpe.estimators._flow.chunks import flatten_samples, map_chunks
 from tfmpe.estimators._flow.divergence import (
     estimated_divergence,
@@ -15,9 +17,7 @@ from tfmpe.estimators._flow.divergence import (
 from tfmpe.estimators._flow.ode import Ode
 from tfmpe.estimators._flow.vector_field import given, merge_field
 from tfmpe.preprocessing import PAD_VALUE
-from tfmpe.preprocessing._arrays import to_rank
-from tfmpe.preprocessing._detached import DetachedView
-from tfmpe.preprocessing._programs import compiled
+from tfmpe.preprocessing.tokens.detached import DetachedView
 
 
 def cleared(values: Any, real: Any) -> Any:

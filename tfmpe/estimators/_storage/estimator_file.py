@@ -14,8 +14,8 @@ from tfmpe.estimators._storage.state_file import (
     write_state,
 )
 from tfmpe.preprocessing import Standardiser, StorageError
-from tfmpe.preprocessing._bijectors import read_bijectors
-from tfmpe.preprocessing._given import StandardisedKey
+from tfmpe.preprocessing.standardise.bijectors import read_bijectors
+from tfmpe.preprocessing.standardise.given import StandardisedKey
 
 _KIND = "tfmpe.estimator"
 _MOMENTS = ("mean", "shift", "scale")

@@ -11,12 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.preprocessing import StorageError
-from tfmpe.preprocessing._atomic import write_atomically
-from tfmpe.preprocessing._errors import raise_faults
-from tfmpe.preprocessing._extras import import_extra
-from tfmpe.preprocessing._header import NATIVE
-from tfmpe.preprocessing._sealed_json import (
+from tfmpe._base.atomic import write_atomically
+from tfmpe._base.errors import raise_faults
+from tfmpe._base.extras import import_extra
+from tfmpe._base.sealed_json import (
     DamageError,
     brief,
     entries,
@@ -24,6 +22,8 @@ from tfmpe.preprocessing._sealed_json import (
     seal,
     unseal,
 )
+from tfmpe.preprocessing import StorageError
+from tfmpe.preprocessing.storage.header import NATIVE
 
 _ENTRY = "tfmpe"
 _VERSION = 1

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import take_rows
+from tfmpe._base.extras import import_extra
 from tfmpe.estimators._flow.vector_field import SplitField
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
@@ -27,8 +29,6 @@ from tfmpe.estimators._training.steps import (
     train_epoch,
     update_once,
 )
-from tfmpe.preprocessing._arrays import take_rows
-from tfmpe.preprocessing._extras import import_extra
 
 # Epochs are numbered from 0, so none has the same noise.
 _VALIDATION = np.uint32(2**32 - 1)

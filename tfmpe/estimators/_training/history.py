@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfmpe.preprocessing._extras import import_extra
+from tfmpe._base.extras import import_extra
 
 
 @dataclass

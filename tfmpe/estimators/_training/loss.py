@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tfmpe._base.arrays import promoted
 from tfmpe.estimators._flow.vector_field import given
-from tfmpe.preprocessing._arrays import promoted
-from tfmpe.preprocessing._detached import detach
+from tfmpe.preprocessing.tokens.detached import detach
 
 SIGMA_MIN = 0.001
 """Width of the path's end around a value, dimensionless."""

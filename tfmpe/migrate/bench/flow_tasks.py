@@ -25,7 +25,7 @@ from tfmpe.estimators._training.loss import flow_matching_loss
 from tfmpe.migrate import oracle
 from tfmpe.nn import structured_attention
 from tfmpe.preprocessing import TokenLayout
-from tfmpe.preprocessing._plan import attention_plan
+from tfmpe.preprocessing.masks.plan import attention_plan
 
 from .agreement import check_at_most, check_equal, close
 from .data import LOCAL_RULES, RULES, Rules, Size, as_tokens, seir

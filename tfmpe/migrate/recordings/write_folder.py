@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tfmpe.preprocessing._atomic import write_atomically
+from tfmpe._base.atomic import write_atomically
 
 from .cases import Case
 from .files import MANIFEST_NAME, MAX_FILE_BYTES

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, cast
 
+from tfmpe._base.callers import _caller
 from tfmpe.migrate.legacy_names import LEGACY, MODULES, is_below
 from tfmpe.migrate.records.places import Place
-from tfmpe.preprocessing._callers import _caller
 
 from .notebook import cell_of
 

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from tfmpe.preprocessing._atomic import write_atomically
+from tfmpe._base.atomic import write_atomically
 
 from .errors import SourceError, reason
 from .notebook import notebook

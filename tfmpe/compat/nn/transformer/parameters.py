@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from tfmpe.preprocessing._errors import nearest, raise_faults
+from tfmpe._base.errors import nearest, raise_faults
 
 
 def read_parameters(network: nnx.Module) -> dict[str, Any]:

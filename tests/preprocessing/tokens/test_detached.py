@@ -1,0 +1,154 @@
+"""Views that carry the arrays of their keys alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tfmpe import Tokens, UnknownKeyError
+from tfmpe.preprocessing.tokens.detached import DetachedView, detach
+
+
+@pytest.fixture(params=["plain", "padded"])
+def tokens(request):
+    """Return three samples with rules, functional inputs, maybe padding."""
+    data = {
+        "mu": np.arange(3.0).reshape(3, 1, 1),
+        "theta": np.arange(6.0).reshape(3, 2, 1) + 10,
+        "obs": np.arange(12.0).reshape(3, 2, 2, 1) + 20,
+    }
+    rules = {
+        "local": ["obs"],
+        "cross": [("obs", "mu")],
+        "cross_local": [("theta", "obs", (0, 0))],
+    }
+    times = {"obs": np.arange(12.0).reshape(3, 2, 2, 1)}
+    sizes = None
+    if request.param == "padded":
+        sizes = {"obs": np.array([[2, 2], [1, 2], [0, 0]])}
+    return Tokens.from_pytree(data, rules, times, event_shapes=sizes)
+
+
+KEYS = ["obs", "mu"]
+
+
+def test_it_answers_as_a_view(tokens):
+    """Every question, in the order asked for."""
+    view, detached = tokens.select_tokens(KEYS), detach(tokens, KEYS)
+    assert isinstance(detached, DetachedView)
+    assert detached.layout == view.layout
+    assert detached.root == view.root == tokens.layout
+    assert detached.key_order == KEYS
+    assert detached.slices == view.slices
+    assert detached.sample_shape == (3,)
+    for name in (
+        "data",
+        "functional_inputs",
+        "labels",
+        "padding_mask",
+        "value_mask",
+        "self_attention_mask",
+    ):
+        found, expected = getattr(detached, name), getattr(view, name)
+        np.testing.assert_array_equal(found, expected)
+    assert (detached.padding is None) == (view.padding is None)
+
+
+def test_masks_between_two_are_those_of_the_parent(tokens):
+    """Which keys alone could not know."""
+    one, other = detach(tokens, ["theta"]), detach(tokens, KEYS)
+    views = tokens.select_tokens(["theta"]), tokens.select_tokens(KEYS)
+    np.testing.assert_array_equal(
+        one.attention_mask(other), views[0].attention_mask(views[1])
+    )
+    np.testing.assert_array_equal(
+        one.attention_mask(), views[0].attention_mask()
+    )
+    with pytest.raises(ValueError, match="different layouts behind them"):
+        one.attention_mask(other.to_tokens())
+
+
+def test_its_leaves_are_its_own_arrays(tokens):
+    """And nothing of other keys: that is what it is for."""
+    detached = detach(tokens, KEYS)
+    leaves = jax.tree.leaves(detached)
+    assert all(leaf.shape[:2] == (3, 5) for leaf in leaves)
+    assert len(leaves) == 2 + (tokens.padding is not None)
+    again = jax.tree.map(lambda x: x[::-1], detached)
+    assert isinstance(again, DetachedView)
+    np.testing.assert_array_equal(again.data, detached.data[::-1])
+    names = [
+        jax.tree_util.keystr(path)
+        for path, _ in jax.tree_util.tree_flatten_with_path(detached)[0]
+    ]
+    assert names == [".data", ".functional_inputs", ".padding"][: len(leaves)]
+
+
+def test_through_transforms(tokens):
+    """As an argument of jit, and one sample at a time under vmap."""
+    detached = detach(tokens, KEYS)
+
+    @jax.jit
+    def total(detached):
+        traces.append(1)
+        assert detached.sample_shape == (3,)
+        real = jnp.where(detached.value_mask, detached.data, 0)
+        return real.sum((1, 2))
+
+    traces = []
+    expected = total(detached)
+    np.testing.assert_array_equal(total(detach(tokens, KEYS)), expected)
+    assert len(traces) == 1
+    total(detach(tokens, ["mu", "obs"]))
+    assert len(traces) == 2
+
+    def one(detached):
+        assert detached.sample_shape == ()
+        return jnp.where(detached.value_mask, detached.data, 0).sum()
+
+    np.testing.assert_allclose(jax.vmap(one)(detached), expected)
+
+
+def test_from_views_and_of_all_keys(tokens):
+    """Without keys all of them; one that is detached stays as it is."""
+    view = tokens.select_tokens(KEYS)
+    for detached in (detach(view), detach(view, KEYS)):
+        assert detached.selected_keys == tuple(KEYS)
+        assert detached.root == tokens.layout
+        np.testing.assert_array_equal(detached.data, view.data)
+        assert detach(detached) is detached
+    assert detach(tokens).selected_keys == ("mu", "theta", "obs")
+    assert detach(tokens, []).n_tokens == 0
+
+
+def test_to_tokens_and_other_values(tokens):
+    detached = detach(tokens, KEYS)
+    alone, expected = (
+        detached.to_tokens(),
+        tokens.select_tokens(KEYS).to_tokens(),
+    )
+    assert alone.layout == expected.layout
+    for found, wanted in zip(
+        jax.tree.leaves(alone), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_array_equal(found, wanted)
+    moved = detached.with_data(detached.data + 1)
+    assert moved.root is detached.root
+    np.testing.assert_array_equal(moved.data, detached.data + 1)
+    assert moved.functional_inputs is detached.functional_inputs
+
+
+def test_errors(tokens):
+    with pytest.raises(UnknownKeyError) as unknown:
+        detach(tokens, ["nu"])
+    assert str(unknown.value) == (
+        "Key 'nu' not found. Available keys: ['mu', 'theta', 'obs']"
+    )
+    with pytest.raises(TypeError) as bare:
+        detach(tokens, "mu")
+    assert str(bare.value) == (
+        "Expected a list of keys, got the string 'mu'. Write ['mu']."
+    )
+    with pytest.raises(TypeError) as twice:
+        detach(detach(tokens, KEYS), ["mu"])
+    assert str(twice.value) == ("A detached view has no other keys to select.")

@@ -1,0 +1,1 @@
+"""What every layer needs: errors, arrays, trees, files written whole."""

@@ -1,0 +1,310 @@
+"""Array helpers that work on host memory where they can.
+
+Arrays that already lie in host memory (NumPy, or jax on the CPU) are moved
+with NumPy: one copy, no compilation, no kernel per key. Traced values and
+arrays on other devices go through ``jax.numpy``.
+"""
+
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array
+
+from tfmpe._base.programs import compiled
+
+PAD_VALUE = -1e8
+"""What padding holds, dimensionless. Nothing may compute with it."""
+
+
+_ALIGNMENT = 64
+
+moves_arrays = jax.transfer_guard("allow")
+"""Decorator of functions that move what they are given, masks and counters to
+the device on purpose, whatever ``jax_transfer_guard`` says."""
+
+
+def broadcasts_to(shape: Sequence[int], full: Sequence[int]) -> bool:
+    """Whether an array of one shape can be broadcast to another."""
+    try:
+        return np.broadcast_shapes(tuple(shape), tuple(full)) == tuple(full)
+    except ValueError:
+        return False
+
+
+def to_rank(array: Any, rank: int) -> Any:
+    """Return an array with as many leading axes of size 1 as it lacks.
+
+    As broadcasting does by itself, unless ``jax_numpy_rank_promotion`` is
+    ``"raise"``.
+    """
+    return array[(None,) * (rank - array.ndim)]
+
+
+def on_host(arrays: Iterable[Any]) -> bool:
+    """Whether all arrays can be read as NumPy arrays without a transfer.
+
+    Of jax arrays only those on the device where new arrays are put, if that
+    is a CPU: what is computed from the others has to stay where they are.
+    Weakly typed ones are not among them, as NumPy has no such type.
+    """
+    default = None
+    for array in arrays:
+        if isinstance(array, (np.ndarray, np.generic, int, float)):
+            continue
+        if not isinstance(array, jax.Array) or isinstance(array, Tracer):
+            return False
+        # Once for all arrays: asking costs as much as slicing one.
+        default = default or jax.local_devices()[0]
+        if not _lies_on_cpu(array, default):
+            return False
+    return True
+
+
+def _lies_on_cpu(array: Any, default: Any) -> bool:
+    if default.platform != "cpu" or array.weak_type:
+        return False
+    if jnp.issubdtype(array.dtype, jax.dtypes.extended):
+        return False
+    return array.devices() == {default}
+
+
+def as_array(value: Any, what: str) -> Any:
+    """Return ``value`` as it is if it is an array, else as a NumPy array.
+
+    Bytes are put into the order of this machine.
+
+    Raises
+    ------
+    TypeError
+        If it is not numeric.
+    ValueError
+        If some of it is masked.
+    """
+    if not isinstance(value, jax.Array):
+        _check_unmasked(value, what)
+        value = np.asarray(value)
+        if not value.dtype.isnative:
+            value = value.astype(value.dtype.newbyteorder("="))
+    numeric = jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool
+    # NumPy counts durations as integers. jax has no long floats.
+    if numeric and value.dtype.char not in "mgG":
+        return value
+    raise TypeError(
+        f"{what} has the dtype {value.dtype}; expected numbers. "
+        "Convert it with numpy.asarray(..., float)."
+    )
+
+
+def _check_unmasked(value: Any, what: str) -> None:
+    """Refuse masked values, also in lists: NumPy would take what is below."""
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            _check_unmasked(each, what)
+    elif isinstance(value, np.ma.MaskedArray):
+        n_masked = np.ma.count_masked(value)
+        if n_masked:
+            raise ValueError(
+                f"{what} is a masked array with {n_masked} of {value.size} "
+                "values masked, which tokens cannot mark one by one. Leave "
+                "them out and give the true sizes with event_shapes=, or "
+                "fill them in with numpy.ma.filled."
+            )
+
+
+def common_dtype(arrays: Sequence[Any]) -> np.dtype:
+    """Return the dtype that jax promotes the arrays to.
+
+    Also where ``jax_numpy_dtype_promotion`` is ``"strict"``: that of tokens
+    is documented.
+    """
+    with jax.numpy_dtype_promotion("standard"):
+        return np.dtype(jnp.result_type(*arrays))
+
+
+def promoted(*arrays: Any) -> list[Any]:
+    """Return the arrays in one dtype, as jax promotes them."""
+    dtype = common_dtype(arrays)
+    return [array.astype(dtype) for array in arrays]
+
+
+def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:
+    """Return ``pad_value`` as ``jnp.pad`` would write it into ``dtype``.
+
+    Integers saturate and half precision overflows to infinity, which plain
+    NumPy conversion does otherwise.
+    """
+    if isinstance(pad_value, (int, float)):
+        # Equal keys that are not the same bits: 1 and 1.0, 0.0 and -0.0.
+        return _remembered_fill(pad_value, str(pad_value), dtype)
+    return _fill(pad_value, dtype)
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _remembered_fill(
+    pad_value: float, text: str, dtype: np.dtype
+) -> np.generic:
+    del text
+    return _fill(pad_value, dtype)
+
+
+def _fill(pad_value: Any, dtype: np.dtype) -> np.generic:
+    with jax.ensure_compile_time_eval():
+        padded = jnp.pad(
+            jnp.zeros((0,), dtype), (0, 1), constant_values=pad_value
+        )
+        return np.asarray(padded)[0]
+
+
+def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
+    """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``.
+
+    An array on the host becomes a NumPy array, others stay jax; the dtype
+    stays. Sizes must not be smaller than the present ones.
+    """
+    target = list(array.shape)
+    target[start : start + len(shape)] = shape
+    if tuple(target) == tuple(array.shape):
+        return array
+    if on_host([array, pad_value]):
+        fill = fill_value(pad_value, jax.dtypes.canonicalize_dtype(array.dtype))
+        grown = np.full(target, fill, fill.dtype)
+        with quiet_casts():
+            grown[tuple(slice(size) for size in array.shape)] = array
+        return grown
+    pad = [
+        (0, after - before)
+        for before, after in zip(array.shape, target, strict=True)
+    ]
+    return jnp.pad(array, pad, constant_values=pad_value)
+
+
+def spread(array: Any, places: np.ndarray, n_rows: int, pad_value: Any) -> Any:
+    """Put the rows ``(*lead, n, columns)`` at some places among ``n_rows``.
+
+    The other rows hold ``pad_value``. An array on the host becomes a NumPy
+    array, others stay jax; the dtype stays.
+    """
+    if np.array_equal(places, np.arange(n_rows)):
+        return array
+    shape = (*array.shape[:-2], n_rows, array.shape[-1])
+    dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+    if on_host([array, pad_value]):
+        moved = np.full(shape, fill_value(pad_value, dtype), dtype)
+        with quiet_casts():
+            moved[..., places, :] = array
+        return moved
+    return jnp.full(shape, pad_value, dtype).at[..., places, :].set(array)
+
+
+def join(arrays: Sequence[Any], axis: int) -> Array:
+    """Concatenate arrays with jax's dtype rules; the result is a jax array."""
+    if on_host(arrays):
+        host = [np.asarray(array) for array in arrays]
+        shape = list(host[0].shape)
+        shape[axis] = sum(array.shape[axis] for array in host)
+        joined = empty(tuple(shape), common_dtype(arrays))
+        with quiet_casts():
+            np.concatenate(host, axis, out=joined, casting="unsafe")
+        return hand_over(joined)
+    return concatenate(arrays, axis)
+
+
+def concatenate(arrays: Sequence[Any], axis: int) -> Array:
+    """Concatenate with ``jax.numpy``, and its dtype rules as they are."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.concatenate(arrays, axis)
+
+
+def quiet_casts() -> np.errstate:
+    """Return a context in which NumPy converts as silently as jax does."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Allocate an array that jax can take over without copying it."""
+    n_bytes = math.prod(shape) * dtype.itemsize
+    # jax shares memory only if it begins where its own arrays would.
+    raw = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)
+
+
+def hand_over(array: np.ndarray) -> Array:
+    """Give a new array, that nothing else holds, to jax."""
+    return jax.device_put(array)
+
+
+def strong(array: Any) -> Any:
+    """Return a jax array whose dtype no longer gives way to others.
+
+    Equal values of a weak and a strong dtype would be compiled for twice.
+    """
+    return jnp.asarray(array, array.dtype) if array.weak_type else array
+
+
+def readable(array: Any) -> Any:
+    """Return a NumPy view of an array on the host, else the array itself.
+
+    Slicing the view compiles nothing.
+    """
+    return np.asarray(array) if on_host([array]) else array
+
+
+def take(array: Any, blocks: Sequence[slice], axis: int) -> Any:
+    """Return some stretches of an axis, one after the other.
+
+    NumPy stays NumPy, and a view if there is one stretch.
+    """
+    source = readable(array)
+    ahead = (slice(None),) * (axis % array.ndim)
+    parts = [source[(*ahead, block)] for block in blocks]
+    if len(parts) == 1:
+        return like(parts[0], array)
+    if not parts:
+        return like(source[(*ahead, slice(0))], array)
+    xp = np if isinstance(source, np.ndarray) else jnp
+    return like(xp.concatenate(parts, axis), array)
+
+
+def take_rows(tree: Any, rows: Any) -> Any:
+    """Return some rows of every array of a tree.
+
+    NumPy stays NumPy. In host memory nothing is compiled.
+    """
+    if on_host([rows]):
+        rows = np.asarray(rows)
+
+    def of(leaf: Any) -> Any:
+        if isinstance(rows, np.ndarray) and on_host([leaf]):
+            return like(np.asarray(leaf)[rows], leaf)
+        return leaf[rows] if isinstance(leaf, Tracer) else _rows(leaf, rows)
+
+    return jax.tree.map(of, tree)
+
+
+@compiled()
+def _rows(leaf: Any, rows: Any) -> Any:
+    return leaf[rows]
+
+
+def owned(array: Any) -> Array:
+    """Return a jax array; a NumPy array is copied.
+
+    ``jnp.asarray`` may share memory with it, which its owner can change.
+    """
+    if isinstance(array, np.ndarray):
+        return hand_over(array.copy())
+    return array
+
+
+def like(result: Any, source: Any) -> Any:
+    """Return NumPy for a NumPy source, else a jax array."""
+    if isinstance(source, np.ndarray) or not isinstance(result, np.ndarray):
+        return result
+    return hand_over(result)

@@ -1,0 +1,184 @@
+"""Refusal of values that a narrower dtype would turn into others."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe._base.arrays import common_dtype, on_host
+
+_RESOLUTION = 0.01
+"""Rounding error that is allowed, as a share of the spread of values."""
+
+_NOISE = 1e-12
+"""Relative spread of values that are equal but for rounding to 64 bits."""
+
+
+def check_castable(value: Any, dtype: Any, what: str) -> None:
+    """Refuse to write values into a dtype that cannot hold them.
+
+    Raises
+    ------
+    TypeError
+        If it cannot hold their kind, such as floats in integers.
+    ValueError
+        As `check_fits`.
+    """
+    kinds = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
+    value_kind, kind = (
+        next(i for i, k in enumerate(kinds) if jnp.issubdtype(d, k))
+        for d in (value.dtype, dtype)
+    )
+    if value_kind > kind:
+        raise TypeError(
+            f"{what} has the dtype {value.dtype}, which does not fit into "
+            f"tokens of dtype {dtype} without loss. Convert it with astype, "
+            "or build the tokens with a wider dtype."
+        )
+    check_fits(value, dtype, what)
+
+
+def check_joined(arrays: Mapping[str, Any]) -> None:
+    """Refuse arrays of which joining would change values.
+
+    Parameters
+    ----------
+    arrays : mapping
+        By how to call them in the message.
+
+    Raises
+    ------
+    ValueError
+        As `check_fits`.
+    """
+    dtypes = {array.dtype for array in arrays.values()}
+    # Nothing is converted, as nearly always: the way in stays fast.
+    if len(dtypes) <= 1 and dtypes == set(
+        map(jax.dtypes.canonicalize_dtype, dtypes)
+    ):
+        return
+    dtype = common_dtype([*arrays.values()])
+    for what, array in arrays.items():
+        check_fits(array, dtype, what)
+
+
+def check_fits(value: Any, dtype: Any, what: str) -> None:
+    """Refuse values that a dtype cannot hold.
+
+    Rounding is allowed where it is small beside the values and beside their
+    spread, over all of them and in each column of the last axis.
+
+    Parameters
+    ----------
+    value : array
+        Not looked at if it is traced or lies on another device.
+    dtype : dtype
+        What the values are put into.
+    what : str
+        Name of the array, for the message.
+
+    Raises
+    ------
+    ValueError
+        If a value is too large or too small for the dtype, or if rounding
+        would move values by more than a hundredth of their spread.
+    """
+    # jax narrows first, and mixes what it has afterwards.
+    narrowed = jax.dtypes.canonicalize_dtype(value.dtype)
+    needed = {np.dtype(narrowed): None, np.dtype(dtype): None}
+    needed.pop(value.dtype, None)
+    # Asking where an array lies costs more than comparing dtypes.
+    if not needed or not value.size or not on_host([value]):
+        return
+    for each in needed:
+        _check(np.asarray(value), each, what)
+
+
+def _check(given: np.ndarray, dtype: np.dtype, what: str) -> None:
+    if given.dtype == bool or np.can_cast(given.dtype, dtype, "safe"):
+        return
+    if jnp.issubdtype(given.dtype, jnp.complexfloating):
+        if jnp.issubdtype(dtype, jnp.complexfloating):
+            part = np.real(np.empty(0, dtype)).dtype
+            _check(np.real(given), part, f"The real part of {what}")
+            _check(np.imag(given), part, f"The imaginary part of {what}")
+        return
+    low, high = _ends(given)
+    if jnp.issubdtype(dtype, jnp.integer):
+        limits = jnp.iinfo(dtype)
+        _check_ends(low, high, int(limits.min), int(limits.max), dtype, what)
+    else:
+        _check_floats(given, low, high, dtype, what)
+
+
+def _check_floats(
+    given: np.ndarray, low: Any, high: Any, dtype: np.dtype, what: str
+) -> None:
+    limits = jnp.finfo(dtype)
+    most, least = float(limits.max), float(limits.smallest_normal)
+    _check_ends(low, high, -most, most, dtype, what)
+    if jnp.issubdtype(given.dtype, jnp.floating):
+        lost = (given != 0) & (np.abs(given) < least)
+        if lost.any():
+            _refuse(what, given[lost].flat[0], dtype, f"smallest is {least:g}")
+    # Half the distance between neighbours at the largest value.
+    bound = max(abs(low), abs(high)) * float(limits.eps) / 2
+    n_columns = given.shape[-1] if given.ndim else 1
+    for values in (given.reshape(-1, 1), given.reshape(-1, n_columns)):
+        if _is_coarse(values, bound, dtype):
+            raise ValueError(
+                f"{what} has values between {low!r} and {high!r}, so close "
+                f"to one another that {dtype} rounds them by more than "
+                f"{_RESOLUTION:.0%} of their spread. Subtract a reference "
+                f"first, such as the smallest value, {_REMEDY}"
+            )
+
+
+def _is_coarse(columns: np.ndarray, bound: float, dtype: np.dtype) -> bool:
+    """Return whether rounding is large beside the spread of a column."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        finite = np.where(np.isfinite(columns), columns, columns[:1])
+        spread = np.ptp(finite.astype(float), axis=0)
+        differ = spread > _NOISE * np.abs(finite).max(axis=0)
+        if not (differ & (bound > _RESOLUTION * spread)).any():
+            return False
+        errors = np.abs(columns.astype(dtype).astype(float) - columns)
+        largest = np.where(np.isfinite(errors), errors, 0).max(axis=0)
+    return bool((differ & (largest > _RESOLUTION * spread)).any())
+
+
+def _ends(given: np.ndarray) -> tuple[Any, Any]:
+    """Return the smallest and the largest finite value."""
+    low, high = given.min(), given.max()
+    if jnp.issubdtype(given.dtype, jnp.floating):
+        if not (np.isfinite(low) and np.isfinite(high)):
+            finite = given[np.isfinite(given)]
+            if not finite.size:
+                return 0.0, 0.0
+            low, high = finite.min(), finite.max()
+        return float(low), float(high)
+    return int(low), int(high)
+
+
+def _check_ends(
+    low: Any, high: Any, least: Any, most: Any, dtype: np.dtype, what: str
+) -> None:
+    if low < least:
+        _refuse(what, low, dtype, f"smallest is {least}")
+    if high > most:
+        _refuse(what, high, dtype, f"largest is {most}")
+
+
+def _refuse(what: str, value: Any, dtype: np.dtype, limit: str) -> None:
+    raise ValueError(
+        f"{what} holds {value}, which {dtype} cannot hold: its {limit}. "
+        f"Use another unit, {_REMEDY}"
+    )
+
+
+_REMEDY = (
+    "or call jax.config.update('jax_enable_x64', True) before anything else "
+    "to keep 64 bits."
+)

@@ -1,0 +1,1 @@
+"""Simulated data sets, minibatches and sharding over devices."""

@@ -1,0 +1,292 @@
+"""Batches of Tokens, simulated when asked for."""
+
+import operator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, SupportsIndex
+
+import jax
+import jax.numpy as jnp
+
+from tfmpe._base.extras import import_extra
+from tfmpe._base.static import static_int
+from tfmpe.preprocessing.data.simulation import Simulation, compiled
+from tfmpe.preprocessing.tokens.tokens import Tokens
+
+_WORD = 2**32
+
+
+class TokenGenerator:
+    """Batches of simulations as Tokens, each made when it is asked for.
+
+    Parameters
+    ----------
+    prior_fn : callable, distribution, or dict of these
+        ``prior_fn(key, n)`` returns a dictionary of ``n`` parameter samples,
+        each array of shape ``(n, *event, *batch)``. Or an object that draws:
+        ``sample(n, seed=key)`` as in TensorFlow Probability (joint
+        distributions included), ``sample(key, (n,))`` as in NumPyro. Or a
+        dictionary of functions or distributions, one for every parameter.
+    simulator_fn : callable
+        ``simulator_fn(key, parameters)`` returns a dictionary of
+        observations, each of shape ``(n, *event, *batch)``; with
+        ``functional_input_fn`` it is called as
+        ``simulator_fn(key, parameters, functional_inputs)``.
+    functional_input_fn : callable or None
+        ``functional_input_fn(key, parameters)`` returns the functional
+        inputs of some or all keys, once for all samples or once per sample.
+    independence : mapping or Independence
+        Rules between the keys of parameters and observations.
+    n_samples : int
+        Number of simulations of one pass.
+    batch_size : int
+        Simulations in a batch; the last batch may have fewer.
+    seed : int or key array
+        Everything random follows from it. All bits of an integer count.
+    batch_ndims : int or tree of int, optional
+        As for ``Tokens.from_pytree``.
+    labels, dims, groups, positions : optional
+        As for ``Tokens.from_pytree``. The simulator is not handed positions.
+    drop_remainder : bool
+        Leave the last batch out if it is not full.
+    jit : bool, optional
+        Whether to compile. By default whatever can be traced is compiled,
+        and plain Python or NumPy simulators are called as they are.
+
+    Raises
+    ------
+    ValueError
+        If ``n_samples`` or ``batch_size`` is not positive, ``seed`` is
+        negative, or there is no batch; on the first batch, if the
+        functions' arrays do not fit.
+    TypeError
+        On the first batch, if a function does not return a dictionary.
+
+    Warns
+    -----
+    IrreproducibleWarning
+        If a function can be traced and draws numbers that do not come from
+        its key.
+
+    Notes
+    -----
+    Batch ``i`` follows from ``jax.random.fold_in(jax.random.key(seed), i)``
+    alone: ``generator[i]`` is the same in any order, in any process, and
+    whatever ``n_samples`` is. The last batch is simulated in full and cut,
+    so that all batches share one compilation. Nothing is kept: one batch
+    exists at a time, as long as the caller holds on to no other.
+
+    ``len(generator)`` and ``generator[i]`` make it a data source, such as of
+    ``grain.MapDataset.source(generator)``.
+
+    Examples
+    --------
+    >>> import jax
+    >>> def prior(key, n):
+    ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
+    >>> def simulator(key, parameters):
+    ...     noise = jax.random.normal(key, (*parameters["mu"].shape[:1], 3, 1))
+    ...     return {"obs": parameters["mu"] + noise}
+    >>> generator = TokenGenerator(prior, simulator, None, {}, 10, 4, seed=0)
+    >>> [batch.sample_shape for batch in generator]
+    [(4,), (4,), (2,)]
+    """
+
+    def __init__(
+        self,
+        prior_fn: Any,
+        simulator_fn: Any,
+        functional_input_fn: Any,
+        independence: Any,
+        n_samples: Any,
+        batch_size: Any,
+        seed: Any,
+        *,
+        batch_ndims: Any = None,
+        labels: Mapping[str, SupportsIndex] | None = None,
+        dims: Any = None,
+        groups: Any = None,
+        positions: Any = None,
+        drop_remainder: bool = False,
+        jit: bool | None = None,
+    ) -> None:
+        self._simulation = Simulation(
+            prior_fn,
+            simulator_fn,
+            functional_input_fn,
+            independence,
+            batch_ndims,
+            labels,
+            dims,
+            groups,
+            positions,
+        )
+        self.n_samples = _positive(n_samples, "n_samples")
+        self.batch_size = _positive(batch_size, "batch_size")
+        if drop_remainder:
+            self.n_samples -= self.n_samples % self.batch_size
+        if not self.n_samples:
+            raise ValueError(
+                f"With drop_remainder there is no batch: batch_size is "
+                f"{self.batch_size}, but there are only {n_samples} samples."
+            )
+        self.key = _as_key(seed)
+        self._jit = jit
+        self._simulate: Any = None
+
+    def __repr__(self) -> str:
+        return (
+            f"TokenGenerator({len(self)} batches of {self.batch_size}, "
+            f"{self.n_samples} samples)"
+        )
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return -(-self.n_samples // self.batch_size)
+
+    def __getitem__(self, index: SupportsIndex) -> Tokens:
+        """Simulate one batch.
+
+        Raises
+        ------
+        IndexError
+            If there is no such batch.
+        """
+        i = operator.index(index)
+        if not -len(self) <= i < len(self):
+            raise IndexError(
+                f"There is no batch {i}: the generator has {len(self)}."
+            )
+        i %= len(self)
+        tokens = self._batch(jax.random.fold_in(self.key, i))
+        missing = self.n_samples - i * self.batch_size
+        if missing >= self.batch_size:
+            return tokens
+        return jax.tree.map(lambda leaf: leaf[:missing], tokens)
+
+    def __iter__(self) -> Iterator[Tokens]:
+        """Simulate all batches, one after the other."""
+        return self.batches()
+
+    def batches(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        step: int = 1,
+        *,
+        progress: bool = False,
+        prefetch: int = 0,
+        device: Any = None,
+    ) -> Iterator[Tokens]:
+        """Simulate some batches.
+
+        Parameters
+        ----------
+        start, stop, step : int
+            Which, as of ``range``: ``start`` resumes an interrupted pass,
+            ``start=rank, step=n_processes`` shares one between processes.
+        progress : bool
+            Show a progress bar (tqdm, extra ``data``).
+        prefetch : int
+            Number of batches made ahead, by a thread. Each stays in memory
+            until it is taken.
+        device : jax Device or Sharding, optional
+            Where to put the batches.
+
+        Yields
+        ------
+        Tokens
+        """
+        indices = range(len(self))[start:stop:step]
+        return self._run(indices, progress, prefetch, device)
+
+    def epochs(
+        self,
+        n: int,
+        *,
+        progress: bool = False,
+        prefetch: int = 0,
+        device: Any = None,
+    ) -> Iterator[Tokens]:
+        """Go through all batches ``n`` times; every pass has the same.
+
+        Parameters
+        ----------
+        n : int
+            Number of passes.
+        progress, prefetch, device
+            As for :meth:`batches`.
+
+        Yields
+        ------
+        Tokens
+        """
+        indices = [*range(len(self))] * n
+        return self._run(indices, progress, prefetch, device)
+
+    def _run(
+        self, indices: Sequence[int], progress: bool, prefetch: int, device: Any
+    ) -> Iterator[Tokens]:
+        def load(i: int) -> Tokens:
+            batch = self[i]
+            return batch if device is None else jax.device_put(batch, device)
+
+        shown = with_progress(indices) if progress else indices
+        return _ahead(load, shown, prefetch) if prefetch else map(load, shown)
+
+    def _batch(self, key: Any) -> Tokens:
+        if self._simulate is None:
+            self._simulate = compiled(
+                partial(self._simulation, n_samples=self.batch_size),
+                key,
+                self._jit,
+            )
+        return self._simulate(key)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was compiled: another process does that itself."""
+        return {**self.__dict__, "_simulate": None}
+
+
+def with_progress(items: Sequence[Any]) -> Iterable[Any]:
+    """Show a progress bar while going through batches."""
+    tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
+    return tqdm.tqdm(items, desc="simulating", unit="batch")
+
+
+def _ahead(
+    load: Callable[[int], Tokens], indices: Iterable[int], n_ahead: int
+) -> Iterator[Tokens]:
+    """Load in a thread, at most so many ahead of the one handed out."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting: deque[Future[Tokens]] = deque()
+        for i in indices:
+            waiting.append(thread.submit(load, i))
+            if len(waiting) > n_ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _positive(value: Any, name: str) -> int:
+    number = static_int(value, name)
+    if number < 1:
+        raise ValueError(f"{name} is {number}, expected at least 1.")
+    return number
+
+
+def _as_key(seed: Any) -> Any:
+    if isinstance(seed, jax.Array) and (
+        jnp.issubdtype(seed.dtype, jax.dtypes.prng_key) or seed.ndim
+    ):
+        return seed
+    number = static_int(seed, "seed")
+    if number < 0:
+        raise ValueError(f"seed is {number}, expected 0 or more.")
+    key = jax.random.key(number % _WORD)
+    # Without x64 jax looks at the lowest 32 bits only.
+    while number := number // _WORD:
+        key = jax.random.fold_in(key, number % _WORD)
+    return key

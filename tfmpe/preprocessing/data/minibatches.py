@@ -1,0 +1,133 @@
+"""Cutting the samples of Tokens into minibatches, and into two parts."""
+
+from typing import Any, SupportsIndex, TypeVar
+
+import jax
+import numpy as np
+
+from tfmpe._base.arrays import readable, take_rows
+from tfmpe._base.static import static_int
+from tfmpe.preprocessing.tokens.queries import TokenQueries
+
+_Tokens = TypeVar("_Tokens", bound=TokenQueries)
+
+
+def minibatches(
+    tokens: _Tokens, size: SupportsIndex, key: Any = None
+) -> _Tokens:
+    """Cut samples into minibatches of one size, as ``lax.scan`` takes them.
+
+    Parameters
+    ----------
+    tokens : Tokens or TokenView
+        The first sample axis is cut.
+    size : int
+        Samples in a minibatch.
+    key : key array, optional
+        Shuffles the samples first; without it they keep their order.
+
+    Returns
+    -------
+    Tokens or TokenView
+        As given, with the sample shape ``(n_minibatches, size, ...)``. The
+        samples that do not fill a minibatch are left out: the last ones, or
+        with ``key`` other ones for every key.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than ``size``, or no sample axis.
+    DynamicShapeError
+        If ``size`` is a traced value.
+
+    Notes
+    -----
+    Works under ``jit`` and ``vmap``, so that every epoch can be shuffled
+    inside of a compiled loop.
+
+    Examples
+    --------
+    >>> from tfmpe import Tokens
+    >>> tokens = Tokens.from_pytree({"mu": np.arange(10.0).reshape(10, 1)}, {})
+    >>> batches = minibatches(tokens, 4, jax.random.key(0))
+    >>> batches.sample_shape
+    (2, 4)
+    >>> def step(total, batch):
+    ...     return total + batch.data.sum(), None
+    >>> total, _ = jax.lax.scan(step, 0.0, batches)
+    """
+    size = static_int(size, "size")
+    n_samples = _n_samples(tokens)
+    if not 1 <= size <= n_samples:
+        raise ValueError(
+            f"Cannot cut {n_samples} samples into minibatches of {size}."
+        )
+    n = n_samples // size
+    rows = _rows(n_samples, key)[: n * size]
+    return take_rows(tokens, rows.reshape((n, size)))
+
+
+def train_validation_split(
+    tokens: _Tokens, fraction: float, key: Any = None
+) -> tuple[_Tokens, _Tokens]:
+    """Divide samples into a part to train on and a part to validate with.
+
+    Parameters
+    ----------
+    tokens : Tokens or TokenView
+        The first sample axis is divided.
+    fraction : float
+        Share of the samples to train on, between 0 and 1; dimensionless.
+    key : key array, optional
+        Shuffles the samples first; without it the last ones validate.
+
+    Returns
+    -------
+    train, validation : Tokens or TokenView
+        Every sample is in one of them.
+
+    Raises
+    ------
+    ValueError
+        If one of the parts would be empty.
+
+    Notes
+    -----
+    Works under ``jit`` if ``fraction`` is static. Legacy: ``split_data``,
+    whose ``split`` is the same share.
+
+    Examples
+    --------
+    >>> from tfmpe import Tokens
+    >>> tokens = Tokens.from_pytree({"mu": np.arange(10.0).reshape(10, 1)}, {})
+    >>> train, validation = train_validation_split(
+    ...     tokens, 0.8, jax.random.key(0)
+    ... )
+    >>> train.sample_shape, validation.sample_shape
+    ((8,), (2,))
+    """
+    n_samples = _n_samples(tokens)
+    n_train = round(float(fraction) * n_samples)
+    if not 0 < n_train < n_samples:
+        raise ValueError(
+            f"The fraction {fraction} of {n_samples} samples leaves "
+            f"{n_train} to train on and {n_samples - n_train} to validate "
+            "with; both must be at least 1."
+        )
+    rows = _rows(n_samples, key)
+    return (
+        take_rows(tokens, rows[:n_train]),
+        take_rows(tokens, rows[n_train:]),
+    )
+
+
+def _n_samples(tokens: TokenQueries) -> int:
+    if not tokens.sample_shape:
+        raise ValueError("The tokens have no sample axis that could be cut.")
+    return tokens.sample_shape[0]
+
+
+def _rows(n_samples: int, key: Any) -> Any:
+    if key is None:
+        return np.arange(n_samples)
+    return readable(jax.random.permutation(key, n_samples))

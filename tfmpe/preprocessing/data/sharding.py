@@ -1,0 +1,95 @@
+"""Tokens on several devices, in one process or in many."""
+
+import math
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from tfmpe.preprocessing.tokens.queries import TokenQueries
+
+_Tokens = TypeVar("_Tokens", bound=TokenQueries)
+
+
+def shard_tokens(tokens: _Tokens, mesh_or_sharding: Any) -> _Tokens:
+    """Spread samples over devices.
+
+    Parameters
+    ----------
+    tokens : Tokens or TokenView
+        Its first sample axis is spread; all leaves alike. Where jax runs in
+        several processes, the samples of this process: every process gives
+        its own part of the whole, all of one size.
+    mesh_or_sharding : Mesh or NamedSharding
+        A mesh, over whose first axis the samples are spread; or a sharding
+        of the first axis, ``NamedSharding(mesh, PartitionSpec("data"))``.
+
+    Returns
+    -------
+    Tokens or TokenView
+        With the same layout object, so a function that was compiled for one
+        batch is reused for the next. A jitted function that takes it runs on
+        all devices. Masks follow from the layout, so every device has them.
+
+    Raises
+    ------
+    TypeError
+        If there is neither a mesh nor a ``NamedSharding``.
+    ValueError
+        If another axis than the first would be spread, or the samples
+        cannot be divided evenly.
+
+    Notes
+    -----
+    Not for use inside ``jit``; there, use ``jax.lax.with_sharding_constraint``.
+
+    Examples
+    --------
+    >>> from tfmpe import Tokens
+    >>> tokens = Tokens.from_pytree({"mu": np.zeros((8, 1))}, {})
+    >>> mesh = jax.sharding.Mesh(jax.devices()[:1], ("data",))
+    >>> len(shard_tokens(tokens, mesh).data.sharding.device_set)
+    1
+    """
+    sharding = mesh_or_sharding
+    if isinstance(sharding, Mesh):
+        sharding = NamedSharding(
+            sharding, PartitionSpec(sharding.axis_names[0])
+        )
+    n_pieces = _n_pieces(sharding)
+    n_processes = jax.process_count()
+    n_samples = tokens.sample_shape[0] if tokens.sample_shape else 0
+    if not n_samples or n_samples * n_processes % n_pieces:
+        raise ValueError(
+            f"Tokens with the sample shape {tokens.sample_shape} in each of "
+            f"{n_processes} processes cannot be divided evenly over "
+            f"{n_pieces} devices. Use a multiple, such as by "
+            "TokenGenerator(..., drop_remainder=True)."
+        )
+    if n_processes == 1:
+        return jax.device_put(tokens, sharding)
+    return jax.tree.map(
+        lambda leaf: jax.make_array_from_process_local_data(
+            sharding, np.asarray(leaf)
+        ),
+        tokens,
+    )
+
+
+def _n_pieces(sharding: Any) -> int:
+    """Return into how many pieces the first axis is cut."""
+    if not isinstance(sharding, NamedSharding):
+        raise TypeError(
+            f"Expected a jax.sharding.Mesh or a NamedSharding, got "
+            f"{sharding!r}."
+        )
+    first, *others = (*sharding.spec, None)
+    if any(axis is not None for axis in others):
+        raise ValueError(
+            f"{sharding.spec} spreads more than the first axis; only "
+            "samples can be spread, since all arrays begin with them. Use "
+            f"PartitionSpec({first!r})."
+        )
+    axes = first if isinstance(first, tuple) else (first,)
+    return math.prod(sharding.mesh.shape[axis] for axis in axes if axis)

@@ -1,0 +1,148 @@
+"""One batch of simulations: prior, functional inputs, simulator, tokens."""
+
+import inspect
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from tfmpe._base.errors import IrreproducibleWarning
+from tfmpe._base.trees import own_copy
+from tfmpe.preprocessing.tokens.tokens import Tokens
+
+
+class Simulation(NamedTuple):
+    """The functions that make a batch, and how it becomes Tokens.
+
+    See :class:`TokenGenerator` for what the functions take and return.
+    """
+
+    prior_fn: Any
+    simulator_fn: Any
+    functional_input_fn: Any
+    independence: Any
+    batch_ndims: Any
+    labels: Any
+    dims: Any
+    groups: Any
+    positions: Any
+
+    def __call__(self, key: Any, n_samples: int) -> Tokens:
+        """Simulate a batch; everything random in it comes from ``key``."""
+        prior_key, inputs_key, simulator_key = jax.random.split(key, 3)
+        parameters = _as_dict(
+            _sample(self.prior_fn, prior_key, n_samples), "prior_fn"
+        )
+        inputs, given = None, ()
+        if self.functional_input_fn is not None:
+            inputs = self.functional_input_fn(inputs_key, own_copy(parameters))
+            given = (own_copy(inputs),)
+        observations = _as_dict(
+            self.simulator_fn(simulator_key, own_copy(parameters), *given),
+            "simulator_fn",
+        )
+        twice = sorted(set(parameters) & set(observations))
+        if twice:
+            raise ValueError(
+                f"prior_fn and simulator_fn both return the keys {twice}. "
+                "simulator_fn returns the observations alone."
+            )
+        tokens = Tokens.from_pytree(
+            {**parameters, **observations},
+            self.independence,
+            inputs,
+            batch_ndims=self.batch_ndims,
+            labels=self.labels,
+            dims=self.dims,
+            groups=self.groups,
+            positions=self.positions,
+        )
+        if tokens.sample_shape != (n_samples,):
+            raise ValueError(
+                f"prior_fn was asked for {n_samples} samples, but its arrays "
+                f"and those of simulator_fn have {tokens.sample_shape[0]}. "
+                "The first axis of every array counts the samples."
+            )
+        return tokens
+
+
+def _sample(prior: Any, key: Any, n_samples: int) -> Any:
+    """Draw from a function, a distribution, or a dictionary of these."""
+    if isinstance(prior, Mapping):
+        keys = jax.random.split(key, len(prior))
+        return {
+            name: _sample(each, each_key, n_samples)
+            for (name, each), each_key in zip(prior.items(), keys, strict=True)
+        }
+    if hasattr(prior, "sample"):
+        takes = inspect.signature(prior.sample).parameters
+        if "seed" in takes:  # TensorFlow Probability
+            return prior.sample(n_samples, seed=key)
+        return prior.sample(key, (n_samples,))  # NumPyro
+    return prior(key, n_samples)
+
+
+def _as_dict(tree: Any, name: str) -> dict[str, Any]:
+    if hasattr(tree, "_asdict"):  # A joint distribution's named tuple
+        tree = tree._asdict()
+    if not isinstance(tree, Mapping):
+        raise TypeError(
+            f"{name} must return a dictionary of arrays, not a "
+            f"{type(tree).__name__}. Give every array a key."
+        )
+    return dict(tree)
+
+
+def compiled(
+    simulate: Callable[[Any], Tokens], key: Any, jit: bool | None
+) -> Callable[[Any], Tokens]:
+    """Compile a simulation, or leave it as it is.
+
+    Parameters
+    ----------
+    simulate : callable
+        ``simulate(key) -> Tokens``.
+    key : key array
+        Any key, to try with.
+    jit : bool or None
+        None compiles what can be traced, and draws its numbers from the key
+        alone.
+
+    Warns
+    -----
+    IrreproducibleWarning
+        If tracing shows random numbers from elsewhere: compiled, they would
+        be the same in every batch.
+    """
+    if jit is None:
+        # A simulator may refuse tracers in any way it likes; where it is
+        # simply wrong, the call outside of a trace will say so.
+        try:
+            first, second = (_program(simulate, key) for _ in range(2))
+        except Exception:
+            jit = False
+        else:
+            jit = first == second
+            if not jit:
+                warnings.warn(
+                    "The simulation draws numbers that do not come from its "
+                    "key, so its batches cannot be repeated, and it is not "
+                    "compiled. Derive every random number from the key.",
+                    IrreproducibleWarning,
+                    stacklevel=2,
+                )
+    return jax.jit(simulate) if jit else simulate
+
+
+def _program(simulate: Callable[[Any], Tokens], key: Any) -> tuple[Any, ...]:
+    """Return what tracing gives, in a form that can be compared."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # A new function every time: jax remembers the trace of one it knows.
+        traced = jax.make_jaxpr(lambda key: simulate(key))(key)
+    # Functions are printed with their addresses, which never agree.
+    text = re.sub(r"0x[0-9a-f]+", "", str(traced.jaxpr))
+    return text, [np.asarray(const).tobytes() for const in traced.consts]

@@ -1,0 +1,1 @@
+"""Keys of tokens: shapes, offsets, labels, names of axes and rules."""

@@ -1,0 +1,142 @@
+"""Names for the axes of a layout, for tables and files that want them.
+
+Event axes without names are ``{key}_dim_{i}``, as ArviZ names them; axes that
+a name or a rule ties together are one axis with one name.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from tfmpe._base.trees import SEPARATOR
+from tfmpe.preprocessing.layout.dimensions import find_dimension, matched_dims
+from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
+
+_Axis = tuple[str, int]
+
+
+def axis_names(root: TokenLayout, given: Any) -> dict[str, tuple[str, ...]]:
+    """Return the names of the axes after the sample axes, of every key.
+
+    Raises
+    ------
+    ValueError
+        If a number of names is wrong, or an axis without a name would share
+        one by accident.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(f"dims must be a mapping from keys, not {given!r}.")
+    chosen: dict[_Axis, str] = {}
+    batch_names = {}
+    for key in root.keys:
+        batch_names[key.name] = tuple(
+            f"{without_slash(key.name)}_value_{i}" for i, _ in kept_batch(key)
+        )
+    for name, names in given.items():
+        key, kept = root[name], kept_batch(root[name])
+        n = len(key.event_shape)
+        axes = f"event {key.event_shape}, batch {tuple(s for _, s in kept)}"
+        names = checked_dims(names, f"dims of {name!r}", n + len(kept), axes)
+        chosen |= {(name, i): names[i] for i in range(n)}
+        batch_names[name] = names[n:]
+    groups = _tied_axes(root)
+
+    own = {
+        (key.name, i): name
+        for key in root.keys
+        for i, name in enumerate(key.dims)
+    }
+
+    taken = {*chosen.values(), *own.values()}
+    for name in given:
+        taken.update(batch_names[name])
+    for key in root.keys:
+        if key.name not in given:
+            for default in batch_names[key.name]:
+                _check_free(default, key.name, taken)
+
+    def name_of(axis: _Axis) -> str:
+        name, i = groups[axis][0]
+        default = f"{without_slash(name)}_dim_{i}"
+        # What the call names comes first, then the layout.
+        for known in (chosen, own):
+            for each in (axis, *groups[axis]):
+                if each in known:
+                    return known[each]
+        _check_free(default, name, taken)
+        return default
+
+    return {
+        key.name: (
+            *(name_of((key.name, i)) for i in range(len(key.event_shape))),
+            *batch_names[key.name],
+        )
+        for key in root.keys
+    }
+
+
+def _check_free(default: str, owner: str, taken: Collection[str]) -> None:
+    """Check that an axis without a name does not get that of another."""
+    if default in taken:
+        raise ValueError(
+            f"An axis of {owner!r} has no name and would be called "
+            f"{default!r}, but another axis has that name. Name it with dims=."
+        )
+
+
+def _tied_axes(root: TokenLayout) -> dict[_Axis, list[_Axis]]:
+    """Return which event axes are the same, in token order."""
+    groups = {
+        (key.name, i): [(key.name, i)]
+        for key in root.keys
+        for i in range(len(key.event_shape))
+    }
+    order = {axis: number for number, axis in enumerate(groups)}
+    for first, second in _ties(root):
+        one, other = groups[first], groups[second]
+        # Two axes of one array cannot have the same name.
+        if not {name for name, _ in one} & {name for name, _ in other}:
+            merged = sorted([*one, *other], key=order.__getitem__)
+            groups |= dict.fromkeys(merged, merged)
+    return groups
+
+
+def _ties(root: TokenLayout) -> Iterator[tuple[_Axis, _Axis]]:
+    """Yield pairs of axes that have the same name, or that a rule matches."""
+    first: dict[str, _Axis] = {}
+    for key in root.keys:
+        for i, name in enumerate(key.dims):
+            yield first.setdefault(name, (key.name, i)), (key.name, i)
+    # Of several rules between two keys the last one acts.
+    acting = {
+        frozenset((rule.a, rule.b)): rule
+        for rule in root.independence.cross_local
+    }
+    for rule in acting.values():
+        if dims := matched_dims(rule):
+            i = find_dimension(root[rule.a], dims[0])
+            j = find_dimension(root[rule.b], dims[1])
+            if isinstance(i, int) and isinstance(j, int):
+                yield (rule.a, i), (rule.b, j)
+
+
+def checked_dims(names: Any, what: str, n: int, axes: str) -> tuple[str, ...]:
+    """Check that names are a list of ``n`` strings."""
+    fits = not isinstance(names, str) and isinstance(names, Sequence)
+    if not fits or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{what} must be a list of names, not {names!r}.")
+    if len(names) != n:
+        raise ValueError(
+            f"{what} is {list(names)}, but must name {n} axes: {axes}."
+        )
+    return tuple(names)
+
+
+def kept_batch(key: KeyLayout) -> list[tuple[int, int]]:
+    """Return number and size of the batch axes that are longer than 1."""
+    return [(i, n) for i, n in enumerate(key.batch_shape) if n != 1]
+
+
+def without_slash(name: str) -> str:
+    """Return a nested key with dots."""
+    # A slash in a name would be a group of its own to DataTree.
+    return name.replace(SEPARATOR, ".")

@@ -1,0 +1,131 @@
+"""Dimensions of a key: its event axes, by number or name, and its groups.
+
+A dimension gives every token a coordinate. Along an event axis it follows
+from the token's place; a ragged key has it as a :class:`GroupIndex`.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Int32
+
+from tfmpe._base.errors import nearest, raise_faults
+from tfmpe.preprocessing.layout.groups import GroupIndex
+from tfmpe.preprocessing.layout.independence import CrossLocal
+from tfmpe.preprocessing.layout.layout import KeyLayout
+
+
+def matched_dims(
+    rule: CrossLocal,
+) -> tuple[int | str, int | str] | None:
+    """Return the dimension of each key of a rule; None for positions."""
+    if isinstance(rule.dims, str):
+        return rule.dims, rule.dims
+    return rule.dims
+
+
+def dimension_names(key: KeyLayout) -> tuple[str, ...]:
+    """Return the names of a key's axes, then those of its groups."""
+    return (*key.dims, *(group.name for group in key.groups))
+
+
+def find_dimension(key: KeyLayout, dim: int | str) -> int | GroupIndex:
+    """Return the event axis, counted from the front, or the group index.
+
+    Raises
+    ------
+    ValueError
+        If the key has no such dimension; a similar name is suggested.
+    """
+    n_axes = len(key.event_shape)
+    if isinstance(dim, str):
+        if dim in key.dims:
+            return key.dims.index(dim)
+        for group in key.groups:
+            if group.name == dim:
+                return group
+        names = dimension_names(key)
+        known = (
+            f"its dimensions are {list(names)}. {nearest(dim, names)}".rstrip()
+            if names
+            else "none of its dimensions has a name. Give dims= or groups=."
+        )
+        raise ValueError(f"{key.name!r} has no dimension {dim!r}; {known}")
+    if not -n_axes <= dim < n_axes:
+        raise ValueError(
+            f"{key.name!r} has no dimension {dim}, its event shape is "
+            f"{key.event_shape}."
+        )
+    return dim % n_axes
+
+
+def dimension_size(key: KeyLayout, dim: int | str) -> int:
+    """Return how many coordinates there are along a dimension.
+
+    Parameters
+    ----------
+    key : KeyLayout
+    dim : int or str
+        An event axis, or the name of one or of a group index.
+
+    Raises
+    ------
+    ValueError
+        If the key has no such dimension.
+    """
+    found = find_dimension(key, dim)
+    return key.event_shape[found] if isinstance(found, int) else found.size
+
+
+def token_coordinates(
+    key: KeyLayout, dim: int | str
+) -> Int32[np.ndarray, " tokens"]:
+    """Return the coordinate of every token along a dimension.
+
+    Parameters
+    ----------
+    key : KeyLayout
+    dim : int or str
+        An event axis, or the name of one or of a group index.
+
+    Returns
+    -------
+    ndarray of int32, shape (n_tokens,)
+
+    Raises
+    ------
+    ValueError
+        If the key has no such dimension.
+    """
+    found = find_dimension(key, dim)
+    if not isinstance(found, int):
+        return found.ids
+    shape = key.event_shape
+    along = np.arange(shape[found], dtype=np.int32)
+    trailing = len(shape) - 1 - found
+    return np.broadcast_to(along.reshape(-1, *[1] * trailing), shape).ravel()
+
+
+def check_dimensions(keys: Iterable[KeyLayout]) -> None:
+    """Check that names have one meaning in every key, and one size in all.
+
+    Raises
+    ------
+    ValueError
+        Listing every name that has not.
+    """
+    faults: list[str] = []
+    first: dict[str, tuple[str, int]] = {}
+    for key in keys:
+        names = dimension_names(key)
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            faults.append(f"{key.name!r} names {twice} more than once")
+        for name in dict.fromkeys(names):
+            size = dimension_size(key, name)
+            owner, known = first.setdefault(name, (key.name, size))
+            if known != size:
+                faults.append(
+                    f"{name!r} has size {known} in {owner!r} but {size} in "
+                    f"{key.name!r}"
+                )
+    raise_faults(ValueError, "Named dimensions do not fit", faults)

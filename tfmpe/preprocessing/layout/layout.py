@@ -1,0 +1,324 @@
+"""The static half of tokens: which key lies where.
+
+Plain Python ints, strings and tuples, so that a layout can be hashed, be
+compared, and stand in a compiled function's cache key. Everything that
+follows from a layout alone (slices, labels, declared masks) is computed from
+it as NumPy arrays and remembered on it; nothing of it is ever traced.
+
+Words
+-----
+An array of one key has the shape ``sample + event + batch``: leading sample
+axes (independent simulations), event axes that are enumerated as tokens in
+row-major order, trailing batch axes that hold the values inside one token.
+TensorFlow Probability uses the last two words the other way round.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, SupportsIndex
+
+import numpy as np
+
+from tfmpe._base.errors import unknown_key
+from tfmpe.preprocessing.layout.groups import GroupIndex
+from tfmpe.preprocessing.layout.independence import Independence
+
+
+class KeyLayout(NamedTuple):
+    """Where the tokens of one key lie, and what shape they came from.
+
+    Attributes
+    ----------
+    name : str
+        The key; nested keys are joined with ``/``.
+    path : tuple of str
+        Keys from the root of the tree to this array.
+    offset : int
+        Index of its first token.
+    event_shape, batch_shape : tuple of int
+        Axes enumerated as tokens, and axes inside one token.
+    label : int
+        Integer that stands for the key in ``labels``.
+    n_inputs : int or None
+        Functional inputs of each token, None if the key has none.
+    dims : tuple of str
+        Names of the event axes; empty if they have none.
+    groups : tuple of GroupIndex
+        Further dimensions of a ragged key, which has one event axis: the
+        group of every token, sorted by name.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    offset: int
+    event_shape: tuple[int, ...]
+    batch_shape: tuple[int, ...]
+    label: int
+    n_inputs: int | None = None
+    dims: tuple[str, ...] = ()
+    groups: tuple[GroupIndex, ...] = ()
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens: the product of the event shape."""
+        return math.prod(self.event_shape)
+
+    @property
+    def width(self) -> int:
+        """Number of values in one token: the product of the batch shape."""
+        return math.prod(self.batch_shape)
+
+    @property
+    def block(self) -> slice:
+        """The key's tokens, as a slice of the token axis."""
+        return slice(self.offset, self.offset + self.n_tokens)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TokenLayout:
+    """Keys, offsets, shapes, labels and rules of a token array.
+
+    Attributes
+    ----------
+    keys : tuple of KeyLayout
+        In token order, offsets without gaps.
+    independence : Independence
+        The declared rules; they name only keys of this layout.
+
+    Notes
+    -----
+    Hashable, compared by value. Two layouts built separately from equal data
+    are equal, so a function compiled for one is reused for the other.
+    """
+
+    keys: tuple[KeyLayout, ...]
+    independence: Independence = field(default_factory=Independence)
+    _hash: int = field(init=False)
+    _by_name: dict[str, KeyLayout] = field(init=False)
+    _memo: dict[Hashable, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        keys = tuple(packed(self.keys))
+        object.__setattr__(self, "keys", keys)
+        object.__setattr__(self, "_hash", hash((keys, self.independence)))
+        object.__setattr__(self, "_by_name", {key.name: key for key in keys})
+        object.__setattr__(self, "_memo", {})
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, TokenLayout):
+            return NotImplemented
+        return (
+            self._hash == other._hash
+            and self.keys == other.keys
+            and self.independence == other.independence
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (TokenLayout, (self.keys, self.independence))
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(
+            f"{key.name}: {key.event_shape}+{key.batch_shape}"
+            + (f" {key.dims}" if key.dims else "")
+            + "".join(f" {group}" for group in key.groups)
+            for key in self.keys
+        )
+        return f"TokenLayout({shapes})"
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __getitem__(self, name: Any) -> KeyLayout:
+        """Return one key's layout, or raise :class:`UnknownKeyError`."""
+        try:
+            return self._by_name[name]
+        except (KeyError, TypeError):
+            raise unknown_key(name, self.names) from None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys in token order."""
+        return tuple(self._by_name)
+
+    @property
+    def by_name(self) -> Mapping[str, KeyLayout]:
+        """``{name: KeyLayout}`` in token order, read-only."""
+        return MappingProxyType(self._by_name)
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens of all keys."""
+        return sum(key.n_tokens for key in self.keys)
+
+    @property
+    def width(self) -> int:
+        """Largest number of values in one token (the ``max_batch_size``)."""
+        return max((key.width for key in self.keys), default=0)
+
+    @property
+    def slices(self) -> dict[str, dict[str, Any]]:
+        """``{name: {'offset', 'event_shape', 'batch_shape'}}``, a new dict.
+
+        Named dimensions stand under ``'dims'``, group indices under
+        ``'groups'``, where a key has them.
+        """
+        return slices_of(self.keys)
+
+    @property
+    def label_map(self) -> dict[str, int]:
+        """``{name: label}``, a new dict."""
+        return {key.name: key.label for key in self.keys}
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Label of every token, int32 of shape ``(n_tokens,)``."""
+        return self.memo(
+            "labels",
+            lambda: np.repeat(
+                np.array([key.label for key in self.keys], np.int32),
+                [key.n_tokens for key in self.keys],
+            ),
+        )
+
+    def memo(self, name: Hashable, compute: Callable[[], Any]) -> Any:
+        """Compute something that follows from the layout once.
+
+        The result lives as long as the layout. Arrays are made read-only,
+        since all callers share them.
+        """
+        if name not in self._memo:
+            value = compute()
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            self._memo[name] = value
+        return self._memo[name]
+
+    def select(self, names: Iterable[str]) -> "TokenLayout":
+        """Return the layout of some keys, in the order asked for.
+
+        Offsets count from 0 again, labels stay, and rules that name a key
+        left out are dropped.
+
+        Raises
+        ------
+        TypeError
+            If ``names`` is a bare string.
+        UnknownKeyError
+            If a name is not a key of this layout.
+        ValueError
+            If a name is given twice.
+        """
+        names = checked_names(names)
+        for name in names:
+            self[name]
+        if names == self.names:
+            return self
+        return self.memo(
+            ("select", names),
+            lambda: TokenLayout(
+                tuple(self[name] for name in names),
+                self.independence.restrict(names),
+            ),
+        )
+
+    def blocks(self, names: Iterable[str]) -> list[slice]:
+        """Return where the tokens of some keys lie, in the order given.
+
+        Neighbours are merged, so that one slice takes them all and copies
+        nothing on the host.
+        """
+        merged: list[slice] = []
+        for block in (self[name].block for name in names):
+            if merged and merged[-1].stop == block.start:
+                block = slice(merged.pop().start, block.stop)
+            merged.append(block)
+        return merged
+
+
+def slices_of(keys: Iterable[KeyLayout]) -> dict[str, dict[str, Any]]:
+    """Return ``{name: {'offset', 'event_shape', 'batch_shape'}}``.
+
+    With ``'dims'`` and ``'groups'`` where a key has them.
+    """
+    slices: dict[str, dict[str, Any]] = {}
+    for key in keys:
+        slices[key.name] = {
+            "offset": key.offset,
+            "event_shape": key.event_shape,
+            "batch_shape": key.batch_shape,
+        }
+        if key.dims:
+            slices[key.name]["dims"] = key.dims
+        if key.groups:
+            slices[key.name]["groups"] = {g.name: g for g in key.groups}
+    return slices
+
+
+def packed(keys: Iterable[KeyLayout]) -> Iterable[KeyLayout]:
+    """Yield the keys with offsets counted from 0, without gaps."""
+    offset = 0
+    for key in keys:
+        yield key._replace(offset=offset)
+        offset += key.n_tokens
+
+
+def checked_names(names: Iterable[Any]) -> tuple[Any, ...]:
+    """Return names as a tuple; refuse a bare string and duplicates."""
+    if isinstance(names, str):
+        raise TypeError(
+            f"Expected a list of keys, got the string {names!r}. "
+            f"Write [{names!r}]."
+        )
+    names = tuple(names)
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"The keys {twice} are given more than once in {list(names)}. "
+            "Name every key once."
+        )
+    return names
+
+
+def rank_labels(names: Iterable[str]) -> dict[str, int]:
+    """Return the default labels: ranks of the keys in sorted order."""
+    return {name: rank for rank, name in enumerate(sorted(names))}
+
+
+def merge_labels(
+    names: Iterable[str], given: Mapping[str, SupportsIndex] | None
+) -> dict[str, int]:
+    """Return the label of every key: the given ones, or their ranks.
+
+    Raises
+    ------
+    UnknownKeyError
+        If a key has no given label.
+    TypeError
+        If a label is no integer.
+    ValueError
+        If two keys would share one.
+    """
+    names = list(names)
+    if given is None:
+        return rank_labels(names)
+    labels = {}
+    for name in names:
+        if name not in given:
+            error = unknown_key(name, given)
+            error.add_note("labels must give an integer for every key.")
+            raise error
+        labels[name] = operator.index(given[name])
+    if len(set(labels.values())) < len(labels):
+        raise ValueError(
+            f"Several keys share a label in {labels}. "
+            "Give every key its own integer."
+        )
+    return labels

@@ -1,0 +1,232 @@
+"""Attention from the rules: the small products that make up a large mask.
+
+A declared mask of n tokens has n * n entries, of which few are open in a
+hierarchical model. A plan lists the open ones as blocks of equal groups, so
+that time and memory follow them. It is made from rules and shapes; the mask
+itself is never built.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfmpe.preprocessing.layout.layout import TokenLayout
+from tfmpe.preprocessing.masks.attention import (
+    check_empty_rows,
+    rules_leave_empty,
+)
+from tfmpe.preprocessing.masks.plan_blocks import (
+    AttentionBlock,
+    PlacedBlock,
+    blocks_of_row,
+)
+from tfmpe.preprocessing.masks.plan_rows import merged_rows
+from tfmpe.preprocessing.masks.relations import cross_relations, self_relations
+
+PAIR_COST = 4
+"""Pairs of a large product in whose time small ones compute one pair."""
+
+FLOOR_PAIRS = {"cpu": 128**2, "gpu": 1024**2}
+"""Pairs of a mask below which a plan gains nothing, whatever it leaves out.
+
+Measured on two cores (docs/benchmarks): both take the same time at about 60
+to 120 tokens, and compiling a mask is quicker. The number for a GPU, where
+launches cost more, is not measured.
+"""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AttentionPlan:
+    """The open pairs of an attention mask, as blocks of equal groups.
+
+    Attributes
+    ----------
+    blocks : tuple of AttentionBlock
+        Every query token is in one group of one of them.
+    order : ndarray of int32, shape (n_query,)
+        Where to find each query token in the results of all blocks, one
+        after another, groups and slots flattened.
+    own : ndarray of int32, shape (n_query,)
+        Position of each query token among the keys, -1 if it is not there.
+    n_key : int
+        Number of tokens attended to.
+    among_themselves : bool
+        Whether the tokens that attend are those attended to.
+    empty_rows : {'self', 'all', 'error'}
+        What a row does that padding empties; rows that the rules empty have
+        their fallback in the blocks.
+
+    Notes
+    -----
+    Static: NumPy arrays that follow from a layout. Compared by identity; one
+    layout makes one plan.
+    """
+
+    blocks: tuple[AttentionBlock, ...]
+    order: np.ndarray
+    own: np.ndarray
+    n_key: int
+    empty_rows: str
+    among_themselves: bool
+
+    @property
+    def n_query(self) -> int:
+        """Number of tokens that attend."""
+        return len(self.order)
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs that are computed for one sample and head."""
+        return sum(block.n_pairs for block in self.blocks)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of this description."""
+        arrays = [self.order, self.own]
+        arrays += [a for block in self.blocks for a in block if a is not None]
+        return sum(array.nbytes for array in arrays)
+
+    def choice(self, backend: str) -> str:
+        """Return which is faster: ``'dense'`` or ``'structured'``.
+
+        Parameters
+        ----------
+        backend : str
+            ``'cpu'``, ``'gpu'`` or another of jax.
+        """
+        n_dense = self.n_query * self.n_key
+        floor = FLOOR_PAIRS.get(backend, FLOOR_PAIRS["gpu"])
+        cheaper = PAIR_COST * self.n_pairs + floor < n_dense
+        return "structured" if cheaper else "dense"
+
+    def __repr__(self) -> str:
+        return (
+            f"AttentionPlan({len(self.blocks)} blocks, {self.n_pairs} of "
+            f"{self.n_query} x {self.n_key} pairs)"
+        )
+
+
+def attention_plan(
+    layout: TokenLayout,
+    query_keys: Iterable[str],
+    key_keys: Iterable[str] | None = None,
+    *,
+    both_ways: bool = False,
+    empty_rows: str = "self",
+) -> AttentionPlan:
+    """Return the plan of attention between keys of a layout, made once.
+
+    Parameters
+    ----------
+    layout : TokenLayout
+        With the rules.
+    query_keys : sequence of str
+        Keys whose tokens attend.
+    key_keys : sequence of str, optional
+        Keys whose tokens are attended to. By default attention among
+        ``query_keys``.
+    both_ways, empty_rows
+        As of ``Tokens.attention_mask``.
+
+    Returns
+    -------
+    AttentionPlan
+        The pairs that ``attention_mask`` opens where nothing is padding.
+
+    Raises
+    ------
+    ValueError
+        If ``empty_rows`` is another word, or is ``'error'`` and rules leave
+        a row empty.
+    UnknownKeyError
+        If a key does not exist.
+    """
+    check_empty_rows(empty_rows)
+    queries = layout.select(query_keys)
+    keys = None if key_keys is None else layout.select(key_keys)
+    name = (
+        "attention_plan",
+        queries.names,
+        None if keys is None else keys.names,
+        both_ways,
+        empty_rows,
+    )
+    return layout.memo(
+        name, lambda: _plan(layout, queries, keys, both_ways, empty_rows)
+    )
+
+
+def _plan(
+    root: TokenLayout,
+    queries: TokenLayout,
+    keys: TokenLayout | None,
+    both_ways: bool,
+    empty_rows: str,
+) -> AttentionPlan:
+    among_themselves = keys is None
+    if keys is None:
+        keys, relations = queries, self_relations(queries.independence)
+    else:
+        relations = cross_relations(
+            queries.names, keys.names, root.independence, both_ways=both_ways
+        )
+    own = _own_positions(queries, keys)
+    placed: list[PlacedBlock] = []
+    blind = []
+    for row in merged_rows(queries, keys, relations):
+        blocks, tokens = blocks_of_row(row, queries, keys)
+        placed += blocks
+        blind.append(tokens)
+    tokens = np.sort(np.concatenate(blind)) if blind else np.zeros(0, np.int32)
+    if tokens.size and empty_rows == "error":
+        raise rules_leave_empty(tokens, queries.n_tokens)
+    placed += _fallbacks(tokens, own, keys.n_tokens, empty_rows)
+    return AttentionPlan(
+        tuple(block for block, _ in placed),
+        _order(placed, queries.n_tokens),
+        own,
+        keys.n_tokens,
+        empty_rows,
+        among_themselves,
+    )
+
+
+def _own_positions(queries: TokenLayout, keys: TokenLayout) -> np.ndarray:
+    own = np.full(queries.n_tokens, -1, np.int32)
+    for name in queries.names:
+        if name in keys:
+            block = keys[name].block
+            own[queries[name].block] = np.arange(block.start, block.stop)
+    return own
+
+
+def _fallbacks(
+    blind: np.ndarray, own: np.ndarray, n_key: int, empty_rows: str
+) -> list[PlacedBlock]:
+    """Return blocks for the query tokens that the rules let see nothing."""
+    to_self = (own[blind] >= 0) & (empty_rows != "all")
+    none, everything = np.zeros(0, np.int32), np.arange(n_key, dtype=np.int32)
+    blocks = []
+    for tokens, keys, shared in (
+        (blind[to_self], own[blind[to_self]][:, None], none),
+        (blind[~to_self], None, everything),
+    ):
+        if not tokens.size:
+            continue
+        places = tokens[:, None] if keys is not None else tokens[None]
+        if keys is None:
+            keys = np.zeros((1, 0), np.int32)
+        block = AttentionBlock(places, keys, shared)
+        blocks.append(PlacedBlock(block, np.ones(places.shape, bool)))
+    return blocks
+
+
+def _order(placed: list[PlacedBlock], n_query: int) -> np.ndarray:
+    order = np.zeros(n_query, np.int32)
+    start = 0
+    for block, used in placed:
+        slots = np.arange(start, start + used.size, dtype=np.int32)
+        order[block.queries[used]] = slots[used.ravel()]
+        start += used.size
+    return order

@@ -1,0 +1,244 @@
+"""From a row of the table of relations to blocks of equal groups."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfmpe.preprocessing.layout.groups import number_combinations
+from tfmpe.preprocessing.layout.layout import TokenLayout
+from tfmpe.preprocessing.masks.plan_rows import Row, coordinates
+
+
+class AttentionBlock(NamedTuple):
+    """Groups of query tokens that each see their own few keys.
+
+    Attributes
+    ----------
+    queries : ndarray of int32, shape (n_groups, n_q)
+        Positions of query tokens. Slots that a group does not fill hold
+        some position, whose result is not used.
+    keys : ndarray of int32, shape (n_groups, n_k)
+        Positions of the keys of each group; slots not filled are closed.
+    shared : ndarray of int32, shape (n_shared,)
+        Positions of the keys that all groups see.
+    keys_open : ndarray of bool, shape (n_groups or 1, n_q, n_k), or None
+        Which keys of its group a query sees; None if all.
+    shared_open : ndarray of bool, shape (n_groups or 1, n_q, n_shared), or None
+        Which shared keys a query sees; None if all.
+    """
+
+    queries: np.ndarray
+    keys: np.ndarray
+    shared: np.ndarray
+    keys_open: np.ndarray | None = None
+    shared_open: np.ndarray | None = None
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs that are computed."""
+        return self.queries.size * (self.keys.shape[1] + self.shared.size)
+
+    @property
+    def sees(self) -> np.ndarray:
+        """Which queries see anything, bool of shape ``(n_groups, n_q)``."""
+        sees = np.zeros(self.queries.shape, bool)
+        for seen, is_open in (
+            (self.keys, self.keys_open),
+            (self.shared, self.shared_open),
+        ):
+            sees |= seen.shape[-1] > 0 if is_open is None else is_open.any(-1)
+        return sees
+
+
+class PlacedBlock(NamedTuple):
+    """A block, and which of its query slots are used."""
+
+    block: AttentionBlock
+    used: np.ndarray
+
+
+def blocks_of_row(
+    row: Row, queries: TokenLayout, keys: TokenLayout
+) -> tuple[list[PlacedBlock], np.ndarray]:
+    """Return the blocks of a row, and the query tokens that see nothing.
+
+    Groups are put together with others of about the same sizes, at most
+    twice as large: at most four pairs are computed for each one of the row.
+    """
+    members, coords = _query_tokens(row, queries)
+    found, group_of = _distinct(coords)
+    tokens = _Lists.of(group_of, members, len(found))
+    seen = _seen_tokens(row, keys, found)
+    shared = np.concatenate(
+        [_positions(keys, key) for key in keys.names if key in row.shared]
+        or [_NO_TOKENS]
+    )
+    is_open = _OpenPairs(row, queries, keys)
+    blocks, blind = [], [_NO_TOKENS]
+    for groups in _alike(tokens.sizes, seen.sizes):
+        places, used = tokens.padded(groups)
+        neighbours, filled = seen.padded(groups)
+        block = AttentionBlock(
+            places,
+            neighbours,
+            shared,
+            is_open.among(places, neighbours, filled),
+            is_open.among(places, shared[None], None),
+        )
+        sees = used & block.sees
+        blind.append(places[used & ~sees])
+        if sees.any():
+            blocks.append(PlacedBlock(block, sees))
+    return blocks, np.concatenate(blind)
+
+
+_NO_TOKENS = np.zeros(0, np.int32)
+
+
+def _positions(layout: TokenLayout, name: str) -> np.ndarray:
+    block = layout[name].block
+    return np.arange(block.start, block.stop, dtype=np.int32)
+
+
+def _query_tokens(
+    row: Row, queries: TokenLayout
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions ``(n,)`` and coordinates ``(n, n_columns)``."""
+    places, coords = [], []
+    for query, columns in row.columns.items():
+        key = queries[query]
+        places.append(_positions(queries, query))
+        along = [coordinates(key, dim) for dim in columns]
+        coords.append(
+            np.stack(along, 1) if along else _no_columns(key.n_tokens)
+        )
+    return np.concatenate(places), np.concatenate(coords)
+
+
+def _no_columns(n: int) -> np.ndarray:
+    return np.zeros((n, 0), np.int32)
+
+
+def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct rows of coordinates, and the number of each row."""
+    number = number_combinations(rows.T, len(rows))
+    _, first = np.unique(number, return_index=True)
+    return rows[first], number
+
+
+class _Lists(NamedTuple):
+    """Lists of tokens in one array; list i begins at ``starts[i]``."""
+
+    tokens: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, number: np.ndarray, tokens: np.ndarray, n: int) -> "_Lists":
+        """Put each token into the list of its number, in the order given."""
+        sizes = np.bincount(number, minlength=n)
+        order = np.argsort(number, kind="stable")
+        return cls(tokens[order], np.cumsum(sizes) - sizes, sizes)
+
+    def padded(self, lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return some lists as rows, and which of their slots are filled."""
+        sizes = self.sizes[lists, None]
+        slots = np.arange(sizes.max(initial=0))
+        filled = slots < sizes
+        at = np.where(filled, self.starts[lists, None] + slots, 0)
+        tokens = self.tokens[at] if self.tokens.size else at
+        return tokens.astype(np.int32), filled
+
+
+def _seen_tokens(row: Row, keys: TokenLayout, groups: np.ndarray) -> _Lists:
+    """Return the keys that each group sees by its coordinates.
+
+    Parameters
+    ----------
+    groups : ndarray of int, shape (n_groups, n_columns)
+    """
+    numbers: list[np.ndarray] = [_NO_TOKENS]
+    tokens: list[np.ndarray] = [_NO_TOKENS]
+    twice = False
+    for name, matches in row.links.items():
+        twice |= len(matches) > 1
+        for column, dim in matches:
+            along = coordinates(keys[name], dim)
+            wanted = groups[:, column]
+            n = int(max(along.max(initial=-1), wanted.max(initial=-1))) + 1
+            lists = _Lists.of(along, _positions(keys, name), n)
+            sizes = lists.sizes[wanted]
+            number = np.repeat(np.arange(len(groups)), sizes)
+            within = np.arange(len(number)) - np.repeat(
+                np.cumsum(sizes) - sizes, sizes
+            )
+            numbers.append(number)
+            tokens.append(lists.tokens[lists.starts[wanted][number] + within])
+    number, token = np.concatenate(numbers), np.concatenate(tokens)
+    if twice:
+        # Along two dimensions a token may match twice; it is seen once.
+        once = np.unique(number * np.int64(keys.n_tokens) + token)
+        number, token = np.divmod(once, keys.n_tokens)
+    return _Lists.of(number, token, len(groups))
+
+
+def _alike(*sizes: np.ndarray) -> list[np.ndarray]:
+    """Return numbers of groups, together where sizes are about equal."""
+    # 0, 1, 2, 3 to 4, 5 to 8, ...
+    classes = np.stack([_power_of_two(size) for size in sizes], 1)
+    found, kind = _distinct(classes + 1)
+    return [np.flatnonzero(kind == i) for i in range(len(found))]
+
+
+def _power_of_two(sizes: np.ndarray) -> np.ndarray:
+    """Return the exponent of the next power of two, -1 for 0."""
+    if (sizes == sizes[:1]).all():
+        return np.zeros(sizes.shape, np.int64)
+    exponents = np.ceil(np.log2(np.maximum(sizes, 1))).astype(np.int64)
+    return np.where(sizes > 0, exponents, -1)
+
+
+class _OpenPairs:
+    """Which pairs of a row are open, by the keys that they belong to."""
+
+    def __init__(
+        self, row: Row, queries: TokenLayout, keys: TokenLayout
+    ) -> None:
+        self._query_key, self._key_key = _key_of(queries), _key_of(keys)
+        self._closed = bool(row.closed)
+        self._table = np.ones((len(queries.keys), len(keys.keys)), bool)
+        for query, key in row.closed:
+            at = queries.names.index(query), keys.names.index(key)
+            self._table[at] = False
+
+    def among(
+        self, places: np.ndarray, seen: np.ndarray, filled: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Return ``(n_groups or 1, n_q, n_k)``, or None if all are open.
+
+        Parameters
+        ----------
+        places : ndarray of int, shape (n_groups, n_q)
+        seen : ndarray of int, shape (n_groups or 1, n_k)
+        filled : ndarray of bool, shape as ``seen``, or None
+            Which of ``seen`` are meant.
+        """
+        filled = None if filled is None or filled.all() else filled
+        if not self._closed and filled is None:
+            return None
+        by, of = self._query_key[places], self._key_key[seen]
+        if filled is None:
+            by, of = _once(by), _once(of)
+        is_open = self._table[by[:, :, None], of[:, None, :]]
+        if filled is not None:
+            is_open = is_open & filled[:, None, :]
+        return None if is_open.all() else is_open
+
+
+def _once(rows: np.ndarray) -> np.ndarray:
+    return rows[:1] if (rows == rows[:1]).all() else rows
+
+
+def _key_of(layout: TokenLayout) -> np.ndarray:
+    sizes = [key.n_tokens for key in layout.keys]
+    return np.repeat(np.arange(len(sizes)), sizes)

@@ -1,0 +1,77 @@
+"""Which tokens of one key see which of another, pair of keys by pair.
+
+What rules say in the end: they act in the order cross, local, cross_local,
+and a later one replaces what an earlier one said of the same pair of keys.
+"""
+
+from collections.abc import Collection
+from typing import TypeAlias
+
+from tfmpe.preprocessing.layout.dimensions import matched_dims
+from tfmpe.preprocessing.layout.independence import CrossLocal, Independence
+
+Dim: TypeAlias = int | str | None
+"""An event axis, a name, or None for the position in the key."""
+
+Relation: TypeAlias = tuple[tuple[Dim, Dim], ...]
+"""Tokens see each other that match along any of these; empty: none do."""
+
+NOTHING: Relation = ()
+
+
+def self_relations(rules: Independence) -> dict[tuple[str, str], Relation]:
+    """Return what rules say of attention among tokens.
+
+    Returns
+    -------
+    dict
+        From pairs ``(query key, key)`` to what their tokens match along. A
+        pair that is not there sees everything.
+    """
+    relations: dict[tuple[str, str], Relation] = {}
+    for rule in rules.cross:
+        relations[rule.query, rule.key] = NOTHING
+    for name in rules.local:
+        relations[name, name] = NOTHING
+    for rule in rules.cross_local:
+        a, b, match = rule.a, rule.b, _match(rule)
+        there: Relation = (match,)
+        back: Relation = (_reversed(match),)
+        if a == b:
+            there = back = tuple(dict.fromkeys(there + back))
+        relations[a, b], relations[b, a] = there, back
+    return relations
+
+
+def cross_relations(
+    queries: Collection[str],
+    keys: Collection[str],
+    rules: Independence,
+    *,
+    both_ways: bool = False,
+) -> dict[tuple[str, str], Relation]:
+    """Return what rules say of attention from some keys to others.
+
+    ``local`` rules do not act here, and the others only as they are written,
+    the first key among the queries; with ``both_ways`` cross_local rules act
+    in the other direction too. Returns as :func:`self_relations`.
+    """
+    relations: dict[tuple[str, str], Relation] = {}
+    for rule in rules.cross:
+        if rule.query in queries and rule.key in keys:
+            relations[rule.query, rule.key] = NOTHING
+    for rule in rules.cross_local:
+        a, b, match = rule.a, rule.b, _match(rule)
+        if a in queries and b in keys:
+            relations[a, b] = (match,)
+        if both_ways and b in queries and a in keys:
+            relations[b, a] = (_reversed(match),)
+    return relations
+
+
+def _match(rule: CrossLocal) -> tuple[Dim, Dim]:
+    return matched_dims(rule) or (None, None)
+
+
+def _reversed(match: tuple[Dim, Dim]) -> tuple[Dim, Dim]:
+    return match[1], match[0]

@@ -1,0 +1,1 @@
+"""Tokens as text, HTML, pictures and xarray data sets."""

@@ -1,0 +1,106 @@
+"""Tokens as notebooks show them: an HTML table, and a tree for treescope."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from tfmpe.preprocessing.show.summary import rules_for_people
+from tfmpe.preprocessing.show.text import (
+    dimensions_in_words,
+    has_values,
+    headline,
+    key_table,
+    leaf_shapes,
+    padding_in_words,
+    padding_of,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from tfmpe.preprocessing.tokens.queries import TokenQueries
+
+_MAX_OPEN = 20
+# Colours are the notebook's own, so that dark ones stay readable; its stripes
+# are switched off because they come with a colour.
+_PLAIN = "background:none;color:inherit"
+_LINE = "border:none;border-bottom:1px solid rgba(128,128,128,0.4)"
+_CELL = f"{_PLAIN};{_LINE};padding:1px 10px 1px 0;text-align:left"
+
+
+def to_html(tokens: "TokenQueries") -> str:
+    """Return keys, rules and padding as one HTML element.
+
+    Everything that comes from the user is escaped; there are no scripts and
+    no external resources. Many keys are folded away.
+    """
+    titles, *rows = key_table(tokens.layout)
+    table = _table(titles, rows)
+    if len(rows) > _MAX_OPEN:
+        fold = "<details><summary>{}</summary>{}</details>"
+        table = fold.format(f"{len(rows)} keys", table)
+    rules = rules_for_people(tokens.layout)
+    listed = "".join(f"<li>{_safe(rule)}</li>" for rule in rules[:_MAX_OPEN])
+    if len(rules) > _MAX_OPEN:
+        listed += f"<li>… and {len(rules) - _MAX_OPEN} more rules</li>"
+    dimensions = "".join(
+        f"<li>{_safe(line.strip())}</li>"
+        for line in dimensions_in_words(tokens.layout)
+    )
+    return (
+        f'<div style="{_PLAIN};font-size:90%">'
+        f"<div><b>{_safe(headline(tokens))}</b></div>"
+        f'{table}<ul style="margin:4px 0;padding-left:18px">{listed}'
+        f"{dimensions}"
+        f"<li>padding: {_safe(padding_in_words(padding_of(tokens)))}</li>"
+        "</ul></div>"
+    )
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [_row("th", titles), *(_row("td", row) for row in rows)]
+    return (
+        f'<table style="{_PLAIN};border-collapse:collapse;margin:4px 0">'
+        f"{''.join(lines)}</table>"
+    )
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    inner = "".join(
+        f'<{tag} style="{_CELL}">{_safe(cell)}</{tag}>' for cell in cells
+    )
+    return f'<tr style="{_PLAIN}">{inner}</tr>'
+
+
+def _safe(text: str) -> str:
+    return escape(shorten(text, 300))
+
+
+def to_treescope(
+    tokens: "TokenQueries", path: str | None, subtree_renderer: Any
+) -> Any:
+    """Return what treescope draws: the arrays, the keys, the rules.
+
+    All are attributes that exist, so the paths that treescope offers to copy
+    work.
+    """
+    from treescope import repr_lib
+
+    shapes = leaf_shapes(tokens)
+    holder = getattr(tokens, "parent", tokens)
+    # A view can only take from real arrays.
+    leaves = {
+        name: getattr(tokens, name)
+        if holder is tokens or has_values(getattr(holder, name))
+        else shape
+        for name, shape in shapes.items()
+    }
+    return repr_lib.render_object_constructor(
+        object_type=type(tokens),
+        attributes=leaves
+        | {
+            "slices": tokens.layout.slices,
+            "independence": tokens.layout.independence,
+        },
+        path=path,
+        subtree_renderer=subtree_renderer,
+    )

@@ -1,0 +1,211 @@
+"""The token axis as a picture: blocks of keys, and how full they are."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tfmpe.preprocessing.layout.layout import KeyLayout
+from tfmpe.preprocessing.show.plot import label_of, require_matplotlib
+from tfmpe.preprocessing.show.text import (
+    aligned,
+    event_in_words,
+    has_values,
+    is_array,
+    leaf_shapes,
+    padding_of,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from tfmpe.preprocessing.tokens.queries import TokenQueries
+
+# Hatches tell the parts apart where colours do not.
+_Style = dict[str, Any]
+_VALUES: _Style = {"facecolor": "#0072b2", "hatch": None, "label": "values"}
+_NARROW: _Style = {
+    "facecolor": "#d5e8f5",
+    "hatch": "////",
+    "label": "width padding",
+}
+_PADDED: _Style = {
+    "facecolor": "#fdebc8",
+    "hatch": "....",
+    "label": "padded tokens",
+}
+_HEIGHT = 0.8
+
+
+class _Fill(NamedTuple):
+    """How much of a key's block holds values."""
+
+    of_width: float
+    of_tokens: float
+
+
+def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
+    """Plot which tokens belong to which key, and how full they are.
+
+    Parameters
+    ----------
+    tokens : Tokens or TokenView
+        Whose layout to plot.
+    ax : matplotlib Axes, optional
+        Where to plot; a new figure by default. Leave room on its right for
+        a table, as ``layout="constrained"`` does.
+
+    Returns
+    -------
+    matplotlib Axes
+        One row per key, its tokens as a block on the common token axis. The
+        height of a block is the width of the tokens, its filled part holds
+        values; tokens that are padding in some samples are set apart by
+        their share, at the right end. Never shown.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Notes
+    -----
+    Where the padding mask has no values (under ``jit``, or a tree of shapes)
+    its share is left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from tfmpe import Tokens
+    >>> tokens = Tokens.from_pytree(
+    ...     {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 3, 2))}, {}
+    ... )
+    >>> ax = plot_layout(tokens, ax=Figure().add_subplot())
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['mu', 'obs']
+    """
+    require_matplotlib("plot_layout", "tokens.summary() for text")
+    from matplotlib import pyplot
+    from matplotlib.patches import Patch
+
+    keys = tokens.layout.keys
+    if ax is None:
+        height = min(1.3 + 0.26 * max(len(keys), 3), 30)
+        _, ax = pyplot.subplots(figsize=(8, height), layout="constrained")
+    points = ax.get_window_extent().height * 72 / ax.figure.dpi
+    font_size = min(9.0, 0.7 * points / max(len(keys), 1))
+    fills = _fills(tokens)
+    used = [_VALUES]
+    for row, (key, fill) in enumerate(zip(keys, fills, strict=True)):
+        used += _draw_block(ax, row, key, fill)
+    _set_axes(ax, tokens, font_size)
+    _write_table(ax, tokens, fills, font_size)
+    ax.legend(
+        handles=[
+            Patch(edgecolor="0.5", **part)
+            for part in (_VALUES, _NARROW, _PADDED)
+            if part in used
+        ],
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+    )
+    return ax
+
+
+def _fills(tokens: "TokenQueries") -> list[_Fill]:
+    data = leaf_shapes(tokens)["data"]
+    width = data.shape[-1] if is_array(data) else tokens.layout.width
+    padding = padding_of(tokens)
+    real = np.asarray(padding) if has_values(padding) else None
+    fills = []
+    for key in tokens.layout.keys:
+        block = None if real is None else real[..., key.block]
+        fills.append(
+            _Fill(
+                key.width / width if width else 0.0,
+                1.0
+                if block is None or not block.size
+                else np.count_nonzero(block) / block.size,
+            )
+        )
+    return fills
+
+
+def _draw_block(ax: Any, row: int, key: KeyLayout, fill: _Fill) -> list[_Style]:
+    """Draw the tokens of one key; return which parts there are."""
+    from matplotlib.patches import Rectangle
+
+    top, start, n = row - _HEIGHT / 2, key.offset, key.n_tokens
+    real, filled = n * fill.of_tokens, _HEIGHT * fill.of_width
+    # Rows count downwards: what is at the bottom has the larger numbers.
+    parts = [
+        (_VALUES, start, real, top + _HEIGHT - filled, filled),
+        (_NARROW, start, real, top, _HEIGHT - filled),
+        (_PADDED, start + real, n - real, top, _HEIGHT),
+    ]
+    present = [part for part in parts if part[2] > 0 and part[4] > 1e-9]
+    for style, x, width, y, height in present:
+        look: dict[str, Any] = style | {"label": None, "linewidth": 0}
+        ax.add_patch(Rectangle((x, y), width, height, edgecolor="0.5", **look))
+    # The line keeps one token visible among thousands.
+    ax.add_patch(
+        Rectangle((start, top), n, _HEIGHT, fill=False, ec="0.2", lw=0.9)
+    )
+    return [part[0] for part in present]
+
+
+def _set_axes(ax: Any, tokens: "TokenQueries", font_size: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    keys, n = tokens.layout.keys, max(tokens.layout.n_tokens, 1)
+    ax.set_xlim(-0.01 * n, 1.01 * n)
+    ax.set_ylim(max(len(keys), 1) - 0.4, -0.6)
+    ax.set_yticks(
+        range(len(keys)),
+        [label_of(key) for key in keys],
+        fontsize=font_size,
+        parse_math=False,
+    )
+    ax.tick_params("y", length=0)
+    ax.xaxis.set_major_locator(
+        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True)
+    )
+    ax.set_xlabel("token")
+    ax.spines[["top", "left", "right"]].set_visible(False)
+    ax.set_axisbelow(True)
+    ax.grid(axis="y", color="0.88", linewidth=0.6)
+    for key in keys:
+        ax.axvline(key.offset, color="0.88", linewidth=0.6, zorder=0.5)
+
+
+def _write_table(
+    ax: Any, tokens: "TokenQueries", fills: list[_Fill], font_size: float
+) -> None:
+    """Write the numbers of each key to the right of its row."""
+    titles = ["event", "tokens", "width used", "real"]
+    rows = [
+        [
+            shorten(event_in_words(key), 30),
+            str(key.n_tokens),
+            f"{fill.of_width:.0%}",
+            f"{fill.of_tokens:.0%}",
+        ]
+        for key, fill in zip(tokens.layout.keys, fills, strict=True)
+    ]
+    n_columns = 4 if has_values(padding_of(tokens)) else 3
+    lines = aligned([row[:n_columns] for row in [titles, *rows]])
+    for row, line in enumerate(lines, start=-1):
+        ax.annotate(
+            line,
+            (1.0, max(row, -0.6)),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(8, 0 if row >= 0 else 2),
+            textcoords="offset points",
+            va="center" if row >= 0 else "bottom",
+            family="monospace",
+            fontsize=font_size,
+            parse_math=False,
+        )

@@ -1,0 +1,349 @@
+"""One screen about tokens: sizes, rules in words, padding, memory, warnings."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from tfmpe.preprocessing.layout.dimensions import (
+    dimension_names,
+    dimension_size,
+    find_dimension,
+    matched_dims,
+    token_coordinates,
+)
+from tfmpe.preprocessing.layout.independence import (
+    Cross,
+    CrossLocal,
+    Independence,
+)
+from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
+from tfmpe.preprocessing.masks.plan import AttentionPlan
+from tfmpe.preprocessing.show.text import (
+    aligned,
+    group_sizes,
+    has_values,
+    headline,
+    is_array,
+    leaf_shapes,
+    padded_share,
+    padding_of,
+    printable,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from tfmpe.preprocessing.tokens.queries import TokenQueries
+
+_COLUMNS = 80
+_MAX_KEYS = 7
+_MAX_RULES = 5
+
+
+def summarise(tokens: "TokenQueries") -> str:
+    """Return what there is to know about tokens, on one screen.
+
+    What needs values is left out where there are none: under ``jit``, and
+    for leaves that are shapes.
+    """
+    leaves = leaf_shapes(tokens)
+    data = leaves["data"]
+    width = data.shape[-1] if is_array(data) else None
+    samples = math.prod(data.shape[:-2]) if is_array(data) else None
+    padding = padding_of(tokens)
+    padded = padded_share(padding) if has_values(padding) else None
+    sections = {
+        "dimensions": _cut(_dimensions(tokens.layout), "dimensions"),
+        "rules": _cut(rules_for_people(tokens.layout)),
+        "padding": _padding(tokens.layout, width, padding, padded),
+        "cost": [
+            *_memory(tokens.layout, leaves, samples),
+            _attention(tokens.attention_plan()),
+        ],
+        "warnings": warnings_of(tokens.layout, width, padded),
+    }
+    lines = [*_wrapped(headline(tokens), "", "  "), ""]
+    lines += ["  " + line for line in aligned(_table(tokens.layout))]
+    for title, texts in sections.items():
+        if texts:
+            lines.append(title)
+        for text in texts:
+            lines += _wrapped(text, "  ", "      ")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, first: str, later: str) -> list[str]:
+    return textwrap.wrap(
+        text, _COLUMNS, initial_indent=first, subsequent_indent=later
+    )
+
+
+def _table(layout: TokenLayout) -> list[tuple[str, ...]]:
+    titles = ("key", "event", "batch", "tokens", "share", "inputs")
+    rows = [
+        (
+            _name(key.name, 26),
+            shorten(str(key.event_shape), 16),
+            shorten(str(key.batch_shape), 10),
+            str(key.n_tokens),
+            _percent(key.n_tokens, layout.n_tokens),
+            "-" if key.n_inputs is None else str(key.n_inputs),
+        )
+        for key in layout.keys
+    ]
+    if (hidden := len(rows) - _MAX_KEYS) > 1:
+        head = _MAX_KEYS // 2 + 1
+        left_out = layout.keys[head : head + hidden]
+        n_tokens = sum(key.n_tokens for key in left_out)
+        rows[head : head + hidden] = [
+            (
+                f"… {hidden} more keys",
+                "",
+                "",
+                str(n_tokens),
+                _percent(n_tokens, layout.n_tokens),
+                "",
+            )
+        ]
+    return [titles, *rows]
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def _name(name: str, length: int = 20) -> str:
+    return shorten(printable(name), length)
+
+
+def _listed(names: Iterable[str], room: int = 90) -> str:
+    """Join names, as many as fit into about two lines."""
+    names = list(names)
+    shown: list[str] = []
+    for name in names:
+        if shown and sum(map(len, shown)) + 2 * len(shown) > room - len(name):
+            return f"{', '.join(shown)} and {len(names) - len(shown)} more"
+        shown.append(name)
+    return ", ".join(shown)
+
+
+def _cut(texts: Sequence[str], what: str = "rules") -> list[str]:
+    hidden = len(texts) - _MAX_RULES
+    if hidden < 2:
+        return list(texts)
+    return [*texts[:_MAX_RULES], f"… and {hidden} more {what}"]
+
+
+def _dimensions(layout: TokenLayout) -> list[str]:
+    """Return which keys have a named dimension, one sentence each."""
+    holders: dict[str, list[str]] = {}
+    sizes = {}
+    for key in layout.keys:
+        for name in dimension_names(key):
+            sizes[name] = dimension_size(key, name)
+            text = _name(key.name)
+            found = find_dimension(key, name)
+            if not isinstance(found, int):
+                text += f" (ragged, {group_sizes(found)} tokens each)"
+            holders.setdefault(name, []).append(text)
+    return [
+        f"{_name(name)} {sizes[name]}: {_listed(keys)}"
+        for name, keys in holders.items()
+    ]
+
+
+def acting_rules(
+    rules: Independence,
+) -> dict[tuple[str, str], str | Cross | CrossLocal]:
+    """Return the rule that decides for each pair of keys, if there is one.
+
+    Rules act in the order cross, local, cross_local, and later ones
+    overwrite earlier ones.
+    """
+    acting: dict[tuple[str, str], str | Cross | CrossLocal] = {}
+    acting |= {(rule.query, rule.key): rule for rule in rules.cross}
+    acting |= {(name, name): name for name in rules.local}
+    for rule in rules.cross_local:
+        acting[rule.a, rule.b] = acting[rule.b, rule.a] = rule
+    return acting
+
+
+def rules_for_people(layout: TokenLayout) -> list[str]:
+    """Return what the rules among the keys mean, one sentence each.
+
+    A rule that later ones overwrite is not named.
+    """
+    acting = acting_rules(layout.independence)
+    closed = {pair for pair, rule in acting.items() if not _is_open(rule)}
+    texts = []
+    if alone := [name for name in layout.names if (name, name) in closed]:
+        texts.append(
+            _listed(_name(name) for name in alone)
+            + (": its tokens" if len(alone) == 1 else ": tokens of one key")
+            + " do not see one another, nor themselves"
+        )
+    told: set[tuple[str, str]] = set()
+    for query, key in acting:
+        if query == key or (query, key) not in closed or (query, key) in told:
+            continue
+        told.add((key, query))
+        a, b = _name(query), _name(key)
+        texts.append(
+            f"{a} and {b} do not see each other"
+            if (key, query) in closed
+            else f"{a} does not see {b}, but {b} sees {a}"
+        )
+    matched = dict.fromkeys(
+        rule for rule in acting.values() if isinstance(rule, CrossLocal)
+    )
+    texts += [_matching(rule) for rule in matched]
+    return texts or ["none: every token sees every token"]
+
+
+def _is_open(rule: str | Cross | CrossLocal) -> bool:
+    return isinstance(rule, CrossLocal)
+
+
+def _matching(rule: CrossLocal) -> str:
+    a, b = _name(rule.a), _name(rule.b)
+    who = (
+        f"tokens of {a} see one another"
+        if rule.a == rule.b
+        else f"{a} and {b} see each other"
+    )
+    if rule.dims is None:
+        return f"{who} only at equal position"
+    if isinstance(rule.dims, str):
+        return f"{who} only at equal {_name(rule.dims)}"
+    i, j = rule.dims
+    return f"{who} only at equal index ({a} axis {i}, {b} axis {j})"
+
+
+def rows_without_sight(layout: TokenLayout) -> dict[str, int]:
+    """Return how many tokens of a key the rules leave nothing to attend to.
+
+    Keys of which every token sees something are left out.
+    """
+    acting = acting_rules(layout.independence)
+    blind = {}
+    for query in layout.keys:
+        seeing = np.zeros(query.n_tokens, bool)
+        for key in layout.keys if query.n_tokens else ():
+            rule = acting.get((query.name, key.name))
+            if rule is None:
+                seeing |= key.n_tokens > 0
+            elif isinstance(rule, CrossLocal):
+                seeing |= _matched(query, key, rule)
+        if not seeing.all():
+            blind[query.name] = int(np.count_nonzero(~seeing))
+    return blind
+
+
+def _matched(query: KeyLayout, key: KeyLayout, rule: CrossLocal) -> Any:
+    """Return which tokens have a partner at the same coordinate."""
+    dims = matched_dims(rule)
+    if dims is None or query.name == key.name:
+        return True
+    own, other = dims if query.name == rule.a else dims[::-1]
+    taken = np.zeros(
+        max(dimension_size(query, own), dimension_size(key, other)), bool
+    )
+    taken[token_coordinates(key, other)] = True
+    return taken[token_coordinates(query, own)]
+
+
+def _padding(
+    layout: TokenLayout, width: int | None, padding: Any, padded: float | None
+) -> list[str]:
+    texts = []
+    if width is not None:
+        room = layout.n_tokens * width
+        used = sum(key.n_tokens * key.width for key in layout.keys)
+        texts.append(
+            "within tokens: none, every key fills the width"
+            if used == room
+            else f"within tokens: {_percent(room - used, room)} of the "
+            f"values, as some keys are narrower than {width}"
+        )
+    if padding is None:
+        texts.append("tokens: none, all samples have the same size")
+    elif padded is None:
+        texts.append("tokens: masked; the share is known only with values")
+    else:
+        texts.append(f"tokens: {padded:.1%}, as samples differ in size")
+    return texts
+
+
+def _attention(plan: AttentionPlan) -> str:
+    """Return how a network attends among these tokens, and why."""
+    backend = jax.default_backend()
+    n_all = plan.n_query * plan.n_key
+    kind = plan.choice(backend)
+    computed = f"{n_all:,} pairs"
+    if kind == "structured":
+        share = _percent(plan.n_pairs, n_all)
+        computed = f"{plan.n_pairs:,} of {n_all:,} pairs ({share})"
+    return f"attention on {backend}: {kind}, {computed} of tokens"
+
+
+def _memory(
+    layout: TokenLayout, leaves: dict[str, Any], samples: int | None
+) -> list[str]:
+    sizes = [
+        f"{name.replace('_', ' ')} {_bytes(_n_bytes(leaf))}"
+        for name, leaf in leaves.items()
+        if is_array(leaf, 1)
+    ]
+    cells = layout.n_tokens**2
+    mask = f"declared mask {_bytes(cells)}, held once"
+    if samples is not None and samples > 1:
+        mask += f"; one per sample would take {_bytes(cells * samples)}"
+    return [*([", ".join(sizes)] if sizes else []), mask]
+
+
+def _n_bytes(leaf: Any) -> int:
+    return math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize
+
+
+def _bytes(number: int) -> str:
+    if number < 1000:
+        return f"{number} B"
+    power = min((len(str(number)) - 1) // 3, 4)
+    return f"{number / 1000**power:.1f} {'kMGT'[power - 1]}B"
+
+
+def warnings_of(
+    layout: TokenLayout, width: int | None, padded: float | None
+) -> list[str]:
+    """Return what a user may want to change, one sentence each."""
+    texts = []
+    if empty := rows_without_sight(layout):
+        names = _listed(
+            f"{_name(name)} ({n} row{'s' * (n != 1)})"
+            for name, n in empty.items()
+        )
+        texts.append(
+            f"{names}: nothing left to see in the declared mask, so "
+            "attention_mask lets each token see itself"
+        )
+    narrow = min(
+        (key for key in layout.keys if key.width),
+        key=lambda key: key.width,
+        default=None,
+    )
+    if width is not None and narrow and width > 2 * narrow.width:
+        texts.append(
+            f"tokens are {width / narrow.width:.1f} times as wide as "
+            f"{_name(narrow.name)} needs ({width} values against "
+            f"{narrow.width})"
+        )
+    without = [key.name for key in layout.keys if key.n_inputs is None]
+    if 0 < len(without) < len(layout.keys):
+        names = _listed(_name(name) for name in without)
+        texts.append(f"{names}: no functional inputs, while others have them")
+    if padded is not None and padded > 0.5:
+        texts.append(f"{padded:.1%} of the tokens are padding, more than half")
+    return texts

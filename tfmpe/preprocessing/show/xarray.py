@@ -1,0 +1,286 @@
+"""Posterior draws with named axes, as ArviZ reads them (extra ``xarray``)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfmpe._base.arrays import as_array, broadcasts_to
+from tfmpe._base.errors import nearest, raise_faults
+from tfmpe._base.extras import import_extra
+from tfmpe._base.trees import flatten_tree
+from tfmpe.preprocessing.layout.axis_names import (
+    axis_names,
+    checked_dims,
+    kept_batch,
+    without_slash,
+)
+from tfmpe.preprocessing.layout.layout import TokenLayout
+from tfmpe.preprocessing.tokens.decode import (
+    check_room,
+    check_token_count,
+    decode_values,
+)
+from tfmpe.preprocessing.tokens.queries import TokenQueries
+
+_SAMPLE_DIMS = ((), ("draw",), ("chain", "draw"))
+
+
+def to_xarray(
+    samples: Any,
+    layout: Any,
+    *,
+    sample_dims: Any = None,
+    dims: Any = None,
+    coords: Any = None,
+) -> Any:
+    """Return samples as a Dataset whose axes have names.
+
+    Parameters
+    ----------
+    samples : nested dict of arrays, or array
+        Of some or all keys, each of shape ``(*sample, *event, *batch)``, as
+        ``decode`` returns them; or a token array of all keys,
+        ``(*sample, n_tokens, width)``.
+    layout : Tokens, TokenView or TokenLayout
+        What the samples are samples of.
+    sample_dims : sequence of str, optional
+        Names of the sample axes; by default ``("draw",)`` for one and
+        ``("chain", "draw")`` for two.
+    dims : mapping of str to sequence of str, optional
+        Names of the other axes of some keys: the event axes, then the batch
+        axes longer than 1. Axes tied to them take the name over.
+    coords : mapping of str to sequence, optional
+        Coordinates along named axes; 0, 1, … where not given.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable per key; ``/`` in nested keys becomes ``.``. Event axes
+        are named ``{key}_dim_{i}``, batch axes ``{key}_value_{i}``, and batch
+        axes of size 1 are dropped. Axes that a cross_local rule ties together
+        share the name of the first key's axis, also where that key is not
+        among the samples. Axes that have names keep them, and the groups of
+        a ragged key are a coordinate ``{key}_{dimension}`` along its axis.
+        Values are copies on the host.
+
+    Raises
+    ------
+    ImportError
+        If xarray is not installed.
+    UnknownKeyError
+        If a key is not in the layout.
+    ValueError
+        If a shape does not fit the layout, the number of names is wrong,
+        names clash, or sizes along a shared axis disagree; all faults are
+        listed.
+
+    Notes
+    -----
+    Needs values, so not under ``jit``. Tokens that are padding become NaN,
+    which ArviZ leaves out, if ``layout`` is Tokens or a view. For ArviZ wrap
+    it as a group: ``xarray.DataTree.from_dict({"posterior": dataset})``.
+
+    Examples
+    --------
+    >>> from tfmpe import Tokens
+    >>> tokens = Tokens.from_pytree(
+    ...     {"theta": np.zeros((8, 2, 1)), "obs": np.zeros((8, 2, 3, 1))},
+    ...     {"cross_local": [("theta", "obs", (0, 0))]},
+    ... )
+    >>> draws = {"theta": np.zeros((4, 100, 2, 1))}
+    >>> posterior = to_xarray(
+    ...     draws, tokens, dims={"theta": ["site"]}, coords={"site": ["a", "b"]}
+    ... )
+    >>> posterior["theta"].sel(site="b").dims
+    ('chain', 'draw')
+    >>> to_xarray(tokens.data, tokens)["obs"].dims
+    ('draw', 'theta_dim_0', 'obs_dim_1')
+    """
+    xarray = import_extra("xarray", "xarray", "to_xarray needs xarray")
+    own, root = _layouts(layout)
+    values = _read_samples(samples, own)
+    sample_ndims = _count_sample_axes(values, own)
+    names = axis_names(root, {} if dims is None else dims)
+    first = _sample_names(sample_dims, sample_ndims)
+    real = _real_tokens(layout, next(iter(values.values())), sample_ndims)
+    variables = {}
+    for name, value in values.items():
+        lead = value.shape[:sample_ndims]
+        kept = (size for _, size in kept_batch(own[name]))
+        array = value.reshape((*lead, *own[name].event_shape, *kept))
+        if real is not None:
+            array = _padding_as_nan(array, real, own[name])
+        variables[without_slash(name)] = ((*first, *names[name]), array)
+    if len(variables) < len(values):
+        raise ValueError(
+            f"The keys {list(values)} are no longer different with '.' in "
+            "place of '/'. Rename one of them."
+        )
+    sizes = _read_sizes(variables)
+    ids = [
+        (f"{without_slash(name)}_{group.name}", (names[name][0], group.ids))
+        for name in values
+        for group in own[name].groups
+    ]
+    _check_group_names([name for name, _ in ids], [*variables, *sizes])
+    return xarray.Dataset(variables, _coordinates(coords, sizes) | dict(ids))
+
+
+def _layouts(layout: Any) -> tuple[TokenLayout, TokenLayout]:
+    """Return the layout of the samples, and the one with all the rules."""
+    if isinstance(layout, TokenLayout):
+        return layout, layout
+    if isinstance(layout, TokenQueries):
+        return layout.layout, layout.root
+    raise TypeError(
+        "layout must be Tokens, a TokenView or a TokenLayout, not "
+        f"{type(layout).__name__}."
+    )
+
+
+def _real_tokens(layout: Any, value: Any, sample_ndims: int) -> Any:
+    """Return which tokens of every sample are real, or None for all."""
+    padding = getattr(layout, "padding", None)
+    if padding is None or not np.size(padding):
+        return None
+    real = np.asarray(padding)
+    rows = real.reshape((-1, real.shape[-1]))
+    if (rows == rows[0]).all():
+        return rows[0]
+    lead = value.shape[:sample_ndims]
+    if not broadcasts_to(real.shape[:-1], lead):
+        raise ValueError(
+            f"The samples have the sample shape {lead}, which does not end "
+            f"in that of the layout's padding, {real.shape[:-1]}: it is not "
+            "known which tokens are padding. Give the Tokens of one data "
+            "set, such as jax.tree.map(lambda leaf: leaf[0], tokens)."
+        )
+    return real
+
+
+def _padding_as_nan(array: Any, real: Any, key: Any) -> np.ndarray:
+    """Return values of a key with NaN in place of padding."""
+    block = real[..., key.block]
+    batch = kept_batch(key)
+    mask = block.reshape(
+        (*block.shape[:-1], *key.event_shape, *(1 for _ in batch))
+    )
+    if mask.all():
+        return array
+    dtype = np.result_type(array.dtype, np.float32)
+    return np.where(mask, array, np.nan).astype(dtype)
+
+
+def _read_samples(samples: Any, layout: TokenLayout) -> dict[str, np.ndarray]:
+    """Return a copy of the samples of every key on the host."""
+    if isinstance(samples, Mapping):
+        leaves = flatten_tree(samples, "samples")
+        values = {
+            layout[leaf.name].name: as_array(leaf.value, repr(leaf.name))
+            for leaf in leaves
+        }
+    else:
+        flat = as_array(samples, "samples")
+        check_token_count(flat, layout.n_tokens)
+        check_room(flat, layout.keys)
+        decoded = decode_values(flat, layout.keys, tuple(flat.shape[:-2]))
+        values = dict(zip(layout.names, decoded, strict=True))
+    return {name: np.array(value) for name, value in values.items()}
+
+
+def _count_sample_axes(
+    values: Mapping[str, np.ndarray], layout: TokenLayout
+) -> int:
+    """Return how many sample axes there are; check all shapes."""
+    faults, shapes = [], {}
+    for name, value in values.items():
+        inner = (*layout[name].event_shape, *layout[name].batch_shape)
+        n = value.ndim - len(inner)
+        if n < 0 or value.shape[n:] != inner:
+            faults.append(
+                f"{name!r} has shape {value.shape}, but must end in {inner} "
+                "(event and batch axes)."
+            )
+        else:
+            shapes[name] = value.shape[:n]
+    if len(set(shapes.values())) > 1:
+        faults.append(f"the keys have different sample shapes, {shapes}.")
+    raise_faults(ValueError, "The samples do not fit the layout", faults)
+    return max(map(len, shapes.values()), default=0)
+
+
+def _sample_names(names: Any, n: int) -> tuple[str, ...]:
+    if names is None:
+        if n < len(_SAMPLE_DIMS):
+            return _SAMPLE_DIMS[n]
+        raise ValueError(
+            f"The samples have {n} sample axes. Name them with sample_dims=."
+        )
+    return checked_dims(names, "sample_dims", n, f"the {n} sample axes")
+
+
+def _read_sizes(
+    variables: Mapping[str, tuple[tuple[str, ...], np.ndarray]],
+) -> dict[str, int]:
+    """Return the size along every named axis; check that the names fit."""
+    faults = []
+    sizes: dict[str, int] = {}
+    owner: dict[str, str] = {}
+    for name, (dims, array) in variables.items():
+        for dim, size in zip(dims, array.shape, strict=True):
+            owner.setdefault(dim, name)
+            if sizes.setdefault(dim, size) != size:
+                faults.append(
+                    f"{dim!r} has size {sizes[dim]} in {owner[dim]!r} but "
+                    f"{size} in {name!r}."
+                )
+        if len(set(dims)) < len(dims):
+            faults.append(f"{name!r} has an axis name twice, {list(dims)}.")
+    faults += [
+        f"{name!r} is a key and the name of an axis."
+        for name in variables
+        if name in sizes
+    ]
+    raise_faults(
+        ValueError, "Choose other names with dims= or sample_dims=", faults
+    )
+    return sizes
+
+
+def _check_group_names(ids: Sequence[str], taken: Sequence[str]) -> None:
+    """Check that the groups of ragged keys can have their names."""
+    faults = [
+        f"{name!r} holds groups, but is a key or an axis, too."
+        for name in ids
+        if name in taken
+    ]
+    faults += [
+        f"{name!r} holds the groups of several keys."
+        for name in dict.fromkeys(ids)
+        if ids.count(name) > 1
+    ]
+    raise_faults(ValueError, "Rename a key or an axis", faults)
+
+
+def _coordinates(coords: Any, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Return coordinates for every axis: the given ones, or its numbers."""
+    coords = {} if coords is None else coords
+    if not isinstance(coords, Mapping):
+        raise TypeError(f"coords must be a mapping from axes, not {coords!r}.")
+    faults = []
+    for name, values in coords.items():
+        if name not in sizes:
+            faults.append(
+                f"{name!r} is no axis; they are {list(sizes)}. "
+                f"{nearest(name, sizes)}".rstrip()
+            )
+        elif np.shape(values) != (sizes[name],):
+            faults.append(
+                f"{name!r} has the shape {np.shape(values)}, but the axis "
+                f"has size {sizes[name]}."
+            )
+    raise_faults(ValueError, "coords do not fit the axes", faults)
+    return {name: np.arange(size) for name, size in sizes.items()} | dict(
+        coords
+    )

@@ -1,0 +1,1 @@
+"""Standardising of values, with bijectors for bounded ones."""

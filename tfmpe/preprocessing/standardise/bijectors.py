@@ -1,0 +1,163 @@
+"""Maps between bounded and unbounded values, from whoever wrote them.
+
+Three kinds are understood: functions, bijectors of TensorFlow Probability
+and transforms of NumPyro. The last two map unbounded to bounded values in
+their forward direction; a standardiser goes the other way first, so here
+``forward`` is their inverse. Neither package is imported.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from tfmpe._base.errors import raise_faults, unknown_key
+
+
+class Bijector(NamedTuple):
+    """Functions of one number; hashable, equal if the functions are.
+
+    Attributes
+    ----------
+    to_unbounded, to_bounded : callable
+        From bounded to unbounded values, and back.
+    to_unbounded_log_det : callable or None
+        The log of ``|d to_unbounded / d value|`` at a bounded value; None to
+        have jax compute it.
+    """
+
+    to_unbounded: Callable[[Any], Any]
+    to_bounded: Callable[[Any], Any]
+    to_unbounded_log_det: Callable[[Any], Any] | None = None
+
+    def forward(self, values: Any) -> Any:
+        """Return unbounded values, element by element."""
+        return jnp.vectorize(self.to_unbounded)(values)
+
+    def inverse(self, values: Any) -> Any:
+        """Return bounded values, element by element."""
+        return jnp.vectorize(self.to_bounded)(values)
+
+    def log_det(self, values: Any) -> Any:
+        """Return log |d forward / d value|, element by element."""
+        log_det = self.to_unbounded_log_det
+        if log_det is None:
+            slope = jax.grad(self.to_unbounded)
+            return jnp.log(jnp.abs(jnp.vectorize(slope)(values)))
+        return jnp.vectorize(log_det)(values)
+
+
+@dataclass(frozen=True)
+class _TFPLogDet:
+    """Unlike ``functools.partial``, equal to another of the same method."""
+
+    method: Callable[..., Any]
+
+    def __call__(self, bounded: Any) -> Any:
+        return self.method(bounded, event_ndims=0)
+
+
+@dataclass(frozen=True)
+class _NumPyroLogDet:
+    """With the result that the method asks for."""
+
+    inverse: Callable[[Any], Any]
+    method: Callable[[Any, Any], Any]
+
+    def __call__(self, bounded: Any) -> Any:
+        return self.method(bounded, self.inverse(bounded))
+
+
+def read_bijectors(given: Any, names: Iterable[str]) -> dict[str, Bijector]:
+    """Read the bijectors of some keys.
+
+    Raises
+    ------
+    TypeError
+        If one is of no known kind.
+    UnknownKeyError
+        If one is given for a key that does not exist.
+    ValueError
+        If some do not act on single numbers.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            "bijectors must be a mapping from keys to bijectors, not "
+            f"{given!r} of type {type(given).__name__}."
+        )
+    names = list(names)
+    for name in given:
+        if name not in names:
+            raise unknown_key(name, names)
+    bijectors = {name: _read(name, value) for name, value in given.items()}
+    faults = [
+        f"that of {name!r} {fault}"
+        for name, bijector in bijectors.items()
+        if (fault := _events(given[name]) or _shape_fault(name, bijector))
+    ]
+    raise_faults(
+        ValueError, "Bijectors must act on single numbers; give others", faults
+    )
+    return bijectors
+
+
+def _read(name: str, given: Any) -> Bijector:
+    # Bound methods are equal if their objects are the same one, even where
+    # the objects themselves cannot be hashed.
+    if hasattr(given, "inverse_log_det_jacobian"):
+        log_det = _TFPLogDet(given.inverse_log_det_jacobian)
+        return Bijector(given.inverse, given.forward, log_det)
+    if hasattr(given, "log_abs_det_jacobian"):
+        inverse = given.inv.__call__
+        log_det = _NumPyroLogDet(inverse, given.inv.log_abs_det_jacobian)
+        return Bijector(inverse, given.__call__, log_det)
+    if (
+        isinstance(given, (tuple, list))
+        and len(given) in (2, 3)
+        and all(map(callable, given))
+    ):
+        return Bijector(*given)
+    raise TypeError(
+        f"The bijector of {name!r} is {given!r} of type "
+        f"{type(given).__name__}, expected functions (forward, inverse) or "
+        "(forward, inverse, forward_log_det) with forward from bounded to "
+        "unbounded values, a bijector of TensorFlow Probability, or a "
+        "transform of NumPyro."
+    )
+
+
+def _events(given: Any) -> str:
+    """Say if a bijector declares that it acts on whole vectors."""
+    sizes = [
+        getattr(given, "forward_min_event_ndims", 0),
+        getattr(given, "inverse_min_event_ndims", 0),
+        getattr(getattr(given, "domain", None), "event_dim", 0),
+        getattr(getattr(given, "codomain", None), "event_dim", 0),
+    ]
+    if all(size == 0 for size in sizes):
+        return ""
+    return f"({type(given).__name__}) acts on arrays as a whole"
+
+
+def _shape_fault(name: str, bijector: Bijector) -> str:
+    """Try every function on one abstract number."""
+    for function in filter(None, bijector):
+        try:
+            result = _of_a_number(function)
+        except Exception as error:
+            error.add_note(
+                f"The bijector of {name!r} must take single numbers and be "
+                "written with jax.numpy."
+            )
+            raise
+        if getattr(result, "shape", None) != ():
+            return f"makes {result} of a number"
+    return ""
+
+
+def _of_a_number(function: Callable[[Any], Any]) -> Any:
+    number = jax.ShapeDtypeStruct((), jnp.float32)
+    # jax refers weakly to what it is given, which not all callables allow.
+    return jax.eval_shape(lambda x: function(x), number)

@@ -1,0 +1,112 @@
+"""Mean and scale of the real values of every key."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tfmpe._base.arrays import common_dtype
+from tfmpe._base.errors import raise_faults
+from tfmpe.preprocessing.standardise.bijectors import Bijector
+from tfmpe.preprocessing.tokens.queries import TokenQueries
+
+_UNDONE = 1e-4
+"""Relative error of a bijector's way there and back that is rounding."""
+
+
+def measure(
+    tokens: TokenQueries, bijectors: Mapping[str, Bijector]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what standardises every key, after its bijector.
+
+    Parameters
+    ----------
+    tokens : Tokens or TokenView
+        Of floats, not traced.
+    bijectors : mapping of str to Bijector
+        For some keys.
+
+    Returns
+    -------
+    mean, shift, scale : ndarray, shape (n_keys, width)
+        Float32, or float64 for tokens of float64. The mean of the values is
+        ``mean + shift * scale``, the second part being what rounding took
+        from the first. Scale is 1 where values are equal up to rounding,
+        and where a key has no column.
+
+    Raises
+    ------
+    ValueError
+        If a key has no real token, or values that are not finite, before or
+        after its bijector; all such keys are listed.
+    """
+    data, real = np.asarray(tokens.data), np.asarray(tokens.padding_mask)
+    dtype = common_dtype(
+        [jax.dtypes.canonicalize_dtype(data.dtype), jnp.float32]
+    )
+    shape = (len(tokens.layout.keys), max(tokens.layout.width, 1))
+    mean, shift, scale = (np.full(shape, fill, dtype) for fill in (0, 0, 1))
+    faults = []
+    for row, key in enumerate(tokens.layout.keys):
+        values = data[..., key.block, : key.width][real[..., key.block]]
+        fault = "" if len(values) else "no real token"
+        fault = fault or _not_finite(values, "are NaN or infinite")
+        bijector = bijectors.get(key.name)
+        if bijector and not fault:
+            given, values = values, _unbounded(bijector, values, dtype)
+            fault = _not_finite(
+                values,
+                "lie outside the support of its bijector, which makes them "
+                "NaN or infinite",
+            ) or _not_undone(bijector, given, values, dtype)
+        if fault:
+            faults.append(f"{key.name!r} has {fault}")
+            continue
+        at = (row, slice(key.width))
+        mean[at], shift[at], scale[at] = _moments(values, dtype)
+    raise_faults(ValueError, "Cannot fit a standardiser", faults)
+    return mean, shift, scale
+
+
+def _unbounded(bijector: Any, values: np.ndarray, dtype: Any) -> np.ndarray:
+    # NaN outside the support of the bijector is for the caller to find.
+    with jax.debug_nans(False):
+        return np.asarray(bijector.forward(jnp.asarray(values, dtype)))
+
+
+def _not_undone(
+    bijector: Any, values: np.ndarray, unbounded: np.ndarray, dtype: Any
+) -> str:
+    """Return what is wrong with the way back from unbounded values."""
+    with jax.debug_nans(False):
+        back = np.asarray(bijector.inverse(jnp.asarray(unbounded, dtype)))
+    error = np.abs(back - values)
+    wrong = ~(error <= _UNDONE * (np.abs(values) + values.std()))
+    if not wrong.any():
+        return ""
+    at = tuple(np.argwhere(wrong)[0])
+    return (
+        f"a bijector whose two functions do not undo one another: {values[at]}"
+        f" comes back as {back[at]}, as do {wrong.sum()} of {values.size} "
+        "values"
+    )
+
+
+def _not_finite(values: np.ndarray, what: str) -> str:
+    n = np.sum(~np.isfinite(values))
+    return f"{values.size} real values, {n} of which {what}" if n else ""
+
+
+def _moments(values: np.ndarray, dtype: Any) -> tuple[np.ndarray, ...]:
+    """Return mean, shift and scale of every column."""
+    eps = float(jnp.finfo(values.dtype).eps)
+    values = values.astype(np.float64)
+    mean, scale = values.mean(0), values.std(0)
+    constant = np.ptp(values, 0) <= eps * np.abs(values).max(0)
+    # Compiled code takes smaller numbers for 0.
+    constant |= scale < float(jnp.finfo(dtype).tiny)
+    scale = np.where(constant, 1.0, scale)
+    rounded = mean.astype(dtype)
+    return rounded, (mean - rounded) / scale, scale

@@ -1,0 +1,1 @@
+"""Files of tokens, and data sets in many files."""

@@ -1,0 +1,236 @@
+"""Writing a dataset shard by shard, so that it may outgrow the memory."""
+
+import hashlib
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tfmpe._base.atomic import remove_leftovers, write_atomically
+from tfmpe._base.errors import StorageError, raise_faults
+from tfmpe.preprocessing.layout.layout import TokenLayout
+from tfmpe.preprocessing.storage.files import encode_tokens
+from tfmpe.preprocessing.storage.header import StoredArray
+from tfmpe.preprocessing.storage.manifest import (
+    MANIFEST,
+    Manifest,
+    Shard,
+    read_manifest,
+    shard_name,
+    without_samples,
+    write_manifest,
+)
+from tfmpe.preprocessing.tokens.tokens import Tokens
+
+
+class DatasetWriter:
+    """Write Tokens into a folder, one file per call of :meth:`append`.
+
+    After an interruption a new writer on the same folder goes on after the
+    last shard in its manifest.
+
+    Parameters
+    ----------
+    folder : path
+        Where to write; made if it does not exist.
+
+    Raises
+    ------
+    StorageError
+        If another writer is at work in the folder, its manifest is damaged,
+        or it holds shards that no manifest lists.
+
+    Notes
+    -----
+    Every shard is written atomically, then the manifest is renewed
+    atomically, so that :func:`open_dataset` may read at any time. Needs the
+    extra ``data``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from tfmpe import open_dataset
+    >>> folder = tempfile.mkdtemp()
+    >>> with DatasetWriter(folder) as writer:
+    ...     for start in range(writer.n_samples, 30, 10):
+    ...         mu = np.arange(start, start + 10.0).reshape(10, 1, 1)
+    ...         writer.append(Tokens.from_pytree({"mu": mu}, {}))
+    >>> dataset = open_dataset(folder)
+    >>> len(dataset), dataset[8:12].data.ravel().tolist()
+    (30, [8.0, 9.0, 10.0, 11.0])
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = Path(folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._manifest: Manifest | None = None
+        self._closed = False
+        with ExitStack() as stack:
+            _lock(self._folder, stack)
+            if (self._folder / MANIFEST).exists():
+                self._manifest = read_manifest(self._folder)
+            _check_unlisted(self._folder, self.n_shards)
+            remove_leftovers(self._folder, MANIFEST)
+            remove_leftovers(self._folder, "shard-*.safetensors")
+            self._lock = stack.pop_all()
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples written so far, earlier writers included."""
+        return self._manifest.n_samples if self._manifest else 0
+
+    @property
+    def n_shards(self) -> int:
+        """Number of shards written so far, earlier writers included."""
+        return len(self._manifest.shards) if self._manifest else 0
+
+    def append(self, tokens: Any) -> None:
+        """Write Tokens as the next shard.
+
+        Parameters
+        ----------
+        tokens : Tokens
+            With at least one sample axis; along the first lie the samples of
+            the dataset. All else must be as in the first shard: layout,
+            dtypes, further sample axes, and which arrays there are.
+
+        Raises
+        ------
+        ValueError
+            If the Tokens do not fit to the first shard, naming all
+            differences, or if the writer is closed.
+        TypeError
+            If ``tokens`` is something else.
+        """
+        if self._closed:
+            raise ValueError(
+                "The DatasetWriter is closed. Open a new one on "
+                f"{self._folder}; it goes on after shard {self.n_shards - 1}."
+            )
+        if not isinstance(tokens, Tokens):
+            raise TypeError(
+                f"append takes Tokens, not {type(tokens).__name__}. Of a "
+                "view, append view.to_tokens()."
+            )
+        if not tokens.sample_shape:
+            raise ValueError(
+                "append takes Tokens with a sample axis, along which shards "
+                "are joined. These have none."
+            )
+        content, header = encode_tokens(tokens)
+        samples = without_samples(header.arrays)
+        old = self._manifest or Manifest(header.layout, samples, ())
+        raise_faults(
+            ValueError,
+            f"Cannot append these Tokens to {self._folder}",
+            _layout_faults(header.layout, old.layout)
+            + _array_faults(samples, old.samples),
+        )
+        shard = Shard(
+            shard_name(self.n_shards),
+            tokens.sample_shape[0],
+            hashlib.sha256(content).hexdigest(),
+        )
+        # In this order: an interruption in between leaves a file that the
+        # next writer overwrites, and never a shard that is listed but absent.
+        write_atomically(self._folder / shard.file, content)
+        new = old._replace(shards=(*old.shards, shard))
+        write_manifest(self._folder, new)
+        self._manifest = new
+
+    def close(self) -> None:
+        """Let other writers at the folder; done at the end of ``with``."""
+        self._closed = True
+        self._lock.close()
+
+    def __enter__(self) -> "DatasetWriter":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"DatasetWriter({str(self._folder)!r}, {self.n_samples} samples "
+            f"in {self.n_shards} shards)"
+        )
+
+
+def _lock(folder: Path, stack: ExitStack) -> None:
+    """Keep other writers out of a folder until the stack is closed."""
+    import fcntl
+
+    file = stack.enter_context((folder / ".lock").open("ab"))
+    try:
+        # The system unlocks it when this process ends, in whatever way.
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StorageError(
+            f"{folder}: another DatasetWriter is at work in this folder. "
+            "Wait until it is closed, or choose another folder."
+        ) from None
+
+
+def _check_unlisted(folder: Path, n_shards: int) -> None:
+    """Check that no shard would be lost by writing after the last one.
+
+    An interruption leaves at most one unlisted shard, the next.
+    """
+    listed = {shard_name(number) for number in range(n_shards + 1)}
+    unlisted = sorted(
+        path.name
+        for path in folder.glob("shard-*.safetensors")
+        if path.name not in listed
+    )
+    if unlisted:
+        raise StorageError(
+            f"{folder}: its manifest lists {n_shards} shards, but there is "
+            f"also {unlisted[0]!r}. Restore {MANIFEST} from a copy, or move "
+            "the shards away."
+        )
+
+
+def _layout_faults(new: TokenLayout, old: TokenLayout) -> list[str]:
+    """List the differences of two layouts."""
+    if new == old:
+        return []
+    if new.names != old.names:
+        return [
+            f"their keys are {list(new.names)}, those of the first shard "
+            f"{list(old.names)}"
+        ]
+    faults = [
+        f"{field} of {mine.name!r} is {a}, in the first shard {b}"
+        for mine, theirs in zip(new.keys, old.keys, strict=True)
+        for field, a, b in zip(mine._fields, mine, theirs, strict=True)
+        if a != b and field != "offset"
+    ]
+    if new.independence != old.independence:
+        faults.append(
+            f"their rules are {new.independence.to_dict()}, those of the "
+            f"first shard {old.independence.to_dict()}"
+        )
+    return faults
+
+
+def _array_faults(
+    new: dict[str, StoredArray], old: dict[str, StoredArray]
+) -> list[str]:
+    """List the differences of the arrays of two shards."""
+    faults = []
+    for name in sorted(new.keys() | old.keys()):
+        if name not in new or name not in old:
+            has, lacks = "have", "has not"
+            if name not in new:
+                has, lacks = "have no", "has"
+            faults.append(f"they {has} {name}, which the first shard {lacks}")
+            continue
+        for what, a, b in zip(
+            ("dtype", "shape of one sample"), new[name], old[name], strict=True
+        ):
+            if a != b:
+                faults.append(
+                    f"the {what} of {name} is {a}, in the first shard {b}"
+                )
+    return faults

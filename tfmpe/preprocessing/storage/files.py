@@ -1,0 +1,220 @@
+"""Tokens in a safetensors file (extra ``data``).
+
+Arrays lie in the file as any safetensors tool reads them; dtypes that not
+all of these tools know lie there as bytes, with one more axis. The header
+has one entry, a JSON text with the layout, and of every array the dtype, the
+shape and a checksum.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+
+from tfmpe._base.arrays import hand_over
+from tfmpe._base.errors import StorageError
+from tfmpe._base.extras import import_extra
+from tfmpe._base.sealed_json import DamageError, brief, naming
+from tfmpe.preprocessing.layout.layout import TokenLayout
+from tfmpe.preprocessing.storage.header import (
+    DTYPES,
+    LEAVES,
+    NATIVE,
+    Header,
+    StoredArray,
+    read_header,
+    stored_form,
+    write_header,
+)
+
+_ENTRY = "tfmpe"
+
+
+def encode_tokens(tokens: Any) -> tuple[bytes, Header]:
+    """Return the content of a file of Tokens, and what its header says.
+
+    Raises
+    ------
+    StorageError
+        If the arrays do not fit the layout, or have a dtype that jax has not:
+        what could not be read is not written.
+    ImportError
+        If safetensors is not installed.
+    """
+    safetensors = _safetensors()
+    leaves = {name: getattr(tokens, name) for name in LEAVES}
+    arrays = {
+        name: _plain(name, leaf)
+        for name, leaf in leaves.items()
+        if leaf is not None
+    }
+    checksums = {name: _checksum(array) for name, array in arrays.items()}
+    written = write_header(tokens.layout, arrays, checksums)
+    try:
+        # What could not be read is not written.
+        header = read_header(written)
+    except DamageError as error:
+        raise StorageError(
+            f"These Tokens cannot be stored: {error}. Build them with "
+            "Tokens.from_pytree."
+        ) from None
+    content = safetensors.numpy.save(
+        {name: _as_stored(array) for name, array in arrays.items()},
+        metadata={_ENTRY: written},
+    )
+    return content, header
+
+
+def read_tokens(path: Path, numpy: bool) -> tuple[Any, TokenLayout, Any, Any]:
+    """Return data, layout, functional inputs and padding; all checks here.
+
+    See ``Tokens.load`` for the parameters and errors.
+    """
+    with naming(path):
+        file, header = open_tokens(path)
+        if not numpy:
+            check_jax_dtypes(path, header.arrays)
+        arrays = {}
+        for name, stored in header.arrays.items():
+            arrays[name] = _as_dtype(file.get_tensor(name), stored.dtype)
+            if _checksum(arrays[name]) != header.checksums[name]:
+                raise DamageError(
+                    f"its array {name!r} does not match its checksum"
+                )
+    return as_leaves(arrays, header.layout, numpy)
+
+
+def as_leaves(
+    arrays: Mapping[str, np.ndarray], layout: TokenLayout, numpy: bool
+) -> tuple[Any, TokenLayout, Any, Any]:
+    """Return the parts of Tokens, as jax arrays or NumPy.
+
+    The arrays are handed over: nothing else may hold them.
+    """
+    data, inputs, padding = (
+        hand_over(arrays[name])
+        if name in arrays and not numpy
+        else arrays.get(name)
+        for name in LEAVES
+    )
+    return data, layout, inputs, padding
+
+
+def open_tokens(path: Path) -> tuple[Any, Header]:
+    """Return a safetensors file of Tokens and its checked header.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file.
+    StorageError
+        If it is not a file of Tokens, or not as it was written.
+    ImportError
+        If safetensors is not installed.
+    """
+    safetensors = _safetensors()
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file {path}.")
+    if not path.is_file():
+        raise StorageError("it is not a file. Give one that tokens.save wrote.")
+    try:
+        file = safetensors.safe_open(str(path), framework="np")
+    except safetensors.SafetensorError as error:
+        raise StorageError(
+            f"it is not a whole safetensors file ({error}). Give one that "
+            "tokens.save wrote."
+        ) from None
+    entry = (file.metadata() or {}).get(_ENTRY)
+    if entry is None:
+        raise StorageError(
+            "it is a safetensors file without the entry 'tfmpe'. Give one "
+            "that tokens.save wrote."
+        )
+    header = read_header(entry)
+    _check_stored(file, header.arrays)
+    return file, header
+
+
+def read_rows(
+    file: Any, name: str, sample: StoredArray, rows: slice
+) -> np.ndarray:
+    """Return some samples of an array in a file.
+
+    ``sample`` has the dtype, and the shape without the first axis.
+    """
+    part = (rows.stop - rows.start, *sample.shape)
+    if not math.prod(part):
+        # safetensors refuses to read nothing.
+        return np.empty(part, sample.dtype)
+    return _as_dtype(file.get_slice(name)[rows.start : rows.stop], sample.dtype)
+
+
+def check_jax_dtypes(path: Path, arrays: Mapping[str, StoredArray]) -> None:
+    """Refuse dtypes that jax would silently narrow.
+
+    Raises
+    ------
+    TypeError
+        If an array has one.
+    """
+    for name, (dtype, _) in arrays.items():
+        narrowed = jax.dtypes.canonicalize_dtype(dtype)
+        if narrowed != dtype:
+            raise TypeError(
+                f"{path}: {name!r} has the dtype {dtype}, which jax would "
+                f"narrow to {narrowed}. Load with numpy=True, or call "
+                "jax.config.update('jax_enable_x64', True) first."
+            )
+
+
+def _check_stored(file: Any, arrays: Mapping[str, StoredArray]) -> None:
+    """Check that a file holds the arrays that its record describes."""
+    expected = {name: stored_form(stored) for name, stored in arrays.items()}
+    found = {}
+    for name in file.keys():  # noqa: SIM118, it is no dictionary
+        entry = file.get_slice(name)
+        found[name] = (entry.get_dtype(), tuple(entry.get_shape()))
+    if found != expected:
+        raise DamageError(
+            f"it holds the arrays {brief(found)}, but describes "
+            f"{brief(expected)}"
+        )
+
+
+def _plain(name: str, leaf: Any) -> np.ndarray:
+    """Return a leaf as a NumPy array without gaps, in native byte order."""
+    array = np.asarray(leaf)
+    if array.dtype.name not in DTYPES:
+        raise StorageError(
+            f"These Tokens cannot be stored: {name!r} has the dtype "
+            f"{array.dtype}, which jax has not. Build them with "
+            "Tokens.from_pytree."
+        )
+    # safetensors writes arrays with gaps wrongly, without a word.
+    return np.asarray(array, array.dtype.newbyteorder("="), order="C")
+
+
+def _as_stored(array: np.ndarray) -> np.ndarray:
+    if array.dtype.name in NATIVE:
+        return array
+    return array[..., None].view(np.uint8)
+
+
+def _as_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return array if dtype.name in NATIVE else array.view(dtype)[..., 0]
+
+
+def _checksum(array: np.ndarray) -> str:
+    """Return the sha256 of the values' bytes, in hexadecimal."""
+    return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
+
+
+def _safetensors() -> ModuleType:
+    need = "Tokens are stored with safetensors"
+    import_extra("safetensors.numpy", "data", need)
+    return import_extra("safetensors", "data", need)

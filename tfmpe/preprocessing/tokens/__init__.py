@@ -1,0 +1,1 @@
+"""Flattened values with their layout: tokens, views and joining."""

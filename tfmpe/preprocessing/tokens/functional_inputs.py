@@ -1,0 +1,187 @@
+"""Times, places and other inputs at which a token's value was taken."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, SupportsFloat, SupportsIndex
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Shaped
+
+from tfmpe._base.arrays import (
+    PAD_VALUE,
+    as_array,
+    common_dtype,
+    grow,
+    join,
+    on_host,
+    readable,
+)
+from tfmpe._base.narrowing import check_joined
+from tfmpe._base.static import static_int
+from tfmpe._base.trees import lookup_per_key
+from tfmpe.preprocessing.layout.labelled import check_event_axes
+from tfmpe.preprocessing.layout.layout import KeyLayout
+from tfmpe.preprocessing.layout.slices import keys_from_slices
+
+
+def read_functional_inputs(
+    functional_inputs: Any, keys: Sequence[KeyLayout], sample_ndims: int
+) -> dict[str, Any]:
+    """Read a tree of functional inputs, with or without sample axes.
+
+    Returns
+    -------
+    dict of arrays, each of shape (*sample, n_tokens, n_inputs)
+        Inputs that were given once have sample axes of size 1.
+
+    Raises
+    ------
+    UnknownKeyError
+        If a key does not exist.
+    ValueError
+        If an array does not have one row per token.
+    """
+    given = lookup_per_key(
+        functional_inputs,
+        [key.name for key in keys],
+        "functional_inputs",
+        None,
+        lambda value, what: (value, as_array(value, what), what),
+    )
+    found = {name: each for name, each in given.items() if each is not None}
+    check_joined({what: array for _, array, what in found.values()})
+    inputs = {}
+    for key in keys:
+        if key.name in found:
+            value, array, what = found[key.name]
+            n_lead = array.ndim - len(key.event_shape) - 1
+            check_event_axes(value, n_lead, key.dims, what)
+            inputs[key.name] = _rows(array, key, sample_ndims)
+    return inputs
+
+
+def _rows(value: Any, key: KeyLayout, sample_ndims: int) -> Any:
+    event = key.event_shape
+    once = value.ndim == len(event) + 1 and tuple(value.shape[:-1]) == event
+    lead = () if once else tuple(value.shape[:sample_ndims])
+    if tuple(value.shape[:-1]) != (*lead, *event) or value.ndim == 0:
+        error = ValueError(
+            f"Functional input {key.name!r} has shape {tuple(value.shape)} "
+            f"but expected to match token shape {(*lead, *event)}"
+        )
+        error.add_note(
+            "A functional input has the sample and event axes of its key, "
+            "then one axis with the inputs of each token. The sample axes "
+            "may be left out where all samples share the inputs."
+        )
+        raise error
+    lead = lead or (1,) * sample_ndims
+    # Reshaping a jax array would compile, once for every shape.
+    return readable(value).reshape((*lead, key.n_tokens, value.shape[-1]))
+
+
+def lay_out_inputs(
+    inputs: Mapping[str, Any],
+    keys: Sequence[KeyLayout],
+    sample_shape: tuple[int, ...],
+    pad_value: float,
+) -> Shaped[Array, "*sample tokens inputs"]:
+    """Concatenate inputs in token order; keys without any hold padding.
+
+    Returns
+    -------
+    Array, shape (*sample_shape, n_tokens, n_inputs)
+        ``n_inputs`` is the largest number of inputs that a key has.
+    """
+    width = max((rows.shape[-1] for rows in inputs.values()), default=0)
+    dtype = common_dtype([*inputs.values()]) if inputs else jnp.float32
+    blocks = []
+    for key in keys:
+        rows = inputs.get(key.name)
+        if rows is None:
+            rows = np.zeros((1,) * len(sample_shape) + (key.n_tokens, 0), dtype)
+        xp = np if on_host([rows]) else jnp
+        rows = grow(rows, rows.ndim - 1, (width,), pad_value)
+        blocks.append(
+            xp.broadcast_to(rows, (*sample_shape, key.n_tokens, width))
+        )
+    return join(blocks, axis=-2)
+
+
+def flatten_functional_inputs(
+    functional_inputs: Any,
+    slices: Mapping[str, Mapping[str, Any]],
+    sample_ndims: SupportsIndex,
+    pad_value: SupportsFloat = PAD_VALUE,
+) -> Shaped[Array, "*sample tokens inputs"] | None:
+    """Flatten functional inputs to one row per token.
+
+    Parameters
+    ----------
+    functional_inputs : nested dict of arrays, or None
+        Inputs of some or all keys, each of shape ``(*sample, *event,
+        n_inputs)``, in whatever unit the model uses. Without the sample axes
+        they hold for every sample. Keys may differ in ``n_inputs``.
+    slices : mapping
+        ``{key: {'offset', 'event_shape', 'batch_shape'}}``; rows follow in
+        this order, that of the tokens.
+    sample_ndims : int
+        Number of leading sample axes.
+    pad_value : float
+        Fills the rows of keys without inputs and missing columns.
+
+    Returns
+    -------
+    Array, shape (*sample, n_tokens, n_inputs), or None
+        None for None. Sample axes are broadcast against one another and of
+        size 1 where every input was given once.
+
+    Raises
+    ------
+    UnknownKeyError
+        If a key is not in ``slices``.
+    ValueError
+        If an input does not have one row per token, or sample shapes do not
+        broadcast.
+    DynamicShapeError
+        If ``slices`` was traced.
+
+    Notes
+    -----
+    Works under ``jit`` and ``vmap``. Legacy: ``_flatten_index``, whose rows
+    follow sorted keys instead of the tokens.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> slices = {
+    ...     "mu": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)},
+    ...     "obs": {"offset": 1, "event_shape": (2,), "batch_shape": (1,)},
+    ... }
+    >>> times = {"obs": np.array([[0.5], [1.0]])}
+    >>> rows = flatten_functional_inputs(times, slices, 1, pad_value=-1.0)
+    >>> rows.tolist()
+    [[[-1.0], [0.5], [1.0]]]
+    """
+    if functional_inputs is None:
+        return None
+    n_lead = static_int(sample_ndims, "sample_ndims")
+    keys = keys_from_slices(slices)
+    inputs = read_functional_inputs(functional_inputs, keys, n_lead)
+    shape = inputs_sample_shape(inputs, (1,) * n_lead)
+    return lay_out_inputs(inputs, keys, shape, float(pad_value))
+
+
+def inputs_sample_shape(
+    inputs: Mapping[str, Any], sample_shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Broadcast the sample shapes of inputs against a given one."""
+    shapes = {name: tuple(rows.shape[:-2]) for name, rows in inputs.items()}
+    try:
+        return np.broadcast_shapes(sample_shape, *shapes.values())
+    except ValueError:
+        raise ValueError(
+            f"The sample shapes of the functional inputs, {shapes}, do not "
+            f"fit the sample shape {sample_shape}. Give each input once, or "
+            "once per sample."
+        ) from None

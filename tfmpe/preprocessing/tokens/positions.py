@@ -1,0 +1,98 @@
+"""Positions of tokens in their key, as functional inputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfmpe._base.errors import raise_faults
+from tfmpe._base.trees import flatten_tree
+from tfmpe.preprocessing.layout.dimensions import (
+    find_dimension,
+    token_coordinates,
+)
+from tfmpe.preprocessing.layout.groups import number_combinations, ranks_within
+from tfmpe.preprocessing.layout.layout import KeyLayout, checked_names
+from tfmpe.preprocessing.layout.naming import lookup_as_given
+
+
+def with_positions(
+    functional_inputs: Any, positions: Any, keys: Sequence[KeyLayout]
+) -> Any:
+    """Return functional inputs, with positions for some keys.
+
+    Parameters
+    ----------
+    functional_inputs : nested dict of arrays, or None
+    positions : sequence of str, mapping or None
+        As of ``Tokens.from_pytree``.
+    keys : sequence of KeyLayout
+
+    Returns
+    -------
+    dict of arrays, or None
+        Positions have the shape ``(*event, n_axes)`` and dtype float32.
+
+    Raises
+    ------
+    UnknownKeyError
+        If ``positions`` names a key that does not exist.
+    TypeError
+        If keys or axes are no list.
+    ValueError
+        If a key has functional inputs already, no event axis, or not the
+        axes that were chosen; all faults are listed.
+    """
+    if positions is None:
+        return functional_inputs
+    if not isinstance(positions, Mapping):
+        positions = dict.fromkeys(checked_names(positions))
+    by_name = {key.name: key for key in keys}
+    chosen = lookup_as_given(positions, list(by_name), "positions")
+    given = (
+        {}
+        if functional_inputs is None
+        else {
+            leaf.name: leaf.value
+            for leaf in flatten_tree(functional_inputs, "functional_inputs")
+        }
+    )
+    made, faults = {}, []
+    for name, axes in chosen.items():
+        key = by_name[name]
+        n_axes = len(key.event_shape)
+        if isinstance(axes, str) or not isinstance(axes, Sequence | None):
+            raise TypeError(
+                f"positions of {name!r} must be a list of axes, by number or "
+                f"name, not {axes!r}. Write {{{name!r}: [{axes!r}]}}."
+            )
+        axes = range(n_axes) if axes is None else axes
+        if name in given:
+            faults.append(
+                f"{name!r} has functional inputs already; add its positions "
+                "to them as a column"
+            )
+        elif not axes:
+            faults.append(
+                f"{name!r} has the event shape {key.event_shape} and no axis "
+                "to count along; leave it out"
+            )
+        else:
+            try:
+                columns = [_along(key, axis) for axis in axes]
+            except ValueError as error:
+                faults.append(str(error).rstrip("."))
+                continue
+            made[name] = np.stack(columns, -1, dtype=np.float32).reshape(
+                (*key.event_shape, len(columns))
+            )
+    raise_faults(ValueError, "Cannot give positions to tokens", faults)
+    return given | made
+
+
+def _along(key: KeyLayout, axis: int | str) -> np.ndarray:
+    """Return the position of every token along an event axis."""
+    if not key.groups or find_dimension(key, axis) != 0:
+        return token_coordinates(key, axis)
+    ids = (group.ids for group in key.groups)
+    return ranks_within(number_combinations(ids, key.n_tokens))
