@@ -10,8 +10,15 @@ from tfmpe._base.arrays import join
 from tfmpe.compat.defects.l09_elementwise_pairing import elementwise_opening
 from tfmpe.preprocessing import Independence, KeyLayout
 from tfmpe.preprocessing.layout.independence import Cross, CrossLocal
-from tfmpe.preprocessing.masks.declared import cross_mask, self_mask
+from tfmpe.preprocessing.masks.dense import Pairing, dense_mask
 from tfmpe.preprocessing.masks.padding import key_padding_mask
+from tfmpe.preprocessing.masks.relations import (
+    Match,
+    cross_relations,
+    match_of,
+    reversed_match,
+    self_relations,
+)
 
 
 def rule_pairs(spec: Any) -> list[tuple[Any, Any]]:
@@ -142,7 +149,9 @@ def legacy_self_mask(
 ) -> np.ndarray:
     """Return the self-attention mask of one side as a NumPy array."""
     rules = acting_rules(independence, slices, slices)
-    mask = self_mask(_placed(slices), rules, elementwise_opening)
+    keys = _placed(slices)
+    pairing = _pairing(rules, keys, keys)
+    mask = dense_mask(keys, keys, self_relations(rules), pairing)
     return mask.astype(np.float32)
 
 
@@ -153,13 +162,37 @@ def legacy_cross_mask(
 ) -> np.ndarray:
     """Return the mask from one side to the other as a NumPy array."""
     rules = acting_rules(independence, query_slices, key_slices)
-    mask = cross_mask(
-        _placed(query_slices),
-        _placed(key_slices),
-        rules,
-        elementwise_opening,
-    )
+    queries, keys = _placed(query_slices), _placed(key_slices)
+    relations = cross_relations(queries, keys, rules)
+    pairing = _pairing(rules, queries, keys)
+    mask = dense_mask(queries, keys, relations, pairing)
     return mask.astype(np.float32)
+
+
+def _pairing(
+    rules: Independence,
+    queries: Mapping[str, KeyLayout],
+    keys: Mapping[str, KeyLayout],
+) -> Pairing:
+    """Return the legacy pairing of tokens (L9).
+
+    Every rule is read first, also one that a later one replaces: it may not
+    fit the shapes.
+    """
+    opened = {
+        (rule.a, rule.b, match_of(rule)): elementwise_opening(
+            queries[rule.a], keys[rule.b], rule.dims
+        )
+        for rule in rules.cross_local
+    }
+
+    def pairing(a: KeyLayout, b: KeyLayout, match: Match) -> np.ndarray:
+        found = opened.get((a.name, b.name, match))
+        if found is None:
+            found = opened[b.name, a.name, reversed_match(match)].T
+        return found
+
+    return pairing
 
 
 def build_padding_mask(

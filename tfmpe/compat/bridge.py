@@ -22,7 +22,7 @@ from tfmpe.preprocessing import (
     Tokens,
 )
 from tfmpe.preprocessing.layout.layout import rank_labels
-from tfmpe.preprocessing.masks.declared import check_rules
+from tfmpe.preprocessing.layout.rules import check_rules
 
 
 def as_tokens(

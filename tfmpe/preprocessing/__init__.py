@@ -26,10 +26,10 @@ from tfmpe.preprocessing.data.static_dataset import (
 from tfmpe.preprocessing.layout.independence import Independence as Independence
 from tfmpe.preprocessing.layout.layout import KeyLayout as KeyLayout
 from tfmpe.preprocessing.layout.layout import TokenLayout as TokenLayout
-from tfmpe.preprocessing.masks.declared import (
+from tfmpe.preprocessing.masks.from_slices import (
     build_cross_attention_mask as build_cross_attention_mask,
 )
-from tfmpe.preprocessing.masks.declared import (
+from tfmpe.preprocessing.masks.from_slices import (
     build_self_attention_mask as build_self_attention_mask,
 )
 from tfmpe.preprocessing.masks.padding import (

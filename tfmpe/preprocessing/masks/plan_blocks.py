@@ -6,7 +6,8 @@ import numpy as np
 
 from tfmpe.preprocessing.layout.groups import number_combinations
 from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.masks.plan_rows import Row, coordinates
+from tfmpe.preprocessing.masks.plan_rows import Row
+from tfmpe.preprocessing.masks.relations import coordinates
 
 
 class AttentionBlock(NamedTuple):

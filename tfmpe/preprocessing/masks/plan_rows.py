@@ -10,9 +10,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from tfmpe.preprocessing.layout.dimensions import token_coordinates
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing.masks.relations import Dim, Relation
+from tfmpe.preprocessing.masks.relations import Dim, Relation, coordinates
 
 Links: TypeAlias = dict[str, tuple[tuple[int, Dim], ...]]
 """For a key: which column of coordinates matches which of its dimensions."""
@@ -45,13 +44,6 @@ class Row(NamedTuple):
     shared: frozenset[str]
     links: Links
     closed: frozenset[tuple[str, str]] = frozenset()
-
-
-def coordinates(key: KeyLayout, dim: Dim) -> np.ndarray:
-    """Return the coordinate of every token; along None its position."""
-    if dim is None:
-        return np.arange(key.n_tokens, dtype=np.int32)
-    return token_coordinates(key, dim)
 
 
 def merged_rows(

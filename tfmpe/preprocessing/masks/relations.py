@@ -7,13 +7,23 @@ and a later one replaces what an earlier one said of the same pair of keys.
 from collections.abc import Collection
 from typing import TypeAlias
 
-from tfmpe.preprocessing.layout.dimensions import matched_dims
+import numpy as np
+from jaxtyping import Int32
+
+from tfmpe.preprocessing.layout.dimensions import (
+    matched_dims,
+    token_coordinates,
+)
 from tfmpe.preprocessing.layout.independence import CrossLocal, Independence
+from tfmpe.preprocessing.layout.layout import KeyLayout
 
 Dim: TypeAlias = int | str | None
 """An event axis, a name, or None for the position in the key."""
 
-Relation: TypeAlias = tuple[tuple[Dim, Dim], ...]
+Match: TypeAlias = tuple[Dim, Dim]
+"""Along which dimensions the tokens of two keys have equal coordinates."""
+
+Relation: TypeAlias = tuple[Match, ...]
 """Tokens see each other that match along any of these; empty: none do."""
 
 NOTHING: Relation = ()
@@ -34,9 +44,9 @@ def self_relations(rules: Independence) -> dict[tuple[str, str], Relation]:
     for name in rules.local:
         relations[name, name] = NOTHING
     for rule in rules.cross_local:
-        a, b, match = rule.a, rule.b, _match(rule)
+        a, b, match = rule.a, rule.b, match_of(rule)
         there: Relation = (match,)
-        back: Relation = (_reversed(match),)
+        back: Relation = (reversed_match(match),)
         if a == b:
             there = back = tuple(dict.fromkeys(there + back))
         relations[a, b], relations[b, a] = there, back
@@ -61,17 +71,26 @@ def cross_relations(
         if rule.query in queries and rule.key in keys:
             relations[rule.query, rule.key] = NOTHING
     for rule in rules.cross_local:
-        a, b, match = rule.a, rule.b, _match(rule)
+        a, b, match = rule.a, rule.b, match_of(rule)
         if a in queries and b in keys:
             relations[a, b] = (match,)
         if both_ways and b in queries and a in keys:
-            relations[b, a] = (_reversed(match),)
+            relations[b, a] = (reversed_match(match),)
     return relations
 
 
-def _match(rule: CrossLocal) -> tuple[Dim, Dim]:
+def match_of(rule: CrossLocal) -> Match:
+    """Return what a cross_local rule matches."""
     return matched_dims(rule) or (None, None)
 
 
-def _reversed(match: tuple[Dim, Dim]) -> tuple[Dim, Dim]:
+def coordinates(key: KeyLayout, dim: Dim) -> Int32[np.ndarray, " tokens"]:
+    """Return the coordinate of every token; along None its position."""
+    if dim is None:
+        return np.arange(key.n_tokens, dtype=np.int32)
+    return token_coordinates(key, dim)
+
+
+def reversed_match(match: Match) -> Match:
+    """Return a match as seen from the other key."""
     return match[1], match[0]

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfmpe._base.extras import import_extra
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing.masks.declared import chosen_mask, declared_mask
+from tfmpe.preprocessing.masks.dense import chosen_mask, declared_mask
 from tfmpe.preprocessing.show.plot_cells import CellAxis, cell_axis, reduce_mask
 from tfmpe.preprocessing.show.text import printable, shorten
 

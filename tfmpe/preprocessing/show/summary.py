@@ -12,16 +12,14 @@ from tfmpe.preprocessing.layout.dimensions import (
     dimension_names,
     dimension_size,
     find_dimension,
-    matched_dims,
-    token_coordinates,
 )
-from tfmpe.preprocessing.layout.independence import (
-    Cross,
-    CrossLocal,
-    Independence,
-)
-from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
+from tfmpe.preprocessing.layout.layout import TokenLayout
 from tfmpe.preprocessing.masks.plan import AttentionPlan
+from tfmpe.preprocessing.masks.relations import (
+    Match,
+    coordinates,
+    self_relations,
+)
 from tfmpe.preprocessing.show.text import (
     aligned,
     group_sizes,
@@ -155,29 +153,13 @@ def _dimensions(layout: TokenLayout) -> list[str]:
     ]
 
 
-def acting_rules(
-    rules: Independence,
-) -> dict[tuple[str, str], str | Cross | CrossLocal]:
-    """Return the rule that decides for each pair of keys, if there is one.
-
-    Rules act in the order cross, local, cross_local, and later ones
-    overwrite earlier ones.
-    """
-    acting: dict[tuple[str, str], str | Cross | CrossLocal] = {}
-    acting |= {(rule.query, rule.key): rule for rule in rules.cross}
-    acting |= {(name, name): name for name in rules.local}
-    for rule in rules.cross_local:
-        acting[rule.a, rule.b] = acting[rule.b, rule.a] = rule
-    return acting
-
-
 def rules_for_people(layout: TokenLayout) -> list[str]:
     """Return what the rules among the keys mean, one sentence each.
 
     A rule that later ones overwrite is not named.
     """
-    acting = acting_rules(layout.independence)
-    closed = {pair for pair, rule in acting.items() if not _is_open(rule)}
+    relations = self_relations(layout.independence)
+    closed = [pair for pair, relation in relations.items() if not relation]
     texts = []
     if alone := [name for name in layout.names if (name, name) in closed]:
         texts.append(
@@ -186,8 +168,8 @@ def rules_for_people(layout: TokenLayout) -> list[str]:
             + " do not see one another, nor themselves"
         )
     told: set[tuple[str, str]] = set()
-    for query, key in acting:
-        if query == key or (query, key) not in closed or (query, key) in told:
+    for query, key in closed:
+        if query == key or (query, key) in told:
             continue
         told.add((key, query))
         a, b = _name(query), _name(key)
@@ -196,29 +178,24 @@ def rules_for_people(layout: TokenLayout) -> list[str]:
             if (key, query) in closed
             else f"{a} does not see {b}, but {b} sees {a}"
         )
-    matched = dict.fromkeys(
-        rule for rule in acting.values() if isinstance(rule, CrossLocal)
-    )
-    texts += [_matching(rule) for rule in matched]
+    for (query, key), relation in relations.items():
+        if relation and (query, key) not in told:
+            told.add((key, query))
+            texts.append(_matching(_name(query), _name(key), relation[0]))
     return texts or ["none: every token sees every token"]
 
 
-def _is_open(rule: str | Cross | CrossLocal) -> bool:
-    return isinstance(rule, CrossLocal)
-
-
-def _matching(rule: CrossLocal) -> str:
-    a, b = _name(rule.a), _name(rule.b)
+def _matching(a: str, b: str, match: Match) -> str:
     who = (
         f"tokens of {a} see one another"
-        if rule.a == rule.b
+        if a == b
         else f"{a} and {b} see each other"
     )
-    if rule.dims is None:
+    i, j = match
+    if i is None:
         return f"{who} only at equal position"
-    if isinstance(rule.dims, str):
-        return f"{who} only at equal {_name(rule.dims)}"
-    i, j = rule.dims
+    if isinstance(i, str):
+        return f"{who} only at equal {_name(i)}"
     return f"{who} only at equal index ({a} axis {i}, {b} axis {j})"
 
 
@@ -227,32 +204,21 @@ def rows_without_sight(layout: TokenLayout) -> dict[str, int]:
 
     Keys of which every token sees something are left out.
     """
-    acting = acting_rules(layout.independence)
+    relations = self_relations(layout.independence)
     blind = {}
     for query in layout.keys:
         seeing = np.zeros(query.n_tokens, bool)
         for key in layout.keys if query.n_tokens else ():
-            rule = acting.get((query.name, key.name))
-            if rule is None:
+            relation = relations.get((query.name, key.name))
+            if relation is None:
                 seeing |= key.n_tokens > 0
-            elif isinstance(rule, CrossLocal):
-                seeing |= _matched(query, key, rule)
+            for own, other in relation or ():
+                seeing |= np.isin(
+                    coordinates(query, own), coordinates(key, other)
+                )
         if not seeing.all():
             blind[query.name] = int(np.count_nonzero(~seeing))
     return blind
-
-
-def _matched(query: KeyLayout, key: KeyLayout, rule: CrossLocal) -> Any:
-    """Return which tokens have a partner at the same coordinate."""
-    dims = matched_dims(rule)
-    if dims is None or query.name == key.name:
-        return True
-    own, other = dims if query.name == rule.a else dims[::-1]
-    taken = np.zeros(
-        max(dimension_size(query, own), dimension_size(key, other)), bool
-    )
-    taken[token_coordinates(key, other)] = True
-    return taken[token_coordinates(query, own)]
 
 
 def _padding(

@@ -10,7 +10,7 @@ from jax.core import Tracer
 from tfmpe.preprocessing.layout.groups import GroupIndex
 from tfmpe.preprocessing.layout.independence import Independence
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing.masks.declared import chosen_mask
+from tfmpe.preprocessing.masks.dense import chosen_mask
 
 if TYPE_CHECKING:
     from tfmpe.preprocessing.tokens.queries import TokenQueries

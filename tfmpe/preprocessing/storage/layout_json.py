@@ -20,7 +20,7 @@ from tfmpe.preprocessing.layout.dimensions import check_dimensions
 from tfmpe.preprocessing.layout.groups import GroupIndex
 from tfmpe.preprocessing.layout.independence import Independence
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing.masks.declared import check_rules
+from tfmpe.preprocessing.layout.rules import check_rules
 
 _KEY = ("name", "path", "event_shape", "batch_shape", "label", "n_inputs")
 _NAMED = ("dims", "groups")

@@ -17,7 +17,7 @@ from tfmpe._base.trees import flatten_tree
 from tfmpe.preprocessing.layout.independence import Independence
 from tfmpe.preprocessing.layout.labelled import check_alignment, in_use
 from tfmpe.preprocessing.layout.layout import TokenLayout, merge_labels
-from tfmpe.preprocessing.masks.declared import check_rules
+from tfmpe.preprocessing.layout.rules import check_rules
 from tfmpe.preprocessing.masks.padding import padding_mask, read_event_sizes
 from tfmpe.preprocessing.tokens.flatten import (
     check_width,

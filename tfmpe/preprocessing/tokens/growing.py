@@ -17,7 +17,7 @@ from tfmpe.preprocessing.layout.groups import (
     ranks_within,
 )
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing.masks.declared import check_rules
+from tfmpe.preprocessing.layout.rules import check_rules
 
 
 def joint_layout(layouts: Sequence[TokenLayout]) -> TokenLayout:

@@ -8,7 +8,7 @@ from tfmpe._base.arrays import take, to_rank
 from tfmpe.preprocessing.layout.independence import Independence
 from tfmpe.preprocessing.layout.layout import TokenLayout
 from tfmpe.preprocessing.masks.attention import combine_masks
-from tfmpe.preprocessing.masks.declared import declared_mask
+from tfmpe.preprocessing.masks.dense import declared_mask
 from tfmpe.preprocessing.masks.plan import AttentionPlan, attention_plan
 
 

@@ -14,7 +14,7 @@ from tfmpe._base.atomic import write_atomically
 from tfmpe._base.narrowing import check_castable
 from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.preprocessing.layout.layout import TokenLayout, checked_names
-from tfmpe.preprocessing.masks.declared import declared_mask
+from tfmpe.preprocessing.masks.dense import declared_mask
 from tfmpe.preprocessing.tokens.build import build_tokens
 from tfmpe.preprocessing.tokens.decode import (
     check_room,

@@ -1,0 +1,53 @@
+"""Checks of rules against the keys that they name, and the shapes of these."""
+
+from tfmpe.preprocessing.layout.dimensions import (
+    dimension_size,
+    find_dimension,
+    matched_dims,
+)
+from tfmpe.preprocessing.layout.independence import CrossLocal
+from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
+
+
+def check_match(a: KeyLayout, b: KeyLayout, rule: CrossLocal) -> None:
+    """Check that a cross_local rule fits the shapes of its keys."""
+    dims = matched_dims(rule)
+    if dims is None:
+        if a.n_tokens != b.n_tokens:
+            raise ValueError(
+                "Cannot apply cross_local independence: without dimensions "
+                f"the keys must have equally many tokens, but {a.name!r} has "
+                f"{a.n_tokens} and {b.name!r} has {b.n_tokens}. "
+                "Name the pair of dimensions to match."
+            )
+        return
+    try:
+        size_a, size_b = map(dimension_size, (a, b), dims)
+    except ValueError as error:
+        raise ValueError(
+            f"Cannot apply cross_local independence: {error}"
+        ) from None
+    # Of a group index by itself only the groups with tokens are known.
+    smaller, dim = (a, dims[0]) if size_a < size_b else (b, dims[1])
+    more = not isinstance(find_dimension(smaller, dim), int)
+    if size_a != size_b and not more:
+        raise ValueError(
+            f"Cannot apply cross_local independence: dimension {dims[0]!r} of "
+            f"{a.name!r} has size {size_a} but dimension {dims[1]!r} of "
+            f"{b.name!r} has size {size_b}"
+        )
+
+
+def check_rules(layout: TokenLayout) -> None:
+    """Check every rule of a layout against its keys and their shapes.
+
+    Raises
+    ------
+    UnknownKeyError
+        If a rule names a key that the layout does not have.
+    ValueError
+        If a cross_local rule does not fit the shapes.
+    """
+    layout.independence.require_keys(layout.names)
+    for rule in layout.independence.cross_local:
+        check_match(layout[rule.a], layout[rule.b], rule)
