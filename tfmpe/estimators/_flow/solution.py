@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from tfmpe._base.arrays import to_rank
 from tfmpe._base.programs import compiled
@@ -17,6 +16,7 @@ from tfmpe.estimators._flow.divergence import (
 from tfmpe.estimators._flow.ode import Ode
 from tfmpe.estimators._flow.vector_field import given, merge_field
 from tfmpe.preprocessing import PAD_VALUE
+from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.tokens.detached import DetachedView
 
 
@@ -94,10 +94,7 @@ def solve_density(
         # Draws first, then rows, as the values that they belong to.
         probes = probes.reshape((len(probes), *values.shape))
         probes = jnp.moveaxis(probes, 0, 2)
-    filled = np.arange(target.width) < np.repeat(
-        [entry.width for entry in target.layout.keys],
-        [entry.n_tokens for entry in target.layout.keys],
-    ).reshape((-1, 1))
+    filled = filled_columns(target.layout.keys, target.width)
 
     def density(target: Any, velocity: Any, given: Any) -> Any:
         theta, probes = given

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool
 
 from tfmpe._base.arrays import as_array, on_host, to_rank
 from tfmpe._base.trees import lookup_per_key
@@ -57,6 +58,16 @@ def padding_mask(keys: Sequence[KeyLayout], sizes: Mapping[str, Any]) -> Any:
     return xp.concatenate(
         [xp.broadcast_to(b, (*shape, b.shape[-1])) for b in blocks], -1
     )
+
+
+def filled_columns(
+    keys: Sequence[KeyLayout], width: int
+) -> Bool[np.ndarray, "tokens width"]:
+    """Return which values of every token its key has room for."""
+    widths = np.repeat(
+        [key.width for key in keys], [key.n_tokens for key in keys]
+    )
+    return np.arange(width) < widths.reshape((-1, 1))
 
 
 def read_event_sizes(

@@ -17,6 +17,7 @@ from tfmpe._base.errors import raise_faults, unknown_key
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.programs import compiled
 from tfmpe.preprocessing.layout.layout import KeyLayout
+from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.standardise.bijectors import Bijector
 from tfmpe.preprocessing.tokens.decode import check_room, check_token_count
 from tfmpe.preprocessing.tokens.tokens import Tokens
@@ -108,8 +109,7 @@ def _compute(
     tokens = np.repeat(np.array(rows, int), n_tokens)[:, None]
     # Further columns than were fitted hold padding only.
     columns = np.minimum(np.arange(width), moments[0].shape[-1] - 1)
-    widths = np.repeat([key.width for key in keys], n_tokens)
-    real = np.arange(width) < widths[:, None]
+    real = filled_columns(keys, width)
     if padding is not None:
         padding = padding[..., None]
         real = to_rank(real, padding.ndim) & padding

@@ -9,6 +9,7 @@ from tfmpe.preprocessing.layout.independence import Independence
 from tfmpe.preprocessing.layout.layout import TokenLayout
 from tfmpe.preprocessing.masks.attention import combine_masks
 from tfmpe.preprocessing.masks.dense import declared_mask
+from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.masks.plan import AttentionPlan, attention_plan
 
 
@@ -94,13 +95,7 @@ class TokenQueries:
         layout = self.layout
         filled = layout.memo(
             ("filled", self.width),
-            lambda: (
-                np.arange(self.width)
-                < np.repeat(
-                    [key.width for key in layout.keys],
-                    [key.n_tokens for key in layout.keys],
-                ).reshape(-1, 1)
-            ),
+            lambda: filled_columns(layout.keys, self.width),
         )
         shape = (*self.sample_shape, self.n_tokens, self.width)
         if self.padding is None:
