@@ -372,6 +372,22 @@ def test_errors(tokens, error, options, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.nan, "has 1 of .* NaN or infinite"),
+        (1e40, "holds 1e\\+40, which float32"),
+    ],
+)
+def test_draws_that_are_no_numbers(tokens, value, message):
+    draws = NOISE.astype(float)
+    draws[0, 0, 0, 0] = value
+    with pytest.raises(ValueError, match=f"^theta_0 {message}"):
+        draw(tokens, draws)
+    with pytest.raises(ValueError, match=f"^values {message}"):
+        ContinuousFlow(linear).log_prob(tokens, TARGET, values=draws)
+
+
 def test_velocities_of_another_shape(tokens):
     """They would be broadcast, silently."""
 

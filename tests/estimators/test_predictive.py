@@ -146,6 +146,36 @@ def test_any_sample_axes(shape):
         assert predicted.share_inside(0.5) == {"obs": inside.mean()}
 
 
+def test_equal_values_in_64_bits_are_inside():
+    """What NumPy simulates is compared in the dtype of the tokens."""
+    tokens = simulate(2)
+    tokens = tokens.with_values(obs=np.full((N_SITES, N_OBS, 1), 0.1))
+
+    def constant(key, parameters):
+        return {"obs": np.full((len(parameters["mu"]), N_SITES, N_OBS, 1), 0.1)}
+
+    predicted = predict(tokens, constant, n_samples=20)
+    assert predicted.share_inside(0.9) == {"obs": 1.0}
+
+
+def test_a_simulator_gets_its_own_functional_inputs():
+    given = {"obs": np.zeros(3)}
+
+    def changes(key, parameters, inputs):
+        assert not inputs["obs"].any()
+        inputs["obs"] += 1
+        return simulator(key, parameters)
+
+    predict(
+        simulate(2),
+        changes,
+        n_samples=20,
+        functional_inputs=given,
+        batch_size=5,
+    )
+    assert not given["obs"].any()
+
+
 def test_padding_does_not_count():
     """Padded tokens neither reach the simulator nor the shares."""
     tokens = simulate_padded(40)

@@ -148,6 +148,9 @@ def test_bijectors_are_to_be_given_again(tmp_path):
         )
     with pytest.raises(UnknownKeyError):
         FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": None})
+    others = {"mu": (jnp.log, jnp.expm1)}
+    with pytest.raises(StorageError, match=r"that of 'mu' makes .* way"):
+        FlowMatchingEstimator.load(path, Affine(), bijectors=others)
 
 
 def test_a_damaged_file(path):

@@ -123,6 +123,15 @@ def test_ties_count_in_full():
     assert float(found.p_value) == 1.0
 
 
+@pytest.mark.parametrize("probability", [0.1, 0.3, 0.7, 0.9])
+@pytest.mark.parametrize("n", [50, 101])
+def test_classifiers_that_learnt_nothing(n, probability):
+    found = classifier_test(
+        np.full(n, probability), np.full((n, 99), probability)
+    )
+    assert float(found.p_value) == 1.0
+
+
 def test_classifiers():
     """The data count as one draw of the null distribution."""
     null = jnp.full((4, 3), 0.5)

@@ -126,22 +126,45 @@ def _check_floats(
     # Half the distance between neighbours at the largest value.
     bound = max(abs(low), abs(high)) * float(limits.eps) / 2
     n_columns = given.shape[-1] if given.ndim else 1
-    for values in (given.reshape(-1, 1), given.reshape(-1, n_columns)):
-        if _is_coarse(values, bound, dtype):
-            raise ValueError(
-                f"{what} has values between {low!r} and {high!r}, so close "
-                f"to one another that {dtype} rounds them by more than "
-                f"{_RESOLUTION:.0%} of their spread. Subtract a reference "
-                f"first, such as the smallest value, {_REMEDY}"
-            )
+    columns = (given.reshape(-1, 1), given.reshape(-1, n_columns))
+    if _steps_vanish(given, dtype) or any(
+        _is_coarse(values, bound, dtype) for values in columns
+    ):
+        raise ValueError(
+            f"{what} has values between {low!r} and {high!r}, so close "
+            f"to one another that {dtype} rounds them by more than "
+            f"{_RESOLUTION:.0%} of their spread, or most of them to their "
+            "neighbours. Subtract a reference first, such as the smallest "
+            f"value, {_REMEDY}"
+        )
+
+
+def _steps_vanish(given: np.ndarray, dtype: np.dtype) -> bool:
+    """Return whether rounding takes most steps from token to token away.
+
+    As of times in seconds that other rows, or zeros in padding, spread.
+    """
+    if not given.ndim:
+        return False
+    rows = np.moveaxis(given, -2 if given.ndim > 1 else -1, 0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps, left = (
+            np.diff(each.astype(float), axis=0)
+            for each in (rows, rows.astype(dtype))
+        )
+        differ = np.abs(steps) > _NOISE * np.abs(rows[1:].astype(float))
+    n_differ = np.sum(differ)
+    return bool(n_differ and 2 * np.sum(differ & (left == 0)) >= n_differ)
 
 
 def _is_coarse(columns: np.ndarray, bound: float, dtype: np.dtype) -> bool:
     """Return whether rounding is large beside the spread of a column."""
+    finite = np.isfinite(columns)
     with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.where(np.isfinite(columns), columns, columns[:1])
-        spread = np.ptp(finite.astype(float), axis=0)
-        differ = spread > _NOISE * np.abs(finite).max(axis=0)
+        low = np.where(finite, columns, np.inf).min(axis=0)
+        high = np.where(finite, columns, -np.inf).max(axis=0)
+        spread = high - low
+        differ = spread > _NOISE * np.maximum(np.abs(low), np.abs(high))
         if not (differ & (bound > _RESOLUTION * spread)).any():
             return False
         errors = np.abs(columns.astype(dtype).astype(float) - columns)

@@ -5,9 +5,11 @@ name ``'site/obs'``. Dictionaries keep the order in which they were written:
 jax's own tree functions sort keys, so they cannot be used here.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from tfmpe._base.errors import unknown_key
@@ -95,14 +97,16 @@ def own_copy(tree: Any) -> Any:
     Parameters
     ----------
     tree : object
-        Dictionaries, lists and tuples are made anew, NumPy arrays are
-        copied; all else, such as jax arrays, cannot be changed in place.
+        Dictionaries, lists and tuples are made anew, arrays that are not
+        of jax are copied; all else cannot be changed in place.
     """
     if isinstance(tree, Mapping):
         return {key: own_copy(value) for key, value in tree.items()}
     if type(tree) in (list, tuple):
         return type(tree)(own_copy(value) for value in tree)
-    return tree.copy() if isinstance(tree, np.ndarray) else tree
+    fixed = (jax.Array, np.generic)
+    changes = hasattr(tree, "__array__") and not isinstance(tree, fixed)
+    return copy.deepcopy(tree) if changes else tree
 
 
 def unflatten_tree(

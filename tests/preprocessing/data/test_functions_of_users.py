@@ -41,6 +41,48 @@ def test_what_the_prior_drew_is_recorded(simulator):
     np.testing.assert_array_equal(whole.data, tokens.data)
 
 
+@pytest.mark.parametrize("kind", ["xarray.DataArray", "pandas.Series"])
+def test_arrays_of_other_packages_are_copied(kind):
+    package, _, name = kind.partition(".")
+    array = getattr(pytest.importorskip(package), name)
+
+    def prior(key, n):
+        return {"mu": array(np.ones(n))}
+
+    def simulator(key, parameters):
+        parameters["mu"] *= 1000.0
+        return {"obs": np.asarray(parameters["mu"])}
+
+    tokens = TokenGenerator(
+        prior, simulator, None, {}, 4, 4, seed=0, batch_ndims=0, jit=False
+    )[0]
+    drawn = tokens.decode()
+    assert drawn["mu"].max() == 1
+    assert drawn["obs"].min() == 1000
+
+
+def test_batches_of_other_dtypes_do_not_become_one_data_set():
+    dtypes = iter([np.int32, np.float32])
+
+    def prior(key, n):
+        return {"mu": np.arange(n).reshape(n, 1, 1)}
+
+    def simulator(key, parameters):
+        return {"obs": (parameters["mu"] + 0.5).astype(next(dtypes))}
+
+    with pytest.raises(TypeError, match=r"at sample 2 has .*\['float32'\]"):
+        generate_static_dataset(
+            jax.random.key(0),
+            prior,
+            simulator,
+            None,
+            {},
+            4,
+            batch_size=2,
+            jit=False,
+        )
+
+
 def test_functional_inputs_are_recorded_as_they_were_made():
     def times(key, parameters):
         parameters.clear()

@@ -140,7 +140,7 @@ def test_of_simulations():
         return {"mu": jax.random.normal(key, (n, 1, 1))}
 
     def simulator(key, parameters):
-        return {"obs": parameters["mu"] + jnp.arange(3.0)[:, None]}
+        return {"obs": parameters["mu"] + jnp.arange(3.0)[None, :, None]}
 
     options = {"positions": ["obs"], "batch_size": 2}
     dataset = generate_static_dataset(

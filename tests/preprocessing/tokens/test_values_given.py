@@ -5,7 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe import Standardiser, Tokens, flatten_pytree, update_flat_array
+from tfmpe import (
+    Standardiser,
+    Tokens,
+    concatenate_tokens,
+    flatten_pytree,
+    update_flat_array,
+)
 
 MASKED = np.ma.masked_equal(np.array([[[1.0], [-999.0], [2.0]]]), -999.0)
 
@@ -82,6 +88,9 @@ STAMPS = np.array(
         (three(0.0, 1.0, 1e-46), "1e-46, which float32"),
         (1.7e9 + three(0.0, 60.0, 120.0), "so close to one another"),
         (1.7e18 + three(0.0, 1e9, 2e9), "so close to one another"),
+        (three(np.nan, 1.7e9, 1.7e9 + 1), "so close to one another"),
+        (three(np.inf, 1.7e9, 1.7e9 + 1), "so close to one another"),
+        (three(0.0, 1.7e9, 1.7e9 + 1), "neighbours|so close"),
     ],
 )
 def test_values_that_32_bits_cannot_hold_are_refused(way, value, message):
@@ -121,6 +130,29 @@ def test_integers_beside_floats():
     ids = np.array([[[2**24], [2**24 + 1]]])
     with pytest.raises(ValueError, match="so close to one another"):
         Tokens.from_pytree({"x": np.zeros((1, 2, 1)), "n": ids}, {})
+
+
+@pytest.mark.parametrize(
+    ("integers", "dtype", "message"),
+    [
+        (np.uint32([2**32 - 1, 0]), np.int32, "4294967295, which int32"),
+        (np.int32([70000, 0]), np.float16, "70000, which float16"),
+        (np.int32([2**24 + 1, 2**24]), np.float32, "so close to one another"),
+    ],
+)
+def test_joined_dtypes(integers, dtype, message):
+    parts = of(integers.reshape(1, 2, 1)), of(np.zeros((1, 2, 1), dtype))
+    with pytest.raises(ValueError, match=f"^Operand 0 h.*{message}"):
+        concatenate_tokens(*parts)
+
+
+def test_times_of_rows_that_begin_years_apart():
+    starts = np.array([1.5e9, 1.6e9])[:, None, None]
+    times = starts + np.arange(5.0)[None, :, None]
+    with pytest.raises(ValueError, match="most of them to their neighbours"):
+        of(times)
+    of(times - starts)
+    of(np.random.default_rng(0).normal(size=(100, 100, 1)))
 
 
 def test_complex_values():

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe._base.arrays import as_array, moves_arrays
+from tfmpe._base.narrowing import check_fits
 from tfmpe._base.static import static_int
-from tfmpe._base.trees import Leaf, flatten_tree, unflatten_tree
+from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.known import check_known
@@ -159,13 +160,26 @@ def posterior_predictive(
     sample_shape = (n_samples, *tokens.sample_shape)
     made = [
         array.reshape((*sample_shape, *array.shape[1:]))
-        for _, _, array in simulated
+        for array in (_as_observed(leaf, observed) for leaf in simulated)
     ]
     predictive = PosteriorPredictive(
         draws, unflatten_tree([leaf.path for leaf in simulated], made), observed
     )
     predictive.check_finite()
     return predictive
+
+
+def _as_observed(leaf: Leaf, observed: Tokens) -> np.ndarray:
+    """Return simulated floats in the dtype of the observed ones.
+
+    Else those that are equal would differ by rounding.
+    """
+    dtype = observed.data.dtype
+    floats = jnp.issubdtype(dtype, jnp.floating)
+    if not floats or leaf.name not in observed.layout:
+        return leaf.value
+    check_fits(leaf.value, dtype, f"The simulated {leaf.name!r}")
+    return leaf.value.astype(dtype)
 
 
 def _repeated(array: Any, n_samples: int) -> np.ndarray:
@@ -204,7 +218,7 @@ def _further_arguments(
 ) -> Callable[[slice], tuple[Any, ...]]:
     """Return what a simulator is handed for some draws after parameters."""
     if functional_inputs is not None:
-        return lambda rows: (functional_inputs,)
+        return lambda rows: (own_copy(functional_inputs),)
     if tokens.functional_inputs is None or not _takes_inputs(simulator_fn):
         return lambda rows: ()
     leaves = _inputs(tokens, n_samples)

@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
+import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 
-from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.arrays import as_array, moves_arrays
+from tfmpe._base.narrowing import check_fits
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.ode import read_direction, read_ode
@@ -164,6 +168,7 @@ class ContinuousFlow:
                 "sample needs a PRNG key: pass key=jax.random.key(0), or the "
                 "noise to begin with as theta_0."
             )
+        theta_0 = _read_draws(theta_0, "theta_0", problem.target)
         if theta_0 is not None and jnp.shape(theta_0) != shape:
             raise ValueError(
                 f"theta_0 has shape {jnp.shape(theta_0)}, expected {shape} "
@@ -248,6 +253,7 @@ class ContinuousFlow:
         """
         problem = self._problem(tokens, target_keys, conditioning_keys)
         sample_shape = problem.target.data.shape
+        values = _read_draws(values, "values", problem.target)
         if values is not None and jnp.shape(values)[1:] != sample_shape:
             raise ValueError(
                 f"values have shape {jnp.shape(values)}, expected (n, "
@@ -310,3 +316,24 @@ def detach_both(
 
 def _batch_size(value: Any) -> int | None:
     return None if value is None else positive(value, "batch_size")
+
+
+def _read_draws(given: Any, what: str, view: DetachedView) -> Any:
+    """Return an array of draws of some tokens, all real ones finite.
+
+    Traced ones are not looked at.
+    """
+    if given is None:
+        return None
+    array = as_array(given, what)
+    check_fits(array, jax.dtypes.canonicalize_dtype(array.dtype), what)
+    parts = (array, view.padding)
+    fits = jnp.shape(array)[1:] == view.data.shape
+    if not fits or any(isinstance(part, Tracer) for part in parts):
+        return array
+    wrong = ~np.isfinite(np.asarray(array)) & np.asarray(view.value_mask)
+    if n := int(wrong.sum()):
+        raise ValueError(
+            f"{what} has {n} of {wrong.size} values that are NaN or infinite."
+        )
+    return array

@@ -1,11 +1,14 @@
 """Trained estimators as files."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
+from tfmpe._base.errors import raise_faults
 from tfmpe.estimators._flow.vector_field import split_field, with_arrays
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
@@ -16,6 +19,7 @@ from tfmpe.estimators._storage.state_file import (
 from tfmpe.preprocessing import Standardiser, StorageError
 from tfmpe.preprocessing.standardise.bijectors import read_bijectors
 from tfmpe.preprocessing.standardise.given import StandardisedKey
+from tfmpe.preprocessing.standardise.moments import other_bijector
 
 _KIND = "tfmpe.estimator"
 _MOMENTS = ("mean", "shift", "scale")
@@ -93,6 +97,18 @@ def _read_standardiser(
     mean, shift, scale = (
         jnp.asarray(arrays[f"standardiser/{name}"]) for name in _MOMENTS
     )
+    faults = [
+        f"that of {name!r} {fault}"
+        for row, (name, shape, _) in enumerate(keys)
+        if (bijector := known.get(name))
+        for at in [(row, slice(math.prod(shape)))]
+        if (
+            fault := other_bijector(
+                bijector, np.asarray(mean[at]), np.asarray(scale[at])
+            )
+        )
+    ]
+    raise_faults(StorageError, "Bijectors are not those of the file", faults)
     return Standardiser(
         mean,
         shift,

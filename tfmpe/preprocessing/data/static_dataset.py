@@ -124,6 +124,14 @@ def _collect(batches: Iterable[Tokens], n_samples: int) -> Tokens:
                 "dataset needs one layout: simulate the sizes apart and use "
                 "concatenate_tokens, or pad and pass event_shapes."
             )
+        dtypes = [str(part.dtype) for part in parts]
+        if dtypes != [str(leaf.dtype) for leaf in leaves]:
+            raise TypeError(
+                f"The batch that begins at sample {filled} has arrays of the "
+                f"dtypes {dtypes}, the first one of "
+                f"{[str(leaf.dtype) for leaf in leaves]}. Return one dtype "
+                "from every call, such as by numpy.asarray(..., float)."
+            )
         rows = slice(filled, filled + batch.sample_shape[0])
         for leaf, part in zip(leaves, parts, strict=True):
             leaf[rows] = part

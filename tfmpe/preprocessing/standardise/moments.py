@@ -15,6 +15,12 @@ from tfmpe.preprocessing.tokens.queries import TokenQueries
 _UNDONE = 1e-4
 """Relative error of a bijector's way there and back that is rounding."""
 
+_SLOPE = 1e-2
+"""The same of its log derivative."""
+
+_N_SLOPES = 1_000
+"""Values at which a log derivative is looked at."""
+
 
 def measure(
     tokens: TokenQueries, bijectors: Mapping[str, Bijector]
@@ -60,12 +66,16 @@ def measure(
                 values,
                 "lie outside the support of its bijector, which makes them "
                 "NaN or infinite",
-            ) or _not_undone(bijector, given, values, dtype)
+            )
+            fault = fault or _not_undone(bijector, given, values, dtype)
+            fault = fault or _not_its_slope(bijector, given, dtype)
         if fault:
             faults.append(f"{key.name!r} has {fault}")
             continue
         at = (row, slice(key.width))
         mean[at], shift[at], scale[at] = _moments(values, dtype)
+        if bijector and (fault := _no_way_back(bijector, mean[at], scale[at])):
+            faults.append(f"{key.name!r} has {fault}")
     raise_faults(ValueError, "Cannot fit a standardiser", faults)
     return mean, shift, scale
 
@@ -91,6 +101,62 @@ def _not_undone(
         f"a bijector whose two functions do not undo one another: {values[at]}"
         f" comes back as {back[at]}, as do {wrong.sum()} of {values.size} "
         "values"
+    )
+
+
+def _not_its_slope(bijector: Bijector, values: np.ndarray, dtype: Any) -> str:
+    """Return what is wrong with a log derivative that was given."""
+    if bijector.to_unbounded_log_det is None:
+        return ""
+    own = bijector._replace(to_unbounded_log_det=None)
+    some = jnp.asarray(values.ravel()[:_N_SLOPES], dtype)
+    with jax.debug_nans(False):
+        found, wanted = (
+            np.asarray(each.log_det(some)) for each in (bijector, own)
+        )
+    wrong = np.abs(found - wanted) > _SLOPE * (1 + np.abs(wanted))
+    wrong &= np.isfinite(wanted)
+    if not wrong.any():
+        return ""
+    at = int(wrong.argmax())
+    return (
+        "a bijector whose log derivative (the third function, at a bounded "
+        f"value) is {found[at]:.6g} at {some[at]:.6g}, but jax finds "
+        f"{wanted[at]:.6g}"
+    )
+
+
+def _no_way_back(bijector: Any, mean: np.ndarray, scale: np.ndarray) -> str:
+    """Return what is wrong with the way back from where draws may lie.
+
+    A flow draws any number: of its image no part may be missing.
+    """
+    unbounded = mean + np.outer((-6, -3, 0, 3, 6), scale).astype(mean.dtype)
+    with jax.debug_nans(False):
+        back = np.asarray(bijector.inverse(jnp.asarray(unbounded)))
+    if not np.isnan(back).any():
+        return ""
+    at = tuple(np.argwhere(np.isnan(back))[0])
+    return (
+        "a bijector whose way back makes NaN of the unbounded value "
+        f"{unbounded[at]:.6g}, which a draw may have. Its forward function "
+        "must reach every number"
+    )
+
+
+def other_bijector(bijector: Any, mean: Any, scale: Any) -> str:
+    """Return why a bijector cannot be the one that moments are of."""
+    unbounded = mean + np.outer((-1, 0, 1), scale).astype(mean.dtype)
+    with jax.debug_nans(False):
+        back = bijector.inverse(jnp.asarray(unbounded))
+        there = np.asarray(bijector.forward(back))
+    wrong = ~(np.abs(there - unbounded) <= 0.2 * scale + 0.02 * abs(unbounded))
+    if not wrong.any():
+        return ""
+    at = tuple(np.argwhere(wrong)[0])
+    return (
+        f"makes {there[at]:.6g} of the unbounded value {unbounded[at]:.6g} on "
+        "its way there and back"
     )
 
 

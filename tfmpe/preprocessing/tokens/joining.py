@@ -16,6 +16,7 @@ from tfmpe._base.arrays import (
     spread,
 )
 from tfmpe._base.errors import raise_faults
+from tfmpe._base.narrowing import check_joined
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing.tokens.growing import (
     check_growth,
@@ -162,6 +163,9 @@ def _join_rows(
     layout: TokenLayout,
     pad_value: float = PAD_VALUE,
 ) -> Any:
+    check_joined(
+        {f"Operand {number}": array for number, array in enumerate(arrays)}
+    )
     return join(
         [
             _regrid(array, old, layout, pad_value)
