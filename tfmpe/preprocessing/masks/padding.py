@@ -5,9 +5,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Bool
 
-from tfmpe._base.arrays import as_array, on_host, to_rank
+from tfmpe._base.arrays import as_array, moves_arrays, on_host, to_rank
 from tfmpe._base.trees import lookup_per_key
 from tfmpe.preprocessing.layout.dimensions import token_coordinates
 from tfmpe.preprocessing.layout.layout import KeyLayout
@@ -80,7 +81,8 @@ def read_event_sizes(
     UnknownKeyError
         If it names a key that does not exist.
     ValueError
-        If an array's last axis is not the number of event axes.
+        If an array's last axis is not the number of event axes, or it holds
+        something else than whole numbers up to the event shape.
     """
     by_name = {key.name: key for key in keys}
     given = lookup_per_key(
@@ -97,8 +99,32 @@ def read_event_sizes(
                 f"last axis must hold the {n_dims} true sizes of the event "
                 f"shape {by_name[name].event_shape}."
             )
+        _check_sizes(value, by_name[name])
         sizes[name] = value
     return sizes
+
+
+@moves_arrays
+def _check_sizes(given: Any, key: KeyLayout) -> None:
+    """Refuse sizes that an event shape cannot have; traced ones may be any."""
+    if isinstance(given, Tracer):
+        return
+    sizes = np.asarray(given)
+    kinds = (jnp.integer, jnp.floating)
+    right = any(jnp.issubdtype(sizes.dtype, kind) for kind in kinds)
+    if right:
+        right = np.rint(sizes) == sizes
+        right &= (sizes >= 0) & (sizes <= np.array(key.event_shape))
+    right = np.broadcast_to(right, sizes.shape)
+    if not right.all():
+        place = tuple(np.argwhere(~right)[0])
+        axis = place[-1]
+        raise ValueError(
+            f"event_shapes of {key.name!r} holds {sizes[place]} for axis "
+            f"{axis} of the event shape {key.event_shape}; expected whole "
+            f"numbers from 0 to {key.event_shape[axis]}, the number of real "
+            "tokens along the axis."
+        )
 
 
 def build_padding_mask(
@@ -130,7 +156,8 @@ def build_padding_mask(
         If ``event_shapes`` or ``selected_keys`` names a key not in
         ``slices``.
     ValueError
-        If an array does not hold one size per event axis.
+        If an array does not hold one size per event axis, or sizes that are
+        not whole numbers up to the event shape. Traced sizes may be any.
     DynamicShapeError
         If ``slices`` was traced. The sizes themselves may be.
 
