@@ -72,6 +72,11 @@ class KeyLayout(NamedTuple):
         return math.prod(self.batch_shape)
 
     @property
+    def known_dims(self) -> tuple[str | None, ...]:
+        """Name of every event axis; None for those without."""
+        return self.dims or (None,) * len(self.event_shape)
+
+    @property
     def block(self) -> slice:
         """The key's tokens, as a slice of the token axis."""
         return slice(self.offset, self.offset + self.n_tokens)

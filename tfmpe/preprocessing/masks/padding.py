@@ -11,6 +11,7 @@ from jaxtyping import Bool
 from tfmpe._base.arrays import as_array, moves_arrays, on_host, to_rank
 from tfmpe._base.trees import lookup_per_key
 from tfmpe.preprocessing.layout.dimensions import token_coordinates
+from tfmpe.preprocessing.layout.labelled import check_axes
 from tfmpe.preprocessing.layout.layout import KeyLayout
 from tfmpe.preprocessing.layout.slices import layout_from_slices
 
@@ -72,22 +73,35 @@ def filled_columns(
 
 
 def read_event_sizes(
-    event_shapes: Any, keys: Sequence[KeyLayout]
+    event_shapes: Any,
+    keys: Sequence[KeyLayout],
+    samples: Sequence[str | None] = (),
 ) -> dict[str, Any]:
     """Read a tree of true event shapes, one array per key.
+
+    Parameters
+    ----------
+    event_shapes : tree of arrays
+    keys : sequence of KeyLayout
+    samples : sequence of str or None
+        What the data call their sample axes, where they do.
 
     Raises
     ------
     UnknownKeyError
         If it names a key that does not exist.
     ValueError
-        If an array's last axis is not the number of event axes, or it holds
-        something else than whole numbers up to the event shape.
+        If axes have other names than those of the data, an array's last
+        axis is not the number of event axes, or it holds something else
+        than whole numbers up to the event shape.
     """
+
+    def read(value: Any, what: str) -> Any:
+        check_axes(value, (*samples, None), what)
+        return as_array(value, what)
+
     by_name = {key.name: key for key in keys}
-    given = lookup_per_key(
-        event_shapes, by_name, "event_shapes", None, as_array
-    )
+    given = lookup_per_key(event_shapes, by_name, "event_shapes", None, read)
     sizes = {}
     for name, value in given.items():
         if value is None:
