@@ -464,8 +464,8 @@ def trees(
                 (*lead, *event, n_inputs), "float32", draw(SEEDS)
             )
         if padded and draw(chance(3)):
-            true = array_of((*sample, len(event)), "int32", draw(SEEDS)) % 4
-            sizes[full] = true
+            true = array_of((*sample, len(event)), "int32", draw(SEEDS))
+            sizes[full] = true % (np.array(event, "int32") + 1)
     independence = draw(rules(shapes))
     dims, groups = _names(draw, shapes) if named else ({}, {})
     independence |= draw(_rules_by_name(dims, groups, independence))

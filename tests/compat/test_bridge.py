@@ -74,8 +74,8 @@ def _both_forms(draw, same_inputs=True):
             index[key] = array_of(
                 (*sample, *event, inputs[side]), "float32", seed
             )
-            sizes = array_of((*sample, len(event)), "int32", seed) % 4
-            true[side][key] = sizes
+            sizes = array_of((*sample, len(event)), "int32", seed)
+            true[side][key] = sizes % (np.array(event, "int32") + 1)
     independence = draw(rules(shapes))
     index = index if draw(st.booleans()) else None
     legacy = {

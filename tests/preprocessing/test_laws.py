@@ -309,7 +309,8 @@ def _operands(draw, n):
                 width = given_inputs[key].shape[-1]
                 inputs[key] = array_of((*lead, *shape, width), seed=seed)
             if draw(chance(4)):
-                sizes[key] = array_of((*lead, len(shape)), "int32", seed) % 4
+                true = array_of((*lead, len(shape)), "int32", seed)
+                sizes[key] = true % (np.array(shape, "int32") + 1)
         operands.append(
             {
                 "data": data,

@@ -87,7 +87,7 @@ def as_array(value: Any, what: str) -> Any:
         If some of it is masked.
     """
     if not isinstance(value, jax.Array):
-        _check_unmasked(value, what)
+        check_unmasked(value, what)
         value = np.asarray(value)
         if not value.dtype.isnative:
             value = value.astype(value.dtype.newbyteorder("="))
@@ -101,11 +101,11 @@ def as_array(value: Any, what: str) -> Any:
     )
 
 
-def _check_unmasked(value: Any, what: str) -> None:
+def check_unmasked(value: Any, what: str) -> None:
     """Refuse masked values, also in lists: NumPy would take what is below."""
     if isinstance(value, (list, tuple)):
         for each in value:
-            _check_unmasked(each, what)
+            check_unmasked(each, what)
     elif isinstance(value, np.ma.MaskedArray):
         n_masked = np.ma.count_masked(value)
         if n_masked:

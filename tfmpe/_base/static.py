@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jax.core import Tracer
 
+from tfmpe._base.arrays import check_unmasked
 from tfmpe._base.errors import DynamicShapeError
 
 _MESSAGE = (
@@ -30,8 +31,11 @@ def static_int(value: Any, what: str) -> int:
         If ``value`` is being traced by a jax transformation.
     TypeError
         If ``value`` is not an integer.
+    ValueError
+        If it is masked.
     """
     _refuse_tracer(value, what)
+    check_unmasked(value, what)
     try:
         return operator.index(value)
     except TypeError:
@@ -50,10 +54,13 @@ def static_ints(value: Any, what: str) -> np.ndarray:
         If ``value``, or an entry of it, is being traced.
     TypeError
         If ``value`` is something else, or of another number of axes.
+    ValueError
+        If some of it is masked.
     """
     entries = value if isinstance(value, (list, tuple)) else (value,)
     for entry in entries:
         _refuse_tracer(entry, what)
+    check_unmasked(value, what)
     array = np.asarray(value)
     empty = isinstance(value, (list, tuple)) and not value
     if array.ndim != 1 or not (array.dtype.kind in "iu" or empty):

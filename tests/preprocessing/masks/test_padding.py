@@ -180,3 +180,61 @@ def test_real_values_of_wider_arrays():
     wider = Tokens(np.zeros((2, 1, 3)), tokens.layout)
     assert wider.value_mask.tolist() == [[[True, False, False]]] * 2
     assert tokens.value_mask.tolist() == [[[True]]] * 2
+
+
+def from_pytree(sizes):
+    data = {"obs": np.zeros((2, 4, 1))}
+    return Tokens.from_pytree(data, {}, event_shapes={"obs": sizes})
+
+
+def build_mask(sizes):
+    slices = {"obs": {"offset": 0, "event_shape": (4,), "batch_shape": (1,)}}
+    return build_padding_mask(slices, {"obs": sizes})
+
+
+@pytest.mark.parametrize("build", [from_pytree, build_mask])
+@pytest.mark.parametrize("convert", [np.asarray, jnp.asarray])
+@pytest.mark.parametrize(
+    ("sizes", "value"),
+    [
+        ([[1], [5]], "5"),
+        ([[-1], [2]], "-1"),
+        ([[3.0], [np.nan]], "nan"),
+        ([[2.5], [2.0]], "2.5"),
+        ([[np.inf], [2.0]], "inf"),
+        ([[True], [False]], "True"),
+        ([[1 + 0j], [2 + 0j]], r"\(1\+0j\)"),
+    ],
+)
+def test_sizes_are_whole_numbers_up_to_the_event_shape(
+    build, convert, sizes, value
+):
+    message = f"event_shapes of 'obs' holds {value} .*whole numbers from 0 to 4"
+    with pytest.raises(ValueError, match=message):
+        build(convert(sizes))
+
+
+@pytest.mark.parametrize("build", [from_pytree, build_mask])
+@pytest.mark.parametrize("size", [2**40, 2**63])
+def test_sizes_beyond_32_bits(build, size):
+    with pytest.raises(ValueError, match=f"'obs' holds {size} "):
+        build(np.array([[size]], np.uint64))
+
+
+def test_weakly_typed_sizes_are_checked():
+    """Such as those of `jnp.full`."""
+    with pytest.raises(ValueError, match="'obs' holds 5 "):
+        build_mask(jnp.full((2, 1), 5))
+
+
+def test_sizes_of_several_axes():
+    """Each axis has its own limit, which the message names."""
+    message = "holds 3 for axis 0 .*event shape \\(2, 3\\).*from 0 to 2"
+    with pytest.raises(ValueError, match=message):
+        build_padding_mask(SLICES, {"obs": np.array([[2, 3], [3, 2]])})
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint64", "float16", "bfloat16"])
+def test_sizes_of_any_dtype_of_whole_numbers(dtype):
+    sizes = np.array([[0], [4]]).astype(jnp.dtype(dtype))
+    assert build_mask(sizes).sum(-1).tolist() == [0, 4]

@@ -66,6 +66,33 @@ def test_masked_sizes_are_refused():
         of(np.zeros((1, 3, 1)), event_shapes={"y": sizes})
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [
+        np.ma.array([0, 1, 1], mask=[0, 1, 0]),
+        [0, np.ma.array(1, mask=True), 1],
+    ],
+)
+def test_masked_groups_are_refused(ids):
+    with pytest.raises(ValueError, match="groups of 'y' for 's' is a masked"):
+        of(np.zeros((1, 3, 1)), groups={"y": {"s": ids}})
+
+
+@pytest.mark.parametrize("label", [2**31, 2**40, -(2**31) - 1])
+def test_labels_that_32_bits_cannot_hold_are_refused(label):
+    with pytest.raises(ValueError, match=f"labels of 'y' is {label}.*2147483"):
+        of(np.zeros((1, 3, 1)), labels={"y": label})
+    edge = 2**31 - 1
+    tokens = of(np.zeros((1, 3, 1)), labels={"y": edge})
+    assert tokens.labels.tolist() == [[edge] * 3]
+
+
+def test_masked_labels_are_refused():
+    label = np.ma.array(3, mask=True)
+    with pytest.raises(ValueError, match="labels of 'y' is a masked"):
+        of(np.zeros((1, 3, 1)), labels={"y": label})
+
+
 def three(*values):
     return np.array(values).reshape(1, 3, 1)
 

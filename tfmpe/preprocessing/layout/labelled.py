@@ -1,5 +1,6 @@
 """Arrays of xarray on their way in: names and labels decide, not positions."""
 
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,11 +8,6 @@ from typing import Any
 import numpy as np
 
 from tfmpe._base.errors import raise_faults
-
-
-def in_use() -> bool:
-    """Return whether there can be a DataArray: it needs xarray imported."""
-    return "xarray" in sys.modules
 
 
 def data_array(value: Any) -> Any:
@@ -22,13 +18,13 @@ def data_array(value: Any) -> Any:
     return value if kind and isinstance(value, kind) else None
 
 
-def check_alignment(named: Mapping[str, Any]) -> None:
+def check_alignment(**trees: Any) -> None:
     """Check that arrays which share a dimension have the same labels there.
 
     Parameters
     ----------
-    named : mapping
-        Arrays by how to call them in the message; only a DataArray counts.
+    **trees : nested dict of arrays, or None
+        Arguments by name; only a DataArray counts.
 
     Raises
     ------
@@ -37,7 +33,8 @@ def check_alignment(named: Mapping[str, Any]) -> None:
     """
     first: dict[Any, tuple[str, Any]] = {}
     faults = []
-    for what, array in _arrays(named):
+    found = (_arrays(tree, name) for name, tree in trees.items())
+    for what, array in itertools.chain.from_iterable(found):
         for dim, index in array.indexes.items():
             other, labels = first.setdefault(dim, (what, index))
             if not labels.equals(index):
@@ -50,54 +47,76 @@ def check_alignment(named: Mapping[str, Any]) -> None:
     )
 
 
-def check_sample_axes(named: Mapping[str, Any], sample_ndims: int) -> None:
-    """Check that all arrays call their sample axes alike.
+def sample_names(data: Any, sample_ndims: int) -> tuple[str | None, ...]:
+    """Return what the arrays of the data call their sample axes.
+
+    Returns
+    -------
+    tuple of str or None
+        None where no array has names of its own.
 
     Raises
     ------
     ValueError
-        If not.
+        If arrays call them differently.
     """
-    arrays = list(_arrays(named))
-    for what, array in arrays[1:]:
-        first, other = arrays[0]
-        expected, found = (a.dims[:sample_ndims] for a in (other, array))
-        if chosen(found, 0) and chosen(expected, 0) and found != expected:
+    expected, first = (), ""
+    for what, array in _arrays(data, "data"):
+        found = chosen(array.dims[:sample_ndims], 0)
+        if not expected:
+            expected, first = found, what
+        elif found and found != expected:
             raise ValueError(
                 f"The sample axes come first: {list(expected)} in {first}, "
                 f"but {list(found)} in {what}, whose axes are "
                 f"{list(array.dims)}. Transpose one of them."
             )
+    return expected or (None,) * sample_ndims
 
 
-def check_event_axes(
-    value: Any, lead: int, names: Sequence[str], what: str
-) -> None:
-    """Check that an array has named event axes in the order of its key.
+def check_axes(value: Any, names: Sequence[str | None], what: str) -> None:
+    """Check that the names of the axes of an array tell their order.
 
     Parameters
     ----------
     value : array
-        Only a DataArray is looked at.
-    lead : int
-        Number of axes before the event axes.
-    names : sequence of str
-        The names of the event axes; none if they have no names.
+        Only a DataArray is looked at, and only names that were chosen.
+    names : sequence of str or None
+        What the last axes are called; None where that is not known, as for
+        all axes further to the left.
     what : str
         How to call the array.
 
     Raises
     ------
     ValueError
-        If a name stands elsewhere.
+        If an axis has another name than expected, or if there is nothing to
+        compare the names of two axes with.
     """
-    if data_array(value) is None or not set(names) & set(value.dims):
+    if data_array(value) is None:
         return
-    found = tuple(value.dims[lead : lead + len(names)])
-    if found != tuple(names):
+    n_known = min(value.ndim, len(names))
+    expected = [None] * (value.ndim - n_known)
+    expected += names[len(names) - n_known :]
+    found = [
+        None if name == f"dim_{axis}" else name
+        for axis, name in enumerate(value.dims)
+    ]
+    pairs = [p for p in zip(found, expected, strict=True) if p[0] is not None]
+    if any(a != b if b is not None else a in names for a, b in pairs):
+        order = ["*" if name is None else name for name in expected]
         raise ValueError(
-            f"{what} has the axes {list(value.dims)}, but {list(names)} are "
-            f"expected from axis {lead} on. Transpose it."
+            f"{what} has the axes {list(value.dims)}, expected {order}, "
+            "where '*' is any other name. Transpose it, or rename its axes."
+        )
+    unknown = [
+        name for name, other in pairs if other is None and value.sizes[name] > 1
+    ]
+    if len(unknown) > 1:
+        raise ValueError(
+            f"{what} has the axes {list(value.dims)}, but there are no names "
+            f"to compare {unknown} with. Put the axes in order and give "
+            "values without names: .transpose(...).values"
         )
 
 
@@ -125,10 +144,16 @@ def positions_of(labels: Any, index: Any, name: str, what: str) -> Any:
     Raises
     ------
     ValueError
-        If the dimension lacks some.
+        If the dimension lacks some, or has a label twice.
     """
     if index is None:
         return labels
+    if not index.is_unique:
+        twice = index[index.duplicated()].unique()
+        raise ValueError(
+            f"{name!r} has the labels {_brief(twice)} twice, so {what} cannot "
+            "name them. Give every coordinate its own label."
+        )
     positions = index.get_indexer(np.asarray(labels))
     missing = sorted({str(x) for x in np.asarray(labels)[positions < 0]})
     if missing:
@@ -159,8 +184,15 @@ def check_positions(ids: Any, index: Any, name: str, what: str) -> None:
     )
 
 
-def _arrays(named: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((w, a) for w, a in named.items() if data_array(a) is not None)
+def _arrays(tree: Any, what: str) -> Iterator[tuple[str, Any]]:
+    """Find every DataArray in a tree, and how to call it."""
+    if "xarray" not in sys.modules:
+        return
+    if data_array(tree) is not None:
+        yield what, tree
+    elif isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from _arrays(value, f"{what}[{key!r}]")
 
 
 def _brief(labels: Any) -> str:

@@ -14,7 +14,6 @@ TensorFlow Probability uses the last two words the other way round.
 """
 
 import math
-import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from tfmpe._base.errors import unknown_key
+from tfmpe._base.static import static_int
 from tfmpe.preprocessing.layout.groups import GroupIndex
 from tfmpe.preprocessing.layout.independence import Independence
 
@@ -70,6 +70,11 @@ class KeyLayout(NamedTuple):
     def width(self) -> int:
         """Number of values in one token: the product of the batch shape."""
         return math.prod(self.batch_shape)
+
+    @property
+    def known_dims(self) -> tuple[str | None, ...]:
+        """Name of every event axis; None for those without."""
+        return self.dims or (None,) * len(self.event_shape)
 
     @property
     def block(self) -> slice:
@@ -304,8 +309,9 @@ def merge_labels(
     TypeError
         If a label is no integer.
     ValueError
-        If two keys would share one.
+        If two keys would share one, or int32 cannot hold one.
     """
+    limits = np.iinfo(np.int32)
     names = list(names)
     if given is None:
         return rank_labels(names)
@@ -315,7 +321,12 @@ def merge_labels(
             error = unknown_key(name, given)
             error.add_note("labels must give an integer for every key.")
             raise error
-        labels[name] = operator.index(given[name])
+        labels[name] = static_int(given[name], f"labels of {name!r}")
+        if not limits.min <= labels[name] <= limits.max:
+            raise ValueError(
+                f"labels of {name!r} is {labels[name]}; expected an integer "
+                f"from {limits.min} to {limits.max}, as labels are int32."
+            )
     if len(set(labels.values())) < len(labels):
         raise ValueError(
             f"Several keys share a label in {labels}. "

@@ -14,11 +14,12 @@ from tfmpe._base.trees import SEPARATOR
 from tfmpe.preprocessing.layout.dimensions import check_dimensions
 from tfmpe.preprocessing.layout.groups import GroupIndex
 from tfmpe.preprocessing.layout.labelled import (
+    check_axes,
     check_positions,
-    check_sample_axes,
     chosen,
     data_array,
     positions_of,
+    sample_names,
 )
 from tfmpe.preprocessing.layout.layout import KeyLayout
 
@@ -62,8 +63,7 @@ def name_dimensions(
     labelled = any(array is not None for array in arrays.values())
     if not (given_dims or given_groups or labelled):
         return tuple(keys)
-    called = {f"data[{name!r}]": array for name, array in arrays.items()}
-    check_sample_axes(called, sample_ndims)
+    sample_names(arrays, sample_ndims)
     indexes = {
         name: index
         for array in arrays.values()
@@ -83,6 +83,13 @@ def name_dimensions(
                 f"dims of {key.name!r} is {list(key.dims)}, but must name "
                 f"the {len(key.event_shape)} axes of the event shape "
                 f"{key.event_shape}"
+            )
+        elif any(
+            name in axes[:i] + axes[i + 1 :] for i, name in enumerate(key.dims)
+        ):
+            faults.append(
+                f"dims of {key.name!r} is {list(key.dims)}, but its values "
+                f"have the axes {list(axes)}, in this order"
             )
         named.append(key)
         if key.name in given_groups:
@@ -171,6 +178,7 @@ def _ids(
             ids = _coordinate(ids, array, axes, what)
             ids = positions_of(ids, indexes.get(name), name, what)
         elif data_array(ids) is not None:
+            check_axes(ids, key.dims, what)
             ids = positions_of(ids.values, indexes.get(name), name, what)
         else:
             check_positions(ids, indexes.get(name), name, what)

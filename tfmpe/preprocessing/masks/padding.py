@@ -5,11 +5,13 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Bool
 
-from tfmpe._base.arrays import as_array, on_host, to_rank
+from tfmpe._base.arrays import as_array, moves_arrays, on_host, to_rank
 from tfmpe._base.trees import lookup_per_key
 from tfmpe.preprocessing.layout.dimensions import token_coordinates
+from tfmpe.preprocessing.layout.labelled import check_axes
 from tfmpe.preprocessing.layout.layout import KeyLayout
 from tfmpe.preprocessing.layout.slices import layout_from_slices
 
@@ -71,21 +73,35 @@ def filled_columns(
 
 
 def read_event_sizes(
-    event_shapes: Any, keys: Sequence[KeyLayout]
+    event_shapes: Any,
+    keys: Sequence[KeyLayout],
+    samples: Sequence[str | None] = (),
 ) -> dict[str, Any]:
     """Read a tree of true event shapes, one array per key.
+
+    Parameters
+    ----------
+    event_shapes : tree of arrays
+    keys : sequence of KeyLayout
+    samples : sequence of str or None
+        What the data call their sample axes, where they do.
 
     Raises
     ------
     UnknownKeyError
         If it names a key that does not exist.
     ValueError
-        If an array's last axis is not the number of event axes.
+        If axes have other names than those of the data, an array's last
+        axis is not the number of event axes, or it holds something else
+        than whole numbers up to the event shape.
     """
+
+    def read(value: Any, what: str) -> Any:
+        check_axes(value, (*samples, None), what)
+        return as_array(value, what)
+
     by_name = {key.name: key for key in keys}
-    given = lookup_per_key(
-        event_shapes, by_name, "event_shapes", None, as_array
-    )
+    given = lookup_per_key(event_shapes, by_name, "event_shapes", None, read)
     sizes = {}
     for name, value in given.items():
         if value is None:
@@ -97,8 +113,32 @@ def read_event_sizes(
                 f"last axis must hold the {n_dims} true sizes of the event "
                 f"shape {by_name[name].event_shape}."
             )
+        _check_sizes(value, by_name[name])
         sizes[name] = value
     return sizes
+
+
+@moves_arrays
+def _check_sizes(given: Any, key: KeyLayout) -> None:
+    """Refuse sizes that an event shape cannot have; traced ones may be any."""
+    if isinstance(given, Tracer):
+        return
+    sizes = np.asarray(given)
+    kinds = (jnp.integer, jnp.floating)
+    right = any(jnp.issubdtype(sizes.dtype, kind) for kind in kinds)
+    if right:
+        right = np.rint(sizes) == sizes
+        right &= (sizes >= 0) & (sizes <= np.array(key.event_shape))
+    right = np.broadcast_to(right, sizes.shape)
+    if not right.all():
+        place = tuple(np.argwhere(~right)[0])
+        axis = place[-1]
+        raise ValueError(
+            f"event_shapes of {key.name!r} holds {sizes[place]} for axis "
+            f"{axis} of the event shape {key.event_shape}; expected whole "
+            f"numbers from 0 to {key.event_shape[axis]}, the number of real "
+            "tokens along the axis."
+        )
 
 
 def build_padding_mask(
@@ -130,7 +170,8 @@ def build_padding_mask(
         If ``event_shapes`` or ``selected_keys`` names a key not in
         ``slices``.
     ValueError
-        If an array does not hold one size per event axis.
+        If an array does not hold one size per event axis, or sizes that are
+        not whole numbers up to the event shape. Traced sizes may be any.
     DynamicShapeError
         If ``slices`` was traced. The sizes themselves may be.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe._base.arrays import as_array, broadcasts_to
+from tfmpe._base.arrays import broadcasts_to
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.extras import import_extra
 from tfmpe._base.trees import flatten_tree
@@ -20,6 +20,8 @@ from tfmpe.preprocessing.tokens.decode import (
     check_room,
     check_token_count,
     decode_values,
+    key_array,
+    token_array,
 )
 from tfmpe.preprocessing.tokens.queries import TokenQueries
 
@@ -71,9 +73,9 @@ def to_xarray(
     UnknownKeyError
         If a key is not in the layout.
     ValueError
-        If a shape does not fit the layout, the number of names is wrong,
-        names clash, or sizes along a shared axis disagree; all faults are
-        listed.
+        If a shape or the axes of a DataArray do not fit the layout, the
+        number of names is wrong, names clash, or sizes along a shared axis
+        disagree; all faults are listed.
 
     Notes
     -----
@@ -177,11 +179,12 @@ def _read_samples(samples: Any, layout: TokenLayout) -> dict[str, np.ndarray]:
     if isinstance(samples, Mapping):
         leaves = flatten_tree(samples, "samples")
         values = {
-            layout[leaf.name].name: as_array(leaf.value, repr(leaf.name))
+            key.name: key_array(leaf.value, key, repr(leaf.name))
             for leaf in leaves
+            for key in [layout[leaf.name]]
         }
     else:
-        flat = as_array(samples, "samples")
+        flat = token_array(samples, "samples")
         check_token_count(flat, layout.n_tokens)
         check_room(flat, layout.keys)
         decoded = decode_values(flat, layout.keys, tuple(flat.shape[:-2]))

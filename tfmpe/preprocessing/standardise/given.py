@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe._base.arrays import (
-    as_array,
     broadcasts_to,
     common_dtype,
     to_rank,
@@ -19,7 +18,11 @@ from tfmpe._base.programs import compiled
 from tfmpe.preprocessing.layout.layout import KeyLayout
 from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.standardise.bijectors import Bijector
-from tfmpe.preprocessing.tokens.decode import check_room, check_token_count
+from tfmpe.preprocessing.tokens.decode import (
+    check_room,
+    check_token_count,
+    token_array,
+)
 from tfmpe.preprocessing.tokens.tokens import Tokens
 from tfmpe.preprocessing.tokens.views import TokenView
 
@@ -164,7 +167,7 @@ def read_given(
             "or view it belongs to as like=; got "
             f"{type(values).__name__} with like={type(like).__name__}."
         )
-    flat = as_array(values, "values") if source is None else source.data
+    flat = token_array(values, "values") if source is None else source.data
     check_floats(flat)
     check_fits(flat, jax.dtypes.canonicalize_dtype(flat.dtype), "values")
     layout = owner.layout

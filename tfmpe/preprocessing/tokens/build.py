@@ -13,9 +13,11 @@ from tfmpe._base.arrays import (
     on_host,
     strong,
 )
-from tfmpe._base.trees import flatten_tree
 from tfmpe.preprocessing.layout.independence import Independence
-from tfmpe.preprocessing.layout.labelled import check_alignment, in_use
+from tfmpe.preprocessing.layout.labelled import (
+    check_alignment,
+    sample_names,
+)
 from tfmpe.preprocessing.layout.layout import TokenLayout, merge_labels
 from tfmpe.preprocessing.layout.rules import check_rules
 from tfmpe.preprocessing.masks.padding import padding_mask, read_event_sizes
@@ -51,14 +53,20 @@ def build_tokens(
     keys, values, sample_shape = read_data(
         data, sample_ndims, batch_ndims, dims=dims, groups=groups
     )
-    _check_labels(data, functional_inputs)
+    samples = sample_names(data, len(sample_shape))
+    check_alignment(
+        data=data,
+        functional_inputs=functional_inputs,
+        event_shapes=event_shapes,
+        groups=groups,
+    )
     functional_inputs = with_positions(functional_inputs, positions, keys)
     names = [key.name for key in keys]
     given_labels = merge_labels(names, labels)
     inputs = (
         {}
         if functional_inputs is None
-        else read_functional_inputs(functional_inputs, keys, len(sample_shape))
+        else read_functional_inputs(functional_inputs, keys, samples)
     )
     layout = TokenLayout(
         tuple(
@@ -79,7 +87,7 @@ def build_tokens(
         _check_samples(inputs, sample_shape)
         rows = strong(lay_out_inputs(inputs, keys, sample_shape, PAD_VALUE))
     real = None
-    if sizes := read_event_sizes(event_shapes, layout.keys):
+    if sizes := read_event_sizes(event_shapes, layout.keys, samples):
         real = _spread(padding_mask(layout.keys, sizes), sample_shape)
     flat = strong(
         flatten_values(
@@ -87,21 +95,6 @@ def build_tokens(
         )
     )
     return flat, layout, rows, real
-
-
-def _check_labels(data: Any, functional_inputs: Any) -> None:
-    """Check that inputs of xarray are labelled as the data are."""
-    if not in_use():
-        return
-    trees = {"data": data, "functional_inputs": functional_inputs}
-    check_alignment(
-        {
-            f"{what}[{leaf.name!r}]": leaf.value
-            for what, tree in trees.items()
-            if tree is not None
-            for leaf in flatten_tree(tree, what)
-        }
-    )
 
 
 def _check_samples(

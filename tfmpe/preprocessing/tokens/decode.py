@@ -22,7 +22,7 @@ from tfmpe._base.errors import unknown_key
 from tfmpe._base.narrowing import check_castable
 from tfmpe._base.static import static_shape
 from tfmpe._base.trees import unflatten_tree
-from tfmpe.preprocessing.layout.labelled import check_event_axes
+from tfmpe.preprocessing.layout.labelled import check_axes
 from tfmpe.preprocessing.layout.layout import KeyLayout, checked_names
 from tfmpe.preprocessing.layout.slices import keys_from_slices
 
@@ -137,6 +137,7 @@ def decode_pytree(
     (4, 3, 1)
     """
     entries = keys_from_slices(slices)
+    flat_array = token_array(flat_array, "flat_array")
     check_token_count(flat_array, sum(key.n_tokens for key in entries))
     shape = static_shape(sample_shape, "sample_shape")
     if math.prod(shape) != math.prod(flat_array.shape[:-2]):
@@ -208,6 +209,18 @@ def update_flat_array(
     return set_blocks(flat_array, [(entry.block, block)])
 
 
+def token_array(value: Any, what: str) -> Any:
+    """Return an array of tokens, whose axes have no names to compare."""
+    check_axes(value, (), what)
+    return as_array(value, what)
+
+
+def key_array(value: Any, key: KeyLayout, what: str) -> Any:
+    """Return the array ``(*sample, *event, *batch)`` of one key."""
+    check_axes(value, (*key.known_dims, *(None for _ in key.batch_shape)), what)
+    return as_array(value, what)
+
+
 def check_token_count(flat: Any, expected: int) -> None:
     """Check that a token array has as many tokens as its metadata says."""
     if flat.ndim < 2:
@@ -254,8 +267,7 @@ def value_block(
     """
     what = f"The new value of {key.name!r}"
     inner = (*key.event_shape, *key.batch_shape)
-    check_event_axes(value, np.ndim(value) - len(inner), key.dims, what)
-    value = as_array(value, what)
+    value = key_array(value, key, what)
     full = (*sample_shape, *inner)
     if tuple(value.shape) not in (full, inner):
         raise ValueError(

@@ -19,15 +19,24 @@ from tfmpe._base.arrays import (
 from tfmpe._base.narrowing import check_joined
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import lookup_per_key
-from tfmpe.preprocessing.layout.labelled import check_event_axes
+from tfmpe.preprocessing.layout.labelled import check_axes
 from tfmpe.preprocessing.layout.layout import KeyLayout
 from tfmpe.preprocessing.layout.slices import keys_from_slices
 
 
 def read_functional_inputs(
-    functional_inputs: Any, keys: Sequence[KeyLayout], sample_ndims: int
+    functional_inputs: Any,
+    keys: Sequence[KeyLayout],
+    samples: Sequence[str | None],
 ) -> dict[str, Any]:
     """Read a tree of functional inputs, with or without sample axes.
+
+    Parameters
+    ----------
+    functional_inputs : tree of arrays
+    keys : sequence of KeyLayout
+    samples : sequence of str or None
+        What the data call their sample axes, where they do.
 
     Returns
     -------
@@ -39,7 +48,8 @@ def read_functional_inputs(
     UnknownKeyError
         If a key does not exist.
     ValueError
-        If an array does not have one row per token.
+        If an array does not have one row per token, or its axes have other
+        names than those of the data.
     """
     given = lookup_per_key(
         functional_inputs,
@@ -54,9 +64,8 @@ def read_functional_inputs(
     for key in keys:
         if key.name in found:
             value, array, what = found[key.name]
-            n_lead = array.ndim - len(key.event_shape) - 1
-            check_event_axes(value, n_lead, key.dims, what)
-            inputs[key.name] = _rows(array, key, sample_ndims)
+            check_axes(value, (*samples, *key.known_dims, None), what)
+            inputs[key.name] = _rows(array, key, len(samples))
     return inputs
 
 
@@ -167,7 +176,7 @@ def flatten_functional_inputs(
         return None
     n_lead = static_int(sample_ndims, "sample_ndims")
     keys = keys_from_slices(slices)
-    inputs = read_functional_inputs(functional_inputs, keys, n_lead)
+    inputs = read_functional_inputs(functional_inputs, keys, (None,) * n_lead)
     shape = inputs_sample_shape(inputs, (1,) * n_lead)
     return lay_out_inputs(inputs, keys, shape, float(pad_value))
 

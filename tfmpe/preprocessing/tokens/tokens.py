@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import jax
 import numpy as np
 
-from tfmpe._base.arrays import as_array, owned
+from tfmpe._base.arrays import owned
 from tfmpe._base.atomic import write_atomically
 from tfmpe._base.narrowing import check_castable
 from tfmpe._base.trees import flatten_tree, unflatten_tree
@@ -21,6 +21,7 @@ from tfmpe.preprocessing.tokens.decode import (
     check_token_count,
     decode_values,
     set_blocks,
+    token_array,
     value_block,
 )
 from tfmpe.preprocessing.tokens.queries import TokenQueries
@@ -93,7 +94,8 @@ class Tokens(TokenQueries):
             One array per key; keys keep the order in which they are written.
             Also a Dataset of xarray, or DataArrays, which name their axes:
             sample axes have the same names first in all of them, and labels
-            along a dimension are the same in all of them.
+            along a dimension are the same in all of them. So have the other
+            arguments, where they are DataArrays.
         independence : mapping or Independence
             Rules between keys: lists under ``'local'``, ``'cross'`` and
             ``'cross_local'``; ``{}`` for none. A cross_local rule may name
@@ -140,8 +142,9 @@ class Tokens(TokenQueries):
             If arrays do not fit one another, values are masked or would
             become others in the dtypes of jax (64 bits in 32), a rule does
             not fit the shapes of its keys, functional inputs do not match
-            the tokens, or names of dimensions, groups or positions do not
-            fit.
+            the tokens, event shapes are not whole numbers up to those of the
+            data, or names of dimensions, groups, positions or labels of
+            DataArrays do not fit.
         IndependenceError
             If a rule is malformed.
         UnknownKeyError
@@ -288,7 +291,8 @@ class Tokens(TokenQueries):
         UnknownKeyError
             If a key does not exist.
         ValueError
-            If a value has another shape than its key.
+            If a value has another shape than its key, or is a DataArray
+            whose axes the names in the layout do not put in order.
         TypeError
             If its dtype does not fit into that of the tokens.
 
@@ -331,11 +335,12 @@ class Tokens(TokenQueries):
         Raises
         ------
         ValueError
-            If the shape differs from that of the present array.
+            If the shape differs from that of the present array, or it is a
+            DataArray, whose axes nothing can be compared with.
         TypeError
             If the dtype does not fit into that of the tokens.
         """
-        data = as_array(data, "data")
+        data = token_array(data, "data")
         if tuple(data.shape) != tuple(self.data.shape):
             raise ValueError(
                 f"data has shape {tuple(data.shape)}, expected "
@@ -361,7 +366,7 @@ class Tokens(TokenQueries):
         Raises
         ------
         ValueError
-            If the array has another number of tokens.
+            If the array has another number of tokens, or is a DataArray.
 
         Notes
         -----
@@ -396,7 +401,7 @@ class Tokens(TokenQueries):
             If a key does not exist.
         """
         selected = self.layout.select(keys)
-        flat = as_array(flat_array, "flat_array")
+        flat = token_array(flat_array, "flat_array")
         entries = tuple(self.layout[name] for name in selected.names)
         if flat.ndim > 1 and flat.shape[-2] == selected.n_tokens:
             if selected.n_tokens != self.n_tokens:

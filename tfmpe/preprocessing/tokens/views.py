@@ -7,7 +7,6 @@ from typing import Any
 import jax
 
 from tfmpe._base.arrays import (
-    as_array,
     readable,
     take,
 )
@@ -19,6 +18,7 @@ from tfmpe.preprocessing.tokens.decode import (
     check_token_count,
     decode_values,
     set_blocks,
+    token_array,
 )
 from tfmpe.preprocessing.tokens.queries import TokenQueries
 from tfmpe.preprocessing.tokens.tokens import Tokens
@@ -132,7 +132,7 @@ class TokenView(TokenQueries):
         >>> view.with_data(2 * view.data).data[0, :, 0].tolist()
         [0.0, 2.0, 2.0, 2.0]
         """
-        data = as_array(data, "data")
+        data = token_array(data, "data")
         expected = (*self.sample_shape, self.n_tokens, self.width)
         if tuple(data.shape) != expected:
             raise ValueError(
@@ -165,7 +165,7 @@ class TokenView(TokenQueries):
         ValueError
             If the array has another number of tokens.
         """
-        flat = as_array(
+        flat = token_array(
             self.data if flat_array is None else flat_array, "flat_array"
         )
         check_token_count(flat, self.n_tokens)
