@@ -381,7 +381,7 @@ def test_errors(tokens, error, options, message):
 )
 def test_draws_that_are_no_numbers(tokens, value, message):
     draws = NOISE.astype(float)
-    draws[0, 0, 0, 0] = value
+    draws[0, 0, 2, 0] = value
     with pytest.raises(ValueError, match=f"^theta_0 {message}"):
         draw(tokens, draws)
     with pytest.raises(ValueError, match=f"^values {message}"):

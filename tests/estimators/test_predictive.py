@@ -261,7 +261,7 @@ def test_given_inputs_are_handed_on_as_they_are():
     inputs = {"obs": jnp.linspace(0, 1, 5)[:, None]}
 
     def simulator(key, parameters, handed):
-        assert handed is inputs
+        assert handed["obs"] is inputs["obs"]
         return lines(key, parameters, handed)
 
     found = predict_lines(
