@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from tfmpe._base.arrays import as_array, moves_arrays
+from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.narrowing import check_fits
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.known import check_known
@@ -25,6 +25,7 @@ from tfmpe.estimators._flow.vector_field import (
     split_field,
 )
 from tfmpe.estimators._numbers import positive
+from tfmpe.preprocessing.tokens.decode import token_array
 from tfmpe.preprocessing.tokens.detached import DetachedView, detach
 
 SAMPLING_STEPS = 4
@@ -325,7 +326,7 @@ def _read_draws(given: Any, what: str, view: DetachedView) -> Any:
     """
     if given is None:
         return None
-    array = as_array(given, what)
+    array = token_array(given, what)
     check_fits(array, jax.dtypes.canonicalize_dtype(array.dtype), what)
     parts = (array, view.padding)
     fits = jnp.shape(array)[1:] == view.data.shape
