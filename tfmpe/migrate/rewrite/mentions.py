@@ -14,7 +14,7 @@ _WORD = re.compile(rf"(?<!\w)(?<!\w[-.]){LEGACY}(?!\w|-[A-Za-z])")
 # installs, or of several words with commas between them.
 _NAME = re.compile(
     rf"(?m)^[ \t]*(?:[\w.-]+,\s*)*{LEGACY}(?:[.:][\w%{{}}*]*)*(?:\[[\w, ]*\])?"
-    r"(?:\s*(?:[<>=!~]=?|@).*)?(?:,\s*[\w.-]+)*\s*$"
+    r"(?:[ \t]*(?:[<>=!~]=?|@).*)?(?:,\s*[\w.-]+)*[ \t\r]*$"
 )
 _IMPORT = rf"(?:from|import)[ \t]+(?:[\w., ]+,[ \t]*)?{LEGACY}\b(?!-)"
 _TOP = "|".join({name.split(".")[1] for name in MODULES if "." in name})
@@ -24,18 +24,19 @@ _CODE = re.compile(
     rf"""(?:^|[;:'"]|>>>|-c)[ \t]*{_IMPORT}
     | (?<!\S)-m\s*{LEGACY}\b
     | (?:\b(?:pip\d?|conda|mamba|uv|pdm|poetry|pixi)[ ](?:install|add)\b|git\+)
-      .*\b{LEGACY}\b
-    | (?:=\s*|--[\w-]+[ ]|\bpkg://|[(\[]["']|(?<=\w):){LEGACY}(?![\w-])
+      .{{0,200}}\b{LEGACY}\b
+    | (?:=\s*|--[\w-]+[ ]|\bpkg://|(?<=\w):){LEGACY}(?![\w-])
+    | [(\[]["']{LEGACY}["'.]
     | (?<!\w)(?<!\w[-.]){LEGACY}(?:\\|\.(?:{_TOP})\b|[\w.]*:\w|/[\w/]*\.py\b)
     | (?:^|[\s"'=]|\.\.|file:/*)/(?:[\w.-]*/)*{LEGACY}(?:/src)?/?(?=$|["'\s])
     """,
     re.MULTILINE | re.VERBOSE,
 )
 _DOCTEST = re.compile(
-    rf"""(?m)^\s*(?:>>>|\.\.\.) .*(?:\b{_IMPORT}|["']{LEGACY}\b)"""
+    rf"""(?m)^[ \t]*(?:>>>|\.\.\.) .{{0,200}}(?:\b{_IMPORT}|["']{LEGACY}\b)"""
 )
 # What precedes the code: the interpreter, and what it needs (PEP 723).
-_SCRIPT = re.compile(r"(?ms)\A#![^\n]*|^# /// script\s*$.*?^# ///\s*$")
+_SCRIPT = re.compile(r"(?ms)\A#![^\n]*|^# /// script\s*$.{0,5000}?^# ///\s*$")
 _RUNS_CODE = re.compile(
     r"(?:^|\.)(?:exec|eval|compile|system|popen|Popen|run|call|check_call|"
     r"check_output|getoutput|run_path|addsitedir|create_subprocess_\w+|"
@@ -117,6 +118,8 @@ def strings_that_name(
 
 
 def _why(text: str, role: str) -> str | None:
+    if LEGACY not in text:
+        return None
     if _NAME.search(text):
         return "a string names the package"
     if _CODE.search(text) or (role == "code" and is_named_in(text)):
