@@ -51,7 +51,8 @@ def fix(
     PATH is a Python file, a notebook or a folder; by default the current
     folder. Only import statements change, and the names that they bind stay:
     no other line has to. What names the package otherwise (strings, magics,
-    configuration files) is listed and left to you. No number changes.
+    configuration files) is listed and left to you. No number changes. Links
+    to folders are not followed.
 
     \b
     Exit code:
@@ -117,10 +118,9 @@ def _check_committed(files: "list[Rewritten]", allow_dirty: bool) -> None:
 
     changed, unknown = uncommitted([file.path for file in files])
     if changed and not allow_dirty:
-        listed = ", ".join(file.as_posix() for file in changed)
         raise click.UsageError(
-            f"{counted(len(changed), 'file has', 'files have')} changes that "
-            f"are not committed: {listed}. Commit them, or give "
+            f"{counted(len(changed), 'file is', 'files are')} not known to be "
+            f"committed: {', '.join(changed)}. Commit them, or give "
             "--allow-dirty. Nothing was written."
         )
     if unknown:

@@ -68,7 +68,7 @@ def scan(
     folder. Nothing is run or changed. Listed are imports, uses of imported
     names with what they become on Tokens, and whatever else names the
     package. Every place has a code (`tfmpe explain CODE`), and a file that
-    cannot be read is never passed over.
+    cannot be read is never passed over. Links to folders are not followed.
 
     \b
     Exit code:

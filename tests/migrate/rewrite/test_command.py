@@ -147,7 +147,7 @@ def test_a_dirty_tree_is_refused(run, script):
     git("init", "-q")
     result = run("fix", "fit.py")
     assert result.exit_code == 2
-    assert "not committed: fit.py" in result.output.replace("\n", " ")
+    assert "to be committed: fit.py" in result.output.replace("\n", " ")
     assert script.read_bytes() == BEFORE
     git("add", "fit.py")
     git("commit", "-qm", "x")
@@ -157,6 +157,38 @@ def test_a_dirty_tree_is_refused(run, script):
     assert run("fix", "--check").exit_code == 1
     assert run("fix").exit_code == 2
     assert run("fix", "--allow-dirty").exit_code == 0
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_git_cannot_restore_is_said(run, script, broken):
+    git("init", "-q")
+    script.with_name(".gitignore").write_text("fit.py\n")
+    if broken:
+        script.with_name(".git").joinpath("config").write_text("[")
+    result = run("fix", "fit.py")
+    if broken:
+        assert result.exit_code == 2
+        assert "fit.py (git: fatal: bad config" in result.words
+    assert script.read_bytes() == (BEFORE if broken else AFTER)
+    assert ("git does not know 1 file." in result.output) is not broken
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        BEFORE + b"x = 1\n\x0c\ny = '\x1c \xe2\x80\xa8'\n",
+        b"# coding: latin-1\r\nx = '\xe9'\r\n" + BEFORE,
+        b"x = 1\ry = 2\r\n" + BEFORE.rstrip(),
+    ],
+)
+def test_a_diff_can_be_applied(run, script, content):
+    named = script.with_name("my fit é.py")
+    named.write_bytes(content)
+    diff = run("fix", str(named), "--diff").stdout_bytes
+    stop = diff.index(b"1 of 1") if b"1 of 1" in diff else None
+    script.with_name("x.diff").write_bytes(diff[:stop])
+    git("apply", "x.diff")
+    assert named.read_bytes() == content.replace(BEFORE[:10], AFTER[:17])
 
 
 def test_an_old_command_line_for_tokens_moves_imports_and_says_so(run, script):
@@ -173,4 +205,4 @@ def test_a_large_file_is_rewritten(run, script, listed):
     assert run("fix").exit_code == 0
     assert script.read_bytes().startswith(AFTER + line)
     found = listed("scan")
-    assert "too many to look for uses" in found["unread"][0]["why"]
+    assert "too many to look for uses" in found["mentions"][0]["why"]

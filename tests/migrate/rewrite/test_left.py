@@ -25,7 +25,38 @@ LEFT = [
     "setup(install_requires=['sfmpe>=0.2', 'numpy'])",
     "setup(install_requires=['numpy', 'sfmpe[all]'])",
     "entry = 'sfmpe.cli:main'",
+    "setup(entry_points={'x': ['train = sfmpe.train:main']})",
+    "setup(install_requires='\\n  numpy\\n  sfmpe>=0.1\\r\\n')",
+    "x = 'numpy, sfmpe'",
+    "CMD = 'python -c \\'import sfmpe; print(1)\\''",
+    "ARGS = '-m sfmpe.train --n 3'.split()",
+    "x = ['-msfmpe.train']",
+    "x = 'conda install -c me sfmpe'",
+    "x = 'uv add sfmpe'",
+    "CODE = 'import os, sfmpe'",
+    "CODE = 'try: import sfmpe\\nexcept ImportError: pass'",
+    "CODE = 'import numpy as np; from sfmpe.util import x'",
+    "x = \"__import__('sfmpe')\"",
+    "f(module=r'sfmpe\\.util')",
+    "x = re.compile(r'^sfmpe\\b')",
+    "x = 'ignore::UserWarning:sfmpe.util.dataloader'",
+    "pytest.main(['--cov=sfmpe', '-q'])",
+    "ARGS = 'pytest --pyargs sfmpe'",
+    "x = ['model._target_=sfmpe.structured_cnf.StructuredCNF']",
+    "x = 'pkg://sfmpe.conf'",
+    "x = Template('sfmpe.util.$name')",
+    "sys.path += ['../sfmpe/src']",
+    "sys.path[0:0] = ['/opt/sfmpe']",
+    "x = 'python sfmpe/train.py'",
+    "x = b'sfmpe.train'",
+    "get_ipython().magic('aimport sfmpe')",
+    "# /// script\n# dependencies = [\n#   'sfmpe>=0.1',\n# ]\n# ///\n",
+    "#!/usr/bin/env -S python -m sfmpe.train\n",
     "def f():\n    '''Do.\n\n    >>> from sfmpe.utils import x\n    '''",
+    "'''Do.\n\n>>> import numpy as np, sfmpe\n'''",
+    "'''Do.\n\n>>> m = import_module(\"sfmpe.util\")\n'''",
+    "'''Do.\n\n>>> m = __import__(\"sfmpe\")\n'''",
+    "'''Do.\n\n>>> if True:\n...     from sfmpe.util import x\n'''",
     # In the bridge there is no such name.
     "from sfmpe.nothing import x",
     "import sfmpe.nothing",
@@ -35,13 +66,18 @@ LEFT = [
     "from sfmpe.utils import gone\ngone(gone)",
     "import sfmpe\nsfmpe.__version__",
     "import sfmpe.utils as u\nu.gone.x",
-    "from sfmpe.util.dataloader import *\nprint(surely_gone)",
+    "try: import sfmpe.utils as u\nexcept E: u = None\nu.gone",
+    # The bridge has other public names.
+    "from sfmpe.util.dataloader import *\nprint(PAD_VALUE)",
+    "from sfmpe import *",
+    "from tfmpe.compat.nn import *\nfrom other import *",
 ]
 NOT_LEFT = [
     '"""Docs of sfmpe: import sfmpe, sfmpe.utils."""',
+    "'''Do.\n\n>>> import tfmpe.compat as sfmpe\n>>> sfmpe.nn\n'''",
     "# import sfmpe\nx = 1  # sfmpe",
     "def f():\n    'Like sfmpe.utils.'\n    return 1",
-    "log('sfmpe is slow')\nraise E('install sfmpe first')",
+    "x = \"log('sfmpe is slow')\"\nraise E('install sfmpe first')",
     "x = 'tfmpe.compat.sfmpe', 'sfmpe_tools', 'sfmpe-tools', 'my-sfmpe'",
     "open('results/sfmpe/run.txt')",
     "print(f'with sfmpe: {x}')",
@@ -50,8 +86,9 @@ NOT_LEFT = [
     "import sfmpe.utils as u\ndef f(u): return u.own",
     "import sfmpe.utils as u\nu.__name__, u.__file__, u.__doc__",
     "import sfmpe\nsfmpe.mine = 1",
-    "from sfmpe.util.dataloader import *\nprint(PAD_VALUE, pad_1d, __name__)",
-    "from sfmpe.util.dataloader import *\nfrom other import *\nunknown",
+    "__all__: list[str] = ['sfmpe']\n__all__ += ['sfmpe']",
+    "x = 'results of sfmpe were kept', 'see sfmpe, or npe', 'a sfmpe.png'",
+    "import sfmpe.utils as u\nif 1: u = object()\nu.own",
     "from tfmpe.compat import as_tokens, bridge, defects\nbridge.as_legacy",
     "from tfmpe.compat.nn import transformer\nimport tfmpe.compat.fixes",
     "from sfmpe.bottom_up import F_IN, SFMPE, logger",
@@ -87,6 +124,15 @@ def test_a_statement_is_moved_whole_or_not_at_all(run, write, tmp_path):
 
 
 CONFIGURATIONS = {
+    "requirements/base.txt": "numpy\nsfmpe\n",
+    "dev-requirements.txt": "sfmpe\n",
+    "fast.pyx": "from sfmpe.util.dataloader import PAD_VALUE\n",
+    "scripts/job.sbatch": "#!/bin/bash\npython -m sfmpe.train\n",
+    "scripts/train": "#!/bin/sh\npython -m sfmpe.train\n",
+    "conf/inner/model.json": '{"_target_": "sfmpe.sfmpe.SFMPE"}\n',
+    ".circleci/config.yml": "run: python -m sfmpe.train\n",
+    ".vscode/launch.json": '{"module": "sfmpe.train"}\n',
+    "run.ps1": "python -m sfmpe.train\n".encode("utf-16"),
     "pyproject.toml": 'dependencies = ["sfmpe>=1"]  # sfmpe\n# sfmpe\n',
     "setup.cfg": "[x]\ny = 1\ninstall_requires = sfmpe\n; sfmpe\n",
     "tox.ini": "deps = sfmpe @ git+https://host/sfmpe.git#egg=sfmpe\n",
@@ -120,7 +166,7 @@ def test_a_module_of_that_name_of_ones_own_is_said(
     for command, key in (("fix", "left"), ("scan", "mentions")):
         left = listed(command, ".")[key]
         assert [m["place"]["file"] for m in left] == ["a.py", "sub/b.py"]
-        assert "sfmpe.py, which is not the legacy package" in left[0]["why"]
+        assert "sfmpe.py hides the package of that name" in left[0]["why"]
     assert (tmp_path / "a.py").read_text() == text
     (tmp_path / "sfmpe.py").unlink()
     # A checkout of the legacy package itself.
@@ -130,8 +176,17 @@ def test_a_module_of_that_name_of_ones_own_is_said(
     (tmp_path / "src/sfmpe/bottom_up.py").unlink()
     assert listed("fix", ".")["changed"] == []
     # The folder that is given is the project, wherever it is.
-    monkeypatch.chdir("/")
-    assert len(listed("fix", tmp_path)["left"]) == 2
+    with monkeypatch.context() as patch:
+        patch.chdir("/")
+        assert len(listed("fix", tmp_path)["left"]) == 2
+    write({"src/sfmpe/bottom_up.py": "", "src/tfmpe.py": ""})
+    why = listed("fix", ".")["left"][0]["why"]
+    assert why.endswith("src/tfmpe.py hides the package of that name")
+    (tmp_path / "src/tfmpe.py").unlink()
+    write({"tfmpe/__init__.py": "", "sub/tfmpe.py": text})
+    assert len(listed("fix", ".")["left"]) == 3
+    write({"tfmpe/compat/__init__.py": ""})
+    assert len(listed("fix", "a.py")["changed"]) == 1
 
 
 CELLS = [

@@ -75,20 +75,32 @@ def test_a_notebook_of_another_language_has_no_cells_of_python(tmp_path):
     kernel = '"metadata": {"kernelspec": {"language": "R"}}'
     for content in (f"{{{cells}, {kernel}}}", '{"cells": ""}'):
         path.write_text(content)
-        assert read_source(path).cells == ()
+        source = read_source(path)
+        (magic,) = [m for cell in source.cells for m in cell.magics] or [None]
+        assert magic is None or magic.text == "x <- 1"
+        assert not any(tree.body for tree in read_and_parse(path))
 
 
 def test_files_below_a_folder(tmp_path, write):
-    kept = ["a.py", "b.ipynb", "c/d.py", "c/e/f.PY"]
+    kept = ["a.py", "b.ipynb", "c/d.py", "c/e/f.PY", ".hidden/a.py"]
+    kept += ["stub.pyi", "makefile_gen.py", "dockerfile.py", "run"]
     configurations = ["x.toml", ".github/w.yml", "requirements.txt"]
+    configurations += [
+        *("Makefile", "GNUmakefile", "x.Dockerfile", "Procfile", "Jenkinsfile"),
+        *("MANIFEST.in", ".env", ".env.local", ".flake8", "a.pyx", "b.pxd"),
+        *("requirements/x.txt", "a.conf", "b.j2", "c.smk", "d.bat", "start"),
+    ]
     left_out = [
-        *(".hidden/a.py", ".ipynb_checkpoints/b.ipynb", "__pycache__/a.py"),
+        *(".tox/a.py", ".ipynb_checkpoints/b.ipynb", "__pycache__/a.py"),
         *("node_modules/a.py", "env/lib/a.py", "env/x.toml", "a.txt"),
+        *(".cache/a.py", "conda/a.py", "lib/site-packages/a.py", "LICENSE"),
+        *("data.json", "file.txt"),
     ]
     names = (*kept, *configurations, *left_out, "env/pyvenv.cfg")
-    write(dict.fromkeys(names, ""))
+    write(dict.fromkeys(names, "") | {"conda/conda-meta/history": ""})
+    write({"run": "#!/usr/bin/env python3\n", "start": "#!/bin/sh\n"})
     (tmp_path / "c" / "round").symlink_to(tmp_path)
-    (tmp_path / "c" / "link.py").symlink_to(tmp_path / ".hidden/a.py")
+    (tmp_path / "c" / "link.py").symlink_to(tmp_path / ".tox/a.py")
     (tmp_path / "dangling.py").symlink_to(tmp_path / "none.py")
     (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
     (tmp_path / "outside").symlink_to("/")
@@ -99,9 +111,9 @@ def test_files_below_a_folder(tmp_path, write):
     assert names == {*kept, *configurations, "c/link.py"}
     assert sum(map(is_configuration, found)) == len(configurations)
 
-    named = [tmp_path / name for name in ("a.txt", ".hidden", "c/d.py")]
+    named = [tmp_path / name for name in ("a.txt", ".tox", "c/d.py")]
     found, unseen = find_sources([*named, named[2], tmp_path / "none"])
-    assert found == [named[0], tmp_path / ".hidden/a.py", named[2]]
+    assert found == [named[0], tmp_path / ".tox/a.py", named[2]]
     assert [str(error) for error in unseen] == [
         f"{tmp_path.as_posix()}/none: it cannot be looked at "
         "(No such file or directory)"

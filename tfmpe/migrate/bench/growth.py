@@ -16,11 +16,7 @@ def series(
 
 
 def exponent(sites: Sequence[int], values: Sequence[float]) -> Growth | None:
-    """Fit ``value = constant * sites ** exponent`` to the larger sizes.
-
-    By least squares on logarithms, over the larger half of the numbers of
-    sites, at least three where there are so many; None for fewer than two.
-    """
+    """Fit ``value = constant * sites ** exponent`` to the larger sizes."""
     n = max(3, -(-len(sites) // 2))
     if len(sites) < 2 or min(values) <= 0:
         return None

@@ -40,10 +40,7 @@ def legacy_weights() -> dict[str, Any]:
 
 @cache
 def core_network(attention: str = "auto") -> Transformer:
-    """Return the core's network, far from the zero field it begins as.
-
-    One for all numbers of sites, with equal weights for each way to attend.
-    """
+    """Return the core's network, one for all sizes, far from a zero field."""
     network = Transformer.for_tokens(
         as_tokens(Size(2, 8)),
         replace(_CORE, attention=attention),

@@ -1,8 +1,4 @@
-"""The legacy names, by whom they are provided.
-
-By the plain oracle, by an installed package such as the legacy package
-itself, or by the bridge: a benchmark calls all of them alike.
-"""
+"""The legacy names of the plain oracle, an installed package, or the bridge."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -51,10 +47,7 @@ class Legacy:
 
 
 def old_side(name: str) -> Legacy:
-    """Return the old side: the oracle, or an installed package.
-
-    A package must have the legacy modules, or `LegacyModuleError` is raised.
-    """
+    """Return the oracle, or an installed package with the legacy modules."""
     if name != ORACLE:
         return _from_module(name)
     functions = {name: getattr(oracle, name) for name in _FUNCTIONS}

@@ -34,11 +34,7 @@ def bench(
     quick: bool = False,
     progress: Progress | None = None,
 ) -> checks.Bench:
-    """Measure old against new, in all cases or in those that are named.
-
-    `legacy` is the oracle, or an installed package with the legacy names.
-    With `quick`, cases that take seconds at any size have to be named.
-    """
+    """Measure old against new, in all cases or in those that are named."""
     old, told = old_side(legacy), progress or (lambda share, what: None)
     names = cases or [n for n in CASES if not (quick and CASES[n].slow)]
     rows = {n: list[checks.BenchRow]() for n in CASES if n in names}

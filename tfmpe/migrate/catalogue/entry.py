@@ -1,8 +1,4 @@
-"""Entries of the catalogue: advice for legacy names, and legacy defects.
-
-A file of ``entries/`` says what the types declare: some fields in its front
-matter, then ``text``, then a section for each other field.
-"""
+"""Entries of the catalogue: what the files of ``entries/`` say."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -15,11 +11,7 @@ _Text = Annotated[str, Meta(min_length=1)]
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that is said about one code, the name of its file.
-
-    An example in legacy code and on Tokens, and what holds when both have
-    run, are empty for defects that nothing small shows.
-    """
+    """All that is said about one code; what has no example is empty."""
 
     code: str
     name: _Name

@@ -40,10 +40,7 @@ MODULES: tuple[str, ...] = tuple(sorted(_modules()))
 
 
 class Defined(NamedTuple):
-    """The full name of what the bridge defines, in the module that does.
-
-    Any attribute of a class is a method.
-    """
+    """The name of a definition in its own module; attributes are methods."""
 
     name: str
     kind: Kind

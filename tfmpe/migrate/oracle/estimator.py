@@ -71,10 +71,7 @@ def sample_posterior(field, context, labels, theta_slices, *args, **kwargs):
 def sample_base_dist(
     field, theta, context, labels, theta_slices, masks=None, index=None
 ):
-    """Carry each theta back to the base, given the context of the same row.
-
-    Masks and index are the same for all rows.
-    """
+    """Carry each theta back to the base, given the context of the same row."""
 
     def one_row(theta, context):
         return sample_posterior(

@@ -37,10 +37,7 @@ def closed_form_v1(
 
 
 def skew_v1(*, theta, time, context, **_):
-    """Return velocities for which every probe gives a divergence of zero.
-
-    They are linear in theta, by an antisymmetric matrix.
-    """
+    """Return velocities for which every probe gives a divergence of zero."""
     place = jnp.arange(theta.shape[1])
     distance = place[None, :] - place[:, None]
     K = 0.4 * jnp.sign(distance) / (1 + jnp.abs(distance))

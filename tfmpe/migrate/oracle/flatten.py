@@ -57,11 +57,7 @@ def flatten_blocks(
 
 
 def _flatten_index(index, pad_value, sample_ndims):
-    """Flatten functional inputs, in the order of the sorted keys.
-
-    The order comes from passing through a JAX tree. There is one trailing
-    axis and no padding of it, so ``pad_value`` has no effect.
-    """
+    """Flatten functional inputs, in the order of the sorted keys."""
     flat = [
         _flatten_leaf(leaf, sample_ndims, 1, pad_value, leaf.shape[-1])
         for leaf in jax.tree.leaves(index)

@@ -6,11 +6,7 @@ PAD_VALUE = -1e8
 
 
 def pad_multidim_event(arr, event_start, max_shape, pad_value=PAD_VALUE):
-    """Right-pad the axes from ``event_start`` on to ``max_shape``.
-
-    The pad value is cast to the type of the array. An axis that is larger
-    already is a ValueError.
-    """
+    """Right-pad the axes from ``event_start`` on to ``max_shape``."""
     widths = [(0, 0)] * arr.ndim
     for i, wanted in enumerate(max_shape):
         size = arr.shape[event_start + i]

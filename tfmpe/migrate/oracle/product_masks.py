@@ -54,19 +54,12 @@ def _corresponds(index_map, shape_a, at_a, shape_b, at_b):
 
 
 def self_mask(slices, independence):
-    """Return, as a matrix of bool, which tokens may attend to which.
-
-    A ``ValueError`` is raised if a rule does not fit the event shapes.
-    """
+    """Return, as a matrix of bool, which tokens may attend to which."""
     return _mask(slices, slices, independence, both_ways=True)
 
 
 def cross_mask(query_slices, key_slices, independence):
-    """Return which query tokens may attend to which key tokens.
-
-    A rule acts only as written, its first key on the query side and its
-    second on the key side. ``local`` is ignored.
-    """
+    """Return which query tokens may attend to which key tokens."""
     return _mask(query_slices, key_slices, independence, both_ways=False)
 
 

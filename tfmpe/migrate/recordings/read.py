@@ -67,10 +67,7 @@ def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
 
 
 def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
-    """Return the cases of one recording, of either format, in their order.
-
-    The npz of the same name lies beside the json, within the folder of all.
-    """
+    """Return the cases of one recording, of either format, in their order."""
     folder = folder or file.parent
     raw, content, shown = _content(file, folder)
     arrays_file = file.with_suffix(".npz")

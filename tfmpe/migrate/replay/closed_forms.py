@@ -1,8 +1,4 @@
-"""The closed forms that recordings of format 2 hand to the package.
-
-Vector fields, a model, priors, simulators and losses; the formulas are those
-of the README beside the stored output. Needs the extra `flow`.
-"""
+"""The closed forms that recordings of format 2 hand to the package."""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,7 +1,4 @@
-"""Changing the leaves of a tree, and taking its arrays out.
-
-Unlike the tree functions of jax, these keep the order of the keys of dicts.
-"""
+"""Leaves and arrays of trees; unlike in jax, keys of dicts keep their order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""What is looked at in place of the plain result of a call.
-
-Recordings of format 2 name a view where a result is no tree of arrays, or
-where its order is free. Needs the extra `flow`.
-"""
+"""Views of results that are not trees of arrays, for recordings of format 2."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

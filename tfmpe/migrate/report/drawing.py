@@ -27,10 +27,7 @@ class Picture(NamedTuple):
 
 
 def draw_masks(masks: Masks) -> Picture | None:
-    """Return the paths of two masks, or None where they are too large.
-
-    A cell that one of them lacks is 0 there.
-    """
+    """Return the paths of two masks, or None where they are too large."""
     both = masks.old, masks.new
     height = max(map(len, both))
     width = max((len(row) for rows in both for row in rows), default=0)

@@ -1,7 +1,6 @@
 """What a file takes from the legacy package and the bridge does not have."""
 
 import ast
-import builtins
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,14 +16,12 @@ from tfmpe.migrate.legacy_names import (
 )
 
 _HOME = Path(__file__).parents[2] / "compat"
-_KNOWN = frozenset([*dir(builtins), *dir(ModuleType), *vars(ModuleType(""))])
-_KNOWN |= {"__file__", "__path__", "In", "Out", "display", "get_ipython"}
+_KNOWN = {*dir(ModuleType), *vars(ModuleType("")), "__file__", "__path__"}
 
 
 def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
     """Yield which of all nodes of a file would fail on the bridge, and why."""
     bound: dict[str, str] = {}
-    stars: list[str] = []
     imports = [(node, *each) for node in nodes for each in imported(node)]
     for node, alias, full in imports:
         of_module = isinstance(node, ast.Import)
@@ -34,24 +31,21 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
         if of_module and not alias.asname:
             full = full.partition(".")[0]
         bound[alias.asname or full.rpartition(".")[2]] = full
-        if alias.name == "*":
-            stars.append(module)
-        elif not of_module and _lacks(full):
+        if not of_module and alias.name != "*" and _lacks(full):
             yield node, _no(full)
-    others = set(filter(None, map(_binds, nodes)))
+    fallbacks = {
+        target
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+    }
+    others = {_binds(node) for node in nodes if node not in fallbacks}
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             root, full = dotted(node)
             full = f"{bound.get(root)}.{full}"
             if root not in others and _lacks(full):
                 yield node, _no(full)
-    if stars and all(map(is_ours, stars)):
-        known = _KNOWN | bound.keys() | others
-        for node in nodes:
-            if isinstance(node, ast.Name) and node.id not in known:
-                starred = (f"{star}.{node.id}" for star in stars)
-                if node.id[0] != "_" and not any(map(is_mirrored, starred)):
-                    yield node, f"no star of the bridge brings {node.id!r}"
 
 
 def imported(node: ast.AST) -> Iterator[tuple[ast.alias, str]]:

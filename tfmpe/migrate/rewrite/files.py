@@ -2,6 +2,8 @@
 
 import ast
 import difflib
+import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,43 +28,49 @@ from tfmpe.migrate.sources import (
 
 from .bridge import imported, is_ours, missing
 from .imports import Statement, statements
-from .mentions import is_named_in, lines_that_name, strings_that_name
+from .mentions import (
+    is_named_in,
+    lines_that_name,
+    script_lines,
+    strings_that_name,
+)
 from .own_module import own_module
 
 Progress = Callable[[float, str], None]
 
+_OTHER = "a line that is not Python code names the package"
+_STAR = "the star of the bridge brings other names; import them by name"
+
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A file, what becomes of it, and what is left to a person.
-
-    `source` is None where nothing of the legacy package is imported.
-    """
+    """A file, what becomes of it, and what is left to a person."""
 
     path: Path
     old: bytes
     new: bytes
     changes: tuple[Change, ...] = ()
     left: tuple[Mention, ...] = ()
-    source: Source | None = None
+    source: Source | None = None  # if anything legacy is imported
 
-    def diff(self) -> str:
+    def diff(self) -> bytes:
         """Return the difference between old and new, as of ``diff -u``."""
-        name = self.path.as_posix()
-        both = (x.decode("utf-8", "replace") for x in (self.old, self.new))
-        old, new = (text.splitlines(keepends=True) for text in both)
-        lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
-        no_end = "\n\\ No newline at end of file\n"
-        return "".join(x if x.endswith("\n") else x + no_end for x in lines)
+        name = os.fsencode(Path(os.path.relpath(self.path)).as_posix())
+        # A tab ends a name with spaces.
+        name += b"\t" * (b" " in name)
+        both = (self.old, self.new)
+        old, new = (re.findall(rb"[^\n]*\n|[^\n]+", each) for each in both)
+        lines = difflib.diff_bytes(
+            difflib.unified_diff, old, new, b"a/" + name, b"b/" + name
+        )
+        no_end = b"\n\\ No newline at end of file\n"
+        return b"".join(x if x.endswith(b"\n") else x + no_end for x in lines)
 
 
 def rewrite_files(
     paths: Sequence[str | Path], progress: Progress | None = None
 ) -> tuple[list[Rewritten], list[Unread]]:
-    """Return files with other import statements; nothing is written.
-
-    Progress is told the share that is done, and the name of a file.
-    """
+    """Return files with other import statements; nothing is written."""
     found, errors = find_sources(paths)
     tops = [Path(path).resolve() for path in (".", *paths)]
     files: list[Rewritten] = []
@@ -82,9 +90,8 @@ def rewrite_files(
 
 def _configuration(path: Path) -> Rewritten:
     content = read_content(path)
-    why = "a configuration file names the package"
     left = (
-        _left(Place(shown(path), number, column), line, why)
+        _left(Place(shown(path), number, column), line, _OTHER)
         for number, column, line in lines_that_name(content)
     )
     return Rewritten(path, content, content, (), tuple(left))
@@ -103,7 +110,7 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
         if own or x.after != x.before
     ]
     if own is not None:
-        why = f"it imports {shown(own)}, which is not the legacy package"
+        why = f"{shown(own)} hides the package of that name"
         left = tuple(_left(each.place, each.before, why) for each in changes)
         return Rewritten(path, source.content, source.content, (), left)
     texts = [_edited(cell, here) for cell, here in found]
@@ -111,11 +118,12 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
     if new != source.content:
         _check(as_source(path, new), texts)
     nodes = {node: cell for cell, tree in cells for node in ast.walk(tree)}
-    ours = any(is_ours(name) for node in nodes for _, name in imported(node))
+    ours = [(n, x) for n in nodes for _, x in imported(n) if is_ours(x)]
     places = [(*each, "T004") for each in strings_that_name(trees)]
+    places += [(node, _STAR, "T002") for node, x in ours if x.endswith("*")]
     if ours:
         places += [(*each, "T003") for each in missing(list(nodes))]
-    left = list(_magics(source))
+    left = list(_other_lines(source))
     for node, why, code in places:
         place = _place(source, nodes[node], node)
         left.append(_left(place, nodes[node].line(place.line), why, code))
@@ -148,12 +156,13 @@ def _check(new: Source, texts: list[str]) -> None:
             raise SourceError(new.path, "it could not be rewritten")
 
 
-def _magics(source: Source) -> Iterator[Mention]:
+def _other_lines(source: Source) -> Iterator[Mention]:
     for cell in source.cells:
-        for magic in cell.magics:
-            if is_named_in(magic.text):
-                place = Place(shown(source.path), magic.line, 1, cell.number)
-                yield _left(place, magic.text, "a magic names the package")
+        magics = [(magic.line, magic.text) for magic in cell.magics]
+        for line, text in [*magics, *script_lines(cell.text)]:
+            if is_named_in(text):
+                place = Place(shown(source.path), line, 1, cell.number)
+                yield _left(place, text, _OTHER)
 
 
 def _left(place: Place, line: str, why: str, code: str = "T004") -> Mention:

@@ -82,7 +82,7 @@ def as_github(scan: Scan) -> str:
 
 def _level(found: Use | Mention) -> str:
     # Fix rewrites imports.
-    return "note" if found.code in ("T001", "T002") else "warning"
+    return "note" if found.code == "T001" else "warning"
 
 
 def _message(found: Use | Mention) -> str:

@@ -4,22 +4,33 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-_STATUS = "--no-renames --untracked-files=all -z --"
+from tfmpe.migrate.errors import one_line
+
+_STATUS = "--no-renames --untracked-files=all --ignored -z --"
 
 
-def uncommitted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Return files with changes that are not committed, and unknown files."""
-    changed: list[Path] = []
+def uncommitted(files: Iterable[Path]) -> tuple[list[str], list[Path]]:
+    """Return the files that git may not hold as they are, and unknown files.
+
+    A file is unknown outside of a repository, or if git ignores it.
+    """
+    changed: list[str] = []
     unknown: list[Path] = []
     for file in files:
         real = file.resolve()
         command = ["git", "-C", str(real.parent), "--literal-pathspecs"]
         command += ["status", "--porcelain", *_STATUS.split(), real.name]
+        name = file.as_posix()
         try:
             answer = subprocess.run(command, capture_output=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
+            said = answer.stdout
+        except (OSError, subprocess.CalledProcessError) as error:
+            why = getattr(error, "stderr", b"").decode("utf-8", "replace")
+            name += f" (git: {one_line(why or str(error))})"
+            in_git = any((above / ".git").exists() for above in real.parents)
+            said = b"??" if in_git else b"!!"
+        if said.startswith(b"!!"):
             unknown.append(file)
-            continue
-        if answer.stdout:
-            changed.append(file)
+        elif said:
+            changed.append(name)
     return changed, unknown

@@ -1,27 +1,46 @@
 """What names the legacy package and is not an import statement."""
 
 import ast
+import codecs
 import re
 from collections.abc import Iterator
 
-from tfmpe.migrate.legacy_names import LEGACY
+from tfmpe.migrate.legacy_names import LEGACY, MODULES
 
 from .bridge import dotted
 
 _WORD = re.compile(rf"(?<!\w)(?<!\w[-.]){LEGACY}(?!\w|-[A-Za-z])")
-# A dotted name, perhaps with places to fill in, or what pip installs.
+# A line of a dotted name, perhaps with places to fill in, or of what pip
+# installs, or of several words with commas between them.
 _NAME = re.compile(
-    rf"{LEGACY}(?:[.:][\w%{{}}*]*)*(?:\[[\w, ]*\])?(?:\s*(?:[<>=!~]=?|@).*)?"
+    rf"(?m)^[ \t]*(?:[\w.-]+,\s*)*{LEGACY}(?:[.:][\w%{{}}*]*)*(?:\[[\w, ]*\])?"
+    r"(?:[ \t]*(?:[<>=!~]=?|@).*)?(?:,\s*[\w.-]+)*[ \t\r]*$"
 )
+_IMPORT = rf"(?:from|import)[ \t]+(?:[\w., ]+,[ \t]*)?{LEGACY}\b(?!-)"
+_TOP = "|".join({name.split(".")[1] for name in MODULES if "." in name})
+# In this order: imports; `-m`; installing; options, entry points and calls;
+# patterns, modules and functions; files and folders.
 _CODE = re.compile(
-    rf"(?m)(?:^|;|>>>)[ \t]*(?:from|import)[ \t]+{LEGACY}\b(?!-)"
-    rf"|\s-m[ \t]+{LEGACY}\b|\bpip install\b.*\b{LEGACY}\b|git\+.*\b{LEGACY}\b"
+    rf"""(?:^|[;:'"]|>>>|-c)[ \t]*{_IMPORT}
+    | (?<!\S)-m\s*{LEGACY}\b
+    | (?:\b(?:pip\d?|conda|mamba|uv|pdm|poetry|pixi)[ ](?:install|add)\b|git\+)
+      .{{0,200}}\b{LEGACY}\b
+    | (?:=\s*|--[\w-]+[ ]|\bpkg://|(?<=\w):){LEGACY}(?![\w-])
+    | [(\[]["']{LEGACY}["'.]
+    | (?<!\w)(?<!\w[-.]){LEGACY}(?:\\|\.(?:{_TOP})\b|[\w.]*:\w|/[\w/]*\.py\b)
+    | (?:^|[\s"'=]|\.\.|file:/*)/(?:[\w.-]*/)*{LEGACY}(?:/src)?/?(?=$|["'\s])
+    """,
+    re.MULTILINE | re.VERBOSE,
 )
-_DOCTEST = re.compile(rf"(?m)^\s*>>> .*\b(?:from|import)[ \t]+{LEGACY}\b")
+_DOCTEST = re.compile(
+    rf"""(?m)^[ \t]*(?:>>>|\.\.\.) .{{0,200}}(?:\b{_IMPORT}|["']{LEGACY}\b)"""
+)
+# What precedes the code: the interpreter, and what it needs (PEP 723).
+_SCRIPT = re.compile(r"(?ms)\A#![^\n]*|^# /// script\s*$.{0,5000}?^# ///\s*$")
 _RUNS_CODE = re.compile(
     r"(?:^|\.)(?:exec|eval|compile|system|popen|Popen|run|call|check_call|"
-    r"check_output|getoutput|run_path|addsitedir|"
-    r"path\.(?:append|insert|extend)|run_cell|run_line_magic)$"
+    r"check_output|getoutput|run_path|addsitedir|create_subprocess_\w+|"
+    r"path\.(?:append|insert|extend)|run_cell(?:_magic)?|(?:run_line_)?magic)$"
 )
 
 
@@ -32,11 +51,19 @@ def is_named_in(text: str) -> bool:
 
 def lines_that_name(content: bytes) -> Iterator[tuple[int, int, str]]:
     """Yield number, column and text of lines that are not only comments."""
-    text = content.decode("utf-8", "replace")
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if is_wide else "utf-8", "replace")
     for number, line in enumerate(text.splitlines(), start=1):
         found = _WORD.search(re.split(r"(?:^|\s)#|^\s*;", line)[0])
         if found:
             yield number, found.start() + 1, line
+
+
+def script_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield number and text of comments that say how a script is run."""
+    for match in _SCRIPT.finditer(text):
+        first = text.count("\n", 0, match.start()) + 1
+        yield from enumerate(match.group().split("\n"), first)
 
 
 def strings_that_name(
@@ -54,10 +81,16 @@ def strings_that_name(
                 if isinstance(text, str) and _DOCTEST.search(text):
                     yield value, "an example in a docstring imports the package"
                 continue
-            case ast.Assign(targets=[ast.Name(id="__all__")]):
+            case (
+                ast.Assign(targets=[ast.Name(id="__all__")])
+                | ast.AugAssign(target=ast.Name(id="__all__"))
+                | ast.AnnAssign(target=ast.Name(id="__all__"))
+            ):
                 continue
             case ast.Constant(value=str(text)):
                 why = _why(text, role)
+            case ast.Constant(value=bytes(content)):
+                why = _why(content.decode("latin-1"), role)
             case ast.JoinedStr(values=values):
                 text = ""
                 for part in values:
@@ -85,7 +118,9 @@ def strings_that_name(
 
 
 def _why(text: str, role: str) -> str | None:
-    if _NAME.fullmatch(text.strip()):
+    if LEGACY not in text:
+        return None
+    if _NAME.search(text):
         return "a string names the package"
     if _CODE.search(text) or (role == "code" and is_named_in(text)):
         return "code in a string names the package"

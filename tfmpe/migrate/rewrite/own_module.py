@@ -1,15 +1,18 @@
-"""Whether ``import sfmpe`` means a module of the user's own."""
+"""Modules of the user's own that hide the legacy package or the new one."""
 
 from pathlib import Path
 
 from tfmpe.migrate.legacy_names import LEGACY
 
-# Of these the legacy package has at least one.
-_PARTS = ("util", "bottom_up.py", "structured_cnf.py", "nn")
+# Of these the package itself has at least one.
+_PARTS = {
+    LEGACY: ("util", "bottom_up.py", "structured_cnf.py", "nn"),
+    "tfmpe": ("compat",),
+}
 
 
 def own_module(script: Path, tops: list[Path]) -> Path | None:
-    """Return what a script imports instead of the legacy package, if so.
+    """Return what a script would import instead of a package, if so.
 
     It is beside the script, or in a folder above as far as one of `tops`, or
     in the folder ``src`` of these.
@@ -17,11 +20,13 @@ def own_module(script: Path, tops: list[Path]) -> Path | None:
     script = script.resolve()
     above = [f for f in script.parents if any(map(f.is_relative_to, tops))]
     for folder in above or [script.parent]:
-        for path in (folder / LEGACY, folder / "src" / LEGACY):
+        for path in (f / x for x in _PARTS for f in (folder, folder / "src")):
             module = path.with_suffix(".py")
-            if module.is_file() and module != script:
+            if module.is_file() and (module != script or path.name != LEGACY):
                 return module
-            is_package = (path / "__init__.py").is_file()
-            if is_package and not any((path / p).exists() for p in _PARTS):
+            parts = (path / part for part in _PARTS[path.name])
+            if (path / "__init__.py").is_file() and not any(
+                part.exists() for part in parts
+            ):
                 return path
     return None

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
-from tfmpe.migrate.records.code import Change, Scan, Unread, Use
+from tfmpe.migrate.records.code import Change, Mention, Scan, Use
+from tfmpe.migrate.records.places import Place
 from tfmpe.migrate.sources import SourceError
 
 from .files import Progress, rewrite_files
@@ -21,20 +22,22 @@ def scan(
     told = progress or (lambda share, name: None)
     files, unread = rewrite_files(paths, lambda x, name: told(x / 2, name))
     found: list[Use] = []
+    mentions = [mention for file in files for mention in file.left]
     for number, file in enumerate(files):
         told(0.5 + number / len(files) / 2, file.path.name)
         here = [*map(_import, file.changes)]
         try:
             here += uses(file.source) if file.source is not None else ()
         except SourceError as error:
-            unread.append(Unread(error.file, error.why))
+            place = Place(error.file, 1, 1)
+            mentions.append(Mention(place, file.path.name, error.why, "T001"))
         found += sorted(here, key=lambda use: (use.place.cell or 0, use.place))
 
     def kept(code: str) -> bool:
         return code.startswith(select) and not code.startswith(ignore)
 
     listed = [use for use in found if kept(use.code)]
-    mentions = [x for file in files for x in file.left if kept(x.code)]
+    mentions = [mention for mention in mentions if kept(mention.code)]
     code = FINDINGS if listed or mentions else CLEAN
     if unread or not files:
         code = INCOMPLETE
@@ -48,7 +51,7 @@ def _import(change: Change) -> Use:
         change.place,
         change.place.line + len(above),
         len(last) + (1 if above else change.place.column),
-        "T002" if before.endswith("*") else "T001",
+        "T001",
         change.name,
         before,
         " ".join(change.after.split()),

@@ -20,10 +20,7 @@ _LOOP = str(Path(asyncio.__file__).parent)
 
 @dataclass(frozen=True)
 class Program:
-    """A script, a notebook, or a module as of ``python -m``.
-
-    Its arguments are what it finds in ``sys.argv[1:]``.
-    """
+    """A script, a notebook or a module, and its arguments."""
 
     name: str
     arguments: tuple[str, ...] = ()

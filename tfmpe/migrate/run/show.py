@@ -1,7 +1,4 @@
-"""What `tfmpe run` and `tfmpe record` print at the end: 80 columns suffice.
-
-Needs `rich` (extra `cli`).
-"""
+"""What `tfmpe run` and `tfmpe record` print at the end: 80 columns suffice."""
 
 from collections import Counter
 from collections.abc import Iterable

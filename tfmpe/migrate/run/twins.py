@@ -117,10 +117,7 @@ def pairs_in(tree: Any) -> dict[Pair, None]:
 
 
 def state_in(tree: Any) -> State:
-    """Return what the objects of a named tree hold.
-
-    Random numbers that several of them share are there once.
-    """
+    """Return what the objects of a named tree hold, shared numbers once."""
     left, pairs = list(pairs_in(tree)), dict[Pair, Any]()
     while left:
         pair = left.pop()

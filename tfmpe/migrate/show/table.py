@@ -19,11 +19,7 @@ def print_rows(
     optional: Sequence[str] = (),
     styles: Iterable[str | None] = (),
 ) -> None:
-    """Print rows below their headings.
-
-    The last column holds names, to the left; the others numbers, to the
-    right. Optional ones are left out where the console is too narrow.
-    """
+    """Print rows below headings; optional columns only where they fit."""
     cells = [list(headings), *([str(cell) for cell in row] for row in rows)]
     shown = list(range(len(headings)))
     leaving = list(optional)

@@ -3,16 +3,25 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import SourceError, reason
 
-_SUFFIXES = (".py", ".pyw", ".ipynb")
+_SUFFIXES = (".py", ".pyw", ".pyi", ".ipynb")
 _CONFIGURATION = re.compile(
-    r".*\.(?:toml|cfg|ini|ya?ml|sh|bash|mk)|requirements.*\.(?:txt|in)|"
-    r"constraints.*\.txt|(?:make|docker|container|snake|just|pip)file.*|"
-    r"\.coveragerc|\.pylintrc|\.envrc|\.env",
+    r"(?:.*/)?(?:[^/]*\.(?:toml|cfg|ini|conf|ya?ml|j2|mk|smk|pyx|pxd|sh|bash|zsh|"
+    r"ksh|csh|fish|bat|cmd|ps1|slurm|sbatch|pbs|nf|def|r|rmd|qmd|dockerfile)"
+    r"|[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)|manifest\.in"
+    r"|requirements/[^/]*\.(?:txt|in)|(?:[^/]*conf[^/]*|\.\w[^/]*)/.*\.json"
+    r"|[^/]*(?:conf|settings|devcontainer)[^/]*\.json"
+    r"|(?:(?:gnu)?make|docker|container|snake|just|pip|proc|jenkins)file[^/]*"
+    r"|\.(?:coveragerc|pylintrc|flake8|envrc|env(?:\.[^/]*)?))",
     re.IGNORECASE,
+)
+_OTHER_FOLDERS = re.compile(
+    r"__pycache__|node_modules|site-packages|\.(?:.*cache|git|hg|svn|tox|nox|eggs|"
+    r"venv.*|hypothesis|ipynb_checkpoints)"
 )
 
 
@@ -35,8 +44,11 @@ def find_sources(
 
 
 def is_configuration(file: Path) -> bool:
-    """Return whether it is a file such as ``pyproject.toml``, by its name."""
-    return bool(_CONFIGURATION.fullmatch(file.name))
+    """Return whether it is a file such as ``setup.cfg`` or a shell script."""
+    if file.name.lower().endswith(_SUFFIXES):
+        return False
+    named = _CONFIGURATION.fullmatch(file.as_posix())
+    return bool(named) or b"python" not in (_interpreter(file) or b"python")
 
 
 def _below(path: Path) -> Iterator[Path | SourceError]:
@@ -61,16 +73,24 @@ def _unseen(file: Path | str, error: OSError | ValueError) -> SourceError:
 
 
 def _is_ours(file: Path) -> bool:
-    named = file.name.lower().endswith(_SUFFIXES)
-    if not named and not is_configuration(file):
+    named = file.name.lower().endswith(_SUFFIXES) or is_configuration(file)
+    if not named and not _interpreter(file):
         return False
     # A pipe is ours too, and then cannot be read: that is said.
     return not file.is_symlink() or file.is_file()
 
 
+def _interpreter(file: Path) -> bytes:
+    """Return the first line of a script without a suffix, else nothing."""
+    line = b""
+    with suppress(OSError):
+        if not file.suffix and file.is_file():
+            with file.open("rb") as opened:
+                line = opened.readline(200)
+    return line if line.startswith(b"#!") else b""
+
+
 def _is_project(folder: Path) -> bool:
-    return (
-        (not folder.name.startswith(".") or folder.name == ".github")
-        and folder.name not in ("__pycache__", "node_modules")
-        and not os.path.lexists(folder / "pyvenv.cfg")
-    )
+    marks = (folder / name for name in ("pyvenv.cfg", "conda-meta"))
+    other = _OTHER_FOLDERS.fullmatch(folder.name)
+    return not other and not any(map(os.path.lexists, marks))

@@ -47,11 +47,12 @@ _PYTHON_CELLS = re.compile(
 )
 
 
-def as_python(text: str) -> tuple[str, tuple[Magic, ...]]:
+def as_python(text: str, other: bool = False) -> tuple[str, tuple[Magic, ...]]:
     """Return what IPython compiles of a cell, and what it treats itself.
 
     What the first line is indented by is taken away from every line. Magics
-    become placeholders. The lines stay, and so do the ends of lines of Python.
+    become placeholders, or all lines if they are in another language. The
+    lines stay, and so do the ends of lines of Python.
     """
     first = re.search(r"^[ \t]*(?=\S)", text, re.MULTILINE)
     indent = first.group() if first else ""
@@ -61,8 +62,8 @@ def as_python(text: str) -> tuple[str, tuple[Magic, ...]]:
         stem = f"_{stem}"
     magics: list[Magic] = []
     out: list[str] = []
-    other = code.lstrip().startswith("%%")
-    other = other and not _PYTHON_CELLS.match(code.lstrip())
+    if code.lstrip().startswith("%%"):
+        other = other or not _PYTHON_CELLS.match(code.lstrip())
     continued = False
     position, line = 0, 1
     while position < len(code):

@@ -17,7 +17,7 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def notebook(path: Path, content: bytes) -> Source:
-    """Return a notebook of Python; one in another language has no cells."""
+    """Return a notebook; cells in another language hold no Python."""
     try:
         text = content.decode("utf-8")
         stored = json.loads(text.removeprefix("\ufeff"))
@@ -27,13 +27,16 @@ def notebook(path: Path, content: bytes) -> Source:
         codes = {
             number: "".join(cell["source"])
             for number, cell in enumerate(stored["cells"], start=1)
-            if cell["cell_type"] == "code" and _is_python(stored)
+            if cell["cell_type"] == "code"
         }
     except (LookupError, TypeError) as error:
         why = f"not a notebook of format 4 ({error!r}); convert an older one: "
         why += "jupyter nbconvert --to notebook --inplace FILE"
         raise SourceError(path, why) from None
-    cells = tuple(Cell(n, code, *as_python(code)) for n, code in codes.items())
+    other = not _is_python(stored)
+    cells = tuple(
+        Cell(n, code, *as_python(code, other)) for n, code in codes.items()
+    )
     places = _sources(text) if codes else []
     spans = [places[number - 1] for number in codes]
 
@@ -52,10 +55,7 @@ def notebook(path: Path, content: bytes) -> Source:
 
 
 def _replaced(raw: str, text: str, escape: bool) -> str:
-    """Return the JSON of other text, laid out as the JSON `raw` is.
-
-    Lines that are the same are written as they were.
-    """
+    """Return the JSON of other text, laid out as `raw`; the same lines stay."""
     if not raw.startswith("["):
         return json.dumps(text, ensure_ascii=escape)
     items = list(re.finditer(_STRING, raw))
