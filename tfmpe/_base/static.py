@@ -29,10 +29,12 @@ def static_int(value: Any, what: str) -> int:
     DynamicShapeError
         If ``value`` is being traced by a jax transformation.
     TypeError
-        If ``value`` is not an integer.
+        If ``value`` is not an integer; a bool is none.
     """
     _refuse_tracer(value, what)
     try:
+        if isinstance(value, bool):
+            raise TypeError
         return operator.index(value)
     except TypeError:
         raise TypeError(

@@ -55,8 +55,24 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
     ------
     OSError
         If either cannot be done: better now than after some epochs.
+    TypeError, ValueError
+        If it is not a path, or an empty one.
     """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(
+            f"checkpoint is {folder!r}, expected the path of a folder."
+        )
+    if not os.fspath(folder):
+        raise ValueError(
+            f"checkpoint is {folder!r}, expected the path of a folder; '.' is "
+            "the current one."
+        )
     Path(folder).mkdir(parents=True, exist_ok=True)
+    if (Path(folder) / _FILE).is_dir():
+        raise IsADirectoryError(
+            f"{Path(folder) / _FILE} is a folder, but a checkpoint is a file "
+            "of this name. Remove it, or use another folder."
+        )
     with tempfile.TemporaryFile(dir=folder):
         pass
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from tfmpe.estimators._conditionals import Conditional, read_conditional
+from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.vector_field import split_field
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
@@ -138,6 +139,9 @@ def prepare(
             "n_epochs": options.n_epochs,
             "steps_per_epoch": n_steps,
         }
+    names = dict.fromkeys(
+        name for each in asked for side in each for name in side
+    )
     split = split_field(field)
     if not jax.tree.leaves(split.parameters):
         raise ValueError(
@@ -155,22 +159,28 @@ def prepare(
     reached, standardiser = begin(
         plan, split, fit_standardiser(first), options.checkpoint, settings
     )
+
+    def ready(tokens: Tokens, what: str) -> Tokens:
+        tokens = standardised(tokens, standardiser)
+        check_known(tokens.select_tokens(names), what)
+        return tokens
+
     rest = (reached.others, split.rest[1])
     if static:
         # Once, or arrays in host memory would be moved in every epoch.
-        data = jax.device_put(standardised(data, standardiser))
+        data = jax.device_put(ready(data, "Simulations"))
         run_epoch = static_epoch(plan, rest, data)
     else:
         run_epoch = streaming_epoch(
             plan,
             rest,
             data,
-            lambda batch: standardised(one_axis(batch), standardiser),
+            lambda batch: ready(one_axis(batch), "Simulations"),
             options.steps_per_epoch,
             reached.history.n_epochs,
         )
     if validation is not None:
-        validation = jax.device_put(standardised(validation, standardiser))
+        validation = jax.device_put(ready(validation, "Validation data"))
     loop = Loop(
         plan,
         rest,
