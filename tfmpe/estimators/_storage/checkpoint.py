@@ -191,6 +191,10 @@ def _agree(one: Any, other: Any) -> bool:
 
 def key_words(key: Any) -> list[int]:
     """Return a PRNG key as numbers that JSON holds."""
+    if not hasattr(key, "dtype"):
+        raise TypeError(
+            f"key is {key!r}, expected a PRNG key: pass key=jax.random.key(0)."
+        )
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     return [int(word) for word in key.reshape(-1)]

@@ -26,7 +26,7 @@ from tfmpe.estimators._training.epochs import (
     streaming_epoch,
 )
 from tfmpe.estimators._training.optimiser import default_optimiser
-from tfmpe.estimators._training.options import FitOptions
+from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Plan
 from tfmpe.preprocessing import Tokens, TokenView
 
@@ -96,11 +96,8 @@ def prepare(
     """
     split_key, train_key = jax.random.split(key)
     static = isinstance(data, (Tokens, TokenView))
-    if static and options.steps_per_epoch is not None:
-        raise ValueError(
-            f"steps_per_epoch={options.steps_per_epoch} is for batches that "
-            "have no end; an epoch of Tokens goes through all of them."
-        )
+    if static:
+        check_for_tokens(options)
     if options.checkpoint is not None:
         check_writable(options.checkpoint)
     validation = options.validation

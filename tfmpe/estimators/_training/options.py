@@ -74,6 +74,28 @@ def read_options(**given: Any) -> FitOptions:
     )
 
 
+def check_for_tokens(options: FitOptions) -> None:
+    """Check what has another meaning where data are Tokens, not batches.
+
+    Raises
+    ------
+    ValueError
+        If the steps of an epoch are given, or a share of the data to
+        validate with that is not one.
+    """
+    if options.steps_per_epoch is not None:
+        raise ValueError(
+            f"steps_per_epoch={options.steps_per_epoch} is for batches that "
+            "have no end; an epoch of Tokens goes through all of them."
+        )
+    share = options.validation
+    if isinstance(share, float) and not 0 < share < 1:
+        raise ValueError(
+            f"validation is {share}, expected a share between 0 and 1, or "
+            "Tokens."
+        )
+
+
 def _share_or_tokens(validation: Any) -> Any:
     """Return a share as a float, Tokens as they are."""
     number = isinstance(validation, (int, float, np.number)) or (
