@@ -293,7 +293,7 @@ def test_nan_in_the_data(tokens):
     spoiled = tokens.with_data(tokens.data.at[7, 0, 0].set(jnp.nan))
     with pytest.raises(ValueError, match="NaN or infinite"):
         train(spoiled)
-    with pytest.raises(ValueError, match="of .mu. 1 of 10") as caught:
+    with pytest.raises(ValueError, match="1 of 10 values") as caught:
         train(spoiled, standardise=False)
     assert str(caught.value) == (
         "Simulations must be finite: of 'mu' 1 of 10 values are NaN or "

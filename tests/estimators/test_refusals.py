@@ -217,12 +217,17 @@ def test_a_checkpoint_that_cannot_be_written_is_noticed_at_once(tmp_path):
             counted.append(None)
             return super().__iter__()
 
-    with pytest.raises(FileExistsError):
-        fit(
-            FlowMatchingEstimator(Field()),
-            Batches([simulations()]),
-            checkpoint=tmp_path / "file",
-        )
+    (tmp_path / "folder" / "checkpoint.safetensors").mkdir(parents=True)
+    for name, error in (
+        ("file", FileExistsError),
+        ("folder", IsADirectoryError),
+    ):
+        with pytest.raises(error, match=name):
+            fit(
+                FlowMatchingEstimator(Field()),
+                Batches([simulations()]),
+                checkpoint=tmp_path / name,
+            )
     assert len(counted) <= 1
 
 

@@ -15,6 +15,7 @@ from tfmpe.estimators._storage.state_file import (
     refill,
     write_state,
 )
+from tfmpe.estimators._storage.summary import alike
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.steps import TrainingState
 
@@ -138,7 +139,14 @@ def load_checkpoint(
     differing = [
         f"{name} was {found.get(name)!r} and is {settings[name]!r}"
         for name in settings
-        if found.get(name) != settings[name]
+        if name != "data" and found.get(name) != settings[name]
+    ]
+    # Older checkpoints have no summaries, and are continued.
+    summaries = found.get("data", {})
+    differing += [
+        f"it had other {what}"
+        for what, ours in settings["data"].items()
+        if not alike(summaries.get(what, ours), ours)
     ]
     _refuse(path, differing)
     moments = refill(standardiser, "standardiser", arrays)

@@ -13,6 +13,7 @@ from tfmpe.estimators._storage.checkpoint import (
     check_writable,
     key_words,
 )
+from tfmpe.estimators._storage.summary import summarise
 from tfmpe.estimators._training.data import (
     one_axis,
     read_batches,
@@ -120,6 +121,8 @@ def prepare(
     )
     settings = _settings(first, n_rows, validation, asked, key, options)
     settings["sigma_min"] = sigma_min
+    if options.checkpoint is not None:
+        settings["data"] = _summaries(first if static else None, validation)
     optimiser = options.optimiser
     if options.steps_per_epoch is not None:
         settings["steps_per_epoch"] = options.steps_per_epoch
@@ -189,6 +192,20 @@ def prepare(
         settings,
     )
     return loop, reached
+
+
+def _summaries(data: Tokens | None, validation: Tokens | None) -> Any:
+    """Return what a checkpoint remembers of data besides their moments.
+
+    Of the data themselves, None for batches, which may come in another order,
+    functional inputs only: values are compared by the standardiser.
+    """
+    summaries = {}
+    if data is not None:
+        summaries["functional inputs"] = summarise(data, values=False)
+    if validation is not None:
+        summaries["validation data"] = summarise(validation)
+    return summaries
 
 
 def _settings(
