@@ -209,8 +209,8 @@ def test_other_data_are_refused(tokens, validation, finished):
             checkpoint=finished,
         )
     assert str(caught.value) == (
-        f"{finished / FILE} comes from another training: its data had other "
-        "means or standard deviations. Continue with the same settings and "
+        f"{finished / FILE} comes from another training: it had other "
+        "simulations. Continue with the same settings and "
         "data, or use an empty folder."
     )
     assert estimator.standardiser is None
@@ -250,7 +250,8 @@ def reversed_rows(tokens):
         ("validation data", scaled(with_times(4, 9), 1.01)),
         ("validation data", reversed_rows(with_times(4, 9))),
         ("validation data", with_times(4, 9, start=0.5)),
-        ("functional inputs", with_times(10, 0, start=0.5)),
+        ("simulations", reversed_rows(with_times(10, 0))),
+        ("simulations", with_times(10, 0, start=0.5)),
     ],
 )
 def test_other_validation_data_or_inputs_are_refused(
@@ -261,6 +262,24 @@ def test_other_validation_data_or_inputs_are_refused(
     message = f"another training: it had other {what}. Continue"
     with pytest.raises(ValueError, match=message):
         resume(*given, finished_with_times)
+
+
+def test_other_data_are_refused_without_a_new_standardiser(tokens, tmp_path):
+    """One that is not fitted to the data cannot tell them apart."""
+    for folder, options in (("a", {}), ("b", {"standardise": False})):
+        estimator = FlowMatchingEstimator(Affine(), **options)
+        given = {
+            "target_keys": ["mu"],
+            "key": KEY,
+            "optimiser": ADAM,
+            "n_epochs": 1,
+            "checkpoint": tmp_path / folder,
+        }
+        if options == {}:
+            estimator.fit(tokens, **given | {"checkpoint": None})
+        estimator.fit(tokens, **given)
+        with pytest.raises(ValueError, match="it had other simulations"):
+            estimator.fit(make_tokens(10, seed=7), **given)
 
 
 def test_data_may_differ_by_rounding(finished_with_times):

@@ -298,7 +298,9 @@ def test_functional_inputs_that_are_not_known(trained, key, wrong):
         lambda: fit(
             FlowMatchingEstimator(Field()), with_inputs(key), validation=data
         ),
-        lambda: Transformer.for_tokens(data, rngs=nnx.Rngs(0)),
+        lambda: Transformer.for_tokens(
+            data, rngs=nnx.Rngs(0), exchangeable=["obs"]
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             use()

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
@@ -21,9 +20,6 @@ from tfmpe.estimators._training.steps import TrainingState
 
 _KIND = "tfmpe.checkpoint"
 _FILE = "checkpoint.safetensors"
-# In standard deviations. Other simulations of the same model differ by more:
-# by one over the root of their number.
-_ROUNDING = 1e-4
 
 
 class Progress(NamedTuple):
@@ -148,11 +144,12 @@ def load_checkpoint(
         for what, ours in settings["data"].items()
         if not alike(summaries.get(what, ours), ours)
     ]
-    _refuse(path, differing)
+    if differing:
+        raise ValueError(
+            f"{path} comes from another training: {'; '.join(differing)}. "
+            "Continue with the same settings and data, or use an empty folder."
+        )
     moments = refill(standardiser, "standardiser", arrays)
-    # Batches may come in another order every time.
-    if settings["rows"] is not None and not _agree(moments, standardiser):
-        _refuse(path, ["its data had other means or standard deviations"])
     history = TrainingHistory(
         description["training"],
         description["validation"],
@@ -172,28 +169,6 @@ def load_checkpoint(
             refill(fresh.others, "others", arrays),
         ),
         moments,
-    )
-
-
-def _refuse(path: Path, differing: list[str]) -> None:
-    if differing:
-        raise ValueError(
-            f"{path} comes from another training: {'; '.join(differing)}. "
-            "Continue with the same settings and data, or use an empty folder."
-        )
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Whether two standardisers were fitted to the same data.
-
-    Up to rounding: another machine may have simulated them again.
-    """
-    if one is None:
-        return True
-    scale = np.asarray(other.scale)
-    return all(
-        np.abs(np.subtract(a, b) / scale).max(initial=0) < _ROUNDING
-        for a, b in ((one.mean, other.mean), (one.scale, other.scale))
     )
 
 

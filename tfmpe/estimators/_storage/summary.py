@@ -11,14 +11,12 @@ _OF_DEVIATION = 1e-4
 _OF_MEAN = 1e-6
 
 
-def summarise(tokens: Any, *, values: bool = True) -> dict[str, Any]:
+def summarise(tokens: Any) -> dict[str, Any]:
     """Return numbers that other values, or another order of them, change.
 
     Parameters
     ----------
-    tokens : Tokens
-    values : bool
-        Whether to summarize values, or functional inputs only.
+    tokens : Tokens or view
 
     Returns
     -------
@@ -32,9 +30,7 @@ def summarise(tokens: Any, *, values: bool = True) -> dict[str, Any]:
     )
     summary = {}
     for key in tokens.layout.keys:
-        parts = {}
-        if values:
-            parts["values"] = data[..., key.block, : key.width]
+        parts = {"values": data[..., key.block, : key.width]}
         if key.n_inputs:
             parts["inputs"] = inputs[..., key.block, : key.n_inputs]
         for what, array in parts.items():
@@ -45,11 +41,12 @@ def summarise(tokens: Any, *, values: bool = True) -> dict[str, Any]:
 
 
 def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether two summaries are of the same data, up to rounding."""
-    if one.keys() != other.keys():
-        return False
-    for name, numbers in one.items():
-        a, b = np.asarray(numbers), np.asarray(other[name])
+    """Return whether the keys of both have the same data, up to rounding.
+
+    Which keys there are is for the layout and the questions to say.
+    """
+    for name in one.keys() & other.keys():
+        a, b = np.asarray(one[name]), np.asarray(other[name])
         if a.shape != b.shape:
             return False
         mean, deviation, _ = np.abs(b)
@@ -63,8 +60,10 @@ def _columns(array: Any) -> list[Any]:
     rows = np.asarray(array, float).reshape((-1, array.shape[-1]))
     n = max(len(rows), 1)
     weights = np.cos(np.arange(len(rows)))
-    return [
-        (rows.sum(0) / n).tolist(),
-        (rows.std(0) if len(rows) else np.zeros(rows.shape[1])).tolist(),
-        (weights @ rows / np.sqrt(n)).tolist(),
-    ]
+    # What is not finite is refused later, by name.
+    with np.errstate(all="ignore"):
+        return [
+            (rows.sum(0) / n).tolist(),
+            (rows.std(0) if len(rows) else np.zeros(rows.shape[1])).tolist(),
+            (weights @ rows / np.sqrt(n)).tolist(),
+        ]

@@ -116,13 +116,18 @@ def prepare(
     if validation is not None:
         validation = one_axis(validation)
     asked = tuple(read_conditional(first.layout, *each) for each in questions)
+    names = dict.fromkeys(
+        name for each in asked for side in each for name in side
+    )
     options = options._replace(
         batch_size=min(options.batch_size, first.sample_shape[0])
     )
     settings = _settings(first, n_rows, validation, asked, key, options)
     settings["sigma_min"] = sigma_min
     if options.checkpoint is not None:
-        settings["data"] = _summaries(first if static else None, validation)
+        settings["data"] = _summaries(
+            names, first if static else None, validation
+        )
     optimiser = options.optimiser
     if options.steps_per_epoch is not None:
         settings["steps_per_epoch"] = options.steps_per_epoch
@@ -139,9 +144,6 @@ def prepare(
             "n_epochs": options.n_epochs,
             "steps_per_epoch": n_steps,
         }
-    names = dict.fromkeys(
-        name for each in asked for side in each for name in side
-    )
     split = split_field(field)
     if not jax.tree.leaves(split.parameters):
         raise ValueError(
@@ -194,18 +196,19 @@ def prepare(
     return loop, reached
 
 
-def _summaries(data: Tokens | None, validation: Tokens | None) -> Any:
-    """Return what a checkpoint remembers of data besides their moments.
+def _summaries(
+    names: Iterable[str], data: Tokens | None, validation: Tokens | None
+) -> Any:
+    """Return what a checkpoint remembers of some keys; None is left out.
 
-    Of the data themselves, None for batches, which may come in another order,
-    functional inputs only: values are compared by the standardiser.
+    Of batches nothing: they may come in another order every time.
     """
-    summaries = {}
-    if data is not None:
-        summaries["functional inputs"] = summarise(data, values=False)
-    if validation is not None:
-        summaries["validation data"] = summarise(validation)
-    return summaries
+    given = {"simulations": data, "validation data": validation}
+    return {
+        what: summarise(tokens.select_tokens(names))
+        for what, tokens in given.items()
+        if tokens is not None
+    }
 
 
 def _settings(
