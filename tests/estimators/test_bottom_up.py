@@ -191,8 +191,8 @@ def test_an_observation_as_the_estimator_takes_it(result):
 def test_only_one_unit_is_ever_simulated():
     simulator = Recorder()
     train(simulator_fn=simulator, n_rounds=1, simulation_batch_size=10)
-    # Three batches of one size: 24 would not fit into two of 10.
-    assert simulator.shapes == [(8, 1, 1)] * 3
+    # A trial, then three batches of one size: 24 do not fit into two of 10.
+    assert simulator.shapes == [(2, 1, 1)] + [(8, 1, 1)] * 3
 
 
 def test_an_estimator_for_the_likelihood_can_be_given():
@@ -212,9 +212,9 @@ def test_truncating_some_parameters_alone():
         train(truncate=["nu"])
 
 
-@pytest.mark.parametrize("stop_at", [1, 2])
-def test_resuming_gives_the_same_result(result, tmp_path, stop_at):
-    """An error in the simulator, in one of the two rounds."""
+@pytest.mark.parametrize(("stop_at", "n_left"), [(1, 3), (2, 3), (3, 1)])
+def test_resuming_gives_the_same_result(result, tmp_path, stop_at, n_left):
+    """An error in the simulator, on trial or in one of the two rounds."""
     simulator = Recorder(stop_at)
     estimator = small_estimator()
     with pytest.raises(KeyboardInterrupt):
@@ -222,7 +222,7 @@ def test_resuming_gives_the_same_result(result, tmp_path, stop_at):
     simulator.stop_at = None
     simulator.n_calls = 0
     found = train(estimator, simulator_fn=simulator, checkpoint=tmp_path)
-    assert simulator.n_calls == 3 - stop_at
+    assert simulator.n_calls == n_left
     assert_same_result(found, result)
 
 
@@ -291,7 +291,7 @@ def test_functional_inputs_at_both_sizes():
         functional_input_fn=times,
         observed_inputs={"obs": np.full((3, N_OBS, 1), 3.0)},
     )
-    assert seen == [(24, 1, N_OBS, 1)]
+    assert seen == [(2, 1, N_OBS, 1), (24, 1, N_OBS, 1)]
     for tokens, time in ((found.simulations, 1), (found.synthetic, 3)):
         inputs = tokens.select_tokens(["obs"]).functional_inputs
         assert np.unique(inputs).tolist() == [time]
@@ -353,19 +353,118 @@ WRONG = {
         "size 1, not 3",
     ),
     "keys": (
-        {"plates": {**TWO_LEVELS, "seen": ("site",)}},
+        {
+            "plates": {**TWO_LEVELS, "seen": ("site",)},
+            "observed": None,
+            "n_rounds": 1,
+        },
         ValueError,
         "plates names keys that no function returns: 'seen' is neither of "
         "prior_fn nor of simulator_fn, which returns ['obs']",
     ),
-    "observed": (
+    "observed plates": (
         {"observed": {"obs": np.zeros((4, 2, 1))}},
         ValueError,
+        "The arrays of observed do not fit the plates: 'obs' has shape "
+        "(1, 4, 2, 1): its axis 1 is the plate 'site' and was asked for with "
+        "size 3, not 4",
+    ),
+    "observed": (
+        {"observed": {"obs": np.zeros((3, 1, 1))}},
+        ValueError,
         "observed does not fit the full model: 'obs' has shape "
-        "(1, 4, 2, 1), expected (1, 3, 2, 1): (1, 2) for one unit, and the "
+        "(1, 3, 1, 1), expected (1, 3, 2, 1): (1, 2) for one unit, and the "
         "sizes {'site': 3}",
     ),
 }
+NAN, LARGE = np.full((3, N_OBS, 1), np.nan), np.full((3, N_OBS, 1), 1e40)
+MASKED = np.ma.array(OBSERVED["obs"], mask=np.eye(3, N_OBS)[..., None])
+# What is wrong, and how the message begins.
+TOLD_AT_ONCE = {
+    "NaN": (
+        {"observed": {"obs": NAN}},
+        ValueError,
+        "Observed values must be finite: of 'obs' 6 of 6",
+    ),
+    "masked": ({"observed": {"obs": MASKED}}, ValueError, "observed['obs']"),
+    "large": (
+        {"observed": {"obs": LARGE}},
+        ValueError,
+        "data['obs'] holds 1e+40, which float32 cannot hold",
+    ),
+    "missing": ({"observed": {}}, ValueError, "observed does not fit"),
+    "unknown": (
+        {"observed": {**OBSERVED, "seen": NAN}},
+        ValueError,
+        "The arrays of observed do not fit the plates: 'seen' is not in",
+    ),
+    "inputs": (
+        {"observed_inputs": {"obs": NAN}},
+        ValueError,
+        "Observed functional inputs must be finite: of 'obs' 6",
+    ),
+    "epochs": ({"n_epochs": 0}, ValueError, "n_epochs is 0"),
+    "epochs of one": (
+        {"likelihood_options": {"n_epochs": 0}},
+        ValueError,
+        "n_epochs is 0",
+    ),
+    "rate": ({"learning_rate": -1}, ValueError, "learning_rate is -1"),
+    "share": ({"validation": 1.5}, ValueError, "validation is 1.5"),
+    "patience": ({"patience": 1}, ValueError, "patience=1"),
+    "steps": ({"steps_per_epoch": 3}, ValueError, "steps_per_epoch=3"),
+    "solver": (
+        {"sample_options": {"solver": "x"}},
+        ValueError,
+        "Unknown solver 'x'",
+    ),
+    "steps of a solution": (
+        {"sample_options": {"n_steps": 0}},
+        ValueError,
+        "n_steps is 0",
+    ),
+    "draws at a time": (
+        {"sample_options": {"batch_size": 0}},
+        ValueError,
+        "batch_size is 0",
+    ),
+    "margin": (
+        {"margin": np.nan},
+        ValueError,
+        "Cannot train: margin is nan, expected 0 or more",
+    ),
+    "margin that is a bool": (
+        {"margin": True},
+        TypeError,
+        "margin is True, expected a number",
+    ),
+    "rounds": ({"n_rounds": True}, TypeError, "n_rounds must be an integer"),
+    "key": ({"key": 3}, TypeError, "key is 3, expected a PRNG key"),
+    "checkpoint": ({"checkpoint": ""}, ValueError, "checkpoint is ''"),
+}
+
+
+@pytest.mark.parametrize("case", TOLD_AT_ONCE)
+def test_what_is_wrong_is_said_before_anything_is_simulated(case):
+    changes, error_type, message = TOLD_AT_ONCE[case]
+    simulator = Recorder()
+    with pytest.raises(error_type) as error:
+        train(simulator_fn=simulator, **changes)
+    assert str(error.value).startswith(message)
+    assert not simulator.n_calls
+
+
+def test_the_shape_of_one_unit_is_compared_on_two_simulations(tmp_path):
+    """And a folder is not taken for a training that never began."""
+    simulator = Recorder()
+    with pytest.raises(ValueError, match=r"expected \(1, 3, 2, 1\)"):
+        train(
+            simulator_fn=simulator,
+            observed={"obs": np.zeros((3, 1, 1))},
+            checkpoint=tmp_path,
+        )
+    assert simulator.shapes == [(2, 1, 1)]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("case", WRONG)

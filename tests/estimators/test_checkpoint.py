@@ -15,10 +15,11 @@ from estimators.known_flows import (
     make_tokens,
     train,
 )
-from tfmpe import StorageError
+from tfmpe import StorageError, Tokens
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._storage.checkpoint import key_words
 from tfmpe.estimators._training import epochs as fitting
+from tfmpe.estimators._training import fit as preparing
 
 N_EPOCHS = 5
 FILE = "checkpoint.safetensors"
@@ -208,14 +209,94 @@ def test_other_data_are_refused(tokens, validation, finished):
             checkpoint=finished,
         )
     assert str(caught.value) == (
-        f"{finished / FILE} comes from another training: its data had other "
-        "means or standard deviations. Continue with the same settings and "
+        f"{finished / FILE} comes from another training: it had other "
+        "simulations. Continue with the same settings and "
         "data, or use an empty folder."
     )
     assert estimator.standardiser is None
     rows = jax.tree.map(lambda x: x[:9], tokens)
     with pytest.raises(ValueError, match="rows was 10 and is 9"):
         resume(rows, validation, finished)
+
+
+def with_times(n, seed, start=0.0):
+    """Return Tokens without padding, with a time for every observation."""
+    arrays = make_tokens(n, seed=seed, padded=False).decode()
+    shape = (*arrays["obs"].shape[1:-1], 1)
+    inputs = start + np.arange(np.prod(shape), dtype=np.float32)
+    return Tokens.from_pytree(
+        arrays, {}, functional_inputs={"obs": inputs.reshape(shape)}
+    )
+
+
+@pytest.fixture(scope="module")
+def finished_with_times(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("times")
+    resume(with_times(10, 0), with_times(4, 9), folder)
+    return folder
+
+
+def scaled(tokens, factor):
+    return tokens.with_data(tokens.data * factor)
+
+
+def reversed_rows(tokens):
+    return jax.tree.map(lambda leaf: leaf[::-1], tokens)
+
+
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("validation data", scaled(with_times(4, 9), 1.01)),
+        ("validation data", reversed_rows(with_times(4, 9))),
+        ("validation data", with_times(4, 9, start=0.5)),
+        ("simulations", reversed_rows(with_times(10, 0))),
+        ("simulations", with_times(10, 0, start=0.5)),
+    ],
+)
+def test_other_validation_data_or_inputs_are_refused(
+    finished_with_times, what, other
+):
+    given = [with_times(10, 0), with_times(4, 9)]
+    given[what == "validation data"] = other
+    message = f"another training: it had other {what}. Continue"
+    with pytest.raises(ValueError, match=message):
+        resume(*given, finished_with_times)
+
+
+def test_other_data_are_refused_without_a_new_standardiser(tokens, tmp_path):
+    """One that is not fitted to the data cannot tell them apart."""
+    for folder, options in (("a", {}), ("b", {"standardise": False})):
+        estimator = FlowMatchingEstimator(Affine(), **options)
+        given = {
+            "target_keys": ["mu"],
+            "key": KEY,
+            "optimiser": ADAM,
+            "n_epochs": 1,
+            "checkpoint": tmp_path / folder,
+        }
+        if options == {}:
+            estimator.fit(tokens, **given | {"checkpoint": None})
+        estimator.fit(tokens, **given)
+        with pytest.raises(ValueError, match="it had other simulations"):
+            estimator.fit(make_tokens(10, seed=7), **given)
+
+
+def test_data_may_differ_by_rounding(finished_with_times):
+    given = [with_times(10, 0), with_times(4, 9)]
+    resume(*given, finished_with_times)
+    given = [scaled(tokens, 1 + 1e-6) for tokens in given]
+    resume(*given, finished_with_times)
+
+
+def test_a_checkpoint_without_a_summary_of_its_data(
+    tokens, validation, tmp_path, monkeypatch
+):
+    """As older ones are: continued."""
+    monkeypatch.setattr(preparing, "_summaries", lambda *data: {})
+    train(tokens, n_epochs=1, validation=validation, checkpoint=tmp_path)
+    monkeypatch.undo()
+    resume(tokens, validation, tmp_path)
 
 
 def test_another_optimiser_is_refused(tokens, validation, finished):

@@ -1,6 +1,8 @@
 """What cannot be learnt or answered, refused before anything is computed."""
 
+import copy
 import itertools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,8 @@ from tfmpe.estimators import (
     calibration_ranks,
     expected_coverage,
 )
+from tfmpe.estimators._numbers import real_number
+from tfmpe.nn import Transformer
 
 
 class Field(nnx.Module):
@@ -60,7 +64,20 @@ def fit(estimator, data, **options):
         ({"validation": np.float32(1.5)}, ValueError, "validation is 1.5"),
         ({"validation": 1}, ValueError, "validation is 1.0"),
         ({"steps_per_epoch": 3}, ValueError, "batches that have no end"),
+        ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch is 0"),
+        ({"steps_per_epoch": False}, TypeError, "steps_per_epoch must be an"),
         ({"n_epochs": 0}, ValueError, "n_epochs is 0"),
+        ({"n_epochs": True}, TypeError, "n_epochs must be an integer"),
+        ({"batch_size": True}, TypeError, "batch_size must be an integer"),
+        (
+            {"patience": True, "validation": 0.5},
+            TypeError,
+            "patience must be an integer",
+        ),
+        ({"learning_rate": True}, TypeError, "learning_rate is True"),
+        ({"learning_rate": 1e-50}, ValueError, "learning_rate is 1e-50"),
+        ({"learning_rate": 1e39}, ValueError, r"learning_rate is 1e\+39"),
+        ({"checkpoint": ""}, ValueError, "checkpoint is ''"),
     ],
 )
 def test_numbers_of_a_training_that_make_no_sense(options, error, message):
@@ -68,10 +85,43 @@ def test_numbers_of_a_training_that_make_no_sense(options, error, message):
         fit(FlowMatchingEstimator(Field()), simulations(), **options)
 
 
-@pytest.mark.parametrize("width", [-1.0, float("nan"), float("inf")])
-def test_a_width_of_the_flow_that_makes_no_sense(width):
-    with pytest.raises(ValueError, match=r"sigma_min is .*expected 0 or more"):
-        FlowMatchingEstimator(Field(), sigma_min=width)
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"sigma_min": -1.0}, ValueError, "sigma_min is -1.0, expected 0 or"),
+        ({"sigma_min": float("nan")}, ValueError, "sigma_min is nan"),
+        ({"sigma_min": float("inf")}, ValueError, "sigma_min is inf"),
+        ({"sigma_min": True}, TypeError, "sigma_min is True"),
+    ],
+)
+def test_settings_of_an_estimator_that_make_no_sense(options, error, message):
+    with pytest.raises(error, match=message):
+        FlowMatchingEstimator(Field(), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"n_steps": True}, TypeError, "n_steps must be an integer"),
+        ({"n_samples": True}, TypeError, "n_samples must be an integer"),
+        ({"atol": True}, TypeError, "atol is True"),
+    ],
+)
+def test_numbers_of_a_solution_that_make_no_sense(
+    trained, options, error, message
+):
+    with pytest.raises(error, match=message):
+        trained.sample(
+            simulations(2), ["mu"], ["obs"], key=jax.random.key(0), **options
+        )
+
+
+# Given to the public functions, these fail at their annotations in tests.
+@pytest.mark.parametrize("value", ["0.1", None, [0.1], True, np.array([0.1])])
+def test_what_is_not_a_number(value):
+    message = re.escape(f"rate is {value!r}, expected a number")
+    with pytest.raises(TypeError, match=message):
+        real_number(value, "rate")
 
 
 @pytest.mark.parametrize("share", [np.float32(0.25), jnp.float32(0.25)])
@@ -106,6 +156,8 @@ def test_batches_without_a_length_are_not_counted():
     counted = []
     with pytest.raises(TypeError, match=r"Batches has no length.*steps_per_ep"):
         fit(FlowMatchingEstimator(Field()), passes(counted))
+    with pytest.raises(ValueError, match="steps_per_epoch is 0"):
+        fit(FlowMatchingEstimator(Field()), passes(counted), steps_per_epoch=0)
     assert not counted
 
 
@@ -165,12 +217,17 @@ def test_a_checkpoint_that_cannot_be_written_is_noticed_at_once(tmp_path):
             counted.append(None)
             return super().__iter__()
 
-    with pytest.raises(FileExistsError):
-        fit(
-            FlowMatchingEstimator(Field()),
-            Batches([simulations()]),
-            checkpoint=tmp_path / "file",
-        )
+    (tmp_path / "folder" / "checkpoint.safetensors").mkdir(parents=True)
+    for name, error in (
+        ("file", FileExistsError),
+        ("folder", IsADirectoryError),
+    ):
+        with pytest.raises(error, match=name):
+            fit(
+                FlowMatchingEstimator(Field()),
+                Batches([simulations()]),
+                checkpoint=tmp_path / name,
+            )
     assert len(counted) <= 1
 
 
@@ -208,6 +265,90 @@ def test_calibration_names_what_is_not_known(trained):
             ["mu"],
             key=jax.random.key(0),
         )
+
+
+def with_inputs(key="obs", wrong=None, n_real=3):
+    """Return simulations with times, the last of them perhaps wrong."""
+    tokens = simulations().decode()
+    n_tokens = tokens[key].shape[1]
+    times = np.arange(n_tokens, dtype=np.float32)[:, None]
+    if wrong is not None:
+        times[-1] = wrong
+    return Tokens.from_pytree(
+        tokens,
+        {},
+        functional_inputs={key: times},
+        event_shapes={"obs": np.full((32, 1), n_real)},
+    )
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("key", ["obs", "mu"])
+def test_functional_inputs_that_are_not_known(trained, key, wrong):
+    data = with_inputs(key, wrong)
+    message = f"Functional inputs must be finite: those of {key!r}"
+    question, seed = (["mu"], ["obs"]), {"key": jax.random.key(0)}
+    values = jnp.ones((1, 32, 1, 1))
+    for use in (
+        lambda: trained.sample(data, *question, **seed),
+        lambda: trained.log_prob(data, *question),
+        lambda: trained.log_prob(data, *question, values=values),
+        lambda: fit(FlowMatchingEstimator(Field()), data),
+        lambda: fit(FlowMatchingEstimator(Field()), [data]),
+        lambda: fit(
+            FlowMatchingEstimator(Field()), with_inputs(key), validation=data
+        ),
+        lambda: Transformer.for_tokens(
+            data, rngs=nnx.Rngs(0), exchangeable=["obs"]
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            use()
+
+
+def test_calibration_names_inputs_that_are_not_known(trained):
+    with pytest.raises(ValueError, match=r"Functional inputs .*of 'obs'"):
+        calibration_ranks(
+            trained, with_inputs(wrong=np.nan), ["mu"], key=jax.random.key(0)
+        )
+
+
+def test_functional_inputs_of_padding_may_be_anything(trained):
+    one, other = with_inputs(n_real=2), with_inputs(wrong=np.nan, n_real=2)
+    draws = [
+        trained.sample(data, ["mu"], ["obs"], key=jax.random.key(0)).data
+        for data in (one, other)
+    ]
+    np.testing.assert_array_equal(*draws)
+
+
+@pytest.mark.parametrize("name", ["mu", "obs"])
+@pytest.mark.parametrize("standardise", [True, False])
+def test_training_names_what_is_not_known(name, standardise):
+    """Also where no standardiser is fitted: later batches, other data."""
+    good = simulations()
+    wrong = UNKNOWN if name == "obs" else UNKNOWN[1:2]
+    bad = good.with_values(**{name: wrong})
+    for data, options in (
+        (bad, {}),
+        ([good, bad], {}),
+        (good, {"validation": bad}),
+    ):
+        estimator = FlowMatchingEstimator(Field(), standardise=standardise)
+        with pytest.raises(ValueError, match=f"{name!r} .*NaN or infinite"):
+            fit(estimator, data, **options)
+
+
+def test_training_again_names_what_is_not_known(trained):
+    estimator = copy.copy(trained)
+    good = simulations()
+    outside = good.with_values(mu=jnp.full((1, 1), -1.0))
+    for name, data in {
+        "obs": good.with_values(obs=UNKNOWN),
+        "mu": outside,
+    }.items():
+        with pytest.raises(ValueError, match=f"of {name!r} .*outside the supp"):
+            fit(estimator, data)
 
 
 def test_density_outside_the_support_of_a_bijector(trained):

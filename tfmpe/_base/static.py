@@ -30,13 +30,15 @@ def static_int(value: Any, what: str) -> int:
     DynamicShapeError
         If ``value`` is being traced by a jax transformation.
     TypeError
-        If ``value`` is not an integer.
+        If ``value`` is not an integer; a bool is none.
     ValueError
         If it is masked.
     """
     _refuse_tracer(value, what)
     check_unmasked(value, what)
     try:
+        if isinstance(value, bool):
+            raise TypeError
         return operator.index(value)
     except TypeError:
         raise TypeError(

@@ -19,6 +19,7 @@ from tfmpe.estimators._flow.vector_field import (
     split_field,
     with_arrays,
 )
+from tfmpe.estimators._numbers import real_number
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
     save_estimator,
@@ -107,11 +108,15 @@ class FlowMatchingEstimator:
                 "bijectors are applied by the standardiser: leave "
                 "standardise=True, or map the values before."
             )
+        if not isinstance(standardise, (bool, np.bool_)):
+            raise TypeError(
+                f"standardise is {standardise!r}, expected True or False."
+            )
         self.vector_field = check_field(vector_field)
         self.standardiser: Any = None
         self._bijectors = dict(bijectors or {})
-        self._standardise = standardise
-        self._sigma_min = float(sigma_min)
+        self._standardise = bool(standardise)
+        self._sigma_min = real_number(sigma_min, "sigma_min")
         if not 0 <= self._sigma_min < math.inf:
             raise ValueError(
                 f"sigma_min is {sigma_min}, expected 0 or more, such as "
@@ -202,10 +207,13 @@ class FlowMatchingEstimator:
         UnknownKeyError
             If a key does not exist.
         ValueError
-            If an argument does not fit the data, or the checkpoint comes
-            from a training with other settings or data.
+            If an argument does not fit the data, values or functional
+            inputs of the keys asked about are NaN, infinite or outside the
+            support of a bijector, or the checkpoint comes from a training
+            with other settings or data.
         TypeError
-            If data are no Tokens, or batches can be gone through only once.
+            If data are no Tokens, batches can be gone through only once, or an
+            argument is not a number; a bool is none.
 
         Notes
         -----

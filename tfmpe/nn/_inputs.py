@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from tfmpe._base.arrays import to_rank
+from tfmpe._base.known import check_inputs
 
 
 def input_counts(layout: Any) -> np.ndarray:
@@ -56,7 +57,13 @@ def input_moments(tokens: Any, n_inputs: int) -> tuple[np.ndarray, np.ndarray]:
     mean, scale : ndarray of float32, shape (n_inputs,)
         0 and 1 where there are none, or no functional inputs at all; scale
         is 1 where they are all equal.
+
+    Raises
+    ------
+    ValueError
+        If some are NaN or infinite; names the keys.
     """
+    check_inputs(tokens)
     mean, scale = np.zeros(n_inputs), np.ones(n_inputs)
     # On the host, also for tokens that a function to compile closes over.
     given, padding = jax.device_get((tokens.functional_inputs, tokens.padding))

@@ -132,6 +132,8 @@ class Transformer(nnx.Module):
         ------
         UnknownKeyError
             If ``exchangeable`` names a key that does not exist.
+        ValueError
+            If functional inputs are NaN or infinite.
 
         Warns
         -----

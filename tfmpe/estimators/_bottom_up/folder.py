@@ -12,6 +12,7 @@ from tfmpe._base.atomic import write_atomically
 from tfmpe._base.sealed_json import naming, seal, unseal
 from tfmpe._base.trees import flatten_tree
 from tfmpe.estimators._bottom_up.truncation import Box
+from tfmpe.estimators._storage.checkpoint import check_writable
 from tfmpe.estimators._storage.estimator_file import load_estimator
 from tfmpe.estimators._storage.state_file import read_state, write_state
 from tfmpe.preprocessing import Tokens
@@ -33,6 +34,11 @@ class Folder:
     path : path or None
         None to store nothing: every stage is then computed.
 
+    Raises
+    ------
+    OSError, TypeError, ValueError
+        As of :func:`check_writable`.
+
     Notes
     -----
     Every file is written whole or not at all, and a stage counts as
@@ -40,6 +46,8 @@ class Folder:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        if path is not None:
+            check_writable(path)
         self._path = None if path is None else Path(path)
 
     def begin(self, settings: dict[str, Any]) -> None:
@@ -52,7 +60,6 @@ class Folder:
         """
         if self._path is None:
             return
-        self._path.mkdir(parents=True, exist_ok=True)
         path = self._path / "settings.json"
         if not path.exists():
             _write(path, _RUN, settings)
@@ -89,6 +96,12 @@ class Folder:
     def checkpoint(self, number: int, name: str) -> Path | None:
         """Return the folder of a fit's own checkpoints."""
         return None if self._path is None else self._round(number) / name
+
+    def holds_simulations(self) -> bool:
+        """Return whether those of the first round are stored."""
+        if self._path is None:
+            return False
+        return (self._path / "round-1" / "simulations.safetensors").exists()
 
     def tokens(
         self, number: int, name: str, compute: Callable[[], Drawn]

@@ -135,8 +135,45 @@ def observed_tokens(
     plates: Plates,
 ) -> Tokens:
     """Build Tokens of an observation; see :meth:`BottomUpResult.observe`."""
-    leaves = flatten_tree(observed, "observed")
-    given = [leaf.name for leaf in leaves]
+    tree = _one_row(observed, "observed")
+    given = _check_complete(tree, names)
+    tokens = full_tokens(tree, functional_inputs, one, plates, 1, "observed")
+    check_known(tokens.select_tokens(given), "Observed values")
+    return tokens
+
+
+def check_observed(
+    observed: Any,
+    functional_inputs: Any,
+    names: Sequence[str],
+    plates: Plates,
+    batch_ndims: Any,
+) -> None:
+    """Check what is wrong with an observation whatever one unit looks like.
+
+    Raises
+    ------
+    ValueError
+        If an observation is missing, a plate has another size, or a value or
+        functional input is not finite.
+    """
+    tree = _one_row(observed, "observed")
+    _check_complete(tree, names)
+    plates.check(tree, plates.sizes, "observed", batch_ndims)
+    for values, what in (
+        (tree, "Observed values"),
+        (
+            _one_row(functional_inputs or {}, "observed_inputs"),
+            "Observed functional inputs",
+        ),
+    ):
+        if values:
+            check_known(Tokens.from_pytree(values, {}, batch_ndims=0), what)
+
+
+def _check_complete(tree: Any, names: Sequence[str]) -> list[str]:
+    """Return the keys of an observation, with all that are wanted."""
+    given = [leaf.name for leaf in flatten_tree(tree, "observed")]
     raise_faults(
         ValueError,
         "observed does not fit the model",
@@ -146,13 +183,16 @@ def observed_tokens(
             if name not in given
         ],
     )
-    tree = unflatten_tree(
+    return given
+
+
+def _one_row(tree: Any, what: str) -> Any:
+    """Return arrays with a sample axis of size 1."""
+    leaves = flatten_tree(tree, what)
+    return unflatten_tree(
         [leaf.path for leaf in leaves],
         [
-            as_array(leaf.value, f"observed[{leaf.name!r}]")[None]
+            as_array(leaf.value, f"{what}[{leaf.name!r}]")[None]
             for leaf in leaves
         ],
     )
-    tokens = full_tokens(tree, functional_inputs, one, plates, 1, "observed")
-    check_known(tokens.select_tokens(given), "Observed values")
-    return tokens

@@ -15,6 +15,7 @@ from tfmpe.estimators._bottom_up.plates import Group
 from tfmpe.estimators._bottom_up.result import (
     BottomUpResult,
     BottomUpRound,
+    check_observed,
     observed_tokens,
 )
 from tfmpe.estimators._bottom_up.scheme import Options, Scheme
@@ -59,12 +60,30 @@ class Rounds:
     folder: Folder
     progress: bool
 
-    def run(self) -> BottomUpResult:
-        """Run all rounds; stages that the folder holds are not done again."""
+    def check(self) -> tuple[Conditional, tuple[Group, ...]]:
+        """Check functions and observation on as few simulations as will do.
+
+        Returns
+        -------
+        posterior : Conditional
+        groups : tuple of Group
+        """
         parameters, observations = self.model.names(self.key)
         self._check_truncate(parameters)
-        groups = self.model.plates.groups(parameters, observations)
-        posterior = Conditional(parameters, observations)
+        plates = self.model.plates
+        groups = plates.groups(parameters, observations)
+        if self.observed is not None and not self.folder.holds_simulations():
+            observed = (self.observed, self.observed_inputs, observations)
+            check_observed(*observed, plates, self.model.batch_ndims)
+            one, _ = self.model.simulate(self.key, 2, observations, None, 1)
+            observed_tokens(*observed, one.layout, plates)
+        return Conditional(parameters, observations), groups
+
+    def run(
+        self, posterior: Conditional, groups: tuple[Group, ...]
+    ) -> BottomUpResult:
+        """Run all rounds; stages that the folder holds are not done again."""
+        observations = posterior.conditioning
         bar = _bar(self.scheme.n_rounds) if self.progress else None
         rounds: list[BottomUpRound] = []
         simulations = synthetic = box = None
@@ -79,7 +98,6 @@ class Rounds:
                     number, observations, box, keys[1]
                 )
                 simulations = _joined(simulations, new)
-                self._check_observed(observations, simulations.layout)
                 inside = keep_inside(simulations, box)
             if box is not None:
                 # Values vary less in the box, and noise counts for more.
@@ -223,18 +241,6 @@ class Rounds:
                 error = unknown_key(name, parameters)
                 error.add_note("It was named by truncate.")
                 raise error
-
-    def _check_observed(
-        self, observations: tuple[str, ...], one: TokenLayout
-    ) -> None:
-        if self.observed is not None:
-            observed_tokens(
-                self.observed,
-                self.observed_inputs,
-                observations,
-                one,
-                self.model.plates,
-            )
 
 
 def _stage_keys(key: Any, number: int) -> list[Any]:

@@ -1,11 +1,19 @@
 """The numbers and options of a bottom-up training."""
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.estimators._flow.ode import read_ode
+from tfmpe.estimators._numbers import positive
+from tfmpe.estimators._training.options import (
+    FitOptions,
+    check_for_tokens,
+    read_options,
+)
 
 # What train_bottom_up itself passes to fit.
 _OWN = (
@@ -51,7 +59,7 @@ class Scheme(NamedTuple):
             for name, value in self._asdict().items()
             if isinstance(value, int) and value < 1
         ]
-        if self.margin < 0:
+        if not 0 <= self.margin < math.inf:
             faults.append(f"margin is {self.margin}, expected 0 or more")
         if not 0 < self.min_acceptance <= 1:
             faults.append(
@@ -77,14 +85,23 @@ class Options(NamedTuple):
 
 
 def read_fit(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse what fit does not know now, not after the simulations."""
+    """Refuse what fit cannot use now, not after the simulations."""
     known = inspect.signature(FlowMatchingEstimator.fit).parameters
-    return _read(options, [name for name in known if name not in _OWN], "fit")
+    given = _read(options, [name for name in known if name not in _OWN], "fit")
+    defaults = {name: known[name].default for name in FitOptions._fields}
+    check_for_tokens(read_options(**{**defaults, **given}))
+    return given
 
 
 def read_sample(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse what sample does not know, likewise."""
-    return _read(options, _SAMPLING, "sample")
+    """Refuse what sample cannot use, likewise."""
+    given = _read(options, _SAMPLING, "sample")
+    ode = {"max_steps": 1, **dict.fromkeys(_SAMPLING[:4]), **given}
+    batch_size = ode.pop("batch_size", None)
+    if batch_size is not None:
+        positive(batch_size, "batch_size")
+    read_ode(**ode, default_steps=1)
+    return given
 
 
 def _read(

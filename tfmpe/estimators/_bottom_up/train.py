@@ -18,6 +18,7 @@ from tfmpe.estimators._bottom_up.scheme import (
     read_fit,
     read_sample,
 )
+from tfmpe.estimators._numbers import real_number
 from tfmpe.estimators._storage.checkpoint import key_words
 from tfmpe.preprocessing import Independence
 from tfmpe.preprocessing.layout.layout import checked_names
@@ -106,7 +107,7 @@ def train_bottom_up(
     n_rounds : int
     observed : nested dict of arrays, each of shape (*event, *batch)
         The observation, all units of it, to focus on. Needed for more than
-        one round.
+        one round. It is checked first, its full shape on two simulations.
     observed_inputs : nested dict of arrays, optional
         Its functional inputs, ``(*event, n_inputs)``.
     functional_input_fn : callable, optional
@@ -153,10 +154,12 @@ def train_bottom_up(
     ------
     ValueError
         If plates and sizes do not fit one another or the arrays of a
-        function, an argument is out of range, or the folder holds another
+        function, an argument is out of range, a value or functional input
+        of the observation is not finite, or the folder holds another
         training. Faults of one kind are listed.
     TypeError
-        If ``fit`` has no such option.
+        If ``fit`` or ``sample`` has no such option, or an argument is not a
+        number; a bool is none.
     RuntimeError
         If too few draws from the prior lie in the box.
     UnknownKeyError
@@ -237,8 +240,8 @@ def train_bottom_up(
             "n_synthetic",
         ),
         static_int(n_draws, "n_draws"),
-        float(margin),
-        float(min_acceptance),
+        real_number(margin, "margin"),
+        real_number(min_acceptance, "min_acceptance"),
         None if truncate is None else checked_names(truncate),
         None
         if simulation_batch_size is None
@@ -270,19 +273,6 @@ def train_bottom_up(
         known,
     )
     folder = Folder(checkpoint)
-    folder.begin(
-        {
-            **scheme.settings(),
-            "key": key_words(key),
-            "plates": {name: list(axes) for name, axes in known.axes.items()},
-            "sizes": dict(known.sizes),
-            "independence": repr(Independence.parse(independence)),
-            "observed": fingerprint(observed),
-            "observed_inputs": fingerprint(observed_inputs),
-        }
-    )
-    folder.pin("posterior", estimator)
-    folder.pin("likelihood", likelihood)
     rounds = Rounds(
         estimator,
         likelihood,
@@ -295,4 +285,18 @@ def train_bottom_up(
         folder,
         progress,
     )
-    return rounds.run()
+    settings = {
+        **scheme.settings(),
+        "key": key_words(key),
+        "plates": {name: list(axes) for name, axes in known.axes.items()},
+        "sizes": dict(known.sizes),
+        "independence": repr(Independence.parse(independence)),
+        "observed": fingerprint(observed),
+        "observed_inputs": fingerprint(observed_inputs),
+    }
+    # Before the folder knows of a training that may be impossible.
+    asked = rounds.check()
+    folder.begin(settings)
+    folder.pin("posterior", estimator)
+    folder.pin("likelihood", likelihood)
+    return rounds.run(*asked)

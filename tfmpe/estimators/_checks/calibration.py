@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe._base.arrays import moves_arrays, take_rows
+from tfmpe._base.known import check_inputs
 from tfmpe._base.programs import compiled
 from tfmpe._base.static import static_int
 from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
@@ -161,6 +162,7 @@ def _rank(
     layout, real = view.layout, np.asarray(view.value_mask)
     true = np.asarray(view.data)
     _check_finite(true, real, layout, 0, "true value")
+    check_inputs(view)
     check_known(tokens.select_tokens(keys.conditioning), "Conditioning values")
 
     def of_one(row: Any, number: Any) -> tuple[Any, ...]:

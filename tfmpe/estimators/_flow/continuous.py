@@ -9,6 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.known import check_inputs
 from tfmpe._base.narrowing import check_fits
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.known import check_known
@@ -145,8 +146,8 @@ class ContinuousFlow:
             If a key does not exist.
         ValueError
             If a key is both target and conditioning, a conditioning value
-            is not finite, ``theta_0`` has another shape, or an option is not
-            valid.
+            or functional input is not finite, ``theta_0`` has another shape,
+            or an option is not valid.
         TypeError
             If neither ``key`` nor ``theta_0`` is given, or a number is not
             whole.
@@ -299,6 +300,7 @@ class ContinuousFlow:
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         target, conditioning = detach_both(tokens, keys)
         check_known(conditioning, "Conditioning values")
+        check_inputs(target)
         return _Problem(split_field(self.vector_field), target, conditioning)
 
 

@@ -6,10 +6,11 @@ import numpy as np
 from jax.core import Tracer
 
 from tfmpe._base.errors import raise_faults
+from tfmpe._base.known import check_inputs
 
 
 def check_known(view: Any, what: str) -> None:
-    """Check that all real values of a view are finite.
+    """Check that all real values and inputs of a view are finite.
 
     Parameters
     ----------
@@ -23,6 +24,7 @@ def check_known(view: Any, what: str) -> None:
     ValueError
         If not; names the keys, with numbers.
     """
+    check_inputs(view)
     data, padding = view.data, view.padding
     if isinstance(data, Tracer) or isinstance(padding, Tracer):
         return

@@ -12,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from tfmpe._base.static import static_int
+from tfmpe.estimators._numbers import real_number
 
 DIRECTIONS = ("forward", "backward")
 
@@ -259,7 +260,11 @@ def read_ode(
     steps = None if adaptive else default_steps if n_steps is None else n_steps
     # One tolerance given stands for both: the scale of standardised values
     # is 1.
-    wanted = [float(value) for value in (rtol, atol) if value is not None]
+    wanted = [
+        real_number(value, name)
+        for name, value in (("rtol", rtol), ("atol", atol))
+        if value is not None
+    ]
     relative, absolute = (wanted[0], wanted[-1]) if wanted else (1.0, 1.0)
     if steps is not None:
         steps = static_int(steps, "n_steps")

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
@@ -15,14 +14,12 @@ from tfmpe.estimators._storage.state_file import (
     refill,
     write_state,
 )
+from tfmpe.estimators._storage.summary import alike
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.steps import TrainingState
 
 _KIND = "tfmpe.checkpoint"
 _FILE = "checkpoint.safetensors"
-# In standard deviations. Other simulations of the same model differ by more:
-# by one over the root of their number.
-_ROUNDING = 1e-4
 
 
 class Progress(NamedTuple):
@@ -55,8 +52,24 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
     ------
     OSError
         If either cannot be done: better now than after some epochs.
+    TypeError, ValueError
+        If it is not a path, or an empty one.
     """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(
+            f"checkpoint is {folder!r}, expected the path of a folder."
+        )
+    if not os.fspath(folder):
+        raise ValueError(
+            f"checkpoint is {folder!r}, expected the path of a folder; '.' is "
+            "the current one."
+        )
     Path(folder).mkdir(parents=True, exist_ok=True)
+    if (Path(folder) / _FILE).is_dir():
+        raise IsADirectoryError(
+            f"{Path(folder) / _FILE} is a folder, but a checkpoint is a file "
+            "of this name. Remove it, or use another folder."
+        )
     with tempfile.TemporaryFile(dir=folder):
         pass
 
@@ -122,13 +135,21 @@ def load_checkpoint(
     differing = [
         f"{name} was {found.get(name)!r} and is {settings[name]!r}"
         for name in settings
-        if found.get(name) != settings[name]
+        if name != "data" and found.get(name) != settings[name]
     ]
-    _refuse(path, differing)
+    # Older checkpoints have no summaries, and are continued.
+    summaries = found.get("data", {})
+    differing += [
+        f"it had other {what}"
+        for what, ours in settings["data"].items()
+        if not alike(summaries.get(what, ours), ours)
+    ]
+    if differing:
+        raise ValueError(
+            f"{path} comes from another training: {'; '.join(differing)}. "
+            "Continue with the same settings and data, or use an empty folder."
+        )
     moments = refill(standardiser, "standardiser", arrays)
-    # Batches may come in another order every time.
-    if settings["rows"] is not None and not _agree(moments, standardiser):
-        _refuse(path, ["its data had other means or standard deviations"])
     history = TrainingHistory(
         description["training"],
         description["validation"],
@@ -151,30 +172,12 @@ def load_checkpoint(
     )
 
 
-def _refuse(path: Path, differing: list[str]) -> None:
-    if differing:
-        raise ValueError(
-            f"{path} comes from another training: {'; '.join(differing)}. "
-            "Continue with the same settings and data, or use an empty folder."
-        )
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Whether two standardisers were fitted to the same data.
-
-    Up to rounding: another machine may have simulated them again.
-    """
-    if one is None:
-        return True
-    scale = np.asarray(other.scale)
-    return all(
-        np.abs(np.subtract(a, b) / scale).max(initial=0) < _ROUNDING
-        for a, b in ((one.mean, other.mean), (one.scale, other.scale))
-    )
-
-
 def key_words(key: Any) -> list[int]:
     """Return a PRNG key as numbers that JSON holds."""
+    if not hasattr(key, "dtype"):
+        raise TypeError(
+            f"key is {key!r}, expected a PRNG key: pass key=jax.random.key(0)."
+        )
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     return [int(word) for word in key.reshape(-1)]

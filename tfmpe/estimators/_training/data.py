@@ -64,11 +64,6 @@ def set_aside(tokens: Tokens, validation: Any, key: Any) -> tuple[Any, Any]:
     """
     if not isinstance(validation, float):
         return tokens, validation
-    if not 0 < validation < 1:
-        raise ValueError(
-            f"validation is {validation}, expected a share between 0 and 1, "
-            "or Tokens."
-        )
     return train_validation_split(tokens, 1 - validation, key)
 
 

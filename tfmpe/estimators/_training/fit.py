@@ -6,12 +6,14 @@ from typing import Any
 import jax
 
 from tfmpe.estimators._conditionals import Conditional, read_conditional
+from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.vector_field import split_field
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
     check_writable,
     key_words,
 )
+from tfmpe.estimators._storage.summary import summarise
 from tfmpe.estimators._training.data import (
     one_axis,
     read_batches,
@@ -25,7 +27,7 @@ from tfmpe.estimators._training.epochs import (
     streaming_epoch,
 )
 from tfmpe.estimators._training.optimiser import default_optimiser
-from tfmpe.estimators._training.options import FitOptions
+from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Plan
 from tfmpe.preprocessing import Tokens, TokenView
 
@@ -95,11 +97,8 @@ def prepare(
     """
     split_key, train_key = jax.random.split(key)
     static = isinstance(data, (Tokens, TokenView))
-    if static and options.steps_per_epoch is not None:
-        raise ValueError(
-            f"steps_per_epoch={options.steps_per_epoch} is for batches that "
-            "have no end; an epoch of Tokens goes through all of them."
-        )
+    if static:
+        check_for_tokens(options)
     if options.checkpoint is not None:
         check_writable(options.checkpoint)
     validation = options.validation
@@ -117,11 +116,18 @@ def prepare(
     if validation is not None:
         validation = one_axis(validation)
     asked = tuple(read_conditional(first.layout, *each) for each in questions)
+    names = dict.fromkeys(
+        name for each in asked for side in each for name in side
+    )
     options = options._replace(
         batch_size=min(options.batch_size, first.sample_shape[0])
     )
     settings = _settings(first, n_rows, validation, asked, key, options)
     settings["sigma_min"] = sigma_min
+    if options.checkpoint is not None:
+        settings["data"] = _summaries(
+            names, first if static else None, validation
+        )
     optimiser = options.optimiser
     if options.steps_per_epoch is not None:
         settings["steps_per_epoch"] = options.steps_per_epoch
@@ -155,22 +161,28 @@ def prepare(
     reached, standardiser = begin(
         plan, split, fit_standardiser(first), options.checkpoint, settings
     )
+
+    def ready(tokens: Tokens, what: str) -> Tokens:
+        tokens = standardised(tokens, standardiser)
+        check_known(tokens.select_tokens(names), what)
+        return tokens
+
     rest = (reached.others, split.rest[1])
     if static:
         # Once, or arrays in host memory would be moved in every epoch.
-        data = jax.device_put(standardised(data, standardiser))
+        data = jax.device_put(ready(data, "Simulations"))
         run_epoch = static_epoch(plan, rest, data)
     else:
         run_epoch = streaming_epoch(
             plan,
             rest,
             data,
-            lambda batch: standardised(one_axis(batch), standardiser),
+            lambda batch: ready(one_axis(batch), "Simulations"),
             options.steps_per_epoch,
             reached.history.n_epochs,
         )
     if validation is not None:
-        validation = jax.device_put(standardised(validation, standardiser))
+        validation = jax.device_put(ready(validation, "Validation data"))
     loop = Loop(
         plan,
         rest,
@@ -182,6 +194,21 @@ def prepare(
         settings,
     )
     return loop, reached
+
+
+def _summaries(
+    names: Iterable[str], data: Tokens | None, validation: Tokens | None
+) -> Any:
+    """Return what a checkpoint remembers of some keys; None is left out.
+
+    Of batches nothing: they may come in another order every time.
+    """
+    given = {"simulations": data, "validation data": validation}
+    return {
+        what: summarise(tokens.select_tokens(names))
+        for what, tokens in given.items()
+        if tokens is not None
+    }
 
 
 def _settings(

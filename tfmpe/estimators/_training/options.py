@@ -1,13 +1,13 @@
 """How to train: what the arguments of ``fit`` come to."""
 
-import math
 import os
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.estimators._numbers import positive
+from tfmpe.estimators._numbers import positive, real_number
 
 
 class FitOptions(NamedTuple):
@@ -35,7 +35,7 @@ def read_options(**given: Any) -> FitOptions:
         If a number is not positive and finite, or nothing is there to be
         patient for.
     TypeError
-        If a number is not whole, or the optimiser is none.
+        If a number is none or not whole, or the optimiser is none.
     """
     options = FitOptions(**given)
     rate = options.learning_rate
@@ -44,9 +44,14 @@ def read_options(**given: Any) -> FitOptions:
             f"learning_rate is {rate!r}, expected a number. Give a schedule "
             "as optimiser=optax.adamw(schedule)."
         )
-    rate = float(rate)
-    if not (rate > 0 and math.isfinite(rate)):
-        raise ValueError(f"learning_rate is {rate}, expected more than 0.")
+    rate = real_number(rate, "learning_rate")
+    with np.errstate(all="ignore"):
+        held = np.asarray(rate, jnp.result_type(float))
+    if not 0 < held < np.inf:
+        raise ValueError(
+            f"learning_rate is {rate}, expected more than 0 and finite, as "
+            f"{held.dtype}."
+        )
     if options.optimiser is not None:
         _check_optimiser(options.optimiser)
     patience = options.patience
@@ -61,11 +66,34 @@ def read_options(**given: Any) -> FitOptions:
     return options._replace(
         learning_rate=rate,
         validation=_share_or_tokens(options.validation),
-        steps_per_epoch=options.steps_per_epoch
-        and positive(options.steps_per_epoch, "steps_per_epoch"),
+        steps_per_epoch=None
+        if options.steps_per_epoch is None
+        else positive(options.steps_per_epoch, "steps_per_epoch"),
         patience=patience,
         **{name: positive(getattr(options, name), name) for name in whole},
     )
+
+
+def check_for_tokens(options: FitOptions) -> None:
+    """Check what has another meaning where data are Tokens, not batches.
+
+    Raises
+    ------
+    ValueError
+        If the steps of an epoch are given, or a share of the data to
+        validate with that is not one.
+    """
+    if options.steps_per_epoch is not None:
+        raise ValueError(
+            f"steps_per_epoch={options.steps_per_epoch} is for batches that "
+            "have no end; an epoch of Tokens goes through all of them."
+        )
+    share = options.validation
+    if isinstance(share, float) and not 0 < share < 1:
+        raise ValueError(
+            f"validation is {share}, expected a share between 0 and 1, or "
+            "Tokens."
+        )
 
 
 def _share_or_tokens(validation: Any) -> Any:

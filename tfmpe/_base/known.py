@@ -1,0 +1,43 @@
+"""Refusal of functional inputs that are not finite."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from tfmpe._base.errors import raise_faults
+
+
+def check_inputs(view: Any) -> None:
+    """Check that the functional inputs of all real tokens are finite.
+
+    Parameters
+    ----------
+    view : Tokens or view
+        Traced ones are not looked at.
+
+    Raises
+    ------
+    ValueError
+        If not; names the keys, with numbers.
+    """
+    inputs, padding = view.functional_inputs, view.padding
+    if inputs is None or any(isinstance(x, Tracer) for x in (inputs, padding)):
+        return
+    inputs, padding = jax.device_get((inputs, padding))
+    wrong = ~np.isfinite(inputs)
+    if padding is not None:
+        wrong = wrong & padding[..., None]
+    faults = []
+    for key in view.layout.keys:
+        # Columns of keys with more inputs are filled up.
+        of_key = wrong[..., key.block, : key.n_inputs or 0]
+        if of_key.any():
+            faults.append(
+                f"those of {key.name!r} are NaN or infinite in "
+                f"{of_key.any(-1).sum()} of "
+                f"{np.prod(of_key.shape[:-1], dtype=int)} tokens (tokens that "
+                "were not observed are left out with event_shapes=)"
+            )
+    raise_faults(ValueError, "Functional inputs must be finite", faults)
