@@ -14,6 +14,7 @@ from typing import Any
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
 PAGES = {
+    ROOT / "CONTRIBUTING.md": DOCS / "contributing.md",
     ROOT / "MIGRATION.md": DOCS / "migration.md",
     ROOT / "README.md": DOCS / "overview.md",
     ROOT / "legacy_fixtures": DOCS / "recordings.md",
