@@ -13,7 +13,6 @@ from tfmpe._base.arrays import moves_arrays, on_host
 from tfmpe._base.callers import warn_at_caller
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
-from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.vector_field import (
     check_field,
     split_field,
@@ -32,6 +31,7 @@ from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
 from tfmpe.preprocessing import Standardiser, Tokens, TokenView
+from tfmpe.preprocessing.tokens.known import check_known
 
 
 class FlowMatchingEstimator:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from tfmpe._base.arrays import to_rank
-from tfmpe._base.known import check_inputs
+from tfmpe.preprocessing.tokens.known import check_inputs
 
 
 def input_counts(layout: Any) -> np.ndarray:

@@ -11,9 +11,9 @@ from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.preprocessing import TokenLayout, Tokens
+from tfmpe.preprocessing.tokens.known import check_known
 
 
 @dataclass(frozen=True)

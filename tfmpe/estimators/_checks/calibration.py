@@ -9,15 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe._base.arrays import moves_arrays, take_rows
-from tfmpe._base.known import check_inputs
 from tfmpe._base.programs import compiled
 from tfmpe._base.static import static_int
 from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.chunks import flatten_samples
-from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
+from tfmpe.preprocessing.tokens.known import check_inputs, check_known
 
 _TIES = np.uint32(2**32 - 1)
 

@@ -14,9 +14,9 @@ from tfmpe._base.static import static_int
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional
-from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.preprocessing.tokens.known import check_known
 
 MIN_DRAWS = 20
 """Fewer draws have no 90% interval."""

@@ -9,10 +9,8 @@ import numpy as np
 from jax.core import Tracer
 
 from tfmpe._base.arrays import moves_arrays
-from tfmpe._base.known import check_inputs
 from tfmpe._base.narrowing import check_fits
 from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.ode import read_direction, read_ode
 from tfmpe.estimators._flow.probes import read_probes
 from tfmpe.estimators._flow.solution import (
@@ -28,6 +26,7 @@ from tfmpe.estimators._flow.vector_field import (
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing.tokens.decode import token_array
 from tfmpe.preprocessing.tokens.detached import DetachedView, detach
+from tfmpe.preprocessing.tokens.known import check_inputs, check_known
 
 SAMPLING_STEPS = 4
 DENSITY_STEPS = 8

@@ -97,17 +97,13 @@ def _read_standardiser(
     mean, shift, scale = (
         jnp.asarray(arrays[f"standardiser/{name}"]) for name in _MOMENTS
     )
-    faults = [
-        f"that of {name!r} {fault}"
-        for row, (name, shape, _) in enumerate(keys)
-        if (bijector := known.get(name))
-        for at in [(row, slice(math.prod(shape)))]
-        if (
-            fault := other_bijector(
-                bijector, np.asarray(mean[at]), np.asarray(scale[at])
-            )
-        )
-    ]
+    faults = []
+    for row, (name, shape, _) in enumerate(keys):
+        if bijector := known.get(name):
+            at = (row, slice(math.prod(shape)))
+            around = (np.asarray(moment[at]) for moment in (mean, scale))
+            fault = other_bijector(bijector, *around)
+            faults += [f"that of {name!r} {fault}"] if fault else []
     raise_faults(StorageError, "Bijectors are not those of the file", faults)
     return Standardiser(
         mean,

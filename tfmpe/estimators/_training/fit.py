@@ -6,7 +6,6 @@ from typing import Any
 import jax
 
 from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._flow.known import check_known
 from tfmpe.estimators._flow.vector_field import split_field
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
@@ -30,6 +29,7 @@ from tfmpe.estimators._training.optimiser import default_optimiser
 from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Plan
 from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.preprocessing.tokens.known import check_known
 
 Questions = tuple[tuple[Iterable[str], Iterable[str] | None], ...]
 """Target and conditioning keys of every conditional, not yet checked."""

@@ -10,8 +10,8 @@ from .errors import SourceError, reason
 
 _SUFFIXES = (".py", ".pyw", ".pyi", ".ipynb")
 _CONFIGURATION = re.compile(
-    r"(?:.*/)?(?:[^/]*\.(?:toml|cfg|ini|conf|ya?ml|j2|mk|smk|pyx|pxd|sh|bash|zsh|"
-    r"ksh|csh|fish|bat|cmd|ps1|slurm|sbatch|pbs|nf|def|r|rmd|qmd|dockerfile)"
+    r"(?:.*/)?(?:[^/]*\.(?:toml|cfg|ini|conf|ya?ml|j2|mk|smk|pyx|pxd|sh|bash|"
+    r"zsh|ksh|csh|fish|bat|cmd|ps1|slurm|sbatch|pbs|nf|def|r|[rq]md|dockerfile)"
     r"|[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)|manifest\.in"
     r"|requirements/[^/]*\.(?:txt|in)|(?:[^/]*conf[^/]*|\.\w[^/]*)/.*\.json"
     r"|[^/]*(?:conf|settings|devcontainer)[^/]*\.json"
@@ -20,8 +20,8 @@ _CONFIGURATION = re.compile(
     re.IGNORECASE,
 )
 _OTHER_FOLDERS = re.compile(
-    r"__pycache__|node_modules|site-packages|\.(?:.*cache|git|hg|svn|tox|nox|eggs|"
-    r"venv.*|hypothesis|ipynb_checkpoints)"
+    r"__pycache__|node_modules|site-packages|\.(?:.*cache|git|hg|svn|tox|nox|"
+    r"eggs|venv.*|hypothesis|ipynb_checkpoints)"
 )
 
 

@@ -1,6 +1,6 @@
 """Mean and scale of the real values of every key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -86,12 +86,16 @@ def _unbounded(bijector: Any, values: np.ndarray, dtype: Any) -> np.ndarray:
         return np.asarray(bijector.forward(jnp.asarray(values, dtype)))
 
 
+def _bounded(bijector: Any, values: np.ndarray, dtype: Any) -> np.ndarray:
+    with jax.debug_nans(False):
+        return np.asarray(bijector.inverse(jnp.asarray(values, dtype)))
+
+
 def _not_undone(
     bijector: Any, values: np.ndarray, unbounded: np.ndarray, dtype: Any
 ) -> str:
     """Return what is wrong with the way back from unbounded values."""
-    with jax.debug_nans(False):
-        back = np.asarray(bijector.inverse(jnp.asarray(unbounded, dtype)))
+    back = _bounded(bijector, unbounded, dtype)
     error = np.abs(back - values)
     wrong = ~(error <= _UNDONE * (np.abs(values) + values.std()))
     if not wrong.any():
@@ -131,9 +135,7 @@ def _no_way_back(bijector: Any, mean: np.ndarray, scale: np.ndarray) -> str:
 
     A flow draws any number: of its image no part may be missing.
     """
-    unbounded = mean + np.outer((-6, -3, 0, 3, 6), scale).astype(mean.dtype)
-    with jax.debug_nans(False):
-        back = np.asarray(bijector.inverse(jnp.asarray(unbounded)))
+    unbounded, back = _way_back(bijector, mean, scale, (-6, -3, 0, 3, 6))
     if not np.isnan(back).any():
         return ""
     at = tuple(np.argwhere(np.isnan(back))[0])
@@ -144,12 +146,10 @@ def _no_way_back(bijector: Any, mean: np.ndarray, scale: np.ndarray) -> str:
     )
 
 
-def other_bijector(bijector: Any, mean: Any, scale: Any) -> str:
+def other_bijector(bijector: Any, mean: np.ndarray, scale: np.ndarray) -> str:
     """Return why a bijector cannot be the one that moments are of."""
-    unbounded = mean + np.outer((-1, 0, 1), scale).astype(mean.dtype)
-    with jax.debug_nans(False):
-        back = bijector.inverse(jnp.asarray(unbounded))
-        there = np.asarray(bijector.forward(back))
+    unbounded, back = _way_back(bijector, mean, scale, (-1, 0, 1))
+    there = _unbounded(bijector, back, back.dtype)
     wrong = ~(np.abs(there - unbounded) <= 0.2 * scale + 0.02 * abs(unbounded))
     if not wrong.any():
         return ""
@@ -158,6 +158,14 @@ def other_bijector(bijector: Any, mean: Any, scale: Any) -> str:
         f"makes {there[at]:.6g} of the unbounded value {unbounded[at]:.6g} on "
         "its way there and back"
     )
+
+
+def _way_back(
+    bijector: Any, mean: np.ndarray, scale: np.ndarray, steps: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return unbounded values, by scales away from the mean, and bounded."""
+    unbounded = mean + np.outer(steps, scale).astype(mean.dtype)
+    return unbounded, _bounded(bijector, unbounded, mean.dtype)
 
 
 def _not_finite(values: np.ndarray, what: str) -> str:
