@@ -163,8 +163,6 @@ def test_every_public_name_is_in_the_reference_once():
     assert "tfmpe.Tokens" in expected
     expected += legacy_names()
     assert "tfmpe.compat.cnf.CNF" in expected
-    # What the others take or return, though tfmpe does not export it.
-    expected.append("tfmpe.preprocessing.AttentionPlan")
     # New names beside the legacy ones.
     for name in ("load_parameters", "read_parameters"):
         expected.append(f"tfmpe.compat.nn.transformer.{name}")

@@ -8,7 +8,7 @@ import pytest
 
 from tfmpe import (
     DatasetWriter,
-    Standardiser,
+    Standardizer,
     Tokens,
     draw_mask,
     open_dataset,
@@ -61,7 +61,7 @@ def test_any_name_will_do(name, tmp_path):
     html, plain_html = tokens._repr_html_(), plain._repr_html_()
     assert html.count("<") == plain_html.count("<")
     assert tokens.summary()
-    assert Standardiser.fit(tokens)
+    assert Standardizer.fit(tokens)
 
     xarray = to_xarray(tokens.data, tokens)
     dotted = [name, f"other.{name}", "A", "a"]

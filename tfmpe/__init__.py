@@ -1,6 +1,7 @@
 """Tokens for simulation-based inference on hierarchical models."""
 
 from tfmpe.preprocessing import PAD_VALUE as PAD_VALUE
+from tfmpe.preprocessing import AttentionPlan as AttentionPlan
 from tfmpe.preprocessing import DatasetWriter as DatasetWriter
 from tfmpe.preprocessing import DynamicShapeError as DynamicShapeError
 from tfmpe.preprocessing import Independence as Independence
@@ -9,6 +10,7 @@ from tfmpe.preprocessing import IrreproducibleWarning as IrreproducibleWarning
 from tfmpe.preprocessing import KeyLayout as KeyLayout
 from tfmpe.preprocessing import PaddingWarning as PaddingWarning
 from tfmpe.preprocessing import Standardiser as Standardiser
+from tfmpe.preprocessing import Standardizer as Standardizer
 from tfmpe.preprocessing import StorageError as StorageError
 from tfmpe.preprocessing import StoredDataset as StoredDataset
 from tfmpe.preprocessing import TokenGenerator as TokenGenerator

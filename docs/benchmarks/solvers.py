@@ -58,7 +58,7 @@ def main():
     fresh = generate_static_dataset(
         fresh_key, prior, simulator, None, RULES, N_OBSERVATIONS
     )
-    standard = estimator.standardiser
+    standard = estimator.standardizer
 
     def draws(**options):
         drawn = estimator.sample(

@@ -140,13 +140,13 @@ def train(data, weights=(0.0, 0.0, 0.0, 3.0), **options):
     FlowMatchingEstimator, TrainingHistory
     """
     estimator = FlowMatchingEstimator(
-        Affine(*weights), standardise=options.pop("standardise", True)
+        Affine(*weights), standardize=options.pop("standardize", True)
     )
     arguments = {
         "target_keys": ["site", "mu"],
         "conditioning_keys": ["obs"],
         "key": KEY,
-        "optimiser": ADAM,
+        "optimizer": ADAM,
         "batch_size": 4,
         "n_epochs": 3,
         **options,

@@ -25,7 +25,7 @@ from estimators.plated_models import (
     two_level_simulator,
 )
 from tfmpe import (
-    Standardiser,
+    Standardizer,
     Tokens,
     UnknownKeyError,
     concatenate_tokens,
@@ -57,7 +57,7 @@ def train(estimator=None, **changes):
         "n_draws": 20,
         "margin": 0.0,
         "sample_options": {"solver": "euler", "n_steps": 1},
-        "optimiser": SGD,
+        "optimizer": SGD,
         "n_epochs": 2,
         "batch_size": 8,
     }
@@ -80,7 +80,7 @@ def assert_same_result(found, wanted):
     for name in ("estimator", "likelihood"):
         a, b = getattr(found, name), getattr(wanted, name)
         assert_same(a.vector_field, b.vector_field)
-        assert_same(a.standardiser, b.standardiser)
+        assert_same(a.standardizer, b.standardizer)
     for a, b in zip(found.rounds, wanted.rounds, strict=True):
         assert a.posterior.training == b.posterior.training
         assert a.likelihood.training == b.likelihood.training
@@ -140,14 +140,14 @@ def test_all_simulations_are_kept(result):
 
 
 def test_training_is_on_what_is_in_the_box(result):
-    """Standardised anew, and not on simulations of round 1 outside of it."""
+    """Standardized anew, and not on simulations of round 1 outside of it."""
     inside = keep_inside(result.simulations, result.rounds[1].box)
     both = concatenate_tokens(result.synthetic, inside)
     for each, data in (
         (result.likelihood, inside),
         (result.estimator, both),
     ):
-        assert_same(each.standardiser, Standardiser.fit(data))
+        assert_same(each.standardizer, Standardizer.fit(data))
 
 
 def test_no_two_draws_are_equal(result):

@@ -60,7 +60,7 @@ def assert_same(one, other):
     np.testing.assert_array_equal(
         a.vector_field.weights, b.vector_field.weights
     )
-    leaves = map(jax.tree.leaves, (a.standardiser, b.standardiser))
+    leaves = map(jax.tree.leaves, (a.standardizer, b.standardizer))
     for x, y in zip(*leaves, strict=True):
         np.testing.assert_array_equal(x, y)
     assert history_a == history_b
@@ -113,7 +113,7 @@ def test_an_interrupted_fit_keeps_what_it_learnt(tokens, interrupt):
             ["site", "mu"],
             ["obs"],
             key=KEY,
-            optimiser=ADAM,
+            optimizer=ADAM,
             batch_size=4,
         )
     np.testing.assert_array_equal(
@@ -123,7 +123,7 @@ def test_an_interrupted_fit_keeps_what_it_learnt(tokens, interrupt):
 
 def test_more_epochs_or_patience(tokens, validation, tmp_path):
     """Training goes on where it had stopped."""
-    options = {"validation": validation, "optimiser": optax.sgd(-0.02)}
+    options = {"validation": validation, "optimizer": optax.sgd(-0.02)}
     _, history = train(
         tokens, patience=1, n_epochs=9, checkpoint=tmp_path, **options
     )
@@ -143,7 +143,7 @@ def test_numbers_of_numpy(tokens, tmp_path):
         n_epochs=np.int64(1),
         batch_size=np.int64(4),
         n_noise=np.int32(1),
-        optimiser=None,
+        optimizer=None,
         learning_rate=np.float32(0.5),
         checkpoint=tmp_path,
     )
@@ -202,7 +202,7 @@ def test_other_data_are_refused(tokens, validation, finished):
             ["site", "mu"],
             ["obs"],
             key=KEY,
-            optimiser=ADAM,
+            optimizer=ADAM,
             batch_size=4,
             n_epochs=1,
             validation=validation,
@@ -213,7 +213,7 @@ def test_other_data_are_refused(tokens, validation, finished):
         "simulations. Continue with the same settings and "
         "data, or use an empty folder."
     )
-    assert estimator.standardiser is None
+    assert estimator.standardizer is None
     rows = jax.tree.map(lambda x: x[:9], tokens)
     with pytest.raises(ValueError, match="rows was 10 and is 9"):
         resume(rows, validation, finished)
@@ -264,14 +264,14 @@ def test_other_validation_data_or_inputs_are_refused(
         resume(*given, finished_with_times)
 
 
-def test_other_data_are_refused_without_a_new_standardiser(tokens, tmp_path):
+def test_other_data_are_refused_without_a_new_standardizer(tokens, tmp_path):
     """One that is not fitted to the data cannot tell them apart."""
-    for folder, options in (("a", {}), ("b", {"standardise": False})):
+    for folder, options in (("a", {}), ("b", {"standardize": False})):
         estimator = FlowMatchingEstimator(Affine(), **options)
         given = {
             "target_keys": ["mu"],
             "key": KEY,
-            "optimiser": ADAM,
+            "optimizer": ADAM,
             "n_epochs": 1,
             "checkpoint": tmp_path / folder,
         }
@@ -299,9 +299,9 @@ def test_a_checkpoint_without_a_summary_of_its_data(
     resume(tokens, validation, tmp_path)
 
 
-def test_another_optimiser_is_refused(tokens, validation, finished):
+def test_another_optimizer_is_refused(tokens, validation, finished):
     with pytest.raises(StorageError) as caught:
-        resume(tokens, validation, finished, optimiser=optax.sgd(0.1))
+        resume(tokens, validation, finished, optimizer=optax.sgd(0.1))
     assert str(caught.value) == (
         "The file is of another architecture:\n"
         "  - 'optimiser/0/count' is in the file alone\n"

@@ -15,7 +15,7 @@ from estimators.known_flows import (
     normal,
     spoil_padding,
 )
-from tfmpe import PAD_VALUE, Standardiser, Tokens, UnknownKeyError
+from tfmpe import PAD_VALUE, Standardizer, Tokens, UnknownKeyError
 from tfmpe.estimators import ContinuousFlow, FlowMatchingEstimator
 from tfmpe.nn import Transformer, TransformerConfig
 
@@ -34,7 +34,7 @@ def still(target, conditioning, time):
 def estimator_of(tokens, field=linear, bijectors=None):
     """Return an estimator that need not be trained."""
     estimator = FlowMatchingEstimator(field, bijectors=bijectors)
-    estimator.standardiser = Standardiser.fit(tokens, bijectors=bijectors)
+    estimator.standardizer = Standardizer.fit(tokens, bijectors=bijectors)
     return estimator
 
 
@@ -57,17 +57,17 @@ def draws(tokens, estimator):
 
 
 def test_draws_are_tokens_in_their_own_units(tokens, estimator, draws):
-    """Those of the flow, on standardised tokens, put back."""
+    """Those of the flow, on standardized tokens, put back."""
     assert isinstance(draws, Tokens)
     assert draws.sample_shape == (4, 5)
     assert draws.key_order == TARGET
     assert draws.layout == tokens.select_tokens(TARGET).layout
-    standardiser = estimator.standardiser
+    standardizer = estimator.standardizer
     standard = ContinuousFlow(linear).sample(
-        standardiser.forward(tokens), TARGET, GIVEN, key=KEY, n_samples=4
+        standardizer.forward(tokens), TARGET, GIVEN, key=KEY, n_samples=4
     )
     view = tokens.select_tokens(TARGET)
-    expected = standardiser.inverse(standard, like=view)
+    expected = standardizer.inverse(standard, like=view)
     np.testing.assert_allclose(draws.data, expected, rtol=ROUNDING)
     np.testing.assert_array_equal(draws.padding_mask[2], view.padding_mask)
     assert (draws.data == PAD_VALUE)[~draws.value_mask].all()
@@ -159,7 +159,7 @@ def test_densities_include_the_change_of_units(bounded):
     tokens, estimator = bounded
     found = estimator.log_prob(tokens, ["scale", "share"], ["obs"])
     mean, scale = (
-        np.asarray(getattr(estimator.standardiser, name), float)[:, 0]
+        np.asarray(getattr(estimator.standardizer, name), float)[:, 0]
         for name in ("mean", "scale")
     )
     data = tokens.decode()
@@ -206,7 +206,7 @@ def test_direction_is_refused(tokens, estimator):
         estimator.sample(tokens, TARGET, key=KEY, direction="backward")
     assert str(caught.value) == (
         "An estimator draws in one direction, from noise to values. For the "
-        "way back give standardised tokens to "
+        "way back give standardized tokens to "
         "ContinuousFlow(estimator.vector_field).sample."
     )
 
@@ -218,9 +218,9 @@ def test_errors(tokens, estimator):
         "Key 'nu' not found. Available keys: ['mu', 'site', 'obs']"
     )
     with pytest.raises(ValueError, match="bijectors are applied") as caught:
-        FlowMatchingEstimator(linear, bijectors={"mu": LOG}, standardise=False)
+        FlowMatchingEstimator(linear, bijectors={"mu": LOG}, standardize=False)
     assert str(caught.value) == (
-        "bijectors are applied by the standardiser: leave standardise=True, "
+        "bijectors are applied by the standardizer: leave standardize=True, "
         "or map the values before."
     )
 

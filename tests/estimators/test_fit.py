@@ -22,7 +22,7 @@ from tfmpe.estimators import (
     TrainingHistory,
 )
 from tfmpe.estimators._training import epochs as fitting
-from tfmpe.estimators._training.optimiser import default_optimiser
+from tfmpe.estimators._training.optimizer import default_optimizer
 from tfmpe.estimators._training.steps import Plan, batch_rows
 
 N = 10
@@ -72,19 +72,19 @@ def test_training_goes_on_where_it_ended(tokens, trained):
     """A second fit begins with the parameters and moments of the first."""
     weights = trained[0].vector_field.weights
     estimator, first = train(tokens, weights, n_epochs=1)
-    moments = estimator.standardiser
+    moments = estimator.standardizer
     second = estimator.fit(
         tokens,
         ["site", "mu"],
         ["obs"],
         key=KEY,
-        optimiser=ADAM,
+        optimizer=ADAM,
         batch_size=4,
         n_epochs=1,
     )
     assert first.training[0] < trained[1].training[0]
     assert second.training[0] < trained[1].training[0]
-    assert estimator.standardiser is moments
+    assert estimator.standardizer is moments
 
 
 def test_what_padding_holds_does_not_matter(tokens, trained):
@@ -121,12 +121,12 @@ def test_views_and_sample_axes(tokens, trained):
 
 @pytest.mark.slow
 def test_whole_numbers():
-    """Values need not be floats, if they are not standardised."""
+    """Values need not be floats, if they are not standardized."""
     data = {
         name: np.arange(n * N).reshape((N, n, 1)) % 3
         for name, n in (("mu", 1), ("site", 2), ("obs", 3))
     }
-    _, history = train(Tokens.from_pytree(data, {}), standardise=False)
+    _, history = train(Tokens.from_pytree(data, {}), standardize=False)
     assert history.training[-1] < history.training[0]
 
 
@@ -142,7 +142,7 @@ def test_batches(tokens):
     # The moments are those of the first batch.
     alone, _ = train(batches[0], n_epochs=1)
     np.testing.assert_array_equal(
-        estimator.standardiser.mean, alone.standardiser.mean
+        estimator.standardizer.mean, alone.standardizer.mean
     )
 
 
@@ -189,7 +189,7 @@ def test_a_generator():
 def test_validation_keeps_the_best(tokens):
     """Here the parameters of the first epoch: then it gets worse."""
     uphill = optax.sgd(-0.02)
-    options = {"validation": rows_of(tokens, slice(4)), "optimiser": uphill}
+    options = {"validation": rows_of(tokens, slice(4)), "optimizer": uphill}
     estimator, history = train(tokens, n_epochs=9, patience=2, **options)
     assert history.n_epochs == 3
     assert history.validation == sorted(history.validation)
@@ -209,7 +209,7 @@ def test_a_share_is_set_aside(tokens):
     assert history.best_epoch == int(np.argmin(history.validation))
     # Moments are those of what is trained on.
     all_rows, _ = train(tokens, n_epochs=1)
-    assert (estimator.standardiser.mean != all_rows.standardiser.mean).any()
+    assert (estimator.standardizer.mean != all_rows.standardizer.mean).any()
 
 
 CONDITIONALS = [
@@ -231,13 +231,13 @@ def test_several_questions(tokens, monkeypatch):
 
     monkeypatch.setattr(_AFFINE, "field", field)
     options = {"target_keys": None, "conditioning_keys": None}
-    # Not the optimiser of others, which are to count no calls.
-    optimiser = optax.adam(0.05)
+    # Not the optimizer of others, which are to count no calls.
+    optimizer = optax.adam(0.05)
     _, history = train(
         tokens,
         conditionals=CONDITIONALS,
         n_epochs=10,
-        optimiser=optimiser,
+        optimizer=optimizer,
         **options,
     )
     jax.effects_barrier()
@@ -250,7 +250,7 @@ def test_several_questions(tokens, monkeypatch):
 
 
 def spoiled_at(step):
-    """Return an optimiser that makes parameters NaN at a step."""
+    """Return an optimizer that makes parameters NaN at a step."""
 
     def update(gradients, count, parameters=None):
         del parameters
@@ -265,7 +265,7 @@ def spoiled_at(step):
 )
 def test_divergence_names_the_step(tokens, step, epoch):
     """Also the last; the parameters of the epoch before are kept."""
-    optimiser = spoiled_at(step)
+    optimizer = spoiled_at(step)
     estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
     with pytest.raises(TrainingDivergedError) as caught:
         estimator.fit(
@@ -273,7 +273,7 @@ def test_divergence_names_the_step(tokens, step, epoch):
             ["site", "mu"],
             ["obs"],
             key=KEY,
-            optimiser=optimiser,
+            optimizer=optimizer,
             batch_size=4,
             n_epochs=3,
         )
@@ -284,17 +284,17 @@ def test_divergence_names_the_step(tokens, step, epoch):
         "data, lower the learning rate, or clip gradients."
     )
     weights = estimator.vector_field.weights
-    kept, _ = train(tokens, optimiser=optimiser, n_epochs=epoch - 1)
+    kept, _ = train(tokens, optimizer=optimizer, n_epochs=epoch - 1)
     np.testing.assert_array_equal(weights, kept.vector_field.weights)
 
 
 def test_nan_in_the_data(tokens):
-    """Found by the standardiser or, without it, before an epoch."""
+    """Found by the standardizer or, without it, before an epoch."""
     spoiled = tokens.with_data(tokens.data.at[7, 0, 0].set(jnp.nan))
     with pytest.raises(ValueError, match="NaN or infinite"):
         train(spoiled)
     with pytest.raises(ValueError, match="1 of 10 values") as caught:
-        train(spoiled, standardise=False)
+        train(spoiled, standardize=False)
     assert str(caught.value) == (
         "Simulations must be finite: of 'mu' 1 of 10 values are NaN or "
         "infinite, or outside the support of a bijector (tokens that were "
@@ -305,7 +305,7 @@ def test_nan_in_the_data(tokens):
 def test_extreme_values_in_the_validation_data(tokens):
     extreme = tokens.with_data(tokens.data.at[7, 0, 0].set(1e30))
     with pytest.raises(TrainingDivergedError) as caught:
-        train(tokens, standardise=False, validation=extreme)
+        train(tokens, standardize=False, validation=extreme)
     assert str(caught.value) == (
         "The validation loss is inf after epoch 1. Look for extreme values "
         "in the validation data, or lower the learning rate."
@@ -321,7 +321,7 @@ def test_a_refused_fit_leaves_no_trace(tokens):
         "The vector field function has no parameters to train. Give an NNX "
         "module, or a pytree with arrays of floats."
     )
-    assert estimator.standardiser is None
+    assert estimator.standardizer is None
 
 
 def test_progress(tokens, capsys):
@@ -335,16 +335,16 @@ def test_progress(tokens, capsys):
     assert f"loss {history.training[-1]:.4f}" in err
 
 
-def test_one_step_of_the_default_optimiser_moves_something():
+def test_one_step_of_the_default_optimizer_moves_something():
     """And the rate ends at 0, having been the one asked for."""
     for n_steps in (1, 2, 1000):
-        optimiser = default_optimiser(0.1, n_steps)
-        assert optimiser is default_optimiser(0.1, n_steps)
+        optimizer = default_optimizer(0.1, n_steps)
+        assert optimizer is default_optimizer(0.1, n_steps)
         parameters = {"x": jnp.ones(())}
-        state = optimiser.init(parameters)
+        state = optimizer.init(parameters)
         gradient = {"x": jnp.ones(())}
         with jax.numpy_dtype_promotion("standard"):
-            change, _ = optimiser.update(gradient, state, parameters)
+            change, _ = optimizer.update(gradient, state, parameters)
         assert -0.11 < change["x"] < -1e-4
 
 
@@ -413,8 +413,8 @@ def _once():
         (
             TypeError,
             make_tokens(4),
-            {"optimiser": 1e-3},
-            "optimiser is 0.001, expected a transformation of optax such as "
+            {"optimizer": 1e-3},
+            "optimizer is 0.001, expected a transformation of optax such as "
             "optax.adam(1e-3). A number is given as learning_rate.",
         ),
         (

@@ -11,7 +11,7 @@ import optax
 import pytest
 from flax import nnx
 
-from tfmpe import DatasetWriter, Standardiser, Tokens, open_dataset
+from tfmpe import DatasetWriter, Standardizer, Tokens, open_dataset
 from tfmpe.estimators import (
     ContinuousFlow,
     FlowMatchingEstimator,
@@ -179,7 +179,7 @@ def test_batches_begin_anew_within_an_epoch(tmp_path):
     options = {"steps_per_epoch": 3, "n_epochs": 4}
     whole = fit(FlowMatchingEstimator(Field()), passes([]), **options)
     folder = tmp_path / "checkpoint"
-    interrupted = options | {"checkpoint": folder, "optimiser": optax.sgd(0.1)}
+    interrupted = options | {"checkpoint": folder, "optimizer": optax.sgd(0.1)}
     fit(
         FlowMatchingEstimator(Field()),
         passes([]),
@@ -189,7 +189,7 @@ def test_batches_begin_anew_within_an_epoch(tmp_path):
     plain = fit(
         FlowMatchingEstimator(Field()),
         passes([]),
-        **options | {"optimiser": optax.sgd(0.1)},
+        **options | {"optimizer": optax.sgd(0.1)},
     )
     assert resumed.training == plain.training
     assert len(whole.training) == 4
@@ -323,9 +323,9 @@ def test_functional_inputs_of_padding_may_be_anything(trained):
 
 
 @pytest.mark.parametrize("name", ["mu", "obs"])
-@pytest.mark.parametrize("standardise", [True, False])
-def test_training_names_what_is_not_known(name, standardise):
-    """Also where no standardiser is fitted: later batches, other data."""
+@pytest.mark.parametrize("standardize", [True, False])
+def test_training_names_what_is_not_known(name, standardize):
+    """Also where no standardizer is fitted: later batches, other data."""
     good = simulations()
     wrong = UNKNOWN if name == "obs" else UNKNOWN[1:2]
     bad = good.with_values(**{name: wrong})
@@ -334,7 +334,7 @@ def test_training_names_what_is_not_known(name, standardise):
         ([good, bad], {}),
         (good, {"validation": bad}),
     ):
-        estimator = FlowMatchingEstimator(Field(), standardise=standardise)
+        estimator = FlowMatchingEstimator(Field(), standardize=standardize)
         with pytest.raises(ValueError, match=f"{name!r} .*NaN or infinite"):
             fit(estimator, data, **options)
 
@@ -370,26 +370,26 @@ def test_density_outside_the_support_of_a_bijector(trained):
 def test_bijectors_that_do_not_undo_one_another():
     wrong = {"mu": (jnp.log, jnp.expm1)}
     with pytest.raises(ValueError, match="'mu' has a bijector whose two func"):
-        Standardiser.fit(simulations(), bijectors=wrong)
-    Standardiser.fit(simulations(), bijectors={"mu": (jnp.log, jnp.exp)})
+        Standardizer.fit(simulations(), bijectors=wrong)
+    Standardizer.fit(simulations(), bijectors={"mu": (jnp.log, jnp.exp)})
 
 
 @pytest.mark.parametrize("bijectors", [None, {"mu": (jnp.log, jnp.exp)}])
-@pytest.mark.parametrize("standardise", [True, False])
+@pytest.mark.parametrize("standardize", [True, False])
 def test_an_estimator_saved_before_it_was_trained(
-    tmp_path, bijectors, standardise
+    tmp_path, bijectors, standardize
 ):
-    if bijectors and not standardise:
+    if bijectors and not standardize:
         pytest.skip("refused")
     path = tmp_path / "estimator"
     estimator = FlowMatchingEstimator(
-        Field(), bijectors=bijectors, standardise=standardise
+        Field(), bijectors=bijectors, standardize=standardize
     )
     estimator.save(path)
     loaded = FlowMatchingEstimator.load(path, Field(), bijectors=bijectors)
     data = simulations()
     assert fit(loaded, data).training == fit(estimator, data).training
-    assert (loaded.standardiser is not None) == standardise
+    assert (loaded.standardizer is not None) == standardize
 
 
 def test_a_network_of_64_bits_is_loaded_with_32(tmp_path, x64):

@@ -21,9 +21,9 @@ def make_tokens(n_obs):
     return Tokens.from_pytree(data, {})
 
 
-def fit_with_a_new_optimiser(number):
+def fit_with_a_new_optimizer(number):
     del number
-    optimiser = optax.sgd(0.1)
+    optimizer = optax.sgd(0.1)
     estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
     estimator.fit(
         make_tokens(2),
@@ -31,21 +31,21 @@ def fit_with_a_new_optimiser(number):
         ["obs"],
         key=KEY,
         n_epochs=1,
-        optimiser=optimiser,
+        optimizer=optimizer,
         validation=0.5,
     )
-    return optimiser.update
+    return optimizer.update
 
 
 def fit_to_a_new_layout(number):
     tokens = make_tokens(number + 1)
     estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
-    estimator.fit(tokens, ["mu"], ["obs"], key=KEY, n_epochs=1, optimiser=ADAM)
+    estimator.fit(tokens, ["mu"], ["obs"], key=KEY, n_epochs=1, optimizer=ADAM)
     return tokens.layout
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("use", [fit_with_a_new_optimiser, fit_to_a_new_layout])
+@pytest.mark.parametrize("use", [fit_with_a_new_optimizer, fit_to_a_new_layout])
 def test_what_is_kept_is_bounded(use):
     client = jax.local_devices()[0].client
     kept, programs = [], []
@@ -58,7 +58,7 @@ def test_what_is_kept_is_bounded(use):
     assert sum(ref() is not None for ref in kept) <= 8
 
 
-def test_the_default_optimiser_is_compiled_for_once():
+def test_the_default_optimizer_is_compiled_for_once():
     tokens = make_tokens(3)
 
     def train():

@@ -49,7 +49,7 @@ def test_load_gives_what_was_saved(tokens, estimator, path):
     """Parameters, moments, and what else is not the default."""
     loaded = FlowMatchingEstimator.load(path, Affine())
     assert_equal_trees(loaded.vector_field, estimator.vector_field)
-    assert_equal_trees(loaded.standardiser, estimator.standardiser)
+    assert_equal_trees(loaded.standardizer, estimator.standardizer)
     asked = tokens, ["mu"], ["obs"]
     draws = estimator.sample(*asked, key=KEY)
     again = loaded.sample(*asked, key=KEY)
@@ -60,17 +60,17 @@ def test_training_goes_on_with_what_was_loaded(tokens, estimator, path):
     """With the moments of the file, not of the new data."""
     loaded = FlowMatchingEstimator.load(path, Affine())
     loaded.fit(make_tokens(4, seed=5), ["mu"], key=KEY, n_epochs=1)
-    assert_equal_trees(loaded.standardiser, estimator.standardiser)
+    assert_equal_trees(loaded.standardizer, estimator.standardizer)
 
 
-def test_without_standardiser(tmp_path):
+def test_without_standardizer(tmp_path):
     path = tmp_path / "estimator"
     plain = FlowMatchingEstimator(
-        Affine(1.0, 2.0, 3.0, 4.0), standardise=False, sigma_min=0.25
+        Affine(1.0, 2.0, 3.0, 4.0), standardize=False, sigma_min=0.25
     )
     plain.save(path)
     loaded = FlowMatchingEstimator.load(path, Affine())
-    assert loaded.standardiser is None
+    assert loaded.standardizer is None
     assert_equal_trees(loaded.vector_field, plain.vector_field)
     again = tmp_path / "again"
     loaded.save(again)
@@ -110,7 +110,7 @@ def test_another_architecture(path, tmp_path):
     """All that differs is listed, and the network is left as it was."""
     network = Network(0, n=2)
     before = jnp.copy(network.value[...])
-    FlowMatchingEstimator(Network(0), standardise=False).save(path)
+    FlowMatchingEstimator(Network(0), standardize=False).save(path)
     with pytest.raises(StorageError) as caught:
         FlowMatchingEstimator.load(path, network)
     assert str(caught.value) == (
@@ -137,7 +137,7 @@ def test_bijectors_are_to_be_given_again(tmp_path):
     estimator.fit(tokens, ["mu"], key=KEY, n_epochs=1)
     estimator.save(path)
     loaded = FlowMatchingEstimator.load(path, Affine(), bijectors=LOG)
-    assert_equal_trees(loaded.standardiser, estimator.standardiser)
+    assert_equal_trees(loaded.standardizer, estimator.standardizer)
     for given in (None, {}, {"obs": LOG["mu"]}):
         with pytest.raises(StorageError) as caught:
             FlowMatchingEstimator.load(path, Affine(), bijectors=given)
@@ -221,7 +221,7 @@ def test_names_of_leaves():
 
 
 def test_random_states_are_arrays(tmp_path):
-    """Such as an optimiser's that adds noise."""
+    """Such as an optimizer's that adds noise."""
     tree = {"key": jax.random.key(5), "n": jnp.arange(3)}
     write_state(tmp_path / "state", "test", name_leaves(tree, "x"), {})
     arrays, _ = read_state(tmp_path / "state", "test")

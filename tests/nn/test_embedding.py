@@ -60,7 +60,7 @@ def test_a_vector_for_every_token(vectors, embedding, tokens):
 
 
 @pytest.mark.parametrize("padded", [False, True])
-def test_functional_inputs_are_standardised(padded):
+def test_functional_inputs_are_standardized(padded):
     """By those of the tokens that a network was built for, without padding.
 
     Days of a year mean the same to it as years.

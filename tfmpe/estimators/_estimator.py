@@ -11,6 +11,7 @@ import numpy as np
 
 from tfmpe._base.arrays import moves_arrays, on_host
 from tfmpe._base.callers import warn_at_caller
+from tfmpe._base.spelling import both_spellings
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._flow.vector_field import (
@@ -24,13 +25,13 @@ from tfmpe.estimators._storage.estimator_file import (
     save_estimator,
 )
 from tfmpe.estimators._support import in_own_units, inside
-from tfmpe.estimators._training.data import standardised
+from tfmpe.estimators._training.data import standardized
 from tfmpe.estimators._training.errors import UntrainedWarning
 from tfmpe.estimators._training.fit import prepare, read_questions
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
-from tfmpe.preprocessing import Standardiser, Tokens, TokenView
+from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.tokens.known import check_known
 
 
@@ -44,18 +45,18 @@ class FlowMatchingEstimator:
         ``tfmpe.nn.Transformer``, or any pytree of arrays that can be called.
         It is left as it is; the trained one is an attribute.
     bijectors : mapping of str to bijector, optional
-        For keys with bounded values; see :meth:`tfmpe.Standardiser.fit`.
-    standardise : bool
+        For keys with bounded values; see :meth:`tfmpe.Standardizer.fit`.
+    standardize : bool
         Whether to train on values of mean 0 and standard deviation 1. The
         moments are those of the first data that :meth:`fit` sees.
     sigma_min : float
-        Width of the flow around a value, in standardised units.
+        Width of the flow around a value, in standardized units.
 
     Attributes
     ----------
     vector_field : VectorField
-    standardiser : Standardiser or None
-        None before training, or if ``standardise`` is False.
+    standardizer : Standardizer or None
+        None before training, or if ``standardize`` is False.
 
     Notes
     -----
@@ -95,27 +96,28 @@ class FlowMatchingEstimator:
     (10, 64, 1, 1)
     """
 
+    @both_spellings
     def __init__(
         self,
         vector_field: Any,
         *,
         bijectors: Mapping[str, Any] | None = None,
-        standardise: bool = True,
+        standardize: bool = True,
         sigma_min: float = SIGMA_MIN,
     ) -> None:
-        if bijectors and not standardise:
+        if bijectors and not standardize:
             raise ValueError(
-                "bijectors are applied by the standardiser: leave "
-                "standardise=True, or map the values before."
+                "bijectors are applied by the standardizer: leave "
+                "standardize=True, or map the values before."
             )
-        if not isinstance(standardise, (bool, np.bool_)):
+        if not isinstance(standardize, (bool, np.bool_)):
             raise TypeError(
-                f"standardise is {standardise!r}, expected True or False."
+                f"standardize is {standardize!r}, expected True or False."
             )
         self.vector_field = check_field(vector_field)
-        self.standardiser: Any = None
+        self.standardizer: Any = None
         self._bijectors = dict(bijectors or {})
-        self._standardise = bool(standardise)
+        self._standardize = bool(standardize)
         self._sigma_min = real_number(sigma_min, "sigma_min")
         if not 0 <= self._sigma_min < math.inf:
             raise ValueError(
@@ -123,6 +125,7 @@ class FlowMatchingEstimator:
                 f"{SIGMA_MIN}."
             )
 
+    @both_spellings
     @moves_arrays
     def fit(
         self,
@@ -133,7 +136,7 @@ class FlowMatchingEstimator:
         key: Any,
         conditionals: Iterable[Any] | None = None,
         validation: Any = None,
-        optimiser: Any = None,
+        optimizer: Any = None,
         learning_rate: SupportsFloat = 1e-3,
         n_epochs: SupportsIndex = 100,
         batch_size: SupportsIndex = 128,
@@ -166,11 +169,11 @@ class FlowMatchingEstimator:
         validation : float, Tokens or None
             Simulations to validate with, or the share of ``data`` to set
             aside for it.
-        optimiser : optax.GradientTransformation, optional
+        optimizer : optax.GradientTransformation, optional
             By default Adam with weight decay and a cosine schedule over all
             epochs.
         learning_rate : float
-            Of the default optimiser.
+            Of the default optimizer.
         n_epochs : int
             Passes through the data, at most.
         batch_size : int
@@ -221,12 +224,12 @@ class FlowMatchingEstimator:
         are kept, else the last ones. Not for use inside ``jit``.
 
         Compiled programs are kept for the next call: those of the last 8
-        combinations of optimiser, architecture, layout and shapes, or of 32
+        combinations of optimizer, architecture, layout and shapes, or of 32
         where data come in batches.
         """
         options = read_options(
             validation=validation,
-            optimiser=optimiser,
+            optimizer=optimizer,
             learning_rate=learning_rate,
             n_epochs=n_epochs,
             batch_size=batch_size,
@@ -240,14 +243,14 @@ class FlowMatchingEstimator:
         asked = read_questions(target_keys, conditioning_keys, conditionals)
         loop, reached = prepare(
             self.vector_field,
-            self._fit_standardiser,
+            self._fit_standardizer,
             data,
             asked,
             key,
             options,
             self._sigma_min,
         )
-        self.standardiser = loop.standardiser
+        self.standardizer = loop.standardizer
         try:
             for progressed in loop.epochs(reached):
                 reached = progressed
@@ -279,7 +282,7 @@ class FlowMatchingEstimator:
         **options
             ``theta_0``, ``solver``, ``n_steps``, ``rtol``, ``atol``,
             ``max_steps``, ``batch_size`` of :meth:`ContinuousFlow.sample`;
-            noise and tolerances are in standardised units.
+            noise and tolerances are in standardized units.
 
         Returns
         -------
@@ -295,26 +298,26 @@ class FlowMatchingEstimator:
         Warns
         -----
         UntrainedWarning
-            If :meth:`fit` was never called, unless ``standardise`` is False.
+            If :meth:`fit` was never called, unless ``standardize`` is False.
         """
         if "direction" in options:
             raise ValueError(
                 "An estimator draws in one direction, from noise to values. "
-                "For the way back give standardised tokens to "
+                "For the way back give standardized tokens to "
                 "ContinuousFlow(estimator.vector_field).sample."
             )
         self._warn_untrained()
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         draws = ContinuousFlow(self.vector_field).sample(
-            standardised(tokens, self.standardiser, keys.conditioning),
+            standardized(tokens, self.standardizer, keys.conditioning),
             *keys,
             key=key,
             n_samples=n_samples,
             **options,
         )
         view = tokens.select_tokens(keys.target)
-        if self.standardiser is not None:
-            draws = self.standardiser.inverse(draws, like=view)
+        if self.standardizer is not None:
+            draws = self.standardizer.inverse(draws, like=view)
         sample_shape = draws.shape[:-2]
         return Tokens(
             draws,
@@ -363,7 +366,7 @@ class FlowMatchingEstimator:
             values = values.select_tokens(keys.target).data
         self._warn_untrained()
         flow = ContinuousFlow(self.vector_field)
-        if self.standardiser is None:
+        if self.standardizer is None:
             return flow.log_prob(tokens, *keys, values=values, **options)
         view = tokens.select_tokens(keys.target)
         if values is None:
@@ -371,13 +374,13 @@ class FlowMatchingEstimator:
         own = view.data if values is None else values
         # NaN marks what lies outside the support of a bijector.
         with jax.debug_nans(False):
-            standard = self.standardiser.forward(own, like=view)
-            change = self.standardiser.log_det(own, like=view)
+            standard = self.standardizer.forward(own, like=view)
+            change = self.standardizer.log_det(own, like=view)
         standard, outside = inside(
             own, standard, view.value_mask, one_draw=values is None
         )
         density = flow.log_prob(
-            standardised(tokens, self.standardiser, keys.conditioning),
+            standardized(tokens, self.standardizer, keys.conditioning),
             *keys,
             values=standard,
             **options,
@@ -385,7 +388,7 @@ class FlowMatchingEstimator:
         return in_own_units(density, change, outside, one_draw=values is None)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write parameters and standardiser to a safetensors file.
+        """Write parameters and standardizer to a safetensors file.
 
         Parameters
         ----------
@@ -401,10 +404,10 @@ class FlowMatchingEstimator:
         """
         settings = {
             "sigma_min": self._sigma_min,
-            "standardise": self._standardise,
-            "bijectors": [] if self.standardiser else [*self._bijectors],
+            "standardise": self._standardize,
+            "bijectors": [] if self.standardizer else [*self._bijectors],
         }
-        save_estimator(path, self.vector_field, self.standardiser, settings)
+        save_estimator(path, self.vector_field, self.standardizer, settings)
 
     @classmethod
     def load(
@@ -438,36 +441,41 @@ class FlowMatchingEstimator:
             If it is no such file, is damaged, or holds another architecture
             or other bijectors.
         """
-        vector_field, standardiser, settings = load_estimator(
+        vector_field, standardizer, settings = load_estimator(
             path, vector_field, bijectors
         )
         estimator = cls(
             vector_field,
             bijectors=bijectors,
-            standardise=settings["standardise"],
+            standardize=settings["standardise"],
             sigma_min=settings["sigma_min"],
         )
-        estimator.standardiser = standardiser
+        estimator.standardizer = standardizer
         return estimator
 
+    @property
+    def standardiser(self) -> Any:
+        """The standardizer, in another spelling."""
+        return self.standardizer
+
     def _warn_untrained(self) -> None:
-        if self.standardiser is not None or not self._standardise:
+        if self.standardizer is not None or not self._standardize:
             return
         # A field without parameters, such as a function, is as it should be.
         if jax.tree.leaves(split_field(self.vector_field).parameters):
             warn_at_caller(
                 UntrainedWarning(
                     "This estimator was never trained: it answers in "
-                    "standardised units, as its network was made. Call fit "
-                    "first, or build it with standardise=False."
+                    "standardized units, as its network was made. Call fit "
+                    "first, or build it with standardize=False."
                 )
             )
 
-    def _fit_standardiser(self, tokens: Any) -> Any:
-        """Return the standardiser, fitted to the first tokens ever seen."""
-        if self.standardiser is None and self._standardise:
-            return Standardiser.fit(tokens, bijectors=self._bijectors)
-        return self.standardiser
+    def _fit_standardizer(self, tokens: Any) -> Any:
+        """Return the standardizer, fitted to the first tokens ever seen."""
+        if self.standardizer is None and self._standardize:
+            return Standardizer.fit(tokens, bijectors=self._bijectors)
+        return self.standardizer
 
 
 def _repeat(array: Any, sample_shape: tuple[int, ...], n_axes: int) -> Any:

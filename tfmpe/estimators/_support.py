@@ -17,7 +17,7 @@ def inside(
     Parameters
     ----------
     own, standard : Array, shape (..., n_tokens, width)
-        In their own units, and standardised.
+        In their own units, and standardized.
     real : Array of bool, shape (..., n_tokens, width)
         False in padding.
     one_draw : bool

@@ -68,7 +68,7 @@ class TokenEmbedding(nnx.Module):
         self.input_scale = InputMoment(jnp.ones(n_inputs))
 
     def measure_inputs(self, tokens: Any) -> None:
-        """Standardise functional inputs by those of some tokens."""
+        """Standardize functional inputs by those of some tokens."""
         mean, scale = input_moments(tokens, self.input_mean.shape[0])
         self.input_mean = InputMoment(jnp.asarray(mean))
         self.input_scale = InputMoment(jnp.asarray(scale))

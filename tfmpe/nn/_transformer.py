@@ -115,7 +115,7 @@ class Transformer(nnx.Module):
         ----------
         tokens : Tokens, TokenView or TokenLayout
             Numbers of tokens and samples do not matter: the network takes
-            others. Functional inputs are standardised by their mean and
+            others. Functional inputs are standardized by their mean and
             standard deviation here; a layout has none, and they are taken
             as they are.
         config : TransformerConfig, optional

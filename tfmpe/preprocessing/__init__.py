@@ -1,7 +1,7 @@
 """From trees of arrays to tokens, masks and labels, and back.
 
 Each folder imports only those before it: ``layout`` (plain Python), ``masks``,
-``tokens``; then ``data``, ``standardise``, ``storage`` and ``show``, which do
+``tokens``; then ``data``, ``standardize``, ``storage`` and ``show``, which do
 not import one another.
 """
 
@@ -41,8 +41,8 @@ from tfmpe.preprocessing.show.plot import plot_mask as plot_mask
 from tfmpe.preprocessing.show.plot_layout import plot_layout as plot_layout
 from tfmpe.preprocessing.show.text import draw_mask as draw_mask
 from tfmpe.preprocessing.show.xarray import to_xarray as to_xarray
-from tfmpe.preprocessing.standardise.standardiser import (
-    Standardiser as Standardiser,
+from tfmpe.preprocessing.standardise.standardizer import (
+    Standardizer as Standardizer,
 )
 from tfmpe.preprocessing.storage.dataset_writer import (
     DatasetWriter as DatasetWriter,
@@ -62,3 +62,5 @@ from tfmpe.preprocessing.tokens.joining import (
 )
 from tfmpe.preprocessing.tokens.tokens import Tokens as Tokens
 from tfmpe.preprocessing.tokens.views import TokenView as TokenView
+
+Standardiser = Standardizer  # the same, in another spelling

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfmpe import (
-    Standardiser,
+    Standardizer,
     Tokens,
     build_padding_mask,
     decode_pytree,
@@ -274,7 +274,7 @@ WAYS_IN = {
     "view.decode": SQUARE.select_tokens(["a"]).decode,
     "view.with_data": SQUARE.select_tokens(["a"]).with_data,
     "decode_pytree": lambda value: decode_pytree(value, SLICES, (2,)),
-    "standardiser": lambda value: Standardiser.fit(
+    "standardizer": lambda value: Standardizer.fit(
         SQUARE.with_data(np.arange(8.0).reshape(2, 2, 2))
     ).forward(value, like=SQUARE),
 }

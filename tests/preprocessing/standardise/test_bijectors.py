@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpyro.distributions import transforms
 
-from tfmpe import Standardiser, Tokens
+from tfmpe import Standardizer, Tokens
 
 
 class TFPLike:
@@ -105,10 +105,10 @@ def tokens():
 
 
 def test_every_kind_of_bijector_does_the_same(kind, tokens):
-    """As standardising log or logit values by hand, in float64."""
+    """As standardizing log or logit values by hand, in float64."""
     support, bijector = kind
     view = tokens.select_tokens([support])
-    standardiser = Standardiser.fit(view, bijectors={support: bijector})
+    standardizer = Standardizer.fit(view, bijectors={support: bijector})
     real = np.asarray(view.padding_mask)
     bounded = np.asarray(view.data, float)[..., :2]
     bounded[~real] = 0.5
@@ -118,33 +118,33 @@ def test_every_kind_of_bijector_does_the_same(kind, tokens):
         free = free - np.log1p(-bounded)
         slopes = -free - 2 * np.log1p(-bounded)
     mean, scale = free[real].mean(0), free[real].std(0)
-    np.testing.assert_allclose(standardiser.mean[0], mean, rtol=1e-5)
-    np.testing.assert_allclose(standardiser.scale[0], scale, rtol=1e-5)
-    standard = standardiser.forward(view)
+    np.testing.assert_allclose(standardizer.mean[0], mean, rtol=1e-5)
+    np.testing.assert_allclose(standardizer.scale[0], scale, rtol=1e-5)
+    standard = standardizer.forward(view)
     wanted = ((free - mean) / scale)[real]
     np.testing.assert_allclose(
         standard.data[real][:, :2], wanted, rtol=1e-4, atol=1e-5
     )
     np.testing.assert_allclose(
-        standardiser.inverse(standard).data[real], view.data[real], rtol=1e-5
+        standardizer.inverse(standard).data[real], view.data[real], rtol=1e-5
     )
     log_det = np.where(real[..., None], slopes - np.log(scale), 0)
     np.testing.assert_allclose(
-        standardiser.log_det(view), log_det.sum((1, 2)), rtol=1e-4
+        standardizer.log_det(view), log_det.sum((1, 2)), rtol=1e-4
     )
 
 
 def test_padding_outside_the_support_reaches_no_gradient(kind, tokens):
     support, bijector = kind
-    standardiser = Standardiser.fit(tokens, bijectors={support: bijector})
+    standardizer = Standardizer.fit(tokens, bijectors={support: bijector})
 
-    def loss(standardiser, tokens):
-        standard = standardiser.forward(tokens)
+    def loss(standardizer, tokens):
+        standard = standardizer.forward(tokens)
         real = tokens.padding_mask[..., None] & (standard.data > -1e7)
         values = jnp.where(real, standard.data, 0)
-        return (values**3).sum() + standardiser.log_det(tokens).sum()
+        return (values**3).sum() + standardizer.log_det(tokens).sum()
 
-    gradients = jax.grad(loss, (0, 1), allow_int=True)(standardiser, tokens)
+    gradients = jax.grad(loss, (0, 1), allow_int=True)(standardizer, tokens)
     leaves = [*jax.tree.leaves(gradients[0]), gradients[1].data]
     assert all(np.isfinite(leaf).all() for leaf in leaves)
     padded = ~np.asarray(tokens.padding_mask)
@@ -162,21 +162,21 @@ def test_centre_on_the_edge_of_the_support():
     )
     # Steeper on the way back, so that the centre rounds to 1.
     rounding = (_logit, lambda x: jax.nn.sigmoid(1.5 * x))
-    standardiser = Standardiser.fit(tokens, bijectors={"rate": rounding})
+    standardizer = Standardizer.fit(tokens, bijectors={"rate": rounding})
 
-    def loss(standardiser, data):
+    def loss(standardizer, data):
         given = tokens.with_data(data)
-        there = standardiser.forward(given).data[:, 0]
-        return there.sum() + standardiser.log_det(given).sum()
+        there = standardizer.forward(given).data[:, 0]
+        return there.sum() + standardizer.log_det(given).sum()
 
-    gradients = jax.grad(loss, (0, 1))(standardiser, tokens.data)
+    gradients = jax.grad(loss, (0, 1))(standardizer, tokens.data)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
 
 
 def test_a_given_log_det_is_used(tokens):
     """Here one that is a little wrong, to tell."""
     log_dets = [
-        Standardiser.fit(tokens, bijectors={"mu": bijector}).log_det(tokens)
+        Standardizer.fit(tokens, bijectors={"mu": bijector}).log_det(tokens)
         for bijector in (
             (jnp.sinh, jnp.arcsinh),
             (jnp.sinh, jnp.arcsinh, _nearly),
@@ -207,13 +207,13 @@ def test_bijectors_that_make_wrong_densities_or_draws(bijector, fault):
     values = np.array([2.0, 0.5, 1.0], np.float32).reshape((3, 1, 1))
     tokens = Tokens.from_pytree({"a": values}, {})
     with pytest.raises(ValueError, match=f"'a' has a bijector.*{fault}"):
-        Standardiser.fit(tokens, bijectors={"a": bijector})
+        Standardizer.fit(tokens, bijectors={"a": bijector})
 
 
 def test_bijector_may_decrease(tokens):
     """The log det takes the size of the slope."""
     up, down = (
-        Standardiser.fit(tokens, bijectors={"positive": bijector})
+        Standardizer.fit(tokens, bijectors={"positive": bijector})
         for bijector in (
             (jnp.log, jnp.exp),
             (lambda x: -jnp.log(x), lambda z: jnp.exp(-z)),
@@ -230,16 +230,16 @@ def test_the_same_bijector_is_not_compiled_for_twice(tokens, name):
     traces = []
 
     @jax.jit
-    def forward(standardiser, tokens):
+    def forward(standardizer, tokens):
         traces.append(1)
-        return standardiser.forward(tokens)
+        return standardizer.forward(tokens)
 
     for factor in (1, 2):
         changed = jax.tree.map(lambda x, f=factor: x * f, tokens.data)
-        standardiser = Standardiser.fit(
+        standardizer = Standardizer.fit(
             tokens.with_data(changed), bijectors={"positive": bijector}
         )
-        forward(standardiser, tokens)
+        forward(standardizer, tokens)
     assert len(traces) == 1
 
 
@@ -268,7 +268,7 @@ def test_the_same_bijector_is_not_compiled_for_twice(tokens, name):
 )
 def test_only_elementwise_bijectors(tokens, bijector, fault):
     with pytest.raises(ValueError, match="Bijectors must act") as caught:
-        Standardiser.fit(tokens, bijectors={"unit": bijector})
+        Standardizer.fit(tokens, bijectors={"unit": bijector})
     assert str(caught.value) == (
         f"Bijectors must act on single numbers; give others: {fault}"
     )
@@ -281,7 +281,7 @@ def test_all_faulty_bijectors_are_listed(tokens):
         "positive": transforms.ExpTransform(),
     }
     with pytest.raises(ValueError, match="Bijectors must act") as caught:
-        Standardiser.fit(tokens, bijectors=bijectors)
+        Standardizer.fit(tokens, bijectors=bijectors)
     assert str(caught.value).splitlines()[1:] == [
         "  - that of 'unit' (StickBreakingTransform) acts on arrays as a whole",
         "  - that of 'mu' (OrderedTransform) acts on arrays as a whole",
@@ -291,18 +291,18 @@ def test_all_faulty_bijectors_are_listed(tokens):
 def test_unknown_kinds_of_bijectors(tokens):
     for bijector in (jnp.exp, (jnp.exp,), "log", (jnp.log, 1)):
         with pytest.raises(TypeError, match="expected functions") as caught:
-            Standardiser.fit(tokens, bijectors={"mu": bijector})
+            Standardizer.fit(tokens, bijectors={"mu": bijector})
         assert str(caught.value).startswith(
             f"The bijector of 'mu' is {bijector!r} of type "
             f"{type(bijector).__name__}, expected functions (forward, inverse)"
         )
     with pytest.raises(TypeError, match="must be a mapping from keys"):
-        Standardiser.fit(tokens, bijectors=[("mu", (jnp.log, jnp.exp))])
+        Standardizer.fit(tokens, bijectors=[("mu", (jnp.log, jnp.exp))])
 
 
 def test_numpy_functions_are_refused_with_a_hint(tokens):
     with pytest.raises(TypeError) as caught:
-        Standardiser.fit(tokens, bijectors={"mu": (np.sinh, np.arcsinh)})
+        Standardizer.fit(tokens, bijectors={"mu": (np.sinh, np.arcsinh)})
     assert caught.value.__notes__[-1:] == [
         "The bijector of 'mu' must take single numbers and be written with "
         "jax.numpy."

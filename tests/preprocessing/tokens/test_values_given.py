@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfmpe import (
-    Standardiser,
+    Standardizer,
     Tokens,
     concatenate_tokens,
     flatten_pytree,
@@ -43,7 +43,7 @@ WAYS_IN = {
         {"y": value}, 1, None, -1.0, 1
     ),
     "update_flat_array": flat_zeros,
-    "standardiser": lambda value: Standardiser.fit(
+    "standardizer": lambda value: Standardizer.fit(
         of(np.array([[[1.0], [2.0], [4.0]]]))
     ).forward(value, like=zeros()),
 }
@@ -121,7 +121,7 @@ STAMPS = np.array(
     ],
 )
 def test_values_that_32_bits_cannot_hold_are_refused(way, value, message):
-    if way == "standardiser" and value.dtype.kind in "iu":
+    if way == "standardizer" and value.dtype.kind in "iu":
         pytest.skip("takes floats only")
     with pytest.raises(ValueError, match=message):
         WAYS_IN[way](value)

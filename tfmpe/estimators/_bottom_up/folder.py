@@ -89,7 +89,7 @@ class Folder:
         if not path.exists():
             estimator.save(path)
             return
-        estimator.vector_field, estimator.standardiser, _ = load_estimator(
+        estimator.vector_field, estimator.standardizer, _ = load_estimator(
             path, estimator.vector_field, estimator._bijectors
         )
 

@@ -101,8 +101,8 @@ class Rounds:
                 inside = keep_inside(simulations, box)
             if box is not None:
                 # Values vary less in the box, and noise counts for more.
-                self.likelihood.standardiser = None
-                self.estimator.standardiser = None
+                self.likelihood.standardizer = None
+                self.estimator.standardizer = None
             with _stage(bar, number, "likelihood"):
                 learned = self.likelihood.fit(
                     inside,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfmpe._base.errors import nearest, raise_faults
+from tfmpe._base.spelling import american
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._flow.ode import read_ode
 from tfmpe.estimators._numbers import positive
@@ -87,6 +88,7 @@ class Options(NamedTuple):
 def read_fit(options: Mapping[str, Any]) -> dict[str, Any]:
     """Refuse what fit cannot use now, not after the simulations."""
     known = inspect.signature(FlowMatchingEstimator.fit).parameters
+    options = american(options, "train_bottom_up")
     given = _read(options, [name for name in known if name not in _OWN], "fit")
     defaults = {name: known[name].default for name in FitOptions._fields}
     check_for_tokens(read_options(**{**defaults, **given}))

@@ -184,7 +184,7 @@ def train_bottom_up(
     the last box alone. Sources: Miller et al., 2021 (truncated marginal
     neural ratio estimation); Deistler et al., 2022 (truncated proposals).
 
-    Every round trains both estimators further, standardised anew to the
+    Every round trains both estimators further, standardized anew to the
     values in its box. Synthetic observations are made anew, by the better
     likelihood; simulations of all rounds are kept, and those in the box, all
     of them draws from the truncated prior, are trained on.

@@ -258,7 +258,7 @@ def read_ode(
             "solver of diffrax."
         )
     steps = None if adaptive else default_steps if n_steps is None else n_steps
-    # One tolerance given stands for both: the scale of standardised values
+    # One tolerance given stands for both: the scale of standardized values
     # is 1.
     wanted = [
         real_number(value, name)

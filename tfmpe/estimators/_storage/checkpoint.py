@@ -77,7 +77,7 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
 def save_checkpoint(
     folder: str | os.PathLike[str],
     progress: Progress,
-    standardiser: Any,
+    standardizer: Any,
     settings: dict[str, Any],
 ) -> None:
     """Write a checkpoint, in place of the last one."""
@@ -86,7 +86,7 @@ def save_checkpoint(
     write_state(
         Path(folder) / _FILE,
         _KIND,
-        _arrays(progress, standardiser),
+        _arrays(progress, standardizer),
         {
             "settings": settings,
             "waited": progress.waited,
@@ -101,7 +101,7 @@ def save_checkpoint(
 def load_checkpoint(
     folder: str | os.PathLike[str],
     fresh: Progress,
-    standardiser: Any,
+    standardizer: Any,
     settings: dict[str, Any],
 ) -> tuple[Progress, Any] | None:
     """Read a checkpoint, or return None if there is none.
@@ -111,14 +111,14 @@ def load_checkpoint(
     folder : path
     fresh : Progress
         Of a training that begins: its structure and shapes.
-    standardiser : Standardiser or None
+    standardizer : Standardizer or None
         Likewise.
     settings : dict
         Those of this training.
 
     Returns
     -------
-    progress, standardiser
+    progress, standardizer
 
     Raises
     ------
@@ -149,7 +149,7 @@ def load_checkpoint(
             f"{path} comes from another training: {'; '.join(differing)}. "
             "Continue with the same settings and data, or use an empty folder."
         )
-    moments = refill(standardiser, "standardiser", arrays)
+    moments = refill(standardizer, "standardiser", arrays)
     history = TrainingHistory(
         description["training"],
         description["validation"],
@@ -161,7 +161,7 @@ def load_checkpoint(
         Progress(
             TrainingState(
                 parameters,
-                refill(fresh.state.optimiser, "optimiser", arrays),
+                refill(fresh.state.optimizer, "optimiser", arrays),
             ),
             refill(fresh.best, "best", arrays),
             history,
@@ -183,11 +183,11 @@ def key_words(key: Any) -> list[int]:
     return [int(word) for word in key.reshape(-1)]
 
 
-def _arrays(progress: Progress, standardiser: Any) -> dict[str, Any]:
+def _arrays(progress: Progress, standardizer: Any) -> dict[str, Any]:
     return {
         **name_leaves(progress.state.parameters, "parameters"),
-        **name_leaves(progress.state.optimiser, "optimiser"),
+        **name_leaves(progress.state.optimizer, "optimiser"),
         **name_leaves(progress.best, "best"),
         **name_leaves(progress.others, "others"),
-        **name_leaves(standardiser, "standardiser"),
+        **name_leaves(standardizer, "standardiser"),
     }

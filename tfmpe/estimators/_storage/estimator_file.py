@@ -16,9 +16,9 @@ from tfmpe.estimators._storage.state_file import (
     refill,
     write_state,
 )
-from tfmpe.preprocessing import Standardiser, StorageError
+from tfmpe.preprocessing import Standardizer, StorageError
 from tfmpe.preprocessing.standardise.bijectors import read_bijectors
-from tfmpe.preprocessing.standardise.given import StandardisedKey
+from tfmpe.preprocessing.standardise.given import StandardizedKey
 from tfmpe.preprocessing.standardise.moments import other_bijector
 
 _KIND = "tfmpe.estimator"
@@ -28,13 +28,13 @@ _MOMENTS = ("mean", "shift", "scale")
 def save_estimator(
     path: str | os.PathLike[str],
     vector_field: Any,
-    standardiser: Any,
+    standardizer: Any,
     settings: dict[str, Any],
 ) -> None:
     """Write what :func:`load_estimator` reads back.
 
-    ``settings`` are ``sigma_min``, ``standardise`` and, of an estimator that
-    has no standardiser yet, the names of the keys with ``bijectors``.
+    ``settings`` are ``sigma_min``, ``standardize`` and, of an estimator that
+    has no standardizer yet, the names of the keys with ``bijectors``.
     """
     split = split_field(vector_field)
     arrays = {
@@ -42,11 +42,11 @@ def save_estimator(
         **name_leaves(split.rest[0], "others"),
     }
     keys = []
-    if standardiser is not None:
-        arrays |= name_leaves(standardiser, "standardiser")
+    if standardizer is not None:
+        arrays |= name_leaves(standardizer, "standardiser")
         keys = [
             [key.name, list(key.batch_shape), key.bijector is not None]
-            for key in standardiser.keys
+            for key in standardizer.keys
         ]
     description = {"standardised_keys": keys, **settings}
     write_state(path, _KIND, arrays, description)
@@ -57,7 +57,7 @@ def load_estimator(
     vector_field: Any,
     bijectors: Mapping[str, Any] | None,
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Return field, standardiser and settings of a file.
+    """Return field, standardizer and settings of a file.
 
     Raises
     ------
@@ -66,18 +66,18 @@ def load_estimator(
         left as it was.
     """
     arrays, description = read_state(path, _KIND)
-    standardiser, keys = None, description.pop("standardised_keys")
+    standardizer, keys = None, description.pop("standardised_keys")
     # Files before these settings hold no estimator that was not trained.
     settings = {"standardise": bool(keys), "bijectors": []} | description
     if keys:
-        standardiser = _read_standardiser(keys, arrays, bijectors or {})
+        standardizer = _read_standardizer(keys, arrays, bijectors or {})
     else:
         _check_bijectors(settings["bijectors"], list(bijectors or {}))
     split = split_field(vector_field)
     parameters = refill(split.parameters, "parameters", arrays, narrow=True)
     others = refill(split.rest[0], "others", arrays, narrow=True)
     field = with_arrays(vector_field, parameters, others)
-    return field, standardiser, settings
+    return field, standardizer, settings
 
 
 def _check_bijectors(stored: Iterable[str], known: Iterable[str]) -> None:
@@ -89,9 +89,9 @@ def _check_bijectors(stored: Iterable[str], known: Iterable[str]) -> None:
         )
 
 
-def _read_standardiser(
+def _read_standardizer(
     keys: Any, arrays: Mapping[str, Any], bijectors: Mapping[str, Any]
-) -> Standardiser:
+) -> Standardizer:
     known = read_bijectors(bijectors, [name for name, *_ in keys])
     _check_bijectors([name for name, _, bounded in keys if bounded], known)
     mean, shift, scale = (
@@ -105,12 +105,12 @@ def _read_standardiser(
             fault = other_bijector(bijector, *around)
             faults += [f"that of {name!r} {fault}"] if fault else []
     raise_faults(StorageError, "Bijectors are not those of the file", faults)
-    return Standardiser(
+    return Standardizer(
         mean,
         shift,
         scale,
         tuple(
-            StandardisedKey(name, tuple(shape), known.get(name))
+            StandardizedKey(name, tuple(shape), known.get(name))
             for name, shape, _ in keys
         ),
     )

@@ -44,17 +44,17 @@ def one_axis(tokens: Any) -> Tokens:
     return tokens if n_axes == 1 else flatten_samples(tokens, n_axes)
 
 
-def standardised(
-    tokens: Any, standardiser: Any, keys: Iterable[str] | None = None
+def standardized(
+    tokens: Any, standardizer: Any, keys: Iterable[str] | None = None
 ) -> Any:
-    """Return tokens with some keys, by default all, standardised.
+    """Return tokens with some keys, by default all, standardized.
 
-    Without a standardiser, None, as they are.
+    Without a standardizer, None, as they are.
     """
-    if standardiser is None:
+    if standardizer is None:
         return tokens
     view = tokens.select_tokens(tokens.layout.names if keys is None else keys)
-    return standardiser.forward(view).parent
+    return standardizer.forward(view).parent
 
 
 def set_aside(tokens: Tokens, validation: Any, key: Any) -> tuple[Any, Any]:

@@ -40,19 +40,19 @@ Epoch = Callable[[TrainingState, Any], tuple[TrainingState, Any, Any]]
 def begin(
     plan: Plan,
     split: SplitField,
-    standardiser: Any,
+    standardizer: Any,
     folder: str | os.PathLike[str] | None,
     settings: dict[str, Any],
 ) -> tuple[Progress, Any]:
-    """Return where to begin, and the standardiser: a checkpoint's if any."""
+    """Return where to begin, and the standardizer: a checkpoint's if any."""
     parameters = split.parameters
-    assert plan.optimiser is not None
-    state = TrainingState(parameters, plan.optimiser.init(parameters))
+    assert plan.optimizer is not None
+    state = TrainingState(parameters, plan.optimizer.init(parameters))
     fresh = Progress(state, parameters, TrainingHistory(), 0, split.rest[0])
     if folder is None:
-        return fresh, standardiser
-    found = load_checkpoint(folder, fresh, standardiser, settings)
-    return (fresh, standardiser) if found is None else found
+        return fresh, standardizer
+    found = load_checkpoint(folder, fresh, standardizer, settings)
+    return (fresh, standardizer) if found is None else found
 
 
 @dataclass
@@ -69,9 +69,9 @@ class Loop:
     run_epoch : callable
         See ``Epoch``.
     validation : Tokens or None
-        Standardised.
+        Standardized.
     options : FitOptions
-    standardiser : Standardiser or None
+    standardizer : Standardizer or None
     settings : dict
         What a checkpoint must have in common with this training.
     """
@@ -82,7 +82,7 @@ class Loop:
     run_epoch: Epoch
     validation: Any
     options: FitOptions
-    standardiser: Any
+    standardizer: Any
     settings: dict[str, Any]
 
     def epochs(self, progress: Progress) -> Iterator[Progress]:
@@ -114,7 +114,7 @@ class Loop:
     def _save(self, progress: Progress) -> None:
         folder = self.options.checkpoint
         if folder is not None:
-            save_checkpoint(folder, progress, self.standardiser, self.settings)
+            save_checkpoint(folder, progress, self.standardizer, self.settings)
 
     def _after_epoch(self, progress: Progress, number: int) -> Progress:
         epoch_key = jax.random.fold_in(self.key, number)
@@ -136,8 +136,8 @@ class Loop:
                 self.rest,
                 self.validation,
                 key,
-                # Another optimiser is no reason to compile this anew.
-                plan=self.plan._replace(optimiser=None),
+                # Another optimizer is no reason to compile this anew.
+                plan=self.plan._replace(optimizer=None),
             )
         )
         if not np.isfinite(found):
@@ -215,7 +215,7 @@ def streaming_epoch(
         As of :class:`Loop`.
     batches : iterable of Tokens
     prepare : callable
-        From a batch to standardised Tokens.
+        From a batch to standardized Tokens.
     n_steps : int or None
         Steps of an epoch, which goes on where the last one stopped; None
         for all batches, anew in every epoch.

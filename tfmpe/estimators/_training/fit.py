@@ -17,7 +17,7 @@ from tfmpe.estimators._training.data import (
     one_axis,
     read_batches,
     set_aside,
-    standardised,
+    standardized,
 )
 from tfmpe.estimators._training.epochs import (
     Loop,
@@ -25,7 +25,7 @@ from tfmpe.estimators._training.epochs import (
     static_epoch,
     streaming_epoch,
 )
-from tfmpe.estimators._training.optimiser import default_optimiser
+from tfmpe.estimators._training.optimizer import default_optimizer
 from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Plan
 from tfmpe.preprocessing import Tokens, TokenView
@@ -68,7 +68,7 @@ def read_questions(
 
 def prepare(
     field: Any,
-    fit_standardiser: Callable[[Tokens], Any],
+    fit_standardizer: Callable[[Tokens], Any],
     data: Any,
     questions: Questions,
     key: Any,
@@ -81,8 +81,8 @@ def prepare(
     ----------
     field : VectorField
         It is left as it is.
-    fit_standardiser : callable
-        From the first Tokens to a standardiser, or None.
+    fit_standardizer : callable
+        From the first Tokens to a standardizer, or None.
     data : Tokens, TokenView, or iterable of Tokens
     questions : tuple
         Of :func:`read_questions`.
@@ -128,15 +128,15 @@ def prepare(
         settings["data"] = _summaries(
             names, first if static else None, validation
         )
-    optimiser = options.optimiser
+    optimizer = options.optimizer
     if options.steps_per_epoch is not None:
         settings["steps_per_epoch"] = options.steps_per_epoch
-    if optimiser is None:
+    if optimizer is None:
         n_steps = options.steps_per_epoch
         if n_steps is None:
             n_steps = -(-first.sample_shape[0] // options.batch_size)
             n_steps *= 1 if static else len(data)
-        optimiser = default_optimiser(
+        optimizer = default_optimizer(
             options.learning_rate, options.n_epochs * n_steps
         )
         settings |= {
@@ -153,17 +153,17 @@ def prepare(
     plan = Plan(
         split.static,
         asked,
-        optimiser,
+        optimizer,
         options.batch_size,
         sigma_min,
         options.n_noise,
     )
-    reached, standardiser = begin(
-        plan, split, fit_standardiser(first), options.checkpoint, settings
+    reached, standardizer = begin(
+        plan, split, fit_standardizer(first), options.checkpoint, settings
     )
 
     def ready(tokens: Tokens, what: str) -> Tokens:
-        tokens = standardised(tokens, standardiser)
+        tokens = standardized(tokens, standardizer)
         check_known(tokens.select_tokens(names), what)
         return tokens
 
@@ -190,7 +190,7 @@ def prepare(
         run_epoch,
         validation,
         options,
-        standardiser,
+        standardizer,
         settings,
     )
     return loop, reached

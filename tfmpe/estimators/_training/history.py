@@ -8,7 +8,7 @@ from tfmpe._base.extras import import_extra
 
 @dataclass
 class TrainingHistory:
-    """Losses of every epoch, in squared standardised units per value.
+    """Losses of every epoch, in squared standardized units per value.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ class FitOptions(NamedTuple):
     """Checked arguments; see :meth:`FlowMatchingEstimator.fit`."""
 
     validation: Any
-    optimiser: Any
+    optimizer: Any
     learning_rate: float
     n_epochs: int
     batch_size: int
@@ -35,14 +35,14 @@ def read_options(**given: Any) -> FitOptions:
         If a number is not positive and finite, or nothing is there to be
         patient for.
     TypeError
-        If a number is none or not whole, or the optimiser is none.
+        If a number is none or not whole, or the optimizer is none.
     """
     options = FitOptions(**given)
     rate = options.learning_rate
     if callable(rate):
         raise TypeError(
             f"learning_rate is {rate!r}, expected a number. Give a schedule "
-            "as optimiser=optax.adamw(schedule)."
+            "as optimizer=optax.adamw(schedule)."
         )
     rate = real_number(rate, "learning_rate")
     with np.errstate(all="ignore"):
@@ -52,8 +52,8 @@ def read_options(**given: Any) -> FitOptions:
             f"learning_rate is {rate}, expected more than 0 and finite, as "
             f"{held.dtype}."
         )
-    if options.optimiser is not None:
-        _check_optimiser(options.optimiser)
+    if options.optimizer is not None:
+        _check_optimizer(options.optimizer)
     patience = options.patience
     if patience is not None:
         patience = positive(patience, "patience")
@@ -104,9 +104,9 @@ def _share_or_tokens(validation: Any) -> Any:
     return float(validation) if number else validation
 
 
-def _check_optimiser(optimiser: Any) -> None:
-    if not (hasattr(optimiser, "init") and hasattr(optimiser, "update")):
+def _check_optimizer(optimizer: Any) -> None:
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise TypeError(
-            f"optimiser is {optimiser!r}, expected a transformation of optax "
+            f"optimizer is {optimizer!r}, expected a transformation of optax "
             "such as optax.adam(1e-3). A number is given as learning_rate."
         )

@@ -19,7 +19,7 @@ class Plan(NamedTuple):
 
     static: Any
     conditionals: tuple[Conditional, ...]
-    optimiser: optax.GradientTransformation | None
+    optimizer: optax.GradientTransformation | None
     batch_size: int
     sigma_min: float
     n_noise: int
@@ -29,7 +29,7 @@ class TrainingState(NamedTuple):
     """What changes from step to step: arrays only."""
 
     parameters: Any
-    optimiser: Any
+    optimizer: Any
 
 
 def batch_loss(
@@ -81,16 +81,16 @@ def update(
         return total / jnp.maximum(n, 1), (total, n)
 
     gradient, (total, n) = jax.grad(mean, has_aux=True)(state.parameters)
-    assert plan.optimiser is not None
+    assert plan.optimizer is not None
     # The schedules of optax divide a number of steps by a float.
     with jax.numpy_dtype_promotion("standard"):
-        changes, optimiser = plan.optimiser.update(
-            gradient, state.optimiser, state.parameters
+        changes, optimizer = plan.optimizer.update(
+            gradient, state.optimizer, state.parameters
         )
     parameters = optax.apply_updates(state.parameters, changes)
     finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(parameters)]
     total = jnp.where(jnp.stack(finite).all(), total, jnp.nan)
-    return TrainingState(parameters, optimiser), (total, n)
+    return TrainingState(parameters, optimizer), (total, n)
 
 
 update_once = compiled()(update)

@@ -1,1 +1,1 @@
-"""Standardising of values, with bijectors for bounded ones."""
+"""Standardizing of values, with bijectors for bounded ones."""

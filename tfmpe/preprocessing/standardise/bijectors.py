@@ -2,7 +2,7 @@
 
 Three kinds are understood: functions, bijectors of TensorFlow Probability
 and transforms of NumPyro. The last two map unbounded to bounded values in
-their forward direction; a standardiser goes the other way first, so here
+their forward direction; a standardizer goes the other way first, so here
 ``forward`` is their inverse. Neither package is imported.
 """
 

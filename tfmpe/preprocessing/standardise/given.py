@@ -1,4 +1,4 @@
-"""What a method of a standardiser is given, checked and laid out by token."""
+"""What a method of a standardizer is given, checked and laid out by token."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -27,8 +27,8 @@ from tfmpe.preprocessing.tokens.tokens import Tokens
 from tfmpe.preprocessing.tokens.views import TokenView
 
 
-class StandardisedKey(NamedTuple):
-    """What a standardiser knows of a key besides numbers: hashable."""
+class StandardizedKey(NamedTuple):
+    """What a standardizer knows of a key besides numbers: hashable."""
 
     name: str
     batch_shape: tuple[int, ...]
@@ -134,7 +134,7 @@ def _compute(
 def read_given(
     values: Any,
     like: Any,
-    fitted: tuple[StandardisedKey, ...],
+    fitted: tuple[StandardizedKey, ...],
     moments: tuple[Any, ...],
 ) -> Given:
     """Check values against what was fitted.
@@ -142,9 +142,9 @@ def read_given(
     Parameters
     ----------
     values, like
-        As of :meth:`Standardiser.forward`.
+        As of :meth:`Standardizer.forward`.
     fitted
-        The keys of the standardiser.
+        The keys of the standardizer.
     moments
         Its mean, shift and scale, ``(n_keys, width)``.
 
@@ -155,7 +155,7 @@ def read_given(
     Raises
     ------
     UnknownKeyError, ValueError, TypeError
-        As :meth:`Standardiser.forward`.
+        As :meth:`Standardizer.forward`.
     """
     source = values if isinstance(values, (Tokens, TokenView)) else None
     owner = like if source is None else source
@@ -188,7 +188,7 @@ def read_given(
 
 
 def _rows(
-    keys: Iterable[KeyLayout], fitted: tuple[StandardisedKey, ...]
+    keys: Iterable[KeyLayout], fitted: tuple[StandardizedKey, ...]
 ) -> list[int]:
     """Return the number of every key among the fitted ones."""
     names = [key.name for key in fitted]
@@ -198,7 +198,7 @@ def _rows(
         if key.name not in names:
             error = unknown_key(key.name, names)
             error.add_note(
-                "The standardiser was fitted to these keys; apply it to "
+                "The standardizer was fitted to these keys; apply it to "
                 "tokens.select_tokens of them."
             )
             raise error
@@ -217,7 +217,7 @@ def check_floats(data: Any) -> None:
     """Refuse values that are no floats."""
     if not jnp.issubdtype(data.dtype, jnp.floating):
         raise TypeError(
-            f"Only floats can be standardised, not {data.dtype}. Convert the "
+            f"Only floats can be standardized, not {data.dtype}. Convert the "
             "values with astype before tokens are built of them."
         )
 

@@ -25,7 +25,7 @@ _N_SLOPES = 1_000
 def measure(
     tokens: TokenQueries, bijectors: Mapping[str, Bijector]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what standardises every key, after its bijector.
+    """Return what standardizes every key, after its bijector.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def measure(
         mean[at], shift[at], scale[at] = _moments(values, dtype)
         if bijector and (fault := _no_way_back(bijector, mean[at], scale[at])):
             faults.append(f"{key.name!r} has {fault}")
-    raise_faults(ValueError, "Cannot fit a standardiser", faults)
+    raise_faults(ValueError, "Cannot fit a standardizer", faults)
     return mean, shift, scale
 
 

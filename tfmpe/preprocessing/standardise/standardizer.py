@@ -17,7 +17,7 @@ from tfmpe.preprocessing.standardise.bijectors import Bijector, read_bijectors
 from tfmpe.preprocessing.standardise.given import (
     Given,
     Laid,
-    StandardisedKey,
+    StandardizedKey,
     check_floats,
     read_given,
 )
@@ -28,7 +28,7 @@ from tfmpe.preprocessing.tokens.views import TokenView
 
 @jax.tree_util.register_pytree_with_keys_class
 @dataclass(frozen=True, eq=False)
-class Standardiser:
+class Standardizer:
     """An invertible map of tokens to mean 0 and standard deviation 1.
 
     Build it with :meth:`fit`; the constructor checks nothing. A value ``x``
@@ -44,12 +44,12 @@ class Standardiser:
     shift : Array, shape (n_keys, width)
         What rounding took from the mean, in units of ``scale``: it counts
         where values vary little around a large number.
-    keys : tuple of StandardisedKey
+    keys : tuple of StandardizedKey
         Name, batch shape and bijector of every key: static, hashable.
 
     Notes
     -----
-    A pytree whose leaves are ``mean``, ``shift`` and ``scale``. Standardisers
+    A pytree whose leaves are ``mean``, ``shift`` and ``scale``. Standardizers
     of the same keys, batch shapes and bijector objects share one compilation.
     Nothing is kept per token or per sample, so one fits Tokens of any event
     shapes and any number of samples.
@@ -77,16 +77,16 @@ class Standardiser:
     ...     {},
     ... )
     >>> log = (jnp.log, jnp.exp)
-    >>> standardiser = Standardiser.fit(tokens, bijectors={"sigma": log})
-    >>> standardiser.mean[:, 0].tolist()
+    >>> standardizer = Standardizer.fit(tokens, bijectors={"sigma": log})
+    >>> standardizer.mean[:, 0].tolist()
     [2.0, 4.0]
-    >>> print(standardiser.forward(tokens).data[0, :, 0].round(3))
+    >>> print(standardizer.forward(tokens).data[0, :, 0].round(3))
     [-1.225 -1.     1.   ]
 
-    Draws of a model that was trained on standardised tokens:
+    Draws of a model that was trained on standardized tokens:
 
     >>> view = tokens.select_tokens(["sigma"])
-    >>> draws = standardiser.inverse(np.zeros((100, 1, 1)), like=view)
+    >>> draws = standardizer.inverse(np.zeros((100, 1, 1)), like=view)
     >>> print(view.decode(draws)["sigma"].shape, f"{draws[0, 0, 0]:.3f}")
     (100, 1, 1) 7.389
     """
@@ -94,11 +94,11 @@ class Standardiser:
     mean: Any
     shift: Any
     scale: Any
-    keys: tuple[StandardisedKey, ...]
+    keys: tuple[StandardizedKey, ...]
 
     @classmethod
     @moves_arrays
-    def fit(cls, tokens: Any, *, bijectors: Any = None) -> "Standardiser":
+    def fit(cls, tokens: Any, *, bijectors: Any = None) -> "Standardizer":
         """Measure mean and scale of every key over samples and tokens.
 
         Parameters
@@ -107,7 +107,7 @@ class Standardiser:
             Of floats; a view, to fit some keys alone.
         bijectors : mapping of str to bijector, optional
             For keys with bounded values, an elementwise map to unbounded
-            ones that acts before standardising. Either functions of one
+            ones that acts before standardizing. Either functions of one
             number ``(forward, inverse)`` or ``(forward, inverse,
             forward_log_det)``, with ``forward`` from bounded to unbounded;
             or a bijector of TensorFlow Probability or a transform of
@@ -116,7 +116,7 @@ class Standardiser:
 
         Returns
         -------
-        Standardiser
+        Standardizer
             Its arrays are float32, or float64 for tokens of float64.
 
         Raises
@@ -144,22 +144,22 @@ class Standardiser:
         >>> data = {"obs": np.array([[[1.0], [9.0]], [[3.0], [9.0]]])}
         >>> sizes = {"obs": np.array([[1], [1]])}
         >>> tokens = Tokens.from_pytree(data, {}, event_shapes=sizes)
-        >>> fitted = Standardiser.fit(tokens)
+        >>> fitted = Standardizer.fit(tokens)
         >>> fitted.mean.item(), fitted.scale.item()
         (2.0, 1.0)
         """
         if not isinstance(tokens, (Tokens, TokenView)):
             raise TypeError(
-                "Standardiser.fit expects Tokens or a TokenView, got "
+                "Standardizer.fit expects Tokens or a TokenView, got "
                 f"{type(tokens).__name__}."
             )
         data, padding = tokens.data, tokens.padding
         check_floats(data)
         if isinstance(data, Tracer) or isinstance(padding, Tracer):
             raise TypeError(
-                "Standardiser.fit reads values, but these tokens are traced "
+                "Standardizer.fit reads values, but these tokens are traced "
                 "by a jax transformation. Fit before it, and pass the "
-                "standardiser in as an argument."
+                "standardizer in as an argument."
             )
         layout = tokens.layout
         known = read_bijectors(bijectors or {}, layout.names)
@@ -169,14 +169,14 @@ class Standardiser:
             jnp.asarray(shift),
             jnp.asarray(scale),
             tuple(
-                StandardisedKey(key.name, key.batch_shape, known.get(key.name))
+                StandardizedKey(key.name, key.batch_shape, known.get(key.name))
                 for key in layout.keys
             ),
         )
 
     @moves_arrays
     def forward(self, values: Any, like: Any = None) -> Any:
-        """Return standardised values.
+        """Return standardized values.
 
         Parameters
         ----------
@@ -205,7 +205,7 @@ class Standardiser:
 
     @moves_arrays
     def inverse(self, values: Any, like: Any = None) -> Any:
-        """Return original values for standardised ones.
+        """Return original values for standardized ones.
 
         Undoes :meth:`forward`, up to rounding: of the order of
         ``eps * (abs(u) + abs(mean) + scale)`` before the bijector.
@@ -213,7 +213,7 @@ class Standardiser:
         Parameters
         ----------
         values : Tokens, TokenView or array (*sample, n_tokens, width)
-            Standardised values, of floats.
+            Standardized values, of floats.
         like : Tokens or TokenView, optional
             For an array: whose tokens it holds.
 
@@ -234,7 +234,7 @@ class Standardiser:
     def log_det(self, values: Any, like: Any = None) -> Any:
         """Return ``log |det d forward(x) / dx|`` at original values x.
 
-        So a density of standardised values becomes that of the original
+        So a density of standardized values becomes that of the original
         ones: ``log p(x) = log p_standard(forward(x)) + log_det(x)``.
 
         Parameters
@@ -262,7 +262,7 @@ class Standardiser:
 
     def tree_flatten_with_keys(
         self,
-    ) -> tuple[tuple[Any, ...], tuple[StandardisedKey, ...]]:
+    ) -> tuple[tuple[Any, ...], tuple[StandardizedKey, ...]]:
         """Split into array leaves and static keys."""
         names = ("mean", "shift", "scale")
         return tuple(
@@ -272,14 +272,14 @@ class Standardiser:
 
     @classmethod
     def tree_unflatten(
-        cls, keys: tuple[StandardisedKey, ...], children: Iterable[Any]
-    ) -> "Standardiser":
+        cls, keys: tuple[StandardizedKey, ...], children: Iterable[Any]
+    ) -> "Standardizer":
         """Rebuild from leaves, whatever they are; checks nothing."""
-        standardiser = object.__new__(cls)
+        standardizer = object.__new__(cls)
         fields = zip(("mean", "shift", "scale"), children, strict=True)
         for name, value in (*fields, ("keys", keys)):
-            object.__setattr__(standardiser, name, value)
-        return standardiser
+            object.__setattr__(standardizer, name, value)
+        return standardizer
 
 
 def _forward(laid: Laid) -> Any:

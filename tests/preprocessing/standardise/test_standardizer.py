@@ -1,4 +1,4 @@
-"""Standardising: laws, transforms of jax, numerics and refusals."""
+"""Standardizing: laws, transforms of jax, numerics and refusals."""
 
 import math
 from dataclasses import replace
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from strategies import SEEDS, cases
 from tfmpe import (
-    Standardiser,
+    Standardizer,
     Tokens,
     UnknownKeyError,
     concatenate_tokens,
@@ -93,12 +93,12 @@ def _key_values(tokens):
 
 
 @jax.jit
-def _there_and_back(standardiser, tokens):
-    standard = standardiser.forward(tokens)
+def _there_and_back(standardizer, tokens):
+    standard = standardizer.forward(tokens)
     return (
         standard,
-        standardiser.inverse(standard),
-        standardiser.log_det(tokens),
+        standardizer.inverse(standard),
+        standardizer.log_det(tokens),
     )
 
 
@@ -106,8 +106,8 @@ def _there_and_back(standardiser, tokens):
 @cases(60)
 def test_inverse_undoes_forward(drawn, bijectors):
     tokens = _build(drawn)
-    standardiser = Standardiser.fit(tokens, bijectors=bijectors)
-    standard, back, _ = _there_and_back(standardiser, tokens)
+    standardizer = Standardizer.fit(tokens, bijectors=bijectors)
+    standard, back, _ = _there_and_back(standardizer, tokens)
     assert standard.layout == back.layout == tokens.layout
     assert standard.data.dtype == back.data.dtype == jnp.float32
     real = _real(tokens)
@@ -125,8 +125,8 @@ def test_inverse_undoes_forward(drawn, bijectors):
 @cases(60)
 def test_fitted_values_get_mean_0_and_standard_deviation_1(drawn, bijectors):
     tokens = _build(drawn)
-    standardiser = Standardiser.fit(tokens, bijectors=bijectors)
-    standard, _, _ = _there_and_back(standardiser, tokens)
+    standardizer = Standardizer.fit(tokens, bijectors=bijectors)
+    standard, _, _ = _there_and_back(standardizer, tokens)
     for key, values in _key_values(standard):
         several = len(values) > 1
         np.testing.assert_allclose(values.mean(0), 0, atol=1e-4)
@@ -136,22 +136,22 @@ def test_fitted_values_get_mean_0_and_standard_deviation_1(drawn, bijectors):
 
 def test_statistics_are_those_of_the_real_values():
     tokens = _tokens()
-    standardiser = Standardiser.fit(tokens)
-    assert standardiser.forward(tokens).layout is tokens.layout
-    assert standardiser.inverse(tokens).layout is tokens.layout
-    assert [key.name for key in standardiser.keys] == tokens.key_order
-    assert standardiser.mean.shape == standardiser.scale.shape == (5, 2)
+    standardizer = Standardizer.fit(tokens)
+    assert standardizer.forward(tokens).layout is tokens.layout
+    assert standardizer.inverse(tokens).layout is tokens.layout
+    assert [key.name for key in standardizer.keys] == tokens.key_order
+    assert standardizer.mean.shape == standardizer.scale.shape == (5, 2)
     for row, (key, values) in enumerate(_key_values(tokens)):
-        found = standardiser.mean[row, : key.width]
+        found = standardizer.mean[row, : key.width]
         np.testing.assert_allclose(found, values.mean(0), rtol=1e-6)
-        found = standardiser.scale[row, : key.width]
+        found = standardizer.scale[row, : key.width]
         np.testing.assert_allclose(found, values.std(0), rtol=1e-6)
 
 
 @jax.jit
-def _jacobian(standardiser, tokens):
+def _jacobian(standardizer, tokens):
     return jax.jacobian(
-        lambda data: standardiser.forward(replace(tokens, data=data)).data
+        lambda data: standardizer.forward(replace(tokens, data=data)).data
     )(tokens.data)
 
 
@@ -159,13 +159,13 @@ def _jacobian(standardiser, tokens):
 @cases(20)
 def test_log_det_is_that_of_the_dense_jacobian(drawn, bijectors):
     tokens = _build(drawn)
-    standardiser = Standardiser.fit(tokens, bijectors=bijectors)
-    _, _, found = _there_and_back(standardiser, tokens)
+    standardizer = Standardizer.fit(tokens, bijectors=bijectors)
+    _, _, found = _there_and_back(standardizer, tokens)
     assert found.shape == tokens.sample_shape
     sample = (0,) * len(tokens.sample_shape)
     one = jax.tree.map(lambda x: x[sample], tokens)
     real = _real(one).ravel()
-    jacobian = _jacobian(standardiser, one).reshape(real.size, real.size)
+    jacobian = _jacobian(standardizer, one).reshape(real.size, real.size)
     wanted = np.linalg.slogdet(np.float64(jacobian)[real][:, real])
     # A sum of up to 25 terms of order 1.
     np.testing.assert_allclose(
@@ -174,21 +174,21 @@ def test_log_det_is_that_of_the_dense_jacobian(drawn, bijectors):
 
 
 @jax.jit
-def _all_of_it(standardiser, tokens, real):
+def _all_of_it(standardizer, tokens, real):
     """Return results at real values, and the gradients of a loss of them."""
 
-    def results(standardiser, data):
+    def results(standardizer, data):
         given = replace(tokens, data=data)
-        there, back = standardiser.forward(given), standardiser.inverse(given)
+        there, back = standardizer.forward(given), standardizer.inverse(given)
         masked = [jnp.where(real, t.data, 0) for t in (there, back)]
-        return *masked, standardiser.log_det(given)
+        return *masked, standardizer.log_det(given)
 
     def loss(*arguments):
         there, back, log_det = results(*arguments)
         return (there**2).sum() + jnp.tanh(back / 100).sum() + log_det.sum()
 
-    gradients = jax.grad(loss, (0, 1))(standardiser, tokens.data)
-    return *results(standardiser, tokens.data), *gradients
+    gradients = jax.grad(loss, (0, 1))(standardizer, tokens.data)
+    return *results(standardizer, tokens.data), *gradients
 
 
 @pytest.mark.slow
@@ -201,8 +201,8 @@ def test_what_padding_holds_changes_nothing(drawn, fill):
     tokens = _build(drawn)
     poisoned = _poisoned(tokens, fill)
     real = _real(tokens)
-    before = Standardiser.fit(tokens, bijectors=BIJECTORS)
-    after = Standardiser.fit(poisoned, bijectors=BIJECTORS)
+    before = Standardizer.fit(tokens, bijectors=BIJECTORS)
+    after = Standardizer.fit(poisoned, bijectors=BIJECTORS)
     jax.tree.map(np.testing.assert_array_equal, before, after)
 
     found, wanted = (_all_of_it(before, t, real) for t in (poisoned, tokens))
@@ -225,8 +225,8 @@ def test_order_of_samples_does_not_matter(drawn, random):
     shuffled = jax.tree.map(lambda x: x[np.array(rows)], tokens)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7),
-        Standardiser.fit(shuffled, bijectors=BIJECTORS),
-        Standardiser.fit(tokens, bijectors=BIJECTORS),
+        Standardizer.fit(shuffled, bijectors=BIJECTORS),
+        Standardizer.fit(tokens, bijectors=BIJECTORS),
     )
 
 
@@ -234,35 +234,35 @@ def test_order_of_samples_does_not_matter(drawn, random):
 def test_other_samples_and_event_shapes():
     """Statistics belong to keys, so tokens may be others in number."""
     fitted = _tokens(padded=False)
-    standardiser = Standardiser.fit(fitted, bijectors=BIJECTORS)
+    standardizer = Standardizer.fit(fitted, bijectors=BIJECTORS)
     large = _tokens(1, (4,), sites=6, times=5, padded=False)
     joined = concatenate_tokens(fitted, large)
     assert joined.padding is not None
     for tokens in (fitted, large):
         n = tokens.sample_shape[0]
         part = slice(0, 5) if tokens is fitted else slice(5, 9)
-        alone = standardiser.forward(tokens)
+        alone = standardizer.forward(tokens)
         assert alone.sample_shape == (n,)
-        both = standardiser.forward(joined)
+        both = standardizer.forward(joined)
         real = np.asarray(both.padding_mask[part])
         np.testing.assert_array_equal(
             both.data[part][real].reshape(alone.data.shape), alone.data
         )
         np.testing.assert_allclose(
-            standardiser.log_det(joined)[part],
-            standardiser.log_det(tokens),
+            standardizer.log_det(joined)[part],
+            standardizer.log_det(tokens),
             rtol=1e-5,
         )
 
 
 def test_keys_are_found_by_name():
     tokens = _tokens(padded=False)
-    standardiser = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    standardizer = Standardizer.fit(tokens, bijectors=BIJECTORS)
     names = tokens.key_order[::-1]
     turned = tokens.select_tokens(names).to_tokens()
     np.testing.assert_array_equal(
-        standardiser.forward(turned).data,
-        standardiser.forward(tokens).select_tokens(names).data,
+        standardizer.forward(turned).data,
+        standardizer.forward(tokens).select_tokens(names).data,
     )
 
 
@@ -270,8 +270,8 @@ def test_view_changes_its_own_keys_alone():
     tokens = _tokens()
     names = ["obs", "sigma"]
     view = tokens.select_tokens(names)
-    standardiser = Standardiser.fit(view, bijectors={"sigma": LOG})
-    standard = standardiser.forward(view)
+    standardizer = Standardizer.fit(view, bijectors={"sigma": LOG})
+    standard = standardizer.forward(view)
     assert standard.selected_keys == ("obs", "sigma")
     assert standard.root is tokens.layout
     for name in tokens.key_order:
@@ -281,11 +281,11 @@ def test_view_changes_its_own_keys_alone():
         changed = not np.array_equal(before.data, after.data)
         assert changed == (name in names)
     np.testing.assert_array_equal(
-        standard.data, standardiser.forward(view.to_tokens()).data
+        standard.data, standardizer.forward(view.to_tokens()).data
     )
     rest = standard.parent.select_tokens(["mu", "site/place"])
     assert standard.attention_mask(rest).shape == (5, 1, 9, 4)
-    whole = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    whole = Standardizer.fit(tokens, bijectors=BIJECTORS)
     parts = [whole.log_det(tokens.select_tokens([k])) for k in tokens.key_order]
     np.testing.assert_allclose(sum(parts), whole.log_det(tokens), rtol=1e-5)
 
@@ -294,33 +294,33 @@ def test_view_changes_its_own_keys_alone():
 def test_arrays_of_draws(numpy):
     """Another sample shape, in front of that of the tokens they belong to."""
     tokens = _tokens()
-    standardiser = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    standardizer = Standardizer.fit(tokens, bijectors=BIJECTORS)
     view = tokens.select_tokens(["sigma", "mu"])
-    standard = standardiser.forward(view)
+    standard = standardizer.forward(view)
     xp = np if numpy else jnp
     draws = xp.stack([xp.asarray(standard.data)] * 7)
-    back = standardiser.inverse(draws, like=view)
+    back = standardizer.inverse(draws, like=view)
     assert isinstance(back, jax.Array)
     assert back.shape == (7, 5, 4, 2)
     # Draws may be compiled in another way than their tokens.
     np.testing.assert_allclose(
-        back, np.stack([standardiser.inverse(standard).data] * 7), rtol=1e-6
+        back, np.stack([standardizer.inverse(standard).data] * 7), rtol=1e-6
     )
     np.testing.assert_allclose(
-        standardiser.forward(back, like=view), draws, rtol=1e-5, atol=1e-5
+        standardizer.forward(back, like=view), draws, rtol=1e-5, atol=1e-5
     )
     np.testing.assert_allclose(
-        standardiser.log_det(back, like=view),
-        np.stack([standardiser.log_det(view)] * 7),
+        standardizer.log_det(back, like=view),
+        np.stack([standardizer.log_det(view)] * 7),
         rtol=1e-5,
     )
-    narrow = standardiser.inverse(draws[..., :1], like=view)
+    narrow = standardizer.inverse(draws[..., :1], like=view)
     np.testing.assert_array_equal(narrow, back[..., :1])
 
 
 def test_density_of_the_original_values_integrates_to_1():
     tokens = _tokens(padded=False)
-    standardiser = Standardiser.fit(tokens, bijectors=BIJECTORS)
+    standardizer = Standardizer.fit(tokens, bijectors=BIJECTORS)
     grids = {
         "mu": np.linspace(-40, 50, 40_001),
         "sigma": np.geomspace(1e-5, 1e5, 40_001),
@@ -329,9 +329,9 @@ def test_density_of_the_original_values_integrates_to_1():
     for name, grid in grids.items():
         tree = {name: np.float32(grid[:, None, None])}
         points = Tokens.from_pytree(tree, {})
-        z = np.asarray(standardiser.forward(points).data, float)[:, 0, 0]
+        z = np.asarray(standardizer.forward(points).data, float)[:, 0, 0]
         log_density = -(z**2) / 2 - math.log(2 * math.pi) / 2
-        log_density += np.asarray(standardiser.log_det(points), float)
+        log_density += np.asarray(standardizer.log_det(points), float)
         total = np.trapezoid(np.exp(log_density), grid)
         assert total == pytest.approx(1, abs=1e-3), name
 
@@ -340,42 +340,42 @@ def test_one_compilation_for_equal_layouts():
     traces = []
 
     @jax.jit
-    def there_and_back(standardiser, tokens):
+    def there_and_back(standardizer, tokens):
         traces.append(1)
-        return _there_and_back(standardiser, tokens)
+        return _there_and_back(standardizer, tokens)
 
     for seed in (0, 1):
         tokens = _tokens(seed)
-        standardiser = Standardiser.fit(tokens, bijectors=BIJECTORS)
-        there_and_back(standardiser, tokens)
-        there_and_back(standardiser, standardiser.forward(tokens))
+        standardizer = Standardizer.fit(tokens, bijectors=BIJECTORS)
+        there_and_back(standardizer, tokens)
+        there_and_back(standardizer, standardizer.forward(tokens))
     assert len(traces) == 1
-    there_and_back(Standardiser.fit(tokens), tokens)
+    there_and_back(Standardizer.fit(tokens), tokens)
     assert len(traces) == 2
 
 
 def test_pytree():
-    standardiser = Standardiser.fit(_tokens(), bijectors=BIJECTORS)
-    paths, _ = jax.tree_util.tree_flatten_with_path(standardiser)
+    standardizer = Standardizer.fit(_tokens(), bijectors=BIJECTORS)
+    paths, _ = jax.tree_util.tree_flatten_with_path(standardizer)
     names = [jax.tree_util.keystr(path) for path, _ in paths]
     assert names == [".mean", ".shift", ".scale"]
-    assert jax.tree.map(lambda x: None, standardiser).keys == standardiser.keys
-    rebuilt = jax.tree.map(lambda x: x + 0, standardiser)
-    jax.tree.map(np.testing.assert_array_equal, rebuilt, standardiser)
-    other = Standardiser.fit(_tokens(3), bijectors=BIJECTORS)
-    assert other.keys == standardiser.keys
-    assert hash(other.keys) == hash(standardiser.keys)
+    assert jax.tree.map(lambda x: None, standardizer).keys == standardizer.keys
+    rebuilt = jax.tree.map(lambda x: x + 0, standardizer)
+    jax.tree.map(np.testing.assert_array_equal, rebuilt, standardizer)
+    other = Standardizer.fit(_tokens(3), bijectors=BIJECTORS)
+    assert other.keys == standardizer.keys
+    assert hash(other.keys) == hash(standardizer.keys)
 
 
-def test_vmap_over_samples_and_over_standardisers():
+def test_vmap_over_samples_and_over_standardizers():
     tokens = _tokens()
-    fits = [Standardiser.fit(_tokens(s), bijectors=BIJECTORS) for s in (0, 1)]
+    fits = [Standardizer.fit(_tokens(s), bijectors=BIJECTORS) for s in (0, 1)]
     stack = jax.tree.map(lambda *x: jnp.stack(x), *fits)
 
-    def there(standardiser, given):
-        standard = standardiser.forward(given)
-        back = standardiser.inverse(standard)
-        return standard.data, back.data, standardiser.log_det(given)
+    def there(standardizer, given):
+        standard = standardizer.forward(given)
+        back = standardizer.inverse(standard)
+        return standard.data, back.data, standardizer.log_det(given)
 
     samples = jax.vmap(there, (None, 0))(fits[0], tokens)
     both = jax.jit(jax.vmap(there, (0, None)))(stack, tokens)
@@ -396,20 +396,20 @@ def test_large_offset(offset, jit):
     rng = np.random.default_rng(0)
     values = np.float32(offset + rng.normal(0, 1, (4_000, 5, 1)))
     tokens = Tokens.from_pytree({"obs": values}, {})
-    standardiser = Standardiser.fit(tokens)
+    standardizer = Standardizer.fit(tokens)
     exact, scale = values.astype(float).mean(), values.astype(float).std()
     mean, shift = (
-        float(x.item()) for x in (standardiser.mean, standardiser.shift)
+        float(x.item()) for x in (standardizer.mean, standardizer.shift)
     )
     assert abs(mean + shift * scale - exact) < 1e-6 * scale
-    assert standardiser.scale.item() == pytest.approx(scale, rel=1e-6)
-    forward = standardiser.forward
+    assert standardizer.scale.item() == pytest.approx(scale, rel=1e-6)
+    forward = standardizer.forward
     # Closed over, so that the compiler may fold the constants.
     standard = (jax.jit(forward) if jit else forward)(tokens)
     result = np.asarray(standard.data, float)
     assert abs(result.mean()) < 1e-6
     assert result.std() == pytest.approx(1, abs=1e-6)
-    back = standardiser.inverse(standard).data
+    back = standardizer.inverse(standard).data
     np.testing.assert_allclose(back, values, rtol=2e-7, atol=1e-6)
 
 
@@ -418,13 +418,13 @@ def test_constant_key_gets_scale_1(value):
     values = np.full((7, 3, 2), value, np.float32)
     values[..., 1] = np.arange(21.0).reshape(7, 3)
     tokens = Tokens.from_pytree({"obs": values}, {})
-    standardiser = Standardiser.fit(tokens)
-    assert standardiser.scale[0, 0] == 1
-    assert standardiser.scale[0, 1] == pytest.approx(np.arange(21).std())
-    standard = standardiser.forward(tokens)
+    standardizer = Standardizer.fit(tokens)
+    assert standardizer.scale[0, 0] == 1
+    assert standardizer.scale[0, 1] == pytest.approx(np.arange(21).std())
+    standard = standardizer.forward(tokens)
     np.testing.assert_allclose(standard.data[..., 0], 0, atol=1e-7)
     # Compiled code takes the smallest numbers for 0.
-    back = standardiser.inverse(standard).data[..., 0]
+    back = standardizer.inverse(standard).data[..., 0]
     np.testing.assert_allclose(back, values[..., 0], rtol=0, atol=1e-39)
 
 
@@ -433,15 +433,15 @@ def test_constant_up_to_rounding():
     values = np.full((6, 1, 1), 0.1, np.float32)
     values[0] = np.nextafter(values[0], np.float32(1))
     tokens = Tokens.from_pytree({"obs": values}, {})
-    assert Standardiser.fit(tokens).scale.item() == 1
+    assert Standardizer.fit(tokens).scale.item() == 1
 
 
 def test_scale_too_small_for_compiled_code():
     values = np.float32(1e-40) * np.arange(6, dtype=np.float32)
     tokens = Tokens.from_pytree({"obs": values[:, None, None]}, {})
-    standardiser = Standardiser.fit(tokens)
-    assert standardiser.scale.item() == 1
-    assert np.isfinite(standardiser.forward(tokens).data).all()
+    standardizer = Standardizer.fit(tokens)
+    assert standardizer.scale.item() == 1
+    assert np.isfinite(standardizer.forward(tokens).data).all()
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -449,12 +449,12 @@ def test_half_precision(dtype):
     """Statistics in float32; tokens keep their dtype."""
     tokens = _tokens()
     half = replace(tokens, data=tokens.data.astype(dtype))
-    standardiser = Standardiser.fit(half, bijectors=BIJECTORS)
-    assert standardiser.mean.dtype == jnp.float32
-    standard = standardiser.forward(half)
+    standardizer = Standardizer.fit(half, bijectors=BIJECTORS)
+    assert standardizer.mean.dtype == jnp.float32
+    standard = standardizer.forward(half)
     assert standard.data.dtype == dtype
-    assert standardiser.log_det(half).dtype == jnp.float32
-    back, real = standardiser.inverse(standard).data, _real(tokens)
+    assert standardizer.log_det(half).dtype == jnp.float32
+    back, real = standardizer.inverse(standard).data, _real(tokens)
     np.testing.assert_array_equal(
         np.float32(back[~real]), np.float32(half.data[~real])
     )
@@ -475,13 +475,13 @@ def test_float64():
     with enable_x64(True):
         tokens = _tokens()
         wide = replace(tokens, data=tokens.data.astype(float))
-        standardiser = Standardiser.fit(wide, bijectors=BIJECTORS)
-        assert standardiser.mean.dtype == standardiser.scale.dtype == float
-        standard = standardiser.forward(wide)
-        assert standardiser.log_det(wide).dtype == float
-        back, real = standardiser.inverse(standard).data, _real(wide)
+        standardizer = Standardizer.fit(wide, bijectors=BIJECTORS)
+        assert standardizer.mean.dtype == standardizer.scale.dtype == float
+        standard = standardizer.forward(wide)
+        assert standardizer.log_det(wide).dtype == float
+        back, real = standardizer.inverse(standard).data, _real(wide)
         np.testing.assert_allclose(back[real], wide.data[real], rtol=1e-12)
-        assert standardiser.forward(tokens).data.dtype == jnp.float32
+        assert standardizer.forward(tokens).data.dtype == jnp.float32
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 0), (3, 1, 1)])
@@ -490,17 +490,17 @@ def test_odd_sizes(shape):
     tokens = Tokens.from_pytree(data, {})
     alone = tokens.select_tokens(["obs"]).to_tokens()
     for given_tokens in (tokens, alone, tokens.select_tokens(["obs"])):
-        standardiser = Standardiser.fit(given_tokens)
-        there = standardiser.forward(given_tokens)
+        standardizer = Standardizer.fit(given_tokens)
+        there = standardizer.forward(given_tokens)
         assert there.data.shape == given_tokens.data.shape
-        np.testing.assert_array_equal(standardiser.log_det(given_tokens), 0)
+        np.testing.assert_array_equal(standardizer.log_det(given_tokens), 0)
 
 
 def test_no_sample_axes():
     tokens = Tokens.from_pytree({"obs": np.arange(4.0)[:, None]}, {}, None, 0)
-    standardiser = Standardiser.fit(tokens)
-    assert standardiser.mean.item() == 1.5
-    assert standardiser.log_det(tokens).shape == ()
+    standardizer = Standardizer.fit(tokens)
+    assert standardizer.mean.item() == 1.5
+    assert standardizer.log_det(tokens).shape == ()
 
 
 # Refusals.
@@ -518,24 +518,24 @@ def _message(caught):
 
 
 def test_keys_that_were_not_fitted(plain):
-    standardiser = Standardiser.fit(plain.select_tokens(["mu"]))
+    standardizer = Standardizer.fit(plain.select_tokens(["mu"]))
     for method in (
-        standardiser.forward,
-        standardiser.inverse,
-        standardiser.log_det,
+        standardizer.forward,
+        standardizer.inverse,
+        standardizer.log_det,
     ):
         with pytest.raises(UnknownKeyError) as caught:
             method(plain)
         assert _message(caught) == (
             "Key 'obs' not found. Available keys: ['mu']\n"
-            "The standardiser was fitted to these keys; apply it to "
+            "The standardizer was fitted to these keys; apply it to "
             "tokens.select_tokens of them."
         )
 
 
 def test_bijector_of_an_unknown_key(plain):
     with pytest.raises(UnknownKeyError) as caught:
-        Standardiser.fit(plain, bijectors={"ob": LOG})
+        Standardizer.fit(plain, bijectors={"ob": LOG})
     assert _message(caught) == (
         "Key 'ob' not found. Available keys: ['mu', 'obs']\nDid you mean 'obs'?"
     )
@@ -550,9 +550,9 @@ def test_values_that_are_not_finite():
     }
     tokens = Tokens.from_pytree(data, {})
     with pytest.raises(ValueError, match="Cannot fit") as caught:
-        Standardiser.fit(tokens, bijectors={"sigma": LOG})
+        Standardizer.fit(tokens, bijectors={"sigma": LOG})
     assert str(caught.value) == (
-        "Cannot fit a standardiser:\n"
+        "Cannot fit a standardizer:\n"
         "  - 'mu' has 3 real values, 2 of which are NaN or infinite\n"
         "  - 'sigma' has 3 real values, 2 of which lie outside the support "
         "of its bijector, which makes them NaN or infinite\n"
@@ -561,22 +561,22 @@ def test_values_that_are_not_finite():
 
 
 def test_integers_are_refused(plain):
-    standardiser = Standardiser.fit(plain)
+    standardizer = Standardizer.fit(plain)
     whole = replace(plain, data=plain.data.astype(int))
-    for call in (Standardiser.fit, standardiser.forward, standardiser.inverse):
+    for call in (Standardizer.fit, standardizer.forward, standardizer.inverse):
         with pytest.raises(TypeError) as caught:
             call(whole)
         assert str(caught.value) == (
-            "Only floats can be standardised, not int32. Convert the values "
+            "Only floats can be standardized, not int32. Convert the values "
             "with astype before tokens are built of them."
         )
 
 
 def test_other_batch_shapes_are_refused(plain):
-    standardiser = Standardiser.fit(plain)
+    standardizer = Standardizer.fit(plain)
     data = {"mu": np.ones((4, 1, 2)), "obs": np.ones((4, 2, 3))}
     with pytest.raises(ValueError, match="were not fitted") as caught:
-        standardiser.forward(Tokens.from_pytree(data, {}))
+        standardizer.forward(Tokens.from_pytree(data, {}))
     assert str(caught.value) == (
         "These tokens were not fitted:\n"
         "  - 'mu' has the batch shape (2,), fitted was (1,)\n"
@@ -586,30 +586,30 @@ def test_other_batch_shapes_are_refused(plain):
 
 def test_traced_tokens_are_not_fitted(plain):
     with pytest.raises(TypeError, match="Fit before it"):
-        jax.jit(Standardiser.fit)(plain)
+        jax.jit(Standardizer.fit)(plain)
 
 
 def test_what_is_given_must_be_clear(plain):
-    standardiser = Standardiser.fit(plain)
+    standardizer = Standardizer.fit(plain)
     for arguments, words in (
         ((plain.data,), "ArrayImpl with like=NoneType"),
         ((plain, plain), "Tokens with like=Tokens"),
         ((plain.data, plain.data), "ArrayImpl with like=ArrayImpl"),
     ):
         with pytest.raises(TypeError, match="Expected Tokens") as caught:
-            standardiser.forward(*arguments)
+            standardizer.forward(*arguments)
         assert str(caught.value).endswith(f"as like=; got {words}.")
     with pytest.raises(TypeError, match="expects Tokens or a TokenView"):
-        Standardiser.fit(plain.data)
+        Standardizer.fit(plain.data)
     with pytest.raises(ValueError, match="specifies 3 tokens but"):
-        standardiser.inverse(plain.data[:, 1:], like=plain)
+        standardizer.inverse(plain.data[:, 1:], like=plain)
 
 
 def test_padding_must_fit_the_draws():
     tokens = _tokens()
-    standardiser = Standardiser.fit(tokens)
+    standardizer = Standardizer.fit(tokens)
     with pytest.raises(ValueError, match="padding mask") as caught:
-        standardiser.inverse(jnp.ones((9, *tokens.data.shape[1:])), tokens)
+        standardizer.inverse(jnp.ones((9, *tokens.data.shape[1:])), tokens)
     assert str(caught.value) == (
         "The padding mask has shape (5, 14), which does not fit the samples "
         "and tokens (9, 14) of the array by broadcasting. Take the samples "
@@ -618,4 +618,4 @@ def test_padding_must_fit_the_draws():
     )
     one = jax.tree.map(lambda x: x[:1], tokens)
     draws = jnp.ones((9, *tokens.data.shape[1:]))
-    assert standardiser.inverse(draws, one).shape == draws.shape
+    assert standardizer.inverse(draws, one).shape == draws.shape

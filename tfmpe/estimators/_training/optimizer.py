@@ -1,4 +1,4 @@
-"""The optimiser that is used where none is given."""
+"""The optimizer that is used where none is given."""
 
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ import optax
 # Equal arguments give the same object, so that training a second time
 # compiles nothing.
 @lru_cache(maxsize=32)
-def default_optimiser(
+def default_optimizer(
     learning_rate: float, n_steps: int
 ) -> optax.GradientTransformation:
     """Return Adam with weight decay, a warm-up and a cosine decay to 0.

@@ -1,0 +1,37 @@
+"""Second spellings of keyword arguments."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SPELLINGS = {"optimiser": "optimizer", "standardise": "standardize"}
+
+
+def american(options: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return keyword arguments under the names that the parameters have.
+
+    Raises
+    ------
+    TypeError
+        If one argument is there in both spellings.
+    """
+    for other, name in SPELLINGS.items():
+        if other in options and name in options:
+            raise TypeError(
+                f"{what} got both {name}= and {other}=, two spellings of one "
+                f"argument. Pass {name}= only."
+            )
+    return {SPELLINGS.get(name, name): options[name] for name in options}
+
+
+def both_spellings(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function take its keyword arguments in both spellings."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> R:
+        return function(*args, **american(kwargs, function.__qualname__))
+
+    return call
