@@ -22,6 +22,7 @@ from tfmpe.estimators._training import epochs as fitting
 from tfmpe.estimators._training import fit as preparing
 
 N_EPOCHS = 5
+N_STEPS = 3  # of an epoch: ten rows in batches of four
 FILE = "checkpoint.safetensors"
 
 
@@ -39,7 +40,7 @@ def validation():
 def interrupt(monkeypatch):
     """Interrupt after so many calls of a function of the loop."""
 
-    def after(n, name="train_epoch"):
+    def after(n, name="batch_gradient"):
         plain, calls = getattr(fitting, name), []
 
         def counting(*args, **static):
@@ -77,12 +78,12 @@ def test_going_on_with_static_data(
         "checkpoint_every": every,
     }
     whole = train(tokens, **options)
-    interrupt(3)
+    interrupt(3 * N_STEPS)
     with pytest.raises(KeyboardInterrupt):
         train(tokens, checkpoint=tmp_path, **options)
     assert os.listdir(tmp_path) == [FILE]
     monkeypatch.undo()
-    interrupt(N_EPOCHS - 3 + 3 % every)
+    interrupt((N_EPOCHS - 3 + 3 % every) * N_STEPS)
     assert_same(train(tokens, checkpoint=tmp_path, **options), whole)
     # Done: nothing is left to do, also where the last epoch was no multiple.
     interrupt(0)
@@ -94,18 +95,18 @@ def test_going_on_with_batches(tokens, interrupt, monkeypatch, tmp_path):
     batches = [tokens, make_tokens(10, seed=4)]
     options = {"n_epochs": 3, "checkpoint_every": 1}
     whole = train(batches, **options)
-    interrupt(8, "update_once")
+    interrupt(8)
     with pytest.raises(KeyboardInterrupt):
         train(batches, checkpoint=tmp_path, **options)
     monkeypatch.undo()
-    interrupt(12, "update_once")
+    interrupt(12)
     assert_same(train(batches, checkpoint=tmp_path, **options), whole)
 
 
 def test_an_interrupted_fit_keeps_what_it_learnt(tokens, interrupt):
     """The parameters of the last finished epoch."""
     one, _ = train(tokens, n_epochs=1)
-    interrupt(1)
+    interrupt(N_STEPS)
     estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
     with pytest.raises(KeyboardInterrupt):
         estimator.fit(

@@ -22,8 +22,8 @@ from tfmpe.estimators import (
     TrainingHistory,
 )
 from tfmpe.estimators._training import epochs as fitting
+from tfmpe.estimators._training.batches import cut
 from tfmpe.estimators._training.optimizer import default_optimizer
-from tfmpe.estimators._training.steps import Plan, batch_rows
 
 N = 10
 
@@ -96,17 +96,20 @@ def test_what_padding_holds_does_not_matter(tokens, trained):
     )
 
 
-@pytest.mark.parametrize("shuffled", [None, KEY])
+@pytest.mark.parametrize("shuffled", [False, True])
 def test_every_row_counts_once(shuffled):
     """Whatever their number; only the last batch is filled up."""
-    plan = Plan(None, (), ADAM, 4, 0.0, 1)
     for n_rows in (1, 3, 4, 10):
-        rows, weights = batch_rows(n_rows, plan, shuffled)
-        assert rows.shape == weights.shape
-        assert sorted(rows[weights == 1].tolist()) == list(range(n_rows))
+        tokens = Tokens.from_pytree({"x": np.arange(n_rows)[:, None, None]}, {})
+        order = np.random.default_rng(0).permutation(n_rows)
+        order = order if shuffled else None
+        batches, weights = zip(*cut(tokens, 4, order), strict=True)
+        rows = np.stack([batch.data[:, 0, 0] for batch in batches])
+        weights = np.stack(weights)
+        assert rows.shape == weights.shape == (-(-n_rows // 4), 4)
+        found = rows[weights == 1].tolist()
+        assert found == (order.tolist() if shuffled else list(range(n_rows)))
         assert weights[:-1].all()
-        assert rows.shape[1] == min(4, n_rows)
-        assert ((rows >= 0) & (rows < n_rows)).all()
 
 
 def test_views_and_sample_axes(tokens, trained):
@@ -150,11 +153,11 @@ def test_batches_are_cut_to_steps(tokens, monkeypatch):
     """And filled up; no step has more rows than the first batch."""
     steps = []
 
-    def update(state, rest, part, weights, key, *, plan):
+    def gradient(parameters, rest, part, weights, key, *, plan):
         steps.append((part.sample_shape, np.asarray(weights).tolist()))
-        return state, (jnp.float32(1), jnp.float32(1))
+        return parameters, (jnp.float32(1), jnp.float32(1))
 
-    monkeypatch.setattr(fitting, "update_once", update)
+    monkeypatch.setattr(fitting, "batch_gradient", gradient)
     train([tokens], n_epochs=1)
     assert steps == [
         ((4,), [1, 1, 1, 1]),
@@ -231,13 +234,12 @@ def test_several_questions(tokens, monkeypatch):
 
     monkeypatch.setattr(_AFFINE, "field", field)
     options = {"target_keys": None, "conditioning_keys": None}
-    # Not the optimizer of others, which are to count no calls.
-    optimizer = optax.adam(0.05)
+    # With another number of noises, programs of other tests are not used.
     _, history = train(
         tokens,
         conditionals=CONDITIONALS,
         n_epochs=10,
-        optimizer=optimizer,
+        n_noise=2,
         **options,
     )
     jax.effects_barrier()
@@ -338,14 +340,17 @@ def test_progress(tokens, capsys):
 def test_one_step_of_the_default_optimizer_moves_something():
     """And the rate ends at 0, having been the one asked for."""
     for n_steps in (1, 2, 1000):
-        optimizer = default_optimizer(0.1, n_steps)
-        assert optimizer is default_optimizer(0.1, n_steps)
+        optimizer, rate = default_optimizer(0.1, n_steps)
+        assert optimizer is default_optimizer(0.2, 7).transformation
+        rates = [rate(step) for step in range(n_steps)]
+        assert 1e-4 < rates[0] <= max(rates) <= 0.1
+        assert rate(max(n_steps, 2)) == pytest.approx(0)
         parameters = {"x": jnp.ones(())}
         state = optimizer.init(parameters)
         gradient = {"x": jnp.ones(())}
         with jax.numpy_dtype_promotion("standard"):
             change, _ = optimizer.update(gradient, state, parameters)
-        assert -0.11 < change["x"] < -1e-4
+        assert -1.1 < change["x"] < -0.9
 
 
 def test_history():

@@ -45,11 +45,10 @@ def by_formula(tokens, n_noise=1):
     mean = np.asarray(given_mean(tokens.select_tokens(GIVEN)))
     offset_key, noise_key = jax.random.split(KEY)
     offsets = np.asarray(jax.random.uniform(offset_key, (n_noise, 1)))
+    noises = np.asarray(jax.random.normal(noise_key, (n_noise, *values.shape)))
     squares = np.zeros(N)
     for row in range(N):
-        row_key = jax.random.fold_in(noise_key, row)
-        noises = jax.random.normal(row_key, (n_noise, *values.shape[1:]))
-        for offset, noise in zip(offsets[:, 0], noises, strict=True):
+        for offset, noise in zip(offsets[:, 0], noises[:, row], strict=True):
             time = (offset + row / N) % 1
             shrunk = 1 - (1 - SIGMA_MIN) * time
             position = shrunk * noise + time * values[row]

@@ -12,12 +12,13 @@ from estimators.known_flows import ADAM, KEY, Affine, normal
 from tfmpe import Tokens
 from tfmpe._base.programs import N_PROGRAMS
 from tfmpe.estimators import FlowMatchingEstimator
+from tfmpe.estimators._training.steps import batch_gradient, update
 
 N = 50
 
 
-def make_tokens(n_obs):
-    data = {"mu": normal(2, 1, 1), "obs": normal(2, n_obs, 1)}
+def make_tokens(n_obs, rows=2):
+    data = {"mu": normal(rows, 1, 1), "obs": normal(rows, n_obs, 1)}
     return Tokens.from_pytree(data, {})
 
 
@@ -71,3 +72,29 @@ def test_the_default_optimizer_is_compiled_for_once():
     n = len(client.live_executables())
     np.testing.assert_array_equal(train(), first)
     assert len(client.live_executables()) == n
+
+
+@pytest.mark.parametrize(
+    ("options", "gradients", "updates"),
+    [
+        ({"n_epochs": 3}, 0, 0),
+        ({"learning_rate": 0.3}, 0, 0),
+        ({"optimizer": optax.sgd(0.1)}, 0, 1),
+        ({"rows": 5}, 0, 0),
+        ({"batch_size": 1}, 1, 0),
+        ({"n_obs": 4}, 1, 0),
+    ],
+)
+def test_what_compiles_a_step_anew(options, gradients, updates):
+    """Of what is only a value, nothing; of an optimizer, the update only."""
+
+    def train(*, rows=4, n_obs=3, **options):
+        tokens = make_tokens(n_obs, rows)
+        estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
+        options = {"n_epochs": 1, "batch_size": 2, **options}
+        estimator.fit(tokens, ["mu"], ["obs"], key=KEY, **options)
+        programs = batch_gradient, update
+        return np.array([program.cache_info().misses for program in programs])
+
+    before = train()
+    assert (train(**options) - before).tolist() == [gradients, updates]

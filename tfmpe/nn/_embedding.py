@@ -1,5 +1,6 @@
 """From tokens to vectors: value, key, functional inputs, and role."""
 
+import math
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ from flax import nnx
 from tfmpe._base.arrays import promoted, to_rank
 from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys
 from tfmpe.nn._fourier import fourier_features
+from tfmpe.nn._initial import Linear, scaled_normal
 from tfmpe.nn._inputs import (
     input_counts,
     input_moments,
@@ -52,20 +54,27 @@ class TokenEmbedding(nnx.Module):
         dim, n_keys = config.latent_dim, len(keys)
         width = max((key.width for key in keys), default=1)
         n_inputs = max((key.n_inputs or 0 for key in keys), default=0)
-        normal = nnx.initializers.normal(1.0)
         self.value_kernel = nnx.Param(
-            normal(rngs.params(), (n_keys, width, dim)) / np.sqrt(max(width, 1))
-        )
-        self.key_vector = nnx.Param(normal(rngs.params(), (2, n_keys, dim)))
-        self.input_projection = (
-            nnx.Linear(
-                n_inputs * (2 * config.n_frequencies + 1), dim, rngs=rngs
+            scaled_normal(
+                rngs.params(),
+                (n_keys, width, dim),
+                1 / math.sqrt(max(width, 1)),
             )
+        )
+        self.key_vector = nnx.Param(
+            scaled_normal(rngs.params(), (2, n_keys, dim))
+        )
+        self.input_projection = (
+            Linear(n_inputs * (2 * config.n_frequencies + 1), dim, rngs=rngs)
             if n_inputs
             else None
         )
-        self.input_mean = InputMoment(jnp.zeros(n_inputs))
-        self.input_scale = InputMoment(jnp.ones(n_inputs))
+        self.input_mean = InputMoment(
+            jnp.asarray(np.zeros(n_inputs, np.float32))
+        )
+        self.input_scale = InputMoment(
+            jnp.asarray(np.ones(n_inputs, np.float32))
+        )
 
     def measure_inputs(self, tokens: Any) -> None:
         """Standardize functional inputs by those of some tokens."""
@@ -155,8 +164,8 @@ class TimeEmbedding(nnx.Module):
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
         self.dtype = config.dtype
         dim = config.latent_dim
-        self.first = nnx.Linear(2 * _TIME_WAVES + 1, dim, rngs=rngs)
-        self.second = nnx.Linear(dim, dim, rngs=rngs)
+        self.first = Linear(2 * _TIME_WAVES + 1, dim, rngs=rngs)
+        self.second = Linear(dim, dim, rngs=rngs)
 
     def __call__(self, time: Any) -> Any:
         """Return vectors, ``(*sample, latent_dim)``, of ``(*sample,)``."""

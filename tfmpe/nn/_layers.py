@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from tfmpe.nn._config import TransformerConfig
+from tfmpe.nn._initial import Linear, ones, zeros
 from tfmpe.nn._pattern import AttentionPattern
 
 
@@ -17,8 +18,8 @@ class Attention(nnx.Module):
         self.n_heads = config.n_heads
         dim, dtype = config.latent_dim, config.dtype
 
-        def linear() -> nnx.Linear:
-            return nnx.Linear(dim, dim, use_bias=False, dtype=dtype, rngs=rngs)
+        def linear() -> Linear:
+            return Linear(dim, dim, use_bias=False, dtype=dtype, rngs=rngs)
 
         self.query, self.key, self.value = linear(), linear(), linear()
         self.out = linear()
@@ -61,8 +62,8 @@ class GatedMLP(nnx.Module):
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
         dim, hidden, dtype = config.latent_dim, config.hidden_dim, config.dtype
-        self.into = nnx.Linear(dim, 2 * hidden, dtype=dtype, rngs=rngs)
-        self.out = nnx.Linear(hidden, dim, dtype=dtype, rngs=rngs)
+        self.into = Linear(dim, 2 * hidden, dtype=dtype, rngs=rngs)
+        self.out = Linear(hidden, dim, dtype=dtype, rngs=rngs)
 
     def __call__(self, tokens: Any) -> Any:
         """Return new vectors, token by token."""
@@ -72,7 +73,12 @@ class GatedMLP(nnx.Module):
 
 def _norm(config: TransformerConfig, rngs: nnx.Rngs, **options: Any) -> Any:
     return nnx.LayerNorm(
-        config.latent_dim, dtype=config.dtype, rngs=rngs, **options
+        config.latent_dim,
+        dtype=config.dtype,
+        rngs=rngs,
+        scale_init=ones,
+        bias_init=zeros,
+        **options,
     )
 
 
@@ -110,11 +116,10 @@ class DecoderLayer(nnx.Module):
         self.cross = Attention(config, rngs=rngs)
         self.mlp_norm = _norm(config, rngs, **plain)
         self.mlp = GatedMLP(config, rngs=rngs)
-        zeros = nnx.initializers.zeros
-        self.modulation = nnx.Linear(
+        self.modulation = Linear(
             config.latent_dim,
             9 * config.latent_dim,
-            kernel_init=zeros,
+            from_zero=True,
             dtype=config.dtype,
             rngs=rngs,
         )

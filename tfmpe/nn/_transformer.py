@@ -12,6 +12,7 @@ from flax import nnx
 from tfmpe._base.arrays import promoted
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
+from tfmpe.nn._initial import Linear, zeros
 from tfmpe.nn._layers import DecoderLayer, EncoderLayer
 from tfmpe.nn._pattern import AttentionPattern
 from tfmpe.nn._sets import warn_of_sets
@@ -89,14 +90,14 @@ class Transformer(nnx.Module):
         n_keys = len(self.keys)
         width = max((key.width for key in self.keys), default=1)
         self.value_kernel = nnx.Param(
-            jnp.zeros((n_keys, config.latent_dim, width))
+            zeros(None, (n_keys, config.latent_dim, width))
         )
-        self.value_bias = nnx.Param(jnp.zeros((n_keys, width)))
+        self.value_bias = nnx.Param(zeros(None, (n_keys, width)))
         # What a norm takes from a value, its size, the velocity needs.
-        self.skip = nnx.Linear(
+        self.skip = Linear(
             config.latent_dim,
             n_keys,
-            kernel_init=nnx.initializers.zeros,
+            from_zero=True,
             rngs=rngs,
         )
 

@@ -1,44 +1,44 @@
 """The loop over epochs: progress, early stopping, checkpoints."""
 
-import itertools
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from tfmpe._base.arrays import take_rows
 from tfmpe._base.extras import import_extra
 from tfmpe.estimators._flow.vector_field import SplitField
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
+    key_words,
     load_checkpoint,
     save_checkpoint,
 )
 from tfmpe.estimators._training.errors import TrainingDivergedError
 from tfmpe.estimators._training.history import TrainingHistory
+from tfmpe.estimators._training.optimizer import Optimizer
 from tfmpe.estimators._training.options import FitOptions
 from tfmpe.estimators._training.steps import (
     Plan,
     TrainingState,
-    evaluate,
-    train_epoch,
-    update_once,
+    batch_gradient,
+    batch_loss,
+    update,
 )
 
 # Epochs are numbered from 0, so none has the same noise.
 _VALIDATION = np.uint32(2**32 - 1)
 
-Epoch = Callable[[TrainingState, Any], tuple[TrainingState, Any, Any]]
-"""From state and key to state, totals and counts of every step."""
+Batches = Callable[[np.random.Generator], Iterator[tuple[Any, Any]]]
+"""From what shuffles to one epoch: batches, and weights of their rows."""
 
 
 def begin(
-    plan: Plan,
+    optimizer: Optimizer,
     split: SplitField,
     standardizer: Any,
     folder: str | os.PathLike[str] | None,
@@ -46,8 +46,8 @@ def begin(
 ) -> tuple[Progress, Any]:
     """Return where to begin, and the standardizer: a checkpoint's if any."""
     parameters = split.parameters
-    assert plan.optimizer is not None
-    state = TrainingState(parameters, plan.optimizer.init(parameters))
+    moments = optimizer.transformation.init(parameters)
+    state = TrainingState(parameters, moments)
     fresh = Progress(state, parameters, TrainingHistory(), 0, split.rest[0])
     if folder is None:
         return fresh, standardizer
@@ -61,26 +61,32 @@ class Loop:
 
     Attributes
     ----------
-    plan : Plan
+    plans : tuple of Plan
+        One for every question. A step is on one of them, chosen at random.
     rest : tree of arrays
         Of the field; not trained.
     key : key array
         Epoch ``i`` follows from ``fold_in(key, i)`` alone.
-    run_epoch : callable
-        See ``Epoch``.
-    validation : Tokens or None
-        Standardized.
+    batches : callable
+        See ``Batches``.
+    n_steps : int
+        Steps of an epoch, which the learning rate and the bar count with.
+    validation : iterable of pairs, or None
+        Batches and their weights, standardized.
+    optimizer : Optimizer
     options : FitOptions
     standardizer : Standardizer or None
     settings : dict
         What a checkpoint must have in common with this training.
     """
 
-    plan: Plan
+    plans: tuple[Plan, ...]
     rest: Any
     key: Any
-    run_epoch: Epoch
-    validation: Any
+    batches: Batches
+    n_steps: int
+    validation: Iterable[tuple[Any, Any]] | None
+    optimizer: Optimizer
     options: FitOptions
     standardizer: Any
     settings: dict[str, Any]
@@ -96,14 +102,11 @@ class Loop:
         options = self.options
         numbers = range(progress.history.n_epochs, options.n_epochs)
         saved = progress.history.n_epochs
-        with self._bar(numbers) as bar:
+        with self._bar(numbers.start) as bar:
             for number in numbers:
                 if self._has_waited(progress.waited):
                     break
-                progress = self._after_epoch(progress, number)
-                if bar is not None:
-                    bar.set_postfix_str(progress.history.summary())
-                    bar.update()
+                progress = self._after_epoch(progress, number, bar)
                 if (number + 1) % options.checkpoint_every == 0:
                     self._save(progress)
                     saved = number + 1
@@ -116,163 +119,138 @@ class Loop:
         if folder is not None:
             save_checkpoint(folder, progress, self.standardizer, self.settings)
 
-    def _after_epoch(self, progress: Progress, number: int) -> Progress:
-        epoch_key = jax.random.fold_in(self.key, number)
-        state, totals, counts = self.run_epoch(progress.state, epoch_key)
-        loss = _mean_loss(totals, counts, number)
+    def _after_epoch(
+        self, progress: Progress, number: int, bar: Any
+    ) -> Progress:
+        state, loss = self._train_epoch(progress.state, number, bar)
         before = progress.history
         training = [*before.training, loss]
         if self.validation is None:
-            return progress._replace(
-                state=state,
-                best=state.parameters,
-                history=TrainingHistory(training),
+            history = TrainingHistory(training)
+            progress = progress._replace(
+                state=state, best=state.parameters, history=history
             )
-        # The same noise in every epoch: only parameters make a difference.
-        key = jax.random.fold_in(self.key, _VALIDATION)
-        found = float(
-            evaluate(
+        else:
+            found = self._validate(state.parameters, number)
+            better = found < min(before.validation, default=np.inf)
+            waited = 0 if better else progress.waited + 1
+            history = TrainingHistory(
+                training,
+                [*before.validation, found],
+                number if better else before.best_epoch,
+                self._has_waited(waited),
+            )
+            progress = progress._replace(
+                state=state,
+                best=state.parameters if better else progress.best,
+                history=history,
+                waited=waited,
+            )
+        if bar is not None:
+            bar.set_postfix_str(history.summary())
+        return progress
+
+    def _train_epoch(
+        self, state: TrainingState, number: int, bar: Any
+    ) -> tuple[TrainingState, float]:
+        """Return the state after an epoch, and its mean loss."""
+        epoch_key = jax.random.fold_in(self.key, number)
+        random = np.random.default_rng(key_words(epoch_key))
+        losses = []
+        for batch, weights in self.batches(random):
+            step = len(losses)
+            plan = self.plans[int(random.integers(len(self.plans)))]
+            gradient, (total, n) = batch_gradient(
                 state.parameters,
                 self.rest,
-                self.validation,
-                key,
-                # Another optimizer is no reason to compile this anew.
-                plan=self.plan._replace(optimizer=None),
+                batch,
+                weights,
+                jax.random.fold_in(epoch_key, step),
+                plan=plan,
             )
-        )
+            done = number * self.n_steps + min(step, self.n_steps - 1)
+            state, total = update(
+                state,
+                gradient,
+                total,
+                np.float32(self.optimizer.rate(done)),
+                optimizer=self.optimizer.transformation,
+            )
+            losses.append((total, n))
+            if bar is not None:
+                _advance(bar, losses)
+        if bar is not None:
+            bar.total = len(losses) * self.options.n_epochs
+        return state, _mean_loss(jax.device_get(losses), number)
+
+    def _validate(self, parameters: Any, number: int) -> float:
+        """Return the mean loss over all rows and all questions.
+
+        With the same noise in every epoch: only parameters make a difference.
+        """
+        key = jax.random.fold_in(self.key, _VALIDATION)
+        means = []
+        for plan in self.plans:
+            losses = [
+                batch_loss(
+                    parameters,
+                    self.rest,
+                    batch,
+                    weights,
+                    jax.random.fold_in(key, step),
+                    plan=plan,
+                )
+                for step, (batch, weights) in enumerate(self.validation or ())
+            ]
+            totals, counts = np.asarray(jax.device_get(losses), float).T
+            means.append(totals.sum() / max(counts.sum(), 1))
+        found = float(np.mean(means))
         if not np.isfinite(found):
             raise TrainingDivergedError(
                 f"The validation loss is {found} after epoch {number + 1}. "
                 "Look for extreme values in the validation data, or lower "
                 "the learning rate."
             )
-        better = found < min(before.validation, default=np.inf)
-        waited = 0 if better else progress.waited + 1
-        history = TrainingHistory(
-            training,
-            [*before.validation, found],
-            number if better else before.best_epoch,
-            self._has_waited(waited),
-        )
-        return progress._replace(
-            state=state,
-            best=state.parameters if better else progress.best,
-            history=history,
-            waited=waited,
-        )
+        return found
 
     def _has_waited(self, epochs: int) -> bool:
         patience = self.options.patience
         return patience is not None and epochs >= patience
 
-    def _bar(self, numbers: range) -> Any:
+    def _bar(self, n_before: int) -> Any:
         if not self.options.progress:
             return nullcontext()
         tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
         return tqdm.tqdm(
-            desc="training",
-            unit="epoch",
-            initial=numbers.start,
-            total=self.options.n_epochs,
+            desc="compiling",
+            unit="step",
+            initial=n_before * self.n_steps,
+            total=self.options.n_epochs * self.n_steps,
         )
 
 
-def _mean_loss(totals: Any, counts: Any, epoch: int) -> float:
+def _advance(bar: Any, losses: list[Any]) -> None:
+    """Move the bar by a step; its loss is read only when it is shown."""
+    if bar.desc.startswith("compiling"):
+        # The time left is counted from here.
+        jax.block_until_ready(losses)
+        bar.set_description("training", refresh=False)
+        bar.start_t = time.time()
+    if bar.update():
+        total, n = jax.device_get(losses[-1])
+        bar.set_postfix_str(f"loss {total / max(n, 1):.4f}")
+
+
+def _mean_loss(losses: list[Any], epoch: int) -> float:
     """Return the mean loss of an epoch; name the step that broke it."""
-    totals, counts = np.asarray(totals), np.asarray(counts)
-    losses = totals / np.maximum(counts, 1)
-    bad = np.flatnonzero(~np.isfinite(losses))
+    totals, counts = np.asarray(losses, float).T
+    bad = np.flatnonzero(~np.isfinite(totals / np.maximum(counts, 1)))
     if bad.size:
-        step = int(bad[0])
         raise TrainingDivergedError(
             "The loss, or a parameter that it changed, is not finite at step "
-            f"{step + 1} of {len(losses)} in epoch {epoch + 1}. The "
+            f"{int(bad[0]) + 1} of {len(losses)} in epoch {epoch + 1}. The "
             "parameters of the last finished epoch were kept. Look for NaN "
             "or extreme values in the data, lower the learning rate, or clip "
             "gradients."
         )
-    return float(totals.sum(dtype=float) / max(counts.sum(dtype=float), 1))
-
-
-def static_epoch(plan: Plan, rest: Any, tokens: Any) -> Epoch:
-    """Return an epoch over Tokens: one compiled loop."""
-    return lambda state, key: train_epoch(state, rest, tokens, key, plan=plan)
-
-
-def streaming_epoch(
-    plan: Plan,
-    rest: Any,
-    batches: Iterable[Any],
-    prepare: Any,
-    n_steps: int | None,
-    n_before: int,
-) -> Epoch:
-    """Return an epoch over batches: one compiled step for each.
-
-    Parameters
-    ----------
-    plan, rest
-        As of :class:`Loop`.
-    batches : iterable of Tokens
-    prepare : callable
-        From a batch to standardized Tokens.
-    n_steps : int or None
-        Steps of an epoch, which goes on where the last one stopped; None
-        for all batches, anew in every epoch.
-    n_before : int
-        Epochs before, of a training that is continued.
-    """
-
-    def parts() -> Iterator[tuple[Any, Any]]:
-        for batch in batches:
-            yield from _parts(prepare(batch), plan.batch_size)
-
-    going_on = itertools.islice(
-        _repeated(parts), n_before * (n_steps or 0), None
-    )
-
-    def run(state: TrainingState, key: Any) -> Any:
-        losses = []
-        taken = itertools.islice(going_on, n_steps) if n_steps else parts()
-        for part, weights in taken:
-            step_key = jax.random.fold_in(key, len(losses))
-            state, loss = update_once(
-                state, rest, part, weights, step_key, plan=plan
-            )
-            losses.append(loss)
-        if n_steps and len(losses) < n_steps:
-            raise ValueError(
-                f"The batches ended after {len(losses)} of "
-                f"steps_per_epoch={n_steps} steps, and cannot begin anew."
-            )
-        if not losses:
-            raise ValueError(
-                "The generator gave no batch. One that can be gone through "
-                "only once is used up after an epoch: give a TokenGenerator, "
-                "a list, or anything else that can be gone through again."
-            )
-        totals, counts = map(jnp.stack, zip(*losses, strict=True))
-        return state, totals, counts
-
-    return run
-
-
-def _repeated(
-    parts: Callable[[], Iterator[tuple[Any, Any]]],
-) -> Iterator[tuple[Any, Any]]:
-    """Begin anew at the end, unless there is nothing any more."""
-    last: Any = True
-    while last is not None:
-        last = None
-        for last in parts():
-            yield last
-
-
-def _parts(batch: Any, size: int) -> Iterator[tuple[Any, Any]]:
-    """Cut a batch to the size of a step, and fill the last part up."""
-    n_rows = batch.sample_shape[0]
-    for start in range(0, n_rows, size):
-        rows = np.arange(start, start + size)
-        weights = (rows < n_rows).astype(np.float32)
-        rows = np.minimum(rows, n_rows - 1)
-        yield take_rows(batch, rows), weights
+    return float(totals.sum() / max(counts.sum(), 1))

@@ -13,19 +13,18 @@ from tfmpe.estimators._storage.checkpoint import (
     key_words,
 )
 from tfmpe.estimators._storage.summary import summarise
+from tfmpe.estimators._training.batches import cut, shuffled, streamed
 from tfmpe.estimators._training.data import (
     one_axis,
     read_batches,
     set_aside,
     standardized,
 )
-from tfmpe.estimators._training.epochs import (
-    Loop,
-    begin,
-    static_epoch,
-    streaming_epoch,
+from tfmpe.estimators._training.epochs import Loop, begin
+from tfmpe.estimators._training.optimizer import (
+    default_optimizer,
+    given_optimizer,
 )
-from tfmpe.estimators._training.optimizer import default_optimizer
 from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Plan
 from tfmpe.preprocessing import Tokens, TokenView
@@ -128,14 +127,15 @@ def prepare(
         settings["data"] = _summaries(
             names, first if static else None, validation
         )
-    optimizer = options.optimizer
-    if options.steps_per_epoch is not None:
-        settings["steps_per_epoch"] = options.steps_per_epoch
-    if optimizer is None:
-        n_steps = options.steps_per_epoch
-        if n_steps is None:
-            n_steps = -(-first.sample_shape[0] // options.batch_size)
-            n_steps *= 1 if static else len(data)
+    n_steps = options.steps_per_epoch
+    if n_steps is not None:
+        settings["steps_per_epoch"] = n_steps
+    else:
+        n_steps = -(-first.sample_shape[0] // options.batch_size)
+        n_steps *= 1 if static else len(data)
+    if options.optimizer is not None:
+        optimizer = given_optimizer(options.optimizer)
+    else:
         optimizer = default_optimizer(
             options.learning_rate, options.n_epochs * n_steps
         )
@@ -150,16 +150,11 @@ def prepare(
             f"The vector field {type(field).__name__} has no parameters to "
             "train. Give an NNX module, or a pytree with arrays of floats."
         )
-    plan = Plan(
-        split.static,
-        asked,
-        optimizer,
-        options.batch_size,
-        sigma_min,
-        options.n_noise,
+    plans = tuple(
+        Plan(split.static, each, sigma_min, options.n_noise) for each in asked
     )
     reached, standardizer = begin(
-        plan, split, fit_standardizer(first), options.checkpoint, settings
+        optimizer, split, fit_standardizer(first), options.checkpoint, settings
     )
 
     def ready(tokens: Tokens, what: str) -> Tokens:
@@ -171,24 +166,27 @@ def prepare(
     if static:
         # Once, or arrays in host memory would be moved in every epoch.
         data = jax.device_put(ready(data, "Simulations"))
-        run_epoch = static_epoch(plan, rest, data)
+        batches = shuffled(data, options.batch_size)
     else:
-        run_epoch = streaming_epoch(
-            plan,
-            rest,
+        batches = streamed(
             data,
             lambda batch: ready(one_axis(batch), "Simulations"),
+            options.batch_size,
             options.steps_per_epoch,
             reached.history.n_epochs,
         )
     if validation is not None:
         validation = jax.device_put(ready(validation, "Validation data"))
+        size = min(options.batch_size, validation.sample_shape[0])
+        validation = list(cut(validation, size))
     loop = Loop(
-        plan,
+        plans,
         rest,
         train_key,
-        run_epoch,
+        batches,
+        n_steps,
         validation,
+        optimizer,
         options,
         standardizer,
         settings,

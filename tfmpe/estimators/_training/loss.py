@@ -48,8 +48,7 @@ def flow_matching_loss(
     weights : Array, shape (rows,)
         1 for rows that count, 0 for rows that fill up a batch.
     key : key array
-        For times and noise; those of row ``i`` follow from
-        ``fold_in(key, i)`` and a common offset of the times.
+        For times and noise.
     sigma_min : float
         Width of the end of the path around a value.
     n_noise : int
@@ -80,13 +79,8 @@ def flow_matching_loss(
     offsets = jax.random.uniform(offset_key, (n_noise, 1))
     spread = jnp.arange(n_rows, dtype=offsets.dtype)[None] / n_rows
     times = (offsets + spread) % 1.0
-    row_keys = jax.vmap(jax.random.fold_in, (None, 0))(
-        noise_key, jnp.arange(n_rows)
-    )
-    noise = jax.vmap(
-        lambda k: jax.random.normal(k, (n_noise, *values.shape[1:]))
-    )(row_keys)
-    noise, values = promoted(jnp.moveaxis(noise, 1, 0), values)
+    noise = jax.random.normal(noise_key, (n_noise, *values.shape))
+    noise, values = promoted(noise, values)
     noise = jnp.where(real[None], noise, 0)
 
     velocity = given(field, conditioning)

@@ -1,0 +1,63 @@
+"""Initial parameters, drawn on the host: a network compiles nothing."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.core import Tracer
+
+
+def normal(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
+    """Return normal values with a variance of 1 over the inputs.
+
+    That keeps the variance of what a linear layer returns (LeCun et al.,
+    1998). Inputs are all axes but the last.
+    """
+    scale = 1 / math.sqrt(max(math.prod(shape[:-1]), 1))
+    return scaled_normal(key, shape, scale, dtype)
+
+
+def scaled_normal(
+    key: Any,
+    shape: tuple[int, ...],
+    scale: float = 1.0,
+    dtype: Any = jnp.float32,
+) -> Any:
+    """Return normal values; the same key gives the same ones."""
+    if isinstance(key, Tracer):
+        return jax.random.normal(key, shape, dtype) * jnp.asarray(scale, dtype)
+    words = np.asarray(jax.random.key_data(key)).reshape(-1)
+    values = np.random.default_rng(words.tolist()).normal(0, scale, shape)
+    return jnp.asarray(values.astype(dtype))
+
+
+def zeros(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
+    """Return zeros."""
+    del key
+    return jnp.asarray(np.zeros(shape, dtype))
+
+
+def ones(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
+    """Return ones."""
+    del key
+    return jnp.asarray(np.ones(shape, dtype))
+
+
+class Linear(nnx.Linear):
+    """A linear layer, with initial values of this module."""
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        from_zero: bool = False,
+        **options: Any,
+    ) -> None:
+        kernel = zeros if from_zero else normal
+        super().__init__(
+            n_in, n_out, kernel_init=kernel, bias_init=zeros, **options
+        )
