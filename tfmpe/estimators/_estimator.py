@@ -12,6 +12,7 @@ import numpy as np
 from tfmpe._base.arrays import moves_arrays, on_host
 from tfmpe._base.callers import warn_at_caller
 from tfmpe._base.spelling import both_spellings
+from tfmpe.estimators._arguments import real_number
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._flow.vector_field import (
@@ -19,7 +20,6 @@ from tfmpe.estimators._flow.vector_field import (
     split_field,
     with_arrays,
 )
-from tfmpe.estimators._numbers import real_number
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
     save_estimator,

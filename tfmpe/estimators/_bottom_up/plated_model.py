@@ -1,6 +1,7 @@
-"""A model as functions of the sizes of its plates."""
+"""Functions of a model, for any sizes of its plates."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, SupportsIndex
 
 import jax
 
@@ -9,6 +10,7 @@ from tfmpe._base.trees import flatten_tree, own_copy
 from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box, TruncatedPrior
+from tfmpe.estimators._types import ArrayTree, PerKey, PRNGKey, Rules
 from tfmpe.preprocessing import (
     TokenLayout,
     Tokens,
@@ -19,28 +21,18 @@ _BATCH_SIZE = 1000
 
 
 class PlatedModel(NamedTuple):
-    """The functions of a model, and its plates.
+    """The functions of a model, and its plates; see :func:`train_bottom_up`."""
 
-    See :func:`train_bottom_up` for what the functions take and return.
-    """
-
-    prior_fn: Any
-    simulator_fn: Any
-    functional_input_fn: Any
-    independence: Any
-    batch_ndims: Any
-    labels: Any
+    prior_fn: Callable[..., ArrayTree]
+    simulator_fn: Callable[..., ArrayTree]
+    functional_input_fn: Callable[..., ArrayTree] | None
+    independence: Rules
+    batch_ndims: PerKey
+    labels: Mapping[str, SupportsIndex] | None
     plates: Plates
 
-    def names(self, key: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the keys of parameters and of observations.
-
-        Raises
-        ------
-        ValueError
-            If the prior's arrays do not fit the plates, of one unit or of
-            all.
-        """
+    def names(self, key: PRNGKey) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the keys of parameters and of observations."""
         for sizes in (self.plates.one_unit, self.plates.sizes):
             tree = self.prior_fn(key, 2, dict(sizes))
             self.plates.check(tree, sizes, "prior_fn", self.batch_ndims)
@@ -52,7 +44,7 @@ class PlatedModel(NamedTuple):
 
     def simulate(
         self,
-        key: Any,
+        key: PRNGKey,
         n: int,
         observations: tuple[str, ...],
         box: Box | None,
@@ -60,19 +52,14 @@ class PlatedModel(NamedTuple):
         batch_size: int | None = None,
         progress: bool = False,
     ) -> tuple[Tokens, float]:
-        """Simulate one unit of every plate.
-
-        Returns
-        -------
-        tokens : Tokens, sample axes (n,)
-        acceptance : float
-            Share of the prior's draws that were in the box.
-        """
+        """Simulate one unit of every plate; return the acceptance too."""
         prior = TruncatedPrior(
             self.prior_fn, self.plates.one_unit, box, min_acceptance
         )
 
-        def simulator(key: Any, parameters: Any, *inputs: Any) -> Any:
+        def simulator(
+            key: PRNGKey, parameters: ArrayTree, *inputs: ArrayTree
+        ) -> ArrayTree:
             tree = self.simulator_fn(key, parameters, *inputs)
             self._check_observations(tree, observations)
             return tree
@@ -97,23 +84,15 @@ class PlatedModel(NamedTuple):
 
     def draw_full(
         self,
-        key: Any,
+        key: PRNGKey,
         n: int,
         one: TokenLayout,
         box: Box | None,
         min_acceptance: float,
     ) -> tuple[Tokens, float]:
-        """Draw the parameters of all units; observations hold 0.
+        """Draw the parameters of all units; return the acceptance too.
 
-        Parameters
-        ----------
-        one : TokenLayout
-            Of one unit.
-
-        Returns
-        -------
-        tokens : Tokens, sample axes (n,)
-        acceptance : float
+        Observations hold 0. ``one`` is the layout of one unit.
         """
         prior_key, inputs_key = jax.random.split(key)
         prior = TruncatedPrior(
@@ -128,17 +107,19 @@ class PlatedModel(NamedTuple):
         )
         return tokens, prior.n_accepted / prior.n_drawn
 
-    def _check_observations(self, tree: Any, names: tuple[str, ...]) -> None:
+    def _check_observations(
+        self, tree: ArrayTree, names: tuple[str, ...]
+    ) -> None:
         self.plates.check(
             tree, self.plates.one_unit, "simulator_fn", self.batch_ndims
         )
         found = [leaf.name for leaf in flatten_tree(tree, "simulator_fn")]
         raise_faults(
             ValueError,
-            "plates names keys that no function returns",
+            "plates has keys that no function returns",
             [
-                f"{name!r} is neither of prior_fn nor of simulator_fn, which "
-                f"returns {found}"
+                f"{name!r} is returned neither by prior_fn nor by "
+                f"simulator_fn, which returns {found}"
                 for name in names
                 if name not in found
             ],

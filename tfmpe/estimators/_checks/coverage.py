@@ -1,24 +1,131 @@
-"""How often credible regions hold the true values."""
+"""Expected coverage of credible regions."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from tfmpe._base.trees import flatten_tree, unflatten_tree
-from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
+from tfmpe.estimators._checks.bands import Band, binomial_band
+from tfmpe.estimators._checks.plots import plot_coverage
+from tfmpe.estimators._checks.ranks import CalibrationRanks
+from tfmpe.estimators._checks.uniformity import JOINT
+from tfmpe.estimators._types import ArrayTree, Axes
 from tfmpe.preprocessing.show.text import aligned, printable, shorten
 
 _REPORTED = (0.5, 0.8, 0.9)
 
 
-def expected_coverage(ranks: Any) -> "ExpectedCoverage":
+@dataclass(frozen=True, eq=False, repr=False)
+class ExpectedCoverage:
+    """Nominal and empirical coverage of credible regions.
+
+    Attributes
+    ----------
+    levels
+        Nominal coverage, rising to 1.
+    central : nested dict of ndarrays, (n_levels, *event, *batch)
+        Share of simulations whose true value is in the central interval; NaN
+        for values that are padding in all of them.
+    joint
+        Share of simulations whose true values are, together, in the ball.
+    n_simulations
+        Number of simulations.
+    """
+
+    levels: Float[np.ndarray, " levels"]
+    central: ArrayTree
+    joint: Float[np.ndarray, " levels"]
+    n_simulations: int
+
+    def curves(self) -> dict[str, Float[np.ndarray, "levels _"]]:
+        """Return coverage by key, one column per value, and the joint."""
+        each = {
+            leaf.name: leaf.value.reshape((len(self.levels), -1))
+            for leaf in flatten_tree(self.central, "central")
+        }
+        return {
+            name: values[:, np.isfinite(values).all(0)]
+            for name, values in each.items()
+        } | {JOINT: self.joint[:, None]}
+
+    def band(self) -> Band:
+        """Return the band that holds 99 of 100 values of correct draws.
+
+        Returns
+        -------
+        lower, upper : ndarray, shape (n_levels,)
+            Binomial quantiles for each level on its own.
+        """
+        return binomial_band(self.n_simulations, self.levels)
+
+    def summary(self) -> str:
+        """Return a table of the coverage of some intervals, to print.
+
+        Returns
+        -------
+        str
+            One row per key; for a key with several values their mean, lowest
+            and highest.
+        """
+        chosen = [
+            int(np.argmin(np.abs(self.levels - level))) for level in _REPORTED
+        ]
+        titles = [f"{self.levels[i]:.0%}" for i in chosen]
+        rows = [("key", "values", *titles)]
+        for name, values in self.curves().items():
+            rows.append(
+                (
+                    shorten(printable(name), 24),
+                    "" if name == JOINT else str(values.shape[1]),
+                    *(_cell(values[i]) for i in chosen),
+                )
+            )
+        lower, upper = self.band()
+        band = (f"{lower[i]:.2f} to {upper[i]:.2f}" for i in chosen)
+        rows.append(("99% band", "", *band))
+        return "\n".join(
+            [repr(self), "", *("  " + line for line in aligned(rows))]
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Plot empirical against nominal coverage.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to plot; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+            One line per key, the mean of its values, and one for all
+            together. Above the diagonal draws are too wide, below it too
+            narrow or in the wrong place. Never shown.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        Notes
+        -----
+        At each level, 99 of 100 values lie in the grey band if draws are
+        correct; a mean of several varies less.
+        """
+        return plot_coverage(self.levels, self.curves(), self.band(), ax)
+
+    def __repr__(self) -> str:
+        return f"ExpectedCoverage({self.n_simulations} simulations)"
+
+
+def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
     """Return how often credible regions of each level hold the true values.
 
     Parameters
     ----------
-    ranks : CalibrationRanks
-        As :func:`calibration_ranks` returns it; nothing is drawn anew.
+    ranks
+        The result of :func:`calibration_ranks`; nothing is drawn again.
 
     Returns
     -------
@@ -27,15 +134,10 @@ def expected_coverage(ranks: Any) -> "ExpectedCoverage":
         the balls around the middle of the draws, in standard deviations of
         the draws.
 
-    Raises
-    ------
-    TypeError
-        If these are no ranks.
-
     Notes
     -----
     Levels are those at which the intervals end at draws, so nothing is
-    interpolated and right draws have exactly the nominal coverage. The
+    interpolated and correct draws have exactly the nominal coverage. The
     balls are the regions of Lemos et al., 2023 (TARP), around the middle of
     the draws instead of a random place.
 
@@ -63,17 +165,11 @@ def expected_coverage(ranks: Any) -> "ExpectedCoverage":
     >>> print(f"{coverage.levels[25]}: {coverage.central['mu'][25, 0, 0]:.1f}")
     0.5: 0.3
     """
-    if not isinstance(ranks, CalibrationRanks):
-        raise TypeError(
-            "expected_coverage expects CalibrationRanks, got "
-            f"{type(ranks).__name__}. Pass what calibration_ranks returns."
-        )
     n_samples = ranks.n_samples
     # Regions leave out so many ranks at either end.
     left_out = np.arange((n_samples + 1) // 2, -1, -1)
-    columns = ranks.columns()
     central = []
-    for each in columns:
+    for each in ranks.columns():
         depth = np.minimum(each.ranks, n_samples - each.ranks)
         share = _shares(depth, each.real, left_out)
         central.append(share.reshape((len(left_out), *each.shape)))
@@ -90,129 +186,18 @@ def expected_coverage(ranks: Any) -> "ExpectedCoverage":
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ExpectedCoverage:
-    """Nominal and empirical coverage of credible regions.
-
-    Attributes
-    ----------
-    levels : ndarray, shape (n_levels,)
-        Nominal coverage, rising to 1.
-    central : nested dict of ndarrays, (n_levels, *event, *batch)
-        Share of simulations whose true value is in the central interval; NaN
-        for values that are padding in all of them.
-    joint : ndarray, shape (n_levels,)
-        Share of simulations whose true values are, together, in the ball.
-    n_simulations : int
-        Number of simulations.
-    """
-
-    levels: np.ndarray
-    central: dict[str, Any]
-    joint: np.ndarray
-    n_simulations: int
-
-    def curves(self) -> dict[str, np.ndarray]:
-        """Return coverage by key, ``(n_levels, n_values)``, and the joint."""
-        each = {
-            leaf.name: leaf.value.reshape((len(self.levels), -1))
-            for leaf in flatten_tree(self.central, "central")
-        }
-        return {
-            name: values[:, np.isfinite(values).all(0)]
-            for name, values in each.items()
-        } | {JOINT: self.joint[:, None]}
-
-    def band(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return where 99 of 100 values with right draws lie.
-
-        Returns
-        -------
-        lower, upper : ndarray, shape (n_levels,)
-            Binomial quantiles for each level on its own.
-        """
-        return binomial_band(self.n_simulations, self.levels)
-
-    def summary(self) -> str:
-        """Return a table to print: coverage of some intervals by key.
-
-        Returns
-        -------
-        str
-            Of a key with several values their mean, lowest and highest.
-        """
-        chosen = [
-            int(np.argmin(np.abs(self.levels - level))) for level in _REPORTED
-        ]
-        titles = [f"{self.levels[i]:.0%}" for i in chosen]
-        rows = [("key", "values", *titles)]
-        for name, values in self.curves().items():
-            rows.append(
-                (
-                    shorten(printable(name), 24),
-                    "" if name == JOINT else str(values.shape[1]),
-                    *(_cell(values[i]) for i in chosen),
-                )
-            )
-        lower, upper = self.band()
-        band = (f"{lower[i]:.2f} to {upper[i]:.2f}" for i in chosen)
-        rows.append(("99% band", "", *band))
-        return "\n".join(
-            [repr(self), "", *("  " + line for line in aligned(rows))]
-        )
-
-    def plot(self, ax: Any = None) -> Any:
-        """Plot empirical against nominal coverage.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to plot; a new figure by default.
-
-        Returns
-        -------
-        matplotlib Axes
-            One line per key, the mean of its values, and one for all
-            together. Above the diagonal draws are too wide, below it too
-            narrow or in the wrong place. Never shown.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Notes
-        -----
-        In the grey band lie, at each level, 99 of 100 values with right
-        draws; a mean of several varies less.
-        """
-        from tfmpe.estimators._checks.plots import plot_coverage
-
-        return plot_coverage(self, ax)
-
-    def __repr__(self) -> str:
-        return f"ExpectedCoverage({self.n_simulations} simulations)"
-
-
-def binomial_band(n: int, shares: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 0.5% and 99.5% quantiles of shares among ``n``."""
-    # Loaded here, as importing it takes a while.
-    from scipy.stats import binom
-
-    lower, upper = (binom.ppf(q, n, shares) / n for q in (0.005, 0.995))
-    return lower, upper
-
-
 def _shares(
-    depth: np.ndarray, real: np.ndarray, left_out: np.ndarray
-) -> np.ndarray:
+    depth: Int[np.ndarray, "n values"],
+    real: Bool[np.ndarray, " n #values"],
+    left_out: Int[np.ndarray, " levels"],
+) -> Float[np.ndarray, "levels values"]:
     """Return the share of each column that is covered at each level."""
     n = real.sum(0)
     counts = [(real & (depth >= ranks)).sum(0) for ranks in left_out]
     return np.where(n > 0, np.array(counts) / np.maximum(n, 1), np.nan)
 
 
-def _cell(values: np.ndarray) -> str:
+def _cell(values: Float[np.ndarray, " values"]) -> str:
     if not values.size:
         return ""
     text = f"{values.mean():.2f}"

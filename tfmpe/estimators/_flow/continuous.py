@@ -10,6 +10,7 @@ from jax.core import Tracer
 
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.narrowing import check_fits
+from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.ode import read_direction, read_ode
 from tfmpe.estimators._flow.probes import read_probes
@@ -23,7 +24,6 @@ from tfmpe.estimators._flow.vector_field import (
     check_field,
     split_field,
 )
-from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing.tokens.decode import token_array
 from tfmpe.preprocessing.tokens.detached import DetachedView, detach
 from tfmpe.preprocessing.tokens.known import check_inputs, check_known

@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from tfmpe._base.static import static_int
-from tfmpe.estimators._numbers import real_number
+from tfmpe.estimators._arguments import real_number
 
 DIRECTIONS = ("forward", "backward")
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tfmpe.estimators._numbers import positive
+from tfmpe.estimators._arguments import positive
 
 
 def read_probes(

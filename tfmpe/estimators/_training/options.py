@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.estimators._numbers import positive, real_number
+from tfmpe.estimators._arguments import positive, real_number
 
 
 class FitOptions(NamedTuple):
