@@ -168,8 +168,8 @@ def test_nothing_compiled_calls_back(options):
         (
             ValueError,
             {"n_steps": 8, "rtol": 1e-3},
-            "n_steps=8 asks for fixed steps, but rtol=0.001 and atol=None for "
-            "adapted ones. Give n_steps or tolerances.",
+            "n_steps=8 requests fixed steps, but rtol=0.001 and atol=None "
+            "adaptive ones. Pass n_steps or tolerances.",
         ),
         (
             ValueError,
@@ -182,7 +182,7 @@ def test_nothing_compiled_calls_back(options):
             ValueError,
             {"solver": "euler", "atol": 0.1},
             "The solver 'euler' does not estimate its error, so rtol=None and "
-            "atol=0.1 cannot be kept. Give n_steps, or another solver such as "
+            "atol=0.1 cannot be kept. Pass n_steps, or another solver such as "
             "'dopri5'.",
         ),
         (

@@ -54,12 +54,14 @@ class Plates:
     @classmethod
     def read(cls, plates: object, sizes: object) -> "Plates":
         """Check the plates and sizes of a call; errors list every fault."""
-        for what, value in (("plates", plates), ("sizes", sizes)):
-            if not isinstance(value, Mapping):
-                raise TypeError(
-                    f"{what} must be a dictionary, not {value!r}. Write "
-                    "plates={'theta': ('site',)}, sizes={'site': 10}."
-                )
+        if not isinstance(plates, Mapping) or not isinstance(sizes, Mapping):
+            what, value = ("sizes", sizes)
+            if not isinstance(plates, Mapping):
+                what, value = ("plates", plates)
+            raise TypeError(
+                f"{what} must be a dictionary, not {value!r}. Write "
+                "plates={'theta': ('site',)}, sizes={'site': 10}."
+            )
         faults: list[str] = []
         axes = {}
         for name, names in plates.items():
@@ -185,8 +187,8 @@ class Plates:
         ]
         raise_faults(
             ValueError,
-            "An observation depends only on parameters of its own and outer "
-            "plates, so no observation depends on one parameter. Leave its "
+            "Observations depend only on parameters of their own and outer "
+            "plates, and no observation depends on a parameter. Leave its "
             "plate without a size, so that it is simulated as a whole",
             faults,
         )

@@ -89,7 +89,7 @@ def read_fit(options: Mapping[str, Any]) -> dict[str, Any]:
     options = american(options, "train_bottom_up")
     given = _read(options, [name for name in known if name not in _OWN], "fit")
     defaults = {name: known[name].default for name in FitOptions._fields}
-    check_for_tokens(read_options(**{**defaults, **given}))
+    check_for_tokens(read_options(*{**defaults, **given}.values()))
     return given
 
 

@@ -81,7 +81,9 @@ class CalibrationRanks:
             for array in (ranks, real)
         )
         together = np.stack([self.means[name], self.distances[name]], 1)
-        return RankColumns(name, ranks, real, shape, together, real.any(1))
+        return RankColumns(
+            name, ranks, real, shape, together, np.asarray(real.any(1))
+        )
 
     def uniformity(self) -> Uniformity:
         """Test whether the ranks are uniform, as they are for correct draws.

@@ -1,26 +1,29 @@
 """Random directions for the divergence of a vector field."""
 
-from typing import Any
+from typing import SupportsIndex
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Num
 
 from tfmpe.estimators._arguments import positive
+from tfmpe.estimators._types import AnyArray, PRNGKey
 
 
 def read_probes(
     exact: bool | None,
-    n_probes: Any,
-    probes: Any,
-    key: Any,
+    n_probes: SupportsIndex | None,
+    probes: Num[AnyArray, "*probes"] | None,
+    key: PRNGKey | None,
     shape: tuple[int, ...],
-    dtype: Any,
-) -> Any:
+    dtype: np.dtype,
+) -> Num[AnyArray, "..."] | None:
     """Return random directions, or None for an exact divergence."""
     if exact and (n_probes is not None or probes is not None):
         raise ValueError(
-            "exact=True needs no probes: leave out n_probes and probes, or "
-            "pass exact=False."
+            "exact=True needs no probes: omit n_probes and probes, or pass "
+            "exact=False."
         )
     if probes is not None:
         found = jnp.shape(probes)

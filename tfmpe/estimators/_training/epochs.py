@@ -1,4 +1,4 @@
-"""The loop over epochs: progress, early stopping, checkpoints."""
+"""Epochs of a training: progress, early stopping, checkpoints."""
 
 import itertools
 import os
@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Num
 
 from tfmpe._base.arrays import take_rows
 from tfmpe._base.extras import import_extra
@@ -29,22 +30,27 @@ from tfmpe.estimators._training.steps import (
     train_epoch,
     update_once,
 )
+from tfmpe.estimators._types import AnyArray, AnyTokens, Arrays, PRNGKey
+from tfmpe.preprocessing import Standardizer, Tokens
 
 # Epochs are numbered from 0, so none has the same noise.
 _VALIDATION = np.uint32(2**32 - 1)
 
-Epoch = Callable[[TrainingState, Any], tuple[TrainingState, Any, Any]]
+Epoch = Callable[[TrainingState, PRNGKey], tuple[TrainingState, Array, Array]]
 """From state and key to state, totals and counts of every step."""
+
+Part = tuple[AnyTokens, Float[np.ndarray, " rows"]]
+"""Rows of a step, and their weights."""
 
 
 def begin(
     plan: Plan,
     split: SplitField,
-    standardizer: Any,
+    standardizer: Standardizer | None,
     folder: str | os.PathLike[str] | None,
     settings: dict[str, Any],
-) -> tuple[Progress, Any]:
-    """Return where to begin, and the standardizer: a checkpoint's if any."""
+) -> tuple[Progress, Standardizer | None]:
+    """Return the initial or stored progress, and the standardizer."""
     parameters = split.parameters
     assert plan.optimizer is not None
     state = TrainingState(parameters, plan.optimizer.init(parameters))
@@ -61,38 +67,27 @@ class Loop:
 
     Attributes
     ----------
-    plan : Plan
-    rest : tree of arrays
-        Of the field; not trained.
-    key : key array
-        Epoch ``i`` follows from ``fold_in(key, i)`` alone.
-    run_epoch : callable
-        See ``Epoch``.
-    validation : Tokens or None
+    rest
+        Arrays of the field that are not trained.
+    key
+        Epoch ``i`` depends on ``fold_in(key, i)`` only.
+    validation
         Standardized.
-    options : FitOptions
-    standardizer : Standardizer or None
-    settings : dict
-        What a checkpoint must have in common with this training.
+    settings
+        Required to be equal in a checkpoint.
     """
 
     plan: Plan
-    rest: Any
-    key: Any
+    rest: tuple[Arrays, Arrays]
+    key: PRNGKey
     run_epoch: Epoch
-    validation: Any
+    validation: Tokens | None
     options: FitOptions
-    standardizer: Any
+    standardizer: Standardizer | None
     settings: dict[str, Any]
 
     def epochs(self, progress: Progress) -> Iterator[Progress]:
-        """Yield the progress after every epoch.
-
-        Raises
-        ------
-        TrainingDivergedError
-            If a loss is not finite; the progress yielded last is whole.
-        """
+        """Yield the progress after every epoch."""
         options = self.options
         numbers = range(progress.history.n_epochs, options.n_epochs)
         saved = progress.history.n_epochs
@@ -128,7 +123,7 @@ class Loop:
                 best=state.parameters,
                 history=TrainingHistory(training),
             )
-        # The same noise in every epoch: only parameters make a difference.
+        # The same noise in every epoch, so that only parameters differ.
         key = jax.random.fold_in(self.key, _VALIDATION)
         found = float(
             evaluate(
@@ -136,7 +131,7 @@ class Loop:
                 self.rest,
                 self.validation,
                 key,
-                # Another optimizer is no reason to compile this anew.
+                # Not compiled again for another optimizer.
                 plan=self.plan._replace(optimizer=None),
             )
         )
@@ -177,8 +172,12 @@ class Loop:
         )
 
 
-def _mean_loss(totals: Any, counts: Any, epoch: int) -> float:
-    """Return the mean loss of an epoch; name the step that broke it."""
+def _mean_loss(
+    totals: Float[AnyArray, " steps"],
+    counts: Num[AnyArray, " steps"],
+    epoch: int,
+) -> float:
+    """Return the mean loss of an epoch; the error names the step."""
     totals, counts = np.asarray(totals), np.asarray(counts)
     losses = totals / np.maximum(counts, 1)
     bad = np.flatnonzero(~np.isfinite(losses))
@@ -194,36 +193,29 @@ def _mean_loss(totals: Any, counts: Any, epoch: int) -> float:
     return float(totals.sum(dtype=float) / max(counts.sum(dtype=float), 1))
 
 
-def static_epoch(plan: Plan, rest: Any, tokens: Any) -> Epoch:
+def static_epoch(
+    plan: Plan, rest: tuple[Arrays, Arrays], tokens: Tokens
+) -> Epoch:
     """Return an epoch over Tokens: one compiled loop."""
     return lambda state, key: train_epoch(state, rest, tokens, key, plan=plan)
 
 
 def streaming_epoch(
     plan: Plan,
-    rest: Any,
-    batches: Iterable[Any],
-    prepare: Any,
+    rest: tuple[Arrays, Arrays],
+    batches: Iterable[AnyTokens],
+    prepare: Callable[[AnyTokens], AnyTokens],
     n_steps: int | None,
     n_before: int,
 ) -> Epoch:
     """Return an epoch over batches: one compiled step for each.
 
-    Parameters
-    ----------
-    plan, rest
-        As of :class:`Loop`.
-    batches : iterable of Tokens
-    prepare : callable
-        From a batch to standardized Tokens.
-    n_steps : int or None
-        Steps of an epoch, which goes on where the last one stopped; None
-        for all batches, anew in every epoch.
-    n_before : int
-        Epochs before, of a training that is continued.
+    ``prepare`` turns a batch into standardized Tokens. With ``n_steps`` an
+    epoch continues where the last one stopped, after ``n_before`` epochs of
+    a training that is continued; otherwise every epoch starts again.
     """
 
-    def parts() -> Iterator[tuple[Any, Any]]:
+    def parts() -> Iterator[Part]:
         for batch in batches:
             yield from _parts(prepare(batch), plan.batch_size)
 
@@ -231,7 +223,9 @@ def streaming_epoch(
         _repeated(parts), n_before * (n_steps or 0), None
     )
 
-    def run(state: TrainingState, key: Any) -> Any:
+    def run(
+        state: TrainingState, key: PRNGKey
+    ) -> tuple[TrainingState, Array, Array]:
         losses = []
         taken = itertools.islice(going_on, n_steps) if n_steps else parts()
         for part, weights in taken:
@@ -243,13 +237,13 @@ def streaming_epoch(
         if n_steps and len(losses) < n_steps:
             raise ValueError(
                 f"The batches ended after {len(losses)} of "
-                f"steps_per_epoch={n_steps} steps, and cannot begin anew."
+                f"steps_per_epoch={n_steps} steps, and cannot start again."
             )
         if not losses:
             raise ValueError(
-                "The generator gave no batch. One that can be gone through "
-                "only once is used up after an epoch: give a TokenGenerator, "
-                "a list, or anything else that can be gone through again."
+                "There are no more batches. An iterable that can be iterated "
+                "only once is empty after an epoch: pass a TokenGenerator, a "
+                "list, or another iterable that starts again."
             )
         totals, counts = map(jnp.stack, zip(*losses, strict=True))
         return state, totals, counts
@@ -258,9 +252,9 @@ def streaming_epoch(
 
 
 def _repeated(
-    parts: Callable[[], Iterator[tuple[Any, Any]]],
-) -> Iterator[tuple[Any, Any]]:
-    """Begin anew at the end, unless there is nothing any more."""
+    parts: Callable[[], Iterator[Part]],
+) -> Iterator[Part]:
+    """Start again at the end, unless there are no parts."""
     last: Any = True
     while last is not None:
         last = None
@@ -268,8 +262,8 @@ def _repeated(
             yield last
 
 
-def _parts(batch: Any, size: int) -> Iterator[tuple[Any, Any]]:
-    """Cut a batch to the size of a step, and fill the last part up."""
+def _parts(batch: AnyTokens, size: int) -> Iterator[Part]:
+    """Cut a batch to the size of a step, and fill up the last part."""
     n_rows = batch.sample_shape[0]
     for start in range(0, n_rows, size):
         rows = np.arange(start, start + size)

@@ -1,23 +1,30 @@
-"""Training steps: compiled once per plan, layout and shape."""
+"""Training steps, compiled once per plan, layout and shape."""
 
+from collections.abc import Hashable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, Int, Num
 
 from tfmpe._base.programs import compiled
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.vector_field import merge_field
 from tfmpe.estimators._training.loss import flow_matching_loss
+from tfmpe.estimators._types import AnyArray, AnyTokens, Arrays, PRNGKey
+from tfmpe.preprocessing import Tokens
 from tfmpe.preprocessing.tokens.detached import detach
+
+Loss = tuple[Float[Array, ""], Num[Array, ""]]
+"""Total and number of values."""
 
 
 class Plan(NamedTuple):
-    """What stays the same from step to step: static, hashable."""
+    """What stays the same in all steps: static, hashable."""
 
-    static: Any
+    static: Hashable
     conditionals: tuple[Conditional, ...]
     optimizer: optax.GradientTransformation | None
     batch_size: int
@@ -26,20 +33,25 @@ class Plan(NamedTuple):
 
 
 class TrainingState(NamedTuple):
-    """What changes from step to step: arrays only."""
+    """What changes in every step: arrays only."""
 
-    parameters: Any
-    optimizer: Any
+    parameters: Arrays
+    optimizer: Arrays
 
 
 def batch_loss(
-    plan: Plan, parameters: Any, rest: Any, batch: Any, weights: Any, key: Any
-) -> tuple[Any, Any]:
-    """Return total and number of values of one conditional, drawn by key."""
+    plan: Plan,
+    parameters: Arrays,
+    rest: tuple[Arrays, Arrays],
+    batch: AnyTokens,
+    weights: Num[AnyArray, " rows"],
+    key: PRNGKey,
+) -> Loss:
+    """Return total and number of values of one conditional, chosen by key."""
     choice_key, loss_key = jax.random.split(key)
     field = merge_field(plan.static, parameters, rest)
 
-    def of(keys: Conditional) -> Any:
+    def of(keys: Conditional) -> Loss:
         return flow_matching_loss(
             field,
             detach(batch, keys.target),
@@ -60,23 +72,19 @@ def batch_loss(
 
 def update(
     state: TrainingState,
-    rest: Any,
-    batch: Any,
-    weights: Any,
-    key: Any,
+    rest: tuple[Arrays, Arrays],
+    batch: AnyTokens,
+    weights: Num[AnyArray, " rows"],
+    key: PRNGKey,
     *,
     plan: Plan,
-) -> tuple[TrainingState, tuple[Any, Any]]:
-    """Make one step down the gradient of a batch's mean loss.
+) -> tuple[TrainingState, Loss]:
+    """Make one step down the gradient of the mean loss of a batch.
 
-    Returns
-    -------
-    state : TrainingState
-    total, n_values : Array, shape ()
-        Of the loss; NaN as total where a parameter is not finite any more.
+    The total of the loss is NaN if a parameter is not finite afterwards.
     """
 
-    def mean(parameters: Any) -> Any:
+    def mean(parameters: Arrays) -> tuple[Float[Array, ""], Loss]:
         total, n = batch_loss(plan, parameters, rest, batch, weights, key)
         return total / jnp.maximum(n, 1), (total, n)
 
@@ -98,20 +106,20 @@ update_once = compiled()(update)
 
 @compiled(8)
 def train_epoch(
-    state: TrainingState, rest: Any, tokens: Any, key: Any, *, plan: Plan
-) -> tuple[TrainingState, Any, Any]:
-    """Go once through all rows, shuffled.
-
-    Returns
-    -------
-    state : TrainingState
-    totals, counts : Array, shape (n_batches,)
-        Of every batch.
-    """
+    state: TrainingState,
+    rest: tuple[Arrays, Arrays],
+    tokens: Tokens,
+    key: PRNGKey,
+    *,
+    plan: Plan,
+) -> tuple[TrainingState, Float[Array, " steps"], Num[Array, " steps"]]:
+    """Use all rows once, shuffled; return totals and counts of the batches."""
     shuffle_key, batches_key = jax.random.split(key)
     rows, weights = batch_rows(tokens.sample_shape[0], plan, shuffle_key)
 
-    def step(state: TrainingState, given: Any) -> Any:
+    def step(
+        state: TrainingState, given: tuple[Array, Array, Array]
+    ) -> tuple[TrainingState, Loss]:
         number, rows, weights = given
         batch = jax.tree.map(lambda leaf: leaf[rows], tokens)
         key = jax.random.fold_in(batches_key, number)
@@ -124,19 +132,26 @@ def train_epoch(
 
 @compiled()
 def evaluate(
-    parameters: Any, rest: Any, tokens: Any, key: Any, *, plan: Plan
-) -> Any:
+    parameters: Arrays,
+    rest: tuple[Arrays, Arrays],
+    tokens: Tokens,
+    key: PRNGKey,
+    *,
+    plan: Plan,
+) -> Float[Array, ""]:
     """Return the mean loss over all rows and all conditionals.
 
-    The same ``key`` gives the same times and noises, so that losses of
-    different parameters can be compared.
+    Equal keys have equal times and noises, so that losses of different
+    parameters can be compared.
     """
     rows, weights = batch_rows(tokens.sample_shape[0], plan, None)
     means = []
     for keys in plan.conditionals:
         one = plan._replace(conditionals=(keys,))
 
-        def step(_: None, given: Any, one: Plan = one) -> Any:
+        def step(
+            _: None, given: tuple[Array, Array, Array], one: Plan = one
+        ) -> tuple[None, Loss]:
             number, rows, weights = given
             batch = jax.tree.map(lambda leaf: leaf[rows], tokens)
             return None, batch_loss(
@@ -154,14 +169,10 @@ def evaluate(
     return jnp.stack(means).mean()
 
 
-def batch_rows(n_rows: int, plan: Plan, key: Any) -> tuple[Any, Any]:
-    """Return rows of every batch, and 0 as weight where one fills it up.
-
-    Returns
-    -------
-    rows : Array of int, shape (n_batches, batch_size)
-    weights : Array, shape (n_batches, batch_size)
-    """
+def batch_rows(
+    n_rows: int, plan: Plan, key: PRNGKey | None
+) -> tuple[Int[Array, "batches rows"], Float[Array, "batches rows"]]:
+    """Return the rows of every batch, with weight 0 for filling ones."""
     size = min(plan.batch_size, n_rows)
     n_batches = -(-n_rows // size)
     order = jnp.arange(n_rows)
