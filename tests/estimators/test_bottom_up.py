@@ -264,8 +264,8 @@ def test_a_folder_of_another_training(tmp_path):
         train(n_simulations=25, margin=0.5, checkpoint=tmp_path)
     assert str(error.value) == (
         f"{tmp_path} comes from another training: n_simulations was 24 and "
-        "is 25; margin was 0.0 and is 0.5. Continue with the same settings, "
-        "or use an empty folder."
+        "is 25; margin was 0.0 and is 0.5. Continue with the same settings and "
+        "data, or use an empty folder."
     )
     other = {"obs": OBSERVED["obs"] + 1}
     with pytest.raises(ValueError, match="observed was"):

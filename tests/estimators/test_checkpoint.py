@@ -293,7 +293,7 @@ def test_a_checkpoint_without_a_summary_of_its_data(
     tokens, validation, tmp_path, monkeypatch
 ):
     """As older ones are: continued."""
-    monkeypatch.setattr(preparing, "_summaries", lambda *data: {})
+    monkeypatch.setattr(preparing, "summarise", lambda data: {})
     train(tokens, n_epochs=1, validation=validation, checkpoint=tmp_path)
     monkeypatch.undo()
     resume(tokens, validation, tmp_path)

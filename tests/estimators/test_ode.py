@@ -140,8 +140,8 @@ def test_too_few_steps():
         few.check(ends)
     assert str(caught.value) == (
         "The solution needs more than max_steps=3 steps to keep rtol=1e-06 "
-        "and atol=1e-06. Allow more steps or larger tolerances; velocities "
-        "that jump, or are not finite, need ever more."
+        "and atol=1e-06. Allow more steps or larger tolerances, or check the "
+        "vector field: one that jumps or is not finite has no solution."
     )
     assert np.isnan(jax.jit(few.check)(ends)).all()
     enough = ode(rtol=1e-6)

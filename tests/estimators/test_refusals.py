@@ -10,7 +10,6 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from tfmpe.estimators._numbers import real_number
 
 from tfmpe import DatasetWriter, Standardizer, Tokens, open_dataset
 from tfmpe.estimators import (
@@ -20,6 +19,7 @@ from tfmpe.estimators import (
     calibration_ranks,
     expected_coverage,
 )
+from tfmpe.estimators._arguments import real_number
 from tfmpe.nn import Transformer
 
 

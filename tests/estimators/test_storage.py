@@ -147,7 +147,7 @@ def test_bijectors_are_to_be_given_again(tmp_path):
             "functions are not stored."
         )
     with pytest.raises(UnknownKeyError):
-        FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": None})
+        FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": LOG["mu"]})
     others = {"mu": (jnp.log, jnp.expm1)}
     with pytest.raises(StorageError, match=r"that of 'mu' makes .* way"):
         FlowMatchingEstimator.load(path, Affine(), bijectors=others)

@@ -228,7 +228,7 @@ class FlowMatchingEstimator:
         target_keys: Iterable[str],
         conditioning_keys: Iterable[str] | None = None,
         *,
-        key: PRNGKey,
+        key: PRNGKey | None,
         n_samples: SupportsIndex = 1,
         **options: Any,
     ) -> Tokens:
@@ -263,7 +263,7 @@ class FlowMatchingEstimator:
         """
         if "direction" in options:
             raise ValueError(
-                "The estimator draws from noise to values only. For the other "
+                "An estimator only draws from noise to values. For the other "
                 "direction pass standardized tokens to "
                 "ContinuousFlow(estimator.vector_field).sample."
             )
@@ -383,7 +383,7 @@ class FlowMatchingEstimator:
 
     @property
     def standardiser(self) -> Standardizer | None:
-        """The standardizer, in another spelling."""
+        """The standardizer, in British spelling."""
         return self.standardizer
 
     def _warn_untrained(self) -> None:

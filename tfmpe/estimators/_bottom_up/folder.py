@@ -13,7 +13,7 @@ from tfmpe._base.sealed_json import naming, seal, unseal
 from tfmpe._base.trees import flatten_tree
 from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._estimator import FlowMatchingEstimator
-from tfmpe.estimators._storage.checkpoint import check_writable
+from tfmpe.estimators._storage.checkpoint import check_same, check_writable
 from tfmpe.estimators._storage.estimator_file import load_estimator
 from tfmpe.estimators._storage.state_file import read_state, write_state
 from tfmpe.estimators._types import ArrayTree
@@ -48,18 +48,7 @@ class Folder:
         if not path.exists():
             _write(path, _RUN, settings)
             return
-        found = _read(path, _RUN)
-        differing = [
-            f"{name} was {found.get(name)!r} and is {value!r}"
-            for name, value in settings.items()
-            if found.get(name) != value
-        ]
-        if differing:
-            raise ValueError(
-                f"{self._path} comes from another training: "
-                f"{'; '.join(differing)}. Continue with the same settings, "
-                "or use an empty folder."
-            )
+        check_same(self._path, _read(path, _RUN), settings)
 
     def pin(self, name: str, estimator: FlowMatchingEstimator) -> None:
         """Store an untrained estimator, or restore the stored one.

@@ -9,7 +9,7 @@ from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import flatten_tree, own_copy
 from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
-from tfmpe.estimators._bottom_up.truncation import Box, TruncatedPrior
+from tfmpe.estimators._bottom_up.truncation import TruncatedPrior
 from tfmpe.estimators._types import ArrayTree, PerKey, PRNGKey, Rules
 from tfmpe.preprocessing import (
     TokenLayout,
@@ -47,15 +47,11 @@ class PlatedModel(NamedTuple):
         key: PRNGKey,
         n: int,
         observations: tuple[str, ...],
-        box: Box | None,
-        min_acceptance: float,
+        prior: TruncatedPrior,
         batch_size: int | None = None,
         progress: bool = False,
-    ) -> tuple[Tokens, float]:
-        """Simulate one unit of every plate; return the acceptance too."""
-        prior = TruncatedPrior(
-            self.prior_fn, self.plates.one_unit, box, min_acceptance
-        )
+    ) -> Tokens:
+        """Simulate one unit of every plate."""
 
         def simulator(
             key: PRNGKey, parameters: ArrayTree, *inputs: ArrayTree
@@ -66,7 +62,7 @@ class PlatedModel(NamedTuple):
 
         # The last batch is simulated in full: batches of one size waste least.
         n_batches = -(-n // (batch_size or _BATCH_SIZE))
-        tokens = generate_static_dataset(
+        return generate_static_dataset(
             key,
             prior,
             simulator,
@@ -76,36 +72,24 @@ class PlatedModel(NamedTuple):
             batch_size=-(-n // n_batches),
             batch_ndims=self.batch_ndims,
             labels=self.labels,
-            # Draws are refused by their values, which no trace has.
+            # The box selects draws by their values, unknown in a trace.
             jit=False,
             progress=progress,
         )
-        return tokens, prior.n_accepted / prior.n_drawn
 
     def draw_full(
-        self,
-        key: PRNGKey,
-        n: int,
-        one: TokenLayout,
-        box: Box | None,
-        min_acceptance: float,
-    ) -> tuple[Tokens, float]:
-        """Draw the parameters of all units; return the acceptance too.
+        self, key: PRNGKey, n: int, one: TokenLayout, prior: TruncatedPrior
+    ) -> Tokens:
+        """Draw parameters of all units; observations hold 0.
 
-        Observations hold 0. ``one`` is the layout of one unit.
+        ``one`` is the layout of one unit.
         """
         prior_key, inputs_key = jax.random.split(key)
-        prior = TruncatedPrior(
-            self.prior_fn, self.plates.sizes, box, min_acceptance
-        )
         parameters = prior(prior_key, n)
         inputs = None
         if self.functional_input_fn is not None:
             inputs = self.functional_input_fn(inputs_key, own_copy(parameters))
-        tokens = full_tokens(
-            parameters, inputs, one, self.plates, n, "prior_fn"
-        )
-        return tokens, prior.n_accepted / prior.n_drawn
+        return full_tokens(parameters, inputs, one, self.plates, n, "prior_fn")
 
     def _check_observations(
         self, tree: ArrayTree, names: tuple[str, ...]

@@ -1,6 +1,6 @@
 """Rounds of bottom-up training, stage by stage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ import jax
 
 from tfmpe._base.errors import unknown_key
 from tfmpe._base.extras import import_extra
-from tfmpe.estimators._bottom_up.folder import Folder
+from tfmpe.estimators._bottom_up.folder import Drawn, Folder
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Group
 from tfmpe.estimators._bottom_up.result import (
@@ -22,6 +22,7 @@ from tfmpe.estimators._bottom_up.scheme import Options, Scheme
 from tfmpe.estimators._bottom_up.synthesis import synthesise
 from tfmpe.estimators._bottom_up.truncation import (
     Box,
+    TruncatedPrior,
     arrays_by_name,
     box_of_draws,
     keep_inside,
@@ -29,7 +30,7 @@ from tfmpe.estimators._bottom_up.truncation import (
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._types import ArrayTree, PRNGKey
-from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
+from tfmpe.preprocessing import TokenLayout, concatenate_tokens
 
 
 @dataclass
@@ -59,7 +60,8 @@ class Rounds:
         if self.observed is not None and not self.folder.holds_simulations():
             observed = (self.observed, self.observed_inputs, observations)
             check_observed(*observed, plates, self.model.batch_ndims)
-            one, _ = self.model.simulate(self.key, 2, observations, None, 1)
+            prior = self._prior(plates.one_unit, None)
+            one = self.model.simulate(self.key, 2, observations, prior)
             observed_tokens(*observed, one.layout, plates)
         return Conditional(parameters, observations), groups
 
@@ -176,20 +178,20 @@ class Rounds:
         observations: tuple[str, ...],
         box: Box | None,
         key: PRNGKey,
-    ) -> tuple[Tokens, float]:
-        return self.folder.tokens(
-            number,
-            "simulations",
-            lambda: self.model.simulate(
+    ) -> Drawn:
+        def compute() -> Drawn:
+            prior = self._prior(self.model.plates.one_unit, box)
+            tokens = self.model.simulate(
                 key,
                 self.scheme.n_simulations,
                 observations,
-                box,
-                self.scheme.min_acceptance,
+                prior,
                 self.scheme.simulation_batch_size,
                 self.progress,
-            ),
-        )
+            )
+            return tokens, prior.acceptance
+
+        return self.folder.tokens(number, "simulations", compute)
 
     def _synthesise(
         self,
@@ -198,28 +200,31 @@ class Rounds:
         box: Box | None,
         one: TokenLayout,
         key: PRNGKey,
-    ) -> tuple[Tokens, float]:
-        def compute() -> tuple[Tokens, float]:
+    ) -> Drawn:
+        def compute() -> Drawn:
+            prior = self._prior(self.model.plates.sizes, box)
             prior_key, noise_key = jax.random.split(key)
-            tokens, acceptance = self.model.draw_full(
-                prior_key,
-                self.scheme.n_synthetic,
-                one,
-                box,
-                self.scheme.min_acceptance,
-            )
             tokens = synthesise(
                 self.likelihood,
-                tokens,
+                self.model.draw_full(
+                    prior_key, self.scheme.n_synthetic, one, prior
+                ),
                 one,
                 self.model.plates,
                 groups,
                 noise_key,
                 self.options.sample,
             )
-            return tokens, acceptance
+            return tokens, prior.acceptance
 
         return self.folder.tokens(number, "synthetic", compute)
+
+    def _prior(
+        self, sizes: Mapping[str, int], box: Box | None
+    ) -> TruncatedPrior:
+        return TruncatedPrior(
+            self.model.prior_fn, sizes, box, self.scheme.min_acceptance
+        )
 
     def _check_truncate(self, parameters: tuple[str, ...]) -> None:
         for name in self.scheme.truncate or ():

@@ -151,36 +151,39 @@ class TruncatedPrior:
     n_drawn: int = field(default=0, init=False)
     n_accepted: int = field(default=0, init=False)
 
+    @property
+    def acceptance(self) -> float:
+        """Share of the draws that were in the box."""
+        return self.n_accepted / self.n_drawn
+
     def __call__(self, key: PRNGKey, n: int) -> ArrayTree:
         """Return ``n`` draws in the box."""
+        if self.box is None:
+            self.n_drawn += n
+            self.n_accepted += n
+            key = jax.random.fold_in(key, 0)
+            return self.prior_fn(key, n, dict(self.sizes))
         leaves: list[Leaf] = []
         parts: list[list[np.ndarray]] = []
-        n_drawn = n_found = 0
+        n_found = 0
         while n_found < n:
-            if n_drawn >= n / self.min_acceptance:
-                raise RuntimeError(self._too_few(n, n_found, n_drawn))
             number = len(parts)
+            if number * self.min_acceptance >= 1:
+                raise RuntimeError(self._too_few(n, n_found, number * n))
             tree = self.prior_fn(
                 jax.random.fold_in(key, number), n, dict(self.sizes)
             )
-            n_drawn += n
-            if self.box is None:
-                self.n_drawn += n
-                self.n_accepted += n
-                return tree
             leaves = flatten_tree(tree, "prior_fn")
             rows = np.flatnonzero(
                 self.box.contains({leaf.name: leaf.value for leaf in leaves})
             )
             n_found += len(rows)
             parts.append([np.asarray(leaf.value)[rows] for leaf in leaves])
-        self.n_drawn += n_drawn
+        self.n_drawn += len(parts) * n
         self.n_accepted += n_found
         values = (
             like(np.concatenate(arrays)[:n], leaf.value)
-            for leaf, arrays in zip(
-                leaves, zip(*parts, strict=True), strict=True
-            )
+            for leaf, *arrays in zip(leaves, *parts, strict=True)
         )
         return unflatten_tree([leaf.path for leaf in leaves], values)
 

@@ -50,23 +50,13 @@ class ExpectedCoverage:
         } | {JOINT: self.joint[:, None]}
 
     def band(self) -> Band:
-        """Return the band that holds 99 of 100 values of correct draws.
-
-        Returns
-        -------
-        lower, upper : ndarray, shape (n_levels,)
-            Binomial quantiles for each level on its own.
-        """
+        """Return binomial bands that hold 99 of 100 values of correct draws."""
         return binomial_band(self.n_simulations, self.levels)
 
     def summary(self) -> str:
         """Return a table of the coverage of some intervals, to print.
 
-        Returns
-        -------
-        str
-            One row per key; for a key with several values their mean, lowest
-            and highest.
+        One row per key; for several values their mean, lowest and highest.
         """
         chosen = [
             int(np.argmin(np.abs(self.levels - level))) for level in _REPORTED
@@ -94,24 +84,15 @@ class ExpectedCoverage:
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to plot; a new figure by default.
+            Where to plot; a new figure by default (extra ``plot``).
 
         Returns
         -------
         matplotlib Axes
-            One line per key, the mean of its values, and one for all
-            together. Above the diagonal draws are too wide, below it too
-            narrow or in the wrong place. Never shown.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Notes
-        -----
-        At each level, 99 of 100 values lie in the grey band if draws are
-        correct; a mean of several varies less.
+            Never shown. One line per key, the mean of its values, and one for
+            all together. Above the diagonal draws are too wide, below it too
+            narrow or in the wrong place. At each level, 99 of 100 values lie in
+            the grey band if draws are correct; means vary less.
         """
         return plot_coverage(self.levels, self.curves(), self.band(), ax)
 
@@ -145,25 +126,16 @@ def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
 
     Examples
     --------
-    >>> import jax
-    >>> from tfmpe import Tokens
-    >>> from tfmpe.estimators import calibration_ranks
-    >>> a, b, c = jax.random.split(jax.random.key(0), 3)
-    >>> mu = jax.random.normal(a, (500, 1, 1))
-    >>> obs = mu + jax.random.normal(b, (500, 3, 1))
-    >>> tokens = Tokens.from_pytree({"mu": mu, "obs": obs}, {})
-    >>> class TooNarrow:
-    ...     def sample(self, tokens, target, given, *, key, n_samples):
-    ...         mean = tokens.select_tokens(["obs"]).data.sum(-2) / 4
-    ...         noise = jax.random.normal(key, (n_samples, *mean.shape))
-    ...         target = tokens.select_tokens(["mu"]).to_tokens()
-    ...         return Tokens((mean + noise / 4)[..., None], target.layout)
-    >>> ranks = calibration_ranks(TooNarrow(), tokens, ["mu"], key=c)
-    >>> coverage = expected_coverage(ranks)
-    >>> coverage.central["mu"].shape
-    (51, 1, 1)
-    >>> print(f"{coverage.levels[25]}: {coverage.central['mu'][25, 0, 0]:.1f}")
-    0.5: 0.3
+    Ranks of draws that are too narrow are often low or high:
+
+    >>> ranks = np.array([[0], [1], [4], [8], [9]])
+    >>> real, joint = np.ones((5, 1), bool), {"mu": ranks[:, 0]}
+    >>> joint["(joint)"] = joint["mu"]
+    >>> coverage = expected_coverage(
+    ...     CalibrationRanks({"mu": ranks}, {"mu": real}, joint, joint, 9)
+    ... )
+    >>> print(f"{coverage.levels[3]}: {coverage.central['mu'][3, 0]}")
+    0.6: 0.2
     """
     n_samples = ranks.n_samples
     # Regions leave out so many ranks at either end.

@@ -77,17 +77,13 @@ class PosteriorPredictive:
         Parameters
         ----------
         level
-            Share of the draws in an interval, between 0 and 1.
+            Share of the draws in an interval, between 0 and 1; others raise a
+            ValueError.
 
         Returns
         -------
         lower, upper : nested dict of ndarrays, (*sample, *event, *batch)
             Of the observed keys; NaN where these are padding.
-
-        Raises
-        ------
-        ValueError
-            If ``level`` is not between 0 and 1.
         """
         lower, upper = [], []
         for key in map(self.key, self.observed.layout.names):
@@ -109,7 +105,7 @@ class PosteriorPredictive:
         Parameters
         ----------
         level
-            Share of the draws in an interval, between 0 and 1.
+            See :meth:`interval`.
 
         Returns
         -------
@@ -117,11 +113,6 @@ class PosteriorPredictive:
             Over all sets of data; NaN if there is no value. Padding does not
             count. For correct draws of discrete data it exceeds ``level``,
             as values at an end are inside.
-
-        Raises
-        ------
-        ValueError
-            If ``level`` is not between 0 and 1.
         """
         shares = {}
         for key in map(self.key, self.observed.layout.names):
@@ -134,15 +125,8 @@ class PosteriorPredictive:
         return shares
 
     def summary(self) -> str:
-        """Return a table of the share of observed values inside, to print.
+        """Return a table of :meth:`share_inside` at 50% and 90%, to print.
 
-        Returns
-        -------
-        str
-            For every key the shares of :meth:`share_inside` at 50% and 90%.
-
-        Notes
-        -----
         Data that the draws are conditioned on lie inside slightly more often
         than the level.
         """
@@ -175,8 +159,8 @@ class PosteriorPredictive:
         key
             Name of the key to plot; the first key by default.
         ax : matplotlib Axes, or sequence of them, optional
-            Where to plot; a new figure by default. A single Axes shows all
-            groups side by side, unless ``groups`` are chosen.
+            Where to plot; a new figure by default (extra ``plot``). A single
+            Axes shows all groups side by side, unless ``groups`` are chosen.
         sample
             Number of the set of data, counted along all sample axes.
         groups
@@ -187,16 +171,13 @@ class PosteriorPredictive:
         Returns
         -------
         ndarray of matplotlib Axes
-            Those that were drawn on: one for each group, or one for all
-            tokens if there are no inputs; and for each value in a token.
-            Thick bars hold 50% of the draws, thin ones 90%. The x axis shows
-            the first functional input, or the number of the token where
-            there is none or groups are side by side. Never shown.
+            Never shown. One for each group, or one for all tokens if there are
+            no inputs; and for each value in a token. Thick bars hold 50% of
+            the draws, thin ones 90%. The x axis shows the first functional
+            input, or the token number without inputs or for a single Axes.
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         UnknownKeyError
             If the key was not simulated or not observed.
         IndexError
@@ -206,13 +187,7 @@ class PosteriorPredictive:
         return plot_predictive(self.key(name), ax, sample, groups)
 
     def check_finite(self) -> None:
-        """Check that simulated data are finite, padding aside.
-
-        Raises
-        ------
-        ValueError
-            If any are not, with their number.
-        """
+        """Check that simulated data are finite, padding aside."""
         for key in map(self.key, self.observed.layout.names):
             wrong = key.real & ~np.isfinite(key.simulated)
             if n := int(wrong.any((-2, -1)).sum()):

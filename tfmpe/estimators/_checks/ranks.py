@@ -126,12 +126,9 @@ class CalibrationRanks:
     def summary(self) -> str:
         """Return a table with a row per key, to print.
 
-        Returns
-        -------
-        str
-            For every key the mean of its ranks (from 0 to 1), their spread
-            (1 if uniform; more if draws are too narrow), the corrected p
-            value of :meth:`uniformity`, and a finding if that is below 0.01.
+        The mean of its ranks (from 0 to 1), their spread (1 if uniform; more
+        if draws are too narrow), the corrected p value of :meth:`uniformity`,
+        and a finding if that is below 0.01.
         """
         rows = [("key", "values", "mean", "spread", "p", "finding")]
         p_values = []
@@ -167,24 +164,16 @@ class CalibrationRanks:
         Parameters
         ----------
         ax : matplotlib Axes, or sequence of them, optional
-            Where to plot: one for each key and one for the joint ranks, or
-            a single Axes for the first key. New ones by default.
+            One for each key and one for the joint ranks, or a single Axes for
+            the first key. New ones by default (extra ``plot``).
 
         Returns
         -------
         ndarray of matplotlib Axes
-            Those that were drawn on; never shown.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Notes
-        -----
-        Heights are relative to those of uniform ranks. With correct draws
-        each height lies in the grey band in 99 of 100 checks; bars of a key
-        with several values are averages, which vary less.
+            Those that were drawn on; never shown. Heights are relative to
+            uniform ranks. With correct draws each height lies in the grey band
+            in 99 of 100 checks; bars of a key with several values are averages,
+            which vary less.
         """
         columns = [*self.columns(), self.joint_columns()]
         return plot_ranks(columns, self.n_samples, ax)
@@ -195,24 +184,15 @@ class CalibrationRanks:
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to plot; a new figure by default.
+            Where to plot; a new figure by default (extra ``plot``).
 
         Returns
         -------
         matplotlib Axes
-            One line per key: the share of ranks below a place minus that of
-            uniform ranks. Never shown.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Notes
-        -----
-        With correct draws a whole line lies in the grey band in 99 of 100
-        checks; lines of a key with several values are averages, which vary
-        less. Source: Säilynoja et al., 2022.
+            Never shown. One line per key: the share of ranks below a place
+            minus that of uniform ranks. With correct draws a whole line lies
+            in the grey band in 99 of 100 checks; lines of several values are
+            averages, which vary less. Source: Säilynoja et al., 2022.
         """
         columns = [*self.columns(), self.joint_columns()]
         return plot_ecdf(columns, self.n_samples, ax)

@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from tfmpe._base.arrays import as_array, common_dtype, moves_arrays
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.programs import compiled
+from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._types import PRNGKey
 
 
@@ -62,11 +63,9 @@ def mmd_test(
 
     Raises
     ------
-    TypeError
-        If a sample does not hold numbers.
-    ValueError
-        If the shapes do not fit, a value is not finite, or a number is not
-        positive.
+    TypeError, ValueError
+        If a sample does not hold numbers, the shapes do not fit, a value is
+        not finite, or a number is not positive.
 
     Notes
     -----
@@ -93,10 +92,7 @@ def mmd_test(
             f"The samples have {len(x)} and {len(y)} rows, expected at least "
             "2 each."
         )
-    if n_permutations < 1:
-        raise ValueError(
-            f"n_permutations is {n_permutations}, expected at least 1."
-        )
+    n_permutations = positive(n_permutations, "n_permutations")
     if bandwidth is not None and not bandwidth > 0:
         raise ValueError(f"bandwidth is {bandwidth}, expected more than 0.")
     rows = jnp.concatenate([x, y])

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Array, ArrayLike, Bool, Float, Num
 
 from tfmpe._base.arrays import to_rank
 from tfmpe._base.programs import compiled
@@ -69,22 +69,13 @@ def solve_draws(
     theta_0 = jnp.asarray(theta_0, float_dtype(theta_0.dtype))
     theta_0 = theta_0.reshape((n_samples, *target.data.shape))
 
-    def end(
-        target: DetachedView,
-        velocity: Velocity,
-        theta_0: Draws,
-    ) -> Draws:
+    def end(target: DetachedView, velocity: Velocity, theta_0: Draws) -> Draws:
         real = target.value_mask
         flat = flatten_samples(cleared(theta_0, real), 2)
-
-        def derivative(time: Float[Array, ""], theta: Array) -> Array:
-            move = jax.vmap(partial(_masked, velocity, target, real, time))
-            return flatten_samples(move(theta.reshape(theta_0.shape)), 2)
-
+        derivative = partial(_move, velocity, target, theta_0.shape)
         sizes = _sizes(real, theta_0)
         theta = ode.solve(derivative, flat, *times, sizes)
-        theta = theta.reshape(theta_0.shape)
-        return jnp.where(real[None], theta, PAD_VALUE)
+        return jnp.where(real[None], theta.reshape(theta_0.shape), PAD_VALUE)
 
     return _by_draws(field, target, conditioning, theta_0, end, batch_size)
 
@@ -124,13 +115,9 @@ def solve_density(
             probes = flatten_samples(cleared(probes, rows[:, :, None]), 2)
 
         def derivative(
-            time: Float[Array, ""], state: tuple[Array, Array]
+            time: ArrayLike, state: tuple[Array, Array]
         ) -> tuple[Array, Array]:
-            each = jax.vmap(partial(_masked, velocity, target, real, time))
-
-            def move(flat: Array) -> Array:
-                return flatten_samples(each(flat.reshape(theta.shape)), 2)
-
+            move = partial(_move, velocity, target, theta.shape, time)
             if probes is None:
                 return exact_divergence(move, state[0], filled)
             return estimated_divergence(move, state[0], probes)
@@ -150,25 +137,27 @@ def solve_density(
     )
 
 
-def _sizes(
-    real: Real,
-    theta: Draws,
-) -> Float[Array, " all"]:
+def _sizes(real: Real, theta: Draws) -> Float[Array, " all"]:
     """Return the number of real values of every draw and row."""
     counts = real.sum((1, 2), dtype=theta.dtype)
     return jnp.broadcast_to(counts, theta.shape[:2]).reshape(-1)
 
 
-def _masked(
+def _move(
     velocity: Velocity,
     target: DetachedView,
-    real: Real,
-    time: Float[Array, ""],
-    theta: Rows,
-) -> Rows:
+    shape: tuple[int, ...],
+    time: ArrayLike,
+    flat: Float[Array, "all tokens width"],
+) -> Float[Array, "all tokens width"]:
+    """Return velocities of draws and rows, which are one axis."""
     times = jnp.broadcast_to(time, target.sample_shape)
-    moved = velocity(target.with_data(theta), times)
-    return cleared(moved, real).astype(theta.dtype)
+
+    def of_draw(theta: Rows) -> Rows:
+        moved = velocity(target.with_data(theta), times)
+        return cleared(moved, target.value_mask).astype(theta.dtype)
+
+    return flatten_samples(jax.vmap(of_draw)(flat.reshape(shape)), 2)
 
 
 def _by_draws(

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,20 +81,12 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint, in place of the last one."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    history = progress.history
-    write_state(
-        Path(folder) / _FILE,
-        _KIND,
-        _arrays(progress, standardizer),
-        {
-            "settings": settings,
-            "waited": progress.waited,
-            "training": history.training,
-            "validation": history.validation,
-            "best_epoch": history.best_epoch,
-            "stopped_early": history.stopped_early,
-        },
-    )
+    arrays: dict[str, AnyArray] = {}
+    for prefix, tree in _trees(progress, standardizer).items():
+        arrays |= name_leaves(tree, prefix)
+    description = {"settings": settings, "waited": progress.waited}
+    description |= vars(progress.history)
+    write_state(Path(folder) / _FILE, _KIND, arrays, description)
 
 
 def load_checkpoint(
@@ -111,38 +104,43 @@ def load_checkpoint(
     if not path.exists():
         return None
     arrays, description = read_state(path, _KIND)
-    found = description["settings"]
-    differing = [
-        f"{name} was {found.get(name)!r} and is {settings[name]!r}"
-        for name in settings
-        if name != "data" and found.get(name) != settings[name]
-    ]
-    differing += [
+    found = description.pop("settings")
+    # Older checkpoints have no summaries, and are continued.
+    before, data = found.pop("data", {}), settings["data"]
+    others = [
         f"it had other {what}"
-        for what, ours in settings["data"].items()
-        if not alike(found["data"].get(what, ours), ours)
+        for what, summary in data.items()
+        if not alike(before.get(what, summary), summary)
     ]
+    check_same(path, found, {**settings, "data": None}, others)
+    parameters, optimizer, best, rest, moments = (
+        refill(tree, prefix, arrays)
+        for prefix, tree in _trees(fresh, standardizer).items()
+    )
+    state = TrainingState(parameters, optimizer)
+    waited = description.pop("waited")
+    history = TrainingHistory(**description)
+    return Progress(state, best, history, waited, rest), moments
+
+
+def check_same(
+    path: Path,
+    found: dict[str, Any],
+    settings: dict[str, Any],
+    others: Iterable[str] = (),
+) -> None:
+    """Check that stored settings are those of this training."""
+    differing = [
+        f"{name} was {found.get(name)!r} and is {value!r}"
+        for name, value in settings.items()
+        if found.get(name) != value
+    ]
+    differing += others
     if differing:
         raise ValueError(
             f"{path} comes from another training: {'; '.join(differing)}. "
             "Continue with the same settings and data, or use an empty folder."
         )
-    moments = refill(standardizer, "standardiser", arrays)
-    history = TrainingHistory(
-        description["training"],
-        description["validation"],
-        description["best_epoch"],
-        description["stopped_early"],
-    )
-    state = TrainingState(
-        refill(fresh.state.parameters, "parameters", arrays),
-        refill(fresh.state.optimizer, "optimiser", arrays),
-    )
-    best = refill(fresh.best, "best", arrays)
-    others = refill(fresh.others, "others", arrays)
-    return Progress(
-        state, best, history, description["waited"], others
-    ), moments
 
 
 def key_words(key: object) -> list[int]:
@@ -156,13 +154,14 @@ def key_words(key: object) -> list[int]:
     return [int(word) for word in key.reshape(-1)]
 
 
-def _arrays(
+def _trees(
     progress: Progress, standardizer: Standardizer | None
-) -> dict[str, AnyArray]:
+) -> dict[str, Arrays]:
+    """Return all arrays of a training, by the prefix of their names."""
     return {
-        **name_leaves(progress.state.parameters, "parameters"),
-        **name_leaves(progress.state.optimizer, "optimiser"),
-        **name_leaves(progress.best, "best"),
-        **name_leaves(progress.others, "others"),
-        **name_leaves(standardizer, "standardiser"),
+        "parameters": progress.state.parameters,
+        "optimiser": progress.state.optimizer,
+        "best": progress.best,
+        "others": progress.others,
+        "standardiser": standardizer,
     }

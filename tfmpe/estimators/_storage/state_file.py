@@ -40,20 +40,14 @@ def name_leaves(tree: Arrays, prefix: str) -> dict[str, AnyArray]:
         # What a variable of NNX holds.
         if path and path[-1] == jax.tree_util.GetAttrKey("value"):
             path = path[:-1]
-        name = "/".join([prefix, *map(_key_name, path)])
+        ending = jax.tree_util.keystr(path, simple=True, separator="/")
+        name = f"{prefix}/{ending}" if path else prefix
         if name in named:
             raise StorageError(
                 f"Two arrays have the name {name!r}. Rename one of them."
             )
         named[name] = leaf
     return named
-
-
-def _key_name(key: object) -> str:
-    for attribute in ("key", "name", "idx"):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
-    return str(key)
 
 
 def _is_random(leaf: AnyArray) -> bool:
@@ -127,14 +121,10 @@ def write_state(
     """
     _, numpy_api = _safetensors()
     host = {name: _on_host(name, array) for name, array in arrays.items()}
-    record = {
-        "description": description,
-        "checksums": {name: _checksum(array) for name, array in host.items()},
-    }
-    content = numpy_api.save(
-        host, metadata={_ENTRY: seal(kind, _VERSION, record)}
-    )
-    write_atomically(Path(path), content)
+    checksums = {name: _checksum(array) for name, array in host.items()}
+    record = {"description": description, "checksums": checksums}
+    metadata = {_ENTRY: seal(kind, _VERSION, record)}
+    write_atomically(Path(path), numpy_api.save(host, metadata=metadata))
 
 
 def read_state(
@@ -149,15 +139,12 @@ def read_state(
         try:
             file = safetensors.safe_open(str(path), framework="np")
         except safetensors.SafetensorError as error:
-            raise DamageError(
-                f"it is not a whole safetensors file ({error})"
-            ) from None
+            message = f"it is not a whole safetensors file ({error})"
+            raise DamageError(message) from None
         entry = (file.metadata() or {}).get(_ENTRY, "{}")
-        description, checksums = entries(
-            unseal(entry, kind, _VERSION),
-            ("description", "checksums"),
-            "its record",
-        )
+        record = unseal(entry, kind, _VERSION)
+        fields = ("description", "checksums")
+        description, checksums = entries(record, fields, "its record")
         names = sorted(file.keys())
         if names != sorted(checksums):
             raise DamageError(f"it holds the arrays {brief(names)}")
@@ -171,9 +158,8 @@ def read_state(
 
 
 def _on_host(name: str, array: AnyArray) -> np.ndarray:
-    host = np.asarray(
-        jax.random.key_data(array) if _is_random(array) else array
-    )
+    plain = jax.random.key_data(array) if _is_random(array) else array
+    host = np.asarray(plain)
     if host.dtype.name not in NATIVE:
         raise StorageError(
             f"{name!r} has the dtype {host.dtype}, which cannot be stored. "

@@ -46,8 +46,7 @@ def alike(one: Summary, other: Summary) -> bool:
         if a.shape != b.shape:
             return False
         mean, deviation, _ = np.abs(b)
-        bound = _OF_DEVIATION * deviation + _OF_MEAN * mean
-        if not (np.abs(a - b) <= bound).all():
+        if (np.abs(a - b) > _OF_DEVIATION * deviation + _OF_MEAN * mean).any():
             return False
     return True
 

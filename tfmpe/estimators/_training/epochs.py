@@ -255,11 +255,12 @@ def _repeated(
     parts: Callable[[], Iterator[Part]],
 ) -> Iterator[Part]:
     """Start again at the end, unless there are no parts."""
-    last: Any = True
-    while last is not None:
-        last = None
-        for last in parts():
-            yield last
+    found = True
+    while found:
+        found = False
+        for part in parts():
+            found = True
+            yield part
 
 
 def _parts(batch: AnyTokens, size: int) -> Iterator[Part]:

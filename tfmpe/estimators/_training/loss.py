@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, ArrayLike, Float, Num
 
 from tfmpe._base.arrays import promoted
 from tfmpe.estimators._flow.vector_field import Field, given
@@ -14,11 +14,11 @@ SIGMA_MIN = 0.001
 
 
 def path_position(
-    noise: Float[Array, "*shape"],
-    values: Float[Array, "*shape"],
-    time: Float[Array, "..."],
+    noise: Float[AnyArray, "*shape"],
+    values: Float[AnyArray, "*shape"],
+    time: ArrayLike,
     sigma_min: float,
-) -> Float[Array, "*shape"]:
+) -> Float[AnyArray, "*shape"]:
     """Return where the straight path from noise to values is at a time.
 
     The optimal-transport path of Lipman et al., 2023. Legacy:
@@ -28,10 +28,10 @@ def path_position(
 
 
 def path_velocity(
-    noise: Float[Array, "*shape"],
-    values: Float[Array, "*shape"],
+    noise: Float[AnyArray, "*shape"],
+    values: Float[AnyArray, "*shape"],
     sigma_min: float,
-) -> Float[Array, "*shape"]:
+) -> Float[AnyArray, "*shape"]:
     """Return the velocity along that path, the same at all times."""
     return values - (1 - sigma_min) * noise
 

@@ -20,6 +20,9 @@ from tfmpe.preprocessing.tokens.detached import detach
 Loss = tuple[Float[Array, ""], Num[Array, ""]]
 """Total and number of values."""
 
+Part = tuple[Int[Array, ""], Int[Array, " rows"], Float[Array, " rows"]]
+"""Number of a batch, its rows, and their weights."""
+
 
 class Plan(NamedTuple):
     """What stays the same in all steps: static, hashable."""
@@ -117,13 +120,9 @@ def train_epoch(
     shuffle_key, batches_key = jax.random.split(key)
     rows, weights = batch_rows(tokens.sample_shape[0], plan, shuffle_key)
 
-    def step(
-        state: TrainingState, given: tuple[Array, Array, Array]
-    ) -> tuple[TrainingState, Loss]:
-        number, rows, weights = given
-        batch = jax.tree.map(lambda leaf: leaf[rows], tokens)
-        key = jax.random.fold_in(batches_key, number)
-        return update(state, rest, batch, weights, key, plan=plan)
+    def step(state: TrainingState, part: Part) -> tuple[TrainingState, Loss]:
+        given = _take(tokens, part, batches_key)
+        return update(state, rest, *given, plan=plan)
 
     numbers = jnp.arange(len(rows))
     state, losses = jax.lax.scan(step, state, (numbers, rows, weights))
@@ -145,28 +144,28 @@ def evaluate(
     parameters can be compared.
     """
     rows, weights = batch_rows(tokens.sample_shape[0], plan, None)
-    means = []
-    for keys in plan.conditionals:
+    parts = (jnp.arange(len(rows)), rows, weights)
+
+    def mean(keys: Conditional) -> Float[Array, ""]:
         one = plan._replace(conditionals=(keys,))
 
-        def step(
-            _: None, given: tuple[Array, Array, Array], one: Plan = one
-        ) -> tuple[None, Loss]:
-            number, rows, weights = given
-            batch = jax.tree.map(lambda leaf: leaf[rows], tokens)
-            return None, batch_loss(
-                one,
-                parameters,
-                rest,
-                batch,
-                weights,
-                jax.random.fold_in(key, number),
-            )
+        def step(_: None, part: Part) -> tuple[None, Loss]:
+            given = _take(tokens, part, key)
+            return None, batch_loss(one, parameters, rest, *given)
 
-        numbers = jnp.arange(len(rows))
-        _, (total, n) = jax.lax.scan(step, None, (numbers, rows, weights))
-        means.append(total.sum() / jnp.maximum(n.sum(), 1))
-    return jnp.stack(means).mean()
+        _, (total, n) = jax.lax.scan(step, None, parts)
+        return total.sum() / jnp.maximum(n.sum(), 1)
+
+    return jnp.stack([mean(keys) for keys in plan.conditionals]).mean()
+
+
+def _take(
+    tokens: Tokens, part: Part, key: PRNGKey
+) -> tuple[Tokens, Float[Array, " rows"], PRNGKey]:
+    """Return rows, weights and key of a batch."""
+    number, rows, weights = part
+    batch = jax.tree.map(lambda leaf: leaf[rows], tokens)
+    return batch, weights, jax.random.fold_in(key, number)
 
 
 def batch_rows(
