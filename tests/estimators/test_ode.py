@@ -194,7 +194,7 @@ def test_nothing_compiled_calls_back(options):
         (
             ValueError,
             {"n_steps": 0},
-            "n_steps is 0, expected more than 0.",
+            "n_steps is 0, expected at least 1.",
         ),
         (
             TypeError,
@@ -204,17 +204,17 @@ def test_nothing_compiled_calls_back(options):
         (
             ValueError,
             {"rtol": 1e-3, "atol": 0.0},
-            "atol is 0.0, expected more than 0.",
+            "atol is 0.0, expected above 0 and finite.",
         ),
         (
             ValueError,
             {"rtol": float("inf")},
-            "rtol is inf, expected more than 0.",
+            "rtol is inf, expected above 0 and finite.",
         ),
         (
             ValueError,
             {"max_steps": -1},
-            "max_steps is -1, expected more than 0.",
+            "max_steps is -1, expected at least 1.",
         ),
     ],
 )

@@ -53,7 +53,7 @@ def log_density(
         return flow.log_prob(tokens, *keys, values=values, **options)
     view = tokens.select_tokens(keys.target)
     if values is None:
-        check_known(view, "Values whose density is asked for")
+        check_known(view, "Target values")
     own = view.data if values is None else values
     # NaN marks values outside the support of a bijector.
     with jax.debug_nans(False):

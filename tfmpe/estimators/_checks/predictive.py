@@ -150,7 +150,7 @@ def posterior_predictive(
     values = np.concatenate(
         [draws.data, _repeated(given.data, n_samples)], axis=-2
     )
-    parameters = known.decode(_one_axis(_without_padding(values, known)))
+    parameters = known.decode(_rows(values, known))
     simulated = _simulate(
         simulator_fn,
         simulator_key,
@@ -191,29 +191,23 @@ def _repeated(
     return np.broadcast_to(array, (n_samples, *array.shape))
 
 
-def _one_axis(
-    rows: Num[np.ndarray, "*sample tokens columns"],
-) -> Num[np.ndarray, "n tokens columns"]:
-    return rows.reshape((-1, *rows.shape[-2:]))
-
-
-def _without_padding(
-    rows: Num[np.ndarray, "draws *sample tokens columns"],
+def _rows(
+    values: Num[np.ndarray, "draws *sample tokens columns"],
     tokens: AnyTokens,
-) -> Num[np.ndarray, "draws *sample tokens columns"]:
-    """Return rows with the first real token of its key for each padded one."""
-    if tokens.padding is None:
-        return rows
-    filled = np.array(rows)
-    for key in tokens.layout.keys:
-        if key.n_tokens:
+) -> Num[np.ndarray, "n tokens columns"]:
+    """Return a row per draw, with the first real token in place of padding."""
+    if tokens.padding is not None:
+        filled = np.array(values)
+        for key in tokens.layout.keys:
             real = np.asarray(tokens.padding)[..., key.block]
-            first = real.argmax(-1)[..., None]
-            source = np.where(real, np.arange(key.n_tokens), first)
-            filled[..., key.block, :] = np.take_along_axis(
-                rows[..., key.block, :], source[None, ..., None], axis=-2
-            )
-    return filled
+            if key.n_tokens:
+                first = real.argmax(-1)[..., None]
+                source = np.where(real, np.arange(key.n_tokens), first)
+                filled[..., key.block, :] = np.take_along_axis(
+                    values[..., key.block, :], source[None, ..., None], axis=-2
+                )
+        values = filled
+    return values.reshape((-1, *values.shape[-2:]))
 
 
 def _further_arguments(
@@ -227,19 +221,13 @@ def _further_arguments(
         return lambda rows: (own_copy(functional_inputs),)
     if tokens.functional_inputs is None or not _takes_inputs(simulator_fn):
         return lambda rows: ()
-    repeated = _repeated(tokens.functional_inputs, n_samples)
-    inputs = _one_axis(_without_padding(repeated, tokens))
-    leaves = [
-        Leaf(
-            key.name,
-            key.path,
-            inputs[:, key.block, : key.n_inputs].reshape(
-                (-1, *key.event_shape, key.n_inputs)
-            ),
-        )
-        for key in tokens.layout.keys
-        if key.n_inputs is not None
-    ]
+    inputs = _rows(_repeated(tokens.functional_inputs, n_samples), tokens)
+    leaves = []
+    for key in tokens.layout.keys:
+        if key.n_inputs is not None:
+            value = inputs[:, key.block, : key.n_inputs]
+            value = value.reshape((-1, *key.event_shape, key.n_inputs))
+            leaves.append(Leaf(key.name, key.path, value))
     return lambda rows: (_tree(leaves, rows),)
 
 
@@ -314,13 +302,12 @@ def _observed(
 ) -> Tokens:
     """Return the tokens of the keys that were simulated."""
     layout = tokens.layout
-    found = [leaf for leaf in simulated if leaf.name in layout]
-    found = [leaf for leaf in found if leaf.name not in known]
+    names = [name for name in layout.names if name not in known]
+    found = [leaf for leaf in simulated if leaf.name in names]
     if not found:
         raise ValueError(
             f"simulator_fn returned {[leaf.name for leaf in simulated]}, none "
-            "of which was observed. The observed keys are "
-            f"{[name for name in layout.names if name not in known]}."
+            f"of which was observed. The observed keys are {names}."
         )
     for leaf in found:
         entry = layout[leaf.name]

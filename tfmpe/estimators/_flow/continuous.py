@@ -1,7 +1,7 @@
 """Continuous flows from noise to values, defined by a vector field."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, SupportsFloat, SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 import jax
 import jax.numpy as jnp
@@ -161,18 +161,20 @@ class ContinuousFlow:
         Works under ``jit``, ``vmap`` and ``grad``; there draws are NaN where
         adaptive steps exceed ``max_steps``.
         """
-        problem = self._problem(tokens, target_keys, conditioning_keys)
+        field, target, conditioning = self._problem(
+            tokens, target_keys, conditioning_keys
+        )
         times = read_direction(direction)
         n_samples = positive(n_samples, "n_samples")
-        shape = (n_samples, *problem.target.data.shape)
+        shape = (n_samples, *target.data.shape)
         if theta_0 is None and direction == "backward":
-            theta_0 = jnp.broadcast_to(problem.target.data, shape)
+            theta_0 = jnp.broadcast_to(target.data, shape)
         if theta_0 is None and key is None:
             raise TypeError(
                 "sample needs a PRNG key: pass key=jax.random.key(0), or the "
                 "initial noise as theta_0."
             )
-        theta_0 = _read_draws(theta_0, "theta_0", problem.target)
+        theta_0 = _read_draws(theta_0, "theta_0", target)
         if theta_0 is not None and jnp.shape(theta_0) != shape:
             raise ValueError(
                 f"theta_0 has shape {jnp.shape(theta_0)}, expected {shape} "
@@ -180,14 +182,14 @@ class ContinuousFlow:
             )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, SAMPLING_STEPS)
         if 0 in shape:
-            return jnp.zeros(shape, float_dtype(problem.target.data.dtype))
+            return jnp.zeros(shape, float_dtype(target.data.dtype))
         draws = solve_draws(
-            (problem.field.parameters, problem.field.rest),
-            problem.target,
-            problem.conditioning,
+            (field.parameters, field.rest),
+            target,
+            conditioning,
             key if theta_0 is None else None,
             theta_0,
-            static=problem.field.static,
+            static=field.static,
             n_samples=n_samples,
             times=times,
             ode=ode,
@@ -255,11 +257,12 @@ class ContinuousFlow:
         and the field gets that time; the legacy ``log_prob`` passes negative
         times to its field (L18).
         """
-        problem = self._problem(tokens, target_keys, conditioning_keys)
-        target = problem.target
+        field, target, conditioning = self._problem(
+            tokens, target_keys, conditioning_keys
+        )
         draws = _read_draws(values, "values", target)
         if draws is None:
-            check_known(target, "Values whose density is asked for")
+            check_known(target, "Target values")
             draws = target.data[None]
         elif draws.shape[1:] != target.data.shape:
             raise ValueError(
@@ -277,18 +280,18 @@ class ContinuousFlow:
             dtype,
         )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS)
-        n_rows = positive_or_none(batch_size, "batch_size")
+        batch_size = positive_or_none(batch_size, "batch_size")
         density = jnp.zeros(draws.shape[:-2], dtype)
         if density.size:
             found = solve_density(
-                (problem.field.parameters, problem.field.rest),
+                (field.parameters, field.rest),
                 target,
-                problem.conditioning,
+                conditioning,
                 draws,
                 probes,
-                static=problem.field.static,
+                static=field.static,
                 ode=ode,
-                batch_size=n_rows,
+                batch_size=batch_size,
             )
             density = ode.check(found).reshape(density.shape)
         return density[0] if values is None else density
@@ -298,19 +301,13 @@ class ContinuousFlow:
         tokens: AnyTokens,
         target_keys: Iterable[str],
         conditioning_keys: Iterable[str] | None,
-    ) -> "_Problem":
+    ) -> tuple[SplitField, DetachedView, DetachedView]:
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         target = detach(tokens, keys.target)
         conditioning = detach(tokens, keys.conditioning)
         check_known(conditioning, "Conditioning values")
         check_inputs(target)
-        return _Problem(split_field(self.vector_field), target, conditioning)
-
-
-class _Problem(NamedTuple):
-    field: SplitField
-    target: DetachedView
-    conditioning: DetachedView
+        return split_field(self.vector_field), target, conditioning
 
 
 def _read_draws(

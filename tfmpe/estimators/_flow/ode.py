@@ -12,8 +12,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
-from tfmpe._base.static import static_int
-from tfmpe.estimators._arguments import real_number
+from tfmpe.estimators._arguments import positive, real_number
 from tfmpe.estimators._types import Arrays
 
 Solver: TypeAlias = str | diffrax.AbstractSolver[Any]
@@ -234,27 +233,27 @@ def read_ode(
             f"solver is {solver!r}, expected one of {list(SOLVERS)} or a "
             "solver of diffrax."
         )
-    steps = None if adaptive else default_steps if n_steps is None else n_steps
-    # One tolerance given stands for both: the scale of standardized values
-    # is 1.
-    wanted = [
-        real_number(value, name)
+    # One tolerance stands for both: the scale of standardized values is 1.
+    tolerances = [
+        _tolerance(value, name)
         for name, value in (("rtol", rtol), ("atol", atol))
         if value is not None
-    ]
-    relative, absolute = (wanted[0], wanted[-1]) if wanted else (1.0, 1.0)
-    if steps is not None:
-        steps = static_int(steps, "n_steps")
-    max_steps = static_int(max_steps, "max_steps")
-    for name, value in (
-        ("n_steps", steps),
-        ("rtol", relative),
-        ("atol", absolute),
-        ("max_steps", max_steps),
-    ):
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{name} is {value}, expected more than 0.")
-    return Ode(solver, steps, relative, absolute, max_steps)
+    ] or [1.0]
+    fixed = default_steps if n_steps is None else n_steps
+    return Ode(
+        solver,
+        None if adaptive else positive(fixed, "n_steps"),
+        tolerances[0],
+        tolerances[-1],
+        positive(max_steps, "max_steps"),
+    )
+
+
+def _tolerance(value: object, name: str) -> float:
+    number = real_number(value, name)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} is {number}, expected above 0 and finite.")
+    return number
 
 
 def read_direction(direction: str) -> tuple[float, float]:

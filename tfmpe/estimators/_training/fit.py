@@ -51,10 +51,10 @@ def read_questions(
             "fit takes target_keys and conditioning_keys, or conditionals, "
             "not both."
         )
-    asked = tuple(several)
-    if not asked:
+    conditionals = tuple(several)
+    if not conditionals:
         raise ValueError("conditionals is empty. Pass at least one.")
-    return asked
+    return conditionals
 
 
 def prepare(
@@ -74,9 +74,11 @@ def prepare(
     if options.checkpoint is not None:
         check_writable(options.checkpoint)
     batches, first, validation = _read_data(data, options, split_key)
-    asked = tuple(read_conditional(first.layout, *each) for each in questions)
+    conditionals = tuple(
+        read_conditional(first.layout, *each) for each in questions
+    )
     names = dict.fromkeys(
-        name for each in asked for side in each for name in side
+        name for each in conditionals for side in each for name in side
     )
     options = options._replace(
         batch_size=min(options.batch_size, first.sample_shape[0])
@@ -87,7 +89,9 @@ def prepare(
         n_steps *= 1 if batches is None else len(batches)
     settings = _settings(options, n_steps)
     settings |= {
-        "conditionals": [[list(side) for side in each] for each in asked],
+        "conditionals": [
+            [list(side) for side in each] for each in conditionals
+        ],
         "key": key_words(key),
         "rows": first.sample_shape[0] if batches is None else None,
         "validation_rows": None
@@ -113,7 +117,7 @@ def prepare(
         )
     plan = Plan(
         split.static,
-        asked,
+        conditionals,
         options.optimizer
         or default_optimizer(options.learning_rate, options.n_epochs * n_steps),
         options.batch_size,
