@@ -30,7 +30,13 @@ from tfmpe.estimators._training.fit import Question, prepare, read_questions
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
-from tfmpe.estimators._types import AnyTokens, BijectorLike, PRNGKey, Values
+from tfmpe.estimators._types import (
+    AnyTokens,
+    BijectorLike,
+    PRNGKey,
+    Simulations,
+    Values,
+)
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 
 
@@ -110,7 +116,7 @@ class FlowMatchingEstimator:
     @moves_arrays
     def fit(
         self,
-        data: AnyTokens | Iterable[AnyTokens],
+        data: Simulations,
         target_keys: Iterable[str] | None = None,
         conditioning_keys: Iterable[str] | None = None,
         *,
@@ -164,10 +170,6 @@ class FlowMatchingEstimator:
             Steps of an epoch, for batches without a length or an end: every
             epoch continues after the last one, and starts again at the end.
 
-        Returns
-        -------
-        TrainingHistory
-
         Raises
         ------
         TrainingDivergedError
@@ -181,7 +183,7 @@ class FlowMatchingEstimator:
             checkpoint comes from a training with other settings or data.
         TypeError
             If data are not Tokens, batches can be iterated only once, or an
-            argument is not a number; bools are refused.
+            argument is not a number.
 
         Notes
         -----
@@ -332,10 +334,9 @@ class FlowMatchingEstimator:
 
         Raises
         ------
-        StorageError
-            If a parameter has a dtype that the file cannot hold.
-        ImportError
-            If safetensors is not installed (extra ``data``).
+        StorageError, ImportError
+            If a parameter has a dtype that the file cannot hold; if
+            safetensors is not installed (extra ``data``).
         """
         settings = {
             "sigma_min": self._sigma_min,
@@ -363,11 +364,9 @@ class FlowMatchingEstimator:
 
         Raises
         ------
-        FileNotFoundError
-            If the file does not exist.
-        StorageError
-            If the file is of another kind, is damaged, or holds another
-            architecture or other bijectors.
+        FileNotFoundError, StorageError
+            If the file does not exist; if it is of another kind, damaged, or
+            holds another architecture or other bijectors.
         """
         vector_field, standardizer, settings = load_estimator(
             path, vector_field, bijectors

@@ -1,6 +1,6 @@
 """Types that the annotations of several files share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -13,7 +13,7 @@ from typing import (
 import numpy as np
 from jaxtyping import Array, Key, Num, PyTree, UInt32
 
-from tfmpe.preprocessing import Independence, Tokens, TokenView
+from tfmpe.preprocessing import Independence, StoredDataset, Tokens, TokenView
 from tfmpe.preprocessing.tokens.detached import DetachedView
 
 AnyArray: TypeAlias = Array | np.ndarray
@@ -25,6 +25,7 @@ AnyView: TypeAlias = Tokens | TokenView | DetachedView
 ArrayTree: TypeAlias = dict[str, Any]
 """Nested dictionaries of arrays."""
 
+Simulations: TypeAlias = AnyTokens | StoredDataset | Iterable[AnyTokens]
 PerKey: TypeAlias = SupportsIndex | Mapping[str, Any] | None
 """One number for all keys, or a tree of numbers."""
 

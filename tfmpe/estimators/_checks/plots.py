@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from tfmpe._base.extras import import_extra
 from tfmpe.estimators._checks.bands import (
     Band,
     binomial_band,
     simultaneous_band,
 )
 from tfmpe.estimators._checks.uniformity import JOINT, RankColumns
+from tfmpe.estimators._figures import OUTSIDE, label_of, new_axes, panels
 from tfmpe.estimators._types import Axes, SomeAxes
-from tfmpe.preprocessing.show.text import printable, shorten
 
 # Distinct for every kind of color vision (Okabe and Ito), and by dashes.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -23,16 +22,6 @@ _DASHES = ("-", "--", ":")
 _BAND: dict[str, Any] = {"color": "0.87", "linewidth": 0, "zorder": 0}
 _LABELED = {**_BAND, "label": "99% of correct draws"}
 _LINE: dict[str, Any] = {"color": "0.45", "linewidth": 0.8}
-OUTSIDE: dict[str, Any] = {
-    "loc": "upper left",
-    "bbox_to_anchor": (1.02, 1.0),
-    "borderaxespad": 0,
-    "frameon": False,
-    "fontsize": 9,
-}
-"""Options of a legend at the right of its Axes."""
-
-N_COLUMNS = 4
 _MAX_BINS = 20
 
 
@@ -96,62 +85,6 @@ def plot_coverage(
     )
     _add_legend(ax)
     return ax
-
-
-def new_axes(
-    ax: Axes | None, caller: str, size: tuple[float, float] = (6.4, 3.6)
-) -> Axes:
-    """Return the given Axes, or those of a new figure."""
-    pyplot = require_pyplot(caller)
-    if ax is None:
-        _, ax = pyplot.subplots(figsize=size, layout="constrained")
-    assert ax is not None
-    return ax
-
-
-def panels(
-    n: int,
-    ax: SomeAxes | None,
-    caller: str,
-    size: tuple[float, float] = (2.3, 2.1),
-    n_columns: int = N_COLUMNS,
-    one_scale: bool = True,
-) -> np.ndarray:
-    """Return at most ``n`` Axes: the given ones, or new ones."""
-    pyplot = require_pyplot(caller)
-    if ax is not None:
-        return np.atleast_1d(np.asarray(ax, object)).reshape(-1)[:n]
-    n_columns = min(n, n_columns)
-    n_rows = math.ceil(n / n_columns)
-    figure, axes = pyplot.subplots(
-        n_rows,
-        n_columns,
-        figsize=(size[0] * n_columns + 0.5, size[1] * n_rows + 0.3),
-        layout="constrained",
-        sharey=one_scale,
-        squeeze=False,
-    )
-    axes = axes.reshape(-1)
-    for spare in axes[n:]:
-        figure.delaxes(spare)
-    return axes[:n]
-
-
-def require_pyplot(caller: str) -> Any:
-    """Return the module pyplot."""
-    return import_extra(
-        "matplotlib.pyplot",
-        "plot",
-        f"{caller} needs matplotlib",
-        ", or use summary() for text",
-    )
-
-
-def label_of(name: str) -> str:
-    """Return the name of a key as a label of a plot."""
-    label = shorten(printable(name), 24).replace("$", r"\$")
-    # Matplotlib leaves labels that begin with an underscore out of legends.
-    return f" {label}" if label.startswith("_") else label
 
 
 def _drawn(columns: RankColumns) -> RankColumns:

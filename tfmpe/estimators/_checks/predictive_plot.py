@@ -12,7 +12,7 @@ from tfmpe.estimators._checks.key_predictive import (
     KeyPredictive,
     central_interval,
 )
-from tfmpe.estimators._checks.plots import (
+from tfmpe.estimators._figures import (
     N_COLUMNS,
     OUTSIDE,
     label_of,

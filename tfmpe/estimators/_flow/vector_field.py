@@ -22,20 +22,24 @@ class VectorField(Protocol):
     """
 
     def __call__(
-        self, target: Any, conditioning: Any, time: Any, /
+        self,
+        target: AnyView,
+        conditioning: AnyView,
+        time: Float[Array, "*sample"],
+        /,
     ) -> Num[Array, "*sample tokens width"]:
         """Return the velocity of every target value.
 
         Parameters
         ----------
-        target, conditioning : Tokens or view, sample axes (*sample,)
+        target, conditioning
             The position of the flow, and the given tokens. Both have the
             properties of Tokens: data, labels, functional inputs, padding,
             masks. Their masks know the rules between them:
             ``target.attention_mask(conditioning, both_ways=True)``. Padding
             is 0 in the target, but any value in the conditioning; see
             ``value_mask``. ``conditioning`` may have no tokens at all.
-        time : Array, shape (*sample,)
+        time
             From 0 (noise) to 1 (values), dimensionless.
 
         Returns
@@ -62,7 +66,7 @@ class EncodingVectorField(Protocol):
     return the same as a call of the field.
     """
 
-    def encode(self, conditioning: Any, /) -> Any:
+    def encode(self, conditioning: AnyView, /) -> Any:
         """Return what :meth:`velocity` needs from the conditioning tokens.
 
         Returns
@@ -72,7 +76,12 @@ class EncodingVectorField(Protocol):
         ...
 
     def velocity(
-        self, target: Any, conditioning: Any, encoded: Any, time: Any, /
+        self,
+        target: AnyView,
+        conditioning: AnyView,
+        encoded: Any,
+        time: Float[Array, "*sample"],
+        /,
     ) -> Num[Array, "*sample tokens width"]:
         """Return the velocity of every target value; see the class."""
         ...
@@ -151,7 +160,7 @@ class SplitField(NamedTuple):
 
     static: Hashable
     parameters: Arrays
-    rest: tuple[Arrays, Arrays]
+    rest: Arrays
 
 
 def split_field(field: Any) -> SplitField:
@@ -178,9 +187,7 @@ def has_parameters(field: Any) -> bool:
     return bool(jax.tree.leaves(split_field(field).parameters))
 
 
-def merge_field(
-    static: Any, parameters: Arrays, rest: tuple[Arrays, Arrays]
-) -> Any:
+def merge_field(static: Any, parameters: Arrays, rest: Arrays) -> Any:
     """Return the field that was split."""
     others, random = rest
     if static[0] == "nnx":

@@ -28,7 +28,7 @@ from tfmpe.estimators._training.epochs import (
 from tfmpe.estimators._training.optimizer import default_optimizer
 from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Plan
-from tfmpe.estimators._types import AnyTokens, PRNGKey
+from tfmpe.estimators._types import AnyTokens, PRNGKey, Simulations
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.tokens.known import check_known
 
@@ -60,7 +60,7 @@ def read_questions(
 def prepare(
     field: Field,
     fit_standardizer: Callable[[Tokens], Standardizer | None],
-    data: AnyTokens | Iterable[AnyTokens],
+    data: Simulations,
     questions: tuple[Question, ...],
     key: PRNGKey,
     options: FitOptions,
@@ -163,7 +163,7 @@ def prepare(
 
 
 def _read_data(
-    data: AnyTokens | Iterable[AnyTokens], options: FitOptions, key: PRNGKey
+    data: Simulations, options: FitOptions, key: PRNGKey
 ) -> tuple[Any, Tokens, Tokens | None]:
     """Return batches or None, the first Tokens, and validation data."""
     validation = options.validation

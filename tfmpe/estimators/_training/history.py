@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tfmpe._base.extras import import_extra
+from tfmpe.estimators._figures import new_axes
 from tfmpe.estimators._types import Axes
 
 
@@ -66,11 +66,7 @@ class TrainingHistory:
         matplotlib Axes
             Never shown.
         """
-        if ax is None:
-            need = "TrainingHistory.plot needs matplotlib"
-            pyplot = import_extra("matplotlib.pyplot", "plot", need)
-            _, ax = pyplot.subplots(layout="constrained")
-        assert ax is not None
+        ax = new_axes(ax, "TrainingHistory.plot")
         epochs = range(1, self.n_epochs + 1)
         ax.plot(epochs, self.training, label="training")
         if self.validation:
