@@ -217,11 +217,10 @@ def test_errors(tokens, estimator):
     assert str(unknown.value) == (
         "Key 'nu' not found. Available keys: ['mu', 'site', 'obs']"
     )
-    with pytest.raises(ValueError, match="bijectors are applied") as caught:
+    with pytest.raises(ValueError, match="bijectors need") as caught:
         FlowMatchingEstimator(linear, bijectors={"mu": LOG}, standardize=False)
     assert str(caught.value) == (
-        "bijectors are applied by the standardizer: keep standardize=True, or "
-        "transform the values before."
+        "bijectors need standardize=True: the standardizer applies them."
     )
 
 

@@ -66,9 +66,8 @@ class FlowMatchingEstimator:
     Notes
     -----
     Target and conditioning keys are arguments of every call. A network is
-    accurate for the conditionals that it was trained for.
-
-    Source: Lipman et al., 2023; for inference Wildberger et al., 2023.
+    accurate for the conditionals that it was trained for. Source: Lipman et
+    al., 2023; for inference Wildberger et al., 2023.
 
     Examples
     --------
@@ -101,8 +100,7 @@ class FlowMatchingEstimator:
     ) -> None:
         if bijectors and not standardize:
             raise ValueError(
-                "bijectors are applied by the standardizer: keep "
-                "standardize=True, or transform the values before."
+                "bijectors need standardize=True: the standardizer applies them."
             )
         self.vector_field = check_field(vector_field)
         self.standardizer: Standardizer | None = None
@@ -145,18 +143,16 @@ class FlowMatchingEstimator:
         target_keys, conditioning_keys
             The inferred and the given keys; by default all others are given.
         key
-            Source of all randomness: epoch ``i`` depends on it and ``i`` only.
+            Epoch ``i`` depends on it and ``i`` only.
         conditionals : iterable of (target keys, conditioning keys), optional
             Several conditionals; every batch is used for a random one.
         validation
             Validation data, or the share of ``data`` to use for validation.
         optimizer
-            By default Adam with weight decay and a cosine schedule over all
-            epochs, with the largest ``learning_rate``.
-        n_epochs
-            Largest number of passes through the data.
-        batch_size
-            Rows of a step, at most those of the data or the first batch.
+            By default Adam with weight decay and a cosine schedule, from the
+            ``learning_rate`` to 0 over all epochs.
+        n_epochs, batch_size
+            Largest number of passes through the data, and of rows in a step.
         n_noise
             Noises and times for every row; its conditioning is encoded once.
         patience
@@ -270,12 +266,11 @@ class FlowMatchingEstimator:
                 "ContinuousFlow(estimator.vector_field).sample."
             )
         self._warn_untrained()
-        keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         return draw_tokens(
             ContinuousFlow(self.vector_field),
             self.standardizer,
             tokens,
-            keys,
+            read_conditional(tokens.layout, target_keys, conditioning_keys),
             key=key,
             n_samples=n_samples,
             **options,
@@ -399,7 +394,6 @@ class FlowMatchingEstimator:
         )
 
     def _fit_standardizer(self, tokens: Tokens) -> Standardizer | None:
-        """Return the standardizer, fitted to the first tokens ever seen."""
         if self.standardizer is None and self._standardize:
             return Standardizer.fit(tokens, bijectors=self._bijectors)
         return self.standardizer

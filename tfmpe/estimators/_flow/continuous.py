@@ -13,8 +13,8 @@ from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.narrowing import check_fits
 from tfmpe.estimators._arguments import positive, positive_or_none
 from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._flow.divergence import read_probes
 from tfmpe.estimators._flow.ode import Solver, read_direction, read_ode
-from tfmpe.estimators._flow.probes import read_probes
 from tfmpe.estimators._flow.solution import (
     float_dtype,
     solve_density,
