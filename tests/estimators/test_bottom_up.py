@@ -264,8 +264,8 @@ def test_a_folder_of_another_training(tmp_path):
         train(n_simulations=25, margin=0.5, checkpoint=tmp_path)
     assert str(error.value) == (
         f"{tmp_path} comes from another training: n_simulations was 24 and "
-        "is 25; margin was 0.0 and is 0.5. Continue with the same settings, "
-        "or use an empty folder."
+        "is 25; margin was 0.0 and is 0.5. Continue with the same settings and "
+        "data, or use an empty folder."
     )
     other = {"obs": OBSERVED["obs"] + 1}
     with pytest.raises(ValueError, match="observed was"):
@@ -311,28 +311,28 @@ WRONG = {
         "Cannot train:\n"
         "  - n_simulations is 0, expected 1 or more\n"
         "  - margin is -1.0, expected 0 or more\n"
-        "  - n_rounds is 2, but there is nothing to focus on: give the "
-        "observation as observed",
+        "  - n_rounds is 2, but later rounds need an observation to focus on: "
+        "pass it as observed",
     ),
     "option": (
         {"n_epoch": 3},
         TypeError,
-        "Unknown arguments: 'n_epoch' is no option of train_bottom_up or of "
+        "Unknown arguments: 'n_epoch' is not an option of train_bottom_up or "
         "fit. Did you mean 'n_epochs'?",
     ),
     "own option": (
         {"likelihood_options": {"conditionals": []}},
         TypeError,
-        "Unknown arguments: 'conditionals' is no option of train_bottom_up "
-        "or of fit.",
+        "Unknown arguments: 'conditionals' is not an option of train_bottom_up "
+        "or fit.",
     ),
     "sample option": (
         {"sample_options": {"step": 3, "theta_0": 0}},
         TypeError,
         "Unknown arguments:\n"
-        "  - 'step' is no option of train_bottom_up or of sample. Did you "
+        "  - 'step' is not an option of train_bottom_up or sample. Did you "
         "mean 'n_steps'?\n"
-        "  - 'theta_0' is no option of train_bottom_up or of sample.",
+        "  - 'theta_0' is not an option of train_bottom_up or sample.",
     ),
     "simulator": (
         {
@@ -342,15 +342,13 @@ WRONG = {
         },
         ValueError,
         "The arrays of simulator_fn do not fit the plates: 'obs' has shape "
-        "(24, 3, 2, 1): its axis 1 is the plate 'site' and was asked for "
-        "with size 1, not 3",
+        "(24, 3, 2, 1): axis 1 is the plate 'site', expected of size 1, not 3",
     ),
     "prior": (
         {"prior_fn": lambda key, n, sizes: two_level_prior(key, n, SIZES)},
         ValueError,
         "The arrays of prior_fn do not fit the plates: 'theta' has shape "
-        "(2, 3, 1): its axis 1 is the plate 'site' and was asked for with "
-        "size 1, not 3",
+        "(2, 3, 1): axis 1 is the plate 'site', expected of size 1, not 3",
     ),
     "keys": (
         {
@@ -359,15 +357,14 @@ WRONG = {
             "n_rounds": 1,
         },
         ValueError,
-        "plates names keys that no function returns: 'seen' is neither of "
-        "prior_fn nor of simulator_fn, which returns ['obs']",
+        "plates has keys that no function returns: 'seen' is returned neither "
+        "by prior_fn nor by simulator_fn, which returns ['obs']",
     ),
     "observed plates": (
         {"observed": {"obs": np.zeros((4, 2, 1))}},
         ValueError,
         "The arrays of observed do not fit the plates: 'obs' has shape "
-        "(1, 4, 2, 1): its axis 1 is the plate 'site' and was asked for with "
-        "size 3, not 4",
+        "(1, 4, 2, 1): axis 1 is the plate 'site', expected of size 3, not 4",
     ),
     "observed": (
         {"observed": {"obs": np.zeros((3, 1, 1))}},
@@ -439,7 +436,6 @@ TOLD_AT_ONCE = {
         "margin is True, expected a number",
     ),
     "rounds": ({"n_rounds": True}, TypeError, "n_rounds must be an integer"),
-    "key": ({"key": 3}, TypeError, "key is 3, expected a PRNG key"),
     "checkpoint": ({"checkpoint": ""}, ValueError, "checkpoint is ''"),
 }
 

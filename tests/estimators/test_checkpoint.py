@@ -294,7 +294,7 @@ def test_a_checkpoint_without_a_summary_of_its_data(
     tokens, validation, tmp_path, monkeypatch
 ):
     """As older ones are: continued."""
-    monkeypatch.setattr(preparing, "_summaries", lambda *data: {})
+    monkeypatch.setattr(preparing, "summarise", lambda data: {})
     train(tokens, n_epochs=1, validation=validation, checkpoint=tmp_path)
     monkeypatch.undo()
     resume(tokens, validation, tmp_path)
@@ -304,10 +304,10 @@ def test_another_optimizer_is_refused(tokens, validation, finished):
     with pytest.raises(StorageError) as caught:
         resume(tokens, validation, finished, optimizer=optax.sgd(0.1))
     assert str(caught.value) == (
-        "The file is of another architecture:\n"
-        "  - 'optimiser/0/count' is in the file alone\n"
-        "  - 'optimiser/0/mu/weights' is in the file alone\n"
-        "  - 'optimiser/0/nu/weights' is in the file alone"
+        "The file holds another architecture:\n"
+        "  - 'optimiser/0/count' is only in the file\n"
+        "  - 'optimiser/0/mu/weights' is only in the file\n"
+        "  - 'optimiser/0/nu/weights' is only in the file"
     )
 
 
@@ -347,3 +347,9 @@ def test_words_of_keys():
         np.array([0, 3], np.uint32),
     ):
         assert key_words(key) == [0, 3]
+
+
+def test_what_is_not_a_key():
+    """Given to the public functions, it fails at their annotations in tests."""
+    with pytest.raises(TypeError, match="key is 3, expected a PRNG key"):
+        key_words(3)

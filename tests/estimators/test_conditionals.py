@@ -63,8 +63,8 @@ def test_in_words(conditional, text):
             ValueError,
             ["mu", "obs"],
             ["obs", "site"],
-            "The keys ['obs'] are both target and conditioning. Name each on "
-            "one side.",
+            "The keys ['obs'] are both target and conditioning. Name each only "
+            "once.",
         ),
         (
             TypeError,

@@ -133,15 +133,6 @@ def test_band_holds_99_of_100():
     assert (inside < 0.996).all()
 
 
-def test_only_ranks_are_taken(tokens):
-    with pytest.raises(TypeError) as caught:
-        expected_coverage(tokens)
-    assert str(caught.value) == (
-        "expected_coverage expects CalibrationRanks, got Tokens. Pass what "
-        "calibration_ranks returns."
-    )
-
-
 @pytest.mark.usefixtures("pyplot")
 class TestPictures:
     @pytest.fixture
@@ -161,7 +152,7 @@ class TestPictures:
             np.testing.assert_array_equal(x, coverage.levels)
             np.testing.assert_array_equal(y, wanted)
         names = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert names == ["99% of right draws", "a", "joint"]
+        assert names == ["99% of correct draws", "a", "joint"]
         ax.figure.canvas.draw()
 
     def test_every_key_is_in_the_legend(self):

@@ -202,11 +202,11 @@ def test_densities_integrate_to_one(tokens):
 
 def test_direction_is_refused(tokens, estimator):
     """Noise would be taken for values."""
-    with pytest.raises(ValueError, match="one direction") as caught:
+    with pytest.raises(ValueError, match="only draws") as caught:
         estimator.sample(tokens, TARGET, key=KEY, direction="backward")
     assert str(caught.value) == (
-        "An estimator draws in one direction, from noise to values. For the "
-        "way back give standardized tokens to "
+        "An estimator only draws from noise to values. For the other direction "
+        "pass standardized tokens to "
         "ContinuousFlow(estimator.vector_field).sample."
     )
 
@@ -217,11 +217,10 @@ def test_errors(tokens, estimator):
     assert str(unknown.value) == (
         "Key 'nu' not found. Available keys: ['mu', 'site', 'obs']"
     )
-    with pytest.raises(ValueError, match="bijectors are applied") as caught:
+    with pytest.raises(ValueError, match="bijectors need") as caught:
         FlowMatchingEstimator(linear, bijectors={"mu": LOG}, standardize=False)
     assert str(caught.value) == (
-        "bijectors are applied by the standardizer: leave standardize=True, "
-        "or map the values before."
+        "bijectors need standardize=True: the standardizer applies them."
     )
 
 

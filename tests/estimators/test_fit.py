@@ -23,7 +23,9 @@ from tfmpe.estimators import (
 )
 from tfmpe.estimators._training import epochs as fitting
 from tfmpe.estimators._training.batches import cut
+from tfmpe.estimators._training.data import one_axis, read_batches
 from tfmpe.estimators._training.optimizer import default_optimizer
+from tfmpe.estimators._training.options import FitOptions, _check_optimizer
 
 N = 10
 
@@ -320,7 +322,7 @@ def test_a_refused_fit_leaves_no_trace(tokens):
     with pytest.raises(ValueError, match="no parameters") as caught:
         estimator.fit(tokens, ["mu"], key=KEY)
     assert str(caught.value) == (
-        "The vector field function has no parameters to train. Give an NNX "
+        "The vector field function has no parameters to train. Pass an NNX "
         "module, or a pytree with arrays of floats."
     )
     assert estimator.standardizer is None
@@ -399,8 +401,8 @@ def _once():
             ValueError,
             make_tokens(4),
             {"patience": 3},
-            "patience=3 watches the validation loss: pass validation=0.1 to "
-            "set a tenth of the data aside.",
+            "patience=3 needs a validation loss: pass validation=0.1 to use a "
+            "tenth of the data for validation.",
         ),
         (
             ValueError,
@@ -412,21 +414,14 @@ def _once():
             ValueError,
             [make_tokens(4)],
             {"validation": 0.1},
-            "validation=0.1 needs Tokens to take a share of. Pass Tokens to "
-            "validate with.",
-        ),
-        (
-            TypeError,
-            make_tokens(4),
-            {"optimizer": 1e-3},
-            "optimizer is 0.001, expected a transformation of optax such as "
-            "optax.adam(1e-3). A number is given as learning_rate.",
+            "validation=0.1 is a share, but the data are batches. Pass Tokens "
+            "for validation.",
         ),
         (
             TypeError,
             make_tokens(4),
             {"target_keys": None, "conditioning_keys": None},
-            "fit needs target_keys, or several questions as conditionals.",
+            "fit needs target_keys, or several conditionals.",
         ),
         (
             TypeError,
@@ -443,35 +438,23 @@ def _once():
                 "conditioning_keys": None,
                 "conditionals": [],
             },
-            "conditionals is empty. Give at least one.",
+            "conditionals is empty. Pass at least one.",
         ),
         (
             TypeError,
             _once(),
             {},
-            "A generator can be gone through only once, but 3 epochs are "
-            "wanted, and the first batch is looked at before. Give a "
-            "TokenGenerator, a list, or another iterable that begins anew; "
-            "or pass steps_per_epoch=, to go on with it in every epoch.",
+            "A generator can be iterated only once, but training needs 3 "
+            "epochs, and the first batch before. Pass a TokenGenerator, a "
+            "list, or another iterable that starts again; or pass "
+            "steps_per_epoch=, so that every epoch continues where the last "
+            "one stopped.",
         ),
         (
             ValueError,
             [],
             {},
-            "The generator gives no batch.",
-        ),
-        (
-            TypeError,
-            3,
-            {},
-            "Expected Tokens, a stored dataset or an iterable of Tokens, got "
-            "int.",
-        ),
-        (
-            TypeError,
-            [{"mu": np.zeros((3, 1))}],
-            {},
-            "Expected Tokens, got dict. Build them with Tokens.from_pytree.",
+            "The list has no batches.",
         ),
         (
             ValueError,
@@ -485,4 +468,33 @@ def _once():
 def test_errors(error, data, options, message):
     with pytest.raises(error) as caught:
         train(data, **options)
+    assert str(caught.value) == message
+
+
+# Given to the public functions, these fail at their annotations in tests.
+@pytest.mark.parametrize(
+    ("check", "value", "message"),
+    [
+        (
+            _check_optimizer,
+            1e-3,
+            "optimizer is 0.001, expected a transformation of optax such as "
+            "optax.adam(1e-3). Pass a number as learning_rate.",
+        ),
+        (
+            lambda data: read_batches(data, FitOptions(*[None] * 11)),
+            3,
+            "fit expects Tokens, a stored dataset or an iterable of Tokens, "
+            "got int.",
+        ),
+        (
+            one_axis,
+            {"mu": np.zeros((3, 1))},
+            "fit expects Tokens, got dict. Build them with Tokens.from_pytree.",
+        ),
+    ],
+)
+def test_arguments_of_other_types(check, value, message):
+    with pytest.raises(TypeError) as caught:
+        check(value)
     assert str(caught.value) == message

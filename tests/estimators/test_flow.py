@@ -23,10 +23,10 @@ from estimators.known_flows import (
 from tfmpe import PAD_VALUE, Tokens, UnknownKeyError
 from tfmpe.estimators import ContinuousFlow
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._flow.continuous import detach_both
 from tfmpe.estimators._flow.ode import read_ode
 from tfmpe.estimators._flow.solution import solve_draws
 from tfmpe.estimators._flow.vector_field import split_field
+from tfmpe.preprocessing.tokens.detached import detach
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 NOISE = normal(4, 5, 3, 2)
@@ -315,7 +315,7 @@ def test_batches_bound_the_memory(tokens):
         )
         lowered = jax.jit(solve).lower(
             (split.parameters, split.rest),
-            *detach_both(tokens, keys),
+            *(detach(tokens, side) for side in keys),
             None,
             np.zeros((400, 5, 3, 2), np.float32),
         )
@@ -333,7 +333,7 @@ def test_batches_bound_the_memory(tokens):
             TypeError,
             {"key": None},
             "sample needs a PRNG key: pass key=jax.random.key(0), or the "
-            "noise to begin with as theta_0.",
+            "initial noise as theta_0.",
         ),
         (
             ValueError,

@@ -275,7 +275,7 @@ def test_recorded_densities(stored):
         (
             ValueError,
             {"exact": True, "n_probes": 3},
-            "exact=True needs no probes: leave out n_probes and probes, or "
+            "exact=True needs no probes: omit n_probes and probes, or "
             "pass exact=False.",
         ),
         (

@@ -140,8 +140,8 @@ def test_too_few_steps():
         few.check(ends)
     assert str(caught.value) == (
         "The solution needs more than max_steps=3 steps to keep rtol=1e-06 "
-        "and atol=1e-06. Allow more steps or larger tolerances; velocities "
-        "that jump, or are not finite, need ever more."
+        "and atol=1e-06. Allow more steps or larger tolerances, or check the "
+        "vector field: one that jumps or is not finite has no solution."
     )
     assert np.isnan(jax.jit(few.check)(ends)).all()
     enough = ode(rtol=1e-6)
@@ -168,8 +168,8 @@ def test_nothing_compiled_calls_back(options):
         (
             ValueError,
             {"n_steps": 8, "rtol": 1e-3},
-            "n_steps=8 asks for fixed steps, but rtol=0.001 and atol=None for "
-            "adapted ones. Give n_steps or tolerances.",
+            "n_steps=8 requests fixed steps, but rtol=0.001 and atol=None "
+            "adaptive ones. Pass n_steps or tolerances.",
         ),
         (
             ValueError,
@@ -182,7 +182,7 @@ def test_nothing_compiled_calls_back(options):
             ValueError,
             {"solver": "euler", "atol": 0.1},
             "The solver 'euler' does not estimate its error, so rtol=None and "
-            "atol=0.1 cannot be kept. Give n_steps, or another solver such as "
+            "atol=0.1 cannot be kept. Pass n_steps, or another solver such as "
             "'dopri5'.",
         ),
         (
@@ -194,7 +194,7 @@ def test_nothing_compiled_calls_back(options):
         (
             ValueError,
             {"n_steps": 0},
-            "n_steps is 0, expected more than 0.",
+            "n_steps is 0, expected at least 1.",
         ),
         (
             TypeError,
@@ -204,17 +204,17 @@ def test_nothing_compiled_calls_back(options):
         (
             ValueError,
             {"rtol": 1e-3, "atol": 0.0},
-            "atol is 0.0, expected more than 0.",
+            "atol is 0.0, expected above 0 and finite.",
         ),
         (
             ValueError,
             {"rtol": float("inf")},
-            "rtol is inf, expected more than 0.",
+            "rtol is inf, expected above 0 and finite.",
         ),
         (
             ValueError,
             {"max_steps": -1},
-            "max_steps is -1, expected more than 0.",
+            "max_steps is -1, expected at least 1.",
         ),
     ],
 )

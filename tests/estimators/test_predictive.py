@@ -391,11 +391,6 @@ def test_refusals():
             "(0,).",
         ),
         (
-            lambda: predict(tokens.decode()),
-            TypeError,
-            "posterior_predictive expects Tokens, got dict.",
-        ),
-        (
             lambda: predict(tokens, parameter_keys=["tau"]),
             UnknownKeyError,
             "Key 'tau' not found. Available keys: ['mu', 'theta', 'obs']",
@@ -403,7 +398,7 @@ def test_refusals():
         (
             lambda: predict(tokens, lambda key, parameters: jnp.zeros(3)),
             TypeError,
-            "What simulator_fn returns must be a dictionary of arrays, not "
+            "The result of simulator_fn must be a dictionary of arrays, not "
             "ArrayImpl. Give every array a key.",
         ),
         (
@@ -418,19 +413,19 @@ def test_refusals():
             lambda: predict(tokens, returning(obs=((3, 2, 1), 0.0))),
             ValueError,
             "simulator_fn returned 'obs' of shape (3, 2, 1) for each draw, "
-            "but the observed one has (3, 4, 1).",
+            "but the observed array has shape (3, 4, 1).",
         ),
         (
             lambda: predict(tokens, returning(y=((1,), 0.0))),
             ValueError,
-            "simulator_fn returned ['y'], of which nothing was observed. "
-            "Observed are ['obs'].",
+            "simulator_fn returned ['y'], none of which was observed. The "
+            "observed keys are ['obs'].",
         ),
         (
             lambda: predict(tokens, returning(obs=(inner, np.nan))),
             ValueError,
             "simulator_fn returned 'obs' with values that are not finite for "
-            "400 of 400 draws. Intervals need numbers.",
+            "400 of 400 draws. Intervals need finite numbers.",
         ),
         (
             lambda: predict(tokens, n_samples=20).interval(95),
@@ -546,18 +541,18 @@ class TestPictures:
             (
                 lambda: predicted.plot(sample=2),
                 IndexError,
-                "There is no set of data 2: there are 2.",
+                "sample is 2, but there are 2 sets of data.",
             ),
             (
                 lambda: predicted.plot(groups=[3]),
                 IndexError,
-                "There is no group 3: there are 3, from 0.",
+                "groups has 3, expected numbers from 0 to 2.",
             ),
             (
                 lambda: plain.plot(groups=[0]),
                 ValueError,
                 "'obs' has no functional inputs, so all its tokens are in "
-                "one picture. Leave groups out.",
+                "one plot. Omit groups.",
             ),
         ]
         for call, error, message in cases:

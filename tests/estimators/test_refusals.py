@@ -19,7 +19,7 @@ from tfmpe.estimators import (
     calibration_ranks,
     expected_coverage,
 )
-from tfmpe.estimators._numbers import real_number
+from tfmpe.estimators._arguments import real_number
 from tfmpe.nn import Transformer
 
 
@@ -63,7 +63,7 @@ def fit(estimator, data, **options):
         ),
         ({"validation": np.float32(1.5)}, ValueError, "validation is 1.5"),
         ({"validation": 1}, ValueError, "validation is 1.0"),
-        ({"steps_per_epoch": 3}, ValueError, "batches that have no end"),
+        ({"steps_per_epoch": 3}, ValueError, "is for batches only"),
         ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch is 0"),
         ({"steps_per_epoch": False}, TypeError, "steps_per_epoch must be an"),
         ({"n_epochs": 0}, ValueError, "n_epochs is 0"),
@@ -199,7 +199,7 @@ def test_an_iterator_that_ends_or_has_a_checkpoint(tmp_path):
     two = [simulations(16), simulations(16, 1)]
     with pytest.raises(ValueError, match="ended after 0 of steps_per_epoch=2"):
         fit(FlowMatchingEstimator(Field()), iter(two), steps_per_epoch=2)
-    with pytest.raises(ValueError, match="cannot begin anew"):
+    with pytest.raises(ValueError, match="cannot start again"):
         fit(
             FlowMatchingEstimator(Field()),
             iter(two),

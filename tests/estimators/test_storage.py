@@ -114,16 +114,16 @@ def test_another_architecture(path, tmp_path):
     with pytest.raises(StorageError) as caught:
         FlowMatchingEstimator.load(path, network)
     assert str(caught.value) == (
-        "The file is of another architecture: 'parameters/value' is "
+        "The file holds another architecture: 'parameters/value' is "
         "float32[3] in the file, float32[2] here"
     )
     np.testing.assert_array_equal(network.value[...], before)
     with pytest.raises(StorageError) as caught:
         FlowMatchingEstimator.load(path, Affine())
     assert str(caught.value) == (
-        "The file is of another architecture:\n"
+        "The file holds another architecture:\n"
         "  - 'parameters/weights' is not in the file\n"
-        "  - 'parameters/value' is in the file alone"
+        "  - 'parameters/value' is only in the file"
     )
 
 
@@ -142,12 +142,12 @@ def test_bijectors_are_to_be_given_again(tmp_path):
         with pytest.raises(StorageError) as caught:
             FlowMatchingEstimator.load(path, Affine(), bijectors=given)
         assert str(caught.value) == (
-            "The estimator was built with bijectors for ['mu'], given are "
-            f"some for {sorted(given or {})}. Pass the same: functions are "
-            "not stored."
+            "The stored estimator has bijectors for ['mu'], but those "
+            f"for {sorted(given or {})} were passed. Pass the same ones: "
+            "functions are not stored."
         )
     with pytest.raises(UnknownKeyError):
-        FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": None})
+        FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": LOG["mu"]})
     others = {"mu": (jnp.log, jnp.expm1)}
     with pytest.raises(StorageError, match=r"that of 'mu' makes .* way"):
         FlowMatchingEstimator.load(path, Affine(), bijectors=others)
@@ -158,7 +158,9 @@ def test_a_damaged_file(path):
     content = path.read_bytes()
     with pytest.raises(FileNotFoundError) as caught:
         FlowMatchingEstimator.load(path.parent / "none", Affine())
-    assert str(caught.value) == f"There is no file {path.parent / 'none'}."
+    assert str(caught.value) == (
+        f"The file {path.parent / 'none'} does not exist."
+    )
     for position in (3, 40, len(content) // 2, len(content) - 2):
         damaged = bytearray(content)
         damaged[position] ^= 1

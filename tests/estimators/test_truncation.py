@@ -123,7 +123,7 @@ def test_too_few_draws_in_the_box():
         prior(box(mu=(50, 60)), min_acceptance=0.1)(KEY, 8)
     assert str(error.value) == (
         "Only 0 of 80 draws from the prior with the sizes {'site': 4} lie in "
-        "Box(mu: 50 to 60), a share below min_acceptance=0.1, and 8 are "
-        "wanted. Truncate fewer parameters, such as the global ones alone "
+        "Box(mu: 50 to 60), a share below min_acceptance=0.1; 8 are needed. "
+        "Truncate fewer parameters, such as only the global ones "
         "(truncate=[...]), use a larger margin, or lower min_acceptance."
     )

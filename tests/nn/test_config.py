@@ -81,8 +81,8 @@ def test_a_key_without_embedding():
         "Key 'obs' not found. Available keys: ['mu', 'site']"
     )
     assert caught.value.__notes__ == [
-        "The network has an embedding for each key it was built for. Build "
-        "it from Tokens that have all keys."
+        "The network only knows the keys of the Tokens it was built from. "
+        "Build it from Tokens with all keys."
     ]
 
 

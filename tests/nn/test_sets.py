@@ -48,12 +48,11 @@ def test_the_warning_says_what_to_do():
     with pytest.warns(ExchangeableWarning) as caught:
         Transformer.for_tokens(tokens, config(), rngs=nnx.Rngs(0))
     assert [str(each.message) for each in caught] == [
-        "The network cannot tell the tokens of ['y'] apart: neither rules nor "
-        "functional inputs do. They are a set, and permuting them changes "
-        "nothing. If their order has a meaning, as in a time series, give "
-        "Tokens.from_pytree positions=['y'], or times or places as "
-        "functional_inputs. If it has none, give Transformer.for_tokens "
-        "exchangeable=['y']."
+        "The network cannot distinguish the tokens of ['y']: neither rules nor "
+        "functional inputs do, so permuting them changes nothing. If their "
+        "order has a meaning, as in a time series, pass positions=['y'] to "
+        "Tokens.from_pytree, or times or places as functional_inputs. If it "
+        "has none, pass exchangeable=['y'] to Transformer.for_tokens."
     ]
     assert caught[0].filename == __file__
 

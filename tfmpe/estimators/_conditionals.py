@@ -1,4 +1,4 @@
-"""Which keys are inferred, and which are given."""
+"""Conditional distributions: target and conditioning keys."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from tfmpe.preprocessing.layout.layout import checked_names
 
 
 class Conditional(NamedTuple):
-    """A distribution to learn or to ask for: p(target | conditioning).
+    """A distribution to learn or to evaluate: p(target | conditioning).
 
     Attributes
     ----------
-    target : tuple of str
-        The keys that are inferred.
-    conditioning : tuple of str
-        The keys that are given; may be empty.
+    target
+        The inferred keys.
+    conditioning
+        The given keys; may be empty.
 
     Examples
     --------
@@ -36,25 +36,7 @@ def read_conditional(
     target_keys: Iterable[str],
     conditioning_keys: Iterable[str] | None,
 ) -> Conditional:
-    """Check the keys of a call.
-
-    Parameters
-    ----------
-    layout : TokenLayout
-        All keys there are.
-    target_keys : sequence of str
-    conditioning_keys : sequence of str or None
-        None for all keys that are not targets.
-
-    Raises
-    ------
-    UnknownKeyError
-        If a key does not exist.
-    TypeError
-        If keys are given as a bare string.
-    ValueError
-        If there is no target, a key is named twice, or is on both sides.
-    """
+    """Check the keys of a call; ``conditioning_keys`` default to all others."""
     target = checked_names(target_keys)
     if conditioning_keys is None:
         for name in target:
@@ -72,6 +54,6 @@ def read_conditional(
     if both:
         raise ValueError(
             f"The keys {both} are both target and conditioning. Name each "
-            "on one side."
+            "only once."
         )
     return Conditional(target, conditioning)

@@ -1,25 +1,20 @@
-"""The size of a network, and what kinds of tokens it knows."""
+"""Size of a network, and the keys that it knows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from tfmpe._base.errors import raise_faults, unknown_key
+from tfmpe.preprocessing import TokenLayout
 
 
 @dataclass(frozen=True)
 class KnownKey:
-    """What a network knows of a key.
+    """A key that a network knows: values and functional inputs of a token.
 
-    Attributes
-    ----------
-    name : str
-    width : int
-        Values in a token.
-    n_inputs : int or None
-        Functional inputs of a token, None if the key has none.
+    ``n_inputs`` is None if the key has no functional inputs.
     """
 
     name: str
@@ -33,30 +28,29 @@ class TransformerConfig:
 
     Attributes
     ----------
-    latent_dim : int
-        Numbers that stand for a token inside the network.
-    n_heads : int
+    latent_dim
+        Size of the vector of a token inside the network.
+    n_heads
         Heads of attention; divides ``latent_dim``.
-    n_encoder_layers : int
+    n_encoder_layers
         Layers among the conditioning tokens, 0 or more; computed once per
         solution.
-    n_decoder_layers : int
-        Layers of the target tokens, among themselves and to the
-        conditioning. What a target token learns of another one travels one
-        allowed pair of the mask per layer.
-    mlp_ratio : float
+    n_decoder_layers
+        Layers among the target tokens and from them to the conditioning.
+        Information between target tokens travels one allowed pair of the mask
+        per layer.
+    mlp_ratio
         Width of the hidden layers in units of ``latent_dim``.
-    n_frequencies : int
+    n_frequencies
         Fourier frequencies of each functional input.
     compute_dtype : {'float32', 'bfloat16'}
         Of activations; parameters, softmax and norms stay float32.
     attention : {'auto', 'dense', 'structured'}
-        How to attend: with a mask, over the pairs that the rules open alone,
-        or whichever is faster for the tokens at hand. The same numbers, up
-        to rounding.
-    remat : bool
-        Compute the layers' activations again in the backward pass instead
-        of keeping them: less memory, a third more time.
+        With a mask, over the open pairs only, or the faster of both for the
+        tokens at hand. The results are equal up to rounding.
+    remat
+        Recompute activations in the backward pass instead of keeping them:
+        less memory, a third more time.
     """
 
     latent_dim: int = 64
@@ -106,36 +100,28 @@ class TransformerConfig:
         return max(1, round(self.mlp_ratio * self.latent_dim))
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype:
         """The dtype of activations."""
         return jnp.dtype(self.compute_dtype)
 
 
-def known_keys(layout: Any) -> tuple[KnownKey, ...]:
-    """Return what a network has to know of the keys of a layout."""
+def known_keys(layout: TokenLayout) -> tuple[KnownKey, ...]:
+    """Return the keys of a layout for a network."""
     return tuple(
         KnownKey(key.name, key.width, key.n_inputs) for key in layout.keys
     )
 
 
-def find_keys(known: Iterable[KnownKey], layout: Any) -> list[int]:
-    """Return the position of every key of a layout among the known ones.
-
-    Raises
-    ------
-    UnknownKeyError
-        If the network was not built for a key.
-    ValueError
-        If a key has another width or number of inputs than it was built for.
-    """
+def find_keys(known: Iterable[KnownKey], layout: TokenLayout) -> list[int]:
+    """Return the position of every key of a layout among the known ones."""
     by_name = {key.name: (i, key) for i, key in enumerate(known)}
     positions, faults = [], []
     for entry in known_keys(layout):
         if entry.name not in by_name:
             error = unknown_key(entry.name, by_name)
             error.add_note(
-                "The network has an embedding for each key it was built "
-                "for. Build it from Tokens that have all keys."
+                "The network only knows the keys of the Tokens it was built "
+                "from. Build it from Tokens with all keys."
             )
             raise error
         position, built = by_name[entry.name]

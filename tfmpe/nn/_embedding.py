@@ -1,45 +1,40 @@
-"""From tokens to vectors: value, key, functional inputs, and role."""
+"""Embeddings of tokens: values, key, functional inputs, and role."""
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import promoted, to_rank
 from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys
 from tfmpe.nn._fourier import fourier_features
-from tfmpe.nn._initial import Linear, scaled_normal
+from tfmpe.nn._initial import Linear, ones, scaled_normal, zeros
 from tfmpe.nn._inputs import (
     input_counts,
     input_moments,
     real_inputs,
 )
+from tfmpe.nn._types import AnyView
 
 # Periods of 16, 8, 4 and 2. Faster waves make the field rough in time, and
 # a solver needs several times as many steps.
 _TIME_WAVES = 4
 
 
-class InputMoment(nnx.Variable):
-    """Mean or scale of functional inputs: kept with the parameters."""
+class InputMoment(nnx.Variable[Array]):
+    """Mean or scale of functional inputs, stored with the parameters."""
 
 
 class TokenEmbedding(nnx.Module):
-    """A vector for every token, from what is known of it but the time.
+    """A vector for every token, without the time.
 
     The sum of a linear map of its values, one for each key; a vector of its
     key, one as target and one as conditioning; and a linear map of the
     Fourier features of its functional inputs, in units of their standard
-    deviation. Padding enters none of them.
-
-    Parameters
-    ----------
-    config : TransformerConfig
-    keys : tuple of KnownKey
-    rngs : nnx.Rngs
+    deviation. Padding contributes nothing.
     """
 
     def __init__(
@@ -69,37 +64,19 @@ class TokenEmbedding(nnx.Module):
             if n_inputs
             else None
         )
-        self.input_mean = InputMoment(
-            jnp.asarray(np.zeros(n_inputs, np.float32))
-        )
-        self.input_scale = InputMoment(
-            jnp.asarray(np.ones(n_inputs, np.float32))
-        )
+        self.input_mean = InputMoment(zeros(None, (n_inputs,)))
+        self.input_scale = InputMoment(ones(None, (n_inputs,)))
 
-    def measure_inputs(self, tokens: Any) -> None:
-        """Standardize functional inputs by those of some tokens."""
+    def measure_inputs(self, tokens: AnyView) -> None:
+        """Standardize functional inputs by the moments of some tokens."""
         mean, scale = input_moments(tokens, self.input_mean.shape[0])
         self.input_mean = InputMoment(jnp.asarray(mean))
         self.input_scale = InputMoment(jnp.asarray(scale))
 
-    def __call__(self, tokens: Any, *, is_target: bool) -> Any:
-        """Return a vector for every token.
-
-        Parameters
-        ----------
-        tokens : Tokens or view, sample axes (*sample,)
-        is_target : bool
-            Whether they are inferred, or given.
-
-        Returns
-        -------
-        Array, shape (*sample, n_tokens, latent_dim)
-
-        Raises
-        ------
-        UnknownKeyError, ValueError
-            If the network was not built for these keys.
-        """
+    def __call__(
+        self, tokens: AnyView, *, is_target: bool
+    ) -> Float[Array, "*sample tokens latent"]:
+        """Return a vector for every token of known keys."""
         layout = tokens.layout
         positions = find_keys(self.keys, layout)
         n_tokens = [key.n_tokens for key in layout.keys]
@@ -130,8 +107,10 @@ class TokenEmbedding(nnx.Module):
             vectors = vectors + other
         return vectors.astype(self.config.dtype)
 
-    def _inputs(self, tokens: Any) -> Any:
-        """Return what functional inputs add, 0 to keys without any, or None."""
+    def _inputs(
+        self, tokens: AnyView
+    ) -> Float[Array, "*sample tokens latent"] | None:
+        """Return the summand of functional inputs, 0 for keys without any."""
         projection = self.input_projection
         n_inputs = self.input_mean.shape[0]
         given = tokens.functional_inputs
@@ -150,7 +129,7 @@ class TokenEmbedding(nnx.Module):
         )
         given = jnp.where(
             to_rank(real, given.ndim),
-            # Not before: of large ones, as of dates, much is taken away.
+            # Converted last: differences of large values need all bits.
             ((given - mean) / scale).astype(jnp.float32),
             0,
         )
@@ -159,7 +138,7 @@ class TokenEmbedding(nnx.Module):
 
 
 class TimeEmbedding(nnx.Module):
-    """A vector for the time, smooth in it."""
+    """A smooth vector-valued function of the time."""
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
         self.dtype = config.dtype
@@ -167,8 +146,10 @@ class TimeEmbedding(nnx.Module):
         self.first = Linear(2 * _TIME_WAVES + 1, dim, rngs=rngs)
         self.second = Linear(dim, dim, rngs=rngs)
 
-    def __call__(self, time: Any) -> Any:
-        """Return vectors, ``(*sample, latent_dim)``, of ``(*sample,)``."""
+    def __call__(
+        self, time: Float[Array, " rows"]
+    ) -> Float[Array, "rows latent"]:
+        """Return a vector for every time."""
         time = time[..., None].astype(jnp.float32)
         features = fourier_features(time, _TIME_WAVES)
         hidden = jax.nn.gelu(self.first(features))

@@ -1,32 +1,21 @@
-"""Numbers as waves of several frequencies."""
-
-from typing import Any
+"""Fourier features of numbers."""
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import to_rank
+from tfmpe.nn._types import AnyArray
 
 
-def fourier_features(values: Any, n_frequencies: int) -> Any:
-    """Return sines and cosines of values at doubling frequencies.
+def fourier_features(
+    values: Float[AnyArray, "*shape n"], n_frequencies: int
+) -> Float[Array, "*shape n_features"]:
+    """Return values, then sines and cosines at doubling frequencies.
 
-    Parameters
-    ----------
-    values : Array, shape (*shape, n)
-        Of a scale of about 1; larger ones are seen through the lowest
-        frequencies.
-    n_frequencies : int
-        The lowest has a period of 16, each next one half of that.
-
-    Returns
-    -------
-    Array, shape (*shape, n * (2 * n_frequencies + 1))
-        The values themselves, then the waves.
-
-    Notes
-    -----
-    Works under ``jit``. Source: Tancik et al., 2020, with fixed frequencies.
+    The lowest frequency has a period of 16, for values of a scale of about 1;
+    larger ones are seen through the lowest frequencies. Source: Tancik et
+    al., 2020, with fixed frequencies.
     """
     frequencies = np.pi / 8 * 2.0 ** np.arange(n_frequencies)
     values = values[..., None]

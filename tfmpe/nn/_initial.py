@@ -1,4 +1,4 @@
-"""Initial parameters, drawn on the host: a network compiles nothing."""
+"""Initial parameters, drawn on the host, which compiles nothing."""
 
 import math
 from typing import Any
@@ -7,10 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax import Array
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 
-def normal(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
+def normal(
+    key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
+) -> Array:
     """Return normal values with a variance of 1 over the inputs.
 
     That keeps the variance of what a linear layer returns (LeCun et al.,
@@ -21,11 +25,11 @@ def normal(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
 
 
 def scaled_normal(
-    key: Any,
+    key: Array,
     shape: tuple[int, ...],
     scale: float = 1.0,
-    dtype: Any = jnp.float32,
-) -> Any:
+    dtype: DTypeLike = jnp.float32,
+) -> Array:
     """Return normal values; the same key gives the same ones."""
     if isinstance(key, Tracer):
         return jax.random.normal(key, shape, dtype) * jnp.asarray(scale, dtype)
@@ -34,13 +38,17 @@ def scaled_normal(
     return jnp.asarray(values.astype(dtype))
 
 
-def zeros(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
+def zeros(
+    key: Array | None, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
+) -> Array:
     """Return zeros."""
     del key
     return jnp.asarray(np.zeros(shape, dtype))
 
 
-def ones(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
+def ones(
+    key: Array | None, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
+) -> Array:
     """Return ones."""
     del key
     return jnp.asarray(np.ones(shape, dtype))

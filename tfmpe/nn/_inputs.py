@@ -1,15 +1,16 @@
-"""Which functional inputs are real, and how large they are."""
-
-from typing import Any
+"""Functional inputs of tokens: which are real, and their scale."""
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from tfmpe._base.arrays import to_rank
+from tfmpe.nn._types import AnyArray, AnyView, Padding
+from tfmpe.preprocessing import TokenLayout
 from tfmpe.preprocessing.tokens.known import check_inputs
 
 
-def input_counts(layout: Any) -> np.ndarray:
+def input_counts(layout: TokenLayout) -> Int[np.ndarray, " tokens"]:
     """Return the number of functional inputs of every token."""
     return np.repeat(
         np.array([key.n_inputs or 0 for key in layout.keys], int),
@@ -17,21 +18,10 @@ def input_counts(layout: Any) -> np.ndarray:
     )
 
 
-def real_inputs(layout: Any, padding: Any, n_inputs: int) -> Any:
-    """Return where inputs are neither padding nor missing.
-
-    Parameters
-    ----------
-    layout : TokenLayout
-    padding : array of bool, shape (*sample, n_tokens), or None
-    n_inputs : int
-        How many a token has at most.
-
-    Returns
-    -------
-    array of bool, shape (n_tokens, n_inputs) or, with padding,
-    (*sample, n_tokens, n_inputs)
-    """
+def real_inputs(
+    layout: TokenLayout, padding: Padding, n_inputs: int
+) -> Bool[AnyArray, "*sample tokens {n_inputs}"]:
+    """Return where inputs are neither padding nor missing."""
     real = np.arange(n_inputs) < input_counts(layout)[:, None]
     if padding is None:
         return real
@@ -39,33 +29,18 @@ def real_inputs(layout: Any, padding: Any, n_inputs: int) -> Any:
     return to_rank(real, padding.ndim) & padding
 
 
-def input_moments(tokens: Any, n_inputs: int) -> tuple[np.ndarray, np.ndarray]:
+def input_moments(
+    tokens: AnyView, n_inputs: int
+) -> tuple[Float[np.ndarray, " {n_inputs}"], Float[np.ndarray, " {n_inputs}"]]:
     """Return mean and standard deviation of every functional input.
 
-    Over all keys: the i-th input of one key is taken for the same quantity
-    as that of another, as times are, so that equal ones stay equal.
-
-    Parameters
-    ----------
-    tokens : Tokens or TokenView
-        Not traced.
-    n_inputs : int
-        How many a token has at most.
-
-    Returns
-    -------
-    mean, scale : ndarray of float32, shape (n_inputs,)
-        0 and 1 where there are none, or no functional inputs at all; scale
-        is 1 where they are all equal.
-
-    Raises
-    ------
-    ValueError
-        If some are NaN or infinite; names the keys.
+    Over all keys: the i-th input of every key is assumed to be the same
+    quantity, as times are. Mean 0 and scale 1 without inputs; scale 1 where
+    all are equal.
     """
     check_inputs(tokens)
     mean, scale = np.zeros(n_inputs), np.ones(n_inputs)
-    # On the host, also for tokens that a function to compile closes over.
+    # In host memory, also for tokens that a compiled function closes over.
     given, padding = jax.device_get((tokens.functional_inputs, tokens.padding))
     if given is not None:
         real = real_inputs(tokens.layout, padding, given.shape[-1])

@@ -1,18 +1,18 @@
-"""The layers of the transformer."""
-
-from typing import Any
+"""Layers of the transformer."""
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float
 
 from tfmpe.nn._config import TransformerConfig
 from tfmpe.nn._initial import Linear, ones, zeros
 from tfmpe.nn._pattern import AttentionPattern
+from tfmpe.nn._types import Heads, Remembered, Vectors
 
 
 class Attention(nnx.Module):
-    """Multi-head attention that a pattern restricts."""
+    """Multi-head attention restricted by a pattern."""
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
         self.n_heads = config.n_heads
@@ -24,40 +24,30 @@ class Attention(nnx.Module):
         self.query, self.key, self.value = linear(), linear(), linear()
         self.out = linear()
 
-    def remember(self, tokens: Any) -> tuple[Any, Any]:
-        """Return what queries need of the tokens that they attend to."""
+    def remember(self, tokens: Vectors) -> Remembered:
+        """Return keys and values of the tokens that queries attend to."""
         return self._split(self.key(tokens)), self._split(self.value(tokens))
 
     def __call__(
-        self, queries: Any, remembered: Any, pattern: AttentionPattern
-    ) -> Any:
-        """Attend.
-
-        Parameters
-        ----------
-        queries : Array, shape (rows, n_query, latent_dim)
-        remembered : pair of Array, shape (rows, n_key, heads, head_dim)
-            Of :meth:`remember`.
-        pattern : AttentionPattern
-            Which tokens a query attends to.
-
-        Returns
-        -------
-        Array, shape (rows, n_query, latent_dim)
-        """
+        self,
+        queries: Vectors,
+        remembered: Remembered,
+        pattern: AttentionPattern,
+    ) -> Vectors:
+        """Attend to remembered tokens."""
         keys, values = remembered
         attended = pattern(self._split(self.query(queries)), keys, values)
         return self.out(attended.reshape(queries.shape))
 
-    def _split(self, vectors: Any) -> Any:
+    def _split(self, vectors: Vectors) -> Heads:
         *shape, dim = vectors.shape
         return vectors.reshape((*shape, self.n_heads, dim // self.n_heads))
 
 
 class GatedMLP(nnx.Module):
-    """A hidden layer whose other half opens and closes it (GEGLU).
+    """A hidden layer with a gate (GEGLU; Shazeer, 2020).
 
-    Source: Shazeer, 2020. Smooth, so that few steps solve the flow.
+    It is smooth, so that few steps solve the flow.
     """
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
@@ -65,25 +55,28 @@ class GatedMLP(nnx.Module):
         self.into = Linear(dim, 2 * hidden, dtype=dtype, rngs=rngs)
         self.out = Linear(hidden, dim, dtype=dtype, rngs=rngs)
 
-    def __call__(self, tokens: Any) -> Any:
+    def __call__(self, tokens: Vectors) -> Vectors:
         """Return new vectors, token by token."""
         value, gate = jnp.split(self.into(tokens), 2, -1)
         return self.out(value * jax.nn.gelu(gate))
 
 
-def _norm(config: TransformerConfig, rngs: nnx.Rngs, **options: Any) -> Any:
+def _norm(
+    config: TransformerConfig, rngs: nnx.Rngs, *, plain: bool = False
+) -> nnx.LayerNorm:
     return nnx.LayerNorm(
         config.latent_dim,
+        use_bias=not plain,
+        use_scale=not plain,
         dtype=config.dtype,
         rngs=rngs,
         scale_init=ones,
         bias_init=zeros,
-        **options,
     )
 
 
 class EncoderLayer(nnx.Module):
-    """Conditioning tokens among themselves."""
+    """Attention among conditioning tokens, and an MLP."""
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
         self.attention_norm = _norm(config, rngs)
@@ -91,8 +84,8 @@ class EncoderLayer(nnx.Module):
         self.mlp_norm = _norm(config, rngs)
         self.mlp = GatedMLP(config, rngs=rngs)
 
-    def __call__(self, tokens: Any, pattern: AttentionPattern) -> Any:
-        """Return new vectors, ``(rows, n_tokens, latent_dim)``."""
+    def __call__(self, tokens: Vectors, pattern: AttentionPattern) -> Vectors:
+        """Return new vectors."""
         normed = self.attention_norm(tokens)
         tokens = tokens + self.attention(
             normed, self.attention.remember(normed), pattern
@@ -101,20 +94,19 @@ class EncoderLayer(nnx.Module):
 
 
 class DecoderLayer(nnx.Module):
-    """Target tokens among themselves and to the conditioning tokens.
+    """Attention among target tokens and to conditioning tokens, and an MLP.
 
-    The time scales and shifts what enters each part and scales what leaves
-    it; those scales begin at 0, so that every layer begins as the identity
+    The time scales and shifts the input of each part and scales its output;
+    those scales are 0 at first, so that every layer starts as the identity
     (adaLN-Zero: Peebles & Xie, 2023).
     """
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
-        plain = {"use_scale": False, "use_bias": False}
-        self.attention_norm = _norm(config, rngs, **plain)
+        self.attention_norm = _norm(config, rngs, plain=True)
         self.attention = Attention(config, rngs=rngs)
-        self.cross_norm = _norm(config, rngs, **plain)
+        self.cross_norm = _norm(config, rngs, plain=True)
         self.cross = Attention(config, rngs=rngs)
-        self.mlp_norm = _norm(config, rngs, **plain)
+        self.mlp_norm = _norm(config, rngs, plain=True)
         self.mlp = GatedMLP(config, rngs=rngs)
         self.modulation = Linear(
             config.latent_dim,
@@ -126,24 +118,13 @@ class DecoderLayer(nnx.Module):
 
     def __call__(
         self,
-        tokens: Any,
-        time: Any,
-        remembered: Any,
+        tokens: Vectors,
+        time: Float[Array, "rows latent"],
+        remembered: Remembered | None,
         pattern: AttentionPattern,
         cross_pattern: AttentionPattern | None,
-    ) -> Any:
-        """Return new vectors of the target tokens.
-
-        Parameters
-        ----------
-        tokens : Array, shape (rows, n_tokens, latent_dim)
-        time : Array, shape (rows, latent_dim)
-        remembered : pair of Array, or None
-            Of the conditioning tokens; None if there are none.
-        pattern, cross_pattern : AttentionPattern
-            Among the target tokens, and from them to the conditioning ones;
-            None if there are none.
-        """
+    ) -> Vectors:
+        """Return new vectors; None stands for no conditioning tokens."""
         modulation = self.modulation(jax.nn.gelu(time))[:, None]
         parts = jnp.split(modulation, 9, -1)
         attention, cross, mlp = parts[:3], parts[3:6], parts[6:]
@@ -161,6 +142,6 @@ class DecoderLayer(nnx.Module):
         return tokens + mlp[2] * self.mlp(normed)
 
 
-def _modulated(normed: Any, modulation: Any) -> Any:
+def _modulated(normed: Vectors, modulation: list[Array]) -> Vectors:
     scale, shift, _ = modulation
     return normed * (1 + scale) + shift

@@ -1,4 +1,4 @@
-"""Which tokens see which, in the form that is cheaper to attend with."""
+"""Attention patterns: a dense mask, or a plan of the open pairs."""
 
 import math
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 import jax
+from jaxtyping import Array, Bool, Float
 
 from tfmpe.nn._structured import structured_attention
+from tfmpe.nn._types import AnyArray, AnyView, Heads, Padding
 from tfmpe.preprocessing import AttentionPlan
 
 
@@ -18,16 +20,16 @@ from tfmpe.preprocessing import AttentionPlan
 )
 @dataclass(frozen=True)
 class AttentionPattern:
-    """A dense mask, or a plan and what is padding.
+    """A dense mask, or a plan and padding masks.
 
     Attributes
     ----------
     mask : array of bool, shape (rows or 1, 1, n_query, n_key), or None
         True where a query may attend; None if there is a plan.
-    plan : AttentionPlan or None
+    plan
         Static.
     query_real, key_real : array of bool, shape (rows, n), or None
-        Padding masks, beside a plan.
+        Padding masks for a plan.
     """
 
     mask: Any = None
@@ -38,21 +40,15 @@ class AttentionPattern:
     @classmethod
     def of(
         cls,
-        queries: Any,
-        keys: Any = None,
+        queries: AnyView,
+        keys: AnyView | None = None,
         *,
         both_ways: bool = False,
         attention: str = "auto",
     ) -> "AttentionPattern":
-        """Return the pattern among tokens, or from some to others.
+        """Return the pattern among tokens, or from queries to keys.
 
-        Parameters
-        ----------
-        queries, keys : Tokens or view
-        both_ways : bool
-            As of ``Tokens.attention_mask``.
-        attention : {'auto', 'dense', 'structured'}
-            ``'auto'``: as ``AttentionPlan.choice`` says.
+        ``'auto'`` chooses what is faster for the tokens.
         """
         plan = None
         if attention != "dense":
@@ -66,8 +62,13 @@ class AttentionPattern:
         key_real = query_real if keys is None else _rows(keys.padding)
         return cls(None, query_real, key_real, plan)
 
-    def __call__(self, query: Any, key: Any, value: Any) -> Any:
-        """Attend, ``(rows, n, heads, head_dim)`` each."""
+    def __call__(
+        self,
+        query: Heads,
+        key: Float[Array, "rows m heads head_dim"],
+        value: Float[Array, "rows m heads head_dim"],
+    ) -> Heads:
+        """Attend."""
         if self.plan is None:
             return jax.nn.dot_product_attention(
                 query, key, value, mask=self.mask
@@ -82,7 +83,7 @@ class AttentionPattern:
         )
 
 
-def _rows(padding: Any) -> Any:
+def _rows(padding: Padding) -> Bool[AnyArray, "rows n"] | None:
     if padding is None:
         return None
     *sample, n_tokens = padding.shape

@@ -1,11 +1,11 @@
-"""Keys whose tokens are a set for a network: nothing tells them apart."""
+"""Warnings for keys whose tokens a network cannot distinguish."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import jax
 
 from tfmpe._base.callers import warn_at_caller
+from tfmpe.nn._types import ViewOrLayout
 from tfmpe.preprocessing.layout.dimensions import find_dimension
 from tfmpe.preprocessing.layout.layout import (
     KeyLayout,
@@ -16,25 +16,12 @@ from tfmpe.preprocessing.masks.relations import Dim, self_relations
 
 
 class ExchangeableWarning(UserWarning):
-    """A network takes the tokens of a key for a set, whatever their order."""
+    """A network ignores the order of the tokens of a key."""
 
 
-def warn_of_sets(tokens: Any, exchangeable: Iterable[str]) -> None:
-    """Warn of keys whose order a network does not see.
-
-    Parameters
-    ----------
-    tokens : Tokens, TokenView or TokenLayout
-        Not traced.
-    exchangeable : sequence of str
-        Keys whose order has no meaning.
-
-    Raises
-    ------
-    UnknownKeyError
-        If one of these does not exist.
-    """
-    layout = getattr(tokens, "layout", tokens)
+def warn_of_sets(tokens: ViewOrLayout, exchangeable: Iterable[str]) -> None:
+    """Warn of keys whose order a network ignores, unless they are expected."""
+    layout = tokens if isinstance(tokens, TokenLayout) else tokens.layout
     expected = layout.select(checked_names(exchangeable)).names
     found = [
         key.name
@@ -48,12 +35,12 @@ def warn_of_sets(tokens: Any, exchangeable: Iterable[str]) -> None:
         return
     warn_at_caller(
         ExchangeableWarning(
-            f"The network cannot tell the tokens of {found} apart: neither "
-            "rules nor functional inputs do. They are a set, and permuting "
-            "them changes nothing. If their order has a meaning, as in a time "
-            f"series, give Tokens.from_pytree positions={found}, or times or "
-            "places as functional_inputs. If it has none, give "
-            f"Transformer.for_tokens exchangeable={found}."
+            f"The network cannot distinguish the tokens of {found}: neither "
+            "rules nor functional inputs do, so permuting them changes "
+            "nothing. If their order has a meaning, as in a time series, pass "
+            f"positions={found} to Tokens.from_pytree, or times or places as "
+            "functional_inputs. If it has none, pass "
+            f"exchangeable={found} to Transformer.for_tokens."
         )
     )
 
@@ -68,7 +55,7 @@ def _rules_tell_apart(key: KeyLayout, layout: TokenLayout) -> bool:
             continue
         if other != query and relation:
             return True
-        # Tokens of which each sees itself only are alike.
+        # Tokens that each see only themselves are alike.
         dims = {dim for match in relation for dim in match}
         if not all(_is_place(key, dim) for dim in dims):
             return True
@@ -76,13 +63,13 @@ def _rules_tell_apart(key: KeyLayout, layout: TokenLayout) -> bool:
 
 
 def _is_place(key: KeyLayout, dim: Dim) -> bool:
-    """Return whether a dimension has another coordinate for every token."""
+    """Return whether a dimension has a different coordinate for every token."""
     if dim is None:
         return True
     return len(key.event_shape) == 1 and find_dimension(key, dim) == 0
 
 
-def _inputs_tell_apart(key: KeyLayout, tokens: Any) -> bool:
+def _inputs_tell_apart(key: KeyLayout, tokens: ViewOrLayout) -> bool:
     """Return whether functional inputs of tokens differ in any sample."""
     if not key.n_inputs or isinstance(tokens, TokenLayout):
         return bool(key.n_inputs)

@@ -1,45 +1,57 @@
-"""Attention over the open pairs of a mask alone."""
+"""Attention over the open pairs of a mask only."""
 
 import math
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from tfmpe._base.arrays import common_dtype
+from tfmpe.nn._types import AnyArray, Heads
 from tfmpe.preprocessing import AttentionPlan
 from tfmpe.preprocessing.masks.plan_blocks import AttentionBlock
 
 MAX_SCORES = 2**26
-"""Scores held at once; more are computed part by part, and once more in the
+"""Scores in memory at a time; more are computed in parts, and again in the
 backward pass."""
+
+ByHead: TypeAlias = Float[Array, "rows heads n head_dim"]
+Keys: TypeAlias = Float[Array, "rows heads m head_dim"]
+RealKeys: TypeAlias = Bool[AnyArray, "_ m"] | None
+AnyPadding: TypeAlias = Bool[AnyArray, "..."] | None
+Attended: TypeAlias = tuple[
+    Float[Array, "rows heads slots head_dim"], Bool[AnyArray, "_ slots"]
+]
+"""Results, 0 in rows without an open key; and which rows had one."""
 
 
 def structured_attention(
-    query: Any,
-    key: Any,
-    value: Any,
+    query: Heads,
+    key: Float[Array, "rows m heads head_dim"],
+    value: Float[Array, "rows m heads head_dim"],
     plan: AttentionPlan,
     *,
-    query_real: Any = None,
-    key_real: Any = None,
-) -> Any:
-    """Attend as a dense masked softmax would, over the open pairs alone.
+    query_real: AnyPadding = None,
+    key_real: AnyPadding = None,
+) -> Heads:
+    """Attend as a dense masked softmax would, but only over the open pairs.
 
     Parameters
     ----------
-    query : Array, shape (rows, n_query, heads, head_dim)
-    key, value : Array, shape (rows, n_key, heads, head_dim)
-    plan : AttentionPlan
-        Static; ``tokens.attention_plan()`` makes it.
+    query, key, value
+        Vectors by row, token and head.
+    plan
+        Static; the result of ``tokens.attention_plan()``.
     query_real, key_real : array of bool, shape (rows or 1, n), optional
         Padding masks; None where all tokens are real.
 
     Returns
     -------
     Array, shape (rows, n_query, heads, head_dim)
-        What ``jax.nn.dot_product_attention`` returns with the mask
+        The result of ``jax.nn.dot_product_attention`` with the mask
         ``tokens.attention_mask()``, up to rounding.
 
     Raises
@@ -52,10 +64,10 @@ def structured_attention(
     -----
     Works under ``jit``, ``vmap``, ``grad`` and ``remat``. Time and memory
     are proportional to ``plan.n_pairs``; axes of ``vmap`` are not counted
-    where large blocks are computed in parts. Scores and softmax are float32, or
-    float64. Rows that padding leaves empty between two sets of tokens see
-    every real key; that is computed if there is such a row (under ``vmap``
-    always).
+    where large blocks are computed in parts. Scores and softmax are float32
+    or float64. Rows that padding leaves empty between two sets of tokens
+    attend to every real key; that is computed if there is such a row (under
+    ``vmap`` always).
 
     Examples
     --------
@@ -75,18 +87,18 @@ def structured_attention(
     ):
         if array.shape[1] != n:
             raise ValueError(
-                f"{what} has {array.shape[1]} tokens, the plan {n}. Make the "
-                "plan from the tokens whose vectors these are."
+                f"{what} has {array.shape[1]} tokens, but the plan has {n}. "
+                "Build the plan from the same tokens."
             )
     rows = len(query)
     if plan.among_themselves:
-        # The same tokens on both sides: one padding says it all.
+        # The same tokens on both sides have one padding mask.
         query_real = key_real = key_real if query_real is None else query_real
     query_real = _checked("query_real", query_real, rows, plan.n_query)
     key_real = _checked("key_real", key_real, rows, plan.n_key)
     if not plan.blocks or not plan.n_key:
         return jnp.zeros_like(query)
-    # Heads first: every product below is one batched product then.
+    # Heads first, so that every product below is one batched product.
     q, k, v = (array.swapaxes(1, 2) for array in (query, key, value))
     parts = [_attend_block(block, q, k, v, key_real) for block in plan.blocks]
     attended = jnp.concatenate([part for part, _ in parts], 2)
@@ -105,7 +117,9 @@ def structured_attention(
     return attended.swapaxes(1, 2)
 
 
-def _checked(what: str, real: Any, rows: int, n: int) -> Any:
+def _checked(
+    what: str, real: AnyPadding, rows: int, n: int
+) -> Bool[Array, "rows n"] | None:
     if real is None:
         return None
     shape = tuple(real.shape)
@@ -118,8 +132,10 @@ def _checked(what: str, real: Any, rows: int, n: int) -> Any:
     return jnp.asarray(real)
 
 
-def _take(vectors: Any, index: Any) -> Any:
-    """Return ``(rows, heads, *index.shape, head_dim)``."""
+def _take(
+    vectors: ByHead, index: Int[AnyArray, "*index"]
+) -> Float[Array, "rows heads *index head_dim"]:
+    """Return vectors at some positions, with the axes of the index."""
     rows, heads, _, dim = vectors.shape
     flat = index.reshape(-1)
     if (
@@ -135,24 +151,20 @@ def _take(vectors: Any, index: Any) -> Any:
 
 def _attend_block(
     block: AttentionBlock,
-    query: Any,
-    key: Any,
-    value: Any,
-    key_real: Any,
+    query: ByHead,
+    key: Keys,
+    value: Keys,
+    key_real: RealKeys,
     max_scores: float = math.inf,
-) -> tuple[Any, Any]:
-    """Return results, and which rows had an open key.
+) -> Attended:
+    """Return results of every slot, and which had an open key; 0 without one.
 
-    Returns
-    -------
-    Array, shape (rows, heads, n_slots, head_dim)
-        Groups and slots flattened; 0 in rows without an open key.
-    Array of bool, shape (rows or 1, n_slots)
+    Groups and slots are flattened.
     """
     rows, heads, _, dim = query.shape
     shared = _take(key, block.shared), _take(value, block.shared)
 
-    def attend(groups: AttentionBlock) -> tuple[Any, Any]:
+    def attend(groups: AttentionBlock) -> tuple[Array, AnyArray]:
         return _attend_groups(groups, query, key, value, shared, key_real)
 
     most = max(1, min(MAX_SCORES, max_scores))
@@ -179,7 +191,7 @@ def _in_parts(block: AttentionBlock, n_parts: int) -> dict[str, np.ndarray]:
     arrays = block._asdict()
     del arrays["shared"]
     if not block.keys.shape[1]:
-        # All see the same keys: every query can be a group of its own.
+        # All see the same keys: every query can be a separate group.
         n_slots = block.queries.size
         arrays["queries"] = block.queries.reshape(-1, 1)
         arrays["keys"] = np.zeros((n_slots, 0), np.int32)
@@ -200,13 +212,13 @@ def _in_parts(block: AttentionBlock, n_parts: int) -> dict[str, np.ndarray]:
 
 def _attend_groups(
     block: AttentionBlock,
-    query: Any,
-    key: Any,
-    value: Any,
-    shared: tuple[Any, Any],
-    key_real: Any,
-) -> tuple[Any, Any]:
-    """Return ``(rows, heads, groups, n_q, head_dim)`` and what was found."""
+    query: ByHead,
+    key: Keys,
+    value: Keys,
+    shared: tuple[Array, Array],
+    key_real: RealKeys,
+) -> tuple[Array, AnyArray]:
+    """Return results by group and slot, and which slots had an open key."""
     dtype = common_dtype([query.dtype, jnp.float32])
     queries = _take(query, block.queries)
     n_keys = block.keys.shape[-1]
@@ -255,19 +267,12 @@ def _attend_groups(
     return attended, found
 
 
-def _opened(declared: Any, real: Any, shape: tuple[int, ...]) -> Any:
-    """Combine what rules and padding open.
-
-    Parameters
-    ----------
-    declared : array of bool, shape (groups or 1, n_q, n), or None
-    real : array of bool, shape (rows or 1, groups or 1, n), or None
-    shape : (rows, heads, groups, n_q, n)
-
-    Returns
-    -------
-    array of bool, shape (rows or 1, groups, n_q, n)
-    """
+def _opened(
+    declared: Bool[AnyArray, "_ n_q n"] | None,
+    real: Bool[AnyArray, "_ _ n"] | None,
+    shape: tuple[int, ...],
+) -> Bool[AnyArray, "_ groups n_q n"]:
+    """Combine the pairs opened by rules and by padding."""
     is_open: Any = np.ones((1, 1, 1, 1), bool)
     if declared is not None:
         is_open = is_open & declared
@@ -277,20 +282,18 @@ def _opened(declared: Any, real: Any, shape: tuple[int, ...]) -> Any:
     return numbers.broadcast_to(is_open, (len(is_open), *shape[2:]))
 
 
-def _module_of(*masks: Any) -> Any:
-    """Return NumPy for what is known: XLA would take long to find it."""
+def _module_of(*masks: AnyArray) -> ModuleType:
+    """Return NumPy for concrete masks, which XLA would fold slowly."""
     known = all(isinstance(mask, np.ndarray) for mask in masks)
     return np if known else jnp
 
 
-def _masked_softmax(scores: Any, is_open: list[Any]) -> tuple[Any, Any]:
-    """Return weights, and which rows had anything open: others are 0.
-
-    Parameters
-    ----------
-    scores : Array, shape (rows, heads, groups, n_q, n)
-    is_open : list of Array of bool, shape (rows or 1, groups, n_q, .)
-    """
+def _masked_softmax(
+    scores: Float[Array, "rows heads groups n_q n"], is_open: list[AnyArray]
+) -> tuple[
+    Float[Array, "rows heads groups n_q n"], Bool[AnyArray, "_ groups n_q"]
+]:
+    """Return weights, and which rows had an open key; 0 without one."""
     numbers = _module_of(*is_open)
     rows = max(len(part) for part in is_open)
     parts = [numbers.broadcast_to(p, (rows, *p.shape[1:])) for p in is_open]
@@ -305,20 +308,14 @@ def _masked_softmax(scores: Any, is_open: list[Any]) -> tuple[Any, Any]:
 
 
 def _fill_rows(
-    attended: Any,
-    found: Any,
+    attended: ByHead,
+    found: Bool[Array, "rows n"],
     plan: AttentionPlan,
-    vectors: tuple[Any, Any, Any],
-    query_real: Any,
-    key_real: Any,
-) -> Any:
-    """Give the rows that padding left empty what ``attention_mask`` says.
-
-    Parameters
-    ----------
-    attended : Array, shape (rows, heads, n_query, head_dim)
-    found : Array of bool, shape (rows, n_query)
-    """
+    vectors: tuple[Array, Array, Array],
+    query_real: Bool[AnyArray, "_ n"] | None,
+    key_real: RealKeys,
+) -> ByHead:
+    """Fill rows that padding left empty, as ``attention_mask`` does."""
     value = vectors[-1]
     to_self = plan.empty_rows != "all" and bool((plan.own >= 0).any())
     query_real, key_real = (
@@ -333,7 +330,7 @@ def _fill_rows(
             itself[:, None, :, None], _take(value, own), attended
         )
         empty = empty & ~itself
-    # Among themselves a real token is a real key, and has found itself.
+    # Among themselves a real token is a real key, and attends to itself.
     if not (to_self and plan.among_themselves):
         attended = _see_all(attended, empty, vectors, key_real, plan.n_pairs)
     first = jnp.take_along_axis(
@@ -343,16 +340,16 @@ def _fill_rows(
 
 
 def _see_all(
-    attended: Any,
-    empty: Any,
-    vectors: tuple[Any, Any, Any],
-    key_real: Any,
+    attended: ByHead,
+    empty: Bool[AnyArray, "rows n"],
+    vectors: tuple[Array, Array, Array],
+    key_real: Bool[AnyArray, "_ m"],
     n_pairs: int,
-) -> Any:
-    """Let some rows see every real key, or every key if none is real.
+) -> ByHead:
+    """Let some rows attend to every real key, or every key if none is real.
 
-    Room is set aside for this even where no row needs it; so it is done in
-    parts that take no more than the open pairs do.
+    Memory is needed for this even if no row needs it, so it is computed in
+    parts that need no more than the open pairs.
     """
     query, key, value = vectors
     n_query, n_key = query.shape[2], key.shape[2]
@@ -363,7 +360,7 @@ def _see_all(
     )
     real = jnp.where(key_real.any(-1, keepdims=True), key_real, True)
 
-    def filled() -> Any:
+    def filled() -> Array:
         most = len(query) * query.shape[1] * n_pairs
         whole, _ = _attend_block(everything, query, key, value, real, most)
         return jnp.where(empty[:, None, :, None], whole, attended)

@@ -1,13 +1,14 @@
 """A transformer whose attention follows the rules of the tokens."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float, Num, Shaped
 
 from tfmpe._base.arrays import promoted
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
@@ -16,6 +17,8 @@ from tfmpe.nn._initial import Linear, zeros
 from tfmpe.nn._layers import DecoderLayer, EncoderLayer
 from tfmpe.nn._pattern import AttentionPattern
 from tfmpe.nn._sets import warn_of_sets
+from tfmpe.nn._types import AnyView, Remembered, Vectors, ViewOrLayout
+from tfmpe.preprocessing import TokenLayout
 
 
 class Transformer(nnx.Module):
@@ -28,22 +31,21 @@ class Transformer(nnx.Module):
 
     Parameters
     ----------
-    keys : tuple of KnownKey
+    keys
         The keys that it has embeddings for; see :meth:`for_tokens`.
-    config : TransformerConfig, optional
+    config
         Its size.
-    rngs : nnx.Rngs
+    rngs
         For the initial parameters.
 
     Notes
     -----
-    Which keys are target and which are conditioning is said by every call,
-    so one network can be trained for several conditionals. It begins as the
-    zero field.
+    Target and conditioning keys are chosen in every call, so that one network
+    can be trained for several conditionals. Initially it is the zero field.
 
-    Keys are told apart by their embeddings, tokens of one key by their
-    functional inputs and by what they may attend to; tokens that differ in
-    neither are exchangeable.
+    Keys are distinguished by their embeddings, tokens of one key by their
+    functional inputs and by what they may attend to; other tokens are
+    exchangeable.
 
     Examples
     --------
@@ -93,7 +95,7 @@ class Transformer(nnx.Module):
             zeros(None, (n_keys, config.latent_dim, width))
         )
         self.value_bias = nnx.Param(zeros(None, (n_keys, width)))
-        # What a norm takes from a value, its size, the velocity needs.
+        # The velocity needs the size of a value, which norms remove.
         self.skip = Linear(
             config.latent_dim,
             n_keys,
@@ -104,7 +106,7 @@ class Transformer(nnx.Module):
     @classmethod
     def for_tokens(
         cls,
-        tokens: Any,
+        tokens: ViewOrLayout,
         config: TransformerConfig | None = None,
         *,
         rngs: nnx.Rngs,
@@ -114,16 +116,17 @@ class Transformer(nnx.Module):
 
         Parameters
         ----------
-        tokens : Tokens, TokenView or TokenLayout
-            Numbers of tokens and samples do not matter: the network takes
-            others. Functional inputs are standardized by their mean and
-            standard deviation here; a layout has none, and they are taken
-            as they are.
-        config : TransformerConfig, optional
-        rngs : nnx.Rngs
-        exchangeable : sequence of str
-            Keys whose tokens have no order, such as independent
-            observations of the same quantity: no warning for them.
+        tokens
+            Their numbers of tokens and samples do not matter. Functional
+            inputs are standardized by their mean and standard deviation here,
+            but not with a layout, which has none.
+        config
+            The size of the network.
+        rngs
+            For the initial parameters.
+        exchangeable
+            Keys whose tokens have no order, such as independent observations
+            of the same quantity: no warning for them.
 
         Returns
         -------
@@ -139,42 +142,39 @@ class Transformer(nnx.Module):
         Warns
         -----
         ExchangeableWarning
-            If nothing tells the tokens of a key apart: functional inputs
+            If the tokens of a key cannot be distinguished: functional inputs
             are missing or all equal, and no rule matches the tokens with
             others.
 
         Notes
         -----
-        No warning is raised for tokens in groups, such as observations of
-        sites: a rule tells the groups apart. Those of one group are a set,
-        which is wrong for a time series of each site: give
-        ``Tokens.from_pytree`` their ``positions`` or times.
+        Tokens in groups, such as observations of sites, cause no warning: a
+        rule distinguishes the groups. Those of one group are a set, which is
+        wrong for a time series of each site: pass their ``positions`` or
+        times to ``Tokens.from_pytree``.
         """
         warn_of_sets(tokens, exchangeable)
-        layout = getattr(tokens, "layout", tokens)
-        network = cls(known_keys(layout), config, rngs=rngs)
-        if tokens is not layout:
-            network.embedding.measure_inputs(tokens)
+        if isinstance(tokens, TokenLayout):
+            return cls(known_keys(tokens), config, rngs=rngs)
+        network = cls(known_keys(tokens.layout), config, rngs=rngs)
+        network.embedding.measure_inputs(tokens)
         return network
 
-    def __call__(self, target: Any, conditioning: Any, time: Any) -> Any:
-        """Return velocities, ``(*sample, n_target_tokens, width)``."""
+    def __call__(
+        self, target: AnyView, conditioning: AnyView, time: Float[Array, "*_"]
+    ) -> Float[Array, "*sample tokens width"]:
+        """Return the velocities of the target tokens; see :meth:`velocity`."""
         return self.velocity(
             target, conditioning, self.encode(conditioning), time
         )
 
-    def encode(self, conditioning: Any) -> Any:
-        """Return what the decoder layers attend to.
+    def encode(self, conditioning: AnyView) -> list[Remembered]:
+        """Return keys and values of the conditioning for every decoder layer.
 
         Parameters
         ----------
         conditioning : Tokens or view, sample axes (*sample,)
-
-        Returns
-        -------
-        list of pairs of Array, shape (*sample, n_tokens, heads, head_dim)
-            Keys and values of every decoder layer; empty if there are no
-            conditioning tokens.
+            The given tokens; the list is empty if there are none.
 
         Raises
         ------
@@ -189,8 +189,8 @@ class Transformer(nnx.Module):
         )
         for layer in self.encoder.layers:
             vectors = self._run(layer)(vectors, pattern)
-        # Not normed, as the decoder's vectors are not: an average of values
-        # is to stay linear in them, far from their mean too.
+        # Without a norm, as for the decoder: averages of values stay linear
+        # in them, also far from their mean.
         sample = conditioning.sample_shape
         layers: Any = self.decoder.layers
         return [
@@ -202,23 +202,27 @@ class Transformer(nnx.Module):
         ]
 
     def velocity(
-        self, target: Any, conditioning: Any, encoded: Any, time: Any
-    ) -> Any:
+        self,
+        target: AnyView,
+        conditioning: AnyView,
+        encoded: list[Remembered],
+        time: Float[Array, "*_"],
+    ) -> Float[Array, "*sample tokens width"]:
         """Return velocities of the target tokens.
 
         Parameters
         ----------
         target, conditioning : Tokens or view, sample axes (*sample,)
-            With the same layout behind them.
-        encoded : list
-            Of :meth:`encode`.
-        time : Array, shape (*sample,)
-            From 0 to 1, dimensionless.
+            Selected from the same Tokens.
+        encoded
+            The result of :meth:`encode`.
+        time
+            One for every sample, from 0 to 1, dimensionless.
 
         Returns
         -------
         Array, shape (*sample, n_target_tokens, width)
-            Zero in columns that a key leaves empty.
+            Zero in columns that a key does not use.
 
         Raises
         ------
@@ -232,8 +236,8 @@ class Transformer(nnx.Module):
         pattern = AttentionPattern.of(target, attention=attention)
         cross_pattern = None
         if encoded:
-            # One network answers p(theta | y) and p(y | theta): a rule that
-            # pairs the two holds whichever of them is asked for.
+            # One network learns p(theta | y) and p(y | theta): a rule that
+            # pairs the two holds in both directions.
             cross_pattern = AttentionPattern.of(
                 target, conditioning, both_ways=True, attention=attention
             )
@@ -251,7 +255,9 @@ class Transformer(nnx.Module):
         moved = self._read_out(target, vectors, skip)
         return moved.reshape((*sample, *moved.shape[1:]))
 
-    def _read_out(self, target: Any, vectors: Any, skip: Any) -> Any:
+    def _read_out(
+        self, target: AnyView, vectors: Vectors, skip: Float[Array, "rows keys"]
+    ) -> Float[Array, "rows n width"]:
         """Return a linear map of vectors and values, one for each key."""
         values = _rows(jnp.where(target.value_mask, target.data, 0))
         by_name = {key.name: i for i, key in enumerate(self.keys)}
@@ -270,11 +276,11 @@ class Transformer(nnx.Module):
             parts.append(jnp.pad(part, empty))
         return jnp.concatenate(parts, 1)
 
-    def _run(self, layer: Any) -> Any:
+    def _run(self, layer: Callable[..., Vectors]) -> Callable[..., Vectors]:
         if self.config.remat:
             layer = partial(nnx.remat(type(layer).__call__), layer)
 
-        def run(*given: Any) -> Any:
+        def run(*given: Any) -> Vectors:
             # Norms of flax and attention of jax sum bfloat16 as float32.
             with jax.numpy_dtype_promotion("standard"):
                 return layer(*given)
@@ -282,9 +288,11 @@ class Transformer(nnx.Module):
         return run
 
 
-def _flat(leaf: Any, n_axes: int) -> Any:
+def _flat(leaf: Shaped[Array, "..."], n_axes: int) -> Shaped[Array, "..."]:
     return leaf.reshape((math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:]))
 
 
-def _rows(vectors: Any) -> Any:
+def _rows(
+    vectors: Num[Array, "*sample n columns"],
+) -> Num[Array, "rows n columns"]:
     return _flat(vectors, vectors.ndim - 2)

@@ -12,9 +12,11 @@ from tfmpe._base.atomic import write_atomically
 from tfmpe._base.sealed_json import naming, seal, unseal
 from tfmpe._base.trees import flatten_tree
 from tfmpe.estimators._bottom_up.truncation import Box
-from tfmpe.estimators._storage.checkpoint import check_writable
+from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.estimators._storage.checkpoint import check_same, check_writable
 from tfmpe.estimators._storage.estimator_file import load_estimator
 from tfmpe.estimators._storage.state_file import read_state, write_state
+from tfmpe.estimators._types import ArrayTree
 from tfmpe.preprocessing import Tokens
 
 _RUN = "tfmpe.bottom_up"
@@ -27,22 +29,10 @@ Drawn = tuple[Tokens, float]
 
 
 class Folder:
-    """Where stages are stored, or nowhere.
+    """Where stages are stored; without a path every stage is computed.
 
-    Parameters
-    ----------
-    path : path or None
-        None to store nothing: every stage is then computed.
-
-    Raises
-    ------
-    OSError, TypeError, ValueError
-        As of :func:`check_writable`.
-
-    Notes
-    -----
-    Every file is written whole or not at all, and a stage counts as
-    finished when its last file is there.
+    Every file is written whole or not at all, and a stage counts as finished
+    when its last file exists.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
@@ -51,37 +41,19 @@ class Folder:
         self._path = None if path is None else Path(path)
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """Write settings, or compare them with those that are there.
-
-        Raises
-        ------
-        ValueError
-            If the folder is of a training with other settings.
-        """
+        """Write settings, or compare them with the stored ones."""
         if self._path is None:
             return
         path = self._path / "settings.json"
         if not path.exists():
             _write(path, _RUN, settings)
             return
-        found = _read(path, _RUN)
-        differing = [
-            f"{name} was {found.get(name)!r} and is {value!r}"
-            for name, value in settings.items()
-            if found.get(name) != value
-        ]
-        if differing:
-            raise ValueError(
-                f"{self._path} comes from another training: "
-                f"{'; '.join(differing)}. Continue with the same settings, "
-                "or use an empty folder."
-            )
+        check_same(self._path, _read(path, _RUN), settings)
 
-    def pin(self, name: str, estimator: Any) -> None:
-        """Store an untrained estimator, or put it back to what was stored.
+    def pin(self, name: str, estimator: FlowMatchingEstimator) -> None:
+        """Store an untrained estimator, or restore the stored one.
 
-        So that going on does not depend on how far the one that is given was
-        trained before.
+        So continuing does not depend on earlier training of the estimator.
         """
         if self._path is None:
             return
@@ -94,7 +66,7 @@ class Folder:
         )
 
     def checkpoint(self, number: int, name: str) -> Path | None:
-        """Return the folder of a fit's own checkpoints."""
+        """Return the folder for checkpoints of a fit."""
         return None if self._path is None else self._round(number) / name
 
     def holds_simulations(self) -> bool:
@@ -146,7 +118,7 @@ class Folder:
         return path
 
 
-def fingerprint(tree: Any) -> str | None:
+def fingerprint(tree: ArrayTree | None) -> str | None:
     """Return a checksum of the names, shapes and values of a tree."""
     if tree is None:
         return None

@@ -1,6 +1,7 @@
-"""A model as functions of the sizes of its plates."""
+"""Functions of a model, for any sizes of its plates."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, SupportsIndex
 
 import jax
 
@@ -8,7 +9,8 @@ from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import flatten_tree, own_copy
 from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
-from tfmpe.estimators._bottom_up.truncation import Box, TruncatedPrior
+from tfmpe.estimators._bottom_up.truncation import TruncatedPrior
+from tfmpe.estimators._types import ArrayTree, PerKey, PRNGKey, Rules
 from tfmpe.preprocessing import (
     TokenLayout,
     Tokens,
@@ -19,28 +21,18 @@ _BATCH_SIZE = 1000
 
 
 class PlatedModel(NamedTuple):
-    """The functions of a model, and its plates.
+    """The functions of a model, and its plates; see :func:`train_bottom_up`."""
 
-    See :func:`train_bottom_up` for what the functions take and return.
-    """
-
-    prior_fn: Any
-    simulator_fn: Any
-    functional_input_fn: Any
-    independence: Any
-    batch_ndims: Any
-    labels: Any
+    prior_fn: Callable[..., ArrayTree]
+    simulator_fn: Callable[..., ArrayTree]
+    functional_input_fn: Callable[..., ArrayTree] | None
+    independence: Rules
+    batch_ndims: PerKey
+    labels: Mapping[str, SupportsIndex] | None
     plates: Plates
 
-    def names(self, key: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the keys of parameters and of observations.
-
-        Raises
-        ------
-        ValueError
-            If the prior's arrays do not fit the plates, of one unit or of
-            all.
-        """
+    def names(self, key: PRNGKey) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the keys of parameters and of observations."""
         for sizes in (self.plates.one_unit, self.plates.sizes):
             tree = self.prior_fn(key, 2, dict(sizes))
             self.plates.check(tree, sizes, "prior_fn", self.batch_ndims)
@@ -52,34 +44,25 @@ class PlatedModel(NamedTuple):
 
     def simulate(
         self,
-        key: Any,
+        key: PRNGKey,
         n: int,
         observations: tuple[str, ...],
-        box: Box | None,
-        min_acceptance: float,
+        prior: TruncatedPrior,
         batch_size: int | None = None,
         progress: bool = False,
-    ) -> tuple[Tokens, float]:
-        """Simulate one unit of every plate.
+    ) -> Tokens:
+        """Simulate one unit of every plate."""
 
-        Returns
-        -------
-        tokens : Tokens, sample axes (n,)
-        acceptance : float
-            Share of the prior's draws that were in the box.
-        """
-        prior = TruncatedPrior(
-            self.prior_fn, self.plates.one_unit, box, min_acceptance
-        )
-
-        def simulator(key: Any, parameters: Any, *inputs: Any) -> Any:
+        def simulator(
+            key: PRNGKey, parameters: ArrayTree, *inputs: ArrayTree
+        ) -> ArrayTree:
             tree = self.simulator_fn(key, parameters, *inputs)
             self._check_observations(tree, observations)
             return tree
 
         # The last batch is simulated in full: batches of one size waste least.
         n_batches = -(-n // (batch_size or _BATCH_SIZE))
-        tokens = generate_static_dataset(
+        return generate_static_dataset(
             key,
             prior,
             simulator,
@@ -89,56 +72,38 @@ class PlatedModel(NamedTuple):
             batch_size=-(-n // n_batches),
             batch_ndims=self.batch_ndims,
             labels=self.labels,
-            # Draws are refused by their values, which no trace has.
+            # The box selects draws by their values, unknown in a trace.
             jit=False,
             progress=progress,
         )
-        return tokens, prior.n_accepted / prior.n_drawn
 
     def draw_full(
-        self,
-        key: Any,
-        n: int,
-        one: TokenLayout,
-        box: Box | None,
-        min_acceptance: float,
-    ) -> tuple[Tokens, float]:
-        """Draw the parameters of all units; observations hold 0.
+        self, key: PRNGKey, n: int, one: TokenLayout, prior: TruncatedPrior
+    ) -> Tokens:
+        """Draw parameters of all units; observations hold 0.
 
-        Parameters
-        ----------
-        one : TokenLayout
-            Of one unit.
-
-        Returns
-        -------
-        tokens : Tokens, sample axes (n,)
-        acceptance : float
+        ``one`` is the layout of one unit.
         """
         prior_key, inputs_key = jax.random.split(key)
-        prior = TruncatedPrior(
-            self.prior_fn, self.plates.sizes, box, min_acceptance
-        )
         parameters = prior(prior_key, n)
         inputs = None
         if self.functional_input_fn is not None:
             inputs = self.functional_input_fn(inputs_key, own_copy(parameters))
-        tokens = full_tokens(
-            parameters, inputs, one, self.plates, n, "prior_fn"
-        )
-        return tokens, prior.n_accepted / prior.n_drawn
+        return full_tokens(parameters, inputs, one, self.plates, n, "prior_fn")
 
-    def _check_observations(self, tree: Any, names: tuple[str, ...]) -> None:
+    def _check_observations(
+        self, tree: ArrayTree, names: tuple[str, ...]
+    ) -> None:
         self.plates.check(
             tree, self.plates.one_unit, "simulator_fn", self.batch_ndims
         )
         found = [leaf.name for leaf in flatten_tree(tree, "simulator_fn")]
         raise_faults(
             ValueError,
-            "plates names keys that no function returns",
+            "plates has keys that no function returns",
             [
-                f"{name!r} is neither of prior_fn nor of simulator_fn, which "
-                f"returns {found}"
+                f"{name!r} is returned neither by prior_fn nor by "
+                f"simulator_fn, which returns {found}"
                 for name in names
                 if name not in found
             ],

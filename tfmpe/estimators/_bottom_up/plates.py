@@ -3,26 +3,28 @@
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import flatten_tree, lookup_per_key
 from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._types import ArrayTree, PerKey
 from tfmpe.preprocessing import KeyLayout, TokenLayout
 
 
 class Group(NamedTuple):
-    """Observations of one kind of unit, and what they depend on.
+    """Observations of one kind of unit, and the keys they depend on.
 
     Attributes
     ----------
-    plates : tuple of str
-        The grown plates that number the units; none for observations that
-        there are only once.
-    conditional : Conditional
+    plates
+        The grown plates that number the units; none for observations without
+        plates.
+    conditional
         Observations of these plates, given all keys whose plates are among
         these.
     """
@@ -33,40 +35,33 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Plates:
-    """The names of axes, and the sizes of those that grow.
+    """The names of event axes, and the sizes of those that grow.
 
     Build it with :meth:`read`; the constructor checks nothing.
 
     Attributes
     ----------
-    axes : dict of str to tuple of str
+    axes
         For every key the plates of its leading event axes.
-    sizes : dict of str to int
+    sizes
         Units of every plate that grows from one unit. Plates without a size
-        keep the one that the functions give them.
+        keep the one that the functions return.
     """
 
     axes: Mapping[str, tuple[str, ...]]
     sizes: Mapping[str, int]
 
     @classmethod
-    def read(cls, plates: Any, sizes: Any) -> "Plates":
-        """Check plates and sizes as a user gives them.
-
-        Raises
-        ------
-        TypeError
-            If either is no dictionary.
-        ValueError
-            If a plate is named twice in a key, has a size but no key, or a
-            size below 1, or no plate has a size. All faults are listed.
-        """
-        for what, value in (("plates", plates), ("sizes", sizes)):
-            if not isinstance(value, Mapping):
-                raise TypeError(
-                    f"{what} must be a dictionary, not {value!r}. Write "
-                    "plates={'theta': ('site',)}, sizes={'site': 10}."
-                )
+    def read(cls, plates: object, sizes: object) -> "Plates":
+        """Check the plates and sizes of a call; errors list every fault."""
+        if not isinstance(plates, Mapping) or not isinstance(sizes, Mapping):
+            what, value = ("sizes", sizes)
+            if not isinstance(plates, Mapping):
+                what, value = ("plates", plates)
+            raise TypeError(
+                f"{what} must be a dictionary, not {value!r}. Write "
+                "plates={'theta': ('site',)}, sizes={'site': 10}."
+            )
         faults: list[str] = []
         axes = {}
         for name, names in plates.items():
@@ -79,8 +74,8 @@ class Plates:
             axes[name] = tuple(names)
             if len(set(axes[name])) < len(axes[name]):
                 faults.append(
-                    f"the plates of {name!r} are {axes[name]}, which names "
-                    "one twice"
+                    f"the plates of {name!r} are {axes[name]}, where one is "
+                    "named twice"
                 )
         known = {plate for names in axes.values() for plate in names}
         read = {}
@@ -98,8 +93,8 @@ class Plates:
                 )
         if not sizes:
             faults.append(
-                "sizes is empty, so nothing would grow. Give the size of at "
-                "least one plate, or train with estimator.fit"
+                "sizes is empty, so no plate grows. Pass the size of at least "
+                "one plate, or train with estimator.fit"
             )
         raise_faults(ValueError, "plates and sizes do not fit", faults)
         return cls(axes, read)
@@ -126,28 +121,14 @@ class Plates:
 
     def check(
         self,
-        tree: Any,
+        tree: ArrayTree,
         sizes: Mapping[str, int],
         what: str,
-        batch_ndims: Any,
+        batch_ndims: PerKey,
     ) -> None:
         """Check the arrays that a function returned for some sizes.
 
-        Parameters
-        ----------
-        tree : nested dict of arrays, each of shape (n, *event, *batch)
-        sizes : mapping of str to int
-            What it was asked for.
-        what : str
-            The function's name.
-        batch_ndims : int or tree of int, optional
-            As of ``Tokens.from_pytree``.
-
-        Raises
-        ------
-        ValueError
-            If a key has no plates, or an axis another size than its plate.
-            All faults are listed.
+        The error lists every fault. ``what`` is the name of the function.
         """
         faults: list[str] = []
         trailing = lookup_per_key(
@@ -162,7 +143,7 @@ class Plates:
             shape = tuple(np.shape(leaf.value))
             if leaf.name not in self.axes:
                 faults.append(
-                    f"{leaf.name!r} is not in plates. Give its plates, () if "
+                    f"{leaf.name!r} is not in plates. Pass its plates, () if "
                     f"it has none. {nearest(leaf.name, self.axes)}".rstrip()
                 )
                 continue
@@ -170,16 +151,16 @@ class Plates:
             n_event = len(shape) - 1 - trailing[leaf.name]
             if n_event < len(names):
                 faults.append(
-                    f"{leaf.name!r} has shape {shape}: {max(n_event, 0)} "
-                    f"event axes between 1 sample axis and "
-                    f"{trailing[leaf.name]} batch axes, too few for its "
-                    f"plates {names}"
+                    f"{leaf.name!r} has shape {shape}: between 1 sample axis "
+                    f"and {trailing[leaf.name]} batch axes are "
+                    f"{max(n_event, 0)} event axes, too few for its plates "
+                    f"{names}"
                 )
                 continue
             faults += [
-                f"{leaf.name!r} has shape {shape}: its axis {1 + axis} is "
-                f"the plate {plate!r} and was asked for with size "
-                f"{sizes[plate]}, not {shape[1 + axis]}"
+                f"{leaf.name!r} has shape {shape}: axis {1 + axis} is the "
+                f"plate {plate!r}, expected of size {sizes[plate]}, not "
+                f"{shape[1 + axis]}"
                 for plate, axis in self.grown(leaf.name).items()
                 if shape[1 + axis] != sizes[plate]
             ]
@@ -192,14 +173,9 @@ class Plates:
     ) -> tuple[Group, ...]:
         """Return the observations by kind of unit, outermost first.
 
-        Observations of the same plates are one group: they may depend on
-        one another. Given the keys of their own and outer plates, units and
-        groups are independent.
-
-        Raises
-        ------
-        ValueError
-            If a parameter has plates that no observation has.
+        Observations of the same plates are one group: they may depend on one
+        another. Given the keys of their own and outer plates, units and groups
+        are independent.
         """
         of = {name: frozenset(self.grown(name)) for name in self.axes}
         kinds = dict.fromkeys(of[name] for name in observations)
@@ -211,9 +187,9 @@ class Plates:
         ]
         raise_faults(
             ValueError,
-            "An observation depends on the parameters of its own and outer "
-            "plates alone, so no observation would depend on a parameter. "
-            "Leave the plate without a size, and it is simulated as a whole",
+            "Observations depend only on parameters of their own and outer "
+            "plates, and no observation depends on a parameter. Leave its "
+            "plate without a size, so that it is simulated as a whole",
             faults,
         )
         return tuple(
@@ -232,21 +208,11 @@ class Plates:
 
     def unit_tokens(
         self, one: TokenLayout, full: TokenLayout, group: Group
-    ) -> np.ndarray:
-        """Return which tokens of the full model stand for those of a unit.
+    ) -> Int[np.ndarray, "units tokens"]:
+        """Return the tokens of the full model that stand for those of a unit.
 
-        Parameters
-        ----------
-        one, full : TokenLayout
-            Of one unit, and of all units.
-        group : Group
-            Whose units.
-
-        Returns
-        -------
-        ndarray of int, shape (n_units, one.n_tokens)
-            Positions in the full model, one row per unit. Keys with plates
-            outside of the group take the first unit of those.
+        One row per unit of the group. Keys with plates outside of the group
+        take the first unit of those.
         """
         sizes = [self.sizes[plate] for plate in group.plates]
         n_units = math.prod(sizes)

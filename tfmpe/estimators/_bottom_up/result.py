@@ -1,8 +1,7 @@
-"""What bottom-up training returns."""
+"""Results of bottom-up training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tfmpe._base.arrays import as_array
 from tfmpe._base.errors import raise_faults
@@ -11,7 +10,9 @@ from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._training.history import TrainingHistory
+from tfmpe.estimators._types import ArrayTree, PerKey
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing.tokens.known import check_known
 
@@ -22,21 +23,20 @@ class BottomUpRound:
 
     Attributes
     ----------
-    box : Box or None
-        Where the parameters were drawn; None for the whole prior.
-    n_simulations : int
+    box
+        Bounds of the drawn parameters; None for the whole prior.
+    n_simulations
         Simulations of one unit that were made in this round.
-    n_in_box : int
-        Simulations of this and earlier rounds in the box: those that were
-        trained on.
-    n_synthetic : int
-        Full models with synthetic observations, likewise.
-    acceptance : float
+    n_in_box
+        Simulations of this and earlier rounds in the box, used for training.
+    n_synthetic
+        Full models with synthetic observations, used for training.
+    acceptance
         Share of the prior's draws for one unit that were in the box.
-    full_acceptance : float
-        Share of its draws for the full model.
-    likelihood, posterior : TrainingHistory
-        Of the two estimators.
+    full_acceptance
+        Share of the prior's draws for the full model that were in the box.
+    likelihood, posterior
+        Losses of the two estimators.
     """
 
     box: Box | None
@@ -51,34 +51,38 @@ class BottomUpRound:
 
 @dataclass(frozen=True, repr=False)
 class BottomUpResult:
-    """Trained estimators, and how they came about.
+    """Trained estimators, and how they were trained.
 
     Attributes
     ----------
-    estimator : FlowMatchingEstimator
-        The one that was given, trained for the posterior.
-    likelihood : FlowMatchingEstimator
+    estimator
+        The given one, trained for the posterior.
+    likelihood
         Trained for the observations of one unit.
-    posterior : Conditional
+    posterior
         All parameters, given all observations.
-    rounds : sequence of BottomUpRound
-    simulations : Tokens
+    rounds
+        All rounds, in order.
+    simulations
         All simulations of all rounds, each of one unit.
-    synthetic : Tokens
+    synthetic
         The full models with synthetic observations of the last round.
-    plates : Plates
+    plates
+        Names and sizes of the plates.
     """
 
-    estimator: Any
-    likelihood: Any
+    estimator: FlowMatchingEstimator
+    likelihood: FlowMatchingEstimator
     posterior: Conditional
     rounds: Sequence[BottomUpRound]
     simulations: Tokens
     synthetic: Tokens
     plates: Plates
 
-    def observe(self, observed: Any, functional_inputs: Any = None) -> Tokens:
-        """Return an observation of the full model as the estimator takes it.
+    def observe(
+        self, observed: ArrayTree, functional_inputs: ArrayTree | None = None
+    ) -> Tokens:
+        """Return an observation of the full model as Tokens.
 
         Parameters
         ----------
@@ -90,7 +94,7 @@ class BottomUpResult:
         Returns
         -------
         Tokens, sample axes (1,)
-            Parameters hold 0; the estimator does not read them.
+            For the trained estimator; parameters hold 0, which it ignores.
 
         Raises
         ------
@@ -128,8 +132,8 @@ class BottomUpResult:
 
 
 def observed_tokens(
-    observed: Any,
-    functional_inputs: Any,
+    observed: ArrayTree,
+    functional_inputs: ArrayTree | None,
     names: Sequence[str],
     one: TokenLayout,
     plates: Plates,
@@ -143,42 +147,33 @@ def observed_tokens(
 
 
 def check_observed(
-    observed: Any,
-    functional_inputs: Any,
+    observed: ArrayTree,
+    functional_inputs: ArrayTree | None,
     names: Sequence[str],
     plates: Plates,
-    batch_ndims: Any,
+    batch_ndims: PerKey,
 ) -> None:
-    """Check what is wrong with an observation whatever one unit looks like.
-
-    Raises
-    ------
-    ValueError
-        If an observation is missing, a plate has another size, or a value or
-        functional input is not finite.
-    """
+    """Check an observation as far as possible without a layout of one unit."""
     tree = _one_row(observed, "observed")
     _check_complete(tree, names)
     plates.check(tree, plates.sizes, "observed", batch_ndims)
+    inputs = _one_row(functional_inputs or {}, "observed_inputs")
     for values, what in (
         (tree, "Observed values"),
-        (
-            _one_row(functional_inputs or {}, "observed_inputs"),
-            "Observed functional inputs",
-        ),
+        (inputs, "Observed functional inputs"),
     ):
         if values:
             check_known(Tokens.from_pytree(values, {}, batch_ndims=0), what)
 
 
-def _check_complete(tree: Any, names: Sequence[str]) -> list[str]:
-    """Return the keys of an observation, with all that are wanted."""
+def _check_complete(tree: ArrayTree, names: Sequence[str]) -> list[str]:
+    """Return the keys of an observation that has all keys it needs."""
     given = [leaf.name for leaf in flatten_tree(tree, "observed")]
     raise_faults(
         ValueError,
         "observed does not fit the model",
         [
-            f"{name!r} is missing. Give all of {list(names)}"
+            f"{name!r} is missing. Pass all of {list(names)}"
             for name in names
             if name not in given
         ],
@@ -186,7 +181,7 @@ def _check_complete(tree: Any, names: Sequence[str]) -> list[str]:
     return given
 
 
-def _one_row(tree: Any, what: str) -> Any:
+def _one_row(tree: ArrayTree, what: str) -> ArrayTree:
     """Return arrays with a sample axis of size 1."""
     leaves = flatten_tree(tree, what)
     return unflatten_tree(

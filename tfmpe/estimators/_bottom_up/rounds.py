@@ -1,6 +1,6 @@
-"""The rounds of bottom-up training, stage by stage."""
+"""Rounds of bottom-up training, stage by stage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ import jax
 
 from tfmpe._base.errors import unknown_key
 from tfmpe._base.extras import import_extra
-from tfmpe.estimators._bottom_up.folder import Folder
+from tfmpe.estimators._bottom_up.folder import Drawn, Folder
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Group
 from tfmpe.estimators._bottom_up.result import (
@@ -22,52 +22,37 @@ from tfmpe.estimators._bottom_up.scheme import Options, Scheme
 from tfmpe.estimators._bottom_up.synthesis import synthesise
 from tfmpe.estimators._bottom_up.truncation import (
     Box,
+    TruncatedPrior,
     arrays_by_name,
     box_of_draws,
     keep_inside,
 )
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
+from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.estimators._types import ArrayTree, PRNGKey
+from tfmpe.preprocessing import TokenLayout, concatenate_tokens
 
 
 @dataclass
 class Rounds:
-    """One bottom-up training, from the first round to the last.
+    """One bottom-up training; its estimators are trained in place.
 
-    Attributes
-    ----------
-    estimator, likelihood : FlowMatchingEstimator
-        Trained in place.
-    model : PlatedModel
-    scheme : Scheme
-    options : Options
-    observed, observed_inputs : tree of arrays or None
-    key : key array
-        Round ``i`` follows from ``fold_in(key, i)``.
-    folder : Folder
-        Of finished stages.
-    progress : bool
+    Round ``i`` depends on ``fold_in(key, i)`` only.
     """
 
-    estimator: Any
-    likelihood: Any
+    estimator: FlowMatchingEstimator
+    likelihood: FlowMatchingEstimator
     model: PlatedModel
     scheme: Scheme
     options: Options
-    observed: Any
-    observed_inputs: Any
-    key: Any
+    observed: ArrayTree | None
+    observed_inputs: ArrayTree | None
+    key: PRNGKey
     folder: Folder
     progress: bool
 
     def check(self) -> tuple[Conditional, tuple[Group, ...]]:
-        """Check functions and observation on as few simulations as will do.
-
-        Returns
-        -------
-        posterior : Conditional
-        groups : tuple of Group
-        """
+        """Check functions and observation with few simulations."""
         parameters, observations = self.model.names(self.key)
         self._check_truncate(parameters)
         plates = self.model.plates
@@ -75,15 +60,15 @@ class Rounds:
         if self.observed is not None and not self.folder.holds_simulations():
             observed = (self.observed, self.observed_inputs, observations)
             check_observed(*observed, plates, self.model.batch_ndims)
-            one, _ = self.model.simulate(self.key, 2, observations, None, 1)
+            prior = self._prior(plates.one_unit, None)
+            one = self.model.simulate(self.key, 2, observations, prior)
             observed_tokens(*observed, one.layout, plates)
         return Conditional(parameters, observations), groups
 
     def run(
         self, posterior: Conditional, groups: tuple[Group, ...]
     ) -> BottomUpResult:
-        """Run all rounds; stages that the folder holds are not done again."""
-        observations = posterior.conditioning
+        """Run all rounds; stages in the folder are not computed again."""
         bar = _bar(self.scheme.n_rounds) if self.progress else None
         rounds: list[BottomUpRound] = []
         simulations = synthetic = box = None
@@ -95,12 +80,14 @@ class Rounds:
                         number, box, posterior, simulations.layout, keys[0]
                     )
                 new, acceptance = self._simulate(
-                    number, observations, box, keys[1]
+                    number, posterior.conditioning, box, keys[1]
                 )
-                simulations = _joined(simulations, new)
+                if simulations is not None:
+                    new = concatenate_tokens(simulations, new)
+                simulations = new
                 inside = keep_inside(simulations, box)
             if box is not None:
-                # Values vary less in the box, and noise counts for more.
+                # Values vary less in the box, so they are standardized anew.
                 self.likelihood.standardizer = None
                 self.estimator.standardizer = None
             with _stage(bar, number, "likelihood"):
@@ -157,23 +144,24 @@ class Rounds:
         before: Box | None,
         posterior: Conditional,
         one: TokenLayout,
-        key: Any,
+        key: PRNGKey,
     ) -> Box:
         def compute() -> Box:
+            assert self.observed is not None
+            plates = self.model.plates
             draws = self.estimator.sample(
                 observed_tokens(
                     self.observed,
                     self.observed_inputs,
                     posterior.conditioning,
                     one,
-                    self.model.plates,
+                    plates,
                 ),
                 *posterior,
                 key=key,
                 n_samples=self.scheme.n_draws,
                 **self.options.sample,
             )
-            plates = self.model.plates
             names = self.scheme.truncate or posterior.target
             box = box_of_draws(
                 arrays_by_name(draws, names),
@@ -189,21 +177,21 @@ class Rounds:
         number: int,
         observations: tuple[str, ...],
         box: Box | None,
-        key: Any,
-    ) -> tuple[Tokens, float]:
-        return self.folder.tokens(
-            number,
-            "simulations",
-            lambda: self.model.simulate(
+        key: PRNGKey,
+    ) -> Drawn:
+        def compute() -> Drawn:
+            prior = self._prior(self.model.plates.one_unit, box)
+            tokens = self.model.simulate(
                 key,
                 self.scheme.n_simulations,
                 observations,
-                box,
-                self.scheme.min_acceptance,
+                prior,
                 self.scheme.simulation_batch_size,
                 self.progress,
-            ),
-        )
+            )
+            return tokens, prior.acceptance
+
+        return self.folder.tokens(number, "simulations", compute)
 
     def _synthesise(
         self,
@@ -211,46 +199,45 @@ class Rounds:
         groups: tuple[Group, ...],
         box: Box | None,
         one: TokenLayout,
-        key: Any,
-    ) -> tuple[Tokens, float]:
-        def compute() -> tuple[Tokens, float]:
+        key: PRNGKey,
+    ) -> Drawn:
+        def compute() -> Drawn:
+            prior = self._prior(self.model.plates.sizes, box)
             prior_key, noise_key = jax.random.split(key)
-            tokens, acceptance = self.model.draw_full(
-                prior_key,
-                self.scheme.n_synthetic,
-                one,
-                box,
-                self.scheme.min_acceptance,
-            )
             tokens = synthesise(
                 self.likelihood,
-                tokens,
+                self.model.draw_full(
+                    prior_key, self.scheme.n_synthetic, one, prior
+                ),
                 one,
                 self.model.plates,
                 groups,
                 noise_key,
                 self.options.sample,
             )
-            return tokens, acceptance
+            return tokens, prior.acceptance
 
         return self.folder.tokens(number, "synthetic", compute)
+
+    def _prior(
+        self, sizes: Mapping[str, int], box: Box | None
+    ) -> TruncatedPrior:
+        return TruncatedPrior(
+            self.model.prior_fn, sizes, box, self.scheme.min_acceptance
+        )
 
     def _check_truncate(self, parameters: tuple[str, ...]) -> None:
         for name in self.scheme.truncate or ():
             if name not in parameters:
                 error = unknown_key(name, parameters)
-                error.add_note("It was named by truncate.")
+                error.add_note("It is named in truncate.")
                 raise error
 
 
-def _stage_keys(key: Any, number: int) -> list[Any]:
+def _stage_keys(key: PRNGKey, number: int) -> list[PRNGKey]:
     """Return keys for box, simulations, likelihood, synthetic, posterior."""
     round_key = jax.random.fold_in(key, number)
     return [jax.random.fold_in(round_key, stage) for stage in range(5)]
-
-
-def _joined(before: Tokens | None, new: Tokens) -> Tokens:
-    return new if before is None else concatenate_tokens(before, new)
 
 
 def _bar(n_rounds: int) -> Any:
@@ -260,7 +247,7 @@ def _bar(n_rounds: int) -> Any:
 
 @contextmanager
 def _stage(bar: Any, number: int, what: str) -> Iterator[None]:
-    """Show a stage, and that it is done."""
+    """Show the name of a stage, then that it is finished."""
     if bar is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""The numbers and options of a bottom-up training."""
+"""Numbers and options of bottom-up training."""
 
 import inspect
 import math
@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.spelling import american
+from tfmpe.estimators._arguments import positive_or_none
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._flow.ode import read_ode
-from tfmpe.estimators._numbers import positive
 from tfmpe.estimators._training.options import (
     FitOptions,
     check_for_tokens,
     read_options,
 )
+from tfmpe.estimators._types import ArrayTree
 
 # What train_bottom_up itself passes to fit.
 _OWN = (
@@ -31,10 +32,7 @@ _SAMPLING = ("solver", "n_steps", "rtol", "atol", "max_steps", "batch_size")
 
 
 class Scheme(NamedTuple):
-    """How many of what: the numbers of a bottom-up training.
-
-    See :func:`train_bottom_up`.
-    """
+    """Numbers of a bottom-up training; see :func:`train_bottom_up`."""
 
     n_rounds: int
     n_simulations: int
@@ -46,15 +44,15 @@ class Scheme(NamedTuple):
     simulation_batch_size: int | None
 
     def settings(self) -> dict[str, Any]:
-        """Return what the result of a round depends on, as JSON has it."""
+        """Return what the result of a round depends on, for JSON."""
         settings = self._asdict()
         del settings["n_rounds"], settings["min_acceptance"]
         if self.truncate is not None:
             settings["truncate"] = list(self.truncate)
         return settings
 
-    def check(self, observed: Any) -> None:
-        """Check the numbers; all faults are listed."""
+    def check(self, observed: ArrayTree | None) -> None:
+        """Check all numbers; the error lists every fault."""
         faults = [
             f"{name} is {value}, expected 1 or more"
             for name, value in self._asdict().items()
@@ -64,21 +62,21 @@ class Scheme(NamedTuple):
             faults.append(f"margin is {self.margin}, expected 0 or more")
         if not 0 < self.min_acceptance <= 1:
             faults.append(
-                f"min_acceptance is {self.min_acceptance}, expected a share "
-                "above 0 and up to 1"
+                f"min_acceptance is {self.min_acceptance}, expected above 0 "
+                "and at most 1"
             )
         if self.truncate == ():
             faults.append("truncate is empty, expected at least one parameter")
         if self.n_rounds > 1 and observed is None:
             faults.append(
-                f"n_rounds is {self.n_rounds}, but there is nothing to focus "
-                "on: give the observation as observed"
+                f"n_rounds is {self.n_rounds}, but later rounds need an "
+                "observation to focus on: pass it as observed"
             )
         raise_faults(ValueError, "Cannot train", faults)
 
 
 class Options(NamedTuple):
-    """Options of other calls: of both fits, and of sample."""
+    """Options of both fits, and of sample."""
 
     likelihood: Mapping[str, Any]
     posterior: Mapping[str, Any]
@@ -86,22 +84,20 @@ class Options(NamedTuple):
 
 
 def read_fit(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse what fit cannot use now, not after the simulations."""
+    """Check options of fit before anything is simulated."""
     known = inspect.signature(FlowMatchingEstimator.fit).parameters
     options = american(options, "train_bottom_up")
     given = _read(options, [name for name in known if name not in _OWN], "fit")
     defaults = {name: known[name].default for name in FitOptions._fields}
-    check_for_tokens(read_options(**{**defaults, **given}))
+    check_for_tokens(read_options(*{**defaults, **given}.values()))
     return given
 
 
 def read_sample(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse what sample cannot use, likewise."""
+    """Check options of sample before anything is simulated."""
     given = _read(options, _SAMPLING, "sample")
     ode = {"max_steps": 1, **dict.fromkeys(_SAMPLING[:4]), **given}
-    batch_size = ode.pop("batch_size", None)
-    if batch_size is not None:
-        positive(batch_size, "batch_size")
+    positive_or_none(ode.pop("batch_size", None), "batch_size")
     read_ode(**ode, default_steps=1)
     return given
 
@@ -113,7 +109,7 @@ def _read(
         TypeError,
         "Unknown arguments",
         [
-            f"{name!r} is no option of train_bottom_up or of {what}. "
+            f"{name!r} is not an option of train_bottom_up or {what}. "
             f"{nearest(name, known)}".rstrip()
             for name in options
             if name not in known

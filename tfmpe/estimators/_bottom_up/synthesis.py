@@ -1,4 +1,4 @@
-"""Full models, and observations for them from a likelihood of one unit."""
+"""Full models, with observations drawn from a likelihood of one unit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,11 +7,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int, Num
 
 from tfmpe._base.arrays import empty, hand_over, on_host, readable
 from tfmpe._base.errors import raise_faults, unknown_key
 from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._bottom_up.plates import Group, Plates
+from tfmpe.estimators._types import AnyArray, ArrayTree, PRNGKey, Sampler
 from tfmpe.preprocessing import TokenLayout, Tokens
 
 # Rows that the solver holds at a time, if nothing else is asked for.
@@ -19,8 +21,8 @@ _BATCH_SIZE = 8192
 
 
 def full_tokens(
-    values: Any,
-    functional_inputs: Any,
+    values: ArrayTree,
+    functional_inputs: ArrayTree | None,
     one: TokenLayout,
     plates: Plates,
     n: int,
@@ -31,27 +33,15 @@ def full_tokens(
     Parameters
     ----------
     values : nested dict of arrays, each of shape (n, *event, *batch)
-        Of some keys, at full size.
-    functional_inputs : nested dict of arrays, optional
-        As of ``Tokens.from_pytree``.
-    one : TokenLayout
-        Of one unit: order of the keys, rules and labels.
-    plates : Plates
-    n : int
+        Arrays of some keys, at full size.
+    functional_inputs
+        See ``Tokens.from_pytree``.
+    one
+        Layout of one unit: order of the keys, rules and labels.
+    n
         Number of samples.
-    what : str
-        Where the values come from, for messages.
-
-    Returns
-    -------
-    Tokens, sample axes (n,)
-
-    Raises
-    ------
-    UnknownKeyError
-        If a key does not exist.
-    ValueError
-        If a shape is not that of the full model; all are listed.
+    what
+        The source of the values, for messages.
     """
     given = {leaf.name: leaf.value for leaf in flatten_tree(values, what)}
     for name in given:
@@ -79,43 +69,37 @@ def full_tokens(
 
 
 def synthesise(
-    likelihood: Any,
+    likelihood: Sampler,
     tokens: Tokens,
     one: TokenLayout,
     plates: Plates,
     groups: Sequence[Group],
-    key: Any,
+    key: PRNGKey,
     options: Mapping[str, Any],
 ) -> Tokens:
-    """Draw the observations of every unit from a likelihood of one.
+    """Draw the observations of every unit from a likelihood of one unit.
 
     Parameters
     ----------
-    likelihood : FlowMatchingEstimator
+    likelihood
         Trained for the conditional of every group, at the sizes of ``one``.
     tokens : Tokens, sample axes (n,)
         Parameters of the full model; values of observations are not read.
-    one : TokenLayout
-        Of one unit: what the likelihood was trained on.
-    plates : Plates
-    groups : sequence of Group
+    one
+        Layout of one unit, on which the likelihood was trained.
+    groups
         In the order of :meth:`Plates.groups`.
-    key : key array
+    key
         Group ``i`` is drawn with ``fold_in(key, i)``.
-    options : mapping
-        Of ``likelihood.sample``.
-
-    Returns
-    -------
-    Tokens, sample axes (n,)
-        With the observations in place.
+    options
+        Options of ``likelihood.sample``.
 
     Notes
     -----
-    Every unit becomes a row of its own: its own parameters and those of the
-    plates around it, with noise of its own. So the likelihood is asked for
-    nothing but what it was trained on, and the result is exact as far as the
-    likelihood is and units are independent given the parameters.
+    Every unit becomes a separate row: its own parameters and those of the
+    plates around it, with separate noise. So the likelihood only answers
+    what it was trained on, and the result is as exact as the likelihood if
+    units are independent given the parameters.
     """
     data, inputs = tokens.data, tokens.functional_inputs
     options = {"batch_size": _BATCH_SIZE, **options}
@@ -139,13 +123,20 @@ def synthesise(
     return replace(tokens, data=data)
 
 
-def _rows(array: Any, positions: np.ndarray) -> Any:
-    """Return ``(n * n_units, n_tokens, columns)`` of ``(n, all, columns)``."""
+def _rows(
+    array: Num[AnyArray, "n all columns"],
+    positions: Int[np.ndarray, "units tokens"],
+) -> Num[AnyArray, "n_units tokens columns"]:
+    """Return the tokens of each unit as a row."""
     taken = readable(array)[:, positions]
     return taken.reshape((-1, *taken.shape[2:]))
 
 
-def _with_tokens(data: Any, positions: np.ndarray, new: Any) -> Any:
+def _with_tokens(
+    data: Num[AnyArray, "n all width"],
+    positions: Int[np.ndarray, "units tokens"],
+    new: Num[AnyArray, "n units tokens width"],
+) -> Num[Array, "n all width"]:
     """Return token arrays with some tokens replaced."""
     if not on_host([data, new]):
         return jnp.asarray(data).at[:, positions].set(new)

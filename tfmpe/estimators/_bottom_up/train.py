@@ -1,12 +1,13 @@
-"""Training a hierarchical model from simulations of one of its units."""
+"""Training of a hierarchical model on simulations of its units."""
 
 import copy
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any, SupportsIndex
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, SupportsFloat, SupportsIndex
 
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.static import static_int
+from tfmpe.estimators._arguments import positive_or_none, real_number
 from tfmpe.estimators._bottom_up.folder import Folder, fingerprint
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Plates
@@ -18,37 +19,38 @@ from tfmpe.estimators._bottom_up.scheme import (
     read_fit,
     read_sample,
 )
-from tfmpe.estimators._numbers import real_number
+from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._storage.checkpoint import key_words
+from tfmpe.estimators._types import ArrayTree, PerKey, PRNGKey, Rules
 from tfmpe.preprocessing import Independence
 from tfmpe.preprocessing.layout.layout import checked_names
 
 
 @moves_arrays
 def train_bottom_up(
-    estimator: Any,
-    prior_fn: Any,
-    simulator_fn: Any,
+    estimator: FlowMatchingEstimator,
+    prior_fn: Callable[..., ArrayTree],
+    simulator_fn: Callable[..., ArrayTree],
     *,
-    key: Any,
+    key: PRNGKey,
     plates: Mapping[str, Iterable[str]],
     sizes: Mapping[str, SupportsIndex],
-    independence: Any,
+    independence: Rules,
     n_simulations: SupportsIndex,
     n_synthetic: SupportsIndex | None = None,
     n_rounds: SupportsIndex = 1,
-    observed: Any = None,
-    observed_inputs: Any = None,
-    functional_input_fn: Any = None,
-    likelihood: Any = None,
+    observed: ArrayTree | None = None,
+    observed_inputs: ArrayTree | None = None,
+    functional_input_fn: Callable[..., ArrayTree] | None = None,
+    likelihood: FlowMatchingEstimator | None = None,
     likelihood_options: Mapping[str, Any] | None = None,
     sample_options: Mapping[str, Any] | None = None,
     truncate: Iterable[str] | None = None,
-    margin: float = 0.2,
+    margin: SupportsFloat = 0.2,
     n_draws: SupportsIndex = 1000,
-    min_acceptance: float = 1e-3,
+    min_acceptance: SupportsFloat = 1e-3,
     simulation_batch_size: SupportsIndex | None = None,
-    batch_ndims: Any = None,
+    batch_ndims: PerKey = None,
     labels: Mapping[str, SupportsIndex] | None = None,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -56,91 +58,92 @@ def train_bottom_up(
 ) -> BottomUpResult:
     """Learn the posterior of a model of many units by simulating single ones.
 
-    For models in which simulating all units at once is dear. In every round:
+    For models in which simulating all units together is expensive. Every
+    round has four stages:
 
     1. parameters of one unit of every plate are drawn from the prior, and
        its observations are simulated;
     2. ``likelihood`` is trained for p(observations | parameters) on these;
-    3. parameters of the full model are drawn from the prior, and
-       observations of every unit from the likelihood, each with noise of its
-       own;
+    3. parameters of the full model are drawn from the prior, and the
+       observations of every unit from the likelihood, with separate noise;
     4. ``estimator`` is trained for p(parameters | observations) on these and
        on the simulations together.
 
     From the second round on, draws from the prior are kept only inside the
-    box that posterior draws given ``observed`` span, so that training goes
-    where it counts. The simulations of earlier rounds that lie in the box are
-    trained on as well.
+    box that posterior draws given ``observed`` span. Simulations of earlier
+    rounds in the box are used for training as well.
 
     Parameters
     ----------
-    estimator : FlowMatchingEstimator
-        To be trained for the posterior; its network must know all keys.
-    prior_fn : callable
+    estimator
+        The estimator to train for the posterior; its network must know all
+        keys.
+    prior_fn
         ``prior_fn(key, n, sizes)`` returns a dictionary of ``n`` parameter
         samples, each array of shape ``(n, *event, *batch)``, for the sizes
         of the plates in the dictionary ``sizes``.
-    simulator_fn : callable
+    simulator_fn
         ``simulator_fn(key, parameters)`` returns a dictionary of
         observations for parameters of one unit; with
         ``functional_input_fn`` it is called as
         ``simulator_fn(key, parameters, functional_inputs)``.
-    key : key array
-        Everything random follows from it: round ``i`` from
-        ``fold_in(key, i)``, and every stage from a ``fold_in`` of that.
-    plates : mapping of str to tuple of str
+    key
+        Source of all randomness: round ``i`` depends on ``fold_in(key, i)``
+        only, and every stage on a ``fold_in`` of that.
+    plates
         For every key the names of its leading event axes along which units
         are independent given the parameters, outermost first; ``()`` for
-        keys without any. Plates may lie in one another, to any depth, or
-        cross. Further event axes, such as the observations of one unit, need
-        no name.
-    sizes : mapping of str to int
+        keys without any. Plates may be nested, to any depth, or cross.
+        Further event axes, such as the observations of one unit, need no
+        name.
+    sizes
         Units of the plates that grow. Others keep the size that the
-        functions give them.
-    independence : mapping or Independence
+        functions return.
+    independence
         Rules between the keys of parameters and observations.
-    n_simulations : int
+    n_simulations
         Simulations of one unit in every round.
-    n_synthetic : int, optional
+    n_synthetic
         Full models with synthetic observations in every round; by default
         ``n_simulations``.
-    n_rounds : int
+    n_rounds
+        Number of rounds.
     observed : nested dict of arrays, each of shape (*event, *batch)
-        The observation, all units of it, to focus on. Needed for more than
-        one round. It is checked first, its full shape on two simulations.
+        The observation of all units, required for more than one round.
+        It is checked before training, with two simulations.
     observed_inputs : nested dict of arrays, optional
-        Its functional inputs, ``(*event, n_inputs)``.
-    functional_input_fn : callable, optional
+        Functional inputs of the observation, ``(*event, n_inputs)``.
+    functional_input_fn
         ``functional_input_fn(key, parameters)`` returns functional inputs
-        for one unit or for all, whichever the parameters are of.
-    likelihood : FlowMatchingEstimator, optional
+        for one unit or for all, as the parameters are.
+    likelihood
         Another estimator, for the observations of one unit; by default a
         copy of ``estimator``.
-    likelihood_options : mapping, optional
-        Options of ``fit`` that differ for it.
-    sample_options : mapping, optional
+    likelihood_options
+        Options of ``fit`` that differ for ``likelihood``.
+    sample_options
         Options of ``sample``, such as ``n_steps`` and ``batch_size``, for
         synthetic observations and posterior draws.
-    truncate : sequence of str, optional
+    truncate
         Parameters that the box bounds; by default all.
-    margin : float
-        How much wider the box is on each side than the posterior draws, in
-        units of their range, dimensionless.
-    n_draws : int
+    margin
+        Distance of the box from the posterior draws on each side, in units
+        of their range, dimensionless.
+    n_draws
         Posterior draws that span the box.
-    min_acceptance : float
-        Share of the prior's draws in the box below which to give up.
-    simulation_batch_size : int, optional
+    min_acceptance
+        Smallest allowed share of the prior's draws in the box.
+    simulation_batch_size
         Simulations that are made at a time; by default at most 1,000.
     batch_ndims, labels
-        As of ``Tokens.from_pytree``.
-    progress : bool
+        See ``Tokens.from_pytree``.
+    progress
         Show progress bars (tqdm, extra ``data``).
-    checkpoint : path, optional
-        A folder (extra ``data``). Stages that it holds of the same training
-        are not done again; the result is that of a training that was not
-        interrupted. With a larger ``n_rounds`` it is continued. Functions
-        cannot be compared: use another folder for other ones.
+    checkpoint
+        A folder (extra ``data``). Finished stages of the same training are
+        read from it, so that the result is that of an uninterrupted
+        training; a larger ``n_rounds`` continues it. Functions cannot be
+        compared: use another folder for other functions.
     **fit_options
         ``n_epochs``, ``batch_size``, ``learning_rate``, ``validation``,
         ``patience`` and others of ``FlowMatchingEstimator.fit``, for both
@@ -158,36 +161,35 @@ def train_bottom_up(
         of the observation is not finite, or the folder holds another
         training. Faults of one kind are listed.
     TypeError
-        If ``fit`` or ``sample`` has no such option, or an argument is not a
-        number; a bool is none.
+        If ``fit`` or ``sample`` does not have an option, or an argument is
+        not a number; bools are refused.
     RuntimeError
         If too few draws from the prior lie in the box.
     UnknownKeyError
         If a key does not exist.
     TrainingDivergedError
-        As of ``fit``.
+        See :meth:`FlowMatchingEstimator.fit`.
 
     Notes
     -----
-    Synthetic observations are drawn unit by unit, so the likelihood is never
-    asked for more than one unit, whatever the sizes. That is exact, as far
-    as the likelihood is, if an observation depends only on parameters and
-    observations of its own and outer plates. A plate for which that does not
-    hold, such as the steps of a random walk, must have no size. And
-    ``prior_fn`` must draw a unit alike whatever the sizes are.
+    Synthetic observations are drawn unit by unit, so the likelihood is only
+    evaluated for one unit, whatever the sizes. The result is as exact as the
+    likelihood if an observation depends only on parameters and observations
+    of its own and outer plates. A plate for which that does not hold, such as
+    the steps of a random walk, must not have a size. ``prior_fn`` must draw a
+    unit from the same distribution for all sizes.
 
     Truncating the prior needs no correction: inside the box the posterior is
-    unchanged up to a constant. It is right where the box holds the posterior
-    given ``observed``; the box is that of approximate draws, so ``margin``
-    must make up for the error of the round before. After more than one round
-    the posterior holds for observations whose parameters are likely to be in
-    the last box alone. Sources: Miller et al., 2021 (truncated marginal
-    neural ratio estimation); Deistler et al., 2022 (truncated proposals).
+    unchanged up to a constant. The box comes from approximate draws, so
+    ``margin`` must exceed the error of the previous round. After more than
+    one round the posterior is valid only for observations whose parameters
+    are likely to be in the last box. Sources: Miller et al., 2021 (truncated
+    marginal neural ratio estimation); Deistler et al., 2022 (truncated
+    proposals).
 
-    Every round trains both estimators further, standardized anew to the
-    values in its box. Synthetic observations are made anew, by the better
-    likelihood; simulations of all rounds are kept, and those in the box, all
-    of them draws from the truncated prior, are trained on.
+    Every round continues the training of both estimators, standardized anew
+    to the values in its box, with new synthetic observations and all
+    simulations so far that lie in the box.
 
     Not for use inside ``jit``. Legacy: ``train_bottom_up``, whose later
     rounds draw parameters from the posterior without a correction, and whose
@@ -243,9 +245,7 @@ def train_bottom_up(
         real_number(margin, "margin"),
         real_number(min_acceptance, "min_acceptance"),
         None if truncate is None else checked_names(truncate),
-        None
-        if simulation_batch_size is None
-        else static_int(simulation_batch_size, "simulation_batch_size"),
+        positive_or_none(simulation_batch_size, "simulation_batch_size"),
     )
     scheme.check(observed)
     options = Options(
@@ -255,9 +255,9 @@ def train_bottom_up(
     )
     if likelihood is estimator:
         raise ValueError(
-            "likelihood and estimator are the same object, which would learn "
-            "one and forget the other in turn. Leave likelihood out for a "
-            "copy, or give an estimator with a network of its own."
+            "likelihood and estimator are the same object, so each training "
+            "would undo the other. Omit likelihood for a copy, or pass an "
+            "estimator with another network."
         )
     if likelihood is None:
         likelihood = copy.copy(estimator)

@@ -1,15 +1,16 @@
-"""Truncated priors: draws from the prior where the posterior may be."""
+"""Truncated priors: draws from the prior inside a box."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Bool
 
 from tfmpe._base.arrays import like, take_rows
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import Leaf, flatten_tree, unflatten_tree
+from tfmpe.estimators._types import AnyArray, ArrayTree, PRNGKey
 from tfmpe.preprocessing import Tokens
 
 
@@ -20,25 +21,17 @@ class Box:
     Attributes
     ----------
     low, high : dict of str to ndarray, each of shape (*event, *batch)
-        Bounds of every value, both allowed, in the units of the values.
+        Bounds of every value, both included, in the units of the values.
         Event axes that are plates have size 1.
     """
 
     low: Mapping[str, np.ndarray]
     high: Mapping[str, np.ndarray]
 
-    def contains(self, values: Mapping[str, Any]) -> np.ndarray:
-        """Return which samples lie in the box with all of their values.
-
-        Parameters
-        ----------
-        values : mapping of str to array, each of shape (n, *event, *batch)
-            Keys without bounds may be among them.
-
-        Returns
-        -------
-        ndarray of bool, shape (n,)
-        """
+    def contains(
+        self, values: Mapping[str, AnyArray]
+    ) -> Bool[np.ndarray, " n"]:
+        """Return which samples have all of their values in the box."""
         fits = []
         for name, low in self.low.items():
             array = np.asarray(values[name])
@@ -47,20 +40,14 @@ class Box:
         return np.all(fits, 0)
 
     def intersect(self, other: "Box") -> "Box":
-        """Return the part that two boxes have in common.
-
-        Raises
-        ------
-        ValueError
-            If they have no value of a key in common.
-        """
+        """Return the common part of two boxes."""
         low = {k: np.maximum(self.low[k], other.low[k]) for k in self.low}
         high = {k: np.minimum(self.high[k], other.high[k]) for k in self.low}
         raise_faults(
             ValueError,
-            "The posterior draws given the observation lie outside of the "
-            "parameters that were trained on, so the posterior is wrong "
-            "there. Train longer, or use a larger margin",
+            "Posterior draws given the observation lie outside the parameters "
+            "of the training data, so the posterior is wrong there. Train "
+            "longer, or use a larger margin",
             [
                 f"{name!r} would be bounded by {low[name].max():.4g} below "
                 f"and {high[name].min():.4g} above"
@@ -79,30 +66,14 @@ class Box:
 
 
 def box_of_draws(
-    draws: Mapping[str, Any],
+    draws: Mapping[str, AnyArray],
     plate_axes: Mapping[str, Iterable[int]],
     margin: float,
 ) -> Box:
-    """Return the box that posterior draws span.
+    """Return the box that posterior draws of all units span.
 
-    Parameters
-    ----------
-    draws : mapping of str to array, each of shape (n, *event, *batch)
-    plate_axes : mapping of str to iterable of int
-        Event axes of every key that are plates; the box spans the draws of
-        all units together.
-    margin : float
-        How much wider the box is on each side, in units of the range of the
-        draws, dimensionless.
-
-    Returns
-    -------
-    Box
-
-    Raises
-    ------
-    ValueError
-        If a draw is not finite.
+    Event axes that are plates are given by key. Each side is wider than the
+    draws by ``margin`` times their range.
     """
     low, high, faults = {}, {}, []
     for name, array in draws.items():
@@ -119,16 +90,18 @@ def box_of_draws(
         low[name], high[name] = smallest - wider, largest + wider
     raise_faults(
         ValueError,
-        "Posterior draws given the observation are not finite, so there is "
-        "no box around them. Train longer, or look for extreme values in the "
+        "Posterior draws given the observation are not finite, so no box "
+        "holds them. Train longer, or look for extreme values in the "
         "observation",
         faults,
     )
     return Box(low, high)
 
 
-def arrays_by_name(tokens: Tokens, names: Iterable[str]) -> dict[str, Any]:
-    """Return arrays of some keys, ``(n, *event, *batch)``: one sample axis."""
+def arrays_by_name(
+    tokens: Tokens, names: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """Return arrays of some keys, with one sample axis."""
     n_axes = len(tokens.sample_shape)
     tree = tokens.decode_keys(tokens.data, names)
     return {
@@ -149,21 +122,21 @@ def keep_inside(tokens: Tokens, box: Box | None) -> Tokens:
 
 @dataclass
 class TruncatedPrior:
-    """Draws from a prior, those outside of a box refused.
+    """Draws from a prior inside a box.
 
     Attributes
     ----------
     prior_fn : callable
         ``prior_fn(key, n, sizes)`` returns a dictionary of arrays, each of
         shape ``(n, *event, *batch)``.
-    sizes : dict of str to int
-        Of the plates.
-    box : Box or None
+    sizes
+        Sizes of the plates.
+    box
         None to keep all draws.
-    min_acceptance : float
-        Share of draws in the box below which to give up.
-    n_drawn, n_accepted : int
-        Draws so far, and how many were in the box.
+    min_acceptance
+        Smallest allowed share of draws in the box.
+    n_drawn, n_accepted
+        Number of draws so far, and of those in the box.
 
     Notes
     -----
@@ -171,49 +144,46 @@ class TruncatedPrior:
     everything changes nothing.
     """
 
-    prior_fn: Callable[..., Any]
+    prior_fn: Callable[..., ArrayTree]
     sizes: Mapping[str, int]
     box: Box | None
     min_acceptance: float
     n_drawn: int = field(default=0, init=False)
     n_accepted: int = field(default=0, init=False)
 
-    def __call__(self, key: Any, n: int) -> dict[str, Any]:
-        """Return ``n`` draws in the box.
+    @property
+    def acceptance(self) -> float:
+        """Share of the draws that were in the box."""
+        return self.n_accepted / self.n_drawn
 
-        Raises
-        ------
-        RuntimeError
-            If too few draws lie in the box.
-        """
+    def __call__(self, key: PRNGKey, n: int) -> ArrayTree:
+        """Return ``n`` draws in the box."""
+        if self.box is None:
+            self.n_drawn += n
+            self.n_accepted += n
+            key = jax.random.fold_in(key, 0)
+            return self.prior_fn(key, n, dict(self.sizes))
         leaves: list[Leaf] = []
-        parts: list[Any] = []
-        n_drawn = n_found = 0
+        parts: list[list[np.ndarray]] = []
+        n_found = 0
         while n_found < n:
-            if n_drawn >= n / self.min_acceptance:
-                raise RuntimeError(self._too_few(n, n_found, n_drawn))
             number = len(parts)
+            if number * self.min_acceptance >= 1:
+                raise RuntimeError(self._too_few(n, n_found, number * n))
             tree = self.prior_fn(
                 jax.random.fold_in(key, number), n, dict(self.sizes)
             )
-            n_drawn += n
-            if self.box is None:
-                self.n_drawn += n
-                self.n_accepted += n
-                return tree
             leaves = flatten_tree(tree, "prior_fn")
             rows = np.flatnonzero(
                 self.box.contains({leaf.name: leaf.value for leaf in leaves})
             )
             n_found += len(rows)
             parts.append([np.asarray(leaf.value)[rows] for leaf in leaves])
-        self.n_drawn += n_drawn
+        self.n_drawn += len(parts) * n
         self.n_accepted += n_found
         values = (
             like(np.concatenate(arrays)[:n], leaf.value)
-            for leaf, arrays in zip(
-                leaves, zip(*parts, strict=True), strict=True
-            )
+            for leaf, *arrays in zip(leaves, *parts, strict=True)
         )
         return unflatten_tree([leaf.path for leaf in leaves], values)
 
@@ -221,7 +191,7 @@ class TruncatedPrior:
         return (
             f"Only {n_found} of {n_drawn} draws from the prior with the "
             f"sizes {dict(self.sizes)} lie in {self.box}, a share below "
-            f"min_acceptance={self.min_acceptance:g}, and {n} are wanted. "
-            "Truncate fewer parameters, such as the global ones alone "
+            f"min_acceptance={self.min_acceptance:g}; {n} are needed. "
+            "Truncate fewer parameters, such as only the global ones "
             "(truncate=[...]), use a larger margin, or lower min_acceptance."
         )

@@ -1,21 +1,23 @@
-"""Simulation-based calibration: where true values lie among draws."""
+"""Simulation-based calibration: ranks of true values among draws."""
 
-import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Num
 
 from tfmpe._base.arrays import moves_arrays, take_rows
 from tfmpe._base.programs import compiled
 from tfmpe._base.static import static_int
-from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
-from tfmpe.estimators._conditionals import Conditional, read_conditional
+from tfmpe.estimators._arguments import own_tokens, positive
+from tfmpe.estimators._checks.ranks import CalibrationRanks
+from tfmpe.estimators._checks.uniformity import JOINT
+from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.chunks import flatten_samples
-from tfmpe.estimators._numbers import positive
-from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
+from tfmpe.estimators._types import AnyTokens, PRNGKey, Sampler
+from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing.tokens.known import check_inputs, check_known
 
 _TIES = np.uint32(2**32 - 1)
@@ -26,20 +28,20 @@ MIN_DRAWS = 9
 
 @moves_arrays
 def calibration_ranks(
-    estimator: Any,
-    tokens: Any,
+    estimator: Sampler,
+    tokens: AnyTokens,
     target_keys: Iterable[str],
     conditioning_keys: Iterable[str] | None = None,
     *,
-    key: Any,
-    n_samples: int = 99,
-    batch_size: int | None = 4096,
+    key: PRNGKey,
+    n_samples: SupportsIndex = 99,
+    batch_size: SupportsIndex | None = 4096,
     **options: Any,
 ) -> CalibrationRanks:
     """Rank the true target values of simulations among an estimator's draws.
 
-    If the draws come from the right distribution given the conditioning, a
-    true value is equally likely to lie at any place among them.
+    If the draws come from the correct distribution given the conditioning,
+    a true value is equally likely to lie at any place among them.
 
     Parameters
     ----------
@@ -48,20 +50,20 @@ def calibration_ranks(
     tokens : Tokens or TokenView, sample axes (*sample,)
         Simulations that the estimator was not trained on, with the true
         target values. Sample axes are flattened to one.
-    target_keys : sequence of str
-        What is inferred.
-    conditioning_keys : sequence of str, optional
-        What is given; by default all other keys.
-    key : key array
-        Everything random follows from it: that of simulation ``i`` from
-        ``fold_in(key, i)`` alone, whatever ``batch_size`` is.
-    n_samples : int
+    target_keys
+        The inferred keys.
+    conditioning_keys
+        The given keys; by default all others.
+    key
+        Source of all randomness: simulation ``i`` depends on ``fold_in(key,
+        i)`` only, whatever ``batch_size`` is.
+    n_samples
         Draws for every simulation, at least 9.
-    batch_size : int or None
+    batch_size
         Draws, over all simulations, that are in memory at a time; None for
         all.
     **options
-        Passed on to ``estimator.sample``, such as ``solver``.
+        Passed to ``estimator.sample``, such as ``solver``.
 
     Returns
     -------
@@ -75,19 +77,18 @@ def calibration_ranks(
         If there is no simulation, a number is too small, a key is called
         ``"(joint)"``, or a true or drawn value is not finite.
     TypeError
-        If these are no Tokens.
+        If ``tokens`` are of another type.
 
     Notes
     -----
-    Not for use inside ``jit``. A right posterior passes, but so does the
-    prior: look at the width of the draws too. A true value that equals
-    some draws, as discrete and constant ones do, has a random place among
-    them.
+    Not for use inside ``jit``. A correct posterior passes, but so does the
+    prior: compare the width of the draws too. A true value that equals some
+    draws, as discrete and constant ones do, has a random rank among them.
 
-    Beside single values two things that they are together are ranked, in
-    standard deviations of the draws: their mean, and their distance from
-    the middle of the draws. The ranks of both are as uniform, however the
-    values depend on one another, and not if the draws lack that dependence.
+    Two functions of all values are ranked as well, in standard deviations of
+    the draws: their mean, and their distance from the middle of the draws.
+    Their ranks are uniform however the values depend on one another, but not
+    if the draws miss that dependence.
 
     Source: Talts et al., 2018; for the choice of what is ranked Modrák et
     al., 2023.
@@ -114,7 +115,7 @@ def calibration_ranks(
     >>> ranks.uniformity().p_value > 0.05
     True
     """
-    tokens = _simulations(tokens)
+    tokens = _simulations(own_tokens(tokens, "calibration_ranks"))
     keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
     n_samples = static_int(n_samples, "n_samples")
     if n_samples < MIN_DRAWS:
@@ -122,41 +123,12 @@ def calibration_ranks(
             f"n_samples is {n_samples}, expected at least {MIN_DRAWS} draws "
             "for each simulation, or better 99."
         )
-    size = tokens.sample_shape[0]
+    n = size = tokens.sample_shape[0]
     if batch_size is not None:
         at_a_time = positive(batch_size, "batch_size")
-        size = min(size, max(1, at_a_time // n_samples))
+        size = min(n, max(1, at_a_time // n_samples))
         if at_a_time < n_samples:
             options = {**options, "batch_size": at_a_time}
-    return _rank(estimator, tokens, keys, key, n_samples, size, options)
-
-
-def _simulations(tokens: Any) -> Tokens:
-    """Return Tokens with one sample axis."""
-    if isinstance(tokens, TokenView):
-        tokens = tokens.to_tokens()
-    if not isinstance(tokens, Tokens):
-        raise TypeError(
-            f"calibration_ranks expects Tokens, got {type(tokens).__name__}."
-        )
-    shape = tokens.sample_shape
-    if not math.prod(shape):
-        raise ValueError(
-            f"There is no simulation: the tokens have the sample shape {shape}."
-        )
-    return flatten_samples(tokens, len(shape))
-
-
-def _rank(
-    estimator: Any,
-    tokens: Tokens,
-    keys: Conditional,
-    key: Any,
-    n_samples: int,
-    size: int,
-    options: dict[str, Any],
-) -> CalibrationRanks:
-    """Rank ``size`` simulations at a time."""
     view = tokens.select_tokens(keys.target)
     layout, real = view.layout, np.asarray(view.value_mask)
     true = np.asarray(view.data)
@@ -164,7 +136,7 @@ def _rank(
     check_inputs(view)
     check_known(tokens.select_tokens(keys.conditioning), "Conditioning values")
 
-    def of_one(row: Any, number: Any) -> tuple[Any, ...]:
+    def of_one(row: Tokens, number: Int[Array, ""]) -> tuple[Array, ...]:
         row_key = jax.random.fold_in(key, number)
         draws = estimator.sample(
             row, *keys, key=row_key, n_samples=n_samples, **options
@@ -176,70 +148,73 @@ def _rank(
             jax.random.fold_in(row_key, _TIES),
         )
 
-    n = tokens.sample_shape[0]
-    n_together = len(_groups(layout))
+    names = list(_groups(layout))
     ranks = np.zeros(true.shape, np.int32)
-    means, distances = (np.zeros((n, n_together), np.int32) for _ in range(2))
+    means, distances = (np.zeros((n, len(names)), np.int32) for _ in range(2))
     for start in range(0, n, size):
         # The last ones are repeated, so that all chunks have one shape.
         rows = np.minimum(np.arange(start, start + size), n - 1)
-        chunk = take_rows(tokens, rows)
-        found = jax.vmap(of_one)(chunk, rows)
+        found = jax.vmap(of_one)(take_rows(tokens, rows), jnp.asarray(rows))
         new = slice(start, min(start + size, n))
-        below, finite, *together = (
+        ranks[new], finite, means[new], distances[new] = (
             np.asarray(array)[: new.stop - start] for array in found
         )
         drawn = np.where(finite, 0, np.nan)
         _check_finite(drawn, real[new], layout, start, "draw")
-        ranks[new] = below
-        means[new], distances[new] = together
     return CalibrationRanks(
         view.decode(ranks),
         view.decode(real),
-        dict(zip(_groups(layout), means.T, strict=True)),
-        dict(zip(_groups(layout), distances.T, strict=True)),
+        dict(zip(names, means.T, strict=True)),
+        dict(zip(names, distances.T, strict=True)),
         n_samples,
     )
 
 
+def _simulations(tokens: Tokens) -> Tokens:
+    """Return Tokens with one sample axis."""
+    shape = tokens.sample_shape
+    if 0 in shape:
+        raise ValueError(
+            f"There is no simulation: the tokens have the sample shape {shape}."
+        )
+    return flatten_samples(tokens, len(shape))
+
+
 def _groups(layout: TokenLayout) -> dict[str, slice]:
-    """Return the tokens of what is ranked together: each key, and all."""
+    """Return the tokens that are ranked together: of each key, and all."""
     each = {key.name: key.block for key in layout.keys}
     if JOINT in each:
         raise ValueError(
-            f"{JOINT!r} is the name of a key, and that of all keys together "
-            "in the result. Rename the key."
+            f"A key has the name {JOINT!r}, which stands for all keys "
+            "together in the result. Rename the key."
         )
     return each | {JOINT: slice(None)}
 
 
 @compiled()
-def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
+def _rank_one(
+    draws: Num[Array, "draws tokens width"], true: Tokens, key: PRNGKey
+) -> tuple[Array, ...]:
     """Return ranks, whether draws are finite, and ranks of the groups.
 
-    Among draws that are equal to it the true value has a random place.
-
-    The true values are among those that mean and standard deviation are
-    taken of, so that nothing sets them apart from the draws.
+    Mean and standard deviation are those of draws and true values together,
+    so that nothing distinguishes the true values from the draws.
     """
     together = jnp.concatenate([draws, true.data[None]])
-    # Squares of large values do not fit into 32 bits, those of small ones
-    # are zero.
+    # Squares of large values overflow in 32 bits, those of small ones are 0.
     extent = jnp.abs(together).max(0, keepdims=True)
     together = together / jnp.where(extent > 0, extent, 1)
     mean, scale = (f(0, keepdims=True) for f in (together.mean, together.std))
     away = (together - mean) / jnp.where(scale > 0, scale, 1)
     away = jnp.where(true.value_mask[None], away, 0)
 
-    def ranks(values: Any, key: Any) -> Any:
-        sums = jnp.stack(
-            [
-                values[:, block].sum((-2, -1))
-                for block in _groups(true.layout).values()
-            ],
-            -1,
-        )
-        return _rank_of(sums[-1], sums[:-1], key)
+    def ranks(
+        values: Float[Array, "all tokens width"], key: PRNGKey
+    ) -> Int[Array, " groups"]:
+        blocks = _groups(true.layout).values()
+        sums = [values[:, block].sum((-2, -1)) for block in blocks]
+        stacked = jnp.stack(sums, -1)
+        return _rank_of(stacked[-1], stacked[:-1], key)
 
     keys = jax.random.split(key, 3)
     return (
@@ -250,7 +225,9 @@ def _rank_one(draws: Any, true: Tokens, key: Any) -> tuple[Any, ...]:
     )
 
 
-def _rank_of(value: Any, others: Any, key: Any) -> Any:
+def _rank_of(
+    value: Num[Array, "*shape"], others: Num[Array, " n *shape"], key: PRNGKey
+) -> Int[Array, "*shape"]:
     """Return the rank of a value among others, at random among equal ones."""
     value = value[None]
     equal = (others == value).sum(0)
@@ -259,8 +236,8 @@ def _rank_of(value: Any, others: Any, key: Any) -> Any:
 
 
 def _check_finite(
-    values: np.ndarray,
-    real: np.ndarray,
+    values: Num[np.ndarray, "simulations tokens width"],
+    real: Bool[np.ndarray, "simulations tokens width"],
     layout: TokenLayout,
     start: int,
     what: str,
@@ -272,5 +249,5 @@ def _check_finite(
     name = next(k.name for k in layout.keys if token < k.block.stop)
     raise ValueError(
         f"A {what} of {name!r} in simulation {start + row} is not finite. "
-        "Ranks need numbers."
+        "Ranks need finite numbers."
     )

@@ -1,93 +1,19 @@
-"""How often credible regions hold the true values."""
+"""Expected coverage of credible regions."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from tfmpe._base.trees import flatten_tree, unflatten_tree
-from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
+from tfmpe.estimators._checks.bands import Band, binomial_band
+from tfmpe.estimators._checks.plots import plot_coverage
+from tfmpe.estimators._checks.ranks import CalibrationRanks
+from tfmpe.estimators._checks.uniformity import JOINT
+from tfmpe.estimators._types import ArrayTree, Axes
 from tfmpe.preprocessing.show.text import aligned, printable, shorten
 
 _REPORTED = (0.5, 0.8, 0.9)
-
-
-def expected_coverage(ranks: Any) -> "ExpectedCoverage":
-    """Return how often credible regions of each level hold the true values.
-
-    Parameters
-    ----------
-    ranks : CalibrationRanks
-        As :func:`calibration_ranks` returns it; nothing is drawn anew.
-
-    Returns
-    -------
-    ExpectedCoverage
-        For each value of the central intervals; for all values together of
-        the balls around the middle of the draws, in standard deviations of
-        the draws.
-
-    Raises
-    ------
-    TypeError
-        If these are no ranks.
-
-    Notes
-    -----
-    Levels are those at which the intervals end at draws, so nothing is
-    interpolated and right draws have exactly the nominal coverage. The
-    balls are the regions of Lemos et al., 2023 (TARP), around the middle of
-    the draws instead of a random place.
-
-    Source: Hermans et al., 2022 (expected coverage).
-
-    Examples
-    --------
-    >>> import jax
-    >>> from tfmpe import Tokens
-    >>> from tfmpe.estimators import calibration_ranks
-    >>> a, b, c = jax.random.split(jax.random.key(0), 3)
-    >>> mu = jax.random.normal(a, (500, 1, 1))
-    >>> obs = mu + jax.random.normal(b, (500, 3, 1))
-    >>> tokens = Tokens.from_pytree({"mu": mu, "obs": obs}, {})
-    >>> class TooNarrow:
-    ...     def sample(self, tokens, target, given, *, key, n_samples):
-    ...         mean = tokens.select_tokens(["obs"]).data.sum(-2) / 4
-    ...         noise = jax.random.normal(key, (n_samples, *mean.shape))
-    ...         target = tokens.select_tokens(["mu"]).to_tokens()
-    ...         return Tokens((mean + noise / 4)[..., None], target.layout)
-    >>> ranks = calibration_ranks(TooNarrow(), tokens, ["mu"], key=c)
-    >>> coverage = expected_coverage(ranks)
-    >>> coverage.central["mu"].shape
-    (51, 1, 1)
-    >>> print(f"{coverage.levels[25]}: {coverage.central['mu'][25, 0, 0]:.1f}")
-    0.5: 0.3
-    """
-    if not isinstance(ranks, CalibrationRanks):
-        raise TypeError(
-            "expected_coverage expects CalibrationRanks, got "
-            f"{type(ranks).__name__}. Pass what calibration_ranks returns."
-        )
-    n_samples = ranks.n_samples
-    # Regions leave out so many ranks at either end.
-    left_out = np.arange((n_samples + 1) // 2, -1, -1)
-    columns = ranks.columns()
-    central = []
-    for each in columns:
-        depth = np.minimum(each.ranks, n_samples - each.ranks)
-        share = _shares(depth, each.real, left_out)
-        central.append(share.reshape((len(left_out), *each.shape)))
-    joint = ranks.joint_columns()
-    depth = (n_samples - joint.together[:, 1:]) // 2
-    leaves = flatten_tree(ranks.ranks, "ranks")
-    return ExpectedCoverage(
-        1 - 2 * left_out / (n_samples + 1),
-        unflatten_tree(
-            [leaf.path for leaf in leaves if leaf.value.size], central
-        ),
-        _shares(depth, joint.some[:, None], left_out)[:, 0],
-        int(joint.some.sum()),
-    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,24 +22,24 @@ class ExpectedCoverage:
 
     Attributes
     ----------
-    levels : ndarray, shape (n_levels,)
+    levels
         Nominal coverage, rising to 1.
     central : nested dict of ndarrays, (n_levels, *event, *batch)
         Share of simulations whose true value is in the central interval; NaN
         for values that are padding in all of them.
-    joint : ndarray, shape (n_levels,)
+    joint
         Share of simulations whose true values are, together, in the ball.
-    n_simulations : int
+    n_simulations
         Number of simulations.
     """
 
-    levels: np.ndarray
-    central: dict[str, Any]
-    joint: np.ndarray
+    levels: Float[np.ndarray, " levels"]
+    central: ArrayTree
+    joint: Float[np.ndarray, " levels"]
     n_simulations: int
 
-    def curves(self) -> dict[str, np.ndarray]:
-        """Return coverage by key, ``(n_levels, n_values)``, and the joint."""
+    def curves(self) -> dict[str, Float[np.ndarray, "levels _"]]:
+        """Return coverage by key, one column per value, and the joint."""
         each = {
             leaf.name: leaf.value.reshape((len(self.levels), -1))
             for leaf in flatten_tree(self.central, "central")
@@ -123,23 +49,14 @@ class ExpectedCoverage:
             for name, values in each.items()
         } | {JOINT: self.joint[:, None]}
 
-    def band(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return where 99 of 100 values with right draws lie.
-
-        Returns
-        -------
-        lower, upper : ndarray, shape (n_levels,)
-            Binomial quantiles for each level on its own.
-        """
+    def band(self) -> Band:
+        """Return binomial bands that hold 99 of 100 values of correct draws."""
         return binomial_band(self.n_simulations, self.levels)
 
     def summary(self) -> str:
-        """Return a table to print: coverage of some intervals by key.
+        """Return a table of the coverage of some intervals, to print.
 
-        Returns
-        -------
-        str
-            Of a key with several values their mean, lowest and highest.
+        One row per key; for several values their mean, lowest and highest.
         """
         chosen = [
             int(np.argmin(np.abs(self.levels - level))) for level in _REPORTED
@@ -161,58 +78,98 @@ class ExpectedCoverage:
             [repr(self), "", *("  " + line for line in aligned(rows))]
         )
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Plot empirical against nominal coverage.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to plot; a new figure by default.
+            Where to plot; a new figure by default (extra ``plot``).
 
         Returns
         -------
         matplotlib Axes
-            One line per key, the mean of its values, and one for all
-            together. Above the diagonal draws are too wide, below it too
-            narrow or in the wrong place. Never shown.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Notes
-        -----
-        In the grey band lie, at each level, 99 of 100 values with right
-        draws; a mean of several varies less.
+            Never shown. One line per key, the mean of its values, and one for
+            all together. Above the diagonal draws are too wide, below it too
+            narrow or in the wrong place. At each level, 99 of 100 values lie in
+            the grey band if draws are correct; means vary less.
         """
-        from tfmpe.estimators._checks.plots import plot_coverage
-
-        return plot_coverage(self, ax)
+        return plot_coverage(self.levels, self.curves(), self.band(), ax)
 
     def __repr__(self) -> str:
         return f"ExpectedCoverage({self.n_simulations} simulations)"
 
 
-def binomial_band(n: int, shares: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 0.5% and 99.5% quantiles of shares among ``n``."""
-    # Loaded here, as importing it takes a while.
-    from scipy.stats import binom
+def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
+    """Return how often credible regions of each level hold the true values.
 
-    lower, upper = (binom.ppf(q, n, shares) / n for q in (0.005, 0.995))
-    return lower, upper
+    Parameters
+    ----------
+    ranks
+        The result of :func:`calibration_ranks`; nothing is drawn again.
+
+    Returns
+    -------
+    ExpectedCoverage
+        For each value of the central intervals; for all values together of
+        the balls around the middle of the draws, in standard deviations of
+        the draws.
+
+    Notes
+    -----
+    Levels are those at which the intervals end at draws, so nothing is
+    interpolated and correct draws have exactly the nominal coverage. The
+    balls are the regions of Lemos et al., 2023 (TARP), around the middle of
+    the draws instead of a random place.
+
+    Source: Hermans et al., 2022 (expected coverage).
+
+    Examples
+    --------
+    Ranks of draws that are too narrow are often low or high:
+
+    >>> ranks = np.array([[0], [1], [4], [8], [9]])
+    >>> real, joint = np.ones((5, 1), bool), {"mu": ranks[:, 0]}
+    >>> joint["(joint)"] = joint["mu"]
+    >>> coverage = expected_coverage(
+    ...     CalibrationRanks({"mu": ranks}, {"mu": real}, joint, joint, 9)
+    ... )
+    >>> print(f"{coverage.levels[3]}: {coverage.central['mu'][3, 0]}")
+    0.6: 0.2
+    """
+    n_samples = ranks.n_samples
+    # Regions leave out so many ranks at either end.
+    left_out = np.arange((n_samples + 1) // 2, -1, -1)
+    central = []
+    for each in ranks.columns():
+        depth = np.minimum(each.ranks, n_samples - each.ranks)
+        share = _shares(depth, each.real, left_out)
+        central.append(share.reshape((len(left_out), *each.shape)))
+    joint = ranks.joint_columns()
+    depth = (n_samples - joint.together[:, 1:]) // 2
+    leaves = flatten_tree(ranks.ranks, "ranks")
+    return ExpectedCoverage(
+        1 - 2 * left_out / (n_samples + 1),
+        unflatten_tree(
+            [leaf.path for leaf in leaves if leaf.value.size], central
+        ),
+        _shares(depth, joint.some[:, None], left_out)[:, 0],
+        int(joint.some.sum()),
+    )
 
 
 def _shares(
-    depth: np.ndarray, real: np.ndarray, left_out: np.ndarray
-) -> np.ndarray:
+    depth: Int[np.ndarray, "n values"],
+    real: Bool[np.ndarray, " n #values"],
+    left_out: Int[np.ndarray, " levels"],
+) -> Float[np.ndarray, "levels values"]:
     """Return the share of each column that is covered at each level."""
     n = real.sum(0)
     counts = [(real & (depth >= ranks)).sum(0) for ranks in left_out]
     return np.where(n > 0, np.array(counts) / np.maximum(n, 1), np.nan)
 
 
-def _cell(values: np.ndarray) -> str:
+def _cell(values: Float[np.ndarray, " values"]) -> str:
     if not values.size:
         return ""
     text = f"{values.mean():.2f}"

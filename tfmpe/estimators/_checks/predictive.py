@@ -1,21 +1,29 @@
-"""Data simulated from posterior draws, to compare with the observed."""
+"""Posterior predictive checks: data simulated from posterior draws."""
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Num
 
 from tfmpe._base.arrays import as_array, moves_arrays
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
+from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional
-from tfmpe.estimators._numbers import positive
-from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.estimators._types import (
+    AnyArray,
+    AnyTokens,
+    ArrayTree,
+    PRNGKey,
+    Sampler,
+)
+from tfmpe.preprocessing import Tokens
 from tfmpe.preprocessing.tokens.known import check_known
 
 MIN_DRAWS = 20
@@ -24,17 +32,17 @@ MIN_DRAWS = 20
 
 @moves_arrays
 def posterior_predictive(
-    estimator: Any,
-    tokens: Any,
+    estimator: Sampler,
+    tokens: AnyTokens,
     target_keys: Iterable[str],
     conditioning_keys: Iterable[str] | None,
     simulator_fn: Callable[..., Any],
     *,
-    key: Any,
-    n_samples: int = 200,
+    key: PRNGKey,
+    n_samples: SupportsIndex = 200,
     parameter_keys: Iterable[str] = (),
-    functional_inputs: Any = None,
-    batch_size: int | None = None,
+    functional_inputs: ArrayTree | None = None,
+    batch_size: SupportsIndex | None = None,
     **options: Any,
 ) -> PosteriorPredictive:
     """Draw parameters given observed data, and simulate data from them.
@@ -45,29 +53,30 @@ def posterior_predictive(
         Or any object with its ``sample`` method.
     tokens : Tokens or TokenView, sample axes (*sample,)
         Holds the observed data: one set, or several along the sample axes.
-    target_keys : sequence of str
+    target_keys
         The parameters to draw.
-    conditioning_keys : sequence of str or None
-        What is given; None for all other keys.
-    simulator_fn : callable
+    conditioning_keys
+        The given keys; None for all others.
+    simulator_fn
         ``simulator_fn(key, parameters)``, or ``simulator_fn(key, parameters,
-        functional_inputs)`` if there are inputs that it takes, as of a
-        :class:`TokenGenerator`: arrays with all draws on the first axis.
-    key : key array
-        Everything random follows from it. The draws of parameters are those
-        of ``estimator.sample`` with ``jax.random.split(key)[0]``.
-    n_samples : int
+        functional_inputs)`` if it takes three arguments and there are inputs,
+        as for :class:`TokenGenerator`. All arrays have the draws on the
+        first axis.
+    key
+        Source of all randomness. The draws of parameters are those of
+        ``estimator.sample`` with ``jax.random.split(key)[0]``.
+    n_samples
         Draws for each set, at least 20.
-    parameter_keys : sequence of str
-        Conditioning keys that the simulator needs as well, as they are.
+    parameter_keys
+        Conditioning keys that the simulator needs as well, unchanged.
     functional_inputs : nested dict of arrays, optional
-        Handed to the simulator as it is. By default the inputs in
+        Passed to the simulator unchanged. By default the inputs in
         ``tokens``, repeated for every draw, ``(n, *event, n_inputs)``.
-    batch_size : int, optional
+    batch_size
         Draws, over all sets, that are made and simulated at a time; all by
-        default. Another size gives other simulated numbers.
+        default. Another size changes the simulated numbers.
     **options
-        Passed on to ``estimator.sample``, such as ``solver``.
+        Passed to ``estimator.sample``, such as ``solver``.
 
     Returns
     -------
@@ -81,13 +90,14 @@ def posterior_predictive(
         If a number is too small, the simulator's arrays do not fit the
         tokens, none of them was observed, or one holds NaN.
     TypeError
-        If these are no Tokens, or the simulator returns no dictionary.
+        If ``tokens`` are of another type, or the simulator does not return a
+        dictionary.
 
     Notes
     -----
-    Not for use inside ``jit``. In place of padding the simulator is handed
-    the values of the first real token of the same key, which it can compute
-    with; what it makes of them is not looked at.
+    Not for use inside ``jit``. In place of padding the simulator gets the
+    values of the first real token of the same key, so that it computes with
+    valid numbers; its results for them are ignored.
 
     Source: Rubin, 1984; Gelman et al., 1996 (posterior predictive checks).
 
@@ -115,12 +125,7 @@ def posterior_predictive(
     >>> predicted.share_inside(0.9)
     {'obs': 1.0}
     """
-    if isinstance(tokens, TokenView):
-        tokens = tokens.to_tokens()
-    if not isinstance(tokens, Tokens):
-        raise TypeError(
-            f"posterior_predictive expects Tokens, got {type(tokens).__name__}."
-        )
+    tokens = own_tokens(tokens, "posterior_predictive")
     if 0 in tokens.sample_shape:
         raise ValueError(
             "There are no observed data: the tokens have the sample shape "
@@ -145,13 +150,11 @@ def posterior_predictive(
     values = np.concatenate(
         [draws.data, _repeated(given.data, n_samples)], axis=-2
     )
+    parameters = known.decode(_rows(values, known))
     simulated = _simulate(
         simulator_fn,
         simulator_key,
-        flatten_tree(
-            known.decode(_one_axis(_without_padding(values, known))),
-            "parameters",
-        ),
+        flatten_tree(parameters, "parameters"),
         _further_arguments(simulator_fn, tokens, functional_inputs, n_samples),
         batch_size,
     )
@@ -172,7 +175,7 @@ def posterior_predictive(
 def _as_observed(leaf: Leaf, observed: Tokens) -> np.ndarray:
     """Return simulated floats in the dtype of the observed ones.
 
-    Else those that are equal would differ by rounding.
+    Otherwise equal values would differ by rounding.
     """
     dtype = observed.data.dtype
     floats = jnp.issubdtype(dtype, jnp.floating)
@@ -182,53 +185,56 @@ def _as_observed(leaf: Leaf, observed: Tokens) -> np.ndarray:
     return leaf.value.astype(dtype)
 
 
-def _repeated(array: Any, n_samples: int) -> np.ndarray:
-    """Return the same for every draw, on the first axis."""
+def _repeated(
+    array: Num[AnyArray, "*shape"], n_samples: int
+) -> Num[np.ndarray, " {n_samples} *shape"]:
     return np.broadcast_to(array, (n_samples, *array.shape))
 
 
-def _one_axis(rows: np.ndarray) -> np.ndarray:
-    return rows.reshape((-1, *rows.shape[-2:]))
-
-
-def _without_padding(rows: np.ndarray, tokens: Any) -> np.ndarray:
-    """Return rows of tokens with a real one of its key for each padded one.
-
-    ``rows`` are ``(n_samples, *sample, n_tokens, columns)``.
-    """
-    if tokens.padding is None:
-        return rows
-    filled = np.array(rows)
-    for key in tokens.layout.keys:
-        if key.n_tokens:
+def _rows(
+    values: Num[np.ndarray, "draws *sample tokens columns"],
+    tokens: AnyTokens,
+) -> Num[np.ndarray, "n tokens columns"]:
+    """Return a row per draw, with the first real token in place of padding."""
+    if tokens.padding is not None:
+        filled = np.array(values)
+        for key in tokens.layout.keys:
             real = np.asarray(tokens.padding)[..., key.block]
-            first = real.argmax(-1)[..., None]
-            source = np.where(real, np.arange(key.n_tokens), first)
-            filled[..., key.block, :] = np.take_along_axis(
-                rows[..., key.block, :], source[None, ..., None], axis=-2
-            )
-    return filled
+            if key.n_tokens:
+                first = real.argmax(-1)[..., None]
+                source = np.where(real, np.arange(key.n_tokens), first)
+                filled[..., key.block, :] = np.take_along_axis(
+                    values[..., key.block, :], source[None, ..., None], axis=-2
+                )
+        values = filled
+    return values.reshape((-1, *values.shape[-2:]))
 
 
 def _further_arguments(
     simulator_fn: Callable[..., Any],
     tokens: Tokens,
-    functional_inputs: Any,
+    functional_inputs: ArrayTree | None,
     n_samples: int,
-) -> Callable[[slice], tuple[Any, ...]]:
-    """Return what a simulator is handed for some draws after parameters."""
+) -> Callable[[slice], tuple[ArrayTree, ...]]:
+    """Return the simulator's arguments after the parameters of some draws."""
     if functional_inputs is not None:
         return lambda rows: (own_copy(functional_inputs),)
     if tokens.functional_inputs is None or not _takes_inputs(simulator_fn):
         return lambda rows: ()
-    leaves = _inputs(tokens, n_samples)
+    inputs = _rows(_repeated(tokens.functional_inputs, n_samples), tokens)
+    leaves = []
+    for key in tokens.layout.keys:
+        if key.n_inputs is not None:
+            value = inputs[:, key.block, : key.n_inputs]
+            value = value.reshape((-1, *key.event_shape, key.n_inputs))
+            leaves.append(Leaf(key.name, key.path, value))
     return lambda rows: (_tree(leaves, rows),)
 
 
 def _takes_inputs(simulator_fn: Callable[..., Any]) -> bool:
     """Return whether a simulator has a third argument.
 
-    That of tokens with ``positions`` need not have one.
+    A simulator of tokens with ``positions`` need not have one.
     """
     try:
         inspect.signature(simulator_fn).bind("key", "parameters", "inputs")
@@ -239,31 +245,14 @@ def _takes_inputs(simulator_fn: Callable[..., Any]) -> bool:
     return True
 
 
-def _inputs(tokens: Tokens, n_samples: int) -> list[Leaf]:
-    """Return the functional inputs of every key that has any."""
-    rows = _repeated(tokens.functional_inputs, n_samples)
-    rows = _one_axis(_without_padding(rows, tokens))
-    return [
-        Leaf(
-            key.name,
-            key.path,
-            rows[:, key.block, : key.n_inputs].reshape(
-                (len(rows), *key.event_shape, key.n_inputs)
-            ),
-        )
-        for key in tokens.layout.keys
-        if key.n_inputs is not None
-    ]
-
-
 def _simulate(
     simulator_fn: Callable[..., Any],
-    key: Any,
+    key: PRNGKey,
     parameters: list[Leaf],
-    further: Callable[[slice], tuple[Any, ...]],
+    further: Callable[[slice], tuple[ArrayTree, ...]],
     batch_size: int | None,
 ) -> list[Leaf]:
-    """Simulate some draws at a time; return arrays for all."""
+    """Simulate batches of draws; return arrays of all."""
     n = len(parameters[0].value)
     size = n if batch_size is None else batch_size
     parts = []
@@ -281,8 +270,8 @@ def _simulate(
     ]
 
 
-def _tree(leaves: list[Leaf], rows: slice) -> dict[str, Any]:
-    """Return jax arrays of some draws, as a simulator gets them."""
+def _tree(leaves: list[Leaf], rows: slice) -> ArrayTree:
+    """Return jax arrays of some draws, for a simulator."""
     return unflatten_tree(
         [leaf.path for leaf in leaves],
         [jnp.asarray(leaf.value[rows]) for leaf in leaves],
@@ -290,10 +279,10 @@ def _tree(leaves: list[Leaf], rows: slice) -> dict[str, Any]:
 
 
 def _read(made: Any, n: int) -> list[Leaf]:
-    """Return what the simulator made as NumPy arrays."""
+    """Return the result of a simulator as NumPy arrays."""
     if hasattr(made, "_asdict"):  # A joint distribution's named tuple
         made = made._asdict()
-    leaves = flatten_tree(made, "What simulator_fn returns")
+    leaves = flatten_tree(made, "The result of simulator_fn")
     for leaf in leaves:
         if np.shape(leaf.value)[:1] != (n,):
             raise ValueError(
@@ -311,27 +300,22 @@ def _read(made: Any, n: int) -> list[Leaf]:
 def _observed(
     tokens: Tokens, known: tuple[str, ...], simulated: list[Leaf]
 ) -> Tokens:
-    """Return the tokens that were simulated as well."""
+    """Return the tokens of the keys that were simulated."""
     layout = tokens.layout
-    names = [
-        leaf.name
-        for leaf in simulated
-        if leaf.name in layout and leaf.name not in known
-    ]
-    if not names:
+    names = [name for name in layout.names if name not in known]
+    found = [leaf for leaf in simulated if leaf.name in names]
+    if not found:
         raise ValueError(
-            f"simulator_fn returned {[leaf.name for leaf in simulated]}, of "
-            "which nothing was observed. Observed are "
-            f"{[name for name in layout.names if name not in known]}."
+            f"simulator_fn returned {[leaf.name for leaf in simulated]}, none "
+            f"of which was observed. The observed keys are {names}."
         )
-    for leaf in simulated:
-        if leaf.name in names:
-            entry = layout[leaf.name]
-            expected = (*entry.event_shape, *entry.batch_shape)
-            if leaf.value.shape[1:] != expected:
-                raise ValueError(
-                    f"simulator_fn returned {leaf.name!r} of shape "
-                    f"{leaf.value.shape[1:]} for each draw, but the observed "
-                    f"one has {expected}."
-                )
-    return tokens.select_tokens(names).to_tokens()
+    for leaf in found:
+        entry = layout[leaf.name]
+        expected = (*entry.event_shape, *entry.batch_shape)
+        if leaf.value.shape[1:] != expected:
+            raise ValueError(
+                f"simulator_fn returned {leaf.name!r} of shape "
+                f"{leaf.value.shape[1:]} for each draw, but the observed "
+                f"array has shape {expected}."
+            )
+    return tokens.select_tokens([leaf.name for leaf in found]).to_tokens()

@@ -1,4 +1,4 @@
-"""Posterior predictive draws as pictures (extra ``plot``)."""
+"""Plots of posterior predictive draws (extra ``plot``)."""
 
 import math
 import operator
@@ -6,28 +6,33 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Int, Num
 
-from tfmpe.estimators._checks.plots import N_COLUMNS, label_of, panels
-from tfmpe.estimators._checks.predictive_result import (
+from tfmpe.estimators._checks.key_predictive import (
     KeyPredictive,
     central_interval,
 )
+from tfmpe.estimators._figures import (
+    N_COLUMNS,
+    OUTSIDE,
+    label_of,
+    panels,
+)
+from tfmpe.estimators._types import Axes, SomeAxes
 
 _MAX_PANELS = 12
 _MAX_BORDERS = 60
 _WIDE: dict[str, Any] = {"color": "#9ecae1", "label": "90% of draws"}
 _MIDDLE: dict[str, Any] = {"color": "#3182bd", "label": "50% of draws"}
-# Form and colour tell them apart.
+# They differ in shape and in color.
 _INSIDE: dict[str, Any] = {
     "color": "black",
     "marker": "o",
-    "size": 1.0,
     "label": "observed",
 }
 _OUTSIDE: dict[str, Any] = {
     "color": "#d55e00",
     "marker": "X",
-    "size": 2.0,
     "label": "observed, outside 90%",
 }
 
@@ -36,20 +41,28 @@ class _Panel(NamedTuple):
     """What one Axes shows: some tokens, and one of the values in them."""
 
     title: str
-    tokens: np.ndarray
+    tokens: Int[np.ndarray, " tokens"]
     value: int
-    x: np.ndarray
+    x: Num[np.ndarray, " tokens"]
 
 
 def plot_predictive(
-    key: KeyPredictive, ax: Any, sample: int, groups: Iterable[int] | None
+    key: KeyPredictive,
+    ax: SomeAxes | None,
+    sample: int,
+    groups: Iterable[int] | None,
 ) -> np.ndarray:
     """Plot one key; see :meth:`PosteriorPredictive.plot`."""
     n_sets = len(key.observed)
     row = operator.index(sample)
     if not -n_sets <= row < n_sets:
         raise IndexError(
-            f"There is no set of data {sample}: there are {n_sets}."
+            f"sample is {sample}, but there are {n_sets} sets of data."
+        )
+    if key.inputs is None and groups is not None:
+        raise ValueError(
+            f"{key.entry.name!r} has no functional inputs, so all its tokens "
+            "are in one plot. Omit groups."
         )
     one_axes = ax is not None and np.ndim(np.asarray(ax, object)) == 0
     by_token = key.inputs is None or (
@@ -74,14 +87,7 @@ def plot_predictive(
         if by_token:
             _draw_borders(axis, key)
     corner = axes[min(len(axes), n_columns) - 1]
-    corner.legend(
-        handles=_legend(),
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1.0),
-        borderaxespad=0,
-        frameon=False,
-        fontsize=9,
-    )
+    corner.legend(handles=_legend(), **OUTSIDE)
     return axes
 
 
@@ -93,25 +99,18 @@ def _panels(
 ) -> list[_Panel]:
     entry = key.entry
     name = label_of(entry.name)
-    everything = np.arange(entry.n_tokens)
-    if key.inputs is None and groups is not None:
-        raise ValueError(
-            f"{entry.name!r} has no functional inputs, so all its tokens are "
-            "in one picture. Leave groups out."
-        )
+    tokens = np.arange(entry.n_tokens)
     if by_token or key.inputs is None:
-        parts = [(name, everything, everything)]
+        parts = [(name, tokens, tokens)]
     else:
         outer = entry.event_shape[:-1]
-        members = everything.reshape((_n_groups(key), -1))
+        members = tokens.reshape((_n_groups(key), -1))
         parts = []
         for group in _chosen_groups(
             len(members), groups, max(_MAX_PANELS // max(entry.width, 1), 1)
         ):
-            title = name
-            if outer:
-                place = (str(i) for i in np.unravel_index(group, outer))
-                title = f"{name}[{', '.join(place)}]"
+            place = ", ".join(str(i) for i in np.unravel_index(group, outer))
+            title = f"{name}[{place}]" if outer else name
             tokens = members[group]
             parts.append((title, tokens, key.inputs[row, tokens, 0]))
     return [
@@ -140,12 +139,12 @@ def _chosen_groups(
     for group in chosen:
         if not 0 <= group < n:
             raise IndexError(
-                f"There is no group {group}: there are {n}, from 0."
+                f"groups has {group}, expected numbers from 0 to {n - 1}."
             )
     return chosen
 
 
-def _draw(ax: Any, key: KeyPredictive, row: int, panel: _Panel) -> None:
+def _draw(ax: Axes, key: KeyPredictive, row: int, panel: _Panel) -> None:
     place = (row, panel.tokens, panel.value)
     real = key.real[place]
     x = panel.x[real]
@@ -157,21 +156,19 @@ def _draw(ax: Any, key: KeyPredictive, row: int, panel: _Panel) -> None:
     for ends, style, width in ((wide, _WIDE, 0.5), (middle, _MIDDLE, 1.0)):
         ax.vlines(x, *ends, color=style["color"], linewidth=width * size)
     inside = (wide[0] <= observed) & (observed <= wide[1])
-    for style, which in ((_INSIDE, inside), (_OUTSIDE, ~inside)):
+    area = float(np.clip(size**2, 4, 20))
+    for style, which, s in (
+        (_INSIDE, inside, area),
+        (_OUTSIDE, ~inside, 2 * area),
+    ):
         ax.scatter(
-            x[which],
-            observed[which],
-            s=float(np.clip(size**2, 4, 20)) * style["size"],
-            color=style["color"],
-            marker=style["marker"],
-            linewidth=0,
-            zorder=3,
+            x[which], observed[which], s=s, linewidth=0, zorder=3, **style
         )
     ax.set_title(panel.title, fontsize=9)
 
 
-def _draw_borders(ax: Any, key: KeyPredictive) -> None:
-    """Set the groups of tokens apart, if there are not too many."""
+def _draw_borders(ax: Axes, key: KeyPredictive) -> None:
+    """Separate the groups of tokens, if there are not too many."""
     n_groups = _n_groups(key)
     if n_groups <= _MAX_BORDERS:
         size = key.entry.n_tokens // n_groups
@@ -182,20 +179,9 @@ def _draw_borders(ax: Any, key: KeyPredictive) -> None:
 def _legend() -> list[Any]:
     from matplotlib.lines import Line2D
 
-    bars = [
-        Line2D([], [], color=style["color"], label=style["label"], linewidth=w)
-        for style, w in ((_MIDDLE, 5), (_WIDE, 2.5))
+    bars = ((_MIDDLE, 5.0), (_WIDE, 2.5))
+    dots = {"linestyle": "", "markeredgewidth": 0}
+    return [
+        *(Line2D([], [], linewidth=width, **style) for style, width in bars),
+        *(Line2D([], [], **dots, **style) for style in (_INSIDE, _OUTSIDE)),
     ]
-    dots = [
-        Line2D(
-            [],
-            [],
-            color=style["color"],
-            marker=style["marker"],
-            label=style["label"],
-            linestyle="",
-            markeredgewidth=0,
-        )
-        for style in (_INSIDE, _OUTSIDE)
-    ]
-    return [*bars, *dots]

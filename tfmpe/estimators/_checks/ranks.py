@@ -1,22 +1,23 @@
-"""Ranks of true values among draws, and what they say."""
+"""Ranks of true values among draws: tests, a table and pictures."""
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from tfmpe._base.trees import flatten_tree, unflatten_tree
+from tfmpe.estimators._checks.plots import plot_ecdf, plot_ranks
 from tfmpe.estimators._checks.uniformity import (
+    JOINT,
     MIN_SIMULATIONS,
     RankColumns,
     Uniformity,
     assess,
     bonferroni,
 )
+from tfmpe.estimators._types import ArrayTree, Axes, SomeAxes
 from tfmpe.preprocessing.show.text import aligned, printable, shorten
-
-JOINT = "(joint)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,19 +29,19 @@ class CalibrationRanks:
     ranks : nested dict of ndarrays, (n_simulations, *event, *batch)
         Number of draws below the true value, from 0 to ``n_samples``.
     real : nested dict of ndarrays of bool, same shapes
-        False for padding, whose ranks mean nothing.
-    means, distances : dict of ndarrays of int, (n_simulations,)
+        False for padding, whose ranks have no meaning.
+    means, distances
         For every key, and for all under ``"(joint)"``: number of draws with
         a lower mean of all values, and number of draws nearer to the middle
         of the draws, in standard deviations of these.
-    n_samples : int
+    n_samples
         Draws for every simulation.
     """
 
-    ranks: dict[str, Any]
-    real: dict[str, Any]
-    means: dict[str, np.ndarray]
-    distances: dict[str, np.ndarray]
+    ranks: ArrayTree
+    real: ArrayTree
+    means: dict[str, Int[np.ndarray, " simulations"]]
+    distances: dict[str, Int[np.ndarray, " simulations"]]
     n_samples: int
 
     @property
@@ -62,23 +63,30 @@ class CalibrationRanks:
         ]
 
     def joint_columns(self) -> RankColumns:
-        """Return the ranks of what all keys are together; no single values."""
+        """Return the ranks of all keys together, without single values."""
         none = np.zeros((self.n_simulations, 0), np.int32)
-        some = [columns.some for columns in self.columns()]
+        some = np.stack([columns.some for columns in self.columns()]).any(0)
         joint = self._columns(JOINT, none, none.astype(bool))
-        return joint._replace(some=np.any(some, axis=0))
+        return joint._replace(some=some)
 
-    def _columns(self, name: str, ranks: Any, real: Any) -> RankColumns:
+    def _columns(
+        self,
+        name: str,
+        ranks: Int[np.ndarray, " simulations *values"],
+        real: Bool[np.ndarray, " simulations *values"],
+    ) -> RankColumns:
         shape = ranks.shape[1:]
         ranks, real = (
             array.reshape((self.n_simulations, math.prod(shape)))
             for array in (ranks, real)
         )
         together = np.stack([self.means[name], self.distances[name]], 1)
-        return RankColumns(name, ranks, real, shape, together, real.any(1))
+        return RankColumns(
+            name, ranks, real, shape, together, np.asarray(real.any(1))
+        )
 
     def uniformity(self) -> Uniformity:
-        """Test whether the ranks are uniform, as they are of right draws.
+        """Test whether the ranks are uniform, as they are for correct draws.
 
         Returns
         -------
@@ -88,23 +96,24 @@ class CalibrationRanks:
 
         Notes
         -----
-        Values of one simulation may depend on one another in any way. Of
-        right draws a corrected p value below 0.01 comes up in about one of
-        a hundred checks, or fewer. Source: Neyman, 1937 (smooth tests).
+        Values of one simulation may depend on one another in any way. With
+        correct draws a corrected p value is below 0.01 in at most about one
+        of a hundred checks. Source: Neyman, 1937 (smooth tests).
         """
         tests = {c.name: assess(c, self.n_samples) for c in self.columns()}
-        leaves = flatten_tree(self.ranks, "ranks")
+        leaves = [
+            leaf
+            for leaf in flatten_tree(self.ranks, "ranks")
+            if leaf.name in tests
+        ]
         joint = assess(self.joint_columns(), self.n_samples).p_value
         keys = {name: test.p_value for name, test in tests.items()}
         values = [
             tests[leaf.name].values.reshape(leaf.value.shape[1:])
             for leaf in leaves
-            if leaf.name in tests
         ]
         return Uniformity(
-            unflatten_tree(
-                [leaf.path for leaf in leaves if leaf.name in tests], values
-            ),
+            unflatten_tree([leaf.path for leaf in leaves], values),
             keys,
             joint,
             bonferroni([*keys.values(), joint]),
@@ -115,14 +124,11 @@ class CalibrationRanks:
         )
 
     def summary(self) -> str:
-        """Return a table to print: a row per key, and what is wrong.
+        """Return a table with a row per key, to print.
 
-        Returns
-        -------
-        str
-            For every key the mean of its ranks (from 0 to 1), their spread
-            (1 if uniform; more if draws are too narrow), the corrected p
-            value of :meth:`uniformity`, and a finding if that is below 0.01.
+        The mean of its ranks (from 0 to 1), their spread (1 if uniform; more
+        if draws are too narrow), the corrected p value of :meth:`uniformity`,
+        and a finding if that is below 0.01.
         """
         rows = [("key", "values", "mean", "spread", "p", "finding")]
         p_values = []
@@ -138,80 +144,58 @@ class CalibrationRanks:
                     test.finding,
                 )
             )
-        lines = [repr(self), ""]
-        lines += ["  " + line for line in aligned(rows)]
-        lines.append("right draws have mean 0.50 and spread 1.00")
         overall = bonferroni(p_values)
-        if math.isnan(overall):
-            lines.append(
+        return "\n".join(
+            [
+                repr(self),
+                "",
+                *("  " + line for line in aligned(rows)),
+                "correct draws have mean 0.50 and spread 1.00",
                 f"p values need at least {MIN_SIMULATIONS} simulations"
-            )
-        else:
-            lines.append(
-                "p of a key is corrected for its values; for all "
-                f"{len(p_values)} rows it is {p_in_words(overall)}"
-            )
-        return "\n".join(lines)
+                if math.isnan(overall)
+                else "p of a key is corrected for its number of values; p of "
+                f"all {len(p_values)} rows is {p_in_words(overall)}",
+            ]
+        )
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: SomeAxes | None = None) -> np.ndarray:
         """Plot a histogram of the ranks of every key.
 
         Parameters
         ----------
-        ax : sequence of matplotlib Axes, optional
-            Where to plot: one for each key and one for the joint ranks, or
-            one Axes alone for the first key. New ones by default.
+        ax : matplotlib Axes, or sequence of them, optional
+            One for each key and one for the joint ranks, or a single Axes for
+            the first key. New ones by default (extra ``plot``).
 
         Returns
         -------
         ndarray of matplotlib Axes
-            Those that were drawn on; never shown.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Notes
-        -----
-        Heights are relative to those of uniform ranks. Each of them lies in
-        the grey band in 99 of 100 checks of right draws; bars of a key with
-        several values are averages, which vary less.
+            Those that were drawn on; never shown. Heights are relative to
+            uniform ranks. With correct draws each height lies in the grey band
+            in 99 of 100 checks; bars of a key with several values are averages,
+            which vary less.
         """
-        from tfmpe.estimators._checks.plots import plot_ranks
+        columns = [*self.columns(), self.joint_columns()]
+        return plot_ranks(columns, self.n_samples, ax)
 
-        return plot_ranks(self, ax)
-
-    def plot_ecdf(self, ax: Any = None) -> Any:
-        """Plot how far the distributions of ranks are from uniform.
+    def plot_ecdf(self, ax: Axes | None = None) -> Axes:
+        """Plot the difference of rank distributions from the uniform one.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to plot; a new figure by default.
+            Where to plot; a new figure by default (extra ``plot``).
 
         Returns
         -------
         matplotlib Axes
-            One line per key, the share of ranks below a place less that of
-            uniform ones. Never shown.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Notes
-        -----
-        A whole line lies in the grey band in 99 of 100 checks of right
-        draws; lines of a key with several values are averages, which vary
-        less.
-
-        Source: Säilynoja et al., 2022.
+            Never shown. One line per key: the share of ranks below a place
+            minus that of uniform ranks. With correct draws a whole line lies
+            in the grey band in 99 of 100 checks; lines of several values are
+            averages, which vary less. Source: Säilynoja et al., 2022.
         """
-        from tfmpe.estimators._checks.plots import plot_ecdf
-
-        return plot_ecdf(self, ax)
+        columns = [*self.columns(), self.joint_columns()]
+        return plot_ecdf(columns, self.n_samples, ax)
 
     def __repr__(self) -> str:
         return (
@@ -221,7 +205,7 @@ class CalibrationRanks:
 
 
 def p_in_words(p_value: float) -> str:
-    """Return a p value as it stands in a table."""
+    """Return a p value as it is printed in a table."""
     if math.isnan(p_value):
         return "-"
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"

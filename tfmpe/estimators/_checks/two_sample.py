@@ -1,16 +1,18 @@
 """Two-sample tests: maximum mean discrepancy, and scores of a classifier."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from tfmpe._base.arrays import as_array, common_dtype, moves_arrays
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.programs import compiled
+from tfmpe.estimators._arguments import positive
+from tfmpe.estimators._types import PRNGKey
 
 
 class TwoSampleTest(NamedTuple):
@@ -18,11 +20,11 @@ class TwoSampleTest(NamedTuple):
 
     Attributes
     ----------
-    statistic : Array, shape ()
+    statistic
         Large if the samples differ.
-    null_statistics : Array, shape (n_null,)
-        What it would be if they did not.
-    p_value : Array, shape ()
+    null_statistics
+        The statistic under the null hypothesis that they do not.
+    p_value
         At least ``1 / (n_null + 1)``.
     """
 
@@ -33,23 +35,23 @@ class TwoSampleTest(NamedTuple):
 
 @moves_arrays
 def mmd_test(
-    key: Any,
-    x: Any,
-    y: Any,
+    key: PRNGKey,
+    x: ArrayLike,
+    y: ArrayLike,
     n_permutations: int = 1000,
     bandwidth: float | None = None,
 ) -> TwoSampleTest:
-    """Test whether two samples are from one distribution, by their kernel.
+    """Test with a kernel whether two samples have the same distribution.
 
     Parameters
     ----------
-    key : key array
+    key
         For the permutations.
     x, y : array, shape (n, width) and (m, width)
         The samples, at least two rows each.
-    n_permutations : int
-        Random divisions of all rows, for the null distribution.
-    bandwidth : float, optional
+    n_permutations
+        Number of random divisions of all rows, for the null distribution.
+    bandwidth
         Width of the Gaussian kernel, in the unit of the samples; by default
         the median distance between rows of both that differ.
 
@@ -61,11 +63,9 @@ def mmd_test(
 
     Raises
     ------
-    TypeError
-        If a sample does not hold numbers.
-    ValueError
-        If the shapes do not fit, a value is not finite, or a number is not
-        positive.
+    TypeError, ValueError
+        If a sample does not hold numbers, the shapes do not fit, a value is
+        not finite, or a number is not positive.
 
     Notes
     -----
@@ -92,10 +92,7 @@ def mmd_test(
             f"The samples have {len(x)} and {len(y)} rows, expected at least "
             "2 each."
         )
-    if n_permutations < 1:
-        raise ValueError(
-            f"n_permutations is {n_permutations}, expected at least 1."
-        )
+    n_permutations = positive(n_permutations, "n_permutations")
     if bandwidth is not None and not bandwidth > 0:
         raise ValueError(f"bandwidth is {bandwidth}, expected more than 0.")
     rows = jnp.concatenate([x, y])
@@ -115,18 +112,17 @@ def mmd_test(
 
 @moves_arrays
 def classifier_test(
-    probabilities: Any, null_probabilities: Any
+    probabilities: ArrayLike, null_probabilities: ArrayLike
 ) -> TwoSampleTest:
-    """Test whether a classifier can tell two samples apart.
+    """Test whether a classifier distinguishes two samples.
 
     Parameters
     ----------
     probabilities : array, shape (n,)
-        Of the second sample, as the classifier estimates them at ``n``
-        points.
+        Estimated probabilities of the second sample at ``n`` points.
     null_probabilities : array, shape (n, n_null)
-        At the same points, of classifiers that were trained where there is
-        nothing to be told apart, such as on permuted labels.
+        At the same points, of classifiers that were trained on samples
+        without a difference, such as with permuted labels.
 
     Returns
     -------
@@ -137,7 +133,7 @@ def classifier_test(
     ------
     ValueError
         If there is no point or no null distribution, the numbers of points
-        differ, or a number is no probability.
+        differ, or a number is not between 0 and 1.
 
     Notes
     -----
@@ -181,8 +177,6 @@ def permutation_p_value(
 ) -> Float[Array, ""]:
     """Return how often a statistic is as large under the null hypothesis.
 
-    Notes
-    -----
     The data count as one of its draws, so that the test keeps its level
     (Phipson and Smyth, 2010).
     """
@@ -193,7 +187,7 @@ def permutation_p_value(
 
 
 def gaussian_kernel(
-    x: Float[Array, "n width"], y: Float[Array, "m width"], bandwidth: Any
+    x: Float[Array, "n width"], y: Float[Array, "m width"], bandwidth: ArrayLike
 ) -> Float[Array, "n m"]:
     """Return ``exp(-|x - y|**2 / (2 bandwidth**2))`` for all pairs of rows."""
     return jnp.exp(-_squared_distances(x, y) / (2 * bandwidth**2))
@@ -214,23 +208,24 @@ def _median_distance(rows: Float[Array, "n width"]) -> Float[Array, ""]:
     return jnp.where((squared > 0).any(), median, 1)
 
 
-def _floats(values: Any, what: str) -> Float[Array, "..."]:
+def _floats(values: ArrayLike, what: str) -> Float[Array, "..."]:
     """Return finite floats as a jax array; traced ones are not looked at."""
     array = as_array(values, what)
     dtype = common_dtype([array, np.float32(0)])
     check_fits(array, dtype, what)
-    n_wrong = 0
     if not isinstance(array, Tracer):
         n_wrong = np.sum(~np.isfinite(np.asarray(array)))
-    if n_wrong:
-        raise ValueError(
-            f"{what} has {n_wrong} of {array.size} values that are NaN or "
-            "infinite. A test needs numbers."
-        )
+        if n_wrong:
+            raise ValueError(
+                f"{what} has {n_wrong} of {array.size} values that are NaN or "
+                "infinite. A test needs finite numbers."
+            )
     return jnp.asarray(array, dtype)
 
 
-def _probabilities(values: Any, what: str, n_axes: int) -> Float[Array, "..."]:
+def _probabilities(
+    values: ArrayLike, what: str, n_axes: int
+) -> Float[Array, "..."]:
     array = _floats(values, what)
     if array.ndim != n_axes or not array.size:
         axes = ("(n,)", "(n, n_null)")[n_axes - 1]
@@ -246,7 +241,9 @@ def _probabilities(values: Any, what: str, n_axes: int) -> Float[Array, "..."]:
     return array
 
 
-def random_orders(key: Any, n_orders: int, n: int) -> Int[Array, "n_orders n"]:
+def random_orders(
+    key: PRNGKey, n_orders: int, n: int
+) -> Int[Array, "n_orders n"]:
     """Return permutations of ``n`` rows."""
     keys = jax.random.split(key, n_orders)
     return jax.vmap(lambda key: jax.random.permutation(key, n))(keys)
@@ -255,34 +252,28 @@ def random_orders(key: Any, n_orders: int, n: int) -> Int[Array, "n_orders n"]:
 @compiled()
 def mmd_squared(
     kernel: Float[Array, "n_rows n_rows"],
-    n: Any,
+    n: ArrayLike,
     orders: Int[Array, "n_orders n_rows"],
 ) -> Float[Array, " n_orders"]:
-    """Return the unbiased statistic, the rows being taken in some orders.
+    """Return the unbiased statistic for each order of the rows.
 
-    Parameters
-    ----------
-    kernel : Array
-        Of all rows with one another.
-    n : int
-        The first ``n`` rows of an order are one sample, the rest the other.
-    orders : Array
-
-    Notes
-    -----
-    All orders at once: the sums over blocks of the matrix are products with
-    indicators of the two samples.
+    The first ``n`` rows of an order are one sample, the rest the other. The
+    sums over blocks of the matrix are products with indicators of the two
+    samples, so that all orders are computed at once.
     """
     first = (jnp.argsort(orders, axis=1) < n).astype(kernel.dtype)
     second = 1 - first
-    n, m = first[0].sum(), second[0].sum()
+    n_first, n_second = first[0].sum(), second[0].sum()
     pairs = kernel - jnp.diag(jnp.diag(kernel))
 
-    def between(one: Any, other: Any) -> Any:
+    def between(
+        one: Float[Array, "n_orders n_rows"],
+        other: Float[Array, "n_orders n_rows"],
+    ) -> Float[Array, " n_orders"]:
         return ((one @ pairs) * other).sum(1)
 
     return (
-        between(first, first) / (n * (n - 1))
-        + between(second, second) / (m * (m - 1))
-        - 2 * between(first, second) / (n * m)
+        between(first, first) / (n_first * (n_first - 1))
+        + between(second, second) / (n_second * (n_second - 1))
+        - 2 * between(first, second) / (n_first * n_second)
     )

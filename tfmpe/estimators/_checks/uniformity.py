@@ -1,78 +1,75 @@
-"""Are ranks uniform: tests that allow for values that move together."""
+"""Tests of uniform ranks that allow for dependent values."""
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from tfmpe.estimators._types import ArrayTree
+
+JOINT = "(joint)"
+"""Name of all keys together, beside the names of the keys."""
 
 MIN_SIMULATIONS = 20
 """With fewer there is no p value."""
 
 _N_COMPONENTS = 3
+_TOGETHER = (
+    "draws vary together too little",
+    "draws vary together too much",
+)
 
 
 class RankColumns(NamedTuple):
-    """Ranks of some values, one column each, and of what they are together.
+    """Ranks of the values of one key, and of all its values together.
 
     Attributes
     ----------
-    name : str
-    ranks : ndarray of int, shape (n_simulations, n_values)
-    real : ndarray of bool, shape (n_simulations, n_values)
-    shape : tuple of int
+    shape
         Event and batch shape of the values.
-    together : ndarray of int, shape (n_simulations, 2)
+    together
         Ranks of their mean, and of their distance from the middle.
-    some : ndarray of bool, shape (n_simulations,)
+    some
         Whether any of the values is real.
     """
 
     name: str
-    ranks: np.ndarray
-    real: np.ndarray
+    ranks: Int[np.ndarray, "simulations values"]
+    real: Bool[np.ndarray, "simulations values"]
     shape: tuple[int, ...]
-    together: np.ndarray
-    some: np.ndarray
+    together: Int[np.ndarray, "simulations 2"]
+    some: Bool[np.ndarray, " simulations"]
 
 
 class KeyTest(NamedTuple):
-    """What some ranks say.
+    """p value of each value, of all together, and what is wrong, if clear."""
 
-    Attributes
-    ----------
-    values : ndarray, shape (n_values,)
-        p value of each value; NaN where it was not tested.
-    p_value : float
-        Of all together, corrected for the number of tests; NaN if none.
-    finding : str
-        What is wrong with the draws, if anything is.
-    """
-
-    values: np.ndarray
+    values: Float[np.ndarray, " values"]
     p_value: float
     finding: str
 
 
 class Uniformity(NamedTuple):
-    """p values of the hypothesis that the draws are right.
+    """p values of the hypothesis that the draws are correct.
 
     Attributes
     ----------
     values : nested dict of ndarrays, each of shape (*event, *batch)
         For each value on its own, not corrected. NaN where fewer than 20
         simulations have the value.
-    keys : dict of str to float
+    keys
         For each key, corrected for its number of tests.
-    joint : float
-        For what all values are together.
-    p_value : float
+    joint
+        For the mean and the distance of all values together.
+    p_value
         For everything: corrected for the number of keys and the joint test.
-    n_tests : dict of str to int
-        Values that were tested in each key.
+    n_tests
+        Number of tested values of each key.
     """
 
-    values: dict[str, Any]
+    values: ArrayTree
     keys: dict[str, float]
     joint: float
     p_value: float
@@ -82,41 +79,39 @@ class Uniformity(NamedTuple):
 def assess(columns: RankColumns, n_samples: int) -> KeyTest:
     """Test whether ranks are uniform.
 
-    Notes
-    -----
     Values of one simulation are not independent, so their ranks are not
-    pooled. Each value has its own test, which finds what is wrong in one
-    place; the ranks of mean and distance find what is wrong a little
-    everywhere, and what does not belong together. Half of the error goes to
-    either.
+    pooled. Each value has its own test, which finds an error in one place;
+    the ranks of mean and distance find small errors everywhere and wrong
+    dependence. Either half gets half of the error probability.
     """
     values, means = _smooth_tests(columns.ranks, columns.real, n_samples)
-    p_value, words = _worst_value(columns, values, means)
-    if len(values) == 1:
-        return KeyTest(values, p_value, _if_clear(p_value, words))
-    both, means = _smooth_tests(
-        columns.together, columns.some[:, None], n_samples
-    )
-    together = bonferroni(both)
-    if not together >= p_value:
-        words = (
-            _wording(means[0], together=True)
-            if both[0] <= both[1]
-            else _wording_of_distances(means[1])
+    p_value, finding = _worst_value(columns, values, means)
+    if len(values) != 1:
+        both, means = _smooth_tests(
+            columns.together, columns.some[:, None], n_samples
         )
-    p_value = bonferroni([p_value, together])
-    return KeyTest(values, p_value, _if_clear(p_value, words))
+        together = bonferroni(both)
+        if not together >= p_value:
+            finding = (
+                _wording(means[0], _TOGETHER)
+                if both[0] <= both[1]
+                else _wording_of_distances(means[1])
+            )
+        p_value = bonferroni([p_value, together])
+    return KeyTest(values, p_value, finding if p_value < 0.01 else "")
 
 
 def bonferroni(p_values: Iterable[float]) -> float:
-    """Return one p value for several tests; those that are NaN were none."""
+    """Return one p value for several tests; NaN is not counted as a test."""
     made = [float(p) for p in p_values if not math.isnan(p)]
     return min(1.0, len(made) * min(made)) if made else math.nan
 
 
 def _smooth_tests(
-    ranks: np.ndarray, real: np.ndarray, n_samples: int
-) -> tuple[np.ndarray, np.ndarray]:
+    ranks: Int[np.ndarray, "n values"],
+    real: Bool[np.ndarray, " n #values"],
+    n_samples: int,
+) -> tuple[Float[np.ndarray, " values"], Float[np.ndarray, "values 3"]]:
     """Return the p value of every column, and the means of its components.
 
     Neyman's smooth test (1937): shift, spread and skewness of uniform ranks
@@ -124,7 +119,7 @@ def _smooth_tests(
     of their sum of squares is approximate: with 20 simulations a p value of
     0.001 comes up 1.5 times as often as it should, with 200 as often.
     """
-    # Loaded here, as importing it takes a while.
+    # Imported here, as importing it takes a while.
     from scipy.stats import chi2
 
     scores = _components(n_samples)[ranks] * real[..., None]
@@ -134,8 +129,8 @@ def _smooth_tests(
     return np.where(n < MIN_SIMULATIONS, np.nan, p_values), means
 
 
-def _components(n_samples: int) -> np.ndarray:
-    """Return orthonormal polynomials of each rank, ``(n_samples + 1, 3)``."""
+def _components(n_samples: int) -> Float[np.ndarray, "ranks 3"]:
+    """Return orthonormal polynomials of each rank."""
     places = np.linspace(-1, 1, n_samples + 1)
     powers = np.vander(places, _N_COMPONENTS + 1, increasing=True)
     basis, triangle = np.linalg.qr(powers)
@@ -145,7 +140,9 @@ def _components(n_samples: int) -> np.ndarray:
 
 
 def _worst_value(
-    columns: RankColumns, values: np.ndarray, means: np.ndarray
+    columns: RankColumns,
+    values: Float[np.ndarray, " values"],
+    means: Float[np.ndarray, "values 3"],
 ) -> tuple[float, str]:
     if np.isnan(values).all():
         return math.nan, ""
@@ -157,24 +154,19 @@ def _worst_value(
     return bonferroni(values), words
 
 
-def _wording(means: np.ndarray, together: bool = False) -> str:
+def _wording(
+    means: Float[np.ndarray, " 3"],
+    spread: tuple[str, str] = ("draws too narrow", "draws too wide"),
+) -> str:
+    """Return the largest deviation in words: of shift, spread or skewness."""
     which = int(np.argmax(np.abs(means)))
-    up = means[which] > 0
-    if which == 0:
-        return "draws too low" if up else "draws too high"
-    if which == 1 and together:
-        how = "little" if up else "much"
-        return f"draws vary together too {how}"
-    if which == 1:
-        return "draws too narrow" if up else "draws too wide"
-    return "draws of wrong shape"
+    if which == 2:
+        return "draws of wrong shape"
+    pair = ("draws too low", "draws too high") if which == 0 else spread
+    return pair[0] if means[which] > 0 else pair[1]
 
 
-def _wording_of_distances(means: np.ndarray) -> str:
+def _wording_of_distances(means: Float[np.ndarray, " 3"]) -> str:
     if int(np.argmax(np.abs(means))) == 0:
         return "draws too narrow" if means[0] > 0 else "draws too wide"
     return "draws do not fit together"
-
-
-def _if_clear(p_value: float, words: str) -> str:
-    return words if p_value < 0.01 else ""

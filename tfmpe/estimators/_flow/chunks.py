@@ -1,15 +1,20 @@
-"""Rows of arrays: many sample axes as one, and chunks of one size."""
+"""Sample axes: flattened to one, and split into chunks of one size."""
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
+
+from tfmpe.estimators._types import AnyArray, Arrays
+
+T = TypeVar("T")
 
 
-def flatten_samples(tree: Any, n_axes: int) -> Any:
-    """Make one axis of the leading axes of every leaf."""
+def flatten_samples(tree: T, n_axes: int) -> T:
+    """Flatten the leading axes of every leaf to one."""
     return jax.tree.map(
         lambda leaf: leaf.reshape(
             (math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:])
@@ -19,27 +24,12 @@ def flatten_samples(tree: Any, n_axes: int) -> Any:
 
 
 def map_chunks(
-    function: Callable[[Any], Any], rows: Any, size: int | None
-) -> Any:
-    """Apply a function of many rows to a chunk of them at a time.
+    function: Callable[[Any], Arrays], rows: Arrays, size: int | None
+) -> Arrays:
+    """Apply a function of independent rows to ``size`` rows at a time.
 
-    Parameters
-    ----------
-    function : callable
-        From a tree of arrays to another, both with the rows first; what it
-        returns for a row must not depend on the others.
-    rows : tree of arrays, each of shape (n_rows, ...)
-    size : int or None
-        Rows in a chunk; None for all at once.
-
-    Returns
-    -------
-    tree of arrays, each of shape (n_rows, ...)
-
-    Notes
-    -----
-    The last chunk is filled up by repeating the first row, so that all have
-    one shape and are compiled for once.
+    Rows are the first axis of every leaf. The last chunk is filled up by
+    repeating the first row, so that all chunks have one shape.
     """
     n_rows = jax.tree.leaves(rows)[0].shape[0]
     if size is None or size >= n_rows:
@@ -47,13 +37,13 @@ def map_chunks(
     n_chunks = -(-n_rows // size)
     missing = n_chunks * size - n_rows
 
-    def cut(leaf: Any) -> Any:
+    def cut(leaf: AnyArray) -> Array:
         leaf = jnp.asarray(leaf)
         filling = jnp.broadcast_to(leaf[:1], (missing, *leaf.shape[1:]))
         full = jnp.concatenate([leaf, filling])
         return full.reshape((n_chunks, size, *leaf.shape[1:]))
 
-    def glue(leaf: Any) -> Any:
+    def glue(leaf: Array) -> Array:
         return leaf.reshape((n_chunks * size, *leaf.shape[2:]))[:n_rows]
 
     return jax.tree.map(glue, jax.lax.map(function, jax.tree.map(cut, rows)))

@@ -1,29 +1,32 @@
-"""A flow from noise to values, given by its vector field."""
+"""Continuous flows from noise to values, defined by a vector field."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Array, Float, Num
 
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.narrowing import check_fits
-from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._flow.ode import read_direction, read_ode
-from tfmpe.estimators._flow.probes import read_probes
+from tfmpe.estimators._arguments import positive, positive_or_none
+from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._flow.divergence import read_probes
+from tfmpe.estimators._flow.ode import Solver, read_direction, read_ode
 from tfmpe.estimators._flow.solution import (
     float_dtype,
     solve_density,
     solve_draws,
 )
 from tfmpe.estimators._flow.vector_field import (
+    Field,
     SplitField,
     check_field,
     split_field,
 )
-from tfmpe.estimators._numbers import positive
+from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey
 from tfmpe.preprocessing.tokens.decode import token_array
 from tfmpe.preprocessing.tokens.detached import DetachedView, detach
 from tfmpe.preprocessing.tokens.known import check_inputs, check_known
@@ -33,20 +36,20 @@ DENSITY_STEPS = 8
 
 
 class ContinuousFlow:
-    """Draws and densities of a continuous normalising flow on Tokens.
+    """Draws and densities of a continuous normalizing flow on Tokens.
 
     Parameters
     ----------
-    vector_field : VectorField
-        Its velocities; see :class:`VectorField`. One that has ``encode`` and
-        ``velocity`` reads the conditioning tokens once per solution.
+    vector_field
+        The velocities. An :class:`EncodingVectorField` reads the conditioning
+        tokens once per solution.
 
     Notes
     -----
     Solves ``d theta / d time = vector_field(theta, conditioning, time)``
     from standard normal noise at time 0 to values at time 1. All rows and
-    draws are one batched equation. What is called again with a field of the
-    same architecture, an equal layout and equal shapes is compiled once.
+    draws are one batched equation. Calls with fields of the same
+    architecture, equal layouts and equal shapes share one compiled program.
 
     Source: Chen et al., 2018 (neural ODEs); Lipman et al., 2023 (flow
     matching). Legacy: ``StructuredCNF``.
@@ -76,60 +79,60 @@ class ContinuousFlow:
     (8,)
     """
 
-    def __init__(self, vector_field: Any) -> None:
+    def __init__(self, vector_field: Field) -> None:
         self.vector_field = check_field(vector_field)
 
     @moves_arrays
     def sample(
         self,
-        tokens: Any,
+        tokens: AnyTokens,
         target_keys: Iterable[str],
         conditioning_keys: Iterable[str] | None = None,
         *,
-        key: Any = None,
+        key: PRNGKey | None = None,
         n_samples: SupportsIndex = 1,
-        theta_0: Any = None,
+        theta_0: Num[AnyArray, "*shape"] | None = None,
         direction: str = "forward",
-        solver: Any = None,
+        solver: Solver | None = None,
         n_steps: SupportsIndex | None = None,
         rtol: SupportsFloat | None = None,
         atol: SupportsFloat | None = None,
         max_steps: SupportsIndex = 4096,
         batch_size: SupportsIndex | None = None,
-    ) -> Any:
+    ) -> Float[Array, "draws *sample tokens width"]:
         """Draw target values for every sample of the tokens.
 
         Parameters
         ----------
         tokens : Tokens or TokenView, sample axes (*sample,)
-            Holds the conditioning values; those of the target are not read,
-            unless ``direction`` is ``'backward'``.
-        target_keys : sequence of str
-            What to draw, in the order wanted.
-        conditioning_keys : sequence of str, optional
-            What is given; by default all other keys.
-        key : key array
-            Draw ``i`` follows from ``jax.random.fold_in(key, i)`` alone,
+            Source of the conditioning values; target values are only read if
+            ``direction`` is ``'backward'``.
+        target_keys
+            The keys to draw, in the order of the result.
+        conditioning_keys
+            The given keys; by default all others.
+        key
+            Draw ``i`` depends on ``jax.random.fold_in(key, i)`` only,
             whatever ``n_samples`` and ``batch_size`` are.
-        n_samples : int
+        n_samples
             Draws for every sample.
         theta_0 : array, shape (n_samples, *sample, n_target_tokens, width)
-            Where to begin, instead of ``key``.
+            Initial values, instead of ``key``.
         direction : {'forward', 'backward'}
-            From noise to values, or from values to noise. Backward begins,
+            From noise to values, or from values to noise. Backward starts,
             without ``theta_0``, at the target values in ``tokens``.
-        solver : str or diffrax.AbstractSolver, optional
+        solver
             ``'euler'``, ``'midpoint'``, ``'rk4'``, ``'bosh3'``, ``'tsit5'``,
             ``'dopri5'``, ``'dopri8'``, or a solver of diffrax. By default
-            ``'rk4'`` for fixed and ``'dopri5'`` for adapted steps.
-        n_steps : int, optional
+            ``'rk4'`` for fixed and ``'dopri5'`` for adaptive steps.
+        n_steps
             Number of equal steps; 4 by default.
-        rtol, atol : float, optional
-            Tolerances, relative and in units of the values. With one of
-            them steps are adapted to keep it in every row and draw.
-        max_steps : int
-            Most steps of an adaptive solution.
-        batch_size : int, optional
+        rtol, atol
+            Tolerances, relative and in units of the values. Either of them
+            makes the steps adaptive, to keep it in every row and draw.
+        max_steps
+            Largest number of adaptive steps.
+        batch_size
             Draws, over all samples, that are in memory at a time; all by
             default. The result is the same.
 
@@ -137,7 +140,7 @@ class ContinuousFlow:
         -------
         Array, shape (n_samples, *sample, n_target_tokens, width)
             Padding holds -1e8. ``tokens.decode_keys(draws, target_keys)``
-            or ``view.decode(draws)`` gives the tree of arrays.
+            or ``view.decode(draws)`` returns the tree of arrays.
 
         Raises
         ------
@@ -151,25 +154,27 @@ class ContinuousFlow:
             If neither ``key`` nor ``theta_0`` is given, or a number is not
             whole.
         RuntimeError
-            If adapted steps come to more than ``max_steps``.
+            If adaptive steps exceed ``max_steps``.
 
         Notes
         -----
         Works under ``jit``, ``vmap`` and ``grad``; there draws are NaN where
-        adapted steps come to more than ``max_steps``.
+        adaptive steps exceed ``max_steps``.
         """
-        problem = self._problem(tokens, target_keys, conditioning_keys)
-        start, stop = read_direction(direction)
+        field, target, conditioning = self._problem(
+            tokens, target_keys, conditioning_keys
+        )
+        times = read_direction(direction)
         n_samples = positive(n_samples, "n_samples")
-        shape = (n_samples, *problem.target.data.shape)
+        shape = (n_samples, *target.data.shape)
         if theta_0 is None and direction == "backward":
-            theta_0 = jnp.broadcast_to(problem.target.data, shape)
+            theta_0 = jnp.broadcast_to(target.data, shape)
         if theta_0 is None and key is None:
             raise TypeError(
                 "sample needs a PRNG key: pass key=jax.random.key(0), or the "
-                "noise to begin with as theta_0."
+                "initial noise as theta_0."
             )
-        theta_0 = _read_draws(theta_0, "theta_0", problem.target)
+        theta_0 = _read_draws(theta_0, "theta_0", target)
         if theta_0 is not None and jnp.shape(theta_0) != shape:
             raise ValueError(
                 f"theta_0 has shape {jnp.shape(theta_0)}, expected {shape} "
@@ -177,62 +182,62 @@ class ContinuousFlow:
             )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, SAMPLING_STEPS)
         if 0 in shape:
-            return jnp.zeros(shape, float_dtype(problem.target.data.dtype))
+            return jnp.zeros(shape, float_dtype(target.data.dtype))
         draws = solve_draws(
-            (problem.field.parameters, problem.field.rest),
-            problem.target,
-            problem.conditioning,
+            (field.parameters, field.rest),
+            target,
+            conditioning,
             key if theta_0 is None else None,
             theta_0,
-            static=problem.field.static,
+            static=field.static,
             n_samples=n_samples,
-            times=(start, stop),
+            times=times,
             ode=ode,
-            batch_size=_batch_size(batch_size),
+            batch_size=positive_or_none(batch_size, "batch_size"),
         )
         return ode.check(draws).reshape(shape)
 
     @moves_arrays
     def log_prob(
         self,
-        tokens: Any,
+        tokens: AnyTokens,
         target_keys: Iterable[str],
         conditioning_keys: Iterable[str] | None = None,
         *,
-        values: Any = None,
+        values: Num[AnyArray, "*shape"] | None = None,
         exact: bool | None = None,
         n_probes: SupportsIndex | None = None,
-        probes: Any = None,
-        key: Any = None,
-        solver: Any = None,
+        probes: Num[AnyArray, "*probes"] | None = None,
+        key: PRNGKey | None = None,
+        solver: Solver | None = None,
         n_steps: SupportsIndex | None = None,
         rtol: SupportsFloat | None = None,
         atol: SupportsFloat | None = None,
         max_steps: SupportsIndex = 4096,
         batch_size: SupportsIndex | None = None,
-    ) -> Any:
+    ) -> Float[Array, "*draws"]:
         """Return the log density of target values given the conditioning.
 
         Parameters
         ----------
         tokens : Tokens or TokenView, sample axes (*sample,)
-            Holds conditioning and target values.
+            Source of conditioning and target values.
         target_keys, conditioning_keys
-            As of :meth:`sample`.
+            See :meth:`sample`.
         values : array, shape (n, *sample, n_target_tokens, width), optional
             Target values instead of those in ``tokens``, such as draws.
-        exact : bool, optional
-            Whether the divergence is exact, at a cost of one derivative per
-            target value; True unless probes are asked for.
-        n_probes : int, optional
-            Estimate it with so many random directions (Rademacher) per
-            value, drawn with ``key``.
+        exact
+            Whether the divergence is exact, with one derivative per target
+            value; True unless probes are requested.
+        n_probes
+            Number of random directions (Rademacher) per value, drawn with
+            ``key``, that estimate the divergence.
         probes : array, shape (n_probes, *shape of the values), optional
             The directions themselves.
-        key : key array, optional
+        key
             For ``n_probes``.
         solver, n_steps, rtol, atol, max_steps, batch_size
-            As of :meth:`sample`; 8 steps by default.
+            See :meth:`sample`; 8 steps by default.
 
         Returns
         -------
@@ -242,89 +247,73 @@ class ContinuousFlow:
         Raises
         ------
         UnknownKeyError, ValueError, RuntimeError
-            As :meth:`sample`.
+            See :meth:`sample`.
         TypeError
             If ``n_probes`` comes without ``key``, or a number is not whole.
 
         Notes
         -----
         Works under ``jit``, ``vmap`` and ``grad``. Time runs from 1 to 0
-        and the field sees that time; the legacy ``log_prob`` hands its
-        field negative times (L18).
+        and the field gets that time; the legacy ``log_prob`` passes negative
+        times to its field (L18).
         """
-        problem = self._problem(tokens, target_keys, conditioning_keys)
-        sample_shape = problem.target.data.shape
-        values = _read_draws(values, "values", problem.target)
-        if values is not None and jnp.shape(values)[1:] != sample_shape:
+        field, target, conditioning = self._problem(
+            tokens, target_keys, conditioning_keys
+        )
+        draws = _read_draws(values, "values", target)
+        if draws is None:
+            check_known(target, "Target values")
+            draws = target.data[None]
+        elif draws.shape[1:] != target.data.shape:
             raise ValueError(
-                f"values have shape {jnp.shape(values)}, expected (n, "
-                f"{', '.join(map(str, sample_shape))}) (draws, sample axes, "
-                "target tokens, width)."
+                f"values have shape {draws.shape}, expected (n, "
+                f"{', '.join(map(str, target.data.shape))}) (draws, sample "
+                "axes, target tokens, width)."
             )
-        if values is None:
-            check_known(problem.target, "Values whose density is asked for")
-        full = problem.target.data[None] if values is None else values
+        dtype = float_dtype(draws.dtype)
         probes = read_probes(
             exact,
             n_probes,
             probes,
             key,
-            sample_shape if values is None else jnp.shape(values),
-            float_dtype(jnp.result_type(full)),
+            target.data.shape if values is None else draws.shape,
+            dtype,
         )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS)
-        if 0 in jnp.shape(full)[:-2]:
-            lead = jnp.shape(full)[:-2]
-            none = jnp.zeros(lead, float_dtype(jnp.result_type(full)))
-            return none[0] if values is None else none
-        density = solve_density(
-            (problem.field.parameters, problem.field.rest),
-            problem.target,
-            problem.conditioning,
-            full,
-            probes,
-            static=problem.field.static,
-            ode=ode,
-            batch_size=_batch_size(batch_size),
-        )
-        density = ode.check(density).reshape(jnp.shape(full)[:-2])
+        batch_size = positive_or_none(batch_size, "batch_size")
+        density = jnp.zeros(draws.shape[:-2], dtype)
+        if density.size:
+            found = solve_density(
+                (field.parameters, field.rest),
+                target,
+                conditioning,
+                draws,
+                probes,
+                static=field.static,
+                ode=ode,
+                batch_size=batch_size,
+            )
+            density = ode.check(found).reshape(density.shape)
         return density[0] if values is None else density
 
     def _problem(
         self,
-        tokens: Any,
+        tokens: AnyTokens,
         target_keys: Iterable[str],
         conditioning_keys: Iterable[str] | None,
-    ) -> "_Problem":
+    ) -> tuple[SplitField, DetachedView, DetachedView]:
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
-        target, conditioning = detach_both(tokens, keys)
+        target = detach(tokens, keys.target)
+        conditioning = detach(tokens, keys.conditioning)
         check_known(conditioning, "Conditioning values")
         check_inputs(target)
-        return _Problem(split_field(self.vector_field), target, conditioning)
+        return split_field(self.vector_field), target, conditioning
 
 
-class _Problem(NamedTuple):
-    field: SplitField
-    target: DetachedView
-    conditioning: DetachedView
-
-
-def detach_both(
-    tokens: Any, keys: Conditional
-) -> tuple[DetachedView, DetachedView]:
-    """Return detached views of target and conditioning keys."""
-    return detach(tokens, keys.target), detach(tokens, keys.conditioning)
-
-
-def _batch_size(value: Any) -> int | None:
-    return None if value is None else positive(value, "batch_size")
-
-
-def _read_draws(given: Any, what: str, view: DetachedView) -> Any:
-    """Return an array of draws of some tokens, all real ones finite.
-
-    Traced ones are not looked at.
-    """
+def _read_draws(
+    given: Num[AnyArray, "*shape"] | None, what: str, view: DetachedView
+) -> Num[AnyArray, "*shape"] | None:
+    """Return draws of some tokens; concrete real values must be finite."""
     if given is None:
         return None
     array = token_array(given, what)

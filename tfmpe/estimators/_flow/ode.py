@@ -1,28 +1,33 @@
-"""How the equation of a flow is solved."""
+"""Solution of the differential equation of a flow."""
 
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Array, ArrayLike, Float
 
-from tfmpe._base.static import static_int
-from tfmpe.estimators._numbers import real_number
+from tfmpe.estimators._arguments import positive, real_number
+from tfmpe.estimators._types import Arrays
 
-DIRECTIONS = ("forward", "backward")
+Solver: TypeAlias = str | diffrax.AbstractSolver[Any]
+"""A name in ``SOLVERS``, or a solver of diffrax."""
+
+Derivative = Callable[[Any, Arrays], Arrays]
+"""A function of time and state."""
+
+_DIRECTIONS = {"forward": (0.0, 1.0), "backward": (1.0, 0.0)}
 
 
 class RungeKutta4(diffrax.AbstractERK):
     """The classical Runge-Kutta method: order 4, four evaluations a step.
 
-    Notes
-    -----
-    Without an error estimate, so for fixed steps only.
+    Without an error estimate, so only for fixed steps.
     """
 
     tableau: ClassVar[Any] = diffrax.ButcherTableau(
@@ -39,13 +44,13 @@ class RungeKutta4(diffrax.AbstractERK):
         diffrax.ThirdOrderHermitePolynomialInterpolation.from_k
     )
 
-    def order(self, terms: Any) -> int:
-        """Return the order of the method, 4."""
+    def order(self, terms: object) -> int:
+        """Return the order of the method."""
         del terms
         return 4
 
 
-SOLVERS: dict[str, Callable[[], diffrax.AbstractSolver]] = {
+SOLVERS: dict[str, Callable[[], diffrax.AbstractSolver[Any]]] = {
     "euler": diffrax.Euler,
     "midpoint": diffrax.Midpoint,
     "rk4": RungeKutta4,
@@ -54,27 +59,25 @@ SOLVERS: dict[str, Callable[[], diffrax.AbstractSolver]] = {
     "dopri5": diffrax.Dopri5,
     "dopri8": diffrax.Dopri8,
 }
-"""The methods that can be named; any other solver of diffrax can be given."""
+"""Solvers by name; other solvers of diffrax can be passed as objects."""
 
 _WITHOUT_ERROR = ("euler", "rk4")
 
 
 class Ode(NamedTuple):
-    """Which method solves the equation, and how finely: static, hashable.
+    """The method that solves the equation, and its accuracy: static.
 
     Attributes
     ----------
-    solver : str or diffrax.AbstractSolver
-        A name in ``SOLVERS``, or a solver of diffrax.
-    n_steps : int or None
-        Number of equal steps; None to adapt them.
-    rtol, atol : float
-        Tolerances of adapted steps, relative and in units of the values.
-    max_steps : int
-        Most steps of an adaptive solution.
+    n_steps
+        Number of equal steps; None for adaptive ones.
+    rtol, atol
+        Tolerances of adaptive steps, relative and in units of the values.
+    max_steps
+        Largest number of adaptive steps.
     """
 
-    solver: Any
+    solver: Solver
     n_steps: int | None
     rtol: float
     atol: float
@@ -82,36 +85,28 @@ class Ode(NamedTuple):
 
     def solve(
         self,
-        derivative: Callable[[Any, Any], Any],
-        initial: Any,
+        derivative: Derivative,
+        initial: Arrays,
         start: float,
         stop: float,
-        sizes: Any,
-    ) -> Any:
+        sizes: ArrayLike,
+    ) -> Arrays:
         """Integrate ``d state / d time = derivative(time, state)``.
 
         Parameters
         ----------
-        derivative : callable
-            From time, a scalar, and state to the derivative of the state.
         initial : tree of arrays, each of shape (rows, ...)
             The state at ``start``; its rows are independent equations.
-        start, stop : float
-            Times, dimensionless.
-        sizes : Array, shape (rows,)
-            Number of values of the state that every row has; padding is
-            not among them, and has a derivative of 0.
-
-        Returns
-        -------
-        tree of arrays
-            The state at ``stop``; NaN if steps were too many.
+        sizes
+            Number of values in the state of every row. Padding is not counted,
+            and has a derivative of 0.
 
         Notes
         -----
-        One solution for all rows. Adapted steps keep the tolerance in every
-        row, since the largest error over the rows counts: as strict as a
-        solution of its own for each, at the pace of the hardest.
+        The state at ``stop`` is NaN if steps were too many. All rows are one
+        solution. Adaptive steps keep the tolerance in every row, since the
+        largest error over the rows counts: as strict as a separate solution for
+        each, at the pace of the hardest.
         """
         solver = self.solver
         if isinstance(solver, str):
@@ -120,7 +115,7 @@ class Ode(NamedTuple):
             # Counted in steps, time is exact: no step is missed or added.
             length = (stop - start) / self.n_steps
 
-            def by_step(number: Any, state: Any) -> Any:
+            def by_step(number: Float[Array, ""], state: Arrays) -> Arrays:
                 moved = derivative(start + length * number, state)
                 return jax.tree.map(lambda leaf: length * leaf, moved)
 
@@ -146,37 +141,33 @@ class Ode(NamedTuple):
             max_steps=self.max_steps,
         )
 
-    def check(self, result: Any) -> Any:
-        """Return what was solved for, or say why it is not there.
+    def check(self, result: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Return the result, unless adaptive steps were too many.
 
-        Raises
-        ------
-        RuntimeError
-            If adapted steps were too many. Under a transformation, where
-            values are not known, nothing is raised and they are NaN.
+        Traced results are NaN then, without an error.
         """
         adapted = self.n_steps is None and not isinstance(result, Tracer)
         if adapted and np.isnan(np.asarray(result)).any():
             raise RuntimeError(
                 f"The solution needs more than max_steps={self.max_steps} "
                 f"steps to keep rtol={self.rtol:g} and atol={self.atol:g}. "
-                "Allow more steps or larger tolerances; velocities that jump, "
-                "or are not finite, need ever more."
+                "Allow more steps or larger tolerances, or check the vector "
+                "field: one that jumps or is not finite has no solution."
             )
         return result
 
 
 def _end(
-    derivative: Callable[[Any, Any], Any],
-    solver: diffrax.AbstractSolver,
+    derivative: Derivative,
+    solver: diffrax.AbstractSolver[Any],
     times: tuple[float, float, float | None],
-    initial: Any,
+    initial: Arrays,
     **options: Any,
-) -> Any:
+) -> Arrays:
     """Return the state at the end; ``times`` are start, stop, first step.
 
-    A solution that fails is NaN: to throw, compiled code would have to call
-    back to Python, and could not be cached on disk.
+    A solution that fails is NaN: an error would need a callback from
+    compiled code to Python, which cannot be cached on disk.
     """
     # Unwrapped, as its own jit would keep every derivative it was ever given.
     solution = inspect.unwrap(diffrax.diffeqsolve)(
@@ -193,7 +184,7 @@ def _end(
     )
 
 
-def _worst_row(sizes: Any, error: Any) -> Any:
+def _worst_row(sizes: ArrayLike, error: Arrays) -> Float[Array, ""]:
     """Return the largest root mean square over the rows of a state."""
     squares = sum(
         jnp.square(leaf).sum(tuple(range(1, leaf.ndim)))
@@ -206,37 +197,22 @@ def _worst_row(sizes: Any, error: Any) -> Any:
 
 
 def read_ode(
-    solver: Any,
-    n_steps: Any,
-    rtol: Any,
-    atol: Any,
-    max_steps: Any,
+    solver: object,
+    n_steps: object,
+    rtol: object,
+    atol: object,
+    max_steps: object,
     default_steps: int,
 ) -> Ode:
     """Check the options of a solution.
 
-    Parameters
-    ----------
-    solver : str or diffrax.AbstractSolver or None
-        None for fourth-order steps if they are fixed, else for 'dopri5'.
-    n_steps, rtol, atol, max_steps
-        As of :class:`Ode`. A tolerance makes the steps adaptive; without
-        one ``n_steps``, by default ``default_steps``, are fixed.
-
-    Raises
-    ------
-    ValueError
-        If the solver is not known, a number is not positive, both fixed
-        steps and tolerances are wanted, or the solver cannot adapt.
-    TypeError
-        If the solver is neither a name nor a solver of diffrax, or a number
-        of steps is not whole.
+    A tolerance makes the steps adaptive; otherwise ``n_steps`` are fixed.
     """
     adaptive = rtol is not None or atol is not None
     if adaptive and n_steps is not None:
         raise ValueError(
-            f"n_steps={n_steps} asks for fixed steps, but rtol={rtol} and "
-            f"atol={atol} for adapted ones. Give n_steps or tolerances."
+            f"n_steps={n_steps} requests fixed steps, but rtol={rtol} and "
+            f"atol={atol} adaptive ones. Pass n_steps or tolerances."
         )
     if solver is None:
         solver = "dopri5" if adaptive else "rk4"
@@ -249,7 +225,7 @@ def read_ode(
         if adaptive and solver in _WITHOUT_ERROR:
             raise ValueError(
                 f"The solver {solver!r} does not estimate its error, so "
-                f"rtol={rtol} and atol={atol} cannot be kept. Give n_steps, "
+                f"rtol={rtol} and atol={atol} cannot be kept. Pass n_steps, "
                 "or another solver such as 'dopri5'."
             )
     elif not isinstance(solver, diffrax.AbstractSolver):
@@ -257,40 +233,34 @@ def read_ode(
             f"solver is {solver!r}, expected one of {list(SOLVERS)} or a "
             "solver of diffrax."
         )
-    steps = None if adaptive else default_steps if n_steps is None else n_steps
-    # One tolerance given stands for both: the scale of standardized values
-    # is 1.
-    wanted = [
-        real_number(value, name)
+    # One tolerance stands for both: the scale of standardized values is 1.
+    tolerances = [
+        _tolerance(value, name)
         for name, value in (("rtol", rtol), ("atol", atol))
         if value is not None
-    ]
-    relative, absolute = (wanted[0], wanted[-1]) if wanted else (1.0, 1.0)
-    if steps is not None:
-        steps = static_int(steps, "n_steps")
-    max_steps = static_int(max_steps, "max_steps")
-    for name, value in (
-        ("n_steps", steps),
-        ("rtol", relative),
-        ("atol", absolute),
-        ("max_steps", max_steps),
-    ):
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{name} is {value}, expected more than 0.")
-    return Ode(solver, steps, relative, absolute, max_steps)
+    ] or [1.0]
+    fixed = default_steps if n_steps is None else n_steps
+    return Ode(
+        solver,
+        None if adaptive else positive(fixed, "n_steps"),
+        tolerances[0],
+        tolerances[-1],
+        positive(max_steps, "max_steps"),
+    )
 
 
-def read_direction(direction: Any) -> tuple[float, float]:
-    """Return the times between which to integrate.
+def _tolerance(value: object, name: str) -> float:
+    number = real_number(value, name)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} is {number}, expected above 0 and finite.")
+    return number
 
-    Raises
-    ------
-    ValueError
-        If the direction is unknown.
-    """
-    if direction not in DIRECTIONS:
+
+def read_direction(direction: str) -> tuple[float, float]:
+    """Return the times at the start and the end."""
+    if direction not in _DIRECTIONS:
         raise ValueError(
             f"Unknown direction: {direction}. Expected 'forward' (noise to "
             "values) or 'backward' (values to noise)."
         )
-    return (0.0, 1.0) if direction == "forward" else (1.0, 0.0)
+    return _DIRECTIONS[direction]

@@ -1,10 +1,13 @@
-"""Solutions of the equation of a flow: compiled once per layout and shape."""
+"""Solutions of the equation of a flow, compiled once per layout and shape."""
 
+from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float, Num
 
 from tfmpe._base.arrays import to_rank
 from tfmpe._base.programs import compiled
@@ -14,80 +17,85 @@ from tfmpe.estimators._flow.divergence import (
     exact_divergence,
 )
 from tfmpe.estimators._flow.ode import Ode
-from tfmpe.estimators._flow.vector_field import given, merge_field
+from tfmpe.estimators._flow.vector_field import (
+    Field,
+    Velocity,
+    given,
+    merge_field,
+)
+from tfmpe.estimators._types import AnyArray, Arrays, PRNGKey
 from tfmpe.preprocessing import PAD_VALUE
 from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.tokens.detached import DetachedView
 
+Rows: TypeAlias = Float[Array, "rows tokens width"]
+Draws: TypeAlias = Float[Array, "draws rows tokens width"]
+Real: TypeAlias = Bool[AnyArray, "rows tokens width"]
 
-def cleared(values: Any, real: Any) -> Any:
+
+def cleared(
+    values: Num[Array, "*shape"], real: Bool[AnyArray, "..."]
+) -> Num[Array, "*shape"]:
     """Return values with 0 in place of padding."""
     return jnp.where(to_rank(real, values.ndim), values, 0)
 
 
 @compiled()
 def solve_draws(
-    arrays: Any,
+    arrays: tuple[Arrays, Any],
     target: DetachedView,
     conditioning: DetachedView,
-    key: Any,
-    theta_0: Any,
+    key: PRNGKey | None,
+    theta_0: Num[AnyArray, "{n_samples} *sample tokens width"] | None,
     *,
-    static: Any,
+    static: Hashable,
     n_samples: int,
     times: tuple[float, float],
     ode: Ode,
     batch_size: int | None,
-) -> Any:
-    """Return the end of every path, ``(n_samples, rows, tokens, width)``."""
+) -> Float[Array, "{n_samples} rows tokens width"]:
+    """Return the end of every path."""
     field = merge_field(static, *arrays)
     n_axes = len(target.sample_shape)
     shape = target.data.shape
     if theta_0 is None:
+        assert key is not None
         keys = jax.vmap(jax.random.fold_in, (None, 0))(
             key, jnp.arange(n_samples)
         )
         dtype = float_dtype(target.data.dtype)
         theta_0 = jax.vmap(lambda k: jax.random.normal(k, shape, dtype))(keys)
     target, conditioning = flatten_samples((target, conditioning), n_axes)
+    theta_0 = jnp.asarray(theta_0, float_dtype(theta_0.dtype))
     theta_0 = theta_0.reshape((n_samples, *target.data.shape))
 
-    def end(target: Any, velocity: Any, theta_0: Any) -> Any:
+    def end(target: DetachedView, velocity: Velocity, theta_0: Draws) -> Draws:
         real = target.value_mask
         flat = flatten_samples(cleared(theta_0, real), 2)
-
-        def derivative(time: Any, theta: Any) -> Any:
-            theta = theta.reshape(theta_0.shape)
-            return flatten_samples(
-                jax.vmap(partial(_masked, velocity, target, real, time))(theta),
-                2,
-            )
-
+        derivative = partial(_move, velocity, target, theta_0.shape)
         sizes = _sizes(real, theta_0)
         theta = ode.solve(derivative, flat, *times, sizes)
-        theta = theta.reshape(theta_0.shape)
-        return jnp.where(real[None], theta, PAD_VALUE)
+        return jnp.where(real[None], theta.reshape(theta_0.shape), PAD_VALUE)
 
     return _by_draws(field, target, conditioning, theta_0, end, batch_size)
 
 
 @compiled()
 def solve_density(
-    arrays: Any,
+    arrays: tuple[Arrays, Any],
     target: DetachedView,
     conditioning: DetachedView,
-    values: Any,
-    probes: Any,
+    values: Num[AnyArray, "draws *sample tokens width"],
+    probes: Num[AnyArray, "..."] | None,
     *,
-    static: Any,
+    static: Hashable,
     ode: Ode,
     batch_size: int | None,
-) -> Any:
-    """Return log densities, ``(n_draws, rows)``."""
+) -> Float[Array, "draws rows"]:
+    """Return log densities of draws and rows."""
     field = merge_field(static, *arrays)
     n_axes = len(target.sample_shape)
-    values = jnp.asarray(values)
-    values = values.astype(float_dtype(values.dtype))
+    values = jnp.asarray(values, float_dtype(values.dtype))
     target, conditioning = flatten_samples((target, conditioning), n_axes)
     values = values.reshape((len(values), *target.data.shape))
     if probes is not None:
@@ -96,7 +104,9 @@ def solve_density(
         probes = jnp.moveaxis(probes, 0, 2)
     filled = filled_columns(target.layout.keys, target.width)
 
-    def density(target: Any, velocity: Any, given: Any) -> Any:
+    def density(
+        target: DetachedView, velocity: Velocity, given: tuple[Array, Any]
+    ) -> Float[Array, "draws rows"]:
         theta, probes = given
         real = target.value_mask
         rows = jnp.broadcast_to(real, theta.shape)
@@ -104,13 +114,10 @@ def solve_density(
         if probes is not None:
             probes = flatten_samples(cleared(probes, rows[:, :, None]), 2)
 
-        def derivative(time: Any, state: Any) -> Any:
-            def move(flat: Any) -> Any:
-                each = partial(_masked, velocity, target, real, time)
-                return flatten_samples(
-                    jax.vmap(each)(flat.reshape(theta.shape)), 2
-                )
-
+        def derivative(
+            time: ArrayLike, state: tuple[Array, Array]
+        ) -> tuple[Array, Array]:
+            move = partial(_move, velocity, target, theta.shape, time)
             if probes is None:
                 return exact_divergence(move, state[0], filled)
             return estimated_divergence(move, state[0], probes)
@@ -130,39 +137,48 @@ def solve_density(
     )
 
 
-def _sizes(real: Any, theta: Any) -> Any:
+def _sizes(real: Real, theta: Draws) -> Float[Array, " all"]:
     """Return the number of real values of every draw and row."""
     counts = real.sum((1, 2), dtype=theta.dtype)
     return jnp.broadcast_to(counts, theta.shape[:2]).reshape(-1)
 
 
-def _masked(
-    velocity: Any, target: Any, real: Any, time: Any, theta: Any
-) -> Any:
+def _move(
+    velocity: Velocity,
+    target: DetachedView,
+    shape: tuple[int, ...],
+    time: ArrayLike,
+    flat: Float[Array, "all tokens width"],
+) -> Float[Array, "all tokens width"]:
+    """Return velocities of draws and rows, which are one axis."""
     times = jnp.broadcast_to(time, target.sample_shape)
-    moved = velocity(target.with_data(theta), times)
-    return cleared(moved, real).astype(theta.dtype)
+
+    def of_draw(theta: Rows) -> Rows:
+        moved = velocity(target.with_data(theta), times)
+        return cleared(moved, target.value_mask).astype(theta.dtype)
+
+    return flatten_samples(jax.vmap(of_draw)(flat.reshape(shape)), 2)
 
 
 def _by_draws(
-    field: Any,
+    field: Field,
     target: DetachedView,
     conditioning: DetachedView,
-    draws: Any,
-    function: Any,
+    draws: Arrays,
+    function: Callable[[DetachedView, Velocity, Any], Arrays],
     batch_size: int | None,
-) -> Any:
-    """Go through rows and draws in chunks; encode each row once.
+) -> Arrays:
+    """Apply a function to chunks of rows and draws; encode each row once.
 
-    ``function(target, velocity, draws)`` is given and returns arrays of
-    shape ``(n_draws, n_rows, ...)``, as ``draws`` and the result are.
+    ``function(target, velocity, draws)`` returns arrays of shape ``(n_draws,
+    n_rows, ...)``, as ``draws`` and the result are.
     """
     n_rows = target.sample_shape[0]
     at_a_time = None
     if batch_size is not None:
         at_a_time = max(1, batch_size // max(1, n_rows))
 
-    def of_rows(rows: Any) -> Any:
+    def of_rows(rows: tuple[DetachedView, DetachedView, Any]) -> Arrays:
         target, conditioning, draws = rows
         velocity = given(field, conditioning)
         result = map_chunks(
@@ -174,10 +190,11 @@ def _by_draws(
     return _swap(map_chunks(of_rows, rows, batch_size))
 
 
-def _swap(tree: Any) -> Any:
+def _swap(tree: Arrays) -> Arrays:
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), tree)
 
 
-def float_dtype(dtype: Any) -> Any:
-    """Return the dtype to solve in."""
-    return dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
+def float_dtype(dtype: np.dtype) -> np.dtype:
+    """Return the dtype of the solution."""
+    floating = jnp.issubdtype(dtype, jnp.floating)
+    return dtype if floating else np.dtype(np.float32)

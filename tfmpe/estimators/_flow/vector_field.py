@@ -1,49 +1,59 @@
-"""What a vector field is, and how one is taken through ``jit``."""
+"""Vector fields: their interface, and their way through ``jit``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float, Num
+
+from tfmpe.estimators._types import AnyView, Arrays
 
 
+@runtime_checkable
 class VectorField(Protocol):
     """Velocities of the target tokens, given the conditioning tokens.
 
-    Anything that can be called like this: a function, a flax NNX module, an
+    Any callable with these arguments: a function, a flax NNX module, an
     equinox module.
     """
 
-    def __call__(self, target: Any, conditioning: Any, time: Any) -> Any:
+    def __call__(
+        self,
+        target: AnyView,
+        conditioning: AnyView,
+        time: Float[Array, "*sample"],
+        /,
+    ) -> Num[Array, "*sample tokens width"]:
         """Return the velocity of every target value.
 
         Parameters
         ----------
-        target, conditioning : Tokens or view, sample axes (*sample,)
-            Where the flow is, and what is given. Both answer the questions
-            of Tokens: data, labels, functional inputs, padding, masks. Their
-            masks know the rules between them:
+        target, conditioning
+            The position of the flow, and the given tokens. Both have the
+            properties of Tokens: data, labels, functional inputs, padding,
+            masks. Their masks know the rules between them:
             ``target.attention_mask(conditioning, both_ways=True)``. Padding
-            of the target holds 0, of the conditioning whatever it holds; see
+            is 0 in the target, but any value in the conditioning; see
             ``value_mask``. ``conditioning`` may have no tokens at all.
-        time : Array, shape (*sample,)
+        time
             From 0 (noise) to 1 (values), dimensionless.
 
         Returns
         -------
         Array, shape (*sample, n_target_tokens, width)
-            Change of the target values per unit of time. What it holds for
-            padding is not read. Samples must not depend on one another.
+            Change of the target values per unit of time; ignored for
+            padding. Samples must not depend on one another.
 
         Notes
         -----
-        A call must not change the field: of NNX modules with dropout or
-        batch norm call ``eval()`` first. Nor may anything else change it but
-        training: a function, or an object that is no pytree, is compiled
-        with what it holds when it is first called.
+        A call must not change the field: call ``eval()`` first for NNX
+        modules with dropout or batch norm. Only training may change a field:
+        a function, or an object that is not a pytree, is compiled with the
+        values it holds when it is first called.
         """
         ...
 
@@ -52,12 +62,12 @@ class VectorField(Protocol):
 class EncodingVectorField(Protocol):
     """A vector field that reads the conditioning tokens once per solution.
 
-    ``velocity(target, conditioning, encode(conditioning), time)`` must be
-    what the field returns when it is called.
+    ``velocity(target, conditioning, encode(conditioning), time)`` must
+    return the same as a call of the field.
     """
 
-    def encode(self, conditioning: Any) -> Any:
-        """Return what :meth:`velocity` needs of the conditioning tokens.
+    def encode(self, conditioning: AnyView, /) -> Any:
+        """Return what :meth:`velocity` needs from the conditioning tokens.
 
         Returns
         -------
@@ -66,51 +76,52 @@ class EncodingVectorField(Protocol):
         ...
 
     def velocity(
-        self, target: Any, conditioning: Any, encoded: Any, time: Any
-    ) -> Any:
+        self,
+        target: AnyView,
+        conditioning: AnyView,
+        encoded: Any,
+        time: Float[Array, "*sample"],
+        /,
+    ) -> Num[Array, "*sample tokens width"]:
         """Return the velocity of every target value; see the class."""
         ...
 
 
-def check_field(field: Any) -> Any:
-    """Return a vector field as it is.
+Field: TypeAlias = VectorField | EncodingVectorField
+Velocity: TypeAlias = Callable[
+    [AnyView, Float[Array, "*sample"]], Num[Array, "*sample tokens width"]
+]
+"""A field for one conditioning, as a function of target and time."""
 
-    Raises
-    ------
-    TypeError
-        If it cannot be called, or is a class.
-    """
+
+def check_field(field: object) -> Field:
+    """Return a vector field, unless it is a class or cannot be called."""
     if isinstance(field, type):
         raise TypeError(
-            f"The vector field is the class {field.__name__}; give an "
+            f"The vector field is the class {field.__name__}; pass an "
             "instance of it."
         )
-    if not (callable(field) or isinstance(field, EncodingVectorField)):
+    if not isinstance(field, (VectorField, EncodingVectorField)):
         raise TypeError(
-            f"The vector field is {field!r}, expected something to call with "
-            "(target, conditioning, time)."
+            f"The vector field is {field!r}, expected a callable with the "
+            "arguments (target, conditioning, time)."
         )
     return field
 
 
-def given(field: Any, conditioning: Any) -> Callable[[Any, Any], Any]:
-    """Return the field for one conditioning: from target and time.
-
-    What depends on the conditioning alone is computed here, once.
-
-    Raises
-    ------
-    ValueError
-        When called, if there is not one velocity for every value.
-    """
+def given(field: Field, conditioning: AnyView) -> Velocity:
+    """Return the field for one conditioning, which is encoded once."""
     if isinstance(field, EncodingVectorField):
-        velocity = partial(_encoded, field, field.encode(conditioning))
+        encoded = field.encode(conditioning)
+        velocity = partial(_swapped, field, encoded)
     else:
         velocity = field
 
-    def checked(target: Any, time: Any) -> Any:
+    def checked(
+        target: AnyView, time: Float[Array, "*sample"]
+    ) -> Num[Array, "*sample tokens width"]:
         found = velocity(target, conditioning, time)
-        # It could be broadcast, silently.
+        # A wrong shape might be broadcast silently.
         if jnp.shape(found) != target.data.shape:
             raise ValueError(
                 f"The vector field returned the shape {jnp.shape(found)}, "
@@ -123,37 +134,41 @@ def given(field: Any, conditioning: Any) -> Callable[[Any, Any], Any]:
     return checked
 
 
-def _encoded(
-    field: Any, encoded: Any, target: Any, conditioning: Any, time: Any
-) -> Any:
+def _swapped(
+    field: EncodingVectorField,
+    encoded: Any,
+    target: AnyView,
+    conditioning: AnyView,
+    time: Float[Array, "*sample"],
+) -> Num[Array, "*sample tokens width"]:
     return field.velocity(target, conditioning, encoded, time)
 
 
 class SplitField(NamedTuple):
-    """A vector field, taken apart for ``jit``.
+    """A vector field, split for ``jit``.
 
     Attributes
     ----------
-    static : hashable
-        What it is: equal for fields of one architecture.
-    parameters : tree of arrays
-        What training changes.
-    rest : pair of trees of arrays
-        What training leaves as it is: other arrays; and the state of random
-        number generators, which no file holds.
+    static
+        Equal for fields of one architecture.
+    parameters
+        Arrays that training changes.
+    rest
+        Arrays that training does not change: others, and the state of random
+        number generators, which is not stored.
     """
 
-    static: Any
-    parameters: Any
-    rest: Any
+    static: Hashable
+    parameters: Arrays
+    rest: Arrays
 
 
 def split_field(field: Any) -> SplitField:
-    """Take a vector field apart; :func:`merge_field` undoes it.
+    """Split a vector field; :func:`merge_field` is the inverse.
 
     Parameters of an NNX module are its ``nnx.Param``; of any other pytree
-    its arrays of floats. A function has none, and is compiled for once for
-    as long as it is the same object.
+    its arrays of floats. A function has none, and programs are compiled for
+    each function object.
     """
     if isinstance(field, nnx.Module):
         graph, parameters, random, others = nnx.split(
@@ -167,8 +182,13 @@ def split_field(field: Any) -> SplitField:
     return SplitField(static, parameters, (others, None))
 
 
-def merge_field(static: Any, parameters: Any, rest: Any) -> Any:
-    """Put a vector field together again."""
+def has_parameters(field: Any) -> bool:
+    """Return whether there is anything to train in a field."""
+    return bool(jax.tree.leaves(split_field(field).parameters))
+
+
+def merge_field(static: Any, parameters: Arrays, rest: Arrays) -> Any:
+    """Return the field that was split."""
     others, random = rest
     if static[0] == "nnx":
         return nnx.merge(static[1], parameters, others, random)
@@ -178,8 +198,8 @@ def merge_field(static: Any, parameters: Any, rest: Any) -> Any:
     )
 
 
-def with_arrays(field: Any, parameters: Any, others: Any) -> Any:
-    """Return a field with other arrays, and leave this one as it is.
+def with_arrays(field: Any, parameters: Arrays, others: Arrays) -> Any:
+    """Return a copy of a field with other arrays.
 
     ``others`` is the first of the ``rest`` of a :class:`SplitField`.
     """

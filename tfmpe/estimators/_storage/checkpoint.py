@@ -1,12 +1,14 @@
-"""A training that was interrupted, on disk."""
+"""Checkpoints of a training, on disk."""
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
@@ -17,43 +19,39 @@ from tfmpe.estimators._storage.state_file import (
 from tfmpe.estimators._storage.summary import alike
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.steps import TrainingState
+from tfmpe.estimators._types import AnyArray, Arrays
+from tfmpe.preprocessing import Standardizer
 
 _KIND = "tfmpe.checkpoint"
 _FILE = "checkpoint.safetensors"
 
 
 class Progress(NamedTuple):
-    """Where a training is: all that it needs to go on exactly.
+    """State of a training: everything that it needs to continue exactly.
 
     Attributes
     ----------
-    state : TrainingState
+    state
         After the last finished epoch.
-    best : tree of arrays
+    best
         The parameters with the lowest validation loss so far.
-    history : TrainingHistory
-    waited : int
+    waited
         Epochs since the validation loss was lowest.
-    others : tree of arrays
-        What the field holds besides parameters; training does not change it.
+    others
+        Arrays of the field besides parameters; training does not change them.
     """
 
     state: TrainingState
-    best: Any
+    best: Arrays
     history: TrainingHistory
     waited: int
-    others: Any
+    others: Arrays
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
-    """Make the folder of a checkpoint, and write into it.
+    """Create the folder of a checkpoint, and write into it.
 
-    Raises
-    ------
-    OSError
-        If either cannot be done: better now than after some epochs.
-    TypeError, ValueError
-        If it is not a path, or an empty one.
+    It is better to fail here than after some epochs.
     """
     if not isinstance(folder, (str, os.PathLike)):
         raise TypeError(
@@ -62,13 +60,14 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
     if not os.fspath(folder):
         raise ValueError(
             f"checkpoint is {folder!r}, expected the path of a folder; '.' is "
-            "the current one."
+            "the current folder."
         )
+    file = Path(folder) / _FILE
     Path(folder).mkdir(parents=True, exist_ok=True)
-    if (Path(folder) / _FILE).is_dir():
+    if file.is_dir():
         raise IsADirectoryError(
-            f"{Path(folder) / _FILE} is a folder, but a checkpoint is a file "
-            "of this name. Remove it, or use another folder."
+            f"{file} is a folder, but a checkpoint is a file of this name. "
+            "Remove it, or use another folder."
         )
     with tempfile.TemporaryFile(dir=folder):
         pass
@@ -77,104 +76,76 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
 def save_checkpoint(
     folder: str | os.PathLike[str],
     progress: Progress,
-    standardizer: Any,
+    standardizer: Standardizer | None,
     settings: dict[str, Any],
 ) -> None:
     """Write a checkpoint, in place of the last one."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    history = progress.history
-    write_state(
-        Path(folder) / _FILE,
-        _KIND,
-        _arrays(progress, standardizer),
-        {
-            "settings": settings,
-            "waited": progress.waited,
-            "training": history.training,
-            "validation": history.validation,
-            "best_epoch": history.best_epoch,
-            "stopped_early": history.stopped_early,
-        },
-    )
+    arrays: dict[str, AnyArray] = {}
+    for prefix, tree in _trees(progress, standardizer).items():
+        arrays |= name_leaves(tree, prefix)
+    description = {"settings": settings, "waited": progress.waited}
+    description |= vars(progress.history)
+    write_state(Path(folder) / _FILE, _KIND, arrays, description)
 
 
 def load_checkpoint(
     folder: str | os.PathLike[str],
     fresh: Progress,
-    standardizer: Any,
+    standardizer: Standardizer | None,
     settings: dict[str, Any],
-) -> tuple[Progress, Any] | None:
-    """Read a checkpoint, or return None if there is none.
+) -> tuple[Progress, Standardizer | None] | None:
+    """Return stored progress and standardizer, or None without a file.
 
-    Parameters
-    ----------
-    folder : path
-    fresh : Progress
-        Of a training that begins: its structure and shapes.
-    standardizer : Standardizer or None
-        Likewise.
-    settings : dict
-        Those of this training.
-
-    Returns
-    -------
-    progress, standardizer
-
-    Raises
-    ------
-    ValueError
-        If the checkpoint comes from a training with other settings or data.
-    StorageError
-        If it is damaged or of another architecture.
+    ``fresh`` is the progress of a training that begins: its structure and
+    shapes are those of the stored one.
     """
     path = Path(folder) / _FILE
     if not path.exists():
         return None
     arrays, description = read_state(path, _KIND)
-    found = description["settings"]
-    differing = [
-        f"{name} was {found.get(name)!r} and is {settings[name]!r}"
-        for name in settings
-        if name != "data" and found.get(name) != settings[name]
-    ]
+    found = description.pop("settings")
     # Older checkpoints have no summaries, and are continued.
-    summaries = found.get("data", {})
-    differing += [
+    before, data = found.pop("data", {}), settings["data"]
+    others = [
         f"it had other {what}"
-        for what, ours in settings["data"].items()
-        if not alike(summaries.get(what, ours), ours)
+        for what, summary in data.items()
+        if not alike(before.get(what, summary), summary)
     ]
+    check_same(path, found, {**settings, "data": None}, others)
+    parameters, optimizer, best, rest, moments = (
+        refill(tree, prefix, arrays)
+        for prefix, tree in _trees(fresh, standardizer).items()
+    )
+    state = TrainingState(parameters, optimizer)
+    waited = description.pop("waited")
+    history = TrainingHistory(**description)
+    return Progress(state, best, history, waited, rest), moments
+
+
+def check_same(
+    path: Path,
+    found: dict[str, Any],
+    settings: dict[str, Any],
+    others: Iterable[str] = (),
+) -> None:
+    """Check that stored settings are those of this training."""
+    differing = [
+        f"{name} was {found.get(name)!r} and is {value!r}"
+        for name, value in settings.items()
+        if found.get(name) != value
+    ]
+    differing += others
     if differing:
         raise ValueError(
             f"{path} comes from another training: {'; '.join(differing)}. "
             "Continue with the same settings and data, or use an empty folder."
         )
-    moments = refill(standardizer, "standardiser", arrays)
-    history = TrainingHistory(
-        description["training"],
-        description["validation"],
-        description["best_epoch"],
-        description["stopped_early"],
-    )
-    parameters = refill(fresh.state.parameters, "parameters", arrays)
-    return (
-        Progress(
-            TrainingState(
-                parameters,
-                refill(fresh.state.optimizer, "optimiser", arrays),
-            ),
-            refill(fresh.best, "best", arrays),
-            history,
-            description["waited"],
-            refill(fresh.others, "others", arrays),
-        ),
-        moments,
-    )
 
 
-def key_words(key: Any) -> list[int]:
-    """Return a PRNG key as numbers that JSON holds."""
-    if not hasattr(key, "dtype"):
+def key_words(key: object) -> list[int]:
+    """Return a PRNG key as numbers for JSON."""
+    if not isinstance(key, (jax.Array, np.ndarray)):
         raise TypeError(
             f"key is {key!r}, expected a PRNG key: pass key=jax.random.key(0)."
         )
@@ -183,11 +154,14 @@ def key_words(key: Any) -> list[int]:
     return [int(word) for word in key.reshape(-1)]
 
 
-def _arrays(progress: Progress, standardizer: Any) -> dict[str, Any]:
+def _trees(
+    progress: Progress, standardizer: Standardizer | None
+) -> dict[str, Arrays]:
+    """Return all arrays of a training, by the prefix of their names."""
     return {
-        **name_leaves(progress.state.parameters, "parameters"),
-        **name_leaves(progress.state.optimizer, "optimiser"),
-        **name_leaves(progress.best, "best"),
-        **name_leaves(progress.others, "others"),
-        **name_leaves(standardizer, "standardiser"),
+        "parameters": progress.state.parameters,
+        "optimiser": progress.state.optimizer,
+        "best": progress.best,
+        "others": progress.others,
+        "standardiser": standardizer,
     }

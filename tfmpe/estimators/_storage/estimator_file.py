@@ -1,4 +1,4 @@
-"""Trained estimators as files."""
+"""Files of trained estimators."""
 
 import math
 import os
@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe._base.errors import raise_faults
-from tfmpe.estimators._flow.vector_field import split_field, with_arrays
+from tfmpe.estimators._flow.vector_field import Field, split_field, with_arrays
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
     read_state,
     refill,
     write_state,
 )
+from tfmpe.estimators._types import BijectorLike
 from tfmpe.preprocessing import Standardizer, StorageError
 from tfmpe.preprocessing.standardise.bijectors import read_bijectors
 from tfmpe.preprocessing.standardise.given import StandardizedKey
@@ -27,14 +28,14 @@ _MOMENTS = ("mean", "shift", "scale")
 
 def save_estimator(
     path: str | os.PathLike[str],
-    vector_field: Any,
-    standardizer: Any,
+    vector_field: Field,
+    standardizer: Standardizer | None,
     settings: dict[str, Any],
 ) -> None:
-    """Write what :func:`load_estimator` reads back.
+    """Write an estimator for :func:`load_estimator`.
 
-    ``settings`` are ``sigma_min``, ``standardize`` and, of an estimator that
-    has no standardizer yet, the names of the keys with ``bijectors``.
+    ``settings`` are ``sigma_min``, ``standardise`` and, without a
+    standardizer, the names of the keys with ``bijectors``.
     """
     split = split_field(vector_field)
     arrays = {
@@ -54,17 +55,10 @@ def save_estimator(
 
 def load_estimator(
     path: str | os.PathLike[str],
-    vector_field: Any,
-    bijectors: Mapping[str, Any] | None,
-) -> tuple[Any, Any, dict[str, Any]]:
-    """Return field, standardizer and settings of a file.
-
-    Raises
-    ------
-    StorageError
-        If it does not fit the field or the bijectors; the field is then
-        left as it was.
-    """
+    vector_field: Field,
+    bijectors: Mapping[str, BijectorLike] | None,
+) -> tuple[Field, Standardizer | None, dict[str, Any]]:
+    """Return field, standardizer and settings of a file."""
     arrays, description = read_state(path, _KIND)
     standardizer, keys = None, description.pop("standardised_keys")
     # Files before these settings hold no estimator that was not trained.
@@ -83,14 +77,16 @@ def load_estimator(
 def _check_bijectors(stored: Iterable[str], known: Iterable[str]) -> None:
     if sorted(stored) != sorted(known):
         raise StorageError(
-            f"The estimator was built with bijectors for {sorted(stored)}, "
-            f"given are some for {sorted(known)}. Pass the same: functions "
-            "are not stored."
+            f"The stored estimator has bijectors for {sorted(stored)}, but "
+            f"those for {sorted(known)} were passed. Pass the same ones: "
+            "functions are not stored."
         )
 
 
 def _read_standardizer(
-    keys: Any, arrays: Mapping[str, Any], bijectors: Mapping[str, Any]
+    keys: list[Any],
+    arrays: Mapping[str, np.ndarray],
+    bijectors: Mapping[str, BijectorLike],
 ) -> Standardizer:
     known = read_bijectors(bijectors, [name for name, *_ in keys])
     _check_bijectors([name for name, _, bounded in keys if bounded], known)
@@ -104,7 +100,9 @@ def _read_standardizer(
             around = (np.asarray(moment[at]) for moment in (mean, scale))
             fault = other_bijector(bijector, *around)
             faults += [f"that of {name!r} {fault}"] if fault else []
-    raise_faults(StorageError, "Bijectors are not those of the file", faults)
+    raise_faults(
+        StorageError, "Bijectors differ from those of the file", faults
+    )
     return Standardizer(
         mean,
         shift,

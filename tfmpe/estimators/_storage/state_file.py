@@ -22,6 +22,7 @@ from tfmpe._base.sealed_json import (
     seal,
     unseal,
 )
+from tfmpe.estimators._types import AnyArray, Arrays
 from tfmpe.preprocessing import StorageError
 from tfmpe.preprocessing.storage.header import NATIVE
 
@@ -29,22 +30,18 @@ _ENTRY = "tfmpe"
 _VERSION = 1
 
 
-def name_leaves(tree: Any, prefix: str) -> dict[str, Any]:
+def name_leaves(tree: Arrays, prefix: str) -> dict[str, AnyArray]:
     """Return the leaves of a tree by their path below a prefix.
 
-    The names do not depend on the release of flax that made the tree.
-
-    Raises
-    ------
-    StorageError
-        If two leaves have the same name.
+    The names do not depend on the flax release that made the tree.
     """
     named = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         # What a variable of NNX holds.
         if path and path[-1] == jax.tree_util.GetAttrKey("value"):
             path = path[:-1]
-        name = "/".join([prefix, *map(_key_name, path)])
+        ending = jax.tree_util.keystr(path, simple=True, separator="/")
+        name = f"{prefix}/{ending}" if path else prefix
         if name in named:
             raise StorageError(
                 f"Two arrays have the name {name!r}. Rename one of them."
@@ -53,48 +50,28 @@ def name_leaves(tree: Any, prefix: str) -> dict[str, Any]:
     return named
 
 
-def _key_name(key: Any) -> str:
-    for attribute in ("key", "name", "idx"):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
-    return str(key)
-
-
-def _is_random(leaf: Any) -> bool:
+def _is_random(leaf: AnyArray) -> bool:
     return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
 def refill(
-    tree: Any,
+    tree: Arrays,
     prefix: str,
     arrays: Mapping[str, np.ndarray],
     *,
     narrow: bool = False,
-) -> Any:
+) -> Arrays:
     """Return a tree with stored arrays in place of its leaves.
 
-    Parameters
-    ----------
-    tree : tree of arrays
-    prefix : str
-        Of the names in ``arrays``.
-    arrays : mapping
-    narrow : bool
-        Whether arrays that were stored with 64 bits may become those of 32
-        bits, and the other way round: ``jax_enable_x64`` was other then.
-
-    Raises
-    ------
-    StorageError
-        If an array is missing, is left over below the prefix, or has
-        another shape or dtype than the leaf. All are listed.
+    The error lists all faults. With ``narrow`` 64 and 32 bits are converted
+    into one another, for files written with another ``jax_enable_x64``.
     """
     named = name_leaves(tree, prefix)
     faults = [
         f"{name!r} is not in the file" for name in named if name not in arrays
     ]
     faults += [
-        f"{name!r} is in the file alone"
+        f"{name!r} is only in the file"
         for name in arrays
         if name.startswith(f"{prefix}/") and name not in named
     ]
@@ -118,12 +95,12 @@ def refill(
             impl = jax.random.key_impl(leaf)
             array = jax.random.wrap_key_data(array, impl=impl)
         leaves.append(array)
-    raise_faults(StorageError, "The file is of another architecture", faults)
+    raise_faults(StorageError, "The file holds another architecture", faults)
     return jax.tree.unflatten(jax.tree.structure(tree), leaves)
 
 
-def _in_bits_of(found: np.ndarray, dtype: Any) -> np.ndarray:
-    """Return an array with the bits of a dtype of the same kind."""
+def _in_bits_of(found: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return an array with as many bits as a dtype of the same kind."""
     sizes = {found.dtype.itemsize, np.dtype(dtype).itemsize}
     if found.dtype.kind != np.dtype(dtype).kind or sizes != {4, 8}:
         return found
@@ -135,67 +112,39 @@ def _in_bits_of(found: np.ndarray, dtype: Any) -> np.ndarray:
 def write_state(
     path: str | os.PathLike[str],
     kind: str,
-    arrays: Mapping[str, Any],
+    arrays: Mapping[str, AnyArray],
     description: dict[str, Any],
 ) -> None:
-    """Write arrays and a description, whole or not at all.
+    """Write arrays and a description for JSON, whole or not at all.
 
-    Parameters
-    ----------
-    path : path
-        A file that exists is replaced.
-    kind : str
-        What the file is, as ``'tfmpe.estimator'``.
-    arrays : mapping of str to array
-    description : dict
-        What JSON can hold.
-
-    Raises
-    ------
-    StorageError
-        If an array has a dtype that the file cannot hold.
+    ``kind`` names the contents, such as ``'tfmpe.estimator'``.
     """
     _, numpy_api = _safetensors()
     host = {name: _on_host(name, array) for name, array in arrays.items()}
-    record = {
-        "description": description,
-        "checksums": {name: _checksum(array) for name, array in host.items()},
-    }
-    content = numpy_api.save(
-        host, metadata={_ENTRY: seal(kind, _VERSION, record)}
-    )
-    write_atomically(Path(path), content)
+    checksums = {name: _checksum(array) for name, array in host.items()}
+    record = {"description": description, "checksums": checksums}
+    metadata = {_ENTRY: seal(kind, _VERSION, record)}
+    write_atomically(Path(path), numpy_api.save(host, metadata=metadata))
 
 
 def read_state(
     path: str | os.PathLike[str], kind: str
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what :func:`write_state` has written.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no file.
-    StorageError
-        If it is no such file, damaged, or of a newer version.
-    """
+    """Read a file of :func:`write_state`."""
     safetensors, _ = _safetensors()
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
+        raise FileNotFoundError(f"The file {path} does not exist.")
     with naming(path):
         try:
             file = safetensors.safe_open(str(path), framework="np")
         except safetensors.SafetensorError as error:
-            raise DamageError(
-                f"it is not a whole safetensors file ({error})"
-            ) from None
+            message = f"it is not a whole safetensors file ({error})"
+            raise DamageError(message) from None
         entry = (file.metadata() or {}).get(_ENTRY, "{}")
-        description, checksums = entries(
-            unseal(entry, kind, _VERSION),
-            ("description", "checksums"),
-            "its record",
-        )
+        record = unseal(entry, kind, _VERSION)
+        fields = ("description", "checksums")
+        description, checksums = entries(record, fields, "its record")
         names = sorted(file.keys())
         if names != sorted(checksums):
             raise DamageError(f"it holds the arrays {brief(names)}")
@@ -208,10 +157,9 @@ def read_state(
     return arrays, description
 
 
-def _on_host(name: str, array: Any) -> np.ndarray:
-    host = np.asarray(
-        jax.random.key_data(array) if _is_random(array) else array
-    )
+def _on_host(name: str, array: AnyArray) -> np.ndarray:
+    plain = jax.random.key_data(array) if _is_random(array) else array
+    host = np.asarray(plain)
     if host.dtype.name not in NATIVE:
         raise StorageError(
             f"{name!r} has the dtype {host.dtype}, which cannot be stored. "

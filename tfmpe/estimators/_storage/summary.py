@@ -1,29 +1,25 @@
-"""Numbers by which the data of a training are recognized."""
-
-from typing import Any
+"""Summary statistics that identify the data of a training."""
 
 import jax
 import numpy as np
+from jaxtyping import Num
 
-# In standard deviations, and in units of the mean: rounding of float32, where
-# another machine has simulated the same data again.
+from tfmpe.estimators._types import AnyArray, AnyTokens
+
+# In units of the standard deviation and of the mean: float32 rounding between
+# machines that simulate the same data.
 _OF_DEVIATION = 1e-4
 _OF_MEAN = 1e-6
 
+Summary = dict[str, list[list[float]]]
 
-def summarise(tokens: Any) -> dict[str, Any]:
-    """Return numbers that other values, or another order of them, change.
 
-    Parameters
-    ----------
-    tokens : Tokens or view
+def summarise(tokens: AnyTokens) -> Summary:
+    """Return numbers that depend on the values and on their order.
 
-    Returns
-    -------
-    dict of str to list of float
-        As JSON has it. For values and functional inputs of every key, column
-        by column: mean, standard deviation, and a sum whose weights depend
-        on the place. Padding does not count.
+    For values and functional inputs of every key, column by column: mean,
+    standard deviation, and a sum with weights by position. Padding does not
+    count.
     """
     data, inputs, padding = jax.device_get(
         (tokens.data, tokens.functional_inputs, tokens.padding)
@@ -40,27 +36,26 @@ def summarise(tokens: Any) -> dict[str, Any]:
     return summary
 
 
-def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def alike(one: Summary, other: Summary) -> bool:
     """Return whether the keys of both have the same data, up to rounding.
 
-    Which keys there are is for the layout and the questions to say.
+    Layout and conditionals are compared elsewhere.
     """
     for name in one.keys() & other.keys():
         a, b = np.asarray(one[name]), np.asarray(other[name])
         if a.shape != b.shape:
             return False
         mean, deviation, _ = np.abs(b)
-        bound = _OF_DEVIATION * deviation + _OF_MEAN * mean
-        if not (np.abs(a - b) <= bound).all():
+        if (np.abs(a - b) > _OF_DEVIATION * deviation + _OF_MEAN * mean).any():
             return False
     return True
 
 
-def _columns(array: Any) -> list[Any]:
+def _columns(array: Num[AnyArray, "*rows columns"]) -> list[list[float]]:
     rows = np.asarray(array, float).reshape((-1, array.shape[-1]))
     n = max(len(rows), 1)
     weights = np.cos(np.arange(len(rows)))
-    # What is not finite is refused later, by name.
+    # Other checks refuse values that are not finite, by name.
     with np.errstate(all="ignore"):
         return [
             (rows.sum(0) / n).tolist(),

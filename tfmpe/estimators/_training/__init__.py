@@ -1,1 +1,1 @@
-"""Training: steps, epochs, and what they are told and report."""
+"""Training: data, options, steps, epochs and losses."""

@@ -1,32 +1,22 @@
-"""Batches of one size: rows of Tokens, or batches that come one by one."""
+"""Batches of equal size, of Tokens in memory or of batches one by one."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from tfmpe._base.arrays import take_rows
-from tfmpe.estimators._training.epochs import Batches
+from tfmpe.estimators._training.epochs import Batch, Batches
+from tfmpe.estimators._types import AnyTokens
 
 
 def cut(
-    tokens: Any, size: int, order: Any = None
-) -> Iterator[tuple[Any, np.ndarray]]:
-    """Cut rows into batches, and fill the last one up with other rows.
+    tokens: AnyTokens, size: int, order: Int[np.ndarray, " rows"] | None = None
+) -> Iterator[Batch]:
+    """Cut rows into batches, in an order; the last one is filled up.
 
-    Parameters
-    ----------
-    tokens : Tokens, sample axes (rows,)
-    size : int
-    order : array of int, optional
-        A permutation of the rows.
-
-    Yields
-    ------
-    Tokens, sample axes (size,)
-    ndarray of float32, shape (size,)
-        1 for rows that count, 0 for those that fill up.
+    Weights are 1 for rows that count, and 0 for those that fill up.
     """
     n_rows = tokens.sample_shape[0]
     order = np.arange(n_rows) if order is None else order
@@ -36,39 +26,30 @@ def cut(
         yield take_rows(tokens, order[slots % n_rows]), weights
 
 
-def shuffled(tokens: Any, size: int) -> Batches:
-    """Return epochs over the rows of Tokens, in another order each."""
+def shuffled(tokens: AnyTokens, size: int) -> Batches:
+    """Return epochs over the rows of Tokens, each in another order."""
 
-    def batches(random: np.random.Generator) -> Iterator[tuple[Any, Any]]:
+    def batches(random: np.random.Generator) -> Iterator[Batch]:
         yield from cut(tokens, size, random.permutation(len(tokens.data)))
 
     return batches
 
 
 def streamed(
-    given: Iterable[Any],
-    prepare: Callable[[Any], Any],
+    given: Iterable[AnyTokens],
+    prepare: Callable[[AnyTokens], AnyTokens],
     size: int,
     n_steps: int | None,
     n_before: int,
 ) -> Batches:
-    """Return epochs over batches.
+    """Return epochs over batches, which are cut to ``size`` rows.
 
-    Parameters
-    ----------
-    given : iterable of Tokens
-    prepare : callable
-        From a batch to standardized Tokens.
-    size : int
-        Rows of a step: larger batches are cut.
-    n_steps : int or None
-        Steps of an epoch, which goes on where the last one stopped; None
-        for all batches, anew in every epoch.
-    n_before : int
-        Epochs before, of a training that is continued.
+    ``prepare`` turns a batch into standardized Tokens. With ``n_steps`` an
+    epoch continues where the last one stopped, after ``n_before`` epochs of
+    a training that is continued; otherwise every epoch starts again.
     """
 
-    def once() -> Iterator[tuple[Any, Any]]:
+    def once() -> Iterator[Batch]:
         for batch in given:
             yield from cut(prepare(batch), size)
 
@@ -76,7 +57,7 @@ def streamed(
         _repeated(once), n_before * (n_steps or 0), None
     )
 
-    def batches(random: np.random.Generator) -> Iterator[tuple[Any, Any]]:
+    def batches(random: np.random.Generator) -> Iterator[Batch]:
         del random
         n_taken = 0
         taken = itertools.islice(going_on, n_steps) if n_steps else once()
@@ -86,24 +67,23 @@ def streamed(
         if n_steps and n_taken < n_steps:
             raise ValueError(
                 f"The batches ended after {n_taken} of "
-                f"steps_per_epoch={n_steps} steps, and cannot begin anew."
+                f"steps_per_epoch={n_steps} steps, and cannot start again."
             )
         if not n_taken:
             raise ValueError(
-                "The generator gave no batch. One that can be gone through "
-                "only once is used up after an epoch: give a TokenGenerator, "
-                "a list, or anything else that can be gone through again."
+                "There are no more batches. An iterable that can be iterated "
+                "only once is empty after an epoch: pass a TokenGenerator, a "
+                "list, or another iterable that starts again."
             )
 
     return batches
 
 
-def _repeated(
-    once: Callable[[], Iterator[tuple[Any, Any]]],
-) -> Iterator[tuple[Any, Any]]:
-    """Begin anew at the end, unless there is nothing any more."""
-    last: Any = True
-    while last is not None:
-        last = None
-        for last in once():
-            yield last
+def _repeated(once: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
+    """Start again at the end, unless there are no batches."""
+    found = True
+    while found:
+        found = False
+        for batch in once():
+            found = True
+            yield batch

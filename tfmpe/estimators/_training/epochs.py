@@ -1,4 +1,4 @@
-"""The loop over epochs: progress, early stopping, checkpoints."""
+"""Epochs of a training: progress, early stopping, checkpoints."""
 
 import os
 import time
@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from tfmpe._base.extras import import_extra
 from tfmpe.estimators._flow.vector_field import SplitField
@@ -23,28 +24,34 @@ from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.optimizer import Optimizer
 from tfmpe.estimators._training.options import FitOptions
 from tfmpe.estimators._training.steps import (
+    Loss,
     Plan,
     TrainingState,
     batch_gradient,
     batch_loss,
     update,
 )
+from tfmpe.estimators._types import AnyTokens, Arrays, PRNGKey
+from tfmpe.preprocessing import Standardizer
 
 # Epochs are numbered from 0, so none has the same noise.
 _VALIDATION = np.uint32(2**32 - 1)
 
-Batches = Callable[[np.random.Generator], Iterator[tuple[Any, Any]]]
-"""From what shuffles to one epoch: batches, and weights of their rows."""
+Batch = tuple[AnyTokens, Float[np.ndarray, " rows"]]
+"""Rows of a step, and their weights."""
+
+Batches = Callable[[np.random.Generator], Iterator[Batch]]
+"""From a source of randomness to the batches of an epoch."""
 
 
 def begin(
     optimizer: Optimizer,
     split: SplitField,
-    standardizer: Any,
+    standardizer: Standardizer | None,
     folder: str | os.PathLike[str] | None,
     settings: dict[str, Any],
-) -> tuple[Progress, Any]:
-    """Return where to begin, and the standardizer: a checkpoint's if any."""
+) -> tuple[Progress, Standardizer | None]:
+    """Return the initial or stored progress, and the standardizer."""
     parameters = split.parameters
     moments = optimizer.transformation.init(parameters)
     state = TrainingState(parameters, moments)
@@ -61,34 +68,31 @@ class Loop:
 
     Attributes
     ----------
-    plans : tuple of Plan
-        One for every question. A step is on one of them, chosen at random.
-    rest : tree of arrays
-        Of the field; not trained.
-    key : key array
-        Epoch ``i`` follows from ``fold_in(key, i)`` alone.
-    batches : callable
-        See ``Batches``.
-    n_steps : int
-        Steps of an epoch, which the learning rate and the bar count with.
-    validation : iterable of pairs, or None
-        Batches and their weights, standardized.
-    optimizer : Optimizer
-    options : FitOptions
-    standardizer : Standardizer or None
-    settings : dict
-        What a checkpoint must have in common with this training.
+    plans
+        One for every conditional; each step trains one of them at random.
+    rest
+        Arrays of the field that are not trained.
+    key
+        Epoch ``i`` depends on ``fold_in(key, i)`` only.
+    batches
+        Of one epoch.
+    n_steps
+        Steps of an epoch, for the learning rate and the progress bar.
+    validation
+        Standardized.
+    settings
+        Required to be equal in a checkpoint.
     """
 
     plans: tuple[Plan, ...]
-    rest: Any
-    key: Any
+    rest: tuple[Arrays, Arrays]
+    key: PRNGKey
     batches: Batches
     n_steps: int
-    validation: Iterable[tuple[Any, Any]] | None
+    validation: Iterable[Batch] | None
     optimizer: Optimizer
     options: FitOptions
-    standardizer: Any
+    standardizer: Standardizer | None
     settings: dict[str, Any]
 
     def epochs(self, progress: Progress) -> Iterator[Progress]:
@@ -181,12 +185,12 @@ class Loop:
                 _advance(bar, losses)
         if bar is not None:
             bar.total = len(losses) * self.options.n_epochs
-        return state, _mean_loss(jax.device_get(losses), number)
+        return state, _mean_loss(_on_host(losses), number)
 
-    def _validate(self, parameters: Any, number: int) -> float:
-        """Return the mean loss over all rows and all questions.
+    def _validate(self, parameters: Arrays, number: int) -> float:
+        """Return the mean loss over all rows and conditionals.
 
-        With the same noise in every epoch: only parameters make a difference.
+        With the same noise in every epoch, so that only parameters differ.
         """
         key = jax.random.fold_in(self.key, _VALIDATION)
         means = []
@@ -202,7 +206,7 @@ class Loop:
                 )
                 for step, (batch, weights) in enumerate(self.validation or ())
             ]
-            totals, counts = np.asarray(jax.device_get(losses), float).T
+            totals, counts = _on_host(losses).T
             means.append(totals.sum() / max(counts.sum(), 1))
         found = float(np.mean(means))
         if not np.isfinite(found):
@@ -229,7 +233,7 @@ class Loop:
         )
 
 
-def _advance(bar: Any, losses: list[Any]) -> None:
+def _advance(bar: Any, losses: list[Loss]) -> None:
     """Move the bar by a step; its loss is read only when it is shown."""
     if bar.desc.startswith("compiling"):
         # The time left is counted from here.
@@ -241,9 +245,13 @@ def _advance(bar: Any, losses: list[Any]) -> None:
         bar.set_postfix_str(f"loss {total / max(n, 1):.4f}")
 
 
-def _mean_loss(losses: list[Any], epoch: int) -> float:
-    """Return the mean loss of an epoch; name the step that broke it."""
-    totals, counts = np.asarray(losses, float).T
+def _on_host(losses: list[Loss]) -> Float[np.ndarray, "steps 2"]:
+    return np.asarray(jax.device_get(losses), float)
+
+
+def _mean_loss(losses: Float[np.ndarray, "steps 2"], epoch: int) -> float:
+    """Return the mean loss of an epoch; the error names the step."""
+    totals, counts = losses.T
     bad = np.flatnonzero(~np.isfinite(totals / np.maximum(counts, 1)))
     if bad.size:
         raise TrainingDivergedError(

@@ -2,8 +2,8 @@
 
 
 class TrainingDivergedError(ArithmeticError):
-    """The loss of a training step is no finite number."""
+    """The loss of a training step is not finite."""
 
 
 class UntrainedWarning(UserWarning):
-    """An estimator is asked that was never trained."""
+    """An estimator that was never trained is used."""

@@ -1,12 +1,12 @@
-"""From data and questions to a training that is ready to run."""
+"""Preparation of a training from data and conditionals."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 
-from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._flow.vector_field import split_field
+from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._flow.vector_field import Field, split_field
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
     check_writable,
@@ -27,150 +27,120 @@ from tfmpe.estimators._training.optimizer import (
 )
 from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Plan
-from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.estimators._types import AnyTokens, PRNGKey, Simulations
+from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.tokens.known import check_known
 
-Questions = tuple[tuple[Iterable[str], Iterable[str] | None], ...]
-"""Target and conditioning keys of every conditional, not yet checked."""
+Question = tuple[Iterable[str], Iterable[str] | None]
+"""Target and conditioning keys of a conditional, not yet checked."""
 
 
 def read_questions(
     target_keys: Iterable[str] | None,
     conditioning_keys: Iterable[str] | None,
-    several: Iterable[Any] | None,
-) -> Questions:
-    """Return what is asked, however it was put.
-
-    Raises
-    ------
-    TypeError
-        If there is no question, or it is put in both ways.
-    ValueError
-        If there is none among several.
-    """
+    several: Iterable[Question] | None,
+) -> tuple[Question, ...]:
+    """Return the conditionals of a call, in either form."""
     if several is None:
         if target_keys is None:
-            raise TypeError(
-                "fit needs target_keys, or several questions as conditionals."
-            )
+            raise TypeError("fit needs target_keys, or several conditionals.")
         return ((target_keys, conditioning_keys),)
     if target_keys is not None or conditioning_keys is not None:
         raise TypeError(
             "fit takes target_keys and conditioning_keys, or conditionals, "
             "not both."
         )
-    asked = tuple(several)
-    if not asked:
-        raise ValueError("conditionals is empty. Give at least one.")
-    return asked
+    conditionals = tuple(several)
+    if not conditionals:
+        raise ValueError("conditionals is empty. Pass at least one.")
+    return conditionals
 
 
 def prepare(
-    field: Any,
-    fit_standardizer: Callable[[Tokens], Any],
-    data: Any,
-    questions: Questions,
-    key: Any,
+    field: Field,
+    fit_standardizer: Callable[[Tokens], Standardizer | None],
+    data: Simulations,
+    questions: tuple[Question, ...],
+    key: PRNGKey,
     options: FitOptions,
     sigma_min: float,
 ) -> tuple[Loop, Progress]:
     """Return a training, and where it begins.
 
-    Parameters
-    ----------
-    field : VectorField
-        It is left as it is.
-    fit_standardizer : callable
-        From the first Tokens to a standardizer, or None.
-    data : Tokens, TokenView, or iterable of Tokens
-    questions : tuple
-        Of :func:`read_questions`.
-    key : key array
-    options : FitOptions
-    sigma_min : float
-
-    Raises
-    ------
-    UnknownKeyError, ValueError, TypeError
-        As :meth:`FlowMatchingEstimator.fit`.
+    ``fit_standardizer`` returns a standardizer for the first Tokens, or None.
     """
     split_key, train_key = jax.random.split(key)
-    static = isinstance(data, (Tokens, TokenView))
-    if static:
-        check_for_tokens(options)
     if options.checkpoint is not None:
         check_writable(options.checkpoint)
-    validation = options.validation
-    if static:
-        data, validation = set_aside(one_axis(data), validation, split_key)
-        first, n_rows = data, data.sample_shape[0]
-    else:
-        if isinstance(validation, float):
-            raise ValueError(
-                f"validation={validation} needs Tokens to take a share of. "
-                "Pass Tokens to validate with."
-            )
-        data, first = read_batches(data, options)
-        n_rows = None
-    if validation is not None:
-        validation = one_axis(validation)
-    asked = tuple(read_conditional(first.layout, *each) for each in questions)
+    batches, first, validation = _read_data(data, options, split_key)
+    conditionals = tuple(
+        read_conditional(first.layout, *each) for each in questions
+    )
     names = dict.fromkeys(
-        name for each in asked for side in each for name in side
+        name for each in conditionals for side in each for name in side
     )
     options = options._replace(
         batch_size=min(options.batch_size, first.sample_shape[0])
     )
-    settings = _settings(first, n_rows, validation, asked, key, options)
-    settings["sigma_min"] = sigma_min
-    if options.checkpoint is not None:
-        settings["data"] = _summaries(
-            names, first if static else None, validation
-        )
     n_steps = options.steps_per_epoch
-    if n_steps is not None:
-        settings["steps_per_epoch"] = n_steps
-    else:
+    if n_steps is None:
         n_steps = -(-first.sample_shape[0] // options.batch_size)
-        n_steps *= 1 if static else len(data)
-    if options.optimizer is not None:
-        optimizer = given_optimizer(options.optimizer)
-    else:
-        optimizer = default_optimizer(
-            options.learning_rate, options.n_epochs * n_steps
-        )
-        settings |= {
-            "learning_rate": options.learning_rate,
-            "n_epochs": options.n_epochs,
-            "steps_per_epoch": n_steps,
+        n_steps *= 1 if batches is None else len(batches)
+    settings = _settings(options, n_steps)
+    settings |= {
+        "conditionals": [
+            [list(side) for side in each] for each in conditionals
+        ],
+        "key": key_words(key),
+        "rows": first.sample_shape[0] if batches is None else None,
+        "validation_rows": None
+        if validation is None
+        else validation.sample_shape[0],
+        "tokens": repr(first.layout),
+        "sigma_min": sigma_min,
+    }
+    if options.checkpoint is not None:
+        # Not of batches, as their order may change.
+        compared = {"validation data": validation}
+        compared["simulations"] = first if batches is None else None
+        settings["data"] = {
+            what: summarise(tokens.select_tokens(names))
+            for what, tokens in compared.items()
+            if tokens is not None
         }
     split = split_field(field)
     if not jax.tree.leaves(split.parameters):
         raise ValueError(
             f"The vector field {type(field).__name__} has no parameters to "
-            "train. Give an NNX module, or a pytree with arrays of floats."
+            "train. Pass an NNX module, or a pytree with arrays of floats."
         )
     plans = tuple(
-        Plan(split.static, each, sigma_min, options.n_noise) for each in asked
+        Plan(split.static, keys, sigma_min, options.n_noise)
+        for keys in conditionals
+    )
+    optimizer = (
+        default_optimizer(options.learning_rate, options.n_epochs * n_steps)
+        if options.optimizer is None
+        else given_optimizer(options.optimizer)
     )
     reached, standardizer = begin(
         optimizer, split, fit_standardizer(first), options.checkpoint, settings
     )
 
-    def ready(tokens: Tokens, what: str) -> Tokens:
-        tokens = standardized(tokens, standardizer)
+    def ready(tokens: AnyTokens, what: str) -> Tokens:
+        tokens = one_axis(standardized(one_axis(tokens), standardizer))
         check_known(tokens.select_tokens(names), what)
         return tokens
 
     rest = (reached.others, split.rest[1])
-    if static:
+    if batches is None:
         # Once, or arrays in host memory would be moved in every epoch.
-        data = jax.device_put(ready(data, "Simulations"))
-        batches = shuffled(data, options.batch_size)
+        tokens = jax.device_put(ready(first, "Simulations"))
+        epoch = shuffled(tokens, options.batch_size)
     else:
-        batches = streamed(
-            data,
-            lambda batch: ready(one_axis(batch), "Simulations"),
+        epoch = streamed(
+            batches,
+            lambda batch: ready(batch, "Simulations"),
             options.batch_size,
             options.steps_per_epoch,
             reached.history.n_epochs,
@@ -183,7 +153,7 @@ def prepare(
         plans,
         rest,
         train_key,
-        batches,
+        epoch,
         n_steps,
         validation,
         optimizer,
@@ -194,37 +164,34 @@ def prepare(
     return loop, reached
 
 
-def _summaries(
-    names: Iterable[str], data: Tokens | None, validation: Tokens | None
-) -> Any:
-    """Return what a checkpoint remembers of some keys; None is left out.
+def _read_data(
+    data: Simulations, options: FitOptions, key: PRNGKey
+) -> tuple[Any, Tokens, Tokens | None]:
+    """Return batches or None, the first Tokens, and validation data."""
+    validation = options.validation
+    batches = None
+    if isinstance(data, (Tokens, TokenView)):
+        check_for_tokens(options)
+        first, validation = set_aside(one_axis(data), validation, key)
+    elif isinstance(validation, float):
+        raise ValueError(
+            f"validation={validation} is a share, but the data are batches. "
+            "Pass Tokens for validation."
+        )
+    else:
+        batches, first = read_batches(data, options)
+    return batches, first, None if validation is None else one_axis(validation)
 
-    Of batches nothing: they may come in another order every time.
-    """
-    given = {"simulations": data, "validation data": validation}
-    return {
-        what: summarise(tokens.select_tokens(names))
-        for what, tokens in given.items()
-        if tokens is not None
-    }
 
-
-def _settings(
-    first: Tokens,
-    n_rows: int | None,
-    validation: Tokens | None,
-    asked: tuple[Conditional, ...],
-    key: Any,
-    options: FitOptions,
-) -> dict[str, Any]:
-    """Return what a checkpoint must have in common with this training."""
-    n_validation = None if validation is None else validation.sample_shape[0]
-    return {
-        "conditionals": [[list(side) for side in each] for each in asked],
+def _settings(options: FitOptions, n_steps: int) -> dict[str, Any]:
+    """Return the options that a checkpoint must have in common."""
+    settings: dict[str, Any] = {
         "batch_size": options.batch_size,
         "n_noise": options.n_noise,
-        "key": key_words(key),
-        "rows": n_rows,
-        "validation_rows": n_validation,
-        "tokens": repr(first.layout),
     }
+    if options.steps_per_epoch is not None or options.optimizer is None:
+        settings["steps_per_epoch"] = n_steps
+    if options.optimizer is None:
+        settings["learning_rate"] = options.learning_rate
+        settings["n_epochs"] = options.n_epochs
+    return settings

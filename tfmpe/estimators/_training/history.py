@@ -1,9 +1,9 @@
-"""How training went."""
+"""Losses of a training."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from tfmpe._base.extras import import_extra
+from tfmpe.estimators._figures import new_axes
+from tfmpe.estimators._types import Axes
 
 
 @dataclass
@@ -12,21 +12,21 @@ class TrainingHistory:
 
     Attributes
     ----------
-    training : list of float
+    training
         Mean over the epoch, while parameters changed.
-    validation : list of float
+    validation
         At the end of the epoch, with the same noise in every epoch; empty
         without validation data.
-    best_epoch : int or None
-        Where the parameters that were kept come from, counted from 0; None
-        if they are the last ones.
-    stopped_early : bool
+    best_epoch
+        The epoch, counted from 0, whose parameters were kept; None for the
+        last one.
+    stopped_early
         Whether the validation loss stopped improving.
 
     Notes
     -----
-    The loss does not go to 0: what is left is how much the noise, seen from
-    one point of the path, leaves open.
+    The loss does not go to 0: it keeps the variance of the noise given one
+    point of the path.
     """
 
     training: list[float] = field(default_factory=list)
@@ -36,7 +36,7 @@ class TrainingHistory:
 
     @property
     def n_epochs(self) -> int:
-        """Number of epochs that were finished."""
+        """Number of finished epochs."""
         return len(self.training)
 
     def __repr__(self) -> str:
@@ -45,7 +45,7 @@ class TrainingHistory:
         return f"TrainingHistory({', '.join(parts)})"
 
     def summary(self) -> str:
-        """Return the losses in words, on one line."""
+        """Return the losses on one line, to print."""
         parts = [f"loss {loss:.4f}" for loss in self.training[-1:]]
         if self.validation:
             parts.append(f"validation {min(self.validation):.4f}")
@@ -53,7 +53,7 @@ class TrainingHistory:
             parts.append("stopped early")
         return ", ".join(parts)
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Plot the losses.
 
         Parameters
@@ -64,12 +64,9 @@ class TrainingHistory:
         Returns
         -------
         matplotlib Axes
-            Never shown; the caller does that.
+            Never shown.
         """
-        if ax is None:
-            need = "Plots are made with matplotlib"
-            pyplot = import_extra("matplotlib.pyplot", "plot", need)
-            _, ax = pyplot.subplots(layout="constrained")
+        ax = new_axes(ax, "TrainingHistory.plot")
         epochs = range(1, self.n_epochs + 1)
         ax.plot(epochs, self.training, label="training")
         if self.validation:

@@ -1,59 +1,68 @@
-"""Conditional flow matching: what a vector field is trained on."""
-
-from typing import Any
+"""Conditional flow matching: the loss of a vector field."""
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, Num
 
 from tfmpe._base.arrays import promoted
-from tfmpe.estimators._flow.vector_field import given
+from tfmpe.estimators._flow.vector_field import Field, given
+from tfmpe.estimators._types import AnyArray, AnyView, PRNGKey
 from tfmpe.preprocessing.tokens.detached import detach
 
 SIGMA_MIN = 0.001
 """Width of the path's end around a value, dimensionless."""
 
 
-def path_position(noise: Any, values: Any, time: Any, sigma_min: float) -> Any:
+def path_position(
+    noise: Float[AnyArray, "*shape"],
+    values: Float[AnyArray, "*shape"],
+    time: ArrayLike,
+    sigma_min: float,
+) -> Float[AnyArray, "*shape"]:
     """Return where the straight path from noise to values is at a time.
 
-    Notes
-    -----
-    ``(1 - (1 - sigma_min) time) noise + time values``: the optimal-transport
-    path of Lipman et al., 2023. Legacy: ``theta_t_linear`` draws it.
+    The optimal-transport path of Lipman et al., 2023. Legacy:
+    ``theta_t_linear`` draws it.
     """
     return (1 - (1 - sigma_min) * time) * noise + time * values
 
 
-def path_velocity(noise: Any, values: Any, sigma_min: float) -> Any:
+def path_velocity(
+    noise: Float[AnyArray, "*shape"],
+    values: Float[AnyArray, "*shape"],
+    sigma_min: float,
+) -> Float[AnyArray, "*shape"]:
     """Return the velocity along that path, the same at all times."""
     return values - (1 - sigma_min) * noise
 
 
 def flow_matching_loss(
-    field: Any,
-    target: Any,
-    conditioning: Any,
-    weights: Any,
-    key: Any,
+    field: Field,
+    target: AnyView,
+    conditioning: AnyView,
+    weights: Num[AnyArray, " rows"],
+    key: PRNGKey,
     *,
     sigma_min: float = SIGMA_MIN,
     n_noise: int = 1,
-) -> tuple[Any, Any]:
+) -> tuple[Float[Array, ""], Num[Array, ""]]:
     """Return the squared error of velocities, and its number of values.
 
     Parameters
     ----------
-    field : VectorField
+    field
+        The vector field.
     target, conditioning : Tokens or view, sample axes (rows,)
-    weights : Array, shape (rows,)
+        The inferred and the given tokens.
+    weights
         1 for rows that count, 0 for rows that fill up a batch.
-    key : key array
+    key
         For times and noise.
-    sigma_min : float
+    sigma_min
         Width of the end of the path around a value.
-    n_noise : int
+    n_noise
         Times and noises for every row. The conditioning is encoded once for
-        all of them, so more of them cost little where it is long.
+        all of them, so more of them cost little for long conditionings.
 
     Returns
     -------
@@ -61,14 +70,14 @@ def flow_matching_loss(
         Sum of squared errors over the real values of rows that count,
         divided by ``n_noise``.
     n_values : Array, shape ()
-        Their number. The loss is the quotient; it is taken outside, so that
-        batches of different sizes can be averaged.
+        Number of these values. The loss is ``total / n_values``, computed by
+        the caller, so that batches of different sizes can be averaged.
 
     Notes
     -----
     Works under ``jit`` and ``grad``. Padded values and tokens contribute
     nothing, whatever they hold. Times are spread evenly over the rows, each
-    uniform on its own: less noise than independent ones (Kingma et al.,
+    uniform on its own, for less noise than independent ones (Kingma et al.,
     2021).
     """
     target, conditioning = detach(target), detach(conditioning)
@@ -85,12 +94,14 @@ def flow_matching_loss(
 
     velocity = given(field, conditioning)
 
-    def error(noise: Any, time: Any) -> Any:
+    def error(
+        noise: Float[Array, "rows tokens width"], time: Float[Array, " rows"]
+    ) -> Float[Array, " rows"]:
         position = path_position(noise, values, time[:, None, None], sigma_min)
         found = velocity(target.with_data(position), time)
         wanted = path_velocity(noise, values, sigma_min)
-        # Both are 0 where there is padding. Squares are no place to hide
-        # NaN: gradients would find it.
+        # Both are 0 in padding before the square: gradients of a NaN that is
+        # removed after it would be NaN.
         found, wanted = promoted(jnp.where(real, found, 0), wanted)
         return ((found - wanted) ** 2).sum((1, 2))
 

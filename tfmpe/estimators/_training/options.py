@@ -1,20 +1,23 @@
-"""How to train: what the arguments of ``fit`` come to."""
+"""Options of a training: checks of the arguments of ``fit``."""
 
 import os
-from typing import Any, NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple, SupportsFloat
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
-from tfmpe.estimators._numbers import positive, real_number
+from tfmpe.estimators._arguments import positive, positive_or_none, real_number
+from tfmpe.estimators._types import AnyTokens
+from tfmpe.preprocessing import Tokens, TokenView
 
 
 class FitOptions(NamedTuple):
     """Checked arguments; see :meth:`FlowMatchingEstimator.fit`."""
 
-    validation: Any
-    optimizer: Any
+    validation: float | AnyTokens | None
+    optimizer: optax.GradientTransformation | None
     learning_rate: float
     n_epochs: int
     batch_size: int
@@ -26,22 +29,13 @@ class FitOptions(NamedTuple):
     steps_per_epoch: int | None
 
 
-def read_options(**given: Any) -> FitOptions:
-    """Check the arguments of a training.
-
-    Raises
-    ------
-    ValueError
-        If a number is not positive and finite, or nothing is there to be
-        patient for.
-    TypeError
-        If a number is none or not whole, or the optimizer is none.
-    """
-    options = FitOptions(**given)
+def read_options(*given: Any) -> FitOptions:
+    """Check the options of a training, in the order of the fields."""
+    options = FitOptions(*given)
     rate = options.learning_rate
     if callable(rate):
         raise TypeError(
-            f"learning_rate is {rate!r}, expected a number. Give a schedule "
+            f"learning_rate is {rate!r}, expected a number. Pass a schedule "
             "as optimizer=optax.adamw(schedule)."
         )
     rate = real_number(rate, "learning_rate")
@@ -54,39 +48,30 @@ def read_options(**given: Any) -> FitOptions:
         )
     if options.optimizer is not None:
         _check_optimizer(options.optimizer)
-    patience = options.patience
-    if patience is not None:
-        patience = positive(patience, "patience")
-        if options.validation is None:
-            raise ValueError(
-                f"patience={patience} watches the validation loss: pass "
-                "validation=0.1 to set a tenth of the data aside."
-            )
+    patience = positive_or_none(options.patience, "patience")
+    if patience is not None and options.validation is None:
+        raise ValueError(
+            f"patience={patience} needs a validation loss: pass "
+            "validation=0.1 to use a tenth of the data for validation."
+        )
     whole = ("n_epochs", "batch_size", "n_noise", "checkpoint_every")
     return options._replace(
         learning_rate=rate,
         validation=_share_or_tokens(options.validation),
-        steps_per_epoch=None
-        if options.steps_per_epoch is None
-        else positive(options.steps_per_epoch, "steps_per_epoch"),
+        steps_per_epoch=positive_or_none(
+            options.steps_per_epoch, "steps_per_epoch"
+        ),
         patience=patience,
         **{name: positive(getattr(options, name), name) for name in whole},
     )
 
 
 def check_for_tokens(options: FitOptions) -> None:
-    """Check what has another meaning where data are Tokens, not batches.
-
-    Raises
-    ------
-    ValueError
-        If the steps of an epoch are given, or a share of the data to
-        validate with that is not one.
-    """
+    """Check what has another meaning for Tokens than for batches."""
     if options.steps_per_epoch is not None:
         raise ValueError(
-            f"steps_per_epoch={options.steps_per_epoch} is for batches that "
-            "have no end; an epoch of Tokens goes through all of them."
+            f"steps_per_epoch={options.steps_per_epoch} is for batches only; "
+            "an epoch of Tokens uses all of them."
         )
     share = options.validation
     if isinstance(share, float) and not 0 < share < 1:
@@ -96,17 +81,18 @@ def check_for_tokens(options: FitOptions) -> None:
         )
 
 
-def _share_or_tokens(validation: Any) -> Any:
-    """Return a share as a float, Tokens as they are."""
-    number = isinstance(validation, (int, float, np.number)) or (
-        isinstance(validation, (np.ndarray, jax.Array)) and validation.ndim == 0
-    )
-    return float(validation) if number else validation
+def _share_or_tokens(
+    validation: SupportsFloat | AnyTokens | None,
+) -> float | AnyTokens | None:
+    """Return a share as a float, Tokens unchanged."""
+    if isinstance(validation, (Tokens, TokenView, NoneType)):
+        return validation
+    return float(validation)
 
 
-def _check_optimizer(optimizer: Any) -> None:
+def _check_optimizer(optimizer: object) -> None:
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise TypeError(
             f"optimizer is {optimizer!r}, expected a transformation of optax "
-            "such as optax.adam(1e-3). A number is given as learning_rate."
+            "such as optax.adam(1e-3). Pass a number as learning_rate."
         )

@@ -5,24 +5,31 @@ leaves the gradient; a new layout or batch size compiles the gradient anew and
 leaves the update. Learning rates, numbers of epochs and of rows are values.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Hashable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Num
 
 from tfmpe._base.programs import compiled
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.vector_field import merge_field
 from tfmpe.estimators._training.loss import flow_matching_loss
+from tfmpe.estimators._types import AnyArray, AnyTokens, Arrays, PRNGKey
 from tfmpe.preprocessing.tokens.detached import detach
+
+Loss = tuple[Float[Array, ""], Num[Array, ""]]
+"""Total and number of values."""
 
 
 class Plan(NamedTuple):
     """What the loss is compiled for: static, hashable."""
 
-    static: Any
+    static: Hashable
     keys: Conditional
     sigma_min: float
     n_noise: int
@@ -31,13 +38,18 @@ class Plan(NamedTuple):
 class TrainingState(NamedTuple):
     """What changes from step to step: arrays only."""
 
-    parameters: Any
-    optimizer: Any
+    parameters: Arrays
+    optimizer: Arrays
 
 
 def _loss(
-    plan: Plan, parameters: Any, rest: Any, batch: Any, weights: Any, key: Any
-) -> tuple[Any, Any]:
+    plan: Plan,
+    parameters: Arrays,
+    rest: tuple[Arrays, Arrays],
+    batch: AnyTokens,
+    weights: Float[AnyArray, " rows"],
+    key: PRNGKey,
+) -> Loss:
     return flow_matching_loss(
         merge_field(plan.static, parameters, rest),
         detach(batch, plan.keys.target),
@@ -51,31 +63,31 @@ def _loss(
 
 @compiled()
 def batch_loss(
-    parameters: Any,
-    rest: Any,
-    batch: Any,
-    weights: Any,
-    key: Any,
+    parameters: Arrays,
+    rest: tuple[Arrays, Arrays],
+    batch: AnyTokens,
+    weights: Float[AnyArray, " rows"],
+    key: PRNGKey,
     *,
     plan: Plan,
-) -> tuple[Any, Any]:
+) -> Loss:
     """Return the total loss of a batch, and its number of values."""
     return _loss(plan, parameters, rest, batch, weights, key)
 
 
 @compiled(quick=True)
 def batch_gradient(
-    parameters: Any,
-    rest: Any,
-    batch: Any,
-    weights: Any,
-    key: Any,
+    parameters: Arrays,
+    rest: tuple[Arrays, Arrays],
+    batch: AnyTokens,
+    weights: Float[AnyArray, " rows"],
+    key: PRNGKey,
     *,
     plan: Plan,
-) -> tuple[Any, tuple[Any, Any]]:
+) -> tuple[Arrays, Loss]:
     """Return the gradient of the mean loss, and what the mean is made of."""
 
-    def mean(parameters: Any) -> Any:
+    def mean(parameters: Arrays) -> tuple[Float[Array, ""], Loss]:
         total, n = _loss(plan, parameters, rest, batch, weights, key)
         return total / jnp.maximum(n, 1), (total, n)
 
@@ -85,12 +97,12 @@ def batch_gradient(
 @compiled(8)
 def update(
     state: TrainingState,
-    gradient: Any,
-    total: Any,
-    rate: Any,
+    gradient: Arrays,
+    total: Float[AnyArray, ""],
+    rate: Float[AnyArray, ""] | np.floating,
     *,
     optimizer: optax.GradientTransformation,
-) -> tuple[TrainingState, Any]:
+) -> tuple[TrainingState, Float[Array, ""]]:
     """Return the next state, and the total loss that led to it.
 
     The total is NaN where a parameter is not finite any more. ``rate``

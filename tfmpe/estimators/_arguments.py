@@ -1,0 +1,48 @@
+"""Checks of arguments that several functions take."""
+
+from typing import SupportsFloat
+
+import numpy as np
+
+from tfmpe._base.static import static_int
+from tfmpe.preprocessing import Tokens, TokenView
+
+
+def positive(value: object, name: str) -> int:
+    """Return a whole number above 0."""
+    number = static_int(value, name)
+    if number < 1:
+        raise ValueError(f"{name} is {number}, expected at least 1.")
+    return number
+
+
+def positive_or_none(value: object, name: str) -> int | None:
+    """Return a whole number above 0, or None."""
+    return None if value is None else positive(value, name)
+
+
+def real_number(value: object, name: str) -> float:
+    """Return a number as a float, which may be NaN or infinite.
+
+    Bools, strings and arrays with axes are refused.
+    """
+    is_bool = getattr(value, "dtype", type(value)) in (bool, np.dtype(bool))
+    if (
+        is_bool
+        or not isinstance(value, SupportsFloat)
+        or getattr(value, "ndim", 0)
+    ):
+        raise TypeError(f"{name} is {value!r}, expected a number.")
+    return float(value)
+
+
+def own_tokens(tokens: object, caller: str) -> Tokens:
+    """Return Tokens, also for a view of some."""
+    if isinstance(tokens, TokenView):
+        return tokens.to_tokens()
+    if not isinstance(tokens, Tokens):
+        raise TypeError(
+            f"{caller} expects Tokens, got {type(tokens).__name__}. Build "
+            "them with Tokens.from_pytree."
+        )
+    return tokens

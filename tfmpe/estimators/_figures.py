@@ -1,0 +1,77 @@
+"""Figures, Axes and labels of plots (extra ``plot``)."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tfmpe._base.extras import import_extra
+from tfmpe.estimators._types import Axes, SomeAxes
+from tfmpe.preprocessing.show.text import printable, shorten
+
+OUTSIDE: dict[str, Any] = {
+    "loc": "upper left",
+    "bbox_to_anchor": (1.02, 1.0),
+    "borderaxespad": 0,
+    "frameon": False,
+    "fontsize": 9,
+}
+"""Options of a legend at the right of its Axes."""
+
+N_COLUMNS = 4
+
+
+def new_axes(
+    ax: Axes | None, caller: str, size: tuple[float, float] = (6.4, 3.6)
+) -> Axes:
+    """Return the given Axes, or those of a new figure."""
+    pyplot = require_pyplot(caller)
+    if ax is None:
+        _, ax = pyplot.subplots(figsize=size, layout="constrained")
+    assert ax is not None
+    return ax
+
+
+def panels(
+    n: int,
+    ax: SomeAxes | None,
+    caller: str,
+    size: tuple[float, float] = (2.3, 2.1),
+    n_columns: int = N_COLUMNS,
+    one_scale: bool = True,
+) -> np.ndarray:
+    """Return at most ``n`` Axes: the given ones, or new ones."""
+    pyplot = require_pyplot(caller)
+    if ax is not None:
+        return np.atleast_1d(np.asarray(ax, object)).reshape(-1)[:n]
+    n_columns = min(n, n_columns)
+    n_rows = math.ceil(n / n_columns)
+    figure, axes = pyplot.subplots(
+        n_rows,
+        n_columns,
+        figsize=(size[0] * n_columns + 0.5, size[1] * n_rows + 0.3),
+        layout="constrained",
+        sharey=one_scale,
+        squeeze=False,
+    )
+    axes = axes.reshape(-1)
+    for spare in axes[n:]:
+        figure.delaxes(spare)
+    return axes[:n]
+
+
+def require_pyplot(caller: str) -> Any:
+    """Return the module pyplot."""
+    return import_extra(
+        "matplotlib.pyplot",
+        "plot",
+        f"{caller} needs matplotlib",
+        ", or use summary() for text",
+    )
+
+
+def label_of(name: str) -> str:
+    """Return the name of a key as a label of a plot."""
+    label = shorten(printable(name), 24).replace("$", r"\$")
+    # Matplotlib leaves labels that begin with an underscore out of legends.
+    return f" {label}" if label.startswith("_") else label

@@ -1,0 +1,116 @@
+"""Draws and densities in the units of the values, from a standardized flow."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Num, Shaped
+
+from tfmpe._base.arrays import on_host, to_rank
+from tfmpe._base.programs import compiled
+from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._flow.continuous import ContinuousFlow
+from tfmpe.estimators._training.data import standardized
+from tfmpe.estimators._types import AnyArray, AnyTokens
+from tfmpe.preprocessing import Standardizer, Tokens
+from tfmpe.preprocessing.tokens.known import check_known
+
+
+def draw_tokens(
+    flow: ContinuousFlow,
+    standardizer: Standardizer | None,
+    tokens: AnyTokens,
+    keys: Conditional,
+    **options: Any,
+) -> Tokens:
+    """Return Tokens of draws; see :meth:`FlowMatchingEstimator.sample`."""
+    draws = flow.sample(
+        standardized(tokens, standardizer, keys.conditioning), *keys, **options
+    )
+    view = tokens.select_tokens(keys.target)
+    if standardizer is not None:
+        draws = standardizer.inverse(draws, like=view)
+    sample_shape = draws.shape[:-2]
+    return Tokens(
+        draws,
+        view.layout,
+        _repeat(view.functional_inputs, sample_shape, 2),
+        _repeat(view.padding, sample_shape, 1),
+    )
+
+
+def log_density(
+    flow: ContinuousFlow,
+    standardizer: Standardizer | None,
+    tokens: AnyTokens,
+    keys: Conditional,
+    values: Num[AnyArray, "n *sample tokens width"] | None,
+    **options: Any,
+) -> Float[Array, "*draws"]:
+    """Return densities; see :meth:`FlowMatchingEstimator.log_prob`."""
+    if standardizer is None:
+        return flow.log_prob(tokens, *keys, values=values, **options)
+    view = tokens.select_tokens(keys.target)
+    if values is None:
+        check_known(view, "Target values")
+    own = view.data if values is None else values
+    # NaN marks values outside the support of a bijector.
+    with jax.debug_nans(False):
+        standard = standardizer.forward(own, like=view)
+        change = standardizer.log_det(own, like=view)
+    standard, outside = _inside(
+        own, standard, view.value_mask, one_draw=values is None
+    )
+    density = flow.log_prob(
+        standardized(tokens, standardizer, keys.conditioning),
+        *keys,
+        values=standard,
+        **options,
+    )
+    return _in_own_units(density, change, outside, one_draw=values is None)
+
+
+@compiled()
+def _inside(
+    own: Num[AnyArray, "*draws tokens width"],
+    standard: Num[AnyArray, "*draws tokens width"],
+    real: Bool[AnyArray, "*sample tokens width"],
+    *,
+    one_draw: bool,
+) -> tuple[Num[Array, "*out tokens width"], Bool[Array, "*draws"]]:
+    """Return values with 0 outside the support, and which draws have any.
+
+    With ``one_draw`` the values get a leading axis of length 1.
+    """
+    outside = jnp.isfinite(own) & ~jnp.isfinite(standard)
+    outside &= to_rank(real, outside.ndim)
+    values = jnp.where(outside, 0, standard)
+    return values[None] if one_draw else values, outside.any((-2, -1))
+
+
+@compiled()
+def _in_own_units(
+    density: Float[Array, "*out"],
+    change: Float[Array, "*draws"],
+    outside: Bool[Array, "*draws"],
+    *,
+    one_draw: bool,
+) -> Float[Array, "*draws"]:
+    """Return the log density of values in their own units."""
+    density = density[0] if one_draw else density
+    density = density + jnp.where(outside, 0, change)
+    return jnp.where(outside, -jnp.inf, density)
+
+
+def _repeat(
+    array: Shaped[AnyArray, "..."] | None,
+    sample_shape: tuple[int, ...],
+    n_axes: int,
+) -> Shaped[AnyArray, "..."] | None:
+    """Repeat an array of the tokens for every draw."""
+    if array is None:
+        return None
+    # In host memory without a copy.
+    xp = np if on_host([array]) else jnp
+    return xp.broadcast_to(array, (*sample_shape, *array.shape[-n_axes:]))

@@ -1,0 +1,25 @@
+"""Types that the annotations of several files share."""
+
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
+from tfmpe.preprocessing.tokens.detached import DetachedView
+
+AnyArray: TypeAlias = Array | np.ndarray
+AnyView: TypeAlias = Tokens | TokenView | DetachedView
+"""Whatever has data, layout, padding and functional inputs."""
+
+ViewOrLayout: TypeAlias = AnyView | TokenLayout
+Vectors: TypeAlias = Float[Array, "rows n latent"]
+Heads: TypeAlias = Float[Array, "rows n heads head_dim"]
+Padding: TypeAlias = Bool[AnyArray, "*sample n"] | None
+"""True for real tokens; None if all are."""
+
+Remembered: TypeAlias = tuple[
+    Float[Array, "*sample keys heads head_dim"],
+    Float[Array, "*sample keys heads head_dim"],
+]
+"""Keys and values of the tokens that queries attend to."""
