@@ -20,6 +20,7 @@ extensions = [
     # In _extensions.
     "command_help",
     "docstrings",
+    "package_map",
     "repository_links",
 ]
 exclude_patterns = ["_extensions"]
@@ -40,7 +41,11 @@ python_maximum_signature_line_length = 72
 # front of parameters are words ("array of bool") as often as names: they are
 # linked where they can be.
 nitpicky = True
-nitpick_ignore_regex = [("py:(class|obj)", r"(?!tfmpe\.).*")]
+nitpick_ignore_regex = [
+    ("py:(class|obj)", r"(?!tfmpe\.).*"),
+    # Annotations may name what is not exported.
+    ("py:class", r"tfmpe\.(\w+\.)*_\w+\..*"),
+]
 
 html_theme = "furo"
 html_title = "tfmpe"
