@@ -2,6 +2,8 @@
 
 # ruff: noqa: PT011 - the whole message is compared.
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
@@ -126,7 +128,7 @@ CLASHES = [
     ),
     (
         lambda: calibration_ranks(
-            None,
+            SimpleNamespace(sample=None),
             flat(data={"(joint)": ONE, "b": ONE}),
             ["(joint)"],
             ["b"],

@@ -220,7 +220,7 @@ def test_errors(tokens, estimator):
     with pytest.raises(ValueError, match="bijectors need") as caught:
         FlowMatchingEstimator(linear, bijectors={"mu": LOG}, standardize=False)
     assert str(caught.value) == (
-        "bijectors need standardize=True: the standardizer applies them."
+        "bijectors need standardize=True: a standardizer applies them."
     )
 
 

@@ -100,8 +100,7 @@ class FlowMatchingEstimator:
     ) -> None:
         if bijectors and not standardize:
             raise ValueError(
-                "bijectors need standardize=True: the standardizer applies "
-                "them."
+                "bijectors need standardize=True: a standardizer applies them."
             )
         self.vector_field = check_field(vector_field)
         self.standardizer: Standardizer | None = None

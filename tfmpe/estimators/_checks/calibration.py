@@ -185,8 +185,8 @@ def _groups(layout: TokenLayout) -> dict[str, slice]:
     each = {key.name: key.block for key in layout.keys}
     if JOINT in each:
         raise ValueError(
-            f"A key has the name {JOINT!r}, which stands for all keys "
-            "together in the result. Rename the key."
+            f"{JOINT!r} is the name of a key, and that of all keys together "
+            "in the result. Rename the key."
         )
     return each | {JOINT: slice(None)}
 
