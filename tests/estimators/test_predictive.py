@@ -404,7 +404,7 @@ def test_refusals():
             lambda: predict(tokens, lambda key, parameters: jnp.zeros(3)),
             TypeError,
             "What simulator_fn returns must be a dictionary of arrays, not "
-            "ArrayImpl. Give every array a key.",
+            "ArrayImpl. Use a key for every array.",
         ),
         (
             lambda: predict(

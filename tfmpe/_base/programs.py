@@ -1,4 +1,4 @@
-"""Compilation of functions into programs, of which the last used are kept."""
+"""Compiled functions of which only the last used programs are kept."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -16,25 +16,10 @@ def compiled(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator like ``jax.jit`` that keeps few programs.
 
-    Parameters
-    ----------
-    n_programs : int
-        Number of programs that are kept. Where there are more, the least
-        recently used one is freed, together with what it was compiled for.
-
-    Returns
-    -------
-    callable
-        The decorator. Positional arguments of the function are trees of
-        arrays; keyword arguments are static, and must be hashable. It is
-        compiled once for static arguments, structures and shapes that are
-        equal. Its ``cache_info()`` is that of ``functools.lru_cache``.
-
-    Notes
-    -----
-    ``jax.jit`` keeps every program as long as the function, which for a
-    function of a module is until Python ends. Here each program has a
-    function object of its own. Threads may call the function.
+    Positional arguments of the function are trees of arrays; keyword arguments
+    are static and hashable. The least recently used program is freed, together
+    with what it was compiled for; ``jax.jit`` keeps all of them as long as the
+    function. ``cache_info()`` is that of ``functools.lru_cache``.
 
     Examples
     --------

@@ -270,7 +270,7 @@ def test_only_elementwise_bijectors(tokens, bijector, fault):
     with pytest.raises(ValueError, match="Bijectors must act") as caught:
         Standardizer.fit(tokens, bijectors={"unit": bijector})
     assert str(caught.value) == (
-        f"Bijectors must act on single numbers; give others: {fault}"
+        f"Bijectors must act on single numbers; pass others: {fault}"
     )
 
 

@@ -164,11 +164,11 @@ def test_what_cannot_be_counted():
             positions={"mu": [0], "obs": ["time"], "x": []},
         )
     assert str(caught.value) == (
-        "Cannot give positions to tokens:\n"
+        "Cannot add positions of tokens:\n"
         "  - 'mu' has functional inputs already; add its positions to them as "
         "a column\n"
         "  - 'obs' has no dimension 'time'; none of its dimensions has a name. "
-        "Give dims= or groups=\n"
+        "Pass dims= or groups=\n"
         "  - 'x' has the event shape () and no axis to count along; leave it "
         "out"
     )

@@ -25,8 +25,9 @@ from tfmpe.estimators._flow.vector_field import (
 )
 from tfmpe.estimators._numbers import positive
 from tfmpe.preprocessing.tokens.decode import token_array
-from tfmpe.preprocessing.tokens.detached import DetachedView, detach
 from tfmpe.preprocessing.tokens.known import check_inputs, check_known
+from tfmpe.preprocessing.tokens.tokens import Tokens
+from tfmpe.preprocessing.tokens.views import detach
 
 SAMPLING_STEPS = 4
 DENSITY_STEPS = 8
@@ -305,14 +306,14 @@ class ContinuousFlow:
 
 class _Problem(NamedTuple):
     field: SplitField
-    target: DetachedView
-    conditioning: DetachedView
+    target: Tokens
+    conditioning: Tokens
 
 
 def detach_both(
     tokens: Any, keys: Conditional
-) -> tuple[DetachedView, DetachedView]:
-    """Return detached views of target and conditioning keys."""
+) -> tuple[Tokens, Tokens]:
+    """Return detached Tokens of target and conditioning keys."""
     return detach(tokens, keys.target), detach(tokens, keys.conditioning)
 
 
@@ -320,7 +321,7 @@ def _batch_size(value: Any) -> int | None:
     return None if value is None else positive(value, "batch_size")
 
 
-def _read_draws(given: Any, what: str, view: DetachedView) -> Any:
+def _read_draws(given: Any, what: str, view: Tokens) -> Any:
     """Return an array of draws of some tokens, all real ones finite.
 
     Traced ones are not looked at.

@@ -17,7 +17,7 @@ from tfmpe.estimators._flow.ode import Ode
 from tfmpe.estimators._flow.vector_field import given, merge_field
 from tfmpe.preprocessing import PAD_VALUE
 from tfmpe.preprocessing.masks.padding import filled_columns
-from tfmpe.preprocessing.tokens.detached import DetachedView
+from tfmpe.preprocessing.tokens.tokens import Tokens
 
 
 def cleared(values: Any, real: Any) -> Any:
@@ -28,8 +28,8 @@ def cleared(values: Any, real: Any) -> Any:
 @compiled()
 def solve_draws(
     arrays: Any,
-    target: DetachedView,
-    conditioning: DetachedView,
+    target: Tokens,
+    conditioning: Tokens,
     key: Any,
     theta_0: Any,
     *,
@@ -74,8 +74,8 @@ def solve_draws(
 @compiled()
 def solve_density(
     arrays: Any,
-    target: DetachedView,
-    conditioning: DetachedView,
+    target: Tokens,
+    conditioning: Tokens,
     values: Any,
     probes: Any,
     *,
@@ -146,8 +146,8 @@ def _masked(
 
 def _by_draws(
     field: Any,
-    target: DetachedView,
-    conditioning: DetachedView,
+    target: Tokens,
+    conditioning: Tokens,
     draws: Any,
     function: Any,
     batch_size: int | None,

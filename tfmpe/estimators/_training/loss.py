@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from tfmpe._base.arrays import promoted
 from tfmpe.estimators._flow.vector_field import given
-from tfmpe.preprocessing.tokens.detached import detach
+from tfmpe.preprocessing.tokens.views import detach
 
 SIGMA_MIN = 0.001
 """Width of the path's end around a value, dimensionless."""

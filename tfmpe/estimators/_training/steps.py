@@ -11,7 +11,7 @@ from tfmpe._base.programs import compiled
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.vector_field import merge_field
 from tfmpe.estimators._training.loss import flow_matching_loss
-from tfmpe.preprocessing.tokens.detached import detach
+from tfmpe.preprocessing.tokens.views import detach
 
 
 class Plan(NamedTuple):
