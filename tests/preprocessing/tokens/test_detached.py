@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe import Tokens, UnknownKeyError
+from tfmpe import Tokens, UnknownKeyError, concatenate_tokens
 from tfmpe.preprocessing.tokens.views import detach
 
 
@@ -154,3 +154,13 @@ def test_errors(tokens):
     assert str(bare.value) == (
         "Expected a list of keys, got the string 'mu'. Write ['mu']."
     )
+
+
+def test_files_and_joined_tokens_have_no_root_layout(tokens, tmp_path):
+    detached = detach(tokens, KEYS)
+    detached.save(tmp_path / "tokens")
+    loaded = Tokens.load(tmp_path / "tokens")
+    joined = concatenate_tokens(detached, detached)
+    for alone in (loaded, joined):
+        assert alone.root_layout is None
+        assert alone.root == detached.layout != detached.root

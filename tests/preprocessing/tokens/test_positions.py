@@ -156,7 +156,7 @@ def test_of_simulations():
 def test_what_cannot_be_counted():
     """All faults are listed, each with its key."""
     inputs = {"mu": np.zeros((1, 1))}
-    with pytest.raises(ValueError, match="Cannot give") as caught:
+    with pytest.raises(ValueError, match="Cannot add") as caught:
         Tokens.from_pytree(
             {**DATA, "x": np.zeros((N, 1))},
             {},

@@ -19,8 +19,7 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
     ----------
     tokens : Tokens or TokenView
         Its first sample axis is spread, in all leaves. Where jax runs in
-        several processes, each passes its own part of the whole, all of one
-        size.
+        several processes, each passes its own part, all of one size.
     mesh_or_sharding : Mesh or NamedSharding
         A mesh, over whose first axis the samples are spread; or a sharding
         of the first axis, ``NamedSharding(mesh, PartitionSpec("data"))``.
@@ -33,11 +32,9 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
 
     Raises
     ------
-    TypeError
-        If there is neither a mesh nor a ``NamedSharding``.
-    ValueError
-        If another axis than the first would be spread, or the samples
-        cannot be divided evenly.
+    TypeError, ValueError
+        If there is neither a mesh nor a ``NamedSharding``, another axis than
+        the first would be spread, or samples cannot be divided evenly.
 
     Notes
     -----

@@ -195,13 +195,8 @@ def draw_mask(
 
     Parameters
     ----------
-    tokens : Tokens or TokenView
-        Whose mask to draw.
-    query_keys : sequence of str, optional
-        Keys in the rows; all by default.
-    key_keys : sequence of str, optional
-        Keys in the columns, for the cross-attention mask; by default the
-        self-attention mask among the rows' keys.
+    tokens, query_keys, key_keys
+        As of :func:`plot_mask`.
 
     Returns
     -------
@@ -213,13 +208,11 @@ def draw_mask(
     --------
     >>> import numpy as np
     >>> from tfmpe import Tokens
-    >>> tokens = Tokens.from_pytree(
-    ...     {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 2, 1))},
-    ...     {"local": ["obs"], "cross": [("mu", "obs")]},
-    ... )
+    >>> data = {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 2, 1))}
+    >>> tokens = Tokens.from_pytree(data, {"local": ["obs"]})
     >>> print(draw_mask(tokens))
         |mu|obs
-    mu  |# |. .
+    mu  |# |# #
     ----+--+---
     obs |# |. .
         |# |. .

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from tfmpe._base.arrays import broadcasts_to
+from tfmpe._base.arrays import broadcasts_to, flat_samples
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.extras import import_extra
 from tfmpe._base.trees import Tree, flatten_tree
@@ -18,8 +18,6 @@ from tfmpe.preprocessing.layout.axis_names import (
 )
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing.tokens.decode import (
-    check_room,
-    check_token_count,
     decode_values,
     key_array,
     token_array,
@@ -145,7 +143,7 @@ def _real_tokens(
     if padding is None or not np.size(padding):
         return None
     real = np.asarray(padding)
-    rows = real.reshape((-1, real.shape[-1]))
+    rows = flat_samples(real, 1)
     if (rows == rows[0]).all():
         return rows[0]
     lead = value.shape[:sample_ndims]
@@ -184,9 +182,7 @@ def _read_samples(samples: Tree, layout: TokenLayout) -> dict[str, np.ndarray]:
             for key in [layout[leaf.name]]
         }
     else:
-        flat = token_array(samples, "samples")
-        check_token_count(flat, layout.n_tokens)
-        check_room(flat, layout.keys)
+        flat = token_array(samples, "samples", layout.keys)
         decoded = decode_values(flat, layout.keys, tuple(flat.shape[:-2]))
         values = dict(zip(layout.names, decoded, strict=True))
     return {name: np.array(value) for name, value in values.items()}

@@ -14,11 +14,7 @@ from tfmpe._base.narrowing import check_fits
 from tfmpe._base.programs import compiled
 from tfmpe.preprocessing.layout.layout import KeyLayout
 from tfmpe.preprocessing.masks.padding import filled_columns
-from tfmpe.preprocessing.tokens.decode import (
-    check_room,
-    check_token_count,
-    token_array,
-)
+from tfmpe.preprocessing.tokens.decode import token_array
 from tfmpe.preprocessing.tokens.tokens import Tokens
 from tfmpe.preprocessing.tokens.views import TokenView
 
@@ -166,8 +162,7 @@ def read_given(
     check_floats(flat)
     check_fits(flat, jax.dtypes.canonicalize_dtype(flat.dtype), "values")
     layout, padding = owner.layout, owner.padding
-    check_token_count(flat, layout.n_tokens)
-    check_room(flat, layout.keys)
+    token_array(flat, "values", layout.keys)
     keys = _fitted_keys(layout.keys, fitted)
     samples = flat.shape[:-1]
     if padding is not None and not broadcasts_to(padding.shape, samples):

@@ -222,10 +222,17 @@ def replace_values(
     return set_blocks(flat, changes)
 
 
-def token_array(value: object, what: str) -> AnyArray:
-    """Return an array of tokens; a DataArray's axes have nothing to match."""
+def token_array(
+    value: object, what: str, keys: Sequence[KeyLayout] | None = None
+) -> AnyArray:
+    """Return an array of tokens, with those and the widths of ``keys``."""
+    # The axes of a DataArray could not be compared with anything.
     check_axes(value, (), what)
-    return as_array(value, what)
+    array = as_array(value, what)
+    if keys is not None:
+        check_token_count(array, sum(key.n_tokens for key in keys))
+        check_room(array, keys)
+    return array
 
 
 def key_array(value: object, key: KeyLayout, what: str) -> AnyArray:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, SupportsFloat, SupportsIndex
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Shaped
 
 from tfmpe._base.arrays import (
@@ -139,30 +138,39 @@ def flatten_values(
     width: int,
     pad_value: float | AnyArray,
 ) -> Shaped[Array, "*sample tokens width"]:
-    """Return tokens, right-padded with ``pad_value`` in each key's dtype."""
-    n_tokens = sum(key.n_tokens for key in keys)
-    host = on_host([*values, pad_value])
+    """Return the values of all keys as tokens, one key after the other."""
     blocks = [
-        (np.asarray(value) if host else readable(value)).reshape(
-            (*sample_shape, key.n_tokens, key.width)
-        )
+        readable(value).reshape((*sample_shape, key.n_tokens, key.width))
         for key, value in zip(keys, values, strict=True)
     ]
-    if host:
-        dtype = common_dtype(values)
-        flat = empty((*sample_shape, n_tokens, width), dtype)
-        with quiet_casts():
-            for key, block in zip(packed(keys), blocks, strict=True):
-                flat[..., key.block, : key.width] = block
-                if key.width < width:
-                    fill = fill_value(pad_value, common_dtype([block]))
-                    flat[..., key.block, key.width :] = fill
-        return hand_over(flat)
-    ready = []
-    for key, block in zip(keys, blocks, strict=True):
-        pad = [(0, 0)] * (block.ndim - 1) + [(0, width - key.width)]
-        ready.append(jnp.pad(block, pad, constant_values=pad_value))
-    return concatenate(ready, -2)
+    return lay_out(blocks, width, pad_value)
+
+
+def lay_out(
+    blocks: Sequence[Shaped[AnyArray, "*sample _ _"]],
+    width: int,
+    pad_value: float | AnyArray,
+) -> Shaped[Array, "*sample tokens width"]:
+    """Join tokens, each right-padded with ``pad_value`` in its own dtype."""
+    if not on_host([*blocks, pad_value]):
+        ready = []
+        for block in blocks:
+            pad = [(0, 0)] * (block.ndim - 1) + [(0, width - block.shape[-1])]
+            ready.append(jnp.pad(block, pad, constant_values=pad_value))
+        return concatenate(ready, -2)
+    n_tokens = sum(block.shape[-2] for block in blocks)
+    shape = (*blocks[0].shape[:-2], n_tokens, width)
+    flat, start = empty(shape, common_dtype(blocks)), 0
+    with quiet_casts():
+        for block in blocks:
+            n, columns = block.shape[-2:]
+            rows = flat[..., start : start + n, :]
+            rows[..., :columns] = block
+            if columns < width:
+                fill = fill_value(pad_value, common_dtype([block]))
+                rows[..., columns:] = fill
+            start += n
+    return hand_over(flat)
 
 
 def flatten_pytree(

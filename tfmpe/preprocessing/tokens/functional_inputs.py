@@ -12,8 +12,6 @@ from tfmpe._base.arrays import (
     AnyArray,
     as_array,
     common_dtype,
-    grow,
-    join,
     on_host,
     readable,
 )
@@ -23,6 +21,8 @@ from tfmpe._base.trees import Tree, lookup_per_key
 from tfmpe.preprocessing.layout.labelled import check_axes
 from tfmpe.preprocessing.layout.layout import KeyLayout, Slices
 from tfmpe.preprocessing.layout.slices import keys_from_slices
+
+from .flatten import lay_out
 
 
 def read_functional_inputs(
@@ -86,11 +86,8 @@ def lay_out_inputs(
         if rows is None:
             rows = np.zeros((1,) * len(sample_shape) + (key.n_tokens, 0), dtype)
         xp = np if on_host([rows]) else jnp
-        rows = grow(rows, rows.ndim - 1, (width,), pad_value)
-        blocks.append(
-            xp.broadcast_to(rows, (*sample_shape, key.n_tokens, width))
-        )
-    return join(blocks, axis=-2)
+        blocks.append(xp.broadcast_to(rows, (*sample_shape, *rows.shape[-2:])))
+    return lay_out(blocks, width, pad_value)
 
 
 def flatten_functional_inputs(

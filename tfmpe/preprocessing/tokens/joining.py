@@ -58,12 +58,10 @@ def concatenate_tokens(*tokens: object) -> Tokens:
     Examples
     --------
     >>> import numpy as np
-    >>> one = Tokens.from_pytree({"obs": np.ones((2, 1, 1))}, {})
-    >>> three = Tokens.from_pytree({"obs": np.ones((1, 3, 1))}, {})
-    >>> concatenate_tokens(one, three).padding_mask.astype(int)
-    Array([[1, 0, 0],
-           [1, 0, 0],
-           [1, 1, 1]], dtype=int32)
+    >>> one = Tokens.from_pytree({"obs": np.ones((1, 1, 1))}, {})
+    >>> two = Tokens.from_pytree({"obs": np.ones((1, 2, 1))}, {})
+    >>> concatenate_tokens(one, two).padding_mask.tolist()
+    [[True, False], [True, True]]
     """
     if not tokens:
         raise ValueError("concatenate_tokens needs at least one Tokens.")

@@ -14,7 +14,7 @@ from tfmpe.preprocessing.masks.dense import declared_mask
 from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.masks.plan import AttentionPlan, attention_plan
 
-from .decode import check_token_count, decode_tree, token_array
+from .decode import decode_tree, token_array
 
 
 class TokenQueries:
@@ -126,13 +126,12 @@ class TokenQueries:
         Parameters
         ----------
         keys : Tokens or TokenView, optional
-            The tokens attended to, selected from the same layout. By default
-            these tokens themselves, with the rules of self-attention;
-            otherwise those of cross-attention act.
+            The tokens attended to, selected from the same layout, by the rules
+            of cross-attention. By default these tokens, by those of
+            self-attention.
         both_ways : bool
             For cross-attention: whether a cross_local rule ``(a, b, dims)``
-            also says which tokens of ``a`` those of ``b`` attend to, as it
-            does in self-attention. By default it acts as written only.
+            also says which tokens of ``a`` those of ``b`` attend to.
         empty_rows : {'self', 'all', 'error'}
             What a token does that rules and padding leave nothing to attend
             to. ``'self'``: it attends to itself or, if that is not a real
@@ -161,15 +160,11 @@ class TokenQueries:
         --------
         >>> import numpy as np
         >>> from tfmpe import Tokens
-        >>> tokens = Tokens.from_pytree(
-        ...     {"obs": np.zeros((8, 2, 1))}, {"local": ["obs"]}
-        ... )
-        >>> tokens.self_attention_mask.astype(int)
-        array([[0, 0],
-               [0, 0]])
-        >>> tokens.attention_mask().astype(int)
-        array([[[[1, 0],
-                 [0, 1]]]])
+        >>> obs = np.zeros((8, 2, 1))
+        >>> tokens = Tokens.from_pytree({"obs": obs}, {"local": ["obs"]})
+        >>> tokens.attention_mask()[0, 0].astype(int)
+        array([[1, 0],
+               [0, 1]])
         """
         other = self if keys is None else keys
         self._check_same_root(other)
@@ -225,12 +220,10 @@ class TokenQueries:
         --------
         >>> import numpy as np
         >>> from tfmpe import Tokens
-        >>> tokens = Tokens.from_pytree(
-        ...     {"mu": np.zeros((8, 1, 1)), "theta": np.zeros((8, 50, 1))},
-        ...     {"cross_local": [("theta", "theta", (0, 0))]},
-        ... )
+        >>> rules = {"cross_local": [("theta", "theta", (0, 0))]}
+        >>> tokens = Tokens.from_pytree({"theta": np.zeros((8, 50, 1))}, rules)
         >>> tokens.attention_plan()
-        AttentionPlan(2 blocks, 151 of 51 x 51 pairs)
+        AttentionPlan(1 blocks, 50 of 50 x 50 pairs)
         """
         if keys is not None:
             self._check_same_root(keys)
@@ -266,9 +259,8 @@ class TokenQueries:
         Works under ``jit``, ``vmap`` and ``grad``. Legacy: ``decode_theta``.
         """
         array = self.data if flat_array is None else flat_array
-        flat = token_array(array, "flat_array")
-        check_token_count(flat, self.n_tokens)
-        return decode_tree(flat, self.layout.keys)
+        keys = self.layout.keys
+        return decode_tree(token_array(array, "flat_array", keys), keys)
 
     def _same_tokens(
         self, data: object
@@ -309,25 +301,17 @@ class TokenQueries:
         --------
         >>> import numpy as np
         >>> from tfmpe import Tokens
-        >>> tokens = Tokens.from_pytree(
-        ...     {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 3, 1))},
-        ...     {"local": ["obs"]},
-        ... )
+        >>> obs = np.zeros((8, 3, 1))
+        >>> tokens = Tokens.from_pytree({"obs": obs}, {"local": ["obs"]})
         >>> print(tokens.summary())
-        Tokens(samples (8,), 4 tokens of width 1, float32)
+        Tokens(samples (8,), 3 tokens of width 1, float32)
         <BLANKLINE>
-          key  event  batch  tokens  share  inputs
-          mu   (1,)   (1,)   1       25.0%  -
-          obs  (3,)   (1,)   3       75.0%  -
+          key  event  batch  tokens  share   inputs
+          obs  (3,)   (1,)   3       100.0%  -
         rules
           obs: its tokens do not see one another, nor themselves
         padding
-          within tokens: none, every key fills the width
-          tokens: none, all samples have the same size
-        cost
-          data 128 B
-          declared mask 16 B, held once; one per sample would take 128 B
-          attention on cpu: dense, 16 pairs of tokens
+        ...
         """
         from tfmpe.preprocessing.show.summary import summarise
 

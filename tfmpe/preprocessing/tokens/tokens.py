@@ -283,11 +283,9 @@ class Tokens(TokenQueries):
 
         Examples
         --------
-        >>> tokens = Tokens.from_pytree(
-        ...     {"mu": np.zeros((8, 1, 1)), "obs": np.ones((8, 3, 1))}, {}
-        ... )
-        >>> tokens.select_tokens(["obs", "mu"]).data[0, :, 0].tolist()
-        [1.0, 1.0, 1.0, 0.0]
+        >>> tokens = Tokens.from_pytree({"mu": np.zeros((8, 1, 1))}, {})
+        >>> tokens.select_tokens(["mu"]).data.shape
+        (8, 1, 1)
         """
         from .views import TokenView
 
@@ -438,9 +436,9 @@ class Tokens(TokenQueries):
         -----
         Not under ``jit``. Written atomically: whenever the process or the
         machine stops, the file is the old or the new one; a hidden
-        ``.NAME.*.tmp`` may be left beside it, which can be deleted. Other
-        tools read the arrays too, but dtypes that not all of them know, such
-        as bfloat16 and complex, as bytes.
+        ``.NAME.*.tmp`` may be left beside it. Other tools read the arrays too,
+        but dtypes that not all of them know, such as bfloat16 and complex, as
+        bytes.
 
         Examples
         --------

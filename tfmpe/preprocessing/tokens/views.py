@@ -113,12 +113,10 @@ class TokenView(TokenQueries):
         Examples
         --------
         >>> import numpy as np
-        >>> tokens = Tokens.from_pytree(
-        ...     {"mu": np.zeros((2, 1, 1)), "obs": np.ones((2, 3, 1))}, {}
-        ... )
-        >>> view = tokens.select_tokens(["obs"])
+        >>> tokens = Tokens.from_pytree({"mu": np.ones((2, 3, 1))}, {})
+        >>> view = tokens.select_tokens(["mu"])
         >>> view.with_data(2 * view.data).data[0, :, 0].tolist()
-        [0.0, 2.0, 2.0, 2.0]
+        [2.0, 2.0, 2.0]
         """
         block = readable(self._same_tokens(data))
         parent = self.parent
