@@ -579,8 +579,8 @@ def test_other_batch_shapes_are_refused(plain):
         standardizer.forward(Tokens.from_pytree(data, {}))
     assert str(caught.value) == (
         "These tokens were not fitted:\n"
-        "  - 'mu' has the batch shape (2,), fitted was (1,)\n"
-        "  - 'obs' has the batch shape (3,), fitted was (1,)"
+        "  - 'mu' has the batch shape (2,), but (1,) when it was fitted\n"
+        "  - 'obs' has the batch shape (3,), but (1,) when it was fitted"
     )
 
 

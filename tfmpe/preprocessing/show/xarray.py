@@ -110,8 +110,8 @@ def to_xarray(
         variables[without_slash(name)] = ((*first, *names[name]), array)
     if len(variables) < len(values):
         raise ValueError(
-            f"The keys {list(values)} are no longer different with '.' in "
-            "place of '/'. Rename one of them."
+            f"The keys {list(values)} are equal with '.' in place of '/'. "
+            "Rename one of them."
         )
     sizes = _read_sizes(variables)
     ids = [

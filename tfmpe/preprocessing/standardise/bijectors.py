@@ -125,7 +125,7 @@ def _events(given: object) -> str:
     ]
     if all(size == 0 for size in sizes):
         return ""
-    return f"({type(given).__name__}) acts on arrays as a whole"
+    return f"({type(given).__name__}) acts on whole arrays"
 
 
 def _shape_fault(name: str, bijector: Bijector) -> str:
@@ -142,5 +142,5 @@ def _shape_fault(name: str, bijector: Bijector) -> str:
             )
             raise
         if getattr(result, "shape", None) != ():
-            return f"makes {result} of a number"
+            return f"returns {result} for a number"
     return ""

@@ -194,8 +194,8 @@ def _fitted_keys(
         found.append(FittedKey(key, row, fitted[row].bijector))
         if key.batch_shape != fitted[row].batch_shape:
             faults.append(
-                f"{key.name!r} has the batch shape {key.batch_shape}, "
-                f"fitted was {fitted[row].batch_shape}"
+                f"{key.name!r} has the batch shape {key.batch_shape}, but "
+                f"{fitted[row].batch_shape} when it was fitted"
             )
     raise_faults(ValueError, "These tokens were not fitted", faults)
     return tuple(found)

@@ -18,10 +18,10 @@ _Floats: TypeAlias = Float[np.ndarray, "..."]
 _Table: TypeAlias = Float[np.ndarray, "keys width"]
 
 _UNDONE = 1e-4
-"""Relative error of a bijector's way there and back that is rounding."""
+"""Relative error of a value mapped there and back that is rounding."""
 
 _SLOPE = 1e-2
-"""The same of its log derivative."""
+"""Relative error of a log derivative that is rounding."""
 
 _N_SLOPES = 1_000
 """Values at which a log derivative is looked at."""
@@ -89,9 +89,9 @@ def _not_undone(
         return ""
     at = tuple(np.argwhere(wrong)[0])
     return (
-        f"a bijector whose two functions do not undo one another: {values[at]}"
-        f" comes back as {back[at]}, as do {wrong.sum()} of {values.size} "
-        "values"
+        f"a bijector whose functions are not inverses: {values[at]} is mapped "
+        f"to {back[at]} by one after the other, one of {wrong.sum()} such "
+        f"values of {values.size}"
     )
 
 
@@ -124,9 +124,9 @@ def _no_way_back(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
         return ""
     at = tuple(np.argwhere(np.isnan(back))[0])
     return (
-        "a bijector whose way back makes NaN of the unbounded value "
-        f"{unbounded[at]:.6g}, which a draw may have. Its forward function "
-        "must reach every number"
+        "a bijector whose inverse is NaN at the unbounded value "
+        f"{unbounded[at]:.6g}, which can be drawn. Its forward function must "
+        "reach every number"
     )
 
 
@@ -139,8 +139,8 @@ def other_bijector(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
         return ""
     at = tuple(np.argwhere(wrong)[0])
     return (
-        f"makes {there[at]:.6g} of the unbounded value {unbounded[at]:.6g} on "
-        "its way there and back"
+        f"maps the unbounded value {unbounded[at]:.6g} to {there[at]:.6g} by "
+        "its inverse and then its forward function"
     )
 
 
