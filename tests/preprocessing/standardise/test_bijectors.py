@@ -260,8 +260,8 @@ def test_the_same_bijector_is_not_compiled_for_twice(tokens, name):
         ),
         (
             (jnp.cumsum, lambda x: x),
-            "that of 'unit' makes ShapeDtypeStruct(shape=(1,), dtype=float32) "
-            "for a number",
+            "that of 'unit' returns ShapeDtypeStruct(shape=(1,), "
+            "dtype=float32) for a number",
         ),
     ],
     ids=["simplex", "ordered", "TFP", "cumsum"],

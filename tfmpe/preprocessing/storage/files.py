@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from tfmpe._base.arrays import AnyArray, hand_over, is_numeric
+from tfmpe._base.arrays import AnyArray, hand_over
 from tfmpe._base.errors import StorageError
 from tfmpe._base.extras import import_extra
 from tfmpe._base.sealed_json import DamageError, brief, naming
@@ -26,6 +26,7 @@ from .header import (
     NATIVE,
     Header,
     StoredArray,
+    is_storable,
     read_header,
     stored_form,
     write_header,
@@ -162,7 +163,7 @@ def _check_stored(file: Any, arrays: Mapping[str, StoredArray]) -> None:
 def _plain(name: str, leaf: Any) -> np.ndarray:
     """Return a leaf as a contiguous NumPy array of native byte order."""
     array = np.asarray(leaf)
-    if not is_numeric(array.dtype):
+    if not is_storable(array.dtype):
         raise StorageError(
             f"These Tokens cannot be stored: {name!r} has the dtype "
             f"{array.dtype}, which jax does not have. Build them with "

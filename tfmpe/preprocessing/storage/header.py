@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 from tfmpe._base.arrays import is_numeric
@@ -101,7 +102,7 @@ def stored_array(entry: Mapping[str, Any], where: str) -> StoredArray:
             "jax does not have. Update jax."
         ) from None
     # A name is stored only if it is the full one.
-    if dtype.name != name or not is_numeric(dtype):
+    if dtype.name != name or not is_storable(dtype):
         raise DamageError(
             f"the dtype of {where} is {brief(name)}, which jax does not have"
         )
@@ -145,6 +146,11 @@ def check_arrays(
             f"its padding has the dtype {padding.dtype} and the shape "
             f"{brief(padding.shape)}, expected bool and {brief(data[:-1])}"
         )
+
+
+def is_storable(dtype: np.dtype) -> bool:
+    """Whether this version of jax, or another one, has a dtype."""
+    return is_numeric(dtype) or hasattr(ml_dtypes, dtype.name)
 
 
 def stored_form(stored: StoredArray) -> tuple[str, tuple[int, ...]]:
