@@ -145,7 +145,7 @@ def _real_tokens(
     real = np.asarray(padding)
     rows = flat_samples(real, 1)
     if (rows == rows[0]).all():
-        return rows[0]
+        return np.asarray(rows[0])
     lead = value.shape[:sample_ndims]
     if not broadcasts_to(real.shape[:-1], lead):
         raise ValueError(
