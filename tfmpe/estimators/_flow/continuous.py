@@ -310,9 +310,7 @@ class _Problem(NamedTuple):
     conditioning: Tokens
 
 
-def detach_both(
-    tokens: Any, keys: Conditional
-) -> tuple[Tokens, Tokens]:
+def detach_both(tokens: Any, keys: Conditional) -> tuple[Tokens, Tokens]:
     """Return detached Tokens of target and conditioning keys."""
     return detach(tokens, keys.target), detach(tokens, keys.conditioning)
 

@@ -1,5 +1,6 @@
 """Solutions of the equation of a flow: compiled once per layout and shape."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -140,7 +141,7 @@ def _masked(
     velocity: Any, target: Any, real: Any, time: Any, theta: Any
 ) -> Any:
     times = jnp.broadcast_to(time, target.sample_shape)
-    moved = velocity(target.with_data(theta), times)
+    moved = velocity(replace(target, data=theta), times)
     return cleared(moved, real).astype(theta.dtype)
 
 

@@ -1,5 +1,6 @@
 """Conditional flow matching: what a vector field is trained on."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -93,7 +94,7 @@ def flow_matching_loss(
 
     def error(noise: Any, time: Any) -> Any:
         position = path_position(noise, values, time[:, None, None], sigma_min)
-        found = velocity(target.with_data(position), time)
+        found = velocity(replace(target, data=position), time)
         wanted = path_velocity(noise, values, sigma_min)
         # Both are 0 where there is padding. Squares are no place to hide
         # NaN: gradients would find it.
