@@ -99,8 +99,8 @@ CLASHES = [
     ),
     (
         lambda: dataset({"a.b": ONE, "a": {"b": ONE}}),
-        "The keys ['a.b', 'a/b'] are no longer different with '.' in place "
-        "of '/'. Rename one of them.",
+        "The keys ['a.b', 'a/b'] are equal with '.' in place of '/'. Rename "
+        "one of them.",
     ),
     (
         lambda: dataset({"a": TWO, "a_dim_0": TWO}),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import SEEDS, array_of, cases, rules
 from tfmpe import Tokens, build_padding_mask
 from tfmpe.estimators import flow_matching_loss
-from tfmpe.preprocessing.tokens.detached import detach
+from tfmpe.preprocessing.tokens.views import detach
 
 KEY = jax.random.key(5)
 # Of the order of rounding, over at most some dozen values.

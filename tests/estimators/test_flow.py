@@ -26,7 +26,7 @@ from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.ode import read_ode
 from tfmpe.estimators._flow.solution import solve_draws
 from tfmpe.estimators._flow.vector_field import split_field
-from tfmpe.preprocessing.tokens.detached import detach
+from tfmpe.preprocessing.tokens.views import detach
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 NOISE = normal(4, 5, 3, 2)

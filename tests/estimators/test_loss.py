@@ -20,7 +20,7 @@ from tfmpe.estimators._training.loss import (
     path_position,
     path_velocity,
 )
-from tfmpe.preprocessing.tokens.detached import detach
+from tfmpe.preprocessing.tokens.views import detach
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 N = 6

@@ -399,7 +399,7 @@ def test_refusals():
             lambda: predict(tokens, lambda key, parameters: jnp.zeros(3)),
             TypeError,
             "The result of simulator_fn must be a dictionary of arrays, not "
-            "ArrayImpl. Give every array a key.",
+            "ArrayImpl. Use a key for every array.",
         ),
         (
             lambda: predict(

@@ -149,7 +149,9 @@ def test_bijectors_are_to_be_given_again(tmp_path):
     with pytest.raises(UnknownKeyError):
         FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": LOG["mu"]})
     others = {"mu": (jnp.log, jnp.expm1)}
-    with pytest.raises(StorageError, match=r"that of 'mu' makes .* way"):
+    with pytest.raises(
+        StorageError, match=r"that of 'mu' maps .* by its inverse"
+    ):
         FlowMatchingEstimator.load(path, Affine(), bijectors=others)
 
 
@@ -178,7 +180,7 @@ def test_another_kind_of_file(tokens, path):
     with pytest.raises(StorageError) as caught:
         FlowMatchingEstimator.load(path, Affine())
     assert str(caught.value) == (
-        f"{path}: it is no record of the format 'tfmpe.estimator'."
+        f"{path}: it is not a record of the format 'tfmpe.estimator'."
     )
 
 

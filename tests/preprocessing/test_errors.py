@@ -285,7 +285,7 @@ def test_malformed_rules_are_all_listed():
     )
     assert str(caught.value).splitlines() == [
         "Malformed independence:",
-        "  - 'locl' is no kind of rule; the kinds are "
+        "  - 'locl' is not a kind of rule; the kinds are "
         "['local', 'cross', 'cross_local']. Did you mean 'local'?",
         "  - the local rule ('a', 'b') must be a key.",
         "  - the cross rule ('a',) must be a pair of keys.",
@@ -404,7 +404,7 @@ def test_duplicate_keys(tokens, ask):
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        ({}, ValueError, "data holds no arrays; give at least one key."),
+        ({}, ValueError, "data holds no arrays; pass at least one key."),
         (
             {"a": {}},
             ValueError,
@@ -414,8 +414,8 @@ def test_duplicate_keys(tokens, ask):
         (
             np.zeros((1, 1, 1)),
             TypeError,
-            "data must be a dictionary of arrays, not ndarray. Give every "
-            "array a key.",
+            "data must be a dictionary of arrays, not ndarray. Use a "
+            "key for every array.",
         ),
         (
             {"a": {"b": [[[1.0]]]}},
@@ -574,8 +574,8 @@ def test_a_width_that_is_too_small():
         (
             {"a": 1, "b": 1},
             ValueError,
-            "Several keys share a label in {'a': 1, 'b': 1}. Give every key "
-            "its own integer.",
+            "Several keys share a label in {'a': 1, 'b': 1}. Use a different "
+            "integer for every key.",
         ),
     ],
 )
@@ -598,7 +598,7 @@ def test_labels_that_do_not_tell_keys_apart(labels, error, message):
         (
             {"obs": np.zeros((3, 2), int)},
             "event_shapes have the sample shape (3,), but the data have "
-            "(2,). Give sizes once, or once per sample.",
+            "(2,). Pass sizes once, or once per sample.",
         ),
     ],
 )
@@ -618,14 +618,14 @@ def test_functional_inputs_of_more_samples_than_data():
         Tokens.from_pytree(data, {}, {"a": np.zeros((3, 2, 1))})
     assert str(caught.value) == (
         "The functional inputs have more samples than the data, whose sample "
-        "shape is (1,). Give each input once, or once per sample."
+        "shape is (1,). Pass each input once, or once per sample."
     )
     data = {"a": np.zeros((2, 2, 1))}
     with pytest.raises(ValueError) as caught:
         Tokens.from_pytree(data, {}, {"a": np.zeros((3, 2, 1))})
     assert str(caught.value) == (
         "The sample shapes of the functional inputs, {'a': (3,)}, do not fit "
-        "the sample shape (2,). Give each input once, or once per sample."
+        "the sample shape (2,). Pass each input once, or once per sample."
     )
 
 
@@ -710,8 +710,8 @@ def test_with_data_of_wrong_shapes(tokens):
     with pytest.raises(ValueError) as caught:
         tokens.select_tokens(["theta", "mu"]).with_data(np.zeros((2, 5, 1)))
     assert str(caught.value) == (
-        "data has shape (2, 5, 1), expected (2, 6, 1) (sample axes, tokens "
-        "of ['theta', 'mu'], width)."
+        "data has shape (2, 5, 1), expected (2, 6, 1) (sample axes, tokens, "
+        "width)."
     )
 
 
@@ -784,13 +784,13 @@ def test_joining_faults_are_all_listed():
         "Cannot join Tokens:",
         "  - the label of 'x' is 4 in operand 1, 0 in operand 0",
         "  - the batch shape of 'x' is (1,) in operand 1, (2,) in operand 0",
-        "  - the number of event axes of 'y' is 2 in operand 1, 1 in operand 0",
         "  - the number of functional inputs of 'y' is None in operand 1, 2 "
         "in operand 0",
-        "  - operand 1 has the rules {}, operand 0 {'local': ['x'], "
-        "'cross': [], 'cross_local': []}",
-        "  - operand 1 has tokens of width 1, operand 0 of 2",
-        "  - operand 2 has the keys ['x'], operand 0 ['x', 'y']",
+        "  - the number of event axes of 'y' is 2 in operand 1, 1 in operand 0",
+        "  - the set of rules is {} in operand 1, {'local': ['x'], "
+        "'cross': [], 'cross_local': []} in operand 0",
+        "  - the width of tokens is 1 in operand 1, 2 in operand 0",
+        "  - the list of keys is ['x'] in operand 2, ['x', 'y'] in operand 0",
     ]
 
 

@@ -1,1 +1,1 @@
-"""What every layer needs: errors, arrays, trees, files written whole."""
+"""Helpers of every layer: errors, arrays, trees, atomic files."""

@@ -1,28 +1,34 @@
-"""Array helpers that work on host memory where they can.
+"""Array helpers that work in host memory where they can.
 
-Arrays that already lie in host memory (NumPy, or jax on the CPU) are moved
-with NumPy: one copy, no compilation, no kernel per key. Traced values and
-arrays on other devices go through ``jax.numpy``.
+Arrays in host memory (NumPy, or jax on the CPU) are moved with NumPy: one
+copy and no compilation. Traced values and arrays on other devices go through
+``jax.numpy``.
 """
 
 import functools
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array
+from jaxtyping import Array, Key, Shaped, UInt32
 
-from tfmpe._base.programs import compiled
+from .programs import compiled
 
 PAD_VALUE = -1e8
-"""What padding holds, dimensionless. Nothing may compute with it."""
+"""Value of padding, dimensionless. Nothing may compute with it."""
 
+AnyArray: TypeAlias = Array | np.ndarray
+"""An array of jax, traced or not, or of NumPy."""
+
+PRNGKey: TypeAlias = Key[Array, ""] | UInt32[AnyArray, " words"]
+"""A typed PRNG key, or the words of one."""
 
 _ALIGNMENT = 64
+_NOT_IN_JAX = {("m", "m"), ("f", "g"), ("c", "G")}
 
 moves_arrays = jax.transfer_guard("allow")
 """Decorator of functions that move what they are given, masks and counters to
@@ -38,21 +44,12 @@ def broadcasts_to(shape: Sequence[int], full: Sequence[int]) -> bool:
 
 
 def to_rank(array: Any, rank: int) -> Any:
-    """Return an array with as many leading axes of size 1 as it lacks.
-
-    As broadcasting does by itself, unless ``jax_numpy_rank_promotion`` is
-    ``"raise"``.
-    """
+    """Return an array with leading axes of size 1 added up to ``rank``."""
     return array[(None,) * (rank - array.ndim)]
 
 
 def on_host(arrays: Iterable[Any]) -> bool:
-    """Whether all arrays can be read as NumPy arrays without a transfer.
-
-    Of jax arrays only those on the device where new arrays are put, if that
-    is a CPU: what is computed from the others has to stay where they are.
-    Weakly typed ones are not among them, as NumPy has no such type.
-    """
+    """Whether all arrays can be read as NumPy arrays without a transfer."""
     default = None
     for array in arrays:
         if isinstance(array, (np.ndarray, np.generic, int, float)):
@@ -61,39 +58,23 @@ def on_host(arrays: Iterable[Any]) -> bool:
             return False
         # Once for all arrays: asking costs as much as slicing one.
         default = default or jax.local_devices()[0]
-        if not _lies_on_cpu(array, default):
+        if default.platform != "cpu" or array.weak_type:
+            return False
+        if jnp.issubdtype(array.dtype, jax.dtypes.extended):
+            return False
+        if array.devices() != {default}:
             return False
     return True
 
 
-def _lies_on_cpu(array: Any, default: Any) -> bool:
-    if default.platform != "cpu" or array.weak_type:
-        return False
-    if jnp.issubdtype(array.dtype, jax.dtypes.extended):
-        return False
-    return array.devices() == {default}
-
-
 def as_array(value: Any, what: str) -> Any:
-    """Return ``value`` as it is if it is an array, else as a NumPy array.
-
-    Bytes are put into the order of this machine.
-
-    Raises
-    ------
-    TypeError
-        If it is not numeric.
-    ValueError
-        If some of it is masked.
-    """
+    """Return ``value`` as a numeric array of native byte order, or raise."""
     if not isinstance(value, jax.Array):
         check_unmasked(value, what)
         value = np.asarray(value)
         if not value.dtype.isnative:
             value = value.astype(value.dtype.newbyteorder("="))
-    numeric = jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool
-    # NumPy counts durations as integers. jax has no long floats.
-    if numeric and value.dtype.char not in "mgG":
+    if is_numeric(value.dtype):
         return value
     raise TypeError(
         f"{what} has the dtype {value.dtype}; expected numbers. "
@@ -101,8 +82,15 @@ def as_array(value: Any, what: str) -> Any:
     )
 
 
+def is_numeric(dtype: np.dtype) -> bool:
+    """Whether jax has a dtype of numbers or bool."""
+    numeric = any(jnp.issubdtype(dtype, k) for k in (jnp.number, jnp.bool_))
+    # NumPy counts durations as integers. jax does not have long floats.
+    return numeric and (dtype.kind, dtype.char) not in _NOT_IN_JAX
+
+
 def check_unmasked(value: Any, what: str) -> None:
-    """Refuse masked values, also in lists: NumPy would take what is below."""
+    """Refuse masked values, also in lists: NumPy would use what is below."""
     if isinstance(value, (list, tuple)):
         for each in value:
             check_unmasked(each, what)
@@ -112,17 +100,13 @@ def check_unmasked(value: Any, what: str) -> None:
             raise ValueError(
                 f"{what} is a masked array with {n_masked} of {value.size} "
                 "values masked, which tokens cannot mark one by one. Leave "
-                "them out and give the true sizes with event_shapes=, or "
+                "them out and pass the true sizes with event_shapes=, or "
                 "fill them in with numpy.ma.filled."
             )
 
 
 def common_dtype(arrays: Sequence[Any]) -> np.dtype:
-    """Return the dtype that jax promotes the arrays to.
-
-    Also where ``jax_numpy_dtype_promotion`` is ``"strict"``: that of tokens
-    is documented.
-    """
+    """Return the dtype that jax promotes the arrays to, by standard rules."""
     with jax.numpy_dtype_promotion("standard"):
         return np.dtype(jnp.result_type(*arrays))
 
@@ -134,11 +118,7 @@ def promoted(*arrays: Any) -> list[Any]:
 
 
 def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:
-    """Return ``pad_value`` as ``jnp.pad`` would write it into ``dtype``.
-
-    Integers saturate and half precision overflows to infinity, which plain
-    NumPy conversion does otherwise.
-    """
+    """Return ``pad_value`` as ``jnp.pad`` writes it: integers saturate."""
     if isinstance(pad_value, (int, float)):
         # Equal keys that are not the same bits: 1 and 1.0, 0.0 and -0.0.
         return _remembered_fill(pad_value, str(pad_value), dtype)
@@ -162,11 +142,7 @@ def _fill(pad_value: Any, dtype: np.dtype) -> np.generic:
 
 
 def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
-    """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``.
-
-    An array on the host becomes a NumPy array, others stay jax; the dtype
-    stays. Sizes must not be smaller than the present ones.
-    """
+    """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``."""
     target = list(array.shape)
     target[start : start + len(shape)] = shape
     if tuple(target) == tuple(array.shape):
@@ -185,11 +161,7 @@ def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
 
 
 def spread(array: Any, places: np.ndarray, n_rows: int, pad_value: Any) -> Any:
-    """Put the rows ``(*lead, n, columns)`` at some places among ``n_rows``.
-
-    The other rows hold ``pad_value``. An array on the host becomes a NumPy
-    array, others stay jax; the dtype stays.
-    """
+    """Put the rows ``(*lead, n, columns)`` at places among ``n_rows``."""
     if np.array_equal(places, np.arange(n_rows)):
         return array
     shape = (*array.shape[:-2], n_rows, array.shape[-1])
@@ -216,7 +188,7 @@ def join(arrays: Sequence[Any], axis: int) -> Array:
 
 
 def concatenate(arrays: Sequence[Any], axis: int) -> Array:
-    """Concatenate with ``jax.numpy``, and its dtype rules as they are."""
+    """Concatenate with ``jax.numpy`` and its standard dtype rules."""
     with jax.numpy_dtype_promotion("standard"):
         return jnp.concatenate(arrays, axis)
 
@@ -236,31 +208,22 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def hand_over(array: np.ndarray) -> Array:
-    """Give a new array, that nothing else holds, to jax."""
+    """Convert a new array that nothing else holds to a jax array."""
     return jax.device_put(array)
 
 
 def strong(array: Any) -> Any:
-    """Return a jax array whose dtype no longer gives way to others.
-
-    Equal values of a weak and a strong dtype would be compiled for twice.
-    """
+    """Return a jax array that is not weakly typed, as it compiles anew."""
     return jnp.asarray(array, array.dtype) if array.weak_type else array
 
 
 def readable(array: Any) -> Any:
-    """Return a NumPy view of an array on the host, else the array itself.
-
-    Slicing the view compiles nothing.
-    """
+    """Return a NumPy view of an array on the host, else the array itself."""
     return np.asarray(array) if on_host([array]) else array
 
 
 def take(array: Any, blocks: Sequence[slice], axis: int) -> Any:
-    """Return some stretches of an axis, one after the other.
-
-    NumPy stays NumPy, and a view if there is one stretch.
-    """
+    """Return some slices of an axis; a single one is a view of NumPy."""
     source = readable(array)
     ahead = (slice(None),) * (axis % array.ndim)
     parts = [source[(*ahead, block)] for block in blocks]
@@ -272,11 +235,16 @@ def take(array: Any, blocks: Sequence[slice], axis: int) -> Any:
     return like(xp.concatenate(parts, axis), array)
 
 
-def take_rows(tree: Any, rows: Any) -> Any:
-    """Return some rows of every array of a tree.
+def flat_samples(
+    array: Shaped[AnyArray, "..."], n_axes: int
+) -> Shaped[AnyArray, "samples ..."]:
+    """Return an array with all but the last ``n_axes`` axes flattened."""
+    n = array.ndim - n_axes
+    return array.reshape((math.prod(array.shape[:n]), *array.shape[n:]))
 
-    NumPy stays NumPy. In host memory nothing is compiled.
-    """
+
+def take_rows(tree: Any, rows: Any) -> Any:
+    """Return rows of every array of a tree; on the host nothing compiles."""
     if on_host([rows]):
         rows = np.asarray(rows)
 
@@ -294,10 +262,7 @@ def _rows(leaf: Any, rows: Any) -> Any:
 
 
 def owned(array: Any) -> Array:
-    """Return a jax array; a NumPy array is copied.
-
-    ``jnp.asarray`` may share memory with it, which its owner can change.
-    """
+    """Return a jax array; a NumPy array, which may change, is copied."""
     if isinstance(array, np.ndarray):
         return hand_over(array.copy())
     return array

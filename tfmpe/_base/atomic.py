@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import os
 import secrets
@@ -8,12 +8,11 @@ from pathlib import Path
 def write_atomically(
     path: Path, content: bytes, mode: int | None = None
 ) -> None:
-    """Write a file, or leave the one that is there as it is.
+    """Write a file, or leave an existing one unchanged.
 
-    Whenever the process or the machine stops, ``path`` holds all of the old
-    or all of the new content. If it stops while writing, a hidden file
-    ``.NAME.*.tmp`` may be left beside it, which nothing reads. ``mode`` are
-    its permissions, if not those of any new file.
+    Whenever the process or the machine stops, ``path`` holds all of the old or
+    all of the new content; a hidden ``.NAME.*.tmp`` may be left beside it.
+    ``mode`` sets its permissions.
     """
     # Random, so that two processes that write the same file do not meet.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
@@ -29,21 +28,14 @@ def write_atomically(
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove what interrupted writers of some files have left behind.
-
-    Nobody else may be writing these files.
-    """
+    """Remove temporary files of interrupted writers; none may be active."""
     for temporary in folder.glob(f".{pattern}.*.tmp"):
         temporary.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

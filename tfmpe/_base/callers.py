@@ -1,4 +1,4 @@
-"""Finding the line of a person's code that a warning is about."""
+"""Source line of the user's code that a warning is about."""
 
 import inspect
 import sys
@@ -35,10 +35,10 @@ _GENERATED = ("<@", "<frozen ", "<decorator-gen")
 
 
 def warn_at_caller(warning: Warning) -> None:
-    """Warn at the innermost line of a person's own code.
+    """Warn at the innermost line of the user's own code.
 
-    So the line is the user's own also under ``jit``, ``jax.tree.map`` or the
-    decorator of another package, which a count of stack levels cannot give.
+    Also under ``jit``, ``jax.tree.map`` or the decorator of another package,
+    which a number of stack levels cannot handle.
     """
     frame = _caller()
     warnings.warn_explicit(
@@ -52,10 +52,9 @@ def warn_at_caller(warning: Warning) -> None:
 
 
 def _caller() -> FrameType:
-    """Return the innermost frame that is neither a library's nor a wrapper.
+    """Return the innermost frame of neither a library nor a wrapper.
 
-    A thread of a pool has none; then the main thread waits at the line that
-    is looked for, or has just passed it.
+    A thread of a pool has none; then the main thread waits at the line.
     """
     innermost = sys._getframe(1)
     main = sys._current_frames().get(threading.main_thread().ident or 0)
@@ -69,7 +68,7 @@ def _own(frame: FrameType | None) -> FrameType | None:
 
 
 def _passes_on(frame: FrameType) -> bool:
-    """Return whether a frame only hands a call on to this package."""
+    """Return whether a frame only passes a call on to this package."""
     file, flags = frame.f_code.co_filename, frame.f_code.co_flags
     package = frame.f_globals.get("__name__", "").partition(".")[0]
     if package in _SKIPPED_PACKAGES or file.startswith(_GENERATED):

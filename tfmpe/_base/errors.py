@@ -1,14 +1,11 @@
-"""Errors and warnings, and the wording that several modules share."""
+"""Errors and warnings, and wording that several modules share."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UnknownKeyError(KeyError):
-    """A key was asked for that the tokens do not have.
-
-    Unlike a plain ``KeyError`` it prints its message without quotes.
-    """
+    """A key that does not exist; its message is printed without quotes."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
@@ -21,21 +18,21 @@ class IndependenceError(ValueError):
 class DynamicShapeError(TypeError, ValueError):
     """A size that must be known at trace time is a traced value.
 
-    It is a ``TypeError`` like the tracer errors of jax and a ``ValueError``
-    like every other refusal of a bad size.
+    A ``TypeError`` like the tracer errors of jax, and a ``ValueError`` as for
+    any other size.
     """
 
 
 class StorageError(ValueError):
-    """A file is not what it should be, or Tokens cannot be stored."""
+    """A file is invalid or damaged, or Tokens cannot be stored."""
 
 
 class PaddingWarning(UserWarning):
-    """Much of the flattened array will hold padding instead of values."""
+    """Most of the flattened array will hold padding instead of values."""
 
 
 class IrreproducibleWarning(UserWarning):
-    """A simulation draws random numbers from elsewhere than its key."""
+    """A simulation draws random numbers that do not come from its key."""
 
 
 def nearest(name: object, choices: Iterable[str]) -> str:
@@ -44,17 +41,18 @@ def nearest(name: object, choices: Iterable[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else ""
 
 
-def unknown_key(name: object, available: Iterable[str]) -> UnknownKeyError:
-    """Build the error for a key that is not there.
-
-    The suggestion is a note, so that the message itself stays fixed.
-    """
+def unknown_key(
+    name: object, available: Iterable[str], note: str = ""
+) -> UnknownKeyError:
+    """Return the error for a missing key, with a suggestion as a note."""
     available = list(available)
     error = UnknownKeyError(
         f"Key {name!r} not found. Available keys: {available}"
     )
     if suggestion := nearest(name, available):
         error.add_note(suggestion)
+    if note:
+        error.add_note(note)
     return error
 
 

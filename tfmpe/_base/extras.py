@@ -1,25 +1,14 @@
-"""Packages that not everybody needs, imported where they are used."""
+"""Optional dependencies, imported where they are used."""
 
 import importlib
 from typing import Any
 
 
 def import_extra(module: str, extra: str, need: str, instead: str = "") -> Any:
-    """Return a module of an optional dependency.
+    """Return a module of an optional dependency, or say how to install it.
 
-    Parameters
-    ----------
-    module : str
-        Its full name.
-    extra : str
-        The extra of tfmpe that installs it.
-    need, instead : str
-        Begin and end of the message: what needs it, and another way.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed, saying how to install it.
+    ``need`` and ``instead`` begin and end the message: what needs the module,
+    and an alternative.
     """
     try:
         return importlib.import_module(module)

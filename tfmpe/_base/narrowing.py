@@ -1,4 +1,4 @@
-"""Refusal of values that a narrower dtype would turn into others."""
+"""Checks that a narrower dtype does not change values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe._base.arrays import common_dtype, on_host
+from .arrays import common_dtype, on_host
 
 _RESOLUTION = 0.01
 """Rounding error that is allowed, as a share of the spread of values."""
@@ -17,15 +17,7 @@ _NOISE = 1e-12
 
 
 def check_castable(value: Any, dtype: Any, what: str) -> None:
-    """Refuse to write values into a dtype that cannot hold them.
-
-    Raises
-    ------
-    TypeError
-        If it cannot hold their kind, such as floats in integers.
-    ValueError
-        As `check_fits`.
-    """
+    """Raise if values, or their kind of number, do not fit into a dtype."""
     kinds = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
     value_kind, kind = (
         next(i for i, k in enumerate(kinds) if jnp.issubdtype(d, k))
@@ -41,18 +33,7 @@ def check_castable(value: Any, dtype: Any, what: str) -> None:
 
 
 def check_joined(arrays: Mapping[str, Any]) -> None:
-    """Refuse arrays of which joining would change values.
-
-    Parameters
-    ----------
-    arrays : mapping
-        By how to call them in the message.
-
-    Raises
-    ------
-    ValueError
-        As `check_fits`.
-    """
+    """Raise if joining arrays, named by their keys, would change values."""
     dtypes = {array.dtype for array in arrays.values()}
     # Nothing is converted, as nearly always: the way in stays fast.
     if len(dtypes) <= 1 and dtypes == set(
@@ -65,25 +46,10 @@ def check_joined(arrays: Mapping[str, Any]) -> None:
 
 
 def check_fits(value: Any, dtype: Any, what: str) -> None:
-    """Refuse values that a dtype cannot hold.
+    """Raise if a dtype cannot hold some values of an array on the host.
 
     Rounding is allowed where it is small beside the values and beside their
     spread, over all of them and in each column of the last axis.
-
-    Parameters
-    ----------
-    value : array
-        Not looked at if it is traced or lies on another device.
-    dtype : dtype
-        What the values are put into.
-    what : str
-        Name of the array, for the message.
-
-    Raises
-    ------
-    ValueError
-        If a value is too large or too small for the dtype, or if rounding
-        would move values by more than a hundredth of their spread.
     """
     # jax narrows first, and mixes what it has afterwards.
     narrowed = jax.dtypes.canonicalize_dtype(value.dtype)
@@ -140,9 +106,9 @@ def _check_floats(
 
 
 def _steps_vanish(given: np.ndarray, bound: float, dtype: np.dtype) -> bool:
-    """Return whether rounding takes most steps from token to token away.
+    """Return whether rounding removes most steps from token to token.
 
-    As of times in seconds that other rows, or zeros in padding, spread.
+    As of times in seconds where other rows, or zeros in padding, are far away.
     """
     if not given.ndim:
         return False

@@ -1,4 +1,4 @@
-"""Compilation of functions into programs, of which the last used are kept."""
+"""Compiled functions of which only the last used programs are kept."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -12,8 +12,7 @@ N_PROGRAMS = 32
 
 
 _QUICK = {"xla_backend_optimization_level": 1}
-"""Options of XLA with which a large program compiles in two thirds of the
-time, and runs as fast: its matrix products are not LLVM's."""
+"""Options of XLA for programs that take long to compile."""
 
 
 def compiled(
@@ -21,27 +20,11 @@ def compiled(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator like ``jax.jit`` that keeps few programs.
 
-    Parameters
-    ----------
-    n_programs : int
-        Number of programs that are kept. Where there are more, the least
-        recently used one is freed, together with what it was compiled for.
-    quick : bool
-        Whether to compile with fewer optimizations, for large programs.
-
-    Returns
-    -------
-    callable
-        The decorator. Positional arguments of the function are trees of
-        arrays; keyword arguments are static, and must be hashable. It is
-        compiled once for static arguments, structures and shapes that are
-        equal. Its ``cache_info()`` is that of ``functools.lru_cache``.
-
-    Notes
-    -----
-    ``jax.jit`` keeps every program as long as the function, which for a
-    function of a module is until Python ends. Here each program has a
-    function object of its own. Threads may call the function.
+    Positional arguments of the function are trees of arrays; keyword arguments
+    are static and hashable. The least recently used program is freed, together
+    with what it was compiled for; ``jax.jit`` keeps all of them as long as the
+    function. ``quick`` compiles with fewer optimizations, for large programs.
+    ``cache_info()`` is that of ``functools.lru_cache``.
 
     Examples
     --------

@@ -1,30 +1,31 @@
-"""JSON that says what it is, and carries its own checksum.
+"""JSON records with a format, a version and a checksum of themselves.
 
-For records that may come back damaged, from a newer version, or from
-somebody else. Whatever is wrong with one is a :class:`StorageError`; nothing
-in it is trusted before it has been looked at.
+A record may come back damaged, from a newer version, or from somebody else.
+Whatever is wrong with it is a :class:`StorageError`.
 """
 
 import hashlib
 import json
+import math
 import reprlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tfmpe._base.errors import StorageError
+from .errors import StorageError
 
 # No array has more values; it keeps sums and products of sizes harmless.
 LARGEST = 2**48
+SIZE = range(LARGEST + 1)
 
 
 class DamageError(StorageError):
-    """A record is not as it was written; says why, as part of a sentence."""
+    """A record is not as it was written; the message is part of a sentence."""
 
 
 @contextmanager
 def naming(path: object) -> Iterator[None]:
-    """Name a path in every :class:`StorageError`, and what to do about it."""
+    """Add the path to every :class:`StorageError`, and what to do about it."""
     try:
         yield
     except DamageError as error:
@@ -36,7 +37,7 @@ def naming(path: object) -> Iterator[None]:
 
 
 def canonical(value: Any) -> str:
-    """Return the one JSON text of a value: sorted, compact, ASCII."""
+    """Return the only JSON text of a value: sorted, compact, ASCII."""
     return json.dumps(
         value, allow_nan=False, separators=(",", ":"), sort_keys=True
     )
@@ -48,34 +49,17 @@ def checksum(content: str) -> str:
 
 
 def seal(kind: str, version: int, content: dict[str, Any]) -> str:
-    """Return a JSON text that :func:`unseal` reads back.
-
-    Parameters
-    ----------
-    kind : str
-        What the record is, as ``'tfmpe.tokens'``.
-    version : int
-        Of its format.
-    content : dict
-        What JSON can hold.
-    """
+    """Return content as a JSON text of a format, with its checksum."""
     record = {"format": kind, "version": version, **content}
     return canonical({**record, "sha256": checksum(canonical(record))})
 
 
 def unseal(text: str, kind: str, version: int) -> dict[str, Any]:
-    """Return the content of a sealed record.
-
-    Raises
-    ------
-    StorageError
-        If it is no JSON, no record of this kind, of a version above
-        ``version``, or not what was written.
-    """
+    """Return the content of a sealed record, of at most this version."""
     record = _parse(text)
-    if not isinstance(record, dict) or record.get("format") != kind:
-        raise StorageError(f"it is no record of the format {kind!r}.")
-    found = record.get("version")
+    if not isinstance(record, dict) or record.pop("format", None) != kind:
+        raise StorageError(f"it is not a record of the format {kind!r}.")
+    found = record.pop("version", None)
     if type(found) is not int or found < 1:
         raise DamageError(f"its version is {brief(found)}, expected 1 or more")
     if found > version:
@@ -83,37 +67,30 @@ def unseal(text: str, kind: str, version: int) -> dict[str, Any]:
             f"it has version {brief(found)} of the format {kind!r}, and this "
             f"tfmpe reads up to version {version}. Update tfmpe."
         )
-    seal = record.pop("sha256", None)
-    if seal != checksum(canonical(record)):
+    found_sum = record.pop("sha256", None)
+    sealed = {"format": kind, "version": found, **record}
+    if found_sum != checksum(canonical(sealed)):
         raise DamageError("its description does not match its checksum")
-    return {
-        name: value
-        for name, value in record.items()
-        if name not in ("format", "version")
-    }
+    return record
 
 
 def _parse(text: str) -> Any:
+    def constant(name: str) -> None:
+        raise ValueError(f"it holds {name}")
+
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        record = dict(pairs)
+        if len(record) < len(pairs):
+            raise ValueError("it holds an entry twice")
+        return record
+
     try:
         return json.loads(
-            text, object_pairs_hook=_distinct, parse_constant=_no_constant
+            text, object_pairs_hook=distinct, parse_constant=constant
         )
-    except StorageError:
-        raise
     except (ValueError, RecursionError) as error:
         # Nesting that no stack holds, and numbers of thousands of digits.
-        raise DamageError(f"its description is no JSON ({error})") from None
-
-
-def _no_constant(name: str) -> None:
-    raise DamageError(f"its description holds {name}, which JSON has not")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        raise DamageError("its description holds an entry twice")
-    return record
+        raise DamageError(f"its description is not JSON ({error})") from None
 
 
 def brief(value: Any) -> str:
@@ -121,54 +98,56 @@ def brief(value: Any) -> str:
     return reprlib.repr(value)
 
 
-def entries(value: Any, names: Sequence[str], where: str) -> list[Any]:
+def entries(value: Any, names: Iterable[str], where: str) -> list[Any]:
     """Return the values of a dictionary that has exactly these names."""
+    names = list(names)
     if not isinstance(value, dict) or value.keys() != set(names):
         found = list(value) if isinstance(value, dict) else value
         raise DamageError(
-            f"{where} holds {brief(found)}, expected the entries {list(names)}"
+            f"{where} holds {brief(found)}, expected the entries {names}"
         )
     return [value[name] for name in names]
 
 
-def items(value: Any, where: str) -> list[Any]:
-    """Return a list as it is."""
-    if not isinstance(value, list):
-        raise DamageError(f"{where} is {brief(value)}, expected a list")
-    return value
+def check_form(value: Any, form: Any, where: str = "record") -> None:
+    """Check that a value read from JSON has a form.
+
+    A form is ``object`` (anything), ``str``, a ``range`` of integers, a list
+    with the form of its items, a dictionary with the form of each entry or,
+    under ``...``, of any entry, or a tuple with the form of what may be None.
+    """
+    if isinstance(form, dict) and ... not in form:
+        for name, part in zip(form, entries(value, form, where), strict=True):
+            check_form(part, form[name], f"{where}.{name}")
+    elif isinstance(form, dict):
+        if not isinstance(value, dict):
+            raise _unexpected(value, "a dictionary", where)
+        for name, part in value.items():
+            check_form(part, form[...], f"{where}[{brief(name)}]")
+    elif isinstance(form, list):
+        if not isinstance(value, list):
+            raise _unexpected(value, "a list", where)
+        for number, item in enumerate(value):
+            check_form(item, form[0], f"{where}[{number}]")
+    elif isinstance(form, tuple):
+        if value is not None:
+            check_form(value, form[0], where)
+    elif isinstance(form, range):
+        # True is an int in Python, but was not written for one.
+        if type(value) is not int or value not in form:
+            wanted = f"an integer from {form[0]} to {form[-1]}"
+            raise _unexpected(value, wanted, where)
+    elif not isinstance(value, form):
+        raise _unexpected(value, "a text", where)
 
 
-def text(value: Any, where: str) -> str:
-    """Return a string as it is."""
-    if not isinstance(value, str):
-        raise DamageError(f"{where} is {brief(value)}, expected a text")
-    return value
+def _unexpected(value: Any, wanted: str, where: str) -> DamageError:
+    return DamageError(f"{where} is {brief(value)}, expected {wanted}")
 
 
-def integer(value: Any, where: str, low: int = 0, high: int = LARGEST) -> int:
-    """Return a whole number between two bounds, both allowed."""
-    # True is an int in Python, but was not written for one.
-    if type(value) is not int or not low <= value <= high:
+def check_size(sizes: Iterable[int], where: str) -> None:
+    """Check that an array can have some sizes, those of 0 left out."""
+    if math.prod(size or 1 for size in sizes) > LARGEST:
         raise DamageError(
-            f"{where} is {brief(value)}, expected a whole number from {low} "
-            f"to {high}"
+            f"{where} has the sizes {brief(sizes)}, more than any array has"
         )
-    return value
-
-
-def shape(value: Any, where: str) -> tuple[int, ...]:
-    """Return a list of sizes as a tuple."""
-    sizes = tuple(integer(size, where) for size in items(value, where))
-    if nonzero_product(sizes) > LARGEST:
-        raise DamageError(f"{where} is {brief(sizes)}, more than any array has")
-    return sizes
-
-
-def nonzero_product(sizes: Iterable[int]) -> int:
-    """Return the product of the sizes that are not 0."""
-    product = 1
-    for size in sizes:
-        product *= size or 1
-        if product > LARGEST:
-            break
-    return product

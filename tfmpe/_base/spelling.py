@@ -1,4 +1,4 @@
-"""Second spellings of keyword arguments."""
+"""British spellings of keyword arguments, accepted beside the American ones."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -11,13 +11,7 @@ SPELLINGS = {"optimiser": "optimizer", "standardise": "standardize"}
 
 
 def american(options: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Return keyword arguments under the names that the parameters have.
-
-    Raises
-    ------
-    TypeError
-        If one argument is there in both spellings.
-    """
+    """Return keyword arguments in their American spelling; raise if in both."""
     for other, name in SPELLINGS.items():
         if other in options and name in options:
             raise TypeError(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jax.core import Tracer
 
-from tfmpe._base.arrays import check_unmasked
-from tfmpe._base.errors import DynamicShapeError
+from .arrays import check_unmasked
+from .errors import DynamicShapeError
 
 _MESSAGE = (
     "Dynamic shape detected in JIT context. "
@@ -16,24 +16,7 @@ _MESSAGE = (
 
 
 def static_int(value: Any, what: str) -> int:
-    """Return ``value`` as a Python int, or say what must be one.
-
-    Parameters
-    ----------
-    value : int-like
-        Python or NumPy integer, or a concrete zero-dimensional array.
-    what : str
-        Name of the size, for the message.
-
-    Raises
-    ------
-    DynamicShapeError
-        If ``value`` is being traced by a jax transformation.
-    TypeError
-        If ``value`` is not an integer; a bool is none.
-    ValueError
-        If it is masked.
-    """
+    """Return a concrete integer (not a bool) as a Python int, or raise."""
     _refuse_tracer(value, what)
     check_unmasked(value, what)
     try:
@@ -48,24 +31,14 @@ def static_int(value: Any, what: str) -> int:
 
 
 def static_ints(value: Any, what: str) -> np.ndarray:
-    """Return ``value`` as a one-dimensional NumPy array of integers.
-
-    Raises
-    ------
-    DynamicShapeError
-        If ``value``, or an entry of it, is being traced.
-    TypeError
-        If ``value`` is something else, or of another number of axes.
-    ValueError
-        If some of it is masked.
-    """
+    """Return ``value`` as a one-dimensional array of integers, or raise."""
     entries = value if isinstance(value, (list, tuple)) else (value,)
     for entry in entries:
         _refuse_tracer(entry, what)
     check_unmasked(value, what)
-    array = np.asarray(value)
     empty = isinstance(value, (list, tuple)) and not value
-    if array.ndim != 1 or not (array.dtype.kind in "iu" or empty):
+    array = np.asarray(value, int if empty else None)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
         raise TypeError(
             f"{what} must be a one-dimensional array of integers, not an "
             f"array of shape {array.shape} and dtype {array.dtype}."

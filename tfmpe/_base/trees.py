@@ -7,14 +7,17 @@ jax's own tree functions sort keys, so they cannot be used here.
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
 
-from tfmpe._base.errors import unknown_key
+from .errors import unknown_key
 
 SEPARATOR = "/"
+
+Tree: TypeAlias = Any
+"""A nested dictionary with string keys; anything else is refused when read."""
 
 
 class Leaf(NamedTuple):
@@ -25,29 +28,16 @@ class Leaf(NamedTuple):
     value: Any
 
 
-def flatten_tree(tree: Any, what: str) -> list[Leaf]:
+def flatten_tree(tree: Tree, what: str) -> list[Leaf]:
     """List the leaves of a nested dictionary in their written order.
 
-    Parameters
-    ----------
-    tree : mapping
-        Nested dictionaries with string keys; whatever is not a mapping is a
-        leaf.
-    what : str
-        Name of the argument, for messages.
-
-    Raises
-    ------
-    TypeError
-        If ``tree`` is not a mapping, or holds a list, tuple or a key that
-        is not a string.
-    ValueError
-        If two leaves have the same name, or a dictionary is empty.
+    Whatever is not a mapping is a leaf, but lists and tuples are refused, as
+    are equal names and empty dictionaries. ``what`` names the tree in messages.
     """
     if not isinstance(tree, Mapping):
         raise TypeError(
             f"{what} must be a dictionary of arrays, not "
-            f"{type(tree).__name__}. Give every array a key."
+            f"{type(tree).__name__}. Use a key for every array."
         )
     leaves: list[Leaf] = []
     _collect(tree, (), leaves, what)
@@ -91,15 +81,8 @@ def _collect(
             leaves.append(Leaf(SEPARATOR.join(here), here, value))
 
 
-def own_copy(tree: Any) -> Any:
-    """Return a tree that a function of the user may change as it likes.
-
-    Parameters
-    ----------
-    tree : object
-        Dictionaries, lists and tuples are made anew, arrays that are not
-        of jax are copied; all else cannot be changed in place.
-    """
+def own_copy(tree: Tree) -> Tree:
+    """Return a tree that a function of the user may change in place."""
     if isinstance(tree, Mapping):
         return {key: own_copy(value) for key, value in tree.items()}
     if type(tree) in (list, tuple):
@@ -123,7 +106,7 @@ def unflatten_tree(
 
 
 def lookup_per_key(
-    spec: Any,
+    spec: Tree,
     names: Iterable[str],
     what: str,
     default: Any,
@@ -131,27 +114,10 @@ def lookup_per_key(
     *,
     one_for_all: bool = False,
 ) -> dict[str, Any]:
-    """Spread a setting over keys.
+    """Return a setting for every key, given as a (nested) dictionary for some.
 
-    Parameters
-    ----------
-    spec : None, mapping or value
-        A (nested) dictionary for some of the keys.
-    names : iterable of str
-        The keys.
-    what : str
-        Name of the argument, for messages.
-    default : object
-        For keys that ``spec`` does not name.
-    convert : callable
-        ``convert(value, description)`` applied to each given value.
-    one_for_all : bool
-        Whether ``spec`` may be one value for every key.
-
-    Raises
-    ------
-    UnknownKeyError
-        If ``spec`` names a key that does not exist.
+    Other keys have the ``default``. ``convert(value, description)`` reads each
+    given value; with ``one_for_all`` a single value may stand for all keys.
     """
     names = list(names)
     if spec is None:
@@ -161,9 +127,7 @@ def lookup_per_key(
     given = {leaf.name: leaf.value for leaf in flatten_tree(spec, what)}
     for name in given:
         if name not in names:
-            error = unknown_key(name, names)
-            error.add_note(f"It was named by {what}.")
-            raise error
+            raise unknown_key(name, names, f"It was named by {what}.")
     return {
         name: convert(given[name], f"{what} of {name!r}")
         if name in given

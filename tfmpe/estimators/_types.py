@@ -11,15 +11,14 @@ from typing import (
 )
 
 import numpy as np
-from jaxtyping import Array, Key, Num, PyTree, UInt32
+from jaxtyping import Num, PyTree
 
+from tfmpe._base.arrays import AnyArray as AnyArray
+from tfmpe._base.arrays import PRNGKey as PRNGKey
 from tfmpe.preprocessing import Independence, StoredDataset, Tokens, TokenView
-from tfmpe.preprocessing.tokens.detached import DetachedView
 
-AnyArray: TypeAlias = Array | np.ndarray
-PRNGKey: TypeAlias = Key[Array, ""] | UInt32[AnyArray, " words"]
 AnyTokens: TypeAlias = Tokens | TokenView
-AnyView: TypeAlias = Tokens | TokenView | DetachedView
+AnyView: TypeAlias = Tokens | TokenView
 """Whatever has data, layout, padding and functional inputs."""
 
 ArrayTree: TypeAlias = dict[str, Any]

@@ -2,14 +2,12 @@
 
 from typing import TypeAlias
 
-import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from tfmpe._base.arrays import AnyArray as AnyArray
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
-from tfmpe.preprocessing.tokens.detached import DetachedView
 
-AnyArray: TypeAlias = Array | np.ndarray
-AnyView: TypeAlias = Tokens | TokenView | DetachedView
+AnyView: TypeAlias = Tokens | TokenView
 """Whatever has data, layout, padding and functional inputs."""
 
 ViewOrLayout: TypeAlias = AnyView | TokenLayout

@@ -546,20 +546,20 @@ def _too_few(key, n):
         (
             (_pair, simulator),
             TypeError,
-            "prior_fn must return a dictionary of arrays, not a tuple. Give "
-            "every array a key.",
+            "prior_fn must return a dictionary of arrays, not a tuple. Use "
+            "a key for every array.",
         ),
         (
             (prior, lambda key, parameters: parameters["mu"]),
             TypeError,
             "simulator_fn must return a dictionary of arrays, not a "
-            "ArrayImpl. Give every array a key.",
+            "ArrayImpl. Use a key for every array.",
         ),
         (
             (prior, lambda key, parameters: {"mu": parameters["mu"]}),
             ValueError,
             "prior_fn and simulator_fn both return the keys ['mu']. "
-            "simulator_fn returns the observations alone.",
+            "Return only the observations from simulator_fn.",
         ),
         (
             (_too_few, simulator),

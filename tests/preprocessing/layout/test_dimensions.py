@@ -273,8 +273,8 @@ def test_equal_layouts_compile_once():
             {"groups": {"obs": {"county": "county_id"}}},
             TypeError,
             "groups of 'obs' for 'county' is 'county_id', the name of a "
-            "coordinate, but the values are no xarray.DataArray. Give an "
-            "array of integers.",
+            "coordinate, but the values are not an xarray.DataArray. Pass "
+            "an array of integers.",
         ),
         (
             {"rules": {"cross_local": [("theta", "obs", "conty")]}},
@@ -286,7 +286,7 @@ def test_equal_layouts_compile_once():
             {"rules": {"cross_local": [("mu", "obs", "county")]}},
             ValueError,
             "Cannot apply cross_local independence: 'mu' has no dimension "
-            "'county'; none of its dimensions has a name. Give dims= or "
+            "'county'; none of its dimensions has a name. Pass dims= or "
             "groups=.",
         ),
     ],

@@ -198,7 +198,7 @@ def _nearly(x):
         ((jnp.log, jnp.exp, jnp.log), "log derivative .* is 0.69.* -0.69"),
         ((jnp.log, jnp.exp, lambda u: u), "log derivative"),
         ((jnp.log, jnp.exp, jnp.zeros_like), "log derivative"),
-        ((jnp.square, jnp.sqrt), "way back makes NaN of the unbounded value"),
+        ((jnp.square, jnp.sqrt), "inverse is NaN at the unbounded value"),
         ((jnp.exp, jnp.log), "must reach every number"),
         ((jnp.tanh, jnp.arctanh), "must reach every number"),
     ],
@@ -248,20 +248,20 @@ def test_the_same_bijector_is_not_compiled_for_twice(tokens, name):
     [
         (
             transforms.StickBreakingTransform(),
-            "that of 'unit' (StickBreakingTransform) acts on arrays as a whole",
+            "that of 'unit' (StickBreakingTransform) acts on whole arrays",
         ),
         (
             transforms.OrderedTransform(),
-            "that of 'unit' (OrderedTransform) acts on arrays as a whole",
+            "that of 'unit' (OrderedTransform) acts on whole arrays",
         ),
         (
             type("Whole", (TFPLike,), {"forward_min_event_ndims": 1})(*"abc"),
-            "that of 'unit' (Whole) acts on arrays as a whole",
+            "that of 'unit' (Whole) acts on whole arrays",
         ),
         (
             (jnp.cumsum, lambda x: x),
-            "that of 'unit' makes ShapeDtypeStruct(shape=(1,), dtype=float32) "
-            "of a number",
+            "that of 'unit' returns ShapeDtypeStruct(shape=(1,), "
+            "dtype=float32) for a number",
         ),
     ],
     ids=["simplex", "ordered", "TFP", "cumsum"],
@@ -270,7 +270,7 @@ def test_only_elementwise_bijectors(tokens, bijector, fault):
     with pytest.raises(ValueError, match="Bijectors must act") as caught:
         Standardizer.fit(tokens, bijectors={"unit": bijector})
     assert str(caught.value) == (
-        f"Bijectors must act on single numbers; give others: {fault}"
+        f"Bijectors must act on single numbers; pass others: {fault}"
     )
 
 
@@ -283,8 +283,8 @@ def test_all_faulty_bijectors_are_listed(tokens):
     with pytest.raises(ValueError, match="Bijectors must act") as caught:
         Standardizer.fit(tokens, bijectors=bijectors)
     assert str(caught.value).splitlines()[1:] == [
-        "  - that of 'unit' (StickBreakingTransform) acts on arrays as a whole",
-        "  - that of 'mu' (OrderedTransform) acts on arrays as a whole",
+        "  - that of 'unit' (StickBreakingTransform) acts on whole arrays",
+        "  - that of 'mu' (OrderedTransform) acts on whole arrays",
     ]
 
 

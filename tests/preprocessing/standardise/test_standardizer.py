@@ -568,7 +568,7 @@ def test_integers_are_refused(plain):
             call(whole)
         assert str(caught.value) == (
             "Only floats can be standardized, not int32. Convert the values "
-            "with astype before tokens are built of them."
+            "with astype before building tokens of them."
         )
 
 
@@ -579,8 +579,8 @@ def test_other_batch_shapes_are_refused(plain):
         standardizer.forward(Tokens.from_pytree(data, {}))
     assert str(caught.value) == (
         "These tokens were not fitted:\n"
-        "  - 'mu' has the batch shape (2,), fitted was (1,)\n"
-        "  - 'obs' has the batch shape (3,), fitted was (1,)"
+        "  - 'mu' has the batch shape (2,), but (1,) when it was fitted\n"
+        "  - 'obs' has the batch shape (3,), but (1,) when it was fitted"
     )
 
 
@@ -611,8 +611,8 @@ def test_padding_must_fit_the_draws():
     with pytest.raises(ValueError, match="padding mask") as caught:
         standardizer.inverse(jnp.ones((9, *tokens.data.shape[1:])), tokens)
     assert str(caught.value) == (
-        "The padding mask has shape (5, 14), which does not fit the samples "
-        "and tokens (9, 14) of the array by broadcasting. Take the samples "
+        "The padding mask has shape (5, 14), which cannot be broadcast to the "
+        "samples and tokens (9, 14) of the array. Take the samples "
         "that the array belongs to, such as "
         "jax.tree.map(lambda x: x[:1], tokens)."
     )

@@ -252,7 +252,7 @@ def test_no_dataset_is_not_found(tmp_path, folder_is_there):
     with pytest.raises(FileNotFoundError) as caught:
         open_dataset(folder)
     assert str(caught.value) == (
-        f"There is no file {folder / 'manifest.json'}. Give the folder of a "
+        f"There is no file {folder / 'manifest.json'}. Pass the folder of a "
         "dataset that a DatasetWriter has written."
     )
 
@@ -444,7 +444,7 @@ def test_a_refused_writer_lets_go_of_the_folder(tmp_path):
     manifest = tmp_path / "manifest.json"
     manifest.write_text("{}")
     for _ in range(2):
-        with pytest.raises(StorageError, match="no record of the format"):
+        with pytest.raises(StorageError, match="not a record of the format"):
             DatasetWriter(tmp_path)
     manifest.unlink()
     DatasetWriter(tmp_path).close()
@@ -480,58 +480,58 @@ def _other_rules() -> Tokens:
     return replace(tokens, layout=other.layout)
 
 
+HERE, FIRST = "in these Tokens, ", " in the first shard"
+
 UNFIT = {
     "another label": (
         _relabelled,
-        ["label of 'mu' is 5, in the first shard 0"],
+        [f"the label of 'mu' is 5 {HERE}0{FIRST}"],
     ),
     "other rules": (
         _other_rules,
         [
-            "their rules are {'local': ['mu'], 'cross': [], 'cross_local': "
-            "[]}, those of the first shard {'local': ['obs'], 'cross': "
-            "[('mu', 'obs')], 'cross_local': []}"
+            "the set of rules is {'local': ['mu'], 'cross': [], "
+            f"'cross_local': []}} {HERE}{{'local': ['obs'], 'cross': "
+            f"[('mu', 'obs')], 'cross_local': []}}{FIRST}"
         ],
     ),
     "fewer keys": (
         lambda: make_tokens(0, 2).select_tokens(["mu"]).to_tokens(),
         [
-            "their keys are ['mu'], those of the first shard ['mu', 'obs']",
-            "the shape of one sample of data is (1, 1), in the first shard "
-            "(4, 1)",
-            "the shape of one sample of functional_inputs is (1, 1), in the "
-            "first shard (4, 1)",
-            "the shape of one sample of padding is (1,), in the first shard "
-            "(4,)",
+            f"the list of keys is ['mu'] {HERE}['mu', 'obs']{FIRST}",
+            *(
+                f"the shape of one sample of {name!r} is {a} {HERE}{b}{FIRST}"
+                for name, a, b in (
+                    ("data", (1, 1), (4, 1)),
+                    ("functional_inputs", (1, 1), (4, 1)),
+                    ("padding", (1,), (4,)),
+                )
+            ),
         ],
     ),
     "a size and an array": (
         _bare,
         [
-            "n_inputs of 'obs' is None, in the first shard 1",
-            "they have no functional_inputs, which the first shard has",
-            "they have no padding, which the first shard has",
+            f"the number of functional inputs of 'obs' is None {HERE}1{FIRST}",
+            "the array 'functional_inputs' is in the first shard only",
+            "the array 'padding' is in the first shard only",
         ],
     ),
     "another dtype": (
         lambda: replace(
             make_tokens(0, 2), data=make_tokens(0, 2).data.astype("float16")
         ),
-        ["the dtype of data is float16, in the first shard float32"],
+        [f"the dtype of 'data' is float16 {HERE}float32{FIRST}"],
     ),
     "another sample axis": (
         lambda: part(make_tokens(0, 2), np.zeros((2, 5), int)),
         [
-            f"the shape of one sample of {name} is (5, {rest}), in the first "
-            f"shard ({rest})"
-            for name, rest in (
-                ("data", "4, 1"),
-                ("functional_inputs", "4, 1"),
+            f"the shape of one sample of {name!r} is {(5, *b)} {HERE}{b}{FIRST}"
+            for name, b in (
+                ("data", (4, 1)),
+                ("functional_inputs", (4, 1)),
+                ("padding", (4,)),
             )
-        ]
-        + [
-            "the shape of one sample of padding is (5, 4), in the first shard "
-            "(4,)"
         ],
     ),
 }
@@ -556,7 +556,7 @@ def test_shards_have_to_fit_one_another(tmp_path, what):
 def test_the_first_shard_may_lack_what_others_have(tmp_path):
     with DatasetWriter(tmp_path) as writer:
         writer.append(_bare())
-        with pytest.raises(ValueError, match="which the first shard has not"):
+        with pytest.raises(ValueError, match="is in these Tokens only"):
             writer.append(make_tokens(0, 2))
 
 

@@ -1,12 +1,12 @@
-"""Views that carry the arrays of their keys alone."""
+"""Tokens of some keys that know the layout they were selected from."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe import Tokens, UnknownKeyError
-from tfmpe.preprocessing.tokens.detached import DetachedView, detach
+from tfmpe import Tokens, UnknownKeyError, concatenate_tokens
+from tfmpe.preprocessing.tokens.views import detach
 
 
 @pytest.fixture(params=["plain", "padded"])
@@ -35,7 +35,7 @@ KEYS = ["obs", "mu"]
 def test_it_answers_as_a_view(tokens):
     """Every question, in the order asked for."""
     view, detached = tokens.select_tokens(KEYS), detach(tokens, KEYS)
-    assert isinstance(detached, DetachedView)
+    assert isinstance(detached, Tokens)
     assert detached.layout == view.layout
     assert detached.root == view.root == tokens.layout
     assert detached.key_order == KEYS
@@ -65,7 +65,7 @@ def test_masks_between_two_are_those_of_the_parent(tokens):
         one.attention_mask(), views[0].attention_mask()
     )
     with pytest.raises(ValueError, match="different layouts behind them"):
-        one.attention_mask(other.to_tokens())
+        one.attention_mask(other.select_tokens(KEYS).to_tokens())
 
 
 def test_its_leaves_are_its_own_arrays(tokens):
@@ -75,7 +75,7 @@ def test_its_leaves_are_its_own_arrays(tokens):
     assert all(leaf.shape[:2] == (3, 5) for leaf in leaves)
     assert len(leaves) == 2 + (tokens.padding is not None)
     again = jax.tree.map(lambda x: x[::-1], detached)
-    assert isinstance(again, DetachedView)
+    assert isinstance(again, Tokens)
     np.testing.assert_array_equal(again.data, detached.data[::-1])
     names = [
         jax.tree_util.keystr(path)
@@ -110,31 +110,36 @@ def test_through_transforms(tokens):
 
 
 def test_from_views_and_of_all_keys(tokens):
-    """Without keys all of them; one that is detached stays as it is."""
+    """Without keys all of them; further keys can be selected."""
     view = tokens.select_tokens(KEYS)
     for detached in (detach(view), detach(view, KEYS)):
-        assert detached.selected_keys == tuple(KEYS)
+        assert detached.key_order == KEYS
         assert detached.root == tokens.layout
         np.testing.assert_array_equal(detached.data, view.data)
-        assert detach(detached) is detached
-    assert detach(tokens).selected_keys == ("mu", "theta", "obs")
+        assert detach(detached).data is detached.data
+        for one in (detach(detached, ["mu"]), detached.select_tokens(["mu"])):
+            assert one.root == tokens.layout
+            np.testing.assert_array_equal(one.data, tokens.data[:, :1])
+    assert detach(tokens).key_order == ["mu", "theta", "obs"]
     assert detach(tokens, []).n_tokens == 0
 
 
-def test_to_tokens_and_other_values(tokens):
+def test_views_of_them_and_other_values(tokens):
+    """A copy without the root layout is that of the view."""
     detached = detach(tokens, KEYS)
-    alone, expected = (
-        detached.to_tokens(),
-        tokens.select_tokens(KEYS).to_tokens(),
-    )
-    assert alone.layout == expected.layout
+    alone = detached.select_tokens(KEYS).to_tokens()
+    expected = tokens.select_tokens(KEYS).to_tokens()
+    assert jax.tree.structure(alone) == jax.tree.structure(expected)
+    assert jax.tree.structure(detached) != jax.tree.structure(expected)
     for found, wanted in zip(
         jax.tree.leaves(alone), jax.tree.leaves(expected), strict=True
     ):
         np.testing.assert_array_equal(found, wanted)
+    changed = detached.with_values(mu=np.full((1, 1), 9.0))
     moved = detached.with_data(detached.data + 1)
-    assert moved.root is detached.root
+    assert moved.root is detached.root is changed.root
     np.testing.assert_array_equal(moved.data, detached.data + 1)
+    np.testing.assert_array_equal(changed.data[:, -1], np.full((3, 1), 9.0))
     assert moved.functional_inputs is detached.functional_inputs
 
 
@@ -149,6 +154,13 @@ def test_errors(tokens):
     assert str(bare.value) == (
         "Expected a list of keys, got the string 'mu'. Write ['mu']."
     )
-    with pytest.raises(TypeError) as twice:
-        detach(detach(tokens, KEYS), ["mu"])
-    assert str(twice.value) == ("A detached view has no other keys to select.")
+
+
+def test_files_and_joined_tokens_have_no_root_layout(tokens, tmp_path):
+    detached = detach(tokens, KEYS)
+    detached.save(tmp_path / "tokens")
+    loaded = Tokens.load(tmp_path / "tokens")
+    joined = concatenate_tokens(detached, detached)
+    for alone in (loaded, joined):
+        assert alone.root_layout is None
+        assert alone.root == detached.layout != detached.root

@@ -156,7 +156,7 @@ def test_of_simulations():
 def test_what_cannot_be_counted():
     """All faults are listed, each with its key."""
     inputs = {"mu": np.zeros((1, 1))}
-    with pytest.raises(ValueError, match="Cannot give") as caught:
+    with pytest.raises(ValueError, match="Cannot add") as caught:
         Tokens.from_pytree(
             {**DATA, "x": np.zeros((N, 1))},
             {},
@@ -164,11 +164,11 @@ def test_what_cannot_be_counted():
             positions={"mu": [0], "obs": ["time"], "x": []},
         )
     assert str(caught.value) == (
-        "Cannot give positions to tokens:\n"
+        "Cannot add positions of tokens:\n"
         "  - 'mu' has functional inputs already; add its positions to them as "
         "a column\n"
         "  - 'obs' has no dimension 'time'; none of its dimensions has a name. "
-        "Give dims= or groups=\n"
+        "Pass dims= or groups=\n"
         "  - 'x' has the event shape () and no axis to count along; leave it "
         "out"
     )

@@ -163,12 +163,12 @@ def test_named_dimensions_grow():
     [
         (
             {"dims": {"theta": ["county"]}},
-            "the names of the axes of 'obs' is () in operand 1, ('house',) "
-            "in operand 0",
+            "the list of axis names of 'obs' is [] in operand 1, "
+            "['house'] in operand 0",
         ),
         (
             {"groups": {"obs": {"county": [0]}, "noise": {"county": [0]}}},
-            "the names of the groups of 'obs' is ['county'] in operand 1, "
+            "the list of group names of 'obs' is ['county'] in operand 1, "
             "['county', 'district'] in operand 0",
         ),
     ],
@@ -216,8 +216,8 @@ def test_an_axis_shared_with_a_dense_key():
     )
     message = (
         "Cannot join Tokens: Named dimensions do not fit: 'house' has size 3 "
-        "in 'obs' but 2 in 'noise'. Give all keys with the axis of a ragged "
-        "key the same groups."
+        "in 'obs' but 2 in 'noise'. Build all keys that share an axis with a "
+        "ragged key with the same groups."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         concatenate_tokens(one, two)

@@ -16,7 +16,7 @@ from tfmpe.estimators._checks.ranks import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.chunks import flatten_samples
-from tfmpe.estimators._types import AnyTokens, PRNGKey, Sampler
+from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey, Sampler
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing.tokens.known import check_inputs, check_known
 
@@ -226,7 +226,9 @@ def _rank_one(
 
 
 def _rank_of(
-    value: Num[Array, "*shape"], others: Num[Array, " n *shape"], key: PRNGKey
+    value: Num[AnyArray, "*shape"],
+    others: Num[AnyArray, " n *shape"],
+    key: PRNGKey,
 ) -> Int[Array, "*shape"]:
     """Return the rank of a value among others, at random among equal ones."""
     value = value[None]

@@ -27,9 +27,10 @@ from tfmpe.estimators._flow.vector_field import (
     split_field,
 )
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey
+from tfmpe.preprocessing import Tokens
 from tfmpe.preprocessing.tokens.decode import token_array
-from tfmpe.preprocessing.tokens.detached import DetachedView, detach
 from tfmpe.preprocessing.tokens.known import check_inputs, check_known
+from tfmpe.preprocessing.tokens.views import detach
 
 SAMPLING_STEPS = 4
 DENSITY_STEPS = 8
@@ -301,7 +302,7 @@ class ContinuousFlow:
         tokens: AnyTokens,
         target_keys: Iterable[str],
         conditioning_keys: Iterable[str] | None,
-    ) -> tuple[SplitField, DetachedView, DetachedView]:
+    ) -> tuple[SplitField, Tokens, Tokens]:
         keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
         target = detach(tokens, keys.target)
         conditioning = detach(tokens, keys.conditioning)
@@ -311,7 +312,7 @@ class ContinuousFlow:
 
 
 def _read_draws(
-    given: Num[AnyArray, "*shape"] | None, what: str, view: DetachedView
+    given: Num[AnyArray, "*shape"] | None, what: str, view: Tokens
 ) -> Num[AnyArray, "*shape"] | None:
     """Return draws of some tokens; concrete real values must be finite."""
     if given is None:

@@ -1,6 +1,7 @@
 """Solutions of the equation of a flow, compiled once per layout and shape."""
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -24,9 +25,8 @@ from tfmpe.estimators._flow.vector_field import (
     merge_field,
 )
 from tfmpe.estimators._types import AnyArray, Arrays, PRNGKey
-from tfmpe.preprocessing import PAD_VALUE
+from tfmpe.preprocessing import PAD_VALUE, Tokens
 from tfmpe.preprocessing.masks.padding import filled_columns
-from tfmpe.preprocessing.tokens.detached import DetachedView
 
 Rows: TypeAlias = Float[Array, "rows tokens width"]
 Draws: TypeAlias = Float[Array, "draws rows tokens width"]
@@ -43,8 +43,8 @@ def cleared(
 @compiled()
 def solve_draws(
     arrays: tuple[Arrays, Any],
-    target: DetachedView,
-    conditioning: DetachedView,
+    target: Tokens,
+    conditioning: Tokens,
     key: PRNGKey | None,
     theta_0: Num[AnyArray, "{n_samples} *sample tokens width"] | None,
     *,
@@ -69,7 +69,7 @@ def solve_draws(
     theta_0 = jnp.asarray(theta_0, float_dtype(theta_0.dtype))
     theta_0 = theta_0.reshape((n_samples, *target.data.shape))
 
-    def end(target: DetachedView, velocity: Velocity, theta_0: Draws) -> Draws:
+    def end(target: Tokens, velocity: Velocity, theta_0: Draws) -> Draws:
         real = target.value_mask
         flat = flatten_samples(cleared(theta_0, real), 2)
         derivative = partial(_move, velocity, target, theta_0.shape)
@@ -83,8 +83,8 @@ def solve_draws(
 @compiled()
 def solve_density(
     arrays: tuple[Arrays, Any],
-    target: DetachedView,
-    conditioning: DetachedView,
+    target: Tokens,
+    conditioning: Tokens,
     values: Num[AnyArray, "draws *sample tokens width"],
     probes: Num[AnyArray, "..."] | None,
     *,
@@ -105,7 +105,7 @@ def solve_density(
     filled = filled_columns(target.layout.keys, target.width)
 
     def density(
-        target: DetachedView, velocity: Velocity, given: tuple[Array, Any]
+        target: Tokens, velocity: Velocity, given: tuple[Array, Any]
     ) -> Float[Array, "draws rows"]:
         theta, probes = given
         real = target.value_mask
@@ -145,7 +145,7 @@ def _sizes(real: Real, theta: Draws) -> Float[Array, " all"]:
 
 def _move(
     velocity: Velocity,
-    target: DetachedView,
+    target: Tokens,
     shape: tuple[int, ...],
     time: ArrayLike,
     flat: Float[Array, "all tokens width"],
@@ -154,7 +154,7 @@ def _move(
     times = jnp.broadcast_to(time, target.sample_shape)
 
     def of_draw(theta: Rows) -> Rows:
-        moved = velocity(target.with_data(theta), times)
+        moved = velocity(replace(target, data=theta), times)
         return cleared(moved, target.value_mask).astype(theta.dtype)
 
     return flatten_samples(jax.vmap(of_draw)(flat.reshape(shape)), 2)
@@ -162,10 +162,10 @@ def _move(
 
 def _by_draws(
     field: Field,
-    target: DetachedView,
-    conditioning: DetachedView,
+    target: Tokens,
+    conditioning: Tokens,
     draws: Arrays,
-    function: Callable[[DetachedView, Velocity, Any], Arrays],
+    function: Callable[[Tokens, Velocity, Any], Arrays],
     batch_size: int | None,
 ) -> Arrays:
     """Apply a function to chunks of rows and draws; encode each row once.
@@ -178,7 +178,7 @@ def _by_draws(
     if batch_size is not None:
         at_a_time = max(1, batch_size // max(1, n_rows))
 
-    def of_rows(rows: tuple[DetachedView, DetachedView, Any]) -> Arrays:
+    def of_rows(rows: tuple[Tokens, Tokens, Any]) -> Arrays:
         target, conditioning, draws = rows
         velocity = given(field, conditioning)
         result = map_chunks(

@@ -1,5 +1,7 @@
 """Conditional flow matching: the loss of a vector field."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Num
@@ -7,7 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, Num
 from tfmpe._base.arrays import promoted
 from tfmpe.estimators._flow.vector_field import Field, given
 from tfmpe.estimators._types import AnyArray, AnyView, PRNGKey
-from tfmpe.preprocessing.tokens.detached import detach
+from tfmpe.preprocessing.tokens.views import detach
 
 SIGMA_MIN = 0.001
 """Width of the path's end around a value, dimensionless."""
@@ -98,7 +100,7 @@ def flow_matching_loss(
         noise: Float[Array, "rows tokens width"], time: Float[Array, " rows"]
     ) -> Float[Array, " rows"]:
         position = path_position(noise, values, time[:, None, None], sigma_min)
-        found = velocity(target.with_data(position), time)
+        found = velocity(replace(target, data=position), time)
         wanted = path_velocity(noise, values, sigma_min)
         # Both are 0 in padding before the square: gradients of a NaN that is
         # removed after it would be NaN.

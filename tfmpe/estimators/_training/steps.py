@@ -20,7 +20,7 @@ from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.vector_field import merge_field
 from tfmpe.estimators._training.loss import flow_matching_loss
 from tfmpe.estimators._types import AnyArray, AnyTokens, Arrays, PRNGKey
-from tfmpe.preprocessing.tokens.detached import detach
+from tfmpe.preprocessing.tokens.views import detach
 
 Loss = tuple[Float[Array, ""], Num[Array, ""]]
 """Total and number of values."""

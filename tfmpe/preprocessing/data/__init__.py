@@ -1,1 +1,1 @@
-"""Simulated data sets, minibatches and sharding over devices."""
+"""Data for training: simulation, minibatches, several devices."""

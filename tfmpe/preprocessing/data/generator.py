@@ -1,4 +1,4 @@
-"""Batches of Tokens, simulated when asked for."""
+"""Generator of batches of Tokens, each simulated when it is asked for."""
 
 import operator
 from collections import deque
@@ -10,10 +10,13 @@ from typing import Any, SupportsIndex
 import jax
 import jax.numpy as jnp
 
+from tfmpe._base.arrays import PRNGKey
 from tfmpe._base.extras import import_extra
 from tfmpe._base.static import static_int
-from tfmpe.preprocessing.data.simulation import Simulation, compiled
+from tfmpe._base.trees import Tree
 from tfmpe.preprocessing.tokens.tokens import Tokens
+
+from .simulation import Simulation, compiled
 
 _WORD = 2**32
 
@@ -28,12 +31,11 @@ class TokenGenerator:
         each array of shape ``(n, *event, *batch)``. Or an object that draws:
         ``sample(n, seed=key)`` as in TensorFlow Probability (joint
         distributions included), ``sample(key, (n,))`` as in NumPyro. Or a
-        dictionary of functions or distributions, one for every parameter.
+        dictionary of these, one for every parameter.
     simulator_fn : callable
-        ``simulator_fn(key, parameters)`` returns a dictionary of
-        observations, each of shape ``(n, *event, *batch)``; with
-        ``functional_input_fn`` it is called as
-        ``simulator_fn(key, parameters, functional_inputs)``.
+        ``simulator_fn(key, parameters)``, or with ``functional_input_fn``
+        ``simulator_fn(key, parameters, functional_inputs)``, returns a
+        dictionary of observations, each of shape ``(n, *event, *batch)``.
     functional_input_fn : callable or None
         ``functional_input_fn(key, parameters)`` returns the functional
         inputs of some or all keys, once for all samples or once per sample.
@@ -44,11 +46,9 @@ class TokenGenerator:
     batch_size : int
         Simulations in a batch; the last batch may have fewer.
     seed : int or key array
-        Everything random follows from it. All bits of an integer count.
-    batch_ndims : int or tree of int, optional
-        As for ``Tokens.from_pytree``.
-    labels, dims, groups, positions : optional
-        As for ``Tokens.from_pytree``. The simulator is not handed positions.
+        Source of all random numbers. All bits of an integer count.
+    batch_ndims, labels, dims, groups, positions : optional
+        As for ``Tokens.from_pytree``. The simulator does not get positions.
     drop_remainder : bool
         Leave the last batch out if it is not full.
     jit : bool, optional
@@ -58,27 +58,22 @@ class TokenGenerator:
     Raises
     ------
     ValueError
-        If ``n_samples`` or ``batch_size`` is not positive, ``seed`` is
-        negative, or there is no batch; on the first batch, if the
-        functions' arrays do not fit.
+        If a number is not positive, ``seed`` is negative, or there is no
+        batch; on the first batch, if the functions' arrays do not fit.
     TypeError
         On the first batch, if a function does not return a dictionary.
 
     Warns
     -----
     IrreproducibleWarning
-        If a function can be traced and draws numbers that do not come from
-        its key.
+        If a function that can be traced draws numbers without its key.
 
     Notes
     -----
     Batch ``i`` follows from ``jax.random.fold_in(jax.random.key(seed), i)``
-    alone: ``generator[i]`` is the same in any order, in any process, and
-    whatever ``n_samples`` is. The last batch is simulated in full and cut,
-    so that all batches share one compilation. Nothing is kept: one batch
-    exists at a time, as long as the caller holds on to no other.
-
-    ``len(generator)`` and ``generator[i]`` make it a data source, such as of
+    only: ``generator[i]`` is the same in any order and process, for any
+    ``n_samples``. All batches share one compilation, as the last one is cut.
+    Batches are not kept. A data source, such as for
     ``grain.MapDataset.source(generator)``.
 
     Examples
@@ -87,8 +82,7 @@ class TokenGenerator:
     >>> def prior(key, n):
     ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
     >>> def simulator(key, parameters):
-    ...     noise = jax.random.normal(key, (*parameters["mu"].shape[:1], 3, 1))
-    ...     return {"obs": parameters["mu"] + noise}
+    ...     return {"obs": parameters["mu"] + jax.random.normal(key)}
     >>> generator = TokenGenerator(prior, simulator, None, {}, 10, 4, seed=0)
     >>> [batch.sample_shape for batch in generator]
     [(4,), (4,), (2,)]
@@ -97,31 +91,30 @@ class TokenGenerator:
     def __init__(
         self,
         prior_fn: Any,
-        simulator_fn: Any,
-        functional_input_fn: Any,
-        independence: Any,
-        n_samples: Any,
-        batch_size: Any,
-        seed: Any,
+        simulator_fn: Callable[..., Tree],
+        functional_input_fn: Callable[..., Tree] | None,
+        independence: object,
+        n_samples: object,
+        batch_size: object,
+        seed: object,
         *,
-        batch_ndims: Any = None,
+        batch_ndims: Tree = None,
         labels: Mapping[str, SupportsIndex] | None = None,
-        dims: Any = None,
-        groups: Any = None,
-        positions: Any = None,
+        dims: Tree = None,
+        groups: Tree = None,
+        positions: Tree = None,
         drop_remainder: bool = False,
         jit: bool | None = None,
     ) -> None:
+        options = {
+            "batch_ndims": batch_ndims,
+            "labels": labels,
+            "dims": dims,
+            "groups": groups,
+            "positions": positions,
+        }
         self._simulation = Simulation(
-            prior_fn,
-            simulator_fn,
-            functional_input_fn,
-            independence,
-            batch_ndims,
-            labels,
-            dims,
-            groups,
-            positions,
+            prior_fn, simulator_fn, functional_input_fn, independence, options
         )
         self.n_samples = _positive(n_samples, "n_samples")
         self.batch_size = _positive(batch_size, "batch_size")
@@ -147,13 +140,7 @@ class TokenGenerator:
         return -(-self.n_samples // self.batch_size)
 
     def __getitem__(self, index: SupportsIndex) -> Tokens:
-        """Simulate one batch.
-
-        Raises
-        ------
-        IndexError
-            If there is no such batch.
-        """
+        """Simulate one batch; raise an IndexError if it does not exist."""
         i = operator.index(index)
         if not -len(self) <= i < len(self):
             raise IndexError(
@@ -190,8 +177,7 @@ class TokenGenerator:
         progress : bool
             Show a progress bar (tqdm, extra ``data``).
         prefetch : int
-            Number of batches made ahead, by a thread. Each stays in memory
-            until it is taken.
+            Number of batches that a thread makes ahead and keeps in memory.
         device : jax Device or Sharding, optional
             Where to put the batches.
 
@@ -210,7 +196,7 @@ class TokenGenerator:
         prefetch: int = 0,
         device: Any = None,
     ) -> Iterator[Tokens]:
-        """Go through all batches ``n`` times; every pass has the same.
+        """Go through all batches ``n`` times; every pass has the same batches.
 
         Parameters
         ----------
@@ -233,10 +219,13 @@ class TokenGenerator:
             batch = self[i]
             return batch if device is None else jax.device_put(batch, device)
 
-        shown = with_progress(indices) if progress else indices
+        shown: Iterable[int] = indices
+        if progress:
+            tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
+            shown = tqdm.tqdm(indices, desc="simulating", unit="batch")
         return _ahead(load, shown, prefetch) if prefetch else map(load, shown)
 
-    def _batch(self, key: Any) -> Tokens:
+    def _batch(self, key: PRNGKey) -> Tokens:
         if self._simulate is None:
             self._simulate = compiled(
                 partial(self._simulation, n_samples=self.batch_size),
@@ -246,20 +235,14 @@ class TokenGenerator:
         return self._simulate(key)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what was compiled: another process does that itself."""
+        """Leave out the compiled program: another process compiles its own."""
         return {**self.__dict__, "_simulate": None}
-
-
-def with_progress(items: Sequence[Any]) -> Iterable[Any]:
-    """Show a progress bar while going through batches."""
-    tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
-    return tqdm.tqdm(items, desc="simulating", unit="batch")
 
 
 def _ahead(
     load: Callable[[int], Tokens], indices: Iterable[int], n_ahead: int
 ) -> Iterator[Tokens]:
-    """Load in a thread, at most so many ahead of the one handed out."""
+    """Load in a thread, at most ``n_ahead`` before the one handed out."""
     with ThreadPoolExecutor(1) as thread:
         waiting: deque[Future[Tokens]] = deque()
         for i in indices:
@@ -270,14 +253,14 @@ def _ahead(
             yield waiting.popleft().result()
 
 
-def _positive(value: Any, name: str) -> int:
+def _positive(value: object, name: str) -> int:
     number = static_int(value, name)
     if number < 1:
         raise ValueError(f"{name} is {number}, expected at least 1.")
     return number
 
 
-def _as_key(seed: Any) -> Any:
+def _as_key(seed: object) -> PRNGKey:
     if isinstance(seed, jax.Array) and (
         jnp.issubdtype(seed.dtype, jax.dtypes.prng_key) or seed.ndim
     ):

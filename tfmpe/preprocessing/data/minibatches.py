@@ -1,11 +1,12 @@
-"""Cutting the samples of Tokens into minibatches, and into two parts."""
+"""Minibatches of Tokens, and their split into training and validation."""
 
-from typing import Any, SupportsIndex, TypeVar
+from typing import SupportsIndex, TypeVar
 
 import jax
 import numpy as np
+from jaxtyping import Int
 
-from tfmpe._base.arrays import readable, take_rows
+from tfmpe._base.arrays import AnyArray, PRNGKey, readable, take_rows
 from tfmpe._base.static import static_int
 from tfmpe.preprocessing.tokens.queries import TokenQueries
 
@@ -13,7 +14,7 @@ _Tokens = TypeVar("_Tokens", bound=TokenQueries)
 
 
 def minibatches(
-    tokens: _Tokens, size: SupportsIndex, key: Any = None
+    tokens: _Tokens, size: SupportsIndex, key: PRNGKey | None = None
 ) -> _Tokens:
     """Cut samples into minibatches of one size, as ``lax.scan`` takes them.
 
@@ -29,9 +30,9 @@ def minibatches(
     Returns
     -------
     Tokens or TokenView
-        As given, with the sample shape ``(n_minibatches, size, ...)``. The
-        samples that do not fill a minibatch are left out: the last ones, or
-        with ``key`` other ones for every key.
+        With the sample shape ``(n_minibatches, size, ...)``. Samples that do
+        not fill a minibatch are left out: the last ones, or with ``key``
+        random ones.
 
     Raises
     ------
@@ -42,19 +43,14 @@ def minibatches(
 
     Notes
     -----
-    Works under ``jit`` and ``vmap``, so that every epoch can be shuffled
-    inside of a compiled loop.
+    Works under ``jit`` and ``vmap``, also to shuffle in a compiled loop.
 
     Examples
     --------
     >>> from tfmpe import Tokens
     >>> tokens = Tokens.from_pytree({"mu": np.arange(10.0).reshape(10, 1)}, {})
-    >>> batches = minibatches(tokens, 4, jax.random.key(0))
-    >>> batches.sample_shape
+    >>> minibatches(tokens, 4, jax.random.key(0)).sample_shape
     (2, 4)
-    >>> def step(total, batch):
-    ...     return total + batch.data.sum(), None
-    >>> total, _ = jax.lax.scan(step, 0.0, batches)
     """
     size = static_int(size, "size")
     n_samples = _n_samples(tokens)
@@ -68,7 +64,7 @@ def minibatches(
 
 
 def train_validation_split(
-    tokens: _Tokens, fraction: float, key: Any = None
+    tokens: _Tokens, fraction: float, key: PRNGKey | None = None
 ) -> tuple[_Tokens, _Tokens]:
     """Divide samples into a part to train on and a part to validate with.
 
@@ -100,9 +96,7 @@ def train_validation_split(
     --------
     >>> from tfmpe import Tokens
     >>> tokens = Tokens.from_pytree({"mu": np.arange(10.0).reshape(10, 1)}, {})
-    >>> train, validation = train_validation_split(
-    ...     tokens, 0.8, jax.random.key(0)
-    ... )
+    >>> train, validation = train_validation_split(tokens, 0.8)
     >>> train.sample_shape, validation.sample_shape
     ((8,), (2,))
     """
@@ -127,7 +121,7 @@ def _n_samples(tokens: TokenQueries) -> int:
     return tokens.sample_shape[0]
 
 
-def _rows(n_samples: int, key: Any) -> Any:
+def _rows(n_samples: int, key: PRNGKey | None) -> Int[AnyArray, " samples"]:
     if key is None:
         return np.arange(n_samples)
     return readable(jax.random.permutation(key, n_samples))

@@ -1,7 +1,7 @@
-"""Tokens on several devices, in one process or in many."""
+"""Sharding of Tokens over devices, in one process or in many."""
 
 import math
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -12,15 +12,14 @@ from tfmpe.preprocessing.tokens.queries import TokenQueries
 _Tokens = TypeVar("_Tokens", bound=TokenQueries)
 
 
-def shard_tokens(tokens: _Tokens, mesh_or_sharding: Any) -> _Tokens:
+def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
     """Spread samples over devices.
 
     Parameters
     ----------
     tokens : Tokens or TokenView
-        Its first sample axis is spread; all leaves alike. Where jax runs in
-        several processes, the samples of this process: every process gives
-        its own part of the whole, all of one size.
+        Its first sample axis is spread, in all leaves. Where jax runs in
+        several processes, each passes its own part, all of one size.
     mesh_or_sharding : Mesh or NamedSharding
         A mesh, over whose first axis the samples are spread; or a sharding
         of the first axis, ``NamedSharding(mesh, PartitionSpec("data"))``.
@@ -28,21 +27,18 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: Any) -> _Tokens:
     Returns
     -------
     Tokens or TokenView
-        With the same layout object, so a function that was compiled for one
-        batch is reused for the next. A jitted function that takes it runs on
-        all devices. Masks follow from the layout, so every device has them.
+        With the same layout object, so that a compiled function is reused for
+        the next batch and runs on all devices.
 
     Raises
     ------
-    TypeError
-        If there is neither a mesh nor a ``NamedSharding``.
-    ValueError
-        If another axis than the first would be spread, or the samples
-        cannot be divided evenly.
+    TypeError, ValueError
+        If there is neither a mesh nor a ``NamedSharding``, another axis than
+        the first would be spread, or samples cannot be divided evenly.
 
     Notes
     -----
-    Not for use inside ``jit``; there, use ``jax.lax.with_sharding_constraint``.
+    Not inside ``jit``; there, use ``jax.lax.with_sharding_constraint``.
 
     Examples
     --------
@@ -77,8 +73,8 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: Any) -> _Tokens:
     )
 
 
-def _n_pieces(sharding: Any) -> int:
-    """Return into how many pieces the first axis is cut."""
+def _n_pieces(sharding: object) -> int:
+    """Return the number of pieces of the first axis."""
     if not isinstance(sharding, NamedSharding):
         raise TypeError(
             f"Expected a jax.sharding.Mesh or a NamedSharding, got "

@@ -1,4 +1,4 @@
-"""One batch of simulations: prior, functional inputs, simulator, tokens."""
+"""Simulation of one batch: prior, functional inputs, simulator, tokens."""
 
 import inspect
 import re
@@ -9,29 +9,23 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from tfmpe._base.arrays import PRNGKey
 from tfmpe._base.errors import IrreproducibleWarning
-from tfmpe._base.trees import own_copy
+from tfmpe._base.trees import Tree, own_copy
 from tfmpe.preprocessing.tokens.tokens import Tokens
 
 
 class Simulation(NamedTuple):
-    """The functions that make a batch, and how it becomes Tokens.
-
-    See :class:`TokenGenerator` for what the functions take and return.
-    """
+    """Functions that make a batch, with options of ``Tokens.from_pytree``."""
 
     prior_fn: Any
-    simulator_fn: Any
-    functional_input_fn: Any
-    independence: Any
-    batch_ndims: Any
-    labels: Any
-    dims: Any
-    groups: Any
-    positions: Any
+    simulator_fn: Callable[..., Tree]
+    functional_input_fn: Callable[..., Tree] | None
+    independence: object
+    options: Mapping[str, Any]
 
-    def __call__(self, key: Any, n_samples: int) -> Tokens:
-        """Simulate a batch; everything random in it comes from ``key``."""
+    def __call__(self, key: PRNGKey, n_samples: int) -> Tokens:
+        """Simulate a batch; all its random numbers come from ``key``."""
         prior_key, inputs_key, simulator_key = jax.random.split(key, 3)
         parameters = _as_dict(
             _sample(self.prior_fn, prior_key, n_samples), "prior_fn"
@@ -48,17 +42,13 @@ class Simulation(NamedTuple):
         if twice:
             raise ValueError(
                 f"prior_fn and simulator_fn both return the keys {twice}. "
-                "simulator_fn returns the observations alone."
+                "Return only the observations from simulator_fn."
             )
         tokens = Tokens.from_pytree(
             {**parameters, **observations},
             self.independence,
             inputs,
-            batch_ndims=self.batch_ndims,
-            labels=self.labels,
-            dims=self.dims,
-            groups=self.groups,
-            positions=self.positions,
+            **self.options,
         )
         if tokens.sample_shape != (n_samples,):
             raise ValueError(
@@ -69,7 +59,7 @@ class Simulation(NamedTuple):
         return tokens
 
 
-def _sample(prior: Any, key: Any, n_samples: int) -> Any:
+def _sample(prior: Any, key: PRNGKey, n_samples: int) -> Tree:
     """Draw from a function, a distribution, or a dictionary of these."""
     if isinstance(prior, Mapping):
         keys = jax.random.split(key, len(prior))
@@ -85,37 +75,26 @@ def _sample(prior: Any, key: Any, n_samples: int) -> Any:
     return prior(key, n_samples)
 
 
-def _as_dict(tree: Any, name: str) -> dict[str, Any]:
+def _as_dict(tree: Tree, name: str) -> dict[str, Any]:
     if hasattr(tree, "_asdict"):  # A joint distribution's named tuple
         tree = tree._asdict()
     if not isinstance(tree, Mapping):
         raise TypeError(
             f"{name} must return a dictionary of arrays, not a "
-            f"{type(tree).__name__}. Give every array a key."
+            f"{type(tree).__name__}. Use a key for every array."
         )
     return dict(tree)
 
 
 def compiled(
-    simulate: Callable[[Any], Tokens], key: Any, jit: bool | None
-) -> Callable[[Any], Tokens]:
-    """Compile a simulation, or leave it as it is.
+    simulate: Callable[[PRNGKey], Tokens],
+    key: PRNGKey,
+    jit: bool | None,
+) -> Callable[[PRNGKey], Tokens]:
+    """Compile a simulation, by default if it can be traced and repeated.
 
-    Parameters
-    ----------
-    simulate : callable
-        ``simulate(key) -> Tokens``.
-    key : key array
-        Any key, to try with.
-    jit : bool or None
-        None compiles what can be traced, and draws its numbers from the key
-        alone.
-
-    Warns
-    -----
-    IrreproducibleWarning
-        If tracing shows random numbers from elsewhere: compiled, they would
-        be the same in every batch.
+    Random numbers that do not come from the key would be equal in every
+    compiled batch; if tracing shows some, a warning is raised.
     """
     if jit is None:
         # A simulator may refuse tracers in any way it likes; where it is
@@ -137,8 +116,10 @@ def compiled(
     return jax.jit(simulate) if jit else simulate
 
 
-def _program(simulate: Callable[[Any], Tokens], key: Any) -> tuple[Any, ...]:
-    """Return what tracing gives, in a form that can be compared."""
+def _program(
+    simulate: Callable[[PRNGKey], Tokens], key: PRNGKey
+) -> tuple[Any, ...]:
+    """Return what tracing results in, in a form that can be compared."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # A new function every time: jax remembers the trace of one it knows.

@@ -1,55 +1,51 @@
-"""A whole dataset of simulations as one Tokens."""
+"""Static dataset: all simulations as one Tokens."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, SupportsIndex
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
 import numpy as np
 
-from tfmpe._base.arrays import empty, hand_over
+from tfmpe._base.arrays import PRNGKey, empty, hand_over
 from tfmpe._base.static import static_int
-from tfmpe.preprocessing.data.generator import TokenGenerator
+from tfmpe._base.trees import Tree
 from tfmpe.preprocessing.tokens.tokens import Tokens
+
+from .generator import TokenGenerator
 
 _BATCH_SIZE = 1_000
 
 
 def generate_static_dataset(
-    key: Any,
+    key: PRNGKey,
     prior_fn: Any,
-    simulator_fn: Any,
-    functional_input_fn: Any,
-    independence: Any,
-    n_samples: Any,
+    simulator_fn: Callable[..., Tree],
+    functional_input_fn: Callable[..., Tree] | None,
+    independence: object,
+    n_samples: object,
     *,
-    batch_size: Any = None,
-    batch_ndims: Any = None,
-    labels: Mapping[str, SupportsIndex] | None = None,
-    dims: Any = None,
-    groups: Any = None,
-    positions: Any = None,
-    jit: bool | None = None,
+    batch_size: object = None,
     progress: bool = False,
+    **options: Any,
 ) -> Tokens:
     """Simulate a whole dataset, for training loops that are compiled.
 
     Parameters
     ----------
     key : key array
-        Everything random follows from it.
-    prior_fn, simulator_fn, functional_input_fn
+        Source of all random numbers.
+    prior_fn, simulator_fn, functional_input_fn, independence
         As for :class:`TokenGenerator`.
-    independence : mapping or Independence
-        Rules between the keys of parameters and observations.
     n_samples : int
         Number of simulations.
     batch_size : int, optional
         Simulations that are made at a time; by default all, but at most
-        1,000. Another size gives other numbers.
-    batch_ndims, labels, dims, groups, positions, jit
-        As for :class:`TokenGenerator`.
+        1,000. Another size results in other numbers.
     progress : bool
         Show a progress bar (tqdm, extra ``data``).
+    **options
+        ``batch_ndims``, ``labels``, ``dims``, ``groups``, ``positions`` and
+        ``jit``, as for :class:`TokenGenerator`.
 
     Returns
     -------
@@ -64,9 +60,9 @@ def generate_static_dataset(
 
     Notes
     -----
-    Equal to the batches of ``TokenGenerator(…, batch_size, seed)`` one after
-    the other, where ``key`` is ``jax.random.key(seed)``. Beside the result
-    one batch exists at a time. Not for use inside ``jit``.
+    Equal to the batches of ``TokenGenerator(…, batch_size, seed)`` joined,
+    where ``key`` is ``jax.random.key(seed)``. In addition to the result one
+    batch is in memory at a time. Not inside ``jit``.
 
     Examples
     --------
@@ -74,13 +70,10 @@ def generate_static_dataset(
     >>> def prior(key, n):
     ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
     >>> def simulator(key, parameters):
-    ...     noise = jax.random.normal(key, (*parameters["mu"].shape[:1], 3, 1))
-    ...     return {"obs": parameters["mu"] + noise}
-    >>> tokens = generate_static_dataset(
-    ...     jax.random.key(0), prior, simulator, None, {}, 10
-    ... )
-    >>> tokens.data.shape
-    (10, 4, 1)
+    ...     return {"obs": parameters["mu"] + jax.random.normal(key)}
+    >>> key = jax.random.key(0)
+    >>> generate_static_dataset(key, prior, simulator, None, {}, 10).data.shape
+    (10, 2, 1)
     """
     n_samples = static_int(n_samples, "n_samples")
     if batch_size is None:
@@ -93,12 +86,7 @@ def generate_static_dataset(
         n_samples,
         batch_size,
         key,
-        batch_ndims=batch_ndims,
-        labels=labels,
-        dims=dims,
-        groups=groups,
-        positions=positions,
-        jit=jit,
+        **options,
     )
     return _collect(generator.batches(progress=progress), generator.n_samples)
 

@@ -1,1 +1,1 @@
-"""Keys of tokens: shapes, offsets, labels, names of axes and rules."""
+"""Static layout: keys, shapes, offsets, labels, axis names and rules."""

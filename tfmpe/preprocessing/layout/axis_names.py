@@ -1,81 +1,72 @@
-"""Names for the axes of a layout, for tables and files that want them.
+"""Names of the axes of a layout, as xarray and ArviZ need them.
 
-Event axes without names are ``{key}_dim_{i}``, as ArviZ names them; axes that
-a name or a rule ties together are one axis with one name.
+Event axes without names are ``{key}_dim_{i}``, as in ArviZ; axes that a name
+or a rule matches are one axis with one name.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
 
 from tfmpe._base.trees import SEPARATOR
-from tfmpe.preprocessing.layout.dimensions import find_dimension, matched_dims
-from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
+
+from .dimensions import find_dimension, matched_dims
+from .layout import KeyLayout, TokenLayout, list_of_names
 
 _Axis = tuple[str, int]
 
 
-def axis_names(root: TokenLayout, given: Any) -> dict[str, tuple[str, ...]]:
-    """Return the names of the axes after the sample axes, of every key.
-
-    Raises
-    ------
-    ValueError
-        If a number of names is wrong, or an axis without a name would share
-        one by accident.
-    """
+def axis_names(root: TokenLayout, given: object) -> dict[str, tuple[str, ...]]:
+    """Return the names of every key's axes after the sample axes."""
     if not isinstance(given, Mapping):
         raise TypeError(f"dims must be a mapping from keys, not {given!r}.")
     chosen: dict[_Axis, str] = {}
-    batch_names = {}
-    for key in root.keys:
-        batch_names[key.name] = tuple(
+    batch = {
+        key.name: tuple(
             f"{without_slash(key.name)}_value_{i}" for i, _ in kept_batch(key)
         )
+        for key in root.keys
+    }
+    own = {
+        (key.name, i): name
+        for key in root.keys
+        for i, name in enumerate(key.dims)
+    }
+    taken = set(own.values())
     for name, names in given.items():
         key, kept = root[name], kept_batch(root[name])
         n = len(key.event_shape)
         axes = f"event {key.event_shape}, batch {tuple(s for _, s in kept)}"
         names = checked_dims(names, f"dims of {name!r}", n + len(kept), axes)
         chosen |= {(name, i): names[i] for i in range(n)}
-        batch_names[name] = names[n:]
+        batch[name] = names[n:]
+        taken.update(names)
+    for name in batch:
+        for default in () if name in given else batch[name]:
+            _check_free(default, name, taken)
     groups = _tied_axes(root)
 
-    own = {
-        (key.name, i): name
-        for key in root.keys
-        for i, name in enumerate(key.dims)
-    }
-
-    taken = {*chosen.values(), *own.values()}
-    for name in given:
-        taken.update(batch_names[name])
-    for key in root.keys:
-        if key.name not in given:
-            for default in batch_names[key.name]:
-                _check_free(default, key.name, taken)
-
     def name_of(axis: _Axis) -> str:
-        name, i = groups[axis][0]
-        default = f"{without_slash(name)}_dim_{i}"
+        tied = (axis, *groups[axis])
         # What the call names comes first, then the layout.
-        for known in (chosen, own):
-            for each in (axis, *groups[axis]):
-                if each in known:
-                    return known[each]
+        for names in (chosen, own):
+            for each in tied:
+                if each in names:
+                    return names[each]
+        name, i = tied[1]
+        default = f"{without_slash(name)}_dim_{i}"
         _check_free(default, name, taken)
         return default
 
     return {
         key.name: (
             *(name_of((key.name, i)) for i in range(len(key.event_shape))),
-            *batch_names[key.name],
+            *batch[key.name],
         )
         for key in root.keys
     }
 
 
 def _check_free(default: str, owner: str, taken: Collection[str]) -> None:
-    """Check that an axis without a name does not get that of another."""
+    """Check that a default name is not already in use."""
     if default in taken:
         raise ValueError(
             f"An axis of {owner!r} has no name and would be called "
@@ -101,7 +92,7 @@ def _tied_axes(root: TokenLayout) -> dict[_Axis, list[_Axis]]:
 
 
 def _ties(root: TokenLayout) -> Iterator[tuple[_Axis, _Axis]]:
-    """Yield pairs of axes that have the same name, or that a rule matches."""
+    """Yield pairs of axes with the same name, or that a rule matches."""
     first: dict[str, _Axis] = {}
     for key in root.keys:
         for i, name in enumerate(key.dims):
@@ -119,16 +110,16 @@ def _ties(root: TokenLayout) -> Iterator[tuple[_Axis, _Axis]]:
                 yield (rule.a, i), (rule.b, j)
 
 
-def checked_dims(names: Any, what: str, n: int, axes: str) -> tuple[str, ...]:
-    """Check that names are a list of ``n`` strings."""
-    fits = not isinstance(names, str) and isinstance(names, Sequence)
-    if not fits or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"{what} must be a list of names, not {names!r}.")
-    if len(names) != n:
+def checked_dims(
+    names: object, what: str, n: int, axes: str
+) -> tuple[str, ...]:
+    """Check that ``names`` are ``n`` names; ``axes`` describes the axes."""
+    listed = list_of_names(names, what)
+    if len(listed) != n:
         raise ValueError(
-            f"{what} is {list(names)}, but must name {n} axes: {axes}."
+            f"{what} is {list(listed)}, but must name {n} axes: {axes}."
         )
-    return tuple(names)
+    return listed
 
 
 def kept_batch(key: KeyLayout) -> list[tuple[int, int]]:
@@ -137,6 +128,6 @@ def kept_batch(key: KeyLayout) -> list[tuple[int, int]]:
 
 
 def without_slash(name: str) -> str:
-    """Return a nested key with dots."""
+    """Return the name of a nested key with dots."""
     # A slash in a name would be a group of its own to DataTree.
     return name.replace(SEPARATOR, ".")

@@ -1,7 +1,7 @@
 """Dimensions of a key: its event axes, by number or name, and its groups.
 
-A dimension gives every token a coordinate. Along an event axis it follows
-from the token's place; a ragged key has it as a :class:`GroupIndex`.
+A dimension has a coordinate for every token: along an event axis the index of
+the token, and in a ragged key the entry of a :class:`GroupIndex`.
 """
 
 from collections.abc import Iterable
@@ -10,14 +10,13 @@ import numpy as np
 from jaxtyping import Int32
 
 from tfmpe._base.errors import nearest, raise_faults
-from tfmpe.preprocessing.layout.groups import GroupIndex
-from tfmpe.preprocessing.layout.independence import CrossLocal
-from tfmpe.preprocessing.layout.layout import KeyLayout
+
+from .groups import GroupIndex
+from .independence import CrossLocal
+from .layout import KeyLayout
 
 
-def matched_dims(
-    rule: CrossLocal,
-) -> tuple[int | str, int | str] | None:
+def matched_dims(rule: CrossLocal) -> tuple[int | str, int | str] | None:
     """Return the dimension of each key of a rule; None for positions."""
     if isinstance(rule.dims, str):
         return rule.dims, rule.dims
@@ -30,13 +29,7 @@ def dimension_names(key: KeyLayout) -> tuple[str, ...]:
 
 
 def find_dimension(key: KeyLayout, dim: int | str) -> int | GroupIndex:
-    """Return the event axis, counted from the front, or the group index.
-
-    Raises
-    ------
-    ValueError
-        If the key has no such dimension; a similar name is suggested.
-    """
+    """Return the event axis, counted from the front, or the group index."""
     n_axes = len(key.event_shape)
     if isinstance(dim, str):
         if dim in key.dims:
@@ -48,7 +41,7 @@ def find_dimension(key: KeyLayout, dim: int | str) -> int | GroupIndex:
         known = (
             f"its dimensions are {list(names)}. {nearest(dim, names)}".rstrip()
             if names
-            else "none of its dimensions has a name. Give dims= or groups=."
+            else "none of its dimensions has a name. Pass dims= or groups=."
         )
         raise ValueError(f"{key.name!r} has no dimension {dim!r}; {known}")
     if not -n_axes <= dim < n_axes:
@@ -60,19 +53,7 @@ def find_dimension(key: KeyLayout, dim: int | str) -> int | GroupIndex:
 
 
 def dimension_size(key: KeyLayout, dim: int | str) -> int:
-    """Return how many coordinates there are along a dimension.
-
-    Parameters
-    ----------
-    key : KeyLayout
-    dim : int or str
-        An event axis, or the name of one or of a group index.
-
-    Raises
-    ------
-    ValueError
-        If the key has no such dimension.
-    """
+    """Return the number of coordinates along a dimension."""
     found = find_dimension(key, dim)
     return key.event_shape[found] if isinstance(found, int) else found.size
 
@@ -80,23 +61,7 @@ def dimension_size(key: KeyLayout, dim: int | str) -> int:
 def token_coordinates(
     key: KeyLayout, dim: int | str
 ) -> Int32[np.ndarray, " tokens"]:
-    """Return the coordinate of every token along a dimension.
-
-    Parameters
-    ----------
-    key : KeyLayout
-    dim : int or str
-        An event axis, or the name of one or of a group index.
-
-    Returns
-    -------
-    ndarray of int32, shape (n_tokens,)
-
-    Raises
-    ------
-    ValueError
-        If the key has no such dimension.
-    """
+    """Return the coordinate of every token along a dimension."""
     found = find_dimension(key, dim)
     if not isinstance(found, int):
         return found.ids
@@ -107,13 +72,7 @@ def token_coordinates(
 
 
 def check_dimensions(keys: Iterable[KeyLayout]) -> None:
-    """Check that names have one meaning in every key, and one size in all.
-
-    Raises
-    ------
-    ValueError
-        Listing every name that has not.
-    """
+    """Check that a name occurs once in every key, with one size in all keys."""
     faults: list[str] = []
     first: dict[str, tuple[str, int]] = {}
     for key in keys:

@@ -1,15 +1,16 @@
-"""Which group every token of a ragged key belongs to."""
+"""Group indices: the group of every token of a ragged key."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int, Int64, Shaped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GroupIndex:
-    """For every token of a key, its coordinate along a dimension.
+    """Coordinate of every token of a key along a dimension.
 
     Attributes
     ----------
@@ -22,13 +23,13 @@ class GroupIndex:
 
     Notes
     -----
-    Hashable, compared by value; the hash is computed once, as layouts stand
-    in the cache keys of compiled functions. ``np.asarray`` gives the ids.
+    Compared by value and hashable; the hash is computed once. ``np.asarray``
+    returns the ids.
     """
 
     name: str
     size: int
-    ids: Any
+    ids: Int[np.ndarray, " tokens"]
     _hash: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +53,9 @@ class GroupIndex:
             and np.array_equal(self.ids, other.ids)
         )
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+    def __array__(
+        self, dtype: Any = None, copy: bool | None = None
+    ) -> Shaped[np.ndarray, " tokens"]:
         return (
             np.array(self.ids, dtype) if copy else np.asarray(self.ids, dtype)
         )
@@ -65,23 +68,10 @@ class GroupIndex:
         return f"GroupIndex({self.name!r}, {self.size}, {ids})"
 
 
-def number_combinations(columns: Iterable[np.ndarray], n: int) -> np.ndarray:
-    """Return a number for every combination of coordinates that occurs.
-
-    Column by column: NumPy sorts whole rows ten times slower.
-
-    Parameters
-    ----------
-    columns : iterable of ndarray of int, shape (n,)
-        Coordinates along each dimension, 0 or more.
-    n : int
-        Number of tokens.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        From 0 without gaps, sorted as the combinations.
-    """
+def number_combinations(
+    columns: Iterable[Int[np.ndarray, " n"]], n: int
+) -> Int64[np.ndarray, " n"]:
+    """Return a number for every combination, sorted, from 0 without gaps."""
     number = np.zeros(n, np.int64)
     for column in columns:
         size = int(column.max(initial=0)) + 1
@@ -90,14 +80,8 @@ def number_combinations(columns: Iterable[np.ndarray], n: int) -> np.ndarray:
     return number
 
 
-def ranks_within(numbers: np.ndarray) -> np.ndarray:
-    """Return for every entry how many equal ones come before it.
-
-    Examples
-    --------
-    >>> ranks_within(np.array([0, 0, 2, 1, 2])).tolist()
-    [0, 1, 0, 0, 1]
-    """
+def ranks_within(numbers: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Return how many equal entries come before each entry."""
     order = np.argsort(numbers, kind="stable")
     sorted_numbers = numbers[order]
     ranks = np.empty(len(numbers), int)

@@ -1,12 +1,12 @@
 """Independence rules between keys, parsed and checked. Pure Python.
 
-The dictionary form is the one people write::
+The dictionary form is what people write::
 
     {"local": ["obs"],                          # obs tokens ignore each other
      "cross": [("mu", "obs")],                  # mu does not attend to obs
-     "cross_local": [("theta", "obs", (0, 0))]} # only along matching indices
+     "cross_local": [("theta", "obs", (0, 0))]} # only at matching indices
 
-Where dimensions have names, ``("theta", "obs", "site")`` says the same.
+Where dimensions have names, ``("theta", "obs", "site")`` is the same.
 """
 
 import operator
@@ -32,10 +32,10 @@ class Cross(NamedTuple):
 
 
 class CrossLocal(NamedTuple):
-    """Tokens of ``a`` and ``b`` see each other only where indices match.
+    """Tokens of ``a`` and ``b`` attend to each other only at matching indices.
 
-    ``dims`` is the pair of event axes that must agree, the name of a
-    dimension of both keys, or None for equal positions in both.
+    ``dims`` is a pair of event axes, the name of a dimension of both keys, or
+    None to match equal positions.
     """
 
     a: str
@@ -45,7 +45,7 @@ class CrossLocal(NamedTuple):
 
 @dataclass(frozen=True)
 class Independence:
-    """Which tokens may not attend to which, by rules between keys.
+    """Rules between keys on which tokens may not attend to which.
 
     Attributes
     ----------
@@ -55,15 +55,14 @@ class Independence:
     cross : tuple of Cross
         Pairs of keys of which the first does not attend to the second.
     cross_local : tuple of CrossLocal
-        Pairs of keys that attend to each other along matching indices only.
+        Pairs of keys that attend to each other at matching indices only.
     declared : bool
-        Whether any kind of rule was named at all, if only with an empty
-        list.
+        Whether any kind of rule was given, even as an empty list.
 
     Notes
     -----
     Immutable and hashable. Rules act in the order cross, local, cross_local,
-    each kind in its written order, later ones overwriting earlier ones.
+    each kind in its written order; later ones replace earlier ones.
     """
 
     local: tuple[str, ...] = ()
@@ -76,7 +75,7 @@ class Independence:
             object.__setattr__(self, "declared", True)
 
     @classmethod
-    def parse(cls, spec: Any) -> "Independence":
+    def parse(cls, spec: object) -> "Independence":
         """Read the dictionary form.
 
         Parameters
@@ -88,8 +87,8 @@ class Independence:
         Raises
         ------
         IndependenceError
-            If a kind of rule is unknown or a rule is malformed; all faults
-            are listed.
+            If a kind of rule is unknown or a rule is malformed, with all
+            faults.
 
         Examples
         --------
@@ -106,13 +105,12 @@ class Independence:
                 "independence must be a dictionary with lists under "
                 f"{list(KINDS)}, not {spec!r}."
             )
-        faults: list[str] = []
-        for kind in spec:
-            if kind not in KINDS:
-                faults.append(
-                    f"{kind!r} is no kind of rule; the kinds are "
-                    f"{list(KINDS)}. {nearest(kind, KINDS)}".rstrip()
-                )
+        faults = [
+            f"{kind!r} is not a kind of rule; the kinds are {list(KINDS)}. "
+            f"{nearest(kind, KINDS)}".rstrip()
+            for kind in spec
+            if kind not in KINDS
+        ]
         rules = {
             kind: _read_rules(kind, spec.get(kind, ()), faults)
             for kind in KINDS
@@ -121,7 +119,7 @@ class Independence:
         return cls(**rules, declared=bool(spec))
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """Return the dictionary form; :meth:`parse` reads it back."""
+        """Return the dictionary form, which :meth:`parse` reads."""
         if not self.declared:
             return {}
         return {
@@ -141,13 +139,9 @@ class Independence:
         )
 
     def require_keys(self, names: Collection[str]) -> None:
-        """Check that every rule names existing keys only.
+        """Raise an UnknownKeyError for rules that name missing keys.
 
-        Raises
-        ------
-        UnknownKeyError
-            Naming every such rule, with the nearest key suggested: a typo
-            must not switch a rule off.
+        A typo must not disable a rule, so the nearest key is suggested.
         """
         named: list[tuple[str, Any, Iterable[str]]] = [
             *(("local", name, (name,)) for name in self.local),
@@ -164,59 +158,41 @@ class Independence:
         raise_faults(UnknownKeyError, "Unknown key in independence", faults)
 
 
-def _read_rules(kind: str, rules: Any, faults: list[str]) -> tuple[Any, ...]:
+_EXPECTED = {
+    "local": "must be a key.",
+    "cross": "must be a pair of keys.",
+    "cross_local": "must be two keys and either None, a pair of event axes, or "
+    "the name of a dimension, such as ('theta', 'obs', (0, 0)) or ('theta', "
+    "'obs', 'site').",
+}
+
+
+def _read_rules(kind: str, rules: object, faults: list[str]) -> tuple[Any, ...]:
     if isinstance(rules, (str, Mapping)) or not isinstance(rules, Iterable):
         faults.append(f"{kind!r} must be a list of rules, not {rules!r}.")
         return ()
-    read = {"local": _local, "cross": _cross, "cross_local": _cross_local}
-    parsed = []
-    for rule in rules:
-        fault = read[kind](rule)
-        if isinstance(fault, _Fault):
-            faults.append(f"the {kind} rule {rule!r} {fault}")
-        else:
-            parsed.append(fault)
-    return tuple(parsed)
+    rules = list(rules)
+    read = [_read_rule(kind, rule) for rule in rules]
+    faults += [
+        f"the {kind} rule {rule!r} {_EXPECTED[kind]}"
+        for rule, found in zip(rules, read, strict=True)
+        if found is None
+    ]
+    return tuple(read)
 
 
-class _Fault(str):
-    """What is wrong with a rule, to be joined to its text."""
-
-    __slots__ = ()
-
-
-def _local(rule: Any) -> "str | _Fault":
-    return rule if isinstance(rule, str) else _Fault("must be a key.")
-
-
-def _cross(rule: Any) -> "Cross | _Fault":
-    if not _is_sequence(rule, 2) or not all(isinstance(k, str) for k in rule):
-        return _Fault("must be a pair of keys.")
-    return Cross(*rule)
-
-
-def _cross_local(rule: Any) -> "CrossLocal | _Fault":
-    expected = _Fault(
-        "must be two keys and either None, a pair of event axes, or the name "
-        "of a dimension, such as ('theta', 'obs', (0, 0)) or ('theta', "
-        "'obs', 'site')."
-    )
-    if not _is_sequence(rule, 3):
-        return expected
-    a, b, dims = rule
-    if not (isinstance(a, str) and isinstance(b, str)):
-        return expected
-    if dims is None or isinstance(dims, str):
-        return CrossLocal(a, b, dims)
-    if not _is_sequence(dims, 2):
-        return expected
-    try:
-        return CrossLocal(
-            a, b, (operator.index(dims[0]), operator.index(dims[1]))
-        )
-    except TypeError:
-        return expected
-
-
-def _is_sequence(value: Any, length: int) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == length
+def _read_rule(kind: str, rule: object) -> str | Cross | CrossLocal | None:
+    """Return a rule, or None if it is malformed."""
+    match kind, rule:
+        case "local", str():
+            return rule
+        case "cross", [str() as query, str() as key]:
+            return Cross(query, key)
+        case "cross_local", [str() as a, str() as b, None | str() as name]:
+            return CrossLocal(a, b, name)
+        case "cross_local", [str() as a, str() as b, [i, j]]:
+            try:
+                return CrossLocal(a, b, (operator.index(i), operator.index(j)))
+            except TypeError:
+                return None
+    return None

@@ -1,4 +1,4 @@
-"""Arrays of xarray on their way in: names and labels decide, not positions."""
+"""Arrays of xarray as input: their axis names and labels are checked."""
 
 import itertools
 import sys
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tfmpe._base.errors import raise_faults
+from tfmpe._base.trees import Tree
 
 
-def data_array(value: Any) -> Any:
+def data_array(value: object) -> Any:
     """Return a value if it is a DataArray, else None."""
     xarray = sys.modules.get("xarray")
     # Only a module that is whole; another thread may just be importing it.
@@ -18,19 +19,8 @@ def data_array(value: Any) -> Any:
     return value if kind and isinstance(value, kind) else None
 
 
-def check_alignment(**trees: Any) -> None:
-    """Check that arrays which share a dimension have the same labels there.
-
-    Parameters
-    ----------
-    **trees : nested dict of arrays, or None
-        Arguments by name; only a DataArray counts.
-
-    Raises
-    ------
-    ValueError
-        If labels differ; all faults are listed.
-    """
+def check_alignment(**trees: Tree) -> None:
+    """Check that DataArrays in trees have equal labels along each dimension."""
     first: dict[Any, tuple[str, Any]] = {}
     faults = []
     found = (_arrays(tree, name) for name, tree in trees.items())
@@ -47,19 +37,8 @@ def check_alignment(**trees: Any) -> None:
     )
 
 
-def sample_names(data: Any, sample_ndims: int) -> tuple[str | None, ...]:
-    """Return what the arrays of the data call their sample axes.
-
-    Returns
-    -------
-    tuple of str or None
-        None where no array has names of its own.
-
-    Raises
-    ------
-    ValueError
-        If arrays call them differently.
-    """
+def sample_names(data: Tree, sample_ndims: int) -> tuple[str | None, ...]:
+    """Return the names of the sample axes; None where there are none."""
     expected, first = (), ""
     for what, array in _arrays(data, "data"):
         found = chosen(array.dims[:sample_ndims], 0)
@@ -74,118 +53,84 @@ def sample_names(data: Any, sample_ndims: int) -> tuple[str | None, ...]:
     return expected or (None,) * sample_ndims
 
 
-def check_axes(value: Any, names: Sequence[str | None], what: str) -> None:
-    """Check that the names of the axes of an array tell their order.
+def check_axes(value: object, names: Sequence[str | None], what: str) -> None:
+    """Check that the axes of a DataArray are in the order of ``names``.
 
-    Parameters
-    ----------
-    value : array
-        Only a DataArray is looked at, and only names that were chosen.
-    names : sequence of str or None
-        What the last axes are called; None where that is not known, as for
-        all axes further to the left.
-    what : str
-        How to call the array.
-
-    Raises
-    ------
-    ValueError
-        If an axis has another name than expected, or if there is nothing to
-        compare the names of two axes with.
+    ``names`` are those of the last axes, None where unknown, as for all axes
+    before them. Axes that xarray has named (``dim_0``) are not compared; at
+    most one name of a longer axis may have nothing to be compared with.
     """
-    if data_array(value) is None:
+    array = data_array(value)
+    if array is None:
         return
-    n_known = min(value.ndim, len(names))
-    expected = [None] * (value.ndim - n_known)
+    n_known = min(array.ndim, len(names))
+    expected = [None] * (array.ndim - n_known)
     expected += names[len(names) - n_known :]
     found = [
         None if name == f"dim_{axis}" else name
-        for axis, name in enumerate(value.dims)
+        for axis, name in enumerate(array.dims)
     ]
     pairs = [p for p in zip(found, expected, strict=True) if p[0] is not None]
     if any(a != b if b is not None else a in names for a, b in pairs):
         order = ["*" if name is None else name for name in expected]
         raise ValueError(
-            f"{what} has the axes {list(value.dims)}, expected {order}, "
+            f"{what} has the axes {list(array.dims)}, expected {order}, "
             "where '*' is any other name. Transpose it, or rename its axes."
         )
     unknown = [
-        name for name, other in pairs if other is None and value.sizes[name] > 1
+        name for name, other in pairs if other is None and array.sizes[name] > 1
     ]
     if len(unknown) > 1:
         raise ValueError(
-            f"{what} has the axes {list(value.dims)}, but there are no names "
-            f"to compare {unknown} with. Put the axes in order and give "
+            f"{what} has the axes {list(array.dims)}, but there are no names "
+            f"to compare {unknown} with. Put the axes in order and pass "
             "values without names: .transpose(...).values"
         )
 
 
 def chosen(axes: tuple[Any, ...], start: int) -> tuple[Any, ...]:
-    """Return names of axes if they were chosen, and not by xarray itself."""
+    """Return names of axes if they were chosen, and not made by xarray."""
     made = [f"dim_{i}" for i in range(start, start + len(axes))]
     unnamed = any(a == b for a, b in zip(axes, made, strict=True))
     return () if unnamed else axes
 
 
 def positions_of(labels: Any, index: Any, name: str, what: str) -> Any:
-    """Return where labels stand along a dimension.
-
-    Parameters
-    ----------
-    labels : array
-    index : pandas.Index or None
-        The labels of the dimension; None if it has none, so that positions
-        were given.
-    name : str
-        The dimension.
-    what : str
-        How to call the labels.
-
-    Raises
-    ------
-    ValueError
-        If the dimension lacks some, or has a label twice.
-    """
+    """Return the positions of labels in the index of a dimension, if any."""
     if index is None:
         return labels
     if not index.is_unique:
         twice = index[index.duplicated()].unique()
         raise ValueError(
             f"{name!r} has the labels {_brief(twice)} twice, so {what} cannot "
-            "name them. Give every coordinate its own label."
+            "name them. Use a different label for every coordinate."
         )
     positions = index.get_indexer(np.asarray(labels))
     missing = sorted({str(x) for x in np.asarray(labels)[positions < 0]})
     if missing:
         raise ValueError(
-            f"{what} has the labels {missing[:5]}, which {name!r} lacks: it "
-            f"has {_brief(index)}."
+            f"{what} has the labels {missing[:5]}, which {name!r} does not "
+            f"have: it has {_brief(index)}."
         )
     return positions
 
 
-def check_positions(ids: Any, index: Any, name: str, what: str) -> None:
-    """Refuse integers that may be labels or positions of a dimension.
-
-    Raises
-    ------
-    ValueError
-        If the dimension has integers for labels that are not its positions.
-    """
+def check_positions(ids: object, index: Any, name: str, what: str) -> None:
+    """Refuse integers that may be labels or positions of a dimension."""
     if index is None or index.dtype.kind not in "iu":
         return
     if np.array_equal(index, np.arange(len(index))):
         return
     raise ValueError(
         f"{what} are integers, which may be positions or labels, since "
-        f"{name!r} has the labels {_brief(index)}. Give labels as a "
+        f"{name!r} has the labels {_brief(index)}. Pass labels as a "
         "DataArray or as the name of a coordinate, or drop the labels with "
-        f"drop_vars({name!r}) to give positions."
+        f"drop_vars({name!r}) to pass positions."
     )
 
 
-def _arrays(tree: Any, what: str) -> Iterator[tuple[str, Any]]:
-    """Find every DataArray in a tree, and how to call it."""
+def _arrays(tree: Tree, what: str) -> Iterator[tuple[str, Any]]:
+    """Yield every DataArray in a tree, with its name in messages."""
     if "xarray" not in sys.modules:
         return
     if data_array(tree) is not None:

@@ -1,9 +1,8 @@
-"""The static half of tokens: which key lies where.
+"""Static part of tokens: the keys and where their tokens are.
 
-Plain Python ints, strings and tuples, so that a layout can be hashed, be
-compared, and stand in a compiled function's cache key. Everything that
-follows from a layout alone (slices, labels, declared masks) is computed from
-it as NumPy arrays and remembered on it; nothing of it is ever traced.
+Made of Python ints, strings and tuples, so that a layout can be hashed,
+compared and used in the cache key of a compiled function. What follows from a
+layout (slices, labels, declared masks) is computed once as NumPy arrays.
 
 Words
 -----
@@ -14,21 +13,28 @@ TensorFlow Probability uses the last two words the other way round.
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex, TypeAlias, TypeVar
 
 import numpy as np
+from jaxtyping import Int32
 
 from tfmpe._base.errors import unknown_key
 from tfmpe._base.static import static_int
-from tfmpe.preprocessing.layout.groups import GroupIndex
-from tfmpe.preprocessing.layout.independence import Independence
+
+from .groups import GroupIndex
+from .independence import Independence
+
+T = TypeVar("T")
+
+Slices: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""``{key: {'offset', 'event_shape', 'batch_shape'}}``."""
 
 
 class KeyLayout(NamedTuple):
-    """Where the tokens of one key lie, and what shape they came from.
+    """Position and shape of the tokens of one key.
 
     Attributes
     ----------
@@ -95,8 +101,8 @@ class TokenLayout:
 
     Notes
     -----
-    Hashable, compared by value. Two layouts built separately from equal data
-    are equal, so a function compiled for one is reused for the other.
+    Hashable, compared by value: a function compiled for one layout is reused
+    for an equal one.
     """
 
     keys: tuple[KeyLayout, ...]
@@ -141,10 +147,10 @@ class TokenLayout:
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
 
-    def __getitem__(self, name: Any) -> KeyLayout:
+    def __getitem__(self, name: object) -> KeyLayout:
         """Return one key's layout, or raise :class:`UnknownKeyError`."""
         try:
-            return self._by_name[name]
+            return self._by_name[name]  # pyright: ignore[reportArgumentType]
         except (KeyError, TypeError):
             raise unknown_key(name, self.names) from None
 
@@ -172,8 +178,7 @@ class TokenLayout:
     def slices(self) -> dict[str, dict[str, Any]]:
         """``{name: {'offset', 'event_shape', 'batch_shape'}}``, a new dict.
 
-        Named dimensions stand under ``'dims'``, group indices under
-        ``'groups'``, where a key has them.
+        With ``'dims'`` and ``'groups'`` where a key has them.
         """
         return slices_of(self.keys)
 
@@ -183,8 +188,8 @@ class TokenLayout:
         return {key.name: key.label for key in self.keys}
 
     @property
-    def labels(self) -> np.ndarray:
-        """Label of every token, int32 of shape ``(n_tokens,)``."""
+    def labels(self) -> Int32[np.ndarray, " tokens"]:
+        """Label of every token."""
         return self.memo(
             "labels",
             lambda: np.repeat(
@@ -193,11 +198,10 @@ class TokenLayout:
             ),
         )
 
-    def memo(self, name: Hashable, compute: Callable[[], Any]) -> Any:
-        """Compute something that follows from the layout once.
+    def memo(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """Compute once, under a name, something that follows from the layout.
 
-        The result lives as long as the layout. Arrays are made read-only,
-        since all callers share them.
+        Arrays are made read-only, since all callers share them.
         """
         if name not in self._memo:
             value = compute()
@@ -209,17 +213,15 @@ class TokenLayout:
     def select(self, names: Iterable[str]) -> "TokenLayout":
         """Return the layout of some keys, in the order asked for.
 
-        Offsets count from 0 again, labels stay, and rules that name a key
-        left out are dropped.
+        Offsets count from 0 again, labels stay, and rules that name other keys
+        are dropped.
 
         Raises
         ------
-        TypeError
-            If ``names`` is a bare string.
         UnknownKeyError
             If a name is not a key of this layout.
-        ValueError
-            If a name is given twice.
+        TypeError, ValueError
+            If ``names`` is a bare string, or a name is given twice.
         """
         names = checked_names(names)
         for name in names:
@@ -235,10 +237,10 @@ class TokenLayout:
         )
 
     def blocks(self, names: Iterable[str]) -> list[slice]:
-        """Return where the tokens of some keys lie, in the order given.
+        """Return the slices of some keys' tokens, in the order given.
 
-        Neighbours are merged, so that one slice takes them all and copies
-        nothing on the host.
+        Neighbours are merged, so that a single slice copies nothing on the
+        host.
         """
         merged: list[slice] = []
         for block in (self[name].block for name in names):
@@ -249,10 +251,7 @@ class TokenLayout:
 
 
 def slices_of(keys: Iterable[KeyLayout]) -> dict[str, dict[str, Any]]:
-    """Return ``{name: {'offset', 'event_shape', 'batch_shape'}}``.
-
-    With ``'dims'`` and ``'groups'`` where a key has them.
-    """
+    """Return ``{name: {'offset', 'event_shape', 'batch_shape'}}``."""
     slices: dict[str, dict[str, Any]] = {}
     for key in keys:
         slices[key.name] = {
@@ -275,7 +274,7 @@ def packed(keys: Iterable[KeyLayout]) -> Iterable[KeyLayout]:
         offset += key.n_tokens
 
 
-def checked_names(names: Iterable[Any]) -> tuple[Any, ...]:
+def checked_names(names: Iterable[str]) -> tuple[str, ...]:
     """Return names as a tuple; refuse a bare string and duplicates."""
     if isinstance(names, str):
         raise TypeError(
@@ -292,6 +291,17 @@ def checked_names(names: Iterable[Any]) -> tuple[Any, ...]:
     return names
 
 
+def list_of_names(names: object, what: str) -> tuple[str, ...]:
+    """Return a sequence of strings, none of them empty, as a tuple."""
+    if (
+        not isinstance(names, Sequence)
+        or isinstance(names, str)
+        or not all(isinstance(name, str) and name for name in names)
+    ):
+        raise TypeError(f"{what} must be a list of names, not {names!r}.")
+    return tuple(names)
+
+
 def rank_labels(names: Iterable[str]) -> dict[str, int]:
     """Return the default labels: ranks of the keys in sorted order."""
     return {name: rank for rank, name in enumerate(sorted(names))}
@@ -300,17 +310,7 @@ def rank_labels(names: Iterable[str]) -> dict[str, int]:
 def merge_labels(
     names: Iterable[str], given: Mapping[str, SupportsIndex] | None
 ) -> dict[str, int]:
-    """Return the label of every key: the given ones, or their ranks.
-
-    Raises
-    ------
-    UnknownKeyError
-        If a key has no given label.
-    TypeError
-        If a label is no integer.
-    ValueError
-        If two keys would share one, or int32 cannot hold one.
-    """
+    """Return every key's label: the given one, or the rank of its name."""
     limits = np.iinfo(np.int32)
     names = list(names)
     if given is None:
@@ -318,9 +318,9 @@ def merge_labels(
     labels = {}
     for name in names:
         if name not in given:
-            error = unknown_key(name, given)
-            error.add_note("labels must give an integer for every key.")
-            raise error
+            raise unknown_key(
+                name, given, "labels must give an integer for every key."
+            )
         labels[name] = static_int(given[name], f"labels of {name!r}")
         if not limits.min <= labels[name] <= limits.max:
             raise ValueError(
@@ -330,6 +330,6 @@ def merge_labels(
     if len(set(labels.values())) < len(labels):
         raise ValueError(
             f"Several keys share a label in {labels}. "
-            "Give every key its own integer."
+            "Use a different integer for every key."
         )
     return labels

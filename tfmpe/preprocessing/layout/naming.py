@@ -1,19 +1,18 @@
-"""Names of axes and group indices, as a user gives them, put on keys.
-
-Arrays of xarray bring the names of their axes along.
-"""
+"""Names of axes and group indices, from the user to the keys."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from tfmpe._base.errors import nearest, raise_faults, unknown_key
 from tfmpe._base.static import static_ints
-from tfmpe._base.trees import SEPARATOR
-from tfmpe.preprocessing.layout.dimensions import check_dimensions
-from tfmpe.preprocessing.layout.groups import GroupIndex
-from tfmpe.preprocessing.layout.labelled import (
+from tfmpe._base.trees import SEPARATOR, Tree
+
+from .dimensions import check_dimensions
+from .groups import GroupIndex
+from .labelled import (
     check_axes,
     check_positions,
     chosen,
@@ -21,68 +20,42 @@ from tfmpe.preprocessing.layout.labelled import (
     positions_of,
     sample_names,
 )
-from tfmpe.preprocessing.layout.layout import KeyLayout
+from .layout import KeyLayout, list_of_names
 
 _MOST = 2**31  # Coordinates are int32.
 
 
 def name_dimensions(
     keys: Sequence[KeyLayout],
-    values: Sequence[Any],
-    dims: Any,
-    groups: Any,
+    values: Sequence[object],
+    dims: Tree,
+    groups: Tree,
     sample_ndims: int,
 ) -> tuple[KeyLayout, ...]:
-    """Return keys with the names of their axes and with their groups.
-
-    Parameters
-    ----------
-    keys : sequence of KeyLayout
-    values : sequence
-        The array of every key, as it was given.
-    dims, groups : mapping or None
-        As of ``Tokens.from_pytree``.
-    sample_ndims : int
-        Number of sample axes.
-
-    Raises
-    ------
-    UnknownKeyError
-        If either names a key that does not exist.
-    TypeError
-        If names are no strings, or ids no integers.
-    DynamicShapeError
-        If ids are traced.
-    ValueError
-        If they do not fit the shapes or one another; all faults are listed.
-    """
+    """Return keys with the names of their axes and with their groups."""
     names = [key.name for key in keys]
     given_dims = lookup_as_given(dims, names, "dims")
     given_groups = lookup_as_given(groups, names, "groups")
     arrays = dict(zip(names, map(data_array, values), strict=True))
-    labelled = any(array is not None for array in arrays.values())
+    labelled = [array for array in arrays.values() if array is not None]
     if not (given_dims or given_groups or labelled):
         return tuple(keys)
     sample_names(arrays, sample_ndims)
-    indexes = {
-        name: index
-        for array in arrays.values()
-        if array is not None
-        for name, index in array.indexes.items()
-    }
+    indexes = {n: index for a in labelled for n, index in a.indexes.items()}
     faults: list[str] = []
-    named = []
+    named: list[KeyLayout] = []
     ids: dict[str, dict[str, np.ndarray]] = {}
     for key in keys:
-        array = arrays[key.name]
-        axes = _event_axes(array, sample_ndims, key)
-        named_axes = given_dims.get(key.name, chosen(axes, sample_ndims))
-        key = key._replace(dims=_names(named_axes, f"dims of {key.name!r}"))
-        if len(key.dims) not in (0, len(key.event_shape)):
+        array, n = arrays[key.name], len(key.event_shape)
+        axes = () if array is None else array.dims[sample_ndims:][:n]
+        chosen_names = given_dims.get(key.name, chosen(axes, sample_ndims))
+        key = key._replace(
+            dims=list_of_names(chosen_names, f"dims of {key.name!r}")
+        )
+        if len(key.dims) not in (0, n):
             faults.append(
                 f"dims of {key.name!r} is {list(key.dims)}, but must name "
-                f"the {len(key.event_shape)} axes of the event shape "
-                f"{key.event_shape}"
+                f"the {n} axes of the event shape {key.event_shape}"
             )
         elif any(
             name in axes[:i] + axes[i + 1 :] for i, name in enumerate(key.dims)
@@ -111,19 +84,10 @@ def name_dimensions(
     return grouped
 
 
-def _event_axes(
-    array: Any, sample_ndims: int, key: KeyLayout
-) -> tuple[Any, ...]:
-    """Return what an array of xarray calls the event axes of a key."""
-    if array is None:
-        return ()
-    return array.dims[sample_ndims : sample_ndims + len(key.event_shape)]
-
-
 def lookup_as_given(
-    spec: Any, names: Sequence[str], what: str
+    spec: Tree, names: Sequence[str], what: str
 ) -> dict[str, Any]:
-    """Return what a (nested) dictionary gives for keys, as it is."""
+    """Return what a (nested) dictionary holds for keys, unchanged."""
     found: dict[str, Any] = {}
     if spec is None:
         return found
@@ -131,37 +95,28 @@ def lookup_as_given(
         raise TypeError(f"{what} must be a dictionary from keys, not {spec!r}.")
     waiting = [(str(name), value) for name, value in spec.items()]
     for name, value in waiting:
+        start = name + SEPARATOR
         if name in names:
             found[name] = value
         elif isinstance(value, Mapping) and any(
-            other.startswith(name + SEPARATOR) for other in names
+            other.startswith(start) for other in names
         ):
             waiting += [
-                (f"{name}{SEPARATOR}{part}", inner)
-                for part, inner in value.items()
+                (f"{start}{part}", each) for part, each in value.items()
             ]
         else:
-            error = unknown_key(name, names)
-            error.add_note(f"It was named by {what}.")
-            raise error
+            raise unknown_key(name, names, f"It was named by {what}.")
     return found
 
 
-def _names(names: Any, what: str) -> tuple[str, ...]:
-    listed = isinstance(names, Sequence) and not isinstance(names, str)
-    if not listed or not all(isinstance(n, str) and n for n in names):
-        raise TypeError(f"{what} must be a list of names, not {names!r}.")
-    return tuple(names)
-
-
 def _ids(
-    given: Any,
+    given: object,
     key: KeyLayout,
     array: Any,
     axes: tuple[Any, ...],
     indexes: Mapping[Any, Any],
     faults: list[str],
-) -> dict[str, np.ndarray]:
+) -> dict[str, Int[np.ndarray, " _"]]:
     """Return the ids of one key by dimension."""
     if not isinstance(given, Mapping):
         raise TypeError(
@@ -197,7 +152,7 @@ def _coordinate(name: str, array: Any, axes: Any, what: str) -> Any:
     if array is None:
         raise TypeError(
             f"{what} is {name!r}, the name of a coordinate, but the values "
-            "are no xarray.DataArray. Give an array of integers."
+            "are not an xarray.DataArray. Pass an array of integers."
         )
     if name not in array.coords:
         raise ValueError(
@@ -216,10 +171,7 @@ def _coordinate(name: str, array: Any, axes: Any, what: str) -> Any:
 def _sizes(
     keys: Sequence[KeyLayout], ids: Mapping[str, Mapping[str, np.ndarray]]
 ) -> dict[str, int]:
-    """Return the size of every dimension that some key has groups of.
-
-    That of the axis of this name or, without one, what the ids need.
-    """
+    """Return the size of every dimension that some key has groups of."""
     axes = {
         name: (size, key.name)
         for key in keys

@@ -1,12 +1,8 @@
-"""Checks of rules against the keys that they name, and the shapes of these."""
+"""Checks of rules against the keys that they name, and their shapes."""
 
-from tfmpe.preprocessing.layout.dimensions import (
-    dimension_size,
-    find_dimension,
-    matched_dims,
-)
-from tfmpe.preprocessing.layout.independence import CrossLocal
-from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
+from .dimensions import dimension_size, find_dimension, matched_dims
+from .independence import CrossLocal
+from .layout import KeyLayout, TokenLayout
 
 
 def check_match(a: KeyLayout, b: KeyLayout, rule: CrossLocal) -> None:
@@ -39,15 +35,7 @@ def check_match(a: KeyLayout, b: KeyLayout, rule: CrossLocal) -> None:
 
 
 def check_rules(layout: TokenLayout) -> None:
-    """Check every rule of a layout against its keys and their shapes.
-
-    Raises
-    ------
-    UnknownKeyError
-        If a rule names a key that the layout does not have.
-    ValueError
-        If a cross_local rule does not fit the shapes.
-    """
+    """Check every rule of a layout against its keys and their shapes."""
     layout.independence.require_keys(layout.names)
     for rule in layout.independence.cross_local:
         check_match(layout[rule.a], layout[rule.b], rule)

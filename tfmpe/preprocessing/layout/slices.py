@@ -1,37 +1,16 @@
-"""The dictionary form of a layout, as the low-level functions take it."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Dictionary form of a layout, which the low-level functions take."""
 
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.static import static_int, static_shape
 from tfmpe._base.trees import SEPARATOR
-from tfmpe.preprocessing.layout.independence import Independence
-from tfmpe.preprocessing.layout.layout import (
-    KeyLayout,
-    TokenLayout,
-    rank_labels,
-)
-from tfmpe.preprocessing.layout.naming import name_dimensions
+
+from .independence import Independence
+from .layout import KeyLayout, Slices, TokenLayout, rank_labels
+from .naming import name_dimensions
 
 
-def keys_from_slices(
-    slices: Mapping[str, Mapping[str, Any]],
-) -> tuple[KeyLayout, ...]:
-    """Read ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
-
-    Offsets are kept as given. ``offset`` may be left out where blocks follow
-    one another, ``batch_shape`` where tokens hold one value each. Named
-    dimensions may stand under ``dims`` and ``groups``.
-
-    Raises
-    ------
-    DynamicShapeError
-        If sizes are traced values.
-    ValueError
-        If an entry lacks its event shape or has entries of other names, or
-        named dimensions do not fit.
-    """
+def keys_from_slices(slices: Slices) -> tuple[KeyLayout, ...]:
+    """Read slices; ``offset`` and ``batch_shape`` may be left out."""
     required = {"offset", "event_shape", "batch_shape"}
     known = {*required, "dims", "groups"}
     faults = [
@@ -40,9 +19,7 @@ def keys_from_slices(
         if "event_shape" not in entry or not known.issuperset(entry)
     ]
     raise_faults(
-        ValueError,
-        f"Every entry of slices needs {sorted(required)}",
-        faults,
+        ValueError, f"Every entry of slices needs {sorted(required)}", faults
     )
     labels = rank_labels(slices)
     keys: list[KeyLayout] = []
@@ -68,9 +45,9 @@ def keys_from_slices(
 
 
 def layout_from_slices(
-    slices: Mapping[str, Mapping[str, Any]], independence: Any = None
+    slices: Slices, independence: object = None
 ) -> TokenLayout:
-    """Build a layout from slices; blocks follow in their written order."""
+    """Return the layout of slices, whose blocks follow in written order."""
     return TokenLayout(
         keys_from_slices(slices), Independence.parse(independence)
     )

@@ -1,27 +1,24 @@
-"""Relations between keys as dense masks.
+"""Declared masks from relations between keys.
 
 A mask is a NumPy array of bool, True where a token (row) may attend to
-another (column). It follows from the layout alone, so it is concrete under
+another (column). It follows from the layout only, so it is concrete under
 every jax transformation.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool
 
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing.masks.relations import (
-    Match,
-    Relation,
-    coordinates,
-    cross_relations,
-    self_relations,
-)
 
-Pairing: TypeAlias = Callable[[KeyLayout, KeyLayout, Match], np.ndarray]
-"""Which tokens of two keys match, bool of shape ``(n_a, n_b)``."""
+from .relations import Match, Relation, coordinates, relations_of
+
+Pairing: TypeAlias = Callable[
+    [KeyLayout, KeyLayout, Match], Bool[np.ndarray, "tokens_a tokens_b"]
+]
+"""Which tokens of two keys match."""
 
 
 def equal_coordinates(
@@ -38,22 +35,7 @@ def dense_mask(
     relations: Mapping[tuple[str, str], Relation],
     pairing: Pairing = equal_coordinates,
 ) -> Bool[np.ndarray, "queries keys"]:
-    """Return the mask from one set of tokens to another.
-
-    Parameters
-    ----------
-    queries, keys : mapping of KeyLayout
-        By name; offsets say where the tokens lie.
-    relations : mapping
-        Between these keys.
-    pairing : callable
-        Which tokens match.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_query, n_key)
-        True where the query token may attend.
-    """
+    """Return the mask from some keys to others, at the keys' offsets."""
     n_query, n_key = (
         sum(key.n_tokens for key in side.values()) for side in (queries, keys)
     )
@@ -74,42 +56,25 @@ def declared_mask(
     *,
     both_ways: bool = False,
 ) -> Bool[np.ndarray, "queries keys"]:
-    """Return a declared mask between keys of a layout, computed once.
-
-    Without ``key_keys`` the self-attention mask among ``query_keys``.
-    ``both_ways`` as of :func:`cross_relations`.
-    """
+    """Return a declared mask between keys, or among them, computed once."""
     queries = layout.select(query_keys)
-    if key_keys is None:
-        return queries.memo(
-            "self_mask",
-            lambda: dense_mask(
-                queries.by_name,
-                queries.by_name,
-                self_relations(queries.independence),
-            ),
-        )
-    keys = layout.select(key_keys)
+    keys = queries if key_keys is None else layout.select(key_keys)
     return layout.memo(
-        ("cross_mask", query_keys, key_keys, both_ways),
+        ("mask", query_keys, key_keys, both_ways),
         lambda: dense_mask(
             queries.by_name,
             keys.by_name,
-            cross_relations(
-                query_keys, key_keys, layout.independence, both_ways=both_ways
-            ),
+            relations_of(layout, query_keys, key_keys, both_ways),
         ),
     )
 
 
 def chosen_mask(
-    layout: TokenLayout, query_keys: Any, key_keys: Any
+    layout: TokenLayout,
+    query_keys: Iterable[str] | None,
+    key_keys: Iterable[str] | None,
 ) -> tuple[Bool[np.ndarray, "queries keys"], TokenLayout, TokenLayout]:
-    """Return a declared mask to show, with the layouts of rows and columns.
-
-    Without ``query_keys`` all keys are in the rows; without ``key_keys`` it
-    is the self-attention mask among the rows' keys.
-    """
+    """Return a declared mask to show, with the layouts of rows and columns."""
     rows = layout.select(query_keys or layout.names)
     columns = rows if key_keys is None else layout.select(key_keys)
     mask = declared_mask(

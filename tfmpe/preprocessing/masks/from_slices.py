@@ -1,21 +1,22 @@
 """Declared attention masks of plain slices, without Tokens."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Bool
 
 from tfmpe.preprocessing.layout.independence import Independence
+from tfmpe.preprocessing.layout.layout import Slices
 from tfmpe.preprocessing.layout.rules import check_match, check_rules
 from tfmpe.preprocessing.layout.slices import layout_from_slices
-from tfmpe.preprocessing.masks.dense import declared_mask, dense_mask
-from tfmpe.preprocessing.masks.relations import cross_relations
+
+from .dense import declared_mask, dense_mask
+from .relations import cross_relations
 
 
 def build_self_attention_mask(
-    slices: Mapping[str, Mapping[str, Any]],
-    independence: Any,
+    slices: Slices,
+    independence: object,
     selected_keys: Iterable[str] | None = None,
 ) -> Bool[np.ndarray, "tokens tokens"]:
     """Return the self-attention mask that independence rules declare.
@@ -28,22 +29,19 @@ def build_self_attention_mask(
     independence : mapping or Independence
         Rules between the keys.
     selected_keys : sequence of str, optional
-        Keys to keep, in the order wanted; rules that name others are
-        dropped.
+        Keys to keep, in the order wanted; rules that name others are dropped.
 
     Returns
     -------
-    ndarray of bool, shape (n_tokens, n_tokens)
+    ndarray of bool
         True where the row's token may attend to the column's.
 
     Raises
     ------
     UnknownKeyError
         If a rule or ``selected_keys`` names a key not in ``slices``.
-    IndependenceError
-        If a rule is malformed.
-    ValueError
-        If a cross_local rule does not fit the shapes.
+    IndependenceError, ValueError
+        If a rule is malformed, or does not fit the shapes.
     DynamicShapeError
         If ``slices`` was traced.
 
@@ -55,10 +53,7 @@ def build_self_attention_mask(
 
     Examples
     --------
-    >>> slices = {
-    ...     "mu": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)},
-    ...     "obs": {"offset": 1, "event_shape": (2,), "batch_shape": (1,)},
-    ... }
+    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (2,)}}
     >>> build_self_attention_mask(slices, {"local": ["obs"]}).astype(int)
     array([[1, 1, 1],
            [1, 0, 0],
@@ -72,9 +67,7 @@ def build_self_attention_mask(
 
 
 def build_cross_attention_mask(
-    query_slices: Mapping[str, Mapping[str, Any]],
-    key_slices: Mapping[str, Mapping[str, Any]],
-    independence: Any,
+    query_slices: Slices, key_slices: Slices, independence: object
 ) -> Bool[np.ndarray, "queries keys"]:
     """Return the cross-attention mask that independence rules declare.
 
@@ -85,19 +78,17 @@ def build_cross_attention_mask(
         that attend and of those attended to.
     independence : mapping or Independence
         Rules between keys. One acts if its first key is among the queries
-        and its second among the keys; all others are passed over.
+        and its second among the keys; all others are ignored.
 
     Returns
     -------
-    ndarray of bool, shape (n_query, n_key)
+    ndarray of bool
         True where the query token may attend.
 
     Raises
     ------
-    IndependenceError
-        If a rule is malformed.
-    ValueError
-        If a cross_local rule does not fit the shapes.
+    IndependenceError, ValueError
+        If a rule is malformed, or does not fit the shapes.
     DynamicShapeError
         If slices were traced.
 
@@ -107,12 +98,8 @@ def build_cross_attention_mask(
 
     Examples
     --------
-    >>> theta = {
-    ...     "theta": {"offset": 0, "event_shape": (2,), "batch_shape": (1,)}
-    ... }
-    >>> obs = {
-    ...     "obs": {"offset": 0, "event_shape": (2, 2), "batch_shape": (1,)}
-    ... }
+    >>> theta = {"theta": {"event_shape": (2,)}}
+    >>> obs = {"obs": {"event_shape": (2, 2)}}
     >>> rules = {"cross_local": [("theta", "obs", (0, 0))]}
     >>> build_cross_attention_mask(theta, obs, rules).astype(int)
     array([[1, 1, 0, 0],

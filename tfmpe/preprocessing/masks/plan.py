@@ -1,28 +1,22 @@
-"""Attention from the rules: the small products that make up a large mask.
+"""Attention plans: the small products that make up a large mask.
 
-A declared mask of n tokens has n * n entries, of which few are open in a
+A declared mask of n tokens has n * n entries, few of them open in a
 hierarchical model. A plan lists the open ones as blocks of equal groups, so
-that time and memory follow them. It is made from rules and shapes; the mask
-itself is never built.
+that time and memory follow them; the mask itself is never built.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int32
 
 from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.masks.attention import (
-    check_empty_rows,
-    rules_leave_empty,
-)
-from tfmpe.preprocessing.masks.plan_blocks import (
-    AttentionBlock,
-    PlacedBlock,
-    blocks_of_row,
-)
-from tfmpe.preprocessing.masks.plan_rows import merged_rows
-from tfmpe.preprocessing.masks.relations import cross_relations, self_relations
+
+from .attention import check_empty_rows, rules_leave_empty
+from .plan_blocks import AttentionBlock, PlacedBlock, blocks_of_row
+from .plan_rows import merged_rows
+from .relations import Relation, relations_of
 
 PAIR_COST = 4
 """Pairs of a large product in whose time small ones compute one pair."""
@@ -38,24 +32,26 @@ launches cost more, is not measured.
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AttentionPlan:
-    """The open pairs of an attention mask, as blocks of equal groups.
+    """Open pairs of an attention mask, as blocks of equal groups.
 
     Attributes
     ----------
     blocks : tuple of AttentionBlock
         Every query token is in one group of one of them.
     order : ndarray of int32, shape (n_query,)
-        Where to find each query token in the results of all blocks, one
-        after another, groups and slots flattened.
+        Place of each query token in the results of all blocks, one after
+        another, groups and slots flattened.
     own : ndarray of int32, shape (n_query,)
         Position of each query token among the keys, -1 if it is not there.
     n_key : int
         Number of tokens attended to.
-    among_themselves : bool
-        Whether the tokens that attend are those attended to.
     empty_rows : {'self', 'all', 'error'}
         What a row does that padding empties; rows that the rules empty have
         their fallback in the blocks.
+    among_themselves : bool
+        Whether the tokens that attend are those attended to.
+    blind : ndarray of int32
+        Query tokens that the rules leave nothing to attend to.
 
     Notes
     -----
@@ -64,11 +60,12 @@ class AttentionPlan:
     """
 
     blocks: tuple[AttentionBlock, ...]
-    order: np.ndarray
-    own: np.ndarray
+    order: Int32[np.ndarray, " queries"]
+    own: Int32[np.ndarray, " queries"]
     n_key: int
     empty_rows: str
     among_themselves: bool
+    blind: Int32[np.ndarray, " blind"]
 
     @property
     def n_query(self) -> int:
@@ -88,7 +85,7 @@ class AttentionPlan:
         return sum(array.nbytes for array in arrays)
 
     def choice(self, backend: str) -> str:
-        """Return which is faster: ``'dense'`` or ``'structured'``.
+        """Return which is faster, ``'dense'`` or ``'structured'``.
 
         Parameters
         ----------
@@ -115,62 +112,29 @@ def attention_plan(
     both_ways: bool = False,
     empty_rows: str = "self",
 ) -> AttentionPlan:
-    """Return the plan of attention between keys of a layout, made once.
-
-    Parameters
-    ----------
-    layout : TokenLayout
-        With the rules.
-    query_keys : sequence of str
-        Keys whose tokens attend.
-    key_keys : sequence of str, optional
-        Keys whose tokens are attended to. By default attention among
-        ``query_keys``.
-    both_ways, empty_rows
-        As of ``Tokens.attention_mask``.
-
-    Returns
-    -------
-    AttentionPlan
-        The pairs that ``attention_mask`` opens where nothing is padding.
-
-    Raises
-    ------
-    ValueError
-        If ``empty_rows`` is another word, or is ``'error'`` and rules leave
-        a row empty.
-    UnknownKeyError
-        If a key does not exist.
-    """
+    """Return the plan of ``Tokens.attention_plan``, made once per layout."""
     check_empty_rows(empty_rows)
-    queries = layout.select(query_keys)
-    keys = None if key_keys is None else layout.select(key_keys)
-    name = (
-        "attention_plan",
-        queries.names,
-        None if keys is None else keys.names,
-        both_ways,
-        empty_rows,
-    )
+    rows = layout.select(query_keys)
+    columns = None if key_keys is None else layout.select(key_keys)
+    names = None if columns is None else columns.names
     return layout.memo(
-        name, lambda: _plan(layout, queries, keys, both_ways, empty_rows)
+        ("attention_plan", rows.names, names, both_ways, empty_rows),
+        lambda: _plan(
+            rows,
+            columns,
+            relations_of(layout, rows.names, names, both_ways),
+            empty_rows,
+        ),
     )
 
 
 def _plan(
-    root: TokenLayout,
     queries: TokenLayout,
-    keys: TokenLayout | None,
-    both_ways: bool,
+    others: TokenLayout | None,
+    relations: Mapping[tuple[str, str], Relation],
     empty_rows: str,
 ) -> AttentionPlan:
-    among_themselves = keys is None
-    if keys is None:
-        keys, relations = queries, self_relations(queries.independence)
-    else:
-        relations = cross_relations(
-            queries.names, keys.names, root.independence, both_ways=both_ways
-        )
+    keys = queries if others is None else others
     own = _own_positions(queries, keys)
     placed: list[PlacedBlock] = []
     blind = []
@@ -188,11 +152,14 @@ def _plan(
         own,
         keys.n_tokens,
         empty_rows,
-        among_themselves,
+        others is None,
+        tokens,
     )
 
 
-def _own_positions(queries: TokenLayout, keys: TokenLayout) -> np.ndarray:
+def _own_positions(
+    queries: TokenLayout, keys: TokenLayout
+) -> Int32[np.ndarray, " queries"]:
     own = np.full(queries.n_tokens, -1, np.int32)
     for name in queries.names:
         if name in keys:
@@ -202,9 +169,12 @@ def _own_positions(queries: TokenLayout, keys: TokenLayout) -> np.ndarray:
 
 
 def _fallbacks(
-    blind: np.ndarray, own: np.ndarray, n_key: int, empty_rows: str
+    blind: Int32[np.ndarray, " blind"],
+    own: Int32[np.ndarray, " queries"],
+    n_key: int,
+    empty_rows: str,
 ) -> list[PlacedBlock]:
-    """Return blocks for the query tokens that the rules let see nothing."""
+    """Return blocks for the query tokens that the rules leave no key."""
     to_self = (own[blind] >= 0) & (empty_rows != "all")
     none, everything = np.zeros(0, np.int32), np.arange(n_key, dtype=np.int32)
     blocks = []
@@ -222,7 +192,9 @@ def _fallbacks(
     return blocks
 
 
-def _order(placed: list[PlacedBlock], n_query: int) -> np.ndarray:
+def _order(
+    placed: list[PlacedBlock], n_query: int
+) -> Int32[np.ndarray, " queries"]:
     order = np.zeros(n_query, np.int32)
     start = 0
     for block, used in placed:

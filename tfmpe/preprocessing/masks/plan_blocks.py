@@ -1,38 +1,30 @@
-"""From a row of the table of relations to blocks of equal groups."""
+"""Blocks of equal groups, made from a row of the table of relations."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from jaxtyping import Bool, Int, Int32
 
 from tfmpe.preprocessing.layout.groups import number_combinations
 from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.masks.plan_rows import Row
-from tfmpe.preprocessing.masks.relations import coordinates
+
+from .plan_rows import Row
+from .relations import coordinates
 
 
 class AttentionBlock(NamedTuple):
     """Groups of query tokens that each see their own few keys.
 
-    Attributes
-    ----------
-    queries : ndarray of int32, shape (n_groups, n_q)
-        Positions of query tokens. Slots that a group does not fill hold
-        some position, whose result is not used.
-    keys : ndarray of int32, shape (n_groups, n_k)
-        Positions of the keys of each group; slots not filled are closed.
-    shared : ndarray of int32, shape (n_shared,)
-        Positions of the keys that all groups see.
-    keys_open : ndarray of bool, shape (n_groups or 1, n_q, n_k), or None
-        Which keys of its group a query sees; None if all.
-    shared_open : ndarray of bool, shape (n_groups or 1, n_q, n_shared), or None
-        Which shared keys a query sees; None if all.
+    Positions of query tokens and keys; unused slots hold any position, and
+    those of keys are closed. All groups see the shared keys. The masks are
+    None where a query sees all keys of its group, or all shared ones.
     """
 
-    queries: np.ndarray
-    keys: np.ndarray
-    shared: np.ndarray
-    keys_open: np.ndarray | None = None
-    shared_open: np.ndarray | None = None
+    queries: Int32[np.ndarray, "groups queries"]
+    keys: Int32[np.ndarray, "groups keys"]
+    shared: Int32[np.ndarray, " shared"]
+    keys_open: Bool[np.ndarray, "_ queries keys"] | None = None
+    shared_open: Bool[np.ndarray, "_ queries shared"] | None = None
 
     @property
     def n_pairs(self) -> int:
@@ -40,8 +32,8 @@ class AttentionBlock(NamedTuple):
         return self.queries.size * (self.keys.shape[1] + self.shared.size)
 
     @property
-    def sees(self) -> np.ndarray:
-        """Which queries see anything, bool of shape ``(n_groups, n_q)``."""
+    def sees(self) -> Bool[np.ndarray, "groups queries"]:
+        """Which queries see anything."""
         sees = np.zeros(self.queries.shape, bool)
         for seen, is_open in (
             (self.keys, self.keys_open),
@@ -55,16 +47,19 @@ class PlacedBlock(NamedTuple):
     """A block, and which of its query slots are used."""
 
     block: AttentionBlock
-    used: np.ndarray
+    used: Bool[np.ndarray, "groups queries"]
+
+
+_Ints: TypeAlias = Int[np.ndarray, " _"]
 
 
 def blocks_of_row(
     row: Row, queries: TokenLayout, keys: TokenLayout
-) -> tuple[list[PlacedBlock], np.ndarray]:
+) -> tuple[list[PlacedBlock], _Ints]:
     """Return the blocks of a row, and the query tokens that see nothing.
 
-    Groups are put together with others of about the same sizes, at most
-    twice as large: at most four pairs are computed for each one of the row.
+    Groups are merged with others up to twice as large, so that at most four
+    pairs are computed for each one of the row.
     """
     members, coords = _query_tokens(row, queries)
     found, group_of = _distinct(coords)
@@ -96,31 +91,28 @@ def blocks_of_row(
 _NO_TOKENS = np.zeros(0, np.int32)
 
 
-def _positions(layout: TokenLayout, name: str) -> np.ndarray:
+def _positions(layout: TokenLayout, name: str) -> _Ints:
     block = layout[name].block
     return np.arange(block.start, block.stop, dtype=np.int32)
 
 
 def _query_tokens(
     row: Row, queries: TokenLayout
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions ``(n,)`` and coordinates ``(n, n_columns)``."""
+) -> tuple[_Ints, Int32[np.ndarray, "n columns"]]:
+    """Return positions and coordinates."""
     places, coords = [], []
     for query, columns in row.columns.items():
         key = queries[query]
         places.append(_positions(queries, query))
         along = [coordinates(key, dim) for dim in columns]
-        coords.append(
-            np.stack(along, 1) if along else _no_columns(key.n_tokens)
-        )
+        none = np.zeros((key.n_tokens, 0), np.int32)
+        coords.append(np.stack(along, 1) if along else none)
     return np.concatenate(places), np.concatenate(coords)
 
 
-def _no_columns(n: int) -> np.ndarray:
-    return np.zeros((n, 0), np.int32)
-
-
-def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(
+    rows: Int[np.ndarray, "n columns"],
+) -> tuple[Int[np.ndarray, "distinct columns"], _Ints]:
     """Return the distinct rows of coordinates, and the number of each row."""
     number = number_combinations(rows.T, len(rows))
     _, first = np.unique(number, return_index=True)
@@ -130,18 +122,20 @@ def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class _Lists(NamedTuple):
     """Lists of tokens in one array; list i begins at ``starts[i]``."""
 
-    tokens: np.ndarray
-    starts: np.ndarray
-    sizes: np.ndarray
+    tokens: _Ints
+    starts: Int[np.ndarray, " lists"]
+    sizes: Int[np.ndarray, " lists"]
 
     @classmethod
-    def of(cls, number: np.ndarray, tokens: np.ndarray, n: int) -> "_Lists":
+    def of(cls, number: _Ints, tokens: _Ints, n: int) -> "_Lists":
         """Put each token into the list of its number, in the order given."""
         sizes = np.bincount(number, minlength=n)
         order = np.argsort(number, kind="stable")
         return cls(tokens[order], np.cumsum(sizes) - sizes, sizes)
 
-    def padded(self, lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def padded(
+        self, lists: _Ints
+    ) -> tuple[Int32[np.ndarray, "n slots"], Bool[np.ndarray, "n slots"]]:
         """Return some lists as rows, and which of their slots are filled."""
         sizes = self.sizes[lists, None]
         slots = np.arange(sizes.max(initial=0))
@@ -151,13 +145,10 @@ class _Lists(NamedTuple):
         return tokens.astype(np.int32), filled
 
 
-def _seen_tokens(row: Row, keys: TokenLayout, groups: np.ndarray) -> _Lists:
-    """Return the keys that each group sees by its coordinates.
-
-    Parameters
-    ----------
-    groups : ndarray of int, shape (n_groups, n_columns)
-    """
+def _seen_tokens(
+    row: Row, keys: TokenLayout, groups: Int[np.ndarray, "groups columns"]
+) -> _Lists:
+    """Return the keys that each group sees by its coordinates."""
     numbers: list[np.ndarray] = [_NO_TOKENS]
     tokens: list[np.ndarray] = [_NO_TOKENS]
     twice = False
@@ -183,7 +174,7 @@ def _seen_tokens(row: Row, keys: TokenLayout, groups: np.ndarray) -> _Lists:
     return _Lists.of(number, token, len(groups))
 
 
-def _alike(*sizes: np.ndarray) -> list[np.ndarray]:
+def _alike(*sizes: _Ints) -> list[_Ints]:
     """Return numbers of groups, together where sizes are about equal."""
     # 0, 1, 2, 3 to 4, 5 to 8, ...
     classes = np.stack([_power_of_two(size) for size in sizes], 1)
@@ -191,7 +182,7 @@ def _alike(*sizes: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(kind == i) for i in range(len(found))]
 
 
-def _power_of_two(sizes: np.ndarray) -> np.ndarray:
+def _power_of_two(sizes: _Ints) -> _Ints:
     """Return the exponent of the next power of two, -1 for 0."""
     if (sizes == sizes[:1]).all():
         return np.zeros(sizes.shape, np.int64)
@@ -213,17 +204,12 @@ class _OpenPairs:
             self._table[at] = False
 
     def among(
-        self, places: np.ndarray, seen: np.ndarray, filled: np.ndarray | None
-    ) -> np.ndarray | None:
-        """Return ``(n_groups or 1, n_q, n_k)``, or None if all are open.
-
-        Parameters
-        ----------
-        places : ndarray of int, shape (n_groups, n_q)
-        seen : ndarray of int, shape (n_groups or 1, n_k)
-        filled : ndarray of bool, shape as ``seen``, or None
-            Which of ``seen`` are meant.
-        """
+        self,
+        places: Int[np.ndarray, "groups queries"],
+        seen: Int[np.ndarray, "_ keys"],
+        filled: Bool[np.ndarray, "_ keys"] | None,
+    ) -> Bool[np.ndarray, "_ queries keys"] | None:
+        """Return which pairs are open, or None if all are."""
         filled = None if filled is None or filled.all() else filled
         if not self._closed and filled is None:
             return None
@@ -236,10 +222,10 @@ class _OpenPairs:
         return None if is_open.all() else is_open
 
 
-def _once(rows: np.ndarray) -> np.ndarray:
+def _once(rows: Int[np.ndarray, "n k"]) -> Int[np.ndarray, "_ k"]:
     return rows[:1] if (rows == rows[:1]).all() else rows
 
 
-def _key_of(layout: TokenLayout) -> np.ndarray:
+def _key_of(layout: TokenLayout) -> _Ints:
     sizes = [key.n_tokens for key in layout.keys]
     return np.repeat(np.arange(len(sizes)), sizes)

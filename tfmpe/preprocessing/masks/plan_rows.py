@@ -1,20 +1,25 @@
-"""Which keys can be computed together: rows of the table of relations.
+"""Rows of the table of relations: keys that are computed together.
 
 Keys whose tokens see the same keys in the same way are one row. Rows that
-differ a little are merged too, where computing what only one of them may see
-costs little: fewer and larger products compile and run faster.
+differ a little are merged where that adds few pairs: fewer and larger products
+compile and run faster.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from jaxtyping import Int64
 
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing.masks.relations import Dim, Relation, coordinates
+
+from .relations import Dim, Relation, coordinates
 
 Links: TypeAlias = dict[str, tuple[tuple[int, Dim], ...]]
 """For a key: which column of coordinates matches which of its dimensions."""
+
+_Numbers: TypeAlias = Int64[np.ndarray, " coordinates"]
 
 MERGE_WASTE = 2.0
 MERGE_MOST = 2**18
@@ -24,25 +29,15 @@ what is closed in them would have to be written down."""
 
 
 class Row(NamedTuple):
-    """Query keys, and what their tokens see.
+    """Query keys, and what their tokens see."""
 
-    Attributes
-    ----------
-    columns : dict
-        For every query key the dimensions that group its tokens. Empty if
-        all of them see the same.
-    shared : frozenset of str
-        Keys that are seen whole.
-    links : dict
-        Keys that are seen where a coordinate matches.
-    closed : frozenset of (str, str)
-        Query keys and keys that do not see each other, though another query
-        key of the row sees that key.
-    """
-
+    # For every query key the dimensions that group its tokens, if any.
     columns: dict[str, tuple[Dim, ...]]
+    # Keys that are seen completely, and those seen where a coordinate matches.
     shared: frozenset[str]
     links: Links
+    # Query keys and keys that do not see each other, though another query key
+    # of the row sees that key.
     closed: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -52,12 +47,11 @@ def merged_rows(
     relations: Mapping[tuple[str, str], Relation],
 ) -> list[Row]:
     """Return rows that make up the mask, every query key in one of them."""
-    counts = _Counts(queries, keys)
     rows: list[Row] = []
     n_open: list[int] = []
     for query in queries.names:
         row = _row_of(query, keys.names, relations)
-        pairs = counts.pairs(row)
+        pairs = _n_pairs(row, queries, keys)
         for i, other in enumerate(rows):
             union = _union(other, row)
             if union is None:
@@ -65,7 +59,7 @@ def merged_rows(
             same = union.closed == other.closed
             wanted = n_open[i] + pairs
             most = min(MERGE_WASTE * wanted, MERGE_MOST)
-            if same or counts.pairs(union) <= most:
+            if same or _n_pairs(union, queries, keys) <= most:
                 rows[i], n_open[i] = union, wanted
                 break
         else:
@@ -118,41 +112,33 @@ def _union(a: Row, b: Row) -> Row | None:
     return Row(a.columns | b.columns, shared, links, frozenset(closed))
 
 
-class _Counts:
-    """How many tokens of each key have each coordinate, counted once."""
-
-    def __init__(self, queries: TokenLayout, keys: TokenLayout) -> None:
-        self._queries, self._keys = queries, keys
-        self._counted: dict[tuple[KeyLayout, Dim], np.ndarray] = {}
-
-    def pairs(self, row: Row) -> int:
-        """Return how many pairs a row computes."""
-        n_shared = sum(self._keys[key].n_tokens for key in row.shared)
-        n_query = sum(self._queries[query].n_tokens for query in row.columns)
-        pairs = n_query * n_shared
-        for column in range(len(next(iter(row.columns.values())))):
-            queries = _total(
-                self._count(self._queries[query], columns[column])
-                for query, columns in row.columns.items()
-            )
-            keys = _total(
-                self._count(self._keys[key], dim)
-                for key, matches in row.links.items()
-                for number, dim in matches
-                if number == column
-            )
-            n = min(len(queries), len(keys))
-            pairs += int(queries[:n] @ keys[:n])
-        return pairs
-
-    def _count(self, key: KeyLayout, dim: Dim) -> np.ndarray:
-        if (key, dim) not in self._counted:
-            along = coordinates(key, dim)
-            self._counted[key, dim] = np.bincount(along).astype(np.int64)
-        return self._counted[key, dim]
+def _n_pairs(row: Row, queries: TokenLayout, keys: TokenLayout) -> int:
+    """Return the number of pairs that a row computes."""
+    n_shared = sum(keys[key].n_tokens for key in row.shared)
+    pairs = n_shared * sum(queries[query].n_tokens for query in row.columns)
+    for column in range(len(next(iter(row.columns.values())))):
+        asking = _total(
+            _count(queries[query], columns[column])
+            for query, columns in row.columns.items()
+        )
+        seen = _total(
+            _count(keys[key], dim)
+            for key, matches in row.links.items()
+            for number, dim in matches
+            if number == column
+        )
+        n = min(len(asking), len(seen))
+        pairs += int(asking[:n] @ seen[:n])
+    return pairs
 
 
-def _total(counts: Iterable[np.ndarray]) -> np.ndarray:
+@lru_cache(maxsize=256)
+def _count(key: KeyLayout, dim: Dim) -> _Numbers:
+    """Return how many tokens have each coordinate."""
+    return np.bincount(coordinates(key, dim)).astype(np.int64)
+
+
+def _total(counts: Iterable[_Numbers]) -> _Numbers:
     counts = list(counts)
     total = np.zeros(max(map(len, counts), default=0), np.int64)
     for count in counts:

@@ -1,7 +1,7 @@
-"""Which tokens of one key see which of another, pair of keys by pair.
+"""Relations: which tokens of one key see which of another.
 
-What rules say in the end: they act in the order cross, local, cross_local,
-and a later one replaces what an earlier one said of the same pair of keys.
+The result of the rules, which act in the order cross, local, cross_local; a
+later one replaces an earlier one for the same pair of keys.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ from tfmpe.preprocessing.layout.dimensions import (
     token_coordinates,
 )
 from tfmpe.preprocessing.layout.independence import CrossLocal, Independence
-from tfmpe.preprocessing.layout.layout import KeyLayout
+from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 
 Dim: TypeAlias = int | str | None
 """An event axis, a name, or None for the position in the key."""
@@ -30,14 +30,7 @@ NOTHING: Relation = ()
 
 
 def self_relations(rules: Independence) -> dict[tuple[str, str], Relation]:
-    """Return what rules say of attention among tokens.
-
-    Returns
-    -------
-    dict
-        From pairs ``(query key, key)`` to what their tokens match along. A
-        pair that is not there sees everything.
-    """
+    """Return the relations of self-attention; missing pairs see everything."""
     relations: dict[tuple[str, str], Relation] = {}
     for rule in rules.cross:
         relations[rule.query, rule.key] = NOTHING
@@ -60,11 +53,11 @@ def cross_relations(
     *,
     both_ways: bool = False,
 ) -> dict[tuple[str, str], Relation]:
-    """Return what rules say of attention from some keys to others.
+    """Return the relations of attention from some keys to others.
 
-    ``local`` rules do not act here, and the others only as they are written,
-    the first key among the queries; with ``both_ways`` cross_local rules act
-    in the other direction too. Returns as :func:`self_relations`.
+    ``local`` rules do not act here, and the others only as written, the first
+    key among the queries; with ``both_ways`` cross_local rules also act in the
+    other direction.
     """
     relations: dict[tuple[str, str], Relation] = {}
     for rule in rules.cross:
@@ -79,8 +72,21 @@ def cross_relations(
     return relations
 
 
+def relations_of(
+    layout: TokenLayout,
+    queries: tuple[str, ...],
+    keys: tuple[str, ...] | None,
+    both_ways: bool,
+) -> dict[tuple[str, str], Relation]:
+    """Return the relations among keys of a layout, or from some to others."""
+    rules = layout.independence
+    if keys is None:
+        return self_relations(rules.restrict(queries))
+    return cross_relations(queries, keys, rules, both_ways=both_ways)
+
+
 def match_of(rule: CrossLocal) -> Match:
-    """Return what a cross_local rule matches."""
+    """Return the dimensions that a cross_local rule matches."""
     return matched_dims(rule) or (None, None)
 
 

@@ -1,1 +1,1 @@
-"""Tokens as text, HTML, pictures and xarray data sets."""
+"""Display of tokens as text, HTML, pictures and xarray datasets."""

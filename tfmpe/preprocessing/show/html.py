@@ -1,11 +1,11 @@
-"""Tokens as notebooks show them: an HTML table, and a tree for treescope."""
+"""Notebook display of tokens: an HTML table, and a tree for treescope."""
 
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tfmpe.preprocessing.show.summary import rules_for_people
-from tfmpe.preprocessing.show.text import (
+from .summary import rules_for_people
+from .text import (
     dimensions_in_words,
     has_values,
     headline,
@@ -28,13 +28,13 @@ _CELL = f"{_PLAIN};{_LINE};padding:1px 10px 1px 0;text-align:left"
 
 
 def to_html(tokens: "TokenQueries") -> str:
-    """Return keys, rules and padding as one HTML element.
-
-    Everything that comes from the user is escaped; there are no scripts and
-    no external resources. Many keys are folded away.
-    """
+    """Return keys, rules and padding as one HTML element, all text escaped."""
     titles, *rows = key_table(tokens.layout)
-    table = _table(titles, rows)
+    lines = [_row("th", titles), *(_row("td", row) for row in rows)]
+    table = (
+        f'<table style="{_PLAIN};border-collapse:collapse;margin:4px 0">'
+        f"{''.join(lines)}</table>"
+    )
     if len(rows) > _MAX_OPEN:
         fold = "<details><summary>{}</summary>{}</details>"
         table = fold.format(f"{len(rows)} keys", table)
@@ -56,14 +56,6 @@ def to_html(tokens: "TokenQueries") -> str:
     )
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [_row("th", titles), *(_row("td", row) for row in rows)]
-    return (
-        f'<table style="{_PLAIN};border-collapse:collapse;margin:4px 0">'
-        f"{''.join(lines)}</table>"
-    )
-
-
 def _row(tag: str, cells: Sequence[str]) -> str:
     inner = "".join(
         f'<{tag} style="{_CELL}">{_safe(cell)}</{tag}>' for cell in cells
@@ -78,11 +70,7 @@ def _safe(text: str) -> str:
 def to_treescope(
     tokens: "TokenQueries", path: str | None, subtree_renderer: Any
 ) -> Any:
-    """Return what treescope draws: the arrays, the keys, the rules.
-
-    All are attributes that exist, so the paths that treescope offers to copy
-    work.
-    """
+    """Return what treescope draws: attributes that exist and have paths."""
     from treescope import repr_lib
 
     shapes = leaf_shapes(tokens)

@@ -1,14 +1,17 @@
-"""Masks as pictures (extra ``plot``)."""
+"""Plots of masks (extra ``plot``)."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from tfmpe._base.extras import import_extra
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing.masks.dense import chosen_mask, declared_mask
-from tfmpe.preprocessing.show.plot_cells import CellAxis, cell_axis, reduce_mask
-from tfmpe.preprocessing.show.text import printable, shorten
+
+from .plot_cells import CellAxis, cell_axis, reduce_mask
+from .text import printable, shorten
 
 if TYPE_CHECKING:
     from tfmpe.preprocessing.tokens.queries import TokenQueries
@@ -26,8 +29,8 @@ _MAX_GRID = 60
 
 def plot_mask(
     tokens: "TokenQueries",
-    query_keys: Any = None,
-    key_keys: Any = None,
+    query_keys: Iterable[str] | None = None,
+    key_keys: Iterable[str] | None = None,
     *,
     ax: Any = None,
 ) -> Any:
@@ -40,15 +43,15 @@ def plot_mask(
     query_keys : sequence of str, optional
         Keys in the rows; all by default.
     key_keys : sequence of str, optional
-        Keys in the columns: then the cross-attention mask is plotted,
-        without them the self-attention mask among the rows' keys.
+        Keys in the columns, for the cross-attention mask; by default the
+        self-attention mask among the rows' keys.
     ax : matplotlib Axes, optional
         Where to plot; a new figure by default.
 
     Returns
     -------
     matplotlib Axes
-        Never shown; the caller does that.
+        Not shown; the caller does that.
 
     Raises
     ------
@@ -59,26 +62,23 @@ def plot_mask(
 
     Notes
     -----
-    Static, so safe under ``jit``. With more tokens than there is room for,
+    Static, so safe under ``jit``. If there is no room for every token,
     several share a cell, which is paler if only some of its pairs are
-    allowed: no allowed pair is ever hidden. A key of few tokens is drawn
-    larger, so that its name has room. The size of ``ax`` when this is called
-    decides on both. Keys without tokens are left out.
+    allowed, so every allowed pair is visible. A key of few tokens is drawn
+    larger to make room for its name. Both depend on the size of ``ax`` when
+    this is called. Keys without tokens are left out.
 
     Examples
     --------
     >>> import numpy as np
     >>> from matplotlib.figure import Figure
     >>> from tfmpe import Tokens
-    >>> tokens = Tokens.from_pytree(
-    ...     {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 2, 1))},
-    ...     {"local": ["obs"], "cross": [("mu", "obs")]},
-    ... )
+    >>> x = np.zeros((8, 2, 1))
+    >>> tokens = Tokens.from_pytree({"x": x}, {"local": ["x"]})
     >>> ax = plot_mask(tokens, ax=Figure().add_subplot())
     >>> print(ax.get_images()[0].get_array())
-    [[1. 0. 0.]
-     [1. 0. 0.]
-     [1. 0. 0.]]
+    [[0. 0.]
+     [0. 0.]]
     """
     require_matplotlib("plot_mask", "draw_mask for text")
     return _draw(*chosen_mask(tokens.layout, query_keys, key_keys), ax)
@@ -86,8 +86,8 @@ def plot_mask(
 
 def plot_cross_mask(
     tokens: "TokenQueries",
-    query_keys: Any,
-    key_keys: Any,
+    query_keys: Iterable[str],
+    key_keys: Iterable[str],
     *,
     ax: Any = None,
 ) -> Any:
@@ -97,17 +97,15 @@ def plot_cross_mask(
     ----------
     tokens : Tokens or TokenView
         Whose mask to plot.
-    query_keys : sequence of str
-        Keys in the rows, whose tokens attend.
-    key_keys : sequence of str
-        Keys in the columns, whose tokens are attended to.
+    query_keys, key_keys : sequence of str
+        Keys in the rows, whose tokens attend, and in the columns.
     ax : matplotlib Axes, optional
         Where to plot; a new figure by default.
 
     Returns
     -------
     matplotlib Axes
-        Never shown; the caller does that.
+        Not shown; the caller does that.
 
     Raises
     ------
@@ -118,23 +116,19 @@ def plot_cross_mask(
 
     Notes
     -----
-    Static, so safe under ``jit``. Drawn as by :func:`plot_mask`; what is
-    drawn is ``tokens.cross_attention_mask(query_keys, key_keys)``.
+    Static, so safe under ``jit``. Drawn like :func:`plot_mask`.
 
     Examples
     --------
     >>> import numpy as np
     >>> from matplotlib.figure import Figure
     >>> from tfmpe import Tokens
-    >>> tokens = Tokens.from_pytree(
-    ...     {"theta": np.zeros((8, 2, 1)), "obs": np.zeros((8, 2, 1))},
-    ...     {"cross_local": [("theta", "obs", (0, 0))]},
-    ... )
+    >>> data = {"theta": np.zeros((8, 2, 1)), "obs": np.zeros((8, 1, 1))}
+    >>> tokens = Tokens.from_pytree(data, {"cross": [("theta", "obs")]})
     >>> ax = Figure().add_subplot()
     >>> ax = plot_cross_mask(tokens, ["theta"], ["obs"], ax=ax)
-    >>> print(ax.get_images()[0].get_array())
-    [[1. 0.]
-     [0. 1.]]
+    >>> ax.get_images()[0].get_array().tolist()
+    [[0.0], [0.0]]
     """
     require_matplotlib("plot_cross_mask", "draw_mask for text")
     rows, columns = (tokens.layout.select(k) for k in (query_keys, key_keys))
@@ -143,7 +137,7 @@ def plot_cross_mask(
 
 
 def require_matplotlib(function: str, instead: str) -> None:
-    """Import matplotlib, or say how to install it."""
+    """Import matplotlib, or raise an error on how to install it."""
     import_extra(
         "matplotlib.pyplot",
         "plot",
@@ -153,12 +147,15 @@ def require_matplotlib(function: str, instead: str) -> None:
 
 
 def label_of(key: KeyLayout) -> str:
-    """Return a key's name as it stands in a picture."""
+    """Return a key's name as it is drawn."""
     return shorten(printable(key.name), 24)
 
 
 def _draw(
-    mask: np.ndarray, rows: TokenLayout, columns: TokenLayout, ax: Any
+    mask: Bool[np.ndarray, "queries keys"],
+    rows: TokenLayout,
+    columns: TokenLayout,
+    ax: Any,
 ) -> Any:
     from matplotlib.colors import ListedColormap
 
@@ -198,10 +195,7 @@ def _draw(
 def _axes(
     ax: Any, shown: list[list[KeyLayout]], shape: float
 ) -> tuple[Any, float, float]:
-    """Return axes, new ones if none are given, and their size in points.
-
-    The size that they will have when they are drawn, about.
-    """
+    """Return axes, new ones if none are given, and their size in points."""
     longest = max((len(label_of(k)) for keys in shown for k in keys), default=0)
     names = 0.65 * _FONT_SIZE * longest
     if ax is None:
@@ -264,7 +258,11 @@ def _name_blocks(
         draw_line(start - 0.5, color="0.3", linewidth=1.0)
 
 
-def _explain(ax: Any, mask: np.ndarray, image: np.ndarray) -> None:
+def _explain(
+    ax: Any,
+    mask: Bool[np.ndarray, "queries keys"],
+    image: Float[np.ndarray, "rows columns"],
+) -> None:
     from matplotlib.patches import Patch
 
     present = set(np.unique(image).tolist()) | {0.0, 1.0}

@@ -1,8 +1,8 @@
-"""Which cells a mask is drawn with, where there is no room for each token.
+"""Cells of a plotted mask, where there is no room for every token.
 
-A picture has few pixels and key names need room. So keys of many tokens are
-drawn with several tokens in a cell, keys of few tokens with several cells for
-a token. A cell never mixes keys.
+Keys of many tokens are drawn with several tokens in a cell, keys of few
+tokens with several cells for a token, as names need room. A cell never mixes
+keys.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,7 @@ from tfmpe.preprocessing.layout.layout import KeyLayout
 
 
 class CellAxis(NamedTuple):
-    """One axis of a drawn mask.
-
-    Attributes
-    ----------
-    first_tokens : ndarray of int, shape (n_cells,)
-        The first token of every cell.
-    borders : tuple of int
-        Cells at which the keys begin, and the number of cells.
-    """
+    """First token of every cell of an axis, and the cells where keys begin."""
 
     first_tokens: Int[np.ndarray, " cells"]
     borders: tuple[int, ...]
@@ -32,22 +24,11 @@ class CellAxis(NamedTuple):
 def cell_axis(
     keys: Sequence[KeyLayout], most: int, least_share: float
 ) -> CellAxis:
-    """Lay out the cells of some keys along an axis.
-
-    Parameters
-    ----------
-    keys : sequence of KeyLayout
-        Each with at least one token, offsets without gaps.
-    most : int
-        How many cells may be drawn, at least one per key.
-    least_share : float
-        Share of the axis that every key gets at least; below 1 over the
-        number of keys.
-    """
-    sizes = [key.n_tokens for key in keys]
+    """Return at most ``most`` cells; each key has ``least_share`` or more."""
     in_a_cell, least = 1, 1
     while True:
-        counts = [_count(n, in_a_cell, least) for n in sizes]
+        firsts = [_first_tokens(k.n_tokens, in_a_cell, least) for k in keys]
+        counts = list(map(len, firsts))
         if sum(counts) > most:
             # Keys of few tokens shrink again as well.
             in_a_cell, least = in_a_cell + 1 + in_a_cell // 4, 1
@@ -55,21 +36,8 @@ def cell_axis(
             least += 1
         else:
             break
-    return CellAxis(
-        np.concatenate(
-            [
-                key.offset + _first_tokens(key.n_tokens, in_a_cell, least)
-                for key in keys
-            ]
-        ),
-        (0, *np.cumsum(counts).tolist()),
-    )
-
-
-def _count(n_tokens: int, in_a_cell: int, least: int) -> int:
-    if n_tokens < least:
-        return least
-    return -(-n_tokens // min(in_a_cell, n_tokens // least))
+    starts = [key.offset + f for key, f in zip(keys, firsts, strict=True)]
+    return CellAxis(np.concatenate(starts), (0, *np.cumsum(counts).tolist()))
 
 
 def _first_tokens(n_tokens: int, in_a_cell: int, least: int) -> np.ndarray:

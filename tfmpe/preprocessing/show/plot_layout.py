@@ -1,12 +1,13 @@
-"""The token axis as a picture: blocks of keys, and how full they are."""
+"""Plot of the token axis: blocks of keys, and how full they are."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tfmpe.preprocessing.layout.layout import KeyLayout
-from tfmpe.preprocessing.show.plot import label_of, require_matplotlib
-from tfmpe.preprocessing.show.text import (
+
+from .plot import label_of, require_matplotlib
+from .text import (
     aligned,
     event_in_words,
     has_values,
@@ -36,7 +37,7 @@ _HEIGHT = 0.8
 
 
 class _Fill(NamedTuple):
-    """How much of a key's block holds values."""
+    """Share of a key's block that holds values."""
 
     of_width: float
     of_tokens: float
@@ -50,16 +51,15 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     tokens : Tokens or TokenView
         Whose layout to plot.
     ax : matplotlib Axes, optional
-        Where to plot; a new figure by default. Leave room on its right for
-        a table, as ``layout="constrained"`` does.
+        Where to plot; a new figure by default. A table needs room on its
+        right, which ``layout="constrained"`` makes.
 
     Returns
     -------
     matplotlib Axes
         One row per key, its tokens as a block on the common token axis. The
         height of a block is the width of the tokens, its filled part holds
-        values; tokens that are padding in some samples are set apart by
-        their share, at the right end. Never shown.
+        values; the share of padding is set apart at the right end. Not shown.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
 
     Notes
     -----
-    Where the padding mask has no values (under ``jit``, or a tree of shapes)
+    Without values of the padding mask (under ``jit``, or in a tree of shapes)
     its share is left out.
 
     Examples
@@ -76,12 +76,10 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     >>> import numpy as np
     >>> from matplotlib.figure import Figure
     >>> from tfmpe import Tokens
-    >>> tokens = Tokens.from_pytree(
-    ...     {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 3, 2))}, {}
-    ... )
+    >>> tokens = Tokens.from_pytree({"mu": np.zeros((8, 1, 1))}, {})
     >>> ax = plot_layout(tokens, ax=Figure().add_subplot())
     >>> [label.get_text() for label in ax.get_yticklabels()]
-    ['mu', 'obs']
+    ['mu']
     """
     require_matplotlib("plot_layout", "tokens.summary() for text")
     from matplotlib import pyplot
@@ -135,7 +133,7 @@ def _fills(tokens: "TokenQueries") -> list[_Fill]:
 
 
 def _draw_block(ax: Any, row: int, key: KeyLayout, fill: _Fill) -> list[_Style]:
-    """Draw the tokens of one key; return which parts there are."""
+    """Draw the tokens of one key; return the styles of its parts."""
     from matplotlib.patches import Rectangle
 
     top, start, n = row - _HEIGHT / 2, key.offset, key.n_tokens

@@ -1,4 +1,4 @@
-"""One screen about tokens: sizes, rules in words, padding, memory, warnings."""
+"""Summary of tokens on one screen: sizes, rules, padding, memory, warnings."""
 
 import math
 import textwrap
@@ -15,12 +15,9 @@ from tfmpe.preprocessing.layout.dimensions import (
 )
 from tfmpe.preprocessing.layout.layout import TokenLayout
 from tfmpe.preprocessing.masks.plan import AttentionPlan
-from tfmpe.preprocessing.masks.relations import (
-    Match,
-    coordinates,
-    self_relations,
-)
-from tfmpe.preprocessing.show.text import (
+from tfmpe.preprocessing.masks.relations import Match, self_relations
+
+from .text import (
     aligned,
     group_sizes,
     has_values,
@@ -42,26 +39,20 @@ _MAX_RULES = 5
 
 
 def summarise(tokens: "TokenQueries") -> str:
-    """Return what there is to know about tokens, on one screen.
-
-    What needs values is left out where there are none: under ``jit``, and
-    for leaves that are shapes.
-    """
+    """Return the text of ``Tokens.summary``."""
     leaves = leaf_shapes(tokens)
     data = leaves["data"]
     width = data.shape[-1] if is_array(data) else None
     samples = math.prod(data.shape[:-2]) if is_array(data) else None
     padding = padding_of(tokens)
     padded = padded_share(padding) if has_values(padding) else None
+    plan = tokens.attention_plan()
     sections = {
         "dimensions": _cut(_dimensions(tokens.layout), "dimensions"),
         "rules": _cut(rules_for_people(tokens.layout)),
         "padding": _padding(tokens.layout, width, padding, padded),
-        "cost": [
-            *_memory(tokens.layout, leaves, samples),
-            _attention(tokens.attention_plan()),
-        ],
-        "warnings": warnings_of(tokens.layout, width, padded),
+        "cost": [*_memory(tokens.layout, leaves, samples), _attention(plan)],
+        "warnings": _warnings(tokens.layout, width, padded, plan),
     }
     lines = [*_wrapped(headline(tokens), "", "  "), ""]
     lines += ["  " + line for line in aligned(_table(tokens.layout))]
@@ -154,10 +145,7 @@ def _dimensions(layout: TokenLayout) -> list[str]:
 
 
 def rules_for_people(layout: TokenLayout) -> list[str]:
-    """Return what the rules among the keys mean, one sentence each.
-
-    A rule that later ones overwrite is not named.
-    """
+    """Return the meaning of the rules among the keys, one sentence each."""
     relations = self_relations(layout.independence)
     closed = [pair for pair, relation in relations.items() if not relation]
     texts = []
@@ -199,28 +187,6 @@ def _matching(a: str, b: str, match: Match) -> str:
     return f"{who} only at equal index ({a} axis {i}, {b} axis {j})"
 
 
-def rows_without_sight(layout: TokenLayout) -> dict[str, int]:
-    """Return how many tokens of a key the rules leave nothing to attend to.
-
-    Keys of which every token sees something are left out.
-    """
-    relations = self_relations(layout.independence)
-    blind = {}
-    for query in layout.keys:
-        seeing = np.zeros(query.n_tokens, bool)
-        for key in layout.keys if query.n_tokens else ():
-            relation = relations.get((query.name, key.name))
-            if relation is None:
-                seeing |= key.n_tokens > 0
-            for own, other in relation or ():
-                seeing |= np.isin(
-                    coordinates(query, own), coordinates(key, other)
-                )
-        if not seeing.all():
-            blind[query.name] = int(np.count_nonzero(~seeing))
-    return blind
-
-
 def _padding(
     layout: TokenLayout, width: int | None, padding: Any, padded: float | None
 ) -> list[str]:
@@ -244,7 +210,6 @@ def _padding(
 
 
 def _attention(plan: AttentionPlan) -> str:
-    """Return how a network attends among these tokens, and why."""
     backend = jax.default_backend()
     n_all = plan.n_query * plan.n_key
     kind = plan.choice(backend)
@@ -259,7 +224,8 @@ def _memory(
     layout: TokenLayout, leaves: dict[str, Any], samples: int | None
 ) -> list[str]:
     sizes = [
-        f"{name.replace('_', ' ')} {_bytes(_n_bytes(leaf))}"
+        f"{name.replace('_', ' ')} "
+        + _bytes(math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize)
         for name, leaf in leaves.items()
         if is_array(leaf, 1)
     ]
@@ -270,10 +236,6 @@ def _memory(
     return [*([", ".join(sizes)] if sizes else []), mask]
 
 
-def _n_bytes(leaf: Any) -> int:
-    return math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize
-
-
 def _bytes(number: int) -> str:
     if number < 1000:
         return f"{number} B"
@@ -281,15 +243,21 @@ def _bytes(number: int) -> str:
     return f"{number / 1000**power:.1f} {'kMGT'[power - 1]}B"
 
 
-def warnings_of(
-    layout: TokenLayout, width: int | None, padded: float | None
+def _warnings(
+    layout: TokenLayout,
+    width: int | None,
+    padded: float | None,
+    plan: AttentionPlan,
 ) -> list[str]:
     """Return what a user may want to change, one sentence each."""
     texts = []
-    if empty := rows_without_sight(layout):
+    blind = np.isin(np.arange(layout.n_tokens), plan.blind)
+    if blind.any():
+        counts = {k.name: int(blind[k.block].sum()) for k in layout.keys}
         names = _listed(
             f"{_name(name)} ({n} row{'s' * (n != 1)})"
-            for name, n in empty.items()
+            for name, n in counts.items()
+            if n
         )
         texts.append(
             f"{names}: nothing left to see in the declared mask, so "

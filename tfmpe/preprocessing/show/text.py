@@ -1,12 +1,14 @@
-"""Tokens and masks as text that a person reads."""
+"""Text forms of tokens and masks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Bool
 
+from tfmpe._base.arrays import AnyArray
 from tfmpe.preprocessing.layout.groups import GroupIndex
 from tfmpe.preprocessing.layout.independence import Independence
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
@@ -39,11 +41,7 @@ def headline(tokens: "TokenQueries") -> str:
 
 
 def leaf_shapes(tokens: "TokenQueries") -> dict[str, Any]:
-    """Return shape and dtype of every leaf, without reading any.
-
-    The arrays of a view are not taken for this. A leaf that is no array with
-    token axes, as tree functions may leave it, is returned as it is.
-    """
+    """Return shape and dtype of every leaf; other leaves are unchanged."""
     holder = getattr(tokens, "parent", tokens)
     shapes = {}
     for name, axis in _TOKEN_AXES.items():
@@ -65,7 +63,7 @@ def is_array(leaf: Any, ndim: int = 2) -> bool:
     return hasattr(leaf, "dtype") and len(leaf.shape) >= ndim
 
 
-def has_values(leaf: Any) -> bool:
+def has_values(leaf: object) -> bool:
     """Whether a leaf is an array whose values can be read now."""
     return isinstance(leaf, (jax.Array, np.ndarray)) and not isinstance(
         leaf, Tracer
@@ -73,7 +71,7 @@ def has_values(leaf: Any) -> bool:
 
 
 def padding_of(tokens: "TokenQueries") -> Any:
-    """Return the padding of tokens; of a view only if it can be taken."""
+    """Return the padding of tokens; of a view only if it has values."""
     padding = getattr(tokens, "parent", tokens).padding
     return tokens.padding if has_values(padding) else padding
 
@@ -173,7 +171,7 @@ def rules_in_words(rules: Independence) -> list[str]:
 
 
 def padding_in_words(padding: Any) -> str:
-    """Return the share of padding among the tokens, or what stands for it."""
+    """Return the share of padding among the tokens, or its leaf as text."""
     if padding is None:
         return "none"
     if not has_values(padding):
@@ -181,7 +179,7 @@ def padding_in_words(padding: Any) -> str:
     return f"{padded_share(padding):.1%} of all tokens"
 
 
-def padded_share(padding: Any) -> float:
+def padded_share(padding: Bool[AnyArray, "..."]) -> float:
     """Return the share of False in a padding mask."""
     if not padding.size:
         return 0.0
@@ -190,38 +188,31 @@ def padded_share(padding: Any) -> float:
 
 def draw_mask(
     tokens: "TokenQueries",
-    query_keys: Any = None,
-    key_keys: Any = None,
+    query_keys: Iterable[str] | None = None,
+    key_keys: Iterable[str] | None = None,
 ) -> str:
     """Draw a declared mask as text.
 
     Parameters
     ----------
-    tokens : Tokens or TokenView
-        Whose mask to draw.
-    query_keys : sequence of str, optional
-        Keys in the rows; all by default.
-    key_keys : sequence of str, optional
-        Keys in the columns: then the cross-attention mask is drawn, without
-        them the self-attention mask among the rows' keys.
+    tokens, query_keys, key_keys
+        As of :func:`plot_mask`.
 
     Returns
     -------
     str
-        One line per token, ``#`` where it may attend and ``.`` where not.
-        Blocks of keys are set apart by lines and carry the keys' names.
+        One line per token, ``#`` where it may attend and ``.`` where not, in
+        blocks with the keys' names.
 
     Examples
     --------
     >>> import numpy as np
     >>> from tfmpe import Tokens
-    >>> tokens = Tokens.from_pytree(
-    ...     {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 2, 1))},
-    ...     {"local": ["obs"], "cross": [("mu", "obs")]},
-    ... )
+    >>> data = {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 2, 1))}
+    >>> tokens = Tokens.from_pytree(data, {"local": ["obs"]})
     >>> print(draw_mask(tokens))
         |mu|obs
-    mu  |# |. .
+    mu  |# |# #
     ----+--+---
     obs |# |. .
         |# |. .

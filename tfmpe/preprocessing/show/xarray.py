@@ -1,24 +1,23 @@
-"""Posterior draws with named axes, as ArviZ reads them (extra ``xarray``)."""
+"""Posterior draws as xarray datasets with named axes (extra ``xarray``)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
-from tfmpe._base.arrays import broadcasts_to
+from tfmpe._base.arrays import broadcasts_to, flat_samples
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.extras import import_extra
-from tfmpe._base.trees import flatten_tree
+from tfmpe._base.trees import Tree, flatten_tree
 from tfmpe.preprocessing.layout.axis_names import (
     axis_names,
     checked_dims,
     kept_batch,
     without_slash,
 )
-from tfmpe.preprocessing.layout.layout import TokenLayout
+from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing.tokens.decode import (
-    check_room,
-    check_token_count,
     decode_values,
     key_array,
     token_array,
@@ -29,12 +28,12 @@ _SAMPLE_DIMS = ((), ("draw",), ("chain", "draw"))
 
 
 def to_xarray(
-    samples: Any,
-    layout: Any,
+    samples: Tree,
+    layout: object,
     *,
-    sample_dims: Any = None,
-    dims: Any = None,
-    coords: Any = None,
+    sample_dims: object = None,
+    dims: object = None,
+    coords: object = None,
 ) -> Any:
     """Return samples as a Dataset whose axes have names.
 
@@ -45,13 +44,13 @@ def to_xarray(
         ``decode`` returns them; or a token array of all keys,
         ``(*sample, n_tokens, width)``.
     layout : Tokens, TokenView or TokenLayout
-        What the samples are samples of.
+        The layout of the samples.
     sample_dims : sequence of str, optional
         Names of the sample axes; by default ``("draw",)`` for one and
         ``("chain", "draw")`` for two.
     dims : mapping of str to sequence of str, optional
         Names of the other axes of some keys: the event axes, then the batch
-        axes longer than 1. Axes tied to them take the name over.
+        axes longer than 1. Axes that rules match get the same name.
     coords : mapping of str to sequence, optional
         Coordinates along named axes; 0, 1, … where not given.
 
@@ -60,11 +59,10 @@ def to_xarray(
     xarray.Dataset
         One variable per key; ``/`` in nested keys becomes ``.``. Event axes
         are named ``{key}_dim_{i}``, batch axes ``{key}_value_{i}``, and batch
-        axes of size 1 are dropped. Axes that a cross_local rule ties together
-        share the name of the first key's axis, also where that key is not
-        among the samples. Axes that have names keep them, and the groups of
-        a ragged key are a coordinate ``{key}_{dimension}`` along its axis.
-        Values are copies on the host.
+        axes of size 1 are dropped. Axes that a cross_local rule matches have
+        the name of the first key's axis, even if that key is not among the
+        samples. Named axes keep their names, and the groups of a ragged key
+        are a coordinate ``{key}_{dimension}``. Values are copies on the host.
 
     Raises
     ------
@@ -73,31 +71,27 @@ def to_xarray(
     UnknownKeyError
         If a key is not in the layout.
     ValueError
-        If a shape or the axes of a DataArray do not fit the layout, the
-        number of names is wrong, names clash, or sizes along a shared axis
-        disagree; all faults are listed.
+        If a shape, an order of axes, a number of names or sizes along a shared
+        axis do not fit, or names clash; all faults are listed.
 
     Notes
     -----
     Needs values, so not under ``jit``. Tokens that are padding become NaN,
-    which ArviZ leaves out, if ``layout`` is Tokens or a view. For ArviZ wrap
+    which ArviZ ignores, if ``layout`` is Tokens or a view. For ArviZ wrap
     it as a group: ``xarray.DataTree.from_dict({"posterior": dataset})``.
 
     Examples
     --------
     >>> from tfmpe import Tokens
-    >>> tokens = Tokens.from_pytree(
-    ...     {"theta": np.zeros((8, 2, 1)), "obs": np.zeros((8, 2, 3, 1))},
-    ...     {"cross_local": [("theta", "obs", (0, 0))]},
-    ... )
+    >>> tokens = Tokens.from_pytree({"theta": np.zeros((8, 2, 1))}, {})
     >>> draws = {"theta": np.zeros((4, 100, 2, 1))}
     >>> posterior = to_xarray(
     ...     draws, tokens, dims={"theta": ["site"]}, coords={"site": ["a", "b"]}
     ... )
     >>> posterior["theta"].sel(site="b").dims
     ('chain', 'draw')
-    >>> to_xarray(tokens.data, tokens)["obs"].dims
-    ('draw', 'theta_dim_0', 'obs_dim_1')
+    >>> to_xarray(tokens.data, tokens)["theta"].dims
+    ('draw', 'theta_dim_0')
     """
     xarray = import_extra("xarray", "xarray", "to_xarray needs xarray")
     own, root = _layouts(layout)
@@ -116,8 +110,8 @@ def to_xarray(
         variables[without_slash(name)] = ((*first, *names[name]), array)
     if len(variables) < len(values):
         raise ValueError(
-            f"The keys {list(values)} are no longer different with '.' in "
-            "place of '/'. Rename one of them."
+            f"The keys {list(values)} are equal with '.' in place of '/'. "
+            "Rename one of them."
         )
     sizes = _read_sizes(variables)
     ids = [
@@ -129,7 +123,7 @@ def to_xarray(
     return xarray.Dataset(variables, _coordinates(coords, sizes) | dict(ids))
 
 
-def _layouts(layout: Any) -> tuple[TokenLayout, TokenLayout]:
+def _layouts(layout: object) -> tuple[TokenLayout, TokenLayout]:
     """Return the layout of the samples, and the one with all the rules."""
     if isinstance(layout, TokenLayout):
         return layout, layout
@@ -141,27 +135,31 @@ def _layouts(layout: Any) -> tuple[TokenLayout, TokenLayout]:
     )
 
 
-def _real_tokens(layout: Any, value: Any, sample_ndims: int) -> Any:
+def _real_tokens(
+    layout: object, value: np.ndarray, sample_ndims: int
+) -> Bool[np.ndarray, "*_ tokens"] | None:
     """Return which tokens of every sample are real, or None for all."""
     padding = getattr(layout, "padding", None)
     if padding is None or not np.size(padding):
         return None
     real = np.asarray(padding)
-    rows = real.reshape((-1, real.shape[-1]))
+    rows = flat_samples(real, 1)
     if (rows == rows[0]).all():
-        return rows[0]
+        return np.asarray(rows[0])
     lead = value.shape[:sample_ndims]
     if not broadcasts_to(real.shape[:-1], lead):
         raise ValueError(
             f"The samples have the sample shape {lead}, which does not end "
             f"in that of the layout's padding, {real.shape[:-1]}: it is not "
-            "known which tokens are padding. Give the Tokens of one data "
+            "known which tokens are padding. Pass the Tokens of one data "
             "set, such as jax.tree.map(lambda leaf: leaf[0], tokens)."
         )
     return real
 
 
-def _padding_as_nan(array: Any, real: Any, key: Any) -> np.ndarray:
+def _padding_as_nan(
+    array: np.ndarray, real: Bool[np.ndarray, "*_ tokens"], key: KeyLayout
+) -> np.ndarray:
     """Return values of a key with NaN in place of padding."""
     block = real[..., key.block]
     batch = kept_batch(key)
@@ -174,7 +172,7 @@ def _padding_as_nan(array: Any, real: Any, key: Any) -> np.ndarray:
     return np.where(mask, array, np.nan).astype(dtype)
 
 
-def _read_samples(samples: Any, layout: TokenLayout) -> dict[str, np.ndarray]:
+def _read_samples(samples: Tree, layout: TokenLayout) -> dict[str, np.ndarray]:
     """Return a copy of the samples of every key on the host."""
     if isinstance(samples, Mapping):
         leaves = flatten_tree(samples, "samples")
@@ -184,9 +182,7 @@ def _read_samples(samples: Any, layout: TokenLayout) -> dict[str, np.ndarray]:
             for key in [layout[leaf.name]]
         }
     else:
-        flat = token_array(samples, "samples")
-        check_token_count(flat, layout.n_tokens)
-        check_room(flat, layout.keys)
+        flat = token_array(samples, "samples", layout.keys)
         decoded = decode_values(flat, layout.keys, tuple(flat.shape[:-2]))
         values = dict(zip(layout.names, decoded, strict=True))
     return {name: np.array(value) for name, value in values.items()}
@@ -195,7 +191,7 @@ def _read_samples(samples: Any, layout: TokenLayout) -> dict[str, np.ndarray]:
 def _count_sample_axes(
     values: Mapping[str, np.ndarray], layout: TokenLayout
 ) -> int:
-    """Return how many sample axes there are; check all shapes."""
+    """Return the number of sample axes, after a check of all shapes."""
     faults, shapes = [], {}
     for name, value in values.items():
         inner = (*layout[name].event_shape, *layout[name].batch_shape)
@@ -213,7 +209,7 @@ def _count_sample_axes(
     return max(map(len, shapes.values()), default=0)
 
 
-def _sample_names(names: Any, n: int) -> tuple[str, ...]:
+def _sample_names(names: object, n: int) -> tuple[str, ...]:
     if names is None:
         if n < len(_SAMPLE_DIMS):
             return _SAMPLE_DIMS[n]
@@ -226,7 +222,7 @@ def _sample_names(names: Any, n: int) -> tuple[str, ...]:
 def _read_sizes(
     variables: Mapping[str, tuple[tuple[str, ...], np.ndarray]],
 ) -> dict[str, int]:
-    """Return the size along every named axis; check that the names fit."""
+    """Return the size along every named axis, after a check of the names."""
     faults = []
     sizes: dict[str, int] = {}
     owner: dict[str, str] = {}
@@ -266,7 +262,7 @@ def _check_group_names(ids: Sequence[str], taken: Sequence[str]) -> None:
     raise_faults(ValueError, "Rename a key or an axis", faults)
 
 
-def _coordinates(coords: Any, sizes: Mapping[str, int]) -> dict[str, Any]:
+def _coordinates(coords: object, sizes: Mapping[str, int]) -> dict[str, Any]:
     """Return coordinates for every axis: the given ones, or its numbers."""
     coords = {} if coords is None else coords
     if not isinstance(coords, Mapping):
@@ -275,7 +271,7 @@ def _coordinates(coords: Any, sizes: Mapping[str, int]) -> dict[str, Any]:
     for name, values in coords.items():
         if name not in sizes:
             faults.append(
-                f"{name!r} is no axis; they are {list(sizes)}. "
+                f"{name!r} is not an axis; the axes are {list(sizes)}. "
                 f"{nearest(name, sizes)}".rstrip()
             )
         elif np.shape(values) != (sizes[name],):

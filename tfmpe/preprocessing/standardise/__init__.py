@@ -1,1 +1,1 @@
-"""Standardizing of values, with bijectors for bounded ones."""
+"""Standardization of tokens, key by key, with bijectors."""

@@ -1,9 +1,9 @@
-"""Maps between bounded and unbounded values, from whoever wrote them.
+"""Maps between bounded and unbounded values, from three sources.
 
-Three kinds are understood: functions, bijectors of TensorFlow Probability
-and transforms of NumPyro. The last two map unbounded to bounded values in
-their forward direction; a standardizer goes the other way first, so here
-``forward`` is their inverse. Neither package is imported.
+Functions, bijectors of TensorFlow Probability and transforms of NumPyro. The
+last two map unbounded to bounded values in their forward direction; a
+standardizer starts with the other one, so ``forward`` is their inverse here.
+Neither package is imported.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,35 +12,32 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
+from tfmpe._base.arrays import AnyArray
 from tfmpe._base.errors import raise_faults, unknown_key
 
 
 class Bijector(NamedTuple):
     """Functions of one number; hashable, equal if the functions are.
 
-    Attributes
-    ----------
-    to_unbounded, to_bounded : callable
-        From bounded to unbounded values, and back.
-    to_unbounded_log_det : callable or None
-        The log of ``|d to_unbounded / d value|`` at a bounded value; None to
-        have jax compute it.
+    The last one is the log of ``|d to_unbounded / d value|`` at a bounded
+    value; by default it is computed by jax.
     """
 
     to_unbounded: Callable[[Any], Any]
     to_bounded: Callable[[Any], Any]
     to_unbounded_log_det: Callable[[Any], Any] | None = None
 
-    def forward(self, values: Any) -> Any:
+    def forward(self, values: AnyArray) -> Array:
         """Return unbounded values, element by element."""
         return jnp.vectorize(self.to_unbounded)(values)
 
-    def inverse(self, values: Any) -> Any:
+    def inverse(self, values: AnyArray) -> Array:
         """Return bounded values, element by element."""
         return jnp.vectorize(self.to_bounded)(values)
 
-    def log_det(self, values: Any) -> Any:
+    def log_det(self, values: AnyArray) -> Array:
         """Return log |d forward / d value|, element by element."""
         log_det = self.to_unbounded_log_det
         if log_det is None:
@@ -51,37 +48,27 @@ class Bijector(NamedTuple):
 
 @dataclass(frozen=True)
 class _TFPLogDet:
-    """Unlike ``functools.partial``, equal to another of the same method."""
+    """Log derivative; unlike ``functools.partial`` comparable by its method."""
 
     method: Callable[..., Any]
 
-    def __call__(self, bounded: Any) -> Any:
+    def __call__(self, bounded: AnyArray) -> Array:
         return self.method(bounded, event_ndims=0)
 
 
 @dataclass(frozen=True)
 class _NumPyroLogDet:
-    """With the result that the method asks for."""
+    """Log derivative, with the result of the inverse that the method needs."""
 
     inverse: Callable[[Any], Any]
     method: Callable[[Any, Any], Any]
 
-    def __call__(self, bounded: Any) -> Any:
+    def __call__(self, bounded: AnyArray) -> Array:
         return self.method(bounded, self.inverse(bounded))
 
 
-def read_bijectors(given: Any, names: Iterable[str]) -> dict[str, Bijector]:
-    """Read the bijectors of some keys.
-
-    Raises
-    ------
-    TypeError
-        If one is of no known kind.
-    UnknownKeyError
-        If one is given for a key that does not exist.
-    ValueError
-        If some do not act on single numbers.
-    """
+def read_bijectors(given: object, names: Iterable[str]) -> dict[str, Bijector]:
+    """Read the bijectors of some keys; all must act on single numbers."""
     if not isinstance(given, Mapping):
         raise TypeError(
             "bijectors must be a mapping from keys to bijectors, not "
@@ -98,7 +85,7 @@ def read_bijectors(given: Any, names: Iterable[str]) -> dict[str, Bijector]:
         if (fault := _events(given[name]) or _shape_fault(name, bijector))
     ]
     raise_faults(
-        ValueError, "Bijectors must act on single numbers; give others", faults
+        ValueError, "Bijectors must act on single numbers; pass others", faults
     )
     return bijectors
 
@@ -128,8 +115,8 @@ def _read(name: str, given: Any) -> Bijector:
     )
 
 
-def _events(given: Any) -> str:
-    """Say if a bijector declares that it acts on whole vectors."""
+def _events(given: object) -> str:
+    """Return a fault if a bijector declares that it acts on whole vectors."""
     sizes = [
         getattr(given, "forward_min_event_ndims", 0),
         getattr(given, "inverse_min_event_ndims", 0),
@@ -138,14 +125,16 @@ def _events(given: Any) -> str:
     ]
     if all(size == 0 for size in sizes):
         return ""
-    return f"({type(given).__name__}) acts on arrays as a whole"
+    return f"({type(given).__name__}) acts on whole arrays"
 
 
 def _shape_fault(name: str, bijector: Bijector) -> str:
-    """Try every function on one abstract number."""
+    """Apply every function to an abstract number; return a fault, if any."""
+    number = jax.ShapeDtypeStruct((), jnp.float32)
     for function in filter(None, bijector):
         try:
-            result = _of_a_number(function)
+            # Not all callables allow the weak references that jax makes.
+            result = jax.eval_shape(lambda x, f=function: f(x), number)
         except Exception as error:
             error.add_note(
                 f"The bijector of {name!r} must take single numbers and be "
@@ -153,11 +142,5 @@ def _shape_fault(name: str, bijector: Bijector) -> str:
             )
             raise
         if getattr(result, "shape", None) != ():
-            return f"makes {result} of a number"
+            return f"returns {result} for a number"
     return ""
-
-
-def _of_a_number(function: Callable[[Any], Any]) -> Any:
-    number = jax.ShapeDtypeStruct((), jnp.float32)
-    # jax refers weakly to what it is given, which not all callables allow.
-    return jax.eval_shape(lambda x: function(x), number)

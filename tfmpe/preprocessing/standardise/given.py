@@ -1,34 +1,36 @@
-"""What a method of a standardizer is given, checked and laid out by token."""
+"""Arguments of a standardizer's methods, checked and laid out by token."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Shaped
 
-from tfmpe._base.arrays import (
-    broadcasts_to,
-    common_dtype,
-    to_rank,
-)
+from tfmpe._base.arrays import AnyArray, broadcasts_to, common_dtype, to_rank
 from tfmpe._base.errors import raise_faults, unknown_key
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.programs import compiled
 from tfmpe.preprocessing.layout.layout import KeyLayout
 from tfmpe.preprocessing.masks.padding import filled_columns
-from tfmpe.preprocessing.standardise.bijectors import Bijector
-from tfmpe.preprocessing.tokens.decode import (
-    check_room,
-    check_token_count,
-    token_array,
-)
+from tfmpe.preprocessing.tokens.decode import token_array
 from tfmpe.preprocessing.tokens.tokens import Tokens
 from tfmpe.preprocessing.tokens.views import TokenView
 
+from .bijectors import Bijector
+
+Values: TypeAlias = Float[AnyArray, "*sample tokens width"]
+Moments: TypeAlias = tuple[
+    Float[AnyArray, "*_ columns"],
+    Float[AnyArray, "*_ columns"],
+    Float[AnyArray, "*_ columns"],
+]
+"""Mean, shift and scale."""
+
 
 class StandardizedKey(NamedTuple):
-    """What a standardizer knows of a key besides numbers: hashable."""
+    """Name, batch shape and bijector of a standardized key: hashable."""
 
     name: str
     batch_shape: tuple[int, ...]
@@ -38,57 +40,66 @@ class StandardizedKey(NamedTuple):
 class Laid(NamedTuple):
     """Values laid out token by token, inside a compiled program."""
 
-    flat: Any  # (*sample, n_tokens, width), untouched
-    values: Any  # flat, in the dtype to compute in
-    real: Any  # bool, fits values by broadcasting
-    moments: tuple[Any, ...]  # mean, shift and scale, (1..., n_tokens, width)
-    keys: list[tuple[KeyLayout, Bijector | None]]
+    flat: Values  # unchanged
+    values: Values  # flat, in the dtype to compute in
+    real: Bool[AnyArray, "*_ tokens width"]
+    moments: Moments  # with one row per token
+    keys: "tuple[FittedKey, ...]"
 
-    def map(self, method: Any, values: Any, others: Any = None) -> Any:
-        """Apply a method of the bijectors; keys without one keep others."""
-        result = values if others is None else others
-        for key, bijector in self.keys:
+    def map(
+        self,
+        method: Callable[[Bijector, Values], Values],
+        values: Values,
+        others: Values | None = None,
+    ) -> Array:
+        """Apply a method of the bijectors; keys without one keep ``others``."""
+        result = jnp.asarray(values if others is None else others)
+        for key, _, bijector in self.keys:
             if bijector is not None:
                 block = (..., key.block, slice(key.width))
                 result = result.at[block].set(method(bijector, values[block]))
         return result
 
-    def instead(self, result: Any) -> Any:
-        """Return a result in the form of the values; padding stays."""
+    def instead(self, result: Values) -> Array:
+        """Return a result in the form of the values; padding is unchanged."""
         return jnp.where(self.real, result.astype(self.flat.dtype), self.flat)
 
-    def bounded(self) -> Any:
+    def bounded(self) -> Array:
         """Return the values, with the key's centre in place of padding."""
         centre = self.map(Bijector.inverse, self.moments[0])
         centre = jax.lax.stop_gradient(centre)
         return jnp.where(self.real, self.values, centre)
 
 
+class FittedKey(NamedTuple):
+    """A key of the values, and its row among the fitted ones."""
+
+    key: KeyLayout
+    row: int
+    bijector: Bijector | None
+
+
 class Given(NamedTuple):
-    """What a method was given, checked."""
+    """Arguments of a method, checked."""
 
     source: Tokens | TokenView | None  # None for an array
-    flat: Any  # (*sample, n_tokens, width)
-    padding: Any
-    moments: tuple[Any, ...]  # mean, shift and scale, (n_keys, width)
-    keys: tuple[KeyLayout, ...]
-    rows: tuple[int, ...]  # of the moments, for every key
-    bijectors: tuple[Bijector | None, ...]
+    flat: Values
+    padding: Bool[AnyArray, "*_ tokens"] | None
+    moments: Moments  # with one row per fitted key
+    keys: tuple[FittedKey, ...]
 
-    def compute(self, function: Callable[[Laid], Any]) -> Any:
-        """Apply a function to what was given, in one compiled program."""
+    def compute(self, function: Callable[[Laid], Array]) -> Array:
+        """Apply a function to the values, in one compiled program."""
         return _compute(
             self.flat,
             self.padding,
             self.moments,
             function=function,
             keys=self.keys,
-            rows=self.rows,
-            bijectors=self.bijectors,
         )
 
-    def wrap(self, result: Any) -> Any:
-        """Return a result in the form of what was given."""
+    def wrap(self, result: Array) -> Tokens | TokenView | Array:
+        """Return a result in the form of the argument."""
         source = self.source
         if isinstance(source, TokenView):
             changed = source.with_data(result)
@@ -98,65 +109,45 @@ class Given(NamedTuple):
 
 @compiled()
 def _compute(
-    flat: Any,
-    padding: Any,
-    moments: tuple[Any, ...],
+    flat: Values,
+    padding: Bool[AnyArray, "*_ tokens"] | None,
+    moments: Moments,
     *,
-    function: Callable[[Laid], Any],
-    keys: tuple[KeyLayout, ...],
-    rows: tuple[int, ...],
-    bijectors: tuple[Bijector | None, ...],
-) -> Any:
-    n_tokens = [key.n_tokens for key in keys]
+    function: Callable[[Laid], Array],
+    keys: tuple[FittedKey, ...],
+) -> Array:
+    n_tokens = [key.n_tokens for key, _, _ in keys]
     width = flat.shape[-1]
-    tokens = np.repeat(np.array(rows, int), n_tokens)[:, None]
+    rows = np.array([row for _, row, _ in keys], int)
+    tokens = np.repeat(rows, n_tokens)[:, None]
     # Further columns than were fitted hold padding only.
     columns = np.minimum(np.arange(width), moments[0].shape[-1] - 1)
-    real = filled_columns(keys, width)
+    real = filled_columns([key for key, _, _ in keys], width)
     if padding is not None:
-        padding = padding[..., None]
-        real = to_rank(real, padding.ndim) & padding
+        real = to_rank(real, padding.ndim + 1) & padding[..., None]
     dtype = common_dtype([flat, moments[0]])
+    mean, shift, scale = (
+        to_rank(moment[tokens, columns].astype(dtype), flat.ndim)
+        for moment in moments
+    )
     return function(
         Laid(
             flat,
             flat.astype(dtype),
             to_rank(real, flat.ndim),
-            tuple(
-                to_rank(moment[tokens, columns].astype(dtype), flat.ndim)
-                for moment in moments
-            ),
-            list(zip(keys, bijectors, strict=True)),
+            (mean, shift, scale),
+            keys,
         )
     )
 
 
 def read_given(
-    values: Any,
-    like: Any,
+    values: object,
+    like: object,
     fitted: tuple[StandardizedKey, ...],
-    moments: tuple[Any, ...],
+    moments: Moments,
 ) -> Given:
-    """Check values against what was fitted.
-
-    Parameters
-    ----------
-    values, like
-        As of :meth:`Standardizer.forward`.
-    fitted
-        The keys of the standardizer.
-    moments
-        Its mean, shift and scale, ``(n_keys, width)``.
-
-    Returns
-    -------
-    Given
-
-    Raises
-    ------
-    UnknownKeyError, ValueError, TypeError
-        As :meth:`Standardizer.forward`.
-    """
+    """Check the arguments of a method against the fitted keys and moments."""
     source = values if isinstance(values, (Tokens, TokenView)) else None
     owner = like if source is None else source
     if not isinstance(owner, (Tokens, TokenView)) or (
@@ -170,63 +161,50 @@ def read_given(
     flat = token_array(values, "values") if source is None else source.data
     check_floats(flat)
     check_fits(flat, jax.dtypes.canonicalize_dtype(flat.dtype), "values")
-    layout = owner.layout
-    check_token_count(flat, layout.n_tokens)
-    check_room(flat, layout.keys)
-    rows = _rows(layout.keys, fitted)
-    if owner.padding is not None:
-        _check_padding(owner.padding.shape, flat.shape)
-    return Given(
-        source,
-        flat,
-        owner.padding,
-        moments,
-        layout.keys,
-        tuple(rows),
-        tuple(fitted[row].bijector for row in rows),
-    )
+    layout, padding = owner.layout, owner.padding
+    token_array(flat, "values", layout.keys)
+    keys = _fitted_keys(layout.keys, fitted)
+    samples = flat.shape[:-1]
+    if padding is not None and not broadcasts_to(padding.shape, samples):
+        raise ValueError(
+            f"The padding mask has shape {padding.shape}, which cannot be "
+            f"broadcast to the samples and tokens {samples} of the array. "
+            "Take the samples that the array belongs to, such as "
+            "jax.tree.map(lambda x: x[:1], tokens)."
+        )
+    return Given(source, flat, padding, moments, keys)
 
 
-def _rows(
+def _fitted_keys(
     keys: Iterable[KeyLayout], fitted: tuple[StandardizedKey, ...]
-) -> list[int]:
-    """Return the number of every key among the fitted ones."""
+) -> tuple[FittedKey, ...]:
+    """Return every key with its row among the fitted ones."""
     names = [key.name for key in fitted]
-    rows: list[int] = []
+    found: list[FittedKey] = []
     faults: list[str] = []
     for key in keys:
         if key.name not in names:
-            error = unknown_key(key.name, names)
-            error.add_note(
+            raise unknown_key(
+                key.name,
+                names,
                 "The standardizer was fitted to these keys; apply it to "
-                "tokens.select_tokens of them."
+                "tokens.select_tokens of them.",
             )
-            raise error
-        rows.append(names.index(key.name))
-        expected = fitted[rows[-1]].batch_shape
-        if key.batch_shape != expected:
+        row = names.index(key.name)
+        found.append(FittedKey(key, row, fitted[row].bijector))
+        if key.batch_shape != fitted[row].batch_shape:
             faults.append(
-                f"{key.name!r} has the batch shape {key.batch_shape}, "
-                f"fitted was {expected}"
+                f"{key.name!r} has the batch shape {key.batch_shape}, but "
+                f"{fitted[row].batch_shape} when it was fitted"
             )
     raise_faults(ValueError, "These tokens were not fitted", faults)
-    return rows
+    return tuple(found)
 
 
-def check_floats(data: Any) -> None:
-    """Refuse values that are no floats."""
+def check_floats(data: Shaped[AnyArray, "..."]) -> None:
+    """Refuse values that are not floats."""
     if not jnp.issubdtype(data.dtype, jnp.floating):
         raise TypeError(
             f"Only floats can be standardized, not {data.dtype}. Convert the "
-            "values with astype before tokens are built of them."
-        )
-
-
-def _check_padding(padding: tuple[int, ...], flat: tuple[int, ...]) -> None:
-    if not broadcasts_to(padding, flat[:-1]):
-        raise ValueError(
-            f"The padding mask has shape {padding}, which does not fit the "
-            f"samples and tokens {flat[:-1]} of the array by broadcasting. "
-            "Take the samples that the array belongs to, such as "
-            "jax.tree.map(lambda x: x[:1], tokens)."
+            "values with astype before building tokens of them."
         )

@@ -1,22 +1,27 @@
 """Mean and scale of the real values of every key."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from tfmpe._base.arrays import common_dtype
 from tfmpe._base.errors import raise_faults
-from tfmpe.preprocessing.standardise.bijectors import Bijector
 from tfmpe.preprocessing.tokens.queries import TokenQueries
 
+from .bijectors import Bijector
+
+_Floats: TypeAlias = Float[np.ndarray, "..."]
+_Table: TypeAlias = Float[np.ndarray, "keys width"]
+
 _UNDONE = 1e-4
-"""Relative error of a bijector's way there and back that is rounding."""
+"""Relative error of a value mapped there and back that is rounding."""
 
 _SLOPE = 1e-2
-"""The same of its log derivative."""
+"""Relative error of a log derivative that is rounding."""
 
 _N_SLOPES = 1_000
 """Values at which a log derivative is looked at."""
@@ -24,29 +29,11 @@ _N_SLOPES = 1_000
 
 def measure(
     tokens: TokenQueries, bijectors: Mapping[str, Bijector]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what standardizes every key, after its bijector.
+) -> tuple[_Table, _Table, _Table]:
+    """Return mean, shift and scale of every key, after its bijector.
 
-    Parameters
-    ----------
-    tokens : Tokens or TokenView
-        Of floats, not traced.
-    bijectors : mapping of str to Bijector
-        For some keys.
-
-    Returns
-    -------
-    mean, shift, scale : ndarray, shape (n_keys, width)
-        Float32, or float64 for tokens of float64. The mean of the values is
-        ``mean + shift * scale``, the second part being what rounding took
-        from the first. Scale is 1 where values are equal up to rounding,
-        and where a key has no column.
-
-    Raises
-    ------
-    ValueError
-        If a key has no real token, or values that are not finite, before or
-        after its bijector; all such keys are listed.
+    The mean of the values is ``mean + shift * scale``: the second part is the
+    rounding error of the first. Columns of equal values have the scale 1.
     """
     data, real = np.asarray(tokens.data), np.asarray(tokens.padding_mask)
     dtype = common_dtype(
@@ -80,21 +67,21 @@ def measure(
     return mean, shift, scale
 
 
-def _unbounded(bijector: Any, values: np.ndarray, dtype: Any) -> np.ndarray:
+def _unbounded(bijector: Bijector, values: _Floats, dtype: np.dtype) -> _Floats:
     # NaN outside the support of the bijector is for the caller to find.
     with jax.debug_nans(False):
         return np.asarray(bijector.forward(jnp.asarray(values, dtype)))
 
 
-def _bounded(bijector: Any, values: np.ndarray, dtype: Any) -> np.ndarray:
+def _bounded(bijector: Bijector, values: _Floats, dtype: np.dtype) -> _Floats:
     with jax.debug_nans(False):
         return np.asarray(bijector.inverse(jnp.asarray(values, dtype)))
 
 
 def _not_undone(
-    bijector: Any, values: np.ndarray, unbounded: np.ndarray, dtype: Any
+    bijector: Bijector, values: _Floats, unbounded: _Floats, dtype: np.dtype
 ) -> str:
-    """Return what is wrong with the way back from unbounded values."""
+    """Return a fault if two functions of a bijector are not inverses."""
     back = _bounded(bijector, unbounded, dtype)
     error = np.abs(back - values)
     wrong = ~(error <= _UNDONE * (np.abs(values) + values.std()))
@@ -102,14 +89,14 @@ def _not_undone(
         return ""
     at = tuple(np.argwhere(wrong)[0])
     return (
-        f"a bijector whose two functions do not undo one another: {values[at]}"
-        f" comes back as {back[at]}, as do {wrong.sum()} of {values.size} "
-        "values"
+        f"a bijector whose functions are not inverses: {values[at]} is mapped "
+        f"to {back[at]} by one after the other, one of {wrong.sum()} such "
+        f"values of {values.size}"
     )
 
 
-def _not_its_slope(bijector: Bijector, values: np.ndarray, dtype: Any) -> str:
-    """Return what is wrong with a log derivative that was given."""
+def _not_its_slope(bijector: Bijector, values: _Floats, dtype: np.dtype) -> str:
+    """Return a fault if a given log derivative is wrong."""
     if bijector.to_unbounded_log_det is None:
         return ""
     own = bijector._replace(to_unbounded_log_det=None)
@@ -130,24 +117,21 @@ def _not_its_slope(bijector: Bijector, values: np.ndarray, dtype: Any) -> str:
     )
 
 
-def _no_way_back(bijector: Any, mean: np.ndarray, scale: np.ndarray) -> str:
-    """Return what is wrong with the way back from where draws may lie.
-
-    A flow draws any number: of its image no part may be missing.
-    """
+def _no_way_back(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
+    """Return a fault if some number that a flow may draw becomes NaN."""
     unbounded, back = _way_back(bijector, mean, scale, (-6, -3, 0, 3, 6))
     if not np.isnan(back).any():
         return ""
     at = tuple(np.argwhere(np.isnan(back))[0])
     return (
-        "a bijector whose way back makes NaN of the unbounded value "
-        f"{unbounded[at]:.6g}, which a draw may have. Its forward function "
-        "must reach every number"
+        "a bijector whose inverse is NaN at the unbounded value "
+        f"{unbounded[at]:.6g}, which can be drawn. Its forward function must "
+        "reach every number"
     )
 
 
-def other_bijector(bijector: Any, mean: np.ndarray, scale: np.ndarray) -> str:
-    """Return why a bijector cannot be the one that moments are of."""
+def other_bijector(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
+    """Return a fault if a bijector cannot be the one that moments are of."""
     unbounded, back = _way_back(bijector, mean, scale, (-1, 0, 1))
     there = _unbounded(bijector, back, back.dtype)
     wrong = ~(np.abs(there - unbounded) <= 0.2 * scale + 0.02 * abs(unbounded))
@@ -155,25 +139,27 @@ def other_bijector(bijector: Any, mean: np.ndarray, scale: np.ndarray) -> str:
         return ""
     at = tuple(np.argwhere(wrong)[0])
     return (
-        f"makes {there[at]:.6g} of the unbounded value {unbounded[at]:.6g} on "
-        "its way there and back"
+        f"maps the unbounded value {unbounded[at]:.6g} to {there[at]:.6g} by "
+        "its inverse and then its forward function"
     )
 
 
 def _way_back(
-    bijector: Any, mean: np.ndarray, scale: np.ndarray, steps: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return unbounded values, by scales away from the mean, and bounded."""
+    bijector: Bijector, mean: _Floats, scale: _Floats, steps: Sequence[int]
+) -> tuple[_Floats, _Floats]:
+    """Return unbounded values, by scales from the mean, and bounded ones."""
     unbounded = mean + np.outer(steps, scale).astype(mean.dtype)
     return unbounded, _bounded(bijector, unbounded, mean.dtype)
 
 
-def _not_finite(values: np.ndarray, what: str) -> str:
+def _not_finite(values: _Floats, what: str) -> str:
     n = np.sum(~np.isfinite(values))
     return f"{values.size} real values, {n} of which {what}" if n else ""
 
 
-def _moments(values: np.ndarray, dtype: Any) -> tuple[np.ndarray, ...]:
+def _moments(
+    values: _Floats, dtype: np.dtype
+) -> tuple[_Floats, _Floats, _Floats]:
     """Return mean, shift and scale of every column."""
     eps = float(jnp.finfo(values.dtype).eps)
     values = values.astype(np.float64)

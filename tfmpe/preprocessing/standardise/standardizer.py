@@ -1,35 +1,32 @@
-"""To mean 0 and standard deviation 1, key by key, and back.
+"""Standardizer of tokens to mean 0 and standard deviation 1, key by key.
 
-Padding has no part in it: neither the tokens that the padding mask excludes
-nor the columns that a narrow key leaves empty.
+It ignores padding: tokens that the padding mask excludes, and columns that
+a narrow key does not fill.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-import jax
 import jax.numpy as jnp
 from jax.core import Tracer
+from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import moves_arrays
-from tfmpe.preprocessing.standardise.bijectors import Bijector, read_bijectors
-from tfmpe.preprocessing.standardise.given import (
-    Given,
-    Laid,
-    StandardizedKey,
-    check_floats,
-    read_given,
-)
-from tfmpe.preprocessing.standardise.moments import measure
+from tfmpe._base.arrays import AnyArray, moves_arrays
+from tfmpe._base.pytree import pytree
 from tfmpe.preprocessing.tokens.tokens import Tokens
 from tfmpe.preprocessing.tokens.views import TokenView
 
+from .bijectors import Bijector, read_bijectors
+from .given import Given, Laid, StandardizedKey, check_floats, read_given
+from .moments import measure
 
-@jax.tree_util.register_pytree_with_keys_class
+T = TypeVar("T")
+
+
+@pytree("mean", "shift", "scale")
 @dataclass(frozen=True, eq=False)
 class Standardizer:
-    """An invertible map of tokens to mean 0 and standard deviation 1.
+    """Invertible map of tokens to mean 0 and standard deviation 1.
 
     Build it with :meth:`fit`; the constructor checks nothing. A value ``x``
     becomes ``(u - mean) / scale - shift`` with ``u = bijector(x)`` where its
@@ -39,80 +36,69 @@ class Standardizer:
     ----------
     mean, scale : Array, shape (n_keys, width)
         Mean and standard deviation, one row per key and one column per value
-        inside a token. A column whose values are all equal, up to rounding,
-        has scale 1.
+        inside a token. The scale of equal values, up to rounding, is 1.
     shift : Array, shape (n_keys, width)
-        What rounding took from the mean, in units of ``scale``: it counts
-        where values vary little around a large number.
+        The rounding error of the mean, in units of ``scale``: it matters where
+        values vary little around a large number.
     keys : tuple of StandardizedKey
         Name, batch shape and bijector of every key: static, hashable.
 
     Notes
     -----
-    A pytree whose leaves are ``mean``, ``shift`` and ``scale``. Standardizers
-    of the same keys, batch shapes and bijector objects share one compilation.
-    Nothing is kept per token or per sample, so one fits Tokens of any event
-    shapes and any number of samples.
+    A pytree of ``mean``, ``shift`` and ``scale``, for Tokens of any event
+    shapes and number of samples. Those of the same keys, batch shapes and
+    bijector objects share one compilation.
 
-    :meth:`forward`, :meth:`inverse` and :meth:`log_det` take Tokens, or a
-    view to act on some keys alone, or an array together with ``like``, the
-    Tokens or view whose tokens it holds; its sample shape may be another,
-    such as that of draws from a model, if the padding mask of ``like`` fits
-    it by broadcasting. They return what they were given: Tokens, a view
-    whose parent is changed in the view's keys alone, or an array; all with
-    the same layouts and the same dtype. They work under ``jit``, ``vmap``
-    and ``grad``. Padding keeps what it holds, whatever that is, and reaches
-    neither values nor gradients.
+    :meth:`forward`, :meth:`inverse` and :meth:`log_det` take Tokens, or a view
+    to act on some keys only, or an array together with ``like``, the Tokens or
+    view whose tokens it holds; its sample shape may be another, such as that
+    of draws from a model, if the padding mask of ``like`` can be broadcast to
+    it. They return what they were given: Tokens, a view whose parent is
+    changed in the view's keys only, or an array; all with the same layouts and
+    the same dtype. They work under ``jit``, ``vmap`` and ``grad``. Padding is
+    unchanged, and reaches neither values nor gradients.
 
     Examples
     --------
     >>> import jax.numpy as jnp
     >>> import numpy as np
     >>> from tfmpe import Tokens
-    >>> tokens = Tokens.from_pytree(
-    ...     {
-    ...         "sigma": np.exp([[[0.0]], [[2.0]], [[4.0]]]),
-    ...         "obs": np.array([[[3.0], [5.0]]] * 3),
-    ...     },
-    ...     {},
-    ... )
+    >>> sigma = np.exp([[[0.0]], [[2.0]], [[4.0]]])
+    >>> tokens = Tokens.from_pytree({"sigma": sigma}, {})
     >>> log = (jnp.log, jnp.exp)
     >>> standardizer = Standardizer.fit(tokens, bijectors={"sigma": log})
-    >>> standardizer.mean[:, 0].tolist()
-    [2.0, 4.0]
-    >>> print(standardizer.forward(tokens).data[0, :, 0].round(3))
-    [-1.225 -1.     1.   ]
+    >>> print(standardizer.forward(tokens).data.round(3).ravel())
+    [-1.225  0.     1.225]
 
     Draws of a model that was trained on standardized tokens:
 
-    >>> view = tokens.select_tokens(["sigma"])
-    >>> draws = standardizer.inverse(np.zeros((100, 1, 1)), like=view)
-    >>> print(view.decode(draws)["sigma"].shape, f"{draws[0, 0, 0]:.3f}")
+    >>> draws = standardizer.inverse(np.zeros((100, 1, 1)), like=tokens)
+    >>> print(tokens.decode(draws)["sigma"].shape, f"{draws[0, 0, 0]:.3f}")
     (100, 1, 1) 7.389
     """
 
-    mean: Any
-    shift: Any
-    scale: Any
+    mean: Float[AnyArray, "keys width"]
+    shift: Float[AnyArray, "keys width"]
+    scale: Float[AnyArray, "keys width"]
     keys: tuple[StandardizedKey, ...]
 
     @classmethod
     @moves_arrays
-    def fit(cls, tokens: Any, *, bijectors: Any = None) -> "Standardizer":
+    def fit(cls, tokens: object, *, bijectors: object = None) -> "Standardizer":
         """Measure mean and scale of every key over samples and tokens.
 
         Parameters
         ----------
         tokens : Tokens or TokenView
-            Of floats; a view, to fit some keys alone.
+            Of floats; a view, to fit some keys only.
         bijectors : mapping of str to bijector, optional
             For keys with bounded values, an elementwise map to unbounded
             ones that acts before standardizing. Either functions of one
             number ``(forward, inverse)`` or ``(forward, inverse,
             forward_log_det)``, with ``forward`` from bounded to unbounded;
             or a bijector of TensorFlow Probability or a transform of
-            NumPyro, which both map unbounded to bounded values, as one
-            writes them for a prior: ``Exp`` for positive values.
+            NumPyro, which both map unbounded to bounded values, as in a
+            prior: ``Exp`` for positive values.
 
         Returns
         -------
@@ -126,24 +112,22 @@ class Standardizer:
             its bijector, if a key has no real token, or if a bijector is not
             elementwise. All faults of one kind are listed.
         TypeError
-            If the tokens are no floats or are traced, or a bijector is of no
-            known kind.
+            If the tokens are not floats or are traced, or a bijector is of an
+            unknown kind.
         UnknownKeyError
             If a bijector is given for a key that does not exist.
 
         Notes
         -----
-        Reads values, so it does not work under ``jit``. Sums are taken on
-        the host in float64. The standard deviation is that of the values
-        themselves (divided by their number, not by one less).
+        Reads values, so it does not work under ``jit``. Sums are computed on
+        the host in float64. The variance is divided by the number of values.
 
         Examples
         --------
         >>> import numpy as np
         >>> from tfmpe import Tokens
-        >>> data = {"obs": np.array([[[1.0], [9.0]], [[3.0], [9.0]]])}
-        >>> sizes = {"obs": np.array([[1], [1]])}
-        >>> tokens = Tokens.from_pytree(data, {}, event_shapes=sizes)
+        >>> obs = np.array([[[1.0]], [[3.0]]])
+        >>> tokens = Tokens.from_pytree({"obs": obs}, {})
         >>> fitted = Standardizer.fit(tokens)
         >>> fitted.mean.item(), fitted.scale.item()
         (2.0, 1.0)
@@ -175,7 +159,7 @@ class Standardizer:
         )
 
     @moves_arrays
-    def forward(self, values: Any, like: Any = None) -> Any:
+    def forward(self, values: T, like: object = None) -> T:
         """Return standardized values.
 
         Parameters
@@ -183,12 +167,12 @@ class Standardizer:
         values : Tokens, TokenView or array (*sample, n_tokens, width)
             Original values, of floats.
         like : Tokens or TokenView, optional
-            For an array: whose tokens it holds.
+            For an array: the tokens that it holds.
 
         Returns
         -------
         Tokens, TokenView or Array
-            As ``values``, and with its dtype.
+            Like ``values``, and with its dtype.
 
         Raises
         ------
@@ -198,13 +182,13 @@ class Standardizer:
             If a key has another batch shape than when it was fitted, or an
             array does not hold the tokens of ``like``.
         TypeError
-            If values are no floats, or an array comes without ``like``.
+            If values are not floats, or an array comes without ``like``.
         """
         given = self._read(values, like)
-        return given.wrap(given.compute(_forward))
+        return given.wrap(given.compute(_forward))  # pyright: ignore
 
     @moves_arrays
-    def inverse(self, values: Any, like: Any = None) -> Any:
+    def inverse(self, values: T, like: object = None) -> T:
         """Return original values for standardized ones.
 
         Undoes :meth:`forward`, up to rounding: of the order of
@@ -212,15 +196,13 @@ class Standardizer:
 
         Parameters
         ----------
-        values : Tokens, TokenView or array (*sample, n_tokens, width)
-            Standardized values, of floats.
-        like : Tokens or TokenView, optional
-            For an array: whose tokens it holds.
+        values, like
+            As of :meth:`forward`, but standardized.
 
         Returns
         -------
         Tokens, TokenView or Array
-            As ``values``, and with its dtype.
+            Like ``values``, and with its dtype.
 
         Raises
         ------
@@ -228,10 +210,12 @@ class Standardizer:
             As :meth:`forward`.
         """
         given = self._read(values, like)
-        return given.wrap(given.compute(_inverse))
+        return given.wrap(given.compute(_inverse))  # pyright: ignore
 
     @moves_arrays
-    def log_det(self, values: Any, like: Any = None) -> Any:
+    def log_det(
+        self, values: object, like: object = None
+    ) -> Float[Array, "*sample"]:
         """Return ``log |det d forward(x) / dx|`` at original values x.
 
         So a density of standardized values becomes that of the original
@@ -239,14 +223,12 @@ class Standardizer:
 
         Parameters
         ----------
-        values : Tokens, TokenView or array (*sample, n_tokens, width)
-            Original values, of floats.
-        like : Tokens or TokenView, optional
-            For an array: whose tokens it holds.
+        values, like
+            As of :meth:`forward`.
 
         Returns
         -------
-        Array, shape (*sample,)
+        Array
             Over the real values of every sample; those of a view only.
 
         Raises
@@ -256,33 +238,12 @@ class Standardizer:
         """
         return self._read(values, like).compute(_log_det)
 
-    def _read(self, values: Any, like: Any) -> Given:
+    def _read(self, values: object, like: object) -> Given:
         moments = (self.mean, self.shift, self.scale)
         return read_given(values, like, self.keys, moments)
 
-    def tree_flatten_with_keys(
-        self,
-    ) -> tuple[tuple[Any, ...], tuple[StandardizedKey, ...]]:
-        """Split into array leaves and static keys."""
-        names = ("mean", "shift", "scale")
-        return tuple(
-            (jax.tree_util.GetAttrKey(name), getattr(self, name))
-            for name in names
-        ), self.keys
 
-    @classmethod
-    def tree_unflatten(
-        cls, keys: tuple[StandardizedKey, ...], children: Iterable[Any]
-    ) -> "Standardizer":
-        """Rebuild from leaves, whatever they are; checks nothing."""
-        standardizer = object.__new__(cls)
-        fields = zip(("mean", "shift", "scale"), children, strict=True)
-        for name, value in (*fields, ("keys", keys)):
-            object.__setattr__(standardizer, name, value)
-        return standardizer
-
-
-def _forward(laid: Laid) -> Any:
+def _forward(laid: Laid) -> Array:
     mean, shift, scale = laid.moments
     # What padding holds is replaced before anything is computed with it, as
     # a gradient would turn into NaN by 0 * inf; the result is replaced again.
@@ -291,14 +252,14 @@ def _forward(laid: Laid) -> Any:
     return laid.instead((unbounded - mean) / scale - shift)
 
 
-def _inverse(laid: Laid) -> Any:
+def _inverse(laid: Laid) -> Array:
     mean, shift, scale = laid.moments
     standard = jnp.where(laid.real, laid.values, 0)
     unbounded = (standard + shift) * scale + mean
     return laid.instead(laid.map(Bijector.inverse, unbounded))
 
 
-def _log_det(laid: Laid) -> Any:
+def _log_det(laid: Laid) -> Array:
     bounded = laid.bounded()
     slopes = laid.map(Bijector.log_det, bounded, jnp.zeros_like(bounded))
     slopes = slopes - jnp.log(laid.moments[-1])

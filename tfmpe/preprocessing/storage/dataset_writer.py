@@ -1,17 +1,22 @@
-"""Writing a dataset shard by shard, so that it may outgrow the memory."""
+"""Writer of datasets in shards, which may be larger than the memory."""
 
 import hashlib
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from tfmpe._base.atomic import remove_leftovers, write_atomically
 from tfmpe._base.errors import StorageError, raise_faults
-from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.storage.files import encode_tokens
-from tfmpe.preprocessing.storage.header import StoredArray
-from tfmpe.preprocessing.storage.manifest import (
+from tfmpe.preprocessing.layout.differences import (
+    EXACT,
+    difference,
+    layout_differences,
+)
+from tfmpe.preprocessing.tokens.tokens import Tokens
+
+from .files import encode_tokens
+from .header import StoredArray
+from .manifest import (
     MANIFEST,
     Manifest,
     Shard,
@@ -20,31 +25,29 @@ from tfmpe.preprocessing.storage.manifest import (
     without_samples,
     write_manifest,
 )
-from tfmpe.preprocessing.tokens.tokens import Tokens
 
 
 class DatasetWriter:
     """Write Tokens into a folder, one file per call of :meth:`append`.
 
-    After an interruption a new writer on the same folder goes on after the
-    last shard in its manifest.
+    A new writer on the same folder continues after the last shard in its
+    manifest, also after an interruption.
 
     Parameters
     ----------
     folder : path
-        Where to write; made if it does not exist.
+        Where to write; created if it does not exist.
 
     Raises
     ------
     StorageError
-        If another writer is at work in the folder, its manifest is damaged,
-        or it holds shards that no manifest lists.
+        If another writer uses the folder, its manifest is damaged, or it holds
+        shards that are not in the manifest.
 
     Notes
     -----
-    Every shard is written atomically, then the manifest is renewed
-    atomically, so that :func:`open_dataset` may read at any time. Needs the
-    extra ``data``.
+    Every shard, then the manifest, is written atomically, so that
+    :func:`open_dataset` may read at any time. Needs the extra ``data``.
 
     Examples
     --------
@@ -56,9 +59,8 @@ class DatasetWriter:
     ...     for start in range(writer.n_samples, 30, 10):
     ...         mu = np.arange(start, start + 10.0).reshape(10, 1, 1)
     ...         writer.append(Tokens.from_pytree({"mu": mu}, {}))
-    >>> dataset = open_dataset(folder)
-    >>> len(dataset), dataset[8:12].data.ravel().tolist()
-    (30, [8.0, 9.0, 10.0, 11.0])
+    >>> open_dataset(folder)[8:12].data.ravel().tolist()
+    [8.0, 9.0, 10.0, 11.0]
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -85,21 +87,20 @@ class DatasetWriter:
         """Number of shards written so far, earlier writers included."""
         return len(self._manifest.shards) if self._manifest else 0
 
-    def append(self, tokens: Any) -> None:
+    def append(self, tokens: object) -> None:
         """Write Tokens as the next shard.
 
         Parameters
         ----------
         tokens : Tokens
-            With at least one sample axis; along the first lie the samples of
-            the dataset. All else must be as in the first shard: layout,
-            dtypes, further sample axes, and which arrays there are.
+            With the samples along the first axis. Layout, dtypes, further
+            sample axes and the set of arrays must be those of the first shard.
 
         Raises
         ------
         ValueError
-            If the Tokens do not fit to the first shard, naming all
-            differences, or if the writer is closed.
+            If the Tokens do not match the first shard, with all differences, or
+            if the writer is closed.
         TypeError
             If ``tokens`` is something else.
         """
@@ -124,8 +125,8 @@ class DatasetWriter:
         raise_faults(
             ValueError,
             f"Cannot append these Tokens to {self._folder}",
-            _layout_faults(header.layout, old.layout)
-            + _array_faults(samples, old.samples),
+            layout_differences(header.layout, old.layout, _NAMES, EXACT)
+            + _array_differences(samples, old.samples),
         )
         shard = Shard(
             shard_name(self.n_shards),
@@ -140,7 +141,7 @@ class DatasetWriter:
         self._manifest = new
 
     def close(self) -> None:
-        """Let other writers at the folder; done at the end of ``with``."""
+        """Let other writers use the folder; also at the end of ``with``."""
         self._closed = True
         self._lock.close()
 
@@ -158,7 +159,7 @@ class DatasetWriter:
 
 
 def _lock(folder: Path, stack: ExitStack) -> None:
-    """Keep other writers out of a folder until the stack is closed."""
+    """Lock a folder for this writer until the stack is closed."""
     import fcntl
 
     file = stack.enter_context((folder / ".lock").open("ab"))
@@ -173,10 +174,7 @@ def _lock(folder: Path, stack: ExitStack) -> None:
 
 
 def _check_unlisted(folder: Path, n_shards: int) -> None:
-    """Check that no shard would be lost by writing after the last one.
-
-    An interruption leaves at most one unlisted shard, the next.
-    """
+    """Check that no shard but the next is missing in the manifest."""
     listed = {shard_name(number) for number in range(n_shards + 1)}
     unlisted = sorted(
         path.name
@@ -191,46 +189,21 @@ def _check_unlisted(folder: Path, n_shards: int) -> None:
         )
 
 
-def _layout_faults(new: TokenLayout, old: TokenLayout) -> list[str]:
-    """List the differences of two layouts."""
-    if new == old:
-        return []
-    if new.names != old.names:
-        return [
-            f"their keys are {list(new.names)}, those of the first shard "
-            f"{list(old.names)}"
-        ]
-    faults = [
-        f"{field} of {mine.name!r} is {a}, in the first shard {b}"
-        for mine, theirs in zip(new.keys, old.keys, strict=True)
-        for field, a, b in zip(mine._fields, mine, theirs, strict=True)
-        if a != b and field != "offset"
-    ]
-    if new.independence != old.independence:
-        faults.append(
-            f"their rules are {new.independence.to_dict()}, those of the "
-            f"first shard {old.independence.to_dict()}"
-        )
-    return faults
+_NAMES = ("these Tokens", "the first shard")
 
 
-def _array_faults(
+def _array_differences(
     new: dict[str, StoredArray], old: dict[str, StoredArray]
 ) -> list[str]:
-    """List the differences of the arrays of two shards."""
+    """Return a sentence on every difference of the arrays of two shards."""
     faults = []
     for name in sorted(new.keys() | old.keys()):
         if name not in new or name not in old:
-            has, lacks = "have", "has not"
-            if name not in new:
-                has, lacks = "have no", "has"
-            faults.append(f"they {has} {name}, which the first shard {lacks}")
+            owner = _NAMES[name not in new]
+            faults.append(f"the array {name!r} is in {owner} only")
             continue
         for what, a, b in zip(
             ("dtype", "shape of one sample"), new[name], old[name], strict=True
         ):
-            if a != b:
-                faults.append(
-                    f"the {what} of {name} is {a}, in the first shard {b}"
-                )
+            faults += difference(f"the {what} of {name!r}", a, b, _NAMES)
     return faults

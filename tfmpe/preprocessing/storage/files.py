@@ -1,9 +1,8 @@
 """Tokens in a safetensors file (extra ``data``).
 
-Arrays lie in the file as any safetensors tool reads them; dtypes that not
-all of these tools know lie there as bytes, with one more axis. The header
-has one entry, a JSON text with the layout, and of every array the dtype, the
-shape and a checksum.
+Arrays are stored as any safetensors tool reads them, but dtypes that not all
+of these tools know as bytes, with one more axis. The header has one entry, a
+JSON text with the layout, and the dtype, shape and checksum of every array.
 """
 
 import hashlib
@@ -11,41 +10,39 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
-from tfmpe._base.arrays import hand_over
+from tfmpe._base.arrays import AnyArray, hand_over
 from tfmpe._base.errors import StorageError
 from tfmpe._base.extras import import_extra
 from tfmpe._base.sealed_json import DamageError, brief, naming
 from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.storage.header import (
-    DTYPES,
+
+from .header import (
     LEAVES,
     NATIVE,
     Header,
     StoredArray,
+    is_storable,
     read_header,
     stored_form,
     write_header,
 )
 
+if TYPE_CHECKING:
+    from tfmpe.preprocessing.tokens.tokens import Tokens
+
 _ENTRY = "tfmpe"
 
 
-def encode_tokens(tokens: Any) -> tuple[bytes, Header]:
-    """Return the content of a file of Tokens, and what its header says.
+Parts = tuple[AnyArray, TokenLayout, AnyArray | None, AnyArray | None]
 
-    Raises
-    ------
-    StorageError
-        If the arrays do not fit the layout, or have a dtype that jax has not:
-        what could not be read is not written.
-    ImportError
-        If safetensors is not installed.
-    """
+
+def encode_tokens(tokens: "Tokens") -> tuple[bytes, Header]:
+    """Return the content of a token file that can be read, and its header."""
     safetensors = _safetensors()
     leaves = {name: getattr(tokens, name) for name in LEAVES}
     arrays = {
@@ -64,17 +61,17 @@ def encode_tokens(tokens: Any) -> tuple[bytes, Header]:
             "Tokens.from_pytree."
         ) from None
     content = safetensors.numpy.save(
-        {name: _as_stored(array) for name, array in arrays.items()},
+        {
+            name: a if a.dtype.name in NATIVE else a[..., None].view(np.uint8)
+            for name, a in arrays.items()
+        },
         metadata={_ENTRY: written},
     )
     return content, header
 
 
-def read_tokens(path: Path, numpy: bool) -> tuple[Any, TokenLayout, Any, Any]:
-    """Return data, layout, functional inputs and padding; all checks here.
-
-    See ``Tokens.load`` for the parameters and errors.
-    """
+def read_tokens(path: Path, numpy: bool) -> Parts:
+    """Return the parts of Tokens in a file; see ``Tokens.load`` for errors."""
     with naming(path):
         file, header = open_tokens(path)
         if not numpy:
@@ -91,48 +88,34 @@ def read_tokens(path: Path, numpy: bool) -> tuple[Any, TokenLayout, Any, Any]:
 
 def as_leaves(
     arrays: Mapping[str, np.ndarray], layout: TokenLayout, numpy: bool
-) -> tuple[Any, TokenLayout, Any, Any]:
-    """Return the parts of Tokens, as jax arrays or NumPy.
-
-    The arrays are handed over: nothing else may hold them.
-    """
-    data, inputs, padding = (
-        hand_over(arrays[name])
-        if name in arrays and not numpy
-        else arrays.get(name)
-        for name in LEAVES
-    )
-    return data, layout, inputs, padding
+) -> Parts:
+    """Return the parts of Tokens; nothing else may hold the arrays."""
+    found: dict[str, AnyArray] = {
+        name: array if numpy else hand_over(array)
+        for name, array in arrays.items()
+    }
+    _, inputs, padding = LEAVES
+    return found["data"], layout, found.get(inputs), found.get(padding)
 
 
 def open_tokens(path: Path) -> tuple[Any, Header]:
-    """Return a safetensors file of Tokens and its checked header.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no file.
-    StorageError
-        If it is not a file of Tokens, or not as it was written.
-    ImportError
-        If safetensors is not installed.
-    """
+    """Return an open token file and its checked header."""
     safetensors = _safetensors()
     if not path.exists():
         raise FileNotFoundError(f"There is no file {path}.")
     if not path.is_file():
-        raise StorageError("it is not a file. Give one that tokens.save wrote.")
+        raise StorageError("it is not a file. Pass one that tokens.save wrote.")
     try:
         file = safetensors.safe_open(str(path), framework="np")
     except safetensors.SafetensorError as error:
         raise StorageError(
-            f"it is not a whole safetensors file ({error}). Give one that "
+            f"it is not a whole safetensors file ({error}). Pass one that "
             "tokens.save wrote."
         ) from None
     entry = (file.metadata() or {}).get(_ENTRY)
     if entry is None:
         raise StorageError(
-            "it is a safetensors file without the entry 'tfmpe'. Give one "
+            "it is a safetensors file without the entry 'tfmpe'. Pass one "
             "that tokens.save wrote."
         )
     header = read_header(entry)
@@ -143,10 +126,7 @@ def open_tokens(path: Path) -> tuple[Any, Header]:
 def read_rows(
     file: Any, name: str, sample: StoredArray, rows: slice
 ) -> np.ndarray:
-    """Return some samples of an array in a file.
-
-    ``sample`` has the dtype, and the shape without the first axis.
-    """
+    """Return some samples of an array; ``sample`` has the shape of one."""
     part = (rows.stop - rows.start, *sample.shape)
     if not math.prod(part):
         # safetensors refuses to read nothing.
@@ -155,13 +135,7 @@ def read_rows(
 
 
 def check_jax_dtypes(path: Path, arrays: Mapping[str, StoredArray]) -> None:
-    """Refuse dtypes that jax would silently narrow.
-
-    Raises
-    ------
-    TypeError
-        If an array has one.
-    """
+    """Raise a TypeError for dtypes that jax would narrow without warning."""
     for name, (dtype, _) in arrays.items():
         narrowed = jax.dtypes.canonicalize_dtype(dtype)
         if narrowed != dtype:
@@ -173,7 +147,7 @@ def check_jax_dtypes(path: Path, arrays: Mapping[str, StoredArray]) -> None:
 
 
 def _check_stored(file: Any, arrays: Mapping[str, StoredArray]) -> None:
-    """Check that a file holds the arrays that its record describes."""
+    """Check that a file holds the arrays that its header describes."""
     expected = {name: stored_form(stored) for name, stored in arrays.items()}
     found = {}
     for name in file.keys():  # noqa: SIM118, it is no dictionary
@@ -187,22 +161,16 @@ def _check_stored(file: Any, arrays: Mapping[str, StoredArray]) -> None:
 
 
 def _plain(name: str, leaf: Any) -> np.ndarray:
-    """Return a leaf as a NumPy array without gaps, in native byte order."""
+    """Return a leaf as a contiguous NumPy array of native byte order."""
     array = np.asarray(leaf)
-    if array.dtype.name not in DTYPES:
+    if not is_storable(array.dtype):
         raise StorageError(
             f"These Tokens cannot be stored: {name!r} has the dtype "
-            f"{array.dtype}, which jax has not. Build them with "
+            f"{array.dtype}, which jax does not have. Build them with "
             "Tokens.from_pytree."
         )
-    # safetensors writes arrays with gaps wrongly, without a word.
+    # safetensors writes arrays with gaps wrongly, without an error.
     return np.asarray(array, array.dtype.newbyteorder("="), order="C")
-
-
-def _as_stored(array: np.ndarray) -> np.ndarray:
-    if array.dtype.name in NATIVE:
-        return array
-    return array[..., None].view(np.uint8)
 
 
 def _as_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -1,67 +1,35 @@
-"""What a file of Tokens says about its arrays, and whether it can be so."""
+"""Header of a token file: reading, writing and consistency checks."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
+from tfmpe._base.arrays import is_numeric
 from tfmpe._base.errors import StorageError
 from tfmpe._base.sealed_json import (
+    SIZE,
     DamageError,
     brief,
-    entries,
+    check_form,
+    check_size,
     seal,
-    shape,
-    text,
     unseal,
 )
 from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.storage.layout_json import (
-    layout_from_json,
-    layout_to_json,
-    layout_version,
-)
+
+from .layout_json import layout_from_json, layout_to_json, layout_version
 
 _FORMAT, _VERSION = "tfmpe.tokens", 2  # 2 has named dimensions
 LEAVES = ("data", "functional_inputs", "padding")
+ARRAY_FORM = {"dtype": str, "shape": [SIZE]}
 
-# What every safetensors since 0.4.5 reads as NumPy, with its names for them.
-NATIVE = {
-    "bool": "BOOL",
-    "int8": "I8",
-    "int16": "I16",
-    "int32": "I32",
-    "int64": "I64",
-    "uint8": "U8",
-    "uint16": "U16",
-    "uint32": "U32",
-    "uint64": "U64",
-    "float16": "F16",
-    "float32": "F32",
-    "float64": "F64",
+_BITS = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}
+NATIVE = {"bool": "BOOL"} | {
+    f"{kind}{n}": f"{kind[0].upper()}{n}" for kind in _BITS for n in _BITS[kind]
 }
-# Those, and further ones that some version of jax has.
-DTYPES = (
-    *NATIVE,
-    "complex64",
-    "complex128",
-    "bfloat16",
-    "float8_e3m4",
-    "float8_e4m3",
-    "float8_e4m3b11fnuz",
-    "float8_e4m3fn",
-    "float8_e4m3fnuz",
-    "float8_e5m2",
-    "float8_e5m2fnuz",
-    "float8_e8m0fnu",
-    "float4_e2m1fn",
-    "int1",
-    "int2",
-    "int4",
-    "uint1",
-    "uint2",
-    "uint4",
-)
+"""What every safetensors since 0.4.5 reads as NumPy, with its names for it."""
 
 
 class StoredArray(NamedTuple):
@@ -70,9 +38,13 @@ class StoredArray(NamedTuple):
     dtype: np.dtype
     shape: tuple[int, ...]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the dictionary that :func:`stored_array` reads."""
+        return {"dtype": self.dtype.name, "shape": list(self.shape)}
+
 
 class Header(NamedTuple):
-    """What a file says about its arrays, checked."""
+    """Layout, arrays and checksums of a token file, checked."""
 
     layout: TokenLayout
     arrays: dict[str, StoredArray]
@@ -86,11 +58,8 @@ def write_header(
 ) -> str:
     """Return the text that :func:`read_header` reads back."""
     described = {
-        name: {
-            "dtype": array.dtype.name,
-            "shape": list(array.shape),
-            "sha256": checksums[name],
-        }
+        name: StoredArray(array.dtype, array.shape).as_json()
+        | {"sha256": checksums[name]}
         for name, array in arrays.items()
     }
     record = {"layout": layout_to_json(layout), "arrays": described}
@@ -98,40 +67,47 @@ def write_header(
 
 
 def read_header(sealed: str) -> Header:
-    """Read the entry of a header."""
-    layout, described = entries(
-        unseal(sealed, _FORMAT, _VERSION), ("layout", "arrays"), "its record"
-    )
-    arrays, checksums = {}, {}
-    if not isinstance(described, dict):
-        raise DamageError(f"its arrays are {brief(described)}")
-    for name, entry in described.items():
-        where = f"the array {brief(name)}"
-        dtype, sizes, sha256 = entries(
-            entry, ("dtype", "shape", "sha256"), where
-        )
-        arrays[name] = stored_array(dtype, sizes, where)
-        checksums[name] = text(sha256, f"the checksum of {where}")
-    read = layout_from_json(layout)
-    check_arrays(read, arrays)
-    return Header(read, arrays, checksums)
+    """Read the text of a header."""
+    record = unseal(sealed, _FORMAT, _VERSION)
+    form = {"layout": object, "arrays": {...: ARRAY_FORM | {"sha256": str}}}
+    check_form(record, form)
+    layout = layout_from_json(record["layout"])
+    arrays = stored_arrays(record["arrays"], layout)
+    checksums = {
+        name: each["sha256"] for name, each in record["arrays"].items()
+    }
+    return Header(layout, arrays, checksums)
 
 
-def stored_array(dtype: Any, sizes: Any, where: str) -> StoredArray:
-    """Read the dtype and the shape of an array from JSON."""
-    name = text(dtype, f"the dtype of {where}")
-    if name not in DTYPES:
-        raise DamageError(
-            f"the dtype of {where} is {brief(name)}, which jax has not"
-        )
+def stored_arrays(
+    described: Mapping[str, Mapping[str, Any]], layout: TokenLayout
+) -> dict[str, StoredArray]:
+    """Read the arrays of Tokens of a layout, of a form already checked."""
+    arrays = {
+        name: stored_array(entry, f"the array {brief(name)}")
+        for name, entry in described.items()
+    }
+    check_arrays(layout, arrays)
+    return arrays
+
+
+def stored_array(entry: Mapping[str, Any], where: str) -> StoredArray:
+    """Read the dtype and the shape of an array."""
+    name = entry["dtype"]
     try:
-        known = np.dtype(name)
-    except TypeError:
+        dtype = np.dtype(name)
+    except (TypeError, ValueError, SyntaxError):
         raise StorageError(
-            f"the dtype of {where} is {name}, which this version of jax does "
-            "not have. Update jax."
+            f"the dtype of {where} is {brief(name)}, which this version of "
+            "jax does not have. Update jax."
         ) from None
-    return StoredArray(known, shape(sizes, f"the shape of {where}"))
+    # A name is stored only if it is the full one.
+    if dtype.name != name or not is_storable(dtype):
+        raise DamageError(
+            f"the dtype of {where} is {brief(name)}, which jax does not have"
+        )
+    check_size(entry["shape"], where)
+    return StoredArray(dtype, tuple(entry["shape"]))
 
 
 def check_arrays(
@@ -140,8 +116,8 @@ def check_arrays(
     """Check that arrays by name are the leaves of Tokens of a layout."""
     if "data" not in arrays or not arrays.keys() <= set(LEAVES):
         raise DamageError(
-            f"its arrays are {brief(list(arrays))}, expected 'data' and maybe "
-            "'functional_inputs' and 'padding'"
+            f"its arrays are {brief(list(arrays))}, expected 'data' and "
+            "optionally 'functional_inputs' and 'padding'"
         )
     data = arrays["data"].shape
     room = (layout.n_tokens, layout.width)
@@ -172,8 +148,13 @@ def check_arrays(
         )
 
 
+def is_storable(dtype: np.dtype) -> bool:
+    """Whether this version of jax, or another one, has a dtype."""
+    return is_numeric(dtype) or hasattr(ml_dtypes, dtype.name)
+
+
 def stored_form(stored: StoredArray) -> tuple[str, tuple[int, ...]]:
-    """Return how the file names an array's dtype, and the shape in it."""
+    """Return the file's name for a dtype, and the shape in the file."""
     if stored.dtype.name in NATIVE:
         return NATIVE[stored.dtype.name], stored.shape
     return "U8", (*stored.shape, stored.dtype.itemsize)

@@ -1,19 +1,18 @@
-"""Layouts as JSON: written, and read back without trusting a word of it."""
+"""JSON form of a layout, written and read back with every check."""
 
 import textwrap
 from typing import Any
 
-from tfmpe._base.errors import IndependenceError, UnknownKeyError
+import numpy as np
+
 from tfmpe._base.sealed_json import (
+    SIZE,
     DamageError,
     brief,
     canonical,
+    check_form,
+    check_size,
     checksum,
-    entries,
-    integer,
-    items,
-    shape,
-    text,
 )
 from tfmpe._base.trees import SEPARATOR
 from tfmpe.preprocessing.layout.dimensions import check_dimensions
@@ -22,18 +21,23 @@ from tfmpe.preprocessing.layout.independence import Independence
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing.layout.rules import check_rules
 
-_KEY = ("name", "path", "event_shape", "batch_shape", "label", "n_inputs")
-_NAMED = ("dims", "groups")
 _INT32 = 2**31
+_KEY = {
+    "name": str,
+    "path": [str],
+    "event_shape": [SIZE],
+    "batch_shape": [SIZE],
+    "label": range(-_INT32, _INT32),
+    "n_inputs": (SIZE,),
+}
+_NAMED = {
+    "dims": [str],
+    "groups": {...: {"size": range(_INT32 + 1), "ids": [range(_INT32)]}},
+}
 
 
 def layout_to_json(layout: TokenLayout) -> dict[str, Any]:
-    """Return a layout as dictionaries, lists, strings, integers and None.
-
-    Offsets are left out, as they follow from the order of the keys; named
-    dimensions and groups are left out where a key has none, so that older
-    versions read what they can.
-    """
+    """Return a layout as dictionaries, lists, strings, integers and None."""
     return {
         "keys": [_key_to_json(key) for key in layout.keys],
         "independence": layout.independence.to_dict(),
@@ -60,19 +64,12 @@ def _key_to_json(key: KeyLayout) -> dict[str, Any]:
 
 
 def layout_version(layout: TokenLayout) -> int:
-    """Return the version of the formats that can hold a layout.
-
-    2 with named dimensions, else 1.
-    """
-    named = any(key.dims or key.groups for key in layout.keys)
-    return 2 if named else 1
+    """Return the format version: 2 with named dimensions, else 1."""
+    return 1 + any(key.dims or key.groups for key in layout.keys)
 
 
 def layout_hash(layout: TokenLayout) -> str:
-    """Return the sha256 of a layout, in hexadecimal.
-
-    Equal layouts have equal ones, in every process and on every machine;
-    ``hash(layout)`` differs between processes.
+    """Return the sha256 of a layout, the same in every process.
 
     Examples
     --------
@@ -83,43 +80,22 @@ def layout_hash(layout: TokenLayout) -> str:
 
 
 def layout_from_json(value: Any) -> TokenLayout:
-    """Read a layout back.
-
-    Parameters
-    ----------
-    value : object
-        Anything that JSON can hold, from anywhere.
-
-    Returns
-    -------
-    TokenLayout
-        Equal to the one that was written.
-
-    Raises
-    ------
-    StorageError
-        If ``value`` is not exactly what :func:`layout_to_json` writes for a
-        layout that :meth:`Tokens.from_pytree` could have built.
-    """
-    keys, rules = entries(value, ("keys", "independence"), "the layout")
-    read = tuple(
-        _key(entry, f"key {number} of the layout")
-        for number, entry in enumerate(items(keys, "keys of the layout"))
+    """Read a layout as :func:`layout_to_json` writes it, or raise."""
+    check_form(
+        value, {"keys": [object], "independence": object}, "record.layout"
     )
-    _check_distinct(read)
+    keys = tuple(
+        _key(entry, f"record.layout.keys[{number}]")
+        for number, entry in enumerate(value["keys"])
+    )
+    _check_distinct(keys)
     try:
-        check_dimensions(read)
-    except ValueError as error:
-        raise DamageError(
-            textwrap.shorten(f"in its layout, {error}", 300).rstrip(".")
-        ) from None
-    try:
-        layout = TokenLayout(read, Independence.parse(rules))
+        check_dimensions(keys)
+        layout = TokenLayout(keys, Independence.parse(value["independence"]))
         check_rules(layout)
-    except (IndependenceError, UnknownKeyError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise DamageError(
-            "the rules of its layout do not fit: "
-            + textwrap.shorten(str(error), 300).rstrip(".")
+            textwrap.shorten(f"its layout is invalid: {error}", 300).rstrip(".")
         ) from None
     # What was read leniently, such as True for 1 in a rule.
     if canonical(layout_to_json(layout)) != canonical(value):
@@ -128,75 +104,46 @@ def layout_from_json(value: Any) -> TokenLayout:
 
 
 def _key(entry: Any, where: str) -> KeyLayout:
-    named = [
-        part
-        for part in _NAMED
-        if part in (entry if isinstance(entry, dict) else ())
-    ]
-    name, path, event, batch, label, n_inputs, *rest = entries(
-        entry, (*_KEY, *named), where
+    form = dict(_KEY)
+    if isinstance(entry, dict):
+        form |= {name: _NAMED[name] for name in _NAMED if name in entry}
+    check_form(entry, form, where)
+    path, event, batch = (
+        tuple(entry[name]) for name in ("path", "event_shape", "batch_shape")
     )
-    further = dict(zip(named, rest, strict=True))
-    name = text(name, f"the name of {where}")
-    where = f"key {brief(name)}"
-    parts = tuple(
-        text(part, f"the path of {where}")
-        for part in items(path, f"the path of {where}")
-    )
-    if not parts or SEPARATOR.join(parts) != name:
-        raise DamageError(f"the path of {where} is {brief(path)}")
-    event = shape(event, f"the event shape of {where}")
-    batch = shape(batch, f"the batch shape of {where}")
-    shape([*event, *batch], f"the shape of {where}")
+    dims, groups = tuple(entry.get("dims", ())), entry.get("groups", {})
+    if not path or SEPARATOR.join(path) != entry["name"]:
+        raise DamageError(
+            f"{where}.path is {brief(path)}, expected the parts of its "
+            f"name {brief(entry['name'])}"
+        )
+    check_size((*event, *batch), where)
+    if len(dims) not in (0, len(event)):
+        raise DamageError(
+            f"{where}.dims is {brief(dims)}, but its event shape is {event}"
+        )
+    for name, group in groups.items():
+        ids, size = group["ids"], group["size"]
+        if (len(ids),) != event or max(ids, default=-1) >= size:
+            raise DamageError(
+                f"{where}.groups[{brief(name)}] has {len(ids)} ids up to "
+                f"{max(ids, default=-1)}, but its event shape is {event} and "
+                f"its size {size}"
+            )
     return KeyLayout(
-        name,
-        parts,
+        entry["name"],
+        path,
         0,
         event,
         batch,
-        integer(label, f"the label of {where}", -_INT32, _INT32 - 1),
-        None
-        if n_inputs is None
-        else integer(n_inputs, f"the number of inputs of {where}"),
-        _dims(further.get("dims", []), event, where),
-        _groups(further.get("groups", {}), event, where),
+        entry["label"],
+        entry["n_inputs"],
+        dims,
+        tuple(
+            GroupIndex(name, group["size"], np.array(group["ids"], np.int32))
+            for name, group in sorted(groups.items())
+        ),
     )
-
-
-def _dims(value: Any, event: tuple[int, ...], where: str) -> tuple[str, ...]:
-    names = tuple(
-        text(name, f"a dimension of {where}")
-        for name in items(value, f"the dimensions of {where}")
-    )
-    if len(names) not in (0, len(event)):
-        raise DamageError(
-            f"the dimensions of {where} are {brief(names)}, but its event "
-            f"shape is {event}"
-        )
-    return names
-
-
-def _groups(
-    value: Any, event: tuple[int, ...], where: str
-) -> tuple[GroupIndex, ...]:
-    if not isinstance(value, dict):
-        raise DamageError(f"the groups of {where} are {brief(value)}")
-    read = []
-    for name, entry in sorted(value.items()):
-        what = f"the groups of {where} for {brief(name)}"
-        size, ids = entries(entry, ("size", "ids"), what)
-        size = integer(size, f"the number of {what}", 0, _INT32)
-        entry_of = f"an entry of {what}"
-        ids = [
-            integer(each, entry_of, 0, size - 1) for each in items(ids, what)
-        ]
-        if (len(ids),) != event:
-            raise DamageError(
-                f"{what} have {len(ids)} entries, but its event shape is "
-                f"{event}"
-            )
-        read.append(GroupIndex(name, size, ids))
-    return tuple(read)
 
 
 def _check_distinct(keys: tuple[KeyLayout, ...]) -> None:

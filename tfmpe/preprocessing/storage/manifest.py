@@ -1,4 +1,4 @@
-"""The list of a dataset's shards, and what all of them have in common."""
+"""Manifest of a dataset: its shards, and what all of them have in common."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,23 +7,18 @@ from typing import Any, NamedTuple
 from tfmpe._base.atomic import write_atomically
 from tfmpe._base.errors import StorageError
 from tfmpe._base.sealed_json import (
+    SIZE,
     DamageError,
     brief,
-    entries,
-    integer,
-    items,
+    check_form,
     naming,
     seal,
-    text,
     unseal,
 )
 from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.storage.header import (
-    StoredArray,
-    check_arrays,
-    stored_array,
-)
-from tfmpe.preprocessing.storage.layout_json import (
+
+from .header import ARRAY_FORM, StoredArray, stored_arrays
+from .layout_json import (
     layout_from_json,
     layout_hash,
     layout_to_json,
@@ -32,20 +27,16 @@ from tfmpe.preprocessing.storage.layout_json import (
 
 MANIFEST = "manifest.json"
 _FORMAT, _VERSION = "tfmpe.dataset", 2  # 2 has named dimensions
+_FORM = {
+    "layout": object,
+    "layout_sha256": str,
+    "samples": {...: ARRAY_FORM},
+    "shards": [{"file": str, "n_samples": SIZE, "sha256": str}],
+}
 
 
 class Shard(NamedTuple):
-    """One file of a dataset.
-
-    Attributes
-    ----------
-    file : str
-        Its name in the folder.
-    n_samples : int
-        Length of its first sample axis.
-    sha256 : str
-        Checksum of the whole file, in hexadecimal.
-    """
+    """File name, number of samples and sha256 of one file of a dataset."""
 
     file: str
     n_samples: int
@@ -53,11 +44,7 @@ class Shard(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """What is known of a dataset without opening a shard.
-
-    ``samples`` has the dtype of each array, and its shape without the first
-    sample axis.
-    """
+    """Layout, arrays of one sample, and shards of a dataset."""
 
     layout: TokenLayout
     samples: dict[str, StoredArray]
@@ -85,13 +72,12 @@ def without_samples(
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Renew the manifest of a dataset, atomically."""
+    """Replace the manifest of a dataset atomically."""
     record = {
         "layout": layout_to_json(manifest.layout),
         "layout_sha256": layout_hash(manifest.layout),
         "samples": {
-            name: {"dtype": dtype.name, "shape": list(shape)}
-            for name, (dtype, shape) in manifest.samples.items()
+            name: array.as_json() for name, array in manifest.samples.items()
         },
         "shards": [shard._asdict() for shard in manifest.shards],
     }
@@ -101,19 +87,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a dataset.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    StorageError
-        If it is damaged, of a newer version, or not of a dataset.
-    """
+    """Read the manifest of a dataset; every fault is a StorageError."""
     path = folder / MANIFEST
     if not path.exists():
         raise FileNotFoundError(
-            f"There is no file {path}. Give the folder of a dataset that a "
+            f"There is no file {path}. Pass the folder of a dataset that a "
             "DatasetWriter has written."
         )
     with naming(path):
@@ -122,45 +100,24 @@ def read_manifest(folder: Path) -> Manifest:
         try:
             written = path.read_bytes().decode("ascii")
         except UnicodeDecodeError as error:
-            raise DamageError(f"it is no JSON of tfmpe ({error})") from None
+            raise DamageError(f"it is not JSON of tfmpe ({error})") from None
         return _manifest(unseal(written, _FORMAT, _VERSION))
 
 
-def _manifest(record: Any) -> Manifest:
-    layout, sha256, samples, shards = entries(
-        record, ("layout", "layout_sha256", "samples", "shards"), "its record"
-    )
-    read = layout_from_json(layout)
-    if sha256 != layout_hash(read):
+def _manifest(record: dict[str, Any]) -> Manifest:
+    check_form(record, _FORM)
+    layout = layout_from_json(record["layout"])
+    if record["layout_sha256"] != layout_hash(layout):
         raise DamageError("its layout does not match its checksum")
-    if not isinstance(samples, dict):
-        raise DamageError(f"its samples are {brief(samples)}")
-    arrays = {}
-    for name, entry in samples.items():
-        where = f"the array {brief(name)}"
-        dtype, shape = entries(entry, ("dtype", "shape"), where)
-        arrays[name] = stored_array(dtype, shape, where)
-    check_arrays(read, arrays)
-    listed = tuple(
-        _shard(entry, number)
-        for number, entry in enumerate(items(shards, "its list of shards"))
-    )
-    manifest = Manifest(read, arrays, listed)
-    integer(manifest.n_samples, "the number of samples of all shards")
+    arrays = stored_arrays(record["samples"], layout)
+    shards = tuple(Shard(**entry) for entry in record["shards"])
+    for number, shard in enumerate(shards):
+        # No other name is ever opened: not one that leads out of the folder.
+        if shard.file != shard_name(number):
+            raise DamageError(
+                f"the file of shard {number} is {brief(shard.file)}, expected "
+                f"{shard_name(number)!r}"
+            )
+    manifest = Manifest(layout, arrays, shards)
+    check_form(manifest.n_samples, SIZE, "the number of samples of all shards")
     return manifest
-
-
-def _shard(entry: Any, number: int) -> Shard:
-    where = f"shard {number}"
-    file, n_samples, sha256 = entries(entry, Shard._fields, where)
-    # No other name is ever opened: not one that leads out of the folder.
-    if file != shard_name(number):
-        raise DamageError(
-            f"the file of {where} is {brief(file)}, expected "
-            f"{shard_name(number)!r}"
-        )
-    return Shard(
-        file,
-        integer(n_samples, f"the number of samples of {where}"),
-        text(sha256, f"the checksum of {where}"),
-    )

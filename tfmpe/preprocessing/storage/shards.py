@@ -1,4 +1,4 @@
-"""Reading a dataset of shards: only what is asked for."""
+"""Reader of datasets in shards, which reads only the samples asked for."""
 
 import bisect
 import hashlib
@@ -6,56 +6,42 @@ import itertools
 import operator
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 from tfmpe._base.arrays import empty
 from tfmpe._base.sealed_json import DamageError, naming
 from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.storage.files import (
-    as_leaves,
-    check_jax_dtypes,
-    open_tokens,
-    read_rows,
-)
-from tfmpe.preprocessing.storage.manifest import (
-    Manifest,
-    Shard,
-    read_manifest,
-    without_samples,
-)
 from tfmpe.preprocessing.tokens.tokens import Tokens
+
+from .files import as_leaves, check_jax_dtypes, open_tokens, read_rows
+from .manifest import Manifest, Shard, read_manifest, without_samples
 
 
 def open_dataset(
-    folder: str | os.PathLike[str],
-    *,
-    numpy: bool = False,
-    verify: bool = True,
+    folder: str | os.PathLike[str], *, numpy: bool = False, verify: bool = True
 ) -> "StoredDataset":
     """Open a dataset that a :class:`DatasetWriter` has written.
 
     Parameters
     ----------
     folder : path
-        The folder with its manifest and its shards.
+        The folder with the manifest and the shards.
     numpy : bool
-        Whether Tokens read from it hold NumPy arrays instead of jax arrays:
-        for data loaders, and for dtypes that jax would narrow.
+        Whether Tokens read from it hold NumPy arrays instead of jax arrays: for
+        data loaders, and for dtypes that jax would narrow.
     verify : bool
         Whether to compare each shard with its checksum when it is first
-        needed, for which the whole shard is read once.
+        needed, which reads the whole shard once.
 
     Returns
     -------
     StoredDataset
-        With the shards that the manifest lists now.
+        With the shards that are in the manifest now.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no manifest.
-    StorageError
-        If the manifest is damaged or of a newer version.
+    FileNotFoundError, StorageError
+        If there is no manifest, or it is damaged or of a newer version.
     TypeError
         If jax would narrow a dtype, and ``numpy`` is False.
 
@@ -82,16 +68,14 @@ def open_dataset(
 
 
 class StoredDataset:
-    """Samples in a folder of shards, read when they are asked for.
-
-    Made by :func:`open_dataset`.
+    """Samples in a folder of shards, read on demand; see :func:`open_dataset`.
 
     Notes
     -----
     ``dataset[i]`` is one sample, Tokens without the first sample axis;
-    ``dataset[a:b]`` are Tokens with it. Only their bytes are read, after the
-    checksum of a shard has been verified once. With ``numpy=True`` a source
-    for ``grain``. Can be pickled: the copy opens files of its own.
+    ``dataset[a:b]`` are Tokens with it. Only these samples are read, after the
+    checksum of a shard has been verified once. With ``numpy=True`` it is a data
+    source for ``grain``. It can be pickled: the copy opens its own files.
     """
 
     def __init__(
@@ -121,17 +105,15 @@ class StoredDataset:
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def __getitem__(self, index: Any) -> Tokens:
-        """Return one sample, or those of a slice with step 1.
+    def __getitem__(self, index: SupportsIndex | slice) -> Tokens:
+        """Return one sample, or the samples of a slice with step 1.
 
         Raises
         ------
-        IndexError
-            If there is no such sample.
-        ValueError
-            If the slice has another step.
+        IndexError, ValueError
+            If the sample does not exist, or the slice has another step.
         StorageError
-            If a shard is missing or damaged; names it.
+            If a shard is missing or damaged, with its name.
         """
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
@@ -150,13 +132,7 @@ class StoredDataset:
         return self._read(number, number + 1, single=True)
 
     def load(self) -> Tokens:
-        """Return all samples as Tokens in memory.
-
-        Raises
-        ------
-        StorageError
-            If a shard is missing or damaged; names it.
-        """
+        """Return all samples as Tokens; a damaged shard is a StorageError."""
         return self[:]
 
     def _read(self, start: int, stop: int, single: bool = False) -> Tokens:
@@ -190,7 +166,7 @@ class StoredDataset:
         return self._files[number]
 
     def _opened(self, number: int) -> Any:
-        """Open a shard, after comparing it with the manifest."""
+        """Open a shard and compare it with the manifest."""
         shard = self.shards[number]
         path = self._folder / shard.file
         with naming(path):

@@ -1,1 +1,1 @@
-"""Flattened values with their layout: tokens, views and joining."""
+"""Tokens: flattened values with their layout, views and joining."""

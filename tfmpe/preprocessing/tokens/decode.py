@@ -1,9 +1,9 @@
-"""From one token array back to arrays per key, and changing one key."""
+"""Arrays per key from one token array, and changes of a key's values."""
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Shaped
 
 from tfmpe._base.arrays import (
+    AnyArray,
     as_array,
     empty,
     hand_over,
@@ -23,20 +24,16 @@ from tfmpe._base.narrowing import check_castable
 from tfmpe._base.static import static_shape
 from tfmpe._base.trees import unflatten_tree
 from tfmpe.preprocessing.layout.labelled import check_axes
-from tfmpe.preprocessing.layout.layout import KeyLayout, checked_names
+from tfmpe.preprocessing.layout.layout import KeyLayout, Slices, checked_names
 from tfmpe.preprocessing.layout.slices import keys_from_slices
+
+TokenArray: TypeAlias = Shaped[AnyArray, "*sample tokens width"]
 
 
 def decode_values(
-    flat: Any, keys: Sequence[KeyLayout], sample_shape: tuple[int, ...]
-) -> list[Any]:
-    """Take every key's values out of a token array again.
-
-    Returns
-    -------
-    list of arrays, shape (*sample_shape, *event_shape, *batch_shape)
-        Views for NumPy input, else jax arrays.
-    """
+    flat: TokenArray, keys: Sequence[KeyLayout], sample_shape: tuple[int, ...]
+) -> list[AnyArray]:
+    """Return every key's values, as views of NumPy or as jax arrays."""
     source = readable(flat)
     blocks = [
         source[index].reshape(shape)
@@ -52,7 +49,7 @@ def decode_values(
 def _cuts(
     keys: tuple[KeyLayout, ...], sample_shape: tuple[int, ...]
 ) -> tuple[tuple[tuple[Any, ...], tuple[int, ...]], ...]:
-    """Return where every key's values lie, and their shape."""
+    """Return the place of every key's values, and their shape."""
     return tuple(
         (
             (..., key.block, slice(key.width)),
@@ -62,18 +59,34 @@ def _cuts(
     )
 
 
-def set_blocks(
-    flat: Any, changes: Sequence[tuple[slice, Any]]
-) -> Shaped[Array, "*sample tokens width"]:
-    """Return a copy of a token array with some tokens' values replaced.
+def decode_tree(
+    flat: TokenArray,
+    keys: Sequence[KeyLayout],
+    sample_shape: tuple[int, ...] | None = None,
+) -> dict[str, Any]:
+    """Return the nested dictionary of keys' values."""
+    check_room(flat, keys)
+    shape = tuple(flat.shape[:-2]) if sample_shape is None else sample_shape
+    return unflatten_tree(
+        [key.path for key in keys], decode_values(flat, keys, shape)
+    )
 
-    Parameters
-    ----------
-    flat : array, shape (*sample, n_tokens, width)
-    changes : sequence of (slice, array)
-        Which tokens, and their new values ``(*sample, n, columns)``; columns
-        further right stay as they are.
-    """
+
+def check_room(flat: AnyArray, keys: Iterable[KeyLayout]) -> None:
+    """Check that tokens are wide enough for the values of every key."""
+    for key in keys:
+        if key.width > flat.shape[-1]:
+            raise ValueError(
+                f"{key.name!r} holds {key.width} values in a token but the "
+                f"tokens of the flat array have {flat.shape[-1]}."
+            )
+
+
+def set_blocks(
+    flat: TokenArray,
+    changes: Sequence[tuple[slice, Shaped[AnyArray, "*sample _ _"]]],
+) -> Shaped[Array, "*sample tokens width"]:
+    """Return a copy with some tokens' first columns replaced."""
     if on_host([flat, *(block for _, block in changes)]):
         changed = empty(tuple(flat.shape), np.dtype(flat.dtype))
         changed[...] = flat
@@ -89,9 +102,9 @@ def set_blocks(
 
 
 def decode_pytree(
-    flat_array: Any,
-    slices: Mapping[str, Mapping[str, Any]],
-    sample_shape: Any,
+    flat_array: object,
+    slices: Slices,
+    sample_shape: object,
     keys: Iterable[str] | None = None,
 ) -> dict[str, Any]:
     """Rebuild the tree of arrays from a token array.
@@ -99,13 +112,11 @@ def decode_pytree(
     Parameters
     ----------
     flat_array : array, shape (*sample, n_tokens, width)
-        As returned by :func:`flatten_pytree`, or another with the same
-        tokens.
+        As returned by :func:`flatten_pytree`, or another with the same tokens.
     slices : mapping
         ``{key: {'offset', 'event_shape', 'batch_shape'}}`` of all keys.
     sample_shape : sequence of int
-        Sample shape of the result; its product must be that of
-        ``flat_array``, not necessarily that of the original data.
+        Sample shape of the result, with as many samples as ``flat_array``.
     keys : sequence of str, optional
         Rebuild these only, in this order.
 
@@ -130,42 +141,36 @@ def decode_pytree(
     Examples
     --------
     >>> import numpy as np
-    >>> from tfmpe import flatten_pytree
-    >>> data = {"mu": np.ones((4, 1, 1)), "obs": np.ones((4, 3, 1))}
-    >>> flat, slices = flatten_pytree(data, 1, None, -1e8, 1)
-    >>> decode_pytree(flat, slices, (4,), keys=["obs"])["obs"].shape
+    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (3,)}}
+    >>> decode_pytree(np.ones((4, 4, 1)), slices, (4,), ["obs"])["obs"].shape
     (4, 3, 1)
     """
     entries = keys_from_slices(slices)
-    flat_array = token_array(flat_array, "flat_array")
-    check_token_count(flat_array, sum(key.n_tokens for key in entries))
+    flat = token_array(flat_array, "flat_array")
+    check_token_count(flat, sum(key.n_tokens for key in entries))
     shape = static_shape(sample_shape, "sample_shape")
-    if math.prod(shape) != math.prod(flat_array.shape[:-2]):
+    if math.prod(shape) != math.prod(flat.shape[:-2]):
         raise ValueError(
             f"sample_shape {shape} does not hold the "
-            f"{math.prod(flat_array.shape[:-2])} samples of a flat array of "
-            f"shape {tuple(flat_array.shape)}."
+            f"{math.prod(flat.shape[:-2])} samples of a flat array of "
+            f"shape {tuple(flat.shape)}."
         )
     if keys is not None:
-        entries = tuple(select_keys(entries, keys))
-    check_room(flat_array, entries)
-    return unflatten_tree(
-        [key.path for key in entries],
-        decode_values(flat_array, entries, shape),
-    )
+        entries = select_keys(entries, keys)
+    return decode_tree(flat, entries, shape)
 
 
 def update_flat_array(
-    flat_array: Any,
-    slices: Mapping[str, Mapping[str, Any]],
+    flat_array: Shaped[AnyArray, "*sample tokens width"],
+    slices: Slices,
     key: str,
-    new_value: Any,
+    new_value: object,
 ) -> Shaped[Array, "*sample tokens width"]:
     """Return a token array with the values of one key replaced.
 
     Parameters
     ----------
-    flat_array : array, shape (*sample, n_tokens, width)
+    flat_array : array
         Left unchanged.
     slices : mapping
         ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
@@ -176,16 +181,14 @@ def update_flat_array(
 
     Returns
     -------
-    Array, shape (*sample, n_tokens, width)
+    Array
 
     Raises
     ------
     UnknownKeyError
         If ``key`` is not in ``slices``.
-    ValueError
-        If ``new_value`` has another shape.
-    TypeError
-        If its dtype does not fit into that of the tokens.
+    ValueError, TypeError
+        If ``new_value`` has another shape, or a dtype that does not fit.
     DynamicShapeError
         If ``slices`` was traced.
 
@@ -196,33 +199,50 @@ def update_flat_array(
     Examples
     --------
     >>> import numpy as np
-    >>> from tfmpe import flatten_pytree
-    >>> data = {"mu": np.ones((2, 1, 1)), "obs": np.ones((2, 3, 1))}
-    >>> flat, slices = flatten_pytree(data, 1, None, -1e8, 1)
+    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (3,)}}
+    >>> flat = np.ones((2, 4, 1))
     >>> new = update_flat_array(flat, slices, "mu", np.zeros((2, 1, 1)))
     >>> new[0, :, 0].tolist()
     [0.0, 1.0, 1.0, 1.0]
     """
-    (entry,) = select_keys(keys_from_slices(slices), [key])
-    block = value_block(new_value, entry, tuple(flat_array.shape[:-2]))
-    check_castable(block, flat_array.dtype, f"The new value of {key!r}")
-    return set_blocks(flat_array, [(entry.block, block)])
+    entries = select_keys(keys_from_slices(slices), [key])
+    return replace_values(flat_array, entries, [new_value])
 
 
-def token_array(value: Any, what: str) -> Any:
-    """Return an array of tokens, whose axes have no names to compare."""
+def replace_values(
+    flat: TokenArray, keys: Sequence[KeyLayout], values: Sequence[object]
+) -> Shaped[Array, "*sample tokens width"]:
+    """Return a token array with the values of some keys replaced."""
+    changes = [
+        (key.block, _value_block(value, key, tuple(flat.shape[:-2])))
+        for key, value in zip(keys, values, strict=True)
+    ]
+    for key, (_, block) in zip(keys, changes, strict=True):
+        check_castable(block, flat.dtype, f"The new value of {key.name!r}")
+    return set_blocks(flat, changes)
+
+
+def token_array(
+    value: object, what: str, keys: Sequence[KeyLayout] | None = None
+) -> AnyArray:
+    """Return an array of tokens, with those and the widths of ``keys``."""
+    # The axes of a DataArray could not be compared with anything.
     check_axes(value, (), what)
-    return as_array(value, what)
+    array = as_array(value, what)
+    if keys is not None:
+        check_token_count(array, sum(key.n_tokens for key in keys))
+        check_room(array, keys)
+    return array
 
 
-def key_array(value: Any, key: KeyLayout, what: str) -> Any:
+def key_array(value: object, key: KeyLayout, what: str) -> AnyArray:
     """Return the array ``(*sample, *event, *batch)`` of one key."""
     check_axes(value, (*key.known_dims, *(None for _ in key.batch_shape)), what)
     return as_array(value, what)
 
 
-def check_token_count(flat: Any, expected: int) -> None:
-    """Check that a token array has as many tokens as its metadata says."""
+def check_token_count(flat: AnyArray, expected: int) -> None:
+    """Check that a token array has as many tokens as its metadata."""
     if flat.ndim < 2:
         raise ValueError(
             "Expected a token array of shape (*sample, n_tokens, width), "
@@ -235,47 +255,33 @@ def check_token_count(flat: Any, expected: int) -> None:
         )
 
 
-def check_room(flat: Any, keys: Sequence[KeyLayout]) -> None:
-    """Check that tokens are wide enough for the values of every key."""
-    for key in keys:
-        if key.width > flat.shape[-1]:
-            raise ValueError(
-                f"{key.name!r} holds {key.width} values in a token but the "
-                f"tokens of the flat array have {flat.shape[-1]}."
-            )
-
-
 def select_keys(
     keys: Sequence[KeyLayout], names: Iterable[str]
-) -> list[KeyLayout]:
+) -> tuple[KeyLayout, ...]:
     """Return some keys by name, their offsets kept."""
     by_name = {key.name: key for key in keys}
-    selected = []
-    for name in checked_names(names):
+    names = checked_names(names)
+    for name in names:
         if name not in by_name:
             raise unknown_key(name, by_name)
-        selected.append(by_name[name])
-    return selected
+    return tuple(by_name[name] for name in names)
 
 
-def value_block(
-    value: Any, key: KeyLayout, sample_shape: tuple[int, ...]
-) -> Any:
-    """Return a new value of one key as ``(*sample, n_tokens, width)``.
-
-    Values without sample axes are repeated for every sample.
-    """
+def _value_block(
+    value: object, key: KeyLayout, sample_shape: tuple[int, ...]
+) -> TokenArray:
+    """Return a new value of one key, repeated without sample axes."""
     what = f"The new value of {key.name!r}"
     inner = (*key.event_shape, *key.batch_shape)
-    value = key_array(value, key, what)
+    array = key_array(value, key, what)
     full = (*sample_shape, *inner)
-    if tuple(value.shape) not in (full, inner):
+    if tuple(array.shape) not in (full, inner):
         raise ValueError(
-            f"The new value of {key.name!r} has shape {tuple(value.shape)}, "
+            f"The new value of {key.name!r} has shape {tuple(array.shape)}, "
             f"expected {full} (sample, event and batch axes), or {inner} for "
             "the same values in every sample."
         )
-    lead = value.shape[: value.ndim - len(inner)]
-    block = readable(value).reshape((*lead, key.n_tokens, key.width))
+    lead = array.shape[: array.ndim - len(inner)]
+    block = readable(array).reshape((*lead, key.n_tokens, key.width))
     xp = np if on_host([block]) else jnp
     return xp.broadcast_to(block, (*sample_shape, key.n_tokens, key.width))

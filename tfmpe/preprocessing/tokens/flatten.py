@@ -1,13 +1,13 @@
-"""From arrays per key to one token array."""
+"""Token array of several keys, made from an array per key."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, SupportsFloat, SupportsIndex
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Shaped
 
 from tfmpe._base.arrays import (
+    AnyArray,
     as_array,
     common_dtype,
     concatenate,
@@ -25,6 +25,7 @@ from tfmpe._base.static import static_int
 from tfmpe._base.trees import (
     SEPARATOR,
     Leaf,
+    Tree,
     flatten_tree,
     lookup_per_key,
 )
@@ -38,25 +39,17 @@ from tfmpe.preprocessing.layout.naming import name_dimensions
 
 
 def read_data(
-    data: Any,
+    data: Tree,
     sample_ndims: SupportsIndex,
-    batch_ndims: Any,
-    labels: Mapping[str, int] | None = None,
-    dims: Any = None,
-    groups: Any = None,
-) -> tuple[tuple[KeyLayout, ...], list[Any], tuple[int, ...]]:
-    """Read a tree of arrays: keys, values, and their common sample shape.
-
-    Raises
-    ------
-    ValueError
-        If there is no array, an array has too few axes, sample shapes
-        differ, or named dimensions do not fit; all faults are listed.
-    """
+    batch_ndims: Tree,
+    dims: Tree = None,
+    groups: Tree = None,
+) -> tuple[tuple[KeyLayout, ...], list[AnyArray], tuple[int, ...]]:
+    """Read a tree of arrays: keys, values, and their common sample shape."""
     n_lead = static_int(sample_ndims, "sample_ndims")
     leaves = flatten_tree(data, "data")
     if not leaves:
-        raise ValueError("data holds no arrays; give at least one key.")
+        raise ValueError("data holds no arrays; pass at least one key.")
     slashed = [
         leaf.name for leaf in leaves if any(SEPARATOR in p for p in leaf.path)
     ]
@@ -73,7 +66,7 @@ def read_data(
     called = (f"data[{name!r}]" for name in names)
     check_joined(dict(zip(called, values, strict=True)))
     _check_axes(leaves, values, n_lead, trailing)
-    labels = labels or rank_labels(names)
+    labels = rank_labels(names)
     keys = packed(
         KeyLayout(
             leaf.name,
@@ -92,7 +85,7 @@ def read_data(
 
 def _check_axes(
     leaves: Sequence[Leaf],
-    values: Sequence[Any],
+    values: Sequence[AnyArray],
     sample_ndims: int,
     trailing: Mapping[str, int],
 ) -> None:
@@ -121,7 +114,7 @@ def _check_axes(
 
 
 def check_width(keys: Sequence[KeyLayout], width: int) -> None:
-    """Check the width of tokens, and warn where most of it is padding."""
+    """Check the width of tokens, and warn if most of it is padding."""
     faults = [
         f"{key.name!r} holds {key.width} values in a token"
         for key in keys
@@ -139,54 +132,56 @@ def check_width(keys: Sequence[KeyLayout], width: int) -> None:
 
 
 def flatten_values(
-    values: Sequence[Any],
+    values: Sequence[AnyArray],
     keys: Sequence[KeyLayout],
     sample_shape: tuple[int, ...],
     width: int,
-    pad_value: Any,
+    pad_value: float | AnyArray,
 ) -> Shaped[Array, "*sample tokens width"]:
-    """Lay the values of all keys out as tokens, one key after the other.
-
-    Returns
-    -------
-    Array, shape (*sample_shape, n_tokens, width)
-        With the dtype that jax gives to a concatenation of the values. Each
-        token is right-padded with ``pad_value`` in its own dtype.
-    """
-    n_tokens = sum(key.n_tokens for key in keys)
-    host = on_host([*values, pad_value])
+    """Return the values of all keys as tokens, one key after the other."""
     blocks = [
-        (np.asarray(value) if host else readable(value)).reshape(
-            (*sample_shape, key.n_tokens, key.width)
-        )
+        readable(value).reshape((*sample_shape, key.n_tokens, key.width))
         for key, value in zip(keys, values, strict=True)
     ]
-    if host:
-        dtype = common_dtype(values)
-        flat = empty((*sample_shape, n_tokens, width), dtype)
-        with quiet_casts():
-            for key, block in zip(packed(keys), blocks, strict=True):
-                flat[..., key.block, : key.width] = block
-                if key.width < width:
-                    fill = fill_value(pad_value, common_dtype([block]))
-                    flat[..., key.block, key.width :] = fill
-        return hand_over(flat)
-    ready = []
-    for key, block in zip(keys, blocks, strict=True):
-        pad = [(0, 0)] * (block.ndim - 1) + [(0, width - key.width)]
-        ready.append(jnp.pad(block, pad, constant_values=pad_value))
-    return concatenate(ready, -2)
+    return lay_out(blocks, width, pad_value)
+
+
+def lay_out(
+    blocks: Sequence[Shaped[AnyArray, "*sample _ _"]],
+    width: int,
+    pad_value: float | AnyArray,
+) -> Shaped[Array, "*sample tokens width"]:
+    """Join tokens, each right-padded with ``pad_value`` in its own dtype."""
+    if not on_host([*blocks, pad_value]):
+        ready = []
+        for block in blocks:
+            pad = [(0, 0)] * (block.ndim - 1) + [(0, width - block.shape[-1])]
+            ready.append(jnp.pad(block, pad, constant_values=pad_value))
+        return concatenate(ready, -2)
+    n_tokens = sum(block.shape[-2] for block in blocks)
+    shape = (*blocks[0].shape[:-2], n_tokens, width)
+    flat, start = empty(shape, common_dtype(blocks)), 0
+    with quiet_casts():
+        for block in blocks:
+            n, columns = block.shape[-2:]
+            rows = flat[..., start : start + n, :]
+            rows[..., :columns] = block
+            if columns < width:
+                fill = fill_value(pad_value, common_dtype([block]))
+                rows[..., columns:] = fill
+            start += n
+    return hand_over(flat)
 
 
 def flatten_pytree(
-    data: Any,
+    data: Tree,
     sample_ndims: SupportsIndex,
-    batch_ndims: Any,
+    batch_ndims: Tree,
     pad_value: SupportsFloat,
     max_batch_size: SupportsIndex | None,
     *,
-    dims: Any = None,
-    groups: Any = None,
+    dims: Tree = None,
+    groups: Tree = None,
 ) -> tuple[Shaped[Array, "*sample tokens width"], dict[str, dict[str, Any]]]:
     """Flatten a tree of arrays to one token array.
 
@@ -197,8 +192,7 @@ def flatten_pytree(
     sample_ndims : int
         Number of leading sample axes.
     batch_ndims : int, tree of int, or None
-        Number of trailing axes inside a token, for all or for some keys;
-        1 where not given.
+        Number of trailing axes inside a token; 1 where not given.
     pad_value : float
         Fills tokens that hold fewer values than ``max_batch_size``.
     max_batch_size : int or None
@@ -208,19 +202,18 @@ def flatten_pytree(
 
     Returns
     -------
-    flat : Array, shape (*sample, n_tokens, max_batch_size)
+    flat : Array
         The tokens of all keys, one key after the other, row-major.
     slices : dict
         ``{key: {'offset', 'event_shape', 'batch_shape'}}``; nested keys are
-        joined with ``/``. Named dimensions stand under ``'dims'`` and
-        ``'groups'``, where a key has them.
+        joined with ``/``. With ``'dims'`` and ``'groups'`` where a key has
+        them.
 
     Raises
     ------
     ValueError
-        If there are no arrays, sample shapes differ, an array has too few
-        axes, ``max_batch_size`` is too small, or named dimensions do not
-        fit.
+        If there are no arrays, shapes or named dimensions do not fit one
+        another, or ``max_batch_size`` is too small.
     DynamicShapeError
         If a number of axes, the width or a group index is traced.
 

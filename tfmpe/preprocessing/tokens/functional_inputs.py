@@ -1,7 +1,7 @@
-"""Times, places and other inputs at which a token's value was taken."""
+"""Functional inputs: the times or places of each token's values."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,48 +9,28 @@ from jaxtyping import Array, Shaped
 
 from tfmpe._base.arrays import (
     PAD_VALUE,
+    AnyArray,
     as_array,
     common_dtype,
-    grow,
-    join,
     on_host,
     readable,
 )
 from tfmpe._base.narrowing import check_joined
 from tfmpe._base.static import static_int
-from tfmpe._base.trees import lookup_per_key
+from tfmpe._base.trees import Tree, lookup_per_key
 from tfmpe.preprocessing.layout.labelled import check_axes
-from tfmpe.preprocessing.layout.layout import KeyLayout
+from tfmpe.preprocessing.layout.layout import KeyLayout, Slices
 from tfmpe.preprocessing.layout.slices import keys_from_slices
+
+from .flatten import lay_out
 
 
 def read_functional_inputs(
-    functional_inputs: Any,
+    functional_inputs: Tree,
     keys: Sequence[KeyLayout],
     samples: Sequence[str | None],
-) -> dict[str, Any]:
-    """Read a tree of functional inputs, with or without sample axes.
-
-    Parameters
-    ----------
-    functional_inputs : tree of arrays
-    keys : sequence of KeyLayout
-    samples : sequence of str or None
-        What the data call their sample axes, where they do.
-
-    Returns
-    -------
-    dict of arrays, each of shape (*sample, n_tokens, n_inputs)
-        Inputs that were given once have sample axes of size 1.
-
-    Raises
-    ------
-    UnknownKeyError
-        If a key does not exist.
-    ValueError
-        If an array does not have one row per token, or its axes have other
-        names than those of the data.
-    """
+) -> dict[str, Shaped[AnyArray, "*_ tokens inputs"]]:
+    """Read inputs by key; those given once have sample axes of size 1."""
     given = lookup_per_key(
         functional_inputs,
         [key.name for key in keys],
@@ -69,7 +49,9 @@ def read_functional_inputs(
     return inputs
 
 
-def _rows(value: Any, key: KeyLayout, sample_ndims: int) -> Any:
+def _rows(
+    value: AnyArray, key: KeyLayout, sample_ndims: int
+) -> Shaped[AnyArray, "*_ tokens inputs"]:
     event = key.event_shape
     once = value.ndim == len(event) + 1 and tuple(value.shape[:-1]) == event
     lead = () if once else tuple(value.shape[:sample_ndims])
@@ -90,18 +72,12 @@ def _rows(value: Any, key: KeyLayout, sample_ndims: int) -> Any:
 
 
 def lay_out_inputs(
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, AnyArray],
     keys: Sequence[KeyLayout],
     sample_shape: tuple[int, ...],
     pad_value: float,
 ) -> Shaped[Array, "*sample tokens inputs"]:
-    """Concatenate inputs in token order; keys without any hold padding.
-
-    Returns
-    -------
-    Array, shape (*sample_shape, n_tokens, n_inputs)
-        ``n_inputs`` is the largest number of inputs that a key has.
-    """
+    """Concatenate inputs in token order; keys without any hold padding."""
     width = max((rows.shape[-1] for rows in inputs.values()), default=0)
     dtype = common_dtype([*inputs.values()]) if inputs else jnp.float32
     blocks = []
@@ -110,16 +86,13 @@ def lay_out_inputs(
         if rows is None:
             rows = np.zeros((1,) * len(sample_shape) + (key.n_tokens, 0), dtype)
         xp = np if on_host([rows]) else jnp
-        rows = grow(rows, rows.ndim - 1, (width,), pad_value)
-        blocks.append(
-            xp.broadcast_to(rows, (*sample_shape, key.n_tokens, width))
-        )
-    return join(blocks, axis=-2)
+        blocks.append(xp.broadcast_to(rows, (*sample_shape, *rows.shape[-2:])))
+    return lay_out(blocks, width, pad_value)
 
 
 def flatten_functional_inputs(
-    functional_inputs: Any,
-    slices: Mapping[str, Mapping[str, Any]],
+    functional_inputs: Tree,
+    slices: Slices,
     sample_ndims: SupportsIndex,
     pad_value: SupportsFloat = PAD_VALUE,
 ) -> Shaped[Array, "*sample tokens inputs"] | None:
@@ -129,11 +102,10 @@ def flatten_functional_inputs(
     ----------
     functional_inputs : nested dict of arrays, or None
         Inputs of some or all keys, each of shape ``(*sample, *event,
-        n_inputs)``, in whatever unit the model uses. Without the sample axes
-        they hold for every sample. Keys may differ in ``n_inputs``.
+        n_inputs)``, in any unit. Without the sample axes they hold for every
+        sample. Keys may differ in ``n_inputs``.
     slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``; rows follow in
-        this order, that of the tokens.
+        ``{key: {'offset', 'event_shape', 'batch_shape'}}``, in token order.
     sample_ndims : int
         Number of leading sample axes.
     pad_value : float
@@ -141,7 +113,7 @@ def flatten_functional_inputs(
 
     Returns
     -------
-    Array, shape (*sample, n_tokens, n_inputs), or None
+    Array or None
         None for None. Sample axes are broadcast against one another and of
         size 1 where every input was given once.
 
@@ -162,14 +134,9 @@ def flatten_functional_inputs(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> slices = {
-    ...     "mu": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)},
-    ...     "obs": {"offset": 1, "event_shape": (2,), "batch_shape": (1,)},
-    ... }
+    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (2,)}}
     >>> times = {"obs": np.array([[0.5], [1.0]])}
-    >>> rows = flatten_functional_inputs(times, slices, 1, pad_value=-1.0)
-    >>> rows.tolist()
+    >>> flatten_functional_inputs(times, slices, 1, pad_value=-1.0).tolist()
     [[[-1.0], [0.5], [1.0]]]
     """
     if functional_inputs is None:
@@ -182,15 +149,15 @@ def flatten_functional_inputs(
 
 
 def inputs_sample_shape(
-    inputs: Mapping[str, Any], sample_shape: tuple[int, ...]
+    inputs: Mapping[str, AnyArray], sample_shape: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """Broadcast the sample shapes of inputs against a given one."""
+    """Broadcast the sample shapes of inputs with a given one."""
     shapes = {name: tuple(rows.shape[:-2]) for name, rows in inputs.items()}
     try:
         return np.broadcast_shapes(sample_shape, *shapes.values())
     except ValueError:
         raise ValueError(
             f"The sample shapes of the functional inputs, {shapes}, do not "
-            f"fit the sample shape {sample_shape}. Give each input once, or "
+            f"fit the sample shape {sample_shape}. Pass each input once, or "
             "once per sample."
         ) from None

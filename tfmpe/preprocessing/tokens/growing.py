@@ -1,7 +1,7 @@
-"""The layout that several layouts have room in, and where tokens go in it."""
+"""Joint layout of several layouts, and the places of tokens in it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Int
@@ -9,7 +9,6 @@ from jaxtyping import Int
 from tfmpe.preprocessing.layout.dimensions import (
     check_dimensions,
     find_dimension,
-    matched_dims,
 )
 from tfmpe.preprocessing.layout.groups import (
     GroupIndex,
@@ -18,6 +17,9 @@ from tfmpe.preprocessing.layout.groups import (
 )
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing.layout.rules import check_rules
+from tfmpe.preprocessing.masks.relations import Dim, match_of
+
+_Ints: TypeAlias = Int[np.ndarray, " _"]
 
 
 def joint_layout(layouts: Sequence[TokenLayout]) -> TokenLayout:
@@ -58,20 +60,8 @@ def _same_ids(a: KeyLayout, b: KeyLayout) -> bool:
     )
 
 
-def _group_numbers(keys: Sequence[KeyLayout]) -> list[np.ndarray]:
-    """Return a number for every combination of groups, of every token.
-
-    Parameters
-    ----------
-    keys : sequence of KeyLayout
-        One ragged key in several layouts.
-
-    Returns
-    -------
-    list of ndarray of int, each of shape (n_tokens,)
-        Equal combinations have equal numbers in all layouts, and numbers
-        are sorted as the combinations.
-    """
+def _group_numbers(keys: Sequence[KeyLayout]) -> list[_Ints]:
+    """Return the same number for equal groups of a key in several layouts."""
     sizes = [key.n_tokens for key in keys]
     number = number_combinations(
         (
@@ -83,22 +73,15 @@ def _group_numbers(keys: Sequence[KeyLayout]) -> list[np.ndarray]:
     return np.split(number, np.cumsum(sizes)[:-1])
 
 
-def _largest_groups(
-    numbers: Sequence[np.ndarray],
-) -> Int[np.ndarray, " tokens"]:
-    """Return every group as often as the operand that has most of it.
-
-    As positions in the concatenated operands, sorted by group.
-    """
+def _largest_groups(numbers: Sequence[_Ints]) -> _Ints:
+    """Return positions of tokens, with each group at its largest size."""
     groups, first = np.unique(np.concatenate(numbers), return_index=True)
     counts = [np.bincount(each, minlength=len(groups)) for each in numbers]
     return np.repeat(first, np.max(counts, axis=0))
 
 
-def token_positions(
-    before: KeyLayout, after: KeyLayout
-) -> Int[np.ndarray, " tokens"]:
-    """Return where each token of a key lies after the key has grown.
+def token_positions(before: KeyLayout, after: KeyLayout) -> _Ints:
+    """Return the position of each token of a key after the key has grown.
 
     The n-th token of a group stays the n-th of it; in other keys a token
     keeps its coordinates.
@@ -119,26 +102,17 @@ def token_positions(
 
 
 def check_growth(layouts: Sequence[TokenLayout], joint: TokenLayout) -> None:
-    """Check that dimensions and rules mean in the joint layout what they did.
-
-    Raises
-    ------
-    ValueError
-        If a name would have two sizes, or a rule would pair other tokens:
-        padding moves tokens, so keys paired along the axis of a ragged key,
-        or by position, have to grow in the same way.
-    """
+    """Check that dimensions and rules keep their meaning in a joint layout."""
     try:
         check_dimensions(joint.keys)
     except ValueError as error:
         raise ValueError(
-            f"Cannot join Tokens: {error}. Give all keys with the axis of a "
-            "ragged key the same groups."
+            f"Cannot join Tokens: {error}. Build all keys that share an axis "
+            "with a ragged key with the same groups."
         ) from None
     check_rules(joint)
     for rule in joint.independence.cross_local:
-        a, b, _ = rule
-        dims = matched_dims(rule) or (None, None)
+        a, b, dims = rule.a, rule.b, match_of(rule)
         for old in layouts:
             moved_a = _moved(old[a], joint[a], dims[0])
             moved_b = _moved(old[b], joint[b], dims[1])
@@ -155,8 +129,8 @@ def check_growth(layouts: Sequence[TokenLayout], joint: TokenLayout) -> None:
             )
 
 
-def _moved(before: KeyLayout, after: KeyLayout, dim: Any) -> np.ndarray:
-    """Return what becomes of each position, or coordinate, of a dimension."""
+def _moved(before: KeyLayout, after: KeyLayout, dim: Dim) -> _Ints:
+    """Return the new place of each position or coordinate of a dimension."""
     if dim is None:
         return token_positions(before, after)
     found = find_dimension(before, dim)

@@ -1,6 +1,4 @@
-"""Refusal of tokens that are not known in full."""
-
-from typing import Any
+"""Checks that values and functional inputs of real tokens are finite."""
 
 import jax
 import numpy as np
@@ -8,20 +6,11 @@ from jax.core import Tracer
 
 from tfmpe._base.errors import raise_faults
 
+from .queries import TokenQueries
 
-def check_inputs(view: Any) -> None:
-    """Check that the functional inputs of all real tokens are finite.
 
-    Parameters
-    ----------
-    view : Tokens or view
-        Traced ones are not looked at.
-
-    Raises
-    ------
-    ValueError
-        If not; names the keys, with numbers.
-    """
+def check_inputs(view: TokenQueries) -> None:
+    """Check that the functional inputs of real tokens, if known, are finite."""
     inputs, padding = view.functional_inputs, view.padding
     if inputs is None or any(isinstance(x, Tracer) for x in (inputs, padding)):
         return
@@ -43,21 +32,8 @@ def check_inputs(view: Any) -> None:
     raise_faults(ValueError, "Functional inputs must be finite", faults)
 
 
-def check_known(view: Any, what: str) -> None:
-    """Check that all real values and inputs of a view are finite.
-
-    Parameters
-    ----------
-    view : Tokens or view
-        Traced ones are not looked at.
-    what : str
-        What the values are, for the message.
-
-    Raises
-    ------
-    ValueError
-        If not; names the keys, with numbers.
-    """
+def check_known(view: TokenQueries, what: str) -> None:
+    """Check that real values and inputs, if known, are finite."""
     check_inputs(view)
     data, padding = view.data, view.padding
     if isinstance(data, Tracer) or isinstance(padding, Tracer):

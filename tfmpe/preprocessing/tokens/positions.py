@@ -1,12 +1,12 @@
-"""Positions of tokens in their key, as functional inputs."""
+"""Positions of tokens in their key as functional inputs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from tfmpe._base.errors import raise_faults
-from tfmpe._base.trees import flatten_tree
+from tfmpe._base.trees import Tree, flatten_tree
 from tfmpe.preprocessing.layout.dimensions import (
     find_dimension,
     token_coordinates,
@@ -17,32 +17,9 @@ from tfmpe.preprocessing.layout.naming import lookup_as_given
 
 
 def with_positions(
-    functional_inputs: Any, positions: Any, keys: Sequence[KeyLayout]
-) -> Any:
-    """Return functional inputs, with positions for some keys.
-
-    Parameters
-    ----------
-    functional_inputs : nested dict of arrays, or None
-    positions : sequence of str, mapping or None
-        As of ``Tokens.from_pytree``.
-    keys : sequence of KeyLayout
-
-    Returns
-    -------
-    dict of arrays, or None
-        Positions have the shape ``(*event, n_axes)`` and dtype float32.
-
-    Raises
-    ------
-    UnknownKeyError
-        If ``positions`` names a key that does not exist.
-    TypeError
-        If keys or axes are no list.
-    ValueError
-        If a key has functional inputs already, no event axis, or not the
-        axes that were chosen; all faults are listed.
-    """
+    functional_inputs: Tree, positions: Tree, keys: Sequence[KeyLayout]
+) -> Tree:
+    """Return functional inputs with the positions of some keys added."""
     if positions is None:
         return functional_inputs
     if not isinstance(positions, Mapping):
@@ -86,11 +63,11 @@ def with_positions(
             made[name] = np.stack(columns, -1, dtype=np.float32).reshape(
                 (*key.event_shape, len(columns))
             )
-    raise_faults(ValueError, "Cannot give positions to tokens", faults)
+    raise_faults(ValueError, "Cannot add positions of tokens", faults)
     return given | made
 
 
-def _along(key: KeyLayout, axis: int | str) -> np.ndarray:
+def _along(key: KeyLayout, axis: int | str) -> Int[np.ndarray, " tokens"]:
     """Return the position of every token along an event axis."""
     if not key.groups or find_dimension(key, axis) != 0:
         return token_coordinates(key, axis)

@@ -1,10 +1,12 @@
-"""The questions that Tokens and TokenView both answer from their layout."""
+"""Properties that Tokens and views derive from layout and padding."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool, Int32, Shaped
 
-from tfmpe._base.arrays import take, to_rank
+from tfmpe._base.arrays import AnyArray, take, to_rank
+from tfmpe._base.narrowing import check_castable
 from tfmpe.preprocessing.layout.independence import Independence
 from tfmpe.preprocessing.layout.layout import TokenLayout
 from tfmpe.preprocessing.masks.attention import combine_masks
@@ -12,35 +14,30 @@ from tfmpe.preprocessing.masks.dense import declared_mask
 from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.masks.plan import AttentionPlan, attention_plan
 
+from .decode import decode_tree, token_array
+
 
 class TokenQueries:
-    """What follows from a layout, and from a layout with padding.
+    """Base of Tokens and TokenView: what follows from layout and padding.
 
-    Subclasses have ``data``, ``layout``, ``padding`` and ``root``, the layout
-    that the keys were selected from.
+    Subclasses have ``data``, ``layout``, ``functional_inputs``, ``padding`` and
+    ``root``, the layout that the keys were selected from.
     """
 
     if TYPE_CHECKING:
 
         @property
-        def data(self) -> Any:
-            """The values, ``(*sample, n_tokens, width)``."""
-            ...
-
+        def data(self) -> Shaped[AnyArray, "*sample tokens width"]: ...  # noqa: D102
         @property
-        def padding(self) -> Any:
-            """Which tokens are real, or None for all."""
-            ...
-
+        def functional_inputs(  # noqa: D102
+            self,
+        ) -> Shaped[AnyArray, "*sample tokens inputs"] | None: ...
         @property
-        def layout(self) -> TokenLayout:
-            """The keys that are selected."""
-            ...
-
+        def padding(self) -> Bool[AnyArray, "*sample tokens"] | None: ...  # noqa: D102
         @property
-        def root(self) -> TokenLayout:
-            """All keys."""
-            ...
+        def layout(self) -> TokenLayout: ...  # noqa: D102
+        @property
+        def root(self) -> TokenLayout: ...  # noqa: D102
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -54,7 +51,7 @@ class TokenQueries:
 
     @property
     def width(self) -> int:
-        """Number of values that a token has room for."""
+        """Number of values that a token can hold."""
         return self.data.shape[-1]
 
     @property
@@ -63,34 +60,33 @@ class TokenQueries:
         return self.layout.independence
 
     @property
-    def labels(self) -> np.ndarray:
-        """Label of every token, int32 of shape ``(*sample, n_tokens)``."""
+    def labels(self) -> Int32[np.ndarray, "*sample tokens"]:
+        """Label of every token."""
         return np.broadcast_to(
             self.layout.labels, (*self.sample_shape, self.n_tokens)
         )
 
     @property
-    def self_attention_mask(self) -> np.ndarray:
-        """Declared mask, bool of shape ``(n_tokens, n_tokens)``.
+    def self_attention_mask(self) -> Bool[np.ndarray, "tokens tokens"]:
+        """Declared mask: what the rules say, so that rows may be empty.
 
-        What the rules say and nothing else, so rows may be empty; attention
-        wants :meth:`attention_mask`.
+        Attention takes :meth:`attention_mask`.
         """
         return declared_mask(self.root, self.layout.names)
 
     @property
-    def padding_mask(self) -> Any:
-        """True for real tokens, bool of shape ``(*sample, n_tokens)``."""
+    def padding_mask(self) -> Bool[AnyArray, "*sample tokens"]:
+        """True for real tokens."""
         if self.padding is None:
             return np.broadcast_to(True, (*self.sample_shape, self.n_tokens))
         return self.padding
 
     @property
-    def value_mask(self) -> Any:
-        """True for real values, bool of shape ``(*sample, n_tokens, width)``.
+    def value_mask(self) -> Bool[AnyArray, "*sample tokens width"]:
+        """True for real values.
 
-        False in the tokens that are padding, and in the columns that a key
-        of fewer values leaves empty.
+        False in tokens that are padding, and in columns that a key does not
+        fill.
         """
         layout = self.layout
         filled = layout.memo(
@@ -124,56 +120,51 @@ class TokenQueries:
         *,
         both_ways: bool = False,
         empty_rows: str = "self",
-    ) -> Any:
-        """Return the mask that attention consumes.
+    ) -> Bool[AnyArray, "samples 1 queries keys"]:
+        """Return the mask for attention: rules and padding, with no row empty.
 
         Parameters
         ----------
         keys : Tokens or TokenView, optional
-            The tokens attended to, with the same layout behind them. By
-            default these tokens themselves, with the rules of
-            self-attention; otherwise those of cross-attention act.
+            The tokens attended to, selected from the same layout, by the rules
+            of cross-attention. By default these tokens, by those of
+            self-attention.
         both_ways : bool
             For cross-attention: whether a cross_local rule ``(a, b, dims)``
-            also says which tokens of ``a`` those of ``b`` attend to, as it
-            does in self-attention. By default it acts as written only.
+            also says which tokens of ``a`` those of ``b`` attend to.
         empty_rows : {'self', 'all', 'error'}
-            What a token does that the rules and padding leave nothing to
-            attend to. ``'self'``: it attends to itself or, if that is no
-            real token among ``keys``, to every real one. ``'all'``: to every
-            real one. ``'error'``: rules that leave a row empty are refused.
+            What a token does that rules and padding leave nothing to attend
+            to. ``'self'``: it attends to itself or, if that is not a real
+            token among ``keys``, to every real one. ``'all'``: to every real
+            one. ``'error'``: rules that leave a row empty raise.
 
         Returns
         -------
-        array of bool, shape (n_samples or 1, 1, n_query, n_key)
-            For ``jax.nn.dot_product_attention``: declared rules and padding
-            combined, no row empty. Sample axes are flattened to one; 1 if
-            there is no padding.
+        array of bool
+            For ``jax.nn.dot_product_attention``. Sample axes are flattened to
+            one; 1 if there is no padding.
 
         Raises
         ------
         ValueError
-            If ``keys`` has another layout behind it or another number of
-            samples, or ``empty_rows`` is ``'error'`` and a row is empty.
+            If ``keys`` were selected from another layout or have another
+            number of samples, or ``empty_rows`` is ``'error'`` and a row is
+            empty.
 
         Notes
         -----
         Works under ``jit`` and ``vmap``. A fully masked row would make the
-        softmax attend to everything, silently.
+        softmax attend to everything, without an error.
 
         Examples
         --------
         >>> import numpy as np
         >>> from tfmpe import Tokens
-        >>> tokens = Tokens.from_pytree(
-        ...     {"obs": np.zeros((8, 2, 1))}, {"local": ["obs"]}
-        ... )
-        >>> tokens.self_attention_mask.astype(int)
-        array([[0, 0],
-               [0, 0]])
-        >>> tokens.attention_mask().astype(int)
-        array([[[[1, 0],
-                 [0, 1]]]])
+        >>> obs = np.zeros((8, 2, 1))
+        >>> tokens = Tokens.from_pytree({"obs": obs}, {"local": ["obs"]})
+        >>> tokens.attention_mask()[0, 0].astype(int)
+        array([[1, 0],
+               [0, 1]])
         """
         other = self if keys is None else keys
         self._check_same_root(other)
@@ -201,11 +192,10 @@ class TokenQueries:
         both_ways: bool = False,
         empty_rows: str = "self",
     ) -> AttentionPlan:
-        """Return the pairs that the rules open, as small blocks.
+        """Return the open pairs of :meth:`attention_mask` as small blocks.
 
-        What :meth:`attention_mask` says where no token is padding, in memory
-        proportional to the tokens and the open pairs instead of their
-        square; :func:`tfmpe.nn.structured_attention` consumes it.
+        In memory proportional to the tokens and the open pairs instead of their
+        square; :func:`tfmpe.nn.structured_attention` takes it.
 
         Parameters
         ----------
@@ -215,7 +205,7 @@ class TokenQueries:
         Returns
         -------
         AttentionPlan
-            Made once for a layout, however often it is asked for.
+            Without padding; made once for a layout.
 
         Raises
         ------
@@ -230,12 +220,10 @@ class TokenQueries:
         --------
         >>> import numpy as np
         >>> from tfmpe import Tokens
-        >>> tokens = Tokens.from_pytree(
-        ...     {"mu": np.zeros((8, 1, 1)), "theta": np.zeros((8, 50, 1))},
-        ...     {"cross_local": [("theta", "theta", (0, 0))]},
-        ... )
+        >>> rules = {"cross_local": [("theta", "theta", (0, 0))]}
+        >>> tokens = Tokens.from_pytree({"theta": np.zeros((8, 50, 1))}, rules)
         >>> tokens.attention_plan()
-        AttentionPlan(2 blocks, 151 of 51 x 51 pairs)
+        AttentionPlan(1 blocks, 50 of 50 x 50 pairs)
         """
         if keys is not None:
             self._check_same_root(keys)
@@ -247,6 +235,46 @@ class TokenQueries:
             empty_rows=empty_rows,
         )
 
+    def decode(self, flat_array: object = None) -> dict[str, Any]:
+        """Rebuild the tree of arrays.
+
+        Parameters
+        ----------
+        flat_array : array, shape (*sample, n_tokens, width), optional
+            Another array with these tokens, such as samples of a model, of
+            any sample shape. By default ``data``.
+
+        Returns
+        -------
+        nested dict of arrays, each of shape (*sample, *event, *batch)
+            Views for NumPy input, else jax arrays.
+
+        Raises
+        ------
+        ValueError
+            If the array has another number of tokens, or is a DataArray.
+
+        Notes
+        -----
+        Works under ``jit``, ``vmap`` and ``grad``. Legacy: ``decode_theta``.
+        """
+        array = self.data if flat_array is None else flat_array
+        keys = self.layout.keys
+        return decode_tree(token_array(array, "flat_array", keys), keys)
+
+    def _same_tokens(
+        self, data: object
+    ) -> Shaped[AnyArray, "*sample tokens width"]:
+        """Return other values for the same tokens, checked."""
+        array, present = token_array(data, "data"), self.data
+        if tuple(array.shape) != tuple(present.shape):
+            raise ValueError(
+                f"data has shape {tuple(array.shape)}, expected "
+                f"{tuple(present.shape)} (sample axes, tokens, width)."
+            )
+        check_castable(array, present.dtype, "data")
+        return array
+
     def _check_same_root(self, other: "TokenQueries") -> None:
         if self.root != other.root:
             raise ValueError(
@@ -256,42 +284,34 @@ class TokenQueries:
             )
 
     def summary(self) -> str:
-        """Return one screen to print: sizes, rules, padding, memory, warnings.
+        """Return a text of one screen: sizes, rules, padding, memory, warnings.
 
         Returns
         -------
         str
-            Lines of at most 80 characters, about 40 of them at most. Of many
-            keys or rules some are left out.
+            About 40 lines of at most 80 characters; some of many keys or rules
+            are left out.
 
         Notes
         -----
         Works under ``jit`` and on trees of shapes, as ``jax.eval_shape``
-        returns them: what needs values is left out then. No mask is built.
+        returns them; what needs values is left out then. No mask is built.
 
         Examples
         --------
         >>> import numpy as np
         >>> from tfmpe import Tokens
-        >>> tokens = Tokens.from_pytree(
-        ...     {"mu": np.zeros((8, 1, 1)), "obs": np.zeros((8, 3, 1))},
-        ...     {"local": ["obs"]},
-        ... )
+        >>> obs = np.zeros((8, 3, 1))
+        >>> tokens = Tokens.from_pytree({"obs": obs}, {"local": ["obs"]})
         >>> print(tokens.summary())
-        Tokens(samples (8,), 4 tokens of width 1, float32)
+        Tokens(samples (8,), 3 tokens of width 1, float32)
         <BLANKLINE>
-          key  event  batch  tokens  share  inputs
-          mu   (1,)   (1,)   1       25.0%  -
-          obs  (3,)   (1,)   3       75.0%  -
+          key  event  batch  tokens  share   inputs
+          obs  (3,)   (1,)   3       100.0%  -
         rules
           obs: its tokens do not see one another, nor themselves
         padding
-          within tokens: none, every key fills the width
-          tokens: none, all samples have the same size
-        cost
-          data 128 B
-          declared mask 16 B, held once; one per sample would take 128 B
-          attention on cpu: dense, 16 pairs of tokens
+        ...
         """
         from tfmpe.preprocessing.show.summary import summarise
 

@@ -1,4 +1,6 @@
-"""The one object: token arrays together with their layout."""
+"""Tokens: the token array of a hierarchical model with its layout."""
+# Fields of Tokens are properties of its base class and of views.
+# pyright: reportIncompatibleMethodOverride=false
 
 import os
 from collections.abc import Iterable, Mapping
@@ -6,34 +8,51 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Shaped
 
-from tfmpe._base.arrays import owned
-from tfmpe._base.atomic import write_atomically
-from tfmpe._base.narrowing import check_castable
-from tfmpe._base.trees import flatten_tree, unflatten_tree
-from tfmpe.preprocessing.layout.layout import TokenLayout, checked_names
-from tfmpe.preprocessing.masks.dense import declared_mask
-from tfmpe.preprocessing.tokens.build import build_tokens
-from tfmpe.preprocessing.tokens.decode import (
-    check_room,
-    check_token_count,
-    decode_values,
-    set_blocks,
-    token_array,
-    value_block,
+from tfmpe._base.arrays import (
+    PAD_VALUE,
+    AnyArray,
+    broadcasts_to,
+    hand_over,
+    on_host,
+    owned,
+    strong,
 )
-from tfmpe.preprocessing.tokens.queries import TokenQueries
+from tfmpe._base.atomic import write_atomically
+from tfmpe._base.pytree import pytree
+from tfmpe._base.trees import Tree, flatten_tree
+from tfmpe.preprocessing.layout.independence import Independence
+from tfmpe.preprocessing.layout.labelled import check_alignment, sample_names
+from tfmpe.preprocessing.layout.layout import (
+    TokenLayout,
+    checked_names,
+    merge_labels,
+)
+from tfmpe.preprocessing.layout.rules import check_rules
+from tfmpe.preprocessing.masks.dense import declared_mask
+from tfmpe.preprocessing.masks.padding import padding_mask, read_event_sizes
+
+from .decode import check_token_count, decode_tree, replace_values, token_array
+from .flatten import check_width, flatten_values, read_data
+from .functional_inputs import (
+    inputs_sample_shape,
+    lay_out_inputs,
+    read_functional_inputs,
+)
+from .positions import with_positions
+from .queries import TokenQueries
 
 if TYPE_CHECKING:
-    from tfmpe.preprocessing.tokens.views import TokenView
+    from .views import TokenView
 
 
-@jax.tree_util.register_pytree_with_keys_class
+@pytree("data", "functional_inputs", "padding")
 @dataclass(frozen=True, eq=False, repr=False)
 class Tokens(TokenQueries):
-    """Flattened values of a hierarchical model, and how to undo it.
+    """Flattened values of a hierarchical model, with their layout.
 
     Build it with :meth:`from_pytree`; the constructor checks nothing.
 
@@ -48,17 +67,20 @@ class Tokens(TokenQueries):
         hold -1e8.
     padding : array of bool, shape (*sample, n_tokens), or None
         True for real tokens; None if all are. Read ``padding_mask`` instead.
+    root_layout : TokenLayout or None
+        The layout that the keys were selected from, if masks must follow rules
+        on other keys too; else None. Not stored in files, nor joined.
 
     Notes
     -----
     A pytree whose leaves are the arrays, all with the sample axes first, and
-    whose static part is the layout::
+    whose static part are the layouts::
 
         Tokens
         ├── data               (*sample, n_tokens, width)
         ├── functional_inputs  (*sample, n_tokens, n_inputs) | None
         ├── padding            (*sample, n_tokens) | None
-        └── (static) layout
+        └── (static) layout, root_layout
 
     So ``jit``, ``vmap``, ``grad``, ``scan`` and
     ``jax.tree.map(lambda x: x[rows], tokens)`` work, and Tokens of equal
@@ -66,25 +88,26 @@ class Tokens(TokenQueries):
     layout and are never leaves.
     """
 
-    data: Any
-    layout: TokenLayout  # pyright: ignore[reportIncompatibleMethodOverride]
-    functional_inputs: Any = None
-    padding: Any = None
+    data: Shaped[AnyArray, "*sample tokens width"]
+    layout: TokenLayout
+    functional_inputs: Shaped[AnyArray, "*sample tokens inputs"] | None = None
+    padding: Bool[AnyArray, "*sample tokens"] | None = None
+    root_layout: TokenLayout | None = None
 
     @classmethod
     def from_pytree(
         cls,
-        data: Any,
-        independence: Any,
-        functional_inputs: Any = None,
+        data: Tree,
+        independence: object,
+        functional_inputs: Tree = None,
         sample_ndims: SupportsIndex = 1,
-        batch_ndims: Any = None,
+        batch_ndims: Tree = None,
         *,
-        event_shapes: Any = None,
+        event_shapes: Tree = None,
         labels: Mapping[str, SupportsIndex] | None = None,
-        dims: Any = None,
-        groups: Any = None,
-        positions: Any = None,
+        dims: Tree = None,
+        groups: Tree = None,
+        positions: Tree = None,
     ) -> "Tokens":
         """Flatten a tree of arrays to tokens.
 
@@ -92,10 +115,9 @@ class Tokens(TokenQueries):
         ----------
         data : nested dict of arrays, each of shape (*sample, *event, *batch)
             One array per key; keys keep the order in which they are written.
-            Also a Dataset of xarray, or DataArrays, which name their axes:
-            sample axes have the same names first in all of them, and labels
-            along a dimension are the same in all of them. So have the other
-            arguments, where they are DataArrays.
+            Or a Dataset of xarray, or DataArrays, as in the other arguments:
+            sample axes come first with the same names, and labels along a
+            dimension are equal, in all of them.
         independence : mapping or Independence
             Rules between keys: lists under ``'local'``, ``'cross'`` and
             ``'cross_local'``; ``{}`` for none. A cross_local rule may name
@@ -118,12 +140,11 @@ class Tokens(TokenQueries):
             Names of the event axes of some or all keys. A name has one size
             wherever it occurs.
         groups : tree of dict of int arrays, optional
-            For ragged keys, ``{key: {dimension: ids}}``: which coordinate of
-            a dimension each token of the key has, ``(n_tokens,)``, in any
-            order. Such a key has one event axis. A dimension has the size of
-            the axis of that name, or without one the largest id plus 1. For
-            values of xarray also a DataArray, or the name of a coordinate,
-            with labels of the dimension.
+            For ragged keys, with one event axis, ``{key: {dimension: ids}}``:
+            the coordinate of each token along a dimension, ``(n_tokens,)``, in
+            any order. A dimension has the size of the axis of that name, or
+            without one the largest id plus 1. For values of xarray also a
+            DataArray, or the name of a coordinate, with labels.
         positions : sequence of str, or tree of sequences of axes, optional
             Keys whose tokens are in order, such as a time series: their
             functional input becomes the index of each token, 0, 1, 2, …
@@ -139,12 +160,9 @@ class Tokens(TokenQueries):
         Raises
         ------
         ValueError
-            If arrays do not fit one another, values are masked or would
-            become others in the dtypes of jax (64 bits in 32), a rule does
-            not fit the shapes of its keys, functional inputs do not match
-            the tokens, event shapes are not whole numbers up to those of the
-            data, or names of dimensions, groups, positions or labels of
-            DataArrays do not fit.
+            If arrays do not fit one another, values are masked or would change
+            in the dtypes of jax (64 bits in 32), or a rule or an optional
+            argument does not fit the shapes or names of the data.
         IndependenceError
             If a rule is malformed.
         UnknownKeyError
@@ -173,8 +191,8 @@ class Tokens(TokenQueries):
         >>> tokens.data.shape, tokens.key_order
         ((8, 4, 1), ['mu', 'obs'])
 
-        Five houses in three counties, each token of a county and its houses
-        seeing one another:
+        Five houses in three counties, where the tokens of a county and of its
+        houses attend to one another:
 
         >>> tokens = Tokens.from_pytree(
         ...     {"theta": jnp.zeros((8, 3, 1)), "obs": jnp.ones((8, 5, 1))},
@@ -187,25 +205,61 @@ class Tokens(TokenQueries):
                [0, 0, 0, 1, 0],
                [0, 0, 1, 0, 1]])
         """
-        return cls(
-            *build_tokens(
-                data,
-                independence,
-                functional_inputs,
-                sample_ndims,
-                batch_ndims,
-                event_shapes,
-                labels,
-                dims,
-                groups,
-                positions,
+        keys, values, sample_shape = read_data(
+            data, sample_ndims, batch_ndims, dims=dims, groups=groups
+        )
+        samples = sample_names(data, len(sample_shape))
+        check_alignment(
+            data=data,
+            functional_inputs=functional_inputs,
+            event_shapes=event_shapes,
+            groups=groups,
+        )
+        functional_inputs = with_positions(functional_inputs, positions, keys)
+        names = [key.name for key in keys]
+        given_labels = merge_labels(names, labels)
+        inputs = (
+            {}
+            if functional_inputs is None
+            else read_functional_inputs(functional_inputs, keys, samples)
+        )
+        layout = TokenLayout(
+            tuple(
+                key._replace(
+                    label=given_labels[key.name],
+                    n_inputs=inputs[key.name].shape[-1]
+                    if key.name in inputs
+                    else None,
+                )
+                for key in keys
+            ),
+            Independence.parse(independence),
+        )
+        check_rules(layout)
+        check_width(layout.keys, layout.width)
+        rows = None
+        if inputs:
+            if inputs_sample_shape(inputs, sample_shape) != sample_shape:
+                raise ValueError(
+                    "The functional inputs have more samples than the data, "
+                    f"whose sample shape is {sample_shape}. Pass each input "
+                    "once, or once per sample."
+                )
+            rows = strong(lay_out_inputs(inputs, keys, sample_shape, PAD_VALUE))
+        real = None
+        if sizes := read_event_sizes(event_shapes, layout.keys, samples):
+            real = _spread(padding_mask(layout.keys, sizes), sample_shape)
+        flat = strong(
+            flatten_values(
+                values, layout.keys, sample_shape, layout.width, PAD_VALUE
             )
         )
+        return cls(flat, layout, rows, real)
 
     @property
     def root(self) -> TokenLayout:
-        """The layout itself; that of the parent for a view."""
-        return self.layout
+        """The layout that the keys were selected from, or ``layout``."""
+        return self.root_layout or self.layout
 
     def select_tokens(self, keys: Iterable[str]) -> "TokenView":
         """Return a view of some keys, in the order asked for.
@@ -229,19 +283,17 @@ class Tokens(TokenQueries):
 
         Examples
         --------
-        >>> tokens = Tokens.from_pytree(
-        ...     {"mu": np.zeros((8, 1, 1)), "obs": np.ones((8, 3, 1))}, {}
-        ... )
-        >>> tokens.select_tokens(["obs", "mu"]).data[0, :, 0].tolist()
-        [1.0, 1.0, 1.0, 0.0]
+        >>> tokens = Tokens.from_pytree({"mu": np.zeros((8, 1, 1))}, {})
+        >>> tokens.select_tokens(["mu"]).data.shape
+        (8, 1, 1)
         """
-        from tfmpe.preprocessing.tokens.views import TokenView
+        from .views import TokenView
 
         return TokenView(self, self.layout.select(keys).names)
 
     def cross_attention_mask(
         self, query_keys: Iterable[str], key_keys: Iterable[str]
-    ) -> np.ndarray:
+    ) -> Bool[np.ndarray, "queries keys"]:
         """Return the declared mask between two sets of tokens.
 
         Parameters
@@ -253,7 +305,7 @@ class Tokens(TokenQueries):
 
         Returns
         -------
-        ndarray of bool, shape (n_query, n_key)
+        ndarray of bool
             True where the query token may attend.
 
         Raises
@@ -271,7 +323,7 @@ class Tokens(TokenQueries):
             self.layout, checked_names(query_keys), checked_names(key_keys)
         )
 
-    def with_values(self, /, **key_values: Any) -> "Tokens":
+    def with_values(self, /, **key_values: Tree) -> "Tokens":
         """Return Tokens with the values of some keys replaced.
 
         Parameters
@@ -284,17 +336,15 @@ class Tokens(TokenQueries):
         Returns
         -------
         Tokens
-            With the same layout object, so nothing compiles anew.
+            With the same layout object, so nothing is compiled again.
 
         Raises
         ------
         UnknownKeyError
             If a key does not exist.
-        ValueError
-            If a value has another shape than its key, or is a DataArray
-            whose axes the names in the layout do not put in order.
-        TypeError
-            If its dtype does not fit into that of the tokens.
+        ValueError, TypeError
+            If a value has another shape than its key, axes in another order, or
+            a dtype that does not fit into that of the tokens.
 
         Notes
         -----
@@ -302,24 +352,16 @@ class Tokens(TokenQueries):
 
         Examples
         --------
-        >>> tokens = Tokens.from_pytree(
-        ...     {"mu": np.zeros((2, 1, 1)), "obs": np.ones((2, 3, 1))}, {}
-        ... )
-        >>> tokens.with_values(mu=np.full((1, 1), 5.0)).data[0, :, 0].tolist()
-        [5.0, 1.0, 1.0, 1.0]
+        >>> tokens = Tokens.from_pytree({"mu": np.zeros((2, 3, 1))}, {})
+        >>> tokens.with_values(mu=np.full((3, 1), 5.0)).data[0, :, 0].tolist()
+        [5.0, 5.0, 5.0]
         """
         leaves = flatten_tree(key_values, "with_values")
         keys = [self.layout[leaf.name] for leaf in leaves]
-        changes = [
-            (key.block, value_block(leaf.value, key, self.sample_shape))
-            for leaf, key in zip(leaves, keys, strict=True)
-        ]
-        for key, (_, block) in zip(keys, changes, strict=True):
-            what = f"The new value of {key.name!r}"
-            check_castable(block, self.data.dtype, what)
-        return replace(self, data=set_blocks(self.data, changes))
+        values = [leaf.value for leaf in leaves]
+        return replace(self, data=replace_values(self.data, keys, values))
 
-    def with_data(self, data: Any) -> "Tokens":
+    def with_data(self, data: object) -> "Tokens":
         """Return Tokens with the whole token array replaced.
 
         Parameters
@@ -330,62 +372,27 @@ class Tokens(TokenQueries):
         Returns
         -------
         Tokens
-            With the same layout object, so nothing compiles anew.
+            With the same layout object, so nothing is compiled again.
 
         Raises
         ------
-        ValueError
-            If the shape differs from that of the present array, or it is a
-            DataArray, whose axes nothing can be compared with.
-        TypeError
-            If the dtype does not fit into that of the tokens.
+        ValueError, TypeError
+            If the shape is not that of the present array, its dtype does not
+            fit, or it is a DataArray, whose axes cannot be compared.
         """
-        data = token_array(data, "data")
-        if tuple(data.shape) != tuple(self.data.shape):
-            raise ValueError(
-                f"data has shape {tuple(data.shape)}, expected "
-                f"{tuple(self.data.shape)} (sample axes, tokens, width)."
-            )
-        check_castable(data, self.data.dtype, "data")
-        return replace(self, data=owned(data).astype(self.data.dtype))
-
-    def decode(self, flat_array: Any = None) -> dict[str, Any]:
-        """Rebuild the tree of arrays.
-
-        Parameters
-        ----------
-        flat_array : array, shape (*sample, n_tokens, width), optional
-            Another array with these tokens, such as samples of a model; its
-            sample shape may be any. By default ``data``.
-
-        Returns
-        -------
-        nested dict of arrays, each of shape (*sample, *event, *batch)
-            Views for NumPy input, else jax arrays.
-
-        Raises
-        ------
-        ValueError
-            If the array has another number of tokens, or is a DataArray.
-
-        Notes
-        -----
-        Works under ``jit``, ``vmap`` and ``grad``. Legacy: ``decode_theta``.
-        """
-        return self.decode_keys(
-            self.data if flat_array is None else flat_array, self.layout.names
-        )
+        new = owned(self._same_tokens(data))
+        return replace(self, data=new.astype(self.data.dtype))
 
     def decode_keys(
-        self, flat_array: Any, keys: Iterable[str]
+        self, flat_array: object, keys: Iterable[str]
     ) -> dict[str, Any]:
         """Rebuild some keys from a token array.
 
         Parameters
         ----------
         flat_array : array, shape (*sample, n, width)
-            With all tokens of this object in their order or, told by their
-            number, with those of ``keys`` only, in the order of ``keys``.
+            With all tokens of this object in their order or, as its number of
+            tokens tells, with those of ``keys`` only, in the order of ``keys``.
         keys : sequence of str
             The keys to rebuild, in the order wanted.
 
@@ -408,11 +415,7 @@ class Tokens(TokenQueries):
                 entries = selected.keys
         else:
             check_token_count(flat, self.n_tokens)
-        check_room(flat, entries)
-        return unflatten_tree(
-            [key.path for key in entries],
-            decode_values(flat, entries, tuple(flat.shape[:-2])),
-        )
+        return decode_tree(flat, entries)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write these Tokens to a safetensors file.
@@ -420,7 +423,7 @@ class Tokens(TokenQueries):
         Parameters
         ----------
         path : path
-            The file; one that exists is replaced. The name is taken as it is.
+            The file, with its full name; an existing one is replaced.
 
         Raises
         ------
@@ -432,10 +435,10 @@ class Tokens(TokenQueries):
         Notes
         -----
         Not under ``jit``. Written atomically: whenever the process or the
-        machine stops, the file is the old or the new one, never half of it;
-        a hidden ``.NAME.*.tmp`` may be left beside it, which can be deleted.
-        Other tools read the arrays too, but those of a dtype that not all of
-        them know, such as bfloat16 and complex, as bytes.
+        machine stops, the file is the old or the new one; a hidden
+        ``.NAME.*.tmp`` may be left beside it. Other tools read the arrays too,
+        but dtypes that not all of them know, such as bfloat16 and complex, as
+        bytes.
 
         Examples
         --------
@@ -467,15 +470,14 @@ class Tokens(TokenQueries):
         Returns
         -------
         Tokens
-            With the same bits and an equal layout, so nothing compiles anew.
+            With the same bits and an equal layout, so nothing is compiled
+            again.
 
         Raises
         ------
-        FileNotFoundError
-            If there is no file.
-        StorageError
-            If it is not such a file, damaged in whatever way, or of a newer
-            version. No code from the file is ever run.
+        FileNotFoundError, StorageError
+            If there is no file, or it is not a token file, damaged, or of a
+            newer version. No code from the file is ever run.
         TypeError
             If jax would narrow a dtype, and ``numpy`` is False.
         ImportError
@@ -489,23 +491,18 @@ class Tokens(TokenQueries):
 
         return cls(*read_tokens(Path(path), numpy))
 
-    def tree_flatten_with_keys(self) -> tuple[tuple[Any, ...], TokenLayout]:
-        """Split into array leaves and the static layout."""
-        names = ("data", "functional_inputs", "padding")
-        return tuple(
-            (jax.tree_util.GetAttrKey(name), getattr(self, name))
-            for name in names
-        ), self.layout
 
-    @classmethod
-    def tree_unflatten(
-        cls, layout: TokenLayout, children: Iterable[Any]
-    ) -> "Tokens":
-        """Rebuild from leaves, whatever they are; checks nothing."""
-        data, functional_inputs, padding = children
-        tokens = object.__new__(cls)
-        object.__setattr__(tokens, "data", data)
-        object.__setattr__(tokens, "layout", layout)
-        object.__setattr__(tokens, "functional_inputs", functional_inputs)
-        object.__setattr__(tokens, "padding", padding)
-        return tokens
+def _spread(
+    real: Bool[AnyArray, "*_ tokens"], sample_shape: tuple[int, ...]
+) -> Bool[Array, "*sample tokens"]:
+    """Broadcast a padding mask to the samples of the data."""
+    full = (*sample_shape, real.shape[-1])
+    if not broadcasts_to(real.shape, full):
+        raise ValueError(
+            f"event_shapes have the sample shape {tuple(real.shape[:-1])}, "
+            f"but the data have {sample_shape}. Pass sizes once, or once "
+            "per sample."
+        )
+    if on_host([real]):
+        return hand_over(np.broadcast_to(real, full))
+    return jnp.broadcast_to(real, full)

@@ -1,0 +1,65 @@
+"""Differences of two layouts in words."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from .layout import KeyLayout, TokenLayout
+
+Parts: TypeAlias = Mapping[str, Callable[[KeyLayout], object]]
+
+_ALWAYS: Parts = {
+    "label": lambda key: key.label,
+    "batch shape": lambda key: key.batch_shape,
+    "number of functional inputs": lambda key: key.n_inputs,
+    "list of axis names": lambda key: list(key.dims),
+}
+EXACT: Parts = MappingProxyType(
+    {
+        **_ALWAYS,
+        "event shape": lambda key: key.event_shape,
+        "list of groups": lambda key: list(key.groups),
+    }
+)
+"""What layouts compare: all that is in them."""
+
+JOINABLE: Parts = MappingProxyType(
+    {
+        **_ALWAYS,
+        "number of event axes": lambda key: len(key.event_shape),
+        "list of group names": lambda key: [g.name for g in key.groups],
+    }
+)
+"""What has to be equal to join Tokens: all but sizes and order."""
+
+
+def difference(
+    what: str, a: object, b: object, names: tuple[str, str]
+) -> list[str]:
+    """Return a sentence on what ``a`` and ``b`` are, if they differ."""
+    if a == b:
+        return []
+    return [f"{what} is {a} in {names[0]}, {b} in {names[1]}"]
+
+
+def layout_differences(
+    a: TokenLayout, b: TokenLayout, names: tuple[str, str], parts: Parts
+) -> list[str]:
+    """Return a sentence on every difference of two layouts."""
+    mine, theirs = list(a.names), list(b.names)
+    if parts is JOINABLE and set(mine) == set(theirs):
+        mine = theirs
+    if mine != theirs:
+        return difference("the list of keys", mine, theirs, names)
+    found: list[str] = []
+    for name in theirs:
+        for what, part in parts.items():
+            found += difference(
+                f"the {what} of {name!r}", part(a[name]), part(b[name]), names
+            )
+    return found + difference(
+        "the set of rules",
+        a.independence.to_dict(),
+        b.independence.to_dict(),
+        names,
+    )
