@@ -541,7 +541,7 @@ def test_two_levels_near_the_exact_posterior():
     assert_near(result, levels, observed, ["mu", "theta"])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("trainings")
 def test_three_levels_near_the_exact_posterior():
     """Trained on single sites of single regions."""
     sizes = {"region": 3, "site": 2}
