@@ -38,17 +38,17 @@ def pytest_collection_modifyitems(config, items) -> None:
     config.stash[_LEFT] = counts
 
 
-@pytest.hookimpl(optionalhook=True)
 def pytest_sessionfinish(session) -> None:
     """Send the numbers from a worker of xdist, each of which has them all."""
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left"] = session.config.stash[_LEFT]
+    left = session.config.stash.get(_LEFT, {})
+    getattr(session.config, "workeroutput", {})["left"] = dict(left)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error) -> None:
-    """Receive the numbers from a worker."""
-    node.config.stash[_LEFT] = Counter(node.workeroutput["left"])
+    """Receive the numbers from a worker that has not crashed."""
+    if left := getattr(node, "workeroutput", {}).get("left"):
+        node.config.stash[_LEFT] = Counter(left)
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:
@@ -59,14 +59,15 @@ def pytest_terminal_summary(terminalreporter, config) -> None:
     n_run = sum(len(counted.get(outcome, ())) for outcome in outcomes)
     drawn, timed = left.pop("hypothesis", 0), left.pop("benchmark", 0)
     groups = ", ".join(f"{n} {name}" for name, n in sorted(left.items()))
-    terminalreporter.section("left to other targets")
-    for line in (
-        f"{n_run} tests ran.",
-        f"make nightly: {left.total()} tests ({groups or 'none'}), and more "
-        f"random cases of {drawn} tests.",
-        f"make bench: the times of {timed} tests.",
-    ):
-        terminalreporter.write_line(line)
+    lines = [f"{n_run} tests ran."]
+    if groups:
+        lines.append(f"Left to make nightly: {left.total()} tests: {groups}.")
+    if drawn:
+        lines.append(f"{drawn} tests draw more random cases there.")
+    if timed:
+        lines.append(f"{timed} tests are timed by make bench.")
+    terminalreporter.section("what ran")
+    terminalreporter.write_line("\n".join(lines))
 
 
 _STRICT = {
