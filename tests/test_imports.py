@@ -119,7 +119,7 @@ def test_check_can_fail(allowed, tmp_path):
     (tmp_path / "stranger.py").touch()
     found = {"stranger", "beartype", "tfmpe.compat"}
     code = f"import tfmpe, {', '.join(found)}"
-    assert too_heavy(code, allowed, tmp_path) == found
+    assert too_heavy(code, allowed, tmp_path) >= found
 
 
 def test_check_sees_errors(tmp_path):
