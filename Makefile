@@ -10,10 +10,11 @@ export JAX_PLATFORMS := cpu
 unexport PYTHONHOME
 unexport PYTHONPATH
 
-.PHONY: help demo test docs bench fuzz lint format clean
+.PHONY: help demo test check-fast lint style types docs bench nightly fuzz \
+	format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
 		Makefile
 
 demo: .venv/.demo ## check the stored legacy output, infer a small model
@@ -26,27 +27,46 @@ demo: .venv/.demo ## check the stored legacy output, infer a small model
 # compiled fast and need not be fast: for a CPU, XLA takes half the time without
 # its emitters of fused loops. A jaxlib without that flag would end at it, so it
 # is asked first.
-test: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.jax_cache
-test: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
-test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
-test: lint ## everything that must hold: lint, types, layers, tests
-	flags="--xla_cpu_use_fusion_emitters=false $$XLA_FLAGS"; \
+test check-fast nightly: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.jax_cache
+test check-fast nightly: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
+test check-fast nightly: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
+COMPILE_FAST := flags="--xla_cpu_use_fusion_emitters=false $$XLA_FLAGS"; \
 	XLA_FLAGS=$$flags $(PYTHON) -c "import jax; jax.devices()" \
-		2>/dev/null && export XLA_FLAGS="$$flags"; \
-	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal --durations=40
+		2>/dev/null && export XLA_FLAGS="$$flags";
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal --durations=40
 
-lint: .venv/.dev ## style, format, types and import layers
+test: lint ## everything that must hold: lint, types, layers, tests
+	$(COMPILE_FAST) $(PYTEST) $(PARALLEL)
+
+# The type checker keeps one core busy, the tests another one.
+check-fast: style ## for every commit: lint, types, layers, quick tests
+	$(MAKE) -s types & types=$$!; \
+	$(PYTEST) -q -m "not slow" $(QUICK); tests=$$?; \
+	wait $$types && exit $$tests
+QUICK := tests/preprocessing/layout tests/preprocessing/masks \
+	tests/migrate/sources tests/migrate/rewrite tests/migrate/recordings
+
+lint: style types ## style, format, types and import layers
+
+style: .venv/.dev
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m basedpyright --pythonpath $(PYTHON)
 	.venv/bin/lint-imports --no-logo
+
+types: .venv/.dev
+	$(PYTHON) -m basedpyright --pythonpath $(PYTHON)
 
 # A warning is an error, and so is a reference that leads nowhere.
 docs: .venv/.docs ## build the pages of docs/ into build/docs
 	$(PYTHON) -m sphinx -W --keep-going -n -q docs build/docs
 
-# Nightly: 10,000 random layouts in each property of core and bridge, others
-# in every run; `make fuzz SEED=1` repeats the run that printed seed 1.
+nightly: .venv/.dev ## what make test leaves out, then make demo and fuzz
+	$(COMPILE_FAST) HYPOTHESIS_PROFILE=nightly \
+		$(PYTEST) $(PARALLEL) -m "nightly or hypothesis"
+	$(MAKE) demo fuzz
+
+# 10,000 random layouts in each property of core and bridge, others in every
+# run; `make fuzz SEED=1` repeats the run that printed seed 1.
 SEED := $(shell date +%s)
 fuzz: export HYPOTHESIS_PROFILE = fuzz
 fuzz: .venv/.dev ## 10,000 random layouts (about two hours)

@@ -1,6 +1,7 @@
 """Data, rules and helpers that the tests share. Everything runs on the CPU."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,61 @@ import pytest
 
 # Before anything is computed; a chosen platform is left alone.
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
+
+
+# Numbers of tests by group, as they are printed at the end.
+_LEFT = pytest.StashKey[Counter[str]]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items) -> None:
+    """Leave out tests marked as nightly, unless `-m` or an id selects them."""
+    named = any("::" in str(arg) for arg in config.args)
+    nightly = named or "nightly" in config.option.markexpr
+    kept, left, counts = [], [], Counter()
+    for item in items:
+        mark = None if nightly else item.get_closest_marker("nightly")
+        (left if mark else kept).append(item)
+        if mark:
+            counts[mark.args[0]] += 1
+        drawn = item.get_closest_marker("hypothesis") is not None
+        counts["hypothesis"] += drawn
+        counts["benchmark"] += "benchmark" in getattr(item, "fixturenames", ())
+    items[:] = kept
+    config.hook.pytest_deselected(items=left)
+    config.stash[_LEFT] = counts
+
+
+def pytest_sessionfinish(session) -> None:
+    """Send the numbers from a worker of xdist, each of which has them all."""
+    left = session.config.stash.get(_LEFT, {})
+    getattr(session.config, "workeroutput", {})["left"] = dict(left)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error) -> None:
+    """Receive the numbers from a worker that has not crashed."""
+    if left := getattr(node, "workeroutput", {}).get("left"):
+        node.config.stash[_LEFT] = Counter(left)
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    """Print how many tests ran, and what was left to other targets."""
+    left = config.stash.get(_LEFT, Counter())
+    counted = terminalreporter.stats
+    outcomes = ("passed", "failed", "xfailed", "xpassed")
+    n_run = sum(len(counted.get(outcome, ())) for outcome in outcomes)
+    drawn, timed = left.pop("hypothesis", 0), left.pop("benchmark", 0)
+    groups = ", ".join(f"{n} {name}" for name, n in sorted(left.items()))
+    lines = [f"{n_run} tests ran."]
+    if groups:
+        lines.append(f"Left to make nightly: {left.total()} tests: {groups}.")
+    if drawn:
+        lines.append(f"{drawn} tests draw more random cases there.")
+    if timed:
+        lines.append(f"{timed} tests are timed by make bench.")
+    terminalreporter.section("what ran")
+    terminalreporter.write_line("\n".join(lines))
 
 
 _STRICT = {

@@ -1,7 +1,11 @@
 """The stored legacy calls, as tests ask for them."""
 
 import functools
+import random
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
+from nightly import some_of
 from tfmpe.migrate.recordings.cases import Case
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
@@ -36,3 +40,12 @@ def stored_cases(*functions: str) -> list[Case]:
     return [
         case for file in stored_files(*functions) for case in cases_of(file)
     ]
+
+
+def one_of_each(
+    cases: Sequence[Case], kind: Callable[[Case], Hashable]
+) -> list[Any]:
+    """Return parameters: one of each kind drawn by seed, the others nightly."""
+    drawn = random.Random(0).sample(cases, len(cases))
+    kept = {kind(case): case for case in drawn}
+    return some_of(cases, kept.values(), "stored calls")

@@ -1,8 +1,8 @@
 """Hypothesis strategies shared by the tests, and how many cases they draw.
 
-``HYPOTHESIS_PROFILE=ci`` (or ``CI`` set to anything) draws many more cases,
-the same ones in every run; ``HYPOTHESIS_PROFILE=fuzz`` draws ``FUZZ_EXAMPLES``
-(10,000) in each test, others in every run, as ``make fuzz`` does.
+``HYPOTHESIS_PROFILE=nightly`` draws many more cases; ``fuzz`` draws
+``FUZZ_EXAMPLES`` (10,000) in each test, as ``make fuzz`` does. With ``CI`` set
+to anything, the same cases are drawn in every run.
 """
 
 import math
@@ -13,32 +13,24 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-settings.register_profile(
-    "ci",
-    derandomize=True,
-    database=None,
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or "test"
+_SHARED = settings(
     deadline=None,
     print_blob=True,
-    suppress_health_check=_SLOW,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW)
-settings.register_profile(
-    "fuzz",
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES") or 10_000),
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=_SLOW,
-)
-
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or (
-    "ci" if os.environ.get("CI") else "dev"
-)
+_N_FUZZ = int(os.environ.get("FUZZ_EXAMPLES") or 10_000)
+_SAME = {"derandomize": True, "database": None} if os.environ.get("CI") else {}
+settings.register_profile("test", _SHARED, **_SAME)
+settings.register_profile("nightly", _SHARED)
+settings.register_profile("fuzz", _SHARED, max_examples=_N_FUZZ)
 settings.load_profile(PROFILE)
 
 
-def cases(ci: int, dev: int | None = None, *, costly: bool = False) -> settings:
-    """Return settings for a number of cases in CI and, smaller, elsewhere.
+def cases(
+    nightly: int, test: int | None = None, *, costly: bool = False
+) -> settings:
+    """Return settings for a number of cases each night and, smaller, else.
 
     The profile of ``make fuzz`` has a number of its own; a tenth of it where
     a case is costly.
@@ -46,8 +38,9 @@ def cases(ci: int, dev: int | None = None, *, costly: bool = False) -> settings:
     if PROFILE == "fuzz":
         few = settings.default.max_examples // 10
         return settings(max_examples=few) if costly else settings()
-    dev = max(10, ci // 8) if dev is None else dev
-    return settings(max_examples=ci if PROFILE == "ci" else dev)
+    if PROFILE == "nightly":
+        return settings(max_examples=nightly)
+    return settings(max_examples=test or max(10, nightly // 8))
 
 
 # Names that sort in other ways than a person would: uppercase before

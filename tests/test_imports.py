@@ -115,41 +115,31 @@ def test_dependencies_are_light(allowed):
     assert allowed.isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize(
-    ("also", "found"),
-    [
-        ("stranger", "stranger"),
-        ("beartype", "beartype"),
-        ("tfmpe.compat", "tfmpe.compat"),
-    ],
-)
-def test_check_can_fail(also, found, allowed, tmp_path):
+def test_check_can_fail(allowed, tmp_path):
     (tmp_path / "stranger.py").touch()
-    code = f"import tfmpe, {also}"
-    assert found in too_heavy(code, allowed, tmp_path)
+    found = {"stranger", "beartype", "tfmpe.compat"}
+    code = f"import tfmpe, {', '.join(found)}"
+    assert too_heavy(code, allowed, tmp_path) >= found
 
 
 def test_check_sees_errors(tmp_path):
     with pytest.raises(AssertionError, match="ModuleNotFoundError"):
-        modules_after("import tfmpe.no_such_module", tmp_path)
+        modules_after("import no_such_module", tmp_path)
 
 
 def test_the_bridge_is_light_until_a_flow_is_asked_for(allowed, tmp_path):
-    heavy = too_heavy("import tfmpe.compat", allowed, tmp_path)
-    assert heavy == {"tfmpe.compat"}
     code = "import tfmpe.compat as c; c.nine_arguments, c.infinite.index_theta"
     assert too_heavy(code, allowed, tmp_path) == {"tfmpe.compat"}
     asked = "from tfmpe.compat import SFMPE"
     assert "flax" in too_heavy(asked, allowed, tmp_path)
 
 
-@pytest.mark.parametrize("missing", ["flax", "optax", "diffrax"])
-def test_a_missing_package_is_named(missing, tmp_path):
+def test_a_missing_package_is_named(tmp_path):
     # One interpreter: most of its time goes by before the first statement.
-    code = f"""
-import sys
-sys.modules[{missing!r}] = None
-for statement in (
+    code = """
+import itertools, sys
+packages = "flax", "optax", "diffrax"
+statements = (
     "from tfmpe.compat import StructuredCNF",
     "from tfmpe.compat.sfmpe import SFMPE",
     "from tfmpe.compat.structured_cnf import StructuredCNF",
@@ -161,19 +151,22 @@ for statement in (
     "from tfmpe.compat.metrics.mmd import mmd_test",
     "from tfmpe.compat.nn.mlp import MLP",
     "from tfmpe.compat.svf import StructuredVectorFieldModel",
-):
+)
+for missing, statement in itertools.product(packages, statements):
+    sys.modules[missing] = None
     for name in [name for name in sys.modules if name.startswith("tfmpe")]:
         del sys.modules[name]
     try:
         exec(statement)
     except ImportError as error:
         assert str(error) == (
-            "tfmpe.compat needs {missing} for networks, sampling and training. "
-            "Install it with pip install 'tfmpe[flow]'."
+            f"tfmpe.compat needs {missing} for networks, sampling and "
+            "training. Install it with pip install 'tfmpe[flow]'."
         ), (statement, error)
     else:
         raise AssertionError(statement)
     from tfmpe.compat import _make_attention_masks
+    del sys.modules[missing]
 """
     modules_after(code, tmp_path)
 

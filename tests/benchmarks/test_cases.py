@@ -7,22 +7,21 @@ pytest.importorskip("flax", reason="needs the extra flow")
 from tfmpe.migrate.bench.cases import CASES
 from tfmpe.migrate.bench.measure import DIFFERENT
 
-# They compile for several seconds.
-SLOW = {
+# They compile for several seconds; `make bench` checks them as well.
+LEFT = {
     "draws",
     "draws-local",
     "nine-arguments",
     "training-local",
     "training-step",
 }
+NIGHTLY = pytest.mark.nightly("benchmark cases")
 
 
 @pytest.mark.parametrize(
     ("name", "side"),
     [
-        pytest.param(
-            name, side, marks=[pytest.mark.slow] if name in SLOW else []
-        )
+        pytest.param(name, side, marks=[NIGHTLY] if name in LEFT else [])
         for name, case in CASES.items()
         for side in case.sides
     ],

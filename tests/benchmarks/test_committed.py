@@ -67,6 +67,7 @@ def test_its_page_has_its_cases_and_sizes(committed, name):
             assert f"\n{row.sites:>7,} " in table, (case.case, row.sites)
 
 
+@pytest.mark.nightly("pages")
 def test_page_and_picture_are_made_from_the_results(tmp_path):
     pytest.importorskip("matplotlib", reason="needs the extra plot")
     file = tmp_path / "cpu.json"

@@ -13,6 +13,7 @@ import optax
 import pytest
 from flax import nnx
 
+from nightly import some_of
 from stored_calls import stored_cases
 from tfmpe.compat._bottom_up.stages import Stages
 from tfmpe.compat.bottom_up import train_bottom_up
@@ -117,7 +118,9 @@ def operation_by_operation():
 @pytest.mark.slow
 @pytest.mark.usefixtures("operation_by_operation")
 @pytest.mark.filterwarnings("ignore::tfmpe.compat.LegacyWarning")
-@pytest.mark.parametrize("example", RUNS)
+@pytest.mark.parametrize(
+    "example", some_of(RUNS, ["hierarchical_brownian"], "trainings")
+)
 def test_a_run_ends_with_the_recorded_weights(example, monkeypatch):
     by_role, others = recorded(example)
     _, seed, network_path, training_path = RUNS[example]

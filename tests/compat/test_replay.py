@@ -4,18 +4,13 @@ Those that solve an equation are replayed by ``tfmpe verify``, within a
 tolerance; test_structured_cnf.py and test_sfmpe.py have a part of them.
 """
 
-import functools
-import json
+from collections import Counter
 
 import pytest
 
-from tfmpe.migrate.recordings.files import find_recordings
-from tfmpe.migrate.recordings.read import read_cases
-from tfmpe.migrate.recordings.stored import stored_folder
+from stored_calls import cases_of, stored_files
 from tfmpe.migrate.replay.replay import replay, why_not
-from tfmpe.migrate.replay.targets import REPLAYED, bridge
-
-STORED = stored_folder()
+from tfmpe.migrate.replay.targets import bridge
 
 # What was recorded of functions that solve nothing: 726 calls of 954.
 N_STORED = {
@@ -30,45 +25,21 @@ N_STORED = {
 }
 
 
-def _stored_names():
-    """List file and name of every case, without reading any array."""
-    for file in find_recordings(STORED):
-        content = json.loads(file.read_text())
-        target = REPLAYED.get(content["function"])
-        if target is not None and target.module is not None:
-            for record in content["cases"]:
-                yield file, record["case"]
+FILES = stored_files(*(name.removeprefix("_") for name in N_STORED))
 
 
-NAMES = [
-    pytest.param(file, name, id=f"{file.parent.name}-{file.stem}-{name}")
-    for file, name in _stored_names()
-]
-
-
-@functools.cache
-def _cases(file):
-    return {case.name: case for case in read_cases(file, STORED)}
-
-
-@pytest.mark.parametrize(("file", "name"), NAMES)
-def test_stored_call_gives_the_same(file, name):
+@pytest.mark.parametrize("file", FILES)
+def test_stored_calls_give_the_same(file):
     """Bits, types, order of dicts, changed arguments, or the exception."""
-    case = _cases(file)[name]
-    assert why_not(case) is None
-    result = replay(case)
-    assert result.identical, "\n".join(map(str, result.differences))
+    found = {case.name: replay(case) for case in cases_of(file)}
+    assert found
+    assert {n: r.differences for n, r in found.items() if r.differences} == {}
 
 
-def test_all_stored_calls_are_there():
-    """None is left out because a file or a name was not found."""
-    counts = dict.fromkeys(N_STORED, 0)
-    for file in find_recordings(STORED):
-        content = json.loads(file.read_text())
-        if content["function"] in counts:
-            counts[content["function"]] += len(content["cases"])
-    assert counts == N_STORED
-    assert len(NAMES) == sum(N_STORED.values()) == 726
+def test_no_stored_call_is_left_out():
+    cases = [case for file in FILES for case in cases_of(file)]
+    assert Counter(case.function for case in cases) == N_STORED
+    assert not any(map(why_not, cases))
 
 
 @pytest.mark.parametrize("name", ["flatten_structured", "combine_data"])
@@ -83,8 +54,7 @@ def test_a_wrong_bridge_is_seen(name):
             return tuple(map(reverse, tree))
         return tree
 
-    file = STORED / "seir" / f"{name}.json"
-    case = next(c for c in _cases(file).values() if c.raises is None)
+    case = next(c for c in cases_of(f"seir/{name}") if c.raises is None)
 
     def wrong(*args, **kwargs):
         return reverse(right(*args, **kwargs))

@@ -516,7 +516,7 @@ def network(prior, simulator, plates, rules):
     return Transformer.for_tokens(example, config, rngs=nnx.Rngs(0))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("trainings")
 def test_two_levels_near_the_exact_posterior():
     """Trained on single sites, asked about four."""
     model = (two_level_prior, two_level_simulator, TWO_LEVELS, TWO_LEVEL_RULES)
@@ -537,7 +537,7 @@ def test_two_levels_near_the_exact_posterior():
     assert_near(result, levels, observed, ["mu", "theta"])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("trainings")
 def test_three_levels_near_the_exact_posterior():
     """Trained on single sites of single regions."""
     sizes = {"region": 3, "site": 2}

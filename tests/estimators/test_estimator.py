@@ -231,7 +231,7 @@ RULES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("trainings")
 def test_one_network_answers_several_questions():
     """Normal theta of two sites around mu, observed with noise of sd 1/2.
 

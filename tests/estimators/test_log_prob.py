@@ -18,7 +18,7 @@ from estimators.known_flows import (
     padded_with,
     spoil_padding,
 )
-from stored_calls import stored_cases
+from stored_calls import one_of_each, stored_cases
 from tfmpe import Tokens
 from tfmpe.estimators import ContinuousFlow
 from tfmpe.migrate.oracle.fields import FIELDS
@@ -228,18 +228,13 @@ class Recorded:
         return jax.vmap(of_row)(target.data, conditioning.data, time)
 
 
-def _recorded():
-    """Yield stored calls; one of each field is fast."""
-    seen = set()
-    for stored in stored_cases("StructuredCNF_log_prob"):
-        if stored.extra is not None:
-            field = stored.extra["field"]
-            marks = [pytest.mark.slow] * (field in seen)
-            seen.add(field)
-            yield pytest.param(stored, id=str(stored), marks=marks)
+DENSITIES = stored_cases("StructuredCNF_log_prob")
+DENSITIES = [stored for stored in DENSITIES if stored.extra is not None]
 
 
-@pytest.mark.parametrize("stored", [*_recorded()])
+@pytest.mark.parametrize(
+    "stored", one_of_each(DENSITIES, lambda stored: stored.extra["field"])
+)
 def test_recorded_densities(stored):
     """The truth that is stored beside what the legacy package returned."""
     given, extra = dict(stored.kwargs), stored.extra

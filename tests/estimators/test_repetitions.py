@@ -45,7 +45,7 @@ def fit_to_a_new_layout(number):
     return tokens.layout
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("trainings")
 @pytest.mark.parametrize("use", [fit_with_a_new_optimizer, fit_to_a_new_layout])
 def test_what_is_kept_is_bounded(use):
     client = jax.local_devices()[0].client

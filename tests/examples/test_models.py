@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
+from stored_calls import cases_of
 from tfmpe.examples import models
-from tfmpe.migrate.recordings.read import read_cases
-from tfmpe.migrate.recordings.stored import stored_folder
 
 
 def _stored_attention(example):
-    folder = stored_folder()
-    cases = read_cases(folder / example / "flatten_structured.json", folder)
+    cases = cases_of(f"{example}/flatten_structured")
     case = next(c for c in cases if c.name == "plain__own_rules")
     return case.output[0]["masks"]["attention"], case.output[1]
 

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("flax", reason="needs the extra flow")
 pytest.importorskip("matplotlib", reason="needs the extra plot")
 
+from nightly import some_of
 from tfmpe.examples.scripts import SCRIPTS, example_script, run_example
 
 TRAINING = ("--n-simulations=64", "--n-epochs=1", "--n-samples=20")
@@ -40,7 +41,9 @@ def test_what_is_not_there_is_named():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", some_of(TINY, ["eight_schools"], "example scripts")
+)
 def test_an_example_runs(name, tmp_path):
     arguments = ("--out", str(tmp_path), *TINY[name])
     assert run_example(name, arguments=arguments) == 0
@@ -57,7 +60,9 @@ def bijectors_missing():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LEGACY)
+@pytest.mark.parametrize(
+    "name", some_of(LEGACY, LEGACY[1:2], "example scripts")
+)
 def test_a_legacy_example_runs(name, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
     arguments = ("--quick", "--out", str(tmp_path))

@@ -104,5 +104,8 @@ _TABLES = {
 if __name__ == "__main__":
     import tempfile
 
-    with tempfile.TemporaryDirectory() as folder:
-        GUIDE.write_text(written(GUIDE.read_text(), Workplace(Path(folder))))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Workplace(Path(folder)) as place,
+    ):
+        GUIDE.write_text(written(GUIDE.read_text(), place))

@@ -32,12 +32,17 @@ def test_every_code_has_an_anchor_and_every_link_a_target():
     assert len(TEXT.splitlines()) < 1200
 
 
+@pytest.fixture
+def workplace(tmp_path):
+    with Workplace(tmp_path) as place:
+        yield place
+
+
 @pytest.mark.slow
-def test_the_guide_shows_what_its_commands_print(tmp_path):
+def test_the_guide_shows_what_its_commands_print(workplace):
     """All in their order, in one copy of the project."""
-    place = Workplace(tmp_path)
     # If this fails: python tests/migration/guide.py
-    found = outputs(written(TEXT, place))
+    found = outputs(written(TEXT, workplace))
     # Widths of columns depend on seconds, which are not compared.
     assert [(c, x.split()) for c, x in found] == [
         (c, x.split()) for c, x in outputs(TEXT)
@@ -46,26 +51,26 @@ def test_the_guide_shows_what_its_commands_print(tmp_path):
     assert len(tested) == 2
     assert all("5 passed in" in x for x in tested)
     # The last state needs no legacy package, magics are still there.
-    for file in (*place.project.rglob("*.py"), *place.project.glob("*.ipynb")):
+    project = workplace.project
+    for file in (*project.rglob("*.py"), *project.glob("*.ipynb")):
         text = file.read_text()
         assert not re.search(rf"(from|import) {LEGACY}\b", text)
     assert "%matplotlib inline" in text
     assert "%%time" in text
-    assert "0.60" in place.run("python fit.py")[1]
+    assert "0.60" in workplace.run("python fit.py")[1]
 
 
 @pytest.mark.slow
-def test_a_project_that_trains_is_recorded_and_has_no_difference(tmp_path):
-    place = Workplace(tmp_path)
+def test_a_project_that_trains_is_recorded_and_has_no_difference(workplace):
     for command in (
         "tfmpe record --out golden -- fit.py",
         "tfmpe verify golden --json verify.json",
         "tfmpe run --shadow --json shadow.json fit.py",
     ):
-        code, printed = place.run(command)
+        code, printed = workplace.run(command)
         assert code == 0, printed
-    assert len(read_record(place.project / "verify.json").rows) >= 5
-    found = read_record(place.project / "shadow.json")
+    assert len(read_record(workplace.project / "verify.json").rows) >= 5
+    found = read_record(workplace.project / "shadow.json")
     assert found.not_compared == ()
     tallies = {row.function: row.tally for row in found.calls}
     for name in ("sfmpe.SFMPE.fit", "structured_cnf.StructuredCNF.sample"):

@@ -1,12 +1,15 @@
 """A copy of the small project, and commands that are run in it."""
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Self
 
 import tfmpe.compat
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY
@@ -21,6 +24,27 @@ _SECONDS = re.compile(
 _SETTINGS = dict.fromkeys(("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"), "1")
 _SETTINGS |= {"JAX_PLATFORMS": "cpu", "COLUMNS": "80", "NO_COLOR": "1"}
 _SETTINGS |= {"TFMPE_COMPAT": "warn", "TFMPE_COMPAT_FIX": ""}
+
+# Imports are most of what a short command costs: each is a fork of one process
+# that has them. jax warns of forks; it has computed nothing by then.
+_FORKS = """
+import json, os, runpy, sys, warnings
+import diffrax, flax.nnx, jax, optax, tfmpe.cli
+warnings.filterwarnings("ignore", "os.fork")
+for line in iter(sys.stdin.readline, ""):
+    paths, printed, program, *sys.argv[1:] = json.loads(line)
+    if os.fork() == 0:
+        sys.path[:1] = [os.getcwd(), *paths]
+        for stream in (1, 2):
+            os.dup2(os.open(printed, os.O_WRONLY | os.O_APPEND), stream)
+        sys.argv[0] = program
+        if program.endswith(".py"):
+            runpy.run_path(program, run_name="__main__")
+        else:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
 
 
 def write_stand_in(folder: Path) -> None:
@@ -55,25 +79,43 @@ class Workplace:
         for command in ("git init -q", "git add -A", "git commit -qm Begin"):
             code, printed = self.run(command)
             assert code == 0, printed
+        self._forks = subprocess.Popen(
+            [sys.executable, "-c", _FORKS],
+            cwd=self.project,
+            env=os.environ | _SETTINGS | {"PYTHONPATH": str(_ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the process behind the commands."""
+        self._forks.communicate()
 
     def run(self, command: str) -> tuple[int, str]:
         """Return the exit code, and what was printed; seconds as ``… s``."""
-        program, *arguments = shlex.split(command)
-        begins = {
-            "git": ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"],
-            "python": [sys.executable],
-            "tfmpe": [sys.executable, "-m", "tfmpe"],
-        }
-        paths = os.pathsep.join(map(str, self.paths))
-        done = subprocess.run(
-            [*begins[program], *arguments],
-            cwd=self.project,
-            env=os.environ | _SETTINGS | {"PYTHONPATH": paths},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        printed = done.stdout.replace(f"{self.project}/", "").strip("\n")
+        words = shlex.split(command.replace("python -m ", "").strip())
+        if words[0] == "git":
+            words[1:1] = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+            done = subprocess.run(
+                words, cwd=self.project, capture_output=True, text=True
+            )
+            code, printed = done.returncode, done.stdout + done.stderr
+        else:
+            code, printed = self._fork(*words)
+        printed = printed.replace(f"{self.project}/", "").strip("\n")
         lines = _SECONDS.sub("… s", printed).splitlines()
-        return done.returncode, "\n".join(line.rstrip() for line in lines)
+        return code, "\n".join(line.rstrip() for line in lines)
+
+    def _fork(self, program: str, *arguments: str) -> tuple[int, str]:
+        if program == "python":
+            program, *arguments = arguments
+        with tempfile.NamedTemporaryFile("r") as printed:
+            paths = [str(path) for path in self.paths]
+            given = [paths, printed.name, program, *arguments]
+            self._forks.stdin.write(json.dumps(given) + "\n")
+            self._forks.stdin.flush()
+            return int(self._forks.stdout.readline()), printed.read()

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nightly import some_of
 from tfmpe import Tokens
 from tfmpe.nn import structured_attention
 
@@ -120,10 +121,7 @@ def compare(queries, keys, rng, *, gradients=False, **options):
     return plan
 
 
-@pytest.mark.parametrize(
-    "seed",
-    [0, 1, *(pytest.param(i, marks=pytest.mark.slow) for i in range(2, 20))],
-)
+@pytest.mark.parametrize("seed", some_of(range(20), range(3), "random cases"))
 def test_is_the_dense_masked_softmax(seed):
     """For random keys, rules, paddings and views."""
     tokens, rng = random_case(seed)

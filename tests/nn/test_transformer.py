@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from nightly import some_of
 from nn.networks import (
     GIVEN,
     TARGET,
@@ -101,9 +102,7 @@ def _random_rules(seed):
     }
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in (1, 2))]
-)
+@pytest.mark.parametrize("seed", some_of(range(3), [0], "random cases"))
 def test_attention_goes_where_the_mask_is_open(seed):
     """Who changes a velocity is whom layers of the mask lead to.
 

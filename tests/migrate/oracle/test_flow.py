@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from stored_calls import stored_cases
+from stored_calls import one_of_each, stored_cases
 from tfmpe.migrate import oracle
 from tfmpe.migrate.oracle import flow
 from tfmpe.migrate.replay.calls import call, compare_call, traced_call
@@ -56,7 +56,12 @@ def _kind(case):
 
 def _parameters(*kinds):
     cases = [case for case in CASES if _kind(case) in kinds]
-    return pytest.mark.parametrize("case", cases, ids=str)
+    by_example = "values" in kinds
+
+    def kind(case):
+        return case.function, case.raises, by_example and case.example
+
+    return pytest.mark.parametrize("case", one_of_each(cases, kind))
 
 
 @partial(jax.jit, static_argnums=(0, 1))

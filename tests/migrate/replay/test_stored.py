@@ -2,13 +2,14 @@
 
 import pytest
 
+from nightly import some_of
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder, unpacked
 from tfmpe.migrate.replay.names import MissingPackageError
 from tfmpe.migrate.replay.replay import replay
 
 # Quick cases of every group with the default flags: the first one of a
-# function, or one by its name.
+# function, or one by its name; every second one is part of `make test`.
 SAMPLE = """
 classifiers/Classifier classifiers/FFLayer cnf/CNF cnf/CNF_vector_field
 dataloader/PAD_VALUE dataloader/encode_unknown_theta dataloader/DataLoader
@@ -35,7 +36,9 @@ def part():
         yield folder
 
 
-@pytest.mark.parametrize("place", SAMPLE.split())
+@pytest.mark.parametrize(
+    "place", some_of(SAMPLE.split(), SAMPLE.split()[::2], "stored calls")
+)
 def test_some_cases(part, place):
     file, _, name = place.partition(":")
     cases = read_cases(part / f"{file}.json", part)

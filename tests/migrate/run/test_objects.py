@@ -145,7 +145,7 @@ jax.vmap(lambda y, t: estim.sample_posterior(
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("trainings")
 def test_the_layer_is_named_where_draws_of_a_flow_differ(copied, script, run):
     copied("nn/mlp", TRIPLED)
     script(TRAINED + FIT[: FIT.index("data =")] + SAMPLED)

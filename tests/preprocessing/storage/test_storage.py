@@ -118,7 +118,7 @@ def tokens(make_example) -> Tokens:
 
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 @given(trees())
-@cases(ci=200)
+@cases(200)
 def test_load_returns_what_was_saved(tree):
     """Layout, kinds of arrays, dtypes, shapes and bits; jax and NumPy."""
     tokens = Tokens.from_pytree(tree.data, **tree.kwargs)
@@ -564,7 +564,7 @@ def test_only_named_dimensions_need_the_second_version(path, named):
 
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 @given(trees())
-@cases(ci=200)
+@cases(200)
 def test_layouts_go_through_json(tree):
     """And equal ones have one hash."""
     layout = Tokens.from_pytree(tree.data, **tree.kwargs).layout

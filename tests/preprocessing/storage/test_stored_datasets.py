@@ -148,7 +148,7 @@ BOUNDS = st.none() | st.integers(-N - 3, N + 3)
 
 
 @given(BOUNDS, BOUNDS)
-@cases(ci=300)
+@cases(300)
 def test_ranges_are_those_of_a_sequence(folder, whole, start, stop):
     """Across shards, empty or not, as Python's slices have them."""
     found = open_dataset(folder, numpy=True)[start:stop]

@@ -62,5 +62,5 @@ def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
 
 def _taken(package: str) -> dict[str, Any]:
     """Take a package and all in it out of the imported modules."""
-    names = [name for name in sys.modules if is_below(name, package)]
+    names = [n for n in sys.modules if f"{n}.".startswith(f"{package}.")]
     return {name: sys.modules.pop(name) for name in names}
