@@ -71,7 +71,7 @@ class Independence:
     declared: bool = False
 
     def __post_init__(self) -> None:
-        if self.local or self.cross or self.cross_local:
+        if any(rules for _, rules in self._by_kind()):
             object.__setattr__(self, "declared", True)
 
     @classmethod
@@ -123,39 +123,46 @@ class Independence:
         if not self.declared:
             return {}
         return {
-            "local": list(self.local),
-            "cross": [tuple(rule) for rule in self.cross],
-            "cross_local": [tuple(rule) for rule in self.cross_local],
+            kind: [_plain(rule) for rule in rules]
+            for kind, rules in self._by_kind()
         }
 
     def restrict(self, names: Collection[str]) -> "Independence":
         """Return the rules between ``names``; the others are dropped."""
         keep = frozenset(names)
-        return Independence(
-            tuple(name for name in self.local if name in keep),
-            tuple(r for r in self.cross if keep.issuperset(r)),
-            tuple(r for r in self.cross_local if keep.issuperset(r[:2])),
-            self.declared,
-        )
+        kept = {
+            kind: tuple(r for r in rules if keep.issuperset(_keys(r)))
+            for kind, rules in self._by_kind()
+        }
+        return Independence(**kept, declared=self.declared)
 
     def require_keys(self, names: Collection[str]) -> None:
         """Raise an UnknownKeyError for rules that name missing keys.
 
         A typo must not disable a rule, so the nearest key is suggested.
         """
-        named: list[tuple[str, Any, Iterable[str]]] = [
-            *(("local", name, (name,)) for name in self.local),
-            *(("cross", tuple(rule), rule) for rule in self.cross),
-            *(("cross_local", tuple(r), r[:2]) for r in self.cross_local),
-        ]
         faults = [
-            f"the {kind} rule {rule!r} names {key!r}, which is not among the "
-            f"keys {list(names)}. {nearest(key, names)}".rstrip()
-            for kind, rule, keys in named
-            for key in dict.fromkeys(keys)
+            f"the {kind} rule {_plain(rule)!r} names {key!r}, which is not "
+            f"among the keys {list(names)}. {nearest(key, names)}".rstrip()
+            for kind, rules in self._by_kind()
+            for rule in rules
+            for key in dict.fromkeys(_keys(rule))
             if key not in names
         ]
         raise_faults(UnknownKeyError, "Unknown key in independence", faults)
+
+    def _by_kind(self) -> list[tuple[str, tuple[Any, ...]]]:
+        return [(kind, getattr(self, kind)) for kind in KINDS]
+
+
+def _keys(rule: str | Cross | CrossLocal) -> tuple[str, ...]:
+    """Return the keys that a rule names."""
+    return (rule,) if isinstance(rule, str) else rule[:2]
+
+
+def _plain(rule: str | Cross | CrossLocal) -> Any:
+    """Return a rule as it is written."""
+    return rule if isinstance(rule, str) else tuple(rule)
 
 
 _EXPECTED = {
