@@ -23,6 +23,8 @@ from estimators.known_flows import (
 from tfmpe import PAD_VALUE, Tokens, UnknownKeyError
 from tfmpe.estimators import ContinuousFlow
 from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._flow import solution
+from tfmpe.estimators._flow.chunks import map_chunks
 from tfmpe.estimators._flow.ode import read_ode
 from tfmpe.estimators._flow.solution import solve_draws
 from tfmpe.estimators._flow.vector_field import split_field
@@ -104,6 +106,28 @@ def test_batches_change_nothing(tokens, draws, batch_size):
     """Neither of rows nor of draws, nor that the last is filled up."""
     again = draw(tokens, batch_size=batch_size)
     np.testing.assert_allclose(again, draws, atol=ROUNDING)
+
+
+def test_many_draws_are_solved_in_parts(monkeypatch):
+    """However many they are; the result is that of one part."""
+    sizes = []
+
+    def chunks(function, rows, size):
+        sizes.append(size)
+        return map_chunks(function, rows, size)
+
+    monkeypatch.setattr(solution, "map_chunks", chunks)
+    tokens = Tokens.from_pytree({"mu": np.zeros((2, 4, 1))}, {})
+    flow = ContinuousFlow(lambda target, conditioning, time: target.data)
+    options = {"key": KEY, "n_samples": 5000, "n_steps": 1}
+    draws = flow.sample(tokens, ["mu"], **options)
+    # Of two rows and four tokens, 8,192 tokens in all.
+    assert sizes == [2048, 1024]
+    whole = flow.sample(tokens, ["mu"], **options, batch_size=10_000)
+    np.testing.assert_allclose(draws, whole, rtol=1e-5)
+    sizes.clear()
+    flow.log_prob(tokens, ["mu"], values=draws[:600], n_steps=1)
+    assert sizes == [512, 256]
 
 
 @pytest.mark.parametrize("lead", [(), SLOW((1,))])

@@ -16,9 +16,6 @@ from tfmpe.estimators._bottom_up.plates import Group, Plates
 from tfmpe.estimators._types import AnyArray, ArrayTree, PRNGKey, Sampler
 from tfmpe.preprocessing import TokenLayout, Tokens
 
-# Rows that the solver holds at a time, if nothing else is asked for.
-_BATCH_SIZE = 8192
-
 
 def full_tokens(
     values: ArrayTree,
@@ -102,7 +99,6 @@ def synthesise(
     units are independent given the parameters.
     """
     data, inputs = tokens.data, tokens.functional_inputs
-    options = {"batch_size": _BATCH_SIZE, **options}
     for number, group in enumerate(groups):
         positions = plates.unit_tokens(one, tokens.layout, group)
         rows = Tokens(

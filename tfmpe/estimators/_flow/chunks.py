@@ -24,7 +24,7 @@ def flatten_samples(tree: T, n_axes: int) -> T:
 
 
 def map_chunks(
-    function: Callable[[Any], Arrays], rows: Arrays, size: int | None
+    function: Callable[[Any], Arrays], rows: Arrays, size: int
 ) -> Arrays:
     """Apply a function of independent rows to ``size`` rows at a time.
 
@@ -32,7 +32,7 @@ def map_chunks(
     repeating the first row, so that all chunks have one shape.
     """
     n_rows = jax.tree.leaves(rows)[0].shape[0]
-    if size is None or size >= n_rows:
+    if size >= n_rows:
         return function(rows)
     n_chunks = -(-n_rows // size)
     missing = n_chunks * size - n_rows

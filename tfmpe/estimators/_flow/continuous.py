@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Num
 
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.narrowing import check_fits
-from tfmpe.estimators._arguments import positive, positive_or_none
+from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.divergence import read_probes
 from tfmpe.estimators._flow.ode import Solver, read_direction, read_ode
@@ -34,6 +34,8 @@ from tfmpe.preprocessing.tokens.views import detach
 
 SAMPLING_STEPS = 4
 DENSITY_STEPS = 8
+
+_TOKENS_AT_A_TIME = {"cpu": 2**13}
 
 
 class ContinuousFlow:
@@ -134,8 +136,9 @@ class ContinuousFlow:
         max_steps
             Largest number of adaptive steps.
         batch_size
-            Draws, over all samples, that are in memory at a time; all by
-            default. The result is the same.
+            Draws, over all samples, that are solved at a time; by default as
+            many as fit the caches of a CPU, or a bounded part of the memory
+            of another device. The result is the same.
 
         Returns
         -------
@@ -194,7 +197,7 @@ class ContinuousFlow:
             n_samples=n_samples,
             times=times,
             ode=ode,
-            batch_size=positive_or_none(batch_size, "batch_size"),
+            batch_size=_at_a_time(batch_size, target.n_tokens),
         )
         return ode.check(draws).reshape(shape)
 
@@ -281,7 +284,11 @@ class ContinuousFlow:
             dtype,
         )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS)
-        batch_size = positive_or_none(batch_size, "batch_size")
+        # Of every direction there is a derivative.
+        n_directions = (
+            target.n_tokens * target.width if probes is None else len(probes)
+        )
+        batch_size = _at_a_time(batch_size, target.n_tokens * n_directions)
         density = jnp.zeros(draws.shape[:-2], dtype)
         if density.size:
             found = solve_density(
@@ -309,6 +316,14 @@ class ContinuousFlow:
         check_known(conditioning, "Conditioning values")
         check_inputs(target)
         return split_field(self.vector_field), target, conditioning
+
+
+def _at_a_time(batch_size: SupportsIndex | None, n_tokens: int) -> int:
+    """Return the given number of draws, or one for draws of so many tokens."""
+    if batch_size is not None:
+        return positive(batch_size, "batch_size")
+    most = _TOKENS_AT_A_TIME.get(jax.default_backend(), 2**18)
+    return max(1, most // max(1, n_tokens))
 
 
 def _read_draws(

@@ -52,7 +52,7 @@ def solve_draws(
     n_samples: int,
     times: tuple[float, float],
     ode: Ode,
-    batch_size: int | None,
+    batch_size: int,
 ) -> Float[Array, "{n_samples} rows tokens width"]:
     """Return the end of every path."""
     field = merge_field(static, *arrays)
@@ -90,7 +90,7 @@ def solve_density(
     *,
     static: Hashable,
     ode: Ode,
-    batch_size: int | None,
+    batch_size: int,
 ) -> Float[Array, "draws rows"]:
     """Return log densities of draws and rows."""
     field = merge_field(static, *arrays)
@@ -166,7 +166,7 @@ def _by_draws(
     conditioning: Tokens,
     draws: Arrays,
     function: Callable[[Tokens, Velocity, Any], Arrays],
-    batch_size: int | None,
+    batch_size: int,
 ) -> Arrays:
     """Apply a function to chunks of rows and draws; encode each row once.
 
@@ -174,9 +174,7 @@ def _by_draws(
     n_rows, ...)``, as ``draws`` and the result are.
     """
     n_rows = target.sample_shape[0]
-    at_a_time = None
-    if batch_size is not None:
-        at_a_time = max(1, batch_size // max(1, n_rows))
+    at_a_time = max(1, batch_size // max(1, n_rows))
 
     def of_rows(rows: tuple[Tokens, Tokens, Any]) -> Arrays:
         target, conditioning, draws = rows
