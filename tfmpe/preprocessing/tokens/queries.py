@@ -326,11 +326,3 @@ class TokenQueries:
         from tfmpe.preprocessing.show.html import to_html
 
         return to_html(self)
-
-    def __treescope_repr__(
-        self, path: str | None, subtree_renderer: Any
-    ) -> Any:
-        """Draw the arrays, keys and rules; treescope calls this."""
-        from tfmpe.preprocessing.show.html import to_treescope
-
-        return to_treescope(self, path, subtree_renderer)
