@@ -198,16 +198,7 @@ class TokenGenerator:
     ) -> Iterator[Tokens]:
         """Go through all batches ``n`` times; every pass has the same batches.
 
-        Parameters
-        ----------
-        n : int
-            Number of passes.
-        progress, prefetch, device
-            As for :meth:`batches`.
-
-        Yields
-        ------
-        Tokens
+        Parameters and result as of :meth:`batches`.
         """
         indices = [*range(len(self))] * n
         return self._run(indices, progress, prefetch, device)

@@ -34,10 +34,8 @@ def generate_static_dataset(
     ----------
     key : key array
         Source of all random numbers.
-    prior_fn, simulator_fn, functional_input_fn, independence
+    prior_fn, simulator_fn, functional_input_fn, independence, n_samples
         As for :class:`TokenGenerator`.
-    n_samples : int
-        Number of simulations.
     batch_size : int, optional
         Simulations that are made at a time; by default all, but at most
         1,000. Another size results in other numbers.
@@ -55,8 +53,7 @@ def generate_static_dataset(
     Raises
     ------
     ValueError
-        If a number is not positive, the functions' arrays do not fit, or
-        batches differ in their layout.
+        As :class:`TokenGenerator`, or if batches differ in their layout.
 
     Notes
     -----

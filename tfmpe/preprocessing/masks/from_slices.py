@@ -24,8 +24,8 @@ def build_self_attention_mask(
     Parameters
     ----------
     slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``. Blocks follow in
-        this order, whatever the offsets.
+        As of :func:`flatten_pytree`. Blocks follow in this order, whatever
+        the offsets.
     independence : mapping or Independence
         Rules between the keys.
     selected_keys : sequence of str, optional
@@ -74,8 +74,7 @@ def build_cross_attention_mask(
     Parameters
     ----------
     query_slices, key_slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}`` of the tokens
-        that attend and of those attended to.
+        Slices of the tokens that attend and of those attended to.
     independence : mapping or Independence
         Rules between keys. One acts if its first key is among the queries
         and its second among the keys; all others are ignored.
@@ -87,10 +86,8 @@ def build_cross_attention_mask(
 
     Raises
     ------
-    IndependenceError, ValueError
-        If a rule is malformed, or does not fit the shapes.
-    DynamicShapeError
-        If slices were traced.
+    IndependenceError, ValueError, DynamicShapeError
+        As :func:`build_self_attention_mask`.
 
     Notes
     -----

@@ -121,16 +121,6 @@ class Standardizer:
         -----
         Reads values, so it does not work under ``jit``. Sums are computed on
         the host in float64. The variance is divided by the number of values.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from tfmpe import Tokens
-        >>> obs = np.array([[[1.0]], [[3.0]]])
-        >>> tokens = Tokens.from_pytree({"obs": obs}, {})
-        >>> fitted = Standardizer.fit(tokens)
-        >>> fitted.mean.item(), fitted.scale.item()
-        (2.0, 1.0)
         """
         if not isinstance(tokens, (Tokens, TokenView)):
             raise TypeError(
@@ -192,22 +182,8 @@ class Standardizer:
         """Return original values for standardized ones.
 
         Undoes :meth:`forward`, up to rounding: of the order of
-        ``eps * (abs(u) + abs(mean) + scale)`` before the bijector.
-
-        Parameters
-        ----------
-        values, like
-            As of :meth:`forward`, but standardized.
-
-        Returns
-        -------
-        Tokens, TokenView or Array
-            Like ``values``, and with its dtype.
-
-        Raises
-        ------
-        UnknownKeyError, ValueError, TypeError
-            As :meth:`forward`.
+        ``eps * (abs(u) + abs(mean) + scale)`` before the bijector. Parameters,
+        result and errors are those of :meth:`forward`, values standardized.
         """
         given = self._read(values, like)
         return given.wrap(given.compute(_inverse))  # pyright: ignore
@@ -220,21 +196,12 @@ class Standardizer:
 
         So a density of standardized values becomes that of the original
         ones: ``log p(x) = log p_standard(forward(x)) + log_det(x)``.
-
-        Parameters
-        ----------
-        values, like
-            As of :meth:`forward`.
+        Parameters and errors are those of :meth:`forward`.
 
         Returns
         -------
         Array
             Over the real values of every sample; those of a view only.
-
-        Raises
-        ------
-        UnknownKeyError, ValueError, TypeError
-            As :meth:`forward`.
         """
         return self._read(values, like).compute(_log_det)
 

@@ -202,8 +202,10 @@ def _array_differences(
             owner = _NAMES[name not in new]
             faults.append(f"the array {name!r} is in {owner} only")
             continue
-        for what, a, b in zip(
-            ("dtype", "shape of one sample"), new[name], old[name], strict=True
-        ):
-            faults += difference(f"the {what} of {name!r}", a, b, _NAMES)
+        a, b = new[name], old[name]
+        faults += difference(
+            f"the dtype of {name!r}", a.dtype, b.dtype, _NAMES
+        ) + difference(
+            f"the shape of one sample of {name!r}", a.shape, b.shape, _NAMES
+        )
     return faults

@@ -114,7 +114,7 @@ def decode_pytree(
     flat_array : array, shape (*sample, n_tokens, width)
         As returned by :func:`flatten_pytree`, or another with the same tokens.
     slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}`` of all keys.
+        As of :func:`flatten_pytree`, of all keys.
     sample_shape : sequence of int
         Sample shape of the result, with as many samples as ``flat_array``.
     keys : sequence of str, optional
@@ -173,7 +173,7 @@ def update_flat_array(
     flat_array : array
         Left unchanged.
     slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
+        As of :func:`flatten_pytree`.
     key : str
         The key to replace; nested keys are joined with ``/``.
     new_value : array, shape (*sample, *event, *batch)
@@ -185,10 +185,8 @@ def update_flat_array(
 
     Raises
     ------
-    UnknownKeyError
-        If ``key`` is not in ``slices``.
-    ValueError, TypeError
-        If ``new_value`` has another shape, or a dtype that does not fit.
+    UnknownKeyError, ValueError, TypeError
+        As :meth:`Tokens.with_values`.
     DynamicShapeError
         If ``slices`` was traced.
 
@@ -199,11 +197,10 @@ def update_flat_array(
     Examples
     --------
     >>> import numpy as np
-    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (3,)}}
-    >>> flat = np.ones((2, 4, 1))
-    >>> new = update_flat_array(flat, slices, "mu", np.zeros((2, 1, 1)))
-    >>> new[0, :, 0].tolist()
-    [0.0, 1.0, 1.0, 1.0]
+    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (2,)}}
+    >>> flat = np.ones((1, 3, 1))
+    >>> update_flat_array(flat, slices, "mu", np.zeros((1, 1))).tolist()
+    [[[0.0], [1.0], [1.0]]]
     """
     entries = select_keys(keys_from_slices(slices), [key])
     return replace_values(flat_array, entries, [new_value])

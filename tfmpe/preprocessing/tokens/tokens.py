@@ -298,10 +298,9 @@ class Tokens(TokenQueries):
 
         Parameters
         ----------
-        query_keys : sequence of str
-            Keys whose tokens attend, in row order.
-        key_keys : sequence of str
-            Keys whose tokens are attended to, in column order.
+        query_keys, key_keys : sequence of str
+            Keys whose tokens attend, in row order, and are attended to, in
+            column order.
 
         Returns
         -------
@@ -379,6 +378,10 @@ class Tokens(TokenQueries):
         ValueError, TypeError
             If the shape is not that of the present array, its dtype does not
             fit, or it is a DataArray, whose axes cannot be compared.
+
+        Notes
+        -----
+        Works under ``jit``, ``vmap`` and ``grad``.
         """
         new = owned(self._same_tokens(data))
         return replace(self, data=new.astype(self.data.dtype))
@@ -481,7 +484,7 @@ class Tokens(TokenQueries):
         TypeError
             If jax would narrow a dtype, and ``numpy`` is False.
         ImportError
-            If safetensors is not installed (extra ``data``).
+            As :meth:`save`.
 
         Notes
         -----

@@ -103,20 +103,8 @@ class TokenView(TokenQueries):
         Raises
         ------
         ValueError, TypeError
-            If the shape is not that of this view's ``data``, or the dtype does
-            not fit into that of the tokens.
-
-        Notes
-        -----
-        Works under ``jit``, ``vmap`` and ``grad``.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> tokens = Tokens.from_pytree({"mu": np.ones((2, 3, 1))}, {})
-        >>> view = tokens.select_tokens(["mu"])
-        >>> view.with_data(2 * view.data).data[0, :, 0].tolist()
-        [2.0, 2.0, 2.0]
+            As :meth:`Tokens.with_data`, which works under the same
+            transformations.
         """
         block = readable(self._same_tokens(data))
         parent = self.parent
