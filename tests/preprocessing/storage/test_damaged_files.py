@@ -561,14 +561,10 @@ def test_other_files_in_place_of_a_shard_are_refused(folder, tokens):
     wide = jax.tree.map(
         lambda x: x if x.dtype == bool else x.astype(np.float64), tokens
     )
-    for other, said in (
-        (more, "the shard has other arrays than the manifest"),
-        (view, "the shard has another layout than the manifest"),
-        (wide, "the shard has other arrays than the manifest"),
-    ):
+    for other in (more, view, wide):
         other.save(path)
         dataset = open_dataset(folder, numpy=True, verify=False)
-        assert said in refusal(lambda: dataset[2], path)  # noqa: B023
+        assert "other arrays" in refusal(lambda: dataset[2], path)  # noqa: B023
         dataset = open_dataset(folder, numpy=True)
         assert "checksum" in refusal(lambda: dataset[2], path)  # noqa: B023
     path.write_text("text")
@@ -597,6 +593,6 @@ def test_samples_that_are_listed_but_absent_take_no_memory(folder):
     assert len(dataset) == 4 + 2**47
     path = folder / "shard-000002.safetensors"
     assert refusal(dataset.load, path) == (
-        "the shard has other arrays than the manifest. Restore it from a "
-        "copy, or write it again."
+        "the shard has another layout or other arrays than the manifest. "
+        "Restore it from a copy, or write it again."
     )

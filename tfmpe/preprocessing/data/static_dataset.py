@@ -52,12 +52,12 @@ def generate_static_dataset(
 
     Raises
     ------
-    ValueError
-        As :class:`TokenGenerator`, or if batches differ in their layout.
+    ValueError, TypeError
+        As :class:`TokenGenerator`, or if batches differ in layout or dtypes.
 
     Notes
     -----
-    Equal to the batches of ``TokenGenerator(…, batch_size, seed)`` joined,
+    Equal to ``TokenGenerator(…, batch_size, seed)``, all batches joined,
     where ``key`` is ``jax.random.key(seed)``. In addition to the result one
     batch is in memory at a time. Not inside ``jit``.
 
@@ -66,10 +66,10 @@ def generate_static_dataset(
     >>> import jax
     >>> def prior(key, n):
     ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
-    >>> def simulator(key, parameters):
-    ...     return {"obs": parameters["mu"] + jax.random.normal(key)}
+    >>> def copy(key, parameters):
+    ...     return {"obs": parameters["mu"]}
     >>> key = jax.random.key(0)
-    >>> generate_static_dataset(key, prior, simulator, None, {}, 10).data.shape
+    >>> generate_static_dataset(key, prior, copy, None, {}, 10).data.shape
     (10, 2, 1)
     """
     n_samples = static_int(n_samples, "n_samples")

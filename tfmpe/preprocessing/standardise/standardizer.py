@@ -4,6 +4,7 @@ It ignores padding: tokens that the padding mask excludes, and columns that
 a narrow key does not fill.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from tfmpe.preprocessing.tokens.tokens import Tokens
 from tfmpe.preprocessing.tokens.views import TokenView
 
 from .bijectors import Bijector, read_bijectors
-from .given import Given, Laid, StandardizedKey, check_floats, read_given
+from .given import Laid, StandardizedKey, apply, check_floats, wrap
 from .moments import measure
 
 T = TypeVar("T")
@@ -174,8 +175,7 @@ class Standardizer:
         TypeError
             If values are not floats, or an array comes without ``like``.
         """
-        given = self._read(values, like)
-        return given.wrap(given.compute(_forward))  # pyright: ignore
+        return wrap(self._apply(_forward, values, like), values)
 
     @moves_arrays
     def inverse(self, values: T, like: object = None) -> T:
@@ -185,8 +185,7 @@ class Standardizer:
         ``eps * (abs(u) + abs(mean) + scale)`` before the bijector. Parameters,
         result and errors are those of :meth:`forward`, values standardized.
         """
-        given = self._read(values, like)
-        return given.wrap(given.compute(_inverse))  # pyright: ignore
+        return wrap(self._apply(_inverse, values, like), values)
 
     @moves_arrays
     def log_det(
@@ -203,11 +202,13 @@ class Standardizer:
         Array
             Over the real values of every sample; those of a view only.
         """
-        return self._read(values, like).compute(_log_det)
+        return self._apply(_log_det, values, like)
 
-    def _read(self, values: object, like: object) -> Given:
+    def _apply(
+        self, function: Callable[[Laid], Array], values: object, like: object
+    ) -> Array:
         moments = (self.mean, self.shift, self.scale)
-        return read_given(values, like, self.keys, moments)
+        return apply(function, values, like, self.keys, moments)
 
 
 def _forward(laid: Laid) -> Array:

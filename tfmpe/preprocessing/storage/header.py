@@ -36,6 +36,9 @@ class StoredArray(NamedTuple):
     shape: tuple[int, ...]
     sha256: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.dtype} of shape {self.shape}"
+
     def as_json(self) -> dict[str, Any]:
         """Return the dictionary that :func:`stored_arrays` reads."""
         entry = {"dtype": self.dtype.name, "shape": self.shape}

@@ -276,10 +276,9 @@ class Tokens(TokenQueries):
 
         Raises
         ------
-        UnknownKeyError
-            If a key does not exist.
-        TypeError, ValueError
-            If ``keys`` is a bare string, or names a key twice.
+        UnknownKeyError, TypeError, ValueError
+            If a key does not exist, ``keys`` is a bare string, or a key is
+            named twice.
 
         Examples
         --------
@@ -405,10 +404,8 @@ class Tokens(TokenQueries):
 
         Raises
         ------
-        ValueError
-            If the array has neither number of tokens.
-        UnknownKeyError
-            If a key does not exist.
+        UnknownKeyError, ValueError
+            If a key does not exist, or the array has neither number of tokens.
         """
         selected = self.layout.select(keys)
         flat = token_array(flat_array, "flat_array")
