@@ -230,7 +230,7 @@ def test_several_questions(tokens, monkeypatch):
     plain = _AFFINE.field
 
     def field(given, conditioning, time):
-        names = given[1].selected_keys, conditioning.selected_keys
+        names = given[1].layout.names, conditioning.layout.names
         jax.debug.callback(lambda: asked.append(names))
         return plain(given, conditioning, time)
 

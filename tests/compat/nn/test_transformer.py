@@ -124,6 +124,7 @@ def test_stored_output_comes_back(stored):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("trainings")
 def test_eager_call_is_the_same():
     network = _network()
     compiled = _evaluate(network)

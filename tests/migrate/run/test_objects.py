@@ -116,6 +116,7 @@ print(losses[0][-1], draws, rngs.default.count[...], np.random.normal())
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("trainings")
 def test_a_script_that_trains_has_no_difference(copied, script, capsys):
     copied()
     program = script(TRAINED + FIT)

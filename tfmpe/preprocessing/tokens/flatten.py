@@ -136,7 +136,7 @@ def flatten_values(
     keys: Sequence[KeyLayout],
     sample_shape: tuple[int, ...],
     width: int,
-    pad_value: float | AnyArray,
+    pad_value: SupportsFloat | AnyArray,
 ) -> Shaped[Array, "*sample tokens width"]:
     """Return the values of all keys as tokens, one key after the other."""
     blocks = [
@@ -149,7 +149,7 @@ def flatten_values(
 def lay_out(
     blocks: Sequence[Shaped[AnyArray, "*sample _ _"]],
     width: int,
-    pad_value: float | AnyArray,
+    pad_value: SupportsFloat | AnyArray,
 ) -> Shaped[Array, "*sample tokens width"]:
     """Join tokens, each right-padded with ``pad_value`` in its own dtype."""
     if not on_host([*blocks, pad_value]):
