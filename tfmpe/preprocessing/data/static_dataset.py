@@ -92,34 +92,28 @@ def _collect(batches: Iterable[Tokens], n_samples: int) -> Tokens:
     """Copy batches into arrays for all samples, one batch at a time."""
     filled = 0
     first: Any = None
-    treedef: Any = None
+    described = ""
     leaves: list[np.ndarray] = []
     for batch in batches:
         parts, structure = jax.tree.flatten(batch)
-        if treedef is None:
-            first, treedef = batch.layout, structure
+        dtypes = [str(part.dtype) for part in parts]
+        if not leaves:
+            first = (structure, dtypes)
+            described = f"{batch.layout} of {dtypes}"
             leaves = [
                 empty((n_samples, *part.shape[1:]), np.dtype(part.dtype))
                 for part in parts
             ]
-        elif structure != treedef:
+        elif (structure, dtypes) != first:
             raise ValueError(
-                f"The layout of the batch that begins at sample {filled} is "
-                f"{batch.layout}, that of the first is {first}. A static "
-                "dataset needs one layout: simulate the sizes apart and use "
-                "concatenate_tokens, or pad and pass event_shapes."
-            )
-        dtypes = [str(part.dtype) for part in parts]
-        if dtypes != [str(leaf.dtype) for leaf in leaves]:
-            raise TypeError(
-                f"The batch that begins at sample {filled} has arrays of the "
-                f"dtypes {dtypes}, the first one of "
-                f"{[str(leaf.dtype) for leaf in leaves]}. Return one dtype "
-                "from every call, such as by numpy.asarray(..., float)."
+                f"The batch that begins at sample {filled} is {batch.layout} "
+                f"of {dtypes}, the first is {described}. A static dataset "
+                "needs one layout and one dtype: simulate the sizes apart and "
+                "use concatenate_tokens, or pad and pass event_shapes."
             )
         rows = slice(filled, filled + batch.sample_shape[0])
         for leaf, part in zip(leaves, parts, strict=True):
             leaf[rows] = part
         filled = rows.stop
         del batch, parts
-    return jax.tree.unflatten(treedef, map(hand_over, leaves))
+    return jax.tree.unflatten(first[0], map(hand_over, leaves))

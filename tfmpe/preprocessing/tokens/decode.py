@@ -112,7 +112,8 @@ def decode_pytree(
     Parameters
     ----------
     flat_array : array, shape (*sample, n_tokens, width)
-        As returned by :func:`flatten_pytree`, or another with the same tokens.
+        As returned by :func:`flatten_pytree`, which has an example, or another
+        with the same tokens.
     slices : mapping
         As of :func:`flatten_pytree`, of all keys.
     sample_shape : sequence of int
@@ -137,13 +138,6 @@ def decode_pytree(
     Notes
     -----
     Works under ``jit``, ``vmap`` and ``grad``. Legacy: ``decode_theta``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (3,)}}
-    >>> decode_pytree(np.ones((4, 4, 1)), slices, (4,), ["obs"])["obs"].shape
-    (4, 3, 1)
     """
     entries = keys_from_slices(slices)
     flat = token_array(flat_array, "flat_array")
@@ -171,7 +165,7 @@ def update_flat_array(
     Parameters
     ----------
     flat_array : array
-        Left unchanged.
+        Left unchanged; :func:`flatten_pytree` has an example.
     slices : mapping
         As of :func:`flatten_pytree`.
     key : str
@@ -193,14 +187,6 @@ def update_flat_array(
     Notes
     -----
     Works under ``jit``, ``vmap`` and ``grad`` with respect to both arrays.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (2,)}}
-    >>> flat = np.ones((1, 3, 1))
-    >>> update_flat_array(flat, slices, "mu", np.zeros((1, 1))).tolist()
-    [[[0.0], [1.0], [1.0]]]
     """
     entries = select_keys(keys_from_slices(slices), [key])
     return replace_values(flat_array, entries, [new_value])

@@ -222,10 +222,16 @@ def flatten_pytree(
     Examples
     --------
     >>> import numpy as np
+    >>> from tfmpe import decode_pytree, update_flat_array
     >>> data = {"mu": np.ones((4, 1, 1)), "obs": np.ones((4, 3, 1))}
     >>> flat, slices = flatten_pytree(data, 1, None, -1e8, 1)
     >>> flat.shape, slices["obs"]["offset"]
     ((4, 4, 1), 1)
+    >>> decode_pytree(flat, slices, (4,), ["obs"])["obs"].shape
+    (4, 3, 1)
+    >>> new = update_flat_array(flat, slices, "mu", np.zeros((1, 1)))
+    >>> new[0, :, 0].tolist()
+    [0.0, 1.0, 1.0, 1.0]
     """
     keys, values, sample_shape = read_data(
         data, sample_ndims, batch_ndims, dims=dims, groups=groups

@@ -190,20 +190,6 @@ class Tokens(TokenQueries):
         ... )
         >>> tokens.data.shape, tokens.key_order
         ((8, 4, 1), ['mu', 'obs'])
-
-        Five houses in three counties, where the tokens of a county and of its
-        houses attend to one another:
-
-        >>> tokens = Tokens.from_pytree(
-        ...     {"theta": jnp.zeros((8, 3, 1)), "obs": jnp.ones((8, 5, 1))},
-        ...     independence={"cross_local": [("theta", "obs", "county")]},
-        ...     dims={"theta": ["county"]},
-        ...     groups={"obs": {"county": [0, 0, 2, 1, 2]}},
-        ... )
-        >>> tokens.cross_attention_mask(["theta"], ["obs"]).astype(int)
-        array([[1, 1, 0, 0, 0],
-               [0, 0, 0, 1, 0],
-               [0, 0, 1, 0, 1]])
         """
         keys, values, sample_shape = read_data(
             data, sample_ndims, batch_ndims, dims=dims, groups=groups
