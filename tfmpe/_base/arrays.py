@@ -121,21 +121,15 @@ def promoted(*arrays: Any) -> list[Any]:
 
 def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:
     """Return ``pad_value`` as ``jnp.pad`` writes it: integers saturate."""
-    if isinstance(pad_value, (int, float)):
-        # Equal keys that are not the same bits: 1 and 1.0, 0.0 and -0.0.
-        return _remembered_fill(pad_value, str(pad_value), dtype)
-    return _fill(pad_value, dtype)
+    plain = isinstance(pad_value, (int, float))
+    # Equal keys that are not the same bits: 1 and 1.0, 0.0 and -0.0.
+    fill = _fill if plain else _fill.__wrapped__
+    return fill(pad_value, str(pad_value) if plain else "", dtype)
 
 
 @functools.lru_cache(maxsize=256, typed=True)
-def _remembered_fill(
-    pad_value: float, text: str, dtype: np.dtype
-) -> np.generic:
+def _fill(pad_value: Any, text: str, dtype: np.dtype) -> np.generic:
     del text
-    return _fill(pad_value, dtype)
-
-
-def _fill(pad_value: Any, dtype: np.dtype) -> np.generic:
     with jax.ensure_compile_time_eval():
         padded = jnp.pad(
             jnp.zeros((0,), dtype), (0, 1), constant_values=pad_value

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from .summary import rules_for_people
+from .summary import cut, rules_for_people
 from .text import (
     dimensions_in_words,
     headline,
@@ -36,20 +36,14 @@ def to_html(tokens: "TokenQueries") -> str:
     if len(rows) > _MAX_OPEN:
         fold = "<details><summary>{}</summary>{}</details>"
         table = fold.format(f"{len(rows)} keys", table)
-    rules = rules_for_people(tokens.layout)
-    listed = "".join(f"<li>{_safe(rule)}</li>" for rule in rules[:_MAX_OPEN])
-    if len(rules) > _MAX_OPEN:
-        listed += f"<li>… and {len(rules) - _MAX_OPEN} more rules</li>"
-    dimensions = "".join(
-        f"<li>{_safe(line.strip())}</li>"
-        for line in dimensions_in_words(tokens.layout)
-    )
+    items = cut(rules_for_people(tokens.layout), _MAX_OPEN)
+    items += dimensions_in_words(tokens.layout)
+    items.append("padding: " + padding_in_words(padding_of(tokens)))
+    listed = "".join(f"<li>{_safe(item.strip())}</li>" for item in items)
     return (
         f'<div style="{_PLAIN};font-size:90%">'
         f"<div><b>{_safe(headline(tokens))}</b></div>"
         f'{table}<ul style="margin:4px 0;padding-left:18px">{listed}'
-        f"{dimensions}"
-        f"<li>padding: {_safe(padding_in_words(padding_of(tokens)))}</li>"
         "</ul></div>"
     )
 

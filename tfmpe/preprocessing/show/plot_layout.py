@@ -13,8 +13,8 @@ from .text import (
     has_values,
     is_array,
     leaf_shapes,
-    padded_share,
     padding_of,
+    real_share,
     shorten,
 )
 
@@ -118,7 +118,7 @@ def _fills(tokens: "TokenQueries") -> list[_Fill]:
     return [
         _Fill(
             key.width / width if width else 0.0,
-            1.0 if real is None else 1 - padded_share(real[..., key.block]),
+            1.0 if real is None else real_share(real[..., key.block]),
         )
         for key in tokens.layout.keys
     ]

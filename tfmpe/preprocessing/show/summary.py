@@ -25,10 +25,10 @@ from .text import (
     is_array,
     key_table,
     leaf_shapes,
-    padded_share,
     padding_of,
     percent,
     printable,
+    real_share,
     shorten,
 )
 
@@ -47,11 +47,11 @@ def summarise(tokens: "TokenQueries") -> str:
     width = data.shape[-1] if is_array(data) else None
     samples = math.prod(data.shape[:-2]) if is_array(data) else None
     padding = padding_of(tokens)
-    padded = padded_share(padding) if has_values(padding) else None
+    padded = 1 - real_share(padding) if has_values(padding) else None
     plan = tokens.attention_plan()
     sections = {
-        "dimensions": _cut(_dimensions(tokens.layout), "dimensions"),
-        "rules": _cut(rules_for_people(tokens.layout)),
+        "dimensions": cut(_dimensions(tokens.layout), _MAX_RULES, "dimensions"),
+        "rules": cut(rules_for_people(tokens.layout), _MAX_RULES),
         "padding": _padding(tokens.layout, width, padding, padded),
         "cost": [*_memory(tokens.layout, leaves, samples), _attention(plan)],
         "warnings": _warnings(tokens.layout, width, padded, plan),
@@ -108,11 +108,12 @@ def _listed(names: Iterable[str], room: int = 90) -> str:
     return ", ".join(shown)
 
 
-def _cut(texts: Sequence[str], what: str = "rules") -> list[str]:
-    hidden = len(texts) - _MAX_RULES
+def cut(texts: list[str], most: int, what: str = "rules") -> list[str]:
+    """Return the first texts, and how many more there are."""
+    hidden = len(texts) - most
     if hidden < 2:
-        return list(texts)
-    return [*texts[:_MAX_RULES], f"… and {hidden} more {what}"]
+        return texts
+    return [*texts[:most], f"… and {hidden} more {what}"]
 
 
 def _dimensions(layout: TokenLayout) -> list[str]:

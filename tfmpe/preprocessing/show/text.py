@@ -193,14 +193,12 @@ def padding_in_words(padding: Any) -> str:
         return "none"
     if not has_values(padding):
         return f"{padding}"
-    return f"{padded_share(padding):.1%} of all tokens"
+    return f"{1 - real_share(padding):.1%} of all tokens"
 
 
-def padded_share(padding: Bool[AnyArray, "..."]) -> float:
-    """Return the share of False in a padding mask."""
-    if not padding.size:
-        return 0.0
-    return float(1 - np.count_nonzero(padding) / padding.size)
+def real_share(padding: Bool[AnyArray, "..."]) -> float:
+    """Return the share of True in a padding mask."""
+    return np.count_nonzero(padding) / padding.size if padding.size else 1.0
 
 
 def draw_mask(

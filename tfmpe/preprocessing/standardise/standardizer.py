@@ -70,11 +70,8 @@ class Standardizer:
     >>> standardizer = Standardizer.fit(tokens, bijectors={"sigma": log})
     >>> print(standardizer.forward(tokens).data.round(3).ravel())
     [-1.225  0.     1.225]
-
-    Draws of a model that was trained on standardized tokens:
-
     >>> draws = standardizer.inverse(np.zeros((100, 1, 1)), like=tokens)
-    >>> print(tokens.decode(draws)["sigma"].shape, f"{draws[0, 0, 0]:.3f}")
+    >>> print(draws.shape, f"{draws[0, 0, 0]:.3f}")
     (100, 1, 1) 7.389
     """
 

@@ -19,20 +19,16 @@ from .tokens import Tokens
 class TokenView(TokenQueries):
     """Some keys of Tokens, in the order asked for.
 
-    Has the same properties as :class:`Tokens`, all in that order. It holds
-    its parent and the keys; arrays are taken when they are read, and are
-    views of host memory where the keys are neighbours.
+    Has the same properties as :class:`Tokens`, all in that order. Arrays are
+    taken from the parent when they are read, and are views of host memory where
+    the keys are neighbours.
 
     Attributes
     ----------
     parent : Tokens
-        What was selected from.
+        What was selected from: its arrays are the leaves of this pytree.
     selected_keys : tuple of str
         The keys.
-
-    Notes
-    -----
-    A pytree with the parent's leaves.
     """
 
     parent: Tokens
