@@ -95,12 +95,10 @@ def build_cross_attention_mask(
 
     Examples
     --------
-    >>> theta = {"theta": {"event_shape": (2,)}}
-    >>> obs = {"obs": {"event_shape": (2, 2)}}
-    >>> rules = {"cross_local": [("theta", "obs", (0, 0))]}
-    >>> build_cross_attention_mask(theta, obs, rules).astype(int)
-    array([[1, 1, 0, 0],
-           [0, 0, 1, 1]])
+    >>> theta, obs = {"a": {"event_shape": (2,)}}, {"b": {"event_shape": (2,)}}
+    >>> rules = {"cross_local": [("a", "b", (0, 0))]}
+    >>> build_cross_attention_mask(theta, obs, rules).tolist()
+    [[True, False], [False, True]]
     """
     queries = layout_from_slices(query_slices).by_name
     keys = layout_from_slices(key_slices).by_name
