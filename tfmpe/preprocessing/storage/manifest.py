@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfmpe._base.atomic import write_atomically
-from tfmpe._base.errors import StorageError
 from tfmpe._base.sealed_json import (
     DamageError,
     naming,
@@ -91,8 +90,6 @@ def read_manifest(folder: Path) -> Manifest:
             "DatasetWriter has written."
         )
     with naming(path):
-        if not path.is_file():
-            raise StorageError("it is not a file. Move it away.")
         try:
             written = path.read_bytes().decode("ascii")
         except UnicodeDecodeError as error:

@@ -265,12 +265,6 @@ class Tokens(TokenQueries):
         UnknownKeyError, TypeError, ValueError
             If a key does not exist, ``keys`` is a bare string, or a key is
             named twice.
-
-        Examples
-        --------
-        >>> tokens = Tokens.from_pytree({"mu": np.zeros((8, 1, 1))}, {})
-        >>> tokens.select_tokens(["mu"]).data.shape
-        (8, 1, 1)
         """
         from .views import TokenView
 
@@ -421,10 +415,9 @@ class Tokens(TokenQueries):
         Notes
         -----
         Not under ``jit``. Written atomically: whenever the process or the
-        machine stops, the file is the old or the new one; a hidden
-        ``.NAME.*.tmp`` may be left beside it. Other tools read the arrays too,
-        but dtypes that not all of them know, such as bfloat16 and complex, as
-        bytes.
+        machine stops, the file is the old or the new one. Other tools read the
+        arrays too, but dtypes that not all of them know, such as bfloat16 and
+        complex, as bytes.
 
         Examples
         --------
