@@ -25,7 +25,6 @@ HEAVY = [
     "safetensors",
     "tensorflow",
     "tqdm",
-    "treescope",
     "xarray",
 ]
 LAZY = ["tfmpe.cli", "tfmpe.compat", "tfmpe.migrate"]

@@ -94,18 +94,18 @@ CLASHES = [
     ),
     (
         lambda: dataset({"draw": ONE}),
-        "Choose other names with dims= or sample_dims=: 'draw' is a key and "
-        "the name of an axis.",
+        "['draw'] would be names of several keys, axes or groups. Choose "
+        "other names with dims= or sample_dims=, or rename a key.",
     ),
     (
         lambda: dataset({"a.b": ONE, "a": {"b": ONE}}),
-        "The keys ['a.b', 'a/b'] are equal with '.' in place of '/'. Rename "
-        "one of them.",
+        "['a.b'] would be names of several keys, axes or groups. Choose "
+        "other names with dims= or sample_dims=, or rename a key.",
     ),
     (
         lambda: dataset({"a": TWO, "a_dim_0": TWO}),
-        "Choose other names with dims= or sample_dims=: 'a_dim_0' is a key "
-        "and the name of an axis.",
+        "['a_dim_0'] would be names of several keys, axes or groups. Choose "
+        "other names with dims= or sample_dims=, or rename a key.",
     ),
     (
         lambda: dataset({"a": TWO, "b": TWO}, dims={"b": ["a_dim_0"]}),
@@ -124,7 +124,8 @@ CLASHES = [
             {"a": TWO, "a_b": TWO},
             groups={"a": {"b_c": [0, 1]}, "a_b": {"c": [1, 0]}},
         ),
-        "Rename a key or an axis: 'a_b_c' holds the groups of several keys.",
+        "['a_b_c'] would be names of several keys, axes or groups. Choose "
+        "other names with dims= or sample_dims=, or rename a key.",
     ),
     (
         lambda: calibration_ranks(

@@ -191,16 +191,6 @@ def test_jit_tracers_as_sizes(function):
     assert "static_argnums" in note
 
 
-def test_slices_passed_through_jit():
-    """The usual way to get there: slices as an argument of a jitted step."""
-    flat, slices = flatten_pytree({"a": np.ones((3, 2, 1))}, 1, None, 0.0, 1)
-    with pytest.raises(DynamicShapeError) as caught:
-        jax.jit(lambda flat, slices: decode_pytree(flat, slices, (3,)))(
-            flat, slices
-        )
-    assert str(caught.value) == DYNAMIC
-
-
 def test_invalid_slice_reconstruction():
     """More or fewer tokens than the slices say."""
     slices = {"a": _entry(60), "b": _entry(8, 5, offset=60)}

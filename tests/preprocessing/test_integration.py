@@ -283,25 +283,6 @@ def test_jit_compilation_of_a_training_step(example):
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
-def test_vmap_over_the_batch_dimension(example):
-    """Each sample alone gives what all give together."""
-    tokens = Tokens.from_pytree(
-        example.data, example.independence, example.functional_inputs
-    )
-
-    def summary(tokens):
-        rules = jnp.asarray(tokens.self_attention_mask, jnp.float32)
-        return rules @ tokens.data, tokens.decode()
-
-    values, decoded = jax.jit(jax.vmap(summary))(tokens)
-    expected = np.asarray(tokens.self_attention_mask, np.float32) @ np.asarray(
-        tokens.data
-    )
-    # Sums of at most 18 numbers, in another order.
-    np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
-    jax.tree.map(np.testing.assert_array_equal, decoded, tokens.decode())
-
-
 @pytest.mark.slow
 def test_end_to_end_with_a_simple_estimator():
     """Both data strategies learn the same, and the posterior is right."""

@@ -8,15 +8,17 @@ copy and no compilation. Traced values and arrays on other devices go through
 import functools
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Key, Shaped, UInt32
+from jaxtyping import Array, Key, UInt32
 
 from .programs import compiled
+
+T = TypeVar("T")
 
 PAD_VALUE = -1e8
 """Value of padding, dimensionless. Nothing may compute with it."""
@@ -119,45 +121,20 @@ def promoted(*arrays: Any) -> list[Any]:
 
 def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:
     """Return ``pad_value`` as ``jnp.pad`` writes it: integers saturate."""
-    if isinstance(pad_value, (int, float)):
-        # Equal keys that are not the same bits: 1 and 1.0, 0.0 and -0.0.
-        return _remembered_fill(pad_value, str(pad_value), dtype)
-    return _fill(pad_value, dtype)
+    plain = isinstance(pad_value, (int, float))
+    # Equal keys that are not the same bits: 1 and 1.0, 0.0 and -0.0.
+    fill = _fill if plain else _fill.__wrapped__
+    return fill(pad_value, str(pad_value) if plain else "", dtype)
 
 
 @functools.lru_cache(maxsize=256, typed=True)
-def _remembered_fill(
-    pad_value: float, text: str, dtype: np.dtype
-) -> np.generic:
+def _fill(pad_value: Any, text: str, dtype: np.dtype) -> np.generic:
     del text
-    return _fill(pad_value, dtype)
-
-
-def _fill(pad_value: Any, dtype: np.dtype) -> np.generic:
     with jax.ensure_compile_time_eval():
         padded = jnp.pad(
             jnp.zeros((0,), dtype), (0, 1), constant_values=pad_value
         )
         return np.asarray(padded)[0]
-
-
-def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
-    """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``."""
-    target = list(array.shape)
-    target[start : start + len(shape)] = shape
-    if tuple(target) == tuple(array.shape):
-        return array
-    if on_host([array, pad_value]):
-        fill = fill_value(pad_value, jax.dtypes.canonicalize_dtype(array.dtype))
-        grown = np.full(target, fill, fill.dtype)
-        with quiet_casts():
-            grown[tuple(slice(size) for size in array.shape)] = array
-        return grown
-    pad = [
-        (0, after - before)
-        for before, after in zip(array.shape, target, strict=True)
-    ]
-    return jnp.pad(array, pad, constant_values=pad_value)
 
 
 def spread(array: Any, places: np.ndarray, n_rows: int, pad_value: Any) -> Any:
@@ -235,12 +212,14 @@ def take(array: Any, blocks: Sequence[slice], axis: int) -> Any:
     return like(xp.concatenate(parts, axis), array)
 
 
-def flat_samples(
-    array: Shaped[AnyArray, "..."], n_axes: int
-) -> Shaped[AnyArray, "samples ..."]:
-    """Return an array with all but the last ``n_axes`` axes flattened."""
-    n = array.ndim - n_axes
-    return array.reshape((math.prod(array.shape[:n]), *array.shape[n:]))
+def flatten_samples(tree: T, n_axes: int) -> T:
+    """Flatten the leading axes of every leaf to one."""
+    return jax.tree.map(
+        lambda leaf: leaf.reshape(
+            (math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:])
+        ),
+        tree,
+    )
 
 
 def take_rows(tree: Any, rows: Any) -> Any:

@@ -6,17 +6,15 @@ Whatever is wrong with it is a :class:`StorageError`.
 
 import hashlib
 import json
-import math
 import reprlib
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import StorageError
 
-# No array has more values; it keeps sums and products of sizes harmless.
-LARGEST = 2**48
-SIZE = range(LARGEST + 1)
+T = TypeVar("T")
 
 
 class DamageError(StorageError):
@@ -93,6 +91,36 @@ def _parse(text: str) -> Any:
         raise DamageError(f"its description is not JSON ({error})") from None
 
 
+def read_exactly(
+    record: dict[str, Any],
+    read: Callable[[dict[str, Any]], T],
+    write: Callable[[T], dict[str, Any]],
+) -> T:
+    """Return what ``read`` makes of a record, if ``write`` undoes it.
+
+    So no entry is missing, converted or ignored, such as True for 1.
+    """
+    try:
+        value = read(record)
+        same = canonical(write(value)) == canonical(record)
+    except StorageError:
+        raise
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        text = textwrap.shorten(str(error), 300).rstrip(".")
+        raise DamageError(
+            f"its description is invalid ({type(error).__name__}: {text})"
+        ) from None
+    if not same:
+        raise DamageError("its description is not as tfmpe writes it")
+    return value
+
+
 def brief(value: Any) -> str:
     """Return the repr of a value, shortened to what fits into a message."""
     return reprlib.repr(value)
@@ -107,47 +135,3 @@ def entries(value: Any, names: Iterable[str], where: str) -> list[Any]:
             f"{where} holds {brief(found)}, expected the entries {names}"
         )
     return [value[name] for name in names]
-
-
-def check_form(value: Any, form: Any, where: str = "record") -> None:
-    """Check that a value read from JSON has a form.
-
-    A form is ``object`` (anything), ``str``, a ``range`` of integers, a list
-    with the form of its items, a dictionary with the form of each entry or,
-    under ``...``, of any entry, or a tuple with the form of what may be None.
-    """
-    if isinstance(form, dict) and ... not in form:
-        for name, part in zip(form, entries(value, form, where), strict=True):
-            check_form(part, form[name], f"{where}.{name}")
-    elif isinstance(form, dict):
-        if not isinstance(value, dict):
-            raise _unexpected(value, "a dictionary", where)
-        for name, part in value.items():
-            check_form(part, form[...], f"{where}[{brief(name)}]")
-    elif isinstance(form, list):
-        if not isinstance(value, list):
-            raise _unexpected(value, "a list", where)
-        for number, item in enumerate(value):
-            check_form(item, form[0], f"{where}[{number}]")
-    elif isinstance(form, tuple):
-        if value is not None:
-            check_form(value, form[0], where)
-    elif isinstance(form, range):
-        # True is an int in Python, but was not written for one.
-        if type(value) is not int or value not in form:
-            wanted = f"an integer from {form[0]} to {form[-1]}"
-            raise _unexpected(value, wanted, where)
-    elif not isinstance(value, form):
-        raise _unexpected(value, "a text", where)
-
-
-def _unexpected(value: Any, wanted: str, where: str) -> DamageError:
-    return DamageError(f"{where} is {brief(value)}, expected {wanted}")
-
-
-def check_size(sizes: Iterable[int], where: str) -> None:
-    """Check that an array can have some sizes, those of 0 left out."""
-    if math.prod(size or 1 for size in sizes) > LARGEST:
-        raise DamageError(
-            f"{where} has the sizes {brief(sizes)}, more than any array has"
-        )

@@ -6,7 +6,7 @@ jax's own tree functions sort keys, so they cannot be used here.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -105,6 +105,31 @@ def unflatten_tree(
     return tree
 
 
+def lookup_as_given(
+    spec: Tree, names: Collection[str], what: str
+) -> dict[str, Any]:
+    """Return what a (nested) dictionary holds for keys, unchanged."""
+    found: dict[str, Any] = {}
+    if spec is None:
+        return found
+    if not isinstance(spec, Mapping):
+        raise TypeError(f"{what} must be a dictionary from keys, not {spec!r}.")
+    waiting = [(str(name), value) for name, value in spec.items()]
+    for name, value in waiting:
+        start = name + SEPARATOR
+        if name in names:
+            found[name] = value
+        elif isinstance(value, Mapping) and any(
+            other.startswith(start) for other in names
+        ):
+            waiting += [
+                (f"{start}{part}", each) for part, each in value.items()
+            ]
+        else:
+            raise unknown_key(name, names, f"It was named by {what}.")
+    return found
+
+
 def lookup_per_key(
     spec: Tree,
     names: Iterable[str],
@@ -120,14 +145,9 @@ def lookup_per_key(
     given value; with ``one_for_all`` a single value may stand for all keys.
     """
     names = list(names)
-    if spec is None:
-        return dict.fromkeys(names, default)
-    if one_for_all and not isinstance(spec, Mapping):
+    if one_for_all and not isinstance(spec, Mapping | None):
         return dict.fromkeys(names, convert(spec, what))
-    given = {leaf.name: leaf.value for leaf in flatten_tree(spec, what)}
-    for name in given:
-        if name not in names:
-            raise unknown_key(name, names, f"It was named by {what}.")
+    given = lookup_as_given(spec, names, what)
     return {
         name: convert(given[name], f"{what} of {name!r}")
         if name in given

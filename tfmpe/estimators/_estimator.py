@@ -10,7 +10,6 @@ from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.callers import warn_at_caller
-from tfmpe._base.spelling import both_spellings
 from tfmpe.estimators._arguments import real_number
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
@@ -21,6 +20,7 @@ from tfmpe.estimators._flow.vector_field import (
     with_arrays,
 )
 from tfmpe.estimators._own_units import draw_tokens, log_density
+from tfmpe.estimators._spelling import both_spellings
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
     save_estimator,

@@ -523,7 +523,7 @@ def test_a_dataset_of_one_layout_only():
             batch_size=4,
             jit=False,
         )
-    assert "the batch that begins at sample 4 is TokenLayout(" in str(
+    assert "The batch that begins at sample 4 is TokenLayout(" in str(
         error.value
     )
 

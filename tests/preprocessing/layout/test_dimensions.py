@@ -73,43 +73,6 @@ def test_a_rule_names_a_dimension():
     np.testing.assert_array_equal(one_way, both[0, 0])
 
 
-def test_within_a_group():
-    """A rule of a key with itself is attention within each group."""
-    tokens = _build(rules={"cross_local": [("obs", "obs", "county")]})
-    view = tokens.select_tokens(["obs"])
-    ids = np.array(COUNTY)
-    np.testing.assert_array_equal(view.self_attention_mask, ids[:, None] == ids)
-
-
-def test_radon():
-    """919 houses in 85 counties cost 919 tokens, not 85 times 116."""
-    rng = np.random.default_rng(0)
-    rest = rng.multinomial(919 - 117 - 83, rng.dirichlet(np.ones(83)))
-    sizes = np.array([116, 1, *(1 + rest)])
-    ids = rng.permutation(np.repeat(np.arange(85), sizes))
-    assert (sizes.min(), sizes.max(), len(ids)) == (1, 116, 919)
-    data = {
-        "mu": np.zeros((1, 1, 1)),
-        "sigma": np.ones((1, 1, 1)),
-        "theta": np.zeros((1, 85, 1)),
-        "obs": np.ones((1, 919, 1)),
-    }
-    tokens = Tokens.from_pytree(
-        data,
-        RULES,
-        dims={"theta": ["county"]},
-        groups={"obs": {"county": ids}},
-    )
-    assert tokens.n_tokens == 919 + 85 + 2
-    assert tokens.data.nbytes == 4 * (919 + 85 + 2)
-    mask = tokens.self_attention_mask
-    expected = np.ones((1006, 1006), bool)
-    expected[2:, 2:] = False
-    for house, county in enumerate(ids):
-        expected[2 + county, 87 + house] = expected[87 + house, 2 + county] = 1
-    np.testing.assert_array_equal(mask, expected)
-
-
 def test_coordinates():
     """Along an axis by number or name, and of a group index."""
     tokens = Tokens.from_pytree(
@@ -384,14 +347,6 @@ def test_generated_tokens_have_dimensions():
     assert whole.layout["obs"].groups[0].ids.tolist() == COUNTY
     mask = whole.cross_attention_mask(["theta"], ["obs"])
     assert mask.sum(1).tolist() == [2, 1, 2]
-
-
-def test_an_override_keeps_the_order():
-    """Values go in and come out as they were given, not sorted."""
-    tokens = _build()
-    changed = tokens.with_values(obs=np.arange(5.0).reshape(5, 1))
-    assert changed.layout is tokens.layout
-    assert changed.decode()["obs"][1, :, 0].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_words():

@@ -76,19 +76,6 @@ every_case = pytest.mark.parametrize(
 
 
 @every_case
-def test_shape_type_and_no_empty_row(rules, padding):
-    """For all rules, all paddings, the whole and between views."""
-    tokens = _case(rules, padding)
-    for sets, empty_rows in itertools.product(SETS, ("self", "all")):
-        queries, keys, argument, _ = _parts(tokens, sets)
-        mask = queries.attention_mask(argument, empty_rows=empty_rows)
-        n = 1 if PADDING[padding] is None else 3
-        assert mask.shape == (n, 1, queries.n_tokens, keys.n_tokens)
-        assert mask.dtype == bool
-        assert mask.any(-1).all()
-
-
-@every_case
 def test_real_rows_follow_rules_and_padding(rules, padding):
     """A row with anything allowed and real is exactly that.
 

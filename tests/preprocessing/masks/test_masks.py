@@ -11,7 +11,6 @@ from tfmpe import (
     build_self_attention_mask,
 )
 from tfmpe.migrate import oracle
-from tfmpe.migrate.oracle import product_masks
 
 
 def _slices(**event_shapes):
@@ -166,16 +165,6 @@ def test_cross_local_rule_pairs_along_dimensions(picture):
     ]
 
 
-def test_cross_local_rule_with_functional_input_mapping(picture):
-    """Times are rows of the same tokens; they leave the mask alone."""
-    rules = {"cross_local": [("clock", "obs", (0, 1))]}
-    data = {"clock": np.zeros((1, 3, 1)), "obs": np.zeros((1, 2, 3, 1))}
-    times = {"clock": np.arange(3.0)[:, None], "obs": np.zeros((2, 3, 1))}
-    tokens = Tokens.from_pytree(data, rules, times)
-    mask = tokens.cross_attention_mask(["clock"], ["obs"])
-    assert picture(mask) == ["#..#..", ".#..#.", "..#..#"]
-
-
 def test_cross_local_rule_by_position(picture):
     """None pairs equal positions, whatever the shapes."""
     rules = {"cross_local": [("a", "b", None)]}
@@ -273,79 +262,12 @@ def test_no_rules_allow_everything():
         assert _tokens(rules, a=(2,), b=(3,)).self_attention_mask.all()
 
 
-def test_selected_keys_in_the_order_asked_for(example):
-    """Low-level mask and view are the sub-block of the whole mask."""
-    tokens = Tokens.from_pytree(example.data, example.independence)
-    whole = tokens.self_attention_mask
-    keys = ["obs", list(example.theta)[-1]]
-    numbers = np.arange(tokens.n_tokens)
-    rows = np.concatenate(
-        [
-            numbers[tokens.slices[key]["offset"] :][
-                : math.prod(tokens.slices[key]["event_shape"])
-            ]
-            for key in keys
-        ]
-    )
-    block = whole[np.ix_(rows, rows)]
-    mask = build_self_attention_mask(tokens.slices, example.independence, keys)
-    np.testing.assert_array_equal(mask, block)
-    view = tokens.select_tokens(keys)
-    np.testing.assert_array_equal(view.self_attention_mask, block)
-
-
 def test_blocks_follow_in_written_order_whatever_the_offsets(picture):
     """A part of other slices can be given as it is."""
     slices = _slices(a=(1,), b=(2,), c=(1,))
     part = {"c": slices["c"], "b": slices["b"]}
     mask = build_self_attention_mask(part, {"local": ["b"]})
     assert picture(mask) == ["###", "#..", "#.."]
-
-
-def test_cross_mask_of_different_query_and_key_combinations(example):
-    """Every pair of keys is judged on its own."""
-    tokens = Tokens.from_pytree(example.data, example.independence)
-    keys = tokens.key_order
-
-    def block(query, key):
-        return tokens.cross_attention_mask([query], [key])
-
-    rows = [np.hstack([block(q, k) for k in keys[::-1]]) for q in keys]
-    np.testing.assert_array_equal(
-        tokens.cross_attention_mask(keys, keys[::-1]), np.vstack(rows)
-    )
-
-
-@pytest.mark.parametrize(
-    "cross_local",
-    [
-        ("a", "b", (0, 0)),
-        ("a", "b", (-1, -1)),
-        ("b", "a", (1, 1)),
-        ("a", "c", None),
-        ("c", "c", (0, 0)),
-        ("a", "a", (0, 1)),
-    ],
-)
-def test_masks_are_those_of_the_plain_oracle(cross_local):
-    """Token pair by token pair, for rules of every kind together."""
-    rules = {
-        "local": ["a", "c"],
-        "cross": [("b", "c"), ("c", "c")],
-        "cross_local": [cross_local],
-    }
-    slices = _slices(a=(2, 2), b=(2, 2, 2), c=(4,), d=())
-    np.testing.assert_array_equal(
-        build_self_attention_mask(slices, rules),
-        product_masks.self_mask(slices, rules),
-    )
-    some = {"a": slices["a"], "d": slices["d"], "c": slices["c"]}
-    some["d"] = {**some["d"], "offset": 4}
-    some["c"] = {**some["c"], "offset": 5}
-    np.testing.assert_array_equal(
-        build_cross_attention_mask(some, slices, rules),
-        product_masks.cross_mask(some, slices, rules),
-    )
 
 
 def test_sizes_of_zero_and_no_event_axes(picture):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tfmpe import PAD_VALUE, Tokens, build_padding_mask
-from tfmpe.migrate import oracle
 
 SLICES = {
     "mu": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)},
@@ -51,23 +50,6 @@ def test_sizes_given_once_are_broadcast(picture):
         "##.....#.",
         "##.....##",
     ]
-
-
-def test_padding_mask_is_that_of_the_legacy_package():
-    """Against the plain oracle: all keys, sizes 0 to full."""
-    rng = np.random.default_rng(0)
-    sizes = {
-        key: rng.integers(0, np.array(entry["event_shape"]) + 1, (20, n_dims))
-        for key, entry in SLICES.items()
-        for n_dims in [len(entry["event_shape"])]
-    }
-    with jax.numpy_rank_promotion("allow"):
-        legacy = oracle.build_padding_mask(
-            SLICES, jax.tree.map(jnp.array, sizes)
-        )
-    ours = build_padding_mask(SLICES, sizes)
-    assert not ours.all()
-    np.testing.assert_array_equal(ours, legacy == 1)
 
 
 def test_traced_sizes():

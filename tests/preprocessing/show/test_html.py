@@ -1,4 +1,4 @@
-"""How notebooks show tokens: an HTML table, and a tree of treescope."""
+"""How notebooks show tokens: an HTML table."""
 
 import re
 from html.parser import HTMLParser
@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 import jax
 import numpy as np
 import pytest
-import treescope
 
 from tfmpe import Tokens
 
@@ -158,85 +157,3 @@ def test_where_there_are_no_values(tokens):
         seen.append(jax.eval_shape(lambda x: x, tree)._repr_html_())
         seen.append(jax.tree.map(lambda x: 0, tree)._repr_html_())
     assert [len(Page(html).rows) for html in seen] == [4, 2, 4, 4, 2, 2]
-
-
-def test_treescope_shows_keys_arrays_and_rules(tokens):
-    for kind, n in ((tokens, 9), (tokens.select_tokens(["mu", "obs"]), 7)):
-        text = treescope.render_to_text(kind)
-        assert text.startswith(f"{type(kind).__name__}(\n  data=")
-        assert f"float32(4, {n}, 1)" in text
-        assert f"bool(4, {n})" in text
-        for key in kind.key_order:
-            assert f"'{key}': {{'offset'" in text
-        assert "local=(" in text
-        assert "_memo" not in text
-        html = treescope.render_to_html(kind, compressed=False)
-        shown = {text for text in re.split(r"<[^>]*>", html) if text}
-        assert {repr(key) for key in kind.key_order} <= {
-            name.replace("&#x27;", "'") for name in shown
-        }
-
-
-def test_treescope_paths_lead_to_what_is_shown(tokens):
-    """It offers to copy them."""
-    for kind in (tokens, tokens.select_tokens(["obs", "mu"])):
-        text = treescope.render_to_text(kind)
-        shown = re.findall(r"^  (\w+)=", text, re.MULTILINE)
-        assert shown == [
-            "data",
-            "functional_inputs",
-            "padding",
-            "slices",
-            "independence",
-        ]
-        assert all(hasattr(kind, name) for name in shown)
-
-
-def test_treescope_where_there_are_no_values(tokens):
-    view = tokens.select_tokens(["obs"])
-    shapes = jax.eval_shape(lambda x: x, view)
-    assert "shape=(4, 6, 1)" in treescope.render_to_text(shapes)
-    numbers = jax.tree.map(lambda x: 7, view)
-    assert "data=7" in treescope.render_to_text(numbers)
-    seen = []
-
-    def look(tokens):
-        seen.append(treescope.render_to_text(tokens))
-        return tokens
-
-    jax.jit(look)(tokens)
-    assert "'theta': {'offset': 1" in seen[0]
-
-
-def test_treescope_does_not_run_names():
-    """They stand in its page as text, not within its scripts."""
-
-    class Scripts(HTMLParser):
-        text = ""
-        inside = False
-
-        def handle_starttag(self, tag, attrs):
-            self.inside = tag == "script"
-
-        def handle_data(self, data):
-            if self.inside:
-                self.text += data
-
-    tokens = Tokens.from_pytree({HOSTILE: np.zeros((1, 1, 1))}, {})
-    html = treescope.render_to_html(tokens, compressed=False)
-    assert "alert(" in html
-    scripts = Scripts()
-    scripts.feed(html)
-    assert "customElements" in scripts.text
-    assert "alert(" not in scripts.text
-
-
-def test_jax_sees_the_same_tree(tokens):
-    """Shown or not: the three leaves, by attribute."""
-    treescope.render_to_text(tokens)
-    paths = [
-        jax.tree_util.keystr(path)
-        for path, _ in jax.tree_util.tree_leaves_with_path(tokens)
-    ]
-    assert paths == [".data", ".functional_inputs", ".padding"]
-    assert jax.tree.map(lambda x: x, tokens).layout is tokens.layout

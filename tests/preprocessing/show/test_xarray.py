@@ -311,34 +311,21 @@ def test_unknown_keys(tokens):
         ),
         (
             {"dims": {"mu": ["site"], "theta": ["site"]}},
-            "Choose other names with dims= or sample_dims=:"
-            "\n  - 'site' has size 1 in 'mu' but 3 in 'theta'."
-            "\n  - 'site' has size 1 in 'mu' but 3 in 'obs'."
-            "\n  - 'site' has size 1 in 'mu' but 3 in 'place'.",
+            "conflicting sizes for dimension 'site'",
         ),
+        ({"dims": {"obs": ["site", "site"]}}, "['site'] would be names of"),
+        ({"sample_dims": ["mu"]}, "['mu'] would be names of several keys"),
         (
-            {"dims": {"obs": ["site", "site"]}},
-            "Choose other names with dims= or sample_dims=:"
-            "\n  - 'site' has size 3 in 'theta' but 4 in 'obs'."
-            "\n  - 'obs' has an axis name twice, ['draw', 'site', 'site'].",
+            {"coords": {"thetadim_0": [1, 2, 3]}},
+            "coords do not fit the axes: 'thetadim_0' is not an axis; the axes "
+            "are ['draw', 'mu_dim_0', 'theta_dim_0', 'obs_dim_0', "
+            "'place_value_0']. Did you mean 'theta_dim_0'?",
         ),
-        (
-            {"sample_dims": ["mu"]},
-            "Choose other names with dims= or sample_dims=: 'mu' is a key "
-            "and the name of an axis.",
-        ),
-        (
-            {"coords": {"thetadim_0": [1, 2, 3], "draw": [1, 2]}},
-            "coords do not fit the axes:"
-            "\n  - 'thetadim_0' is not an axis; the axes are ['draw', "
-            "'mu_dim_0', 'theta_dim_0', 'obs_dim_0', 'place_value_0']. "
-            "Did you mean 'theta_dim_0'?"
-            "\n  - 'draw' has the shape (2,), but the axis has size 4.",
-        ),
+        ({"coords": {"draw": [1, 2]}}, "conflicting sizes for dimension 'draw"),
     ],
 )
 def test_names_that_do_not_fit(tokens, arguments, message):
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         to_xarray(_draws(tokens, 4), tokens, **arguments)
 
 
@@ -383,14 +370,6 @@ def test_arguments_of_the_wrong_kind(tokens, arguments, message):
     call = {"samples": _draws(tokens, 4), "layout": tokens} | arguments
     with pytest.raises(TypeError, match=message):
         to_xarray(**call)
-
-
-def test_nested_names_that_become_equal():
-    tokens = Tokens.from_pytree(
-        {"a": {"b": np.zeros((1, 1, 1))}, "a.b": np.zeros((1, 1, 1))}, {}
-    )
-    with pytest.raises(ValueError, match="are equal with"):
-        to_xarray(tokens.data, tokens)
 
 
 def test_without_xarray_the_error_says_what_to_install(tokens, monkeypatch):

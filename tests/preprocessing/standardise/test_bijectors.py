@@ -246,46 +246,25 @@ def test_the_same_bijector_is_not_compiled_for_twice(tokens, name):
 @pytest.mark.parametrize(
     ("bijector", "fault"),
     [
-        (
-            transforms.StickBreakingTransform(),
-            "that of 'unit' (StickBreakingTransform) acts on whole arrays",
-        ),
-        (
-            transforms.OrderedTransform(),
-            "that of 'unit' (OrderedTransform) acts on whole arrays",
-        ),
-        (
-            type("Whole", (TFPLike,), {"forward_min_event_ndims": 1})(*"abc"),
-            "that of 'unit' (Whole) acts on whole arrays",
-        ),
-        (
-            (jnp.cumsum, lambda x: x),
-            "that of 'unit' returns ShapeDtypeStruct(shape=(1,), "
-            "dtype=float32) for a number",
-        ),
+        (transforms.StickBreakingTransform(), "raises "),
+        (transforms.OrderedTransform(), "raises "),
+        ((jnp.cumsum, lambda x: x), "returns ShapeDtypeStruct(shape=(1,), "),
+        ((np.sinh, np.arcsinh), "raises TracerArrayConversionError for a num"),
     ],
-    ids=["simplex", "ordered", "TFP", "cumsum"],
+    ids=["simplex", "ordered", "cumsum", "numpy"],
 )
-def test_only_elementwise_bijectors(tokens, bijector, fault):
-    with pytest.raises(ValueError, match="Bijectors must act") as caught:
+def test_only_elementwise_functions_of_jax(tokens, bijector, fault):
+    """All faults are listed."""
+    intro = "Bijectors must act on single numbers and be written with jax.numpy"
+    with pytest.raises(ValueError, match=intro) as caught:
         Standardizer.fit(tokens, bijectors={"unit": bijector})
-    assert str(caught.value) == (
-        f"Bijectors must act on single numbers; pass others: {fault}"
-    )
-
-
-def test_all_faulty_bijectors_are_listed(tokens):
-    bijectors = {
-        "unit": transforms.StickBreakingTransform(),
-        "mu": transforms.OrderedTransform(),
-        "positive": transforms.ExpTransform(),
-    }
-    with pytest.raises(ValueError, match="Bijectors must act") as caught:
+    assert str(caught.value).startswith(f"{intro}: that of 'unit' {fault}")
+    exp = transforms.ExpTransform()
+    bijectors = {"unit": bijector, "positive": exp, "mu": bijector}
+    with pytest.raises(ValueError, match=intro) as caught:
         Standardizer.fit(tokens, bijectors=bijectors)
-    assert str(caught.value).splitlines()[1:] == [
-        "  - that of 'unit' (StickBreakingTransform) acts on whole arrays",
-        "  - that of 'mu' (OrderedTransform) acts on whole arrays",
-    ]
+    lines = str(caught.value).splitlines()
+    assert [line.split()[3] for line in lines[1:]] == ["'unit'", "'mu'"]
 
 
 def test_unknown_kinds_of_bijectors(tokens):
@@ -298,12 +277,3 @@ def test_unknown_kinds_of_bijectors(tokens):
         )
     with pytest.raises(TypeError, match="must be a mapping from keys"):
         Standardizer.fit(tokens, bijectors=[("mu", (jnp.log, jnp.exp))])
-
-
-def test_numpy_functions_are_refused_with_a_hint(tokens):
-    with pytest.raises(TypeError) as caught:
-        Standardizer.fit(tokens, bijectors={"mu": (np.sinh, np.arcsinh)})
-    assert caught.value.__notes__[-1:] == [
-        "The bijector of 'mu' must take single numbers and be written with "
-        "jax.numpy."
-    ]

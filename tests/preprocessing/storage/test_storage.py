@@ -320,8 +320,9 @@ UNFIT = {
     ),
     "a label that no array of labels holds": (
         {"layout": one_key(7, 1, label=2**31)},
-        "record.layout.keys[0].label is 2147483648, expected an integer from "
-        "-2147483648 to 2147483647",
+        "its description is invalid (ValueError: labels of 'obs' is "
+        "2147483648; expected an integer from -2147483648 to 2147483647, as "
+        "labels are int32)",
     ),
     "rules without keys": (
         {
@@ -329,9 +330,9 @@ UNFIT = {
                 one_key(7, 1).keys, Independence(local=("ob",))
             )
         },
-        "its layout is invalid: Unknown key in independence: "
-        "the local rule 'ob' names 'ob', which is not among the keys "
-        "['obs']. Did you mean 'obs'?",
+        "its description is invalid (UnknownKeyError: Unknown key in "
+        "independence: the local rule 'ob' names 'ob', which is not among the "
+        "keys ['obs']. Did you mean 'obs'?)",
     ),
 }
 

@@ -482,6 +482,14 @@ def _other_rules() -> Tokens:
 
 HERE, FIRST = "in these Tokens, ", " in the first shard"
 
+
+def _shapes(name, dtype, a, b):
+    return (
+        f"one sample of {name!r} is {dtype} of shape {a} {HERE}{dtype} of "
+        f"shape {b}{FIRST}"
+    )
+
+
 UNFIT = {
     "another label": (
         _relabelled,
@@ -500,11 +508,11 @@ UNFIT = {
         [
             f"the list of keys is ['mu'] {HERE}['mu', 'obs']{FIRST}",
             *(
-                f"the shape of one sample of {name!r} is {a} {HERE}{b}{FIRST}"
-                for name, a, b in (
-                    ("data", (1, 1), (4, 1)),
-                    ("functional_inputs", (1, 1), (4, 1)),
-                    ("padding", (1,), (4,)),
+                _shapes(name, dtype, a, b)
+                for name, dtype, a, b in (
+                    ("data", "float32", (1, 1), (4, 1)),
+                    ("functional_inputs", "float32", (1, 1), (4, 1)),
+                    ("padding", "bool", (1,), (4,)),
                 )
             ),
         ],
@@ -513,24 +521,29 @@ UNFIT = {
         _bare,
         [
             f"the number of functional inputs of 'obs' is None {HERE}1{FIRST}",
-            "the array 'functional_inputs' is in the first shard only",
-            "the array 'padding' is in the first shard only",
+            f"one sample of 'functional_inputs' is missing {HERE}float32 of "
+            f"shape (4, 1){FIRST}",
+            f"one sample of 'padding' is missing {HERE}bool of shape "
+            f"(4,){FIRST}",
         ],
     ),
     "another dtype": (
         lambda: replace(
             make_tokens(0, 2), data=make_tokens(0, 2).data.astype("float16")
         ),
-        [f"the dtype of 'data' is float16 {HERE}float32{FIRST}"],
+        [
+            f"one sample of 'data' is float16 of shape (4, 1) {HERE}float32 "
+            f"of shape (4, 1){FIRST}"
+        ],
     ),
     "another sample axis": (
         lambda: part(make_tokens(0, 2), np.zeros((2, 5), int)),
         [
-            f"the shape of one sample of {name!r} is {(5, *b)} {HERE}{b}{FIRST}"
-            for name, b in (
-                ("data", (4, 1)),
-                ("functional_inputs", (4, 1)),
-                ("padding", (4,)),
+            _shapes(name, dtype, (5, *b), b)
+            for name, dtype, b in (
+                ("data", "float32", (4, 1)),
+                ("functional_inputs", "float32", (4, 1)),
+                ("padding", "bool", (4,)),
             )
         ],
     ),
@@ -556,7 +569,7 @@ def test_shards_have_to_fit_one_another(tmp_path, what):
 def test_the_first_shard_may_lack_what_others_have(tmp_path):
     with DatasetWriter(tmp_path) as writer:
         writer.append(_bare())
-        with pytest.raises(ValueError, match="is in these Tokens only"):
+        with pytest.raises(ValueError, match="missing in the first shard"):
             writer.append(make_tokens(0, 2))
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe import Tokens, UnknownKeyError, concatenate_tokens
+from tfmpe import Tokens, concatenate_tokens
 from tfmpe.preprocessing.tokens.views import detach
 
 
@@ -141,19 +141,6 @@ def test_views_of_them_and_other_values(tokens):
     np.testing.assert_array_equal(moved.data, detached.data + 1)
     np.testing.assert_array_equal(changed.data[:, -1], np.full((3, 1), 9.0))
     assert moved.functional_inputs is detached.functional_inputs
-
-
-def test_errors(tokens):
-    with pytest.raises(UnknownKeyError) as unknown:
-        detach(tokens, ["nu"])
-    assert str(unknown.value) == (
-        "Key 'nu' not found. Available keys: ['mu', 'theta', 'obs']"
-    )
-    with pytest.raises(TypeError) as bare:
-        detach(tokens, "mu")
-    assert str(bare.value) == (
-        "Expected a list of keys, got the string 'mu'. Write ['mu']."
-    )
 
 
 def test_files_and_joined_tokens_have_no_root_layout(tokens, tmp_path):

@@ -7,7 +7,6 @@ import pytest
 
 from tfmpe import (
     PAD_VALUE,
-    PaddingWarning,
     decode_pytree,
     flatten_pytree,
     update_flat_array,
@@ -58,35 +57,6 @@ def test_round_trip_flatten_reconstruct_equality(width):
     assert list(decoded) == ["z", "a"]
     np.testing.assert_array_equal(decoded["z"], _data()["z"])
     np.testing.assert_array_equal(decoded["a"]["b"], _data()["a"]["b"])
-
-
-@pytest.mark.parametrize("sample_ndims", [0, 1, 2])
-@pytest.mark.parametrize("batch_ndims", [0, 1, 2, {"x": 0, "y": 2}])
-@pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
-def test_round_trip_with_any_number_of_axes(sample_ndims, batch_ndims):
-    """Every way of cutting the axes into sample, event and batch."""
-    data = {
-        "x": np.arange(24.0).reshape(1, 2, 3, 4),
-        "y": np.arange(12.0).reshape(1, 2, 3, 2),
-    }
-    flat, slices = flatten_pytree(
-        data, sample_ndims, batch_ndims, PAD_VALUE, None
-    )
-    sample_shape = (1, 2, 3, 4)[:sample_ndims]
-    assert flat.shape[:-2] == sample_shape
-    decoded = decode_pytree(flat, slices, sample_shape)
-    for key, value in data.items():
-        np.testing.assert_array_equal(decoded[key], value)
-
-
-@pytest.mark.parametrize(
-    "keys", [("a/b",), ("a/b", "a"), ("a", "a/b")], ids=" ".join
-)
-def test_a_key_with_a_slash_is_refused(keys):
-    """Slices could not tell it from a nested key, and would lose it."""
-    data = {key: np.zeros((1, 1, 1)) for key in keys}
-    with pytest.raises(ValueError, match="'a/b'"):
-        flatten_pytree(data, 1, None, PAD_VALUE, None)
 
 
 def test_decode_selected_keys_in_the_order_asked_for():
@@ -173,11 +143,3 @@ def test_low_level_functions_under_jit_and_grad():
     new = jnp.arange(4.0).reshape(2, 2, 1)
     np.testing.assert_array_equal(jax.grad(loss)(new), 2 * new)
     assert jax.jit(loss)(new) == loss(new) == 14.0
-
-
-def test_the_width_warning_points_at_the_caller():
-    """At the line that a person can change, for every pad width."""
-    data = {"a": np.zeros((1, 1, 2)), "b": np.zeros((1, 1, 7))}
-    with pytest.warns(PaddingWarning) as caught:
-        flatten_pytree(data, 1, None, PAD_VALUE, None)
-    assert [warning.filename for warning in caught] == [__file__]

@@ -1,7 +1,5 @@
 """Joining Tokens of different sizes; padding follows each key."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -117,34 +115,6 @@ def test_padding_along_several_event_axes(small, wide, picture):
     assert (np.asarray(joint.functional_inputs)[padding] == PAD_VALUE).all()
 
 
-def test_no_real_token_is_lost_and_none_invented(small, wide, padded):
-    """Each has its key, coordinates, value and functional inputs still."""
-    for operands in itertools.permutations((small, wide, padded)):
-        joint = concatenate_tokens(*operands)
-        assert joint.sample_shape == (6,)
-        assert _all_real(joint) == _all_real(*operands)
-
-
-def test_three_operands_in_any_grouping(small, wide, padded):
-    """Joining joined Tokens gives the same, bit for bit."""
-    a, b, c = small, wide, padded
-    joint = concatenate_tokens(a, b, c)
-    _assert_same(concatenate_tokens(concatenate_tokens(a, b), c), joint)
-    _assert_same(concatenate_tokens(a, concatenate_tokens(b, c)), joint)
-
-
-def test_repeated_joins_keep_the_padding_right(small, wide, padded):
-    """However often; the number of real tokens just adds up."""
-    joint = small
-    expected = _all_real(small)
-    for operand in (padded, wide, small, padded, wide):
-        joint = concatenate_tokens(joint, operand)
-        expected += _all_real(operand)
-    assert _all_real(joint) == expected
-    real = sum(sum(map(len, sample.values())) for sample in expected)
-    assert int(joint.padding_mask.sum()) == real
-
-
 def test_other_key_order_follows_the_first(small):
     """Tokens move with their keys; values are where the names say."""
     other = _build(400, 2, 2, 1, keys=("obs", "mu", "theta"))
@@ -172,21 +142,6 @@ def test_equal_sizes_are_stacked_without_padding(small):
     np.testing.assert_array_equal(
         joint.data, np.concatenate([small.data, small.data])
     )
-
-
-def test_padding_of_one_operand_is_kept_where_sizes_agree(padded):
-    """Tokens without a mask count as real."""
-    full = _build(500, 1, 2, 2)
-    joint = concatenate_tokens(padded, full)
-    np.testing.assert_array_equal(
-        joint.padding_mask,
-        np.concatenate([padded.padding_mask, full.padding_mask]),
-    )
-
-
-def test_one_operand_is_itself(padded):
-    """Joining nothing to it changes nothing."""
-    _assert_same(concatenate_tokens(padded), padded)
 
 
 def test_labels_and_masks_of_the_joint_follow_from_its_layout(small, wide):
@@ -287,12 +242,3 @@ def test_gradients_reach_the_operands(small, wide):
 
     gradient = jax.grad(loss)(small.data)
     np.testing.assert_array_equal(gradient, np.ones(small.data.shape))
-
-
-def test_masks_are_not_copied_per_sample():
-    """What joining makes is as large as its data, not their square."""
-    one, two = _build(0, 50, 4, 3), _build(0, 50, 3, 4)
-    joint = concatenate_tokens(one, two)
-    n_samples, n_tokens = joint.padding_mask.shape
-    n_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(joint))
-    assert n_bytes == n_samples * n_tokens * (4 + 4 + 1)

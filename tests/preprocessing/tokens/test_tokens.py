@@ -19,15 +19,6 @@ def _two_level():
     }
 
 
-def _three_level():
-    return {
-        "country": np.arange(2.0).reshape(2, 1, 1),
-        "region": np.arange(6.0).reshape(2, 3, 1),
-        "city": np.arange(24.0).reshape(2, 3, 4, 1),
-        "obs": np.arange(48.0).reshape(2, 3, 4, 2, 1),
-    }
-
-
 def _nested():
     return {
         "global": {"mu": np.full((2, 1, 1), 3.0)},
@@ -88,13 +79,6 @@ def test_creation_populates_every_field_of_the_examples(example):
         assert tokens.functional_inputs.shape == (4, n_tokens, 1)
 
 
-@pytest.mark.parametrize("build", [_two_level, _three_level, _nested])
-def test_round_trip_of_hierarchical_structures(build):
-    """Flatten, decode: the same tree, for 2 and 3 levels and nested keys."""
-    tokens = Tokens.from_pytree(build(), {})
-    _assert_same_tree(tokens.decode(), build())
-
-
 def test_rows_follow_the_written_order_of_keys():
     """Drawn by hand; labels are ranks of the sorted names."""
     tokens = Tokens.from_pytree(
@@ -115,13 +99,6 @@ def test_nested_keys_are_joined_with_a_slash():
     assert tokens.label_map == dict(zip(names, range(3), strict=True))
     assert tokens.slices["site/time/obs"]["offset"] == 6
     assert not tokens.self_attention_mask[1:6, 1:6].any()
-
-
-def test_a_key_with_a_slash_is_refused():
-    """It could not be told from a nested key."""
-    data = {"a/b": np.ones((1, 1, 1)), "a": np.zeros((1, 2, 1))}
-    with pytest.raises(ValueError, match="Rename or nest"):
-        Tokens.from_pytree(data, {})
 
 
 def test_labels_and_masks_are_concrete_and_not_leaves():
@@ -153,26 +130,6 @@ def test_numpy_integers_are_labels_too():
         {"a": np.zeros((1, 1, 1))}, {}, labels={"a": np.int64(4)}
     )
     assert tokens.labels.tolist() == [[4]]
-
-
-@pytest.mark.parametrize(
-    ("sample_ndims", "sample_shape"), [(0, ()), (1, (3,)), (2, (3, 2))]
-)
-def test_round_trip_with_any_number_of_sample_axes(sample_ndims, sample_shape):
-    """Arrays, labels and padding masks all carry the sample axes first."""
-    shape = (*sample_shape, 2, 2, 1)
-    data = {
-        "b": np.random.default_rng(0).normal(size=shape).astype(np.float32),
-        "a": np.ones((*sample_shape, 1, 1), np.float32),
-    }
-    times = {"b": np.zeros((2, 2, 3))}
-    tokens = Tokens.from_pytree(data, {}, times, sample_ndims)
-    assert tokens.sample_shape == sample_shape
-    assert tokens.data.shape == (*sample_shape, 5, 1)
-    assert tokens.functional_inputs.shape == (*sample_shape, 5, 3)
-    assert tokens.labels.shape == (*sample_shape, 5)
-    assert tokens.padding_mask.shape == (*sample_shape, 5)
-    _assert_same_tree(tokens.decode(), data)
 
 
 @pytest.mark.parametrize(
@@ -360,18 +317,6 @@ def test_with_data_does_not_share_memory_with_the_callers_array():
     assert (np.asarray(replaced.data) == 1.0).all()
 
 
-def test_with_values_of_a_single_key():
-    """The key's tokens change at its offset, and nothing else does."""
-    tokens = Tokens.from_pytree(_two_level(), {"local": ["obs"]})
-    new = np.full((2, 5, 1), -3.0)
-    changed = tokens.with_values(theta=new)
-    np.testing.assert_array_equal(changed.data[:, 1:6], new)
-    np.testing.assert_array_equal(changed.data[:, :1], tokens.data[:, :1])
-    np.testing.assert_array_equal(changed.data[:, 6:], tokens.data[:, 6:])
-    _assert_same_tree(changed.decode(), {**_two_level(), "theta": new})
-    _assert_same_tree(tokens.decode(), _two_level())
-
-
 def test_with_values_of_multiple_keys():
     """Whatever their order, then decode: the new values."""
     new = {
@@ -466,15 +411,6 @@ def test_decode_for_another_sample_count(example):
             expected = flat[..., block["offset"] : stop, :]
             shape = (*sample_shape, *example.data[key].shape[1:])
             np.testing.assert_array_equal(value, expected.reshape(shape))
-
-
-def test_decode_of_numpy_input_gives_views():
-    """Nothing is copied on the host."""
-    tokens = Tokens.from_pytree(_two_level(), {})
-    flat = np.zeros((3, 21, 1), np.float32)
-    for value in tokens.decode(flat).values():
-        assert isinstance(value, np.ndarray)
-        assert np.shares_memory(value, flat)
 
 
 def test_decode_keys_of_the_whole_array_and_of_their_own_tokens():

@@ -514,30 +514,3 @@ def test_gradient_of_whole_tokens():
     tokens = CASES["plain"]()
     gradient = jax.grad(lambda t: (t.data**2).sum())(tokens)
     _assert_same(gradient, tokens.with_data(2 * tokens.data))
-
-
-def test_minibatch_training_step_over_tokens():
-    """Shuffle, cut into batches, scan: labels and masks stay in step."""
-    tokens = CASES["samples_as_many_as_tokens"]()
-
-    @jax.jit
-    def epoch(weight, tokens, key):
-        order = jax.random.permutation(key, tokens.sample_shape[0])
-        batches = jax.tree.map(
-            lambda x: x[order].reshape((2, 2, *x.shape[1:])), tokens
-        )
-
-        def loss(weight, batch):
-            real = batch.padding_mask[..., None]
-            values = jnp.where(real, batch.data, 0.0)
-            return weight * values.sum()
-
-        def step(weight, batch):
-            return weight - 0.1 * jax.grad(loss)(weight, batch), None
-
-        return jax.lax.scan(step, weight, batches)[0]
-
-    weight = epoch(0.0, tokens, jax.random.key(0))
-    real = np.asarray(tokens.padding_mask)
-    total = np.asarray(tokens.data)[..., 0][real].sum()
-    np.testing.assert_allclose(weight, -0.1 * total, rtol=1e-6)

@@ -182,11 +182,6 @@ def test_times_of_rows_that_begin_years_apart():
     of(np.random.default_rng(0).normal(size=(100, 100, 1)))
 
 
-def test_complex_values():
-    with pytest.raises(ValueError, match=r"imaginary part of data\['y'\]"):
-        of(np.array([[[1 + 1e50j]]]))
-
-
 def test_traced_values_are_not_looked_at():
     data = jax.jit(lambda x: of(x).data)(jnp.full((1, 3, 1), 1e30))
     assert data.dtype == jnp.float32

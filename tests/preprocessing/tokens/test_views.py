@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe import Tokens, TokenView
+from tfmpe import Tokens
 
 
 @pytest.fixture
@@ -39,27 +39,6 @@ POSITIONS = {
     ("obs", "theta", "mu"): [3, 4, 5, 6, 7, 8, 1, 2, 0],
     (): [],
 }
-
-
-@pytest.mark.parametrize(
-    ("keys", "rows"), POSITIONS.items(), ids=lambda x: "-".join(map(str, x))
-)
-def test_all_properties_of_a_view(tokens, keys, rows):
-    """Every array is that of the parent at the keys' tokens, in one order."""
-    view = tokens.select_tokens(keys)
-    rows = np.array(rows, int)
-    assert isinstance(view, TokenView)
-    assert view.parent is tokens
-    assert list(view.selected_keys) == view.key_order == list(keys)
-    assert view.sample_shape == (2,)
-    assert view.n_tokens == len(rows)
-    for name in ("data", "labels", "padding_mask", "functional_inputs"):
-        whole = np.asarray(getattr(tokens, name))
-        np.testing.assert_array_equal(getattr(view, name), whole[:, rows])
-    np.testing.assert_array_equal(
-        view.self_attention_mask,
-        tokens.self_attention_mask[np.ix_(rows, rows)],
-    )
 
 
 @pytest.mark.parametrize("keys", POSITIONS, ids="-".join)
@@ -96,26 +75,6 @@ def test_neighbouring_keys_of_numpy_tokens_share_memory(tokens):
     )
 
 
-def test_select_all_is_the_identity(tokens):
-    """In the order of the parent."""
-    view = tokens.select_tokens(tokens.key_order)
-    np.testing.assert_array_equal(view.data, tokens.data)
-    assert view.layout == tokens.layout
-    assert view.slices == tokens.slices
-
-
-def test_selections_compose(tokens):
-    """A view of a view is a view of the parent."""
-    view = tokens.select_tokens(["obs", "theta", "mu"])
-    again = view.select_tokens(["mu", "obs"])
-    direct = tokens.select_tokens(["mu", "obs"])
-    assert again.parent is tokens
-    assert again.layout == direct.layout
-    np.testing.assert_array_equal(again.data, direct.data)
-    with pytest.raises(KeyError, match="'theta'"):
-        again.select_tokens(["theta"])
-
-
 def test_keys_may_come_from_any_iterable(tokens):
     """Dictionary views and generators, read once."""
     expected = tokens.select_tokens(["mu", "obs"]).data
@@ -148,22 +107,6 @@ def test_decode_of_nested_keys():
     decoded = tokens.select_tokens(["site/obs"]).decode()
     assert list(decoded) == ["site"]
     np.testing.assert_array_equal(decoded["site"]["obs"], np.ones((1, 2, 1)))
-
-
-@pytest.mark.parametrize("keys", POSITIONS, ids="-".join)
-def test_with_data_replaces_the_block_of_a_view(tokens, keys):
-    """The parent with these tokens changed, in the order of the view."""
-    view = tokens.select_tokens(keys)
-    new = np.arange(2.0 * view.n_tokens).reshape(2, view.n_tokens, 1)
-    changed = view.with_data(new)
-    assert isinstance(changed, Tokens)
-    assert changed.layout is tokens.layout
-    assert changed.padding is tokens.padding
-    rows = POSITIONS[keys]
-    expected = np.array(tokens.data)
-    expected[:, rows] = new
-    np.testing.assert_array_equal(changed.data, expected)
-    np.testing.assert_array_equal(changed.select_tokens(keys).data, new)
 
 
 def test_with_data_of_a_view_keeps_the_dtype(tokens):

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfmpe._base.errors import nearest, raise_faults
-from tfmpe._base.spelling import american
 from tfmpe.estimators._arguments import positive_or_none
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._flow.ode import read_ode
+from tfmpe.estimators._spelling import american
 from tfmpe.estimators._training.options import (
     FitOptions,
     check_for_tokens,

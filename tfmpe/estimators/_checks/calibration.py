@@ -8,14 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Num
 
-from tfmpe._base.arrays import moves_arrays, take_rows
+from tfmpe._base.arrays import flatten_samples, moves_arrays, take_rows
 from tfmpe._base.programs import compiled
 from tfmpe._base.static import static_int
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.ranks import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._conditionals import read_conditional
-from tfmpe.estimators._flow.chunks import flatten_samples
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey, Sampler
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing.tokens.known import check_inputs, check_known

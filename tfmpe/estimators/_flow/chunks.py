@@ -1,6 +1,5 @@
-"""Sample axes: flattened to one, and split into chunks of one size."""
+"""Rows of arrays, computed in chunks of one size."""
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,16 +10,6 @@ from jaxtyping import Array
 from tfmpe.estimators._types import AnyArray, Arrays
 
 T = TypeVar("T")
-
-
-def flatten_samples(tree: T, n_axes: int) -> T:
-    """Flatten the leading axes of every leaf to one."""
-    return jax.tree.map(
-        lambda leaf: leaf.reshape(
-            (math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:])
-        ),
-        tree,
-    )
 
 
 def map_chunks(

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Num
 
-from tfmpe._base.arrays import to_rank
+from tfmpe._base.arrays import flatten_samples, to_rank
 from tfmpe._base.programs import compiled
-from tfmpe.estimators._flow.chunks import flatten_samples, map_chunks
+from tfmpe.estimators._flow.chunks import map_chunks
 from tfmpe.estimators._flow.divergence import (
     estimated_divergence,
     exact_divergence,

@@ -3,8 +3,8 @@
 import itertools
 from collections.abc import Iterable, Iterator
 
+from tfmpe._base.arrays import flatten_samples
 from tfmpe.estimators._arguments import own_tokens
-from tfmpe.estimators._flow.chunks import flatten_samples
 from tfmpe.estimators._training.options import FitOptions
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.preprocessing import (

@@ -39,16 +39,15 @@ class TokenGenerator:
     functional_input_fn : callable or None
         ``functional_input_fn(key, parameters)`` returns the functional
         inputs of some or all keys, once for all samples or once per sample.
-    independence : mapping or Independence
-        Rules between the keys of parameters and observations.
+    independence, batch_ndims, labels, dims, groups, positions
+        As for :meth:`Tokens.from_pytree`. The simulator does not get
+        positions.
     n_samples : int
         Number of simulations of one pass.
     batch_size : int
         Simulations in a batch; the last batch may have fewer.
     seed : int or key array
         Source of all random numbers. All bits of an integer count.
-    batch_ndims, labels, dims, groups, positions : optional
-        As for ``Tokens.from_pytree``. The simulator does not get positions.
     drop_remainder : bool
         Leave the last batch out if it is not full.
     jit : bool, optional
@@ -198,16 +197,7 @@ class TokenGenerator:
     ) -> Iterator[Tokens]:
         """Go through all batches ``n`` times; every pass has the same batches.
 
-        Parameters
-        ----------
-        n : int
-            Number of passes.
-        progress, prefetch, device
-            As for :meth:`batches`.
-
-        Yields
-        ------
-        Tokens
+        Parameters and result as of :meth:`batches`.
         """
         indices = [*range(len(self))] * n
         return self._run(indices, progress, prefetch, device)

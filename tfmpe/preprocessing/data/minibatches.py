@@ -96,9 +96,8 @@ def train_validation_split(
     --------
     >>> from tfmpe import Tokens
     >>> tokens = Tokens.from_pytree({"mu": np.arange(10.0).reshape(10, 1)}, {})
-    >>> train, validation = train_validation_split(tokens, 0.8)
-    >>> train.sample_shape, validation.sample_shape
-    ((8,), (2,))
+    >>> [part.sample_shape for part in train_validation_split(tokens, 0.8)]
+    [(8,), (2,)]
     """
     n_samples = _n_samples(tokens)
     n_train = round(float(fraction) * n_samples)

@@ -34,10 +34,8 @@ def generate_static_dataset(
     ----------
     key : key array
         Source of all random numbers.
-    prior_fn, simulator_fn, functional_input_fn, independence
+    prior_fn, simulator_fn, functional_input_fn, independence, n_samples
         As for :class:`TokenGenerator`.
-    n_samples : int
-        Number of simulations.
     batch_size : int, optional
         Simulations that are made at a time; by default all, but at most
         1,000. Another size results in other numbers.
@@ -54,13 +52,12 @@ def generate_static_dataset(
 
     Raises
     ------
-    ValueError
-        If a number is not positive, the functions' arrays do not fit, or
-        batches differ in their layout.
+    ValueError, TypeError
+        As :class:`TokenGenerator`, or if batches differ in layout or dtypes.
 
     Notes
     -----
-    Equal to the batches of ``TokenGenerator(…, batch_size, seed)`` joined,
+    Equal to ``TokenGenerator(…, batch_size, seed)``, all batches joined,
     where ``key`` is ``jax.random.key(seed)``. In addition to the result one
     batch is in memory at a time. Not inside ``jit``.
 
@@ -69,10 +66,10 @@ def generate_static_dataset(
     >>> import jax
     >>> def prior(key, n):
     ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
-    >>> def simulator(key, parameters):
-    ...     return {"obs": parameters["mu"] + jax.random.normal(key)}
+    >>> def copy(key, parameters):
+    ...     return {"obs": parameters["mu"]}
     >>> key = jax.random.key(0)
-    >>> generate_static_dataset(key, prior, simulator, None, {}, 10).data.shape
+    >>> generate_static_dataset(key, prior, copy, None, {}, 10).data.shape
     (10, 2, 1)
     """
     n_samples = static_int(n_samples, "n_samples")
@@ -95,34 +92,28 @@ def _collect(batches: Iterable[Tokens], n_samples: int) -> Tokens:
     """Copy batches into arrays for all samples, one batch at a time."""
     filled = 0
     first: Any = None
-    treedef: Any = None
+    described = ""
     leaves: list[np.ndarray] = []
     for batch in batches:
         parts, structure = jax.tree.flatten(batch)
-        if treedef is None:
-            first, treedef = batch.layout, structure
+        dtypes = [str(part.dtype) for part in parts]
+        if not leaves:
+            first = (structure, dtypes)
+            described = f"{batch.layout} of {dtypes}"
             leaves = [
                 empty((n_samples, *part.shape[1:]), np.dtype(part.dtype))
                 for part in parts
             ]
-        elif structure != treedef:
+        elif (structure, dtypes) != first:
             raise ValueError(
-                f"The layout of the batch that begins at sample {filled} is "
-                f"{batch.layout}, that of the first is {first}. A static "
-                "dataset needs one layout: simulate the sizes apart and use "
-                "concatenate_tokens, or pad and pass event_shapes."
-            )
-        dtypes = [str(part.dtype) for part in parts]
-        if dtypes != [str(leaf.dtype) for leaf in leaves]:
-            raise TypeError(
-                f"The batch that begins at sample {filled} has arrays of the "
-                f"dtypes {dtypes}, the first one of "
-                f"{[str(leaf.dtype) for leaf in leaves]}. Return one dtype "
-                "from every call, such as by numpy.asarray(..., float)."
+                f"The batch that begins at sample {filled} is {batch.layout} "
+                f"of {dtypes}, the first is {described}. A static dataset "
+                "needs one layout and one dtype: simulate the sizes apart and "
+                "use concatenate_tokens, or pad and pass event_shapes."
             )
         rows = slice(filled, filled + batch.sample_shape[0])
         for leaf, part in zip(leaves, parts, strict=True):
             leaf[rows] = part
         filled = rows.stop
         del batch, parts
-    return jax.tree.unflatten(treedef, map(hand_over, leaves))
+    return jax.tree.unflatten(first[0], map(hand_over, leaves))

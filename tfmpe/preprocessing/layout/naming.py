@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from tfmpe._base.errors import nearest, raise_faults, unknown_key
+from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.static import static_ints
-from tfmpe._base.trees import SEPARATOR, Tree
+from tfmpe._base.trees import Tree, lookup_as_given
 
 from .dimensions import check_dimensions
 from .groups import GroupIndex
@@ -82,31 +82,6 @@ def name_dimensions(
     )
     check_dimensions(grouped)
     return grouped
-
-
-def lookup_as_given(
-    spec: Tree, names: Sequence[str], what: str
-) -> dict[str, Any]:
-    """Return what a (nested) dictionary holds for keys, unchanged."""
-    found: dict[str, Any] = {}
-    if spec is None:
-        return found
-    if not isinstance(spec, Mapping):
-        raise TypeError(f"{what} must be a dictionary from keys, not {spec!r}.")
-    waiting = [(str(name), value) for name, value in spec.items()]
-    for name, value in waiting:
-        start = name + SEPARATOR
-        if name in names:
-            found[name] = value
-        elif isinstance(value, Mapping) and any(
-            other.startswith(start) for other in names
-        ):
-            waiting += [
-                (f"{start}{part}", each) for part, each in value.items()
-            ]
-        else:
-            raise unknown_key(name, names, f"It was named by {what}.")
-    return found
 
 
 def _ids(

@@ -75,7 +75,7 @@ def chosen_mask(
     key_keys: Iterable[str] | None,
 ) -> tuple[Bool[np.ndarray, "queries keys"], TokenLayout, TokenLayout]:
     """Return a declared mask to show, with the layouts of rows and columns."""
-    rows = layout.select(query_keys or layout.names)
+    rows = layout.select(layout.names if query_keys is None else query_keys)
     columns = rows if key_keys is None else layout.select(key_keys)
     mask = declared_mask(
         layout, rows.names, None if key_keys is None else columns.names

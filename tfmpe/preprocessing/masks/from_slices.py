@@ -24,8 +24,8 @@ def build_self_attention_mask(
     Parameters
     ----------
     slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``. Blocks follow in
-        this order, whatever the offsets.
+        As of :func:`flatten_pytree`. Blocks follow in this order, whatever
+        the offsets.
     independence : mapping or Independence
         Rules between the keys.
     selected_keys : sequence of str, optional
@@ -74,8 +74,7 @@ def build_cross_attention_mask(
     Parameters
     ----------
     query_slices, key_slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}`` of the tokens
-        that attend and of those attended to.
+        Slices of the tokens that attend and of those attended to.
     independence : mapping or Independence
         Rules between keys. One acts if its first key is among the queries
         and its second among the keys; all others are ignored.
@@ -87,10 +86,8 @@ def build_cross_attention_mask(
 
     Raises
     ------
-    IndependenceError, ValueError
-        If a rule is malformed, or does not fit the shapes.
-    DynamicShapeError
-        If slices were traced.
+    IndependenceError, ValueError, DynamicShapeError
+        As :func:`build_self_attention_mask`.
 
     Notes
     -----
@@ -98,12 +95,10 @@ def build_cross_attention_mask(
 
     Examples
     --------
-    >>> theta = {"theta": {"event_shape": (2,)}}
-    >>> obs = {"obs": {"event_shape": (2, 2)}}
-    >>> rules = {"cross_local": [("theta", "obs", (0, 0))]}
-    >>> build_cross_attention_mask(theta, obs, rules).astype(int)
-    array([[1, 1, 0, 0],
-           [0, 0, 1, 1]])
+    >>> theta, obs = {"a": {"event_shape": (2,)}}, {"b": {"event_shape": (2,)}}
+    >>> rules = {"cross_local": [("a", "b", (0, 0))]}
+    >>> build_cross_attention_mask(theta, obs, rules).tolist()
+    [[True, False], [False, True]]
     """
     queries = layout_from_slices(query_slices).by_name
     keys = layout_from_slices(key_slices).by_name

@@ -117,14 +117,11 @@ def build_padding_mask(
 
     Parameters
     ----------
-    slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``. Blocks follow in
-        this order, whatever the offsets.
+    slices, selected_keys
+        As of :func:`build_self_attention_mask`.
     event_shapes : tree of arrays
         True sizes of some or all keys, each of shape ``(*sample,
         n_event_dims)``; all tokens of other keys are real.
-    selected_keys : sequence of str, optional
-        Keys to keep, in the order wanted.
 
     Returns
     -------

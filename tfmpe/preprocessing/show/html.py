@@ -1,16 +1,14 @@
-"""Notebook display of tokens: an HTML table, and a tree for treescope."""
+"""Notebook display of tokens as an HTML table."""
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .summary import rules_for_people
+from .summary import cut, rules_for_people
 from .text import (
     dimensions_in_words,
-    has_values,
     headline,
     key_table,
-    leaf_shapes,
     padding_in_words,
     padding_of,
     shorten,
@@ -38,20 +36,14 @@ def to_html(tokens: "TokenQueries") -> str:
     if len(rows) > _MAX_OPEN:
         fold = "<details><summary>{}</summary>{}</details>"
         table = fold.format(f"{len(rows)} keys", table)
-    rules = rules_for_people(tokens.layout)
-    listed = "".join(f"<li>{_safe(rule)}</li>" for rule in rules[:_MAX_OPEN])
-    if len(rules) > _MAX_OPEN:
-        listed += f"<li>… and {len(rules) - _MAX_OPEN} more rules</li>"
-    dimensions = "".join(
-        f"<li>{_safe(line.strip())}</li>"
-        for line in dimensions_in_words(tokens.layout)
-    )
+    items = cut(rules_for_people(tokens.layout), _MAX_OPEN)
+    items += dimensions_in_words(tokens.layout)
+    items.append("padding: " + padding_in_words(padding_of(tokens)))
+    listed = "".join(f"<li>{_safe(item.strip())}</li>" for item in items)
     return (
         f'<div style="{_PLAIN};font-size:90%">'
         f"<div><b>{_safe(headline(tokens))}</b></div>"
         f'{table}<ul style="margin:4px 0;padding-left:18px">{listed}'
-        f"{dimensions}"
-        f"<li>padding: {_safe(padding_in_words(padding_of(tokens)))}</li>"
         "</ul></div>"
     )
 
@@ -65,30 +57,3 @@ def _row(tag: str, cells: Sequence[str]) -> str:
 
 def _safe(text: str) -> str:
     return escape(shorten(text, 300))
-
-
-def to_treescope(
-    tokens: "TokenQueries", path: str | None, subtree_renderer: Any
-) -> Any:
-    """Return what treescope draws: attributes that exist and have paths."""
-    from treescope import repr_lib
-
-    shapes = leaf_shapes(tokens)
-    holder = getattr(tokens, "parent", tokens)
-    # A view can only take from real arrays.
-    leaves = {
-        name: getattr(tokens, name)
-        if holder is tokens or has_values(getattr(holder, name))
-        else shape
-        for name, shape in shapes.items()
-    }
-    return repr_lib.render_object_constructor(
-        object_type=type(tokens),
-        attributes=leaves
-        | {
-            "slices": tokens.layout.slices,
-            "independence": tokens.layout.independence,
-        },
-        path=path,
-        subtree_renderer=subtree_renderer,
-    )

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from tfmpe._base.extras import import_extra
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
-from tfmpe.preprocessing.masks.dense import chosen_mask, declared_mask
+from tfmpe.preprocessing.masks.dense import chosen_mask
 
 from .plot_cells import CellAxis, cell_axis, reduce_mask
 from .text import printable, shorten
@@ -41,7 +41,7 @@ def plot_mask(
     tokens : Tokens or TokenView
         Whose mask to plot.
     query_keys : sequence of str, optional
-        Keys in the rows; all by default.
+        Keys in the rows, whose tokens attend; all by default.
     key_keys : sequence of str, optional
         Keys in the columns, for the cross-attention mask; by default the
         self-attention mask among the rows' keys.
@@ -76,9 +76,8 @@ def plot_mask(
     >>> x = np.zeros((8, 2, 1))
     >>> tokens = Tokens.from_pytree({"x": x}, {"local": ["x"]})
     >>> ax = plot_mask(tokens, ax=Figure().add_subplot())
-    >>> print(ax.get_images()[0].get_array())
-    [[0. 0.]
-     [0. 0.]]
+    >>> ax.get_images()[0].get_array().tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
     """
     require_matplotlib("plot_mask", "draw_mask for text")
     return _draw(*chosen_mask(tokens.layout, query_keys, key_keys), ax)
@@ -93,47 +92,10 @@ def plot_cross_mask(
 ) -> Any:
     """Plot the declared mask between two sets of tokens.
 
-    Parameters
-    ----------
-    tokens : Tokens or TokenView
-        Whose mask to plot.
-    query_keys, key_keys : sequence of str
-        Keys in the rows, whose tokens attend, and in the columns.
-    ax : matplotlib Axes, optional
-        Where to plot; a new figure by default.
-
-    Returns
-    -------
-    matplotlib Axes
-        Not shown; the caller does that.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    UnknownKeyError
-        If a key does not exist.
-
-    Notes
-    -----
-    Static, so safe under ``jit``. Drawn like :func:`plot_mask`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from matplotlib.figure import Figure
-    >>> from tfmpe import Tokens
-    >>> data = {"theta": np.zeros((8, 2, 1)), "obs": np.zeros((8, 1, 1))}
-    >>> tokens = Tokens.from_pytree(data, {"cross": [("theta", "obs")]})
-    >>> ax = Figure().add_subplot()
-    >>> ax = plot_cross_mask(tokens, ["theta"], ["obs"], ax=ax)
-    >>> ax.get_images()[0].get_array().tolist()
-    [[0.0], [0.0]]
+    As :func:`plot_mask` with both ``query_keys`` and ``key_keys``.
     """
     require_matplotlib("plot_cross_mask", "draw_mask for text")
-    rows, columns = (tokens.layout.select(k) for k in (query_keys, key_keys))
-    mask = declared_mask(tokens.layout, rows.names, columns.names)
-    return _draw(mask, rows, columns, ax)
+    return plot_mask(tokens, query_keys, key_keys, ax=ax)
 
 
 def require_matplotlib(function: str, instead: str) -> None:

@@ -14,6 +14,7 @@ from .text import (
     is_array,
     leaf_shapes,
     padding_of,
+    real_share,
     shorten,
 )
 
@@ -22,17 +23,15 @@ if TYPE_CHECKING:
 
 # Hatches tell the parts apart where colours do not.
 _Style = dict[str, Any]
-_VALUES: _Style = {"facecolor": "#0072b2", "hatch": None, "label": "values"}
-_NARROW: _Style = {
-    "facecolor": "#d5e8f5",
-    "hatch": "////",
-    "label": "width padding",
-}
-_PADDED: _Style = {
-    "facecolor": "#fdebc8",
-    "hatch": "....",
-    "label": "padded tokens",
-}
+_PARTS: tuple[_Style, ...] = tuple(
+    {"facecolor": colour, "hatch": hatch, "label": label}
+    for colour, hatch, label in (
+        ("#0072b2", None, "values"),
+        ("#d5e8f5", "////", "width padding"),
+        ("#fdebc8", "....", "padded tokens"),
+    )
+)
+_VALUES, _NARROW, _PADDED = _PARTS
 _HEIGHT = 0.8
 
 
@@ -78,8 +77,8 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     >>> from tfmpe import Tokens
     >>> tokens = Tokens.from_pytree({"mu": np.zeros((8, 1, 1))}, {})
     >>> ax = plot_layout(tokens, ax=Figure().add_subplot())
-    >>> [label.get_text() for label in ax.get_yticklabels()]
-    ['mu']
+    >>> ax.get_yticklabels()[0].get_text()
+    'mu'
     """
     require_matplotlib("plot_layout", "tokens.summary() for text")
     from matplotlib import pyplot
@@ -99,9 +98,7 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     _write_table(ax, tokens, fills, font_size)
     ax.legend(
         handles=[
-            Patch(edgecolor="0.5", **part)
-            for part in (_VALUES, _NARROW, _PADDED)
-            if part in used
+            Patch(edgecolor="0.5", **part) for part in _PARTS if part in used
         ],
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
@@ -118,18 +115,13 @@ def _fills(tokens: "TokenQueries") -> list[_Fill]:
     width = data.shape[-1] if is_array(data) else tokens.layout.width
     padding = padding_of(tokens)
     real = np.asarray(padding) if has_values(padding) else None
-    fills = []
-    for key in tokens.layout.keys:
-        block = None if real is None else real[..., key.block]
-        fills.append(
-            _Fill(
-                key.width / width if width else 0.0,
-                1.0
-                if block is None or not block.size
-                else np.count_nonzero(block) / block.size,
-            )
+    return [
+        _Fill(
+            key.width / width if width else 0.0,
+            1.0 if real is None else real_share(real[..., key.block]),
         )
-    return fills
+        for key in tokens.layout.keys
+    ]
 
 
 def _draw_block(ax: Any, row: int, key: KeyLayout, fill: _Fill) -> list[_Style]:

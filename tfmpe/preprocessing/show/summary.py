@@ -23,10 +23,12 @@ from .text import (
     has_values,
     headline,
     is_array,
+    key_table,
     leaf_shapes,
-    padded_share,
     padding_of,
+    percent,
     printable,
+    real_share,
     shorten,
 )
 
@@ -45,11 +47,11 @@ def summarise(tokens: "TokenQueries") -> str:
     width = data.shape[-1] if is_array(data) else None
     samples = math.prod(data.shape[:-2]) if is_array(data) else None
     padding = padding_of(tokens)
-    padded = padded_share(padding) if has_values(padding) else None
+    padded = 1 - real_share(padding) if has_values(padding) else None
     plan = tokens.attention_plan()
     sections = {
-        "dimensions": _cut(_dimensions(tokens.layout), "dimensions"),
-        "rules": _cut(rules_for_people(tokens.layout)),
+        "dimensions": cut(_dimensions(tokens.layout), _MAX_RULES, "dimensions"),
+        "rules": cut(rules_for_people(tokens.layout), _MAX_RULES),
         "padding": _padding(tokens.layout, width, padding, padded),
         "cost": [*_memory(tokens.layout, leaves, samples), _attention(plan)],
         "warnings": _warnings(tokens.layout, width, padded, plan),
@@ -70,38 +72,25 @@ def _wrapped(text: str, first: str, later: str) -> list[str]:
     )
 
 
-def _table(layout: TokenLayout) -> list[tuple[str, ...]]:
+_MOST = {"key": 26, "event": 16, "batch": 10}
+
+
+def _table(layout: TokenLayout) -> list[Sequence[str]]:
     titles = ("key", "event", "batch", "tokens", "share", "inputs")
+    _, *rows = key_table(layout, titles)
     rows = [
-        (
-            _name(key.name, 26),
-            shorten(str(key.event_shape), 16),
-            shorten(str(key.batch_shape), 10),
-            str(key.n_tokens),
-            _percent(key.n_tokens, layout.n_tokens),
-            "-" if key.n_inputs is None else str(key.n_inputs),
-        )
-        for key in layout.keys
+        [
+            shorten(cell, _MOST.get(t, 80))
+            for t, cell in zip(titles, row, strict=True)
+        ]
+        for row in rows
     ]
     if (hidden := len(rows) - _MAX_KEYS) > 1:
-        head = _MAX_KEYS // 2 + 1
-        left_out = layout.keys[head : head + hidden]
-        n_tokens = sum(key.n_tokens for key in left_out)
-        rows[head : head + hidden] = [
-            (
-                f"… {hidden} more keys",
-                "",
-                "",
-                str(n_tokens),
-                _percent(n_tokens, layout.n_tokens),
-                "",
-            )
-        ]
+        middle = slice(_MAX_KEYS // 2 + 1, _MAX_KEYS // 2 + 1 + hidden)
+        n = sum(key.n_tokens for key in layout.keys[middle])
+        share = percent(n, layout.n_tokens)
+        rows[middle] = [[f"… {hidden} more keys", "", "", str(n), share, ""]]
     return [titles, *rows]
-
-
-def _percent(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else "-"
 
 
 def _name(name: str, length: int = 20) -> str:
@@ -119,11 +108,12 @@ def _listed(names: Iterable[str], room: int = 90) -> str:
     return ", ".join(shown)
 
 
-def _cut(texts: Sequence[str], what: str = "rules") -> list[str]:
-    hidden = len(texts) - _MAX_RULES
+def cut(texts: list[str], most: int, what: str = "rules") -> list[str]:
+    """Return the first texts, and how many more there are."""
+    hidden = len(texts) - most
     if hidden < 2:
-        return list(texts)
-    return [*texts[:_MAX_RULES], f"… and {hidden} more {what}"]
+        return texts
+    return [*texts[:most], f"… and {hidden} more {what}"]
 
 
 def _dimensions(layout: TokenLayout) -> list[str]:
@@ -197,7 +187,7 @@ def _padding(
         texts.append(
             "within tokens: none, every key fills the width"
             if used == room
-            else f"within tokens: {_percent(room - used, room)} of the "
+            else f"within tokens: {percent(room - used, room)} of the "
             f"values, as some keys are narrower than {width}"
         )
     if padding is None:
@@ -215,7 +205,7 @@ def _attention(plan: AttentionPlan) -> str:
     kind = plan.choice(backend)
     computed = f"{n_all:,} pairs"
     if kind == "structured":
-        share = _percent(plan.n_pairs, n_all)
+        share = percent(plan.n_pairs, n_all)
         computed = f"{plan.n_pairs:,} of {n_all:,} pairs ({share})"
     return f"attention on {backend}: {kind}, {computed} of tokens"
 

@@ -1,6 +1,6 @@
 """Text forms of tokens and masks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -89,21 +89,38 @@ def shorten(text: str, length: int) -> str:
     return text[: length - 1 - tail] + "…" + text[len(text) - tail :]
 
 
-def key_table(layout: TokenLayout) -> list[tuple[str, ...]]:
+_COLUMNS: dict[str, Callable[[KeyLayout, TokenLayout], str]] = {
+    "key": lambda key, _: printable(key.name),
+    "event": lambda key, _: str(key.event_shape),
+    "batch": lambda key, _: str(key.batch_shape),
+    "offset": lambda key, _: str(key.offset),
+    "tokens": lambda key, _: str(key.n_tokens),
+    "share": lambda key, all_: percent(key.n_tokens, all_.n_tokens),
+    "label": lambda key, _: str(key.label),
+    "inputs": lambda key, _: "-" if key.n_inputs is None else str(key.n_inputs),
+}
+
+
+_TITLES = ("key", "event", "batch", "offset", "tokens", "label", "inputs")
+
+
+def key_table(
+    layout: TokenLayout,
+    titles: Sequence[str] = _TITLES,
+) -> list[Sequence[str]]:
     """Return titles, then one row of texts per key."""
-    titles = ("key", "event", "batch", "offset", "tokens", "label", "inputs")
-    return [titles] + [
-        (
-            printable(key.name),
-            str(key.event_shape),
-            str(key.batch_shape),
-            str(key.offset),
-            str(key.n_tokens),
-            str(key.label),
-            "-" if key.n_inputs is None else str(key.n_inputs),
-        )
-        for key in layout.keys
+    return [
+        titles,
+        *(
+            [_COLUMNS[title](key, layout) for title in titles]
+            for key in layout.keys
+        ),
     ]
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share in percent, or a dash of nothing."""
+    return f"{part / whole:.1%}" if whole else "-"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -176,14 +193,12 @@ def padding_in_words(padding: Any) -> str:
         return "none"
     if not has_values(padding):
         return f"{padding}"
-    return f"{padded_share(padding):.1%} of all tokens"
+    return f"{1 - real_share(padding):.1%} of all tokens"
 
 
-def padded_share(padding: Bool[AnyArray, "..."]) -> float:
-    """Return the share of False in a padding mask."""
-    if not padding.size:
-        return 0.0
-    return float(1 - np.count_nonzero(padding) / padding.size)
+def real_share(padding: Bool[AnyArray, "..."]) -> float:
+    """Return the share of True in a padding mask."""
+    return np.count_nonzero(padding) / padding.size if padding.size else 1.0
 
 
 def draw_mask(

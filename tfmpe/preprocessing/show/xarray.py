@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from tfmpe._base.arrays import broadcasts_to, flat_samples
+from tfmpe._base.arrays import broadcasts_to, flatten_samples
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.extras import import_extra
 from tfmpe._base.trees import Tree, flatten_tree
@@ -72,7 +72,7 @@ def to_xarray(
         If a key is not in the layout.
     ValueError
         If a shape, an order of axes, a number of names or sizes along a shared
-        axis do not fit, or names clash; all faults are listed.
+        axis do not fit, or names clash.
 
     Notes
     -----
@@ -85,13 +85,8 @@ def to_xarray(
     >>> from tfmpe import Tokens
     >>> tokens = Tokens.from_pytree({"theta": np.zeros((8, 2, 1))}, {})
     >>> draws = {"theta": np.zeros((4, 100, 2, 1))}
-    >>> posterior = to_xarray(
-    ...     draws, tokens, dims={"theta": ["site"]}, coords={"site": ["a", "b"]}
-    ... )
-    >>> posterior["theta"].sel(site="b").dims
-    ('chain', 'draw')
-    >>> to_xarray(tokens.data, tokens)["theta"].dims
-    ('draw', 'theta_dim_0')
+    >>> to_xarray(draws, tokens, dims={"theta": ["site"]})["theta"].dims
+    ('chain', 'draw', 'site')
     """
     xarray = import_extra("xarray", "xarray", "to_xarray needs xarray")
     own, root = _layouts(layout)
@@ -100,6 +95,13 @@ def to_xarray(
     names = axis_names(root, {} if dims is None else dims)
     first = _sample_names(sample_dims, sample_ndims)
     real = _real_tokens(layout, next(iter(values.values())), sample_ndims)
+    dims_of = {name: (*first, *names[name]) for name in values}
+    groups = [
+        (f"{without_slash(name)}_{group.name}", (names[name][0], group.ids))
+        for name in values
+        for group in own[name].groups
+    ]
+    _check_names(dims_of, [name for name, _ in groups])
     variables = {}
     for name, value in values.items():
         lead = value.shape[:sample_ndims]
@@ -107,20 +109,11 @@ def to_xarray(
         array = value.reshape((*lead, *own[name].event_shape, *kept))
         if real is not None:
             array = _padding_as_nan(array, real, own[name])
-        variables[without_slash(name)] = ((*first, *names[name]), array)
-    if len(variables) < len(values):
-        raise ValueError(
-            f"The keys {list(values)} are equal with '.' in place of '/'. "
-            "Rename one of them."
-        )
-    sizes = _read_sizes(variables)
-    ids = [
-        (f"{without_slash(name)}_{group.name}", (names[name][0], group.ids))
-        for name in values
-        for group in own[name].groups
-    ]
-    _check_group_names([name for name, _ in ids], [*variables, *sizes])
-    return xarray.Dataset(variables, _coordinates(coords, sizes) | dict(ids))
+        variables[without_slash(name)] = (dims_of[name], array)
+    dataset = xarray.Dataset(variables)
+    return dataset.assign_coords(
+        _coordinates(coords, dict(dataset.sizes)) | dict(groups)
+    )
 
 
 def _layouts(layout: object) -> tuple[TokenLayout, TokenLayout]:
@@ -143,7 +136,7 @@ def _real_tokens(
     if padding is None or not np.size(padding):
         return None
     real = np.asarray(padding)
-    rows = flat_samples(real, 1)
+    rows = flatten_samples(real, real.ndim - 1)
     if (rows == rows[0]).all():
         return np.asarray(rows[0])
     lead = value.shape[:sample_ndims]
@@ -219,47 +212,20 @@ def _sample_names(names: object, n: int) -> tuple[str, ...]:
     return checked_dims(names, "sample_dims", n, f"the {n} sample axes")
 
 
-def _read_sizes(
-    variables: Mapping[str, tuple[tuple[str, ...], np.ndarray]],
-) -> dict[str, int]:
-    """Return the size along every named axis, after a check of the names."""
-    faults = []
-    sizes: dict[str, int] = {}
-    owner: dict[str, str] = {}
-    for name, (dims, array) in variables.items():
-        for dim, size in zip(dims, array.shape, strict=True):
-            owner.setdefault(dim, name)
-            if sizes.setdefault(dim, size) != size:
-                faults.append(
-                    f"{dim!r} has size {sizes[dim]} in {owner[dim]!r} but "
-                    f"{size} in {name!r}."
-                )
-        if len(set(dims)) < len(dims):
-            faults.append(f"{name!r} has an axis name twice, {list(dims)}.")
-    faults += [
-        f"{name!r} is a key and the name of an axis."
-        for name in variables
-        if name in sizes
-    ]
-    raise_faults(
-        ValueError, "Choose other names with dims= or sample_dims=", faults
-    )
-    return sizes
-
-
-def _check_group_names(ids: Sequence[str], taken: Sequence[str]) -> None:
-    """Check that the groups of ragged keys can have their names."""
-    faults = [
-        f"{name!r} holds groups, but is a key or an axis, too."
-        for name in ids
-        if name in taken
-    ]
-    faults += [
-        f"{name!r} holds the groups of several keys."
-        for name in dict.fromkeys(ids)
-        if ids.count(name) > 1
-    ]
-    raise_faults(ValueError, "Rename a key or an axis", faults)
+def _check_names(
+    dims_of: Mapping[str, tuple[str, ...]], groups: Sequence[str]
+) -> None:
+    """Check that a name stands for one key, one axis or one group index."""
+    used = [*map(without_slash, dims_of), *groups]
+    used += dict.fromkeys(dim for dims in dims_of.values() for dim in dims)
+    twice = {name for name in used if used.count(name) > 1}
+    for dims in dims_of.values():
+        twice |= {dim for dim in dims if dims.count(dim) > 1}
+    if twice:
+        raise ValueError(
+            f"{sorted(twice)} would be names of several keys, axes or groups. "
+            "Choose other names with dims= or sample_dims=, or rename a key."
+        )
 
 
 def _coordinates(coords: object, sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -267,18 +233,12 @@ def _coordinates(coords: object, sizes: Mapping[str, int]) -> dict[str, Any]:
     coords = {} if coords is None else coords
     if not isinstance(coords, Mapping):
         raise TypeError(f"coords must be a mapping from axes, not {coords!r}.")
-    faults = []
-    for name, values in coords.items():
-        if name not in sizes:
-            faults.append(
-                f"{name!r} is not an axis; the axes are {list(sizes)}. "
-                f"{nearest(name, sizes)}".rstrip()
-            )
-        elif np.shape(values) != (sizes[name],):
-            faults.append(
-                f"{name!r} has the shape {np.shape(values)}, but the axis "
-                f"has size {sizes[name]}."
-            )
+    faults = [
+        f"{name!r} is not an axis; the axes are {list(sizes)}. "
+        f"{nearest(name, sizes)}".rstrip()
+        for name in coords
+        if name not in sizes
+    ]
     raise_faults(ValueError, "coords do not fit the axes", faults)
     return {name: np.arange(size) for name, size in sizes.items()} | dict(
         coords

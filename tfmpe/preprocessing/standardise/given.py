@@ -1,7 +1,7 @@
 """Arguments of a standardizer's methods, checked and laid out by token."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,8 @@ from tfmpe.preprocessing.tokens.tokens import Tokens
 from tfmpe.preprocessing.tokens.views import TokenView
 
 from .bijectors import Bijector
+
+T = TypeVar("T")
 
 Values: TypeAlias = Float[AnyArray, "*sample tokens width"]
 Moments: TypeAlias = tuple[
@@ -79,34 +81,6 @@ class FittedKey(NamedTuple):
     bijector: Bijector | None
 
 
-class Given(NamedTuple):
-    """Arguments of a method, checked."""
-
-    source: Tokens | TokenView | None  # None for an array
-    flat: Values
-    padding: Bool[AnyArray, "*_ tokens"] | None
-    moments: Moments  # with one row per fitted key
-    keys: tuple[FittedKey, ...]
-
-    def compute(self, function: Callable[[Laid], Array]) -> Array:
-        """Apply a function to the values, in one compiled program."""
-        return _compute(
-            self.flat,
-            self.padding,
-            self.moments,
-            function=function,
-            keys=self.keys,
-        )
-
-    def wrap(self, result: Array) -> Tokens | TokenView | Array:
-        """Return a result in the form of the argument."""
-        source = self.source
-        if isinstance(source, TokenView):
-            changed = source.with_data(result)
-            return changed.select_tokens(source.selected_keys)
-        return result if source is None else source.with_data(result)
-
-
 @compiled()
 def _compute(
     flat: Values,
@@ -141,13 +115,14 @@ def _compute(
     )
 
 
-def read_given(
+def apply(
+    function: Callable[[Laid], Array],
     values: object,
     like: object,
     fitted: tuple[StandardizedKey, ...],
     moments: Moments,
-) -> Given:
-    """Check the arguments of a method against the fitted keys and moments."""
+) -> Array:
+    """Apply a function to checked values, in one compiled program."""
     source = values if isinstance(values, (Tokens, TokenView)) else None
     owner = like if source is None else source
     if not isinstance(owner, (Tokens, TokenView)) or (
@@ -172,7 +147,17 @@ def read_given(
             "Take the samples that the array belongs to, such as "
             "jax.tree.map(lambda x: x[:1], tokens)."
         )
-    return Given(source, flat, padding, moments, keys)
+    return _compute(flat, padding, moments, function=function, keys=keys)
+
+
+def wrap(result: Array, values: T) -> T:
+    """Return a result in the form of the values that it was computed of."""
+    if isinstance(values, TokenView):
+        changed = values.with_data(result)
+        return changed.select_tokens(values.selected_keys)  # pyright: ignore
+    if isinstance(values, Tokens):
+        return values.with_data(result)  # pyright: ignore
+    return result  # pyright: ignore
 
 
 def _fitted_keys(

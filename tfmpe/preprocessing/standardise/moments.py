@@ -1,12 +1,12 @@
 """Mean and scale of the real values of every key."""
 
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import common_dtype
 from tfmpe._base.errors import raise_faults
@@ -48,7 +48,8 @@ def measure(
         fault = fault or _not_finite(values, "are NaN or infinite")
         bijector = bijectors.get(key.name)
         if bijector and not fault:
-            given, values = values, _unbounded(bijector, values, dtype)
+            given = values
+            values = _apply(bijector.forward, values, dtype)
             fault = _not_finite(
                 values,
                 "lie outside the support of its bijector, which makes them "
@@ -67,22 +68,19 @@ def measure(
     return mean, shift, scale
 
 
-def _unbounded(bijector: Bijector, values: _Floats, dtype: np.dtype) -> _Floats:
+def _apply(
+    method: Callable[[Any], Array], values: _Floats, dtype: np.dtype
+) -> _Floats:
     # NaN outside the support of the bijector is for the caller to find.
     with jax.debug_nans(False):
-        return np.asarray(bijector.forward(jnp.asarray(values, dtype)))
-
-
-def _bounded(bijector: Bijector, values: _Floats, dtype: np.dtype) -> _Floats:
-    with jax.debug_nans(False):
-        return np.asarray(bijector.inverse(jnp.asarray(values, dtype)))
+        return np.asarray(method(jnp.asarray(values, dtype)))
 
 
 def _not_undone(
     bijector: Bijector, values: _Floats, unbounded: _Floats, dtype: np.dtype
 ) -> str:
     """Return a fault if two functions of a bijector are not inverses."""
-    back = _bounded(bijector, unbounded, dtype)
+    back = _apply(bijector.inverse, unbounded, dtype)
     error = np.abs(back - values)
     wrong = ~(error <= _UNDONE * (np.abs(values) + values.std()))
     if not wrong.any():
@@ -100,11 +98,10 @@ def _not_its_slope(bijector: Bijector, values: _Floats, dtype: np.dtype) -> str:
     if bijector.to_unbounded_log_det is None:
         return ""
     own = bijector._replace(to_unbounded_log_det=None)
-    some = jnp.asarray(values.ravel()[:_N_SLOPES], dtype)
-    with jax.debug_nans(False):
-        found, wanted = (
-            np.asarray(each.log_det(some)) for each in (bijector, own)
-        )
+    some = values.ravel()[:_N_SLOPES]
+    found, wanted = (
+        _apply(each.log_det, some, dtype) for each in (bijector, own)
+    )
     wrong = np.abs(found - wanted) > _SLOPE * (1 + np.abs(wanted))
     wrong &= np.isfinite(wanted)
     if not wrong.any():
@@ -133,7 +130,7 @@ def _no_way_back(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
 def other_bijector(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
     """Return a fault if a bijector cannot be the one that moments are of."""
     unbounded, back = _way_back(bijector, mean, scale, (-1, 0, 1))
-    there = _unbounded(bijector, back, back.dtype)
+    there = _apply(bijector.forward, back, back.dtype)
     wrong = ~(np.abs(there - unbounded) <= 0.2 * scale + 0.02 * abs(unbounded))
     if not wrong.any():
         return ""
@@ -149,7 +146,7 @@ def _way_back(
 ) -> tuple[_Floats, _Floats]:
     """Return unbounded values, by scales from the mean, and bounded ones."""
     unbounded = mean + np.outer(steps, scale).astype(mean.dtype)
-    return unbounded, _bounded(bijector, unbounded, mean.dtype)
+    return unbounded, _apply(bijector.inverse, unbounded, mean.dtype)
 
 
 def _not_finite(values: _Floats, what: str) -> str:

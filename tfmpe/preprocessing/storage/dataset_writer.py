@@ -196,14 +196,8 @@ def _array_differences(
     new: dict[str, StoredArray], old: dict[str, StoredArray]
 ) -> list[str]:
     """Return a sentence on every difference of the arrays of two shards."""
-    faults = []
+    faults: list[str] = []
     for name in sorted(new.keys() | old.keys()):
-        if name not in new or name not in old:
-            owner = _NAMES[name not in new]
-            faults.append(f"the array {name!r} is in {owner} only")
-            continue
-        for what, a, b in zip(
-            ("dtype", "shape of one sample"), new[name], old[name], strict=True
-        ):
-            faults += difference(f"the {what} of {name!r}", a, b, _NAMES)
+        a, b = (arrays.get(name, "missing") for arrays in (new, old))
+        faults += difference(f"one sample of {name!r}", a, b, _NAMES)
     return faults

@@ -50,8 +50,11 @@ def encode_tokens(tokens: "Tokens") -> tuple[bytes, Header]:
         for name, leaf in leaves.items()
         if leaf is not None
     }
-    checksums = {name: _checksum(array) for name, array in arrays.items()}
-    written = write_header(tokens.layout, arrays, checksums)
+    stored = {
+        name: StoredArray(array.dtype, array.shape, _checksum(array))
+        for name, array in arrays.items()
+    }
+    written = write_header(Header(tokens.layout, stored))
     try:
         # What could not be read is not written.
         header = read_header(written)
@@ -79,7 +82,7 @@ def read_tokens(path: Path, numpy: bool) -> Parts:
         arrays = {}
         for name, stored in header.arrays.items():
             arrays[name] = _as_dtype(file.get_tensor(name), stored.dtype)
-            if _checksum(arrays[name]) != header.checksums[name]:
+            if _checksum(arrays[name]) != stored.sha256:
                 raise DamageError(
                     f"its array {name!r} does not match its checksum"
                 )
@@ -136,7 +139,7 @@ def read_rows(
 
 def check_jax_dtypes(path: Path, arrays: Mapping[str, StoredArray]) -> None:
     """Raise a TypeError for dtypes that jax would narrow without warning."""
-    for name, (dtype, _) in arrays.items():
+    for name, (dtype, *_) in arrays.items():
         narrowed = jax.dtypes.canonicalize_dtype(dtype)
         if narrowed != dtype:
             raise TypeError(

@@ -9,11 +9,9 @@ import numpy as np
 from tfmpe._base.arrays import is_numeric
 from tfmpe._base.errors import StorageError
 from tfmpe._base.sealed_json import (
-    SIZE,
     DamageError,
     brief,
-    check_form,
-    check_size,
+    read_exactly,
     seal,
     unseal,
 )
@@ -23,7 +21,6 @@ from .layout_json import layout_from_json, layout_to_json, layout_version
 
 _FORMAT, _VERSION = "tfmpe.tokens", 2  # 2 has named dimensions
 LEAVES = ("data", "functional_inputs", "padding")
-ARRAY_FORM = {"dtype": str, "shape": [SIZE]}
 
 _BITS = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}
 NATIVE = {"bool": "BOOL"} | {
@@ -33,81 +30,79 @@ NATIVE = {"bool": "BOOL"} | {
 
 
 class StoredArray(NamedTuple):
-    """Dtype and shape of an array in a file."""
+    """Dtype, shape and, of a whole array in a file, checksum of its values."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
+    sha256: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.dtype} of shape {self.shape}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the dictionary that :func:`stored_array` reads."""
-        return {"dtype": self.dtype.name, "shape": list(self.shape)}
+        """Return the dictionary that :func:`stored_arrays` reads."""
+        entry = {"dtype": self.dtype.name, "shape": self.shape}
+        return entry | ({"sha256": self.sha256} if self.sha256 else {})
 
 
 class Header(NamedTuple):
-    """Layout, arrays and checksums of a token file, checked."""
+    """Layout and arrays of a token file, checked."""
 
     layout: TokenLayout
     arrays: dict[str, StoredArray]
-    checksums: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the dictionary that is sealed in the file."""
+        arrays = {name: each.as_json() for name, each in self.arrays.items()}
+        return {"layout": layout_to_json(self.layout), "arrays": arrays}
 
 
-def write_header(
-    layout: TokenLayout,
-    arrays: Mapping[str, np.ndarray],
-    checksums: Mapping[str, str],
-) -> str:
+def write_header(header: Header) -> str:
     """Return the text that :func:`read_header` reads back."""
-    described = {
-        name: StoredArray(array.dtype, array.shape).as_json()
-        | {"sha256": checksums[name]}
-        for name, array in arrays.items()
-    }
-    record = {"layout": layout_to_json(layout), "arrays": described}
-    return seal(_FORMAT, layout_version(layout), record)
+    return seal(_FORMAT, layout_version(header.layout), header.as_json())
 
 
 def read_header(sealed: str) -> Header:
     """Read the text of a header."""
+
+    def read(record: Mapping[str, Any]) -> Header:
+        layout = layout_from_json(record["layout"])
+        return Header(layout, stored_arrays(record["arrays"], layout))
+
     record = unseal(sealed, _FORMAT, _VERSION)
-    form = {"layout": object, "arrays": {...: ARRAY_FORM | {"sha256": str}}}
-    check_form(record, form)
-    layout = layout_from_json(record["layout"])
-    arrays = stored_arrays(record["arrays"], layout)
-    checksums = {
-        name: each["sha256"] for name, each in record["arrays"].items()
-    }
-    return Header(layout, arrays, checksums)
+    return read_exactly(record, read, Header.as_json)
 
 
 def stored_arrays(
     described: Mapping[str, Mapping[str, Any]], layout: TokenLayout
 ) -> dict[str, StoredArray]:
-    """Read the arrays of Tokens of a layout, of a form already checked."""
+    """Read the arrays of Tokens of a layout."""
     arrays = {
-        name: stored_array(entry, f"the array {brief(name)}")
+        name: StoredArray(
+            _read_dtype(entry["dtype"], name),
+            tuple(map(int, entry["shape"])),
+            entry.get("sha256"),
+        )
         for name, entry in described.items()
     }
     check_arrays(layout, arrays)
     return arrays
 
 
-def stored_array(entry: Mapping[str, Any], where: str) -> StoredArray:
-    """Read the dtype and the shape of an array."""
-    name = entry["dtype"]
+def _read_dtype(name: str, of: str) -> np.dtype:
     try:
         dtype = np.dtype(name)
-    except (TypeError, ValueError, SyntaxError):
+    except (TypeError, SyntaxError):
         raise StorageError(
-            f"the dtype of {where} is {brief(name)}, which this version of "
-            "jax does not have. Update jax."
+            f"the dtype of the array {of!r} is {brief(name)}, which this "
+            "version of jax does not have. Update jax."
         ) from None
-    # A name is stored only if it is the full one.
-    if dtype.name != name or not is_storable(dtype):
+    if not is_storable(dtype):
         raise DamageError(
-            f"the dtype of {where} is {brief(name)}, which jax does not have"
+            f"the dtype of the array {of!r} is {brief(name)}, which jax does "
+            "not have"
         )
-    check_size(entry["shape"], where)
-    return StoredArray(dtype, tuple(entry["shape"]))
+    return dtype
 
 
 def check_arrays(
@@ -141,7 +136,7 @@ def check_arrays(
             f"its data {brief(data)} and its keys {brief(n_inputs)} inputs"
         )
     padding = arrays.get("padding")
-    if padding is not None and padding != (np.dtype(bool), data[:-1]):
+    if padding is not None and padding[:2] != (np.dtype(bool), data[:-1]):
         raise DamageError(
             f"its padding has the dtype {padding.dtype} and the shape "
             f"{brief(padding.shape)}, expected bool and {brief(data[:-1])}"

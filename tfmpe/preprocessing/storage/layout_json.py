@@ -1,43 +1,28 @@
 """JSON form of a layout, written and read back with every check."""
 
-import textwrap
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from tfmpe._base.sealed_json import (
-    SIZE,
-    DamageError,
-    brief,
-    canonical,
-    check_form,
-    check_size,
-    checksum,
-)
-from tfmpe._base.trees import SEPARATOR
+from tfmpe._base.sealed_json import canonical, checksum
+from tfmpe._base.trees import SEPARATOR, flatten_tree, unflatten_tree
 from tfmpe.preprocessing.layout.dimensions import check_dimensions
 from tfmpe.preprocessing.layout.groups import GroupIndex
 from tfmpe.preprocessing.layout.independence import Independence
-from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
+from tfmpe.preprocessing.layout.layout import (
+    KeyLayout,
+    TokenLayout,
+    list_of_names,
+    merge_labels,
+)
 from tfmpe.preprocessing.layout.rules import check_rules
 
-_INT32 = 2**31
-_KEY = {
-    "name": str,
-    "path": [str],
-    "event_shape": [SIZE],
-    "batch_shape": [SIZE],
-    "label": range(-_INT32, _INT32),
-    "n_inputs": (SIZE,),
-}
-_NAMED = {
-    "dims": [str],
-    "groups": {...: {"size": range(_INT32 + 1), "ids": [range(_INT32)]}},
-}
+_FIELDS = ("name", "path", "event_shape", "batch_shape", "label", "n_inputs")
 
 
 def layout_to_json(layout: TokenLayout) -> dict[str, Any]:
-    """Return a layout as dictionaries, lists, strings, integers and None."""
+    """Return a layout as dictionaries, sequences, strings, integers, None."""
     return {
         "keys": [_key_to_json(key) for key in layout.keys],
         "independence": layout.independence.to_dict(),
@@ -45,16 +30,9 @@ def layout_to_json(layout: TokenLayout) -> dict[str, Any]:
 
 
 def _key_to_json(key: KeyLayout) -> dict[str, Any]:
-    entry = {
-        "name": key.name,
-        "path": list(key.path),
-        "event_shape": list(key.event_shape),
-        "batch_shape": list(key.batch_shape),
-        "label": key.label,
-        "n_inputs": key.n_inputs,
-    }
+    entry = {name: getattr(key, name) for name in _FIELDS}
     if key.dims:
-        entry["dims"] = list(key.dims)
+        entry["dims"] = key.dims
     if key.groups:
         entry["groups"] = {
             group.name: {"size": group.size, "ids": group.ids.tolist()}
@@ -80,85 +58,53 @@ def layout_hash(layout: TokenLayout) -> str:
 
 
 def layout_from_json(value: Any) -> TokenLayout:
-    """Read a layout as :func:`layout_to_json` writes it, or raise."""
-    check_form(
-        value, {"keys": [object], "independence": object}, "record.layout"
-    )
-    keys = tuple(
-        _key(entry, f"record.layout.keys[{number}]")
-        for number, entry in enumerate(value["keys"])
-    )
-    _check_distinct(keys)
-    try:
-        check_dimensions(keys)
-        layout = TokenLayout(keys, Independence.parse(value["independence"]))
-        check_rules(layout)
-    except (KeyError, ValueError) as error:
-        raise DamageError(
-            textwrap.shorten(f"its layout is invalid: {error}", 300).rstrip(".")
-        ) from None
-    # What was read leniently, such as True for 1 in a rule.
-    if canonical(layout_to_json(layout)) != canonical(value):
-        raise DamageError("its layout is not written as tfmpe writes it")
+    """Return the layout that a value describes, for ``read_exactly``."""
+    keys = tuple(map(_key_from_json, value["keys"]))
+    layout = TokenLayout(keys, Independence.parse(value["independence"]))
+    names = [key.name for key in keys]
+    tree = unflatten_tree([key.path for key in keys], names)
+    if len(flatten_tree(tree, "the layout")) < len(names):
+        raise ValueError(f"the keys {names} are not the names of a tree")
+    merge_labels(names, layout.label_map)
+    check_dimensions(keys)
+    check_rules(layout)
     return layout
 
 
-def _key(entry: Any, where: str) -> KeyLayout:
-    form = dict(_KEY)
-    if isinstance(entry, dict):
-        form |= {name: _NAMED[name] for name in _NAMED if name in entry}
-    check_form(entry, form, where)
-    path, event, batch = (
-        tuple(entry[name]) for name in ("path", "event_shape", "batch_shape")
+def sizes_from_json(values: Iterable[Any]) -> tuple[int, ...]:
+    """Return sizes as a tuple of integers, none of them negative."""
+    sizes = tuple(map(int, values))
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"{sizes} are not sizes")
+    return sizes
+
+
+def _key_from_json(entry: Mapping[str, Any]) -> KeyLayout:
+    name, event = entry["name"], sizes_from_json(entry["event_shape"])
+    dims = list_of_names(entry.get("dims", ()), f"dims of {name!r}")
+    groups = [
+        GroupIndex(group, int(given["size"]), np.array(given["ids"], np.int32))
+        for group, given in sorted(entry.get("groups", {}).items())
+    ]
+    fits = len(dims) in (0, len(event)) and all(
+        group.ids.shape == event
+        and ((group.ids >= 0) & (group.ids < group.size)).all()
+        for group in groups
     )
-    dims, groups = tuple(entry.get("dims", ())), entry.get("groups", {})
-    if not path or SEPARATOR.join(path) != entry["name"]:
-        raise DamageError(
-            f"{where}.path is {brief(path)}, expected the parts of its "
-            f"name {brief(entry['name'])}"
+    if not fits:
+        raise ValueError(
+            f"{name!r} has the event shape {event}, the names {dims} and the "
+            f"groups {groups}"
         )
-    check_size((*event, *batch), where)
-    if len(dims) not in (0, len(event)):
-        raise DamageError(
-            f"{where}.dims is {brief(dims)}, but its event shape is {event}"
-        )
-    for name, group in groups.items():
-        ids, size = group["ids"], group["size"]
-        if (len(ids),) != event or max(ids, default=-1) >= size:
-            raise DamageError(
-                f"{where}.groups[{brief(name)}] has {len(ids)} ids up to "
-                f"{max(ids, default=-1)}, but its event shape is {event} and "
-                f"its size {size}"
-            )
+    n_inputs = entry["n_inputs"]
     return KeyLayout(
-        entry["name"],
-        path,
+        name,
+        tuple(name.split(SEPARATOR)),
         0,
         event,
-        batch,
-        entry["label"],
-        entry["n_inputs"],
+        sizes_from_json(entry["batch_shape"]),
+        int(entry["label"]),
+        None if n_inputs is None else sizes_from_json([n_inputs])[0],
         dims,
-        tuple(
-            GroupIndex(name, group["size"], np.array(group["ids"], np.int32))
-            for name, group in sorted(groups.items())
-        ),
+        tuple(groups),
     )
-
-
-def _check_distinct(keys: tuple[KeyLayout, ...]) -> None:
-    """Check that names and labels are unique, and paths make one tree."""
-    for what, values in (
-        ("name", [key.name for key in keys]),
-        ("label", [key.label for key in keys]),
-    ):
-        if len(set(values)) < len(values):
-            raise DamageError(f"two keys of its layout have the same {what}")
-    paths = {key.path for key in keys}
-    for path in paths:
-        for depth in range(1, len(path)):
-            if path[:depth] in paths:
-                raise DamageError(
-                    f"the key {brief(SEPARATOR.join(path[:depth]))} of its "
-                    "layout is both an array and a group of arrays"
-                )

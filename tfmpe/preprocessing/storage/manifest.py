@@ -5,34 +5,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfmpe._base.atomic import write_atomically
-from tfmpe._base.errors import StorageError
 from tfmpe._base.sealed_json import (
-    SIZE,
     DamageError,
-    brief,
-    check_form,
     naming,
+    read_exactly,
     seal,
     unseal,
 )
 from tfmpe.preprocessing.layout.layout import TokenLayout
 
-from .header import ARRAY_FORM, StoredArray, stored_arrays
+from .header import StoredArray, stored_arrays
 from .layout_json import (
     layout_from_json,
     layout_hash,
     layout_to_json,
     layout_version,
+    sizes_from_json,
 )
 
 MANIFEST = "manifest.json"
 _FORMAT, _VERSION = "tfmpe.dataset", 2  # 2 has named dimensions
-_FORM = {
-    "layout": object,
-    "layout_sha256": str,
-    "samples": {...: ARRAY_FORM},
-    "shards": [{"file": str, "n_samples": SIZE, "sha256": str}],
-}
 
 
 class Shard(NamedTuple):
@@ -55,6 +47,17 @@ class Manifest(NamedTuple):
         """Number of samples in all shards."""
         return sum(shard.n_samples for shard in self.shards)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the dictionary that is sealed in the manifest."""
+        return {
+            "layout": layout_to_json(self.layout),
+            "layout_sha256": layout_hash(self.layout),
+            "samples": {
+                name: array.as_json() for name, array in self.samples.items()
+            },
+            "shards": [shard._asdict() for shard in self.shards],
+        }
+
 
 def shard_name(number: int) -> str:
     """Return the file name of a shard."""
@@ -66,23 +69,15 @@ def without_samples(
 ) -> dict[str, StoredArray]:
     """Return the arrays of Tokens without their first sample axis."""
     return {
-        name: array._replace(shape=array.shape[1:])
+        name: StoredArray(array.dtype, array.shape[1:])
         for name, array in arrays.items()
     }
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest of a dataset atomically."""
-    record = {
-        "layout": layout_to_json(manifest.layout),
-        "layout_sha256": layout_hash(manifest.layout),
-        "samples": {
-            name: array.as_json() for name, array in manifest.samples.items()
-        },
-        "shards": [shard._asdict() for shard in manifest.shards],
-    }
     version = layout_version(manifest.layout)
-    content = seal(_FORMAT, version, record) + "\n"
+    content = seal(_FORMAT, version, manifest.as_json()) + "\n"
     write_atomically(folder / MANIFEST, content.encode("ascii"))
 
 
@@ -95,29 +90,20 @@ def read_manifest(folder: Path) -> Manifest:
             "DatasetWriter has written."
         )
     with naming(path):
-        if not path.is_file():
-            raise StorageError("it is not a file. Move it away.")
         try:
             written = path.read_bytes().decode("ascii")
         except UnicodeDecodeError as error:
             raise DamageError(f"it is not JSON of tfmpe ({error})") from None
-        return _manifest(unseal(written, _FORMAT, _VERSION))
+        record = unseal(written, _FORMAT, _VERSION)
+        return read_exactly(record, _read, Manifest.as_json)
 
 
-def _manifest(record: dict[str, Any]) -> Manifest:
-    check_form(record, _FORM)
+def _read(record: Mapping[str, Any]) -> Manifest:
     layout = layout_from_json(record["layout"])
-    if record["layout_sha256"] != layout_hash(layout):
-        raise DamageError("its layout does not match its checksum")
-    arrays = stored_arrays(record["samples"], layout)
-    shards = tuple(Shard(**entry) for entry in record["shards"])
-    for number, shard in enumerate(shards):
+    shards = tuple(
         # No other name is ever opened: not one that leads out of the folder.
-        if shard.file != shard_name(number):
-            raise DamageError(
-                f"the file of shard {number} is {brief(shard.file)}, expected "
-                f"{shard_name(number)!r}"
-            )
-    manifest = Manifest(layout, arrays, shards)
-    check_form(manifest.n_samples, SIZE, "the number of samples of all shards")
-    return manifest
+        Shard(shard_name(number), n_samples, str(entry["sha256"]))
+        for number, entry in enumerate(record["shards"])
+        for n_samples in sizes_from_json([entry["n_samples"]])
+    )
+    return Manifest(layout, stored_arrays(record["samples"], layout), shards)

@@ -47,18 +47,7 @@ def open_dataset(
 
     Examples
     --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from tfmpe import DatasetWriter
-    >>> folder = tempfile.mkdtemp()
-    >>> with DatasetWriter(folder) as writer:
-    ...     mu = np.arange(4.0, dtype=np.float32).reshape(4, 1, 1)
-    ...     writer.append(Tokens.from_pytree({"mu": mu}, {}))
-    >>> dataset = open_dataset(folder, numpy=True)
-    >>> dataset
-    StoredDataset(4 samples in 1 shard, TokenLayout(mu: (1,)+(1,)))
-    >>> dataset[-1].data
-    array([[3.]], dtype=float32)
+    See :class:`DatasetWriter`.
     """
     path = Path(folder)
     manifest = read_manifest(path)
@@ -160,13 +149,9 @@ class StoredDataset:
         return Tokens(*as_leaves(arrays, self.layout, self._numpy))
 
     def _file(self, number: int) -> Any:
-        """Return a shard's file, opened when it is first needed."""
-        if number not in self._files:
-            self._files[number] = self._opened(number)
-        return self._files[number]
-
-    def _opened(self, number: int) -> Any:
-        """Open a shard and compare it with the manifest."""
+        """Return a shard's file, compared with the manifest when opened."""
+        if number in self._files:
+            return self._files[number]
         shard = self.shards[number]
         path = self._folder / shard.file
         with naming(path):
@@ -178,17 +163,16 @@ class StoredDataset:
                 if found != shard.sha256:
                     raise DamageError("the shard does not match its checksum")
             file, header = open_tokens(path)
-            if header.layout != self.layout:
-                raise DamageError(
-                    "the shard has another layout than the manifest"
-                )
             if (
-                without_samples(header.arrays) != self._manifest.samples
+                header.layout != self.layout
+                or without_samples(header.arrays) != self._manifest.samples
                 or header.arrays["data"].shape[0] != shard.n_samples
             ):
                 raise DamageError(
-                    "the shard has other arrays than the manifest"
+                    "the shard has another layout or other arrays than the "
+                    "manifest"
                 )
+        self._files[number] = file
         return file
 
     def __getstate__(self) -> dict[str, Any]:

@@ -112,9 +112,10 @@ def decode_pytree(
     Parameters
     ----------
     flat_array : array, shape (*sample, n_tokens, width)
-        As returned by :func:`flatten_pytree`, or another with the same tokens.
+        As returned by :func:`flatten_pytree`, which has an example, or another
+        with the same tokens.
     slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}`` of all keys.
+        As of :func:`flatten_pytree`, of all keys.
     sample_shape : sequence of int
         Sample shape of the result, with as many samples as ``flat_array``.
     keys : sequence of str, optional
@@ -137,13 +138,6 @@ def decode_pytree(
     Notes
     -----
     Works under ``jit``, ``vmap`` and ``grad``. Legacy: ``decode_theta``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (3,)}}
-    >>> decode_pytree(np.ones((4, 4, 1)), slices, (4,), ["obs"])["obs"].shape
-    (4, 3, 1)
     """
     entries = keys_from_slices(slices)
     flat = token_array(flat_array, "flat_array")
@@ -171,9 +165,9 @@ def update_flat_array(
     Parameters
     ----------
     flat_array : array
-        Left unchanged.
+        Left unchanged; :func:`flatten_pytree` has an example.
     slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``.
+        As of :func:`flatten_pytree`.
     key : str
         The key to replace; nested keys are joined with ``/``.
     new_value : array, shape (*sample, *event, *batch)
@@ -185,25 +179,14 @@ def update_flat_array(
 
     Raises
     ------
-    UnknownKeyError
-        If ``key`` is not in ``slices``.
-    ValueError, TypeError
-        If ``new_value`` has another shape, or a dtype that does not fit.
+    UnknownKeyError, ValueError, TypeError
+        As :meth:`Tokens.with_values`.
     DynamicShapeError
         If ``slices`` was traced.
 
     Notes
     -----
     Works under ``jit``, ``vmap`` and ``grad`` with respect to both arrays.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> slices = {"mu": {"event_shape": (1,)}, "obs": {"event_shape": (3,)}}
-    >>> flat = np.ones((2, 4, 1))
-    >>> new = update_flat_array(flat, slices, "mu", np.zeros((2, 1, 1)))
-    >>> new[0, :, 0].tolist()
-    [0.0, 1.0, 1.0, 1.0]
     """
     entries = select_keys(keys_from_slices(slices), [key])
     return replace_values(flat_array, entries, [new_value])

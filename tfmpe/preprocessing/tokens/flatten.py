@@ -187,18 +187,12 @@ def flatten_pytree(
 
     Parameters
     ----------
-    data : nested dict of arrays, each of shape (*sample, *event, *batch)
-        Keys keep the order in which they are written.
-    sample_ndims : int
-        Number of leading sample axes.
-    batch_ndims : int, tree of int, or None
-        Number of trailing axes inside a token; 1 where not given.
+    data, sample_ndims, batch_ndims, dims, groups
+        As of :meth:`Tokens.from_pytree`.
     pad_value : float
         Fills tokens that hold fewer values than ``max_batch_size``.
     max_batch_size : int or None
         Width of a token; None for the largest that is needed.
-    dims, groups : optional
-        Named dimensions, as of ``Tokens.from_pytree``.
 
     Returns
     -------
@@ -211,11 +205,9 @@ def flatten_pytree(
 
     Raises
     ------
-    ValueError
-        If there are no arrays, shapes or named dimensions do not fit one
-        another, or ``max_batch_size`` is too small.
-    DynamicShapeError
-        If a number of axes, the width or a group index is traced.
+    ValueError, DynamicShapeError
+        As :meth:`Tokens.from_pytree`, or if ``max_batch_size`` is too small
+        or traced.
 
     Warns
     -----
@@ -230,10 +222,16 @@ def flatten_pytree(
     Examples
     --------
     >>> import numpy as np
+    >>> from tfmpe import decode_pytree, update_flat_array
     >>> data = {"mu": np.ones((4, 1, 1)), "obs": np.ones((4, 3, 1))}
     >>> flat, slices = flatten_pytree(data, 1, None, -1e8, 1)
     >>> flat.shape, slices["obs"]["offset"]
     ((4, 4, 1), 1)
+    >>> decode_pytree(flat, slices, (4,), ["obs"])["obs"].shape
+    (4, 3, 1)
+    >>> new = update_flat_array(flat, slices, "mu", np.zeros((1, 1)))
+    >>> new[0, :, 0].tolist()
+    [0.0, 1.0, 1.0, 1.0]
     """
     keys, values, sample_shape = read_data(
         data, sample_ndims, batch_ndims, dims=dims, groups=groups

@@ -101,11 +101,9 @@ def flatten_functional_inputs(
     Parameters
     ----------
     functional_inputs : nested dict of arrays, or None
-        Inputs of some or all keys, each of shape ``(*sample, *event,
-        n_inputs)``, in any unit. Without the sample axes they hold for every
-        sample. Keys may differ in ``n_inputs``.
+        As of :meth:`Tokens.from_pytree`, in any unit.
     slices : mapping
-        ``{key: {'offset', 'event_shape', 'batch_shape'}}``, in token order.
+        As of :func:`flatten_pytree`, in token order.
     sample_ndims : int
         Number of leading sample axes.
     pad_value : float

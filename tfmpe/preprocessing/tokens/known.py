@@ -1,53 +1,55 @@
 """Checks that values and functional inputs of real tokens are finite."""
 
+from collections.abc import Iterator
+
 import jax
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Bool
 
+from tfmpe._base.arrays import AnyArray
 from tfmpe._base.errors import raise_faults
 
 from .queries import TokenQueries
 
+_REMEDY = "(tokens that were not observed are left out with event_shapes=)"
+
 
 def check_inputs(view: TokenQueries) -> None:
     """Check that the functional inputs of real tokens, if known, are finite."""
-    inputs, padding = view.functional_inputs, view.padding
-    if inputs is None or any(isinstance(x, Tracer) for x in (inputs, padding)):
+    if view.functional_inputs is None:
         return
-    inputs, padding = jax.device_get((inputs, padding))
-    wrong = ~np.isfinite(inputs)
-    if padding is not None:
-        wrong = wrong & padding[..., None]
-    faults = []
-    for key in view.layout.keys:
-        # Columns of keys with more inputs are filled up.
-        of_key = wrong[..., key.block, : key.n_inputs or 0]
-        if of_key.any():
-            faults.append(
-                f"those of {key.name!r} are NaN or infinite in "
-                f"{of_key.any(-1).sum()} of "
-                f"{np.prod(of_key.shape[:-1], dtype=int)} tokens (tokens that "
-                "were not observed are left out with event_shapes=)"
-            )
+    # Columns of keys with more inputs are filled up.
+    widths = [key.n_inputs or 0 for key in view.layout.keys]
+    faults = [
+        f"those of {name!r} are NaN or infinite in {wrong.any(-1).sum()} of "
+        f"{real.size} tokens {_REMEDY}"
+        for name, wrong, real in _wrong(view, view.functional_inputs, widths)
+    ]
     raise_faults(ValueError, "Functional inputs must be finite", faults)
 
 
 def check_known(view: TokenQueries, what: str) -> None:
     """Check that real values and inputs, if known, are finite."""
     check_inputs(view)
-    data, padding = view.data, view.padding
-    if isinstance(data, Tracer) or isinstance(padding, Tracer):
-        return
-    real = np.broadcast_to(np.asarray(view.value_mask), np.shape(data))
-    wrong = real & ~np.isfinite(np.asarray(data))
-    if not wrong.any():
-        return
+    widths = [key.width for key in view.layout.keys]
     faults = [
-        f"of {key.name!r} {wrong[..., key.block, :].sum()} of "
-        f"{real[..., key.block, :].sum()} values are NaN or infinite, or "
-        "outside the support of a bijector (tokens that were not observed "
-        "are left out with event_shapes=)"
-        for key in view.layout.keys
-        if wrong[..., key.block, :].any()
+        f"of {name!r} {wrong.sum()} of {real.sum() * wrong.shape[-1]} values "
+        f"are NaN or infinite, or outside the support of a bijector {_REMEDY}"
+        for name, wrong, real in _wrong(view, view.data, widths)
     ]
     raise_faults(ValueError, f"{what} must be finite", faults)
+
+
+def _wrong(
+    view: TokenQueries, array: AnyArray, widths: list[int]
+) -> Iterator[tuple[str, Bool[np.ndarray, "..."], Bool[np.ndarray, "..."]]]:
+    """Yield keys with real values that are not finite: these, real tokens."""
+    if any(isinstance(x, Tracer) for x in (array, view.padding)):
+        return
+    array, padding = jax.device_get((array, view.padding_mask))
+    for key, width in zip(view.layout.keys, widths, strict=True):
+        real = padding[..., key.block]
+        wrong = ~np.isfinite(array[..., key.block, :width]) & real[..., None]
+        if wrong.any():
+            yield key.name, wrong, real

@@ -6,14 +6,13 @@ import numpy as np
 from jaxtyping import Int
 
 from tfmpe._base.errors import raise_faults
-from tfmpe._base.trees import Tree, flatten_tree
+from tfmpe._base.trees import Tree, flatten_tree, lookup_as_given
 from tfmpe.preprocessing.layout.dimensions import (
     find_dimension,
     token_coordinates,
 )
 from tfmpe.preprocessing.layout.groups import number_combinations, ranks_within
 from tfmpe.preprocessing.layout.layout import KeyLayout, checked_names
-from tfmpe.preprocessing.layout.naming import lookup_as_given
 
 
 def with_positions(

@@ -301,17 +301,9 @@ class TokenQueries:
         --------
         >>> import numpy as np
         >>> from tfmpe import Tokens
-        >>> obs = np.zeros((8, 3, 1))
-        >>> tokens = Tokens.from_pytree({"obs": obs}, {"local": ["obs"]})
-        >>> print(tokens.summary())
+        >>> tokens = Tokens.from_pytree({"obs": np.zeros((8, 3, 1))}, {})
+        >>> print(tokens.summary().splitlines()[0])
         Tokens(samples (8,), 3 tokens of width 1, float32)
-        <BLANKLINE>
-          key  event  batch  tokens  share   inputs
-          obs  (3,)   (1,)   3       100.0%  -
-        rules
-          obs: its tokens do not see one another, nor themselves
-        padding
-        ...
         """
         from tfmpe.preprocessing.show.summary import summarise
 
@@ -326,11 +318,3 @@ class TokenQueries:
         from tfmpe.preprocessing.show.html import to_html
 
         return to_html(self)
-
-    def __treescope_repr__(
-        self, path: str | None, subtree_renderer: Any
-    ) -> Any:
-        """Draw the arrays, keys and rules; treescope calls this."""
-        from tfmpe.preprocessing.show.html import to_treescope
-
-        return to_treescope(self, path, subtree_renderer)

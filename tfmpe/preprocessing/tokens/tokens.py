@@ -190,20 +190,6 @@ class Tokens(TokenQueries):
         ... )
         >>> tokens.data.shape, tokens.key_order
         ((8, 4, 1), ['mu', 'obs'])
-
-        Five houses in three counties, where the tokens of a county and of its
-        houses attend to one another:
-
-        >>> tokens = Tokens.from_pytree(
-        ...     {"theta": jnp.zeros((8, 3, 1)), "obs": jnp.ones((8, 5, 1))},
-        ...     independence={"cross_local": [("theta", "obs", "county")]},
-        ...     dims={"theta": ["county"]},
-        ...     groups={"obs": {"county": [0, 0, 2, 1, 2]}},
-        ... )
-        >>> tokens.cross_attention_mask(["theta"], ["obs"]).astype(int)
-        array([[1, 1, 0, 0, 0],
-               [0, 0, 0, 1, 0],
-               [0, 0, 1, 0, 1]])
         """
         keys, values, sample_shape = read_data(
             data, sample_ndims, batch_ndims, dims=dims, groups=groups
@@ -276,16 +262,9 @@ class Tokens(TokenQueries):
 
         Raises
         ------
-        UnknownKeyError
-            If a key does not exist.
-        TypeError, ValueError
-            If ``keys`` is a bare string, or names a key twice.
-
-        Examples
-        --------
-        >>> tokens = Tokens.from_pytree({"mu": np.zeros((8, 1, 1))}, {})
-        >>> tokens.select_tokens(["mu"]).data.shape
-        (8, 1, 1)
+        UnknownKeyError, TypeError, ValueError
+            If a key does not exist, ``keys`` is a bare string, or a key is
+            named twice.
         """
         from .views import TokenView
 
@@ -298,10 +277,9 @@ class Tokens(TokenQueries):
 
         Parameters
         ----------
-        query_keys : sequence of str
-            Keys whose tokens attend, in row order.
-        key_keys : sequence of str
-            Keys whose tokens are attended to, in column order.
+        query_keys, key_keys : sequence of str
+            Keys whose tokens attend, in row order, and are attended to, in
+            column order.
 
         Returns
         -------
@@ -379,6 +357,10 @@ class Tokens(TokenQueries):
         ValueError, TypeError
             If the shape is not that of the present array, its dtype does not
             fit, or it is a DataArray, whose axes cannot be compared.
+
+        Notes
+        -----
+        Works under ``jit``, ``vmap`` and ``grad``.
         """
         new = owned(self._same_tokens(data))
         return replace(self, data=new.astype(self.data.dtype))
@@ -402,10 +384,8 @@ class Tokens(TokenQueries):
 
         Raises
         ------
-        ValueError
-            If the array has neither number of tokens.
-        UnknownKeyError
-            If a key does not exist.
+        UnknownKeyError, ValueError
+            If a key does not exist, or the array has neither number of tokens.
         """
         selected = self.layout.select(keys)
         flat = token_array(flat_array, "flat_array")
@@ -435,10 +415,9 @@ class Tokens(TokenQueries):
         Notes
         -----
         Not under ``jit``. Written atomically: whenever the process or the
-        machine stops, the file is the old or the new one; a hidden
-        ``.NAME.*.tmp`` may be left beside it. Other tools read the arrays too,
-        but dtypes that not all of them know, such as bfloat16 and complex, as
-        bytes.
+        machine stops, the file is the old or the new one. Other tools read the
+        arrays too, but dtypes that not all of them know, such as bfloat16 and
+        complex, as bytes.
 
         Examples
         --------
@@ -481,7 +460,7 @@ class Tokens(TokenQueries):
         TypeError
             If jax would narrow a dtype, and ``numpy`` is False.
         ImportError
-            If safetensors is not installed (extra ``data``).
+            As :meth:`save`.
 
         Notes
         -----

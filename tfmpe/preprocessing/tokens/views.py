@@ -19,20 +19,16 @@ from .tokens import Tokens
 class TokenView(TokenQueries):
     """Some keys of Tokens, in the order asked for.
 
-    Has the same properties as :class:`Tokens`, all in that order. It holds
-    its parent and the keys; arrays are taken when they are read, and are
-    views of host memory where the keys are neighbours.
+    Has the same properties as :class:`Tokens`, all in that order. Arrays are
+    taken from the parent when they are read, and are views of host memory where
+    the keys are neighbours.
 
     Attributes
     ----------
     parent : Tokens
-        What was selected from.
+        What was selected from: its arrays are the leaves of this pytree.
     selected_keys : tuple of str
         The keys.
-
-    Notes
-    -----
-    A pytree with the parent's leaves.
     """
 
     parent: Tokens
@@ -103,20 +99,8 @@ class TokenView(TokenQueries):
         Raises
         ------
         ValueError, TypeError
-            If the shape is not that of this view's ``data``, or the dtype does
-            not fit into that of the tokens.
-
-        Notes
-        -----
-        Works under ``jit``, ``vmap`` and ``grad``.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> tokens = Tokens.from_pytree({"mu": np.ones((2, 3, 1))}, {})
-        >>> view = tokens.select_tokens(["mu"])
-        >>> view.with_data(2 * view.data).data[0, :, 0].tolist()
-        [2.0, 2.0, 2.0]
+            As :meth:`Tokens.with_data`, which works under the same
+            transformations.
         """
         block = readable(self._same_tokens(data))
         parent = self.parent
