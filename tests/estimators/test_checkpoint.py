@@ -347,9 +347,3 @@ def test_words_of_keys():
         np.array([0, 3], np.uint32),
     ):
         assert key_words(key) == [0, 3]
-
-
-def test_what_is_not_a_key():
-    """Given to the public functions, it fails at their annotations in tests."""
-    with pytest.raises(TypeError, match="key is 3, expected a PRNG key"):
-        key_words(3)

@@ -77,7 +77,6 @@ def fit(estimator, data, **options):
         ({"learning_rate": True}, TypeError, "learning_rate is True"),
         ({"learning_rate": 1e-50}, ValueError, "learning_rate is 1e-50"),
         ({"learning_rate": 1e39}, ValueError, r"learning_rate is 1e\+39"),
-        ({"checkpoint": ""}, ValueError, "checkpoint is ''"),
     ],
 )
 def test_numbers_of_a_training_that_make_no_sense(options, error, message):
@@ -217,18 +216,13 @@ def test_a_checkpoint_that_cannot_be_written_is_noticed_at_once(tmp_path):
             counted.append(None)
             return super().__iter__()
 
-    (tmp_path / "folder" / "checkpoint.safetensors").mkdir(parents=True)
-    for name, error in (
-        ("file", FileExistsError),
-        ("folder", IsADirectoryError),
-    ):
-        with pytest.raises(error, match=name):
-            fit(
-                FlowMatchingEstimator(Field()),
-                Batches([simulations()]),
-                checkpoint=tmp_path / name,
-            )
-    assert len(counted) <= 1
+    with pytest.raises(FileExistsError, match="file"):
+        fit(
+            FlowMatchingEstimator(Field()),
+            Batches([simulations()]),
+            checkpoint=tmp_path / "file",
+        )
+    assert not counted
 
 
 @pytest.fixture(scope="module")

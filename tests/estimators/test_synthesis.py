@@ -166,7 +166,7 @@ def test_functional_inputs_are_those_of_the_unit():
     rows, options = likelihood.calls[0]
     found = rows.select_tokens(["obs"]).functional_inputs
     np.testing.assert_array_equal(found, times.reshape((N * 3, 2, 1)))
-    assert options == {"batch_size": 8192, "n_steps": 2}
+    assert options == {"n_steps": 2}
 
 
 def test_values_that_are_not_of_the_full_model():

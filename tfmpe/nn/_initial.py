@@ -1,6 +1,7 @@
 """Initial parameters, drawn on the host, which compiles nothing."""
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -38,20 +39,18 @@ def scaled_normal(
     return jnp.asarray(values.astype(dtype))
 
 
-def zeros(
-    key: Array | None, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
+def constant(
+    value: float,
+    key: Array | None,
+    shape: tuple[int, ...],
+    dtype: DTypeLike = jnp.float32,
 ) -> Array:
-    """Return zeros."""
+    """Return equal values."""
     del key
-    return jnp.asarray(np.zeros(shape, dtype))
+    return jnp.asarray(np.full(shape, value, dtype))
 
 
-def ones(
-    key: Array | None, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
-) -> Array:
-    """Return ones."""
-    del key
-    return jnp.asarray(np.ones(shape, dtype))
+zeros, ones = partial(constant, 0), partial(constant, 1)
 
 
 class Linear(nnx.Linear):

@@ -1,6 +1,5 @@
 """A transformer whose attention follows the rules of the tokens."""
 
-import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Num, Shaped
+from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import promoted
+from tfmpe._base.arrays import flat_samples, promoted
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._initial import Linear, zeros
@@ -183,7 +182,7 @@ class Transformer(nnx.Module):
         """
         if not conditioning.n_tokens:
             return []
-        vectors = _rows(self.embedding(conditioning, is_target=False))
+        vectors = flat_samples(self.embedding(conditioning, is_target=False), 2)
         pattern = AttentionPattern.of(
             conditioning, attention=self.config.attention
         )
@@ -230,7 +229,7 @@ class Transformer(nnx.Module):
             If the network was not built for these keys.
         """
         sample = target.sample_shape
-        vectors = _rows(self.embedding(target, is_target=True))
+        vectors = flat_samples(self.embedding(target, is_target=True), 2)
         time = self.time(jnp.broadcast_to(time, sample).reshape(-1))
         attention = self.config.attention
         pattern = AttentionPattern.of(target, attention=attention)
@@ -245,7 +244,7 @@ class Transformer(nnx.Module):
             remembered = None
             if encoded:
                 remembered = jax.tree.map(
-                    lambda leaf: _flat(leaf, leaf.ndim - 3), encoded[i]
+                    lambda leaf: flat_samples(leaf, 3), encoded[i]
                 )
             vectors = self._run(layer)(
                 vectors, time, remembered, pattern, cross_pattern
@@ -259,7 +258,8 @@ class Transformer(nnx.Module):
         self, target: AnyView, vectors: Vectors, skip: Float[Array, "rows keys"]
     ) -> Float[Array, "rows n width"]:
         """Return a linear map of vectors and values, one for each key."""
-        values = _rows(jnp.where(target.value_mask, target.data, 0))
+        values = jnp.where(target.value_mask, target.data, 0)
+        values = flat_samples(values, 2)
         by_name = {key.name: i for i, key in enumerate(self.keys)}
         parts = []
         for key in target.layout.keys:
@@ -286,13 +286,3 @@ class Transformer(nnx.Module):
                 return layer(*given)
 
         return run
-
-
-def _flat(leaf: Shaped[Array, "..."], n_axes: int) -> Shaped[Array, "..."]:
-    return leaf.reshape((math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:]))
-
-
-def _rows(
-    vectors: Num[Array, "*sample n columns"],
-) -> Num[Array, "rows n columns"]:
-    return _flat(vectors, vectors.ndim - 2)

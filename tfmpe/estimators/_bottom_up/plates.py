@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 from jaxtyping import Int
@@ -19,14 +19,7 @@ from tfmpe.preprocessing import KeyLayout, TokenLayout
 class Group(NamedTuple):
     """Observations of one kind of unit, and the keys they depend on.
 
-    Attributes
-    ----------
-    plates
-        The grown plates that number the units; none for observations without
-        plates.
-    conditional
-        Observations of these plates, given all keys whose plates are among
-        these.
+    Those of some grown plates, given all keys whose plates are among these.
     """
 
     plates: tuple[str, ...]
@@ -52,16 +45,12 @@ class Plates:
     sizes: Mapping[str, int]
 
     @classmethod
-    def read(cls, plates: object, sizes: object) -> "Plates":
+    def read(
+        cls,
+        plates: Mapping[str, Iterable[str]],
+        sizes: Mapping[str, SupportsIndex],
+    ) -> "Plates":
         """Check the plates and sizes of a call; errors list every fault."""
-        if not isinstance(plates, Mapping) or not isinstance(sizes, Mapping):
-            what, value = ("sizes", sizes)
-            if not isinstance(plates, Mapping):
-                what, value = ("plates", plates)
-            raise TypeError(
-                f"{what} must be a dictionary, not {value!r}. Write "
-                "plates={'theta': ('site',)}, sizes={'site': 10}."
-            )
         faults: list[str] = []
         axes = {}
         for name, names in plates.items():
@@ -72,11 +61,6 @@ class Plates:
                 )
                 continue
             axes[name] = tuple(names)
-            if len(set(axes[name])) < len(axes[name]):
-                faults.append(
-                    f"the plates of {name!r} are {axes[name]}, where one is "
-                    "named twice"
-                )
         known = {plate for names in axes.values() for plate in names}
         read = {}
         for plate, size in sizes.items():

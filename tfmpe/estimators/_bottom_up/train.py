@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
 from tfmpe._base.arrays import moves_arrays
-from tfmpe._base.static import static_int
-from tfmpe.estimators._arguments import positive_or_none, real_number
+from tfmpe.estimators._arguments import (
+    positive,
+    positive_or_none,
+    real_number,
+)
 from tfmpe.estimators._bottom_up.folder import Folder, fingerprint
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Plates
@@ -235,13 +238,13 @@ def train_bottom_up(
     (10, 1, 4, 1)
     """
     scheme = Scheme(
-        static_int(n_rounds, "n_rounds"),
-        static_int(n_simulations, "n_simulations"),
-        static_int(
+        positive(n_rounds, "n_rounds"),
+        positive(n_simulations, "n_simulations"),
+        positive(
             n_simulations if n_synthetic is None else n_synthetic,
             "n_synthetic",
         ),
-        static_int(n_draws, "n_draws"),
+        positive(n_draws, "n_draws"),
         real_number(margin, "margin"),
         real_number(min_acceptance, "min_acceptance"),
         None if truncate is None else checked_names(truncate),
@@ -288,7 +291,7 @@ def train_bottom_up(
     settings = {
         **scheme.settings(),
         "key": key_words(key),
-        "plates": {name: list(axes) for name, axes in known.axes.items()},
+        "plates": dict(known.axes),
         "sizes": dict(known.sizes),
         "independence": repr(Independence.parse(independence)),
         "observed": fingerprint(observed),
