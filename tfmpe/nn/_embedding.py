@@ -8,15 +8,11 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import promoted, to_rank
+from tfmpe._base.arrays import grow, promoted, to_rank
 from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys
 from tfmpe.nn._fourier import fourier_features
 from tfmpe.nn._initial import Linear, ones, scaled_normal, zeros
-from tfmpe.nn._inputs import (
-    input_counts,
-    input_moments,
-    real_inputs,
-)
+from tfmpe.nn._inputs import input_counts, input_moments, real_inputs
 from tfmpe.nn._types import AnyView
 
 # Periods of 16, 8, 4 and 2. Faster waves make the field rough in time, and
@@ -82,8 +78,6 @@ class TokenEmbedding(nnx.Module):
         n_tokens = [key.n_tokens for key in layout.keys]
         rows = np.repeat(np.array(positions, int), n_tokens)
         values = jnp.where(tokens.value_mask, tokens.data, 0)
-        columns = self.value_kernel.shape[1]
-        values = values[..., : min(columns, values.shape[-1])]
         # One product per key: a kernel per token would be as large as the
         # activations.
         parts = [
@@ -118,12 +112,9 @@ class TokenEmbedding(nnx.Module):
         if projection is None or given is None or not counts.any():
             return None
         real = real_inputs(tokens.layout, tokens.padding, n_inputs)
-        missing = n_inputs - given.shape[-1]
-        if missing > 0:
-            widths = [(0, 0)] * (given.ndim - 1) + [(0, missing)]
-            given = jnp.pad(given, widths)
+        given = given[..., :n_inputs]
         given, mean, scale = promoted(
-            given[..., :n_inputs],
+            grow(given, given.ndim - 1, (n_inputs,), 0),
             to_rank(self.input_mean, given.ndim),
             to_rank(self.input_scale, given.ndim),
         )

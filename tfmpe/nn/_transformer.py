@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import flat_samples, promoted
+from tfmpe._base.arrays import flat_samples, grow, promoted
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._initial import Linear, zeros
@@ -76,16 +76,11 @@ class Transformer(nnx.Module):
         self.embedding = TokenEmbedding(config, self.keys, rngs=rngs)
         self.time = TimeEmbedding(config, rngs=rngs)
         # Not a list: releases of flax differ in how they hold one.
-        self.encoder = nnx.Sequential(
-            *(
-                EncoderLayer(config, rngs=rngs)
-                for _ in range(config.n_encoder_layers)
-            )
-        )
-        self.decoder = nnx.Sequential(
-            *(
-                DecoderLayer(config, rngs=rngs)
-                for _ in range(config.n_decoder_layers)
+        self.encoder, self.decoder = (
+            nnx.Sequential(*(layer(config, rngs=rngs) for _ in range(n)))
+            for layer, n in (
+                (EncoderLayer, config.n_encoder_layers),
+                (DecoderLayer, config.n_decoder_layers),
             )
         )
         n_keys = len(self.keys)
@@ -95,12 +90,7 @@ class Transformer(nnx.Module):
         )
         self.value_bias = nnx.Param(zeros(None, (n_keys, width)))
         # The velocity needs the size of a value, which norms remove.
-        self.skip = Linear(
-            config.latent_dim,
-            n_keys,
-            from_zero=True,
-            rngs=rngs,
-        )
+        self.skip = Linear(config.latent_dim, n_keys, from_zero=True, rngs=rngs)
 
     @classmethod
     def for_tokens(
@@ -226,7 +216,7 @@ class Transformer(nnx.Module):
         Raises
         ------
         UnknownKeyError, ValueError
-            If the network was not built for these keys.
+            See :meth:`encode`.
         """
         sample = target.sample_shape
         vectors = flat_samples(self.embedding(target, is_target=True), 2)
@@ -272,8 +262,7 @@ class Transformer(nnx.Module):
                 skip[:, i, None, None],
             )
             part = inner @ kernel + bias + gain * value
-            empty = [(0, 0), (0, 0), (0, target.width - key.width)]
-            parts.append(jnp.pad(part, empty))
+            parts.append(grow(part, 2, (target.width,), 0))
         return jnp.concatenate(parts, 1)
 
     def _run(self, layer: Callable[..., Vectors]) -> Callable[..., Vectors]:

@@ -11,6 +11,7 @@ from jaxtyping import Int
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import flatten_tree, lookup_per_key
+from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._types import ArrayTree, PerKey
 from tfmpe.preprocessing import KeyLayout, TokenLayout
@@ -62,26 +63,20 @@ class Plates:
                 continue
             axes[name] = tuple(names)
         known = {plate for names in axes.values() for plate in names}
-        read = {}
-        for plate, size in sizes.items():
-            read[plate] = static_int(size, f"The size of plate {plate!r}")
-            if read[plate] < 1:
-                faults.append(
-                    f"plate {plate!r} has size {read[plate]}, expected 1 or "
-                    "more"
-                )
-            if plate not in known:
-                faults.append(
-                    f"plate {plate!r} has a size, but no key has it. "
-                    f"{nearest(plate, known)}".rstrip()
-                )
-        if not sizes:
-            faults.append(
-                "sizes is empty, so no plate grows. Pass the size of at least "
-                "one plate, or train with estimator.fit"
-            )
+        faults += [
+            f"plate {plate!r} has a size, but no key has it. "
+            f"{nearest(plate, known)}".rstrip()
+            for plate in sizes
+            if plate not in known
+        ]
         raise_faults(ValueError, "plates and sizes do not fit", faults)
-        return cls(axes, read)
+        return cls(
+            axes,
+            {
+                plate: positive(size, f"The size of plate {plate!r}")
+                for plate, size in sizes.items()
+            },
+        )
 
     @property
     def one_unit(self) -> dict[str, int]:

@@ -30,14 +30,8 @@ _OF_DISTANCE = (_SPREAD, _APART, _APART)
 class RankColumns(NamedTuple):
     """Ranks of the values of one key, and of all its values together.
 
-    Attributes
-    ----------
-    path, shape
-        Of the key: its path in a tree, and its event and batch shape.
-    together
-        Ranks of their mean, and of their distance from the middle.
-    some
-        Whether any of the values is real.
+    ``together`` are ranks of their mean, and of their distance from the
+    middle; ``some`` is whether any of the values is real.
     """
 
     name: str
