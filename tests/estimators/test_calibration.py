@@ -55,7 +55,6 @@ def test_exact_draws_pass(tokens):
     ],
 )
 def test_wrong_draws_are_found(tokens, wrong, finding):
-    """In every key, and in words."""
     ranks = rank(ExactGaussian(**wrong), tokens)
     found = ranks.uniformity()
     assert max(found.keys.values()) < 1e-3
@@ -65,7 +64,6 @@ def test_wrong_draws_are_found(tokens, wrong, finding):
 
 
 def test_wrong_dependence_is_found_together(tokens):
-    """Right for every value alone; what they are together shows it."""
     ranks = rank(ExactGaussian(apart=True), tokens)
     found = ranks.uniformity()
     assert np.nanmin(found.values["theta"]) > 0.01
@@ -123,7 +121,6 @@ def test_the_unit_does_not_matter(tokens, unit):
 
 
 def test_batches_change_nothing(tokens):
-    """Not even one of a size that does not divide the simulations."""
     tokens = jax.tree.map(lambda leaf: leaf[:11], tokens)
     four, one = ExactGaussian(), ExactGaussian()
     wanted = rank(four, tokens, n_samples=19, batch_size=4 * 19 + 5)
@@ -137,7 +134,6 @@ def test_batches_change_nothing(tokens):
 
 
 def test_sample_axes_views_and_numpy(tokens):
-    """Are all the same simulations."""
     tokens = jax.tree.map(lambda leaf: leaf[:12], tokens)
     wanted = rank(ExactGaussian(), tokens, n_samples=9).ranks
     folded = jax.tree.map(lambda x: x.reshape((3, 4, *x.shape[1:])), tokens)
@@ -150,7 +146,6 @@ def test_sample_axes_views_and_numpy(tokens):
 
 
 def test_padding_does_not_count():
-    """Exact draws pass, and padded ranks are set apart."""
     tokens = simulate_padded(300)
     ranks = rank(ExactGaussian(), tokens, ["theta", "mu"])
     np.testing.assert_array_equal(
@@ -165,7 +160,6 @@ def test_padding_does_not_count():
 
 
 def test_padded_ranks_are_not_read():
-    """Whatever they are."""
     rng = np.random.default_rng(0)
     ranks = rng.integers(0, 100, (200, 2, 1))
     real = rng.random((200, 2, 1)) < 0.7
@@ -177,7 +171,6 @@ def test_padded_ranks_are_not_read():
 
 
 def test_one_wrong_value_among_many_is_named():
-    """Where it is, though the others are right."""
     rng = np.random.default_rng(0)
     ranks = rng.integers(0, 100, (300, 10, 2))
     ranks[:, 6, 1] = rng.integers(0, 60, 300)
@@ -222,7 +215,6 @@ def test_uniform_p_value_of_one_value():
 
 
 def test_few_simulations_have_no_p_value(tokens):
-    """Nineteen are too few."""
     few = jax.tree.map(lambda leaf: leaf[:19], tokens)
     ranks = rank(ExactGaussian(scale=0.1), few)
     assert np.isnan(ranks.uniformity().p_value)
@@ -232,7 +224,6 @@ def test_few_simulations_have_no_p_value(tokens):
 
 
 def test_summary():
-    """Of given ranks, whole."""
     ranks = np.random.default_rng(0).integers(0, 100, (100, 2, 1))
     ranks[:, 0] //= 2
     assert made_ranks(ranks).summary() == (
@@ -255,7 +246,6 @@ class Flow:
 
 
 def test_a_flow_matching_estimator():
-    """Its draws, under vmap and in batches of draws."""
     a, b = jax.random.split(jax.random.key(0))
     mu = jax.random.normal(a, (200, 2, 1))
     tokens = Tokens.from_pytree({"mu": mu, "obs": jnp.ones((200, 3, 1))}, {})
@@ -280,7 +270,6 @@ def test_a_flow_matching_estimator():
 
 
 def test_nested_keys_stay_nested():
-    """As the tree that tokens are built from."""
     ranks = {"site": {"a": np.zeros((30, 2), int)}, "b": np.zeros((30, 1), int)}
     real = {"site": {"a": np.ones((30, 2), bool)}, "b": np.ones((30, 1), bool)}
     groups = dict.fromkeys(("site/a", "b", JOINT), np.zeros(30, int))
@@ -291,7 +280,6 @@ def test_nested_keys_stay_nested():
 
 
 def test_refusals(tokens):
-    """With the numbers, and what to do."""
     few = jax.tree.map(lambda leaf: leaf[:2], tokens)
     infinite = few.with_values(theta=np.array([[0, np.nan, 0]] * 2)[..., None])
     draws_nan = ExactGaussian(shift=float("nan"))
@@ -366,7 +354,6 @@ class TestPictures:
         np.testing.assert_allclose(heights, 1)
 
     def test_ecdf(self, ranks):
-        """The line of a key, and a band that it stays in."""
         ax = ranks.plot_ecdf()
         lines = {line.get_label(): line for line in ax.get_lines()}
         assert {"a", "joint"} <= set(lines)
@@ -377,7 +364,6 @@ class TestPictures:
         ax.figure.canvas.draw()
 
     def test_ecdf_band_holds_whole_lines(self):
-        """Of uniform ranks in 99 of 100 cases."""
         places = np.arange(1, 20) / 20
         lower, upper = simultaneous_band(100, places)
         ranks = np.random.default_rng(5).integers(0, 20, (2000, 100))

@@ -17,7 +17,6 @@ def test_keys_as_asked_for():
 
 
 def test_all_other_keys_are_given():
-    """In the order of the layout; none if none are wanted."""
     assert read_conditional(LAYOUT, ["site"], None) == (
         ("site",),
         ("mu", "obs"),

@@ -85,7 +85,6 @@ def test_regions_are_counted_exactly():
 
 @pytest.mark.parametrize("n_samples", [9, 10, 99])
 def test_uniform_ranks_have_exactly_the_nominal_coverage(n_samples):
-    """Whether the number of ranks is even or odd."""
     ranks = np.arange(n_samples + 1)
     coverage = made_coverage(ranks[:, None], ranks, n_samples)
     np.testing.assert_allclose(coverage.central["a"][:, 0], coverage.levels)
@@ -108,7 +107,6 @@ def test_padding_does_not_count():
 
 
 def test_summary():
-    """Of given ranks, whole."""
     ranks = np.stack([np.arange(100), np.arange(100) // 2], 1)
     coverage = made_coverage(ranks, np.arange(100) // 2, 99)
     assert coverage.summary() == (
@@ -126,7 +124,6 @@ def test_summary():
 
 
 def test_band_holds_99_of_100():
-    """Binomial counts, drawn."""
     coverage = ExpectedCoverage(np.array([0.3, 0.9]), {}, np.zeros(2), 200)
     lower, upper = coverage.band()
     counts = np.random.default_rng(0).binomial(200, [0.3, 0.9], (20_000, 2))
@@ -143,7 +140,6 @@ class TestPictures:
         return made_coverage(ranks, ranks[:, 0], 99)
 
     def test_lines(self, coverage):
-        """One per key, the mean of its values, and the joint one."""
         ax = coverage.plot()
         lines = {line.get_label(): line.get_data() for line in ax.get_lines()}
         for label, wanted in (
@@ -183,7 +179,6 @@ class TestPictures:
     ],
 )
 def test_pictures_without_matplotlib(name, monkeypatch):
-    """Of all checks, by their names."""
     ranks, tokens = made_ranks(np.zeros((9, 1), int)), simulate(1)
     checks = {
         "CalibrationRanks": ranks,

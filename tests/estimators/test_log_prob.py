@@ -51,7 +51,6 @@ def densities(tokens):
 
 
 def test_density_of_a_linear_flow(tokens, densities):
-    """The normal density that it has; padding contributes nothing."""
     given = tokens.select_tokens(GIVEN)
     for values, found in zip(VALUES, densities, strict=True):
         moved = tokens.select_tokens(TARGET).with_data(values)
@@ -62,7 +61,6 @@ def test_density_of_a_linear_flow(tokens, densities):
 
 
 def test_density_of_the_values_in_the_tokens(tokens, densities):
-    """Without values, those that the tokens hold."""
     own = tokens.select_tokens(TARGET).with_data(VALUES[2])
     found = ContinuousFlow(linear).log_prob(own, TARGET, GIVEN)
     assert found.shape == (5,)
@@ -76,14 +74,12 @@ def test_batches_change_nothing(tokens, densities):
 
 
 def test_what_padding_holds_does_not_matter(tokens, densities):
-    """Of tokens and of columns, in values and conditioning: not one bit."""
     values = padded_with(VALUES, tokens.select_tokens(TARGET), np.nan)
     found = density(spoil_padding(tokens), values)
     np.testing.assert_array_equal(found, densities)
 
 
 def test_compiled_once():
-    """Per layout and shape: not per call, values, or Tokens object."""
     counted = Counted(linear)
     first = density(make_tokens(5), VALUES[:2], counted)
     traced = counted.count
@@ -104,8 +100,6 @@ def test_under_jit_and_vmap(tokens, densities):
 
 @pytest.mark.slow
 def test_gradients(tokens):
-    """Those of the normal density; none by padding."""
-
     def total(values):
         return density(tokens, values[None]).sum()
 
@@ -122,7 +116,6 @@ def test_gradients(tokens):
 
 
 def bent(target, conditioning, time):
-    """Mix the tokens, not linearly."""
     del conditioning
     n = target.data.shape[-2]
     mixing = jnp.sin(1.0 + jnp.arange(n * n * 1.0).reshape((n, n)))
@@ -130,7 +123,6 @@ def bent(target, conditioning, time):
 
 
 def test_density_is_that_of_what_sample_draws():
-    """By the change of variables of the whole map from noise to values."""
     data = {"mu": np.zeros((1, 1)), "site": np.zeros((2, 1))}
     tokens = Tokens.from_pytree(data, {}, sample_ndims=0)
     flow = ContinuousFlow(bent)
@@ -167,7 +159,6 @@ def skew(target, conditioning, time):
 
 
 def test_estimated_divergence_of_a_skew_field():
-    """Exact, whatever the probes, in whatever chunks."""
     tokens = make_tokens(5, padded=False)
     exact = density(tokens, field=skew)
     probes = normal(2, *VALUES.shape)
@@ -210,8 +201,6 @@ class Recorded:
         self.given, self.name = given, name
 
     def __call__(self, target, conditioning, time):
-        """Return the velocities, row by row."""
-
         def of_row(theta, context, time):
             # Written for the default flags of jax.
             with (

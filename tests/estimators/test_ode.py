@@ -53,7 +53,6 @@ def exact(rates, initial, start=0.0, stop=1.0):
 
 @pytest.mark.parametrize("solver", ALL, ids=str)
 def test_every_method(solver):
-    """In fixed steps, against the closed form."""
     initial = np.array([[1.0, 2.0], [3.0, 4.0]])
     found = solve(ode(solver, n_steps=20), [-0.5, 0.3], initial)
     expected = exact([-0.5, 0.3], initial)
@@ -73,7 +72,6 @@ def test_backwards_in_time(options):
 
 
 def test_four_steps_are_of_fourth_order():
-    """By default; twice as many are sixteen times as near."""
     initial = np.array([[1.0]])
     errors = [
         abs(solve(ode(n_steps=n), [-4.0], initial) - exact([-4.0], initial))
@@ -123,7 +121,6 @@ def test_gradient_through_adapted_steps():
 
 
 def test_equal_options_compile_once():
-    """Also with solvers of diffrax, and numbers of NumPy."""
     assert ode(diffrax.Tsit5()) == ode(diffrax.Tsit5())
     assert hash(ode(diffrax.Tsit5())) == hash(ode(diffrax.Tsit5()))
     assert ode(n_steps=np.int64(3)) == ode(n_steps=3)
@@ -132,7 +129,6 @@ def test_equal_options_compile_once():
 
 
 def test_too_few_steps():
-    """An error that says what to do; NaN where none can be raised."""
     few = ode(rtol=1e-6, max_steps=3)
     ends = solve(few, [-30.0], [[1.0]])
     assert np.isnan(ends).all()

@@ -55,7 +55,6 @@ class Given:
 
 
 def test_right_draws_cover_the_data():
-    """At the level that the intervals say, over many sets of data."""
     predicted = predict(simulate(200))
     assert predicted.draws.sample_shape == (200, 200)
     assert predicted.simulated["obs"].shape == (200, 200, N_SITES, N_OBS, 1)
@@ -70,13 +69,11 @@ def test_right_draws_cover_the_data():
     [({"shift": 5.0}, 0, 0.6), ({"scale": 6.0}, 0.99, 1)],
 )
 def test_wrong_draws_do_not(wrong, low, high):
-    """Elsewhere: few inside; too wide: all inside."""
     predicted = predict(simulate(200), estimator=ExactGaussian(**wrong))
     assert low <= predicted.share_inside(0.9)["obs"] <= high
 
 
 def test_the_simulator_is_handed_the_draws():
-    """With all draws on the first axis, and a key."""
     seen = []
 
     def record(key, parameters):
@@ -103,7 +100,6 @@ def test_the_simulator_is_handed_the_draws():
 
 
 def test_batches():
-    """Of draws over all sets, each simulated with a key of its own."""
     seen = []
 
     def record(key, parameters):
@@ -123,7 +119,6 @@ def test_batches():
 
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
 def test_any_sample_axes(shape):
-    """One set of data, or several along any number of axes."""
     n = int(np.prod(shape, dtype=int))
     tokens = jax.tree.map(
         lambda leaf: leaf.reshape((*shape, *leaf.shape[1:])), simulate(n)
@@ -237,7 +232,6 @@ def predict_lines(tokens, simulator=lines, **options):
 
 
 def test_inputs_of_the_tokens_are_handed_on():
-    """Those of every set to its draws, in batches too."""
     tokens = timed_tokens()
     slopes = (
         Given()
@@ -285,7 +279,6 @@ def test_a_simulator_without_inputs():
 
 
 def test_padded_inputs_are_not_handed_on():
-    """-1e8 is no time."""
     tokens = timed_tokens(padded=True)
 
     def simulator(key, parameters, inputs):
@@ -339,7 +332,6 @@ def test_keys_that_were_not_observed_are_kept():
 
 
 def test_summary():
-    """Of draws and data without noise, whole."""
     data = {"a": np.zeros((1, 1, 1)), "y": np.array([[[0.0], [0.5], [9]]])}
     tokens = Tokens.from_pytree(data, {})
 
@@ -360,7 +352,6 @@ def test_summary():
 
 
 def test_refusals():
-    """With the numbers, and what to do."""
     tokens = simulate(2)
 
     def returning(**made):
@@ -444,7 +435,6 @@ def bars(ax, which):
 @pytest.mark.usefixtures("pyplot")
 class TestPictures:
     def test_tokens_on_the_axis(self):
-        """Without inputs: all tokens of the chosen set in one picture."""
         tokens = simulate(2)
         predicted = predict(tokens)
         (ax,) = predicted.plot(sample=1)
@@ -464,7 +454,6 @@ class TestPictures:
         ax.figure.canvas.draw()
 
     def test_values_outside_are_set_apart(self):
-        """By colour and form."""
         tokens = simulate(1)
         obs = np.zeros((1, N_SITES, N_OBS, 1))
         obs[0, 1, 2] = 100
@@ -478,7 +467,6 @@ class TestPictures:
         assert form[0] != form[1]
 
     def test_times_on_the_axis(self):
-        """With inputs: one Axes per group."""
         tokens = timed_tokens()
         axes = predict_lines(tokens).plot(sample=1)
         assert [ax.get_title() for ax in axes] == ["obs[0]", "obs[1]", "obs[2]"]
@@ -489,7 +477,6 @@ class TestPictures:
         axes[0].figure.canvas.draw()
 
     def test_groups(self):
-        """Chosen, or 12 at even distances."""
         predicted = predict_lines(timed_tokens(n_sites=30))
         titles = [ax.get_title() for ax in predicted.plot(groups=[7, 2])]
         assert titles == ["obs[7]", "obs[2]"]
@@ -506,7 +493,6 @@ class TestPictures:
         assert titles == ["obs[1], value 0", "obs[1], value 1"]
 
     def test_padding_is_not_drawn(self):
-        """A padded site has no bars."""
         axes = predict_lines(timed_tokens(padded=True)).plot()
         numbers = [len(ax.collections[0].get_segments()) for ax in axes]
         assert numbers == [5, 5, 0]
@@ -523,7 +509,6 @@ class TestPictures:
 
     @pytest.mark.parametrize("options", [{"sample": 2}, {"groups": [3]}])
     def test_refusals(self, options):
-        """Sets of data and groups that do not exist, and keys."""
         predicted = predict_lines(timed_tokens())
         with pytest.raises(IndexError):
             predicted.plot(**options)

@@ -18,8 +18,6 @@ def _samples(shift=0.0, n=20, m=30):
 
 
 def _plain_mmd(x, y, bandwidth):
-    """Write the unbiased statistic out, pair by pair."""
-
     def mean(a, b, skip):
         return np.mean(
             [
@@ -131,7 +129,6 @@ def test_classifiers_that_learnt_nothing(n, probability):
 
 
 def test_classifiers():
-    """The data count as one draw of the null distribution."""
     null = jnp.full((4, 3), 0.5)
     found = classifier_test(jnp.array([0.0, 1.0, 0.5, 0.5]), null)
     assert float(found.statistic) == 0.125

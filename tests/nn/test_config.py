@@ -65,7 +65,6 @@ def test_one_fault(options, message):
 
 
 def test_what_is_known_of_keys():
-    """Not how many tokens they have."""
     assert (
         KnownKey("mu", 1, None),
         KnownKey("site", 2, None),
