@@ -251,19 +251,6 @@ def test_inputs_of_the_tokens_are_handed_on():
         np.testing.assert_allclose(found.simulated["obs"], wanted, rtol=1e-6)
 
 
-def test_given_inputs_are_handed_on_as_they_are():
-    inputs = {"obs": jnp.linspace(0, 1, 5)[:, None]}
-
-    def simulator(key, parameters, handed):
-        assert handed["obs"] is inputs["obs"]
-        return lines(key, parameters, handed)
-
-    found = predict_lines(
-        timed_tokens(), simulator, functional_inputs=inputs, n_samples=20
-    )
-    assert found.simulated["obs"].shape == (20, 2, 3, 5, 1)
-
-
 def test_a_simulator_without_inputs():
     """Is called as it was in training, where only the network has positions."""
     tokens = Tokens.from_pytree(

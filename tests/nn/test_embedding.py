@@ -10,8 +10,11 @@ from nn.networks import config, make_tokens
 from tfmpe import PAD_VALUE, Tokens
 from tfmpe.nn import Transformer
 from tfmpe.nn._config import known_keys
-from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
-from tfmpe.nn._fourier import fourier_features
+from tfmpe.nn._embedding import (
+    TimeEmbedding,
+    TokenEmbedding,
+    fourier_features,
+)
 from tfmpe.nn._inputs import input_moments
 
 CONFIG = config()

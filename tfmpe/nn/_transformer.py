@@ -239,7 +239,7 @@ class Transformer(nnx.Module):
             vectors = self._run(layer)(
                 vectors, time, remembered, pattern, cross_pattern
             )
-        vectors = vectors.astype(jnp.float32)
+        vectors = jnp.asarray(vectors, jnp.float32)
         skip = self.skip(jax.nn.gelu(time.astype(jnp.float32)))
         moved = self._read_out(target, vectors, skip)
         return moved.reshape((*sample, *moved.shape[1:]))

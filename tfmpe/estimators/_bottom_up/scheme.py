@@ -43,12 +43,6 @@ class Scheme(NamedTuple):
     truncate: tuple[str, ...] | None
     simulation_batch_size: int | None
 
-    def settings(self) -> dict[str, Any]:
-        """Return what the result of a round depends on."""
-        settings = self._asdict()
-        del settings["n_rounds"], settings["min_acceptance"]
-        return settings
-
     def check(self, observed: ArrayTree | None) -> None:
         """Check numbers together; the error lists every fault."""
         faults = []

@@ -160,9 +160,8 @@ def train_bottom_up(
     ------
     ValueError
         If plates and sizes do not fit one another or the arrays of a
-        function, an argument is out of range, a value or functional input
-        of the observation is not finite, or the folder holds another
-        training. Faults of one kind are listed.
+        function, an argument is out of range, the observation is not finite,
+        or the folder holds another training.
     TypeError
         If ``fit`` or ``sample`` does not have an option, or an argument is
         not a number; bools are refused.
@@ -191,8 +190,7 @@ def train_bottom_up(
     proposals).
 
     Every round continues the training of both estimators, standardized anew
-    to the values in its box, with new synthetic observations and all
-    simulations so far that lie in the box.
+    to the values in its box.
 
     Not for use inside ``jit``. Legacy: ``train_bottom_up``, whose later
     rounds draw parameters from the posterior without a correction, and whose
@@ -289,7 +287,7 @@ def train_bottom_up(
         progress,
     )
     settings = {
-        **scheme.settings(),
+        **scheme._asdict(),
         "key": key_words(key),
         "plates": dict(known.axes),
         "sizes": dict(known.sizes),
@@ -297,6 +295,8 @@ def train_bottom_up(
         "observed": fingerprint(observed),
         "observed_inputs": fingerprint(observed_inputs),
     }
+    # A stage does not depend on these.
+    del settings["n_rounds"], settings["min_acceptance"]
     # Before the folder knows of a training that may be impossible.
     asked = rounds.check()
     folder.begin(settings)

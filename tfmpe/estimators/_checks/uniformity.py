@@ -155,7 +155,7 @@ def _worst_value(
 
 
 def _wording(
-    means: Float[np.ndarray, " 3"], words: tuple[tuple[str, str], ...]
+    means: Float[np.ndarray, " 3"], words: tuple[tuple[str, ...], ...]
 ) -> str:
     """Return the largest deviation in words."""
     which = int(np.argmax(np.abs(means)))
