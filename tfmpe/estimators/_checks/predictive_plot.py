@@ -54,7 +54,7 @@ def plot_predictive(
     shown = _panels(key, sample, groups, by_token)
     # A row for all tokens, and small panels for groups.
     grouped = len(shown) > key.entry.width
-    size, n_columns = ((2.6, 2.0), N_COLUMNS) if grouped else ((7.0, 2.6), 1)
+    size, n_columns = ((2.7, 2.1), N_COLUMNS) if grouped else ((7.5, 2.9), 1)
     # Values of one token may have different units.
     axes = panels(
         len(shown),
