@@ -27,8 +27,8 @@ def full_tokens(
 ) -> Tokens:
     """Return Tokens of all units, with zeros for keys without values.
 
-    ``one`` is the layout of one unit; ``what`` is the source of the values,
-    ``n`` samples at full size, for messages.
+    ``values`` are ``n`` samples at full size, ``one`` is the layout of one
+    unit, and ``what`` names the source of the values in messages.
     """
     given = {leaf.name: leaf.value for leaf in flatten_tree(values, what)}
     for name in given:
