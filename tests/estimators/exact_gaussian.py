@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe import Tokens
+from tfmpe.estimators import CalibrationRanks
 
 N_SITES, N_OBS = 3, 4
 NOISE = 2.0
@@ -45,18 +46,24 @@ def simulate_padded(n, seed=0):
     return Tokens.from_pytree(data, RULES, event_shapes=sizes)
 
 
+def made_ranks(ranks, n_samples=99, real=None, together=None):
+    """Make a result of one key from the ranks of its values.
+
+    ``together`` are those of means and distances; by default uniform ones.
+    """
+    if together is None:
+        rng = np.random.default_rng(9)
+        together = rng.integers(0, n_samples + 1, (2, len(ranks)))
+    groups = [dict.fromkeys(("a", "(joint)"), each) for each in together]
+    real = np.ones(ranks.shape, bool) if real is None else real
+    return CalibrationRanks({"a": ranks}, {"a": real}, *groups, n_samples)
+
+
 class ExactGaussian:
     """Draws from p(mu, theta | obs), or wrongly if that is wanted.
 
-    Parameters
-    ----------
-    scale : float
-        Factor of the deviations from the posterior mean; 1 is right.
-    shift : float
-        Added to every draw, in posterior standard deviations; 0 is right.
-    apart : bool
-        Draw every value from its own marginal distribution, without the
-        dependence between them.
+    ``scale`` multiplies deviations from the mean, ``shift`` is in posterior
+    standard deviations, and ``apart`` draws every value independently.
     """
 
     def __init__(self, scale=1.0, shift=0.0, apart=False):

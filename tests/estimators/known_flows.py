@@ -86,6 +86,14 @@ def padded_with(values, target, padding=PAD_VALUE):
     return jnp.where(target.value_mask, values, padding)
 
 
+def assert_same(found, wanted):
+    """Compare structures, and leaves to the bit."""
+    assert jax.tree.structure(found) == jax.tree.structure(wanted)
+    for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == b.dtype
+
+
 class Counted:
     """A vector field that counts how often it is traced or called."""
 
@@ -131,13 +139,9 @@ ADAM = optax.adam(0.05)
 
 
 def train(data, weights=(0.0, 0.0, 0.0, 3.0), **options):
-    """Train an affine field for p(site, mu | obs).
+    """Train an affine field for p(site, mu | obs), and return the history.
 
     It begins far from what is best.
-
-    Returns
-    -------
-    FlowMatchingEstimator, TrainingHistory
     """
     estimator = FlowMatchingEstimator(
         Affine(*weights), standardize=options.pop("standardize", True)

@@ -76,10 +76,6 @@ def gaussian_tree(sizes: list[int]) -> list[np.ndarray]:
 
     Level ``k`` has ``prod(sizes[:k])`` values, each its parent plus noise of
     variance 1.
-
-    Returns
-    -------
-    list of ndarray, each of shape (n_values, n_noises)
     """
     n = np.cumprod([1, *sizes])
     levels = []
@@ -97,18 +93,9 @@ def gaussian_tree(sizes: list[int]) -> list[np.ndarray]:
 def exact_posterior(
     levels: list[np.ndarray], observed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return posterior means and standard deviations of all but the last.
+    """Return posterior means and deviations of all levels but the last.
 
-    Parameters
-    ----------
-    levels : list of ndarray
-        Of :func:`gaussian_tree`; the last is observed.
-    observed : ndarray, shape (n, n_observed)
-
-    Returns
-    -------
-    mean : ndarray, shape (n, n_parameters)
-    sd : ndarray, shape (n_parameters,)
+    The last is ``observed``, a row for every data set.
     """
     latent, seen = np.concatenate(levels[:-1]), levels[-1]
     gain = latent @ seen.T @ np.linalg.inv(seen @ seen.T)
@@ -135,12 +122,7 @@ def small_estimator(start: float = 0.0) -> FlowMatchingEstimator:
 class FormulaLikelihood:
     """Stands in for a trained estimator: draws by a formula.
 
-    Parameters
-    ----------
-    formula : callable
-        From the arrays of the conditioning to the means of the targets.
-    sd : float
-        Of the noise that is added.
+    It makes means of the targets from the arrays of the conditioning.
     """
 
     def __init__(self, formula: Any, sd: float) -> None:

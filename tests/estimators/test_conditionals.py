@@ -3,7 +3,7 @@
 import pytest
 
 from estimators.known_flows import make_tokens
-from tfmpe import UnknownKeyError
+from refusals import refused
 from tfmpe.estimators import Conditional
 from tfmpe.estimators._conditionals import read_conditional
 
@@ -17,7 +17,6 @@ def test_keys_as_asked_for():
 
 
 def test_all_other_keys_are_given():
-    """In the order of the layout; none if none are wanted."""
     assert read_conditional(LAYOUT, ["site"], None) == (
         ("site",),
         ("mu", "obs"),
@@ -39,41 +38,35 @@ def test_in_words(conditional, text):
 
 
 @pytest.mark.parametrize(
-    ("error", "target", "conditioning", "message"),
+    ("target", "conditioning", "message"),
     [
         (
-            UnknownKeyError,
             ["sites"],
             None,
             "Key 'sites' not found. Available keys: ['mu', 'site', 'obs']",
         ),
         (
-            UnknownKeyError,
             ["site"],
             ["data"],
             "Key 'data' not found. Available keys: ['mu', 'site', 'obs']",
         ),
         (
-            ValueError,
             [],
             ["obs"],
             "target_keys is empty. Name at least one of ['mu', 'site', 'obs'].",
         ),
         (
-            ValueError,
             ["mu", "obs"],
             ["obs", "site"],
             "The keys ['obs'] are both target and conditioning. Name each only "
             "once.",
         ),
         (
-            TypeError,
             "mu",
             ["obs"],
             "Expected a list of keys, got the string 'mu'. Write ['mu'].",
         ),
         (
-            ValueError,
             ["mu", "mu"],
             None,
             "The keys ['mu'] are given more than once in ['mu', 'mu']. Name "
@@ -81,7 +74,6 @@ def test_in_words(conditional, text):
         ),
     ],
 )
-def test_errors(error, target, conditioning, message):
-    with pytest.raises(error) as caught:
+def test_errors(target, conditioning, message):
+    with refused((TypeError, ValueError, KeyError), message):
         read_conditional(LAYOUT, target, conditioning)
-    assert str(caught.value) == message

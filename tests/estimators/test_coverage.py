@@ -6,14 +6,20 @@ import jax
 import numpy as np
 import pytest
 
-from estimators.exact_gaussian import ExactGaussian, simulate, simulate_padded
+from estimators.exact_gaussian import (
+    ExactGaussian,
+    made_ranks,
+    simulate,
+    simulate_padded,
+)
+from refusals import refused
 from tfmpe import Tokens
+from tfmpe.estimators import PosteriorPredictive
 from tfmpe.estimators._checks.calibration import calibration_ranks
 from tfmpe.estimators._checks.coverage import (
     ExpectedCoverage,
     expected_coverage,
 )
-from tfmpe.estimators._checks.ranks import JOINT, CalibrationRanks
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +39,9 @@ def coverage_of(tokens, n_samples=99, **wrong) -> ExpectedCoverage:
     return expected_coverage(ranks)
 
 
-def made_ranks(ranks, distances, n_samples, real=None) -> CalibrationRanks:
-    """Make a result of one key from the ranks of its values."""
-    together = dict.fromkeys(("a", JOINT), np.asarray(distances))
-    real = np.ones(ranks.shape, bool) if real is None else real
-    return CalibrationRanks(
-        {"a": ranks}, {"a": real}, together, together, n_samples
-    )
+def made_coverage(ranks, distances, n_samples, real=None):
+    together = np.asarray([distances] * 2)
+    return expected_coverage(made_ranks(ranks, n_samples, real, together))
 
 
 def curves(coverage):
@@ -74,7 +76,7 @@ def test_regions_are_counted_exactly():
     """With 4 draws: all ranks, those from 1 to 3, and the middle one."""
     ranks = np.array([0, 1, 2, 3, 4, 4, 2, 1, 1, 0])[:, None]
     distances = [0, 1, 2, 3, 4, 4, 4, 0, 0, 0]
-    coverage = expected_coverage(made_ranks(ranks, distances, 4))
+    coverage = made_coverage(ranks, distances, 4)
     np.testing.assert_allclose(coverage.levels, [0.2, 0.6, 1.0])
     np.testing.assert_allclose(coverage.central["a"][:, 0], [0.2, 0.6, 1.0])
     # Balls that hold 0, 2 and all 4 draws beside the true values.
@@ -83,9 +85,8 @@ def test_regions_are_counted_exactly():
 
 @pytest.mark.parametrize("n_samples", [9, 10, 99])
 def test_uniform_ranks_have_exactly_the_nominal_coverage(n_samples):
-    """Whether the number of ranks is even or odd."""
     ranks = np.arange(n_samples + 1)
-    coverage = expected_coverage(made_ranks(ranks[:, None], ranks, n_samples))
+    coverage = made_coverage(ranks[:, None], ranks, n_samples)
     np.testing.assert_allclose(coverage.central["a"][:, 0], coverage.levels)
     np.testing.assert_allclose(coverage.joint, coverage.levels)
     assert coverage.levels[-1] == 1
@@ -96,7 +97,7 @@ def test_padding_does_not_count():
     assert np.abs(curves(coverage) - coverage.levels[:, None]).max() < 0.12
     ranks = np.array([[2, 2], [0, 2], [0, 2]])
     real = np.array([[True, False], [False, False], [True, False]])
-    coverage = expected_coverage(made_ranks(ranks, [0, 4, 4], 4, real))
+    coverage = made_coverage(ranks, [0, 4, 4], 4, real)
     np.testing.assert_allclose(
         coverage.central["a"], [[0.5, np.nan], [0.5, np.nan], [1, np.nan]]
     )
@@ -106,9 +107,8 @@ def test_padding_does_not_count():
 
 
 def test_summary():
-    """Of given ranks, whole."""
     ranks = np.stack([np.arange(100), np.arange(100) // 2], 1)
-    coverage = expected_coverage(made_ranks(ranks, np.arange(100) // 2, 99))
+    coverage = made_coverage(ranks, np.arange(100) // 2, 99)
     assert coverage.summary() == (
         "ExpectedCoverage(100 simulations)\n"
         "\n"
@@ -124,7 +124,6 @@ def test_summary():
 
 
 def test_band_holds_99_of_100():
-    """Binomial counts, drawn."""
     coverage = ExpectedCoverage(np.array([0.3, 0.9]), {}, np.zeros(2), 200)
     lower, upper = coverage.band()
     counts = np.random.default_rng(0).binomial(200, [0.3, 0.9], (20_000, 2))
@@ -138,10 +137,9 @@ class TestPictures:
     @pytest.fixture
     def coverage(self) -> ExpectedCoverage:
         ranks = np.random.default_rng(0).integers(0, 100, (300, 2))
-        return expected_coverage(made_ranks(ranks, ranks[:, 0], 99))
+        return made_coverage(ranks, ranks[:, 0], 99)
 
     def test_lines(self, coverage):
-        """One per key, the mean of its values, and the joint one."""
         ax = coverage.plot()
         lines = {line.get_label(): line.get_data() for line in ax.get_lines()}
         for label, wanted in (
@@ -170,12 +168,33 @@ class TestPictures:
         assert coverage.plot(ax=ax) is ax
         assert pyplot.get_fignums() == [figure.number]
 
-    def test_without_matplotlib(self, coverage, monkeypatch):
-        monkeypatch.setitem(sys.modules, "matplotlib", None)
-        monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-        with pytest.raises(ImportError) as caught:
-            coverage.plot()
-        assert str(caught.value) == (
-            "ExpectedCoverage.plot needs matplotlib. Install it with pip "
-            "install 'tfmpe[plot]', or use summary() for text."
-        )
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CalibrationRanks.plot",
+        "CalibrationRanks.plot_ecdf",
+        "ExpectedCoverage.plot",
+        "PosteriorPredictive.plot",
+    ],
+)
+def test_pictures_without_matplotlib(name, monkeypatch):
+    ranks, tokens = made_ranks(np.zeros((9, 1), int)), simulate(1)
+    checks = {
+        "CalibrationRanks": ranks,
+        "ExpectedCoverage": expected_coverage(ranks),
+        "PosteriorPredictive": PosteriorPredictive(
+            tokens,
+            {"obs": np.zeros((1, 1, 3, 4, 1))},
+            tokens.select_tokens(["obs"]).to_tokens(),
+        ),
+    }
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    kind, method = name.split(".")
+    with refused(
+        ImportError,
+        f"{name} needs matplotlib. Install it with pip install "
+        "'tfmpe[plot]', or use summary() for text.",
+    ):
+        getattr(checks[kind], method)()

@@ -106,7 +106,6 @@ def test_masks_and_loss_of_data_sets(drawn):
 @given(data_sets())
 @cases(100, 20)
 def test_tokens_and_padding_of_data_sets(drawn):
-    """Built under vmap from traced values and sizes, too."""
     data, independence, sizes = drawn
     found, wanted = _both_ways(
         lambda data, sizes: build(independence, data, sizes), data, sizes

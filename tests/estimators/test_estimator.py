@@ -15,7 +15,7 @@ from estimators.known_flows import (
     normal,
     spoil_padding,
 )
-from tfmpe import PAD_VALUE, Standardizer, Tokens, UnknownKeyError
+from tfmpe import PAD_VALUE, Standardizer, Tokens
 from tfmpe.estimators import ContinuousFlow, FlowMatchingEstimator
 from tfmpe.nn import Transformer, TransformerConfig
 
@@ -40,7 +40,6 @@ def estimator_of(tokens, field=linear, bijectors=None):
 
 @pytest.fixture(scope="module")
 def tokens():
-    """Far from mean 0 and standard deviation 1."""
     tokens = make_tokens(5)
     data = jnp.where(tokens.value_mask, 5 + 3 * tokens.data, PAD_VALUE)
     return tokens.with_data(data)
@@ -57,7 +56,6 @@ def draws(tokens, estimator):
 
 
 def test_draws_are_tokens_in_their_own_units(tokens, estimator, draws):
-    """Those of the flow, on standardized tokens, put back."""
     assert isinstance(draws, Tokens)
     assert draws.sample_shape == (4, 5)
     assert draws.key_order == TARGET
@@ -75,7 +73,6 @@ def test_draws_are_tokens_in_their_own_units(tokens, estimator, draws):
 
 
 def test_only_the_conditioning_is_read(tokens, draws, estimator):
-    """Not the target, nor padding, whatever they hold."""
     unknown = {"mu": np.full((1, 1), np.nan), "site": np.full((2, 2), np.nan)}
     given = spoil_padding(tokens).with_values(**unknown)
     again = estimator.sample(given, TARGET, GIVEN, key=KEY, n_samples=4)
@@ -86,7 +83,6 @@ def test_only_the_conditioning_is_read(tokens, draws, estimator):
 
 
 def test_functional_inputs_go_with_the_draws():
-    """A copy for every draw, of the target's own tokens."""
     data = {"mu": normal(3, 1, 1), "obs": normal(3, 2, 1)}
     times = {"obs": np.arange(6.0, dtype=np.float32).reshape(3, 2, 1)}
     tokens = Tokens.from_pytree(data, {}, times)
@@ -113,7 +109,6 @@ def test_nothing_given(tokens, estimator):
 
 
 def test_compiled_once(tokens):
-    """A second call, with other values, traces nothing."""
     counted = Counted(linear)
     estimator = estimator_of(tokens, counted)
     theta_0 = normal(1, 5, 1, 2)
@@ -155,7 +150,6 @@ def test_draws_are_in_the_support(bounded):
 
 
 def test_densities_include_the_change_of_units(bounded):
-    """Log-normal and logit-normal densities, of what the data hold."""
     tokens, estimator = bounded
     found = estimator.log_prob(tokens, ["scale", "share"], ["obs"])
     mean, scale = (
@@ -191,7 +185,6 @@ def test_densities_of_given_values(tokens, estimator, draws):
 
 @pytest.mark.slow
 def test_densities_integrate_to_one(tokens):
-    """Over a grid of the one value, in its own units."""
     one = jax.tree.map(lambda x: x[2], tokens)
     estimator = estimator_of(tokens)
     grid = jnp.linspace(-20.0, 30.0, 501)
@@ -201,27 +194,13 @@ def test_densities_integrate_to_one(tokens):
 
 
 def test_direction_is_refused(tokens, estimator):
-    """Noise would be taken for values."""
-    with pytest.raises(ValueError, match="only draws") as caught:
+    with pytest.raises(ValueError, match="only draws from noise to values"):
         estimator.sample(tokens, TARGET, key=KEY, direction="backward")
-    assert str(caught.value) == (
-        "An estimator only draws from noise to values. For the other direction "
-        "pass standardized tokens to "
-        "ContinuousFlow(estimator.vector_field).sample."
-    )
 
 
-def test_errors(tokens, estimator):
-    with pytest.raises(UnknownKeyError) as unknown:
-        estimator.sample(tokens, ["nu"], key=KEY)
-    assert str(unknown.value) == (
-        "Key 'nu' not found. Available keys: ['mu', 'site', 'obs']"
-    )
-    with pytest.raises(ValueError, match="bijectors need") as caught:
+def test_bijectors_need_a_standardizer():
+    with pytest.raises(ValueError, match="bijectors need standardize=True"):
         FlowMatchingEstimator(linear, bijectors={"mu": LOG}, standardize=False)
-    assert str(caught.value) == (
-        "bijectors need standardize=True: a standardizer applies them."
-    )
 
 
 # Written for theta given obs, and followed for obs given theta too.

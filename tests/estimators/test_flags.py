@@ -31,7 +31,6 @@ class Field(eqx.Module):
     weights: jax.Array
 
     def __call__(self, target, conditioning, time):
-        """Return the velocities."""
         real = jnp.asarray(conditioning.value_mask)
         total = jnp.where(real, conditioning.data, 0).sum((-2, -1))
         mean = total / real.sum((-2, -1), dtype=total.dtype)
@@ -127,7 +126,6 @@ def test_a_step_of_the_journey(flag, step):
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_the_flags_find_mistakes(flag):
-    """So that a step can fail."""
     zero = jnp.zeros(())
     with (
         FLAGS[flag](),

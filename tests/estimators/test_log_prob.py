@@ -18,6 +18,7 @@ from estimators.known_flows import (
     padded_with,
     spoil_padding,
 )
+from refusals import refused
 from stored_calls import one_of_each, stored_cases
 from tfmpe import Tokens
 from tfmpe.estimators import ContinuousFlow
@@ -51,7 +52,6 @@ def densities(tokens):
 
 
 def test_density_of_a_linear_flow(tokens, densities):
-    """The normal density that it has; padding contributes nothing."""
     given = tokens.select_tokens(GIVEN)
     for values, found in zip(VALUES, densities, strict=True):
         moved = tokens.select_tokens(TARGET).with_data(values)
@@ -62,7 +62,6 @@ def test_density_of_a_linear_flow(tokens, densities):
 
 
 def test_density_of_the_values_in_the_tokens(tokens, densities):
-    """Without values, those that the tokens hold."""
     own = tokens.select_tokens(TARGET).with_data(VALUES[2])
     found = ContinuousFlow(linear).log_prob(own, TARGET, GIVEN)
     assert found.shape == (5,)
@@ -76,14 +75,12 @@ def test_batches_change_nothing(tokens, densities):
 
 
 def test_what_padding_holds_does_not_matter(tokens, densities):
-    """Of tokens and of columns, in values and conditioning: not one bit."""
     values = padded_with(VALUES, tokens.select_tokens(TARGET), np.nan)
     found = density(spoil_padding(tokens), values)
     np.testing.assert_array_equal(found, densities)
 
 
 def test_compiled_once():
-    """Per layout and shape: not per call, values, or Tokens object."""
     counted = Counted(linear)
     first = density(make_tokens(5), VALUES[:2], counted)
     traced = counted.count
@@ -104,8 +101,6 @@ def test_under_jit_and_vmap(tokens, densities):
 
 @pytest.mark.slow
 def test_gradients(tokens):
-    """Those of the normal density; none by padding."""
-
     def total(values):
         return density(tokens, values[None]).sum()
 
@@ -122,7 +117,6 @@ def test_gradients(tokens):
 
 
 def bent(target, conditioning, time):
-    """Mix the tokens, not linearly."""
     del conditioning
     n = target.data.shape[-2]
     mixing = jnp.sin(1.0 + jnp.arange(n * n * 1.0).reshape((n, n)))
@@ -130,7 +124,6 @@ def bent(target, conditioning, time):
 
 
 def test_density_is_that_of_what_sample_draws():
-    """By the change of variables of the whole map from noise to values."""
     data = {"mu": np.zeros((1, 1)), "site": np.zeros((2, 1))}
     tokens = Tokens.from_pytree(data, {}, sample_ndims=0)
     flow = ContinuousFlow(bent)
@@ -167,7 +160,6 @@ def skew(target, conditioning, time):
 
 
 def test_estimated_divergence_of_a_skew_field():
-    """Exact, whatever the probes, in whatever chunks."""
     tokens = make_tokens(5, padded=False)
     exact = density(tokens, field=skew)
     probes = normal(2, *VALUES.shape)
@@ -210,8 +202,6 @@ class Recorded:
         self.given, self.name = given, name
 
     def __call__(self, target, conditioning, time):
-        """Return the velocities, row by row."""
-
         def of_row(theta, context, time):
             # Written for the default flags of jax.
             with (
@@ -248,49 +238,41 @@ def test_recorded_densities(stored):
 
 
 @pytest.mark.parametrize(
-    ("error", "options", "message"),
+    ("options", "message"),
     [
         (
-            ValueError,
             {"values": VALUES[0]},
             "values have shape (5, 3, 2), expected (n, 5, 3, 2) (draws, "
             "sample axes, target tokens, width).",
         ),
         (
-            ValueError,
             {"probes": VALUES},
             "probes have shape (4, 5, 3, 2), expected (n_probes, 4, 5, 3, 2).",
         ),
         (
-            ValueError,
             {"probes": np.zeros((0, *VALUES.shape))},
             "probes have shape (0, 4, 5, 3, 2), expected (n_probes, 4, 5, 3, "
             "2).",
         ),
         (
-            ValueError,
             {"exact": True, "n_probes": 3},
             "exact=True needs no probes: omit n_probes and probes, or "
             "pass exact=False.",
         ),
         (
-            ValueError,
             {"exact": False},
             "exact=False needs a number of probes: pass n_probes=10.",
         ),
         (
-            TypeError,
             {"n_probes": 10},
             "n_probes=10 needs a PRNG key: pass key=jax.random.key(0).",
         ),
         (
-            ValueError,
             {"n_probes": 0, "key": KEY},
             "n_probes is 0, expected at least 1.",
         ),
     ],
 )
-def test_errors(tokens, error, options, message):
-    with pytest.raises(error) as caught:
+def test_errors(tokens, options, message):
+    with refused((TypeError, ValueError, KeyError), message):
         density(tokens, **options)
-    assert str(caught.value) == message

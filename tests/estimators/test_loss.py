@@ -65,7 +65,6 @@ def tokens():
 
 @pytest.mark.parametrize("n_noise", [1, 3])
 def test_the_loss_is_its_formula(tokens, n_noise):
-    """Summed over real values, and their number."""
     squares, counts = by_formula(tokens, n_noise)
     total, n = loss_of(tokens, n_noise=n_noise)
     np.testing.assert_allclose(total, squares.sum(), rtol=ROUNDING)
@@ -82,7 +81,6 @@ def test_rows_of_weight_zero_do_not_count(tokens):
 
 
 def test_ends_of_the_path():
-    """From the noise itself to the values, give or take sigma_min noises."""
     noise, values = normal(4, 2, 1), normal(4, 2, 1, seed=1)
     start = path_position(noise, values, 0.0, SIGMA_MIN)
     np.testing.assert_array_equal(start, noise)
@@ -93,7 +91,6 @@ def test_ends_of_the_path():
 
 
 def test_what_padding_holds_does_not_matter(tokens):
-    """Not one bit of the loss, nor of a gradient, and no NaN."""
     weights = jnp.ones(N)
 
     @jax.jit

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from refusals import refused
 from tfmpe.estimators import SOLVERS
 from tfmpe.estimators._flow.ode import read_ode
 
@@ -53,7 +54,6 @@ def exact(rates, initial, start=0.0, stop=1.0):
 
 @pytest.mark.parametrize("solver", ALL, ids=str)
 def test_every_method(solver):
-    """In fixed steps, against the closed form."""
     initial = np.array([[1.0, 2.0], [3.0, 4.0]])
     found = solve(ode(solver, n_steps=20), [-0.5, 0.3], initial)
     expected = exact([-0.5, 0.3], initial)
@@ -73,7 +73,6 @@ def test_backwards_in_time(options):
 
 
 def test_four_steps_are_of_fourth_order():
-    """By default; twice as many are sixteen times as near."""
     initial = np.array([[1.0]])
     errors = [
         abs(solve(ode(n_steps=n), [-4.0], initial) - exact([-4.0], initial))
@@ -123,7 +122,6 @@ def test_gradient_through_adapted_steps():
 
 
 def test_equal_options_compile_once():
-    """Also with solvers of diffrax, and numbers of NumPy."""
     assert ode(diffrax.Tsit5()) == ode(diffrax.Tsit5())
     assert hash(ode(diffrax.Tsit5())) == hash(ode(diffrax.Tsit5()))
     assert ode(n_steps=np.int64(3)) == ode(n_steps=3)
@@ -132,7 +130,6 @@ def test_equal_options_compile_once():
 
 
 def test_too_few_steps():
-    """An error that says what to do; NaN where none can be raised."""
     few = ode(rtol=1e-6, max_steps=3)
     ends = solve(few, [-30.0], [[1.0]])
     assert np.isnan(ends).all()
@@ -163,62 +160,52 @@ def test_nothing_compiled_calls_back(options):
 
 
 @pytest.mark.parametrize(
-    ("error", "options", "message"),
+    ("options", "message"),
     [
         (
-            ValueError,
             {"n_steps": 8, "rtol": 1e-3},
             "n_steps=8 requests fixed steps, but rtol=0.001 and atol=None "
             "adaptive ones. Pass n_steps or tolerances.",
         ),
         (
-            ValueError,
             {"solver": "rk5"},
             "Unknown solver 'rk5'; expected one of ['euler', 'midpoint', "
             "'rk4', 'bosh3', 'tsit5', 'dopri5', 'dopri8'] or a solver of "
             "diffrax.",
         ),
         (
-            ValueError,
             {"solver": "euler", "atol": 0.1},
             "The solver 'euler' does not estimate its error, so rtol=None and "
             "atol=0.1 cannot be kept. Pass n_steps, or another solver such as "
             "'dopri5'.",
         ),
         (
-            TypeError,
             {"solver": 4},
             "solver is 4, expected one of ['euler', 'midpoint', 'rk4', "
             "'bosh3', 'tsit5', 'dopri5', 'dopri8'] or a solver of diffrax.",
         ),
         (
-            ValueError,
             {"n_steps": 0},
             "n_steps is 0, expected at least 1.",
         ),
         (
-            TypeError,
             {"n_steps": 2.5},
             "n_steps must be an integer, not 2.5 of type float.",
         ),
         (
-            ValueError,
             {"rtol": 1e-3, "atol": 0.0},
             "atol is 0.0, expected above 0 and finite.",
         ),
         (
-            ValueError,
             {"rtol": float("inf")},
             "rtol is inf, expected above 0 and finite.",
         ),
         (
-            ValueError,
             {"max_steps": -1},
             "max_steps is -1, expected at least 1.",
         ),
     ],
 )
-def test_errors(error, options, message):
-    with pytest.raises(error) as caught:
+def test_errors(options, message):
+    with refused((TypeError, ValueError, KeyError), message):
         ode(**options)
-    assert str(caught.value) == message

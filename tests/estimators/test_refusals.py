@@ -65,19 +65,11 @@ def fit(estimator, data, **options):
         ({"validation": 1}, ValueError, "validation is 1.0"),
         ({"steps_per_epoch": 3}, ValueError, "is for batches only"),
         ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch is 0"),
-        ({"steps_per_epoch": False}, TypeError, "steps_per_epoch must be an"),
         ({"n_epochs": 0}, ValueError, "n_epochs is 0"),
         ({"n_epochs": True}, TypeError, "n_epochs must be an integer"),
-        ({"batch_size": True}, TypeError, "batch_size must be an integer"),
-        (
-            {"patience": True, "validation": 0.5},
-            TypeError,
-            "patience must be an integer",
-        ),
         ({"learning_rate": True}, TypeError, "learning_rate is True"),
         ({"learning_rate": 1e-50}, ValueError, "learning_rate is 1e-50"),
         ({"learning_rate": 1e39}, ValueError, r"learning_rate is 1e\+39"),
-        ({"checkpoint": ""}, ValueError, "checkpoint is ''"),
     ],
 )
 def test_numbers_of_a_training_that_make_no_sense(options, error, message):
@@ -85,35 +77,10 @@ def test_numbers_of_a_training_that_make_no_sense(options, error, message):
         fit(FlowMatchingEstimator(Field()), simulations(), **options)
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"sigma_min": -1.0}, ValueError, "sigma_min is -1.0, expected 0 or"),
-        ({"sigma_min": float("nan")}, ValueError, "sigma_min is nan"),
-        ({"sigma_min": float("inf")}, ValueError, "sigma_min is inf"),
-        ({"sigma_min": True}, TypeError, "sigma_min is True"),
-    ],
-)
-def test_settings_of_an_estimator_that_make_no_sense(options, error, message):
-    with pytest.raises(error, match=message):
-        FlowMatchingEstimator(Field(), **options)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"n_steps": True}, TypeError, "n_steps must be an integer"),
-        ({"n_samples": True}, TypeError, "n_samples must be an integer"),
-        ({"atol": True}, TypeError, "atol is True"),
-    ],
-)
-def test_numbers_of_a_solution_that_make_no_sense(
-    trained, options, error, message
-):
-    with pytest.raises(error, match=message):
-        trained.sample(
-            simulations(2), ["mu"], ["obs"], key=jax.random.key(0), **options
-        )
+@pytest.mark.parametrize("sigma_min", [-1.0, float("nan"), float("inf")])
+def test_settings_of_an_estimator_that_make_no_sense(sigma_min):
+    with pytest.raises(ValueError, match=f"sigma_min is {sigma_min}, expected"):
+        FlowMatchingEstimator(Field(), sigma_min=sigma_min)
 
 
 # Given to the public functions, these fail at their annotations in tests.
@@ -217,18 +184,13 @@ def test_a_checkpoint_that_cannot_be_written_is_noticed_at_once(tmp_path):
             counted.append(None)
             return super().__iter__()
 
-    (tmp_path / "folder" / "checkpoint.safetensors").mkdir(parents=True)
-    for name, error in (
-        ("file", FileExistsError),
-        ("folder", IsADirectoryError),
-    ):
-        with pytest.raises(error, match=name):
-            fit(
-                FlowMatchingEstimator(Field()),
-                Batches([simulations()]),
-                checkpoint=tmp_path / name,
-            )
-    assert len(counted) <= 1
+    with pytest.raises(FileExistsError, match="file"):
+        fit(
+            FlowMatchingEstimator(Field()),
+            Batches([simulations()]),
+            checkpoint=tmp_path / "file",
+        )
+    assert not counted
 
 
 @pytest.fixture(scope="module")
@@ -293,6 +255,7 @@ def test_functional_inputs_that_are_not_known(trained, key, wrong):
         lambda: trained.sample(data, *question, **seed),
         lambda: trained.log_prob(data, *question),
         lambda: trained.log_prob(data, *question, values=values),
+        lambda: calibration_ranks(trained, data, ["mu"], **seed),
         lambda: fit(FlowMatchingEstimator(Field()), data),
         lambda: fit(FlowMatchingEstimator(Field()), [data]),
         lambda: fit(
@@ -304,13 +267,6 @@ def test_functional_inputs_that_are_not_known(trained, key, wrong):
     ):
         with pytest.raises(ValueError, match=message):
             use()
-
-
-def test_calibration_names_inputs_that_are_not_known(trained):
-    with pytest.raises(ValueError, match=r"Functional inputs .*of 'obs'"):
-        calibration_ranks(
-            trained, with_inputs(wrong=np.nan), ["mu"], key=jax.random.key(0)
-        )
 
 
 def test_functional_inputs_of_padding_may_be_anything(trained):
@@ -369,20 +325,17 @@ def test_density_outside_the_support_of_a_bijector(trained):
 
 def test_bijectors_that_do_not_undo_one_another():
     wrong = {"mu": (jnp.log, jnp.expm1)}
-    with pytest.raises(
-        ValueError, match="'mu' has a bijector whose functions are"
-    ):
+    with pytest.raises(ValueError, match=r"'mu' has .* are not inverses"):
         Standardizer.fit(simulations(), bijectors=wrong)
-    Standardizer.fit(simulations(), bijectors={"mu": (jnp.log, jnp.exp)})
 
 
-@pytest.mark.parametrize("bijectors", [None, {"mu": (jnp.log, jnp.exp)}])
-@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize(
+    ("bijectors", "standardize"),
+    [(None, True), (None, False), ({"mu": (jnp.log, jnp.exp)}, True)],
+)
 def test_an_estimator_saved_before_it_was_trained(
     tmp_path, bijectors, standardize
 ):
-    if bijectors and not standardize:
-        pytest.skip("refused")
     path = tmp_path / "estimator"
     estimator = FlowMatchingEstimator(
         Field(), bijectors=bijectors, standardize=standardize

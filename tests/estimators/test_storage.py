@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from estimators.known_flows import KEY, Affine, make_tokens, train
+from estimators.known_flows import (
+    KEY,
+    Affine,
+    assert_same,
+    make_tokens,
+    train,
+)
 from tfmpe import StorageError, Tokens, UnknownKeyError
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._storage.state_file import (
@@ -37,19 +43,10 @@ def path(estimator, tmp_path):
     return tmp_path / "estimator.safetensors"
 
 
-def assert_equal_trees(one, other):
-    """Compare structures, and leaves bit for bit."""
-    assert jax.tree.structure(one) == jax.tree.structure(other)
-    for a, b in zip(*map(jax.tree.leaves, (one, other)), strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert a.dtype == b.dtype
-
-
 def test_load_gives_what_was_saved(tokens, estimator, path):
-    """Parameters, moments, and what else is not the default."""
     loaded = FlowMatchingEstimator.load(path, Affine())
-    assert_equal_trees(loaded.vector_field, estimator.vector_field)
-    assert_equal_trees(loaded.standardizer, estimator.standardizer)
+    assert_same(loaded.vector_field, estimator.vector_field)
+    assert_same(loaded.standardizer, estimator.standardizer)
     asked = tokens, ["mu"], ["obs"]
     draws = estimator.sample(*asked, key=KEY)
     again = loaded.sample(*asked, key=KEY)
@@ -57,10 +54,9 @@ def test_load_gives_what_was_saved(tokens, estimator, path):
 
 
 def test_training_goes_on_with_what_was_loaded(tokens, estimator, path):
-    """With the moments of the file, not of the new data."""
     loaded = FlowMatchingEstimator.load(path, Affine())
     loaded.fit(make_tokens(4, seed=5), ["mu"], key=KEY, n_epochs=1)
-    assert_equal_trees(loaded.standardizer, estimator.standardizer)
+    assert_same(loaded.standardizer, estimator.standardizer)
 
 
 def test_without_standardizer(tmp_path):
@@ -71,7 +67,7 @@ def test_without_standardizer(tmp_path):
     plain.save(path)
     loaded = FlowMatchingEstimator.load(path, Affine())
     assert loaded.standardizer is None
-    assert_equal_trees(loaded.vector_field, plain.vector_field)
+    assert_same(loaded.vector_field, plain.vector_field)
     again = tmp_path / "again"
     loaded.save(again)
     assert again.read_bytes() == path.read_bytes()
@@ -87,7 +83,6 @@ class Network(nnx.Module):
         self.dropout = nnx.Dropout(0.5, rngs=rngs)
 
     def __call__(self, target, conditioning, time):
-        """Return velocities."""
         del conditioning, time
         return target.data * self.value[...].sum()
 
@@ -107,7 +102,6 @@ def test_a_module_with_more_than_parameters(tmp_path):
 
 
 def test_another_architecture(path, tmp_path):
-    """All that differs is listed, and the network is left as it was."""
     network = Network(0, n=2)
     before = jnp.copy(network.value[...])
     FlowMatchingEstimator(Network(0), standardize=False).save(path)
@@ -128,7 +122,6 @@ def test_another_architecture(path, tmp_path):
 
 
 def test_bijectors_are_to_be_given_again(tmp_path):
-    """Functions are not stored."""
     path = tmp_path / "estimator"
     data = {"mu": np.exp(np.arange(4.0)).reshape(4, 1, 1)}
     data["obs"] = np.arange(8.0).reshape(4, 2, 1)
@@ -137,7 +130,7 @@ def test_bijectors_are_to_be_given_again(tmp_path):
     estimator.fit(tokens, ["mu"], key=KEY, n_epochs=1)
     estimator.save(path)
     loaded = FlowMatchingEstimator.load(path, Affine(), bijectors=LOG)
-    assert_equal_trees(loaded.standardizer, estimator.standardizer)
+    assert_same(loaded.standardizer, estimator.standardizer)
     for given in (None, {}, {"obs": LOG["mu"]}):
         with pytest.raises(StorageError) as caught:
             FlowMatchingEstimator.load(path, Affine(), bijectors=given)
@@ -156,7 +149,6 @@ def test_bijectors_are_to_be_given_again(tmp_path):
 
 
 def test_a_damaged_file(path):
-    """Wherever it is: nothing is loaded."""
     content = path.read_bytes()
     with pytest.raises(FileNotFoundError) as caught:
         FlowMatchingEstimator.load(path.parent / "none", Affine())
@@ -198,7 +190,6 @@ def test_the_old_file_stays_if_writing_fails(estimator, path, monkeypatch):
 
 
 def test_a_dtype_that_no_file_holds(tmp_path):
-    """Known before anything is written."""
     network = Affine()
     network = jax.tree.map(lambda x: x.astype(jnp.bfloat16), network)
     with pytest.raises(StorageError) as caught:
@@ -211,12 +202,11 @@ def test_a_dtype_that_no_file_holds(tmp_path):
 
 
 def test_names_of_leaves():
-    """By their path; two leaves of one name cannot be told apart."""
     tree = {"a": [jnp.zeros(1), {"value": jnp.ones(2)}], "b": None}
     names = name_leaves(tree, "state")
     assert list(names) == ["state/a/0", "state/a/1/value"]
     again = refill(tree, "state", {k: np.asarray(v) for k, v in names.items()})
-    assert_equal_trees(again, tree)
+    assert_same(again, tree)
     with pytest.raises(StorageError) as caught:
         name_leaves({"a/b": jnp.zeros(1), "a": {"b": jnp.zeros(1)}}, "x")
     assert str(caught.value) == (
@@ -225,7 +215,6 @@ def test_names_of_leaves():
 
 
 def test_random_states_are_arrays(tmp_path):
-    """Such as an optimizer's that adds noise."""
     tree = {"key": jax.random.key(5), "n": jnp.arange(3)}
     write_state(tmp_path / "state", "test", name_leaves(tree, "x"), {})
     arrays, _ = read_state(tmp_path / "state", "test")

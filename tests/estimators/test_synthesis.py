@@ -21,22 +21,24 @@ from tfmpe.estimators._bottom_up.synthesis import full_tokens, synthesise
 
 KEY = jax.random.key(5)
 N = 6
+SIZES = {"region": 4, "site": 3}
 
 
-def one_unit(prior, simulator, plates, rules, inputs=None):
+def one_unit(prior, simulator, sizes, rules, inputs=None):
     """Return the layout of one unit."""
-    parameters = prior(KEY, 2, plates.one_unit)
+    parameters = prior(KEY, 2, sizes)
     data = {**parameters, **simulator(KEY, parameters)}
     return Tokens.from_pytree(data, rules, inputs).layout
 
 
-def three_levels(formula, sd, sizes=None):
+def three_levels(formula, sd, grown=SIZES):
     """Synthesise the model of regions and sites; return Tokens and rows."""
-    plates = Plates.read(THREE_LEVELS, sizes or {"region": 4, "site": 3})
+    plates = Plates.read(THREE_LEVELS, {name: SIZES[name] for name in grown})
+    sizes = {**SIZES, **plates.one_unit}
     one = one_unit(
-        three_level_prior, three_level_simulator, plates, THREE_LEVEL_RULES
+        three_level_prior, three_level_simulator, sizes, THREE_LEVEL_RULES
     )
-    parameters = three_level_prior(KEY, N, {"region": 4, "site": 3})
+    parameters = three_level_prior(KEY, N, SIZES)
     tokens = full_tokens(parameters, None, one, plates, N, "prior_fn")
     groups = plates.groups(("mu", "region", "site"), ("obs",))
     likelihood = FormulaLikelihood(formula, sd)
@@ -89,26 +91,15 @@ def test_noise_is_fresh_for_every_simulation_and_unit():
 
 def test_a_plate_without_a_size_stays_in_the_unit():
     """Four regions come from the functions; sites alone are put together."""
-    plates = Plates.read(THREE_LEVELS, {"site": 3})
-    sizes = {"region": 4, "site": 1}
-    parameters = three_level_prior(KEY, 2, sizes)
-    one = Tokens.from_pytree(
-        {**parameters, **three_level_simulator(KEY, parameters)},
-        THREE_LEVEL_RULES,
-    ).layout
-    full = three_level_prior(KEY, N, {"region": 4, "site": 3})
-    tokens = full_tokens(full, None, one, plates, N, "prior_fn")
 
     def formula(given):
         return {"obs": np.repeat(given["site"], 2, -1)}
 
-    likelihood = FormulaLikelihood(formula, 0.0)
-    groups = plates.groups(("mu", "region", "site"), ("obs",))
-    found = synthesise(likelihood, tokens, one, plates, groups, KEY, {})
+    tokens, found, calls = three_levels(formula, 0.0, ["site"])
     np.testing.assert_array_equal(
-        found.decode()["obs"], np.repeat(full["site"], 2, -1)
+        found.decode()["obs"], np.repeat(tokens.decode()["site"], 2, -1)
     )
-    assert likelihood.calls[0][0].sample_shape == (N * 3,)
+    assert calls[0][0].sample_shape == (N * 3,)
 
 
 def test_outer_observations_are_drawn_first_and_given():
@@ -150,7 +141,7 @@ def test_functional_inputs_are_those_of_the_unit():
     one = one_unit(
         two_level_prior,
         two_level_simulator,
-        plates,
+        plates.one_unit,
         TWO_LEVEL_RULES,
         {"obs": times[:2, :1]},
     )
@@ -166,13 +157,13 @@ def test_functional_inputs_are_those_of_the_unit():
     rows, options = likelihood.calls[0]
     found = rows.select_tokens(["obs"]).functional_inputs
     np.testing.assert_array_equal(found, times.reshape((N * 3, 2, 1)))
-    assert options == {"batch_size": 8192, "n_steps": 2}
+    assert options == {"n_steps": 2}
 
 
 def test_values_that_are_not_of_the_full_model():
     plates = Plates.read(TWO_LEVELS, {"site": 3})
     one = one_unit(
-        two_level_prior, two_level_simulator, plates, TWO_LEVEL_RULES
+        two_level_prior, two_level_simulator, plates.one_unit, TWO_LEVEL_RULES
     )
     with pytest.raises(ValueError, match="full model") as error:
         full_tokens(

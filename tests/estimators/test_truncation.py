@@ -96,7 +96,6 @@ def test_a_box_that_holds_everything_changes_nothing():
 
 
 def test_draws_follow_the_prior_inside_the_box():
-    """Against the moments of a truncated normal distribution."""
     draw = prior(box(mu=(0.5, np.inf)))
     mu = np.asarray(draw(KEY, 20_000)["mu"]).ravel()
     # phi(0.5) / (1 - Phi(0.5))

@@ -18,8 +18,6 @@ def _samples(shift=0.0, n=20, m=30):
 
 
 def _plain_mmd(x, y, bandwidth):
-    """Write the unbiased statistic out, pair by pair."""
-
     def mean(a, b, skip):
         return np.mean(
             [
@@ -57,11 +55,6 @@ def test_samples_that_differ_have_the_smallest_p_value():
     assert float(found.p_value) == pytest.approx(1 / 100)
 
 
-def test_samples_that_do_not_differ():
-    found = mmd_test(KEY, *_samples(), n_permutations=99)
-    assert float(found.p_value) > 0.05
-
-
 def test_nothing_is_compiled_twice():
     from tfmpe.estimators._checks.two_sample import mmd_squared
 
@@ -76,9 +69,7 @@ def test_nothing_is_compiled_twice():
     [
         ({"y": np.zeros((3, 1))}, r"shapes \(20, 2\) and \(3, 1\)"),
         ({"x": np.zeros(20)}, r"shapes \(20,\) and \(30, 2\)"),
-        ({"x": np.zeros((1, 2))}, "1 and 30 rows, expected at least 2"),
-        ({"bandwidth": 0.0}, "bandwidth is 0.0, expected more than 0"),
-        ({"bandwidth": np.nan}, "bandwidth is nan, expected more than 0"),
+        ({"x": np.zeros((1, 2))}, "of a sample is 1, expected at least 2"),
         ({"n_permutations": 0}, "n_permutations is 0, expected at least 1"),
         ({"x": np.array([[0, np.nan]] * 3)}, "x has 3 of 6 values that are N"),
         ({"y": np.array([[0, np.inf]] * 3)}, "y has 3 of 6 values that are N"),
@@ -133,7 +124,6 @@ def test_classifiers_that_learnt_nothing(n, probability):
 
 
 def test_classifiers():
-    """The data count as one draw of the null distribution."""
     null = jnp.full((4, 3), 0.5)
     found = classifier_test(jnp.array([0.0, 1.0, 0.5, 0.5]), null)
     assert float(found.statistic) == 0.125

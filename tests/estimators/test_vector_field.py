@@ -32,7 +32,6 @@ class Network(nnx.Module):
         self.dropout = nnx.Dropout(0.5, rngs=rngs)
 
     def __call__(self, target, conditioning, time):
-        """Return velocities; without dropout after ``eval()``."""
         del conditioning, time
         return self.dropout(self.linear(target.data) * self.waves[None, None])
 
@@ -53,7 +52,6 @@ class Module(eqx.Module):
         self.names, self.squash = ["a", 2], jnp.tanh
 
     def __call__(self, target, conditioning, time):
-        """Return velocities."""
         del conditioning, time
         scaled = target.data * self.weight[None, None]
         return self.squash(scaled + self.grid[self.rows][None, None])
@@ -70,7 +68,6 @@ def tokens():
     ids=["function", "nnx", "eqx"],
 )
 def test_splitting_is_undone(build, tokens):
-    """Also by parts of another one of the same architecture."""
     field, other = build(1), build(2)
     for one in (field, other):
         if isinstance(one, nnx.Module):
@@ -115,7 +112,6 @@ def test_other_architectures_are_other_fields():
 
 @pytest.mark.parametrize("build", [Network, Module])
 def test_with_arrays(build):
-    """A field is built anew; the one that was given is left as it is."""
     field, other = build(0), build(5)
     before = jax.tree.map(jnp.copy, split_field(field).parameters)
     _, parameters, (others, _) = split_field(other)
@@ -134,17 +130,14 @@ class Encoding:
     """A field that reads what is given once."""
 
     def encode(self, conditioning):
-        """Return the given mean."""
         return given_mean(conditioning)
 
     def velocity(self, target, conditioning, encoded, time):
-        """Return where to go."""
         del conditioning
         return target.data + (encoded * time)[..., None, None]
 
 
 def test_a_field_may_encode(tokens):
-    """Told by its two methods; a plain one is called as it is."""
     assert isinstance(Encoding(), EncodingVectorField)
     assert not isinstance(linear, EncodingVectorField)
     assert not isinstance(Network(0), EncodingVectorField)

@@ -40,7 +40,8 @@ def test_all_faults_are_listed():
         "  - n_frequencies is 0, expected 1 or more\n"
         "  - mlp_ratio is 0.0, expected above 0\n"
         "  - latent_dim 10 is not a multiple of n_heads 4\n"
-        "  - compute_dtype is 'float16', expected 'float32' or 'bfloat16'"
+        "  - compute_dtype is 'float16', expected one of ['float32', "
+        "'bfloat16']"
     )
 
 
@@ -64,7 +65,6 @@ def test_one_fault(options, message):
 
 
 def test_what_is_known_of_keys():
-    """Not how many tokens they have."""
     assert (
         KnownKey("mu", 1, None),
         KnownKey("site", 2, None),

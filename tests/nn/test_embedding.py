@@ -10,8 +10,11 @@ from nn.networks import config, make_tokens
 from tfmpe import PAD_VALUE, Tokens
 from tfmpe.nn import Transformer
 from tfmpe.nn._config import known_keys
-from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
-from tfmpe.nn._fourier import fourier_features
+from tfmpe.nn._embedding import (
+    TimeEmbedding,
+    TokenEmbedding,
+    fourier_features,
+)
 from tfmpe.nn._inputs import input_moments
 
 CONFIG = config()
@@ -45,7 +48,6 @@ def test_fourier_features_are_their_formula():
 
 
 def test_a_vector_for_every_token(vectors, embedding, tokens):
-    """The sum of what its value, key and functional inputs add."""
     assert vectors.shape == (4, 10, 8)
     assert vectors.dtype == jnp.float32
     kernel, key_vector = embedding.value_kernel[...], embedding.key_vector[...]
@@ -106,7 +108,6 @@ def test_functional_inputs_as_they_are():
 
 
 def test_targets_are_told_apart(vectors, embedding, tokens):
-    """By a constant for each key."""
     as_target = embedding(tokens, is_target=True)
     difference = as_target - vectors
     key_vector = embedding.key_vector[...]
@@ -119,7 +120,6 @@ def test_targets_are_told_apart(vectors, embedding, tokens):
 
 
 def test_keys_are_found_by_name(vectors, embedding, tokens):
-    """In whatever order they come, and if some are left out."""
     view = tokens.select_tokens(["obs", "mu"])
     found = embedding(view, is_target=False)
     expected = jnp.concatenate([vectors[:, 4:], vectors[:, :1]], 1)
@@ -127,7 +127,6 @@ def test_keys_are_found_by_name(vectors, embedding, tokens):
 
 
 def test_padding_enters_nothing(vectors, embedding, tokens):
-    """Neither tokens, nor columns, nor functional inputs; no NaN."""
     real = tokens.padding_mask[..., None]
     inputs = jnp.where(real, tokens.functional_inputs, jnp.nan)
     data = jnp.where(tokens.value_mask, tokens.data, jnp.nan)
@@ -148,7 +147,6 @@ def test_padding_enters_nothing(vectors, embedding, tokens):
 
 
 def test_tokens_of_another_width(vectors, embedding, tokens):
-    """More room than any key of the network needs, or less."""
     wider = jnp.pad(
         tokens.data, ((0, 0), (0, 0), (0, 3)), constant_values=PAD_VALUE
     )
@@ -169,7 +167,6 @@ def test_tokens_of_another_width(vectors, embedding, tokens):
 
 
 def test_no_functional_inputs(tokens):
-    """Of any key: then there is no map of them."""
     data = tokens.decode()
     plain = Tokens.from_pytree(data, {})
     embedding = TokenEmbedding(

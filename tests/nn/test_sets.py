@@ -43,7 +43,6 @@ def sets_of(tokens, **options):
 
 
 def test_the_warning_says_what_to_do():
-    """At the line of the caller, by name."""
     tokens = Tokens.from_pytree({**SITES, "y": FIVE}, SITE_RULE)
     with pytest.warns(ExchangeableWarning) as caught:
         Transformer.for_tokens(tokens, config(), rngs=nnx.Rngs(0))
@@ -59,7 +58,6 @@ def test_the_warning_says_what_to_do():
 
 @pytest.mark.parametrize("positions", [None, ["y"]])
 def test_the_order_of_a_series(positions):
-    """Without positions it changes nothing; with them it does."""
     tokens = Tokens.from_pytree(SERIES, {}, positions=positions)
     exchangeable = [] if positions else ["y"]
     network = random_network(tokens, config(), exchangeable=exchangeable)
@@ -71,75 +69,54 @@ def test_the_order_of_a_series(positions):
     assert close == (positions is None)
 
 
+OBS_GROUPS = {"cross_local": [("obs", "obs", "county")]}
+TIMES = "functional_inputs"
+BOTH_WAYS = [("theta", "obs"), ("obs", "theta")]
+WITHIN = {"cross_local": [("y", "y", (0, 0))]}
+
+
 @pytest.mark.parametrize(
-    ("data", "arguments", "expected"),
+    ("data", "rules", "options", "expected"),
     [
-        (SERIES, {}, ["y"]),
-        (SERIES, {"independence": {"local": ["y"]}}, ["y"]),
-        (SERIES, {"independence": {"cross": [("mu", "y")]}}, ["y"]),
+        (SERIES, {}, {}, ["y"]),
+        (SERIES, {"local": ["y"]}, {}, ["y"]),
+        (SERIES, {"cross": [("mu", "y")]}, {}, ["y"]),
         # Each sees itself alone, and nothing else tells them apart.
-        (SERIES, {"independence": {"cross_local": [("y", "y", None)]}}, ["y"]),
-        (
-            SERIES,
-            {"independence": {"cross_local": [("y", "y", (0, 0))]}},
-            ["y"],
-        ),
-        (SERIES, {"positions": ["y"]}, []),
-        (SERIES, {"functional_inputs": {"y": FIVE}}, []),
+        (SERIES, {"cross_local": [("y", "y", None)]}, {}, ["y"]),
+        (SERIES, WITHIN, {}, ["y"]),
+        (SERIES, {}, {"positions": ["y"]}, []),
+        (SERIES, {}, {TIMES: {"y": FIVE}}, []),
         # As legacy models have them, where only other keys have times.
-        (SERIES, {"functional_inputs": {"y": np.zeros((5, 1))}}, ["y"]),
-        (SERIES, {"functional_inputs": {"mu": np.zeros((1, 1))}}, ["y"]),
-        ({"y": ONE}, {}, []),
-        (SITES, {}, ["theta", "obs"]),
-        (SITES, {"independence": SITE_RULE}, []),
+        (SERIES, {}, {TIMES: {"y": np.zeros((5, 1))}}, ["y"]),
+        (SERIES, {}, {TIMES: {"mu": np.zeros((1, 1))}}, ["y"]),
+        ({"y": ONE}, {}, {}, []),
+        (SITES, {}, {}, ["theta", "obs"]),
+        (SITES, SITE_RULE, {}, []),
         # A later rule replaces an earlier one.
-        (
-            SITES,
-            {
-                "independence": {
-                    **SITE_RULE,
-                    "cross": [("theta", "obs"), ("obs", "theta")],
-                }
-            },
-            [],
-        ),
+        (SITES, {**SITE_RULE, "cross": BOTH_WAYS}, {}, []),
         (
             {"theta": FIVE, "y": FIVE},
-            {"independence": {"cross_local": [("theta", "y", None)]}},
+            {"cross_local": [("theta", "y", None)]},
+            {},
             [],
         ),
         # Blocks of one site.
-        (
-            {"obs": PANEL},
-            {"independence": {"cross_local": [("obs", "obs", (0, 0))]}},
-            [],
-        ),
+        ({"obs": PANEL}, {"cross_local": [("obs", "obs", (0, 0))]}, {}, []),
         (
             {"theta": FIVE[:, :2], "obs": FIVE},
-            {
-                "independence": {"cross_local": [("theta", "obs", "county")]},
-                "dims": {"theta": ["county"]},
-                "groups": COUNTIES,
-            },
+            {"cross_local": [("theta", "obs", "county")]},
+            {"dims": {"theta": ["county"]}, "groups": COUNTIES},
             [],
         ),
-        (
-            {"obs": FIVE},
-            {
-                "independence": {"cross_local": [("obs", "obs", "county")]},
-                "groups": COUNTIES,
-            },
-            [],
-        ),
+        ({"obs": FIVE}, OBS_GROUPS, {"groups": COUNTIES}, []),
     ],
 )
-def test_which_keys_are_sets(data, arguments, expected):
+def test_which_keys_are_sets(data, rules, options, expected):
     """Those that neither rules nor functional inputs tell apart.
 
     And the rules, as dense masks show: exchanging two tokens changes none.
     """
-    arguments = {"independence": {}, **arguments}
-    tokens = Tokens.from_pytree(data, **arguments)
+    tokens = Tokens.from_pytree(data, rules, **options)
     assert sets_of(tokens) == expected
     assert sets_of(tokens, exchangeable=expected) == []
     layout = tokens.layout
@@ -169,7 +146,6 @@ def is_set(layout, key):
 
 
 def test_a_layout_and_a_view():
-    """Have no values to look at, or fewer keys and rules."""
     zeros = {"y": np.zeros((5, 1), "f4")}
     tokens = Tokens.from_pytree(SERIES, {}, zeros)
     assert sets_of(tokens) == ["y"]
@@ -181,7 +157,6 @@ def test_a_layout_and_a_view():
 
 
 def test_padding_tells_nothing():
-    """Nor do samples of which there are none."""
     times = np.zeros((4, 5, 1), "f4")
     times[:, 2:] = np.nan
     tokens = Tokens.from_pytree(
@@ -192,7 +167,6 @@ def test_padding_tells_nothing():
 
 
 def test_exchangeable_keys_must_exist():
-    """A typo would silence nothing."""
     tokens = Tokens.from_pytree(SERIES, {})
     with pytest.raises(UnknownKeyError, match="Key 'z' not found"):
         build(tokens, exchangeable=["z"])
@@ -225,7 +199,6 @@ def test_positions_compile_once():
 
 
 def test_rules_that_say_nothing():
-    """Of an empty layout, and of rules that are only declared."""
     assert sets_of(Tokens(np.zeros((1, 0, 0)), TokenLayout(()))) == []
     rules = Independence.parse({"local": []})
     assert sets_of(Tokens.from_pytree({"y": jnp.zeros((2, 3, 1))}, rules)) == [

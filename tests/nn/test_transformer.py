@@ -43,7 +43,6 @@ def real_of(tokens):
 
 
 def test_a_velocity_for_every_value(velocities, tokens):
-    """And none in the columns that a key leaves empty."""
     assert velocities.shape == (4, 4, 2)
     assert velocities.dtype == jnp.float32
     assert jnp.isfinite(velocities).all()
@@ -52,7 +51,6 @@ def test_a_velocity_for_every_value(velocities, tokens):
 
 
 def test_padding_does_not_matter(velocities, network, tokens):
-    """Values, functional inputs, tokens, columns: not one bit."""
     real = tokens.padding_mask[..., None]
     spoiled = Tokens(
         jnp.where(tokens.value_mask, tokens.data, jnp.nan),
@@ -85,7 +83,6 @@ def test_padded_and_smaller_tokens_are_the_same(velocities, network, tokens):
 
 
 def _random_rules(seed):
-    """Rules of every kind between the three keys."""
     rng = np.random.default_rng(seed)
     names = ["mu", "site", "obs"]
 
@@ -155,7 +152,6 @@ def test_exchangeable_tokens(velocities, network, tokens):
 
 
 def test_functional_inputs_matter(velocities, network, tokens):
-    """Those of observations, which have some."""
     later = Tokens(
         tokens.data,
         tokens.layout,
@@ -167,7 +163,6 @@ def test_functional_inputs_matter(velocities, network, tokens):
 
 
 def test_time_matters(velocities, network, tokens):
-    """Every sample has its own."""
     found = call(network, tokens, time=np.array([0.3, 0.3, 0.9, 0.3]))
     same = np.asarray(found == velocities).all((1, 2))
     assert same.tolist() == [True, True, False, True]
@@ -210,7 +205,6 @@ def test_encoded_once_for_all_steps(network, tokens, monkeypatch):
 
 @pytest.mark.slow
 def test_sample_axes(velocities, network, tokens):
-    """None, or two, or under vmap."""
     one = jax.tree.map(lambda x: x[2], tokens)
     found = call(network, one)
     np.testing.assert_allclose(found, velocities[2], atol=ROUNDING)
@@ -224,7 +218,6 @@ def test_sample_axes(velocities, network, tokens):
 
 
 def test_nothing_given(network, tokens):
-    """The decoder alone."""
     found = call(network, tokens, given=())
     assert found.shape == (4, 4, 2)
     assert jnp.isfinite(found).all()
@@ -233,14 +226,12 @@ def test_nothing_given(network, tokens):
 
 @pytest.mark.slow
 def test_other_numbers_of_tokens(network):
-    """The same network, on five sites."""
     found = call(network, make_tokens(2, sites=5))
     assert found.shape == (2, 6, 2)
 
 
 @pytest.mark.slow
 def test_bfloat16(velocities, tokens):
-    """Inside; parameters and velocities stay float32."""
     network = random_network(tokens, config(compute_dtype="bfloat16"))
     dtypes = {leaf.dtype for leaf in jax.tree.leaves(nnx.state(network))}
     assert dtypes == {jnp.dtype("float32")}
@@ -289,7 +280,6 @@ def test_a_fresh_network(tokens):
 
 
 def test_keys_that_it_does_not_know(network):
-    """Extra ones, of either side, and others of the same name."""
     data = {"mu": np.zeros((2, 1, 1)), "nu": np.zeros((2, 1, 1))}
     tokens = Tokens.from_pytree(data, {})
     for target, given in ((["mu"], ["nu"]), (["nu"], ["mu"])):

@@ -8,11 +8,11 @@ from tfmpe._base.static import static_int
 from tfmpe.preprocessing import Tokens, TokenView
 
 
-def positive(value: object, name: str) -> int:
-    """Return a whole number above 0."""
+def positive(value: object, name: str, least: int = 1) -> int:
+    """Return a whole number that is not too small."""
     number = static_int(value, name)
-    if number < 1:
-        raise ValueError(f"{name} is {number}, expected at least 1.")
+    if number < least:
+        raise ValueError(f"{name} is {number}, expected at least {least}.")
     return number
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tfmpe.preprocessing import TokenLayout
-from tfmpe.preprocessing.layout.layout import checked_names
 
 
 class Conditional(NamedTuple):
@@ -37,15 +36,10 @@ def read_conditional(
     conditioning_keys: Iterable[str] | None,
 ) -> Conditional:
     """Check the keys of a call; ``conditioning_keys`` default to all others."""
-    target = checked_names(target_keys)
+    target = layout.select(target_keys).names
     if conditioning_keys is None:
-        for name in target:
-            layout[name]
-        conditioning = tuple(n for n in layout.names if n not in target)
-    else:
-        conditioning = checked_names(conditioning_keys)
-    for name in (*target, *conditioning):
-        layout[name]
+        conditioning_keys = [n for n in layout.names if n not in target]
+    conditioning = layout.select(conditioning_keys).names
     if not target:
         raise ValueError(
             f"target_keys is empty. Name at least one of {list(layout.names)}."

@@ -25,23 +25,24 @@ def new_axes(
     ax: Axes | None, caller: str, size: tuple[float, float] = (6.4, 3.6)
 ) -> Axes:
     """Return the given Axes, or those of a new figure."""
-    pyplot = require_pyplot(caller)
-    if ax is None:
-        _, ax = pyplot.subplots(figsize=size, layout="constrained")
-    assert ax is not None
-    return ax
+    return panels(1, ax, caller, size)[0]
 
 
 def panels(
     n: int,
     ax: SomeAxes | None,
     caller: str,
-    size: tuple[float, float] = (2.3, 2.1),
+    size: tuple[float, float] = (2.4, 2.3),
     n_columns: int = N_COLUMNS,
     one_scale: bool = True,
 ) -> np.ndarray:
     """Return at most ``n`` Axes: the given ones, or new ones."""
-    pyplot = require_pyplot(caller)
+    pyplot = import_extra(
+        "matplotlib.pyplot",
+        "plot",
+        f"{caller} needs matplotlib",
+        ", or use summary() for text",
+    )
     if ax is not None:
         return np.atleast_1d(np.asarray(ax, object)).reshape(-1)[:n]
     n_columns = min(n, n_columns)
@@ -49,7 +50,7 @@ def panels(
     figure, axes = pyplot.subplots(
         n_rows,
         n_columns,
-        figsize=(size[0] * n_columns + 0.5, size[1] * n_rows + 0.3),
+        figsize=(size[0] * n_columns, size[1] * n_rows),
         layout="constrained",
         sharey=one_scale,
         squeeze=False,
@@ -58,16 +59,6 @@ def panels(
     for spare in axes[n:]:
         figure.delaxes(spare)
     return axes[:n]
-
-
-def require_pyplot(caller: str) -> Any:
-    """Return the module pyplot."""
-    return import_extra(
-        "matplotlib.pyplot",
-        "plot",
-        f"{caller} needs matplotlib",
-        ", or use summary() for text",
-    )
 
 
 def label_of(name: str) -> str:

@@ -65,15 +65,15 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         faults = [
-            f"{name} is {value}, expected {low} or more"
-            for name, value, low in (
-                ("latent_dim", self.latent_dim, 1),
-                ("n_heads", self.n_heads, 1),
-                ("n_encoder_layers", self.n_encoder_layers, 0),
-                ("n_decoder_layers", self.n_decoder_layers, 1),
-                ("n_frequencies", self.n_frequencies, 1),
+            f"{name} is {getattr(self, name)}, expected {low} or more"
+            for name, low in (
+                ("latent_dim", 1),
+                ("n_heads", 1),
+                ("n_encoder_layers", 0),
+                ("n_decoder_layers", 1),
+                ("n_frequencies", 1),
             )
-            if value < low
+            if getattr(self, name) < low
         ]
         if self.mlp_ratio <= 0:
             faults.append(f"mlp_ratio is {self.mlp_ratio}, expected above 0")
@@ -82,16 +82,14 @@ class TransformerConfig:
                 f"latent_dim {self.latent_dim} is not a multiple of n_heads "
                 f"{self.n_heads}"
             )
-        if self.compute_dtype not in ("float32", "bfloat16"):
-            faults.append(
-                f"compute_dtype is {self.compute_dtype!r}, expected "
-                "'float32' or 'bfloat16'"
+        faults += [
+            f"{name} is {getattr(self, name)!r}, expected one of {choices}"
+            for name, choices in (
+                ("compute_dtype", ["float32", "bfloat16"]),
+                ("attention", ["auto", "dense", "structured"]),
             )
-        if self.attention not in ("auto", "dense", "structured"):
-            faults.append(
-                f"attention is {self.attention!r}, expected 'auto', 'dense' "
-                "or 'structured'"
-            )
+            if getattr(self, name) not in choices
+        ]
         raise_faults(ValueError, "Cannot build a transformer", faults)
 
     @property

@@ -8,16 +8,11 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import promoted, to_rank
+from tfmpe._base.arrays import grow, promoted, to_rank
 from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys
-from tfmpe.nn._fourier import fourier_features
-from tfmpe.nn._initial import Linear, ones, scaled_normal, zeros
-from tfmpe.nn._inputs import (
-    input_counts,
-    input_moments,
-    real_inputs,
-)
-from tfmpe.nn._types import AnyView
+from tfmpe.nn._initial import Linear, normal, ones, zeros
+from tfmpe.nn._inputs import input_counts, input_moments, real_inputs
+from tfmpe.nn._types import AnyArray, AnyView
 
 # Periods of 16, 8, 4 and 2. Faster waves make the field rough in time, and
 # a solver needs several times as many steps.
@@ -50,14 +45,14 @@ class TokenEmbedding(nnx.Module):
         width = max((key.width for key in keys), default=1)
         n_inputs = max((key.n_inputs or 0 for key in keys), default=0)
         self.value_kernel = nnx.Param(
-            scaled_normal(
+            normal(
                 rngs.params(),
                 (n_keys, width, dim),
-                1 / math.sqrt(max(width, 1)),
+                scale=1 / math.sqrt(max(width, 1)),
             )
         )
         self.key_vector = nnx.Param(
-            scaled_normal(rngs.params(), (2, n_keys, dim))
+            normal(rngs.params(), (2, n_keys, dim), scale=1.0)
         )
         self.input_projection = (
             Linear(n_inputs * (2 * config.n_frequencies + 1), dim, rngs=rngs)
@@ -82,8 +77,6 @@ class TokenEmbedding(nnx.Module):
         n_tokens = [key.n_tokens for key in layout.keys]
         rows = np.repeat(np.array(positions, int), n_tokens)
         values = jnp.where(tokens.value_mask, tokens.data, 0)
-        columns = self.value_kernel.shape[1]
-        values = values[..., : min(columns, values.shape[-1])]
         # One product per key: a kernel per token would be as large as the
         # activations.
         parts = [
@@ -118,12 +111,9 @@ class TokenEmbedding(nnx.Module):
         if projection is None or given is None or not counts.any():
             return None
         real = real_inputs(tokens.layout, tokens.padding, n_inputs)
-        missing = n_inputs - given.shape[-1]
-        if missing > 0:
-            widths = [(0, 0)] * (given.ndim - 1) + [(0, missing)]
-            given = jnp.pad(given, widths)
+        given = given[..., :n_inputs]
         given, mean, scale = promoted(
-            given[..., :n_inputs],
+            grow(given, given.ndim - 1, (n_inputs,), 0),
             to_rank(self.input_mean, given.ndim),
             to_rank(self.input_scale, given.ndim),
         )
@@ -154,3 +144,20 @@ class TimeEmbedding(nnx.Module):
         features = fourier_features(time, _TIME_WAVES)
         hidden = jax.nn.gelu(self.first(features))
         return self.second(hidden).astype(self.dtype)
+
+
+def fourier_features(
+    values: Float[AnyArray, "*shape n"], n_frequencies: int
+) -> Float[Array, "*shape n_features"]:
+    """Return values, then sines and cosines at doubling frequencies.
+
+    The lowest frequency has a period of 16, for values of a scale of about 1;
+    larger ones are seen through the lowest frequencies. Source: Tancik et
+    al., 2020, with fixed frequencies.
+    """
+    frequencies = np.pi / 8 * 2.0 ** np.arange(n_frequencies)
+    values = values[..., None]
+    frequencies = to_rank(frequencies.astype(np.float32), values.ndim)
+    angles = values * frequencies
+    features = jnp.concatenate([values, jnp.sin(angles), jnp.cos(angles)], -1)
+    return features.reshape((*values.shape[:-2], -1))

@@ -1,6 +1,7 @@
 """Initial parameters, drawn on the host, which compiles nothing."""
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,24 +14,19 @@ from jax.typing import DTypeLike
 
 
 def normal(
-    key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
-) -> Array:
-    """Return normal values with a variance of 1 over the inputs.
-
-    That keeps the variance of what a linear layer returns (LeCun et al.,
-    1998). Inputs are all axes but the last.
-    """
-    scale = 1 / math.sqrt(max(math.prod(shape[:-1]), 1))
-    return scaled_normal(key, shape, scale, dtype)
-
-
-def scaled_normal(
     key: Array,
     shape: tuple[int, ...],
-    scale: float = 1.0,
     dtype: DTypeLike = jnp.float32,
+    scale: float | None = None,
 ) -> Array:
-    """Return normal values; the same key gives the same ones."""
+    """Return normal values; the same key gives the same ones.
+
+    By default with a variance of 1 over the inputs, which are all axes but
+    the last: that keeps the variance of what a linear layer returns (LeCun et
+    al., 1998).
+    """
+    if scale is None:
+        scale = 1 / math.sqrt(max(math.prod(shape[:-1]), 1))
     if isinstance(key, Tracer):
         return jax.random.normal(key, shape, dtype) * jnp.asarray(scale, dtype)
     words = np.asarray(jax.random.key_data(key)).reshape(-1)
@@ -38,20 +34,18 @@ def scaled_normal(
     return jnp.asarray(values.astype(dtype))
 
 
-def zeros(
-    key: Array | None, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
+def constant(
+    value: float,
+    key: Array | None,
+    shape: tuple[int, ...],
+    dtype: DTypeLike = jnp.float32,
 ) -> Array:
-    """Return zeros."""
+    """Return equal values."""
     del key
-    return jnp.asarray(np.zeros(shape, dtype))
+    return jnp.asarray(np.full(shape, value, dtype))
 
 
-def ones(
-    key: Array | None, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
-) -> Array:
-    """Return ones."""
-    del key
-    return jnp.asarray(np.ones(shape, dtype))
+zeros, ones = partial(constant, 0), partial(constant, 1)
 
 
 class Linear(nnx.Linear):

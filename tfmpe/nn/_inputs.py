@@ -25,8 +25,7 @@ def real_inputs(
     real = np.arange(n_inputs) < input_counts(layout)[:, None]
     if padding is None:
         return real
-    padding = padding[..., None]
-    return to_rank(real, padding.ndim) & padding
+    return to_rank(real, padding.ndim + 1) & padding[..., None]
 
 
 def input_moments(

@@ -1,15 +1,15 @@
 """Attention patterns: a dense mask, or a plan of the open pairs."""
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import jax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
+from tfmpe._base.arrays import flat_samples
 from tfmpe.nn._structured import structured_attention
-from tfmpe.nn._types import AnyArray, AnyView, Heads, Padding
+from tfmpe.nn._types import AnyView, Heads
 from tfmpe.preprocessing import AttentionPlan
 
 
@@ -20,17 +20,7 @@ from tfmpe.preprocessing import AttentionPlan
 )
 @dataclass(frozen=True)
 class AttentionPattern:
-    """A dense mask, or a plan and padding masks.
-
-    Attributes
-    ----------
-    mask : array of bool, shape (rows or 1, 1, n_query, n_key), or None
-        True where a query may attend; None if there is a plan.
-    plan
-        Static.
-    query_real, key_real : array of bool, shape (rows, n), or None
-        Padding masks for a plan.
-    """
+    """A dense mask, or a static plan and padding masks."""
 
     mask: Any = None
     query_real: Any = None
@@ -58,8 +48,10 @@ class AttentionPattern:
         if attention == "dense":
             mask = queries.attention_mask(keys, both_ways=both_ways)
             return cls(mask=mask)
-        query_real = _rows(queries.padding)
-        key_real = query_real if keys is None else _rows(keys.padding)
+        query_real, key_real = (
+            None if view.padding is None else flat_samples(view.padding, 1)
+            for view in (queries, queries if keys is None else keys)
+        )
         return cls(None, query_real, key_real, plan)
 
     def __call__(
@@ -81,10 +73,3 @@ class AttentionPattern:
             query_real=self.query_real,
             key_real=self.key_real,
         )
-
-
-def _rows(padding: Padding) -> Bool[AnyArray, "rows n"] | None:
-    if padding is None:
-        return None
-    *sample, n_tokens = padding.shape
-    return padding.reshape((math.prod(sample), n_tokens))

@@ -7,11 +7,7 @@ import jax
 from tfmpe._base.callers import warn_at_caller
 from tfmpe.nn._types import ViewOrLayout
 from tfmpe.preprocessing.layout.dimensions import find_dimension
-from tfmpe.preprocessing.layout.layout import (
-    KeyLayout,
-    TokenLayout,
-    checked_names,
-)
+from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing.masks.relations import Dim, self_relations
 
 
@@ -22,7 +18,7 @@ class ExchangeableWarning(UserWarning):
 def warn_of_sets(tokens: ViewOrLayout, exchangeable: Iterable[str]) -> None:
     """Warn of keys whose order a network ignores, unless they are expected."""
     layout = tokens if isinstance(tokens, TokenLayout) else tokens.layout
-    expected = layout.select(checked_names(exchangeable)).names
+    expected = layout.select(exchangeable).names
     found = [
         key.name
         for key in layout.keys

@@ -221,50 +221,42 @@ def _attend_groups(
     """Return results by group and slot, and which slots had an open key."""
     dtype = common_dtype([query.dtype, jnp.float32])
     queries = _take(query, block.queries)
-    n_keys = block.keys.shape[-1]
-    scores, is_open = [], []
-    if n_keys:
-        keys = _take(key, block.keys)
-        scores.append(
-            jnp.einsum(
-                "rhgqd,rhgkd->rhgqk",
-                queries,
-                keys,
-                preferred_element_type=dtype,
-            )
-        )
+    # Keys of each group, then those that all groups share.
+    sides: list[Any] = []
+    if block.keys.shape[-1]:
+        own = _take(key, block.keys), _take(value, block.keys)
         real = None if key_real is None else key_real[:, block.keys]
-        is_open.append(_opened(block.keys_open, real, scores[-1].shape))
+        sides.append(("g", *own, block.keys_open, real))
     if block.shared.size:
-        scores.append(
-            jnp.einsum(
-                "rhgqd,rhfd->rhgqf",
-                queries,
-                shared[0],
-                preferred_element_type=dtype,
-            )
-        )
         real = None if key_real is None else key_real[:, None, block.shared]
-        is_open.append(_opened(block.shared_open, real, scores[-1].shape))
+        sides.append(("", *shared, block.shared_open, real))
+    scores = [
+        jnp.einsum(
+            f"rhgqd,rh{axis}kd->rhgqk",
+            queries,
+            keys,
+            preferred_element_type=dtype,
+        )
+        for axis, keys, *_ in sides
+    ]
     logits = jnp.concatenate(scores, -1) / math.sqrt(query.shape[-1])
     masks = (block.keys_open, block.shared_open, key_real)
     if all(mask is None for mask in masks):
         weights = jax.nn.softmax(logits, -1)
         found = jnp.ones((1, *logits.shape[2:4]), bool)
     else:
+        is_open = [
+            _opened(declared, real, part.shape)
+            for (*_, declared, real), part in zip(sides, scores, strict=True)
+        ]
         weights, found = _masked_softmax(logits, is_open)
-    weights = weights.astype(value.dtype)
-    attended: Any = 0
-    if n_keys:
-        values = _take(value, block.keys)
-        attended += jnp.einsum(
-            "rhgqk,rhgkd->rhgqd", weights[..., :n_keys], values
-        )
-    if block.shared.size:
-        attended += jnp.einsum(
-            "rhgqf,rhfd->rhgqd", weights[..., n_keys:], shared[1]
-        )
-    return attended, found
+    ends = np.cumsum([part.shape[-1] for part in scores])[:-1]
+    parts = jnp.split(weights.astype(value.dtype), ends, -1)
+    attended = [
+        jnp.einsum(f"rhgqk,rh{axis}kd->rhgqd", part, values)
+        for (axis, _, values, *_), part in zip(sides, parts, strict=True)
+    ]
+    return sum(attended[1:], attended[0]), found
 
 
 def _opened(

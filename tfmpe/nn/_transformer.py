@@ -1,6 +1,5 @@
 """A transformer whose attention follows the rules of the tokens."""
 
-import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Num, Shaped
+from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import promoted
+from tfmpe._base.arrays import flat_samples, grow, promoted
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._initial import Linear, zeros
@@ -77,16 +76,11 @@ class Transformer(nnx.Module):
         self.embedding = TokenEmbedding(config, self.keys, rngs=rngs)
         self.time = TimeEmbedding(config, rngs=rngs)
         # Not a list: releases of flax differ in how they hold one.
-        self.encoder = nnx.Sequential(
-            *(
-                EncoderLayer(config, rngs=rngs)
-                for _ in range(config.n_encoder_layers)
-            )
-        )
-        self.decoder = nnx.Sequential(
-            *(
-                DecoderLayer(config, rngs=rngs)
-                for _ in range(config.n_decoder_layers)
+        self.encoder, self.decoder = (
+            nnx.Sequential(*(layer(config, rngs=rngs) for _ in range(n)))
+            for layer, n in (
+                (EncoderLayer, config.n_encoder_layers),
+                (DecoderLayer, config.n_decoder_layers),
             )
         )
         n_keys = len(self.keys)
@@ -96,12 +90,7 @@ class Transformer(nnx.Module):
         )
         self.value_bias = nnx.Param(zeros(None, (n_keys, width)))
         # The velocity needs the size of a value, which norms remove.
-        self.skip = Linear(
-            config.latent_dim,
-            n_keys,
-            from_zero=True,
-            rngs=rngs,
-        )
+        self.skip = Linear(config.latent_dim, n_keys, from_zero=True, rngs=rngs)
 
     @classmethod
     def for_tokens(
@@ -183,7 +172,7 @@ class Transformer(nnx.Module):
         """
         if not conditioning.n_tokens:
             return []
-        vectors = _rows(self.embedding(conditioning, is_target=False))
+        vectors = flat_samples(self.embedding(conditioning, is_target=False), 2)
         pattern = AttentionPattern.of(
             conditioning, attention=self.config.attention
         )
@@ -227,10 +216,10 @@ class Transformer(nnx.Module):
         Raises
         ------
         UnknownKeyError, ValueError
-            If the network was not built for these keys.
+            See :meth:`encode`.
         """
         sample = target.sample_shape
-        vectors = _rows(self.embedding(target, is_target=True))
+        vectors = flat_samples(self.embedding(target, is_target=True), 2)
         time = self.time(jnp.broadcast_to(time, sample).reshape(-1))
         attention = self.config.attention
         pattern = AttentionPattern.of(target, attention=attention)
@@ -245,12 +234,12 @@ class Transformer(nnx.Module):
             remembered = None
             if encoded:
                 remembered = jax.tree.map(
-                    lambda leaf: _flat(leaf, leaf.ndim - 3), encoded[i]
+                    lambda leaf: flat_samples(leaf, 3), encoded[i]
                 )
             vectors = self._run(layer)(
                 vectors, time, remembered, pattern, cross_pattern
             )
-        vectors = vectors.astype(jnp.float32)
+        vectors = jnp.asarray(vectors, jnp.float32)
         skip = self.skip(jax.nn.gelu(time.astype(jnp.float32)))
         moved = self._read_out(target, vectors, skip)
         return moved.reshape((*sample, *moved.shape[1:]))
@@ -259,7 +248,8 @@ class Transformer(nnx.Module):
         self, target: AnyView, vectors: Vectors, skip: Float[Array, "rows keys"]
     ) -> Float[Array, "rows n width"]:
         """Return a linear map of vectors and values, one for each key."""
-        values = _rows(jnp.where(target.value_mask, target.data, 0))
+        values = jnp.where(target.value_mask, target.data, 0)
+        values = flat_samples(values, 2)
         by_name = {key.name: i for i, key in enumerate(self.keys)}
         parts = []
         for key in target.layout.keys:
@@ -272,8 +262,7 @@ class Transformer(nnx.Module):
                 skip[:, i, None, None],
             )
             part = inner @ kernel + bias + gain * value
-            empty = [(0, 0), (0, 0), (0, target.width - key.width)]
-            parts.append(jnp.pad(part, empty))
+            parts.append(grow(part, 2, (target.width,), 0))
         return jnp.concatenate(parts, 1)
 
     def _run(self, layer: Callable[..., Vectors]) -> Callable[..., Vectors]:
@@ -286,13 +275,3 @@ class Transformer(nnx.Module):
                 return layer(*given)
 
         return run
-
-
-def _flat(leaf: Shaped[Array, "..."], n_axes: int) -> Shaped[Array, "..."]:
-    return leaf.reshape((math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:]))
-
-
-def _rows(
-    vectors: Num[Array, "*sample n columns"],
-) -> Num[Array, "rows n columns"]:
-    return _flat(vectors, vectors.ndim - 2)

@@ -1,6 +1,7 @@
 """Finished stages of a bottom-up training, on disk."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,10 @@ from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._storage.checkpoint import check_same, check_writable
 from tfmpe.estimators._storage.estimator_file import load_estimator
-from tfmpe.estimators._storage.state_file import read_state, write_state
 from tfmpe.estimators._types import ArrayTree
 from tfmpe.preprocessing import Tokens
 
 _RUN = "tfmpe.bottom_up"
-_DRAWS = "tfmpe.bottom_up.draws"
-_BOX = "tfmpe.bottom_up.box"
 _VERSION = 1
 
 Drawn = tuple[Tokens, float]
@@ -42,13 +40,11 @@ class Folder:
 
     def begin(self, settings: dict[str, Any]) -> None:
         """Write settings, or compare them with the stored ones."""
-        if self._path is None:
-            return
-        path = self._path / "settings.json"
-        if not path.exists():
-            _write(path, _RUN, settings)
-            return
-        check_same(self._path, _read(path, _RUN), settings)
+        if self._path is not None:
+            settings = json.loads(json.dumps(settings))
+            path = self._path / "settings.json"
+            found = _record(path, _RUN, lambda: settings)
+            check_same(self._path, found, settings)
 
     def pin(self, name: str, estimator: FlowMatchingEstimator) -> None:
         """Store an untrained estimator, or restore the stored one.
@@ -71,9 +67,8 @@ class Folder:
 
     def holds_simulations(self) -> bool:
         """Return whether those of the first round are stored."""
-        if self._path is None:
-            return False
-        return (self._path / "round-1" / "simulations.safetensors").exists()
+        path = "round-1/simulations.safetensors"
+        return self._path is not None and (self._path / path).exists()
 
     def tokens(
         self, number: int, name: str, compute: Callable[[], Drawn]
@@ -82,34 +77,36 @@ class Folder:
         if self._path is None:
             return compute()
         path = self._round(number) / f"{name}.safetensors"
-        record = path.with_suffix(".json")
-        if path.exists():
-            return Tokens.load(path), _read(record, _DRAWS)["acceptance"]
-        tokens, acceptance = compute()
-        _write(record, _DRAWS, {"acceptance": acceptance})
-        tokens.save(path)
-        return tokens, acceptance
+        stored = path.exists()
+        tokens, acceptance = (Tokens.load(path), None) if stored else compute()
+        record = _record(
+            path.with_suffix(".json"),
+            f"{_RUN}.draws",
+            lambda: {"acceptance": acceptance},
+        )
+        if not stored:
+            tokens.save(path)
+        return tokens, record["acceptance"]
 
     def box(self, number: int, compute: Callable[[], Box]) -> Box:
         """Return a stored box, or compute and store it."""
         if self._path is None:
             return compute()
-        path = self._round(number) / "box.safetensors"
-        if not path.exists():
-            box = compute()
-            bounds = {
-                f"{side}/{name}": array
-                for side in ("low", "high")
-                for name, array in getattr(box, side).items()
-            }
-            write_state(path, _BOX, bounds, {"keys": list(box.low)})
-            return box
-        bounds, description = read_state(path, _BOX)
-        low, high = (
-            {name: bounds[f"{side}/{name}"] for name in description["keys"]}
-            for side in ("low", "high")
+        path = self._round(number) / "box.json"
+        record = _record(
+            path,
+            f"{_RUN}.box",
+            lambda: {
+                side: [[name, ends.tolist()] for name, ends in bounds.items()]
+                for side, bounds in vars(compute()).items()
+            },
         )
-        return Box(low, high)
+        return Box(
+            **{
+                side: {name: np.asarray(ends) for name, ends in bounds}
+                for side, bounds in record.items()
+            }
+        )
 
     def _round(self, number: int) -> Path:
         assert self._path is not None
@@ -130,10 +127,13 @@ def fingerprint(tree: ArrayTree | None) -> str | None:
     return digest.hexdigest()
 
 
-def _write(path: Path, kind: str, content: dict[str, Any]) -> None:
+def _record(
+    path: Path, kind: str, compute: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a stored record, or compute and store it."""
+    if path.exists():
+        with naming(path):
+            return unseal(path.read_text("ascii"), kind, _VERSION)
+    content = compute()
     write_atomically(path, seal(kind, _VERSION, content).encode("ascii"))
-
-
-def _read(path: Path, kind: str) -> dict[str, Any]:
-    with naming(path):
-        return unseal(path.read_text("ascii"), kind, _VERSION)
+    return content

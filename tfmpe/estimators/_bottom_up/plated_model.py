@@ -57,7 +57,19 @@ class PlatedModel(NamedTuple):
             key: PRNGKey, parameters: ArrayTree, *inputs: ArrayTree
         ) -> ArrayTree:
             tree = self.simulator_fn(key, parameters, *inputs)
-            self._check_observations(tree, observations)
+            check = self.plates.check
+            check(tree, self.plates.one_unit, "simulator_fn", self.batch_ndims)
+            found = [leaf.name for leaf in flatten_tree(tree, "simulator_fn")]
+            raise_faults(
+                ValueError,
+                "plates has keys that no function returns",
+                [
+                    f"{name!r} is returned neither by prior_fn nor by "
+                    f"simulator_fn, which returns {found}"
+                    for name in observations
+                    if name not in found
+                ],
+            )
             return tree
 
         # The last batch is simulated in full: batches of one size waste least.
@@ -90,21 +102,3 @@ class PlatedModel(NamedTuple):
         if self.functional_input_fn is not None:
             inputs = self.functional_input_fn(inputs_key, own_copy(parameters))
         return full_tokens(parameters, inputs, one, self.plates, n, "prior_fn")
-
-    def _check_observations(
-        self, tree: ArrayTree, names: tuple[str, ...]
-    ) -> None:
-        self.plates.check(
-            tree, self.plates.one_unit, "simulator_fn", self.batch_ndims
-        )
-        found = [leaf.name for leaf in flatten_tree(tree, "simulator_fn")]
-        raise_faults(
-            ValueError,
-            "plates has keys that no function returns",
-            [
-                f"{name!r} is returned neither by prior_fn nor by "
-                f"simulator_fn, which returns {found}"
-                for name in names
-                if name not in found
-            ],
-        )

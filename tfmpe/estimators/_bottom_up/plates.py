@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 from jaxtyping import Int
@@ -11,6 +11,7 @@ from jaxtyping import Int
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import flatten_tree, lookup_per_key
+from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._types import ArrayTree, PerKey
 from tfmpe.preprocessing import KeyLayout, TokenLayout
@@ -19,14 +20,7 @@ from tfmpe.preprocessing import KeyLayout, TokenLayout
 class Group(NamedTuple):
     """Observations of one kind of unit, and the keys they depend on.
 
-    Attributes
-    ----------
-    plates
-        The grown plates that number the units; none for observations without
-        plates.
-    conditional
-        Observations of these plates, given all keys whose plates are among
-        these.
+    Those of some grown plates, given all keys whose plates are among these.
     """
 
     plates: tuple[str, ...]
@@ -52,16 +46,12 @@ class Plates:
     sizes: Mapping[str, int]
 
     @classmethod
-    def read(cls, plates: object, sizes: object) -> "Plates":
+    def read(
+        cls,
+        plates: Mapping[str, Iterable[str]],
+        sizes: Mapping[str, SupportsIndex],
+    ) -> "Plates":
         """Check the plates and sizes of a call; errors list every fault."""
-        if not isinstance(plates, Mapping) or not isinstance(sizes, Mapping):
-            what, value = ("sizes", sizes)
-            if not isinstance(plates, Mapping):
-                what, value = ("plates", plates)
-            raise TypeError(
-                f"{what} must be a dictionary, not {value!r}. Write "
-                "plates={'theta': ('site',)}, sizes={'site': 10}."
-            )
         faults: list[str] = []
         axes = {}
         for name, names in plates.items():
@@ -72,32 +62,21 @@ class Plates:
                 )
                 continue
             axes[name] = tuple(names)
-            if len(set(axes[name])) < len(axes[name]):
-                faults.append(
-                    f"the plates of {name!r} are {axes[name]}, where one is "
-                    "named twice"
-                )
         known = {plate for names in axes.values() for plate in names}
-        read = {}
-        for plate, size in sizes.items():
-            read[plate] = static_int(size, f"The size of plate {plate!r}")
-            if read[plate] < 1:
-                faults.append(
-                    f"plate {plate!r} has size {read[plate]}, expected 1 or "
-                    "more"
-                )
-            if plate not in known:
-                faults.append(
-                    f"plate {plate!r} has a size, but no key has it. "
-                    f"{nearest(plate, known)}".rstrip()
-                )
-        if not sizes:
-            faults.append(
-                "sizes is empty, so no plate grows. Pass the size of at least "
-                "one plate, or train with estimator.fit"
-            )
+        faults += [
+            f"plate {plate!r} has a size, but no key has it. "
+            f"{nearest(plate, known)}".rstrip()
+            for plate in sizes
+            if plate not in known
+        ]
         raise_faults(ValueError, "plates and sizes do not fit", faults)
-        return cls(axes, read)
+        return cls(
+            axes,
+            {
+                plate: positive(size, f"The size of plate {plate!r}")
+                for plate, size in sizes.items()
+            },
+        )
 
     @property
     def one_unit(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._training.history import TrainingHistory
-from tfmpe.estimators._types import ArrayTree, PerKey
+from tfmpe.estimators._types import ArrayTree
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing.tokens.known import check_known
 
@@ -140,34 +140,6 @@ def observed_tokens(
 ) -> Tokens:
     """Build Tokens of an observation; see :meth:`BottomUpResult.observe`."""
     tree = _one_row(observed, "observed")
-    given = _check_complete(tree, names)
-    tokens = full_tokens(tree, functional_inputs, one, plates, 1, "observed")
-    check_known(tokens.select_tokens(given), "Observed values")
-    return tokens
-
-
-def check_observed(
-    observed: ArrayTree,
-    functional_inputs: ArrayTree | None,
-    names: Sequence[str],
-    plates: Plates,
-    batch_ndims: PerKey,
-) -> None:
-    """Check an observation as far as possible without a layout of one unit."""
-    tree = _one_row(observed, "observed")
-    _check_complete(tree, names)
-    plates.check(tree, plates.sizes, "observed", batch_ndims)
-    inputs = _one_row(functional_inputs or {}, "observed_inputs")
-    for values, what in (
-        (tree, "Observed values"),
-        (inputs, "Observed functional inputs"),
-    ):
-        if values:
-            check_known(Tokens.from_pytree(values, {}, batch_ndims=0), what)
-
-
-def _check_complete(tree: ArrayTree, names: Sequence[str]) -> list[str]:
-    """Return the keys of an observation that has all keys it needs."""
     given = [leaf.name for leaf in flatten_tree(tree, "observed")]
     raise_faults(
         ValueError,
@@ -178,7 +150,9 @@ def _check_complete(tree: ArrayTree, names: Sequence[str]) -> list[str]:
             if name not in given
         ],
     )
-    return given
+    tokens = full_tokens(tree, functional_inputs, one, plates, 1, "observed")
+    check_known(tokens.select_tokens(given), "Observed values")
+    return tokens
 
 
 def _one_row(tree: ArrayTree, what: str) -> ArrayTree:

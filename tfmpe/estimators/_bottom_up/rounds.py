@@ -1,8 +1,9 @@
 """Rounds of bottom-up training, stage by stage."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,6 @@ from tfmpe.estimators._bottom_up.plates import Group
 from tfmpe.estimators._bottom_up.result import (
     BottomUpResult,
     BottomUpRound,
-    check_observed,
     observed_tokens,
 )
 from tfmpe.estimators._bottom_up.scheme import Options, Scheme
@@ -30,7 +30,7 @@ from tfmpe.estimators._bottom_up.truncation import (
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._types import ArrayTree, PRNGKey
-from tfmpe.preprocessing import TokenLayout, concatenate_tokens
+from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
 
 
 @dataclass
@@ -54,14 +54,15 @@ class Rounds:
     def check(self) -> tuple[Conditional, tuple[Group, ...]]:
         """Check functions and observation with few simulations."""
         parameters, observations = self.model.names(self.key)
-        self._check_truncate(parameters)
+        for name in self.scheme.truncate or ():
+            if name not in parameters:
+                raise unknown_key(name, parameters, "It is named in truncate.")
         plates = self.model.plates
         groups = plates.groups(parameters, observations)
         if self.observed is not None and not self.folder.holds_simulations():
-            observed = (self.observed, self.observed_inputs, observations)
-            check_observed(*observed, plates, self.model.batch_ndims)
             prior = self._prior(plates.one_unit, None)
             one = self.model.simulate(self.key, 2, observations, prior)
+            observed = self.observed, self.observed_inputs, observations
             observed_tokens(*observed, one.layout, plates)
         return Conditional(parameters, observations), groups
 
@@ -72,15 +73,23 @@ class Rounds:
         bar = _bar(self.scheme.n_rounds) if self.progress else None
         rounds: list[BottomUpRound] = []
         simulations = synthetic = box = None
-        for number in range(self.scheme.n_rounds):
+        plates, scheme = self.model.plates, self.scheme
+        for number in range(scheme.n_rounds):
             keys = _stage_keys(self.key, number)
             with _stage(bar, number, "simulating"):
                 if simulations is not None:
-                    box = self._box(
-                        number, box, posterior, simulations.layout, keys[0]
-                    )
-                new, acceptance = self._simulate(
-                    number, posterior.conditioning, box, keys[1]
+                    one = simulations.layout
+                    box = self._box(number, box, posterior, one, keys[0])
+                simulate = partial(
+                    self.model.simulate,
+                    keys[1],
+                    scheme.n_simulations,
+                    posterior.conditioning,
+                    batch_size=scheme.simulation_batch_size,
+                    progress=self.progress,
+                )
+                new, acceptance = self._draw(
+                    number, "simulations", plates.one_unit, box, simulate
                 )
                 if simulations is not None:
                     new = concatenate_tokens(simulations, new)
@@ -100,8 +109,11 @@ class Rounds:
                     **self.options.likelihood,
                 )
             with _stage(bar, number, "synthesising"):
-                synthetic, full_acceptance = self._synthesise(
-                    number, groups, box, simulations.layout, keys[3]
+                observe = partial(
+                    self._synthesise, groups, simulations.layout, keys[3]
+                )
+                synthetic, full_acceptance = self._draw(
+                    number, "synthetic", plates.sizes, box, observe
                 )
             with _stage(bar, number, "posterior"):
                 history = self.estimator.fit(
@@ -115,9 +127,9 @@ class Rounds:
             rounds.append(
                 BottomUpRound(
                     box,
-                    self.scheme.n_simulations,
+                    scheme.n_simulations,
                     inside.sample_shape[0],
-                    self.scheme.n_synthetic,
+                    scheme.n_synthetic,
                     acceptance,
                     full_acceptance,
                     learned,
@@ -135,7 +147,7 @@ class Rounds:
             tuple(rounds),
             simulations,
             synthetic,
-            self.model.plates,
+            plates,
         )
 
     def _box(
@@ -148,15 +160,10 @@ class Rounds:
     ) -> Box:
         def compute() -> Box:
             assert self.observed is not None
-            plates = self.model.plates
+            plates, names = self.model.plates, posterior.conditioning
+            observed = self.observed, self.observed_inputs, names
             draws = self.estimator.sample(
-                observed_tokens(
-                    self.observed,
-                    self.observed_inputs,
-                    posterior.conditioning,
-                    one,
-                    plates,
-                ),
+                observed_tokens(*observed, one, plates),
                 *posterior,
                 key=key,
                 n_samples=self.scheme.n_draws,
@@ -172,52 +179,40 @@ class Rounds:
 
         return self.folder.box(number, compute)
 
-    def _simulate(
+    def _draw(
         self,
         number: int,
-        observations: tuple[str, ...],
+        name: str,
+        sizes: Mapping[str, int],
         box: Box | None,
-        key: PRNGKey,
+        tokens_of: Callable[..., Tokens],
     ) -> Drawn:
-        def compute() -> Drawn:
-            prior = self._prior(self.model.plates.one_unit, box)
-            tokens = self.model.simulate(
-                key,
-                self.scheme.n_simulations,
-                observations,
-                prior,
-                self.scheme.simulation_batch_size,
-                self.progress,
-            )
-            return tokens, prior.acceptance
+        """Return Tokens whose parameters come from the prior in a box."""
 
-        return self.folder.tokens(number, "simulations", compute)
+        def compute() -> Drawn:
+            prior = self._prior(sizes, box)
+            return tokens_of(prior=prior), prior.acceptance
+
+        return self.folder.tokens(number, name, compute)
 
     def _synthesise(
         self,
-        number: int,
         groups: tuple[Group, ...],
-        box: Box | None,
         one: TokenLayout,
         key: PRNGKey,
-    ) -> Drawn:
-        def compute() -> Drawn:
-            prior = self._prior(self.model.plates.sizes, box)
-            prior_key, noise_key = jax.random.split(key)
-            tokens = synthesise(
-                self.likelihood,
-                self.model.draw_full(
-                    prior_key, self.scheme.n_synthetic, one, prior
-                ),
-                one,
-                self.model.plates,
-                groups,
-                noise_key,
-                self.options.sample,
-            )
-            return tokens, prior.acceptance
-
-        return self.folder.tokens(number, "synthetic", compute)
+        prior: TruncatedPrior,
+    ) -> Tokens:
+        prior_key, noise_key = jax.random.split(key)
+        n = self.scheme.n_synthetic
+        return synthesise(
+            self.likelihood,
+            self.model.draw_full(prior_key, n, one, prior),
+            one,
+            self.model.plates,
+            groups,
+            noise_key,
+            self.options.sample,
+        )
 
     def _prior(
         self, sizes: Mapping[str, int], box: Box | None
@@ -225,13 +220,6 @@ class Rounds:
         return TruncatedPrior(
             self.model.prior_fn, sizes, box, self.scheme.min_acceptance
         )
-
-    def _check_truncate(self, parameters: tuple[str, ...]) -> None:
-        for name in self.scheme.truncate or ():
-            if name not in parameters:
-                error = unknown_key(name, parameters)
-                error.add_note("It is named in truncate.")
-                raise error
 
 
 def _stage_keys(key: PRNGKey, number: int) -> list[PRNGKey]:

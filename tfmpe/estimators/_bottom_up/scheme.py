@@ -43,21 +43,9 @@ class Scheme(NamedTuple):
     truncate: tuple[str, ...] | None
     simulation_batch_size: int | None
 
-    def settings(self) -> dict[str, Any]:
-        """Return what the result of a round depends on, for JSON."""
-        settings = self._asdict()
-        del settings["n_rounds"], settings["min_acceptance"]
-        if self.truncate is not None:
-            settings["truncate"] = list(self.truncate)
-        return settings
-
     def check(self, observed: ArrayTree | None) -> None:
-        """Check all numbers; the error lists every fault."""
-        faults = [
-            f"{name} is {value}, expected 1 or more"
-            for name, value in self._asdict().items()
-            if isinstance(value, int) and value < 1
-        ]
+        """Check numbers together; the error lists every fault."""
+        faults = []
         if not 0 <= self.margin < math.inf:
             faults.append(f"margin is {self.margin}, expected 0 or more")
         if not 0 < self.min_acceptance <= 1:
@@ -65,8 +53,6 @@ class Scheme(NamedTuple):
                 f"min_acceptance is {self.min_acceptance}, expected above 0 "
                 "and at most 1"
             )
-        if self.truncate == ():
-            faults.append("truncate is empty, expected at least one parameter")
         if self.n_rounds > 1 and observed is None:
             faults.append(
                 f"n_rounds is {self.n_rounds}, but later rounds need an "

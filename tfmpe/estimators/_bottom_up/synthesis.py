@@ -27,18 +27,8 @@ def full_tokens(
 ) -> Tokens:
     """Return Tokens of all units, with zeros for keys without values.
 
-    Parameters
-    ----------
-    values : nested dict of arrays, each of shape (n, *event, *batch)
-        Arrays of some keys, at full size.
-    functional_inputs
-        See ``Tokens.from_pytree``.
-    one
-        Layout of one unit: order of the keys, rules and labels.
-    n
-        Number of samples.
-    what
-        The source of the values, for messages.
+    ``values`` are ``n`` samples at full size, ``one`` is the layout of one
+    unit, and ``what`` names the source of the values in messages.
     """
     given = {leaf.name: leaf.value for leaf in flatten_tree(values, what)}
     for name in given:
@@ -76,27 +66,9 @@ def synthesise(
 ) -> Tokens:
     """Draw the observations of every unit from a likelihood of one unit.
 
-    Parameters
-    ----------
-    likelihood
-        Trained for the conditional of every group, at the sizes of ``one``.
-    tokens : Tokens, sample axes (n,)
-        Parameters of the full model; values of observations are not read.
-    one
-        Layout of one unit, on which the likelihood was trained.
-    groups
-        In the order of :meth:`Plates.groups`.
-    key
-        Group ``i`` is drawn with ``fold_in(key, i)``.
-    options
-        Options of ``likelihood.sample``.
-
-    Notes
-    -----
-    Every unit becomes a separate row: its own parameters and those of the
-    plates around it, with separate noise. So the likelihood only answers
-    what it was trained on, and the result is as exact as the likelihood if
-    units are independent given the parameters.
+    Every unit becomes a separate row of the layout ``one``: its own
+    parameters and those of the plates around it, with separate noise. So the
+    likelihood only answers what it was trained on.
     """
     data, inputs = tokens.data, tokens.functional_inputs
     for number, group in enumerate(groups):

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
 from tfmpe._base.arrays import moves_arrays
-from tfmpe._base.static import static_int
-from tfmpe.estimators._arguments import positive_or_none, real_number
+from tfmpe.estimators._arguments import (
+    positive,
+    positive_or_none,
+    real_number,
+)
 from tfmpe.estimators._bottom_up.folder import Folder, fingerprint
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Plates
@@ -157,9 +160,8 @@ def train_bottom_up(
     ------
     ValueError
         If plates and sizes do not fit one another or the arrays of a
-        function, an argument is out of range, a value or functional input
-        of the observation is not finite, or the folder holds another
-        training. Faults of one kind are listed.
+        function, an argument is out of range, the observation is not finite,
+        or the folder holds another training.
     TypeError
         If ``fit`` or ``sample`` does not have an option, or an argument is
         not a number; bools are refused.
@@ -188,8 +190,7 @@ def train_bottom_up(
     proposals).
 
     Every round continues the training of both estimators, standardized anew
-    to the values in its box, with new synthetic observations and all
-    simulations so far that lie in the box.
+    to the values in its box.
 
     Not for use inside ``jit``. Legacy: ``train_bottom_up``, whose later
     rounds draw parameters from the posterior without a correction, and whose
@@ -235,13 +236,13 @@ def train_bottom_up(
     (10, 1, 4, 1)
     """
     scheme = Scheme(
-        static_int(n_rounds, "n_rounds"),
-        static_int(n_simulations, "n_simulations"),
-        static_int(
+        positive(n_rounds, "n_rounds"),
+        positive(n_simulations, "n_simulations"),
+        positive(
             n_simulations if n_synthetic is None else n_synthetic,
             "n_synthetic",
         ),
-        static_int(n_draws, "n_draws"),
+        positive(n_draws, "n_draws"),
         real_number(margin, "margin"),
         real_number(min_acceptance, "min_acceptance"),
         None if truncate is None else checked_names(truncate),
@@ -286,14 +287,16 @@ def train_bottom_up(
         progress,
     )
     settings = {
-        **scheme.settings(),
+        **scheme._asdict(),
         "key": key_words(key),
-        "plates": {name: list(axes) for name, axes in known.axes.items()},
+        "plates": dict(known.axes),
         "sizes": dict(known.sizes),
         "independence": repr(Independence.parse(independence)),
         "observed": fingerprint(observed),
         "observed_inputs": fingerprint(observed_inputs),
     }
+    # A stage does not depend on these.
+    del settings["n_rounds"], settings["min_acceptance"]
     # Before the folder knows of a training that may be impossible.
     asked = rounds.check()
     folder.begin(settings)

@@ -122,26 +122,10 @@ def keep_inside(tokens: Tokens, box: Box | None) -> Tokens:
 
 @dataclass
 class TruncatedPrior:
-    """Draws from a prior inside a box.
+    """Draws from a prior inside a box; all of them without one.
 
-    Attributes
-    ----------
-    prior_fn : callable
-        ``prior_fn(key, n, sizes)`` returns a dictionary of arrays, each of
-        shape ``(n, *event, *batch)``.
-    sizes
-        Sizes of the plates.
-    box
-        None to keep all draws.
-    min_acceptance
-        Smallest allowed share of draws in the box.
-    n_drawn, n_accepted
-        Number of draws so far, and of those in the box.
-
-    Notes
-    -----
-    Draw ``i`` of ``n`` comes from ``fold_in(key, i)``, so a box that holds
-    everything changes nothing.
+    See :func:`train_bottom_up`. The ``i``-th ``n`` draws come from
+    ``fold_in(key, i)``, so a box that holds everything changes nothing.
     """
 
     prior_fn: Callable[..., ArrayTree]

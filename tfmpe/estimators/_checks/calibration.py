@@ -6,18 +6,17 @@ from typing import Any, SupportsIndex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Array, Float, Int, Num
 
 from tfmpe._base.arrays import flatten_samples, moves_arrays, take_rows
 from tfmpe._base.programs import compiled
-from tfmpe._base.static import static_int
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.ranks import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey, Sampler
 from tfmpe.preprocessing import TokenLayout, Tokens
-from tfmpe.preprocessing.tokens.known import check_inputs, check_known
+from tfmpe.preprocessing.tokens.known import check_known
 
 _TIES = np.uint32(2**32 - 1)
 
@@ -73,8 +72,8 @@ def calibration_ranks(
     UnknownKeyError
         If a key does not exist.
     ValueError
-        If there is no simulation, a number is too small, a key is called
-        ``"(joint)"``, or a true or drawn value is not finite.
+        If a number is too small, a key is called ``"(joint)"``, or a value
+        is not finite.
     TypeError
         If ``tokens`` are of another type.
 
@@ -114,14 +113,10 @@ def calibration_ranks(
     >>> ranks.uniformity().p_value > 0.05
     True
     """
-    tokens = _simulations(own_tokens(tokens, "calibration_ranks"))
+    tokens = own_tokens(tokens, "calibration_ranks")
+    tokens = flatten_samples(tokens, len(tokens.sample_shape))
     keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
-    n_samples = static_int(n_samples, "n_samples")
-    if n_samples < MIN_DRAWS:
-        raise ValueError(
-            f"n_samples is {n_samples}, expected at least {MIN_DRAWS} draws "
-            "for each simulation, or better 99."
-        )
+    n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
     n = size = tokens.sample_shape[0]
     if batch_size is not None:
         at_a_time = positive(batch_size, "batch_size")
@@ -129,10 +124,8 @@ def calibration_ranks(
         if at_a_time < n_samples:
             options = {**options, "batch_size": at_a_time}
     view = tokens.select_tokens(keys.target)
-    layout, real = view.layout, np.asarray(view.value_mask)
-    true = np.asarray(view.data)
-    _check_finite(true, real, layout, 0, "true value")
-    check_inputs(view)
+    names = list(_groups(view.layout))
+    check_known(view, "True values")
     check_known(tokens.select_tokens(keys.conditioning), "Conditioning values")
 
     def of_one(row: Tokens, number: Int[Array, ""]) -> tuple[Array, ...]:
@@ -147,19 +140,23 @@ def calibration_ranks(
             jax.random.fold_in(row_key, _TIES),
         )
 
-    names = list(_groups(layout))
-    ranks = np.zeros(true.shape, np.int32)
-    means, distances = (np.zeros((n, len(names)), np.int32) for _ in range(2))
+    parts = []
     for start in range(0, n, size):
-        # The last ones are repeated, so that all chunks have one shape.
+        # The last row is repeated, so that all parts have one shape.
         rows = np.minimum(np.arange(start, start + size), n - 1)
         found = jax.vmap(of_one)(take_rows(tokens, rows), jnp.asarray(rows))
-        new = slice(start, min(start + size, n))
-        ranks[new], finite, means[new], distances[new] = (
-            np.asarray(array)[: new.stop - start] for array in found
-        )
-        drawn = np.where(finite, 0, np.nan)
-        _check_finite(drawn, real[new], layout, start, "draw")
+        parts.append(jax.device_get(found))
+    ranks, finite, means, distances = (
+        np.concatenate(arrays)[:n] for arrays in zip(*parts, strict=True)
+    )
+    real = np.asarray(view.value_mask)
+    for entry in view.layout.keys:
+        wrong = (real & ~finite)[:, entry.block].any((-2, -1))
+        if wrong.any():
+            raise ValueError(
+                f"The draws of {entry.name!r} are not finite for "
+                f"{wrong.sum()} of {n} simulations. Ranks need finite numbers."
+            )
     return CalibrationRanks(
         view.decode(ranks),
         view.decode(real),
@@ -167,16 +164,6 @@ def calibration_ranks(
         dict(zip(names, distances.T, strict=True)),
         n_samples,
     )
-
-
-def _simulations(tokens: Tokens) -> Tokens:
-    """Return Tokens with one sample axis."""
-    shape = tokens.sample_shape
-    if 0 in shape:
-        raise ValueError(
-            f"There is no simulation: the tokens have the sample shape {shape}."
-        )
-    return flatten_samples(tokens, len(shape))
 
 
 def _groups(layout: TokenLayout) -> dict[str, slice]:
@@ -234,21 +221,3 @@ def _rank_of(
     equal = (others == value).sum(0)
     among = jax.random.randint(key, equal.shape, 0, equal + 1)
     return (others < value).sum(0) + among
-
-
-def _check_finite(
-    values: Num[np.ndarray, "simulations tokens width"],
-    real: Bool[np.ndarray, "simulations tokens width"],
-    layout: TokenLayout,
-    start: int,
-    what: str,
-) -> None:
-    wrong = real & ~np.isfinite(values)
-    if not wrong.any():
-        return
-    row, token, _ = (int(i) for i in np.argwhere(wrong)[0])
-    name = next(k.name for k in layout.keys if token < k.block.stop)
-    raise ValueError(
-        f"A {what} of {name!r} in simulation {start + row} is not finite. "
-        "Ranks need finite numbers."
-    )

@@ -9,9 +9,9 @@ from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._checks.bands import Band, binomial_band
 from tfmpe.estimators._checks.plots import plot_coverage
 from tfmpe.estimators._checks.ranks import CalibrationRanks
+from tfmpe.estimators._checks.table import summary_table
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._types import ArrayTree, Axes
-from tfmpe.preprocessing.show.text import aligned, printable, shorten
 
 _REPORTED = (0.5, 0.8, 0.9)
 
@@ -62,21 +62,18 @@ class ExpectedCoverage:
             int(np.argmin(np.abs(self.levels - level))) for level in _REPORTED
         ]
         titles = [f"{self.levels[i]:.0%}" for i in chosen]
-        rows = [("key", "values", *titles)]
-        for name, values in self.curves().items():
-            rows.append(
-                (
-                    shorten(printable(name), 24),
-                    "" if name == JOINT else str(values.shape[1]),
-                    *(_cell(values[i]) for i in chosen),
-                )
+        rows = [
+            (
+                name,
+                "" if name == JOINT else str(values.shape[1]),
+                *(_cell(values[i]) for i in chosen),
             )
+            for name, values in self.curves().items()
+        ]
         lower, upper = self.band()
         band = (f"{lower[i]:.2f} to {upper[i]:.2f}" for i in chosen)
         rows.append(("99% band", "", *band))
-        return "\n".join(
-            [repr(self), "", *("  " + line for line in aligned(rows))]
-        )
+        return summary_table(self, ("key", "values", *titles), rows)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Plot empirical against nominal coverage.
@@ -140,19 +137,16 @@ def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
     n_samples = ranks.n_samples
     # Regions leave out so many ranks at either end.
     left_out = np.arange((n_samples + 1) // 2, -1, -1)
-    central = []
-    for each in ranks.columns():
+    columns, central = ranks.columns(), []
+    for each in columns:
         depth = np.minimum(each.ranks, n_samples - each.ranks)
         share = _shares(depth, each.real, left_out)
         central.append(share.reshape((len(left_out), *each.shape)))
     joint = ranks.joint_columns()
     depth = (n_samples - joint.together[:, 1:]) // 2
-    leaves = flatten_tree(ranks.ranks, "ranks")
     return ExpectedCoverage(
         1 - 2 * left_out / (n_samples + 1),
-        unflatten_tree(
-            [leaf.path for leaf in leaves if leaf.value.size], central
-        ),
+        unflatten_tree([each.path for each in columns], central),
         _shares(depth, joint.some[:, None], left_out)[:, 0],
         int(joint.some.sum()),
     )

@@ -7,9 +7,6 @@ from jaxtyping import Bool, Num
 
 from tfmpe.preprocessing import KeyLayout
 
-Ends = tuple[Num[np.ndarray, "*shape"], Num[np.ndarray, "*shape"]]
-"""Lower and upper ends of intervals."""
-
 
 class KeyPredictive(NamedTuple):
     """One key, sample axes flattened to one and event axes to one."""
@@ -23,10 +20,9 @@ class KeyPredictive(NamedTuple):
 
 def central_interval(
     draws: Num[np.ndarray, " draws *shape"], level: float
-) -> Ends:
-    """Return the ends of the interval that holds the middle draws."""
+) -> Num[np.ndarray, " 2 *shape"]:
+    """Return lower and upper end of the interval of the middle draws."""
     if not 0 < level < 1:
         raise ValueError(f"level is {level}, expected a share between 0 and 1.")
     tail = (1 - level) / 2
-    lower, upper = np.quantile(draws, (tail, 1 - tail), axis=0)
-    return lower, upper
+    return np.quantile(draws, (tail, 1 - tail), axis=0)

@@ -11,7 +11,6 @@ from jaxtyping import Num
 
 from tfmpe._base.arrays import as_array, moves_arrays
 from tfmpe._base.narrowing import check_fits
-from tfmpe._base.static import static_int
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
@@ -126,18 +125,8 @@ def posterior_predictive(
     {'obs': 1.0}
     """
     tokens = own_tokens(tokens, "posterior_predictive")
-    if 0 in tokens.sample_shape:
-        raise ValueError(
-            "There are no observed data: the tokens have the sample shape "
-            f"{tokens.sample_shape}."
-        )
     keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
-    n_samples = static_int(n_samples, "n_samples")
-    if n_samples < MIN_DRAWS:
-        raise ValueError(
-            f"n_samples is {n_samples}, expected at least {MIN_DRAWS}, so that "
-            "there are draws outside of a 90% interval."
-        )
+    n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
     if batch_size is not None:
         batch_size = positive(batch_size, "batch_size")
         options = {**options, "batch_size": batch_size}

@@ -1,7 +1,6 @@
 """Plots of posterior predictive draws (extra ``plot``)."""
 
 import math
-import operator
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -12,12 +11,7 @@ from tfmpe.estimators._checks.key_predictive import (
     KeyPredictive,
     central_interval,
 )
-from tfmpe.estimators._figures import (
-    N_COLUMNS,
-    OUTSIDE,
-    label_of,
-    panels,
-)
+from tfmpe.estimators._figures import N_COLUMNS, OUTSIDE, label_of, panels
 from tfmpe.estimators._types import Axes, SomeAxes
 
 _MAX_PANELS = 12
@@ -53,25 +47,14 @@ def plot_predictive(
     groups: Iterable[int] | None,
 ) -> np.ndarray:
     """Plot one key; see :meth:`PosteriorPredictive.plot`."""
-    n_sets = len(key.observed)
-    row = operator.index(sample)
-    if not -n_sets <= row < n_sets:
-        raise IndexError(
-            f"sample is {sample}, but there are {n_sets} sets of data."
-        )
-    if key.inputs is None and groups is not None:
-        raise ValueError(
-            f"{key.entry.name!r} has no functional inputs, so all its tokens "
-            "are in one plot. Omit groups."
-        )
     one_axes = ax is not None and np.ndim(np.asarray(ax, object)) == 0
     by_token = key.inputs is None or (
         one_axes and groups is None and _n_groups(key) > 1
     )
-    shown = _panels(key, row, groups, by_token)
+    shown = _panels(key, sample, groups, by_token)
     # A row for all tokens, and small panels for groups.
     grouped = len(shown) > key.entry.width
-    size, n_columns = ((2.6, 2.0), N_COLUMNS) if grouped else ((7.0, 2.6), 1)
+    size, n_columns = ((2.7, 2.1), N_COLUMNS) if grouped else ((7.5, 2.9), 1)
     # Values of one token may have different units.
     axes = panels(
         len(shown),
@@ -82,7 +65,7 @@ def plot_predictive(
         one_scale=key.entry.width == 1,
     )
     for axis, panel in zip(axes, shown, strict=False):
-        _draw(axis, key, row, panel)
+        _draw(axis, key, sample, panel)
         axis.set_xlabel("token" if by_token else "functional input")
         if by_token:
             _draw_borders(axis, key)
@@ -106,12 +89,13 @@ def _panels(
         outer = entry.event_shape[:-1]
         members = tokens.reshape((_n_groups(key), -1))
         parts = []
-        for group in _chosen_groups(
-            len(members), groups, max(_MAX_PANELS // max(entry.width, 1), 1)
-        ):
+        if groups is None:
+            n = min(len(members), max(_MAX_PANELS // max(entry.width, 1), 1))
+            groups = np.linspace(0, len(members) - 1, n).round().astype(int)
+        for group in groups:
+            tokens = members[group]
             place = ", ".join(str(i) for i in np.unravel_index(group, outer))
             title = f"{name}[{place}]" if outer else name
-            tokens = members[group]
             parts.append((title, tokens, key.inputs[row, tokens, 0]))
     return [
         _Panel(
@@ -128,20 +112,6 @@ def _panels(
 def _n_groups(key: KeyPredictive) -> int:
     """Return the number of indices of all event axes but the last."""
     return max(math.prod(key.entry.event_shape[:-1]), 1)
-
-
-def _chosen_groups(
-    n: int, groups: Iterable[int] | None, most: int
-) -> list[int]:
-    if groups is None:
-        return np.linspace(0, n - 1, min(n, most)).round().astype(int).tolist()
-    chosen = [operator.index(group) for group in groups]
-    for group in chosen:
-        if not 0 <= group < n:
-            raise IndexError(
-                f"groups has {group}, expected numbers from 0 to {n - 1}."
-            )
-    return chosen
 
 
 def _draw(ax: Axes, key: KeyPredictive, row: int, panel: _Panel) -> None:

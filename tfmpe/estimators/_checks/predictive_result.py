@@ -12,9 +12,9 @@ from tfmpe.estimators._checks.key_predictive import (
     central_interval,
 )
 from tfmpe.estimators._checks.predictive_plot import plot_predictive
+from tfmpe.estimators._checks.table import summary_table
 from tfmpe.estimators._types import ArrayTree, SomeAxes
 from tfmpe.preprocessing import Tokens
-from tfmpe.preprocessing.show.text import aligned, printable, shorten
 
 _REPORTED = (0.5, 0.9)
 
@@ -71,6 +71,9 @@ class PosteriorPredictive:
             inputs,
         )
 
+    def _keys(self) -> list[KeyPredictive]:
+        return [self.key(name) for name in self.observed.layout.names]
+
     def interval(self, level: float) -> tuple[ArrayTree, ArrayTree]:
         """Return central intervals of the simulated data.
 
@@ -86,16 +89,13 @@ class PosteriorPredictive:
             Of the observed keys; NaN where these are padding.
         """
         lower, upper = [], []
-        for key in map(self.key, self.observed.layout.names):
-            entry = key.entry
-            shape = (*entry.event_shape, *entry.batch_shape)
-            for ends, side in zip(
-                central_interval(key.simulated, level),
-                (lower, upper),
-                strict=True,
-            ):
-                ends = np.where(key.real, ends, np.nan)
-                side.append(ends.reshape(self.observed.sample_shape + shape))
+        for key in self._keys():
+            ends = central_interval(key.simulated, level)
+            ends = np.where(key.real, ends, np.nan)
+            shape = (*key.entry.event_shape, *key.entry.batch_shape)
+            low, high = ends.reshape((2, *self.observed.sample_shape, *shape))
+            lower.append(low)
+            upper.append(high)
         paths = [key.path for key in self.observed.layout.keys]
         return unflatten_tree(paths, lower), unflatten_tree(paths, upper)
 
@@ -115,7 +115,7 @@ class PosteriorPredictive:
             as values at an end are inside.
         """
         shares = {}
-        for key in map(self.key, self.observed.layout.names):
+        for key in self._keys():
             lower, upper = central_interval(key.simulated, level)
             inside = (lower <= key.observed) & (key.observed <= upper)
             found = inside[key.real]
@@ -132,17 +132,15 @@ class PosteriorPredictive:
         """
         shares = [self.share_inside(level) for level in _REPORTED]
         titles = [f"inside {level:.0%}" for level in _REPORTED]
-        rows = [("key", "values", *titles)]
-        for name in self.observed.layout.names:
-            rows.append(
-                (
-                    shorten(printable(name), 24),
-                    str(int(self.key(name).real.sum())),
-                    *(f"{share[name]:.0%}" for share in shares),
-                )
+        rows = [
+            (
+                key.entry.name,
+                str(int(key.real.sum())),
+                *(f"{share[key.entry.name]:.0%}" for share in shares),
             )
-        lines = [repr(self), "", *("  " + line for line in aligned(rows))]
-        return "\n".join(lines)
+            for key in self._keys()
+        ]
+        return summary_table(self, ("key", "values", *titles), rows)
 
     def plot(
         self,
@@ -188,7 +186,7 @@ class PosteriorPredictive:
 
     def check_finite(self) -> None:
         """Check that simulated data are finite, padding aside."""
-        for key in map(self.key, self.observed.layout.names):
+        for key in self._keys():
             wrong = key.real & ~np.isfinite(key.simulated)
             if n := int(wrong.any((-2, -1)).sum()):
                 raise ValueError(

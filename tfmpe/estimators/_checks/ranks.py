@@ -8,16 +8,17 @@ from jaxtyping import Bool, Int
 
 from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._checks.plots import plot_ecdf, plot_ranks
+from tfmpe.estimators._checks.table import summary_table
 from tfmpe.estimators._checks.uniformity import (
     JOINT,
     MIN_SIMULATIONS,
+    KeyTest,
     RankColumns,
     Uniformity,
     assess,
     bonferroni,
 )
 from tfmpe.estimators._types import ArrayTree, Axes, SomeAxes
-from tfmpe.preprocessing.show.text import aligned, printable, shorten
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +58,7 @@ class CalibrationRanks:
             strict=True,
         )
         return [
-            self._columns(ranks.name, ranks.value, real.value)
+            self._columns(ranks.name, ranks.path, ranks.value, real.value)
             for ranks, real in pairs
             if ranks.value.size
         ]
@@ -66,12 +67,21 @@ class CalibrationRanks:
         """Return the ranks of all keys together, without single values."""
         none = np.zeros((self.n_simulations, 0), np.int32)
         some = np.stack([columns.some for columns in self.columns()]).any(0)
-        joint = self._columns(JOINT, none, none.astype(bool))
+        joint = self._columns(JOINT, (), none, none.astype(bool))
         return joint._replace(some=some)
+
+    def _all_columns(self) -> list[RankColumns]:
+        return [*self.columns(), self.joint_columns()]
+
+    def _tests(self) -> list[tuple[RankColumns, KeyTest]]:
+        return [
+            (each, assess(each, self.n_samples)) for each in self._all_columns()
+        ]
 
     def _columns(
         self,
         name: str,
+        path: tuple[str, ...],
         ranks: Int[np.ndarray, " simulations *values"],
         real: Bool[np.ndarray, " simulations *values"],
     ) -> RankColumns:
@@ -82,7 +92,7 @@ class CalibrationRanks:
         )
         together = np.stack([self.means[name], self.distances[name]], 1)
         return RankColumns(
-            name, ranks, real, shape, together, np.asarray(real.any(1))
+            name, path, ranks, real, shape, together, np.asarray(real.any(1))
         )
 
     def uniformity(self) -> Uniformity:
@@ -100,26 +110,19 @@ class CalibrationRanks:
         correct draws a corrected p value is below 0.01 in at most about one
         of a hundred checks. Source: Neyman, 1937 (smooth tests).
         """
-        tests = {c.name: assess(c, self.n_samples) for c in self.columns()}
-        leaves = [
-            leaf
-            for leaf in flatten_tree(self.ranks, "ranks")
-            if leaf.name in tests
-        ]
-        joint = assess(self.joint_columns(), self.n_samples).p_value
-        keys = {name: test.p_value for name, test in tests.items()}
-        values = [
-            tests[leaf.name].values.reshape(leaf.value.shape[1:])
-            for leaf in leaves
-        ]
+        *tests, (_, joint) = self._tests()
+        keys = {each.name: test.p_value for each, test in tests}
         return Uniformity(
-            unflatten_tree([leaf.path for leaf in leaves], values),
+            unflatten_tree(
+                [each.path for each, _ in tests],
+                [test.values.reshape(each.shape) for each, test in tests],
+            ),
             keys,
-            joint,
-            bonferroni([*keys.values(), joint]),
+            joint.p_value,
+            bonferroni([*keys.values(), joint.p_value]),
             {
-                name: int(np.isfinite(test.values).sum())
-                for name, test in tests.items()
+                each.name: int(np.isfinite(test.values).sum())
+                for each, test in tests
             },
         )
 
@@ -130,32 +133,27 @@ class CalibrationRanks:
         if draws are too narrow), the corrected p value of :meth:`uniformity`,
         and a finding if that is below 0.01.
         """
-        rows = [("key", "values", "mean", "spread", "p", "finding")]
-        p_values = []
-        for columns in [*self.columns(), self.joint_columns()]:
-            test = assess(columns, self.n_samples)
-            p_values.append(test.p_value)
-            rows.append(
-                (
-                    shorten(printable(columns.name), 24),
-                    str(columns.ranks.shape[1] or ""),
-                    *_moments(columns, self.n_samples),
-                    p_in_words(test.p_value),
-                    test.finding,
-                )
+        tests = self._tests()
+        rows = [
+            (
+                each.name,
+                str(each.ranks.shape[1] or ""),
+                *_moments(each, self.n_samples),
+                _p_in_words(test.p_value),
+                test.finding,
             )
-        overall = bonferroni(p_values)
-        return "\n".join(
-            [
-                repr(self),
-                "",
-                *("  " + line for line in aligned(rows)),
-                "correct draws have mean 0.50 and spread 1.00",
-                f"p values need at least {MIN_SIMULATIONS} simulations"
-                if math.isnan(overall)
-                else "p of a key is corrected for its number of values; p of "
-                f"all {len(p_values)} rows is {p_in_words(overall)}",
-            ]
+            for each, test in tests
+        ]
+        overall = bonferroni(test.p_value for _, test in tests)
+        return summary_table(
+            self,
+            ("key", "values", "mean", "spread", "p", "finding"),
+            rows,
+            "correct draws have mean 0.50 and spread 1.00",
+            f"p values need at least {MIN_SIMULATIONS} simulations"
+            if math.isnan(overall)
+            else "p of a key is corrected for its number of values; p of "
+            f"all {len(rows)} rows is {_p_in_words(overall)}",
         )
 
     def plot(self, ax: SomeAxes | None = None) -> np.ndarray:
@@ -175,8 +173,7 @@ class CalibrationRanks:
             in 99 of 100 checks; bars of a key with several values are averages,
             which vary less.
         """
-        columns = [*self.columns(), self.joint_columns()]
-        return plot_ranks(columns, self.n_samples, ax)
+        return plot_ranks(self._all_columns(), self.n_samples, ax)
 
     def plot_ecdf(self, ax: Axes | None = None) -> Axes:
         """Plot the difference of rank distributions from the uniform one.
@@ -184,18 +181,17 @@ class CalibrationRanks:
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to plot; a new figure by default (extra ``plot``).
+            See :meth:`plot`.
 
         Returns
         -------
         matplotlib Axes
-            Never shown. One line per key: the share of ranks below a place
-            minus that of uniform ranks. With correct draws a whole line lies
-            in the grey band in 99 of 100 checks; lines of several values are
-            averages, which vary less. Source: Säilynoja et al., 2022.
+            One line per key: the share of ranks below a place minus that of
+            uniform ranks. With correct draws a whole line lies in the grey
+            band in 99 of 100 checks; for averages see :meth:`plot`.
+            Source: Säilynoja et al., 2022.
         """
-        columns = [*self.columns(), self.joint_columns()]
-        return plot_ecdf(columns, self.n_samples, ax)
+        return plot_ecdf(self._all_columns(), self.n_samples, ax)
 
     def __repr__(self) -> str:
         return (
@@ -204,7 +200,7 @@ class CalibrationRanks:
         )
 
 
-def p_in_words(p_value: float) -> str:
+def _p_in_words(p_value: float) -> str:
     """Return a p value as it is printed in a table."""
     if math.isnan(p_value):
         return "-"

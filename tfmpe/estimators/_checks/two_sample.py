@@ -65,7 +65,7 @@ def mmd_test(
     ------
     TypeError, ValueError
         If a sample does not hold numbers, the shapes do not fit, a value is
-        not finite, or a number is not positive.
+        not finite, or there is no permutation.
 
     Notes
     -----
@@ -87,14 +87,9 @@ def mmd_test(
             f"The samples have shapes {x.shape} and {y.shape}, expected "
             "(n, width) and (m, width)."
         )
-    if min(len(x), len(y)) < 2:
-        raise ValueError(
-            f"The samples have {len(x)} and {len(y)} rows, expected at least "
-            "2 each."
-        )
+    for sample in (x, y):
+        positive(len(sample), "The number of rows of a sample", 2)
     n_permutations = positive(n_permutations, "n_permutations")
-    if bandwidth is not None and not bandwidth > 0:
-        raise ValueError(f"bandwidth is {bandwidth}, expected more than 0.")
     rows = jnp.concatenate([x, y])
     # Squares of values that are large or small beside 1 do not fit.
     extent = jnp.abs(rows).max(initial=0)

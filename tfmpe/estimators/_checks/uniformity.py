@@ -16,26 +16,26 @@ MIN_SIMULATIONS = 20
 """With fewer there is no p value."""
 
 _N_COMPONENTS = 3
-_TOGETHER = (
-    "draws vary together too little",
-    "draws vary together too much",
-)
+_SHIFT = ("draws too low", "draws too high")
+_SPREAD = ("draws too narrow", "draws too wide")
+_TOGETHER = ("draws vary together too little", "draws vary together too much")
+_SHAPE = ("draws of wrong shape",) * 2
+_APART = ("draws do not fit together",) * 2
+# What ranks show whose shift, spread or skewness is above 0, or below.
+_OF_VALUE = (_SHIFT, _SPREAD, _SHAPE)
+_OF_MEAN = (_SHIFT, _TOGETHER, _SHAPE)
+_OF_DISTANCE = (_SPREAD, _APART, _APART)
 
 
 class RankColumns(NamedTuple):
     """Ranks of the values of one key, and of all its values together.
 
-    Attributes
-    ----------
-    shape
-        Event and batch shape of the values.
-    together
-        Ranks of their mean, and of their distance from the middle.
-    some
-        Whether any of the values is real.
+    ``together`` are ranks of their mean, and of their distance from the
+    middle; ``some`` is whether any of the values is real.
     """
 
     name: str
+    path: tuple[str, ...]
     ranks: Int[np.ndarray, "simulations values"]
     real: Bool[np.ndarray, "simulations values"]
     shape: tuple[int, ...]
@@ -93,9 +93,9 @@ def assess(columns: RankColumns, n_samples: int) -> KeyTest:
         together = bonferroni(both)
         if not together >= p_value:
             finding = (
-                _wording(means[0], _TOGETHER)
+                _wording(means[0], _OF_MEAN)
                 if both[0] <= both[1]
-                else _wording_of_distances(means[1])
+                else _wording(means[1], _OF_DISTANCE)
             )
         p_value = bonferroni([p_value, together])
     return KeyTest(values, p_value, finding if p_value < 0.01 else "")
@@ -147,7 +147,7 @@ def _worst_value(
     if np.isnan(values).all():
         return math.nan, ""
     worst = int(np.nanargmin(values))
-    words = _wording(means[worst])
+    words = _wording(means[worst], _OF_VALUE)
     if len(values) > 1:
         place = np.unravel_index(worst, columns.shape)
         words += f" at [{', '.join(str(int(i)) for i in place)}]"
@@ -155,18 +155,8 @@ def _worst_value(
 
 
 def _wording(
-    means: Float[np.ndarray, " 3"],
-    spread: tuple[str, str] = ("draws too narrow", "draws too wide"),
+    means: Float[np.ndarray, " 3"], words: tuple[tuple[str, ...], ...]
 ) -> str:
-    """Return the largest deviation in words: of shift, spread or skewness."""
+    """Return the largest deviation in words."""
     which = int(np.argmax(np.abs(means)))
-    if which == 2:
-        return "draws of wrong shape"
-    pair = ("draws too low", "draws too high") if which == 0 else spread
-    return pair[0] if means[which] > 0 else pair[1]
-
-
-def _wording_of_distances(means: Float[np.ndarray, " 3"]) -> str:
-    if int(np.argmax(np.abs(means))) == 0:
-        return "draws too narrow" if means[0] > 0 else "draws too wide"
-    return "draws do not fit together"
+    return words[which][int(means[which] <= 0)]

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
@@ -19,7 +18,7 @@ from tfmpe.estimators._storage.state_file import (
 from tfmpe.estimators._storage.summary import alike
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.steps import TrainingState
-from tfmpe.estimators._types import AnyArray, Arrays
+from tfmpe.estimators._types import AnyArray, Arrays, PRNGKey
 from tfmpe.preprocessing import Standardizer
 
 _KIND = "tfmpe.checkpoint"
@@ -29,16 +28,8 @@ _FILE = "checkpoint.safetensors"
 class Progress(NamedTuple):
     """State of a training: everything that it needs to continue exactly.
 
-    Attributes
-    ----------
-    state
-        After the last finished epoch.
-    best
-        The parameters with the lowest validation loss so far.
-    waited
-        Epochs since the validation loss was lowest.
-    others
-        Arrays of the field besides parameters; training does not change them.
+    ``best`` had the lowest validation loss, ``waited`` epochs ago. ``others``
+    are arrays of the field that training does not change.
     """
 
     state: TrainingState
@@ -53,22 +44,7 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
 
     It is better to fail here than after some epochs.
     """
-    if not isinstance(folder, (str, os.PathLike)):
-        raise TypeError(
-            f"checkpoint is {folder!r}, expected the path of a folder."
-        )
-    if not os.fspath(folder):
-        raise ValueError(
-            f"checkpoint is {folder!r}, expected the path of a folder; '.' is "
-            "the current folder."
-        )
-    file = Path(folder) / _FILE
     Path(folder).mkdir(parents=True, exist_ok=True)
-    if file.is_dir():
-        raise IsADirectoryError(
-            f"{file} is a folder, but a checkpoint is a file of this name. "
-            "Remove it, or use another folder."
-        )
     with tempfile.TemporaryFile(dir=folder):
         pass
 
@@ -143,12 +119,8 @@ def check_same(
         )
 
 
-def key_words(key: object) -> list[int]:
+def key_words(key: PRNGKey) -> list[int]:
     """Return a PRNG key as numbers for JSON."""
-    if not isinstance(key, (jax.Array, np.ndarray)):
-        raise TypeError(
-            f"key is {key!r}, expected a PRNG key: pass key=jax.random.key(0)."
-        )
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     return [int(word) for word in key.reshape(-1)]

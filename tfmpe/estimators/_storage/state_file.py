@@ -119,19 +119,19 @@ def write_state(
 
     ``kind`` names the contents, such as ``'tfmpe.estimator'``.
     """
-    _, numpy_api = _safetensors()
+    safetensors = _import("safetensors.numpy")
     host = {name: _on_host(name, array) for name, array in arrays.items()}
     checksums = {name: _checksum(array) for name, array in host.items()}
     record = {"description": description, "checksums": checksums}
     metadata = {_ENTRY: seal(kind, _VERSION, record)}
-    write_atomically(Path(path), numpy_api.save(host, metadata=metadata))
+    write_atomically(Path(path), safetensors.save(host, metadata=metadata))
 
 
 def read_state(
     path: str | os.PathLike[str], kind: str
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read a file of :func:`write_state`."""
-    safetensors, _ = _safetensors()
+    safetensors = _import("safetensors")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"The file {path} does not exist.")
@@ -172,9 +172,5 @@ def _checksum(array: np.ndarray) -> str:
     return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
 
 
-def _safetensors() -> tuple[ModuleType, ModuleType]:
-    need = "Estimators are stored with safetensors"
-    return (
-        import_extra("safetensors", "data", need),
-        import_extra("safetensors.numpy", "data", need),
-    )
+def _import(name: str) -> ModuleType:
+    return import_extra(name, "data", "Estimators are stored with safetensors")
