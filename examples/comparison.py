@@ -1,4 +1,4 @@
-"""What the examples share: options, a table and a picture at the end."""
+"""Parts that the examples share: options, tables and pictures."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Brownian paths around a common drift, as a legacy script has them.
+"""Brownian paths around a common drift, written for the legacy package.
 
     mu ~ N(0, 1);  theta[i] ~ N(mu, 1)
     obs[i, j] = theta[i] t[i, j] + B_i(t[i, j]),  B_i a standard Brownian path

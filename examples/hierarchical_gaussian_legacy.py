@@ -1,4 +1,4 @@
-"""The hierarchical Gaussian as a script for the legacy package has it.
+"""A hierarchical Gaussian, written for the legacy package.
 
     mu ~ N(0, 1);  theta[i] ~ N(mu, 1);  obs[i, j] ~ N(theta[i], 1)
 

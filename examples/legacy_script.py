@@ -1,4 +1,4 @@
-"""What the legacy-style examples share: a prior class, the tests, the end."""
+"""Parts that the legacy examples share: a prior class, tests and output."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Epidemics at many sites, as a script for the legacy package has them.
+"""Epidemics at many sites, written for the legacy package.
 
 The model is that of ``seir.py``. A legacy script maps bounded values itself,
 before anything is flattened: by bijectors of a tree, which standardise, too.

@@ -1,4 +1,4 @@
-"""Simulate and train in several processes, as on several machines.
+"""Simulation and training in several processes, as on several machines.
 
 Alone, or one process per machine (here both on one)::
 

@@ -1,4 +1,4 @@
-"""The bridge returns what the plain oracle returns, for random calls.
+"""Equality of bridge and oracle on random calls.
 
 Every case would make the oracle compile a few kernels, so for most cases its
 ``jax.numpy`` is replaced by :class:`OnHost`, which does the same with NumPy;

@@ -1,4 +1,4 @@
-"""The masks of the three examples against golden files.
+"""Masks of the three examples, compared with golden files.
 
 The golden files hold stored legacy output (`tests/golden`). The regression
 plugin compares values; it lets another data type of the same values, another

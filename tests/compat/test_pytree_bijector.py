@@ -1,4 +1,4 @@
-"""Bijectors of trees, and what they get wrong by default.
+"""Bijectors of trees, and their default defects.
 
 Only with a TensorFlow Probability that imports with the installed jax.
 """

@@ -1,4 +1,4 @@
-"""Whole recorded runs of bottom-up training, from their seeds to the end.
+"""Complete recorded runs of bottom-up training, from their seeds.
 
 The recordings hold what the user's functions returned; everything else is
 computed: which key goes where, networks, trainings, simulations by the

@@ -1,4 +1,4 @@
-"""Every name of the legacy package: where it is and how it is called.
+"""Location and signature of every legacy name.
 
 `legacy_surface.json` is the legacy package's own list: a parameter as its name,
 with `=` and the default as written; null for what is not called.

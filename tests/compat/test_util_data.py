@@ -1,4 +1,4 @@
-"""Stacking trees, and draws to ArviZ and back."""
+"""Stacked trees, and conversion of draws to and from ArviZ."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Simulated data around the observed ones: right, and where it is not."""
+"""Predictive checks: calibrated for a correct model, and only for it."""
 
 import sys
 from dataclasses import replace

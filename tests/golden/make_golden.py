@@ -1,4 +1,4 @@
-"""Write the golden masks of the three examples, from stored legacy output.
+"""Writer of the golden masks of the three examples.
 
     python tests/golden/make_golden.py
 

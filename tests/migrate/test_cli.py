@@ -1,4 +1,4 @@
-"""The command line: what it prints, where, and how it ends."""
+"""Command line: output streams and exit codes."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""MIGRATION.md: its tables, and what its commands print.
+"""Generated parts of MIGRATION.md: tables and output of commands.
 
 A block between ``<!-- table: NAME -->`` or ``<!-- output: COMMAND -->`` and
 ``<!-- end -->`` is generated. Run as a script, all are written again::

@@ -1,4 +1,4 @@
-"""MIGRATION.md says what the tools say, and its journey arrives."""
+"""MIGRATION.md compared with the tools, and its journey run to the end."""
 
 import re
 

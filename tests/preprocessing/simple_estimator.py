@@ -1,4 +1,4 @@
-"""The smallest estimator that consumes Tokens.
+"""Minimal estimator that consumes Tokens.
 
 Every target token is normal around a line through the mean of those
 conditioning tokens that it may attend to. Target and conditioning are chosen

@@ -1,4 +1,4 @@
-"""The command line, `tfmpe`: thin wrappers over `tfmpe.migrate`.
+"""Command line `tfmpe`: thin wrappers over `tfmpe.migrate`.
 
 One module per command, which imports what it needs when it is run, so that
 --help answers at once. Where the extra `cli` is missing, __main__ says so.

@@ -1,4 +1,4 @@
-"""`tfmpe bench`: old against new."""
+"""Command `tfmpe bench`: legacy code and new code compared and timed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What several commands share: options, files that are written, progress."""
+"""Parts that several commands share: options, output files, progress."""
 
 import importlib.util
 import sys

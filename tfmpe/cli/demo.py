@@ -1,4 +1,4 @@
-"""`tfmpe demo`: run an example."""
+"""Command `tfmpe demo`: an example, trained and drawn."""
 
 import click
 

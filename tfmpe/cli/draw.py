@@ -1,4 +1,4 @@
-"""`tfmpe draw`: the masks of the examples."""
+"""Command `tfmpe draw`: attention masks of the examples."""
 
 from pathlib import Path
 

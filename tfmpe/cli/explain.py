@@ -1,4 +1,4 @@
-"""`tfmpe explain`: what a code means."""
+"""Command `tfmpe explain`: the meaning of a code."""
 
 import shutil
 import textwrap

@@ -1,4 +1,4 @@
-"""`tfmpe fix`: move the imports of scripts and notebooks to the bridge."""
+"""Command `tfmpe fix`: imports of scripts and notebooks, rewritten."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The arguments that `tfmpe run` and `tfmpe record` share."""
+"""Arguments that `tfmpe run` and `tfmpe record` share."""
 
 from collections.abc import Callable
 from pathlib import Path

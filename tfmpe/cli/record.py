@@ -1,4 +1,4 @@
-"""`tfmpe record`: what the own legacy package returns, for keeps."""
+"""Command `tfmpe record`: results of an installed legacy package, stored."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`tfmpe report`: one page on how far a migration is."""
+"""Command `tfmpe report`: the progress of a migration on one page."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`tfmpe run`: a legacy script or notebook as it is."""
+"""Command `tfmpe run`: a legacy script or notebook, run unchanged."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`tfmpe scan`: find what is left of the legacy package."""
+"""Command `tfmpe scan`: remaining uses of the legacy package."""
 
 from pathlib import Path
 

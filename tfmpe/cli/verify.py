@@ -1,4 +1,4 @@
-"""`tfmpe verify`: replay stored legacy output."""
+"""Command `tfmpe verify`: stored legacy output, computed again."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The legacy package's names, on the new core.
+"""Names of the legacy package, implemented on the new core.
 
 Change ``from sfmpe.util.dataloader import X`` to ``from
 tfmpe.compat.util.dataloader import X`` and a script gets the same numbers.

@@ -1,4 +1,4 @@
-"""Legacy flattening: two sides of nested dicts, computed by the core."""
+"""Flattening of legacy data: two nested dicts, computed by the core."""
 
 import math
 from collections.abc import Mapping

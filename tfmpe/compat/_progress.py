@@ -1,4 +1,4 @@
-"""Lines about the progress of a training."""
+"""Log messages about the progress of training."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""The two-way bridge between legacy dictionaries and Tokens."""
+"""Two-way bridge between legacy dictionaries and Tokens."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.cnf``: flows of unstructured parameters."""
+"""Mirror of ``sfmpe.cnf``: flows for unstructured parameters."""
 
 from collections.abc import Iterable
 from typing import Any

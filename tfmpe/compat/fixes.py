@@ -1,4 +1,4 @@
-"""Turning reproduced defects off, one by one.
+"""Options that turn reproduced defects off, one by one.
 
 By default everything that a script could depend on is as it was. ``fix=`` of
 ``StructuredCNF``, ``SFMPE`` and ``train_bottom_up``, or the environment

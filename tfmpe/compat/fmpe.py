@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.fmpe``: flow matching of unstructured parameters."""
+"""Mirror of ``sfmpe.fmpe``: flow matching for unstructured parameters."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.sfmpe``: the estimator of structured data."""
+"""Mirror of ``sfmpe.sfmpe``: the estimator for structured data."""
 
 import math
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.structured_cnf``: the flow of nine arguments."""
+"""Mirror of ``sfmpe.structured_cnf``: the flow with nine arguments."""
 
 from collections.abc import Iterable
 from typing import Any

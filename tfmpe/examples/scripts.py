@@ -1,4 +1,4 @@
-"""The example scripts, and running one."""
+"""Example scripts, by name, and a function that runs one."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the migration tools raise, each with one clear line."""
+"""Errors of the migration tools, each with a one-line message."""
 
 from pathlib import Path
 

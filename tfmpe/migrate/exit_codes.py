@@ -1,4 +1,4 @@
-"""How the commands end, everywhere alike.
+"""Exit codes, which all commands share.
 
 What says "nothing found" of a file that it could not read is worse than no
 tool, so incomplete work has a code of its own, and it wins over findings.

@@ -1,4 +1,4 @@
-"""`tfmpe bench`: what it prints and writes, and how it ends."""
+"""`tfmpe bench`: output, files and exit codes."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The stored files are the ones in the manifest, and a change is noticed."""
+"""Manifest of the stored files, and detection of changes."""
 
 import json
 import random

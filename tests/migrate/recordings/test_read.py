@@ -1,4 +1,4 @@
-"""Reading stored legacy output: all of it, and nothing that is not."""
+"""Reading of stored legacy output, and refusal of invalid files."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Replaying calls of a flow: on what, with which noise, how exactly."""
+"""Replay of flow calls: fields, noise, tolerances."""
 
 import shutil
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The verdict, the exit code, the steps, and the numbers."""
+"""Report: verdict, exit code, steps and numbers."""
 # ruff: noqa: F405
 
 import json

@@ -1,4 +1,4 @@
-"""`tfmpe report`: what it reads, prints and writes, and how it ends."""
+"""`tfmpe report`: inputs, output, files and exit codes."""
 
 import json
 import sys

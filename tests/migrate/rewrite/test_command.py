@@ -1,4 +1,4 @@
-"""`tfmpe fix` on files: whole or not at all, and nothing passed over."""
+"""`tfmpe fix`: complete rewrites or none, and no skipped file."""
 
 import os
 import stat

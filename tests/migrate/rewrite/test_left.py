@@ -1,4 +1,4 @@
-"""What is no import statement, or fails on the bridge: listed, exit code 1."""
+"""Places that `tfmpe fix` leaves to the user: listed, exit code 1."""
 
 import pytest
 

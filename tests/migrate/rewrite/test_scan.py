@@ -1,4 +1,4 @@
-"""What `tfmpe scan` lists, as text, JSON and annotations of GitHub."""
+"""`tfmpe scan` as text, JSON and GitHub annotations."""
 
 import json
 

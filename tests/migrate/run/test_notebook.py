@@ -1,4 +1,4 @@
-"""Running notebooks: cells in order, places in cells, what is left out."""
+"""Notebook runs: order, places in cells, skipped lines."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Networks, flows and estimators: paired, carried over, compared."""
+"""Twins of networks, flows and estimators: pairing, state, comparison."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Legacy and bridge side by side: what differs is found, and nothing else."""
+"""Legacy and bridge side by side: exactly the real differences."""
 
 import sys
 

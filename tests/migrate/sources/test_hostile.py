@@ -1,4 +1,4 @@
-"""Files that cannot be read say why; files that must not be written stay."""
+"""Unreadable files: clear errors; protected files: no changes."""
 
 import os
 from pathlib import Path

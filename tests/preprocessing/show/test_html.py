@@ -1,4 +1,4 @@
-"""How notebooks show tokens: an HTML table, and a tree of treescope."""
+"""Notebook output of tokens: an HTML table, and a treescope tree."""
 
 import re
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""Calling the functions that a script hands to bottom-up training."""
+"""Calls of the user's functions in bottom-up training."""
 
 import inspect
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What bottom-up training has simulated so far."""
+"""Simulations of all rounds of bottom-up training so far."""
 
 from collections.abc import Callable, Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""The parts that every round of bottom-up training consists of."""
+"""Steps of one round of bottom-up training."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

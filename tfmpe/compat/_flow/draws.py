@@ -1,4 +1,4 @@
-"""Base draws of a flow, and the mode in which it is sampled."""
+"""Base draws of a flow, and its evaluation mode."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Legacy vector fields, taken apart for ``jit`` and put together again."""
+"""Legacy vector fields, split for ``jit`` and merged again."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""Keys of base draws and probes, from the random numbers of an instance."""
+"""PRNG keys of base draws and probes, taken from an instance's ``rngs``."""
 
 from typing import Any
 

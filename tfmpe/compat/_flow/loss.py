@@ -1,4 +1,4 @@
-"""Loss that a structured flow is trained on."""
+"""Training loss of a structured flow."""
 
 from collections.abc import Mapping
 from typing import Any

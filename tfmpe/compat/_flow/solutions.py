@@ -1,4 +1,4 @@
-"""Solutions of a legacy flow, compiled once for each field and shape.
+"""Solutions of a legacy flow, compiled once per field and shape.
 
 The solver is the legacy package's own, ``jax.experimental.ode.odeint``: the
 steps that it takes, and so its error, are part of the legacy numbers. For a

@@ -1,4 +1,4 @@
-"""Defects of the legacy package, one module each, reproduced on purpose.
+"""Defects of the legacy package, reproduced on purpose, one per module.
 
 Each module has the code that goes wrong in the legacy way and the warning
 class that says so. The numbers are those of MIGRATION.md, which also lists

@@ -1,4 +1,4 @@
-"""L2: keys without an index leave fewer index rows than tokens."""
+"""Defect L2: fewer index rows than tokens where a key has no index."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""L14: the pad value changes where it does not fit the dtype."""
+"""Defect L14: a pad value that changes where the dtype cannot hold it."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""L18, L28: ``log_prob`` hands the field minus the time."""
+"""Defects L18 and L28: negated time in ``log_prob``."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""L20: instances without random numbers of their own share one object."""
+"""Defect L20: one ``nnx.Rngs`` shared by all instances without their own."""
 
 import functools
 import itertools

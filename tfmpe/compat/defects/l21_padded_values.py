@@ -1,4 +1,4 @@
-"""L21: padding takes part as if it were values."""
+"""Defect L21: padding treated as values."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

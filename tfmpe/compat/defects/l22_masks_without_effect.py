@@ -1,4 +1,4 @@
-"""L22: two of the three masks do nothing in the legacy network."""
+"""Defect L22: two of three masks without effect in the legacy network."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""L25: splitting draws row numbers that a leaf may not have."""
+"""Defect L25: a split that draws row numbers beyond the end of a leaf."""
 
 from typing import Any
 

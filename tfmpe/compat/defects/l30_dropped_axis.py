@@ -1,4 +1,4 @@
-"""L30: carrying theta back to the noise drops an axis of it."""
+"""Defect L30: an axis of theta dropped by ``sample_base_dist``."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""L32: the validation of an epoch has the noise of its first batch."""
+"""Defect L32: validation with the noise of the epoch's first batch."""
 
 from collections.abc import Collection
 from typing import Any

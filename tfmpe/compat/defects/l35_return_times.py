@@ -1,4 +1,4 @@
-"""L35: the solution begins at the first time that is asked for."""
+"""Defect L35: a solution that starts at the first requested time."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""L36: all rounds but the first draw from the same noise."""
+"""Defect L36: the same noise in all rounds but the first."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""L40: z-scaling of vectors and of values outside a bijector's domain."""
+"""Defect L40: useless z-scaling of vectors and of values off the domain."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""L49: rows are stacked by place, whatever their names."""
+"""Defect L49: rows stacked by position, whatever their names."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Networks that tell two sets of points apart."""
+"""Networks that distinguish two sets of points."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Dropout and attention, with the random keys of the legacy package.
+"""Dropout and attention that take random keys as the legacy package does.
 
 The layers of flax have the same formulas, but take their keys in another way
 from release to release.

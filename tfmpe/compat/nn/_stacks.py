@@ -1,4 +1,4 @@
-"""Stacks of equal layers: weights with the layer axis first, split streams.
+"""Stacks of identical layers: stacked weights and split random streams.
 
 A stack is one NNX module whose weights have a leading axis of layers. Its
 layers draw from the parts into which the streams of its ``nnx.Rngs`` are

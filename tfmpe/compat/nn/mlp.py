@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.nn.mlp``: vector fields of unstructured parameters."""
+"""Mirror of ``sfmpe.nn.mlp``: vector fields for unstructured parameters."""
 
 from collections.abc import Callable
 from typing import Any

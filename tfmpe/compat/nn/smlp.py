@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.nn.smlp``: a perceptron of all tokens together."""
+"""Mirror of ``sfmpe.nn.smlp``: one perceptron for all tokens together."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Measuring the legacy way against the new one: `tfmpe bench`.
+"""Benchmarks of the legacy code against the new code: `tfmpe bench`.
 
 `cases` is the table of what is measured; `run` goes through it: what a side
 returns is compared first and timed only then (`measure`); `table` shows it.

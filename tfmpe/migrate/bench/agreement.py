@@ -1,4 +1,4 @@
-"""Comparison of what two sides return: nothing is timed that differs."""
+"""Comparison of the results of two sides, made before anything is timed."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

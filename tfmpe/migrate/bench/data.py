@@ -1,4 +1,4 @@
-"""Data that is measured: the legacy package's epidemic example."""
+"""Benchmark data: the legacy package's epidemic example."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple

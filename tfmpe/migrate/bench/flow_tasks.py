@@ -1,4 +1,4 @@
-"""The tasks of flows: drawing again and again, training, and attention.
+"""Benchmark tasks on flows: repeated sampling, training, and attention.
 
 The core draws and trains with its own network of the same width and depth, so
 it is checked by laws. Where attention over the pairs that rules open is

@@ -1,4 +1,4 @@
-"""How seconds and bytes grow with the number of sites."""
+"""Growth of time and memory with the number of sites."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The machine: in words, its memory, and how it is prepared for measuring."""
+"""The benchmark's machine: description, memory, and preparation."""
 
 import os
 import platform

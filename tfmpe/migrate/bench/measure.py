@@ -1,4 +1,4 @@
-"""One size of a case: compare the sides, and time those that are equal."""
+"""Measurement of one size of a case: sides are compared, then timed."""
 
 import gc
 import time

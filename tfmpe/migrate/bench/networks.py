@@ -1,4 +1,4 @@
-"""The legacy network and the core's: equally wide, equally deep."""
+"""The legacy network and the core's, with equal widths and depths."""
 
 from dataclasses import replace
 from functools import cache

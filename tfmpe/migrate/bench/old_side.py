@@ -1,4 +1,4 @@
-"""The legacy names of the plain oracle, an installed package, or the bridge."""
+"""Legacy functions from the oracle, an installed package, or the bridge."""
 
 import importlib
 from collections.abc import Callable, Mapping

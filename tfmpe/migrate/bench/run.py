@@ -1,4 +1,4 @@
-"""A run over the cases: check against recordings, compare, time."""
+"""Benchmark run over all cases: replay of recordings, comparison, timing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

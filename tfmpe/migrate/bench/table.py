@@ -1,4 +1,4 @@
-"""Old against new for people, as lines of text."""
+"""Text output of a benchmark."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A case: one task, how each side does it, and what is called and timed."""
+"""Benchmark case: one task, how each side does it, and what is timed."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The tasks on data: laying out, joining, viewing, changing, decoding.
+"""Benchmark tasks on data: flattening, joining, viewing, and decoding.
 
 The old side and the bridge do a task by the legacy names (``side``), the core
 by Tokens (``side`` is None). A legacy script looks at the same tokens in

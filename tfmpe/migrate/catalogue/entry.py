@@ -1,4 +1,4 @@
-"""Entries of the catalogue: what the files of ``entries/`` say."""
+"""Entries of the catalogue, with the fields of the files in ``entries/``."""
 
 from collections.abc import Mapping
 from typing import Annotated

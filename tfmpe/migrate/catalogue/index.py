@@ -1,4 +1,4 @@
-"""Finding an entry: by its code, its name, or the legacy name it is for."""
+"""Index of the catalogue: by code, by name, and by legacy name."""
 
 import difflib
 from collections.abc import Iterator, Mapping

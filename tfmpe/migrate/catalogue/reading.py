@@ -1,4 +1,4 @@
-"""Reading of the files in ``entries/``: front matter and sections."""
+"""Reader of the files in ``entries/``: front matter and sections."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""An entry as a page of Markdown, and as plain objects for JSON."""
+"""Markdown and JSON forms of an entry."""
 
 import re
 import textwrap

@@ -1,4 +1,4 @@
-"""The two packages that have the legacy names."""
+"""Names of the legacy package and of the bridge that replaces it."""
 
 LEGACY = "sfmpe"
 """The legacy package."""

@@ -1,4 +1,4 @@
-"""The masks that attention layers receive."""
+"""Masks in the form that attention layers receive."""
 
 import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""Joining two flattened data sets along the sample axis."""
+"""Concatenation of two flattened data sets along the sample axis."""
 
 import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""From flat tokens back to dicts of arrays."""
+"""Conversion of flat tokens to dicts of arrays."""
 
 from math import prod
 

@@ -1,4 +1,4 @@
-"""The sampling methods of the legacy estimator, as functions of a field."""
+"""Sampling methods of the legacy estimator, as functions of a field."""
 
 from math import prod
 

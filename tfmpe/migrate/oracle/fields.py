@@ -1,4 +1,4 @@
-"""Vector fields in closed form, as the stored calls name them.
+"""Vector fields in closed form, by their names in the stored calls.
 
 Each is called as the legacy package calls its network: by keyword, one sample
 with a leading axis of 1, masks with an axis for heads, or None. The formulas

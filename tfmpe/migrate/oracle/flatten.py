@@ -1,4 +1,4 @@
-"""From dicts of arrays to flat tokens, labels, masks and index."""
+"""Conversion of dicts of arrays to flat tokens, labels, masks and index."""
 
 from math import prod
 

@@ -1,4 +1,4 @@
-"""Drawing from a flow, and its density, as the legacy package computes them.
+"""Samples and densities of a flow, computed as in the legacy package.
 
 One adaptive solve per sample by the solver that the legacy package calls, of
 ``jax.experimental.ode``: many stored results come out bit by bit.

@@ -1,4 +1,4 @@
-"""The loss that the legacy package trains its vector field with."""
+"""Training loss of the legacy vector field."""
 
 import jax.numpy as jnp
 

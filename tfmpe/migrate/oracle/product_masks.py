@@ -1,4 +1,4 @@
-"""The mask rules of the package core, token pair by token pair.
+"""Mask rules of the core, applied token pair by token pair.
 
 The same rules in the same order as ``masks``, with one difference:
 ``cross_local`` with ``(dim_a, dim_b)`` opens *every* token of a at coordinate

@@ -1,4 +1,4 @@
-"""Splitting a data set into training and validation rows."""
+"""Split of a data set into training and validation rows."""
 
 import jax
 

@@ -1,4 +1,4 @@
-"""Stored legacy calls: what went in, and what came out or was raised.
+"""Stored legacy calls: their arguments, and their results or exceptions.
 
 `read` reads a recording, a json of `cases` whose `nodes` are values, with an
 npz of `arrays` beside it; `write` writes one. The `manifest` lists all files

@@ -1,4 +1,4 @@
-"""Reading the arrays of a stored npz, with nothing in it trusted.
+"""Reader of the arrays in an untrusted npz file.
 
 Every entry is checked before its content is looked at: its name, how it is
 packed, its size. Its header must be that of an array of numbers; the bytes

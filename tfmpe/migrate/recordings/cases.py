@@ -1,4 +1,4 @@
-"""What a stored call is: arguments, and what it returned or raised."""
+"""Stored calls: arguments, and the result or the exception."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""Files of recordings: finding them, and reading nothing else."""
+"""Recording files: search, and bounded reading."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the numbers of a legacy package depend on."""
+"""Fingerprint of everything that a legacy package's numbers depend on."""
 
 import importlib.metadata
 import json

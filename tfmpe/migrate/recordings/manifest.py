@@ -1,4 +1,4 @@
-"""The list of stored files with their checksums, and checking them.
+"""Manifest of the stored files: their checksums, and the checks.
 
 The manifest is a json object `{"format": 1, "provenance": {...}, "files":
 {path: {"sha256": ..., "bytes": ..., "cases": ...}}}`. A plain object of the

@@ -1,4 +1,4 @@
-"""Trees of values as recordings write them, and the values they stand for.
+"""Nodes: the JSON form of values in a recording.
 
 A node says what a value was: `{"t": "tuple", "items": [...]}` and so on; the
 README beside the stored output lists all of them. Every field of every node

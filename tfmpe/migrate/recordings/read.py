@@ -1,4 +1,4 @@
-"""The one reader of stored calls: what went in, and what came out.
+"""Reader of recordings.
 
 A recording is a json file of cases with an npz of arrays beside it, in a
 folder named after the example. A case of format 1 is one call; one of format

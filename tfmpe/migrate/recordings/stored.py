@@ -1,4 +1,4 @@
-"""Where the legacy output that travels with this package lies."""
+"""Location of the legacy output that is shipped with this package."""
 
 import re
 import tarfile

@@ -1,4 +1,4 @@
-"""Trees of values as nodes of a recording: what `NodeReader` reads back."""
+"""Writer of values as nodes, the counterpart of `NodeReader`."""
 
 import hashlib
 import io

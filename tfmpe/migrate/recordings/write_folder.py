@@ -1,4 +1,4 @@
-"""Folders of recordings: one file for each function, and a manifest."""
+"""Writer of a folder of recordings: a file per function, and a manifest."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What `tfmpe verify` and `tfmpe bench` measured."""
+"""Records of `tfmpe verify` and `tfmpe bench`."""
 
 from typing import Any, Literal
 

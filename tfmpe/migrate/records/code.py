@@ -1,4 +1,4 @@
-"""What `tfmpe scan` and `tfmpe fix` found in the code of a user."""
+"""Records of `tfmpe scan` and `tfmpe fix`."""
 
 from .places import Content, Count, Place, Strict
 

@@ -1,4 +1,4 @@
-"""JSON files of records: written whole, read strictly."""
+"""JSON files of records: atomic writing and strict reading."""
 
 import json
 from pathlib import Path

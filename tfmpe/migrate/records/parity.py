@@ -1,4 +1,4 @@
-"""How well new results agree with old ones."""
+"""Agreement of new results with old ones."""
 
 import math
 from typing import Literal, get_args

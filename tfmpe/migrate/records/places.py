@@ -1,4 +1,4 @@
-"""What all records are made of, and places in the files of a user."""
+"""Base classes of all records, and places in the user's files."""
 
 from typing import Annotated
 

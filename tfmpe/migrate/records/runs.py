@@ -1,4 +1,4 @@
-"""What `tfmpe run` saw of the calls of a script."""
+"""Records of `tfmpe run` and `tfmpe record`."""
 
 from typing import Any, Literal
 

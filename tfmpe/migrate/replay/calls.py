@@ -1,4 +1,4 @@
-"""Making one call, and comparing what two calls came to."""
+"""Execution of one call, and comparison of the outcomes of two calls."""
 
 import builtins
 from collections.abc import Callable, Iterator

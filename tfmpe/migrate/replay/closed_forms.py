@@ -1,4 +1,4 @@
-"""The closed forms that recordings of format 2 hand to the package."""
+"""Closed-form functions that recordings of format 2 pass to the package."""
 
 from collections.abc import Callable
 from functools import cache

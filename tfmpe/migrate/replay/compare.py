@@ -1,4 +1,4 @@
-"""The one comparison of two results, to the bit or within a tolerance.
+"""Comparison of two results, exact or within a tolerance.
 
 Two trees are equal only if every container is of the same type, every dict
 has the same keys in the same order, and every array has the same library,

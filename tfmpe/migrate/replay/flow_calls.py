@@ -1,4 +1,4 @@
-"""Recorded calls of a flow: on what field, with what noise (extra `flow`)."""
+"""Recorded calls of a flow: field, weights and noise (extra `flow`)."""
 
 import inspect
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Looking up the names that a recording calls.
+"""Lookup of the names that a recording calls.
 
 A file is not trusted: a path leads to what a package under a prefix defines,
 never through another module, and never by a name with two underscores.

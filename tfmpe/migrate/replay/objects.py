@@ -1,4 +1,4 @@
-"""The objects that recordings of format 2 may ask for (extra `flow`)."""
+"""Objects that recordings of format 2 may request (extra `flow`)."""
 
 import importlib
 from collections.abc import Callable, Iterator

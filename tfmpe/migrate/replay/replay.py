@@ -1,4 +1,4 @@
-"""Making a recorded call again, and comparing all that comes of it."""
+"""Replay of a recorded call, and comparison of all its effects."""
 
 import importlib.util
 from functools import partial

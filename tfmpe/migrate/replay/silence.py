@@ -1,4 +1,4 @@
-"""Replaying without warnings, whatever the user set, and compiling fast."""
+"""Environment of a replay: no warnings, all defects, fast compilation."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Cases of format 2: objects are made, then steps taken (extra `flow`)."""
+"""Replay of format 2: objects are created, then steps run (extra `flow`)."""
 
 import io
 import os

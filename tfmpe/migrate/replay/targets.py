@@ -1,4 +1,4 @@
-"""The one table of tolerances: how exact the bridge is in what it has."""
+"""Table of the bridge's functions and their tolerances."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

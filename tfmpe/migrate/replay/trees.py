@@ -1,4 +1,4 @@
-"""Leaves and arrays of trees; unlike in jax, keys of dicts keep their order."""
+"""Trees of values whose dicts, unlike those of jax, keep their key order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

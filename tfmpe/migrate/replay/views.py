@@ -1,4 +1,4 @@
-"""Views of results that are not trees of arrays, for recordings of format 2."""
+"""Views, in recordings of format 2, of results that are not arrays."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Weights of networks: looking, and putting others in (extra `flow`)."""
+"""Weights of networks: reading and replacing them (extra `flow`)."""
 
 from collections.abc import Mapping
 from typing import Any

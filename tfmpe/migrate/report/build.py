@@ -1,4 +1,4 @@
-"""The whole report, from the records of the commands."""
+"""Report built from the records of the commands."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Masks as paths of small pictures."""
+"""Small pictures of masks, as SVG paths."""
 
 from typing import NamedTuple
 

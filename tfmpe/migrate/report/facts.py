@@ -1,4 +1,4 @@
-"""What was gained, which defects were met, and on what all was run."""
+"""Facts of the report: gains, defects met, and inputs."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Which file of the scan a file of a run is."""
+"""Matching of the file names of a run to those of a scan."""
 
 import os
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Where the report gets its numbers from: the records of the commands."""
+"""Inputs of the report: the records of the commands."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

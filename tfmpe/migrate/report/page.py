@@ -1,4 +1,4 @@
-"""The report as a page: one HTML file without scripts and outside links.
+"""HTML page of the report: one file without scripts or external links.
 
 Values come from files that somebody else may have written. Jinja escapes all
 of them, and the page forbids itself every script and every request.

@@ -1,4 +1,4 @@
-"""Whether numbers changed: by function, by array, difference by difference."""
+"""Agreement by function and by array, and the list of differences."""
 
 from collections.abc import Sequence
 

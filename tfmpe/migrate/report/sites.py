@@ -1,4 +1,4 @@
-"""Every place in the code, joined with what was seen of it at run time."""
+"""Places in the code, joined with the results of runs."""
 
 from collections.abc import Sequence
 from typing import Literal

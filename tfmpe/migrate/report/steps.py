@@ -1,4 +1,4 @@
-"""What has to be done, in order, with commands for this code base."""
+"""Remaining steps in order, with commands for this code base."""
 
 import os
 import shlex

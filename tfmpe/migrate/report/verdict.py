@@ -1,4 +1,4 @@
-"""The outcome in a few sentences, and how the numbers add up."""
+"""Verdict of the report, in a few sentences, and its totals."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the report holds: in Python, as JSON and on the page."""
+"""Content of the report: in Python, as JSON and on the page."""
 
 from typing import Literal, get_args
 

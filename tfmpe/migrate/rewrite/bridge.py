@@ -1,4 +1,4 @@
-"""What a file takes from the legacy package and the bridge does not have."""
+"""Names that a file uses and the bridge does not have."""
 
 import ast
 from collections.abc import Iterator

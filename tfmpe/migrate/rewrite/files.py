@@ -1,4 +1,4 @@
-"""Files with their import statements rewritten, in memory, and what is left."""
+"""Files with rewritten import statements, in memory, and what is left."""
 
 import ast
 import difflib

@@ -1,4 +1,4 @@
-"""A scan as SARIF 2.1.0 and as annotations of GitHub."""
+"""SARIF 2.1.0 and GitHub annotations of a scan."""
 
 import json
 from pathlib import Path, PurePosixPath

@@ -1,4 +1,4 @@
-"""What git says of files that are about to be rewritten."""
+"""Git status of files that are about to be rewritten."""
 
 import subprocess
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Import statements: what changes of each, so that its names stay."""
+"""Legacy import statements and their replacements, which bind equal names."""
 
 import ast
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A scan or a rewrite as text for people."""
+"""Text output of a scan or a rewrite."""
 
 from collections.abc import Iterator
 

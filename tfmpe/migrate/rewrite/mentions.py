@@ -1,4 +1,4 @@
-"""What names the legacy package and is not an import statement."""
+"""Mentions of the legacy package outside of import statements."""
 
 import ast
 import codecs

@@ -1,4 +1,4 @@
-"""Modules of the user's own that hide the legacy package or the new one."""
+"""The user's own modules that shadow the legacy package or the new one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""All that a scan lists: imports, uses, and what is left to a person."""
+"""Scan of files: imports, uses, and places that need manual changes."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Uses of imported legacy names that one file shows."""
+"""Uses of imported legacy names within one file."""
 
 import re
 from collections.abc import Iterator

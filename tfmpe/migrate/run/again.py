@@ -1,4 +1,4 @@
-"""A call of the legacy package, made again on the bridge and compared."""
+"""Second execution of a legacy call, on the bridge, and the comparison."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Calls of the legacy package with all that went in and came out."""
+"""Observation of legacy calls: arguments before and after, and results."""
 
 import time
 from collections import Counter

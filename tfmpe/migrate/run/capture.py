@@ -1,4 +1,4 @@
-"""Values of traced calls, sent out of a compiled program as it runs."""
+"""Values of traced calls, captured while the compiled program runs."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""A script on the bridge, with its legacy calls counted: `tfmpe run`."""
+"""Script run on the bridge with its legacy calls counted: `tfmpe run`."""
 
 from collections import Counter
 from collections.abc import Iterator

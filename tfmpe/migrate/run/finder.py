@@ -1,4 +1,4 @@
-"""Legacy modules that are the bridge's own, for as long as a script runs."""
+"""Import finder that loads the bridge under the legacy module names."""
 
 import importlib
 import importlib.abc

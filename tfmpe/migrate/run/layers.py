@@ -1,4 +1,4 @@
-"""The first layer of a network whose output differs between both sides.
+"""Search for the first layer of a network whose output differs.
 
 Both networks are called once more on the same inputs, with the weights and
 random numbers of the call that differs. The inputs of a network within a flow

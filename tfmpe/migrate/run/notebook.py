@@ -1,4 +1,4 @@
-"""Running the code cells of a notebook, one after another, in one namespace.
+"""Execution of a notebook's code cells in order, in one namespace.
 
 A cell is compiled as a file of its own, ``fit.ipynb:cell 3``, so that
 tracebacks, warnings and places of calls name cell and line.

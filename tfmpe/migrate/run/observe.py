@@ -1,4 +1,4 @@
-"""Calls of a package, handled as scripts make them, and their places.
+"""Interception of the calls that a script makes to a package.
 
 Functions, methods and constructors are wrapped as soon as the module that
 defines them has been executed, so that names which others import from it are

@@ -1,4 +1,4 @@
-"""Running a script, a notebook or a module, as Python itself would."""
+"""Execution of a script, notebook or module as by Python itself."""
 
 import asyncio
 import importlib

@@ -1,4 +1,4 @@
-"""A script on the legacy package, with its calls stored: `tfmpe record`."""
+"""Script run on the legacy package with its calls stored: `tfmpe record`."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A script on the legacy package, every call on the bridge as well."""
+"""Script run on the legacy package, with every call repeated on the bridge."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What `tfmpe run` and `tfmpe record` print at the end: 80 columns suffice."""
+"""Text output of `tfmpe run` and `tfmpe record`, in 80 columns."""
 
 from collections import Counter
 from collections.abc import Iterable

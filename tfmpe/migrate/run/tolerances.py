@@ -1,4 +1,4 @@
-"""How far the bridge's side of a call may be from the legacy one."""
+"""Tolerances between legacy results and those of the bridge."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase

@@ -1,4 +1,4 @@
-"""Objects of the legacy package, and those of the bridge that stand for them.
+"""Twins: objects of the bridge that correspond to a script's legacy ones.
 
 A twin is made when the script makes the original, from the same arguments,
 and gets the original's state before each call that is made on it. Neither

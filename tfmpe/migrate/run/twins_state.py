@@ -1,4 +1,4 @@
-"""What objects hold: weights, random numbers and plain attributes by path."""
+"""State of objects by path: weights, random numbers, plain attributes."""
 
 import sys
 from collections.abc import Callable, Collection

@@ -1,4 +1,4 @@
-"""Calls that leave random numbers, output and logs of a script alone."""
+"""Isolation of a script's random numbers, output and logs from a call."""
 
 import io
 import logging

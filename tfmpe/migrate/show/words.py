@@ -1,4 +1,4 @@
-"""Counts, durations, sizes and ratios in words, alike in all output."""
+"""Counts, durations, sizes and ratios as text."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Scripts and notebooks: finding them, reading them, writing them back whole.
+"""Scripts and notebooks: search, reading, and lossless writing.
 
 `Cell.text` is what the user wrote; `Cell.code` is Python, with placeholders
 for IPython's own syntax, and line by line the same.

@@ -1,4 +1,4 @@
-"""Reading one file, and writing it back: whole, and only what was read."""
+"""Reading of one source file, and safe replacement of its content."""
 
 import os
 import stat

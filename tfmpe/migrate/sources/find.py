@@ -1,4 +1,4 @@
-"""Which files below some paths are sources, and which configure a project."""
+"""Search for source files and project configuration below some paths."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""IPython's own syntax in a cell, replaced so that the rest is Python."""
+"""IPython syntax in a cell, replaced so that the rest is valid Python."""
 
 import re
 from typing import NamedTuple

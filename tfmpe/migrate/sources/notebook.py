@@ -1,4 +1,4 @@
-"""Notebooks: JSON in which only the text of changed cells is replaced."""
+"""Notebooks as JSON files in which only changed cells are replaced."""
 
 import json
 import re

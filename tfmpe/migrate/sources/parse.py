@@ -1,4 +1,4 @@
-"""Code to syntax trees, within limits that libcst survives."""
+"""Syntax trees of code, within limits that libcst can handle."""
 
 import ast
 import sys

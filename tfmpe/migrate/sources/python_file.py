@@ -1,4 +1,4 @@
-"""Python files: their encoding, kept as it is."""
+"""Python files, in their own encoding."""
 
 import io
 import tokenize

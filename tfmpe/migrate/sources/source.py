@@ -1,4 +1,4 @@
-"""A file of code in memory: its cells, and its bytes with other code."""
+"""A source file in memory: its cells, and its bytes after an edit."""
 
 import re
 from collections.abc import Callable, Sequence

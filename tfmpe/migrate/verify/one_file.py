@@ -1,4 +1,4 @@
-"""Replaying all calls of one recording."""
+"""Replay of all calls in one recording."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

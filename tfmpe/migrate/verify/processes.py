@@ -1,4 +1,4 @@
-"""Replaying recordings of format 2, each set of flags in its own process.
+"""Replay of format 2 in separate processes, one for each set of flags.
 
 What a flag of JAX changes holds for a whole process, and some recordings need
 one in which nothing else has run. All processes run beside one another, and

@@ -1,4 +1,4 @@
-"""A verification for people: one table, what differs, then one line."""
+"""Text output of a verification."""
 
 from collections.abc import Iterator
 

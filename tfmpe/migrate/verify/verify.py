@@ -1,4 +1,4 @@
-"""Replaying stored legacy output and reporting what is not the same."""
+"""Replay of stored legacy output, and a report of all differences."""
 
 import itertools
 import os

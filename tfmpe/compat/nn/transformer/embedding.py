@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.nn.transformer.embedding``: vectors for tokens."""
+"""Mirror of ``sfmpe.nn.transformer.embedding``: token embeddings."""
 
 import math
 from typing import Any
