@@ -5,8 +5,8 @@
 
 The times are the legacy ``index``: it needs rows for every key, so mu and
 theta have dummy ones. SFMPE is trained for any times, FMPE for those of the
-observation. Compare with ``hierarchical_brownian.py``; for what else the
-script does see ``hierarchical_gaussian_legacy.py``.
+observation. Compare with ``hierarchical_brownian.py``; the other steps are
+those of ``hierarchical_gaussian_legacy.py``.
 """
 
 import jax

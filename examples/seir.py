@@ -12,10 +12,10 @@ site reports the infected share at a few days of its own, with an error of
 
     python seir.py --out demo-output
 
-Sites see nothing of one another but through the common parameters, and the
-cost of attention follows that: thousands of sites are trained and sampled on
-one machine, each simulation teaching as many site posteriors as it has
-sites::
+Sites depend on one another only through the common parameters, so the cost of
+attention grows linearly with their number: thousands of sites fit on one
+machine, and each simulation is a training example for the posterior of every
+one of its sites::
 
     python seir.py --n-sites 1000 --n-simulations 300 --batch-size 4
 """

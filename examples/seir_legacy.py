@@ -1,16 +1,16 @@
 """Epidemics at many sites, written for the legacy package.
 
-The model is that of ``seir.py``. A legacy script maps bounded values itself,
-before anything is flattened: by bijectors of a tree, which standardise, too.
+The model is that of ``seir.py``. A legacy script transforms bounded values
+itself before flattening, with bijectors of a tree that also standardize.
 Posterior samples are mapped back, and their densities corrected by the log
-determinant (of which the legacy package counts one parameter only, L37; turn
-it off by TFMPE_COMPAT_FIX=L37). For what else the script does see
+determinant (in which the legacy package counts only one parameter, defect
+L37; TFMPE_COMPAT_FIX=L37 turns it off). The other steps are those of
 ``hierarchical_gaussian_legacy.py``.
 
-The bijectors need TensorFlow Probability (extra ``legacy``), which imports
-with jax below 0.7 only. Where it is missing the script says so, goes on with
-the maps of ``seir.py``, which do not standardise, and gives densities on
-their scale.
+The bijectors need TensorFlow Probability (extra ``legacy``), which supports
+only jax below 0.7. Where it is missing, the script prints a message, uses the
+maps of ``seir.py``, which do not standardize, and returns densities on the
+unbounded scale.
 """
 
 import textwrap

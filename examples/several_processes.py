@@ -1,14 +1,14 @@
 """Simulation and training in several processes, as on several machines.
 
-Alone, or one process per machine (here both on one)::
+As one process, or as one process per machine (here both on one machine)::
 
     python several_processes.py
     python several_processes.py --address localhost:9000 --processes 2 --rank 0
     python several_processes.py --address localhost:9000 --processes 2 --rank 1
 
-Every process simulates its own half of each step's batches from the same
-seed, so together they see what one process would see alone; jax adds the
-gradients up. All print the same number.
+All processes use the same seed, and each simulates its own part of every
+batch, so together they train on the same data as a single process; jax sums
+the gradients. All print the same number.
 """
 
 import argparse

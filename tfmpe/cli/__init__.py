@@ -1,7 +1,7 @@
 """Command line `tfmpe`: thin wrappers over `tfmpe.migrate`.
 
-One module per command, which imports what it needs when it is run, so that
---help answers at once. Where the extra `cli` is missing, __main__ says so.
+Each command is a module that imports its dependencies when it is run, so that
+--help is fast. __main__ reports a missing extra `cli`.
 """
 
 from importlib import import_module

@@ -1,8 +1,9 @@
 """Options that turn reproduced defects off, one by one.
 
-By default everything that a script could depend on is as it was. ``fix=`` of
-``StructuredCNF``, ``SFMPE`` and ``train_bottom_up``, or the environment
-variable ``TFMPE_COMPAT_FIX``, names those that are not wanted.
+By default all legacy behavior that a script could depend on is reproduced.
+The argument ``fix`` of ``StructuredCNF``, ``SFMPE``, ``train_bottom_up`` and
+others, or the environment variable ``TFMPE_COMPAT_FIX``, lists the codes of
+the defects to turn off.
 """
 
 import difflib

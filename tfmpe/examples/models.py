@@ -1,7 +1,7 @@
 """The three examples of the legacy package, as Tokens.
 
-Keys, shapes and rules are theirs; the values mean nothing (0, 1, 2, …), for
-looking at masks and layouts.
+The keys, shapes and rules are those of the legacy package. The values are
+arbitrary (0, 1, 2, …): the examples serve to look at masks and layouts.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Exit codes, which all commands share.
 
-What says "nothing found" of a file that it could not read is worse than no
-tool, so incomplete work has a code of its own, and it wins over findings.
+Incomplete work, such as a file that could not be read, has its own code,
+which takes precedence over findings.
 """
 
 CLEAN = 0  # all was read, nothing found, nothing differs

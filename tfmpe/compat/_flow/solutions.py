@@ -1,8 +1,8 @@
 """Solutions of a legacy flow, compiled once per field and shape.
 
-The solver is the legacy package's own, ``jax.experimental.ode.odeint``: the
-steps that it takes, and so its error, are part of the legacy numbers. For a
-network with relu that error is up to 6e-3 at its tolerances of 1e-5.
+The solver is that of the legacy package, ``jax.experimental.ode.odeint``: its
+steps, and therefore its error, are part of the legacy numbers. For a network
+with relu the error is up to 6e-3 at its tolerances of 1e-5.
 """
 
 from collections.abc import Callable, Mapping

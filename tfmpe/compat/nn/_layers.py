@@ -1,7 +1,7 @@
 """Dropout and attention that take random keys as the legacy package does.
 
-The layers of flax have the same formulas, but take their keys in another way
-from release to release.
+The layers of flax use the same formulas, but the way in which they take keys
+changes between releases.
 """
 
 from typing import Any

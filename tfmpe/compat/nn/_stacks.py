@@ -1,9 +1,8 @@
 """Stacks of identical layers: stacked weights and split random streams.
 
-A stack is one NNX module whose weights have a leading axis of layers. Its
-layers draw from the parts into which the streams of its ``nnx.Rngs`` are
-split: every stream gives one key and counts one further, the key is split,
-and part ``i`` begins at count 0 with the ``i``-th of them.
+A stack is one NNX module whose weights have a leading axis of layers. Each
+stream of its ``nnx.Rngs`` is advanced by one key, which is split into one key
+per layer; the stream of layer ``i`` starts at count 0 with the ``i``-th key.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """Mirror of the legacy module ``sfmpe.plot.plot`` (ArviZ: extra ``legacy``).
 
-Nothing is shown or saved: each function returns the axes that it drew on.
+Figures are not shown or saved: each function returns its axes.
 """
 
 from typing import Any

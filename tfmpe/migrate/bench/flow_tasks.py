@@ -1,8 +1,8 @@
 """Benchmark tasks on flows: repeated sampling, training, and attention.
 
-The core draws and trains with its own network of the same width and depth, so
-it is checked by laws. Where attention over the pairs that rules open is
-compared with attention over all, both sides are the core's network.
+The core samples and trains with its own network of the same width and depth,
+so its results are checked by laws, not against the old side. In the tasks on
+structured and dense attention, both sides are the core's network.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Benchmark tasks on data: flattening, joining, viewing, and decoding.
 
-The old side and the bridge do a task by the legacy names (``side``), the core
-by Tokens (``side`` is None). A legacy script looks at the same tokens in
-another way, or changes values, by calling ``flatten_structured`` once more.
+The old side and the bridge call legacy functions (of ``side``), the core uses
+Tokens (``side`` is None). To select or replace values, a legacy script has to
+call ``flatten_structured`` again.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Vector fields in closed form, by their names in the stored calls.
 
-Each is called as the legacy package calls its network: by keyword, one sample
-with a leading axis of 1, masks with an axis for heads, or None. The formulas
-are those of the README beside the stored output.
+Each is called as the legacy package calls its network: by keyword, with one
+sample (leading axis of size 1), and with masks that have an axis for heads,
+or None. The README of the stored output has the formulas.
 """
 
 import jax.numpy as jnp

@@ -1,10 +1,10 @@
 """Samples and densities of a flow, computed as in the legacy package.
 
-One adaptive solve per sample by the solver that the legacy package calls, of
-``jax.experimental.ode``: many stored results come out bit by bit.
+Each sample is solved separately by the legacy package's solver, from
+``jax.experimental.ode``: many stored results are reproduced to the bit.
 
-``sampler`` and ``density`` return the bare computation; ``sample`` and
-``log_prob`` are the whole call, which compiles anew each time.
+``sampler`` and ``density`` return the computation; ``sample`` and
+``log_prob`` are the whole legacy call, which compiles each time.
 """
 
 import jax

@@ -1,9 +1,9 @@
 """Mask rules of the core, applied token pair by token pair.
 
-The same rules in the same order as ``masks``, with one difference:
+The rules and their order are those of ``masks``, with one difference:
 ``cross_local`` with ``(dim_a, dim_b)`` opens *every* token of a at coordinate
-i to *every* token of b at coordinate i. Nothing here is clever: each pair of
-tokens is judged on its own, and the last rule that speaks about it wins.
+i to *every* token of b at coordinate i. For simplicity, each pair of tokens is
+decided separately: the last rule that applies to it wins.
 """
 
 from itertools import product

@@ -1,8 +1,8 @@
 """Reader of the arrays in an untrusted npz file.
 
-Every entry is checked before its content is looked at: its name, how it is
-packed, its size. Its header must be that of an array of numbers; the bytes
-that follow are taken as they are, and nothing is ever unpickled.
+The name, compression and size of every entry are checked before its content
+is read. The header must describe a numeric array; the remaining bytes are
+interpreted as its data, and nothing is ever unpickled.
 """
 
 import io

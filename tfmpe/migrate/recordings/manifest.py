@@ -1,9 +1,9 @@
 """Manifest of the stored files: their checksums, and the checks.
 
-The manifest is a json object `{"format": 1, "provenance": {...}, "files":
-{path: {"sha256": ..., "bytes": ..., "cases": ...}}}`. A plain object of the
-files only, as recordings are handed on, is read as well. Paths are relative
-to the folder of the manifest, with forward slashes.
+The manifest is a JSON object `{"format": 1, "provenance": {...}, "files":
+{path: {"sha256": ..., "bytes": ..., "cases": ...}}}`, or only the object
+`files`. Paths are relative to the folder of the manifest, with forward
+slashes.
 """
 
 import hashlib

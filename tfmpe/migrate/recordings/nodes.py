@@ -1,8 +1,8 @@
 """Nodes: the JSON form of values in a recording.
 
-A node says what a value was: `{"t": "tuple", "items": [...]}` and so on; the
-README beside the stored output lists all of them. Every field of every node
-is checked, and nothing is ever evaluated.
+A node describes a value, such as `{"t": "tuple", "items": [...]}`; the README
+of the stored output lists all kinds. Every field of every node is checked, and
+nothing is ever evaluated.
 """
 
 import math

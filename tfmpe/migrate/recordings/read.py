@@ -1,10 +1,10 @@
 """Reader of recordings.
 
-A recording is a json file of cases with an npz of arrays beside it, in a
-folder named after the example. A case of format 1 is one call; one of format
-2 makes objects, then takes several steps. The README beside the stored output
-lists every field. Reading executes nothing: broken or hostile files are
-refused with a `RecordingError`.
+A recording is a JSON file of cases and an npz file of arrays, in a folder
+named after the example. A case of format 1 is one call; a case of format 2
+creates objects and then runs several steps. The README of the stored output
+lists every field. Reading executes nothing: broken or hostile files raise
+`RecordingError`.
 """
 
 import re

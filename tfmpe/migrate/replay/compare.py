@@ -1,9 +1,8 @@
 """Comparison of two results, exact or within a tolerance.
 
-Two trees are equal only if every container is of the same type, every dict
-has the same keys in the same order, and every array has the same library,
-data type, shape and bits (any not-a-number is one). Nothing is converted to
-make things agree.
+Two trees are equal only if every container has the same type, every dict the
+same keys in the same order, and every array the same library, data type,
+shape and bits (all NaNs are equal). Values are never converted to match.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Lookup of the names that a recording calls.
 
-A file is not trusted: a path leads to what a package under a prefix defines,
-never through another module, and never by a name with two underscores.
+Files are not trusted: a path may only name a definition of a package below a
+prefix, never pass through another module, and never contain a dunder name.
 """
 
 import importlib

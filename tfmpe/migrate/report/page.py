@@ -1,7 +1,7 @@
 """HTML page of the report: one file without scripts or external links.
 
-Values come from files that somebody else may have written. Jinja escapes all
-of them, and the page forbids itself every script and every request.
+Values come from files that are not trusted. Jinja escapes all of them, and the
+page's content security policy forbids all scripts and requests.
 """
 
 from typing import Any

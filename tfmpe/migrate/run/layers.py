@@ -1,8 +1,8 @@
 """Search for the first layer of a network whose output differs.
 
-Both networks are called once more on the same inputs, with the weights and
-random numbers of the call that differs. The inputs of a network within a flow
-are caught as the flow's compiled program runs.
+Both networks are called again on the same inputs, with the weights and random
+numbers of the call that differs. The inputs of a network within a flow are
+captured while the flow's compiled program runs.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Execution of a notebook's code cells in order, in one namespace.
 
-A cell is compiled as a file of its own, ``fit.ipynb:cell 3``, so that
-tracebacks, warnings and places of calls name cell and line.
+Each cell is compiled under its own file name, ``fit.ipynb:cell 3``, so that
+tracebacks, warnings and places of calls name the cell and the line.
 """
 
 import __future__

@@ -1,8 +1,8 @@
 """Interception of the calls that a script makes to a package.
 
 Functions, methods and constructors are wrapped as soon as the module that
-defines them has been executed, so that names which others import from it are
-wrapped as well. What there is to wrap is read from the modules.
+defines them has been executed, so that other modules import the wrapped
+versions.
 """
 
 import functools

@@ -1,8 +1,8 @@
 """Twins: objects of the bridge that correspond to a script's legacy ones.
 
-A twin is made when the script makes the original, from the same arguments,
-and gets the original's state before each call that is made on it. Neither
-the original nor the random numbers of the script are changed.
+A twin is created when the script creates the original, from the same
+arguments, and receives the original's state before each of its calls. The
+original and the random numbers of the script are not changed.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Tables and sentences as plain lines, for terminals and log files.
 
-One line is one row, and nothing in it is cut or folded: numbers come first,
-names last. Needs `rich` (extra `cli`).
+Each row is one line, which is never cut or wrapped: numbers come first, names
+last. Needs `rich` (extra `cli`).
 """
 
 import textwrap

@@ -1,8 +1,7 @@
 """Replay of format 2 in separate processes, one for each set of flags.
 
-What a flag of JAX changes holds for a whole process, and some recordings need
-one in which nothing else has run. All processes run beside one another, and
-beside the one that has started them.
+A flag of JAX applies to a whole process, and some recordings need a process in
+which nothing else has run. All processes run concurrently.
 """
 
 import logging
