@@ -19,7 +19,7 @@ _NAMES = ("bench", "demo", "draw", "explain", "fix", "record", "report",
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(tfmpe.__version__, prog_name="tfmpe")
 def cli() -> None:
-    """Tokens for hierarchical inference, and a bridge for older scripts."""
+    """Tokens for hierarchical inference, and a bridge for legacy scripts."""
 
 
 for _name in _NAMES:

@@ -22,8 +22,8 @@ EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
 def draw(example: str | None, out: Path | None) -> None:
     """Draw the attention masks of the three examples as text.
 
-    A row attends to the columns marked `#`. With --out they are drawn as
-    PNG files as well, where matplotlib is installed.
+    The token of a row may attend to the columns marked `#`. With --out the
+    masks are also drawn as PNG files (needs matplotlib).
 
     \b
     Examples:

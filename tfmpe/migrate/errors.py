@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class RecordingError(ValueError):
-    """Stored output that is missing, broken, or not in our format.
+    """Stored output that is missing, broken, or in another format.
 
     The fault is shown on one line: part of it may come from a hostile file.
     """
@@ -16,6 +16,6 @@ class RecordingError(ValueError):
 
 
 def one_line(text: str, limit: int = 500) -> str:
-    """Return a text, cut at a limit, without control characters."""
+    """Return a text without control characters, cut at a limit."""
     kept = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
     return kept if len(kept) <= limit else kept[: limit - 3] + "..."

@@ -103,7 +103,7 @@ def _is_accurate(result: Any, size: Size) -> None:
 
 
 def _step(loss: Callable[..., Any], parameters: Any, *given: Any) -> Work:
-    """Prepare a step of Adam: loss, norm of the gradient, weights, state."""
+    """Prepare a step of Adam, which returns loss, gradient norm and weights."""
     optimizer = optax.adam(LEARNING_RATE)
 
     def step(parameters: Any, state: Any, *given: Any) -> Any:

@@ -30,7 +30,7 @@ Times = tuple[list[float], list[float], int]
 
 
 class Effort(NamedTuple):
-    """How long a measurement may take."""
+    """Limits on the duration of a measurement."""
 
     seconds: float = 1.5  # for all sides of one size together
     fewest: int = 3  # rounds
@@ -41,7 +41,7 @@ class Effort(NamedTuple):
 def measure_row(
     case: Case, size: Size, legacy: Legacy, effort: Effort
 ) -> BenchRow:
-    """Compare the sides of one size, and time those that are equal."""
+    """Compare the sides at one size, and time those that agree."""
     checked, left_out = check_sides(case, size, legacy, effort.forget)
     sides = {}
     for side, (seconds, cpu, calls) in in_turn(checked, effort).items():
@@ -108,7 +108,7 @@ def _check_memory(needs: int) -> None:
 
 
 def _timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
-    """Return a result, and the seconds and processor seconds of a call."""
+    """Return a result, its seconds and its processor seconds."""
     result = None
     start, start_cpu = time.perf_counter(), time.process_time()
     for _ in range(n):
@@ -120,7 +120,7 @@ def _timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
 def in_turn(
     calls: Mapping[str, Callable[[], Any]], effort: Effort
 ) -> dict[str, Times]:
-    """Time one round of each, then the next: all meet the same conditions.
+    """Time all sides once per round, so that conditions are equal.
 
     A round is one call, or as many as take two milliseconds.
     """

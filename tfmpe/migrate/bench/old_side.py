@@ -25,7 +25,7 @@ _FUNCTIONS = {
 
 
 class LegacyModuleError(ValueError):
-    """A module was named that is not a legacy package."""
+    """The given module is not a legacy package."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Legacy:
     functions: Mapping[str, Callable[..., Any]]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return a function on data by its legacy name."""
+        """Return a legacy function on data by name."""
         if name in _FUNCTIONS:
             return self.functions[name]
         raise AttributeError(name)
 
 
 def old_side(name: str) -> Legacy:
-    """Return the oracle, or an installed package with the legacy modules."""
+    """Return the legacy functions of the oracle or of an installed package."""
     if name != ORACLE:
         return _from_module(name)
     functions = {name: getattr(oracle, name) for name in _FUNCTIONS}

@@ -29,7 +29,7 @@ _GROWTH_HEADINGS = (
 
 
 def print_bench(bench: Bench, console: Console) -> None:
-    """Print what was measured, how it grows, and what was checked."""
+    """Print the measurements, their growth, and the checks."""
     say(console, _ABOUT)
     console.print()
     rows = [(case.case, row) for case in bench.cases for row in case.rows]

@@ -18,7 +18,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
 
 
 class LegacyName(NamedTuple):
-    """A legacy name and what it becomes on Tokens, as code or in words.
+    """A legacy name and its replacement on Tokens, as code or text.
 
     Its module is without the legacy package, and a method is named with its
     class: ``'sfmpe'`` and ``'SFMPE.fit'``.
@@ -59,13 +59,13 @@ def advice_of(name: str) -> LegacyName | None:
 
 
 def find(wanted: str) -> Entry | None:
-    """Return the entry of a code or a name, in any case of letters."""
+    """Return the entry with a code or a name; case is ignored."""
     named = {entry.name: entry for entry in CATALOGUE.values()}
     return CATALOGUE.get(wanted.upper()) or named.get(wanted.lower())
 
 
 def nearest(wanted: str, n: int = 3) -> list[str]:
-    """Return the codes and names that look most like what was typed."""
+    """Return the codes and names that are most similar to a text."""
     entries = CATALOGUE.values()
     known = {x.lower(): x for e in entries for x in (e.code, e.name)}
     typed = wanted.lower()

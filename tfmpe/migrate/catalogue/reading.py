@@ -15,7 +15,7 @@ _KINDS = {"T": Advice, "L": Defect}
 
 
 class CatalogueError(ValueError):
-    """A file with a part missing, unknown, or there twice; names the file."""
+    """A file with a missing, unknown or duplicate part."""
 
 
 def read_entries(folder: Path) -> dict[str, Entry]:

@@ -40,14 +40,14 @@ MODULES: tuple[str, ...] = tuple(sorted(_modules()))
 
 
 class Defined(NamedTuple):
-    """The name of a definition in its own module; attributes are methods."""
+    """Name and kind of a definition; attributes of classes are methods."""
 
     name: str
     kind: Kind
 
 
 def is_mirrored(name: str) -> bool:
-    """Return whether the bridge has what a full legacy name stands for."""
+    """Return whether the bridge has a counterpart of a full legacy name."""
     return defined(name) is not None
 
 
@@ -87,7 +87,7 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _bound(module: str) -> Mapping[str, Defined | str]:
-    """Return what a module of the bridge binds: a definition or an import."""
+    """Return what a name in a module of the bridge is: defined or imported."""
     file = _file(module)
     tree = ast.parse(file.read_bytes() if file else b"")
     return dict(_bindings(tree.body, module))

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 
 def _make_attention_masks(masks):
-    """Return the masks of theta, y and cross, with an axis for heads.
+    """Return the masks of theta, y and cross, with a heads axis.
 
     Each is (n, 1, rows, columns), or None without ``padding`` (n, n_tokens)
     and ``attention`` (n, rows, columns).

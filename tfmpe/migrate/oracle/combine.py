@@ -6,7 +6,7 @@ from .padding import PAD_VALUE, pad_1d, pad_2d, pad_2d_cross
 
 
 def _padding_masks(flat, n_samples):
-    """Return the given padding masks, or ones in the type of the data."""
+    """Return the given padding masks, or ones with the dtype of the data."""
     if "masks" in flat and "padding" in flat["masks"]:
         return flat["masks"]["padding"]
     sides = {side: flat["data"][side] for side in ("theta", "y")}

@@ -4,7 +4,7 @@ from math import prod
 
 
 def decode_theta(theta, theta_slices, sample_shape):
-    """Cut each key out of flat tokens (..., n_tokens, width), and reshape it.
+    """Split flat tokens (..., n_tokens, width) by key, and reshape them.
 
     Results have the shape sample + event + batch. NumPy in gives NumPy out.
     """
@@ -21,5 +21,5 @@ def decode_theta(theta, theta_slices, sample_shape):
 
 
 def encode_unknown_theta(*args, **kwargs):
-    """Raise ``TypeError``: the legacy function fails for every input."""
+    """Raise ``TypeError``, as the legacy function always does."""
     raise TypeError("'int' object is not subscriptable")

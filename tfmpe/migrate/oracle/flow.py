@@ -36,7 +36,7 @@ def _solve(derivative, start, times):
 
 
 def sampler(field, theta_shape, direction="forward", **conditions):
-    """Return a compiled function that carries base draws along the flow."""
+    """Return a compiled function that maps base draws along the flow."""
     velocity = _velocity(field, theta_shape, conditions)
     if direction not in ("forward", "backward"):
         raise ValueError(f"Unknown direction: {direction}")
@@ -103,7 +103,7 @@ def sample(
 
 
 def density(field, theta_shape, **conditions):
-    """Return a compiled function that gives log-densities of samples.
+    """Return a compiled function that computes log densities of samples.
 
     The divergence is estimated by probes, and the field is handed **minus**
     the time: the solver runs from -1 to 0 and its time is passed on as it is

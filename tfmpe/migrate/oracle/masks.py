@@ -31,7 +31,7 @@ def _coordinates(block):
 
 
 def _opened(block_a, block_b, index_map):
-    """Yield rows of a and of b that are opened to one another, elementwise."""
+    """Yield pairs of token sets of a and b that a rule opens, elementwise."""
     if index_map is None:
         if _n_tokens(block_a) != _n_tokens(block_b):
             raise ValueError("Cannot do diagonal cross_local if sizes differ")

@@ -23,7 +23,7 @@ def _tokens(slices):
 
 
 def _position(shape, coordinates):
-    """Return the row-major number of one token within its block."""
+    """Return the row-major position of a token within its block."""
     number = 0
     for size, coordinate in zip(shape, coordinates, strict=True):
         number = number * size + coordinate
@@ -54,7 +54,7 @@ def _corresponds(index_map, shape_a, at_a, shape_b, at_b):
 
 
 def self_mask(slices, independence):
-    """Return, as a matrix of bool, which tokens may attend to which."""
+    """Return which tokens may attend to which, as a bool matrix."""
     return _mask(slices, slices, independence, both_ways=True)
 
 

@@ -11,7 +11,7 @@ def _layer_norm(x, scale, bias):
 
 
 def _embed(params, value, label, index, time, is_context):
-    """Turn tokens of one side into vectors: the same weights on both sides."""
+    """Embed the tokens of one side; both sides use the same weights."""
     tokens = value.shape[:2]
     b = params["embedding/gf_embedding/b"]
     columns = [value, params["embedding/embedding/embedding"][label]]
@@ -28,7 +28,7 @@ def _embed(params, value, label, index, time, is_context):
 
 
 def _layer(params, stack, i):
-    """Return the weights of one layer of a stack, by the rest of their path."""
+    """Return the weights of one layer of a stack, by their relative paths."""
     return {
         path.removeprefix(f"{stack}/"): value[i]
         for path, value in params.items()
@@ -59,7 +59,7 @@ def _attend(layer, queries, context, mask):
 
 
 def _encode(params, x):
-    """Run the encoder, which discards its attention: tokens stay apart."""
+    """Run the encoder, which discards its attention, so tokens do not mix."""
     for i in range(len(params["encoder/norm/scale"])):
         layer = _layer(params, "encoder", i)
         x = x + _layer_norm(x, layer["norm/scale"], layer["norm/bias"])

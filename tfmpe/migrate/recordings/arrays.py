@@ -35,7 +35,7 @@ _ENTRY_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,200}\.npy")
 
 
 class ArrayFile:
-    """The arrays of one npz, by name, read when asked for."""
+    """The arrays of an npz file by name, loaded on access."""
 
     def __init__(self, file: Path, shown: str):
         self.shown = shown
@@ -78,7 +78,7 @@ class ArrayFile:
     def array(
         self, name: str, dtype: str, shape: tuple[int, ...]
     ) -> np.ndarray:
-        """Return one array, which must be what was declared."""
+        """Return one array, which must have the declared dtype and shape."""
         if name not in self._arrays:
             self._arrays[name] = self._read(name)
         array = self._arrays[name]

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 @dataclass(frozen=True)
 class Raised:
-    """The exception that a recorded call ended in."""
+    """Exception of a recorded call."""
 
     type: str
     module: str
@@ -20,7 +20,7 @@ _Bound = Annotated[float, Meta(ge=0, le=1e300)]
 
 @dataclass(frozen=True)
 class Compared:
-    """How a result is compared: exactly, within bounds, or by its shape."""
+    """Mode of comparison: exact, within bounds, or by shape."""
 
     mode: Literal["exact", "close", "shape"] = "exact"
     atol: _Bound = 0.0
@@ -29,7 +29,7 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call, or one look at an object."""
+    """One call, or one view of an object."""
 
     # Empty for the function of the case. `f:PATH` is called and `v:PATH`
     # looked up in the package; `o:NAME.attr` is called and `e:NAME.attr`
@@ -57,7 +57,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Case(Call):
-    """A recorded call of the legacy package, and calls that follow it."""
+    """A recorded call of the legacy package, and the calls that follow it."""
 
     example: str
     name: str
@@ -72,5 +72,5 @@ class Case(Call):
     then: tuple[Call, ...] = ()
 
     def __str__(self) -> str:
-        """Return example, function and name, as in a report."""
+        """Return the example, function and name for reports."""
         return f"{self.example} {self.function} {self.name}"

@@ -23,7 +23,7 @@ VERSIONS = ("python", "jax", "jaxlib", "numpy", "flax", "optax", "diffrax")
 
 
 def take_fingerprint(package: str | None = None) -> dict[str, Any]:
-    """Return what numbers depend on, here and now."""
+    """Return the fingerprint of this process."""
     found: dict[str, Any] = {}
     if package is not None:
         found["package"] = package
@@ -41,7 +41,7 @@ def take_fingerprint(package: str | None = None) -> dict[str, Any]:
 def differing(
     recorded: Mapping[str, Any], here: Mapping[str, Any], names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Say which entries of two fingerprints differ, of those recorded."""
+    """Return, in words, the recorded entries that differ here."""
     return tuple(
         f"{name} is {here.get(name)}, was {recorded[name]}"
         for name in names
@@ -55,7 +55,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _origin(package: str) -> tuple[str | None, str | None]:
-    """Return the version of a package, and the commit it was installed from."""
+    """Return a package's version and the commit that it was built from."""
     try:
         found = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:

@@ -29,7 +29,7 @@ _MAX_WEAK = 1024
 
 @dataclass(frozen=True)
 class Made:
-    """An object that is made for a call, by a named recipe."""
+    """An object that is created for a call, by a named recipe."""
 
     # One of `tfmpe.migrate.replay.objects`; of 'ref', the first argument names
     # an object that was made before.
@@ -92,7 +92,7 @@ class Array(_Node):
 
 
 class Abstract(_Node, tag="tracer"):
-    """A value of which only shape and data type were recorded."""
+    """A value that was recorded only by its shape and data type."""
 
     shape: _Shape
     dtype: str
@@ -144,14 +144,14 @@ Node: TypeAlias = (
 
 
 class NodeReader:
-    """Turns the nodes of one json into values."""
+    """Converts the nodes of a JSON file to values."""
 
     def __init__(self, shown: str, arrays: ArrayFile | None):
         self._shown = shown
         self._arrays = arrays
 
     def read(self, node: Node, where: str, depth: int = 0) -> Any:
-        """Return the value that a node stands for."""
+        """Return the value of a node."""
         if depth > MAX_DEPTH:
             raise self._error(where, f"nested deeper than {MAX_DEPTH}")
         match node:
@@ -198,7 +198,7 @@ class NodeReader:
         return result
 
     def _check_declared(self, node: Array | Abstract, where: str) -> None:
-        """Refuse a shape or a data type if there can be no such array."""
+        """Refuse an impossible shape or data type."""
         self._check_dtype(node.dtype, where)
         # Each size alone too: a 0 elsewhere must not hide a huge one.
         if math.prod(max(size, 1) for size in node.shape) > MAX_ENTRY_BYTES:

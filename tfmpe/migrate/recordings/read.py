@@ -57,7 +57,7 @@ _NODES: dict[str, Any] = {
 
 
 def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
-    """Return a value for each of `FLAGS`; None if a json is of format 1."""
+    """Return the value of each of `FLAGS`; None for a file of format 1."""
     _, content, shown = _content(file, folder or file.parent)
     if content.format == 1:
         return None
@@ -67,7 +67,7 @@ def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
 
 
 def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
-    """Return the cases of one recording, of either format, in their order."""
+    """Return the cases of one recording in order."""
     folder = folder or file.parent
     raw, content, shown = _content(file, folder)
     arrays_file = file.with_suffix(".npz")
@@ -86,7 +86,7 @@ def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
 
 
 def _content(file: Path, folder: Path) -> tuple[Any, _File, str]:
-    """Return a json, what it is as a whole, and how to name it."""
+    """Return the parsed content of a file, its kind, and its name."""
     check_inside(file, folder)
     inside = file.is_relative_to(folder)
     shown = (file.relative_to(folder) if inside else file).as_posix()
@@ -139,7 +139,7 @@ class _Reader:
         return RecordingError(self.shown, f"{where}: {fault}")
 
     def _fields(self, record: dict[str, Any], where: str) -> dict[str, Any]:
-        """Return the fields of a call with the values of their nodes."""
+        """Return the fields of a call, with values in place of nodes."""
         if ("output" in record) == (record.get("raises") is not None):
             raise self._error(where, "needs either an output or what it raises")
         target = str(record.get("target"))

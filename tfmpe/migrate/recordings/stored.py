@@ -33,7 +33,7 @@ def stored_folder() -> Path:
 
 @contextmanager
 def unpacked(folder: Path) -> Iterator[Path | None]:
-    """Unpack the second part of a folder of recordings, if any, for a while."""
+    """Unpack the archive in a folder of recordings, if any, temporarily."""
     archive = folder / _PACKED
     if not archive.exists():
         yield None

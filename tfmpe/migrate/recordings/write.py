@@ -24,7 +24,7 @@ _MAX_WEAK = 1024
 
 
 class NodeWriter:
-    """Turns values into nodes, and collects their arrays, equal ones once."""
+    """Converts values to nodes, and collects their distinct arrays."""
 
     def __init__(self) -> None:
         self._names: dict[bytes, str] = {}
@@ -37,7 +37,7 @@ class NodeWriter:
         return msgspec.to_builtins(self._node(value, 0))
 
     def npz(self) -> bytes:
-        """Return the collected arrays as `numpy.savez` packs them."""
+        """Return the collected arrays in the format of `numpy.savez`."""
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **self._arrays)
         return file.getvalue()

@@ -16,7 +16,7 @@ class InCase(Strict, frozen=True):
 
 
 class Replayed(Strict, frozen=True):
-    """The stored calls of one function of one example."""
+    """Stored calls of one function of one example."""
 
     example: str
     function: str
@@ -26,7 +26,7 @@ class Replayed(Strict, frozen=True):
 
 
 class NotReplayed(Strict, frozen=True):
-    """Stored calls that were read but not made again, and why."""
+    """Stored calls that were not replayed, and the reason."""
 
     example: str
     function: str
@@ -35,7 +35,7 @@ class NotReplayed(Strict, frozen=True):
 
 
 class Problem(Strict, frozen=True):
-    """A recording that cannot be relied on, and why."""
+    """A recording that is not reliable, and the reason."""
 
     file: str
     fault: str
@@ -55,7 +55,7 @@ class Verify(Content, frozen=True):
 
 
 class Side(Strict, frozen=True):
-    """One side of a benchmark: what a call takes."""
+    """Measurements of one side of a benchmark."""
 
     median_s: float
     # Of what it returns; compiled as a whole, of results and temporaries.
@@ -82,18 +82,18 @@ class BenchRow(Strict, frozen=True):
 
     @property
     def newest(self) -> Side | None:
-        """The core's numbers; the bridge's where the core has no such call."""
+        """Side of the core, or of the bridge if the core has no such call."""
         return self.sides.get("new") or self.sides.get("bridge")
 
     @property
     def both(self) -> tuple[Side, Side] | None:
-        """The old side and the newest; None unless both were measured."""
+        """The old side and the newest one; None unless both were measured."""
         old, new = self.sides.get("old"), self.newest
         return (old, new) if old and new else None
 
 
 class Growth(Strict, frozen=True):
-    """How a quantity grows: ``constant * sites ** exponent``."""
+    """Growth of a quantity: ``constant * sites ** exponent``."""
 
     exponent: float
     sites: tuple[Count, ...]  # that it was fitted to

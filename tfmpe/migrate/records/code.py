@@ -4,7 +4,7 @@ from .places import Content, Count, Place, Strict
 
 
 class Unread(Strict, frozen=True):
-    """A file that could not be read, and why."""
+    """A file that could not be read, and the reason."""
 
     file: str
     why: str
@@ -24,7 +24,7 @@ class Use(Strict, frozen=True):
 
 
 class Mention(Strict, frozen=True):
-    """What is left to a person: it is not rewritten, or fails on the bridge."""
+    """A place to check by hand: not rewritten, or failing on the bridge."""
 
     place: Place
     text: str  # the line
@@ -52,7 +52,7 @@ class Change(Strict, frozen=True):
 
 
 class Changed(Strict, frozen=True):
-    """A file with its changed statements."""
+    """A file and its changed statements."""
 
     file: str
     changes: tuple[Change, ...]

@@ -20,14 +20,14 @@ FORMAT = 2
 
 
 def as_json(record: Content) -> bytes:
-    """Return a record as JSON whose first names are `format` and `tool`."""
+    """Return a record as JSON that begins with `format` and `tool`."""
     content = {"format": FORMAT, **msgspec.to_builtins(record)}
     # Not by msgspec: names of files may hold what is no character.
     return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
 
 
 def from_json(content: bytes, file: str) -> Record:
-    """Return the record of a JSON text, or raise a `RecordingError`."""
+    """Return the record in a JSON text, or raise a `RecordingError`."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -51,7 +51,7 @@ def from_json(content: bytes, file: str) -> Record:
 
 
 def read_record(file: Path) -> Record:
-    """Return the record of a file, as `from_json`."""
+    """Return the record in a file, or raise a `RecordingError`."""
     try:
         content = file.read_bytes()
     except OSError as error:

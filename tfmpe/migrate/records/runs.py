@@ -19,7 +19,7 @@ class Calls(Strict, frozen=True):
 
 
 class Warned(Strict, frozen=True):
-    """A defect of the legacy package that a script has met."""
+    """A legacy defect that a script encountered."""
 
     code: str
     place: Place
@@ -28,7 +28,7 @@ class Warned(Strict, frozen=True):
 
 
 class LineNotRun(Strict, frozen=True):
-    """A line of a notebook that was left out."""
+    """A line of a notebook that was skipped."""
 
     cell: Count
     line: Count
@@ -66,14 +66,14 @@ class ComparedCalls(Strict, frozen=True):
 
 
 class Masks(Strict, frozen=True):
-    """Two masks that differ, as rows; what is not 0 may attend."""
+    """Two masks that differ, by rows; nonzero entries may attend."""
 
     old: tuple[tuple[float, ...], ...]
     new: tuple[tuple[float, ...], ...]
 
 
 class FoundDifference(Strict, frozen=True):
-    """A difference, and the call it is of."""
+    """A difference, and its call."""
 
     function: str
     place: Place
@@ -84,7 +84,7 @@ class FoundDifference(Strict, frozen=True):
 
 
 class Left(Strict, frozen=True):
-    """Calls that were not compared, and why."""
+    """Calls that were not compared, and the reason."""
 
     function: str
     place: Place
@@ -92,7 +92,7 @@ class Left(Strict, frozen=True):
 
 
 class Shadow(Content, frozen=True):
-    """A run on both sides: the JSON of ``tfmpe run --shadow``."""
+    """A run on both packages: the JSON of ``tfmpe run --shadow``."""
 
     # The script's where it failed; else 1 where something differs, 3 where
     # nothing was compared.

@@ -27,7 +27,7 @@ from tfmpe.migrate.records.parity import (
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a number may be from the stored one."""
+    """Largest allowed distance of a number from the stored one."""
 
     absolute: float
     relative: float
@@ -37,7 +37,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing two trees gave."""
+    """Result of a comparison of two trees."""
 
     differences: tuple[Difference, ...] = ()
     absolute: Largest | None = None
@@ -47,7 +47,7 @@ class Comparison:
 
     @property
     def outcome(self) -> Outcome:
-        """What this is all in all."""
+        """Outcome of the whole comparison."""
         if not self.differences:
             return "identical"
         tolerated = all(each.tolerated for each in self.differences)
@@ -60,16 +60,16 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether every difference is tolerated."""
+        """Whether every difference is within tolerance."""
         return self.outcome != "different"
 
     @property
     def tally(self) -> Tally:
-        """The tally of this one comparison."""
+        """Tally of this one comparison."""
         return Tally.of(self.outcome, self.absolute, self.relative, self.ulp)
 
     def __add__(self, other: "Comparison") -> "Comparison":
-        """Return both as one, this one first, arrays joined by path."""
+        """Return both comparisons as one, with arrays joined by path."""
         return joined((self, other))
 
 
@@ -79,7 +79,7 @@ def compare(
     path: str = "output",
     tolerance: Tolerance | None = None,
 ) -> Comparison:
-    """Compare a tree with the stored one, within a tolerance or exactly."""
+    """Compare a tree with a stored one, exactly or within a tolerance."""
     return joined(_parts(stored, found, path, tolerance))
 
 
@@ -101,7 +101,7 @@ def joined(parts: Iterable[Comparison]) -> Comparison:
 
 
 def differing(kind: str, path: str, stored: Any, found: Any) -> Comparison:
-    """Return the comparison with one difference, in words."""
+    """Return a comparison with one difference, in words."""
     return Comparison((Difference(kind, path, str(stored), str(found)),))
 
 
@@ -174,7 +174,7 @@ def _values(
     path: str,
     tolerance: Tolerance | None,
 ) -> Iterator[Comparison]:
-    """Compare values of one shape, also where the data types differ."""
+    """Compare values of equal shape; data types may differ."""
     differ = _differing(stored, found)
     if not differ.any():
         return
@@ -223,7 +223,7 @@ def _values(
 
 
 def _ranks(floats: np.ndarray) -> np.ndarray:
-    """Return the places of floats in the order of all, both zeros as 0."""
+    """Return the ranks of floats in their total order; both zeros are 0."""
     bits = floats.view(f"i{floats.dtype.itemsize}").astype("int64")
     smallest = -(2 ** (8 * floats.dtype.itemsize - 1))
     return np.where(bits < 0, smallest - bits, bits).astype("longdouble")

@@ -23,14 +23,14 @@ _FULL = 8
 
 
 class Setting(NamedTuple):
-    """What a recorded method was called on."""
+    """Object on which a recorded method was called."""
 
     field: Callable[..., Any]
     rngs: Any
 
 
 def read_setting(extra: Mapping[str, Any] | None) -> Setting:
-    """Return what the `extra` of a case describes."""
+    """Return the setting in the `extra` of a case."""
     extra = extra or {}
     rngs: Any = nnx.Rngs(0)
     if "base_key_data" in extra:
@@ -41,7 +41,7 @@ def read_setting(extra: Mapping[str, Any] | None) -> Setting:
 
 
 class _RecordedKey:
-    """Random numbers that begin with the key of the recorded draw."""
+    """Random numbers that start at the key of the recorded draw."""
 
     def __init__(self, data: Any):
         self._data = data
@@ -51,7 +51,7 @@ class _RecordedKey:
 
 
 def flow_call(function: str) -> Callable[..., Any]:
-    """Return the bridge's version of a method; it takes a `Setting` first."""
+    """Return the bridge's method; its first argument is a `Setting`."""
     owner, _, method = function.partition(".")
 
     def call(setting: Setting, /, *args: Any, **kwargs: Any) -> Any:

@@ -15,11 +15,11 @@ class AbsentError(LookupError):
 
 
 class MissingPackageError(ImportError):
-    """A case needs a package that is not installed, or not usable."""
+    """A case needs a package that is missing or unusable."""
 
 
 def named(prefix: str, path: str, called: bool = True) -> Any:
-    """Return what a package has; what is called must be its own."""
+    """Return an object of a package; callables must be defined in it."""
     found: Any = importlib.import_module(prefix)
     for part in path.split("."):
         if isinstance(found, ModuleType) and _is_module(found, part):
@@ -37,7 +37,7 @@ def named(prefix: str, path: str, called: bool = True) -> Any:
 
 
 def attribute(holder: Any, name: str) -> Any:
-    """Return an attribute, unless it is one of those that Python uses."""
+    """Return an attribute, but never a dunder name."""
     if name.startswith("__"):
         raise AttributeError(f"{name!r} is not looked up for a recording")
     return getattr(holder, name)

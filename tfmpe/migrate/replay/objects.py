@@ -38,7 +38,7 @@ _ACTIVATIONS: dict[str, Callable[..., Any]] = {
 
 
 class Objects:
-    """The objects of one scenario, made of classes below a prefix."""
+    """Objects of one scenario, of classes below a prefix."""
 
     def __init__(self, prefix: str):
         self.prefix = prefix
@@ -46,7 +46,7 @@ class Objects:
         self.first_weights = Comparison()
 
     def made(self, tree: Any) -> Any:
-        """Return a tree, new at each call, with the objects it asks for."""
+        """Return a new tree with the objects that it requests."""
         return mapped(self._made, tree)
 
     def _made(self, leaf: Any) -> Any:
@@ -67,7 +67,7 @@ class Objects:
         return found
 
     def target(self, target: str) -> Any:
-        """Return what the target of a step names, or raise that it is not."""
+        """Return the target of a step, or raise if it does not exist."""
         kind, path = target.split(":", 1)
         if kind in "fv":
             return named(self.prefix, path, called=kind == "f")
@@ -119,7 +119,7 @@ def _numpy_iterator(prefix: str, batches: Any) -> Any:
 
 
 class _Classifier:
-    """A classifier without parameters, of which the result is known."""
+    """A classifier without parameters and with a known result."""
 
     def __init__(self, prefix: str, kind: str, n: int | None = None):
         self._kind, self.n = kind, n

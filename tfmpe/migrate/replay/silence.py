@@ -16,7 +16,7 @@ _NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 
 
 def compile_quickly() -> None:
-    """Let this process and those it starts compile in half the time.
+    """Halve the compilation time of this process and its children.
 
     To be called first. XLA for CPUs then emits no fused loops. A jaxlib
     without that flag would end at it, so another process tries it.
@@ -33,7 +33,7 @@ def compile_quickly() -> None:
 
 @contextmanager
 def replaying() -> Iterator[None]:
-    """Be silent as `silenced`, and compile without optimization.
+    """Silence warnings as `silenced`, and compile without optimization.
 
     What is replayed runs once. What is changed is changed for all threads:
     entered around them, it holds for all.
@@ -49,7 +49,7 @@ def replaying() -> Iterator[None]:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Silence warnings and reproduce every defect, whatever the user set."""
+    """Silence warnings and reproduce all defects, whatever the settings."""
     with (
         variable(legacy_warnings.VARIABLE, "ignore"),
         variable(fixes.VARIABLE, ""),
@@ -61,7 +61,7 @@ def silenced() -> Iterator[None]:
 
 @contextmanager
 def variable(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable for a while."""
+    """Set an environment variable temporarily."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:

@@ -26,7 +26,7 @@ from .weights import held_by
 
 
 def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
-    """Make the objects of a case and take its steps, comparing each."""
+    """Create the objects of a case, run its steps, and compare each."""
     objects = Objects(prefix)
     found = Comparison()
     with replaying():
@@ -50,7 +50,7 @@ def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
 
 
 def _take(step: Call, objects: Objects, place: str) -> Comparison:
-    """Take a step and compare all that came of it."""
+    """Run a step and compare all its effects."""
     args, kwargs = objects.made(step.args), objects.made(step.kwargs)
     view_arg = objects.made(step.view_arg)
 
@@ -96,7 +96,7 @@ def _shape(leaf: Any) -> Any:
 
 @contextmanager
 def _apart() -> Iterator[list[str]]:
-    """Run in an empty folder and print nothing; give what was written."""
+    """Run in an empty folder without output; yield the list of its files."""
     files: list[str] = []
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +111,7 @@ def _apart() -> Iterator[list[str]]:
 
 
 def _missing(error: ImportError, prefix: str) -> Comparison:
-    """Tell what is not installed from what the package does not have."""
+    """Distinguish missing packages from names missing in the package."""
     name = (error.name or "").partition(".")[0]
     if name == prefix.partition(".")[0]:
         return absent(str(error))

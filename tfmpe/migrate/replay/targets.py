@@ -18,7 +18,7 @@ LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
 
 
 class Target(NamedTuple):
-    """Where the bridge has a recorded function, and how exact it is."""
+    """The bridge's version of a recorded function, and its tolerance."""
 
     # None for a method of a flow: what that is called on has to be rebuilt.
     module: str | None
@@ -83,7 +83,7 @@ def bridge(function: str) -> Callable[..., Any]:
 
 
 def tolerance_of(case: Case) -> Tolerance | None:
-    """Return how far a call may be from the recorded one; None for not."""
+    """Return the tolerance of a call; None for an exact comparison."""
     target = REPLAYED.get(case.function)
     if target is None:
         return None

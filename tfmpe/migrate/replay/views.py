@@ -14,7 +14,7 @@ from .weights import fields_of, held_by, value_of, weights_of
 def seen(
     view: str | None, result: Any, argument: Any, by_name: Mapping[str, Any]
 ) -> Any:
-    """Return what a view shows of a result, as a tree to be compared."""
+    """Return a view of a result as a tree that can be compared."""
     if view is None:
         return plain(result)
     if view == "same":
@@ -29,7 +29,7 @@ def seen(
 
 
 def plain(tree: Any) -> Any:
-    """Return a tree as recordings have them, with data for random keys."""
+    """Return a tree in the form of recordings, with data of random keys."""
     if isinstance(tree, Mapping):
         return {key: plain(value) for key, value in tree.items()}
     if isinstance(tree, tuple | list):
@@ -64,7 +64,7 @@ def _state_paths(result: Any, _: Any) -> Any:
 
 
 def _bijectors(result: Any, example: Any) -> Any:
-    """Return what each bijector of a map makes of the values at its path."""
+    """Return the image of the value at each path under its bijector."""
     leaves = dict(jax.tree_util.tree_leaves_with_path(example))
     found = []
     for path, bijector in result.items():
@@ -76,7 +76,7 @@ def _bijectors(result: Any, example: Any) -> Any:
 
 
 def _rows(result: Any, _: Any) -> Any:
-    """Return batches as a set of rows, whatever their order."""
+    """Return batches as a set of rows; the order is ignored."""
     batches = list(result)
 
     def table(batch: Any) -> np.ndarray:
@@ -116,7 +116,7 @@ def _inference_data(result: Any, _: Any) -> Any:
 
 
 def _pictures(axes: Any, _: Any) -> Any:
-    """Return what axes, or an array of them, show, and close all figures."""
+    """Return the content of axes, or of an array of axes; close the figures."""
     from matplotlib import pyplot as plt
 
     one = not isinstance(axes, np.ndarray | list)

@@ -27,7 +27,7 @@ class Picture(NamedTuple):
 
 
 def draw_masks(masks: Masks) -> Picture | None:
-    """Return the paths of two masks, or None where they are too large."""
+    """Return the paths of two masks, or None if they are too large."""
     both = masks.old, masks.new
     height = max(map(len, both))
     width = max((len(row) for rows in both for row in rows), default=0)

@@ -11,7 +11,7 @@ from tfmpe.migrate.records.places import Place
 
 
 class FileNames:
-    """The names by which the scanner knows files.
+    """Names of files as the scan has them.
 
     A run names files as Python does, mostly with absolute paths, perhaps of
     another machine; the scanner as they were given to it.
@@ -24,14 +24,14 @@ class FileNames:
         self._shown = cache(self._find)
 
     def at(self, place: Place) -> Place:
-        """Return a place with the scanner's name of its file."""
+        """Return a place with its file's name in the scan."""
         return replace(place, file=self._shown(place.file))
 
     def _path(self, name: str) -> str:
         return os.path.normpath(os.path.join(self._base, name))
 
     def _find(self, file: str) -> str:
-        """Return the name of the same path, or of the one longest end."""
+        """Return the scanned file of equal path, else of longest common end."""
         path = self._path(file)
         if path in self._known:
             return self._known[path]

@@ -26,7 +26,7 @@ _OUTCOMES = {
 
 
 def to_html(report: Report) -> str:
-    """Return the page as a whole document."""
+    """Return the report as an HTML document."""
     masks = [(d, d.masks) for d in report.differences if d.masks is not None]
     drawn = [(d, draw_masks(each)) for d, each in masks[:MAX_PICTURES]]
     pictures = [(d, picture) for d, picture in drawn if picture]
@@ -57,7 +57,7 @@ def to_html(report: Report) -> str:
 
 
 def _printable(value: Any) -> Any:
-    """Show what could hide or reorder text, and half characters, as boxes."""
+    """Replace invisible, reordering and invalid characters by boxes."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(

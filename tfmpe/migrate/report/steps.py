@@ -16,7 +16,7 @@ from .views import Report, Site, Step
 
 
 def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
-    """Return what is left to do, in the order of work."""
+    """Return the remaining steps in order."""
     # Comparing needs the old imports.
     work = [*_of_numbers(report, sources), *_of_files(report, sources)]
     steps = [*work, *_to_know(report)]
@@ -24,7 +24,7 @@ def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
 
 
 def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
-    """Yield the steps about imports, and about files that were not read."""
+    """Yield the steps on imports and on unreadable files."""
     where = _root(report.sites)
     scan = (f"tfmpe scan --format json --output scan.json {where}",)
     unread = [each for each in report.missing if each.tool in ("scan", "fix")]
@@ -61,7 +61,7 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
 
 
 def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
-    """Yield the steps about differences, and about what was not compared."""
+    """Yield the steps on differences and on missing comparisons."""
     if report.counts.get("different"):
         different = (s for s in report.sites if s.status == "different")
         shadows = [run for run in only(sources, Shadow) if run.differences]
@@ -108,7 +108,7 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
 def _comparing(
     sources: Sequence[Source], places: Sequence[Site]
 ) -> Iterator[str]:
-    """Yield the commands that compare places."""
+    """Yield the commands that compare the calls at some places."""
     legacy = [each for each in places if not _calls_bridge(each)]
     if legacy or not places:
         # Which script reaches a module, nobody knows; a notebook is its own.
@@ -127,7 +127,7 @@ def _comparing(
 
 
 def _to_know(report: Report) -> Iterator[Step]:
-    """Yield the steps that the code works without."""
+    """Yield the optional steps."""
     if report.defects:
         yield Step(
             "optional",
@@ -153,12 +153,12 @@ def _explain(codes: Iterable[str]) -> tuple[str, ...]:
 
 
 def _scripts(runs: Iterable[Run | Shadow]) -> list[str]:
-    """Return what can be run again; not the names of modules."""
+    """Return the scripts that can be run again, without module names."""
     return [r.script for r in runs if r.script.endswith((".py", ".ipynb"))]
 
 
 def _shadow(scripts: Iterable[str], options: str) -> tuple[str, ...]:
-    """Return commands with a result of its own for each script."""
+    """Return one command per script, each with its own output file."""
     known = list(dict.fromkeys(scripts)) or ["SCRIPT"]
     return tuple(
         f"tfmpe run --shadow {options.format(number)} {_quoted(script)}"
@@ -167,7 +167,7 @@ def _shadow(scripts: Iterable[str], options: str) -> tuple[str, ...]:
 
 
 def _root(sites: Iterable[Site]) -> str:
-    """Return the folder that the scanned files are in, quoted for a shell."""
+    """Return the common folder of the scanned files, quoted for a shell."""
     files = [os.path.dirname(s.use.place.file) for s in sites if not s.by_run]
     with suppress(ValueError):  # none, or relative and absolute ones
         return _quoted(os.path.commonpath(files) or ".")
@@ -175,5 +175,5 @@ def _root(sites: Iterable[Site]) -> str:
 
 
 def _quoted(path: str) -> str:
-    """Return a path as a shell and the commands take it for one."""
+    """Return a path quoted for a shell, and never mistaken for an option."""
     return shlex.quote(f"./{path}" if path.startswith("-") else path)

@@ -10,7 +10,7 @@ from .views import RECORDED, Report, Site
 
 
 def verdict(report: Report) -> str:
-    """Return the outcome, with one sentence on each kind of evidence."""
+    """Return the outcome, with one sentence per kind of evidence."""
     left, mentions = report.counts.get("left", 0), len(report.mentions)
     files = len({m.file for m in report.missing if m.file is not None})
     unread = f"{counted(files, 'file')} not read"
@@ -58,7 +58,7 @@ def _of_recordings(tally: Tally) -> str | int:
 
 
 def sums(report: Report) -> str:
-    """Return how many places there are; the parts add up to the whole."""
+    """Return the number of places, as a total and its parts."""
     of = Counter(each.kind for each in report.sites)
     mentions, makers = len(report.mentions), of["construction"]
     parts = _joined(

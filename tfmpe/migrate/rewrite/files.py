@@ -44,7 +44,7 @@ _STAR = "the star of the bridge brings other names; import them by name"
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A file, what becomes of it, and what is left to a person."""
+    """A file before and after the rewrite, and what is left."""
 
     path: Path
     old: bytes
@@ -54,7 +54,7 @@ class Rewritten:
     source: Source | None = None  # if anything legacy is imported
 
     def diff(self) -> bytes:
-        """Return the difference between old and new, as of ``diff -u``."""
+        """Return the unified diff of the old and the new content."""
         name = os.fsencode(Path(os.path.relpath(self.path)).as_posix())
         # A tab ends a name with spaces.
         name += b"\t" * (b" " in name)
@@ -70,7 +70,7 @@ class Rewritten:
 def rewrite_files(
     paths: Sequence[str | Path], progress: Progress | None = None
 ) -> tuple[list[Rewritten], list[Unread]]:
-    """Return files with other import statements; nothing is written."""
+    """Return files with rewritten imports; nothing is written."""
     found, errors = find_sources(paths)
     tops = [Path(path).resolve() for path in (".", *paths)]
     files: list[Rewritten] = []
@@ -147,7 +147,7 @@ def _place(source: Source, cell: Cell, node: Any) -> Place:
 
 
 def _check(new: Source, texts: list[str]) -> None:
-    """Raise `SourceError` unless what would be written is what it should be."""
+    """Raise `SourceError` unless the new content parses as expected."""
     whole = [cell.text for cell in new.cells] == texts
     for cell in new.cells:
         check_compiles(new, cell)

@@ -16,7 +16,7 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def as_sarif(scan: Scan, exit_code: int) -> str:
-    """Return a scan as one run of SARIF, with the command's exit code."""
+    """Return a scan as one SARIF run, with the command's exit code."""
     found = found_in(scan)
     codes = sorted({each.code for each in found})
     ended = {
@@ -61,7 +61,7 @@ def _rule(code: str) -> dict[str, Any]:
 
 
 def as_github(scan: Scan) -> str:
-    """Return annotations, as a workflow of GitHub prints them."""
+    """Return a scan as annotations for a GitHub workflow."""
     lines = []
     for each in found_in(scan):
         at: dict[str, object] = {"file": each.place.file}

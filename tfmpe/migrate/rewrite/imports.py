@@ -27,7 +27,7 @@ class Statement(NamedTuple):
 
 
 def statements(cell: Cell, tree: ast.Module) -> Iterator[Statement]:
-    """Yield the statements of a cell that import from the legacy package."""
+    """Yield the import statements of the legacy package in a cell."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):

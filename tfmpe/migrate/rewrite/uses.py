@@ -26,7 +26,7 @@ _MAX_CODE = 300_000
 
 
 def uses(source: Source) -> list[Use]:
-    """Return the uses of names that have another form on Tokens.
+    """Return the uses of names that have a replacement on Tokens.
 
     All cells have passed `check_syntax`: libcst does not survive all that
     Python's parser refuses.
@@ -89,7 +89,7 @@ class _Uses:
                 break
 
     def _names(self, access: Access) -> Iterator[tuple[cst.CSTNode, str]]:
-        """Yield what may be used, the longest name first, and what it is."""
+        """Yield nodes and the full names they may stand for, longest first."""
         node: cst.CSTNode = access.node
         if isinstance(node, cst.SimpleString):
             # A quoted annotation.

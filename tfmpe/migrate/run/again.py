@@ -30,7 +30,7 @@ _LARGEST_MASK = 10_000
 
 
 class Again(NamedTuple):
-    """What a call came to on the bridge, and how that compares."""
+    """Outcome of a call on the bridge, and its comparison."""
 
     comparison: Comparison
     output: Any
@@ -40,7 +40,7 @@ class Again(NamedTuple):
 
 
 def compare_again(known: Observed, twins: Twins) -> Again:
-    """Make a call of the legacy package on the bridge, and compare."""
+    """Repeat a legacy call on the bridge, and compare."""
     found, seconds = call_again(known, twins)
     if known.case.traced and known.case.raises is None:
         found = _strong(found)
@@ -58,7 +58,7 @@ def compare_again(known: Observed, twins: Twins) -> Again:
 
 
 def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
-    """Make a call on the bridge; return what it came to, and its seconds."""
+    """Make a call on the bridge; return its outcome and its seconds."""
     entry = known.entry
     load(known.state)
     args, kwargs = twins.filled((known.case.args, known.case.kwargs))
@@ -90,7 +90,7 @@ def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
 def masks_at(
     difference: Difference, known: Observed, found: Any
 ) -> Masks | None:
-    """Return both versions of the mask that a difference is in."""
+    """Return both versions of the mask at a difference."""
     path = difference.path.rpartition("[")[0]
     old = leaf_paths(known.case.output, "output").get(path)
     new = leaf_paths(found, "output").get(path)
@@ -109,7 +109,7 @@ def masks_at(
 
 
 def _strong(found: Found) -> Found:
-    """Return what was found without weak types, which captured values lose."""
+    """Return outcomes without weak types, which captured values lose."""
     arrays: list[Any] = []
     taken = take_apart([found.output, found.args, found.kwargs], arrays)
     strong = [jax.device_put(np.asarray(array)) for array in arrays]

@@ -13,7 +13,7 @@ Flags = tuple[bool, ...]
 
 
 def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
-    """Hand the values of arrays to a function when they are known.
+    """Pass the values of arrays to a function once they are known.
 
     Under ``jit``, ``vmap``, ``grad``, ``scan`` and any mixture of them; under
     ``vmap`` the first rows one by one.
@@ -35,7 +35,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
 
 
 def restored(values: list[Any]) -> list[Any]:
-    """Return received values as arrays of jax, keys as keys again.
+    """Return received values as jax arrays and random keys.
 
     Not within the callback, which must not compute.
     """
@@ -73,7 +73,7 @@ def _sender(
 def _rows(
     values: list[np.ndarray], batched: tuple[Flags, ...]
 ) -> Iterator[list[np.ndarray]]:
-    """Yield the calls that vmap made one of; its last axis comes first."""
+    """Yield the calls that vmap merged; its last axis comes first."""
     if not batched:
         yield values
         return

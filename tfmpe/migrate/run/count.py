@@ -20,7 +20,7 @@ from .program import Program, run_program
 
 
 def run_on_bridge(program: Program, *, legacy: str = LEGACY) -> Run:
-    """Run a legacy script with the bridge in place of the legacy package.
+    """Run a legacy script on the bridge.
 
     Outermost calls are counted; under a transformation of jax, a call counts
     once for every trace.
@@ -61,7 +61,7 @@ def _advice(function: str) -> str | None:
 
 @contextmanager
 def counting_warnings() -> Iterator[dict[Site, Warned]]:
-    """Count what the bridge warns of, shown or not."""
+    """Count the bridge's warnings, even those that are not shown."""
     original = vars(LegacyWarning)["warn"]
     seen: dict[Site, Warned] = {}
 

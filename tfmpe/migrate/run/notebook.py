@@ -27,12 +27,12 @@ for _name in __future__.all_feature_names:
 
 
 def is_notebook(name: str) -> bool:
-    """Return whether a file is a notebook, by its name."""
+    """Return whether a file name is that of a notebook."""
     return Path(name).suffix.lower() == ".ipynb"
 
 
 def run_notebook(name: str) -> None:
-    """Run the code cells of a notebook, up to the first that fails.
+    """Run the code cells of a notebook, until one fails.
 
     Lines in IPython's own syntax are left out; behind ``%time`` and its like
     the rest of the line is run. ``await`` outside of functions works as in
@@ -59,7 +59,7 @@ def run_notebook(name: str) -> None:
 
 
 def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
-    """Return the lines of a notebook that `run_notebook` leaves out."""
+    """Return the lines of a notebook that `run_notebook` skips."""
     from tfmpe.migrate.sources import read_source
 
     return tuple(
@@ -74,7 +74,7 @@ def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
 
 
 def cell_of(file: str) -> tuple[str, int | None]:
-    """Return the file and the cell that the file of a code object names."""
+    """Return the notebook and the cell in a code object's file name."""
     notebook, mark, number = file.rpartition(_MARK)
     if mark and number.isdecimal() and is_notebook(notebook):
         return notebook, int(number)
@@ -83,7 +83,7 @@ def cell_of(file: str) -> tuple[str, int | None]:
 
 @contextmanager
 def _surroundings() -> Iterator[dict[str, Any]]:
-    """Stand in for the main module, and let pictures be drawn, not shown."""
+    """Replace the main module, and draw pictures without showing them."""
     before = sys.modules["__main__"]
     module = ModuleType("__main__")
     module.__dict__["display"] = print

@@ -25,7 +25,7 @@ from .notebook import cell_of
 
 
 class Called(NamedTuple):
-    """A function, a method or a constructor that is watched."""
+    """A watched function, method or constructor."""
 
     module: str
     name: str
@@ -34,24 +34,24 @@ class Called(NamedTuple):
 
     @property
     def qualified(self) -> str:
-        """The full legacy name."""
+        """Full legacy name."""
         return f"{LEGACY}.{self.module}.{self.name}"
 
 
 class Site(NamedTuple):
-    """A legacy function, by its full name, and a place that called it."""
+    """A legacy function, by its full name, and a place that calls it."""
 
     function: str
     place: Place
 
     @property
     def name(self) -> str:
-        """The function without its module, but with its class."""
+        """Name of the function without its module, but with its class."""
         *_, owner, name = self.function.split(".")
         return f"{owner}.{name}" if owner[:1].isupper() else name
 
     def __str__(self) -> str:
-        """Return both as a person would say it."""
+        """Return the name and the place as text."""
         return f"{self.name} from {self.place}"
 
 
@@ -69,7 +69,7 @@ _SPECIAL = ("__init__", "__call__", "__iter__")
 
 
 class Watch(importlib.abc.MetaPathFinder):
-    """What handles the calls of all names of a package."""
+    """Handler of all calls of a package."""
 
     def __init__(self, package: str):
         self._package = package
@@ -84,7 +84,7 @@ class Watch(importlib.abc.MetaPathFinder):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let this thread's calls through, as within a handled call."""
+        """Do not handle this thread's calls, as within a handled call."""
         before = getattr(self._local, "paused", False)
         self._local.paused = True
         try:
@@ -94,7 +94,7 @@ class Watch(importlib.abc.MetaPathFinder):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch, and leave everything as it was found."""
+        """Watch a package, and restore everything at the end."""
         sys.meta_path.insert(0, self)
         self._active = True
         try:
@@ -111,7 +111,7 @@ class Watch(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Any, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Find a module of the package as others do, to be wrapped."""
+        """Find a module of the package, and wrap it when it is loaded."""
         if not is_below(fullname, self._package):
             return None
         for finder in [each for each in sys.meta_path if each is not self]:
@@ -187,7 +187,7 @@ class Watch(importlib.abc.MetaPathFinder):
         return watched
 
     def _replace(self, new: dict[Any, Any]) -> None:
-        """Replace functions in every module of the package that has them."""
+        """Replace functions in all modules of the package that import them."""
         by_id = {id(old): each for old, each in new.items()}
         for module in self._modules():
             for name, value in list(vars(module).items()):

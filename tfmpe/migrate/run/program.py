@@ -28,7 +28,7 @@ class Program:
 
     @property
     def is_notebook(self) -> bool:
-        """Whether it is a notebook, by its name."""
+        """Whether the program is a notebook, by its name."""
         return not self.is_module and is_notebook(self.name)
 
 
@@ -57,7 +57,7 @@ def run_program(program: Program) -> int:
 
 
 def has_module(program: Program, name: str) -> bool:
-    """Return whether a program could import the package of a module."""
+    """Return whether a program could import a module's package."""
     with _surroundings(program):
         importlib.invalidate_caches()
         try:
@@ -69,7 +69,7 @@ def has_module(program: Program, name: str) -> bool:
 
 @contextmanager
 def _surroundings(program: Program) -> Iterator[None]:
-    """Let path and arguments be those that Python would set."""
+    """Set the path and the arguments as Python would."""
     path, argv = list(sys.path), sys.argv
     folder = Path.cwd() if program.is_module else Path(program.name).parent
     sys.path.insert(0, str(folder.resolve()))
@@ -89,7 +89,7 @@ def _show(error: Exception) -> None:
 
 
 def _drop_our_frames(shown: traceback.TracebackException) -> None:
-    """Leave what the script would have shown, also in its causes."""
+    """Remove this package's frames from a traceback and its causes."""
     kept = [f for f in shown.stack if not f.filename.startswith(_HIDDEN)]
     # A notebook's top-level await begins in the event loop.
     rest = dropwhile(lambda f: f.filename.startswith(_LOOP), kept)

@@ -70,7 +70,7 @@ def record_run(
 
 
 class _Recording(Observer):
-    """Keeps what the format has calls of, and notes what it has not."""
+    """Stores calls that the format supports, and notes the others."""
 
     def __init__(self, legacy: str, recorder: Recorder):
         super().__init__(legacy)
@@ -94,7 +94,7 @@ class _Recording(Observer):
 
 
 def keep(recorder: Recorder, call: Observed) -> None:
-    """Let a recorder keep an observed call."""
+    """Store an observed call."""
     held = list(call.state.values())
     case = replace(call.case, example=recorder.example)
     size = n_bytes((case.args, case.kwargs, case.output, held))

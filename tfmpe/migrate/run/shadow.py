@@ -53,7 +53,7 @@ def run_in_shadow(
     save_cases: Path | None = None,
     training: bool = True,
 ) -> Shadow:
-    """Run a script on the legacy package, and every call on the bridge too.
+    """Run a script on the legacy package, and repeat calls on the bridge.
 
     The script gets the legacy results. Calls that differ are saved in a new
     folder, if one is given; where the script trains, the bridge trains as
@@ -94,7 +94,7 @@ def _key(known: Observed) -> _Key:
 
 
 class _Shadow(Observer):
-    """Makes calls again and collects what is different."""
+    """Repeats calls and collects differences."""
 
     def __init__(self, legacy: str, training: bool, recorder: Recorder):
         super().__init__(legacy)
@@ -125,7 +125,7 @@ class _Shadow(Observer):
         self.reasons[Left(*site, why)] = None
 
     def compare_captured(self) -> None:
-        """Compare what traced calls have let out, once all have run."""
+        """Compare the values captured from traced calls, after the run."""
         # A failure is the script's own, which it has shown already.
         with suppress(Exception):
             jax.effects_barrier()
@@ -149,7 +149,7 @@ class _Shadow(Observer):
             self._compare(known)
 
     def _capture(self, known: Observed) -> None:
-        """Let the values of a traced call come out as it is executed."""
+        """Capture the values of a traced call when it is executed."""
         arrays: list[Any] = []
         of_case = [getattr(known.case, name) for name in VIEWED]
         taken = take_apart((known.state, *of_case), arrays)
@@ -201,7 +201,7 @@ class _Shadow(Observer):
         )
 
     def _list(self, known: Observed, again: Again) -> None:
-        """List what differs, with the layer, and keep the call."""
+        """Add the differences of a call, with the layer, and store the call."""
         fails, site = not again.comparison.agrees, known.site
         layer = self._layer(known) if fails else None
         room = _MAX_DIFFERENCES - self._n_differences[site]
@@ -219,7 +219,7 @@ class _Shadow(Observer):
             keep(self._recorder, known)
 
     def _layer(self, known: Observed) -> str | None:
-        """Return the first layer that differs, looked for once a place."""
+        """Return the first layer that differs, searched once per place."""
         trains = matching(known.entry.name, TRAINING)
         if known.entry.kind != "method" or known.case.raises or trains:
             return None

@@ -25,7 +25,7 @@ _MAX_SHOWN = 10
 
 
 def print_run(report: Run, console: Console) -> None:
-    """Print the calls by file and line, advice, and the warnings by code."""
+    """Print calls by file and line, advice, and warnings by code."""
     rows = [
         (each, (each.calls, each.function.removeprefix(f"{LEGACY}.")), "")
         for each in report.calls
@@ -48,7 +48,7 @@ def print_run(report: Run, console: Console) -> None:
 
 
 def print_shadow(report: Shadow, console: Console) -> None:
-    """Print one row per line of the script, what differs, and a summary."""
+    """Print one row per line of the script, differences, and a summary."""
     headings = (
         "equal",
         "close",
@@ -91,7 +91,7 @@ def print_shadow(report: Shadow, console: Console) -> None:
 
 
 def print_record(report: Recorded, folder: str, console: Console) -> None:
-    """Print what was recorded by function, what was not, and a summary."""
+    """Print recorded calls by function, omitted calls, and a summary."""
     rows = [
         (each.cases, each.repeated, each.left_out, each.function)
         for each in report.functions
@@ -134,7 +134,7 @@ def _print_by_file(
     headings: tuple[str, ...],
     rows: Iterable[tuple[Calls | ComparedCalls, tuple[object, ...], str]],
 ) -> None:
-    """Print a table for every file, whose name stands above it, whole."""
+    """Print a table for every file, below the full name of the file."""
     placed = [
         (call.place.file, call.place.cell or 0, call.place.line, cells, style)
         for call, cells, style in rows

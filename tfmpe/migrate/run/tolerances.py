@@ -52,7 +52,7 @@ NOT_COMPARED = {
 
 
 def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
-    """Return how far values may be apart; None for not at all."""
+    """Return the tolerance of a function; None for an exact comparison."""
     found = matching(name, _TOLERANCES)
     if found is None or isinstance(found, Tolerance):
         return found
@@ -60,5 +60,5 @@ def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
 
 
 def matching(name: str, patterns: Mapping[str, Any]) -> Any:
-    """Return what is listed under a name, by the first pattern that fits."""
+    """Return the table's entry for the first pattern that matches a name."""
     return next((x for p, x in patterns.items() if fnmatchcase(name, p)), None)

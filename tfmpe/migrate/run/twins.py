@@ -26,7 +26,7 @@ _NUMBERS = (np.random.Generator, random.Random)
 
 
 class Twins:
-    """All originals of a run and their twins."""
+    """All original objects of a run and their twins."""
 
     def __init__(self, package: str):
         self._package = package
@@ -68,12 +68,12 @@ class Twins:
         return copied(leaf)
 
     def give(self, pair: Pair, twin: Any) -> None:
-        """Note the twin of an object."""
+        """Register the twin of an object."""
         pair.twin, pair.why = twin, None
         self._by_id[id(twin)] = pair
 
     def is_own(self, kind: Any) -> bool:
-        """Return whether a class is the script's and not the package's."""
+        """Return whether a class is defined by the script."""
         return not is_below(str(getattr(kind, "__module__", "")), self._package)
 
     def _find(self, value: Any) -> Pair | None:
@@ -96,7 +96,7 @@ class Twins:
         return pair
 
     def _clone(self, pair: Pair, module: Any) -> None:
-        """Copy a module, to draw from the twins of its random numbers."""
+        """Copy a module that draws from the twins of its random numbers."""
         from flax import nnx
 
         twin = nnx.clone(module)
@@ -117,7 +117,7 @@ def pairs_in(tree: Any) -> dict[Pair, None]:
 
 
 def state_in(tree: Any) -> State:
-    """Return what the objects of a named tree hold, shared numbers once."""
+    """Return the state of the objects in a named tree, shared parts once."""
     left, pairs = list(pairs_in(tree)), dict[Pair, Any]()
     while left:
         pair = left.pop()
@@ -153,7 +153,7 @@ def of_bridge(module: str, name: str) -> Any:
 def default_rngs(
     function: Callable[..., Any], args: Any, kwargs: Any
 ) -> dict[str, Any]:
-    """Return random numbers that a call takes from its defaults.
+    """Return the shared random numbers of a call's default arguments.
 
     They are one object for all calls (L20), so the twins of what is made
     from them share one as well.
@@ -171,7 +171,7 @@ def default_rngs(
 
 
 def _check_reach(function: Any) -> None:
-    """Refuse a function that could change what it does not own."""
+    """Refuse a function that could change objects other than its own."""
     name = getattr(function, "__name__", type(function).__name__)
     for used, value in _reached_by(function).items():
         if is_nnx(value) or isinstance(value, _NUMBERS):

@@ -19,7 +19,7 @@ def print_rows(
     optional: Sequence[str] = (),
     styles: Iterable[str | None] = (),
 ) -> None:
-    """Print rows below headings; optional columns only where they fit."""
+    """Print rows below headings; optional columns only if they fit."""
     cells = [list(headings), *([str(cell) for cell in row] for row in rows)]
     shown = list(range(len(headings)))
     leaving = list(optional)
@@ -40,7 +40,7 @@ def print_rows(
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print a sentence, broken between words only, later lines indented."""
+    """Print a sentence, wrapped between words, with later lines indented."""
     broken = textwrap.fill(
         text,
         max(console.width, 20),

@@ -17,7 +17,7 @@ _MAX_NOTEBOOK_BYTES = 200_000_000
 
 
 def read_source(path: str | Path) -> Source:
-    """Return a Python file, or a notebook: its name ends in ``.ipynb``."""
+    """Return a file as a notebook if named ``.ipynb``, else as Python."""
     path = Path(path)
     is_notebook = path.suffix.lower() == ".ipynb"
     limit = _MAX_NOTEBOOK_BYTES if is_notebook else _MAX_BYTES
@@ -25,13 +25,13 @@ def read_source(path: str | Path) -> Source:
 
 
 def as_source(path: Path, content: bytes) -> Source:
-    """Return what a file with this name and content is."""
+    """Return the source file with this name and content."""
     read = notebook if path.suffix.lower() == ".ipynb" else python_file
     return read(path, content)
 
 
 def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:
-    """Return the bytes of a regular file that is not too large."""
+    """Return the bytes of a regular file of limited size."""
     try:
         # Before it is opened: to open a pipe could wait for ever.
         status = path.stat()
@@ -49,7 +49,7 @@ def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:
 def replace_content(
     path: Path, old: bytes, new: bytes, *, backup: bool = False
 ) -> None:
-    """Replace the old content of a file, and keep its permissions.
+    """Replace the content of a file, and keep its permissions.
 
     Of a symbolic link, the file that it leads to is written. A backup is left
     beside it, as ``NAME.orig``.

@@ -28,7 +28,7 @@ _OTHER_FOLDERS = re.compile(
 def find_sources(
     paths: Sequence[str | Path],
 ) -> tuple[list[Path], list[SourceError]]:
-    """Find all Python files, notebooks and configuration files, each once.
+    """Find all Python files, notebooks and configuration files, once each.
 
     A file that is given by name is taken, whatever it is called. Links to
     files are read as these; links to folders or to nothing are left out.
@@ -44,7 +44,7 @@ def find_sources(
 
 
 def is_configuration(file: Path) -> bool:
-    """Return whether it is a file such as ``setup.cfg`` or a shell script."""
+    """Return whether a file is like ``setup.cfg`` or a shell script."""
     if file.name.lower().endswith(_SUFFIXES):
         return False
     named = _CONFIGURATION.fullmatch(file.as_posix())
@@ -81,7 +81,7 @@ def _is_ours(file: Path) -> bool:
 
 
 def _interpreter(file: Path) -> bytes:
-    """Return the first line of a script without a suffix, else nothing."""
+    """Return the first line of a script without a suffix, else ``""``."""
     line = b""
     with suppress(OSError):
         if not file.suffix and file.is_file():

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Magic(NamedTuple):
-    """A piece of a cell, its line from 1, and the name that stands for it."""
+    """A piece of IPython syntax, its line from 1, and its placeholder."""
 
     line: int
     text: str
@@ -48,7 +48,7 @@ _PYTHON_CELLS = re.compile(
 
 
 def as_python(text: str, other: bool = False) -> tuple[str, tuple[Magic, ...]]:
-    """Return what IPython compiles of a cell, and what it treats itself.
+    """Return a cell as Python, and the replaced IPython syntax.
 
     What the first line is indented by is taken away from every line. Magics
     become placeholders, or all lines if they are in another language. The

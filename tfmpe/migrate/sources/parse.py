@@ -15,7 +15,7 @@ _MAX_DEPTH = 400
 
 
 def check_syntax(source: Source, cell: Cell) -> ast.Module:
-    """Return Python's own tree of a cell that is not nested too deeply."""
+    """Return the Python syntax tree of a cell, within limits of depth."""
     tree = check_compiles(source, cell, ast.PyCF_ONLY_AST)
     level: list[ast.AST] = [tree]
     for _ in range(_MAX_DEPTH):
@@ -46,7 +46,7 @@ def check_compiles(source: Source, cell: Cell, flags: int = 0) -> Any:
 
 @contextmanager
 def deep_recursion() -> Iterator[None]:
-    """Let the deepest trees be visited: libcst needs six calls a level."""
+    """Raise the recursion limit: libcst needs six calls per level."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, 12 * _MAX_DEPTH + 1_000))
     try:

@@ -35,7 +35,7 @@ _MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"
 def replayed_apart(
     folder: Path, by_flags: Mapping[Flags, Sequence[Path]]
 ) -> Iterator[Iterator[FileResult]]:
-    """Start a process for each set of flags; yield results as they come."""
+    """Start a process per set of flags; yield results as they arrive."""
     found: queue.Queue[FileResult | None] = queue.Queue()
     running: list[tuple[subprocess.Popen[bytes], Thread]] = []
     try:
@@ -93,7 +93,7 @@ def _environment(flags: Mapping[str, str]) -> dict[str, str]:
 
 
 def replay_files(folder: str, *files: str) -> None:
-    """Replay recordings, and write a line of JSON for each to stdout."""
+    """Replay recordings, and print a line of JSON for each."""
     # Whatever else prints does not come between the results.
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -43,7 +43,7 @@ _N_WORKERS = min(os.cpu_count() or 1, 4)
 
 
 class UnknownExampleError(ValueError):
-    """An example was asked for that the stored output does not have."""
+    """The stored output has no such example."""
 
 
 def verify(
@@ -54,7 +54,7 @@ def verify(
     lookup: Lookup = bridge,
     other_fingerprint: bool = False,
 ) -> Verify:
-    """Replay stored legacy output and compare everything.
+    """Replay stored legacy output and compare all results.
 
     Without a folder, that is the one that travels with the package. Bad files
     and recordings from elsewhere are named as problems and not replayed. If
@@ -130,7 +130,7 @@ def _found(
 
 @dataclass(frozen=True)
 class _Part:
-    """A folder of recordings: all of them, or those of an archive."""
+    """Recordings of a folder, or of the archive in it."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -148,7 +148,7 @@ class _Part:
                     yield problem
 
     def sound(self, example: str | None, bad: set[str]) -> list[Path]:
-        """Return the recordings that are wanted and have no problem."""
+        """Return the requested recordings that have no problem."""
         faulty = {(self.folder / file).with_suffix(".json") for file in bad}
         wanted = [f for f in self.files if example in (None, f.parent.name)]
         return [file for file in wanted if file not in faulty]
@@ -159,7 +159,7 @@ def _replayed(
     replay_here: Callable[[Path, Path], FileResult],
     progress: Progress | None,
 ) -> list[FileResult]:
-    """Replay recordings, those of format 2 in processes of their own."""
+    """Replay recordings, those of format 2 in separate processes."""
     total = sum(len(files) for _, files in parts)
     done = itertools.count(1)
 
