@@ -4,10 +4,7 @@ from pathlib import Path
 
 
 class RecordingError(ValueError):
-    """Stored output that is missing, broken, or in another format.
-
-    The fault is shown on one line: part of it may come from a hostile file.
-    """
+    """Stored output that is missing, broken, or in another format."""
 
     def __init__(self, file: str | Path, fault: str):
         self.file = one_line(str(file))

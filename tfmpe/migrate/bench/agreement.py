@@ -102,10 +102,9 @@ def compare_views(
 ) -> None:
     """Compare views, by side, with a flat call and, if given, its slices.
 
-    Labels and masks may be there once for all samples. Where data sets of
-    different sizes were joined, the legacy function pads the token axis as a
-    whole, the core each key: then the real tokens, their order and the masks
-    among them are compared.
+    Labels and masks may be shared by all samples. When data sets of different
+    sizes are joined, the legacy function pads the token axis, and the core
+    each key: then only real tokens, their order and their masks are compared.
     """
     masks, real = flat.get("masks", {}), {}
     for side, view in views.items():

@@ -56,11 +56,10 @@ def measure_row(
 def check_sides(
     case: Case, size: Size, legacy: Legacy, forget: bool = False
 ) -> tuple[dict[str, Call], dict[str, str]]:
-    """Return what is as it should be, and why the other sides are not.
+    """Return the calls of correct sides, and why the others are left out.
 
-    Without an old result, as where memory does not suffice for it, only the
-    core can be checked, by a law; where any side differs none is: which of
-    the two is wrong is not known.
+    Without an old result, for example if memory is short, only the core can be
+    checked, by a law. If any side differs, no side counts as correct.
     """
     checked: dict[str, Call] = {}
     left_out: dict[str, str] = {}
@@ -120,10 +119,7 @@ def _timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
 def in_turn(
     calls: Mapping[str, Callable[[], Any]], effort: Effort
 ) -> dict[str, Times]:
-    """Time all sides once per round, so that conditions are equal.
-
-    A round is one call, or as many as take two milliseconds.
-    """
+    """Time all sides in turn, in rounds of calls that take at least 2 ms."""
     rough = {name: _rough_seconds(call) for name, call in calls.items()}
     repeats = {
         name: int(np.clip(round(_SHORTEST_ROUND / each), 1, 1_000))

@@ -30,10 +30,11 @@ class LegacyModuleError(ValueError):
 
 @dataclass(frozen=True)
 class Legacy:
-    """The legacy functions by name; those on data are attributes as well.
+    """Legacy functions by name; those on data are also attributes.
 
-    A method of a flow is made: ``functions['StructuredCNF.sample']`` and
-    ``functions['SFMPE.sample_posterior_encoded']`` take a field and rngs.
+    ``functions['StructuredCNF.sample']`` and
+    ``functions['SFMPE.sample_posterior_encoded']`` take a field and rngs, and
+    return the method.
     """
 
     name: str

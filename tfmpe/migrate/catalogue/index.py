@@ -20,8 +20,8 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
 class LegacyName(NamedTuple):
     """A legacy name and its replacement on Tokens, as code or text.
 
-    Its module is without the legacy package, and a method is named with its
-    class: ``'sfmpe'`` and ``'SFMPE.fit'``.
+    The module is relative to the legacy package, and the name of a method
+    includes its class: ``'sfmpe'`` and ``'SFMPE.fit'``.
     """
 
     module: str

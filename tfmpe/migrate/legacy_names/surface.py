@@ -53,9 +53,9 @@ def is_mirrored(name: str) -> bool:
 
 @cache
 def defined(name: str) -> Defined | None:
-    """Return where a full name is defined, None if the bridge lacks it.
+    """Return where a full name is defined; None if the bridge has no such name.
 
-    Its module may be one that only imports it.
+    The full name may be one under which another module imports it.
 
     >>> defined("sfmpe.bottom_up.SFMPE")
     Defined(name='tfmpe.compat.sfmpe.SFMPE', kind='class')

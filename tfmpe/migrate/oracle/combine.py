@@ -49,9 +49,9 @@ def _join_attention(x, y, n_x, n_y):
 def combine_data(x, y, pad_value=PAD_VALUE):
     """Stack two results of ``flatten_structured`` along the sample axis.
 
-    The pad value fills data and index up to the longer token axis; labels and
-    masks are filled with 0. The result has what both have, and padding masks
-    always. All but ``data`` have one copy per sample of ``y``.
+    The shorter token axis is padded: data and index with the pad value, labels
+    and masks with 0. The result has the entries that both have, and always
+    padding masks. All but ``data`` have one copy per sample of ``y``.
     """
     n_x = x["data"]["y"].shape[0]
     n_y = y["data"]["y"].shape[0]

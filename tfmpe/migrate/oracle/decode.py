@@ -4,10 +4,7 @@ from math import prod
 
 
 def decode_theta(theta, theta_slices, sample_shape):
-    """Split flat tokens (..., n_tokens, width) by key, and reshape them.
-
-    Results have the shape sample + event + batch. NumPy in gives NumPy out.
-    """
+    """Split flat tokens (..., n_tokens, width) by key, and reshape them."""
     decoded = {}
     for key, block in theta_slices.items():
         offset = block["offset"]

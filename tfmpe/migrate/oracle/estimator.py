@@ -44,11 +44,7 @@ def sample_posterior_encoded(
     *,
     key=None,
 ):
-    """Draw flat posterior samples given one observation.
-
-    The arguments are the legacy ones but for the field, a legacy one called
-    by keyword, and ``key``: see ``sample``.
-    """
+    """Draw flat posterior samples given one observation: see ``sample``."""
     return sample(
         field,
         theta_shape=_theta_shape(theta_slices),

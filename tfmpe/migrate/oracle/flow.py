@@ -71,11 +71,10 @@ def sample(
     *,
     key=None,
 ):
-    """Draw samples, compiling anew as the legacy call does.
+    """Draw samples, compiling at each call as the legacy package does.
 
-    The arguments are the legacy ones but for the field and ``key``, which is
-    what the legacy ``rngs.base_dist()`` returns. The result has the shape
-    ``(sample_size, *theta_shape)``.
+    The arguments are the legacy ones, and before them the field; ``key`` is
+    the value of the legacy ``rngs.base_dist()``.
     """
     # Added, not unpacked: a list for theta_shape is a TypeError.
     shape = (sample_size,) + theta_shape  # noqa: RUF005
@@ -105,9 +104,8 @@ def sample(
 def density(field, theta_shape, **conditions):
     """Return a compiled function that computes log densities of samples.
 
-    The divergence is estimated by probes, and the field is handed **minus**
-    the time: the solver runs from -1 to 0 and its time is passed on as it is
-    (defect L18).
+    The divergence is estimated by probes. The field receives **negative**
+    times: those of the solver, which runs from -1 to 0 (defect L18).
     """
     velocity = _velocity(field, theta_shape, conditions)
 

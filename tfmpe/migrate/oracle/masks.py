@@ -63,7 +63,7 @@ def build_self_attention_mask(slices, independence):
 def build_cross_attention_mask(query_slices, key_slices, independence):
     """Return which query tokens may attend to which key tokens.
 
-    Rules act only as written: the first key on the query side, the second on
+    A rule applies only if its first key is on the query side and its second on
     the key side. ``local`` is ignored.
     """
     return _mask(query_slices, key_slices, independence, both_ways=False)

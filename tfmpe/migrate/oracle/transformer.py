@@ -83,9 +83,9 @@ def transformer(
 ):
     """Return what the legacy network returns in evaluation mode.
 
-    Weights are by path, such as ``'decoder/attn/query/kernel'``; those of a
-    layer have leading axes for the stack. Both masks of one side are without
-    effect, and so is an index where the weights have no frequencies for it.
+    Weights are by path, such as ``'decoder/attn/query/kernel'``, and stacked
+    over layers. The self-attention masks of both sides have no effect, nor has
+    an index for which there are no frequencies.
     """
     x = _embed(params, theta, theta_label, theta_index, time, False)
     memory = _embed(params, context, context_label, context_index, time, True)

@@ -43,9 +43,8 @@ def traced_call(
 ) -> Found:
     """Call under a trace, with tracers where the recording had them.
 
-    Everything else is closed over, as it was in the legacy call. What comes
-    back is looked at inside: on its way out JAX would sort the keys of
-    dicts.
+    Other arguments are closed over, as in the legacy call. The result is read
+    inside the trace, because JAX would sort the keys of returned dicts.
     """
     abstract: list[Abstract] = []
     taken = take_apart((args, kwargs), abstract, Abstract)

@@ -68,10 +68,10 @@ def flow_call(function: str) -> Callable[..., Any]:
 def _filled_up(
     method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Call a method for more draws, where their noise is given.
+    """Call a method for more draws than recorded, if their noise is given.
 
-    The draws are solved for independently, so those that fill up a round
-    number change nothing, and calls for few draws share a compilation.
+    Draws are independent, so additional ones do not change the others, and
+    calls for different numbers of draws share a compilation.
     """
     given = inspect.signature(method).bind(*args, **kwargs).arguments
     theta_0 = given.get("theta_0")

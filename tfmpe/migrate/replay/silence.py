@@ -18,8 +18,8 @@ _NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 def compile_quickly() -> None:
     """Halve the compilation time of this process and its children.
 
-    To be called first. XLA for CPUs then emits no fused loops. A jaxlib
-    without that flag would end at it, so another process tries it.
+    It must be called before jax starts: it sets an XLA flag that turns fused
+    loops off. A jaxlib without the flag would abort, so a subprocess tries it.
     """
     flags = f"{_NO_EMITTERS} {os.environ.get('XLA_FLAGS', '')}".strip()
     tried = subprocess.run(
@@ -35,8 +35,8 @@ def compile_quickly() -> None:
 def replaying() -> Iterator[None]:
     """Silence warnings as `silenced`, and compile without optimization.
 
-    What is replayed runs once. What is changed is changed for all threads:
-    entered around them, it holds for all.
+    Replayed programs run only once. The settings apply to all threads that are
+    started inside.
     """
     before = jax.config.read(_QUICK)
     with silenced():

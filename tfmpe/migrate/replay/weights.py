@@ -29,11 +29,7 @@ def weights_of(module: Any) -> dict[str, Any]:
 def begin_with(
     module: Any, recorded: Mapping[str, Any], name: str
 ) -> Comparison:
-    """Compare the initial weights of a network, and load the recorded ones.
-
-    So what is done with it afterwards does not depend on how it began. Where
-    paths or shapes differ, its own weights stay.
-    """
+    """Compare the initial weights of a network, and load the recorded ones."""
     recorded = dict(sorted(recorded.items()))
     path = f"first weights of {name}"
     found = compare(recorded, weights_of(module), path, _NEAR)

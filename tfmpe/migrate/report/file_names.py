@@ -11,10 +11,10 @@ from tfmpe.migrate.records.places import Place
 
 
 class FileNames:
-    """Names of files as the scan has them.
+    """Mapping from the file names of runs to those of a scan.
 
-    A run names files as Python does, mostly with absolute paths, perhaps of
-    another machine; the scanner as they were given to it.
+    A run has mostly absolute paths, perhaps of another machine; a scan has the
+    paths that were passed to it.
     """
 
     def __init__(self, known: Iterable[str], base: Path):

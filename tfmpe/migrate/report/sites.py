@@ -19,8 +19,8 @@ _KNOWN = {entry.name: entry for entry in NAMES.values()}
 def join(sources: Sequence[Source], names: FileNames) -> list[Site]:
     """Return every site with its run results, by file, cell and line.
 
-    A call is of the smallest site around its line that has its name; two such
-    sites on one line share it. A call of no site becomes one.
+    A call belongs to the smallest site with its name that includes its line;
+    two such sites on one line share it. Without one, it becomes a new site.
     """
     joining = _Joining(names)
     for fix in only(sources, Fix):

@@ -47,8 +47,8 @@ class Input(places.Strict, frozen=True):
 class Site(Struct):
     """A place in the code, with everything known about it.
 
-    Only a ``'call'`` has a result that can be compared. Shared: another place
-    on the line may have made these calls.
+    Only a ``'call'`` has a result that can be compared. If shared, another
+    place on the same line may have made these calls.
     """
 
     use: code.Use

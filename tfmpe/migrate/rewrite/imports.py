@@ -13,10 +13,10 @@ from tfmpe.migrate.sources import Cell
 
 
 class Statement(NamedTuple):
-    """An import statement of the legacy package, and what it becomes.
+    """An import statement of the legacy package, and its replacement.
 
     It starts at `start` in the text of its cell; `name` is its first legacy
-    module. It stays the same if the bridge lacks a module.
+    module. It is not replaced if a module is missing in the bridge.
     """
 
     start: int

@@ -71,7 +71,7 @@ def strings_that_name(
 ) -> Iterator[tuple[ast.expr, str]]:
     """Yield the strings that mention the package, and their kinds.
 
-    Prose does not count, nor annotations and ``__all__``, whose names stay.
+    Prose is ignored, as are annotations and ``__all__``, whose names stay.
     """
     waiting: list[tuple[ast.AST, str]] = [(tree, "") for tree in trees]
     while waiting:

@@ -12,10 +12,10 @@ _PARTS = {
 
 
 def own_module(script: Path, tops: list[Path]) -> Path | None:
-    """Return what a script would import instead of a package, if so.
+    """Return the module that shadows a package for a script, or None.
 
-    It is beside the script, or in a folder above as far as one of `tops`, or
-    in the folder ``src`` of these.
+    It is searched beside the script, in the folders above up to one of `tops`,
+    and in the folder ``src`` of each.
     """
     script = script.resolve()
     above = [f for f in script.parents if any(map(f.is_relative_to, tops))]

@@ -26,11 +26,7 @@ _MAX_CODE = 300_000
 
 
 def uses(source: Source) -> list[Use]:
-    """Return the uses of names that have a replacement on Tokens.
-
-    All cells have passed `check_syntax`: libcst does not survive all that
-    Python's parser refuses.
-    """
+    """Return the uses of names that have a replacement on Tokens."""
     # The cells of a notebook share their names.
     code = "".join(f"{cell.code}\n" for cell in source.cells)
     if len(code) > _MAX_CODE:

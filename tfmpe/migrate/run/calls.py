@@ -135,10 +135,7 @@ def _raised(error: Exception) -> Raised:
 
 
 def _settle(tree: Any) -> bool:
-    """Wait for pending values; return whether any value is traced.
-
-    What fails in the computation is raised where the script uses it.
-    """
+    """Wait for pending values; return whether any value is traced."""
     with suppress(Exception):
         if has_tracer(tree):
             return True

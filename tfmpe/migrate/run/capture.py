@@ -15,8 +15,8 @@ Flags = tuple[bool, ...]
 def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
     """Pass the values of arrays to a function once they are known.
 
-    Under ``jit``, ``vmap``, ``grad``, ``scan`` and any mixture of them; under
-    ``vmap`` the first rows one by one.
+    Works under any combination of ``jit``, ``vmap``, ``grad`` and ``scan``;
+    under ``vmap`` the first rows are passed one by one.
     """
     # Random keys of the new kind are not arrays for a callback.
     kinds = [jax.random.key_impl(x) if _is_key(x) else None for x in arrays]
@@ -35,10 +35,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
 
 
 def restored(values: list[Any]) -> list[Any]:
-    """Return received values as jax arrays and random keys.
-
-    Not within the callback, which must not compute.
-    """
+    """Return received values as jax arrays; not for use in the callback."""
     return [
         jax.device_put(value)
         if kind is None

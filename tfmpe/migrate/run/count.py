@@ -20,11 +20,7 @@ from .program import Program, run_program
 
 
 def run_on_bridge(program: Program, *, legacy: str = LEGACY) -> Run:
-    """Run a legacy script on the bridge.
-
-    Outermost calls are counted; under a transformation of jax, a call counts
-    once for every trace.
-    """
+    """Run a legacy script on the bridge, and count its outermost calls."""
     watch = _Counter(BRIDGE)
     with serving_bridge(legacy), watch.watching(), counting_warnings() as seen:
         code = run_program(program)

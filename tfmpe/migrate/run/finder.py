@@ -44,11 +44,7 @@ class _BridgeFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 @contextmanager
 def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
-    """Load the bridge under the names of the legacy modules.
-
-    Also where the legacy package is installed, or was imported before; that
-    is put back afterwards.
-    """
+    """Load the bridge under the legacy names, even if they are imported."""
     before = _taken(legacy)
     finder = _BridgeFinder(legacy)
     sys.meta_path.insert(0, finder)

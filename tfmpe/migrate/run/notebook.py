@@ -34,9 +34,9 @@ def is_notebook(name: str) -> bool:
 def run_notebook(name: str) -> None:
     """Run the code cells of a notebook, until one fails.
 
-    Lines in IPython's own syntax are left out; behind ``%time`` and its like
-    the rest of the line is run. ``await`` outside of functions works as in
-    Jupyter, on one event loop for all cells. Pictures are not shown.
+    Lines in IPython syntax are skipped, except for the code after ``%time``
+    and similar magics. Top-level ``await`` works as in Jupyter, on one event
+    loop for all cells. Pictures are not shown.
     """
     from tfmpe.migrate.sources import read_source
 

@@ -36,9 +36,8 @@ def record_run(
 ) -> Recorded:
     """Run a script on the legacy package and record its outermost calls.
 
-    The folder is written as a whole or not at all; not if nothing was called.
-    Raises FileExistsError, before the run, if it is there and `force` is
-    False.
+    The folder is written atomically, and only if there were calls. Raises
+    FileExistsError before the run if it exists, unless `force`.
     """
     if folder.exists() and not force:
         raise FileExistsError(folder)

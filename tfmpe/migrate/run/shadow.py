@@ -55,9 +55,8 @@ def run_in_shadow(
 ) -> Shadow:
     """Run a script on the legacy package, and repeat calls on the bridge.
 
-    The script gets the legacy results. Calls that differ are saved in a new
-    folder, if one is given; where the script trains, the bridge trains as
-    well if `training`.
+    The script uses the legacy results. Calls that differ are stored in the new
+    folder `save_cases`, if given. Training is repeated only if `training`.
     """
     recorder = Recorder(Path(program.name).stem)
     shadow = _Shadow(legacy, training, recorder)

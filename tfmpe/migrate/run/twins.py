@@ -153,11 +153,7 @@ def of_bridge(module: str, name: str) -> Any:
 def default_rngs(
     function: Callable[..., Any], args: Any, kwargs: Any
 ) -> dict[str, Any]:
-    """Return the shared random numbers of a call's default arguments.
-
-    They are one object for all calls (L20), so the twins of what is made
-    from them share one as well.
-    """
+    """Return the shared random numbers (L20) of a call's defaults."""
     try:
         signature = inspect.signature(function)
         given = signature.bind(*args, **kwargs).arguments

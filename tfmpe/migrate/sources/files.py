@@ -51,8 +51,8 @@ def replace_content(
 ) -> None:
     """Replace the content of a file, and keep its permissions.
 
-    Of a symbolic link, the file that it leads to is written. A backup is left
-    beside it, as ``NAME.orig``.
+    Symbolic links are followed. A backup is written beside the file, as
+    ``NAME.orig``.
     """
     try:
         real = Path(os.path.realpath(path))

@@ -30,8 +30,8 @@ def find_sources(
 ) -> tuple[list[Path], list[SourceError]]:
     """Find all Python files, notebooks and configuration files, once each.
 
-    A file that is given by name is taken, whatever it is called. Links to
-    files are read as these; links to folders or to nothing are left out.
+    A file that is passed itself is included, whatever its name. Links to files
+    are followed; links to folders and broken links are skipped.
     """
     files: dict[str, Path] = {}
     unseen: list[SourceError] = []

@@ -50,9 +50,9 @@ _PYTHON_CELLS = re.compile(
 def as_python(text: str, other: bool = False) -> tuple[str, tuple[Magic, ...]]:
     """Return a cell as Python, and the replaced IPython syntax.
 
-    What the first line is indented by is taken away from every line. Magics
-    become placeholders, or all lines if they are in another language. The
-    lines stay, and so do the ends of lines of Python.
+    The indentation of the first line is removed from all lines. Magics, or all
+    lines of a cell in another language, become placeholders. The number of
+    lines and the ends of Python lines stay the same.
     """
     first = re.search(r"^[ \t]*(?=\S)", text, re.MULTILINE)
     indent = first.group() if first else ""

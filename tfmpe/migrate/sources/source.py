@@ -18,9 +18,9 @@ _AFTER_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 class Cell:
     """Code that is compiled as one unit.
 
-    `number` counts a notebook's cells from 1, those of text included; it is
-    None for a Python file. `code` is `text` with placeholders for `magics`
-    and without what indents the whole cell: the beginnings of lines differ.
+    `number` counts all cells of a notebook from 1, including text; it is None
+    for a Python file. `code` is `text` with placeholders for `magics` and
+    without common indentation: it differs only at the beginnings of lines.
     """
 
     number: int | None

@@ -34,10 +34,7 @@ def replay_file(
     loosened: Tolerance | None = None,
     n_workers: int = 1,
 ) -> FileResult:
-    """Replay one recording of a folder, several calls at a time.
-
-    Most of the time the compiler is at work, which leaves Python free.
-    """
+    """Replay one recording of a folder, several calls at a time."""
     shown = file.relative_to(folder).as_posix()
     try:
         cases = read_cases(file, folder)

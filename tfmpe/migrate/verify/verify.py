@@ -56,10 +56,9 @@ def verify(
 ) -> Verify:
     """Replay stored legacy output and compare all results.
 
-    Without a folder, that is the one that travels with the package. Bad files
-    and recordings from elsewhere are named as problems and not replayed. If
-    another kind of fingerprint is allowed, what is otherwise compared to the
-    bit may differ by `LOOSENED`.
+    The default folder is the one shipped with the package. Invalid files and
+    recordings from elsewhere are reported as problems and not replayed. With
+    `other_fingerprint`, exact comparisons are relaxed to `LOOSENED`.
     """
     with ExitStack() as stack:
         try:
