@@ -113,17 +113,17 @@ from sfmpe.util.dataloader import flatten_structured
 )
 import_module("sfmpe")
 """
-SUMMARY = "2 uses in 1 file; 1 place to look at; 1 file read, 0 not read.\n"
+SUMMARY = "2 uses in 1 file; 1 place to check; 1 file read, 0 not read.\n"
 LAST = (
-    "Methods of objects and names that come from other files show only when "
-    "the code runs: tfmpe run SCRIPT.\n"
+    "A scan cannot see methods of objects and names from other files; "
+    "use: tfmpe run SCRIPT.\n"
 )
 TEXT = """\
 a b,c.py:1:1: T001 from sfmpe.util.dataloader import flatten_structured -> \
 from tfmpe.compat.util.dataloader import flatten_structured
 a b,c.py:2:8: T101 flatten_structured(...) -> \
 Tokens.from_pytree(tree, independence)
-a b,c.py:5:15: T004 a string names the package: import_module("sfmpe")
+a b,c.py:5:15: T004 a string mentions the package: import_module("sfmpe")
 """
 GITHUB = """\
 ::notice file=a b%2Cc.py,line=1,col=1,endLine=1

@@ -182,4 +182,4 @@ def test_iterators_are_not_compared_and_still_whole(legacy, script, capsys):
     """
     (left,) = run_in_shadow(script(text)).not_compared
     assert capsys.readouterr().out == "10\n"
-    assert "used up by reading it" in left.why
+    assert "can be read only once" in left.why

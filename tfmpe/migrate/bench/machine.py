@@ -22,7 +22,7 @@ def choose_device(device: str) -> str | None:
         found = str(error)
     if found == f"only a {device}":
         return None
-    return f"jax finds no {device} ({found}): leave --device out"
+    return f"jax finds no {device} ({found}): omit --device"
 
 
 @contextmanager

@@ -84,7 +84,6 @@ def _import(package: str, module: str, name: str) -> Any:
         return getattr(importlib.import_module(f"{package}.{module}"), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise LegacyModuleError(
-            f"{package!r} cannot stand for the legacy package: {error}. Give "
-            "the name of an installed package that has the legacy modules, "
-            "such as sfmpe."
+            f"{package!r} is not a legacy package: {error}. Pass the name of "
+            "an installed package with the legacy modules, such as sfmpe."
         ) from error

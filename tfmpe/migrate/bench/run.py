@@ -110,9 +110,9 @@ def _row(
     """Measure one size, with the given old side."""
     wrong = [name for name in case.recorded if replayed[name].tally.different]
     if case.oracle_only and old.name != ORACLE:
-        why = "this is no call of a legacy package"
+        why = "the task has no legacy call"
     elif wrong:
-        why = f"{wrong[0]} does not repeat the recordings"
+        why = f"{wrong[0]} does not reproduce the recordings"
     else:
         return measure_row(case, size, old, effort)
     return checks.BenchRow(size.n_sites, {}, {"old": why}, size.n_tokens)

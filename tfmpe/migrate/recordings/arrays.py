@@ -67,7 +67,7 @@ class ArrayFile:
         if entry.flag_bits & 0x1:
             return "is encrypted"
         if entry.compress_type not in _PACKINGS:
-            return "is packed in a way that numpy.savez does not use"
+            return "is compressed in a way that numpy.savez does not use"
         if entry.file_size > MAX_ENTRY_BYTES or total > 4 * MAX_ENTRY_BYTES:
             return (
                 f"unpacks to {entry.file_size} bytes ({total} with those "
@@ -107,11 +107,11 @@ class ArrayFile:
             # It evaluates a literal of limited length, and nothing else.
             header = np.lib.format.read_array_header_1_0(stream)
         except Exception as error:
-            fault = f"array {name!r} has another header than numpy.savez writes"
+            fault = f"array {name!r} has a header unlike that of numpy.savez"
             raise self._error(f"{fault} ({error})") from None
         shape, is_fortran, dtype = header
         if dtype.name not in DTYPES or not dtype.isnative:
-            fault = f"has the data type {dtype}; recordings hold native numbers"
+            fault = f"has the data type {dtype}; expected native numbers"
             raise self._error(f"array {name!r} {fault}")
         held = raw[stream.tell() :]
         size = math.prod(shape) * dtype.itemsize

@@ -56,13 +56,13 @@ def load_json(file: Path, shown: str) -> Any:
     try:
         return json.loads(content.decode(), object_pairs_hook=_object)
     except UnicodeDecodeError:
-        raise RecordingError(shown, "not a text in UTF-8") from None
+        raise RecordingError(shown, "not UTF-8 text") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise RecordingError(shown, f"not a readable json ({error})") from None
+        raise RecordingError(shown, f"not valid JSON ({error})") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("an object gives a name twice")
+        raise ValueError("an object contains a name twice")
     return result

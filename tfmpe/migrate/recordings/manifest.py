@@ -56,7 +56,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     except msgspec.ValidationError as error:
         raise RecordingError(MANIFEST_NAME, f"{error}") from None
     if is_whole and found.format is msgspec.UNSET:
-        raise RecordingError(MANIFEST_NAME, "names no format; only 1 is read")
+        raise RecordingError(MANIFEST_NAME, "has no format; expected 1")
     for path in found.files:
         # An absolute path has an empty first part.
         if set(path) & set("\\:\0") or set(path.split("/")) & {"", ".", ".."}:

@@ -217,12 +217,12 @@ class NodeReader:
             with np.errstate(all="ignore"):
                 return kind.type(value)
         except (OverflowError, ValueError, TypeError):
-            raise self._error(where, f"{value!r:.60} is no {kind}") from None
+            raise self._error(where, f"{value!r:.60} is not a {kind}") from None
 
     def _array(self, node: Array, where: str) -> Any:
         self._check_declared(node, where)
         if self._arrays is None:
-            fault = f"array {node.npz!r}, but no npz lies beside the json"
+            fault = f"array {node.npz!r} needs an npz beside the JSON file"
             raise self._error(where, fault)
         dtype = node.dtype
         value = self._arrays.array(node.npz, dtype, node.shape)

@@ -31,22 +31,22 @@ def from_json(content: bytes, file: str) -> Record:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise RecordingError(file, f"is no JSON: {error}") from None
+        raise RecordingError(file, f"is not JSON: {error}") from None
     if not isinstance(found, dict) or "tool" not in found:
-        raise RecordingError(file, f"was written by no command; {_EXPECTED}")
+        raise RecordingError(file, f"is not from a command; {_EXPECTED}")
     if str(found["tool"]) not in _TOOLS:
         raise RecordingError(file, f"of {found['tool']!r:.60}; {_EXPECTED}")
     if found.pop("format", None) != FORMAT:
         raise RecordingError(
             file,
-            f"is of another format than {FORMAT}: write it anew with this "
-            f"version of tfmpe {found['tool']}",
+            f"has another format than {FORMAT}: run tfmpe {found['tool']} of "
+            "this version again",
         )
     try:
         return msgspec.convert(found, Record)
     except msgspec.ValidationError as error:
         raise RecordingError(
-            file, f"not as tfmpe {found['tool']} writes it: {error}"
+            file, f"is not a result of tfmpe {found['tool']}: {error}"
         ) from None
 
 

@@ -31,7 +31,7 @@ def why_not(case: Case) -> str | None:
         return "needs the extra flow: pip install 'tfmpe[flow]'"
     known = case.extra is not None or case.raises is not None
     if not case.target and not known and not is_traced(case):
-        return "its weights are in a recording that is not here"
+        return "its weights are in a recording that is missing"
     return None
 
 

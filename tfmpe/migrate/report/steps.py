@@ -32,7 +32,7 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "required",
             "Make these files readable",
-            "Their content is unknown. Correct or exclude them; scan again.",
+            "They were not scanned. Correct or exclude them, and scan again.",
             scan,
             tuple(sorted(files)),
         )
@@ -40,14 +40,14 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "required",
             "Change the imports",
-            f"{counted(left, 'import')} left. This changes no number.",
+            f"{counted(left, 'import')} left. Results do not change.",
             (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
         )
     if report.mentions:
         yield Step(
             "required",
-            "Look at what else names the legacy package",
-            "No command changes it. Change it by hand where it has to be.",
+            "Check the other mentions of the legacy package",
+            "No command changes them. Change them by hand where necessary.",
             _explain(each.code for each in report.mentions),
             tuple(f"{m.place}: {m.text} ({m.why})" for m in report.mentions),
         )
@@ -55,7 +55,7 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "optional",
             "Scan the code",
-            "No scan was given, so places that no run met are unknown.",
+            "Without a scan, places that no run has reached are unknown.",
             scan,
         )
 
@@ -68,7 +68,7 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "required",
             "Look at the differences",
-            "Keep the legacy result there until you know why.",
+            "Keep the legacy results until you know the cause.",
             _shadow(_scripts(shadows), "--save-cases differing-{}"),
             tuple(f"{site.use.place} {site.function}" for site in different),
         )
@@ -79,7 +79,7 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "required",
             "Look at the recordings and benchmarks that differ or failed",
-            "They compare with what the legacy package returned.",
+            "They compare the bridge with results of the legacy package.",
             (*verify, *["tfmpe bench"] * bool(differing)),
             tuple(differing),
         )
@@ -93,13 +93,13 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
     if places or not report.compared().compared:
         yield Step(
             "check",
-            "Compare what was not compared yet",
-            "With the legacy package installed, run what reaches these calls "
-            "beside it, before imports change; otherwise replay recordings.",
+            "Compare the remaining calls",
+            "If the legacy package is installed, use `tfmpe run --shadow` "
+            "before imports change; otherwise replay recordings.",
             tuple(_comparing(sources, places)),
             tuple(
                 f"{each.use.place} {each.function}: "
-                + ("ran, was not compared" if each.ran else "no run has met it")
+                + ("ran, not compared" if each.ran else "not reached by a run")
                 for each in places
             ),
         )
@@ -131,7 +131,7 @@ def _to_know(report: Report) -> Iterator[Step]:
     if report.defects:
         yield Step(
             "optional",
-            "Read about the defects that you met",
+            "Read about the defects that your code encountered",
             "Decide whether your results depend on them.",
             _explain(each.code for each in report.defects),
         )
@@ -139,7 +139,7 @@ def _to_know(report: Report) -> Iterator[Step]:
         yield Step(
             "optional",
             "Move to Tokens by hand",
-            f"{counted(len(found), 'place has', 'places have')} another form.",
+            f"{counted(len(found), 'place has', 'places have')} a replacement.",
             _explain(each.use.code for each in found),
         )
 

@@ -38,8 +38,8 @@ from .own_module import own_module
 
 Progress = Callable[[float, str], None]
 
-_OTHER = "a line that is not Python code names the package"
-_STAR = "the star of the bridge brings other names; import them by name"
+_OTHER = "a line that is not Python code mentions the package"
+_STAR = "a star import from the bridge binds other names; list the names"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
         if own or x.after != x.before
     ]
     if own is not None:
-        why = f"{shown(own)} hides the package of that name"
+        why = f"{shown(own)} shadows the package of that name"
         left = tuple(_left(each.place, each.before, why) for each in changes)
         return Rewritten(path, source.content, source.content, (), left)
     texts = [_edited(cell, here) for cell, here in found]

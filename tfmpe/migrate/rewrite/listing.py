@@ -35,16 +35,16 @@ def summary(scan: Scan) -> Iterator[str]:
     files = len({use.place.file for use in scan.uses})
     yield (
         f"{counted(len(scan.uses), 'use')} in {counted(files, 'file')}; "
-        f"{counted(len(scan.mentions), 'place')} to look at; "
+        f"{counted(len(scan.mentions), 'place')} to check; "
         f"{counted(scan.files_read, 'file')} read, {len(scan.unread)} not read."
     )
     if scan.unread:
-        yield "The scan is incomplete: see what was not read."
+        yield "The scan is incomplete: some files could not be read."
     elif not scan.files_read:
-        yield "No file was found, so nothing is known."
+        yield "No files were found."
     yield (
-        "Methods of objects and names that come from other files show only "
-        "when the code runs: tfmpe run SCRIPT."
+        "A scan cannot see methods of objects and names from other files; "
+        "use: tfmpe run SCRIPT."
     )
 
 

@@ -121,7 +121,7 @@ def _why(text: str, role: str) -> str | None:
     if LEGACY not in text:
         return None
     if _NAME.search(text):
-        return "a string names the package"
+        return "a string mentions the package"
     if _CODE.search(text) or (role == "code" and is_named_in(text)):
-        return "code in a string names the package"
+        return "code in a string mentions the package"
     return None

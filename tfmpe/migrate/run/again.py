@@ -66,7 +66,7 @@ def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
         twin = twins.filled(known.instance)
         if not is_below(type(twin).__module__, BRIDGE):
             kind = type(twin).__qualname__
-            raise NoTwinError(f"its class {kind} is the script's own")
+            raise NoTwinError(f"its class {kind} is defined by the script")
         function = getattr(twin, entry.name.rpartition(".")[2])
     else:
         function = of_bridge(entry.module, entry.name)

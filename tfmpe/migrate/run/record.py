@@ -22,8 +22,8 @@ from .program import Program, run_program
 from .tolerances import NOT_COMPARED, TRAINING, matching
 from .twins_state import Pair, has_weights
 
-_NO_FORMAT = "the format has no calls of it; run --shadow compares them"
-_TRAINS = "training; the calls that it makes are recorded"
+_NO_FORMAT = "not supported by the format; run --shadow compares its calls"
+_TRAINS = "training; only its inner calls are recorded"
 
 
 def record_run(

@@ -42,7 +42,7 @@ from .twins_state import NoTwinError
 _MAX_CAPTURES = 20
 _MAX_DIFFERENCES = 50
 _NO_TRAINING = (
-    "training: left out by --no-training; the calls that it makes are compared"
+    "training: skipped by --no-training; only its inner calls are compared"
 )
 
 
@@ -132,7 +132,7 @@ class _Shadow(Observer):
             for compare_now in waiting:
                 compare_now()
             if not waiting:
-                why = "traced, but what was traced was never executed"
+                why = "traced, but the program was never executed"
                 self._leave(site, why)
 
     def _seen(self, known: Observed) -> None:
@@ -141,7 +141,7 @@ class _Shadow(Observer):
         self.rows[key] = structs.replace(row, calls=row.calls + 1)
         if known.entry.kind == "class" and known.case.traced:
             assert known.instance is not None
-            known.instance.why = "it was made while tracing"
+            known.instance.why = "it was created during tracing"
         elif known.case.traced and known.case.raises is None:
             self._capture(known)
         else:

@@ -101,13 +101,13 @@ def print_record(report: Recorded, folder: str, console: Console) -> None:
         print_rows(console, headings, rows)
     for each in report.functions:
         if each.opaque:
-            given = f"{each.function} was given {', '.join(each.opaque)}"
+            given = f"{each.function} received {', '.join(each.opaque)}"
             say(console, f"cannot be replayed: {given}", "yellow")
     for name, why in report.not_recorded.items():
         say(console, f"not recorded: {name}: {why}", "yellow")
     _print_end(console, report)
     n_cases = sum(each.cases for each in report.functions)
-    text = "nothing was recorded, and nothing written"
+    text = "no calls were recorded, and no folder was written"
     if n_cases:
         text = f"{counted(n_cases, 'case')} in {folder}"
     say(console, f"{text}; the script ended with {report.script_exit_code}")
@@ -159,7 +159,7 @@ def _print_by_file(
 def _print_end(console: Console, report: Run | Shadow | Recorded) -> None:
     listed = "; ".join(f"cell {x.cell}: {x.text}" for x in report.not_run)
     if listed:
-        say(console, f"not run, for IPython only: {listed}", "yellow")
+        say(console, f"skipped IPython lines: {listed}", "yellow")
     counts: Counter[str] = Counter()
     for warning in () if isinstance(report, Recorded) else report.warnings:
         counts[warning.code] += warning.count

@@ -36,9 +36,9 @@ _TOLERANCES = TRAINING | {
     **dict.fromkeys(_OF_NETWORKS, ONE_CALL),
 }
 
-_PICTURE = "it draws a picture and returns no numbers"
-_FILES = "it writes pictures, which a second call would change"
-_USED_UP = "what it returns is used up by reading it"
+_PICTURE = "draws a picture and returns no numbers"
+_FILES = "writes pictures, which a second call would overwrite"
+_USED_UP = "its result can be read only once"
 
 NOT_COMPARED = {
     "lc2st_quant_plot": _PICTURE,

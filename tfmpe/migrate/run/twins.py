@@ -87,12 +87,12 @@ class Twins:
         kind = type(original)
         name, reference = kind.__qualname__, _reference(original)
         pair = Pair(next(self._numbers), name, reference)
-        pair.why = f"its {name} was not made by a call of the script"
+        pair.why = f"its {name} was not created by a call of the script"
         self._by_id[id(original)] = pair
         if self.is_own(kind) and is_nnx(original):
             self._clone(pair, original)
         elif self.is_own(kind):
-            pair.why = f"its class {name} is the script's own"
+            pair.why = f"its class {name} is defined by the script"
         return pair
 
     def _clone(self, pair: Pair, module: Any) -> None:

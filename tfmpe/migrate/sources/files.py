@@ -63,7 +63,7 @@ def replace_content(
         if not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
             why = "it is read-only; make it writable first"
         elif real.read_bytes() != old:
-            why = "it was changed since it was read; start again"
+            why = "it changed after it was read; run the command again"
         elif backup and os.path.lexists(original):
             why = f"{original.name} exists already; move it away"
         if why:

@@ -72,7 +72,7 @@ class Source:
             return self.content
         try:
             if self.encode(before) != self.content:
-                why = "written again, other parts would change, too"
+                why = "rewriting it would change other parts"
                 raise SourceError(self.path, f"{why}; convert it to UTF-8")
             return self.encode(texts)
         except UnicodeEncodeError as error:
