@@ -50,13 +50,13 @@ class SFMPE:
         For training: order of the rows, times, noise. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
-        Defects to turn off, such as ``['L19']``; those that the environment
-        variable ``TFMPE_COMPAT_FIX`` names are too.
+        Codes of the defects to turn off, such as ``['L19']``, in addition
+        to those in the environment variable ``TFMPE_COMPAT_FIX``.
 
     Raises
     ------
     ValueError
-        If ``fix`` names what cannot be turned off.
+        If ``fix`` has a code that cannot be turned off.
 
     Notes
     -----
@@ -156,7 +156,7 @@ class SFMPE:
         n_samples : int
             Number of draws.
         theta_0 : array, shape (n_samples, n_theta, width), optional
-            Where to begin; by default noise, the same at every call (L19).
+            Initial values; by default noise, the same at every call (L19).
         direction : {'forward', 'backward'}
             From noise to values, or from values to noise.
 
@@ -233,7 +233,7 @@ class SFMPE:
         masks: Mapping[str, Any] | None = None,
         index: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Carry each theta back to the noise, given the context of its row.
+        """Map each theta back to the noise, given the context of its row.
 
         Parameters
         ----------

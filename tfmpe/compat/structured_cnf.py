@@ -34,13 +34,13 @@ class StructuredCNF(nnx.Module):
         Base draws and probes come from its ``base_dist()``. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
-        Defects to turn off, such as ``['L18']``; those that the environment
-        variable ``TFMPE_COMPAT_FIX`` names are too.
+        Codes of the defects to turn off, such as ``['L18']``, in addition
+        to those in the environment variable ``TFMPE_COMPAT_FIX``.
 
     Raises
     ------
     ValueError
-        If ``fix`` names what cannot be turned off.
+        If ``fix`` has a code that cannot be turned off.
 
     Notes
     -----
@@ -148,7 +148,7 @@ class StructuredCNF(nnx.Module):
         sample_size : int
             Number of draws.
         theta_0 : array, shape (sample_size, *theta_shape), optional
-            Where to begin; standard normal by default, a new draw at every
+            Initial values; by default a new standard normal draw at every
             call.
         direction : {'forward', 'backward'}
             From noise to values, or from values to noise.
@@ -164,7 +164,7 @@ class StructuredCNF(nnx.Module):
         ValueError
             If the direction is unknown.
         TypeError
-            If ``theta_shape`` is no tuple, or there is more than one
+            If ``theta_shape`` is not a tuple, or there is more than one
             context.
 
         Notes

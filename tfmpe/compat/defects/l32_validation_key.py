@@ -7,16 +7,16 @@ import jax
 
 
 def validation_key(key: Any, n_batches: int, fixes: Collection[str]) -> Any:
-    """Return the key of a validation, from that of the epoch's batches.
+    """Return the key of a validation, from the key of the epoch's batches.
 
     Parameters
     ----------
     key : key array
-        Split in ``n_batches``, it gives those of the batches; split in two
-        it begins with the same one.
+        Its split in ``n_batches`` are the keys of the batches; its split in
+        two starts with the same key.
     n_batches : int
     fixes : collection of str
-        With L32, a key that no batch has.
+        With L32, the result is a key that no batch has.
     """
     if "L32" in fixes:
         return jax.random.split(key, n_batches + 1)[-1]

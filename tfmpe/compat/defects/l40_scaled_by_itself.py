@@ -21,7 +21,7 @@ def moment_axes(
 ) -> tuple[int, ...]:
     """Return the axes of the moments: all but the last.
 
-    Of a vector there is no other: fixed, its only one.
+    A vector has no other axis: if fixed, the result is its only axis.
     """
     axes = tuple(range(jnp.ndim(image) - 1))
     if jnp.ndim(image) != 1:

@@ -134,7 +134,7 @@ def precompute_null_distribution_nf_classifiers(
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[Any, Any]:
-    """Train classifiers where there is nothing to be told apart.
+    """Train classifiers on sets of points with the same distribution.
 
     Parameters
     ----------

@@ -99,7 +99,7 @@ class Embedding(nnx.Module):
         ----------
         values : Array
         labels : Array of int, shape (n or 1, t)
-            One that the table lacks gives NaN, a negative one counts from
+            A label beyond the table gives NaN, a negative one counts from
             the end (L55).
         indices : Array, shape (n or 1, t, index_in_dim), or None
         time : Array or float
