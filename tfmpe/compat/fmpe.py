@@ -33,7 +33,7 @@ def sample_power_law(
     alpha : float
         Not 1.
     x_min, x_max : float
-        Where the density is not zero, dimensionless.
+        Support of the density, dimensionless.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def _cfm_loss(
 
 
 class FMPE(nnx.Module):
-    """Estimate posteriors of plain arrays by flow matching.
+    """Estimator of posteriors of plain arrays by flow matching.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class FMPE(nnx.Module):
         Raises
         ------
         TypeError
-            If rows are left over, unless L24 is fixed.
+            If ``batch_size`` does not divide the rows, unless L24 is fixed.
         ValueError
             If theta has more than two axes (L31).
 

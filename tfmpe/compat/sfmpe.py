@@ -39,7 +39,7 @@ N_PROBES = 10
 
 
 class SFMPE:
-    """Estimate posteriors of flat data with a flow.
+    """Estimator of posteriors of flat data by flow matching.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class SFMPE:
         Raises
         ------
         TypeError
-            If rows are left over, unless L24 is fixed.
+            If ``batch_size`` does not divide the rows, unless L24 is fixed.
 
         Notes
         -----
@@ -240,7 +240,7 @@ class SFMPE:
         theta : array, shape (n, n_theta, width)
         context : array, shape (n, n_context, width)
         labels, theta_slices, masks, index
-            As of :meth:`sample_posterior_encoded`; the same for all rows.
+            See :meth:`sample_posterior_encoded`; the same for all rows.
 
         Returns
         -------
@@ -276,7 +276,7 @@ class SFMPE:
         ----------
         posterior_samples_encoded : array, shape (n, n_theta, width)
         context, labels, masks, index
-            As of :meth:`sample_posterior_encoded`.
+            See :meth:`sample_posterior_encoded`.
 
         Returns
         -------
@@ -299,7 +299,7 @@ class SFMPE:
         masks: Mapping[str, Any] | None,
         index: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
-        """Return the eight arguments that theta does not come with."""
+        """Return the eight arguments of the field besides theta and time."""
         theta_mask, context_mask, cross_mask = _make_attention_masks(masks)
         index = index or {}
         return {

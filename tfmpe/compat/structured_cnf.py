@@ -136,9 +136,9 @@ class StructuredCNF(nnx.Module):
         Parameters
         ----------
         context : array, shape (1, n_context, width)
-            The one observation.
+            One observation.
         context_label, theta_label : array of int, shape (1, n_tokens)
-            Go to the field as they are, like indices and masks.
+            Passed to the field unchanged, as are indices and masks.
         context_index, theta_index : array, shape (1, n_tokens, n_inputs)
             Or None.
         context_mask, theta_mask, cross_mask : array
@@ -170,8 +170,8 @@ class StructuredCNF(nnx.Module):
         Notes
         -----
         Works under ``jit``, and under ``vmap`` over the context; the noise is
-        then the same at every run and in every row. Solved by Dormand-Prince
-        steps that keep 1e-5, relative and absolute, in every draw.
+        then the same at every run and in every row. Every draw is solved by
+        Dormand-Prince with tolerances of 1e-5, relative and absolute.
         """
         check_theta_shape(theta_shape)
         _check_context(context)
@@ -210,9 +210,9 @@ class StructuredCNF(nnx.Module):
         Parameters
         ----------
         theta : array, shape (n, n_theta, width)
-            Where.
+            Points at which to evaluate the density.
         context, theta_label, context_label, theta_index, context_index
-            As of :meth:`sample`, like the three masks.
+            See :meth:`sample`, like the three masks.
         n_epsilon : int
             Normal probes for the divergence, for each row of ``theta``.
 
@@ -275,7 +275,7 @@ def _check_context(context: Any) -> None:
 
 
 def _attribute(field: Any) -> Any:
-    """Let flax accept a field that is another library's tree of arrays."""
+    """Mark a field from another library as data for flax."""
     holds_arrays = any(
         isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(field)
     )

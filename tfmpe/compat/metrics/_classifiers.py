@@ -99,7 +99,7 @@ class MultiBinaryMLPClassifier(nnx.Module):
     Parameters
     ----------
     dim, latent_dim, n_layers, activation
-        As of :class:`BinaryMLPClassifier`.
+        See :class:`BinaryMLPClassifier`.
     n : int
         Number of classifiers.
     rngs : nnx.Rngs, optional

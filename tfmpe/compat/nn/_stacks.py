@@ -18,10 +18,9 @@ Layer = TypeVar("Layer", bound=nnx.Module)
 
 
 def split_streams(rngs: nnx.Rngs, n: int) -> dict[str, Any]:
-    """Return ``n`` keys of every stream; each counts one further.
+    """Return ``n`` keys of every stream, and advance each stream by one.
 
-    Under a transformation that the streams come from outside of, they stay
-    as they are: flax does not let it change them.
+    Under a transformation, outer streams are not advanced: flax forbids it.
     """
     return {
         name: jax.random.split(next_key(rngs[name]), n) for name in sorted(rngs)
@@ -76,7 +75,7 @@ def unstacked(stack: Layer) -> list[Layer]:
 
 
 def hold(module: nnx.Module, rngs: nnx.Rngs) -> None:
-    """Let every part of a module that has ``rngs`` draw from these."""
+    """Make every part of a module that has ``rngs`` use these."""
     for part in [part for _, part in nnx.iter_graph(module)]:
         if isinstance(part, nnx.Module) and hasattr(part, "rngs"):
             holder: Any = part
