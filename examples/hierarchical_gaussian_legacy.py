@@ -63,7 +63,7 @@ def prior_fn(n):
 
 
 def local_fn(parents, n_local):
-    """Return the distribution of the locals given the globals."""
+    """Return the distribution of the local parameters given the global ones."""
     mu = parents["mu"]
 
     def draw(seed, shape):
@@ -74,7 +74,7 @@ def local_fn(parents, n_local):
 
 
 def main():
-    """Train both estimators, infer, test, and draw."""
+    """Train both estimators, infer, test, and plot."""
     options = read_options(__doc__)
     n_theta, n_obs = options.n_theta, options.n_obs
     keys = jax.random.split(jax.random.PRNGKey(options.seed), 9)

@@ -27,14 +27,14 @@ def prior(key, n):
 
 
 def simulator(key, parameters):
-    """Observe it five times."""
+    """Draw five observations of the mean."""
     mu = parameters["mu"]
     return {"obs": mu + jax.random.normal(key, (len(mu), 5, 1))}
 
 
 @jax.jit
 def step(estimate, batch):
-    """Move an estimate of the mean of mu along the gradient of its loss."""
+    """Update the estimate of the mean of mu by one gradient step."""
 
     def loss(estimate):
         mu = batch.select_tokens(["mu"]).data
@@ -44,7 +44,7 @@ def step(estimate, batch):
 
 
 def main():
-    """Train on batches that every process has a part of."""
+    """Train on batches of which every process has a part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--address", help="of the process of rank 0")
     parser.add_argument("--processes", type=int, default=1)

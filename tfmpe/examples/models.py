@@ -77,7 +77,7 @@ def hierarchical_gaussian(
 def hierarchical_brownian(
     n_theta: int = 3, n_obs: int = 2, n_samples: int = 1
 ) -> Tokens:
-    """Return the same, with observations at times and dummy times elsewhere.
+    """Return the same model with observation times, and dummy times elsewhere.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def hierarchical_brownian(
 
 
 def seir(n_sites: int = 3, n_obs: int = 2, n_samples: int = 1) -> Tokens:
-    """Return an epidemic with global and per-site parameters.
+    """Return an epidemic model with global and per-site parameters.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def example_script(name: str, *, legacy: bool = False) -> Path:
 def run_example(
     name: str, *, legacy: bool = False, arguments: tuple[str, ...] = ()
 ) -> int:
-    """Run an example in a process of its own.
+    """Run an example in a separate process.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class EarlyStopping:
     should_stop: bool = False
 
     def update(self, metric: Any) -> tuple[bool, "EarlyStopping"]:
-        """Take in a validation loss.
+        """Update the rule with a validation loss.
 
         Parameters
         ----------
