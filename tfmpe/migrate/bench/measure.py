@@ -18,7 +18,7 @@ from .old_side import Legacy
 from .task import Call, Case, stored_bytes
 
 DIFFERENT = "differs: "
-"""How the reason begins for which a side was left out, if it is wrong."""
+"""Prefix of the reason for leaving out a side with a wrong result."""
 
 # Of what is free: the rest is for what is not counted.
 _SHARE_OF_MEMORY = 0.8

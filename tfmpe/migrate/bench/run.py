@@ -21,7 +21,7 @@ from .old_side import ORACLE, Legacy, old_side
 from .task import Case
 
 Progress = Callable[[float, str], None]
-"""Told the share that is done, from 0 to 1, and what is being done."""
+"""Callback with the completed share, from 0 to 1, and a label."""
 
 _QUICK_SAMPLES = 16
 _EXAMPLE = "seir"  # the one that is measured

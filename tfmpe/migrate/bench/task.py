@@ -61,7 +61,7 @@ class Call:
 
 
 Prepare = Callable[[Legacy | None, Size], Work]
-"""Makes the data of a side, or of the core (None); returns what to call."""
+"""Prepares the data of a side, or of the core (None); returns the work."""
 Law = Callable[[Any, Size], None]
 Check = Callable[[Any, Any], None]
 

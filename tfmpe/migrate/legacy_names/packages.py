@@ -4,7 +4,7 @@ LEGACY = "sfmpe"
 """The legacy package."""
 
 BRIDGE = "tfmpe.compat"
-"""Where its modules are, each under its own name."""
+"""The package with replacements for its modules, of the same names."""
 
 
 def is_below(name: str, package: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 KIND = ("x64", "prng_implementation", "threefry_partitionable", "device")
-"""Entries without which numbers cannot be equal to the bit."""
+"""Entries that must be equal for bit-exact results."""
 
 _FLAGS = {
     "x64": "jax_enable_x64",
@@ -19,7 +19,7 @@ _FLAGS = {
 }
 
 VERSIONS = ("python", "jax", "jaxlib", "numpy", "flax", "optax", "diffrax")
-"""Entries that may differ, and are told."""
+"""Entries that may differ, and are reported."""
 
 
 def take_fingerprint(package: str | None = None) -> dict[str, Any]:

@@ -30,8 +30,8 @@ FLAGS = {
     "JAX_THREEFRY_PARTITIONABLE": "1",
     "REPLAY2_FRESH": "",
 }
-"""What a recording of format 2 says of its process, where it says something
-else: two flags of JAX, and whether nothing else may have run before."""
+"""Process settings in a recording of format 2, by default: two flags of JAX,
+and whether nothing else may have run in the process."""
 
 
 class _Head(msgspec.Struct):

@@ -18,10 +18,10 @@ from .read import FORMAT
 from .write import NodeWriter
 
 MAX_CALLS = 100
-"""Calls of one function that are kept."""
+"""Default number of stored calls per function."""
 
 MAX_BYTES = 48 * 2**20
-"""Bytes of arrays of all calls together that are kept."""
+"""Default limit on the bytes of all stored arrays."""
 
 _COPIED = ("function", "role", "source", "traced")
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from .places import Count, Strict
 
 Size = float | Literal["inf"]
-"""How large an error is; JSON has no infinity."""
+"""Size of an error; JSON has no infinity."""
 
 Outcome = Literal["identical", "within tolerance", "different"]
 

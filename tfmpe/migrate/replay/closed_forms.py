@@ -176,4 +176,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         lambda theta, x: 1.1 * (theta - 0.5 * jnp.mean(x, -1, keepdims=True))
     ),
 }
-"""From the name of a function in the recordings to what makes it."""
+"""Factories of functions, by their names in recordings."""

@@ -11,10 +11,10 @@ from .names import named
 BRIDGE = "tfmpe.compat"
 
 Lookup = Callable[[str], Callable[..., Any]]
-"""From the name of a recorded function to something to call."""
+"""Callables by the names of recorded functions."""
 
 LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
-"""For functions that are exact where the fingerprint is the recorded one."""
+"""Tolerance of exact functions if the fingerprint differs."""
 
 
 class Target(NamedTuple):

@@ -19,10 +19,10 @@ Status = Literal[
     "no result",
 ]
 STATUSES: tuple[Status, ...] = get_args(Status)
-"""All of them, what needs a look first."""
+"""All statuses, most urgent first."""
 
 AT_RUN_TIME, RECORDED = "at run time", "recordings"
-"""What there is evidence of parity from."""
+"""Kinds of evidence of parity."""
 
 
 class Missing(places.Strict, frozen=True):

@@ -27,7 +27,7 @@ from .undisturbed import undisturbed
 Path = tuple[Any, ...]
 Outputs = list[tuple[Path, Any]]
 Hook = Callable[[Path, Any, tuple[Any, Any], Callable[[], Any]], Any]
-"""Given a part's path, the part, what it is called on, and the call."""
+"""Receives a part's path, the part, its arguments, and its call."""
 
 
 def first_layer(known: Observed, twins: Twins) -> str | None:

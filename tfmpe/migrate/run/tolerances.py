@@ -21,7 +21,7 @@ TRAINING = {
     **dict.fromkeys(("*.fit", "fit_*", "train_l*", "precompute_null_*"), _FIT),
     **dict.fromkeys(("train_fmpe_rounds", "train_bottom_up"), _ROUNDS),
 }
-"""Names whose calls train, and what their losses and weights keep to."""
+"""Names of training calls, with tolerances of losses and weights."""
 
 # The first pattern that fits a name decides; without one, values are equal.
 _TOLERANCES = TRAINING | {

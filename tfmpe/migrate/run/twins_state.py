@@ -45,7 +45,7 @@ class Pair:
 
 
 State = dict[Pair, dict[str, Any]]
-"""What objects hold by path."""
+"""State of objects by path."""
 
 
 def is_nnx(value: Any, *kinds: str) -> bool:

@@ -33,7 +33,7 @@ from .one_file import FileResult, replay_file
 from .processes import Flags, replayed_apart
 
 Progress = Callable[[float, str], None]
-"""Told the share that is done, from 0 to 1, and what is being done."""
+"""Callback with the completed share, from 0 to 1, and a label."""
 
 _ELSEWHERE = (
     "numbers cannot be equal to the bit. --other-fingerprint compares within "
