@@ -16,7 +16,7 @@ TEXT = GUIDE.read_text()
 def test_the_tables_are_those_of_the_package():
     # If this fails: python tests/migration/guide.py
     assert written(TEXT) == TEXT
-    changed = TEXT.replace("padding takes part as if", "padding does not")
+    changed = TEXT.replace("padding is treated as", "padding is not")
     assert written(changed) == TEXT != changed
 
 
