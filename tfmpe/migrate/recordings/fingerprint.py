@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import jax
@@ -34,7 +33,7 @@ def take_fingerprint(package: str | None = None) -> dict[str, Any]:
     found["device_kind"] = jax.devices()[0].device_kind
     found["python"] = platform.python_version()
     for name in VERSIONS[1:]:
-        found[name] = _version(name)
+        found[name] = _origin(name)[0]
     return found
 
 
@@ -47,11 +46,6 @@ def differing(
         for name in names
         if name in recorded and recorded[name] != here.get(name)
     )
-
-
-def _version(distribution: str) -> str | None:
-    with suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(distribution)
 
 
 def _origin(package: str) -> tuple[str | None, str | None]:

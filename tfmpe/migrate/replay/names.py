@@ -9,6 +9,8 @@ import importlib.util
 from types import ModuleType
 from typing import Any
 
+from tfmpe.migrate.legacy_names import is_below as below
+
 
 class AbsentError(LookupError):
     """A recorded name that the package does not have."""
@@ -27,10 +29,10 @@ def named(prefix: str, path: str, called: bool = True) -> Any:
         else:
             known = not part.startswith("__")
             found = getattr(found, part, None) if known else None
-        if isinstance(found, ModuleType) and not _below(found.__name__, prefix):
+        if isinstance(found, ModuleType) and not below(found.__name__, prefix):
             found = None
     module = getattr(found, "__module__", "") if called else prefix
-    is_own = _below(module, prefix.partition(".")[0])
+    is_own = below(module, prefix.partition(".")[0])
     if found is None or isinstance(found, ModuleType) or not is_own:
         raise AbsentError(f"{prefix}.{path}")
     return found
@@ -47,7 +49,3 @@ def _is_module(package: ModuleType, name: str) -> bool:
     if not hasattr(package, "__path__") or not name.isidentifier():
         return False
     return bool(importlib.util.find_spec(f"{package.__name__}.{name}"))
-
-
-def _below(module: str, prefix: str) -> bool:
-    return module == prefix or module.startswith(f"{prefix}.")

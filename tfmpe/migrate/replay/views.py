@@ -46,11 +46,6 @@ def _fields(result: Any, _: Any) -> Any:
     return {"type": type(result).__name__, **fields_of(result)}
 
 
-def _attributes(result: Any, names: Any) -> Any:
-    # A number or a text is what it is.
-    return {name: held_by(getattr(result, name)) for name in names}
-
-
 def _state_paths(result: Any, _: Any) -> Any:
     # A variable of older versions holds its type, one of newer ones has it.
     return sorted(
@@ -169,7 +164,7 @@ _VIEWS: dict[str, Callable[[Any, Any], Any]] = {
     "type": lambda result, _: type(result).__name__,
     "exists": lambda result, _: True,
     "state_paths": _state_paths,
-    "attrs": _attributes,
+    "attrs": lambda result, ns: {n: held_by(getattr(result, n)) for n in ns},
     "plain_attrs": lambda result, names: {n: getattr(result, n) for n in names},
     "paths": lambda result, _: [jax.tree_util.keystr(path) for path in result],
     "bijmap": _bijectors,

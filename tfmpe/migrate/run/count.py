@@ -28,8 +28,8 @@ def run_on_bridge(program: Program, *, legacy: str = LEGACY) -> Run:
         exit_code=code,
         script=program.name,
         calls=tuple(
-            Calls(function, place, number, _advice(function))
-            for (function, place), number in sorted(watch.sites.items())
+            Calls(*site, number, getattr(advice_of(site[0]), "code", None))
+            for site, number in sorted(watch.sites.items())
         ),
         fingerprint=take_fingerprint(),
         warnings=listed(seen),
@@ -48,11 +48,6 @@ class _Counter(Watch):
         self.sites[call_site(entry.qualified)] += 1
         with self.paused():
             return entry.original(*args, **kwargs)
-
-
-def _advice(function: str) -> str | None:
-    found = advice_of(function)
-    return found and found.code
 
 
 @contextmanager

@@ -51,7 +51,9 @@ def run_program(program: Program) -> int:
         except KeyboardInterrupt:
             return 130
         except Exception as error:
-            _show(error)
+            shown = traceback.TracebackException.from_exception(error)
+            _drop_our_frames(shown)
+            print("".join(shown.format()), end="", file=sys.stderr)
             return 1
     return 0
 
@@ -80,12 +82,6 @@ def _surroundings(program: Program) -> Iterator[None]:
         # In place: others may hold the list.
         sys.path[:] = path
         sys.argv = argv
-
-
-def _show(error: Exception) -> None:
-    shown = traceback.TracebackException.from_exception(error)
-    _drop_our_frames(shown)
-    print("".join(shown.format()), end="", file=sys.stderr)
 
 
 def _drop_our_frames(shown: traceback.TracebackException) -> None:

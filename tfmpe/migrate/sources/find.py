@@ -69,7 +69,7 @@ def _below(path: Path) -> Iterator[Path | SourceError]:
 
 
 def _unseen(file: Path | str, error: OSError | ValueError) -> SourceError:
-    return SourceError(file, f"it cannot be looked at ({reason(error)})")
+    return SourceError(file, f"it cannot be accessed ({reason(error)})")
 
 
 def _is_ours(file: Path) -> bool:
