@@ -16,7 +16,7 @@ def file_option(*names: str, help: str) -> Callable[..., Any]:
     def checked(
         context: click.Context, option: click.Parameter, file: Path | None
     ) -> Path | None:
-        # Before minutes are spent.
+        # Checked before a run of minutes.
         if file is not None and not file.absolute().parent.is_dir():
             why = f"the folder {str(file.parent)!r} does not exist"
             raise click.BadParameter(why, param_hint=option.opts[0])
@@ -50,7 +50,7 @@ def writing(path: Path, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Not click.FileError: its exit code, 1, means differences here.
+        # Not click.FileError, whose exit code 1 stands for differences.
         why = f"{str(path)!r} cannot be written ({error.strerror})"
         raise click.BadParameter(why, param_hint=option) from None
 

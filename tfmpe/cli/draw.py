@@ -46,7 +46,7 @@ def draw(example: str | None, out: Path | None) -> None:
     with writing(out, "--out"):
         out.mkdir(parents=True, exist_ok=True)
         for name in names:
-            # Not pyplot's: no window, whatever the backend.
+            # Not pyplot, which may open a window.
             figure = Figure(figsize=(7, 5), layout="constrained")
             axes = figure.add_subplot()
             plot_mask(MODELS[name](), ax=axes)

@@ -11,7 +11,7 @@ from .common import json_option, require
 if TYPE_CHECKING:
     from tfmpe.migrate.run.program import Program
 
-SETTINGS = {"allow_interspersed_args": False}  # they are the script's
+SETTINGS = {"allow_interspersed_args": False}  # those of the script
 
 
 def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:

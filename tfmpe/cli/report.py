@@ -73,13 +73,13 @@ def report(
         with common.progress_bar(wanted=not no_progress) as progress:
             sources.append(scan_now(scanned, progress))
     found = build(sources)
-    # All is made before anything is written.
+    # Everything is built before any file is written.
     page, data = b"", as_json(found)
     if html_file is not None:
         common.require("jinja2", "markupsafe", extras="cli")
         from tfmpe.migrate.report.page import to_html
 
-        # Half a character of a broken name is no UTF-8.
+        # Surrogates of undecodable names are not valid UTF-8.
         page = to_html(found).encode("utf-8", "replace")
     common.write_file(html_file, page, "--html")
     common.write_file(json_file, data, "--json")

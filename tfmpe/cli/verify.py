@@ -60,7 +60,7 @@ def verify(
     from tfmpe.migrate.verify.verify import verify as run
 
     if path is None:
-        # Pays off for many calls only.
+        # Pays off only for many calls.
         compile_quickly()
     try:
         with progress_bar(wanted=not no_progress) as progress:

@@ -4,6 +4,6 @@ Incomplete work, such as a file that could not be read, has its own code,
 which takes precedence over findings.
 """
 
-CLEAN = 0  # all was read, nothing found, nothing differs
-FINDINGS = 1  # something was found, or differs
-INCOMPLETE = 3  # something could not be read, or nothing was compared
+CLEAN = 0  # everything was read; no findings or differences
+FINDINGS = 1  # findings or differences
+INCOMPLETE = 3  # unreadable files, or no comparison

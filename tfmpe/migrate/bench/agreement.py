@@ -117,7 +117,7 @@ def compare_views(
             raise NotEqualError(
                 f"slices {view['slices']}, expected {described[side]}"
             )
-        # Legacy index rows follow the sorted keys, whatever the data do.
+        # Legacy index rows follow the sorted keys, unlike the data.
         order = {"index": _by_key(view["slices"])}
         for what in ("data", "labels", "index"):
             rows = order.get(what, slice(None))

@@ -41,7 +41,7 @@ Side = Legacy | None
 # How far two solutions by adaptive methods of tolerance 1e-5 may be apart: of
 # a smooth field, and of a network with kinks (half of the values, and all).
 SMOOTH, TYPICAL, LARGEST = 5e-4, 2e-3, 0.1
-# What the solver may be off by, in Monte-Carlo errors of a mean of the draws.
+# Allowed solver error, in Monte-Carlo errors of a mean of the draws.
 SHARE_OF_CHANCE = 0.1
 # Loss and norm of its gradient, about 10 and 80, as float32 sums.
 SAME_STEP = 5e-3
@@ -63,7 +63,7 @@ def _tokens_of_one(size: Size, rules: Rules = RULES) -> Tokens:
 
 def _nine(side: Side, size: Size) -> Work:
     assert side is not None, "the core has no such call"
-    # Copied to the device: what a legacy script would hold.
+    # Copied to the device, as in a legacy script.
     given = nine_arguments(_tokens_of_one(size), THETA, Y)
     field = oracle.FIELDS["closed_form_v1"]
     sample = side.functions[SAMPLE](field, nnx.Rngs(0))
@@ -118,7 +118,7 @@ def _step(loss: Callable[..., Any], parameters: Any, *given: Any) -> Work:
 def _training(side: Side, size: Size) -> Work:
     if side is None:
         return _core_step(as_tokens(size), core_network())
-    # Rows as legacy training has them: masks for each.
+    # Rows as in legacy training, each with its own masks.
     batch = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (size.n_samples, *leaf.shape[1:])),
         flatten(side, seir(size)),
@@ -206,7 +206,7 @@ def _plan(side: Side, size: Size) -> Work:
         return Work(side.build_self_attention_mask, (known.slices, RULES))
 
     def make() -> Any:
-        # A new layout remembers nothing.
+        # A new layout has empty caches.
         layout = TokenLayout(known.layout.keys, known.layout.independence)
         return attention_plan(layout, layout.names)
 
@@ -226,7 +226,7 @@ def _same_pairs(result: Any, old: Any) -> None:
         ):
             rows = block.queries[:, :, None]
             mask[rows, seen] |= True if is_open is None else is_open
-    # A plan says what a row does that the rules leave empty.
+    # A plan defines the behavior of rows without an open pair.
     declared = np.asarray(old) > 0
     empty = ~declared.any(-1)
     declared[empty, empty] = True

@@ -20,7 +20,7 @@ from .task import Call, Case, stored_bytes
 DIFFERENT = "differs: "
 """Prefix of the reason for leaving out a side with a wrong result."""
 
-# Of what is free: the rest is for what is not counted.
+# Share of the free memory; the rest is a reserve.
 _SHARE_OF_MEMORY = 0.8
 _SHORTEST_ROUND = 2e-3
 
@@ -35,7 +35,7 @@ class Effort(NamedTuple):
     seconds: float = 1.5  # for all sides of one size together
     fewest: int = 3  # rounds
     most: int = 50
-    forget: bool = True  # whether first calls compile everything anew
+    forget: bool = True  # clear compilation caches before first calls
 
 
 def measure_row(

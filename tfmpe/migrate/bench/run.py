@@ -24,7 +24,7 @@ Progress = Callable[[float, str], None]
 """Callback with the completed share, from 0 to 1, and a label."""
 
 _QUICK_SAMPLES = 16
-_EXAMPLE = "seir"  # the one that is measured
+_EXAMPLE = "seir"  # the measured example
 
 
 def bench(

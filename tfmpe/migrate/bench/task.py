@@ -25,9 +25,9 @@ class Work(NamedTuple):
 class Call:
     """A timed call, eager or compiled as a whole: ``call()``."""
 
-    compile_s: float | None = None  # None where it is called eagerly
+    compile_s: float | None = None  # None if called eagerly
     needs = 0  # bytes of results and temporaries, by XLA; 0 if not known
-    # Of the first call.
+    # Time of the first call.
     n_bytes, first_s = 0, 0.0
 
     def __init__(self, work: Work, jitted: bool = False):
@@ -72,7 +72,7 @@ class Case:
 
     about: str
     prepare: Prepare
-    # What must hold of the core's result where it is not compared.
+    # Law of the core's result if it is not compared.
     law: Law | None = None
     # Compare the core and the bridge with the old side; None where the core
     # has another network, or where there is no bridge.
@@ -80,16 +80,16 @@ class Case:
     bridge: Check | None = same_leaves
     has_new: bool = True
     jitted: bool = False  # as a whole
-    oracle_only: bool = False  # a legacy package has no such call
+    oracle_only: bool = False  # legacy packages have no such call
     samples: int = 1_000  # simulations in a data set, rows, or draws
     # Sites for which all sides are asked, and for which the core only is.
     sites: tuple[int, ...] = ()
     further: tuple[int, ...] = ()
-    # Recorded legacy functions that the old side has to repeat first.
+    # Recorded legacy functions that the old side must reproduce first.
     recorded: tuple[str, ...] = ()
     # Of the old side for each pair of tokens; with less it is left out.
     pair_bytes: int = 0
-    slow: bool = False  # takes seconds however few sites there are
+    slow: bool = False  # takes seconds even for few sites
 
     @property
     def sides(self) -> dict[str, Check | None]:

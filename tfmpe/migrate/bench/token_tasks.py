@@ -149,7 +149,7 @@ def _choose(side: Legacy, model: Model) -> Any:
 
 def _same_chosen(result: Any, old: Any) -> None:
     flat, described = old
-    # Not the labels: they are ranks among the keys that are there.
+    # Not the labels, which are ranks among the selected keys.
     flat = {key: flat[key] for key in flat if key != "labels"}
     agreement.compare_views(flat, described, {"theta": result})
 

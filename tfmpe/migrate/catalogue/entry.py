@@ -33,7 +33,7 @@ class Advice(Entry, frozen=True, kw_only=True):
 class Defect(Entry, frozen=True, kw_only=True):
     """A defect of the legacy package."""
 
-    # For a user who does not know of it, and what the core does instead.
+    # Consequences for users, and the behavior of the core.
     cost: _Text
     core: _Text
 

@@ -70,6 +70,6 @@ def nearest(wanted: str, n: int = 3) -> list[str]:
     known = {x.lower(): x for e in entries for x in (e.code, e.name)}
     typed = wanted.lower()
     close = difflib.get_close_matches(typed, known, len(known))
-    # Codes are short and look alike: those that begin alike come first.
+    # Codes are short and similar: prefer those with the same beginning.
     close.sort(key=lambda x: not (x.startswith(typed) or typed.startswith(x)))
     return [known[x] for x in close[:n]]

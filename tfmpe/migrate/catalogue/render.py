@@ -46,7 +46,7 @@ def _bridge(entry: Defect) -> Iterator[str]:
     if entry.warning:
         yield f"Warns with `{entry.warning}`."
     if entry.fix:
-        # L23 cannot be asked for otherwise.
+        # L23 is always fixed.
         always = entry.fix.startswith("always")
         how = "" if always else f'`fix=["{entry.code}"]`: '
         yield f"{how}{entry.fix[0].upper()}{entry.fix[1:]}."

@@ -73,7 +73,7 @@ def defined(name: str) -> Defined | None:
     found = _bound(owner).get(last)
     if not isinstance(found, str):
         return found
-    # Of numpy or the core: the bridge's name is the only legacy one.
+    # From numpy or the core: only the bridge's name is a legacy name.
     return defined(found) or Defined(found, "constant")
 
 

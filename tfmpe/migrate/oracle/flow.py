@@ -76,7 +76,7 @@ def sample(
     The arguments are the legacy ones, and before them the field; ``key`` is
     the value of the legacy ``rngs.base_dist()``.
     """
-    # Added, not unpacked: a list for theta_shape is a TypeError.
+    # Not unpacked, so that a list for theta_shape is a TypeError.
     shape = (sample_size,) + theta_shape  # noqa: RUF005
     if theta_0 is None:
         assert key is not None

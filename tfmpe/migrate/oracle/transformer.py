@@ -16,7 +16,7 @@ def _embed(params, value, label, index, time, is_context):
     b = params["embedding/gf_embedding/b"]
     columns = [value, params["embedding/embedding/embedding"][label]]
     if b.size:
-        # In this order: 2 pi times b first rounds otherwise, by 2e-5.
+        # The order matters: 2 pi times b first changes the result by 2e-5.
         angle = 2 * jnp.pi * (index @ b)
         columns += [jnp.cos(angle), jnp.sin(angle)]
     columns += [time, jnp.full((1, 1, 1), float(is_context))]

@@ -40,9 +40,9 @@ class ArrayFile:
     def __init__(self, file: Path, shown: str):
         self.shown = shown
         self._arrays: dict[str, np.ndarray] = {}
-        # One read: what is checked is what is used.
+        # Read once, so that the checked bytes are those that are used.
         content = io.BytesIO(read_bytes(file, self.shown))
-        # zipfile raises many kinds of exception on bytes that are no zip.
+        # zipfile raises many kinds of exceptions on invalid bytes.
         try:
             self._zip = zipfile.ZipFile(content)
             entries = self._zip.infolist()

@@ -37,21 +37,21 @@ class Call:
     target: str = ""
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
-    # Meaningless where the call raised.
+    # Without meaning if the call raised.
     output: Any = None
     raises: Raised | None = None
-    # None if the call left them alone.
+    # None if the call did not change them.
     args_after: tuple[Any, ...] | None = None
     kwargs_after: dict[str, Any] | None = None
-    # What was looked at in place of the plain result, and what that needs.
+    # View that replaces the result, and its argument.
     view: str | None = None
     view_arg: Any = None
     compare: Compared = Compared()
-    # What objects of the case hold after the call, by name.
+    # State of objects of the case after the call, by name.
     after: dict[str, Any] = field(default_factory=dict)
-    # The name under which the result is kept among the objects.
+    # Name under which the result becomes an object.
     keep: str | None = None
-    # Names of the files that it writes.
+    # Names of the files that the call writes.
     files: tuple[str, ...] = ()
 
 

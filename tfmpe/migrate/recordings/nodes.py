@@ -18,7 +18,7 @@ from tfmpe.migrate.errors import RecordingError
 
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
-# The nodes themselves are for the writer.
+# The other node classes are only for the writer.
 __all__ = ["MAX_DEPTH", "Abstract", "Made", "Node", "NodeReader", "Opaque"]
 
 MAX_DEPTH = 40
@@ -36,7 +36,7 @@ class Made:
     what: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
-    # The weights that the object began with, by path.
+    # Initial weights of the object, by path.
     state: dict[str, Any] | None = None
 
 
@@ -200,7 +200,7 @@ class NodeReader:
     def _check_declared(self, node: Array | Abstract, where: str) -> None:
         """Refuse an impossible shape or data type."""
         self._check_dtype(node.dtype, where)
-        # Each size alone too: a 0 elsewhere must not hide a huge one.
+        # Each size separately: a 0 elsewhere must not hide a huge one.
         if math.prod(max(size, 1) for size in node.shape) > MAX_ENTRY_BYTES:
             raise self._error(where, f"too large a shape: {node.shape!r:.60}")
 

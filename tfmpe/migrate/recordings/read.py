@@ -113,7 +113,7 @@ class _Reader:
         of_file, of_format_1 = self.content.function, self.content.format == 1
         for head, record in zip(self.content.cases, records, strict=True):
             name, fault = head.case, None
-            # These are printed, so they must not be able to steer a terminal.
+            # Names are printed, so they must not control a terminal.
             if not f"{name}{head.function}{of_file}".isprintable():
                 name = f"case {len(names)}"
                 fault = "has a name with characters that cannot be printed"

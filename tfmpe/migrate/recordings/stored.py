@@ -20,7 +20,7 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 def stored_folder() -> Path:
     """Return the folder of the stored legacy output."""
-    # Inside the package where that was installed from a wheel.
+    # Inside the package if it was installed from a wheel.
     for folder in (_PACKAGE / _NAME, _PACKAGE.parent / _NAME):
         if (folder / MANIFEST_NAME).is_file():
             return folder

@@ -67,7 +67,7 @@ class NodeWriter:
 
     def _array(self, array: Any) -> nodes.Node:
         weak = bool(getattr(array, "weak_type", False))
-        # Only such weakly typed arrays can be built again.
+        # Only these weakly typed arrays can be rebuilt.
         is_small = 0 < array.size <= _MAX_WEAK
         rebuilt = is_small and array.dtype.name in ("int32", "float32")
         if array.dtype.name not in DTYPES or (weak and not rebuilt):
@@ -78,7 +78,7 @@ class NodeWriter:
         header = f"{values.dtype.name} {values.shape} ".encode()
         digest = hashlib.sha256(header + values.tobytes()).digest()
         name = self._names.setdefault(digest, f"a{len(self._names)}")
-        # A copy, since the script may go on to change its own.
+        # A copy, because the script may change its array later.
         self._arrays.setdefault(name, values.copy())
         lib = "jax" if isinstance(array, jax.Array) else "numpy"
         return nodes.Array(name, values.shape, values.dtype.name, lib, weak)

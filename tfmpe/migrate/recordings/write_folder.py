@@ -25,7 +25,7 @@ MAX_BYTES = 48 * 2**20
 
 _COPIED = ("function", "role", "source", "traced")
 
-# Room for what surrounds the arrays of a file.
+# Room for the headers in a file of arrays.
 _MAX_FILE = MAX_FILE_BYTES - 4 * 2**20
 
 
@@ -125,7 +125,7 @@ def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
         record["raises"] = vars(case.raises)
     for name in ("args", "kwargs"):
         after = getattr(case, f"{name}_after")
-        # Equal values are equal nodes.
+        # Equal values have equal nodes.
         node = record[name] if after is None else writer.write(after)
         if node != record[name]:
             record[f"{name}_after"] = node

@@ -58,13 +58,13 @@ class Side(Strict, frozen=True):
     """Measurements of one side of a benchmark."""
 
     median_s: float
-    # Of what it returns; compiled as a whole, of results and temporaries.
+    # Size of the result; if compiled as a whole, with temporaries.
     bytes: float
-    # Tracing and compiling; None where nothing is compiled.
+    # Tracing and compilation; None if nothing is compiled.
     compile_s: float | None = None
-    # The first and the third, over rounds.
+    # First and third quartile over rounds.
     quartiles_s: tuple[float, float] | None = None
-    # Of all processors together.
+    # Sum over all processors.
     cpu_s: float | None = None
     rounds: Count = 1
     calls: Count = 1  # in each round
@@ -96,7 +96,7 @@ class Growth(Strict, frozen=True):
     """Growth of a quantity: ``constant * sites ** exponent``."""
 
     exponent: float
-    sites: tuple[Count, ...]  # that it was fitted to
+    sites: tuple[Count, ...]  # used in the fit
 
 
 class BenchCase(Strict, frozen=True):
@@ -118,7 +118,7 @@ class Bench(Content, frozen=True):
     old: str  # the oracle, or the legacy package
     machine: dict[str, Any]  # processor, memory, versions
     cases: tuple[BenchCase, ...]
-    # Stored calls that the old side made again first.
+    # Stored calls that the old side replayed first.
     recordings: tuple[Replayed, ...] = ()
-    # What was not equal, and so not timed.
+    # Results that differ, and were not timed.
     differences: tuple[str, ...] = ()

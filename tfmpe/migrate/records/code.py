@@ -14,7 +14,7 @@ class Use(Strict, frozen=True):
     """An import of the legacy package, or a use of an imported name."""
 
     place: Place
-    # Where it ends; the column is the first one after it.
+    # The end; the column is the first one after it.
     end_line: Count
     end_column: Count
     code: str  # of the catalogue, such as T101
@@ -29,7 +29,7 @@ class Mention(Strict, frozen=True):
     place: Place
     text: str  # the line
     why: str  # a string, a magic, a line of a configuration file
-    code: str = "T004"  # T003 for what the bridge lacks
+    code: str = "T004"  # T003: missing in the bridge
 
 
 class Scan(Content, frozen=True):

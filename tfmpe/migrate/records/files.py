@@ -22,7 +22,7 @@ FORMAT = 2
 def as_json(record: Content) -> bytes:
     """Return a record as JSON that begins with `format` and `tool`."""
     content = {"format": FORMAT, **msgspec.to_builtins(record)}
-    # Not by msgspec: names of files may hold what is no character.
+    # Not by msgspec: names of files may contain invalid characters.
     return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
 
 

@@ -37,7 +37,7 @@ class Tally(Strict, frozen=True):
     identical: Count = 0
     within_tolerance: Count = 0
     different: Count = 0
-    # The largest errors; None where all is identical.
+    # The largest errors; None if all is identical.
     absolute: Largest | None = None
     relative: Largest | None = None
     ulp: Largest | None = None
@@ -91,7 +91,7 @@ class Difference(Strict, frozen=True):
     """One difference between two results."""
 
     kind: str  # such as 'values', 'dtype', 'shape'
-    path: str  # in the result; of many values, the first that differs
+    path: str  # in the result, of the first value that differs
     # The legacy side and the new one, in words.
     stored: str = ""
     found: str = ""

@@ -22,7 +22,7 @@ class Place(Strict, frozen=True, order=True):
     file: str  # as the user named it
     line: Count  # in a notebook, of the cell
     column: Count = 1
-    cell: Count | None = None  # which code cell of a notebook
+    cell: Count | None = None  # number of the code cell in a notebook
 
     def __str__(self) -> str:
         """Return the place in the format of a compiler."""

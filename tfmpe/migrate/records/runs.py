@@ -14,7 +14,7 @@ class Calls(Strict, frozen=True):
     function: str
     place: Place
     calls: Count
-    # The code that says what the function becomes on Tokens.
+    # Code of the advice on the function.
     advice: str | None = None
 
 
@@ -52,15 +52,15 @@ class ComparedCalls(Strict, frozen=True):
 
     function: str
     place: Place
-    # Traced: compared by the values that a compiled program let out.
+    # Traced: compared by values captured from a compiled program.
     mode: Literal["eager", "traced"]
-    calls: Count  # of traced ones, traces
-    tally: Tally = Tally()  # of traced calls, those that were executed
+    calls: Count  # for traced calls, the number of traces
+    tally: Tally = Tally()  # for traced calls, executions
     arrays: tuple[ArrayParity, ...] = ()
-    # Of all calls together; None where traced.
+    # Of all calls together; None if traced.
     seconds_old: float | None = None
     seconds_new: float | None = None
-    # Of all that was returned.
+    # Of all results.
     bytes_old: Count = 0
     bytes_new: Count = 0
 
@@ -77,10 +77,10 @@ class FoundDifference(Strict, frozen=True):
 
     function: str
     place: Place
-    call: Count  # which one from there, from 1
+    call: Count  # number of the call from this place, from 1
     difference: Difference
-    layer: str | None = None  # of a network, the first whose output differs
-    masks: Masks | None = None  # of both sides, where one differs
+    layer: str | None = None  # first layer of a network that differs
+    masks: Masks | None = None  # of both sides, if they differ
 
 
 class Left(Strict, frozen=True):
@@ -112,10 +112,10 @@ class RecordedCalls(Strict, frozen=True):
     """The recorded calls of one function."""
 
     function: str
-    cases: Count  # that are kept
-    repeated: Count = 0  # whose inputs are kept already
-    left_out: Count = 0  # by a limit
-    opaque: tuple[str, ...] = ()  # what could not be recorded, in words
+    cases: Count  # stored
+    repeated: Count = 0  # with inputs that are already stored
+    left_out: Count = 0  # because of a limit
+    opaque: tuple[str, ...] = ()  # values not recorded, in words
 
 
 class Recorded(Content, frozen=True, tag="record"):
@@ -125,7 +125,7 @@ class Recorded(Content, frozen=True, tag="record"):
     script: str
     script_exit_code: int = 0
     functions: tuple[RecordedCalls, ...] = ()
-    # Functions that were called and cannot be recorded, and why.
+    # Functions whose calls cannot be recorded, and the reasons.
     not_recorded: dict[str, str] = field(default_factory=dict)
     fingerprint: dict[str, Any] = field(default_factory=dict)
     not_run: tuple[LineNotRun, ...] = ()

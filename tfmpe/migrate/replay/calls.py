@@ -32,7 +32,7 @@ def call(
     output, error = None, None
     try:
         output = function(*args, **kwargs)
-    # Any exception at all is what the call came to.
+    # Any exception is a result of the call.
     except Exception as raised:
         error = raised
     return Found(output, error, args, kwargs)

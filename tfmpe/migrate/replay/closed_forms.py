@@ -41,7 +41,7 @@ def field_class(base: type, name: str) -> Callable[..., Any]:
     """Return an unstructured field as a class below `VectorFieldModel`."""
     if name == "affine_v1":
         return type("Affine", (_Affine, base), {})
-    # Names of classes are recorded, too.
+    # The name of the class is recorded too.
     class_name = name.removesuffix("_v1").capitalize()
     formula = _PLAIN_FIELDS[name]
 
@@ -68,7 +68,7 @@ class _Affine:
 
 @cache
 def _structured_class(name: str) -> type:
-    # Names of classes are recorded, too.
+    # The name of the class is recorded too.
     kind = "V1" if name == "closed_form_v1" else name.split("_")[0].capitalize()
     return type(kind, (_Structured,), {})
 

@@ -187,7 +187,7 @@ def _values(
     scale = np.abs(old)
     with np.errstate(all="ignore"):
         absolute = np.abs(new - old)
-        # A not-a-number on one side only is infinitely far away.
+        # A NaN on only one side counts as infinitely far away.
         absolute[np.isnan(absolute)] = np.inf
         relative = absolute / scale
         # Zeros that differ only in sign are no distance apart; what is

@@ -16,7 +16,7 @@ from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate.oracle.fields import FIELDS
 
-# Where a call is traced or refused, values do not matter.
+# If a call is traced or refused, values do not matter.
 _ANY_FIELD = "closed_form_v1"
 
 _FULL = 8
@@ -113,7 +113,7 @@ def network_of(tree: Mapping[str, Any]) -> Transformer:
     return network
 
 
-# Drawing first weights takes seconds; few networks differ in their sizes.
+# Cached: initial weights take seconds, and few sizes occur.
 @cache
 def _untrained(
     value_dim: int, n_labels: int, index_dim: int, **sizes: int

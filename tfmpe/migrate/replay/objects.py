@@ -78,7 +78,7 @@ class Objects:
         return found
 
 
-# What is equal is one object, so that programs are compiled once for all.
+# Equal ones are one object, so that programs are compiled only once.
 @cache
 def _optimiser(prefix: str, name: str, *args: Any, **kwargs: Any) -> Any:
     if name not in _OPTIMISERS:
@@ -200,7 +200,7 @@ def _axes(prefix: str, rows: int = 1, columns: int = 1) -> Any:
 
 
 def _path(prefix: str, name: str) -> Path:
-    # In the empty folder where a step runs, and nowhere else.
+    # Only in the empty folder in which a step runs.
     if Path(name).name != name:
         raise LookupError(f"{name!r} is not a plain file name")
     return Path(name)

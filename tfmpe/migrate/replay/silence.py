@@ -67,7 +67,7 @@ def variable(name: str, value: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Never unset for a moment: other threads may read it then.
+        # Never unset in between: other threads may read it.
         if before is None:
             del os.environ[name]
         else:

@@ -42,7 +42,7 @@ def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
             found += absent(str(error))
         except ImportError as error:
             found += _missing(error, prefix)
-        # Any exception is what making the objects came to.
+        # Any exception is a result of creating the objects.
         except Exception as error:
             text = raised_text(error)
             found += differing("exception", "setup", "returned", text)
@@ -74,7 +74,7 @@ def _take(step: Call, objects: Objects, place: str) -> Comparison:
         tolerance = Tolerance(compared.atol, compared.rtol, "as recorded")
     pairs = [("output", step.output, found.output)]
     for name, expected, now in after_call(step, found):
-        # What objects are after a call is known only where it was recorded.
+        # The state of objects after a call is compared only if recorded.
         if not any(isinstance(x, Made) for x in jax.tree.leaves(expected)):
             pairs.append((name, objects.made(expected), now))
     for name, held in step.after.items():
@@ -119,6 +119,6 @@ def _missing(error: ImportError, prefix: str) -> Comparison:
     if isinstance(error, ModuleNotFoundError) and name:
         text = f"{name} is not installed"
     elif " needs " in text:
-        # Whatever needs it, the reason is one.
+        # The same reason, whichever function needs the package.
         text = f"needs {text.partition(' needs ')[2]}"
     raise MissingPackageError(one_line(text, 200)) from error

@@ -20,7 +20,7 @@ LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
 class Target(NamedTuple):
     """The bridge's version of a recorded function, and its tolerance."""
 
-    # None for a method of a flow: what that is called on has to be rebuilt.
+    # None for a method of a flow, whose object has to be rebuilt.
     module: str | None
     # None for bit for bit. The legacy network is less smooth than a field in
     # closed form.

@@ -93,7 +93,7 @@ def n_bytes(tree: Any) -> int:
     """Return the bytes of all concrete arrays of a tree."""
     total = 0
     for array in arrays_of(tree):
-        # jax 0.5.3 cannot tell how many bytes keys of the new kind have.
+        # jax 0.5.3 does not know the size of new-style keys.
         if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
             array = jax.random.key_data(array)
         total += 0 if isinstance(array, jax.core.Tracer) else array.nbytes

@@ -47,7 +47,7 @@ def _fields(result: Any, _: Any) -> Any:
 
 
 def _state_paths(result: Any, _: Any) -> Any:
-    # A variable of older versions holds its type, one of newer ones has it.
+    # Old flax stores a variable's type, new flax uses it as the class.
     return sorted(
         [
             "/".join(map(str, path)),
@@ -153,7 +153,7 @@ def _line(line: Any) -> dict[str, Any]:
         "n": len(line.get_xdata()),
         "y": np.asarray(line.get_ydata(), float)[:50],
         "x": np.asarray(line.get_xdata(), float)[:50],
-        # A label that matplotlib counts up by itself.
+        # A label that matplotlib numbers automatically.
         "label": "_" if label.startswith("_") else label,
     }
 

@@ -36,7 +36,7 @@ def draw_masks(masks: Masks) -> Picture | None:
     old, new = (_filled(rows, (height, width)) for rows in both)
     differing = np.argwhere(old != new)
     note = counted(len(differing), "cell differs", "cells differ")
-    # Where the differences begin is what has to be seen.
+    # Show the place where the differences begin.
     row, column = differing[0].tolist() if len(differing) else (0, 0)
     rows, columns = _around(row, height), _around(column, width)
     if max(height, width) > MAX_SIDE:

@@ -60,7 +60,7 @@ def missing_from(sources: Sequence[Source]) -> list[Missing]:
 
 def _faults(record: Record) -> list[tuple[str | None, str]]:
     found: list[tuple[str | None, str]] = []
-    # Of most commands, 1 says that they found something.
+    # In most commands, 1 stands for findings.
     failed = record.exit_code not in (CLEAN, FINDINGS)
     match record:
         case Scan() | Fix():

@@ -15,7 +15,7 @@ from tfmpe.migrate.show.words import counted, in_bytes, in_seconds, ratio
 from .drawing import draw_masks
 from .views import STATUSES, Report
 
-# Differences, arrays of a function, and masks that are shown.
+# Largest numbers of differences, arrays, and masks shown.
 MAX_SHOWN, MAX_PICTURES = 200, 20
 _SYMBOLS = dict(zip(STATUSES, "✗➜○◐≈✓✓·", strict=True))
 _OUTCOMES = {

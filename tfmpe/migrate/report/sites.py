@@ -109,7 +109,7 @@ class _Joining:
                     _note(site.not_compared, left.why)
             for each in run.differences:
                 for site in self._of(each.place, each.function):
-                    # It counts though the numbers of its call do not say so.
+                    # It counts although the call's tally does not include it.
                     if not (site.tally.different or each.difference.tolerated):
                         site.tally += Tally.of("different")
         for warned in run.warnings:

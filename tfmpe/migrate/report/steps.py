@@ -17,7 +17,7 @@ from .views import Report, Site, Step
 
 def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
     """Return the remaining steps in order."""
-    # Comparing needs the old imports.
+    # Comparisons need the legacy imports, so they come first.
     work = [*_of_numbers(report, sources), *_of_files(report, sources)]
     steps = [*work, *_to_know(report)]
     return sorted(steps, key=lambda step: step.kind == "optional")
@@ -111,7 +111,7 @@ def _comparing(
     """Yield the commands that compare the calls at some places."""
     legacy = [each for each in places if not _calls_bridge(each)]
     if legacy or not places:
-        # Which script reaches a module, nobody knows; a notebook is its own.
+        # The script that reaches a module is unknown; notebooks run themselves.
         scripts = _scripts(only(sources, Run))
         scripts += [
             "SCRIPT" if site.use.place.cell is None else site.use.place.file

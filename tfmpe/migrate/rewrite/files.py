@@ -51,7 +51,7 @@ class Rewritten:
     new: bytes
     changes: tuple[Change, ...] = ()
     left: tuple[Mention, ...] = ()
-    source: Source | None = None  # if anything legacy is imported
+    source: Source | None = None  # if it imports the legacy package
 
     def diff(self) -> bytes:
         """Return the unified diff of the old and the new content."""
@@ -134,7 +134,7 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
 
 def _edited(cell: Cell, found: list[Statement]) -> str:
     text = cell.text
-    # From the last to the first, so that places stay.
+    # From last to first, so that earlier offsets stay valid.
     for each in sorted(found, key=lambda x: x.start, reverse=True):
         end = each.start + len(each.before)
         text = text[: each.start] + each.after + text[end:]

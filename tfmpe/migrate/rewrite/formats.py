@@ -55,7 +55,7 @@ def _rule(code: str) -> dict[str, Any]:
         "id": code,
         "name": entry.name,
         "shortDescription": {"text": entry.summary},
-        # Not as a link, which would have to be absolute.
+        # Not a link, which would have to be absolute.
         "help": {"text": page.removeprefix("# "), "markdown": page},
     }
 
@@ -87,7 +87,7 @@ def _level(found: Use | Mention) -> str:
 
 def _message(found: Use | Mention) -> str:
     place, text = found.place, message(found)
-    # Lines of a cell are not those of the file.
+    # Line numbers of a cell differ from those of the file.
     cell = f"cell {place.cell}, line {place.line}: "
     return text if place.cell is None else cell + text
 
@@ -96,7 +96,7 @@ def _location(found: Use | Mention) -> dict[str, Any]:
     place = found.place
     location = _file(place.file)
     if place.cell is not None:
-        # A region would be one of the JSON.
+        # A region would refer to the JSON text.
         cell = {"name": f"cell {place.cell}", "kind": "module"}
         return location | {"logicalLocations": [cell]}
     region = {"startLine": place.line, "startColumn": place.column}

@@ -70,7 +70,7 @@ def _aliases(old: Sequence[cst.ImportAlias]) -> Iterator[cst.ImportAlias]:
         elif alias.asname is not None:
             yield alias.with_changes(name=cst.parse_expression(as_bridge(name)))
         elif not bound:
-            # Its submodules are attributes, loaded when they are asked for.
+            # Its submodules are attributes, imported at first use.
             asname, bound = cst.AsName(cst.Name(LEGACY)), True
             new = cst.parse_expression(BRIDGE)
             yield alias.with_changes(name=new, asname=asname)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tfmpe.migrate.legacy_names import LEGACY
 
-# Of these the package itself has at least one.
+# The package itself has at least one of these.
 _PARTS = {
     LEGACY: ("util", "bottom_up.py", "structured_cnf.py", "nn"),
     "tfmpe": ("compat",),

@@ -123,7 +123,7 @@ class Observer(Watch):
         with self.paused():
             try:
                 return watch()
-            # The script goes on, whatever the observing comes to.
+            # An error in the observer must not stop the script.
             except Exception as error:
                 self.failed(site, error)
         return None

@@ -18,7 +18,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
     Works under any combination of ``jit``, ``vmap``, ``grad`` and ``scan``;
     under ``vmap`` the first rows are passed one by one.
     """
-    # Random keys of the new kind are not arrays for a callback.
+    # Callbacks do not accept new-style random keys.
     kinds = [jax.random.key_impl(x) if _is_key(x) else None for x in arrays]
     sent = [jax.random.key_data(x) if _is_key(x) else x for x in arrays]
 
@@ -27,7 +27,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
         for row in islice(rows, most):
             receive(list(zip(row, kinds, strict=True)))
 
-    # Nothing is to be differentiated on its way out.
+    # Captured values must not be differentiated.
     done = _sender(received, most, ())(*map(jax.lax.stop_gradient, sent))
     # Older versions of jax (0.5.3) do not see that the sender has an effect
     # and would drop it; what it returns is the same for all rows.

@@ -46,7 +46,7 @@ def run_notebook(name: str) -> None:
         for cell in cells:
             file, text = f"{name}{_MARK}{cell.number}", cell.text
             lines = text.splitlines(keepends=True)
-            # Without a time, this is never looked for on the disk.
+            # Without a time, linecache does not look for a file.
             linecache.cache[file] = (len(text), None, lines, file)
             for magic in cell.magics:
                 names[magic.placeholder.strip().rstrip(";")] = None
@@ -89,7 +89,7 @@ def _surroundings() -> Iterator[dict[str, Any]]:
     module.__dict__["display"] = print
     sys.modules["__main__"] = module
     added = "MPLBACKEND" not in os.environ
-    # The window of another backend would wait for a person.
+    # Other backends would open a window and wait.
     os.environ.setdefault("MPLBACKEND", "agg")
     try:
         yield module.__dict__

@@ -124,14 +124,14 @@ class Watch(importlib.abc.MetaPathFinder):
         return None
 
     def _run(self, execute: Callable[[Any], None], module: Any) -> None:
-        # What a module calls as it is imported is not a call of the script.
+        # Calls during the import of a module are not calls of the script.
         with self.paused():
             execute(module)
             if self._active:
                 self._wrap_module(module)
 
     def _modules(self) -> list[ModuleType]:
-        # Not by is_below, which the tests check at each of many calls.
+        # Not is_below, because run-time type checks are slow in tests.
         start, modules = f"{self._package}.", list(sys.modules.items())
         return [m for n, m in modules if m and f"{n}.".startswith(start)]
 
@@ -143,13 +143,13 @@ class Watch(importlib.abc.MetaPathFinder):
         wrapped: dict[Any, Any] = {}
         late = dict.fromkeys(getattr(module, "__all__", ()))
         for name in {**vars(module), **late}:
-            # A name of an extra that is not installed stays missing.
+            # Names from extras that are not installed stay missing.
             try:
                 found = None if name.startswith("__") else getattr(module, name)
             except ImportError:
                 continue
             defined = str(getattr(found, "__module__", None))
-            # What a private module defines is shown by another one.
+            # Another module exports the names of a private module.
             private = is_below(defined, self._package) and "._" in defined
             if defined != here and not private:
                 continue

@@ -64,7 +64,7 @@ def has_module(program: Program, name: str) -> bool:
         importlib.invalidate_caches()
         try:
             return importlib.util.find_spec(name.partition(".")[0]) is not None
-        # Such as __main__.
+        # For example for __main__.
         except ValueError:
             return False
 
@@ -79,7 +79,7 @@ def _surroundings(program: Program) -> Iterator[None]:
     try:
         yield
     finally:
-        # In place: others may hold the list.
+        # In place, because other modules may refer to the list.
         sys.path[:] = path
         sys.argv = argv
 
@@ -87,7 +87,7 @@ def _surroundings(program: Program) -> Iterator[None]:
 def _drop_our_frames(shown: traceback.TracebackException) -> None:
     """Remove this package's frames from a traceback and its causes."""
     kept = [f for f in shown.stack if not f.filename.startswith(_HIDDEN)]
-    # A notebook's top-level await begins in the event loop.
+    # A notebook's top-level await starts in the event loop.
     rest = dropwhile(lambda f: f.filename.startswith(_LOOP), kept)
     shown.stack = traceback.StackSummary.from_list(rest)
     inner = (shown.__cause__, shown.__context__, *(shown.exceptions or ()))

@@ -38,7 +38,7 @@ from .record import keep
 from .tolerances import NOT_COMPARED, TRAINING, matching
 from .twins_state import NoTwinError
 
-# Executions of traced calls from one line that are compared.
+# Largest number of compared executions per line of traced calls.
 _MAX_CAPTURES = 20
 _MAX_DIFFERENCES = 50
 _NO_TRAINING = (
@@ -104,7 +104,7 @@ class _Shadow(Observer):
         self._layers: dict[Site, str | None] = {}
         self._captured: dict[Site, list[Callable[[], None]]] = {}
         self.differences: list[FoundDifference] = []
-        # A dict for its order, without values that come twice.
+        # A dict, as an ordered set.
         self.reasons: dict[Left, None] = {}
 
     def begin(self, entry: Called, site: Site) -> Seen | None:
@@ -125,7 +125,7 @@ class _Shadow(Observer):
 
     def compare_captured(self) -> None:
         """Compare the values captured from traced calls, after the run."""
-        # A failure is the script's own, which it has shown already.
+        # A failure is one of the script, which was reported already.
         with suppress(Exception):
             jax.effects_barrier()
         for site, waiting in self._captured.items():
@@ -153,7 +153,7 @@ class _Shadow(Observer):
         of_case = [getattr(known.case, name) for name in VIEWED]
         taken = take_apart((known.state, *of_case), arrays)
         waiting = self._captured.setdefault(known.site, [])
-        # What the script has made may be gone when its run has ended.
+        # Objects of the script may be deleted when its run ends.
         whole = known.instance.whole() if known.instance else ()
         alive = [pair.original() for pair in whole]
 
@@ -211,7 +211,7 @@ class _Shadow(Observer):
                 FoundDifference(*site, known.number, difference, layer, masks)
             )
         if fails and known.entry.name in REPLAYED:
-            # What was captured has its values, as if it had not been traced.
+            # Captured calls have concrete values, like untraced calls.
             case = known.case
             traced = has_tracer((case.args, case.kwargs))
             known = replace(known, case=replace(case, traced=traced))
@@ -224,7 +224,7 @@ class _Shadow(Observer):
             return None
         if known.site not in self._layers:
             self._layers[known.site] = None
-            # It only explains a difference, which is reported in any case.
+            # The layer only explains a difference that is reported anyway.
             with suppress(Exception):
                 self._layers[known.site] = first_layer(known, self.twins)
         return self._layers[known.site]

@@ -23,7 +23,7 @@ TRAINING = {
 }
 """Names of training calls, with tolerances of losses and weights."""
 
-# The first pattern that fits a name decides; without one, values are equal.
+# The first pattern that matches counts; others are compared exactly.
 _TOLERANCES = TRAINING | {
     "PyTreeBijector.*": Tolerance(2e-5, 2e-5, "rounding of a bijector"),
     "create_zscaling_*": Tolerance(1e-4, 1e-4, "rounding of a mean"),

@@ -78,7 +78,7 @@ class Twins:
 
     def _find(self, value: Any) -> Pair | None:
         pair = None if value is None else self._by_id.get(id(value))
-        # An id may be that of an object which is gone.
+        # The id may belong to a deleted object.
         if pair and (value is pair.twin or value is pair.original()):
             return pair
         return None
@@ -123,7 +123,7 @@ def state_in(tree: Any) -> State:
         pair = left.pop()
         if pair not in pairs:
             pairs[pair] = original = pair.original()
-            # A module holds the weights of its parts.
+            # A module includes the weights of its parts.
             left += [
                 part
                 for part in pair.parts

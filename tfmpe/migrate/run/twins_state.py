@@ -198,7 +198,7 @@ def _write(variable: Any, value: Any) -> None:
 
 
 def _copy(leaf: Any) -> Any:
-    # What trains may give away its arrays.
+    # Training may donate its arrays.
     if isinstance(leaf, jax.core.Tracer) or not hasattr(leaf, "copy"):
         return leaf
     return leaf.copy()

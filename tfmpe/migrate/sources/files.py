@@ -12,7 +12,7 @@ from .python_file import python_file
 from .source import Source
 
 _MAX_BYTES = 10_000_000
-# Most bytes of a notebook are pictures.
+# Large, because notebooks contain pictures.
 _MAX_NOTEBOOK_BYTES = 200_000_000
 
 
@@ -33,7 +33,7 @@ def as_source(path: Path, content: bytes) -> Source:
 def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:
     """Return the bytes of a regular file of limited size."""
     try:
-        # Before it is opened: to open a pipe could wait for ever.
+        # Checked before opening, because opening a pipe can block forever.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise SourceError(path, "not a regular file")

@@ -76,7 +76,7 @@ def _is_ours(file: Path) -> bool:
     named = file.name.lower().endswith(_SUFFIXES) or is_configuration(file)
     if not named and not _interpreter(file):
         return False
-    # A pipe is ours too, and then cannot be read: that is said.
+    # Pipes are included, so that they are reported as unreadable.
     return not file.is_symlink() or file.is_file()
 
 

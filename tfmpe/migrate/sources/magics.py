@@ -12,7 +12,7 @@ class Magic(NamedTuple):
     placeholder: str
 
 
-# One logical line goes on within brackets and strings, after a backslash.
+# A logical line continues in brackets, strings, and after a backslash.
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"""'
     r"|'''(?:\\.|[^\\])*?'''"
@@ -34,14 +34,14 @@ _MAGIC = re.compile(
       | (?P<whole>
             [%!?,;/].* | [\w.%*]+\?{1,2}\s*$
           | [\w.\[\]'",* ]+=\s*(?:!|%)(?!=).*
-            # Magics without their sign, where two words could not be Python.
+            # Magics without `%`, where two words are not valid Python.
           | (?:cat|cd|cp|conda|load_ext|ls|matplotlib|mkdir|mv|pip|rm|run)
             [ \t]+(?!(?:and|for|if|in|is|not|or)\b)(?:\w|[.~]{0,2}/|\.\.\s*$).*
         )
     )""",
     re.VERBOSE,
 )
-# Cell magics whose cell is Python that runs here; `%%bash` and others are not.
+# Cell magics whose cells are Python code, unlike those of `%%bash`.
 _PYTHON_CELLS = re.compile(
     r"%%(?:time|timeit|capture|prun|px|debug|memit|mprun|snakeviz)\b"
 )

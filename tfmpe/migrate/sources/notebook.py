@@ -77,7 +77,7 @@ def _replaced(raw: str, text: str, escape: bool) -> str:
 def _sources(text: str) -> list[tuple[int, int]]:
     """Return the place of each cell's source; (0, 0) if it has none."""
     top = {key: start for key, start, _ in _values(text, text.index("{"))}
-    # Of a key that is there twice, JSON takes the last.
+    # JSON uses the last of duplicate keys.
     cells = [
         {key: (first, last) for key, first, last in _values(text, start)}
         for _, start, _ in _values(text, top["cells"])

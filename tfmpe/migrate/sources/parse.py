@@ -31,7 +31,7 @@ def check_compiles(source: Source, cell: Cell, flags: int = 0) -> Any:
         flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         with warnings.catch_warnings():
-            # What others do by bad style is not the question.
+            # Syntax warnings of the user's code are not of interest here.
             warnings.simplefilter("ignore")
             return compile(cell.code, "code", "exec", flags, dont_inherit=True)
     except SyntaxError as error:

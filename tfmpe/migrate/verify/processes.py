@@ -79,7 +79,7 @@ def _read(
 
 
 def _environment(flags: Mapping[str, str]) -> dict[str, str]:
-    # The same tfmpe, wherever the process is started.
+    # The same tfmpe, whatever the working directory.
     places = [str(_PACKAGE), os.environ.get("PYTHONPATH", "")]
     return {
         # They were recorded on a CPU; pictures are not shown.
@@ -94,13 +94,13 @@ def _environment(flags: Mapping[str, str]) -> dict[str, str]:
 
 def replay_files(folder: str, *files: str) -> None:
     """Replay recordings, and print a line of JSON for each."""
-    # Whatever else prints does not come between the results.
+    # Other output must not mix with the results.
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     logging.disable(logging.WARNING)
     group = None
     for file in map(Path, files):
-        # What was compiled for one group serves no other, and is large.
+        # Programs of one group are large and not reused by another.
         if file.parent != group:
             jax.clear_caches()
             group = file.parent

@@ -34,7 +34,7 @@ def print_verify(found: Verify, console: Console) -> None:
         say(console, note, "yellow")
     for reason, functions in _not_replayed(found).items():
         say(console, f"stored, not replayed ({reason}):")
-        # A number stays with its name.
+        # No line break between a number and its name.
         listed = ", ".join(f"{n}\xa0{name}" for name, n in functions.items())
         say(console, f"  {listed}")
     style = "bold green" if found.exit_code == 0 else "bold red"

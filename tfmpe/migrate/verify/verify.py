@@ -189,7 +189,7 @@ def _replayed(
 def _flags(file: Path, folder: Path) -> Flags | None:
     try:
         flags = read_flags(file, folder)
-    # Reading its cases says what is wrong with it.
+    # The error is reported when the cases are read.
     except RecordingError:
         return None
     return None if flags is None else tuple(sorted(flags.items()))
