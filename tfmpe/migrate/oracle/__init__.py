@@ -1,4 +1,4 @@
-"""A second, plain implementation of the legacy behaviour.
+"""Independent, simple implementation of the legacy behavior.
 
 Eager operations, dense float32 masks, one adaptive solve per sample: the "old"
 side of tests and benchmarks. It imports nothing else from this package.
