@@ -67,7 +67,7 @@ NODES = [
     (_array(lib="torch"), "Invalid enum value 'torch'"),
     ({"t": "tracer", "shape": [2**40], "dtype": "int8"}, "too large a shape"),
     ({"t": "npscalar", "dtype": "object", "v": 1}, "not a data type"),
-    ({"t": "npscalar", "dtype": "int8", "v": 300}, "300 is no int8"),
+    ({"t": "npscalar", "dtype": "int8", "v": 300}, "300 is not of type int8"),
     ({"t": "opaque", "repr": 3}, "Expected `str`"),
 ]
 _ERROR = dict.fromkeys(("type", "module", "message"), "")
@@ -162,7 +162,7 @@ OTHER_HEADERS = (
 ENTRIES = [
     *(([_npy(array)], "native numbers") for array in OTHER_KINDS),
     *(([_npy(np.zeros(2, t))], "native numbers") for t in OTHER_TYPES),
-    *(([entry], "another header") for entry in OTHER_HEADERS),
+    *(([entry], "unlike that of numpy.savez") for entry in OTHER_HEADERS),
     ([_with_header(GOOD.replace("2,", "9" * 12 + ","))], "but holds 8 bytes"),
     ([_with_header(GOOD.replace("2,", "1," * 100))], "has the shape"),
     ([_with_header(GOOD.replace("2,", "-1,"))], "has the shape"),

@@ -179,7 +179,7 @@ def test_choices(run, words, exit_code, said):
 
 def test_nothing_legacy_is_clean_and_no_file_is_not(run, write):
     assert [run(c, ".").exit_code for c in ("scan", "fix")] == [3, 3]
-    assert "No file was found" in run("scan").output
+    assert "No files were found" in run("scan").output
     write({"a.py": "import jax\n"})
     assert [run(c, ".").exit_code for c in ("scan", "fix")] == [0, 0]
     assert run("scan").output.startswith("0 uses in 0 files; 0 places")

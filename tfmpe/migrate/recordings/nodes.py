@@ -217,7 +217,8 @@ class NodeReader:
             with np.errstate(all="ignore"):
                 return kind.type(value)
         except (OverflowError, ValueError, TypeError):
-            raise self._error(where, f"{value!r:.60} is not a {kind}") from None
+            fault = f"{value!r:.60} is not of type {kind}"
+            raise self._error(where, fault) from None
 
     def _array(self, node: Array, where: str) -> Any:
         self._check_declared(node, where)
