@@ -212,6 +212,25 @@ def take(array: Any, blocks: Sequence[slice], axis: int) -> Any:
     return like(xp.concatenate(parts, axis), array)
 
 
+def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
+    """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``."""
+    target = list(array.shape)
+    target[start : start + len(shape)] = shape
+    if tuple(target) == tuple(array.shape):
+        return array
+    if on_host([array, pad_value]):
+        fill = fill_value(pad_value, jax.dtypes.canonicalize_dtype(array.dtype))
+        grown = np.full(target, fill, fill.dtype)
+        with quiet_casts():
+            grown[tuple(slice(size) for size in array.shape)] = array
+        return grown
+    pad = [
+        (0, after - before)
+        for before, after in zip(array.shape, target, strict=True)
+    ]
+    return jnp.pad(array, pad, constant_values=pad_value)
+
+
 def flatten_samples(tree: T, n_axes: int) -> T:
     """Flatten the leading axes of every leaf to one."""
     return jax.tree.map(

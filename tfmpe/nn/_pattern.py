@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import flat_samples
+from tfmpe._base.arrays import flatten_samples
 from tfmpe.nn._structured import structured_attention
 from tfmpe.nn._types import AnyView, Heads
 from tfmpe.preprocessing import AttentionPlan
@@ -49,7 +49,9 @@ class AttentionPattern:
             mask = queries.attention_mask(keys, both_ways=both_ways)
             return cls(mask=mask)
         query_real, key_real = (
-            None if view.padding is None else flat_samples(view.padding, 1)
+            None
+            if view.padding is None
+            else flatten_samples(view.padding, len(view.sample_shape))
             for view in (queries, queries if keys is None else keys)
         )
         return cls(None, query_real, key_real, plan)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import flat_samples, grow, promoted
+from tfmpe._base.arrays import flatten_samples, grow, promoted
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._initial import Linear, zeros
@@ -172,7 +172,10 @@ class Transformer(nnx.Module):
         """
         if not conditioning.n_tokens:
             return []
-        vectors = flat_samples(self.embedding(conditioning, is_target=False), 2)
+        vectors = flatten_samples(
+            self.embedding(conditioning, is_target=False),
+            len(conditioning.sample_shape),
+        )
         pattern = AttentionPattern.of(
             conditioning, attention=self.config.attention
         )
@@ -219,7 +222,9 @@ class Transformer(nnx.Module):
             See :meth:`encode`.
         """
         sample = target.sample_shape
-        vectors = flat_samples(self.embedding(target, is_target=True), 2)
+        vectors = flatten_samples(
+            self.embedding(target, is_target=True), len(sample)
+        )
         time = self.time(jnp.broadcast_to(time, sample).reshape(-1))
         attention = self.config.attention
         pattern = AttentionPattern.of(target, attention=attention)
@@ -233,9 +238,7 @@ class Transformer(nnx.Module):
         for i, layer in enumerate(self.decoder.layers):
             remembered = None
             if encoded:
-                remembered = jax.tree.map(
-                    lambda leaf: flat_samples(leaf, 3), encoded[i]
-                )
+                remembered = flatten_samples(encoded[i], len(sample))
             vectors = self._run(layer)(
                 vectors, time, remembered, pattern, cross_pattern
             )
@@ -249,7 +252,7 @@ class Transformer(nnx.Module):
     ) -> Float[Array, "rows n width"]:
         """Return a linear map of vectors and values, one for each key."""
         values = jnp.where(target.value_mask, target.data, 0)
-        values = flat_samples(values, 2)
+        values = flatten_samples(values, len(target.sample_shape))
         by_name = {key.name: i for i, key in enumerate(self.keys)}
         parts = []
         for key in target.layout.keys:
