@@ -137,8 +137,8 @@ class FlowMatchingEstimator:
         Parameters
         ----------
         data : Tokens, TokenView, StoredDataset, or iterable of Tokens
-            Simulations. Tokens are used in one compiled loop per epoch,
-            batches one by one. About 4,096 rows of a stored dataset are in
+            Simulations. Tokens are shuffled in every epoch, batches are used
+            one by one. About 4,096 rows of a stored dataset are in
             memory at a time, in stored order.
         target_keys, conditioning_keys
             The inferred and the given keys; by default all others are given.
@@ -158,7 +158,7 @@ class FlowMatchingEstimator:
         patience
             Stop after this many epochs without a lower validation loss.
         progress
-            Show a progress bar (tqdm, extra ``data``).
+            Show a progress bar of the steps (tqdm, extra ``data``).
         checkpoint
             A folder for a checkpoint every ``checkpoint_every`` epochs, from
             which the same training is continued as if uninterrupted.
@@ -184,8 +184,10 @@ class FlowMatchingEstimator:
         Notes
         -----
         With validation data the parameters of the lowest validation loss
-        are kept, otherwise the last ones. Not for use inside ``jit``. The
-        last 8 compiled programs are cached, or 32 for data in batches.
+        are kept, otherwise the last ones. Not for use inside ``jit``. A step
+        is compiled once for any number of epochs and rows and any learning
+        rate, and a new optimizer only compiles its update; the last 32
+        programs are cached, and the last 8 updates.
         """
         options = read_options(
             validation,
