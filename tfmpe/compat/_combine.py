@@ -1,36 +1,16 @@
 """Legacy joining and padding, computed by the core."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe._base.arrays import fill_value, join, on_host, owned, quiet_casts
+from tfmpe._base.arrays import grow, join, on_host, owned
 from tfmpe.compat._flatten import SIDES
 from tfmpe.compat.defects.l16_parts_dropped import check_parts, has_attention
 from tfmpe.compat.defects.l17_samples_mixed_up import check_samples, n_samples
 from tfmpe.preprocessing import PAD_VALUE
-
-
-def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
-    """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``."""
-    target = list(array.shape)
-    target[start : start + len(shape)] = shape
-    if tuple(target) == tuple(array.shape):
-        return array
-    if on_host([array, pad_value]):
-        fill = fill_value(pad_value, jax.dtypes.canonicalize_dtype(array.dtype))
-        grown = np.full(target, fill, fill.dtype)
-        with quiet_casts():
-            grown[tuple(slice(size) for size in array.shape)] = array
-        return grown
-    pad = [
-        (0, after - before)
-        for before, after in zip(array.shape, target, strict=True)
-    ]
-    return jnp.pad(array, pad, constant_values=pad_value)
 
 
 def pad_multidim_event(

@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from tfmpe._base.arrays import join, take
+from tfmpe._base.arrays import grow, join, take
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import SEPARATOR
-from tfmpe.compat._combine import grow
 from tfmpe.compat._flatten import SIDES, build_attention
 from tfmpe.compat._to_legacy import as_legacy as as_legacy
 from tfmpe.compat._to_legacy import nine_arguments as nine_arguments
