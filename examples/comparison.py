@@ -1,4 +1,4 @@
-"""What the examples share: options, a table and a picture at the end."""
+"""Parts that the examples share: options, tables and pictures."""
 
 import argparse
 from pathlib import Path
@@ -21,10 +21,9 @@ class Posterior(NamedTuple):
 
 
 def arguments(description, quick=None, **defaults):
-    """Read the options of an example: --out, --seed, and its numbers.
+    """Read the options of an example: --out, --seed, and the given defaults.
 
-    With a dict ``quick`` there is an option --quick, with which its numbers
-    are the defaults.
+    With a dict ``quick`` there is an option --quick that sets its defaults.
     """
     parser = argparse.ArgumentParser(
         description=description.partition("\n")[0],
@@ -40,7 +39,7 @@ def arguments(description, quick=None, **defaults):
         )
     if quick is not None:
         parser.add_argument(
-            "--quick", action="store_true", help="small: under a minute"
+            "--quick", action="store_true", help="small run of under a minute"
         )
         if parser.parse_known_args()[0].quick:
             parser.set_defaults(**quick)
@@ -50,7 +49,7 @@ def arguments(description, quick=None, **defaults):
 
 
 def columns(tree):
-    """Return the values of a tree side by side, ``(*sample, p)``."""
+    """Return the values of a tree as columns, ``(*sample, p)``."""
     arrays = [np.asarray(array) for array in tree.values()]
     sample = arrays[0].shape[:-2]
     return np.concatenate([a.reshape((*sample, -1)) for a in arrays], -1)
@@ -71,7 +70,7 @@ def estimate(draws):
 
 
 def print_table(names, found, exact=None, truth=None):
-    """Print one observation's posterior, and the exact one beside it."""
+    """Print the posterior of one observation beside the exact posterior."""
     header = f"{'':<14}{'truth':>9}" if truth is not None else f"{'':<14}"
     if exact is not None:
         header += f"{'exact mean':>12}{'sd':>8}"
@@ -86,7 +85,7 @@ def print_table(names, found, exact=None, truth=None):
 
 
 def print_errors(found, exact):
-    """Print how far estimates are from exact posteriors, ``(n, p)``."""
+    """Print the errors of estimates of exact posteriors, ``(n, p)``."""
     error = np.abs(found.mean - exact.mean) / exact.sd
     ratio = found.sd / exact.sd
     print(
@@ -98,7 +97,7 @@ def print_errors(found, exact):
 
 
 def plot_intervals(ax, names, found, exact=None, truth=None):
-    """Draw 95 % intervals of every parameter of one observation."""
+    """Plot 95 % intervals of every parameter for one observation."""
     rows = np.arange(len(names))[::-1]
     # Many parameters: thinner lines, and only as many names as fit.
     width = 5 if len(names) <= 20 else 2
@@ -132,7 +131,7 @@ def plot_intervals(ax, names, found, exact=None, truth=None):
 
 
 def plot_means(ax, found, exact):
-    """Draw estimated against exact means, of all observations."""
+    """Plot estimated against exact means for all observations."""
     ax.errorbar(
         exact.mean.ravel(),
         found.mean.ravel(),
@@ -151,7 +150,7 @@ def plot_means(ax, found, exact):
 
 
 def figure(n_panels, title):
-    """Return a figure with panels side by side; nothing is shown."""
+    """Return a figure with panels in a row."""
     drawing = Figure(figsize=(4.6 * n_panels, 4.4), layout="constrained")
     drawing.suptitle(title)
     panels = drawing.subplots(1, n_panels, squeeze=False)[0]
@@ -159,6 +158,6 @@ def figure(n_panels, title):
 
 
 def save(drawing, file):
-    """Write a picture and say where."""
+    """Save a figure and print its file."""
     drawing.savefig(file, dpi=140)
     print(f"picture: {file}")

@@ -53,7 +53,7 @@ REFERENCE = {
 
 
 def prior(key, n):
-    """Draw mean, spread, and the schools' effects in units of the spread."""
+    """Draw mean, spread, and scaled effects of the schools."""
     mu_key, tau_key, z_key = jax.random.split(key, 3)
     return {
         "mu": 5 * jax.random.normal(mu_key, (n, 1, 1)),
@@ -63,19 +63,19 @@ def prior(key, n):
 
 
 def standard_errors(key, parameters):
-    """Return what is known of every school, in points."""
+    """Return the known standard errors of the schools, in points."""
     del key, parameters
     sigma = jnp.asarray(SIGMA[:, None], jnp.float32)
     return {"z": sigma, "y": sigma}
 
 
 def effects(parameters):
-    """Return the schools' effects, in points."""
+    """Return the effects of the schools, in points."""
     return parameters["mu"] + parameters["tau"] * parameters["z"]
 
 
 def simulator(key, parameters, inputs):
-    """Estimate the effect of every school, with its standard error."""
+    """Simulate the estimated effect of every school, and its standard error."""
     theta = effects(parameters)
     sigma = inputs["y"]
     return {"y": theta + sigma * jax.random.normal(key, theta.shape)}
@@ -106,7 +106,7 @@ def train(key, n_simulations, n_epochs, **options):
 
 
 def posterior(estimator, simulations, key, n_samples):
-    """Return draws of mu, tau and theta given the data of the schools."""
+    """Return draws of mu, tau and theta given the schools' data."""
     schools = jax.tree.map(lambda leaf: leaf[:1], simulations)
     schools = schools.with_values(y=Y[:, None].astype(np.float32))
     draws = estimator.sample(
@@ -125,7 +125,7 @@ def posterior(estimator, simulations, key, n_samples):
 
 
 def main():
-    """Train, compare, and draw."""
+    """Train, compare, and plot."""
     options = arguments(
         __doc__, n_simulations=100_000, n_epochs=4, n_samples=10_000
     )

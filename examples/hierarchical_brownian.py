@@ -41,7 +41,7 @@ RULES = {
 
 
 def prior(key, n):
-    """Draw the common drift and those of the paths."""
+    """Draw the common drift and the drifts of the paths."""
     mu_key, theta_key = jax.random.split(key)
     mu = jax.random.normal(mu_key, (n, 1, 1))
     return {
@@ -51,7 +51,7 @@ def prior(key, n):
 
 
 def times(key, parameters):
-    """Draw when each path is observed, in order."""
+    """Draw the observation times of each path, in increasing order."""
     n = len(parameters["mu"])
     drawn = jax.random.uniform(
         key, (n, N_PATHS, N_OBS, 1), minval=0.1, maxval=2.0
@@ -60,7 +60,7 @@ def times(key, parameters):
 
 
 def simulator(key, parameters, inputs):
-    """Follow every path from one time to the next."""
+    """Simulate every path from one time to the next."""
     t = inputs["obs"]
     steps = jnp.diff(t, axis=2, prepend=0.0)
     path = jnp.cumsum(jnp.sqrt(steps) * jax.random.normal(key, t.shape), axis=2)
@@ -72,9 +72,8 @@ def exact_moments(obs, t):
 
     Both arguments are ``(n, paths, n_obs)``.
 
-    Of a Brownian path with drift only its end counts: the sum of squared
-    steps over their lengths is the last time, and of steps times drift the
-    last value.
+    Of a Brownian path with drift, only the last time and the last value enter
+    the likelihood of the drift.
     """
     last_time, last_value = t[..., -1], obs[..., -1]
     n, n_paths = last_time.shape
@@ -100,7 +99,7 @@ def simulate(key, n):
 
 
 def train(key, n_simulations, n_epochs, **options):
-    """Simulate and train; return the estimator and how training went."""
+    """Simulate and train; return the estimator and the training history."""
     data_key, fit_key = jax.random.split(key)
     simulations = simulate(data_key, n_simulations)
     network = Transformer.for_tokens(
@@ -123,7 +122,7 @@ def train(key, n_simulations, n_epochs, **options):
 
 
 def posteriors(estimator, key, n_observations, n_samples):
-    """Return fresh simulations, draws given each, and the exact posterior."""
+    """Return new simulations, their posterior draws, and exact posteriors."""
     data_key, draw_key = jax.random.split(key)
     fresh = simulate(data_key, n_observations)
     draws = estimator.sample(
@@ -144,7 +143,7 @@ def posteriors(estimator, key, n_observations, n_samples):
 
 
 def main():
-    """Train, compare, and draw."""
+    """Train, compare, and plot."""
     options = arguments(
         __doc__,
         # How drifts depend on times is learned from many simulations.

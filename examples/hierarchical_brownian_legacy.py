@@ -1,12 +1,12 @@
-"""Brownian paths around a common drift, as a legacy script has them.
+"""Brownian paths around a common drift, written for the legacy package.
 
     mu ~ N(0, 1);  theta[i] ~ N(mu, 1)
     obs[i, j] = theta[i] t[i, j] + B_i(t[i, j]),  B_i a standard Brownian path
 
 The times are the legacy ``index``: it needs rows for every key, so mu and
 theta have dummy ones. SFMPE is trained for any times, FMPE for those of the
-observation. Compare with ``hierarchical_brownian.py``; for what else the
-script does see ``hierarchical_gaussian_legacy.py``.
+observation. Compare with ``hierarchical_brownian.py``; the other steps are
+those of ``hierarchical_gaussian_legacy.py``.
 """
 
 import jax
@@ -65,7 +65,7 @@ def prior_fn(n):
 
 
 def local_fn(parents, n_local):
-    """Return the distribution of the locals given the globals."""
+    """Return the distribution of the local parameters given the global ones."""
     mu = parents["mu"]
 
     def draw(seed, shape):
@@ -92,7 +92,7 @@ def f_in(n, n_obs):
 
 
 def simulator_fn(seed, theta, index):
-    """Follow every path from one time to the next."""
+    """Simulate every path from one time to the next."""
     t = index["obs"]
     steps = jnp.diff(t, axis=-2, prepend=0.0)
     shape = (len(theta["mu"]), *t.shape[1:])
@@ -101,7 +101,7 @@ def simulator_fn(seed, theta, index):
 
 
 def main():
-    """Train both estimators, infer, test, and draw."""
+    """Train both estimators, infer, test, and plot."""
     options = read_options(__doc__)
     n_theta, n_obs = options.n_theta, options.n_obs
     keys = jax.random.split(jax.random.PRNGKey(options.seed), 10)

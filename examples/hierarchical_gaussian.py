@@ -48,7 +48,7 @@ def prior(key, n):
 
 
 def simulator(key, parameters):
-    """Observe every site a few times."""
+    """Draw a few observations of every site."""
     theta = parameters["theta"][:, :, None]
     return {"obs": theta + jax.random.normal(key, (*theta.shape[:2], N_OBS, 1))}
 
@@ -73,7 +73,7 @@ def exact_posterior(obs):
 
 
 def train(key, n_simulations, n_epochs, **options):
-    """Simulate and train; return the estimator and how training went."""
+    """Simulate and train; return the estimator and the training history."""
     data_key, fit_key = jax.random.split(key)
     simulations = generate_static_dataset(
         data_key, prior, simulator, None, RULES, n_simulations
@@ -97,7 +97,7 @@ def train(key, n_simulations, n_epochs, **options):
 
 
 def posteriors(estimator, key, n_observations, n_samples):
-    """Return fresh simulations, draws given each, and the exact posterior."""
+    """Return new simulations, their posterior draws, and exact posteriors."""
     data_key, draw_key = jax.random.split(key)
     fresh = generate_static_dataset(
         data_key, prior, simulator, None, RULES, n_observations
@@ -116,7 +116,7 @@ def posteriors(estimator, key, n_observations, n_samples):
 
 
 def main():
-    """Train, compare, and draw."""
+    """Train, compare, and plot."""
     options = arguments(
         __doc__,
         n_simulations=300_000,

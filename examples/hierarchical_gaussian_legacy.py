@@ -1,13 +1,13 @@
-"""The hierarchical Gaussian as a script for the legacy package has it.
+"""A hierarchical Gaussian, written for the legacy package.
 
     mu ~ N(0, 1);  theta[i] ~ N(mu, 1);  obs[i, j] ~ N(theta[i], 1)
 
-Imports say ``tfmpe.compat`` where they said ``sfmpe``; nothing else is
-different, defects included. Both estimators are trained on about the same
-number of simulated sites: SFMPE bottom-up, from one site to all; FMPE on
-whole data sets. Then come posterior samples, their densities, and a local
-classifier two-sample test with its picture. Compare with
-``hierarchical_gaussian.py``, or turn off what a warning names::
+Only the imports were changed, from ``sfmpe`` to ``tfmpe.compat``; the legacy
+defects are reproduced. Both estimators are trained on about the same number
+of simulated sites: SFMPE bottom-up, from one site to all; FMPE on whole data
+sets. The script then draws posterior samples, computes their densities, and
+runs and plots a local classifier two-sample test. Compare with
+``hierarchical_gaussian.py``, or turn off the defects that warnings name::
 
     TFMPE_COMPAT_FIX=L18,L19,L26,L28 python hierarchical_gaussian_legacy.py
 """
@@ -63,7 +63,7 @@ def prior_fn(n):
 
 
 def local_fn(parents, n_local):
-    """Return the distribution of the locals given the globals."""
+    """Return the distribution of the local parameters given the global ones."""
     mu = parents["mu"]
 
     def draw(seed, shape):
@@ -74,7 +74,7 @@ def local_fn(parents, n_local):
 
 
 def main():
-    """Train both estimators, infer, test, and draw."""
+    """Train both estimators, infer, test, and plot."""
     options = read_options(__doc__)
     n_theta, n_obs = options.n_theta, options.n_obs
     keys = jax.random.split(jax.random.PRNGKey(options.seed), 9)

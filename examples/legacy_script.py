@@ -1,4 +1,4 @@
-"""What the legacy-style examples share: a prior class, the tests, the end."""
+"""Parts that the legacy examples share: a prior class, tests and output."""
 
 import logging
 
@@ -27,7 +27,7 @@ ALPHA = 0.05
 
 
 def read_options(description, **defaults):
-    """Read the options; let the package log what it logs."""
+    """Read the options, and turn the package's log messages on."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("tfmpe.compat").setLevel(logging.INFO)
     # Batches are whole (L24): 40 divides 0.8 * 150 and 0.8 * (150 // 3),
@@ -64,7 +64,7 @@ def read_options(description, **defaults):
 
 
 class Distribution:
-    """As much of a TFP distribution as a legacy script uses."""
+    """The part of a TFP distribution that a legacy script uses."""
 
     def __init__(self, draw):
         self._draw = draw
@@ -75,7 +75,7 @@ class Distribution:
 
 
 def lc2st(key, d_cal, observation, draws, options, picture):
-    """Run the local classifier two-sample test, and draw it.
+    """Run the local classifier two-sample test, and plot it.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def lc2st(key, d_cal, observation, draws, options, picture):
         posterior draw for each, ``(n, d)``.
     observation : array, shape (c,)
     draws : array, shape (n_samples, d)
-        Of the posterior given it.
+        Posterior draws given the observation.
     options : Namespace
     picture : Path
 
@@ -114,18 +114,18 @@ def lc2st(key, d_cal, observation, draws, options, picture):
 
 
 def finish(name, names, draws, numbers, truth, out, exact=None):
-    """Print and draw the posteriors of one observation.
+    """Print and plot the posteriors of one observation.
 
     Parameters
     ----------
     name : str
-        Of the model.
+        Name of the model.
     names : list of str
-        Of the columns.
+        Names of the columns.
     draws : dict of array, each of shape (n_samples, d)
         For each of :data:`TITLES`.
     numbers : dict of dict
-        For each of them more numbers to print, by what they are.
+        Further numbers to print for each of them, by description.
     truth : array, shape (d,)
     out : Path
     exact : Posterior, optional

@@ -12,10 +12,10 @@ site reports the infected share at a few days of its own, with an error of
 
     python seir.py --out demo-output
 
-Sites see nothing of one another but through the common parameters, and the
-cost of attention follows that: thousands of sites are trained and sampled on
-one machine, each simulation teaching as many site posteriors as it has
-sites::
+Sites depend on one another only through the common parameters, so the cost of
+attention grows linearly with their number: thousands of sites fit on one
+machine, and each simulation is a training example for the posterior of every
+one of its sites::
 
     python seir.py --n-sites 1000 --n-simulations 300 --batch-size 4
 """
@@ -64,7 +64,7 @@ RULES = {
 
 
 def between(low, high):
-    """Return maps from an interval to all numbers, and back."""
+    """Return maps from an interval to the real numbers, and back."""
     return (
         lambda x: jax.scipy.special.logit((x - low) / (high - low)),
         lambda u: low + (high - low) * jax.nn.sigmoid(u),
@@ -78,7 +78,7 @@ BIJECTORS = {
 
 
 def prior_of(n_sites):
-    """Return the prior of so many sites."""
+    """Return the prior for a number of sites."""
 
     def prior(key, n):
         keys = dict(
@@ -99,14 +99,14 @@ def prior_of(n_sites):
 
 
 def days(key, parameters):
-    """Draw the days on which each site reports, in order."""
+    """Draw the days on which each site reports, in increasing order."""
     n, n_sites, _ = parameters["A"].shape
     drawn = jax.random.uniform(key, (n, n_sites, N_OBS, 1), maxval=N_DAYS)
     return {"obs": jnp.sort(drawn, axis=2)}
 
 
 def infected(rates, times):
-    """Return the infected share of one site at some times in days."""
+    """Return the infected share of one site at given times, in days."""
     beta_0, alpha, sigma, amplitude, length, phase = rates
 
     def change(t, state, _):
@@ -131,7 +131,7 @@ def infected(rates, times):
 
 
 def simulator(key, parameters, inputs):
-    """Let the epidemics run, and report."""
+    """Simulate the epidemics and their reports."""
     n_sites = parameters["A"].shape[-2]
     times = inputs["obs"][..., 0]
     rates = jnp.stack(
@@ -150,14 +150,14 @@ def simulator(key, parameters, inputs):
 
 
 def simulate(key, n, n_sites):
-    """Return ``n`` simulations of so many sites as Tokens."""
+    """Return ``n`` simulations with a number of sites as Tokens."""
     return generate_static_dataset(
         key, prior_of(n_sites), simulator, days, RULES, n
     )
 
 
 def train(key, n_sites, n_simulations, n_epochs, batch_size, **options):
-    """Simulate and train; return the estimator and how training went."""
+    """Simulate and train; return the estimator and the training history."""
     data_key, fit_key = jax.random.split(key)
     simulations = simulate(data_key, n_simulations, n_sites)
     network = Transformer.for_tokens(
@@ -180,7 +180,7 @@ def train(key, n_sites, n_simulations, n_epochs, batch_size, **options):
 
 
 def main():
-    """Train, look at one outbreak, and draw."""
+    """Train, infer one outbreak, and plot."""
     options = arguments(
         __doc__,
         n_sites=50,

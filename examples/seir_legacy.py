@@ -1,16 +1,16 @@
-"""Epidemics at many sites, as a script for the legacy package has them.
+"""Epidemics at many sites, written for the legacy package.
 
-The model is that of ``seir.py``. A legacy script maps bounded values itself,
-before anything is flattened: by bijectors of a tree, which standardise, too.
+The model is that of ``seir.py``. A legacy script transforms bounded values
+itself before flattening, with bijectors of a tree that also standardize.
 Posterior samples are mapped back, and their densities corrected by the log
-determinant (of which the legacy package counts one parameter only, L37; turn
-it off by TFMPE_COMPAT_FIX=L37). For what else the script does see
+determinant (in which the legacy package counts only one parameter, defect
+L37; TFMPE_COMPAT_FIX=L37 turns it off). The other steps are those of
 ``hierarchical_gaussian_legacy.py``.
 
-The bijectors need TensorFlow Probability (extra ``legacy``), which imports
-with jax below 0.7 only. Where it is missing the script says so, goes on with
-the maps of ``seir.py``, which do not standardise, and gives densities on
-their scale.
+The bijectors need TensorFlow Probability (extra ``legacy``), which supports
+only jax below 0.7. Where it is missing, the script prints a message, uses the
+maps of ``seir.py``, which do not standardize, and returns densities on the
+unbounded scale.
 """
 
 import textwrap
@@ -57,7 +57,7 @@ INDEPENDENCE = {
 
 
 def bounded_prior(seed, shape, n):
-    """Draw all parameters with ``n`` sites."""
+    """Draw all parameters for ``n`` sites."""
     keys = jax.random.split(seed, len(BOUNDS))
     return {
         name: jax.random.uniform(
@@ -73,7 +73,7 @@ def bounded_prior(seed, shape, n):
 
 @jax.jit
 def bounded_simulator(seed, theta, index):
-    """Let the epidemics run, and report."""
+    """Simulate the epidemics and their reports."""
     times = N_DAYS * index["obs"][..., 0]
     sites = (len(theta["A"]), times.shape[-2])
     times = jnp.broadcast_to(times, (*sites, times.shape[-1]))
@@ -87,7 +87,7 @@ def bounded_simulator(seed, theta, index):
 
 
 def f_in(n, n_obs):
-    """Return the distribution of the index with ``n`` sites."""
+    """Return the distribution of the index for ``n`` sites."""
 
     def draw(seed, shape):
         days = jax.random.uniform(seed, (*shape, n, n_obs, 1))
@@ -101,18 +101,18 @@ def f_in(n, n_obs):
 
 
 class Maps:
-    """What is left of the bijector without TensorFlow Probability."""
+    """Substitute for the bijector without TensorFlow Probability."""
 
     def forward(self, tree):
-        """Map bounded values to all numbers."""
+        """Map bounded values to real numbers."""
         return {name: BIJECTORS[name][0](tree[name]) for name in tree}
 
     def inverse(self, tree):
-        """Map them back."""
+        """Map real numbers to bounded values."""
         return {name: BIJECTORS[name][1](tree[name]) for name in tree}
 
     def inverse_log_det_jacobian(self, tree, event_ndims):
-        """Return 0: densities stay on the scale of all numbers."""
+        """Return 0: densities are those on the unbounded scale."""
         return jnp.zeros(())
 
 
@@ -124,7 +124,7 @@ def make_bijector(representative):
             create_zscaling_bijector_tree,
         )
     except ImportError as error:
-        text = f"No bijectors: {error} Going on without them."
+        text = f"No bijectors: {error} Continuing without them."
         print(textwrap.fill(text, 79, break_on_hyphens=False))
         return Maps()
     import tensorflow_probability.substrates.jax.bijectors as tfb
@@ -141,7 +141,7 @@ def make_bijector(representative):
 
 
 def main():
-    """Train both estimators, infer, test, and draw."""
+    """Train both estimators, infer, test, and plot."""
     options = read_options(__doc__)
     n_theta, n_obs = options.n_theta, options.n_obs
     keys = jax.random.split(jax.random.PRNGKey(options.seed), 12)

@@ -1,14 +1,14 @@
-"""Simulate and train in several processes, as on several machines.
+"""Simulation and training in several processes, as on several machines.
 
-Alone, or one process per machine (here both on one)::
+As one process, or as one process per machine (here both on one machine)::
 
     python several_processes.py
     python several_processes.py --address localhost:9000 --processes 2 --rank 0
     python several_processes.py --address localhost:9000 --processes 2 --rank 1
 
-Every process simulates its own half of each step's batches from the same
-seed, so together they see what one process would see alone; jax adds the
-gradients up. All print the same number.
+All processes use the same seed, and each simulates its own part of every
+batch, so together they train on the same data as a single process; jax sums
+the gradients. All print the same number.
 """
 
 import argparse
@@ -27,14 +27,14 @@ def prior(key, n):
 
 
 def simulator(key, parameters):
-    """Observe it five times."""
+    """Draw five observations of the mean."""
     mu = parameters["mu"]
     return {"obs": mu + jax.random.normal(key, (len(mu), 5, 1))}
 
 
 @jax.jit
 def step(estimate, batch):
-    """Move an estimate of the mean of mu along the gradient of its loss."""
+    """Update the estimate of the mean of mu by one gradient step."""
 
     def loss(estimate):
         mu = batch.select_tokens(["mu"]).data
@@ -44,7 +44,7 @@ def step(estimate, batch):
 
 
 def main():
-    """Train on batches that every process has a part of."""
+    """Train on batches of which every process has a part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--address", help="of the process of rank 0")
     parser.add_argument("--processes", type=int, default=1)

@@ -1,4 +1,4 @@
-"""Data, rules and helpers that the tests share. Everything runs on the CPU."""
+"""Data, rules and helpers that the tests share; CPU only."""
 
 import os
 from collections import Counter

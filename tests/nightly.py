@@ -1,4 +1,4 @@
-"""Parameters of tests of which `make test` takes a part."""
+"""Parameter sets of which `make test` uses a part."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The stored legacy calls, as tests ask for them."""
+"""Access of the tests to the stored legacy calls."""
 
 import functools
 import random

@@ -1,4 +1,4 @@
-"""Hypothesis strategies shared by the tests, and how many cases they draw.
+"""Hypothesis strategies that the tests share, and their numbers of cases.
 
 ``HYPOTHESIS_PROFILE=nightly`` draws many more cases; ``fuzz`` draws
 ``FUZZ_EXAMPLES`` (10,000) in each test, as ``make fuzz`` does. With ``CI`` set

@@ -1,4 +1,4 @@
-"""The code on every page runs, in order, and prints what is shown."""
+"""Code on every page of the documentation, run in order."""
 
 import ast
 import json

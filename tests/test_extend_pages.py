@@ -1,4 +1,4 @@
-"""The pages in docs/extend: their changes apply, and their code then runs."""
+"""Pages in docs/extend: their changes applied, and their code run."""
 
 import os
 import re

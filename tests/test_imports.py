@@ -1,4 +1,4 @@
-"""``import tfmpe`` stays light: jax, numpy, jaxtyping and nothing heavier."""
+"""Dependencies that ``import tfmpe`` loads: jax, numpy and jaxtyping only."""
 
 import json
 import os

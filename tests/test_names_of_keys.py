@@ -1,4 +1,4 @@
-"""Names of keys beside the names that the package itself uses."""
+"""Names of keys that coincide with names in the package."""
 
 # ruff: noqa: PT011 - the whole message is compared.
 

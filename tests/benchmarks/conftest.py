@@ -1,4 +1,4 @@
-"""Checking a case once for all its sides, and timing a call."""
+"""Fixtures that check a case once for all its sides and time a call."""
 
 import jax
 import pytest

@@ -1,4 +1,4 @@
-"""Nothing is timed that was not checked, so the checks must be able to fail."""
+"""Checks that precede every timing, and proof that they can fail."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Joined data sets: bytes, counted and not timed."""
+"""Bytes of joined data sets."""
 
 import jax
 import jax.numpy as jnp

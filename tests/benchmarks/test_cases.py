@@ -1,4 +1,4 @@
-"""The cases of `tfmpe bench` as tests: checked to agree, then timed warm."""
+"""Cases of `tfmpe bench` as tests: checked, then timed warm."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The committed results of real runs."""
+"""Committed results of real benchmark runs."""
 
 import re
 import runpy

@@ -1,4 +1,4 @@
-"""What a call compiles, and how often it asks the network: exact numbers."""
+"""Exact numbers of compilations and of network evaluations."""
 
 from contextlib import contextmanager
 

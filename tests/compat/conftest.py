@@ -1,4 +1,4 @@
-"""Small nine-argument calls, and a network that learns."""
+"""Small nine-argument calls, and a trainable network."""
 
 import jax.numpy as jnp
 import numpy as np

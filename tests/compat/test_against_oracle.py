@@ -1,8 +1,8 @@
-"""The bridge returns what the plain oracle returns, for random calls.
+"""Equality of bridge and oracle on random calls.
 
-Every case would make the oracle compile a few kernels, so for most cases its
-``jax.numpy`` is replaced by :class:`OnHost`, which does the same with NumPy;
-that it does so is tested as well.
+The oracle would compile a few kernels for every case, so in most cases its
+``jax.numpy`` is replaced by :class:`OnHost`, a NumPy equivalent that is tested
+as well.
 """
 
 import copy

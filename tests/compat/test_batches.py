@@ -1,4 +1,4 @@
-"""Batch loaders: every row once in each pass, without TensorFlow."""
+"""Batch loaders without TensorFlow: each row once per pass."""
 
 import subprocess
 import sys

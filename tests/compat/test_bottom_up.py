@@ -1,4 +1,4 @@
-"""Bottom-up training: who calls what, with which shapes, keys and data."""
+"""Bottom-up training: calls, shapes, keys and data."""
 
 import functools
 import inspect

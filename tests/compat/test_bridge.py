@@ -1,4 +1,4 @@
-"""The two-way bridge: legacy dictionaries to Tokens and back."""
+"""Two-way bridge between legacy dictionaries and Tokens."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""A warning points at the user's line, however the call came about."""
+"""Source lines of warnings: the user's, for every kind of call."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Defects can be turned off by name: what is different then."""
+"""Defects turned off by code, and the resulting differences."""
 
 import re
 from pathlib import Path

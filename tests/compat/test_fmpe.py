@@ -1,4 +1,4 @@
-"""The path of flow matching, and its times."""
+"""Path and times of flow matching."""
 
 import jax
 import jax.numpy as jnp

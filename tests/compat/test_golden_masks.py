@@ -1,8 +1,8 @@
-"""The masks of the three examples against golden files.
+"""Masks of the three examples, compared with golden files.
 
 The golden files hold stored legacy output (`tests/golden`). The regression
-plugin compares values; it lets another data type of the same values, another
-order of keys pass, so those are compared here as well.
+plugin compares only values, so data types and the order of keys are compared
+here as well.
 """
 
 from pathlib import Path

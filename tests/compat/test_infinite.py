@@ -1,4 +1,4 @@
-"""Functional inputs of every token of a tree of parameters."""
+"""Functional inputs of all tokens of a parameter tree."""
 
 import jax
 import jax.numpy as jnp

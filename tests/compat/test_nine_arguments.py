@@ -1,4 +1,4 @@
-"""From Tokens to a legacy call."""
+"""Conversion of Tokens to the arguments of a legacy call."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What the legacy plots draw; only with an ArviZ that can be imported."""
+"""Output of the legacy plots; requires a working ArviZ."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What trainings log, and that they wait for nothing if it is off."""
+"""Log messages of training, and no waiting where logging is off."""
 
 import logging
 

@@ -1,6 +1,6 @@
-"""Bijectors of trees, and what they get wrong by default.
+"""Bijectors of trees, and their default defects.
 
-Only with a TensorFlow Probability that imports with the installed jax.
+Requires a TensorFlow Probability that supports the installed jax.
 """
 
 import jax

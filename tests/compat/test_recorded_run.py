@@ -1,8 +1,8 @@
-"""Whole recorded runs of bottom-up training, from their seeds to the end.
+"""Complete recorded runs of bottom-up training, from their seeds.
 
-The recordings hold what the user's functions returned; everything else is
-computed: which key goes where, networks, trainings, simulations by the
-estimator, draws from the posterior.
+The recordings hold the return values of the user's functions. Everything else
+is computed: keys, networks, training, simulations by the estimator, and
+posterior draws.
 """
 
 import functools

@@ -1,7 +1,7 @@
-"""Every stored call of preprocessing gives the same through the bridge.
+"""Replay of all stored preprocessing calls on the bridge.
 
-Those that solve an equation are replayed by ``tfmpe verify``, within a
-tolerance; test_structured_cnf.py and test_sfmpe.py have a part of them.
+Calls that solve an equation are replayed by ``tfmpe verify``, within a
+tolerance; test_structured_cnf.py and test_sfmpe.py replay some of them.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The estimator: its draws, its densities, its training."""
+"""Structured estimator: draws, densities, training."""
 
 import jax
 import jax.numpy as jnp

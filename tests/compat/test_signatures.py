@@ -1,7 +1,7 @@
-"""Every name of the legacy package: where it is and how it is called.
+"""Location and signature of every legacy name.
 
-`legacy_surface.json` is the legacy package's own list: a parameter as its name,
-with `=` and the default as written; null for what is not called.
+`legacy_surface.json` lists the legacy package: a parameter is its name, with
+`=` and the default as written; null stands for a name that is not callable.
 """
 
 import ast

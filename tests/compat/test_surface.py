@@ -1,4 +1,4 @@
-"""Modules, names, signatures and defaults are those of the legacy package."""
+"""Modules, names, signatures and defaults of the legacy package."""
 
 import importlib
 import inspect

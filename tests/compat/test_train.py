@@ -1,4 +1,4 @@
-"""Training loops: compiled once, counted, and ended early."""
+"""Training loops: one compilation, counts, early stopping."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Rounds of training: what they draw from, what they log."""
+"""Rounds of training: sources of draws, log messages."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Stacking trees, and draws to ArviZ and back."""
+"""Stacked trees, and conversion of draws to and from ArviZ."""
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +53,9 @@ def test_types_promote_as_in_jax():
 def test_names_are_not_compared():
     """But it is said (L49)."""
     one, other = ({name: jnp.ones((2, 1))} for name in "ab")
-    with pytest.warns(NamesNotComparedWarning, match="stand at the same place"):
+    with pytest.warns(
+        NamesNotComparedWarning, match="are at the same position"
+    ):
         found = stack_data(one, other)
     assert list(found) == ["a"]
     assert found["a"].shape == (4, 1)

@@ -1,4 +1,4 @@
-"""Each reproduced defect warns when it can hurt, and not otherwise."""
+"""Warnings of reproduced defects: present where harmful, else absent."""
 
 import warnings
 

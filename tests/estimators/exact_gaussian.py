@@ -1,4 +1,4 @@
-"""A hierarchical normal model, and an estimator that knows its posterior."""
+"""Hierarchical normal model, and an estimator with the exact posterior."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Tokens of every kind, and vector fields whose flows are known."""
+"""Tokens of every kind, and vector fields with known flows."""
 
 import equinox as eqx
 import jax

@@ -1,4 +1,4 @@
-"""Models of plates with closed-form posteriors, and a field to train fast."""
+"""Plate models with closed-form posteriors, and a quickly trained field."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Bottom-up training: what is kept, resumed and refused, and exactness."""
+"""Bottom-up training: stored stages, resuming, refusals, exactness."""
 
 import copy
 import functools

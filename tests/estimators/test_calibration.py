@@ -1,4 +1,4 @@
-"""Ranks of true values: uniform for right draws, and only for these."""
+"""Ranks of true values: uniform only for correct draws."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Interrupted training goes on as if nothing had happened."""
+"""Interrupted training, resumed with identical results."""
 
 import os
 

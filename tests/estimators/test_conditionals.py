@@ -1,4 +1,4 @@
-"""Which keys are inferred, and which are given."""
+"""Choice of inferred and conditioning keys."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Coverage of credible regions: nominal for right draws, and only these."""
+"""Coverage of credible regions: nominal only for correct draws."""
 
 import sys
 

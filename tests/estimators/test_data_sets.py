@@ -1,4 +1,4 @@
-"""Data sets of different sizes at once under ``vmap``: as one by one."""
+"""Data sets of different sizes under ``vmap``, compared one by one."""
 
 import jax
 import jax.numpy as jnp

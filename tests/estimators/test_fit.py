@@ -1,4 +1,4 @@
-"""Training: static data, batches, several questions, and what goes wrong."""
+"""Training: static data, batches, several questions, and errors."""
 
 import jax
 import jax.numpy as jnp

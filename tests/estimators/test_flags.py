@@ -1,4 +1,4 @@
-"""Flags of jax that find mistakes, on the way from data to draws and checks."""
+"""Debugging flags of jax, from data to draws and checks."""
 
 import functools
 

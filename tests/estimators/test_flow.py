@@ -1,4 +1,4 @@
-"""Draws of flows: right, the same in any chunks, compiled once."""
+"""Draws of flows: correct values, any chunk size, one compilation."""
 
 from functools import partial
 

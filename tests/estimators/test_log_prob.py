@@ -1,4 +1,4 @@
-"""Densities of flows: those of what sample draws."""
+"""Densities of flows: those of the sampled distribution."""
 
 import itertools
 from functools import partial

@@ -1,4 +1,4 @@
-"""The flow matching loss: its formula, padding, rows that fill up."""
+"""Flow matching loss: formula, padding, filler rows."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Solving the equation: every method, tolerances row by row."""
+"""ODE solvers: every method, tolerances per row."""
 
 import diffrax
 import jax

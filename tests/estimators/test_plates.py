@@ -1,4 +1,4 @@
-"""Plates: sizes of axes, kinds of units, and which tokens are a unit's."""
+"""Plates: axis sizes, kinds of units, and the tokens of each unit."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Simulated data around the observed ones: right, and where it is not."""
+"""Predictive checks: calibrated for a correct model, and only for it."""
 
 from dataclasses import replace
 from functools import partial

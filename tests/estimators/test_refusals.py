@@ -1,4 +1,4 @@
-"""What cannot be learnt or answered, refused before anything is computed."""
+"""Impossible questions, refused before any computation."""
 
 import copy
 import itertools

@@ -1,4 +1,4 @@
-"""Fifty repetitions with something new: what is kept is bounded."""
+"""Bounded caches over fifty repetitions with new values."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""British spellings of arguments and names, beside the American ones."""
+"""British spellings as aliases of the American ones."""
 
 import pytest
 

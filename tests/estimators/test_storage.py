@@ -1,4 +1,4 @@
-"""Estimators as files: the same bits, or nothing at all."""
+"""Estimators as files: identical bits, or an error."""
 
 import os
 

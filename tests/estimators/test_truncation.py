@@ -1,4 +1,4 @@
-"""Truncated priors: the box, and draws from the prior inside of it."""
+"""Truncated priors: the box, and prior draws within it."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Taking vector fields apart for jit, and together again."""
+"""Vector fields, split for jit and merged again."""
 
 import equinox as eqx
 import jax

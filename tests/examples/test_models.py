@@ -1,4 +1,4 @@
-"""The three examples as Tokens have the masks that were stored."""
+"""Masks of the three examples as Tokens, compared with stored ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The example scripts are found, and run to their picture."""
+"""Example scripts: lookup, and complete runs."""
 
 import importlib
 import math

@@ -1,10 +1,10 @@
-"""Write the golden masks of the three examples, from stored legacy output.
+"""Writer of the golden masks of the three examples.
 
     python tests/golden/make_golden.py
 
-Never from this package's own masks: the golden files say what the legacy
-package returned, and the tests hold the package against them. Every entry is
-named `<case>.<path in flat['masks']>` after the stored case it comes from.
+The masks are those of the legacy package, from its stored output, never those
+of this package. Every entry is named `<case>.<path in flat['masks']>` after
+its stored case.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The golden files are the stored legacy output, not this package's own."""
+"""Origin of the golden files: stored legacy output only."""
 
 from pathlib import Path
 

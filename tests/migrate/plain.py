@@ -1,4 +1,4 @@
-"""A small legacy package, written by hand: it has no code of the bridge."""
+"""Small handwritten legacy package that shares no code with the bridge."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command line: what it prints, where, and how it ends."""
+"""Command line: output streams and exit codes."""
 
 import os
 import subprocess
@@ -75,7 +75,7 @@ def test_a_difference_ends_in_1_and_is_shown(
         ("verify --json no/such/x.json", "does not exist"),
         ("draw --example sier", "not one of"),
         ("undo", "No such command"),
-        ("bench --case jion", "unknown case 'jion'; the cases are: flatten,"),
+        ("bench --case jion", "unknown case 'jion'; expected one of: flatten,"),
         ("bench --legacy no_such_package", "No module named 'no_such_package'"),
         ("bench --legacy json", "No module named 'json.util'"),
         ("bench --max-sites 0", "is not in the range"),

@@ -1,4 +1,4 @@
-"""The tools know every legacy name, and read them from the bridge."""
+"""Legacy names: completeness, read from the bridge's source."""
 
 import json
 from pathlib import Path

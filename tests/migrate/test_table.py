@@ -1,4 +1,4 @@
-"""Tables of plain lines: nothing cut, one line a row, at any width."""
+"""Text tables: one uncut line per row at any width."""
 
 import io
 

@@ -1,3 +1,3 @@
-"""The project is data of these tests: it is run in copies only."""
+"""Fixtures for a small project, which is run only as a copy."""
 
 collect_ignore = ["growth"]

@@ -1,7 +1,7 @@
-"""MIGRATION.md: its tables, and what its commands print.
+"""Generated parts of MIGRATION.md: tables and output of commands.
 
 A block between ``<!-- table: NAME -->`` or ``<!-- output: COMMAND -->`` and
-``<!-- end -->`` is generated. Run as a script, all are written again::
+``<!-- end -->`` is generated. This script writes all of them again::
 
     python tests/migration/guide.py
 """

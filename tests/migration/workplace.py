@@ -1,4 +1,4 @@
-"""A copy of the small project, and commands that are run in it."""
+"""Copy of the small project, and commands run in it."""
 
 import json
 import os

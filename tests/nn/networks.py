@@ -1,4 +1,4 @@
-"""Networks with parameters that nothing is a special case for."""
+"""Networks with parameters that trigger no special case."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Sizes of networks, and the keys that they know."""
+"""Network sizes, and the keys that a network knows."""
 
 import pytest
 

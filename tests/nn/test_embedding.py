@@ -1,4 +1,4 @@
-"""From tokens to vectors."""
+"""Embedding of tokens as vectors."""
 
 import jax
 import jax.numpy as jnp

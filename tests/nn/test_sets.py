@@ -1,4 +1,4 @@
-"""Keys whose tokens a network takes for a set, and the warning of them."""
+"""Keys whose tokens a network treats as a set, and the warning."""
 
 import itertools
 import warnings

@@ -1,4 +1,4 @@
-"""Structured attention is the dense masked softmax, for whatever rules."""
+"""Structured attention compared with dense masked softmax, for any rules."""
 
 import jax
 import jax.numpy as jnp

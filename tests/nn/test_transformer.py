@@ -1,4 +1,4 @@
-"""The transformer: masks, padding, exchangeable tokens, dtypes."""
+"""Transformer: masks, padding, exchangeable tokens, dtypes."""
 
 import jax
 import jax.numpy as jnp

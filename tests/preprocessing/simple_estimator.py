@@ -1,8 +1,8 @@
-"""The smallest estimator that consumes Tokens.
+"""Minimal estimator that consumes Tokens.
 
-Every target token is normal around a line through the mean of those
-conditioning tokens that it may attend to. Target and conditioning are chosen
-when it is called; one line per label, so tokens of one key share it.
+Every target token is normal; its mean is a linear function, one per label, of
+the mean of the conditioning tokens that it may attend to. Target and
+conditioning keys are chosen at each call.
 """
 
 from functools import partial

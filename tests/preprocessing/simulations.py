@@ -1,4 +1,4 @@
-"""A small hierarchical simulation, in the ways that people write one."""
+"""Small hierarchical simulation in several programming styles."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Declared masks of the core are those of the plain oracle."""
+"""Declared masks of the core, compared with the oracle's."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Refusals, compared as whole messages: what failed, what was expected."""
+"""Error messages, compared as a whole."""
 
 # ruff: noqa: PT011 - the message is compared after each block.
 

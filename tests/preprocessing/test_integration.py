@@ -1,4 +1,4 @@
-"""Against stored legacy output, the bridge, and estimators in training."""
+"""Core compared with stored legacy output and the bridge, and trained."""
 
 import functools
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What must hold for all trees: each test is one law."""
+"""Laws that hold for all trees, one per test."""
 
 import math
 

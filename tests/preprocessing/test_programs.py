@@ -1,4 +1,4 @@
-"""Programs that are kept: how many, for what, and for how long."""
+"""Cached programs: their number, keys, and lifetime."""
 
 import threading
 import weakref

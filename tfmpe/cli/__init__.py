@@ -1,7 +1,7 @@
-"""The command line, `tfmpe`: thin wrappers over `tfmpe.migrate`.
+"""Command line `tfmpe`: thin wrappers over `tfmpe.migrate`.
 
-One module per command, which imports what it needs when it is run, so that
---help answers at once. Where the extra `cli` is missing, __main__ says so.
+Each command is a module that imports its dependencies when it is run, so that
+--help is fast. __main__ reports a missing extra `cli`.
 """
 
 from importlib import import_module
@@ -19,7 +19,7 @@ _NAMES = ("bench", "demo", "draw", "explain", "fix", "record", "report",
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(tfmpe.__version__, prog_name="tfmpe")
 def cli() -> None:
-    """Tokens for hierarchical inference, and a bridge for older scripts."""
+    """Tokens for hierarchical inference, and a bridge for legacy scripts."""
 
 
 for _name in _NAMES:

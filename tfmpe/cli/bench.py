@@ -1,4 +1,4 @@
-"""`tfmpe bench`: old against new."""
+"""Command `tfmpe bench`: legacy code and new code compared and timed."""
 
 from pathlib import Path
 
@@ -12,24 +12,24 @@ from . import common
     "--legacy",
     metavar="MODULE",
     default="oracle",
-    help="An installed legacy package as the old side; else the plain oracle.",
+    help="Legacy package to measure; default: a built-in reimplementation.",
 )
 @click.option(
     "--device",
     type=click.Choice(["cpu", "gpu"]),
-    help="Where to compute; by default where jax would.",
+    help="Device to compute on; by default that of jax.",
 )
 @click.option(
     *("--case", "cases"),
     metavar="NAME",
     multiple=True,
-    help="Measure this case only; may be given again.",
+    help="Measure this case only; may be repeated.",
 )
 @click.option(
     "--max-sites",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Leave out what has more sites.",
+    help="Skip sizes with more sites.",
 )
 @click.option(
     "--quick", is_flag=True, help="Small sizes: seconds, not minutes."
@@ -47,18 +47,18 @@ def bench(
     json_file: Path | None,
     no_progress: bool,
 ) -> None:
-    """Measure old against new: time, memory, and how both grow.
+    """Compare time, memory and scaling of legacy code and new code.
 
-    The old side is first checked against the recordings of the legacy
-    package, and the new side against the old: what differs is not timed.
-    Takes many minutes, and much memory. Needs the extra flow.
+    The legacy side is first checked against recordings of the legacy package,
+    then the new side against the legacy side; only equal results are timed.
+    Takes many minutes and much memory. Needs the extra flow.
 
     \b
     Exit code:
-      0  everything was equal, and timed
-      1  something differs
-      2  wrong usage
-      3  nothing was compared: no recordings, no memory
+      0  all results were equal and were timed
+      1  some results differ
+      2  invalid usage
+      3  nothing was compared: recordings or memory are missing
 
     \b
     Examples:
@@ -82,7 +82,7 @@ def bench(
     from tfmpe.migrate.records.files import as_json
 
     for name in set(cases) - set(CASES):
-        fault = f"unknown case {name!r}; the cases are: {', '.join(CASES)}"
+        fault = f"unknown case {name!r}; expected one of: {', '.join(CASES)}"
         raise click.BadParameter(fault, param_hint="--case")
     try:
         with common.progress_bar(wanted=not no_progress) as progress:

@@ -1,4 +1,4 @@
-"""What several commands share: options, files that are written, progress."""
+"""Parts that several commands share: options, output files, progress."""
 
 import importlib.util
 import sys
@@ -16,7 +16,7 @@ def file_option(*names: str, help: str) -> Callable[..., Any]:
     def checked(
         context: click.Context, option: click.Parameter, file: Path | None
     ) -> Path | None:
-        # Before minutes are spent.
+        # Checked before a run of minutes.
         if file is not None and not file.absolute().parent.is_dir():
             why = f"the folder {str(file.parent)!r} does not exist"
             raise click.BadParameter(why, param_hint=option.opts[0])
@@ -28,9 +28,11 @@ def file_option(*names: str, help: str) -> Callable[..., Any]:
     )
 
 
-json_option = file_option("--json", "json_file", help="Also write all as JSON.")
+json_option = file_option(
+    "--json", "json_file", help="Also write the results as JSON."
+)
 exit_zero_option = click.option(
-    "--exit-zero", is_flag=True, help="End in 0 where it would be 1."
+    "--exit-zero", is_flag=True, help="Exit with code 0 instead of 1."
 )
 no_progress_option = click.option(
     "--no-progress", is_flag=True, help="Show no progress bar."
@@ -38,23 +40,23 @@ no_progress_option = click.option(
 
 
 def ending(code: int, exit_zero: bool) -> int:
-    """Return how a command ends: with --exit-zero, findings are no failure."""
+    """Return the exit code: 0 instead of 1 with --exit-zero."""
     return 0 if exit_zero and code == 1 else code
 
 
 @contextmanager
 def writing(path: Path, option: str) -> Iterator[None]:
-    """Say what cannot be written, and why not."""
+    """Convert an error of writing a file to an error of usage."""
     try:
         yield
     except OSError as error:
-        # Not click.FileError: its exit code, 1, means differences here.
+        # Not click.FileError, whose exit code 1 stands for differences.
         why = f"{str(path)!r} cannot be written ({error.strerror})"
         raise click.BadParameter(why, param_hint=option) from None
 
 
 def write_file(file: Path | None, content: bytes, option: str) -> None:
-    """Write a file, if any, as a whole, or say why not."""
+    """Write a file, if any, atomically, or raise an error of usage."""
     from tfmpe._base.atomic import write_atomically
 
     if file is not None:
@@ -63,16 +65,16 @@ def write_file(file: Path | None, content: bytes, option: str) -> None:
 
 
 def require(*modules: str, extras: str) -> None:
-    """Refuse to go on without these modules."""
+    """Raise an error of usage if any of these modules is missing."""
     missing = [n for n in modules if importlib.util.find_spec(n) is None]
     if missing:
         remedy = f'{", ".join(missing)}: pip install "tfmpe[{extras}]"'
-        raise click.UsageError(f"this needs {remedy}")
+        raise click.UsageError(f"this command needs {remedy}")
 
 
 @contextmanager
 def progress_bar(wanted: bool) -> Iterator[Any]:
-    """Give a callback for a share and a label, or None where none is shown."""
+    """Yield a callback(share, label), or None where no bar is shown."""
     if not wanted or not sys.stderr.isatty():
         yield None
         return

@@ -1,4 +1,4 @@
-"""`tfmpe demo`: run an example."""
+"""Command `tfmpe demo`: an example, trained and drawn."""
 
 import click
 
@@ -18,17 +18,18 @@ from .common import require
 @click.option(
     "--legacy",
     is_flag=True,
-    help="Run it as written for the legacy package, through tfmpe.compat.",
+    help="Run its version for the legacy package, through tfmpe.compat.",
 )
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def demo(
     context: click.Context, example: str, legacy: bool, options: tuple[str, ...]
 ) -> None:
-    """Simulate a model, train an estimator, and draw what it found.
+    """Simulate a model, train an estimator, and plot its posterior.
 
-    OPTIONS go to the example's script, such as --seed 1, --n-epochs 10, or
-    --out DIR for its pictures (demo-output). Needs the extras flow and plot.
+    OPTIONS are passed to the example's script, such as --seed 1,
+    --n-epochs 10, or --out DIR for its pictures (default: demo-output). Needs
+    the extras flow and plot.
 
     \b
     Examples:

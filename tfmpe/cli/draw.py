@@ -1,4 +1,4 @@
-"""`tfmpe draw`: the masks of the examples."""
+"""Command `tfmpe draw`: attention masks of the examples."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ EXAMPLES = ("hierarchical_gaussian", "hierarchical_brownian", "seir")
 def draw(example: str | None, out: Path | None) -> None:
     """Draw the attention masks of the three examples as text.
 
-    A row attends to the columns marked `#`. With --out they are drawn as
-    PNG files as well, where matplotlib is installed.
+    The token of a row may attend to the columns marked `#`. With --out the
+    masks are also drawn as PNG files (needs matplotlib).
 
     \b
     Examples:
@@ -46,7 +46,7 @@ def draw(example: str | None, out: Path | None) -> None:
     with writing(out, "--out"):
         out.mkdir(parents=True, exist_ok=True)
         for name in names:
-            # Not pyplot's: no window, whatever the backend.
+            # Not pyplot, which may open a window.
             figure = Figure(figsize=(7, 5), layout="constrained")
             axes = figure.add_subplot()
             plot_mask(MODELS[name](), ax=axes)

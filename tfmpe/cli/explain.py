@@ -1,4 +1,4 @@
-"""`tfmpe explain`: what a code means."""
+"""Command `tfmpe explain`: the meaning of a code."""
 
 import shutil
 import textwrap
@@ -11,13 +11,13 @@ import click
 def explain(codes: tuple[str, ...]) -> None:
     """Explain advice or a defect, with an example before and after.
 
-    CODE is what the other commands print, such as T101 or L19, or its name;
-    without one, all are listed.
+    CODE is a code that the other commands print, such as T101 or L19, or its
+    name. Without arguments, all codes are listed.
 
     \b
     Exit code:
-      0  explained
-      2  there is no such code
+      0  the codes were explained or listed
+      2  a code is unknown
 
     \b
     Examples:

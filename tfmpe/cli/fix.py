@@ -1,4 +1,4 @@
-"""`tfmpe fix`: move the imports of scripts and notebooks to the bridge."""
+"""Command `tfmpe fix`: imports of scripts and notebooks, rewritten."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,18 +18,16 @@ if TYPE_CHECKING:
 @click.option("--to", type=click.Choice(["bridge", "tokens"]), hidden=True)
 @click.option("--diff", is_flag=True, help="Show changes and write nothing.")
 @click.option(
-    "--check", is_flag=True, help="Write nothing; end in 1 if files would."
+    "--check", is_flag=True, help="Write nothing; exit with 1 on any change."
 )
 @common.file_option(
-    *("--json", "json_file"), help="Also write all as JSON; - prints it."
+    *("--json", "json_file"), help="Also write JSON; - is standard output."
 )
-@click.option(
-    "--backup", is_flag=True, help="Leave each original beside it, .orig."
-)
+@click.option("--backup", is_flag=True, help="Keep each original as FILE.orig.")
 @click.option(
     "--allow-dirty",
     is_flag=True,
-    help="Rewrite files with changes that are not committed, too.",
+    help="Also rewrite files with uncommitted changes.",
 )
 @common.exit_zero_option
 @common.no_progress_option
@@ -49,18 +47,18 @@ def fix(
     """Change imports of sfmpe to imports of tfmpe.compat.
 
     PATH is a Python file, a notebook or a folder; by default the current
-    folder. Only import statements change, and the names that they bind stay:
-    no other line has to. What names the package otherwise (strings, magics,
-    configuration files) is listed and left to you. No number changes. Links
-    to folders are not followed.
+    folder. Only import statements change. They bind the same names as before,
+    so that no other line has to change, and results stay the same. Other
+    mentions of the package (strings, magics, configuration files) are listed
+    for you to change. Links to folders are not followed.
 
     \b
     Exit code:
-      0  all was done, or there was nothing to do
+      0  no legacy imports or mentions are left
       1  something is left to do; with --check or --diff also: files would
          be rewritten
-      2  wrong usage, or files have changes that are not committed
-      3  a file could not be read or written, or there was none
+      2  invalid usage, or files have uncommitted changes
+      3  a file could not be read or written, or no file was found
 
     \b
     Examples:
@@ -95,8 +93,8 @@ def fix(
     if to == "tokens":
         code = FINDINGS
         click.echo(
-            "Note: only imports were rewritten, since calls are moved to "
-            "Tokens by hand: tfmpe scan lists what they become.",
+            "Note: only imports were rewritten. Calls have to be moved to "
+            "Tokens by hand: tfmpe scan lists their replacements.",
             err=True,
         )
     if unread or not files:
@@ -120,9 +118,9 @@ def _check_committed(files: "list[Rewritten]", allow_dirty: bool) -> None:
     if changed and not allow_dirty:
         raise click.UsageError(
             f"{counted(len(changed), 'file is', 'files are')} not known to be "
-            f"committed: {', '.join(changed)}. Commit them, or give "
+            f"committed: {', '.join(changed)}. Commit them, or pass "
             "--allow-dirty. Nothing was written."
         )
     if unknown:
         n_files = counted(len(unknown), "file")
-        click.echo(f"Note: git does not know {n_files}.", err=True)
+        click.echo(f"Note: {n_files} not tracked by git.", err=True)

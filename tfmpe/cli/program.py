@@ -1,4 +1,4 @@
-"""The arguments that `tfmpe run` and `tfmpe record` share."""
+"""Arguments that `tfmpe run` and `tfmpe record` share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +11,18 @@ from .common import json_option, require
 if TYPE_CHECKING:
     from tfmpe.migrate.run.program import Program
 
-SETTINGS = {"allow_interspersed_args": False}  # they are the script's
+SETTINGS = {"allow_interspersed_args": False}  # those of the script
 
 
 def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -m, SCRIPT and ARGS to a command, and what it says at the end."""
+    """Add -m, SCRIPT, ARGS and the options of the output to a command."""
     for decorate in (
         click.argument("args", nargs=-1, type=click.UNPROCESSED),
         click.argument("script"),
         click.option(
             "-m", "is_module", is_flag=True, help="SCRIPT names a module."
         ),
-        click.option("--quiet", is_flag=True, help="Print nothing at the end."),
+        click.option("--quiet", is_flag=True, help="Print no summary."),
         json_option,
     ):
         command = decorate(command)
@@ -32,7 +32,7 @@ def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
 def read_program(
     script: str, args: tuple[str, ...], is_module: bool
 ) -> "Program":
-    """Return what is to be run, or say that it is not there."""
+    """Return the program to run; raise an error of usage if it is missing."""
     from tfmpe.migrate.run.program import Program, has_module
 
     program = Program(script, args, is_module)
@@ -52,12 +52,12 @@ def read_program(
 
 
 def check_legacy(program: "Program", legacy: str) -> None:
-    """Refuse to go on without the legacy package."""
+    """Raise an error of usage if the legacy package is missing."""
     from tfmpe.migrate.run.program import has_module
 
     if not has_module(program, legacy):
         raise click.UsageError(
-            f"the legacy package {legacy!r} is not installed here. Install "
-            "it beside tfmpe, or name the module that stands for it with "
-            "--legacy; `tfmpe run` without --shadow needs none."
+            f"the legacy package {legacy!r} is not installed. Install it "
+            "beside tfmpe, or pass its module name with --legacy. `tfmpe run` "
+            "without --shadow does not need it."
         )

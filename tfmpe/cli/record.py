@@ -1,4 +1,4 @@
-"""`tfmpe record`: what the own legacy package returns, for keeps."""
+"""Command `tfmpe record`: results of an installed legacy package, stored."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from .program import SETTINGS, check_legacy, program_arguments, read_program
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="How many calls of one function are kept.",
+    help="Maximal number of stored calls per function.",
 )
 @click.option("--force", is_flag=True, help="Replace FOLDER if it exists.")
 @program_arguments
@@ -46,20 +46,20 @@ def record(
     args: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Record what your legacy package returns to a script.
+    """Record the results of your legacy package in a script.
 
     Runs SCRIPT, a Python file or a notebook, on the installed legacy package
-    and writes every outermost call of it to FOLDER, in the format of
+    and stores its outermost legacy calls in FOLDER, in the format of
     legacy_fixtures/, with a fingerprint of package, versions and device.
-    Equal inputs are kept once. Calls under jit or vmap are kept as shapes.
-    `tfmpe verify FOLDER` makes the calls again on the bridge. FOLDER is
-    written as a whole or not at all, also where the script failed half-way.
+    Calls with equal inputs are stored once; of calls under jit or vmap, only
+    shapes are stored. `tfmpe verify FOLDER` repeats the calls on the bridge.
+    FOLDER is written completely or not at all, even if the script fails.
 
     \b
     Exit code:
-      as the script's own, and where that is 0:
+      that of the script, or if that is 0:
       0  calls were recorded
-      2  wrong usage, no legacy package, or FOLDER exists
+      2  invalid usage, no legacy package, or FOLDER exists
       3  nothing was recorded
 
     \b
@@ -80,7 +80,7 @@ def record(
     except OSError as error:
         why = f"cannot be written ({error.strerror})"
         if isinstance(error, FileExistsError):
-            why = "exists; name another folder, or replace it with --force"
+            why = "exists; pass another folder, or --force to replace it"
         raise click.BadParameter(
             f"{str(out)!r} {why}", param_hint="--out"
         ) from None

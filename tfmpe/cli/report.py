@@ -1,4 +1,4 @@
-"""`tfmpe report`: one page on how far a migration is."""
+"""Command `tfmpe report`: the progress of a migration on one page."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from . import common
     metavar="PATH",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
-    help="Scan this file or folder as well; may be given several times.",
+    help="Also scan this file or folder; may be repeated.",
 )
-@common.file_option("--html", "html_file", help="Write the page.")
-@common.file_option("--json", "json_file", help="Write the same as JSON.")
+@common.file_option("--html", "html_file", help="Write the report as HTML.")
+@common.file_option("--json", "json_file", help="Write the report as JSON.")
 @common.exit_zero_option
 @common.no_progress_option
 @click.pass_context
@@ -36,19 +36,19 @@ def report(
     exit_zero: bool,
     no_progress: bool,
 ) -> None:
-    """Make one page of what the other commands have found.
+    """Summarize the results of the other commands on one page.
 
-    FILE.json are written by scan, fix, run, verify and bench, in any order.
-    The page joins the call sites with what was seen at run time, and says
-    what to do next. It is one file without scripts, and asks for nothing from
-    elsewhere. Prints the verdict.
+    FILE.json are output files of scan, fix, run, verify and bench, in any
+    order. The page combines the calls in the code with the results of runs,
+    and lists the next steps. It is one HTML file without scripts or external
+    links. The verdict is also printed.
 
     \b
     Exit code:
-      0  all that was compared is equal or within a tolerance, nothing is left
+      0  all comparisons agree within tolerances, and no work is left
       1  something differs, or work is left
-      2  wrong usage, or a file that none of the commands has written
-      3  something was not read, or nothing was compared
+      2  invalid usage, or a file that none of the commands has written
+      3  a file could not be read, or nothing was compared
 
     \b
     Examples:
@@ -62,9 +62,9 @@ def report(
     from tfmpe.migrate.report.gather import gather, scan_now
 
     if not files and not scanned:
-        raise click.UsageError("name JSON files of commands, or --scan PATH")
+        raise click.UsageError("pass JSON files of commands, or --scan PATH")
     if html_file is None and json_file is None:
-        raise click.UsageError("say where to write: --html FILE, --json FILE")
+        raise click.UsageError("pass --html FILE, --json FILE, or both")
     try:
         sources = gather(files)
     except RecordingError as error:
@@ -73,13 +73,13 @@ def report(
         with common.progress_bar(wanted=not no_progress) as progress:
             sources.append(scan_now(scanned, progress))
     found = build(sources)
-    # All is made before anything is written.
+    # Everything is built before any file is written.
     page, data = b"", as_json(found)
     if html_file is not None:
         common.require("jinja2", "markupsafe", extras="cli")
         from tfmpe.migrate.report.page import to_html
 
-        # Half a character of a broken name is no UTF-8.
+        # Surrogates of undecodable names are not valid UTF-8.
         page = to_html(found).encode("utf-8", "replace")
     common.write_file(html_file, page, "--html")
     common.write_file(json_file, data, "--json")

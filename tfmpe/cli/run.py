@@ -1,4 +1,4 @@
-"""`tfmpe run`: a legacy script or notebook as it is."""
+"""Command `tfmpe run`: a legacy script or notebook, run unchanged."""
 
 from pathlib import Path
 
@@ -12,31 +12,31 @@ from .program import SETTINGS, check_legacy, program_arguments, read_program
 @click.option(
     "--shadow",
     is_flag=True,
-    help="Run on the legacy package, and make every call on the bridge too.",
+    help="Run on the legacy package, and repeat every call on the bridge.",
 )
 @click.option(
     "--legacy",
     metavar="MODULE",
     default="sfmpe",
     show_default=True,
-    help="What the script calls the legacy package.",
+    help="Module name by which the script imports the legacy package.",
 )
 @click.option(
     "--training/--no-training",
     default=True,
     show_default=True,
-    help="With --shadow: whether the bridge trains where the script trains.",
+    help="With --shadow: whether to repeat training on the bridge.",
 )
 @click.option(
     "--save-cases",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="With --shadow: save calls that differ, for tfmpe verify.",
+    help="With --shadow: store calls that differ, for tfmpe verify.",
 )
 @click.option(
     "--exit-zero",
     is_flag=True,
-    help="With --shadow: end in 0 where something differs.",
+    help="With --shadow: exit with 0 if results differ.",
 )
 @program_arguments
 @click.pass_context
@@ -53,33 +53,32 @@ def run(
     script: str,
     args: tuple[str, ...],
 ) -> None:
-    """Run a legacy script or notebook as it is, on the bridge.
+    """Run an unchanged legacy script or notebook on the bridge.
 
-    SCRIPT is a Python file or a notebook: its code cells are run in order,
-    without the lines that are for IPython only, which are listed at the end.
+    SCRIPT is a Python file or a notebook, whose code cells are run in order.
+    Lines that only IPython understands are skipped and listed at the end.
 
-    Wherever SCRIPT imports the legacy package it gets tfmpe.compat, in this
-    process only, even where the legacy package is installed. At the end, a
-    summary on stderr: what was called from which line, what it becomes on
-    Tokens, and the warnings. Under jit a call counts once for every trace.
-    TFMPE_COMPAT=error makes an error of each warning, and
-    TFMPE_COMPAT_FIX=L18,L19 turns defects off.
+    Imports of the legacy package load tfmpe.compat instead, in this process
+    only, even if the legacy package is installed. A summary on stderr lists
+    the legacy calls by line, their replacements on Tokens, and the warnings.
+    Under jit, a call is counted once per trace. TFMPE_COMPAT=error turns
+    warnings into errors, and TFMPE_COMPAT_FIX=L18,L19 turns defects off.
 
-    With --shadow the script runs on the installed legacy package and gets its
-    results. Every outermost call is made on the bridge as well, on a copy of
-    the inputs, and everything is compared, also what objects hold afterwards.
-    Random numbers of the script are never drawn from. Functions of the
-    script, such as a simulator, are called once more. Calls under jit, vmap,
-    grad or scan are compared after the run, by the values that went through
-    the compiled program. Where a network differs, its first layer that does
-    is named. What cannot be compared is listed, and why.
+    With --shadow the script runs on the installed legacy package and uses its
+    results. Every outermost call is repeated on the bridge with a copy of the
+    inputs, and results and the state of objects are compared. The script's
+    random numbers are not affected. Functions of the script, such as a
+    simulator, are called a second time. Calls under jit, vmap, grad or scan
+    are compared after the run, by the values in the compiled program. If a
+    network's output differs, the first layer that differs is printed. Calls
+    that cannot be compared are listed with the reason.
 
     \b
     Exit code:
-      as the script's own, and with --shadow, where that is 0:
-      0  every comparison was equal or within tolerance
+      that of the script, or with --shadow, if that is 0:
+      0  all comparisons agree within tolerances
       1  something differs
-      2  wrong usage, or with --shadow no legacy package
+      2  invalid usage, or with --shadow no legacy package
       3  nothing was compared
 
     \b
@@ -100,7 +99,7 @@ def run(
 
         check_legacy(program, legacy)
         if save_cases is not None and save_cases.exists():
-            why = f"{str(save_cases)!r} exists; name a new folder"
+            why = f"{str(save_cases)!r} exists; pass a new folder"
             raise click.BadParameter(why, param_hint="--save-cases")
         found = run_in_shadow(
             program, legacy=legacy, save_cases=save_cases, training=training
@@ -122,13 +121,13 @@ def run(
 
 
 def _check_options(of_shadow: object) -> None:
-    """Refuse what does nothing, and what the bridge would refuse later."""
+    """Refuse options without effect, and invalid environment variables."""
     from tfmpe.compat.fixes import read_fixes
     from tfmpe.compat.legacy_warnings import read_mode
 
     if of_shadow:
         names = "--no-training, --save-cases and --exit-zero"
-        raise click.UsageError(f"{names} work with --shadow only")
+        raise click.UsageError(f"{names} require --shadow")
     try:
         read_mode()
         read_fixes()

@@ -1,4 +1,4 @@
-"""`tfmpe scan`: find what is left of the legacy package."""
+"""Command `tfmpe scan`: remaining uses of the legacy package."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def _codes(
     codes = [part.strip().upper() for part in text.split(",") if part.strip()]
     for code in codes:
         if not any(known.startswith(code) for known in CATALOGUE):
-            raise click.BadParameter(f"no code is or begins with {code!r}")
+            raise click.BadParameter(f"no code begins with {code!r}")
     return tuple(codes)
 
 
@@ -30,10 +30,10 @@ def _codes(
     *("--format", "kind"),
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
-    help="What is printed; github: annotations of a workflow.",
+    help="Output format; github: annotations of a workflow.",
 )
 @common.file_option(
-    "--output", help="Write to a file instead; the summary is printed."
+    "--output", help="Write to a file, and print only the summary."
 )
 @click.option(
     *("--select", "selected"),
@@ -62,20 +62,20 @@ def scan(
     exit_zero: bool,
     no_progress: bool,
 ) -> None:
-    """List what is left of the legacy package in scripts and notebooks.
+    """List uses of the legacy package in scripts and notebooks.
 
     PATH is a Python file, a notebook or a folder; by default the current
-    folder. Nothing is run or changed. Listed are imports, uses of imported
-    names with what they become on Tokens, and whatever else names the
-    package. Every place has a code (`tfmpe explain CODE`), and a file that
-    cannot be read is never passed over. Links to folders are not followed.
+    folder. Files are not run or changed. The list contains imports, uses of
+    imported names with their replacements on Tokens, and other mentions of
+    the package. Every entry has a code (`tfmpe explain CODE`). Files that
+    cannot be read are listed too. Links to folders are not followed.
 
     \b
     Exit code:
-      0  nothing legacy was found
-      1  something was found
-      2  wrong usage
-      3  a file could not be read, or there was none
+      0  no legacy uses were found
+      1  legacy uses were found
+      2  invalid usage
+      3  a file could not be read, or no file was found
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`tfmpe verify`: replay stored legacy output."""
+"""Command `tfmpe verify`: stored legacy output, computed again."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from .common import file_option, no_progress_option, progress_bar, write_file
     required=False,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@file_option("--json", "json_file", help="Also write the report as json.")
+@file_option("--json", "json_file", help="Also write the report as JSON.")
 @click.option("--example", metavar="NAME", help="Replay this example only.")
 @click.option(
     "--other-fingerprint",
     is_flag=True,
-    help="Compare also what was recorded on another kind of device, or with "
-    "another precision or random numbers: within tolerances.",
+    help="Also compare recordings of another kind of device, precision or "
+    "random number generator, within tolerances.",
 )
 @no_progress_option
 @click.pass_context
@@ -31,18 +31,18 @@ def verify(
     other_fingerprint: bool,
     no_progress: bool,
 ) -> None:
-    """Replay stored legacy output and compare it to the bit.
+    """Repeat stored legacy calls on the bridge and compare the results.
 
-    PATH is a folder of recordings, as `tfmpe record` writes them; by default
-    the one that travels with this package. Prints one table and a summary.
-    Recordings with the fingerprint of another kind of device, precision or
-    random numbers are refused unless --other-fingerprint is given.
+    PATH is a folder written by `tfmpe record`; by default, the recordings
+    shipped with this package. Results are compared to the bit where possible,
+    else within tolerances. Recordings of another kind of device, precision or
+    random number generator are refused unless --other-fingerprint is given.
 
     \b
     Exit code:
-      0  everything is equal
+      0  all results agree
       1  something differs
-      2  wrong usage
+      2  invalid usage
       3  nothing was compared, or a file is missing, altered or refused
 
     \b
@@ -60,7 +60,7 @@ def verify(
     from tfmpe.migrate.verify.verify import verify as run
 
     if path is None:
-        # Pays off for many calls only.
+        # Pays off only for many calls.
         compile_quickly()
     try:
         with progress_bar(wanted=not no_progress) as progress:

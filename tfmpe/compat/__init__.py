@@ -1,12 +1,12 @@
-"""The legacy package's names, on the new core.
+"""Names of the legacy package, implemented on the new core.
 
 Change ``from sfmpe.util.dataloader import X`` to ``from
 tfmpe.compat.util.dataloader import X`` and a script gets the same numbers.
-Modules are called as the legacy ones and are attributes, loaded when they are
-asked for: ``import tfmpe.compat as sfmpe`` stands for ``import sfmpe``.
-``bridge`` goes to Tokens and back, ``defects`` holds what is reproduced
-although it is wrong, and ``fixes`` turns it off. Sampling and training need
-the extra ``flow``, and are imported when they are asked for.
+Modules have their legacy names and are attributes, imported at first use, so
+that ``import tfmpe.compat as sfmpe`` replaces ``import sfmpe``. ``bridge``
+converts to Tokens and back, ``defects`` contains the reproduced defects, and
+``fixes`` turns them off. Sampling and training need the extra ``flow`` and
+are imported at first use.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Attention masks as a legacy vector field takes them."""
+"""Attention masks in the form that a legacy vector field takes."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -18,7 +18,7 @@ _LARGEST_SEED = 2**31 - 1
 
 
 class InvalidArgumentError(ValueError):
-    """A batch size that is not positive; named as TensorFlow's error is."""
+    """A batch size is not positive; the name is that of TensorFlow's error."""
 
 
 class DataLoader:
@@ -27,8 +27,8 @@ class DataLoader:
     Parameters
     ----------
     itr : object
-        Its ``as_numpy_iterator()`` returns a new iterator over batches, as
-        that of a ``tf.data.Dataset`` does.
+        Has a method ``as_numpy_iterator()`` that returns a new iterator over
+        batches, like that of a ``tf.data.Dataset``.
     num_samples : int
         Number of rows; not checked.
 

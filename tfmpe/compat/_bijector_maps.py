@@ -1,4 +1,4 @@
-"""Legacy choice of a bijector for each leaf of a tree, and its scaling."""
+"""Choice and scaling of a legacy bijector for each leaf of a tree."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""One side of legacy data as an array of tokens, computed by the core."""
+"""Token array of one side of legacy data, computed by the core."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Legacy joining and padding, computed by the core."""
+"""Joining and padding of legacy data, computed by the core."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Packages of the extra ``legacy``, imported where they are used."""
+"""Imports of the packages of the extra ``legacy``, at their first use."""
 
 import importlib
 import warnings

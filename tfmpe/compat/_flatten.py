@@ -1,4 +1,4 @@
-"""Legacy flattening: two sides of nested dicts, computed by the core."""
+"""Flattening of legacy data: two nested dicts, computed by the core."""
 
 import math
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ def flatten_structured(
     Returns
     -------
     flat : dict
-        ``'data'``, ``'labels'`` and, where asked for, ``'masks'`` and
+        ``'data'``, ``'labels'`` and, if requested, ``'masks'`` and
         ``'index'``, each with the sides ``'theta'`` and ``'y'``. Masks are
         float32, labels int8.
     slices : dict
@@ -309,7 +309,7 @@ def encode_unknown_theta(
     data_sample_ndims: int = 1,
     pad_value: Any = PAD_VALUE,
 ) -> Any:
-    """Refuse: the legacy function never returned (L52).
+    """Raise ``TypeError``: the legacy function always failed (L52).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Legacy arithmetic of shapes and token positions."""
+"""Legacy arithmetic on shapes and token positions."""
 
 import itertools
 import operator

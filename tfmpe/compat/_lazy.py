@@ -1,4 +1,4 @@
-"""Names and submodules that are imported when they are asked for."""
+"""Lazily imported names and submodules."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Legacy masks: float32, with the legacy pairing, computed by the core."""
+"""Legacy masks (float32, legacy pairing), computed by the core."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Packages of the extra ``flow``; importing this without one says so."""
+"""Import check for the extra ``flow``, with a clear error if it is missing."""
 
 from tfmpe._base.extras import import_extra
 

@@ -1,4 +1,4 @@
-"""Lines about the progress of a training."""
+"""Log messages about the progress of training."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from typing import Any
 def log_training(
     logger: logging.Logger, what: str, begin: float, losses: Any
 ) -> None:
-    """Log a training at level INFO; if it is off, wait for nothing.
+    """Log a training at level INFO; do not wait for it if INFO is off.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From Tokens to the forms that legacy functions take."""
+"""Conversion of Tokens to the arguments of legacy functions."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Legacy bijector of a whole tree."""
+"""Legacy bijector of a tree of arrays."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

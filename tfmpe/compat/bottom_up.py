@@ -28,10 +28,10 @@ from tfmpe.compat.util.dataloader import (
 from tfmpe.compat.utils import split_data as split_data
 
 F_IN: TypeAlias = PyTree | Callable[..., Any] | None
-"""Functional inputs: a tree of arrays, or what makes one."""
+"""Functional inputs: a tree of arrays, or a function that returns one."""
 
 F_IN_ARGS: TypeAlias = Iterable[Any] | None
-"""Arguments of what makes functional inputs."""
+"""Arguments of a function that returns functional inputs."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +59,13 @@ def train_bottom_up(
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any], Any]:
-    """Train an estimator on one local unit, then on what it simulates.
+    """Train an estimator on one local unit, then on its own simulations.
 
     Parameters
     ----------
     key : key array
     estim : SFMPE
-        Is trained.
+        The estimator to train.
     prior_fn : callable
         ``prior_fn(1)`` is the distribution of all parameters with one local
         unit, each of shape ``(1, width)``.
@@ -84,15 +84,15 @@ def train_bottom_up(
     y_observed : dict of array
         The observation, ``(1, n_local, ...)``.
     independence : dict
-        Rules, as of ``flatten_structured``; must not be empty (L24).
+        Rules, as for ``flatten_structured``; must not be empty (L24).
     optimiser : optax.GradientTransformation
     batch_size : int
         Must divide the number of training rows of each stage (L24).
     f_in : callable or dict, optional
-        Functional inputs: from arguments to a distribution or to a tree, or
-        the tree; a row for every simulation, or one.
+        Functional inputs: a tree with one row, or a row per simulation, or a
+        function that returns such a tree or its distribution.
     f_in_args, f_in_args_global : tuple, optional
-        Its arguments for one local unit, and for ``n_local``.
+        Arguments of ``f_in`` for one local unit, and for ``n_local``.
     f_in_target : dict or callable, optional
         Functional inputs of the observation.
     fix : iterable of str, optional
@@ -102,29 +102,29 @@ def train_bottom_up(
     Returns
     -------
     labels : dict
-        ``{'theta', 'y'}``, of the last round.
+        Labels of the sides ``'theta'`` and ``'y'`` in the last round.
     theta_slices : dict
-        Of the parameters.
+        Slices of the parameters.
     masks : dict or None
-        What the estimator takes along with both.
+        Masks that the estimator takes with labels and slices.
 
     Raises
     ------
     ValueError
-        If there is no round, or ``fix`` names what cannot be turned off.
+        If there is no round, or ``fix`` has a code that cannot be turned off.
     KeyError
         ``'masks'``, if there are no rules, unless L24 is fixed.
     TypeError
-        If rows are left over by the batches, unless L24 is fixed.
+        If the batch size does not divide the rows, unless L24 is fixed.
 
     Notes
     -----
-    In each round: parameters with one local unit come from the prior, later
-    from the current posterior; they are simulated, and the estimator is
-    trained with the sides swapped, to simulate. It then does so for
-    ``n_local`` units at once, and is trained to infer. From the second round
-    on the defect L26 applies. Which key goes where is as in the recorded
-    runs. Distributions are of TensorFlow Probability or NumPyro.
+    Each round has two stages. First, parameters with one local unit are drawn
+    from the prior (later from the current posterior) and simulated, and the
+    estimator is trained with the sides swapped, as a simulator. Second, the
+    estimator simulates ``n_local`` units at once, and is trained to infer.
+    From the second round on the defect L26 applies. Keys are used as in the
+    recorded runs. Distributions are of TensorFlow Probability or NumPyro.
 
     Logs both trainings of each round at level INFO. Legacy:
     ``sfmpe.bottom_up.train_bottom_up``.

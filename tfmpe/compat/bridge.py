@@ -1,4 +1,4 @@
-"""The two-way bridge between legacy dictionaries and Tokens."""
+"""Two-way bridge between legacy dictionaries and Tokens."""
 
 import math
 from collections.abc import Mapping
@@ -44,17 +44,16 @@ def as_tokens(
     -------
     Tokens
         The keys of theta, then those of y. Rows of the index are put into
-        the order of the data (L1). An index that was given once is repeated
+        the order of the data (L1). An index without sample axes is repeated
         for every sample.
 
     Raises
     ------
     ValueError
-        If something in ``flat`` cannot be carried over: sides that differ
-        in samples, a key on both sides (L3), fewer index rows than tokens
-        (L2), tokens that do not line up with the keys after
-        ``combine_data``, masks without rules or that do not follow from
-        them. All faults are listed.
+        If ``flat`` cannot be converted: the sides differ in their numbers of
+        samples, a key is on both sides (L3), there are fewer index rows than
+        tokens (L2), tokens do not match the keys after ``combine_data``, or
+        masks are without rules or contradict them. All faults are listed.
 
     Notes
     -----
@@ -123,7 +122,7 @@ def as_tokens(
 
 
 def _unsort(rows: Any, layout: TokenLayout) -> Any:
-    """Put rows that follow sorted keys into the order of a layout."""
+    """Reorder rows from sorted keys to the order of a layout."""
     by_sorted = layout.select(sorted(layout.names))
     return take(rows, by_sorted.blocks(layout.names), -2)
 
@@ -133,7 +132,7 @@ def _faults(
     slices: Mapping[str, Mapping[str, Any]],
     rules: Independence,
 ) -> list[str]:
-    """List what keeps a flat dictionary from becoming Tokens."""
+    """List the reasons why a flat dictionary cannot become Tokens."""
     data = flat["data"]
     faults = []
     shared = sorted(set(slices["theta"]) & set(slices["y"]))
@@ -176,7 +175,7 @@ def _mask_faults(
     slices: Mapping[str, Mapping[str, Any]],
     rules: Independence,
 ) -> list[str]:
-    """Compare attention masks with the rules they should follow from."""
+    """Compare attention masks with their rules."""
     if not rules.declared:
         return [
             "it has attention masks: pass the independence that they were "
@@ -194,7 +193,7 @@ def _mask_faults(
 
 
 def _uniform(labels: Any) -> bool:
-    """Whether all samples have the same labels, as far as can be seen."""
+    """Whether all samples have the same labels, if they are concrete."""
     if isinstance(labels, Tracer):
         return True
     rows = _rows(labels)
@@ -209,7 +208,7 @@ def _rows(labels: Any) -> np.ndarray:
 def _read_labels(
     flat: Mapping[str, Any], slices: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, int] | None:
-    """Read each key's label from its first token, where that is possible."""
+    """Read each key's label from its first token, if it is concrete."""
     labels: dict[str, int] = {}
     for side in SIDES:
         row = flat.get("labels", {}).get(side)

@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.cnf``: flows of unstructured parameters."""
+"""Mirror of ``sfmpe.cnf``: flows for unstructured parameters."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -33,13 +33,13 @@ class CNF(nnx.Module):
         Base draws and probes come from its ``base_dist()``. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
-        Defects to turn off, such as ``['L28']``; those that the environment
-        variable ``TFMPE_COMPAT_FIX`` names are too.
+        Codes of the defects to turn off, such as ``['L28']``, in addition
+        to those in the environment variable ``TFMPE_COMPAT_FIX``.
 
     Raises
     ------
     ValueError
-        If ``fix`` names what cannot be turned off.
+        If ``fix`` has a code that cannot be turned off.
 
     Notes
     -----
@@ -86,13 +86,13 @@ class CNF(nnx.Module):
         Parameters
         ----------
         context : Array, shape (1, context_dim)
-            The one observation.
+            One observation.
         theta_shape : tuple of int
-            Of one draw.
+            Shape of one draw.
         sample_size : int
             Number of draws.
         theta_0 : Array, shape (sample_size, *theta_shape), optional
-            Where to begin; standard normal by default, a new draw at every
+            Initial values; by default a new standard normal draw at every
             call.
         direction : {'forward', 'backward'}
             From noise to values, or from values to noise.
@@ -118,7 +118,7 @@ class CNF(nnx.Module):
         Notes
         -----
         Works under ``jit``, and under ``vmap`` over context and ``theta_0``.
-        In training mode one dropout mask serves all times and draws (L33).
+        In training mode all times and draws share a dropout mask (L33).
         """
         check_theta_shape(theta_shape)
         theta_0 = base_draw(

@@ -1,8 +1,9 @@
-"""Turning reproduced defects off, one by one.
+"""Options that turn reproduced defects off, one by one.
 
-By default everything that a script could depend on is as it was. ``fix=`` of
-``StructuredCNF``, ``SFMPE`` and ``train_bottom_up``, or the environment
-variable ``TFMPE_COMPAT_FIX``, names those that are not wanted.
+By default all legacy behavior that a script could depend on is reproduced.
+The argument ``fix`` of ``StructuredCNF``, ``SFMPE``, ``train_bottom_up`` and
+others, or the environment variable ``TFMPE_COMPAT_FIX``, lists the codes of
+the defects to turn off.
 """
 
 import difflib
@@ -14,31 +15,31 @@ VARIABLE = "TFMPE_COMPAT_FIX"
 
 FIXABLE: Mapping[str, str] = MappingProxyType(
     {
-        "L18": "log_prob hands the field the time that sample does",
+        "L18": "log_prob passes the field the same times as sample",
         "L19": "fresh noise at every call and for every simulation",
-        "L20": "every instance has random numbers of its own",
+        "L20": "every instance has its own random numbers",
         "L21": "padding is 0, not -1e8, and theta is as wide as y",
         "L23": "always: nothing is compiled twice",
         "L24": "any number of training rows; bottom-up without rules",
-        "L26": "bottom-up keeps all simulations and mixes the locals",
-        "L28": "CNF.log_prob hands the field the time that sample does",
+        "L26": "bottom-up keeps all simulations and varies the local unit",
+        "L28": "CNF.log_prob passes the field the same times as sample",
         "L30": "FMPE.sample_base_dist returns all of theta",
-        "L32": "validation has noise of its own",
+        "L32": "validation has its own noise",
         "L33": "validation without dropout, and none after training",
-        "L36": "every round draws from noise of its own",
-        "L37": "event_ndims that is a number holds for every leaf",
+        "L36": "every round has its own noise",
+        "L37": "a single event_ndims applies to every leaf",
         "L38": "a constant Jacobian counts once for each element",
-        "L39": "index_theta finds columns by the name of the input",
+        "L39": "index_theta finds columns by input name",
         "L40": "vectors are z-scaled by all their values; NaN is refused",
-        "L41": "bijectors that belong to no leaf are refused; whole paths",
-        "L42": "the p value counts the data, and is NaN where they are",
-        "L43": "nothing printed, no pictures, seaborn not needed",
-        "L44": "any number of rows for a classifier",
-        "L47": "the plot closes, names its level, and shows the statistic",
-        "L48": "a stop is taken back by an improvement, NaN is none",
-        "L51": "batches come in order unless shuffle",
-        "L54": "every classifier is asked at as many points",
-        "L61": "labels, split and epochs have keys of their own",
+        "L41": "bijectors without a leaf are refused; full paths are allowed",
+        "L42": "the p value includes the data, and is NaN for NaN data",
+        "L43": "nothing is printed or drawn; seaborn is not needed",
+        "L44": "classifiers take any number of rows",
+        "L47": "the plot is closed, and shows its level and the statistic",
+        "L48": "an improvement cancels a stop; NaN is not an improvement",
+        "L51": "batches are shuffled only if shuffle is True",
+        "L54": "every classifier is evaluated at equally many points",
+        "L61": "labels, split and epochs have their own keys",
     }
 )
 """Code and what is different with it; see MIGRATION.md."""

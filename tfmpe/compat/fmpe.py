@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.fmpe``: flow matching of unstructured parameters."""
+"""Mirror of ``sfmpe.fmpe``: flow matching for unstructured parameters."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -33,7 +33,7 @@ def sample_power_law(
     alpha : float
         Not 1.
     x_min, x_max : float
-        Where the density is not zero, dimensionless.
+        Support of the density, dimensionless.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def _cfm_loss(
 
 
 class FMPE(nnx.Module):
-    """Estimate posteriors of plain arrays by flow matching.
+    """Estimator of posteriors of plain arrays by flow matching.
 
     Parameters
     ----------
@@ -133,13 +133,13 @@ class FMPE(nnx.Module):
         For training: order of the rows, times, noise. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
-        Defects to turn off, such as ``['L19']``; those that the environment
-        variable ``TFMPE_COMPAT_FIX`` names are too.
+        Codes of the defects to turn off, such as ``['L19']``, in addition
+        to those in the environment variable ``TFMPE_COMPAT_FIX``.
 
     Raises
     ------
     ValueError
-        If ``fix`` names what cannot be turned off.
+        If ``fix`` has a code that cannot be turned off.
 
     Notes
     -----
@@ -185,7 +185,7 @@ class FMPE(nnx.Module):
         Raises
         ------
         TypeError
-            If rows are left over, unless L24 is fixed.
+            If ``batch_size`` does not divide the rows, unless L24 is fixed.
         ValueError
             If theta has more than two axes (L31).
 
@@ -224,7 +224,7 @@ class FMPE(nnx.Module):
         n_samples : int
             Number of draws.
         theta_0 : Array, shape (n_samples, *theta_shape), optional
-            Where to begin; by default noise, the same at every call (L19).
+            Initial values; by default noise, the same at every call (L19).
         direction : {'forward', 'backward'}
 
         Raises
@@ -249,7 +249,7 @@ class FMPE(nnx.Module):
         context: Any,
         theta_shape: tuple[int, ...],
     ) -> Any:
-        """Carry each theta back to the noise, given the context of its row.
+        """Map each theta back to the noise, given the context of its row.
 
         Parameters
         ----------

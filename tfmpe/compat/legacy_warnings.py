@@ -1,8 +1,8 @@
 """Warnings about defects of the legacy package that the bridge reproduces.
 
-The environment variable ``TFMPE_COMPAT`` says what happens: ``warn`` (the
-default), ``ignore``, or ``error``. Python's own ``-W`` option cannot name
-warnings of a third-party package.
+The environment variable ``TFMPE_COMPAT`` is ``warn`` (the default),
+``ignore``, or ``error``, because Python's option ``-W`` cannot name the
+warning classes of a third-party package.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Mirror of the legacy module ``sfmpe.pytree_bijector``.
 
-Its names need TensorFlow Probability (extra ``legacy``) and are imported when
-they are asked for.
+Its names need TensorFlow Probability (extra ``legacy``) and are imported at
+first use.
 """
 
 from typing import TYPE_CHECKING

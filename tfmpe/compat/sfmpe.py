@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.sfmpe``: the estimator of structured data."""
+"""Mirror of ``sfmpe.sfmpe``: the estimator for structured data."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ N_PROBES = 10
 
 
 class SFMPE:
-    """Estimate posteriors of flat data with a flow.
+    """Estimator of posteriors of flat data by flow matching.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ class SFMPE:
         For training: order of the rows, times, noise. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
-        Defects to turn off, such as ``['L19']``; those that the environment
-        variable ``TFMPE_COMPAT_FIX`` names are too.
+        Codes of the defects to turn off, such as ``['L19']``, in addition
+        to those in the environment variable ``TFMPE_COMPAT_FIX``.
 
     Raises
     ------
     ValueError
-        If ``fix`` names what cannot be turned off.
+        If ``fix`` has a code that cannot be turned off.
 
     Notes
     -----
@@ -105,7 +105,7 @@ class SFMPE:
         Raises
         ------
         TypeError
-            If rows are left over, unless L24 is fixed.
+            If ``batch_size`` does not divide the rows, unless L24 is fixed.
 
         Notes
         -----
@@ -156,7 +156,7 @@ class SFMPE:
         n_samples : int
             Number of draws.
         theta_0 : array, shape (n_samples, n_theta, width), optional
-            Where to begin; by default noise, the same at every call (L19).
+            Initial values; by default noise, the same at every call (L19).
         direction : {'forward', 'backward'}
             From noise to values, or from values to noise.
 
@@ -233,14 +233,14 @@ class SFMPE:
         masks: Mapping[str, Any] | None = None,
         index: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Carry each theta back to the noise, given the context of its row.
+        """Map each theta back to the noise, given the context of its row.
 
         Parameters
         ----------
         theta : array, shape (n, n_theta, width)
         context : array, shape (n, n_context, width)
         labels, theta_slices, masks, index
-            As of :meth:`sample_posterior_encoded`; the same for all rows.
+            See :meth:`sample_posterior_encoded`; the same for all rows.
 
         Returns
         -------
@@ -276,7 +276,7 @@ class SFMPE:
         ----------
         posterior_samples_encoded : array, shape (n, n_theta, width)
         context, labels, masks, index
-            As of :meth:`sample_posterior_encoded`.
+            See :meth:`sample_posterior_encoded`.
 
         Returns
         -------
@@ -299,7 +299,7 @@ class SFMPE:
         masks: Mapping[str, Any] | None,
         index: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
-        """Return the eight arguments that theta does not come with."""
+        """Return the eight arguments of the field besides theta and time."""
         theta_mask, context_mask, cross_mask = _make_attention_masks(masks)
         index = index or {}
         return {

@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.structured_cnf``: the flow of nine arguments."""
+"""Mirror of ``sfmpe.structured_cnf``: the flow with nine arguments."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -34,13 +34,13 @@ class StructuredCNF(nnx.Module):
         Base draws and probes come from its ``base_dist()``. Without it all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
-        Defects to turn off, such as ``['L18']``; those that the environment
-        variable ``TFMPE_COMPAT_FIX`` names are too.
+        Codes of the defects to turn off, such as ``['L18']``, in addition
+        to those in the environment variable ``TFMPE_COMPAT_FIX``.
 
     Raises
     ------
     ValueError
-        If ``fix`` names what cannot be turned off.
+        If ``fix`` has a code that cannot be turned off.
 
     Notes
     -----
@@ -136,9 +136,9 @@ class StructuredCNF(nnx.Module):
         Parameters
         ----------
         context : array, shape (1, n_context, width)
-            The one observation.
+            One observation.
         context_label, theta_label : array of int, shape (1, n_tokens)
-            Go to the field as they are, like indices and masks.
+            Passed to the field unchanged, as are indices and masks.
         context_index, theta_index : array, shape (1, n_tokens, n_inputs)
             Or None.
         context_mask, theta_mask, cross_mask : array
@@ -148,7 +148,7 @@ class StructuredCNF(nnx.Module):
         sample_size : int
             Number of draws.
         theta_0 : array, shape (sample_size, *theta_shape), optional
-            Where to begin; standard normal by default, a new draw at every
+            Initial values; by default a new standard normal draw at every
             call.
         direction : {'forward', 'backward'}
             From noise to values, or from values to noise.
@@ -164,14 +164,14 @@ class StructuredCNF(nnx.Module):
         ValueError
             If the direction is unknown.
         TypeError
-            If ``theta_shape`` is no tuple, or there is more than one
+            If ``theta_shape`` is not a tuple, or there is more than one
             context.
 
         Notes
         -----
         Works under ``jit``, and under ``vmap`` over the context; the noise is
-        then the same at every run and in every row. Solved by Dormand-Prince
-        steps that keep 1e-5, relative and absolute, in every draw.
+        then the same at every run and in every row. Every draw is solved by
+        Dormand-Prince with tolerances of 1e-5, relative and absolute.
         """
         check_theta_shape(theta_shape)
         _check_context(context)
@@ -210,9 +210,9 @@ class StructuredCNF(nnx.Module):
         Parameters
         ----------
         theta : array, shape (n, n_theta, width)
-            Where.
+            Points at which to evaluate the density.
         context, theta_label, context_label, theta_index, context_index
-            As of :meth:`sample`, like the three masks.
+            See :meth:`sample`, like the three masks.
         n_epsilon : int
             Normal probes for the divergence, for each row of ``theta``.
 
@@ -275,7 +275,7 @@ def _check_context(context: Any) -> None:
 
 
 def _attribute(field: Any) -> Any:
-    """Let flax accept a field that is another library's tree of arrays."""
+    """Mark a field from another library as data for flax."""
     holds_arrays = any(
         isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(field)
     )

@@ -10,10 +10,9 @@ from tfmpe.compat._needs_flow import nnx
 
 
 class StructuredVectorFieldModel(nnx.Module):
-    """Velocities of theta, from ten arguments; derive from it.
+    """Base class of vector fields with ten arguments.
 
-    Anything else that can be called like this is accepted, too: a function,
-    another NNX module.
+    Functions and other NNX modules with the same arguments are accepted too.
 
     Notes
     -----
@@ -40,14 +39,14 @@ class StructuredVectorFieldModel(nnx.Module):
         Parameters
         ----------
         context : Array, shape (n, n_context, width)
-            What is given.
+            The observations.
         context_label, theta_label : Array of int, shape (n or 1, n_tokens)
         context_index, theta_index : Array, shape (n or 1, n_tokens, inputs)
             Functional inputs, or None.
         context_mask, theta_mask, cross_mask : Array of float
             Shape ``(n or 1, 1, rows, columns)``; 1 may attend. Or None.
         theta : Array, shape (n, n_theta, width)
-            Where the flow is; ``n`` is 1 when the flow is solved, and the
+            State of the flow; ``n`` is 1 when the flow is solved, and the
             size of a batch in training.
         time : Array, shape (n, 1, 1)
             From 0 (noise) to 1 (values).

@@ -44,7 +44,7 @@ def fit_model_no_branch(
     Parameters
     ----------
     model : nnx.Module
-        Is changed: weights and random streams; left in training mode.
+        Trained in place; left in training mode.
     seed : key array
         For the order of the rows, and for the loss.
     loss_fn : callable
@@ -73,7 +73,7 @@ def fit_model_no_branch(
     KeyError
         If there is no ``train['data']['y']``.
     TypeError
-        If rows are left over, unless L24 is fixed.
+        If ``batch_size`` does not divide the rows, unless L24 is fixed.
     ZeroDivisionError
         If ``batch_size`` is 0.
 
@@ -112,7 +112,7 @@ def fit_model(
     seed : key array
         First here, but second in :func:`fit_model_no_branch` (L59).
     model : nnx.Module
-        Is changed: ends with the weights and random streams of the epoch
+        Trained in place: has the weights and random streams of the epoch
         with the smallest validation loss, in training mode.
     loss_fn : callable
         ``loss_fn(model, key, batch)``, a scalar.
@@ -124,9 +124,9 @@ def fit_model(
     n_iter : int
         Largest number of epochs.
     n_early_stopping_patience : int
-        Epochs in a row that may not improve; one more ends the training.
+        Allowed epochs in a row without improvement; one more is a stop.
     n_early_stopping_delta : float
-        By how much a loss must be smaller to be an improvement.
+        Minimal decrease of the loss that counts as an improvement.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def _pass(
     loss : Array, shape (), or 0.0
         Mean over all rows; 0 if there are none.
     key : key array
-        What is left of the key.
+        The remaining key.
     """
     total = 0.0
     for batch in batches:

@@ -34,13 +34,13 @@ def train_fmpe_rounds(
     *,
     fix: Iterable[str] | None = None,
 ) -> Any:
-    """Train an estimator on simulations from the prior, then its posterior.
+    """Train an estimator on simulations of the prior, then the posterior.
 
     Parameters
     ----------
     key : key array
     estim : FMPE
-        Is trained.
+        The estimator to train.
     prior_fn : callable
         ``prior_fn(key, n_simulations)``: parameters, ``(n, d)``.
     simulator_fn : callable
@@ -67,7 +67,7 @@ def train_fmpe_rounds(
     Raises
     ------
     TypeError
-        If rows are left over by the batches, unless L24 of ``estim`` is
+        If the batch size does not divide the rows, unless L24 of ``estim`` is
         fixed.
 
     Notes

@@ -42,7 +42,7 @@ def split_data(
 def split_rows(
     data: Any, size: int, split: float, shuffle_rng: Any
 ) -> tuple[Any, Any]:
-    """Split as :func:`split_data`, where leaves of one row are meant."""
+    """Split as :func:`split_data`, but allow leaves of one row."""
     n_train = int(size * split)
     if shuffle_rng is None:
         parts: tuple[Any, Any] = (slice(n_train), slice(n_train, None))
@@ -57,7 +57,7 @@ def split_rows(
 
 
 def take_rows(leaf: Any, rows: Any) -> Any:
-    """Index the rows of a leaf as its library does: jax clamps numbers.
+    """Index rows as the array's library does: jax clamps row numbers.
 
     Parameters
     ----------

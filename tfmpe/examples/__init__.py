@@ -1,5 +1,4 @@
-"""The examples that commands show and run by name.
+"""Examples that the commands ``tfmpe draw`` and ``tfmpe demo`` use.
 
-``tfmpe draw`` shows `models`, ``tfmpe demo`` runs `scripts`. Needs the core
-only.
+``tfmpe draw`` shows `models`, ``tfmpe demo`` runs `scripts`.
 """

@@ -1,7 +1,7 @@
 """The three examples of the legacy package, as Tokens.
 
-Keys, shapes and rules are theirs; the values mean nothing (0, 1, 2, …), for
-looking at masks and layouts.
+The keys, shapes and rules are those of the legacy package. The values are
+arbitrary (0, 1, 2, …): the examples serve to look at masks and layouts.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def hierarchical_gaussian(
 def hierarchical_brownian(
     n_theta: int = 3, n_obs: int = 2, n_samples: int = 1
 ) -> Tokens:
-    """Return the same, with observations at times and dummy times elsewhere.
+    """Return the same model with observation times, and dummy times elsewhere.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def hierarchical_brownian(
 
 
 def seir(n_sites: int = 3, n_obs: int = 2, n_samples: int = 1) -> Tokens:
-    """Return an epidemic with global and per-site parameters.
+    """Return an epidemic model with global and per-site parameters.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The example scripts, and running one."""
+"""Example scripts, by name, and a function that runs one."""
 
 import subprocess
 import sys
@@ -56,7 +56,7 @@ def example_script(name: str, *, legacy: bool = False) -> Path:
 def run_example(
     name: str, *, legacy: bool = False, arguments: tuple[str, ...] = ()
 ) -> int:
-    """Run an example in a process of its own.
+    """Run an example in a separate process.
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
 """Tools that move scripts from the legacy package to the bridge and the core.
 
-* `sources` reads scripts and notebooks and writes them back; `rewrite` changes
-  their import statements and lists what is left.
-* `run` runs a script and observes its legacy calls: counts, records, compares.
-* `recordings` reads and writes stored calls, `replay` makes them again and
-  compares, `verify` reports; `oracle` is a plain second implementation.
-* `bench` measures old against new; `report` is one page about all of it.
+* `sources` reads and writes scripts and notebooks; `rewrite` changes their
+  import statements and lists what is left to do.
+* `run` runs a script and counts, records or compares its legacy calls.
+* `recordings` reads and writes stored calls, `replay` repeats and compares
+  them, `verify` reports; `oracle` is an independent, simple implementation.
+* `bench` measures old against new code; `report` summarizes everything.
 * `catalogue` has a file for each code, `legacy_names` the legacy names.
-* `records` declares what commands write as JSON, `show` formats numbers and
-  tables; the contract `migrate` in ``pyproject.toml`` says who imports whom.
+* `records` declares the JSON output of the commands, `show` formats text.
+
+The contract `migrate` in ``pyproject.toml`` restricts the imports among them.
 """

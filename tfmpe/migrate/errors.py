@@ -1,13 +1,10 @@
-"""What the migration tools raise, each with one clear line."""
+"""Errors of the migration tools, each with a one-line message."""
 
 from pathlib import Path
 
 
 class RecordingError(ValueError):
-    """Stored output that is missing, broken, or not in our format.
-
-    The fault is shown on one line: part of it may come from a hostile file.
-    """
+    """Stored output that is missing, broken, or in another format."""
 
     def __init__(self, file: str | Path, fault: str):
         self.file = one_line(str(file))
@@ -16,6 +13,6 @@ class RecordingError(ValueError):
 
 
 def one_line(text: str, limit: int = 500) -> str:
-    """Return a text, cut at a limit, without control characters."""
+    """Return a text without control characters, cut at a limit."""
     kept = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
     return kept if len(kept) <= limit else kept[: limit - 3] + "..."

@@ -1,9 +1,9 @@
-"""How the commands end, everywhere alike.
+"""Exit codes, which all commands share.
 
-What says "nothing found" of a file that it could not read is worse than no
-tool, so incomplete work has a code of its own, and it wins over findings.
+Incomplete work, such as a file that could not be read, has its own code,
+which takes precedence over findings.
 """
 
-CLEAN = 0  # all was read, nothing found, nothing differs
-FINDINGS = 1  # something was found, or differs
-INCOMPLETE = 3  # something could not be read, or nothing was compared
+CLEAN = 0  # everything was read; no findings or differences
+FINDINGS = 1  # findings or differences
+INCOMPLETE = 3  # unreadable files, or no comparison

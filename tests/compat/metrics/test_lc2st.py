@@ -1,4 +1,4 @@
-"""Classifiers that tell draws apart: training, evaluation, defects."""
+"""Classifiers of draws: training, evaluation, defects."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The kernel test of legacy scripts, and its defects."""
+"""Kernel test of legacy scripts, and its defects."""
 
 import jax
 import jax.numpy as jnp

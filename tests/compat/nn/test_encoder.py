@@ -1,4 +1,4 @@
-"""Blocks, perceptrons and classifiers: order of layers, keys, streams."""
+"""Blocks, perceptrons and classifiers: layer order, keys, streams."""
 
 import jax
 import jax.numpy as jnp

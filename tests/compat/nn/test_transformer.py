@@ -1,4 +1,4 @@
-"""The legacy network: stored weights give stored outputs."""
+"""Legacy network: stored outputs from stored weights."""
 
 import jax
 import jax.numpy as jnp

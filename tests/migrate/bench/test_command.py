@@ -1,4 +1,4 @@
-"""`tfmpe bench`: what it prints and writes, and how it ends."""
+"""`tfmpe bench`: output, files and exit codes."""
 
 import time
 
@@ -22,7 +22,7 @@ def test_equal_sides_end_in_0_and_are_written(run, tmp_path):
     result = run(*QUICK, "--json", tmp_path / "out.json")
     assert result.exit_code == 0, result.output
     assert "decode-host: arrays of NumPy; samples: 16" in result.output
-    assert "The old side is the plain oracle; 6 recorded" in result.output
+    assert "The old side is the built-in oracle; 6 recorded" in result.output
     found = read_record(tmp_path / "out.json")
     recorded = {each.function for each in found.recordings}
     assert recorded == set(CASES["decode-host"].recorded)
@@ -56,7 +56,7 @@ def test_an_old_side_that_errs_is_not_timed(run, legacy):
     legacy("decoded")
     result = run(*QUICK, "--legacy", "sfmpe")
     assert result.exit_code == 1
-    assert "old: decode_theta does not repeat the recordings" in result.output
+    assert "decode_theta does not reproduce the recordings" in result.output
     assert "DIFFERENT recorded decode_theta: " in result.output
     assert "16 samples" not in result.output
 

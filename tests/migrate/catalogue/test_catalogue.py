@@ -1,4 +1,4 @@
-"""What is said of the codes is true: examples run, facts are the bridge's."""
+"""Catalogue of codes: running examples, and facts of the bridge."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""The plain oracle, checked against every stored legacy call."""
+"""Oracle compared with all stored legacy calls on data."""
 
 import ast
 import random

@@ -1,4 +1,4 @@
-"""The oracle's network, sampling and densities against the stored calls."""
+"""Oracle's network, samples and densities, compared with stored calls."""
 
 from collections import Counter
 from functools import partial

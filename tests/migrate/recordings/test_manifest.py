@@ -1,4 +1,4 @@
-"""The stored files are the ones in the manifest, and a change is noticed."""
+"""Manifest of the stored files, and detection of changes."""
 
 import json
 import random
@@ -69,10 +69,10 @@ def test_a_listed_link_out_of_the_folder_is_a_problem(folder, recording):
 
 LISTED = {"sha256": "0" * 64, "bytes": 1}
 BROKEN = [
-    ("{", "not a readable json"),
+    ("{", "not valid JSON"),
     ("[]", "Expected `object`"),
     ('{"format": 2, "files": {}}', "Invalid enum value 2"),
-    ('{"files": {}}', "only 1 is read"),
+    ('{"files": {}}', "has no format; expected 1"),
     ('{"a.json": {"bytes": 1}}', "field `sha256`"),
     ('{"a.json": {"sha256": "00", "bytes": 1}}', "regex"),
     ('{"a.json": 1}', "Expected `object`"),

@@ -1,4 +1,4 @@
-"""Reading stored legacy output: all of it, and nothing that is not."""
+"""Reading of stored legacy output, and refusal of invalid files."""
 
 import contextlib
 import io
@@ -67,7 +67,7 @@ NODES = [
     (_array(lib="torch"), "Invalid enum value 'torch'"),
     ({"t": "tracer", "shape": [2**40], "dtype": "int8"}, "too large a shape"),
     ({"t": "npscalar", "dtype": "object", "v": 1}, "not a data type"),
-    ({"t": "npscalar", "dtype": "int8", "v": 300}, "300 is no int8"),
+    ({"t": "npscalar", "dtype": "int8", "v": 300}, "300 is not of type int8"),
     ({"t": "opaque", "repr": 3}, "Expected `str`"),
 ]
 _ERROR = dict.fromkeys(("type", "module", "message"), "")
@@ -99,12 +99,12 @@ def test_a_case_that_is_not_ours_is_refused(recording, put, taken, fault):
 
 
 TEXTS = {
-    "not a readable json": [
+    "not valid JSON": [
         *(b"", b"import os", b"[" * 200_000, b"[" + b"1" * 10_000 + b"]")
     ],
-    "not a text in UTF-8": [b"\xff\xfe\x00"],
+    "not UTF-8 text": [b"\xff\xfe\x00"],
     "not a recording": [b"[]", b'{"format": 1}'],
-    "gives a name twice": [b'{"format": 1, "format": 1}'],
+    "contains a name twice": [b'{"format": 1, "format": 1}'],
     "enum value 3": [b'{"format": 3, "function": "f", "cases": []}'],
     "Expected `object`": [b'{"format": 1, "function": "f", "cases": [1]}'],
 }
@@ -123,7 +123,7 @@ def test_a_case_name_may_occur_once_and_arrays_are_there(recording):
     _assert_refused(recording, "occurs twice")
     recording.write_text(json.dumps(content))
     recording.with_suffix(".npz").unlink()
-    _assert_refused(recording, "no npz lies beside the json")
+    _assert_refused(recording, "needs an npz beside the JSON file")
 
 
 # What a broken or hostile npz can look like.
@@ -162,7 +162,7 @@ OTHER_HEADERS = (
 ENTRIES = [
     *(([_npy(array)], "native numbers") for array in OTHER_KINDS),
     *(([_npy(np.zeros(2, t))], "native numbers") for t in OTHER_TYPES),
-    *(([entry], "another header") for entry in OTHER_HEADERS),
+    *(([entry], "unlike that of numpy.savez") for entry in OTHER_HEADERS),
     ([_with_header(GOOD.replace("2,", "9" * 12 + ","))], "but holds 8 bytes"),
     ([_with_header(GOOD.replace("2,", "1," * 100))], "has the shape"),
     ([_with_header(GOOD.replace("2,", "-1,"))], "has the shape"),
@@ -172,7 +172,7 @@ ENTRIES = [
         ([ARRAY, name], "not the name of an array")
         for name in ("../a0.npy", "/a0.npy", "a0.pkl", "a\n0.npy")
     ),
-    ([ARRAY, "a0.npy", zipfile.ZIP_LZMA], "packed in a way"),
+    ([ARRAY, "a0.npy", zipfile.ZIP_LZMA], "compressed in a way"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The stored output: where it is, and what an archive may hold."""
+"""Stored output: its location, and limits of an archive."""
 
 import io
 import tarfile

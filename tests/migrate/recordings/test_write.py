@@ -1,4 +1,4 @@
-"""Values as nodes of a recording, and read back as they were."""
+"""Values as nodes of a recording: round trips."""
 
 import json
 

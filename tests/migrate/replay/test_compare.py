@@ -1,4 +1,4 @@
-"""Every way in which two trees can differ is seen, and said where."""
+"""Comparison of trees: every kind of difference, and its path."""
 
 import math
 from collections import OrderedDict

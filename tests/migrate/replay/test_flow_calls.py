@@ -1,4 +1,4 @@
-"""Replaying calls of a flow: on what, with which noise, how exactly."""
+"""Replay of flow calls: fields, noise, tolerances."""
 
 import shutil
 from dataclasses import replace
@@ -91,7 +91,7 @@ def test_weights_come_from_the_call_inside(tmp_path):
     cases = read_cases(tmp_path / "SFMPE_sample_posterior.json")
     (alone,) = (case for case in cases if case.name == name)
     assert alone.extra is None
-    assert why_not(alone) == "its weights are in a recording that is not here"
+    assert why_not(alone) == "its weights are in a recording that is missing"
     assert sum(why_not(case) is None for case in cases) == 6
 
 

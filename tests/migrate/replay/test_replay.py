@@ -1,4 +1,4 @@
-"""Replaying a call: what is called, under what, and what is noticed."""
+"""Replay of a call: target, environment, and detected differences."""
 
 import os
 import warnings

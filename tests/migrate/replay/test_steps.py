@@ -1,4 +1,4 @@
-"""Replaying steps: what is made, called, looked at and noticed."""
+"""Replay of steps: objects, calls, views and differences."""
 
 import dataclasses
 import math

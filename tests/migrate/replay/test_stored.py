@@ -1,4 +1,4 @@
-"""A fixed sample of the stored cases; `tfmpe verify` replays them all."""
+"""Replay of a fixed sample of the stored cases."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Records of all commands, short to write, and a report of them."""
+"""Builders of short records and of a report on them."""
 # ruff: noqa: D103
 
 import json

@@ -1,4 +1,4 @@
-"""The verdict, the exit code, the steps, and the numbers."""
+"""Report: verdict, exit code, steps and numbers."""
 # ruff: noqa: F405
 
 import json
@@ -30,8 +30,8 @@ def checks_of(found):
         (scan(), 0, "Move to Tokens by hand", "gave identical results."),
         (EXAMPLE["bench"], 0, "Scan the code", "gave identical results."),
         (scan(imported(8)), 1, "Change the imports", "1 import is left to"),
-        (scan(use(8)), 1, "Compare what was not", "1 of 2 call sites"),
-        (OTHERS, 1, "Look at what else names", "1 other line names the leg"),
+        (scan(use(8)), 1, "Compare the remaining", "1 of 2 call sites"),
+        (OTHERS, 1, "Check the other mentions", "1 other line mentions the"),
         (DIFFERS, 1, "Look at the differences", "1 differs."),
         (REPLAYED, 1, "Look at the recordings", "identically; 1 differently."),
         (but(EXAMPLE["bench"], differences=("x",)), 1, "Look at the rec", ""),
@@ -69,11 +69,11 @@ def test_the_verdict_the_sums_and_the_steps_of_the_example():
         "1 of 6 call sites ran and gave identical results; 1 within "
         "tolerance; 2 ran but were not compared; 1 was not seen; 1 differs. "
         "120 of 124 recorded calls replayed identically; 4 within tolerance. "
-        "1 import is left to change. 1 other line names the legacy package. "
+        "1 import is left to change. 1 other line mentions the legacy package. "
         "Incomplete: 1 file not read."
     )
     assert found.sums == (
-        "11 places in the code: 6 call sites, of which the verdict speaks; "
+        "11 places in the code: 6 call sites (see the verdict); "
         "1 constructor; 1 constant; 2 imports; 1 other line."
     )
     assert sum(found.counts.values()) == len(found.sites) == 10
@@ -115,7 +115,7 @@ def test_no_command_writes_over_the_result_of_another():
     starts = ("n.ipynb,", "src/fit.py:3", "src/fit.py:9", "src/fit.py:11")
     for place, start in zip(step.places, starts, strict=True):
         assert place.split(" ")[0] == start
-    assert step.places[1].endswith("structured: ran, was not compared")
+    assert step.places[1].endswith("structured: ran, not compared")
 
 
 def test_defects_are_counted_and_told_by_the_catalogue():

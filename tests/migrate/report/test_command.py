@@ -1,4 +1,4 @@
-"""`tfmpe report`: what it reads, prints and writes, and how it ends."""
+"""`tfmpe report`: inputs, output, files and exit codes."""
 
 import json
 import sys
@@ -49,17 +49,17 @@ def test_exit_zero_is_for_findings_only(report):
 @pytest.mark.parametrize(
     ("words", "text", "fault"),
     [
-        ("", "", "name JSON files of commands"),
-        ("bad.json", "", "say where to write"),
+        ("", "", "pass JSON files of commands"),
+        ("bad.json", "", "pass --html FILE"),
         ("no.json --json x", "", "does not exist"),
         ("bad.json --html no/such/x.html", "", "does not exist"),
         ("--scan no/such --json x", "", "does not exist"),
-        ("bad.json --json x", "", "is no JSON"),
-        ("bad.json --json x", "[" * 100_000, "is no JSON"),
-        ("bad.json --json x", "[]", "was written by no command"),
+        ("bad.json --json x", "", "is not JSON"),
+        ("bad.json --json x", "[" * 100_000, "is not JSON"),
+        ("bad.json --json x", "[]", "is not from a command"),
         ("bad.json --json x", '{"tool": ["scan"]}', "of ['scan']; expected"),
         ("bad.json --html x", '{"tool": "scan"}', "another format than 2"),
-        ("bad.json --html x", '{"tool": "fix", "format": 2}', "bad.json: not"),
+        ("bad.json --html x", '{"tool": "fix", "format": 2}', "a result of"),
     ],
 )
 def test_wrong_usage_ends_in_2_and_writes_nothing(report, words, text, fault):

@@ -1,4 +1,4 @@
-"""The page: what is on it, and that nothing in it can act."""
+"""Page of the report: content, and no active elements."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Which call is of which place in the code, and what is said of it."""
+"""Assignment of calls to places in the code, and their status."""
 # ruff: noqa: F405
 
 import pytest

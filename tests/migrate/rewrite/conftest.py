@@ -1,4 +1,4 @@
-"""Running the commands in a folder of files, and reading what they list."""
+"""Fixtures that run the commands in a folder and read their output."""
 
 import json
 

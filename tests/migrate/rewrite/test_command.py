@@ -1,4 +1,4 @@
-"""`tfmpe fix` on files: whole or not at all, and nothing passed over."""
+"""`tfmpe fix`: complete rewrites or none, and no skipped file."""
 
 import os
 import stat
@@ -31,7 +31,7 @@ def test_a_file_is_rewritten_once_with_its_mode(run, script):
     result = run("fix")
     assert result.exit_code == 0, result.output
     assert "1 of 1 file rewritten, 1 statement; 0 left to do" in result.output
-    assert "git does not know 1 file." in result.output
+    assert "1 file not tracked by git." in result.output
     assert script.read_bytes() == AFTER
     assert stat.S_IMODE(script.stat().st_mode) == 0o751
     before = script.stat()
@@ -170,7 +170,7 @@ def test_what_git_cannot_restore_is_said(run, script, broken):
         assert result.exit_code == 2
         assert "fit.py (git: fatal: bad config" in result.words
     assert script.read_bytes() == (BEFORE if broken else AFTER)
-    assert ("git does not know 1 file." in result.output) is not broken
+    assert ("1 file not tracked by git." in result.output) is not broken
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_diff_can_be_applied(run, script, content):
 def test_an_old_command_line_for_tokens_moves_imports_and_says_so(run, script):
     result = run("fix", "--to", "tokens")
     assert result.exit_code == 1
-    assert "calls are moved to Tokens by hand" in result.output
+    assert "Calls have to be moved to Tokens by hand" in result.output
     assert script.read_bytes() == AFTER
 
 

@@ -1,4 +1,4 @@
-"""What becomes of import statements: other modules, and the same names."""
+"""Rewritten import statements: new modules, unchanged names."""
 
 import subprocess
 import sys

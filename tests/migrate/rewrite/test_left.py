@@ -1,4 +1,4 @@
-"""What is no import statement, or fails on the bridge: listed, exit code 1."""
+"""Places that `tfmpe fix` leaves to the user: listed, exit code 1."""
 
 import pytest
 
@@ -166,7 +166,7 @@ def test_a_module_of_that_name_of_ones_own_is_said(
     for command, key in (("fix", "left"), ("scan", "mentions")):
         left = listed(command, ".")[key]
         assert [m["place"]["file"] for m in left] == ["a.py", "sub/b.py"]
-        assert "sfmpe.py hides the package of that name" in left[0]["why"]
+        assert "sfmpe.py shadows the package of that name" in left[0]["why"]
     assert (tmp_path / "a.py").read_text() == text
     (tmp_path / "sfmpe.py").unlink()
     # A checkout of the legacy package itself.
@@ -181,7 +181,7 @@ def test_a_module_of_that_name_of_ones_own_is_said(
         assert len(listed("fix", tmp_path)["left"]) == 2
     write({"src/sfmpe/bottom_up.py": "", "src/tfmpe.py": ""})
     why = listed("fix", ".")["left"][0]["why"]
-    assert why.endswith("src/tfmpe.py hides the package of that name")
+    assert why.endswith("src/tfmpe.py shadows the package of that name")
     (tmp_path / "src/tfmpe.py").unlink()
     write({"tfmpe/__init__.py": "", "sub/tfmpe.py": text})
     assert len(listed("fix", ".")["left"]) == 3

@@ -1,4 +1,4 @@
-"""The SARIF of a scan: valid by its schema, and true to the files."""
+"""SARIF of a scan: valid by its schema, and true to the files."""
 
 import json
 from pathlib import Path

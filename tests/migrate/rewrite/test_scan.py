@@ -1,4 +1,4 @@
-"""What `tfmpe scan` lists, as text, JSON and annotations of GitHub."""
+"""`tfmpe scan` as text, JSON and GitHub annotations."""
 
 import json
 
@@ -113,17 +113,17 @@ from sfmpe.util.dataloader import flatten_structured
 )
 import_module("sfmpe")
 """
-SUMMARY = "2 uses in 1 file; 1 place to look at; 1 file read, 0 not read.\n"
+SUMMARY = "2 uses in 1 file; 1 place to check; 1 file read, 0 not read.\n"
 LAST = (
-    "Methods of objects and names that come from other files show only when "
-    "the code runs: tfmpe run SCRIPT.\n"
+    "A scan cannot see methods of objects and names from other files; "
+    "use: tfmpe run SCRIPT.\n"
 )
 TEXT = """\
 a b,c.py:1:1: T001 from sfmpe.util.dataloader import flatten_structured -> \
 from tfmpe.compat.util.dataloader import flatten_structured
 a b,c.py:2:8: T101 flatten_structured(...) -> \
 Tokens.from_pytree(tree, independence)
-a b,c.py:5:15: T004 a string names the package: import_module("sfmpe")
+a b,c.py:5:15: T004 a string mentions the package: import_module("sfmpe")
 """
 GITHUB = """\
 ::notice file=a b%2Cc.py,line=1,col=1,endLine=1
@@ -179,7 +179,7 @@ def test_choices(run, words, exit_code, said):
 
 def test_nothing_legacy_is_clean_and_no_file_is_not(run, write):
     assert [run(c, ".").exit_code for c in ("scan", "fix")] == [3, 3]
-    assert "No file was found" in run("scan").output
+    assert "No files were found" in run("scan").output
     write({"a.py": "import jax\n"})
     assert [run(c, ".").exit_code for c in ("scan", "fix")] == [0, 0]
     assert run("scan").output.startswith("0 uses in 0 files; 0 places")

@@ -1,4 +1,4 @@
-"""Scripts and notebooks on a legacy package, run in this process."""
+"""Fixtures that run scripts and notebooks in this process."""
 
 import textwrap
 

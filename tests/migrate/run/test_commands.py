@@ -56,7 +56,7 @@ def test_shadow_ends_in_1_and_shows_what_differs(run, legacy, script):
     assert run("run", "--shadow", "--exit-zero", "fit.py").exit_code == 0
     refused = run(*shadow, "fit.py")
     assert refused.exit_code == 2
-    assert "name a new folder" in refused.stderr
+    assert "pass a new folder" in refused.stderr
 
 
 ABSENT = "legacy package 'sfmpe' is not installed"
@@ -70,7 +70,7 @@ ABSENT = "legacy package 'sfmpe' is not installed"
         ("run nothing.py", "there is no file 'nothing.py'"),
         ("run -m no_such_module", "there is no module"),
         ("run -m .fit", "there is no module"),
-        ("run --no-training fit.py", "work with --shadow only"),
+        ("run --no-training fit.py", "require --shadow"),
         ("run --json no/such/x.json fit.py", "does not exist"),
         ("TFMPE_COMPAT", "TFMPE_COMPAT is 'L99'; expected one of ['warn',"),
         ("TFMPE_COMPAT_FIX", "TFMPE_COMPAT_FIX names the defect 'L99'"),

@@ -1,4 +1,4 @@
-"""Running notebooks: cells in order, places in cells, what is left out."""
+"""Notebook runs: order, places in cells, skipped lines."""
 
 import os
 import sys
@@ -122,7 +122,7 @@ def test_the_command_runs_a_notebook_and_refuses_what_is_not(notebook, run):
     notebook("%who\nfrom sfmpe.utils import split_data\nprint('ran')")
     done = run("run", "fit.ipynb")
     assert (done.exit_code, done.stdout) == (0, "ran\n")
-    assert "not run, for IPython only: cell 2: %who" in done.stderr
+    assert "skipped IPython lines: cell 2: %who" in done.stderr
     Path("bad.ipynb").write_text("{")
     done = run("run", "bad.ipynb")
     assert (done.exit_code, "bad.ipynb" in done.stderr) == (2, True)

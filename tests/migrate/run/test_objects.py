@@ -1,4 +1,4 @@
-"""Networks, flows and estimators: paired, carried over, compared."""
+"""Twins of networks, flows and estimators: pairing, state, comparison."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ TWINS = {
     "lambda **given: own(**given), rngs": "the function <lambda> uses 'own'",
     "Module(), Numbers()": "it draws random numbers from an object that is not "
     "an nnx.Rngs",
-    "Module(), class": "its class Own is the script's",
+    "Module(), class": "its class Own is defined by the script",
 }
 
 

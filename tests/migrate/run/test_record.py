@@ -1,4 +1,4 @@
-"""Own golden files: what is written is what was returned, to the bit."""
+"""Recordings of a script: bit-exact results."""
 
 from unittest.mock import Mock
 

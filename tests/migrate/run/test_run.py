@@ -1,4 +1,4 @@
-"""Running a script on the bridge: identity, exit codes, counts, no traces."""
+"""Scripts on the bridge: results, exit codes, counts, no side effects."""
 
 import importlib
 import sys

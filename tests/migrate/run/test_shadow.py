@@ -1,4 +1,4 @@
-"""Legacy and bridge side by side: what differs is found, and nothing else."""
+"""Legacy and bridge side by side: exactly the real differences."""
 
 import sys
 
@@ -182,4 +182,4 @@ def test_iterators_are_not_compared_and_still_whole(legacy, script, capsys):
     """
     (left,) = run_in_shadow(script(text)).not_compared
     assert capsys.readouterr().out == "10\n"
-    assert "used up by reading it" in left.why
+    assert "can be read only once" in left.why

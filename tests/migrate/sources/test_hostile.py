@@ -1,4 +1,4 @@
-"""Files that cannot be read say why; files that must not be written stay."""
+"""Unreadable files: clear errors; protected files: no changes."""
 
 import os
 from pathlib import Path
@@ -115,7 +115,7 @@ def test_files_below_a_folder(tmp_path, write):
     found, unseen = find_sources([*named, named[2], tmp_path / "none"])
     assert found == [named[0], tmp_path / ".tox/a.py", named[2]]
     assert [str(error) for error in unseen] == [
-        f"{tmp_path.as_posix()}/none: it cannot be looked at "
+        f"{tmp_path.as_posix()}/none: it cannot be accessed "
         "(No such file or directory)"
     ]
 
@@ -131,6 +131,6 @@ def test_names_that_are_no_text_can_be_shown(tmp_path):
 def test_files_that_changed_meanwhile_are_refused(tmp_path):
     path = tmp_path / "a.py"
     path.write_bytes(b"y = 1\r\n")
-    with pytest.raises(SourceError, match="changed since"):
+    with pytest.raises(SourceError, match="changed after"):
         replace_content(path, b"x = 1\r\n", b"x = 2\r\n")
     assert path.read_bytes() == b"y = 1\r\n"

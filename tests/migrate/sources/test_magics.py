@@ -1,4 +1,4 @@
-"""IPython's own syntax: put aside, and the rest is Python in its place."""
+"""IPython syntax: replaced by placeholders, line by line."""
 
 import ast
 

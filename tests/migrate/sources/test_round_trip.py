@@ -1,4 +1,4 @@
-"""Files that are read and written back are the same to the byte."""
+"""Round trips of files: identical bytes."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Recordings of format 2 are replayed under their flags, in processes."""
+"""Recordings of format 2, replayed in processes with their flags."""
 
 import json
 from unittest.mock import Mock

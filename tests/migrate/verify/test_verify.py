@@ -1,4 +1,4 @@
-"""Verifying a folder: report, exit code, json, and where it comes from."""
+"""Verification of a folder: report, exit code, JSON, fingerprint."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Train on two surveys of different size, and infer the rates of one."""
+"""Training on two surveys of different sizes, and inference of rates."""
 
 import jax
 import optax

@@ -1,4 +1,4 @@
-"""Who attends to whom, and what the rates of a survey are."""
+"""Attention masks, and the rates of a survey."""
 
 import jax
 import numpy as np

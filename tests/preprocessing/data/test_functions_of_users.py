@@ -1,4 +1,4 @@
-"""What functions of a user may do: anything, to copies of their own."""
+"""User functions with side effects on their own copies of arguments."""
 
 import jax
 import numpy as np

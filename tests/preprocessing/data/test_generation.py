@@ -1,4 +1,4 @@
-"""Simulating batch by batch, and simulating a whole dataset."""
+"""Simulation batch by batch, and of a whole dataset."""
 
 import gc
 import pickle

@@ -1,4 +1,4 @@
-"""A generator as the source of a real grain pipeline."""
+"""Generator as the source of a real grain pipeline."""
 
 import grain
 import jax

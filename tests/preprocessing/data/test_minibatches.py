@@ -1,4 +1,4 @@
-"""Cutting samples into minibatches, and into two parts."""
+"""Minibatches of samples, and splits in two parts."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Tokens on several devices: eight virtual ones, and two processes."""
+"""Tokens on eight virtual devices, and in two processes."""
 
 import os
 import socket

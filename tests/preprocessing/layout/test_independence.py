@@ -1,4 +1,4 @@
-"""Independence rules as objects: read, compared, restricted."""
+"""Independence rules as objects: parsing, comparison, restriction."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Arrays of xarray: names and labels decide, never positions."""
+"""Arrays of xarray, matched by names and labels, not by position."""
 
 import numpy as np
 import pytest

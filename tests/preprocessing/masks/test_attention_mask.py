@@ -1,4 +1,4 @@
-"""The mask that attention consumes: rules and padding, no empty row."""
+"""Attention mask: rules and padding combined, no empty row."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Padding masks: which tokens are real where event shapes vary."""
+"""Padding masks of real tokens where event shapes vary."""
 
 import jax
 import jax.numpy as jnp

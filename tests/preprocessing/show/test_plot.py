@@ -1,4 +1,4 @@
-"""Masks as pictures: exactly the mask, on the axes that were given."""
+"""Pictures of masks: exact cells, on the given axes."""
 
 import itertools
 import sys

@@ -1,4 +1,4 @@
-"""The token axis as a picture: blocks, how full they are, names, numbers."""
+"""Picture of the token axis: blocks, fill levels, names, numbers."""
 
 import itertools
 import runpy

@@ -1,4 +1,4 @@
-"""One screen about tokens: whole texts, limits, and what needs no values."""
+"""Summary of tokens: complete texts, limits, abstract values."""
 
 import jax
 import numpy as np

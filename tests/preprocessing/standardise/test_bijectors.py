@@ -1,4 +1,4 @@
-"""Bounded values: every kind of bijector does the same."""
+"""Bounded values: equal results from every kind of bijector."""
 
 import jax
 import jax.numpy as jnp

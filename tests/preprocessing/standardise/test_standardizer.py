@@ -1,4 +1,4 @@
-"""Standardizing: laws, transforms of jax, numerics and refusals."""
+"""Standardizer: laws, jax transforms, numerics and refusals."""
 
 import math
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""Files that are not as they were written: refused, or read exactly right.
+"""Damaged files: an error, or exactly the right content.
 
-The records are forged here with nothing but the documented format: a JSON
-text whose ``sha256`` is that of its sorted, compact form without it.
+The tests build invalid records from the documented format only: a JSON text
+whose ``sha256`` is that of its sorted, compact form without it.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""Saving and loading: to the bit, with an equal layout, whole or not at all."""
+"""Saving and loading: identical bits, equal layout, atomic writes."""
 
 import copy
 import itertools

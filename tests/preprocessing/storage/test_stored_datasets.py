@@ -1,4 +1,4 @@
-"""Datasets of shards: written bit by bit, read only where asked for."""
+"""Sharded datasets: incremental writing, and lazy reading."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Tokens of some keys that know the layout they were selected from."""
+"""Tokens of selected keys that keep their original layout."""
 
 import jax
 import jax.numpy as jnp

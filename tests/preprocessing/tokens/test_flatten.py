@@ -1,4 +1,4 @@
-"""The low-level functions: tree to token array and back."""
+"""Low-level functions between a tree and its token array."""
 
 import jax
 import jax.numpy as jnp

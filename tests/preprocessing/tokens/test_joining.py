@@ -1,4 +1,4 @@
-"""Joining Tokens of different sizes; padding follows each key."""
+"""Concatenation of Tokens of different sizes, with padding per key."""
 
 import jax
 import jax.numpy as jnp

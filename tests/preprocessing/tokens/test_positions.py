@@ -1,4 +1,4 @@
-"""Positions of tokens, made for the user, as functional inputs."""
+"""Token positions, generated as functional inputs."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Joining Tokens with other groups, or other numbers of them."""
+"""Concatenation of Tokens with other groups or numbers of groups."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Building Tokens, replacing values, and getting the arrays back."""
+"""Tokens: construction, replacement of values, and decoding."""
 
 import copy
 import pickle

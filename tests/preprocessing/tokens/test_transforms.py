@@ -1,4 +1,4 @@
-"""Every transform of jax on every kind of Tokens."""
+"""Transforms of jax, each applied to every kind of Tokens."""
 
 import functools
 import itertools

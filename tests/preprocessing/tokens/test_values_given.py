@@ -1,4 +1,4 @@
-"""Values as users give them: kept as they are, or refused with a remedy."""
+"""Values from users: kept unchanged, or refused with a remedy."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Views: some keys, in the order asked for, without copying."""
+"""Views of selected keys, in the requested order, without copies."""
 
 import jax
 import jax.numpy as jnp

@@ -1,1 +1,1 @@
-"""The parts of bottom-up training."""
+"""Parts of bottom-up training."""

@@ -1,4 +1,4 @@
-"""Calling the functions that a script hands to bottom-up training."""
+"""Calls of the user's functions in bottom-up training."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -16,10 +16,10 @@ def call(function: Callable[..., Any], *args: Any, key: Any = None) -> Any:
     ----------
     function : callable
     *args
-        In order; those at the end that it has no parameter for are left out.
+        In order; surplus arguments at the end are omitted.
     key : key array, optional
-        Goes to the parameter that is named like one (``seed``, ``key``,
-        ``rng``, …), or is the first argument if there is none.
+        Passed to a parameter with a typical name (``seed``, ``key``, ``rng``,
+        …), or as the first argument if there is none.
     """
     names = _names(function)
     if names is None:
@@ -34,7 +34,7 @@ def call(function: Callable[..., Any], *args: Any, key: Any = None) -> Any:
 
 
 def draw(source: Any, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
-    """Return draws of a distribution; anything else is draws already.
+    """Return draws of a distribution; other objects are returned unchanged.
 
     Distributions of TensorFlow Probability (``sample(shape, seed=key)``)
     and of NumPyro (``sample(key, shape)``).
@@ -47,12 +47,12 @@ def draw(source: Any, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
 
 
 def draw_index(f_in: Any, args: Any, key: Any, n: int) -> dict[str, Any] | None:
-    """Return functional inputs: of a factory, a thunk, or a tree.
+    """Return functional inputs from a function or a tree.
 
     Parameters
     ----------
     f_in : callable, mapping, or None
-        From ``args`` to a distribution, or to a tree; or the tree itself.
+        A tree, or a function of ``args`` that returns a tree or distribution.
     args : tuple, or None
     key : key array
     n : int

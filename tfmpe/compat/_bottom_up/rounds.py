@@ -1,4 +1,4 @@
-"""What bottom-up training has simulated so far."""
+"""Simulations of all rounds of bottom-up training so far."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -10,7 +10,7 @@ from tfmpe.compat.utils import take_rows
 
 
 class Simulations:
-    """Flat data of all rounds, and what each stage is trained on.
+    """Flat data of all rounds, and the training data of each stage.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ class Simulations:
     fixes : collection of str
         By default all data of both stages are in one set: the first stage
         is trained on all of it, the second on its first ``n`` rows, which
-        are always those of the first round (L26), and its own. Fixed: each
-        stage is trained on all simulations of all rounds, the sides its way
-        round.
+        are always those of the first round (L26), and its own. If fixed, each
+        stage is trained on all simulations of all rounds, with the sides in
+        its own order.
     """
 
     def __init__(self, n: int, fixes: Collection[str]) -> None:
@@ -45,8 +45,8 @@ class Simulations:
         flat : dict
             The simulations.
         one_unit : callable
-            Returns those of the first stage, the sides the right way round,
-            with their slices.
+            Returns the simulations of the first stage, with the sides in their
+            original order, and their slices.
         """
         if self._separate:
             self._upright = _joined(self._upright, one_unit()[0])

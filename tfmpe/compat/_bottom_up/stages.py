@@ -1,4 +1,4 @@
-"""The parts that every round of bottom-up training consists of."""
+"""Steps of one round of bottom-up training."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _TRAINING_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Stages:
-    """An estimator, and what stays the same from round to round.
+    """An estimator, and the settings of all its rounds.
 
     Attributes
     ----------

@@ -1,3 +1,3 @@
-"""The second half of the bridge: sampling and training, by the new engine."""
+"""Sampling and training of legacy models by the new engine."""
 
 import tfmpe.compat._needs_flow  # noqa: F401

@@ -1,4 +1,4 @@
-"""Base draws of a flow, and the mode in which it is sampled."""
+"""Base draws of a flow, and its evaluation mode."""
 
 from typing import Any
 
@@ -27,12 +27,12 @@ def check_theta_shape(theta_shape: Any) -> None:
 def base_draw(
     rngs: Any, theta_0: Any, shape: tuple[int, ...], context: Any
 ) -> Any:
-    """Return where the paths begin: as given, or a new normal draw.
+    """Return the start of the paths: ``theta_0``, or a new normal draw.
 
     Raises
     ------
     AssertionError
-        If what is given has another shape.
+        If ``theta_0`` has another shape.
     """
     if theta_0 is None:
         return jax.random.normal(take_key(rngs, context), shape)
@@ -47,7 +47,7 @@ def base_draw(
 def evaluated(model: Any) -> Any:
     """Return a model in evaluation mode: itself, or a copy under a trace.
 
-    Newer flax does not let a transformation change an object from outside.
+    Newer flax does not allow a transformation to change an outer object.
     """
     if not isinstance(model, nnx.Module):
         return model

@@ -22,7 +22,7 @@ LossFn = Callable[[Any, Any, Any], Any]
 
 
 class Task(NamedTuple):
-    """What is trained, and how: static, hashable."""
+    """Static, hashable part of a training: the model's structure and loss."""
 
     graph: Any
     loss_fn: LossFn
@@ -30,7 +30,7 @@ class Task(NamedTuple):
 
 
 class State(NamedTuple):
-    """What training changes: arrays only.
+    """Arrays that training changes.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class State(NamedTuple):
 def start(
     model: Any, loss_fn: LossFn, optimizer: optax.GradientTransformation
 ) -> tuple[Task, State]:
-    """Set a model to training and split it into what is static and what is not.
+    """Set a model to training mode and split it into its task and state.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Legacy vector fields, taken apart for ``jit`` and put together again."""
+"""Legacy vector fields, split for ``jit`` and merged again."""
 
 import functools
 import inspect
@@ -17,11 +17,10 @@ from tfmpe.estimators._flow.vector_field import (
 def split_legacy(field: Any) -> SplitField:
     """Take a legacy field apart for ``jit``.
 
-    Its parameters are read anew at each call: those of an NNX module, of the
-    module that a bound method belongs to, and of any other pytree. What
-    refers to an NNX module in another way, by a closure say, is compiled
-    for at each call, as the legacy package does for all (L23): compiled
-    once, it would keep the parameters that it had then.
+    Parameters are read at each call if the field is an NNX module, a bound
+    method of one, or another pytree. A field that refers to an NNX module in
+    another way, such as a closure, is compiled at each call, as all fields are
+    in the legacy package (L23): a compiled closure would keep old parameters.
     """
     owner = getattr(field, "__self__", None)
     if isinstance(owner, nnx.Module):
@@ -33,7 +32,7 @@ def split_legacy(field: Any) -> SplitField:
 
 
 def merge_legacy(static: Any, parameters: Any, rest: Any) -> Any:
-    """Put a field together again, from what :func:`split_legacy` returned."""
+    """Rebuild a field from the result of :func:`split_legacy`."""
     if static[0] == "once":
         return static[1].field
     if static[0] == "method":
@@ -48,14 +47,14 @@ def merge_legacy(static: Any, parameters: Any, rest: Any) -> Any:
 
 
 class _Once:
-    """A field that equals nothing but itself."""
+    """A field that is equal only to itself."""
 
     def __init__(self, field: Any) -> None:
         self.field = field
 
 
 def _refers_to_module(field: Any) -> bool:
-    """Whether an NNX module hides in what is not one."""
+    """Whether an object that is not an NNX module refers to one."""
     field = inspect.unwrap(field)
     held: list[Any] = []
     if isinstance(field, functools.partial):

@@ -1,4 +1,4 @@
-"""Keys of base draws and probes, from the random numbers of an instance."""
+"""PRNG keys of base draws and probes, taken from an instance's ``rngs``."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ def take_key(rngs: Any, *given: Any) -> Any:
     ----------
     rngs : nnx.Rngs, or any object with ``base_dist()``
     *given : trees of arrays
-        What the draw is for. Where they are traced, the count stays: what
-        happens under a transformation must not change an object outside.
+        Arguments of the draw. If they are traced, the count stays, because a
+        transformation must not change an outer object.
 
     Returns
     -------
@@ -32,8 +32,8 @@ def take_key(rngs: Any, *given: Any) -> Any:
 def next_key(stream: Any) -> Any:
     """Return the next key of a stream, and count it as taken.
 
-    Under a transformation that the stream comes from outside of, it stays as
-    it is, and the next call returns the same key.
+    Under a transformation, an outer stream is not changed, and the next call
+    returns the same key.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def peek_key(rngs: Any) -> Any:
 
 
 def key_for(key: Any, content: Any) -> Any:
-    """Return a key of its own for every content.
+    """Return a different key for every content.
 
-    Under ``vmap`` a key that comes from outside is the same in all rows;
-    their contents tell them apart.
+    Under ``vmap`` an outer key is the same in all rows, but their contents
+    differ.
     """
     bits = jax.lax.bitcast_convert_type(
         jnp.asarray(content, jnp.float32).ravel(), jnp.uint32
@@ -78,6 +78,6 @@ def _peek(stream: Any) -> Any:
 
 
 def _count(stream: Any) -> Any:
-    """Return how many keys were taken; None of what does not count them."""
+    """Return the number of keys taken; None for objects without a count."""
     count = getattr(stream, "count", None)
     return None if count is None else count[...]

@@ -1,4 +1,4 @@
-"""Loss that a structured flow is trained on."""
+"""Training loss of a structured flow."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ def _cfm_loss(
     rng_key : key array
         For the times, uniform, one for each row, and the noise.
     model, batch, sigma_min
-        As of :func:`legacy_loss`.
+        See :func:`legacy_loss`.
 
     Notes
     -----

@@ -1,8 +1,8 @@
-"""Solutions of a legacy flow, compiled once for each field and shape.
+"""Solutions of a legacy flow, compiled once per field and shape.
 
-The solver is the legacy package's own, ``jax.experimental.ode.odeint``: the
-steps that it takes, and so its error, are part of the legacy numbers. For a
-network with relu that error is up to 6e-3 at its tolerances of 1e-5.
+The solver is that of the legacy package, ``jax.experimental.ode.odeint``: its
+steps, and therefore its error, are part of the legacy numbers. For a network
+with relu the error is up to 6e-3 at its tolerances of 1e-5.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _TOLERANCE = 1e-5
 
 
 class Clock(NamedTuple):
-    """How the field is called at a time of the solution, which runs forward.
+    """Mapping from the increasing times of a solution to those of the field.
 
     The field sees ``start + speed * time``, and its velocities are
     multiplied by ``factor``.
@@ -41,23 +41,23 @@ NEGATIVE_DENSITY = Clock(-1.0, 1.0, -1.0)
 
 
 class Problem:
-    """A legacy vector field and everything that it is given but theta.
+    """A legacy vector field and all its arguments but theta.
 
     Parameters
     ----------
     field : callable
         A legacy vector field.
     theta_shape : tuple of int
-        Of one draw.
+        Shape of one draw.
     given : mapping
         The other arguments of the field, but ``time``.
     time_shape : tuple of int
-        Of the time that the field sees: all ones.
+        Shape of the time that the field receives: all ones.
 
     Notes
     -----
-    Every draw has steps of its own. The field sees one draw at a time, with
-    a leading axis of 1: legacy fields may count on that.
+    Every draw has its own steps. The field receives one draw at a time, with
+    a leading axis of size 1, because legacy fields may rely on that.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Problem:
 
 
 class _Static(NamedTuple):
-    """What a program is compiled for, beside the shapes of its arguments."""
+    """Static arguments of a compiled program."""
 
     field: Any
     theta_shape: tuple[int, ...]

@@ -1,8 +1,8 @@
-"""Defects of the legacy package, one module each, reproduced on purpose.
+"""Defects of the legacy package, reproduced on purpose, one per module.
 
-Each module has the code that goes wrong in the legacy way and the warning
-class that says so. The numbers are those of MIGRATION.md, which also lists
-the defects that need no code of their own.
+Each module contains the code that reproduces a defect and the class of its
+warning. The numbers are those of MIGRATION.md, which also lists the defects
+that need no code.
 """
 
 from tfmpe.compat.defects.l01_index_rows_sorted import (

@@ -1,4 +1,4 @@
-"""L1: rows of the index follow sorted keys, rows of the data do not."""
+"""Defect L1: index rows in sorted key order, unlike the data rows."""
 
 from collections.abc import Mapping
 from typing import Any

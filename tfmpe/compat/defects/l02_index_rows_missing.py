@@ -1,4 +1,4 @@
-"""L2: keys without an index leave fewer index rows than tokens."""
+"""Defect L2: fewer index rows than tokens where a key has no index."""
 
 from collections.abc import Collection
 
@@ -18,7 +18,7 @@ def check_index_keys(
     missing = [name for name in names if name not in indexed]
     if missing and len(missing) < len(names):
         IndexRowsMissingWarning.warn(
-            f"index has no entry for {missing} of {side!r}, so its rows are "
-            "fewer than the tokens and shifted against them. Give every key "
+            f"index has no entry for {missing} of {side!r}, so it has fewer "
+            "rows than there are tokens, and they do not match. Give every key "
             "an index, or use Tokens, which pads them."
         )

@@ -1,4 +1,4 @@
-"""L3: label ids are ranks among the keys of both sides, in int8."""
+"""Defect L3: int8 labels, ranked over the keys of both sides together."""
 
 from collections.abc import Sequence
 

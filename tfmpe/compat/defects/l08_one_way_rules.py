@@ -1,4 +1,4 @@
-"""L8: a rule acts on the cross mask only from theta to y."""
+"""Defect L8: rules that act on the cross mask only from theta to y."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""L9: cross_local pairs tokens element by element, not all with all."""
+"""Defect L9: cross_local rules that pair tokens one to one."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""L11: tokens are as wide as the widest entry, used or not."""
+"""Defect L11: a token width that also counts entries that are not used."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""L12: the caller's ``data_batch_ndims`` gains entries."""
+"""Defect L12: entries added to the caller's ``data_batch_ndims``."""
 
 from collections.abc import Mapping, MutableMapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""L14: the pad value changes where it does not fit the dtype."""
+"""Defect L14: a pad value that changes where the dtype cannot hold it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class PadValueOverflowWarning(LegacyWarning):
-    """Padding holds another value than was asked for (L14)."""
+    """Padding does not hold the requested value (L14)."""
 
     code = "L14"
 
@@ -22,7 +22,7 @@ def check_pad_value(pad_value: Any, padded: Iterable[Any]) -> None:
         return
     for dtype in {common_dtype([array]) for array in padded}:
         written = fill_value(pad_value, dtype)
-        # Rounding of a lower precision is no overflow.
+        # Rounding to a lower precision is not an overflow.
         if not np.isclose(float(written), pad_value, rtol=0.01, equal_nan=True):
             PadValueOverflowWarning.warn(
                 f"the pad value {pad_value} becomes {written} in {dtype}, "

@@ -1,4 +1,4 @@
-"""L16: joining drops what one operand lacks."""
+"""Defect L16: parts dropped by a join because one operand has none."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""L17: joining takes y's number of samples, and pads axis 1 whatever it is."""
+"""Defect L17: joins that use y's number of samples and always pad axis 1."""
 
 from collections.abc import Mapping
 from typing import Any

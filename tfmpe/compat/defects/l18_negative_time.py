@@ -1,4 +1,4 @@
-"""L18, L28: ``log_prob`` hands the field minus the time."""
+"""Defects L18 and L28: negated time in ``log_prob``."""
 
 from collections.abc import Collection
 
@@ -20,12 +20,12 @@ class PlainNegativeTimeWarning(NegativeTimeWarning):
 def has_negative_time(
     fixes: Collection[str], kind: type[NegativeTimeWarning]
 ) -> bool:
-    """Return whether a density is to be wrong, and warn if so."""
+    """Return whether to use negative times, and warn if so."""
     if kind.code in fixes:
         return False
     kind.warn(
-        "log_prob hands the vector field times from -1 to 0 where sample "
-        "hands it 0 to 1, so the density is not that of the samples unless "
+        "log_prob passes times from -1 to 0 to the vector field and sample "
+        "times from 0 to 1, so the density is not that of the samples unless "
         f"the field is even in time. Pass fix=['{kind.code}'], or use "
         "ContinuousFlow.log_prob."
     )

@@ -1,4 +1,4 @@
-"""L19: the estimator draws the same noise at every call."""
+"""Defect L19: the same noise at every call of an estimator."""
 
 from collections.abc import Collection
 from typing import Any

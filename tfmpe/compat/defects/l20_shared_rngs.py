@@ -1,4 +1,4 @@
-"""L20: instances without random numbers of their own share one object."""
+"""Defect L20: one ``nnx.Rngs`` shared by all instances without their own."""
 
 import functools
 import itertools
@@ -33,12 +33,12 @@ def _shared(owner: str) -> Any:
 def or_shared(
     rngs: Streams | None, owner: str, fixes: Collection[str] | None = None
 ) -> Streams:
-    """Return the random numbers of an instance: given, or shared.
+    """Return the random numbers of an instance: its own, or shared ones.
 
     Parameters
     ----------
     rngs : nnx.Rngs or None
-        Those that the instance was given.
+        The argument of the instance.
     owner : str
         Path of its class; the instances of each share one object.
     fixes : collection of str, optional
@@ -55,8 +55,8 @@ def or_shared(
     if _users[owner] > 1:
         SharedRngsWarning.warn(
             f"this is {owner.rpartition('.')[2]} number {_users[owner]} "
-            "without rngs; all of them draw from one nnx.Rngs(0), so what one "
-            "draws depends on the others. Pass rngs=nnx.Rngs(seed), or "
-            "fix=['L20']."
+            "without rngs; all of them draw from one nnx.Rngs(0), so the "
+            "draws of each depend on the others. Pass rngs=nnx.Rngs(seed), "
+            "or fix=['L20']."
         )
     return _shared(owner)

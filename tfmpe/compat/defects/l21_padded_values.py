@@ -1,4 +1,4 @@
-"""L21: padding takes part as if it were values."""
+"""Defect L21: padding treated as values."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -22,8 +22,8 @@ def sampled_width(
 ) -> int:
     """Return the width of the tokens to draw.
 
-    By default that of theta alone, although training data have one width
-    for theta and y. Fixed: that of the context, if it is larger.
+    By default that of theta, although training data have the same width for
+    theta and y. If fixed: that of the context, if it is larger.
     """
     context_width = context.shape[-1]
     if context_width <= theta_width:
@@ -32,14 +32,14 @@ def sampled_width(
         return context_width
     PaddedValuesWarning.warn(
         f"theta is drawn with {theta_width} values in a token, but y has "
-        f"{context_width} and so had theta in training: a network that was "
-        "trained on it will not take it. Pass fix=['L21']."
+        f"{context_width}, as theta had in training: a network trained on "
+        "that width does not accept theta. Pass fix=['L21']."
     )
     return theta_width
 
 
 def without_padding(values: Any, fixes: Collection[str]) -> Any:
-    """Return values with 0 for padding if that is wanted, else as they are."""
+    """Return values with padding replaced by 0 if fixed, else unchanged."""
     if "L21" not in fixes:
         return values
     return jnp.where(values == PAD_VALUE, 0, values)

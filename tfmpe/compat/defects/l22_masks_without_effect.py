@@ -1,4 +1,4 @@
-"""L22: two of the three masks do nothing in the legacy network."""
+"""Defect L22: two of three masks without effect in the legacy network."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class MasksWithoutEffectWarning(LegacyWarning):
 
 
 def ignore_masks(**masks: Any) -> None:
-    """Warn of masks that forbid something, or might: a traced one is unseen.
+    """Warn of masks that forbid attention, or may do so if traced.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def ignore_masks(**masks: Any) -> None:
     if names:
         MasksWithoutEffectWarning.warn(
             f"{' and '.join(names)} without effect: the encoder of the "
-            "legacy network drops what its attention gives, so that only "
-            "cross_mask acts and theta tokens never see one another. "
-            "tfmpe.nn.Transformer obeys every mask."
+            "legacy network discards the result of its attention, so only "
+            "cross_mask acts, and theta tokens do not attend to one another. "
+            "tfmpe.nn.Transformer applies all masks."
         )
 
 

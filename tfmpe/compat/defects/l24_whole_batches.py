@@ -1,4 +1,4 @@
-"""L24: training takes whole batches only, bottom-up needs rules."""
+"""Defect L24: training that needs whole batches, and rules if bottom-up."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""L25: splitting draws row numbers that a leaf may not have."""
+"""Defect L25: a split that draws row numbers beyond the end of a leaf."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ def check_rows(data: Any, size: int) -> None:
     counts = sorted({leaf.shape[0] for leaf in jax.tree.leaves(data)} - {size})
     if counts:
         ClampedSplitWarning.warn(
-            f"split_data was told of {size} rows, but leaves have {counts}. "
-            "Shuffled, their last row is repeated; unshuffled, the "
-            "validation side gets too few rows or none. Repeat such leaves "
+            f"split_data was called with {size} rows, but leaves have "
+            f"{counts}. With shuffling, their last row is repeated; without, "
+            "the validation part has too few rows or none. Repeat such leaves "
             "for every sample first."
         )

@@ -1,4 +1,4 @@
-"""L26: later rounds of bottom-up training lose data and independence."""
+"""Defect L26: later bottom-up rounds that lose data and independence."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

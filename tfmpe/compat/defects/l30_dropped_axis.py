@@ -1,4 +1,4 @@
-"""L30: carrying theta back to the noise drops an axis of it."""
+"""Defect L30: an axis of theta dropped by ``sample_base_dist``."""
 
 from collections.abc import Collection
 from typing import Any
@@ -15,7 +15,7 @@ class DroppedAxisWarning(LegacyWarning):
 def first_draw(ends: Any, fixes: Collection[str]) -> Any:
     """Remove the axis of the single draw from ``(n, 1, *theta_shape)``.
 
-    By default the axis before the last is taken for it.
+    By default the last axis but one is removed instead.
     """
     if ends.ndim == 3 or "L30" in fixes:
         return ends[:, 0]

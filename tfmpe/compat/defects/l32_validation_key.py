@@ -1,4 +1,4 @@
-"""L32: the validation of an epoch has the noise of its first batch."""
+"""Defect L32: validation with the noise of the epoch's first batch."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,16 +7,16 @@ import jax
 
 
 def validation_key(key: Any, n_batches: int, fixes: Collection[str]) -> Any:
-    """Return the key of a validation, from that of the epoch's batches.
+    """Return the key of a validation, from the key of the epoch's batches.
 
     Parameters
     ----------
     key : key array
-        Split in ``n_batches``, it gives those of the batches; split in two
-        it begins with the same one.
+        Its split in ``n_batches`` are the keys of the batches; its split in
+        two starts with the same key.
     n_batches : int
     fixes : collection of str
-        With L32, a key that no batch has.
+        With L32, the result is a key that no batch has.
     """
     if "L32" in fixes:
         return jax.random.split(key, n_batches + 1)[-1]

@@ -1,4 +1,4 @@
-"""L35: the solution begins at the first time that is asked for."""
+"""Defect L35: a solution that starts at the first requested time."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class ReturnTimesWarning(LegacyWarning):
-    """States at the times asked for are not those of the flow (L35)."""
+    """States at the requested times are not those of the flow (L35)."""
 
     code = "L35"
 
 
 def check_return_times(times: Any, direction: str) -> None:
-    """Warn if the flow does not begin where it should."""
+    """Warn if the times do not include the start of the flow."""
     if isinstance(times, Tracer) or not np.size(times):
         return
     backward = direction == "backward"
     begins, expected = np.asarray(times)[-1 if backward else 0], int(backward)
     if begins != expected:
         ReturnTimesWarning.warn(
-            f"return_times has its start at {begins:g}, so the {direction} "
-            "flow is taken to hold theta_0 there, and later states are not "
-            f"those of the flow. Include the time {expected}."
+            f"return_times starts at {begins:g}, so theta_0 is taken as the "
+            f"state of the {direction} flow at that time, and later states "
+            f"are wrong. Include the time {expected}."
         )

@@ -1,4 +1,4 @@
-"""L36: all rounds but the first draw from the same noise."""
+"""Defect L36: the same noise in all rounds but the first."""
 
 from collections.abc import Collection
 from typing import Any
@@ -19,7 +19,7 @@ def check_rounds(n_rounds: int, fixes: Collection[str]) -> None:
     if n_rounds > 2 and "L36" not in fixes:
         RepeatedRoundsWarning.warn(
             f"of {n_rounds} rounds, all but the first draw their parameters "
-            "from one and the same noise, so that rounds are not independent. "
+            "from the same noise, so that the rounds are not independent. "
             "Pass fix=['L36']."
         )
 
@@ -27,9 +27,9 @@ def check_rounds(n_rounds: int, fixes: Collection[str]) -> None:
 def round_noise(
     key: Any, shape: tuple[int, ...], fixes: Collection[str]
 ) -> tuple[Any, Any]:
-    """Return where the draws of a round begin, and what is left of the key.
+    """Return the noise of a round, and the key for what follows.
 
-    By default None: the estimator draws the same noise every time.
+    By default the noise is None: the estimator then draws the same each time.
     """
     if "L36" not in fixes:
         return None, key

@@ -1,4 +1,4 @@
-"""L37: log determinants of a tree leave leaves out."""
+"""Defect L37: leaves omitted from the log determinant of a tree."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""L38: a constant Jacobian is counted once, not for every element."""
+"""Defect L38: a constant Jacobian counted once, not once per element."""
 
 from collections.abc import Collection
 from typing import Any

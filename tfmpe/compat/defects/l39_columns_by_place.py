@@ -1,4 +1,4 @@
-"""L39: the columns of an input are found by its place, not by its name."""
+"""Defect L39: columns of an input found by its position, not its name."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

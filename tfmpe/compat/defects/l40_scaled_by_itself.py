@@ -1,4 +1,4 @@
-"""L40: z-scaling of vectors and of values outside a bijector's domain."""
+"""Defect L40: useless z-scaling of vectors and of values off the domain."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def moment_axes(
 ) -> tuple[int, ...]:
     """Return the axes of the moments: all but the last.
 
-    Of a vector there is no other: fixed, its only one.
+    A vector has no other axis: if fixed, the result is its only axis.
     """
     axes = tuple(range(jnp.ndim(image) - 1))
     if jnp.ndim(image) != 1:

@@ -1,4 +1,4 @@
-"""L41: bijectors are found by the last key of a path."""
+"""Defect L41: bijectors looked up by the last key of a path."""
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence

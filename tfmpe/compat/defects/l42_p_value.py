@@ -1,4 +1,4 @@
-"""L42: the p value of the kernel test can be 0, also where nothing is known."""
+"""Defect L42: p values of 0 in the kernel test, even for a NaN statistic."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""L43: training a classifier prints, and writes pictures into the folder."""
+"""Defect L43: printed text and picture files from training a classifier."""
 
 from collections.abc import Collection
 from typing import Any

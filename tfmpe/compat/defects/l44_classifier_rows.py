@@ -1,4 +1,4 @@
-"""L44: a classifier takes whole batches only, and 100 rows are the default."""
+"""Defect L44: classifiers that need whole batches, of 100 rows by default."""
 
 from collections.abc import Collection
 

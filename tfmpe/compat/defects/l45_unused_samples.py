@@ -1,4 +1,4 @@
-"""L45: posterior samples do not enter the test that they are given to."""
+"""Defect L45: posterior samples that a test takes but does not use."""
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
 

@@ -1,4 +1,4 @@
-"""L48: early stopping never takes a stop back, nor a first NaN."""
+"""Defect L48: early stopping that never recovers from a stop or first NaN."""
 
 import math
 from collections.abc import Collection

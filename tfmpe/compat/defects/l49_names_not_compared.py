@@ -1,4 +1,4 @@
-"""L49: rows are stacked by place, whatever their names."""
+"""Defect L49: rows stacked by position, whatever their names."""
 
 from typing import Any
 
@@ -18,6 +18,6 @@ def check_structures(data: Any, also_data: Any) -> None:
     one, other = map(jax.tree.structure, (data, also_data))
     if one != other:
         NamesNotComparedWarning.warn(
-            f"stack_data joins arrays that stand at the same place, but the "
+            f"stack_data joins arrays that are at the same position, but the "
             f"trees differ: {one} and {other}. Rename or reorder one of them."
         )

@@ -1,4 +1,4 @@
-"""L51: batches are shuffled although this was not asked for."""
+"""Defect L51: batches shuffled in spite of ``shuffle=False``."""
 
 from collections.abc import Collection
 

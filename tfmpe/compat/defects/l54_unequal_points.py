@@ -1,4 +1,4 @@
-"""L54: the main statistic is a mean over more points than each null."""
+"""Defect L54: more points in the main statistic than in each null one."""
 
 from collections.abc import Collection
 from typing import Any

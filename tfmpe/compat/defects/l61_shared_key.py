@@ -1,4 +1,4 @@
-"""L61: null labels, split and epochs of a classifier share one key."""
+"""Defect L61: one key for null labels, split and epochs of a classifier."""
 
 from collections.abc import Collection
 from typing import Any

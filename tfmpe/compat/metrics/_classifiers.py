@@ -1,4 +1,4 @@
-"""Networks that tell two sets of points apart."""
+"""Networks that distinguish two sets of points."""
 
 from collections.abc import Callable
 from typing import Any
@@ -99,7 +99,7 @@ class MultiBinaryMLPClassifier(nnx.Module):
     Parameters
     ----------
     dim, latent_dim, n_layers, activation
-        As of :class:`BinaryMLPClassifier`.
+        See :class:`BinaryMLPClassifier`.
     n : int
         Number of classifiers.
     rngs : nnx.Rngs, optional

@@ -1,4 +1,4 @@
-"""Training of classifiers, and what their scores say."""
+"""Training of classifiers, and p values from their statistics."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from tfmpe.compat.train import fit_model_no_branch
 from tfmpe.compat.utils import split_data
 
 SPLIT = 0.8
-"""Share of the rows that is trained on."""
+"""Share of the rows in the training set."""
 
 
 def _ce_loss(model: Any, _: Any, batch: Mapping[str, Any]) -> Float[Array, ""]:
@@ -38,14 +38,14 @@ def fit_classifier(
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[Any, Any]:
-    """Train a classifier to tell two sets of points apart.
+    """Train a classifier to distinguish two sets of points.
 
     Parameters
     ----------
     seed : key array
         For the split in training and validation, and for the epochs (L61).
     classifier : BinaryMLPClassifier or MultiBinaryMLPClassifier
-        Is changed.
+        Trained in place.
     u : array, shape (rows, dim) or (rows, n, dim)
         The points, with one column for each of ``n`` classifiers.
     labels : array, shape (rows,) or (rows, n)
@@ -93,7 +93,7 @@ def fit_classifier(
 
 
 def labelled(first: Any, second: Any) -> tuple[Array, Array]:
-    """Return two sets of points, one above the other, and labels 0 and 1."""
+    """Return two sets of points, joined by rows, and labels 0 and 1."""
     labels = jnp.repeat(jnp.array([0.0, 1.0]), len(first))
     return jnp.concatenate([first, second]), labels
 

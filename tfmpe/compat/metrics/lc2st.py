@@ -30,7 +30,7 @@ def train_lc2st_classifiers(
     *,
     fix: Iterable[str] | None = None,
 ) -> None:
-    """Train classifiers to tell draws of a posterior from true parameters.
+    """Train classifiers to distinguish posterior draws from parameters.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def train_lc2st_classifiers(
         simulated from (label 0), and a draw ``(n, d)`` of the posterior
         given each (label 1).
     classifier : BinaryMLPClassifier
-        Is changed: trained on these labels.
+        Trained in place on these labels.
     null_classifier : MultiBinaryMLPClassifier
-        Is changed: each trained on a permutation of the labels.
+        Trained in place, each on a permutation of the labels.
     num_epochs, batch_size : int
-        As of ``fit_classifier``; ``batch_size`` must divide ``int(1.6 n)``
+        See ``fit_classifier``; ``batch_size`` must divide ``int(1.6 n)``
         (L44).
     fix : iterable of str, optional
         Defects to turn off: those of ``fit_classifier``; with L61 the

@@ -77,20 +77,20 @@ def train_l_c2st_nf_main_classifier(
     *,
     fix: Iterable[str] | None = None,
 ) -> None:
-    """Train a classifier to tell latent points of a flow from its base.
+    """Train a classifier to distinguish latent points of a flow from its base.
 
     Parameters
     ----------
     rng_key : key array
     classifier : BinaryMLPClassifier
-        Is changed.
+        Trained in place.
     calibration_data : tuple of array
         Parameters ``(n, d)`` and their observations ``(n, x_dim)``.
     z_samples : array, shape (n, latent_dim)
-        Where the flow carries each of the parameters (label 1; base draws
+        Latent points of the parameters under the flow (label 1; base draws
         are label 0).
     num_epochs, batch_size : int
-        As of :func:`fit_classifier`.
+        See :func:`fit_classifier`.
     fix : iterable of str, optional
         Defects to turn off: L43, and those of :func:`fit_classifier`.
 
@@ -134,7 +134,7 @@ def precompute_null_distribution_nf_classifiers(
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[Any, Any]:
-    """Train classifiers where there is nothing to be told apart.
+    """Train classifiers on sets of points with the same distribution.
 
     Parameters
     ----------
@@ -142,9 +142,9 @@ def precompute_null_distribution_nf_classifiers(
     calibration_data : tuple of array
         Parameters ``(n, d)`` and their observations ``(n, x_dim)``.
     classifiers : MultiBinaryMLPClassifier
-        Is changed.
+        Trained in place.
     num_epochs, batch_size, fix
-        As of :func:`fit_classifier`.
+        See :func:`fit_classifier`.
 
     Returns
     -------
@@ -200,7 +200,7 @@ def evaluate_l_c2st_nf(
         :func:`precompute_null_distribution_nf_classifiers`.
     latent_dim : int
     Nv : int
-        Points for each null classifier; the main one is asked at all of
+        Points per null classifier; the main one is evaluated at all of
         them (L54).
     fix : iterable of str, optional
         Defects to turn off: L54 acts here.
@@ -250,7 +250,7 @@ def apply_lc2stnf(
     inverse : callable
         ``inverse(theta, x)``: the latent points of a flow, row by row.
     prior_fn, simulator_fn : callable
-        As of :func:`create_calibration_dataset`.
+        See :func:`create_calibration_dataset`.
     posterior_samples : array, shape (n, d)
         Logged, but not tested (L45).
     n_cal : int
@@ -267,7 +267,7 @@ def apply_lc2stnf(
     null_statistics : Array
         Of 100 null classifiers.
     p_value : Array
-        As of :func:`evaluate_l_c2st_nf`, but in another order (L46).
+        See :func:`evaluate_l_c2st_nf`, but in another order (L46).
 
     Raises
     ------
@@ -333,7 +333,7 @@ def lc2st_quant_plot(
     *,
     fix: Iterable[str] | None = None,
 ) -> None:
-    """Draw a statistic and its null distribution into a file.
+    """Save a plot of a statistic and its null distribution.
 
     Parameters
     ----------
@@ -348,7 +348,7 @@ def lc2st_quant_plot(
         Level of the test: lines stand at the quantiles 0 and
         ``1 - conf_alpha``.
     out_path : str or path
-        The file; its suffix says the format.
+        The file; its suffix determines the format.
     fix : iterable of str, optional
         Defects to turn off: L47 acts here.
 

@@ -29,7 +29,7 @@ def mmd_test(
     *,
     fix: Iterable[str] | None = None,
 ) -> dict[str, Array]:
-    """Test whether samples are from a distribution, by their kernel.
+    """Test with a kernel whether samples are from a distribution.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Dropout and attention, with the random keys of the legacy package.
+"""Dropout and attention that take random keys as the legacy package does.
 
-The layers of flax have the same formulas, but take their keys in another way
-from release to release.
+The layers of flax use the same formulas, but the way in which they take keys
+changes between releases.
 """
 
 from typing import Any
@@ -97,13 +97,13 @@ class Attention(nnx.Module):
         context: Float[Array, "*n c dim"],
         mask: Any = None,
     ) -> Float[Array, "*n t dim"]:
-        """Return what the tokens of ``x`` take from those of ``context``.
+        """Return the attention output for the tokens of ``x``.
 
         Parameters
         ----------
         x, context : Array
         mask : Array, shape (n or 1, heads or 1, t, c), or None
-            Nonzero may attend. A row of zeros attends to all alike (L22).
+            Nonzero may attend. A row of zeros attends to all equally (L22).
         """
         query, key, value, out = (
             part.kernel[...]
@@ -122,6 +122,6 @@ class Attention(nnx.Module):
         return jnp.einsum("...thk,hkd->...td", mixed, out)
 
     def take_keys(self) -> None:
-        """Take the keys of a call, without its result."""
+        """Take the keys of a call without computing its result."""
         if self.rate and not self.deterministic:
             self.rngs.dropout()

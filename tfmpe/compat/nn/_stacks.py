@@ -1,9 +1,8 @@
-"""Stacks of equal layers: weights with the layer axis first, split streams.
+"""Stacks of identical layers: stacked weights and split random streams.
 
-A stack is one NNX module whose weights have a leading axis of layers. Its
-layers draw from the parts into which the streams of its ``nnx.Rngs`` are
-split: every stream gives one key and counts one further, the key is split,
-and part ``i`` begins at count 0 with the ``i``-th of them.
+A stack is one NNX module whose weights have a leading axis of layers. Each
+stream of its ``nnx.Rngs`` is advanced by one key, which is split into one key
+per layer; the stream of layer ``i`` starts at count 0 with the ``i``-th key.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,10 +18,9 @@ Layer = TypeVar("Layer", bound=nnx.Module)
 
 
 def split_streams(rngs: nnx.Rngs, n: int) -> dict[str, Any]:
-    """Return ``n`` keys of every stream; each counts one further.
+    """Return ``n`` keys of every stream, and advance each stream by one.
 
-    Under a transformation that the streams come from outside of, they stay
-    as they are: flax does not let it change them.
+    Under a transformation, outer streams are not advanced: flax forbids it.
     """
     return {
         name: jax.random.split(next_key(rngs[name]), n) for name in sorted(rngs)
@@ -77,7 +75,7 @@ def unstacked(stack: Layer) -> list[Layer]:
 
 
 def hold(module: nnx.Module, rngs: nnx.Rngs) -> None:
-    """Let every part of a module that has ``rngs`` draw from these."""
+    """Make every part of a module that has ``rngs`` use these."""
     for part in [part for _, part in nnx.iter_graph(module)]:
         if isinstance(part, nnx.Module) and hasattr(part, "rngs"):
             holder: Any = part

@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.nn.mlp``: vector fields of unstructured parameters."""
+"""Mirror of ``sfmpe.nn.mlp``: vector fields for unstructured parameters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from tfmpe.compat.nn.transformer.encoder import MLP as MLP
 
 
 class VectorFieldModel(nnx.Module):
-    """Velocities of theta from theta, time and context; derive from it.
+    """Base class of vector fields of theta, time and context.
 
     Notes
     -----
@@ -31,7 +31,7 @@ class VectorFieldModel(nnx.Module):
         Raises
         ------
         TypeError
-            Of the base class: it has no velocities.
+            If the subclass does not define it.
         """
         raise TypeError(
             f"{type(self).__name__} has no __call__(theta, time, context); "
@@ -58,7 +58,7 @@ class MLPVectorField(VectorFieldModel):
     Notes
     -----
     Legacy: ``sfmpe.nn.mlp.MLPVectorField``. Works under ``nnx.jit``. Each
-    call counts every stream one further, in evaluation too (L34).
+    call advances every stream, even in evaluation mode (L34).
 
     Examples
     --------
@@ -96,7 +96,7 @@ class MLPVectorField(VectorFieldModel):
         theta : Array
         time : Array, shape (*n, 1)
         context : Array, shape (*n, context_dim)
-            Nothing is broadcast: all three have the same leading axes.
+            All three must have the same leading axes.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.nn.smlp``: a perceptron of all tokens together."""
+"""Mirror of ``sfmpe.nn.smlp``: one perceptron for all tokens together."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ class MLPStructuredVectorField(nnx.Module):
     Parameters
     ----------
     config : mapping
-        As of :class:`~tfmpe.compat.nn.transformer.transformer.Transformer`;
+        See :class:`~tfmpe.compat.nn.transformer.transformer.Transformer`;
         ``n_ff`` is the number of hidden layers.
     n_labels : int
         Size of a table that is never used (L50).

@@ -1,6 +1,6 @@
 """Mirror of the legacy module ``sfmpe.plot.plot`` (ArviZ: extra ``legacy``).
 
-Nothing is shown or saved: each function returns the axes that it drew on.
+Figures are not shown or saved: each function returns its axes.
 """
 
 from typing import Any
@@ -83,7 +83,7 @@ def plot_posterior(inference_data: Any, axes: Any = None) -> Any:
 
 
 def plot_rank(inference_data: Any, axes: Any = None) -> Any:
-    """Draw the ranks of the draws among all chains.
+    """Plot the ranks of the draws among all chains.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def plot_ess(inference_data: Any, axes: Any = None) -> Any:
     ----------
     inference_data : arviz.InferenceData
     axes : array of Axes, shape (n,), optional
-        Without them as for :func:`plot_rank`.
+        By default as in :func:`plot_rank`.
 
     Returns
     -------

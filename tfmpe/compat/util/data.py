@@ -18,13 +18,13 @@ def stack_data(data: Any, also_data: Any) -> Any:
     Parameters
     ----------
     data, also_data : trees of arrays, or None
-        Leaves are joined by their place, whatever their name (L49). None
+        Leaves are joined by position, whatever their names (L49). None
         stands for no rows. A leaf of one axis counts as one row.
 
     Returns
     -------
     tree of Array, or None
-        With the structure of ``data``; the other argument as it is if one
+        With the structure of ``data``; the other argument unchanged if one
         is None.
 
     Raises
@@ -98,7 +98,7 @@ def inference_data_as_dictionary(posterior: Any) -> dict[str, Array]:
     Parameters
     ----------
     posterior : xarray.Dataset
-        The group ``posterior`` of an InferenceData. Of the whole object, no
+        The group ``posterior`` of an InferenceData. In the whole object, no
         variable is found (L49).
 
     Returns

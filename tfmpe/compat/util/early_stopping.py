@@ -10,16 +10,16 @@ from tfmpe.compat.fixes import read_fixes
 
 @dataclass
 class EarlyStopping:
-    """Rule that ends a training whose validation loss no longer improves.
+    """Early stopping: ends a training that no longer improves.
 
     Parameters
     ----------
     min_delta : float
-        By how much a loss must be smaller to be an improvement.
+        Minimal decrease of the loss that counts as an improvement.
     patience : int
-        Losses in a row that may not improve; one more says stop.
+        Allowed losses in a row without improvement; one more is a stop.
     best_metric : float or Array, shape ()
-        The smallest loss so far, as it was given.
+        The smallest loss so far, unchanged.
     patience_count : int
         Losses since then.
     should_stop : bool
@@ -28,7 +28,7 @@ class EarlyStopping:
 
     Notes
     -----
-    Not for ``jit``: it decides in Python. Legacy:
+    Does not work under ``jit``. Legacy:
     ``sfmpe.util.early_stopping.EarlyStopping``.
     """
 
@@ -39,7 +39,7 @@ class EarlyStopping:
     should_stop: bool = False
 
     def update(self, metric: Any) -> tuple[bool, "EarlyStopping"]:
-        """Take in a validation loss.
+        """Update the rule with a validation loss.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
-"""Measuring the legacy way against the new one: `tfmpe bench`.
+"""Benchmarks of the legacy code against the new code: `tfmpe bench`.
 
-`cases` is the table of what is measured; `run` goes through it: what a side
-returns is compared first and timed only then (`measure`); `table` shows it.
-The old side (`old_side`) is the plain oracle, or an installed package. Nothing
-is imported here, so that the command line starts at once.
+`cases` lists the measurements and `run` goes through them: `measure` compares
+the results of the sides and times those that agree; `table` prints the
+numbers. The old side (`old_side`) is the oracle or an installed package. The
+imports are lazy, so that the command line starts quickly.
 """

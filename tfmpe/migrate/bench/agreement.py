@@ -1,4 +1,4 @@
-"""Comparison of what two sides return: nothing is timed that differs."""
+"""Comparison of the results of two sides, made before anything is timed."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +13,11 @@ from .data import THETA_KEYS, Y_KEYS
 
 
 class NotEqualError(ValueError):
-    """Two sides return different results."""
+    """The results of two sides differ."""
 
 
 def check_equal(expected: Any, got: Any, what: str) -> None:
-    """Compare shapes and values, not dtypes (a mask is bool or float)."""
+    """Compare shapes and values, but not dtypes: masks are bool or float."""
     expected, got = np.asarray(expected), np.asarray(got)
     if got.shape != expected.shape:
         raise NotEqualError(
@@ -34,7 +34,7 @@ def check_equal(expected: Any, got: Any, what: str) -> None:
 
 
 def check_at_most(found: Any, limit: float, what: str) -> None:
-    """Compare an error with its limit; what is not a number is too large."""
+    """Raise if an error exceeds its limit or is NaN."""
     if not found <= limit:
         raise NotEqualError(f"{what} is {found:.2g}, expected <= {limit:g}")
 
@@ -42,7 +42,7 @@ def check_at_most(found: Any, limit: float, what: str) -> None:
 def close(
     limit: float, typical: float = math.inf
 ) -> Callable[[Any, Any], None]:
-    """Return a check that values, and half of them, are so far apart."""
+    """Return a check with limits on the largest and median differences."""
 
     def check(result: Any, old: Any) -> None:
         pairs = zip(jax.tree.leaves(result), jax.tree.leaves(old), strict=True)
@@ -56,7 +56,7 @@ def close(
 
 
 def same_leaves(result: Any, old: Any) -> None:
-    """Compare two trees, dictionaries sorted by their keys."""
+    """Compare the leaves of two trees; dictionaries are sorted by key."""
     one, two = jax.tree.leaves(old), jax.tree.leaves(result)
     if len(one) != len(two):
         raise NotEqualError(f"{len(two)} leaves, expected {len(one)}")
@@ -78,7 +78,7 @@ def read_view(tokens: Tokens, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def read_masks(tokens: Tokens) -> dict[str, Any]:
-    """Return the three masks that a legacy flat dictionary has."""
+    """Return the three masks of a legacy flat dictionary."""
     return {
         "y": tokens.select_tokens(Y_KEYS).self_attention_mask,
         "theta": tokens.select_tokens(THETA_KEYS).self_attention_mask,
@@ -87,7 +87,7 @@ def read_masks(tokens: Tokens) -> dict[str, Any]:
 
 
 def same_tokens(result: Any, old: Any) -> None:
-    """Compare Tokens, or a tuple that begins with them, with a flat call."""
+    """Compare Tokens, or a tuple that begins with Tokens, with a flat call."""
     tokens = result[0] if type(result) is tuple else result
     keys = {"theta": THETA_KEYS, "y": Y_KEYS}
     views = {side: read_view(tokens, keys[side]) for side in keys}
@@ -102,10 +102,9 @@ def compare_views(
 ) -> None:
     """Compare views, by side, with a flat call and, if given, its slices.
 
-    Labels and masks may be there once for all samples. Where data sets of
-    different sizes were joined, the legacy function pads the token axis as a
-    whole, the core each key: then the real tokens, their order and the masks
-    among them are compared.
+    Labels and masks may be shared by all samples. When data sets of different
+    sizes are joined, the legacy function pads the token axis, and the core
+    each key: then only real tokens, their order and their masks are compared.
     """
     masks, real = flat.get("masks", {}), {}
     for side, view in views.items():
@@ -118,7 +117,7 @@ def compare_views(
             raise NotEqualError(
                 f"slices {view['slices']}, expected {described[side]}"
             )
-        # Legacy index rows follow the sorted keys, whatever the data do.
+        # Legacy index rows follow the sorted keys, unlike the data.
         order = {"index": _by_key(view["slices"])}
         for what in ("data", "labels", "index"):
             rows = order.get(what, slice(None))

@@ -1,4 +1,4 @@
-"""The table of all cases, in the order in which they are measured."""
+"""Table of all benchmark cases, in the order of measurement."""
 
 from dataclasses import replace
 

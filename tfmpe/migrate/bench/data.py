@@ -1,4 +1,4 @@
-"""Data that is measured: the legacy package's epidemic example."""
+"""Benchmark data: the legacy package's epidemic example."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,24 +31,24 @@ LOCAL_RULES: Rules = {
 
 
 class Size(NamedTuple):
-    """Sites of a simulation, and simulations."""
+    """Numbers of sites and of simulations."""
 
     n_sites: int
     n_samples: int
 
     @property
     def n_theta(self) -> int:
-        """Tokens of the parameters of one simulation."""
+        """Number of parameter tokens in one simulation."""
         return 3 + self.n_sites * len(LOCALS)
 
     @property
     def n_tokens(self) -> int:
-        """Tokens of one simulation."""
+        """Number of tokens in one simulation."""
         return self.n_theta + self.n_sites * N_OBS
 
 
 class Model(NamedTuple):
-    """Simulations; a pytree in which ``jit`` does not sort the keys."""
+    """Simulations; a pytree whose keys ``jit`` does not sort."""
 
     # Of each of `KEYS` one array of shape (*sample, *event, 1); and one of
     # functional inputs, as the legacy package asks for those of every key.
@@ -57,28 +57,28 @@ class Model(NamedTuple):
 
     @property
     def both(self) -> dict[str, Any]:
-        """The values by key: parameters, then observations."""
+        """Values by key: parameters, then observations."""
         return dict(zip(KEYS, self.values, strict=True))
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """The functional inputs by key."""
+        """Functional inputs by key."""
         return dict(zip(KEYS, self.places, strict=True))
 
     @property
     def sides(self) -> dict[str, dict[str, Any]]:
-        """The form that the legacy package takes."""
+        """Values in the form of the legacy package."""
         theta = self.both
         y = {key: theta.pop(key) for key in Y_KEYS}
         return {"theta": theta, "y": y}
 
     def with_obs(self, obs: Any) -> "Model":
-        """Return the same with other observations."""
+        """Return a copy with other observations."""
         return self._replace(values=(*self.values[:-1], obs))
 
 
 def events(size: Size) -> dict[str, tuple[int, ...]]:
-    """Return the event shape of every key."""
+    """Event shape of every key."""
     n = size.n_sites
     shapes = {key: (n if key in LOCALS else 1,) for key in THETA_KEYS}
     return {**shapes, "obs": (n, N_OBS)}
@@ -86,7 +86,7 @@ def events(size: Size) -> dict[str, tuple[int, ...]]:
 
 @lru_cache(maxsize=3)
 def seir(size: Size, seed: int = 0) -> Model:
-    """Draw a data set without compiling; equal arguments give the same."""
+    """Draw a data set without compiling; deterministic in its arguments."""
     rng = np.random.default_rng(seed)
     shapes = [(size.n_samples, *event, 1) for event in events(size).values()]
 

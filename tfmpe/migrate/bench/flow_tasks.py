@@ -1,8 +1,8 @@
-"""The tasks of flows: drawing again and again, training, and attention.
+"""Benchmark tasks on flows: repeated sampling, training, and attention.
 
-The core draws and trains with its own network of the same width and depth, so
-it is checked by laws. Where attention over the pairs that rules open is
-compared with attention over all, both sides are the core's network.
+The core samples and trains with its own network of the same width and depth,
+so its results are checked by laws, not against the old side. In the tasks on
+structured and dense attention, both sides are the core's network.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ Side = Legacy | None
 # How far two solutions by adaptive methods of tolerance 1e-5 may be apart: of
 # a smooth field, and of a network with kinks (half of the values, and all).
 SMOOTH, TYPICAL, LARGEST = 5e-4, 2e-3, 0.1
-# What the solver may be off by, in Monte-Carlo errors of a mean of the draws.
+# Allowed solver error, in Monte-Carlo errors of a mean of the draws.
 SHARE_OF_CHANCE = 0.1
 # Loss and norm of its gradient, about 10 and 80, as float32 sums.
 SAME_STEP = 5e-3
@@ -63,7 +63,7 @@ def _tokens_of_one(size: Size, rules: Rules = RULES) -> Tokens:
 
 def _nine(side: Side, size: Size) -> Work:
     assert side is not None, "the core has no such call"
-    # Copied to the device: what a legacy script would hold.
+    # Copied to the device, as in a legacy script.
     given = nine_arguments(_tokens_of_one(size), THETA, Y)
     field = oracle.FIELDS["closed_form_v1"]
     sample = side.functions[SAMPLE](field, nnx.Rngs(0))
@@ -103,7 +103,7 @@ def _is_accurate(result: Any, size: Size) -> None:
 
 
 def _step(loss: Callable[..., Any], parameters: Any, *given: Any) -> Work:
-    """Prepare a step of Adam: loss, norm of the gradient, weights, state."""
+    """Prepare a step of Adam, which returns loss, gradient norm and weights."""
     optimizer = optax.adam(LEARNING_RATE)
 
     def step(parameters: Any, state: Any, *given: Any) -> Any:
@@ -118,7 +118,7 @@ def _step(loss: Callable[..., Any], parameters: Any, *given: Any) -> Work:
 def _training(side: Side, size: Size) -> Work:
     if side is None:
         return _core_step(as_tokens(size), core_network())
-    # Rows as legacy training has them: masks for each.
+    # Rows as in legacy training, each with its own masks.
     batch = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (size.n_samples, *leaf.shape[1:])),
         flatten(side, seir(size)),
@@ -206,7 +206,7 @@ def _plan(side: Side, size: Size) -> Work:
         return Work(side.build_self_attention_mask, (known.slices, RULES))
 
     def make() -> Any:
-        # A new layout remembers nothing.
+        # A new layout has empty caches.
         layout = TokenLayout(known.layout.keys, known.layout.independence)
         return attention_plan(layout, layout.names)
 
@@ -226,7 +226,7 @@ def _same_pairs(result: Any, old: Any) -> None:
         ):
             rows = block.queries[:, :, None]
             mask[rows, seen] |= True if is_open is None else is_open
-    # A plan says what a row does that the rules leave empty.
+    # A plan defines the behavior of rows without an open pair.
     declared = np.asarray(old) > 0
     empty = ~declared.any(-1)
     declared[empty, empty] = True

@@ -1,4 +1,4 @@
-"""How seconds and bytes grow with the number of sites."""
+"""Growth of time and memory with the number of sites."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from tfmpe.migrate.records.checks import BenchRow, Growth
 def series(
     rows: Sequence[BenchRow], side: str, what: str
 ) -> tuple[list[int], list[float]]:
-    """Return numbers of sites, and what a side takes: a field of `Side`."""
+    """Return the numbers of sites, and a field of `Side` for each."""
     found = [(row.sites, row.sides[side]) for row in rows if side in row.sides]
     return [sites for sites, _ in found], [getattr(s, what) for _, s in found]
 
@@ -25,7 +25,7 @@ def exponent(sites: Sequence[int], values: Sequence[float]) -> Growth | None:
 
 
 def growth_of(rows: Sequence[BenchRow]) -> dict[str, dict[str, Growth]]:
-    """Return the growth of every side, in seconds and in bytes."""
+    """Return the growth of time and memory for every side."""
     found: dict[str, dict[str, Growth]] = {}
     for side in dict.fromkeys(side for row in rows for side in row.sides):
         for what, of in (("seconds", "median_s"), ("bytes", "bytes")):

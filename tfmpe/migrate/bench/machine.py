@@ -1,4 +1,4 @@
-"""The machine: in words, its memory, and how it is prepared for measuring."""
+"""The benchmark's machine: description, memory, and preparation."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from tfmpe.migrate.replay.silence import silenced
 
 
 def choose_device(device: str) -> str | None:
-    """Let jax compute on a CPU or a GPU; return why it cannot, if so."""
+    """Make jax use a CPU or a GPU; return why it cannot, or None."""
     platforms = {"cpu": "cpu", "gpu": "cuda,cpu"}[device]
     jax.config.update("jax_platforms", platforms)
     try:
@@ -22,12 +22,12 @@ def choose_device(device: str) -> str | None:
         found = str(error)
     if found == f"only a {device}":
         return None
-    return f"jax finds no {device} ({found}): leave --device out"
+    return f"jax finds no {device} ({found}): omit --device"
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what the bridge warns of on purpose; store no compilation."""
+    """Silence the intended warnings of the bridge; cache no compilations."""
     cache = "jax_enable_compilation_cache"
     before = getattr(jax.config, cache)
     jax.config.update(cache, False)
@@ -39,7 +39,7 @@ def quiet() -> Iterator[None]:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine and the versions without naming either."""
+    """Describe the hardware and the versions without names of machines."""
     device = jax.local_devices()[0]
     return {
         "cores": os.cpu_count(),
@@ -55,7 +55,7 @@ def machine() -> dict[str, Any]:
 
 
 def available_bytes() -> int | None:
-    """Return the memory for arrays that is free; None where it is unknown."""
+    """Return the free memory for arrays; None if it is unknown."""
     stats = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in stats:
         return stats["bytes_limit"] - stats["bytes_in_use"]

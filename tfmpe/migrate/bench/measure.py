@@ -1,4 +1,4 @@
-"""One size of a case: compare the sides, and time those that are equal."""
+"""Measurement of one size of a case: sides are compared, then timed."""
 
 import gc
 import time
@@ -18,9 +18,9 @@ from .old_side import Legacy
 from .task import Call, Case, stored_bytes
 
 DIFFERENT = "differs: "
-"""How the reason begins for which a side was left out, if it is wrong."""
+"""Prefix of the reason for leaving out a side with a wrong result."""
 
-# Of what is free: the rest is for what is not counted.
+# Share of the free memory; the rest is a reserve.
 _SHARE_OF_MEMORY = 0.8
 _SHORTEST_ROUND = 2e-3
 
@@ -30,18 +30,18 @@ Times = tuple[list[float], list[float], int]
 
 
 class Effort(NamedTuple):
-    """How long a measurement may take."""
+    """Limits on the duration of a measurement."""
 
     seconds: float = 1.5  # for all sides of one size together
     fewest: int = 3  # rounds
     most: int = 50
-    forget: bool = True  # whether first calls compile everything anew
+    forget: bool = True  # clear compilation caches before first calls
 
 
 def measure_row(
     case: Case, size: Size, legacy: Legacy, effort: Effort
 ) -> BenchRow:
-    """Compare the sides of one size, and time those that are equal."""
+    """Compare the sides at one size, and time those that agree."""
     checked, left_out = check_sides(case, size, legacy, effort.forget)
     sides = {}
     for side, (seconds, cpu, calls) in in_turn(checked, effort).items():
@@ -56,11 +56,10 @@ def measure_row(
 def check_sides(
     case: Case, size: Size, legacy: Legacy, forget: bool = False
 ) -> tuple[dict[str, Call], dict[str, str]]:
-    """Return what is as it should be, and why the other sides are not.
+    """Return the calls of correct sides, and why the others are left out.
 
-    Without an old result, as where memory does not suffice for it, only the
-    core can be checked, by a law; where any side differs none is: which of
-    the two is wrong is not known.
+    Without an old result, for example if memory is short, only the core can be
+    checked, by a law. If any side differs, no side counts as correct.
     """
     checked: dict[str, Call] = {}
     left_out: dict[str, str] = {}
@@ -108,7 +107,7 @@ def _check_memory(needs: int) -> None:
 
 
 def _timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
-    """Return a result, and the seconds and processor seconds of a call."""
+    """Return a result, its seconds and its processor seconds."""
     result = None
     start, start_cpu = time.perf_counter(), time.process_time()
     for _ in range(n):
@@ -120,10 +119,7 @@ def _timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
 def in_turn(
     calls: Mapping[str, Callable[[], Any]], effort: Effort
 ) -> dict[str, Times]:
-    """Time one round of each, then the next: all meet the same conditions.
-
-    A round is one call, or as many as take two milliseconds.
-    """
+    """Time all sides in turn, in rounds of calls that take at least 2 ms."""
     rough = {name: _rough_seconds(call) for name, call in calls.items()}
     repeats = {
         name: int(np.clip(round(_SHORTEST_ROUND / each), 1, 1_000))

@@ -1,4 +1,4 @@
-"""The legacy network and the core's: equally wide, equally deep."""
+"""The legacy network and the core's, with equal widths and depths."""
 
 from dataclasses import replace
 from functools import cache
@@ -24,7 +24,7 @@ _CORE = TransformerConfig(32, 4, 1, 2, mlp_ratio=1.0)
 
 @cache
 def bridge_network() -> Any:
-    """Return the legacy network as the bridge runs it, not dropping."""
+    """Return the legacy network of the bridge, in evaluation mode."""
     network = legacy.Transformer(
         _LEGACY, value_dim=1, n_labels=7, index_dim=1, rngs=nnx.Rngs(0)
     )
@@ -34,13 +34,13 @@ def bridge_network() -> Any:
 
 @cache
 def legacy_weights() -> dict[str, Any]:
-    """Return its weights by path, for the oracle."""
+    """Return a network's weights by path, for the oracle."""
     return legacy.parameters.read_parameters(bridge_network())
 
 
 @cache
 def core_network(attention: str = "auto") -> Transformer:
-    """Return the core's network, one for all sizes, far from a zero field."""
+    """Return the core's network, for all sizes, with a nonzero field."""
     network = Transformer.for_tokens(
         as_tokens(Size(2, 8)),
         replace(_CORE, attention=attention),

@@ -1,4 +1,4 @@
-"""The legacy names of the plain oracle, an installed package, or the bridge."""
+"""Legacy functions from the oracle, an installed package, or the bridge."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -25,29 +25,30 @@ _FUNCTIONS = {
 
 
 class LegacyModuleError(ValueError):
-    """A module was named that is not a legacy package."""
+    """The given module is not a legacy package."""
 
 
 @dataclass(frozen=True)
 class Legacy:
-    """The legacy functions by name; those on data are attributes as well.
+    """Legacy functions by name; those on data are also attributes.
 
-    A method of a flow is made: ``functions['StructuredCNF.sample']`` and
-    ``functions['SFMPE.sample_posterior_encoded']`` take a field and rngs.
+    ``functions['StructuredCNF.sample']`` and
+    ``functions['SFMPE.sample_posterior_encoded']`` take a field and rngs, and
+    return the method.
     """
 
     name: str
     functions: Mapping[str, Callable[..., Any]]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return a function on data by its legacy name."""
+        """Return a legacy function on data by name."""
         if name in _FUNCTIONS:
             return self.functions[name]
         raise AttributeError(name)
 
 
 def old_side(name: str) -> Legacy:
-    """Return the oracle, or an installed package with the legacy modules."""
+    """Return the legacy functions of the oracle or of an installed package."""
     if name != ORACLE:
         return _from_module(name)
     functions = {name: getattr(oracle, name) for name in _FUNCTIONS}
@@ -83,7 +84,6 @@ def _import(package: str, module: str, name: str) -> Any:
         return getattr(importlib.import_module(f"{package}.{module}"), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise LegacyModuleError(
-            f"{package!r} cannot stand for the legacy package: {error}. Give "
-            "the name of an installed package that has the legacy modules, "
-            "such as sfmpe."
+            f"{package!r} is not a legacy package: {error}. Pass the name of "
+            "an installed package with the legacy modules, such as sfmpe."
         ) from error

@@ -1,4 +1,4 @@
-"""A run over the cases: check against recordings, compare, time."""
+"""Benchmark run over all cases: replay of recordings, comparison, timing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,10 +21,10 @@ from .old_side import ORACLE, Legacy, old_side
 from .task import Case
 
 Progress = Callable[[float, str], None]
-"""Told the share that is done, from 0 to 1, and what is being done."""
+"""Callback with the completed share, from 0 to 1, and a label."""
 
 _QUICK_SAMPLES = 16
-_EXAMPLE = "seir"  # the one that is measured
+_EXAMPLE = "seir"  # the measured example
 
 
 def bench(
@@ -34,7 +34,7 @@ def bench(
     quick: bool = False,
     progress: Progress | None = None,
 ) -> checks.Bench:
-    """Measure old against new, in all cases or in those that are named."""
+    """Measure old against new code, in all cases or in the given ones."""
     old, told = old_side(legacy), progress or (lambda share, what: None)
     names = cases or [n for n in CASES if not (quick and CASES[n].slow)]
     rows = {n: list[checks.BenchRow]() for n in CASES if n in names}
@@ -84,7 +84,7 @@ def _sizes(case: Case, max_sites: int | None, quick: bool) -> list[Size]:
 
 
 def _replay(old: Legacy, function: str, most: int | None) -> checks.Replayed:
-    """Make recorded calls again, by the old side."""
+    """Repeat recorded calls on the old side."""
     folder = stored_folder()
     file = folder / _EXAMPLE / f"{function.removeprefix('_')}.json"
     cases = read_cases(file, folder)[:most]
@@ -107,12 +107,12 @@ def _row(
     replayed: Mapping[str, checks.Replayed],
     effort: Effort,
 ) -> checks.BenchRow:
-    """Measure one size, where the old side stands for the legacy package."""
+    """Measure one size, with the given old side."""
     wrong = [name for name in case.recorded if replayed[name].tally.different]
     if case.oracle_only and old.name != ORACLE:
-        why = "this is no call of a legacy package"
+        why = "the task has no legacy call"
     elif wrong:
-        why = f"{wrong[0]} does not repeat the recordings"
+        why = f"{wrong[0]} does not reproduce the recordings"
     else:
         return measure_row(case, size, old, effort)
     return checks.BenchRow(size.n_sites, {}, {"old": why}, size.n_tokens)

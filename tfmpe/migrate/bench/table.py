@@ -1,4 +1,4 @@
-"""Old against new for people, as lines of text."""
+"""Text output of a benchmark."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from tfmpe.migrate.show.table import print_rows, say
 from tfmpe.migrate.show.words import counted, in_bytes, in_seconds, ratio
 
 _ABOUT = (
-    "Medians of one call, and half the distance of the quartiles in per cent; "
-    "ratio: old by new, or by the bridge where the core has no such call. "
-    "CPU: seconds of all processors. Bytes: of the result; compiled as a "
-    "whole, of results and temporaries (XLA). Compile: by how much the first "
-    "call is longer; compiled as a whole, of compiling."
+    "Times are medians of one call; +-: half the interquartile range. Ratio: "
+    "old divided by new, or by the bridge if the core has no such call. CPU: "
+    "time of all processors. Bytes: size of the result; if compiled as a "
+    "whole, of results and temporaries (XLA). Compile: extra time of the "
+    "first call; if compiled as a whole, compilation time."
 )
 _HEADINGS = (
     *("sites", "old", "old +-", "new", "new +-", "ratio", "bridge"),
@@ -29,7 +29,7 @@ _GROWTH_HEADINGS = (
 
 
 def print_bench(bench: Bench, console: Console) -> None:
-    """Print what was measured, how it grows, and what was checked."""
+    """Print the measurements, their growth, and the checks."""
     say(console, _ABOUT)
     console.print()
     rows = [(case.case, row) for case in bench.cases for row in case.rows]
@@ -43,8 +43,8 @@ def print_bench(bench: Bench, console: Console) -> None:
             place = f"{name}, {counted(row.sites, 'site')}"
             say(console, f"{place}: {side}: {reason}")
     calls = sum(each.tally.compared for each in bench.recordings)
-    old = "the plain oracle" if bench.old == "oracle" else bench.old
-    made = f"{counted(calls, 'recorded call')} made again"
+    old = "the built-in oracle" if bench.old == "oracle" else bench.old
+    made = f"{counted(calls, 'recorded call')} replayed"
     say(console, f"The old side is {old}; {made}")
     for difference in bench.differences:
         say(console, f"DIFFERENT {difference}")

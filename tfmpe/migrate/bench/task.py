@@ -1,4 +1,4 @@
-"""A case: one task, how each side does it, and what is called and timed."""
+"""Benchmark case: one task, how each side does it, and what is timed."""
 
 import time
 from collections.abc import Callable
@@ -16,18 +16,18 @@ from .old_side import Legacy, old_side
 
 
 class Work(NamedTuple):
-    """What one side does: a function and its arguments, already made."""
+    """Work of one side: a function and its prepared arguments."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
 
 
 class Call:
-    """What is timed, eagerly or compiled as a whole: ``call()``."""
+    """A timed call, eager or compiled as a whole: ``call()``."""
 
-    compile_s: float | None = None  # None where it is called eagerly
+    compile_s: float | None = None  # None if called eagerly
     needs = 0  # bytes of results and temporaries, by XLA; 0 if not known
-    # Of the first call.
+    # Time of the first call.
     n_bytes, first_s = 0, 0.0
 
     def __init__(self, work: Work, jitted: bool = False):
@@ -43,7 +43,7 @@ class Call:
             self.needs += memory.temp_size_in_bytes
 
     def __call__(self) -> Any:
-        """Return a result; compiled, only the arrays that are computed."""
+        """Return the result; if compiled, only the arrays."""
         return self._call(*self._work.args)
 
     def _traced(self, *args: Any) -> list[Any]:
@@ -52,7 +52,7 @@ class Call:
         return [leaf for leaf in leaves if isinstance(leaf, Tracer)]
 
     def full(self, result: Any) -> Any:
-        """Return a whole result: with what was known when it was traced."""
+        """Return the whole result, including its static parts."""
         if self._known is None:
             return result
         rest = iter(result)
@@ -61,18 +61,18 @@ class Call:
 
 
 Prepare = Callable[[Legacy | None, Size], Work]
-"""Makes the data of a side, or of the core (None); returns what to call."""
+"""Prepares the data of a side, or of the core (None); returns the work."""
 Law = Callable[[Any, Size], None]
 Check = Callable[[Any, Any], None]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One task, how each side does it, and for how much data."""
+    """One task, how each side does it, and the amount of data."""
 
     about: str
     prepare: Prepare
-    # What must hold of the core's result where it is not compared.
+    # Law of the core's result if it is not compared.
     law: Law | None = None
     # Compare the core and the bridge with the old side; None where the core
     # has another network, or where there is no bridge.
@@ -80,26 +80,26 @@ class Case:
     bridge: Check | None = same_leaves
     has_new: bool = True
     jitted: bool = False  # as a whole
-    oracle_only: bool = False  # a legacy package has no such call
+    oracle_only: bool = False  # legacy packages have no such call
     samples: int = 1_000  # simulations in a data set, rows, or draws
     # Sites for which all sides are asked, and for which the core only is.
     sites: tuple[int, ...] = ()
     further: tuple[int, ...] = ()
-    # Recorded legacy functions that the old side has to repeat first.
+    # Recorded legacy functions that the old side must reproduce first.
     recorded: tuple[str, ...] = ()
     # Of the old side for each pair of tokens; with less it is left out.
     pair_bytes: int = 0
-    slow: bool = False  # takes seconds however few sites there are
+    slow: bool = False  # takes seconds even for few sites
 
     @property
     def sides(self) -> dict[str, Check | None]:
-        """How the result of each side is compared with the old one."""
+        """Sides, and how the result of each is compared with the old one."""
         new = {"new": self.same} if self.has_new else {}
         bridge = {"bridge": self.bridge} if self.bridge else {}
         return {"old": None, **new, **bridge}
 
     def needs(self, side: str, size: Size) -> int:
-        """Return bytes without which a side is not tried."""
+        """Return the minimal memory of a side, in bytes."""
         n_values = size.n_samples * size.n_tokens
         if side != "old":
             return 64 * n_values
@@ -113,12 +113,7 @@ class Case:
 
 
 def stored_bytes(tree: Any) -> int:
-    """Return the bytes that the arrays of a tree hold.
-
-    Axes along which a NumPy array repeats itself (stride 0, as of
-    ``numpy.broadcast_to``) are counted once: there is one copy. Arrays that
-    are only shapes count as what they would hold.
-    """
+    """Return the bytes in a tree's arrays; broadcast axes count once."""
     return sum(map(_leaf_bytes, jax.tree.leaves(tree)))
 
 

@@ -1,8 +1,8 @@
-"""The tasks on data: laying out, joining, viewing, changing, decoding.
+"""Benchmark tasks on data: flattening, joining, viewing, and decoding.
 
-The old side and the bridge do a task by the legacy names (``side``), the core
-by Tokens (``side`` is None). A legacy script looks at the same tokens in
-another way, or changes values, by calling ``flatten_structured`` once more.
+The old side and the bridge call legacy functions (of ``side``), the core uses
+Tokens (``side`` is None). To select or replace values, a legacy script has to
+call ``flatten_structured`` again.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ SHARE = 0.8
 
 
 def flat_call(side: Legacy, data: Any, inputs: Any) -> Any:
-    """Lay out in the legacy way: ``(flat, slices)``."""
+    """Flatten data in the legacy way: ``(flat, slices)``."""
     return side.flatten_structured(data, index=inputs, independence=RULES)
 
 
@@ -72,7 +72,7 @@ def _join_tokens(*both: Tokens) -> Any:
 
 
 def _epoch(side: Side, size: Size) -> tuple[Any, ...]:
-    """Return what training holds, and the order of one epoch."""
+    """Return the training data, and the row order of one epoch."""
     both = _two(side, size)
     joined = concatenate_tokens(*both) if side is None else _join(side, *both)
     return joined, jnp.asarray(_order(size))
@@ -149,7 +149,7 @@ def _choose(side: Legacy, model: Model) -> Any:
 
 def _same_chosen(result: Any, old: Any) -> None:
     flat, described = old
-    # Not the labels: they are ranks among the keys that are there.
+    # Not the labels, which are ranks among the selected keys.
     flat = {key: flat[key] for key in flat if key != "labels"}
     agreement.compare_views(flat, described, {"theta": result})
 
@@ -179,7 +179,7 @@ def _task(
     same: Check = same_tokens,
     bridge: Check | None = same_leaves,
 ) -> Case:
-    """Return a task done as ``old(side, *inputs)`` or ``new(*inputs)``."""
+    """Return a task that runs ``old(side, *inputs)`` or ``new(*inputs)``."""
 
     def prepare(side: Side, size: Size) -> Work:
         made = jax.block_until_ready(inputs(side, size))
@@ -189,7 +189,7 @@ def _task(
 
 
 def _decoding(about: str, convert: Callable[[Any], Any]) -> Case:
-    """Decode all tokens; as pairs, since a tree would sort the keys."""
+    """Decode all tokens, as pairs, because a tree would sort the keys."""
 
     def prepare(side: Side, size: Size) -> Work:
         if side is None:

@@ -1,4 +1,4 @@
-"""Every code that the tools print: one file each in ``entries/``."""
+"""Catalogue of the codes that the tools print, one file per code."""
 
 from .entry import Advice as Advice
 from .entry import Defect as Defect

@@ -1,4 +1,4 @@
-"""Entries of the catalogue: what the files of ``entries/`` say."""
+"""Entries of the catalogue, with the fields of the files in ``entries/``."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -11,7 +11,7 @@ _Text = Annotated[str, Meta(min_length=1)]
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that is said about one code; what has no example is empty."""
+    """Description of one code; the examples may be empty."""
 
     code: str
     name: _Name
@@ -23,7 +23,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Advice(Entry, frozen=True, kw_only=True):
-    """How to move what a legacy script does."""
+    """Advice on how to move a use of the legacy package."""
 
     # What legacy names become on Tokens, by module.
     names: Mapping[str, Mapping[str, _Line]] = {}
@@ -31,15 +31,15 @@ class Advice(Entry, frozen=True, kw_only=True):
 
 
 class Defect(Entry, frozen=True, kw_only=True):
-    """Something that the legacy package does and should not."""
+    """A defect of the legacy package."""
 
-    # For a user who does not know of it, and what the core does instead.
+    # Consequences for users, and the behavior of the core.
     cost: _Text
     core: _Text
 
     @property
     def warning(self) -> str | None:
-        """Name of the warning of the bridge, or None."""
+        """Name of the bridge's warning class, or None."""
         from tfmpe.compat import defects
 
         codes = {k: getattr(v, "code", None) for k, v in vars(defects).items()}
@@ -47,7 +47,7 @@ class Defect(Entry, frozen=True, kw_only=True):
 
     @property
     def fix(self) -> str | None:
-        """What is different with ``fix=`` in the bridge, or None."""
+        """Effect of ``fix=`` in the bridge, or None."""
         from tfmpe.compat.fixes import FIXABLE
 
         return FIXABLE.get(self.code)

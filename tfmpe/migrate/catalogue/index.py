@@ -1,4 +1,4 @@
-"""Finding an entry: by its code, its name, or the legacy name it is for."""
+"""Index of the catalogue: by code, by name, and by legacy name."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -18,10 +18,10 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
 
 
 class LegacyName(NamedTuple):
-    """A legacy name and what it becomes on Tokens, as code or in words.
+    """A legacy name and its replacement on Tokens, as code or text.
 
-    Its module is without the legacy package, and a method is named with its
-    class: ``'sfmpe'`` and ``'SFMPE.fit'``.
+    The module is relative to the legacy package, and the name of a method
+    includes its class: ``'sfmpe'`` and ``'SFMPE.fit'``.
     """
 
     module: str
@@ -59,17 +59,17 @@ def advice_of(name: str) -> LegacyName | None:
 
 
 def find(wanted: str) -> Entry | None:
-    """Return the entry of a code or a name, in any case of letters."""
+    """Return the entry with a code or a name; case is ignored."""
     named = {entry.name: entry for entry in CATALOGUE.values()}
     return CATALOGUE.get(wanted.upper()) or named.get(wanted.lower())
 
 
 def nearest(wanted: str, n: int = 3) -> list[str]:
-    """Return the codes and names that look most like what was typed."""
+    """Return the codes and names that are most similar to a text."""
     entries = CATALOGUE.values()
     known = {x.lower(): x for e in entries for x in (e.code, e.name)}
     typed = wanted.lower()
     close = difflib.get_close_matches(typed, known, len(known))
-    # Codes are short and look alike: those that begin alike come first.
+    # Codes are short and similar: prefer those with the same beginning.
     close.sort(key=lambda x: not (x.startswith(typed) or typed.startswith(x)))
     return [known[x] for x in close[:n]]

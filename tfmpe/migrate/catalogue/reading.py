@@ -1,4 +1,4 @@
-"""Reading of the files in ``entries/``: front matter and sections."""
+"""Reader of the files in ``entries/``: front matter and sections."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ _KINDS = {"T": Advice, "L": Defect}
 
 
 class CatalogueError(ValueError):
-    """A file with a part missing, unknown, or there twice; names the file."""
+    """A file with a missing, unknown or duplicate part."""
 
 
 def read_entries(folder: Path) -> dict[str, Entry]:

@@ -1,4 +1,4 @@
-"""An entry as a page of Markdown, and as plain objects for JSON."""
+"""Markdown and JSON forms of an entry."""
 
 import re
 import textwrap
@@ -12,7 +12,7 @@ EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text("utf-8")
 
 
 def example_data_of(entry: Entry) -> str:
-    """Return the part of the data that the examples of an entry use."""
+    """Return the example data that an entry's examples use."""
     code = entry.before + entry.after
     if re.search(r"(?<![\w\"'.])(theta|y|rules)\b(?![=\"'])", code):
         return EXAMPLE_DATA
@@ -20,7 +20,7 @@ def example_data_of(entry: Entry) -> str:
 
 
 def as_markdown(entry: Entry) -> str:
-    """Return a page about an entry, in lines of at most 79 characters."""
+    """Return an entry as Markdown, in lines of at most 79 characters."""
     said = f"{entry.summary[0].upper()}{entry.summary[1:]}.\n\n{entry.text}"
     sections = {}
     if isinstance(entry, Advice):
@@ -42,11 +42,11 @@ def as_markdown(entry: Entry) -> str:
 
 
 def _bridge(entry: Defect) -> Iterator[str]:
-    """Tell what the bridge does about a defect, beside reproducing it."""
+    """Describe the bridge's warning and fix of a defect."""
     if entry.warning:
         yield f"Warns with `{entry.warning}`."
     if entry.fix:
-        # L23 cannot be asked for otherwise.
+        # L23 is always fixed.
         always = entry.fix.startswith("always")
         how = "" if always else f'`fix=["{entry.code}"]`: '
         yield f"{how}{entry.fix[0].upper()}{entry.fix[1:]}."

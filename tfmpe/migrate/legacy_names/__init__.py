@@ -1,7 +1,7 @@
-"""Names of the legacy package: which there are, and where the bridge has them.
+"""Names of the legacy package, and their places in the bridge.
 
-Read from the source of the bridge, which has every legacy name in the module
-of the same name. What a name becomes on Tokens: `tfmpe.migrate.catalogue`.
+They are read from the source of the bridge, which has every legacy name in
+the module of the same name. `tfmpe.migrate.catalogue` has the replacements.
 """
 
 from .packages import BRIDGE as BRIDGE

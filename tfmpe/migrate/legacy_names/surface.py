@@ -40,22 +40,22 @@ MODULES: tuple[str, ...] = tuple(sorted(_modules()))
 
 
 class Defined(NamedTuple):
-    """The name of a definition in its own module; attributes are methods."""
+    """Name and kind of a definition; attributes of classes are methods."""
 
     name: str
     kind: Kind
 
 
 def is_mirrored(name: str) -> bool:
-    """Return whether the bridge has what a full legacy name stands for."""
+    """Return whether the bridge has a counterpart of a full legacy name."""
     return defined(name) is not None
 
 
 @cache
 def defined(name: str) -> Defined | None:
-    """Return where a full name is defined, None if the bridge lacks it.
+    """Return where a full name is defined; None if the bridge has no such name.
 
-    Its module may be one that only imports it.
+    The full name may be one under which another module imports it.
 
     >>> defined("sfmpe.bottom_up.SFMPE")
     Defined(name='tfmpe.compat.sfmpe.SFMPE', kind='class')
@@ -73,7 +73,7 @@ def defined(name: str) -> Defined | None:
     found = _bound(owner).get(last)
     if not isinstance(found, str):
         return found
-    # Of numpy or the core: the bridge's name is the only legacy one.
+    # From numpy or the core: only the bridge's name is a legacy name.
     return defined(found) or Defined(found, "constant")
 
 
@@ -87,7 +87,7 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _bound(module: str) -> Mapping[str, Defined | str]:
-    """Return what a module of the bridge binds: a definition or an import."""
+    """Return what a name in a module of the bridge is: defined or imported."""
     file = _file(module)
     tree = ast.parse(file.read_bytes() if file else b"")
     return dict(_bindings(tree.body, module))

@@ -1,8 +1,8 @@
-"""A second, plain implementation of the legacy behaviour.
+"""Independent, simple implementation of the legacy behavior.
 
 Eager operations, dense float32 masks, one adaptive solve per sample: the "old"
-side of tests and benchmarks. Nothing in here imports the package it judges.
-`product_masks` states the rules of the core instead, pair by pair of tokens.
+side of tests and benchmarks. It imports nothing else from this package.
+`product_masks` implements the core's rules instead of the legacy ones.
 """
 
 from .attention import _make_attention_masks as _make_attention_masks

@@ -1,13 +1,13 @@
-"""The masks that attention layers receive."""
+"""Masks in the form that attention layers receive."""
 
 import jax.numpy as jnp
 
 
 def _make_attention_masks(masks):
-    """Return the masks of theta, y and cross, with an axis for heads.
+    """Return the masks of theta, y and cross, with a heads axis.
 
-    Each is (n, 1, rows, columns), or None without ``padding`` (n, n_tokens)
-    and ``attention`` (n, rows, columns).
+    Each has shape (n, 1, rows, columns), or is None if there is neither
+    ``padding`` (n, n_tokens) nor ``attention`` (n, rows, columns).
     """
     combined = []
     for name, rows, columns in (

@@ -1,4 +1,4 @@
-"""Joining two flattened data sets along the sample axis."""
+"""Concatenation of two flattened data sets along the sample axis."""
 
 import jax.numpy as jnp
 
@@ -6,7 +6,7 @@ from .padding import PAD_VALUE, pad_1d, pad_2d, pad_2d_cross
 
 
 def _padding_masks(flat, n_samples):
-    """Return the given padding masks, or ones in the type of the data."""
+    """Return the given padding masks, or ones with the dtype of the data."""
     if "masks" in flat and "padding" in flat["masks"]:
         return flat["masks"]["padding"]
     sides = {side: flat["data"][side] for side in ("theta", "y")}
@@ -49,9 +49,9 @@ def _join_attention(x, y, n_x, n_y):
 def combine_data(x, y, pad_value=PAD_VALUE):
     """Stack two results of ``flatten_structured`` along the sample axis.
 
-    The pad value fills data and index up to the longer token axis; labels and
-    masks are filled with 0. The result has what both have, and padding masks
-    always. All but ``data`` have one copy per sample of ``y``.
+    The shorter token axis is padded: data and index with the pad value, labels
+    and masks with 0. The result has the entries that both have, and always
+    padding masks. All but ``data`` have one copy per sample of ``y``.
     """
     n_x = x["data"]["y"].shape[0]
     n_y = y["data"]["y"].shape[0]

@@ -1,13 +1,10 @@
-"""From flat tokens back to dicts of arrays."""
+"""Conversion of flat tokens to dicts of arrays."""
 
 from math import prod
 
 
 def decode_theta(theta, theta_slices, sample_shape):
-    """Cut each key out of flat tokens (..., n_tokens, width), and reshape it.
-
-    Results have the shape sample + event + batch. NumPy in gives NumPy out.
-    """
+    """Split flat tokens (..., n_tokens, width) by key, and reshape them."""
     decoded = {}
     for key, block in theta_slices.items():
         offset = block["offset"]
@@ -15,11 +12,11 @@ def decode_theta(theta, theta_slices, sample_shape):
         tokens = theta[
             ..., offset : offset + prod(event_shape), : prod(batch_shape)
         ]
-        # Added, not unpacked: a list for a shape is a TypeError.
+        # Not unpacked, so that a list for a shape is a TypeError.
         decoded[key] = tokens.reshape(sample_shape + event_shape + batch_shape)
     return decoded
 
 
 def encode_unknown_theta(*args, **kwargs):
-    """Raise ``TypeError``: the legacy function fails for every input."""
+    """Raise ``TypeError``, as the legacy function always does."""
     raise TypeError("'int' object is not subscriptable")

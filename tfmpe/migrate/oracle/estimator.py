@@ -1,4 +1,4 @@
-"""The sampling methods of the legacy estimator, as functions of a field."""
+"""Sampling methods of the legacy estimator, as functions of a field."""
 
 from math import prod
 
@@ -16,7 +16,7 @@ def _theta_shape(theta_slices):
 
 
 def _conditions(context, labels, masks, index):
-    """Return the eight arguments of the field that stay the same."""
+    """Return the eight constant arguments of the field."""
     theta_mask, context_mask, cross_mask = _make_attention_masks(masks)
     index = {"theta": None, "y": None} if index is None else index
     return {
@@ -44,11 +44,7 @@ def sample_posterior_encoded(
     *,
     key=None,
 ):
-    """Draw flat posterior samples given one observation.
-
-    The arguments are the legacy ones but for the field, a legacy one called
-    by keyword, and ``key``: see ``sample``.
-    """
+    """Draw flat posterior samples given one observation: see ``sample``."""
     return sample(
         field,
         theta_shape=_theta_shape(theta_slices),
@@ -71,7 +67,7 @@ def sample_posterior(field, context, labels, theta_slices, *args, **kwargs):
 def sample_base_dist(
     field, theta, context, labels, theta_slices, masks=None, index=None
 ):
-    """Carry each theta back to the base, given the context of the same row."""
+    """Map each theta to the base, given the context of the same row."""
 
     def one_row(theta, context):
         return sample_posterior(
@@ -100,7 +96,7 @@ def log_prob_posterior_samples(
     epsilon=None,
     key=None,
 ):
-    """Estimate the log-density of flat posterior samples, by ten probes."""
+    """Estimate log densities of flat posterior samples, with ten probes."""
     return log_prob(
         field,
         posterior_samples_encoded,

@@ -1,8 +1,8 @@
-"""Vector fields in closed form, as the stored calls name them.
+"""Vector fields in closed form, by their names in the stored calls.
 
-Each is called as the legacy package calls its network: by keyword, one sample
-with a leading axis of 1, masks with an axis for heads, or None. The formulas
-are those of the README beside the stored output.
+Each is called as the legacy package calls its network: by keyword, with one
+sample (leading axis of size 1), and with masks that have an axis for heads,
+or None. The README of the stored output has the formulas.
 """
 
 import jax.numpy as jnp
@@ -37,7 +37,7 @@ def closed_form_v1(
 
 
 def skew_v1(*, theta, time, context, **_):
-    """Return velocities for which every probe gives a divergence of zero."""
+    """Return velocities with zero divergence for every probe."""
     place = jnp.arange(theta.shape[1])
     distance = place[None, :] - place[:, None]
     K = 0.4 * jnp.sign(distance) / (1 + jnp.abs(distance))
@@ -58,7 +58,7 @@ def _encoded(values, label, index):
 
 
 def _weighted(mask, values, n_rows):
-    """Sum the values that each row is open to, by one plus their number."""
+    """Return the sum of each row's open values, over one plus their number."""
     every = jnp.ones((1, n_rows, values.shape[1]))
     mask = every if mask is None else mask[:, 0]
     return mask @ values / (1 + mask.sum(-1, keepdims=True))

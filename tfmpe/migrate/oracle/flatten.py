@@ -1,4 +1,4 @@
-"""From dicts of arrays to flat tokens, labels, masks and index."""
+"""Conversion of dicts of arrays to flat tokens, labels, masks and index."""
 
 from math import prod
 
@@ -98,10 +98,10 @@ def flatten_structured(
 ):
     """Flatten ``{'theta': {...}, 'y': {...}}`` to tokens and their slices.
 
-    Other entries of the data only take part in the width of the value axis,
-    which the pad value fills. `index` has functional inputs by key,
-    `event_shapes` the true sizes by side and key, `independence` the rules of
-    ``masks``; without them, the flat dict has only ``data`` and ``labels``.
+    Other entries of the data affect only the width of the value axis, which is
+    padded. `index` has functional inputs by key, `event_shapes` the true sizes
+    by side and key, `independence` the rules of ``masks``; without them, the
+    flat dict has only ``data`` and ``labels``.
     """
     batch_ndims = _known_batch_ndims(data, data_batch_ndims)
     widths = jax.tree.map(

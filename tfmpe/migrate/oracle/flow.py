@@ -1,10 +1,10 @@
-"""Drawing from a flow, and its density, as the legacy package computes them.
+"""Samples and densities of a flow, computed as in the legacy package.
 
-One adaptive solve per sample by the solver that the legacy package calls, of
-``jax.experimental.ode``: many stored results come out bit by bit.
+Each sample is solved separately by the legacy package's solver, from
+``jax.experimental.ode``: many stored results are reproduced to the bit.
 
-``sampler`` and ``density`` return the bare computation; ``sample`` and
-``log_prob`` are the whole call, which compiles anew each time.
+``sampler`` and ``density`` return the computation; ``sample`` and
+``log_prob`` are the whole legacy call, which compiles each time.
 """
 
 import jax
@@ -36,7 +36,7 @@ def _solve(derivative, start, times):
 
 
 def sampler(field, theta_shape, direction="forward", **conditions):
-    """Return a compiled function that carries base draws along the flow."""
+    """Return a compiled function that maps base draws along the flow."""
     velocity = _velocity(field, theta_shape, conditions)
     if direction not in ("forward", "backward"):
         raise ValueError(f"Unknown direction: {direction}")
@@ -71,13 +71,12 @@ def sample(
     *,
     key=None,
 ):
-    """Draw samples, compiling anew as the legacy call does.
+    """Draw samples, compiling at each call as the legacy package does.
 
-    The arguments are the legacy ones but for the field and ``key``, which is
-    what the legacy ``rngs.base_dist()`` returns. The result has the shape
-    ``(sample_size, *theta_shape)``.
+    The arguments are the legacy ones, and before them the field; ``key`` is
+    the value of the legacy ``rngs.base_dist()``.
     """
-    # Added, not unpacked: a list for theta_shape is a TypeError.
+    # Not unpacked, so that a list for theta_shape is a TypeError.
     shape = (sample_size,) + theta_shape  # noqa: RUF005
     if theta_0 is None:
         assert key is not None
@@ -103,11 +102,10 @@ def sample(
 
 
 def density(field, theta_shape, **conditions):
-    """Return a compiled function that gives log-densities of samples.
+    """Return a compiled function that computes log densities of samples.
 
-    The divergence is estimated by probes, and the field is handed **minus**
-    the time: the solver runs from -1 to 0 and its time is passed on as it is
-    (defect L18).
+    The divergence is estimated by probes. The field receives **negative**
+    times: those of the solver, which runs from -1 to 0 (defect L18).
     """
     velocity = _velocity(field, theta_shape, conditions)
 

@@ -1,4 +1,4 @@
-"""The loss that the legacy package trains its vector field with."""
+"""Training loss of the legacy vector field."""
 
 import jax.numpy as jnp
 
@@ -10,9 +10,9 @@ SIGMA_MIN = 0.001
 def loss(field, batch, times, noise):
     """Return the conditional flow-matching loss of a batch of flat tokens.
 
-    Times (n, 1, 1) are from 0 to 1, and noise has the shape of theta. It is
-    the squared error of the velocity along a straight path: its mean or, with
-    padding masks, its sum over valid theta tokens by their number.
+    Times (n, 1, 1) are from 0 to 1, and noise has the shape of theta. The loss
+    is the mean squared error of the velocity along a straight path or, with
+    padding masks, the sum over valid theta tokens divided by their number.
     """
     theta = batch["data"]["theta"]
     masks = batch.get("masks")

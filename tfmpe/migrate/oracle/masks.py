@@ -31,7 +31,7 @@ def _coordinates(block):
 
 
 def _opened(block_a, block_b, index_map):
-    """Yield rows of a and of b that are opened to one another, elementwise."""
+    """Yield pairs of token sets of a and b that a rule opens, elementwise."""
     if index_map is None:
         if _n_tokens(block_a) != _n_tokens(block_b):
             raise ValueError("Cannot do diagonal cross_local if sizes differ")
@@ -63,7 +63,7 @@ def build_self_attention_mask(slices, independence):
 def build_cross_attention_mask(query_slices, key_slices, independence):
     """Return which query tokens may attend to which key tokens.
 
-    Rules act only as written: the first key on the query side, the second on
+    A rule applies only if its first key is on the query side and its second on
     the key side. ``local`` is ignored.
     """
     return _mask(query_slices, key_slices, independence, both_ways=False)

@@ -1,9 +1,9 @@
-"""The mask rules of the package core, token pair by token pair.
+"""Mask rules of the core, applied token pair by token pair.
 
-The same rules in the same order as ``masks``, with one difference:
+The rules and their order are those of ``masks``, with one difference:
 ``cross_local`` with ``(dim_a, dim_b)`` opens *every* token of a at coordinate
-i to *every* token of b at coordinate i. Nothing here is clever: each pair of
-tokens is judged on its own, and the last rule that speaks about it wins.
+i to *every* token of b at coordinate i. For simplicity, each pair of tokens is
+decided separately: the last rule that applies to it wins.
 """
 
 from itertools import product
@@ -23,7 +23,7 @@ def _tokens(slices):
 
 
 def _position(shape, coordinates):
-    """Return the row-major number of one token within its block."""
+    """Return the row-major position of a token within its block."""
     number = 0
     for size, coordinate in zip(shape, coordinates, strict=True):
         number = number * size + coordinate
@@ -54,7 +54,7 @@ def _corresponds(index_map, shape_a, at_a, shape_b, at_b):
 
 
 def self_mask(slices, independence):
-    """Return, as a matrix of bool, which tokens may attend to which."""
+    """Return which tokens may attend to which, as a bool matrix."""
     return _mask(slices, slices, independence, both_ways=True)
 
 

@@ -1,4 +1,4 @@
-"""Splitting a data set into training and validation rows."""
+"""Split of a data set into training and validation rows."""
 
 import jax
 
@@ -6,9 +6,9 @@ import jax
 def split_data(data, size, split=0.8, shuffle_rng=None):
     """Split every leaf along its first axis; `split` is the training share.
 
-    Dicts come back with sorted keys, as from any JAX tree. The size is not
-    checked: shuffled, rows out of range are clamped, so one-row leaves grow;
-    unshuffled, they are cut (defect L25).
+    Keys of dicts are sorted, as in any JAX tree. The size is not checked: rows
+    out of range are clamped if shuffled, so that leaves of one row grow, and
+    otherwise dropped (defect L25).
     """
     n_train = int(size * split)
     if shuffle_rng is None:

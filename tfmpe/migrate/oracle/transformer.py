@@ -11,12 +11,12 @@ def _layer_norm(x, scale, bias):
 
 
 def _embed(params, value, label, index, time, is_context):
-    """Turn tokens of one side into vectors: the same weights on both sides."""
+    """Embed the tokens of one side; both sides use the same weights."""
     tokens = value.shape[:2]
     b = params["embedding/gf_embedding/b"]
     columns = [value, params["embedding/embedding/embedding"][label]]
     if b.size:
-        # In this order: 2 pi times b first rounds otherwise, by 2e-5.
+        # The order matters: 2 pi times b first changes the result by 2e-5.
         angle = 2 * jnp.pi * (index @ b)
         columns += [jnp.cos(angle), jnp.sin(angle)]
     columns += [time, jnp.full((1, 1, 1), float(is_context))]
@@ -28,7 +28,7 @@ def _embed(params, value, label, index, time, is_context):
 
 
 def _layer(params, stack, i):
-    """Return the weights of one layer of a stack, by the rest of their path."""
+    """Return the weights of one layer of a stack, by their relative paths."""
     return {
         path.removeprefix(f"{stack}/"): value[i]
         for path, value in params.items()
@@ -59,7 +59,7 @@ def _attend(layer, queries, context, mask):
 
 
 def _encode(params, x):
-    """Run the encoder, which discards its attention: tokens stay apart."""
+    """Run the encoder, which discards its attention, so tokens do not mix."""
     for i in range(len(params["encoder/norm/scale"])):
         layer = _layer(params, "encoder", i)
         x = x + _layer_norm(x, layer["norm/scale"], layer["norm/bias"])
@@ -83,9 +83,9 @@ def transformer(
 ):
     """Return what the legacy network returns in evaluation mode.
 
-    Weights are by path, such as ``'decoder/attn/query/kernel'``; those of a
-    layer have leading axes for the stack. Both masks of one side are without
-    effect, and so is an index where the weights have no frequencies for it.
+    Weights are by path, such as ``'decoder/attn/query/kernel'``, and stacked
+    over layers. The self-attention masks of both sides have no effect, nor has
+    an index for which there are no frequencies.
     """
     x = _embed(params, theta, theta_label, theta_index, time, False)
     memory = _embed(params, context, context_label, context_index, time, True)

@@ -1,7 +1,7 @@
-"""Stored legacy calls: what went in, and what came out or was raised.
+"""Stored legacy calls: their arguments, and their results or exceptions.
 
-`read` reads a recording, a json of `cases` whose `nodes` are values, with an
-npz of `arrays` beside it; `write` writes one. The `manifest` lists all files
-with their checksums, and the `fingerprint` says what their numbers depend on.
-Files are not trusted, and nothing in them is executed.
+A recording is a JSON file of `cases`, whose values are `nodes`, and an npz
+file of `arrays`; `read` reads and `write` writes it. The `manifest` lists all
+files with checksums, and the `fingerprint` what their numbers depend on. Files
+are not trusted, and nothing in them is executed.
 """

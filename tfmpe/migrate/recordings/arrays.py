@@ -1,8 +1,8 @@
-"""Reading the arrays of a stored npz, with nothing in it trusted.
+"""Reader of the arrays in an untrusted npz file.
 
-Every entry is checked before its content is looked at: its name, how it is
-packed, its size. Its header must be that of an array of numbers; the bytes
-that follow are taken as they are, and nothing is ever unpickled.
+The name, compression and size of every entry are checked before its content
+is read. The header must describe a numeric array; the remaining bytes are
+interpreted as its data, and nothing is ever unpickled.
 """
 
 import io
@@ -35,14 +35,14 @@ _ENTRY_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,200}\.npy")
 
 
 class ArrayFile:
-    """The arrays of one npz, by name, read when asked for."""
+    """The arrays of an npz file by name, loaded on access."""
 
     def __init__(self, file: Path, shown: str):
         self.shown = shown
         self._arrays: dict[str, np.ndarray] = {}
-        # One read: what is checked is what is used.
+        # Read once, so that the checked bytes are those that are used.
         content = io.BytesIO(read_bytes(file, self.shown))
-        # zipfile raises many kinds of exception on bytes that are no zip.
+        # zipfile raises many kinds of exceptions on invalid bytes.
         try:
             self._zip = zipfile.ZipFile(content)
             entries = self._zip.infolist()
@@ -67,7 +67,7 @@ class ArrayFile:
         if entry.flag_bits & 0x1:
             return "is encrypted"
         if entry.compress_type not in _PACKINGS:
-            return "is packed in a way that numpy.savez does not use"
+            return "is compressed in a way that numpy.savez does not use"
         if entry.file_size > MAX_ENTRY_BYTES or total > 4 * MAX_ENTRY_BYTES:
             return (
                 f"unpacks to {entry.file_size} bytes ({total} with those "
@@ -78,7 +78,7 @@ class ArrayFile:
     def array(
         self, name: str, dtype: str, shape: tuple[int, ...]
     ) -> np.ndarray:
-        """Return one array, which must be what was declared."""
+        """Return one array, which must have the declared dtype and shape."""
         if name not in self._arrays:
             self._arrays[name] = self._read(name)
         array = self._arrays[name]
@@ -107,11 +107,11 @@ class ArrayFile:
             # It evaluates a literal of limited length, and nothing else.
             header = np.lib.format.read_array_header_1_0(stream)
         except Exception as error:
-            fault = f"array {name!r} has another header than numpy.savez writes"
+            fault = f"array {name!r} has a header unlike that of numpy.savez"
             raise self._error(f"{fault} ({error})") from None
         shape, is_fortran, dtype = header
         if dtype.name not in DTYPES or not dtype.isnative:
-            fault = f"has the data type {dtype}; recordings hold native numbers"
+            fault = f"has the data type {dtype}; expected native numbers"
             raise self._error(f"array {name!r} {fault}")
         held = raw[stream.tell() :]
         size = math.prod(shape) * dtype.itemsize

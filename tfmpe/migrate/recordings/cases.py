@@ -1,4 +1,4 @@
-"""What a stored call is: arguments, and what it returned or raised."""
+"""Stored calls: arguments, and the result or the exception."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -8,7 +8,7 @@ from msgspec import Meta
 
 @dataclass(frozen=True)
 class Raised:
-    """The exception that a recorded call ended in."""
+    """Exception of a recorded call."""
 
     type: str
     module: str
@@ -20,7 +20,7 @@ _Bound = Annotated[float, Meta(ge=0, le=1e300)]
 
 @dataclass(frozen=True)
 class Compared:
-    """How a result is compared: exactly, within bounds, or by its shape."""
+    """Mode of comparison: exact, within bounds, or by shape."""
 
     mode: Literal["exact", "close", "shape"] = "exact"
     atol: _Bound = 0.0
@@ -29,7 +29,7 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call, or one look at an object."""
+    """One call, or one view of an object."""
 
     # Empty for the function of the case. `f:PATH` is called and `v:PATH`
     # looked up in the package; `o:NAME.attr` is called and `e:NAME.attr`
@@ -37,27 +37,27 @@ class Call:
     target: str = ""
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
-    # Meaningless where the call raised.
+    # Without meaning if the call raised.
     output: Any = None
     raises: Raised | None = None
-    # None if the call left them alone.
+    # None if the call did not change them.
     args_after: tuple[Any, ...] | None = None
     kwargs_after: dict[str, Any] | None = None
-    # What was looked at in place of the plain result, and what that needs.
+    # View that replaces the result, and its argument.
     view: str | None = None
     view_arg: Any = None
     compare: Compared = Compared()
-    # What objects of the case hold after the call, by name.
+    # State of objects of the case after the call, by name.
     after: dict[str, Any] = field(default_factory=dict)
-    # The name under which the result is kept among the objects.
+    # Name under which the result becomes an object.
     keep: str | None = None
-    # Names of the files that it writes.
+    # Names of the files that the call writes.
     files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case(Call):
-    """A recorded call of the legacy package, and calls that follow it."""
+    """A recorded call of the legacy package, and the calls that follow it."""
 
     example: str
     name: str
@@ -72,5 +72,5 @@ class Case(Call):
     then: tuple[Call, ...] = ()
 
     def __str__(self) -> str:
-        """Return example, function and name, as in a report."""
+        """Return the example, function and name for reports."""
         return f"{self.example} {self.function} {self.name}"

@@ -1,4 +1,4 @@
-"""Files of recordings: finding them, and reading nothing else."""
+"""Recording files: search, and bounded reading."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def read_bytes(file: Path, shown: str) -> bytes:
 
 
 def find_recordings(folder: Path) -> tuple[Path, ...]:
-    """Return the json of every recording in a folder, sorted."""
+    """Return the JSON files of all recordings in a folder, sorted."""
     found = sorted(
         file
         for pattern in ("*.json", "*/*.json")
@@ -40,7 +40,7 @@ def find_recordings(folder: Path) -> tuple[Path, ...]:
 
 
 def check_inside(file: Path, folder: Path) -> None:
-    """Refuse a file that is reached through a link out of its folder."""
+    """Refuse a file whose path leads out of its folder by a link."""
     try:
         inside = file.resolve().is_relative_to(folder.resolve())
     # Links may go round in circles.
@@ -51,18 +51,18 @@ def check_inside(file: Path, folder: Path) -> None:
 
 
 def load_json(file: Path, shown: str) -> Any:
-    """Return the content of a json file, with the checks that any one needs."""
+    """Return the content of a JSON file, strictly parsed."""
     content = read_bytes(file, shown)
     try:
         return json.loads(content.decode(), object_pairs_hook=_object)
     except UnicodeDecodeError:
-        raise RecordingError(shown, "not a text in UTF-8") from None
+        raise RecordingError(shown, "not UTF-8 text") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise RecordingError(shown, f"not a readable json ({error})") from None
+        raise RecordingError(shown, f"not valid JSON ({error})") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("an object gives a name twice")
+        raise ValueError("an object contains a name twice")
     return result

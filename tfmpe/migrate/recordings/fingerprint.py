@@ -1,16 +1,15 @@
-"""What the numbers of a legacy package depend on."""
+"""Fingerprint of everything that a legacy package's numbers depend on."""
 
 import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import jax
 
 KIND = ("x64", "prng_implementation", "threefry_partitionable", "device")
-"""Entries without which numbers cannot be equal to the bit."""
+"""Entries that must be equal for bit-exact results."""
 
 _FLAGS = {
     "x64": "jax_enable_x64",
@@ -19,11 +18,11 @@ _FLAGS = {
 }
 
 VERSIONS = ("python", "jax", "jaxlib", "numpy", "flax", "optax", "diffrax")
-"""Entries that may differ, and are told."""
+"""Entries that may differ, and are reported."""
 
 
 def take_fingerprint(package: str | None = None) -> dict[str, Any]:
-    """Return what numbers depend on, here and now."""
+    """Return the fingerprint of this process."""
     found: dict[str, Any] = {}
     if package is not None:
         found["package"] = package
@@ -34,14 +33,14 @@ def take_fingerprint(package: str | None = None) -> dict[str, Any]:
     found["device_kind"] = jax.devices()[0].device_kind
     found["python"] = platform.python_version()
     for name in VERSIONS[1:]:
-        found[name] = _version(name)
+        found[name] = _origin(name)[0]
     return found
 
 
 def differing(
     recorded: Mapping[str, Any], here: Mapping[str, Any], names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Say which entries of two fingerprints differ, of those recorded."""
+    """Return, in words, the recorded entries that differ here."""
     return tuple(
         f"{name} is {here.get(name)}, was {recorded[name]}"
         for name in names
@@ -49,13 +48,8 @@ def differing(
     )
 
 
-def _version(distribution: str) -> str | None:
-    with suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(distribution)
-
-
 def _origin(package: str) -> tuple[str | None, str | None]:
-    """Return the version of a package, and the commit it was installed from."""
+    """Return a package's version and the commit that it was built from."""
     try:
         found = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:

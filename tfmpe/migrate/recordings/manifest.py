@@ -1,9 +1,9 @@
-"""The list of stored files with their checksums, and checking them.
+"""Manifest of the stored files: their checksums, and the checks.
 
-The manifest is a json object `{"format": 1, "provenance": {...}, "files":
-{path: {"sha256": ..., "bytes": ..., "cases": ...}}}`. A plain object of the
-files only, as recordings are handed on, is read as well. Paths are relative
-to the folder of the manifest, with forward slashes.
+The manifest is a JSON object `{"format": 1, "provenance": {...}, "files":
+{path: {"sha256": ..., "bytes": ..., "cases": ...}}}`, or only the object
+`files`. Paths are relative to the folder of the manifest, with forward
+slashes.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ _STORED = (".json", ".npz", ".gz")
 
 
 class Listed(msgspec.Struct):
-    """What the manifest says of one file."""
+    """Manifest entry of one file."""
 
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     bytes: int
 
 
 class Manifest(msgspec.Struct):
-    """A manifest as read."""
+    """Content of a manifest file."""
 
     files: dict[str, Listed]
     provenance: dict[str, Any] = {}
@@ -36,13 +36,13 @@ class Manifest(msgspec.Struct):
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What the numbers depend on; empty if it does not say."""
+        """Fingerprint of the recordings; empty if there is none."""
         found = self.provenance.get("fingerprint")
         return found if isinstance(found, dict) else {}
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of a folder of recordings; None if it has none."""
+    """Return the manifest of a folder, or None if it has none."""
     file = folder / MANIFEST_NAME
     if not file.is_symlink() and not file.exists():
         return None
@@ -56,7 +56,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     except msgspec.ValidationError as error:
         raise RecordingError(MANIFEST_NAME, f"{error}") from None
     if is_whole and found.format is msgspec.UNSET:
-        raise RecordingError(MANIFEST_NAME, "names no format; only 1 is read")
+        raise RecordingError(MANIFEST_NAME, "has no format; expected 1")
     for path in found.files:
         # An absolute path has an empty first part.
         if set(path) & set("\\:\0") or set(path.split("/")) & {"", ".", ".."}:
@@ -66,7 +66,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def check_files(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
-    """Return what is wrong with the files of a folder."""
+    """Return the faults of the files in a folder."""
     problems = [
         Problem(path, fault)
         for path, listed in sorted(manifest.files.items())

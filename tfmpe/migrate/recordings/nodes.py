@@ -1,8 +1,8 @@
-"""Trees of values as recordings write them, and the values they stand for.
+"""Nodes: the JSON form of values in a recording.
 
-A node says what a value was: `{"t": "tuple", "items": [...]}` and so on; the
-README beside the stored output lists all of them. Every field of every node
-is checked, and nothing is ever evaluated.
+A node describes a value, such as `{"t": "tuple", "items": [...]}`; the README
+of the stored output lists all kinds. Every field of every node is checked, and
+nothing is ever evaluated.
 """
 
 import math
@@ -18,7 +18,7 @@ from tfmpe.migrate.errors import RecordingError
 
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
-# The nodes themselves are for the writer.
+# The other node classes are only for the writer.
 __all__ = ["MAX_DEPTH", "Abstract", "Made", "Node", "NodeReader", "Opaque"]
 
 MAX_DEPTH = 40
@@ -29,14 +29,14 @@ _MAX_WEAK = 1024
 
 @dataclass(frozen=True)
 class Made:
-    """An object that is made for a call, by a named recipe."""
+    """An object that is created for a call, by a named recipe."""
 
     # One of `tfmpe.migrate.replay.objects`; of 'ref', the first argument names
     # an object that was made before.
     what: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
-    # The weights that the object began with, by path.
+    # Initial weights of the object, by path.
     state: dict[str, Any] | None = None
 
 
@@ -92,7 +92,7 @@ class Array(_Node):
 
 
 class Abstract(_Node, tag="tracer"):
-    """A value of which only shape and data type were recorded."""
+    """A value that was recorded only by its shape and data type."""
 
     shape: _Shape
     dtype: str
@@ -144,14 +144,14 @@ Node: TypeAlias = (
 
 
 class NodeReader:
-    """Turns the nodes of one json into values."""
+    """Converts the nodes of a JSON file to values."""
 
     def __init__(self, shown: str, arrays: ArrayFile | None):
         self._shown = shown
         self._arrays = arrays
 
     def read(self, node: Node, where: str, depth: int = 0) -> Any:
-        """Return the value that a node stands for."""
+        """Return the value of a node."""
         if depth > MAX_DEPTH:
             raise self._error(where, f"nested deeper than {MAX_DEPTH}")
         match node:
@@ -198,9 +198,9 @@ class NodeReader:
         return result
 
     def _check_declared(self, node: Array | Abstract, where: str) -> None:
-        """Refuse a shape or a data type if there can be no such array."""
+        """Refuse an impossible shape or data type."""
         self._check_dtype(node.dtype, where)
-        # Each size alone too: a 0 elsewhere must not hide a huge one.
+        # Each size separately: a 0 elsewhere must not hide a huge one.
         if math.prod(max(size, 1) for size in node.shape) > MAX_ENTRY_BYTES:
             raise self._error(where, f"too large a shape: {node.shape!r:.60}")
 
@@ -217,12 +217,13 @@ class NodeReader:
             with np.errstate(all="ignore"):
                 return kind.type(value)
         except (OverflowError, ValueError, TypeError):
-            raise self._error(where, f"{value!r:.60} is no {kind}") from None
+            fault = f"{value!r:.60} is not of type {kind}"
+            raise self._error(where, fault) from None
 
     def _array(self, node: Array, where: str) -> Any:
         self._check_declared(node, where)
         if self._arrays is None:
-            fault = f"array {node.npz!r}, but no npz lies beside the json"
+            fault = f"array {node.npz!r} needs an npz beside the JSON file"
             raise self._error(where, fault)
         dtype = node.dtype
         value = self._arrays.array(node.npz, dtype, node.shape)

@@ -1,10 +1,10 @@
-"""The one reader of stored calls: what went in, and what came out.
+"""Reader of recordings.
 
-A recording is a json file of cases with an npz of arrays beside it, in a
-folder named after the example. A case of format 1 is one call; one of format
-2 makes objects, then takes several steps. The README beside the stored output
-lists every field. Reading executes nothing: broken or hostile files are
-refused with a `RecordingError`.
+A recording is a JSON file of cases and an npz file of arrays, in a folder
+named after the example. A case of format 1 is one call; a case of format 2
+creates objects and then runs several steps. The README of the stored output
+lists every field. Reading executes nothing: broken or hostile files raise
+`RecordingError`.
 """
 
 import re
@@ -30,8 +30,8 @@ FLAGS = {
     "JAX_THREEFRY_PARTITIONABLE": "1",
     "REPLAY2_FRESH": "",
 }
-"""What a recording of format 2 says of its process, where it says something
-else: two flags of JAX, and whether nothing else may have run before."""
+"""Process settings in a recording of format 2, by default: two flags of JAX,
+and whether nothing else may have run in the process."""
 
 
 class _Head(msgspec.Struct):
@@ -57,7 +57,7 @@ _NODES: dict[str, Any] = {
 
 
 def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
-    """Return a value for each of `FLAGS`; None if a json is of format 1."""
+    """Return the value of each of `FLAGS`; None for a file of format 1."""
     _, content, shown = _content(file, folder or file.parent)
     if content.format == 1:
         return None
@@ -67,7 +67,7 @@ def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
 
 
 def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
-    """Return the cases of one recording, of either format, in their order."""
+    """Return the cases of one recording in order."""
     folder = folder or file.parent
     raw, content, shown = _content(file, folder)
     arrays_file = file.with_suffix(".npz")
@@ -86,7 +86,7 @@ def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
 
 
 def _content(file: Path, folder: Path) -> tuple[Any, _File, str]:
-    """Return a json, what it is as a whole, and how to name it."""
+    """Return the parsed content of a file, its kind, and its name."""
     check_inside(file, folder)
     inside = file.is_relative_to(folder)
     shown = (file.relative_to(folder) if inside else file).as_posix()
@@ -113,7 +113,7 @@ class _Reader:
         of_file, of_format_1 = self.content.function, self.content.format == 1
         for head, record in zip(self.content.cases, records, strict=True):
             name, fault = head.case, None
-            # These are printed, so they must not be able to steer a terminal.
+            # Names are printed, so they must not control a terminal.
             if not f"{name}{head.function}{of_file}".isprintable():
                 name = f"case {len(names)}"
                 fault = "has a name with characters that cannot be printed"
@@ -139,7 +139,7 @@ class _Reader:
         return RecordingError(self.shown, f"{where}: {fault}")
 
     def _fields(self, record: dict[str, Any], where: str) -> dict[str, Any]:
-        """Return the fields of a call with the values of their nodes."""
+        """Return the fields of a call, with values in place of nodes."""
         if ("output" in record) == (record.get("raises") is not None):
             raise self._error(where, "needs either an output or what it raises")
         target = str(record.get("target"))

@@ -1,4 +1,4 @@
-"""Where the legacy output that travels with this package lies."""
+"""Location of the legacy output that is shipped with this package."""
 
 import re
 import tarfile
@@ -20,7 +20,7 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 def stored_folder() -> Path:
     """Return the folder of the stored legacy output."""
-    # Inside the package where that was installed from a wheel.
+    # Inside the package if it was installed from a wheel.
     for folder in (_PACKAGE / _NAME, _PACKAGE.parent / _NAME):
         if (folder / MANIFEST_NAME).is_file():
             return folder
@@ -33,7 +33,7 @@ def stored_folder() -> Path:
 
 @contextmanager
 def unpacked(folder: Path) -> Iterator[Path | None]:
-    """Unpack the second part of a folder of recordings, if any, for a while."""
+    """Unpack the archive in a folder of recordings, if any, temporarily."""
     archive = folder / _PACKED
     if not archive.exists():
         yield None

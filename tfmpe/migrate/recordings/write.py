@@ -1,4 +1,4 @@
-"""Trees of values as nodes of a recording: what `NodeReader` reads back."""
+"""Writer of values as nodes, the counterpart of `NodeReader`."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ _MAX_WEAK = 1024
 
 
 class NodeWriter:
-    """Turns values into nodes, and collects their arrays, equal ones once."""
+    """Converts values to nodes, and collects their distinct arrays."""
 
     def __init__(self) -> None:
         self._names: dict[bytes, str] = {}
@@ -37,7 +37,7 @@ class NodeWriter:
         return msgspec.to_builtins(self._node(value, 0))
 
     def npz(self) -> bytes:
-        """Return the collected arrays as `numpy.savez` packs them."""
+        """Return the collected arrays in the format of `numpy.savez`."""
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **self._arrays)
         return file.getvalue()
@@ -67,7 +67,7 @@ class NodeWriter:
 
     def _array(self, array: Any) -> nodes.Node:
         weak = bool(getattr(array, "weak_type", False))
-        # Only such weakly typed arrays can be built again.
+        # Only these weakly typed arrays can be rebuilt.
         is_small = 0 < array.size <= _MAX_WEAK
         rebuilt = is_small and array.dtype.name in ("int32", "float32")
         if array.dtype.name not in DTYPES or (weak and not rebuilt):
@@ -78,7 +78,7 @@ class NodeWriter:
         header = f"{values.dtype.name} {values.shape} ".encode()
         digest = hashlib.sha256(header + values.tobytes()).digest()
         name = self._names.setdefault(digest, f"a{len(self._names)}")
-        # A copy, since the script may go on to change its own.
+        # A copy, because the script may change its array later.
         self._arrays.setdefault(name, values.copy())
         lib = "jax" if isinstance(array, jax.Array) else "numpy"
         return nodes.Array(name, values.shape, values.dtype.name, lib, weak)

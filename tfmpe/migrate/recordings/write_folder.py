@@ -1,4 +1,4 @@
-"""Folders of recordings: one file for each function, and a manifest."""
+"""Writer of a folder of recordings: a file per function, and a manifest."""
 
 import hashlib
 import json
@@ -18,20 +18,20 @@ from .read import FORMAT
 from .write import NodeWriter
 
 MAX_CALLS = 100
-"""Calls of one function that are kept."""
+"""Default number of stored calls per function."""
 
 MAX_BYTES = 48 * 2**20
-"""Bytes of arrays of all calls together that are kept."""
+"""Default limit on the bytes of all stored arrays."""
 
 _COPIED = ("function", "role", "source", "traced")
 
-# Room for what surrounds the arrays of a file.
+# Room for the headers in a file of arrays.
 _MAX_FILE = MAX_FILE_BYTES - 4 * 2**20
 
 
 @dataclass
 class Kept:
-    """What is kept of one function."""
+    """Stored calls of one function."""
 
     writer: NodeWriter = field(default_factory=NodeWriter)
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Kept:
 
 
 class Recorder:
-    """Collects calls, equal inputs once, and writes them as one folder."""
+    """Collects calls with distinct inputs, and writes them to one folder."""
 
     def __init__(
         self,
@@ -57,11 +57,11 @@ class Recorder:
 
     @property
     def n_cases(self) -> int:
-        """How many calls are kept."""
+        """Number of stored calls."""
         return sum(len(kept.records) for kept in self.functions.values())
 
     def keep(self, case: Case, n_bytes: int) -> None:
-        """Keep a call whose arrays have so many bytes."""
+        """Store a call whose arrays take this many bytes."""
         kept = self.functions.setdefault(case.function, Kept())
         total = sum(other.n_bytes for other in self.functions.values())
         if (
@@ -85,7 +85,7 @@ class Recorder:
     def write(
         self, folder: Path, fingerprint: dict[str, Any], *, force: bool = False
     ) -> None:
-        """Write the folder, as a whole or not at all."""
+        """Write the folder atomically."""
         files: dict[str, bytes] = {}
         listed: dict[str, dict[str, Any]] = {}
         for name, kept in sorted(self.functions.items()):
@@ -112,7 +112,7 @@ class Recorder:
 
 
 def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
-    """Return a case as the JSON of a recording has it."""
+    """Return a case in the JSON form of recordings."""
     record: dict[str, Any] = {
         "case": case.name,
         **{name: getattr(case, name) for name in _COPIED},
@@ -125,7 +125,7 @@ def record_of(case: Case, writer: NodeWriter) -> dict[str, Any]:
         record["raises"] = vars(case.raises)
     for name in ("args", "kwargs"):
         after = getattr(case, f"{name}_after")
-        # Equal values are equal nodes.
+        # Equal values have equal nodes.
         node = record[name] if after is None else writer.write(after)
         if node != record[name]:
             record[f"{name}_after"] = node

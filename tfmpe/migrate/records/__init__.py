@@ -1,1 +1,1 @@
-"""What the commands write as JSON, and the report reads."""
+"""Records: the JSON that commands write and `tfmpe report` reads."""

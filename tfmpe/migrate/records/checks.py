@@ -1,4 +1,4 @@
-"""What `tfmpe verify` and `tfmpe bench` measured."""
+"""Records of `tfmpe verify` and `tfmpe bench`."""
 
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ class InCase(Strict, frozen=True):
 
 
 class Replayed(Strict, frozen=True):
-    """The stored calls of one function of one example."""
+    """Stored calls of one function of one example."""
 
     example: str
     function: str
@@ -26,7 +26,7 @@ class Replayed(Strict, frozen=True):
 
 
 class NotReplayed(Strict, frozen=True):
-    """Stored calls that were read but not made again, and why."""
+    """Stored calls that were not replayed, and the reason."""
 
     example: str
     function: str
@@ -35,7 +35,7 @@ class NotReplayed(Strict, frozen=True):
 
 
 class Problem(Strict, frozen=True):
-    """A recording that cannot be relied on, and why."""
+    """A recording that is not reliable, and the reason."""
 
     file: str
     fault: str
@@ -55,16 +55,16 @@ class Verify(Content, frozen=True):
 
 
 class Side(Strict, frozen=True):
-    """One side of a benchmark: what a call takes."""
+    """Measurements of one side of a benchmark."""
 
     median_s: float
-    # Of what it returns; compiled as a whole, of results and temporaries.
+    # Size of the result; if compiled as a whole, with temporaries.
     bytes: float
-    # Tracing and compiling; None where nothing is compiled.
+    # Tracing and compilation; None if nothing is compiled.
     compile_s: float | None = None
-    # The first and the third, over rounds.
+    # First and third quartile over rounds.
     quartiles_s: tuple[float, float] | None = None
-    # Of all processors together.
+    # Sum over all processors.
     cpu_s: float | None = None
     rounds: Count = 1
     calls: Count = 1  # in each round
@@ -82,21 +82,21 @@ class BenchRow(Strict, frozen=True):
 
     @property
     def newest(self) -> Side | None:
-        """The core's numbers; the bridge's where the core has no such call."""
+        """Side of the core, or of the bridge if the core has no such call."""
         return self.sides.get("new") or self.sides.get("bridge")
 
     @property
     def both(self) -> tuple[Side, Side] | None:
-        """The old side and the newest; None unless both were measured."""
+        """The old side and the newest one; None unless both were measured."""
         old, new = self.sides.get("old"), self.newest
         return (old, new) if old and new else None
 
 
 class Growth(Strict, frozen=True):
-    """How a quantity grows: ``constant * sites ** exponent``."""
+    """Growth of a quantity: ``constant * sites ** exponent``."""
 
     exponent: float
-    sites: tuple[Count, ...]  # that it was fitted to
+    sites: tuple[Count, ...]  # used in the fit
 
 
 class BenchCase(Strict, frozen=True):
@@ -118,7 +118,7 @@ class Bench(Content, frozen=True):
     old: str  # the oracle, or the legacy package
     machine: dict[str, Any]  # processor, memory, versions
     cases: tuple[BenchCase, ...]
-    # Stored calls that the old side made again first.
+    # Stored calls that the old side replayed first.
     recordings: tuple[Replayed, ...] = ()
-    # What was not equal, and so not timed.
+    # Results that differ, and were not timed.
     differences: tuple[str, ...] = ()

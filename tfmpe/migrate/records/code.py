@@ -1,10 +1,10 @@
-"""What `tfmpe scan` and `tfmpe fix` found in the code of a user."""
+"""Records of `tfmpe scan` and `tfmpe fix`."""
 
 from .places import Content, Count, Place, Strict
 
 
 class Unread(Strict, frozen=True):
-    """A file that could not be read, and why."""
+    """A file that could not be read, and the reason."""
 
     file: str
     why: str
@@ -14,7 +14,7 @@ class Use(Strict, frozen=True):
     """An import of the legacy package, or a use of an imported name."""
 
     place: Place
-    # Where it ends; the column is the first one after it.
+    # The end; the column is the first one after it.
     end_line: Count
     end_column: Count
     code: str  # of the catalogue, such as T101
@@ -24,12 +24,12 @@ class Use(Strict, frozen=True):
 
 
 class Mention(Strict, frozen=True):
-    """What is left to a person: it is not rewritten, or fails on the bridge."""
+    """A place to check by hand: not rewritten, or failing on the bridge."""
 
     place: Place
     text: str  # the line
     why: str  # a string, a magic, a line of a configuration file
-    code: str = "T004"  # T003 for what the bridge lacks
+    code: str = "T004"  # T003: missing in the bridge
 
 
 class Scan(Content, frozen=True):
@@ -52,7 +52,7 @@ class Change(Strict, frozen=True):
 
 
 class Changed(Strict, frozen=True):
-    """A file with its changed statements."""
+    """A file and its changed statements."""
 
     file: str
     changes: tuple[Change, ...]

@@ -1,4 +1,4 @@
-"""JSON files of records: written whole, read strictly."""
+"""JSON files of records: atomic writing and strict reading."""
 
 import json
 from pathlib import Path
@@ -20,38 +20,38 @@ FORMAT = 2
 
 
 def as_json(record: Content) -> bytes:
-    """Return a record as JSON whose first names are `format` and `tool`."""
+    """Return a record as JSON that begins with `format` and `tool`."""
     content = {"format": FORMAT, **msgspec.to_builtins(record)}
-    # Not by msgspec: names of files may hold what is no character.
+    # Not by msgspec: names of files may contain invalid characters.
     return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
 
 
 def from_json(content: bytes, file: str) -> Record:
-    """Return the record of a JSON text, or raise a `RecordingError`."""
+    """Return the record in a JSON text, or raise a `RecordingError`."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise RecordingError(file, f"is no JSON: {error}") from None
+        raise RecordingError(file, f"is not JSON: {error}") from None
     if not isinstance(found, dict) or "tool" not in found:
-        raise RecordingError(file, f"was written by no command; {_EXPECTED}")
+        raise RecordingError(file, f"is not from a command; {_EXPECTED}")
     if str(found["tool"]) not in _TOOLS:
         raise RecordingError(file, f"of {found['tool']!r:.60}; {_EXPECTED}")
     if found.pop("format", None) != FORMAT:
         raise RecordingError(
             file,
-            f"is of another format than {FORMAT}: write it anew with this "
-            f"version of tfmpe {found['tool']}",
+            f"has another format than {FORMAT}: run tfmpe {found['tool']} of "
+            "this version again",
         )
     try:
         return msgspec.convert(found, Record)
     except msgspec.ValidationError as error:
         raise RecordingError(
-            file, f"not as tfmpe {found['tool']} writes it: {error}"
+            file, f"is not a result of tfmpe {found['tool']}: {error}"
         ) from None
 
 
 def read_record(file: Path) -> Record:
-    """Return the record of a file, as `from_json`."""
+    """Return the record in a file, or raise a `RecordingError`."""
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How well new results agree with old ones."""
+"""Agreement of new results with old ones."""
 
 import math
 from typing import Literal, get_args
@@ -6,13 +6,13 @@ from typing import Literal, get_args
 from .places import Count, Strict
 
 Size = float | Literal["inf"]
-"""How large an error is; JSON has no infinity."""
+"""Size of an error; JSON has no infinity."""
 
 Outcome = Literal["identical", "within tolerance", "different"]
 
 
 class Largest(Strict, frozen=True):
-    """A largest error, and where it is."""
+    """A largest error, and its place."""
 
     value: Size
     path: str  # such as output['data'][0]
@@ -20,24 +20,24 @@ class Largest(Strict, frozen=True):
 
     @property
     def number(self) -> float:
-        """The error as a number."""
+        """The error as a float."""
         return float(self.value)
 
 
 def larger(one: Largest | None, other: Largest | None) -> Largest | None:
-    """Return the larger of two errors; the first one, if they are equal."""
+    """Return the larger of two errors, or the first one if they are equal."""
     if one is None or other is None:
         return one or other
     return other if other.number > one.number else one
 
 
 class Tally(Strict, frozen=True):
-    """How many comparisons came to what."""
+    """Numbers of comparisons by outcome, and their largest errors."""
 
     identical: Count = 0
     within_tolerance: Count = 0
     different: Count = 0
-    # The largest errors; None where all is identical.
+    # The largest errors; None if all is identical.
     absolute: Largest | None = None
     relative: Largest | None = None
     ulp: Largest | None = None
@@ -61,7 +61,7 @@ class Tally(Strict, frozen=True):
 
     @property
     def outcome(self) -> Outcome | None:
-        """The worst of all comparisons; None where there is none."""
+        """Worst outcome of all comparisons; None if there are none."""
         if self.different:
             return "different"
         if self.within_tolerance:
@@ -69,7 +69,7 @@ class Tally(Strict, frozen=True):
         return "identical" if self.identical else None
 
     def __add__(self, other: "Tally") -> "Tally":
-        """Return the tally of both."""
+        """Return the sum of two tallies."""
         return Tally(
             self.identical + other.identical,
             self.within_tolerance + other.within_tolerance,
@@ -81,17 +81,17 @@ class Tally(Strict, frozen=True):
 
 
 class ArrayParity(Strict, frozen=True):
-    """How well one array of the results agrees, over all calls."""
+    """Agreement of one array of the results over all calls."""
 
     path: str
     tally: Tally
 
 
 class Difference(Strict, frozen=True):
-    """One thing that two results do not agree in."""
+    """One difference between two results."""
 
     kind: str  # such as 'values', 'dtype', 'shape'
-    path: str  # in the result; of many values, the first that differs
+    path: str  # in the result, of the first value that differs
     # The legacy side and the new one, in words.
     stored: str = ""
     found: str = ""
@@ -103,5 +103,5 @@ class Difference(Strict, frozen=True):
 
 
 def size_of(value: float) -> Size:
-    """Return an error as JSON can hold it."""
+    """Return an error in a form that JSON can represent."""
     return value if math.isfinite(value) else "inf"

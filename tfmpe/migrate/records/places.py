@@ -1,4 +1,4 @@
-"""What all records are made of, and places in the files of a user."""
+"""Base classes of all records, and places in the user's files."""
 
 from typing import Annotated
 
@@ -9,22 +9,22 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class Strict(Struct, frozen=True, forbid_unknown_fields=True):
-    """A record without names that nobody has declared."""
+    """A record that refuses undeclared fields."""
 
 
 class Content(Strict, frozen=True, tag_field="tool", tag=str.lower):
-    """All that a command writes; ``tool`` says which command."""
+    """Output of a command; ``tool`` is the command's name."""
 
 
 class Place(Strict, frozen=True, order=True):
-    """A place in a script or a notebook; all numbers count from 1."""
+    """A place in a script or a notebook; all numbers start at 1."""
 
     file: str  # as the user named it
     line: Count  # in a notebook, of the cell
     column: Count = 1
-    cell: Count | None = None  # which code cell of a notebook
+    cell: Count | None = None  # number of the code cell in a notebook
 
     def __str__(self) -> str:
-        """Return it as a compiler would name it."""
+        """Return the place in the format of a compiler."""
         cell = "" if self.cell is None else f", cell {self.cell}"
         return f"{self.file}{cell}:{self.line}"

@@ -1,4 +1,4 @@
-"""What `tfmpe run` saw of the calls of a script."""
+"""Records of `tfmpe run` and `tfmpe record`."""
 
 from typing import Any, Literal
 
@@ -14,12 +14,12 @@ class Calls(Strict, frozen=True):
     function: str
     place: Place
     calls: Count
-    # The code that says what the function becomes on Tokens.
+    # Code of the advice on the function.
     advice: str | None = None
 
 
 class Warned(Strict, frozen=True):
-    """A defect of the legacy package that a script has met."""
+    """A legacy defect that a script encountered."""
 
     code: str
     place: Place
@@ -28,7 +28,7 @@ class Warned(Strict, frozen=True):
 
 
 class LineNotRun(Strict, frozen=True):
-    """A line of a notebook that was left out."""
+    """A line of a notebook that was skipped."""
 
     cell: Count
     line: Count
@@ -52,39 +52,39 @@ class ComparedCalls(Strict, frozen=True):
 
     function: str
     place: Place
-    # Traced: compared by the values that a compiled program let out.
+    # Traced: compared by values captured from a compiled program.
     mode: Literal["eager", "traced"]
-    calls: Count  # of traced ones, traces
-    tally: Tally = Tally()  # of traced calls, those that were executed
+    calls: Count  # for traced calls, the number of traces
+    tally: Tally = Tally()  # for traced calls, executions
     arrays: tuple[ArrayParity, ...] = ()
-    # Of all calls together; None where traced.
+    # Of all calls together; None if traced.
     seconds_old: float | None = None
     seconds_new: float | None = None
-    # Of all that was returned.
+    # Of all results.
     bytes_old: Count = 0
     bytes_new: Count = 0
 
 
 class Masks(Strict, frozen=True):
-    """Two masks that differ, as rows; what is not 0 may attend."""
+    """Two masks that differ, by rows; nonzero entries may attend."""
 
     old: tuple[tuple[float, ...], ...]
     new: tuple[tuple[float, ...], ...]
 
 
 class FoundDifference(Strict, frozen=True):
-    """A difference, and the call it is of."""
+    """A difference, and its call."""
 
     function: str
     place: Place
-    call: Count  # which one from there, from 1
+    call: Count  # number of the call from this place, from 1
     difference: Difference
-    layer: str | None = None  # of a network, the first whose output differs
-    masks: Masks | None = None  # of both sides, where one differs
+    layer: str | None = None  # first layer of a network that differs
+    masks: Masks | None = None  # of both sides, if they differ
 
 
 class Left(Strict, frozen=True):
-    """Calls that were not compared, and why."""
+    """Calls that were not compared, and the reason."""
 
     function: str
     place: Place
@@ -92,7 +92,7 @@ class Left(Strict, frozen=True):
 
 
 class Shadow(Content, frozen=True):
-    """A run on both sides: the JSON of ``tfmpe run --shadow``."""
+    """A run on both packages: the JSON of ``tfmpe run --shadow``."""
 
     # The script's where it failed; else 1 where something differs, 3 where
     # nothing was compared.
@@ -112,10 +112,10 @@ class RecordedCalls(Strict, frozen=True):
     """The recorded calls of one function."""
 
     function: str
-    cases: Count  # that are kept
-    repeated: Count = 0  # whose inputs are kept already
-    left_out: Count = 0  # by a limit
-    opaque: tuple[str, ...] = ()  # what could not be recorded, in words
+    cases: Count  # stored
+    repeated: Count = 0  # with inputs that are already stored
+    left_out: Count = 0  # because of a limit
+    opaque: tuple[str, ...] = ()  # values not recorded, in words
 
 
 class Recorded(Content, frozen=True, tag="record"):
@@ -125,7 +125,7 @@ class Recorded(Content, frozen=True, tag="record"):
     script: str
     script_exit_code: int = 0
     functions: tuple[RecordedCalls, ...] = ()
-    # Functions that were called and cannot be recorded, and why.
+    # Functions whose calls cannot be recorded, and the reasons.
     not_recorded: dict[str, str] = field(default_factory=dict)
     fingerprint: dict[str, Any] = field(default_factory=dict)
     not_run: tuple[LineNotRun, ...] = ()

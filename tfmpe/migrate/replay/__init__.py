@@ -1,6 +1,6 @@
-"""Making recorded calls again: `replay` calls, `compare` compares.
+"""Replay of recorded calls (`replay`) and comparison (`compare`).
 
-A call of format 2 takes `steps` on `objects`, some of `closed_forms`, and
-looks at them through `views`; a method of a flow is called by `flow_calls`.
+A case of format 2 runs `steps` on `objects`, some of them `closed_forms`, and
+compares them through `views`; `flow_calls` calls the methods of flows.
 `targets` has the tolerances.
 """

@@ -1,4 +1,4 @@
-"""Making one call, and comparing what two calls came to."""
+"""Execution of one call, and comparison of the outcomes of two calls."""
 
 import builtins
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from .trees import abstracted, fill, take_apart
 
 @dataclass(frozen=True)
 class Found:
-    """What a call returned or raised, and its arguments afterwards."""
+    """Outcome of a call: result or exception, and the arguments afterwards."""
 
     output: Any
     error: Exception | None
@@ -28,11 +28,11 @@ class Found:
 def call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Found:
-    """Call a function, whatever it comes to."""
+    """Call a function, and return its result or exception."""
     output, error = None, None
     try:
         output = function(*args, **kwargs)
-    # Any exception at all is what the call came to.
+    # Any exception is a result of the call.
     except Exception as raised:
         error = raised
     return Found(output, error, args, kwargs)
@@ -43,9 +43,8 @@ def traced_call(
 ) -> Found:
     """Call under a trace, with tracers where the recording had them.
 
-    Everything else is closed over, as it was in the legacy call. What comes
-    back is looked at inside: on its way out JAX would sort the keys of
-    dicts.
+    Other arguments are closed over, as in the legacy call. The result is read
+    inside the trace, because JAX would sort the keys of returned dicts.
     """
     abstract: list[Abstract] = []
     taken = take_apart((args, kwargs), abstract, Abstract)
@@ -65,7 +64,7 @@ def traced_call(
 def compare_call(
     case: Call, found: Found, tolerance: Tolerance | None
 ) -> Comparison:
-    """Compare what a call came to with what it came to before."""
+    """Compare the outcomes of two calls."""
     if found.error is not None or case.raises is not None:
         return compare_exceptions(case.raises, found.error)
     result = compare(case.output, found.output, "output", tolerance)
@@ -75,7 +74,7 @@ def compare_call(
 
 
 def after_call(case: Call, found: Found) -> Iterator[tuple[str, Any, Any]]:
-    """Return the arguments after a call, by name: as recorded, and now."""
+    """Return the recorded and present arguments after a call, by name."""
     for name in ("args", "kwargs"):
         before = getattr(case, name)
         after = getattr(case, f"{name}_after")
@@ -90,7 +89,7 @@ def compare_exceptions(
     *,
     of_subclass: bool = False,
 ) -> Comparison:
-    """Compare how two calls ended, at least one of them in an exception."""
+    """Compare two calls, of which at least one raised an exception."""
     if error is not None and stored is not None:
         kind = type(error)
         if of_subclass:
@@ -108,10 +107,10 @@ def compare_exceptions(
 
 
 def raised_text(error: Exception) -> str:
-    """Return what an exception says, on one line."""
+    """Return an exception's message as one line."""
     return one_line(f"raised {type(error).__name__} ({error})", 200)
 
 
 def absent(what: str) -> Comparison:
-    """Return the comparison with a name that the package does not have."""
+    """Return the comparison for a name that the package does not have."""
     return differing("absent", "output", "in the package", one_line(what, 200))

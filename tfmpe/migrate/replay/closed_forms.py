@@ -1,4 +1,4 @@
-"""The closed forms that recordings of format 2 hand to the package."""
+"""Closed-form functions that recordings of format 2 pass to the package."""
 
 from collections.abc import Callable
 from functools import cache
@@ -41,7 +41,7 @@ def field_class(base: type, name: str) -> Callable[..., Any]:
     """Return an unstructured field as a class below `VectorFieldModel`."""
     if name == "affine_v1":
         return type("Affine", (_Affine, base), {})
-    # Names of classes are recorded, too.
+    # The name of the class is recorded too.
     class_name = name.removesuffix("_v1").capitalize()
     formula = _PLAIN_FIELDS[name]
 
@@ -52,7 +52,7 @@ def field_class(base: type, name: str) -> Callable[..., Any]:
 
 
 class _Affine:
-    """Three parameters to be trained: theta w + time b + context c."""
+    """A trainable function: theta w + time b + context c."""
 
     def __init__(self, d: int, c: int):
         i = jnp.arange(d, dtype=jnp.float32)
@@ -68,13 +68,13 @@ class _Affine:
 
 @cache
 def _structured_class(name: str) -> type:
-    # Names of classes are recorded, too.
+    # The name of the class is recorded too.
     kind = "V1" if name == "closed_form_v1" else name.split("_")[0].capitalize()
     return type(kind, (_Structured,), {})
 
 
 def structured_field(name: str) -> nnx.Module:
-    """Return a structured field as a module, called by position or name."""
+    """Return a structured field as a module; takes positions or names."""
     return _structured_class(name)(name)
 
 
@@ -94,7 +94,7 @@ class _Structured(nnx.Module):
 
 
 class PlainModel(nnx.Module):
-    """A model to train: u (n, d) to u w + b, n values."""
+    """A trainable model: u (n, d) to u w + b, n values."""
 
     def __init__(self, d: int):
         self.w = nnx.Param(0.3 * jnp.cos(jnp.arange(d, dtype=jnp.float32)))
@@ -106,7 +106,7 @@ class PlainModel(nnx.Module):
 
 
 class Stub:
-    """Draws of `d` numbers, normal or uniform: `sample(shape, seed=)`."""
+    """A distribution of `d` numbers, normal or uniform."""
 
     def __init__(
         self, kind: str, d: int = 1, loc: float = 0.0, scale: float = 1.0
@@ -141,7 +141,7 @@ def _noisy_mse(model: Any, rng: Any, batch: Any) -> Any:
 
 
 def _key_only(model: Any, rng: Any, batch: Any) -> Any:
-    """Return a draw: which key was handed over shows in it."""
+    """Return a draw that depends only on the key."""
     return random.uniform(rng) + 0.0 * jnp.mean(model(batch["data"]["u"]))
 
 
@@ -176,4 +176,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         lambda theta, x: 1.1 * (theta - 0.5 * jnp.mean(x, -1, keepdims=True))
     ),
 }
-"""From the name of a function in the recordings to what makes it."""
+"""Factories of functions, by their names in recordings."""

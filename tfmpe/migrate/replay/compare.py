@@ -1,9 +1,8 @@
-"""The one comparison of two results, to the bit or within a tolerance.
+"""Comparison of two results, exact or within a tolerance.
 
-Two trees are equal only if every container is of the same type, every dict
-has the same keys in the same order, and every array has the same library,
-data type, shape and bits (any not-a-number is one). Nothing is converted to
-make things agree.
+Two trees are equal only if every container has the same type, every dict the
+same keys in the same order, and every array the same library, data type,
+shape and bits (all NaNs are equal). Values are never converted to match.
 """
 
 import math
@@ -28,7 +27,7 @@ from tfmpe.migrate.records.parity import (
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a number may be from the stored one."""
+    """Largest allowed distance of a number from the stored one."""
 
     absolute: float
     relative: float
@@ -38,7 +37,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing two trees gave."""
+    """Result of a comparison of two trees."""
 
     differences: tuple[Difference, ...] = ()
     absolute: Largest | None = None
@@ -48,7 +47,7 @@ class Comparison:
 
     @property
     def outcome(self) -> Outcome:
-        """What this is all in all."""
+        """Outcome of the whole comparison."""
         if not self.differences:
             return "identical"
         tolerated = all(each.tolerated for each in self.differences)
@@ -61,16 +60,16 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether every difference is tolerated."""
+        """Whether every difference is within tolerance."""
         return self.outcome != "different"
 
     @property
     def tally(self) -> Tally:
-        """The tally of this one comparison."""
+        """Tally of this one comparison."""
         return Tally.of(self.outcome, self.absolute, self.relative, self.ulp)
 
     def __add__(self, other: "Comparison") -> "Comparison":
-        """Return both as one, this one first, arrays joined by path."""
+        """Return both comparisons as one, with arrays joined by path."""
         return joined((self, other))
 
 
@@ -80,7 +79,7 @@ def compare(
     path: str = "output",
     tolerance: Tolerance | None = None,
 ) -> Comparison:
-    """Compare a tree with the stored one, within a tolerance or exactly."""
+    """Compare a tree with a stored one, exactly or within a tolerance."""
     return joined(_parts(stored, found, path, tolerance))
 
 
@@ -102,7 +101,7 @@ def joined(parts: Iterable[Comparison]) -> Comparison:
 
 
 def differing(kind: str, path: str, stored: Any, found: Any) -> Comparison:
-    """Return the comparison with one difference, in words."""
+    """Return a comparison with one difference, in words."""
     return Comparison((Difference(kind, path, str(stored), str(found)),))
 
 
@@ -175,7 +174,7 @@ def _values(
     path: str,
     tolerance: Tolerance | None,
 ) -> Iterator[Comparison]:
-    """Compare values of one shape, also where the data types differ."""
+    """Compare values of equal shape; data types may differ."""
     differ = _differing(stored, found)
     if not differ.any():
         return
@@ -188,7 +187,7 @@ def _values(
     scale = np.abs(old)
     with np.errstate(all="ignore"):
         absolute = np.abs(new - old)
-        # A not-a-number on one side only is infinitely far away.
+        # A NaN on only one side counts as infinitely far away.
         absolute[np.isnan(absolute)] = np.inf
         relative = absolute / scale
         # Zeros that differ only in sign are no distance apart; what is
@@ -224,7 +223,7 @@ def _values(
 
 
 def _ranks(floats: np.ndarray) -> np.ndarray:
-    """Return the places of floats in the order of all, both zeros as 0."""
+    """Return the ranks of floats in their total order; both zeros are 0."""
     bits = floats.view(f"i{floats.dtype.itemsize}").astype("int64")
     smallest = -(2 ** (8 * floats.dtype.itemsize - 1))
     return np.where(bits < 0, smallest - bits, bits).astype("longdouble")

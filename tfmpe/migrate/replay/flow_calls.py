@@ -1,4 +1,4 @@
-"""Recorded calls of a flow: on what field, with what noise (extra `flow`)."""
+"""Recorded calls of a flow: field, weights and noise (extra `flow`)."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -16,21 +16,21 @@ from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate.oracle.fields import FIELDS
 
-# Where a call is traced or refused, values do not matter.
+# If a call is traced or refused, values do not matter.
 _ANY_FIELD = "closed_form_v1"
 
 _FULL = 8
 
 
 class Setting(NamedTuple):
-    """What a recorded method was called on."""
+    """Object on which a recorded method was called."""
 
     field: Callable[..., Any]
     rngs: Any
 
 
 def read_setting(extra: Mapping[str, Any] | None) -> Setting:
-    """Return what the `extra` of a case describes."""
+    """Return the setting in the `extra` of a case."""
     extra = extra or {}
     rngs: Any = nnx.Rngs(0)
     if "base_key_data" in extra:
@@ -41,7 +41,7 @@ def read_setting(extra: Mapping[str, Any] | None) -> Setting:
 
 
 class _RecordedKey:
-    """Random numbers that begin with the key of the recorded draw."""
+    """Random numbers that start at the key of the recorded draw."""
 
     def __init__(self, data: Any):
         self._data = data
@@ -51,7 +51,7 @@ class _RecordedKey:
 
 
 def flow_call(function: str) -> Callable[..., Any]:
-    """Return the bridge's version of a method; it takes a `Setting` first."""
+    """Return the bridge's method; its first argument is a `Setting`."""
     owner, _, method = function.partition(".")
 
     def call(setting: Setting, /, *args: Any, **kwargs: Any) -> Any:
@@ -68,10 +68,10 @@ def flow_call(function: str) -> Callable[..., Any]:
 def _filled_up(
     method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Call a method for more draws, where their noise is given.
+    """Call a method for more draws than recorded, if their noise is given.
 
-    The draws are solved for independently, so those that fill up a round
-    number change nothing, and calls for few draws share a compilation.
+    Draws are independent, so additional ones do not change the others, and
+    calls for different numbers of draws share a compilation.
     """
     given = inspect.signature(method).bind(*args, **kwargs).arguments
     theta_0 = given.get("theta_0")
@@ -113,7 +113,7 @@ def network_of(tree: Mapping[str, Any]) -> Transformer:
     return network
 
 
-# Drawing first weights takes seconds; few networks differ in their sizes.
+# Cached: initial weights take seconds, and few sizes occur.
 @cache
 def _untrained(
     value_dim: int, n_labels: int, index_dim: int, **sizes: int

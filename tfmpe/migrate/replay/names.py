@@ -1,7 +1,7 @@
-"""Looking up the names that a recording calls.
+"""Lookup of the names that a recording calls.
 
-A file is not trusted: a path leads to what a package under a prefix defines,
-never through another module, and never by a name with two underscores.
+Files are not trusted: a path may only name a definition of a package below a
+prefix, never pass through another module, and never contain a dunder name.
 """
 
 import importlib
@@ -9,17 +9,19 @@ import importlib.util
 from types import ModuleType
 from typing import Any
 
+from tfmpe.migrate.legacy_names import is_below as below
+
 
 class AbsentError(LookupError):
     """A recorded name that the package does not have."""
 
 
 class MissingPackageError(ImportError):
-    """A case needs a package that is not installed, or not usable."""
+    """A case needs a package that is missing or unusable."""
 
 
 def named(prefix: str, path: str, called: bool = True) -> Any:
-    """Return what a package has; what is called must be its own."""
+    """Return an object of a package; callables must be defined in it."""
     found: Any = importlib.import_module(prefix)
     for part in path.split("."):
         if isinstance(found, ModuleType) and _is_module(found, part):
@@ -27,17 +29,17 @@ def named(prefix: str, path: str, called: bool = True) -> Any:
         else:
             known = not part.startswith("__")
             found = getattr(found, part, None) if known else None
-        if isinstance(found, ModuleType) and not _below(found.__name__, prefix):
+        if isinstance(found, ModuleType) and not below(found.__name__, prefix):
             found = None
     module = getattr(found, "__module__", "") if called else prefix
-    is_own = _below(module, prefix.partition(".")[0])
+    is_own = below(module, prefix.partition(".")[0])
     if found is None or isinstance(found, ModuleType) or not is_own:
         raise AbsentError(f"{prefix}.{path}")
     return found
 
 
 def attribute(holder: Any, name: str) -> Any:
-    """Return an attribute, unless it is one of those that Python uses."""
+    """Return an attribute, but never a dunder name."""
     if name.startswith("__"):
         raise AttributeError(f"{name!r} is not looked up for a recording")
     return getattr(holder, name)
@@ -47,7 +49,3 @@ def _is_module(package: ModuleType, name: str) -> bool:
     if not hasattr(package, "__path__") or not name.isidentifier():
         return False
     return bool(importlib.util.find_spec(f"{package.__name__}.{name}"))
-
-
-def _below(module: str, prefix: str) -> bool:
-    return module == prefix or module.startswith(f"{prefix}.")

@@ -1,4 +1,4 @@
-"""The objects that recordings of format 2 may ask for (extra `flow`)."""
+"""Objects that recordings of format 2 may request (extra `flow`)."""
 
 import importlib
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ _ACTIVATIONS: dict[str, Callable[..., Any]] = {
 
 
 class Objects:
-    """The objects of one scenario, made of classes below a prefix."""
+    """Objects of one scenario, of classes below a prefix."""
 
     def __init__(self, prefix: str):
         self.prefix = prefix
@@ -46,7 +46,7 @@ class Objects:
         self.first_weights = Comparison()
 
     def made(self, tree: Any) -> Any:
-        """Return a tree, new at each call, with the objects it asks for."""
+        """Return a new tree with the objects that it requests."""
         return mapped(self._made, tree)
 
     def _made(self, leaf: Any) -> Any:
@@ -67,7 +67,7 @@ class Objects:
         return found
 
     def target(self, target: str) -> Any:
-        """Return what the target of a step names, or raise that it is not."""
+        """Return the target of a step, or raise if it does not exist."""
         kind, path = target.split(":", 1)
         if kind in "fv":
             return named(self.prefix, path, called=kind == "f")
@@ -78,7 +78,7 @@ class Objects:
         return found
 
 
-# What is equal is one object, so that programs are compiled once for all.
+# Equal ones are one object, so that programs are compiled only once.
 @cache
 def _optimiser(prefix: str, name: str, *args: Any, **kwargs: Any) -> Any:
     if name not in _OPTIMISERS:
@@ -119,7 +119,7 @@ def _numpy_iterator(prefix: str, batches: Any) -> Any:
 
 
 class _Classifier:
-    """A classifier without parameters, of which the result is known."""
+    """A classifier without parameters and with a known result."""
 
     def __init__(self, prefix: str, kind: str, n: int | None = None):
         self._kind, self.n = kind, n
@@ -200,7 +200,7 @@ def _axes(prefix: str, rows: int = 1, columns: int = 1) -> Any:
 
 
 def _path(prefix: str, name: str) -> Path:
-    # In the empty folder where a step runs, and nowhere else.
+    # Only in the empty folder in which a step runs.
     if Path(name).name != name:
         raise LookupError(f"{name!r} is not a plain file name")
     return Path(name)

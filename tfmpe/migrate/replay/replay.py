@@ -1,4 +1,4 @@
-"""Making a recorded call again, and comparing all that comes of it."""
+"""Replay of a recorded call, and comparison of all its effects."""
 
 import importlib.util
 from functools import partial
@@ -18,7 +18,7 @@ _PACKAGES = ("flax", "optax", "diffrax")
 
 
 def why_not(case: Case) -> str | None:
-    """Return why a case cannot be called again, or None if it can."""
+    """Return why a case cannot be replayed, or None if it can."""
     target = REPLAYED.get(case.function)
     if target is None and not case.target:
         return "not in the bridge of this version"
@@ -31,14 +31,14 @@ def why_not(case: Case) -> str | None:
         return "needs the extra flow: pip install 'tfmpe[flow]'"
     known = case.extra is not None or case.raises is not None
     if not case.target and not known and not is_traced(case):
-        return "its weights are in a recording that is not here"
+        return "its weights are in a recording that is missing"
     return None
 
 
 def replay(
     case: Case, lookup: Lookup = bridge, loosened: Tolerance | None = None
 ) -> Comparison:
-    """Call a recorded function again and compare everything."""
+    """Repeat a recorded call and compare all its effects."""
     if case.target:
         # Needs the extra flow.
         from .steps import replay_steps
@@ -60,6 +60,6 @@ def replay(
 
 
 def is_traced(case: Case) -> bool:
-    """Return whether a call had arguments without values."""
+    """Return whether a call had abstract arguments."""
     leaves = jax.tree.leaves((case.args, case.kwargs, case.output))
     return case.traced or any(isinstance(leaf, Abstract) for leaf in leaves)

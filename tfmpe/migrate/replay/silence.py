@@ -1,4 +1,4 @@
-"""Replaying without warnings, whatever the user set, and compiling fast."""
+"""Environment of a replay: no warnings, all defects, fast compilation."""
 
 import os
 import subprocess
@@ -16,10 +16,10 @@ _NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 
 
 def compile_quickly() -> None:
-    """Let this process and those it starts compile in half the time.
+    """Halve the compilation time of this process and its children.
 
-    To be called first. XLA for CPUs then emits no fused loops. A jaxlib
-    without that flag would end at it, so another process tries it.
+    It must be called before jax starts: it sets an XLA flag that turns fused
+    loops off. A jaxlib without the flag would abort, so a subprocess tries it.
     """
     flags = f"{_NO_EMITTERS} {os.environ.get('XLA_FLAGS', '')}".strip()
     tried = subprocess.run(
@@ -33,10 +33,10 @@ def compile_quickly() -> None:
 
 @contextmanager
 def replaying() -> Iterator[None]:
-    """Be silent as `silenced`, and compile without optimization.
+    """Silence warnings as `silenced`, and compile without optimization.
 
-    What is replayed runs once. What is changed is changed for all threads:
-    entered around them, it holds for all.
+    Replayed programs run only once. The settings apply to all threads that are
+    started inside.
     """
     before = jax.config.read(_QUICK)
     with silenced():
@@ -49,7 +49,7 @@ def replaying() -> Iterator[None]:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Silence warnings and reproduce every defect, whatever the user set."""
+    """Silence warnings and reproduce all defects, whatever the settings."""
     with (
         variable(legacy_warnings.VARIABLE, "ignore"),
         variable(fixes.VARIABLE, ""),
@@ -61,13 +61,13 @@ def silenced() -> Iterator[None]:
 
 @contextmanager
 def variable(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable for a while."""
+    """Set an environment variable temporarily."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:
         yield
     finally:
-        # Never unset for a moment: other threads may read it then.
+        # Never unset in between: other threads may read it.
         if before is None:
             del os.environ[name]
         else:

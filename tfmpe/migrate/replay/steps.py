@@ -1,4 +1,4 @@
-"""Cases of format 2: objects are made, then steps taken (extra `flow`)."""
+"""Replay of format 2: objects are created, then steps run (extra `flow`)."""
 
 import io
 import os
@@ -26,7 +26,7 @@ from .weights import held_by
 
 
 def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
-    """Make the objects of a case and take its steps, comparing each."""
+    """Create the objects of a case, run its steps, and compare each."""
     objects = Objects(prefix)
     found = Comparison()
     with replaying():
@@ -42,7 +42,7 @@ def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
             found += absent(str(error))
         except ImportError as error:
             found += _missing(error, prefix)
-        # Any exception is what making the objects came to.
+        # Any exception is a result of creating the objects.
         except Exception as error:
             text = raised_text(error)
             found += differing("exception", "setup", "returned", text)
@@ -50,7 +50,7 @@ def replay_steps(case: Case, prefix: str = BRIDGE) -> Comparison:
 
 
 def _take(step: Call, objects: Objects, place: str) -> Comparison:
-    """Take a step and compare all that came of it."""
+    """Run a step and compare all its effects."""
     args, kwargs = objects.made(step.args), objects.made(step.kwargs)
     view_arg = objects.made(step.view_arg)
 
@@ -74,7 +74,7 @@ def _take(step: Call, objects: Objects, place: str) -> Comparison:
         tolerance = Tolerance(compared.atol, compared.rtol, "as recorded")
     pairs = [("output", step.output, found.output)]
     for name, expected, now in after_call(step, found):
-        # What objects are after a call is known only where it was recorded.
+        # The state of objects after a call is compared only if recorded.
         if not any(isinstance(x, Made) for x in jax.tree.leaves(expected)):
             pairs.append((name, objects.made(expected), now))
     for name, held in step.after.items():
@@ -96,7 +96,7 @@ def _shape(leaf: Any) -> Any:
 
 @contextmanager
 def _apart() -> Iterator[list[str]]:
-    """Run in an empty folder and print nothing; give what was written."""
+    """Run in an empty folder without output; yield the list of its files."""
     files: list[str] = []
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +111,7 @@ def _apart() -> Iterator[list[str]]:
 
 
 def _missing(error: ImportError, prefix: str) -> Comparison:
-    """Tell what is not installed from what the package does not have."""
+    """Distinguish missing packages from names missing in the package."""
     name = (error.name or "").partition(".")[0]
     if name == prefix.partition(".")[0]:
         return absent(str(error))
@@ -119,6 +119,6 @@ def _missing(error: ImportError, prefix: str) -> Comparison:
     if isinstance(error, ModuleNotFoundError) and name:
         text = f"{name} is not installed"
     elif " needs " in text:
-        # Whatever needs it, the reason is one.
+        # The same reason, whichever function needs the package.
         text = f"needs {text.partition(' needs ')[2]}"
     raise MissingPackageError(one_line(text, 200)) from error

@@ -1,4 +1,4 @@
-"""The one table of tolerances: how exact the bridge is in what it has."""
+"""Table of the bridge's functions and their tolerances."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,16 +11,16 @@ from .names import named
 BRIDGE = "tfmpe.compat"
 
 Lookup = Callable[[str], Callable[..., Any]]
-"""From the name of a recorded function to something to call."""
+"""Callables by the names of recorded functions."""
 
 LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
-"""For functions that are exact where the fingerprint is the recorded one."""
+"""Tolerance of exact functions if the fingerprint differs."""
 
 
 class Target(NamedTuple):
-    """Where the bridge has a recorded function, and how exact it is."""
+    """The bridge's version of a recorded function, and its tolerance."""
 
-    # None for a method of a flow: what that is called on has to be rebuilt.
+    # None for a method of a flow, whose object has to be rebuilt.
     module: str | None
     # None for bit for bit. The legacy network is less smooth than a field in
     # closed form.
@@ -83,7 +83,7 @@ def bridge(function: str) -> Callable[..., Any]:
 
 
 def tolerance_of(case: Case) -> Tolerance | None:
-    """Return how far a call may be from the recorded one; None for not."""
+    """Return the tolerance of a call; None for an exact comparison."""
     target = REPLAYED.get(case.function)
     if target is None:
         return None

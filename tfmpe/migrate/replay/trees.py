@@ -1,4 +1,4 @@
-"""Leaves and arrays of trees; unlike in jax, keys of dicts keep their order."""
+"""Trees of values whose dicts, unlike those of jax, keep their key order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tfmpe.migrate.recordings.nodes import Abstract
 
 
 def mapped(change: Callable[[Any], Any], tree: Any) -> Any:
-    """Return a tree of dicts, lists and tuples with its leaves changed."""
+    """Return a tree of dicts, lists and tuples with its leaves mapped."""
     if type(tree) is dict:
         return {key: mapped(change, value) for key, value in tree.items()}
     if type(tree) in (list, tuple):
@@ -22,7 +22,7 @@ def mapped(change: Callable[[Any], Any], tree: Any) -> Any:
 
 
 def copied(tree: Any) -> Any:
-    """Copy whatever a call could change in place."""
+    """Copy everything that a call could change in place."""
     return mapped(
         lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, tree
     )
@@ -35,14 +35,14 @@ class _Slot:
 
 @dataclass(frozen=True)
 class _Registered:
-    """A container that jax knows and Python does not."""
+    """A container that is registered with jax."""
 
     structure: Any
     children: tuple[Any, ...]
 
 
 def take_apart(tree: Any, taken_out: list[Any], kinds: Any = jax.Array) -> Any:
-    """Return a tree with a slot in place of every leaf of some kinds."""
+    """Return a tree with slots in place of all leaves of some kinds."""
 
     def take(leaf: Any) -> Any:
         if isinstance(leaf, kinds):
@@ -57,7 +57,7 @@ def take_apart(tree: Any, taken_out: list[Any], kinds: Any = jax.Array) -> Any:
 
 
 def fill(taken: Any, values: list[Any]) -> Any:
-    """Return the tree that was taken apart again, with these values."""
+    """Return a tree from `take_apart` with values in its slots."""
 
     def put(leaf: Any) -> Any:
         if isinstance(leaf, _Slot):
@@ -71,14 +71,14 @@ def fill(taken: Any, values: list[Any]) -> Any:
 
 
 def arrays_of(tree: Any) -> list[Any]:
-    """Return all arrays of a tree, whatever else it holds."""
+    """Return all arrays of a tree."""
     found: list[Any] = []
     take_apart(tree, found, (jax.Array, np.ndarray))
     return found
 
 
 def has_tracer(tree: Any) -> bool:
-    """Return whether a tree has values that are not known yet."""
+    """Return whether a tree contains tracers."""
     return any(isinstance(x, jax.core.Tracer) for x in arrays_of(tree))
 
 
@@ -90,10 +90,10 @@ def abstracted(tree: Any) -> Any:
 
 
 def n_bytes(tree: Any) -> int:
-    """Return the bytes of all arrays of a tree whose values are known."""
+    """Return the bytes of all concrete arrays of a tree."""
     total = 0
     for array in arrays_of(tree):
-        # jax 0.5.3 cannot tell how many bytes keys of the new kind have.
+        # jax 0.5.3 does not know the size of new-style keys.
         if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
             array = jax.random.key_data(array)
         total += 0 if isinstance(array, jax.core.Tracer) else array.nbytes
@@ -101,7 +101,7 @@ def n_bytes(tree: Any) -> int:
 
 
 def leaf_paths(tree: Any, path: str) -> dict[str, Any]:
-    """Return the arrays of a tree by the path that `compare` gives them."""
+    """Return the arrays of a tree by their paths, as in `compare`."""
     if isinstance(tree, jax.Array | np.ndarray):
         return {path: tree}
     entries = tree.items() if isinstance(tree, dict) else ()

@@ -1,4 +1,4 @@
-"""Views of results that are not trees of arrays, for recordings of format 2."""
+"""Views, in recordings of format 2, of results that are not arrays."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from .weights import fields_of, held_by, value_of, weights_of
 def seen(
     view: str | None, result: Any, argument: Any, by_name: Mapping[str, Any]
 ) -> Any:
-    """Return what a view shows of a result, as a tree to be compared."""
+    """Return a view of a result as a tree that can be compared."""
     if view is None:
         return plain(result)
     if view == "same":
@@ -29,7 +29,7 @@ def seen(
 
 
 def plain(tree: Any) -> Any:
-    """Return a tree as recordings have them, with data for random keys."""
+    """Return a tree in the form of recordings, with data of random keys."""
     if isinstance(tree, Mapping):
         return {key: plain(value) for key, value in tree.items()}
     if isinstance(tree, tuple | list):
@@ -46,13 +46,8 @@ def _fields(result: Any, _: Any) -> Any:
     return {"type": type(result).__name__, **fields_of(result)}
 
 
-def _attributes(result: Any, names: Any) -> Any:
-    # A number or a text is what it is.
-    return {name: held_by(getattr(result, name)) for name in names}
-
-
 def _state_paths(result: Any, _: Any) -> Any:
-    # A variable of older versions holds its type, one of newer ones has it.
+    # Old flax stores a variable's type, new flax uses it as the class.
     return sorted(
         [
             "/".join(map(str, path)),
@@ -64,7 +59,7 @@ def _state_paths(result: Any, _: Any) -> Any:
 
 
 def _bijectors(result: Any, example: Any) -> Any:
-    """Return what each bijector of a map makes of the values at its path."""
+    """Return the image of the value at each path under its bijector."""
     leaves = dict(jax.tree_util.tree_leaves_with_path(example))
     found = []
     for path, bijector in result.items():
@@ -76,7 +71,7 @@ def _bijectors(result: Any, example: Any) -> Any:
 
 
 def _rows(result: Any, _: Any) -> Any:
-    """Return batches as a set of rows, whatever their order."""
+    """Return batches as a set of rows; the order is ignored."""
     batches = list(result)
 
     def table(batch: Any) -> np.ndarray:
@@ -116,7 +111,7 @@ def _inference_data(result: Any, _: Any) -> Any:
 
 
 def _pictures(axes: Any, _: Any) -> Any:
-    """Return what axes, or an array of them, show, and close all figures."""
+    """Return the content of axes, or of an array of axes; close the figures."""
     from matplotlib import pyplot as plt
 
     one = not isinstance(axes, np.ndarray | list)
@@ -158,7 +153,7 @@ def _line(line: Any) -> dict[str, Any]:
         "n": len(line.get_xdata()),
         "y": np.asarray(line.get_ydata(), float)[:50],
         "x": np.asarray(line.get_xdata(), float)[:50],
-        # A label that matplotlib counts up by itself.
+        # A label that matplotlib numbers automatically.
         "label": "_" if label.startswith("_") else label,
     }
 
@@ -169,7 +164,7 @@ _VIEWS: dict[str, Callable[[Any, Any], Any]] = {
     "type": lambda result, _: type(result).__name__,
     "exists": lambda result, _: True,
     "state_paths": _state_paths,
-    "attrs": _attributes,
+    "attrs": lambda result, ns: {n: held_by(getattr(result, n)) for n in ns},
     "plain_attrs": lambda result, names: {n: getattr(result, n) for n in names},
     "paths": lambda result, _: [jax.tree_util.keystr(path) for path in result],
     "bijmap": _bijectors,

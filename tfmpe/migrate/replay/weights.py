@@ -1,4 +1,4 @@
-"""Weights of networks: looking, and putting others in (extra `flow`)."""
+"""Weights of networks: reading and replacing them (extra `flow`)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _NEAR = Tolerance(1e-6, 1e-5, "the same draw, scaled in another order")
 
 
 def value_of(variable: Any) -> Any:
-    """Return what a variable of flax holds, for every version of it."""
+    """Return the value of a flax variable, for every flax version."""
     if hasattr(variable, "get_value"):
         return variable.get_value()
     return getattr(variable, "value", variable)
@@ -29,11 +29,7 @@ def weights_of(module: Any) -> dict[str, Any]:
 def begin_with(
     module: Any, recorded: Mapping[str, Any], name: str
 ) -> Comparison:
-    """Compare the first weights of a network, and put the recorded ones in.
-
-    So what is done with it afterwards does not depend on how it began. Where
-    paths or shapes differ, its own weights stay.
-    """
+    """Compare the initial weights of a network, and load the recorded ones."""
     recorded = dict(sorted(recorded.items()))
     path = f"first weights of {name}"
     found = compare(recorded, weights_of(module), path, _NEAR)
@@ -49,7 +45,7 @@ def begin_with(
 
 
 def held_by(holder: Any) -> Any:
-    """Return what an object holds: weights, counts of streams, or fields."""
+    """Return the state of an object: weights, stream counts, or fields."""
     if isinstance(holder, nnx.Rngs):
         streams = sorted(holder)
         counts = {name: int(value_of(holder[name].count)) for name in streams}
@@ -64,7 +60,7 @@ def held_by(holder: Any) -> Any:
 
 
 def fields_of(holder: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass, as they are."""
+    """Return the fields of a dataclass unchanged."""
     return {name: getattr(holder, name) for name in holder.__dataclass_fields__}
 
 

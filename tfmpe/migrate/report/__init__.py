@@ -1,1 +1,1 @@
-"""One page, and one JSON, of what all commands have found."""
+"""Report on the findings of all commands, as one page and one JSON file."""

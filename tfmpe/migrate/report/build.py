@@ -1,4 +1,4 @@
-"""The whole report, from the records of the commands."""
+"""Report built from the records of the commands."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def build(
     base: Path | None = None,
     made: datetime | None = None,
 ) -> Report:
-    """Join records; relative paths start from `base`, by default from here."""
+    """Join records; relative paths start from `base`, by default the cwd."""
     scanned = [u.place.file for scan in only(sources, Scan) for u in scan.uses]
     names = FileNames(scanned, base or Path.cwd())
     parity, sites = parity_of(sources), join(sources, names)

@@ -1,4 +1,4 @@
-"""Masks as paths of small pictures."""
+"""Small pictures of masks, as SVG paths."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class Picture(NamedTuple):
 
 
 def draw_masks(masks: Masks) -> Picture | None:
-    """Return the paths of two masks, or None where they are too large."""
+    """Return the paths of two masks, or None if they are too large."""
     both = masks.old, masks.new
     height = max(map(len, both))
     width = max((len(row) for rows in both for row in rows), default=0)
@@ -36,7 +36,7 @@ def draw_masks(masks: Masks) -> Picture | None:
     old, new = (_filled(rows, (height, width)) for rows in both)
     differing = np.argwhere(old != new)
     note = counted(len(differing), "cell differs", "cells differ")
-    # Where the differences begin is what has to be seen.
+    # Show the place where the differences begin.
     row, column = differing[0].tolist() if len(differing) else (0, 0)
     rows, columns = _around(row, height), _around(column, width)
     if max(height, width) > MAX_SIDE:

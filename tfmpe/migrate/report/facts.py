@@ -1,4 +1,4 @@
-"""What was gained, which defects were met, and on what all was run."""
+"""Facts of the report: gains, defects met, and inputs."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from .views import AT_RUN_TIME, Defect, Gain, Input
 
 
 def summary_of(code: str, otherwise: str = "") -> str:
-    """Return what the catalogue says of a code in a line."""
+    """Return the catalogue's one-line summary of a code."""
     entry = CATALOGUE.get(code)
     return entry.summary if entry else otherwise
 
@@ -26,7 +26,7 @@ def summary_of(code: str, otherwise: str = "") -> str:
 def mentions_of(
     sources: Sequence[Source], names: FileNames
 ) -> tuple[Mention, ...]:
-    """Return what names the package outside of imports, each once."""
+    """Return the distinct mentions of the package outside of imports."""
     found = {}
     for record in only(sources, Scan, Fix):
         for each in record.left if isinstance(record, Fix) else record.mentions:
@@ -35,7 +35,7 @@ def mentions_of(
 
 
 def defects_of(sources: Sequence[Source], names: FileNames) -> list[Defect]:
-    """Return the defects that were warned of, by code."""
+    """Return the defects of all warnings, by code."""
     warnings = [w for run in only(sources, Run, Shadow) for w in run.warnings]
     found = []
     for code in sorted({each.code for each in warnings}):
@@ -48,7 +48,7 @@ def defects_of(sources: Sequence[Source], names: FileNames) -> list[Defect]:
 
 
 def gains_of(sources: Sequence[Source]) -> list[Gain]:
-    """Return time and memory of functions at run time and of benchmarks."""
+    """Return the time and memory of functions in runs and in benchmarks."""
     every = [c for shadow in only(sources, Shadow) for c in shadow.calls]
     found = []
     for name in sorted({short_name(call.function) for call in every}):
@@ -75,7 +75,7 @@ def gains_of(sources: Sequence[Source]) -> list[Gain]:
 def _sum(
     pairs: Iterable[tuple[float | None, float | None]],
 ) -> tuple[float, float] | None:
-    """Return the sums of those that both sides have."""
+    """Return sums over the entries that both sides have."""
     known = [(o, n) for o, n in pairs if o is not None and n is not None]
     if not known:
         return None
@@ -83,7 +83,7 @@ def _sum(
 
 
 def inputs_of(sources: Sequence[Source]) -> list[Input]:
-    """Return what each command has done, left out, and with what."""
+    """Return a description of each record: results, gaps, and versions."""
     return [_described(source) for source in sources]
 
 

@@ -1,4 +1,4 @@
-"""Which file of the scan a file of a run is."""
+"""Matching of the file names of a run to those of a scan."""
 
 import os
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from tfmpe.migrate.records.places import Place
 
 
 class FileNames:
-    """The names by which the scanner knows files.
+    """Mapping from the file names of runs to those of a scan.
 
-    A run names files as Python does, mostly with absolute paths, perhaps of
-    another machine; the scanner as they were given to it.
+    A run has mostly absolute paths, perhaps of another machine; a scan has the
+    paths that were passed to it.
     """
 
     def __init__(self, known: Iterable[str], base: Path):
@@ -24,14 +24,14 @@ class FileNames:
         self._shown = cache(self._find)
 
     def at(self, place: Place) -> Place:
-        """Return a place with the scanner's name of its file."""
+        """Return a place with its file's name in the scan."""
         return replace(place, file=self._shown(place.file))
 
     def _path(self, name: str) -> str:
         return os.path.normpath(os.path.join(self._base, name))
 
     def _find(self, file: str) -> str:
-        """Return the name of the same path, or of the one longest end."""
+        """Return the scanned file of equal path, else of longest common end."""
         path = self._path(file)
         if path in self._known:
             return self._known[path]

@@ -1,4 +1,4 @@
-"""Where the report gets its numbers from: the records of the commands."""
+"""Inputs of the report: the records of the commands."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,19 +16,19 @@ _R = TypeVar("_R", bound=Record)
 
 
 class Source(NamedTuple):
-    """A record and the file that it is from."""
+    """A record and the file that contains it."""
 
     file: str
     record: Record
 
     @property
     def tool(self) -> str:
-        """The command that wrote it."""
+        """Command that wrote the record."""
         return type(self.record).__name__.lower()
 
 
 def gather(files: Sequence[Path]) -> list[Source]:
-    """Return the records of JSON files, or raise `RecordingError`."""
+    """Return the records in JSON files, or raise `RecordingError`."""
     return [Source(str(file), read_record(file)) for file in files]
 
 
@@ -50,7 +50,7 @@ def only(sources: Sequence[Source], *kinds: type[_R]) -> Iterator[_R]:
 
 
 def missing_from(sources: Sequence[Source]) -> list[Missing]:
-    """Return what the commands could not read, or have not finished."""
+    """Return what the commands could not read or complete."""
     return [
         Missing(source.file, source.tool, *each)
         for source in sources
@@ -60,7 +60,7 @@ def missing_from(sources: Sequence[Source]) -> list[Missing]:
 
 def _faults(record: Record) -> list[tuple[str | None, str]]:
     found: list[tuple[str | None, str]] = []
-    # Of most commands, 1 says that they found something.
+    # In most commands, 1 stands for findings.
     failed = record.exit_code not in (CLEAN, FINDINGS)
     match record:
         case Scan() | Fix():

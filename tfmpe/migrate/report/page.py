@@ -1,7 +1,7 @@
-"""The report as a page: one HTML file without scripts and outside links.
+"""HTML page of the report: one file without scripts or external links.
 
-Values come from files that somebody else may have written. Jinja escapes all
-of them, and the page forbids itself every script and every request.
+Values come from files that are not trusted. Jinja escapes all of them, and the
+page's content security policy forbids all scripts and requests.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from tfmpe.migrate.show.words import counted, in_bytes, in_seconds, ratio
 from .drawing import draw_masks
 from .views import STATUSES, Report
 
-# Differences, arrays of a function, and masks that are shown.
+# Largest numbers of differences, arrays, and masks shown.
 MAX_SHOWN, MAX_PICTURES = 200, 20
 _SYMBOLS = dict(zip(STATUSES, "✗➜○◐≈✓✓·", strict=True))
 _OUTCOMES = {
@@ -26,7 +26,7 @@ _OUTCOMES = {
 
 
 def to_html(report: Report) -> str:
-    """Return the page as a whole document."""
+    """Return the report as an HTML document."""
     masks = [(d, d.masks) for d in report.differences if d.masks is not None]
     drawn = [(d, draw_masks(each)) for d, each in masks[:MAX_PICTURES]]
     pictures = [(d, picture) for d, picture in drawn if picture]
@@ -57,7 +57,7 @@ def to_html(report: Report) -> str:
 
 
 def _printable(value: Any) -> Any:
-    """Show what could hide or reorder text, and half characters, as boxes."""
+    """Replace invisible, reordering and invalid characters by boxes."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(

@@ -1,4 +1,4 @@
-"""Whether numbers changed: by function, by array, difference by difference."""
+"""Agreement by function and by array, and the list of differences."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,7 @@ def _worst_first(tally: Tally) -> tuple[int, int]:
 def differences_of(
     sources: Sequence[Source], names: FileNames
 ) -> list[DifferenceAt]:
-    """Return all differences, those beyond a tolerance first."""
+    """Return all differences, those beyond their tolerance first."""
     found = []
     for shadow in only(sources, Shadow):
         for each in shadow.differences:

@@ -1,4 +1,4 @@
-"""Every place in the code, joined with what was seen of it at run time."""
+"""Places in the code, joined with the results of runs."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -17,10 +17,10 @@ _KNOWN = {entry.name: entry for entry in NAMES.values()}
 
 
 def join(sources: Sequence[Source], names: FileNames) -> list[Site]:
-    """Return every site, by file, cell and line, with what was seen of it.
+    """Return every site with its run results, by file, cell and line.
 
-    A call is of the smallest site around its line that has its name; two such
-    sites on one line share it. A call of no site becomes one.
+    A call belongs to the smallest site with its name that includes its line;
+    two such sites on one line share it. Without one, it becomes a new site.
     """
     joining = _Joining(names)
     for fix in only(sources, Fix):
@@ -43,7 +43,7 @@ def join(sources: Sequence[Source], names: FileNames) -> list[Site]:
 
 
 def short_name(function: str) -> str:
-    """Return how people name a legacy function, of a method with its class."""
+    """Return a legacy function's short name, with the class of a method."""
     *before, last = function.removesuffix(".__init__").split(".")
     of_class = bool(before) and _is_class(before[-1])
     return f"{before[-1]}.{last}" if of_class else last
@@ -61,7 +61,7 @@ def _kind(function: str) -> Literal["call", "construction", "constant"]:
 
 
 def _status(site: Site) -> Status:
-    """Return what to say of a site in a word; a difference is never hidden."""
+    """Return the status of a site; a difference always takes precedence."""
     outcome = site.tally.outcome
     if site.kind == "import":
         return site.status
@@ -85,7 +85,7 @@ class _Joining:
         return site
 
     def add(self, use: Use, status: Status = "left") -> None:
-        """Add a use once, however many scans and rewrites have found it."""
+        """Add a use once, even if several scans and rewrites have found it."""
         function = short_name(use.name)
         kind = "import" if use.code.startswith("T0") else _kind(function)
         for each in self._around(use.place):
@@ -109,7 +109,7 @@ class _Joining:
                     _note(site.not_compared, left.why)
             for each in run.differences:
                 for site in self._of(each.place, each.function):
-                    # It counts though the numbers of its call do not say so.
+                    # It counts although the call's tally does not include it.
                     if not (site.tally.different or each.difference.tolerated):
                         site.tally += Tally.of("different")
         for warned in run.warnings:
@@ -117,7 +117,7 @@ class _Joining:
                 _note(site.defects, warned.code)
 
     def _of(self, place: Place, name: str) -> list[Site]:
-        """Return the smallest sites that may have made a call, or a new one."""
+        """Return the smallest sites that match a call, or a new site."""
         place, function = self._names.at(place), short_name(name)
         last = function.split(".")[-1]
         around = self._calls(place)

@@ -1,4 +1,4 @@
-"""What has to be done, in order, with commands for this code base."""
+"""Remaining steps in order, with commands for this code base."""
 
 import os
 import shlex
@@ -16,15 +16,15 @@ from .views import Report, Site, Step
 
 
 def next_steps(report: Report, sources: Sequence[Source]) -> list[Step]:
-    """Return what is left to do, in the order of work."""
-    # Comparing needs the old imports.
+    """Return the remaining steps in order."""
+    # Comparisons need the legacy imports, so they come first.
     work = [*_of_numbers(report, sources), *_of_files(report, sources)]
     steps = [*work, *_to_know(report)]
     return sorted(steps, key=lambda step: step.kind == "optional")
 
 
 def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
-    """Yield the steps about imports, and about files that were not read."""
+    """Yield the steps on imports and on unreadable files."""
     where = _root(report.sites)
     scan = (f"tfmpe scan --format json --output scan.json {where}",)
     unread = [each for each in report.missing if each.tool in ("scan", "fix")]
@@ -32,7 +32,7 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "required",
             "Make these files readable",
-            "Their content is unknown. Correct or exclude them; scan again.",
+            "They were not scanned. Correct or exclude them, and scan again.",
             scan,
             tuple(sorted(files)),
         )
@@ -40,14 +40,14 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "required",
             "Change the imports",
-            f"{counted(left, 'import')} left. This changes no number.",
+            f"{counted(left, 'import')} left. Results do not change.",
             (f"tfmpe fix --diff {where}", f"tfmpe fix {where}"),
         )
     if report.mentions:
         yield Step(
             "required",
-            "Look at what else names the legacy package",
-            "No command changes it. Change it by hand where it has to be.",
+            "Check the other mentions of the legacy package",
+            "No command changes them. Change them by hand where necessary.",
             _explain(each.code for each in report.mentions),
             tuple(f"{m.place}: {m.text} ({m.why})" for m in report.mentions),
         )
@@ -55,20 +55,20 @@ def _of_files(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "optional",
             "Scan the code",
-            "No scan was given, so places that no run met are unknown.",
+            "Without a scan, places that no run has reached are unknown.",
             scan,
         )
 
 
 def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
-    """Yield the steps about differences, and about what was not compared."""
+    """Yield the steps on differences and on missing comparisons."""
     if report.counts.get("different"):
         different = (s for s in report.sites if s.status == "different")
         shadows = [run for run in only(sources, Shadow) if run.differences]
         yield Step(
             "required",
             "Look at the differences",
-            "Keep the legacy result there until you know why.",
+            "Keep the legacy results until you know the cause.",
             _shadow(_scripts(shadows), "--save-cases differing-{}"),
             tuple(f"{site.use.place} {site.function}" for site in different),
         )
@@ -79,7 +79,7 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "required",
             "Look at the recordings and benchmarks that differ or failed",
-            "They compare with what the legacy package returned.",
+            "They compare the bridge with results of the legacy package.",
             (*verify, *["tfmpe bench"] * bool(differing)),
             tuple(differing),
         )
@@ -93,13 +93,13 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
     if places or not report.compared().compared:
         yield Step(
             "check",
-            "Compare what was not compared yet",
-            "With the legacy package installed, run what reaches these calls "
-            "beside it, before imports change; otherwise replay recordings.",
+            "Compare the remaining calls",
+            "If the legacy package is installed, use `tfmpe run --shadow` "
+            "before imports change; otherwise replay recordings.",
             tuple(_comparing(sources, places)),
             tuple(
                 f"{each.use.place} {each.function}: "
-                + ("ran, was not compared" if each.ran else "no run has met it")
+                + ("ran, not compared" if each.ran else "not reached by a run")
                 for each in places
             ),
         )
@@ -108,10 +108,10 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
 def _comparing(
     sources: Sequence[Source], places: Sequence[Site]
 ) -> Iterator[str]:
-    """Yield the commands that compare places."""
+    """Yield the commands that compare the calls at some places."""
     legacy = [each for each in places if not _calls_bridge(each)]
     if legacy or not places:
-        # Which script reaches a module, nobody knows; a notebook is its own.
+        # The script that reaches a module is unknown; notebooks run themselves.
         scripts = _scripts(only(sources, Run))
         scripts += [
             "SCRIPT" if site.use.place.cell is None else site.use.place.file
@@ -127,11 +127,11 @@ def _comparing(
 
 
 def _to_know(report: Report) -> Iterator[Step]:
-    """Yield the steps that the code works without."""
+    """Yield the optional steps."""
     if report.defects:
         yield Step(
             "optional",
-            "Read about the defects that you met",
+            "Read about the defects that your code encountered",
             "Decide whether your results depend on them.",
             _explain(each.code for each in report.defects),
         )
@@ -139,7 +139,7 @@ def _to_know(report: Report) -> Iterator[Step]:
         yield Step(
             "optional",
             "Move to Tokens by hand",
-            f"{counted(len(found), 'place has', 'places have')} another form.",
+            f"{counted(len(found), 'place has', 'places have')} a replacement.",
             _explain(each.use.code for each in found),
         )
 
@@ -153,12 +153,12 @@ def _explain(codes: Iterable[str]) -> tuple[str, ...]:
 
 
 def _scripts(runs: Iterable[Run | Shadow]) -> list[str]:
-    """Return what can be run again; not the names of modules."""
+    """Return the scripts that can be run again, without module names."""
     return [r.script for r in runs if r.script.endswith((".py", ".ipynb"))]
 
 
 def _shadow(scripts: Iterable[str], options: str) -> tuple[str, ...]:
-    """Return commands with a result of its own for each script."""
+    """Return one command per script, each with its own output file."""
     known = list(dict.fromkeys(scripts)) or ["SCRIPT"]
     return tuple(
         f"tfmpe run --shadow {options.format(number)} {_quoted(script)}"
@@ -167,7 +167,7 @@ def _shadow(scripts: Iterable[str], options: str) -> tuple[str, ...]:
 
 
 def _root(sites: Iterable[Site]) -> str:
-    """Return the folder that the scanned files are in, quoted for a shell."""
+    """Return the common folder of the scanned files, quoted for a shell."""
     files = [os.path.dirname(s.use.place.file) for s in sites if not s.by_run]
     with suppress(ValueError):  # none, or relative and absolute ones
         return _quoted(os.path.commonpath(files) or ".")
@@ -175,5 +175,5 @@ def _root(sites: Iterable[Site]) -> str:
 
 
 def _quoted(path: str) -> str:
-    """Return a path as a shell and the commands take it for one."""
+    """Return a path quoted for a shell, and never mistaken for an option."""
     return shlex.quote(f"./{path}" if path.startswith("-") else path)

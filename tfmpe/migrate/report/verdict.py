@@ -1,4 +1,4 @@
-"""The outcome in a few sentences, and how the numbers add up."""
+"""Verdict of the report, in a few sentences, and its totals."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from .views import RECORDED, Report, Site
 
 
 def verdict(report: Report) -> str:
-    """Return the outcome, with one sentence on each kind of evidence."""
+    """Return the outcome, with one sentence per kind of evidence."""
     left, mentions = report.counts.get("left", 0), len(report.mentions)
     files = len({m.file for m in report.missing if m.file is not None})
     unread = f"{counted(files, 'file')} not read"
     why = unread if files else "a command did not finish its work"
-    names = counted(mentions, "other line names", "other lines name")
+    names = counted(mentions, "other line mentions", "other lines mention")
     return _joined(
         not report.compared().compared and "Nothing was compared yet",
         _of_calls([each for each in report.sites if each.kind == "call"]),
@@ -35,7 +35,7 @@ def _joined(*parts: object, between: str = "; ", end: str = "") -> str:
 def _of_calls(calls: Sequence[Site]) -> str:
     whole = counted(len(calls), "call site")
     if not any(each.ran for each in calls):
-        return f"{whole}, none of them seen at run time" if calls else ""
+        return f"{whole}, none of them reached by a run" if calls else ""
     of = Counter(each.status for each in calls)
     close, seen, unseen = of["within tolerance"], of["seen"], of["unseen"]
     return _joined(
@@ -58,11 +58,11 @@ def _of_recordings(tally: Tally) -> str | int:
 
 
 def sums(report: Report) -> str:
-    """Return how many places there are; the parts add up to the whole."""
+    """Return the number of places, as a total and its parts."""
     of = Counter(each.kind for each in report.sites)
     mentions, makers = len(report.mentions), of["construction"]
     parts = _joined(
-        f"{counted(of['call'], 'call site')}, of which the verdict speaks",
+        f"{counted(of['call'], 'call site')} (see the verdict)",
         makers and counted(makers, "constructor"),
         of["constant"] and counted(of["constant"], "constant"),
         of["import"] and counted(of["import"], "import"),

@@ -1,4 +1,4 @@
-"""What the report holds: in Python, as JSON and on the page."""
+"""Content of the report: in Python, as JSON and on the page."""
 
 from typing import Literal, get_args
 
@@ -19,14 +19,14 @@ Status = Literal[
     "no result",
 ]
 STATUSES: tuple[Status, ...] = get_args(Status)
-"""All of them, what needs a look first."""
+"""All statuses, most urgent first."""
 
 AT_RUN_TIME, RECORDED = "at run time", "recordings"
-"""What there is evidence of parity from."""
+"""Kinds of evidence of parity."""
 
 
 class Missing(places.Strict, frozen=True):
-    """A file (or None: the whole) that a command could not do, and why."""
+    """A file that a command could not process, or None, and the reason."""
 
     source: str
     tool: str
@@ -35,7 +35,7 @@ class Missing(places.Strict, frozen=True):
 
 
 class Input(places.Strict, frozen=True):
-    """A record in words: what was done, what left out, and with what."""
+    """Description of a record: results, gaps, and versions."""
 
     file: str
     tool: str
@@ -45,10 +45,10 @@ class Input(places.Strict, frozen=True):
 
 
 class Site(Struct):
-    """A place in the code with all that is known of it.
+    """A place in the code, with everything known about it.
 
-    Only a ``'call'`` has a result that can be compared. Shared: another place
-    on the line may have made these calls.
+    Only a ``'call'`` has a result that can be compared. If shared, another
+    place on the same line may have made these calls.
     """
 
     use: code.Use
@@ -66,12 +66,12 @@ class Site(Struct):
 
     @property
     def ran(self) -> bool:
-        """Whether a run has met it."""
+        """Whether a run has reached the site."""
         return bool(self.calls or self.tally.compared or self.not_compared)
 
 
 class FunctionParity(places.Strict, frozen=True):
-    """How well a function agrees with its legacy one, what differs first."""
+    """Agreement of a function with its legacy version, worst array first."""
 
     function: str
     evidence: str
@@ -81,7 +81,7 @@ class FunctionParity(places.Strict, frozen=True):
 
 
 class DifferenceAt(places.Strict, frozen=True):
-    """A difference, the call, and the first layer of a network with one."""
+    """A difference, its call, and the first layer that differs."""
 
     function: str
     evidence: str
@@ -92,7 +92,7 @@ class DifferenceAt(places.Strict, frozen=True):
 
 
 class Gain(places.Strict, frozen=True):
-    """Time and memory: old, then new; None where one was not measured."""
+    """Time and memory, old and new; None where not measured."""
 
     name: str
     about: str
@@ -101,7 +101,7 @@ class Gain(places.Strict, frozen=True):
 
 
 class Defect(places.Strict, frozen=True):
-    """A defect of the legacy package that the code has met."""
+    """A legacy defect that the code encountered."""
 
     code: str
     summary: str
@@ -110,7 +110,7 @@ class Defect(places.Strict, frozen=True):
 
 
 class Step(places.Strict, frozen=True):
-    """One thing to do: commands to be typed, and the places it is about."""
+    """One step: commands to type, and the places that it concerns."""
 
     kind: Literal["required", "check", "optional"]
     title: str
@@ -120,7 +120,7 @@ class Step(places.Strict, frozen=True):
 
 
 class Report(places.Content, frozen=True):
-    """All of the report, which as JSON is this, too."""
+    """Whole report; its fields are also those of the JSON file."""
 
     made: str
     version: str
@@ -140,6 +140,6 @@ class Report(places.Content, frozen=True):
     sums: str = ""
 
     def compared(self, evidence: str = "") -> Tally:
-        """Return the tally of all functions, or by one kind of evidence."""
+        """Return the tally of all functions, or of one kind of evidence."""
         found = (p.tally for p in self.parity if evidence in ("", p.evidence))
         return sum(found, Tally())

@@ -1,4 +1,4 @@
-"""Import statements of the legacy package: rewritten, or listed as left."""
+"""Legacy import statements: rewriting, and a list of what is left."""
 
 from .files import Rewritten, rewrite_files
 from .scan import scan

@@ -1,4 +1,4 @@
-"""What a file takes from the legacy package and the bridge does not have."""
+"""Names that a file uses and the bridge does not have."""
 
 import ast
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _KNOWN = {*dir(ModuleType), *vars(ModuleType("")), "__file__", "__path__"}
 
 
 def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
-    """Yield which of all nodes of a file would fail on the bridge, and why."""
+    """Yield the nodes of a file that would fail on the bridge, and why."""
     bound: dict[str, str] = {}
     imports = [(node, *each) for node in nodes for each in imported(node)]
     for node, alias, full in imports:
@@ -49,7 +49,7 @@ def missing(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
 
 
 def imported(node: ast.AST) -> Iterator[tuple[ast.alias, str]]:
-    """Yield the full names in an import statement; a dot if it is relative."""
+    """Yield the full names in an import; relative ones begin with a dot."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         above = "." * getattr(node, "level", 0)
         module = getattr(node, "module", None)
@@ -58,7 +58,7 @@ def imported(node: ast.AST) -> Iterator[tuple[ast.alias, str]]:
 
 
 def dotted(node: ast.AST) -> tuple[str, str]:
-    """Return the name that a chain of attributes starts with, and the rest."""
+    """Return the first name of a chain of attributes, and the others."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -68,12 +68,12 @@ def dotted(node: ast.AST) -> tuple[str, str]:
 
 
 def is_ours(name: str) -> bool:
-    """Return whether a dotted name is of the legacy package or the bridge."""
+    """Return whether a dotted name is in the legacy package or the bridge."""
     return is_below(name, LEGACY) or is_below(name, BRIDGE)
 
 
 def _binds(node: ast.AST) -> str | None:
-    """Return the name that something other than an import binds."""
+    """Return the name that a node other than an import binds."""
     if isinstance(node, ast.Name):
         return None if isinstance(node.ctx, ast.Load) else node.id
     if isinstance(node, ast.arg):
@@ -91,7 +91,7 @@ def _lacks_module(name: str) -> bool:
 
 
 def _lacks(full: str) -> bool:
-    """Return whether a module of the bridge does not have this name."""
+    """Return whether a name is missing in a module of the bridge."""
     owner, _, last = full.rpartition(".")
     return (
         is_ours(owner)

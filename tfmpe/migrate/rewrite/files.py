@@ -1,4 +1,4 @@
-"""Files with their import statements rewritten, in memory, and what is left."""
+"""Files with rewritten import statements, in memory, and what is left."""
 
 import ast
 import difflib
@@ -38,23 +38,23 @@ from .own_module import own_module
 
 Progress = Callable[[float, str], None]
 
-_OTHER = "a line that is not Python code names the package"
-_STAR = "the star of the bridge brings other names; import them by name"
+_OTHER = "a line that is not Python code mentions the package"
+_STAR = "a star import from the bridge binds other names; list the names"
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A file, what becomes of it, and what is left to a person."""
+    """A file before and after the rewrite, and what is left."""
 
     path: Path
     old: bytes
     new: bytes
     changes: tuple[Change, ...] = ()
     left: tuple[Mention, ...] = ()
-    source: Source | None = None  # if anything legacy is imported
+    source: Source | None = None  # if it imports the legacy package
 
     def diff(self) -> bytes:
-        """Return the difference between old and new, as of ``diff -u``."""
+        """Return the unified diff of the old and the new content."""
         name = os.fsencode(Path(os.path.relpath(self.path)).as_posix())
         # A tab ends a name with spaces.
         name += b"\t" * (b" " in name)
@@ -70,7 +70,7 @@ class Rewritten:
 def rewrite_files(
     paths: Sequence[str | Path], progress: Progress | None = None
 ) -> tuple[list[Rewritten], list[Unread]]:
-    """Return files with other import statements; nothing is written."""
+    """Return files with rewritten imports; nothing is written."""
     found, errors = find_sources(paths)
     tops = [Path(path).resolve() for path in (".", *paths)]
     files: list[Rewritten] = []
@@ -110,7 +110,7 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
         if own or x.after != x.before
     ]
     if own is not None:
-        why = f"{shown(own)} hides the package of that name"
+        why = f"{shown(own)} shadows the package of that name"
         left = tuple(_left(each.place, each.before, why) for each in changes)
         return Rewritten(path, source.content, source.content, (), left)
     texts = [_edited(cell, here) for cell, here in found]
@@ -134,7 +134,7 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
 
 def _edited(cell: Cell, found: list[Statement]) -> str:
     text = cell.text
-    # From the last to the first, so that places stay.
+    # From last to first, so that earlier offsets stay valid.
     for each in sorted(found, key=lambda x: x.start, reverse=True):
         end = each.start + len(each.before)
         text = text[: each.start] + each.after + text[end:]
@@ -147,7 +147,7 @@ def _place(source: Source, cell: Cell, node: Any) -> Place:
 
 
 def _check(new: Source, texts: list[str]) -> None:
-    """Raise `SourceError` unless what would be written is what it should be."""
+    """Raise `SourceError` unless the new content parses as expected."""
     whole = [cell.text for cell in new.cells] == texts
     for cell in new.cells:
         check_compiles(new, cell)

@@ -1,4 +1,4 @@
-"""A scan as SARIF 2.1.0 and as annotations of GitHub."""
+"""SARIF 2.1.0 and GitHub annotations of a scan."""
 
 import json
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def as_sarif(scan: Scan, exit_code: int) -> str:
-    """Return a scan as one run of SARIF, with the command's exit code."""
+    """Return a scan as one SARIF run, with the command's exit code."""
     found = found_in(scan)
     codes = sorted({each.code for each in found})
     ended = {
@@ -55,13 +55,13 @@ def _rule(code: str) -> dict[str, Any]:
         "id": code,
         "name": entry.name,
         "shortDescription": {"text": entry.summary},
-        # Not as a link, which would have to be absolute.
+        # Not a link, which would have to be absolute.
         "help": {"text": page.removeprefix("# "), "markdown": page},
     }
 
 
 def as_github(scan: Scan) -> str:
-    """Return annotations, as a workflow of GitHub prints them."""
+    """Return a scan as annotations for a GitHub workflow."""
     lines = []
     for each in found_in(scan):
         at: dict[str, object] = {"file": each.place.file}
@@ -87,7 +87,7 @@ def _level(found: Use | Mention) -> str:
 
 def _message(found: Use | Mention) -> str:
     place, text = found.place, message(found)
-    # Lines of a cell are not those of the file.
+    # Line numbers of a cell differ from those of the file.
     cell = f"cell {place.cell}, line {place.line}: "
     return text if place.cell is None else cell + text
 
@@ -96,7 +96,7 @@ def _location(found: Use | Mention) -> dict[str, Any]:
     place = found.place
     location = _file(place.file)
     if place.cell is not None:
-        # A region would be one of the JSON.
+        # A region would refer to the JSON text.
         cell = {"name": f"cell {place.cell}", "kind": "module"}
         return location | {"logicalLocations": [cell]}
     region = {"startLine": place.line, "startColumn": place.column}

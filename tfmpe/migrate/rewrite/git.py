@@ -1,4 +1,4 @@
-"""What git says of files that are about to be rewritten."""
+"""Git status of files that are about to be rewritten."""
 
 import subprocess
 from collections.abc import Iterable
@@ -10,10 +10,7 @@ _STATUS = "--no-renames --untracked-files=all --ignored -z --"
 
 
 def uncommitted(files: Iterable[Path]) -> tuple[list[str], list[Path]]:
-    """Return the files that git may not hold as they are, and unknown files.
-
-    A file is unknown outside of a repository, or if git ignores it.
-    """
+    """Return files with uncommitted changes, and files that git ignores."""
     changed: list[str] = []
     unknown: list[Path] = []
     for file in files:

@@ -1,4 +1,4 @@
-"""Import statements: what changes of each, so that its names stay."""
+"""Legacy import statements and their replacements, which bind equal names."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from tfmpe.migrate.sources import Cell
 
 
 class Statement(NamedTuple):
-    """An import statement of the legacy package, and what it becomes.
+    """An import statement of the legacy package, and its replacement.
 
     It starts at `start` in the text of its cell; `name` is its first legacy
-    module. It stays the same if the bridge lacks a module.
+    module. It is not replaced if a module is missing in the bridge.
     """
 
     start: int
@@ -27,7 +27,7 @@ class Statement(NamedTuple):
 
 
 def statements(cell: Cell, tree: ast.Module) -> Iterator[Statement]:
-    """Yield the statements of a cell that import from the legacy package."""
+    """Yield the import statements of the legacy package in a cell."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -70,7 +70,7 @@ def _aliases(old: Sequence[cst.ImportAlias]) -> Iterator[cst.ImportAlias]:
         elif alias.asname is not None:
             yield alias.with_changes(name=cst.parse_expression(as_bridge(name)))
         elif not bound:
-            # Its submodules are attributes, loaded when they are asked for.
+            # Its submodules are attributes, imported at first use.
             asname, bound = cst.AsName(cst.Name(LEGACY)), True
             new = cst.parse_expression(BRIDGE)
             yield alias.with_changes(name=new, asname=asname)

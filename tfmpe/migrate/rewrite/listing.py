@@ -1,4 +1,4 @@
-"""A scan or a rewrite as text for people."""
+"""Text output of a scan or a rewrite."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from tfmpe.migrate.show.words import counted
 
 
 def found_in(scan: Scan) -> list[Use | Mention]:
-    """Return uses and mentions in the order of the files and lines."""
+    """Return uses and mentions, ordered by file and line."""
     return sorted(
         (*scan.uses, *scan.mentions),
         key=lambda x: (x.place.file, x.place.cell or 0, x.place, x.code),
@@ -15,14 +15,14 @@ def found_in(scan: Scan) -> list[Use | Mention]:
 
 
 def message(found: Use | Mention) -> str:
-    """Return what is said about a place."""
+    """Return the message about a place."""
     if isinstance(found, Mention):
         return f"{found.why}: {found.text}"
     return f"{found.text} -> {found.becomes}"
 
 
 def scan_lines(scan: Scan) -> Iterator[str]:
-    """Yield one line for each place, and for each file that was not read."""
+    """Yield one line per place, and one per unreadable file."""
     for found in found_in(scan):
         place = found.place
         yield f"{place}:{place.column}: {found.code} {message(found)}"
@@ -31,25 +31,25 @@ def scan_lines(scan: Scan) -> Iterator[str]:
 
 
 def summary(scan: Scan) -> Iterator[str]:
-    """Yield how much was found, and what a scan cannot see."""
+    """Yield the totals, and the limits of a scan."""
     files = len({use.place.file for use in scan.uses})
     yield (
         f"{counted(len(scan.uses), 'use')} in {counted(files, 'file')}; "
-        f"{counted(len(scan.mentions), 'place')} to look at; "
+        f"{counted(len(scan.mentions), 'place')} to check; "
         f"{counted(scan.files_read, 'file')} read, {len(scan.unread)} not read."
     )
     if scan.unread:
-        yield "The scan is incomplete: see what was not read."
+        yield "The scan is incomplete: some files could not be read."
     elif not scan.files_read:
-        yield "No file was found, so nothing is known."
+        yield "No files were found."
     yield (
-        "Methods of objects and names that come from other files show only "
-        "when the code runs: tfmpe run SCRIPT."
+        "A scan cannot see methods of objects and names from other files; "
+        "use: tfmpe run SCRIPT."
     )
 
 
 def fix_lines(fix: Fix, files: int) -> Iterator[str]:
-    """Yield what is left, and how much of so many files was rewritten."""
+    """Yield what is left, and the totals of a rewrite."""
     for left in fix.left:
         yield f"{left.place}: {left.code} left: {message(left)}"
     for unread in fix.unread:

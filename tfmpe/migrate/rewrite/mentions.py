@@ -1,4 +1,4 @@
-"""What names the legacy package and is not an import statement."""
+"""Mentions of the legacy package outside of import statements."""
 
 import ast
 import codecs
@@ -45,12 +45,12 @@ _RUNS_CODE = re.compile(
 
 
 def is_named_in(text: str) -> bool:
-    """Return whether a text names the package, and not the bridge."""
+    """Return whether a text mentions the package, not only the bridge."""
     return bool(_WORD.search(text))
 
 
 def lines_that_name(content: bytes) -> Iterator[tuple[int, int, str]]:
-    """Yield number, column and text of lines that are not only comments."""
+    """Yield number, column and text of lines, except comments."""
     is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = content.decode("utf-16" if is_wide else "utf-8", "replace")
     for number, line in enumerate(text.splitlines(), start=1):
@@ -60,7 +60,7 @@ def lines_that_name(content: bytes) -> Iterator[tuple[int, int, str]]:
 
 
 def script_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of comments that say how a script is run."""
+    """Yield number and text of comments that configure the script."""
     for match in _SCRIPT.finditer(text):
         first = text.count("\n", 0, match.start()) + 1
         yield from enumerate(match.group().split("\n"), first)
@@ -69,9 +69,9 @@ def script_lines(text: str) -> Iterator[tuple[int, str]]:
 def strings_that_name(
     trees: list[ast.Module],
 ) -> Iterator[tuple[ast.expr, str]]:
-    """Yield the strings that name the package, and what each is.
+    """Yield the strings that mention the package, and their kinds.
 
-    Prose does not count, nor annotations and ``__all__``, whose names stay.
+    Prose is ignored, as are annotations and ``__all__``, whose names stay.
     """
     waiting: list[tuple[ast.AST, str]] = [(tree, "") for tree in trees]
     while waiting:
@@ -121,7 +121,7 @@ def _why(text: str, role: str) -> str | None:
     if LEGACY not in text:
         return None
     if _NAME.search(text):
-        return "a string names the package"
+        return "a string mentions the package"
     if _CODE.search(text) or (role == "code" and is_named_in(text)):
-        return "code in a string names the package"
+        return "code in a string mentions the package"
     return None

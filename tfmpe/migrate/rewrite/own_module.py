@@ -1,10 +1,10 @@
-"""Modules of the user's own that hide the legacy package or the new one."""
+"""The user's own modules that shadow the legacy package or the new one."""
 
 from pathlib import Path
 
 from tfmpe.migrate.legacy_names import LEGACY
 
-# Of these the package itself has at least one.
+# The package itself has at least one of these.
 _PARTS = {
     LEGACY: ("util", "bottom_up.py", "structured_cnf.py", "nn"),
     "tfmpe": ("compat",),
@@ -12,10 +12,10 @@ _PARTS = {
 
 
 def own_module(script: Path, tops: list[Path]) -> Path | None:
-    """Return what a script would import instead of a package, if so.
+    """Return the module that shadows a package for a script, or None.
 
-    It is beside the script, or in a folder above as far as one of `tops`, or
-    in the folder ``src`` of these.
+    It is searched beside the script, in the folders above up to one of `tops`,
+    and in the folder ``src`` of each.
     """
     script = script.resolve()
     above = [f for f in script.parents if any(map(f.is_relative_to, tops))]

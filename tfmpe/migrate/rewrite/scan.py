@@ -1,4 +1,4 @@
-"""All that a scan lists: imports, uses, and what is left to a person."""
+"""Scan of files: imports, uses, and places that need manual changes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ def scan(
     select: tuple[str, ...] = ("",),
     ignore: tuple[str, ...] = (),
 ) -> Scan:
-    """List what is left of the legacy package, by beginnings of codes."""
+    """List uses and mentions of the legacy package, by prefixes of codes."""
     told = progress or (lambda share, name: None)
     files, unread = rewrite_files(paths, lambda x, name: told(x / 2, name))
     found: list[Use] = []

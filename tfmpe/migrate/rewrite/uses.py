@@ -1,4 +1,4 @@
-"""Uses of imported legacy names that one file shows."""
+"""Uses of imported legacy names within one file."""
 
 import re
 from collections.abc import Iterator
@@ -26,11 +26,7 @@ _MAX_CODE = 300_000
 
 
 def uses(source: Source) -> list[Use]:
-    """Return the uses of names that have another form on Tokens.
-
-    All cells have passed `check_syntax`: libcst does not survive all that
-    Python's parser refuses.
-    """
+    """Return the uses of names that have a replacement on Tokens."""
     # The cells of a notebook share their names.
     code = "".join(f"{cell.code}\n" for cell in source.cells)
     if len(code) > _MAX_CODE:
@@ -89,7 +85,7 @@ class _Uses:
                 break
 
     def _names(self, access: Access) -> Iterator[tuple[cst.CSTNode, str]]:
-        """Yield what may be used, the longest name first, and what it is."""
+        """Yield nodes and the full names they may stand for, longest first."""
         node: cst.CSTNode = access.node
         if isinstance(node, cst.SimpleString):
             # A quoted annotation.

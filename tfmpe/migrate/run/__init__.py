@@ -1,5 +1,5 @@
-"""Scripts run as they are, with every call of the legacy package observed.
+"""Runs of unchanged scripts with every legacy call observed.
 
-`observe` and `calls` stand between the script and the package; `count`,
-`record` and `shadow` are what is done with the calls; `show` prints it.
+`observe` and `calls` intercept the calls; `count`, `record` and `shadow`
+process them; `show` prints the result.
 """

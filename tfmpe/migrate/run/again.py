@@ -1,4 +1,4 @@
-"""A call of the legacy package, made again on the bridge and compared."""
+"""Second execution of a legacy call, on the bridge, and the comparison."""
 
 import time
 from dataclasses import replace
@@ -30,7 +30,7 @@ _LARGEST_MASK = 10_000
 
 
 class Again(NamedTuple):
-    """What a call came to on the bridge, and how that compares."""
+    """Outcome of a call on the bridge, and its comparison."""
 
     comparison: Comparison
     output: Any
@@ -40,7 +40,7 @@ class Again(NamedTuple):
 
 
 def compare_again(known: Observed, twins: Twins) -> Again:
-    """Make a call of the legacy package on the bridge, and compare."""
+    """Repeat a legacy call on the bridge, and compare."""
     found, seconds = call_again(known, twins)
     if known.case.traced and known.case.raises is None:
         found = _strong(found)
@@ -58,7 +58,7 @@ def compare_again(known: Observed, twins: Twins) -> Again:
 
 
 def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
-    """Make a call on the bridge; return what it came to, and its seconds."""
+    """Make a call on the bridge; return its outcome and its seconds."""
     entry = known.entry
     load(known.state)
     args, kwargs = twins.filled((known.case.args, known.case.kwargs))
@@ -66,7 +66,7 @@ def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
         twin = twins.filled(known.instance)
         if not is_below(type(twin).__module__, BRIDGE):
             kind = type(twin).__qualname__
-            raise NoTwinError(f"its class {kind} is the script's own")
+            raise NoTwinError(f"its class {kind} is defined by the script")
         function = getattr(twin, entry.name.rpartition(".")[2])
     else:
         function = of_bridge(entry.module, entry.name)
@@ -90,7 +90,7 @@ def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
 def masks_at(
     difference: Difference, known: Observed, found: Any
 ) -> Masks | None:
-    """Return both versions of the mask that a difference is in."""
+    """Return both versions of the mask at a difference."""
     path = difference.path.rpartition("[")[0]
     old = leaf_paths(known.case.output, "output").get(path)
     new = leaf_paths(found, "output").get(path)
@@ -109,7 +109,7 @@ def masks_at(
 
 
 def _strong(found: Found) -> Found:
-    """Return what was found without weak types, which captured values lose."""
+    """Return outcomes without weak types, which captured values lose."""
     arrays: list[Any] = []
     taken = take_apart([found.output, found.args, found.kwargs], arrays)
     strong = [jax.device_put(np.asarray(array)) for array in arrays]

@@ -1,4 +1,4 @@
-"""Calls of the legacy package with all that went in and came out."""
+"""Observation of legacy calls: arguments before and after, and results."""
 
 import time
 from collections import Counter
@@ -41,7 +41,7 @@ Seen = Callable[[Observed], None]
 
 
 class Observer(Watch):
-    """A watch that makes each call and hands on what it saw."""
+    """A watch that makes each call and passes on what it observed."""
 
     def __init__(self, package: str):
         super().__init__(package)
@@ -49,13 +49,13 @@ class Observer(Watch):
         self._numbers: Counter[Site] = Counter()
 
     def begin(self, entry: Called, site: Site) -> Seen | None:
-        """Return what takes the call, or None to observe those it makes."""
+        """Return a handler for the call, or None to observe its inner calls."""
 
     def failed(self, site: Site, error: Exception) -> None:
-        """Note an exception of the observing; it does not reach the script."""
+        """Note an exception in the observer, which the script does not see."""
 
     def handle(self, entry: Called, args: Any, kwargs: Any) -> Any:
-        """Make a call, observed."""
+        """Make a call and observe it."""
         original, makes = entry.original, entry.kind == "class"
         if makes and self.twins.is_own(type(args[0])):
             return original(*args, **kwargs)
@@ -123,7 +123,7 @@ class Observer(Watch):
         with self.paused():
             try:
                 return watch()
-            # The script goes on, whatever the observing comes to.
+            # An error in the observer must not stop the script.
             except Exception as error:
                 self.failed(site, error)
         return None
@@ -135,10 +135,7 @@ def _raised(error: Exception) -> Raised:
 
 
 def _settle(tree: Any) -> bool:
-    """Wait for values that are being computed; return whether some are traced.
-
-    What fails in the computation is raised where the script uses it.
-    """
+    """Wait for pending values; return whether any value is traced."""
     with suppress(Exception):
         if has_tracer(tree):
             return True

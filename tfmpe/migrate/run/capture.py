@@ -1,4 +1,4 @@
-"""Values of traced calls, sent out of a compiled program as it runs."""
+"""Values of traced calls, captured while the compiled program runs."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,12 +13,12 @@ Flags = tuple[bool, ...]
 
 
 def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
-    """Hand the values of arrays to a function when they are known.
+    """Pass the values of arrays to a function once they are known.
 
-    Under ``jit``, ``vmap``, ``grad``, ``scan`` and any mixture of them; under
-    ``vmap`` the first rows one by one.
+    Works under any combination of ``jit``, ``vmap``, ``grad`` and ``scan``;
+    under ``vmap`` the first rows are passed one by one.
     """
-    # Random keys of the new kind are not arrays for a callback.
+    # Callbacks do not accept new-style random keys.
     kinds = [jax.random.key_impl(x) if _is_key(x) else None for x in arrays]
     sent = [jax.random.key_data(x) if _is_key(x) else x for x in arrays]
 
@@ -27,7 +27,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
         for row in islice(rows, most):
             receive(list(zip(row, kinds, strict=True)))
 
-    # Nothing is to be differentiated on its way out.
+    # Captured values must not be differentiated.
     done = _sender(received, most, ())(*map(jax.lax.stop_gradient, sent))
     # Older versions of jax (0.5.3) do not see that the sender has an effect
     # and would drop it; what it returns is the same for all rows.
@@ -35,10 +35,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
 
 
 def restored(values: list[Any]) -> list[Any]:
-    """Return received values as arrays of jax, keys as keys again.
-
-    Not within the callback, which must not compute.
-    """
+    """Return received values as jax arrays; not for use in the callback."""
     return [
         jax.device_put(value)
         if kind is None
@@ -73,7 +70,7 @@ def _sender(
 def _rows(
     values: list[np.ndarray], batched: tuple[Flags, ...]
 ) -> Iterator[list[np.ndarray]]:
-    """Yield the calls that vmap made one of; its last axis comes first."""
+    """Yield the calls that vmap merged; its last axis comes first."""
     if not batched:
         yield values
         return

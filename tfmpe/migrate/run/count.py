@@ -1,4 +1,4 @@
-"""A script on the bridge, with its legacy calls counted: `tfmpe run`."""
+"""Script run on the bridge with its legacy calls counted: `tfmpe run`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,11 +20,7 @@ from .program import Program, run_program
 
 
 def run_on_bridge(program: Program, *, legacy: str = LEGACY) -> Run:
-    """Run a legacy script with the bridge in place of the legacy package.
-
-    Outermost calls are counted; under a transformation of jax, a call counts
-    once for every trace.
-    """
+    """Run a legacy script on the bridge, and count its outermost calls."""
     watch = _Counter(BRIDGE)
     with serving_bridge(legacy), watch.watching(), counting_warnings() as seen:
         code = run_program(program)
@@ -32,8 +28,8 @@ def run_on_bridge(program: Program, *, legacy: str = LEGACY) -> Run:
         exit_code=code,
         script=program.name,
         calls=tuple(
-            Calls(function, place, number, _advice(function))
-            for (function, place), number in sorted(watch.sites.items())
+            Calls(*site, number, getattr(advice_of(site[0]), "code", None))
+            for site, number in sorted(watch.sites.items())
         ),
         fingerprint=take_fingerprint(),
         warnings=listed(seen),
@@ -54,14 +50,9 @@ class _Counter(Watch):
             return entry.original(*args, **kwargs)
 
 
-def _advice(function: str) -> str | None:
-    found = advice_of(function)
-    return found and found.code
-
-
 @contextmanager
 def counting_warnings() -> Iterator[dict[Site, Warned]]:
-    """Count what the bridge warns of, shown or not."""
+    """Count the bridge's warnings, even those that are not shown."""
     original = vars(LegacyWarning)["warn"]
     seen: dict[Site, Warned] = {}
 

@@ -1,4 +1,4 @@
-"""Legacy modules that are the bridge's own, for as long as a script runs."""
+"""Import finder that loads the bridge under the legacy module names."""
 
 import importlib
 import importlib.abc
@@ -13,7 +13,7 @@ from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, is_below
 
 
 class _BridgeFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds every legacy module in the bridge."""
+    """Loads every legacy module from the bridge."""
 
     def __init__(self, legacy: str):
         self._legacy = legacy
@@ -44,11 +44,7 @@ class _BridgeFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 @contextmanager
 def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
-    """Serve the bridge under the names of the legacy modules.
-
-    Also where the legacy package is installed, or was imported before; that
-    is put back afterwards.
-    """
+    """Load the bridge under the legacy names, even if they are imported."""
     before = _taken(legacy)
     finder = _BridgeFinder(legacy)
     sys.meta_path.insert(0, finder)
@@ -61,6 +57,6 @@ def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
 
 
 def _taken(package: str) -> dict[str, Any]:
-    """Take a package and all in it out of the imported modules."""
+    """Remove a package and its modules from the imported modules."""
     names = [n for n in sys.modules if f"{n}.".startswith(f"{package}.")]
     return {name: sys.modules.pop(name) for name in names}

@@ -1,8 +1,8 @@
-"""The first layer of a network whose output differs between both sides.
+"""Search for the first layer of a network whose output differs.
 
-Both networks are called once more on the same inputs, with the weights and
-random numbers of the call that differs. The inputs of a network within a flow
-are caught as the flow's compiled program runs.
+Both networks are called again on the same inputs, with the weights and random
+numbers of the call that differs. The inputs of a network within a flow are
+captured while the flow's compiled program runs.
 """
 
 import functools
@@ -27,7 +27,7 @@ from .undisturbed import undisturbed
 Path = tuple[Any, ...]
 Outputs = list[tuple[Path, Any]]
 Hook = Callable[[Path, Any, tuple[Any, Any], Callable[[], Any]], Any]
-"""Given a part's path, the part, what it is called on, and the call."""
+"""Receives a part's path, the part, its arguments, and its call."""
 
 
 def first_layer(known: Observed, twins: Twins) -> str | None:
@@ -65,7 +65,7 @@ def _first(old: Outputs, new: Outputs) -> Path | None:
 
 
 def _inputs(module: Any, again: Callable[[], Any]) -> Any:
-    """Return the part of a module that is called first, and on what."""
+    """Return the part of a module that is called first, and its inputs."""
     caught: list[Any] = []
     traced: list[Path] = []
 
@@ -92,7 +92,7 @@ def _inputs(module: Any, again: Callable[[], Any]) -> Any:
 
 
 def _outputs(module: Any, path: Path, given: tuple[Any, Any]) -> Outputs:
-    """Call a part of a module; return the outputs of all parts, in order."""
+    """Call a part of a module; return the outputs of all parts in order."""
     found: Outputs = []
 
     def note(path: Path, part: Any, given: Any, call: Callable[[], Any]) -> Any:
@@ -108,7 +108,7 @@ def _outputs(module: Any, path: Path, given: tuple[Any, Any]) -> Outputs:
 
 @contextmanager
 def _as_before(state: State) -> Iterator[None]:
-    """Let the originals hold what they held before a call, for a while."""
+    """Restore the state of the originals before a call, temporarily."""
     now = {pair: states.state_of(pair.original()) for pair in state}
     try:
         for pair, held in state.items():
@@ -121,7 +121,7 @@ def _as_before(state: State) -> Iterator[None]:
 
 @contextmanager
 def _hooked(module: Any, hook: Hook) -> Iterator[None]:
-    """Let a hook make the calls of all parts of a module."""
+    """Replace the calls of all parts of a module by a hook."""
     parts = [(path, n) for path, n in states.nodes_of(module) if is_nnx(n)]
     kinds = {type(n) for _, n in parts if callable(n)}
     running: set[int] = set()

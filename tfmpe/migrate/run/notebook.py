@@ -1,7 +1,7 @@
-"""Running the code cells of a notebook, one after another, in one namespace.
+"""Execution of a notebook's code cells in order, in one namespace.
 
-A cell is compiled as a file of its own, ``fit.ipynb:cell 3``, so that
-tracebacks, warnings and places of calls name cell and line.
+Each cell is compiled under its own file name, ``fit.ipynb:cell 3``, so that
+tracebacks, warnings and places of calls name the cell and the line.
 """
 
 import __future__
@@ -27,16 +27,16 @@ for _name in __future__.all_feature_names:
 
 
 def is_notebook(name: str) -> bool:
-    """Return whether a file is a notebook, by its name."""
+    """Return whether a file name is that of a notebook."""
     return Path(name).suffix.lower() == ".ipynb"
 
 
 def run_notebook(name: str) -> None:
-    """Run the code cells of a notebook, up to the first that fails.
+    """Run the code cells of a notebook, until one fails.
 
-    Lines in IPython's own syntax are left out; behind ``%time`` and its like
-    the rest of the line is run. ``await`` outside of functions works as in
-    Jupyter, on one event loop for all cells. Pictures are not shown.
+    Lines in IPython syntax are skipped, except for the code after ``%time``
+    and similar magics. Top-level ``await`` works as in Jupyter, on one event
+    loop for all cells. Pictures are not shown.
     """
     from tfmpe.migrate.sources import read_source
 
@@ -46,7 +46,7 @@ def run_notebook(name: str) -> None:
         for cell in cells:
             file, text = f"{name}{_MARK}{cell.number}", cell.text
             lines = text.splitlines(keepends=True)
-            # Without a time, this is never looked for on the disk.
+            # Without a time, linecache does not look for a file.
             linecache.cache[file] = (len(text), None, lines, file)
             for magic in cell.magics:
                 names[magic.placeholder.strip().rstrip(";")] = None
@@ -59,7 +59,7 @@ def run_notebook(name: str) -> None:
 
 
 def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
-    """Return the lines of a notebook that `run_notebook` leaves out."""
+    """Return the lines of a notebook that `run_notebook` skips."""
     from tfmpe.migrate.sources import read_source
 
     return tuple(
@@ -74,7 +74,7 @@ def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
 
 
 def cell_of(file: str) -> tuple[str, int | None]:
-    """Return the file and the cell that the file of a code object names."""
+    """Return the notebook and the cell in a code object's file name."""
     notebook, mark, number = file.rpartition(_MARK)
     if mark and number.isdecimal() and is_notebook(notebook):
         return notebook, int(number)
@@ -83,13 +83,13 @@ def cell_of(file: str) -> tuple[str, int | None]:
 
 @contextmanager
 def _surroundings() -> Iterator[dict[str, Any]]:
-    """Stand in for the main module, and let pictures be drawn, not shown."""
+    """Replace the main module, and draw pictures without showing them."""
     before = sys.modules["__main__"]
     module = ModuleType("__main__")
     module.__dict__["display"] = print
     sys.modules["__main__"] = module
     added = "MPLBACKEND" not in os.environ
-    # The window of another backend would wait for a person.
+    # Other backends would open a window and wait.
     os.environ.setdefault("MPLBACKEND", "agg")
     try:
         yield module.__dict__

@@ -1,8 +1,8 @@
-"""Calls of a package, handled as scripts make them, and their places.
+"""Interception of the calls that a script makes to a package.
 
 Functions, methods and constructors are wrapped as soon as the module that
-defines them has been executed, so that names which others import from it are
-wrapped as well. What there is to wrap is read from the modules.
+defines them has been executed, so that other modules import the wrapped
+versions.
 """
 
 import functools
@@ -25,7 +25,7 @@ from .notebook import cell_of
 
 
 class Called(NamedTuple):
-    """A function, a method or a constructor that is watched."""
+    """A watched function, method or constructor."""
 
     module: str
     name: str
@@ -34,24 +34,24 @@ class Called(NamedTuple):
 
     @property
     def qualified(self) -> str:
-        """The full legacy name."""
+        """Full legacy name."""
         return f"{LEGACY}.{self.module}.{self.name}"
 
 
 class Site(NamedTuple):
-    """A legacy function, by its full name, and a place that called it."""
+    """A legacy function, by its full name, and a place that calls it."""
 
     function: str
     place: Place
 
     @property
     def name(self) -> str:
-        """The function without its module, but with its class."""
+        """Name of the function without its module, but with its class."""
         *_, owner, name = self.function.split(".")
         return f"{owner}.{name}" if owner[:1].isupper() else name
 
     def __str__(self) -> str:
-        """Return both as a person would say it."""
+        """Return the name and the place as text."""
         return f"{self.name} from {self.place}"
 
 
@@ -69,7 +69,7 @@ _SPECIAL = ("__init__", "__call__", "__iter__")
 
 
 class Watch(importlib.abc.MetaPathFinder):
-    """What handles the calls of all names of a package."""
+    """Handler of all calls of a package."""
 
     def __init__(self, package: str):
         self._package = package
@@ -84,7 +84,7 @@ class Watch(importlib.abc.MetaPathFinder):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let this thread's calls through, as within a handled call."""
+        """Do not handle this thread's calls, as within a handled call."""
         before = getattr(self._local, "paused", False)
         self._local.paused = True
         try:
@@ -94,7 +94,7 @@ class Watch(importlib.abc.MetaPathFinder):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch, and leave everything as it was found."""
+        """Watch a package, and restore everything at the end."""
         sys.meta_path.insert(0, self)
         self._active = True
         try:
@@ -111,7 +111,7 @@ class Watch(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Any, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Find a module of the package as others do, to be wrapped."""
+        """Find a module of the package, and wrap it when it is loaded."""
         if not is_below(fullname, self._package):
             return None
         for finder in [each for each in sys.meta_path if each is not self]:
@@ -124,14 +124,14 @@ class Watch(importlib.abc.MetaPathFinder):
         return None
 
     def _run(self, execute: Callable[[Any], None], module: Any) -> None:
-        # What a module calls as it is imported is not a call of the script.
+        # Calls during the import of a module are not calls of the script.
         with self.paused():
             execute(module)
             if self._active:
                 self._wrap_module(module)
 
     def _modules(self) -> list[ModuleType]:
-        # Not by is_below, which the tests check at each of many calls.
+        # Not is_below, because run-time type checks are slow in tests.
         start, modules = f"{self._package}.", list(sys.modules.items())
         return [m for n, m in modules if m and f"{n}.".startswith(start)]
 
@@ -143,13 +143,13 @@ class Watch(importlib.abc.MetaPathFinder):
         wrapped: dict[Any, Any] = {}
         late = dict.fromkeys(getattr(module, "__all__", ()))
         for name in {**vars(module), **late}:
-            # A name of an extra that is not installed stays missing.
+            # Names from extras that are not installed stay missing.
             try:
                 found = None if name.startswith("__") else getattr(module, name)
             except ImportError:
                 continue
             defined = str(getattr(found, "__module__", None))
-            # What a private module defines is shown by another one.
+            # Another module exports the names of a private module.
             private = is_below(defined, self._package) and "._" in defined
             if defined != here and not private:
                 continue
@@ -187,7 +187,7 @@ class Watch(importlib.abc.MetaPathFinder):
         return watched
 
     def _replace(self, new: dict[Any, Any]) -> None:
-        """Replace functions in every module of the package that has them."""
+        """Replace functions in all modules of the package that import them."""
         by_id = {id(old): each for old, each in new.items()}
         for module in self._modules():
             for name, value in list(vars(module).items()):

@@ -1,4 +1,4 @@
-"""Running a script, a notebook or a module, as Python itself would."""
+"""Execution of a script, notebook or module as by Python itself."""
 
 import asyncio
 import importlib
@@ -28,7 +28,7 @@ class Program:
 
     @property
     def is_notebook(self) -> bool:
-        """Whether it is a notebook, by its name."""
+        """Whether the program is a notebook, by its name."""
         return not self.is_module and is_notebook(self.name)
 
 
@@ -51,25 +51,27 @@ def run_program(program: Program) -> int:
         except KeyboardInterrupt:
             return 130
         except Exception as error:
-            _show(error)
+            shown = traceback.TracebackException.from_exception(error)
+            _drop_our_frames(shown)
+            print("".join(shown.format()), end="", file=sys.stderr)
             return 1
     return 0
 
 
 def has_module(program: Program, name: str) -> bool:
-    """Return whether a program could import the package of a module."""
+    """Return whether a program could import a module's package."""
     with _surroundings(program):
         importlib.invalidate_caches()
         try:
             return importlib.util.find_spec(name.partition(".")[0]) is not None
-        # Such as __main__.
+        # For example for __main__.
         except ValueError:
             return False
 
 
 @contextmanager
 def _surroundings(program: Program) -> Iterator[None]:
-    """Let path and arguments be those that Python would set."""
+    """Set the path and the arguments as Python would."""
     path, argv = list(sys.path), sys.argv
     folder = Path.cwd() if program.is_module else Path(program.name).parent
     sys.path.insert(0, str(folder.resolve()))
@@ -77,21 +79,15 @@ def _surroundings(program: Program) -> Iterator[None]:
     try:
         yield
     finally:
-        # In place: others may hold the list.
+        # In place, because other modules may refer to the list.
         sys.path[:] = path
         sys.argv = argv
 
 
-def _show(error: Exception) -> None:
-    shown = traceback.TracebackException.from_exception(error)
-    _drop_our_frames(shown)
-    print("".join(shown.format()), end="", file=sys.stderr)
-
-
 def _drop_our_frames(shown: traceback.TracebackException) -> None:
-    """Leave what the script would have shown, also in its causes."""
+    """Remove this package's frames from a traceback and its causes."""
     kept = [f for f in shown.stack if not f.filename.startswith(_HIDDEN)]
-    # A notebook's top-level await begins in the event loop.
+    # A notebook's top-level await starts in the event loop.
     rest = dropwhile(lambda f: f.filename.startswith(_LOOP), kept)
     shown.stack = traceback.StackSummary.from_list(rest)
     inner = (shown.__cause__, shown.__context__, *(shown.exceptions or ()))

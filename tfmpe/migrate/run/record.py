@@ -1,4 +1,4 @@
-"""A script on the legacy package, with its calls stored: `tfmpe record`."""
+"""Script run on the legacy package with its calls stored: `tfmpe record`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,8 @@ from .program import Program, run_program
 from .tolerances import NOT_COMPARED, TRAINING, matching
 from .twins_state import Pair, has_weights
 
-_NO_FORMAT = "the format has no calls of it; run --shadow compares them"
-_TRAINS = "training; the calls that it makes are recorded"
+_NO_FORMAT = "not supported by the format; run --shadow compares its calls"
+_TRAINS = "training; only its inner calls are recorded"
 
 
 def record_run(
@@ -36,9 +36,8 @@ def record_run(
 ) -> Recorded:
     """Run a script on the legacy package and record its outermost calls.
 
-    The folder is written as a whole or not at all; not if nothing was called.
-    Raises FileExistsError, before the run, if it is there and `force` is
-    False.
+    The folder is written atomically, and only if there were calls. Raises
+    FileExistsError before the run if it exists, unless `force`.
     """
     if folder.exists() and not force:
         raise FileExistsError(folder)
@@ -70,7 +69,7 @@ def record_run(
 
 
 class _Recording(Observer):
-    """Keeps what the format has calls of, and notes what it has not."""
+    """Stores calls that the format supports, and notes the others."""
 
     def __init__(self, legacy: str, recorder: Recorder):
         super().__init__(legacy)
@@ -94,7 +93,7 @@ class _Recording(Observer):
 
 
 def keep(recorder: Recorder, call: Observed) -> None:
-    """Let a recorder keep an observed call."""
+    """Store an observed call."""
     held = list(call.state.values())
     case = replace(call.case, example=recorder.example)
     size = n_bytes((case.args, case.kwargs, case.output, held))

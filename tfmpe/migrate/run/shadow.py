@@ -1,4 +1,4 @@
-"""A script on the legacy package, every call on the bridge as well."""
+"""Script run on the legacy package, with every call repeated on the bridge."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -38,11 +38,11 @@ from .record import keep
 from .tolerances import NOT_COMPARED, TRAINING, matching
 from .twins_state import NoTwinError
 
-# Executions of traced calls from one line that are compared.
+# Largest number of compared executions per line of traced calls.
 _MAX_CAPTURES = 20
 _MAX_DIFFERENCES = 50
 _NO_TRAINING = (
-    "training: left out by --no-training; the calls that it makes are compared"
+    "training: skipped by --no-training; only its inner calls are compared"
 )
 
 
@@ -53,11 +53,10 @@ def run_in_shadow(
     save_cases: Path | None = None,
     training: bool = True,
 ) -> Shadow:
-    """Run a script on the legacy package, and every call on the bridge too.
+    """Run a script on the legacy package, and repeat calls on the bridge.
 
-    The script gets the legacy results. Calls that differ are saved in a new
-    folder, if one is given; where the script trains, the bridge trains as
-    well if `training`.
+    The script uses the legacy results. Calls that differ are stored in the new
+    folder `save_cases`, if given. Training is repeated only if `training`.
     """
     recorder = Recorder(Path(program.name).stem)
     shadow = _Shadow(legacy, training, recorder)
@@ -94,7 +93,7 @@ def _key(known: Observed) -> _Key:
 
 
 class _Shadow(Observer):
-    """Makes calls again and collects what is different."""
+    """Repeats calls and collects differences."""
 
     def __init__(self, legacy: str, training: bool, recorder: Recorder):
         super().__init__(legacy)
@@ -105,7 +104,7 @@ class _Shadow(Observer):
         self._layers: dict[Site, str | None] = {}
         self._captured: dict[Site, list[Callable[[], None]]] = {}
         self.differences: list[FoundDifference] = []
-        # A dict for its order, without values that come twice.
+        # A dict, as an ordered set.
         self.reasons: dict[Left, None] = {}
 
     def begin(self, entry: Called, site: Site) -> Seen | None:
@@ -125,15 +124,15 @@ class _Shadow(Observer):
         self.reasons[Left(*site, why)] = None
 
     def compare_captured(self) -> None:
-        """Compare what traced calls have let out, once all have run."""
-        # A failure is the script's own, which it has shown already.
+        """Compare the values captured from traced calls, after the run."""
+        # A failure is one of the script, which was reported already.
         with suppress(Exception):
             jax.effects_barrier()
         for site, waiting in self._captured.items():
             for compare_now in waiting:
                 compare_now()
             if not waiting:
-                why = "traced, but what was traced was never executed"
+                why = "traced, but the program was never executed"
                 self._leave(site, why)
 
     def _seen(self, known: Observed) -> None:
@@ -142,19 +141,19 @@ class _Shadow(Observer):
         self.rows[key] = structs.replace(row, calls=row.calls + 1)
         if known.entry.kind == "class" and known.case.traced:
             assert known.instance is not None
-            known.instance.why = "it was made while tracing"
+            known.instance.why = "it was created during tracing"
         elif known.case.traced and known.case.raises is None:
             self._capture(known)
         else:
             self._compare(known)
 
     def _capture(self, known: Observed) -> None:
-        """Let the values of a traced call come out as it is executed."""
+        """Capture the values of a traced call when it is executed."""
         arrays: list[Any] = []
         of_case = [getattr(known.case, name) for name in VIEWED]
         taken = take_apart((known.state, *of_case), arrays)
         waiting = self._captured.setdefault(known.site, [])
-        # What the script has made may be gone when its run has ended.
+        # Objects of the script may be deleted when its run ends.
         whole = known.instance.whole() if known.instance else ()
         alive = [pair.original() for pair in whole]
 
@@ -201,7 +200,7 @@ class _Shadow(Observer):
         )
 
     def _list(self, known: Observed, again: Again) -> None:
-        """List what differs, with the layer, and keep the call."""
+        """Add the differences of a call, with the layer, and store the call."""
         fails, site = not again.comparison.agrees, known.site
         layer = self._layer(known) if fails else None
         room = _MAX_DIFFERENCES - self._n_differences[site]
@@ -212,20 +211,20 @@ class _Shadow(Observer):
                 FoundDifference(*site, known.number, difference, layer, masks)
             )
         if fails and known.entry.name in REPLAYED:
-            # What was captured has its values, as if it had not been traced.
+            # Captured calls have concrete values, like untraced calls.
             case = known.case
             traced = has_tracer((case.args, case.kwargs))
             known = replace(known, case=replace(case, traced=traced))
             keep(self._recorder, known)
 
     def _layer(self, known: Observed) -> str | None:
-        """Return the first layer that differs, looked for once a place."""
+        """Return the first layer that differs, searched once per place."""
         trains = matching(known.entry.name, TRAINING)
         if known.entry.kind != "method" or known.case.raises or trains:
             return None
         if known.site not in self._layers:
             self._layers[known.site] = None
-            # It only explains a difference, which is reported in any case.
+            # The layer only explains a difference that is reported anyway.
             with suppress(Exception):
                 self._layers[known.site] = first_layer(known, self.twins)
         return self._layers[known.site]

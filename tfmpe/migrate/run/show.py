@@ -1,4 +1,4 @@
-"""What `tfmpe run` and `tfmpe record` print at the end: 80 columns suffice."""
+"""Text output of `tfmpe run` and `tfmpe record`, in 80 columns."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ _MAX_SHOWN = 10
 
 
 def print_run(report: Run, console: Console) -> None:
-    """Print the calls by file and line, advice, and the warnings by code."""
+    """Print calls by file and line, advice, and warnings by code."""
     rows = [
         (each, (each.calls, each.function.removeprefix(f"{LEGACY}.")), "")
         for each in report.calls
@@ -48,7 +48,7 @@ def print_run(report: Run, console: Console) -> None:
 
 
 def print_shadow(report: Shadow, console: Console) -> None:
-    """Print one row per line of the script, what differs, and a summary."""
+    """Print one row per line of the script, differences, and a summary."""
     headings = (
         "equal",
         "close",
@@ -91,7 +91,7 @@ def print_shadow(report: Shadow, console: Console) -> None:
 
 
 def print_record(report: Recorded, folder: str, console: Console) -> None:
-    """Print what was recorded by function, what was not, and a summary."""
+    """Print recorded calls by function, omitted calls, and a summary."""
     rows = [
         (each.cases, each.repeated, each.left_out, each.function)
         for each in report.functions
@@ -101,13 +101,13 @@ def print_record(report: Recorded, folder: str, console: Console) -> None:
         print_rows(console, headings, rows)
     for each in report.functions:
         if each.opaque:
-            given = f"{each.function} was given {', '.join(each.opaque)}"
+            given = f"{each.function} received {', '.join(each.opaque)}"
             say(console, f"cannot be replayed: {given}", "yellow")
     for name, why in report.not_recorded.items():
         say(console, f"not recorded: {name}: {why}", "yellow")
     _print_end(console, report)
     n_cases = sum(each.cases for each in report.functions)
-    text = "nothing was recorded, and nothing written"
+    text = "no calls were recorded, and no folder was written"
     if n_cases:
         text = f"{counted(n_cases, 'case')} in {folder}"
     say(console, f"{text}; the script ended with {report.script_exit_code}")
@@ -134,7 +134,7 @@ def _print_by_file(
     headings: tuple[str, ...],
     rows: Iterable[tuple[Calls | ComparedCalls, tuple[object, ...], str]],
 ) -> None:
-    """Print a table for every file, whose name stands above it, whole."""
+    """Print a table for every file, below the full name of the file."""
     placed = [
         (call.place.file, call.place.cell or 0, call.place.line, cells, style)
         for call, cells, style in rows
@@ -159,7 +159,7 @@ def _print_by_file(
 def _print_end(console: Console, report: Run | Shadow | Recorded) -> None:
     listed = "; ".join(f"cell {x.cell}: {x.text}" for x in report.not_run)
     if listed:
-        say(console, f"not run, for IPython only: {listed}", "yellow")
+        say(console, f"skipped IPython lines: {listed}", "yellow")
     counts: Counter[str] = Counter()
     for warning in () if isinstance(report, Recorded) else report.warnings:
         counts[warning.code] += warning.count

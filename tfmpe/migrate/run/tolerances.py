@@ -1,4 +1,4 @@
-"""How far the bridge's side of a call may be from the legacy one."""
+"""Tolerances between legacy results and those of the bridge."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -21,9 +21,9 @@ TRAINING = {
     **dict.fromkeys(("*.fit", "fit_*", "train_l*", "precompute_null_*"), _FIT),
     **dict.fromkeys(("train_fmpe_rounds", "train_bottom_up"), _ROUNDS),
 }
-"""Names whose calls train, and what their losses and weights keep to."""
+"""Names of training calls, with tolerances of losses and weights."""
 
-# The first pattern that fits a name decides; without one, values are equal.
+# The first pattern that matches counts; others are compared exactly.
 _TOLERANCES = TRAINING | {
     "PyTreeBijector.*": Tolerance(2e-5, 2e-5, "rounding of a bijector"),
     "create_zscaling_*": Tolerance(1e-4, 1e-4, "rounding of a mean"),
@@ -36,9 +36,9 @@ _TOLERANCES = TRAINING | {
     **dict.fromkeys(_OF_NETWORKS, ONE_CALL),
 }
 
-_PICTURE = "it draws a picture and returns no numbers"
-_FILES = "it writes pictures, which a second call would change"
-_USED_UP = "what it returns is used up by reading it"
+_PICTURE = "draws a picture and returns no numbers"
+_FILES = "writes pictures, which a second call would overwrite"
+_USED_UP = "its result can be read only once"
 
 NOT_COMPARED = {
     "lc2st_quant_plot": _PICTURE,
@@ -52,7 +52,7 @@ NOT_COMPARED = {
 
 
 def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
-    """Return how far values may be apart; None for not at all."""
+    """Return the tolerance of a function; None for an exact comparison."""
     found = matching(name, _TOLERANCES)
     if found is None or isinstance(found, Tolerance):
         return found
@@ -60,5 +60,5 @@ def tolerance_of(name: str, of_network: bool) -> Tolerance | None:
 
 
 def matching(name: str, patterns: Mapping[str, Any]) -> Any:
-    """Return what is listed under a name, by the first pattern that fits."""
+    """Return the table's entry for the first pattern that matches a name."""
     return next((x for p, x in patterns.items() if fnmatchcase(name, p)), None)

@@ -1,8 +1,8 @@
-"""Objects of the legacy package, and those of the bridge that stand for them.
+"""Twins: objects of the bridge that correspond to a script's legacy ones.
 
-A twin is made when the script makes the original, from the same arguments,
-and gets the original's state before each call that is made on it. Neither
-the original nor the random numbers of the script are changed.
+A twin is created when the script creates the original, from the same
+arguments, and receives the original's state before each of its calls. The
+original and the random numbers of the script are not changed.
 """
 
 import functools
@@ -26,7 +26,7 @@ _NUMBERS = (np.random.Generator, random.Random)
 
 
 class Twins:
-    """All originals of a run and their twins."""
+    """All original objects of a run and their twins."""
 
     def __init__(self, package: str):
         self._package = package
@@ -68,17 +68,17 @@ class Twins:
         return copied(leaf)
 
     def give(self, pair: Pair, twin: Any) -> None:
-        """Note the twin of an object."""
+        """Register the twin of an object."""
         pair.twin, pair.why = twin, None
         self._by_id[id(twin)] = pair
 
     def is_own(self, kind: Any) -> bool:
-        """Return whether a class is the script's and not the package's."""
+        """Return whether a class is defined by the script."""
         return not is_below(str(getattr(kind, "__module__", "")), self._package)
 
     def _find(self, value: Any) -> Pair | None:
         pair = None if value is None else self._by_id.get(id(value))
-        # An id may be that of an object which is gone.
+        # The id may belong to a deleted object.
         if pair and (value is pair.twin or value is pair.original()):
             return pair
         return None
@@ -87,16 +87,16 @@ class Twins:
         kind = type(original)
         name, reference = kind.__qualname__, _reference(original)
         pair = Pair(next(self._numbers), name, reference)
-        pair.why = f"its {name} was not made by a call of the script"
+        pair.why = f"its {name} was not created by a call of the script"
         self._by_id[id(original)] = pair
         if self.is_own(kind) and is_nnx(original):
             self._clone(pair, original)
         elif self.is_own(kind):
-            pair.why = f"its class {name} is the script's own"
+            pair.why = f"its class {name} is defined by the script"
         return pair
 
     def _clone(self, pair: Pair, module: Any) -> None:
-        """Copy a module, to draw from the twins of its random numbers."""
+        """Copy a module that draws from the twins of its random numbers."""
         from flax import nnx
 
         twin = nnx.clone(module)
@@ -117,13 +117,13 @@ def pairs_in(tree: Any) -> dict[Pair, None]:
 
 
 def state_in(tree: Any) -> State:
-    """Return what the objects of a named tree hold, shared numbers once."""
+    """Return the state of the objects in a named tree, shared parts once."""
     left, pairs = list(pairs_in(tree)), dict[Pair, Any]()
     while left:
         pair = left.pop()
         if pair not in pairs:
             pairs[pair] = original = pair.original()
-            # A module holds the weights of its parts.
+            # A module includes the weights of its parts.
             left += [
                 part
                 for part in pair.parts
@@ -153,11 +153,7 @@ def of_bridge(module: str, name: str) -> Any:
 def default_rngs(
     function: Callable[..., Any], args: Any, kwargs: Any
 ) -> dict[str, Any]:
-    """Return random numbers that a call takes from its defaults.
-
-    They are one object for all calls (L20), so the twins of what is made
-    from them share one as well.
-    """
+    """Return the shared random numbers (L20) of a call's defaults."""
     try:
         signature = inspect.signature(function)
         given = signature.bind(*args, **kwargs).arguments
@@ -171,7 +167,7 @@ def default_rngs(
 
 
 def _check_reach(function: Any) -> None:
-    """Refuse a function that could change what it does not own."""
+    """Refuse a function that could change objects other than its own."""
     name = getattr(function, "__name__", type(function).__name__)
     for used, value in _reached_by(function).items():
         if is_nnx(value) or isinstance(value, _NUMBERS):

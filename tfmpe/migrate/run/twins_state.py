@@ -1,4 +1,4 @@
-"""What objects hold: weights, random numbers and plain attributes by path."""
+"""State of objects by path: weights, random numbers, plain attributes."""
 
 import sys
 from collections.abc import Callable, Collection
@@ -18,12 +18,12 @@ _NO_WEIGHTS = (_FLAG, "/key", "/count")
 
 
 class NoTwinError(Exception):
-    """The bridge's version of an object cannot be made, and why not."""
+    """An object has no version on the bridge, for the reason given."""
 
 
 @dataclass(eq=False, repr=False)
 class Pair:
-    """An object and its twin; stands for both in the arguments of a call."""
+    """An object and its twin; replaces both in the arguments of a call."""
 
     number: int
     kind: str
@@ -33,11 +33,11 @@ class Pair:
     parts: list["Pair"] = field(default_factory=list)
 
     def __repr__(self) -> str:
-        """Name it as a person would."""
+        """Return the kind and the number."""
         return f"{self.kind} number {self.number}"
 
     def whole(self) -> list["Pair"]:
-        """Return it and all that it was made from."""
+        """Return the pair, and the pairs from which it was created."""
         found: list[Pair] = [self]
         for pair in found:
             found += [part for part in pair.parts if part not in found]
@@ -45,23 +45,23 @@ class Pair:
 
 
 State = dict[Pair, dict[str, Any]]
-"""What objects hold by path."""
+"""State of objects by path."""
 
 
 def is_nnx(value: Any, *kinds: str) -> bool:
-    """Return whether a value is of nnx: a module or random numbers."""
+    """Return whether a value is an nnx module or nnx random numbers."""
     nnx = sys.modules.get("flax.nnx")
     of = [getattr(nnx, kind) for kind in kinds or ("Module", "Rngs") if nnx]
     return isinstance(value, tuple(of))
 
 
 def is_rngs(value: Any) -> bool:
-    """Return whether a value is random numbers of nnx."""
+    """Return whether a value is nnx random numbers."""
     return is_nnx(value, "Rngs")
 
 
 def nodes_of(module: Any) -> list[tuple[tuple[Any, ...], Any]]:
-    """Return all nodes of a module of nnx, each with its path."""
+    """Return all nodes of an nnx module with their paths."""
     from flax import nnx
 
     return list(nnx.iter_graph(module))
@@ -75,7 +75,7 @@ def child(owner: Any, path: Collection[Any]) -> Any:
 
 
 def variables_of(module: Any) -> dict[str, Any]:
-    """Return the variables of a module of nnx by their paths."""
+    """Return the variables of an nnx module by path."""
     return {
         "/".join(map(str, path)): node
         for path, node in nodes_of(module)
@@ -84,7 +84,7 @@ def variables_of(module: Any) -> dict[str, Any]:
 
 
 def state_of(value: Any, left_out: Collection[int] = ()) -> dict[str, Any]:
-    """Return what an object holds, without the variables of some ids."""
+    """Return the state of an object, without variables of the given ids."""
     if not is_nnx(value):
         plain = int | float | str | np.ndarray | jax.Array
         return {
@@ -103,14 +103,14 @@ def state_of(value: Any, left_out: Collection[int] = ()) -> dict[str, Any]:
 
 
 def load(state: State) -> None:
-    """Let the twins hold a state of their originals."""
+    """Set the state of twins to that of their originals."""
     for pair, held in state.items():
         if pair.why is None:
             fill_in(pair.twin, held)
 
 
 def fill_in(twin: Any, held: dict[str, Any]) -> None:
-    """Let an object hold what another one of its kind held."""
+    """Set the state of an object to that of another one of its kind."""
     if not is_nnx(twin):
         for name in held.keys() & vars(twin).keys():
             setattr(twin, name, copied(held[name]))
@@ -130,7 +130,7 @@ def fill_in(twin: Any, held: dict[str, Any]) -> None:
 
 
 def sides(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a state and what the twins hold now, to be compared."""
+    """Return a state and the present state of the twins, for comparison."""
     old: dict[str, Any] = {}
     new: dict[str, Any] = {}
     kinds: set[str] = set()
@@ -149,7 +149,7 @@ def sides(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def has_weights(path: str) -> bool:
-    """Return whether what is held at a path is weights."""
+    """Return whether a path holds weights."""
     return not path.endswith(_NO_WEIGHTS)
 
 
@@ -181,7 +181,7 @@ def _text(key: Any) -> str:
 
 
 def _flagged(module: Any) -> list[tuple[str, Any]]:
-    """Return the parts that are training or not, by the path of the flag."""
+    """Return the parts with a training flag, by the path of the flag."""
     return [
         ("/".join([*map(str, path), _FLAG]), node)
         for path, node in nodes_of(module)
@@ -198,7 +198,7 @@ def _write(variable: Any, value: Any) -> None:
 
 
 def _copy(leaf: Any) -> Any:
-    # What trains may give away its arrays.
+    # Training may donate its arrays.
     if isinstance(leaf, jax.core.Tracer) or not hasattr(leaf, "copy"):
         return leaf
     return leaf.copy()

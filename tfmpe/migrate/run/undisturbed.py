@@ -1,4 +1,4 @@
-"""Calls that leave random numbers, output and logs of a script alone."""
+"""Isolation of a script's random numbers, output and logs from a call."""
 
 import io
 import logging
@@ -24,7 +24,7 @@ Numbers = tuple[Any, Any]
 def undisturbed(
     *, quiet: bool = False, begin: Numbers | None = None
 ) -> Iterator[None]:
-    """Put global random numbers back, warn of nothing and log nothing."""
+    """Restore global random numbers, and suppress warnings and logs."""
     before, logged = global_numbers(), logging.root.manager.disable
     _set_numbers(begin or before)
     logging.disable(logging.CRITICAL)

@@ -1,1 +1,1 @@
-"""Numbers, names and tables as all commands print them."""
+"""Numbers, names and tables in the format of all commands."""

@@ -1,7 +1,7 @@
 """Tables and sentences as plain lines, for terminals and log files.
 
-One line is one row, and nothing in it is cut or folded: numbers come first,
-names last. Needs `rich` (extra `cli`).
+Each row is one line, which is never cut or wrapped: numbers come first, names
+last. Needs `rich` (extra `cli`).
 """
 
 import textwrap
@@ -19,7 +19,7 @@ def print_rows(
     optional: Sequence[str] = (),
     styles: Iterable[str | None] = (),
 ) -> None:
-    """Print rows below headings; optional columns only where they fit."""
+    """Print rows below headings; optional columns only if they fit."""
     cells = [list(headings), *([str(cell) for cell in row] for row in rows)]
     shown = list(range(len(headings)))
     leaving = list(optional)
@@ -40,7 +40,7 @@ def print_rows(
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print a sentence, broken between words only, later lines indented."""
+    """Print a sentence, wrapped between words, with later lines indented."""
     broken = textwrap.fill(
         text,
         max(console.width, 20),

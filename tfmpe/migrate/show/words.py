@@ -1,4 +1,4 @@
-"""Counts, durations, sizes and ratios in words, alike in all output."""
+"""Counts, durations, sizes and ratios as text."""
 
 import math
 
@@ -7,7 +7,7 @@ _BYTES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Return a number of things in words.
+    """Return a number and its noun.
 
     Examples
     --------
@@ -18,7 +18,7 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def in_seconds(seconds: float | None) -> str:
-    """Return a duration in the unit that suits it, or ``-`` for None.
+    """Return a duration in a suitable unit, or ``-`` for None.
 
     Examples
     --------
@@ -29,12 +29,12 @@ def in_seconds(seconds: float | None) -> str:
 
 
 def in_bytes(n_bytes: float | None) -> str:
-    """Return a size in the unit that suits it, or ``-`` for None."""
+    """Return a size in a suitable unit, or ``-`` for None."""
     return _scaled(n_bytes, _BYTES)
 
 
 def ratio(old: float | None, new: float | None) -> str:
-    """Return how many times the new fits into the old, ``-`` if unknown."""
+    """Return the ratio of old to new, or ``-`` if it is unknown."""
     if old is None or new is None or not new:
         return "-"
     return f"{_digits(old / new)}x"
@@ -48,5 +48,5 @@ def _scaled(value: float | None, units: tuple[tuple[float, str], ...]) -> str:
 
 
 def _digits(value: float) -> str:
-    """Return three digits, and all of a larger whole part."""
+    """Return a number with three digits, or all digits of an integer part."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

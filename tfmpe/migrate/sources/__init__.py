@@ -1,7 +1,7 @@
-"""Scripts and notebooks: finding them, reading them, writing them back whole.
+"""Scripts and notebooks: search, reading, and lossless writing.
 
-`Cell.text` is what the user wrote; `Cell.code` is Python, with placeholders
-for IPython's own syntax, and line by line the same.
+`Cell.text` is the text in the file; `Cell.code` is Python with the same lines,
+in which placeholders replace IPython syntax.
 """
 
 from .errors import SourceError as SourceError

@@ -7,7 +7,7 @@ from tfmpe.migrate.errors import one_line
 
 
 class SourceError(ValueError):
-    """A file (`file`, with slashes), and what is wrong with it (`why`)."""
+    """A file (`file`, with slashes), and its fault (`why`)."""
 
     def __init__(self, file: str | Path, why: str):
         self.file = shown(file)
@@ -16,12 +16,12 @@ class SourceError(ValueError):
 
 
 def shown(file: str | Path) -> str:
-    """Return a path as text with slashes, whatever bytes its name holds."""
+    """Return a path as text with slashes, even with undecodable bytes."""
     name = os.fsencode(Path(file).as_posix())
     text = name.decode("utf-8", "backslashreplace")
     return one_line(text, limit=5_000)
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Return what the operating system says of an error."""
+    """Return the operating system's message of an error."""
     return getattr(error, "strerror", None) or str(error)

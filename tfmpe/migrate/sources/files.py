@@ -1,4 +1,4 @@
-"""Reading one file, and writing it back: whole, and only what was read."""
+"""Reading of one source file, and safe replacement of its content."""
 
 import os
 import stat
@@ -12,12 +12,12 @@ from .python_file import python_file
 from .source import Source
 
 _MAX_BYTES = 10_000_000
-# Most bytes of a notebook are pictures.
+# Large, because notebooks contain pictures.
 _MAX_NOTEBOOK_BYTES = 200_000_000
 
 
 def read_source(path: str | Path) -> Source:
-    """Return a Python file, or a notebook: its name ends in ``.ipynb``."""
+    """Return a file as a notebook if named ``.ipynb``, else as Python."""
     path = Path(path)
     is_notebook = path.suffix.lower() == ".ipynb"
     limit = _MAX_NOTEBOOK_BYTES if is_notebook else _MAX_BYTES
@@ -25,15 +25,15 @@ def read_source(path: str | Path) -> Source:
 
 
 def as_source(path: Path, content: bytes) -> Source:
-    """Return what a file with this name and content is."""
+    """Return the source file with this name and content."""
     read = notebook if path.suffix.lower() == ".ipynb" else python_file
     return read(path, content)
 
 
 def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:
-    """Return the bytes of a regular file that is not too large."""
+    """Return the bytes of a regular file of limited size."""
     try:
-        # Before it is opened: to open a pipe could wait for ever.
+        # Checked before opening, because opening a pipe can block forever.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise SourceError(path, "not a regular file")
@@ -49,10 +49,10 @@ def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:
 def replace_content(
     path: Path, old: bytes, new: bytes, *, backup: bool = False
 ) -> None:
-    """Replace the old content of a file, and keep its permissions.
+    """Replace the content of a file, and keep its permissions.
 
-    Of a symbolic link, the file that it leads to is written. A backup is left
-    beside it, as ``NAME.orig``.
+    Symbolic links are followed. A backup is written beside the file, as
+    ``NAME.orig``.
     """
     try:
         real = Path(os.path.realpath(path))
@@ -63,7 +63,7 @@ def replace_content(
         if not mode & stat.S_IWUSR or not os.access(real, os.W_OK):
             why = "it is read-only; make it writable first"
         elif real.read_bytes() != old:
-            why = "it was changed since it was read; start again"
+            why = "it changed after it was read; run the command again"
         elif backup and os.path.lexists(original):
             why = f"{original.name} exists already; move it away"
         if why:

@@ -1,4 +1,4 @@
-"""Which files below some paths are sources, and which configure a project."""
+"""Search for source files and project configuration below some paths."""
 
 import os
 import re
@@ -28,10 +28,10 @@ _OTHER_FOLDERS = re.compile(
 def find_sources(
     paths: Sequence[str | Path],
 ) -> tuple[list[Path], list[SourceError]]:
-    """Find all Python files, notebooks and configuration files, each once.
+    """Find all Python files, notebooks and configuration files, once each.
 
-    A file that is given by name is taken, whatever it is called. Links to
-    files are read as these; links to folders or to nothing are left out.
+    A file that is passed itself is included, whatever its name. Links to files
+    are followed; links to folders and broken links are skipped.
     """
     files: dict[str, Path] = {}
     unseen: list[SourceError] = []
@@ -44,7 +44,7 @@ def find_sources(
 
 
 def is_configuration(file: Path) -> bool:
-    """Return whether it is a file such as ``setup.cfg`` or a shell script."""
+    """Return whether a file is like ``setup.cfg`` or a shell script."""
     if file.name.lower().endswith(_SUFFIXES):
         return False
     named = _CONFIGURATION.fullmatch(file.as_posix())
@@ -69,19 +69,19 @@ def _below(path: Path) -> Iterator[Path | SourceError]:
 
 
 def _unseen(file: Path | str, error: OSError | ValueError) -> SourceError:
-    return SourceError(file, f"it cannot be looked at ({reason(error)})")
+    return SourceError(file, f"it cannot be accessed ({reason(error)})")
 
 
 def _is_ours(file: Path) -> bool:
     named = file.name.lower().endswith(_SUFFIXES) or is_configuration(file)
     if not named and not _interpreter(file):
         return False
-    # A pipe is ours too, and then cannot be read: that is said.
+    # Pipes are included, so that they are reported as unreadable.
     return not file.is_symlink() or file.is_file()
 
 
 def _interpreter(file: Path) -> bytes:
-    """Return the first line of a script without a suffix, else nothing."""
+    """Return the first line of a script without a suffix, else ``""``."""
     line = b""
     with suppress(OSError):
         if not file.suffix and file.is_file():

@@ -1,18 +1,18 @@
-"""IPython's own syntax in a cell, replaced so that the rest is Python."""
+"""IPython syntax in a cell, replaced so that the rest is valid Python."""
 
 import re
 from typing import NamedTuple
 
 
 class Magic(NamedTuple):
-    """A piece of a cell, its line from 1, and the name that stands for it."""
+    """A piece of IPython syntax, its line from 1, and its placeholder."""
 
     line: int
     text: str
     placeholder: str
 
 
-# One logical line goes on within brackets and strings, after a backslash.
+# A logical line continues in brackets, strings, and after a backslash.
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"""'
     r"|'''(?:\\.|[^\\])*?'''"
@@ -34,25 +34,25 @@ _MAGIC = re.compile(
       | (?P<whole>
             [%!?,;/].* | [\w.%*]+\?{1,2}\s*$
           | [\w.\[\]'",* ]+=\s*(?:!|%)(?!=).*
-            # Magics without their sign, where two words could not be Python.
+            # Magics without `%`, where two words are not valid Python.
           | (?:cat|cd|cp|conda|load_ext|ls|matplotlib|mkdir|mv|pip|rm|run)
             [ \t]+(?!(?:and|for|if|in|is|not|or)\b)(?:\w|[.~]{0,2}/|\.\.\s*$).*
         )
     )""",
     re.VERBOSE,
 )
-# Cell magics whose cell is Python that runs here; `%%bash` and others are not.
+# Cell magics whose cells are Python code, unlike those of `%%bash`.
 _PYTHON_CELLS = re.compile(
     r"%%(?:time|timeit|capture|prun|px|debug|memit|mprun|snakeviz)\b"
 )
 
 
 def as_python(text: str, other: bool = False) -> tuple[str, tuple[Magic, ...]]:
-    """Return what IPython compiles of a cell, and what it treats itself.
+    """Return a cell as Python, and the replaced IPython syntax.
 
-    What the first line is indented by is taken away from every line. Magics
-    become placeholders, or all lines if they are in another language. The
-    lines stay, and so do the ends of lines of Python.
+    The indentation of the first line is removed from all lines. Magics, or all
+    lines of a cell in another language, become placeholders. The number of
+    lines and the ends of Python lines stay the same.
     """
     first = re.search(r"^[ \t]*(?=\S)", text, re.MULTILINE)
     indent = first.group() if first else ""

@@ -1,4 +1,4 @@
-"""Notebooks: JSON in which only the text of changed cells is replaced."""
+"""Notebooks as JSON files in which only changed cells are replaced."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def notebook(path: Path, content: bytes) -> Source:
-    """Return a notebook; cells in another language hold no Python."""
+    """Return a notebook; only cells in Python have code."""
     try:
         text = content.decode("utf-8")
         stored = json.loads(text.removeprefix("\ufeff"))
@@ -55,7 +55,7 @@ def notebook(path: Path, content: bytes) -> Source:
 
 
 def _replaced(raw: str, text: str, escape: bool) -> str:
-    """Return the JSON of other text, laid out as `raw`; the same lines stay."""
+    """Return new text as JSON in the layout of `raw`, line by line."""
     if not raw.startswith("["):
         return json.dumps(text, ensure_ascii=escape)
     items = list(re.finditer(_STRING, raw))
@@ -75,9 +75,9 @@ def _replaced(raw: str, text: str, escape: bool) -> str:
 
 
 def _sources(text: str) -> list[tuple[int, int]]:
-    """Return where the source of each cell is; a cell without has (0, 0)."""
+    """Return the place of each cell's source; (0, 0) if it has none."""
     top = {key: start for key, start, _ in _values(text, text.index("{"))}
-    # Of a key that is there twice, JSON takes the last.
+    # JSON uses the last of duplicate keys.
     cells = [
         {key: (first, last) for key, first, last in _values(text, start)}
         for _, start, _ in _values(text, top["cells"])
@@ -86,7 +86,7 @@ def _sources(text: str) -> list[tuple[int, int]]:
 
 
 def _values(text: str, start: int) -> Iterator[tuple[str, int, int]]:
-    """Yield the key and the place of each value of an object or a list."""
+    """Yield the key and place of each value of an object or a list."""
     position, key = start + 1, ""
     while text[position := _after_gap(text, position)] not in "]}":
         if text[start] == "{":

@@ -1,4 +1,4 @@
-"""Code to syntax trees, within limits that libcst survives."""
+"""Syntax trees of code, within limits that libcst can handle."""
 
 import ast
 import sys
@@ -15,7 +15,7 @@ _MAX_DEPTH = 400
 
 
 def check_syntax(source: Source, cell: Cell) -> ast.Module:
-    """Return Python's own tree of a cell that is not nested too deeply."""
+    """Return the Python syntax tree of a cell, within limits of depth."""
     tree = check_compiles(source, cell, ast.PyCF_ONLY_AST)
     level: list[ast.AST] = [tree]
     for _ in range(_MAX_DEPTH):
@@ -31,7 +31,7 @@ def check_compiles(source: Source, cell: Cell, flags: int = 0) -> Any:
         flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         with warnings.catch_warnings():
-            # What others do by bad style is not the question.
+            # Syntax warnings of the user's code are not of interest here.
             warnings.simplefilter("ignore")
             return compile(cell.code, "code", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
@@ -46,7 +46,7 @@ def check_compiles(source: Source, cell: Cell, flags: int = 0) -> Any:
 
 @contextmanager
 def deep_recursion() -> Iterator[None]:
-    """Let the deepest trees be visited: libcst needs six calls a level."""
+    """Raise the recursion limit: libcst needs six calls per level."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, 12 * _MAX_DEPTH + 1_000))
     try:

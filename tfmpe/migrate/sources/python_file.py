@@ -1,4 +1,4 @@
-"""Python files: their encoding, kept as it is."""
+"""Python files, in their own encoding."""
 
 import io
 import tokenize
@@ -9,7 +9,7 @@ from .source import Cell, Source
 
 
 def python_file(path: Path, content: bytes) -> Source:
-    """Return a Python file in the encoding that it names (PEP 263)."""
+    """Return a Python file in its declared encoding (PEP 263)."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         text = content.decode(encoding)

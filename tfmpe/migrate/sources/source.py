@@ -1,4 +1,4 @@
-"""A file of code in memory: its cells, and its bytes with other code."""
+"""A source file in memory: its cells, and its bytes after an edit."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ _AFTER_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 
 @dataclass(frozen=True)
 class Cell:
-    """Code that is compiled as one.
+    """Code that is compiled as one unit.
 
-    `number` counts a notebook's cells from 1, those of text included; it is
-    None for a Python file. `code` is `text` with placeholders for `magics`
-    and without what indents the whole cell: the beginnings of lines differ.
+    `number` counts all cells of a notebook from 1, including text; it is None
+    for a Python file. `code` is `text` with placeholders for `magics` and
+    without common indentation: it differs only at the beginnings of lines.
     """
 
     number: int | None
@@ -37,24 +37,24 @@ class Cell:
         return self._lines[1][number - 1]
 
     def column(self, line: int, column: int) -> int:
-        """Return where in a line of the text a column of the code is."""
+        """Return the column in the text for a column in the code."""
         text, code = self._lines
         return column + len(text[line - 1]) - len(code[line - 1])
 
     def column_of(self, line: int, n_bytes: int) -> int:
-        """Return the same for a column of `ast`: bytes of UTF-8."""
+        """Return the column in the text for one of `ast`, in UTF-8 bytes."""
         before = self.line(line).encode()[:n_bytes]
         return self.column(line, len(before.decode()))
 
     def offset(self, line: int, n_bytes: int) -> int:
-        """Return where in the whole text a place of `ast` is."""
+        """Return the offset in the whole text of a place from `ast`."""
         above = self._lines[0][: line - 1]
         return sum(map(len, above)) + self.column_of(line, n_bytes)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file (one cell) or a notebook, and its bytes as they were."""
+    """A Python file (one cell) or a notebook, with its original bytes."""
 
     path: Path
     cells: tuple[Cell, ...]
@@ -62,17 +62,17 @@ class Source:
     encode: Callable[[Sequence[str]], bytes]
 
     def place(self, cell: Cell, line: int, column: int) -> Place:
-        """Return a place in the file; the column is one of the text."""
+        """Return a place in the file; the column is that of the text."""
         return Place(shown(self.path), line, column + 1, cell.number)
 
     def with_texts(self, texts: Sequence[str]) -> bytes:
-        """Return the bytes of the file with other texts, all else as it was."""
+        """Return the bytes of the file with new texts, otherwise unchanged."""
         before = [cell.text for cell in self.cells]
         if list(texts) == before:
             return self.content
         try:
             if self.encode(before) != self.content:
-                why = "written again, other parts would change, too"
+                why = "rewriting it would change other parts"
                 raise SourceError(self.path, f"{why}; convert it to UTF-8")
             return self.encode(texts)
         except UnicodeEncodeError as error:

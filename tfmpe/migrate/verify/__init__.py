@@ -1,5 +1,5 @@
-"""Proving that the bridge returns what the legacy package returned.
+"""Verification that the bridge returns the same results as legacy code.
 
-`verify` replays a folder of recordings, `one_file` each of them, `processes`
-those that need flags of their own; `table` prints what was found.
+`verify` replays a folder of recordings, `one_file` a single one, `processes`
+those that need other flags; `table` prints the result.
 """

@@ -1,4 +1,4 @@
-"""Replaying all calls of one recording."""
+"""Replay of all calls in one recording."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ from tfmpe.migrate.replay.targets import Lookup, bridge
 
 
 class FileResult(Strict, frozen=True):
-    """What replaying one recording gave, or why the recording was refused."""
+    """Results of replaying a recording, or the reason for refusing it."""
 
     file: str
     row: Replayed | None = None
@@ -34,10 +34,7 @@ def replay_file(
     loosened: Tolerance | None = None,
     n_workers: int = 1,
 ) -> FileResult:
-    """Replay one recording of a folder, so many calls at a time.
-
-    Most of the time the compiler is at work, which leaves Python free.
-    """
+    """Replay one recording of a folder, several calls at a time."""
     shown = file.relative_to(folder).as_posix()
     try:
         cases = read_cases(file, folder)

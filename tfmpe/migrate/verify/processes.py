@@ -1,8 +1,7 @@
-"""Replaying recordings of format 2, each set of flags in its own process.
+"""Replay of format 2 in separate processes, one for each set of flags.
 
-What a flag of JAX changes holds for a whole process, and some recordings need
-one in which nothing else has run. All processes run beside one another, and
-beside the one that has started them.
+A flag of JAX applies to a whole process, and some recordings need a process in
+which nothing else has run. All processes run concurrently.
 """
 
 import logging
@@ -36,7 +35,7 @@ _MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"
 def replayed_apart(
     folder: Path, by_flags: Mapping[Flags, Sequence[Path]]
 ) -> Iterator[Iterator[FileResult]]:
-    """Start a process for each set of flags; yield results as they come."""
+    """Start a process per set of flags; yield results as they arrive."""
     found: queue.Queue[FileResult | None] = queue.Queue()
     running: list[tuple[subprocess.Popen[bytes], Thread]] = []
     try:
@@ -80,7 +79,7 @@ def _read(
 
 
 def _environment(flags: Mapping[str, str]) -> dict[str, str]:
-    # The same tfmpe, wherever the process is started.
+    # The same tfmpe, whatever the working directory.
     places = [str(_PACKAGE), os.environ.get("PYTHONPATH", "")]
     return {
         # They were recorded on a CPU; pictures are not shown.
@@ -94,14 +93,14 @@ def _environment(flags: Mapping[str, str]) -> dict[str, str]:
 
 
 def replay_files(folder: str, *files: str) -> None:
-    """Replay recordings, and write a line of JSON for each to stdout."""
-    # Whatever else prints does not come between the results.
+    """Replay recordings, and print a line of JSON for each."""
+    # Other output must not mix with the results.
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     logging.disable(logging.WARNING)
     group = None
     for file in map(Path, files):
-        # What was compiled for one group serves no other, and is large.
+        # Programs of one group are large and not reused by another.
         if file.parent != group:
             jax.clear_caches()
             group = file.parent

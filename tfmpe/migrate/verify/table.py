@@ -1,4 +1,4 @@
-"""A verification for people: one table, what differs, then one line."""
+"""Text output of a verification."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _LEGEND = "same: to the bit; near: within the tolerance; diff: different"
 
 
 def print_verify(found: Verify, console: Console) -> None:
-    """Print the table, what differs, what is not compared, and a summary."""
+    """Print the table, differences, omitted cases, and a summary."""
     for line, style in _table(found):
         console.print(Text(line, style), soft_wrap=True)
     if found.rows:
@@ -34,7 +34,7 @@ def print_verify(found: Verify, console: Console) -> None:
         say(console, note, "yellow")
     for reason, functions in _not_replayed(found).items():
         say(console, f"stored, not replayed ({reason}):")
-        # A number stays with its name.
+        # No line break between a number and its name.
         listed = ", ".join(f"{n}\xa0{name}" for name, n in functions.items())
         say(console, f"  {listed}")
     style = "bold green" if found.exit_code == 0 else "bold red"
@@ -42,7 +42,7 @@ def print_verify(found: Verify, console: Console) -> None:
 
 
 def _table(found: Verify) -> Iterator[tuple[str, str]]:
-    """Return the lines of the table with their styles."""
+    """Yield the lines of the table with their styles."""
     if not found.rows:
         return
     names = ["example", *(f" {row.function}" for row in found.rows)]
@@ -96,7 +96,7 @@ def _rest(number: int, indent: str, what: str) -> Iterator[str]:
 
 
 def _not_replayed(found: Verify) -> dict[str, dict[str, int]]:
-    """Return how many cases of each function were not replayed, by reason."""
+    """Return the numbers of omitted cases by reason and function."""
     reasons: dict[str, dict[str, int]] = {}
     for entry in sorted(found.not_replayed, key=lambda each: each.function):
         functions = reasons.setdefault(entry.reason, {})

@@ -1,4 +1,4 @@
-"""Replaying stored legacy output and reporting what is not the same."""
+"""Replay of stored legacy output, and a report of all differences."""
 
 import itertools
 import os
@@ -33,7 +33,7 @@ from .one_file import FileResult, replay_file
 from .processes import Flags, replayed_apart
 
 Progress = Callable[[float, str], None]
-"""Told the share that is done, from 0 to 1, and what is being done."""
+"""Callback with the completed share, from 0 to 1, and a label."""
 
 _ELSEWHERE = (
     "numbers cannot be equal to the bit. --other-fingerprint compares within "
@@ -43,7 +43,7 @@ _N_WORKERS = min(os.cpu_count() or 1, 4)
 
 
 class UnknownExampleError(ValueError):
-    """An example was asked for that the stored output does not have."""
+    """The stored output has no such example."""
 
 
 def verify(
@@ -54,12 +54,11 @@ def verify(
     lookup: Lookup = bridge,
     other_fingerprint: bool = False,
 ) -> Verify:
-    """Replay stored legacy output and compare everything.
+    """Replay stored legacy output and compare all results.
 
-    Without a folder, that is the one that travels with the package. Bad files
-    and recordings from elsewhere are named as problems and not replayed. If
-    another kind of fingerprint is allowed, what is otherwise compared to the
-    bit may differ by `LOOSENED`.
+    The default folder is the one shipped with the package. Invalid files and
+    recordings from elsewhere are reported as problems and not replayed. With
+    `other_fingerprint`, exact comparisons are relaxed to `LOOSENED`.
     """
     with ExitStack() as stack:
         try:
@@ -130,7 +129,7 @@ def _found(
 
 @dataclass(frozen=True)
 class _Part:
-    """A folder of recordings: all of them, or those of an archive."""
+    """Recordings of a folder, or of the archive in it."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -148,7 +147,7 @@ class _Part:
                     yield problem
 
     def sound(self, example: str | None, bad: set[str]) -> list[Path]:
-        """Return the recordings that are wanted and have no problem."""
+        """Return the requested recordings that have no problem."""
         faulty = {(self.folder / file).with_suffix(".json") for file in bad}
         wanted = [f for f in self.files if example in (None, f.parent.name)]
         return [file for file in wanted if file not in faulty]
@@ -159,7 +158,7 @@ def _replayed(
     replay_here: Callable[[Path, Path], FileResult],
     progress: Progress | None,
 ) -> list[FileResult]:
-    """Replay recordings, those of format 2 in processes of their own."""
+    """Replay recordings, those of format 2 in separate processes."""
     total = sum(len(files) for _, files in parts)
     done = itertools.count(1)
 
@@ -190,7 +189,7 @@ def _replayed(
 def _flags(file: Path, folder: Path) -> Flags | None:
     try:
         flags = read_flags(file, folder)
-    # Reading its cases says what is wrong with it.
+    # The error is reported when the cases are read.
     except RecordingError:
         return None
     return None if flags is None else tuple(sorted(flags.items()))

@@ -1,4 +1,4 @@
-"""What this project uses of the legacy package, in one place."""
+"""All imports of the legacy package in this project."""
 
 from sfmpe.sfmpe import SFMPE as SFMPE
 from sfmpe.structured_cnf import StructuredCNF as Flow

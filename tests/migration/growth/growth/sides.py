@@ -1,4 +1,4 @@
-"""What is done to the two sides between the stages of training."""
+"""Changes to the two sides between the stages of training."""
 
 from sfmpe.util.dataloader import flatten_structured
 

@@ -1,4 +1,4 @@
-"""The numbers that this project has always given."""
+"""Reference numbers of this project."""
 
 import fit
 import jax

@@ -1,4 +1,4 @@
-"""Mirror of ``sfmpe.nn.transformer.embedding``: vectors for tokens."""
+"""Mirror of ``sfmpe.nn.transformer.embedding``: token embeddings."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ from tfmpe.preprocessing import PAD_VALUE
 
 
 class GaussianFourierEmbedding(nnx.Module):
-    """Waves of the functional inputs; the frequencies are trained.
+    """Fourier features of the functional inputs, with trained frequencies.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class GaussianFourierEmbedding(nnx.Module):
 
 
 class Embedding(nnx.Module):
-    """Vectors of tokens: value, label, functional inputs, time and side.
+    """Embedding of value, label, functional inputs, time and side.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Embedding(nnx.Module):
     n_labels, label_dim : int
         Rows and columns of the table of labels.
     index_in_dim, index_out_dim : int
-        Functional inputs of a token, and columns of their waves.
+        Functional inputs of a token, and columns of their features.
     out_dim : int
         Width of the vectors.
     rngs : nnx.Rngs, optional
@@ -99,13 +99,13 @@ class Embedding(nnx.Module):
         ----------
         values : Array
         labels : Array of int, shape (n or 1, t)
-            One that the table lacks gives NaN, a negative one counts from
+            A label beyond the table gives NaN, a negative one counts from
             the end (L55).
         indices : Array, shape (n or 1, t, index_in_dim), or None
         time : Array or float
             Anything that can be broadcast to ``(n, t, 1)``; None gives -1e8.
         is_context : bool
-            Which side the tokens are on.
+            Whether the tokens are on the side of the context.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Embedding(nnx.Module):
 
 
 def _spread(column: Any, tokens: tuple[int, ...]) -> Any:
-    """Give every token a column; a scalar is the same for all."""
+    """Broadcast a value to one column per token."""
     width = column.shape[-1] if column.ndim else 1
     return jnp.broadcast_to(column, (*tokens, width))
 

@@ -24,8 +24,8 @@ class FFLayer(nnx.Module):
         Share of the values that is zeroed in training mode.
     activation : callable
     rngs : nnx.Rngs, optional
-        ``params`` gives the weights, ``dropout`` what is dropped. Without it
-        all instances share ``nnx.Rngs(0)`` (L20).
+        Streams ``params`` for the weights, and ``dropout``. Without it all
+        instances share ``nnx.Rngs(0)`` (L20).
 
     Notes
     -----
@@ -56,8 +56,8 @@ class MLP(nnx.Module):
     ----------
     dim, n_layers : int
     dropout, activation, rngs
-        As of :class:`FFLayer`. Each layer draws from a part of the streams,
-        which are split at every call, in evaluation too (L34).
+        See :class:`FFLayer`. Each layer draws from a part of the streams,
+        which are split at every call, even in evaluation mode (L34).
 
     Notes
     -----
@@ -89,7 +89,7 @@ class MLP(nnx.Module):
 
 
 class _Block(nnx.Module):
-    """What both kinds of block consist of, in the order of the keys."""
+    """Common parts of both kinds of blocks, in the order of the keys."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class _Block(nnx.Module):
 
 
 class EncoderBlock(_Block):
-    """A block of the encoder, which throws its attention away (L22).
+    """A block of the encoder, which discards its attention (L22).
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class EncoderBlock(_Block):
     n_ff : int
         Layers of the feed-forward part.
     dropout, activation
-        As of :class:`FFLayer`.
+        See :class:`FFLayer`.
     n_heads : int
         Must divide ``dim``.
     rngs : nnx.Rngs, optional
@@ -160,7 +160,7 @@ class DecoderBlock(_Block):
     Parameters
     ----------
     n_heads, dim, n_ff, dropout, activation, rngs
-        As of :class:`EncoderBlock`, in another order.
+        See :class:`EncoderBlock`, in another order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Stored weights into a network, and out of it again."""
+"""Reading and loading of network weights."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -28,14 +28,14 @@ class Transformer(StructuredVectorFieldModel):
         ``n_ff``, ``dropout`` and ``activation``, a function such as
         ``nnx.relu``. Other entries are not used.
     value_dim : int
-        Values in a token, of theta and context alike.
+        Values in a token of theta or context.
     n_labels : int
         Number of labels: one more than the largest.
     index_dim : int
         Functional inputs of a token.
     rngs : nnx.Rngs, optional
-        ``params`` gives the first weights, ``dropout`` what is dropped.
-        Without it all instances share ``nnx.Rngs(0)`` (L20).
+        Streams ``params`` for the initial weights, and ``dropout``. Without
+        it all instances share ``nnx.Rngs(0)`` (L20).
 
     Raises
     ------
@@ -47,13 +47,13 @@ class Transformer(StructuredVectorFieldModel):
     Notes
     -----
     Legacy: ``sfmpe.nn.transformer.transformer.Transformer``: the same seed
-    gives the same weights, outputs and dropout. Each call counts every
-    stream three further, in evaluation too (L34).
+    gives the same weights, outputs and dropout. Each call advances every
+    stream by three, even in evaluation mode (L34).
 
-    A new network drops; call ``eval()`` before sampling and ``train()``
-    before training, as with any NNX module.
-    :func:`~tfmpe.compat.nn.transformer.load_parameters` puts stored weights
-    in. Works under ``nnx.jit``, ``vmap`` and ``grad``.
+    A new network is in training mode, with dropout; call ``eval()`` before
+    sampling and ``train()`` before training, as with any NNX module.
+    :func:`~tfmpe.compat.nn.transformer.load_parameters` loads stored weights.
+    Works under ``nnx.jit``, ``vmap`` and ``grad``.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class Transformer(StructuredVectorFieldModel):
         Parameters
         ----------
         context, context_label, context_index, context_mask, time
-            As of the call; the mask has no effect (L22).
+            See the call; the mask has no effect (L22).
         """
         x = self.embedding(context, context_label, context_index, time, True)
         return self._encoded(x, context_mask)
@@ -159,7 +159,7 @@ class Transformer(StructuredVectorFieldModel):
         encoded : Array
             As returned by :meth:`encode`.
         cross_mask, time
-            As of the call.
+            See the call.
         """
         x = self.embedding(pos, pos_label, pos_index, time)
         x = self._encoded(x, pos_mask)
@@ -192,9 +192,9 @@ class Transformer(StructuredVectorFieldModel):
             Without effect (L22).
         cross_mask : Array, shape (n or 1, 1, t, c), or None
             Nonzero where a theta token may attend to a context token. A row
-            of zeros attends to all alike (L22).
+            of zeros attends to all equally (L22).
         time : Array, shape (n, 1, 1) or (1, 1, 1), or float
-            Seen by both sides.
+            Used by both sides.
 
         Raises
         ------
