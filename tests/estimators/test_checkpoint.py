@@ -323,3 +323,8 @@ def test_words_of_keys():
         np.array([0, 3], np.uint32),
     ):
         assert key_words(key) == [0, 3]
+
+
+def test_an_empty_path_is_not_the_current_folder(tokens):
+    with pytest.raises(ValueError, match="checkpoint is '', expected the path"):
+        train(tokens, checkpoint="")

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Key, Shaped, UInt32
+from jaxtyping import Array, Key, UInt32
 
 from .programs import compiled
 
@@ -137,25 +137,6 @@ def _fill(pad_value: Any, text: str, dtype: np.dtype) -> np.generic:
         return np.asarray(padded)[0]
 
 
-def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
-    """Right-pad axes ``start, start + 1, …`` to the sizes in ``shape``."""
-    target = list(array.shape)
-    target[start : start + len(shape)] = shape
-    if tuple(target) == tuple(array.shape):
-        return array
-    if on_host([array, pad_value]):
-        fill = fill_value(pad_value, jax.dtypes.canonicalize_dtype(array.dtype))
-        grown = np.full(target, fill, fill.dtype)
-        with quiet_casts():
-            grown[tuple(slice(size) for size in array.shape)] = array
-        return grown
-    pad = [
-        (0, after - before)
-        for before, after in zip(array.shape, target, strict=True)
-    ]
-    return jnp.pad(array, pad, constant_values=pad_value)
-
-
 def spread(array: Any, places: np.ndarray, n_rows: int, pad_value: Any) -> Any:
     """Put the rows ``(*lead, n, columns)`` at places among ``n_rows``."""
     if np.array_equal(places, np.arange(n_rows)):
@@ -258,13 +239,6 @@ def flatten_samples(tree: T, n_axes: int) -> T:
         ),
         tree,
     )
-
-
-def flat_samples(
-    array: Shaped[AnyArray, "..."], n_axes: int
-) -> Shaped[AnyArray, "samples ..."]:
-    """Return an array with all but the last ``n_axes`` axes flattened."""
-    return flatten_samples(array, array.ndim - n_axes)
 
 
 def take_rows(tree: Any, rows: Any) -> Any:

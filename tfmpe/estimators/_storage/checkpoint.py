@@ -44,6 +44,11 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
 
     It is better to fail here than after some epochs.
     """
+    if not os.fspath(folder):
+        raise ValueError(
+            f"checkpoint is {folder!r}, expected the path of a folder; '.' is "
+            "the current one."
+        )
     Path(folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass

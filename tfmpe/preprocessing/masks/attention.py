@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Int
 
-from tfmpe._base.arrays import AnyArray, flat_samples, on_host
+from tfmpe._base.arrays import AnyArray, flatten_samples, on_host
 
 EMPTY_ROWS = ("self", "all", "error")
 
@@ -30,7 +30,9 @@ def combine_masks(
     if empty_rows == "error" and not declared.any(-1).all():
         raise rules_leave_empty(np.flatnonzero(~declared.any(-1)), n_query)
     queries, keys = (
-        np.ones((1, n), bool) if real is None else flat_samples(real, 1)
+        np.ones((1, n), bool)
+        if real is None
+        else flatten_samples(real, real.ndim - 1)
         for real, n in ((query_real, n_query), (key_real, n_key))
     )
     if len({len(queries), len(keys)} - {1}) > 1:

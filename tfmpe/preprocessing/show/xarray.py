@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from tfmpe._base.arrays import broadcasts_to, flat_samples
+from tfmpe._base.arrays import broadcasts_to, flatten_samples
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.extras import import_extra
 from tfmpe._base.trees import Tree, flatten_tree
@@ -136,7 +136,7 @@ def _real_tokens(
     if padding is None or not np.size(padding):
         return None
     real = np.asarray(padding)
-    rows = flat_samples(real, 1)
+    rows = flatten_samples(real, real.ndim - 1)
     if (rows == rows[0]).all():
         return np.asarray(rows[0])
     lead = value.shape[:sample_ndims]
