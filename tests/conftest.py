@@ -59,13 +59,15 @@ def pytest_terminal_summary(terminalreporter, config) -> None:
     n_run = sum(len(counted.get(outcome, ())) for outcome in outcomes)
     drawn, timed = left.pop("hypothesis", 0), left.pop("benchmark", 0)
     groups = ", ".join(f"{n} {name}" for name, n in sorted(left.items()))
-    lines = [f"{n_run} tests ran."]
+    lines = [f"Tests that ran: {n_run}."]
     if groups:
-        lines.append(f"Left to make nightly: {left.total()} tests: {groups}.")
+        lines.append(f"Tests left to make nightly: {left.total()} ({groups}).")
     if drawn:
-        lines.append(f"{drawn} tests draw more random cases there.")
+        lines.append(
+            f"Tests that make fuzz draws more random cases of: {drawn}."
+        )
     if timed:
-        lines.append(f"{timed} tests are timed by make bench.")
+        lines.append(f"Tests that make bench measures: {timed}.")
     terminalreporter.section("what ran")
     terminalreporter.write_line("\n".join(lines))
 

@@ -166,6 +166,11 @@ class FlowMatchingEstimator:
             Steps of an epoch, for batches without a length or an end: every
             epoch continues after the last one, and starts again at the end.
 
+        Returns
+        -------
+        TrainingHistory
+            The losses of every epoch.
+
         Raises
         ------
         TrainingDivergedError
