@@ -9,6 +9,7 @@ from tfmpe.preprocessing import IndependenceError as IndependenceError
 from tfmpe.preprocessing import IrreproducibleWarning as IrreproducibleWarning
 from tfmpe.preprocessing import KeyLayout as KeyLayout
 from tfmpe.preprocessing import PaddingWarning as PaddingWarning
+from tfmpe.preprocessing import Shard as Shard
 from tfmpe.preprocessing import Standardiser as Standardiser
 from tfmpe.preprocessing import Standardizer as Standardizer
 from tfmpe.preprocessing import StorageError as StorageError

@@ -38,6 +38,7 @@ from .show.text import draw_mask as draw_mask
 from .show.xarray import to_xarray as to_xarray
 from .standardise.standardizer import Standardizer as Standardizer
 from .storage.dataset_writer import DatasetWriter as DatasetWriter
+from .storage.manifest import Shard as Shard
 from .storage.shards import StoredDataset as StoredDataset
 from .storage.shards import open_dataset as open_dataset
 from .tokens.decode import decode_pytree as decode_pytree
