@@ -11,7 +11,6 @@ from tfmpe._base.arrays import on_host, to_rank
 from tfmpe._base.programs import compiled
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
-from tfmpe.estimators._training.data import standardized
 from tfmpe.estimators._types import AnyArray, AnyTokens
 from tfmpe.preprocessing import Standardizer, Tokens
 from tfmpe.preprocessing.tokens.known import check_known
@@ -26,7 +25,7 @@ def draw_tokens(
 ) -> Tokens:
     """Return Tokens of draws; see :meth:`FlowMatchingEstimator.sample`."""
     draws = flow.sample(
-        standardized(tokens, standardizer, keys.conditioning), *keys, **options
+        _standardized(tokens, standardizer, keys), *keys, **options
     )
     view = tokens.select_tokens(keys.target)
     if standardizer is not None:
@@ -63,12 +62,22 @@ def log_density(
         own, standard, view.value_mask, one_draw=values is None
     )
     density = flow.log_prob(
-        standardized(tokens, standardizer, keys.conditioning),
+        _standardized(tokens, standardizer, keys),
         *keys,
         values=standard,
         **options,
     )
     return _in_own_units(density, change, outside, one_draw=values is None)
+
+
+def _standardized(
+    tokens: AnyTokens, standardizer: Standardizer | None, keys: Conditional
+) -> AnyTokens:
+    """Return tokens with standardized conditioning keys."""
+    if standardizer is None:
+        return tokens
+    given = tokens.select_tokens(keys.conditioning)
+    return standardizer.forward(given).parent
 
 
 @compiled()

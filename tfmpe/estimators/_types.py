@@ -18,7 +18,6 @@ from tfmpe._base.arrays import PRNGKey as PRNGKey
 from tfmpe.preprocessing import Independence, StoredDataset, Tokens, TokenView
 
 AnyTokens: TypeAlias = Tokens | TokenView
-AnyView: TypeAlias = Tokens | TokenView
 """Whatever has data, layout, padding and functional inputs."""
 
 ArrayTree: TypeAlias = dict[str, Any]

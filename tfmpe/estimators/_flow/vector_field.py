@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Num
 
-from tfmpe.estimators._types import AnyView, Arrays
+from tfmpe.estimators._types import AnyTokens, Arrays
 
 
 @runtime_checkable
@@ -23,8 +23,8 @@ class VectorField(Protocol):
 
     def __call__(
         self,
-        target: AnyView,
-        conditioning: AnyView,
+        target: AnyTokens,
+        conditioning: AnyTokens,
         time: Float[Array, "*sample"],
         /,
     ) -> Num[Array, "*sample tokens width"]:
@@ -66,7 +66,7 @@ class EncodingVectorField(Protocol):
     return the same as a call of the field.
     """
 
-    def encode(self, conditioning: AnyView, /) -> Any:
+    def encode(self, conditioning: AnyTokens, /) -> Any:
         """Return what :meth:`velocity` needs from the conditioning tokens.
 
         Returns
@@ -77,8 +77,8 @@ class EncodingVectorField(Protocol):
 
     def velocity(
         self,
-        target: AnyView,
-        conditioning: AnyView,
+        target: AnyTokens,
+        conditioning: AnyTokens,
         encoded: Any,
         time: Float[Array, "*sample"],
         /,
@@ -89,7 +89,7 @@ class EncodingVectorField(Protocol):
 
 Field: TypeAlias = VectorField | EncodingVectorField
 Velocity: TypeAlias = Callable[
-    [AnyView, Float[Array, "*sample"]], Num[Array, "*sample tokens width"]
+    [AnyTokens, Float[Array, "*sample"]], Num[Array, "*sample tokens width"]
 ]
 """A field for one conditioning, as a function of target and time."""
 
@@ -109,7 +109,7 @@ def check_field(field: object) -> Field:
     return field
 
 
-def given(field: Field, conditioning: AnyView) -> Velocity:
+def given(field: Field, conditioning: AnyTokens) -> Velocity:
     """Return the field for one conditioning, which is encoded once."""
     if isinstance(field, EncodingVectorField):
         encoded = field.encode(conditioning)
@@ -118,7 +118,7 @@ def given(field: Field, conditioning: AnyView) -> Velocity:
         velocity = field
 
     def checked(
-        target: AnyView, time: Float[Array, "*sample"]
+        target: AnyTokens, time: Float[Array, "*sample"]
     ) -> Num[Array, "*sample tokens width"]:
         found = velocity(target, conditioning, time)
         # A wrong shape might be broadcast silently.
@@ -137,8 +137,8 @@ def given(field: Field, conditioning: AnyView) -> Velocity:
 def _swapped(
     field: EncodingVectorField,
     encoded: Any,
-    target: AnyView,
-    conditioning: AnyView,
+    target: AnyTokens,
+    conditioning: AnyTokens,
     time: Float[Array, "*sample"],
 ) -> Num[Array, "*sample tokens width"]:
     return field.velocity(target, conditioning, encoded, time)

@@ -8,7 +8,6 @@ from tfmpe.estimators._arguments import own_tokens
 from tfmpe.estimators._training.options import FitOptions
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.preprocessing import (
-    Standardizer,
     StoredDataset,
     Tokens,
     train_validation_split,
@@ -28,18 +27,6 @@ def one_axis(tokens: object) -> Tokens:
             "sample_ndims=1."
         )
     return tokens if n_axes == 1 else flatten_samples(tokens, n_axes)
-
-
-def standardized(
-    tokens: AnyTokens,
-    standardizer: Standardizer | None,
-    keys: Iterable[str] | None = None,
-) -> AnyTokens:
-    """Return tokens with some keys, by default all, standardized."""
-    if standardizer is None:
-        return tokens
-    view = tokens.select_tokens(tokens.layout.names if keys is None else keys)
-    return standardizer.forward(view).parent
 
 
 def set_aside(

@@ -135,7 +135,7 @@ class Loop:
                 state=state, best=state.parameters, history=history
             )
         else:
-            found = self._validate(state.parameters, number)
+            found = self._validate(state.parameters, self.validation, number)
             better = found < min(before.validation, default=np.inf)
             waited = 0 if better else progress.waited + 1
             history = TrainingHistory(
@@ -187,7 +187,9 @@ class Loop:
             bar.total = len(losses) * self.options.n_epochs
         return state, _mean_loss(_on_host(losses), number)
 
-    def _validate(self, parameters: Arrays, number: int) -> float:
+    def _validate(
+        self, parameters: Arrays, batches: Iterable[Batch], number: int
+    ) -> float:
         """Return the mean loss over all rows and conditionals.
 
         With the same noise in every epoch, so that only parameters differ.
@@ -204,7 +206,7 @@ class Loop:
                     jax.random.fold_in(key, step),
                     plan=plan,
                 )
-                for step, (batch, weights) in enumerate(self.validation or ())
+                for step, (batch, weights) in enumerate(batches)
             ]
             totals, counts = _on_host(losses).T
             means.append(totals.sum() / max(counts.sum(), 1))

@@ -18,7 +18,6 @@ from tfmpe.estimators._training.data import (
     one_axis,
     read_batches,
     set_aside,
-    standardized,
 )
 from tfmpe.estimators._training.epochs import Loop, begin
 from tfmpe.estimators._training.optimizer import (
@@ -128,7 +127,9 @@ def prepare(
     )
 
     def ready(tokens: AnyTokens, what: str) -> Tokens:
-        tokens = one_axis(standardized(one_axis(tokens), standardizer))
+        tokens = one_axis(tokens)
+        if standardizer is not None:
+            tokens = standardizer.forward(tokens)
         check_known(tokens.select_tokens(names), what)
         return tokens
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, ArrayLike, Float, Num
 
 from tfmpe._base.arrays import promoted
 from tfmpe.estimators._flow.vector_field import Field, given
-from tfmpe.estimators._types import AnyArray, AnyView, PRNGKey
+from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey
 from tfmpe.preprocessing.tokens.views import detach
 
 SIGMA_MIN = 0.001
@@ -40,8 +40,8 @@ def path_velocity(
 
 def flow_matching_loss(
     field: Field,
-    target: AnyView,
-    conditioning: AnyView,
+    target: AnyTokens,
+    conditioning: AnyTokens,
     weights: Num[AnyArray, " rows"],
     key: PRNGKey,
     *,

@@ -6,7 +6,7 @@ leaves the update. Learning rates, numbers of epochs and of rows are values.
 """
 
 from collections.abc import Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,13 +43,15 @@ class TrainingState(NamedTuple):
 
 
 def _loss(
-    plan: Plan,
     parameters: Arrays,
     rest: tuple[Arrays, Arrays],
     batch: AnyTokens,
     weights: Float[AnyArray, " rows"],
     key: PRNGKey,
+    *,
+    plan: Plan,
 ) -> Loss:
+    """Return the total loss of a batch, and its number of values."""
     return flow_matching_loss(
         merge_field(plan.static, parameters, rest),
         detach(batch, plan.keys.target),
@@ -61,34 +63,20 @@ def _loss(
     )
 
 
-@compiled()
-def batch_loss(
-    parameters: Arrays,
-    rest: tuple[Arrays, Arrays],
-    batch: AnyTokens,
-    weights: Float[AnyArray, " rows"],
-    key: PRNGKey,
-    *,
-    plan: Plan,
-) -> Loss:
-    """Return the total loss of a batch, and its number of values."""
-    return _loss(plan, parameters, rest, batch, weights, key)
+batch_loss = compiled()(_loss)
 
 
 @compiled(quick=True)
 def batch_gradient(
-    parameters: Arrays,
-    rest: tuple[Arrays, Arrays],
-    batch: AnyTokens,
-    weights: Float[AnyArray, " rows"],
-    key: PRNGKey,
-    *,
-    plan: Plan,
+    parameters: Arrays, *given: Any, plan: Plan
 ) -> tuple[Arrays, Loss]:
-    """Return the gradient of the mean loss, and what the mean is made of."""
+    """Return the gradient of the mean loss, and what the mean is made of.
+
+    Arguments are those of ``batch_loss``.
+    """
 
     def mean(parameters: Arrays) -> tuple[Float[Array, ""], Loss]:
-        total, n = _loss(plan, parameters, rest, batch, weights, key)
+        total, n = _loss(parameters, *given, plan=plan)
         return total / jnp.maximum(n, 1), (total, n)
 
     return jax.grad(mean, has_aux=True)(parameters)
@@ -115,5 +103,6 @@ def update(
         )
         changes = jax.tree.map(lambda change: rate * change, changes)
         parameters = optax.apply_updates(state.parameters, changes)
+        # One vector: a check by leaf takes longer to compile.
         finite = jnp.isfinite(ravel_pytree(parameters)[0]).all()
     return TrainingState(parameters, moments), jnp.where(finite, total, jnp.nan)

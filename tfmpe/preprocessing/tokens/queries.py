@@ -27,17 +27,31 @@ class TokenQueries:
     if TYPE_CHECKING:
 
         @property
-        def data(self) -> Shaped[AnyArray, "*sample tokens width"]: ...  # noqa: D102
+        def data(self) -> Shaped[AnyArray, "*sample tokens width"]:
+            """Values."""
+            ...
+
         @property
-        def functional_inputs(  # noqa: D102
+        def functional_inputs(
             self,
-        ) -> Shaped[AnyArray, "*sample tokens inputs"] | None: ...
+        ) -> Shaped[AnyArray, "*sample tokens inputs"] | None:
+            """Functional inputs of every token."""
+            ...
+
         @property
-        def padding(self) -> Bool[AnyArray, "*sample tokens"] | None: ...  # noqa: D102
+        def padding(self) -> Bool[AnyArray, "*sample tokens"] | None:
+            """True for real tokens; None if all are."""
+            ...
+
         @property
-        def layout(self) -> TokenLayout: ...  # noqa: D102
+        def layout(self) -> TokenLayout:
+            """Layout of the tokens."""
+            ...
+
         @property
-        def root(self) -> TokenLayout: ...  # noqa: D102
+        def root(self) -> TokenLayout:
+            """Layout that the keys were selected from."""
+            ...
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
