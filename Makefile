@@ -63,6 +63,7 @@ docs: .venv/.docs ## build the pages of docs/ into build/docs
 nightly: .venv/.dev ## what make test leaves out, then make demo and fuzz
 	$(COMPILE_FAST) HYPOTHESIS_PROFILE=nightly \
 		$(PYTEST) $(PARALLEL) -m "nightly or hypothesis"
+	.venv/bin/tfmpe verify --all
 	$(MAKE) demo fuzz
 
 # 10,000 random layouts in each property of core and bridge, others in every

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 import tfmpe
+from tfmpe.migrate.records.checks import Verify
 from tfmpe.migrate.records.files import read_record
 from tfmpe.migrate.verify.verify import verify
 
@@ -40,6 +41,21 @@ def test_all_equal_ends_in_0(run, folder, right, looked_up):
     )
     result = run("verify", folder, "--example", "errors")
     assert "1 case identical, 0 within tolerance" in result.words
+
+
+@pytest.mark.parametrize(
+    ("words", "quick"), [("", True), ("--all", False), ("folder", False)]
+)
+def test_only_the_shipped_recordings_are_not_replayed_completely(
+    run, folder, monkeypatch, words, quick
+):
+    found = Mock(return_value=Verify(0, "somewhere", "checked"))
+    monkeypatch.setattr(f"{verify.__module__}.verify", found)
+    silence = "tfmpe.migrate.replay.silence.compile_quickly"
+    monkeypatch.setattr(silence, lambda: None)
+    words = words.replace("folder", str(folder)).split()
+    assert run("verify", *words).exit_code == 0
+    assert found.call_args.kwargs["quick"] is quick
 
 
 def test_a_difference_ends_in_1_and_is_shown(

@@ -15,6 +15,7 @@ from .common import file_option, no_progress_option, progress_bar, write_file
 )
 @file_option("--json", "json_file", help="Also write the report as JSON.")
 @click.option("--example", metavar="NAME", help="Replay this example only.")
+@click.option("--all", "complete", is_flag=True, help="Repeat every call.")
 @click.option(
     "--other-fingerprint",
     is_flag=True,
@@ -28,15 +29,20 @@ def verify(
     path: Path | None,
     json_file: Path | None,
     example: str | None,
+    complete: bool,
     other_fingerprint: bool,
     no_progress: bool,
 ) -> None:
     """Repeat stored legacy calls on the bridge and compare the results.
 
     PATH is a folder written by `tfmpe record`; by default, the recordings
-    shipped with this package. Results are compared to the bit where possible,
-    else within tolerances. Recordings of another kind of device, precision or
-    random number generator are refused unless --other-fingerprint is given.
+    shipped with this package. Of these, all calls of the preprocessing are
+    repeated, and one in forty of the others (at least one of each example),
+    which solve equations, run networks or train them, always the same; --all
+    repeats every call. PATH is always replayed completely. Results are compared
+    to the bit where possible, else within tolerances. Recordings of another
+    kind of device, precision or random number generator are refused unless
+    --other-fingerprint is given.
 
     \b
     Exit code:
@@ -48,6 +54,7 @@ def verify(
     \b
     Examples:
       tfmpe verify
+      tfmpe verify --all
       tfmpe verify --example seir
       tfmpe verify my_recordings --json report.json
     """  # noqa: D301 - click wants the backspace itself
@@ -69,6 +76,7 @@ def verify(
                 example=example,
                 progress=progress,
                 other_fingerprint=other_fingerprint,
+                quick=path is None and not complete,
             )
     except UnknownExampleError as error:
         raise click.BadParameter(str(error), param_hint="--example") from None

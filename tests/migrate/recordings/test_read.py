@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tfmpe.migrate.errors import RecordingError
-from tfmpe.migrate.recordings.read import read_cases, read_flags
+from tfmpe.migrate.recordings.read import read_cases, read_head
 
 # What a broken or hostile json can look like: each refused, with the file
 # named and the fault said on one line.
@@ -260,7 +260,7 @@ def stepped(part):
         content = json.loads(file.read_text()) | of_file
         content["cases"][0] |= changes
         file.write_text(json.dumps(content))
-        assert read_flags(file, part) is not None
+        assert read_head(file, part).flags is not None
         return read_cases(file, part)
 
     return change

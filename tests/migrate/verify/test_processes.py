@@ -38,7 +38,7 @@ def test_what_needs_a_missing_package_is_counted_with_the_reason(
 def test_a_process_that_dies_is_a_problem_of_its_files(part):
     flags = tuple((FLAGS | {"JAX_ENABLE_X64": "neither"}).items())
     file = part / "x64" / "split_data.json"
-    with replayed_apart(part, {flags: [file]}) as results:
+    with replayed_apart(part, {flags: [(file, None)]}) as results:
         (result,) = results
     assert result.problem.file == "x64/split_data.json"
     assert result.problem.fault.startswith("its process ended with exit code 1")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -56,14 +56,23 @@ _NODES: dict[str, Any] = {
 }
 
 
-def read_flags(file: Path, folder: Path | None = None) -> dict[str, str] | None:
-    """Return the value of each of `FLAGS`; None for a file of format 1."""
+class Head(NamedTuple):
+    """Content of a recording: function, names of cases, process settings."""
+
+    function: str
+    names: tuple[str, ...]
+    # The value of each of `FLAGS`; None for a file of format 1.
+    flags: dict[str, str] | None
+
+
+def read_head(file: Path, folder: Path | None = None) -> Head:
+    """Return the content of a recording without its arrays."""
     _, content, shown = _content(file, folder or file.parent)
-    if content.format == 1:
-        return None
     if not content.env.keys() <= FLAGS.keys():
         raise RecordingError(shown, f"unknown flags: {content.env!r:.60}")
-    return FLAGS | content.env
+    flags = None if content.format == 1 else FLAGS | content.env
+    names = tuple(head.case for head in content.cases)
+    return Head(content.function, names, flags)
 
 
 def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 from flax.traverse_util import flatten_dict
 
+from tfmpe.compat.nn._stacks import hold
 from tfmpe.compat.nn.transformer import Transformer, load_parameters
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
@@ -97,9 +98,7 @@ def network_of(tree: Mapping[str, Any]) -> Transformer:
     n_labels, label_dim = shapes["embedding/embedding/embedding"]
     index_dim, n_frequencies = shapes["embedding/gf_embedding/b"]
     untrained = _untrained(
-        value_dim=shapes["linear/bias"][0],
-        n_labels=n_labels,
-        index_dim=index_dim,
+        *(shapes["linear/bias"][0], n_labels, index_dim),
         latent_dim=latent_dim,
         label_dim=label_dim,
         index_out_dim=2 * n_frequencies,
@@ -113,13 +112,13 @@ def network_of(tree: Mapping[str, Any]) -> Transformer:
     return network
 
 
-# Cached: initial weights take seconds, and few sizes occur.
+# Only shapes: initial weights would take seconds. Few sizes occur.
 @cache
-def _untrained(
-    value_dim: int, n_labels: int, index_dim: int, **sizes: int
-) -> Transformer:
+def _untrained(*dims: int, **sizes: int) -> Transformer:
     config = {**sizes, "dropout": 0.0, "activation": nnx.relu}
-    rngs = nnx.Rngs(0)
-    network = Transformer(config, value_dim, n_labels, index_dim, rngs=rngs)
+    network = nnx.eval_shape(
+        lambda: Transformer(config, *dims, rngs=nnx.Rngs(0))
+    )
+    hold(network, nnx.Rngs(0))
     network.eval()
     return network

@@ -12,7 +12,8 @@ import jax
 from tfmpe.compat import fixes, legacy_warnings
 
 _QUICK = "jax_disable_most_optimizations"
-_NO_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
+_FLAGS = "--xla_cpu_use_fusion_emitters=false"
+_FLAGS += " --xla_cpu_parallel_codegen_split_count=1"
 
 
 def compile_quickly() -> None:
@@ -21,7 +22,7 @@ def compile_quickly() -> None:
     It must be called before jax starts: it sets an XLA flag that turns fused
     loops off. A jaxlib without the flag would abort, so a subprocess tries it.
     """
-    flags = f"{_NO_EMITTERS} {os.environ.get('XLA_FLAGS', '')}".strip()
+    flags = f"{_FLAGS} {os.environ.get('XLA_FLAGS', '')}".strip()
     tried = subprocess.run(
         [sys.executable, "-P", "-c", "import jax; jax.devices('cpu')"],
         env={"JAX_PLATFORMS": "cpu", **os.environ, "XLA_FLAGS": flags},

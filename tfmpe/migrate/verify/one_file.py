@@ -1,6 +1,7 @@
 """Replay of all calls in one recording."""
 
 from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tfmpe.migrate.replay.names import MissingPackageError
 from tfmpe.migrate.replay.replay import replay, why_not
 from tfmpe.migrate.replay.targets import Lookup, bridge
 
+from .choice import LEFT_OUT
+
 
 class FileResult(Strict, frozen=True):
     """Results of replaying a recording, or the reason for refusing it."""
@@ -30,11 +33,12 @@ class FileResult(Strict, frozen=True):
 def replay_file(
     file: Path,
     folder: Path,
+    chosen: Collection[str] | None = None,
     lookup: Lookup = bridge,
     loosened: Tolerance | None = None,
     n_workers: int = 1,
 ) -> FileResult:
-    """Replay one recording of a folder, several calls at a time."""
+    """Replay one recording of a folder, or chosen cases of it."""
     shown = file.relative_to(folder).as_posix()
     try:
         cases = read_cases(file, folder)
@@ -42,6 +46,8 @@ def replay_file(
         return FileResult(shown, problem=Problem(error.file, error.fault))
 
     def outcome(case: Case) -> Comparison | str:
+        if chosen is not None and case.name not in chosen:
+            return LEFT_OUT
         try:
             return why_not(case) or replay(case, lookup, loosened)
         except MissingPackageError as error:

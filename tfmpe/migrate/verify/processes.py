@@ -10,7 +10,7 @@ import queue
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -26,6 +26,8 @@ from .one_file import FileResult, replay_file
 
 Flags = tuple[tuple[str, str], ...]
 """Environment variables and their values."""
+Part = tuple[Path, Collection[str] | None]
+"""A recording, and the names of its chosen cases, or None for all."""
 
 _PACKAGE = Path(__file__).resolve().parents[3]
 _MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"
@@ -33,7 +35,7 @@ _MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"
 
 @contextmanager
 def replayed_apart(
-    folder: Path, by_flags: Mapping[Flags, Sequence[Path]]
+    folder: Path, by_flags: Mapping[Flags, Sequence[Part]]
 ) -> Iterator[Iterator[FileResult]]:
     """Start a process per set of flags; yield results as they arrive."""
     found: queue.Queue[FileResult | None] = queue.Queue()
@@ -41,14 +43,17 @@ def replayed_apart(
     try:
         for flags, files in by_flags.items():
             errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - by reader
-            paths = [str(folder), *map(str, files)]
+            parts = [
+                msgspec.json.encode((str(file), chosen)).decode()
+                for file, chosen in files
+            ]
             process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _MAIN, *paths],
+                [sys.executable, "-P", "-c", _MAIN, str(folder), *parts],
                 env=_environment(dict(flags)),
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
-            names = {file.relative_to(folder).as_posix() for file in files}
+            names = {file.relative_to(folder).as_posix() for file, _ in files}
             reader = Thread(target=_read, args=(process, names, errors, found))
             running.append((process, reader))
             reader.start()
@@ -92,18 +97,20 @@ def _environment(flags: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def replay_files(folder: str, *files: str) -> None:
+def replay_files(folder: str, *parts: str) -> None:
     """Replay recordings, and print a line of JSON for each."""
     # Other output must not mix with the results.
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     logging.disable(logging.WARNING)
     group = None
-    for file in map(Path, files):
+    for part in parts:
+        name, chosen = msgspec.json.decode(part)
+        file = Path(name)
         # Programs of one group are large and not reused by another.
         if file.parent != group:
             jax.clear_caches()
             group = file.parent
-        found = replay_file(file, Path(folder))
+        found = replay_file(file, Path(folder), chosen)
         results.write(msgspec.json.encode(found) + b"\n")
         results.flush()

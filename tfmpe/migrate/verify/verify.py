@@ -4,7 +4,7 @@ import itertools
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,14 +23,15 @@ from tfmpe.migrate.recordings.manifest import (
     check_files,
     read_manifest,
 )
-from tfmpe.migrate.recordings.read import read_flags
+from tfmpe.migrate.recordings.read import Head, read_head
 from tfmpe.migrate.recordings.stored import stored_folder, unpacked
-from tfmpe.migrate.records.checks import Problem, Verify
+from tfmpe.migrate.records.checks import NotReplayed, Problem, Verify
 from tfmpe.migrate.replay.silence import replaying
 from tfmpe.migrate.replay.targets import LOOSENED, Lookup, bridge
 
+from .choice import LEFT_OUT, choose
 from .one_file import FileResult, replay_file
-from .processes import Flags, replayed_apart
+from .processes import Flags, Part, replayed_apart
 
 Progress = Callable[[float, str], None]
 """Callback with the completed share, from 0 to 1, and a label."""
@@ -53,12 +54,14 @@ def verify(
     progress: Progress | None = None,
     lookup: Lookup = bridge,
     other_fingerprint: bool = False,
+    quick: bool = False,
 ) -> Verify:
     """Replay stored legacy output and compare all results.
 
     The default folder is the one shipped with the package. Invalid files and
     recordings from elsewhere are reported as problems and not replayed. With
-    `other_fingerprint`, exact comparisons are relaxed to `LOOSENED`.
+    `other_fingerprint`, exact comparisons are relaxed to `LOOSENED`. With
+    `quick`, only some calls of the slow functions are replayed (see `choose`).
     """
     with ExitStack() as stack:
         try:
@@ -97,7 +100,7 @@ def verify(
         options["loosened"] = LOOSENED if other else None
         with replaying():
             here = partial(replay_file, **options)
-            results = _replayed(sound, here, progress)
+            results = _replayed(sound, here, progress, quick)
     problems += [r.problem for r in results if r.problem is not None]
     return _found(
         folder,
@@ -155,8 +158,9 @@ class _Part:
 
 def _replayed(
     parts: Sequence[tuple[Path, Sequence[Path]]],
-    replay_here: Callable[[Path, Path], FileResult],
+    replay_here: Callable[..., FileResult],
     progress: Progress | None,
+    quick: bool,
 ) -> list[FileResult]:
     """Replay recordings, those of format 2 in separate processes."""
     total = sum(len(files) for _, files in parts)
@@ -168,28 +172,35 @@ def _replayed(
             progress(next(done) / total, label)
         return result
 
-    here: list[tuple[Path, Path]] = []
+    heads: dict[Path, Head] = {}
+    for folder, files in parts:
+        for file in files:
+            # The error is reported when the cases are read.
+            with suppress(RecordingError):
+                heads[file] = read_head(file, folder)
+    chosen = choose(heads) if quick else {}
+    here: list[tuple[Any, ...]] = []
+    first: list[FileResult] = []
     elsewhere: list[Iterator[FileResult]] = []
     with ExitStack() as stack:
         for folder, files in parts:
-            by_flags: dict[Flags, list[Path]] = {}
+            by_flags: dict[Flags, list[Part]] = {}
             for file in files:
-                flags = _flags(file, folder)
-                if flags is None:
-                    here.append((file, folder))
+                head, names = heads.get(file), chosen.get(file)
+                if head is not None and names == []:
+                    number, shown = len(head.names), file.relative_to(folder)
+                    left = NotReplayed(
+                        shown.parent.name, head.function, number, LEFT_OUT
+                    )
+                    found = FileResult(shown.as_posix(), not_replayed=(left,))
+                    first.append(told(found))
+                elif head is None or head.flags is None:
+                    here.append((file, folder, names))
                 else:
-                    by_flags.setdefault(flags, []).append(file)
+                    flags = tuple(sorted(head.flags.items()))
+                    by_flags.setdefault(flags, []).append((file, names))
             running = replayed_apart(folder, by_flags)
             elsewhere.append(stack.enter_context(running))
-        first = [told(replay_here(*each)) for each in here]
+        first += [told(replay_here(*each)) for each in here]
         second = [told(result) for results in elsewhere for result in results]
     return first + sorted(second, key=lambda result: result.file)
-
-
-def _flags(file: Path, folder: Path) -> Flags | None:
-    try:
-        flags = read_flags(file, folder)
-    # The error is reported when the cases are read.
-    except RecordingError:
-        return None
-    return None if flags is None else tuple(sorted(flags.items()))
