@@ -169,14 +169,14 @@ def test_arrays_need_equally_many_rows():
     """Labels that flatten_structured returns have one row for all samples."""
     data = {"data": {"y": np.zeros((4, 1))}, "labels": np.zeros((1, 1))}
     message = (
-        "The arrays have [1, 4] rows; expected equally many. Repeat labels, "
-        "masks and index for every sample first."
+        "The arrays have [1, 4] rows; expected the same number in all. Repeat "
+        "labels, masks and index for every sample first."
     )
     for make in (
         lambda: as_batch_iterator(KEY, data, 2, True),
         lambda: as_numpy_iterator_from_slices(data, 2),
     ):
-        with pytest.raises(ValueError, match="equally many") as raised:
+        with pytest.raises(ValueError, match="same number") as raised:
             make()
         assert str(raised.value) == message
 

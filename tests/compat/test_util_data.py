@@ -87,7 +87,7 @@ def test_draws_to_arviz_and_back():
 def test_draws_need_an_axis_of_chains():
     message = (
         "The samples have the shapes {'mu': (5, 2)}; expected (chains, draws, "
-        "width). Give draws of one chain an axis: samples[name][None]."
+        "width). For a single chain, add an axis: samples[name][None]."
     )
     with pytest.raises(ValueError, match="expected") as raised:
         as_inference_data({"mu": np.ones((5, 2))}, np.ones(3))

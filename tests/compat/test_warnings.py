@@ -552,10 +552,10 @@ def test_texts_name_keys_and_numbers():
     """What was hit, and what to do."""
     (warning,) = _caught(lambda: _l1(["z", "a"]))
     assert str(warning.message) == (
-        "L1: the rows of index['theta'] follow the sorted keys ['a', 'z'], "
-        "but those of data['theta'] follow ['z', 'a'], so they do not "
-        "correspond. Sort the keys, or use Tokens, whose functional inputs "
-        "follow the data. See MIGRATION.md#l1."
+        "L1: the rows of index['theta'] have the order of the sorted keys "
+        "['a', 'z'], but the rows of data['theta'] have the order "
+        "['z', 'a'], so they do not match. Sort the keys, or use Tokens, whose "
+        "functional inputs follow the data. See MIGRATION.md#l1."
     )
     (warning,) = _caught(lambda: _l9((2, 2)))
     assert "leaves 4 of 8 matching pairs of tokens closed" in str(

@@ -219,7 +219,7 @@ def test_few_simulations_have_no_p_value(tokens):
     ranks = rank(ExactGaussian(scale=0.1), few)
     assert np.isnan(ranks.uniformity().p_value)
     assert ranks.summary().splitlines()[-1] == (
-        "p values need at least 20 simulations"
+        "p-values need at least 20 simulations"
     )
 
 

@@ -194,7 +194,7 @@ def test_densities_integrate_to_one(tokens):
 
 
 def test_direction_is_refused(tokens, estimator):
-    with pytest.raises(ValueError, match="only draws from noise to values"):
+    with pytest.raises(ValueError, match="only transforms noise into values"):
         estimator.sample(tokens, TARGET, key=KEY, direction="backward")
 
 

@@ -307,7 +307,7 @@ def test_end_to_end_with_a_simple_estimator():
     variance = 1 / (1 / 2 + N_OBS / 0.01)
     obs = observed.decode()["obs"]
     mean = variance * obs.sum(2) / 0.01
-    # A tenth of the posterior's scale; Monte-Carlo noise is a fiftieth.
+    # A tenth of the posterior's scale; Monte Carlo noise is a fiftieth.
     atol = 0.1 * variance**0.5
     np.testing.assert_allclose(draws["theta"].mean(0), mean, atol=atol)
     np.testing.assert_allclose(draws["theta"].std(0), variance**0.5, rtol=0.1)

@@ -103,7 +103,8 @@ def _check_floats(
 def _steps_vanish(given: np.ndarray, bound: float, dtype: np.dtype) -> bool:
     """Return whether rounding removes most steps from token to token.
 
-    As of times in seconds where other rows, or zeros in padding, are far away.
+    For example, times in seconds lose their steps where other rows, or zeros
+    in padding, are far away.
     """
     if not given.ndim:
         return False

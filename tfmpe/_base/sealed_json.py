@@ -117,7 +117,9 @@ def read_exactly(
             f"its description is invalid ({type(error).__name__}: {text})"
         ) from None
     if not same:
-        raise DamageError("its description is not as tfmpe writes it")
+        raise DamageError(
+            "its description is not in the form that tfmpe writes"
+        )
     return value
 
 

@@ -71,8 +71,8 @@ class _Rows:
         counts = sorted({leaf.shape[0] for leaf in jax.tree.leaves(arrays)})
         if len(counts) != 1:
             raise ValueError(
-                f"The arrays have {counts} rows; expected equally many. Repeat "
-                "labels, masks and index for every sample first."
+                f"The arrays have {counts} rows; expected the same number in "
+                "all. Repeat labels, masks and index for every sample first."
             )
         return cls(arrays, counts[0])
 
@@ -122,7 +122,7 @@ def as_numpy_iterator_from_slices(data: Any, batch_size: int) -> Iterator[Any]:
     Parameters
     ----------
     data : tree of arrays
-        All with equally many rows.
+        All with the same number of rows.
     batch_size : int
         1 or more; the last batch may be smaller.
 
@@ -161,7 +161,7 @@ def as_batched_numpy_iterator_from_tf(
     batch_size : int
         1 or more; the last batch may be smaller.
     shuffle : bool
-        Whether each pass has another order. Rows are shuffled in any case
+        Whether each pass has a different order. Rows are shuffled in any case
         (L51).
 
     Returns
@@ -194,11 +194,11 @@ def as_batch_iterator(
     rng_key : Array
         PRNG key that seeds the shuffling.
     data : tree of arrays
-        All with equally many rows; has ``data['data']['y']``.
+        All with the same number of rows; has ``data['data']['y']``.
     batch_size : int
         1 or more; the last batch may be smaller.
     shuffle : bool
-        Whether each pass has another order. Rows are shuffled in any case
+        Whether each pass has a different order. Rows are shuffled in any case
         (L51).
     fix : iterable of str, optional
         ``'L51'``: rows come in order unless ``shuffle``.
@@ -246,15 +246,15 @@ def as_batch_iterators(
     rng_key : Array
         PRNG key for splitting and shuffling.
     data : tree of arrays
-        All with equally many rows; has ``data['data']['y']``.
+        All with the same number of rows; has ``data['data']['y']``.
     batch_size : int
     split : float
         Share of the rows in the first part.
     shuffle : bool
-        Whether rows are drawn at random for the parts, and each pass has
-        another order (L51).
+        Whether rows are assigned to the parts at random, and each pass has a
+        different order (L51).
     fix : iterable of str, optional
-        As :func:`as_batch_iterator`.
+        See :func:`as_batch_iterator`.
 
     Returns
     -------
@@ -263,7 +263,7 @@ def as_batch_iterators(
     Raises
     ------
     KeyError, ValueError
-        As :func:`as_batch_iterator`.
+        See :func:`as_batch_iterator`.
 
     Notes
     -----

@@ -69,7 +69,7 @@ def create_zscaling_bijector_tree(
     *,
     fix: Iterable[str] | None = None,
 ) -> dict[Any, Any]:
-    """Return bijectors that standardise, one for every leaf of a tree.
+    """Return bijectors that standardize, one for every leaf of a tree.
 
     Parameters
     ----------
@@ -77,10 +77,10 @@ def create_zscaling_bijector_tree(
     representative_data : tree of arrays
         With the leaves of ``sample_tree``; rows first, components last.
     bijector_specs : dict of Bijector, optional
-        As for :func:`create_bijector_map`.
+        See :func:`create_bijector_map`.
     fix : iterable of str, optional
         ``'L40'``: a leaf of one axis is scaled by the moments of all its
-        values, and moments that are not finite are refused. ``'L41'`` as for
+        values, and moments that are not finite are refused. For ``'L41'``, see
         :func:`create_bijector_map`.
 
     Returns

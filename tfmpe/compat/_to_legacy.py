@@ -215,9 +215,9 @@ def _sort(side: str, view: Any) -> Any:
     widths = {keys[name] for name in given}
     if len(widths) != 1:
         raise ValueError(
-            f"The index of {side!r} needs equally many functional inputs for "
-            f"its keys, but they have {keys}. Give every key as many, if "
-            "only zeros."
+            f"The index of {side!r} needs the same number of functional inputs "
+            f"for all its keys, but they have {keys}. Fill up the shorter "
+            "ones, for example with zeros."
         )
     rows = view.select_tokens(given).functional_inputs
     return owned(rows[..., : widths.pop()])

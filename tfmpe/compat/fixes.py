@@ -32,13 +32,13 @@ FIXABLE: Mapping[str, str] = MappingProxyType(
         "L39": "index_theta finds columns by input name",
         "L40": "vectors are z-scaled by all their values; NaN is refused",
         "L41": "bijectors without a leaf are refused; full paths are allowed",
-        "L42": "the p value includes the data, and is NaN for NaN data",
+        "L42": "the p-value includes the data, and is NaN for NaN data",
         "L43": "nothing is printed or drawn; seaborn is not needed",
         "L44": "classifiers take any number of rows",
         "L47": "the plot is closed, and shows its level and the statistic",
         "L48": "an improvement cancels a stop; NaN is not an improvement",
         "L51": "batches are shuffled only if shuffle is True",
-        "L54": "every classifier is evaluated at equally many points",
+        "L54": "every classifier is evaluated at the same number of points",
         "L61": "labels, split and epochs have their own keys",
     }
 )

@@ -65,7 +65,7 @@ def theta_t_linear(
     theta : array
         The values.
     sigma_min : float
-        Width of the path's end, dimensionless.
+        Standard deviation of the path at time 1, dimensionless.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def ut_linear(theta_t: Any, theta: Any, times: Any, sigma_min: float) -> Any:
     theta_t : array
         As returned by :func:`theta_t_linear` at the same times.
     theta, times, sigma_min
-        As there.
+        See :func:`theta_t_linear`.
 
     Returns
     -------
@@ -230,7 +230,7 @@ class FMPE(nnx.Module):
         Raises
         ------
         AssertionError, ValueError, TypeError
-            As :meth:`~tfmpe.compat.cnf.CNF.sample`.
+            See :meth:`~tfmpe.compat.cnf.CNF.sample`.
 
         Notes
         -----

@@ -37,7 +37,7 @@ def read_mode() -> str:
 
 
 class LegacyWarning(UserWarning):
-    """A legacy behaviour that could hurt was just reproduced.
+    """A legacy behavior that could hurt was just reproduced.
 
     Attributes
     ----------

@@ -167,7 +167,7 @@ class SFMPE:
         Raises
         ------
         AssertionError, ValueError, TypeError
-            As :meth:`StructuredCNF.sample`.
+            See :meth:`StructuredCNF.sample`.
 
         Notes
         -----
@@ -204,7 +204,9 @@ class SFMPE:
         theta_0: Any = None,
         direction: Any = "forward",
     ) -> dict[str, Any]:
-        """Draw posterior samples: :meth:`sample_posterior_encoded`, decoded.
+        """Draw posterior samples, decoded to one array per key.
+
+        See :meth:`sample_posterior_encoded` for the parameters.
 
         Returns
         -------

@@ -160,7 +160,7 @@ class StructuredCNF(nnx.Module):
         Raises
         ------
         AssertionError
-            If ``theta_0`` has another shape.
+            If ``theta_0`` has a different shape.
         ValueError
             If the direction is unknown.
         TypeError

@@ -55,7 +55,8 @@ class FlowMatchingEstimator:
         Whether to train on values of mean 0 and standard deviation 1. The
         moments are those of the first data that :meth:`fit` sees.
     sigma_min
-        Width of the flow around a value, in standardized units.
+        Standard deviation of the flow around a value at time 1, in standardized
+        units.
 
     Attributes
     ----------
@@ -268,8 +269,8 @@ class FlowMatchingEstimator:
         """
         if "direction" in options:
             raise ValueError(
-                "An estimator only draws from noise to values. For the other "
-                "direction pass standardized tokens to "
+                "An estimator only transforms noise into values. For the other "
+                "direction, pass standardized tokens to "
                 "ContinuousFlow(estimator.vector_field).sample."
             )
         self._warn_untrained()

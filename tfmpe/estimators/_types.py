@@ -58,7 +58,7 @@ class TFPBijector(Protocol):
     """A bijector of TensorFlow Probability."""
 
     def inverse_log_det_jacobian(self, *args: Any, **options: Any) -> Any:
-        """Return the log determinant of the inverse."""
+        """Return the log determinant of the Jacobian of the inverse."""
         ...
 
 
@@ -67,7 +67,7 @@ class NumPyroTransform(Protocol):
     """A transform of NumPyro."""
 
     def log_abs_det_jacobian(self, *args: Any, **options: Any) -> Any:
-        """Return the log determinant."""
+        """Return the log absolute determinant of the Jacobian."""
         ...
 
 

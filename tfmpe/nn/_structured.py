@@ -58,7 +58,7 @@ def structured_attention(
     ------
     ValueError
         If the numbers of tokens are not those of the plan, or padding masks
-        have another shape.
+        have a different shape.
 
     Notes
     -----

@@ -514,8 +514,8 @@ def test_keys_that_were_not_fitted(plain):
             method(plain)
         assert _message(caught) == (
             "Key 'obs' not found. Available keys: ['mu']\n"
-            "The standardizer was fitted to these keys; apply it to "
-            "tokens.select_tokens of them."
+            "The standardizer was fitted to these keys; select only them with "
+            "tokens.select_tokens."
         )
 
 

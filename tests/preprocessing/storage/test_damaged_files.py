@@ -363,8 +363,8 @@ def test_forged_records_are_refused(path, tokens, good, keys, value):
         (
             (*MU, "label"),
             False,
-            "its description is not as tfmpe writes it. Restore it from a "
-            "copy, or write it again.",
+            "its description is not in the form that tfmpe writes. Restore it "
+            "from a copy, or write it again.",
         ),
     ],
 )

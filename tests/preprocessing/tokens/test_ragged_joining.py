@@ -216,8 +216,8 @@ def test_an_axis_shared_with_a_dense_key():
     )
     message = (
         "Cannot join Tokens: Named dimensions do not fit: 'house' has size 3 "
-        "in 'obs' but 2 in 'noise'. Build all keys that share an axis with a "
-        "ragged key with the same groups."
+        "in 'obs' but 2 in 'noise'. Give the same groups to all keys that "
+        "share an axis with a ragged key."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         concatenate_tokens(one, two)

@@ -32,7 +32,7 @@ def base_draw(
     Raises
     ------
     AssertionError
-        If ``theta_0`` has another shape.
+        If ``theta_0`` has a different shape.
     """
     if theta_0 is None:
         return jax.random.normal(take_key(rngs, context), shape)

@@ -23,8 +23,8 @@ def check_key_order(side: str, names: list[str]) -> None:
     """Warn if the keys of a side are not sorted."""
     if names != sorted(names):
         IndexRowsSortedWarning.warn(
-            f"the rows of index[{side!r}] follow the sorted keys "
-            f"{sorted(names)}, but those of data[{side!r}] follow {names}, "
-            "so they do not correspond. Sort the keys, or use Tokens, whose "
-            "functional inputs follow the data."
+            f"the rows of index[{side!r}] have the order of the sorted keys "
+            f"{sorted(names)}, but the rows of data[{side!r}] have the order "
+            f"{names}, so they do not match. Sort the keys, or use Tokens, "
+            "whose functional inputs follow the data."
         )

@@ -47,7 +47,7 @@ def elementwise_opening(a: KeyLayout, b: KeyLayout, dims: Any) -> np.ndarray:
     if dim_a >= len(a.event_shape) or dim_b >= len(b.event_shape):
         raise ValueError(
             f"{rule}: the event shapes {a.event_shape} and {b.event_shape} "
-            "do not have these dimensions."
+            "do not have these axes."
         )
     if a.event_shape[dim_a] != b.event_shape[dim_b]:
         raise ValueError(

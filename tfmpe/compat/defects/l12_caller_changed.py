@@ -23,6 +23,6 @@ def add_index_entries(
         batch_ndims[name] = jax.tree.map(lambda _: 1, data[name])
     if added:
         CallerChangedWarning.warn(
-            f"data has the entries {added}, so data_batch_ndims was changed "
-            "in place: it now has them too. Pass a copy to keep yours."
+            f"data has the entries {added}, so the same entries were added to "
+            "your data_batch_ndims in place. Pass a copy to keep it unchanged."
         )

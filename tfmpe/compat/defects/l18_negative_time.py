@@ -24,9 +24,9 @@ def has_negative_time(
     if kind.code in fixes:
         return False
     kind.warn(
-        "log_prob passes times from -1 to 0 to the vector field and sample "
-        "times from 0 to 1, so the density is not that of the samples unless "
-        f"the field is even in time. Pass fix=['{kind.code}'], or use "
-        "ContinuousFlow.log_prob."
+        "log_prob calls the vector field at times from -1 to 0, but sample "
+        "calls it at times from 0 to 1, so the density is not that of the "
+        "samples unless the field is an even function of time. Pass "
+        f"fix=['{kind.code}'], or use ContinuousFlow.log_prob."
     )
     return True

@@ -12,7 +12,7 @@ from tfmpe.preprocessing import PAD_VALUE
 
 
 class PaddedValuesWarning(LegacyWarning):
-    """Padding is learnt, or tokens are narrower than in training (L21)."""
+    """Padding is learned, or tokens are narrower than in training (L21)."""
 
     code = "L21"
 

@@ -7,7 +7,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class DroppedAxisWarning(LegacyWarning):
-    """Most of theta is missing in the result (L30)."""
+    """Most of theta is missing from the result (L30)."""
 
     code = "L30"
 

@@ -1,4 +1,4 @@
-"""Defect L42: p values of 0 in the kernel test, even for a NaN statistic."""
+"""Defect L42: p-values of 0 in the kernel test, even for a NaN statistic."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,7 +10,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class NanStatisticWarning(LegacyWarning):
-    """A statistic is NaN, but its p value is 0 (L42)."""
+    """A statistic is NaN, but its p-value is 0 (L42)."""
 
     code = "L42"
 
@@ -29,7 +29,7 @@ def p_value(statistic: Any, null: Any, fixes: Collection[str]) -> Any:
     if not isinstance(statistic, Tracer) and jnp.isnan(statistic):
         NanStatisticWarning.warn(
             "the statistic is NaN (one row of samples, a bandwidth of 0, or "
-            "NaN among them), but its p value is 0 and reject_null is False. "
-            "Pass fix=['L42'] for a p value of NaN."
+            "NaN among them), but its p-value is 0 and reject_null is False. "
+            "Pass fix=['L42'] for a p-value of NaN."
         )
     return (null >= statistic).mean()

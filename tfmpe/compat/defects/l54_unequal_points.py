@@ -9,7 +9,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class UnequalPointsWarning(LegacyWarning):
-    """p values of ``evaluate_l_c2st_nf`` mean little (L54)."""
+    """p-values of ``evaluate_l_c2st_nf`` mean little (L54)."""
 
     code = "L54"
 

@@ -1,4 +1,4 @@
-"""Defect L61: one key for null labels, split and epochs of a classifier."""
+"""Defect L61: one PRNG key for a classifier's null labels, split and epochs."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""Training of classifiers, and p values from their statistics."""
+"""Training of classifiers, and p-values from their statistics."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

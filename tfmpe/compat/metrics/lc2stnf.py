@@ -267,7 +267,7 @@ def apply_lc2stnf(
     null_statistics : Array
         Of 100 null classifiers.
     p_value : Array
-        See :func:`evaluate_l_c2st_nf`, but in another order (L46).
+        See :func:`evaluate_l_c2st_nf`, but in a different order (L46).
 
     Raises
     ------
@@ -319,7 +319,7 @@ def apply_lc2stnf(
         n_cal,
         fix=fix,
     )
-    logger.info("statistic %s, p value %s", statistic, p_value)
+    logger.info("statistic %s, p-value %s", statistic, p_value)
     return statistic, null_statistics, p_value
 
 

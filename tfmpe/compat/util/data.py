@@ -82,7 +82,7 @@ def as_inference_data(samples: Mapping[str, Any], observed: Any) -> Any:
     if any(len(shape) != 3 for shape in shapes.values()):
         raise ValueError(
             f"The samples have the shapes {shapes}; expected (chains, draws, "
-            "width). Give draws of one chain an axis: samples[name][None]."
+            "width). For a single chain, add an axis: samples[name][None]."
         )
     return arviz.from_dict(
         posterior=posterior,

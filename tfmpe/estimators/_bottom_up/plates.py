@@ -152,9 +152,9 @@ class Plates:
     ) -> tuple[Group, ...]:
         """Return the observations by kind of unit, outermost first.
 
-        Observations of the same plates are one group: they may depend on one
-        another. Given the keys of their own and outer plates, units and groups
-        are independent.
+        Observations with the same plates are one group: they may depend on one
+        another. Different units and groups are independent, conditional on the
+        keys of their own plates and of outer plates.
         """
         of = {name: frozenset(self.grown(name)) for name in self.axes}
         kinds = dict.fromkeys(of[name] for name in observations)

@@ -70,10 +70,11 @@ def box_of_draws(
     plate_axes: Mapping[str, Iterable[int]],
     margin: float,
 ) -> Box:
-    """Return the box that posterior draws of all units span.
+    """Return a box around the posterior draws of all units.
 
-    Event axes that are plates are given by key. Each side is wider than the
-    draws by ``margin`` times their range.
+    ``plate_axes`` maps each key to the event axes that are plates; the box is
+    the same for all units along them. Each bound lies outside the draws by
+    ``margin`` times their range.
     """
     low, high, faults = {}, {}, []
     for name, array in draws.items():

@@ -89,7 +89,7 @@ class ExpectedCoverage:
             Never shown. One line per key, the mean of its values, and one for
             all together. Above the diagonal draws are too wide, below it too
             narrow or in the wrong place. At each level, 99 of 100 values lie in
-            the grey band if draws are correct; means vary less.
+            the gray band if draws are correct; means vary less.
         """
         return plot_coverage(self.levels, self.curves(), self.band(), ax)
 

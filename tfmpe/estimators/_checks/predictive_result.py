@@ -112,7 +112,7 @@ class PosteriorPredictive:
         dict of str to float
             Over all sets of data; NaN if there is no value. Padding does not
             count. For correct draws of discrete data it exceeds ``level``,
-            as values at an end are inside.
+            because values equal to an endpoint count as inside.
         """
         shares = {}
         for key in self._keys():

@@ -101,13 +101,13 @@ class CalibrationRanks:
         Returns
         -------
         Uniformity
-            p values: of every value, and corrected for the number of tests
+            p-values: of every value, and corrected for the number of tests
             of every key and of all.
 
         Notes
         -----
         Values of one simulation may depend on one another in any way. With
-        correct draws a corrected p value is below 0.01 in at most about one
+        correct draws a corrected p-value is below 0.01 in at most about one
         of a hundred checks. Source: Neyman, 1937 (smooth tests).
         """
         *tests, (_, joint) = self._tests()
@@ -130,7 +130,7 @@ class CalibrationRanks:
         """Return a table with a row per key, to print.
 
         The mean of its ranks (from 0 to 1), their spread (1 if uniform; more
-        if draws are too narrow), the corrected p value of :meth:`uniformity`,
+        if draws are too narrow), the corrected p-value of :meth:`uniformity`,
         and a finding if that is below 0.01.
         """
         tests = self._tests()
@@ -150,7 +150,7 @@ class CalibrationRanks:
             ("key", "values", "mean", "spread", "p", "finding"),
             rows,
             "correct draws have mean 0.50 and spread 1.00",
-            f"p values need at least {MIN_SIMULATIONS} simulations"
+            f"p-values need at least {MIN_SIMULATIONS} simulations"
             if math.isnan(overall)
             else "p of a key is corrected for its number of values; p of "
             f"all {len(rows)} rows is {_p_in_words(overall)}",
@@ -169,7 +169,7 @@ class CalibrationRanks:
         -------
         ndarray of matplotlib Axes
             Those that were drawn on; never shown. Heights are relative to
-            uniform ranks. With correct draws each height lies in the grey band
+            uniform ranks. With correct draws each height lies in the gray band
             in 99 of 100 checks; bars of a key with several values are averages,
             which vary less.
         """
@@ -187,7 +187,7 @@ class CalibrationRanks:
         -------
         matplotlib Axes
             One line per key: the share of ranks below a place minus that of
-            uniform ranks. With correct draws a whole line lies in the grey
+            uniform ranks. With correct draws a whole line lies in the gray
             band in 99 of 100 checks; for averages see :meth:`plot`.
             Source: Säilynoja et al., 2022.
         """
@@ -201,7 +201,7 @@ class CalibrationRanks:
 
 
 def _p_in_words(p_value: float) -> str:
-    """Return a p value as it is printed in a table."""
+    """Return a p-value as it is printed in a table."""
     if math.isnan(p_value):
         return "-"
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"

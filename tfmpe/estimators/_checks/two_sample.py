@@ -70,7 +70,7 @@ def mmd_test(
     Notes
     -----
     Holds a matrix of all pairs of rows, and works under ``jit`` with static
-    numbers; NaN in traced samples makes the p value NaN.
+    numbers; NaN in traced samples makes the p-value NaN.
 
     Source: Gretton et al., 2012. Legacy: ``metrics.mmd.mmd_test``.
 
@@ -134,7 +134,7 @@ def classifier_test(
     -----
     At points of one observation this is the local classifier two-sample test
     (l-C2ST) of Linhart et al., 2023. Works under ``jit`` and ``vmap``, where
-    NaN makes the p value NaN.
+    NaN makes the p-value NaN.
     Legacy: ``metrics.lc2st.evaluate_lc2st``.
 
     Examples
@@ -170,10 +170,10 @@ def classifier_score(
 def permutation_p_value(
     statistic: Float[Array, ""], null_statistics: Float[Array, " n_null"]
 ) -> Float[Array, ""]:
-    """Return how often a statistic is as large under the null hypothesis.
+    """Return the share of null statistics at least as large as a statistic.
 
-    The data count as one of its draws, so that the test keeps its level
-    (Phipson and Smyth, 2010).
+    The statistic itself counts as one of them, so that the test keeps its
+    level (Phipson and Smyth, 2010).
     """
     n_larger = (null_statistics >= statistic).sum()
     p_value = (n_larger + 1) / (null_statistics.size + 1)

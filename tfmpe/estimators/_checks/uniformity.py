@@ -13,7 +13,7 @@ JOINT = "(joint)"
 """Name of all keys together, beside the names of the keys."""
 
 MIN_SIMULATIONS = 20
-"""With fewer there is no p value."""
+"""With fewer there is no p-value."""
 
 _N_COMPONENTS = 3
 _SHIFT = ("draws too low", "draws too high")
@@ -44,7 +44,7 @@ class RankColumns(NamedTuple):
 
 
 class KeyTest(NamedTuple):
-    """p value of each value, of all together, and what is wrong, if clear."""
+    """p-values of each value and of the whole key, and the kind of error."""
 
     values: Float[np.ndarray, " values"]
     p_value: float
@@ -52,7 +52,7 @@ class KeyTest(NamedTuple):
 
 
 class Uniformity(NamedTuple):
-    """p values of the hypothesis that the draws are correct.
+    """p-values of the hypothesis that the draws are correct.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ def assess(columns: RankColumns, n_samples: int) -> KeyTest:
 
 
 def bonferroni(p_values: Iterable[float]) -> float:
-    """Return one p value for several tests; NaN is not counted as a test."""
+    """Return one p-value for several tests; NaN is not counted as a test."""
     made = [float(p) for p in p_values if not math.isnan(p)]
     return min(1.0, len(made) * min(made)) if made else math.nan
 
@@ -112,11 +112,11 @@ def _smooth_tests(
     real: Bool[np.ndarray, " n #values"],
     n_samples: int,
 ) -> tuple[Float[np.ndarray, " values"], Float[np.ndarray, "values 3"]]:
-    """Return the p value of every column, and the means of its components.
+    """Return the p-value of every column, and the means of its components.
 
     Neyman's smooth test (1937): shift, spread and skewness of uniform ranks
     are uncorrelated, of mean 0 and variance 1. The chi-squared distribution
-    of their sum of squares is approximate: with 20 simulations a p value of
+    of their sum of squares is approximate: with 20 simulations a p-value of
     0.001 comes up 1.5 times as often as it should, with 200 as often.
     """
     # Imported here, as importing it takes a while.

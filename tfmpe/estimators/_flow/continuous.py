@@ -152,8 +152,8 @@ class ContinuousFlow:
             If a key does not exist.
         ValueError
             If a key is both target and conditioning, a conditioning value
-            or functional input is not finite, ``theta_0`` has another shape,
-            or an option is not valid.
+            or functional input is not finite, ``theta_0`` has the wrong
+            shape, or an option is not valid.
         TypeError
             If neither ``key`` nor ``theta_0`` is given, or a number is not
             whole.

@@ -204,9 +204,10 @@ def read_ode(
     max_steps: object,
     default_steps: int,
 ) -> Ode:
-    """Check the options of a solution.
+    """Check the options of an ODE solver.
 
-    A tolerance makes the steps adaptive; otherwise ``n_steps`` are fixed.
+    With a tolerance the steps are adaptive; otherwise there are ``n_steps``
+    steps of equal length.
     """
     adaptive = rtol is not None or atol is not None
     if adaptive and n_steps is not None:

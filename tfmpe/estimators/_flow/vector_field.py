@@ -95,7 +95,7 @@ Velocity: TypeAlias = Callable[
 
 
 def check_field(field: object) -> Field:
-    """Return a vector field, unless it is a class or cannot be called."""
+    """Return the vector field; raise if it is a class or not callable."""
     if isinstance(field, type):
         raise TypeError(
             f"The vector field is the class {field.__name__}; pass an "
@@ -110,7 +110,7 @@ def check_field(field: object) -> Field:
 
 
 def given(field: Field, conditioning: AnyTokens) -> Velocity:
-    """Return the field for one conditioning, which is encoded once."""
+    """Return the field for a fixed conditioning, which is encoded only once."""
     if isinstance(field, EncodingVectorField):
         encoded = field.encode(conditioning)
         velocity = partial(_swapped, field, encoded)

@@ -17,9 +17,9 @@ Summary = dict[str, list[list[float]]]
 def summarise(tokens: AnyTokens) -> Summary:
     """Return numbers that depend on the values and on their order.
 
-    For values and functional inputs of every key, column by column: mean,
-    standard deviation, and a sum with weights by position. Padding does not
-    count.
+    For the values and functional inputs of every key, column by column: the
+    mean, the standard deviation, and a sum weighted by position. Padding is
+    ignored.
     """
     data, inputs, padding = jax.device_get(
         (tokens.data, tokens.functional_inputs, tokens.padding)

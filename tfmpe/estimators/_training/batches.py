@@ -27,7 +27,7 @@ def cut(
 
 
 def shuffled(tokens: AnyTokens, size: int) -> Batches:
-    """Return epochs over the rows of Tokens, each in another order."""
+    """Return epochs over the rows of Tokens, each in a different order."""
 
     def batches(random: np.random.Generator) -> Iterator[Batch]:
         yield from cut(tokens, size, random.permutation(len(tokens.data)))

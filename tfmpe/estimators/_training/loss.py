@@ -61,7 +61,7 @@ def flow_matching_loss(
     key
         For times and noise.
     sigma_min
-        Width of the end of the path around a value.
+        Standard deviation of the path around a value at time 1.
     n_noise
         Times and noises for every row. The conditioning is encoded once for
         all of them, so more of them cost little for long conditionings.

@@ -67,7 +67,7 @@ def read_options(*given: Any) -> FitOptions:
 
 
 def check_for_tokens(options: FitOptions) -> None:
-    """Check what has another meaning for Tokens than for batches."""
+    """Check the options that have a different meaning for Tokens."""
     if options.steps_per_epoch is not None:
         raise ValueError(
             f"steps_per_epoch={options.steps_per_epoch} is for batches only; "

@@ -41,7 +41,7 @@ Side = Legacy | None
 # How far two solutions by adaptive methods of tolerance 1e-5 may be apart: of
 # a smooth field, and of a network with kinks (half of the values, and all).
 SMOOTH, TYPICAL, LARGEST = 5e-4, 2e-3, 0.1
-# Allowed solver error, in Monte-Carlo errors of a mean of the draws.
+# Allowed solver error, in Monte Carlo errors of a mean of the draws.
 SHARE_OF_CHANCE = 0.1
 # Loss and norm of its gradient, about 10 and 80, as float32 sums.
 SAME_STEP = 5e-3
@@ -98,7 +98,7 @@ def _is_accurate(result: Any, size: Size) -> None:
     exact = np.asarray(work.function())
     chance = exact.std(0) / np.sqrt(len(exact))
     off = (np.asarray(result) - exact).mean(0) / chance
-    what = "the error of the means, in Monte-Carlo errors,"
+    what = "the error of the means, in Monte Carlo errors,"
     check_at_most(np.sqrt(np.mean(off**2)), SHARE_OF_CHANCE, what)
 
 

@@ -111,7 +111,7 @@ def _apart() -> Iterator[list[str]]:
 
 
 def _missing(error: ImportError, prefix: str) -> Comparison:
-    """Distinguish missing packages from names missing in the package."""
+    """Distinguish missing packages from names missing from the package."""
     name = (error.name or "").partition(".")[0]
     if name == prefix.partition(".")[0]:
         return absent(str(error))

@@ -40,8 +40,7 @@ class TokenGenerator:
         ``functional_input_fn(key, parameters)`` returns the functional
         inputs of some or all keys, once for all samples or once per sample.
     independence, batch_ndims, labels, dims, groups, positions
-        As for :meth:`Tokens.from_pytree`. The simulator does not get
-        positions.
+        See :meth:`Tokens.from_pytree`. The simulator does not get positions.
     n_samples : int
         Number of simulations of one pass.
     batch_size : int
@@ -197,7 +196,7 @@ class TokenGenerator:
     ) -> Iterator[Tokens]:
         """Go through all batches ``n`` times; every pass has the same batches.
 
-        Parameters and result as of :meth:`batches`.
+        See :meth:`batches` for the parameters and the result.
         """
         indices = [*range(len(self))] * n
         return self._run(indices, progress, prefetch, device)

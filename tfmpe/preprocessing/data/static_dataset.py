@@ -35,10 +35,10 @@ def generate_static_dataset(
     key : key array
         Source of all random numbers.
     prior_fn, simulator_fn, functional_input_fn, independence, n_samples
-        As for :class:`TokenGenerator`.
+        See :class:`TokenGenerator`.
     batch_size : int, optional
-        Simulations that are made at a time; by default all, but at most
-        1,000. Another size results in other numbers.
+        Number of simulations made at a time; by default all, but at most
+        1,000. A different size gives different random numbers.
     progress : bool
         Show a progress bar (tqdm, extra ``data``).
     **options
@@ -53,7 +53,8 @@ def generate_static_dataset(
     Raises
     ------
     ValueError, TypeError
-        As :class:`TokenGenerator`, or if batches differ in layout or dtypes.
+        See :class:`TokenGenerator`; also if batches differ in layout or
+        dtypes.
 
     Notes
     -----

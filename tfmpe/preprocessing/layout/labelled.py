@@ -89,7 +89,7 @@ def check_axes(value: object, names: Sequence[str | None], what: str) -> None:
 
 
 def chosen(axes: tuple[Any, ...], start: int) -> tuple[Any, ...]:
-    """Return names of axes if they were chosen, and not made by xarray."""
+    """Return the axis names, or () if xarray generated any of them."""
     made = [f"dim_{i}" for i in range(start, start + len(axes))]
     unnamed = any(a == b for a, b in zip(axes, made, strict=True))
     return () if unnamed else axes

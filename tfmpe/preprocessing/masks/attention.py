@@ -38,7 +38,7 @@ def combine_masks(
     if len({len(queries), len(keys)} - {1}) > 1:
         raise ValueError(
             f"The queries have {len(queries)} samples, the keys {len(keys)}. "
-            "Pass equally many, or a single sample of one of them."
+            "Pass the same number of both, or a single sample of one of them."
         )
     xp = np if on_host([queries, keys]) else jnp
     to_self = (own & (empty_rows != "all"))[None]
@@ -61,7 +61,7 @@ def check_empty_rows(empty_rows: str) -> None:
 def rules_leave_empty(
     rows: Int[np.ndarray, " rows"], n_query: int
 ) -> ValueError:
-    """Return the error for rows that rules leave empty."""
+    """Return the error to raise if rules leave rows of a mask empty."""
     return ValueError(
         f"The rules leave {rows.size} of {n_query} tokens nothing to "
         f"attend to, the first at position {rows[0]}. Choose "

@@ -74,7 +74,7 @@ def chosen_mask(
     query_keys: Iterable[str] | None,
     key_keys: Iterable[str] | None,
 ) -> tuple[Bool[np.ndarray, "queries keys"], TokenLayout, TokenLayout]:
-    """Return a declared mask to show, with the layouts of rows and columns."""
+    """Return the declared mask of the chosen keys, and its two layouts."""
     rows = layout.select(layout.names if query_keys is None else query_keys)
     columns = rows if key_keys is None else layout.select(key_keys)
     mask = declared_mask(

@@ -24,8 +24,8 @@ def build_self_attention_mask(
     Parameters
     ----------
     slices : mapping
-        As of :func:`flatten_pytree`. Blocks follow in this order, whatever
-        the offsets.
+        As returned by :func:`flatten_pytree`. The blocks of the mask have this
+        order, whatever the offsets.
     independence : mapping or Independence
         Rules between the keys.
     selected_keys : sequence of str, optional
@@ -87,7 +87,7 @@ def build_cross_attention_mask(
     Raises
     ------
     IndependenceError, ValueError, DynamicShapeError
-        As :func:`build_self_attention_mask`.
+        See :func:`build_self_attention_mask`.
 
     Notes
     -----

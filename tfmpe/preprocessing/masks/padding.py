@@ -118,7 +118,7 @@ def build_padding_mask(
     Parameters
     ----------
     slices, selected_keys
-        As of :func:`build_self_attention_mask`.
+        See :func:`build_self_attention_mask`.
     event_shapes : tree of arrays
         True sizes of some or all keys, each of shape ``(*sample,
         n_event_dims)``; all tokens of other keys are real.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MAX_OPEN = 20
 # Colours are the notebook's own, so that dark ones stay readable; its stripes
-# are switched off because they come with a colour.
+# are switched off because they come with a color.
 _PLAIN = "background:none;color:inherit"
 _LINE = "border:none;border-bottom:1px solid rgba(128,128,128,0.4)"
 _CELL = f"{_PLAIN};{_LINE};padding:1px 10px 1px 0;text-align:left"

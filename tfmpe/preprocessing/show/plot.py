@@ -16,8 +16,8 @@ from .text import printable, shorten
 if TYPE_CHECKING:
     from tfmpe.preprocessing.tokens.queries import TokenQueries
 
-# One hue that becomes darker: apart for every kind of colour vision and in
-# grey print.
+# One hue that becomes darker: distinct for every kind of color vision and in
+# gray print.
 _COLOURS = ("white", "#5b9bd5", "#1f4e79")
 _MEANINGS = {1.0: "may attend", 0.5: "some pairs may", 0.0: "may not"}
 
@@ -92,7 +92,7 @@ def plot_cross_mask(
 ) -> Any:
     """Plot the declared mask between two sets of tokens.
 
-    As :func:`plot_mask` with both ``query_keys`` and ``key_keys``.
+    Same as :func:`plot_mask` with both ``query_keys`` and ``key_keys``.
     """
     require_matplotlib("plot_cross_mask", "draw_mask for text")
     return plot_mask(tokens, query_keys, key_keys, ax=ax)

@@ -21,7 +21,7 @@ from .text import (
 if TYPE_CHECKING:
     from tfmpe.preprocessing.tokens.queries import TokenQueries
 
-# Hatches tell the parts apart where colours do not.
+# Hatches tell the parts apart where colors do not.
 _Style = dict[str, Any]
 _PARTS: tuple[_Style, ...] = tuple(
     {"facecolor": colour, "hatch": hatch, "label": label}

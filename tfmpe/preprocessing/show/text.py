@@ -211,7 +211,7 @@ def draw_mask(
     Parameters
     ----------
     tokens, query_keys, key_keys
-        As of :func:`plot_mask`.
+        See :func:`plot_mask`.
 
     Returns
     -------

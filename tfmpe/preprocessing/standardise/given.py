@@ -172,8 +172,8 @@ def _fitted_keys(
             raise unknown_key(
                 key.name,
                 names,
-                "The standardizer was fitted to these keys; apply it to "
-                "tokens.select_tokens of them.",
+                "The standardizer was fitted to these keys; select only them "
+                "with tokens.select_tokens.",
             )
         row = names.index(key.name)
         found.append(FittedKey(key, row, fitted[row].bijector))

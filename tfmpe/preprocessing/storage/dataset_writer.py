@@ -107,7 +107,7 @@ class DatasetWriter:
         if self._closed:
             raise ValueError(
                 "The DatasetWriter is closed. Open a new one on "
-                f"{self._folder}; it goes on after shard {self.n_shards - 1}."
+                f"{self._folder}; it continues after shard {self.n_shards - 1}."
             )
         if not isinstance(tokens, Tokens):
             raise TypeError(
@@ -174,7 +174,7 @@ def _lock(folder: Path, stack: ExitStack) -> None:
 
 
 def _check_unlisted(folder: Path, n_shards: int) -> None:
-    """Check that no shard but the next is missing in the manifest."""
+    """Check that no shard but the next is missing from the manifest."""
     listed = {shard_name(number) for number in range(n_shards + 1)}
     unlisted = sorted(
         path.name

@@ -76,7 +76,7 @@ def read_header(sealed: str) -> Header:
 def stored_arrays(
     described: Mapping[str, Mapping[str, Any]], layout: TokenLayout
 ) -> dict[str, StoredArray]:
-    """Read the arrays of Tokens of a layout."""
+    """Return the described arrays of Tokens, checked against a layout."""
     arrays = {
         name: StoredArray(
             _read_dtype(entry["dtype"], name),

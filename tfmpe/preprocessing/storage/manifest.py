@@ -82,7 +82,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a dataset; every fault is a StorageError."""
+    """Read the manifest of a dataset; StorageError if it is not valid."""
     path = folder / MANIFEST
     if not path.exists():
         raise FileNotFoundError(

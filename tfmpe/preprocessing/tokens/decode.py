@@ -112,10 +112,10 @@ def decode_pytree(
     Parameters
     ----------
     flat_array : array, shape (*sample, n_tokens, width)
-        As returned by :func:`flatten_pytree`, which has an example, or another
-        with the same tokens.
+        As returned by :func:`flatten_pytree` (see there for an example), or
+        another array with the same tokens.
     slices : mapping
-        As of :func:`flatten_pytree`, of all keys.
+        As returned by :func:`flatten_pytree`, for all keys.
     sample_shape : sequence of int
         Sample shape of the result, with as many samples as ``flat_array``.
     keys : sequence of str, optional
@@ -165,9 +165,9 @@ def update_flat_array(
     Parameters
     ----------
     flat_array : array
-        Left unchanged; :func:`flatten_pytree` has an example.
+        Not modified. See :func:`flatten_pytree` for an example.
     slices : mapping
-        As of :func:`flatten_pytree`.
+        As returned by :func:`flatten_pytree`.
     key : str
         The key to replace; nested keys are joined with ``/``.
     new_value : array, shape (*sample, *event, *batch)
@@ -180,7 +180,7 @@ def update_flat_array(
     Raises
     ------
     UnknownKeyError, ValueError, TypeError
-        As :meth:`Tokens.with_values`.
+        See :meth:`Tokens.with_values`.
     DynamicShapeError
         If ``slices`` was traced.
 

@@ -188,7 +188,7 @@ def flatten_pytree(
     Parameters
     ----------
     data, sample_ndims, batch_ndims, dims, groups
-        As of :meth:`Tokens.from_pytree`.
+        See :meth:`Tokens.from_pytree`.
     pad_value : float
         Fills tokens that hold fewer values than ``max_batch_size``.
     max_batch_size : int or None
@@ -206,7 +206,7 @@ def flatten_pytree(
     Raises
     ------
     ValueError, DynamicShapeError
-        As :meth:`Tokens.from_pytree`, or if ``max_batch_size`` is too small
+        See :meth:`Tokens.from_pytree`; also if ``max_batch_size`` is too small
         or traced.
 
     Warns

@@ -101,9 +101,9 @@ def flatten_functional_inputs(
     Parameters
     ----------
     functional_inputs : nested dict of arrays, or None
-        As of :meth:`Tokens.from_pytree`, in any unit.
+        See :meth:`Tokens.from_pytree`; in any unit.
     slices : mapping
-        As of :func:`flatten_pytree`, in token order.
+        As returned by :func:`flatten_pytree`, in token order.
     sample_ndims : int
         Number of leading sample axes.
     pad_value : float

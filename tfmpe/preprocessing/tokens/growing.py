@@ -107,8 +107,8 @@ def check_growth(layouts: Sequence[TokenLayout], joint: TokenLayout) -> None:
         check_dimensions(joint.keys)
     except ValueError as error:
         raise ValueError(
-            f"Cannot join Tokens: {error}. Build all keys that share an axis "
-            "with a ragged key with the same groups."
+            f"Cannot join Tokens: {error}. Give the same groups to all keys "
+            "that share an axis with a ragged key."
         ) from None
     check_rules(joint)
     for rule in joint.independence.cross_local:

@@ -214,7 +214,7 @@ class TokenQueries:
         Parameters
         ----------
         keys, both_ways, empty_rows
-            As of :meth:`attention_mask`.
+            See :meth:`attention_mask`.
 
         Returns
         -------
@@ -224,7 +224,7 @@ class TokenQueries:
         Raises
         ------
         ValueError
-            As :meth:`attention_mask`.
+            See :meth:`attention_mask`.
 
         Notes
         -----

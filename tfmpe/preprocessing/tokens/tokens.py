@@ -321,8 +321,8 @@ class Tokens(TokenQueries):
         UnknownKeyError
             If a key does not exist.
         ValueError, TypeError
-            If a value has another shape than its key, axes in another order, or
-            a dtype that does not fit into that of the tokens.
+            If a value differs from its key in shape or order of axes, or has a
+            dtype that does not fit into that of the tokens.
 
         Notes
         -----
@@ -460,7 +460,7 @@ class Tokens(TokenQueries):
         TypeError
             If jax would narrow a dtype, and ``numpy`` is False.
         ImportError
-            As :meth:`save`.
+            See :meth:`save`.
 
         Notes
         -----

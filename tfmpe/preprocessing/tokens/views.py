@@ -99,7 +99,7 @@ class TokenView(TokenQueries):
         Raises
         ------
         ValueError, TypeError
-            As :meth:`Tokens.with_data`, which works under the same
+            See :meth:`Tokens.with_data`, which works under the same
             transformations.
         """
         block = readable(self._same_tokens(data))

@@ -160,7 +160,7 @@ class DecoderBlock(_Block):
     Parameters
     ----------
     n_heads, dim, n_ff, dropout, activation, rngs
-        See :class:`EncoderBlock`, in another order.
+        See :class:`EncoderBlock`, in a different order.
 
     Raises
     ------
