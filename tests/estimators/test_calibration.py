@@ -18,7 +18,7 @@ from tfmpe import Tokens
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._checks.bands import simultaneous_band
 from tfmpe.estimators._checks.calibration import calibration_ranks
-from tfmpe.estimators._checks.ranks import CalibrationRanks
+from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
 
 KEY = jax.random.key(1)

@@ -3,11 +3,8 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from tfmpe._base.arrays import on_host
-from tfmpe.compat.defects.l25_clamped_split import check_rows
+from tfmpe.compat.defects.l25_clamped_split import check_rows, take_rows
 
 
 def split_data(
@@ -54,21 +51,3 @@ def split_rows(
         for part in parts
     )
     return train, validation
-
-
-def take_rows(leaf: Any, rows: Any) -> Any:
-    """Index rows as the array's library does: jax clamps row numbers.
-
-    Parameters
-    ----------
-    leaf : array
-    rows : slice or Array of int
-    """
-    drawn = not isinstance(rows, slice)
-    host = on_host([leaf, rows] if drawn else [leaf])
-    if isinstance(leaf, np.ndarray) or not host or not leaf.size:
-        return leaf[rows]
-    # On the host no kernel has to be compiled for every shape.
-    source = np.asarray(leaf)
-    taken = np.take(source, rows, 0, mode="clip") if drawn else source[rows]
-    return jnp.asarray(taken)

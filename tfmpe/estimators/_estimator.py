@@ -26,10 +26,10 @@ from tfmpe.estimators._storage.estimator_file import (
     save_estimator,
 )
 from tfmpe.estimators._training.errors import UntrainedWarning
-from tfmpe.estimators._training.fit import Question, prepare, read_questions
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
+from tfmpe.estimators._training.prepare import Question, prepare, read_questions
 from tfmpe.estimators._types import (
     AnyTokens,
     BijectorLike,

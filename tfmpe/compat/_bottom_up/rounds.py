@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from tfmpe.compat._combine import combine_data
-from tfmpe.compat.utils import take_rows
+from tfmpe.compat.defects.l25_clamped_split import take_rows
 
 
 class Simulations:

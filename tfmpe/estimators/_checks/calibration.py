@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Num
 from tfmpe._base.arrays import flatten_samples, moves_arrays, take_rows
 from tfmpe._base.programs import compiled
 from tfmpe.estimators._arguments import own_tokens, positive
-from tfmpe.estimators._checks.ranks import CalibrationRanks
+from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey, Sampler

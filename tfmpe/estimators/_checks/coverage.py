@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Int
 
 from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._checks.bands import Band, binomial_band
+from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.plots import plot_coverage
-from tfmpe.estimators._checks.ranks import CalibrationRanks
 from tfmpe.estimators._checks.table import summary_table
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._types import ArrayTree, Axes

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from tfmpe._base.arrays import take_rows
-from tfmpe.estimators._training.epochs import Batch, Batches
+from tfmpe.estimators._training.loop import Batch, Batches
 from tfmpe.estimators._types import AnyTokens
 
 

@@ -19,7 +19,7 @@ from tfmpe.estimators._training.data import (
     read_batches,
     set_aside,
 )
-from tfmpe.estimators._training.epochs import Loop, begin
+from tfmpe.estimators._training.loop import Loop, begin
 from tfmpe.estimators._training.optimizer import (
     default_optimizer,
     given_optimizer,
