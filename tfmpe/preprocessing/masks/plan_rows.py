@@ -19,7 +19,7 @@ from .relations import Dim, Relation, coordinates
 Links: TypeAlias = dict[str, tuple[tuple[int, Dim], ...]]
 """For a key: which column of coordinates matches which of its dimensions."""
 
-_Numbers: TypeAlias = Int64[np.ndarray, " coordinates"]
+_Numbers: TypeAlias = Int64[np.ndarray, " _"]
 
 MERGE_WASTE = 2.0
 MERGE_MOST = 2**18
@@ -118,24 +118,29 @@ def _n_pairs(row: Row, queries: TokenLayout, keys: TokenLayout) -> int:
     pairs = n_shared * sum(queries[query].n_tokens for query in row.columns)
     for column in range(len(next(iter(row.columns.values())))):
         asking = _total(
-            _count(queries[query], columns[column])
+            tokens_along(queries[query], columns[column])
             for query, columns in row.columns.items()
         )
         seen = _total(
-            _count(keys[key], dim)
+            tokens_along(keys[key], dim)
             for key, matches in row.links.items()
             for number, dim in matches
             if number == column
         )
-        n = min(len(asking), len(seen))
-        pairs += int(asking[:n] @ seen[:n])
+        pairs += pairs_at_equal(asking, seen)
     return pairs
 
 
 @lru_cache(maxsize=256)
-def _count(key: KeyLayout, dim: Dim) -> _Numbers:
+def tokens_along(key: KeyLayout, dim: Dim) -> _Numbers:
     """Return how many tokens have each coordinate."""
     return np.bincount(coordinates(key, dim)).astype(np.int64)
+
+
+def pairs_at_equal(asking: _Numbers, seen: _Numbers) -> int:
+    """Return the number of pairs of tokens with equal coordinates."""
+    n = min(len(asking), len(seen))
+    return int(asking[:n] @ seen[:n])
 
 
 def _total(counts: Iterable[_Numbers]) -> _Numbers:

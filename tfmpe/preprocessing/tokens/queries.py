@@ -304,7 +304,8 @@ class TokenQueries:
         -------
         str
             About 40 lines of at most 80 characters; some of many keys or rules
-            are left out.
+            are left out. Warnings name the keys that see one another at
+            quadratic cost, and the rule that would restrict them.
 
         Notes
         -----
