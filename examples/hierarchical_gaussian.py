@@ -56,7 +56,7 @@ def simulator(key, parameters):
 def exact_moments(obs):
     """Return mean ``(n, p)`` and covariance ``(p, p)`` of :data:`PARAMETERS`.
 
-    Given obs, ``(n, sites, n_obs)``.
+    ``obs`` has the shape ``(n, sites, n_obs)``.
     """
     n, n_sites, n_obs = obs.shape
     precision = np.diag([1.0 + n_sites] + [1.0 + n_obs] * n_sites)

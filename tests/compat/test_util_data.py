@@ -51,7 +51,7 @@ def test_types_promote_as_in_jax():
 
 
 def test_names_are_not_compared():
-    """But it is said (L49)."""
+    """A warning says so (L49)."""
     one, other = ({name: jnp.ones((2, 1))} for name in "ab")
     with pytest.warns(
         NamesNotComparedWarning, match="are at the same position"

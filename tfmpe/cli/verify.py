@@ -34,7 +34,7 @@ def verify(
     """Repeat stored legacy calls on the bridge and compare the results.
 
     PATH is a folder written by `tfmpe record`; by default, the recordings
-    shipped with this package. Results are compared to the bit where possible,
+    shipped with this package. Results are compared bit by bit if possible,
     else within tolerances. Recordings of another kind of device, precision or
     random number generator are refused unless --other-fingerprint is given.
 

@@ -12,23 +12,23 @@ from tfmpe.compat.defects.l51_always_shuffled import check_shuffle
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.utils import split_data
 
-# Rows that TensorFlow keeps to draw from, in batches.
+# Size of TensorFlow's shuffle buffer, in batches.
 _BUFFER = 10
 _LARGEST_SEED = 2**31 - 1
 
 
 class InvalidArgumentError(ValueError):
-    """A batch size is not positive; the name is that of TensorFlow's error."""
+    """Invalid batch size; has the name of TensorFlow's error."""
 
 
 class DataLoader:
-    """Batches, read anew at each iteration.
+    """Iterable over batches, which are read again at each iteration.
 
     Parameters
     ----------
     itr : object
-        Has a method ``as_numpy_iterator()`` that returns a new iterator over
-        batches, like that of a ``tf.data.Dataset``.
+        Its method ``as_numpy_iterator()`` returns a new iterator over
+        batches, like the method of a ``tf.data.Dataset``.
     num_samples : int
         Number of rows; not checked.
 
@@ -57,7 +57,7 @@ class DataLoader:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of a tree, with the part of tf.data's interface that is used."""
+    """Rows of a tree, with the methods of tf.data that are needed here."""
 
     data: Any
     n_rows: int
@@ -117,7 +117,7 @@ def _map_in_order(function: Callable[[Any], Any], tree: Any) -> Any:
 
 
 def as_numpy_iterator_from_slices(data: Any, batch_size: int) -> Iterator[Any]:
-    """Return an iterator over batches of rows, in order.
+    """Return an iterator over batches of rows, without shuffling.
 
     Parameters
     ----------
@@ -129,13 +129,13 @@ def as_numpy_iterator_from_slices(data: Any, batch_size: int) -> Iterator[Any]:
     Returns
     -------
     iterator
-        Over trees of NumPy arrays; it can be used once.
+        Yields trees of NumPy arrays; can be used only once.
 
     Raises
     ------
     ValueError
         If leaves differ in their number of rows, or ``batch_size`` is not
-        positive (then with the name of TensorFlow's error).
+        positive (``InvalidArgumentError``).
 
     Notes
     -----
@@ -147,22 +147,22 @@ def as_numpy_iterator_from_slices(data: Any, batch_size: int) -> Iterator[Any]:
 def as_batched_numpy_iterator_from_tf(
     rng_key: Any, data: Any, iter_size: int, batch_size: int, shuffle: bool
 ) -> DataLoader:
-    """Return a loader of shuffled batches of a TensorFlow data set.
+    """Return a loader of shuffled batches of a TensorFlow dataset.
 
     Parameters
     ----------
     rng_key : Array
         PRNG key that seeds the shuffling.
     data : tf.data.Dataset
-        Of single rows; anything with its ``shuffle``, ``batch`` and
-        ``as_numpy_iterator`` will do.
+        A dataset of single rows, or an object with the same methods
+        ``shuffle``, ``batch`` and ``as_numpy_iterator``.
     iter_size : int
-        Number of rows, for ``num_samples``; not checked.
+        Number of rows, stored as ``num_samples``; not checked.
     batch_size : int
         1 or more; the last batch may be smaller.
     shuffle : bool
-        Whether each pass has a different order. Rows are shuffled in any case
-        (L51).
+        Whether to reshuffle before each pass. Rows are shuffled even if it is
+        False (L51).
 
     Returns
     -------
@@ -198,15 +198,15 @@ def as_batch_iterator(
     batch_size : int
         1 or more; the last batch may be smaller.
     shuffle : bool
-        Whether each pass has a different order. Rows are shuffled in any case
-        (L51).
+        Whether to reshuffle before each pass. Rows are shuffled even if it is
+        False (L51).
     fix : iterable of str, optional
-        ``'L51'``: rows come in order unless ``shuffle``.
+        ``'L51'``: rows are only shuffled if ``shuffle`` is True.
 
     Returns
     -------
     DataLoader
-        Of trees of NumPy arrays.
+        Yields trees of NumPy arrays.
 
     Raises
     ------
@@ -214,12 +214,12 @@ def as_batch_iterator(
         If there is no ``data['data']['y']``.
     ValueError
         If leaves differ in their number of rows, or ``batch_size`` is not
-        positive (then with the name of TensorFlow's error).
+        positive (``InvalidArgumentError``).
 
     Notes
     -----
     Legacy: ``sfmpe.util.dataloader.as_batch_iterator``, which shuffles with
-    TensorFlow: the rows are the same, their order is another.
+    TensorFlow: the rows are the same, but their order differs.
     """
     n_rows = data["data"]["y"].shape[0]
     rows = _Rows.from_tensor_slices(data)
@@ -239,7 +239,7 @@ def as_batch_iterators(
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[DataLoader, DataLoader]:
-    """Split rows in two and return a loader of batches of each part.
+    """Split the rows in two parts and return a loader for each.
 
     Parameters
     ----------
@@ -251,8 +251,7 @@ def as_batch_iterators(
     split : float
         Share of the rows in the first part.
     shuffle : bool
-        Whether rows are assigned to the parts at random, and each pass has a
-        different order (L51).
+        Whether to split at random, and reshuffle before each pass (L51).
     fix : iterable of str, optional
         See :func:`as_batch_iterator`.
 
@@ -267,8 +266,8 @@ def as_batch_iterators(
 
     Notes
     -----
-    Legacy: ``sfmpe.util.dataloader.as_batch_iterators``. The same rows are in
-    the same part; their order within it is another.
+    Legacy: ``sfmpe.util.dataloader.as_batch_iterators``. Each part has the
+    same rows, in a different order.
     """
     n_rows = data["data"]["y"].shape[0]
     parts = split_data(data, n_rows, split, rng_key if shuffle else None)

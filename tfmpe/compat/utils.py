@@ -10,18 +10,18 @@ from tfmpe.compat.defects.l25_clamped_split import check_rows, take_rows
 def split_data(
     data: Any, size: int, split: float = 0.8, shuffle_rng: Any = None
 ) -> tuple[Any, Any]:
-    """Split the rows of a tree of arrays in two.
+    """Split the rows of a tree of arrays in two parts.
 
     Parameters
     ----------
     data : tree of arrays
-        Sample axis first.
+        The sample axis is the first axis.
     size : int
         Number of rows that the arrays should have (L25).
     split : float
         Share of the rows in the first part, 0 to 1.
     shuffle_rng : Array, optional
-        PRNG key; without one the first rows are the first part.
+        PRNG key; without it, the first part consists of the first rows.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def split_data(
 def split_rows(
     data: Any, size: int, split: float, shuffle_rng: Any
 ) -> tuple[Any, Any]:
-    """Split as :func:`split_data`, but allow leaves of one row."""
+    """Split like :func:`split_data`, but allow leaves of one row."""
     n_train = int(size * split)
     if shuffle_rng is None:
         parts: tuple[Any, Any] = (slice(n_train), slice(n_train, None))

@@ -1,4 +1,4 @@
-"""Types that the annotations of several files share."""
+"""Types that several modules share."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import (
@@ -18,7 +18,7 @@ from tfmpe._base.arrays import PRNGKey as PRNGKey
 from tfmpe.preprocessing import Independence, StoredDataset, Tokens, TokenView
 
 AnyTokens: TypeAlias = Tokens | TokenView
-"""Whatever has data, layout, padding and functional inputs."""
+"""An object with data, layout, padding and functional inputs."""
 
 ArrayTree: TypeAlias = dict[str, Any]
 """Nested dictionaries of arrays."""

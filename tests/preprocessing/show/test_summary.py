@@ -11,7 +11,7 @@ from tfmpe import PaddingWarning, Tokens
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Every kind of rule, functional inputs, both kinds of padding."""
+    """Return every kind of rule, functional inputs, both kinds of padding."""
     return Tokens.from_pytree(
         {
             "mu": np.zeros((4, 1, 2)),
@@ -29,7 +29,7 @@ def tokens() -> Tokens:
 
 
 def _section(text: str, title: str) -> list[str]:
-    """Return the sentences of one section, without their line breaks."""
+    """Return the sentences of a section without their line breaks."""
     sentences: list[str] = []
     inside = False
     for line in text.splitlines():
@@ -70,7 +70,7 @@ def test_the_whole_text(tokens):
 
 
 def test_a_view_speaks_of_its_own_keys(tokens):
-    """Rules on other keys are gone, and with them what obs could see."""
+    """Rules on other keys are omitted, with what they let obs see."""
     text = tokens.select_tokens(["obs"]).summary()
     assert text.splitlines() == [
         "TokenView(samples (4,), 6 tokens of width 2, float32)",
@@ -149,14 +149,14 @@ def test_no_keys_at_all(tokens):
     ],
 )
 def test_rules_in_words(rules, sentences):
-    """What acts in the end; a rule that later ones overwrite is not told."""
+    """The text states the effective rules, without overwritten ones."""
     data = {"a": np.zeros((1, 2, 1)), "b": np.zeros((1, 2, 1))}
     tokens = Tokens.from_pytree(data, rules)
     assert _section(tokens.summary(), "rules") == sentences
 
 
 def test_sizes_of_memory():
-    """The leaves, the mask against copies of it, and how one attends."""
+    """Sizes of leaves and masks are listed, and the kind of attention."""
     shape = jax.ShapeDtypeStruct((200_000, 600, 1), "float32")
     tokens = jax.eval_shape(lambda a: Tokens.from_pytree({"a": a}, {}), shape)
     assert _section(tokens.summary(), "cost") == [
@@ -167,7 +167,7 @@ def test_sizes_of_memory():
 
 
 def test_how_a_large_sparse_mask_is_attended_with():
-    """Sites that do not see one another: by their own few pairs."""
+    """Sites that do not see one another use only their few pairs."""
     data = {"a": np.zeros((1, 999, 1)), "mu": np.zeros((1, 1, 1))}
     tokens = Tokens.from_pytree(data, {"cross_local": [("a", "a", (0, 0))]})
     assert _section(tokens.summary(), "cost")[-1] == (
@@ -259,7 +259,7 @@ def test_many_weak_rules_are_counted():
 @given(trees(padded=False))
 @cases(400, 60)
 def test_empty_rows_are_those_of_the_mask(tree):
-    """Told from the rules alone, without building the mask."""
+    """They are derived from the rules, without building the mask."""
     tokens = Tokens.from_pytree(tree.data, **tree.kwargs)
     counts = {
         key.name: int(np.sum(~tokens.self_attention_mask[key.block].any(-1)))
@@ -277,7 +277,7 @@ def test_empty_rows_are_those_of_the_mask(tree):
 
 
 def test_no_mask_is_built(tokens, monkeypatch):
-    """It would be as large as the number of tokens squared."""
+    """Its size would be the square of the number of tokens."""
 
     def refuse(*args):
         raise AssertionError("a mask was built")
@@ -289,7 +289,7 @@ def test_no_mask_is_built(tokens, monkeypatch):
 
 
 def test_many_keys_with_long_names_fit_on_one_screen():
-    """With every section at its longest."""
+    """Every section has its maximal length."""
     names = [f"a_long_name_of_a_parameter_number_{i}" for i in range(200)]
     data = {
         name: np.zeros((2, 5, 1 if i == 0 else 4))
@@ -329,7 +329,7 @@ def test_names_cannot_break_the_lines():
 
 
 def test_inside_a_transform(tokens):
-    """What the values would tell is left out, the rest stays."""
+    """Parts that need values are omitted; the others are kept."""
     seen = []
 
     def look(tokens):
@@ -359,7 +359,7 @@ def test_inside_a_transform(tokens):
 
 @pytest.mark.parametrize("keys", [None, ["obs", "mu"]])
 def test_leaves_that_are_shapes(tokens, keys):
-    """As jax.eval_shape returns them, also behind a view."""
+    """jax.eval_shape returns such leaves, also behind a view."""
     real = tokens if keys is None else tokens.select_tokens(keys)
     shapes = jax.eval_shape(lambda x: x, real)
     for text in (repr, type(real).summary):
@@ -371,7 +371,7 @@ def test_leaves_that_are_shapes(tokens, keys):
 @pytest.mark.parametrize("value", [0, None, np.float32(1.5)])
 @pytest.mark.parametrize("keys", [None, ["obs", "mu"]])
 def test_leaves_that_are_no_arrays(tokens, keys, value):
-    """As tree functions may leave them: the layout is still there."""
+    """Tree functions may return such leaves; the layout still exists."""
     real = tokens if keys is None else tokens.select_tokens(keys)
     tree = jax.tree.map(lambda x: value, real)
     head = f"{type(real).__name__}({len(real.key_order)} keys, data: {value!r})"

@@ -22,7 +22,7 @@ def _cfm_loss(
     Parameters
     ----------
     rng_key : key array
-        For the times, uniform, one for each row, and the noise.
+        For the noise and the times, which are uniform, one for each row.
     model, batch, sigma_min
         See :func:`legacy_loss`.
 

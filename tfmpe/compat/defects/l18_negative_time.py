@@ -6,13 +6,13 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class NegativeTimeWarning(LegacyWarning):
-    """A density of structured data is not that of the samples (L18)."""
+    """The density of structured data is not that of the samples (L18)."""
 
     code = "L18"
 
 
 class PlainNegativeTimeWarning(NegativeTimeWarning):
-    """A density of plain arrays is not that of the samples (L28)."""
+    """The density of plain arrays is not that of the samples (L28)."""
 
     code = "L28"
 

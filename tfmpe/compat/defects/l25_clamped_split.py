@@ -40,7 +40,7 @@ def take_rows(leaf: Any, rows: Any) -> Any:
     host = on_host([leaf, rows] if drawn else [leaf])
     if isinstance(leaf, np.ndarray) or not host or not leaf.size:
         return leaf[rows]
-    # On the host no kernel has to be compiled for every shape.
+    # Indexing on the host does not compile a kernel for every shape.
     source = np.asarray(leaf)
     taken = np.take(source, rows, 0, mode="clip") if drawn else source[rows]
     return jnp.asarray(taken)

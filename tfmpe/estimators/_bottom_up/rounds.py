@@ -35,9 +35,9 @@ from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
 
 @dataclass
 class Rounds:
-    """One bottom-up training; its estimators are trained in place.
+    """A bottom-up training run; the estimators are trained in place.
 
-    Round ``i`` depends on ``fold_in(key, i)`` only.
+    Round ``i`` depends only on ``fold_in(key, i)``.
     """
 
     estimator: FlowMatchingEstimator
@@ -52,7 +52,7 @@ class Rounds:
     progress: bool
 
     def check(self) -> tuple[Conditional, tuple[Group, ...]]:
-        """Check functions and observation with few simulations."""
+        """Check the functions and the observation with a few simulations."""
         parameters, observations = self.model.names(self.key)
         for name in self.scheme.truncate or ():
             if name not in parameters:
@@ -69,7 +69,7 @@ class Rounds:
     def run(
         self, posterior: Conditional, groups: tuple[Group, ...]
     ) -> BottomUpResult:
-        """Run all rounds; stages in the folder are not computed again."""
+        """Run all rounds; stages found in the folder are not computed again."""
         bar = _bar(self.scheme.n_rounds) if self.progress else None
         rounds: list[BottomUpRound] = []
         simulations = synthetic = box = None
@@ -108,7 +108,7 @@ class Rounds:
                     checkpoint=self.folder.checkpoint(number, "likelihood"),
                     **self.options.likelihood,
                 )
-            with _stage(bar, number, "synthesising"):
+            with _stage(bar, number, "synthesizing"):
                 observe = partial(
                     self._synthesise, groups, simulations.layout, keys[3]
                 )
@@ -187,7 +187,7 @@ class Rounds:
         box: Box | None,
         tokens_of: Callable[..., Tokens],
     ) -> Drawn:
-        """Return Tokens whose parameters come from the prior in a box."""
+        """Return Tokens with parameters from the prior inside a box."""
 
         def compute() -> Drawn:
             prior = self._prior(sizes, box)
@@ -235,7 +235,7 @@ def _bar(n_rounds: int) -> Any:
 
 @contextmanager
 def _stage(bar: Any, number: int, what: str) -> Iterator[None]:
-    """Show the name of a stage, then that it is finished."""
+    """Show the name of a stage, and advance the bar at its end."""
     if bar is None:
         yield
         return

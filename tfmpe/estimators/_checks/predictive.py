@@ -49,9 +49,9 @@ def posterior_predictive(
     Parameters
     ----------
     estimator : FlowMatchingEstimator
-        Or any object with its ``sample`` method.
+        Or any object with such a ``sample`` method.
     tokens : Tokens or TokenView, sample axes (*sample,)
-        Holds the observed data: one set, or several along the sample axes.
+        The observed data: one set, or several along the sample axes.
     target_keys
         The parameters to draw.
     conditioning_keys
@@ -59,11 +59,11 @@ def posterior_predictive(
     simulator_fn
         ``simulator_fn(key, parameters)``, or ``simulator_fn(key, parameters,
         functional_inputs)`` if it takes three arguments and there are inputs,
-        as for :class:`TokenGenerator`. All arrays have the draws on the
-        first axis.
+        as for :class:`TokenGenerator`. The first axis of all arrays counts the
+        draws.
     key
-        Source of all randomness. The draws of parameters are those of
-        ``estimator.sample`` with ``jax.random.split(key)[0]``.
+        PRNG key. ``estimator.sample`` draws the parameters with
+        ``jax.random.split(key)[0]``.
     n_samples
         Draws for each set, at least 20.
     parameter_keys
@@ -72,8 +72,8 @@ def posterior_predictive(
         Passed to the simulator unchanged. By default the inputs in
         ``tokens``, repeated for every draw, ``(n, *event, n_inputs)``.
     batch_size
-        Draws, over all sets, that are made and simulated at a time; all by
-        default. Another size changes the simulated numbers.
+        Number of draws, over all sets, to make and simulate at a time; all by
+        default. Another size gives other simulated values.
     **options
         Passed to ``estimator.sample``, such as ``solver``.
 
@@ -94,9 +94,9 @@ def posterior_predictive(
 
     Notes
     -----
-    Not for use inside ``jit``. In place of padding the simulator gets the
+    Not for use inside ``jit``. In place of padding, the simulator gets the
     values of the first real token of the same key, so that it computes with
-    valid numbers; its results for them are ignored.
+    valid numbers; its results for padding are ignored.
 
     Source: Rubin, 1984; Gelman et al., 1996 (posterior predictive checks).
 
@@ -205,7 +205,7 @@ def _further_arguments(
     functional_inputs: ArrayTree | None,
     n_samples: int,
 ) -> Callable[[slice], tuple[ArrayTree, ...]]:
-    """Return the simulator's arguments after the parameters of some draws."""
+    """Return a function from draws to the simulator's further arguments."""
     if functional_inputs is not None:
         return lambda rows: (own_copy(functional_inputs),)
     if tokens.functional_inputs is None or not _takes_inputs(simulator_fn):
@@ -241,7 +241,7 @@ def _simulate(
     further: Callable[[slice], tuple[ArrayTree, ...]],
     batch_size: int | None,
 ) -> list[Leaf]:
-    """Simulate batches of draws; return arrays of all."""
+    """Simulate batches of draws; return the arrays of all draws."""
     n = len(parameters[0].value)
     size = n if batch_size is None else batch_size
     parts = []
@@ -279,7 +279,7 @@ def _read(made: Any, n: int) -> list[Leaf]:
                 f"{np.shape(leaf.value)} for {n} draws. The first axis of "
                 "every array counts the draws."
             )
-    # Copies: a simulator may use its arrays again for the next draws.
+    # Copies, because a simulator may reuse its arrays for the next draws.
     return [
         leaf._replace(value=np.array(as_array(leaf.value, repr(leaf.name))))
         for leaf in leaves

@@ -50,9 +50,9 @@ class ContinuousFlow:
     Notes
     -----
     Solves ``d theta / d time = vector_field(theta, conditioning, time)``
-    from standard normal noise at time 0 to values at time 1. All rows and
-    draws are one batched equation. Calls with fields of the same
-    architecture, equal layouts and equal shapes share one compiled program.
+    from standard normal noise at time 0 to values at time 1, for batches of
+    rows and draws. Calls with fields of the same architecture, equal layouts
+    and equal shapes share one compiled program.
 
     Source: Chen et al., 2018 (neural ODEs); Lipman et al., 2023 (flow
     matching). Legacy: ``StructuredCNF``.
@@ -115,15 +115,15 @@ class ContinuousFlow:
         conditioning_keys
             The given keys; by default all others.
         key
-            Draw ``i`` depends on ``jax.random.fold_in(key, i)`` only,
+            PRNG key. Draw ``i`` depends only on ``jax.random.fold_in(key, i)``,
             whatever ``n_samples`` and ``batch_size`` are.
         n_samples
             Draws for every sample.
         theta_0 : array, shape (n_samples, *sample, n_target_tokens, width)
             Initial values, instead of ``key``.
         direction : {'forward', 'backward'}
-            From noise to values, or from values to noise. Backward starts,
-            without ``theta_0``, at the target values in ``tokens``.
+            From noise to values, or from values to noise. Without ``theta_0``,
+            ``'backward'`` starts at the target values in ``tokens``.
         solver
             ``'euler'``, ``'midpoint'``, ``'rk4'``, ``'bosh3'``, ``'tsit5'``,
             ``'dopri5'``, ``'dopri8'``, or a solver of diffrax. By default
@@ -131,14 +131,14 @@ class ContinuousFlow:
         n_steps
             Number of equal steps; 4 by default.
         rtol, atol
-            Tolerances, relative and in units of the values. Either of them
-            makes the steps adaptive, to keep it in every row and draw.
+            Relative and absolute tolerances. Passing either makes the steps
+            adaptive, so that every row and draw meets it.
         max_steps
             Largest number of adaptive steps.
         batch_size
-            Draws, over all samples, that are solved at a time; by default as
-            many as fit the caches of a CPU, or a bounded part of the memory
-            of another device. The result is the same.
+            Number of draws, over all samples, to solve at a time; by default
+            as many as fit into the caches of a CPU, or a bounded part of the
+            memory of another device. It does not change the result.
 
         Returns
         -------
@@ -239,7 +239,7 @@ class ContinuousFlow:
         probes : array, shape (n_probes, *shape of the values), optional
             The directions themselves.
         key
-            For ``n_probes``.
+            PRNG key for ``n_probes``.
         solver, n_steps, rtol, atol, max_steps, batch_size
             See :meth:`sample`; 8 steps by default.
 
@@ -253,7 +253,7 @@ class ContinuousFlow:
         UnknownKeyError, ValueError, RuntimeError
             See :meth:`sample`.
         TypeError
-            If ``n_probes`` comes without ``key``, or a number is not whole.
+            If ``n_probes`` is given without ``key``, or a number is not whole.
 
         Notes
         -----
@@ -284,7 +284,7 @@ class ContinuousFlow:
             dtype,
         )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS)
-        # Of every direction there is a derivative.
+        # Each direction needs a derivative.
         n_directions = (
             target.n_tokens * target.width if probes is None else len(probes)
         )
@@ -319,7 +319,7 @@ class ContinuousFlow:
 
 
 def _at_a_time(batch_size: SupportsIndex | None, n_tokens: int) -> int:
-    """Return the given number of draws, or one for draws of so many tokens."""
+    """Return the given batch size, or a default for draws of ``n_tokens``."""
     if batch_size is not None:
         return positive(batch_size, "batch_size")
     most = _TOKENS_AT_A_TIME.get(jax.default_backend(), 2**18)
@@ -329,7 +329,7 @@ def _at_a_time(batch_size: SupportsIndex | None, n_tokens: int) -> int:
 def _read_draws(
     given: Num[AnyArray, "*shape"] | None, what: str, view: Tokens
 ) -> Num[AnyArray, "*shape"] | None:
-    """Return draws of some tokens; concrete real values must be finite."""
+    """Return draws as an array; unless traced, real values must be finite."""
     if given is None:
         return None
     array = token_array(given, what)

@@ -54,7 +54,7 @@ def solve_draws(
     ode: Ode,
     batch_size: int,
 ) -> Float[Array, "{n_samples} rows tokens width"]:
-    """Return the end of every path."""
+    """Return the end point of every path."""
     field = merge_field(static, *arrays)
     n_axes = len(target.sample_shape)
     shape = target.data.shape
@@ -99,7 +99,7 @@ def solve_density(
     target, conditioning = flatten_samples((target, conditioning), n_axes)
     values = values.reshape((len(values), *target.data.shape))
     if probes is not None:
-        # Draws first, then rows, as the values that they belong to.
+        # Axes in the order of the values: draws first, then rows.
         probes = probes.reshape((len(probes), *values.shape))
         probes = jnp.moveaxis(probes, 0, 2)
     filled = filled_columns(target.layout.keys, target.width)
@@ -126,7 +126,7 @@ def solve_density(
         # The change of the density is one more value.
         sizes = _sizes(real, theta) + 1
         base, change = ode.solve(derivative, (flat, start), 1.0, 0.0, sizes)
-        # Backwards in time the integral comes with a minus sign.
+        # Backward in time, the integral has the opposite sign.
         normal = jax.scipy.stats.norm.logpdf(base)
         real = flatten_samples(rows, 2)
         total = cleared(normal, real).sum((1, 2)) + change
@@ -150,7 +150,7 @@ def _move(
     time: ArrayLike,
     flat: Float[Array, "all tokens width"],
 ) -> Float[Array, "all tokens width"]:
-    """Return velocities of draws and rows, which are one axis."""
+    """Return velocities; draws and rows share one axis."""
     times = jnp.broadcast_to(time, target.sample_shape)
 
     def of_draw(theta: Rows) -> Rows:
@@ -170,8 +170,8 @@ def _by_draws(
 ) -> Arrays:
     """Apply a function to chunks of rows and draws; encode each row once.
 
-    ``function(target, velocity, draws)`` returns arrays of shape ``(n_draws,
-    n_rows, ...)``, as ``draws`` and the result are.
+    ``draws`` and the arrays that ``function(target, velocity, draws)`` returns
+    have the shape ``(n_draws, n_rows, ...)``.
     """
     n_rows = target.sample_shape[0]
     at_a_time = max(1, batch_size // max(1, n_rows))

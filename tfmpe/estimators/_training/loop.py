@@ -1,4 +1,4 @@
-"""Epochs of a training: progress, early stopping, checkpoints."""
+"""Epochs of a training run: progress, early stopping, checkpoints."""
 
 import os
 import time
@@ -34,14 +34,14 @@ from tfmpe.estimators._training.steps import (
 from tfmpe.estimators._types import AnyTokens, Arrays, PRNGKey
 from tfmpe.preprocessing import Standardizer
 
-# Epochs are numbered from 0, so none has the same noise.
+# No epoch has this number, so none has the noise of validation.
 _VALIDATION = np.uint32(2**32 - 1)
 
 Batch = tuple[AnyTokens, Float[np.ndarray, " rows"]]
 """Rows of a step, and their weights."""
 
 Batches = Callable[[np.random.Generator], Iterator[Batch]]
-"""From a source of randomness to the batches of an epoch."""
+"""A function from a random generator to the batches of an epoch."""
 
 
 def begin(
@@ -64,7 +64,7 @@ def begin(
 
 @dataclass
 class Loop:
-    """One training, from the first epoch or a checkpoint to the end.
+    """A training run, from the first epoch or a checkpoint to the end.
 
     Attributes
     ----------
@@ -73,15 +73,15 @@ class Loop:
     rest
         Arrays of the field that are not trained.
     key
-        Epoch ``i`` depends on ``fold_in(key, i)`` only.
+        PRNG key. Epoch ``i`` depends only on ``fold_in(key, i)``.
     batches
-        Of one epoch.
+        Returns the batches of one epoch.
     n_steps
         Steps of an epoch, for the learning rate and the progress bar.
     validation
-        Standardized.
+        Standardized batches, or None.
     settings
-        Required to be equal in a checkpoint.
+        Must equal those of a checkpoint.
     """
 
     plans: tuple[Plan, ...]
@@ -101,7 +101,7 @@ class Loop:
         Raises
         ------
         TrainingDivergedError
-            If a loss is not finite; the progress yielded last is whole.
+            If a loss is not finite; the progress yielded last is valid.
         """
         options = self.options
         numbers = range(progress.history.n_epochs, options.n_epochs)
@@ -192,7 +192,7 @@ class Loop:
     ) -> float:
         """Return the mean loss over all rows and conditionals.
 
-        With the same noise in every epoch, so that only parameters differ.
+        The noise is the same in every epoch, so that only parameters differ.
         """
         key = jax.random.fold_in(self.key, _VALIDATION)
         means = []
@@ -238,7 +238,7 @@ class Loop:
 def _advance(bar: Any, losses: list[Loss]) -> None:
     """Move the bar by a step; its loss is read only when it is shown."""
     if bar.desc.startswith("compiling"):
-        # The time left is counted from here.
+        # The remaining time is estimated from here.
         jax.block_until_ready(losses)
         bar.set_description("training", refresh=False)
         bar.start_t = time.time()

@@ -1,4 +1,4 @@
-"""Legacy import statements and their replacements, which bind equal names."""
+"""Legacy import statements, and replacements that bind the same names."""
 
 import ast
 from collections.abc import Iterator, Sequence

@@ -36,7 +36,7 @@ Progress = Callable[[float, str], None]
 """Callback with the completed share, from 0 to 1, and a label."""
 
 _ELSEWHERE = (
-    "numbers cannot be equal to the bit. --other-fingerprint compares within "
+    "numbers cannot be bit-identical. --other-fingerprint compares within "
     "tolerances"
 )
 _N_WORKERS = min(os.cpu_count() or 1, 4)

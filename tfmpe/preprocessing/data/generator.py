@@ -28,9 +28,9 @@ class TokenGenerator:
     ----------
     prior_fn : callable, distribution, or dict of these
         ``prior_fn(key, n)`` returns a dictionary of ``n`` parameter samples,
-        each array of shape ``(n, *event, *batch)``. Or an object that draws:
-        ``sample(n, seed=key)`` as in TensorFlow Probability (joint
-        distributions included), ``sample(key, (n,))`` as in NumPyro. Or a
+        each array of shape ``(n, *event, *batch)``. Or an object with the
+        method ``sample(n, seed=key)``, as in TensorFlow Probability (joint
+        distributions included), or ``sample(key, (n,))``, as in NumPyro. Or a
         dictionary of these, one for every parameter.
     simulator_fn : callable
         ``simulator_fn(key, parameters)``, or with ``functional_input_fn``
@@ -68,11 +68,11 @@ class TokenGenerator:
 
     Notes
     -----
-    Batch ``i`` follows from ``jax.random.fold_in(jax.random.key(seed), i)``
+    Batch ``i`` depends on ``jax.random.fold_in(jax.random.key(seed), i)``
     only: ``generator[i]`` is the same in any order and process, for any
-    ``n_samples``. All batches share one compilation, as the last one is cut.
-    Batches are not kept. A data source, such as for
-    ``grain.MapDataset.source(generator)``.
+    ``n_samples``. All batches share one compilation: a last batch that is not
+    full is cut after simulation. Batches are not kept. The generator is a data
+    source, such as for ``grain.MapDataset.source(generator)``.
 
     Examples
     --------
@@ -170,12 +170,13 @@ class TokenGenerator:
         Parameters
         ----------
         start, stop, step : int
-            Which, as of ``range``: ``start`` resumes an interrupted pass,
-            ``start=rank, step=n_processes`` shares one between processes.
+            Which batches, as in ``range``: ``start`` resumes an interrupted
+            pass, ``start=rank, step=n_processes`` divides one among processes.
         progress : bool
             Show a progress bar (tqdm, extra ``data``).
         prefetch : int
-            Number of batches that a thread makes ahead and keeps in memory.
+            Number of batches that a thread simulates in advance and keeps in
+            memory.
         device : jax Device or Sharding, optional
             Where to put the batches.
 
@@ -231,7 +232,7 @@ class TokenGenerator:
 def _ahead(
     load: Callable[[int], Tokens], indices: Iterable[int], n_ahead: int
 ) -> Iterator[Tokens]:
-    """Load in a thread, at most ``n_ahead`` before the one handed out."""
+    """Load batches in a thread, at most ``n_ahead`` in advance."""
     with ThreadPoolExecutor(1) as thread:
         waiting: deque[Future[Tokens]] = deque()
         for i in indices:

@@ -1,7 +1,7 @@
-"""Weak rules: keys whose tokens see one another across a common dimension.
+"""Weak rules: keys whose tokens attend to one another across a dimension.
 
-Their pairs grow with the square of that dimension; a cross_local rule would
-leave those at equal coordinates.
+The number of pairs grows with the square of the dimension's size; a cross_local
+rule would leave only the pairs at equal coordinates.
 """
 
 from collections.abc import Iterator
@@ -43,10 +43,10 @@ class WeakRules(NamedTuple):
 
 
 def weak_rules(layout: TokenLayout) -> list[WeakRules]:
-    """Return possible rules by dimension; those that remove most come first.
+    """Return possible rules for each dimension, sorted by how much they remove.
 
-    Only between keys without a rule in either direction. Whether the model
-    has dependences across the dimension is not known here.
+    Only keys without a rule in either direction are considered. Whether the
+    model has dependencies across the dimension is not known here.
     """
     relations = self_relations(layout.independence)
     many = [(key, _kind(key)) for key in layout.keys if key.n_tokens > 1]
@@ -71,8 +71,8 @@ def weak_rules(layout: TokenLayout) -> list[WeakRules]:
 def open_pairs(layout: TokenLayout) -> int:
     """Return the number of open pairs of the declared mask.
 
-    Where a rule such as ``("obs", "obs", (0, 1))`` matches a pair along both
-    dimensions, it is counted twice.
+    Pairs that a rule such as ``("obs", "obs", (0, 1))`` matches in both
+    directions are counted twice.
     """
     n_open = layout.n_tokens**2
     for (query, key), relation in self_relations(layout.independence).items():
@@ -83,7 +83,7 @@ def open_pairs(layout: TokenLayout) -> int:
 
 
 def _kind(key: KeyLayout) -> KeyLayout:
-    """Return a key without what its dimensions do not depend on."""
+    """Return a key with only the fields that determine its dimensions."""
     return KeyLayout(
         "", (), 0, key.event_shape, (), 0, dims=key.dims, groups=key.groups
     )
@@ -93,7 +93,7 @@ def _kind(key: KeyLayout) -> KeyLayout:
 def _best_dims(a: KeyLayout, b: KeyLayout) -> tuple[_Dims, int, int] | None:
     """Return the outermost common dimension, its size, and the pairs left.
 
-    Groups have no order; the finest of them is preferred.
+    Groups have no order; the finest group is preferred.
     """
     found = []
     for dims in _common_dims(a, b):
@@ -106,7 +106,7 @@ def _best_dims(a: KeyLayout, b: KeyLayout) -> tuple[_Dims, int, int] | None:
 
 
 def _common_dims(a: KeyLayout, b: KeyLayout) -> Iterator[_Dims]:
-    """Yield common names; without any, axes of equal size, one unnamed."""
+    """Yield common names or, if none, axes of equal size not both named."""
     names = set(dimension_names(b)).intersection(dimension_names(a))
     if names:
         yield from sorted(names)
@@ -118,7 +118,7 @@ def _common_dims(a: KeyLayout, b: KeyLayout) -> Iterator[_Dims]:
 
 
 def _axis(key: KeyLayout, dim: int | str) -> int:
-    """Return the number of an event axis, 0 for a group."""
+    """Return the index of an event axis, or 0 for a group."""
     found = find_dimension(key, dim)
     return found if isinstance(found, int) else 0
 

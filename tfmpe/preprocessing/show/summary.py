@@ -49,7 +49,7 @@ _MAX_KEYS = 7
 _MAX_RULES = 5
 _MAX_WEAK = 2
 
-# What a suggested rule must gain: less hardly changes the cost.
+# Smallest gain of a suggested rule: less hardly changes the cost.
 _FEW_PAIRS, _FEW_SHARE = 1000, 0.1
 
 

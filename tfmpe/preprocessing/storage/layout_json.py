@@ -1,4 +1,4 @@
-"""JSON form of a layout, written and read back with every check."""
+"""JSON form of a layout: writing, and reading with all checks."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -47,7 +47,7 @@ def layout_version(layout: TokenLayout) -> int:
 
 
 def layout_hash(layout: TokenLayout) -> str:
-    """Return the sha256 of a layout, the same in every process.
+    """Return the SHA-256 of a layout, the same in every process.
 
     Examples
     --------
