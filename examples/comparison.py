@@ -21,7 +21,7 @@ class Posterior(NamedTuple):
 
 
 def arguments(description, quick=None, **defaults):
-    """Read the options of an example: --out, --seed, and the given defaults.
+    """Read --out, --seed, --no-progress, and options with given defaults.
 
     If ``quick`` is a dict, the option --quick sets the defaults in it.
     """
@@ -33,6 +33,9 @@ def arguments(description, quick=None, **defaults):
         "--out", type=Path, default=Path("demo-output"), metavar="DIR"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=True
+    )
     for name, value in defaults.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=type(value), default=value

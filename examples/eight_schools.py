@@ -105,7 +105,7 @@ def train(key, n_simulations, n_epochs, **options):
     return estimator, simulations, history
 
 
-def posterior(estimator, simulations, key, n_samples):
+def posterior(estimator, simulations, key, n_samples, **options):
     """Return draws of mu, tau and theta given the schools' data."""
     schools = jax.tree.map(lambda leaf: leaf[:1], simulations)
     schools = schools.with_values(y=Y[:, None].astype(np.float32))
@@ -115,7 +115,7 @@ def posterior(estimator, simulations, key, n_samples):
         OBSERVATIONS,
         key=key,
         n_samples=n_samples,
-        batch_size=10_000,
+        **options,
     ).decode()
     return {
         "mu": draws["mu"],
@@ -130,12 +130,15 @@ def main():
         __doc__, n_simulations=100_000, n_epochs=4, n_samples=10_000
     )
     key, draw_key = jax.random.split(jax.random.key(options.seed))
+    shown = {"progress": options.progress}
     estimator, simulations, history = train(
-        key, options.n_simulations, options.n_epochs, progress=True
+        key, options.n_simulations, options.n_epochs, **shown
     )
     print(history)
 
-    draws = posterior(estimator, simulations, draw_key, options.n_samples)
+    draws = posterior(
+        estimator, simulations, draw_key, options.n_samples, **shown
+    )
     names, values = names_of(draws), columns(draws)[:, 0]
     found = estimate(values)
     print_table(names, found)

@@ -119,7 +119,7 @@ def train(key, n_simulations, n_epochs, **options):
     return estimator, history
 
 
-def posteriors(estimator, key, n_observations, n_samples):
+def posteriors(estimator, key, n_observations, n_samples, **options):
     """Return new simulations, their posterior draws, and exact posteriors."""
     data_key, draw_key = jax.random.split(key)
     fresh = simulate(data_key, n_observations)
@@ -129,7 +129,7 @@ def posteriors(estimator, key, n_observations, n_samples):
         OBSERVATIONS,
         key=draw_key,
         n_samples=n_samples,
-        batch_size=20_000,
+        **options,
     )
     obs = fresh.select_tokens(OBSERVATIONS)
     shape = (n_observations, N_PATHS, N_OBS)
@@ -153,13 +153,14 @@ def main():
     key, check_key, fresh_key, rank_key = jax.random.split(
         jax.random.key(options.seed), 4
     )
+    shown = {"progress": options.progress}
     estimator, history = train(
-        key, options.n_simulations, options.n_epochs, progress=True
+        key, options.n_simulations, options.n_epochs, **shown
     )
     print(history)
 
     fresh, draws, exact = posteriors(
-        estimator, check_key, 20, options.n_samples
+        estimator, check_key, 20, options.n_samples, **shown
     )
     parameters = {name: fresh[name] for name in PARAMETERS}
     names, truth = names_of(parameters), columns(parameters)
@@ -176,6 +177,7 @@ def main():
         OBSERVATIONS,
         key=rank_key,
         n_samples=99,
+        **shown,
     )
     print(ranks.summary())
 

@@ -196,7 +196,7 @@ def main():
         options.n_simulations,
         options.n_epochs,
         options.batch_size,
-        progress=True,
+        progress=options.progress,
     )
     print(history)
 
@@ -207,6 +207,7 @@ def main():
         OBSERVATIONS,
         key=keys[2],
         n_samples=options.n_samples,
+        progress=options.progress,
     ).decode()
     truth = {name: observed.decode()[name] for name in PARAMETERS}
     # Show only as many sites as can be distinguished in a plot.
@@ -224,6 +225,7 @@ def main():
         simulator,
         key=keys[3],
         n_samples=min(200, options.n_samples),
+        progress=options.progress,
     )
     print(predicted.summary())
 

@@ -120,11 +120,16 @@ def test_the_unit_does_not_matter(tokens, unit):
         )
 
 
-def test_batches_change_nothing(tokens):
+def test_batches_and_progress_change_nothing(tokens, capsys):
     tokens = jax.tree.map(lambda leaf: leaf[:11], tokens)
     four, one = ExactGaussian(), ExactGaussian()
     wanted = rank(four, tokens, n_samples=19, batch_size=4 * 19 + 5)
-    found = rank(one, tokens, n_samples=19, batch_size=10)
+    found = rank(one, tokens, n_samples=19, batch_size=10, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "compiling:   0%" in err
+    assert "ranking: 100%" in err
+    assert "11/11" in err
     # Four simulations at a time; or one, with its draws in parts.
     assert four.calls == [(19, None)] * 3
     assert one.calls == [(19, 10)] * 11

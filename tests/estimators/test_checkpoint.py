@@ -20,8 +20,8 @@ from refusals import refused
 from tfmpe import StorageError, Tokens
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._storage.checkpoint import key_words
-from tfmpe.estimators._training import epochs as fitting
-from tfmpe.estimators._training import fit as preparing
+from tfmpe.estimators._training import loop as fitting
+from tfmpe.estimators._training import prepare as preparing
 
 N_EPOCHS = 5
 N_STEPS = 3  # per epoch: ten rows in batches of four

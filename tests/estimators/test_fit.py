@@ -21,7 +21,7 @@ from tfmpe.estimators import (
     TrainingDivergedError,
     TrainingHistory,
 )
-from tfmpe.estimators._training import epochs as fitting
+from tfmpe.estimators._training import loop as fitting
 from tfmpe.estimators._training.batches import cut
 from tfmpe.estimators._training.data import one_axis, read_batches
 from tfmpe.estimators._training.optimizer import default_optimizer
@@ -335,6 +335,7 @@ def test_progress(tokens, capsys):
     _, history = train(tokens, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
+    assert "compiling:   0%" in err
     assert "training: 100%" in err
     assert f"loss {history.training[-1]:.4f}" in err
 

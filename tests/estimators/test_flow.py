@@ -108,6 +108,32 @@ def test_batches_change_nothing(tokens, draws, batch_size):
     np.testing.assert_allclose(again, draws, atol=ROUNDING)
 
 
+# One row in parts, whole rows with all draws, everything.
+@pytest.mark.parametrize("batch_size", [3, 9, SLOW(100)])
+def test_progress_changes_nothing(tokens, draws, batch_size, capsys):
+    counted = Counted(linear)
+    options = {"field": counted, "batch_size": batch_size, "progress": True}
+    again = draw(tokens, **options)
+    np.testing.assert_allclose(again, draws, atol=ROUNDING)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "compiling:   0%" in err
+    assert "drawing: 100%" in err
+    assert "20/20" in err
+    traced = counted.count
+    draw(tokens, NOISE[::-1], **options)
+    assert counted.count == traced
+
+
+def test_progress_under_jit(tokens, capsys):
+    """Also where nothing is an argument: there is no bar."""
+    function = partial(draw, tokens, NOISE, still, progress=True)
+    found = jax.jit(function)()
+    expected = padded_with(NOISE, tokens.select_tokens(TARGET))
+    np.testing.assert_allclose(found, expected, atol=ROUNDING)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_many_draws_are_solved_in_parts(monkeypatch):
     """The result is the same as for one part."""
     sizes = []
@@ -332,7 +358,6 @@ def test_batches_bound_the_memory(tokens):
         solve = partial(
             solve_draws,
             static=split.static,
-            n_samples=400,
             times=(0.0, 1.0),
             ode=read_ode(None, None, None, None, 10, 4),
             batch_size=batch_size,
@@ -340,7 +365,6 @@ def test_batches_bound_the_memory(tokens):
         lowered = jax.jit(solve).lower(
             (split.parameters, split.rest),
             *(detach(tokens, side) for side in keys),
-            None,
             np.zeros((400, 5, 3, 2), np.float32),
         )
         return lowered.compile().memory_analysis().temp_size_in_bytes

@@ -74,6 +74,19 @@ def test_batches_change_nothing(tokens, densities):
     np.testing.assert_allclose(found, densities, atol=ROUNDING)
 
 
+def test_progress_changes_nothing(tokens, capsys):
+    """Nor which of the probes belong to a value."""
+    probes = np.sign(normal(2, *VALUES.shape))
+    expected = density(tokens, probes=probes)
+    options = {"probes": probes, "batch_size": 7, "progress": True}
+    found = density(tokens, **options)
+    np.testing.assert_allclose(found, expected, atol=ROUNDING)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "20/20" in err
+    assert "log_prob: 100%" in err
+
+
 def test_what_padding_holds_does_not_matter(tokens, densities):
     values = padded_with(VALUES, tokens.select_tokens(TARGET), np.nan)
     found = density(spoil_padding(tokens), values)

@@ -117,6 +117,26 @@ def test_batches():
     assert predicted.simulated["obs"].shape[:2] == (20, 3)
 
 
+def test_progress(capsys):
+    """Of the simulations; the estimator shows that of the draws."""
+    seen = []
+
+    class Shown(Given):
+        def sample(self, *args, progress=False, **options):
+            seen.append(progress)
+            return super().sample(*args, **options)
+
+    predict(simulate(3), n_samples=20, batch_size=25, estimator=Shown())
+    assert capsys.readouterr() == ("", "")
+    options = {"batch_size": 25, "progress": True, "estimator": Shown()}
+    predict(simulate(3), n_samples=20, **options)
+    assert seen == [False, True]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "simulating: 100%" in err
+    assert "60/60" in err
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
 def test_any_sample_axes(shape):
     n = int(np.prod(shape, dtype=int))

@@ -78,12 +78,18 @@ def progress_bar(wanted: bool) -> Iterator[Any]:
     if not wanted or not sys.stderr.isatty():
         yield None
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
 
-    words = TextColumn("{task.percentage:>3.0f}% {task.description}")
+    columns = (
+        progress.SpinnerColumn(),  # Moves while a share takes long.
+        progress.BarColumn(),
+        progress.TextColumn("{task.percentage:>3.0f}%"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("{task.description}"),
+    )
     on_stderr = Console(stderr=True)
-    with Progress(BarColumn(), words, console=on_stderr, transient=True) as bar:
+    with progress.Progress(*columns, console=on_stderr, transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
         yield lambda share, label: bar.update(
             task, completed=share, description=label

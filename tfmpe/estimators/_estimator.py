@@ -251,8 +251,9 @@ class FlowMatchingEstimator:
             See :meth:`ContinuousFlow.sample`.
         **options
             ``theta_0``, ``solver``, ``n_steps``, ``rtol``, ``atol``,
-            ``max_steps``, ``batch_size`` of :meth:`ContinuousFlow.sample`;
-            noise and tolerances are in standardized units.
+            ``max_steps``, ``batch_size``, ``progress`` of
+            :meth:`ContinuousFlow.sample`; noise and tolerances are in
+            standardized units.
 
         Returns
         -------
@@ -306,7 +307,8 @@ class FlowMatchingEstimator:
         values
             Target values instead of those in ``tokens``, such as draws.
         **options
-            Other arguments of :meth:`ContinuousFlow.log_prob`.
+            Other arguments of :meth:`ContinuousFlow.log_prob`, such as
+            ``progress``.
 
         Returns
         -------

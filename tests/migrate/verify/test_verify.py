@@ -49,8 +49,14 @@ def test_progress_goes_from_0_to_1(folder, right):
     verify(folder, lookup=right, progress=lambda *args: told.append(args))
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
-    assert 0 < shares[0] < shares[-1] == 1
-    assert told[1][1] == "hierarchical_brownian flatten_index"
+    assert 0 == shares[0] < shares[1] < shares[-1] == 1
+    labels = [label for _, label in told]
+    # What is replayed, not what has been.
+    assert labels[:2] == [
+        "compiling errors/decode_theta.json",
+        "hierarchical_brownian/flatten_index.json",
+    ]
+    assert labels[-1] == "finished"
 
 
 def test_the_json_is_json_also_where_a_difference_is_infinite(folder):

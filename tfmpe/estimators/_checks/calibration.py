@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from tfmpe._base.arrays import flatten_samples, moves_arrays, take_rows
 from tfmpe._base.programs import compiled
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
@@ -34,6 +35,7 @@ def calibration_ranks(
     key: PRNGKey,
     n_samples: SupportsIndex = 99,
     batch_size: SupportsIndex | None = 4096,
+    progress: bool = False,
     **options: Any,
 ) -> CalibrationRanks:
     """Rank the true target values of simulations among an estimator's draws.
@@ -60,6 +62,8 @@ def calibration_ranks(
     batch_size
         Number of draws, over all simulations, in memory at a time; None for
         all.
+    progress
+        Show a progress bar of the simulations (tqdm, extra ``data``).
     **options
         Passed to ``estimator.sample``, such as ``solver``.
 
@@ -140,11 +144,13 @@ def calibration_ranks(
         )
 
     parts = []
-    for start in range(0, n, size):
-        # The last row is repeated, so that all parts have the same shape.
-        rows = np.minimum(np.arange(start, start + size), n - 1)
-        found = jax.vmap(of_one)(take_rows(tokens, rows), jnp.asarray(rows))
-        parts.append(jax.device_get(found))
+    with progress_bar(progress, n, "simulation") as bar:
+        for start in range(0, n, size):
+            # The last row is repeated, so that all parts have the same shape.
+            rows = np.minimum(np.arange(start, start + size), n - 1)
+            found = jax.vmap(of_one)(take_rows(tokens, rows), jnp.asarray(rows))
+            parts.append(jax.device_get(found))
+            advance(bar, "ranking", n=min(size, n - start))
     ranks, finite, means, distances = (
         np.concatenate(arrays)[:n] for arrays in zip(*parts, strict=True)
     )

@@ -11,6 +11,7 @@ from jaxtyping import Num
 
 from tfmpe._base.arrays import as_array, moves_arrays
 from tfmpe._base.narrowing import check_fits
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
@@ -42,6 +43,7 @@ def posterior_predictive(
     parameter_keys: Iterable[str] = (),
     functional_inputs: ArrayTree | None = None,
     batch_size: SupportsIndex | None = None,
+    progress: bool = False,
     **options: Any,
 ) -> PosteriorPredictive:
     """Draw parameters given observed data, and simulate data from them.
@@ -74,6 +76,9 @@ def posterior_predictive(
     batch_size
         Number of draws, over all sets, to make and simulate at a time; all by
         default. Another size gives other simulated values.
+    progress
+        Show a progress bar of the draws, and one of their simulation (tqdm,
+        extra ``data``).
     **options
         Passed to ``estimator.sample``, such as ``solver``.
 
@@ -130,6 +135,8 @@ def posterior_predictive(
     if batch_size is not None:
         batch_size = positive(batch_size, "batch_size")
         options = {**options, "batch_size": batch_size}
+    if progress:
+        options = {**options, "progress": True}
     given = tokens.select_tokens(parameter_keys)
     draw_key, simulator_key = jax.random.split(key)
     draws = estimator.sample(
@@ -146,6 +153,7 @@ def posterior_predictive(
         flatten_tree(parameters, "parameters"),
         _further_arguments(simulator_fn, tokens, functional_inputs, n_samples),
         batch_size,
+        progress,
     )
     observed = _observed(tokens, known.selected_keys, simulated)
     check_known(observed, "Observed values")
@@ -240,19 +248,22 @@ def _simulate(
     parameters: list[Leaf],
     further: Callable[[slice], tuple[ArrayTree, ...]],
     batch_size: int | None,
+    progress: bool,
 ) -> list[Leaf]:
     """Simulate batches of draws; return the arrays of all draws."""
     n = len(parameters[0].value)
     size = n if batch_size is None else batch_size
     parts = []
-    for number, start in enumerate(range(0, n, size)):
-        rows = slice(start, min(start + size, n))
-        made = simulator_fn(
-            jax.random.fold_in(key, number),
-            _tree(parameters, rows),
-            *further(rows),
-        )
-        parts.append(_read(made, rows.stop - start))
+    with progress_bar(progress, n, "draw", "simulating") as bar:
+        for number, start in enumerate(range(0, n, size)):
+            rows = slice(start, min(start + size, n))
+            made = simulator_fn(
+                jax.random.fold_in(key, number),
+                _tree(parameters, rows),
+                *further(rows),
+            )
+            parts.append(_read(made, rows.stop - start))
+            advance(bar, "simulating", n=rows.stop - start)
     return [
         same[0]._replace(value=np.concatenate([leaf.value for leaf in same]))
         for same in zip(*parts, strict=True)

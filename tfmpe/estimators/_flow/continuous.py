@@ -15,7 +15,9 @@ from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.divergence import read_probes
 from tfmpe.estimators._flow.ode import Solver, read_direction, read_ode
+from tfmpe.estimators._flow.parts import solved
 from tfmpe.estimators._flow.solution import (
+    draw_noise,
     float_dtype,
     solve_density,
     solve_draws,
@@ -102,6 +104,7 @@ class ContinuousFlow:
         atol: SupportsFloat | None = None,
         max_steps: SupportsIndex = 4096,
         batch_size: SupportsIndex | None = None,
+        progress: bool = False,
     ) -> Float[Array, "draws *sample tokens width"]:
         """Draw target values for every sample of the tokens.
 
@@ -139,6 +142,10 @@ class ContinuousFlow:
             Number of draws, over all samples, to solve at a time; by default
             as many as fit into the caches of a CPU, or a bounded part of the
             memory of another device. It does not change the result.
+        progress
+            Show a progress bar of the draws (tqdm, extra ``data``), which are
+            then solved by a loop in Python. Ignored under ``jit``, ``vmap``
+            and ``grad``.
 
         Returns
         -------
@@ -187,17 +194,20 @@ class ContinuousFlow:
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, SAMPLING_STEPS)
         if 0 in shape:
             return jnp.zeros(shape, float_dtype(target.data.dtype))
-        draws = solve_draws(
-            (field.parameters, field.rest),
+        if theta_0 is None:
+            assert key is not None
+            dtype = float_dtype(target.data.dtype)
+            theta_0 = draw_noise(key, shape=shape, dtype=dtype)
+        draws = solved(
+            solve_draws,
+            field,
             target,
             conditioning,
-            key if theta_0 is None else None,
             theta_0,
-            static=field.static,
-            n_samples=n_samples,
+            label="drawing" if progress else None,
+            batch_size=_at_a_time(batch_size, target.n_tokens),
             times=times,
             ode=ode,
-            batch_size=_at_a_time(batch_size, target.n_tokens),
         )
         return ode.check(draws).reshape(shape)
 
@@ -219,6 +229,7 @@ class ContinuousFlow:
         atol: SupportsFloat | None = None,
         max_steps: SupportsIndex = 4096,
         batch_size: SupportsIndex | None = None,
+        progress: bool = False,
     ) -> Float[Array, "*draws"]:
         """Return the log density of target values given the conditioning.
 
@@ -240,7 +251,7 @@ class ContinuousFlow:
             The directions themselves.
         key
             PRNG key for ``n_probes``.
-        solver, n_steps, rtol, atol, max_steps, batch_size
+        solver, n_steps, rtol, atol, max_steps, batch_size, progress
             See :meth:`sample`; 8 steps by default.
 
         Returns
@@ -291,15 +302,19 @@ class ContinuousFlow:
         batch_size = _at_a_time(batch_size, target.n_tokens * n_directions)
         density = jnp.zeros(draws.shape[:-2], dtype)
         if density.size:
-            found = solve_density(
-                (field.parameters, field.rest),
+            if probes is not None:
+                # Axes in the order of the values: draws first, then rows.
+                probes = probes.reshape((-1, *draws.shape))
+                probes = jnp.moveaxis(probes, 0, -3)
+            found = solved(
+                solve_density,
+                field,
                 target,
                 conditioning,
-                draws,
-                probes,
-                static=field.static,
-                ode=ode,
+                (draws, probes),
+                label="log_prob" if progress else None,
                 batch_size=batch_size,
+                ode=ode,
             )
             density = ode.check(found).reshape(density.shape)
         return density[0] if values is None else density

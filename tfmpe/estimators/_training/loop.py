@@ -1,9 +1,7 @@
 """Epochs of a training run: progress, early stopping, checkpoints."""
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from tfmpe._base.extras import import_extra
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._flow.vector_field import SplitField
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
@@ -106,7 +104,12 @@ class Loop:
         options = self.options
         numbers = range(progress.history.n_epochs, options.n_epochs)
         saved = progress.history.n_epochs
-        with self._bar(numbers.start) as bar:
+        with progress_bar(
+            options.progress,
+            options.n_epochs * self.n_steps,
+            "step",
+            initial=numbers.start * self.n_steps,
+        ) as bar:
             for number in numbers:
                 if self._has_waited(progress.waited):
                     break
@@ -181,8 +184,10 @@ class Loop:
                 optimizer=self.optimizer.transformation,
             )
             losses.append((total, n))
-            if bar is not None:
-                _advance(bar, losses)
+            # A loss is only read when it is shown.
+            if advance(bar, "training", losses):
+                total, n = jax.device_get(losses[-1])
+                bar.set_postfix_str(f"loss {total / max(n, 1):.4f}")
         if bar is not None:
             bar.total = len(losses) * self.options.n_epochs
         return state, _mean_loss(_on_host(losses), number)
@@ -222,29 +227,6 @@ class Loop:
     def _has_waited(self, epochs: int) -> bool:
         patience = self.options.patience
         return patience is not None and epochs >= patience
-
-    def _bar(self, n_before: int) -> Any:
-        if not self.options.progress:
-            return nullcontext()
-        tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
-        return tqdm.tqdm(
-            desc="compiling",
-            unit="step",
-            initial=n_before * self.n_steps,
-            total=self.options.n_epochs * self.n_steps,
-        )
-
-
-def _advance(bar: Any, losses: list[Loss]) -> None:
-    """Move the bar by a step; its loss is read only when it is shown."""
-    if bar.desc.startswith("compiling"):
-        # The remaining time is estimated from here.
-        jax.block_until_ready(losses)
-        bar.set_description("training", refresh=False)
-        bar.start_t = time.time()
-    if bar.update():
-        total, n = jax.device_get(losses[-1])
-        bar.set_postfix_str(f"loss {total / max(n, 1):.4f}")
 
 
 def _on_host(losses: list[Loss]) -> Float[np.ndarray, "steps 2"]:

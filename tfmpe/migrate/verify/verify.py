@@ -159,17 +159,9 @@ def _replayed(
     progress: Progress | None,
 ) -> list[FileResult]:
     """Replay recordings, those of format 2 in separate processes."""
-    total = sum(len(files) for _, files in parts)
-    done = itertools.count(1)
-
-    def told(result: FileResult) -> FileResult:
-        if progress is not None:
-            label = result.file.removesuffix(".json").replace("/", " ")
-            progress(next(done) / total, label)
-        return result
-
     here: list[tuple[Path, Path]] = []
     elsewhere: list[Iterator[FileResult]] = []
+    apart: list[tuple[Path, Path]] = []
     with ExitStack() as stack:
         for folder, files in parts:
             by_flags: dict[Flags, list[Path]] = {}
@@ -181,6 +173,21 @@ def _replayed(
                     by_flags.setdefault(flags, []).append(file)
             running = replayed_apart(folder, by_flags)
             elsewhere.append(stack.enter_context(running))
+            files = itertools.chain(*by_flags.values())
+            apart += zip(files, itertools.repeat(folder))
+        waiting = [f.relative_to(at).as_posix() for f, at in here + apart]
+        total = len(waiting)
+
+        def told(result: FileResult) -> FileResult:
+            waiting.remove(result.file)
+            if progress is not None:
+                # The first of those that are replayed at the same time.
+                label = waiting[0] if waiting else "finished"
+                progress(1 - len(waiting) / total, label)
+            return result
+
+        if progress is not None and waiting:
+            progress(0.0, f"compiling {waiting[0]}")
         first = [told(replay_here(*each)) for each in here]
         second = [told(result) for results in elsewhere for result in results]
     return first + sorted(second, key=lambda result: result.file)

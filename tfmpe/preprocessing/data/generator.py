@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from tfmpe._base.arrays import PRNGKey
-from tfmpe._base.extras import import_extra
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import Tree
 from tfmpe.preprocessing.tokens.tokens import Tokens
@@ -209,11 +209,13 @@ class TokenGenerator:
             batch = self[i]
             return batch if device is None else jax.device_put(batch, device)
 
-        shown: Iterable[int] = indices
-        if progress:
-            tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
-            shown = tqdm.tqdm(indices, desc="simulating", unit="batch")
-        return _ahead(load, shown, prefetch) if prefetch else map(load, shown)
+        ahead = partial(_ahead, n_ahead=prefetch) if prefetch else map
+        compiles = self._simulate is None and self._jit is not False
+        label = "compiling" if compiles else "simulating"
+        with progress_bar(progress, len(indices), "batch", label) as bar:
+            for batch in ahead(load, indices):
+                advance(bar, "simulating", batch)
+                yield batch
 
     def _batch(self, key: PRNGKey) -> Tokens:
         if self._simulate is None:
