@@ -1,4 +1,4 @@
-"""Parts that the examples share: options, tables and pictures."""
+"""Parts that the examples share: options, tables and plots."""
 
 import argparse
 from pathlib import Path
@@ -21,9 +21,9 @@ class Posterior(NamedTuple):
 
 
 def arguments(description, quick=None, **defaults):
-    """Read the options of an example: --out, --seed, and the given defaults.
+    """Read --out, --seed, --no-progress, and options with given defaults.
 
-    With a dict ``quick`` there is an option --quick that sets its defaults.
+    If ``quick`` is a dict, the option --quick sets the defaults in it.
     """
     parser = argparse.ArgumentParser(
         description=description.partition("\n")[0],
@@ -33,6 +33,9 @@ def arguments(description, quick=None, **defaults):
         "--out", type=Path, default=Path("demo-output"), metavar="DIR"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=True
+    )
     for name, value in defaults.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=type(value), default=value
@@ -85,7 +88,7 @@ def print_table(names, found, exact=None, truth=None):
 
 
 def print_errors(found, exact):
-    """Print the errors of estimates of exact posteriors, ``(n, p)``."""
+    """Print how far estimates are from exact posteriors, ``(n, p)``."""
     error = np.abs(found.mean - exact.mean) / exact.sd
     ratio = found.sd / exact.sd
     print(
@@ -99,7 +102,7 @@ def print_errors(found, exact):
 def plot_intervals(ax, names, found, exact=None, truth=None):
     """Plot 95 % intervals of every parameter for one observation."""
     rows = np.arange(len(names))[::-1]
-    # Many parameters: thinner lines, and only as many names as fit.
+    # For many parameters, draw thinner lines, and only as many names as fit.
     width = 5 if len(names) <= 20 else 2
     if exact is not None:
         ax.hlines(

@@ -3,7 +3,7 @@
     mu ~ N(0, 5);  tau ~ HalfCauchy(5)
     theta[j] ~ N(mu, tau);  y[j] ~ N(theta[j], sigma[j]),  sigma known
 
-Compared with the reference posterior of posteriordb (Magnusson et al.)::
+Compare with the reference posterior of posteriordb (Magnusson et al.)::
 
     python eight_schools.py --out demo-output
 """
@@ -37,8 +37,8 @@ RULES = {
     "local": ["z", "y"],
     "cross_local": [("z", "y", (0, 0))],
 }
-# Half-Cauchy scales give effects of thousands of points now and then: what
-# the network sees grows with their logarithm.
+# Half-Cauchy scales occasionally give effects of thousands of points, so the
+# network sees values that grow with their logarithm.
 BIJECTORS = {
     "tau": (jnp.log, jnp.exp),
     "y": (lambda y: jnp.arcsinh(y / 10), lambda u: 10 * jnp.sinh(u)),
@@ -75,7 +75,7 @@ def effects(parameters):
 
 
 def simulator(key, parameters, inputs):
-    """Simulate the estimated effect of every school, and its standard error."""
+    """Simulate the estimated effects, given their standard errors."""
     theta = effects(parameters)
     sigma = inputs["y"]
     return {"y": theta + sigma * jax.random.normal(key, theta.shape)}
@@ -105,7 +105,7 @@ def train(key, n_simulations, n_epochs, **options):
     return estimator, simulations, history
 
 
-def posterior(estimator, simulations, key, n_samples):
+def posterior(estimator, simulations, key, n_samples, **options):
     """Return draws of mu, tau and theta given the schools' data."""
     schools = jax.tree.map(lambda leaf: leaf[:1], simulations)
     schools = schools.with_values(y=Y[:, None].astype(np.float32))
@@ -115,7 +115,7 @@ def posterior(estimator, simulations, key, n_samples):
         OBSERVATIONS,
         key=key,
         n_samples=n_samples,
-        batch_size=10_000,
+        **options,
     ).decode()
     return {
         "mu": draws["mu"],
@@ -130,12 +130,15 @@ def main():
         __doc__, n_simulations=100_000, n_epochs=4, n_samples=10_000
     )
     key, draw_key = jax.random.split(jax.random.key(options.seed))
+    shown = {"progress": options.progress}
     estimator, simulations, history = train(
-        key, options.n_simulations, options.n_epochs, progress=True
+        key, options.n_simulations, options.n_epochs, **shown
     )
     print(history)
 
-    draws = posterior(estimator, simulations, draw_key, options.n_samples)
+    draws = posterior(
+        estimator, simulations, draw_key, options.n_samples, **shown
+    )
     names, values = names_of(draws), columns(draws)[:, 0]
     found = estimate(values)
     print_table(names, found)
@@ -147,7 +150,7 @@ def main():
     print_errors(Posterior(part.mean[None], part.sd[None]), reference)
 
     drawing, (intervals, spread) = figure(2, "eight schools")
-    # Before the intervals, whose legend then names them too.
+    # Drawn before the intervals, so that their legend includes the data.
     intervals.errorbar(
         Y,
         np.arange(8)[::-1] + 0.16,

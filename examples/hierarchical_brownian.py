@@ -3,8 +3,8 @@
     mu ~ N(0, 1);  theta[i] ~ N(mu, 1)
     obs[i, j] = theta[i] t[i, j] + B_i(t[i, j]),  B_i a standard Brownian path
 
-The times are functional inputs: every simulation has its own. The posterior
-is Gaussian, given the times, so it is known::
+The times are functional inputs: every simulation has its own. Given the times,
+the posterior is Gaussian and known exactly::
 
     python hierarchical_brownian.py --out demo-output
 """
@@ -70,10 +70,8 @@ def simulator(key, parameters, inputs):
 def exact_moments(obs, t):
     """Return mean ``(n, p)`` and covariance ``(n, p, p)`` of the parameters.
 
-    Both arguments are ``(n, paths, n_obs)``.
-
-    Of a Brownian path with drift, only the last time and the last value enter
-    the likelihood of the drift.
+    Both arguments have the shape ``(n, paths, n_obs)``. The likelihood of a
+    drift depends only on the last time and the last value of its path.
     """
     last_time, last_value = t[..., -1], obs[..., -1]
     n, n_paths = last_time.shape
@@ -121,7 +119,7 @@ def train(key, n_simulations, n_epochs, **options):
     return estimator, history
 
 
-def posteriors(estimator, key, n_observations, n_samples):
+def posteriors(estimator, key, n_observations, n_samples, **options):
     """Return new simulations, their posterior draws, and exact posteriors."""
     data_key, draw_key = jax.random.split(key)
     fresh = simulate(data_key, n_observations)
@@ -131,7 +129,7 @@ def posteriors(estimator, key, n_observations, n_samples):
         OBSERVATIONS,
         key=draw_key,
         n_samples=n_samples,
-        batch_size=20_000,
+        **options,
     )
     obs = fresh.select_tokens(OBSERVATIONS)
     shape = (n_observations, N_PATHS, N_OBS)
@@ -146,7 +144,7 @@ def main():
     """Train, compare, and plot."""
     options = arguments(
         __doc__,
-        # How drifts depend on times is learned from many simulations.
+        # It takes many simulations to learn how drifts depend on times.
         n_simulations=1_000_000,
         n_epochs=2,
         n_samples=8_000,
@@ -155,13 +153,14 @@ def main():
     key, check_key, fresh_key, rank_key = jax.random.split(
         jax.random.key(options.seed), 4
     )
+    shown = {"progress": options.progress}
     estimator, history = train(
-        key, options.n_simulations, options.n_epochs, progress=True
+        key, options.n_simulations, options.n_epochs, **shown
     )
     print(history)
 
     fresh, draws, exact = posteriors(
-        estimator, check_key, 20, options.n_samples
+        estimator, check_key, 20, options.n_samples, **shown
     )
     parameters = {name: fresh[name] for name in PARAMETERS}
     names, truth = names_of(parameters), columns(parameters)
@@ -178,6 +177,7 @@ def main():
         OBSERVATIONS,
         key=rank_key,
         n_samples=99,
+        **shown,
     )
     print(ranks.summary())
 

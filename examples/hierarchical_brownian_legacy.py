@@ -3,8 +3,8 @@
     mu ~ N(0, 1);  theta[i] ~ N(mu, 1)
     obs[i, j] = theta[i] t[i, j] + B_i(t[i, j]),  B_i a standard Brownian path
 
-The times are the legacy ``index``: it needs rows for every key, so mu and
-theta have dummy ones. SFMPE is trained for any times, FMPE for those of the
+The times are the legacy ``index``, which needs rows for every key, so mu and
+theta have dummy rows. SFMPE is trained for any times, FMPE for the times of the
 observation. Compare with ``hierarchical_brownian.py``; the other steps are
 those of ``hierarchical_gaussian_legacy.py``.
 """
@@ -211,7 +211,7 @@ def main():
         for kind, theta in draws.items()
     }
 
-    # Simulations from the prior, and a posterior draw given each.
+    # Simulations from the prior, and one posterior draw for each.
     theta_cal = prior_fn(n_theta).sample((options.n_cal,), seed=keys[4])
     theta_cal, y_cal = flatten(
         theta_cal, simulator_fn(keys[5], theta_cal, times)

@@ -56,7 +56,7 @@ def simulator(key, parameters):
 def exact_moments(obs):
     """Return mean ``(n, p)`` and covariance ``(p, p)`` of :data:`PARAMETERS`.
 
-    Given obs, ``(n, sites, n_obs)``.
+    ``obs`` has the shape ``(n, sites, n_obs)``.
     """
     n, n_sites, n_obs = obs.shape
     precision = np.diag([1.0 + n_sites] + [1.0 + n_obs] * n_sites)
@@ -96,7 +96,7 @@ def train(key, n_simulations, n_epochs, **options):
     return estimator, history
 
 
-def posteriors(estimator, key, n_observations, n_samples):
+def posteriors(estimator, key, n_observations, n_samples, **options):
     """Return new simulations, their posterior draws, and exact posteriors."""
     data_key, draw_key = jax.random.split(key)
     fresh = generate_static_dataset(
@@ -108,7 +108,7 @@ def posteriors(estimator, key, n_observations, n_samples):
         OBSERVATIONS,
         key=draw_key,
         n_samples=n_samples,
-        batch_size=20_000,
+        **options,
     )
     values = fresh.decode()
     exact = exact_posterior(np.asarray(values["obs"])[..., 0])
@@ -127,13 +127,14 @@ def main():
     key, check_key, fresh_key, rank_key = jax.random.split(
         jax.random.key(options.seed), 4
     )
+    shown = {"progress": options.progress}
     estimator, history = train(
-        key, options.n_simulations, options.n_epochs, progress=True
+        key, options.n_simulations, options.n_epochs, **shown
     )
     print(history)
 
     fresh, draws, exact = posteriors(
-        estimator, check_key, 20, options.n_samples
+        estimator, check_key, 20, options.n_samples, **shown
     )
     parameters = {name: fresh[name] for name in PARAMETERS}
     names, truth = names_of(parameters), columns(parameters)
@@ -152,6 +153,7 @@ def main():
         OBSERVATIONS,
         key=rank_key,
         n_samples=99,
+        **shown,
     )
     print(ranks.summary())
 

@@ -171,7 +171,7 @@ def main():
         for kind, theta in draws.items()
     }
 
-    # Simulations from the prior, and a posterior draw given each.
+    # Simulations from the prior, and one posterior draw for each.
     theta_cal = prior_fn(n_theta).sample((options.n_cal,), seed=keys[4])
     theta_cal, y_cal = flatten(theta_cal, simulator_fn(keys[5], theta_cal))
     noise = jax.random.normal(keys[6], theta_cal.shape)

@@ -27,11 +27,11 @@ ALPHA = 0.05
 
 
 def read_options(description, **defaults):
-    """Read the options, and turn the package's log messages on."""
+    """Read the options, and turn on the log messages of the package."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("tfmpe.compat").setLevel(logging.INFO)
-    # Batches are whole (L24): 40 divides 0.8 * 150 and 0.8 * (150 // 3),
-    # and 100 the same of the numbers by default.
+    # Only whole batches are used (L24): 40 divides 0.8 * 150 and
+    # 0.8 * (150 // 3), and 100 divides the same shares of the usual numbers.
     quick = {
         "n_simulations": 150,
         "batch_size": 40,
@@ -58,7 +58,7 @@ def read_options(description, **defaults):
     }
     options = arguments(description, quick, **(usual | defaults))
     if options.quick:
-        # What is computed once: compiled fast, it need not be fast.
+        # Everything is computed once, so fast compilation matters more.
         jax.config.update("jax_disable_most_optimizations", True)
     return options
 
@@ -123,9 +123,9 @@ def finish(name, names, draws, numbers, truth, out, exact=None):
     names : list of str
         Names of the columns.
     draws : dict of array, each of shape (n_samples, d)
-        For each of :data:`TITLES`.
+        Posterior draws for each key of :data:`TITLES`.
     numbers : dict of dict
-        Further numbers to print for each of them, by description.
+        Further numbers to print for each of these keys, by description.
     truth : array, shape (d,)
     out : Path
     exact : Posterior, optional

@@ -1,6 +1,6 @@
 """Epidemics at many sites, with common and local parameters.
 
-At every site susceptible, exposed, infected and recovered shares follow
+At every site, the susceptible, exposed, infected and recovered shares follow
 
     S' = -b S I,  E' = b S I - alpha E,  I' = alpha E - sigma I
     b(t) = beta_0 (1 + A sin(2 pi (t / T_season + phi)))
@@ -42,7 +42,7 @@ from tfmpe.nn import Transformer, TransformerConfig
 N_OBS, N_DAYS = 5, 120.0
 GLOBALS, LOCALS = ["beta_0", "alpha", "sigma"], ["A", "T_season", "phi"]
 PARAMETERS, OBSERVATIONS = [*GLOBALS, *LOCALS], ["obs"]
-# Priors are uniform between these.
+# Priors are uniform between these bounds.
 BOUNDS = {
     "beta_0": (0.3, 0.9),
     "alpha": (0.1, 0.5),
@@ -88,7 +88,7 @@ def prior_of(n_sites):
             name: jax.random.uniform(
                 keys[name],
                 (n, 1 if name in GLOBALS else n_sites, 1),
-                # The ends themselves are infinitely far on the logit scale.
+                # The bounds themselves are infinite on the logit scale.
                 minval=low + 1e-4 * (high - low),
                 maxval=high - 1e-4 * (high - low),
             )
@@ -145,7 +145,7 @@ def simulator(key, parameters, inputs):
     )
     shares = jax.vmap(jax.vmap(infected))(rates, times)[..., None]
     error = jnp.exp(0.1 * jax.random.normal(key, shares.shape))
-    # A report of nobody has no logarithm.
+    # A share of 0 has no logarithm.
     return {"obs": jnp.maximum(shares, 1e-6) * error}
 
 
@@ -196,7 +196,7 @@ def main():
         options.n_simulations,
         options.n_epochs,
         options.batch_size,
-        progress=True,
+        progress=options.progress,
     )
     print(history)
 
@@ -207,9 +207,10 @@ def main():
         OBSERVATIONS,
         key=keys[2],
         n_samples=options.n_samples,
+        progress=options.progress,
     ).decode()
     truth = {name: observed.decode()[name] for name in PARAMETERS}
-    # Of many sites no more than can be told apart.
+    # Show only as many sites as can be distinguished in a plot.
     sites = slice(25)
     shown = {name: np.s_[:] for name in GLOBALS} | {"A": sites}
     found = estimate(
@@ -224,6 +225,7 @@ def main():
         simulator,
         key=keys[3],
         n_samples=min(200, options.n_samples),
+        progress=options.progress,
     )
     print(predicted.summary())
 

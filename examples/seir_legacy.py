@@ -1,7 +1,7 @@
 """Epidemics at many sites, written for the legacy package.
 
 The model is that of ``seir.py``. A legacy script transforms bounded values
-itself before flattening, with bijectors of a tree that also standardize.
+itself before flattening, with a bijector of trees that also standardizes.
 Posterior samples are mapped back, and their densities corrected by the log
 determinant (in which the legacy package counts only one parameter, defect
 L37; TFMPE_COMPAT_FIX=L37 turns it off). The other steps are those of
@@ -63,7 +63,7 @@ def bounded_prior(seed, shape, n):
         name: jax.random.uniform(
             key,
             (*shape, 1 if name in GLOBALS else n, 1),
-            # The ends themselves are infinitely far on the logit scale.
+            # The bounds themselves are infinite on the logit scale.
             minval=low + 1e-4 * (high - low),
             maxval=high - 1e-4 * (high - low),
         )
@@ -82,7 +82,7 @@ def bounded_simulator(seed, theta, index):
     )
     shares = jax.vmap(jax.vmap(infected))(rates, times)[..., None]
     error = jnp.exp(0.1 * jax.random.normal(seed, shares.shape))
-    # A report of nobody has no logarithm.
+    # A share of 0 has no logarithm.
     return {"obs": jnp.maximum(shares, 1e-6) * error}
 
 
@@ -101,7 +101,7 @@ def f_in(n, n_obs):
 
 
 class Maps:
-    """Substitute for the bijector without TensorFlow Probability."""
+    """Substitute for the bijector if TensorFlow Probability is missing."""
 
     def forward(self, tree):
         """Map bounded values to real numbers."""
@@ -273,7 +273,7 @@ def main():
             lambda row: bijector.inverse_log_det_jacobian(row, event_ndims=1)
         )(tree)
 
-    # Simulations from the prior, and a posterior draw given each.
+    # Simulations from the prior, and one posterior draw for each.
     theta_cal = prior_fn(n_theta).sample((options.n_cal,), seed=keys[4])
     theta_cal, y_cal = flatten(
         theta_cal, simulator_fn(keys[5], theta_cal, days)

@@ -1,6 +1,6 @@
-"""Simulation and training in several processes, as on several machines.
+"""Simulation and training in several processes, on one or several machines.
 
-As one process, or as one process per machine (here both on one machine)::
+Run one process, or one process per machine (here both on one machine)::
 
     python several_processes.py
     python several_processes.py --address localhost:9000 --processes 2 --rank 0
@@ -44,17 +44,17 @@ def step(estimate, batch):
 
 
 def main():
-    """Train on batches of which every process has a part."""
+    """Train on batches that are divided among all processes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--address", help="of the process of rank 0")
+    parser.add_argument("--address", help="address of the process with rank 0")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--rank", type=int, default=0)
     args = parser.parse_args()
     if args.processes > 1:
         jax.distributed.initialize(args.address, args.processes, args.rank)
 
-    # All devices of all processes; the batches of a step are shared between
-    # the processes in the order of their ranks.
+    # All devices of all processes; the batches of a step are divided among the
+    # processes in the order of their ranks.
     mesh = Mesh(np.array(jax.devices()), ("data",))
     generator = TokenGenerator(prior, simulator, None, {}, 640, 8, seed=0)
     per_step = 4 // args.processes

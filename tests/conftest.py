@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-# Before anything is computed; a chosen platform is left alone.
+# Before any computation; a platform chosen by the user is kept.
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 
 
-# Numbers of tests by group, as they are printed at the end.
+# Numbers of tests by group, printed at the end.
 _LEFT = pytest.StashKey[Counter[str]]()
 
 
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(config, items) -> None:
 
 
 def pytest_sessionfinish(session) -> None:
-    """Send the numbers from a worker of xdist, each of which has them all."""
+    """Send the numbers from an xdist worker; each worker has all of them."""
     left = session.config.stash.get(_LEFT, {})
     getattr(session.config, "workeroutput", {})["left"] = dict(left)
 
@@ -52,7 +52,7 @@ def pytest_testnodedown(node, error) -> None:
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:
-    """Print how many tests ran, and what was left to other targets."""
+    """Print how many tests ran, and how many were left to other targets."""
     left = config.stash.get(_LEFT, Counter())
     counted = terminalreporter.stats
     outcomes = ("passed", "failed", "xfailed", "xpassed")
@@ -82,8 +82,8 @@ _STRICT = {
 def strict_promotion(request) -> Iterator[None]:
     """Run the tests of core, networks and estimators without promotion.
 
-    Users may set these flags. With the oldest jax the same tests run with
-    its defaults, as for most users.
+    Users may set these flags. With the oldest jax, the same tests run with its
+    default flags, which most users have.
     """
     folder = request.path.relative_to(Path(__file__).parent).parts[0]
     strict = folder in ("estimators", "nn", "preprocessing")
@@ -98,7 +98,7 @@ def strict_promotion(request) -> Iterator[None]:
 
 @pytest.fixture
 def x64() -> Callable[[], Any]:
-    """Return a context in which jax has 64 bits, whichever version it is."""
+    """Return a context with 64-bit jax, for every version of jax."""
     enable = getattr(jax, "enable_x64", None)
     if not callable(enable):
         from jax.experimental import enable_x64 as enable
@@ -106,7 +106,7 @@ def x64() -> Callable[[], Any]:
 
 
 class Example(NamedTuple):
-    """One of the three examples: its data by side, its rules, its times."""
+    """One of the three examples: data by side, rules, and times."""
 
     name: str
     theta: dict[str, Any]
@@ -116,7 +116,7 @@ class Example(NamedTuple):
 
     @property
     def data(self) -> dict[str, Any]:
-        """Parameters, then observations."""
+        """Data of both sides: parameters, then observations."""
         return {**self.theta, **self.y}
 
 
@@ -206,19 +206,19 @@ def make_example() -> Callable[..., Example]:
 
 @pytest.fixture(params=list(_EXAMPLES))
 def example(request, make_example) -> Example:
-    """Each of the three examples: 4 samples, 3 sites, 2 observations each."""
+    """Return each example: 4 samples, 3 sites, 2 observations per site."""
     return make_example(request.param)
 
 
 @pytest.fixture
 def hierarchical_gaussian_spec() -> dict[str, list]:
-    """Independence spec from hierarchical_gaussian.py."""
+    """Return the independence rules of hierarchical_gaussian.py."""
     return _gaussian_rules()
 
 
 @pytest.fixture
 def simple_pytree() -> dict[str, jax.Array]:
-    """Return a simple 2-level hierarchical structure."""
+    """Return a simple hierarchical structure with two levels."""
     return {
         "mu": jnp.ones((1, 1, 1)),
         "theta": jnp.ones((1, 5, 1)),
@@ -228,7 +228,7 @@ def simple_pytree() -> dict[str, jax.Array]:
 
 @pytest.fixture
 def bottom_up_swap_case() -> dict[str, Any]:
-    """Return data for testing the key swapping use case."""
+    """Return data for exchanging keys."""
     return {
         "theta_samples": {"theta": _normal(6, 5, 1)},
         "y_samples": {"obs": _normal(6, 5, 3, 1)},
@@ -239,7 +239,7 @@ def bottom_up_swap_case() -> dict[str, Any]:
 
 @pytest.fixture
 def picture() -> Callable[[Any], list[str]]:
-    """Draw a mask, one string per row: ``#`` for True and ``.`` for False."""
+    """Return a mask as one string per row, ``#`` for True, ``.`` for False."""
 
     def draw(mask: Any) -> list[str]:
         assert mask.dtype == bool
@@ -250,7 +250,7 @@ def picture() -> Callable[[Any], list[str]]:
 
 @pytest.fixture
 def pyplot(monkeypatch):
-    """Draw into memory, fail if anything is shown, close what is left."""
+    """Draw into memory, fail if anything is shown, and close all figures."""
     import matplotlib
 
     matplotlib.use("Agg")

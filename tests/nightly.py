@@ -1,4 +1,4 @@
-"""Parameter sets of which `make test` uses a part."""
+"""Parameter sets that `make test` uses only in part."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,10 +9,10 @@ import pytest
 def some_of(
     values: Iterable[Any], kept: Iterable[Any], group: str
 ) -> list[Any]:
-    """Return parameters; those that are not kept are left to `make nightly`.
+    """Return parameters; those not kept are left to `make nightly`.
 
-    Values are told apart by their texts. The end of a test run counts what was
-    left by its group.
+    Values are distinguished by their text. The end of a test run reports how
+    many were left, by group.
     """
     names, left = set(map(str, kept)), pytest.mark.nightly(group)
     return [

@@ -30,10 +30,10 @@ settings.load_profile(PROFILE)
 def cases(
     nightly: int, test: int | None = None, *, costly: bool = False
 ) -> settings:
-    """Return settings for a number of cases each night and, smaller, else.
+    """Return settings with a number of cases, larger at night than otherwise.
 
-    The profile of ``make fuzz`` has a number of its own; a tenth of it where
-    a case is costly.
+    The profile of ``make fuzz`` has its own number, or a tenth of it for costly
+    cases.
     """
     if PROFILE == "fuzz":
         few = settings.default.max_examples // 10
@@ -43,7 +43,7 @@ def cases(
     return settings(max_examples=test or max(10, nightly // 8))
 
 
-# Names that sort in other ways than a person would: uppercase before
+# Names that do not sort as a person would sort them: uppercase before
 # lowercase, digits, an underscore, beyond ASCII and beyond 16 bits.
 NAMES = [
     "mu",
@@ -76,7 +76,7 @@ _SPECIAL = (np.nan, np.inf, -np.inf, -0.0)
 def array_of(
     shape: tuple[int, ...], dtype: str = "float32", seed: int = 0
 ) -> np.ndarray:
-    """Return an array with values that follow from a seed."""
+    """Return an array whose values depend only on a seed."""
     rng = np.random.default_rng(seed)
     if np.dtype(dtype).kind == "f":
         values = rng.integers(-900, 900, shape) / 8
@@ -96,7 +96,7 @@ LAYOUTS = st.lists(SIZES, max_size=3).map(tuple)
 
 
 def maybe(strategy: st.SearchStrategy, one_in: int) -> st.SearchStrategy:
-    """Draw from a strategy once in so many times, else None."""
+    """Draw from a strategy once in so many times, and otherwise None."""
     return st.integers(1, one_in).flatmap(
         lambda i: strategy if i == one_in else st.none()
     )
@@ -141,7 +141,7 @@ def rules(
 
 
 def _maps(a: tuple | None, b: tuple | None) -> list:
-    """List the third parts that a rule between two shapes can have."""
+    """List the possible third parts of a rule between two shapes."""
     if a is None or b is None:
         return [None, (0, 0)]
     fitting: list = [
@@ -158,7 +158,7 @@ def _maps(a: tuple | None, b: tuple | None) -> list:
 
 
 class Call(NamedTuple):
-    """Arguments of a call of the legacy ``flatten_structured``."""
+    """Arguments of the legacy ``flatten_structured``."""
 
     data: dict
     kwargs: dict
@@ -166,7 +166,7 @@ class Call(NamedTuple):
 
 @st.composite
 def legacy_calls(draw: Any, faults: bool = True) -> Call:
-    """Draw a call of ``flatten_structured``, at times one that is refused."""
+    """Draw a call of ``flatten_structured``, sometimes one that is refused."""
     sample_ndims = draw(st.integers(0, 3))
     sides = {
         side: draw(
@@ -252,7 +252,7 @@ def _add_extras(draw: Any, data: dict, batch_ndims: dict, faults: bool) -> None:
 
 
 def _reordered(draw: Any, batch_ndims: dict, faults: bool) -> dict:
-    """Shuffle the numbers of axes, and leave one out now and then."""
+    """Shuffle the numbers of axes, and sometimes omit one."""
     shuffled = {
         side: dict(draw(st.permutations(list(entry.items()))))
         if isinstance(entry, dict)
@@ -267,7 +267,7 @@ def _reordered(draw: Any, batch_ndims: dict, faults: bool) -> dict:
 
 
 def _spoil(draw: Any, independence: dict, names: list[str]) -> None:
-    """Put a malformed rule in the first place of its kind."""
+    """Insert a malformed rule at the first place of its kind."""
     a, b = draw(st.tuples(*[st.sampled_from(names)] * 2))
     kind, rule = draw(
         st.sampled_from(
@@ -289,7 +289,7 @@ def _spoil(draw: Any, independence: dict, names: list[str]) -> None:
 
 
 def _event_shapes(draw: Any, shapes: dict, samples: dict, faults: bool) -> dict:
-    """Draw true event shapes: whole numbers or not, once or per sample."""
+    """Draw true event shapes: integers or not, shared or per sample."""
     dtype = draw(st.sampled_from(["int64", "int32", "float64", "float32"]))
     sizes: dict = {}
     for side, entry in shapes.items():
@@ -313,7 +313,7 @@ def _event_shapes(draw: Any, shapes: dict, samples: dict, faults: bool) -> dict:
 
 
 def _index(draw: Any, shapes: dict, samples: dict, faults: bool) -> dict:
-    """Draw an index for all keys, for some, or for keys that are not there."""
+    """Draw an index for all keys, for some, or for unknown keys."""
     width = draw(st.integers(0, 3))
     dtype = draw(st.sampled_from(["float32", "float64", "int32"]))
     once = draw(chance(4))
@@ -479,7 +479,7 @@ def trees(
 
 
 def _names(draw: Any, shapes: dict) -> tuple[dict, dict]:
-    """Draw names of axes, and groups; a name tells its size."""
+    """Draw names of axes, and groups; each name has one size."""
     dims: dict = {}
     groups: dict = {}
     for key, shape in shapes.items():
@@ -497,7 +497,7 @@ def _names(draw: Any, shapes: dict) -> tuple[dict, dict]:
 
 @st.composite
 def _rules_by_name(draw: Any, dims: dict, groups: dict, old: dict) -> dict:
-    """Draw rules between keys that share a dimension; none is not there."""
+    """Draw rules between keys that share a dimension; {} if none do."""
     names = {
         key: {*dims.get(key, ()), *groups.get(key, ())}
         for key in {**dims, **groups}

@@ -26,13 +26,13 @@ WITH_CODE = [
     # Their code runs in a changed copy of the package: test_extend_pages.py.
     and page.parent.name != "extend"
 ]
-# Trains for a minute to show every option.
+# This page trains for a minute to show every option.
 LONG = "docs/how-to/inference.md"
-# A block that follows one of Python at once is what that one prints.
+# A text block directly after a Python block is its output.
 SHOWN = re.compile(r"(?:```)?\n\n```(?:text)?\n(.*?)```", re.DOTALL)
 DECIMAL = re.compile(r"-?\d+\.\d+")
-# Of minutes, standard deviations and losses after training: how far rounding
-# on another machine may move them. The draws' standard deviations are 0.5.
+# For minutes, standard deviations and losses after training: how much rounding
+# on another machine may change them. The draws have standard deviations of 0.5.
 TOLERANCE = 0.2
 
 
@@ -65,7 +65,7 @@ def test_code_runs_and_prints_what_is_shown(
 
 
 def assert_same_text(printed, shown):
-    """Compare to the letter, and decimals within the tolerance."""
+    """Compare exactly, but decimals within the tolerance."""
     assert DECIMAL.sub("0.0", printed) == DECIMAL.sub("0.0", shown)
     found = [float(number) for number in DECIMAL.findall(printed)]
     expected = [float(number) for number in DECIMAL.findall(shown)]
@@ -115,7 +115,7 @@ def test_pictures_and_links_of_the_documents_exist():
 
 
 def public_names(module):
-    """Return what a package exports: ``from … import name as name``."""
+    """Return the names that a package exports: ``from … import a as a``."""
     path = Path(tfmpe.__file__).parent.joinpath(*module.split(".")[1:])
     tree = ast.parse((path / "__init__.py").read_text(encoding="utf-8"))
     return [
@@ -143,7 +143,7 @@ def names_in_the_reference():
 
 
 def legacy_names():
-    """Return what the bridge has in the modules of the legacy names alone."""
+    """Return the names that the bridge has only in modules of legacy names."""
     surface = ROOT / "tests/compat/legacy_surface.json"
     listed = json.loads(surface.read_text())["public"]
     shown = {name.rpartition(".")[2] for name in public_names("tfmpe.compat")}
@@ -151,7 +151,7 @@ def legacy_names():
         f"tfmpe.compat.{module}.{name}"
         for module, names in listed.items()
         for name, parameters in names.items()
-        # Methods are with their class, and null is what is not called.
+        # Methods are listed with their class; null stands for a constant.
         if parameters is not None and "." not in name and name not in shown
     ]
 
@@ -162,7 +162,7 @@ def test_every_public_name_is_in_the_reference_once():
     assert "tfmpe.Tokens" in expected
     expected += legacy_names()
     assert "tfmpe.compat.cnf.CNF" in expected
-    # New names beside the legacy ones.
+    # New names besides the legacy names.
     for name in ("load_parameters", "read_parameters"):
         expected.append(f"tfmpe.compat.nn.transformer.{name}")
     assert Counter(names_in_the_reference()) == Counter(expected)

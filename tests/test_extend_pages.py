@@ -28,7 +28,7 @@ def test_the_pages_are_found():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_changes_apply_and_code_runs(page, tmp_path):
-    """In a copy of the package, with all Python of the page as one script."""
+    """Run all Python code of a page as one script, in a copy of the package."""
     shutil.copytree(
         Path(tfmpe.__file__).parent,
         tmp_path / "tfmpe",
@@ -36,7 +36,7 @@ def test_changes_apply_and_code_runs(page, tmp_path):
     )
     text = page.read_text(encoding="utf-8")
     for diff in blocks(text, "diff"):
-        # The page's own count of lines may be off, the lines may not.
+        # The line counts of the page may be off, but not its lines.
         done = subprocess.run(
             ["git", "apply", "--recount", "-"],
             input=diff,

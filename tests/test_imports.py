@@ -10,8 +10,8 @@ import pytest
 
 CORE = "import jax, jax.numpy, numpy, jaxtyping"
 
-# Named one by one, because a dependency of jax may load one of them some day:
-# then it would be in the allowed set, and this test should still notice.
+# Listed by name, because a dependency of jax may load one of them some day; it
+# would then be in the allowed set, but this test should still notice it.
 HEAVY = [
     "beartype",
     "click",
@@ -29,7 +29,7 @@ HEAVY = [
 ]
 LAZY = ["tfmpe.cli", "tfmpe.compat", "tfmpe.migrate"]
 
-# A module without a spec was never imported: compiled extensions leave a few.
+# A module without a spec was not imported; compiled extensions have some.
 REPORT = """
 import json, sys
 print(json.dumps([
@@ -54,7 +54,7 @@ def modules_after(code: str, folder: Path) -> set[str]:
     set of str
         Full module names.
     """
-    # Nothing of pytest, its plugins or a coverage tool may reach the child.
+    # Settings of pytest, its plugins or coverage must not reach the child.
     kept = {"HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH"}
     environment = {k: v for k, v in os.environ.items() if k in kept}
     done = subprocess.run(
@@ -71,7 +71,7 @@ def modules_after(code: str, folder: Path) -> set[str]:
 
 
 def too_heavy(code: str, allowed: set[str], folder: Path) -> set[str]:
-    """Return what ``code`` imports and a light package would not.
+    """Return what ``code`` imports, but a light package should not import.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def too_heavy(code: str, allowed: set[str], folder: Path) -> set[str]:
     """
     modules = modules_after(code, folder)
     tops = {name.partition(".")[0] for name in modules}
-    # The build settings of Python carry the platform in their name.
+    # The build settings of Python have the platform in their name.
     standard = {
         name
         for name in tops
@@ -134,7 +134,7 @@ def test_the_bridge_is_light_until_a_flow_is_asked_for(allowed, tmp_path):
 
 
 def test_a_missing_package_is_named(tmp_path):
-    # One interpreter: most of its time goes by before the first statement.
+    # One interpreter, because most of its time passes before user code.
     code = """
 import itertools, sys
 packages = "flax", "optax", "diffrax"

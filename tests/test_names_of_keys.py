@@ -25,16 +25,16 @@ NAMES = [
     # Attributes, arguments and fields of this package.
     *("data", "layout", "padding", "functional_inputs", "labels", "self"),
     *("key", "name", "value", "params", "kernel", "__class__"),
-    # What stands in files, in paths, and what some of their systems reserve.
+    # Names of parts of files and paths, and names that systems reserve.
     *("__metadata__", "manifest.json", ".", "..", "CON", "a\\b", "\x00"),
     *("é", "e\u0301", "x" * 300, "", " "),
-    # Marks of formats and pictures.
+    # Marks in formats and pictures.
     *("<b>", "$x_{$", "_x", "{a}", "%s", "a\nb", "a.b", "theta_dim_1"),
 ]
 
 
 def build(name):
-    """Beside one that differs in case, and one in a group of that name."""
+    """Build the key, one of different case, and one in a group of that name."""
     return Tokens.from_pytree(
         {name: TWO, "other": {name: ONE}, "A": ONE, "a": TWO},
         {"cross_local": [(name, "a", None)], "cross": [(name, "A")]},
@@ -44,7 +44,7 @@ def build(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_will_do(name, tmp_path):
-    """In views, masks, texts, xarray and files."""
+    """The name works in views, masks, texts, xarray and files."""
     tokens, plain = build(name), build("plain")
     names = [name, f"other/{name}", "A", "a"]
     assert tokens.key_order == names
@@ -135,7 +135,7 @@ CLASHES = [
             ["b"],
             key=jax.random.key(0),
         ),
-        "'(joint)' is the name of a key, and that of all keys together in the "
+        "'(joint)' is the name of a key, but names all keys together in the "
         "result. Rename the key.",
     ),
 ]
@@ -148,7 +148,7 @@ def dataset(data, **options):
 
 @pytest.mark.parametrize(("call", "message"), CLASHES)
 def test_a_clash_is_refused(call, message):
-    """By name, with what to do; else one would silently stand for both."""
+    """The error has the name and a remedy."""
     with pytest.raises(ValueError) as caught:
         call()
     assert str(caught.value) == message

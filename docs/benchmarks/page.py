@@ -18,7 +18,7 @@ from tfmpe.migrate.bench.table import print_bench
 from tfmpe.migrate.records.files import read_record
 
 WIDTH, COLUMNS = 130, 4
-# Told apart in grey as well, by dashes and marks.
+# Told apart in gray as well, by dashes and marks.
 SIDES = {
     "old": {"color": "#b2182b", "marker": "o"},
     "new": {"color": "#2166ac", "marker": "s"},

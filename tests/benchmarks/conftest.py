@@ -14,10 +14,10 @@ from tfmpe.migrate.bench.old_side import old_side
 
 @pytest.fixture(scope="session")
 def checked_case(request):
-    """Build a case and check that its sides agree; keep the last one only.
+    """Build a case and check that its sides agree; keep only the last one.
 
-    Cases hold up to a gigabyte, so one is forgotten before the next is made.
-    Where nothing is timed, the data are small.
+    Cases hold up to a gigabyte, so each is deleted before the next is built. If
+    nothing is timed, the data are small.
     """
     config, kept = request.config, {}
     small = config.getoption("benchmark_disable", default=False)
@@ -38,7 +38,7 @@ def checked_case(request):
 
 @pytest.fixture
 def measure(benchmark):
-    """Time a call that is warm."""
+    """Time a call after a warm-up."""
 
     def run(call):
         with quiet():

@@ -31,7 +31,7 @@ def _tokens(model):
 
 
 def old_bytes(*sizes):
-    """Return what the oracle's result would hold, without making it."""
+    """Return the size of the oracle's result without creating it."""
     flats = [
         jax.eval_shape(lambda model: flatten(OLD, model), _abstract(size))
         for size in sizes
@@ -40,7 +40,7 @@ def old_bytes(*sizes):
 
 
 def abstract_joined(*sizes):
-    """Return joined Tokens of arrays that are only shapes."""
+    """Return joined Tokens whose arrays are only shapes."""
     tokens = [jax.eval_shape(_tokens, _abstract(size)) for size in sizes]
     return jax.eval_shape(concatenate_tokens, *tokens)
 
@@ -75,7 +75,7 @@ def test_a_mask_takes_no_bytes_per_sample(first):
     once = abstract_joined(first, LEGACY_EXAMPLE)
     n_tokens = LEGACY_EXAMPLE.n_tokens
 
-    # Values, functional inputs and, where sizes differ, which are real.
+    # Values, functional inputs and, if sizes differ, the padding mask.
     per_token = 4 + 4 + (first != LEGACY_EXAMPLE)
     assert stored_bytes(once) == 2_000 * n_tokens * per_token
     assert once.self_attention_mask.shape == (n_tokens, n_tokens)

@@ -40,7 +40,7 @@ def compilations():
 
 
 class Counted:
-    """A field that counts its evaluations as they happen, not as traced."""
+    """A field that counts its evaluations when they run, not when traced."""
 
     def __init__(self):
         self.n_encoded = self.n_evaluated = 0

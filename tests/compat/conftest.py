@@ -15,7 +15,7 @@ def values(*shape, seed=0):
 
 
 def nine():
-    """Return the nine arguments of a call, every one of them given."""
+    """Return the nine arguments of a call; none of them is None."""
     rng = np.random.default_rng(0)
 
     def mask(rows, columns):
@@ -36,7 +36,7 @@ def nine():
 
 
 class Affine(nnx.Module):
-    """A network of four weights that knows of nothing but values."""
+    """A network of four weights that uses only the values."""
 
     def __init__(self, weights=(0.0, 0.0, 0.0, 0.0)):
         self.weights = nnx.Param(jnp.asarray(weights))
@@ -67,7 +67,7 @@ def draw_values():
 
 @pytest.fixture
 def traced():
-    """Count how often a field is traced: wrap it, then look at the list."""
+    """Return a function that wraps a field and lists its traces."""
 
     def wrap(field):
         seen = []
@@ -83,7 +83,7 @@ def traced():
 
 @pytest.fixture(autouse=True)
 def _quiet_flow(request, monkeypatch):
-    """Warnings have a test of their own."""
+    """Turn off the warnings, which have a test of their own."""
     if request.module.__name__.rpartition(".")[2] in _QUIET:
         monkeypatch.setenv("TFMPE_COMPAT", "ignore")
 

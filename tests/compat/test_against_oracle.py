@@ -36,9 +36,9 @@ from tfmpe.migrate.replay.compare import compare
 
 pytestmark = [
     pytest.mark.usefixtures("_quiet"),
-    # Values that overflow a narrow type: jax does not say, NumPy does.
+    # Values that overflow a narrow dtype: jax is silent, NumPy warns.
     pytest.mark.filterwarnings("ignore:overflow encountered in cast"),
-    # Ones in the type of the data, as the legacy function made them.
+    # Ones in the dtype of the data, as in the legacy function.
     pytest.mark.filterwarnings("ignore:Explicitly requested dtype"),
 ]
 
@@ -50,9 +50,9 @@ def _quiet():
 
 
 class OnHost:
-    """The part of ``jax.numpy`` that the oracle uses, without compiling.
+    """The part of ``jax.numpy`` that the oracle uses, without compilation.
 
-    Whatever it cannot do is left to ``jax.numpy``, errors included.
+    Everything else is passed on to ``jax.numpy``, including errors.
     """
 
     float32 = jnp.float32
@@ -64,7 +64,7 @@ class OnHost:
 
     @staticmethod
     def pad(array, widths, constant_values):
-        """Pad as ``jnp.pad``, which converts the value in its own way."""
+        """Pad like ``jnp.pad``, which converts the pad value in its own way."""
         array = _canonical(array)
         shape = [n + sum(w) for n, w in zip(array.shape, widths, strict=True)]
         if any(min(w) < 0 for w in widths):
@@ -75,7 +75,7 @@ class OnHost:
 
     @staticmethod
     def concatenate(arrays, axis=0):
-        """Concatenate to the type that jax promotes to."""
+        """Concatenate in the dtype to which jax promotes."""
         try:
             dtype = jnp.result_type(*arrays)
             arrays = [_canonical(array).astype(dtype) for array in arrays]
@@ -85,7 +85,7 @@ class OnHost:
 
     @staticmethod
     def broadcast_to(array, shape):
-        """Broadcast, in one of the types that jax has."""
+        """Broadcast in a dtype that jax supports."""
         return np.broadcast_to(_canonical(array), shape)
 
 
@@ -97,7 +97,7 @@ _FILLS = {}
 
 
 def _fill(dtype, value):
-    # Equal numbers are not enough: -0.0, and integers that no float32 is.
+    # Equality is not enough: -0.0, and integers not exact in float32.
     key = (dtype, type(value), str(value))
     if key not in _FILLS:
         padded = jnp.pad(np.zeros(1, dtype), (0, 1), constant_values=value)
@@ -124,7 +124,7 @@ def on_host(function):
 
 
 def as_jax(tree):
-    """Return a tree with jax arrays, dicts in their order."""
+    """Return a tree with jax arrays; dicts keep their order."""
     if isinstance(tree, dict):
         return {name: as_jax(value) for name, value in tree.items()}
     if isinstance(tree, tuple) and not all(isinstance(n, int) for n in tree):
@@ -134,7 +134,7 @@ def as_jax(tree):
 
 
 def outcome(function, args, kwargs):
-    """Return what a call gives or raises, and its arguments afterwards."""
+    """Return the result or exception of a call, and its arguments afterward."""
     args, kwargs = copy.deepcopy((args, kwargs))
     try:
         return function(*args, **kwargs), None, (args, kwargs)
@@ -143,7 +143,7 @@ def outcome(function, args, kwargs):
 
 
 def assert_same(name, *args, oracle_args=None, host=True, **kwargs):
-    """Call bridge and oracle; everything must be the same to the bit."""
+    """Call bridge and oracle; the outcomes must be bit-identical."""
     expect = getattr(oracle, name)
     wanted, refused, after = outcome(
         on_host(expect) if host else expect,
@@ -177,11 +177,11 @@ def test_flatten_structured_that_is_not_refused(call):
 
 
 def test_random_calls_return_and_are_refused():
-    """The strategy draws both kinds often; else the tests above say little."""
+    """The strategy often draws both; otherwise the tests above prove little."""
     counts = {True: 0, False: 0}
     seen = set()
 
-    # The same draws in every run: by chance one kind could be missing.
+    # The cases are the same in every run, so that no kind is missing by chance.
     @given(legacy_calls(faults=False))
     @settings(max_examples=300, derandomize=True)
     def count(call):
@@ -196,7 +196,7 @@ def test_random_calls_return_and_are_refused():
     assert seen >= {"data", "labels", "index", "attention", "padding"}
 
 
-# Few shapes, since jax arrays make even the oracle's reshapes compile.
+# Few shapes, because with jax arrays even the oracle's reshapes compile.
 @st.composite
 def _jax_calls(draw):
     def leaf(width):
@@ -222,14 +222,14 @@ def _jax_calls(draw):
 @given(_jax_calls())
 @cases(40, 10)
 def test_flatten_structured_of_jax_arrays(call):
-    """With the oracle as it is, so that its own types are seen."""
+    """The oracle runs with ``jax.numpy``, to test its own dtypes."""
     data, kwargs = call
     assert_same("flatten_structured", data, host=False, **kwargs)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_flattening_of_each_pair_of_types(dtype):
-    """With the oracle as it is: promotion, padding, and what overflows."""
+    """The oracle runs with ``jax.numpy``: promotion, padding and overflow."""
     for other in DTYPES:
         data = {
             "theta": {
@@ -254,7 +254,7 @@ WIDE = np.ones((2, 1, 2), np.float32)
     ],
 )
 def test_the_pad_value_is_written_as_it_is(dtype, values):
-    """Equal values of other types or signs are other bits."""
+    """Equal values of a different dtype or sign have different bits."""
     data = {"theta": {"a": ONES.astype(dtype)}, "y": {"b": WIDE.astype(dtype)}}
     for value in values:
         assert_same("flatten_structured", data, host=False, pad_value=value)
@@ -269,7 +269,7 @@ def test_a_pad_value_may_be_an_array():
 @pytest.mark.parametrize("first", [3.0, 3])
 @pytest.mark.parametrize("second", [None, "float32", "int8", "float16"])
 def test_weakly_typed_arrays(first, second):
-    """As ``jnp.full`` makes them: their type gives way to that of others."""
+    """Arrays such as those of ``jnp.full`` take the dtype of other operands."""
     other = jnp.full((2, 1, 1), 2) if second is None else ONES.astype(second)
     data = {
         "theta": {"a": jnp.full((2, 1, 1), first), "b": other},
@@ -279,14 +279,14 @@ def test_weakly_typed_arrays(first, second):
 
 
 def test_a_rule_that_does_not_act_may_be_malformed():
-    """Its dimensions are not looked at, since it is written from y."""
+    """Its dimensions are not checked, because its first key belongs to y."""
     data = {"theta": {"a": ONES}, "y": {"b": WIDE}}
     inert = {"cross_local": [("b", "a", 5)]}
     assert_same("flatten_structured", data, host=False, independence=inert)
 
 
 def test_nothing_warns_of_overflow():
-    """The oracle does not, where int32 padding becomes float16."""
+    """The oracle does not warn when int32 padding becomes float16."""
     data = {
         "theta": {"a": ONES.astype("int32"), "b": ONES.astype("float16")},
         "y": {"c": WIDE},
@@ -298,7 +298,7 @@ def test_nothing_warns_of_overflow():
 
 
 def test_sides_come_in_the_order_of_flatten_structured():
-    """Whatever order the operands have, and without other entries."""
+    """The order does not depend on the operands; other entries are dropped."""
     flat = {"data": {"other": ONES, "y": ONES, "theta": ONES}}
     assert_same("combine_data", flat, flat, host=False)
 
@@ -316,7 +316,7 @@ def test_combine_data(operands, pad_value, in_jax):
 @given(flat_dicts(), flat_dicts())
 @cases(20)
 def test_combine_data_of_combined_data(first, second):
-    """Three and more data sets, masks already once per sample."""
+    """Join three or more data sets; masks may have one copy per sample."""
     x, refused, _ = outcome(on_host(oracle.combine_data), first, {})
     if refused is None:
         assert_same("combine_data", x, second[0])
@@ -342,7 +342,7 @@ def _slices(draw, shuffled=True):
 @given(st.data())
 @cases(150)
 def test_build_masks(data):
-    """Keys may come in another order than their offsets, as after jit."""
+    """The order of keys may differ from their offsets, as it does after jit."""
     queries, keys = data.draw(_slices()), data.draw(_slices())
     for slices in (queries, keys):
         shapes = {name: s["event_shape"] for name, s in slices.items()}
@@ -366,7 +366,7 @@ def test_build_padding_mask(data):
 @given(st.data())
 @cases(150)
 def test_decode_theta(data):
-    """Also with wrong shapes, too few tokens, and more than needed."""
+    """Also test wrong shapes, too few tokens, and too many tokens."""
     slices = data.draw(_slices())
     n_tokens = sum(math.prod(s["event_shape"]) for s in slices.values())
     width = max(math.prod(s["batch_shape"]) for s in slices.values())
@@ -392,7 +392,7 @@ def test_padding_of_arrays(data):
     dtype = data.draw(st.sampled_from(DTYPES))
     array = array_of(shape, dtype, data.draw(SEEDS))
     sizes = data.draw(st.lists(st.integers(1, 4), max_size=2).map(tuple))
-    # Axes count from the end as well, and go round to the start.
+    # Negative axes count from the end, and axes wrap around.
     start = data.draw(st.integers(-len(shape), len(shape)))
     value = data.draw(PAD_VALUES)
     given_array = jnp.asarray(array) if data.draw(st.booleans()) else array
@@ -409,7 +409,7 @@ def test_padding_of_arrays(data):
 @given(st.data())
 @cases(100)
 def test_flatten_index(data):
-    """Whatever order the keys have; also of shapes that do not fit."""
+    """Keys have any order; some shapes do not fit."""
     n = data.draw(st.integers(0, 2))
     keys = st.lists(st.sampled_from(NAMES), unique=True, max_size=3)
     widths = data.draw(st.sampled_from([[1], [2], [1, 1, 1, 2]]))
@@ -467,7 +467,7 @@ def test_make_attention_masks(masks, in_jax):
 @given(LAYOUTS)
 @cases(50)
 def test_token_positions(event_shape):
-    """Row-major, as nested loops over the axes."""
+    """The order is row-major, like nested loops over the axes."""
     coordinates = [()]
     for size in event_shape:
         coordinates = [(*at, i) for at in coordinates for i in range(size)]
@@ -483,7 +483,7 @@ def test_token_positions(event_shape):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_oracle_on_the_host_is_the_oracle(dtype):
-    """What replaces ``jax.numpy`` gives the same types and bits."""
+    """The replacement of ``jax.numpy`` gives the same dtypes and bits."""
     array = array_of((2, 3), dtype)
     for value in (-1e8, -7.5, 0.0, -0.0, np.nan, 3, -999_999_999):
         widths = [(0, 0), (0, 2)]

@@ -57,7 +57,7 @@ def test_the_last_batch_has_what_is_left():
 
 
 def test_each_pass_has_another_order_only_if_shuffled():
-    """And without, rows are shuffled all the same (L51)."""
+    """Without shuffling, rows are shuffled nevertheless (L51)."""
     data = _data(40)
     with pytest.warns(AlwaysShuffledWarning, match="fix=\\['L51'\\]"):
         fixed = as_batch_iterator(KEY, data, 7, False)
@@ -87,7 +87,7 @@ def test_the_same_key_gives_the_same_batches():
 
 
 def test_legacy_keys_do_as_well():
-    """Raw uint32 keys, as older scripts have them."""
+    """Raw uint32 keys from older scripts are accepted."""
     raw = jax.random.PRNGKey(7)
     batches = as_batch_iterator(raw, _data(10), 3, True)
     assert sorted(_rows(batches)) == list(range(10))
@@ -142,7 +142,7 @@ def test_the_parts_of_a_split_stay_the_same():
 
 
 def test_the_parts_are_those_of_the_legacy_package():
-    """Drawn with the key as it is given."""
+    """The rows are drawn directly with the given key."""
     rows = jax.random.permutation(KEY, jnp.arange(10)).tolist()
     parts = as_batch_iterators(KEY, _data(10), 3, 0.79, True)
     assert [sorted(_rows(part)) for part in parts] == [
@@ -161,7 +161,7 @@ def test_a_batch_has_at_least_one_row(batch_size):
     ):
         with pytest.raises(ValueError, match=message) as raised:
             make()
-        # As a script that has TensorFlow's error by name expects it.
+        # Scripts that use TensorFlow expect its error, by name.
         assert raised.typename == "InvalidArgumentError"
 
 
@@ -169,14 +169,14 @@ def test_arrays_need_equally_many_rows():
     """Labels that flatten_structured returns have one row for all samples."""
     data = {"data": {"y": np.zeros((4, 1))}, "labels": np.zeros((1, 1))}
     message = (
-        "The arrays have [1, 4] rows; expected equally many. Repeat labels, "
-        "masks and index for every sample first."
+        "The arrays have [1, 4] rows; expected the same number in all. Repeat "
+        "labels, masks and index for every sample first."
     )
     for make in (
         lambda: as_batch_iterator(KEY, data, 2, True),
         lambda: as_numpy_iterator_from_slices(data, 2),
     ):
-        with pytest.raises(ValueError, match="equally many") as raised:
+        with pytest.raises(ValueError, match="same number") as raised:
             make()
         assert str(raised.value) == message
 
@@ -199,7 +199,7 @@ def test_slices_come_in_order_and_once():
 
 
 class _Source:
-    """What a loader asks of a tf.data.Dataset, written down."""
+    """The methods of a tf.data.Dataset that a loader calls."""
 
     def __init__(self, *asked):
         self.asked = asked
@@ -234,7 +234,7 @@ def test_a_tensorflow_data_set_is_shuffled_and_batched(shuffle):
 
 
 def test_no_tensorflow():
-    """Neither when imported nor when iterated."""
+    """TensorFlow is not loaded on import or during iteration."""
     code = (
         "import sys, jax, numpy\n"
         "sys.modules['tensorflow'] = None\n"

@@ -19,8 +19,8 @@ from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate.recordings.nodes import Abstract
 from tfmpe.migrate.replay.compare import compare
 
-# Three of the six recorded runs: without functional inputs, with inputs that
-# are drawn, and with keys that change their order.
+# Three of the six recorded runs: without functional inputs, with drawn
+# inputs, and with keys in a changing order.
 RUNS = {
     "hierarchical_gaussian": "n3_o5",
     "hierarchical_brownian": "n4_o3_prior",
@@ -66,13 +66,13 @@ def _role(example, role):
 
 
 def normal(key, shape):
-    """Return normal values that follow from a key, without compiling."""
+    """Return normal values that depend only on a key, without compiling."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     return rng.normal(size=shape).astype(np.float32)
 
 
 class Distribution:
-    """Independent normals around means, drawn as TFP draws: seed by name."""
+    """Independent normals around means; seeds depend on names, as in TFP."""
 
     def __init__(self, means):
         self.means = means
@@ -97,7 +97,7 @@ class Model:
         self.n_local = target.args[0]["y"]["obs"].shape[1]
         self.local_names = [k for k, v in listed.items() if v.shape[1] > 1]
         self.global_names = [k for k in listed if k not in self.local_names]
-        # In an order that is neither sorted nor the listed one.
+        # This order is neither sorted nor the listed one.
         self.names = sorted(theta, reverse=True)
         self.y_observed = target.args[0]["y"]
         self.independence = first.kwargs["independence"]
@@ -124,10 +124,10 @@ class Model:
         return {"obs": jnp.asarray(mean + normal(seed, shape))}
 
     def inputs(self, n):
-        """Return places for observations, zeros for the rest."""
+        """Return positions for observations, and zeros for the other keys."""
         shapes = {name: (n, 1) for name in self.local_names}
         shapes |= {name: (1, 1) for name in self.global_names}
-        # seir has inputs for parameters that are not inferred; as then.
+        # As in the recordings, seir has inputs for parameters not inferred.
         zeros = {
             name: np.zeros(shapes.get(name, (n, 1)), np.float32)
             for name in self.index
@@ -161,7 +161,7 @@ class Model:
 
 
 class Still:
-    """An estimator that learns nothing, and is quick."""
+    """A fast estimator that learns nothing."""
 
     def __init__(self):
         self.fitted, self.asked = [], []
@@ -181,7 +181,7 @@ class Still:
 
 @pytest.fixture
 def calls(monkeypatch):
-    """List the legacy functions that a run calls, with their results."""
+    """List the legacy functions that a run calls, and their results."""
     seen = []
 
     def spy(module, name, shown):
@@ -221,7 +221,7 @@ def _run(model, estimator=None, **options):
 
 @pytest.mark.parametrize("example", RUNS)
 def test_a_run_calls_what_the_legacy_run_called(example, calls):
-    """In this order; shapes, dtypes, key orders, rules, masks, labels."""
+    """The order of calls, shapes, dtypes, keys, rules, masks, labels agree."""
     model = Model(example)
     _run(model)
     recorded = _recorded(example)
@@ -230,7 +230,7 @@ def test_a_run_calls_what_the_legacy_run_called(example, calls):
     for case, (_, args, _, result) in zip(recorded, calls, strict=True):
         wanted, found = (_abstract(tree) for tree in (case.output, result))
         if case.function == "flatten_structured":
-            # Masks, labels, slices to the bit.
+            # Masks, labels and slices are bit-identical.
             wanted[0]["masks"] = case.output[0]["masks"]
             found[0]["masks"] = result[0]["masks"]
             wanted[0]["labels"] = case.output[0]["labels"]
@@ -275,7 +275,7 @@ def test_callbacks_get_what_they_need():
 
 
 def test_data_flow_from_stage_to_stage(calls):
-    """As recorded: the second stage learns from the first round's rows."""
+    """As recorded, the second stage is trained on rows of the first round."""
     model = Model("hierarchical_gaussian")
     _run(model)
     by_role = dict(
@@ -313,7 +313,7 @@ def test_data_flow_from_stage_to_stage(calls):
 
 
 def test_keys_go_where_they_went(calls):
-    """Each split of the recorded runs, found by trying all of them."""
+    """Test each key split of the recorded runs, which were found by search."""
     model = Model("hierarchical_brownian")
     drawn = []
 
@@ -363,7 +363,7 @@ def test_what_is_returned_fits_the_estimator(calls):
 
 
 def test_a_real_estimator_is_trained(affine):
-    """One round, all of it compiled."""
+    """Compile and run one complete round."""
     model = Model("hierarchical_gaussian")
     net = affine()
     rngs = nnx.Rngs(0)
@@ -383,7 +383,7 @@ def test_a_real_estimator_is_trained(affine):
         "mu": (20, 1, 1),
         "theta": (20, 3, 1),
     }
-    # One key for each of the two trainings; this network draws nothing.
+    # One key for each of the two trainings; this network draws no numbers.
     assert int(rngs.base_dist.count[...]) == 2
 
 
@@ -413,7 +413,7 @@ def _repeat(tree, n):
 
 
 def test_functional_inputs_of_one_row_for_all(calls):
-    """A tree with one row stands for every simulation."""
+    """A tree with one row applies to every simulation."""
     model, estimator = Model("hierarchical_brownian"), Still()
     rows = {name: leaf[None] for name, leaf in model.inputs(1).means.items()}
     _run(model, estimator, f_in=rows, f_in_args=None, n_local=1, n_rounds=1)
@@ -438,7 +438,7 @@ def test_simulators_of_many_forms(simulator):
 
 
 def test_distributions_of_numpyro():
-    """They take the key first."""
+    """NumPyro distributions take the key as first argument."""
 
     class Normal:
         def __init__(self, distribution):

@@ -31,7 +31,7 @@ def _assert_same(found, wanted):
 
 
 def _assert_equal_tokens(found, wanted):
-    """Equal layouts, and leaves equal in type and bits."""
+    """Check that layouts are equal, and leaves are equal in dtype and bits."""
     assert found.layout == wanted.layout
     assert hash(found.layout) == hash(wanted.layout)
     assert found.layout.keys == wanted.layout.keys
@@ -45,7 +45,7 @@ def _assert_equal_tokens(found, wanted):
 
 @st.composite
 def _both_forms(draw, same_inputs=True):
-    """Draw the arguments of flatten_structured and those of from_pytree."""
+    """Draw arguments of flatten_structured, and equal ones of from_pytree."""
     sample = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
     names = draw(
         st.lists(
@@ -102,7 +102,7 @@ def _flatten_both(forms):
     try:
         flat = flatten_structured(data, **copy.deepcopy(legacy))
     except IndexError:
-        # The legacy pairing cannot do what the rules say (L9).
+        # Legacy pairing does not implement these rules (L9).
         flat = None
     assume(flat is not None)
     return tokens, flat
@@ -111,7 +111,7 @@ def _flatten_both(forms):
 @given(_both_forms())
 @cases(100)
 def test_as_legacy_gives_what_flatten_structured_gives(forms):
-    """Types, order of dicts and bits; index rows sorted, as ever (L1)."""
+    """Dtypes, key order and bits are equal; index rows are sorted (L1)."""
     tokens, wanted = _flatten_both(forms)
     data = forms[0]
     _assert_same(as_legacy(tokens, data["theta"], data["y"]), wanted)
@@ -120,7 +120,7 @@ def test_as_legacy_gives_what_flatten_structured_gives(forms):
 @given(_both_forms(same_inputs=False))
 @cases(80)
 def test_as_legacy_undoes_as_tokens(forms):
-    """Whatever flatten_structured returns comes back the same."""
+    """The result of flatten_structured is unchanged by the round trip."""
     _, flat = _flatten_both(forms)
     data, legacy, _ = forms
     tokens = as_tokens(*flat, legacy["independence"])
@@ -130,7 +130,7 @@ def test_as_legacy_undoes_as_tokens(forms):
 @given(_both_forms())
 @cases(80)
 def test_as_tokens_undoes_as_legacy(forms):
-    """Also where sides have other numbers of inputs or keys are not sorted."""
+    """Sides may have different numbers of inputs, and keys may be unsorted."""
     tokens, _ = _flatten_both(forms)
     data, legacy, _ = forms
     flat = as_legacy(tokens, data["theta"], data["y"])
@@ -151,7 +151,7 @@ RULES = {"local": ["obs"], "cross_local": [("z", "obs", (0, 0))]}
 
 
 def test_index_rows_return_to_their_tokens():
-    """The legacy order of rows is undone (L1)."""
+    """The rows of the legacy index are reordered (L1)."""
     flat, slices = flatten_structured(DATA, index=INDEX)
     assert flat["index"]["theta"][0, :, 0].tolist() == [2, 1, 1]
     tokens = as_tokens(flat, slices)
@@ -161,7 +161,7 @@ def test_index_rows_return_to_their_tokens():
 
 
 def test_sides_with_other_numbers_of_inputs_round_trip():
-    """Columns that a key does not have hold padding, as when built anew."""
+    """Columns that a key does not have contain padding."""
     wide = {**INDEX, "obs": np.ones((4, 2, 3, 2), np.float32)}
     tokens = Tokens.from_pytree(
         {**DATA["theta"], **DATA["y"]}, {}, functional_inputs=wide
@@ -198,7 +198,7 @@ def test_true_shapes_given_once_are_repeated(lead):
 
 @pytest.mark.parametrize("independence", [{"local": []}, {"cross": []}])
 def test_empty_rules_still_make_masks(independence):
-    """The legacy masks appear for any rules that are not {} (L5)."""
+    """Any rules other than {} create legacy masks (L5)."""
     flat = flatten_structured(DATA, independence=independence)
     assert "attention" in flat[0]["masks"]
     tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, independence)
@@ -213,7 +213,7 @@ def test_without_rules_there_are_no_masks():
 
 
 def test_named_dimensions_become_axes():
-    """The legacy slices have no names, and legacy rules count axes."""
+    """Legacy slices have no names, and legacy rules refer to axes by number."""
     rules = {"local": ["obs"], "cross_local": [("z", "obs", (0, 0))]}
     named = {**rules, "cross_local": [("z", "obs", "site")]}
     data = {**DATA["theta"], **DATA["y"]}
@@ -225,7 +225,7 @@ def test_named_dimensions_become_axes():
 
 
 def test_groups_have_no_legacy_form():
-    """A rule on them is refused; a ragged key alone is flattened."""
+    """Rules on groups are refused; a ragged key without rules is flattened."""
     data = {"theta": np.zeros((4, 2, 1)), "obs": np.ones((4, 3, 1))}
     groups = {"obs": {"site": [1, 0, 1]}}
     rules = {"cross_local": [("theta", "obs", "site")]}
@@ -245,12 +245,12 @@ def test_groups_have_no_legacy_form():
 
 
 def test_sides_can_be_swapped_and_keys_left_out():
-    """What bottom-up training does: observations become theta."""
+    """As in bottom-up training, observations become theta."""
     tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, RULES)
     swapped = {"theta": DATA["y"], "y": {"z": DATA["theta"]["z"]}}
     flat, slices = as_legacy(tokens, ["obs"], ["z"])
     wanted, wanted_slices = flatten_structured(swapped, independence=RULES)
-    # Labels stay those of all keys; flatten_structured ranks what it is given.
+    # Labels are those of all keys; flatten_structured ranks the given ones.
     assert flat.pop("labels")["theta"].tolist() == [[1] * 6]
     assert wanted.pop("labels")["theta"].tolist() == [[0] * 6]
     _assert_same((flat, slices), (wanted, wanted_slices))
@@ -280,14 +280,14 @@ def test_given_labels_are_kept():
 
 
 def test_labels_are_ranks_where_there_are_none():
-    """Of keys without tokens, and in dictionaries without labels."""
+    """Test keys without tokens, and dictionaries without labels."""
     flat, slices = flatten_structured(DATA)
     del flat["labels"]
     assert as_tokens(flat, slices).label_map == {"z": 2, "a": 0, "obs": 1}
 
 
 def test_as_tokens_continues_what_combine_data_joined():
-    """Same sizes: labels and masks, one copy per sample, are recognised."""
+    """Labels and masks with one copy per sample are recognized."""
     flat, slices = flatten_structured(DATA, index=INDEX, independence=RULES)
     joined = compat.combine_data(flat, flat)
     tokens = as_tokens(joined, slices, RULES)
@@ -302,7 +302,7 @@ def test_as_tokens_continues_what_combine_data_joined():
 
 
 def test_the_bridge_under_jit():
-    """With slices and rules closed over; the same layout and values."""
+    """Slices and rules are closed over; layout and values are the same."""
     true = {
         side: {
             name: np.ones((4, leaf.ndim - 2), np.int32)
@@ -381,13 +381,13 @@ REFUSED = {
     "labels": (
         lambda: _fault(_mixed_labels),
         RULES,
-        "the labels of 'y' differ between samples, as after combine_data on "
-        "other sizes: join with concatenate_tokens",
+        "the labels of 'y' differ between samples, as after combine_data of "
+        "different sizes: use concatenate_tokens",
     ),
     "masks without rules": (
         lambda: _fault(),
         None,
-        "it has attention masks: pass the independence that they were built "
+        "there are attention masks: pass the independence that they were built "
         "with",
     ),
     "masks of other rules": (
@@ -433,7 +433,7 @@ def test_as_tokens_lists_all_faults():
 
 
 def test_as_tokens_refuses_rules_with_unknown_keys():
-    """Legacy calls skip such rules; a layout has no place for them."""
+    """Legacy calls ignore such rules, but a layout cannot contain them."""
     flat, slices = flatten_structured(DATA)
     with pytest.raises(UnknownKeyError, match="Did you mean 'obs'"):
         as_tokens(flat, slices, {"local": ["obss"]})
@@ -444,7 +444,7 @@ def test_as_legacy_refuses_a_key_on_both_sides():
     with pytest.raises(ValueError, match="both sides") as raised:
         as_legacy(tokens, ["z", "a"], ["a", "obs"])
     assert str(raised.value) == (
-        "The keys ['a'] are on both sides. Name each on one."
+        "The keys ['a'] are on both sides. Name each on only one."
     )
 
 
@@ -483,7 +483,7 @@ def test_as_legacy_refuses_labels_beyond_int8():
 
 
 def test_keys_with_slashes_are_nested():
-    """A slash joins the keys of nested trees."""
+    """A slash separates the keys of nested trees."""
     data = {"site": {"z": DATA["theta"]["z"]}, "obs": DATA["y"]["obs"]}
     tokens = Tokens.from_pytree(data, {})
     flat, slices = as_legacy(tokens, ["site/z"], ["obs"])

@@ -1,4 +1,4 @@
-"""Source lines of warnings: the user's, for every kind of call."""
+"""Source lines of warnings: those of the user, for every kind of call."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from tfmpe.compat.legacy_warnings import LegacyWarning
 
-# Every line with a "# <-" is where a warning belongs; each is passed once.
+# Each line with a "# <-" must warn, and is executed once.
 SCRIPT = """
 import contextlib
 import functools
@@ -212,7 +212,7 @@ WARNING = re.compile(r"^(.*?):(\d+): (\w+): L(\d+): ", re.MULTILINE)
 
 
 def _run(folder, script, *options, **environment):
-    """Run a script by itself; return where it warned, as (file, line)."""
+    """Run a script in its own process; return (file, line) of each warning."""
     path = folder / "script.py"
     path.write_text(script)
     (folder / "helper.py").write_text(HELPER)
@@ -273,7 +273,7 @@ def test_the_warning_is_in_code_without_a_file(found):
 
 
 def test_there_are_no_other_warnings(found):
-    """Nowhere in this package or in jax, and none twice."""
+    """No line of this package or of jax warns, and no line warns twice."""
     expected = [
         *_marked("script.py", SCRIPT),
         *_marked("helper.py", HELPER),
@@ -287,7 +287,7 @@ def test_there_are_no_other_warnings(found):
 def test_each_line_warns_once_by_default(tmp_path):
     found, stderr = _run(tmp_path, ONCE)
     assert found == _marked("script.py", ONCE)
-    # The user sees the line itself.
+    # The user sees the text of the line.
     assert "flatten_structured(DATA)  # <- in a loop" in stderr
 
 

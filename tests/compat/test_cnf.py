@@ -12,7 +12,7 @@ from tfmpe.compat.defects import DroppedAxisWarning, ReturnTimesWarning
 from tfmpe.compat.fmpe import FMPE
 from tfmpe.compat.nn.mlp import VectorFieldModel
 
-# Adaptive solutions with tolerances of 1e-5.
+# Tolerance for adaptive solutions with tolerances of 1e-5.
 CLOSE = 1e-4
 CONTEXT = jnp.ones((1, 2))
 
@@ -59,7 +59,7 @@ def test_draws_of_any_shape(shape):
 
 
 def test_states_in_between():
-    """In the order in which they are passed; the first is the beginning."""
+    """States are in the order of the given times; the first is the start."""
     cnf, theta_0 = CNF(Swing(), nnx.Rngs(0)), _normal(4, 3)
     times = jnp.array([0.0, 0.25, 1.0])
     states = cnf.sample(CONTEXT, (3,), 4, theta_0, "forward", times)
@@ -70,7 +70,7 @@ def test_states_in_between():
 
 
 def test_times_that_do_not_begin_at_the_end_are_warned_of():
-    """L35."""
+    """Such times cause a warning (L35)."""
     cnf, theta_0 = CNF(Swing(), nnx.Rngs(0)), _normal(1, 3)
     times = jnp.array([0.5, 1.0])
     with pytest.warns(ReturnTimesWarning, match=r"^L35: .*at 0\.5"):
@@ -90,7 +90,7 @@ def test_a_second_call_compiles_nothing():
 
 @pytest.mark.parametrize("fix", [(), ("L28",)])
 def test_l28_densities(fix):
-    """Those of the draws where the time is right or does not matter."""
+    """They are those of the draws if the time is right or has no effect."""
     theta = _normal(4, 3)
     scaled = CNF(Scale(), nnx.Rngs(0), fix=fix).log_prob(theta, CONTEXT, 400)
     base = jax.scipy.stats.norm.logpdf(theta * np.exp(-0.5)).sum(1) - 1.5
@@ -109,7 +109,7 @@ def test_one_observation_at_a_time():
 
 
 def test_draws_repeat_until_the_count_moves():
-    """FMPE leaves it (L19), its flow and its densities do not."""
+    """FMPE does not change the count (L19), but flows and densities do."""
     flow = CNF(Scale(), nnx.Rngs(0))
     estimator = FMPE(flow, nnx.Rngs(1))
     first = estimator.sample_posterior(CONTEXT, (3,), 4)

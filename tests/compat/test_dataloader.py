@@ -43,7 +43,7 @@ def test_types_of_the_entries_stay():
 
 @given(SHAPES, st.data())
 def test_tokens_along_an_axis(shape, data):
-    """All tokens once, and at each position those with that coordinate."""
+    """Every token occurs once, at the position with its coordinate."""
     dim = data.draw(st.integers(-len(shape), len(shape) - 1))
     found = dataloader.event_indices(shape, dim)
     assert len(found) == shape[dim]
@@ -127,7 +127,7 @@ def test_labels_of_one_side():
 
 
 def test_unknown_parameters_cannot_be_encoded():
-    """As ever (L52)."""
+    """The legacy function always fails (L52)."""
     for args in ((SLICES,), (SLICES, {"a": jnp.ones((2, 3, 2, 1))}, 1)):
         with pytest.raises(TypeError, match="flatten_structured"):
             dataloader.encode_unknown_theta(*args)

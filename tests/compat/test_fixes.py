@@ -48,8 +48,8 @@ def test_unknown_codes_are_errors(monkeypatch):
     with pytest.raises(ValueError, match="L019") as raised:
         read_fixes(["L18", "L019"])
     assert str(raised.value) == (
-        "fix names the defect 'L019', which cannot be turned off; known are "
-        f"{list(FIXABLE)}. Did you mean 'L19'?"
+        "fix names the defect 'L019', which cannot be turned off; expected "
+        f"one of {list(FIXABLE)}. Did you mean 'L19'?"
     )
     monkeypatch.setenv(VARIABLE, "l18")
     with pytest.raises(ValueError, match="TFMPE_COMPAT_FIX names the defect"):
@@ -62,7 +62,7 @@ def test_a_bare_string_is_an_error():
 
 
 def test_every_code_is_tested():
-    """By a test of its name, or in test_structured_cnf (L18, L23)."""
+    """The test has its name, or is in test_structured_cnf (L18, L23)."""
     texts = [p.read_text() for p in Path(__file__).parent.rglob("test_*.py")]
     tests = re.findall(r"def test_(l\d+)_", "".join(texts))
     assert {code.upper() for code in tests} | {"L18", "L23"} >= set(FIXABLE)
@@ -91,7 +91,7 @@ def _draw(estimator, context, n_samples=3):
 
 @pytest.mark.parametrize("fix", [(), ("L19",)])
 def test_l19_noise(fix):
-    """With a field that does not move, draws are their noise."""
+    """If the velocity is 0, the draws are the noise."""
     estimator = SFMPE(_flow(), nnx.Rngs(1), fix=fix)
     context = jnp.ones((1, 2, 1))
     first, second = (_draw(estimator, context) for _ in range(2))
@@ -103,7 +103,7 @@ def test_l19_noise(fix):
 
 
 def test_l19_probes():
-    """A field of random divergence, so that probes can be told apart."""
+    """Estimates of the divergence of this field depend on the probes."""
     flow = _flow(lambda *, theta, **_: jnp.roll(theta, 1, 1) + theta)
     labels = {"theta": jnp.zeros((1, 3), jnp.int8), "y": LABELS["y"]}
     given = jnp.ones((1, 3, 1)), jnp.ones((1, 2, 1)), labels
@@ -131,7 +131,7 @@ def test_l20_random_numbers(cls):
 
 
 def test_l21_width():
-    """Draws are as wide as the observation, not as theta alone."""
+    """Draws have the width of the observation, not that of theta."""
     context = jnp.ones((1, 2, 2))
     widths = [
         _draw(SFMPE(_flow(), nnx.Rngs(0), fix=fix), context).shape
@@ -141,7 +141,7 @@ def test_l21_width():
 
 
 def test_l21_padding_is_zero():
-    """To the field and to the loss."""
+    """The field and the loss receive 0 in place of padding."""
     padded = jnp.array([[[1.0, PAD_VALUE]], [[2.0, 3.0]]])
     batch = {
         "data": {"theta": padded, "y": padded},
@@ -157,7 +157,7 @@ def test_l21_padding_is_zero():
 
 
 def test_l28_density_of_samples():
-    """A push of 1 in all moves the density there, unless time is negative."""
+    """A velocity of 1 changes the density unless time is negative."""
 
     def push(theta, time, context):
         return 2 * time + 0 * theta
@@ -196,7 +196,7 @@ def _rows(n):
 
 
 def test_l24_rows_left_over():
-    """They are trained on, and what fills their batch up counts nothing."""
+    """They are used in training; filler rows of their batch have no weight."""
 
     class Mean(nnx.Module):
         def __init__(self):
@@ -236,7 +236,7 @@ def _units(fixes):
 
 
 def test_l26_units():
-    """One for all by default; mixed, and names kept together, if fixed."""
+    """By default all values have one unit; fixed, units vary together."""
     a, b = _units(())
     assert len(set(a)) == len(set(b)) == 1
     a, b = _units(["L26"])
@@ -245,7 +245,7 @@ def test_l26_units():
 
 
 def test_l26_simulations():
-    """Every stage has all of its simulations, the sides its way round."""
+    """Every stage has all of its simulations, with the sides in its order."""
 
     def flat(value, side="theta"):
         return jax.tree.map(lambda leaf: leaf * 0 + value, _rows(2))

@@ -12,7 +12,7 @@ NOISE = np.random.default_rng(0).normal(size=(4, 3))
 
 
 def test_positions():
-    """Plain arithmetic: times are broadcast as they are, NumPy stays NumPy."""
+    """Times are broadcast, and NumPy inputs give NumPy results."""
     times = np.array([0.0, 0.25, 0.5, 1.0])[:, None]
     found = theta_t_linear(NOISE, times, THETA, 0.001)
     assert type(found) is np.ndarray
@@ -23,7 +23,7 @@ def test_positions():
 
 
 def test_velocities_are_slopes_of_the_path():
-    """Of a position in time, at fixed noise."""
+    """The velocity is the derivative of the position at fixed noise."""
     times = jnp.array([0.1, 0.3, 0.6, 0.9])[:, None]
 
     def position(times):
@@ -35,11 +35,11 @@ def test_velocities_are_slopes_of_the_path():
 
 
 def test_power_law_has_its_moments():
-    """Density proportional to x^-1/4 on [0, 1]: mean 3/7."""
+    """The density is proportional to x^-1/4 on [0, 1], so the mean is 3/7."""
     drawn = sample_power_law(jax.random.key(0), (40_000,), 0.25, 1e-9, 1.0)
     assert drawn.min() >= 0
     assert drawn.max() <= 1
-    # Five standard errors of the mean.
+    # Tolerance: five standard errors of the mean.
     assert abs(float(drawn.mean()) - 3 / 7) < 0.008
     with pytest.raises(ZeroDivisionError):
         sample_power_law(jax.random.key(0), (1,), 1, 0.1, 1.0)

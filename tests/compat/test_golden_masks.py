@@ -33,7 +33,7 @@ def example(request):
 
 @pytest.fixture
 def masks(example):
-    """Return the masks that the bridge makes of the stored calls, by case."""
+    """Return the bridge's masks for the stored calls, by case."""
     wanted = {name.rsplit(".", 2)[0] for name in _golden(example)}
     folder = stored_folder()
     cases = read_cases(folder / example / "flatten_structured.json", folder)

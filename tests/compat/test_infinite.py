@@ -47,7 +47,7 @@ LEAVES = {"a": jnp.ones((4, 3, 1)), "b": jnp.ones((4, 3, 1))}
 
 
 def test_columns_are_found_by_place():
-    """So another order of the inputs swaps them (L39)."""
+    """A different order of inputs exchanges their columns (L39)."""
     with pytest.warns(ColumnsByPlaceWarning, match="fix=\\['L39'\\]"):
         found = index_theta(LEAVES, SWAPPED, MAP)
     assert (found["b"][..., 0] == 7).all()
@@ -69,7 +69,7 @@ def test_an_input_that_is_not_mentioned_shifts_the_columns():
         index_theta(LEAVES, indices, {"a": ["t"]})
     found = index_theta(LEAVES, indices, {"a": ["t"]}, fix=["L39"])
     assert np.array_equal(found["a"], TIMES)
-    # Where no parameter has it, nothing is looked up.
+    # Nothing is looked up if no parameter has the input.
     index_theta(LEAVES, indices, {"other": ["t"]})
 
 

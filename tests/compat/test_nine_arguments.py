@@ -19,7 +19,7 @@ from tfmpe.migrate.replay.compare import compare
 
 
 def _legacy(example, index, event_shapes=None):
-    """Return the nine arguments as a legacy script makes them."""
+    """Return the nine arguments, created as in a legacy script."""
     side = {
         "theta": {name: leaf[:1] for name, leaf in example.theta.items()},
         "y": {name: leaf[:1] for name, leaf in example.y.items()},
@@ -48,7 +48,7 @@ def _legacy(example, index, event_shapes=None):
 
 
 def _inputs(example):
-    """Return inputs for every key, as the legacy code wants them."""
+    """Return inputs for every key, which the legacy code requires."""
     if example.functional_inputs is None:
         return None
     zeros = {
@@ -66,7 +66,7 @@ def _tokens(example, inputs, **options):
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_equal_to_the_legacy_way(example, padded):
-    """Types, dtypes and bits, for the three examples."""
+    """Types, dtypes and bits are equal for the three examples."""
     inputs, shapes, sides = _inputs(example), None, None
     if padded:
         shapes = {
@@ -85,7 +85,7 @@ def test_equal_to_the_legacy_way(example, padded):
 
 
 def test_a_legacy_flow_takes_them(make_example):
-    """Target and conditioning the other way round, too."""
+    """The call also works with target and conditioning exchanged."""
     example = make_example("hierarchical_gaussian", n_sites=2)
     tokens = _tokens(example, None)
     cnf = StructuredCNF(oracle.FIELDS["closed_form_v1"], nnx.Rngs(0))
@@ -109,7 +109,7 @@ def test_any_sample_axes_of_one_entry(shape, make_example):
 
 
 def test_under_vmap(make_example):
-    """One observation per row."""
+    """Each row has one observation."""
     example = make_example("hierarchical_gaussian")
     tokens = Tokens.from_pytree(example.data, example.independence)
     contexts = jax.vmap(
@@ -132,7 +132,7 @@ def test_without_rules_there_are_no_masks():
         "theta_mask",
         "cross_mask",
     ]
-    # As wide as the tokens, whichever keys they are (L21).
+    # Arguments have the width of the Tokens, whichever keys are chosen (L21).
     assert found["theta_shape"] == (1, 2)
 
 
@@ -143,8 +143,7 @@ def test_several_samples_are_an_error(make_example):
         nine_arguments(tokens, ["mu"], ["obs"])
     assert str(raised.value) == (
         "The tokens have the sample axes (4,), expected one sample. Take "
-        "one, jax.tree.map(lambda x: x[i], tokens), or map over them with "
-        "jax.vmap."
+        "one with jax.tree.map(lambda x: x[i], tokens), or use jax.vmap."
     )
 
 

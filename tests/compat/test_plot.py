@@ -7,7 +7,7 @@ from tfmpe.compat._extras import import_legacy
 from tfmpe.compat.plot import plot
 from tfmpe.compat.util.data import as_inference_data
 
-# What ArviZ uses of others may be deprecated there.
+# ArviZ may use deprecated functions of other packages.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 BY_COMPONENT = {
@@ -28,7 +28,7 @@ def arviz():
 
 @pytest.fixture
 def draws(arviz, pyplot):
-    """Two chains of a number and a pair."""
+    """Return two chains of a scalar and a pair."""
     rng = np.random.default_rng(0)
     samples = {
         "mu": rng.normal(size=(2, 60, 1)),
@@ -39,7 +39,7 @@ def draws(arviz, pyplot):
 
 @pytest.mark.parametrize("name", BY_COMPONENT)
 def test_a_row_of_axes(draws, name):
-    """As many as components, or as those of the widest variable."""
+    """There is one axes per component, of all or of the widest variable."""
     axes = getattr(plot, name)(draws)
     assert axes.shape == (BY_COMPONENT[name],)
 
@@ -104,6 +104,6 @@ def test_losses(pyplot, own):
 
 
 def test_the_result_of_fit_cannot_be_drawn():
-    """As ever (L57), but the way is shown."""
+    """It fails as in the legacy package (L57), but the message has a remedy."""
     with pytest.raises(TypeError, match=r"Pass numpy.stack\(losses, 1\)"):
         plot.plot_loss_profile((np.ones(3), np.ones(3)))

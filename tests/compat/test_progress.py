@@ -1,4 +1,4 @@
-"""Log messages of training, and no waiting where logging is off."""
+"""Log messages of training; without logging, losses are not awaited."""
 
 import logging
 
@@ -14,7 +14,7 @@ PRIOR = {"mu": jnp.zeros((4, 1, 1)), "theta": jnp.ones((4, 1, 1))}
 
 
 class _Estimator:
-    """Learns nothing; its losses count up."""
+    """An estimator that learns nothing; its losses are consecutive numbers."""
 
     def __init__(self):
         self.n_fits = 0
@@ -52,7 +52,7 @@ def _train(n_rounds):
 
 
 def test_every_round_and_stage_of_bottom_up_training_is_logged(caplog):
-    """Under the module's name."""
+    """The logger has the name of the module."""
     caplog.set_level(logging.INFO, NAME)
     _train(2)
     lines = [record.getMessage() for record in caplog.records]

@@ -1,4 +1,4 @@
-"""Bijectors of trees, and their default defects.
+"""Bijectors of trees, with the defects that are on by default.
 
 Requires a TensorFlow Probability that supports the installed jax.
 """
@@ -17,7 +17,7 @@ from tfmpe.compat.defects import (
     SpecsByLastKeyWarning,
 )
 
-# What TensorFlow Probability uses of others may be deprecated there.
+# TensorFlow Probability may use deprecated functions of other packages.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
@@ -97,7 +97,7 @@ def test_dtypes(tfb):
 
 
 def _exact(bijector, tree):
-    """Return the log determinant of all leaves, by automatic derivatives."""
+    """Return the log determinant over all leaves, by differentiation."""
     flat, rebuild = jax.flatten_util.ravel_pytree(tree)
     jacobian = jax.jacfwd(
         lambda x: jax.flatten_util.ravel_pytree(bijector.forward(rebuild(x)))[0]
@@ -107,7 +107,7 @@ def _exact(bijector, tree):
 
 @pytest.mark.parametrize("event_ndims", [None, "zeros", "ones"])
 def test_log_determinants(tfb, event_ndims):
-    """Of all rows and leaves together, whatever the event axes."""
+    """It covers all rows and leaves together, for all event axes."""
     if event_ndims is not None:
         n = int(event_ndims == "ones")
         event_ndims = jax.tree.map(lambda _: n, TREE)
@@ -122,7 +122,7 @@ def test_log_determinants(tfb, event_ndims):
 
 
 def test_l37_a_number_counts_for_the_first_leaf(tfb):
-    """As the seir script calls it (L37)."""
+    """The seir script passes a number (L37)."""
     with pytest.warns(FirstLeafOnlyWarning, match="the first 1 of 3 leaves"):
         found = _make(tfb).forward_log_det_jacobian(TREE, event_ndims=1)
     assert found == 0
@@ -138,7 +138,7 @@ def test_l37_a_number_counts_for_the_first_leaf(tfb):
 
 @pytest.mark.parametrize("run", [lambda f: f, jax.jit])
 def test_l38_a_constant_counts_once(tfb, run):
-    """Whatever the number of elements (L38)."""
+    """The number of elements is ignored (L38)."""
     tree = {"a": jnp.ones((5, 2))}
     bijectors = module.create_bijector_map(tree, {"a": tfb.Scale(2.0)})
     with pytest.warns(ConstantCountedOnceWarning, match="fix=\\['L38'\\]"):
@@ -155,7 +155,7 @@ def test_l38_a_constant_counts_once(tfb, run):
 
 
 def test_z_scaling(tfb):
-    """Mean 0 and deviation 1 over all axes but the last."""
+    """Mean is 0 and standard deviation 1 over all axes but the last."""
     specs = {"beta": tfb.Invert(tfb.Sigmoid()), "rate": tfb.Log()}
     scaled = module.create_zscaling_bijector_tree(TREE, TREE, specs)
     image = module.PyTreeBijector(scaled, TREE).forward(TREE)
@@ -172,7 +172,7 @@ def test_z_scaling_needs_the_same_leaves(tfb):
 
 
 def test_l40_a_vector_is_scaled_by_itself(tfb):
-    """By 1e8 (L40)."""
+    """A vector is scaled by 1e8 (L40)."""
     tree = {"a": jnp.array([1.0, 2.0, 3.0])}
     with pytest.warns(ScaledByItselfWarning, match="has one axis"):
         (by_itself,) = module.create_zscaling_bijector_tree(tree, tree).values()
@@ -202,7 +202,7 @@ def test_bijectors_are_chosen_by_the_last_key(tfb):
 
 
 def test_l41_a_key_without_a_leaf_is_said(tfb):
-    """And a key of several (L41)."""
+    """A key that matches several leaves is also reported (L41)."""
     scale, log = tfb.Scale(2.0), tfb.Log()
     with pytest.warns(SpecsByLastKeyWarning, match=r"\['betta'\] belong to no"):
         module.create_bijector_map(TREE, {"betta": scale})

@@ -22,9 +22,9 @@ from tfmpe.compat.nn.transformer.transformer import Transformer
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
 
-# Name of the run, seed of the script, and how the keys of the network and of
-# the training follow from it: by which part of which splitting. They were
-# found by search, so that the recorded keys of split_data follow.
+# Name of the run, seed of the script, and the splits that lead from it to the
+# keys of the network and of the training. The splits were found by search, to
+# match the recorded keys of split_data.
 RUNS = {
     "hierarchical_gaussian": ("n3_o5", 7, (2,), (2, 0)),
     "hierarchical_brownian": ("n4_o3_prior", 7, (3,), (3, 0)),
@@ -33,21 +33,21 @@ RUNS = {
 
 
 def descend(key, path):
-    """Split a key, take a part, split that part, and so on."""
+    """Split a key, take one part, split that part, and so on."""
     for part in path:
         key = jax.random.split(key, part + 2)[part]
     return key
 
 
-# The legacy solver's own error: its steps follow the rounding of the machine,
-# so most draws agree closely and a few do not. Weights move by 3e-4 a step.
+# The legacy solver is not exact: its steps depend on rounding, so most draws
+# agree closely but a few do not. Weights move by 3e-4 per step.
 MEDIAN, FARTHEST = 2e-3, 0.1
 WEIGHTS = {"atol": 2e-5, "rtol": 1e-3}
 
 
 @functools.cache
 def recorded(example):
-    """Return the calls of a run: by role, and the others in order."""
+    """Return the calls of a run by role, and all other calls in order."""
     name = RUNS[example][0]
     by_role, others = {}, {}
     files = (
@@ -71,7 +71,7 @@ def recorded(example):
 
 
 class Replies:
-    """Distributions and a simulator that return what was recorded."""
+    """Distributions and a simulator that return recorded values."""
 
     def __init__(self, *values):
         self.values = list(values)
@@ -84,9 +84,9 @@ class Replies:
 
 
 def following(stage, replies):
-    """Return a stage that is compared with replies, and returns them.
+    """Return a stage that compares its results with replies and returns those.
 
-    Else the errors of the solver would add up from stage to stage.
+    Otherwise solver errors would accumulate from stage to stage.
     """
     replies = iter(replies)
 
@@ -104,10 +104,10 @@ def following(stage, replies):
 
 @pytest.fixture
 def operation_by_operation():
-    """Let rounding be that of single operations, not of what XLA joins.
+    """Compile operations separately, so that XLA does not fuse their rounding.
 
-    The optimizer divides gradients by their size: where one is nearly zero,
-    rounding decides about a whole step.
+    The optimizer divides gradients by their size, so where a gradient is nearly
+    zero, rounding determines a whole step.
     """
     before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", True)

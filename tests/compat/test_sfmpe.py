@@ -16,7 +16,7 @@ from tfmpe.migrate import oracle
 
 FIELD = oracle.FIELDS["closed_form_v1"]
 
-# Two adaptive solutions, both with tolerances of 1e-5.
+# Tolerance for two adaptive solutions with tolerances of 1e-5.
 CLOSE = 1e-4
 
 RULES = {"local": ["obs"], "cross_local": [("theta", "obs", (0, 0))]}
@@ -42,7 +42,7 @@ def data(draw_values):
 
 @pytest.fixture
 def call(data):
-    """Return the arguments of a draw for the first simulation."""
+    """Return the arguments for a draw given the first simulation."""
     flat, slices = data
     return {
         "context": flat["data"]["y"][:1],
@@ -123,12 +123,12 @@ def test_densities(call, draw_values):
 
 
 def test_noise_repeats_until_it_is_trained_again(call, data, affine):
-    """Draws, their copies under vmap, and probes (L19)."""
+    """Noise of draws, also under vmap, and probes repeat (L19)."""
     flat, _ = data
     estimator = _estimator(affine())
     arguments = {**call, "n_samples": 5}
     first = estimator.sample_posterior_encoded(**arguments)
-    # A field of zero leaves the noise as it is.
+    # A velocity of zero leaves the noise unchanged.
     np.testing.assert_array_equal(first, _noise((5, 3, 1)))
     second = estimator.sample_posterior_encoded(**arguments)
     np.testing.assert_array_equal(second, first)
@@ -140,7 +140,7 @@ def test_noise_repeats_until_it_is_trained_again(call, data, affine):
     for row in jax.vmap(draw)(flat["data"]["y"][:2]):
         np.testing.assert_array_equal(row, first)
     _train(estimator, data, optimizer=optax.sgd(0.0))
-    # One key, for the order of the rows and all the rest.
+    # One key for the order of rows and everything else.
     after = estimator.sample_posterior_encoded(**arguments)
     np.testing.assert_array_equal(after, _noise((5, 3, 1), count=1))
 
@@ -157,7 +157,7 @@ def test_a_second_call_compiles_nothing(call, traced):
 
 
 def test_width_is_that_of_theta_alone(call, affine):
-    """Although the context is wider (L21)."""
+    """The context may be wider (L21)."""
     call["context"] = jnp.concatenate([call["context"]] * 2, -1)
     found = _estimator(affine()).sample_posterior_encoded(**call, n_samples=2)
     assert found.shape == (2, 3, 1)
@@ -174,7 +174,7 @@ def _train(estimator, data, **options):
 
 
 def _plain_loss(net, batch, times, noise):
-    """Write the loss out, token by token."""
+    """Compute the loss token by token."""
     total, count = 0.0, 0
     for row in range(len(times)):
         t = times[row, 0, 0]
@@ -238,7 +238,7 @@ def test_the_field_sees_the_whole_batch_in_training(data, traced, affine):
 
 
 def test_training_learns_the_target(data, affine, draw_values):
-    """All of theta is 2 apart from noise: the flow moves noise there."""
+    """Theta is always 2, so the flow moves noise there."""
     (train, val), slices = _split(data), data[1]
     for part in (train, val):
         theta = part["data"]["theta"]
@@ -249,8 +249,8 @@ def test_training_learns_the_target(data, affine, draw_values):
         train, val, optimizer=optax.adam(0.1), n_iter=300, batch_size=2
     )
     assert losses.shape == val_losses.shape == (300,)
-    # Two batches of squared errors, of 5 at first: 2 squared and 1. Both
-    # and their mean.
+    # Two batches with squared errors of initially 5, that is 2 squared and 1.
+    # The losses are both and their mean.
     assert losses[0] == pytest.approx(15, rel=0.5)
     assert losses[-50:].mean() < 0.5 * losses[:3].mean()
     assert val_losses[-50:].mean() < 0.5 * val_losses[:3].mean()
@@ -298,7 +298,7 @@ def test_dropout_is_on_in_training_and_counts(data):
 
 
 def test_rows_that_do_not_fill_a_batch(data, affine):
-    """A TypeError, as of the reshape in the legacy code (L24)."""
+    """As in the legacy code, a reshape raises TypeError (L24)."""
     with pytest.raises(TypeError) as raised:
         _train(_estimator(affine()), data, batch_size=3)
     assert str(raised.value) == (

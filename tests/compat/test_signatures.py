@@ -49,7 +49,7 @@ def _get(module, name):
 
 
 def _signature(called):
-    """Return its parameters: of a class, those of its constructor."""
+    """Return the parameters of a callable; for a class, of its constructor."""
     if not inspect.isclass(called):
         return list(inspect.signature(called).parameters.values())
     owner = next(c for c in called.__mro__ if "__init__" in vars(c))
@@ -59,7 +59,7 @@ def _signature(called):
 
 
 def test_the_list_is_whole():
-    """As many names as were counted when it was made."""
+    """The number of names is the one when the list was made."""
     assert sum(map(len, SURFACE["public"].values())) == 122
     assert sum(map(len, SURFACE["private"].values())) == 18
     assert len(SURFACE["re-exported"]) == 30
@@ -67,7 +67,7 @@ def test_the_list_is_whole():
 
 @pytest.mark.parametrize(("module", "name", "expected"), CALLABLE)
 def test_signatures(module, name, expected):
-    """Names, order and defaults, by position or by name; and perhaps `fix`."""
+    """Names, order, defaults and kinds are equal, except for an added `fix`."""
     found = _signature(_get(module, name))
     if found and found[-1].name == "fix":
         fix = found.pop()
@@ -87,7 +87,7 @@ def _check_default(value, written):
     try:
         wanted = ast.literal_eval(written)
     except ValueError:
-        # Objects that are made when the module is imported, and infinity.
+        # Objects created at import, and infinity.
         assert re.match(r"(nnx|optax)\.|inf$", written)
         return
     assert value == wanted
@@ -114,7 +114,7 @@ def test_names_of_other_modules(module, name, defined_in):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_are_attributes(module):
-    """Whatever was imported before, and listed before they are loaded."""
+    """They are so independent of earlier imports, and listed before loading."""
     found = compat
     for part in module.split("."):
         assert part in dir(found)
@@ -124,7 +124,7 @@ def test_modules_are_attributes(module):
 
 @pytest.mark.parametrize(("module", "name", "expected"), CALLABLE)
 def test_names_are_listed(module, name, expected):
-    """For completion in a shell, and for a star import."""
+    """They are listed for shell completion and star imports."""
     name = name.partition(".")[0]
     found = importlib.import_module(f"tfmpe.compat.{module}")
     assert name in dir(found)

@@ -1,4 +1,4 @@
-"""Nine-argument calls: values, transforms, compilations, errors."""
+"""Calls with nine arguments: values, transforms, compilations, errors."""
 
 import functools
 
@@ -16,7 +16,7 @@ from tfmpe.migrate.oracle.flow import sampler
 
 FIELD = oracle.FIELDS["closed_form_v1"]
 
-# Two adaptive solutions, both with tolerances of 1e-5.
+# Tolerance for two adaptive solutions with tolerances of 1e-5.
 CLOSE = 1e-4
 
 KEY = jax.random.key(5)
@@ -27,13 +27,13 @@ FIRST, SECOND = (
 
 
 def _cnf(field=FIELD, **options):
-    """Return a flow whose base draws are FIRST, then SECOND."""
+    """Return a flow whose base draws are first FIRST, then SECOND."""
     return StructuredCNF(field, nnx.Rngs(5), **options)
 
 
 @functools.cache
 def _oracle(direction):
-    """Return a function that carries draws along, one solve for each."""
+    """Return a function that maps draws along the flow, one solve per draw."""
     arguments = _ARGUMENTS.copy()
     shape = arguments.pop("theta_shape")
     return sampler(FIELD, shape, direction, **arguments)
@@ -44,7 +44,7 @@ _ARGUMENTS = {}
 
 @pytest.fixture(autouse=True)
 def _remember(arguments):
-    # Equal at every call, so one compilation of the oracle does for all.
+    # Equal at every call, so that the oracle is compiled once.
     _ARGUMENTS.update(arguments)
 
 
@@ -68,7 +68,7 @@ def test_arguments_go_by_position(arguments):
 
 
 def test_base_draws_come_from_the_random_numbers(arguments):
-    """Bit for bit, one key per call."""
+    """They are equal bit for bit and take one key per call."""
     cnf = _cnf()
     for theta_0 in (FIRST, SECOND):
         found = cnf.sample(**arguments, sample_size=5)
@@ -77,7 +77,7 @@ def test_base_draws_come_from_the_random_numbers(arguments):
 
 
 def test_sides_may_differ_in_width(arguments, draw_values, traced):
-    """The field sees each side in its own width, one draw at a time."""
+    """The field receives each side in its own width, one draw at a time."""
 
     def narrow(*, context, **given):
         return FIELD(context=context[..., :1], **given)
@@ -103,7 +103,7 @@ def test_sides_may_differ_in_width(arguments, draw_values, traced):
 
 
 def test_masks_and_indices_may_be_missing(arguments):
-    """The field gets None; here it puts back what is missing."""
+    """The field receives None; here it replaces None by the known values."""
     missing = [n for n in arguments if n.endswith(("mask", "index"))]
     given = {name: arguments[name] for name in missing}
 
@@ -118,7 +118,7 @@ def test_masks_and_indices_may_be_missing(arguments):
 
 
 class Net(nnx.Module):
-    """A network with one weight, that notes when it is traced."""
+    """A network with one weight that counts its traces."""
 
     traced = 0
 
@@ -135,7 +135,7 @@ class Net(nnx.Module):
 
 @pytest.mark.parametrize("kind", ["function", "module", "method"])
 def test_a_second_call_compiles_nothing(kind, arguments, traced):
-    """Not for other values of labels, masks and weights, either."""
+    """Other values of labels, masks and weights compile nothing either."""
     function, seen = traced(FIELD)
 
     def cnf(scale):
@@ -181,7 +181,7 @@ def _hidden(net):
 
 @pytest.mark.parametrize("way", _hidden(None))
 def test_weights_in_hiding_are_never_out_of_date(way):
-    """What is compiled with them as constants is not used again."""
+    """A program with old weights as constants is not reused."""
     field = _hidden(Net())[way]
     assert split_legacy(field).static != split_legacy(field).static
     without = _hidden(None)[way]
@@ -208,7 +208,7 @@ def test_a_field_of_another_library(arguments):
 
 
 def test_dropout_follows_the_mode(arguments):
-    """One mask for all times and draws, and none in evaluation (L33)."""
+    """All times and draws have one mask; evaluation has none (L33)."""
 
     class Noisy(nnx.Module):
         def __init__(self):
@@ -230,7 +230,7 @@ def test_dropout_follows_the_mode(arguments):
 
 @pytest.mark.parametrize("transform", [jax.jit, jax.vmap])
 def test_under_a_transform(transform, arguments):
-    """The count stays: the object lies outside."""
+    """The count does not change: the object is outside the transform."""
     cnf = _cnf()
     context = arguments["context"]
 
@@ -240,7 +240,7 @@ def test_under_a_transform(transform, arguments):
 
     if transform is jax.vmap:
         contexts = jnp.concatenate([context + 1, context])
-        # The same noise in every row.
+        # Every row has the same noise.
         _is_right(jax.vmap(draw)(contexts)[1])
     else:
         _is_right(jax.jit(draw)(context))
@@ -249,7 +249,7 @@ def test_under_a_transform(transform, arguments):
 
 
 def test_counts_go_through_nnx_jit(arguments):
-    """There the object is an argument, so it counts as it should."""
+    """The object is an argument there, so the count is updated."""
     cnf = _cnf()
     draw = nnx.jit(lambda cnf: cnf.sample(**arguments, sample_size=5))
     _is_right(draw(cnf))
@@ -257,7 +257,7 @@ def test_counts_go_through_nnx_jit(arguments):
 
 
 def test_it_is_a_module(arguments):
-    """Split and merged: weights, random numbers, settings."""
+    """It splits and merges with its weights, random numbers and settings."""
     cnf = _cnf(Net(), fix=["L18"])
     again = nnx.merge(*nnx.split(cnf))
     assert again.fix == {"L18"}
@@ -275,7 +275,7 @@ def test_vector_field_passes_the_ten_arguments_on(arguments):
 
 @pytest.mark.parametrize("fix", [(), ("L18",)])
 def test_densities(fix, arguments, draw_values):
-    """As the oracle's by default; right, on request."""
+    """By default they equal the oracle's; with the fix they are correct."""
     theta = draw_values(4, 3, 1, seed=3)
     given = {k: v for k, v in arguments.items() if k != "theta_shape"}
     found = _cnf(fix=fix).log_prob(theta, **given, n_epsilon=3)
@@ -292,7 +292,7 @@ def test_densities(fix, arguments, draw_values):
 
 
 def test_a_right_density_follows_the_draws(arguments):
-    """With a field of known divergence: exact, whatever the probes."""
+    """The divergence of the field is known, so densities are exact."""
     field = oracle.FIELDS["skew_v1"]
     given = {k: v for k, v in arguments.items() if k != "theta_shape"}
     cnf = _cnf(field, fix=["L18"])

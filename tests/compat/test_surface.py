@@ -11,7 +11,7 @@ import pytest
 
 from tfmpe import compat
 
-# Names that are in the package itself, too, by the module that defines them.
+# Names that are also in the package itself, by the module that defines them.
 NAMES = {
     "util.dataloader": (
         "PAD_VALUE",
@@ -75,7 +75,7 @@ def test_the_pad_value():
 
 
 def test_the_default_rules_are_never_changed():
-    """A default that is one dictionary for all calls."""
+    """One dictionary is the default of all calls."""
     leaf = np.ones((2, 1, 1))
     data = {"theta": {"a": leaf}, "y": {"b": leaf}}
     flat, _ = compat.flatten_structured(data)
@@ -125,11 +125,11 @@ def _run(code, folder):
 
 
 def test_a_script_with_its_imports_swapped_runs(tmp_path):
-    """One textual replacement is all it takes."""
+    """A textual replacement of the package name is sufficient."""
     swapped = SCRIPT
     for word in ("from", "import"):
         swapped = swapped.replace(f"{word} sfmpe", f"{word} tfmpe.compat")
-    # The module that is named after the package keeps its name.
+    # The module with the same name as the package keeps its name.
     assert "from tfmpe.compat.sfmpe import _make_attention_masks" in swapped
     done = _run(swapped, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -172,7 +172,7 @@ print([name for name in heavy if name in sys.modules])
 
 
 def test_import_has_no_side_effects(tmp_path):
-    """And the check sees those that there could be."""
+    """The test also proves that the check can fail."""
     done = _run(SIDE_EFFECTS, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [

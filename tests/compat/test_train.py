@@ -19,7 +19,7 @@ KEY = jax.random.key(0)
 
 
 class Line(nnx.Module):
-    """One weight, and dropout that is seen in the loss."""
+    """A model with one weight, whose dropout changes the loss."""
 
     def __init__(self, rate=0.0):
         self.weight = nnx.Param(jnp.ones(()))
@@ -35,7 +35,7 @@ def _squared_error(model, key, batch):
 
 
 def _draw(model, key, batch):
-    """Show the key that was handed over."""
+    """Return a draw that shows which key was passed."""
     return jax.random.uniform(key) + 0 * _squared_error(model, key, batch)
 
 
@@ -108,7 +108,7 @@ def test_rows_left_over(batch_size, error):
 
 
 def test_l24_every_row_is_trained_on():
-    """The last batch is smaller, and its loss that of its own rows."""
+    """The last batch is smaller, and its loss is that of its own rows."""
     sizes = []
 
     def loss(model, key, batch):
@@ -123,9 +123,9 @@ def test_l24_every_row_is_trained_on():
 
 
 def test_l32_validation_key():
-    """That of the first batch, or one of its own."""
+    """It is the key of the first batch or, fixed, a separate one."""
     losses, val_losses = _fit(Line(), _draw, batch_size=4)
-    # One batch: its loss and their mean are equal.
+    # With one batch, its loss and the mean are equal.
     np.testing.assert_allclose(losses, 2 * val_losses, rtol=1e-6)
     fixed, val_fixed = _fit(Line(), _draw, batch_size=4, fix=["L32"])
     np.testing.assert_array_equal(fixed, losses)
@@ -161,10 +161,10 @@ def _fit_model(model, val, n_iter=5, patience=1):
 
 
 def test_the_best_epoch_is_kept():
-    """Validation gets worse as the weight leaves 1, where it is best."""
+    """The validation loss rises as the weight moves away from the optimum 1."""
     model = Line()
     losses = _fit_model(model, _batches(1.0))
-    # The first epoch is the best, two more are waited for.
+    # The first epoch is the best, and training stops two epochs later.
     assert losses.shape == (3, 2)
     assert losses[0, 1] < losses[1, 1] < losses[2, 1]
     other = Line()
@@ -192,7 +192,7 @@ def _stops(metrics):
 
 
 def test_l48_stops_are_final(monkeypatch):
-    """And a first NaN is the best for ever; unless it is fixed."""
+    """Unless fixed, a first loss of NaN also remains the best."""
     assert _stops([2.0, 3.0, 3.0, 1.0]) == [False, False, True, True]
     assert _stops([np.nan, 1.0, 0.5]) == [False, False, True]
     monkeypatch.setenv("TFMPE_COMPAT_FIX", "L48")

@@ -15,7 +15,7 @@ KEY = jax.random.key(0)
 
 
 class _Estimator:
-    """Remember what it is asked for."""
+    """An estimator that records its arguments."""
 
     def __init__(self):
         self.rows, self.starts = [], []
@@ -59,7 +59,7 @@ def test_rows_are_kept_and_rounds_logged(caplog):
 
 
 def test_l36_noise():
-    """Left to the estimator, or a new one in every round."""
+    """It comes from the estimator or, fixed, is new in every round."""
     with pytest.warns(RepeatedRoundsWarning, match="of 3 rounds, all but"):
         assert _train(3).starts == [None, None]
     first, second = _train(3, fix=["L36"]).starts

@@ -20,7 +20,7 @@ RULES = {
     "cross": [("mu", "obs"), ("obs", "mu")],
     "cross_local": [("theta", "obs", (0, 0))],
 }
-# Keys in an order that is not sorted, and values of two widths.
+# Keys in unsorted order, and values of two widths.
 DATA = {
     "theta": {
         "theta": array_of((4, 2, 1), "float32", 1),
@@ -76,12 +76,12 @@ def _assert_equal(found, wanted):
 
 
 def test_flatten_structured_under_jit():
-    """Inside, dicts keep their order too, and the slices are plain ints."""
+    """Dicts inside keep their order too, and slices are plain ints."""
     inside = []
 
     @jax.jit
     def flatten(data, index, true):
-        # Crossing into jit has sorted the keys: put them back.
+        # Passing through jit sorted the keys; restore the order.
         data = {
             side: {name: data[side][name] for name in DATA[side]}
             for side in DATA
@@ -97,7 +97,7 @@ def test_flatten_structured_under_jit():
 
 
 def test_flatten_structured_under_vmap():
-    """Over the sample axis: labels lose it, masks keep their leading one."""
+    """Under vmap, labels have no sample axis; masks keep their leading axis."""
 
     def flatten(data, index, true):
         theta = {name: data["theta"][name] for name in DATA["theta"]}
@@ -119,7 +119,7 @@ def test_flatten_structured_under_vmap():
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "float16", "int32"])
 def test_padding_of_narrow_types_under_jit(dtype):
-    """The pad value becomes the same as without."""
+    """The pad value is the same as without jit."""
     data = {
         "theta": {"a": array_of((2, 1, 1), dtype), "b": np.ones((2, 1, 1))},
         "y": {"c": array_of((2, 2, 3), dtype)},
@@ -146,7 +146,7 @@ def test_decode_theta_under_jit_and_vmap():
 
 
 def test_decode_theta_has_a_gradient():
-    """Each value is taken once, padding never."""
+    """Each value contributes once, and padding does not."""
     theta, slices = FLAT["data"]["theta"], SLICES["theta"]
 
     def total(theta):
@@ -206,7 +206,7 @@ def test_no_attention_masks_under_jit():
 
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_split_data_under_jit(shuffle):
-    """Also where rows are repeated (L25)."""
+    """Rows may be repeated (L25)."""
     key = jax.random.key(1) if shuffle else None
 
     def split(data):
@@ -217,7 +217,7 @@ def test_split_data_under_jit(shuffle):
 
 
 def test_masks_of_rules_under_jit():
-    """They follow from slices alone, which are static."""
+    """They depend only on slices, which are static."""
     theta, y = SLICES["theta"], SLICES["y"]
 
     def build(values):

@@ -51,7 +51,7 @@ def test_types_promote_as_in_jax():
 
 
 def test_names_are_not_compared():
-    """But it is said (L49)."""
+    """A warning says so (L49)."""
     one, other = ({name: jnp.ones((2, 1))} for name in "ab")
     with pytest.warns(
         NamesNotComparedWarning, match="are at the same position"
@@ -87,7 +87,7 @@ def test_draws_to_arviz_and_back():
 def test_draws_need_an_axis_of_chains():
     message = (
         "The samples have the shapes {'mu': (5, 2)}; expected (chains, draws, "
-        "width). Give draws of one chain an axis: samples[name][None]."
+        "width). For a single chain, add an axis: samples[name][None]."
     )
     with pytest.raises(ValueError, match="expected") as raised:
         as_inference_data({"mu": np.ones((5, 2))}, np.ones(3))

@@ -193,7 +193,7 @@ def _draw(width=1, theta_0=None, **options):
 
 
 def _l20(cls, rngs=None, **options):
-    """Make two; only the second can share with another."""
+    """Create two objects; only the second can share random numbers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         cls(_flow())
@@ -212,7 +212,7 @@ def _l21_training(padded, **options):
     estimator.fit(flat, flat, optax.sgd(0.0), n_iter=1, batch_size=3)
 
 
-# Class, code, calls that warn once, calls that do not warn.
+# Class, code, calls that warn once, and calls that do not warn.
 def _l42(statistic, fixes=()):
     p_value(jnp.float32(statistic), jnp.ones(3), fixes)
 
@@ -523,13 +523,13 @@ def test_a_harmless_call_does_not_warn(call):
 
 
 def test_two_sample_axes_warn_for_each_array():
-    """Both operands and both sides are padded where they should not be."""
+    """Both operands and both sides are padded on the wrong axis."""
     caught = _caught(_two_sample_axes)
     assert [w.category for w in caught] == [defects.SamplesMixedUpWarning] * 4
 
 
 def test_every_defect_is_tested():
-    """A new warning class needs a line above."""
+    """A new warning class needs an entry above."""
     classes = LegacyWarning.__subclasses__()
     classes += [below for cls in classes for below in cls.__subclasses__()]
     names = {cls.__name__ for cls in classes}
@@ -539,7 +539,7 @@ def test_every_defect_is_tested():
 
 
 def test_one_filter_names_all_of_them():
-    """They share a base class, which is a UserWarning."""
+    """They share a base class, which is a subclass of UserWarning."""
     assert issubclass(LegacyWarning, UserWarning)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -549,13 +549,13 @@ def test_one_filter_names_all_of_them():
 
 
 def test_texts_name_keys_and_numbers():
-    """What was hit, and what to do."""
+    """They name what was affected and the remedy."""
     (warning,) = _caught(lambda: _l1(["z", "a"]))
     assert str(warning.message) == (
-        "L1: the rows of index['theta'] follow the sorted keys ['a', 'z'], "
-        "but those of data['theta'] follow ['z', 'a'], so they do not "
-        "correspond. Sort the keys, or use Tokens, whose functional inputs "
-        "follow the data. See MIGRATION.md#l1."
+        "L1: the rows of index['theta'] are in the order of the sorted keys "
+        "['a', 'z'], but the rows of data['theta'] are in the order "
+        "['z', 'a'], so they do not match. Sort the keys, or use Tokens, whose "
+        "functional inputs follow the data. See MIGRATION.md#l1."
     )
     (warning,) = _caught(lambda: _l9((2, 2)))
     assert "leaves 4 of 8 matching pairs of tokens closed" in str(
@@ -596,7 +596,7 @@ def test_an_unknown_mode_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("mode", ["warn", "ignore"])
 def test_results_do_not_depend_on_the_mode(mode, monkeypatch):
-    """Whoever silences warnings gets the same labels."""
+    """Labels do not change if warnings are silenced."""
     monkeypatch.setenv("TFMPE_COMPAT", mode)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -607,6 +607,6 @@ def test_results_do_not_depend_on_the_mode(mode, monkeypatch):
 
 def test_repeated_noise_is_that_of_any_estimator():
     with pytest.warns(
-        defects.RepeatedNoiseWarning, match="^L19: The estimator draws"
+        defects.RepeatedNoiseWarning, match="^L19: the estimator draws"
     ):
         estimator_key(nnx.Rngs(0), jnp.zeros((1, 2)), ())

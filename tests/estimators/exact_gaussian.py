@@ -18,7 +18,7 @@ RULES = {
 
 
 def simulator(key, parameters):
-    """Observe every site with noise; not traceable, and quick to begin."""
+    """Observe every site with noise; this function cannot be traced."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     theta = np.asarray(parameters["theta"])[:, :, None]
     noise = rng.normal(size=(*theta.shape[:2], N_OBS, 1))
@@ -47,9 +47,10 @@ def simulate_padded(n, seed=0):
 
 
 def made_ranks(ranks, n_samples=99, real=None, together=None):
-    """Make a result of one key from the ranks of its values.
+    """Return a result for one key, from the ranks of its values.
 
-    ``together`` are those of means and distances; by default uniform ones.
+    ``together`` has the ranks of means and distances, which are uniform by
+    default.
     """
     if together is None:
         rng = np.random.default_rng(9)
@@ -60,7 +61,7 @@ def made_ranks(ranks, n_samples=99, real=None, together=None):
 
 
 class ExactGaussian:
-    """Draws from p(mu, theta | obs), or wrongly if that is wanted.
+    """An estimator that draws from p(mu, theta | obs), or wrongly on request.
 
     ``scale`` multiplies deviations from the mean, ``shift`` is in posterior
     standard deviations, and ``apart`` draws every value independently.
@@ -80,7 +81,7 @@ class ExactGaussian:
         n_samples=1,
         batch_size=None,
     ):
-        """Draw as a FlowMatchingEstimator does."""
+        """Draw in the form of a FlowMatchingEstimator."""
         self.calls.append((n_samples, batch_size))
         assert list(conditioning_keys) == ["obs"]
         obs = tokens.select_tokens(["obs"])

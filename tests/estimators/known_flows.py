@@ -13,8 +13,8 @@ from tfmpe.estimators import FlowMatchingEstimator
 KEY = jax.random.key(3)
 RATE = -0.5
 RULES = {"local": ["obs"], "cross_local": [("site", "obs", (0, 0))]}
-# How far the flow moves what the drift adds: the integrals over a unit of
-# time of exp(RATE (1 - t)), and of that times t.
+# How far the flow moves contributions of the drift: the integrals over time
+# 0 to 1 of exp(RATE (1 - t)), and of t times that.
 _DRIFTED = (np.exp(RATE) - 1) / RATE
 _SLOPED = (_DRIFTED - 1) / RATE
 
@@ -26,9 +26,9 @@ def normal(*shape, seed=0):
 
 
 def make_tokens(*sample_shape, seed=0, padded=True):
-    """Return two sites of three observations, a scalar and a pair.
+    """Return Tokens of two sites with three observations, a scalar and a pair.
 
-    With padding a sample has none to two sites and two or three observations.
+    With padding, samples have zero to two sites and two or three observations.
     """
     data = {
         "mu": normal(*sample_shape, 1, 1, seed=seed),
@@ -47,13 +47,13 @@ def make_tokens(*sample_shape, seed=0, padded=True):
 
 
 def spoil_padding(tokens, value=np.nan):
-    """Return the same Tokens with other values where there is padding."""
+    """Return the same Tokens with a different value in the padding."""
     data = jnp.where(tokens.value_mask, tokens.data, value)
     return tokens.with_data(data)
 
 
 def given_mean(conditioning):
-    """Return the mean of the real values, ``(*sample,)``; 0 of none."""
+    """Return the mean of the real values, ``(*sample,)``; 0 if none."""
     real = conditioning.value_mask
     values = jnp.where(real, conditioning.data, 0)
     n = jnp.asarray(real.sum((-2, -1), dtype=values.dtype))
@@ -61,13 +61,13 @@ def given_mean(conditioning):
 
 
 def linear(target, conditioning, time):
-    """Shrink the values; the drift grows with time and the given mean."""
+    """Shrink the values; the drift grows with time and conditioning mean."""
     drift = given_mean(conditioning) + time
     return RATE * target.data + drift[..., None, None]
 
 
 def linear_end(theta_0, conditioning):
-    """Return where :func:`linear` takes values, without padding."""
+    """Return the end of the path of :func:`linear`, without padding."""
     moved = _DRIFTED * given_mean(conditioning) + _SLOPED
     moved = moved[..., None, None]
     draws = (None,) * max(0, np.ndim(theta_0) - moved.ndim)
@@ -75,19 +75,19 @@ def linear_end(theta_0, conditioning):
 
 
 def linear_log_prob(target, conditioning):
-    """Return the log density of what :func:`linear` makes of noise."""
+    """Return the log density of the draws of :func:`linear`."""
     mean = linear_end(0.0, conditioning)
     density = norm.logpdf(target.data, mean, np.exp(RATE))
     return jnp.where(target.value_mask, density, 0).sum((-2, -1))
 
 
 def padded_with(values, target, padding=PAD_VALUE):
-    """Return values with something else where the target has none."""
+    """Return values with another value in the padding of the target."""
     return jnp.where(target.value_mask, values, padding)
 
 
 def assert_same(found, wanted):
-    """Compare structures, and leaves to the bit."""
+    """Check that structures are equal, and leaves are bit-identical."""
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -107,9 +107,9 @@ class Counted:
 
 
 class Affine(eqx.Module):
-    """A field with four numbers to train; quick to compile.
+    """A field with four parameters that compiles quickly.
 
-    Optimal for no model, but its loss goes down.
+    It is optimal for no model, but its loss decreases.
     """
 
     weights: jax.Array
@@ -117,7 +117,7 @@ class Affine(eqx.Module):
 
     def __init__(self, *weights, counted=None):
         self.weights = jnp.asarray(weights or [0.0] * 4)
-        # Equal for all instances, which therefore share compilations.
+        # Equal for all instances, so that they share compilations.
         self.field = counted or _AFFINE
 
     def __call__(self, target, conditioning, time):
@@ -141,7 +141,7 @@ ADAM = optax.adam(0.05)
 def train(data, weights=(0.0, 0.0, 0.0, 3.0), **options):
     """Train an affine field for p(site, mu | obs), and return the history.
 
-    It begins far from what is best.
+    The initial weights are far from the optimum.
     """
     estimator = FlowMatchingEstimator(
         Affine(*weights), standardize=options.pop("standardize", True)

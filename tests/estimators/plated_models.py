@@ -21,7 +21,7 @@ THREE_LEVELS = {
     "site": ("region", "site"),
     "obs": ("region", "site"),
 }
-# Both observations of a site in one token: a rule can match positions.
+# Both observations of a site are in one token, so a rule can match positions.
 THREE_LEVEL_RULES = {
     "local": ["site", "obs"],
     "cross_local": [
@@ -53,7 +53,7 @@ def two_level_simulator(key, parameters):
 
 
 def three_level_prior(key, n, sizes):
-    """Draw a mean, the means of regions, and those of their sites."""
+    """Draw a global mean, the means of regions, and the means of sites."""
     n_regions, n_sites = sizes["region"], sizes["site"]
     noise = normal(key, (n, n_regions, 1 + n_sites, 1))
     mu = normal(jax.random.fold_in(key, 0), (n, 1, 1))
@@ -72,9 +72,9 @@ def three_level_simulator(key, parameters):
 
 
 def gaussian_tree(sizes: list[int]) -> list[np.ndarray]:
-    """Return every level of a Gaussian tree as a map of unit noises.
+    """Return every level of a Gaussian tree as a linear map of unit noises.
 
-    Level ``k`` has ``prod(sizes[:k])`` values, each its parent plus noise of
+    Level ``k`` has ``prod(sizes[:k])`` values: each is its parent plus noise of
     variance 1.
     """
     n = np.cumprod([1, *sizes])
@@ -95,7 +95,7 @@ def exact_posterior(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return posterior means and deviations of all levels but the last.
 
-    The last is ``observed``, a row for every data set.
+    The last level is ``observed``, with one row per data set.
     """
     latent, seen = np.concatenate(levels[:-1]), levels[-1]
     gain = latent @ seen.T @ np.linalg.inv(seen @ seen.T)
@@ -114,15 +114,15 @@ def _velocity(weights: Any, target: Any, conditioning: Any, time: Any) -> Any:
 
 
 def small_estimator(start: float = 0.0) -> FlowMatchingEstimator:
-    """Return an estimator with four parameters, which compiles fast."""
+    """Return an estimator with four parameters, which compiles quickly."""
     weights = jnp.full(4, start)
     return FlowMatchingEstimator(jax.tree_util.Partial(_velocity, weights))
 
 
 class FormulaLikelihood:
-    """Stands in for a trained estimator: draws by a formula.
+    """A replacement for a trained estimator that draws by a formula.
 
-    It makes means of the targets from the arrays of the conditioning.
+    The formula maps the arrays of the conditioning to means of the targets.
     """
 
     def __init__(self, formula: Any, sd: float) -> None:
@@ -130,7 +130,7 @@ class FormulaLikelihood:
         self.calls: list[Any] = []
 
     def sample(self, tokens, target_keys, conditioning_keys, *, key, **options):
-        """Draw like an estimator; remembers the rows that it was given."""
+        """Draw like an estimator, and record the rows that were passed."""
         self.calls.append((tokens, options))
         given = tokens.select_tokens(conditioning_keys).decode()
         filled = tokens.with_values(**self.formula(jax.device_get(given)))

@@ -39,12 +39,12 @@ from tfmpe.nn import Transformer, TransformerConfig
 KEY = jax.random.key(1)
 SIZES = {"site": 3}
 OBSERVED = {"obs": np.linspace(0.5, 1.5, 6).reshape((3, N_OBS, 1))}
-# One object for all trainings, or each would be compiled anew.
+# One object for all trainings; otherwise each would be compiled again.
 SGD = optax.sgd(0.05)
 
 
 def train(estimator=None, **changes):
-    """Train the model of sites in two rounds, shortly."""
+    """Train the model of sites in two short rounds."""
     arguments = {
         "prior_fn": two_level_prior,
         "simulator_fn": two_level_simulator,
@@ -82,7 +82,7 @@ def assert_same_result(found, wanted):
 
 
 class Recorder:
-    """A simulator that counts, and stops at a call if asked to."""
+    """A simulator that counts its calls, and can stop at one of them."""
 
     def __init__(self, stop_at=None):
         self.n_calls, self.stop_at = 0, stop_at
@@ -122,7 +122,7 @@ def test_what_comes_back(result):
 
 
 def test_all_simulations_are_kept(result):
-    """The legacy package drops those of later rounds (L26)."""
+    """The legacy package drops the simulations of later rounds (L26)."""
     assert result.simulations.sample_shape == (48,)
     second = result.rounds[1]
     arrays = result.simulations.decode()
@@ -134,7 +134,7 @@ def test_all_simulations_are_kept(result):
 
 
 def test_training_is_on_what_is_in_the_box(result):
-    """Standardized anew, and not on simulations of round 1 outside of it."""
+    """Round 1 simulations outside the box are not used; scales are new."""
     inside = keep_inside(result.simulations, result.rounds[1].box)
     both = concatenate_tokens(result.synthetic, inside)
     for each, data in (
@@ -145,7 +145,7 @@ def test_training_is_on_what_is_in_the_box(result):
 
 
 def test_no_two_draws_are_equal(result):
-    """Fresh noise and locals for every simulation and unit (L19, L26)."""
+    """Noise and local parameters are drawn for every simulation (L19, L26)."""
     for tokens in (result.simulations, result.synthetic):
         for values in tokens.decode().values():
             assert len(np.unique(values)) == values.size
@@ -208,7 +208,7 @@ def test_truncating_some_parameters_alone():
 
 @pytest.mark.parametrize(("stop_at", "n_left"), [(1, 3), (2, 3), (3, 1)])
 def test_resuming_gives_the_same_result(result, tmp_path, stop_at, n_left):
-    """An error in the simulator, on trial or in one of the two rounds."""
+    """The simulator raises an error in the trial or in one of two rounds."""
     simulator = Recorder(stop_at)
     estimator = small_estimator()
     with pytest.raises(KeyboardInterrupt):
@@ -255,9 +255,9 @@ def test_a_folder_of_another_training(tmp_path):
     with pytest.raises(ValueError, match="another training") as error:
         train(n_simulations=25, margin=0.5, checkpoint=tmp_path)
     assert str(error.value) == (
-        f"{tmp_path} comes from another training: n_simulations was 24 and "
-        "is 25; margin was 0.0 and is 0.5. Continue with the same settings and "
-        "data, or use an empty folder."
+        f"{tmp_path} comes from another training run: n_simulations was 24 "
+        "and is 25; margin was 0.0 and is 0.5. Continue with the same settings "
+        "and data, or use an empty folder."
     )
     other = {"obs": OBSERVED["obs"] + 1}
     with pytest.raises(ValueError, match="observed was"):
@@ -333,13 +333,14 @@ WRONG = {
         },
         ValueError,
         "The arrays of simulator_fn do not fit the plates: 'obs' has shape "
-        "(24, 3, 2, 1): axis 1 is the plate 'site', expected of size 1, not 3",
+        "(24, 3, 2, 1): axis 1 is the plate 'site', whose size should be 1, "
+        "not 3",
     ),
     "prior": (
         {"prior_fn": lambda key, n, sizes: two_level_prior(key, n, SIZES)},
         ValueError,
         "The arrays of prior_fn do not fit the plates: 'theta' has shape "
-        "(2, 3, 1): axis 1 is the plate 'site', expected of size 1, not 3",
+        "(2, 3, 1): axis 1 is the plate 'site', whose size should be 1, not 3",
     ),
     "keys": (
         {
@@ -361,12 +362,12 @@ WRONG = {
 }
 NAN, LARGE = np.full((3, N_OBS, 1), np.nan), np.full((3, N_OBS, 1), 1e40)
 MASKED = np.ma.array(OBSERVED["obs"], mask=np.eye(3, N_OBS)[..., None])
-# What is wrong, and how the message begins.
+# The invalid arguments, and the beginning of the message.
 TOLD_AT_ONCE = {
     "NaN": (
         {"observed": {"obs": NAN}},
         ValueError,
-        "Observed values must be finite: of 'obs' 6 of 6",
+        "Observed values must be finite: 6 of 6 values of 'obs'",
     ),
     "masked": ({"observed": {"obs": MASKED}}, ValueError, "observed['obs']"),
     "large": (
@@ -422,7 +423,7 @@ def test_what_is_wrong_is_said_after_two_simulations_at_most(case):
 
 
 def test_the_shape_of_one_unit_is_compared_on_two_simulations(tmp_path):
-    """And a folder is not taken for a training that never began."""
+    """The folder stays empty, so no training seems to have started."""
     simulator = Recorder()
     with pytest.raises(ValueError, match=r"expected \(1, 3, 2, 1\)"):
         train(

@@ -18,7 +18,7 @@ from tfmpe import Tokens
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._checks.bands import simultaneous_band
 from tfmpe.estimators._checks.calibration import calibration_ranks
-from tfmpe.estimators._checks.ranks import CalibrationRanks
+from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
 
 KEY = jax.random.key(1)
@@ -74,7 +74,7 @@ def test_wrong_dependence_is_found_together(tokens):
 
 
 def test_ranks_are_numbers_of_draws_below(tokens):
-    """Counted anew from the estimator's own draws, one simulation alone."""
+    """Ranks are recomputed from draws of the estimator for one simulation."""
     estimator = ExactGaussian()
     ranks = rank(estimator, tokens, n_samples=19)
     for i in (0, 7, 299):
@@ -101,7 +101,7 @@ def test_ranks_are_numbers_of_draws_below(tokens):
 
 @pytest.mark.parametrize("unit", [2.0**70, 2.0**-70])
 def test_the_unit_does_not_matter(tokens, unit):
-    """Squares of such values do not fit into 32 bits."""
+    """Squares of such values overflow in 32 bits."""
 
     class InUnit(ExactGaussian):
         def sample(self, tokens, *args, **options):
@@ -120,12 +120,17 @@ def test_the_unit_does_not_matter(tokens, unit):
         )
 
 
-def test_batches_change_nothing(tokens):
+def test_batches_and_progress_change_nothing(tokens, capsys):
     tokens = jax.tree.map(lambda leaf: leaf[:11], tokens)
     four, one = ExactGaussian(), ExactGaussian()
     wanted = rank(four, tokens, n_samples=19, batch_size=4 * 19 + 5)
-    found = rank(one, tokens, n_samples=19, batch_size=10)
-    # Four simulations at a time, or one, and then its draws in parts.
+    found = rank(one, tokens, n_samples=19, batch_size=10, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "compiling:   0%" in err
+    assert "ranking: 100%" in err
+    assert "11/11" in err
+    # Four simulations at a time; or one, with its draws in parts.
     assert four.calls == [(19, None)] * 3
     assert one.calls == [(19, 10)] * 11
     for name in PARAMETERS:
@@ -182,7 +187,7 @@ def test_one_wrong_value_among_many_is_named():
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
 def test_p_values_hold_for_values_that_move_together(correlation):
-    """Of right draws no more than a hundredth is below 0.01, about."""
+    """For correct draws, at most about a hundredth are below 0.01."""
     rng = np.random.default_rng(0)
     p_values = []
     for _ in range(400):
@@ -192,12 +197,12 @@ def test_p_values_hold_for_values_that_move_together(correlation):
         pooled = rng.integers(0, 100, (2, 100))
         found = made_ranks(ranks, together=pooled)
         p_values.append(found.uniformity().keys["a"])
-    # 99.9 % of binomial counts with 400 tests at 0.01.
+    # The 99.9 % quantile of binomial counts with 400 tests at 0.01.
     assert np.sum(np.array(p_values) < 0.01) <= 12
 
 
 def test_uniform_p_value_of_one_value():
-    """Agrees with the definition, written out for three components."""
+    """It agrees with the definition, written out for three components."""
     ranks = np.random.default_rng(3).integers(0, 20, (50, 1))
     u = (ranks[:, 0] - 9.5) / np.sqrt((400 - 1) / 12)
     x = np.arange(20) - 9.5
@@ -219,7 +224,7 @@ def test_few_simulations_have_no_p_value(tokens):
     ranks = rank(ExactGaussian(scale=0.1), few)
     assert np.isnan(ranks.uniformity().p_value)
     assert ranks.summary().splitlines()[-1] == (
-        "p values need at least 20 simulations"
+        "p-values need at least 20 simulations"
     )
 
 
@@ -239,7 +244,7 @@ def test_summary():
 
 
 class Flow:
-    """A field that does not move: draws of a standard normal."""
+    """A field of zero velocity: draws are standard normal."""
 
     def __call__(self, target, conditioning, time):
         return jnp.zeros_like(target.data)
@@ -298,7 +303,7 @@ def test_refusals(tokens):
         ),
         (
             lambda: rank(ExactGaussian(), infinite),
-            "True values must be finite: of 'theta' 2 of 6 values are NaN or "
+            "True values must be finite: 2 of 6 values of 'theta' are NaN or "
             "infinite, or outside the support of a bijector (tokens that were "
             "not observed are left out with event_shapes=)",
         ),
@@ -321,7 +326,7 @@ class TestPictures:
         return made_ranks(rng.integers(0, 100, (200, 3, 1)))
 
     def test_histograms(self, ranks):
-        """Bars hold every rank; heights are relative to uniform ones."""
+        """Bars cover every rank, with heights relative to uniform ranks."""
         axes = ranks.plot()
         assert [ax.get_title() for ax in axes] == [
             "a: 3 values",
@@ -334,7 +339,7 @@ class TestPictures:
         axes[0].figure.canvas.draw()
 
     def test_uneven_bins(self):
-        """Bins of one rank more have no higher bars for it."""
+        """Bins that contain one more rank do not have higher bars."""
         ranks = np.repeat(np.arange(11), 20)[:, None]
         (ax, _) = made_ranks(ranks, n_samples=10).plot()
         heights = [bar.get_height() for bar in ax.patches]
@@ -364,7 +369,7 @@ class TestPictures:
         ranks = np.random.default_rng(5).integers(0, 20, (2000, 100))
         below = (ranks[:, :, None] < np.arange(1, 20)).mean(1)
         out = ((below < lower) | (below > upper)).any(1).mean()
-        # Counts are whole, so the band is a little wide; 4 standard errors.
+        # Counts are integers, so the band is a little wide; 4 standard errors.
         assert 0.002 < out < 0.019
 
     def test_given_axes(self, ranks, pyplot):

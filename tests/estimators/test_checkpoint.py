@@ -20,11 +20,11 @@ from refusals import refused
 from tfmpe import StorageError, Tokens
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._storage.checkpoint import key_words
-from tfmpe.estimators._training import epochs as fitting
-from tfmpe.estimators._training import fit as preparing
+from tfmpe.estimators._training import loop as fitting
+from tfmpe.estimators._training import prepare as preparing
 
 N_EPOCHS = 5
-N_STEPS = 3  # of an epoch: ten rows in batches of four
+N_STEPS = 3  # per epoch: ten rows in batches of four
 FILE = "checkpoint.safetensors"
 
 
@@ -40,7 +40,7 @@ def validation():
 
 @pytest.fixture
 def interrupt(monkeypatch):
-    """Interrupt after so many calls of a function of the loop."""
+    """Interrupt after a number of calls of a function of the loop."""
 
     def after(n, name="batch_gradient"):
         plain, calls = getattr(fitting, name), []
@@ -69,7 +69,7 @@ def assert_same_training(one, other):
 def test_going_on_with_static_data(
     tokens, validation, interrupt, monkeypatch, tmp_path, every
 ):
-    """From the last checkpoint; what came after it is repeated."""
+    """From the last checkpoint, training repeats the steps after it."""
     options = {
         "validation": validation,
         "n_epochs": N_EPOCHS,
@@ -83,13 +83,13 @@ def test_going_on_with_static_data(
     monkeypatch.undo()
     interrupt((N_EPOCHS - 3 + 3 % every) * N_STEPS)
     assert_same_training(train(tokens, checkpoint=tmp_path, **options), whole)
-    # Done: nothing is left to do, also where the last epoch was no multiple.
+    # Nothing is left to do, also if `every` does not divide the epochs.
     interrupt(0)
     assert_same_training(train(tokens, checkpoint=tmp_path, **options), whole)
 
 
 def test_going_on_with_batches(tokens, interrupt, monkeypatch, tmp_path):
-    """In the middle of an epoch: the epoch is repeated."""
+    """After an interruption within an epoch, the epoch is repeated."""
     batches = [tokens, make_tokens(10, seed=4)]
     options = {"n_epochs": 3, "checkpoint_every": 1}
     whole = train(batches, **options)
@@ -180,7 +180,7 @@ def test_other_settings_are_refused(
     tokens, validation, finished, options, difference
 ):
     message = (
-        f"{finished / FILE} comes from another training: {difference}. "
+        f"{finished / FILE} comes from another training run: {difference}. "
         "Continue with the same settings and data, or use an empty folder."
     )
     with refused(ValueError, message):
@@ -188,11 +188,11 @@ def test_other_settings_are_refused(
 
 
 def test_other_data_are_refused(tokens, validation, finished):
-    """Rounding apart: other means, though all shapes are the same."""
+    """Means differ by more than rounding, although all shapes are equal."""
     data = jnp.where(tokens.value_mask, tokens.data + 1e-6, tokens.data)
     resume(tokens.with_data(data), validation, finished)
     other = make_tokens(10, seed=7)
-    with pytest.raises(ValueError, match="it had other simulations"):
+    with pytest.raises(ValueError, match="the simulations differ"):
         resume(other, validation, finished)
     rows = jax.tree.map(lambda x: x[:9], tokens)
     with pytest.raises(ValueError, match="rows was 10 and is 9"):
@@ -239,13 +239,13 @@ def test_other_validation_data_or_inputs_are_refused(
 ):
     given = [with_times(10, 0), with_times(4, 9)]
     given[what == "validation data"] = other
-    message = f"another training: it had other {what}. Continue"
+    message = f"another training run: the {what} differ. Continue"
     with pytest.raises(ValueError, match=message):
         resume(*given, finished_with_times)
 
 
 def test_other_data_are_refused_without_a_new_standardizer(tokens, tmp_path):
-    """One that is not fitted to the data cannot tell them apart."""
+    """A standardizer that is not fitted to the data cannot distinguish them."""
     for folder, options in (("a", {}), ("b", {"standardize": False})):
         estimator = FlowMatchingEstimator(Affine(), **options)
         given = {
@@ -258,7 +258,7 @@ def test_other_data_are_refused_without_a_new_standardizer(tokens, tmp_path):
         if options == {}:
             estimator.fit(tokens, **given | {"checkpoint": None})
         estimator.fit(tokens, **given)
-        with pytest.raises(ValueError, match="it had other simulations"):
+        with pytest.raises(ValueError, match="the simulations differ"):
             estimator.fit(make_tokens(10, seed=7), **given)
 
 
@@ -302,7 +302,7 @@ def test_a_damaged_checkpoint(tokens, validation, finished, tmp_path):
 def test_a_checkpoint_is_replaced_whole_or_not_at_all(
     tokens, validation, finished, tmp_path, monkeypatch
 ):
-    """If the machine stops while writing, the last one is still there."""
+    """If the machine stops while writing, the last checkpoint is intact."""
     content = (finished / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(content)
 

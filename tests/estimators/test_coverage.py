@@ -45,7 +45,7 @@ def made_coverage(ranks, distances, n_samples, real=None):
 
 
 def curves(coverage):
-    """Return the curves of single values and the joint one, together."""
+    """Return the curves of single values and the joint curve."""
     return np.concatenate(list(coverage.curves().values()), 1)
 
 
@@ -54,7 +54,7 @@ def test_exact_draws_have_the_nominal_coverage(tokens):
     lower, upper = coverage.band()
     found = curves(coverage)
     inside = (lower[:, None] <= found) & (found <= upper[:, None])
-    # Levels of one curve go together, and each is outside in 1 of 100 cases.
+    # Levels of a curve are correlated, and each is outside in 1 of 100 cases.
     assert inside.mean() > 0.97
     assert np.abs(found - coverage.levels[:, None]).max() < 0.09
 
@@ -64,7 +64,7 @@ def test_exact_draws_have_the_nominal_coverage(tokens):
     [({"scale": 0.75}, -1), ({"scale": 1.3}, 1), ({"shift": 1.0}, -1)],
 )
 def test_wrong_draws_have_another(tokens, wrong, sign):
-    """Below the band if too narrow or elsewhere, above it if too wide."""
+    """It is below the band if too narrow or shifted, above if too wide."""
     coverage = coverage_of(tokens, **wrong)
     at = np.argmin(np.abs(coverage.levels - 0.8))
     lower, upper = coverage.band()
@@ -73,13 +73,13 @@ def test_wrong_draws_have_another(tokens, wrong, sign):
 
 
 def test_regions_are_counted_exactly():
-    """With 4 draws: all ranks, those from 1 to 3, and the middle one."""
+    """With 4 draws, regions have all ranks, ranks 1 to 3, or the middle one."""
     ranks = np.array([0, 1, 2, 3, 4, 4, 2, 1, 1, 0])[:, None]
     distances = [0, 1, 2, 3, 4, 4, 4, 0, 0, 0]
     coverage = made_coverage(ranks, distances, 4)
     np.testing.assert_allclose(coverage.levels, [0.2, 0.6, 1.0])
     np.testing.assert_allclose(coverage.central["a"][:, 0], [0.2, 0.6, 1.0])
-    # Balls that hold 0, 2 and all 4 draws beside the true values.
+    # Balls that contain 0, 2 and all 4 draws besides the true values.
     np.testing.assert_allclose(coverage.joint, [0.4, 0.6, 1.0])
 
 
@@ -154,7 +154,7 @@ class TestPictures:
         ax.figure.canvas.draw()
 
     def test_every_key_is_in_the_legend(self):
-        """Matplotlib would leave out names that begin with an underscore."""
+        """Matplotlib would omit names that begin with an underscore."""
         ones = np.ones((2, 1))
         coverage = ExpectedCoverage(
             np.array([0.5, 1]), {"_x": ones, "$": ones}, ones[:, 0], 9

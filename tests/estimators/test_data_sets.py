@@ -12,9 +12,9 @@ from tfmpe.estimators import flow_matching_loss
 from tfmpe.preprocessing.tokens.views import detach
 
 KEY = jax.random.key(5)
-# Of the order of rounding, over at most some dozen values.
+# Tolerance of the order of rounding, for at most a few dozen values.
 ROUNDING = 1e-5
-# Few, so that most of what is drawn is compiled already.
+# Few shapes, so that most cases are compiled already.
 SHAPES = [
     {"mu": (1,), "site": (2,), "obs": (2, 3)},
     {"mu": (1,), "site": (3,), "obs": (0, 2)},
@@ -23,9 +23,9 @@ SHAPES = [
 
 @st.composite
 def data_sets(draw, shapes=SHAPES):
-    """Draw three sets of two simulations, most of different true sizes.
+    """Draw three sets of two simulations, most with different true sizes.
 
-    Data, independence, event shapes; sample axes (3, 2).
+    Returns data, independence and event shapes; the sample axes are (3, 2).
     """
     shapes = draw(st.sampled_from(shapes))
     data, sizes = {}, {}
@@ -45,7 +45,7 @@ def build(independence, data, sizes):
 
 
 def field(target, conditioning, time):
-    """Move by what the masks let a token see, and by the time."""
+    """Return velocities that depend on visible tokens and on time."""
     among = target.attention_mask()[:, 0]
     across = target.attention_mask(conditioning, both_ways=True)[:, 0]
     values, seen = (
@@ -58,7 +58,7 @@ def field(target, conditioning, time):
 
 
 def answers(tokens):
-    """Return masks, and the loss with its number of values."""
+    """Return masks, the loss, and the number of values in the loss."""
     target, conditioning = ["mu", "site"], ["obs"]
     views = tokens.select_tokens(target), tokens.select_tokens(conditioning)
 
@@ -81,7 +81,7 @@ def answers(tokens):
 
 
 def _both_ways(function, *trees):
-    """Return what a function returns for all sets at once, and for each."""
+    """Call a function for all sets at once, and for each set."""
     at_once = jax.vmap(function)(*trees)
     one_by_one = [
         function(*jax.tree.map(lambda leaf, i=i: leaf[i], trees))

@@ -26,13 +26,13 @@ ROUNDING = 1e-5
 
 
 def still(target, conditioning, time):
-    """Leave the noise where it is."""
+    """Return zero velocities."""
     del conditioning, time
     return jnp.zeros_like(target.data)
 
 
 def estimator_of(tokens, field=linear, bijectors=None):
-    """Return an estimator that need not be trained."""
+    """Return an estimator that needs no training."""
     estimator = FlowMatchingEstimator(field, bijectors=bijectors)
     estimator.standardizer = Standardizer.fit(tokens, bijectors=bijectors)
     return estimator
@@ -124,7 +124,7 @@ def test_compiled_once(tokens):
 
 @pytest.fixture(scope="module")
 def bounded():
-    """Return a positive scale, shares, and numbers, with an estimator."""
+    """Return a positive scale, shares, and real numbers, with an estimator."""
     rng = np.random.default_rng(0)
     data = {
         "scale": np.exp(2 + 0.5 * rng.normal(size=(40, 1, 1))),
@@ -139,13 +139,13 @@ def bounded():
 
 
 def test_draws_are_in_the_support(bounded):
-    """And spread as the data, for a field that changes nothing."""
+    """For a field of zero velocity, they are also spread like the data."""
     tokens, estimator = bounded
     draws = estimator.sample(tokens, ["scale", "share"], key=KEY).decode()
     assert (draws["scale"] > 0).all()
     assert ((draws["share"] > 0) & (draws["share"] < 1)).all()
     logs = np.log(draws["scale"])
-    # Forty draws: four standard errors.
+    # Tolerance: four standard errors of forty draws.
     assert abs(logs.mean() - 2) < 4 * 0.5 / np.sqrt(40)
 
 
@@ -172,7 +172,7 @@ def test_densities_include_the_change_of_units(bounded):
 
 
 def test_densities_of_given_values(tokens, estimator, draws):
-    """As Tokens or an array; the target in the tokens is not read."""
+    """Values are Tokens or an array; the target in the tokens is ignored."""
     unknown = tokens.with_values(mu=np.full((1, 1), np.nan))
     found = estimator.log_prob(unknown, TARGET, GIVEN, values=draws)
     assert found.shape == (4, 5)
@@ -194,7 +194,7 @@ def test_densities_integrate_to_one(tokens):
 
 
 def test_direction_is_refused(tokens, estimator):
-    with pytest.raises(ValueError, match="only draws from noise to values"):
+    with pytest.raises(ValueError, match="only transforms noise into values"):
         estimator.sample(tokens, TARGET, key=KEY, direction="backward")
 
 
@@ -203,7 +203,7 @@ def test_bijectors_need_a_standardizer():
         FlowMatchingEstimator(linear, bijectors={"mu": LOG}, standardize=False)
 
 
-# Written for theta given obs, and followed for obs given theta too.
+# Written for theta given obs, and also applied to obs given theta.
 RULES = {
     "local": ["theta", "obs"],
     "cross_local": [("theta", "obs", (0, 0))],
@@ -212,10 +212,10 @@ RULES = {
 
 @pytest.mark.nightly("trainings")
 def test_one_network_answers_several_questions():
-    """Normal theta of two sites around mu, observed with noise of sd 1/2.
+    """Test normal theta of two sites around mu, observed with noise of sd 1/2.
 
     Means and standard deviations of p(theta | obs), p(obs | theta) and
-    p(theta | mu, obs), against what they are.
+    p(theta | mu, obs) are compared with their exact values.
     """
     rng = np.random.default_rng(0)
     n = 2000
@@ -246,7 +246,7 @@ def test_one_network_answers_several_questions():
     some = jax.tree.map(lambda x: x[:20], tokens)
     given = {name: values[:20, ..., 0] for name, values in data.items()}
     y = given["obs"][..., 0]
-    # Of mu and both theta, by the covariances of all.
+    # For mu and both theta, from the joint covariance.
     prior = np.array([[1.0, 1, 1], [1, 2, 1], [1, 1, 2]])
     gain = prior[:, 1:] @ np.linalg.inv(prior[1:, 1:] + np.eye(2) / 4)
     posterior = prior - gain @ prior[1:]
@@ -261,6 +261,6 @@ def test_one_network_answers_several_questions():
         )
         values = np.asarray(draws.data[..., 0])
         mean, sd = exact[number]
-        # Small and trained for seconds: within a fifth of an sd, and 15 %.
+        # Small and trained for seconds: tolerance a fifth of an sd, and 15 %.
         assert (np.abs(values.mean(0) - mean) / sd).mean() < 0.2
         assert np.abs(values.std(0) / sd - 1).mean() < 0.15

@@ -21,7 +21,7 @@ from tfmpe.estimators import (
     TrainingDivergedError,
     TrainingHistory,
 )
-from tfmpe.estimators._training import epochs as fitting
+from tfmpe.estimators._training import loop as fitting
 from tfmpe.estimators._training.batches import cut
 from tfmpe.estimators._training.data import one_axis, read_batches
 from tfmpe.estimators._training.optimizer import default_optimizer
@@ -32,7 +32,7 @@ N = 10
 
 @pytest.fixture(scope="module")
 def tokens():
-    """Rows that batches of four do not fill."""
+    """Return rows whose number is not a multiple of the batch size four."""
     return make_tokens(N)
 
 
@@ -46,7 +46,7 @@ def rows_of(tokens, rows):
 
 
 def test_the_loss_goes_down(trained):
-    """Of every epoch there is one; the field has other parameters."""
+    """There is one loss per epoch; the field has new parameters."""
     estimator, history = trained
     assert isinstance(history, TrainingHistory)
     assert history.n_epochs == len(history.training) == 6
@@ -58,7 +58,7 @@ def test_the_loss_goes_down(trained):
 
 
 def test_everything_follows_from_the_key(tokens, trained):
-    """Bit for bit; and another training compiles nothing."""
+    """Results are bit-identical, and a second training compiles nothing."""
     traces = _AFFINE.count
     estimator, history = train(make_tokens(N), n_epochs=6)
     assert history == trained[1]
@@ -71,7 +71,7 @@ def test_everything_follows_from_the_key(tokens, trained):
 
 
 def test_training_goes_on_where_it_ended(tokens, trained):
-    """A second fit begins with the parameters and moments of the first."""
+    """A second fit starts with the parameters and moments of the first."""
     weights = trained[0].vector_field.weights
     estimator, first = train(tokens, weights, n_epochs=1)
     moments = estimator.standardizer
@@ -90,7 +90,7 @@ def test_training_goes_on_where_it_ended(tokens, trained):
 
 
 def test_what_padding_holds_does_not_matter(tokens, trained):
-    """Not one bit of the parameters."""
+    """All bits of the parameters are equal."""
     estimator, history = train(spoil_padding(tokens, 1e6), n_epochs=6)
     assert history == trained[1]
     np.testing.assert_array_equal(
@@ -100,7 +100,7 @@ def test_what_padding_holds_does_not_matter(tokens, trained):
 
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_every_row_counts_once(shuffled):
-    """Whatever their number; only the last batch is filled up."""
+    """The number of rows does not matter; only the last batch is filled up."""
     for n_rows in (1, 3, 4, 10):
         tokens = Tokens.from_pytree({"x": np.arange(n_rows)[:, None, None]}, {})
         order = np.random.default_rng(0).permutation(n_rows)
@@ -115,7 +115,7 @@ def test_every_row_counts_once(shuffled):
 
 
 def test_views_and_sample_axes(tokens, trained):
-    """Rows are flattened; of a view only its keys are there."""
+    """Sample axes are flattened; a view contains only its own keys."""
     view = tokens.select_tokens(["mu", "site", "obs"])
     _, history = train(view, n_epochs=6)
     assert history == trained[1]
@@ -126,7 +126,7 @@ def test_views_and_sample_axes(tokens, trained):
 
 @pytest.mark.slow
 def test_whole_numbers():
-    """Values need not be floats, if they are not standardized."""
+    """Values may be integers if they are not standardized."""
     data = {
         name: np.arange(n * N).reshape((N, n, 1)) % 3
         for name, n in (("mu", 1), ("site", 2), ("obs", 3))
@@ -136,7 +136,7 @@ def test_whole_numbers():
 
 
 def test_batches(tokens):
-    """One by one, in the same order every time; the last may be smaller."""
+    """Batches have the same order every time; the last may be smaller."""
     batches = [rows_of(tokens, slice(4)), rows_of(tokens, slice(4, 7))]
     estimator, history = train(batches, n_epochs=2)
     again, other = train(tuple(batches), n_epochs=2)
@@ -152,7 +152,7 @@ def test_batches(tokens):
 
 
 def test_batches_are_cut_to_steps(tokens, monkeypatch):
-    """And filled up; no step has more rows than the first batch."""
+    """Steps are filled up; none has more rows than the first batch."""
     steps = []
 
     def gradient(parameters, rest, part, weights, key, *, plan):
@@ -181,7 +181,7 @@ def _simulator(key, parameters):
 
 
 def test_a_generator():
-    """Simulated anew in every epoch, the same as a list of its batches."""
+    """It simulates again in every epoch, with the same result as a list."""
     from tfmpe import TokenGenerator
 
     generator = TokenGenerator(_prior, _simulator, None, {}, 10, 4, seed=0)
@@ -192,7 +192,7 @@ def test_a_generator():
 
 
 def test_validation_keeps_the_best(tokens):
-    """Here the parameters of the first epoch: then it gets worse."""
+    """The best parameters are those of the first epoch."""
     uphill = optax.sgd(-0.02)
     options = {"validation": rows_of(tokens, slice(4)), "optimizer": uphill}
     estimator, history = train(tokens, n_epochs=9, patience=2, **options)
@@ -208,11 +208,11 @@ def test_validation_keeps_the_best(tokens):
 
 @pytest.mark.slow
 def test_a_share_is_set_aside(tokens):
-    """Rows to validate with are not trained on."""
+    """Rows for validation are not used for training."""
     estimator, history = train(tokens, validation=0.2, n_epochs=2)
     assert len(history.validation) == 2
     assert history.best_epoch == int(np.argmin(history.validation))
-    # Moments are those of what is trained on.
+    # The moments are those of the training rows.
     all_rows, _ = train(tokens, n_epochs=1)
     assert (estimator.standardizer.mean != all_rows.standardizer.mean).any()
 
@@ -225,7 +225,7 @@ CONDITIONALS = [
 
 
 def test_several_questions(tokens, monkeypatch):
-    """Every batch is trained on one of them, at random."""
+    """Every batch trains one of them, chosen at random."""
     asked = []
     plain = _AFFINE.field
 
@@ -236,7 +236,7 @@ def test_several_questions(tokens, monkeypatch):
 
     monkeypatch.setattr(_AFFINE, "field", field)
     options = {"target_keys": None, "conditioning_keys": None}
-    # With another number of noises, programs of other tests are not used.
+    # A different number of noises avoids programs of other tests.
     _, history = train(
         tokens,
         conditionals=CONDITIONALS,
@@ -268,7 +268,7 @@ def spoiled_at(step):
     ("step", "epoch"), [pytest.param(4, 2, marks=pytest.mark.slow), (8, 3)]
 )
 def test_divergence_names_the_step(tokens, step, epoch):
-    """Also the last; the parameters of the epoch before are kept."""
+    """The last step is included; parameters of the previous epoch are kept."""
     optimizer = spoiled_at(step)
     estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
     with pytest.raises(TrainingDivergedError) as caught:
@@ -293,14 +293,14 @@ def test_divergence_names_the_step(tokens, step, epoch):
 
 
 def test_nan_in_the_data(tokens):
-    """Found by the standardizer or, without it, before an epoch."""
+    """The standardizer finds it or, without one, a check before the epoch."""
     spoiled = tokens.with_data(tokens.data.at[7, 0, 0].set(jnp.nan))
     with pytest.raises(ValueError, match="NaN or infinite"):
         train(spoiled)
     with pytest.raises(ValueError, match="1 of 10 values") as caught:
         train(spoiled, standardize=False)
     assert str(caught.value) == (
-        "Simulations must be finite: of 'mu' 1 of 10 values are NaN or "
+        "Simulations must be finite: 1 of 10 values of 'mu' are NaN or "
         "infinite, or outside the support of a bijector (tokens that were "
         "not observed are left out with event_shapes=)"
     )
@@ -317,7 +317,7 @@ def test_extreme_values_in_the_validation_data(tokens):
 
 
 def test_a_refused_fit_leaves_no_trace(tokens):
-    """The next one measures its own data."""
+    """The next fit uses the moments of its own data."""
     estimator = FlowMatchingEstimator(lambda target, conditioning, time: 0)
     with pytest.raises(ValueError, match="no parameters") as caught:
         estimator.fit(tokens, ["mu"], key=KEY)
@@ -329,18 +329,19 @@ def test_a_refused_fit_leaves_no_trace(tokens):
 
 
 def test_progress(tokens, capsys):
-    """On the error stream, with the losses; nothing by default."""
+    """It is written to stderr with the losses; by default nothing is."""
     train(tokens)
     assert capsys.readouterr() == ("", "")
     _, history = train(tokens, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
+    assert "compiling:   0%" in err
     assert "training: 100%" in err
     assert f"loss {history.training[-1]:.4f}" in err
 
 
 def test_one_step_of_the_default_optimizer_moves_something():
-    """And the rate ends at 0, having been the one asked for."""
+    """The rate is at most the given one, and ends at 0."""
     for n_steps in (1, 2, 1000):
         optimizer, rate = default_optimizer(0.1, n_steps)
         assert optimizer is default_optimizer(0.2, 7).transformation
@@ -356,7 +357,7 @@ def test_one_step_of_the_default_optimizer_moves_something():
 
 
 def test_history():
-    """In words and as a picture's data."""
+    """A history is available as text, and as data of a plot."""
     history = TrainingHistory()
     assert repr(history) == "TrainingHistory(no epoch)"
     history = TrainingHistory([2.0])
@@ -369,7 +370,7 @@ def test_history():
 
 
 def test_plot_of_a_history(pyplot):
-    """Into given axes or new ones, never shown."""
+    """The plot uses given axes or new ones, and is never shown."""
     history = TrainingHistory([2.0, 1.0], [3.0, 4.0], 0, True)
     _, ax = pyplot.subplots()
     assert history.plot(ax) is ax
@@ -421,7 +422,7 @@ def _once():
             TypeError,
             make_tokens(4),
             {"target_keys": None, "conditioning_keys": None},
-            "fit needs target_keys, or several conditionals.",
+            "fit needs target_keys or conditionals.",
         ),
         (
             TypeError,
@@ -445,8 +446,8 @@ def _once():
             _once(),
             {},
             "A generator can be iterated only once, but training needs 3 "
-            "epochs, and the first batch before. Pass a TokenGenerator, a "
-            "list, or another iterable that starts again; or pass "
+            "epochs, after a look at the first batch. Pass a TokenGenerator, "
+            "a list, or another iterable that starts again; or pass "
             "steps_per_epoch=, so that every epoch continues where the last "
             "one stopped.",
         ),
@@ -471,14 +472,14 @@ def test_errors(error, data, options, message):
     assert str(caught.value) == message
 
 
-# Given to the public functions, these fail at their annotations in tests.
+# With public functions, these fail at their annotations in tests.
 @pytest.mark.parametrize(
     ("check", "value", "message"),
     [
         (
             _check_optimizer,
             1e-3,
-            "optimizer is 0.001, expected a transformation of optax such as "
+            "optimizer is 0.001, expected an optax transformation such as "
             "optax.adam(1e-3). Pass a number as learning_rate.",
         ),
         (

@@ -26,7 +26,7 @@ FLAGS = {
 
 
 class Field(eqx.Module):
-    """Velocities that are linear in the values and in the given mean."""
+    """Velocities that are linear in the values and the conditioning mean."""
 
     weights: jax.Array
 
@@ -40,7 +40,7 @@ class Field(eqx.Module):
 
 @functools.cache
 def tokens():
-    """Return simulations of a positive parameter, some of two observations."""
+    """Return simulations of a positive parameter, some with padding."""
     mu = np.exp(normal(16, 1, 1))
     data = {"mu": mu, "obs": mu + normal(16, 3, 1)}
     sizes = {"obs": np.tile([[3], [2]], (8, 1))}
@@ -117,7 +117,7 @@ JOURNEY = {
 @pytest.mark.parametrize("step", JOURNEY)
 @pytest.mark.parametrize("flag", FLAGS)
 def test_a_step_of_the_journey(flag, step):
-    """What is made before, users make without the flag."""
+    """Users create the inputs of a step without the flag."""
     for trained in (True, False):
         estimator(trained)
     with FLAGS[flag]():

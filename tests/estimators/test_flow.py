@@ -32,9 +32,9 @@ from tfmpe.preprocessing.tokens.views import detach
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 NOISE = normal(4, 5, 3, 2)
-# Four steps of order 4 over one unit of time, with a rate of 1/2.
+# Tolerance for four steps of order 4 over a unit of time, with rate 1/2.
 FOUR_STEPS = 2e-5
-# Other shapes may be computed with sums in another order.
+# For other shapes, the order of sums may differ.
 ROUNDING = 1e-6
 
 SLOW = partial(pytest.param, marks=pytest.mark.slow)
@@ -63,7 +63,7 @@ def draws(tokens):
 
 
 def test_draws_end_where_the_equation_ends(tokens, draws):
-    """Each from its own noise and its own conditioning; padding is padding."""
+    """Each draw has its own noise and conditioning; padding stays padding."""
     expected = linear_end(NOISE, tokens.select_tokens(GIVEN))
     expected = padded_with(expected, tokens.select_tokens(TARGET))
     assert draws.shape == (4, 5, 3, 2)
@@ -73,7 +73,7 @@ def test_draws_end_where_the_equation_ends(tokens, draws):
 
 
 def test_draws_decode_to_the_tree(tokens, draws):
-    """By the Tokens or by a view, in the order asked for."""
+    """Tokens and views decode them, in the requested order."""
     by_tokens = tokens.decode_keys(draws, TARGET)
     by_view = tokens.select_tokens(TARGET).decode(draws)
     assert list(by_tokens) == list(by_view) == TARGET
@@ -82,7 +82,7 @@ def test_draws_decode_to_the_tree(tokens, draws):
 
 
 def still(target, conditioning, time):
-    """Leave the noise where it is."""
+    """Return zero velocities."""
     del conditioning, time
     return jnp.zeros_like(target.data)
 
@@ -91,7 +91,7 @@ def still(target, conditioning, time):
     ("key", "n_samples"), [(KEY, 3), (jax.random.PRNGKey(3), 2)]
 )
 def test_noise_of_a_draw_follows_from_its_number(tokens, key, n_samples):
-    """Bit for bit, however many there are, from keys of both kinds."""
+    """It is bit-identical for all numbers of draws and both kinds of keys."""
     draws = ContinuousFlow(still).sample(
         tokens, ["mu"], GIVEN, key=key, n_samples=n_samples
     )
@@ -103,13 +103,39 @@ def test_noise_of_a_draw_follows_from_its_number(tokens, key, n_samples):
 
 @pytest.mark.parametrize("batch_size", [2, SLOW(15)])
 def test_batches_change_nothing(tokens, draws, batch_size):
-    """Neither of rows nor of draws, nor that the last is filled up."""
+    """Rows and draws may be batched, and the last batch may be filled up."""
     again = draw(tokens, batch_size=batch_size)
     np.testing.assert_allclose(again, draws, atol=ROUNDING)
 
 
+# One row in parts, whole rows with all draws, everything.
+@pytest.mark.parametrize("batch_size", [3, 9, SLOW(100)])
+def test_progress_changes_nothing(tokens, draws, batch_size, capsys):
+    counted = Counted(linear)
+    options = {"field": counted, "batch_size": batch_size, "progress": True}
+    again = draw(tokens, **options)
+    np.testing.assert_allclose(again, draws, atol=ROUNDING)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "compiling:   0%" in err
+    assert "drawing: 100%" in err
+    assert "20/20" in err
+    traced = counted.count
+    draw(tokens, NOISE[::-1], **options)
+    assert counted.count == traced
+
+
+def test_progress_under_jit(tokens, capsys):
+    """Also where nothing is an argument: there is no bar."""
+    function = partial(draw, tokens, NOISE, still, progress=True)
+    found = jax.jit(function)()
+    expected = padded_with(NOISE, tokens.select_tokens(TARGET))
+    np.testing.assert_allclose(found, expected, atol=ROUNDING)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_many_draws_are_solved_in_parts(monkeypatch):
-    """However many they are; the result is that of one part."""
+    """The result is the same as for one part."""
     sizes = []
 
     def chunks(function, rows, size):
@@ -121,7 +147,7 @@ def test_many_draws_are_solved_in_parts(monkeypatch):
     flow = ContinuousFlow(lambda target, conditioning, time: target.data)
     options = {"key": KEY, "n_samples": 5000, "n_steps": 1}
     draws = flow.sample(tokens, ["mu"], **options)
-    # Of two rows and four tokens, 8,192 tokens in all.
+    # Two rows of four tokens: 8,192 tokens in all.
     assert sizes == [2048, 1024]
     whole = flow.sample(tokens, ["mu"], **options, batch_size=10_000)
     np.testing.assert_allclose(draws, whole, rtol=1e-5)
@@ -132,7 +158,7 @@ def test_many_draws_are_solved_in_parts(monkeypatch):
 
 @pytest.mark.parametrize("lead", [(), SLOW((1,))])
 def test_one_observation_many_draws(tokens, draws, lead):
-    """With a sample axis or without."""
+    """The observation may have a sample axis."""
     one = jax.tree.map(lambda x: x[3].reshape((*lead, *x.shape[1:])), tokens)
     again = draw(one, NOISE[:, 3].reshape((4, *lead, 3, 2)))
     expected = draws[:, 3].reshape((4, *lead, 3, 2))
@@ -140,7 +166,7 @@ def test_one_observation_many_draws(tokens, draws, lead):
 
 
 def test_two_sample_axes():
-    """Each sample with its own conditioning."""
+    """Each sample has its own conditioning."""
     tokens = make_tokens(2, 3)
     noise = normal(2, 2, 3, 3, 2)
     draws = draw(tokens, noise)
@@ -150,7 +176,7 @@ def test_two_sample_axes():
 
 
 def test_backward_undoes_forward(tokens, draws):
-    """From values given, or from those in the tokens."""
+    """The values are passed, or those in the tokens are used."""
     target = tokens.select_tokens(TARGET)
     expected = padded_with(NOISE, target)
     again = draw(tokens, draws, direction="backward")
@@ -162,7 +188,7 @@ def test_backward_undoes_forward(tokens, draws):
 
 
 def test_what_padding_holds_does_not_matter(tokens, draws):
-    """Tokens and columns of both sides; nor what the target holds."""
+    """Padding of tokens and columns, and the target's values, are ignored."""
     spoiled = spoil_padding(tokens).with_values(mu=np.full((1, 1), np.nan))
     np.testing.assert_array_equal(draw(spoiled), draws)
     noise = padded_with(NOISE, tokens.select_tokens(TARGET), np.nan)
@@ -170,7 +196,7 @@ def test_what_padding_holds_does_not_matter(tokens, draws):
 
 
 def test_views_and_host_arrays(tokens, draws):
-    """All other keys are given, unless some are named."""
+    """By default, all other keys are the conditioning."""
     view = tokens.select_tokens(["obs", "mu", "site"])
     host = jax.tree.map(np.asarray, tokens)
     for given in (view, host):
@@ -181,7 +207,7 @@ def test_views_and_host_arrays(tokens, draws):
 
 
 def test_nothing_given(tokens):
-    """The distribution of the target alone."""
+    """Draws are from the distribution of the target alone."""
     noise = normal(1, 5, 6, 2)
     draws = ContinuousFlow(linear).sample(tokens, ["obs"], [], theta_0=noise)
     expected = linear_end(noise, tokens.select_tokens([]))
@@ -190,7 +216,7 @@ def test_nothing_given(tokens):
 
 
 def test_whole_numbers():
-    """As data or where to begin, they are taken for floats."""
+    """Integer data and starting values are converted to floats."""
     data = {"mu": np.arange(3).reshape(3, 1, 1), "obs": np.ones((3, 2, 1), int)}
     tokens = Tokens.from_pytree(data, {})
     ends = ContinuousFlow(linear).sample(
@@ -201,7 +227,7 @@ def test_whole_numbers():
 
 
 def test_nothing_to_draw(tokens):
-    """No samples, or no tokens."""
+    """There are no samples, or no tokens."""
     none = jax.tree.map(lambda x: x[:0], tokens)
     assert draw(none, NOISE[:, :0], batch_size=2).shape == (4, 0, 3, 2)
     data = {"none": np.zeros((3, 0, 1)), "obs": np.ones((3, 2, 1))}
@@ -211,7 +237,7 @@ def test_nothing_to_draw(tokens):
 
 
 def test_compiled_once():
-    """Per layout and shape: not per call, values, or Tokens object."""
+    """Programs depend on layout and shape, not on calls, values or objects."""
     counted = Counted(linear)
     first = draw(make_tokens(5), NOISE[:2], counted)
     traced = counted.count
@@ -234,14 +260,14 @@ class Shift(nnx.Module):
         self.shift = nnx.Param(jnp.asarray(shift))
 
     def __call__(self, target, conditioning, time):
-        """Move every value by the same."""
+        """Shift every value by the same number."""
         del conditioning, time
         Shift.traces += 1
         return jnp.ones_like(target.data) * self.shift[...]
 
 
 def test_other_parameters_compile_nothing(tokens):
-    """And they are not those of the first call."""
+    """The result does not use the parameters of the first call."""
 
     def end(network):
         return draw(tokens, NOISE[:1], network)[0, 0, 2, 0] - NOISE[0, 0, 2, 0]
@@ -256,13 +282,13 @@ def test_other_parameters_compile_nothing(tokens):
 
 
 class Encoding:
-    """A field that counts, at run time, how often it encodes."""
+    """A field that counts its encodings at run time."""
 
     def __init__(self):
         self.encoded, self.moved = [], []
 
     def encode(self, conditioning):
-        """Return the given mean."""
+        """Return the conditioning mean."""
         jax.debug.callback(lambda: self.encoded.append(1))
         return given_mean(conditioning)
 
@@ -275,7 +301,7 @@ class Encoding:
 
 @pytest.mark.parametrize(("batch_size", "chunks"), [(None, 1), SLOW(2, 3)])
 def test_conditioning_is_encoded_once(tokens, draws, batch_size, chunks):
-    """Per solution; in chunks of rows, once for each chunk."""
+    """There is one encoding per solution and, if chunked, chunk of rows."""
     field = Encoding()
     again = draw(tokens, field=field, batch_size=batch_size)
     jax.effects_barrier()
@@ -294,7 +320,7 @@ def test_under_jit_and_vmap(tokens, draws):
 
 @pytest.mark.slow
 def test_gradients(tokens):
-    """Of draws with respect to noise and what is given; none by padding."""
+    """They exist for noise and conditioning, and are 0 for padding."""
 
     def total(noise, data):
         draws = draw(tokens.with_data(data), noise)
@@ -316,7 +342,7 @@ def test_gradients(tokens):
 
 
 def wide(target, conditioning, time):
-    """Need much memory for every draw."""
+    """Return velocities that need much memory for every draw."""
     del conditioning, time
     features = jnp.sin(target.data @ jnp.ones((2, 256)))
     return jnp.tanh(features @ features.swapaxes(-1, -2)) @ target.data
@@ -324,7 +350,7 @@ def wide(target, conditioning, time):
 
 @pytest.mark.slow
 def test_batches_bound_the_memory(tokens):
-    """As the compiler counts what it needs besides arguments and results."""
+    """The compiler reports the memory besides arguments and results."""
     keys = Conditional(tuple(TARGET), tuple(GIVEN))
     split = split_field(wide)
 
@@ -332,7 +358,6 @@ def test_batches_bound_the_memory(tokens):
         solve = partial(
             solve_draws,
             static=split.static,
-            n_samples=400,
             times=(0.0, 1.0),
             ode=read_ode(None, None, None, None, 10, 4),
             batch_size=batch_size,
@@ -340,12 +365,11 @@ def test_batches_bound_the_memory(tokens):
         lowered = jax.jit(solve).lower(
             (split.parameters, split.rest),
             *(detach(tokens, side) for side in keys),
-            None,
             np.zeros((400, 5, 3, 2), np.float32),
         )
         return lowered.compile().memory_analysis().temp_size_in_bytes
 
-    # Features alone: 3 tokens, 256 numbers of 4 bytes, for 5 x 400 draws.
+    # Only the features: 3 tokens, 256 numbers of 4 bytes, for 5 x 400 draws.
     assert bytes_for(10**6) > 3 * 256 * 4 * 2000
     assert bytes_for(20) < bytes_for(10**6) / 10
 
@@ -413,7 +437,7 @@ def test_draws_that_are_no_numbers(tokens, value, message):
 
 
 def test_velocities_of_another_shape(tokens):
-    """They would be broadcast, silently."""
+    """They would be broadcast silently."""
 
     def field(target, conditioning, time):
         return jnp.zeros(())

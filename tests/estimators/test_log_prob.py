@@ -26,11 +26,11 @@ from tfmpe.migrate.oracle.fields import FIELDS
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 VALUES = normal(4, 5, 3, 2)
-# Eight steps of order 4, over one unit of time, with a rate of 1/2; up to
-# nine values.
+# Tolerance for eight steps of order 4 over a unit of time, with rate 1/2 and
+# up to nine values.
 EIGHT_STEPS = 2e-5
 ROUNDING = 1e-5
-# The records' own distance from the truth, by their description.
+# The documented error of the recordings.
 RECORDED = 2e-3
 
 
@@ -40,7 +40,7 @@ def tokens():
 
 
 def density(tokens, values=VALUES, field=linear, **options):
-    """Return the log density of sites and mu given the observations."""
+    """Return the log density of sites and mu, given the observations."""
     return ContinuousFlow(field).log_prob(
         tokens, TARGET, GIVEN, values=values, **options
     )
@@ -72,6 +72,19 @@ def test_density_of_the_values_in_the_tokens(tokens, densities):
 def test_batches_change_nothing(tokens, densities):
     found = density(tokens, batch_size=2)
     np.testing.assert_allclose(found, densities, atol=ROUNDING)
+
+
+def test_progress_changes_nothing(tokens, capsys):
+    """Nor which of the probes belong to a value."""
+    probes = np.sign(normal(2, *VALUES.shape))
+    expected = density(tokens, probes=probes)
+    options = {"probes": probes, "batch_size": 7, "progress": True}
+    found = density(tokens, **options)
+    np.testing.assert_allclose(found, expected, atol=ROUNDING)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "20/20" in err
+    assert "log_prob: 100%" in err
 
 
 def test_what_padding_holds_does_not_matter(tokens, densities):
@@ -142,7 +155,7 @@ def test_density_is_that_of_what_sample_draws():
     found = flow.log_prob(
         tokens, ["mu", "site"], values=ends[:1, :, None], n_steps=16
     )
-    # Differences, of an order of step squared.
+    # Differences of second order in the step size.
     assert abs(found.item() - expected) < 1e-3
     assert abs(found.item() - base) > 0.1
 
@@ -152,7 +165,7 @@ def _both(directions):
 
 
 def skew(target, conditioning, time):
-    """Turn the values; no probe sees a divergence."""
+    """Return a rotation of the values; every probe has a divergence of zero."""
     del conditioning
     i = jnp.arange(target.data.shape[-2], dtype=target.data.dtype)
     turning = jnp.sign(i[:, None] - i[None, :])
@@ -168,7 +181,7 @@ def test_estimated_divergence_of_a_skew_field():
 
 
 def test_estimated_divergence_is_unbiased():
-    """All directions of signs together give the exact one."""
+    """Over all combinations of signs, its mean is the exact one."""
     data = {"mu": np.zeros((2, 3, 1))}
     tokens = Tokens.from_pytree(data, {})
     flow = ContinuousFlow(bent)
@@ -182,7 +195,7 @@ def test_estimated_divergence_is_unbiased():
 
 
 def test_drawn_probes(tokens, densities):
-    """Signs: exact where values do not depend on one another."""
+    """Probes are signs, so they are exact if values are independent."""
     own = tokens.select_tokens(TARGET).with_data(VALUES[0])
     found = ContinuousFlow(linear).log_prob(
         own, TARGET, GIVEN, n_probes=2, key=KEY
@@ -196,7 +209,7 @@ def test_drawn_probes(tokens, densities):
     meta_fields=("name",),
 )
 class Recorded:
-    """A stored closed-form field, with what it was called with."""
+    """A stored closed-form field, with the arguments of its call."""
 
     def __init__(self, given, name):
         self.given, self.name = given, name
@@ -226,7 +239,7 @@ DENSITIES = [stored for stored in DENSITIES if stored.extra is not None]
     "stored", one_of_each(DENSITIES, lambda stored: stored.extra["field"])
 )
 def test_recorded_densities(stored):
-    """The truth that is stored beside what the legacy package returned."""
+    """Compare with the exact values that are stored with the recordings."""
     given, extra = dict(stored.kwargs), stored.extra
     theta, context = given.pop("theta"), given.pop("context")
     del given["n_epsilon"]

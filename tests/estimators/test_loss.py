@@ -24,21 +24,21 @@ from tfmpe.preprocessing.tokens.views import detach
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 N = 6
-# Sums of about a hundred float32.
+# Tolerance for sums of about a hundred float32 numbers.
 ROUNDING = 1e-4
 
 loss = jax.jit(flow_matching_loss, static_argnums=0, static_argnames="n_noise")
 
 
 def loss_of(tokens, weights=None, field=linear, **options):
-    """Return total and number of values; every row counts by default."""
+    """Return the total and the number of values; by default, weights are 1."""
     weights = jnp.ones(len(tokens.data)) if weights is None else weights
     target, given = detach(tokens, TARGET), detach(tokens, GIVEN)
     return loss(field, target, given, weights, KEY, **options)
 
 
 def by_formula(tokens, n_noise=1):
-    """Return squared errors and numbers of values of every row, in NumPy."""
+    """Return squared errors and numbers of values of every row, with NumPy."""
     target = tokens.select_tokens(TARGET)
     real = np.asarray(target.value_mask)
     values = np.where(real, target.data, 0)
@@ -72,7 +72,7 @@ def test_the_loss_is_its_formula(tokens, n_noise):
 
 
 def test_rows_of_weight_zero_do_not_count(tokens):
-    """So a batch that was filled up has the plain mean of its rows."""
+    """A batch that was filled up therefore has the mean of its real rows."""
     weights = np.array([1.0, 1, 0, 1, 0, 0], np.float32)
     squares, counts = by_formula(tokens)
     total, n = loss_of(tokens, weights)
@@ -114,7 +114,7 @@ def test_what_padding_holds_does_not_matter(tokens):
 
 
 def test_views_and_tokens(tokens):
-    """A view is its own keys: not those of its parent."""
+    """A view contains its own keys, not those of its parent."""
     expected = loss_of(tokens)
     target, given = map(tokens.select_tokens, (TARGET, GIVEN))
     found = loss(linear, target, given, jnp.ones(N), KEY)
@@ -127,7 +127,7 @@ def test_views_and_tokens(tokens):
 
 
 def test_the_right_field_has_the_least_loss(tokens):
-    """None, where all values are 0: the path tells its noise."""
+    """If all values are 0, the noise can be recovered, and the loss is 0."""
 
     def to_zero(target, conditioning, time):
         del conditioning

@@ -11,7 +11,7 @@ from tfmpe.estimators import SOLVERS
 from tfmpe.estimators._flow.ode import read_ode
 
 ALL = [*SOLVERS, diffrax.Heun()]
-# With twenty steps of a rate of 1/2, by the order of the method.
+# Tolerance for twenty steps with rate 1/2, by the order of the method.
 FIRST, SECOND, THIRD, HIGHER = 3e-2, 1e-3, 1e-5, 1e-6
 ERRORS = {
     "euler": FIRST,
@@ -26,7 +26,7 @@ def ode(solver=None, n_steps=None, rtol=None, atol=None, max_steps=4096):
 
 
 def solve(ode, rates, initial, start=0.0, stop=1.0, sizes=None):
-    """Solve ``dx / dt = rate x + t`` with a rate for every row."""
+    """Solve ``dx / dt = rate x + t``, with one rate per row."""
     initial = jnp.asarray(initial, jnp.float32)
     rates = jnp.asarray(rates, jnp.float32)[:, None]
     if sizes is None:
@@ -83,7 +83,7 @@ def test_four_steps_are_of_fourth_order():
 
 
 def test_tolerance_holds_in_every_row():
-    """A hard row among many easy ones is as near as alone."""
+    """A stiff row among many easy ones is as accurate as if solved alone."""
     rates = np.full(400, -0.1)
     rates[7] = -30.0
     initial = np.full((400, 1), 1.0)
@@ -91,12 +91,12 @@ def test_tolerance_holds_in_every_row():
     among = solve(adaptive, rates, initial)
     alone = solve(adaptive, rates[7:8], initial[7:8])
     np.testing.assert_allclose(among[7], alone[0], atol=1e-7)
-    # What an error per step adds up to.
+    # The accumulated error of all steps.
     np.testing.assert_allclose(among, exact(rates, initial), atol=1e-4)
 
 
 def test_padding_does_not_loosen_the_tolerance():
-    """One value among 99 that are none takes the steps it takes alone."""
+    """A value with 99 padding values takes the same steps as without."""
     initial = np.zeros((1, 100))
     initial[0, 0] = 1.0
     adaptive = ode("bosh3", rtol=1e-3)
@@ -136,7 +136,7 @@ def test_too_few_steps():
     with pytest.raises(RuntimeError) as caught:
         few.check(ends)
     assert str(caught.value) == (
-        "The solution needs more than max_steps=3 steps to keep rtol=1e-06 "
+        "The solution needs more than max_steps=3 steps to meet rtol=1e-06 "
         "and atol=1e-06. Allow more steps or larger tolerances, or check the "
         "vector field: one that jumps or is not finite has no solution."
     )
@@ -148,7 +148,7 @@ def test_too_few_steps():
 
 @pytest.mark.parametrize("options", [{"n_steps": 3}, {"rtol": 1e-3}])
 def test_nothing_compiled_calls_back(options):
-    """So that it can be kept on disk; callbacks cannot."""
+    """Compiled callbacks could not be cached on disk."""
 
     def ends(initial):
         return ode(**options).solve(
@@ -176,7 +176,7 @@ def test_nothing_compiled_calls_back(options):
         (
             {"solver": "euler", "atol": 0.1},
             "The solver 'euler' does not estimate its error, so rtol=None and "
-            "atol=0.1 cannot be kept. Pass n_steps, or another solver such as "
+            "atol=0.1 cannot be met. Pass n_steps, or another solver such as "
             "'dopri5'.",
         ),
         (
@@ -194,11 +194,11 @@ def test_nothing_compiled_calls_back(options):
         ),
         (
             {"rtol": 1e-3, "atol": 0.0},
-            "atol is 0.0, expected above 0 and finite.",
+            "atol is 0.0, expected a finite number above 0.",
         ),
         (
             {"rtol": float("inf")},
-            "rtol is inf, expected above 0 and finite.",
+            "rtol is inf, expected a finite number above 0.",
         ),
         (
             {"max_steps": -1},

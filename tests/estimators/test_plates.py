@@ -16,7 +16,7 @@ TREE = {
 
 
 def tree(sizes, plates=TREE):
-    """Return Tokens of distinct values for some sizes of plates."""
+    """Return Tokens of distinct values for given sizes of plates."""
     start, data = 0.0, {}
     for name, axes in plates.items():
         shape = (*(sizes.get(plate, 3) for plate in axes), 2)
@@ -52,7 +52,7 @@ def test_whatever_is_wrong_with_plates_is_listed():
         "plates and sizes do not fit:\n"
         "  - the plates of 'theta' are 'site', expected a tuple such as "
         "('site',)\n"
-        "  - plate 'sites' has a size, but no key has it. Did you mean "
+        "  - plate 'sites' has a size, but no key has this plate. Did you mean "
         "'site'?"
     )
     with pytest.raises(ValueError, match="The size of plate 'site' is 0"):
@@ -72,13 +72,14 @@ def test_arrays_that_do_not_fit_are_listed():
     assert str(error.value) == (
         "The arrays of prior_fn do not fit the plates:\n"
         "  - 'region' has shape (2, 3, 1): axis 1 is the plate 'region', "
-        "expected of size 4, not 3\n"
+        "whose size should be 4, not 3\n"
         "  - 'site' has shape (2, 4, 1): between 1 sample axis and 1 batch "
-        "axes are 1 event axes, too few for its plates ('region', 'site')\n"
+        "axes there are 1 event axes, too few for its plates ('region', "
+        "'site')\n"
         "  - 'regions' is not in plates. Pass its plates, () if it has none. "
         "Did you mean 'region'?\n"
         "  - 'obs' has shape (2, 4, 9, 7, 1): axis 2 is the plate 'site', "
-        "expected of size 10, not 9"
+        "whose size should be 10, not 9"
     )
     plates.check(
         {"site": np.zeros((2, 4, 10))}, plates.sizes, "prior_fn", {"site": 0}
@@ -162,7 +163,7 @@ MODELS = {
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_tokens_of_a_unit_are_those_at_its_place(model):
-    """As NumPy finds them, by broadcasting and indexing named axes."""
+    """The reference broadcasts and indexes named axes in NumPy."""
     plates = Plates.read(*MODELS[model])
     one, _ = layouts(plates)
     full = tree(plates.sizes, plates.axes)

@@ -37,7 +37,7 @@ def predict(tokens, simulator=simulator, estimator=None, **options):
 
 
 class Given:
-    """Draws every target value from a normal around a number."""
+    """An estimator that draws every target value from a fixed normal."""
 
     def __init__(self, mean=0.0, sd=1.0):
         self.mean, self.sd = mean, sd
@@ -58,8 +58,8 @@ def test_right_draws_cover_the_data():
     predicted = predict(simulate(200))
     assert predicted.draws.sample_shape == (200, 200)
     assert predicted.simulated["obs"].shape == (200, 200, N_SITES, N_OBS, 1)
-    # The data were conditioned on, which brings them nearer: measured 0.55
-    # and 0.93 with four seeds, within 0.005.
+    # Conditioning on the data makes predictions closer: measured 0.55 and 0.93
+    # with four seeds, within 0.005.
     assert 0.5 < predicted.share_inside(0.5)["obs"] < 0.62
     assert 0.9 < predicted.share_inside(0.9)["obs"] < 0.96
 
@@ -117,6 +117,26 @@ def test_batches():
     assert predicted.simulated["obs"].shape[:2] == (20, 3)
 
 
+def test_progress(capsys):
+    """Of the simulations; the estimator shows that of the draws."""
+    seen = []
+
+    class Shown(Given):
+        def sample(self, *args, progress=False, **options):
+            seen.append(progress)
+            return super().sample(*args, **options)
+
+    predict(simulate(3), n_samples=20, batch_size=25, estimator=Shown())
+    assert capsys.readouterr() == ("", "")
+    options = {"batch_size": 25, "progress": True, "estimator": Shown()}
+    predict(simulate(3), n_samples=20, **options)
+    assert seen == [False, True]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "simulating: 100%" in err
+    assert "60/60" in err
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
 def test_any_sample_axes(shape):
     n = int(np.prod(shape, dtype=int))
@@ -142,7 +162,7 @@ def test_any_sample_axes(shape):
 
 
 def test_equal_values_in_64_bits_are_inside():
-    """What NumPy simulates is compared in the dtype of the tokens."""
+    """Float64 values from a simulator are compared in the tokens' dtype."""
     tokens = simulate(2)
     tokens = tokens.with_values(obs=np.full((N_SITES, N_OBS, 1), 0.1))
 
@@ -172,7 +192,7 @@ def test_a_simulator_gets_its_own_functional_inputs():
 
 
 def test_padding_does_not_count():
-    """Padded tokens neither reach the simulator nor the shares."""
+    """Padded tokens are not passed to the simulator and not counted."""
     tokens = simulate_padded(40)
     handed = []
 
@@ -202,7 +222,7 @@ def test_padding_does_not_count():
 
 
 def timed_tokens(n=2, n_sites=3, n_times=5, width=1, padded=False) -> Tokens:
-    """Make a line per site, seen at times of its own."""
+    """Return Tokens of a line per site, observed at times of its own."""
     rng = np.random.default_rng(0)
     slope = rng.normal(size=(n, n_sites, 1))
     times = np.sort(rng.uniform(size=(n, n_sites, n_times, 1)), 2)
@@ -219,7 +239,7 @@ def timed_tokens(n=2, n_sites=3, n_times=5, width=1, padded=False) -> Tokens:
 
 
 def lines(key, parameters, inputs, width=1):
-    """Observe without noise, all values of a token alike."""
+    """Observe without noise; all values of a token are equal."""
     slope, times = parameters["slope"][:, :, None], inputs["obs"]
     obs = slope * times[(None,) * (slope.ndim - times.ndim)]
     return {"obs": jnp.repeat(obs, width, -1)}
@@ -252,7 +272,7 @@ def test_inputs_of_the_tokens_are_handed_on():
 
 
 def test_a_simulator_without_inputs():
-    """Is called as it was in training, where only the network has positions."""
+    """It is called as in training, where only the network has positions."""
     tokens = Tokens.from_pytree(
         timed_tokens().decode(), {}, positions={"obs": [1]}
     )
@@ -277,7 +297,7 @@ def test_padded_inputs_are_not_handed_on():
 
 
 def test_conditioning_parameters_are_handed_on():
-    """For p(theta | mu, obs) the simulator may need mu as well."""
+    """The simulator may need mu as well, for p(theta | mu, obs)."""
     tokens = simulate(2)
 
     def simulator(key, parameters):
@@ -302,7 +322,7 @@ def test_conditioning_parameters_are_handed_on():
 
 
 def test_keys_that_were_not_observed_are_kept():
-    """And not compared; nested keys stay nested."""
+    """They are kept but not compared; nested keys stay nested."""
     data = {"a": np.zeros((2, 1)), "site": {"y": np.ones((2, 3, 1))}}
     tokens = Tokens.from_pytree(data, {})
 
@@ -400,7 +420,7 @@ def test_refusals():
 
 
 def dots(ax):
-    """Return the observed values in a picture: inside, outside."""
+    """Return the observed values in a picture, inside and outside."""
     return [np.asarray(dots.get_offsets()) for dots in ax.collections[2:4]]
 
 
@@ -476,7 +496,7 @@ class TestPictures:
         assert numbers == [5, 5, 0]
 
     def test_given_axes(self, pyplot):
-        """One holds all groups side by side; several hold one each."""
+        """One axes contains all groups side by side; several, one each."""
         figure, axes = pyplot.subplots(1, 4)
         predicted = predict_lines(timed_tokens())
         assert list(predicted.plot(ax=axes)) == list(axes[:3])

@@ -1,4 +1,4 @@
-"""Impossible questions, refused before any computation."""
+"""Invalid requests, refused before any computation."""
 
 import copy
 import itertools
@@ -24,7 +24,7 @@ from tfmpe.nn import Transformer
 
 
 class Field(nnx.Module):
-    """Four numbers: compiles fast, and learns a mean."""
+    """A field with four parameters that compiles quickly."""
 
     def __init__(self, dtype=jnp.float32):
         self.w = nnx.Param(jnp.full((4,), 0.1, dtype))
@@ -83,7 +83,7 @@ def test_settings_of_an_estimator_that_make_no_sense(sigma_min):
         FlowMatchingEstimator(Field(), sigma_min=sigma_min)
 
 
-# Given to the public functions, these fail at their annotations in tests.
+# With public functions, these fail at their annotations in tests.
 @pytest.mark.parametrize("value", ["0.1", None, [0.1], True, np.array([0.1])])
 def test_what_is_not_a_number(value):
     message = re.escape(f"rate is {value!r}, expected a number")
@@ -209,7 +209,7 @@ UNKNOWN = jnp.array([[0.5], [jnp.nan], [jnp.inf]])
 def test_an_observation_that_is_not_known_is_refused(trained, options):
     observed = jax.tree.map(lambda leaf: leaf[0], simulations())
     observed = observed.with_values(obs=UNKNOWN)
-    message = "of 'obs' 2 of 3 values are NaN or infinite"
+    message = "2 of 3 values of 'obs' are NaN or infinite"
     with pytest.raises(ValueError, match=message):
         trained.sample(
             observed, ["mu"], ["obs"], key=jax.random.key(0), **options
@@ -220,7 +220,7 @@ def test_an_observation_that_is_not_known_is_refused(trained, options):
 
 def test_calibration_names_what_is_not_known(trained):
     data = simulations()
-    with pytest.raises(ValueError, match="of 'obs' 64 of 96 values"):
+    with pytest.raises(ValueError, match="64 of 96 values of 'obs'"):
         calibration_ranks(
             trained,
             data.with_values(obs=UNKNOWN),
@@ -230,7 +230,7 @@ def test_calibration_names_what_is_not_known(trained):
 
 
 def with_inputs(key="obs", wrong=None, n_real=3):
-    """Return simulations with times, the last of them perhaps wrong."""
+    """Return simulations with times, the last of which may be wrong."""
     tokens = simulations().decode()
     n_tokens = tokens[key].shape[1]
     times = np.arange(n_tokens, dtype=np.float32)[:, None]
@@ -281,7 +281,7 @@ def test_functional_inputs_of_padding_may_be_anything(trained):
 @pytest.mark.parametrize("name", ["mu", "obs"])
 @pytest.mark.parametrize("standardize", [True, False])
 def test_training_names_what_is_not_known(name, standardize):
-    """Also where no standardizer is fitted: later batches, other data."""
+    """Faults are also found without a standardizer and in later batches."""
     good = simulations()
     wrong = UNKNOWN if name == "obs" else UNKNOWN[1:2]
     bad = good.with_values(**{name: wrong})
@@ -370,7 +370,7 @@ def test_no_rows_give_no_draws():
 
 
 class Constant:
-    """Draws that are exact: of a coin, and of a constant."""
+    """An estimator with exact draws of a coin and a constant."""
 
     def sample(self, tokens, target, given, *, key, n_samples):
         seen = tokens.select_tokens(["obs"]).data[..., 0, 0]

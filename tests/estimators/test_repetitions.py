@@ -86,7 +86,7 @@ def test_the_default_optimizer_is_compiled_for_once():
     ],
 )
 def test_what_compiles_a_step_anew(options, gradients, updates):
-    """Of what is only a value, nothing; of an optimizer, the update only."""
+    """New values compile nothing; a new optimizer compiles only its update."""
 
     def train(*, rows=4, n_obs=3, **options):
         tokens = make_tokens(n_obs, rows)

@@ -74,7 +74,7 @@ def test_without_standardizer(tmp_path):
 
 
 class Network(nnx.Module):
-    """With random numbers that are never trained, and dropout."""
+    """A module with dropout and random numbers that are never trained."""
 
     def __init__(self, seed, n=3):
         rngs = nnx.Rngs(seed)
@@ -143,7 +143,7 @@ def test_bijectors_are_to_be_given_again(tmp_path):
         FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": LOG["mu"]})
     others = {"mu": (jnp.log, jnp.expm1)}
     with pytest.raises(
-        StorageError, match=r"that of 'mu' maps .* by its inverse"
+        StorageError, match=r"the one of 'mu' maps .* by its inverse"
     ):
         FlowMatchingEstimator.load(path, Affine(), bijectors=others)
 

@@ -32,7 +32,7 @@ def one_unit(prior, simulator, sizes, rules, inputs=None):
 
 
 def three_levels(formula, sd, grown=SIZES):
-    """Synthesise the model of regions and sites; return Tokens and rows."""
+    """Synthesize the model of regions and sites; return Tokens and rows."""
     plates = Plates.read(THREE_LEVELS, {name: SIZES[name] for name in grown})
     sizes = {**SIZES, **plates.one_unit}
     one = one_unit(
@@ -64,7 +64,7 @@ def test_every_unit_sees_its_own_path_and_nothing_else():
     )
     wanted = np.concatenate([mean, -mean], -1)
     np.testing.assert_array_equal(found.decode()["obs"], wanted)
-    # Parameters, layout and padding columns stay as they are.
+    # Parameters, layout and padding columns do not change.
     assert found.layout == tokens.layout
     for name in ("mu", "region", "site"):
         np.testing.assert_array_equal(found.decode()[name], values[name])
@@ -90,7 +90,7 @@ def test_noise_is_fresh_for_every_simulation_and_unit():
 
 
 def test_a_plate_without_a_size_stays_in_the_unit():
-    """Four regions come from the functions; sites alone are put together."""
+    """The functions return four regions; only sites are combined."""
 
     def formula(given):
         return {"obs": np.repeat(given["site"], 2, -1)}

@@ -20,7 +20,7 @@ def prior(box, min_acceptance=1e-3, sizes=None, function=two_level_prior):
 
 
 def box(**bounds):
-    """Return a box with bounds of keys of one value."""
+    """Return a box with bounds for keys of one value."""
     return Box(
         {name: np.full((1, 1), low) for name, (low, _) in bounds.items()},
         {name: np.full((1, 1), high) for name, (_, high) in bounds.items()},
@@ -73,7 +73,7 @@ def test_all_draws_are_inside_and_in_their_order():
     assert list(found) == ["mu", "theta"]
     assert found["theta"].shape == (50, 4, 1)
     assert bounds.contains(found).all()
-    # What was refused is refused, what is left keeps its order.
+    # Rejected draws are not used, and accepted ones keep their order.
     whole = [
         two_level_prior(jax.random.fold_in(KEY, i), 50, {"site": 4})
         for i in range(draw.n_drawn // 50)

@@ -97,7 +97,7 @@ def test_the_unit_and_the_origin_do_not_matter(factor, offset):
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5])
 def test_discrete_samples(share):
-    """Most rows are equal, so the median distance of all rows is zero."""
+    """Most rows are equal, so the median of all distances is zero."""
     rng = np.random.default_rng(1)
     x, y = (rng.random((2, 200, 1)) < share).astype(np.int32)
     assert float(mmd_test(KEY, x, y, n_permutations=99).p_value) > 0.05
@@ -106,7 +106,7 @@ def test_discrete_samples(share):
 
 
 def test_ties_count_in_full():
-    """All divisions have the statistic 0, exactly or but for rounding."""
+    """All divisions have the statistic 0, exactly or up to rounding."""
     x = np.full((30, 3), 0.1, np.float32)
     assert float(mmd_test(KEY, x, x, n_permutations=99).p_value) == 1.0
     x = np.repeat(np.float32([[0.1], [0.7]]), 2, 0)

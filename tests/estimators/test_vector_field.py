@@ -23,7 +23,7 @@ from tfmpe.estimators._flow.vector_field import (
 
 
 class Network(nnx.Module):
-    """Parameters, an array that is none, and random numbers."""
+    """A network with parameters, another array, and random numbers."""
 
     def __init__(self, seed):
         rngs = nnx.Rngs(seed)
@@ -37,7 +37,7 @@ class Network(nnx.Module):
 
 
 class Module(eqx.Module):
-    """Arrays of both libraries, and what is no array."""
+    """A module with jax and NumPy arrays, and other attributes."""
 
     weight: jax.Array
     grid: np.ndarray
@@ -127,7 +127,7 @@ def test_with_arrays(build):
 
 
 class Encoding:
-    """A field that reads what is given once."""
+    """A field that encodes the conditioning once."""
 
     def encode(self, conditioning):
         return given_mean(conditioning)
@@ -151,7 +151,7 @@ def test_a_field_may_encode(tokens):
 
 
 def test_what_is_no_field():
-    """For public classes a number fails at its annotation in tests."""
+    """A number as a public argument fails at its annotation in tests."""
     with pytest.raises(TypeError) as caught:
         check_field(3)
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""Masks of the three examples as Tokens, compared with stored ones."""
+"""Masks of the three examples as Tokens, compared with stored masks."""
 
 import numpy as np
 import pytest

@@ -49,7 +49,7 @@ def test_an_example_runs(name, tmp_path):
 
 
 def bijectors_missing():
-    """Return why there are no bijectors; an empty text if there are."""
+    """Return why bijectors are not available, or an empty text."""
     try:
         importlib.import_module("tfmpe.compat._bijector_maps")
     except ImportError as error:
@@ -98,7 +98,7 @@ def test_the_bijectors_of_seir(monkeypatch):
     def amplitude(u):
         return bijector.inverse({"A": u})["A"]
 
-    # Of the first parameter only (L37).
+    # Only for the first parameter (L37).
     expected = jnp.linalg.slogdet(jax.jacobian(amplitude)(row["A"])[:, 0, :, 0])
     found = bijector.inverse_log_det_jacobian(row, event_ndims=1)
     assert jnp.allclose(found, expected[1], rtol=1e-4)

@@ -2,9 +2,8 @@
 
     python tests/golden/make_golden.py
 
-The masks are those of the legacy package, from its stored output, never those
-of this package. Every entry is named `<case>.<path in flat['masks']>` after
-its stored case.
+The masks are from stored output of the legacy package, never from this one.
+Every entry is named `<case>.<path in flat['masks']>`, after its stored case.
 """
 
 from pathlib import Path
@@ -28,8 +27,8 @@ BUILT = (
 def golden_cases(example: str) -> list[Case]:
     """Return the stored cases with the example's own rules.
 
-    Those are the ones built for the purpose, and every call of a real run
-    that made masks.
+    These are the cases made for this purpose, and every call of a real run that
+    created masks.
     """
     folder = stored_folder()
     cases = read_cases(folder / example / "flatten_structured.json", folder)
@@ -42,7 +41,7 @@ def golden_cases(example: str) -> list[Case]:
 
 
 def masks_by_name(case_name: str, masks: dict) -> dict[str, np.ndarray]:
-    """Return the arrays of a masks dict by their name in a golden file."""
+    """Return the arrays of a masks dict, by their names in a golden file."""
     return {
         f"{case_name}.{kind}.{side}": np.asarray(mask)
         for kind, sides in masks.items()

@@ -1,4 +1,4 @@
-"""Commands, files and recordings that the tests of several tools share."""
+"""Commands, files and recordings shared by the tests of several tools."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ SMALL = (
 
 @pytest.fixture
 def run():
-    """Run a command in this process; the result has its `words` as well."""
+    """Run a command in this process; the result also has its `words`."""
     pytest.importorskip("click", reason="needs the extra cli")
     from click.testing import CliRunner
 
@@ -39,7 +39,7 @@ def run():
 
 @pytest.fixture
 def write(tmp_path):
-    """Write files into a folder: text, bytes, or cells of a notebook."""
+    """Write files into a folder, from text, bytes, or cells of a notebook."""
 
     def write(files):
         for name, content in files.items():
@@ -55,7 +55,7 @@ def write(tmp_path):
 
 
 def notebook(*cells):
-    """Return a notebook; a cell is code, or a pair of its kind and text."""
+    """Return a notebook; each cell is code, or a pair of type and text."""
     made = []
     for cell in cells:
         kind, text = cell if isinstance(cell, tuple) else ("code", cell)
@@ -71,7 +71,7 @@ def notebook(*cells):
 
 @pytest.fixture
 def legacy(tmp_path, monkeypatch):
-    """Return a function that installs a small package, or a wrong one."""
+    """Return a function that installs a small package, right or wrong."""
     pytest.importorskip("flax", reason="needs the extra flow")
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
 
@@ -85,7 +85,7 @@ def legacy(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four cases, one that raises, one of a function that is not replayed."""
+    """Return four cases: one raises, and one function is not replayed."""
     root, files = tmp_path / "recordings", {}
     for name in [f"{name}{end}" for name in SMALL for end in (".json", ".npz")]:
         file = root / name
@@ -106,26 +106,26 @@ def folder(tmp_path):
 
 @pytest.fixture
 def recording(folder):
-    """Return the json of one small recording; its npz lies beside it."""
+    """Return the JSON file of a small recording, which has an npz file."""
     return folder / "hierarchical_brownian" / "flatten_index.json"
 
 
 @pytest.fixture
 def part():
-    """Return the folder of the second part of what is stored."""
+    """Return the folder of the second part of the stored output."""
     with unpacked(stored_folder()) as found:
         yield found
 
 
 @pytest.fixture
 def right():
-    """Return a lookup of an implementation that is right."""
+    """Return a lookup of the correct implementation."""
     return lambda name: getattr(oracle, name)
 
 
 @pytest.fixture
 def wrong(right):
-    """Return a lookup where `_flatten_index` is off by 0.25 in one place."""
+    """Return a lookup whose `_flatten_index` is off by 0.25 in one value."""
 
     def off(*args, **kwargs):
         return oracle._flatten_index(*args, **kwargs).at[0, 1, 0].add(0.25)

@@ -120,7 +120,7 @@ CHANGES = {
 
 
 def write_plain(folder: Path, change: str | None = None) -> None:
-    """Write the package, right or with a change, into a folder."""
+    """Write the package into a folder, correct or with a change."""
     old, new = CHANGES[change] if change else ("", "")
     found = False
     for name, text in _MODULES.items():
@@ -135,6 +135,6 @@ def write_plain(folder: Path, change: str | None = None) -> None:
 
 
 def forget(package: str) -> None:
-    """Let a package be imported anew."""
+    """Remove a package from the imported modules."""
     for name in [n for n in sys.modules if is_below(n, package)]:
         del sys.modules[name]

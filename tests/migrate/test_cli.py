@@ -20,7 +20,7 @@ pytest.importorskip("rich", reason="needs the extra cli")
 
 @pytest.fixture
 def looked_up(monkeypatch):
-    """Return a function that sets what stored calls are replayed through."""
+    """Return a function that sets the lookup for replayed calls."""
 
     def set_lookup(lookup):
         changed = partial(verify, lookup=lookup)
@@ -62,7 +62,7 @@ def test_a_difference_ends_in_1_and_is_shown(
     run, folder, wrong, recording, looked_up
 ):
     looked_up(wrong)
-    # A name is never taken for markup.
+    # A name is never interpreted as markup.
     text = recording.read_text().replace("n4_o3_prior", "[/red][link=x]")
     recording.write_text(text)
     (folder / "MANIFEST.json").unlink()
@@ -150,7 +150,7 @@ def test_every_help_has_examples(run, command):
 
 
 def _python(*args):
-    """Start Python as a user would: in a process of its own."""
+    """Start Python in its own process, as a user would."""
     package = Path(tfmpe.__file__).resolve().parent.parent
     path = os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(

@@ -17,7 +17,7 @@ def test_all_modules_and_packages_and_no_others():
 
 
 def test_all_names_are_found_by_kind():
-    """Null stands for what is not called."""
+    """Null stands for a name that is not callable."""
     for part in ("public", "private"):
         for module, names in SURFACE[part].items():
             for name, parameters in names.items():

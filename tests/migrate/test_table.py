@@ -29,7 +29,7 @@ def printed(width, call, *args, **kwargs):
         (80, "  line  max abs     old  legacy function"),
         (80, "    12  8.4e-05  0.21 s  FMPE.log_prob_posterior_samples"),
         (80, "   130        0          flatten_structured (traced)"),
-        # What does not fit is left out whole; a name is always whole.
+        # A column that does not fit is omitted; a name is never cut.
         (50, "    12  8.4e-05  FMPE.log_prob_posterior_samples"),
         (20, "    12  FMPE.log_prob_posterior_samples"),
     ],

@@ -1,3 +1,3 @@
-"""Fixtures for a small project, which is run only as a copy."""
+"""Fixtures for a small project; commands run only in a copy of it."""
 
 collect_ignore = ["growth"]

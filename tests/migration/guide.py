@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-# As a script, only this folder is on the path.
+# In a script, only this folder is on the path.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from migration.workplace import Workplace
@@ -29,13 +29,13 @@ _BLOCK = re.compile(
 
 
 def outputs(text: str) -> list[tuple[str, str]]:
-    """Return each command of the guide, and what it shows of it."""
+    """Return each command of the guide, with the output that it shows."""
     found = _BLOCK.finditer(text)
     return [(b["what"], b["content"]) for b in found if b["kind"] == "output"]
 
 
 def written(text: str, place: Workplace | None = None) -> str:
-    """Return it with new tables and, given a place, outputs from there."""
+    """Return the guide with new tables and, given a place, new outputs."""
 
     def fill(block: re.Match[str]) -> str:
         if block["kind"] == "table":
@@ -43,7 +43,7 @@ def written(text: str, place: Workplace | None = None) -> str:
             return f"{block['mark']}\n{rows}\n\n"
         if place is None:
             return block[0]
-        # From there on the legacy package is not needed.
+        # The legacy package is not needed after this command.
         if "fix" in block["what"].split():
             del place.paths[1:]
         return block["mark"] + _shown(block["what"], place)
@@ -61,7 +61,7 @@ def _shown(command: str, place: Workplace) -> str:
 
 
 def _indented(lines: list[str]) -> Iterator[str]:
-    """Indent code: its fences would end the block that shows it."""
+    """Indent code, whose fences would end the surrounding block."""
     inside = False
     for line in lines:
         if line.startswith("```"):

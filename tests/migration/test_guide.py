@@ -1,4 +1,4 @@
-"""MIGRATION.md says what the tools say, and its journey arrives."""
+"""Agreement of MIGRATION.md with the tools, and success of its steps."""
 
 import re
 
@@ -40,17 +40,17 @@ def workplace(tmp_path):
 
 @pytest.mark.slow
 def test_the_guide_shows_what_its_commands_print(workplace):
-    """All in their order, in one copy of the project."""
+    """All commands run in order, in one copy of the project."""
     # If this fails: python tests/migration/guide.py
     found = outputs(written(TEXT, workplace))
-    # Widths of columns depend on seconds, which are not compared.
+    # Widths of columns depend on durations, which are not compared.
     assert [(c, x.split()) for c, x in found] == [
         (c, x.split()) for c, x in outputs(TEXT)
     ]
     tested = [x for command, x in found if "pytest" in command]
     assert len(tested) == 2
     assert all("5 passed in" in x for x in tested)
-    # The last state needs no legacy package, magics are still there.
+    # The final state needs no legacy package, and its magics still exist.
     project = workplace.project
     for file in (*project.rglob("*.py"), *project.glob("*.ipynb")):
         text = file.read_text()

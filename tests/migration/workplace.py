@@ -20,13 +20,13 @@ _ROOT = Path(__file__).parents[2]
 _SECONDS = re.compile(
     r"\b\d+(\.\d+)?(e[-+]\d+)? ?(s|ms|us|ns)\b( \(\d+:\d\d:\d\d\))?"
 )
-# Unbuffered: what a script prints stays before what is said of it.
+# Unbuffered, so that the output of a script comes before messages on it.
 _SETTINGS = dict.fromkeys(("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"), "1")
 _SETTINGS |= {"JAX_PLATFORMS": "cpu", "COLUMNS": "80", "NO_COLOR": "1"}
 _SETTINGS |= {"TFMPE_COMPAT": "warn", "TFMPE_COMPAT_FIX": ""}
 
-# Imports are most of what a short command costs: each is a fork of one process
-# that has them. jax warns of forks; it has computed nothing by then.
+# A short command spends most of its time on imports, so each is a fork of one
+# process that has them. jax warns of forks; it has computed nothing by then.
 _FORKS = """
 import json, os, runpy, sys, warnings
 import diffrax, flax.nnx, jax, optax, tfmpe.cli
@@ -48,11 +48,11 @@ for line in iter(sys.stdin.readline, ""):
 
 
 def write_stand_in(folder: Path) -> None:
-    """Write a package that is called like the legacy one.
+    """Write a package with the name of the legacy package.
 
-    It is the bridge's files under another name: a package to be imported,
-    recorded and compared, that shares no class with the bridge. It cannot
-    prove that the bridge does what the legacy package did; the recordings in
+    It consists of the bridge's files under another name: a package to import,
+    record and compare that shares no class with the bridge. It cannot prove
+    that the bridge behaves like the legacy package; the recordings in
     ``legacy_fixtures`` do.
     """
     home = Path(tfmpe.compat.__file__).parent
@@ -63,7 +63,7 @@ def write_stand_in(folder: Path) -> None:
         # One object for all calls, as in the legacy package (L20).
         shared = "rngs: nnx.Rngs = nnx.Rngs(0)"
         file.write_text(text.replace("rngs: nnx.Rngs | None = None", shared))
-    # The legacy package does not know of its defects.
+    # The legacy package does not know its own defects.
     with (folder / LEGACY / "legacy_warnings.py").open("a") as file:
         file.write("\nLegacyWarning.warn = classmethod(lambda cls, text: 0)\n")
 
@@ -92,11 +92,11 @@ class Workplace:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End the process behind the commands."""
+        """End the process that runs the commands."""
         self._forks.communicate()
 
     def run(self, command: str) -> tuple[int, str]:
-        """Return the exit code, and what was printed; seconds as ``… s``."""
+        """Return the exit code and the output, with durations as ``… s``."""
         words = shlex.split(command.replace("python -m ", "").strip())
         if words[0] == "git":
             words[1:1] = ["-c", "user.name=a", "-c", "user.email=a@b.c"]

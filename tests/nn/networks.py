@@ -19,7 +19,7 @@ TARGET, GIVEN = ("site", "mu"), ("obs",)
 
 
 def config(**options):
-    """Return a small size."""
+    """Return a small configuration."""
     sizes = {"n_encoder_layers": 1, "n_decoder_layers": 1, **options}
     return TransformerConfig(8, n_heads=2, n_frequencies=3, **sizes)
 
@@ -49,9 +49,9 @@ def make_tokens(n=4, rules=None, sites=3, padded=True, seed=0):
 
 
 def random_network(tokens, config, seed=0, **options):
-    """Return a transformer with all parameters drawn anew.
+    """Return a transformer with new random values for all parameters.
 
-    Fresh ones are 0 in places; and to draw them compiles for each shape.
+    Some initial values are 0, and drawing them compiles for each shape.
     """
     abstract = nnx.eval_shape(
         lambda: Transformer.for_tokens(
@@ -76,6 +76,6 @@ def _call(graph, state, tokens, target, given, time):
 
 
 def call(network, tokens, target=TARGET, given=GIVEN, time=0.3):
-    """Return velocities, compiled once per architecture, layout and shape."""
+    """Return velocities; compiled once per architecture, layout and shape."""
     time = jnp.broadcast_to(jnp.float32(time), tokens.sample_shape)
     return _call(*nnx.split(network), tokens, target, given, time)

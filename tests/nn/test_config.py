@@ -96,8 +96,8 @@ def test_keys_of_other_sizes():
         find_keys(known, LAYOUT)
     assert str(caught.value) == (
         "These tokens do not fit the network:\n"
-        "  - 'mu' has 1 values and None functional inputs in a token, the "
+        "  - 'mu' has 1 values and None functional inputs per token, but the "
         "network was built for 3 and None\n"
-        "  - 'site' has 2 values and None functional inputs in a token, the "
+        "  - 'site' has 2 values and None functional inputs per token, but the "
         "network was built for 2 and 2"
     )

@@ -63,9 +63,9 @@ def test_a_vector_for_every_token(vectors, embedding, tokens):
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_functional_inputs_are_standardized(padded):
-    """By those of the tokens that a network was built for, without padding.
+    """Their moments are those of the network's tokens, without padding.
 
-    Days of a year mean the same to it as years.
+    A network works the same for times in days and in years.
     """
     tokens = make_tokens(padded=padded)
     inputs = np.asarray(tokens.functional_inputs)
@@ -93,7 +93,7 @@ def test_functional_inputs_are_standardized(padded):
 
 
 def test_functional_inputs_as_they_are():
-    """Equal ones are not divided by 0; a layout has none to measure."""
+    """Constant inputs are not divided by 0; a layout has none to measure."""
     tokens = make_tokens(padded=False)
     equal = Tokens(
         tokens.data,
@@ -177,7 +177,7 @@ def test_no_functional_inputs(tokens):
 
 
 def test_times_are_told_apart():
-    """Smoothly: half a unit makes a difference, a thousandth hardly any."""
+    """Half a unit makes a difference, but a thousandth hardly any."""
     embedding = TimeEmbedding(CONFIG, rngs=nnx.Rngs(0))
     vectors = embedding(jnp.array([0.0, 0.001, 0.5, 1.0]))
     assert vectors.shape == (4, 8)

@@ -24,7 +24,7 @@ COUNTIES = {"obs": {"county": [0, 1, 0, 1, 1]}}
 
 
 def build(tokens, **options):
-    """Build a network whose parameters nobody computes."""
+    """Build a network without computing its parameters."""
     nnx.eval_shape(
         lambda: Transformer.for_tokens(
             tokens, config(), rngs=nnx.Rngs(0), **options
@@ -33,7 +33,7 @@ def build(tokens, **options):
 
 
 def sets_of(tokens, **options):
-    """Return the keys that a warning is about."""
+    """Return the keys that a warning names."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         build(tokens, **options)
@@ -81,12 +81,12 @@ WITHIN = {"cross_local": [("y", "y", (0, 0))]}
         (SERIES, {}, {}, ["y"]),
         (SERIES, {"local": ["y"]}, {}, ["y"]),
         (SERIES, {"cross": [("mu", "y")]}, {}, ["y"]),
-        # Each sees itself alone, and nothing else tells them apart.
+        # Each token sees only itself, and nothing else distinguishes them.
         (SERIES, {"cross_local": [("y", "y", None)]}, {}, ["y"]),
         (SERIES, WITHIN, {}, ["y"]),
         (SERIES, {}, {"positions": ["y"]}, []),
         (SERIES, {}, {TIMES: {"y": FIVE}}, []),
-        # As legacy models have them, where only other keys have times.
+        # As in legacy models, only other keys have times.
         (SERIES, {}, {TIMES: {"y": np.zeros((5, 1))}}, ["y"]),
         (SERIES, {}, {TIMES: {"mu": np.zeros((1, 1))}}, ["y"]),
         ({"y": ONE}, {}, {}, []),
@@ -112,9 +112,9 @@ WITHIN = {"cross_local": [("y", "y", (0, 0))]}
     ],
 )
 def test_which_keys_are_sets(data, rules, options, expected):
-    """Those that neither rules nor functional inputs tell apart.
+    """Neither rules nor functional inputs distinguish their tokens.
 
-    And the rules, as dense masks show: exchanging two tokens changes none.
+    Dense masks show it for rules: exchanging two tokens changes no mask.
     """
     tokens = Tokens.from_pytree(data, rules, **options)
     assert sets_of(tokens) == expected
@@ -131,7 +131,7 @@ def test_which_keys_are_sets(data, rules, options, expected):
 
 
 def is_set(layout, key):
-    """Return whether no mask changes if two tokens change places."""
+    """Return whether no mask changes if two tokens are exchanged."""
     if key.n_tokens < 2:
         return False
     mask = Tokens(np.zeros((1, layout.n_tokens, 1)), layout).attention_mask()
@@ -175,13 +175,13 @@ def test_exchangeable_keys_must_exist():
 
 
 def test_sizes_do_not_matter():
-    """One site, on which a network for many is trained, is one of a group."""
+    """A network for many sites may be trained on one, so one is a set too."""
     one = jax.tree.map(lambda leaf: leaf[:, :1], SITES)
     assert sets_of(Tokens.from_pytree(one, SITE_RULE)) == []
 
 
 def test_positions_compile_once():
-    """They are values: others of the same shape trace nothing anew."""
+    """They are values: new ones of the same shape cause no tracing."""
     traces = []
 
     @jax.jit

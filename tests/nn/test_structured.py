@@ -39,7 +39,7 @@ def random_case(seed):
             if pairs and rng.random() < 0.5:
                 pair = pairs[rng.integers(len(pairs))]
                 rules["cross_local"].append((a, b, pair))
-    # A ragged key: every token says its group.
+    # A ragged key: each token has a group.
     ids = rng.integers(groups, size=rng.integers(0, 9))
     names.append("long")
     shapes["long"] = (len(ids),)
@@ -74,14 +74,14 @@ def random_case(seed):
 
 
 def dense(query, key, value, mask):
-    """Return the masked softmax, written out."""
+    """Return the masked softmax by its definition."""
     scores = jnp.einsum("rqhd,rkhd->rhqk", query, key) / query.shape[-1] ** 0.5
     weights = jax.nn.softmax(jnp.where(mask, scores, -jnp.inf), -1)
     return jnp.einsum("rhqk,rkhd->rqhd", weights, value)
 
 
 def compare(queries, keys, rng, *, gradients=False, **options):
-    """Compare both ways for the same random vectors."""
+    """Compare both implementations for the same random vectors."""
     among = keys is queries
     mask = queries.attention_mask(None if among else keys, **options)
     plan = queries.attention_plan(None if among else keys, **options)
@@ -134,7 +134,7 @@ def test_is_the_dense_masked_softmax(seed):
 
 
 def seir_like(n_sites, n_samples=1):
-    """Return tokens whose locals of one site see one another."""
+    """Return tokens whose local keys of the same site see one another."""
     shapes = {"mu": (3,), "a": (n_sites,), "b": (n_sites,), "obs": (n_sites, 5)}
     keys = ["a", "b", "obs"]
     pairs = [(x, y, (0, 0)) for i, x in enumerate(keys) for y in keys[i:]]
@@ -153,7 +153,7 @@ def test_what_is_computed_follows_the_open_pairs():
 
 
 def test_keys_with_the_same_rules_are_one_block():
-    """So that compiling does not grow with the number of keys."""
+    """Therefore, compilation time does not grow with the number of keys."""
 
     def plan(n_keys):
         names = [f"k{i}" for i in range(n_keys)]
@@ -167,7 +167,7 @@ def test_keys_with_the_same_rules_are_one_block():
 
 @pytest.mark.parametrize("sizes", [None, np.array([[5, 2], [0, 3]])])
 def test_large_blocks_are_computed_in_parts(sizes, monkeypatch):
-    """With the same numbers and gradients, and less memory; padded too."""
+    """Numbers and gradients are the same, with less memory; also if padded."""
     rng = np.random.default_rng(0)
     tokens = Tokens.from_pytree(
         {"mu": np.zeros((2, 4, 1)), "obs": np.zeros((2, 7, 3, 1))},
@@ -182,7 +182,7 @@ def test_large_blocks_are_computed_in_parts(sizes, monkeypatch):
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("views", [False, True])
 def test_no_square_of_the_tokens_is_compiled(views, padded):
-    """Also with padding: there in small parts."""
+    """With padding, masks are computed in small parts."""
     n_sites = 97
     tokens = Tokens.from_pytree(
         {"a": np.zeros((2, n_sites, 1)), "b": np.zeros((2, n_sites, 1))},
@@ -219,7 +219,7 @@ def test_no_keys_or_no_queries_are_nothing():
 
 
 def test_padding_of_other_tokens_is_refused():
-    """It would be read beyond its end."""
+    """Otherwise it would be read beyond its end."""
     plan = seir_like(2).attention_plan(seir_like(2))
     x, short = jnp.zeros((1, 17, 1, 1)), np.ones((1, 4), bool)
     message = r"key_real has shape \(1, 4\), expected \(1, 17\)"

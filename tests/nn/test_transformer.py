@@ -19,7 +19,7 @@ from tfmpe import Tokens, UnknownKeyError
 from tfmpe.estimators import ContinuousFlow, EncodingVectorField
 from tfmpe.nn import Transformer
 
-# Sums in another order, over a few layers.
+# Tolerance for sums in a different order, over a few layers.
 ROUNDING = 1e-4
 
 
@@ -65,7 +65,7 @@ def test_padding_does_not_matter(velocities, network, tokens):
 
 @pytest.mark.slow
 def test_padded_and_smaller_tokens_are_the_same(velocities, network, tokens):
-    """A sample of two real sites, built without the third."""
+    """A sample with two real sites is also built without the third."""
     data = jax.tree.map(lambda x: x[1:2], tokens.decode())
     times = tokens.decode_keys(tokens.functional_inputs, ["obs"])["obs"]
     small = Tokens.from_pytree(
@@ -101,7 +101,7 @@ def _random_rules(seed):
 
 @pytest.mark.parametrize("seed", some_of(range(3), [0], "random cases"))
 def test_attention_goes_where_the_mask_is_open(seed):
-    """Who changes a velocity is whom layers of the mask lead to.
+    """Velocities depend on exactly the tokens that layers of the mask lead to.
 
     Each row of the tokens differs from the first in one token.
     """
@@ -120,14 +120,14 @@ def test_attention_goes_where_the_mask_is_open(seed):
     own = target.attention_mask()[0, 0] | np.eye(target.n_tokens, dtype=bool)
     among = given.attention_mask()[0, 0] | np.eye(given.n_tokens, dtype=bool)
     across = target.attention_mask(given, both_ways=True)[0, 0]
-    # Two layers; what the first reads of the conditioning, the second tells.
+    # Two layers: the second passes on what the first read.
     order = np.concatenate([np.arange(1, 4), [0], np.arange(4, 10)])
     expected = np.concatenate([own @ own, own @ across @ among], 1)
     np.testing.assert_array_equal(changed[:, order], expected)
 
 
 def test_exchangeable_tokens(velocities, network, tokens):
-    """Sites may change places, and observations within a site."""
+    """Sites may be exchanged, and observations within a site."""
     data = tokens.decode()
     times = tokens.decode_keys(tokens.functional_inputs, ["obs"])["obs"]
     whole = make_tokens(padded=False)
@@ -169,7 +169,7 @@ def test_time_matters(velocities, network, tokens):
 
 
 def test_the_encoder_does_not_see_the_time(velocities, network, tokens):
-    """What it returns is all that the decoder needs of the conditioning."""
+    """The decoder needs no more of the conditioning than what it returns."""
     assert isinstance(network, EncodingVectorField)
     target, given = map(tokens.select_tokens, (TARGET, GIVEN))
     network = nnx.merge(*nnx.split(network))
@@ -188,7 +188,7 @@ def test_the_encoder_does_not_see_the_time(velocities, network, tokens):
 
 
 def test_encoded_once_for_all_steps(network, tokens, monkeypatch):
-    """And traced once, where velocities are traced at every stage."""
+    """The encoder is traced once, but velocities are traced at every stage."""
     calls = []
     for name in ("encode", "velocity"):
         plain = getattr(Transformer, name)
@@ -238,14 +238,14 @@ def test_bfloat16(velocities, tokens):
     found = call(network, tokens)
     assert found.dtype == jnp.float32
     difference = np.abs(found - velocities)[real_of(tokens)]
-    # Eight bits, over a few layers.
+    # Tolerance for eight bits, over a few layers.
     assert difference.max() < 0.1 * np.abs(velocities).max()
     assert difference.max() > 0
 
 
 @pytest.mark.slow
 def test_remat(tokens):
-    """Changes no number, of velocities or of gradients."""
+    """It does not change any number of velocities or gradients."""
     results = []
     for remat in (False, True):
         network = random_network(tokens, config(remat=remat))
@@ -266,7 +266,7 @@ def test_remat(tokens):
 
 @pytest.mark.slow
 def test_a_fresh_network(tokens):
-    """It is the zero field, follows from its seed, and fits its tokens."""
+    """It has zero velocities, depends only on its seed, and fits its tokens."""
     networks = [
         Transformer.for_tokens(given, config(), rngs=nnx.Rngs(seed))
         for given, seed in ((tokens, 0), (tokens.layout, 0), (tokens, 1))
@@ -293,5 +293,6 @@ def test_keys_that_it_does_not_know(network):
         call(network, wide, ("mu",), ())
     assert str(caught.value) == (
         "These tokens do not fit the network: 'mu' has 3 values and None "
-        "functional inputs in a token, the network was built for 1 and None"
+        "functional inputs per token, but the network was built for 1 and "
+        "None"
     )

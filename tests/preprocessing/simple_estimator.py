@@ -58,13 +58,13 @@ def _mean(lines, targets, conditioning):
 
 
 class SimpleEstimator:
-    """Learns lines from Tokens, or from a generator of them."""
+    """An estimator that learns lines from Tokens or a generator of them."""
 
     def __init__(self):
         self.lines = Lines()
 
     def fit(self, data, target_keys, conditioning_keys, n_epochs, size=None):
-        """Go through the data; static Tokens in a compiled loop."""
+        """Train on the data; static Tokens are used in a compiled loop."""
         keys = tuple(target_keys), tuple(conditioning_keys)
         if not isinstance(data, Tokens):
             for batch in data.epochs(n_epochs):

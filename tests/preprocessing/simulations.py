@@ -13,7 +13,7 @@ N_SITES, N_OBS = 3, 2
 
 
 def prior(key, n):
-    """Sample a global mean and the means of the sites."""
+    """Draw a global mean and the means of the sites."""
     mu_key, theta_key = jax.random.split(key)
     mu = jax.random.normal(mu_key, (n, 1, 1))
     theta = mu + jax.random.normal(theta_key, (n, N_SITES, 1))
@@ -21,13 +21,13 @@ def prior(key, n):
 
 
 def times(key, parameters):
-    """Sample times of observation, for every simulation."""
+    """Draw observation times for every simulation."""
     n = parameters["mu"].shape[0]
     return {"obs": jax.random.uniform(key, (n, N_SITES, N_OBS, 1))}
 
 
 def simulator(key, parameters, inputs=None):
-    """Observe every site with noise, drifting if there are times."""
+    """Observe every site with noise, and with drift if there are times."""
     theta = parameters["theta"][:, :, None]
     shape = (theta.shape[0], N_SITES, N_OBS, 1)
     obs = theta + 0.1 * jax.random.normal(key, shape)

@@ -1,4 +1,4 @@
-"""Declared masks of the core, compared with the oracle's."""
+"""Declared masks of the core, compared with masks of the oracle."""
 
 import math
 
@@ -35,7 +35,7 @@ def _slices(shapes):
 
 
 def _pairs_one_to_many(shapes, independence):
-    """Whether each coordinate has one token on one side, so that L9 is not."""
+    """Return whether one side has one token per coordinate (unlike in L9)."""
     for a, b, dims in independence.get("cross_local", []):
         if a not in shapes or b not in shapes or dims is None:
             continue
@@ -65,7 +65,7 @@ def _assert_same(found, wanted):
 @given(SHAPES, st.data())
 @cases(150)
 def test_self_attention_masks(shapes, data):
-    """Also where a rule does not fit: both refuse it."""
+    """A rule that does not fit is refused by both."""
     independence = data.draw(rules(shapes, fitting=False))
     slices = _slices(shapes)
     wanted = _outcome(product_masks.self_mask, slices, independence)
@@ -82,7 +82,7 @@ def test_self_attention_masks(shapes, data):
 @given(SHAPES, SHAPES, st.data())
 @cases(150)
 def test_cross_attention_masks(queries, keys, data):
-    """Rules act from queries to keys only; others are passed over."""
+    """Rules act only from queries to keys; others are ignored."""
     both = {**queries, **keys}
     independence = data.draw(rules(both, ("absent",), fitting=False))
     query, key = _slices(queries), _slices(keys)
@@ -112,7 +112,7 @@ def test_cross_attention_masks(queries, keys, data):
 @given(SHAPES, st.data())
 @cases(150)
 def test_masks_of_tokens(shapes, data):
-    """What Tokens and their views declare, in whatever order keys are asked."""
+    """The declared masks of Tokens and views agree, for any order of keys."""
     independence = data.draw(rules(shapes))
     tokens = Tokens.from_pytree(
         unflatten_tree(
@@ -137,7 +137,7 @@ def test_masks_of_tokens(shapes, data):
 @given(SHAPES, st.data())
 @cases(60)
 def test_padding_masks(shapes, data):
-    """Keys without true sizes are real throughout, unlike in legacy code."""
+    """Unlike in legacy code, tokens of keys without true sizes are real."""
     lead = data.draw(st.sampled_from([(), (2,), (2, 1)]))
     sizes = {
         name: array_of((*lead, len(shape)), "int32", i)
@@ -154,7 +154,7 @@ def test_padding_masks(shapes, data):
         name: given_sizes.get(name, np.full((*lead, max(len(shape), 1)), 9))
         for name, shape in shapes.items()
     }
-    # A key of one token has no event axis; the legacy function wants one.
+    # A key of one token has no event axis; the legacy function needs one.
     legacy_slices = _slices({n: shape or (1,) for n, shape in shapes.items()})
     wanted = np.asarray(oracle.build_padding_mask(legacy_slices, full)) == 1
     found = build_padding_mask(slices, given_sizes)
@@ -163,7 +163,7 @@ def test_padding_masks(shapes, data):
 
 
 def test_the_rules_drawn_are_not_all_harmless():
-    """Fitting ones, refused ones, and pairings that legacy code gets wrong."""
+    """Some rules fit, some are refused, and some trigger the legacy defect."""
     seen = {"refused": 0, "closed": 0, "paired": 0}
 
     @given(SHAPES, st.data())
@@ -191,7 +191,7 @@ def test_the_rules_drawn_are_not_all_harmless():
     ],
 )
 def test_where_the_legacy_pairing_agrees(a, b, dims, agree):
-    """What the tests above rely on, seen once by hand."""
+    """The tests above rely on this, which is checked here by hand."""
     shapes = {"a": a, "b": b}
     independence = {"cross_local": [("a", "b", dims)]}
     assert _pairs_one_to_many(shapes, independence) == agree

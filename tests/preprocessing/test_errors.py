@@ -1,4 +1,4 @@
-"""Error messages, compared as a whole."""
+"""Error messages, compared completely."""
 
 # ruff: noqa: PT011 - the message is compared after each block.
 
@@ -31,7 +31,7 @@ def _entry(*event_shape, offset=0):
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Three keys, two samples."""
+    """Return three keys and two samples."""
     return Tokens.from_pytree(
         {
             "mu": np.zeros((2, 1, 1)),
@@ -42,11 +42,11 @@ def tokens() -> Tokens:
     )
 
 
-# The six scenarios.
+# The six specified messages.
 
 
 def test_dimension_mismatch_in_independence_spec():
-    """In both mask functions and where Tokens are built."""
+    """It is found in both mask functions, and when Tokens are built."""
     rules = {"cross_local": [("theta", "obs", (0, 0))]}
     theta, obs = {"theta": _entry(10)}, {"obs": _entry(5, 2)}
     data = {"theta": np.zeros((1, 10, 1)), "obs": np.zeros((1, 5, 2, 1))}
@@ -64,7 +64,7 @@ def test_dimension_mismatch_in_independence_spec():
 
 
 def test_invalid_functional_input_shapes():
-    """In `flatten_functional_inputs` and where Tokens are built."""
+    """It is found in `flatten_functional_inputs`, and when Tokens are built."""
     inputs = {"obs": np.zeros((10,))}
     data = {"obs": np.zeros((10, 5, 1))}
     for build in (
@@ -99,7 +99,7 @@ def test_invalid_functional_input_shapes():
     ],
 )
 def test_key_not_found_in_tokens(tokens, ask):
-    """Everywhere the same words, unquoted."""
+    """The message is the same everywhere, without quotes."""
     with pytest.raises(UnknownKeyError) as caught:
         ask(tokens)
     assert isinstance(caught.value, KeyError)
@@ -109,7 +109,7 @@ def test_key_not_found_in_tokens(tokens, ask):
 
 
 def test_key_not_found_suggests_the_nearest(tokens):
-    """As a note, so that the message stays what it is."""
+    """The suggestion is a note, so that the message does not change."""
     with pytest.raises(UnknownKeyError) as caught:
         tokens.select_tokens(["thet"])
     assert str(caught.value) == (
@@ -119,7 +119,7 @@ def test_key_not_found_suggests_the_nearest(tokens):
 
 
 def test_padding_exceeds_threshold_warns():
-    """A warning; a ratio of just 2 is fine, an empty token does not count."""
+    """A ratio of exactly 2 does not warn, and empty tokens are ignored."""
 
     def build(*widths):
         data = {
@@ -138,7 +138,7 @@ def test_padding_exceeds_threshold_warns():
 
 
 def test_padding_warning_points_at_the_callers_line():
-    """At the line that a person can change."""
+    """The warning has the line that a user can change."""
     data = {"a": np.zeros((1, 1, 2)), "b": np.zeros((1, 1, 7))}
     with pytest.warns(PaddingWarning) as caught:
         Tokens.from_pytree(data, {})
@@ -181,7 +181,7 @@ DYNAMIC = (
     ],
 )
 def test_jit_tracers_as_sizes(function):
-    """A size that is traced; the note says which and what to do."""
+    """A size is traced; the note says which one, and the remedy."""
     with pytest.raises(DynamicShapeError) as caught:
         jax.jit(function)(1)
     assert str(caught.value) == DYNAMIC
@@ -192,7 +192,7 @@ def test_jit_tracers_as_sizes(function):
 
 
 def test_invalid_slice_reconstruction():
-    """More or fewer tokens than the slices say."""
+    """There are more or fewer tokens than the slices describe."""
     slices = {"a": _entry(60), "b": _entry(8, 5, offset=60)}
     with pytest.raises(ValueError) as caught:
         decode_pytree(np.zeros((2, 95, 1)), slices, (2,))
@@ -210,7 +210,7 @@ def test_invalid_slice_reconstruction():
     ],
 )
 def test_decode_of_another_number_of_tokens(tokens, decode):
-    """Tokens and views say it in the same words."""
+    """Tokens and views have the same message."""
     with pytest.raises(ValueError) as caught:
         decode(tokens, np.zeros((2, 20, 1)))
     assert str(caught.value) == (
@@ -222,7 +222,7 @@ def test_decode_of_another_number_of_tokens(tokens, decode):
 
 
 def test_unknown_keys_in_rules_are_all_named_with_the_nearest():
-    """A typo must not switch a rule off."""
+    """A typo must not disable a rule."""
     rules = {
         "local": ["ob"],
         "cross": [("mu", "obs"), ("mu", "xyz")],
@@ -254,7 +254,7 @@ def test_unknown_keys_in_rules_are_all_named_with_the_nearest():
 
 
 def test_malformed_rules_are_all_listed():
-    """Every fault of the specification in one error."""
+    """One error lists every fault of the specification."""
     with pytest.raises(IndependenceError) as caught:
         Independence.parse(
             {
@@ -309,14 +309,14 @@ def test_malformed_rules_are_all_listed():
     ],
 )
 def test_rules_that_are_no_lists(spec, message):
-    """A bare string would be read letter by letter."""
+    """A bare string would be read character by character."""
     with pytest.raises(IndependenceError) as caught:
         Tokens.from_pytree({"obs": np.zeros((1, 1, 1))}, spec)
     assert str(caught.value) == message
 
 
 def test_rules_on_dimensions_that_do_not_exist():
-    """Out of range at either end; the event shape is shown."""
+    """They are out of range at either end; the event shape is shown."""
     for dim in (2, -3):
         with pytest.raises(ValueError) as caught:
             build_cross_attention_mask(
@@ -326,12 +326,12 @@ def test_rules_on_dimensions_that_do_not_exist():
             )
         assert str(caught.value) == (
             "Cannot apply cross_local independence: 'a' has no dimension "
-            f"{dim}, its event shape is (2, 3)."
+            f"{dim}; its event shape is (2, 3)."
         )
 
 
 def test_rules_by_position_on_different_numbers_of_tokens():
-    """They need as many on both sides."""
+    """Both sides need the same number of tokens."""
     with pytest.raises(ValueError) as caught:
         build_self_attention_mask(
             {"a": _entry(2), "b": _entry(2, 3)},
@@ -339,8 +339,8 @@ def test_rules_by_position_on_different_numbers_of_tokens():
         )
     assert str(caught.value) == (
         "Cannot apply cross_local independence: without dimensions the keys "
-        "must have equally many tokens, but 'a' has 2 and 'b' has 6. Name "
-        "the pair of dimensions to match."
+        "must have the same number of tokens, but 'a' has 2 and 'b' has 6. "
+        "Name the pair of dimensions to match."
     )
 
 
@@ -360,7 +360,7 @@ def test_rules_by_position_on_different_numbers_of_tokens():
     ],
 )
 def test_a_bare_string_is_no_list_of_keys(tokens, ask):
-    """It would be read letter by letter."""
+    """It would be read character by character."""
     with pytest.raises(TypeError) as caught:
         ask(tokens)
     assert str(caught.value) == (
@@ -379,7 +379,7 @@ def test_a_bare_string_is_no_list_of_keys(tokens, ask):
     ],
 )
 def test_duplicate_keys(tokens, ask):
-    """Every key once."""
+    """Every key may occur once."""
     with pytest.raises(ValueError) as caught:
         ask(tokens, ["mu", "obs", "mu"])
     assert str(caught.value) == (
@@ -473,7 +473,7 @@ def test_duplicate_keys(tokens, ask):
     ],
 )
 def test_data_that_cannot_be_flattened(data, error, message):
-    """In Tokens and in the low-level function."""
+    """The message is the same in Tokens and in the low-level function."""
     for build in (
         lambda: Tokens.from_pytree(data, {}),
         lambda: flatten_pytree(data, 1, None, -1e8, None),
@@ -515,7 +515,7 @@ def test_data_that_cannot_be_flattened(data, error, message):
     ],
 )
 def test_numbers_of_axes(sample_ndims, batch_ndims, error, message):
-    """Not negative, whole, and of keys that exist."""
+    """Numbers must be nonnegative integers, for existing keys."""
     with pytest.raises(error) as caught:
         Tokens.from_pytree(
             {"a": np.zeros((1, 1, 1))}, {}, None, sample_ndims, batch_ndims
@@ -525,7 +525,7 @@ def test_numbers_of_axes(sample_ndims, batch_ndims, error, message):
 
 @pytest.mark.parametrize("n", [np.int64(1), np.int32(1)])
 def test_numpy_integers_are_numbers_of_axes(n):
-    """They come out of shape arithmetic and configuration files."""
+    """They result from shape arithmetic and configuration files."""
     tokens = Tokens.from_pytree(
         {"a": np.zeros((2, 3, 1))}, {}, None, n, {"a": n}
     )
@@ -534,7 +534,7 @@ def test_numpy_integers_are_numbers_of_axes(n):
 
 @pytest.mark.parametrize("pad_value", [0, -1, np.float32(-1.0), np.nan])
 def test_any_number_is_a_pad_value(pad_value):
-    """Integers and NumPy scalars too."""
+    """Integers and NumPy scalars are allowed too."""
     data = {"a": np.ones((1, 1, 1)), "b": np.ones((1, 1, 2))}
     flat, slices = flatten_pytree(data, 1, None, pad_value, None)
     np.testing.assert_array_equal(flat[0, 0, 1], pad_value)
@@ -545,7 +545,7 @@ def test_any_number_is_a_pad_value(pad_value):
 
 
 def test_a_width_that_is_too_small():
-    """Values are never cut off."""
+    """Values are never truncated."""
     with pytest.raises(ValueError) as caught:
         flatten_pytree({"a": np.zeros((1, 1, 3))}, 1, None, -1e8, 2)
     assert str(caught.value) == (
@@ -570,7 +570,7 @@ def test_a_width_that_is_too_small():
     ],
 )
 def test_labels_that_do_not_tell_keys_apart(labels, error, message):
-    """Every key has its own integer."""
+    """Every key needs its own integer."""
     data = {"a": np.zeros((1, 1, 1)), "b": np.zeros((1, 1, 1))}
     with pytest.raises(error) as caught:
         Tokens.from_pytree(data, {}, labels=labels)
@@ -593,7 +593,7 @@ def test_labels_that_do_not_tell_keys_apart(labels, error, message):
     ],
 )
 def test_event_shapes_that_do_not_fit(event_shapes, message):
-    """One size per event axis, for as many samples as there are."""
+    """Each event axis needs one size, for all samples or for each."""
     with pytest.raises(ValueError) as caught:
         Tokens.from_pytree(
             {"obs": np.zeros((2, 5, 3, 1))}, {}, event_shapes=event_shapes
@@ -602,7 +602,7 @@ def test_event_shapes_that_do_not_fit(event_shapes, message):
 
 
 def test_functional_inputs_of_more_samples_than_data():
-    """They are broadcast to the data, not the other way round."""
+    """They are broadcast to the data, but not the data to them."""
     data = {"a": np.zeros((1, 2, 1))}
     with pytest.raises(ValueError) as caught:
         Tokens.from_pytree(data, {}, {"a": np.zeros((3, 2, 1))})
@@ -620,7 +620,7 @@ def test_functional_inputs_of_more_samples_than_data():
 
 
 def test_slices_of_another_form():
-    """What is missing and what is unknown, of every key."""
+    """Missing and unknown fields are listed for every key."""
     with pytest.raises(ValueError) as caught:
         build_self_attention_mask(
             {"a": {"offset": 0}, "b": {"event_shape": (1,), "size": 3}}, {}
@@ -637,7 +637,7 @@ def test_slices_of_another_form():
 
 
 def test_with_values_of_wrong_shapes(tokens):
-    """Sample, event and batch axes must be those of the key."""
+    """Sample, event and batch axes must equal those of the key."""
     for shape in ((2, 4, 1), (3, 5, 1), (1, 5, 1), (5,), ()):
         with pytest.raises(ValueError) as caught:
             tokens.with_values(theta=np.zeros(shape))
@@ -664,7 +664,7 @@ CHANGES = {
     [("int32", "float32"), ("bool", "int8"), ("float32", "complex64")],
 )
 def test_new_values_of_a_dtype_that_does_not_fit(dtype, given, change):
-    """Kinds of numbers go one way: bool, integer, float, complex."""
+    """Dtypes may only be promoted: bool, integer, float, complex."""
     tokens = Tokens.from_pytree({"a": np.zeros((1, 1, 1), dtype)}, {})
     with pytest.raises(TypeError) as caught:
         CHANGES[change](tokens, np.zeros((1, 1, 1), given))
@@ -682,7 +682,7 @@ def test_new_values_of_a_dtype_that_does_not_fit(dtype, given, change):
     [("float32", "int32"), ("int8", "bool"), ("complex64", "float32")],
 )
 def test_new_values_of_a_dtype_that_fits(dtype, given, change):
-    """They become what the tokens are."""
+    """They are converted to the dtype of the tokens."""
     tokens = Tokens.from_pytree({"a": np.zeros((1, 1, 1), dtype)}, {})
     changed = CHANGES[change](tokens, np.ones((1, 1, 1), given))
     assert changed.data.dtype == dtype
@@ -690,7 +690,7 @@ def test_new_values_of_a_dtype_that_fits(dtype, given, change):
 
 
 def test_with_data_of_wrong_shapes(tokens):
-    """Of the whole and of a view."""
+    """The tokens or a view are the target."""
     with pytest.raises(ValueError) as caught:
         tokens.with_data(np.zeros((1, 21, 1)))
     assert str(caught.value) == (
@@ -706,7 +706,7 @@ def test_with_data_of_wrong_shapes(tokens):
 
 
 def test_decode_of_arrays_of_other_shapes(tokens):
-    """Too few axes, or other samples than asked for."""
+    """There are too few axes, or a different number of samples."""
     with pytest.raises(ValueError) as caught:
         tokens.decode(np.zeros((21,)))
     assert str(caught.value) == (
@@ -719,7 +719,7 @@ def test_decode_of_arrays_of_other_shapes(tokens):
 
 @pytest.mark.parametrize("library", [np, jnp])
 def test_decode_of_tokens_that_are_too_narrow(library):
-    """The widths are named, not a size that nobody knows."""
+    """The message has the widths, not an internal size."""
     tokens = Tokens.from_pytree({"a": np.zeros((1, 2, 3))}, {})
     flat = library.zeros((1, 2, 2))
     for decode in (
@@ -746,17 +746,17 @@ def test_joining_nothing():
 
 
 def test_joining_something_else(tokens):
-    """A view has to become Tokens first."""
+    """A view must first be converted to Tokens."""
     with pytest.raises(TypeError) as caught:
         concatenate_tokens(tokens, tokens.select_tokens(["mu"]))
     assert str(caught.value) == (
-        "Operand 1 of concatenate_tokens is a TokenView, expected Tokens. Of "
+        "Operand 1 of concatenate_tokens is a TokenView, expected Tokens. For "
         "a view, join view.to_tokens()."
     )
 
 
 def test_joining_faults_are_all_listed():
-    """Keys, labels, shapes, rules and samples of every operand."""
+    """Keys, labels, shapes, rules and samples of all operands are compared."""
     a = Tokens.from_pytree(
         {"x": np.zeros((1, 2, 2)), "y": np.zeros((1, 1, 1))},
         {"local": ["x"]},
@@ -785,7 +785,7 @@ def test_joining_faults_are_all_listed():
 
 
 def test_joining_other_sample_axes():
-    """Only the first may differ, and there must be one."""
+    """Only the first may differ, and at least one is required."""
     none = Tokens.from_pytree({"x": np.zeros((2, 1))}, {}, sample_ndims=0)
     with pytest.raises(ValueError) as caught:
         concatenate_tokens(none)
@@ -800,8 +800,8 @@ def test_joining_other_sample_axes():
     with pytest.raises(ValueError) as caught:
         concatenate_tokens(two(2), two(3))
     assert str(caught.value) == (
-        "Cannot join Tokens: operand 1 has the sample shape (1, 3), operand "
-        "0 (1, 2): only the first axis may differ"
+        "Cannot join Tokens: operand 1 has the sample shape (1, 3), but "
+        "operand 0 has (1, 2): only the first axis may differ"
     )
 
 
@@ -809,12 +809,12 @@ def test_joining_other_sample_axes():
 
 
 def test_attention_mask_with_a_foreign_layout(tokens):
-    """Rules between tokens of different layouts are not known."""
+    """Rules between tokens of different layouts are unknown."""
     other = _one(mu=np.zeros((2, 1, 1)))
     with pytest.raises(ValueError) as caught:
         tokens.attention_mask(other)
     assert str(caught.value) == (
-        "The two sets of tokens have different layouts behind them: "
+        "The two sets of tokens were selected from different layouts: "
         "TokenLayout(mu: (1,)+(1,), theta: (5,)+(1,), obs: (5, 3)+(1,)) and "
         "TokenLayout(mu: (1,)+(1,)). Select both from Tokens that were built "
         "with the same keys, shapes and rules."
@@ -822,7 +822,7 @@ def test_attention_mask_with_a_foreign_layout(tokens):
 
 
 def test_attention_mask_with_other_numbers_of_samples():
-    """Padding of 2 and of 3 samples cannot be combined."""
+    """Padding of 2 samples and of 3 samples cannot be combined."""
 
     def build(n):
         return Tokens.from_pytree(
@@ -836,7 +836,7 @@ def test_attention_mask_with_other_numbers_of_samples():
 
 
 def test_attention_mask_with_an_unknown_choice(tokens):
-    """The choices are named."""
+    """The message lists the choices."""
     with pytest.raises(ValueError) as caught:
         tokens.attention_mask(empty_rows="none")
     assert str(caught.value) == (
@@ -845,7 +845,7 @@ def test_attention_mask_with_an_unknown_choice(tokens):
 
 
 def test_attention_mask_refuses_empty_rows_when_asked():
-    """How many, and where the first is."""
+    """The message has the number of rows and the first of them."""
     tokens = Tokens.from_pytree(
         {"mu": np.zeros((1, 1, 1)), "obs": np.zeros((1, 3, 1))},
         {"local": ["obs"], "cross": [("obs", "mu")]},

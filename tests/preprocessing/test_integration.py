@@ -55,7 +55,7 @@ def _assert_masks(tokens, theta_keys, y_keys, attention):
 
 
 def _assert_sides(tokens, flat, slices):
-    """Compare values, labels and slices of both sides with legacy ones."""
+    """Compare values, labels and slices of both sides with legacy results."""
     for side in ("theta", "y"):
         view = tokens.select_tokens(slices[side])
         legacy = flat["data"][side]
@@ -70,7 +70,7 @@ def _assert_sides(tokens, flat, slices):
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_legacy_example_masks_match_stored_output(example, make_example):
-    """The examples' rules make the masks that the legacy package made."""
+    """The rules of the examples give the stored legacy masks."""
     data, kwargs, flat, slices = _stored(example, "plain__own_rules")
     independence = make_example(example).independence
     assert kwargs["independence"] == independence
@@ -82,7 +82,7 @@ def test_legacy_example_masks_match_stored_output(example, make_example):
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_legacy_example_values_labels_and_slices_match(example):
-    """And so do the numbers, bit for bit."""
+    """The numbers are bit-identical too."""
     data, kwargs, flat, slices = _stored(example, "plain__own_rules")
     tokens = _tokens(data, **kwargs)
     _assert_sides(tokens, flat, slices)
@@ -90,7 +90,7 @@ def test_legacy_example_values_labels_and_slices_match(example):
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_legacy_example_padding_and_index_match(example):
-    """Event shapes per sample, and functional inputs of every key."""
+    """Event shapes are per sample, and every key has functional inputs."""
     data, kwargs, flat, slices = _stored(
         example, "pad__per_sample__own_rules_index"
     )
@@ -109,7 +109,7 @@ def test_legacy_example_padding_and_index_match(example):
         view = tokens.select_tokens(slices[side])
         padding = np.asarray(flat["masks"]["padding"][side])
         np.testing.assert_array_equal(view.padding_mask, padding == 1)
-        # The legacy rows of the index follow sorted keys.
+        # Rows of the legacy index follow the sorted keys.
         in_their_order = tokens.select_tokens(sorted(slices[side]))
         np.testing.assert_array_equal(
             in_their_order.functional_inputs, flat["index"][side]
@@ -118,7 +118,7 @@ def test_legacy_example_padding_and_index_match(example):
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_legacy_example_masks_match_after_key_swapping(example):
-    """With the sides swapped, rules written the other way do not act."""
+    """With exchanged sides, rules in the other direction do not act."""
     data, kwargs, flat, slices = _stored(example, "indep__own__swap")
     tokens = _tokens(data, **kwargs)
     _assert_masks(
@@ -129,7 +129,7 @@ def test_legacy_example_masks_match_after_key_swapping(example):
 def test_bottom_up_key_swapping(
     bottom_up_swap_case, hierarchical_gaussian_spec, legacy_warnings_off
 ):
-    """Use case 1: built once, the sides are chosen when they are used."""
+    """Use case 1: Tokens are built once, and sides are chosen later."""
     case = bottom_up_swap_case
     theta, y = case["theta_samples"], case["y_samples"]
     mu = {"mu": jnp.arange(6.0).reshape(6, 1, 1)}
@@ -156,7 +156,7 @@ def test_bottom_up_key_swapping(
 
 
 def test_bottom_up_selective_extraction(make_example, legacy_warnings_off):
-    """Use case 2: only the global parameters, without copying."""
+    """Use case 2: only the global parameters are selected, without a copy."""
     seir = make_example("seir")
     global_names = ["beta_0", "alpha", "sigma"]
     tokens = Tokens.from_pytree(seir.data, seir.independence)
@@ -182,7 +182,7 @@ def test_bottom_up_selective_extraction(make_example, legacy_warnings_off):
 
 
 def test_bottom_up_value_override(make_example, legacy_warnings_off):
-    """Use case 3: new globals and locals in the order of the old ones."""
+    """Use case 3: new parameters replace the old ones in the same order."""
     seir = make_example("seir")
     tokens = Tokens.from_pytree(seir.data, seir.independence)
     global_samples = {
@@ -240,14 +240,14 @@ def test_bottom_up_restructuring(make_example, legacy_warnings_off):
 
 
 def _attend(queries, keys, allowed):
-    """Return softmax attention of one-dimensional tokens, in NumPy."""
+    """Return softmax attention of one-dimensional tokens, with NumPy."""
     logits = queries @ keys.swapaxes(-1, -2)
     weights = np.where(allowed, np.exp(logits), 0.0)
     return weights @ keys / weights.sum(-1, keepdims=True)
 
 
 def test_jit_compilation_of_a_training_step(example):
-    """Compiled, without leaks: views, masks, decoding, gradients at once."""
+    """Views, masks, decoding and gradients compile together without leaks."""
     tokens = Tokens.from_pytree(
         example.data, example.independence, example.functional_inputs
     )
@@ -273,19 +273,19 @@ def test_jit_compilation_of_a_training_step(example):
     assert gradient != 0
 
     declared = tokens.cross_attention_mask(theta_keys, ["obs"])
-    # Rows that the rules leave empty attend to everything.
+    # Rows that rules leave empty attend to everything.
     allowed = declared | ~declared.any(-1, keepdims=True)
     views = (tokens.select_tokens(keys) for keys in (theta_keys, ["obs"]))
     mixed = _attend(*(np.asarray(v.data, np.float64) for v in views), allowed)
     blocks = tokens.select_tokens(theta_keys).decode(mixed)
     expected = sum((block**2).mean() for block in blocks.values())
-    # Single against double precision.
+    # Tolerance of single precision compared with double precision.
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
 @pytest.mark.slow
 def test_end_to_end_with_a_simple_estimator():
-    """Both data strategies learn the same, and the posterior is right."""
+    """Both data strategies learn the same, and the posterior is correct."""
     simulation = (prior, simulator, None, RULES, 2_048)
     generator = TokenGenerator(*simulation, batch_size=256, seed=0)
     static = generate_static_dataset(
@@ -295,7 +295,7 @@ def test_end_to_end_with_a_simple_estimator():
     learned = SimpleEstimator().fit(generator, *keys, n_epochs=4)
     again = SimpleEstimator().fit(static, *keys, n_epochs=4, size=256)
     for a, b in zip(learned.lines, again.lines, strict=True):
-        # Sums in another order, 32 steps long.
+        # Tolerance for sums in a different order, over 32 steps.
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
     observed = generate_static_dataset(
@@ -303,22 +303,22 @@ def test_end_to_end_with_a_simple_estimator():
     )
     draws = learned.sample(observed, *keys, key=jax.random.key(2), n=2_000)
     assert draws["theta"].shape == (2_000, 4, N_SITES, 1)
-    # theta has the variance 2 before, each of its observations 0.01.
+    # theta has a prior variance of 2, and each observation of 0.01.
     variance = 1 / (1 / 2 + N_OBS / 0.01)
     obs = observed.decode()["obs"]
     mean = variance * obs.sum(2) / 0.01
-    # A tenth of the posterior's scale; Monte-Carlo noise is a fiftieth.
+    # A tenth of the posterior's scale; Monte Carlo noise is a fiftieth.
     atol = 0.1 * variance**0.5
     np.testing.assert_allclose(draws["theta"].mean(0), mean, atol=atol)
     np.testing.assert_allclose(draws["theta"].std(0), variance**0.5, rtol=0.1)
 
 
 def test_an_estimator_is_asked_the_other_way_round():
-    """Use case 1: observations given parameters, from the same tokens."""
+    """Use case 1: observations are inferred from the parameters."""
     tokens = generate_static_dataset(
         jax.random.key(0), prior, simulator, None, RULES, 2_048
     )
-    # The rule names theta first, so obs does not attend by it.
+    # The rule has theta first, so obs is not restricted by it.
     rules = {"cross_local": [("obs", "theta", (0, 0))]}
     tokens = Tokens.from_pytree(tokens.decode(), rules)
     swapped = SimpleEstimator().fit(
@@ -333,7 +333,7 @@ def test_an_estimator_is_asked_the_other_way_round():
 
 
 def test_an_estimator_learns_from_joined_tokens():
-    """Data sets of other sizes; what padding holds does not matter."""
+    """Data sets have different sizes; values of padding are ignored."""
     tokens = generate_static_dataset(
         jax.random.key(0), prior, simulator, None, RULES, 1_024
     )
@@ -367,7 +367,7 @@ def test_an_estimator_learns_from_joined_tokens():
 def test_seir_with_100_and_more_sites(
     n_sites, make_example, legacy_warnings_off
 ):
-    """Masks as the bridge makes them; joining copies no mask per sample."""
+    """Masks are those of the bridge; joining makes no copies per sample."""
     seir = make_example("seir", 20, n_sites, 5)
     tokens = Tokens.from_pytree(
         seir.data, seir.independence, seir.functional_inputs

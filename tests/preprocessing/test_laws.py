@@ -1,4 +1,4 @@
-"""Laws that hold for all trees, one per test."""
+"""Properties that hold for all trees, one per test."""
 
 import math
 
@@ -13,7 +13,7 @@ from strategies import SEEDS, Tree, array_of, cases, chance, trees
 from tfmpe import Tokens, concatenate_tokens, decode_pytree, flatten_pytree
 from tfmpe.migrate.replay.compare import compare
 
-# Drawn trees hold narrow keys beside wide ones.
+# Trees may have narrow keys besides wide ones.
 pytestmark = pytest.mark.filterwarnings("ignore:Warning. Batch size padding")
 
 
@@ -80,7 +80,7 @@ def test_selecting_all_is_the_identity(tree):
 @given(trees(), st.data())
 @cases(60)
 def test_selections_compose(tree, data):
-    """Selecting twice is selecting once."""
+    """Two selections are equal to one."""
     tokens = _build(tree)
     first = _subset(data.draw, tokens)
     view = tokens.select_tokens(first)
@@ -119,7 +119,7 @@ def _leaves(tree, path=()):
 @given(trees(), st.data())
 @cases(60)
 def test_the_masks_of_a_view_are_blocks_of_the_parents(tree, data):
-    """Rows and columns of its tokens, in its order; so are the other arrays."""
+    """They have the view's rows and columns, in order, as do other arrays."""
     tokens = _build(tree)
     keys = _subset(data.draw, tokens)
     view = tokens.select_tokens(keys)
@@ -187,7 +187,7 @@ def test_with_data_of_a_view_changes_its_tokens_alone(tree, data):
 @given(trees())
 @cases(60)
 def test_labels_agree(tree):
-    """Ranks of the sorted keys, on each token of a key, in each sample."""
+    """They are ranks of the sorted keys, for each token in each sample."""
     tokens = _build(tree)
     ranks = {key: i for i, key in enumerate(sorted(tokens.key_order))}
     assert tokens.label_map == ranks
@@ -203,7 +203,7 @@ def test_labels_agree(tree):
 @given(trees(), st.data())
 @cases(60)
 def test_functional_input_rows_belong_to_their_tokens(tree, data):
-    """In the order of the data, whatever the order of the keys."""
+    """Rows have the order of the data, for any order of the keys."""
     inputs = tree.kwargs["functional_inputs"]
     assume(inputs)
     tokens = _build(tree)
@@ -226,7 +226,7 @@ def test_functional_input_rows_belong_to_their_tokens(tree, data):
 @given(trees(), st.data(), st.sampled_from(["self", "all"]))
 @cases(40)
 def test_no_row_of_an_attention_mask_is_empty(tree, data, empty_rows):
-    """And no padding is attended to where anything is real."""
+    """Padding is attended to only if nothing is real."""
     tokens = _build(tree)
     queries = tokens.select_tokens(_subset(data.draw, tokens))
     keys = tokens.select_tokens(_subset(data.draw, tokens))
@@ -253,7 +253,7 @@ def test_no_row_of_an_attention_mask_is_empty(tree, data, empty_rows):
 @given(trees())
 @cases(60)
 def test_attention_masks_keep_the_declared_ones(tree):
-    """A row with something left to attend to is the declared one."""
+    """A row with real allowed tokens is that of the declared mask."""
     tokens = _build(tree)
     n = math.prod(tree.sample_shape)
     real = np.asarray(tokens.padding_mask).reshape(n, 1, tokens.n_tokens)
@@ -269,7 +269,7 @@ def test_attention_masks_keep_the_declared_ones(tree):
 @given(trees(), SEEDS)
 @cases(60)
 def test_padding_values_do_not_matter(tree, seed):
-    """What stands in unused values of a token is never decoded."""
+    """Values in unused parts of a token are never decoded."""
     tokens = _build(tree)
     data = np.array(tokens.data)
     unused = np.ones(data.shape, bool)
@@ -281,11 +281,11 @@ def test_padding_values_do_not_matter(tree, seed):
 
 @st.composite
 def _operands(draw, n):
-    """Draw trees that differ in samples and sizes alone."""
+    """Draw trees that differ only in samples and sizes."""
     first = draw(
         trees(min_sample_ndims=1, padded=False, named=False, max_keys=3)
     )
-    # Rules must fit the largest shapes too, so none that map dimensions.
+    # Rules must also fit the largest shapes, so none refer to dimensions.
     rules = {
         kind: rule
         for kind, rule in first.kwargs["independence"].items()
@@ -329,7 +329,7 @@ def _build_all(operands):
 
 
 def _real_tokens(tokens):
-    """List what real tokens hold: sample, key, coordinates, values, inputs."""
+    """List the real tokens: sample, key, coordinates, values, inputs."""
     n, m = tokens.sample_shape[0], math.prod(tokens.sample_shape[1:])
     lead = (n, m, tokens.n_tokens)
     data = np.asarray(tokens.data).reshape(*lead, tokens.width)
@@ -356,7 +356,7 @@ def _shifted(tokens, by):
 @given(_operands(2))
 @cases(60)
 def test_joining_never_loses_nor_invents_a_real_token(operands):
-    """Each stays with its key, coordinates, values and inputs."""
+    """Each keeps its key, coordinates, values and inputs."""
     first, second = _build_all(operands)
     joined = concatenate_tokens(first, second)
     wanted = [
@@ -377,7 +377,7 @@ def test_joining_is_associative(operands):
     right = concatenate_tokens(a, concatenate_tokens(b, c))
     for grouped in (left, right):
         assert grouped.layout == at_once.layout
-        # Padding that is spelled out and padding that is not are the same.
+        # Explicit and implicit padding are equal.
         np.testing.assert_array_equal(
             grouped.padding_mask, at_once.padding_mask
         )
@@ -395,7 +395,7 @@ def test_joining_one_is_the_identity(operands):
 @given(trees(), st.data())
 @cases(60)
 def test_equal_trees_give_equal_layouts(tree, data):
-    """And another order of keys gives another layout, of the same keys."""
+    """A different order of the same keys gives a different layout."""
     tokens, again = _build(tree), _build(tree)
     assert tokens.layout == again.layout
     assert hash(tokens.layout) == hash(again.layout)
@@ -409,7 +409,7 @@ def test_equal_trees_give_equal_layouts(tree, data):
 @given(trees(min_sample_ndims=1), st.data())
 @cases(60)
 def test_rows_can_be_permuted(tree, data):
-    """Every leaf has the samples first, so minibatches are views of them."""
+    """Samples are the first axis of every leaf, so minibatches are views."""
     tokens = _build(tree)
     n = tree.sample_shape[0]
     rows = np.array(data.draw(st.permutations(range(n))))

@@ -12,7 +12,7 @@ from tfmpe._base.programs import compiled
 
 
 class Factor:
-    """Something static, equal to nothing else."""
+    """A static value that is equal to nothing else."""
 
     def __init__(self, value):
         self.value = value
@@ -20,7 +20,7 @@ class Factor:
 
 @pytest.fixture
 def scale():
-    """Return a function of which two programs are kept; it counts traces."""
+    """Return a function that keeps two programs, and counts traces."""
 
     @compiled(2)
     def scale(tree, *, by):
@@ -69,7 +69,7 @@ def test_shapes_and_structures_count_as_well(scale):
 
 
 def test_transformations(scale):
-    """Of values that are not known, too; nothing traced is kept."""
+    """Values may be unknown, but traced ones are not kept."""
     factor = Factor(3.0)
 
     def total(x):

@@ -1,1 +1,1 @@
-"""Helpers of every layer: errors, arrays, trees, atomic files."""
+"""Helpers for all layers: errors, arrays, trees, atomic files."""

@@ -27,18 +27,18 @@ AnyArray: TypeAlias = Array | np.ndarray
 """An array of jax, traced or not, or of NumPy."""
 
 PRNGKey: TypeAlias = Key[Array, ""] | UInt32[AnyArray, " words"]
-"""A typed PRNG key, or the words of one."""
+"""A typed PRNG key, or a raw ``uint32`` key."""
 
 _ALIGNMENT = 64
 _NOT_IN_JAX = {("m", "m"), ("f", "g"), ("c", "G")}
 
 moves_arrays = jax.transfer_guard("allow")
-"""Decorator of functions that move what they are given, masks and counters to
-the device on purpose, whatever ``jax_transfer_guard`` says."""
+"""Decorator for functions that transfer arguments, masks and counters to the
+device on purpose, whatever ``jax_transfer_guard`` says."""
 
 
 def broadcasts_to(shape: Sequence[int], full: Sequence[int]) -> bool:
-    """Whether an array of one shape can be broadcast to another."""
+    """Return whether an array of one shape can be broadcast to another."""
     try:
         return np.broadcast_shapes(tuple(shape), tuple(full)) == tuple(full)
     except ValueError:
@@ -51,14 +51,14 @@ def to_rank(array: Any, rank: int) -> Any:
 
 
 def on_host(arrays: Iterable[Any]) -> bool:
-    """Whether all arrays can be read as NumPy arrays without a transfer."""
+    """Return whether NumPy can read all arrays without a transfer."""
     default = None
     for array in arrays:
         if isinstance(array, (np.ndarray, np.generic, int, float)):
             continue
         if not isinstance(array, jax.Array) or isinstance(array, Tracer):
             return False
-        # Once for all arrays: asking costs as much as slicing one.
+        # Looked up only once: that costs as much as slicing an array.
         default = default or jax.local_devices()[0]
         if default.platform != "cpu" or array.weak_type:
             return False
@@ -70,7 +70,7 @@ def on_host(arrays: Iterable[Any]) -> bool:
 
 
 def as_array(value: Any, what: str) -> Any:
-    """Return ``value`` as a numeric array of native byte order, or raise."""
+    """Return ``value`` as a numeric array in native byte order, or raise."""
     if not isinstance(value, jax.Array):
         check_unmasked(value, what)
         value = np.asarray(value)
@@ -85,14 +85,14 @@ def as_array(value: Any, what: str) -> Any:
 
 
 def is_numeric(dtype: np.dtype) -> bool:
-    """Whether jax has a dtype of numbers or bool."""
+    """Return whether a dtype is numeric or bool, and exists in jax."""
     numeric = any(jnp.issubdtype(dtype, k) for k in (jnp.number, jnp.bool_))
-    # NumPy counts durations as integers. jax does not have long floats.
+    # NumPy counts timedelta64 as an integer; jax has no long doubles.
     return numeric and (dtype.kind, dtype.char) not in _NOT_IN_JAX
 
 
 def check_unmasked(value: Any, what: str) -> None:
-    """Refuse masked values, also in lists: NumPy would use what is below."""
+    """Raise if values are masked, also in lists: NumPy ignores the mask."""
     if isinstance(value, (list, tuple)):
         for each in value:
             check_unmasked(each, what)
@@ -101,7 +101,7 @@ def check_unmasked(value: Any, what: str) -> None:
         if n_masked:
             raise ValueError(
                 f"{what} is a masked array with {n_masked} of {value.size} "
-                "values masked, which tokens cannot mark one by one. Leave "
+                "values masked, but tokens cannot mask single values. Leave "
                 "them out and pass the true sizes with event_shapes=, or "
                 "fill them in with numpy.ma.filled."
             )
@@ -114,7 +114,7 @@ def common_dtype(arrays: Sequence[Any]) -> np.dtype:
 
 
 def promoted(*arrays: Any) -> list[Any]:
-    """Return the arrays in one dtype, as jax promotes them."""
+    """Return the arrays, promoted to their common dtype."""
     dtype = common_dtype(arrays)
     return [array.astype(dtype) for array in arrays]
 
@@ -122,7 +122,7 @@ def promoted(*arrays: Any) -> list[Any]:
 def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:
     """Return ``pad_value`` as ``jnp.pad`` writes it: integers saturate."""
     plain = isinstance(pad_value, (int, float))
-    # Equal keys that are not the same bits: 1 and 1.0, 0.0 and -0.0.
+    # The text distinguishes equal numbers in the cache: 0.0 and -0.0.
     fill = _fill if plain else _fill.__wrapped__
     return fill(pad_value, str(pad_value) if plain else "", dtype)
 
@@ -138,7 +138,7 @@ def _fill(pad_value: Any, text: str, dtype: np.dtype) -> np.generic:
 
 
 def spread(array: Any, places: np.ndarray, n_rows: int, pad_value: Any) -> Any:
-    """Put the rows ``(*lead, n, columns)`` at places among ``n_rows``."""
+    """Scatter the rows of ``(*lead, n, columns)`` to places in ``n_rows``."""
     if np.array_equal(places, np.arange(n_rows)):
         return array
     shape = (*array.shape[:-2], n_rows, array.shape[-1])
@@ -171,36 +171,36 @@ def concatenate(arrays: Sequence[Any], axis: int) -> Array:
 
 
 def quiet_casts() -> np.errstate:
-    """Return a context in which NumPy converts as silently as jax does."""
+    """Return a context in which NumPy casts without warnings, like jax."""
     return np.errstate(over="ignore", invalid="ignore")
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Allocate an array that jax can take over without copying it."""
     n_bytes = math.prod(shape) * dtype.itemsize
-    # jax shares memory only if it begins where its own arrays would.
+    # jax shares memory only if it is aligned like that of its own arrays.
     raw = np.empty(n_bytes + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 def hand_over(array: np.ndarray) -> Array:
-    """Convert a new array that nothing else holds to a jax array."""
+    """Convert a new array, without other references, to a jax array."""
     return jax.device_put(array)
 
 
 def strong(array: Any) -> Any:
-    """Return a jax array that is not weakly typed, as it compiles anew."""
+    """Return an array without weak type, which would cause recompilation."""
     return jnp.asarray(array, array.dtype) if array.weak_type else array
 
 
 def readable(array: Any) -> Any:
-    """Return a NumPy view of an array on the host, else the array itself."""
+    """Return a NumPy view if the array is on the host, else the array."""
     return np.asarray(array) if on_host([array]) else array
 
 
 def take(array: Any, blocks: Sequence[slice], axis: int) -> Any:
-    """Return some slices of an axis; a single one is a view of NumPy."""
+    """Return slices of an axis, joined; a single NumPy slice is a view."""
     source = readable(array)
     ahead = (slice(None),) * (axis % array.ndim)
     parts = [source[(*ahead, block)] for block in blocks]
@@ -232,7 +232,7 @@ def grow(array: Any, start: int, shape: Sequence[int], pad_value: Any) -> Any:
 
 
 def flatten_samples(tree: T, n_axes: int) -> T:
-    """Flatten the leading axes of every leaf to one."""
+    """Flatten the first ``n_axes`` axes of every leaf into one."""
     return jax.tree.map(
         lambda leaf: leaf.reshape(
             (math.prod(leaf.shape[:n_axes]), *leaf.shape[n_axes:])
@@ -242,7 +242,7 @@ def flatten_samples(tree: T, n_axes: int) -> T:
 
 
 def take_rows(tree: Any, rows: Any) -> Any:
-    """Return rows of every array of a tree; on the host nothing compiles."""
+    """Return rows of every array in a tree; on the host, do not compile."""
     if on_host([rows]):
         rows = np.asarray(rows)
 
@@ -267,7 +267,7 @@ def owned(array: Any) -> Array:
 
 
 def like(result: Any, source: Any) -> Any:
-    """Return NumPy for a NumPy source, else a jax array."""
+    """Return a NumPy array if the source is one, else a jax array."""
     if isinstance(source, np.ndarray) or not isinstance(result, np.ndarray):
         return result
     return hand_over(result)

@@ -8,19 +8,19 @@ from pathlib import Path
 def write_atomically(
     path: Path, content: bytes, mode: int | None = None
 ) -> None:
-    """Write a file, or leave an existing one unchanged.
+    """Write a file completely, or leave an existing one unchanged.
 
-    Whenever the process or the machine stops, ``path`` holds all of the old or
-    all of the new content; a hidden ``.NAME.*.tmp`` may be left beside it.
-    ``mode`` sets its permissions.
+    If the process or the machine stops at any time, ``path`` holds all of the
+    old or all of the new content; a hidden ``.NAME.*.tmp`` may remain beside
+    it. ``mode`` sets the permissions of the file.
     """
-    # Random, so that two processes that write the same file do not meet.
+    # A random name, because two processes may write the same file.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
-            # Or the new name could reach the disk before the content.
+            # Otherwise the new name could reach the disk before the content.
             os.fsync(file.fileno())
         if mode is not None:
             os.chmod(temporary, mode)
@@ -36,6 +36,6 @@ def write_atomically(
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove temporary files of interrupted writers; none may be active."""
+    """Remove temporary files of interrupted writers; none may be running."""
     for temporary in folder.glob(f".{pattern}.*.tmp"):
         temporary.unlink()

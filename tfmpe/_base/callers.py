@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 
-# Between that line and this package lie only these: transformations, modules
-# and solvers, and the wrappers of run-time type checkers.
+# Packages on the stack between that line and this package: transformations,
+# modules, solvers, and the wrappers of run-time type checkers.
 _SKIPPED_PACKAGES = (
     "tfmpe",
     "jax",
@@ -30,15 +30,15 @@ _STANDARD = tuple(
 _INSTALLED = {"site-packages", "dist-packages"}
 _ANY_ARGUMENTS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
-# Code that a type checker, an import or a decorator has written.
+# File names of code that a type checker, import or decorator generated.
 _GENERATED = ("<@", "<frozen ", "<decorator-gen")
 
 
 def warn_at_caller(warning: Warning) -> None:
     """Warn at the innermost line of the user's own code.
 
-    Also under ``jit``, ``jax.tree.map`` or the decorator of another package,
-    which a number of stack levels cannot handle.
+    Unlike a fixed ``stacklevel``, this also works under ``jit``,
+    ``jax.tree.map`` and decorators of other packages.
     """
     frame = _caller()
     warnings.warn_explicit(
@@ -52,9 +52,9 @@ def warn_at_caller(warning: Warning) -> None:
 
 
 def _caller() -> FrameType:
-    """Return the innermost frame of neither a library nor a wrapper.
+    """Return the innermost frame that belongs to no library or wrapper.
 
-    A thread of a pool has none; then the main thread waits at the line.
+    A pool thread has no such frame; the main thread, which waits for it, does.
     """
     innermost = sys._getframe(1)
     main = sys._current_frames().get(threading.main_thread().ident or 0)
@@ -74,14 +74,14 @@ def _passes_on(frame: FrameType) -> bool:
     if package in _SKIPPED_PACKAGES or file.startswith(_GENERATED):
         return True
     installed, standard = _origin(file)
-    # An installed package may be the user's; its wrappers take anything.
+    # Installed code may be the user's own, unless it takes any arguments.
     takes_anything = flags & _ANY_ARGUMENTS == _ANY_ARGUMENTS
     return takes_anything if installed else standard
 
 
 @lru_cache(maxsize=1024)
 def _origin(file: str) -> tuple[bool, bool]:
-    """Return whether a file is of an installed package, or of Python."""
+    """Return whether a file is installed, and whether it is part of Python."""
     path = Path(file)
     installed = not _INSTALLED.isdisjoint(path.parts)
     standard = any(path.is_relative_to(folder) for folder in _STANDARD)

@@ -1,11 +1,11 @@
-"""Errors and warnings, and wording that several modules share."""
+"""Errors, warnings, and helpers that build their messages."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UnknownKeyError(KeyError):
-    """A key that does not exist; its message is printed without quotes."""
+    """A key does not exist; the message is printed without quotes."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
@@ -18,8 +18,8 @@ class IndependenceError(ValueError):
 class DynamicShapeError(TypeError, ValueError):
     """A size that must be known at trace time is a traced value.
 
-    A ``TypeError`` like the tracer errors of jax, and a ``ValueError`` as for
-    any other size.
+    It is a ``TypeError`` like the tracer errors of jax, and a ``ValueError``
+    like the errors for other invalid sizes.
     """
 
 
@@ -32,7 +32,7 @@ class PaddingWarning(UserWarning):
 
 
 class IrreproducibleWarning(UserWarning):
-    """A simulation draws random numbers that do not come from its key."""
+    """A simulation draws random numbers that do not come from its PRNG key."""
 
 
 def nearest(name: object, choices: Iterable[str]) -> str:

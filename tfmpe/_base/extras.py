@@ -7,8 +7,8 @@ from typing import Any
 def import_extra(module: str, extra: str, need: str, instead: str = "") -> Any:
     """Return a module of an optional dependency, or say how to install it.
 
-    ``need`` and ``instead`` begin and end the message: what needs the module,
-    and an alternative.
+    The message begins with ``need``, which says what needs the module, and ends
+    with ``instead``, an alternative.
     """
     try:
         return importlib.import_module(module)

@@ -10,14 +10,14 @@ import numpy as np
 from .arrays import common_dtype, on_host
 
 _RESOLUTION = 0.01
-"""Rounding error that is allowed, as a share of the spread of values."""
+"""Largest allowed rounding error, as a share of the spread of the values."""
 
 _NOISE = 1e-12
-"""Relative spread of values that are equal but for rounding to 64 bits."""
+"""Relative spread up to which values differ only by float64 rounding."""
 
 
 def check_castable(value: Any, dtype: Any, what: str) -> None:
-    """Raise if values, or their kind of number, do not fit into a dtype."""
+    """Raise if a dtype cannot hold the values or their kind of number."""
     kinds = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
     value_kind, kind = (
         next(i for i, k in enumerate(kinds) if jnp.issubdtype(d, k))
@@ -35,7 +35,7 @@ def check_castable(value: Any, dtype: Any, what: str) -> None:
 def check_joined(arrays: Mapping[str, Any]) -> None:
     """Raise if joining arrays, named by their keys, would change values."""
     dtypes = {array.dtype for array in arrays.values()}
-    # Nothing is converted, as nearly always: the way in stays fast.
+    # In nearly all calls nothing is converted, and no check is needed.
     if len(dtypes) <= 1 and dtypes == set(
         map(jax.dtypes.canonicalize_dtype, dtypes)
     ):
@@ -48,14 +48,14 @@ def check_joined(arrays: Mapping[str, Any]) -> None:
 def check_fits(value: Any, dtype: Any, what: str) -> None:
     """Raise if a dtype cannot hold some values of an array on the host.
 
-    Rounding is allowed where it is small beside the values and beside their
-    spread, over all of them and in each column of the last axis.
+    Rounding is allowed if it is small compared with the values and with their
+    spread, both over all values and in each column of the last axis.
     """
-    # jax narrows first, and mixes what it has afterwards.
+    # jax canonicalizes dtypes first, and promotes them afterwards.
     narrowed = jax.dtypes.canonicalize_dtype(value.dtype)
     needed = {np.dtype(narrowed): None, np.dtype(dtype): None}
     needed.pop(value.dtype, None)
-    # Asking where an array lies costs more than comparing dtypes.
+    # Finding out where an array is costs more than comparing dtypes.
     if not needed or not value.size or not on_host([value]):
         return
     for each in needed:
@@ -84,7 +84,7 @@ def _check_floats(
         lost = (given != 0) & (np.abs(given) < least)
         if lost.any():
             _refuse(what, given[lost].flat[0], dtype, f"smallest is {least:g}")
-    # Half the distance between neighbours at the largest value.
+    # Half the distance between neighboring floats at the largest value.
     bound = max(abs(low), abs(high)) * float(limits.eps) / 2
     n_columns = given.shape[-1] if given.ndim else 1
     columns = (given.reshape(-1, 1), given.reshape(-1, n_columns))
@@ -94,8 +94,8 @@ def _check_floats(
         raise ValueError(
             f"{what} has values between {low!r} and {high!r}, so close "
             f"to one another that {dtype} rounds them by more than "
-            f"{_RESOLUTION:.0%} of their spread, or most of them to their "
-            "neighbours. Subtract a reference first, such as the smallest "
+            f"{_RESOLUTION:.0%} of their spread, or makes most neighboring "
+            "values equal. Subtract a reference first, such as the smallest "
             f"value, {_REMEDY}"
         )
 
@@ -103,14 +103,15 @@ def _check_floats(
 def _steps_vanish(given: np.ndarray, bound: float, dtype: np.dtype) -> bool:
     """Return whether rounding removes most steps from token to token.
 
-    As of times in seconds where other rows, or zeros in padding, are far away.
+    For example, times in seconds lose their steps where other rows, or zeros
+    in padding, are far away.
     """
     if not given.ndim:
         return False
     axis = -2 if given.ndim > 1 else -1
     with np.errstate(invalid="ignore", over="ignore"):
         steps = np.abs(np.diff(given.astype(float, copy=False), axis=axis))
-        # Too large to vanish, as nearly all are in most arrays.
+        # In most arrays nearly all steps are too large to vanish.
         n_large = np.count_nonzero(steps > 2 * bound)
         if 2 * (steps.size - n_large) < n_large:
             return False
@@ -123,7 +124,7 @@ def _steps_vanish(given: np.ndarray, bound: float, dtype: np.dtype) -> bool:
 
 
 def _is_coarse(columns: np.ndarray, bound: float, dtype: np.dtype) -> bool:
-    """Return whether rounding is large beside the spread of a column."""
+    """Return whether rounding is large compared with a column's spread."""
     finite = np.isfinite(columns)
     with np.errstate(invalid="ignore", over="ignore"):
         low = np.where(finite, columns, np.inf).min(axis=0)
@@ -162,7 +163,7 @@ def _check_ends(
 def _refuse(what: str, value: Any, dtype: np.dtype, limit: str) -> None:
     raise ValueError(
         f"{what} holds {value}, which {dtype} cannot hold: its {limit}. "
-        f"Use another unit, {_REMEDY}"
+        f"Use a different unit, {_REMEDY}"
     )
 
 

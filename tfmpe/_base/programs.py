@@ -1,4 +1,4 @@
-"""Compiled functions of which only the last used programs are kept."""
+"""Compiled functions that keep only the most recently used programs."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 
 N_PROGRAMS = 32
-"""Programs of one function that are kept, unless it asks for fewer."""
+"""Number of programs that are kept per function, by default."""
 
 
 _QUICK = {"xla_backend_optimization_level": 1}
-"""Options of XLA for large programs: the gradient of a small network compiles
-in 8.5 instead of 11 CPU s, and runs as fast."""
+"""XLA options for large programs: the gradient of a small network compiles in
+8.5 instead of 11 CPU seconds, and runs as fast."""
 
 
 def compiled(
@@ -23,9 +23,9 @@ def compiled(
 
     Positional arguments of the function are trees of arrays; keyword arguments
     are static and hashable. The least recently used program is freed, together
-    with what it was compiled for; ``jax.jit`` keeps all of them as long as the
-    function. ``quick`` compiles with fewer optimizations, for large programs.
-    ``cache_info()`` is that of ``functools.lru_cache``.
+    with its static arguments; ``jax.jit`` keeps all programs as long as the
+    function exists. ``quick`` compiles with fewer optimizations, for large
+    programs. ``cache_info()`` works as in ``functools.lru_cache``.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def compiled(
                 arrays = jax.tree.unflatten(structure, leaves)
                 return function(*arrays, **static)
 
-            # Of leaves, as jax keeps structures, and so layouts, elsewhere.
+            # Takes leaves, because jax also caches structures, with layouts.
             fewest = jax.config.read("jax_disable_most_optimizations")
             options = _QUICK if quick and not fewest else None
             return jax.jit(run, compiler_options=options)

@@ -12,8 +12,8 @@ T = TypeVar("T")
 def pytree(*leaves: str) -> Callable[[type[T]], type[T]]:
     """Return a decorator that registers a frozen dataclass as a pytree.
 
-    Fields other than ``leaves`` are static and must be hashable. Rebuilding
-    bypasses ``__init__``, as transformations put any object in place of a leaf.
+    Fields other than ``leaves`` are static and must be hashable. Unflattening
+    bypasses ``__init__``, because jax may replace leaves by any objects.
     """
 
     def register(cls: type[T]) -> type[T]:

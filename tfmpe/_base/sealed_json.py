@@ -1,7 +1,7 @@
-"""JSON records with a format, a version and a checksum of themselves.
+"""JSON records with a format, a version and a checksum.
 
-A record may come back damaged, from a newer version, or from somebody else.
-Whatever is wrong with it is a :class:`StorageError`.
+A record may be damaged, of a newer version, or from an unknown source. Every
+fault raises a :class:`StorageError`.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 class DamageError(StorageError):
-    """A record is not as it was written; the message is part of a sentence."""
+    """A record is damaged; :func:`naming` completes the message."""
 
 
 @contextmanager
 def naming(path: object) -> Iterator[None]:
-    """Add the path to every :class:`StorageError`, and what to do about it."""
+    """Add the path to every :class:`StorageError`; if damaged, a remedy."""
     try:
         yield
     except DamageError as error:
@@ -35,25 +35,25 @@ def naming(path: object) -> Iterator[None]:
 
 
 def canonical(value: Any) -> str:
-    """Return the only JSON text of a value: sorted, compact, ASCII."""
+    """Return the canonical JSON text of a value: sorted, compact, ASCII."""
     return json.dumps(
         value, allow_nan=False, separators=(",", ":"), sort_keys=True
     )
 
 
 def checksum(content: str) -> str:
-    """Return the sha256 of an ASCII text, in hexadecimal."""
+    """Return the SHA-256 of an ASCII text, in hexadecimal."""
     return hashlib.sha256(content.encode("ascii")).hexdigest()
 
 
 def seal(kind: str, version: int, content: dict[str, Any]) -> str:
-    """Return content as a JSON text of a format, with its checksum."""
+    """Return content as JSON text with its format, version and checksum."""
     record = {"format": kind, "version": version, **content}
     return canonical({**record, "sha256": checksum(canonical(record))})
 
 
 def unseal(text: str, kind: str, version: int) -> dict[str, Any]:
-    """Return the content of a sealed record, of at most this version."""
+    """Return the content of a sealed record up to the given version."""
     record = _parse(text)
     if not isinstance(record, dict) or record.pop("format", None) != kind:
         raise StorageError(f"it is not a record of the format {kind!r}.")
@@ -62,7 +62,7 @@ def unseal(text: str, kind: str, version: int) -> dict[str, Any]:
         raise DamageError(f"its version is {brief(found)}, expected 1 or more")
     if found > version:
         raise StorageError(
-            f"it has version {brief(found)} of the format {kind!r}, and this "
+            f"it has version {brief(found)} of the format {kind!r}, but this "
             f"tfmpe reads up to version {version}. Update tfmpe."
         )
     found_sum = record.pop("sha256", None)
@@ -87,7 +87,7 @@ def _parse(text: str) -> Any:
             text, object_pairs_hook=distinct, parse_constant=constant
         )
     except (ValueError, RecursionError) as error:
-        # Nesting that no stack holds, and numbers of thousands of digits.
+        # Also nesting too deep for the stack, and numbers that are too long.
         raise DamageError(f"its description is not JSON ({error})") from None
 
 
@@ -96,9 +96,9 @@ def read_exactly(
     read: Callable[[dict[str, Any]], T],
     write: Callable[[T], dict[str, Any]],
 ) -> T:
-    """Return what ``read`` makes of a record, if ``write`` undoes it.
+    """Return ``read(record)`` if ``write`` restores the same record.
 
-    So no entry is missing, converted or ignored, such as True for 1.
+    So no entry is missing, ignored or converted (such as True for 1).
     """
     try:
         value = read(record)
@@ -117,17 +117,19 @@ def read_exactly(
             f"its description is invalid ({type(error).__name__}: {text})"
         ) from None
     if not same:
-        raise DamageError("its description is not as tfmpe writes it")
+        raise DamageError(
+            "its description is not in the form that tfmpe writes"
+        )
     return value
 
 
 def brief(value: Any) -> str:
-    """Return the repr of a value, shortened to what fits into a message."""
+    """Return the repr of a value, shortened to fit into a message."""
     return reprlib.repr(value)
 
 
 def entries(value: Any, names: Iterable[str], where: str) -> list[Any]:
-    """Return the values of a dictionary that has exactly these names."""
+    """Return the values of a dictionary that must have exactly these names."""
     names = list(names)
     if not isinstance(value, dict) or value.keys() != set(names):
         found = list(value) if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""Sizes that must be known before anything is traced."""
+"""Sizes that must be known at trace time."""
 
 import operator
 from typing import Any

@@ -21,7 +21,7 @@ Tree: TypeAlias = Any
 
 
 class Leaf(NamedTuple):
-    """One array of a tree with its place."""
+    """One array of a tree, with its name and path."""
 
     name: str
     path: tuple[str, ...]
@@ -31,8 +31,8 @@ class Leaf(NamedTuple):
 def flatten_tree(tree: Tree, what: str) -> list[Leaf]:
     """List the leaves of a nested dictionary in their written order.
 
-    Whatever is not a mapping is a leaf, but lists and tuples are refused, as
-    are equal names and empty dictionaries. ``what`` names the tree in messages.
+    Everything except a mapping is a leaf. Lists, tuples, empty dictionaries
+    and equal names are refused. ``what`` names the tree in messages.
     """
     if not isinstance(tree, Mapping):
         raise TypeError(
@@ -82,7 +82,7 @@ def _collect(
 
 
 def own_copy(tree: Tree) -> Tree:
-    """Return a tree that a function of the user may change in place."""
+    """Return a copy that a user's function may change in place."""
     if isinstance(tree, Mapping):
         return {key: own_copy(value) for key, value in tree.items()}
     if type(tree) in (list, tuple):
@@ -108,12 +108,12 @@ def unflatten_tree(
 def lookup_as_given(
     spec: Tree, names: Collection[str], what: str
 ) -> dict[str, Any]:
-    """Return what a (nested) dictionary holds for keys, unchanged."""
+    """Return the entries of a (nested) dictionary by name, unconverted."""
     found: dict[str, Any] = {}
     if spec is None:
         return found
     if not isinstance(spec, Mapping):
-        raise TypeError(f"{what} must be a dictionary from keys, not {spec!r}.")
+        raise TypeError(f"{what} must be a dictionary, not {spec!r}.")
     waiting = [(str(name), value) for name, value in spec.items()]
     for name, value in waiting:
         start = name + SEPARATOR
@@ -139,10 +139,10 @@ def lookup_per_key(
     *,
     one_for_all: bool = False,
 ) -> dict[str, Any]:
-    """Return a setting for every key, given as a (nested) dictionary for some.
+    """Return a setting for every key, from a (nested) dictionary for some keys.
 
-    Other keys have the ``default``. ``convert(value, description)`` reads each
-    given value; with ``one_for_all`` a single value may stand for all keys.
+    Other keys get the ``default``. ``convert(value, description)`` reads each
+    given value; with ``one_for_all`` a single value may be given for all keys.
     """
     names = list(names)
     if one_for_all and not isinstance(spec, Mapping | None):

@@ -11,12 +11,12 @@ import click
 
 
 def file_option(*names: str, help: str) -> Callable[..., Any]:
-    """Return an option for a file to write, in a folder that exists."""
+    """Return an option for an output file in an existing folder."""
 
     def checked(
         context: click.Context, option: click.Parameter, file: Path | None
     ) -> Path | None:
-        # Checked before a run of minutes.
+        # Checked before a run that may take minutes.
         if file is not None and not file.absolute().parent.is_dir():
             why = f"the folder {str(file.parent)!r} does not exist"
             raise click.BadParameter(why, param_hint=option.opts[0])
@@ -46,7 +46,7 @@ def ending(code: int, exit_zero: bool) -> int:
 
 @contextmanager
 def writing(path: Path, option: str) -> Iterator[None]:
-    """Convert an error of writing a file to an error of usage."""
+    """Convert an error in writing a file to a usage error."""
     try:
         yield
     except OSError as error:
@@ -56,7 +56,7 @@ def writing(path: Path, option: str) -> Iterator[None]:
 
 
 def write_file(file: Path | None, content: bytes, option: str) -> None:
-    """Write a file, if any, atomically, or raise an error of usage."""
+    """Write a file atomically, if one is given, or raise a usage error."""
     from tfmpe._base.atomic import write_atomically
 
     if file is not None:
@@ -65,7 +65,7 @@ def write_file(file: Path | None, content: bytes, option: str) -> None:
 
 
 def require(*modules: str, extras: str) -> None:
-    """Raise an error of usage if any of these modules is missing."""
+    """Raise a usage error if any of these modules is missing."""
     missing = [n for n in modules if importlib.util.find_spec(n) is None]
     if missing:
         remedy = f'{", ".join(missing)}: pip install "tfmpe[{extras}]"'
@@ -74,16 +74,22 @@ def require(*modules: str, extras: str) -> None:
 
 @contextmanager
 def progress_bar(wanted: bool) -> Iterator[Any]:
-    """Yield a callback(share, label), or None where no bar is shown."""
+    """Yield a callback(share, label), or None if no bar is shown."""
     if not wanted or not sys.stderr.isatty():
         yield None
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
 
-    words = TextColumn("{task.percentage:>3.0f}% {task.description}")
+    columns = (
+        progress.SpinnerColumn(),  # Moves while a share takes long.
+        progress.BarColumn(),
+        progress.TextColumn("{task.percentage:>3.0f}%"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("{task.description}"),
+    )
     on_stderr = Console(stderr=True)
-    with Progress(BarColumn(), words, console=on_stderr, transient=True) as bar:
+    with progress.Progress(*columns, console=on_stderr, transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
         yield lambda share, label: bar.update(
             task, completed=share, description=label

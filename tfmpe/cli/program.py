@@ -11,11 +11,11 @@ from .common import json_option, require
 if TYPE_CHECKING:
     from tfmpe.migrate.run.program import Program
 
-SETTINGS = {"allow_interspersed_args": False}  # those of the script
+SETTINGS = {"allow_interspersed_args": False}  # left to the script
 
 
 def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -m, SCRIPT, ARGS and the options of the output to a command."""
+    """Add -m, SCRIPT, ARGS and the output options to a command."""
     for decorate in (
         click.argument("args", nargs=-1, type=click.UNPROCESSED),
         click.argument("script"),
@@ -32,7 +32,7 @@ def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
 def read_program(
     script: str, args: tuple[str, ...], is_module: bool
 ) -> "Program":
-    """Return the program to run; raise an error of usage if it is missing."""
+    """Return the program to run; raise a usage error if it is missing."""
     from tfmpe.migrate.run.program import Program, has_module
 
     program = Program(script, args, is_module)
@@ -52,7 +52,7 @@ def read_program(
 
 
 def check_legacy(program: "Program", legacy: str) -> None:
-    """Raise an error of usage if the legacy package is missing."""
+    """Raise a usage error if the legacy package is missing."""
     from tfmpe.migrate.run.program import has_module
 
     if not has_module(program, legacy):

@@ -31,7 +31,7 @@ from .program import SETTINGS, check_legacy, program_arguments, read_program
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="Maximal number of stored calls per function.",
+    help="Maximum number of stored calls per function.",
 )
 @click.option("--force", is_flag=True, help="Replace FOLDER if it exists.")
 @program_arguments
@@ -51,7 +51,7 @@ def record(
     Runs SCRIPT, a Python file or a notebook, on the installed legacy package
     and stores its outermost legacy calls in FOLDER, in the format of
     legacy_fixtures/, with a fingerprint of package, versions and device.
-    Calls with equal inputs are stored once; of calls under jit or vmap, only
+    Calls with equal inputs are stored once; for calls under jit or vmap, only
     shapes are stored. `tfmpe verify FOLDER` repeats the calls on the bridge.
     FOLDER is written completely or not at all, even if the script fails.
 

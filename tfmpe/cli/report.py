@@ -47,7 +47,7 @@ def report(
     Exit code:
       0  all comparisons agree within tolerances, and no work is left
       1  something differs, or work is left
-      2  invalid usage, or a file that none of the commands has written
+      2  invalid usage, or a file that no command wrote
       3  a file could not be read, or nothing was compared
 
     \b

@@ -36,7 +36,7 @@ from .program import SETTINGS, check_legacy, program_arguments, read_program
 @click.option(
     "--exit-zero",
     is_flag=True,
-    help="With --shadow: exit with 0 if results differ.",
+    help="With --shadow: exit with code 0 even if results differ.",
 )
 @program_arguments
 @click.pass_context
@@ -69,7 +69,7 @@ def run(
     inputs, and results and the state of objects are compared. The script's
     random numbers are not affected. Functions of the script, such as a
     simulator, are called a second time. Calls under jit, vmap, grad or scan
-    are compared after the run, by the values in the compiled program. If a
+    are compared after the run, using values in the compiled program. If a
     network's output differs, the first layer that differs is printed. Calls
     that cannot be compared are listed with the reason.
 

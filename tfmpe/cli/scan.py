@@ -30,7 +30,7 @@ def _codes(
     *("--format", "kind"),
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
-    help="Output format; github: annotations of a workflow.",
+    help="Output format; github: workflow annotations.",
 )
 @common.file_option(
     "--output", help="Write to a file, and print only the summary."

@@ -40,7 +40,7 @@ def verify(
     repeated, and one in forty of the others (at least one of each example),
     which solve equations, run networks or train them, always the same; --all
     repeats every call. PATH is always replayed completely. Results are compared
-    to the bit where possible, else within tolerances. Recordings of another
+    bit by bit if possible, else within tolerances. Recordings of another
     kind of device, precision or random number generator are refused unless
     --other-fingerprint is given.
 
@@ -54,7 +54,6 @@ def verify(
     \b
     Examples:
       tfmpe verify
-      tfmpe verify --all
       tfmpe verify --example seir
       tfmpe verify my_recordings --json report.json
     """  # noqa: D301 - click wants the backspace itself

@@ -2,8 +2,8 @@
 
 Change ``from sfmpe.util.dataloader import X`` to ``from
 tfmpe.compat.util.dataloader import X`` and a script gets the same numbers.
-Modules have their legacy names and are attributes, imported at first use, so
-that ``import tfmpe.compat as sfmpe`` replaces ``import sfmpe``. ``bridge``
+Modules keep their legacy names and are loaded when first used, so that
+``import tfmpe.compat as sfmpe`` replaces ``import sfmpe``. ``bridge``
 converts to Tokens and back, ``defects`` contains the reproduced defects, and
 ``fixes`` turns them off. Sampling and training need the extra ``flow`` and
 are imported at first use.

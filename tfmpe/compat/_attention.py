@@ -1,4 +1,4 @@
-"""Attention masks in the form that a legacy vector field takes."""
+"""Attention masks in the form that a legacy vector field expects."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Shaped
 
-# Rows and columns of each mask.
+# The side of the rows and the side of the columns of each mask.
 _SIDES = {"theta": ("theta", "theta"), "y": ("y", "y"), "cross": ("theta", "y")}
 
 
@@ -18,12 +18,13 @@ def _make_attention_masks(
     Parameters
     ----------
     masks : dict or None
-        ``'padding'``, ``'attention'``, or both, of ``flatten_structured``.
+        Masks of ``flatten_structured``: ``'padding'``, ``'attention'``, or
+        both.
 
     Returns
     -------
     theta, y, cross : Array, shape (samples or 1, 1, rows, columns), or None
-        None where there are no masks.
+        None if there are no masks.
 
     Notes
     -----

@@ -12,23 +12,23 @@ from tfmpe.compat.defects.l51_always_shuffled import check_shuffle
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.utils import split_data
 
-# Rows that TensorFlow keeps to draw from, in batches.
+# Size of TensorFlow's shuffle buffer, in batches.
 _BUFFER = 10
 _LARGEST_SEED = 2**31 - 1
 
 
 class InvalidArgumentError(ValueError):
-    """A batch size is not positive; the name is that of TensorFlow's error."""
+    """Invalid batch size; has the name of TensorFlow's error."""
 
 
 class DataLoader:
-    """Batches, read anew at each iteration.
+    """Iterable over batches, which are read again at each iteration.
 
     Parameters
     ----------
     itr : object
-        Has a method ``as_numpy_iterator()`` that returns a new iterator over
-        batches, like that of a ``tf.data.Dataset``.
+        Its method ``as_numpy_iterator()`` returns a new iterator over
+        batches, like the method of a ``tf.data.Dataset``.
     num_samples : int
         Number of rows; not checked.
 
@@ -57,7 +57,7 @@ class DataLoader:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of a tree, with the part of tf.data's interface that is used."""
+    """Rows of a tree, with the methods of tf.data that are needed here."""
 
     data: Any
     n_rows: int
@@ -71,8 +71,8 @@ class _Rows:
         counts = sorted({leaf.shape[0] for leaf in jax.tree.leaves(arrays)})
         if len(counts) != 1:
             raise ValueError(
-                f"The arrays have {counts} rows; expected equally many. Repeat "
-                "labels, masks and index for every sample first."
+                f"The arrays have {counts} rows; expected the same number in "
+                "all. Repeat labels, masks and index for every sample first."
             )
         return cls(arrays, counts[0])
 
@@ -117,25 +117,25 @@ def _map_in_order(function: Callable[[Any], Any], tree: Any) -> Any:
 
 
 def as_numpy_iterator_from_slices(data: Any, batch_size: int) -> Iterator[Any]:
-    """Return an iterator over batches of rows, in order.
+    """Return an iterator over batches of rows, without shuffling.
 
     Parameters
     ----------
     data : tree of arrays
-        All with equally many rows.
+        All with the same number of rows.
     batch_size : int
         1 or more; the last batch may be smaller.
 
     Returns
     -------
     iterator
-        Over trees of NumPy arrays; it can be used once.
+        Yields trees of NumPy arrays; can be used only once.
 
     Raises
     ------
     ValueError
         If leaves differ in their number of rows, or ``batch_size`` is not
-        positive (then with the name of TensorFlow's error).
+        positive (``InvalidArgumentError``).
 
     Notes
     -----
@@ -147,22 +147,22 @@ def as_numpy_iterator_from_slices(data: Any, batch_size: int) -> Iterator[Any]:
 def as_batched_numpy_iterator_from_tf(
     rng_key: Any, data: Any, iter_size: int, batch_size: int, shuffle: bool
 ) -> DataLoader:
-    """Return a loader of shuffled batches of a TensorFlow data set.
+    """Return a loader of shuffled batches of a TensorFlow dataset.
 
     Parameters
     ----------
     rng_key : Array
         PRNG key that seeds the shuffling.
     data : tf.data.Dataset
-        Of single rows; anything with its ``shuffle``, ``batch`` and
-        ``as_numpy_iterator`` will do.
+        A dataset of single rows, or an object with the same methods
+        ``shuffle``, ``batch`` and ``as_numpy_iterator``.
     iter_size : int
-        Number of rows, for ``num_samples``; not checked.
+        Number of rows, stored as ``num_samples``; not checked.
     batch_size : int
         1 or more; the last batch may be smaller.
     shuffle : bool
-        Whether each pass has another order. Rows are shuffled in any case
-        (L51).
+        Whether to reshuffle before each pass. Rows are shuffled even if it is
+        False (L51).
 
     Returns
     -------
@@ -194,19 +194,19 @@ def as_batch_iterator(
     rng_key : Array
         PRNG key that seeds the shuffling.
     data : tree of arrays
-        All with equally many rows; has ``data['data']['y']``.
+        All with the same number of rows; has ``data['data']['y']``.
     batch_size : int
         1 or more; the last batch may be smaller.
     shuffle : bool
-        Whether each pass has another order. Rows are shuffled in any case
-        (L51).
+        Whether to reshuffle before each pass. Rows are shuffled even if it is
+        False (L51).
     fix : iterable of str, optional
-        ``'L51'``: rows come in order unless ``shuffle``.
+        ``'L51'``: rows are only shuffled if ``shuffle`` is True.
 
     Returns
     -------
     DataLoader
-        Of trees of NumPy arrays.
+        Yields trees of NumPy arrays.
 
     Raises
     ------
@@ -214,12 +214,12 @@ def as_batch_iterator(
         If there is no ``data['data']['y']``.
     ValueError
         If leaves differ in their number of rows, or ``batch_size`` is not
-        positive (then with the name of TensorFlow's error).
+        positive (``InvalidArgumentError``).
 
     Notes
     -----
     Legacy: ``sfmpe.util.dataloader.as_batch_iterator``, which shuffles with
-    TensorFlow: the rows are the same, their order is another.
+    TensorFlow: the rows are the same, but their order differs.
     """
     n_rows = data["data"]["y"].shape[0]
     rows = _Rows.from_tensor_slices(data)
@@ -239,22 +239,21 @@ def as_batch_iterators(
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[DataLoader, DataLoader]:
-    """Split rows in two and return a loader of batches of each part.
+    """Split the rows in two parts and return a loader for each.
 
     Parameters
     ----------
     rng_key : Array
         PRNG key for splitting and shuffling.
     data : tree of arrays
-        All with equally many rows; has ``data['data']['y']``.
+        All with the same number of rows; has ``data['data']['y']``.
     batch_size : int
     split : float
         Share of the rows in the first part.
     shuffle : bool
-        Whether rows are drawn at random for the parts, and each pass has
-        another order (L51).
+        Whether to split at random, and reshuffle before each pass (L51).
     fix : iterable of str, optional
-        As :func:`as_batch_iterator`.
+        See :func:`as_batch_iterator`.
 
     Returns
     -------
@@ -263,12 +262,12 @@ def as_batch_iterators(
     Raises
     ------
     KeyError, ValueError
-        As :func:`as_batch_iterator`.
+        See :func:`as_batch_iterator`.
 
     Notes
     -----
-    Legacy: ``sfmpe.util.dataloader.as_batch_iterators``. The same rows are in
-    the same part; their order within it is another.
+    Legacy: ``sfmpe.util.dataloader.as_batch_iterators``. Each part has the
+    same rows, in a different order.
     """
     n_rows = data["data"]["y"].shape[0]
     parts = split_data(data, n_rows, split, rng_key if shuffle else None)

@@ -35,17 +35,17 @@ def create_bijector_map(
     ----------
     sample_tree : tree of arrays
     bijector_specs : dict of Bijector, optional
-        By the last key of a leaf's path (L41): of a dictionary its key, of a
-        list or tuple ``'[0]'``, ``'[1]'``, …, of a bare array ``''``. Leaves
-        without an entry get ``Identity``.
+        Keys are the last key of a leaf's path (L41): a dictionary key,
+        ``'[0]'``, ``'[1]'``, … in a list or tuple, or ``''`` for a bare array.
+        Leaves without an entry get ``Identity``.
     fix : iterable of str, optional
-        ``'L41'``: keys that no leaf has are refused, and a whole path such
-        as ``'site/beta'`` goes before a last key.
+        ``'L41'``: a key without a leaf is an error, and a full path such as
+        ``'site/beta'`` takes precedence over a last key.
 
     Returns
     -------
     dict of Bijector
-        By jax key path, in the order of the flattened tree.
+        Keys are jax key paths, in the order of the flattened tree.
 
     Raises
     ------
@@ -69,26 +69,28 @@ def create_zscaling_bijector_tree(
     *,
     fix: Iterable[str] | None = None,
 ) -> dict[Any, Any]:
-    """Return bijectors that standardise, one for every leaf of a tree.
+    """Return a standardizing bijector for every leaf of a tree.
 
     Parameters
     ----------
     sample_tree : tree of arrays
     representative_data : tree of arrays
-        With the leaves of ``sample_tree``; rows first, components last.
+        Has the leaves of ``sample_tree``; rows are the first axis, components
+        the last.
     bijector_specs : dict of Bijector, optional
-        As for :func:`create_bijector_map`.
+        See :func:`create_bijector_map`.
     fix : iterable of str, optional
-        ``'L40'``: a leaf of one axis is scaled by the moments of all its
-        values, and moments that are not finite are refused. ``'L41'`` as for
-        :func:`create_bijector_map`.
+        ``'L40'``: a leaf with one axis is scaled by the moments of all its
+        values, and moments that are not finite are an error. For ``'L41'``,
+        see :func:`create_bijector_map`.
 
     Returns
     -------
     dict of Bijector
-        By jax key path: the chosen bijector, then minus the mean, then
-        divided by the standard deviation of its image of the data, which
-        are taken over all axes but the last (L40).
+        Keys are jax key paths. The chosen bijector is applied first, then
+        the mean of the transformed data is subtracted, and the result is
+        divided by their standard deviation. Both moments are taken over all
+        axes but the last (L40).
 
     Raises
     ------
@@ -111,7 +113,7 @@ def _chain_with_zscale(
     *,
     fix: Iterable[str] | None = None,
 ) -> dict[Any, Any]:
-    """Let each bijector be followed by the scaling of its image of the data."""
+    """Append to each bijector the standardization of the transformed data."""
     fixes = read_fixes(fix)
     leaves = dict(_leaves(data))
     for path in leaves:
@@ -131,7 +133,7 @@ def _chain_with_zscale(
 def _create_path_bijector_mapping(
     bijector_tree: Any, example_tree: Any
 ) -> dict[Any, Any]:
-    """Return the bijectors of a tree of them by the paths of another tree."""
+    """Return the bijectors in a tree, keyed by the paths of an example tree."""
     return {
         path: _find_bijector_for_path(path, bijector_tree)
         for path, _ in _leaves(example_tree)
@@ -139,7 +141,7 @@ def _create_path_bijector_mapping(
 
 
 def _find_bijector_for_path(path: Any, bijector_tree: Any) -> Any:
-    """Return what stands at a jax key path of a tree."""
+    """Return the bijector at a jax key path of a tree."""
     for step in path:
         bijector_tree = bijector_tree[getattr(step, "idx", last_key((step,)))]
     return bijector_tree

@@ -28,7 +28,7 @@ def flatten_blocks(
     data : dict of arrays, each of shape (*sample, *event, *batch)
     sample_ndims : int
     batch_ndims : dict of int
-        Trailing axes in a token by key; 1 for keys that are not in it.
+        Number of trailing axes in a token for each key; 1 by default.
     pad_value : float
     max_batch_size : int
         Width of a token.
@@ -43,7 +43,7 @@ def flatten_blocks(
     ValueError
         If there are no arrays.
     TypeError
-        If shapes do not fit one another.
+        If shapes are incompatible.
 
     Notes
     -----
@@ -105,7 +105,7 @@ def _flatten_leaf(
 
 
 def _get_batch_ndims(data: Any, data_batch_ndims: Any) -> Any:
-    """Return ``data_batch_ndims``, or a tree of ones like ``data`` for None.
+    """Return ``data_batch_ndims``; for None, a tree of ones like ``data``.
 
     Notes
     -----
@@ -130,7 +130,7 @@ def _get_max_batch_size(data: Any, batch_ndims_tree: Any) -> int:
 def _check_shapes(
     keys: Sequence[KeyLayout], leaves: Sequence[Any], sample_ndims: int
 ) -> tuple[int, ...]:
-    """Return the common sample shape, or refuse with the legacy types."""
+    """Return the common sample shape, or raise an error of the legacy type."""
     for key, leaf in zip(keys, leaves, strict=True):
         n_samples = math.prod(leaf.shape[:sample_ndims])
         if n_samples * key.n_tokens * key.width != leaf.size:
@@ -153,13 +153,13 @@ def _check_shapes(
 def _key_layout(
     name: str, leaf: Any, sample_ndims: int, batch_ndims: int
 ) -> KeyLayout:
-    # Slices with a negative start: with no batch axes the legacy code takes
-    # the whole shape for the batch shape, which mostly fails further on.
+    # Negative indices, as in the legacy code: without batch axes, the batch
+    # shape is the whole shape, which mostly fails later.
     event_shape = tuple(leaf.shape[sample_ndims:-batch_ndims])
     batch_shape = tuple(leaf.shape[-batch_ndims:])
     return KeyLayout(name, (name,), 0, event_shape, batch_shape, 0)
 
 
 def reshape_error(array: Any) -> type[Exception]:
-    """Return what the array's library raises where a reshape is impossible."""
+    """Return the type of error that ``reshape`` raises for such an array."""
     return ValueError if isinstance(array, np.ndarray) else TypeError

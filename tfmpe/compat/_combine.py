@@ -19,7 +19,7 @@ def pad_multidim_event(
     max_shape: tuple[int, ...],
     pad_value: Any = PAD_VALUE,
 ) -> Any:
-    """Right-pad axes ``event_start, …`` of an array to ``max_shape``.
+    """Right-pad the axes from ``event_start`` on to ``max_shape``.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def pad_multidim_event(
     ValueError
         If an axis is larger than its size in ``max_shape``.
     IndexError
-        If there are fewer axes.
+        If there are too few axes.
 
     Notes
     -----
@@ -52,9 +52,9 @@ def pad_multidim_event(
         if present > size:
             raise ValueError(
                 f"Cannot pad axis {event_start + dim} of an array of shape "
-                f"{arr.shape} from {present} to {size}: it is larger already."
+                f"{arr.shape} from {present} to {size}: it is already larger."
             )
-        # Not one slice: axes may count from the end.
+        # Not by one slice, because axes may be counted from the end.
         target[event_start + dim] = size
     return owned(grow(arr, 0, target, pad_value))
 
@@ -65,14 +65,14 @@ def pad_1d(a: Any, new_size: int, pad_value: Any = PAD_VALUE) -> Any:
 
 
 def pad_2d(a: Any, new_size: int, pad_value: Any = PAD_VALUE) -> Any:
-    """Right-pad axes 1 and 2 to ``new_size``, as of a self-attention mask."""
+    """Right-pad axes 1 and 2, such as those of a self-attention mask."""
     return pad_multidim_event(a, 1, (new_size, new_size), pad_value)
 
 
 def pad_2d_cross(
     a: Any, new_size_x: int, new_size_y: int, pad_value: Any = PAD_VALUE
 ) -> Any:
-    """Right-pad axes 1 and 2, as of a cross-attention mask."""
+    """Right-pad axes 1 and 2, such as those of a cross-attention mask."""
     return pad_multidim_event(a, 1, (new_size_x, new_size_y), pad_value)
 
 
@@ -86,21 +86,21 @@ def combine_data(
     x, y : dict
         Flat dictionaries.
     pad_value : float
-        Fills data and index of missing tokens.
+        Fills the data and index of missing tokens.
 
     Returns
     -------
     dict
-        ``'data'``, ``'masks'`` with ``'padding'`` and, where both have them,
-        ``'labels'``, ``masks['attention']`` and ``'index'`` (L16); labels,
-        masks and index once per sample (L17).
+        ``'data'``, ``'masks'`` with ``'padding'`` and, if both arguments have
+        them, ``'labels'``, ``masks['attention']`` and ``'index'`` (L16).
+        Labels, masks and index are repeated for every sample (L17).
 
     Raises
     ------
     KeyError
         If a side is missing.
     TypeError, ValueError
-        If shapes do not fit.
+        If shapes are incompatible.
 
     Notes
     -----
@@ -160,7 +160,7 @@ def combine_data(
 
 
 def _padding(flat: Mapping[str, Any], side: str, n: int) -> Any:
-    """Return the padding mask of a side: ones, as the data's, if none."""
+    """Return the padding mask of a side; by default ones, like its data."""
     padding = flat.get("masks", {}).get("padding")
     if padding is not None:
         return padding[side]
@@ -187,6 +187,6 @@ def _stack(arrays: list[Any], n_axes: int, pad_value: Any) -> Any:
     if padded[0].shape[1:] != padded[1].shape[1:]:
         raise TypeError(
             f"Cannot join arrays of shapes {arrays[0].shape} and "
-            f"{arrays[1].shape}: they may differ along the first axes only."
+            f"{arrays[1].shape}: they may only differ along the first axes."
         )
     return join(padded, axis=0)

@@ -1,12 +1,11 @@
-"""Imports of the packages of the extra ``legacy``, at their first use."""
+"""Lazy imports of the packages of the extra ``legacy``."""
 
 import importlib
 import warnings
 from importlib.metadata import version
 from typing import Any
 
-# What works, where the newest release of one does not work with that of
-# another.
+# Versions that work together; the newest releases do not.
 _WORKS = {
     "tensorflow-probability": "tensorflow-probability 0.25 with jax < 0.7",
     "arviz": "arviz 0.20 with matplotlib 3.10, or arviz 0.23",
@@ -21,17 +20,17 @@ def import_legacy(module: str, package: str, need: str) -> Any:
     Parameters
     ----------
     module, package : str
-        Its full name, and the name under which pip knows its package.
+        Full name of the module, and name of its package on PyPI.
     need : str
-        What needs it, for the message.
+        What needs the module, for the error message.
 
     Raises
     ------
     ImportError
-        If it is not installed, or not made for the versions beside it.
+        If it is not installed, or incompatible with other packages.
     """
     try:
-        # What a release announces of its future is not for this user.
+        # Deprecation warnings of these packages do not concern the user.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""Flattening of legacy data: two nested dicts, computed by the core."""
+"""Flattening of legacy data to nested dicts, computed by the core."""
 
 import math
 from collections.abc import Mapping
@@ -49,20 +49,20 @@ def flatten_structured(
     ----------
     data : dict
         ``{'theta': {key: array}, 'y': {key: array}}``; other entries are not
-        flattened, but count for the width of tokens (L11).
+        flattened, but affect the width of tokens (L11).
     data_sample_ndims : int
         Number of leading sample axes.
     data_batch_ndims : tree of int, optional
         Number of trailing axes in a token, with the structure of ``data``;
         1 by default. May be changed in place (L12).
     index : dict of arrays, optional
-        Functional inputs by key (L1, L2).
+        Functional inputs of each key (L1, L2).
     pad_value : float
         Fills tokens with fewer values than the widest (L14).
     event_shapes : dict, optional
         True event shapes, with the structure of ``data``.
     independence : dict
-        Rules between keys; rules on absent keys are passed over.
+        Rules between keys; rules for absent keys are ignored.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def flatten_structured(
     Raises
     ------
     KeyError, ValueError, TypeError, IndexError, OverflowError
-        As the legacy function did for the same input.
+        If the legacy function raises it for the same input.
 
     Notes
     -----
@@ -197,7 +197,7 @@ def _side_index(
 def _flatten_index(
     index: Mapping[str, Any], pad_value: Any, sample_ndims: int = 1
 ) -> Any:
-    """Flatten an index to one row per token, keys sorted (L1).
+    """Flatten an index to one row per token, in sorted order of keys (L1).
 
     Parameters
     ----------
@@ -263,7 +263,8 @@ def decode_theta(
     Returns
     -------
     dict of arrays, each of shape (*sample_shape, *event, *batch)
-        NumPy for NumPy, else jax; keys in the order of the slices.
+        NumPy arrays if ``theta`` is one, else jax arrays; keys are in the
+        order of the slices.
 
     Raises
     ------
@@ -277,7 +278,7 @@ def decode_theta(
     Works under ``jit`` and ``vmap``. Legacy:
     ``sfmpe.util.dataloader.decode_theta``. On Tokens: ``tokens.decode()``.
     """
-    # Only a tuple can be extended by tuples: a list is refused, as ever.
+    # Raises an error for a list, as the legacy function does.
     sample_shape = sample_shape + ()  # noqa: RUF005
     keys = [
         KeyLayout(
@@ -321,8 +322,8 @@ def encode_unknown_theta(
     Legacy: ``sfmpe.util.dataloader.encode_unknown_theta``.
     """
     raise TypeError(
-        "encode_unknown_theta never returned in the legacy package (it "
+        "encode_unknown_theta always failed in the legacy package (it "
         "indexes an integer). Take labels, masks and index of the unknown "
-        "parameters from flatten_structured on data of the same shapes, or "
-        "use Tokens, which has them for any values."
+        "parameters from flatten_structured of data of the same shapes, or "
+        "use Tokens, where they do not depend on the values."
     )

@@ -20,7 +20,7 @@ def prod(xs: Iterable[Any]) -> Any:
     Returns
     -------
     scalar
-        Of the type to which the entries promote.
+        Has the promoted type of the entries.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def flatten_index_tuple(
     Returns
     -------
     int
-        0 for no coordinates.
+        0 if there are no coordinates.
 
     Notes
     -----

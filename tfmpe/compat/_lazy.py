@@ -10,14 +10,14 @@ from typing import Any
 def lazily(
     module: str, names: Mapping[str, str] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return ``__getattr__`` and ``__dir__`` of a module.
+    """Return ``__getattr__`` and ``__dir__`` for a module.
 
     Parameters
     ----------
     module : str
-        Its ``__name__``. Of a package, all public submodules are attributes.
+        Its ``__name__``. A package gets all public submodules as attributes.
     names : mapping of str
-        The full name of the module that defines each further name.
+        Further names, each with the full name of the module that defines it.
 
     Examples
     --------

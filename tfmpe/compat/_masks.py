@@ -22,7 +22,7 @@ from tfmpe.preprocessing.masks.relations import (
 
 
 def rule_pairs(spec: Any) -> list[tuple[Any, Any]]:
-    """Return the pairs of keys that the rules between keys name."""
+    """Return the pairs of keys in ``cross`` and ``cross_local`` rules."""
     spec = _as_dict(spec)
     return [
         *((a, b) for a, b in spec.get("cross", ())),
@@ -35,7 +35,7 @@ def acting_rules(
 ) -> Independence:
     """Read the legacy rules that act from queries to keys.
 
-    The others are passed over, whatever axes they name.
+    Other rules are ignored, even if their axes are invalid.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def _as_dict(spec: Any) -> Any:
 
 
 def _placed(slices: Mapping[str, Mapping[str, Any]]) -> dict[str, KeyLayout]:
-    """Return the keys of one side, each where its offset says."""
+    """Return the keys of one side, each at its offset."""
     return {
         name: KeyLayout(
             name,
@@ -90,12 +90,12 @@ def build_self_attention_mask(
     block_slices : dict
         One side of the slices of ``flatten_structured``.
     independence : dict
-        Rules between keys; rules on absent keys are passed over.
+        Rules between keys; rules for absent keys are ignored.
 
     Returns
     -------
     Array of float32, shape (n_tokens, n_tokens)
-        1 where the row's token may attend to the column's.
+        1 where the token of the row may attend to that of the column.
 
     Raises
     ------
@@ -115,12 +115,12 @@ def build_cross_attention_mask(
     key_slices: Mapping[str, Mapping[str, Any]],
     independence: Any,
 ) -> Any:
-    """Return the mask with which one side attends to the other.
+    """Return the mask of attention from one side to the other.
 
     Parameters
     ----------
     query_slices, key_slices : dict
-        The sides that attend and are attended to.
+        The side that attends, and the side that it attends to.
     independence : dict
         Rules between keys; they act from queries to keys only (L8).
 
@@ -176,8 +176,7 @@ def _pairing(
 ) -> Pairing:
     """Return the legacy pairing of tokens (L9).
 
-    Every rule is read first, also one that a later one replaces: it may not
-    fit the shapes.
+    All rules are checked first, even those that a later rule replaces.
     """
     opened = {
         (rule.a, rule.b, match_of(rule)): elementwise_opening(
@@ -199,7 +198,7 @@ def build_padding_mask(
     block_slices: Mapping[str, Mapping[str, Any]],
     event_shapes: Mapping[str, Any],
 ) -> Any:
-    """Return which tokens of one side are real.
+    """Return the padding mask of one side.
 
     Parameters
     ----------
@@ -216,11 +215,11 @@ def build_padding_mask(
     Raises
     ------
     KeyError
-        If a key has no true shape.
+        If a key is missing from ``event_shapes``.
     ValueError
         If a key has no event axes.
     IndexError
-        If a true shape has no axis.
+        If an entry of ``event_shapes`` is a scalar.
     TypeError
         If sample shapes differ.
 
@@ -235,7 +234,7 @@ def build_padding_mask(
         n_dims = len(key.event_shape)
         if not n_dims:
             raise ValueError(
-                f"{key.name!r} has no event axes, so no padding mask."
+                f"{key.name!r} has no event axes, so it has no padding mask."
             )
         if not np.ndim(sizes):
             raise IndexError(
@@ -244,7 +243,7 @@ def build_padding_mask(
             )
         axes = np.arange(n_dims)
         if not isinstance(sizes, np.ndarray):
-            # jax reads past the end of an axis as its last entry.
+            # jax clamps indices beyond the end of an axis.
             axes = np.minimum(axes, np.shape(sizes)[-1] - 1)
         blocks.append(key_padding_mask(key, sizes[..., axes]))
     if len({block.shape[:-1] for block in blocks}) > 1:

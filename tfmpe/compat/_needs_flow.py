@@ -9,6 +9,6 @@ for _module in ("flax", "optax", "diffrax"):
         f"tfmpe.compat needs {_module} for networks, sampling and training",
     )
 
-# Modules that may be the first to be imported take them from here.
+# For modules that may be imported before this check has run.
 import optax as optax  # noqa: E402
 from flax import nnx as nnx  # noqa: E402

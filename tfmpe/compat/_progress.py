@@ -8,15 +8,15 @@ from typing import Any
 def log_training(
     logger: logging.Logger, what: str, begin: float, losses: Any
 ) -> None:
-    """Log a training at level INFO; do not wait for it if INFO is off.
+    """Log a training at level INFO; do not wait for losses if it is off.
 
     Parameters
     ----------
     logger : logging.Logger
     what : str
-        What was trained, on how much.
+        What was trained, and on how much data.
     begin : float
-        When, in seconds of ``time.perf_counter``.
+        When the training began, in seconds of ``time.perf_counter``.
     losses : tuple of Array, shape (n_epochs,), or None
         Training and validation losses, as ``fit`` returns them.
     """

@@ -27,29 +27,29 @@ def as_legacy(
     theta_keys: Iterable[str],
     y_keys: Iterable[str],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Turn Tokens into what ``flatten_structured`` returns.
+    """Convert Tokens to the form that ``flatten_structured`` returns.
 
     Parameters
     ----------
     tokens : Tokens or TokenView
     theta_keys, y_keys : sequence of str
-        The keys of the two sides, in the order wanted.
+        The keys of the two sides, in the order of the result.
 
     Returns
     -------
     flat, slices : dict
-        Equal to ``flatten_structured`` of the same data, rules, event shapes
-        and functional inputs; index rows in sorted order of keys (L1).
-        Labels are those of ``tokens``.
+        Equal to the result of ``flatten_structured`` for the same data, rules,
+        event shapes and functional inputs, except for labels, which are those
+        of ``tokens``. Index rows are in sorted order of keys (L1).
 
     Raises
     ------
     UnknownKeyError
         If a key does not exist.
     ValueError
-        If a key is on both sides, functional inputs cannot be expressed (the
-        keys of a side have different numbers of them, or none), or a rule
-        matches the groups of a ragged key.
+        If a key is on both sides, keys of a side have different numbers of
+        functional inputs, all keys of a side have none, or a rule matches
+        the groups of a ragged key.
     OverflowError
         If a label does not fit into int8 (L3).
 
@@ -71,7 +71,7 @@ def as_legacy(
     shared = sorted(set(theta_keys) & set(y_keys))
     if shared:
         raise ValueError(
-            f"The keys {shared} are on both sides. Name each on one."
+            f"The keys {shared} are on both sides. Name each on only one."
         )
     views = {
         "theta": tokens.select_tokens(theta_keys),
@@ -111,38 +111,37 @@ def nine_arguments(
     target_keys: Iterable[str],
     conditioning_keys: Iterable[str],
 ) -> dict[str, Any]:
-    """Return what ``StructuredCNF.sample`` takes, for one observation.
+    """Return the arguments of ``StructuredCNF.sample`` for one observation.
 
     Parameters
     ----------
     tokens : Tokens or TokenView
-        One sample: sample axes of one entry in all, or none. Only the
-        values of the conditioning keys are read.
+        One sample: sample axes, if any, have size 1. Only the values of the
+        conditioning keys are read.
     target_keys, conditioning_keys : sequence of str
-        What is inferred and what is given, in the order wanted.
+        The keys to infer and the given keys, in the order of the result.
 
     Returns
     -------
     dict
-        ``context``, ``theta_shape``, and for both sides labels (int8),
-        index and masks (float32, ``(1, 1, rows, columns)``, or None where
-        there are neither rules nor padding).
+        ``context``, ``theta_shape`` and, for both sides, labels (int8),
+        index and masks (float32, ``(1, 1, rows, columns)``, or None if there
+        are neither rules nor padding).
 
     Raises
     ------
     UnknownKeyError
         If a key does not exist.
     ValueError
-        If there are several samples, a key is on both sides, or functional
-        inputs cannot be expressed; see :func:`as_legacy`.
+        If there are several samples, or for the reasons in :func:`as_legacy`.
     OverflowError
         If a label does not fit into int8 (L3).
 
     Notes
     -----
     Works under ``jit``, and under ``vmap`` over Tokens. Rows of the index
-    are in sorted order of the keys (L1). ``theta_shape`` has the width of
-    the tokens, which counts the conditioning keys, too (L21).
+    are in sorted order of the keys (L1). ``theta_shape`` contains the width
+    of all tokens, including those of the conditioning keys (L21).
 
     Examples
     --------
@@ -155,14 +154,14 @@ def nine_arguments(
     >>> arguments["theta_shape"], arguments["context_mask"].shape
     ((1, 1), (1, 1, 3, 3))
 
-    so that ``cnf.sample(**arguments, sample_size=100)`` draws ``mu``.
+    Then ``cnf.sample(**arguments, sample_size=100)`` draws ``mu``.
     """
     shape = tokens.sample_shape
     if any(size != 1 for size in shape):
         raise ValueError(
             f"The tokens have the sample axes {shape}, expected one sample. "
-            "Take one, jax.tree.map(lambda x: x[i], tokens), or map over "
-            "them with jax.vmap."
+            "Take one with jax.tree.map(lambda x: x[i], tokens), or use "
+            "jax.vmap."
         )
     if len(shape) != 1:
         tokens = jax.tree.map(
@@ -187,7 +186,7 @@ def nine_arguments(
 
 
 def _numbered(layout: TokenLayout) -> Independence:
-    """Return the rules with axes instead of names, which are not legacy."""
+    """Return the rules with axes instead of names, as legacy rules need."""
     numbered, faults = [], []
     for rule in layout.independence.cross_local:
         dims = matched_dims(rule)
@@ -195,8 +194,8 @@ def _numbered(layout: TokenLayout) -> Independence:
             first = find_dimension(layout[rule.a], dims[0])
             second = find_dimension(layout[rule.b], dims[1])
             if isinstance(first, int) and isinstance(second, int):
-                # As they were written, since the legacy rules are not the
-                # same for an axis counted from the end.
+                # As written: legacy rules treat an axis that is counted from
+                # the end differently.
                 named = isinstance(rule.dims, str)
                 dims = (first, second) if named else rule.dims
             else:
@@ -215,9 +214,9 @@ def _sort(side: str, view: Any) -> Any:
     widths = {keys[name] for name in given}
     if len(widths) != 1:
         raise ValueError(
-            f"The index of {side!r} needs equally many functional inputs for "
-            f"its keys, but they have {keys}. Give every key as many, if "
-            "only zeros."
+            f"The index of {side!r} needs the same number of functional inputs "
+            f"for all its keys, but they have {keys}. Pad the shorter "
+            "ones, for example with zeros."
         )
     rows = view.select_tokens(given).functional_inputs
     return owned(rows[..., : widths.pop()])

@@ -13,30 +13,30 @@ from tfmpe.compat.fixes import read_fixes
 
 
 class PyTreeBijector(tfb.Bijector):
-    """Bijector of a tree of arrays, leaf by leaf.
+    """Bijector that transforms a tree of arrays leaf by leaf.
 
     Parameters
     ----------
     path_to_bijector : dict of Bijector
-        By jax key path, as :func:`create_bijector_map` returns it.
+        Keys are jax key paths; see :func:`create_bijector_map`.
     example_tree : tree of arrays
-        Only its structure matters, for ``forward_dtype``.
+        Only its structure is used, by ``forward_dtype``.
     validate_args : bool
     name : str
     fix : iterable of str, optional
-        ``'L37'``: ``event_ndims`` that is a number holds for every leaf, and
-        one with other leaves than the tree is refused. ``'L38'``: a constant
-        Jacobian counts once for each element.
+        ``'L37'``: a single ``event_ndims`` applies to every leaf, and a tree
+        with other leaves is an error. ``'L38'``: a constant Jacobian counts
+        once for each element.
 
     Raises
     ------
     AttributeError
-        If the mapping holds something else than bijectors.
+        If a value of the mapping is not a bijector.
 
     Notes
     -----
-    A subclass of TFP's ``Bijector``; what it inherits and does not define
-    anew is not made for trees. Works under ``jit``, ``vmap`` and ``grad``.
+    A subclass of TFP's ``Bijector``; methods that are only inherited do not
+    support trees. Works under ``jit``, ``vmap`` and ``grad``.
     Log determinants are one number for all rows; ``jax.vmap`` gives one per
     row. Legacy: ``sfmpe.pytree_bijector.PyTreeBijector``.
     """
@@ -73,7 +73,7 @@ class PyTreeBijector(tfb.Bijector):
         Parameters
         ----------
         x : tree of arrays
-            Any subset of the leaves.
+            May have only some of the leaves.
         name, **kwargs
             Ignored.
 
@@ -90,7 +90,7 @@ class PyTreeBijector(tfb.Bijector):
         return self._each("forward", x)
 
     def inverse(self, y: Any, name: str = "inverse", **kwargs: Any) -> Any:
-        """Return the origin of every leaf; see :meth:`forward`."""
+        """Return the preimage of every leaf; see :meth:`forward`."""
         return self._each("inverse", y)
 
     def forward_dtype(
@@ -101,7 +101,7 @@ class PyTreeBijector(tfb.Bijector):
         Parameters
         ----------
         dtype : tree of dtypes, optional
-            Those of the leaves; without them most bijectors answer None.
+            Dtypes of the leaves; without them, most bijectors return None.
         name, **kwargs
             Ignored.
 
@@ -135,7 +135,7 @@ class PyTreeBijector(tfb.Bijector):
         x : tree of arrays
         event_ndims : tree of int, optional
             Trailing axes of each leaf that belong to one event; 0 by default.
-            A number counts for the first leaf only (L37).
+            A number applies to the first leaf only (L37).
         name, **kwargs
             Ignored.
 
@@ -143,7 +143,7 @@ class PyTreeBijector(tfb.Bijector):
         -------
         Array, shape ()
             A constant Jacobian is counted once, whatever the number of
-            elements (L38). 0.0 for no leaves.
+            elements (L38). 0.0 if there are no leaves.
         """
         return self._log_det("forward_log_det_jacobian", x, event_ndims)
 
@@ -154,7 +154,7 @@ class PyTreeBijector(tfb.Bijector):
         name: str = "inverse_log_det_jacobian",
         **kwargs: Any,
     ) -> Any:
-        """Return those of the inverse; see :meth:`forward_log_det_jacobian`."""
+        """Like :meth:`forward_log_det_jacobian`, but for the inverse."""
         return self._log_det("inverse_log_det_jacobian", y, event_ndims)
 
     def _each(self, method: str, tree: Any) -> Any:

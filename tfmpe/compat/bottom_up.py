@@ -74,13 +74,13 @@ def train_bottom_up(
         ``(n_simulations, n_local, width)``, given the globals.
     simulator_fn : callable
         ``simulator_fn(key, parameters)`` returns ``{name: (n_simulations,
-        1, ...)}``; a third argument gets the functional inputs.
+        1, ...)}``; a third parameter receives the functional inputs.
     global_names, local_names : sequence of str
-        The parameters.
+        Names of the global and the local parameters.
     n_local : int
-        Local units of the observation.
+        Number of local units in the observation.
     n_rounds, n_simulations, n_epochs : int
-        Rounds; simulations and epochs in each.
+        Number of rounds, and of simulations and epochs in each.
     y_observed : dict of array
         The observation, ``(1, n_local, ...)``.
     independence : dict
@@ -89,15 +89,15 @@ def train_bottom_up(
     batch_size : int
         Must divide the number of training rows of each stage (L24).
     f_in : callable or dict, optional
-        Functional inputs: a tree with one row, or a row per simulation, or a
-        function that returns such a tree or its distribution.
+        Functional inputs: a tree with one row, or one row per simulation, or
+        a function that returns such a tree or a distribution.
     f_in_args, f_in_args_global : tuple, optional
         Arguments of ``f_in`` for one local unit, and for ``n_local``.
     f_in_target : dict or callable, optional
         Functional inputs of the observation.
     fix : iterable of str, optional
-        Defects to turn off: L19, L24 and L26 act here. Those of ``estim``
-        are its own.
+        Defects to turn off: L19, L24 and L26 apply here. ``estim`` has its
+        own.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def train_bottom_up(
     theta_slices : dict
         Slices of the parameters.
     masks : dict or None
-        Masks that the estimator takes with labels and slices.
+        Masks to pass to the estimator with these labels and slices.
 
     Raises
     ------
@@ -115,16 +115,17 @@ def train_bottom_up(
     KeyError
         ``'masks'``, if there are no rules, unless L24 is fixed.
     TypeError
-        If the batch size does not divide the rows, unless L24 is fixed.
+        If ``batch_size`` does not divide the number of rows, unless L24 is
+        fixed.
 
     Notes
     -----
     Each round has two stages. First, parameters with one local unit are drawn
     from the prior (later from the current posterior) and simulated, and the
     estimator is trained with the sides swapped, as a simulator. Second, the
-    estimator simulates ``n_local`` units at once, and is trained to infer.
-    From the second round on the defect L26 applies. Keys are used as in the
-    recorded runs. Distributions are of TensorFlow Probability or NumPyro.
+    estimator simulates ``n_local`` units at once, and is trained to infer the
+    parameters. Later rounds have the defect L26. Keys are used as in the
+    recorded runs. Distributions are from TensorFlow Probability or NumPyro.
 
     Logs both trainings of each round at level INFO. Legacy:
     ``sfmpe.bottom_up.train_bottom_up``.

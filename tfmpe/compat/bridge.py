@@ -30,7 +30,7 @@ def as_tokens(
     slices: Mapping[str, Mapping[str, Any]],
     independence: Any = None,
 ) -> Tokens:
-    """Turn a result of ``flatten_structured`` into Tokens.
+    """Convert a result of ``flatten_structured`` to Tokens.
 
     Parameters
     ----------
@@ -43,17 +43,18 @@ def as_tokens(
     Returns
     -------
     Tokens
-        The keys of theta, then those of y. Rows of the index are put into
-        the order of the data (L1). An index without sample axes is repeated
-        for every sample.
+        The keys of theta, then those of y. Rows of the index are reordered to
+        match the data (L1). An index without sample axes is repeated for
+        every sample.
 
     Raises
     ------
     ValueError
         If ``flat`` cannot be converted: the sides differ in their numbers of
         samples, a key is on both sides (L3), there are fewer index rows than
-        tokens (L2), tokens do not match the keys after ``combine_data``, or
-        masks are without rules or contradict them. All faults are listed.
+        tokens (L2), tokens no longer match the slices after ``combine_data``,
+        or attention masks have no rules or contradict them. The error lists
+        all faults.
 
     Notes
     -----
@@ -157,7 +158,7 @@ def _faults(
         elif "labels" in flat and not _uniform(flat["labels"][side]):
             faults.append(
                 f"the labels of {side!r} differ between samples, as after "
-                "combine_data on other sizes: join with concatenate_tokens"
+                "combine_data of different sizes: use concatenate_tokens"
             )
         if "index" in flat and flat["index"][side].shape[-2] != n_tokens:
             faults.append(
@@ -175,10 +176,10 @@ def _mask_faults(
     slices: Mapping[str, Mapping[str, Any]],
     rules: Independence,
 ) -> list[str]:
-    """Compare attention masks with their rules."""
+    """List attention masks that do not follow from the rules."""
     if not rules.declared:
         return [
-            "it has attention masks: pass the independence that they were "
+            "there are attention masks: pass the independence that they were "
             "built with"
         ]
     declared = build_attention(slices, rules)
@@ -193,7 +194,7 @@ def _mask_faults(
 
 
 def _uniform(labels: Any) -> bool:
-    """Whether all samples have the same labels, if they are concrete."""
+    """Return whether all samples have the same labels; True if traced."""
     if isinstance(labels, Tracer):
         return True
     rows = _rows(labels)
@@ -208,7 +209,7 @@ def _rows(labels: Any) -> np.ndarray:
 def _read_labels(
     flat: Mapping[str, Any], slices: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, int] | None:
-    """Read each key's label from its first token, if it is concrete."""
+    """Return the label of each key's first token, or None if unknown."""
     labels: dict[str, int] = {}
     for side in SIDES:
         row = flat.get("labels", {}).get(side)

@@ -22,15 +22,15 @@ from tfmpe.compat.nn.mlp import VectorFieldModel as VectorFieldModel
 
 
 class CNF(nnx.Module):
-    """A continuous flow of plain arrays, given a context.
+    """Continuous normalizing flow of plain arrays, given a context.
 
     Parameters
     ----------
     vfm : VectorFieldModel
-        The vector field, called by keyword with ``theta``, ``time`` and
+        The vector field, called with the keywords ``theta``, ``time`` and
         ``context``.
     rngs : nnx.Rngs, optional
-        Base draws and probes come from its ``base_dist()``. Without it all
+        Base draws and probes come from its ``base_dist()``. By default all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
         Codes of the defects to turn off, such as ``['L28']``, in addition
@@ -44,7 +44,7 @@ class CNF(nnx.Module):
     Notes
     -----
     Legacy: ``sfmpe.cnf.CNF``. On Tokens:
-    :class:`tfmpe.estimators.ContinuousFlow`, which solves here, too.
+    :class:`tfmpe.estimators.ContinuousFlow`.
 
     Examples
     --------
@@ -97,19 +97,19 @@ class CNF(nnx.Module):
         direction : {'forward', 'backward'}
             From noise to values, or from values to noise.
         return_times : Array, shape (times,), optional
-            Ascending times, dimensionless, from 0 to 1. The solution begins
-            at the first that is passed, with ``theta_0`` (L35).
+            Ascending times from 0 to 1, dimensionless. ``theta_0`` is the
+            state at the first of them along the path (L35).
 
         Returns
         -------
         Array, shape (sample_size, *theta_shape)
             With ``return_times``, of shape (sample_size, times, *theta_shape):
-            ascending if forward, descending if backward.
+            in ascending order of times if forward, else descending.
 
         Raises
         ------
         AssertionError
-            If ``theta_0`` has another shape.
+            If ``theta_0`` has a different shape.
         ValueError
             If the direction is unknown.
         TypeError
@@ -141,16 +141,16 @@ class CNF(nnx.Module):
         ----------
         theta : Array, shape (n, *theta_shape)
         context : Array, shape (1, context_dim)
-            One row for all of theta (L29).
+            One row for all rows of ``theta`` (L29).
         n_epsilon : int
-            Normal probes for the divergence, for each row of ``theta``; new
-            ones at every call.
+            Number of random probes of the divergence for each row of
+            ``theta``; new at every call.
 
         Returns
         -------
         Array
-            In nats, with the noise of the estimate. By default wrong, unless
-            the field is even in time (L28).
+            In nats; a random estimate. Wrong by default, unless the field is
+            even in time (L28).
 
         Raises
         ------
@@ -159,7 +159,7 @@ class CNF(nnx.Module):
 
         Notes
         -----
-        Works under ``jit``, and under ``vmap`` as :meth:`sample`.
+        Works under ``jit``, and under ``vmap`` like :meth:`sample`.
         """
         shape = (*jnp.shape(theta), n_epsilon)
         key = take_key(self.rngs, theta, context)

@@ -17,7 +17,7 @@ from tfmpe.compat.defects.l30_dropped_axis import first_draw
 from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.train import fit_model_no_branch as fit_model_no_branch
 
-# Times of training: density proportional to t^(-1/4) (L60).
+# Training times have a density proportional to t^(-1/4) (L60).
 _TIME_POWER, _FIRST_TIME = 0.25, 1e-9
 
 
@@ -42,7 +42,7 @@ def sample_power_law(
 
     Notes
     -----
-    By inversion of the cumulative distribution. Works under ``jit``. Legacy:
+    Inverts the cumulative distribution function. Works under ``jit``. Legacy:
     ``sfmpe.fmpe.sample_power_law``.
     """
     power = 1 - alpha
@@ -61,11 +61,11 @@ def theta_t_linear(
     theta_0 : array
         The noise.
     times : array
-        From 0 (noise) to 1 (values); broadcast as it is.
+        From 0 (noise) to 1 (values); must broadcast with the others.
     theta : array
         The values.
     sigma_min : float
-        Width of the path's end, dimensionless.
+        Standard deviation of the path at time 1, dimensionless.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def ut_linear(theta_t: Any, theta: Any, times: Any, sigma_min: float) -> Any:
     theta_t : array
         As returned by :func:`theta_t_linear` at the same times.
     theta, times, sigma_min
-        As there.
+        See :func:`theta_t_linear`.
 
     Returns
     -------
@@ -123,14 +123,14 @@ def _cfm_loss(
 
 
 class FMPE(nnx.Module):
-    """Estimator of posteriors of plain arrays by flow matching.
+    """Posterior estimator for plain arrays, by flow matching.
 
     Parameters
     ----------
     model : CNF
-        The flow. Base draws and probes come from its random numbers.
+        The flow. Its ``rngs`` are used for base draws and probes.
     rngs : nnx.Rngs, optional
-        For training: order of the rows, times, noise. Without it all
+        For training: order of the rows, times, noise. By default all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
         Codes of the defects to turn off, such as ``['L19']``, in addition
@@ -175,23 +175,24 @@ class FMPE(nnx.Module):
         n_iter : int
             Number of epochs; the rows are shuffled in each.
         batch_size : int
-            Rows in a step; must divide their number (L24).
+            Rows per step; must divide the number of rows (L24).
 
         Returns
         -------
         train_losses, val_losses : Array
-            Squared error of the velocities, in squared units of theta.
+            Mean squared error of the velocities, in squared units of theta.
 
         Raises
         ------
         TypeError
-            If ``batch_size`` does not divide the rows, unless L24 is fixed.
+            If ``batch_size`` does not divide the number of rows, unless L24
+            is fixed.
         ValueError
             If theta has more than two axes (L31).
 
         Notes
         -----
-        Path: the straight one, ``sigma_min`` 1e-5, times with a density
+        The path is straight, ``sigma_min`` is 1e-5, and times have a density
         proportional to ``t ** -0.25`` (L60). The model is left in training
         mode (L33).
         """
@@ -230,7 +231,7 @@ class FMPE(nnx.Module):
         Raises
         ------
         AssertionError, ValueError, TypeError
-            As :meth:`~tfmpe.compat.cnf.CNF.sample`.
+            See :meth:`~tfmpe.compat.cnf.CNF.sample`.
 
         Notes
         -----
@@ -260,8 +261,8 @@ class FMPE(nnx.Module):
         Returns
         -------
         Array, shape (n, *theta_shape)
-            Of a shape with two axes only the first row, (n, 1, columns)
-            (L30).
+            If ``theta_shape`` has two axes, only the first row of each theta,
+            (n, 1, columns) (L30).
         """
 
         def of_row(theta: Any, context: Any) -> Any:
@@ -288,13 +289,13 @@ class FMPE(nnx.Module):
         Returns
         -------
         Array
-            In nats, by ten probes that are new at every call. Wrong unless
-            the field is even in time (L28).
+            In nats, estimated with ten probes, new at every call. Wrong by
+            default, unless the field is even in time (L28).
 
         Notes
         -----
         Leaves the model in evaluation mode. Works under ``jit`` and ``vmap``
-        as :meth:`sample_posterior`.
+        like :meth:`sample_posterior`.
         """
         model = evaluated(self.model)
         return model.log_prob(theta=posterior_samples, context=context)

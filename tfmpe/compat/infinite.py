@@ -1,4 +1,4 @@
-"""Mirror of the legacy module ``sfmpe.infinite``: inputs by parameter."""
+"""Mirror of the legacy module ``sfmpe.infinite``: functional inputs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -11,10 +11,10 @@ from tfmpe.compat.defects.l39_columns_by_place import columns_by_place
 from tfmpe.compat.fixes import read_fixes
 
 Index: TypeAlias = dict[str, Array]
-"""Functional inputs by their name: times, places."""
+"""Functional inputs by name, such as times or places."""
 
 IndexMap: TypeAlias = dict[str, Iterable[str]]
-"""Names of the inputs that each parameter has."""
+"""Names of the functional inputs of each parameter."""
 
 
 def index_theta(
@@ -31,7 +31,7 @@ def index_theta(
     theta : dict of arrays, each of shape (*lead, width)
         Parameters. In a nested tree the first key is a leaf's name.
     indices : dict of arrays, each of a shape that broadcasts to (*lead, n)
-        Inputs by name.
+        Functional inputs by name.
     index_map : dict of iterables of str
         Names of the inputs of each parameter. The columns of the result are
         those of all inputs named here, in the order of first mention.
@@ -51,7 +51,7 @@ def index_theta(
     AttributeError
         If ``theta`` is not a dictionary.
     IndexError, ValueError
-        If rows do not broadcast, or as of L39.
+        If rows do not broadcast, or because of L39.
 
     Notes
     -----

@@ -1,8 +1,8 @@
 """Warnings about defects of the legacy package that the bridge reproduces.
 
-The environment variable ``TFMPE_COMPAT`` is ``warn`` (the default),
-``ignore``, or ``error``, because Python's option ``-W`` cannot name the
-warning classes of a third-party package.
+They are controlled by the environment variable ``TFMPE_COMPAT``, which is
+``warn`` (the default), ``ignore`` or ``error``, because Python's option
+``-W`` cannot name the warning classes of a third-party package.
 """
 
 import os
@@ -15,17 +15,17 @@ MODES = ("warn", "ignore", "error")
 
 
 def read_mode() -> str:
-    """Return what the environment says becomes of warnings.
+    """Return how to treat warnings, according to the environment.
 
     Returns
     -------
     str
-        One of ``MODES``; ``'warn'`` where it says nothing.
+        One of ``MODES``; ``'warn'`` if the variable is not set.
 
     Raises
     ------
     ValueError
-        If it says something else.
+        If the variable has another value.
     """
     mode = os.environ.get(VARIABLE, "") or "warn"
     if mode not in MODES:
@@ -37,19 +37,19 @@ def read_mode() -> str:
 
 
 class LegacyWarning(UserWarning):
-    """A legacy behaviour that could hurt was just reproduced.
+    """Warning that a harmful legacy behavior was reproduced.
 
     Attributes
     ----------
     code : str
-        Id of the defect, as in MIGRATION.md.
+        Code of the defect in MIGRATION.md.
     """
 
     code: ClassVar[str] = ""
 
     @classmethod
     def warn(cls, text: str) -> None:
-        """Warn at the user's line, or raise, as ``TFMPE_COMPAT`` says.
+        """Warn at the caller's line, or raise, depending on ``TFMPE_COMPAT``.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class LegacyWarning(UserWarning):
         LegacyWarning
             If ``TFMPE_COMPAT`` is ``error``.
         ValueError
-            If it has an unknown value.
+            If ``TFMPE_COMPAT`` has an unknown value.
         """
         mode = read_mode()
         if mode == "ignore":

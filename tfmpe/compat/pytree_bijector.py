@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfmpe.compat._lazy import lazily
 
-# So that a star import asks for them, too.
+# So that a star import includes the lazy names.
 __all__ = [
     "PyTreeBijector",
     "create_bijector_map",

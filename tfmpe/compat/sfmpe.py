@@ -32,22 +32,22 @@ from tfmpe.compat.util.dataloader import decode_theta as decode_theta
 from tfmpe.compat.util.dataloader import prod as prod
 
 Direction: TypeAlias = Literal["forward", "backward"]
-"""From noise to values, or back."""
+"""From noise to values, or from values to noise."""
 
 N_PROBES = 10
-"""Probes of a density, as the default of ``StructuredCNF.log_prob``."""
+"""Number of probes, the default of ``StructuredCNF.log_prob``."""
 
 
 class SFMPE:
-    """Estimator of posteriors of flat data by flow matching.
+    """Posterior estimator for flat data, by flow matching.
 
     Parameters
     ----------
     vector_field_model : StructuredCNF
-        The flow, held as ``model``. Base draws and probes come from its
-        random numbers.
+        The flow, stored as ``model``. Its ``rngs`` are used for base draws
+        and probes.
     rngs : nnx.Rngs, optional
-        For training: order of the rows, times, noise. Without it all
+        For training: order of the rows, times, noise. By default all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
         Codes of the defects to turn off, such as ``['L19']``, in addition
@@ -87,33 +87,34 @@ class SFMPE:
         Parameters
         ----------
         train, val : dict
-            Flat data as of ``flatten_structured`` and ``split_data``: every
-            leaf with the rows first.
+            Results of ``flatten_structured``, split by ``split_data``; rows
+            are the first axis of every leaf.
         optimizer : optax.GradientTransformation
         n_iter : int
             Number of epochs; the rows are shuffled in each.
         batch_size : int
-            Rows in a step; must divide their number (L24).
+            Rows per step; must divide the number of rows (L24).
 
         Returns
         -------
         train_losses, val_losses : Array, shape (n_iter,)
-            Squared error of the velocities, in squared units of theta. The
-            first is the sum over the batches of an epoch plus their mean
-            (L26), the second is with dropout (L33).
+            Mean squared error of the velocities, in squared units of theta.
+            The first is the sum over the batches of an epoch plus their mean
+            (L26); the second is computed with dropout (L33).
 
         Raises
         ------
         TypeError
-            If ``batch_size`` does not divide the rows, unless L24 is fixed.
+            If ``batch_size`` does not divide the number of rows, unless L24
+            is fixed.
 
         Notes
         -----
         All epochs are one compiled program; training again with data of
         equal shapes compiles nothing. The flow is left in training mode.
-        Path: the straight one, ``sigma_min`` 0.001, times uniform. With
-        padding masks, errors are summed over the real tokens of theta and
-        divided by their number.
+        The path is straight, ``sigma_min`` is 0.001, and times are uniform.
+        With padding masks, errors are summed over the real tokens of theta
+        and divided by their number.
         """
         check_training_values(train, self.fix)
         return fit_epochs(
@@ -167,7 +168,7 @@ class SFMPE:
         Raises
         ------
         AssertionError, ValueError, TypeError
-            As :meth:`StructuredCNF.sample`.
+            See :meth:`StructuredCNF.sample`.
 
         Notes
         -----
@@ -204,7 +205,9 @@ class SFMPE:
         theta_0: Any = None,
         direction: Any = "forward",
     ) -> dict[str, Any]:
-        """Draw posterior samples: :meth:`sample_posterior_encoded`, decoded.
+        """Draw posterior samples, decoded to one array per key.
+
+        See :meth:`sample_posterior_encoded` for the parameters.
 
         Returns
         -------
@@ -245,7 +248,8 @@ class SFMPE:
         Returns
         -------
         dict of Array
-            By sorted keys, each ``(n, 1) + event_shape + batch_shape``.
+            In sorted order of keys, each of shape
+            ``(n, 1) + event_shape + batch_shape``.
         """
 
         def of_row(theta: Any, context: Any) -> dict[str, Any]:
@@ -281,8 +285,8 @@ class SFMPE:
         Returns
         -------
         Array, shape (n,)
-            In nats, by ten probes that are the same at every call (L19).
-            Wrong unless the field is even in time, by default (L18).
+            In nats, estimated with ten probes, the same at every call (L19).
+            Wrong by default, unless the field is even in time (L18).
         """
         model = evaluated(self.model)
         theta = posterior_samples_encoded
@@ -299,7 +303,7 @@ class SFMPE:
         masks: Mapping[str, Any] | None,
         index: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
-        """Return the eight arguments of the field besides theta and time."""
+        """Return the arguments of the field other than theta and time."""
         theta_mask, context_mask, cross_mask = _make_attention_masks(masks)
         index = index or {}
         return {

@@ -22,16 +22,16 @@ from tfmpe.compat.svf import (
 
 
 class StructuredCNF(nnx.Module):
-    """A continuous flow whose calls take nine arguments.
+    """Continuous normalizing flow whose methods take nine arguments.
 
     Parameters
     ----------
     vf_model : callable
-        The vector field: an NNX module or any function. Called by keyword
-        with ten arguments, one draw at a time; see
+        The vector field: an NNX module or any function. Called with ten
+        keywords, one draw at a time; see
         :class:`tfmpe.compat.svf.StructuredVectorFieldModel`.
     rngs : nnx.Rngs, optional
-        Base draws and probes come from its ``base_dist()``. Without it all
+        Base draws and probes come from its ``base_dist()``. By default all
         instances share ``nnx.Rngs(0)`` (L20).
     fix : iterable of str, optional
         Codes of the defects to turn off, such as ``['L18']``, in addition
@@ -45,9 +45,8 @@ class StructuredCNF(nnx.Module):
     Notes
     -----
     Legacy: ``sfmpe.structured_cnf.StructuredCNF``. On Tokens:
-    :class:`tfmpe.estimators.ContinuousFlow`, which solves here, too. A
-    repeated call with equal shapes compiles nothing; the legacy one always
-    did (L23).
+    :class:`tfmpe.estimators.ContinuousFlow`. Repeated calls with equal shapes
+    compile nothing, unlike in the legacy package (L23).
 
     Examples
     --------
@@ -142,9 +141,10 @@ class StructuredCNF(nnx.Module):
         context_index, theta_index : array, shape (1, n_tokens, n_inputs)
             Or None.
         context_mask, theta_mask, cross_mask : array
-            Float, ``(1, 1, rows, columns)``; nonzero may attend. Or None.
+            Float, ``(1, 1, rows, columns)``, nonzero where attention is
+            allowed; or None.
         theta_shape : tuple of int
-            Tokens and width of theta.
+            Number of tokens of theta, and their width.
         sample_size : int
             Number of draws.
         theta_0 : array, shape (sample_size, *theta_shape), optional
@@ -160,7 +160,7 @@ class StructuredCNF(nnx.Module):
         Raises
         ------
         AssertionError
-            If ``theta_0`` has another shape.
+            If ``theta_0`` has a different shape.
         ValueError
             If the direction is unknown.
         TypeError
@@ -170,8 +170,8 @@ class StructuredCNF(nnx.Module):
         Notes
         -----
         Works under ``jit``, and under ``vmap`` over the context; the noise is
-        then the same at every run and in every row. Every draw is solved by
-        Dormand-Prince with tolerances of 1e-5, relative and absolute.
+        then the same at every run and in every row. Every draw is integrated
+        by the Dormand-Prince method, with tolerances of 1e-5.
         """
         check_theta_shape(theta_shape)
         _check_context(context)
@@ -212,15 +212,15 @@ class StructuredCNF(nnx.Module):
         theta : array, shape (n, n_theta, width)
             Points at which to evaluate the density.
         context, theta_label, context_label, theta_index, context_index
-            See :meth:`sample`, like the three masks.
+            See :meth:`sample`, also for the three masks.
         n_epsilon : int
-            Normal probes for the divergence, for each row of ``theta``.
+            Number of random probes of the divergence for each row of theta.
 
         Returns
         -------
         Array, shape (n,)
-            In nats, with the noise of the estimate. By default wrong, unless
-            the field is even in time (L18).
+            In nats; a random estimate. Wrong by default, unless the field is
+            even in time (L18).
 
         Raises
         ------
@@ -229,7 +229,7 @@ class StructuredCNF(nnx.Module):
 
         Notes
         -----
-        Works under ``jit``, and under ``vmap`` as :meth:`sample`.
+        Works under ``jit``, and under ``vmap`` like :meth:`sample`.
         """
         epsilon = jax.random.normal(
             take_key(self.rngs, theta, context),
@@ -253,7 +253,7 @@ class StructuredCNF(nnx.Module):
     def _log_prob(
         self, theta: Any, epsilon: Any, conditions: dict[str, Any]
     ) -> Any:
-        """Estimate log densities by the given probes."""
+        """Estimate log densities with the given probes."""
         _check_context(conditions["context"])
         problem = self._problem(jnp.shape(theta)[1:], conditions)
         negative = has_negative_time(self.fix, NegativeTimeWarning)

@@ -16,8 +16,8 @@ class StructuredVectorFieldModel(nnx.Module):
 
     Notes
     -----
-    Legacy: ``sfmpe.svf.StructuredVectorFieldModel``. Abstract: a subclass
-    needs a ``__call__``.
+    Legacy: ``sfmpe.svf.StructuredVectorFieldModel``. Subclasses must
+    define ``__call__``.
     """
 
     @abstractmethod
@@ -44,7 +44,8 @@ class StructuredVectorFieldModel(nnx.Module):
         context_index, theta_index : Array, shape (n or 1, n_tokens, inputs)
             Functional inputs, or None.
         context_mask, theta_mask, cross_mask : Array of float
-            Shape ``(n or 1, 1, rows, columns)``; 1 may attend. Or None.
+            Shape ``(n or 1, 1, rows, columns)``, 1 where attention is
+            allowed; or None.
         theta : Array, shape (n, n_theta, width)
             State of the flow; ``n`` is 1 when the flow is solved, and the
             size of a batch in training.

@@ -48,32 +48,33 @@ def fit_model_no_branch(
     seed : key array
         For the order of the rows, and for the loss.
     loss_fn : callable
-        ``loss_fn(model, key, batch)``, a scalar. The same object in every
-        call, if the program is to be compiled once.
+        ``loss_fn(model, key, batch)`` returns a scalar. Pass the same object
+        in every call, so that the program is compiled only once.
     train, val : dict
-        Trees of arrays, rows first in every leaf; ``train['data']['y']``
-        has as many rows as the others.
+        Trees of arrays with the same rows along the first axis of every
+        leaf; ``train['data']['y']`` must exist.
     optimizer : optax.GradientTransformation
     n_iter : int
         Number of epochs; the rows are shuffled in each.
     batch_size : int
-        Rows in a step; must divide their number (L24).
+        Rows per step; must divide the number of rows (L24).
     fix : iterable of str, optional
-        Defects to turn off: L24, L26, L32 and L33 act here.
+        Defects to turn off: L24, L26, L32 and L33 apply here.
 
     Returns
     -------
     train_losses, val_losses : Array, shape (n_iter,)
         The first is the sum over the batches of an epoch plus their mean
-        (L26). The second is of all rows of ``val`` together, with the key
-        of the first batch (L32) and in training mode (L33).
+        (L26). The second is computed for all rows of ``val`` at once, with
+        the key of the first batch (L32) and in training mode (L33).
 
     Raises
     ------
     KeyError
         If there is no ``train['data']['y']``.
     TypeError
-        If ``batch_size`` does not divide the rows, unless L24 is fixed.
+        If ``batch_size`` does not divide the number of rows, unless L24 is
+        fixed.
     ZeroDivisionError
         If ``batch_size`` is 0.
 
@@ -112,19 +113,19 @@ def fit_model(
     seed : key array
         First here, but second in :func:`fit_model_no_branch` (L59).
     model : nnx.Module
-        Trained in place: has the weights and random streams of the epoch
-        with the smallest validation loss, in training mode.
+        Trained in place; left in training mode, with the weights and random
+        streams of the epoch with the smallest validation loss.
     loss_fn : callable
-        ``loss_fn(model, key, batch)``, a scalar.
+        ``loss_fn(model, key, batch)`` returns a scalar.
     train_iter, val_iter : iterable of dict
-        Batches, the same ones or others in every epoch, and
-        ``num_samples``, the number of all rows. ``batch['data']['y']`` says
-        how many rows a batch has.
+        Batches, which may differ between epochs, with an attribute
+        ``num_samples``, the total number of rows. ``batch['data']['y']``
+        must exist.
     optimizer : optax.GradientTransformation
     n_iter : int
-        Largest number of epochs.
+        Maximum number of epochs.
     n_early_stopping_patience : int
-        Allowed epochs in a row without improvement; one more is a stop.
+        Allowed consecutive epochs without improvement; one more stops.
     n_early_stopping_delta : float
         Minimal decrease of the loss that counts as an improvement.
 
@@ -184,7 +185,7 @@ def _pass(
     key: Any,
     batches: Any,
 ) -> tuple[State, Any, Any]:
-    """Go through an iterator once.
+    """Iterate over all batches once.
 
     Returns
     -------
@@ -192,7 +193,7 @@ def _pass(
     loss : Array, shape (), or 0.0
         Mean over all rows; 0 if there are none.
     key : key array
-        The remaining key.
+        Key for later use.
     """
     total = 0.0
     for batch in batches:

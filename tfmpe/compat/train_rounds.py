@@ -34,7 +34,7 @@ def train_fmpe_rounds(
     *,
     fix: Iterable[str] | None = None,
 ) -> Any:
-    """Train an estimator on simulations of the prior, then the posterior.
+    """Train an estimator on simulations from prior, then posterior draws.
 
     Parameters
     ----------
@@ -42,22 +42,22 @@ def train_fmpe_rounds(
     estim : FMPE
         The estimator to train.
     prior_fn : callable
-        ``prior_fn(key, n_simulations)``: parameters, ``(n, d)``.
+        ``prior_fn(key, n_simulations)`` returns parameters, ``(n, d)``.
     simulator_fn : callable
-        ``simulator_fn(key, parameters)``: observations, ``(n, c)``.
+        ``simulator_fn(key, parameters)`` returns observations, ``(n, c)``.
     y_observed : array, shape (c,)
-        The observation that later rounds are drawn for.
+        The observation whose posterior is sampled in later rounds.
     theta_shape : tuple of int
         ``(d,)``.
     n_rounds, n_simulations, n_epochs : int
-        Rounds; simulations and epochs in each.
+        Number of rounds, and of simulations and epochs in each.
     optimizer : optax.GradientTransformation
     batch_size : int
-        Must divide ``int(0.8 n)`` for the ``n`` rows of each round and those
-        before it (L36).
+        In each round, must divide ``int(0.8 n)``, where ``n`` is the number of
+        simulations so far (L36).
     fix : iterable of str, optional
-        Defects to turn off: L36 acts here. Those of ``estim`` are its own,
-        among them L24, with which any number of rows will do.
+        Defects to turn off: L36 applies here. ``estim`` has its own; with L24
+        it takes any number of rows.
 
     Returns
     -------
@@ -67,8 +67,8 @@ def train_fmpe_rounds(
     Raises
     ------
     TypeError
-        If the batch size does not divide the rows, unless L24 of ``estim`` is
-        fixed.
+        If ``batch_size`` does not divide the number of rows, unless L24 of
+        ``estim`` is fixed.
 
     Notes
     -----

@@ -3,28 +3,25 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from tfmpe._base.arrays import on_host
-from tfmpe.compat.defects.l25_clamped_split import check_rows
+from tfmpe.compat.defects.l25_clamped_split import check_rows, take_rows
 
 
 def split_data(
     data: Any, size: int, split: float = 0.8, shuffle_rng: Any = None
 ) -> tuple[Any, Any]:
-    """Split the rows of a tree of arrays in two.
+    """Split the rows of a tree of arrays in two parts.
 
     Parameters
     ----------
     data : tree of arrays
-        Sample axis first.
+        The sample axis is the first axis.
     size : int
         Number of rows that the arrays should have (L25).
     split : float
         Share of the rows in the first part, 0 to 1.
     shuffle_rng : Array, optional
-        PRNG key; without one the first rows are the first part.
+        PRNG key; without it, the first part consists of the first rows.
 
     Returns
     -------
@@ -42,7 +39,7 @@ def split_data(
 def split_rows(
     data: Any, size: int, split: float, shuffle_rng: Any
 ) -> tuple[Any, Any]:
-    """Split as :func:`split_data`, but allow leaves of one row."""
+    """Split like :func:`split_data`, but allow leaves of one row."""
     n_train = int(size * split)
     if shuffle_rng is None:
         parts: tuple[Any, Any] = (slice(n_train), slice(n_train, None))
@@ -54,21 +51,3 @@ def split_rows(
         for part in parts
     )
     return train, validation
-
-
-def take_rows(leaf: Any, rows: Any) -> Any:
-    """Index rows as the array's library does: jax clamps row numbers.
-
-    Parameters
-    ----------
-    leaf : array
-    rows : slice or Array of int
-    """
-    drawn = not isinstance(rows, slice)
-    host = on_host([leaf, rows] if drawn else [leaf])
-    if isinstance(leaf, np.ndarray) or not host or not leaf.size:
-        return leaf[rows]
-    # On the host no kernel has to be compiled for every shape.
-    source = np.asarray(leaf)
-    taken = np.take(source, rows, 0, mode="clip") if drawn else source[rows]
-    return jnp.asarray(taken)

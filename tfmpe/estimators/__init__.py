@@ -4,6 +4,7 @@ from ._bottom_up.result import BottomUpResult as BottomUpResult
 from ._bottom_up.result import BottomUpRound as BottomUpRound
 from ._bottom_up.train import train_bottom_up as train_bottom_up
 from ._checks.calibration import calibration_ranks as calibration_ranks
+from ._checks.calibration_result import CalibrationRanks as CalibrationRanks
 from ._checks.coverage import ExpectedCoverage as ExpectedCoverage
 from ._checks.coverage import expected_coverage as expected_coverage
 from ._checks.key_predictive import KeyPredictive as KeyPredictive
@@ -11,7 +12,6 @@ from ._checks.predictive import posterior_predictive as posterior_predictive
 from ._checks.predictive_result import (
     PosteriorPredictive as PosteriorPredictive,
 )
-from ._checks.ranks import CalibrationRanks as CalibrationRanks
 from ._checks.two_sample import TwoSampleTest as TwoSampleTest
 from ._checks.two_sample import classifier_test as classifier_test
 from ._checks.two_sample import mmd_test as mmd_test

@@ -1,4 +1,4 @@
-"""Checks of arguments that several functions take."""
+"""Checks of arguments that several functions share."""
 
 from typing import SupportsFloat
 
@@ -9,7 +9,7 @@ from tfmpe.preprocessing import Tokens, TokenView
 
 
 def positive(value: object, name: str, least: int = 1) -> int:
-    """Return a whole number that is not too small."""
+    """Return a whole number of at least ``least``."""
     number = static_int(value, name)
     if number < least:
         raise ValueError(f"{name} is {number}, expected at least {least}.")
@@ -37,7 +37,7 @@ def real_number(value: object, name: str) -> float:
 
 
 def own_tokens(tokens: object, caller: str) -> Tokens:
-    """Return Tokens, also for a view of some."""
+    """Return Tokens; convert a view to Tokens."""
     if isinstance(tokens, TokenView):
         return tokens.to_tokens()
     if not isinstance(tokens, Tokens):

@@ -12,7 +12,7 @@ class Conditional(NamedTuple):
     Attributes
     ----------
     target
-        The inferred keys.
+        The keys to infer.
     conditioning
         The given keys; may be empty.
 

@@ -26,10 +26,10 @@ from tfmpe.estimators._storage.estimator_file import (
     save_estimator,
 )
 from tfmpe.estimators._training.errors import UntrainedWarning
-from tfmpe.estimators._training.fit import Question, prepare, read_questions
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
+from tfmpe.estimators._training.prepare import Question, prepare, read_questions
 from tfmpe.estimators._types import (
     AnyTokens,
     BijectorLike,
@@ -50,12 +50,14 @@ class FlowMatchingEstimator:
         ``tfmpe.nn.Transformer``, or any callable pytree of arrays. It is not
         changed; the trained field is an attribute.
     bijectors
-        For keys with bounded values; see :meth:`tfmpe.Standardizer.fit`.
+        Bijectors of keys with bounded values; see
+        :meth:`tfmpe.Standardizer.fit`.
     standardize
-        Whether to train on values of mean 0 and standard deviation 1. The
-        moments are those of the first data that :meth:`fit` sees.
+        Whether to train on values standardized to mean 0 and standard deviation
+        1, as measured on the first data that :meth:`fit` sees.
     sigma_min
-        Width of the flow around a value, in standardized units.
+        Standard deviation of the flow around a value at time 1, in standardized
+        units.
 
     Attributes
     ----------
@@ -66,8 +68,8 @@ class FlowMatchingEstimator:
     Notes
     -----
     Target and conditioning keys are arguments of every call. A network is
-    accurate for the conditionals that it was trained for. Source: Lipman et
-    al., 2023; for inference Wildberger et al., 2023.
+    accurate only for the keys that it was trained for. Sources: Lipman et al.,
+    2023; Wildberger et al., 2023 (for inference).
 
     Examples
     --------
@@ -137,34 +139,36 @@ class FlowMatchingEstimator:
         Parameters
         ----------
         data : Tokens, TokenView, StoredDataset, or iterable of Tokens
-            Simulations. Tokens are shuffled in every epoch, batches are used
-            one by one. About 4,096 rows of a stored dataset are in
-            memory at a time, in stored order.
+            Simulations. Tokens are shuffled in every epoch; batches are used
+            one after another. A stored dataset is read in stored order, about
+            4,096 rows at a time.
         target_keys, conditioning_keys
-            The inferred and the given keys; by default all others are given.
+            The keys to infer, and the given keys: by default all others.
         key
-            Epoch ``i`` depends on it and ``i`` only.
+            PRNG key. Epoch ``i`` depends only on ``key`` and ``i``.
         conditionals : iterable of (target keys, conditioning keys), optional
-            Several conditionals; every batch is used for a random one.
+            Several pairs of keys, instead of one; every step uses a random one.
         validation
-            Validation data, or the share of ``data`` to use for validation.
+            Validation data, or the fraction of ``data`` to hold out.
         optimizer
             By default Adam with weight decay and a cosine schedule, from the
             ``learning_rate`` to 0 over all epochs.
         n_epochs, batch_size
-            Largest number of passes through the data, and of rows in a step.
+            Maximum numbers of passes through the data, and of rows per step.
         n_noise
-            Noises and times for every row; its conditioning is encoded once.
+            Number of noise draws and times per row, which share one encoding of
+            its conditioning.
         patience
             Stop after this many epochs without a lower validation loss.
         progress
             Show a progress bar of the steps (tqdm, extra ``data``).
         checkpoint
-            A folder for a checkpoint every ``checkpoint_every`` epochs, from
-            which the same training is continued as if uninterrupted.
+            Folder for a checkpoint every ``checkpoint_every`` epochs. A later
+            call continues from it as if training had not been interrupted.
         steps_per_epoch
-            Steps of an epoch, for batches without a length or an end: every
-            epoch continues after the last one, and starts again at the end.
+            Number of steps per epoch, for batches without a length or an end.
+            Each epoch continues where the previous one stopped, and starts over
+            when the batches end.
 
         Returns
         -------
@@ -174,25 +178,25 @@ class FlowMatchingEstimator:
         Raises
         ------
         TrainingDivergedError
-            If a loss is not finite, with the step. The parameters of the last
-            finished epoch are kept, as after any interruption.
+            If a loss is not finite; the message states the step. The parameters
+            of the last finished epoch are kept, as after any interruption.
         UnknownKeyError
             If a key does not exist.
         ValueError
             If an argument does not fit the data, a value or functional input
             is not finite or outside the support of a bijector, or the
-            checkpoint comes from a training with other settings or data.
+            checkpoint was written with other settings or data.
         TypeError
             If data are not Tokens, batches can be iterated only once, or an
             argument is not a number.
 
         Notes
         -----
-        With validation data the parameters of the lowest validation loss
+        With validation data, the parameters with the lowest validation loss
         are kept, otherwise the last ones. Not for use inside ``jit``. A step
-        is compiled once for any number of epochs and rows and any learning
-        rate, and a new optimizer only compiles its update; the last 32
-        programs are cached, and the last 8 updates.
+        is compiled only once, whatever the learning rate and the numbers of
+        epochs and rows; a new optimizer recompiles only its update. The last 32
+        programs and the last 8 updates are cached.
         """
         options = read_options(
             validation,
@@ -247,19 +251,20 @@ class FlowMatchingEstimator:
             See :meth:`ContinuousFlow.sample`.
         **options
             ``theta_0``, ``solver``, ``n_steps``, ``rtol``, ``atol``,
-            ``max_steps``, ``batch_size`` of :meth:`ContinuousFlow.sample`;
-            noise and tolerances are in standardized units.
+            ``max_steps``, ``batch_size``, ``progress`` of
+            :meth:`ContinuousFlow.sample`; noise and tolerances are in
+            standardized units.
 
         Returns
         -------
         Tokens, sample axes (n_samples, *sample)
-            Only the target keys, in their own units; ``draws.decode()``
-            returns the tree of arrays.
+            Only the target keys, in original units; ``draws.decode()`` returns
+            the tree of arrays.
 
         Raises
         ------
         UnknownKeyError, ValueError
-            See :meth:`ContinuousFlow.sample`; also for a ``direction``.
+            See :meth:`ContinuousFlow.sample`; ``direction`` is not accepted.
 
         Warns
         -----
@@ -268,8 +273,8 @@ class FlowMatchingEstimator:
         """
         if "direction" in options:
             raise ValueError(
-                "An estimator only draws from noise to values. For the other "
-                "direction pass standardized tokens to "
+                "An estimator only transforms noise into values. For the other "
+                "direction, pass standardized tokens to "
                 "ContinuousFlow(estimator.vector_field).sample."
             )
         self._warn_untrained()
@@ -302,13 +307,14 @@ class FlowMatchingEstimator:
         values
             Target values instead of those in ``tokens``, such as draws.
         **options
-            Other arguments of :meth:`ContinuousFlow.log_prob`.
+            Other arguments of :meth:`ContinuousFlow.log_prob`, such as
+            ``progress``.
 
         Returns
         -------
         Array, shape (*sample,), or (n, *sample) with ``values``
-            In nats, of values in their own units; -inf outside the support
-            of a bijector.
+            In nats, for values in original units; -inf outside the support of a
+            bijector.
 
         Raises
         ------
@@ -332,7 +338,7 @@ class FlowMatchingEstimator:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write parameters and standardizer to a safetensors file.
 
-        An existing file is replaced, whole or not at all.
+        An existing file is replaced completely or not at all.
 
         Raises
         ------
@@ -355,20 +361,20 @@ class FlowMatchingEstimator:
         *,
         bijectors: Mapping[str, BijectorLike] | None = None,
     ) -> "FlowMatchingEstimator":
-        """Read a file of :meth:`save`.
+        """Read a file that :meth:`save` wrote.
 
         Parameters
         ----------
         path, vector_field
             The file, and a field of the same architecture; it is not changed.
         bijectors
-            Those of the stored estimator: functions are not stored.
+            The bijectors of the stored estimator: functions are not stored.
 
         Raises
         ------
         FileNotFoundError, StorageError
-            If the file does not exist; if it is of another kind, damaged, or
-            holds another architecture or other bijectors.
+            If the file does not exist; if it is damaged, of another kind, or
+            has another architecture or other bijectors.
         """
         vector_field, standardizer, settings = load_estimator(
             path, vector_field, bijectors

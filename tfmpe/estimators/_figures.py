@@ -16,7 +16,7 @@ OUTSIDE: dict[str, Any] = {
     "frameon": False,
     "fontsize": 9,
 }
-"""Options of a legend at the right of its Axes."""
+"""Options that place a legend to the right of its Axes."""
 
 N_COLUMNS = 4
 
@@ -24,7 +24,7 @@ N_COLUMNS = 4
 def new_axes(
     ax: Axes | None, caller: str, size: tuple[float, float] = (6.4, 3.6)
 ) -> Axes:
-    """Return the given Axes, or those of a new figure."""
+    """Return the given Axes, or the Axes of a new figure."""
     return panels(1, ax, caller, size)[0]
 
 
@@ -62,7 +62,7 @@ def panels(
 
 
 def label_of(name: str) -> str:
-    """Return the name of a key as a label of a plot."""
+    """Return the name of a key as a plot label."""
     label = shorten(printable(name), 24).replace("$", r"\$")
     # Matplotlib leaves labels that begin with an underscore out of legends.
     return f" {label}" if label.startswith("_") else label

@@ -1,4 +1,4 @@
-"""Draws and densities in the units of the values, from a standardized flow."""
+"""Draws and densities in original units, from a flow of standardized values."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def draw_tokens(
     keys: Conditional,
     **options: Any,
 ) -> Tokens:
-    """Return Tokens of draws; see :meth:`FlowMatchingEstimator.sample`."""
+    """Return draws as Tokens; see :meth:`FlowMatchingEstimator.sample`."""
     draws = flow.sample(
         _standardized(tokens, standardizer, keys), *keys, **options
     )
@@ -47,7 +47,7 @@ def log_density(
     values: Num[AnyArray, "n *sample tokens width"] | None,
     **options: Any,
 ) -> Float[Array, "*draws"]:
-    """Return densities; see :meth:`FlowMatchingEstimator.log_prob`."""
+    """Return log densities; see :meth:`FlowMatchingEstimator.log_prob`."""
     if standardizer is None:
         return flow.log_prob(tokens, *keys, values=values, **options)
     view = tokens.select_tokens(keys.target)
@@ -88,7 +88,7 @@ def _inside(
     *,
     one_draw: bool,
 ) -> tuple[Num[Array, "*out tokens width"], Bool[Array, "*draws"]]:
-    """Return values with 0 outside the support, and which draws have any.
+    """Set values outside the support to 0; also return which draws have any.
 
     With ``one_draw`` the values get a leading axis of length 1.
     """
@@ -106,7 +106,7 @@ def _in_own_units(
     *,
     one_draw: bool,
 ) -> Float[Array, "*draws"]:
-    """Return the log density of values in their own units."""
+    """Return the log density of values in original units."""
     density = density[0] if one_draw else density
     density = density + jnp.where(outside, 0, change)
     return jnp.where(outside, -jnp.inf, density)
@@ -117,9 +117,9 @@ def _repeat(
     sample_shape: tuple[int, ...],
     n_axes: int,
 ) -> Shaped[AnyArray, "..."] | None:
-    """Repeat an array of the tokens for every draw."""
+    """Repeat the array for every draw."""
     if array is None:
         return None
-    # In host memory without a copy.
+    # NumPy broadcasts without a copy.
     xp = np if on_host([array]) else jnp
     return xp.broadcast_to(array, (*sample_shape, *array.shape[-n_axes:]))

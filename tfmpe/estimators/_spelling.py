@@ -1,4 +1,4 @@
-"""British spellings of keyword arguments, accepted beside the American ones."""
+"""British spellings of keyword arguments, accepted besides American ones."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ SPELLINGS = {"optimiser": "optimizer", "standardise": "standardize"}
 
 
 def american(options: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Return keyword arguments in their American spelling; raise if in both."""
+    """Return keyword arguments in American spelling; refuse both spellings."""
     for other, name in SPELLINGS.items():
         if other in options and name in options:
             raise TypeError(

@@ -1,4 +1,4 @@
-"""Types that the annotations of several files share."""
+"""Types that several modules share."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import (
@@ -18,7 +18,7 @@ from tfmpe._base.arrays import PRNGKey as PRNGKey
 from tfmpe.preprocessing import Independence, StoredDataset, Tokens, TokenView
 
 AnyTokens: TypeAlias = Tokens | TokenView
-"""Whatever has data, layout, padding and functional inputs."""
+"""An object with data, layout, padding and functional inputs."""
 
 ArrayTree: TypeAlias = dict[str, Any]
 """Nested dictionaries of arrays."""
@@ -58,7 +58,7 @@ class TFPBijector(Protocol):
     """A bijector of TensorFlow Probability."""
 
     def inverse_log_det_jacobian(self, *args: Any, **options: Any) -> Any:
-        """Return the log determinant of the inverse."""
+        """Return the log determinant of the Jacobian of the inverse."""
         ...
 
 
@@ -67,7 +67,7 @@ class NumPyroTransform(Protocol):
     """A transform of NumPyro."""
 
     def log_abs_det_jacobian(self, *args: Any, **options: Any) -> Any:
-        """Return the log determinant."""
+        """Return the log absolute determinant of the Jacobian."""
         ...
 
 

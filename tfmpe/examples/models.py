@@ -1,7 +1,7 @@
 """The three examples of the legacy package, as Tokens.
 
 The keys, shapes and rules are those of the legacy package. The values are
-arbitrary (0, 1, 2, …): the examples serve to look at masks and layouts.
+arbitrary (0, 1, 2, …), because the examples only show masks and layouts.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def hierarchical_gaussian(
 def hierarchical_brownian(
     n_theta: int = 3, n_obs: int = 2, n_samples: int = 1
 ) -> Tokens:
-    """Return the same model with observation times, and dummy times elsewhere.
+    """Return a hierarchical model of paths that are observed at given times.
 
     Parameters
     ----------
@@ -91,7 +91,8 @@ def hierarchical_brownian(
     Returns
     -------
     Tokens
-        As `hierarchical_gaussian`, with functional inputs.
+        The tokens of `hierarchical_gaussian`, with times as functional inputs
+        (dummy times for mu and theta).
     """
     return Tokens.from_pytree(
         _hierarchical(n_samples, n_theta, n_obs),

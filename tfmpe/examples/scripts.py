@@ -25,13 +25,13 @@ def example_script(name: str, *, legacy: bool = False) -> Path:
     name
         One of `SCRIPTS`.
     legacy
-        Whether the one that is written as for the legacy package.
+        Whether to return the version written for the legacy package.
 
     Returns
     -------
     Path
-        Inside the package where it was installed from a wheel, beside it in
-        a checkout.
+        Inside the package if it was installed from a wheel, next to it in a
+        checkout.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def run_example(
     name, legacy
         See `example_script`.
     arguments
-        For the script.
+        Arguments of the script.
 
     Returns
     -------
     int
-        Its exit code.
+        The exit code of the script.
     """
     script = example_script(name, legacy=legacy)
     command = [sys.executable, str(script), *arguments]

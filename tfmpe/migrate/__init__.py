@@ -9,5 +9,5 @@
 * `catalogue` has a file for each code, `legacy_names` the legacy names.
 * `records` declares the JSON output of the commands, `show` formats text.
 
-The contract `migrate` in ``pyproject.toml`` restricts the imports among them.
+The contract `migrate` in ``pyproject.toml`` restricts imports between them.
 """

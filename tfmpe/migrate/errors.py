@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class RecordingError(ValueError):
-    """Stored output that is missing, broken, or in another format."""
+    """Stored output that is missing, broken, or in a different format."""
 
     def __init__(self, file: str | Path, fault: str):
         self.file = one_line(str(file))

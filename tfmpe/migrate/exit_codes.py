@@ -1,4 +1,4 @@
-"""Exit codes, which all commands share.
+"""Exit codes of all commands.
 
 Incomplete work, such as a file that could not be read, has its own code,
 which takes precedence over findings.

@@ -12,7 +12,7 @@ from tfmpe.preprocessing import TokenLayout
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A key that a network knows: values and functional inputs of a token.
+    """A key of a network: numbers of values and functional inputs per token.
 
     ``n_inputs`` is None if the key has no functional inputs.
     """
@@ -24,33 +24,33 @@ class KnownKey:
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """The size of a :class:`Transformer`: static, hashable.
+    """Size and options of a :class:`Transformer`; hashable.
 
     Attributes
     ----------
     latent_dim
-        Size of the vector of a token inside the network.
+        Size of the vector of each token inside the network.
     n_heads
-        Heads of attention; divides ``latent_dim``.
+        Number of attention heads; must divide ``latent_dim``.
     n_encoder_layers
-        Layers among the conditioning tokens, 0 or more; computed once per
-        solution.
+        Number of layers of the conditioning tokens, 0 or more; computed once
+        per ODE solution.
     n_decoder_layers
-        Layers among the target tokens and from them to the conditioning.
-        Information between target tokens travels one allowed pair of the mask
-        per layer.
+        Number of layers in which target tokens attend to one another and to
+        the conditioning tokens. Each layer passes information between target
+        tokens over one allowed pair of the mask.
     mlp_ratio
-        Width of the hidden layers in units of ``latent_dim``.
+        Width of the hidden layers divided by ``latent_dim``.
     n_frequencies
-        Fourier frequencies of each functional input.
+        Number of Fourier frequencies per functional input.
     compute_dtype : {'float32', 'bfloat16'}
-        Of activations; parameters, softmax and norms stay float32.
+        Dtype of activations; parameters, softmax and norms stay float32.
     attention : {'auto', 'dense', 'structured'}
-        With a mask, over the open pairs only, or the faster of both for the
-        tokens at hand. The results are equal up to rounding.
+        ``'dense'`` uses a mask, ``'structured'`` only the open pairs, and
+        ``'auto'`` the faster of the two. Results are equal up to rounding.
     remat
-        Recompute activations in the backward pass instead of keeping them:
-        less memory, a third more time.
+        Whether to recompute activations in the backward pass instead of
+        storing them: less memory, a third more time.
     """
 
     latent_dim: int = 64
@@ -104,7 +104,7 @@ class TransformerConfig:
 
 
 def known_keys(layout: TokenLayout) -> tuple[KnownKey, ...]:
-    """Return the keys of a layout for a network."""
+    """Return a :class:`KnownKey` for every key of a layout."""
     return tuple(
         KnownKey(key.name, key.width, key.n_inputs) for key in layout.keys
     )
@@ -127,8 +127,8 @@ def find_keys(known: Iterable[KnownKey], layout: TokenLayout) -> list[int]:
         if entry != built:
             faults.append(
                 f"{entry.name!r} has {entry.width} values and "
-                f"{entry.n_inputs} functional inputs in a token, the network "
-                f"was built for {built.width} and {built.n_inputs}"
+                f"{entry.n_inputs} functional inputs per token, but the "
+                f"network was built for {built.width} and {built.n_inputs}"
             )
     raise_faults(ValueError, "These tokens do not fit the network", faults)
     return positions

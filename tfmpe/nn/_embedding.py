@@ -24,12 +24,12 @@ class InputMoment(nnx.Variable[Array]):
 
 
 class TokenEmbedding(nnx.Module):
-    """A vector for every token, without the time.
+    """A vector for every token, independent of time.
 
-    The sum of a linear map of its values, one for each key; a vector of its
-    key, one as target and one as conditioning; and a linear map of the
-    Fourier features of its functional inputs, in units of their standard
-    deviation. Padding contributes nothing.
+    It is the sum of a linear map of the token's values, with one map per key;
+    a vector for its key, one as target and one as conditioning; and a linear
+    map of the Fourier features of its standardized functional inputs. Padding
+    contributes nothing.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TokenEmbedding(nnx.Module):
         self.input_scale = InputMoment(ones(None, (n_inputs,)))
 
     def measure_inputs(self, tokens: AnyView) -> None:
-        """Standardize functional inputs by the moments of some tokens."""
+        """Set the moments that standardize functional inputs from tokens."""
         mean, scale = input_moments(tokens, self.input_mean.shape[0])
         self.input_mean = InputMoment(jnp.asarray(mean))
         self.input_scale = InputMoment(jnp.asarray(scale))
@@ -71,7 +71,7 @@ class TokenEmbedding(nnx.Module):
     def __call__(
         self, tokens: AnyView, *, is_target: bool
     ) -> Float[Array, "*sample tokens latent"]:
-        """Return a vector for every token of known keys."""
+        """Return a vector for every token."""
         layout = tokens.layout
         positions = find_keys(self.keys, layout)
         n_tokens = [key.n_tokens for key in layout.keys]
@@ -103,7 +103,7 @@ class TokenEmbedding(nnx.Module):
     def _inputs(
         self, tokens: AnyView
     ) -> Float[Array, "*sample tokens latent"] | None:
-        """Return the summand of functional inputs, 0 for keys without any."""
+        """Return the part of functional inputs, 0 for keys without any."""
         projection = self.input_projection
         n_inputs = self.input_mean.shape[0]
         given = tokens.functional_inputs
@@ -128,7 +128,7 @@ class TokenEmbedding(nnx.Module):
 
 
 class TimeEmbedding(nnx.Module):
-    """A smooth vector-valued function of the time."""
+    """A smooth vector-valued function of time."""
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
         self.dtype = config.dtype
@@ -151,9 +151,9 @@ def fourier_features(
 ) -> Float[Array, "*shape n_features"]:
     """Return values, then sines and cosines at doubling frequencies.
 
-    The lowest frequency has a period of 16, for values of a scale of about 1;
-    larger ones are seen through the lowest frequencies. Source: Tancik et
-    al., 2020, with fixed frequencies.
+    The lowest frequency has a period of 16, suitable for values on a scale of
+    about 1; it also resolves larger values. Source: Tancik et al., 2020, with
+    fixed frequencies.
     """
     frequencies = np.pi / 8 * 2.0 ** np.arange(n_frequencies)
     values = values[..., None]

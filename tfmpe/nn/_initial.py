@@ -1,4 +1,4 @@
-"""Initial parameters, drawn on the host, which compiles nothing."""
+"""Initial parameters, drawn on the host without compilation."""
 
 import math
 from functools import partial
@@ -19,11 +19,11 @@ def normal(
     dtype: DTypeLike = jnp.float32,
     scale: float | None = None,
 ) -> Array:
-    """Return normal values; the same key gives the same ones.
+    """Return normal values; the same key gives the same values.
 
-    By default with a variance of 1 over the inputs, which are all axes but
-    the last: that keeps the variance of what a linear layer returns (LeCun et
-    al., 1998).
+    By default their variance is 1 divided by the number of inputs (all axes
+    but the last), which preserves the variance through a linear layer (LeCun
+    et al., 1998).
     """
     if scale is None:
         scale = 1 / math.sqrt(max(math.prod(shape[:-1]), 1))
@@ -40,7 +40,7 @@ def constant(
     shape: tuple[int, ...],
     dtype: DTypeLike = jnp.float32,
 ) -> Array:
-    """Return equal values."""
+    """Return an array filled with one value."""
     del key
     return jnp.asarray(np.full(shape, value, dtype))
 
@@ -49,7 +49,7 @@ zeros, ones = partial(constant, 0), partial(constant, 1)
 
 
 class Linear(nnx.Linear):
-    """A linear layer, with initial values of this module."""
+    """A linear layer with the initializers of this module."""
 
     def __init__(
         self,

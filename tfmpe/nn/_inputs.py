@@ -1,4 +1,4 @@
-"""Functional inputs of tokens: which are real, and their scale."""
+"""Functional inputs of tokens: which entries are real, and their moments."""
 
 import jax
 import numpy as np
@@ -33,9 +33,9 @@ def input_moments(
 ) -> tuple[Float[np.ndarray, " {n_inputs}"], Float[np.ndarray, " {n_inputs}"]]:
     """Return mean and standard deviation of every functional input.
 
-    Over all keys: the i-th input of every key is assumed to be the same
-    quantity, as times are. Mean 0 and scale 1 without inputs; scale 1 where
-    all are equal.
+    The moments are taken over all keys: the i-th input of every key is
+    assumed to be the same quantity, such as a time. The mean is 0 and the
+    scale 1 without inputs; the scale is also 1 where all values are equal.
     """
     check_inputs(tokens)
     mean, scale = np.zeros(n_inputs), np.ones(n_inputs)

@@ -47,7 +47,7 @@ class Attention(nnx.Module):
 class GatedMLP(nnx.Module):
     """A hidden layer with a gate (GEGLU; Shazeer, 2020).
 
-    It is smooth, so that few steps solve the flow.
+    It is smooth, so that an ODE solver needs few steps.
     """
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
@@ -96,9 +96,9 @@ class EncoderLayer(nnx.Module):
 class DecoderLayer(nnx.Module):
     """Attention among target tokens and to conditioning tokens, and an MLP.
 
-    The time scales and shifts the input of each part and scales its output;
-    those scales are 0 at first, so that every layer starts as the identity
-    (adaLN-Zero: Peebles & Xie, 2023).
+    The time embedding scales and shifts the input of each part, and scales its
+    output; the output scales are 0 at first, so that every layer starts as the
+    identity (adaLN-Zero: Peebles & Xie, 2023).
     """
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
@@ -124,7 +124,7 @@ class DecoderLayer(nnx.Module):
         pattern: AttentionPattern,
         cross_pattern: AttentionPattern | None,
     ) -> Vectors:
-        """Return new vectors; None stands for no conditioning tokens."""
+        """Return new vectors; pass None if there are no conditioning tokens."""
         modulation = self.modulation(jax.nn.gelu(time))[:, None]
         parts = jnp.split(modulation, 9, -1)
         attention, cross, mlp = parts[:3], parts[3:6], parts[6:]

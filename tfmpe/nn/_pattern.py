@@ -38,7 +38,7 @@ class AttentionPattern:
     ) -> "AttentionPattern":
         """Return the pattern among tokens, or from queries to keys.
 
-        ``'auto'`` chooses what is faster for the tokens.
+        ``'auto'`` chooses the faster method for the tokens.
         """
         plan = None
         if attention != "dense":
@@ -62,7 +62,7 @@ class AttentionPattern:
         key: Float[Array, "rows m heads head_dim"],
         value: Float[Array, "rows m heads head_dim"],
     ) -> Heads:
-        """Attend."""
+        """Return the attended values of every query."""
         if self.plan is None:
             return jax.nn.dot_product_attention(
                 query, key, value, mask=self.mask

@@ -16,7 +16,7 @@ class ExchangeableWarning(UserWarning):
 
 
 def warn_of_sets(tokens: ViewOrLayout, exchangeable: Iterable[str]) -> None:
-    """Warn of keys whose order a network ignores, unless they are expected."""
+    """Warn of keys whose token order a network ignores, unless expected."""
     layout = tokens if isinstance(tokens, TokenLayout) else tokens.layout
     expected = layout.select(exchangeable).names
     found = [
@@ -44,14 +44,14 @@ def warn_of_sets(tokens: ViewOrLayout, exchangeable: Iterable[str]) -> None:
 def _rules_tell_apart(key: KeyLayout, layout: TokenLayout) -> bool:
     """Return whether tokens differ in what a rule lets them attend to.
 
-    By what the rule matches, not by sizes: a network takes other sizes.
+    Only the dimensions that the rule matches count: sizes may change later.
     """
     for (query, other), relation in self_relations(layout.independence).items():
         if query != key.name:
             continue
         if other != query and relation:
             return True
-        # Tokens that each see only themselves are alike.
+        # Tokens that attend only to themselves do not differ.
         dims = {dim for match in relation for dim in match}
         if not all(_is_place(key, dim) for dim in dims):
             return True
@@ -59,7 +59,7 @@ def _rules_tell_apart(key: KeyLayout, layout: TokenLayout) -> bool:
 
 
 def _is_place(key: KeyLayout, dim: Dim) -> bool:
-    """Return whether a dimension has a different coordinate for every token."""
+    """Return whether every token has a different coordinate in a dimension."""
     if dim is None:
         return True
     return len(key.event_shape) == 1 and find_dimension(key, dim) == 0

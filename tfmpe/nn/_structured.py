@@ -1,4 +1,4 @@
-"""Attention over the open pairs of a mask only."""
+"""Attention over only the open pairs of a mask."""
 
 import math
 from types import ModuleType
@@ -15,8 +15,8 @@ from tfmpe.preprocessing import AttentionPlan
 from tfmpe.preprocessing.masks.plan_blocks import AttentionBlock
 
 MAX_SCORES = 2**26
-"""Scores in memory at a time; more are computed in parts, and again in the
-backward pass."""
+"""Largest number of scores in memory at a time; more are computed in parts, and
+recomputed in the backward pass."""
 
 ByHead: TypeAlias = Float[Array, "rows heads n head_dim"]
 Keys: TypeAlias = Float[Array, "rows heads m head_dim"]
@@ -25,7 +25,7 @@ AnyPadding: TypeAlias = Bool[AnyArray, "..."] | None
 Attended: TypeAlias = tuple[
     Float[Array, "rows heads slots head_dim"], Bool[AnyArray, "_ slots"]
 ]
-"""Results, 0 in rows without an open key; and which rows had one."""
+"""Results, 0 in rows without an open key; and which rows have an open key."""
 
 
 def structured_attention(
@@ -42,7 +42,7 @@ def structured_attention(
     Parameters
     ----------
     query, key, value
-        Vectors by row, token and head.
+        Vectors for each row, token and head.
     plan
         Static; the result of ``tokens.attention_plan()``.
     query_real, key_real : array of bool, shape (rows or 1, n), optional
@@ -57,17 +57,17 @@ def structured_attention(
     Raises
     ------
     ValueError
-        If the numbers of tokens are not those of the plan, or padding masks
-        have another shape.
+        If the numbers of tokens differ from those of the plan, or padding
+        masks have a wrong shape.
 
     Notes
     -----
     Works under ``jit``, ``vmap``, ``grad`` and ``remat``. Time and memory
-    are proportional to ``plan.n_pairs``; axes of ``vmap`` are not counted
-    where large blocks are computed in parts. Scores and softmax are float32
-    or float64. Rows that padding leaves empty between two sets of tokens
-    attend to every real key; that is computed if there is such a row (under
-    ``vmap`` always).
+    are proportional to ``plan.n_pairs``. Large blocks are computed in parts,
+    whose size does not take ``vmap`` axes into account. Scores and softmax are
+    float32 or float64. Between two sets of tokens, rows that padding leaves
+    empty attend to every real key; this is computed only if there is such a
+    row (under ``vmap``, always).
 
     Examples
     --------
@@ -92,7 +92,7 @@ def structured_attention(
             )
     rows = len(query)
     if plan.among_themselves:
-        # The same tokens on both sides have one padding mask.
+        # Queries and keys are the same tokens, with the same padding mask.
         query_real = key_real = key_real if query_real is None else query_real
     query_real = _checked("query_real", query_real, rows, plan.n_query)
     key_real = _checked("key_real", key_real, rows, plan.n_key)
@@ -125,9 +125,9 @@ def _checked(
     shape = tuple(real.shape)
     if shape not in ((1, n), (rows, n)):
         raise ValueError(
-            f"{what} has shape {shape}, expected {(rows, n)} or {(1, n)}: a "
-            "row for every sample, sample axes flattened, and the tokens of "
-            "the plan."
+            f"{what} has shape {shape}, expected {(rows, n)} or {(1, n)}: one "
+            "row per sample, with the sample axes flattened, and one column "
+            "per token of the plan."
         )
     return jnp.asarray(real)
 
@@ -135,7 +135,7 @@ def _checked(
 def _take(
     vectors: ByHead, index: Int[AnyArray, "*index"]
 ) -> Float[Array, "rows heads *index head_dim"]:
-    """Return vectors at some positions, with the axes of the index."""
+    """Return the vectors at some positions, in the shape of the index."""
     rows, heads, _, dim = vectors.shape
     flat = index.reshape(-1)
     if (
@@ -157,9 +157,9 @@ def _attend_block(
     key_real: RealKeys,
     max_scores: float = math.inf,
 ) -> Attended:
-    """Return results of every slot, and which had an open key; 0 without one.
+    """Return the results of all slots, and which slots have an open key.
 
-    Groups and slots are flattened.
+    Results are 0 without an open key. Groups and slots are flattened.
     """
     rows, heads, _, dim = query.shape
     shared = _take(key, block.shared), _take(value, block.shared)
@@ -184,14 +184,14 @@ def _attend_block(
 
 
 def _in_parts(block: AttentionBlock, n_parts: int) -> dict[str, np.ndarray]:
-    """Return the arrays of a block with its groups in about so many parts.
+    """Return the arrays of a block with its groups in about ``n_parts`` parts.
 
-    The last part is filled up with the first group.
+    The last part is filled up with copies of the first group.
     """
     arrays = block._asdict()
     del arrays["shared"]
     if not block.keys.shape[1]:
-        # All see the same keys: every query can be a separate group.
+        # All queries attend to the same keys: each can be a separate group.
         n_slots = block.queries.size
         arrays["queries"] = block.queries.reshape(-1, 1)
         arrays["keys"] = np.zeros((n_slots, 0), np.int32)
@@ -218,7 +218,7 @@ def _attend_groups(
     shared: tuple[Array, Array],
     key_real: RealKeys,
 ) -> tuple[Array, AnyArray]:
-    """Return results by group and slot, and which slots had an open key."""
+    """Return results per group and slot, and which slots have an open key."""
     dtype = common_dtype([query.dtype, jnp.float32])
     queries = _take(query, block.queries)
     # Keys of each group, then those that all groups share.
@@ -264,7 +264,7 @@ def _opened(
     real: Bool[AnyArray, "_ _ n"] | None,
     shape: tuple[int, ...],
 ) -> Bool[AnyArray, "_ groups n_q n"]:
-    """Combine the pairs opened by rules and by padding."""
+    """Return which pairs both the rules and the padding leave open."""
     is_open: Any = np.ones((1, 1, 1, 1), bool)
     if declared is not None:
         is_open = is_open & declared
@@ -275,7 +275,7 @@ def _opened(
 
 
 def _module_of(*masks: AnyArray) -> ModuleType:
-    """Return NumPy for concrete masks, which XLA would fold slowly."""
+    """Return NumPy for concrete masks, because XLA folds them slowly."""
     known = all(isinstance(mask, np.ndarray) for mask in masks)
     return np if known else jnp
 
@@ -285,13 +285,13 @@ def _masked_softmax(
 ) -> tuple[
     Float[Array, "rows heads groups n_q n"], Bool[AnyArray, "_ groups n_q"]
 ]:
-    """Return weights, and which rows had an open key; 0 without one."""
+    """Return weights, and which rows have an open key; others have weight 0."""
     numbers = _module_of(*is_open)
     rows = max(len(part) for part in is_open)
     parts = [numbers.broadcast_to(p, (rows, *p.shape[1:])) for p in is_open]
     mask = numbers.concatenate(parts, -1)[:, None]
     found = mask.any(-1)
-    # As jax.nn.softmax, whose result of a row of -inf is NaN.
+    # Like jax.nn.softmax, which however returns NaN for a row of -inf.
     scores = jnp.where(mask, scores, -jnp.inf)
     highest = jax.lax.stop_gradient(scores.max(-1, keepdims=True))
     raised = jnp.exp(scores - jnp.where(found[..., None], highest, 0))
@@ -322,7 +322,7 @@ def _fill_rows(
             itself[:, None, :, None], _take(value, own), attended
         )
         empty = empty & ~itself
-    # Among themselves a real token is a real key, and attends to itself.
+    # In self-attention every real token is a real key and attends to itself.
     if not (to_self and plan.among_themselves):
         attended = _see_all(attended, empty, vectors, key_real, plan.n_pairs)
     first = jnp.take_along_axis(
@@ -340,8 +340,8 @@ def _see_all(
 ) -> ByHead:
     """Let some rows attend to every real key, or every key if none is real.
 
-    Memory is needed for this even if no row needs it, so it is computed in
-    parts that need no more than the open pairs.
+    Memory is allocated even if there is no such row, so this is computed in
+    parts that need no more memory than the open pairs.
     """
     query, key, value = vectors
     n_query, n_key = query.shape[2], key.shape[2]

@@ -23,28 +23,28 @@ from tfmpe.preprocessing import TokenLayout
 class Transformer(nnx.Module):
     """A vector field on Tokens: velocities of the target tokens.
 
-    An encoder of the conditioning tokens, which does not see the time and so
-    is computed once per solution; and a decoder of the target tokens, which
-    attend to themselves and to the encoded ones. Every attention is
+    An encoder of the conditioning tokens, which does not depend on time and is
+    computed once per ODE solution; and a decoder, in which the target tokens
+    attend to one another and to the encoded tokens. All attention is
     restricted to what rules and padding allow.
 
     Parameters
     ----------
     keys
-        The keys that it has embeddings for; see :meth:`for_tokens`.
+        The keys that the network has embeddings for; see :meth:`for_tokens`.
     config
-        Its size.
+        The size of the network.
     rngs
-        For the initial parameters.
+        PRNG keys for the initial parameters.
 
     Notes
     -----
     Target and conditioning keys are chosen in every call, so that one network
-    can be trained for several conditionals. Initially it is the zero field.
+    can learn several conditional distributions. Initially all velocities are 0.
 
     Keys are distinguished by their embeddings, tokens of one key by their
-    functional inputs and by what they may attend to; other tokens are
-    exchangeable.
+    functional inputs and by what they may attend to; tokens that differ in
+    neither are exchangeable.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class Transformer(nnx.Module):
         self.keys = tuple(keys)
         self.embedding = TokenEmbedding(config, self.keys, rngs=rngs)
         self.time = TimeEmbedding(config, rngs=rngs)
-        # Not a list: releases of flax differ in how they hold one.
+        # Not a list, because flax releases differ in how they store lists.
         self.encoder, self.decoder = (
             nnx.Sequential(*(layer(config, rngs=rngs) for _ in range(n)))
             for layer, n in (
@@ -89,7 +89,7 @@ class Transformer(nnx.Module):
             zeros(None, (n_keys, config.latent_dim, width))
         )
         self.value_bias = nnx.Param(zeros(None, (n_keys, width)))
-        # The velocity needs the size of a value, which norms remove.
+        # Velocities depend on the size of the values, which norms remove.
         self.skip = Linear(config.latent_dim, n_keys, from_zero=True, rngs=rngs)
 
     @classmethod
@@ -106,16 +106,16 @@ class Transformer(nnx.Module):
         Parameters
         ----------
         tokens
-            Their numbers of tokens and samples do not matter. Functional
-            inputs are standardized by their mean and standard deviation here,
-            but not with a layout, which has none.
+            The numbers of tokens and samples do not matter. Functional inputs
+            are standardized by their mean and standard deviation in these
+            tokens; with a layout, which has no values, they are not.
         config
             The size of the network.
         rngs
-            For the initial parameters.
+            PRNG keys for the initial parameters.
         exchangeable
             Keys whose tokens have no order, such as independent observations
-            of the same quantity: no warning for them.
+            of the same quantity; they cause no warning.
 
         Returns
         -------
@@ -132,15 +132,14 @@ class Transformer(nnx.Module):
         -----
         ExchangeableWarning
             If the tokens of a key cannot be distinguished: functional inputs
-            are missing or all equal, and no rule matches the tokens with
-            others.
+            are missing or all equal, and no rule distinguishes them either.
 
         Notes
         -----
-        Tokens in groups, such as observations of sites, cause no warning: a
-        rule distinguishes the groups. Those of one group are a set, which is
-        wrong for a time series of each site: pass their ``positions`` or
-        times to ``Tokens.from_pytree``.
+        Tokens in groups, such as observations of sites, cause no warning,
+        because a rule distinguishes the groups. Within a group the tokens are
+        a set. If they have an order, such as a time series at each site, pass
+        their ``positions`` or times to ``Tokens.from_pytree``.
         """
         warn_of_sets(tokens, exchangeable)
         if isinstance(tokens, TokenLayout):
@@ -163,7 +162,7 @@ class Transformer(nnx.Module):
         Parameters
         ----------
         conditioning : Tokens or view, sample axes (*sample,)
-            The given tokens; the list is empty if there are none.
+            The given tokens; without any, an empty list is returned.
 
         Raises
         ------
@@ -181,8 +180,8 @@ class Transformer(nnx.Module):
         )
         for layer in self.encoder.layers:
             vectors = self._run(layer)(vectors, pattern)
-        # Without a norm, as for the decoder: averages of values stay linear
-        # in them, also far from their mean.
+        # No norm, as after the decoder: averages of values stay linear in the
+        # values, also far from their mean.
         sample = conditioning.sample_shape
         layers: Any = self.decoder.layers
         return [
@@ -209,7 +208,7 @@ class Transformer(nnx.Module):
         encoded
             The result of :meth:`encode`.
         time
-            One for every sample, from 0 to 1, dimensionless.
+            One value per sample, from 0 to 1, dimensionless.
 
         Returns
         -------
@@ -230,8 +229,8 @@ class Transformer(nnx.Module):
         pattern = AttentionPattern.of(target, attention=attention)
         cross_pattern = None
         if encoded:
-            # One network learns p(theta | y) and p(y | theta): a rule that
-            # pairs the two holds in both directions.
+            # One network can learn both p(theta | y) and p(y | theta), so a
+            # rule that pairs the two holds in both directions.
             cross_pattern = AttentionPattern.of(
                 target, conditioning, both_ways=True, attention=attention
             )
@@ -250,7 +249,7 @@ class Transformer(nnx.Module):
     def _read_out(
         self, target: AnyView, vectors: Vectors, skip: Float[Array, "rows keys"]
     ) -> Float[Array, "rows n width"]:
-        """Return a linear map of vectors and values, one for each key."""
+        """Map vectors and values linearly to velocities, one map per key."""
         values = jnp.where(target.value_mask, target.data, 0)
         values = flatten_samples(values, len(target.sample_shape))
         by_name = {key.name: i for i, key in enumerate(self.keys)}
@@ -273,7 +272,7 @@ class Transformer(nnx.Module):
             layer = partial(nnx.remat(type(layer).__call__), layer)
 
         def run(*given: Any) -> Vectors:
-            # Norms of flax and attention of jax sum bfloat16 as float32.
+            # flax norms and jax attention accumulate bfloat16 in float32.
             with jax.numpy_dtype_promotion("standard"):
                 return layer(*given)
 

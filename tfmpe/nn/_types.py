@@ -1,4 +1,4 @@
-"""Types that the annotations of several files share."""
+"""Type aliases shared by several modules."""
 
 from typing import TypeAlias
 
@@ -8,7 +8,7 @@ from tfmpe._base.arrays import AnyArray as AnyArray
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
 
 AnyView: TypeAlias = Tokens | TokenView
-"""Whatever has data, layout, padding and functional inputs."""
+"""Anything with data, layout, padding and functional inputs."""
 
 ViewOrLayout: TypeAlias = AnyView | TokenLayout
 Vectors: TypeAlias = Float[Array, "rows n latent"]

@@ -51,4 +51,4 @@ from .tokens.joining import concatenate_tokens as concatenate_tokens
 from .tokens.tokens import Tokens as Tokens
 from .tokens.views import TokenView as TokenView
 
-Standardiser = Standardizer  # the same, in another spelling
+Standardiser = Standardizer  # British spelling

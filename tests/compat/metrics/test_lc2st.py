@@ -66,7 +66,7 @@ def test_l44_rows_left_over():
 
 
 def test_l61_keys():
-    """Different ones change what the null classifiers learn."""
+    """With different keys, the null classifiers learn something else."""
     first, second = own_keys(KEY, ())
     assert first is second is KEY
     first, second = own_keys(KEY, ["L61"])
@@ -82,7 +82,7 @@ def test_cross_entropy_is_bounded():
 
 
 class _Spy:
-    """One probability for all points, or one for each column."""
+    """A classifier with one probability for all points, or one per column."""
 
     def __init__(self, probabilities):
         self.probabilities = jnp.asarray(probabilities)

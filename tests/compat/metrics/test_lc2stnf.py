@@ -50,7 +50,7 @@ def test_l43_side_effects(monkeypatch, tmp_path, capsys):
 
 
 def test_l54_points():
-    """The main classifier is asked at all points, or at as many as others."""
+    """By default, the main classifier gets all points of the null ones."""
     with pytest.warns(UnequalPointsWarning, match="a mean over 15 points"):
         main, null = base_draws(KEY, 5, 3, 2, ())
     np.testing.assert_array_equal(main, null.reshape((15, 2)))
@@ -60,7 +60,7 @@ def test_l54_points():
 
 
 def test_l54_p_values_are_uniform():
-    """Where all classifiers are equal."""
+    """The p-values are uniform if all classifiers are equal."""
 
     class Mean:
         n = 9

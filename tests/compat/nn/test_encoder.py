@@ -22,7 +22,7 @@ from tfmpe.compat.nn.transformer.encoder import (
 )
 from tfmpe.compat.svf import StructuredVectorFieldModel
 
-# One call in float32.
+# Tolerance for one call in float32.
 CALL = 1e-5
 
 
@@ -36,7 +36,7 @@ def _counts(rngs):
 
 
 def test_dropout_comes_before_the_activation():
-    """So what is dropped becomes cos(0), which is not 0."""
+    """A dropped value therefore becomes cos(0), which is not 0."""
     layer = FFLayer(50, 0.5, jnp.cos, nnx.Rngs(0))
     x = _normal(4, 50)
     keep = jax.random.bernoulli(
@@ -47,7 +47,7 @@ def test_dropout_comes_before_the_activation():
 
 
 def test_a_stack_is_its_layers_one_after_another():
-    """The weights of layer i are those of a layer with part i."""
+    """Layer i has the weights of one layer created from part i of the key."""
     mlp = MLP(3, 2, 0.0, jnp.tanh, nnx.Rngs(7))
     keys = jax.random.split(jax.random.fold_in(jax.random.key(7), 0), 2)
     x = wanted = _normal(5, 3)
@@ -60,7 +60,7 @@ def test_a_stack_is_its_layers_one_after_another():
 
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_every_call_counts_every_stream(mode):
-    """In evaluation, too (L34)."""
+    """Streams are also counted in evaluation (L34)."""
     rngs = nnx.Rngs(params=0, dropout=1, base_dist=2)
     network = MLPVectorField(2, 3, 4, 1, 0.3, nnx.relu, rngs)
     assert _counts(rngs) == {"base_dist": 1, "dropout": 1, "params": 5}
@@ -70,7 +70,7 @@ def test_every_call_counts_every_stream(mode):
 
 
 def test_the_encoder_throws_its_attention_away_but_takes_its_key():
-    """In training only (L22)."""
+    """The key is used in training only (L22)."""
     rngs = nnx.Rngs(params=0, dropout=1)
     block = EncoderBlock(4, 1, 0.2, nnx.relu, 2, rngs)
     x = _normal(1, 3, 4)
@@ -124,7 +124,7 @@ def test_the_structured_perceptron_reads_values_and_time_only():
     context, theta, time = _normal(2, 4, 2), _normal(2, 3, 2), _normal(2, 1, 1)
     given = [context, None, None, None, theta, None, None, None, None]
     velocity = network(*given, time)
-    assert velocity.shape == (2, 3, 1)  # whatever the width is (L50)
+    assert velocity.shape == (2, 3, 1)  # for any width (L50)
     given[1], given[3] = "anything", "else"
     np.testing.assert_array_equal(network(*given, time), velocity)
 
@@ -144,7 +144,7 @@ def test_classifiers_side_by_side_see_their_own_column():
 
 
 def test_a_stack_of_one_hundred_is_one_program():
-    """Not one for every classifier."""
+    """There is no separate program for each classifier."""
     many = MultiBinaryMLPClassifier(2, 4, 1, nnx.relu, 100, nnx.Rngs(0))
     text = str(jax.make_jaxpr(many)(jnp.ones((3, 100, 2))))
     assert text.count("dot_general") == 3

@@ -1,4 +1,4 @@
-"""Catalogue of codes: running examples, and facts of the bridge."""
+"""Catalog of codes: running examples, and facts of the bridge."""
 
 import importlib
 import re
@@ -15,7 +15,7 @@ from tfmpe.migrate.catalogue.reading import CatalogueError, read_entries
 from tfmpe.migrate.catalogue.render import as_markdown, example_data_of
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES
 
-SLOW = {"L22", "T206"}  # They make networks.
+SLOW = {"L22", "T206"}  # these create networks
 WITH_EXAMPLES = [
     pytest.param(e, id=e.code, marks=[pytest.mark.slow][: e.code in SLOW])
     for e in CATALOGUE.values()
@@ -52,7 +52,7 @@ def test_examples_run_and_warn_as_said(entry):
 
 
 def test_defects_agree_with_the_bridge():
-    """Every warning and every fix has an entry, and the other way round."""
+    """Every warning and every fix has an entry, and vice versa."""
     known = vars(defects).items()
     warned = {v.code: name for name, v in known if isinstance(v, type)}
     assert {d.code: d.warning for d in DEFECTS if d.warning} == warned
@@ -64,7 +64,7 @@ def test_defects_agree_with_the_bridge():
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda e: e.code)
 def test_pages_fit_80_columns_and_name_codes_that_exist(entry):
     page = as_markdown(entry)
-    # Nothing small shows some defects: a training, a script, an absence.
+    # No short code shows some defects, such as those of a training.
     assert isinstance(entry, Defect) or (entry.before and entry.after)
     assert max(map(len, page.splitlines())) <= 80
     assert set(re.findall(r"\b[TL]\d+\b", page)) <= set(CATALOGUE)
@@ -91,7 +91,7 @@ ADVICE = '+++\nname = "a"\nsummary = "b"\n+++\n\nc\n\n## What to do\n\nd\n'
         ('"b"', '"b."', r"at `\$.summary`"),
         ("What to do", "Rewriting", "unknown field `rewriting`"),
         ("\n## What to do", "", "missing required field `what_to_do`"),
-        ("\n## What to do", "\n## Text", "'Text' is there twice"),
+        ("\n## What to do", "\n## Text", "'Text' appears twice"),
         ("+++\nname", "name", "expected a name such as"),
     ],
 )
@@ -105,7 +105,7 @@ def test_a_wrong_entry_is_named_and_none_is_there_twice(
         read_entries(tmp_path)
     for name in ("T1.md", "T2.md"):
         (tmp_path / name).write_text(ADVICE)
-    with pytest.raises(CatalogueError, match=r"T2\.md: 'a' is in T1\.md"):
+    with pytest.raises(CatalogueError, match=r"T2\.md: 'a' .* in T1\.md"):
         read_entries(tmp_path)
 
 

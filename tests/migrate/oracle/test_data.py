@@ -30,7 +30,7 @@ EVERY = pytest.param(10_000, marks=pytest.mark.nightly("stored calls"))
 @pytest.mark.parametrize("file", stored_files(*FILES))
 @pytest.mark.parametrize("at_most", [1, EVERY])
 def test_oracle_repeats_the_stored_calls(file, at_most):
-    """Same bits, types, key order, changed arguments or exception type."""
+    """Bits, types, key order, changed arguments and exceptions are equal."""
     cases = cases_of(file)
     for case in random.Random(0).sample(cases, min(len(cases), at_most)):
         result = replay(case, lambda name: getattr(oracle, name))
@@ -38,7 +38,7 @@ def test_oracle_repeats_the_stored_calls(file, at_most):
 
 
 def test_oracle_does_not_import_the_package():
-    """Sharing code would make both wrong together."""
+    """With shared code, both could be wrong in the same way."""
     for path in Path(oracle.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in getattr(node, "names", [])]
@@ -48,7 +48,7 @@ def test_oracle_does_not_import_the_package():
 
 
 def test_legacy_pairs_elementwise_and_the_core_as_a_product():
-    """Where both sides have several tokens per coordinate (defect L9)."""
+    """They differ if both sides have several tokens per coordinate (L9)."""
     place = {"offset": 0, "event_shape": (2, 2), "batch_shape": (1,)}
     unit, obs = {"unit": place}, {"obs": place}
     independence = {"cross_local": [("unit", "obs", (0, 0))]}
@@ -65,7 +65,7 @@ PADDED["int32"] = -100_000_000
 
 @pytest.mark.parametrize(("dtype", "expected"), PADDED.items())
 def test_pad_value_takes_the_type_of_each_leaf(dtype, expected):
-    """Saturated, cut or infinite (surprise L14), then types are joined."""
+    """It is saturated, cut or infinite (L14), and then dtypes are joined."""
     leaf, other = jnp.ones((1, 1, 1), dtype), jnp.ones((1, 1, 1))
     y = {"c": jnp.ones((1, 1, 2), dtype)}
     for theta in ({"a": leaf}, {"a": leaf, "b": other}):

@@ -16,7 +16,7 @@ from tfmpe.migrate.replay.calls import call, compare_call, traced_call
 from tfmpe.migrate.replay.compare import Tolerance
 from tfmpe.migrate.replay.trees import copied
 
-# Stored calls: with values to compare, through a network, traced, refused.
+# Stored calls: with values to compare, with a network, traced, refused.
 KINDS = {"values": 128, "network": 36, "traced": 54, "raises": 10}
 CASES = stored_cases(
     *("StructuredCNF_sample", "StructuredCNF_log_prob", "Transformer_call"),
@@ -24,24 +24,24 @@ CASES = stored_cases(
     *("SFMPE_sample_base_dist", "SFMPE_log_prob_posterior_samples"),
 )
 
-# The same solver on the same field: only rounding is left. (Another solver
-# with the same tolerances is off by 7e-5; the records allow 5e-4.)
+# The same solver on the same field: only rounding differs. (Another solver
+# with the same tolerances differs by 7e-5; the recordings allow 5e-4.)
 SAMPLE = Tolerance(3e-5, 0.0, "")
 LOG_PROB = Tolerance(1e-4, 0.0, "")
-# From the exact integrals that are stored beside: as the records allow.
+# From the exact integrals in the recordings, which allow this much.
 SAMPLE_EXACT, LOG_PROB_EXACT = 5e-4, 2e-3
-# One call of the network in float32.
+# For one call of the network in float32.
 NETWORK_CALL = Tolerance(1e-5, 0.0, "")
-# A solve of the network does not repeat beyond this. Where its relu has kinks,
-# a rounding decides which steps are taken; the stored samples themselves are
-# up to 0.06 from a tight solve in float64. The records allow 2e-3.
+# Solutions for the network are only repeatable within this. At kinks of relu,
+# rounding decides which steps are taken; the stored samples themselves differ
+# by up to 0.06 from a precise solution in float64. The recordings allow 2e-3.
 NETWORK_SAMPLE = Tolerance(0.1, 0.0, "", median=2e-3)
-# Relu makes the trace jump: the records allow about one per cent. Densities
+# Relu makes the trace jump: the recordings allow about one percent. Densities
 # near 1 have small logarithms, hence the absolute part.
 NETWORK_LOG_PROB = Tolerance(0.05, 0.01, "")
 
-# Stored numbers of draws are 1, 3 and 7, or from 4 to 20 with a network.
-# Filling up to this one lets calls share a compilation.
+# Stored numbers of draws are 1, 3 and 7, or 4 to 20 with a network. Calls
+# that are filled up to this number share a compilation.
 N_ROWS = 7
 
 
@@ -87,7 +87,7 @@ def _compiled_by_shape(build):
 
 @pytest.fixture
 def compile_by_shape(monkeypatch):
-    """Let calls with equal shapes share a compilation, unlike legacy ones."""
+    """Let calls with equal shapes share a compilation, unlike legacy calls."""
     for name in ("sampler", "density"):
         builder = _compiled_by_shape(getattr(flow, name))
         monkeypatch.setattr(flow, name, builder)
@@ -99,7 +99,7 @@ def _call_network(network, kwargs):
 
 
 def _again(case):
-    """Repeat a call on its own field or weights, with its own noise."""
+    """Repeat a call with its own field or weights, and its own noise."""
     extra = case.extra or {}
 
     def again(*args, **kwargs):
@@ -160,7 +160,7 @@ def test_no_stored_call_is_left_out():
 
 
 def test_a_field_is_traced_again_at_every_call():
-    """A legacy script waits for that."""
+    """Legacy scripts also wait for that."""
     traced, counts = [], []
 
     def field(*, theta, **_):

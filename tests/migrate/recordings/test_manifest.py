@@ -22,7 +22,7 @@ def test_the_stored_files_are_the_ones_in_the_manifest():
 def test_what_is_missing_altered_or_unlisted_is_named(folder, recording):
     name = "hierarchical_brownian/flatten_index.json"
     assert _problems(folder) == []
-    # The list of files may be all of it.
+    # The manifest may consist of the list of files only.
     manifest = folder / "MANIFEST.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text())["files"]))
     assert _problems(folder) == []
@@ -64,7 +64,7 @@ def test_a_listed_link_out_of_the_folder_is_a_problem(folder, recording):
     outside = recording.rename(folder.with_name("outside.json"))
     recording.symlink_to(outside)
     (problem,) = _problems(folder)
-    assert "lies outside of" in problem
+    assert "lies outside" in problem
 
 
 LISTED = {"sha256": "0" * 64, "bytes": 1}

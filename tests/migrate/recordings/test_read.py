@@ -14,8 +14,8 @@ import pytest
 from tfmpe.migrate.errors import RecordingError
 from tfmpe.migrate.recordings.read import read_cases, read_head
 
-# What a broken or hostile json can look like: each refused, with the file
-# named and the fault said on one line.
+# Invalid or hostile JSON files: each is refused, with the name of the file and
+# the fault on one line.
 
 
 def _assert_refused(recording, fault):
@@ -58,34 +58,34 @@ NODES = [
     (_array([-1]), "`int` >= 0"),
     (_array([True]), "Expected `int`"),
     (_array("3"), "Expected `array`"),
-    *((_array(shape), "too large a shape") for shape in ([2**62], [0, 2**62])),
+    *((_array(shape), "shape is too large") for shape in ([2**62], [0, 2**62])),
     (_array([1] * 17), "length <= 16"),
     (_array(dtype="object"), "not a data type"),
-    (_array(dtype="int8"), "but the json beside it says"),
-    (_array([3]), "but the json beside it says"),
+    (_array(dtype="int8"), "but the JSON file declares"),
+    (_array([3]), "but the JSON file declares"),
     (_array(npz="../a0"), "has no array '../a0'"),
     (_array(lib="torch"), "Invalid enum value 'torch'"),
-    ({"t": "tracer", "shape": [2**40], "dtype": "int8"}, "too large a shape"),
+    ({"t": "tracer", "shape": [2**40], "dtype": "int8"}, "shape is too large"),
     ({"t": "npscalar", "dtype": "object", "v": 1}, "not a data type"),
     ({"t": "npscalar", "dtype": "int8", "v": 300}, "300 is not of type int8"),
     ({"t": "opaque", "repr": 3}, "Expected `str`"),
 ]
 _ERROR = dict.fromkeys(("type", "module", "message"), "")
-# What is put into a case, and what is taken out of it.
+# What is added to a case, and what is removed from it.
 FIELDS = [
     *(({"output": node}, "", fault) for node, fault in NODES),
     ({"case": 3}, "", "Expected `str`"),
     ({"case": "\x1b[2J"}, "", "cannot be printed"),
     ({}, "case", "required field `case`"),
-    ({"raises": _ERROR}, "", "either an output or what it raises"),
-    ({}, "output", "either an output or what it raises"),
-    ({"raises": None}, "output", "either an output or what it raises"),
+    ({"raises": _ERROR}, "", "either an output or an exception"),
+    ({}, "output", "either an output or an exception"),
+    ({"raises": None}, "output", "either an output or an exception"),
     ({"raises": "ValueError"}, "output", "Expected `object | null`"),
     ({}, "kwargs", "no args or no kwargs"),
     ({"args": _DICT}, "", "Invalid value 'dict'"),
     ({"traced": "yes"}, "", "Expected `bool`"),
-    ({"function": "eval"}, "", "in a file of '_flatten_index'"),
-    ({"then": [{}]}, "", "several steps are of format 2"),
+    ({"function": "eval"}, "", "calls 'eval' in a file of '_flatten_index'"),
+    ({"then": [{}]}, "", "several steps need format 2"),
 ]
 
 
@@ -123,14 +123,14 @@ def test_a_case_name_may_occur_once_and_arrays_are_there(recording):
     _assert_refused(recording, "occurs twice")
     recording.write_text(json.dumps(content))
     recording.with_suffix(".npz").unlink()
-    _assert_refused(recording, "needs an npz beside the JSON file")
+    _assert_refused(recording, "needs an npz file beside the JSON file")
 
 
-# What a broken or hostile npz can look like.
+# Invalid or hostile npz files.
 
 
 def _pack(recording, entry, name="a0.npy", how=zipfile.ZIP_STORED):
-    """Put an entry in place of all arrays; the first case is that array."""
+    """Replace all arrays by one entry; the first case is that array."""
     content = json.loads(recording.read_text())
     case = content["cases"][0] | {"output": _array([2])}
     case |= {"args": {"t": "tuple", "items": []}, "kwargs": _DICT}
@@ -162,7 +162,7 @@ OTHER_HEADERS = (
 ENTRIES = [
     *(([_npy(array)], "native numbers") for array in OTHER_KINDS),
     *(([_npy(np.zeros(2, t))], "native numbers") for t in OTHER_TYPES),
-    *(([entry], "unlike that of numpy.savez") for entry in OTHER_HEADERS),
+    *(([entry], "not written by numpy.savez") for entry in OTHER_HEADERS),
     ([_with_header(GOOD.replace("2,", "9" * 12 + ","))], "but holds 8 bytes"),
     ([_with_header(GOOD.replace("2,", "1," * 100))], "has the shape"),
     ([_with_header(GOOD.replace("2,", "-1,"))], "has the shape"),
@@ -221,7 +221,7 @@ def test_a_link_out_of_the_folder_is_refused(recording, tmp_path, suffix, kind):
     outside = tmp_path / "outside"
     moved.rename(outside)
     moved.symlink_to(file if kind == "loop" else outside)
-    with pytest.raises(RecordingError, match="lies outside of"):
+    with pytest.raises(RecordingError, match="lies outside"):
         read_cases(recording, recording.parent.parent)
 
 
@@ -236,12 +236,12 @@ def test_flipped_bytes_are_refused_or_read_never_a_crash(
     for _ in range(chance.randint(1, 4)):
         content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
     file.write_bytes(bytes(content))
-    # Any other exception than RecordingError would fail the test.
+    # Any exception other than RecordingError would fail the test.
     with contextlib.suppress(RecordingError):
         assert len(read_cases(recording)) == 4
 
 
-# Cases of format 2: objects that are made, and several steps.
+# Cases of format 2, with created objects and several steps.
 CHANGES = [
     *({"case": "a\nb"}, {"target": "x:net"}, {"args": _DICT}),
     *({"kwargs": {"t": "dict", "items": [[_NONE, _NONE]]}}, {"view": 3}),
@@ -253,7 +253,7 @@ CHANGES = [
 
 @pytest.fixture
 def stepped(part):
-    """Return a function that changes a file of steps, and the file itself."""
+    """Return a function that changes a file of steps, and the file."""
     file = part / "util" / "EarlyStopping_update.json"
 
     def change(changes, **of_file):

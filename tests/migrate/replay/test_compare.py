@@ -100,7 +100,7 @@ def test_the_largest_difference_of_what_is_no_number():
     comparison = compare(f32(1, math.nan), f32(1.5, 1))
     assert comparison.absolute.number == math.inf
     assert comparison.absolute.path == "output[1]"
-    # A zero of the other sign is no distance away.
+    # A zero with the other sign has distance 0.
     comparison = compare(f32(0.0), f32(-0.0))
     assert comparison.absolute.value == comparison.relative.value == 0.0
 

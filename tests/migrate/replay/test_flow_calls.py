@@ -27,7 +27,7 @@ BACKWARD = "gaussian StructuredCNF_sample sample__V1_nomask_noindex_backward_7"
 DENSITY = "gaussian SFMPE_log_prob_posterior_samples sfmpe__V1_log_prob"
 NETWORK = "seir Transformer_call transformer__forward_t0.0"
 
-# A draw, a decoded one, a density, one call; a network, a refusal, a trace.
+# A draw, a decoded draw, a density, one call; network, refusal, trace.
 SOME = f"""
 {DRAWN}
 {BACKWARD}
@@ -72,13 +72,13 @@ def test_another_field_or_noise_is_seen(line, name):
 
 
 def test_fixes_of_the_user_are_not_replayed(monkeypatch):
-    """What is proven is that defects are reproduced."""
+    """A replay proves that defects are reproduced."""
     monkeypatch.setenv("TFMPE_COMPAT_FIX", "L18")
     assert replay(_case(DENSITY)).agrees
 
 
 def test_weights_come_from_the_call_inside(tmp_path):
-    """They were recorded with the encoded draw, one place later."""
+    """They were recorded with the encoded draw, one number higher."""
     example = "hierarchical_gaussian"
     name = "n3_o5__trace054_sample_posterior"
     case = _case(f"{example} SFMPE_sample_posterior {name}")

@@ -27,7 +27,7 @@ CASE = Case(
 
 
 def differences(case, function):
-    """Replay through one function; return the differences in words."""
+    """Replay with one function; return descriptions of the differences."""
     comparison = replay(case, lambda name: function)
     return [str(difference) for difference in comparison.differences]
 
@@ -41,7 +41,7 @@ def _sorted(tree, numbers, options):
 
 
 def _changing(change):
-    """Return a function that changes its arguments, and is right."""
+    """Return a correct function that changes its arguments."""
 
     def function(tree, numbers, options):
         change(tree, numbers, options)
@@ -58,7 +58,7 @@ def _raising(error):
 
 
 class MissingKeyError(KeyError):
-    """A subclass is another type: `except` clauses may tell them apart."""
+    """A subclass is a different type: `except` clauses can distinguish them."""
 
 
 CHANGED = replace(CASE, kwargs_after={"options": {"n": 2}})
@@ -88,10 +88,10 @@ NOTICED = [
         "values at args_after[0]['a'][0]: 2.0, was 0.0 (1 of 2 differ)",
     ),
     (CASE, _option, "values at kwargs_after['options']['n']: 2, was 1"),
-    # An argument must be changed where it was.
+    # An argument must be changed if it was changed in the recording.
     (CHANGED, _option, None),
     (CHANGED, right, "values at kwargs_after['options']['n']: 1, was 2"),
-    # Of an exception the text does not matter, the class does.
+    # The message of an exception is ignored, but its class is compared.
     (RAISED, _raising(KeyError("other words")), None),
     (RAISED, right, f"{KIND}returned, was raised KeyError"),
     (
@@ -123,7 +123,7 @@ def test_what_differs_is_noticed(case, function, expected):
     found = differences(case, function)
     assert len(found) == (expected is not None)
     assert all(text.startswith(expected) for text in found)
-    # The recorded arguments themselves stay as they were.
+    # The recorded arguments themselves are not changed.
     assert differences(CASE, right) == []
 
 

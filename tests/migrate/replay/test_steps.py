@@ -41,7 +41,7 @@ class Stopping:
 
 
 class ClearerError(KeyError):
-    """A subclass of what was raised."""
+    """A subclass of the recorded exception."""
 
 
 def double(x):
@@ -65,7 +65,7 @@ def save(name):
 
 @pytest.fixture(autouse=True)
 def package(monkeypatch):
-    """Have a small package below whose name the calls are looked up."""
+    """Install a small package in which the calls are looked up."""
     module = ModuleType(PACKAGE)
     module.os = os
     module.number = 3
@@ -81,7 +81,7 @@ def step(target, *args, **fields):
 
 
 def differences(*steps, setup=()):
-    """Replay; return the differences in words, tolerated ones in brackets."""
+    """Replay; return the differences as text, tolerated ones in brackets."""
     first, *then = steps or [step("v:number", output=3)]
     names = dict.fromkeys(("example", "name", "function"), "f")
     case = Case(**names, setup=tuple(setup), then=tuple(then), **vars(first))
@@ -97,7 +97,7 @@ OTHER = "exception at output: raised ValueError (text), was "
 
 
 def doubled(output, how=None, x=ONES, **fields):
-    """Return a step that doubles an array, compared somehow."""
+    """Return a step that doubles an array and is compared as specified."""
     fields |= {} if how is None else {"compare": how}
     return step("f:double", x, output=output, **fields)
 
@@ -111,16 +111,16 @@ STEPS = [
     (doubled(OFF, SHAPE), None),
     (doubled(jnp.ones(3), SHAPE), "shape at output: (2,), was (3,)"),
     (doubled(jnp.float32(2), x=jnp.asarray(1.0)), None),
-    # Arguments are changed only where they were.
+    # Arguments may be changed only if they were.
     (step("f:change", NUMBERS, args_after=(np.full(1, 5.0),)), None),
     (
         step("f:change", NUMBERS),
         "values at args_after[0][0]: 5.0, was 0.0 (1 of 1 differ)",
     ),
-    # An exception is compared by its type.
+    # Exceptions are compared by type.
     (step("f:fail", "clearer", raises=KEY_ERROR), None),
     (step("f:fail", "other", raises=KEY_ERROR), f"{OTHER}raised KeyError"),
-    # What the package does not define is absent.
+    # A name that the package does not define is absent.
     *(
         (
             step(f"f:{path}"),
@@ -146,7 +146,7 @@ def test_names_of_python_itself_are_not_looked_up():
     shown = step("e:es.__class__", view="exists")
     (text,) = differences(shown, setup=STOPPING)
     assert "AttributeError" in text
-    # Nor is a package that is missing a difference.
+    # A missing package is not a difference either.
     with pytest.raises(MissingPackageError, match="nowhere is not installed"):
         differences(step("f:fail", "missing"))
 
@@ -162,7 +162,7 @@ def test_objects_live_through_all_steps():
         step("o:es.update", output="tuple", view="type", keep="last"),
         step("e:last", output=(np.bool_(True), 0), view="same", view_arg="es"),
     )
-    # The first step that differs is the last one taken.
+    # The first step that differs is the last one that runs.
     (text,) = differences(*steps, *steps, setup=STOPPING)
     assert text == "structure at then[1].output: bool, was tuple"
 
@@ -178,7 +178,7 @@ def test_files_and_prints_stay_apart(capsys, tmp_path, monkeypatch):
 
 
 def _net(weights):
-    """Return the recipe of a network of two weights that became these."""
+    """Return the recipe of a network whose two weights were changed."""
     rngs = Made("Rngs", (0,), {})
     state = {"linear/kernel": jnp.asarray(weights)[None]}
     return [("net", Made("new", ("Net", 2), {"rngs": rngs}, state))]
@@ -233,5 +233,5 @@ def test_only_known_recipes_are_followed(node, said):
 def test_other_views_and_keys():
     with pytest.raises(LookupError, match="no view 'eval'"):
         seen("eval", 1, None, {})
-    # Keys of the new kind are compared by their data.
+    # New-style keys are compared by their data.
     assert plain([jax.random.key(0)])[0].dtype == jnp.uint32

@@ -8,8 +8,8 @@ from tfmpe.migrate.recordings.stored import stored_folder, unpacked
 from tfmpe.migrate.replay.names import MissingPackageError
 from tfmpe.migrate.replay.replay import replay
 
-# Quick cases of every group with the default flags: the first one of a
-# function, or one by its name; every second one is part of `make test`.
+# Quick cases of every group with the default flags: the first of a function,
+# or a named one; every second one is part of `make test`.
 SAMPLE = """
 classifiers/Classifier classifiers/FFLayer cnf/CNF cnf/CNF_vector_field
 dataloader/PAD_VALUE dataloader/encode_unknown_theta dataloader/DataLoader
@@ -31,7 +31,7 @@ util/as_inference_data
 
 @pytest.fixture(scope="module")
 def part():
-    """Return the folder of the second part of what is stored."""
+    """Return the folder of the second part of the stored output."""
     with unpacked(stored_folder()) as folder:
         yield folder
 

@@ -56,7 +56,7 @@ def verify(*rows, exit_code=0, **more):
 
 
 def bench(**rows):
-    # By side: sites; seconds and bytes of a call, old and new.
+    # By side: sites; seconds and bytes per call, old and new.
     found = []
     for side, (sites, old, new) in rows.items():
         sides = {"old": checks.Side(*old), side: checks.Side(*new)}

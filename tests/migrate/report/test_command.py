@@ -14,7 +14,7 @@ from tfmpe.migrate.records.files import as_json
 
 @pytest.fixture
 def report(tmp_path, monkeypatch, run):
-    """Return a runner of the command on the JSON of records, in a folder."""
+    """Return a function that runs the command on the JSON of records."""
     monkeypatch.chdir(tmp_path)
 
     def report(words, *records):
@@ -58,7 +58,7 @@ def test_exit_zero_is_for_findings_only(report):
         ("bad.json --json x", "[" * 100_000, "is not JSON"),
         ("bad.json --json x", "[]", "is not from a command"),
         ("bad.json --json x", '{"tool": ["scan"]}', "of ['scan']; expected"),
-        ("bad.json --html x", '{"tool": "scan"}', "another format than 2"),
+        ("bad.json --html x", '{"tool": "scan"}', "a format other than 2"),
         ("bad.json --html x", '{"tool": "fix", "format": 2}', "a result of"),
     ],
 )

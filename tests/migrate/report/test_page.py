@@ -26,7 +26,7 @@ ASKING = {"src", "srcset", "action", "data", "xlink:href"}
 
 
 class Page(HTMLParser):
-    """Elements and words of a page that runs and asks for nothing."""
+    """Elements and words of a page, which must not run or load anything."""
 
     def __init__(self, report):
         super().__init__()
@@ -63,7 +63,7 @@ FIXED = {*given.EXAMPLE, "inf", "eager", "checked", "old", "new", "bridge"}
 
 
 def poisoned(value, text):
-    """Return JSON with every text replaced that is not told by its value."""
+    """Return JSON in which all texts are replaced, except those in FIXED."""
     if isinstance(value, dict):
         return {key: poisoned(item, text) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -82,7 +82,7 @@ ACTIONS = [
 def test_no_text_of_a_file_can_act(text):
     records = given.EXAMPLE.values()
     bad = [poisoned(msgspec.to_builtins(record), text) for record in records]
-    # Names of an object can be anything as well.
+    # Names in an object can be any text as well.
     bad[2]["fingerprint"][text] = bad[5]["machine"][text] = text
     bad = [msgspec.convert(each, Record) for each in bad]
     report = given.report(*bad)
@@ -112,7 +112,7 @@ def test_what_the_page_says():
         assert words in page.words
     labels = [s["aria-label"] for s in page.all("svg") if "role" in s]
     assert labels == ["legacy", "bridge", "difference"]
-    # Every place is a row, and the filter knows its status.
+    # Every place is a row with a status that the filter has.
     rows = [row for row in page.all("tr") if "data-status" in row]
     assert len(rows) == len(report.sites)
     for name, count in report.counts.items():
@@ -120,7 +120,7 @@ def test_what_the_page_says():
         assert sum(row["data-status"] == slug for row in rows) == count
         for part in (f'id="only-{slug}"', f"#only-{slug}:", f".{slug} {{ --t"):
             assert part in page.source
-    # Tables can be read aloud, and links lead somewhere.
+    # Tables are accessible, and links have a target.
     assert len(page.all("table")) == len(page.all("caption")) + 1 == 8
     assert all("scope" in each for each in page.all("th"))
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
@@ -152,7 +152,7 @@ def masks_of(*masks):
 
 
 def filled(path):
-    """Return the cells that a path fills, by its own commands."""
+    """Return the cells that the commands of a path fill."""
     step = r"M(\d+) (\d+)h(\d+)v1h-\3z"
     assert re.sub(step, "", path) == ""
     runs = [tuple(map(int, found)) for found in re.findall(step, path)]

@@ -27,7 +27,7 @@ IN_CELLS = [use(3, DECODE, "", *cell) for cell in (*CELLS, *CELLS)]
         ([use(3, end=6)], [call(2)], "identical 2 run, unseen 0"),
         ([use(3, end=6)], [call(6)], "identical 2"),
         ([use(3, end=6)], [call(7)], "unseen 0, identical 2 run"),
-        # Nested calls are told by name and by size; others share their line.
+        # Nested calls are matched by name and size; others share their line.
         ([use(3, end=9), use(5, DECODE)], [call(5, DECODE)], "unse, ident"),
         ([use(3, end=9), use(6)], [call(6), call(3)], "ident, ident"),
         ([use(3), use(3, column=9)], [call(3)], "identical 2 shared, ident"),
@@ -35,7 +35,7 @@ IN_CELLS = [use(3, DECODE, "", *cell) for cell in (*CELLS, *CELLS)]
         ([use(3, MAKER), use(3, FIT, column=9)], [], "no result 0, unseen 0"),
         ([use(3, MAKER)], [call(3, f"{MAKER}.__init__")], "no result 2"),
         ([use(3, PAD)], [], "no result 0"),
-        # Cells are not mixed up, and two scans of a place are one.
+        # Cells are separate, and two scans of a place are one site.
         (IN_CELLS, [call(3, DECODE, where=CELLS[1])], "unseen 0, identical 2"),
     ],
 )
@@ -55,7 +55,7 @@ def test_calls_are_of_the_place_that_made_them(uses, calls, expected):
         ("/home/ada/a/../src/fit.py", ["src/fit.py"], "src/fit.py"),
         ("/elsewhere/src/fit.py", ["src/fit.py", "fit.py"], "src/fit.py"),
         ("fit.py", ["src/fit.py"], "src/fit.py"),
-        # What could be two files is neither.
+        # A name that could be two files is neither.
         ("fit.py", ["src/fit.py", "lib/fit.py"], "fit.py"),
         ("a\0b.py", ["src/fit.py"], "a\0b.py"),
     ],

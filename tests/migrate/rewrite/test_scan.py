@@ -8,7 +8,7 @@ from tfmpe.migrate.records.code import Scan
 from tfmpe.migrate.records.files import from_json
 from tfmpe.migrate.rewrite import scan
 
-# A comment stands at the end of each line that has uses.
+# The comment at the end of a line lists its uses.
 USES = {
     "module with alias": """
         import sfmpe.util.dataloader as d  # T001

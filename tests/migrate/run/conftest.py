@@ -37,7 +37,7 @@ def _no_legacy_left():
 
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
-    """Return a function that installs a copy of the bridge, with more code."""
+    """Return a function that installs a copy of the bridge with added code."""
     pytest.importorskip("diffrax", reason="needs the extra flow")
     monkeypatch.setenv("TFMPE_COMPAT", "ignore")
 
@@ -52,7 +52,7 @@ def copied(tmp_path, monkeypatch):
 
 @pytest.fixture
 def script(write, tmp_path, monkeypatch):
-    """Return a function that writes a script after a common beginning."""
+    """Return a function that writes a script with a common beginning."""
     (tmp_path / "scripts").mkdir()
     monkeypatch.chdir(tmp_path / "scripts")
 
@@ -65,7 +65,7 @@ def script(write, tmp_path, monkeypatch):
 
 @pytest.fixture
 def notebook(write, tmp_path, monkeypatch):
-    """Return a function that writes code cells behind a cell of text."""
+    """Return a function that writes code cells after a text cell."""
     monkeypatch.chdir(tmp_path)
 
     def notebook(*codes):
@@ -76,7 +76,7 @@ def notebook(write, tmp_path, monkeypatch):
 
 
 def replayed(folder):
-    """Return how the bridge compares with all calls of a folder."""
+    """Return comparisons of the bridge with all calls in a folder."""
     files = find_recordings(folder)
     cases = [case for file in files for case in read_cases(file, folder)]
     return [replay(case, bridge) for case in cases]

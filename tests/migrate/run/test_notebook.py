@@ -48,7 +48,7 @@ async def three():
         yield n
 """
 AWAIT = "value = await answer()\nprint(value)\n"
-# One loop for all cells: what one begins, another one ends.
+# All cells share one loop: what one cell starts, another finishes.
 BEGIN = "task = asyncio.ensure_future(answer()); await asyncio.sleep(0)"
 
 
@@ -59,9 +59,9 @@ BEGIN = "task = asyncio.ensure_future(answer()); await asyncio.sleep(0)"
         ([ASYNC, "async for n in three():\n    print(n)"], "0\n1\n2\n"),
         ([ASYNC, "print([await answer() for _ in range(2)])"], "[42, 42]\n"),
         ([ASYNC, BEGIN, "print(await task)"], "42\n"),
-        # Without await outside of functions, no loop runs.
+        # Without top-level await, there is no running loop.
         ([ASYNC, "print(asyncio.run(answer()))", AWAIT], "42\n42\n"),
-        # As IPython, which takes the first line's indent from all lines.
+        # Like IPython, which removes the first line's indent from all lines.
         (["  x = 1\n  if x:\n    print('in')\n"], "in\n"),
         (["\n    %pylab\n    if 1:\n        print(1)\n"], "1\n"),
     ],

@@ -129,7 +129,7 @@ def test_the_next_key_of_a_flow_is_recorded(copied, script, tmp_path):
     """
     (each,) = record_run(script(text), tmp_path / "golden").functions
     assert each.function == "StructuredCNF.sample"
-    assert each.opaque == ("a vector field of the script's own",)
+    assert each.opaque == ("a vector field defined by the script",)
     (file,) = find_recordings(tmp_path / "golden")
     (case,) = read_cases(file)
     assert case.extra["base_key_data"].shape == (2,)

@@ -54,7 +54,7 @@ def test_equal_sides_have_no_difference(legacy, script, text, mode, compared):
     assert row.function == "sfmpe.util.dataloader.flatten_structured"
     assert row.bytes_old == row.bytes_new > 0
     assert (row.seconds_old is None) == (mode == "traced")
-    # Arrays that agree are listed as well, inputs and all.
+    # Arrays that agree are listed as well, including inputs.
     arrays = {each.path: each.tally.identical for each in row.arrays}
     assert arrays["args_after[0]['theta']['mu']"] == compared
     function = sys.modules["sfmpe.util.dataloader"].flatten_structured

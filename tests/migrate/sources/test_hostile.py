@@ -14,7 +14,7 @@ from tfmpe.migrate.sources import (
     replace_content,
 )
 
-# Texts are notebooks, bytes are scripts.
+# Text stands for notebooks, bytes for scripts.
 UNREAD = {
     "{": "not JSON",
     "[]": "not a notebook",

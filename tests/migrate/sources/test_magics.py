@@ -44,7 +44,7 @@ def test_magics_are_found_and_the_rest_is_python(code):
         ast.parse(masked)
     for magic in magics:
         assert magic.text in code.splitlines()[magic.line - 1]
-        # A name that the cell does not have.
+        # A placeholder that does not occur in the cell.
         assert masked.count(magic.placeholder.rstrip("; ")) == 1
 
 

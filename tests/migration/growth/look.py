@@ -15,7 +15,7 @@ cross = np.asarray(flat["masks"]["attention"]["cross"][0])
 for row in cross:
     print("".join("#" if open_pair else "." for open_pair in row))
 
-# The same mask by hand.
+# The same mask, by hand.
 again = dl.build_cross_attention_mask(
     slices["theta"], slices["y"], INDEPENDENCE
 )

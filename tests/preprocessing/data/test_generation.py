@@ -44,7 +44,7 @@ def plain_generator(n_samples=10, batch_size=4, seed=0):
 
 
 def assert_same(found, wanted):
-    """Compare layouts, and leaves to the bit."""
+    """Check that layouts are equal, and leaves are bit-identical."""
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
         assert a.dtype == b.dtype
@@ -59,7 +59,7 @@ MAKERS = pytest.mark.parametrize("make", [generator, plain_generator])
 
 
 def test_the_tokens_are_those_of_the_functions():
-    """Batch i comes from ``fold_in(key(seed), i)`` alone."""
+    """Batch i depends only on ``fold_in(key(seed), i)``."""
     key = jax.random.fold_in(jax.random.key(7), 1)
     prior_key, inputs_key, simulator_key = jax.random.split(key, 3)
     parameters = prior(prior_key, 4)
@@ -130,7 +130,7 @@ def test_sharing_a_pass_between_processes():
 
 @MAKERS
 def test_another_process_makes_the_same(make, tmp_path):
-    """Also after the functions were compiled here."""
+    """The result is the same after functions were compiled here."""
     source = make()
     wanted = source[1]
     (tmp_path / "generator").write_bytes(pickle.dumps(source))
@@ -160,7 +160,7 @@ def test_other_seeds_give_other_numbers():
 
 
 def test_more_samples_leave_those_before_as_they_are():
-    """The last batch is cut, not simulated in another size."""
+    """The last batch is truncated, not simulated in another size."""
     assert_same(
         joined(generator(10)),
         jax.tree.map(lambda x: x[:10], joined(generator(12))),
@@ -170,7 +170,7 @@ def test_more_samples_leave_those_before_as_they_are():
 @MAKERS
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 10, 16])
 def test_the_static_dataset_is_equal(make, batch_size):
-    """Sample by sample, the last partial batch included."""
+    """Every sample is equal, also in the last partial batch."""
     inputs, simulate = (
         (times, simulator) if make is generator else (None, plain_simulator)
     )
@@ -213,7 +213,7 @@ def test_one_compilation_for_all_batches():
     assert all(calls)
     list(source)
     assert len(calls) == first
-    # A step is traced once for all full batches, of another generator too.
+    # A step is traced once for all full batches, also of another generator.
     traces = []
 
     @jax.jit
@@ -262,7 +262,7 @@ def test_compiled_or_not_as_asked_for():
 
 
 def test_numbers_from_elsewhere_are_not_frozen():
-    """Traced once, the noise would be the same in every batch."""
+    """If traced once, the noise would be the same in every batch."""
     rng = np.random.default_rng(0)
 
     def impure(key, parameters):
@@ -280,7 +280,7 @@ def test_numbers_from_elsewhere_are_not_frozen():
 
 
 def test_functions_with_custom_derivatives_are_compiled():
-    """Their text holds addresses, which differ in every trace."""
+    """Their jaxpr contains addresses, which differ in every trace."""
     traced = []
 
     def softened(key, parameters):
@@ -293,7 +293,7 @@ def test_functions_with_custom_derivatives_are_compiled():
 
 
 class _Alive:
-    """Counts the bytes of jax arrays that are alive."""
+    """A counter of the bytes of live jax arrays."""
 
     def __init__(self):
         gc.collect()
@@ -310,7 +310,7 @@ class _Alive:
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_never_more_than_one_batch_is_allocated(jit):
-    """By bytes alive, while simulating and between the batches."""
+    """The test measures live bytes during and between simulations."""
     n, n_batches = 4_096, 8
     alive = _Alive()
 
@@ -326,7 +326,7 @@ def test_never_more_than_one_batch_is_allocated(jit):
     for batch in source:
         alive.look()
         del batch
-    # While the next one is simulated, its parameters are there, no batch.
+    # During the next simulation its parameters are alive, but no batch.
     assert size <= alive.most < 1.5 * size
 
 
@@ -370,7 +370,7 @@ def test_prefetching_looks_so_far_ahead_and_no_farther():
     source = TokenGenerator(prior, counted, None, RULES, 40, 4, 0, jit=False)
     batches = source.batches(prefetch=2)
     next(batches)
-    batches.close()  # waits for what was begun
+    batches.close()  # waits for started work
     assert len(made) == 3
 
 
@@ -402,8 +402,10 @@ def test_progress_is_shown_on_request(capsys):
     list(generator())
     assert capsys.readouterr().err == ""
     list(generator().batches(progress=True))
-    shown = capsys.readouterr().err
-    assert "simulating" in shown
+    out, shown = capsys.readouterr()
+    assert out == ""
+    assert "compiling:   0%" in shown
+    assert "simulating: 100%" in shown
     assert "3/3" in shown
     generate_static_dataset(
         jax.random.key(0),
@@ -419,7 +421,7 @@ def test_progress_is_shown_on_request(capsys):
 
 
 class _TFP:
-    """A distribution that draws as those of TensorFlow Probability do."""
+    """A distribution that draws like those of TensorFlow Probability."""
 
     def __init__(self, *event):
         self.event = event
@@ -504,7 +506,7 @@ def test_batch_ndims_and_labels_are_passed_on():
 
 
 def test_a_dataset_of_one_layout_only():
-    """Simulations of another size are refused, and what to do is said."""
+    """Simulations of another size are refused with a remedy."""
 
     def growing(key, parameters):
         if not hasattr(growing, "n"):

@@ -15,7 +15,7 @@ def source(request):
 
 
 def number_of(batch, wanted):
-    """Return which of the batches this is."""
+    """Return the index of a batch among the expected ones."""
     (number,) = (
         i for i, each in enumerate(wanted) if np.array_equal(each, batch)
     )
@@ -32,7 +32,7 @@ def test_every_batch_once_shuffled(source):
 
 
 def test_batches_of_batches(source):
-    """Grain stacks the leaves; the layout stays, so nothing is traced anew."""
+    """Grain stacks the leaves; the layout is equal, so nothing is traced."""
     wanted = [batch.data for batch in source]
     pipeline = grain.MapDataset.source(source).shuffle(seed=1).batch(3)
     stacked = list(pipeline)
@@ -43,7 +43,7 @@ def test_batches_of_batches(source):
 
 
 def test_resuming_is_exact(source):
-    """From a state taken in the middle of the second pass."""
+    """The state was taken in the middle of the second pass."""
 
     def pipeline():
         return (

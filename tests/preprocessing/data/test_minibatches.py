@@ -10,7 +10,7 @@ from tfmpe import Tokens, minibatches, train_validation_split
 
 @pytest.fixture
 def tokens():
-    """Ten samples whose values, inputs and padding tell which they are."""
+    """Return ten samples identified by values, inputs and padding."""
     numbers = np.arange(10, dtype="float32").reshape(10, 1, 1)
     return Tokens.from_pytree(
         {"mu": numbers, "obs": np.repeat(numbers, 3, 1)},
@@ -21,7 +21,7 @@ def tokens():
 
 
 def numbers_of(part):
-    """Tell samples by their values; check that the rest came with them."""
+    """Identify samples by their values; check that the rest belongs to them."""
     numbers = np.asarray(part.data[..., 0, 0])
     np.testing.assert_array_equal(
         part.functional_inputs[..., -1, 0], 10 * numbers
@@ -57,7 +57,7 @@ def test_what_is_left_out_changes_with_the_key(tokens):
 
 
 def test_as_xs_of_a_scan(tokens):
-    """An epoch, shuffled inside of a compiled loop over epochs."""
+    """An epoch is shuffled inside a compiled loop over epochs."""
     traces = []
 
     @jax.jit

@@ -18,7 +18,7 @@ EXAMPLE = TESTS.parent / "examples" / "several_processes.py"
 
 
 def run(code, folder, **kwargs):
-    """Run Python with the tests' modules at hand; return what it prints."""
+    """Run Python with access to the tests' modules; return the output."""
     code = f"import sys; sys.path[:0] = {[str(TESTS)]}\n" + code
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -127,7 +127,7 @@ def _finish(processes):
             p.kill()
     for p, (_, errors) in zip(processes, outputs, strict=True):
         assert p.returncode == 0, errors
-    # Gloo, which connects them, announces itself.
+    # Gloo, the connection between processes, prints a message.
     return [
         [line for line in printed.splitlines() if "[Gloo]" not in line]
         for printed, _ in outputs
@@ -136,7 +136,7 @@ def _finish(processes):
 
 @pytest.mark.slow
 def test_two_processes_give_what_one_gives(tmp_path):
-    """The example of the documentation, over a real connection."""
+    """The example of the documentation runs over a real connection."""
     (alone,) = _finish([_start(tmp_path)])
     address = f"127.0.0.1:{_free_port()}"
     together = _finish(
@@ -177,7 +177,7 @@ except ValueError as error:
 """
     assert run(code, tmp_path) == (
         "Tokens with the sample shape (3,) in each of 1 processes cannot be "
-        "divided evenly over 2 devices. Use a multiple, such as by "
+        "divided evenly over 2 devices. Use a multiple, for example with "
         "TokenGenerator(..., drop_remainder=True).\n"
     )
 

@@ -50,7 +50,7 @@ def _build(ids=COUNTY, rules=RULES, n_counties=3, **options):
 
 
 def test_a_rule_names_a_dimension():
-    """Each county and its houses see one another, whatever their order."""
+    """Each county and its houses see one another, in any order."""
     tokens = _build()
     assert draw_mask(tokens).splitlines() == [
         "      |mu|theta|obs",
@@ -74,7 +74,7 @@ def test_a_rule_names_a_dimension():
 
 
 def test_coordinates():
-    """Along an axis by number or name, and of a group index."""
+    """They exist along an axis, by number or name, and for a group index."""
     tokens = Tokens.from_pytree(
         {"obs": np.zeros((2, 3)), "long": np.zeros(4)},
         {},
@@ -96,7 +96,7 @@ def test_coordinates():
 
 
 def test_matched_dims():
-    """One name stands for both keys."""
+    """One name applies to both keys."""
     rules = [("a", "b", "x"), ("a", "b", (0, -1)), ("a", "b", None)]
     parsed = Independence.parse({"cross_local": rules})
     assert [matched_dims(rule) for rule in parsed.cross_local] == [
@@ -108,7 +108,7 @@ def test_matched_dims():
 
 
 def test_nested_keys():
-    """By nested dictionaries or by paths."""
+    """Dimensions are given as nested dictionaries or by paths."""
     data = {"a": {"t": np.zeros((1, 2, 1)), "o": np.zeros((1, 3, 1))}}
     rules = {"cross_local": [("a/t", "a/o", "s")]}
     ids = np.array([1, 1, 0])
@@ -125,7 +125,7 @@ def test_nested_keys():
 
 
 def test_empty_groups_and_no_tokens():
-    """A group may have no token, and a key none at all."""
+    """A group may have no tokens, and so may a key."""
     tokens = _build([2, 2], n_counties=4)
     assert tokens.self_attention_mask[1:5, 5:].sum(1).tolist() == [0, 0, 2, 0]
     assert tokens.attention_mask().any(-1).all()
@@ -133,7 +133,7 @@ def test_empty_groups_and_no_tokens():
 
 
 def test_slices_know_dimensions():
-    """The low-level functions take them from slices."""
+    """The low-level functions read them from slices."""
     tokens = _build()
     _, slices = flatten_pytree(
         tokens.decode(),
@@ -159,7 +159,7 @@ def test_slices_know_dimensions():
 
 
 def test_equal_layouts_compile_once():
-    """Ids are compared by value, so a second build compiles nothing."""
+    """Ids are compared by value, so a second layout compiles nothing."""
     traces = 0
 
     @jax.jit
@@ -255,13 +255,13 @@ def test_equal_layouts_compile_once():
     ],
 )
 def test_errors(change, error, message):
-    """Names, numbers, and what to do."""
+    """Messages have names, numbers, and a remedy."""
     with pytest.raises(error, match=re.escape(message)):
         _build(**change)
 
 
 def test_traced_ids_are_refused():
-    """They are part of the layout, which has to be known."""
+    """They are part of the layout, which must be static."""
     with pytest.raises(DynamicShapeError) as caught:
         jax.jit(lambda ids: _build(groups={"obs": {"county": ids}}).data)(
             jnp.array(COUNTY)
@@ -292,7 +292,7 @@ def _agree(dims, one, other):
 @cases(150, 30)
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 def test_masks_pair_by_pair(tree):
-    """Of any layout and rules, eager and under jit, both kinds of masks."""
+    """For all layouts and rules, eager and under jit, both masks agree."""
     tokens = Tokens.from_pytree(tree.data, **tree.kwargs)
     rules = tokens.independence
     rows = _coordinates(tokens.layout)
@@ -324,7 +324,7 @@ def test_masks_pair_by_pair(tree):
 
 
 def test_generated_tokens_have_dimensions():
-    """The generator and the static dataset pass them on."""
+    """The generator and the static dataset pass dimensions on."""
     options = {
         "dims": {"theta": ["county"]},
         "groups": {"obs": {"county": COUNTY}},
@@ -350,7 +350,7 @@ def test_generated_tokens_have_dimensions():
 
 
 def test_words():
-    """Names, sizes, and rules in summaries and tables."""
+    """Summaries and tables show names, sizes and rules."""
     tokens = _build([0, 0, 2, 3, 2], n_counties=4)
     assert str(tokens).splitlines()[5:9] == [
         "  dims: theta (county)",
@@ -365,14 +365,14 @@ def test_words():
 
 
 def test_a_county_without_houses_is_warned_of():
-    """The row of a group without tokens may be empty, and no other is."""
+    """Only the row of a group without tokens may be empty."""
     blind = {**RULES, "cross": [("theta", "mu")]}
     summary = _build([0, 0, 2, 2, 2], rules=blind).summary()
     assert "theta (1 row): nothing left to see" in summary
 
 
 def test_pictures():
-    """The table beside the token axis has names and groups."""
+    """The table beside the token axis shows names and groups."""
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
 
@@ -386,7 +386,7 @@ def test_pictures():
 
 @pytest.mark.parametrize("numpy", [False, True])
 def test_a_stored_dataset(tmp_path, numpy):
-    """Shards of one layout; another grouping is refused by name."""
+    """Shards have one layout; different groups are refused by name."""
     pytest.importorskip("safetensors")
     tokens = _build()
     with DatasetWriter(tmp_path) as writer:

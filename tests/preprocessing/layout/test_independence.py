@@ -14,7 +14,7 @@ SPEC = {
 
 
 def test_parse_reads_all_kinds():
-    """Fields keep the written order."""
+    """Fields keep the order in which rules are written."""
     rules = Independence.parse(SPEC)
     assert rules.local == ("obs", "theta")
     assert rules.cross == (("mu", "obs"), ("obs", "mu"))
@@ -25,7 +25,7 @@ def test_parse_reads_all_kinds():
 
 
 def test_parse_takes_lists_for_tuples_and_itself():
-    """As read from JSON; an Independence is returned as it is."""
+    """JSON has lists; an Independence is returned unchanged."""
     as_lists = {
         "local": ("obs", "theta"),
         "cross": [["mu", "obs"], ["obs", "mu"]],
@@ -38,14 +38,14 @@ def test_parse_takes_lists_for_tuples_and_itself():
 
 @pytest.mark.parametrize("spec", [None, {}])
 def test_no_rules(spec):
-    """Nothing declared is nothing to say."""
+    """None and an empty dictionary declare nothing."""
     rules = Independence.parse(spec)
     assert rules == Independence()
     assert rules.to_dict() == {}
 
 
 def test_to_dict_is_read_back():
-    """Parsed rules survive the way there and back."""
+    """Parsed rules are equal after conversion in both directions."""
     rules = Independence.parse(SPEC)
     assert rules.to_dict() == SPEC
     assert Independence.parse(rules.to_dict()) == rules
@@ -54,14 +54,14 @@ def test_to_dict_is_read_back():
 
 
 def test_to_dict_of_rules_that_were_constructed():
-    """Rules count, whichever way the object was made."""
+    """Rules are the same, however the object was created."""
     rules = Independence(local=("obs",))
     assert rules.to_dict()["local"] == ["obs"]
     assert rules == Independence.parse({"local": ["obs"]})
 
 
 def test_equal_rules_are_equal_and_hash_alike():
-    """So that equal layouts compile once; another order is another thing."""
+    """Equal layouts compile once; rules in a different order are not equal."""
     first, second = Independence.parse(SPEC), Independence.parse(dict(SPEC))
     assert first == second
     assert hash(first) == hash(second)
@@ -70,7 +70,7 @@ def test_equal_rules_are_equal_and_hash_alike():
 
 
 def test_rules_are_immutable():
-    """A changed dictionary does not reach parsed rules; fields are fixed."""
+    """Changing the dictionary does not change parsed rules."""
     spec = {"local": ["obs"]}
     rules = Independence.parse(spec)
     spec["local"].append("theta")
@@ -80,7 +80,7 @@ def test_rules_are_immutable():
 
 
 def test_restrict_drops_rules_on_keys_left_out():
-    """A rule stays if all its keys do."""
+    """A rule is kept if all its keys are."""
     rules = Independence.parse(SPEC).restrict(["theta", "obs"])
     assert rules.local == ("obs", "theta")
     assert rules.cross == ()
@@ -88,7 +88,7 @@ def test_restrict_drops_rules_on_keys_left_out():
 
 
 def test_require_keys_passes_where_all_are_there():
-    """And only there."""
+    """Otherwise it raises an error."""
     rules = Independence.parse(SPEC)
     rules.require_keys(["mu", "nu", "obs", "theta"])
     with pytest.raises(KeyError):

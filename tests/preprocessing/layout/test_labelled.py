@@ -1,4 +1,4 @@
-"""Arrays of xarray, matched by names and labels, not by position."""
+"""xarray arrays, matched by names and labels, not by position."""
 
 import numpy as np
 import pytest
@@ -121,7 +121,7 @@ def test_labels_that_a_dimension_has_twice():
 
 
 def test_names_that_dims_puts_elsewhere():
-    """They may give new names, but not the name of another axis."""
+    """The names may be new, but not those of another axis."""
     data = {"a": grid(("draw", "site", "year"))}
     tokens = tokens_of(data, dims={"a": ["place", "year"]})
     assert tokens.layout["a"].dims == ("place", "year")
@@ -282,7 +282,7 @@ WAYS_IN = {
 
 @pytest.mark.parametrize("way", WAYS_IN)
 def test_names_that_cannot_be_compared(way):
-    """Refused, while the values are taken; so are arrays without names."""
+    """Named arrays are refused; their values, and unnamed arrays, are not."""
     message = r"\['x', 'draw', 'v'\].*\.transpose\(\.\.\.\)\.values"
     with pytest.raises(ValueError, match=message):
         WAYS_IN[way](NAMED)

@@ -60,7 +60,7 @@ def _tokens(rules, event_shapes):
 
 
 def _parts(tokens, sets):
-    """Return query and key tokens, the mask's argument, and rule mask."""
+    """Return query and key tokens, the mask's argument, and the rule mask."""
     query_keys, key_keys = SETS[sets]
     if query_keys is None:
         return tokens, tokens, None, tokens.self_attention_mask
@@ -77,10 +77,9 @@ every_case = pytest.mark.parametrize(
 
 @every_case
 def test_real_rows_follow_rules_and_padding(rules, padding):
-    """A row with anything allowed and real is exactly that.
+    """A row with any allowed and real keys contains exactly those.
 
-    Without it a real query attends to real keys only, as long as there is
-    one.
+    Otherwise a real query attends to all real keys, if there are any.
     """
     tokens = _case(rules, padding)
     for sets, empty_rows in itertools.product(SETS, ("self", "all")):
@@ -99,7 +98,7 @@ def test_real_rows_follow_rules_and_padding(rules, padding):
 
 
 def test_rows_that_rules_empty_attend_to_themselves(picture):
-    """The default: a token always has itself."""
+    """By default, such a token attends to itself."""
     tokens = _tokens({"local": ["theta"], "cross": [("theta", "obs")]}, None)
     alone = _case("alone", "none")
     assert picture(alone.attention_mask()[0, 0]) == [
@@ -115,7 +114,7 @@ def test_rows_that_rules_empty_attend_to_themselves(picture):
 
 
 def test_rows_that_rules_empty_attend_to_all(picture):
-    """Chosen: to every real token."""
+    """On request, such a token attends to every real token."""
     sizes = {"obs": np.array([[2, 1]])}
     tokens = _tokens(
         {"cross": [("mu", key) for key in ("mu", "theta", "obs")]}, sizes
@@ -137,7 +136,7 @@ def test_between_views_an_empty_row_attends_to_all_real_keys(picture):
 
 
 def test_empty_rows_can_be_an_error():
-    """Only for rows that rules leave empty, not for padding."""
+    """The error is for rows that rules leave empty, not for padding."""
     tokens = _tokens({"local": ["obs"], "cross": [("obs", "mu")]}, None)
     tokens.attention_mask(empty_rows="error")
     alone = _case("alone", "none")
@@ -150,9 +149,9 @@ def test_empty_rows_can_be_an_error():
 
 @pytest.mark.parametrize("dims", [(0, 0), None])
 def test_cross_local_rules_both_ways(dims, picture):
-    """From the second key to the first as the first key sees the second.
+    """The second key sees the first as the first key sees the second.
 
-    Other rules act in the direction in which they are written all the same.
+    Other rules still act only in the direction in which they are written.
     """
     tokens = Tokens.from_pytree(
         {
@@ -179,7 +178,7 @@ def test_cross_local_rules_both_ways(dims, picture):
 
 
 def test_a_key_without_tokens():
-    """Views of no tokens make masks of no rows, with padding or without."""
+    """Masks of views without tokens have no rows, also with padding."""
     for event_shapes in (None, {"obs": np.array([[1], [2]])}):
         tokens = Tokens.from_pytree(
             {"none": np.zeros((2, 0, 1)), "obs": np.zeros((2, 3, 1))},
@@ -210,7 +209,7 @@ def test_itself_in_other_tokens_may_be_padding(picture):
 
 
 def test_several_sample_axes_are_flattened_to_one():
-    """As jax.nn.dot_product_attention wants them; none becomes one."""
+    """jax.nn.dot_product_attention needs one axis, even if there is none."""
     data = {"obs": np.zeros((2, 3, 4, 1))}
     sizes = {"obs": np.arange(6).reshape(2, 3, 1) % 5}
     tokens = Tokens.from_pytree(data, {}, sample_ndims=2, event_shapes=sizes)
@@ -222,7 +221,7 @@ def test_several_sample_axes_are_flattened_to_one():
 @pytest.mark.parametrize("rules", ["example", "alone"])
 @pytest.mark.parametrize("padding", ["none", "empty"])
 def test_under_jit_and_vmap_as_in_eager_code(rules, padding):
-    """The padding is traced, the rules are not."""
+    """Padding is traced, but rules are not."""
 
     def masks(tokens):
         result = []
@@ -250,7 +249,7 @@ def _attend(query, key, value, mask):
 @pytest.mark.parametrize("rules", ["example", "alone"])
 @pytest.mark.parametrize("sets", SETS)
 def test_forbidden_and_padded_keys_have_no_influence(rules, sets):
-    """Their values change; a real query's output does not, bit for bit."""
+    """A change of their values does not change real outputs in any bit."""
     tokens = _case(rules, "some")
     queries, keys, argument, _ = _parts(tokens, sets)
     mask = queries.attention_mask(argument)
@@ -281,7 +280,7 @@ def test_forbidden_and_padded_keys_have_no_influence(rules, sets):
 
 
 def test_padding_has_no_influence_after_joining():
-    """Values of padding are -1e8; what attends must not notice."""
+    """Values of padding are -1e8, but must not affect attention."""
     small = Tokens.from_pytree({"obs": np.ones((1, 2, 1))}, {})
     large = Tokens.from_pytree({"obs": np.ones((1, 5, 1))}, {})
     joint = concatenate_tokens(small, large)
@@ -292,7 +291,7 @@ def test_padding_has_no_influence_after_joining():
 
 
 def test_without_padding_the_mask_is_static():
-    """A NumPy array that follows from the layout, one for all samples."""
+    """It is a NumPy array that depends on the layout only."""
     mask = _case("example", "none").attention_mask()
     assert isinstance(mask, np.ndarray)
     assert mask.shape == (1, 1, 7, 7)

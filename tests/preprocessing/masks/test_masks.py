@@ -1,4 +1,4 @@
-"""Declared masks, drawn by hand: ``#`` may attend, ``.`` may not."""
+"""Declared masks, drawn by hand: ``#`` is allowed, ``.`` is not."""
 
 import math
 
@@ -74,7 +74,7 @@ PICTURES = {
 
 
 def test_self_attention_mask_of_the_examples(example, picture):
-    """Through Tokens and through the low-level function."""
+    """Tokens and the low-level function agree."""
     tokens = Tokens.from_pytree(example.data, example.independence)
     assert picture(tokens.self_attention_mask) == PICTURES[example.name]
     mask = build_self_attention_mask(tokens.slices, example.independence)
@@ -89,7 +89,7 @@ CROSS_PICTURES = {
 
 
 def test_cross_attention_mask_of_the_examples(example, picture):
-    """Parameters to observations; as written, the rules act this way."""
+    """Parameters attend to observations, the direction of the rules."""
     tokens = Tokens.from_pytree(example.data, example.independence)
     mask = tokens.cross_attention_mask(list(example.theta), ["obs"])
     assert picture(mask) == CROSS_PICTURES[example.name]
@@ -102,7 +102,7 @@ def test_cross_attention_mask_of_the_examples(example, picture):
 
 
 def test_cross_attention_mask_the_other_way(example, picture):
-    """Observations to parameters: only rules written this way act."""
+    """Observations attend to parameters: only rules in this direction act."""
     tokens = Tokens.from_pytree(example.data, example.independence)
     mask = tokens.cross_attention_mask(["obs"], list(example.theta))
     expected = {"seir": 6 * ["############"]}
@@ -122,7 +122,7 @@ def test_local_independence_closes_the_block_and_its_diagonal(picture):
 
 
 def test_local_rules_do_not_act_across(picture):
-    """Not even between a key and itself."""
+    """A `local` rule does not act between views, even of the same key."""
     tokens = _tokens({"local": ["b"]}, a=(1,), b=(2,))
     mask = tokens.cross_attention_mask(["b"], ["b", "a"])
     assert picture(mask) == ["###", "###"]
@@ -143,14 +143,14 @@ def test_cross_independence_closes_one_way(picture):
 
 
 def test_cross_rule_of_a_key_with_itself(picture):
-    """It closes the key's block, in cross-attention as well."""
+    """The rule closes the key's block, in cross-attention as well."""
     tokens = _tokens({"cross": [("a", "a")]}, a=(2,), b=(1,))
     assert picture(tokens.self_attention_mask) == ["..#", "..#", "###"]
     assert picture(tokens.cross_attention_mask(["a"], ["a"])) == ["..", ".."]
 
 
 def test_cross_local_rule_pairs_along_dimensions(picture):
-    """One local parameter per site with all observations of the site."""
+    """One local parameter per site sees all observations of its site."""
     rules = {"cross_local": [("theta", "obs", (0, 0))]}
     tokens = _tokens(rules, theta=(2,), obs=(2, 3))
     assert picture(tokens.self_attention_mask) == [
@@ -174,7 +174,7 @@ def test_cross_local_rule_by_position(picture):
 
 
 def test_pairing_is_a_product_where_legacy_pairs_elementwise(picture):
-    """unit[g, u] sees obs[g, u, :] of its whole group, not of one token."""
+    """unit[g, u] sees all of obs[g, u, :], not only one token."""
     units, obs = _slices(unit=(2, 2)), _slices(obs=(2, 2, 2))
     by_group = {"cross_local": [("unit", "obs", (0, 0))]}
     assert picture(build_cross_attention_mask(units, obs, by_group)) == [
@@ -205,7 +205,7 @@ def test_pairing_is_a_product_where_legacy_pairs_elementwise(picture):
     [((-1, -1), (1, 2)), ((-2, 0), (0, 0)), ((0, -3), (0, 0))],
 )
 def test_negative_dimensions_count_from_the_end(dims, same_as):
-    """As indices do."""
+    """They count like negative indices."""
     a, b = _slices(a=(2, 3)), _slices(b=(2, 1, 3))
 
     def build(dims):
@@ -226,14 +226,14 @@ def test_negative_dimensions_count_from_the_end(dims, same_as):
     ],
 )
 def test_cross_local_rule_of_a_key_with_itself(dims, expected, picture):
-    """Both ways of the rule are open in the one block."""
+    """Both directions of the rule are open in one block."""
     rules = {"cross_local": [("w", "w", dims)]}
     mask = build_self_attention_mask(_slices(w=(2, 2)), rules)
     assert picture(mask) == expected
 
 
 def test_rules_act_in_a_fixed_order(picture):
-    """cross, local, cross_local: the last re-opens what the others closed."""
+    """The order is cross, local, cross_local, which reopens closed blocks."""
     rules = {
         "cross_local": [("a", "b", (0, 0)), ("b", "b", None)],
         "local": ["b"],
@@ -248,7 +248,7 @@ def test_rules_act_in_a_fixed_order(picture):
 
 
 def test_a_later_cross_local_rule_overwrites_an_earlier_one(picture):
-    """On the same pair of blocks, either way round."""
+    """It overwrites the same pair of blocks, in both directions."""
     first, second = ("a", "b", (0, 0)), ("b", "a", (1, 0))
     tokens = _tokens({"cross_local": [first, second]}, a=(2,), b=(2, 2))
     assert picture(tokens.self_attention_mask[:2, 2:]) == ["#.#.", ".#.#"]
@@ -257,13 +257,13 @@ def test_a_later_cross_local_rule_overwrites_an_earlier_one(picture):
 
 
 def test_no_rules_allow_everything():
-    """Also with empty lists."""
+    """Empty lists of rules do the same."""
     for rules in ({}, None, {"local": [], "cross": [], "cross_local": []}):
         assert _tokens(rules, a=(2,), b=(3,)).self_attention_mask.all()
 
 
 def test_blocks_follow_in_written_order_whatever_the_offsets(picture):
-    """A part of other slices can be given as it is."""
+    """Some of the slices of a larger layout may be passed unchanged."""
     slices = _slices(a=(1,), b=(2,), c=(1,))
     part = {"c": slices["c"], "b": slices["b"]}
     mask = build_self_attention_mask(part, {"local": ["b"]})
@@ -271,7 +271,7 @@ def test_blocks_follow_in_written_order_whatever_the_offsets(picture):
 
 
 def test_sizes_of_zero_and_no_event_axes(picture):
-    """No tokens make no rows; one token without axes makes one."""
+    """A size of 0 gives no rows; an empty event shape gives one token."""
     rules = {
         "local": ["none"],
         "cross": [("one", "two")],

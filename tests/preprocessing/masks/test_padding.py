@@ -15,7 +15,7 @@ SLICES = {
 
 
 def test_padding_mask_by_hand(picture):
-    """A token is real below the true size along every event axis."""
+    """A token is real if it is below the true size along every event axis."""
     sizes = {"obs": np.array([[2, 3], [1, 2], [2, 1], [0, 3]])}
     mask = build_padding_mask(SLICES, sizes)
     assert isinstance(mask, np.ndarray)
@@ -28,7 +28,7 @@ def test_padding_mask_by_hand(picture):
 
 
 def test_padding_mask_of_selected_keys(picture):
-    """In the order asked for."""
+    """Keys have the requested order."""
     sizes = {"obs": np.array([[1, 2]]), "theta": np.array([[1]])}
     mask = build_padding_mask(SLICES, sizes, ["theta", "obs"])
     assert picture(mask) == ["#.##...."]
@@ -36,7 +36,7 @@ def test_padding_mask_of_selected_keys(picture):
 
 @pytest.mark.parametrize("selected", [[], ["mu"]])
 def test_padding_mask_without_any_size(selected):
-    """Keys without sizes are real; no keys have no tokens."""
+    """Keys without sizes are real; without keys there are no tokens."""
     mask = build_padding_mask(SLICES, {}, selected)
     assert mask.dtype == bool
     assert mask.shape == (len(selected),)
@@ -44,7 +44,7 @@ def test_padding_mask_without_any_size(selected):
 
 
 def test_sizes_given_once_are_broadcast(picture):
-    """Against keys whose sizes differ between samples."""
+    """Sizes of other keys may differ between samples."""
     sizes = {"obs": np.array([1, 1]), "theta": np.array([[1], [2]])}
     assert picture(build_padding_mask(SLICES, sizes)) == [
         "##.....#.",
@@ -53,7 +53,7 @@ def test_sizes_given_once_are_broadcast(picture):
 
 
 def test_traced_sizes():
-    """The sizes are data: jit and vmap give what eager code does."""
+    """Sizes are data: jit and vmap agree with eager code."""
     sizes = {"obs": jnp.array([[2, 3], [1, 2], [0, 0]])}
     expected = build_padding_mask(SLICES, sizes)
 
@@ -65,7 +65,7 @@ def test_traced_sizes():
 
 
 def test_tokens_with_event_shapes(picture):
-    """The mask is there, values under it stay as they are, views take it."""
+    """The mask exists, views select it, and values below it are kept."""
     data = {
         "theta": np.arange(4.0).reshape(2, 2, 1),
         "obs": np.arange(12.0).reshape(2, 2, 3, 1),
@@ -83,7 +83,7 @@ def test_tokens_with_event_shapes(picture):
 
 
 def test_tokens_without_event_shapes_are_all_real():
-    """No mask is stored, and none has to be."""
+    """No mask is stored, and none is needed."""
     data = {"obs": np.zeros((2, 3, 1))}
     for event_shapes in (None, {}):
         tokens = Tokens.from_pytree(data, {}, event_shapes=event_shapes)
@@ -96,7 +96,7 @@ def test_tokens_without_event_shapes_are_all_real():
     ("sample_ndims", "sample_shape"), [(0, ()), (1, (3,)), (2, (3, 2))]
 )
 def test_sizes_with_any_number_of_sample_axes(sample_ndims, sample_shape):
-    """One size per sample, or one for all."""
+    """There is one size per sample, or one for all samples."""
     data = {"obs": np.zeros((*sample_shape, 4, 1))}
     n = int(np.prod(sample_shape))
     sizes = np.arange(n).reshape((*sample_shape, 1)) % 5
@@ -121,7 +121,7 @@ def test_an_event_shape_of_one_token_is_always_real():
 
 
 def test_real_values(picture):
-    """Neither padding tokens, nor the columns that a narrow key leaves."""
+    """Padding tokens and unused columns of narrow keys are not real."""
     data = {
         "mu": np.zeros((2, 1, 1)),
         "theta": np.zeros((2, 2, 2)),
@@ -138,7 +138,7 @@ def test_real_values(picture):
 
 @pytest.mark.parametrize("sample_shape", [(), (3,), (3, 2)])
 def test_real_values_without_padding(sample_shape):
-    """Known from the layout alone: on the host, also under jit."""
+    """The layout is sufficient: a NumPy result, also under jit."""
     data = {
         "mu": jnp.zeros((*sample_shape, 1, 1)),
         "theta": jnp.zeros((*sample_shape, 2, 2)),
@@ -157,7 +157,7 @@ def test_real_values_without_padding(sample_shape):
 
 
 def test_real_values_of_wider_arrays():
-    """Columns beyond the widest key are none."""
+    """Columns beyond the widest key are not real."""
     tokens = Tokens.from_pytree({"mu": np.zeros((2, 1, 1))}, {})
     wider = Tokens(np.zeros((2, 1, 3)), tokens.layout)
     assert wider.value_mask.tolist() == [[[True, False, False]]] * 2
@@ -204,13 +204,13 @@ def test_sizes_beyond_32_bits(build, size):
 
 
 def test_weakly_typed_sizes_are_checked():
-    """Such as those of `jnp.full`."""
+    """Arrays from `jnp.full` are an example."""
     with pytest.raises(ValueError, match="'obs' holds 5 "):
         build_mask(jnp.full((2, 1), 5))
 
 
 def test_sizes_of_several_axes():
-    """Each axis has its own limit, which the message names."""
+    """Each axis has its own limit, which the message states."""
     message = "holds 3 for axis 0 .*event shape \\(2, 3\\).*from 0 to 2"
     with pytest.raises(ValueError, match=message):
         build_padding_mask(SLICES, {"obs": np.array([[2, 3], [3, 2]])})

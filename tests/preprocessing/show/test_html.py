@@ -1,4 +1,4 @@
-"""How notebooks show tokens: an HTML table."""
+"""HTML table of tokens in notebooks."""
 
 import re
 from html.parser import HTMLParser
@@ -14,7 +14,7 @@ HOSTILE = "<script>alert('\"&')"
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Rules, functional inputs and padding."""
+    """Return Tokens with rules, functional inputs and padding."""
     return Tokens.from_pytree(
         {
             "mu": np.full((4, 1, 1), 0.25),
@@ -32,7 +32,7 @@ def tokens() -> Tokens:
 
 
 class Page(HTMLParser):
-    """Reads HTML; fails on tags that are not closed in their order."""
+    """A reader of HTML that fails on tags not closed in order."""
 
     def __init__(self, html: str):
         super().__init__()
@@ -97,7 +97,7 @@ def test_a_view(tokens):
 
 
 def test_nothing_but_plain_elements(tokens):
-    """No scripts, no resources; colours are those of the notebook."""
+    """There are no scripts or resources; colors are those of the notebook."""
     page = Page(tokens._repr_html_())
     assert page.tags == {"div", "b", "table", "tr", "th", "td", "ul", "li"}
     assert page.attributes == {"style"}
@@ -108,7 +108,7 @@ def test_nothing_but_plain_elements(tokens):
 
 
 def test_everything_is_escaped():
-    """Wherever a name can turn up, and not more than once."""
+    """Names are escaped everywhere, and only once."""
     names = [HOSTILE, "a&amp;b", "x\n<td>"]
     tokens = Tokens.from_pytree(
         {name: np.zeros((1, 2, 1)) for name in names},
@@ -144,7 +144,7 @@ def test_many_keys_are_folded_and_stay_small():
 
 
 def test_where_there_are_no_values(tokens):
-    """Shapes, traced values, and what tree functions leave."""
+    """Leaves may be shapes, traced values, or results of tree functions."""
     seen = []
 
     def look(tokens):

@@ -1,4 +1,4 @@
-"""Pictures of masks: exact cells, on the given axes."""
+"""Plots of masks: exact cells, on the given axes."""
 
 import itertools
 import sys
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("pyplot")
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Blocks of different sizes and a mask that is not symmetric."""
+    """Return blocks of different sizes, with an asymmetric mask."""
     return Tokens.from_pytree(
         {
             "mu": np.zeros((2, 1, 1)),
@@ -43,7 +43,7 @@ def _labels(axis):
 
 
 def test_the_image_is_the_mask(tokens):
-    """All tokens, rows from the top."""
+    """It shows all tokens, with rows from the top."""
     ax = plot_mask(tokens)
     np.testing.assert_array_equal(_image(ax), tokens.self_attention_mask)
     bottom, top = ax.get_ylim()
@@ -51,7 +51,7 @@ def test_the_image_is_the_mask(tokens):
 
 
 def test_the_colours_follow_the_mask(tokens, pyplot):
-    """Drawn pixels: dark where a token may attend, white where not."""
+    """Drawn pixels are dark if a token may attend, and white if not."""
     ax = plot_mask(tokens)
     (image,) = ax.get_images()
     colours = image.to_rgba(image.get_array())
@@ -60,7 +60,7 @@ def test_the_colours_follow_the_mask(tokens, pyplot):
 
 
 def test_key_names_on_the_axes(tokens):
-    """At the middle of their blocks."""
+    """They are at the middle of their blocks."""
     ax = plot_mask(tokens)
     expected = {"mu": 0.0, "theta": 1.5, "obs": 5.5}
     assert _labels(ax.xaxis) == expected
@@ -70,7 +70,7 @@ def test_key_names_on_the_axes(tokens):
 
 
 def test_cross_attention_mask(tokens):
-    """Queries in the rows, keys in the columns."""
+    """Queries are rows, and keys are columns."""
     ax = plot_mask(tokens, ["theta", "mu"], ["obs"])
     by_name = plot_cross_mask(tokens, ["theta", "mu"], ["obs"])
     for axes in (ax, by_name):
@@ -82,7 +82,7 @@ def test_cross_attention_mask(tokens):
 
 
 def test_some_keys_and_a_view(tokens):
-    """In the order asked for."""
+    """Keys have the requested order."""
     view = tokens.select_tokens(["obs", "mu"])
     for ax in (plot_mask(tokens, ["obs", "mu"]), plot_mask(view)):
         np.testing.assert_array_equal(_image(ax), view.self_attention_mask)
@@ -90,7 +90,7 @@ def test_some_keys_and_a_view(tokens):
 
 
 def test_given_axes_are_used(tokens, pyplot):
-    """And no figure is opened beside them."""
+    """No further figure is created."""
     _, (left, right) = pyplot.subplots(1, 2)
     assert plot_mask(tokens, ax=right) is right
     assert pyplot.get_fignums() == [1]
@@ -99,7 +99,7 @@ def test_given_axes_are_used(tokens, pyplot):
 
 
 def test_a_new_figure_is_opened_otherwise(tokens, pyplot):
-    """One per call, never shown; it can be drawn."""
+    """There is one per call; it is not shown, but it can be drawn."""
     first, second = plot_mask(tokens), plot_mask(tokens)
     assert first.figure is not second.figure
     assert len(pyplot.get_fignums()) == 2
@@ -113,7 +113,7 @@ def test_a_new_figure_is_opened_otherwise(tokens, pyplot):
 def test_without_matplotlib_the_error_says_what_to_install(
     tokens, monkeypatch, function, arguments
 ):
-    """The extra's name, and the way without it."""
+    """The error names the extra, and a way without it."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError) as caught:
@@ -128,10 +128,10 @@ DARK, PALE, WHITE = (31, 78, 121), (91, 155, 213), (255, 255, 255)
 
 
 def _pixels(ax):
-    """Draw the figure; return the colour at the middle of every cell."""
+    """Draw the figure; return the color at the middle of every cell."""
     (image,) = ax.get_images()
     values = np.asarray(image.get_array())
-    # Lines and names would lie over some of the middles.
+    # Lines and names would cover some of the middles.
     for artist in [*ax.get_lines(), *ax.spines.values()]:
         artist.set_visible(False)
     ax.figure.canvas.draw()
@@ -154,7 +154,7 @@ def _assert_drawn(ax):
 
 
 def _from_sizes(sizes, rules):
-    """Make keys of so many tokens, or of so large event shapes."""
+    """Build keys with these numbers of tokens, or event shapes."""
     shapes = {name: np.zeros(n).shape for name, n in sizes.items()}
     return Tokens.from_pytree(
         {name: np.zeros((1, *shape, 1)) for name, shape in shapes.items()},
@@ -163,7 +163,7 @@ def _from_sizes(sizes, rules):
 
 
 def _many_keys(n_keys=30, n_tokens=2000):
-    """Make a third of the keys one token each, and all others equal."""
+    """Build keys of which a third have one token, and the others are equal."""
     n_ones = n_keys // 3
     size = (n_tokens - n_ones) // (n_keys - n_ones)
     sizes = {f"parameter_{i}": 1 if i < n_ones else size for i in range(n_keys)}
@@ -207,14 +207,14 @@ picture_cases = pytest.mark.parametrize(
 
 
 def test_small_masks_are_drawn_cell_by_cell(tokens):
-    """Pixels, not only numbers: dark where a token may attend."""
+    """Pixels are compared: dark if a token may attend, white if not."""
     _assert_drawn(plot_mask(tokens))
     _assert_drawn(plot_cross_mask(tokens, ["mu", "theta"], ["obs"]))
 
 
 @picture_cases
 def test_large_masks_are_drawn_cell_by_cell(build):
-    """No cell falls between the pixels."""
+    """No cell is lost between the pixels."""
     tokens = build()
     _assert_drawn(plot_mask(tokens))
     names = tokens.key_order
@@ -222,7 +222,7 @@ def test_large_masks_are_drawn_cell_by_cell(build):
 
 
 def test_a_thin_diagonal_of_thousands_stays_visible():
-    """In every row and column, as wide as the picture has room for."""
+    """It is in every row and column, as wide as there is room."""
     n = 3000
     tokens = _from_sizes(
         {"a": n, "b": n}, {"cross_local": [("a", "b", (0, 0))]}
@@ -237,7 +237,7 @@ def test_a_thin_diagonal_of_thousands_stays_visible():
 
 
 def test_merged_cells_show_every_pair():
-    """Cells of several sites against cells of several of their values."""
+    """Each cell merges several sites and several of their values."""
     tokens = _from_sizes(
         {"a": 900, "b": (900, 2)}, {"cross_local": [("a", "b", (0, 0))]}
     )
@@ -245,7 +245,7 @@ def test_merged_cells_show_every_pair():
     drawn = np.asarray(ax.get_images()[0].get_array())
     assert drawn.shape[0] < 900
     assert drawn.shape[1] < 1800
-    # Each site is drawn: nothing is sampled away.
+    # Every site is drawn: no cells are omitted by sampling.
     assert (drawn > 0).any(0).all()
     assert (drawn > 0).any(1).all()
     _assert_drawn(ax)
@@ -271,7 +271,7 @@ def _blocks(starts):
 
 @st.composite
 def _shapes_and_rules(draw):
-    """Draw keys of one token to hundreds, with all kinds of rules."""
+    """Draw keys of one to hundreds of tokens, with all kinds of rules."""
     shape = st.sampled_from(
         [(1,), (2,), (40,), (41,), (150,), (2, 90), (40, 9), (150, 3), (3, 1)]
     )
@@ -294,7 +294,7 @@ def _shapes_and_rules(draw):
 @given(_shapes_and_rules(), st.sampled_from([(7, 5), (3, 2.2), (12, 4)]))
 @cases(100, 25)
 def test_blocks_of_the_image_say_what_blocks_of_the_mask_say(drawn, size):
-    """Whatever is merged or enlarged: all, some or no pairs allowed."""
+    """Merged or enlarged cells show if all, some or no pairs are allowed."""
     from matplotlib.figure import Figure
 
     tokens = _from_sizes(*drawn)
@@ -310,7 +310,7 @@ def test_blocks_of_the_image_say_what_blocks_of_the_mask_say(drawn, size):
         assert (cells > 0).any() == allowed.any()
         assert (cells == 1).all() == allowed.all()
         for axis in (0, 1):
-            # Merged rows show what any of theirs allows.
+            # Merged rows show what any of their tokens allows.
             assert (cells > 0).any(axis).all() == allowed.any(axis).all()
 
 
@@ -321,7 +321,7 @@ def _boxes(texts):
 
 def _assert_apart(texts):
     for one, other in itertools.combinations(_boxes(texts), 2):
-        # Boxes include room around the letters; a touch is no overlap.
+        # Boxes include margins around the letters; touching is not overlap.
         width = min(one.x1, other.x1) - max(one.x0, other.x0)
         height = min(one.y1, other.y1) - max(one.y0, other.y0)
         assert min(width, height) < 0.75
@@ -329,7 +329,7 @@ def _assert_apart(texts):
 
 @picture_cases
 def test_names_neither_overlap_nor_leave_the_figure(build):
-    """In a figure of its own they have their full size."""
+    """In a new figure they have their full size."""
     for ax in (
         plot_mask(build()),
         plot_cross_mask(build(), build().key_order[:2], build().key_order),
@@ -353,7 +353,7 @@ def test_names_neither_overlap_nor_leave_the_figure(build):
 @pytest.mark.parametrize("layout", ["constrained", None])
 @picture_cases
 def test_names_on_given_axes_do_not_overlap(build, layout, pyplot):
-    """They become smaller instead."""
+    """They are smaller instead."""
     for size in [(7, 5), (9, 9)]:
         figure, axes = pyplot.subplots(figsize=size, layout=layout)
         plot_mask(build(), ax=axes)
@@ -376,7 +376,7 @@ def test_a_key_of_one_token_among_thousands_can_be_seen():
 
 
 def test_names_are_drawn_as_they_are():
-    """Dollar signs are no formulas, line breaks no new lines."""
+    """Dollar signs are not formulas, and line breaks are not new lines."""
     tokens = _from_sizes({"$a": 1, r"$\frac$": 1, "b\nc": 1, "_d": 1}, {})
     ax = plot_mask(tokens)
     ax.figure.canvas.draw()
@@ -384,7 +384,7 @@ def test_names_are_drawn_as_they_are():
 
 
 def test_keys_without_tokens_are_left_out(tokens):
-    """And a picture of nothing can still be drawn."""
+    """A plot without any tokens can still be drawn."""
     tokens = _from_sizes({"a": 2, "none": 0, "b": 1}, {"local": ["none"]})
     ax = plot_mask(tokens)
     assert list(_labels(ax.xaxis)) == ["a", "b"]
@@ -396,7 +396,7 @@ def test_keys_without_tokens_are_left_out(tokens):
 
 
 def test_unknown_keys(tokens):
-    """Refused like everywhere else, before anything is opened."""
+    """They are refused as elsewhere, before a figure is created."""
     with pytest.raises(KeyError, match="Key 'ob' not found"):
         plot_mask(tokens, ["ob"])
     with pytest.raises(TypeError, match="Write \\['obs'\\]"):

@@ -1,4 +1,4 @@
-"""Picture of the token axis: blocks, fill levels, names, numbers."""
+"""Plot of the token axis: blocks, fill levels, names, numbers."""
 
 import itertools
 import runpy
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("pyplot")
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Both kinds of padding: obs is wider, and 5 of 12 tokens are real."""
+    """Return Tokens with both kinds of padding: obs is wider, 5 of 12 real."""
     return Tokens.from_pytree(
         {
             "mu": np.zeros((2, 1, 1)),
@@ -30,7 +30,7 @@ def tokens() -> Tokens:
 
 
 def _parts(ax):
-    """Return the drawn parts: meaning, x, width, row, height above floor."""
+    """Return the drawn parts: meaning, x, width, row, height above bottom."""
     meanings = {
         patch.get_hatch(): text.get_text()
         for patch, text in zip(
@@ -52,13 +52,13 @@ def _parts(ax):
 
 
 def _table(ax):
-    """Return the words to the right of the rows, top to bottom."""
+    """Return the texts to the right of the rows, top to bottom."""
     lines = sorted(ax.texts, key=lambda text: text.xy[1])
     return [line.get_text().split("  ") for line in lines]
 
 
 def test_blocks_and_their_parts(tokens):
-    """From which token, how many, from which height, how high."""
+    """The first token, number of tokens, bottom and height are compared."""
     expected = [
         ("values", 0, 0, 1, 0, 0.5),
         ("width padding", 0, 0, 1, 0.5, 0.5),
@@ -89,7 +89,7 @@ def test_names_and_numbers(tokens):
 
 
 def test_a_view(tokens):
-    """Its own order, offsets from 0, the width of the parent."""
+    """It has its own order, offsets from 0, and the parent's width."""
     ax = plot_layout(tokens.select_tokens(["obs", "mu"]))
     assert [part[:4] for part in _parts(ax)] == [
         ("values", 0, 0, 2.5),
@@ -101,7 +101,7 @@ def test_a_view(tokens):
 
 @pytest.mark.parametrize("keys", [None, ["obs", "mu"]])
 def test_where_there_are_no_values(tokens, keys):
-    """Shapes: without the share of padded tokens."""
+    """Leaves that are shapes are drawn without the share of padding."""
     kind = tokens if keys is None else tokens.select_tokens(keys)
     ax = plot_layout(jax.eval_shape(lambda x: x, kind))
     assert {part[0] for part in _parts(ax)} == {"values", "width padding"}
@@ -115,7 +115,7 @@ def _drawn(ax):
 
 
 def test_pixels_of_blocks(tokens):
-    """Dark where values are, light and hatched where padding is."""
+    """Values are dark; padding is light and hatched."""
     ax = plot_layout(tokens)
     drawn = _drawn(ax).astype(int)
 
@@ -128,7 +128,7 @@ def test_pixels_of_blocks(tokens):
 
     values = colours(3.2, 5.2, 1.7, 2.3)
     assert values.tolist() == [[0, 114, 178]]
-    # The lower half of theta holds values, the upper one is hatched.
+    # The lower half of theta is values, the upper half is hatched.
     assert colours(1.2, 2.8, 1.1, 1.3).tolist() == [[0, 114, 178]]
     narrow = colours(1.2, 2.8, 0.7, 0.9)
     padded = colours(5.7, 8.8, 1.7, 2.3)
@@ -145,7 +145,7 @@ def _sizes(sizes):
 
 
 def _many_keys():
-    """Thirty keys, a third of one token each, with all parts."""
+    """Return thirty keys with all parts, a third of them with one token."""
     names = [f"parameter_{i}" for i in range(30)]
     data = {
         name: np.zeros((2, 1 if i < 10 else 99, 1 + i % 2))
@@ -204,7 +204,7 @@ def test_no_text_overlaps_or_leaves_the_figure(build):
 
 @pytest.mark.parametrize("build", PICTURES.values(), ids=list(PICTURES))
 def test_every_key_can_be_seen(build):
-    """One token of thousands is still a dark line in its row."""
+    """One token among thousands is still a dark line in its row."""
     tokens = build()
     ax = plot_layout(tokens)
     drawn = _drawn(ax).astype(int)
@@ -221,7 +221,7 @@ def test_every_key_can_be_seen(build):
 
 
 def test_given_axes_are_used(tokens, pyplot):
-    """With smaller names, if there is little room."""
+    """Names are smaller if there is little room."""
     figure, (left, right) = pyplot.subplots(
         2, figsize=(8, 3), layout="constrained"
     )
@@ -245,7 +245,7 @@ def test_names_are_drawn_as_they_are(tokens):
 
 
 def test_nothing_to_draw(tokens):
-    """No keys, no tokens, no values in a token."""
+    """There are no keys, no tokens, or no values in a token."""
     with pytest.warns(PaddingWarning):
         empty = Tokens.from_pytree(
             {"none": np.zeros((1, 0, 1)), "wide": np.zeros((1, 2, 4))}, {}
@@ -271,7 +271,7 @@ def test_without_matplotlib_the_error_says_what_to_install(tokens, monkeypatch):
 
 
 def test_the_pictures_of_the_documents_can_be_drawn_again(tmp_path):
-    """The same files, small, and the same bytes each time."""
+    """The files have the same bytes every time, and are small."""
     stored = Path(__file__).parents[3] / "docs" / "pictures"
     draw = runpy.run_path(str(stored / "draw.py"))["draw"]
     first, second = draw(tmp_path / "first"), draw(tmp_path / "second")

@@ -11,7 +11,7 @@ from tfmpe import PaddingWarning, Tokens
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Every kind of rule, functional inputs, both kinds of padding."""
+    """Return every kind of rule, functional inputs, both kinds of padding."""
     return Tokens.from_pytree(
         {
             "mu": np.zeros((4, 1, 2)),
@@ -29,7 +29,7 @@ def tokens() -> Tokens:
 
 
 def _section(text: str, title: str) -> list[str]:
-    """Return the sentences of one section, without their line breaks."""
+    """Return the sentences of a section without their line breaks."""
     sentences: list[str] = []
     inside = False
     for line in text.splitlines():
@@ -70,7 +70,7 @@ def test_the_whole_text(tokens):
 
 
 def test_a_view_speaks_of_its_own_keys(tokens):
-    """Rules on other keys are gone, and with them what obs could see."""
+    """Rules on other keys are omitted, with what they let obs see."""
     text = tokens.select_tokens(["obs"]).summary()
     assert text.splitlines() == [
         "TokenView(samples (4,), 6 tokens of width 2, float32)",
@@ -149,14 +149,14 @@ def test_no_keys_at_all(tokens):
     ],
 )
 def test_rules_in_words(rules, sentences):
-    """What acts in the end; a rule that later ones overwrite is not told."""
+    """The text states the effective rules, without overwritten ones."""
     data = {"a": np.zeros((1, 2, 1)), "b": np.zeros((1, 2, 1))}
     tokens = Tokens.from_pytree(data, rules)
     assert _section(tokens.summary(), "rules") == sentences
 
 
 def test_sizes_of_memory():
-    """The leaves, the mask against copies of it, and how one attends."""
+    """Sizes of leaves and masks are listed, and the kind of attention."""
     shape = jax.ShapeDtypeStruct((200_000, 600, 1), "float32")
     tokens = jax.eval_shape(lambda a: Tokens.from_pytree({"a": a}, {}), shape)
     assert _section(tokens.summary(), "cost") == [
@@ -167,7 +167,7 @@ def test_sizes_of_memory():
 
 
 def test_how_a_large_sparse_mask_is_attended_with():
-    """Sites that do not see one another: by their own few pairs."""
+    """Sites that do not see one another use only their few pairs."""
     data = {"a": np.zeros((1, 999, 1)), "mu": np.zeros((1, 1, 1))}
     tokens = Tokens.from_pytree(data, {"cross_local": [("a", "a", (0, 0))]})
     assert _section(tokens.summary(), "cost")[-1] == (
@@ -187,11 +187,79 @@ def test_wide_tokens_are_warned_of():
     ]
 
 
+def test_weak_rules_are_warned_of(make_example):
+    """Quadratic in the number of sites, until the rule is declared."""
+    seir = make_example("seir", n_sites=100, n_obs=5)
+    tokens = Tokens.from_pytree(seir.data, seir.independence)
+    lines = tokens.summary().splitlines()
+    assert lines[lines.index("warnings") + 1 :] == [
+        "  A x T_season, A x phi, T_season x phi: 60,000 of 67,809 open pairs "
+        "(88.5%),",
+        "      quadratic in axis 0 (size 100); if these axes index the same "
+        "units and the",
+        "      model has no direct dependence between one unit and another, "
+        "rules such as",
+        "      cross_local ('A', 'T_season', (0, 0)) would leave 600",
+    ]
+    rules = seir.independence | {
+        "cross_local": [
+            *seir.independence["cross_local"],
+            ("A", "T_season", (0, 0)),
+            ("A", "phi", (0, 0)),
+            ("T_season", "phi", (0, 0)),
+        ]
+    }
+    ruled = Tokens.from_pytree(seir.data, rules)
+    assert _section(ruled.summary(), "warnings") == []
+    removed = tokens.self_attention_mask.sum() - ruled.self_attention_mask.sum()
+    assert removed == 60_000 - 600
+    assert tokens.self_attention_mask.sum() == 67_809
+    view = tokens.select_tokens(["beta_0", "phi", "obs"])
+    assert _section(view.summary(), "warnings") == []
+
+
+def test_weak_rules_by_name():
+    """One pair of a key with itself; the rule can be pasted."""
+    data = {"rate": np.zeros((1, 40, 5, 1))}
+    (sentence,) = _section(
+        Tokens.from_pytree(data, {}, dims={"rate": ["site", "day"]}).summary(),
+        "warnings",
+    )
+    assert sentence == (
+        "rate x rate: 40,000 of 40,000 open pairs (100.0%), quadratic in "
+        "site (size 40); if the model has no direct dependence between one "
+        "site and another, the rule cross_local ('rate', 'rate', 'site') "
+        "would leave 1,000"
+    )
+
+
+def test_only_costly_weak_rules_are_warned_of(make_example):
+    """Not of few pairs, nor of a small part, nor in a model with all rules."""
+    seir = make_example("seir", n_sites=12)
+    few = Tokens.from_pytree(seir.data, seir.independence)
+    assert _section(few.summary(), "warnings") == []
+    data = {name: np.zeros((1, n, 1)) for name, n in (("a", 500), ("b", 40))}
+    part = Tokens.from_pytree(data, {"cross": [("a", "b")]})
+    (sentence,) = _section(part.summary(), "warnings")
+    assert sentence.startswith("a x a: 250,000 of 271,600 open pairs (92.0%)")
+    gaussian = make_example("hierarchical_gaussian", n_sites=500)
+    ruled = Tokens.from_pytree(gaussian.data, gaussian.independence)
+    assert _section(ruled.summary(), "warnings") == []
+
+
+def test_many_weak_rules_are_counted():
+    data = {f"k{i}": np.zeros((1, 200 + i, 1)) for i in range(4)}
+    rules = {"cross": [(a, b) for a in data for b in data if a != b]}
+    sentences = _section(Tokens.from_pytree(data, rules).summary(), "warnings")
+    assert [text[:7] for text in sentences[:2]] == ["k3 x k3", "k2 x k2"]
+    assert sentences[2] == "… and 2 more dimensions without rules"
+
+
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 @given(trees(padded=False))
 @cases(400, 60)
 def test_empty_rows_are_those_of_the_mask(tree):
-    """Told from the rules alone, without building the mask."""
+    """They are derived from the rules, without building the mask."""
     tokens = Tokens.from_pytree(tree.data, **tree.kwargs)
     counts = {
         key.name: int(np.sum(~tokens.self_attention_mask[key.block].any(-1)))
@@ -209,7 +277,7 @@ def test_empty_rows_are_those_of_the_mask(tree):
 
 
 def test_no_mask_is_built(tokens, monkeypatch):
-    """It would be as large as the number of tokens squared."""
+    """Its size would be the square of the number of tokens."""
 
     def refuse(*args):
         raise AssertionError("a mask was built")
@@ -221,10 +289,10 @@ def test_no_mask_is_built(tokens, monkeypatch):
 
 
 def test_many_keys_with_long_names_fit_on_one_screen():
-    """With every section at its longest."""
+    """Every section has its maximal length."""
     names = [f"a_long_name_of_a_parameter_number_{i}" for i in range(200)]
     data = {
-        name: np.zeros((2, 3, 1 if i == 0 else 4))
+        name: np.zeros((2, 5, 1 if i == 0 else 4))
         for i, name in enumerate(names)
     }
     with pytest.warns(PaddingWarning):
@@ -237,16 +305,16 @@ def test_many_keys_with_long_names_fit_on_one_screen():
                     (names[i], names[-1], (0, 0)) for i in range(1, 100)
                 ],
             },
-            {names[0]: np.zeros((3, 1))},
+            {names[0]: np.zeros((5, 1))},
             event_shapes={name: np.ones((2, 1), int) for name in names},
         )
     for kind in (tokens, tokens.select_tokens(names[::-1])):
         lines = kind.summary().splitlines()
-        assert len(lines) <= 40
+        assert len(lines) <= 46
         assert max(map(len, lines)) <= 80
         (row,) = (line.split() for line in lines if "more keys" in line)
-        assert row == ["…", "193", "more", "keys", "579", "96.5%"]
-    assert len(_section(tokens.summary(), "warnings")) == 4
+        assert row == ["…", "193", "more", "keys", "965", "96.5%"]
+    assert len(_section(tokens.summary(), "warnings")) == 5
     assert _section(tokens.summary(), "rules")[-1] == "… and 294 more rules"
 
 
@@ -261,7 +329,7 @@ def test_names_cannot_break_the_lines():
 
 
 def test_inside_a_transform(tokens):
-    """What the values would tell is left out, the rest stays."""
+    """Parts that need values are omitted; the others are kept."""
     seen = []
 
     def look(tokens):
@@ -291,7 +359,7 @@ def test_inside_a_transform(tokens):
 
 @pytest.mark.parametrize("keys", [None, ["obs", "mu"]])
 def test_leaves_that_are_shapes(tokens, keys):
-    """As jax.eval_shape returns them, also behind a view."""
+    """jax.eval_shape returns such leaves, also behind a view."""
     real = tokens if keys is None else tokens.select_tokens(keys)
     shapes = jax.eval_shape(lambda x: x, real)
     for text in (repr, type(real).summary):
@@ -303,7 +371,7 @@ def test_leaves_that_are_shapes(tokens, keys):
 @pytest.mark.parametrize("value", [0, None, np.float32(1.5)])
 @pytest.mark.parametrize("keys", [None, ["obs", "mu"]])
 def test_leaves_that_are_no_arrays(tokens, keys, value):
-    """As tree functions may leave them: the layout is still there."""
+    """Tree functions may return such leaves; the layout still exists."""
     real = tokens if keys is None else tokens.select_tokens(keys)
     tree = jax.tree.map(lambda x: value, real)
     head = f"{type(real).__name__}({len(real.key_order)} keys, data: {value!r})"

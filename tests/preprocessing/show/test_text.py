@@ -9,7 +9,7 @@ from tfmpe import Tokens, draw_mask
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Every kind of rule, functional inputs, padding."""
+    """Return every kind of rule, functional inputs, and padding."""
     return Tokens.from_pytree(
         {
             "mu": np.zeros((4, 1, 1)),
@@ -27,7 +27,7 @@ def tokens() -> Tokens:
 
 
 def test_repr_of_tokens(tokens):
-    """Keys, shapes, offsets, tokens, labels, inputs, rules, padding."""
+    """It has keys, shapes, offsets, tokens, labels, inputs, rules, padding."""
     assert repr(tokens).splitlines() == [
         "Tokens(samples (4,), 7 tokens of width 2, float32)",
         "  key    event   batch  offset  tokens  label  inputs",
@@ -42,7 +42,7 @@ def test_repr_of_tokens(tokens):
 
 
 def test_repr_of_a_view(tokens):
-    """Its own keys, and the rules between them."""
+    """It has the view's own keys, and the rules between them."""
     assert repr(tokens.select_tokens(["obs", "mu"])).splitlines() == [
         "TokenView(samples (4,), 5 tokens of width 2, float32)",
         "  key  event   batch  offset  tokens  label  inputs",
@@ -56,7 +56,7 @@ def test_repr_of_a_view(tokens):
 
 
 def test_repr_without_rules_and_padding():
-    """Said, not left out."""
+    """The text says that there are none."""
     tokens = Tokens.from_pytree({"a": np.zeros((1, 1))}, {}, sample_ndims=0)
     assert repr(tokens).splitlines() == [
         "Tokens(samples (), 1 tokens of width 1, float32)",
@@ -68,7 +68,7 @@ def test_repr_without_rules_and_padding():
 
 
 def test_repr_inside_a_transform(tokens):
-    """Printing traced Tokens must not fail, nor compute anything."""
+    """Printing traced Tokens must not fail or compute anything."""
     seen = []
 
     def look(tokens):
@@ -85,7 +85,7 @@ def test_repr_inside_a_transform(tokens):
 
 
 def test_repr_of_trees_that_hold_no_arrays(tokens):
-    """As they come out of tree functions."""
+    """Tree functions may return such trees."""
     shapes = jax.tree.map(lambda x: x.shape, tokens)
     assert repr(shapes).startswith("Tokens(3 keys, data: (4, 7, 2))")
     axes = jax.tree.map(lambda x: 0, tokens)
@@ -93,14 +93,14 @@ def test_repr_of_trees_that_hold_no_arrays(tokens):
 
 
 def test_repr_of_a_layout(tokens):
-    """Short enough to stand in an error."""
+    """It is short enough for an error message."""
     assert repr(tokens.layout) == (
         "TokenLayout(mu: (1,)+(1,), theta: (2,)+(1,), obs: (2, 2)+(2,))"
     )
 
 
 def test_draw_self_attention_mask(tokens):
-    """Blocks of keys are set apart and carry their names."""
+    """Blocks of keys are separated and labeled."""
     assert draw_mask(tokens).splitlines() == [
         "      |mu|theta|obs",
         "mu    |# |# #  |. . . .",
@@ -116,7 +116,7 @@ def test_draw_self_attention_mask(tokens):
 
 
 def test_draw_some_keys_in_another_order(tokens):
-    """Also of a view, which draws what it has."""
+    """A view draws its own keys."""
     expected = [
         "    |obs    |mu",
         "obs |. . . .|#",
@@ -132,7 +132,7 @@ def test_draw_some_keys_in_another_order(tokens):
 
 
 def test_draw_cross_attention_mask(tokens):
-    """With columns named: only rules written this way act."""
+    """Columns are named; only rules in this direction act."""
     assert draw_mask(tokens, ["theta", "mu"], ["obs"]).splitlines() == [
         "      |obs",
         "theta |# # . .",
@@ -148,7 +148,7 @@ def test_draw_cross_attention_mask(tokens):
 
 
 def test_what_is_drawn_is_the_mask(example):
-    """Every cell, for the three examples."""
+    """Every cell agrees, for the three examples."""
     tokens = Tokens.from_pytree(example.data, example.independence)
     lines = [
         line
@@ -163,7 +163,7 @@ def test_what_is_drawn_is_the_mask(example):
 
 
 def test_draw_unknown_keys(tokens):
-    """Refused like everywhere else."""
+    """They are refused as elsewhere."""
     with pytest.raises(KeyError, match="Key 'ob' not found"):
         draw_mask(tokens, ["ob"])
     with pytest.raises(TypeError, match="Write \\['obs'\\]"):

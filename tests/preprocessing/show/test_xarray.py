@@ -17,7 +17,7 @@ xarray = pytest.importorskip("xarray")
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Sites shared by theta and obs, which come after other keys."""
+    """Return sites shared by theta and obs, which follow other keys."""
     return Tokens.from_pytree(
         {
             "mu": np.zeros((2, 1, 1)),
@@ -36,7 +36,7 @@ def tokens() -> Tokens:
 
 
 def _draws(tokens, *sample_shape, keys=None):
-    """Return decoded samples, every value another."""
+    """Return decoded samples in which all values are different."""
     layout = tokens.layout
     shape = (*sample_shape, layout.n_tokens, tokens.width)
     flat = jnp.arange(np.prod(shape), dtype=jnp.float32).reshape(shape)
@@ -44,7 +44,7 @@ def _draws(tokens, *sample_shape, keys=None):
 
 
 def test_values_and_names(tokens):
-    """Batch axes of size 1 are dropped, the others are named."""
+    """Batch axes of size 1 are dropped, and the others are named."""
     draws = _draws(tokens, 2, 5)
     dataset = to_xarray(draws, tokens)
     assert isinstance(dataset, xarray.Dataset)
@@ -72,7 +72,7 @@ def test_values_and_names(tokens):
 @cases(100, 25)
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 def test_no_value_is_lost_or_moved(tree):
-    """For all kinds of keys, from the tree and from the token array."""
+    """All kinds of keys are tested, from the tree and the token array."""
     tokens = Tokens.from_pytree(tree.data, **tree.kwargs)
     names = [f"sample_{i}" for i in range(len(tree.sample_shape))]
     # Padding becomes NaN.
@@ -126,7 +126,7 @@ def test_three_sample_axes_must_be_named(tokens):
 
 
 def test_views_share_names_with_the_whole(tokens):
-    """So posterior and data align, though the rule names a key left out."""
+    """Posterior and data align, although the rule names an omitted key."""
     view = tokens.select_tokens(["place", "theta"])
     flat = np.arange(5.0 * 6 * 2).reshape(5, 6, 2)
     for samples in (flat, view.decode(flat)):
@@ -153,7 +153,7 @@ def test_a_layout_is_enough(tokens):
 
 
 def test_names_can_be_chosen(tokens):
-    """Tied axes take the name over; batch axes are named, too."""
+    """Matched axes get the same name; batch axes are named too."""
     dataset = to_xarray(
         _draws(tokens, 4),
         tokens,
@@ -172,7 +172,7 @@ def test_names_can_be_chosen(tokens):
 
 
 def test_a_name_goes_along_a_chain_of_ties(tokens):
-    """From a key that comes last, and not to one that has its own."""
+    """The name is that of the last key; keys with own names keep them."""
     draws = _draws(tokens, 4)
     dataset = to_xarray(
         draws, tokens, dims={"place": ["site", "xy"], "theta": ["group"]}
@@ -208,7 +208,7 @@ def test_a_name_goes_along_a_chain_of_ties(tokens):
             ("a_dim_0", "a_dim_1"),
             ("b_dim_0", "a_dim_1"),
         ),
-        # One array cannot have a name twice.
+        # An array cannot have the same name twice.
         (
             [("a", "a", (0, 1))],
             ("a_dim_0", "a_dim_1"),
@@ -227,7 +227,7 @@ def test_which_axes_share_a_name(rules, a, b):
 
 
 def test_one_array_never_gets_a_name_twice_through_others():
-    """C is tied to both axes of a, by way of one key each."""
+    """C is matched to both axes of a, by way of one key each."""
     tokens = Tokens.from_pytree(
         {
             "a": np.zeros((2, 2, 1)),
@@ -252,7 +252,7 @@ def test_one_array_never_gets_a_name_twice_through_others():
 
 
 def test_nested_keys():
-    """With dots: a slash would be a group."""
+    """Names have dots, because a slash would be a group."""
     tokens = Tokens.from_pytree(
         {"site": {"theta": np.zeros((2, 3, 2))}, "obs": np.zeros((2, 3, 1))},
         {"cross_local": [("site/theta", "obs", (0, 0))]},
@@ -280,7 +280,7 @@ def test_values_are_copies(tokens):
 
 
 def test_unknown_keys(tokens):
-    """Among the samples, and among the names."""
+    """They may be among the samples, or among the names."""
     with pytest.raises(UnknownKeyError, match="Key 'thet' not found") as caught:
         to_xarray({"thet": np.zeros((3, 1))}, tokens)
     assert caught.value.__notes__ == ["Did you mean 'theta'?"]
@@ -330,7 +330,7 @@ def test_names_that_do_not_fit(tokens, arguments, message):
 
 
 def test_shapes_that_do_not_fit(tokens):
-    """All of them are listed."""
+    """The error lists all of them."""
     with pytest.raises(ValueError, match="do not fit the layout") as caught:
         to_xarray(
             {
@@ -383,7 +383,7 @@ def test_without_xarray_the_error_says_what_to_install(tokens, monkeypatch):
 
 @pytest.fixture
 def counties() -> "xarray.Dataset":
-    """Two draws, three counties, four houses in two of them."""
+    """Return two draws, three counties, and four houses in two of them."""
     return xarray.Dataset(
         {
             "mu": ("draw", [0.0, 1.0]),
@@ -435,7 +435,7 @@ def test_a_dataset_is_data(counties):
 
 
 def test_batch_axes_and_nested_arrays(counties):
-    """Only event axes get names, in a tree of any kind."""
+    """Only event axes get names, for every kind of tree."""
     nested = xarray.DataTree.from_dict({"site": counties[["grid"]]})
     expected = ("county",)
     for data in (nested, {"site": {"grid": counties["grid"]}}):
@@ -445,7 +445,7 @@ def test_batch_axes_and_nested_arrays(counties):
 
 
 def test_arrays_without_chosen_names():
-    """What xarray calls dim_0 and dim_1 says nothing about the model."""
+    """The xarray names dim_0 and dim_1 are unrelated to the model."""
     data = {
         name: xarray.DataArray(np.zeros((2, size, 1)))
         for name, size in (("a", 1), ("b", 3))
@@ -469,7 +469,7 @@ def test_coordinates_are_groups_only_if_asked_for(counties):
     ],
 )
 def test_coordinates_that_are_no_groups(counties, name, message):
-    """Those that are not there, or lie along another axis."""
+    """Some are missing, and some are along another axis."""
     with pytest.raises(ValueError, match=re.escape(message)):
         Tokens.from_pytree(
             counties,
@@ -480,7 +480,7 @@ def test_coordinates_that_are_no_groups(counties, name, message):
 
 
 def test_named_axes_keep_their_names():
-    """Unless the call says otherwise; then all of that name change."""
+    """If the call renames an axis, all axes of that name are renamed."""
     tokens = Tokens.from_pytree(
         {"theta": np.zeros((1, 3, 1)), "obs": np.zeros((1, 3, 2, 1))},
         {},
@@ -493,7 +493,7 @@ def test_named_axes_keep_their_names():
 
 
 def test_padding_is_missing():
-    """Each data set has its own padding, or all have the same."""
+    """Data sets may have different padding, or the same."""
     sizes = np.array([[1], [3]])
     tokens = Tokens.from_pytree(
         {"mu": np.ones((2, 1, 1)), "obs": np.ones((2, 3, 1))},

@@ -10,7 +10,7 @@ from tfmpe import Standardizer, Tokens
 
 
 class TFPLike:
-    """What a bijector of TensorFlow Probability looks like from outside."""
+    """An object with the interface of a TensorFlow Probability bijector."""
 
     forward_min_event_ndims = inverse_min_event_ndims = 0
 
@@ -72,7 +72,7 @@ KINDS = {
 
 
 class _Log(transforms.ParameterFreeTransform):
-    """From positive to any values: its inverse is what bounds."""
+    """Maps positive to all values; its inverse restricts the range."""
 
     def __call__(self, x):
         return jnp.log(x)
@@ -105,7 +105,7 @@ def tokens():
 
 
 def test_every_kind_of_bijector_does_the_same(kind, tokens):
-    """As standardizing log or logit values by hand, in float64."""
+    """The result equals log or logit values standardized in float64."""
     support, bijector = kind
     view = tokens.select_tokens([support])
     standardizer = Standardizer.fit(view, bijectors={support: bijector})
@@ -154,13 +154,13 @@ def test_padding_outside_the_support_reaches_no_gradient(kind, tokens):
 
 
 def test_centre_on_the_edge_of_the_support():
-    """Its logit is infinite, but it only stands in for padding."""
+    """Its logit is infinite, but it is only used in place of padding."""
     values = np.full((4, 2, 1), 0.25, np.float32)
     values[:, 0, 0] = 1 - 2.0**-24
     tokens = Tokens.from_pytree(
         {"rate": values}, {}, event_shapes={"rate": np.ones((4, 1), int)}
     )
-    # Steeper on the way back, so that the centre rounds to 1.
+    # The inverse is steeper, so that the center rounds to 1.
     rounding = (_logit, lambda x: jax.nn.sigmoid(1.5 * x))
     standardizer = Standardizer.fit(tokens, bijectors={"rate": rounding})
 
@@ -174,7 +174,7 @@ def test_centre_on_the_edge_of_the_support():
 
 
 def test_a_given_log_det_is_used(tokens):
-    """Here one that is a little wrong, to tell."""
+    """It is slightly wrong here, so that it can be recognized."""
     log_dets = [
         Standardizer.fit(tokens, bijectors={"mu": bijector}).log_det(tokens)
         for bijector in (
@@ -211,7 +211,7 @@ def test_bijectors_that_make_wrong_densities_or_draws(bijector, fault):
 
 
 def test_bijector_may_decrease(tokens):
-    """The log det takes the size of the slope."""
+    """The log det uses the absolute value of the slope."""
     up, down = (
         Standardizer.fit(tokens, bijectors={"positive": bijector})
         for bijector in (
@@ -254,7 +254,7 @@ def test_the_same_bijector_is_not_compiled_for_twice(tokens, name):
     ids=["simplex", "ordered", "cumsum", "numpy"],
 )
 def test_only_elementwise_functions_of_jax(tokens, bijector, fault):
-    """All faults are listed."""
+    """The error lists all faults."""
     intro = "Bijectors must act on single numbers and be written with jax.numpy"
     with pytest.raises(ValueError, match=intro) as caught:
         Standardizer.fit(tokens, bijectors={"unit": bijector})

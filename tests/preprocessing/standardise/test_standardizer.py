@@ -47,7 +47,7 @@ def _tokens(seed=0, n=(5,), sites=3, times=2, padded=True, obs_width=1):
             "sigma": rng.integers(0, sites, (*n, 1), endpoint=True),
             "obs": rng.integers(0, [sites, times], (*n, 2), endpoint=True),
         }
-        # At least one real token of every key.
+        # At least one token of every key is real.
         for size, full in (("sigma", sites), ("obs", [sites, times])):
             sizes[size].reshape(-1, sizes[size].shape[-1])[0] = full
     return Tokens.from_pytree(
@@ -55,7 +55,7 @@ def _tokens(seed=0, n=(5,), sites=3, times=2, padded=True, obs_width=1):
     )
 
 
-# Few sizes, as each is compiled for.
+# Few sizes, because each is compiled.
 SIZES = [
     {"n": (5,), "sites": 3, "times": 2},
     {"n": (4,), "sites": 2, "times": 2, "padded": False},
@@ -73,7 +73,7 @@ def _build(drawn):
 
 
 def _real(tokens):
-    """Which values are real: no padded token, no empty column."""
+    """Return which values are real: no padded tokens or empty columns."""
     real = np.zeros(tokens.data.shape, bool)
     for key in tokens.layout.keys:
         real[..., key.block, : key.width] = True
@@ -115,7 +115,7 @@ def test_inverse_undoes_forward(drawn, bijectors):
         np.testing.assert_array_equal(
             result.data[~real], tokens.data[~real], strict=True
         )
-    # Few roundings in float32, of numbers up to 100; exp and log more.
+    # Tolerance for a few float32 roundings up to 100; larger for exp and log.
     np.testing.assert_allclose(
         back.data[real], tokens.data[real], rtol=1e-5, atol=2e-5
     )
@@ -153,7 +153,7 @@ def test_log_det_is_that_of_the_dense_jacobian(drawn, bijectors):
     real = _real(one).ravel()
     jacobian = _jacobian(standardizer, one).reshape(real.size, real.size)
     wanted = np.linalg.slogdet(np.float64(jacobian)[real][:, real])
-    # A sum of up to 25 terms of order 1.
+    # Tolerance for a sum of up to 25 terms of order 1.
     np.testing.assert_allclose(
         found[sample], wanted.logabsdet, rtol=1e-4, atol=1e-4
     )
@@ -161,7 +161,7 @@ def test_log_det_is_that_of_the_dense_jacobian(drawn, bijectors):
 
 @jax.jit
 def _all_of_it(standardizer, tokens, real):
-    """Return results at real values, and the gradients of a loss of them."""
+    """Return results at real values, and gradients of a loss of them."""
 
     def results(standardizer, data):
         given = replace(tokens, data=data)
@@ -218,7 +218,7 @@ def test_order_of_samples_does_not_matter(drawn, random):
 
 @pytest.mark.slow
 def test_other_samples_and_event_shapes():
-    """Statistics belong to keys, so tokens may be others in number."""
+    """Statistics belong to keys, so numbers of tokens may differ."""
     fitted = _tokens(padded=False)
     standardizer = Standardizer.fit(fitted, bijectors=BIJECTORS)
     large = _tokens(1, (4,), sites=6, times=5, padded=False)
@@ -278,7 +278,7 @@ def test_view_changes_its_own_keys_alone():
 
 @pytest.mark.parametrize("numpy", [True, False])
 def test_arrays_of_draws(numpy):
-    """Another sample shape, in front of that of the tokens they belong to."""
+    """They have leading sample axes before those of the tokens."""
     tokens = _tokens()
     standardizer = Standardizer.fit(tokens, bijectors=BIJECTORS)
     view = tokens.select_tokens(["sigma", "mu"])
@@ -288,7 +288,7 @@ def test_arrays_of_draws(numpy):
     back = standardizer.inverse(draws, like=view)
     assert isinstance(back, jax.Array)
     assert back.shape == (7, 5, 4, 2)
-    # Draws may be compiled in another way than their tokens.
+    # Draws may be compiled differently from their tokens.
     np.testing.assert_allclose(
         back, np.stack([standardizer.inverse(standard).data] * 7), rtol=1e-6
     )
@@ -373,7 +373,7 @@ def test_vmap_over_samples_and_over_standardizers():
                 np.testing.assert_allclose(a[number], b, rtol=2e-5, atol=1e-5)
 
 
-# Numbers that need care.
+# Numerical edge cases.
 
 
 @pytest.mark.parametrize("jit", [False, True])
@@ -409,13 +409,13 @@ def test_constant_key_gets_scale_1(value):
     assert standardizer.scale[0, 1] == pytest.approx(np.arange(21).std())
     standard = standardizer.forward(tokens)
     np.testing.assert_allclose(standard.data[..., 0], 0, atol=1e-7)
-    # Compiled code takes the smallest numbers for 0.
+    # Compiled code flushes the smallest numbers to 0.
     back = standardizer.inverse(standard).data[..., 0]
     np.testing.assert_allclose(back, values[..., 0], rtol=0, atol=1e-39)
 
 
 def test_constant_up_to_rounding():
-    """One rounding apart is no variation to be blown up."""
+    """Differences of one rounding are not scaled up."""
     values = np.full((6, 1, 1), 0.1, np.float32)
     values[0] = np.nextafter(values[0], np.float32(1))
     tokens = Tokens.from_pytree({"obs": values}, {})
@@ -432,7 +432,7 @@ def test_scale_too_small_for_compiled_code():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision(dtype):
-    """Statistics in float32; tokens keep their dtype."""
+    """Statistics are in float32; tokens keep their dtype."""
     tokens = _tokens()
     half = replace(tokens, data=tokens.data.astype(dtype))
     standardizer = Standardizer.fit(half, bijectors=BIJECTORS)
@@ -514,8 +514,8 @@ def test_keys_that_were_not_fitted(plain):
             method(plain)
         assert _message(caught) == (
             "Key 'obs' not found. Available keys: ['mu']\n"
-            "The standardizer was fitted to these keys; apply it to "
-            "tokens.select_tokens of them."
+            "The standardizer was fitted to these keys; select only them with "
+            "tokens.select_tokens."
         )
 
 
@@ -554,19 +554,19 @@ def test_integers_are_refused(plain):
             call(whole)
         assert str(caught.value) == (
             "Only floats can be standardized, not int32. Convert the values "
-            "with astype before building tokens of them."
+            "with astype before building tokens from them."
         )
 
 
 def test_other_batch_shapes_are_refused(plain):
     standardizer = Standardizer.fit(plain)
     data = {"mu": np.ones((4, 1, 2)), "obs": np.ones((4, 2, 3))}
-    with pytest.raises(ValueError, match="were not fitted") as caught:
+    with pytest.raises(ValueError, match="do not match the fit") as caught:
         standardizer.forward(Tokens.from_pytree(data, {}))
     assert str(caught.value) == (
-        "These tokens were not fitted:\n"
-        "  - 'mu' has the batch shape (2,), but (1,) when it was fitted\n"
-        "  - 'obs' has the batch shape (3,), but (1,) when it was fitted"
+        "These tokens do not match the fit:\n"
+        "  - 'mu' has the batch shape (2,), but had (1,) when it was fitted\n"
+        "  - 'obs' has the batch shape (3,), but had (1,) when it was fitted"
     )
 
 

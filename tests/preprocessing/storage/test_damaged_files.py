@@ -1,6 +1,6 @@
-"""Damaged files: an error, or exactly the right content.
+"""Damaged files: an error, or exactly the correct content.
 
-The tests build invalid records from the documented format only: a JSON text
+The tests build invalid records only from the documented format: a JSON text
 whose ``sha256`` is that of its sorted, compact form without it.
 """
 
@@ -41,7 +41,7 @@ def tokens() -> Tokens:
 
 @pytest.fixture(scope="module")
 def saved(tokens, tmp_path_factory) -> bytes:
-    """Return the bytes of a good file."""
+    """Return the bytes of a valid file."""
     path = tmp_path_factory.mktemp("good") / "tokens"
     tokens.save(path)
     return path.read_bytes()
@@ -53,7 +53,7 @@ def path(tmp_path) -> Path:
 
 
 def refusal(call: Callable[[], Any], path: Path) -> str:
-    """Return what a refusal says after the path: one line."""
+    """Return the text of a refusal after the path, on one line."""
     with pytest.raises(StorageError) as caught:
         call()
     message = str(caught.value)
@@ -65,7 +65,7 @@ def refusal(call: Callable[[], Any], path: Path) -> str:
 
 
 def check(path: Path, tokens: Tokens) -> bool:
-    """Whether a file is read; it is read right or refused."""
+    """Return whether a file is read correctly; otherwise it is refused."""
     try:
         found = Tokens.load(path, numpy=True)
     except StorageError:
@@ -84,7 +84,7 @@ def check(path: Path, tokens: Tokens) -> bool:
 
 
 def test_flipped_bits_are_found(path, tokens, saved):
-    """Wherever they are: in the header, in its length, in the arrays."""
+    """They may be in the header, its length field, or the arrays."""
     rng = random.Random(0)
     refused = 0
     for position in rng.sample(range(8 * len(saved)), 3000):
@@ -112,7 +112,7 @@ def test_every_truncation_is_found(path, tokens, saved):
 
 
 def test_other_lengths_are_found(path, tokens, saved):
-    """More at the end, at the beginning or in between, or less there."""
+    """Bytes are added at the end, start or between, or removed there."""
     rng = random.Random(2)
     for _ in range(200):
         at, n = rng.randrange(len(saved) + 1), rng.randint(1, 20)
@@ -127,7 +127,7 @@ def test_other_lengths_are_found(path, tokens, saved):
 
 
 def test_the_check_sees_what_is_wrong(path, tokens, saved):
-    """Another value in a file that is itself whole."""
+    """A valid file with a different value does not pass."""
     path.write_bytes(saved)
     assert check(path, tokens)
     other = Tokens(
@@ -195,7 +195,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_files_of_others_are_refused(path, kind, monkeypatch):
-    """And whatever is in them is not run."""
+    """Their content is not executed either."""
     monkeypatch.chdir(path.parent)
     FOREIGN[kind](path)
     said = refusal(lambda: Tokens.load(path), path)
@@ -207,7 +207,7 @@ def test_files_of_others_are_refused(path, kind, monkeypatch):
 
 
 def sealed(record: dict[str, Any]) -> str:
-    """Return a record with the checksum that belongs to it."""
+    """Return a record with its own checksum."""
     record = {name: record[name] for name in record if name != "sha256"}
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
     return json.dumps(
@@ -217,7 +217,7 @@ def sealed(record: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def good(saved) -> dict[str, Any]:
-    """Return the record of a good file."""
+    """Return the record of a valid file."""
     n = int.from_bytes(saved[:8], "little")
     header = json.loads(saved[8 : 8 + n])
     return json.loads(header["__metadata__"]["tfmpe"])
@@ -226,7 +226,7 @@ def good(saved) -> dict[str, Any]:
 def write(
     path: Path, text: str, tokens: Tokens, **arrays: np.ndarray | None
 ) -> None:
-    """Write a file with a record of any text."""
+    """Write a file whose record is any text."""
     stored = {
         "data": tokens.data,
         "functional_inputs": tokens.functional_inputs,
@@ -244,7 +244,7 @@ DROP = object()
 
 
 def forged(record: dict[str, Any], keys: tuple[Any, ...], value: Any) -> str:
-    """Return a record with ``record[key][key]... = value``, sealed."""
+    """Return a record with ``record[key][key]... = value`` and its checksum."""
     record = place = copy.deepcopy(record)
     for key in keys[:-1]:
         place = place[key]
@@ -321,7 +321,7 @@ FORGED = FORGED_LAYOUTS | {
 
 @every(FORGED)
 def test_forged_records_are_refused(path, tokens, good, keys, value):
-    """Although their checksum is right."""
+    """They are refused although their checksum is correct."""
     write(path, forged(good, keys, value), tokens)
     refusal(lambda: Tokens.load(path), path)
 
@@ -332,7 +332,7 @@ def test_forged_records_are_refused(path, tokens, good, keys, value):
         (
             ("version",),
             3,
-            "it has version 3 of the format 'tfmpe.tokens', and this tfmpe "
+            "it has version 3 of the format 'tfmpe.tokens', but this tfmpe "
             "reads up to version 2. Update tfmpe.",
         ),
         (
@@ -363,8 +363,8 @@ def test_forged_records_are_refused(path, tokens, good, keys, value):
         (
             (*MU, "label"),
             False,
-            "its description is not as tfmpe writes it. Restore it from a "
-            "copy, or write it again.",
+            "its description is not in the form that tfmpe writes. Restore it "
+            "from a copy, or write it again.",
         ),
     ],
 )
@@ -374,13 +374,13 @@ def test_what_a_refusal_says(path, tokens, good, keys, value, said):
 
 
 def test_the_unchanged_record_is_read(path, tokens, good):
-    """So that it is the changes that are refused."""
+    """Therefore, the changes are the reason why others are refused."""
     write(path, sealed(good), tokens)
     assert check(path, tokens)
 
 
 def test_keys_that_do_not_fit_one_another_are_refused(path, tokens, good):
-    """One name twice, an array where others are, an axis of two sizes."""
+    """A name twice, an array in place of a group, or an axis of two sizes."""
     mu, obs = good["layout"]["keys"]
     site = {**mu, "name": "site", "path": ["site"], "label": 5}
     groups = {"a": {"size": 2, "ids": [0, 1, 0]}}
@@ -434,7 +434,7 @@ def test_texts_that_are_no_records_are_refused(path, tokens, good, what):
 def test_arrays_that_the_record_does_not_describe_are_refused(
     path, tokens, good
 ):
-    """Others, more, fewer, of another shape or dtype."""
+    """Arrays are different, extra, missing, or of another shape or dtype."""
     for arrays in (
         {"data": tokens.data + 1},
         {"data": tokens.data.astype(np.float16)},
@@ -465,7 +465,7 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 
 def test_damaged_manifests_are_refused(folder, tokens):
-    """By readers and by writers; nothing is overwritten."""
+    """Readers and writers refuse them, and nothing is overwritten."""
     path = folder / "manifest.json"
     written = path.read_bytes()
     rng = random.Random(3)
@@ -510,14 +510,14 @@ FORGED_MANIFESTS = FORGED_LAYOUTS | {
 
 @every(FORGED_MANIFESTS)
 def test_forged_manifests_are_refused(folder, keys, value):
-    """Although their checksum is right."""
+    """They are refused although their checksum is correct."""
     path = folder / "manifest.json"
     path.write_text(forged(manifest_of(folder), keys, value))
     refusal(lambda: open_dataset(folder), path)
 
 
 def test_damaged_shards_are_found_when_they_are_needed(folder, tokens):
-    """The others can be read."""
+    """The other shards can be read."""
     path = folder / "shard-000001.safetensors"
     written = path.read_bytes()
     rng = random.Random(4)
@@ -551,7 +551,7 @@ def test_a_missing_shard_is_named(folder):
 
 
 def test_other_files_in_place_of_a_shard_are_refused(folder, tokens):
-    """Without the checksum too, if they do not fit the manifest."""
+    """They are refused even without checksums if they do not fit."""
     path = folder / "shard-000001.safetensors"
     more = jax.tree.map(lambda x: np.repeat(x, 2, axis=0), tokens)
     view = tokens.select_tokens(["mu"]).to_tokens()
@@ -570,7 +570,7 @@ def test_other_files_in_place_of_a_shard_are_refused(folder, tokens):
 
 
 def test_verification_can_be_left_out(folder, tokens):
-    """Then another value is not noticed."""
+    """A different value is then not noticed."""
     path = folder / "shard-000001.safetensors"
     other = jax.tree.map(lambda x: x[::-1], tokens)
     other.save(path)
@@ -582,7 +582,7 @@ def test_verification_can_be_left_out(folder, tokens):
 
 
 def test_samples_that_are_listed_but_absent_take_no_memory(folder):
-    """The shard is looked at before room is made for it."""
+    """The shard is examined before memory is allocated."""
     record = manifest_of(folder)
     record["shards"][2]["n_samples"] = 2**47
     (folder / "manifest.json").write_text(sealed(record))
@@ -590,6 +590,6 @@ def test_samples_that_are_listed_but_absent_take_no_memory(folder):
     assert len(dataset) == 4 + 2**47
     path = folder / "shard-000002.safetensors"
     assert refusal(dataset.load, path) == (
-        "the shard has another layout or other arrays than the manifest. "
-        "Restore it from a copy, or write it again."
+        "the shard has a different layout or different arrays than the "
+        "manifest. Restore it from a copy, or write it again."
     )

@@ -50,7 +50,7 @@ AS_BYTES = [
 
 
 def same_bits(a, b) -> bool:
-    """Whether two arrays agree in kind, dtype, shape and every byte."""
+    """Return whether two arrays agree in kind, dtype, shape and every byte."""
     if a is None or b is None:
         return a is b
     x, y = np.asarray(a), np.asarray(b)
@@ -63,7 +63,7 @@ def same_bits(a, b) -> bool:
 
 
 def same_tokens(a: Tokens, b: Tokens) -> bool:
-    """Whether two Tokens agree in layout and in every byte."""
+    """Return whether two Tokens agree in layout and in every byte."""
     return (
         a.layout == b.layout
         and hash(a.layout) == hash(b.layout)
@@ -80,7 +80,7 @@ def one_key(*shape: int, **fields) -> TokenLayout:
 
 
 def bits_of(dtype: np.dtype, *shape: int) -> np.ndarray:
-    """Return an array that goes through all bytes that a dtype can have."""
+    """Return an array that contains all byte values that a dtype can have."""
     n_bytes = dtype.itemsize
     for size in shape:
         n_bytes *= size
@@ -88,7 +88,7 @@ def bits_of(dtype: np.dtype, *shape: int) -> np.ndarray:
     if dtype.kind == "b":
         raw %= 2
     if dtype.name.startswith(("int", "uint")) and dtype.itemsize == 1:
-        # Below eight bits, what lies above them is no part of the value.
+        # For less than eight bits, the upper bits are not part of the value.
         raw = raw.view(np.int8).astype(dtype).view(np.uint8)
     return raw.view(dtype).reshape(shape)
 
@@ -100,7 +100,7 @@ def path(tmp_path) -> Path:
 
 @pytest.fixture
 def tokens(make_example) -> Tokens:
-    """Nested keys, all kinds of rules, times and padding."""
+    """Return nested keys, all kinds of rules, times and padding."""
     example = make_example("hierarchical_gaussian")
     data = {"mu": example.theta["mu"], "site": {"obs": example.y["obs"]}}
     return Tokens.from_pytree(
@@ -120,7 +120,7 @@ def tokens(make_example) -> Tokens:
 @given(trees())
 @cases(200)
 def test_load_returns_what_was_saved(tree):
-    """Layout, kinds of arrays, dtypes, shapes and bits; jax and NumPy."""
+    """Layout, kinds of arrays, dtypes, shapes and bits agree."""
     tokens = Tokens.from_pytree(tree.data, **tree.kwargs)
     host = jax.tree.map(np.asarray, tokens)
     with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +139,7 @@ def test_load_returns_what_was_saved(tree):
     "shape", [(5, 4, 3), (4, 3), (2, 3, 4, 1), (0, 4, 3), (5, 0, 3), (4, 0)]
 )
 def test_every_dtype_comes_back_to_the_bit(path, dtype, shape):
-    """With any number of sample axes, also if there are no values."""
+    """All numbers of sample axes work, also without values."""
     data = bits_of(np.dtype(dtype), *shape)
     tokens = Tokens(data, one_key(*shape[-2:]))
     tokens.save(path)
@@ -148,7 +148,7 @@ def test_every_dtype_comes_back_to_the_bit(path, dtype, shape):
 
 @pytest.mark.parametrize("dtype", [*NATIVE, *AS_BYTES])
 def test_jax_gets_its_dtype_or_an_error(path, dtype):
-    """Nothing is narrowed without a word."""
+    """No array is narrowed silently."""
     tokens = Tokens(bits_of(np.dtype(dtype), 5, 4, 3), one_key(4, 3))
     tokens.save(path)
     try:
@@ -168,7 +168,7 @@ def test_jax_gets_its_dtype_or_an_error(path, dtype):
 
 
 def test_wide_dtypes_with_x64(path):
-    """Are loaded as they are, if jax may hold them."""
+    """They are loaded unchanged if jax supports them."""
     Tokens(bits_of(np.dtype("float64"), 5, 4, 3), one_key(4, 3)).save(path)
     enable_x64 = getattr(jax, "enable_x64", None)
     if not callable(enable_x64):
@@ -196,7 +196,7 @@ MEMORY_LAYOUTS = {
 @pytest.mark.parametrize("dtype", ["float32", "int16", "complex64", "bfloat16"])
 @pytest.mark.parametrize("arranged", MEMORY_LAYOUTS)
 def test_how_an_array_lies_in_memory_does_not_matter(path, dtype, arranged):
-    """Values, dtype and shape do; bytes are stored in one order."""
+    """Only values, dtype and shape matter; bytes are stored in one order."""
     plain = array_of((4, 3, 2), "int8", 3).astype(dtype)
     data = MEMORY_LAYOUTS[arranged](plain)
     padding = MEMORY_LAYOUTS[arranged](plain[..., 0].real.astype(bool))
@@ -211,7 +211,7 @@ def test_how_an_array_lies_in_memory_does_not_matter(path, dtype, arranged):
 
 @pytest.mark.parametrize("dtype", NATIVE)
 def test_other_tools_read_native_dtypes(path, dtype):
-    """Under the names of the leaves."""
+    """The arrays have the names of the leaves."""
     tokens = Tokens(bits_of(np.dtype(dtype), 5, 4, 3), one_key(4, 3))
     tokens.save(path)
     arrays = safetensors.numpy.load_file(path)
@@ -220,7 +220,7 @@ def test_other_tools_read_native_dtypes(path, dtype):
 
 
 def test_other_tools_read_other_dtypes_as_bytes(path):
-    """With one more axis."""
+    """The arrays have one more axis."""
     data = bits_of(np.dtype("complex64"), 5, 4, 3)
     Tokens(data, one_key(4, 3)).save(path)
     raw = safetensors.numpy.load_file(path)["data"]
@@ -230,7 +230,7 @@ def test_other_tools_read_other_dtypes_as_bytes(path):
 
 
 def test_a_view_is_saved_as_tokens_of_its_own(tokens, path):
-    """Whose tokens may be wider than their keys need."""
+    """Its tokens may be wider than their keys need."""
     wide = replace(tokens, data=np.zeros((*tokens.data.shape[:-1], 3)))
     for whole in (tokens, wide):
         part = whole.select_tokens(["site/obs"]).to_tokens()
@@ -259,7 +259,7 @@ def test_nothing_compiles_anew_after_loading(tokens, path):
 
 
 def test_the_file_has_the_usual_permissions(tokens, path):
-    """Those of a file that ``open`` makes: others may have to read it."""
+    """It has those of a file from ``open``, so that others may read it."""
     tokens.save(path)
     (path.parent / "plain").touch()
     modes = {entry.stat().st_mode for entry in path.parent.iterdir()}
@@ -301,12 +301,12 @@ UNFIT = {
     "inputs of other samples": (
         {"functional_inputs": np.zeros((3, 7, 1))},
         "its functional inputs have the shape (3, 7, 1), but its data "
-        "(4, 7, 1) and its keys [1] inputs",
+        "have (4, 7, 1) and its keys have [1] inputs",
     ),
     "too few inputs": (
         {"functional_inputs": np.zeros((4, 7, 0))},
         "its functional inputs have the shape (4, 7, 0), but its data "
-        "(4, 7, 1) and its keys [1] inputs",
+        "have (4, 7, 1) and its keys have [1] inputs",
     ),
     "padding of other samples": (
         {"padding": np.zeros((4, 6), bool)},
@@ -321,7 +321,7 @@ UNFIT = {
     "a label that no array of labels holds": (
         {"layout": one_key(7, 1, label=2**31)},
         "its description is invalid (ValueError: labels of 'obs' is "
-        "2147483648; expected an integer from -2147483648 to 2147483647, as "
+        "2147483648; expected an integer from -2147483648 to 2147483647: "
         "labels are int32)",
     ),
     "rules without keys": (
@@ -339,10 +339,10 @@ UNFIT = {
 
 @pytest.mark.parametrize("what", UNFIT)
 def test_what_could_not_be_loaded_is_not_saved(tokens, path, what):
-    """The file that is there stays."""
+    """The existing file is not changed."""
     tokens.save(path)
     changes, message = UNFIT[what]
-    # As transformations leave them; the types of arguments are checked here.
+    # Transforms may return such leaves; argument types are checked here.
     damaged = copy.copy(tokens)
     for name, value in changes.items():
         object.__setattr__(damaged, name, value)
@@ -357,7 +357,7 @@ def test_what_could_not_be_loaded_is_not_saved(tokens, path, what):
 
 
 def test_save_does_not_run_under_jit(tokens, path):
-    """Its values are not known there."""
+    """Values are not known under jit."""
 
     @jax.jit
     def save(tokens):
@@ -392,7 +392,7 @@ def test_without_safetensors_the_error_says_what_to_install(
 
 
 def test_content_is_on_disk_before_it_has_the_name(tokens, path, monkeypatch):
-    """And the name is on disk before ``save`` returns."""
+    """The name is on disk before ``save`` returns."""
     events = []
     fsync, rename = os.fsync, os.replace
 
@@ -423,7 +423,7 @@ def test_content_is_on_disk_before_it_has_the_name(tokens, path, monkeypatch):
 def test_an_error_leaves_the_old_file_alone(
     tokens, path, monkeypatch, step, error
 ):
-    """And removes the temporary one."""
+    """The temporary file is removed."""
     tokens.save(path)
 
     def fail(*args):
@@ -442,7 +442,7 @@ def test_a_folder_that_is_not_there_is_not_found(tokens, tmp_path):
         tokens.save(tmp_path / "absent" / "tokens")
 
 
-# Forks, so that a kill costs milliseconds: nothing of jax runs before.
+# Forks, so that a kill takes milliseconds: jax has run nothing before.
 KILLED_WHILE_SAVING = """
 import json, os, random, signal, sys, time
 import numpy as np
@@ -488,7 +488,7 @@ print(json.dumps([len(found), leftovers]))
 
 
 def run(code: str, *arguments: object, **environment: str) -> str:
-    """Return what a Python program of its own prints."""
+    """Return the output of a Python program in its own process."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
         capture_output=True,
@@ -502,9 +502,9 @@ def run(code: str, *arguments: object, **environment: str) -> str:
 
 
 def test_a_killed_writer_leaves_a_whole_file(path):
-    """The old or the new one, whenever it is killed."""
+    """It is the old or the new one, whenever the process is killed."""
     n_found, n_leftovers = json.loads(run(KILLED_WHILE_SAVING, path, 100))
-    # The kills met writers at work: files were renewed, and others not ready.
+    # Some kills hit writers at work: new files exist, and unfinished ones too.
     assert n_found > 1
     assert n_leftovers > 0
 
@@ -513,7 +513,7 @@ def test_a_killed_writer_leaves_a_whole_file(path):
 
 
 def test_the_written_layout_is_the_documented_one(tokens):
-    """Only what JSON has, offsets left out."""
+    """It has only JSON values, and no offsets."""
     written = layout_to_json(tokens.layout)
     assert json.loads(json.dumps(written)) == {
         "keys": [
@@ -544,7 +544,7 @@ def test_the_written_layout_is_the_documented_one(tokens):
 
 @pytest.mark.parametrize("named", [False, True])
 def test_only_named_dimensions_need_the_second_version(path, named):
-    """So that older versions of tfmpe read all that they can understand."""
+    """Older versions of tfmpe can therefore read all other files."""
     ids = {"obs": {"site": np.array([1, 0, 1])}}
     data = {"obs": np.zeros((2, 3, 1)), "mu": np.zeros((2, 2, 1))}
     Tokens.from_pytree(
@@ -567,7 +567,7 @@ def test_only_named_dimensions_need_the_second_version(path, named):
 @given(trees())
 @cases(200)
 def test_layouts_go_through_json(tree):
-    """And equal ones have one hash."""
+    """Equal layouts have the same hash."""
     layout = Tokens.from_pytree(tree.data, **tree.kwargs).layout
     written = json.loads(json.dumps(layout_to_json(layout)))
     again = layout_from_json(written)
@@ -589,7 +589,7 @@ def test_layouts_go_through_json(tree):
     ],
 )
 def test_rules_go_through_json(rules):
-    """Whether any was declared, too."""
+    """The result also records whether any rules were declared."""
     layout = TokenLayout(one_key(7, 1).keys, rules)
     again = layout_from_json(json.loads(json.dumps(layout_to_json(layout))))
     assert again.independence == rules
@@ -597,7 +597,7 @@ def test_rules_go_through_json(rules):
 
 
 def test_different_layouts_have_different_hashes():
-    """Every part of a layout counts."""
+    """Every part of a layout affects the hash."""
     base = one_key(7, 1)
     two = (*base.keys, KeyLayout("mu", ("mu",), 7, (1,), (1,), 1))
     rules = [
@@ -627,7 +627,7 @@ def test_different_layouts_have_different_hashes():
 
 
 def test_the_hash_is_that_of_every_process(tokens):
-    """Whatever seed Python's own hash has there."""
+    """It does not depend on the seed of Python's own hash."""
     code = """
 import json, sys
 from tfmpe.preprocessing.storage.layout_json import (

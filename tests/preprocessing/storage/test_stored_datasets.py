@@ -29,7 +29,7 @@ RULES = {"local": ["obs"], "cross": [("mu", "obs")]}
 
 
 def make_tokens(start: int, stop: int, **kwargs) -> Tokens:
-    """Return Tokens whose samples are told apart by their values."""
+    """Return Tokens whose samples are distinguished by their values."""
     rows = np.arange(start, stop, dtype=np.float32).reshape(-1, 1, 1)
     sizes = (np.arange(start, stop) % 4).reshape(-1, 1)
     return Tokens.from_pytree(
@@ -42,7 +42,7 @@ def make_tokens(start: int, stop: int, **kwargs) -> Tokens:
 
 
 def same(a: Tokens, b: Tokens) -> bool:
-    """Whether two Tokens agree in layout, kinds, dtypes and values."""
+    """Return whether two Tokens agree in layout, kinds, dtypes and values."""
     mine, theirs = jax.tree.leaves(a), jax.tree.leaves(b)
     return a.layout == b.layout and all(
         isinstance(x, jax.Array) == isinstance(y, jax.Array)
@@ -67,7 +67,7 @@ N = sum(SIZES)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Return a dataset of some shards, two of them without samples."""
+    """Return a dataset of several shards, two of them without samples."""
     folder = tmp_path_factory.mktemp("shards") / "dataset"
     start = 0
     with DatasetWriter(folder) as writer:
@@ -79,7 +79,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole() -> Tokens:
-    """Return all its samples, built at once."""
+    """Return all samples of the dataset, built at once."""
     return make_tokens(0, N)
 
 
@@ -102,7 +102,7 @@ def expected(whole, numpy) -> Tokens:
 
 
 def test_a_dataset_knows_its_samples_and_shards(dataset, whole, folder):
-    """Before any shard is opened."""
+    """No shard is opened."""
     assert isinstance(dataset, StoredDataset)
     assert len(dataset) == N
     assert dataset.layout == whole.layout
@@ -122,7 +122,7 @@ def test_load_returns_all_samples(dataset, expected):
 
 @pytest.mark.parametrize("index", range(-N, N))
 def test_one_sample_has_no_sample_axis(dataset, expected, index):
-    """Counted from either end, by any kind of integer."""
+    """The index counts from either end, and is any kind of integer."""
     assert same(dataset[index], part(expected, index))
     assert same(dataset[np.int32(index)], part(expected, index))
 
@@ -137,7 +137,7 @@ def test_there_are_no_samples_beyond_the_ends(dataset, index):
 
 
 def test_iteration_ends(dataset, expected):
-    """It goes by index, up to the first that is not there."""
+    """Iteration uses indices until the first that does not exist."""
     samples = list(dataset)
     assert len(samples) == N
     for i, sample in enumerate(samples):
@@ -150,7 +150,7 @@ BOUNDS = st.none() | st.integers(-N - 3, N + 3)
 @given(BOUNDS, BOUNDS)
 @cases(300)
 def test_ranges_are_those_of_a_sequence(folder, whole, start, stop):
-    """Across shards, empty or not, as Python's slices have them."""
+    """They span shards, empty or not, like Python slices."""
     found = open_dataset(folder, numpy=True)[start:stop]
     assert same(found, part(host(whole), slice(start, stop)))
 
@@ -167,7 +167,7 @@ def test_a_range_has_step_one(dataset, expected):
 
 
 def test_samples_may_be_changed(folder, whole):
-    """They belong to the caller alone."""
+    """They belong to the caller only."""
     dataset = open_dataset(folder, numpy=True)
     for index in (4, slice(1, 12)):
         dataset[index].data[...] = -1
@@ -177,7 +177,7 @@ def test_samples_may_be_changed(folder, whole):
 @pytest.mark.parametrize("sample_shape", [(4,), (4, 2)])
 @pytest.mark.parametrize("dtype", ["bfloat16", "complex64", "int8", "bool"])
 def test_other_dtypes_and_sample_axes(tmp_path, numpy, sample_shape, dtype):
-    """Also those whose bytes alone are stored."""
+    """Some of these dtypes are stored only as bytes."""
     values = np.arange(np.prod(sample_shape) * 6).reshape(*sample_shape, 3, 2)
     tokens = Tokens.from_pytree(
         {"x": jax.numpy.asarray(values % 5, dtype)},
@@ -196,7 +196,7 @@ def test_other_dtypes_and_sample_axes(tmp_path, numpy, sample_shape, dtype):
 
 
 def test_wide_dtypes_need_numpy(tmp_path):
-    """Jax would narrow them: said when the dataset is opened."""
+    """Jax would narrow them, so opening the dataset raises an error."""
     tokens = host(make_tokens(0, 3))
     wide = replace(tokens, data=tokens.data.astype(np.float64))
     with DatasetWriter(tmp_path) as writer:
@@ -212,7 +212,7 @@ def test_wide_dtypes_need_numpy(tmp_path):
 
 
 def test_only_what_is_asked_for_is_read(tmp_path):
-    """Neither other shards nor other rows of this one."""
+    """Other shards, and other rows of a shard, are not read."""
     n_bytes = 8_000_000
     data = np.zeros((1000, 1, n_bytes // 4000), np.float32)
     layout = Tokens.from_pytree({"x": data[:1]}, {}).layout
@@ -234,7 +234,7 @@ def test_only_what_is_asked_for_is_read(tmp_path):
 
 
 def test_an_open_dataset_stays_as_it_was(tmp_path):
-    """Shards that are written later belong to those who open it later."""
+    """Shards that are written later are not part of it."""
     with DatasetWriter(tmp_path) as writer:
         writer.append(make_tokens(0, 3))
         first = open_dataset(tmp_path)
@@ -261,7 +261,7 @@ def test_no_dataset_is_not_found(tmp_path, folder_is_there):
 
 
 def test_a_pickled_dataset_opens_its_own_files(folder, dataset, expected):
-    """As in the workers of a data loader; before and after reading."""
+    """Workers of a data loader do so, before and after reading."""
     for _ in range(2):
         copy = pickle.loads(pickle.dumps(dataset))
         assert same(copy.load(), expected)
@@ -269,7 +269,7 @@ def test_a_pickled_dataset_opens_its_own_files(folder, dataset, expected):
 
 
 def test_grain_reads_the_samples(folder, whole):
-    """Shuffled, in batches, and resumed where it stopped."""
+    """They are shuffled, batched, and resumed after an interruption."""
     grain = pytest.importorskip("grain")
     dataset = open_dataset(folder, numpy=True)
     epoch = grain.MapDataset.source(dataset).shuffle(seed=3).batch(4)
@@ -306,7 +306,7 @@ def test_grain_reads_the_samples(folder, whole):
 
 
 def test_a_writer_goes_on_after_the_last_shard(tmp_path):
-    """And tells where it is."""
+    """It reports its position."""
     folder = tmp_path / "new" / "dataset"
     for start in (0, 6):
         with DatasetWriter(folder) as writer:
@@ -322,7 +322,7 @@ def test_a_writer_goes_on_after_the_last_shard(tmp_path):
 
 
 def test_a_shard_is_a_file_of_tokens(tmp_path):
-    """And the dataset is what all of them hold, joined."""
+    """The dataset contains all of them, joined."""
     first, second = make_tokens(0, 3), make_tokens(3, 5)
     with DatasetWriter(tmp_path) as writer:
         writer.append(first)
@@ -336,14 +336,14 @@ def test_a_shard_is_a_file_of_tokens(tmp_path):
 
 @pytest.mark.parametrize("step", ["shard", "manifest"])
 def test_an_interruption_between_two_steps(tmp_path, monkeypatch, step):
-    """Leaves what was there before; the next writer clears away the rest."""
+    """The old content is kept; the next writer removes the remains."""
     with DatasetWriter(tmp_path) as writer:
         writer.append(make_tokens(0, 3))
     rename = os.replace
 
     def killed(source, target):
         if Path(target).name.startswith(step):
-            # As when the process is killed: nobody clears up.
+            # As when the process is killed, without any cleanup.
             monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
             raise KeyboardInterrupt
         rename(source, target)
@@ -367,9 +367,9 @@ def test_an_interruption_between_two_steps(tmp_path, monkeypatch, step):
 
 @pytest.mark.parametrize("n_good", range(4))
 def test_a_failed_append_can_be_repeated(tmp_path, monkeypatch, n_good):
-    """By the same writer, whose numbers still hold.
+    """The same writer repeats it, with correct numbers.
 
-    Shard and manifest, and for each the folder, are sent to disk.
+    Shard, manifest, and their folder are flushed to disk.
     """
     with DatasetWriter(tmp_path) as writer:
         writer.append(make_tokens(0, 3))
@@ -390,7 +390,7 @@ def test_a_failed_append_can_be_repeated(tmp_path, monkeypatch, n_good):
 
 
 def test_shards_without_their_manifest_are_not_overwritten(tmp_path):
-    """It was lost, since an interruption leaves one of them at most."""
+    """The manifest was lost: an interruption leaves at most one of them."""
     with DatasetWriter(tmp_path) as writer:
         writer.append(make_tokens(0, 3))
         writer.append(make_tokens(3, 4))
@@ -411,7 +411,7 @@ def test_shards_without_their_manifest_are_not_overwritten(tmp_path):
 
 
 def test_two_writers_do_not_share_a_folder(tmp_path):
-    """The second is refused, in this process and in others."""
+    """The second is refused, in the same process and in others."""
     message = (
         f"{tmp_path}: another DatasetWriter is at work in this folder. Wait "
         "until it is closed, or choose another folder."
@@ -440,7 +440,7 @@ def test_two_writers_do_not_share_a_folder(tmp_path):
 
 
 def test_a_refused_writer_lets_go_of_the_folder(tmp_path):
-    """So that it can be mended and written to."""
+    """The folder can then be repaired and written to."""
     manifest = tmp_path / "manifest.json"
     manifest.write_text("{}")
     for _ in range(2):
@@ -552,7 +552,7 @@ UNFIT = {
 
 @pytest.mark.parametrize("what", UNFIT)
 def test_shards_have_to_fit_one_another(tmp_path, what):
-    """The error says in which key and in which array they do not."""
+    """The error names the key and the array that do not fit."""
     build, faults = UNFIT[what]
     with DatasetWriter(tmp_path) as writer:
         writer.append(make_tokens(0, 3))
@@ -578,7 +578,7 @@ def test_only_tokens_with_samples_are_appended(tmp_path):
         with pytest.raises(TypeError) as caught:
             writer.append(make_tokens(0, 2).select_tokens(["mu"]))
         assert str(caught.value) == (
-            "append takes Tokens, not TokenView. Of a view, append "
+            "append takes Tokens, not TokenView. For a view, append "
             "view.to_tokens()."
         )
         with pytest.raises(ValueError, match="with a sample axis"):
@@ -586,7 +586,7 @@ def test_only_tokens_with_samples_are_appended(tmp_path):
         assert writer.n_shards == 0
 
 
-# Forks, so that a kill costs milliseconds: nothing of jax runs before.
+# Forks, so that a kill takes milliseconds: jax has run nothing before.
 KILLED_WHILE_APPENDING = """
 import json, os, random, signal, sys, time
 import numpy as np
@@ -635,7 +635,7 @@ print(json.dumps([lengths, leftovers]))
 
 
 def test_a_killed_writer_leaves_a_dataset_to_go_on_with(tmp_path):
-    """Killed again and again, it ends with every sample once."""
+    """Although killed repeatedly, it finally has every sample once."""
     done = subprocess.run(
         [
             *(sys.executable, "-W", "ignore", "-c", KILLED_WHILE_APPENDING),
@@ -649,6 +649,6 @@ def test_a_killed_writer_leaves_a_dataset_to_go_on_with(tmp_path):
     assert done.returncode == 0, done.stderr
     lengths, n_leftovers = json.loads(done.stdout.splitlines()[-1])
     assert lengths == sorted(lengths)
-    # The kills met writers at work: shards were added, and others not ready.
+    # Some kills hit writers at work: new shards exist, and unfinished ones too.
     assert len(set(lengths)) > 1
     assert n_leftovers > 0

@@ -33,7 +33,7 @@ KEYS = ["obs", "mu"]
 
 
 def test_it_answers_as_a_view(tokens):
-    """Every question, in the order asked for."""
+    """All properties agree, in the requested order."""
     view, detached = tokens.select_tokens(KEYS), detach(tokens, KEYS)
     assert isinstance(detached, Tokens)
     assert detached.layout == view.layout
@@ -55,7 +55,7 @@ def test_it_answers_as_a_view(tokens):
 
 
 def test_masks_between_two_are_those_of_the_parent(tokens):
-    """Which keys alone could not know."""
+    """The keys alone would not be sufficient."""
     one, other = detach(tokens, ["theta"]), detach(tokens, KEYS)
     views = tokens.select_tokens(["theta"]), tokens.select_tokens(KEYS)
     np.testing.assert_array_equal(
@@ -64,12 +64,12 @@ def test_masks_between_two_are_those_of_the_parent(tokens):
     np.testing.assert_array_equal(
         one.attention_mask(), views[0].attention_mask()
     )
-    with pytest.raises(ValueError, match="different layouts behind them"):
+    with pytest.raises(ValueError, match="selected from different layouts"):
         one.attention_mask(other.select_tokens(KEYS).to_tokens())
 
 
 def test_its_leaves_are_its_own_arrays(tokens):
-    """And nothing of other keys: that is what it is for."""
+    """It holds no arrays of other keys, which is its purpose."""
     detached = detach(tokens, KEYS)
     leaves = jax.tree.leaves(detached)
     assert all(leaf.shape[:2] == (3, 5) for leaf in leaves)
@@ -85,7 +85,7 @@ def test_its_leaves_are_its_own_arrays(tokens):
 
 
 def test_through_transforms(tokens):
-    """As an argument of jit, and one sample at a time under vmap."""
+    """It can be an argument of jit, and one sample at a time under vmap."""
     detached = detach(tokens, KEYS)
 
     @jax.jit
@@ -110,7 +110,7 @@ def test_through_transforms(tokens):
 
 
 def test_from_views_and_of_all_keys(tokens):
-    """Without keys all of them; further keys can be selected."""
+    """By default it has all keys, and can be selected from."""
     view = tokens.select_tokens(KEYS)
     for detached in (detach(view), detach(view, KEYS)):
         assert detached.key_order == KEYS
@@ -125,7 +125,7 @@ def test_from_views_and_of_all_keys(tokens):
 
 
 def test_views_of_them_and_other_values(tokens):
-    """A copy without the root layout is that of the view."""
+    """A copy without the root layout equals that of the view."""
     detached = detach(tokens, KEYS)
     alone = detached.select_tokens(KEYS).to_tokens()
     expected = tokens.select_tokens(KEYS).to_tokens()

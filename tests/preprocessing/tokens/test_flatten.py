@@ -23,7 +23,7 @@ def _data():
 
 
 def test_flatten_by_hand():
-    """Rows in written order, right-padded, with their slices."""
+    """Rows have the written order, are right-padded, and have slices."""
     flat, slices = flatten_pytree(_data(), 1, None, -1.0, 2)
     assert isinstance(flat, jax.Array)
     assert flat.tolist() == [
@@ -41,7 +41,7 @@ def test_flatten_by_hand():
 
 
 def test_event_axes_are_enumerated_row_major():
-    """The last event axis runs fastest."""
+    """The last event axis varies fastest."""
     grid = np.arange(6).reshape(1, 2, 3, 1)
     flat, _ = flatten_pytree({"grid": grid}, 1, None, PAD_VALUE, None)
     assert flat[0, :, 0].tolist() == [0, 1, 2, 3, 4, 5]
@@ -50,7 +50,7 @@ def test_event_axes_are_enumerated_row_major():
 @pytest.mark.parametrize("width", [None, 2, 3, 4])
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 def test_round_trip_flatten_reconstruct_equality(width):
-    """Whatever the width, decoding gives the tree back."""
+    """For any width, decoding restores the tree."""
     flat, slices = flatten_pytree(_data(), 1, None, PAD_VALUE, width)
     assert flat.shape == (2, 3, width or 2)
     decoded = decode_pytree(flat, slices, (2,))
@@ -60,7 +60,7 @@ def test_round_trip_flatten_reconstruct_equality(width):
 
 
 def test_decode_selected_keys_in_the_order_asked_for():
-    """Only those, cut out of all tokens."""
+    """Only these keys are cut out of all tokens."""
     flat, slices = flatten_pytree(_data(), 1, None, PAD_VALUE, None)
     decoded = decode_pytree(flat, slices, (2,), keys=["a/b", "z"])
     assert list(decoded) == ["a", "z"]
@@ -74,7 +74,7 @@ def test_decode_selected_keys_in_the_order_asked_for():
     [((6,), (2, 3)), ((2, 3), (6,)), ((), ()), ((1,), ()), ((), (1,))],
 )
 def test_decode_with_another_sample_shape(lead, sample_shape):
-    """As many samples, in other axes."""
+    """The number of samples is the same, with different axes."""
     _, slices = flatten_pytree(_data(), 1, None, PAD_VALUE, None)
     n = int(np.prod(lead)) * 6
     flat = np.arange(float(n)).reshape((*lead, 3, 2))
@@ -88,7 +88,7 @@ def test_decode_with_another_sample_shape(lead, sample_shape):
 
 
 def test_decode_gives_views_of_numpy_and_arrays_of_jax():
-    """NumPy in, NumPy out without a copy; jax in, jax out."""
+    """NumPy arrays give views of NumPy; jax arrays give jax arrays."""
     flat, slices = flatten_pytree(_data(), 1, None, PAD_VALUE, None)
     host = np.array(flat)
     for value in jax.tree.leaves(decode_pytree(host, slices, (2,))):
@@ -100,7 +100,7 @@ def test_decode_gives_views_of_numpy_and_arrays_of_jax():
 
 @pytest.mark.parametrize("library", [np, jnp])
 def test_update_at_the_correct_offset(library):
-    """A new array; the given one and all other tokens are left alone."""
+    """The result is a new array; the input and other tokens do not change."""
     flat, slices = flatten_pytree(_data(), 1, None, PAD_VALUE, None)
     flat = library.asarray(flat)
     before = np.array(flat)
@@ -113,7 +113,7 @@ def test_update_at_the_correct_offset(library):
 
 
 def test_update_of_a_narrow_key_leaves_its_padding():
-    """Columns that the key does not use hold what they held."""
+    """Columns that the key does not use are not changed."""
     flat, slices = flatten_pytree(_data(), 1, None, PAD_VALUE, None)
     changed = update_flat_array(flat, slices, "z", np.zeros((2, 2, 1)))
     assert changed[:, :2, 0].tolist() == [[0.0, 0.0], [0.0, 0.0]]
@@ -121,14 +121,14 @@ def test_update_of_a_narrow_key_leaves_its_padding():
 
 
 def test_update_without_sample_axes_repeats_the_value():
-    """The same values for every sample."""
+    """Every sample has the same values."""
     flat, slices = flatten_pytree(_data(), 1, None, PAD_VALUE, None)
     changed = update_flat_array(flat, slices, "z", np.array([[7.0], [8.0]]))
     assert changed[:, :2, 0].tolist() == [[7.0, 8.0], [7.0, 8.0]]
 
 
 def test_low_level_functions_under_jit_and_grad():
-    """Sizes are closed over, values traced."""
+    """Sizes are closed over, and values are traced."""
     flat, slices = flatten_pytree(_data(), 1, None, PAD_VALUE, None)
     traced = jax.jit(
         lambda data: flatten_pytree(data, 1, None, PAD_VALUE, None)[0]

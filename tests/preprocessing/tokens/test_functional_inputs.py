@@ -21,7 +21,7 @@ def _slices(**event_shapes):
 
 
 def test_flattening_with_matching_shapes():
-    """Every key has its rows, for each sample its own."""
+    """Every key has rows, which differ between samples."""
     times = {
         "mu": np.array([[[1.0]], [[2.0]]]),
         "obs": np.array([[[3.0], [4.0]], [[5.0], [6.0]]]),
@@ -32,7 +32,7 @@ def test_flattening_with_matching_shapes():
 
 
 def test_padding_with_sentinel_values():
-    """Keys without inputs, and columns that a key does not have."""
+    """Keys without inputs, and columns that a key does not have, are padded."""
     inputs = {
         "place": np.array([[[1.0, 2.0, 3.0]]]),
         "time": np.array([[[4.0], [5.0]]]),
@@ -54,7 +54,7 @@ def test_padding_with_sentinel_values():
 
 
 def test_none_functional_inputs():
-    """None stays None, in the function, in Tokens and in a view."""
+    """None stays None in the function, in Tokens and in a view."""
     assert flatten_functional_inputs(None, _slices(obs=(2,)), 1) is None
     tokens = Tokens.from_pytree({"obs": np.zeros((1, 2, 1))}, {})
     assert tokens.functional_inputs is None
@@ -62,13 +62,13 @@ def test_none_functional_inputs():
 
 
 def test_no_key_has_functional_inputs():
-    """An empty dictionary says so too."""
+    """An empty dictionary has the same effect."""
     tokens = Tokens.from_pytree({"obs": np.zeros((1, 2, 1))}, {}, {})
     assert tokens.functional_inputs is None
 
 
 def test_rows_follow_the_tokens_and_not_the_sorted_keys():
-    """Row and token belong together for keys that are not sorted."""
+    """Rows match their tokens even if keys are not sorted."""
     data = {"z": np.array([[[1.0], [2.0]]]), "a": np.array([[[3.0]]])}
     for inputs in (data, dict(reversed(data.items()))):
         tokens = Tokens.from_pytree(data, {}, inputs)
@@ -79,7 +79,7 @@ def test_rows_follow_the_tokens_and_not_the_sorted_keys():
 
 
 def test_rows_are_row_major():
-    """As the tokens of an event shape with several axes."""
+    """They are so like the tokens of an event shape with several axes."""
     inputs = {"obs": np.arange(12.0).reshape(1, 2, 3, 2)}
     rows = flatten_functional_inputs(inputs, _slices(obs=(2, 3)), 1)
     assert rows[0].tolist() == np.arange(12.0).reshape(6, 2).tolist()
@@ -91,7 +91,7 @@ def test_rows_are_row_major():
 def test_inputs_given_once_are_broadcast_over_samples(
     sample_ndims, sample_shape
 ):
-    """Beside inputs that differ between samples."""
+    """Other inputs may differ between samples."""
     once = {"obs": np.array([[1.0], [2.0]])}
     per_sample = np.arange(float(np.prod(sample_shape)))
     mu = per_sample.reshape((*sample_shape, 1, 1))
@@ -111,7 +111,7 @@ def test_inputs_given_once_are_broadcast_over_samples(
 
 
 def test_an_event_shape_of_one_token_and_one_of_none():
-    """Event shape () takes one row; a size of 0 takes none."""
+    """Event shape () has one row; a size of 0 has none."""
     inputs = {
         "scalar": np.array([[1.0, 2.0]]),
         "none": np.zeros((1, 0, 2)),
@@ -123,7 +123,7 @@ def test_an_event_shape_of_one_token_and_one_of_none():
 
 
 def test_nested_functional_inputs():
-    """The tree of the inputs is that of the data, as far as it goes."""
+    """The tree of the inputs is part of that of the data."""
     data = {
         "mu": np.zeros((1, 1, 1)),
         "site": {"obs": np.zeros((1, 2, 1))},
@@ -148,7 +148,7 @@ def test_types_are_kept(dtype):
 
 
 def test_under_jit_and_grad():
-    """Sizes are closed over; eager and traced agree."""
+    """Sizes are closed over; eager and traced results agree."""
     slices = _slices(mu=(1,), obs=(2,))
 
     def flatten(times):

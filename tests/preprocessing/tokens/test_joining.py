@@ -15,7 +15,7 @@ RULES = {
 
 
 def _build(first, n, n_sites, n_obs, keys=("mu", "theta", "obs"), **options):
-    """Tokens whose every value occurs once, counted from ``first``."""
+    """Return Tokens with distinct values, counted from ``first``."""
     shapes = {"mu": (1,), "theta": (n_sites,), "obs": (n_sites, n_obs)}
     data, times = {}, {}
     for key in ("mu", "theta", "obs"):
@@ -31,19 +31,19 @@ def _build(first, n, n_sites, n_obs, keys=("mu", "theta", "obs"), **options):
 
 @pytest.fixture
 def small() -> Tokens:
-    """Two samples: 1 site, 3 observations."""
+    """Return two samples with 1 site and 3 observations."""
     return _build(100, 2, 1, 3)
 
 
 @pytest.fixture
 def wide() -> Tokens:
-    """One sample: 3 sites, 1 observation each."""
+    """Return one sample with 3 sites and 1 observation each."""
     return _build(200, 1, 3, 1)
 
 
 @pytest.fixture
 def padded() -> Tokens:
-    """Three samples: up to 2 sites, up to 2 observations each."""
+    """Return three samples with up to 2 sites and 2 observations each."""
     sizes = {"obs": np.array([[2, 2], [1, 2], [2, 1]])}
     return _build(300, 3, 2, 2, event_shapes=sizes)
 
@@ -80,7 +80,7 @@ def _assert_same(a, b):
 
 
 def test_joining_by_hand(picture):
-    """Every key grows on its own, not the token axis as a whole."""
+    """Padding is added for every key, not at the end of the token axis."""
     a = Tokens.from_pytree(
         {"x": np.array([[[1.0]]]), "y": np.array([[[2.0], [3.0], [4.0]]])}, {}
     )
@@ -102,7 +102,7 @@ def test_joining_by_hand(picture):
 
 
 def test_padding_along_several_event_axes(small, wide, picture):
-    """Sites and observations per site grow each on their axis."""
+    """Sites, and observations per site, are padded along their own axes."""
     joint = concatenate_tokens(small, wide)
     assert joint.slices["obs"]["event_shape"] == (3, 3)
     assert picture(joint.padding_mask) == [
@@ -116,7 +116,7 @@ def test_padding_along_several_event_axes(small, wide, picture):
 
 
 def test_other_key_order_follows_the_first(small):
-    """Tokens move with their keys; values are where the names say."""
+    """Tokens move with their keys; values stay with their names."""
     other = _build(400, 2, 2, 1, keys=("obs", "mu", "theta"))
     joint = concatenate_tokens(small, other)
     assert joint.key_order == ["mu", "theta", "obs"]
@@ -127,7 +127,7 @@ def test_other_key_order_follows_the_first(small):
 
 
 def test_other_key_order_alone_needs_no_padding(small):
-    """Rows are re-ordered, and no mask is made where none is needed."""
+    """Rows are reordered, and no mask is created."""
     other = _build(400, 1, 1, 3, keys=("obs", "theta", "mu"))
     joint = concatenate_tokens(small, other)
     assert joint.padding is None
@@ -135,7 +135,7 @@ def test_other_key_order_alone_needs_no_padding(small):
 
 
 def test_equal_sizes_are_stacked_without_padding(small):
-    """The same layout object, and no mask."""
+    """The layout object is the same, and there is no mask."""
     joint = concatenate_tokens(small, small)
     assert joint.layout is small.layout
     assert joint.padding is None
@@ -145,7 +145,7 @@ def test_equal_sizes_are_stacked_without_padding(small):
 
 
 def test_labels_and_masks_of_the_joint_follow_from_its_layout(small, wide):
-    """As for Tokens that were built with the larger sizes at once."""
+    """They equal those of Tokens built with the larger sizes at once."""
     joint = concatenate_tokens(small, wide)
     large = _build(0, 3, 3, 3)
     assert joint.layout == large.layout
@@ -156,7 +156,7 @@ def test_labels_and_masks_of_the_joint_follow_from_its_layout(small, wide):
 
 
 def test_given_labels_are_kept(small):
-    """Those of the operands, which agree."""
+    """They are those of the operands, which agree."""
     labels = {"mu": 5, "theta": 9, "obs": 1}
     a, b = _build(0, 1, 1, 1, labels=labels), _build(9, 1, 2, 2, labels=labels)
     joint = concatenate_tokens(a, b)
@@ -165,7 +165,7 @@ def test_given_labels_are_kept(small):
 
 
 def test_equal_positions_still_pair_after_joining():
-    """A rule by position must not pair other tokens than before."""
+    """A rule by position must pair the same tokens as before."""
     rules = {"cross_local": [("a", "b", None)]}
 
     def build(a_shape, b_shape):
@@ -180,13 +180,13 @@ def test_equal_positions_still_pair_after_joining():
     ).cross_attention_mask(["a"], ["b"])
     np.testing.assert_array_equal(same, np.eye(6, dtype=bool))
 
-    # a[2] sees b[1, 0], which comes third of 4 but fourth of 6 tokens.
+    # a[2] sees b[1, 0], which is third of 4 but fourth of 6 tokens.
     with pytest.raises(ValueError, match=r"'a'.*'b'"):
         concatenate_tokens(build((4,), (2, 2)), build((6,), (2, 3)))
 
 
 def test_several_sample_axes_join_along_the_first():
-    """The others must agree."""
+    """The other axes must be equal."""
 
     def build(n, size, value):
         data = {"obs": np.full((n, 2, size, 1), value)}
@@ -198,7 +198,7 @@ def test_several_sample_axes_join_along_the_first():
 
 
 def test_wide_tokens_and_mixed_dtypes():
-    """Batch shapes agree, types are promoted as jax does."""
+    """Batch shapes agree, and dtypes are promoted as in jax."""
     a = Tokens.from_pytree({"x": np.ones((1, 2, 3), np.int32)}, {})
     b = Tokens.from_pytree({"x": np.ones((2, 1, 3), np.float32)}, {})
     joint = concatenate_tokens(a, b)
@@ -209,7 +209,7 @@ def test_wide_tokens_and_mixed_dtypes():
 
 
 def test_sizes_and_samples_of_zero(small):
-    """No samples add nothing; no tokens grow like any others."""
+    """Operands may have no samples, and keys may have no tokens."""
     none = _build(0, 0, 1, 3)
     _assert_same(concatenate_tokens(small, none), small)
     bare = _build(600, 1, 0, 0)
@@ -219,7 +219,7 @@ def test_sizes_and_samples_of_zero(small):
 
 
 def test_joining_under_jit_and_vmap(small, wide, padded):
-    """Compiled, the same; and over a batch of data sets."""
+    """Compiled results agree, also for a batch of data sets."""
     joint = concatenate_tokens(small, wide, padded)
     _assert_same(jax.jit(concatenate_tokens)(small, wide, padded), joint)
 
@@ -234,7 +234,7 @@ def test_joining_under_jit_and_vmap(small, wide, padded):
 
 
 def test_gradients_reach_the_operands(small, wide):
-    """And only their real tokens."""
+    """Only real tokens of the operands have gradients."""
 
     def loss(data):
         joint = concatenate_tokens(small.with_data(data), wide)

@@ -40,7 +40,7 @@ def positions_of(tokens, name="obs"):
     ],
 )
 def test_along_the_axes(positions, expected):
-    """All of them, in order, or those that are chosen."""
+    """All axes are used in order, or the chosen ones."""
     tokens = Tokens.from_pytree(
         DATA, {}, dims={"obs": ["site", "time"]}, positions=positions
     )
@@ -50,7 +50,7 @@ def test_along_the_axes(positions, expected):
 
 
 def test_are_functional_inputs():
-    """The same Tokens, to the bit, and an equal layout."""
+    """The Tokens are bit-identical, with an equal layout."""
     times = {"obs": np.tile(np.arange(3, dtype="f4")[None, :, None], (2, 1, 1))}
     by_hand = Tokens.from_pytree(DATA, {}, times)
     made = Tokens.from_pytree(DATA, {}, positions={"obs": [1]})
@@ -59,7 +59,7 @@ def test_are_functional_inputs():
 
 
 def test_beside_other_inputs():
-    """Of other keys, nested, under jit and vmap."""
+    """Other keys may have inputs; nesting, jit and vmap work."""
     data = {"site": {"obs": PANEL, "theta": PANEL[:, :, 0]}}
 
     def build(data):
@@ -79,7 +79,7 @@ def test_beside_other_inputs():
 
 
 def test_of_a_ragged_key():
-    """Within each group, in the order given; kept when Tokens are joined."""
+    """They count within each group in the given order, also when joined."""
 
     def build(ids):
         obs = np.arange(float(len(ids)))[None, :, None]
@@ -108,7 +108,7 @@ def test_of_a_ragged_key():
 
 
 def test_of_dense_keys_that_are_joined():
-    """Padding has none."""
+    """Padding has no positions."""
     long = Tokens.from_pytree({"y": np.ones((1, 3, 1))}, {}, positions=["y"])
     short = Tokens.from_pytree({"y": np.ones((1, 2, 1))}, {}, positions=["y"])
     joined = concatenate_tokens(short, long)
@@ -117,7 +117,7 @@ def test_of_dense_keys_that_are_joined():
 
 
 def test_stay_through_views_values_and_files(tmp_path):
-    """As other functional inputs do."""
+    """They are kept, like other functional inputs."""
     pytest.importorskip("safetensors")
     tokens = Tokens.from_pytree(DATA, {}, positions={"obs": [1]})
     expected = [[0], [1], [2]] * 2
@@ -134,7 +134,7 @@ def test_stay_through_views_values_and_files(tmp_path):
 
 
 def test_of_simulations():
-    """The simulator is not handed them."""
+    """They are not passed to the simulator."""
 
     def prior(key, n):
         return {"mu": jax.random.normal(key, (n, 1, 1))}
@@ -154,7 +154,7 @@ def test_of_simulations():
 
 
 def test_what_cannot_be_counted():
-    """All faults are listed, each with its key."""
+    """The error lists all faults, each with its key."""
     inputs = {"mu": np.zeros((1, 1))}
     with pytest.raises(ValueError, match="Cannot add") as caught:
         Tokens.from_pytree(
@@ -185,13 +185,13 @@ def test_what_cannot_be_counted():
     ],
 )
 def test_other_forms_are_refused(positions, error, message):
-    """Each with the one that is meant."""
+    """Each error has the correct form."""
     with pytest.raises(error, match=message):
         Tokens.from_pytree(DATA, {}, positions=positions)
 
 
 def test_no_tokens():
-    """A layout may have an axis of none."""
+    """An axis of a layout may have size 0."""
     tokens = Tokens.from_pytree({"y": np.zeros((N, 0, 1))}, {}, positions=["y"])
     assert tokens.functional_inputs.shape == (N, 0, 1)
     assert isinstance(tokens.layout, TokenLayout)

@@ -40,7 +40,7 @@ def _build(ids, n_counties=4, first=1.0, rules=RULES, **options):
 
 
 def test_each_group_grows_to_the_largest():
-    """Tokens lie sorted by group, in the order they had within it."""
+    """Tokens are sorted by group, and keep their order within each group."""
     one = _build([2, 0, 0], 3, first=10)
     two = _build([1, 0, 1], 2, first=20)
     joined = concatenate_tokens(one, two)
@@ -60,7 +60,7 @@ def test_each_group_grows_to_the_largest():
 
 
 def test_equal_groups_keep_their_order():
-    """Nothing changes, and there is no padding."""
+    """Nothing is reordered or padded."""
     one, two = _build([2, 0, 2]), _build([2, 0, 2], first=9)
     joined = concatenate_tokens(one, two)
     assert joined.layout == one.layout
@@ -69,7 +69,7 @@ def test_equal_groups_keep_their_order():
 
 
 def test_another_order_alone_needs_no_padding():
-    """As many tokens of each group: the second is sorted like the first."""
+    """The same number of tokens per group: only the second is reordered."""
     joined = concatenate_tokens(_build([2, 0, 2]), _build([0, 2, 2], first=9))
     assert joined.padding is None
     assert joined.decode()["obs"][..., 0].tolist() == [[2, 1, 3], [9, 10, 11]]
@@ -81,7 +81,7 @@ IDS = st.lists(st.integers(0, 3), max_size=6)
 @given(st.lists(IDS, min_size=1, max_size=3))
 @cases(100, 25)
 def test_no_token_is_lost_or_invented(operands):
-    """By groups, with values and inputs, also under jit; in any grouping."""
+    """Groups, values and inputs are kept, also under jit, for any groups."""
     tokens = [
         _build(ids, first=100.0 * i + 1) for i, ids in enumerate(operands)
     ]
@@ -126,7 +126,7 @@ def test_no_token_is_lost_or_invented(operands):
 
 
 def test_rules_mean_the_same():
-    """Real tokens see one another exactly as before."""
+    """Real tokens see exactly the same tokens as before."""
     one, two = _build([2, 0, 0, 3]), _build([1, 0], first=9)
     joined = concatenate_tokens(one, two)
     allowed = np.asarray(joined.self_attention_mask)
@@ -135,7 +135,7 @@ def test_rules_mean_the_same():
         moved = np.asarray(joined.data[row, :, 0])
         real = np.flatnonzero(joined.padding_mask[row])
         order = [real[moved[real] == v].tolist() for v in values]
-        # theta's values are not unique among all, but its place is known.
+        # A value of theta is not unique, but its position is known.
         n = operand.layout["theta"].n_tokens
         at = [*range(n), *(places[-1] for places in order[n:])]
         np.testing.assert_array_equal(
@@ -144,7 +144,7 @@ def test_rules_mean_the_same():
 
 
 def test_named_dimensions_grow():
-    """Those of dense keys like axes without a name."""
+    """Dimensions of dense keys are padded like axes without a name."""
     one, two = (
         Tokens.from_pytree(
             {"theta": np.zeros((1, n, 1)), "obs": np.zeros((1, n, 2, 1))},
@@ -174,7 +174,7 @@ def test_named_dimensions_grow():
     ],
 )
 def test_other_names_do_not_fit(change, message):
-    """Names are part of what a key is."""
+    """A key is also defined by its names."""
     rules = {"cross_local": [("theta", "obs", "county")]}
     with pytest.raises(ValueError, match=re.escape(message)):
         concatenate_tokens(
@@ -194,7 +194,7 @@ def test_other_names_do_not_fit(change, message):
     ],
 )
 def test_positions_of_a_ragged_key(rule, message):
-    """A key paired with it by position has to grow in the same way."""
+    """A key paired with it by position must be padded in the same way."""
     one, two = (
         _build(
             ids,
@@ -209,15 +209,15 @@ def test_positions_of_a_ragged_key(rule, message):
 
 
 def test_an_axis_shared_with_a_dense_key():
-    """It would have to grow by the groups, too."""
+    """The dense key would have to be padded by groups too."""
     one, two = (
         _build(ids, rules={}, groups={"obs": {"county": ids}})
         for ids in ([1, 0], [1, 1])
     )
     message = (
         "Cannot join Tokens: Named dimensions do not fit: 'house' has size 3 "
-        "in 'obs' but 2 in 'noise'. Build all keys that share an axis with a "
-        "ragged key with the same groups."
+        "in 'obs' but 2 in 'noise'. Give the same groups to all keys that "
+        "share an axis with a ragged key."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         concatenate_tokens(one, two)

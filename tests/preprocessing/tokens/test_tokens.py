@@ -30,7 +30,7 @@ def _nested():
 
 
 def _assert_same_tree(result, expected):
-    """Compare keys with their order, shapes and values, at any depth."""
+    """Compare keys and their order, shapes and values, at any depth."""
     assert list(result) == list(expected)
     for key, value in expected.items():
         if isinstance(value, dict):
@@ -41,7 +41,7 @@ def _assert_same_tree(result, expected):
 
 
 def test_creation_populates_every_field_of_the_examples(example):
-    """All fields, for the three examples of the legacy package."""
+    """The three examples of the legacy package are used."""
     tokens = Tokens.from_pytree(
         example.data, example.independence, example.functional_inputs
     )
@@ -80,7 +80,7 @@ def test_creation_populates_every_field_of_the_examples(example):
 
 
 def test_rows_follow_the_written_order_of_keys():
-    """Drawn by hand; labels are ranks of the sorted names."""
+    """The rows are written by hand; labels are ranks of the sorted names."""
     tokens = Tokens.from_pytree(
         {"z": np.array([[[1.0], [2.0]]]), "a": np.array([[[3.0]]])}, {}
     )
@@ -92,7 +92,7 @@ def test_rows_follow_the_written_order_of_keys():
 
 
 def test_nested_keys_are_joined_with_a_slash():
-    """Names, slices and labels of a nested tree."""
+    """The tree may have any depth; names, slices and labels are tested."""
     tokens = Tokens.from_pytree(_nested(), {"local": ["site/theta"]})
     names = ["global/mu", "site/theta", "site/time/obs"]
     assert tokens.key_order == names
@@ -102,7 +102,7 @@ def test_nested_keys_are_joined_with_a_slash():
 
 
 def test_labels_and_masks_are_concrete_and_not_leaves():
-    """They follow from the layout, as NumPy arrays of the promised types."""
+    """They depend on the layout, and are NumPy arrays of documented dtypes."""
     tokens = Tokens.from_pytree(_two_level(), {"local": ["obs"]})
     assert isinstance(tokens.labels, np.ndarray)
     assert tokens.labels.dtype == np.int32
@@ -112,7 +112,7 @@ def test_labels_and_masks_are_concrete_and_not_leaves():
 
 
 def test_given_labels_make_separately_built_tokens_agree():
-    """A shared label map; entries for keys of the others are no fault."""
+    """The label map is shared; entries for other keys are allowed."""
     labels = {"mu": 7, "theta": 3, "obs": 5}
     data = _two_level()
     theta = Tokens.from_pytree(
@@ -125,7 +125,7 @@ def test_given_labels_make_separately_built_tokens_agree():
 
 
 def test_numpy_integers_are_labels_too():
-    """Label maps often come out of NumPy."""
+    """Label maps are often created with NumPy."""
     tokens = Tokens.from_pytree(
         {"a": np.zeros((1, 1, 1))}, {}, labels={"a": np.int64(4)}
     )
@@ -146,7 +146,7 @@ def test_numpy_integers_are_labels_too():
 def test_round_trip_with_different_batch_dimensions(
     batch_ndims, event_shapes, batch_shapes, width
 ):
-    """Any number of trailing axes in a token, per key, none included."""
+    """Keys may have any number of trailing axes in a token, or none."""
     data = {
         "a": np.arange(120.0, dtype=np.float32).reshape(5, 2, 3, 4),
         "b": np.arange(30.0, dtype=np.float32).reshape(5, 2, 3),
@@ -173,7 +173,7 @@ def test_round_trip_with_padding_of_variable_batch_sizes():
 
 
 def test_round_trip_with_sizes_of_zero():
-    """A key without tokens stays a key; so do samples without number."""
+    """Keys without tokens are kept, and there may be no samples."""
     data = {
         "none": np.zeros((2, 0, 3, 1), np.float32),
         "obs": np.ones((2, 2, 1), np.float32),
@@ -205,7 +205,7 @@ def test_round_trip_with_sizes_of_zero():
 @pytest.mark.parametrize("library", [np, jnp])
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 def test_dtypes_are_kept(dtype, pad, library):
-    """One type for all keys is the type of the tokens, decoded as well."""
+    """If all keys have one dtype, tokens and decoded arrays have it too."""
     data = {
         "a": library.ones((2, 1, 1), dtype),
         "b": library.zeros((2, 2, 3), dtype),
@@ -237,7 +237,7 @@ def test_dtypes_are_kept(dtype, pad, library):
     ],
 )
 def test_mixed_dtypes_follow_concatenation(dtypes):
-    """NumPy and jax inputs, eager and traced, give the one result of jax."""
+    """NumPy and jax inputs, eager and traced, give the same dtype as in jax."""
     rng = np.random.default_rng(0)
     arrays = {
         key: rng.integers(0, 2, (3, n, 1)).astype(jnp.dtype(dtype))
@@ -256,7 +256,7 @@ def test_mixed_dtypes_follow_concatenation(dtypes):
 
 
 def test_numpy_and_jax_inputs_give_the_same(example):
-    """Bit for bit, also with functional inputs and padding."""
+    """Results are bit-identical, with functional inputs and padding."""
     sizes = {"obs": np.array([[3, 2], [1, 1], [2, 2], [0, 1]])}
 
     def build(convert):
@@ -278,7 +278,7 @@ def test_numpy_and_jax_inputs_give_the_same(example):
 
 
 def test_double_precision_is_single_unless_enabled():
-    """As everywhere in jax; enabled, float64 and int64 are kept."""
+    """As elsewhere in jax, only x64 mode keeps float64 and int64."""
     data = {"a": np.full((1, 1, 1), 1 / 3)}
     assert Tokens.from_pytree(data, {}).data.dtype == jnp.float32
     enable_x64 = getattr(jax, "enable_x64", None)
@@ -296,7 +296,7 @@ def test_double_precision_is_single_unless_enabled():
 
 
 def test_later_changes_of_the_given_arrays_do_not_reach_tokens():
-    """Tokens are values: NumPy arrays of the caller stay the caller's."""
+    """Tokens do not refer to NumPy arrays of the caller."""
     theirs = np.ones((64, 1, 1), np.float32)
     tokens = Tokens.from_pytree({"a": theirs}, {})
     replaced = tokens.with_values(a=theirs)
@@ -306,7 +306,7 @@ def test_later_changes_of_the_given_arrays_do_not_reach_tokens():
 
 
 def test_with_data_does_not_share_memory_with_the_callers_array():
-    """Also where jax could adopt an aligned NumPy array without a copy."""
+    """Otherwise jax could use an aligned NumPy array without a copy."""
     tokens = Tokens.from_pytree({"a": np.zeros((64, 1, 1), np.float32)}, {})
     room = np.ones(64 + 16, np.float32)
     start = -(room.ctypes.data % 64) % 64 // 4
@@ -318,7 +318,7 @@ def test_with_data_does_not_share_memory_with_the_callers_array():
 
 
 def test_with_values_of_multiple_keys():
-    """Whatever their order, then decode: the new values."""
+    """They can be in any order; decoding returns the new values."""
     new = {
         "obs": np.full((2, 5, 3, 1), 9.0),
         "mu": np.full((2, 1, 1), -1.0),
@@ -328,7 +328,7 @@ def test_with_values_of_multiple_keys():
 
 
 def test_with_values_without_sample_axes_repeats_them():
-    """One observation for all samples."""
+    """A single observation applies to all samples."""
     tokens = Tokens.from_pytree(_two_level(), {})
     one = np.arange(15.0).reshape(5, 3, 1)
     decoded = tokens.with_values(obs=one).decode()
@@ -336,7 +336,7 @@ def test_with_values_without_sample_axes_repeats_them():
 
 
 def test_with_values_of_nested_keys():
-    """As a tree, or by the joined name."""
+    """They are passed as a tree, or by joined names."""
     tokens = Tokens.from_pytree(_nested(), {})
     new = np.full((2, 5, 3, 1), 8.0)
     expected = _nested()
@@ -355,7 +355,7 @@ def test_with_values_of_a_key_named_self():
 
 
 def test_with_values_keeps_all_but_the_values():
-    """The same layout object, functional inputs, padding, and dtype."""
+    """Layout object, functional inputs, padding and dtype do not change."""
     tokens = Tokens.from_pytree(
         _two_level(),
         {"local": ["obs"]},
@@ -372,7 +372,7 @@ def test_with_values_keeps_all_but_the_values():
 
 
 def test_with_values_leaves_padded_columns_alone():
-    """A narrow key is written into its own columns only."""
+    """A narrow key is written only into its own columns."""
     tokens = Tokens.from_pytree(
         {"a": np.zeros((1, 1, 1)), "b": np.zeros((1, 1, 2))}, {}
     )
@@ -381,7 +381,7 @@ def test_with_values_leaves_padded_columns_alone():
 
 
 def test_with_data_replaces_everything_and_keeps_the_layout():
-    """The whole token array at once, with the type of the present one."""
+    """The whole token array is replaced, and converted to its dtype."""
     tokens = Tokens.from_pytree(_two_level(), {"local": ["obs"]})
     changed = tokens.with_data(np.asarray(tokens.data) * 2)
     assert changed.layout is tokens.layout
@@ -390,14 +390,14 @@ def test_with_data_replaces_everything_and_keeps_the_layout():
 
 
 def test_with_data_keeps_the_dtype():
-    """Integers become the floats that the tokens are: nothing recompiles."""
+    """Integers are converted to floats, so nothing is compiled again."""
     tokens = Tokens.from_pytree(_two_level(), {})
     changed = tokens.with_data(np.ones((2, 21, 1), np.int32))
     assert changed.data.dtype == tokens.data.dtype
 
 
 def test_decode_for_another_sample_count(example):
-    """Samples of a model, in any number, have the tokens but not the rows."""
+    """Samples of a model have the same tokens, but any number of rows."""
     tokens = Tokens.from_pytree(example.data, example.independence)
     for sample_shape in ((7,), (2, 3), (), (0,)):
         size = int(np.prod(sample_shape)) * tokens.n_tokens
@@ -414,7 +414,7 @@ def test_decode_for_another_sample_count(example):
 
 
 def test_decode_keys_of_the_whole_array_and_of_their_own_tokens():
-    """Either every token is there, or those of the keys asked for."""
+    """The array has every token, or only those of the requested keys."""
     tokens = Tokens.from_pytree(_two_level(), {})
     keys = ["obs", "mu"]
     expected = {key: _two_level()[key] for key in keys}
@@ -424,7 +424,7 @@ def test_decode_keys_of_the_whole_array_and_of_their_own_tokens():
 
 
 def test_decode_keys_of_all_keys_in_another_order():
-    """All tokens are there, so they lie as in the Tokens."""
+    """An array with all tokens has the order of the Tokens."""
     tokens = Tokens.from_pytree(_two_level(), {})
     keys = ["obs", "mu", "theta"]
     expected = {key: _two_level()[key] for key in keys}
@@ -435,7 +435,7 @@ def test_decode_keys_of_all_keys_in_another_order():
     "duplicate", [copy.copy, copy.deepcopy, lambda t: pickle.loads(_dump(t))]
 )
 def test_copies_and_pickles(duplicate):
-    """An equal layout and the same values come back."""
+    """Layout and values of the copy are equal."""
     rules = {"local": ["obs"], "cross_local": [("theta", "obs", (0, 0))]}
     tokens = Tokens.from_pytree(_two_level(), rules)
     again = duplicate(tokens)
@@ -452,7 +452,7 @@ def _dump(tokens):
 
 
 def test_a_mask_that_all_share_cannot_be_written_to():
-    """It is computed once per layout, so a change would reach everyone."""
+    """It is computed once per layout, so a change would affect all Tokens."""
     tokens = Tokens.from_pytree(_two_level(), {})
     with pytest.raises(ValueError, match="read-only"):
         tokens.self_attention_mask[0, 0] = False
@@ -461,7 +461,7 @@ def test_a_mask_that_all_share_cannot_be_written_to():
 
 
 def test_tokens_are_frozen():
-    """A change makes new Tokens."""
+    """A change creates new Tokens."""
     tokens = Tokens.from_pytree(_two_level(), {})
     with pytest.raises(AttributeError):
         tokens.data = None
@@ -469,7 +469,7 @@ def test_tokens_are_frozen():
 
 @pytest.mark.parametrize("traced", [False, True])
 def test_values_of_a_weak_dtype_become_strong(traced):
-    """Else equal values would be compiled for twice."""
+    """Otherwise equal values would be compiled twice."""
 
     def build(theta):
         return Tokens.from_pytree(

@@ -1,4 +1,4 @@
-"""Transforms of jax, each applied to every kind of Tokens."""
+"""jax transforms, each applied to every kind of Tokens."""
 
 import functools
 import itertools
@@ -21,13 +21,13 @@ RULES = {
 
 
 def case(build):
-    """Register Tokens that every operation is tried on."""
+    """Register Tokens to which every operation is applied."""
     CASES[build.__name__.strip("_")] = functools.cache(build)
     return build
 
 
 def operation(check):
-    """Register a transform; ``check(tokens)`` applies and judges it."""
+    """Register a transform; ``check(tokens)`` applies and checks it."""
     OPERATIONS[check.__name__.strip("_")] = check
     return check
 
@@ -128,7 +128,7 @@ def _joined():
 
 
 def _assert_same(result, expected):
-    """Equal layouts, arrays, and everything that follows from them."""
+    """Check that layouts, arrays, and all that is derived are equal."""
     assert isinstance(result, Tokens)
     assert result.layout == expected.layout
     assert result.key_order == expected.key_order
@@ -159,7 +159,7 @@ def _assert_same_tree(result, expected):
 
 
 def _rows(tokens, rows):
-    """Take samples of the first axis, one array at a time."""
+    """Take samples along the first axis, one array at a time."""
 
     def take(array):
         return None if array is None else jnp.asarray(np.asarray(array)[rows])
@@ -173,7 +173,7 @@ def _rows(tokens, rows):
 
 
 def _answers(tokens):
-    """Return all that can be asked of Tokens inside a transform."""
+    """Return all properties of Tokens that are available in a transform."""
     view = tokens.select_tokens(tokens.key_order[::-1])
     return {
         "tokens": tokens,
@@ -205,7 +205,7 @@ def _vmap_over_samples(tokens):
         seen.append(tokens.sample_shape)
         answers = _answers(tokens)
         answers["labels"] = jnp.asarray(answers["labels"])
-        # Without padding the same for every sample, and not batched.
+        # Without padding it is equal for all samples, and not batched.
         answers.pop("attention")
         return answers
 
@@ -237,7 +237,7 @@ def _grad_with_respect_to_data(tokens):
     gradient = tokens.with_data(jax.jit(jax.grad(loss))(tokens.data))
     twice = jax.tree.map(lambda x: 2 * x, tokens.decode())
     _assert_same_tree(gradient.decode(), twice)
-    # What no key decodes has no influence.
+    # Values that are never decoded have no influence.
     n_values = sum(leaf.size for leaf in jax.tree.leaves(twice))
     assert np.count_nonzero(gradient.data) <= n_values
 
@@ -281,7 +281,7 @@ def _remat(tokens):
 
     (gradient, expected), (recomputed, result) = both(tokens)
     _assert_same(result, expected)
-    # Another program: rounding may differ in the last bits.
+    # A different program may round differently in the last bits.
     np.testing.assert_allclose(recomputed, gradient, rtol=1e-5, atol=1e-6)
 
 
@@ -341,7 +341,7 @@ def _flatten_and_unflatten(tokens):
         for leaf in leaves
     )
     _assert_same(jax.tree.unflatten(tree, leaves), tokens)
-    # Leaves may be anything while jax rebuilds trees.
+    # Leaves may be any objects while jax rebuilds trees.
     names = jax.tree.unflatten(tree, [object()] * len(leaves))
     assert names.key_order == tokens.key_order
     paths, _ = jax.tree_util.tree_flatten_with_path(tokens)
@@ -365,12 +365,12 @@ NEED_SAMPLES = {
     ],
 )
 def test_every_transform_of_every_case(name, transform):
-    """One test: all operations on all cases, judged by their results."""
+    """Each test applies one operation to one case and checks the result."""
     OPERATIONS[transform](CASES[name]())
 
 
 def test_the_cases_are_what_their_names_say():
-    """So that the product covers what it should."""
+    """The product of cases and transforms therefore covers what it should."""
     tokens = CASES["samples_as_many_as_tokens"]()
     assert tokens.sample_shape == (tokens.n_tokens,)
     assert tokens.padding is not None
@@ -394,7 +394,7 @@ def _counted(function):
 
 @pytest.mark.parametrize("name", CASES)
 def test_fresh_but_equal_tokens_compile_once(name):
-    """Built anew from new arrays: an equal layout, so the same program."""
+    """New arrays with an equal layout use the same program."""
     step, traces = _counted(lambda t: t.with_data(2 * t.data))
     build = CASES[name].__wrapped__
     first, second = build(), build()
@@ -408,7 +408,7 @@ def test_fresh_but_equal_tokens_compile_once(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_changed_values_keep_the_layout_and_compile_once(name):
-    """with_values and with_data, of the whole and of a view."""
+    """with_values and with_data are applied to the whole and to a view."""
     tokens = CASES[name]()
     key = tokens.key_order[-1]
     (value,) = jax.tree.leaves(tokens.decode_keys(tokens.data, [key]))
@@ -428,7 +428,7 @@ def test_changed_values_keep_the_layout_and_compile_once(name):
 
 
 def test_another_layout_compiles_anew():
-    """Other sizes, labels or rules are another program."""
+    """Different sizes, labels or rules need a different program."""
     step, traces = _counted(lambda t: t.data.sum())
     data = {"a": _values(2, 2, 1), "b": _values(2, 2, 1)}
     step(Tokens.from_pytree(data, {}))
@@ -441,7 +441,7 @@ def test_another_layout_compiles_anew():
 
 
 def test_key_order_survives_jit():
-    """A jitted function sorts dictionaries, but not the keys of Tokens."""
+    """Dictionaries are sorted by jit, but the keys of Tokens are not."""
     tokens = Tokens.from_pytree(
         {"z": _values(2, 1, 1), "m": _values(2, 2, 1), "a": _values(2, 1, 1)},
         {},
@@ -450,14 +450,14 @@ def test_key_order_survives_jit():
     double = jax.jit(lambda t: t.with_data(2 * t.data))
     result = double(tokens)
     assert result.key_order == list(result.decode()) == ["z", "m", "a"]
-    # The same leaves in another order: no stale program may answer.
+    # The same leaves in a different order must not use an old program.
     result = double(tokens.select_tokens(["a", "m", "z"]).to_tokens())
     assert result.key_order == list(result.decode()) == ["a", "m", "z"]
 
 
 @pytest.mark.parametrize("name", ["padding", "functional_inputs", "joined"])
 def test_nothing_leaks(name):
-    """What is computed first inside a transform stays concrete after it."""
+    """Values first computed inside a transform are concrete after it."""
     with jax.checking_leaks():
         tokens = CASES[name].__wrapped__()
         jax.jit(_answers)(tokens)
@@ -468,7 +468,7 @@ def test_nothing_leaks(name):
 
 
 def test_from_pytree_inside_jit_and_vmap():
-    """Arrays are traced, rules and sizes are static."""
+    """Arrays are traced; rules and sizes are static."""
     data = {"a": jnp.asarray(_values(3, 2, 1)), "z": jnp.ones((3, 1, 2))}
     times = {"a": jnp.asarray(_values(3, 2, 1))}
     sizes = {"a": jnp.array([[1], [2], [0]])}
@@ -484,7 +484,7 @@ def test_from_pytree_inside_jit_and_vmap():
 
 
 def test_views_as_arguments_of_jit():
-    """The selected keys are static, the parent's arrays are traced."""
+    """The selected keys are static; the parent's arrays are traced."""
     tokens = CASES["padding"]()
     step, traces = _counted(
         lambda view: (view.data, view.padding_mask, view.decode())
@@ -499,7 +499,7 @@ def test_views_as_arguments_of_jit():
 
 
 def test_views_through_vmap_and_back():
-    """A view comes back as a view, with its keys."""
+    """The result is a view with the same keys."""
     tokens = CASES["functional_inputs"]()
     view = tokens.select_tokens(["obs", "theta"])
     result = jax.vmap(lambda v: v)(view)
@@ -510,7 +510,7 @@ def test_views_through_vmap_and_back():
 
 
 def test_gradient_of_whole_tokens():
-    """Without a padding mask Tokens can be differentiated as they are."""
+    """Without a padding mask, Tokens can be differentiated directly."""
     tokens = CASES["plain"]()
     gradient = jax.grad(lambda t: (t.data**2).sum())(tokens)
     _assert_same(gradient, tokens.with_data(2 * tokens.data))

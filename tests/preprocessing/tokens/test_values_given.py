@@ -117,7 +117,7 @@ STAMPS = np.array(
         (1.7e18 + three(0.0, 1e9, 2e9), "so close to one another"),
         (three(np.nan, 1.7e9, 1.7e9 + 1), "so close to one another"),
         (three(np.inf, 1.7e9, 1.7e9 + 1), "so close to one another"),
-        (three(0.0, 1.7e9, 1.7e9 + 1), "neighbours|so close"),
+        (three(0.0, 1.7e9, 1.7e9 + 1), "neighboring|so close"),
     ],
 )
 def test_values_that_32_bits_cannot_hold_are_refused(way, value, message):
@@ -148,7 +148,7 @@ def test_values_that_fit_are_kept(value):
 
 
 def test_integers_beside_floats():
-    """A joined dtype is checked as well as that of the key."""
+    """The joined dtype is checked as well as the dtype of the key."""
     floats = np.zeros((1, 2, 1), np.float16)
     with pytest.raises(ValueError, match="70000, which float16 cannot hold"):
         Tokens.from_pytree(
@@ -176,7 +176,7 @@ def test_joined_dtypes(integers, dtype, message):
 def test_times_of_rows_that_begin_years_apart():
     starts = np.array([1.5e9, 1.6e9])[:, None, None]
     times = starts + np.arange(5.0)[None, :, None]
-    with pytest.raises(ValueError, match="most of them to their neighbours"):
+    with pytest.raises(ValueError, match="makes most neighboring values equal"):
         of(times)
     of(times - starts)
     of(np.random.default_rng(0).normal(size=(100, 100, 1)))

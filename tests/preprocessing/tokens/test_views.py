@@ -10,7 +10,7 @@ from tfmpe import Tokens
 
 @pytest.fixture
 def tokens() -> Tokens:
-    """Three keys of different sizes, with times and padding."""
+    """Return three keys of different sizes, with times and padding."""
     return Tokens.from_pytree(
         {
             "mu": np.array([[[1.0]], [[2.0]]]),
@@ -43,7 +43,7 @@ POSITIONS = {
 
 @pytest.mark.parametrize("keys", POSITIONS, ids="-".join)
 def test_slices_of_a_view_count_from_zero(tokens, keys):
-    """Without gaps, shapes as in the parent; labels stay."""
+    """There are no gaps; shapes and labels are those of the parent."""
     view = tokens.select_tokens(keys)
     assert list(view.slices) == list(view.label_map) == list(keys)
     offset = 0
@@ -54,7 +54,7 @@ def test_slices_of_a_view_count_from_zero(tokens, keys):
 
 
 def test_select_tokens_does_not_copy(tokens):
-    """The view holds the very arrays of its parent."""
+    """The view refers to the arrays of its parent."""
     view = tokens.select_tokens(["obs", "mu"])
     assert view.parent.data is tokens.data
     leaves, expected = jax.tree.leaves(view), jax.tree.leaves(tokens)
@@ -76,14 +76,14 @@ def test_neighbouring_keys_of_numpy_tokens_share_memory(tokens):
 
 
 def test_keys_may_come_from_any_iterable(tokens):
-    """Dictionary views and generators, read once."""
+    """Dictionary views and generators are read once."""
     expected = tokens.select_tokens(["mu", "obs"]).data
     for keys in ({"mu": 1, "obs": 2}.keys(), iter(("mu", "obs"))):
         np.testing.assert_array_equal(tokens.select_tokens(keys).data, expected)
 
 
 def test_decode_of_a_view(tokens):
-    """Its own values, or another array with its tokens."""
+    """The view's values are decoded, or another array of its tokens."""
     view = tokens.select_tokens(["obs", "mu"])
     decoded = view.decode()
     whole = tokens.decode()
@@ -100,7 +100,7 @@ def test_decode_of_a_view(tokens):
 
 
 def test_decode_of_nested_keys():
-    """The view's part of the tree."""
+    """The result is the view's part of the tree."""
     tokens = Tokens.from_pytree(
         {"mu": np.zeros((1, 1, 1)), "site": {"obs": np.ones((1, 2, 1))}}, {}
     )
@@ -110,13 +110,13 @@ def test_decode_of_nested_keys():
 
 
 def test_with_data_of_a_view_keeps_the_dtype(tokens):
-    """Integers become the floats that the tokens are."""
+    """Integers are converted to the floats of the tokens."""
     changed = tokens.select_tokens(["mu"]).with_data(np.zeros((2, 1, 1), int))
     assert changed.data.dtype == tokens.data.dtype
 
 
 def test_to_tokens_stands_alone(tokens):
-    """Its keys only; rules on the others are dropped."""
+    """It has only its keys, and no rules on other keys."""
     alone = tokens.select_tokens(["obs", "theta"]).to_tokens()
     assert isinstance(alone, Tokens)
     assert alone.key_order == ["obs", "theta"]
@@ -131,7 +131,7 @@ def test_to_tokens_stands_alone(tokens):
 
 
 def test_a_view_without_rows_in_the_parent_is_no_view():
-    """Keys of no tokens can be selected like all others."""
+    """Keys without tokens can be selected like all others."""
     tokens = Tokens.from_pytree(
         {"none": np.zeros((2, 0, 1)), "obs": np.zeros((2, 3, 1))},
         {"local": ["none"]},

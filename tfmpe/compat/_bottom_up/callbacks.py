@@ -36,8 +36,8 @@ def call(function: Callable[..., Any], *args: Any, key: Any = None) -> Any:
 def draw(source: Any, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
     """Return draws of a distribution; other objects are returned unchanged.
 
-    Distributions of TensorFlow Probability (``sample(shape, seed=key)``)
-    and of NumPyro (``sample(key, shape)``).
+    Distributions may be from TensorFlow Probability
+    (``sample(shape, seed=key)``) or NumPyro (``sample(key, shape)``).
     """
     if isinstance(source, Mapping) or not hasattr(source, "sample"):
         return source
@@ -56,7 +56,7 @@ def draw_index(f_in: Any, args: Any, key: Any, n: int) -> dict[str, Any] | None:
     args : tuple, or None
     key : key array
     n : int
-        Draws of a distribution.
+        Number of draws, if it is a distribution.
     """
     if f_in is None:
         return None
@@ -67,14 +67,14 @@ def draw_index(f_in: Any, args: Any, key: Any, n: int) -> dict[str, Any] | None:
 
 
 def repeated(tree: Any, n: int) -> Any:
-    """Return a tree of arrays with ``n`` rows, from one with 1 or ``n``."""
+    """Broadcast a tree of arrays with 1 or ``n`` rows to ``n`` rows."""
     return jax.tree.map(
         lambda leaf: jax.numpy.broadcast_to(leaf, (n, *leaf.shape[1:])), tree
     )
 
 
 def _names(function: Any) -> list[str] | None:
-    """Return the parameters that can be given by name; None if not all."""
+    """Return the parameter names, or None for ``*args`` and other kinds."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from tfmpe.compat._combine import combine_data
-from tfmpe.compat.utils import take_rows
+from tfmpe.compat.defects.l25_clamped_split import take_rows
 
 
 class Simulations:
@@ -15,13 +15,13 @@ class Simulations:
     Parameters
     ----------
     n : int
-        Simulations in a stage.
+        Number of simulations in a stage.
     fixes : collection of str
-        By default all data of both stages are in one set: the first stage
-        is trained on all of it, the second on its first ``n`` rows, which
-        are always those of the first round (L26), and its own. If fixed, each
-        stage is trained on all simulations of all rounds, with the sides in
-        its own order.
+        By default the data of both stages form one set: the first stage is
+        trained on all of it, the second on the first ``n`` rows, always those
+        of the first round (L26), and its new simulations. If fixed, the first
+        stage is trained on its simulations of all rounds, the second on
+        those of both stages, with the sides in their original order.
     """
 
     def __init__(self, n: int, fixes: Collection[str]) -> None:

@@ -18,7 +18,7 @@ _TRAINING_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Stages:
-    """An estimator, and the settings of all its rounds.
+    """An estimator and the settings of all rounds.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class Stages:
     def infer(
         self, theta: Any, y_observed: Any, index: Any, key: Any
     ) -> dict[str, Any]:
-        """Draw from the posterior, and keep one unit of each local.
+        """Draw from the posterior; keep one unit of each local parameter.
 
         Parameters
         ----------
         theta : dict
-            Parameters of any values, for their names and shapes.
+            Parameters; only their names and shapes are used.
         y_observed, index
             The observation and its functional inputs.
         key : key array
@@ -88,7 +88,7 @@ class Stages:
         theta : dict
             Parameters, a row for every simulation.
         one_y : dict
-            Observations of one unit, for their names and shapes.
+            Observations of one unit; only their names and shapes are used.
         index : dict or None
         key : key array
             For the noise, if L19 is fixed.

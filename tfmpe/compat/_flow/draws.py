@@ -11,7 +11,7 @@ from tfmpe.compat._flow.keys import take_key
 
 
 def check_theta_shape(theta_shape: Any) -> None:
-    """Refuse a shape that is not a tuple.
+    """Raise an error if the shape is not a tuple.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def base_draw(
     Raises
     ------
     AssertionError
-        If ``theta_0`` has another shape.
+        If ``theta_0`` has a different shape.
     """
     if theta_0 is None:
         return jax.random.normal(take_key(rngs, context), shape)
@@ -47,7 +47,7 @@ def base_draw(
 def evaluated(model: Any) -> Any:
     """Return a model in evaluation mode: itself, or a copy under a trace.
 
-    Newer flax does not allow a transformation to change an outer object.
+    Newer flax does not allow transformations to change outer objects.
     """
     if not isinstance(model, nnx.Module):
         return model

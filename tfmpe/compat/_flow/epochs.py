@@ -1,4 +1,4 @@
-"""Training loop of every legacy model: epochs and batches, compiled once."""
+"""Training loop of all legacy models: epochs and batches, compiled once."""
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -18,7 +18,7 @@ DEFAULT_OPTIMIZER = optax.adam(3e-4)
 """One object for all trainings, so that they are compiled once."""
 
 LossFn = Callable[[Any, Any, Any], Any]
-"""``loss_fn(model, key, batch)``, a scalar."""
+"""``loss_fn(model, key, batch)`` returns a scalar."""
 
 
 class Task(NamedTuple):
@@ -87,12 +87,12 @@ def train_on_batch(
 def validate_on_batch(
     state: State, key: Any, batch: Any, *, task: Task, evaluation: bool
 ) -> tuple[State, Any]:
-    """Return the loss of a batch, and the state with its draws counted.
+    """Return the state after the random draws of a batch, and its loss.
 
     Parameters
     ----------
     evaluation : bool
-        Whether to set the model to evaluation, or leave its mode as it is.
+        Whether to set the model to evaluation mode; else its mode is kept.
     """
     loss, rest = _loss(
         task, state.parameters, state.rest, key, batch, evaluation
@@ -111,12 +111,12 @@ def fit_epochs(
     batch_size: int,
     fixes: Collection[str] = (),
 ) -> tuple[Any, Any]:
-    """Train a model in place: ``train.fit_model_no_branch`` without a fix.
+    """Train a model in place; see ``train.fit_model_no_branch``.
 
     Parameters
     ----------
     fixes : collection of str
-        Defects to turn off, of L24, L26, L32 and L33.
+        Defects to turn off: any of L24, L26, L32 and L33.
 
     Notes
     -----
@@ -195,7 +195,7 @@ def _loss(
     batch: Any,
     evaluation: bool = False,
 ) -> tuple[Any, Any]:
-    # Copied, as flax lets a trace change only what was made in it.
+    # Copied, because a trace can only change objects created in it.
     rest = jax.tree.map(lambda leaf: leaf, rest)
     model = nnx.merge(task.graph, parameters, rest)
     if evaluation:

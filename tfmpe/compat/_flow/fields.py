@@ -15,7 +15,7 @@ from tfmpe.estimators._flow.vector_field import (
 
 
 def split_legacy(field: Any) -> SplitField:
-    """Take a legacy field apart for ``jit``.
+    """Split a legacy field into static and traced parts for ``jit``.
 
     Parameters are read at each call if the field is an NNX module, a bound
     method of one, or another pytree. A field that refers to an NNX module in
@@ -39,9 +39,9 @@ def merge_legacy(static: Any, parameters: Any, rest: Any) -> Any:
         _, function, static = static
         owner = merge_legacy(static, parameters, rest)
         return functools.partial(function, owner)
-    # Copied, as flax lets a trace change only what was made in it. So every
-    # evaluation begins with the same counts: what is dropped, if the field is
-    # in training mode, is the same at all times of a solution (L33).
+    # Copied, because a trace can only change objects created in it. So every
+    # evaluation begins with the same counts, and in training mode the dropout
+    # mask is the same at all times of a solution (L33).
     arrays = jax.tree.map(lambda leaf: leaf, (parameters, rest))
     return merge_field(static, *arrays)
 
@@ -54,7 +54,7 @@ class _Once:
 
 
 def _refers_to_module(field: Any) -> bool:
-    """Whether an object that is not an NNX module refers to one."""
+    """Return whether an object that is not an NNX module refers to one."""
     field = inspect.unwrap(field)
     held: list[Any] = []
     if isinstance(field, functools.partial):

@@ -15,8 +15,8 @@ def take_key(rngs: Any, *given: Any) -> Any:
     ----------
     rngs : nnx.Rngs, or any object with ``base_dist()``
     *given : trees of arrays
-        Arguments of the draw. If they are traced, the count stays, because a
-        transformation must not change an outer object.
+        Arguments of the draw. If they are traced, the count does not change,
+        because a transformation must not change an outer object.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def next_key(stream: Any) -> Any:
     stream : nnx.RngStream, or any function that returns keys
     """
     inside = isinstance(_count(stream), Tracer)
-    # Under jit, what is computed from numbers alone is traced, too.
+    # Under jit, even results of constants are traced.
     if not inside and isinstance(jnp.add(0, 0), Tracer):
         return _peek(stream)
     try:
@@ -50,20 +50,20 @@ def next_key(stream: Any) -> Any:
 
 
 def peek_key(rngs: Any) -> Any:
-    """Return the next key of ``rngs.base_dist``, and leave it there."""
+    """Return the next key of ``rngs.base_dist`` without taking it."""
     return _peek(rngs.base_dist)
 
 
 def key_for(key: Any, content: Any) -> Any:
-    """Return a different key for every content.
+    """Return a key that also depends on the values of an array.
 
-    Under ``vmap`` an outer key is the same in all rows, but their contents
+    Under ``vmap`` an outer key is the same in all rows, but the values
     differ.
     """
     bits = jax.lax.bitcast_convert_type(
         jnp.asarray(content, jnp.float32).ravel(), jnp.uint32
     )
-    # Knuth's multiplicative hash, with a different odd factor per place.
+    # Knuth's multiplicative hash, with a different odd factor per position.
     factors = 2 * jnp.arange(bits.size, dtype=jnp.uint32) + 1
     mixed = (bits ^ (bits >> 15)) * jnp.uint32(2654435761)
     mixed = (mixed ^ (mixed >> 13)) * factors

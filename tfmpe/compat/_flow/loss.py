@@ -22,7 +22,7 @@ def _cfm_loss(
     Parameters
     ----------
     rng_key : key array
-        For the times, uniform, one for each row, and the noise.
+        For the noise and the times, which are uniform, one for each row.
     model, batch, sigma_min
         See :func:`legacy_loss`.
 
@@ -51,18 +51,21 @@ def legacy_loss(
     ----------
     model : StructuredCNF
     batch : dict
-        Of ``flatten_structured``, the rows first in every leaf.
+        As returned by ``flatten_structured``; rows are the first axis of every
+        leaf.
     times : Array
         From 0 (noise) to 1 (values).
     noise : Array
     sigma_min : float
-        Width of the path's end around a value, dimensionless.
+        Standard deviation of the path around a value at time 1,
+        dimensionless.
 
     Returns
     -------
     Array
-        Squared error of the velocity: its mean over all values or, with
-        padding masks, its sum over real tokens of theta by their number.
+        Squared error of the velocity: the mean over all values or, with
+        padding masks, the sum over the real tokens of theta divided by their
+        number.
 
     Notes
     -----

@@ -35,13 +35,13 @@ class Clock(NamedTuple):
 
 FORWARD = Clock(0.0, 1.0, 1.0)
 BACKWARD = Clock(1.0, -1.0, -1.0)
-# L18, L28: a density is solved backwards, but the field sees minus the time.
+# A density is solved backward; with L18 and L28 the field gets minus the time.
 DENSITY = BACKWARD
 NEGATIVE_DENSITY = Clock(-1.0, 1.0, -1.0)
 
 
 class Problem:
-    """A legacy vector field and all its arguments but theta.
+    """A legacy vector field and its arguments other than theta and time.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class Problem:
     theta_shape : tuple of int
         Shape of one draw.
     given : mapping
-        The other arguments of the field, but ``time``.
+        The other arguments of the field, except ``time``.
     time_shape : tuple of int
-        Shape of the time that the field receives: all ones.
+        Shape of the time that the field receives; all sizes are 1.
 
     Notes
     -----
@@ -88,9 +88,9 @@ class Problem:
         theta_0 : Array
         direction : {'forward', 'backward'}
         return_times : array, shape (times,), optional
-            Ascending. The states at all of these, (n, times, *theta_shape),
-            in the order in which they are passed; the first is ``theta_0``,
-            whatever the time is (L35).
+            Ascending times at which to return states, (n, times,
+            *theta_shape), in the order of the path. The first state is
+            ``theta_0``, whatever its time (L35).
 
         Raises
         ------
@@ -127,7 +127,7 @@ class Problem:
         epsilon : Array
             Probes for the divergence, along the last axis.
         negative_time : bool
-            Whether the field sees the times of sampling with a minus sign.
+            Whether the field gets the times of sampling with a minus sign.
         """
         return _densities(
             self._arrays,

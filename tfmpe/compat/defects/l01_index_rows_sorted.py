@@ -15,7 +15,7 @@ class IndexRowsSortedWarning(LegacyWarning):
 
 
 def leaves_in_sorted_order(index: Mapping[str, Any]) -> list[Any]:
-    """Return the leaves as a jax tree orders them: by sorted keys."""
+    """Return the leaves in the order of jax trees: by sorted keys."""
     return jax.tree.leaves(dict(index))
 
 
@@ -23,8 +23,8 @@ def check_key_order(side: str, names: list[str]) -> None:
     """Warn if the keys of a side are not sorted."""
     if names != sorted(names):
         IndexRowsSortedWarning.warn(
-            f"the rows of index[{side!r}] follow the sorted keys "
-            f"{sorted(names)}, but those of data[{side!r}] follow {names}, "
-            "so they do not correspond. Sort the keys, or use Tokens, whose "
-            "functional inputs follow the data."
+            f"the rows of index[{side!r}] are in the order of the sorted keys "
+            f"{sorted(names)}, but the rows of data[{side!r}] are in the order "
+            f"{names}, so they do not match. Sort the keys, or use Tokens, "
+            "whose functional inputs follow the data."
         )

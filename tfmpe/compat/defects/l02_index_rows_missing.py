@@ -1,4 +1,4 @@
-"""Defect L2: fewer index rows than tokens where a key has no index."""
+"""Defect L2: fewer index rows than tokens if a key has no index."""
 
 from collections.abc import Collection
 

@@ -16,19 +16,19 @@ class SharedLabelsWarning(LegacyWarning):
 def legacy_ranks(
     theta_names: Sequence[str], y_names: Sequence[str]
 ) -> dict[str, int]:
-    """Rank all names by code point; of a name given twice the later rank."""
+    """Rank all names by code point; a repeated name has its later rank."""
     shared = [name for name in theta_names if name in set(y_names)]
     if shared:
         SharedLabelsWarning.warn(
-            f"the keys {shared} are on both sides and get one label for "
-            "both. Rename them on one side."
+            f"the keys {shared} are on both sides and have the same "
+            "label on both. Rename them on one side."
         )
     names = sorted([*theta_names, *y_names])
     return {name: rank for rank, name in enumerate(names)}
 
 
 def label_dtype(labels: Sequence[int]) -> np.dtype:
-    """Return int8, or refuse labels that do not fit.
+    """Return int8; raise an error if a label does not fit.
 
     Raises
     ------

@@ -17,9 +17,9 @@ def check_directions(
     theta: Collection[str],
     y: Collection[str],
 ) -> None:
-    """Warn of rules between the sides that are written the wrong way round.
+    """Warn of rules between the sides that are written from y to theta.
 
-    A rule that is also written the right way round is taken to be meant.
+    There is no warning for rules that are written in both directions.
     """
     inert = [
         (a, b)

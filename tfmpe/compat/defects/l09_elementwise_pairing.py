@@ -10,7 +10,7 @@ from tfmpe.preprocessing.layout.dimensions import token_coordinates
 
 
 class ElementwisePairingWarning(LegacyWarning):
-    """A cross_local rule opens fewer pairs than it says (L9)."""
+    """A cross_local rule does not open all matching pairs (L9)."""
 
     code = "L9"
 
@@ -18,8 +18,8 @@ class ElementwisePairingWarning(LegacyWarning):
 def elementwise_opening(a: KeyLayout, b: KeyLayout, dims: Any) -> np.ndarray:
     """Return the pairs of tokens that a legacy cross_local rule opens.
 
-    For each coordinate the tokens of ``a`` and those of ``b`` are paired as
-    NumPy broadcasts two index lists: right where one list has one entry.
+    For each coordinate, the indices of the tokens of ``a`` and ``b`` are
+    broadcast as in NumPy, which is only right if one key has one token.
 
     Returns
     -------
@@ -30,14 +30,14 @@ def elementwise_opening(a: KeyLayout, b: KeyLayout, dims: Any) -> np.ndarray:
     ValueError
         If sizes differ or a dimension is too large.
     IndexError
-        If the two lists do not broadcast, or a dimension is too negative.
+        If the indices do not broadcast, or a dimension is too negative.
     """
     opened = np.zeros((a.n_tokens, b.n_tokens), bool)
     if dims is None:
         if a.n_tokens != b.n_tokens:
             raise ValueError(
                 f"cross_local rule ({a.name!r}, {b.name!r}, None): the keys "
-                f"must have equally many tokens, not {a.n_tokens} and "
+                f"must have the same number of tokens, not {a.n_tokens} and "
                 f"{b.n_tokens}."
             )
         np.fill_diagonal(opened, True)
@@ -47,7 +47,7 @@ def elementwise_opening(a: KeyLayout, b: KeyLayout, dims: Any) -> np.ndarray:
     if dim_a >= len(a.event_shape) or dim_b >= len(b.event_shape):
         raise ValueError(
             f"{rule}: the event shapes {a.event_shape} and {b.event_shape} "
-            "do not have these dimensions."
+            "do not have these axes."
         )
     if a.event_shape[dim_a] != b.event_shape[dim_b]:
         raise ValueError(

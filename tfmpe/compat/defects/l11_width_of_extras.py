@@ -21,7 +21,7 @@ def legacy_width(data: Mapping[str, Any], batch_ndims: Any) -> int:
     Parameters
     ----------
     data : mapping
-        With ``'theta'``, ``'y'`` and possibly other entries, which count.
+        Has ``'theta'``, ``'y'`` and possibly other entries, which also count.
     batch_ndims : tree of int
         With the structure of ``data``.
 

@@ -17,12 +17,12 @@ class CallerChangedWarning(LegacyWarning):
 def add_index_entries(
     data: Mapping[str, Any], batch_ndims: MutableMapping[str, Any]
 ) -> None:
-    """Write one trailing axis for index entries into the caller's tree."""
+    """Add one trailing axis for each index entry to the caller's tree."""
     added = [name for name in ("theta_index", "y_index") if name in data]
     for name in added:
         batch_ndims[name] = jax.tree.map(lambda _: 1, data[name])
     if added:
         CallerChangedWarning.warn(
-            f"data has the entries {added}, so data_batch_ndims was changed "
-            "in place: it now has them too. Pass a copy to keep yours."
+            f"data has the entries {added}, so the same entries were added to "
+            "your data_batch_ndims in place. Pass a copy to keep it unchanged."
         )

@@ -1,4 +1,4 @@
-"""Defect L14: a pad value that changes where the dtype cannot hold it."""
+"""Defect L14: a pad value that changes if the dtype cannot represent it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class PadValueOverflowWarning(LegacyWarning):
-    """Padding does not hold the requested value (L14)."""
+    """Padding does not have the requested value (L14)."""
 
     code = "L14"
 

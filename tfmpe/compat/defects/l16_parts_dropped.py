@@ -1,4 +1,4 @@
-"""Defect L16: parts dropped by a join because one operand has none."""
+"""Defect L16: parts dropped by a join because one operand lacks them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ class PartsDroppedWarning(LegacyWarning):
 
 
 def has_attention(flat: Mapping[str, Any]) -> bool:
-    """Whether a flat dictionary has attention masks."""
+    """Return whether a flat dictionary has attention masks."""
     return "attention" in flat.get("masks", {})
 
 
@@ -29,5 +29,5 @@ def check_parts(x: Mapping[str, Any], y: Mapping[str, Any]) -> None:
         PartsDroppedWarning.warn(
             f"combine_data drops {dropped}, which only one of its arguments "
             "has. Build both with the same options, or join Tokens, which "
-            "refuses to drop anything."
+            "never drops anything."
         )

@@ -13,12 +13,12 @@ class SamplesMixedUpWarning(LegacyWarning):
 
 
 def n_samples(data: Mapping[str, Any]) -> int:
-    """Return the number of samples that labels and masks get: that of y."""
+    """Return the number of samples of labels and masks: that of y."""
     return data["y"].shape[0]
 
 
 def check_samples(number: int, data: Mapping[str, Any]) -> None:
-    """Warn if theta has other samples than y, or there are two such axes."""
+    """Warn if theta and y differ in samples, or have two sample axes."""
     for side, array in data.items():
         if array.ndim > 3:
             SamplesMixedUpWarning.warn(

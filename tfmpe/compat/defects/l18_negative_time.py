@@ -6,13 +6,13 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class NegativeTimeWarning(LegacyWarning):
-    """A density of structured data is not that of the samples (L18)."""
+    """The density of structured data is not that of the samples (L18)."""
 
     code = "L18"
 
 
 class PlainNegativeTimeWarning(NegativeTimeWarning):
-    """A density of plain arrays is not that of the samples (L28)."""
+    """The density of plain arrays is not that of the samples (L28)."""
 
     code = "L28"
 
@@ -24,9 +24,9 @@ def has_negative_time(
     if kind.code in fixes:
         return False
     kind.warn(
-        "log_prob passes times from -1 to 0 to the vector field and sample "
-        "times from 0 to 1, so the density is not that of the samples unless "
-        f"the field is even in time. Pass fix=['{kind.code}'], or use "
-        "ContinuousFlow.log_prob."
+        "log_prob calls the vector field at times from -1 to 0, but sample "
+        "calls it at times from 0 to 1, so the density is not that of the "
+        "samples unless the field is an even function of time. Pass "
+        f"fix=['{kind.code}'], or use ContinuousFlow.log_prob."
     )
     return True

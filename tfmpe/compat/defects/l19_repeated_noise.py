@@ -15,19 +15,18 @@ class RepeatedNoiseWarning(LegacyWarning):
 def estimator_key(rngs: Any, context: Any, fixes: Collection[str]) -> Any:
     """Return the key of an estimator's base draw or probes.
 
-    By default the next one of ``rngs``, which is left there, so that the
-    next call gets it, too, and all rows under ``vmap``. Fixed: a fresh one,
-    under ``vmap`` another for every observation.
+    By default this is the next key of ``rngs``, which is not taken, so that the
+    next call and all rows under ``vmap`` get the same key. If fixed, it is a
+    new key, which under ``vmap`` differs between observations.
     """
-    # The extra `flow` is not needed to warn of other defects.
+    # Imported here: other warnings do not need the extra `flow`.
     from tfmpe.compat._flow.keys import key_for, peek_key, take_key
 
     if "L19" not in fixes:
         RepeatedNoiseWarning.warn(
-            "The estimator draws the same noise at every call until it is "
-            "trained again, and under vmap the same for every observation, "
-            "so that draws are not independent of one another. Pass theta_0, "
-            "or fix=['L19']."
+            "the estimator draws the same noise at every call until it is "
+            "trained again, and under vmap for every observation, so draws "
+            "are not independent. Pass theta_0, or fix=['L19']."
         )
         return peek_key(rngs)
     return key_for(take_key(rngs, context), context)

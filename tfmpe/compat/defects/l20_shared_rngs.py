@@ -9,7 +9,7 @@ from tfmpe.compat.fixes import read_fixes
 from tfmpe.compat.legacy_warnings import LegacyWarning
 
 Streams = TypeVar("Streams")
-"""``nnx.Rngs``, which is imported only where an instance is made."""
+"""``nnx.Rngs``, which is only imported when one is created."""
 
 _own_seeds = itertools.count()
 _users: dict[str, int] = {}
@@ -23,7 +23,7 @@ class SharedRngsWarning(LegacyWarning):
 
 @functools.cache
 def _shared(owner: str) -> Any:
-    """Return the one object of a class, made at its first use."""
+    """Return the object that a class shares, created at its first use."""
     from flax import nnx
 
     del owner
@@ -40,10 +40,10 @@ def or_shared(
     rngs : nnx.Rngs or None
         The argument of the instance.
     owner : str
-        Path of its class; the instances of each share one object.
+        Path of its class, whose instances share one object.
     fixes : collection of str, optional
         By default those of the environment. With L20, every instance gets
-        its own: seeds 0, 1, 2, …
+        its own object, with the seeds 0, 1, 2, …
     """
     if rngs is not None:
         return rngs

@@ -12,7 +12,7 @@ from tfmpe.preprocessing import PAD_VALUE
 
 
 class PaddedValuesWarning(LegacyWarning):
-    """Padding is learnt, or tokens are narrower than in training (L21)."""
+    """Padding is learned, or tokens are narrower than in training (L21)."""
 
     code = "L21"
 
@@ -22,8 +22,8 @@ def sampled_width(
 ) -> int:
     """Return the width of the tokens to draw.
 
-    By default that of theta, although training data have the same width for
-    theta and y. If fixed: that of the context, if it is larger.
+    By default this is the width of theta, although training data have the same
+    width for theta and y. If fixed, it is the larger of theta and context.
     """
     context_width = context.shape[-1]
     if context_width <= theta_width:

@@ -20,14 +20,14 @@ def ignore_masks(**masks: Any) -> None:
     Parameters
     ----------
     **masks : Array or None
-        By the name of the argument; nonzero may attend.
+        Masks by argument name; nonzero where attention is allowed.
     """
     names = [name for name, mask in masks.items() if _may_forbid(mask)]
     if names:
         MasksWithoutEffectWarning.warn(
-            f"{' and '.join(names)} without effect: the encoder of the "
-            "legacy network discards the result of its attention, so only "
-            "cross_mask acts, and theta tokens do not attend to one another. "
+            f"the legacy network ignores {' and '.join(names)}: its encoder "
+            "discards the result of its attention, so only cross_mask has an "
+            "effect, and theta tokens do not attend to one another. "
             "tfmpe.nn.Transformer applies all masks."
         )
 
@@ -35,5 +35,5 @@ def ignore_masks(**masks: Any) -> None:
 def _may_forbid(mask: Any) -> bool:
     if mask is None:
         return False
-    # Of a jax array under a trace, np.all would be traced.
+    # Under a trace, jax would also trace `all` of a concrete array.
     return isinstance(mask, Tracer) or not np.asarray(mask).all()

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def check_rows(n_rows: int, batch_size: int, fixes: Collection[str]) -> None:
-    """Refuse a number of rows that does not fill all batches.
+    """Raise an error if the rows do not fill all batches.
 
     Raises
     ------
@@ -32,6 +32,6 @@ def masks_of(flat: Mapping[str, Any], fixes: Collection[str]) -> Any:
     if "L24" in fixes:
         return flat.get("masks")
     if "masks" not in flat:
-        # Its text is the legacy one: scripts may compare it.
+        # The legacy text, because scripts may compare it.
         raise KeyError("masks")
     return flat["masks"]

@@ -3,7 +3,10 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
+from tfmpe._base.arrays import on_host
 from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
@@ -23,3 +26,21 @@ def check_rows(data: Any, size: int) -> None:
             "the validation part has too few rows or none. Repeat such leaves "
             "for every sample first."
         )
+
+
+def take_rows(leaf: Any, rows: Any) -> Any:
+    """Index rows as the array's library does: jax clamps row numbers.
+
+    Parameters
+    ----------
+    leaf : array
+    rows : slice or Array of int
+    """
+    drawn = not isinstance(rows, slice)
+    host = on_host([leaf, rows] if drawn else [leaf])
+    if isinstance(leaf, np.ndarray) or not host or not leaf.size:
+        return leaf[rows]
+    # Indexing on the host does not compile a kernel for every shape.
+    source = np.asarray(leaf)
+    taken = np.take(source, rows, 0, mode="clip") if drawn else source[rows]
+    return jnp.asarray(taken)

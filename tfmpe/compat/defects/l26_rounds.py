@@ -30,11 +30,11 @@ def one_unit(
     local_names: Sequence[str],
     fixes: Collection[str],
 ) -> dict[str, Any]:
-    """Choose one unit of every local, ``{name: (n_simulations, 1, ...)}``.
+    """Choose one unit of every local parameter.
 
-    By default the same unit in all simulations, and another for every name.
-    Fixed: drawn for every simulation, and the same for all names, since
-    they belong together.
+    By default there is one unit for each name, the same in all simulations.
+    If fixed, there is one for each simulation, the same for all names. The
+    arrays in the result have the shape ``(n_simulations, 1, ...)``.
     """
     if "L26" in fixes:
         first = draws[local_names[0]]
@@ -52,8 +52,8 @@ def one_unit(
 def epoch_loss(losses: Any, n_rows: Any, fixes: Collection[str]) -> Any:
     """Return the loss that is reported for an epoch.
 
-    By default each batch counts once, and again by its share of the rows.
-    Fixed: by its share only, which makes it the mean over the rows.
+    By default this is the sum over the batches plus the mean over the rows;
+    if fixed, it is only the mean over the rows.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class DroppedAxisWarning(LegacyWarning):
-    """Most of theta is missing in the result (L30)."""
+    """Most of theta is missing from the result (L30)."""
 
     code = "L30"
 
@@ -15,12 +15,12 @@ class DroppedAxisWarning(LegacyWarning):
 def first_draw(ends: Any, fixes: Collection[str]) -> Any:
     """Remove the axis of the single draw from ``(n, 1, *theta_shape)``.
 
-    By default the last axis but one is removed instead.
+    By default the second-to-last axis is removed instead.
     """
     if ends.ndim == 3 or "L30" in fixes:
         return ends[:, 0]
     DroppedAxisWarning.warn(
-        f"theta_shape is {ends.shape[2:]}: the result holds only its first "
-        "row. Flatten theta to one axis, or pass fix=['L30']."
+        f"theta_shape is {ends.shape[2:]}: the result has only the first row "
+        "of theta. Flatten theta to one axis, or pass fix=['L30']."
     )
     return ends[..., 0, :]

@@ -27,7 +27,7 @@ def check_rounds(n_rounds: int, fixes: Collection[str]) -> None:
 def round_noise(
     key: Any, shape: tuple[int, ...], fixes: Collection[str]
 ) -> tuple[Any, Any]:
-    """Return the noise of a round, and the key for what follows.
+    """Return the noise of a round, and a key for later use.
 
     By default the noise is None: the estimator then draws the same each time.
     """

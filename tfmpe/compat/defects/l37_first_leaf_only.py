@@ -17,7 +17,7 @@ class FirstLeafOnlyWarning(LegacyWarning):
 def leaf_event_ndims(
     tree: Any, event_ndims: Any, fixes: Collection[str]
 ) -> list[Any]:
-    """Return the number of event axes of the leaves that are counted.
+    """Return the number of event axes of each leaf that is counted.
 
     Raises
     ------

@@ -19,10 +19,11 @@ class ConstantCountedOnceWarning(LegacyWarning):
 def count_elements(
     path: Any, log_det: Any, shape: tuple[int, ...], fixes: Collection[str]
 ) -> Any:
-    """Return the log determinants of a leaf: fixed, one for each event.
+    """Return the log determinants of a leaf.
 
-    By default as the bijector returns them: of a constant Jacobian, one for
-    each of its parameters, which may be fewer.
+    By default they are those that the bijector returns: for a constant
+    Jacobian, one for each of its parameters, which may be too few. If fixed,
+    there is one for each event.
     """
     if jnp.shape(log_det) == shape:
         return log_det
@@ -31,7 +32,7 @@ def count_elements(
     if isinstance(log_det, Tracer) or (log_det != 0).any():
         ConstantCountedOnceWarning.warn(
             f"the log determinant of the leaf {jax.tree_util.keystr(path)} has "
-            f"the shape {jnp.shape(log_det)} and is counted as it is, not for "
-            f"each of {shape}. Make the bijector with fix=['L38']."
+            f"the shape {jnp.shape(log_det)} and is not broadcast to the shape "
+            f"{shape}. Make the bijector with fix=['L38']."
         )
     return log_det

@@ -7,7 +7,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class ColumnsByPlaceWarning(LegacyWarning):
-    """Functional inputs stand in the columns of others (L39)."""
+    """Functional inputs are in the columns of others (L39)."""
 
     code = "L39"
 
@@ -19,7 +19,7 @@ def columns_by_place(
 ) -> dict[str, slice]:
     """Return the columns into which each used input is written.
 
-    The i-th of ``indices`` gets those of the i-th that is mentioned.
+    The i-th input in ``indices`` gets the i-th of ``columns``.
 
     Raises
     ------
@@ -31,15 +31,14 @@ def columns_by_place(
     if max(places.values(), default=-1) >= len(mentioned):
         raise IndexError(
             f"indices has the keys {list(indices)}, but index_map mentions "
-            f"{list(columns)} only, so later keys have no columns. Leave the "
-            "others out of indices, or pass fix=['L39']."
+            f"{list(columns)} only, so later keys have no columns. Remove "
+            "the others from indices, or pass fix=['L39']."
         )
     taken = {name: mentioned[place] for name, place in places.items()}
     if any(taken[name] != columns[name] for name in taken):
         ColumnsByPlaceWarning.warn(
-            f"the columns of the result belong to {list(columns)}, the order "
-            f"in which index_map mentions them, but are filled in the order "
-            f"of indices, {list(indices)}. Give indices in the other order, or "
-            "pass fix=['L39']."
+            f"the columns of the result belong to {list(columns)}, in the "
+            f"order of index_map, but are filled in the order of indices, "
+            f"{list(indices)}. Reorder indices, or pass fix=['L39']."
         )
     return taken

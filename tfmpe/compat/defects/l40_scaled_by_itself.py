@@ -1,4 +1,4 @@
-"""Defect L40: useless z-scaling of vectors and of values off the domain."""
+"""Defect L40: useless z-scaling of vectors and values outside the domain."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def moment_axes(
 ) -> tuple[int, ...]:
     """Return the axes of the moments: all but the last.
 
-    A vector has no other axis: if fixed, the result is its only axis.
+    If fixed, the moments of a vector are taken over its only axis.
     """
     axes = tuple(range(jnp.ndim(image) - 1))
     if jnp.ndim(image) != 1:

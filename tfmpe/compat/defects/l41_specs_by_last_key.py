@@ -14,14 +14,14 @@ class SpecsByLastKeyWarning(LegacyWarning):
 
 
 def last_key(path: Sequence[Any]) -> Any:
-    """Return the dictionary key at the end of a path, else its text."""
+    """Return the last key of a path, as text if it is not a dictionary key."""
     return getattr(path[-1], "key", str(path[-1])) if path else ""
 
 
 def specs_by_path(
     paths: Sequence[Any], specs: Mapping[Any, Any], fixes: Collection[str]
 ) -> dict[Any, Any]:
-    """Return the given bijectors by the paths of the leaves.
+    """Return the given bijectors, keyed by the paths of the leaves.
 
     Raises
     ------
@@ -48,9 +48,9 @@ def specs_by_path(
     if missed or several:
         SpecsByLastKeyWarning.warn(
             f"of the bijectors, {missed} belong to no leaf and "
-            f"{several} to more than one, since the last key of a path "
-            "decides. Leaves without one get Identity. Correct the keys, or "
-            "pass fix=['L41'] and whole paths."
+            f"{several} to more than one, because only the last key of a path "
+            "counts. Leaves without one get Identity. Correct the keys, or "
+            "pass fix=['L41'] and full paths."
         )
     chosen = {path: specs[key] for key, h in hits.items() for path in h}
     if "L41" in fixes:

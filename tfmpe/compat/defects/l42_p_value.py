@@ -1,4 +1,4 @@
-"""Defect L42: p values of 0 in the kernel test, even for a NaN statistic."""
+"""Defect L42: p-values of 0 in the kernel test, even for a NaN statistic."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,26 +10,26 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class NanStatisticWarning(LegacyWarning):
-    """A statistic is NaN, but its p value is 0 (L42)."""
+    """A statistic is NaN, but its p-value is 0 (L42)."""
 
     code = "L42"
 
 
 def p_value(statistic: Any, null: Any, fixes: Collection[str]) -> Any:
-    """Return how often a statistic is as large under the null hypothesis.
+    """Return the p-value of a statistic.
 
-    By default the share of the null statistics, which is 0 for NaN. Fixed:
-    the data count as one more draw, and NaN gives NaN.
+    By default this is the share of null statistics that are at least as large,
+    0 for NaN. If fixed, the data count as one more, and NaN gives NaN.
     """
     if "L42" in fixes:
-        # Needs the extra `flow`, which warnings of other defects do not.
+        # Imported here: other warnings do not need the extra `flow`.
         from tfmpe.estimators._checks.two_sample import permutation_p_value
 
         return permutation_p_value(statistic, null)
     if not isinstance(statistic, Tracer) and jnp.isnan(statistic):
         NanStatisticWarning.warn(
             "the statistic is NaN (one row of samples, a bandwidth of 0, or "
-            "NaN among them), but its p value is 0 and reject_null is False. "
-            "Pass fix=['L42'] for a p value of NaN."
+            "NaN in the samples), but its p-value is 0 and reject_null is "
+            "False. Pass fix=['L42'] for a p-value of NaN."
         )
     return (null >= statistic).mean()

@@ -1,4 +1,4 @@
-"""Defect L43: printed text and picture files from training a classifier."""
+"""Defect L43: printed text and image files from training a classifier."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,10 +9,10 @@ from tfmpe._base.extras import import_extra
 def show_points(
     base: Any, samples: Any, x: Any, fixes: Collection[str]
 ) -> None:
-    """Print moments of both sets of points, and draw each of them.
+    """Print moments of both sets of points, and draw both.
 
     By default writes ``z_base.png`` and ``z_sampled.png`` into the working
-    directory and leaves two empty figures open. Fixed: does nothing.
+    directory and leaves two empty figures open. If fixed, does nothing.
 
     Parameters
     ----------

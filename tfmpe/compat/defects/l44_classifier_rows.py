@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 
 def check_rows(n_train: int, batch_size: int, fixes: Collection[str]) -> None:
-    """Refuse a number of training rows that does not fill all batches.
+    """Raise an error if the training rows do not fill all batches.
 
     Raises
     ------

@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 
 
 class PlotStyle(NamedTuple):
-    """What depends on the defect.
+    """Properties of the plot that depend on the defect.
 
     Attributes
     ----------
     label : str
-        Of the interval.
+        Label of the interval.
     limits : tuple of float
-        Of the horizontal axis.
+        Limits of the horizontal axis.
     closes : bool
         Whether the figure is closed.
     """
@@ -25,7 +25,7 @@ class PlotStyle(NamedTuple):
 def plot_style(
     conf_alpha: float, largest: Any, fixes: Collection[str]
 ) -> PlotStyle:
-    """Return how to draw a test whose largest statistic is given."""
+    """Return the style of the plot, given the largest statistic."""
     if "L47" in fixes:
         limits = (-0.01, max(0.25, 1.05 * float(largest)))
         return PlotStyle(f"{100 * (1 - conf_alpha):g}% CI", limits, True)

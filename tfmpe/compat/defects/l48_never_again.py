@@ -10,13 +10,13 @@ def improves(
 ) -> bool:
     """Return whether a loss is better than the best one so far.
 
-    By default the first loss is, even if it is NaN, and then no other.
-    Fixed: NaN never is.
+    By default the first loss always is; if it is NaN, no later one is. If
+    fixed, NaN never is.
     """
     first = "L48" not in fixes and math.isinf(best)
     return first or bool(best - metric > min_delta)
 
 
 def stays_stopped(stopped: bool, fixes: Collection[str]) -> bool:
-    """Return whether an improvement leaves a stop as it is."""
+    """Return whether training stays stopped after an improvement."""
     return stopped and "L48" not in fixes

@@ -1,4 +1,4 @@
-"""Defect L54: more points in the main statistic than in each null one."""
+"""Defect L54: more points in the main statistic than in each null statistic."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,7 +9,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class UnequalPointsWarning(LegacyWarning):
-    """p values of ``evaluate_l_c2st_nf`` mean little (L54)."""
+    """p-values of ``evaluate_l_c2st_nf`` are not valid (L54)."""
 
     code = "L54"
 
@@ -17,13 +17,13 @@ class UnequalPointsWarning(LegacyWarning):
 def base_draws(
     key: Any, n: int, n_null: int, width: int, fixes: Collection[str]
 ) -> tuple[Any, Any]:
-    """Draw the points of the base distribution at which classifiers are asked.
+    """Draw base points at which to evaluate the classifiers.
 
     Returns
     -------
     main : Array, shape (n_main, width)
-        For the main classifier: by default all those of the others, fixed
-        ``n`` of its own.
+        For the main classifier: by default all points of the others; if
+        fixed, ``n`` points of its own.
     null : Array, shape (n, n_null, width)
         For the null classifiers, ``n`` for each.
     """

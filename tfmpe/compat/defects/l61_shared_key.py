@@ -1,4 +1,4 @@
-"""Defect L61: one key for null labels, split and epochs of a classifier."""
+"""Defect L61: one PRNG key for a classifier's null labels, split and epochs."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 
 
 def own_keys(key: Any, fixes: Collection[str]) -> tuple[Any, Any]:
-    """Return two keys: by default the same one twice, fixed different ones."""
+    """Return two keys: by default equal, if fixed different ones."""
     if "L61" in fixes:
         first, second = jax.random.split(key)
         return first, second

@@ -12,7 +12,7 @@ from tfmpe.compat.nn._stacks import make_stack, unstacked
 
 
 class FFLayer(nnx.Module):
-    """A linear layer and the activation.
+    """A linear layer with an activation.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class FFLayer(nnx.Module):
         Width of input and output.
     activation : callable
     rngs : nnx.Rngs, optional
-        Without it all instances share ``nnx.Rngs(0)`` (L20).
+        By default all instances share ``nnx.Rngs(0)`` (L20).
 
     Notes
     -----
@@ -38,12 +38,12 @@ class FFLayer(nnx.Module):
         self.activation = activation
 
     def __call__(self, x: Float[Array, "*n dim"]) -> Float[Array, "*n dim"]:
-        """Return new vectors."""
+        """Return the transformed vectors."""
         return self.activation(self.linear(x))
 
 
 class BinaryMLPClassifier(nnx.Module):
-    """The probability that a point is of the second set.
+    """Network for the probability that a point is from the second set.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ class BinaryMLPClassifier(nnx.Module):
         Width and number of the hidden layers.
     activation : callable
     rngs : nnx.Rngs, optional
-        Without it all instances share ``nnx.Rngs(0)`` (L20).
+        By default all instances share ``nnx.Rngs(0)`` (L20).
 
     Notes
     -----
-    Legacy: ``sfmpe.metrics.lc2stnf.BinaryMLPClassifier``. A call draws
-    nothing. Works under ``jit``.
+    Legacy: ``sfmpe.metrics.lc2stnf.BinaryMLPClassifier``. Calls are
+    deterministic. Works under ``jit``.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class BinaryMLPClassifier(nnx.Module):
     ) -> None:
         rngs = or_shared(rngs, "metrics.lc2stnf.BinaryMLPClassifier")
         self.n_layers = n_layers
-        # Drawn in this order, which is not the order in which they act.
+        # Weights are drawn in this order, not in the order of the layers.
         self.layers = make_stack(
             lambda part: FFLayer(latent_dim, activation, part), n_layers, rngs
         )
@@ -103,7 +103,7 @@ class MultiBinaryMLPClassifier(nnx.Module):
     n : int
         Number of classifiers.
     rngs : nnx.Rngs, optional
-        Split in ``n``. Without it all instances share ``nnx.Rngs(0)`` (L20).
+        Split in ``n``. By default all instances share ``nnx.Rngs(0)`` (L20).
 
     Notes
     -----
@@ -140,7 +140,7 @@ class MultiBinaryMLPClassifier(nnx.Module):
         Raises
         ------
         AssertionError
-            If ``u`` has another number of axes, or of columns.
+            If ``u`` has the wrong number of axes or columns.
         """
         if u.ndim != 3 or u.shape[1] != self.n:
             raise AssertionError(

@@ -1,4 +1,4 @@
-"""Training of classifiers, and p values from their statistics."""
+"""Training of classifiers, and p-values from their statistics."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -43,7 +43,7 @@ def fit_classifier(
     Parameters
     ----------
     seed : key array
-        For the split in training and validation, and for the epochs (L61).
+        For the split into training and validation, and for the epochs (L61).
     classifier : BinaryMLPClassifier or MultiBinaryMLPClassifier
         Trained in place.
     u : array, shape (rows, dim) or (rows, n, dim)
@@ -51,16 +51,17 @@ def fit_classifier(
     labels : array, shape (rows,) or (rows, n)
         0 or 1.
     num_epochs, batch_size : int
-        Epochs, and rows in a step, which must divide their number (L44).
+        Number of epochs; rows per step, which must divide ``int(0.8 rows)``
+        (L44).
     optimizer : optax.GradientTransformation
     fix : iterable of str, optional
-        Defects to turn off: L26, L32, L33, L44 and L61 act here.
+        Defects to turn off: L26, L32, L33, L44 and L61 apply here.
 
     Returns
     -------
     train_losses, val_losses : Array, shape (num_epochs,)
-        Cross entropy in nats, a mean over the classifiers; the first is
-        summed as in ``train.fit_model_no_branch``.
+        Cross entropy in nats, averaged over the classifiers; the first is
+        summed over batches as in ``train.fit_model_no_branch``.
 
     Raises
     ------
@@ -105,5 +106,5 @@ def beside(points: Any, row: Any) -> Array:
 
 
 def share_at_least(null: Any, statistic: Any) -> Array:
-    """Return the share of null statistics that are as large, above 0."""
+    """Return the share of null statistics at least as large, but not 0."""
     return jnp.maximum((null >= statistic).mean(), 1 / (null.shape[0] + 1))

@@ -48,12 +48,12 @@ def train_lc2st_classifiers(
         (L44).
     fix : iterable of str, optional
         Defects to turn off: those of ``fit_classifier``; with L61 the
-        permutations have a key of their own.
+        permutations have their own key.
 
     Raises
     ------
     AssertionError
-        If ``batch_size`` does not divide, unless L44 is fixed.
+        If ``batch_size`` does not divide ``int(1.6 n)``, unless L44 is fixed.
 
     Notes
     -----
@@ -105,8 +105,8 @@ def evaluate_lc2st(
     statistic : Array
         Mean of ``(probability - 1/2)**2`` over the draws.
     p_value : Array
-        Share of the null statistics that are as large, at least
-        ``1 / (n_null + 1)``. In ``apply_lc2stnf`` the order is another (L46).
+        Share of the null statistics that are at least as large, but not below
+        ``1 / (n_null + 1)``. ``apply_lc2stnf`` has another order (L46).
 
     Raises
     ------

@@ -43,7 +43,7 @@ def create_calibration_dataset(
     simulator_fn: Callable[[Any, Any], Any],
     n: int,
 ) -> tuple[Any, Any]:
-    """Draw parameters and simulate an observation of each.
+    """Draw parameters and simulate an observation for each.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def train_l_c2st_nf_main_classifier(
     *,
     fix: Iterable[str] | None = None,
 ) -> None:
-    """Train a classifier to distinguish latent points of a flow from its base.
+    """Train a classifier to distinguish latent points of a flow from noise.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def train_l_c2st_nf_main_classifier(
         Parameters ``(n, d)`` and their observations ``(n, x_dim)``.
     z_samples : array, shape (n, latent_dim)
         Latent points of the parameters under the flow (label 1; base draws
-        are label 0).
+        have label 0).
     num_epochs, batch_size : int
         See :func:`fit_classifier`.
     fix : iterable of str, optional
@@ -134,7 +134,7 @@ def precompute_null_distribution_nf_classifiers(
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[Any, Any]:
-    """Train classifiers on sets of points with the same distribution.
+    """Train null classifiers, on two sets with the same distribution.
 
     Parameters
     ----------
@@ -200,10 +200,10 @@ def evaluate_l_c2st_nf(
         :func:`precompute_null_distribution_nf_classifiers`.
     latent_dim : int
     Nv : int
-        Points per null classifier; the main one is evaluated at all of
-        them (L54).
+        Points per null classifier; the main classifier is evaluated at all
+        of them (L54).
     fix : iterable of str, optional
-        Defects to turn off: L54 acts here.
+        Defects to turn off: L54 applies here.
 
     Returns
     -------
@@ -212,9 +212,8 @@ def evaluate_l_c2st_nf(
     statistic : Array
         Mean of ``(probability - 1/2)**2`` over the points.
     p_value : Array
-        Share of the null statistics that are as large, at least
-        ``1 / (n_null + 1)``. In :func:`apply_lc2stnf` the order is another
-        (L46).
+        Share of the null statistics that are at least as large, but not below
+        ``1 / (n_null + 1)``. :func:`apply_lc2stnf` has another order (L46).
 
     Notes
     -----
@@ -242,20 +241,20 @@ def apply_lc2stnf(
     *,
     fix: Iterable[str] | None = None,
 ) -> tuple[Float[Array, ""], Float[Array, " n_null"], Float[Array, ""]]:
-    """Simulate, train and test a flow at one observation.
+    """Simulate, train classifiers, and test a flow at one observation.
 
     Parameters
     ----------
     key : key array
     inverse : callable
-        ``inverse(theta, x)``: the latent points of a flow, row by row.
+        ``inverse(theta, x)`` returns the latent points of a flow, row by row.
     prior_fn, simulator_fn : callable
         See :func:`create_calibration_dataset`.
     posterior_samples : array, shape (n, d)
         Logged, but not tested (L45).
     n_cal : int
-        Simulations; 100 must divide ``int(1.6 n_cal)`` (L44). Also the
-        points of the evaluation.
+        Number of simulations, and of points per null classifier; 100 must
+        divide ``int(1.6 n_cal)`` (L44).
     observation : array, shape (x_dim,)
     n_epochs : int
     fix : iterable of str, optional
@@ -267,7 +266,7 @@ def apply_lc2stnf(
     null_statistics : Array
         Of 100 null classifiers.
     p_value : Array
-        See :func:`evaluate_l_c2st_nf`, but in another order (L46).
+        See :func:`evaluate_l_c2st_nf`, whose order is different (L46).
 
     Raises
     ------
@@ -302,7 +301,7 @@ def apply_lc2stnf(
     n_samples = len(posterior_samples)
     rows = jnp.broadcast_to(observation, (n_samples, *jnp.shape(observation)))
     latent = inverse(posterior_samples, rows)
-    # Whether it is logged or not, the inverse may draw random numbers.
+    # Always computed, because the inverse may draw random numbers.
     if logger.isEnabledFor(logging.INFO):
         logger.info(
             "latent posterior samples: mean %s, standard deviation %s",
@@ -319,7 +318,7 @@ def apply_lc2stnf(
         n_cal,
         fix=fix,
     )
-    logger.info("statistic %s, p value %s", statistic, p_value)
+    logger.info("statistic %s, p-value %s", statistic, p_value)
     return statistic, null_statistics, p_value
 
 
@@ -343,14 +342,14 @@ def lc2st_quant_plot(
         The null statistics.
     p_value : float or Array, shape ()
     reject : bool
-        Whether the test rejects; part of the title.
+        Whether the test rejects; shown in the title.
     conf_alpha : float
-        Level of the test: lines stand at the quantiles 0 and
+        Level of the test; lines are drawn at the quantiles 0 and
         ``1 - conf_alpha``.
     out_path : str or path
         The file; its suffix determines the format.
     fix : iterable of str, optional
-        Defects to turn off: L47 acts here.
+        Defects to turn off: L47 applies here.
 
     Raises
     ------

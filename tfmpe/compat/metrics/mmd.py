@@ -35,24 +35,24 @@ def mmd_test(
     ----------
     empirical_samples : array, shape (n, width)
     reference_distribution : object with ``sample(n, seed=key)``
-        Returns an array of the same shape.
+        ``sample`` returns an array of the same shape.
     rng_key : key array
     n_permutations : int
-        Random divisions of all rows, for the null distribution.
+        Number of random divisions of all rows, for the null distribution.
     threshold : float
         Level of the test, 0 to 1.
     bandwidth : float
         Width of the Gaussian kernel, in the unit of the samples.
     fix : iterable of str, optional
-        Defects to turn off: L42 acts here.
+        Defects to turn off: L42 applies here.
 
     Returns
     -------
     dict of Array, shape ()
         ``reject_null``; ``statistic``, the unbiased squared maximum mean
-        discrepancy; ``critical_value``, which the statistic has to exceed;
-        ``p_value``, the share of null statistics that are as large, which
-        can be 0 and is 0 where the statistic is NaN (L42).
+        discrepancy; ``critical_value``, above which the test rejects;
+        ``p_value``, the share of null statistics that are at least as large,
+        which can be 0, and is 0 if the statistic is NaN (L42).
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Dropout and attention that take random keys as the legacy package does.
+"""Dropout and attention that use PRNG keys like the legacy package.
 
-The layers of flax use the same formulas, but the way in which they take keys
+The layers of flax use the same formulas, but the way in which they use keys
 changes between releases.
 """
 
@@ -43,7 +43,7 @@ def drop(x: Any, module: Any) -> Any:
 
 
 class Kernel(nnx.Module):
-    """A matrix without bias, stored with more axes than two."""
+    """A matrix without bias, stored with more than two axes."""
 
     def __init__(
         self, dim: int, stored: tuple[int, ...], rngs: nnx.Rngs
@@ -65,7 +65,7 @@ class Attention(nnx.Module):
     rate : float
         Dropout of the attention weights.
     rngs : nnx.Rngs
-        Held only where ``rate`` is above 0.
+        Stored only if ``rate`` is above 0.
 
     Raises
     ------
@@ -103,7 +103,8 @@ class Attention(nnx.Module):
         ----------
         x, context : Array
         mask : Array, shape (n or 1, heads or 1, t, c), or None
-            Nonzero may attend. A row of zeros attends to all equally (L22).
+            Nonzero where attention is allowed. A row of zeros attends to all
+            tokens equally (L22).
         """
         query, key, value, out = (
             part.kernel[...]

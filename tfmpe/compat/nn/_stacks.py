@@ -39,7 +39,7 @@ def make_stack(
     n : int
         Number of layers.
     rngs : nnx.Rngs
-        Split in ``n``, one part for each layer. The stack holds it.
+        Split into ``n`` parts, one for each layer. The stack stores it.
     """
     keys = split_streams(rngs, n)
     weights = jax.vmap(lambda part: _weights(make(nnx.Rngs(**part))))(keys)
@@ -61,7 +61,7 @@ def layers(stack: Layer, rngs: nnx.Rngs) -> Iterator[Layer]:
 
 
 def unstacked(stack: Layer) -> list[Layer]:
-    """Return the layers of a stack whose calls draw nothing."""
+    """Return the layers of a stack without random draws in its calls."""
     graph, weights, rest = nnx.split(stack, nnx.Param, ...)
     n = len(jax.tree.leaves(weights)[0])
     return [
@@ -75,7 +75,7 @@ def unstacked(stack: Layer) -> list[Layer]:
 
 
 def hold(module: nnx.Module, rngs: nnx.Rngs) -> None:
-    """Make every part of a module that has ``rngs`` use these."""
+    """Replace the ``rngs`` of every part of a module that has them."""
     for part in [part for _, part in nnx.iter_graph(module)]:
         if isinstance(part, nnx.Module) and hasattr(part, "rngs"):
             holder: Any = part

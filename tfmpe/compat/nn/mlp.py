@@ -31,11 +31,11 @@ class VectorFieldModel(nnx.Module):
         Raises
         ------
         TypeError
-            If the subclass does not define it.
+            If the subclass does not define ``__call__``.
         """
         raise TypeError(
             f"{type(self).__name__} has no __call__(theta, time, context); "
-            "derive a class that has one."
+            "define it in a subclass."
         )
 
 
@@ -51,9 +51,9 @@ class MLPVectorField(VectorFieldModel):
     dropout : float
         Share of the hidden values that is zeroed in training mode.
     activation : callable
-        Of the hidden layers.
+        Activation of the hidden layers.
     rngs : nnx.Rngs, optional
-        Without it all instances share ``nnx.Rngs(0)`` (L20).
+        By default all instances share ``nnx.Rngs(0)`` (L20).
 
     Notes
     -----

@@ -23,18 +23,18 @@ class MLPStructuredVectorField(nnx.Module):
     n_labels : int
         Size of a table that is never used (L50).
     in_dim : int
-        Tokens of context and theta together.
+        Number of tokens of context and theta together.
     value_dim : int
-        Values in a token.
+        Number of values in a token.
     out_dim : int
-        Tokens of theta.
+        Number of tokens of theta.
     rngs : nnx.Rngs, optional
-        Without it all instances share ``nnx.Rngs(0)`` (L20).
+        By default all instances share ``nnx.Rngs(0)`` (L20).
 
     Notes
     -----
     Legacy: ``sfmpe.nn.smlp.MLPStructuredVectorField``. Labels, functional
-    inputs and masks are not read. Works under ``nnx.jit``.
+    inputs and masks are ignored. Works under ``nnx.jit``.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MLPStructuredVectorField(nnx.Module):
         rngs = or_shared(rngs, "nn.smlp.MLPStructuredVectorField")
         dim = config["latent_dim"]
         self.latent_dim = dim
-        # Part of the legacy weights, and of the keys that they take (L50).
+        # Never called, but part of the legacy weights and of their keys (L50).
         self.embedding = Embedding(
             value_dim,
             n_labels,

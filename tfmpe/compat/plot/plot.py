@@ -22,7 +22,7 @@ def plot_trace(inference_data: Any, axes: Any = None, **kwargs: Any) -> Any:
     inference_data : arviz.InferenceData
     axes : array of Axes, shape (n_variables, 2), optional
     **kwargs
-        For ``arviz.plot_trace``.
+        Passed to ``arviz.plot_trace``.
 
     Returns
     -------
@@ -89,8 +89,8 @@ def plot_rank(inference_data: Any, axes: Any = None) -> Any:
     ----------
     inference_data : arviz.InferenceData
     axes : array of Axes, shape (n,), optional
-        Without them there are as many as the widest variable has components:
-        of several variables, the last components are left out.
+        By default one for each component of the widest variable, so with
+        several variables the last components are omitted.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def plot_rhat_and_ress(inference_data: Any, axes: Any = None) -> Any:
 
 
 def plot_loss_profile(losses: Any, axes: Any = None) -> Any:
-    """Draw training and validation losses by epoch.
+    """Draw training and validation losses of each epoch.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def plot_loss_profile(losses: Any, axes: Any = None) -> Any:
 
     Notes
     -----
-    Needs matplotlib only. Legacy: ``sfmpe.plot.plot.plot_loss_profile``.
+    Only needs matplotlib. Legacy: ``sfmpe.plot.plot.plot_loss_profile``.
     """
     if isinstance(losses, tuple):
         raise TypeError(
@@ -281,7 +281,7 @@ def _row(function: str, n: int) -> np.ndarray:
 
 
 def _share_ordinate(axes: Any) -> None:
-    """Hide left spines, and the label of all ordinates but the first."""
+    """Hide the left spines, and all labels of y axes but the first."""
     for number, ax in enumerate(axes):
         ax.spines["left"].set_visible(False)
         if number:

@@ -19,20 +19,20 @@ def stack_data(data: Any, also_data: Any) -> Any:
     ----------
     data, also_data : trees of arrays, or None
         Leaves are joined by position, whatever their names (L49). None
-        stands for no rows. A leaf of one axis counts as one row.
+        means no rows. A leaf with one axis is one row.
 
     Returns
     -------
     tree of Array, or None
-        With the structure of ``data``; the other argument unchanged if one
-        is None.
+        With the structure of ``data``. If one argument is None, the other one
+        is returned unchanged.
 
     Raises
     ------
     ValueError
         If ``also_data`` has fewer leaves.
     TypeError
-        If two leaves differ in another axis than the first.
+        If two leaves differ along an axis other than the first.
 
     Notes
     -----
@@ -82,7 +82,7 @@ def as_inference_data(samples: Mapping[str, Any], observed: Any) -> Any:
     if any(len(shape) != 3 for shape in shapes.values()):
         raise ValueError(
             f"The samples have the shapes {shapes}; expected (chains, draws, "
-            "width). Give draws of one chain an axis: samples[name][None]."
+            "width). For a single chain, add an axis: samples[name][None]."
         )
     return arviz.from_dict(
         posterior=posterior,
@@ -98,8 +98,8 @@ def inference_data_as_dictionary(posterior: Any) -> dict[str, Array]:
     Parameters
     ----------
     posterior : xarray.Dataset
-        The group ``posterior`` of an InferenceData. In the whole object, no
-        variable is found (L49).
+        The group ``posterior`` of an InferenceData. The result is empty for
+        the whole object (L49).
 
     Returns
     -------

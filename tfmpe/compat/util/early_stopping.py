@@ -10,21 +10,21 @@ from tfmpe.compat.fixes import read_fixes
 
 @dataclass
 class EarlyStopping:
-    """Early stopping: ends a training that no longer improves.
+    """Rule that stops a training that no longer improves.
 
     Parameters
     ----------
     min_delta : float
         Minimal decrease of the loss that counts as an improvement.
     patience : int
-        Allowed losses in a row without improvement; one more is a stop.
+        Allowed consecutive losses without improvement; one more stops.
     best_metric : float or Array, shape ()
-        The smallest loss so far, unchanged.
+        The smallest loss so far, as it was passed.
     patience_count : int
         Losses since then.
     should_stop : bool
-        Whether to stop; stays once it is set, unless the environment
-        variable ``TFMPE_COMPAT_FIX`` names L48.
+        Whether to stop; stays True once it is set, unless the environment
+        variable ``TFMPE_COMPAT_FIX`` contains L48.
 
     Notes
     -----

@@ -1,1 +1,1 @@
-"""Bottom-up training: the whole model from simulations of its units."""
+"""Bottom-up training: the full model learned from simulations of units."""

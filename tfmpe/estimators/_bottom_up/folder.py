@@ -1,4 +1,4 @@
-"""Finished stages of a bottom-up training, on disk."""
+"""Finished stages of a bottom-up training run on disk."""
 
 import hashlib
 import json
@@ -23,14 +23,14 @@ _RUN = "tfmpe.bottom_up"
 _VERSION = 1
 
 Drawn = tuple[Tokens, float]
-"""Tokens, and the share of the prior's draws that were kept for them."""
+"""Tokens, and the fraction of prior draws that were kept for them."""
 
 
 class Folder:
-    """Where stages are stored; without a path every stage is computed.
+    """Storage of stages; without a path, every stage is computed.
 
-    Every file is written whole or not at all, and a stage counts as finished
-    when its last file exists.
+    Every file is written completely or not at all, and a stage counts as
+    finished when its last file exists.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
@@ -49,7 +49,7 @@ class Folder:
     def pin(self, name: str, estimator: FlowMatchingEstimator) -> None:
         """Store an untrained estimator, or restore the stored one.
 
-        So continuing does not depend on earlier training of the estimator.
+        So a continued run does not depend on earlier training.
         """
         if self._path is None:
             return
@@ -66,7 +66,7 @@ class Folder:
         return None if self._path is None else self._round(number) / name
 
     def holds_simulations(self) -> bool:
-        """Return whether those of the first round are stored."""
+        """Return whether the simulations of the first round are stored."""
         path = "round-1/simulations.safetensors"
         return self._path is not None and (self._path / path).exists()
 

@@ -72,7 +72,7 @@ class PlatedModel(NamedTuple):
             )
             return tree
 
-        # The last batch is simulated in full: batches of one size waste least.
+        # The last batch is simulated in full: equal batches waste least.
         n_batches = -(-n // (batch_size or _BATCH_SIZE))
         return generate_static_dataset(
             key,
@@ -84,7 +84,7 @@ class PlatedModel(NamedTuple):
             batch_size=-(-n // n_batches),
             batch_ndims=self.batch_ndims,
             labels=self.labels,
-            # The box selects draws by their values, unknown in a trace.
+            # The box selects draws by value, which is unknown in a trace.
             jit=False,
             progress=progress,
         )

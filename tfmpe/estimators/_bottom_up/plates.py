@@ -20,7 +20,8 @@ from tfmpe.preprocessing import KeyLayout, TokenLayout
 class Group(NamedTuple):
     """Observations of one kind of unit, and the keys they depend on.
 
-    Those of some grown plates, given all keys whose plates are among these.
+    Of the plates that grow, the target keys have exactly ``plates``; the
+    conditioning keys have only some of these.
     """
 
     plates: tuple[str, ...]
@@ -36,10 +37,10 @@ class Plates:
     Attributes
     ----------
     axes
-        For every key the plates of its leading event axes.
+        The plates of the leading event axes of every key.
     sizes
-        Units of every plate that grows from one unit. Plates without a size
-        keep the one that the functions return.
+        Number of units of every plate that grows from one unit. Other plates
+        keep the size that the functions return.
     """
 
     axes: Mapping[str, tuple[str, ...]]
@@ -64,7 +65,7 @@ class Plates:
             axes[name] = tuple(names)
         known = {plate for names in axes.values() for plate in names}
         faults += [
-            f"plate {plate!r} has a size, but no key has it. "
+            f"plate {plate!r} has a size, but no key has this plate. "
             f"{nearest(plate, known)}".rstrip()
             for plate in sizes
             if plate not in known
@@ -80,7 +81,7 @@ class Plates:
 
     @property
     def one_unit(self) -> dict[str, int]:
-        """Size 1 for every plate that grows, a new dict."""
+        """A new dict with size 1 for every plate that grows."""
         return dict.fromkeys(self.sizes, 1)
 
     def grown(self, name: str) -> dict[str, int]:
@@ -92,7 +93,7 @@ class Plates:
         }
 
     def grow(self, key: KeyLayout) -> tuple[int, ...]:
-        """Return the event shape of a key of one unit at full size."""
+        """Return the full event shape of a key with the layout of one unit."""
         shape = list(key.event_shape)
         for plate, axis in self.grown(key.name).items():
             shape[axis] = self.sizes[plate]
@@ -131,14 +132,14 @@ class Plates:
             if n_event < len(names):
                 faults.append(
                     f"{leaf.name!r} has shape {shape}: between 1 sample axis "
-                    f"and {trailing[leaf.name]} batch axes are "
+                    f"and {trailing[leaf.name]} batch axes there are "
                     f"{max(n_event, 0)} event axes, too few for its plates "
                     f"{names}"
                 )
                 continue
             faults += [
                 f"{leaf.name!r} has shape {shape}: axis {1 + axis} is the "
-                f"plate {plate!r}, expected of size {sizes[plate]}, not "
+                f"plate {plate!r}, whose size should be {sizes[plate]}, not "
                 f"{shape[1 + axis]}"
                 for plate, axis in self.grown(leaf.name).items()
                 if shape[1 + axis] != sizes[plate]
@@ -152,9 +153,9 @@ class Plates:
     ) -> tuple[Group, ...]:
         """Return the observations by kind of unit, outermost first.
 
-        Observations of the same plates are one group: they may depend on one
-        another. Given the keys of their own and outer plates, units and groups
-        are independent.
+        Observations with the same plates are one group: they may depend on one
+        another. Different units and groups are independent, conditional on the
+        keys of their own plates and of outer plates.
         """
         of = {name: frozenset(self.grown(name)) for name in self.axes}
         kinds = dict.fromkeys(of[name] for name in observations)
@@ -167,8 +168,8 @@ class Plates:
         raise_faults(
             ValueError,
             "Observations depend only on parameters of their own and outer "
-            "plates, and no observation depends on a parameter. Leave its "
-            "plate without a size, so that it is simulated as a whole",
+            "plates, so none depends on these parameters. Leave their plates "
+            "without a size, so that they are simulated as a whole",
             faults,
         )
         return tuple(
@@ -188,10 +189,10 @@ class Plates:
     def unit_tokens(
         self, one: TokenLayout, full: TokenLayout, group: Group
     ) -> Int[np.ndarray, "units tokens"]:
-        """Return the tokens of the full model that stand for those of a unit.
+        """Return the tokens of the full model that belong to each unit.
 
-        One row per unit of the group. Keys with plates outside of the group
-        take the first unit of those.
+        One row per unit of the group. For keys with plates outside the group,
+        it has the first unit of these plates.
         """
         sizes = [self.sizes[plate] for plate in group.plates]
         n_units = math.prod(sizes)

@@ -32,9 +32,9 @@ class BottomUpRound:
     n_synthetic
         Full models with synthetic observations, used for training.
     acceptance
-        Share of the prior's draws for one unit that were in the box.
+        Fraction of prior draws for one unit that were in the box.
     full_acceptance
-        Share of the prior's draws for the full model that were in the box.
+        Fraction of prior draws for the full model that were in the box.
     likelihood, posterior
         Losses of the two estimators.
     """
@@ -56,11 +56,11 @@ class BottomUpResult:
     Attributes
     ----------
     estimator
-        The given one, trained for the posterior.
+        The estimator that was passed, trained for the posterior.
     likelihood
-        Trained for the observations of one unit.
+        The estimator trained for the observations of one unit.
     posterior
-        All parameters, given all observations.
+        Target and conditioning keys: all parameters, all observations.
     rounds
         All rounds, in order.
     simulations

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from tfmpe._base.errors import unknown_key
-from tfmpe._base.extras import import_extra
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._bottom_up.folder import Drawn, Folder
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Group
@@ -35,9 +35,9 @@ from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
 
 @dataclass
 class Rounds:
-    """One bottom-up training; its estimators are trained in place.
+    """A bottom-up training run; the estimators are trained in place.
 
-    Round ``i`` depends on ``fold_in(key, i)`` only.
+    Round ``i`` depends only on ``fold_in(key, i)``.
     """
 
     estimator: FlowMatchingEstimator
@@ -52,7 +52,7 @@ class Rounds:
     progress: bool
 
     def check(self) -> tuple[Conditional, tuple[Group, ...]]:
-        """Check functions and observation with few simulations."""
+        """Check the functions and the observation with a few simulations."""
         parameters, observations = self.model.names(self.key)
         for name in self.scheme.truncate or ():
             if name not in parameters:
@@ -69,8 +69,14 @@ class Rounds:
     def run(
         self, posterior: Conditional, groups: tuple[Group, ...]
     ) -> BottomUpResult:
-        """Run all rounds; stages in the folder are not computed again."""
-        bar = _bar(self.scheme.n_rounds) if self.progress else None
+        """Run all rounds; stages found in the folder are not computed again."""
+        n_stages = 4 * self.scheme.n_rounds
+        with progress_bar(self.progress, n_stages, "stage", "round 1") as bar:
+            return self._run(posterior, groups, bar)
+
+    def _run(
+        self, posterior: Conditional, groups: tuple[Group, ...], bar: Any
+    ) -> BottomUpResult:
         rounds: list[BottomUpRound] = []
         simulations = synthetic = box = None
         plates, scheme = self.model.plates, self.scheme
@@ -108,7 +114,7 @@ class Rounds:
                     checkpoint=self.folder.checkpoint(number, "likelihood"),
                     **self.options.likelihood,
                 )
-            with _stage(bar, number, "synthesising"):
+            with _stage(bar, number, "synthesizing"):
                 observe = partial(
                     self._synthesise, groups, simulations.layout, keys[3]
                 )
@@ -136,8 +142,6 @@ class Rounds:
                     history,
                 )
             )
-        if bar is not None:
-            bar.close()
         assert simulations is not None
         assert synthetic is not None
         return BottomUpResult(
@@ -167,6 +171,7 @@ class Rounds:
                 *posterior,
                 key=key,
                 n_samples=self.scheme.n_draws,
+                progress=self.progress,
                 **self.options.sample,
             )
             names = self.scheme.truncate or posterior.target
@@ -187,7 +192,7 @@ class Rounds:
         box: Box | None,
         tokens_of: Callable[..., Tokens],
     ) -> Drawn:
-        """Return Tokens whose parameters come from the prior in a box."""
+        """Return Tokens with parameters from the prior inside a box."""
 
         def compute() -> Drawn:
             prior = self._prior(sizes, box)
@@ -211,7 +216,7 @@ class Rounds:
             self.model.plates,
             groups,
             noise_key,
-            self.options.sample,
+            {**self.options.sample, "progress": self.progress},
         )
 
     def _prior(
@@ -228,17 +233,11 @@ def _stage_keys(key: PRNGKey, number: int) -> list[PRNGKey]:
     return [jax.random.fold_in(round_key, stage) for stage in range(5)]
 
 
-def _bar(n_rounds: int) -> Any:
-    tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
-    return tqdm.tqdm(total=4 * n_rounds, unit="stage")
-
-
 @contextmanager
 def _stage(bar: Any, number: int, what: str) -> Iterator[None]:
-    """Show the name of a stage, then that it is finished."""
-    if bar is None:
-        yield
-        return
-    bar.set_description(f"round {number + 1}, {what}")
+    """Show the name of a stage, and advance the bar at its end."""
+    label = f"round {number + 1}, {what}"
+    if bar is not None:
+        bar.set_description(label)
     yield
-    bar.update()
+    advance(bar, label)

@@ -32,7 +32,7 @@ _SAMPLING = ("solver", "n_steps", "rtol", "atol", "max_steps", "batch_size")
 
 
 class Scheme(NamedTuple):
-    """Numbers of a bottom-up training; see :func:`train_bottom_up`."""
+    """Settings of bottom-up training; see :func:`train_bottom_up`."""
 
     n_rounds: int
     n_simulations: int
@@ -44,7 +44,7 @@ class Scheme(NamedTuple):
     simulation_batch_size: int | None
 
     def check(self, observed: ArrayTree | None) -> None:
-        """Check numbers together; the error lists every fault."""
+        """Check the settings; the error lists every fault."""
         faults = []
         if not 0 <= self.margin < math.inf:
             faults.append(f"margin is {self.margin}, expected 0 or more")
@@ -62,7 +62,7 @@ class Scheme(NamedTuple):
 
 
 class Options(NamedTuple):
-    """Options of both fits, and of sample."""
+    """Options of ``fit`` for both estimators, and of ``sample``."""
 
     likelihood: Mapping[str, Any]
     posterior: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Full models, with observations drawn from a likelihood of one unit."""
+"""Full models with observations drawn from the likelihood of one unit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -64,11 +64,11 @@ def synthesise(
     key: PRNGKey,
     options: Mapping[str, Any],
 ) -> Tokens:
-    """Draw the observations of every unit from a likelihood of one unit.
+    """Draw the observations of every unit from the likelihood of one unit.
 
-    Every unit becomes a separate row of the layout ``one``: its own
-    parameters and those of the plates around it, with separate noise. So the
-    likelihood only answers what it was trained on.
+    Every unit becomes a separate row with the layout ``one``: its own
+    parameters and those of outer plates, with separate noise. So the
+    likelihood is only evaluated for what it was trained on.
     """
     data, inputs = tokens.data, tokens.functional_inputs
     for number, group in enumerate(groups):

@@ -59,22 +59,23 @@ def train_bottom_up(
     checkpoint: str | os.PathLike[str] | None = None,
     **fit_options: Any,
 ) -> BottomUpResult:
-    """Learn the posterior of a model of many units by simulating single ones.
+    """Learn the posterior of a model of many units by simulating one at a time.
 
     For models in which simulating all units together is expensive. Every
     round has four stages:
 
     1. parameters of one unit of every plate are drawn from the prior, and
        its observations are simulated;
-    2. ``likelihood`` is trained for p(observations | parameters) on these;
+    2. ``likelihood`` is trained for p(observations | parameters) on these
+       simulations;
     3. parameters of the full model are drawn from the prior, and the
        observations of every unit from the likelihood, with separate noise;
-    4. ``estimator`` is trained for p(parameters | observations) on these and
-       on the simulations together.
+    4. ``estimator`` is trained for p(parameters | observations) on these full
+       models and on the simulations of one unit.
 
-    From the second round on, draws from the prior are kept only inside the
-    box that posterior draws given ``observed`` span. Simulations of earlier
-    rounds in the box are used for training as well.
+    From the second round on, prior draws are kept only if they lie in the box
+    that posterior draws given ``observed`` span. Simulations of earlier rounds
+    in the box are used for training as well.
 
     Parameters
     ----------
@@ -83,25 +84,24 @@ def train_bottom_up(
         keys.
     prior_fn
         ``prior_fn(key, n, sizes)`` returns a dictionary of ``n`` parameter
-        samples, each array of shape ``(n, *event, *batch)``, for the sizes
-        of the plates in the dictionary ``sizes``.
+        samples, each array of shape ``(n, *event, *batch)``, for the plate
+        sizes in the dictionary ``sizes``.
     simulator_fn
         ``simulator_fn(key, parameters)`` returns a dictionary of
         observations for parameters of one unit; with
         ``functional_input_fn`` it is called as
         ``simulator_fn(key, parameters, functional_inputs)``.
     key
-        Source of all randomness: round ``i`` depends on ``fold_in(key, i)``
-        only, and every stage on a ``fold_in`` of that.
+        PRNG key. Round ``i`` depends only on ``fold_in(key, i)``, and each of
+        its stages on a ``fold_in`` of that key.
     plates
-        For every key the names of its leading event axes along which units
-        are independent given the parameters, outermost first; ``()`` for
-        keys without any. Plates may be nested, to any depth, or cross.
-        Further event axes, such as the observations of one unit, need no
-        name.
+        For every key, the names of the leading event axes along which units
+        are independent given the parameters, outermost first; ``()`` if there
+        are none. Plates may be nested to any depth, or crossed. Further event
+        axes, such as the observations of one unit, need no name.
     sizes
-        Units of the plates that grow. Others keep the size that the
-        functions return.
+        Number of units of every plate that grows. Other plates keep the size
+        that the functions return.
     independence
         Rules between the keys of parameters and observations.
     n_simulations
@@ -118,7 +118,7 @@ def train_bottom_up(
         Functional inputs of the observation, ``(*event, n_inputs)``.
     functional_input_fn
         ``functional_input_fn(key, parameters)`` returns functional inputs
-        for one unit or for all, as the parameters are.
+        for the units of the parameters, one or all.
     likelihood
         Another estimator, for the observations of one unit; by default a
         copy of ``estimator``.
@@ -133,20 +133,20 @@ def train_bottom_up(
         Distance of the box from the posterior draws on each side, in units
         of their range, dimensionless.
     n_draws
-        Posterior draws that span the box.
+        Number of posterior draws that span the box.
     min_acceptance
-        Smallest allowed share of the prior's draws in the box.
+        Smallest allowed fraction of prior draws in the box.
     simulation_batch_size
-        Simulations that are made at a time; by default at most 1,000.
+        Number of simulations at a time; by default at most 1,000.
     batch_ndims, labels
         See ``Tokens.from_pytree``.
     progress
         Show progress bars (tqdm, extra ``data``).
     checkpoint
-        A folder (extra ``data``). Finished stages of the same training are
-        read from it, so that the result is that of an uninterrupted
-        training; a larger ``n_rounds`` continues it. Functions cannot be
-        compared: use another folder for other functions.
+        Folder for finished stages (extra ``data``). Stages of the same run are
+        read from it, so that the result is that of an uninterrupted run; a
+        larger ``n_rounds`` continues the run. Functions cannot be compared: use
+        another folder for other functions.
     **fit_options
         ``n_epochs``, ``batch_size``, ``learning_rate``, ``validation``,
         ``patience`` and others of ``FlowMatchingEstimator.fit``, for both
@@ -161,7 +161,7 @@ def train_bottom_up(
     ValueError
         If plates and sizes do not fit one another or the arrays of a
         function, an argument is out of range, the observation is not finite,
-        or the folder holds another training.
+        or the folder holds another run.
     TypeError
         If ``fit`` or ``sample`` does not have an option, or an argument is
         not a number; bools are refused.
@@ -189,8 +189,8 @@ def train_bottom_up(
     marginal neural ratio estimation); Deistler et al., 2022 (truncated
     proposals).
 
-    Every round continues the training of both estimators, standardized anew
-    to the values in its box.
+    Every round continues the training of both estimators, with values
+    standardized anew in its box.
 
     Not for use inside ``jit``. Legacy: ``train_bottom_up``, whose later
     rounds draw parameters from the posterior without a correction, and whose
@@ -295,9 +295,9 @@ def train_bottom_up(
         "observed": fingerprint(observed),
         "observed_inputs": fingerprint(observed_inputs),
     }
-    # A stage does not depend on these.
+    # No stage depends on these.
     del settings["n_rounds"], settings["min_acceptance"]
-    # Before the folder knows of a training that may be impossible.
+    # Checked first, so that no folder stores a run that cannot work.
     asked = rounds.check()
     folder.begin(settings)
     folder.pin("posterior", estimator)

@@ -21,8 +21,8 @@ class Box:
     Attributes
     ----------
     low, high : dict of str to ndarray, each of shape (*event, *batch)
-        Bounds of every value, both included, in the units of the values.
-        Event axes that are plates have size 1.
+        Inclusive bounds of every value, in original units. Event axes that are
+        plates have size 1.
     """
 
     low: Mapping[str, np.ndarray]
@@ -40,7 +40,7 @@ class Box:
         return np.all(fits, 0)
 
     def intersect(self, other: "Box") -> "Box":
-        """Return the common part of two boxes."""
+        """Return the intersection of two boxes."""
         low = {k: np.maximum(self.low[k], other.low[k]) for k in self.low}
         high = {k: np.minimum(self.high[k], other.high[k]) for k in self.low}
         raise_faults(
@@ -70,10 +70,11 @@ def box_of_draws(
     plate_axes: Mapping[str, Iterable[int]],
     margin: float,
 ) -> Box:
-    """Return the box that posterior draws of all units span.
+    """Return a box around the posterior draws of all units.
 
-    Event axes that are plates are given by key. Each side is wider than the
-    draws by ``margin`` times their range.
+    ``plate_axes`` maps each key to the event axes that are plates; the box is
+    the same for all units along them. Each bound lies outside the draws by
+    ``margin`` times their range.
     """
     low, high, faults = {}, {}, []
     for name, array in draws.items():
@@ -82,7 +83,7 @@ def box_of_draws(
         if n_bad:
             faults.append(f"{name!r} has {n_bad} of {values.size}")
             continue
-        # The sample axis goes, plates stay with size 1.
+        # Reduce the sample axis, and plates to size 1.
         axes = tuple(1 + axis for axis in plate_axes[name])
         smallest = values.min(axes, keepdims=True).min(0)
         largest = values.max(axes, keepdims=True).max(0)
@@ -122,10 +123,10 @@ def keep_inside(tokens: Tokens, box: Box | None) -> Tokens:
 
 @dataclass
 class TruncatedPrior:
-    """Draws from a prior inside a box; all of them without one.
+    """Draws from a prior inside a box, or all draws if there is no box.
 
-    See :func:`train_bottom_up`. The ``i``-th ``n`` draws come from
-    ``fold_in(key, i)``, so a box that holds everything changes nothing.
+    See :func:`train_bottom_up`. The ``i``-th batch of ``n`` draws uses
+    ``fold_in(key, i)``, so a box that contains all draws changes nothing.
     """
 
     prior_fn: Callable[..., ArrayTree]
@@ -137,7 +138,7 @@ class TruncatedPrior:
 
     @property
     def acceptance(self) -> float:
-        """Share of the draws that were in the box."""
+        """Fraction of the draws that were in the box."""
         return self.n_accepted / self.n_drawn
 
     def __call__(self, key: PRNGKey, n: int) -> ArrayTree:

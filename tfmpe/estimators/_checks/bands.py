@@ -1,4 +1,4 @@
-"""Bands that hold 99 of 100 results of correct draws."""
+"""Bands that contain 99% of the results of correct draws."""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,11 +8,11 @@ _N_REPEATS = 4000
 Band = tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
 """Lower and upper ends."""
 
-# SciPy is imported inside the functions, as importing it takes a while.
+# SciPy is imported inside the functions because importing it is slow.
 
 
 def binomial_band(n: int, shares: Float[np.ndarray, " n"]) -> Band:
-    """Return the 0.5% and 99.5% quantiles of each share among ``n``."""
+    """Return the 0.5% and 99.5% quantiles of binomial shares of ``n``."""
     from scipy.stats import binom
 
     lower, upper = (binom.ppf(q, n, shares) / n for q in (0.005, 0.995))
@@ -20,10 +20,10 @@ def binomial_band(n: int, shares: Float[np.ndarray, " n"]) -> Band:
 
 
 def simultaneous_band(n: int, places: Float[np.ndarray, " n"]) -> Band:
-    """Return the band that holds 99 of 100 whole ECDFs of uniform ranks.
+    """Return the band that contains 99% of whole ECDFs of uniform ranks.
 
-    Its ends are binomial quantiles of one level at all places, found by
-    drawing uniform ranks (Säilynoja et al., 2022).
+    Its ends are binomial quantiles. Their level, the same at all places, is
+    found by drawing uniform ranks (Säilynoja et al., 2022).
     """
     from scipy.stats import binom
 

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float, Int, Num
 
 from tfmpe._base.arrays import flatten_samples, moves_arrays, take_rows
 from tfmpe._base.programs import compiled
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._arguments import own_tokens, positive
-from tfmpe.estimators._checks.ranks import CalibrationRanks
+from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey, Sampler
@@ -21,7 +22,7 @@ from tfmpe.preprocessing.tokens.known import check_known
 _TIES = np.uint32(2**32 - 1)
 
 MIN_DRAWS = 9
-"""Fewer draws leave too few ranks to tell one shape from another."""
+"""Fewer draws give too few ranks to recognize their distribution."""
 
 
 @moves_arrays
@@ -34,6 +35,7 @@ def calibration_ranks(
     key: PRNGKey,
     n_samples: SupportsIndex = 99,
     batch_size: SupportsIndex | None = 4096,
+    progress: bool = False,
     **options: Any,
 ) -> CalibrationRanks:
     """Rank the true target values of simulations among an estimator's draws.
@@ -44,7 +46,7 @@ def calibration_ranks(
     Parameters
     ----------
     estimator : FlowMatchingEstimator
-        Or any object with its ``sample`` method that works under ``vmap``.
+        Or any object with such a ``sample`` method that works under ``vmap``.
     tokens : Tokens or TokenView, sample axes (*sample,)
         Simulations that the estimator was not trained on, with the true
         target values. Sample axes are flattened to one.
@@ -53,13 +55,15 @@ def calibration_ranks(
     conditioning_keys
         The given keys; by default all others.
     key
-        Source of all randomness: simulation ``i`` depends on ``fold_in(key,
-        i)`` only, whatever ``batch_size`` is.
+        PRNG key. Simulation ``i`` depends only on ``fold_in(key, i)``, whatever
+        ``batch_size`` is.
     n_samples
         Draws for every simulation, at least 9.
     batch_size
-        Draws, over all simulations, that are in memory at a time; None for
+        Number of draws, over all simulations, in memory at a time; None for
         all.
+    progress
+        Show a progress bar of the simulations (tqdm, extra ``data``).
     **options
         Passed to ``estimator.sample``, such as ``solver``.
 
@@ -81,15 +85,14 @@ def calibration_ranks(
     -----
     Not for use inside ``jit``. A correct posterior passes, but so does the
     prior: compare the width of the draws too. A true value that equals some
-    draws, as discrete and constant ones do, has a random rank among them.
+    draws, as discrete and constant values do, has a random rank among them.
 
-    Two functions of all values are ranked as well, in standard deviations of
-    the draws: their mean, and their distance from the middle of the draws.
-    Their ranks are uniform however the values depend on one another, but not
-    if the draws miss that dependence.
+    The mean of all values and their distance from the middle of the draws, in
+    standard deviations of the draws, are ranked as well. These ranks are
+    uniform however the values depend on one another, unless the draws miss
+    that dependence.
 
-    Source: Talts et al., 2018; for the choice of what is ranked Modrák et
-    al., 2023.
+    Sources: Talts et al., 2018; Modrák et al., 2023 (what to rank).
 
     Examples
     --------
@@ -133,7 +136,7 @@ def calibration_ranks(
         draws = estimator.sample(
             row, *keys, key=row_key, n_samples=n_samples, **options
         ).data
-        # Draws are numbered from 0, so none has the same key.
+        # No draw has this number, so no draw has the same key.
         return _rank_one(
             draws,
             row.select_tokens(keys.target).to_tokens(),
@@ -141,11 +144,13 @@ def calibration_ranks(
         )
 
     parts = []
-    for start in range(0, n, size):
-        # The last row is repeated, so that all parts have one shape.
-        rows = np.minimum(np.arange(start, start + size), n - 1)
-        found = jax.vmap(of_one)(take_rows(tokens, rows), jnp.asarray(rows))
-        parts.append(jax.device_get(found))
+    with progress_bar(progress, n, "simulation") as bar:
+        for start in range(0, n, size):
+            # The last row is repeated, so that all parts have the same shape.
+            rows = np.minimum(np.arange(start, start + size), n - 1)
+            found = jax.vmap(of_one)(take_rows(tokens, rows), jnp.asarray(rows))
+            parts.append(jax.device_get(found))
+            advance(bar, "ranking", n=min(size, n - start))
     ranks, finite, means, distances = (
         np.concatenate(arrays)[:n] for arrays in zip(*parts, strict=True)
     )
@@ -167,12 +172,12 @@ def calibration_ranks(
 
 
 def _groups(layout: TokenLayout) -> dict[str, slice]:
-    """Return the tokens that are ranked together: of each key, and all."""
+    """Return the tokens to rank together: those of each key, and all."""
     each = {key.name: key.block for key in layout.keys}
     if JOINT in each:
         raise ValueError(
-            f"{JOINT!r} is the name of a key, and that of all keys together "
-            "in the result. Rename the key."
+            f"{JOINT!r} is the name of a key, but names all keys together in "
+            "the result. Rename the key."
         )
     return each | {JOINT: slice(None)}
 
@@ -187,7 +192,7 @@ def _rank_one(
     so that nothing distinguishes the true values from the draws.
     """
     together = jnp.concatenate([draws, true.data[None]])
-    # Squares of large values overflow in 32 bits, those of small ones are 0.
+    # Squares of large values overflow in 32 bits, of small values underflow.
     extent = jnp.abs(together).max(0, keepdims=True)
     together = together / jnp.where(extent > 0, extent, 1)
     mean, scale = (f(0, keepdims=True) for f in (together.mean, together.std))
@@ -216,7 +221,7 @@ def _rank_of(
     others: Num[AnyArray, " n *shape"],
     key: PRNGKey,
 ) -> Int[Array, "*shape"]:
-    """Return the rank of a value among others, at random among equal ones."""
+    """Return the rank of a value among others; ties are broken at random."""
     value = value[None]
     equal = (others == value).sum(0)
     among = jax.random.randint(key, equal.shape, 0, equal + 1)

@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Int
 
 from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._checks.bands import Band, binomial_band
+from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.plots import plot_coverage
-from tfmpe.estimators._checks.ranks import CalibrationRanks
 from tfmpe.estimators._checks.table import summary_table
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._types import ArrayTree, Axes
@@ -23,12 +23,12 @@ class ExpectedCoverage:
     Attributes
     ----------
     levels
-        Nominal coverage, rising to 1.
+        Nominal coverage, in increasing order up to 1.
     central : nested dict of ndarrays, (n_levels, *event, *batch)
-        Share of simulations whose true value is in the central interval; NaN
+        Fraction of simulations whose true value is in the central interval; NaN
         for values that are padding in all of them.
     joint
-        Share of simulations whose true values are, together, in the ball.
+        Fraction of simulations whose true values together are in the ball.
     n_simulations
         Number of simulations.
     """
@@ -39,7 +39,7 @@ class ExpectedCoverage:
     n_simulations: int
 
     def curves(self) -> dict[str, Float[np.ndarray, "levels _"]]:
-        """Return coverage by key, one column per value, and the joint."""
+        """Return coverage by key, one column per value, and joint coverage."""
         each = {
             leaf.name: leaf.value.reshape((len(self.levels), -1))
             for leaf in flatten_tree(self.central, "central")
@@ -50,13 +50,13 @@ class ExpectedCoverage:
         } | {JOINT: self.joint[:, None]}
 
     def band(self) -> Band:
-        """Return binomial bands that hold 99 of 100 values of correct draws."""
+        """Return the 99% binomial band of the coverage of correct draws."""
         return binomial_band(self.n_simulations, self.levels)
 
     def summary(self) -> str:
-        """Return a table of the coverage of some intervals, to print.
+        """Return a table of coverage at a few levels, as text.
 
-        One row per key; for several values their mean, lowest and highest.
+        A row shows one key: the mean, minimum and maximum over its values.
         """
         chosen = [
             int(np.argmin(np.abs(self.levels - level))) for level in _REPORTED
@@ -86,10 +86,11 @@ class ExpectedCoverage:
         Returns
         -------
         matplotlib Axes
-            Never shown. One line per key, the mean of its values, and one for
-            all together. Above the diagonal draws are too wide, below it too
-            narrow or in the wrong place. At each level, 99 of 100 values lie in
-            the grey band if draws are correct; means vary less.
+            One line per key, the mean over its values, and one for all keys
+            together. Above the diagonal, draws are too wide; below it, too
+            narrow or in the wrong place. If draws are correct, 99 of 100 values
+            lie in the gray band at each level; means vary less. The figure is
+            not shown.
         """
         return plot_coverage(self.levels, self.curves(), self.band(), ax)
 
@@ -98,7 +99,7 @@ class ExpectedCoverage:
 
 
 def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
-    """Return how often credible regions of each level hold the true values.
+    """Return how often credible regions of each level contain the truth.
 
     Parameters
     ----------
@@ -108,16 +109,16 @@ def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
     Returns
     -------
     ExpectedCoverage
-        For each value of the central intervals; for all values together of
-        the balls around the middle of the draws, in standard deviations of
-        the draws.
+        Coverage of the central interval of each value, and of a ball around
+        the middle of the draws for all values together, in standard deviations
+        of the draws.
 
     Notes
     -----
-    Levels are those at which the intervals end at draws, so nothing is
-    interpolated and correct draws have exactly the nominal coverage. The
-    balls are the regions of Lemos et al., 2023 (TARP), around the middle of
-    the draws instead of a random place.
+    At the chosen levels, intervals end at draws, so nothing is interpolated
+    and correct draws have exactly the nominal coverage. The balls are the
+    regions of Lemos et al., 2023 (TARP), but centered at the middle of the
+    draws instead of a random point.
 
     Source: Hermans et al., 2022 (expected coverage).
 
@@ -135,7 +136,7 @@ def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
     0.6: 0.2
     """
     n_samples = ranks.n_samples
-    # Regions leave out so many ranks at either end.
+    # The number of ranks that a region leaves out at either end.
     left_out = np.arange((n_samples + 1) // 2, -1, -1)
     columns, central = ranks.columns(), []
     for each in columns:
@@ -157,7 +158,7 @@ def _shares(
     real: Bool[np.ndarray, " n #values"],
     left_out: Int[np.ndarray, " levels"],
 ) -> Float[np.ndarray, "levels values"]:
-    """Return the share of each column that is covered at each level."""
+    """Return the fraction of each column that is covered at each level."""
     n = real.sum(0)
     counts = [(real & (depth >= ranks)).sum(0) for ranks in left_out]
     return np.where(n > 0, np.array(counts) / np.maximum(n, 1), np.nan)

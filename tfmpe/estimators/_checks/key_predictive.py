@@ -9,7 +9,7 @@ from tfmpe.preprocessing import KeyLayout
 
 
 class KeyPredictive(NamedTuple):
-    """One key, sample axes flattened to one and event axes to one."""
+    """Values of one key; sample and event axes are flattened to one each."""
 
     entry: KeyLayout
     simulated: Num[np.ndarray, "draws sets tokens values"]
@@ -21,7 +21,7 @@ class KeyPredictive(NamedTuple):
 def central_interval(
     draws: Num[np.ndarray, " draws *shape"], level: float
 ) -> Num[np.ndarray, " 2 *shape"]:
-    """Return lower and upper end of the interval of the middle draws."""
+    """Return the lower and upper ends of the central interval of draws."""
     if not 0 < level < 1:
         raise ValueError(f"level is {level}, expected a share between 0 and 1.")
     tail = (1 - level) / 2

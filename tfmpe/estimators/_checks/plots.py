@@ -16,7 +16,7 @@ from tfmpe.estimators._checks.uniformity import JOINT, RankColumns
 from tfmpe.estimators._figures import OUTSIDE, label_of, new_axes, panels
 from tfmpe.estimators._types import Axes, SomeAxes
 
-# Distinct for every kind of color vision (Okabe and Ito), and by dashes.
+# Distinct for every kind of color vision (Okabe and Ito); dashes help, too.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ("-", "--", ":")
 _BAND: dict[str, Any] = {"color": "0.87", "linewidth": 0, "zorder": 0}
@@ -88,7 +88,7 @@ def plot_coverage(
 
 
 def _drawn(columns: RankColumns) -> RankColumns:
-    """Return the ranks to draw: of all keys together those of distances."""
+    """Return the ranks to draw; for the joint entry, ranks of distances."""
     if columns.name != JOINT:
         return columns
     return columns._replace(

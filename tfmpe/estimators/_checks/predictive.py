@@ -11,6 +11,7 @@ from jaxtyping import Num
 
 from tfmpe._base.arrays import as_array, moves_arrays
 from tfmpe._base.narrowing import check_fits
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
@@ -42,6 +43,7 @@ def posterior_predictive(
     parameter_keys: Iterable[str] = (),
     functional_inputs: ArrayTree | None = None,
     batch_size: SupportsIndex | None = None,
+    progress: bool = False,
     **options: Any,
 ) -> PosteriorPredictive:
     """Draw parameters given observed data, and simulate data from them.
@@ -49,9 +51,9 @@ def posterior_predictive(
     Parameters
     ----------
     estimator : FlowMatchingEstimator
-        Or any object with its ``sample`` method.
+        Or any object with such a ``sample`` method.
     tokens : Tokens or TokenView, sample axes (*sample,)
-        Holds the observed data: one set, or several along the sample axes.
+        The observed data: one set, or several along the sample axes.
     target_keys
         The parameters to draw.
     conditioning_keys
@@ -59,11 +61,11 @@ def posterior_predictive(
     simulator_fn
         ``simulator_fn(key, parameters)``, or ``simulator_fn(key, parameters,
         functional_inputs)`` if it takes three arguments and there are inputs,
-        as for :class:`TokenGenerator`. All arrays have the draws on the
-        first axis.
+        as for :class:`TokenGenerator`. The first axis of all arrays counts the
+        draws.
     key
-        Source of all randomness. The draws of parameters are those of
-        ``estimator.sample`` with ``jax.random.split(key)[0]``.
+        PRNG key. ``estimator.sample`` draws the parameters with
+        ``jax.random.split(key)[0]``.
     n_samples
         Draws for each set, at least 20.
     parameter_keys
@@ -72,8 +74,11 @@ def posterior_predictive(
         Passed to the simulator unchanged. By default the inputs in
         ``tokens``, repeated for every draw, ``(n, *event, n_inputs)``.
     batch_size
-        Draws, over all sets, that are made and simulated at a time; all by
-        default. Another size changes the simulated numbers.
+        Number of draws, over all sets, to make and simulate at a time; all by
+        default. Another size gives other simulated values.
+    progress
+        Show a progress bar of the draws, and one of their simulation (tqdm,
+        extra ``data``).
     **options
         Passed to ``estimator.sample``, such as ``solver``.
 
@@ -94,9 +99,9 @@ def posterior_predictive(
 
     Notes
     -----
-    Not for use inside ``jit``. In place of padding the simulator gets the
+    Not for use inside ``jit``. In place of padding, the simulator gets the
     values of the first real token of the same key, so that it computes with
-    valid numbers; its results for them are ignored.
+    valid numbers; its results for padding are ignored.
 
     Source: Rubin, 1984; Gelman et al., 1996 (posterior predictive checks).
 
@@ -130,6 +135,8 @@ def posterior_predictive(
     if batch_size is not None:
         batch_size = positive(batch_size, "batch_size")
         options = {**options, "batch_size": batch_size}
+    if progress:
+        options = {**options, "progress": True}
     given = tokens.select_tokens(parameter_keys)
     draw_key, simulator_key = jax.random.split(key)
     draws = estimator.sample(
@@ -146,6 +153,7 @@ def posterior_predictive(
         flatten_tree(parameters, "parameters"),
         _further_arguments(simulator_fn, tokens, functional_inputs, n_samples),
         batch_size,
+        progress,
     )
     observed = _observed(tokens, known.selected_keys, simulated)
     check_known(observed, "Observed values")
@@ -205,7 +213,7 @@ def _further_arguments(
     functional_inputs: ArrayTree | None,
     n_samples: int,
 ) -> Callable[[slice], tuple[ArrayTree, ...]]:
-    """Return the simulator's arguments after the parameters of some draws."""
+    """Return a function from draws to the simulator's further arguments."""
     if functional_inputs is not None:
         return lambda rows: (own_copy(functional_inputs),)
     if tokens.functional_inputs is None or not _takes_inputs(simulator_fn):
@@ -240,19 +248,22 @@ def _simulate(
     parameters: list[Leaf],
     further: Callable[[slice], tuple[ArrayTree, ...]],
     batch_size: int | None,
+    progress: bool,
 ) -> list[Leaf]:
-    """Simulate batches of draws; return arrays of all."""
+    """Simulate batches of draws; return the arrays of all draws."""
     n = len(parameters[0].value)
     size = n if batch_size is None else batch_size
     parts = []
-    for number, start in enumerate(range(0, n, size)):
-        rows = slice(start, min(start + size, n))
-        made = simulator_fn(
-            jax.random.fold_in(key, number),
-            _tree(parameters, rows),
-            *further(rows),
-        )
-        parts.append(_read(made, rows.stop - start))
+    with progress_bar(progress, n, "draw", "simulating") as bar:
+        for number, start in enumerate(range(0, n, size)):
+            rows = slice(start, min(start + size, n))
+            made = simulator_fn(
+                jax.random.fold_in(key, number),
+                _tree(parameters, rows),
+                *further(rows),
+            )
+            parts.append(_read(made, rows.stop - start))
+            advance(bar, "simulating", n=rows.stop - start)
     return [
         same[0]._replace(value=np.concatenate([leaf.value for leaf in same]))
         for same in zip(*parts, strict=True)
@@ -279,7 +290,7 @@ def _read(made: Any, n: int) -> list[Leaf]:
                 f"{np.shape(leaf.value)} for {n} draws. The first axis of "
                 "every array counts the draws."
             )
-    # Copies: a simulator may use its arrays again for the next draws.
+    # Copies, because a simulator may reuse its arrays for the next draws.
     return [
         leaf._replace(value=np.array(as_array(leaf.value, repr(leaf.name))))
         for leaf in leaves

@@ -52,7 +52,7 @@ def plot_predictive(
         one_axes and groups is None and _n_groups(key) > 1
     )
     shown = _panels(key, sample, groups, by_token)
-    # A row for all tokens, and small panels for groups.
+    # One wide panel for all tokens, or small panels for groups.
     grouped = len(shown) > key.entry.width
     size, n_columns = ((2.7, 2.1), N_COLUMNS) if grouped else ((7.5, 2.9), 1)
     # Values of one token may have different units.

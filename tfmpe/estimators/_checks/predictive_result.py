@@ -1,4 +1,4 @@
-"""Observed data among data that were simulated from posterior draws."""
+"""Observed data, compared with data simulated from posterior draws."""
 
 import math
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class PosteriorPredictive:
     simulated : nested dict of ndarrays, (n_samples, *sample, *event, *batch)
         All arrays that the simulator returned.
     observed : Tokens, sample axes (*sample,)
-        Those of its keys that were observed.
+        The simulated keys that were observed.
     """
 
     draws: Tokens
@@ -80,13 +80,13 @@ class PosteriorPredictive:
         Parameters
         ----------
         level
-            Share of the draws in an interval, between 0 and 1; others raise a
-            ValueError.
+            Fraction of the draws in an interval, between 0 and 1; ValueError
+            otherwise.
 
         Returns
         -------
         lower, upper : nested dict of ndarrays, (*sample, *event, *batch)
-            Of the observed keys; NaN where these are padding.
+            Ends for the observed keys; NaN for padding.
         """
         lower, upper = [], []
         for key in self._keys():
@@ -100,7 +100,7 @@ class PosteriorPredictive:
         return unflatten_tree(paths, lower), unflatten_tree(paths, upper)
 
     def share_inside(self, level: float) -> dict[str, float]:
-        """Return the share of observed values in the intervals, by key.
+        """Return the fraction of observed values in the intervals of each key.
 
         Parameters
         ----------
@@ -110,9 +110,9 @@ class PosteriorPredictive:
         Returns
         -------
         dict of str to float
-            Over all sets of data; NaN if there is no value. Padding does not
+            Over all data sets; NaN if there is no value. Padding does not
             count. For correct draws of discrete data it exceeds ``level``,
-            as values at an end are inside.
+            because values equal to an endpoint count as inside.
         """
         shares = {}
         for key in self._keys():
@@ -125,7 +125,7 @@ class PosteriorPredictive:
         return shares
 
     def summary(self) -> str:
-        """Return a table of :meth:`share_inside` at 50% and 90%, to print.
+        """Return a table of :meth:`share_inside` at 50% and 90%, as text.
 
         Data that the draws are conditioned on lie inside slightly more often
         than the level.
@@ -160,32 +160,32 @@ class PosteriorPredictive:
             Where to plot; a new figure by default (extra ``plot``). A single
             Axes shows all groups side by side, unless ``groups`` are chosen.
         sample
-            Number of the set of data, counted along all sample axes.
+            Index of the data set, counted over all sample axes.
         groups
-            For keys with functional inputs: the groups, such as sites, to
-            plot, one Axes each; by default all, or 12 at even distances. A
-            group is an index of all event axes but the last.
+            For keys with functional inputs: indices of the groups to plot, such
+            as sites, one Axes each; by default all, or 12 evenly spaced ones.
+            Groups are numbered over all event axes but the last.
 
         Returns
         -------
         ndarray of matplotlib Axes
-            Never shown. One for each group, or one for all tokens if there are
-            no inputs; and for each value in a token. Thick bars hold 50% of
-            the draws, thin ones 90%. The x axis shows the first functional
-            input, or the token number without inputs or for a single Axes.
+            One for each group (without inputs, one for all tokens) and each
+            value of a token. Thick bars contain 50% of the draws, thin bars
+            90%. The x axis is the first functional input; without inputs or for
+            a single Axes, the token number. The figure is not shown.
 
         Raises
         ------
         UnknownKeyError
             If the key was not simulated or not observed.
         IndexError
-            If the set of data or a group does not exist.
+            If the data set or a group does not exist.
         """
         name = self.observed.layout.names[0] if key is None else key
         return plot_predictive(self.key(name), ax, sample, groups)
 
     def check_finite(self) -> None:
-        """Check that simulated data are finite, padding aside."""
+        """Check that simulated data are finite, except for padding."""
         for key in self._keys():
             wrong = key.real & ~np.isfinite(key.simulated)
             if n := int(wrong.any((-2, -1)).sum()):

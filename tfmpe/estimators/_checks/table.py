@@ -1,4 +1,4 @@
-"""Tables of checks, to print."""
+"""Tables of the results of checks, as text."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +11,7 @@ def summary_table(
     rows: Iterable[Sequence[str]],
     *below: str,
 ) -> str:
-    """Return a result in words, a row for each key, and lines below them."""
+    """Return a result as text: its name, a row for each key, further lines."""
     named = [(shorten(printable(name), 24), *cells) for name, *cells in rows]
     table = ("  " + line for line in aligned([tuple(titles), *named]))
     return "\n".join([repr(result), "", *table, *below])

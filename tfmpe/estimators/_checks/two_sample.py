@@ -1,4 +1,4 @@
-"""Two-sample tests: maximum mean discrepancy, and scores of a classifier."""
+"""Two-sample tests: maximum mean discrepancy, and classifier scores."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class TwoSampleTest(NamedTuple):
     statistic
         Large if the samples differ.
     null_statistics
-        The statistic under the null hypothesis that they do not.
+        Statistics under the null hypothesis that the distributions are equal.
     p_value
         At least ``1 / (n_null + 1)``.
     """
@@ -46,14 +46,14 @@ def mmd_test(
     Parameters
     ----------
     key
-        For the permutations.
+        PRNG key for the permutations.
     x, y : array, shape (n, width) and (m, width)
         The samples, at least two rows each.
     n_permutations
-        Number of random divisions of all rows, for the null distribution.
+        Number of random permutations of all rows, for the null distribution.
     bandwidth
         Width of the Gaussian kernel, in the unit of the samples; by default
-        the median distance between rows of both that differ.
+        the median distance between unequal rows of both samples.
 
     Returns
     -------
@@ -69,8 +69,8 @@ def mmd_test(
 
     Notes
     -----
-    Holds a matrix of all pairs of rows, and works under ``jit`` with static
-    numbers; NaN in traced samples makes the p value NaN.
+    Stores a matrix of all pairs of rows. Works under ``jit`` if
+    ``n_permutations`` is static; NaN in traced samples makes the p-value NaN.
 
     Source: Gretton et al., 2012. Legacy: ``metrics.mmd.mmd_test``.
 
@@ -91,7 +91,7 @@ def mmd_test(
         positive(len(sample), "The number of rows of a sample", 2)
     n_permutations = positive(n_permutations, "n_permutations")
     rows = jnp.concatenate([x, y])
-    # Squares of values that are large or small beside 1 do not fit.
+    # Squares of very large or small values overflow or underflow.
     extent = jnp.abs(rows).max(initial=0)
     extent = jnp.where(extent > 0, extent, 1)
     rows = rows / extent
@@ -100,7 +100,7 @@ def mmd_test(
     orders = random_orders(key, n_permutations, len(rows))
     statistic = mmd_squared(kernel, len(x), jnp.arange(len(rows))[None])[0]
     null = mmd_squared(kernel, len(x), orders)
-    # Of discrete samples many statistics are equal but for rounding.
+    # For discrete samples, many statistics are equal up to rounding.
     rounded = statistic - 8 * jnp.finfo(kernel.dtype).eps
     return TwoSampleTest(statistic, null, permutation_p_value(rounded, null))
 
@@ -116,8 +116,8 @@ def classifier_test(
     probabilities : array, shape (n,)
         Estimated probabilities of the second sample at ``n`` points.
     null_probabilities : array, shape (n, n_null)
-        At the same points, of classifiers that were trained on samples
-        without a difference, such as with permuted labels.
+        Probabilities at the same points, from classifiers trained on samples
+        that do not differ, for example because their labels were permuted.
 
     Returns
     -------
@@ -132,10 +132,10 @@ def classifier_test(
 
     Notes
     -----
-    At points of one observation this is the local classifier two-sample test
-    (l-C2ST) of Linhart et al., 2023. Works under ``jit`` and ``vmap``, where
-    NaN makes the p value NaN.
-    Legacy: ``metrics.lc2st.evaluate_lc2st``.
+    If all points belong to one observation, this is the local classifier
+    two-sample test (l-C2ST) of Linhart et al., 2023. Works under ``jit`` and
+    ``vmap``, where NaN makes the p-value NaN. Legacy:
+    ``metrics.lc2st.evaluate_lc2st``.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def classifier_test(
         )
     statistic = classifier_score(probabilities)
     null = classifier_score(null_probabilities)
-    # A sum along one axis is rounded otherwise than one of two.
+    # Sums over arrays of one and of two axes are rounded differently.
     rounded = statistic * (1 - 32 * jnp.finfo(statistic.dtype).eps)
     return TwoSampleTest(statistic, null, permutation_p_value(rounded, null))
 
@@ -170,10 +170,10 @@ def classifier_score(
 def permutation_p_value(
     statistic: Float[Array, ""], null_statistics: Float[Array, " n_null"]
 ) -> Float[Array, ""]:
-    """Return how often a statistic is as large under the null hypothesis.
+    """Return the fraction of null statistics that a statistic does not exceed.
 
-    The data count as one of its draws, so that the test keeps its level
-    (Phipson and Smyth, 2010).
+    The statistic itself counts as one of them, so that the test keeps its
+    level (Phipson and Smyth, 2010).
     """
     n_larger = (null_statistics >= statistic).sum()
     p_value = (n_larger + 1) / (null_statistics.size + 1)
@@ -191,7 +191,7 @@ def gaussian_kernel(
 def _squared_distances(
     x: Float[Array, "n width"], y: Float[Array, "m width"]
 ) -> Float[Array, "n m"]:
-    # Not by products of rows: those of rows far from zero cancel.
+    # Not by products of rows, which lose precision far from zero.
     return ((x[:, None] - y[None]) ** 2).sum(-1)
 
 
@@ -204,7 +204,7 @@ def _median_distance(rows: Float[Array, "n width"]) -> Float[Array, ""]:
 
 
 def _floats(values: ArrayLike, what: str) -> Float[Array, "..."]:
-    """Return finite floats as a jax array; traced ones are not looked at."""
+    """Return finite floats as a jax array; traced values are not checked."""
     array = as_array(values, what)
     dtype = common_dtype([array, np.float32(0)])
     check_fits(array, dtype, what)
@@ -231,7 +231,7 @@ def _probabilities(
     if not isinstance(array, Tracer) and (array.min() < 0 or array.max() > 1):
         raise ValueError(
             f"{what} are from {array.min():.3g} to {array.max():.3g}, expected "
-            "0 to 1. Logits become probabilities with jax.nn.sigmoid."
+            "0 to 1. Convert logits to probabilities with jax.nn.sigmoid."
         )
     return array
 

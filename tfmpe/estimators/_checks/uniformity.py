@@ -1,4 +1,4 @@
-"""Tests of uniform ranks that allow for dependent values."""
+"""Tests for uniform ranks, valid for dependent values."""
 
 import math
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float, Int
 from tfmpe.estimators._types import ArrayTree
 
 JOINT = "(joint)"
-"""Name of all keys together, beside the names of the keys."""
+"""Name of the entry for all keys together."""
 
 MIN_SIMULATIONS = 20
-"""With fewer there is no p value."""
+"""With fewer simulations, there is no p-value."""
 
 _N_COMPONENTS = 3
 _SHIFT = ("draws too low", "draws too high")
@@ -21,7 +21,7 @@ _SPREAD = ("draws too narrow", "draws too wide")
 _TOGETHER = ("draws vary together too little", "draws vary together too much")
 _SHAPE = ("draws of wrong shape",) * 2
 _APART = ("draws do not fit together",) * 2
-# What ranks show whose shift, spread or skewness is above 0, or below.
+# The finding if shift, spread or skewness of ranks is above 0, or below.
 _OF_VALUE = (_SHIFT, _SPREAD, _SHAPE)
 _OF_MEAN = (_SHIFT, _TOGETHER, _SHAPE)
 _OF_DISTANCE = (_SPREAD, _APART, _APART)
@@ -30,8 +30,8 @@ _OF_DISTANCE = (_SPREAD, _APART, _APART)
 class RankColumns(NamedTuple):
     """Ranks of the values of one key, and of all its values together.
 
-    ``together`` are ranks of their mean, and of their distance from the
-    middle; ``some`` is whether any of the values is real.
+    ``together`` has the ranks of their mean, and of their distance from the
+    middle; ``some`` states whether any of the values is real.
     """
 
     name: str
@@ -44,7 +44,7 @@ class RankColumns(NamedTuple):
 
 
 class KeyTest(NamedTuple):
-    """p value of each value, of all together, and what is wrong, if clear."""
+    """p-values of each value and of the whole key, and the error found."""
 
     values: Float[np.ndarray, " values"]
     p_value: float
@@ -52,19 +52,19 @@ class KeyTest(NamedTuple):
 
 
 class Uniformity(NamedTuple):
-    """p values of the hypothesis that the draws are correct.
+    """p-values of the hypothesis that the draws are correct.
 
     Attributes
     ----------
     values : nested dict of ndarrays, each of shape (*event, *batch)
-        For each value on its own, not corrected. NaN where fewer than 20
-        simulations have the value.
+        p-value of each value, uncorrected; NaN if fewer than 20 simulations
+        have the value.
     keys
-        For each key, corrected for its number of tests.
+        p-value of each key, corrected for its number of tests.
     joint
-        For the mean and the distance of all values together.
+        p-value of the mean and the distance of all values together.
     p_value
-        For everything: corrected for the number of keys and the joint test.
+        Overall p-value, corrected for the number of keys and the joint test.
     n_tests
         Number of tested values of each key.
     """
@@ -81,8 +81,8 @@ def assess(columns: RankColumns, n_samples: int) -> KeyTest:
 
     Values of one simulation are not independent, so their ranks are not
     pooled. Each value has its own test, which finds an error in one place;
-    the ranks of mean and distance find small errors everywhere and wrong
-    dependence. Either half gets half of the error probability.
+    the ranks of mean and distance reveal small errors everywhere and wrong
+    dependence. Both kinds of test get half of the error probability.
     """
     values, means = _smooth_tests(columns.ranks, columns.real, n_samples)
     p_value, finding = _worst_value(columns, values, means)
@@ -102,7 +102,7 @@ def assess(columns: RankColumns, n_samples: int) -> KeyTest:
 
 
 def bonferroni(p_values: Iterable[float]) -> float:
-    """Return one p value for several tests; NaN is not counted as a test."""
+    """Return one p-value for several tests; NaN is not counted as a test."""
     made = [float(p) for p in p_values if not math.isnan(p)]
     return min(1.0, len(made) * min(made)) if made else math.nan
 
@@ -112,14 +112,14 @@ def _smooth_tests(
     real: Bool[np.ndarray, " n #values"],
     n_samples: int,
 ) -> tuple[Float[np.ndarray, " values"], Float[np.ndarray, "values 3"]]:
-    """Return the p value of every column, and the means of its components.
+    """Return the p-value of every column, and the means of its components.
 
     Neyman's smooth test (1937): shift, spread and skewness of uniform ranks
-    are uncorrelated, of mean 0 and variance 1. The chi-squared distribution
-    of their sum of squares is approximate: with 20 simulations a p value of
-    0.001 comes up 1.5 times as often as it should, with 200 as often.
+    are uncorrelated, with mean 0 and variance 1. The chi-squared distribution
+    of their sum of squares is approximate: with 20 simulations, p-values of
+    0.001 occur 1.5 times too often; with 200, as often as they should.
     """
-    # Imported here, as importing it takes a while.
+    # Imported here because importing it is slow.
     from scipy.stats import chi2
 
     scores = _components(n_samples)[ranks] * real[..., None]
@@ -134,7 +134,7 @@ def _components(n_samples: int) -> Float[np.ndarray, "ranks 3"]:
     places = np.linspace(-1, 1, n_samples + 1)
     powers = np.vander(places, _N_COMPONENTS + 1, increasing=True)
     basis, triangle = np.linalg.qr(powers)
-    # Positive at the right end, which qr leaves open.
+    # Positive at the right end: qr does not determine the sign.
     basis = basis * np.sign(np.diag(triangle))
     return math.sqrt(n_samples + 1) * basis[:, 1:]
 

@@ -1,1 +1,1 @@
-"""Flows: vector fields, and the solution of their equation."""
+"""Flows: vector fields and the solution of their differential equation."""

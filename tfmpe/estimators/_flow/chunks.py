@@ -1,4 +1,4 @@
-"""Rows of arrays, computed in chunks of one size."""
+"""Functions of rows, applied in chunks of equal size."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,8 +17,8 @@ def map_chunks(
 ) -> Arrays:
     """Apply a function of independent rows to ``size`` rows at a time.
 
-    Rows are the first axis of every leaf. The last chunk is filled up by
-    repeating the first row, so that all chunks have one shape.
+    Rows are the first axis of every leaf. The last chunk is filled up with
+    copies of the first row, so that all chunks have the same shape.
     """
     n_rows = jax.tree.leaves(rows)[0].shape[0]
     if size >= n_rows:

@@ -15,7 +15,9 @@ from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.divergence import read_probes
 from tfmpe.estimators._flow.ode import Solver, read_direction, read_ode
+from tfmpe.estimators._flow.parts import solved
 from tfmpe.estimators._flow.solution import (
+    draw_noise,
     float_dtype,
     solve_density,
     solve_draws,
@@ -50,9 +52,9 @@ class ContinuousFlow:
     Notes
     -----
     Solves ``d theta / d time = vector_field(theta, conditioning, time)``
-    from standard normal noise at time 0 to values at time 1. All rows and
-    draws are one batched equation. Calls with fields of the same
-    architecture, equal layouts and equal shapes share one compiled program.
+    from standard normal noise at time 0 to values at time 1, for batches of
+    rows and draws. Calls with fields of the same architecture, equal layouts
+    and equal shapes share one compiled program.
 
     Source: Chen et al., 2018 (neural ODEs); Lipman et al., 2023 (flow
     matching). Legacy: ``StructuredCNF``.
@@ -102,6 +104,7 @@ class ContinuousFlow:
         atol: SupportsFloat | None = None,
         max_steps: SupportsIndex = 4096,
         batch_size: SupportsIndex | None = None,
+        progress: bool = False,
     ) -> Float[Array, "draws *sample tokens width"]:
         """Draw target values for every sample of the tokens.
 
@@ -115,15 +118,15 @@ class ContinuousFlow:
         conditioning_keys
             The given keys; by default all others.
         key
-            Draw ``i`` depends on ``jax.random.fold_in(key, i)`` only,
+            PRNG key. Draw ``i`` depends only on ``jax.random.fold_in(key, i)``,
             whatever ``n_samples`` and ``batch_size`` are.
         n_samples
             Draws for every sample.
         theta_0 : array, shape (n_samples, *sample, n_target_tokens, width)
             Initial values, instead of ``key``.
         direction : {'forward', 'backward'}
-            From noise to values, or from values to noise. Backward starts,
-            without ``theta_0``, at the target values in ``tokens``.
+            From noise to values, or from values to noise. Without ``theta_0``,
+            ``'backward'`` starts at the target values in ``tokens``.
         solver
             ``'euler'``, ``'midpoint'``, ``'rk4'``, ``'bosh3'``, ``'tsit5'``,
             ``'dopri5'``, ``'dopri8'``, or a solver of diffrax. By default
@@ -131,14 +134,18 @@ class ContinuousFlow:
         n_steps
             Number of equal steps; 4 by default.
         rtol, atol
-            Tolerances, relative and in units of the values. Either of them
-            makes the steps adaptive, to keep it in every row and draw.
+            Relative and absolute tolerances. Passing either makes the steps
+            adaptive, so that every row and draw meets it.
         max_steps
             Largest number of adaptive steps.
         batch_size
-            Draws, over all samples, that are solved at a time; by default as
-            many as fit the caches of a CPU, or a bounded part of the memory
-            of another device. The result is the same.
+            Number of draws, over all samples, to solve at a time; by default
+            as many as fit into the caches of a CPU, or a bounded part of the
+            memory of another device. It does not change the result.
+        progress
+            Show a progress bar of the draws (tqdm, extra ``data``), which are
+            then solved by a loop in Python. Ignored under ``jit``, ``vmap``
+            and ``grad``.
 
         Returns
         -------
@@ -152,8 +159,8 @@ class ContinuousFlow:
             If a key does not exist.
         ValueError
             If a key is both target and conditioning, a conditioning value
-            or functional input is not finite, ``theta_0`` has another shape,
-            or an option is not valid.
+            or functional input is not finite, ``theta_0`` has the wrong
+            shape, or an option is not valid.
         TypeError
             If neither ``key`` nor ``theta_0`` is given, or a number is not
             whole.
@@ -187,17 +194,20 @@ class ContinuousFlow:
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, SAMPLING_STEPS)
         if 0 in shape:
             return jnp.zeros(shape, float_dtype(target.data.dtype))
-        draws = solve_draws(
-            (field.parameters, field.rest),
+        if theta_0 is None:
+            assert key is not None
+            dtype = float_dtype(target.data.dtype)
+            theta_0 = draw_noise(key, shape=shape, dtype=dtype)
+        draws = solved(
+            solve_draws,
+            field,
             target,
             conditioning,
-            key if theta_0 is None else None,
             theta_0,
-            static=field.static,
-            n_samples=n_samples,
+            label="drawing" if progress else None,
+            batch_size=_at_a_time(batch_size, target.n_tokens),
             times=times,
             ode=ode,
-            batch_size=_at_a_time(batch_size, target.n_tokens),
         )
         return ode.check(draws).reshape(shape)
 
@@ -219,6 +229,7 @@ class ContinuousFlow:
         atol: SupportsFloat | None = None,
         max_steps: SupportsIndex = 4096,
         batch_size: SupportsIndex | None = None,
+        progress: bool = False,
     ) -> Float[Array, "*draws"]:
         """Return the log density of target values given the conditioning.
 
@@ -239,8 +250,8 @@ class ContinuousFlow:
         probes : array, shape (n_probes, *shape of the values), optional
             The directions themselves.
         key
-            For ``n_probes``.
-        solver, n_steps, rtol, atol, max_steps, batch_size
+            PRNG key for ``n_probes``.
+        solver, n_steps, rtol, atol, max_steps, batch_size, progress
             See :meth:`sample`; 8 steps by default.
 
         Returns
@@ -253,7 +264,7 @@ class ContinuousFlow:
         UnknownKeyError, ValueError, RuntimeError
             See :meth:`sample`.
         TypeError
-            If ``n_probes`` comes without ``key``, or a number is not whole.
+            If ``n_probes`` is given without ``key``, or a number is not whole.
 
         Notes
         -----
@@ -284,22 +295,26 @@ class ContinuousFlow:
             dtype,
         )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, DENSITY_STEPS)
-        # Of every direction there is a derivative.
+        # Each direction needs a derivative.
         n_directions = (
             target.n_tokens * target.width if probes is None else len(probes)
         )
         batch_size = _at_a_time(batch_size, target.n_tokens * n_directions)
         density = jnp.zeros(draws.shape[:-2], dtype)
         if density.size:
-            found = solve_density(
-                (field.parameters, field.rest),
+            if probes is not None:
+                # Axes in the order of the values: draws first, then rows.
+                probes = probes.reshape((-1, *draws.shape))
+                probes = jnp.moveaxis(probes, 0, -3)
+            found = solved(
+                solve_density,
+                field,
                 target,
                 conditioning,
-                draws,
-                probes,
-                static=field.static,
-                ode=ode,
+                (draws, probes),
+                label="log_prob" if progress else None,
                 batch_size=batch_size,
+                ode=ode,
             )
             density = ode.check(found).reshape(density.shape)
         return density[0] if values is None else density
@@ -319,7 +334,7 @@ class ContinuousFlow:
 
 
 def _at_a_time(batch_size: SupportsIndex | None, n_tokens: int) -> int:
-    """Return the given number of draws, or one for draws of so many tokens."""
+    """Return the given batch size, or a default for draws of ``n_tokens``."""
     if batch_size is not None:
         return positive(batch_size, "batch_size")
     most = _TOKENS_AT_A_TIME.get(jax.default_backend(), 2**18)
@@ -329,7 +344,7 @@ def _at_a_time(batch_size: SupportsIndex | None, n_tokens: int) -> int:
 def _read_draws(
     given: Num[AnyArray, "*shape"] | None, what: str, view: Tokens
 ) -> Num[AnyArray, "*shape"] | None:
-    """Return draws of some tokens; concrete real values must be finite."""
+    """Return draws as an array; unless traced, real values must be finite."""
     if given is None:
         return None
     array = token_array(given, what)

@@ -1,4 +1,4 @@
-"""Divergence of a vector field, exact or from random directions."""
+"""Divergence of a vector field, exact or estimated."""
 
 from collections.abc import Callable
 from typing import SupportsIndex, TypeAlias
@@ -50,8 +50,9 @@ def estimated_divergence(
 ) -> tuple[Rows, Float[Array, " rows"]]:
     """Return velocities and an unbiased estimate of their divergence.
 
-    The mean of ``probe · J probe`` for random directions of mean 0 and
-    covariance 1 (Hutchinson, 1990; for flows Grathwohl et al., 2019, FFJORD).
+    The estimate is the mean of ``probe · J probe`` over random directions with
+    mean 0 and covariance 1 (Hutchinson, 1990; for flows, FFJORD: Grathwohl et
+    al., 2019).
     """
     velocities, push = jax.linearize(velocity, values)
     moved = jax.vmap(push, in_axes=1, out_axes=1)(probes)

@@ -25,9 +25,9 @@ _DIRECTIONS = {"forward": (0.0, 1.0), "backward": (1.0, 0.0)}
 
 
 class RungeKutta4(diffrax.AbstractERK):
-    """The classical Runge-Kutta method: order 4, four evaluations a step.
+    """The classical Runge-Kutta method: order 4, four evaluations per step.
 
-    Without an error estimate, so only for fixed steps.
+    It has no error estimate, so it is only for fixed steps.
     """
 
     tableau: ClassVar[Any] = diffrax.ButcherTableau(
@@ -65,14 +65,14 @@ _WITHOUT_ERROR = ("euler", "rk4")
 
 
 class Ode(NamedTuple):
-    """The method that solves the equation, and its accuracy: static.
+    """The solver of the equation and its accuracy; static.
 
     Attributes
     ----------
     n_steps
-        Number of equal steps; None for adaptive ones.
+        Number of equal steps; None for adaptive steps.
     rtol, atol
-        Tolerances of adaptive steps, relative and in units of the values.
+        Relative and absolute tolerances of adaptive steps.
     max_steps
         Largest number of adaptive steps.
     """
@@ -103,16 +103,15 @@ class Ode(NamedTuple):
 
         Notes
         -----
-        The state at ``stop`` is NaN if steps were too many. All rows are one
-        solution. Adaptive steps keep the tolerance in every row, since the
-        largest error over the rows counts: as strict as a separate solution for
-        each, at the pace of the hardest.
+        The state at ``stop`` is NaN if the solution needs too many steps. All
+        rows share the same steps. Adaptive steps meet the tolerance in every
+        row, because the row with the largest error sets their size.
         """
         solver = self.solver
         if isinstance(solver, str):
             solver = SOLVERS[solver]()
         if self.n_steps is not None:
-            # Counted in steps, time is exact: no step is missed or added.
+            # Time counted in steps is exact, so rounding adds or drops no step.
             length = (stop - start) / self.n_steps
 
             def by_step(number: Float[Array, ""], state: Arrays) -> Arrays:
@@ -142,15 +141,15 @@ class Ode(NamedTuple):
         )
 
     def check(self, result: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Return the result, unless adaptive steps were too many.
+        """Return the result; raise an error if it needs too many steps.
 
-        Traced results are NaN then, without an error.
+        Traced results are NaN instead.
         """
         adapted = self.n_steps is None and not isinstance(result, Tracer)
         if adapted and np.isnan(np.asarray(result)).any():
             raise RuntimeError(
                 f"The solution needs more than max_steps={self.max_steps} "
-                f"steps to keep rtol={self.rtol:g} and atol={self.atol:g}. "
+                f"steps to meet rtol={self.rtol:g} and atol={self.atol:g}. "
                 "Allow more steps or larger tolerances, or check the vector "
                 "field: one that jumps or is not finite has no solution."
             )
@@ -166,10 +165,10 @@ def _end(
 ) -> Arrays:
     """Return the state at the end; ``times`` are start, stop, first step.
 
-    A solution that fails is NaN: an error would need a callback from
-    compiled code to Python, which cannot be cached on disk.
+    The state is NaN if the solution fails: to raise an error, compiled code
+    would have to call Python, and could not be cached on disk.
     """
-    # Unwrapped, as its own jit would keep every derivative it was ever given.
+    # Unwrapped, because its own jit would keep every derivative in memory.
     solution = inspect.unwrap(diffrax.diffeqsolve)(
         diffrax.ODETerm(lambda time, state, _: derivative(time, state)),
         solver,
@@ -185,13 +184,13 @@ def _end(
 
 
 def _worst_row(sizes: ArrayLike, error: Arrays) -> Float[Array, ""]:
-    """Return the largest root mean square over the rows of a state."""
+    """Return the largest root mean square of any row of a state."""
     squares = sum(
         jnp.square(leaf).sum(tuple(range(1, leaf.ndim)))
         for leaf in jax.tree.leaves(error)
     )
     largest = jnp.max(squares / jnp.maximum(sizes, 1), initial=0)
-    # The slope of a square root at 0 is infinite.
+    # The derivative of the square root at 0 is infinite.
     positive = largest > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, largest, 1)), 0)
 
@@ -204,9 +203,10 @@ def read_ode(
     max_steps: object,
     default_steps: int,
 ) -> Ode:
-    """Check the options of a solution.
+    """Check the options of an ODE solver.
 
-    A tolerance makes the steps adaptive; otherwise ``n_steps`` are fixed.
+    With a tolerance the steps are adaptive; otherwise there are ``n_steps``
+    steps of equal length.
     """
     adaptive = rtol is not None or atol is not None
     if adaptive and n_steps is not None:
@@ -225,7 +225,7 @@ def read_ode(
         if adaptive and solver in _WITHOUT_ERROR:
             raise ValueError(
                 f"The solver {solver!r} does not estimate its error, so "
-                f"rtol={rtol} and atol={atol} cannot be kept. Pass n_steps, "
+                f"rtol={rtol} and atol={atol} cannot be met. Pass n_steps, "
                 "or another solver such as 'dopri5'."
             )
     elif not isinstance(solver, diffrax.AbstractSolver):
@@ -233,7 +233,7 @@ def read_ode(
             f"solver is {solver!r}, expected one of {list(SOLVERS)} or a "
             "solver of diffrax."
         )
-    # One tolerance stands for both: the scale of standardized values is 1.
+    # One tolerance is used for both: standardized values have scale 1.
     tolerances = [
         _tolerance(value, name)
         for name, value in (("rtol", rtol), ("atol", atol))
@@ -252,12 +252,14 @@ def read_ode(
 def _tolerance(value: object, name: str) -> float:
     number = real_number(value, name)
     if not 0 < number < math.inf:
-        raise ValueError(f"{name} is {number}, expected above 0 and finite.")
+        raise ValueError(
+            f"{name} is {number}, expected a finite number above 0."
+        )
     return number
 
 
 def read_direction(direction: str) -> tuple[float, float]:
-    """Return the times at the start and the end."""
+    """Return the times of the start and the end."""
     if direction not in _DIRECTIONS:
         raise ValueError(
             f"Unknown direction: {direction}. Expected 'forward' (noise to "

@@ -41,33 +41,32 @@ def cleared(
 
 
 @compiled()
+def draw_noise(
+    key: PRNGKey, *, shape: tuple[int, ...], dtype: np.dtype
+) -> Float[Array, "{shape[0]} ..."]:
+    """Return normal numbers; draw ``i`` follows from key and ``i`` only."""
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(shape[0]))
+    return jax.vmap(lambda k: jax.random.normal(k, shape[1:], dtype))(keys)
+
+
+@compiled()
 def solve_draws(
     arrays: tuple[Arrays, Any],
     target: Tokens,
     conditioning: Tokens,
-    key: PRNGKey | None,
-    theta_0: Num[AnyArray, "{n_samples} *sample tokens width"] | None,
+    theta_0: Num[AnyArray, "draws *sample tokens width"],
     *,
     static: Hashable,
-    n_samples: int,
     times: tuple[float, float],
     ode: Ode,
     batch_size: int,
-) -> Float[Array, "{n_samples} rows tokens width"]:
-    """Return the end of every path."""
+) -> Float[Array, "draws rows tokens width"]:
+    """Return the end point of every path."""
     field = merge_field(static, *arrays)
     n_axes = len(target.sample_shape)
-    shape = target.data.shape
-    if theta_0 is None:
-        assert key is not None
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(
-            key, jnp.arange(n_samples)
-        )
-        dtype = float_dtype(target.data.dtype)
-        theta_0 = jax.vmap(lambda k: jax.random.normal(k, shape, dtype))(keys)
     target, conditioning = flatten_samples((target, conditioning), n_axes)
     theta_0 = jnp.asarray(theta_0, float_dtype(theta_0.dtype))
-    theta_0 = theta_0.reshape((n_samples, *target.data.shape))
+    theta_0 = theta_0.reshape((len(theta_0), *target.data.shape))
 
     def end(target: Tokens, velocity: Velocity, theta_0: Draws) -> Draws:
         real = target.value_mask
@@ -85,23 +84,24 @@ def solve_density(
     arrays: tuple[Arrays, Any],
     target: Tokens,
     conditioning: Tokens,
-    values: Num[AnyArray, "draws *sample tokens width"],
-    probes: Num[AnyArray, "..."] | None,
+    draws: tuple[
+        Num[AnyArray, "draws *sample tokens width"],
+        Num[AnyArray, "draws *sample probes tokens width"] | None,
+    ],
     *,
     static: Hashable,
     ode: Ode,
     batch_size: int,
 ) -> Float[Array, "draws rows"]:
-    """Return log densities of draws and rows."""
+    """Return log densities of values, and of the probes for them."""
+    values, probes = draws
     field = merge_field(static, *arrays)
     n_axes = len(target.sample_shape)
     values = jnp.asarray(values, float_dtype(values.dtype))
     target, conditioning = flatten_samples((target, conditioning), n_axes)
     values = values.reshape((len(values), *target.data.shape))
     if probes is not None:
-        # Draws first, then rows, as the values that they belong to.
-        probes = probes.reshape((len(probes), *values.shape))
-        probes = jnp.moveaxis(probes, 0, 2)
+        probes = probes.reshape((*values.shape[:2], *probes.shape[-3:]))
     filled = filled_columns(target.layout.keys, target.width)
 
     def density(
@@ -126,7 +126,7 @@ def solve_density(
         # The change of the density is one more value.
         sizes = _sizes(real, theta) + 1
         base, change = ode.solve(derivative, (flat, start), 1.0, 0.0, sizes)
-        # Backwards in time the integral comes with a minus sign.
+        # Backward in time, the integral has the opposite sign.
         normal = jax.scipy.stats.norm.logpdf(base)
         real = flatten_samples(rows, 2)
         total = cleared(normal, real).sum((1, 2)) + change
@@ -150,7 +150,7 @@ def _move(
     time: ArrayLike,
     flat: Float[Array, "all tokens width"],
 ) -> Float[Array, "all tokens width"]:
-    """Return velocities of draws and rows, which are one axis."""
+    """Return velocities; draws and rows share one axis."""
     times = jnp.broadcast_to(time, target.sample_shape)
 
     def of_draw(theta: Rows) -> Rows:
@@ -170,8 +170,8 @@ def _by_draws(
 ) -> Arrays:
     """Apply a function to chunks of rows and draws; encode each row once.
 
-    ``function(target, velocity, draws)`` returns arrays of shape ``(n_draws,
-    n_rows, ...)``, as ``draws`` and the result are.
+    ``draws`` and the arrays that ``function(target, velocity, draws)`` returns
+    have the shape ``(n_draws, n_rows, ...)``.
     """
     n_rows = target.sample_shape[0]
     at_a_time = max(1, batch_size // max(1, n_rows))

@@ -1,4 +1,4 @@
-"""Vector fields: their interface, and their way through ``jit``."""
+"""Vector fields: their interface, and how they are passed to ``jit``."""
 
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -35,7 +35,7 @@ class VectorField(Protocol):
         target, conditioning
             The position of the flow, and the given tokens. Both have the
             properties of Tokens: data, labels, functional inputs, padding,
-            masks. Their masks know the rules between them:
+            masks. Their masks include the rules between them:
             ``target.attention_mask(conditioning, both_ways=True)``. Padding
             is 0 in the target, but any value in the conditioning; see
             ``value_mask``. ``conditioning`` may have no tokens at all.
@@ -50,10 +50,10 @@ class VectorField(Protocol):
 
         Notes
         -----
-        A call must not change the field: call ``eval()`` first for NNX
+        A call must not change the field, so first call ``eval()`` on NNX
         modules with dropout or batch norm. Only training may change a field:
         a function, or an object that is not a pytree, is compiled with the
-        values it holds when it is first called.
+        values that it holds at its first call.
         """
         ...
 
@@ -95,7 +95,7 @@ Velocity: TypeAlias = Callable[
 
 
 def check_field(field: object) -> Field:
-    """Return a vector field, unless it is a class or cannot be called."""
+    """Return the vector field; raise if it is a class or not callable."""
     if isinstance(field, type):
         raise TypeError(
             f"The vector field is the class {field.__name__}; pass an "
@@ -110,7 +110,7 @@ def check_field(field: object) -> Field:
 
 
 def given(field: Field, conditioning: AnyTokens) -> Velocity:
-    """Return the field for one conditioning, which is encoded once."""
+    """Return the field for a fixed conditioning, which is encoded only once."""
     if isinstance(field, EncodingVectorField):
         encoded = field.encode(conditioning)
         velocity = partial(_swapped, field, encoded)
@@ -150,12 +150,12 @@ class SplitField(NamedTuple):
     Attributes
     ----------
     static
-        Equal for fields of one architecture.
+        Equal for fields of the same architecture.
     parameters
         Arrays that training changes.
     rest
-        Arrays that training does not change: others, and the state of random
-        number generators, which is not stored.
+        All other arrays, which are stored, and the state of random number
+        generators, which is not.
     """
 
     static: Hashable
@@ -166,9 +166,9 @@ class SplitField(NamedTuple):
 def split_field(field: Any) -> SplitField:
     """Split a vector field; :func:`merge_field` is the inverse.
 
-    Parameters of an NNX module are its ``nnx.Param``; of any other pytree
-    its arrays of floats. A function has none, and programs are compiled for
-    each function object.
+    The parameters of an NNX module are its ``nnx.Param``; the parameters of any
+    other pytree are its float arrays. A function has none, and programs are
+    compiled for each function object.
     """
     if isinstance(field, nnx.Module):
         graph, parameters, random, others = nnx.split(
@@ -183,7 +183,7 @@ def split_field(field: Any) -> SplitField:
 
 
 def has_parameters(field: Any) -> bool:
-    """Return whether there is anything to train in a field."""
+    """Return whether a field has anything to train."""
     return bool(jax.tree.leaves(split_field(field).parameters))
 
 
@@ -201,7 +201,7 @@ def merge_field(static: Any, parameters: Arrays, rest: Arrays) -> Any:
 def with_arrays(field: Any, parameters: Arrays, others: Arrays) -> Any:
     """Return a copy of a field with other arrays.
 
-    ``others`` is the first of the ``rest`` of a :class:`SplitField`.
+    ``others`` is the first item of ``SplitField.rest``.
     """
     split = split_field(field)
     return merge_field(split.static, parameters, (others, split.rest[1]))

@@ -1,1 +1,1 @@
-"""Files of trained estimators and of interrupted trainings."""
+"""Files of trained estimators and interrupted training runs."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a training, on disk."""
+"""Checkpoints of a training run on disk."""
 
 import os
 import tempfile
@@ -26,10 +26,10 @@ _FILE = "checkpoint.safetensors"
 
 
 class Progress(NamedTuple):
-    """State of a training: everything that it needs to continue exactly.
+    """State of a training run: everything that it needs to continue exactly.
 
-    ``best`` had the lowest validation loss, ``waited`` epochs ago. ``others``
-    are arrays of the field that training does not change.
+    ``best`` are the parameters with the lowest validation loss, ``waited``
+    epochs ago. ``others`` are arrays of the field that are not trained.
     """
 
     state: TrainingState
@@ -40,9 +40,9 @@ class Progress(NamedTuple):
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
-    """Create the folder of a checkpoint, and write into it.
+    """Create the folder of a checkpoint, and check that it is writable.
 
-    It is better to fail here than after some epochs.
+    Otherwise, training would fail only after some epochs.
     """
     if not os.fspath(folder):
         raise ValueError(
@@ -60,7 +60,7 @@ def save_checkpoint(
     standardizer: Standardizer | None,
     settings: dict[str, Any],
 ) -> None:
-    """Write a checkpoint, in place of the last one."""
+    """Write a checkpoint in place of the previous one."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     arrays: dict[str, AnyArray] = {}
     for prefix, tree in _trees(progress, standardizer).items():
@@ -76,20 +76,20 @@ def load_checkpoint(
     standardizer: Standardizer | None,
     settings: dict[str, Any],
 ) -> tuple[Progress, Standardizer | None] | None:
-    """Return stored progress and standardizer, or None without a file.
+    """Return the stored progress and standardizer; None if there is no file.
 
-    ``fresh`` is the progress of a training that begins: its structure and
-    shapes are those of the stored one.
+    ``fresh`` is the progress before the first epoch; the stored progress has
+    the same structure and shapes.
     """
     path = Path(folder) / _FILE
     if not path.exists():
         return None
     arrays, description = read_state(path, _KIND)
     found = description.pop("settings")
-    # Older checkpoints have no summaries, and are continued.
+    # Older checkpoints have no summaries, so data are not compared.
     before, data = found.pop("data", {}), settings["data"]
     others = [
-        f"it had other {what}"
+        f"the {what} differ"
         for what, summary in data.items()
         if not alike(before.get(what, summary), summary)
     ]
@@ -110,7 +110,7 @@ def check_same(
     settings: dict[str, Any],
     others: Iterable[str] = (),
 ) -> None:
-    """Check that stored settings are those of this training."""
+    """Check that stored settings equal those of this training run."""
     differing = [
         f"{name} was {found.get(name)!r} and is {value!r}"
         for name, value in settings.items()
@@ -119,7 +119,8 @@ def check_same(
     differing += others
     if differing:
         raise ValueError(
-            f"{path} comes from another training: {'; '.join(differing)}. "
+            f"{path} comes from another training run: "
+            f"{'; '.join(differing)}. "
             "Continue with the same settings and data, or use an empty folder."
         )
 
@@ -134,7 +135,7 @@ def key_words(key: PRNGKey) -> list[int]:
 def _trees(
     progress: Progress, standardizer: Standardizer | None
 ) -> dict[str, Arrays]:
-    """Return all arrays of a training, by the prefix of their names."""
+    """Return all arrays of a training run by the prefix of their names."""
     return {
         "parameters": progress.state.parameters,
         "optimiser": progress.state.optimizer,

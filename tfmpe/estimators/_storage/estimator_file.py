@@ -34,8 +34,8 @@ def save_estimator(
 ) -> None:
     """Write an estimator for :func:`load_estimator`.
 
-    ``settings`` are ``sigma_min``, ``standardise`` and, without a
-    standardizer, the names of the keys with ``bijectors``.
+    ``settings`` has ``sigma_min``, ``standardise`` and ``bijectors``, the names
+    of the keys with bijectors if there is no standardizer.
     """
     split = split_field(vector_field)
     arrays = {
@@ -58,10 +58,10 @@ def load_estimator(
     vector_field: Field,
     bijectors: Mapping[str, BijectorLike] | None,
 ) -> tuple[Field, Standardizer | None, dict[str, Any]]:
-    """Return field, standardizer and settings of a file."""
+    """Return the field, standardizer and settings of a file."""
     arrays, description = read_state(path, _KIND)
     standardizer, keys = None, description.pop("standardised_keys")
-    # Files before these settings hold no estimator that was not trained.
+    # Older files lack these settings; their estimators are trained.
     settings = {"standardise": bool(keys), "bijectors": []} | description
     if keys:
         standardizer = _read_standardizer(keys, arrays, bijectors or {})
@@ -99,9 +99,9 @@ def _read_standardizer(
             at = (row, slice(math.prod(shape)))
             around = (np.asarray(moment[at]) for moment in (mean, scale))
             fault = other_bijector(bijector, *around)
-            faults += [f"that of {name!r} {fault}"] if fault else []
+            faults += [f"the one of {name!r} {fault}"] if fault else []
     raise_faults(
-        StorageError, "Bijectors differ from those of the file", faults
+        StorageError, "Bijectors differ from those in the file", faults
     )
     return Standardizer(
         mean,

@@ -1,4 +1,4 @@
-"""Trees of arrays in one safetensors file, with a sealed description."""
+"""Pytrees of arrays and a description in one safetensors file."""
 
 import hashlib
 import os
@@ -31,13 +31,13 @@ _VERSION = 1
 
 
 def name_leaves(tree: Arrays, prefix: str) -> dict[str, AnyArray]:
-    """Return the leaves of a tree by their path below a prefix.
+    """Return the leaves of a pytree by name: a prefix and their path.
 
     The names do not depend on the flax release that made the tree.
     """
     named = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        # What a variable of NNX holds.
+        # The array inside an NNX variable.
         if path and path[-1] == jax.tree_util.GetAttrKey("value"):
             path = path[:-1]
         ending = jax.tree_util.keystr(path, simple=True, separator="/")
@@ -63,8 +63,8 @@ def refill(
 ) -> Arrays:
     """Return a tree with stored arrays in place of its leaves.
 
-    The error lists all faults. With ``narrow`` 64 and 32 bits are converted
-    into one another, for files written with another ``jax_enable_x64``.
+    The error lists all faults. With ``narrow``, 64 and 32 bits are converted
+    to each other, for files written with another ``jax_enable_x64``.
     """
     named = name_leaves(tree, prefix)
     faults = [
@@ -100,7 +100,7 @@ def refill(
 
 
 def _in_bits_of(found: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return an array with as many bits as a dtype of the same kind."""
+    """Convert 32 and 64 bits to each other, if the kinds of dtype agree."""
     sizes = {found.dtype.itemsize, np.dtype(dtype).itemsize}
     if found.dtype.kind != np.dtype(dtype).kind or sizes != {4, 8}:
         return found
@@ -115,7 +115,7 @@ def write_state(
     arrays: Mapping[str, AnyArray],
     description: dict[str, Any],
 ) -> None:
-    """Write arrays and a description for JSON, whole or not at all.
+    """Write arrays and a JSON description, completely or not at all.
 
     ``kind`` names the contents, such as ``'tfmpe.estimator'``.
     """
@@ -130,7 +130,7 @@ def write_state(
 def read_state(
     path: str | os.PathLike[str], kind: str
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read a file of :func:`write_state`."""
+    """Read a file that :func:`write_state` wrote."""
     safetensors = _import("safetensors")
     path = Path(path)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Summary statistics that identify the data of a training."""
+"""Summary statistics that identify the data of a training run."""
 
 import jax
 import numpy as np
@@ -6,8 +6,8 @@ from jaxtyping import Num
 
 from tfmpe.estimators._types import AnyArray, AnyTokens
 
-# In units of the standard deviation and of the mean: float32 rounding between
-# machines that simulate the same data.
+# Relative to the standard deviation and the mean: machines that simulate the
+# same data differ by float32 rounding.
 _OF_DEVIATION = 1e-4
 _OF_MEAN = 1e-6
 
@@ -17,9 +17,9 @@ Summary = dict[str, list[list[float]]]
 def summarise(tokens: AnyTokens) -> Summary:
     """Return numbers that depend on the values and on their order.
 
-    For values and functional inputs of every key, column by column: mean,
-    standard deviation, and a sum with weights by position. Padding does not
-    count.
+    They are the mean, the standard deviation, and a sum weighted by position
+    of every column of the values and functional inputs of every key. Padding
+    is ignored.
     """
     data, inputs, padding = jax.device_get(
         (tokens.data, tokens.functional_inputs, tokens.padding)
@@ -37,7 +37,7 @@ def summarise(tokens: AnyTokens) -> Summary:
 
 
 def alike(one: Summary, other: Summary) -> bool:
-    """Return whether the keys of both have the same data, up to rounding.
+    """Return whether common keys have the same data up to rounding.
 
     Layout and conditionals are compared elsewhere.
     """
@@ -55,7 +55,7 @@ def _columns(array: Num[AnyArray, "*rows columns"]) -> list[list[float]]:
     rows = np.asarray(array, float).reshape((-1, array.shape[-1]))
     n = max(len(rows), 1)
     weights = np.cos(np.arange(len(rows)))
-    # Other checks refuse values that are not finite, by name.
+    # Other checks refuse values that are not finite, and name their key.
     with np.errstate(all="ignore"):
         return [
             (rows.sum(0) / n).tolist(),

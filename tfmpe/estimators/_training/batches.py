@@ -1,4 +1,4 @@
-"""Batches of equal size, of Tokens in memory or of batches one by one."""
+"""Batches of equal size, from Tokens in memory or from other batches."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -7,16 +7,16 @@ import numpy as np
 from jaxtyping import Int
 
 from tfmpe._base.arrays import take_rows
-from tfmpe.estimators._training.epochs import Batch, Batches
+from tfmpe.estimators._training.loop import Batch, Batches
 from tfmpe.estimators._types import AnyTokens
 
 
 def cut(
     tokens: AnyTokens, size: int, order: Int[np.ndarray, " rows"] | None = None
 ) -> Iterator[Batch]:
-    """Cut rows into batches, in an order; the last one is filled up.
+    """Cut rows into batches in a given order, and fill up the last one.
 
-    Weights are 1 for rows that count, and 0 for those that fill up.
+    Weights are 1 for rows that count, and 0 for rows that fill up.
     """
     n_rows = tokens.sample_shape[0]
     order = np.arange(n_rows) if order is None else order
@@ -27,7 +27,7 @@ def cut(
 
 
 def shuffled(tokens: AnyTokens, size: int) -> Batches:
-    """Return epochs over the rows of Tokens, each in another order."""
+    """Return epochs over the rows of Tokens, each in a different order."""
 
     def batches(random: np.random.Generator) -> Iterator[Batch]:
         yield from cut(tokens, size, random.permutation(len(tokens.data)))
@@ -44,9 +44,9 @@ def streamed(
 ) -> Batches:
     """Return epochs over batches, which are cut to ``size`` rows.
 
-    ``prepare`` turns a batch into standardized Tokens. With ``n_steps`` an
-    epoch continues where the last one stopped, after ``n_before`` epochs of
-    a training that is continued; otherwise every epoch starts again.
+    ``prepare`` turns a batch into standardized Tokens. With ``n_steps``, each
+    epoch continues where the previous one stopped, and the ``n_before`` epochs
+    of an interrupted run are skipped; otherwise every epoch starts again.
     """
 
     def once() -> Iterator[Batch]:

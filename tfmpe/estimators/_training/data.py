@@ -1,4 +1,4 @@
-"""Training data: rows of one sample axis, and batches of them."""
+"""Training data: rows along one sample axis, and batches of rows."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from tfmpe.preprocessing import (
     train_validation_split,
 )
 
-_ROWS = 4096  # Of a stored dataset in memory at a time, about.
+_ROWS = 4096  # Rows of a stored dataset in memory at a time, roughly.
 
 
 def one_axis(tokens: object) -> Tokens:
@@ -34,7 +34,7 @@ def set_aside(
 ) -> tuple[Tokens, AnyTokens | None]:
     """Return simulations for training and for validation.
 
-    ``validation`` is a share of the tokens, Tokens, or None.
+    ``validation`` is a fraction of the tokens, Tokens, or None.
     """
     if isinstance(validation, (int, float)):
         return train_validation_split(tokens, 1 - validation, key)
@@ -76,9 +76,9 @@ def read_batches(
         if once:
             raise TypeError(
                 f"A {kind} can be iterated only once, but training needs "
-                f"{options.n_epochs} epochs, and the first batch before. Pass "
-                "a TokenGenerator, a list, or another iterable that starts "
-                "again; or pass steps_per_epoch=, so that every epoch "
+                f"{options.n_epochs} epochs, after a look at the first batch. "
+                "Pass a TokenGenerator, a list, or another iterable that "
+                "starts again; or pass steps_per_epoch=, so that every epoch "
                 "continues where the last one stopped."
             )
         if not hasattr(batches, "__len__"):
@@ -88,7 +88,7 @@ def read_batches(
             )
     elif once and options.checkpoint is not None:
         raise ValueError(
-            f"A {kind} cannot start again, so a training on its batches "
+            f"A {kind} cannot start again, so training on its batches "
             "cannot be continued from a checkpoint. Pass an iterable that "
             "starts again."
         )

@@ -1,4 +1,4 @@
-"""Losses of a training."""
+"""Losses of a training run."""
 
 from dataclasses import dataclass, field
 
@@ -8,25 +8,25 @@ from tfmpe.estimators._types import Axes
 
 @dataclass
 class TrainingHistory:
-    """Losses of every epoch, in squared standardized units per value.
+    """Losses of every epoch: squared errors per value, in standardized units.
 
     Attributes
     ----------
     training
-        Mean over the epoch, while parameters changed.
+        Mean over each epoch, while parameters change.
     validation
-        At the end of the epoch, with the same noise in every epoch; empty
-        without validation data.
+        Loss at the end of each epoch, with the same noise in all of them;
+        empty without validation data.
     best_epoch
-        The epoch, counted from 0, whose parameters were kept; None for the
-        last one.
+        Index of the epoch whose parameters were kept; None if it is the last
+        one.
     stopped_early
         Whether the validation loss stopped improving.
 
     Notes
     -----
-    The loss does not go to 0: it keeps the variance of the noise given one
-    point of the path.
+    The loss does not converge to 0, because one point of a path does not
+    determine its noise.
     """
 
     training: list[float] = field(default_factory=list)
@@ -45,7 +45,7 @@ class TrainingHistory:
         return f"TrainingHistory({', '.join(parts)})"
 
     def summary(self) -> str:
-        """Return the losses on one line, to print."""
+        """Return the losses as one line of text."""
         parts = [f"loss {loss:.4f}" for loss in self.training[-1:]]
         if self.validation:
             parts.append(f"validation {min(self.validation):.4f}")
@@ -64,7 +64,7 @@ class TrainingHistory:
         Returns
         -------
         matplotlib Axes
-            Never shown.
+            The figure is not shown.
         """
         ax = new_axes(ax, "TrainingHistory.plot")
         epochs = range(1, self.n_epochs + 1)

@@ -12,7 +12,7 @@ from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey
 from tfmpe.preprocessing.tokens.views import detach
 
 SIGMA_MIN = 0.001
-"""Width of the path's end around a value, dimensionless."""
+"""Standard deviation of a path around its value at time 1, dimensionless."""
 
 
 def path_position(
@@ -21,10 +21,10 @@ def path_position(
     time: ArrayLike,
     sigma_min: float,
 ) -> Float[AnyArray, "*shape"]:
-    """Return where the straight path from noise to values is at a time.
+    """Return the position on the straight path from noise to values.
 
-    The optimal-transport path of Lipman et al., 2023. Legacy:
-    ``theta_t_linear`` draws it.
+    Source: Lipman et al., 2023 (optimal-transport path). Legacy:
+    ``theta_t_linear``.
     """
     return (1 - (1 - sigma_min) * time) * noise + time * values
 
@@ -34,7 +34,7 @@ def path_velocity(
     values: Float[AnyArray, "*shape"],
     sigma_min: float,
 ) -> Float[AnyArray, "*shape"]:
-    """Return the velocity along that path, the same at all times."""
+    """Return the velocity on this path, which is constant in time."""
     return values - (1 - sigma_min) * noise
 
 
@@ -48,7 +48,7 @@ def flow_matching_loss(
     sigma_min: float = SIGMA_MIN,
     n_noise: int = 1,
 ) -> tuple[Float[Array, ""], Num[Array, ""]]:
-    """Return the squared error of velocities, and its number of values.
+    """Return the sum of squared velocity errors, and the number of values.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def flow_matching_loss(
     weights
         1 for rows that count, 0 for rows that fill up a batch.
     key
-        For times and noise.
+        PRNG key for times and noise.
     sigma_min
-        Width of the end of the path around a value.
+        Standard deviation of the path around a value at time 1.
     n_noise
-        Times and noises for every row. The conditioning is encoded once for
-        all of them, so more of them cost little for long conditionings.
+        Number of times and noise draws per row. They share one encoding of the
+        conditioning, so more of them cost little if it is long.
 
     Returns
     -------
@@ -77,10 +77,9 @@ def flow_matching_loss(
 
     Notes
     -----
-    Works under ``jit`` and ``grad``. Padded values and tokens contribute
-    nothing, whatever they hold. Times are spread evenly over the rows, each
-    uniform on its own, for less noise than independent ones (Kingma et al.,
-    2021).
+    Works under ``jit`` and ``grad``. Padding contributes nothing, whatever it
+    holds. Each time is uniform, but all are spread evenly over the rows, which
+    reduces the variance of the loss (Kingma et al., 2021).
     """
     target, conditioning = detach(target), detach(conditioning)
     real = target.value_mask
@@ -102,8 +101,8 @@ def flow_matching_loss(
         position = path_position(noise, values, time[:, None, None], sigma_min)
         found = velocity(replace(target, data=position), time)
         wanted = path_velocity(noise, values, sigma_min)
-        # Both are 0 in padding before the square: gradients of a NaN that is
-        # removed after it would be NaN.
+        # Padding is set to 0 before the square is taken: the gradient of a NaN
+        # that is removed afterwards would be NaN.
         found, wanted = promoted(jnp.where(real, found, 0), wanted)
         return ((found - wanted) ** 2).sum((1, 2))
 

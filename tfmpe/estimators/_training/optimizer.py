@@ -8,22 +8,22 @@ import optax
 
 
 class Optimizer(NamedTuple):
-    """A transformation of gradients, and what its changes are multiplied by.
+    """A gradient transformation, and a factor for its updates.
 
     Attributes
     ----------
     transformation : optax.GradientTransformation
-        Static: another object is compiled for anew.
+        Static: each object is compiled separately.
     rate : callable
-        From the number of a step, counted from 0, to a factor: a value.
+        Maps the index of a step to the factor, which is not static.
     """
 
     transformation: optax.GradientTransformation
     rate: Callable[[int], float]
 
 
-# One vector holds all parameters: by leaf it would take XLA three times as
-# long. One object, so that every training with it shares a program.
+# Flattened to one vector: leaf by leaf, XLA would take three times as long.
+# A single object, so that all training runs share a program.
 _ADAM = optax.flatten(
     optax.chain(
         optax.clip_by_global_norm(1.0),
@@ -37,9 +37,9 @@ _ADAM = optax.flatten(
 def default_optimizer(learning_rate: float, n_steps: int) -> Optimizer:
     """Return Adam with weight decay, a warm-up and a cosine decay to 0.
 
-    ``learning_rate`` is the largest of ``n_steps``; the first twentieth of
-    these, at most 200, warms up. It begins above 0: where there is one step,
-    that is to move something.
+    ``learning_rate`` is the largest rate in ``n_steps`` steps; the first
+    twentieth of them, at most 200, are the warm-up. It starts above 0, so that
+    a single step has an effect.
     """
     warm_up = max(1, min(200, n_steps // 20))
     decay = max(n_steps - warm_up, 1)
@@ -54,5 +54,5 @@ def default_optimizer(learning_rate: float, n_steps: int) -> Optimizer:
 
 
 def given_optimizer(transformation: optax.GradientTransformation) -> Optimizer:
-    """Return an optimizer whose changes are taken as they are."""
+    """Return an optimizer whose updates are not rescaled."""
     return Optimizer(transformation, lambda step: 1.0)

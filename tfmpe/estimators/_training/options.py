@@ -1,4 +1,4 @@
-"""Options of a training: checks of the arguments of ``fit``."""
+"""Options of ``fit``, and checks of them."""
 
 import os
 from types import NoneType
@@ -30,7 +30,7 @@ class FitOptions(NamedTuple):
 
 
 def read_options(*given: Any) -> FitOptions:
-    """Check the options of a training, in the order of the fields."""
+    """Check the options of ``fit``, given in the order of the fields."""
     options = FitOptions(*given)
     rate = options.learning_rate
     if callable(rate):
@@ -43,8 +43,8 @@ def read_options(*given: Any) -> FitOptions:
         held = np.asarray(rate, jnp.result_type(float))
     if not 0 < held < np.inf:
         raise ValueError(
-            f"learning_rate is {rate}, expected more than 0 and finite, as "
-            f"{held.dtype}."
+            f"learning_rate is {rate}, expected a finite number above 0 "
+            f"in {held.dtype}."
         )
     if options.optimizer is not None:
         _check_optimizer(options.optimizer)
@@ -67,7 +67,7 @@ def read_options(*given: Any) -> FitOptions:
 
 
 def check_for_tokens(options: FitOptions) -> None:
-    """Check what has another meaning for Tokens than for batches."""
+    """Check the options that have a different meaning for Tokens."""
     if options.steps_per_epoch is not None:
         raise ValueError(
             f"steps_per_epoch={options.steps_per_epoch} is for batches only; "
@@ -84,7 +84,7 @@ def check_for_tokens(options: FitOptions) -> None:
 def _share_or_tokens(
     validation: SupportsFloat | AnyTokens | None,
 ) -> float | AnyTokens | None:
-    """Return a share as a float, Tokens unchanged."""
+    """Return a fraction as a float, Tokens unchanged."""
     if isinstance(validation, (Tokens, TokenView, NoneType)):
         return validation
     return float(validation)
@@ -93,6 +93,6 @@ def _share_or_tokens(
 def _check_optimizer(optimizer: object) -> None:
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise TypeError(
-            f"optimizer is {optimizer!r}, expected a transformation of optax "
+            f"optimizer is {optimizer!r}, expected an optax transformation "
             "such as optax.adam(1e-3). Pass a number as learning_rate."
         )

@@ -1,8 +1,8 @@
 """Training steps: the loss of a batch, its gradient, and an update.
 
-Each is a program of its own. A new optimizer compiles the update anew and
-leaves the gradient; a new layout or batch size compiles the gradient anew and
-leaves the update. Learning rates, numbers of epochs and of rows are values.
+Each is compiled separately: a new optimizer recompiles only the update, and a
+new layout or batch size only the gradient. Learning rates and the numbers of
+epochs and rows are not static.
 """
 
 from collections.abc import Hashable
@@ -23,11 +23,11 @@ from tfmpe.estimators._types import AnyArray, AnyTokens, Arrays, PRNGKey
 from tfmpe.preprocessing.tokens.views import detach
 
 Loss = tuple[Float[Array, ""], Num[Array, ""]]
-"""Total and number of values."""
+"""Total loss and number of values."""
 
 
 class Plan(NamedTuple):
-    """What the loss is compiled for: static, hashable."""
+    """Static arguments of the loss; hashable."""
 
     static: Hashable
     keys: Conditional
@@ -70,9 +70,9 @@ batch_loss = compiled()(_loss)
 def batch_gradient(
     parameters: Arrays, *given: Any, plan: Plan
 ) -> tuple[Arrays, Loss]:
-    """Return the gradient of the mean loss, and what the mean is made of.
+    """Return the gradient of the mean loss, and its total and count.
 
-    Arguments are those of ``batch_loss``.
+    The arguments are those of ``batch_loss``.
     """
 
     def mean(parameters: Arrays) -> tuple[Float[Array, ""], Loss]:
@@ -93,16 +93,16 @@ def update(
 ) -> tuple[TrainingState, Float[Array, ""]]:
     """Return the next state, and the total loss that led to it.
 
-    The total is NaN where a parameter is not finite any more. ``rate``
-    multiplies what the optimizer returns.
+    The total is NaN if a parameter is no longer finite. ``rate`` multiplies the
+    updates of the optimizer.
     """
-    # The schedules of optax divide a number of steps by a float.
+    # Schedules of optax divide an integer number of steps by a float.
     with jax.numpy_dtype_promotion("standard"):
         changes, moments = optimizer.update(
             gradient, state.optimizer, state.parameters
         )
         changes = jax.tree.map(lambda change: rate * change, changes)
         parameters = optax.apply_updates(state.parameters, changes)
-        # One vector: a check by leaf takes longer to compile.
+        # One vector, because checks of each leaf take longer to compile.
         finite = jnp.isfinite(ravel_pytree(parameters)[0]).all()
     return TrainingState(parameters, moments), jnp.where(finite, total, jnp.nan)

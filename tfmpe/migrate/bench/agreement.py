@@ -87,7 +87,7 @@ def read_masks(tokens: Tokens) -> dict[str, Any]:
 
 
 def same_tokens(result: Any, old: Any) -> None:
-    """Compare Tokens, or a tuple that begins with Tokens, with a flat call."""
+    """Compare Tokens, or a tuple that begins with Tokens, with legacy data."""
     tokens = result[0] if type(result) is tuple else result
     keys = {"theta": THETA_KEYS, "y": Y_KEYS}
     views = {side: read_view(tokens, keys[side]) for side in keys}
@@ -100,11 +100,11 @@ def compare_views(
     views: Mapping[str, Mapping[str, Any]],
     cross: Any = None,
 ) -> None:
-    """Compare views, by side, with a flat call and, if given, its slices.
+    """Compare the view of each side with legacy data and, if given, slices.
 
     Labels and masks may be shared by all samples. When data sets of different
-    sizes are joined, the legacy function pads the token axis, and the core
-    each key: then only real tokens, their order and their masks are compared.
+    sizes are joined, the legacy function pads the token axis, but the core pads
+    each key; then only real tokens, their order and their masks are compared.
     """
     masks, real = flat.get("masks", {}), {}
     for side, view in views.items():

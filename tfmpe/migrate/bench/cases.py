@@ -15,8 +15,8 @@ _DECODE = (*_FLAT, "decode_theta")
 _STEP = (*_FLAT, "_make_attention_masks")
 
 _FIELDS = ("samples", "sites", "further", "recorded", "pair_bytes", "slow")
-# Bytes of a pair: float masks of each simulation for joining, scores of four
-# heads in several layers for attention.
+# Bytes per pair of tokens: float masks of each simulation if data are joined,
+# scores of four heads in several layers for attention.
 # fmt: off
 _DATA = {
     "flatten":         (1_000, _ALL, _MANY, _FLAT, 40, False),

@@ -13,7 +13,7 @@ LOCALS = ("A", "T_season", "phi")
 THETA_KEYS = ("beta_0", "alpha", "sigma", *LOCALS)
 Y_KEYS = ("obs",)
 KEYS = (*THETA_KEYS, *Y_KEYS)
-N_OBS = 5  # of each site, the default of the legacy example
+N_OBS = 5  # per site, the default of the legacy example
 
 Rules = dict[str, list[Any]]
 RULES: Rules = {
@@ -50,8 +50,8 @@ class Size(NamedTuple):
 class Model(NamedTuple):
     """Simulations; a pytree whose keys ``jit`` does not sort."""
 
-    # Of each of `KEYS` one array of shape (*sample, *event, 1); and one of
-    # functional inputs, as the legacy package asks for those of every key.
+    # One array of shape (*sample, *event, 1) for each of `KEYS`, and one of
+    # functional inputs, which the legacy package requires for every key.
     values: tuple[Any, ...]
     places: tuple[Any, ...]
 
@@ -86,7 +86,7 @@ def events(size: Size) -> dict[str, tuple[int, ...]]:
 
 @lru_cache(maxsize=3)
 def seir(size: Size, seed: int = 0) -> Model:
-    """Draw a data set without compiling; deterministic in its arguments."""
+    """Draw a data set without compiling; equal arguments give equal data."""
     rng = np.random.default_rng(seed)
     shapes = [(size.n_samples, *event, 1) for event in events(size).values()]
 

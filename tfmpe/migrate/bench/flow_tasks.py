@@ -1,8 +1,8 @@
 """Benchmark tasks on flows: repeated sampling, training, and attention.
 
 The core samples and trains with its own network of the same width and depth,
-so its results are checked by laws, not against the old side. In the tasks on
-structured and dense attention, both sides are the core's network.
+so its results must have known properties instead of being equal to the old
+ones. In the tasks on structured and dense attention, both sides are the core.
 """
 
 from collections.abc import Callable
@@ -38,16 +38,16 @@ from .token_tasks import flat_call, flatten
 
 Side = Legacy | None
 
-# How far two solutions by adaptive methods of tolerance 1e-5 may be apart: of
-# a smooth field, and of a network with kinks (half of the values, and all).
+# Largest allowed differences between two adaptive solutions of tolerance 1e-5:
+# for a smooth field, and for a network with kinks (median, and largest).
 SMOOTH, TYPICAL, LARGEST = 5e-4, 2e-3, 0.1
-# Allowed solver error, in Monte-Carlo errors of a mean of the draws.
+# Allowed solver error, in Monte Carlo errors of a mean of the draws.
 SHARE_OF_CHANCE = 0.1
-# Loss and norm of its gradient, about 10 and 80, as float32 sums.
+# For the loss (about 10) and the norm of its gradient (about 80), in float32.
 SAME_STEP = 5e-3
 LEARNING_RATE = 3e-4
-# Adam divides by the size of the gradient: where that is nothing but
-# rounding, a weight may move the other way. Gradients are compared as well.
+# Adam divides by the size of the gradient: if the gradient is only rounding
+# error, a weight may move the other way. Gradients are compared too.
 OTHER_WAY = 2 * LEARNING_RATE + 1e-6
 HEADS, HEAD_DIM = 4, 16
 
@@ -98,7 +98,7 @@ def _is_accurate(result: Any, size: Size) -> None:
     exact = np.asarray(work.function())
     chance = exact.std(0) / np.sqrt(len(exact))
     off = (np.asarray(result) - exact).mean(0) / chance
-    what = "the error of the means, in Monte-Carlo errors,"
+    what = "the error of the means, in Monte Carlo errors,"
     check_at_most(np.sqrt(np.mean(off**2)), SHARE_OF_CHANCE, what)
 
 
@@ -135,7 +135,7 @@ def _training(side: Side, size: Size) -> Work:
     graph, parameters, rest = nnx.split(cnf, nnx.Param, ...)
 
     def of_bridge(parameters: Any, *given: Any) -> Any:
-        # Copied, as flax lets a trace change only what was made in it.
+        # A copy, because a flax trace may change only what was created in it.
         copied = jax.tree.map(lambda leaf: leaf, rest)
         return legacy_loss(nnx.merge(graph, parameters, copied), *given)
 
@@ -156,7 +156,7 @@ def _core_step(tokens: Tokens, network: Any) -> Work:
 
 
 def _same_step(result: Any, old: Any) -> None:
-    # The weights are stored in another form.
+    # The weights are stored in a different form.
     close(SAME_STEP)(result[:2], old[:2])
 
 
@@ -166,7 +166,7 @@ def _is_finite(result: Any, size: Size) -> None:
 
 
 # Attention: `old` computes every pair of tokens and masks most of them, as
-# the legacy package does, `new` the pairs that the rules open.
+# the legacy package does; `new` computes only the pairs that the rules open.
 
 
 def _attend(side: Side, size: Size, gradient: bool = False) -> Work:

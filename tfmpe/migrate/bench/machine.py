@@ -27,7 +27,7 @@ def choose_device(device: str) -> str | None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the intended warnings of the bridge; cache no compilations."""
+    """Silence the bridge's warnings, and turn off the compilation cache."""
     cache = "jax_enable_compilation_cache"
     before = getattr(jax.config, cache)
     jax.config.update(cache, False)
@@ -39,7 +39,7 @@ def quiet() -> Iterator[None]:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the hardware and the versions without names of machines."""
+    """Describe the hardware and the versions without the machine's name."""
     device = jax.local_devices()[0]
     return {
         "cores": os.cpu_count(),

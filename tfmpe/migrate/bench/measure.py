@@ -26,7 +26,7 @@ _SHORTEST_ROUND = 2e-3
 
 
 Times = tuple[list[float], list[float], int]
-"""Seconds and processor seconds of a call in each round; calls in a round."""
+"""Seconds and CPU seconds per call, for each round; calls per round."""
 
 
 class Effort(NamedTuple):
@@ -59,7 +59,7 @@ def check_sides(
     """Return the calls of correct sides, and why the others are left out.
 
     Without an old result, for example if memory is short, only the core can be
-    checked, by a law. If any side differs, no side counts as correct.
+    checked, by its `law`. If any side differs, no side counts as correct.
     """
     checked: dict[str, Call] = {}
     left_out: dict[str, str] = {}
@@ -107,7 +107,7 @@ def _check_memory(needs: int) -> None:
 
 
 def _timed(call: Callable[[], Any], n: int = 1) -> tuple[Any, float, float]:
-    """Return a result, its seconds and its processor seconds."""
+    """Return the result of a call, and its mean seconds and CPU seconds."""
     result = None
     start, start_cpu = time.perf_counter(), time.process_time()
     for _ in range(n):
@@ -139,7 +139,7 @@ def in_turn(
 
 
 def _rough_seconds(call: Callable[[], Any]) -> float:
-    # Once before, not measured: another side's first call has forgotten what
-    # this one had compiled.
+    # One call is not measured, because the first call of another side has
+    # cleared the compilation caches.
     jax.block_until_ready(call())
     return max(_timed(call)[1], 1e-7)

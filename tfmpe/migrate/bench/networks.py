@@ -1,4 +1,4 @@
-"""The legacy network and the core's, with equal widths and depths."""
+"""Legacy network and network of the core, of equal width and depth."""
 
 from dataclasses import replace
 from functools import cache

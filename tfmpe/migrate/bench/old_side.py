@@ -12,7 +12,7 @@ ORACLE = "oracle"
 SAMPLE = "StructuredCNF.sample"
 POSTERIOR = "SFMPE.sample_posterior_encoded"
 
-# The legacy names by the legacy modules that hold them.
+# Legacy names, by the legacy module that defines them.
 _FUNCTIONS = {
     "flatten_structured": "util.dataloader",
     "combine_data": "util.dataloader",
@@ -30,7 +30,7 @@ class LegacyModuleError(ValueError):
 
 @dataclass(frozen=True)
 class Legacy:
-    """Legacy functions by name; those on data are also attributes.
+    """Legacy functions by name; functions on data are also attributes.
 
     ``functions['StructuredCNF.sample']`` and
     ``functions['SFMPE.sample_posterior_encoded']`` take a field and rngs, and

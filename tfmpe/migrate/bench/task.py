@@ -26,8 +26,8 @@ class Call:
     """A timed call, eager or compiled as a whole: ``call()``."""
 
     compile_s: float | None = None  # None if called eagerly
-    needs = 0  # bytes of results and temporaries, by XLA; 0 if not known
-    # Time of the first call.
+    needs = 0  # bytes of results and temporaries (XLA); 0 if unknown
+    # Size of the result, and duration of the first call.
     n_bytes, first_s = 0, 0.0
 
     def __init__(self, work: Work, jitted: bool = False):
@@ -43,7 +43,7 @@ class Call:
             self.needs += memory.temp_size_in_bytes
 
     def __call__(self) -> Any:
-        """Return the result; if compiled, only the arrays."""
+        """Return the result, or only its arrays if compiled."""
         return self._call(*self._work.args)
 
     def _traced(self, *args: Any) -> list[Any]:
@@ -72,28 +72,28 @@ class Case:
 
     about: str
     prepare: Prepare
-    # Law of the core's result if it is not compared.
+    # Check of the core's result if it is not compared.
     law: Law | None = None
-    # Compare the core and the bridge with the old side; None where the core
-    # has another network, or where there is no bridge.
+    # Compare the core and the bridge with the old side; None if the core has
+    # a different network, or if there is no bridge.
     same: Check | None = same_tokens
     bridge: Check | None = same_leaves
     has_new: bool = True
     jitted: bool = False  # as a whole
     oracle_only: bool = False  # legacy packages have no such call
     samples: int = 1_000  # simulations in a data set, rows, or draws
-    # Sites for which all sides are asked, and for which the core only is.
+    # Numbers of sites for all sides, and further ones for the core only.
     sites: tuple[int, ...] = ()
     further: tuple[int, ...] = ()
     # Recorded legacy functions that the old side must reproduce first.
     recorded: tuple[str, ...] = ()
-    # Of the old side for each pair of tokens; with less it is left out.
+    # Memory for each pair of tokens, without which the old side is left out.
     pair_bytes: int = 0
     slow: bool = False  # takes seconds even for few sites
 
     @property
     def sides(self) -> dict[str, Check | None]:
-        """Sides, and how the result of each is compared with the old one."""
+        """Sides, with the check that compares their result with the old one."""
         new = {"new": self.same} if self.has_new else {}
         bridge = {"bridge": self.bridge} if self.bridge else {}
         return {"old": None, **new, **bridge}
@@ -119,7 +119,7 @@ def stored_bytes(tree: Any) -> int:
 
 def _leaf_bytes(leaf: Any) -> int:
     if not hasattr(leaf, "shape"):
-        return getattr(leaf, "n_bytes", 0)  # of a plan of attention
+        return getattr(leaf, "n_bytes", 0)  # an attention plan has it
     shape = leaf.shape
     if isinstance(leaf, np.ndarray):
         pairs = zip(shape, leaf.strides, strict=True)

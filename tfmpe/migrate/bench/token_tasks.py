@@ -1,8 +1,8 @@
 """Benchmark tasks on data: flattening, joining, viewing, and decoding.
 
-The old side and the bridge call legacy functions (of ``side``), the core uses
-Tokens (``side`` is None). To select or replace values, a legacy script has to
-call ``flatten_structured`` again.
+The old side and the bridge call the legacy functions of ``side``; the core uses
+Tokens, and its ``side`` is None. To select or replace values, a legacy script
+has to call ``flatten_structured`` again.
 """
 
 from collections.abc import Callable
@@ -131,7 +131,7 @@ def _exchange(side: Legacy, model: Model) -> Any:
 
 
 def _read_exchanged(tokens: Tokens) -> Any:
-    """Read the observations as targets and the parameters as conditions."""
+    """Read the observations as targets and the parameters as conditioning."""
     views = {"theta": read_view(tokens, Y), "y": read_view(tokens, THETA)}
     return views, tokens.cross_attention_mask(Y, THETA)
 
@@ -141,7 +141,7 @@ def _same_exchange(result: Any, old: Any) -> None:
 
 
 def _choose(side: Legacy, model: Model) -> Any:
-    # A legacy call has two sides.
+    # A legacy call needs both sides.
     theta, y = model.sides.values()
     chosen = {key: theta[key] for key in CHOSEN}
     return flat_call(side, {"theta": chosen, "y": y}, model.inputs)
@@ -149,7 +149,7 @@ def _choose(side: Legacy, model: Model) -> Any:
 
 def _same_chosen(result: Any, old: Any) -> None:
     flat, described = old
-    # Not the labels, which are ranks among the selected keys.
+    # Labels differ: they are ranks among the selected keys.
     flat = {key: flat[key] for key in flat if key != "labels"}
     agreement.compare_views(flat, described, {"theta": result})
 
@@ -189,7 +189,7 @@ def _task(
 
 
 def _decoding(about: str, convert: Callable[[Any], Any]) -> Case:
-    """Decode all tokens, as pairs, because a tree would sort the keys."""
+    """Return a task that decodes to pairs, because jax sorts keys of dicts."""
 
     def prepare(side: Side, size: Size) -> Work:
         if side is None:

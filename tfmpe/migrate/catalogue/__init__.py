@@ -1,4 +1,4 @@
-"""Catalogue of the codes that the tools print, one file per code."""
+"""Catalog of the codes that the tools print, one file per code."""
 
 from .entry import Advice as Advice
 from .entry import Defect as Defect

@@ -1,4 +1,4 @@
-"""Entries of the catalogue, with the fields of the files in ``entries/``."""
+"""Entries of the catalog, with the fields of the files in ``entries/``."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -23,9 +23,9 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Advice(Entry, frozen=True, kw_only=True):
-    """Advice on how to move a use of the legacy package."""
+    """Advice on how to replace a use of the legacy package."""
 
-    # What legacy names become on Tokens, by module.
+    # Replacements of legacy names on Tokens, by module.
     names: Mapping[str, Mapping[str, _Line]] = {}
     what_to_do: _Text
 

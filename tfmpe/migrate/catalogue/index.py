@@ -1,4 +1,4 @@
-"""Index of the catalogue: by code, by name, and by legacy name."""
+"""Index of the catalog: by code, by name, and by legacy name."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ def _names() -> Iterator[LegacyName]:
 
 
 NAMES = MappingProxyType({name.qualified: name for name in _names()})
-"""All names that entries are for, by the full legacy name."""
+"""All names in entries of the catalogue, by the full legacy name."""
 
 _BY_DEFINITION = {defined(name): found for name, found in NAMES.items()}
 
@@ -70,6 +70,6 @@ def nearest(wanted: str, n: int = 3) -> list[str]:
     known = {x.lower(): x for e in entries for x in (e.code, e.name)}
     typed = wanted.lower()
     close = difflib.get_close_matches(typed, known, len(known))
-    # Codes are short and similar: prefer those with the same beginning.
+    # Codes are short and similar: prefer matches with the same beginning.
     close.sort(key=lambda x: not (x.startswith(typed) or typed.startswith(x)))
     return [known[x] for x in close[:n]]

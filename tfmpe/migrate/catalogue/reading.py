@@ -33,7 +33,7 @@ def read_entries(folder: Path) -> dict[str, Entry]:
             other = said_in.setdefault(said, file)
             if other != file:
                 raise CatalogueError(
-                    f"{file}: {said!r} is in {other.name} already; only one "
+                    f"{file}: {said!r} is already in {other.name}; only one "
                     "entry can have it"
                 )
         entries[entry.code] = entry
@@ -54,7 +54,7 @@ def _read(file: Path) -> Entry:
         for title, content in sections:
             field = title.lower().replace(" ", "_")
             if field in given:
-                raise CatalogueError(f"{file}: {title!r} is there twice")
+                raise CatalogueError(f"{file}: {title!r} appears twice")
             code = _CODE.fullmatch(content.strip())
             given[field] = code[1] if code else content.strip()
         return msgspec.convert(given, _KINDS[file.name[0]])

@@ -8,7 +8,7 @@ from pathlib import Path
 from .entry import Advice, Defect, Entry
 
 EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text("utf-8")
-"""The data that the examples of all entries use, as code."""
+"""Code of the data that the examples of all entries use."""
 
 
 def example_data_of(entry: Entry) -> str:

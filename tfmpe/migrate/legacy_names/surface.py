@@ -55,7 +55,7 @@ def is_mirrored(name: str) -> bool:
 def defined(name: str) -> Defined | None:
     """Return where a full name is defined; None if the bridge has no such name.
 
-    The full name may be one under which another module imports it.
+    The module in the full name may also be one that imports the name.
 
     >>> defined("sfmpe.bottom_up.SFMPE")
     Defined(name='tfmpe.compat.sfmpe.SFMPE', kind='class')
@@ -73,7 +73,7 @@ def defined(name: str) -> Defined | None:
     found = _bound(owner).get(last)
     if not isinstance(found, str):
         return found
-    # From numpy or the core: only the bridge's name is a legacy name.
+    # Imported from numpy or the core: only this name is a legacy name.
     return defined(found) or Defined(found, "constant")
 
 
@@ -87,7 +87,7 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _bound(module: str) -> Mapping[str, Defined | str]:
-    """Return what a name in a module of the bridge is: defined or imported."""
+    """Return the definition or the import of each name in a bridge module."""
     file = _file(module)
     tree = ast.parse(file.read_bytes() if file else b"")
     return dict(_bindings(tree.body, module))

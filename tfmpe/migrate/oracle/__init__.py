@@ -1,8 +1,8 @@
 """Independent, simple implementation of the legacy behavior.
 
-Eager operations, dense float32 masks, one adaptive solve per sample: the "old"
-side of tests and benchmarks. It imports nothing else from this package.
-`product_masks` implements the core's rules instead of the legacy ones.
+The "old" side of tests and benchmarks, with eager operations, dense float32
+masks, and one adaptive solve per sample. It imports nothing else from this
+package. `product_masks` implements the core's rules instead of the legacy ones.
 """
 
 from .attention import _make_attention_masks as _make_attention_masks

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 
 def _make_attention_masks(masks):
-    """Return the masks of theta, y and cross, with a heads axis.
+    """Return the masks of theta, y and cross, with an axis for heads.
 
     Each has shape (n, 1, rows, columns), or is None if there is neither
     ``padding`` (n, n_tokens) nor ``attention`` (n, rows, columns).

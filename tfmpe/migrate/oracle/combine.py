@@ -27,7 +27,7 @@ def _stack(x, y, n_x, n_y):
 
 
 def _join_sides(x, y, n_x, n_y, pad, value):
-    """Pad to the longer token axis, and stack, for each side."""
+    """Pad each side to the longer token axis, and stack."""
     joined = {}
     for side in ("theta", "y"):
         a, b = x[side], y[side]
@@ -51,7 +51,7 @@ def combine_data(x, y, pad_value=PAD_VALUE):
 
     The shorter token axis is padded: data and index with the pad value, labels
     and masks with 0. The result has the entries that both have, and always
-    padding masks. All but ``data`` have one copy per sample of ``y``.
+    padding masks. All but ``data`` are repeated for each sample of ``y``.
     """
     n_x = x["data"]["y"].shape[0]
     n_y = y["data"]["y"].shape[0]

@@ -12,7 +12,7 @@ def decode_theta(theta, theta_slices, sample_shape):
         tokens = theta[
             ..., offset : offset + prod(event_shape), : prod(batch_shape)
         ]
-        # Not unpacked, so that a list for a shape is a TypeError.
+        # Not unpacked, so that a list as a shape raises TypeError.
         decoded[key] = tokens.reshape(sample_shape + event_shape + batch_shape)
     return decoded
 

@@ -67,7 +67,7 @@ def sample_posterior(field, context, labels, theta_slices, *args, **kwargs):
 def sample_base_dist(
     field, theta, context, labels, theta_slices, masks=None, index=None
 ):
-    """Map each theta to the base, given the context of the same row."""
+    """Map each theta to the base distribution, given the context of its row."""
 
     def one_row(theta, context):
         return sample_posterior(

@@ -58,7 +58,7 @@ def _encoded(values, label, index):
 
 
 def _weighted(mask, values, n_rows):
-    """Return the sum of each row's open values, over one plus their number."""
+    """Return each row's sum of open values, divided by one plus their count."""
     every = jnp.ones((1, n_rows, values.shape[1]))
     mask = every if mask is None else mask[:, 0]
     return mask @ values / (1 + mask.sum(-1, keepdims=True))

@@ -15,7 +15,7 @@ from .padding import PAD_VALUE
 
 
 def _batch_shape(leaf, batch_ndims):
-    # Python's slicing is part of the behaviour: with 0 trailing axes,
+    # Python's slicing is part of the behavior: with 0 trailing axes,
     # ``shape[-0:]`` is the whole shape.
     return leaf.shape[-batch_ndims:]
 
@@ -66,8 +66,8 @@ def _flatten_index(index, pad_value, sample_ndims):
 
 
 def _labels(blocks, ranks, slices, sample_ndims):
-    """Return the rank of each token's key, one leading 1 per sample axis."""
-    # NumPy refuses rank 128 for int8; jax.numpy would wrap it.
+    """Return the rank of the key of each token; sample axes have size 1."""
+    # NumPy refuses rank 128 for int8; jax.numpy would wrap around.
     flat = jnp.concatenate(
         [
             np.full((prod(slices[key]["event_shape"]),), ranks[key], np.int8)
@@ -99,9 +99,9 @@ def flatten_structured(
     """Flatten ``{'theta': {...}, 'y': {...}}`` to tokens and their slices.
 
     Other entries of the data affect only the width of the value axis, which is
-    padded. `index` has functional inputs by key, `event_shapes` the true sizes
-    by side and key, `independence` the rules of ``masks``; without them, the
-    flat dict has only ``data`` and ``labels``.
+    padded. `index` has functional inputs by key, `event_shapes` has true sizes
+    by side and key, `independence` has the rules of ``masks``; without these,
+    the flat dict has only ``data`` and ``labels``.
     """
     batch_ndims = _known_batch_ndims(data, data_batch_ndims)
     widths = jax.tree.map(

@@ -1,7 +1,7 @@
 """Samples and densities of a flow, computed as in the legacy package.
 
 Each sample is solved separately by the legacy package's solver, from
-``jax.experimental.ode``: many stored results are reproduced to the bit.
+``jax.experimental.ode``: many stored results are reproduced bit for bit.
 
 ``sampler`` and ``density`` return the computation; ``sample`` and
 ``log_prob`` are the whole legacy call, which compiles each time.
@@ -19,8 +19,8 @@ def _velocity(field, theta_shape, conditions):
     """Return the field as a function of one flat sample and the time."""
 
     def velocity(flat, time):
-        # Of a context with two rows this has twice the size of `flat`, which
-        # the solver refuses with a TypeError.
+        # For a context with two rows, the result is twice as large as `flat`,
+        # so the solver raises TypeError.
         return field(
             theta=flat.reshape((1, *theta_shape)),
             time=jnp.full((1, 1, 1), time),
@@ -73,10 +73,10 @@ def sample(
 ):
     """Draw samples, compiling at each call as the legacy package does.
 
-    The arguments are the legacy ones, and before them the field; ``key`` is
-    the value of the legacy ``rngs.base_dist()``.
+    The arguments are the field and then the legacy ones; ``key`` is the value
+    of the legacy ``rngs.base_dist()``.
     """
-    # Not unpacked, so that a list for theta_shape is a TypeError.
+    # Not unpacked, so that a list as theta_shape raises TypeError.
     shape = (sample_size,) + theta_shape  # noqa: RUF005
     if theta_0 is None:
         assert key is not None
@@ -104,8 +104,8 @@ def sample(
 def density(field, theta_shape, **conditions):
     """Return a compiled function that computes log densities of samples.
 
-    The divergence is estimated by probes. The field receives **negative**
-    times: those of the solver, which runs from -1 to 0 (defect L18).
+    The divergence is estimated by probes. The field receives the **negative**
+    times of the solver, which runs from -1 to 0 (defect L18).
     """
     velocity = _velocity(field, theta_shape, conditions)
 
@@ -141,7 +141,7 @@ def log_prob(
     epsilon=None,
     key=None,
 ):
-    """Estimate log-densities, compiling anew as the legacy call does."""
+    """Estimate log densities, compiling at each call as the package does."""
     if epsilon is None:
         assert key is not None
         epsilon = jax.random.normal(key, (*theta.shape, n_epsilon))

@@ -31,7 +31,7 @@ def _coordinates(block):
 
 
 def _opened(block_a, block_b, index_map):
-    """Yield pairs of token sets of a and b that a rule opens, elementwise."""
+    """Yield the indices of tokens of a and b that a rule opens, elementwise."""
     if index_map is None:
         if _n_tokens(block_a) != _n_tokens(block_b):
             raise ValueError("Cannot do diagonal cross_local if sizes differ")
@@ -39,7 +39,7 @@ def _opened(block_a, block_b, index_map):
         return
     dim_a, dim_b = index_map
     shape_a, shape_b = block_a["event_shape"], block_b["event_shape"]
-    # Negative dimensions are not checked here: where they reach too far, the
+    # Negative dimensions are not checked here: if they are out of range, the
     # tuple itself raises IndexError.
     if dim_a >= len(shape_a) or dim_b >= len(shape_b):
         raise ValueError("Index map has invalid event shape dimensions")
@@ -48,7 +48,7 @@ def _opened(block_a, block_b, index_map):
     along_a = _coordinates(block_a)[dim_a]
     along_b = _coordinates(block_b)[dim_b]
     for i in range(shape_a[dim_a]):
-        # Two index lists pair elementwise (defect L9).
+        # Two index arrays are paired elementwise (defect L9).
         yield (
             block_a["offset"] + np.where(along_a == i)[0],
             block_b["offset"] + np.where(along_b == i)[0],
@@ -56,7 +56,7 @@ def _opened(block_a, block_b, index_map):
 
 
 def build_self_attention_mask(slices, independence):
-    """Return which tokens of a set of keys may attend to which."""
+    """Return which tokens may attend to which."""
     return _mask(slices, slices, independence, both_ways=True)
 
 

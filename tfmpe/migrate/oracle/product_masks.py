@@ -82,7 +82,7 @@ def _mask(query_slices, key_slices, independence, both_ways):
         if both_ways and row_key == column_key:
             allowed = allowed and row_key not in independence.get("local", [])
         for (a, b, index_map), shape_a, shape_b in rules:
-            # Both ways hold for a rule of a key with itself.
+            # A rule of a key with itself applies in both directions.
             opened = []
             if keys == (a, b):
                 opened.append((row_at, column_at))

@@ -16,7 +16,7 @@ def _embed(params, value, label, index, time, is_context):
     b = params["embedding/gf_embedding/b"]
     columns = [value, params["embedding/embedding/embedding"][label]]
     if b.size:
-        # The order matters: 2 pi times b first changes the result by 2e-5.
+        # The order matters: computing 2 pi b first changes the result by 2e-5.
         angle = 2 * jnp.pi * (index @ b)
         columns += [jnp.cos(angle), jnp.sin(angle)]
     columns += [time, jnp.full((1, 1, 1), float(is_context))]
@@ -83,9 +83,9 @@ def transformer(
 ):
     """Return what the legacy network returns in evaluation mode.
 
-    Weights are by path, such as ``'decoder/attn/query/kernel'``, and stacked
-    over layers. The self-attention masks of both sides have no effect, nor has
-    an index for which there are no frequencies.
+    Weights have paths such as ``'decoder/attn/query/kernel'``, and are stacked
+    over layers. Neither the self-attention masks of both sides nor an index
+    without frequencies has an effect.
     """
     x = _embed(params, theta, theta_label, theta_index, time, False)
     memory = _embed(params, context, context_label, context_index, time, True)

@@ -26,7 +26,7 @@ DTYPES = frozenset(_DTYPES.split())
 """Names of the data types that a recording may hold."""
 
 MAX_ENTRY_BYTES = 64 * 2**20
-"""Largest array, unpacked; the arrays of a file together: four times this."""
+"""Largest size of an unpacked array; a whole file may have four times this."""
 
 MAX_NDIM = 16
 
@@ -85,7 +85,7 @@ class ArrayFile:
         if array.dtype != np.dtype(dtype) or array.shape != shape:
             raise self._error(
                 f"array {name!r} is {array.dtype} {array.shape}, "
-                f"but the json beside it says {dtype} {shape}"
+                f"but the JSON file declares {dtype} {shape}"
             )
         return array
 
@@ -107,7 +107,7 @@ class ArrayFile:
             # It evaluates a literal of limited length, and nothing else.
             header = np.lib.format.read_array_header_1_0(stream)
         except Exception as error:
-            fault = f"array {name!r} has a header unlike that of numpy.savez"
+            fault = f"array {name!r} has a header not written by numpy.savez"
             raise self._error(f"{fault} ({error})") from None
         shape, is_fortran, dtype = header
         if dtype.name not in DTYPES or not dtype.isnative:

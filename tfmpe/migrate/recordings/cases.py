@@ -37,7 +37,7 @@ class Call:
     target: str = ""
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
-    # Without meaning if the call raised.
+    # Meaningless if the call raised.
     output: Any = None
     raises: Raised | None = None
     # None if the call did not change them.
@@ -49,7 +49,7 @@ class Call:
     compare: Compared = Compared()
     # State of objects of the case after the call, by name.
     after: dict[str, Any] = field(default_factory=dict)
-    # Name under which the result becomes an object.
+    # Name under which the result is kept as an object.
     keep: str | None = None
     # Names of the files that the call writes.
     files: tuple[str, ...] = ()

@@ -43,11 +43,11 @@ def check_inside(file: Path, folder: Path) -> None:
     """Refuse a file whose path leads out of its folder by a link."""
     try:
         inside = file.resolve().is_relative_to(folder.resolve())
-    # Links may go round in circles.
+    # Links may form a cycle.
     except (OSError, RuntimeError):
         inside = False
     if not inside:
-        raise RecordingError(file, f"lies outside of {folder}")
+        raise RecordingError(file, f"lies outside {folder}")
 
 
 def load_json(file: Path, shown: str) -> Any:

@@ -40,7 +40,7 @@ def take_fingerprint(package: str | None = None) -> dict[str, Any]:
 def differing(
     recorded: Mapping[str, Any], here: Mapping[str, Any], names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Return, in words, the recorded entries that differ here."""
+    """Return descriptions of the recorded entries that differ here."""
     return tuple(
         f"{name} is {here.get(name)}, was {recorded[name]}"
         for name in names

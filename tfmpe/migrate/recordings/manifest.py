@@ -1,4 +1,4 @@
-"""Manifest of the stored files: their checksums, and the checks.
+"""Manifest of the stored files, with checksums, and its verification.
 
 The manifest is a JSON object `{"format": 1, "provenance": {...}, "files":
 {path: {"sha256": ..., "bytes": ..., "cases": ...}}}`, or only the object

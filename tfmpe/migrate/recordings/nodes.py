@@ -31,8 +31,8 @@ _MAX_WEAK = 1024
 class Made:
     """An object that is created for a call, by a named recipe."""
 
-    # One of `tfmpe.migrate.replay.objects`; of 'ref', the first argument names
-    # an object that was made before.
+    # A recipe in `tfmpe.migrate.replay.objects`; for 'ref', the first argument
+    # names an object that was made before.
     what: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Array(_Node):
 
 
 class Abstract(_Node, tag="tracer"):
-    """A value that was recorded only by its shape and data type."""
+    """A value of which only the shape and data type were recorded."""
 
     shape: _Shape
     dtype: str
@@ -140,7 +140,7 @@ Node: TypeAlias = (
     | Make
     | Ref
 )
-"""A node as `msgspec` reads it; `NodeReader` makes its value."""
+"""A node as `msgspec` reads it; `NodeReader` converts it to a value."""
 
 
 class NodeReader:
@@ -200,9 +200,9 @@ class NodeReader:
     def _check_declared(self, node: Array | Abstract, where: str) -> None:
         """Refuse an impossible shape or data type."""
         self._check_dtype(node.dtype, where)
-        # Each size separately: a 0 elsewhere must not hide a huge one.
+        # A size of 0 must not hide a huge one.
         if math.prod(max(size, 1) for size in node.shape) > MAX_ENTRY_BYTES:
-            raise self._error(where, f"too large a shape: {node.shape!r:.60}")
+            raise self._error(where, f"shape is too large: {node.shape!r:.60}")
 
     def _check_dtype(self, dtype: str, where: str) -> None:
         if dtype not in DTYPES:
@@ -223,7 +223,7 @@ class NodeReader:
     def _array(self, node: Array, where: str) -> Any:
         self._check_declared(node, where)
         if self._arrays is None:
-            fault = f"array {node.npz!r} needs an npz beside the JSON file"
+            fault = f"array {node.npz!r} needs an npz file beside the JSON file"
             raise self._error(where, fault)
         dtype = node.dtype
         value = self._arrays.array(node.npz, dtype, node.shape)
@@ -237,8 +237,8 @@ class NodeReader:
         return self._weak(value, where) if weak else jax.device_put(value)
 
     def _weak(self, value: np.ndarray, where: str) -> Any:
-        # JAX has no public way to mark an array as weakly typed; built from
-        # Python scalars it is, and stacking and reshaping keep that.
+        # JAX has no public way to mark an array as weakly typed; but arrays of
+        # Python scalars are, and stacking and reshaping keep the mark.
         bits = "64" if jax.config.read("jax_enable_x64") else "32"
         possible = {"int32", "float32", f"int{bits}", f"float{bits}"}
         if value.size > _MAX_WEAK or value.dtype.name not in possible:

@@ -30,8 +30,8 @@ FLAGS = {
     "JAX_THREEFRY_PARTITIONABLE": "1",
     "REPLAY2_FRESH": "",
 }
-"""Process settings in a recording of format 2, by default: two flags of JAX,
-and whether nothing else may have run in the process."""
+"""Default process settings of recordings of format 2: two flags of JAX, and
+whether a recording needs a new process."""
 
 
 class _Head(msgspec.Struct):
@@ -57,11 +57,10 @@ _NODES: dict[str, Any] = {
 
 
 class Head(NamedTuple):
-    """Content of a recording: function, names of cases, process settings."""
+    """Function, names of cases, and values of `FLAGS` (format 2 only)."""
 
     function: str
     names: tuple[str, ...]
-    # The value of each of `FLAGS`; None for a file of format 1.
     flags: dict[str, str] | None
 
 
@@ -71,8 +70,7 @@ def read_head(file: Path, folder: Path | None = None) -> Head:
     if not content.env.keys() <= FLAGS.keys():
         raise RecordingError(shown, f"unknown flags: {content.env!r:.60}")
     flags = None if content.format == 1 else FLAGS | content.env
-    names = tuple(head.case for head in content.cases)
-    return Head(content.function, names, flags)
+    return Head(content.function, tuple(x.case for x in content.cases), flags)
 
 
 def read_cases(file: Path, folder: Path | None = None) -> tuple[Case, ...]:
@@ -129,9 +127,9 @@ class _Reader:
             elif name in names:
                 fault = "occurs twice"
             elif of_format_1 and head.function != of_file:
-                fault = f"of {head.function!r}, in a file of {of_file!r:.60}"
+                fault = f"calls {head.function!r} in a file of {of_file!r:.60}"
             elif of_format_1 and (record.get("setup") or head.then):
-                fault = "several steps are of format 2"
+                fault = "several steps need format 2"
             elif of_format_1 and not {"args", "kwargs"} <= record.keys():
                 fault = "has no args or no kwargs"
             if fault is not None:
@@ -150,7 +148,7 @@ class _Reader:
     def _fields(self, record: dict[str, Any], where: str) -> dict[str, Any]:
         """Return the fields of a call, with values in place of nodes."""
         if ("output" in record) == (record.get("raises") is not None):
-            raise self._error(where, "needs either an output or what it raises")
+            raise self._error(where, "needs either an output or an exception")
         target = str(record.get("target"))
         if self.content.format == 2 and not _TARGET.match(target):
             raise self._error(where, f"target is {target!r:.60}")
@@ -175,10 +173,9 @@ _INNER_FILE = "SFMPE_sample_posterior_encoded.json"
 _PLACE = re.compile(r"(.+__trace)(\d+)_sample_posterior")
 
 
-# A posterior was drawn by `SFMPE.sample_posterior`, which called
-# `SFMPE.sample_posterior_encoded`: both were recorded, and the weights and the
-# noise with the second, one place later. The first gets its `extra` from
-# there; where that recording is missing or refused, it stays None.
+# `SFMPE.sample_posterior` called `SFMPE.sample_posterior_encoded`. Both calls
+# were recorded, but weights and noise only with the second (the next number).
+# The first takes its `extra` from there, or keeps None if it is not available.
 def _lacks_weights(case: Case) -> bool:
     ran = case.raises is None and not case.traced and not case.target
     return case.function == _OUTER and case.extra is None and ran

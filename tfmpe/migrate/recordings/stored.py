@@ -33,7 +33,7 @@ def stored_folder() -> Path:
 
 @contextmanager
 def unpacked(folder: Path) -> Iterator[Path | None]:
-    """Unpack the archive in a folder of recordings, if any, temporarily."""
+    """Temporarily unpack the archive in a folder of recordings, if any."""
     archive = folder / _PACKED
     if not archive.exists():
         yield None

@@ -30,7 +30,7 @@ class NodeWriter:
         self._names: dict[bytes, str] = {}
         self._arrays: dict[str, np.ndarray] = {}
         self.opaque: dict[str, None] = {}
-        """What could not be written, in words."""
+        """Descriptions of values that could not be written."""
 
     def write(self, value: Any) -> dict[str, Any]:
         """Return the node of a value."""

@@ -18,7 +18,7 @@ from .read import FORMAT
 from .write import NodeWriter
 
 MAX_CALLS = 100
-"""Default number of stored calls per function."""
+"""Default limit on the stored calls per function."""
 
 MAX_BYTES = 48 * 2**20
 """Default limit on the bytes of all stored arrays."""

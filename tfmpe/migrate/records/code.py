@@ -14,11 +14,11 @@ class Use(Strict, frozen=True):
     """An import of the legacy package, or a use of an imported name."""
 
     place: Place
-    # The end; the column is the first one after it.
+    # The end of the code; the column is the first one after it.
     end_line: Count
     end_column: Count
-    code: str  # of the catalogue, such as T101
-    name: str  # in full, as sfmpe.util.dataloader.flatten_structured
+    code: str  # in the catalog, such as T101
+    name: str  # full name, such as sfmpe.util.dataloader.flatten_structured
     text: str = ""  # the code, on one line
     becomes: str | None = None  # on the bridge (imports), on Tokens (uses)
 
@@ -29,7 +29,7 @@ class Mention(Strict, frozen=True):
     place: Place
     text: str  # the line
     why: str  # a string, a magic, a line of a configuration file
-    code: str = "T004"  # T003: missing in the bridge
+    code: str = "T004"  # T003: missing from the bridge
 
 
 class Scan(Content, frozen=True):

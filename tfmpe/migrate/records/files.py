@@ -14,7 +14,7 @@ from .places import Content
 from .runs import Run, Shadow
 
 Record: TypeAlias = Scan | Fix | Run | Shadow | Verify | Bench
-"""What a command writes; its field ``tool`` says which command."""
+"""Output of a command, which its field ``tool`` names."""
 
 FORMAT = 2
 
@@ -35,12 +35,12 @@ def from_json(content: bytes, file: str) -> Record:
     if not isinstance(found, dict) or "tool" not in found:
         raise RecordingError(file, f"is not from a command; {_EXPECTED}")
     if str(found["tool"]) not in _TOOLS:
-        raise RecordingError(file, f"of {found['tool']!r:.60}; {_EXPECTED}")
+        raise RecordingError(file, f"from {found['tool']!r:.60}; {_EXPECTED}")
     if found.pop("format", None) != FORMAT:
         raise RecordingError(
             file,
-            f"has another format than {FORMAT}: run tfmpe {found['tool']} of "
-            "this version again",
+            f"has a format other than {FORMAT}: run tfmpe {found['tool']} "
+            "again with this version",
         )
     try:
         return msgspec.convert(found, Record)

@@ -37,7 +37,7 @@ class Tally(Strict, frozen=True):
     identical: Count = 0
     within_tolerance: Count = 0
     different: Count = 0
-    # The largest errors; None if all is identical.
+    # The largest errors; None if all results are identical.
     absolute: Largest | None = None
     relative: Largest | None = None
     ulp: Largest | None = None
@@ -92,7 +92,7 @@ class Difference(Strict, frozen=True):
 
     kind: str  # such as 'values', 'dtype', 'shape'
     path: str  # in the result, of the first value that differs
-    # The legacy side and the new one, in words.
+    # Descriptions of the legacy side and of the new one.
     stored: str = ""
     found: str = ""
     tolerated: bool = False  # values within the tolerance

@@ -94,8 +94,8 @@ class Left(Strict, frozen=True):
 class Shadow(Content, frozen=True):
     """A run on both packages: the JSON of ``tfmpe run --shadow``."""
 
-    # The script's where it failed; else 1 where something differs, 3 where
-    # nothing was compared.
+    # That of the script if it failed; else 1 if something differs, 3 if nothing
+    # was compared.
     exit_code: int
     script: str
     script_exit_code: int = 0
@@ -115,7 +115,7 @@ class RecordedCalls(Strict, frozen=True):
     cases: Count  # stored
     repeated: Count = 0  # with inputs that are already stored
     left_out: Count = 0  # because of a limit
-    opaque: tuple[str, ...] = ()  # values not recorded, in words
+    opaque: tuple[str, ...] = ()  # descriptions of values not recorded
 
 
 class Recorded(Content, frozen=True, tag="record"):

@@ -17,7 +17,7 @@ from .trees import abstracted, fill, take_apart
 
 @dataclass(frozen=True)
 class Found:
-    """Outcome of a call: result or exception, and the arguments afterwards."""
+    """Result or exception of a call, and its arguments after the call."""
 
     output: Any
     error: Exception | None
@@ -74,7 +74,7 @@ def compare_call(
 
 
 def after_call(case: Call, found: Found) -> Iterator[tuple[str, Any, Any]]:
-    """Return the recorded and present arguments after a call, by name."""
+    """Yield names, recorded and present values of arguments after a call."""
     for name in ("args", "kwargs"):
         before = getattr(case, name)
         after = getattr(case, f"{name}_after")

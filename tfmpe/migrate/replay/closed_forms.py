@@ -38,7 +38,7 @@ _PLAIN_FIELDS = {"tanh_v1": _tanh, "skew_v1": _skew, "decay_v1": _decay}
 
 @cache
 def field_class(base: type, name: str) -> Callable[..., Any]:
-    """Return an unstructured field as a class below `VectorFieldModel`."""
+    """Return an unstructured field as a subclass of `VectorFieldModel`."""
     if name == "affine_v1":
         return type("Affine", (_Affine, base), {})
     # The name of the class is recorded too.
@@ -74,7 +74,7 @@ def _structured_class(name: str) -> type:
 
 
 def structured_field(name: str) -> nnx.Module:
-    """Return a structured field as a module; takes positions or names."""
+    """Return a structured field as a module, called by position or keyword."""
     return _structured_class(name)(name)
 
 
@@ -94,7 +94,7 @@ class _Structured(nnx.Module):
 
 
 class PlainModel(nnx.Module):
-    """A trainable model: u (n, d) to u w + b, n values."""
+    """A trainable model that maps u (n, d) to the n values of u w + b."""
 
     def __init__(self, d: int):
         self.w = nnx.Param(0.3 * jnp.cos(jnp.arange(d, dtype=jnp.float32)))

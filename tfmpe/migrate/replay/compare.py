@@ -101,7 +101,7 @@ def joined(parts: Iterable[Comparison]) -> Comparison:
 
 
 def differing(kind: str, path: str, stored: Any, found: Any) -> Comparison:
-    """Return a comparison with one difference, in words."""
+    """Return a comparison with one difference, described as text."""
     return Comparison((Difference(kind, path, str(stored), str(found)),))
 
 
@@ -190,8 +190,8 @@ def _values(
         # A NaN on only one side counts as infinitely far away.
         absolute[np.isnan(absolute)] = np.inf
         relative = absolute / scale
-        # Zeros that differ only in sign are no distance apart; what is
-        # neither (infinite by infinite) is as far apart as can be.
+        # Zeros that differ only in sign have a relative difference of 0;
+        # infinity divided by infinity counts as infinite.
         relative[absolute == 0] = 0.0
         relative[np.isnan(relative)] = np.inf
         tolerated = False
@@ -239,7 +239,7 @@ def _differing(stored: np.ndarray, found: np.ndarray) -> np.ndarray:
             same &= (np.isnan(old) & np.isnan(new)) | (
                 (old == new) & (np.signbit(old) == np.signbit(new))
             )
-    # At rank 0 NumPy gives scalars; indexing needs an array.
+    # NumPy returns scalars for rank 0, but indexing needs an array.
     return np.asarray(~np.asarray(same))
 
 
@@ -252,8 +252,7 @@ def _library(array: Any) -> str:
 
 
 def _dtype(array: Any) -> str:
-    # A weakly typed array gives way where it meets others, so it counts as
-    # another data type.
+    # A weak type promotes differently, so it counts as a different data type.
     weak = getattr(array, "weak_type", False)
     return f"{array.dtype.name} (weakly typed)" if weak else array.dtype.name
 

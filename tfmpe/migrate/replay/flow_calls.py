@@ -42,7 +42,7 @@ def read_setting(extra: Mapping[str, Any] | None) -> Setting:
 
 
 class _RecordedKey:
-    """Random numbers that start at the key of the recorded draw."""
+    """Random numbers that start with the key of the recorded draw."""
 
     def __init__(self, data: Any):
         self._data = data

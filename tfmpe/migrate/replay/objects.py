@@ -38,7 +38,7 @@ _ACTIVATIONS: dict[str, Callable[..., Any]] = {
 
 
 class Objects:
-    """Objects of one scenario, of classes below a prefix."""
+    """Objects of one case, with classes from the package `prefix`."""
 
     def __init__(self, prefix: str):
         self.prefix = prefix
@@ -78,11 +78,11 @@ class Objects:
         return found
 
 
-# Equal ones are one object, so that programs are compiled only once.
+# Equal optimizers are one object, so that programs are compiled only once.
 @cache
 def _optimiser(prefix: str, name: str, *args: Any, **kwargs: Any) -> Any:
     if name not in _OPTIMISERS:
-        raise LookupError(f"no optimiser {name!r}")
+        raise LookupError(f"no optimizer {name!r}")
     return getattr(optax, name)(*args, **kwargs)
 
 

@@ -96,7 +96,7 @@ def _shape(leaf: Any) -> Any:
 
 @contextmanager
 def _apart() -> Iterator[list[str]]:
-    """Run in an empty folder without output; yield the list of its files."""
+    """Run in an empty folder, print nothing, and list its files at the end."""
     files: list[str] = []
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +111,7 @@ def _apart() -> Iterator[list[str]]:
 
 
 def _missing(error: ImportError, prefix: str) -> Comparison:
-    """Distinguish missing packages from names missing in the package."""
+    """Distinguish missing packages from names missing from the package."""
     name = (error.name or "").partition(".")[0]
     if name == prefix.partition(".")[0]:
         return absent(str(error))
@@ -119,6 +119,6 @@ def _missing(error: ImportError, prefix: str) -> Comparison:
     if isinstance(error, ModuleNotFoundError) and name:
         text = f"{name} is not installed"
     elif " needs " in text:
-        # The same reason, whichever function needs the package.
+        # The reason is the same, whichever function needs the package.
         text = f"needs {text.partition(' needs ')[2]}"
     raise MissingPackageError(one_line(text, 200)) from error

@@ -11,7 +11,7 @@ from .names import named
 BRIDGE = "tfmpe.compat"
 
 Lookup = Callable[[str], Callable[..., Any]]
-"""Callables by the names of recorded functions."""
+"""Returns the callable for the name of a recorded function."""
 
 LOOSENED = Tolerance(1e-6, 1e-5, "another device or precision")
 """Tolerance of exact functions if the fingerprint differs."""
@@ -22,28 +22,28 @@ class Target(NamedTuple):
 
     # None for a method of a flow, whose object has to be rebuilt.
     module: str | None
-    # None for bit for bit. The legacy network is less smooth than a field in
-    # closed form.
+    # None for bit-exact results. The legacy network is less smooth than a field
+    # in closed form.
     tolerance: Tolerance | None = None
     of_network: Tolerance | None = None
 
 
-# The legacy result is within 1.5e-4 of the same integral in float64, as is
-# the bridge's; both solvers keep 1e-5 per step.
+# Legacy and bridge results are within 1.5e-4 of the same integral in float64;
+# both solvers keep 1e-5 per step.
 _SAMPLES = Target(
     None,
     Tolerance(5e-4, 0.0, "two adaptive solutions"),
-    # At the kinks of relu rounding decides which steps are taken. The legacy
-    # result is up to 0.06 from the integral in float64; one call, compiled in
-    # four ways, was in the median 4e-4 to 2.3e-3 from the recording.
+    # At the kinks of relu, rounding decides which steps are taken. The legacy
+    # result differs by up to 0.06 from the integral in float64. The median
+    # difference of one call, compiled in four ways, was 4e-4 to 2.3e-3.
     Tolerance(0.1, 0.0, "a solution that does not repeat", median=5e-3),
 )
 
 _DENSITIES = Target(
     None,
     Tolerance(2e-3, 0.0, "two adaptive solutions of a state and its trace"),
-    # The trace of a network with relu jumps. The legacy results are up to 0.1
-    # from the integral at a log density of -16, 0.03 at -3.5.
+    # The trace of a network with relu jumps. The legacy results differ from the
+    # integral by up to 0.1 at a log density of -16, and by 0.03 at -3.5.
     Tolerance(0.05, 1e-2, "a trace that jumps"),
 )
 
@@ -68,7 +68,7 @@ REPLAYED: dict[str, Target] = {
         None, None, Tolerance(1e-5, 0.0, "rounding of one call")
     ),
 }
-"""The recorded functions that the bridge has, by their recorded name."""
+"""The recorded functions that the bridge has, by their recorded names."""
 
 
 def bridge(function: str) -> Callable[..., Any]:

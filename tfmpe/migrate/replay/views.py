@@ -1,4 +1,4 @@
-"""Views, in recordings of format 2, of results that are not arrays."""
+"""Views of results that are not arrays, for recordings of format 2."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,7 +29,7 @@ def seen(
 
 
 def plain(tree: Any) -> Any:
-    """Return a tree in the form of recordings, with data of random keys."""
+    """Return a tree in the form of recordings, with PRNG keys as their data."""
     if isinstance(tree, Mapping):
         return {key: plain(value) for key, value in tree.items()}
     if isinstance(tree, tuple | list):

@@ -9,13 +9,13 @@ from tfmpe.migrate.records.runs import Masks
 from tfmpe.migrate.show.words import counted
 
 MAX_SIDE = 200
-"""Most rows and columns that are drawn."""
+"""Largest number of rows, and of columns, that is drawn."""
 
 _MAX_CELLS = 4_000_000
 
 
 class Picture(NamedTuple):
-    """Two masks and their difference, as paths of SVG, in cells."""
+    """Two masks and their difference, as SVG paths in units of cells."""
 
     width: int
     height: int

@@ -18,7 +18,7 @@ from .views import AT_RUN_TIME, Defect, Gain, Input
 
 
 def summary_of(code: str, otherwise: str = "") -> str:
-    """Return the catalogue's one-line summary of a code."""
+    """Return the catalog's one-line summary of a code."""
     entry = CATALOGUE.get(code)
     return entry.summary if entry else otherwise
 

@@ -31,7 +31,7 @@ class FileNames:
         return os.path.normpath(os.path.join(self._base, name))
 
     def _find(self, file: str) -> str:
-        """Return the scanned file of equal path, else of longest common end."""
+        """Return the scanned file of the same path, else longest common end."""
         path = self._path(file)
         if path in self._known:
             return self._known[path]

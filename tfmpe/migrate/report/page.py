@@ -57,7 +57,7 @@ def to_html(report: Report) -> str:
 
 
 def _printable(value: Any) -> Any:
-    """Replace invisible, reordering and invalid characters by boxes."""
+    """Replace invisible, reordering and invalid characters with boxes."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(

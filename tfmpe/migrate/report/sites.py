@@ -20,7 +20,7 @@ def join(sources: Sequence[Source], names: FileNames) -> list[Site]:
     """Return every site with its run results, by file, cell and line.
 
     A call belongs to the smallest site with its name that includes its line;
-    two such sites on one line share it. Without one, it becomes a new site.
+    two such sites on one line share it. If there is none, a new site is added.
     """
     joining = _Joining(names)
     for fix in only(sources, Fix):
@@ -109,7 +109,7 @@ class _Joining:
                     _note(site.not_compared, left.why)
             for each in run.differences:
                 for site in self._of(each.place, each.function):
-                    # It counts although the call's tally does not include it.
+                    # A difference counts even if the tally does not include it.
                     if not (site.tally.different or each.difference.tolerated):
                         site.tally += Tally.of("different")
         for warned in run.warnings:

@@ -91,7 +91,7 @@ def _lacks_module(name: str) -> bool:
 
 
 def _lacks(full: str) -> bool:
-    """Return whether a name is missing in a module of the bridge."""
+    """Return whether a name is missing from a module of the bridge."""
     owner, _, last = full.rpartition(".")
     return (
         is_ours(owner)

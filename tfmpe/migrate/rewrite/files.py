@@ -56,7 +56,7 @@ class Rewritten:
     def diff(self) -> bytes:
         """Return the unified diff of the old and the new content."""
         name = os.fsencode(Path(os.path.relpath(self.path)).as_posix())
-        # A tab ends a name with spaces.
+        # In a diff, a tab ends a name that contains spaces.
         name += b"\t" * (b" " in name)
         both = (self.old, self.new)
         old, new = (re.findall(rb"[^\n]*\n|[^\n]+", each) for each in both)

@@ -81,7 +81,7 @@ def as_github(scan: Scan) -> str:
 
 
 def _level(found: Use | Mention) -> str:
-    # Fix rewrites imports.
+    # `tfmpe fix` rewrites imports.
     return "note" if found.code == "T001" else "warning"
 
 

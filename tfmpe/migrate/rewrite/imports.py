@@ -1,4 +1,4 @@
-"""Legacy import statements and their replacements, which bind equal names."""
+"""Legacy import statements, and replacements that bind the same names."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ class Statement(NamedTuple):
     """An import statement of the legacy package, and its replacement.
 
     It starts at `start` in the text of its cell; `name` is its first legacy
-    module. It is not replaced if a module is missing in the bridge.
+    module. It is not replaced if a module is missing from the bridge.
     """
 
     start: int

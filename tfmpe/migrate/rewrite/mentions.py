@@ -10,8 +10,8 @@ from tfmpe.migrate.legacy_names import LEGACY, MODULES
 from .bridge import dotted
 
 _WORD = re.compile(rf"(?<!\w)(?<!\w[-.]){LEGACY}(?!\w|-[A-Za-z])")
-# A line of a dotted name, perhaps with places to fill in, or of what pip
-# installs, or of several words with commas between them.
+# A line that is a dotted name (perhaps with placeholders), a requirement for
+# pip, or several words separated by commas.
 _NAME = re.compile(
     rf"(?m)^[ \t]*(?:[\w.-]+,\s*)*{LEGACY}(?:[.:][\w%{{}}*]*)*(?:\[[\w, ]*\])?"
     r"(?:[ \t]*(?:[<>=!~]=?|@).*)?(?:,\s*[\w.-]+)*[ \t\r]*$"
@@ -35,7 +35,7 @@ _CODE = re.compile(
 _DOCTEST = re.compile(
     rf"""(?m)^[ \t]*(?:>>>|\.\.\.) .{{0,200}}(?:\b{_IMPORT}|["']{LEGACY}\b)"""
 )
-# What precedes the code: the interpreter, and what it needs (PEP 723).
+# Comments before the code: the interpreter, and dependencies (PEP 723).
 _SCRIPT = re.compile(r"(?ms)\A#![^\n]*|^# /// script\s*$.{0,5000}?^# ///\s*$")
 _RUNS_CODE = re.compile(
     r"(?:^|\.)(?:exec|eval|compile|system|popen|Popen|run|call|check_call|"

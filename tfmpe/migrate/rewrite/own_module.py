@@ -14,8 +14,8 @@ _PARTS = {
 def own_module(script: Path, tops: list[Path]) -> Path | None:
     """Return the module that shadows a package for a script, or None.
 
-    It is searched beside the script, in the folders above up to one of `tops`,
-    and in the folder ``src`` of each.
+    The search covers the script's folder, its parents up to one of `tops`, and
+    the folder ``src`` in each of them.
     """
     script = script.resolve()
     above = [f for f in script.parents if any(map(f.is_relative_to, tops))]

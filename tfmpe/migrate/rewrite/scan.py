@@ -18,7 +18,7 @@ def scan(
     select: tuple[str, ...] = ("",),
     ignore: tuple[str, ...] = (),
 ) -> Scan:
-    """List uses and mentions of the legacy package, by prefixes of codes."""
+    """List uses and mentions of the package, filtered by prefixes of codes."""
     told = progress or (lambda share, name: None)
     files, unread = rewrite_files(paths, lambda x, name: told(x / 2, name))
     found: list[Use] = []

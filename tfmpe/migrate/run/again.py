@@ -58,7 +58,7 @@ def compare_again(known: Observed, twins: Twins) -> Again:
 
 
 def call_again(known: Observed, twins: Twins) -> tuple[Found, float]:
-    """Make a call on the bridge; return its outcome and its seconds."""
+    """Make a call on the bridge; return its outcome and duration in seconds."""
     entry = known.entry
     load(known.state)
     args, kwargs = twins.filled((known.case.args, known.case.kwargs))

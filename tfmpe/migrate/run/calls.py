@@ -35,7 +35,7 @@ class Observed:
 
 
 VIEWED = ("args", "kwargs", "args_after", "kwargs_after", "output")
-"""What is stored and compared of a call, besides the state of objects."""
+"""Parts of a call that are stored and compared, besides states of objects."""
 
 Seen = Callable[[Observed], None]
 

@@ -35,16 +35,15 @@ class _BridgeFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(fullname, self)
 
     def exec_module(self, module: ModuleType) -> None:
-        # The import system takes what is listed under the name afterwards.
-        # Returned by `create_module` instead, the bridge's module would be
-        # given the spec of the legacy one.
+        # Python then imports the module from `sys.modules`. If `create_module`
+        # returned the bridge's module, it would get the legacy module's spec.
         name = f"{BRIDGE}{module.__name__.removeprefix(self._legacy)}"
         sys.modules[module.__name__] = importlib.import_module(name)
 
 
 @contextmanager
 def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
-    """Load the bridge under the legacy names, even if they are imported."""
+    """Load the bridge under the legacy names, even if already imported."""
     before = _taken(legacy)
     finder = _BridgeFinder(legacy)
     sys.meta_path.insert(0, finder)

@@ -79,8 +79,8 @@ def _inputs(module: Any, again: Callable[[], Any]) -> Any:
             send(arrays, lambda values: caught.append((taken, values)), 1)
         return call()
 
-    # What is compiled already would not call the hook, and what is compiled
-    # with it is not for the script.
+    # Functions compiled before would not call the hook, and the script must not
+    # use functions compiled with it.
     jax.clear_caches()
     with _hooked(module, catch):
         again()

@@ -27,7 +27,7 @@ for _name in __future__.all_feature_names:
 
 
 def is_notebook(name: str) -> bool:
-    """Return whether a file name is that of a notebook."""
+    """Return whether a file name belongs to a notebook."""
     return Path(name).suffix.lower() == ".ipynb"
 
 
@@ -46,7 +46,7 @@ def run_notebook(name: str) -> None:
         for cell in cells:
             file, text = f"{name}{_MARK}{cell.number}", cell.text
             lines = text.splitlines(keepends=True)
-            # Without a time, linecache does not look for a file.
+            # Without a modification time, linecache does not look for a file.
             linecache.cache[file] = (len(text), None, lines, file)
             for magic in cell.magics:
                 names[magic.placeholder.strip().rstrip(";")] = None
@@ -66,8 +66,8 @@ def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
         LineNotRun(cell.number or 0, magic.line, magic.text.strip())
         for cell in (read_source(name).cells if is_notebook(name) else ())
         for number, magic in enumerate(cell.magics)
-        # Not what is timed, nor further lines of one command or of a cell in
-        # another language.
+        # Omit timed code, which runs, and all but the first line of a command
+        # or of a cell in another language.
         if ";" not in magic.placeholder
         and not (magic.placeholder.startswith("#") and number > 0)
     )

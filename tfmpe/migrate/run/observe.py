@@ -75,7 +75,7 @@ class Watch(importlib.abc.MetaPathFinder):
         self._package = package
         self._local = threading.local()
         self._active = False
-        # Originals of wrappers, and of methods, to put them back.
+        # Originals of wrappers, and of methods, to restore them.
         self._originals: dict[Any, Any] = {}
         self._methods: dict[tuple[type, str], Any] = {}
 
@@ -84,7 +84,7 @@ class Watch(importlib.abc.MetaPathFinder):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Do not handle this thread's calls, as within a handled call."""
+        """Do not handle this thread's calls, such as those in a handled one."""
         before = getattr(self._local, "paused", False)
         self._local.paused = True
         try:

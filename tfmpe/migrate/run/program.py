@@ -1,4 +1,4 @@
-"""Execution of a script, notebook or module as by Python itself."""
+"""Execution of a script, notebook or module, as Python itself would run it."""
 
 import asyncio
 import importlib

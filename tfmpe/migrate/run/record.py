@@ -36,8 +36,8 @@ def record_run(
 ) -> Recorded:
     """Run a script on the legacy package and record its outermost calls.
 
-    The folder is written atomically, and only if there were calls. Raises
-    FileExistsError before the run if it exists, unless `force`.
+    The folder is written atomically, and only if there were calls. If it
+    exists, FileExistsError is raised before the run, unless `force`.
     """
     if folder.exists() and not force:
         raise FileExistsError(folder)
@@ -108,7 +108,7 @@ def keep(recorder: Recorder, call: Observed) -> None:
 def _extra(call: Observed, instance: Pair) -> dict[str, Any]:
     """Return the weights of the legacy network and the next key of a flow."""
     extra: dict[str, Any] = {
-        "field": Opaque("a vector field of the script's own")
+        "field": Opaque("a vector field defined by the script")
     }
     whole = instance.whole()
     if any(pair.kind == "Transformer" for pair in whole):

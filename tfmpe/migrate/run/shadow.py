@@ -118,14 +118,14 @@ class _Shadow(Observer):
         return self._seen
 
     def failed(self, site: Site, error: Exception) -> None:
-        self._leave(site, one_line(f"comparing failed: {error!r}", 200))
+        self._leave(site, one_line(f"comparison failed: {error!r}", 200))
 
     def _leave(self, site: Site, why: str) -> None:
         self.reasons[Left(*site, why)] = None
 
     def compare_captured(self) -> None:
         """Compare the values captured from traced calls, after the run."""
-        # A failure is one of the script, which was reported already.
+        # A failure here is one of the script, and was reported already.
         with suppress(Exception):
             jax.effects_barrier()
         for site, waiting in self._captured.items():

@@ -35,7 +35,7 @@ def print_run(report: Run, console: Console) -> None:
         advice = advice_of(function)
         if advice is not None:
             name = function.removeprefix(f"{LEGACY}.")
-            say(console, f"{advice.code} {name}: on Tokens {advice.becomes}")
+            say(console, f"{advice.code} {name} -> {advice.becomes}")
     _print_end(console, report)
     total = sum(each.calls for each in report.calls)
     say(
@@ -43,7 +43,7 @@ def print_run(report: Run, console: Console) -> None:
         f"{counted(total, 'legacy call')} from "
         f"{counted(len(report.calls), 'place')}, "
         f"{counted(sum(w.count for w in report.warnings), 'warning')}; "
-        f"the script ended with {report.exit_code}",
+        f"the script exited with code {report.exit_code}",
     )
 
 
@@ -80,7 +80,7 @@ def print_shadow(report: Shadow, console: Console) -> None:
         say(console, f"{counted(report.saved, 'call')} saved for replay")
     tally = sum((row.tally for row in report.calls), Tally())
     code = report.script_exit_code
-    ended = f"; the script ended with {code}" if code else ""
+    ended = f"; the script exited with code {code}" if code else ""
     say(
         console,
         f"{counted(tally.compared, 'call')} compared: {tally.identical} "
@@ -110,7 +110,8 @@ def print_record(report: Recorded, folder: str, console: Console) -> None:
     text = "no calls were recorded, and no folder was written"
     if n_cases:
         text = f"{counted(n_cases, 'case')} in {folder}"
-    say(console, f"{text}; the script ended with {report.script_exit_code}")
+    code = report.script_exit_code
+    say(console, f"{text}; the script exited with code {code}")
 
 
 def _cells(row: ComparedCalls) -> tuple[object, ...]:

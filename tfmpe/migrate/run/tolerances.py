@@ -8,7 +8,7 @@ from tfmpe.migrate.replay.compare import Tolerance
 from tfmpe.migrate.replay.targets import REPLAYED
 
 ONE_CALL = Tolerance(1e-5, 1e-4, "rounding of one evaluation")
-"""For a network, and for each of its layers."""
+"""Tolerance for a network, and for each of its layers."""
 
 _DRAWS = REPLAYED["StructuredCNF.sample"]
 _FIT = Tolerance(1e-5, 1e-4, "rounding, carried through all steps")
@@ -23,7 +23,7 @@ TRAINING = {
 }
 """Names of training calls, with tolerances of losses and weights."""
 
-# The first pattern that matches counts; others are compared exactly.
+# The first matching pattern applies; without one, comparison is exact.
 _TOLERANCES = TRAINING | {
     "PyTreeBijector.*": Tolerance(2e-5, 2e-5, "rounding of a bijector"),
     "create_zscaling_*": Tolerance(1e-4, 1e-4, "rounding of a mean"),

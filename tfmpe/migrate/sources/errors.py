@@ -1,4 +1,4 @@
-"""The error of a file that cannot be read or must not be written."""
+"""Error for files that cannot be read or must not be written."""
 
 import os
 from pathlib import Path

@@ -30,8 +30,8 @@ def find_sources(
 ) -> tuple[list[Path], list[SourceError]]:
     """Find all Python files, notebooks and configuration files, once each.
 
-    A file that is passed itself is included, whatever its name. Links to files
-    are followed; links to folders and broken links are skipped.
+    A path to a file includes the file, whatever its name. Links to files are
+    followed; links to folders and broken links are skipped.
     """
     files: dict[str, Path] = {}
     unseen: list[SourceError] = []
@@ -44,7 +44,7 @@ def find_sources(
 
 
 def is_configuration(file: Path) -> bool:
-    """Return whether a file is like ``setup.cfg`` or a shell script."""
+    """Return whether a file is configuration or a non-Python script."""
     if file.name.lower().endswith(_SUFFIXES):
         return False
     named = _CONFIGURATION.fullmatch(file.as_posix())

@@ -26,7 +26,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _LINE = re.compile(r"(?P<text>[^\r\n]*)(?P<end>\r\n?|\n|\Z)")
-# A whole line; or a line whose end is Python.
+# A whole line of IPython syntax, or a line that ends with Python code.
 _MAGIC = re.compile(
     r"""(?P<before>\s*)
     (?:
@@ -88,7 +88,7 @@ def as_python(text: str, other: bool = False) -> tuple[str, tuple[Magic, ...]]:
             piece = whole["text"][len(before) :]
             out.append(before)
             if piece:
-                # A comment needs no indent that Python would accept.
+                # A comment is valid Python, whatever its indentation.
                 magics.append(Magic(line, piece, "#" * goes_on + name))
                 out.append(magics[-1].placeholder)
             out.append(whole["end"])

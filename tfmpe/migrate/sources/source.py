@@ -42,12 +42,12 @@ class Cell:
         return column + len(text[line - 1]) - len(code[line - 1])
 
     def column_of(self, line: int, n_bytes: int) -> int:
-        """Return the column in the text for one of `ast`, in UTF-8 bytes."""
+        """Return the column in the text for a UTF-8 column of `ast`."""
         before = self.line(line).encode()[:n_bytes]
         return self.column(line, len(before.decode()))
 
     def offset(self, line: int, n_bytes: int) -> int:
-        """Return the offset in the whole text of a place from `ast`."""
+        """Return the offset in the whole text for a place in `ast`."""
         above = self._lines[0][: line - 1]
         return sum(map(len, above)) + self.column_of(line, n_bytes)
 
@@ -62,11 +62,11 @@ class Source:
     encode: Callable[[Sequence[str]], bytes]
 
     def place(self, cell: Cell, line: int, column: int) -> Place:
-        """Return a place in the file; the column is that of the text."""
+        """Return a place in the file, with the column in the text."""
         return Place(shown(self.path), line, column + 1, cell.number)
 
     def with_texts(self, texts: Sequence[str]) -> bytes:
-        """Return the bytes of the file with new texts, otherwise unchanged."""
+        """Return the file's bytes with new texts for cells, else unchanged."""
         before = [cell.text for cell in self.cells]
         if list(texts) == before:
             return self.content

@@ -9,12 +9,8 @@ from zlib import crc32
 from tfmpe.migrate.recordings.read import Head
 from tfmpe.migrate.replay.targets import REPLAYED
 
-SHARE = 1 / 40
-"""Share of the cases of an example that are chosen, at least one. Those of the
-preprocessing, which compile fast, are all chosen."""
-
+SHARE = 1 / 40  # of an example's cases that are not of the preprocessing
 LEFT_OUT = "left out by default; --all replays them"
-"""Reason for not replaying the other cases."""
 
 
 def choose(heads: Mapping[Path, Head]) -> dict[Path, list[str]]:

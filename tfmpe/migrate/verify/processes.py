@@ -26,8 +26,7 @@ from .one_file import FileResult, replay_file
 
 Flags = tuple[tuple[str, str], ...]
 """Environment variables and their values."""
-Part = tuple[Path, Collection[str] | None]
-"""A recording, and the names of its chosen cases, or None for all."""
+Part = tuple[Path, Collection[str] | None]  # a file, its chosen cases
 
 _PACKAGE = Path(__file__).resolve().parents[3]
 _MAIN = f"import sys, {__name__} as here; here.replay_files(*sys.argv[1:])"

@@ -37,7 +37,7 @@ Progress = Callable[[float, str], None]
 """Callback with the completed share, from 0 to 1, and a label."""
 
 _ELSEWHERE = (
-    "numbers cannot be equal to the bit. --other-fingerprint compares within "
+    "numbers cannot be bit-identical. --other-fingerprint compares within "
     "tolerances"
 )
 _N_WORKERS = min(os.cpu_count() or 1, 4)
@@ -163,15 +163,6 @@ def _replayed(
     quick: bool,
 ) -> list[FileResult]:
     """Replay recordings, those of format 2 in separate processes."""
-    total = sum(len(files) for _, files in parts)
-    done = itertools.count(1)
-
-    def told(result: FileResult) -> FileResult:
-        if progress is not None:
-            label = result.file.removesuffix(".json").replace("/", " ")
-            progress(next(done) / total, label)
-        return result
-
     heads: dict[Path, Head] = {}
     for folder, files in parts:
         for file in files:
@@ -179,21 +170,19 @@ def _replayed(
             with suppress(RecordingError):
                 heads[file] = read_head(file, folder)
     chosen = choose(heads) if quick else {}
-    here: list[tuple[Any, ...]] = []
     first: list[FileResult] = []
+    here: list[tuple[Any, ...]] = []
     elsewhere: list[Iterator[FileResult]] = []
+    apart: list[tuple[Any, ...]] = []
     with ExitStack() as stack:
         for folder, files in parts:
             by_flags: dict[Flags, list[Part]] = {}
             for file in files:
                 head, names = heads.get(file), chosen.get(file)
                 if head is not None and names == []:
-                    number, shown = len(head.names), file.relative_to(folder)
-                    left = NotReplayed(
-                        shown.parent.name, head.function, number, LEFT_OUT
-                    )
-                    found = FileResult(shown.as_posix(), not_replayed=(left,))
-                    first.append(told(found))
+                    of_file = file.parent.name, head.function, len(head.names)
+                    left = (NotReplayed(*of_file, LEFT_OUT),)
+                    first.append(FileResult(str(file), not_replayed=left))
                 elif head is None or head.flags is None:
                     here.append((file, folder, names))
                 else:
@@ -201,6 +190,21 @@ def _replayed(
                     by_flags.setdefault(flags, []).append((file, names))
             running = replayed_apart(folder, by_flags)
             elsewhere.append(stack.enter_context(running))
+            for file, names in itertools.chain(*by_flags.values()):
+                apart.append((file, folder, names))
+        waiting = [f.relative_to(at).as_posix() for f, at, _ in here + apart]
+        total = len(waiting)
+
+        def told(result: FileResult) -> FileResult:
+            waiting.remove(result.file)
+            if progress is not None:
+                # The first of those that are replayed at the same time.
+                label = waiting[0] if waiting else "finished"
+                progress(1 - len(waiting) / total, label)
+            return result
+
+        if progress is not None and waiting:
+            progress(0.0, f"compiling {waiting[0]}")
         first += [told(replay_here(*each)) for each in here]
         second = [told(result) for results in elsewhere for result in results]
     return first + sorted(second, key=lambda result: result.file)

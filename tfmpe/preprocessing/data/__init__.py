@@ -1,1 +1,1 @@
-"""Data for training: simulation, minibatches, several devices."""
+"""Data for training: simulation, minibatches, sharding."""

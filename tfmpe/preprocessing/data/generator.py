@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from tfmpe._base.arrays import PRNGKey
-from tfmpe._base.extras import import_extra
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import Tree
 from tfmpe.preprocessing.tokens.tokens import Tokens
@@ -28,9 +28,9 @@ class TokenGenerator:
     ----------
     prior_fn : callable, distribution, or dict of these
         ``prior_fn(key, n)`` returns a dictionary of ``n`` parameter samples,
-        each array of shape ``(n, *event, *batch)``. Or an object that draws:
-        ``sample(n, seed=key)`` as in TensorFlow Probability (joint
-        distributions included), ``sample(key, (n,))`` as in NumPyro. Or a
+        each array of shape ``(n, *event, *batch)``. Or an object with the
+        method ``sample(n, seed=key)``, as in TensorFlow Probability (joint
+        distributions included), or ``sample(key, (n,))``, as in NumPyro. Or a
         dictionary of these, one for every parameter.
     simulator_fn : callable
         ``simulator_fn(key, parameters)``, or with ``functional_input_fn``
@@ -40,8 +40,7 @@ class TokenGenerator:
         ``functional_input_fn(key, parameters)`` returns the functional
         inputs of some or all keys, once for all samples or once per sample.
     independence, batch_ndims, labels, dims, groups, positions
-        As for :meth:`Tokens.from_pytree`. The simulator does not get
-        positions.
+        See :meth:`Tokens.from_pytree`. The simulator does not get positions.
     n_samples : int
         Number of simulations of one pass.
     batch_size : int
@@ -69,11 +68,11 @@ class TokenGenerator:
 
     Notes
     -----
-    Batch ``i`` follows from ``jax.random.fold_in(jax.random.key(seed), i)``
+    Batch ``i`` depends on ``jax.random.fold_in(jax.random.key(seed), i)``
     only: ``generator[i]`` is the same in any order and process, for any
-    ``n_samples``. All batches share one compilation, as the last one is cut.
-    Batches are not kept. A data source, such as for
-    ``grain.MapDataset.source(generator)``.
+    ``n_samples``. All batches share one compilation: a last batch that is not
+    full is cut after simulation. Batches are not kept. The generator is a data
+    source, such as for ``grain.MapDataset.source(generator)``.
 
     Examples
     --------
@@ -171,12 +170,13 @@ class TokenGenerator:
         Parameters
         ----------
         start, stop, step : int
-            Which, as of ``range``: ``start`` resumes an interrupted pass,
-            ``start=rank, step=n_processes`` shares one between processes.
+            Which batches, as in ``range``: ``start`` resumes an interrupted
+            pass, ``start=rank, step=n_processes`` divides one among processes.
         progress : bool
             Show a progress bar (tqdm, extra ``data``).
         prefetch : int
-            Number of batches that a thread makes ahead and keeps in memory.
+            Number of batches that a thread simulates in advance and keeps in
+            memory.
         device : jax Device or Sharding, optional
             Where to put the batches.
 
@@ -197,7 +197,7 @@ class TokenGenerator:
     ) -> Iterator[Tokens]:
         """Go through all batches ``n`` times; every pass has the same batches.
 
-        Parameters and result as of :meth:`batches`.
+        See :meth:`batches` for the parameters and the result.
         """
         indices = [*range(len(self))] * n
         return self._run(indices, progress, prefetch, device)
@@ -209,11 +209,13 @@ class TokenGenerator:
             batch = self[i]
             return batch if device is None else jax.device_put(batch, device)
 
-        shown: Iterable[int] = indices
-        if progress:
-            tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
-            shown = tqdm.tqdm(indices, desc="simulating", unit="batch")
-        return _ahead(load, shown, prefetch) if prefetch else map(load, shown)
+        ahead = partial(_ahead, n_ahead=prefetch) if prefetch else map
+        compiles = self._simulate is None and self._jit is not False
+        label = "compiling" if compiles else "simulating"
+        with progress_bar(progress, len(indices), "batch", label) as bar:
+            for batch in ahead(load, indices):
+                advance(bar, "simulating", batch)
+                yield batch
 
     def _batch(self, key: PRNGKey) -> Tokens:
         if self._simulate is None:
@@ -232,7 +234,7 @@ class TokenGenerator:
 def _ahead(
     load: Callable[[int], Tokens], indices: Iterable[int], n_ahead: int
 ) -> Iterator[Tokens]:
-    """Load in a thread, at most ``n_ahead`` before the one handed out."""
+    """Load batches in a thread, at most ``n_ahead`` in advance."""
     with ThreadPoolExecutor(1) as thread:
         waiting: deque[Future[Tokens]] = deque()
         for i in indices:

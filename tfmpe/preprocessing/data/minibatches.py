@@ -16,7 +16,7 @@ _Tokens = TypeVar("_Tokens", bound=TokenQueries)
 def minibatches(
     tokens: _Tokens, size: SupportsIndex, key: PRNGKey | None = None
 ) -> _Tokens:
-    """Cut samples into minibatches of one size, as ``lax.scan`` takes them.
+    """Cut samples into minibatches of equal size, for use in ``lax.scan``.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def minibatches(
     size : int
         Samples in a minibatch.
     key : key array, optional
-        Shuffles the samples first; without it they keep their order.
+        Shuffles the samples first; by default they keep their order.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def minibatches(
 def train_validation_split(
     tokens: _Tokens, fraction: float, key: PRNGKey | None = None
 ) -> tuple[_Tokens, _Tokens]:
-    """Divide samples into a part to train on and a part to validate with.
+    """Divide samples into a training and a validation part.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def train_validation_split(
     fraction : float
         Share of the samples to train on, between 0 and 1; dimensionless.
     key : key array, optional
-        Shuffles the samples first; without it the last ones validate.
+        Shuffles the samples first; by default the last samples validate.
 
     Returns
     -------

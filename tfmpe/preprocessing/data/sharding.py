@@ -18,8 +18,8 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
     Parameters
     ----------
     tokens : Tokens or TokenView
-        Its first sample axis is spread, in all leaves. Where jax runs in
-        several processes, each passes its own part, all of one size.
+        The first sample axis of every leaf is spread. If jax runs in several
+        processes, each passes its own part; all parts have the same size.
     mesh_or_sharding : Mesh or NamedSharding
         A mesh, over whose first axis the samples are spread; or a sharding
         of the first axis, ``NamedSharding(mesh, PartitionSpec("data"))``.
@@ -33,12 +33,13 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
     Raises
     ------
     TypeError, ValueError
-        If there is neither a mesh nor a ``NamedSharding``, another axis than
-        the first would be spread, or samples cannot be divided evenly.
+        If the second argument is neither a mesh nor a ``NamedSharding``, an
+        axis other than the first would be spread, or the samples cannot be
+        divided evenly.
 
     Notes
     -----
-    Not inside ``jit``; there, use ``jax.lax.with_sharding_constraint``.
+    Does not work under ``jit``; use ``jax.lax.with_sharding_constraint`` there.
 
     Examples
     --------
@@ -60,7 +61,7 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
         raise ValueError(
             f"Tokens with the sample shape {tokens.sample_shape} in each of "
             f"{n_processes} processes cannot be divided evenly over "
-            f"{n_pieces} devices. Use a multiple, such as by "
+            f"{n_pieces} devices. Use a multiple, for example with "
             "TokenGenerator(..., drop_remainder=True)."
         )
     if n_processes == 1:
@@ -74,7 +75,7 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
 
 
 def _n_pieces(sharding: object) -> int:
-    """Return the number of pieces of the first axis."""
+    """Return the number of pieces that a sharding cuts the first axis into."""
     if not isinstance(sharding, NamedSharding):
         raise TypeError(
             f"Expected a jax.sharding.Mesh or a NamedSharding, got "

@@ -94,11 +94,11 @@ def compiled(
     """Compile a simulation, by default if it can be traced and repeated.
 
     Random numbers that do not come from the key would be equal in every
-    compiled batch; if tracing shows some, a warning is raised.
+    compiled batch; if tracing finds any, a warning is raised.
     """
     if jit is None:
-        # A simulator may refuse tracers in any way it likes; where it is
-        # simply wrong, the call outside of a trace will say so.
+        # A simulator may fail on tracers with any error; if it is wrong, the
+        # call outside the trace raises its error.
         try:
             first, second = (_program(simulate, key) for _ in range(2))
         except Exception:
@@ -119,11 +119,11 @@ def compiled(
 def _program(
     simulate: Callable[[PRNGKey], Tokens], key: PRNGKey
 ) -> tuple[Any, ...]:
-    """Return what tracing results in, in a form that can be compared."""
+    """Return the traced program in a form that can be compared."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # A new function every time: jax remembers the trace of one it knows.
+        # A new function every time, because jax caches traces per function.
         traced = jax.make_jaxpr(lambda key: simulate(key))(key)
-    # Functions are printed with their addresses, which never agree.
+    # Functions are printed with their addresses, which always differ.
     text = re.sub(r"0x[0-9a-f]+", "", str(traced.jaxpr))
     return text, [np.asarray(const).tobytes() for const in traced.consts]

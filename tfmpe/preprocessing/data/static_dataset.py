@@ -28,22 +28,22 @@ def generate_static_dataset(
     progress: bool = False,
     **options: Any,
 ) -> Tokens:
-    """Simulate a whole dataset, for training loops that are compiled.
+    """Simulate a whole dataset, for compiled training loops.
 
     Parameters
     ----------
     key : key array
         Source of all random numbers.
     prior_fn, simulator_fn, functional_input_fn, independence, n_samples
-        As for :class:`TokenGenerator`.
+        See :class:`TokenGenerator`.
     batch_size : int, optional
-        Simulations that are made at a time; by default all, but at most
-        1,000. Another size results in other numbers.
+        Number of simulations made at a time; by default all, but at most
+        1,000. A different size gives different random numbers.
     progress : bool
         Show a progress bar (tqdm, extra ``data``).
     **options
         ``batch_ndims``, ``labels``, ``dims``, ``groups``, ``positions`` and
-        ``jit``, as for :class:`TokenGenerator`.
+        ``jit``; see :class:`TokenGenerator`.
 
     Returns
     -------
@@ -53,13 +53,14 @@ def generate_static_dataset(
     Raises
     ------
     ValueError, TypeError
-        As :class:`TokenGenerator`, or if batches differ in layout or dtypes.
+        See :class:`TokenGenerator`; also if batches differ in layout or
+        dtypes.
 
     Notes
     -----
-    Equal to ``TokenGenerator(…, batch_size, seed)``, all batches joined,
-    where ``key`` is ``jax.random.key(seed)``. In addition to the result one
-    batch is in memory at a time. Not inside ``jit``.
+    If ``key`` is ``jax.random.key(seed)``, the result equals all batches of
+    ``TokenGenerator(…, batch_size, seed)``, joined. Besides the result, one
+    batch is in memory at a time. Does not work under ``jit``.
 
     Examples
     --------
@@ -107,9 +108,9 @@ def _collect(batches: Iterable[Tokens], n_samples: int) -> Tokens:
         elif (structure, dtypes) != first:
             raise ValueError(
                 f"The batch that begins at sample {filled} is {batch.layout} "
-                f"of {dtypes}, the first is {described}. A static dataset "
-                "needs one layout and one dtype: simulate the sizes apart and "
-                "use concatenate_tokens, or pad and pass event_shapes."
+                f"of {dtypes}, but the first is {described}. A static dataset "
+                "needs one layout and one dtype: simulate each size separately "
+                "and use concatenate_tokens, or pad and pass event_shapes."
             )
         rows = slice(filled, filled + batch.sample_shape[0])
         for leaf, part in zip(leaves, parts, strict=True):

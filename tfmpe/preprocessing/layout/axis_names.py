@@ -1,7 +1,7 @@
 """Names of the axes of a layout, as xarray and ArviZ need them.
 
-Event axes without names are ``{key}_dim_{i}``, as in ArviZ; axes that a name
-or a rule matches are one axis with one name.
+Event axes without names are called ``{key}_dim_{i}``, as in ArviZ. Axes that
+a name or a rule matches have one common name.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -17,7 +17,9 @@ _Axis = tuple[str, int]
 def axis_names(root: TokenLayout, given: object) -> dict[str, tuple[str, ...]]:
     """Return the names of every key's axes after the sample axes."""
     if not isinstance(given, Mapping):
-        raise TypeError(f"dims must be a mapping from keys, not {given!r}.")
+        raise TypeError(
+            f"dims must be a mapping from keys to names, not {given!r}."
+        )
     chosen: dict[_Axis, str] = {}
     batch = {
         key.name: tuple(
@@ -46,7 +48,7 @@ def axis_names(root: TokenLayout, given: object) -> dict[str, tuple[str, ...]]:
 
     def name_of(axis: _Axis) -> str:
         tied = (axis, *groups[axis])
-        # What the call names comes first, then the layout.
+        # Names in the call take precedence over names in the layout.
         for names in (chosen, own):
             for each in tied:
                 if each in names:
@@ -75,7 +77,7 @@ def _check_free(default: str, owner: str, taken: Collection[str]) -> None:
 
 
 def _tied_axes(root: TokenLayout) -> dict[_Axis, list[_Axis]]:
-    """Return which event axes are the same, in token order."""
+    """Return the event axes that are the same as each one, in token order."""
     groups = {
         (key.name, i): [(key.name, i)]
         for key in root.keys
@@ -97,7 +99,7 @@ def _ties(root: TokenLayout) -> Iterator[tuple[_Axis, _Axis]]:
     for key in root.keys:
         for i, name in enumerate(key.dims):
             yield first.setdefault(name, (key.name, i)), (key.name, i)
-    # Of several rules between two keys the last one acts.
+    # If there are several rules between two keys, the last one applies.
     acting = {
         frozenset((rule.a, rule.b)): rule
         for rule in root.independence.cross_local
@@ -123,11 +125,11 @@ def checked_dims(
 
 
 def kept_batch(key: KeyLayout) -> list[tuple[int, int]]:
-    """Return number and size of the batch axes that are longer than 1."""
+    """Return index and size of the batch axes whose size is not 1."""
     return [(i, n) for i, n in enumerate(key.batch_shape) if n != 1]
 
 
 def without_slash(name: str) -> str:
-    """Return the name of a nested key with dots."""
-    # A slash in a name would be a group of its own to DataTree.
+    """Return the name of a nested key with dots instead of slashes."""
+    # DataTree would interpret the part before a slash as a group.
     return name.replace(SEPARATOR, ".")

@@ -1,4 +1,4 @@
-"""Differences of two layouts in words."""
+"""Differences between two layouts in words."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -21,7 +21,7 @@ EXACT: Parts = MappingProxyType(
         "list of groups": lambda key: list(key.groups),
     }
 )
-"""What layouts compare: all that is in them."""
+"""All parts of a layout, for exact comparison."""
 
 JOINABLE: Parts = MappingProxyType(
     {
@@ -30,13 +30,13 @@ JOINABLE: Parts = MappingProxyType(
         "list of group names": lambda key: [g.name for g in key.groups],
     }
 )
-"""What has to be equal to join Tokens: all but sizes and order."""
+"""Parts that must be equal to join Tokens: all except sizes and order."""
 
 
 def difference(
     what: str, a: object, b: object, names: tuple[str, str]
 ) -> list[str]:
-    """Return a sentence on what ``a`` and ``b`` are, if they differ."""
+    """Return a sentence that states ``a`` and ``b``, if they differ."""
     if a == b:
         return []
     return [f"{what} is {a} in {names[0]}, {b} in {names[1]}"]
@@ -45,7 +45,7 @@ def difference(
 def layout_differences(
     a: TokenLayout, b: TokenLayout, names: tuple[str, str], parts: Parts
 ) -> list[str]:
-    """Return a sentence on every difference of two layouts."""
+    """Return a sentence for every difference between two layouts."""
     mine, theirs = list(a.names), list(b.names)
     if parts is JOINABLE and set(mine) == set(theirs):
         mine = theirs

@@ -1,7 +1,7 @@
 """Dimensions of a key: its event axes, by number or name, and its groups.
 
-A dimension has a coordinate for every token: along an event axis the index of
-the token, and in a ragged key the entry of a :class:`GroupIndex`.
+Every token has a coordinate along a dimension: its index along an event axis
+or, in a ragged key, its entry of a :class:`GroupIndex`.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from .layout import KeyLayout
 
 
 def matched_dims(rule: CrossLocal) -> tuple[int | str, int | str] | None:
-    """Return the dimension of each key of a rule; None for positions."""
+    """Return the dimension of each key of a rule; None to match positions."""
     if isinstance(rule.dims, str):
         return rule.dims, rule.dims
     return rule.dims
@@ -46,7 +46,7 @@ def find_dimension(key: KeyLayout, dim: int | str) -> int | GroupIndex:
         raise ValueError(f"{key.name!r} has no dimension {dim!r}; {known}")
     if not -n_axes <= dim < n_axes:
         raise ValueError(
-            f"{key.name!r} has no dimension {dim}, its event shape is "
+            f"{key.name!r} has no dimension {dim}; its event shape is "
             f"{key.event_shape}."
         )
     return dim % n_axes
@@ -72,7 +72,7 @@ def token_coordinates(
 
 
 def check_dimensions(keys: Iterable[KeyLayout]) -> None:
-    """Check that a name occurs once in every key, with one size in all keys."""
+    """Check that names are unique in each key, and sizes equal in all keys."""
     faults: list[str] = []
     first: dict[str, tuple[str, int]] = {}
     for key in keys:

@@ -71,11 +71,11 @@ class GroupIndex:
 def number_combinations(
     columns: Iterable[Int[np.ndarray, " n"]], n: int
 ) -> Int64[np.ndarray, " n"]:
-    """Return a number for every combination, sorted, from 0 without gaps."""
+    """Return the rank of each row among the distinct combinations, from 0."""
     number = np.zeros(n, np.int64)
     for column in columns:
         size = int(column.max(initial=0)) + 1
-        # Numbered anew, so that no product of sizes can overflow.
+        # Ranks are compact, so that no product of sizes can overflow.
         number = np.unique(number * size + column, return_inverse=True)[1]
     return number
 

@@ -1,12 +1,12 @@
-"""Independence rules between keys, parsed and checked. Pure Python.
+"""Independence rules between keys, parsed and checked in pure Python.
 
-The dictionary form is what people write::
+Users write the dictionary form::
 
     {"local": ["obs"],                          # obs tokens ignore each other
      "cross": [("mu", "obs")],                  # mu does not attend to obs
      "cross_local": [("theta", "obs", (0, 0))]} # only at matching indices
 
-Where dimensions have names, ``("theta", "obs", "site")`` is the same.
+If the dimensions have names, ``("theta", "obs", "site")`` is equivalent.
 """
 
 import operator
@@ -45,24 +45,25 @@ class CrossLocal(NamedTuple):
 
 @dataclass(frozen=True)
 class Independence:
-    """Rules between keys on which tokens may not attend to which.
+    """Rules between keys that restrict which tokens attend to which.
 
     Attributes
     ----------
     local : tuple of str
-        Keys whose tokens do not attend to tokens of the same key, themselves
-        included.
+        Keys whose tokens do not attend to tokens of the same key, including
+        themselves.
     cross : tuple of Cross
-        Pairs of keys of which the first does not attend to the second.
+        Pairs of keys; the first does not attend to the second.
     cross_local : tuple of CrossLocal
-        Pairs of keys that attend to each other at matching indices only.
+        Pairs of keys that attend to each other only at matching indices.
     declared : bool
         Whether any kind of rule was given, even as an empty list.
 
     Notes
     -----
-    Immutable and hashable. Rules act in the order cross, local, cross_local,
-    each kind in its written order; later ones replace earlier ones.
+    Immutable and hashable. Rules are applied in the order cross, local,
+    cross_local, and each kind in its written order; later rules replace
+    earlier ones.
     """
 
     local: tuple[str, ...] = ()
@@ -87,8 +88,8 @@ class Independence:
         Raises
         ------
         IndependenceError
-            If a kind of rule is unknown or a rule is malformed, with all
-            faults.
+            If a kind of rule is unknown or a rule is malformed; all faults are
+            listed.
 
         Examples
         --------
@@ -139,7 +140,7 @@ class Independence:
     def require_keys(self, names: Collection[str]) -> None:
         """Raise an UnknownKeyError for rules that name missing keys.
 
-        A typo must not disable a rule, so the nearest key is suggested.
+        A typo must not disable a rule. The nearest key is suggested.
         """
         faults = [
             f"the {kind} rule {_plain(rule)!r} names {key!r}, which is not "
@@ -161,7 +162,7 @@ def _keys(rule: str | Cross | CrossLocal) -> tuple[str, ...]:
 
 
 def _plain(rule: str | Cross | CrossLocal) -> Any:
-    """Return a rule as it is written."""
+    """Return a rule in its dictionary form."""
     return rule if isinstance(rule, str) else tuple(rule)
 
 

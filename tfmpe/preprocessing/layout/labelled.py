@@ -1,4 +1,4 @@
-"""Arrays of xarray as input: their axis names and labels are checked."""
+"""Checks of the axis names and labels of xarray input."""
 
 import itertools
 import sys
@@ -14,7 +14,7 @@ from tfmpe._base.trees import Tree
 def data_array(value: object) -> Any:
     """Return a value if it is a DataArray, else None."""
     xarray = sys.modules.get("xarray")
-    # Only a module that is whole; another thread may just be importing it.
+    # Another thread may be importing xarray, so that DataArray is missing.
     kind = getattr(xarray, "DataArray", None)
     return value if kind and isinstance(value, kind) else None
 
@@ -38,7 +38,7 @@ def check_alignment(**trees: Tree) -> None:
 
 
 def sample_names(data: Tree, sample_ndims: int) -> tuple[str | None, ...]:
-    """Return the names of the sample axes; None where there are none."""
+    """Return the names of the sample axes; None if they have no names."""
     expected, first = (), ""
     for what, array in _arrays(data, "data"):
         found = chosen(array.dims[:sample_ndims], 0)
@@ -46,8 +46,8 @@ def sample_names(data: Tree, sample_ndims: int) -> tuple[str | None, ...]:
             expected, first = found, what
         elif found and found != expected:
             raise ValueError(
-                f"The sample axes come first: {list(expected)} in {first}, "
-                f"but {list(found)} in {what}, whose axes are "
+                f"The first axes, the sample axes, are {list(expected)} in "
+                f"{first}, but {list(found)} in {what}, whose axes are "
                 f"{list(array.dims)}. Transpose one of them."
             )
     return expected or (None,) * sample_ndims
@@ -56,9 +56,9 @@ def sample_names(data: Tree, sample_ndims: int) -> tuple[str | None, ...]:
 def check_axes(value: object, names: Sequence[str | None], what: str) -> None:
     """Check that the axes of a DataArray are in the order of ``names``.
 
-    ``names`` are those of the last axes, None where unknown, as for all axes
-    before them. Axes that xarray has named (``dim_0``) are not compared; at
-    most one name of a longer axis may have nothing to be compared with.
+    ``names`` are the names of the last axes, or None if unknown; names of
+    earlier axes are unknown. Default names of xarray (``dim_0``) are not
+    compared. At most one named axis longer than 1 may have an unknown name.
     """
     array = data_array(value)
     if array is None:
@@ -89,14 +89,14 @@ def check_axes(value: object, names: Sequence[str | None], what: str) -> None:
 
 
 def chosen(axes: tuple[Any, ...], start: int) -> tuple[Any, ...]:
-    """Return names of axes if they were chosen, and not made by xarray."""
+    """Return the axis names, or () if xarray generated any of them."""
     made = [f"dim_{i}" for i in range(start, start + len(axes))]
     unnamed = any(a == b for a, b in zip(axes, made, strict=True))
     return () if unnamed else axes
 
 
 def positions_of(labels: Any, index: Any, name: str, what: str) -> Any:
-    """Return the positions of labels in the index of a dimension, if any."""
+    """Return the positions of labels in a dimension's index, if it has one."""
     if index is None:
         return labels
     if not index.is_unique:
@@ -116,7 +116,7 @@ def positions_of(labels: Any, index: Any, name: str, what: str) -> Any:
 
 
 def check_positions(ids: object, index: Any, name: str, what: str) -> None:
-    """Refuse integers that may be labels or positions of a dimension."""
+    """Raise if integers could be either labels or positions."""
     if index is None or index.dtype.kind not in "iu":
         return
     if np.array_equal(index, np.arange(len(index))):

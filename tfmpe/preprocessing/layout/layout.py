@@ -1,15 +1,15 @@
 """Static part of tokens: the keys and where their tokens are.
 
-Made of Python ints, strings and tuples, so that a layout can be hashed,
-compared and used in the cache key of a compiled function. What follows from a
-layout (slices, labels, declared masks) is computed once as NumPy arrays.
+A layout consists of Python ints, strings and tuples, so that it can be hashed,
+compared and used in the cache key of a compiled function. Derived values
+(slices, labels, declared masks) are computed once, as NumPy arrays.
 
 Words
 -----
 An array of one key has the shape ``sample + event + batch``: leading sample
 axes (independent simulations), event axes that are enumerated as tokens in
 row-major order, trailing batch axes that hold the values inside one token.
-TensorFlow Probability uses the last two words the other way round.
+TensorFlow Probability uses *event* and *batch* the other way around.
 """
 
 import math
@@ -49,7 +49,7 @@ class KeyLayout(NamedTuple):
     label : int
         Integer that stands for the key in ``labels``.
     n_inputs : int or None
-        Functional inputs of each token, None if the key has none.
+        Number of functional inputs per token; None if the key has none.
     dims : tuple of str
         Names of the event axes; empty if they have none.
     groups : tuple of GroupIndex
@@ -79,7 +79,7 @@ class KeyLayout(NamedTuple):
 
     @property
     def known_dims(self) -> tuple[str | None, ...]:
-        """Name of every event axis; None for those without."""
+        """Name of every event axis; None for axes without a name."""
         return self.dims or (None,) * len(self.event_shape)
 
     @property
@@ -95,7 +95,7 @@ class TokenLayout:
     Attributes
     ----------
     keys : tuple of KeyLayout
-        In token order, offsets without gaps.
+        In token order; offsets have no gaps.
     independence : Independence
         The declared rules; they name only keys of this layout.
 
@@ -178,7 +178,7 @@ class TokenLayout:
     def slices(self) -> dict[str, dict[str, Any]]:
         """``{name: {'offset', 'event_shape', 'batch_shape'}}``, a new dict.
 
-        With ``'dims'`` and ``'groups'`` where a key has them.
+        Entries also have ``'dims'`` and ``'groups'`` if the key has them.
         """
         return slices_of(self.keys)
 
@@ -199,7 +199,7 @@ class TokenLayout:
         )
 
     def memo(self, name: Hashable, compute: Callable[[], T]) -> T:
-        """Compute once, under a name, something that follows from the layout.
+        """Return a value derived from the layout, computed once per ``name``.
 
         Arrays are made read-only, since all callers share them.
         """
@@ -211,10 +211,10 @@ class TokenLayout:
         return self._memo[name]
 
     def select(self, names: Iterable[str]) -> "TokenLayout":
-        """Return the layout of some keys, in the order asked for.
+        """Return the layout of some keys, in the order of ``names``.
 
-        Offsets count from 0 again, labels stay, and rules that name other keys
-        are dropped.
+        Offsets start at 0 again, labels are kept, and rules that name other
+        keys are dropped.
 
         Raises
         ------
@@ -239,7 +239,7 @@ class TokenLayout:
     def blocks(self, names: Iterable[str]) -> list[slice]:
         """Return the slices of some keys' tokens, in the order given.
 
-        Neighbours are merged, so that a single slice copies nothing on the
+        Adjacent slices are merged, because a single slice needs no copy on the
         host.
         """
         merged: list[slice] = []
@@ -292,7 +292,7 @@ def checked_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def list_of_names(names: object, what: str) -> tuple[str, ...]:
-    """Return a sequence of strings, none of them empty, as a tuple."""
+    """Return a sequence of nonempty strings as a tuple, or raise."""
     if (
         not isinstance(names, Sequence)
         or isinstance(names, str)
@@ -325,7 +325,7 @@ def merge_labels(
         if not limits.min <= labels[name] <= limits.max:
             raise ValueError(
                 f"labels of {name!r} is {labels[name]}; expected an integer "
-                f"from {limits.min} to {limits.max}, as labels are int32."
+                f"from {limits.min} to {limits.max}: labels are int32."
             )
     if len(set(labels.values())) < len(labels):
         raise ValueError(

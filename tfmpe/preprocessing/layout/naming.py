@@ -1,4 +1,4 @@
-"""Names of axes and group indices, from the user to the keys."""
+"""Axis names and group indices of keys, read from user input."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -92,7 +92,7 @@ def _ids(
     indexes: Mapping[Any, Any],
     faults: list[str],
 ) -> dict[str, Int[np.ndarray, " _"]]:
-    """Return the ids of one key by dimension."""
+    """Return the group ids of one key for each dimension."""
     if not isinstance(given, Mapping):
         raise TypeError(
             f"groups of {key.name!r} must be a dictionary from dimensions to "
@@ -123,7 +123,7 @@ def _ids(
 
 
 def _coordinate(name: str, array: Any, axes: Any, what: str) -> Any:
-    """Return a coordinate along the event axes of an array of xarray."""
+    """Return a coordinate of a DataArray along its event axes."""
     if array is None:
         raise TypeError(
             f"{what} is {name!r}, the name of a coordinate, but the values "
@@ -146,7 +146,7 @@ def _coordinate(name: str, array: Any, axes: Any, what: str) -> Any:
 def _sizes(
     keys: Sequence[KeyLayout], ids: Mapping[str, Mapping[str, np.ndarray]]
 ) -> dict[str, int]:
-    """Return the size of every dimension that some key has groups of."""
+    """Return the size of every dimension for which some key has groups."""
     axes = {
         name: (size, key.name)
         for key in keys

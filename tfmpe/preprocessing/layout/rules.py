@@ -1,4 +1,4 @@
-"""Checks of rules against the keys that they name, and their shapes."""
+"""Checks of rules against keys and their shapes."""
 
 from .dimensions import dimension_size, find_dimension, matched_dims
 from .independence import CrossLocal
@@ -12,8 +12,8 @@ def check_match(a: KeyLayout, b: KeyLayout, rule: CrossLocal) -> None:
         if a.n_tokens != b.n_tokens:
             raise ValueError(
                 "Cannot apply cross_local independence: without dimensions "
-                f"the keys must have equally many tokens, but {a.name!r} has "
-                f"{a.n_tokens} and {b.name!r} has {b.n_tokens}. "
+                "the keys must have the same number of tokens, but "
+                f"{a.name!r} has {a.n_tokens} and {b.name!r} has {b.n_tokens}. "
                 "Name the pair of dimensions to match."
             )
         return
@@ -23,7 +23,7 @@ def check_match(a: KeyLayout, b: KeyLayout, rule: CrossLocal) -> None:
         raise ValueError(
             f"Cannot apply cross_local independence: {error}"
         ) from None
-    # Of a group index by itself only the groups with tokens are known.
+    # A group index without an axis only knows the groups up to the last used.
     smaller, dim = (a, dims[0]) if size_a < size_b else (b, dims[1])
     more = not isinstance(find_dimension(smaller, dim), int)
     if size_a != size_b and not more:

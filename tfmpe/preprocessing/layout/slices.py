@@ -1,4 +1,4 @@
-"""Dictionary form of a layout, which the low-level functions take."""
+"""Dictionary form of a layout, as used by the low-level functions."""
 
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.static import static_int, static_shape
@@ -47,7 +47,7 @@ def keys_from_slices(slices: Slices) -> tuple[KeyLayout, ...]:
 def layout_from_slices(
     slices: Slices, independence: object = None
 ) -> TokenLayout:
-    """Return the layout of slices, whose blocks follow in written order."""
+    """Return the layout of slices; blocks follow each other as written."""
     return TokenLayout(
         keys_from_slices(slices), Independence.parse(independence)
     )

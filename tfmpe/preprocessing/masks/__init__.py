@@ -1,1 +1,1 @@
-"""Rules between keys as dense masks, attention plans and padding masks."""
+"""Dense masks, attention plans and padding masks."""

@@ -1,4 +1,4 @@
-"""Mask for attention: declared rules and padding combined."""
+"""Attention masks that combine declared rules and padding."""
 
 from types import ModuleType
 
@@ -20,10 +20,10 @@ def combine_masks(
 ) -> Bool[AnyArray, "samples 1 queries keys"]:
     """Combine a declared mask with padding so that no row is empty.
 
-    ``own`` marks where query and key are the same token; ``empty_rows`` is
-    that of ``Tokens.attention_mask``. The row of a query that is padding has
-    only the first real key open, as computing it must not cost more. The
-    result is NumPy if it follows from static data only.
+    ``own`` marks where query and key are the same token; for ``empty_rows``
+    see ``Tokens.attention_mask``. In rows of padding only the first real key
+    is open, to keep their computation cheap. The result is a NumPy array if
+    the padding is on the host.
     """
     check_empty_rows(empty_rows)
     n_query, n_key = declared.shape
@@ -37,8 +37,9 @@ def combine_masks(
     )
     if len({len(queries), len(keys)} - {1}) > 1:
         raise ValueError(
-            f"The queries have {len(queries)} samples, the keys {len(keys)}. "
-            "Pass equally many, or a single sample of one of them."
+            f"The queries have {len(queries)} samples, but the keys have "
+            f"{len(keys)}. Pass the same number for both, or a single sample "
+            "for one of them."
         )
     xp = np if on_host([queries, keys]) else jnp
     to_self = (own & (empty_rows != "all"))[None]
@@ -51,7 +52,7 @@ def combine_masks(
 
 
 def check_empty_rows(empty_rows: str) -> None:
-    """Check the choice of what to do with empty rows."""
+    """Raise if ``empty_rows`` is not a known option."""
     if empty_rows not in EMPTY_ROWS:
         raise ValueError(
             f"empty_rows must be one of {list(EMPTY_ROWS)}, not {empty_rows!r}."
@@ -61,7 +62,7 @@ def check_empty_rows(empty_rows: str) -> None:
 def rules_leave_empty(
     rows: Int[np.ndarray, " rows"], n_query: int
 ) -> ValueError:
-    """Return the error for rows that rules leave empty."""
+    """Return the error to raise if rules leave rows of a mask empty."""
     return ValueError(
         f"The rules leave {rows.size} of {n_query} tokens nothing to "
         f"attend to, the first at position {rows[0]}. Choose "
@@ -75,7 +76,7 @@ def _fill(
     to_self: Bool[np.ndarray, "1 queries keys"],
     key_real: Bool[AnyArray, "samples keys"],
 ) -> Bool[AnyArray, "samples queries keys"]:
-    """Open a key in every empty row."""
+    """Open one or more keys in every empty row."""
     fallback = xp.where(key_real.any(-1, keepdims=True), key_real, True)
     to_self = to_self & key_real[:, None, :]
     has_self = to_self.any(-1, keepdims=True)

@@ -1,8 +1,8 @@
 """Declared masks from relations between keys.
 
 A mask is a NumPy array of bool, True where a token (row) may attend to
-another (column). It follows from the layout only, so it is concrete under
-every jax transformation.
+another (column). It depends only on the layout, so it is concrete under every
+jax transformation.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,7 @@ from .relations import Match, Relation, coordinates, relations_of
 Pairing: TypeAlias = Callable[
     [KeyLayout, KeyLayout, Match], Bool[np.ndarray, "tokens_a tokens_b"]
 ]
-"""Which tokens of two keys match."""
+"""Function that returns which tokens of two keys match."""
 
 
 def equal_coordinates(
@@ -35,7 +35,7 @@ def dense_mask(
     relations: Mapping[tuple[str, str], Relation],
     pairing: Pairing = equal_coordinates,
 ) -> Bool[np.ndarray, "queries keys"]:
-    """Return the mask from some keys to others, at the keys' offsets."""
+    """Return the mask from queries to keys, with blocks at their offsets."""
     n_query, n_key = (
         sum(key.n_tokens for key in side.values()) for side in (queries, keys)
     )
@@ -56,7 +56,7 @@ def declared_mask(
     *,
     both_ways: bool = False,
 ) -> Bool[np.ndarray, "queries keys"]:
-    """Return a declared mask between keys, or among them, computed once."""
+    """Return a declared cross- or self-attention mask, computed once."""
     queries = layout.select(query_keys)
     keys = queries if key_keys is None else layout.select(key_keys)
     return layout.memo(
@@ -74,7 +74,7 @@ def chosen_mask(
     query_keys: Iterable[str] | None,
     key_keys: Iterable[str] | None,
 ) -> tuple[Bool[np.ndarray, "queries keys"], TokenLayout, TokenLayout]:
-    """Return a declared mask to show, with the layouts of rows and columns."""
+    """Return the declared mask of the chosen keys, and its two layouts."""
     rows = layout.select(layout.names if query_keys is None else query_keys)
     columns = rows if key_keys is None else layout.select(key_keys)
     mask = declared_mask(

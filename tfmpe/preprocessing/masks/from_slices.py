@@ -1,4 +1,4 @@
-"""Declared attention masks of plain slices, without Tokens."""
+"""Declared attention masks from plain slices, without Tokens."""
 
 from collections.abc import Iterable
 
@@ -24,12 +24,12 @@ def build_self_attention_mask(
     Parameters
     ----------
     slices : mapping
-        As of :func:`flatten_pytree`. Blocks follow in this order, whatever
-        the offsets.
+        As returned by :func:`flatten_pytree`. The blocks of the mask have this
+        order, whatever the offsets.
     independence : mapping or Independence
         Rules between the keys.
     selected_keys : sequence of str, optional
-        Keys to keep, in the order wanted; rules that name others are dropped.
+        Keys to keep, in this order; rules that name other keys are dropped.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def build_self_attention_mask(
 
     Notes
     -----
-    Static, so safe under ``jit``. Rules act in the order cross, local,
+    Static, so safe under ``jit``. Rules are applied in the order cross, local,
     cross_local. Legacy: ``build_self_attention_mask``, which pairs tokens of
     a cross_local rule element by element.
 
@@ -74,10 +74,10 @@ def build_cross_attention_mask(
     Parameters
     ----------
     query_slices, key_slices : mapping
-        Slices of the tokens that attend and of those attended to.
+        Slices of the tokens that attend, and of the tokens they attend to.
     independence : mapping or Independence
-        Rules between keys. One acts if its first key is among the queries
-        and its second among the keys; all others are ignored.
+        Rules between keys. A rule applies if its first key is among the
+        queries and its second among the keys; other rules are ignored.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def build_cross_attention_mask(
     Raises
     ------
     IndependenceError, ValueError, DynamicShapeError
-        As :func:`build_self_attention_mask`.
+        See :func:`build_self_attention_mask`.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Padding masks: the real tokens, where event shapes vary between samples."""
+"""Padding masks: which tokens are real if event shapes vary."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -24,7 +24,7 @@ from tfmpe.preprocessing.layout.slices import layout_from_slices
 def key_padding_mask(
     key: KeyLayout, sizes: Num[AnyArray, "*sample axes"]
 ) -> Bool[AnyArray, "*sample tokens"]:
-    """Return which tokens of a key are real, by the sizes of its event axes."""
+    """Return which tokens of a key are real, given its true event sizes."""
     xp = np if on_host([sizes]) else jnp
     sizes = xp.asarray(sizes)
     real = xp.ones((*sizes.shape[:-1], key.n_tokens), bool)
@@ -37,7 +37,7 @@ def key_padding_mask(
 def padding_mask(
     keys: Sequence[KeyLayout], sizes: Mapping[str, AnyArray]
 ) -> Bool[AnyArray, "*sample tokens"]:
-    """Return which tokens of keys are real; all are for keys without sizes."""
+    """Return which tokens are real; in keys without sizes, all are real."""
     blocks = [
         key_padding_mask(key, sizes[key.name])
         if key.name in sizes
@@ -54,7 +54,7 @@ def padding_mask(
 def filled_columns(
     keys: Sequence[KeyLayout], width: int
 ) -> Bool[np.ndarray, "tokens width"]:
-    """Return which values of every token its key fills."""
+    """Return which columns of every token hold values of its key."""
     widths = np.repeat(
         [key.width for key in keys], [key.n_tokens for key in keys]
     )
@@ -66,7 +66,7 @@ def read_event_sizes(
     keys: Sequence[KeyLayout],
     samples: Sequence[str | None] = (),
 ) -> dict[str, Num[AnyArray, "*_ _"]]:
-    """Read a tree of true event shapes; ``samples`` are the names of axes."""
+    """Read a tree of true event shapes; ``samples`` names the sample axes."""
 
     def read(value: object, what: str) -> AnyArray:
         check_axes(value, (*samples, None), what)
@@ -90,7 +90,7 @@ def read_event_sizes(
 
 @moves_arrays
 def _check_sizes(given: Shaped[AnyArray, "*_ axes"], key: KeyLayout) -> None:
-    """Refuse sizes that an event shape cannot have."""
+    """Raise if sizes are not possible for an event shape."""
     sizes = np.asarray(given)
     kinds = (jnp.integer, jnp.floating)
     right = np.zeros(sizes.shape, bool)
@@ -113,12 +113,12 @@ def build_padding_mask(
     event_shapes: Tree,
     selected_keys: Iterable[str] | None = None,
 ) -> Bool[AnyArray, "*sample tokens"]:
-    """Return which tokens are real where event shapes vary.
+    """Return which tokens are real if event shapes vary between samples.
 
     Parameters
     ----------
     slices, selected_keys
-        As of :func:`build_self_attention_mask`.
+        See :func:`build_self_attention_mask`.
     event_shapes : tree of arrays
         True sizes of some or all keys, each of shape ``(*sample,
         n_event_dims)``; all tokens of other keys are real.
@@ -134,9 +134,9 @@ def build_padding_mask(
         If ``event_shapes`` or ``selected_keys`` names a missing key.
     ValueError
         If an array does not hold one size per event axis, or a concrete size
-        is not a whole number up to that of the event shape.
+        is not a whole number up to the size in the event shape.
     DynamicShapeError
-        If ``slices`` was traced. The sizes themselves may be.
+        If ``slices`` was traced. True sizes may be traced.
 
     Notes
     -----

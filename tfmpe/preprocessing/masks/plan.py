@@ -1,8 +1,8 @@
 """Attention plans: the small products that make up a large mask.
 
-A declared mask of n tokens has n * n entries, few of them open in a
-hierarchical model. A plan lists the open ones as blocks of equal groups, so
-that time and memory follow them; the mask itself is never built.
+A declared mask of n tokens has n * n entries, few of which are open in a
+hierarchical model. A plan lists the open entries as blocks of equal groups.
+Time and memory are proportional to them; the mask itself is never built.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,14 @@ from .plan_rows import merged_rows
 from .relations import Relation, relations_of
 
 PAIR_COST = 4
-"""Pairs of a large product in whose time small ones compute one pair."""
+"""Time per pair in small products, relative to one large product."""
 
 FLOOR_PAIRS = {"cpu": 128, "gpu": 1024**2}
-"""Pairs of a mask below which a plan gains nothing, whatever it leaves out.
+"""Number of pairs in a mask below which a plan is not faster.
 
 Measured on two cores: with 5 sites of 3 observations a plan halves the time of
-a training step, with 3 of 2 it changes nothing. The number for a GPU, where
-launches cost more, is not measured.
+a training step, with 3 sites of 2 it changes nothing. The value for GPUs, where
+kernel launches cost more, is not measured.
 """
 
 
@@ -37,26 +37,26 @@ class AttentionPlan:
     Attributes
     ----------
     blocks : tuple of AttentionBlock
-        Every query token is in one group of one of them.
+        Every query token is in one group of one block.
     order : ndarray of int32, shape (n_query,)
-        Place of each query token in the results of all blocks, one after
-        another, groups and slots flattened.
+        Position of each query token in the concatenated results of all blocks,
+        with groups and slots flattened.
     own : ndarray of int32, shape (n_query,)
-        Position of each query token among the keys, -1 if it is not there.
+        Position of each query token among the keys, or -1 if it is not a key.
     n_key : int
         Number of tokens attended to.
     empty_rows : {'self', 'all', 'error'}
-        What a row does that padding empties; rows that the rules empty have
-        their fallback in the blocks.
+        What rows that padding leaves empty attend to. For rows that the rules
+        leave empty, the blocks already contain a fallback.
     among_themselves : bool
-        Whether the tokens that attend are those attended to.
+        Whether queries and keys are the same tokens (self-attention).
     blind : ndarray of int32
-        Query tokens that the rules leave nothing to attend to.
+        Query tokens for which the rules leave nothing to attend to.
 
     Notes
     -----
-    Static: NumPy arrays that follow from a layout. Compared by identity; one
-    layout makes one plan.
+    Static: NumPy arrays derived from a layout. Plans are compared by identity
+    and made once per layout.
     """
 
     blocks: tuple[AttentionBlock, ...]
@@ -74,23 +74,23 @@ class AttentionPlan:
 
     @property
     def n_pairs(self) -> int:
-        """Pairs that are computed for one sample and head."""
+        """Number of pairs computed per sample and head."""
         return sum(block.n_pairs for block in self.blocks)
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of this description."""
+        """Size of the plan's arrays in bytes."""
         arrays = [self.order, self.own]
         arrays += [a for block in self.blocks for a in block if a is not None]
         return sum(array.nbytes for array in arrays)
 
     def choice(self, backend: str) -> str:
-        """Return which is faster, ``'dense'`` or ``'structured'``.
+        """Return the faster method, ``'dense'`` or ``'structured'``.
 
         Parameters
         ----------
         backend : str
-            ``'cpu'``, ``'gpu'`` or another of jax.
+            ``'cpu'``, ``'gpu'`` or another jax backend.
         """
         n_dense = self.n_query * self.n_key
         floor = FLOOR_PAIRS.get(backend, FLOOR_PAIRS["gpu"])
@@ -174,7 +174,7 @@ def _fallbacks(
     n_key: int,
     empty_rows: str,
 ) -> list[PlacedBlock]:
-    """Return blocks for the query tokens that the rules leave no key."""
+    """Return blocks for query tokens whose keys the rules close."""
     to_self = (own[blind] >= 0) & (empty_rows != "all")
     none, everything = np.zeros(0, np.int32), np.arange(n_key, dtype=np.int32)
     blocks = []

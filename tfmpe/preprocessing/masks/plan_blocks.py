@@ -13,11 +13,11 @@ from .relations import coordinates
 
 
 class AttentionBlock(NamedTuple):
-    """Groups of query tokens that each see their own few keys.
+    """Groups of query tokens, each of which attends to a few keys of its own.
 
-    Positions of query tokens and keys; unused slots hold any position, and
-    those of keys are closed. All groups see the shared keys. The masks are
-    None where a query sees all keys of its group, or all shared ones.
+    Arrays hold positions. Unused slots hold any position; if they are slots of
+    keys, they are closed. All groups also attend to the shared keys. A mask is
+    None if all queries attend to all keys of their group, or all shared keys.
     """
 
     queries: Int32[np.ndarray, "groups queries"]
@@ -28,12 +28,12 @@ class AttentionBlock(NamedTuple):
 
     @property
     def n_pairs(self) -> int:
-        """Pairs that are computed."""
+        """Number of pairs that are computed."""
         return self.queries.size * (self.keys.shape[1] + self.shared.size)
 
     @property
     def sees(self) -> Bool[np.ndarray, "groups queries"]:
-        """Which queries see anything."""
+        """Which queries attend to anything."""
         sees = np.zeros(self.queries.shape, bool)
         for seen, is_open in (
             (self.keys, self.keys_open),
@@ -56,10 +56,10 @@ _Ints: TypeAlias = Int[np.ndarray, " _"]
 def blocks_of_row(
     row: Row, queries: TokenLayout, keys: TokenLayout
 ) -> tuple[list[PlacedBlock], _Ints]:
-    """Return the blocks of a row, and the query tokens that see nothing.
+    """Return a row's blocks, and the query tokens that attend to nothing.
 
-    Groups are merged with others up to twice as large, so that at most four
-    pairs are computed for each one of the row.
+    A block contains groups up to twice as large as the smallest, so that at
+    most four pairs are computed for each pair of the row.
     """
     members, coords = _query_tokens(row, queries)
     found, group_of = _distinct(coords)
@@ -99,7 +99,7 @@ def _positions(layout: TokenLayout, name: str) -> _Ints:
 def _query_tokens(
     row: Row, queries: TokenLayout
 ) -> tuple[_Ints, Int32[np.ndarray, "n columns"]]:
-    """Return positions and coordinates."""
+    """Return positions and coordinates of the query tokens of a row."""
     places, coords = [], []
     for query, columns in row.columns.items():
         key = queries[query]
@@ -113,7 +113,7 @@ def _query_tokens(
 def _distinct(
     rows: Int[np.ndarray, "n columns"],
 ) -> tuple[Int[np.ndarray, "distinct columns"], _Ints]:
-    """Return the distinct rows of coordinates, and the number of each row."""
+    """Return the distinct rows, and the index of each row among them."""
     number = number_combinations(rows.T, len(rows))
     _, first = np.unique(number, return_index=True)
     return rows[first], number
@@ -128,7 +128,7 @@ class _Lists(NamedTuple):
 
     @classmethod
     def of(cls, number: _Ints, tokens: _Ints, n: int) -> "_Lists":
-        """Put each token into the list of its number, in the order given."""
+        """Put each token into the list with its number, in the given order."""
         sizes = np.bincount(number, minlength=n)
         order = np.argsort(number, kind="stable")
         return cls(tokens[order], np.cumsum(sizes) - sizes, sizes)
@@ -148,7 +148,7 @@ class _Lists(NamedTuple):
 def _seen_tokens(
     row: Row, keys: TokenLayout, groups: Int[np.ndarray, "groups columns"]
 ) -> _Lists:
-    """Return the keys that each group sees by its coordinates."""
+    """Return the keys that match the coordinates of each group."""
     numbers: list[np.ndarray] = [_NO_TOKENS]
     tokens: list[np.ndarray] = [_NO_TOKENS]
     twice = False
@@ -168,15 +168,15 @@ def _seen_tokens(
             tokens.append(lists.tokens[lists.starts[wanted][number] + within])
     number, token = np.concatenate(numbers), np.concatenate(tokens)
     if twice:
-        # Along two dimensions a token may match twice; it is seen once.
+        # A token that matches along two dimensions is listed only once.
         once = np.unique(number * np.int64(keys.n_tokens) + token)
         number, token = np.divmod(once, keys.n_tokens)
     return _Lists.of(number, token, len(groups))
 
 
 def _alike(*sizes: _Ints) -> list[_Ints]:
-    """Return numbers of groups, together where sizes are about equal."""
-    # 0, 1, 2, 3 to 4, 5 to 8, ...
+    """Return the indices of groups, in classes of about equal sizes."""
+    # The classes are 0, 1, 2, 3 to 4, 5 to 8, ...
     classes = np.stack([_power_of_two(size) for size in sizes], 1)
     found, kind = _distinct(classes + 1)
     return [np.flatnonzero(kind == i) for i in range(len(found))]
@@ -191,7 +191,7 @@ def _power_of_two(sizes: _Ints) -> _Ints:
 
 
 class _OpenPairs:
-    """Which pairs of a row are open, by the keys that they belong to."""
+    """Which pairs of a row are open, depending on the keys of their tokens."""
 
     def __init__(
         self, row: Row, queries: TokenLayout, keys: TokenLayout

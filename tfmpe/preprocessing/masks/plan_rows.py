@@ -1,8 +1,8 @@
 """Rows of the table of relations: keys that are computed together.
 
-Keys whose tokens see the same keys in the same way are one row. Rows that
-differ a little are merged where that adds few pairs: fewer and larger products
-compile and run faster.
+Keys whose tokens attend to the same keys in the same way form one row. Rows
+that differ slightly are merged if that adds few pairs: fewer and larger
+products compile and run faster.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,27 +17,27 @@ from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from .relations import Dim, Relation, coordinates
 
 Links: TypeAlias = dict[str, tuple[tuple[int, Dim], ...]]
-"""For a key: which column of coordinates matches which of its dimensions."""
+"""For each key: which columns of coordinates match which of its dimensions."""
 
-_Numbers: TypeAlias = Int64[np.ndarray, " coordinates"]
+_Numbers: TypeAlias = Int64[np.ndarray, " _"]
 
 MERGE_WASTE = 2.0
 MERGE_MOST = 2**18
-"""Rows that differ are merged if that computes at most so many pairs for an
-open one, and so many in all: of large products the number does not matter, and
-what is closed in them would have to be written down."""
+"""Rows that differ are merged if that computes at most ``MERGE_WASTE`` pairs
+per open pair, and at most ``MERGE_MOST`` pairs in total: the number of large
+products does not matter, and their closed pairs would need a large mask."""
 
 
 class Row(NamedTuple):
-    """Query keys, and what their tokens see."""
+    """Query keys, and what their tokens attend to."""
 
-    # For every query key the dimensions that group its tokens, if any.
+    # For every query key, the dimensions that group its tokens, if any.
     columns: dict[str, tuple[Dim, ...]]
-    # Keys that are seen completely, and those seen where a coordinate matches.
+    # Keys that are fully open, and keys that are open at matching coordinates.
     shared: frozenset[str]
     links: Links
-    # Query keys and keys that do not see each other, though another query key
-    # of the row sees that key.
+    # Pairs of a query key and a key that are closed, although another query
+    # key of the row attends to that key.
     closed: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -46,7 +46,7 @@ def merged_rows(
     keys: TokenLayout,
     relations: Mapping[tuple[str, str], Relation],
 ) -> list[Row]:
-    """Return rows that make up the mask, every query key in one of them."""
+    """Return the rows that make up the mask; each query key is in one row."""
     rows: list[Row] = []
     n_open: list[int] = []
     for query in queries.names:
@@ -91,7 +91,7 @@ def _row_of(
 
 
 def _union(a: Row, b: Row) -> Row | None:
-    """Return both rows in one, if one grouping of tokens serves both."""
+    """Return the union of two rows, if one grouping of tokens fits both."""
     n_columns = {
         len(columns) for row in (a, b) for columns in row.columns.values()
     }
@@ -118,24 +118,29 @@ def _n_pairs(row: Row, queries: TokenLayout, keys: TokenLayout) -> int:
     pairs = n_shared * sum(queries[query].n_tokens for query in row.columns)
     for column in range(len(next(iter(row.columns.values())))):
         asking = _total(
-            _count(queries[query], columns[column])
+            tokens_along(queries[query], columns[column])
             for query, columns in row.columns.items()
         )
         seen = _total(
-            _count(keys[key], dim)
+            tokens_along(keys[key], dim)
             for key, matches in row.links.items()
             for number, dim in matches
             if number == column
         )
-        n = min(len(asking), len(seen))
-        pairs += int(asking[:n] @ seen[:n])
+        pairs += pairs_at_equal(asking, seen)
     return pairs
 
 
 @lru_cache(maxsize=256)
-def _count(key: KeyLayout, dim: Dim) -> _Numbers:
+def tokens_along(key: KeyLayout, dim: Dim) -> _Numbers:
     """Return how many tokens have each coordinate."""
     return np.bincount(coordinates(key, dim)).astype(np.int64)
+
+
+def pairs_at_equal(asking: _Numbers, seen: _Numbers) -> int:
+    """Return the number of pairs of tokens with equal coordinates."""
+    n = min(len(asking), len(seen))
+    return int(asking[:n] @ seen[:n])
 
 
 def _total(counts: Iterable[_Numbers]) -> _Numbers:

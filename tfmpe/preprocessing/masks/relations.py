@@ -1,7 +1,7 @@
-"""Relations: which tokens of one key see which of another.
+"""Relations: which tokens of one key attend to which tokens of another.
 
-The result of the rules, which act in the order cross, local, cross_local; a
-later one replaces an earlier one for the same pair of keys.
+They result from the rules, applied in the order cross, local, cross_local; a
+later rule replaces an earlier one for the same pair of keys.
 """
 
 from collections.abc import Collection
@@ -21,16 +21,16 @@ Dim: TypeAlias = int | str | None
 """An event axis, a name, or None for the position in the key."""
 
 Match: TypeAlias = tuple[Dim, Dim]
-"""Along which dimensions the tokens of two keys have equal coordinates."""
+"""Dimensions of two keys along which tokens must have equal coordinates."""
 
 Relation: TypeAlias = tuple[Match, ...]
-"""Tokens see each other that match along any of these; empty: none do."""
+"""Tokens attend to each other if they match along any of these; () for none."""
 
 NOTHING: Relation = ()
 
 
 def self_relations(rules: Independence) -> dict[tuple[str, str], Relation]:
-    """Return the relations of self-attention; missing pairs see everything."""
+    """Return the relations of self-attention; missing pairs are fully open."""
     relations: dict[tuple[str, str], Relation] = {}
     for rule in rules.cross:
         relations[rule.query, rule.key] = NOTHING
@@ -55,9 +55,9 @@ def cross_relations(
 ) -> dict[tuple[str, str], Relation]:
     """Return the relations of attention from some keys to others.
 
-    ``local`` rules do not act here, and the others only as written, the first
-    key among the queries; with ``both_ways`` cross_local rules also act in the
-    other direction.
+    ``local`` rules do not apply. Other rules apply if their first key is among
+    the queries; with ``both_ways``, cross_local rules also apply in the other
+    direction.
     """
     relations: dict[tuple[str, str], Relation] = {}
     for rule in rules.cross:
@@ -78,7 +78,7 @@ def relations_of(
     keys: tuple[str, ...] | None,
     both_ways: bool,
 ) -> dict[tuple[str, str], Relation]:
-    """Return the relations among keys of a layout, or from some to others."""
+    """Return the relations of self-attention, or of attention to ``keys``."""
     rules = layout.independence
     if keys is None:
         return self_relations(rules.restrict(queries))
@@ -91,7 +91,7 @@ def match_of(rule: CrossLocal) -> Match:
 
 
 def coordinates(key: KeyLayout, dim: Dim) -> Int32[np.ndarray, " tokens"]:
-    """Return the coordinate of every token; along None its position."""
+    """Return the coordinate of every token; for None, its position."""
     if dim is None:
         return np.arange(key.n_tokens, dtype=np.int32)
     return token_coordinates(key, dim)

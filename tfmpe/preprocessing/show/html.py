@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from tfmpe.preprocessing.tokens.queries import TokenQueries
 
 _MAX_OPEN = 20
-# Colours are the notebook's own, so that dark ones stay readable; its stripes
-# are switched off because they come with a colour.
+# Colors are the notebook's own, so that dark themes stay readable; its row
+# stripes are switched off because they set a background color.
 _PLAIN = "background:none;color:inherit"
 _LINE = "border:none;border-bottom:1px solid rgba(128,128,128,0.4)"
 _CELL = f"{_PLAIN};{_LINE};padding:1px 10px 1px 0;text-align:left"
 
 
 def to_html(tokens: "TokenQueries") -> str:
-    """Return keys, rules and padding as one HTML element, all text escaped."""
+    """Return keys, rules and padding as one HTML element, with escaped text."""
     titles, *rows = key_table(tokens.layout)
     lines = [_row("th", titles), *(_row("td", row) for row in rows)]
     table = (

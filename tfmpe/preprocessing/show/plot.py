@@ -16,14 +16,14 @@ from .text import printable, shorten
 if TYPE_CHECKING:
     from tfmpe.preprocessing.tokens.queries import TokenQueries
 
-# One hue that becomes darker: apart for every kind of colour vision and in
-# grey print.
+# One hue that becomes darker: distinct for every kind of color vision and in
+# gray print.
 _COLOURS = ("white", "#5b9bd5", "#1f4e79")
 _MEANINGS = {1.0: "may attend", 0.5: "some pairs may", 0.0: "may not"}
 
 _FONT_SIZE = 9.0
 _LINE_HEIGHT = 1.25
-"""Room that a name needs, in font sizes."""
+"""Height of a name, in font sizes."""
 _MAX_GRID = 60
 
 
@@ -43,15 +43,15 @@ def plot_mask(
     query_keys : sequence of str, optional
         Keys in the rows, whose tokens attend; all by default.
     key_keys : sequence of str, optional
-        Keys in the columns, for the cross-attention mask; by default the
-        self-attention mask among the rows' keys.
+        Keys in the columns, for a cross-attention mask; by default, the
+        self-attention mask of the keys in the rows is plotted.
     ax : matplotlib Axes, optional
         Where to plot; a new figure by default.
 
     Returns
     -------
     matplotlib Axes
-        Not shown; the caller does that.
+        It is not shown; the caller does that.
 
     Raises
     ------
@@ -63,10 +63,10 @@ def plot_mask(
     Notes
     -----
     Static, so safe under ``jit``. If there is no room for every token,
-    several share a cell, which is paler if only some of its pairs are
-    allowed, so every allowed pair is visible. A key of few tokens is drawn
+    several tokens share a cell. It is paler if only some of its pairs are
+    allowed, so every allowed pair is visible. A key with few tokens is drawn
     larger to make room for its name. Both depend on the size of ``ax`` when
-    this is called. Keys without tokens are left out.
+    this function is called. Keys without tokens are left out.
 
     Examples
     --------
@@ -92,14 +92,14 @@ def plot_cross_mask(
 ) -> Any:
     """Plot the declared mask between two sets of tokens.
 
-    As :func:`plot_mask` with both ``query_keys`` and ``key_keys``.
+    Same as :func:`plot_mask` with both ``query_keys`` and ``key_keys``.
     """
     require_matplotlib("plot_cross_mask", "draw_mask for text")
     return plot_mask(tokens, query_keys, key_keys, ax=ax)
 
 
 def require_matplotlib(function: str, instead: str) -> None:
-    """Import matplotlib, or raise an error on how to install it."""
+    """Import matplotlib, or raise an error that says how to install it."""
     import_extra(
         "matplotlib.pyplot",
         "plot",
@@ -125,7 +125,7 @@ def _draw(
         [key for key in layout.keys if key.n_tokens]
         for layout in (rows, columns)
     ]
-    # No flatter than 1 to 3, however few rows there are.
+    # Limit the aspect ratio to 3, however few rows or columns there are.
     shape = float(np.clip(mask.shape[0] / max(mask.shape[1], 1), 1 / 3, 3))
     ax, width, height = _axes(ax, shown, shape)
     ax.set_xlabel("attended to")
@@ -170,7 +170,7 @@ def _axes(
             figsize=((width + names + 200) / 72, (height + names + 55) / 72),
             layout="constrained",
         )
-        # Where the names are: room that is left over would move them, and
+        # Anchor the corner with the names: spare room would move them, and
         # the layout engine measures their place only once.
         ax.set_anchor("SW")
         return ax, 0.95 * float(width), 0.95 * float(height)
@@ -180,7 +180,7 @@ def _axes(
     )
     if ax.figure.get_layout_engine() is None:
         return ax, width, height
-    # The layout engine will take the margins, and give names and legend room.
+    # The layout engine will use the margins, and make room for the texts.
     return (
         ax,
         max(1.25 * width - names - 150, 0.2 * width),

@@ -1,8 +1,8 @@
 """Cells of a plotted mask, where there is no room for every token.
 
-Keys of many tokens are drawn with several tokens in a cell, keys of few
-tokens with several cells for a token, as names need room. A cell never mixes
-keys.
+Keys with many tokens are drawn with several tokens per cell, keys with few
+tokens with several cells per token, because names need room. A cell never
+mixes keys.
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ class CellAxis(NamedTuple):
 def cell_axis(
     keys: Sequence[KeyLayout], most: int, least_share: float
 ) -> CellAxis:
-    """Return at most ``most`` cells; each key has ``least_share`` or more."""
+    """Return up to ``most`` cells, at least ``least_share`` of them per key."""
     in_a_cell, least = 1, 1
     while True:
         firsts = [_first_tokens(k.n_tokens, in_a_cell, least) for k in keys]
         counts = list(map(len, firsts))
         if sum(counts) > most:
-            # Keys of few tokens shrink again as well.
+            # Keys with few tokens start again from one cell per token.
             in_a_cell, least = in_a_cell + 1 + in_a_cell // 4, 1
         elif min(counts) < least_share * sum(counts):
             least += 1
@@ -43,14 +43,14 @@ def cell_axis(
 def _first_tokens(n_tokens: int, in_a_cell: int, least: int) -> np.ndarray:
     if n_tokens < least:
         return np.arange(least) * n_tokens // least
-    # As many tokens in every cell: otherwise a diagonal would look mottled.
+    # Equally many tokens per cell: otherwise a diagonal would look mottled.
     return np.arange(0, n_tokens, min(in_a_cell, n_tokens // least))
 
 
 def reduce_mask(
     mask: Bool[np.ndarray, "queries keys"], rows: CellAxis, columns: CellAxis
 ) -> Float[np.ndarray, "rows columns"]:
-    """Return 1 for cells of which all pairs are allowed, 0 for none, else ½."""
+    """Return 1 for cells whose pairs are all allowed, 0 if none is, else ½."""
     corners = (rows.first_tokens, columns.first_tokens)
     some, all_ = mask, mask
     for axis, firsts in enumerate(corners):

@@ -21,7 +21,7 @@ from .text import (
 if TYPE_CHECKING:
     from tfmpe.preprocessing.tokens.queries import TokenQueries
 
-# Hatches tell the parts apart where colours do not.
+# Hatches distinguish the parts where colors do not.
 _Style = dict[str, Any]
 _PARTS: tuple[_Style, ...] = tuple(
     {"facecolor": colour, "hatch": hatch, "label": label}
@@ -36,7 +36,7 @@ _HEIGHT = 0.8
 
 
 class _Fill(NamedTuple):
-    """Share of a key's block that holds values."""
+    """Shares of the width and of the tokens of a key that hold values."""
 
     of_width: float
     of_tokens: float
@@ -50,15 +50,15 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     tokens : Tokens or TokenView
         Whose layout to plot.
     ax : matplotlib Axes, optional
-        Where to plot; a new figure by default. A table needs room on its
-        right, which ``layout="constrained"`` makes.
+        Where to plot; a new figure by default. The table to the right of it
+        needs room, which ``layout="constrained"`` makes.
 
     Returns
     -------
     matplotlib Axes
-        One row per key, its tokens as a block on the common token axis. The
-        height of a block is the width of the tokens, its filled part holds
-        values; the share of padding is set apart at the right end. Not shown.
+        One row per key, with its tokens as a block on the common token axis.
+        The height of a block is the width of the tokens, and its filled part
+        holds values; the share of padding is at its right end. It is not shown.
 
     Raises
     ------
@@ -67,8 +67,8 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
 
     Notes
     -----
-    Without values of the padding mask (under ``jit``, or in a tree of shapes)
-    its share is left out.
+    If the padding mask has no values (under ``jit``, or in a tree of shapes),
+    the share of padding is left out.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def _draw_block(ax: Any, row: int, key: KeyLayout, fill: _Fill) -> list[_Style]:
 
     top, start, n = row - _HEIGHT / 2, key.offset, key.n_tokens
     real, filled = n * fill.of_tokens, _HEIGHT * fill.of_width
-    # Rows count downwards: what is at the bottom has the larger numbers.
+    # The y axis points downward: y is larger at the bottom.
     parts = [
         (_VALUES, start, real, top + _HEIGHT - filled, filled),
         (_NARROW, start, real, top, _HEIGHT - filled),
@@ -140,7 +140,7 @@ def _draw_block(ax: Any, row: int, key: KeyLayout, fill: _Fill) -> list[_Style]:
     for style, x, width, y, height in present:
         look: dict[str, Any] = style | {"label": None, "linewidth": 0}
         ax.add_patch(Rectangle((x, y), width, height, edgecolor="0.5", **look))
-    # The line keeps one token visible among thousands.
+    # The outline keeps one token visible among thousands.
     ax.add_patch(
         Rectangle((start, top), n, _HEIGHT, fill=False, ec="0.2", lw=0.9)
     )

@@ -14,8 +14,17 @@ from tfmpe.preprocessing.layout.dimensions import (
     find_dimension,
 )
 from tfmpe.preprocessing.layout.layout import TokenLayout
-from tfmpe.preprocessing.masks.plan import AttentionPlan
-from tfmpe.preprocessing.masks.relations import Match, self_relations
+from tfmpe.preprocessing.masks.plan import PAIR_COST, AttentionPlan
+from tfmpe.preprocessing.masks.relations import (
+    Match,
+    match_of,
+    self_relations,
+)
+from tfmpe.preprocessing.masks.weak_rules import (
+    WeakRules,
+    open_pairs,
+    weak_rules,
+)
 
 from .text import (
     aligned,
@@ -38,6 +47,10 @@ if TYPE_CHECKING:
 _COLUMNS = 80
 _MAX_KEYS = 7
 _MAX_RULES = 5
+_MAX_WEAK = 2
+
+# Smallest gain of a suggested rule: less hardly changes the cost.
+_FEW_PAIRS, _FEW_SHARE = 1000, 0.1
 
 
 def summarise(tokens: "TokenQueries") -> str:
@@ -253,6 +266,7 @@ def _warnings(
             f"{names}: nothing left to see in the declared mask, so "
             "attention_mask lets each token see itself"
         )
+    texts += _weak_rules(layout)
     narrow = min(
         (key for key in layout.keys if key.width),
         key=lambda key: key.width,
@@ -271,3 +285,36 @@ def _warnings(
     if padded is not None and padded > 0.5:
         texts.append(f"{padded:.1%} of the tokens are padding, more than half")
     return texts
+
+
+def _weak_rules(layout: TokenLayout) -> list[str]:
+    """Return which keys see one another at quadratic cost, and the remedy."""
+    n_open = open_pairs(layout)
+    least = max(_FEW_PAIRS, _FEW_SHARE * n_open)
+    texts = [
+        _weak(weak, n_open)
+        for weak in weak_rules(layout)
+        if weak.pairs - PAIR_COST * weak.left >= least
+    ]
+    return cut(texts, _MAX_WEAK, "dimensions without rules")
+
+
+def _weak(weak: WeakRules, n_open: int) -> str:
+    rule, *others = weak.rules
+    keys = _listed(f"{_name(a)} x {_name(b)}" for a, b, _ in weak.rules)
+    same, unit = "", "index"
+    i, j = match_of(rule)
+    if isinstance(i, str):
+        along = unit = _name(i)
+    else:
+        along = f"axis {i}" if i == j else f"axes {i} and {j}"
+        if others or rule.a != rule.b:
+            same, unit = "these axes index the same units and ", "unit"
+    written = "rules such as cross_local" if others else "the rule cross_local"
+    return (
+        f"{keys}: {weak.pairs:,} of {n_open:,} open pairs "
+        f"({percent(weak.pairs, n_open)}), quadratic in {along} (size "
+        f"{weak.size:,}); if {same}the model has no direct dependence between "
+        f"one {unit} and another, {written} "
+        f"{shorten(repr(tuple(rule)), 150)} would leave {weak.left:,}"
+    )

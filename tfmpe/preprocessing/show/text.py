@@ -41,7 +41,7 @@ def headline(tokens: "TokenQueries") -> str:
 
 
 def leaf_shapes(tokens: "TokenQueries") -> dict[str, Any]:
-    """Return shape and dtype of every leaf; other leaves are unchanged."""
+    """Return shape and dtype of array leaves; other leaves are unchanged."""
     holder = getattr(tokens, "parent", tokens)
     shapes = {}
     for name, axis in _TOKEN_AXES.items():
@@ -59,19 +59,19 @@ _TOKEN_AXES = {"data": -2, "functional_inputs": -2, "padding": -1}
 
 
 def is_array(leaf: Any, ndim: int = 2) -> bool:
-    """Whether a leaf has a shape with at least so many axes, and a dtype."""
+    """Return whether a leaf has a dtype and at least ``ndim`` axes."""
     return hasattr(leaf, "dtype") and len(leaf.shape) >= ndim
 
 
 def has_values(leaf: object) -> bool:
-    """Whether a leaf is an array whose values can be read now."""
+    """Return whether a leaf is an array whose values can be read now."""
     return isinstance(leaf, (jax.Array, np.ndarray)) and not isinstance(
         leaf, Tracer
     )
 
 
 def padding_of(tokens: "TokenQueries") -> Any:
-    """Return the padding of tokens; of a view only if it has values."""
+    """Return the padding of tokens, or the parent's if it has no values."""
     padding = getattr(tokens, "parent", tokens).padding
     return tokens.padding if has_values(padding) else padding
 
@@ -119,7 +119,7 @@ def key_table(
 
 
 def percent(part: float, whole: float) -> str:
-    """Return a share in percent, or a dash of nothing."""
+    """Return a share in percent, or a dash if the whole is 0."""
     return f"{part / whole:.1%}" if whole else "-"
 
 
@@ -135,7 +135,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def event_in_words(key: KeyLayout) -> str:
-    """Return the event shape of a key, with the names it has."""
+    """Return the event shape of a key, with the names of its dimensions."""
     shape = str(key.event_shape)
     if key.dims:
         named = zip(key.dims, key.event_shape, strict=True)
@@ -145,7 +145,7 @@ def event_in_words(key: KeyLayout) -> str:
 
 
 def dimensions_in_words(layout: TokenLayout) -> list[str]:
-    """Return a line each for named axes and group indices, if any."""
+    """Return one line for named axes and one for group indices, if any."""
     axes = [
         f"{key.name} ({', '.join(key.dims)})" for key in layout.keys if key.dims
     ]
@@ -164,14 +164,14 @@ def dimensions_in_words(layout: TokenLayout) -> list[str]:
 
 
 def group_sizes(group: GroupIndex) -> str:
-    """Return the smallest and the largest number of tokens of a group."""
+    """Return the smallest and the largest number of tokens in a group."""
     counts = np.bincount(group.ids, minlength=group.size)
     low, high = (int(counts.min()), int(counts.max())) if group.size else (0, 0)
     return str(low) if low == high else f"{low} to {high}"
 
 
 def rules_in_words(rules: Independence) -> list[str]:
-    """Return one line per kind of rule, or a line that there are none."""
+    """Return one line per kind of rule, or a line that says there are none."""
     lines = []
     if rules.local:
         lines.append("  local: " + ", ".join(rules.local))
@@ -188,7 +188,7 @@ def rules_in_words(rules: Independence) -> list[str]:
 
 
 def padding_in_words(padding: Any) -> str:
-    """Return the share of padding among the tokens, or its leaf as text."""
+    """Return the share of padding among the tokens, or the leaf as text."""
     if padding is None:
         return "none"
     if not has_values(padding):
@@ -211,7 +211,7 @@ def draw_mask(
     Parameters
     ----------
     tokens, query_keys, key_keys
-        As of :func:`plot_mask`.
+        See :func:`plot_mask`.
 
     Returns
     -------

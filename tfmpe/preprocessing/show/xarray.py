@@ -40,8 +40,8 @@ def to_xarray(
     Parameters
     ----------
     samples : nested dict of arrays, or array
-        Of some or all keys, each of shape ``(*sample, *event, *batch)``, as
-        ``decode`` returns them; or a token array of all keys,
+        Arrays of some or all keys, each of shape ``(*sample, *event, *batch)``,
+        as returned by ``decode``; or a token array of all keys,
         ``(*sample, n_tokens, width)``.
     layout : Tokens, TokenView or TokenLayout
         The layout of the samples.
@@ -52,7 +52,7 @@ def to_xarray(
         Names of the other axes of some keys: the event axes, then the batch
         axes longer than 1. Axes that rules match get the same name.
     coords : mapping of str to sequence, optional
-        Coordinates along named axes; 0, 1, … where not given.
+        Coordinates along named axes; 0, 1, … by default.
 
     Returns
     -------
@@ -71,14 +71,14 @@ def to_xarray(
     UnknownKeyError
         If a key is not in the layout.
     ValueError
-        If a shape, an order of axes, a number of names or sizes along a shared
-        axis do not fit, or names clash.
+        If shapes, the order of axes, numbers of names, or sizes along a shared
+        axis do not match, or names clash.
 
     Notes
     -----
-    Needs values, so not under ``jit``. Tokens that are padding become NaN,
-    which ArviZ ignores, if ``layout`` is Tokens or a view. For ArviZ wrap
-    it as a group: ``xarray.DataTree.from_dict({"posterior": dataset})``.
+    Needs values, so it does not work under ``jit``. If ``layout`` is Tokens or
+    a view, tokens that are padding become NaN, which ArviZ ignores. For ArviZ,
+    wrap the dataset in ``xarray.DataTree.from_dict({"posterior": dataset})``.
 
     Examples
     --------
@@ -143,8 +143,8 @@ def _real_tokens(
     if not broadcasts_to(real.shape[:-1], lead):
         raise ValueError(
             f"The samples have the sample shape {lead}, which does not end "
-            f"in that of the layout's padding, {real.shape[:-1]}: it is not "
-            "known which tokens are padding. Pass the Tokens of one data "
+            f"in the sample shape {real.shape[:-1]} of the padding, so it is "
+            "not known which tokens are padding. Pass the Tokens of one data "
             "set, such as jax.tree.map(lambda leaf: leaf[0], tokens)."
         )
     return real
@@ -229,7 +229,7 @@ def _check_names(
 
 
 def _coordinates(coords: object, sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Return coordinates for every axis: the given ones, or its numbers."""
+    """Return coordinates for every axis: the given ones or numbers."""
     coords = {} if coords is None else coords
     if not isinstance(coords, Mapping):
         raise TypeError(f"coords must be a mapping from axes, not {coords!r}.")

@@ -1,9 +1,9 @@
 """Maps between bounded and unbounded values, from three sources.
 
-Functions, bijectors of TensorFlow Probability and transforms of NumPyro. The
-last two map unbounded to bounded values in their forward direction; a
-standardizer starts with the other one, so ``forward`` is their inverse here.
-Neither package is imported.
+The sources are functions, bijectors of TensorFlow Probability and transforms of
+NumPyro. The last two map unbounded to bounded values in their forward
+direction. A standardizer starts with the opposite direction, so ``forward`` is
+their inverse here. Neither package is imported.
 """
 
 import textwrap
@@ -20,10 +20,10 @@ from tfmpe._base.errors import raise_faults, unknown_key
 
 
 class Bijector(NamedTuple):
-    """Functions of one number; hashable, equal if the functions are.
+    """Functions of one number; hashable, and equal if the functions are equal.
 
-    The last one is the log of ``|d to_unbounded / d value|`` at a bounded
-    value; by default it is computed by jax.
+    The last function is the log of ``|d to_unbounded / d value|`` at a bounded
+    value; by default jax computes it.
     """
 
     to_unbounded: Callable[[Any], Any]
@@ -49,7 +49,7 @@ class Bijector(NamedTuple):
 
 @dataclass(frozen=True)
 class _TFPLogDet:
-    """Log derivative; unlike ``functools.partial`` comparable by its method."""
+    """Log derivative; unlike ``functools.partial``, compared by its method."""
 
     method: Callable[..., Any]
 
@@ -59,7 +59,7 @@ class _TFPLogDet:
 
 @dataclass(frozen=True)
 class _NumPyroLogDet:
-    """Log derivative, with the result of the inverse that the method needs."""
+    """Log derivative; its method also needs the result of the inverse."""
 
     inverse: Callable[[Any], Any]
     method: Callable[[Any, Any], Any]
@@ -94,8 +94,8 @@ def read_bijectors(given: object, names: Iterable[str]) -> dict[str, Bijector]:
 
 
 def _read(name: str, given: Any) -> Bijector:
-    # Bound methods are equal if their objects are the same one, even where
-    # the objects themselves cannot be hashed.
+    # Bound methods of the same object are equal and hashable, even if the
+    # object cannot be hashed.
     if hasattr(given, "inverse_log_det_jacobian"):
         log_det = _TFPLogDet(given.inverse_log_det_jacobian)
         return Bijector(given.inverse, given.forward, log_det)
@@ -123,7 +123,7 @@ def _fault(bijector: Bijector) -> str:
     number = jax.ShapeDtypeStruct((), jnp.float32)
     for function in filter(None, bijector):
         try:
-            # Not all callables allow the weak references that jax makes.
+            # jax makes weak references, which not all callables allow.
             result = jax.eval_shape(lambda x, f=function: f(x), number)
         except Exception as error:
             text = textwrap.shorten(str(error), 200)

@@ -1,4 +1,4 @@
-"""Arguments of a standardizer's methods, checked and laid out by token."""
+"""Arguments of a standardizer's methods, checked and laid out per token."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -40,10 +40,10 @@ class StandardizedKey(NamedTuple):
 
 
 class Laid(NamedTuple):
-    """Values laid out token by token, inside a compiled program."""
+    """Values and moments of every token, inside a compiled program."""
 
     flat: Values  # unchanged
-    values: Values  # flat, in the dtype to compute in
+    values: Values  # flat, in the dtype of the computation
     real: Bool[AnyArray, "*_ tokens width"]
     moments: Moments  # with one row per token
     keys: "tuple[FittedKey, ...]"
@@ -63,18 +63,18 @@ class Laid(NamedTuple):
         return result
 
     def instead(self, result: Values) -> Array:
-        """Return a result in the form of the values; padding is unchanged."""
+        """Return a result in the values' dtype, with unchanged padding."""
         return jnp.where(self.real, result.astype(self.flat.dtype), self.flat)
 
     def bounded(self) -> Array:
-        """Return the values, with the key's centre in place of padding."""
+        """Return the values, with the key's center in place of padding."""
         centre = self.map(Bijector.inverse, self.moments[0])
         centre = jax.lax.stop_gradient(centre)
         return jnp.where(self.real, self.values, centre)
 
 
 class FittedKey(NamedTuple):
-    """A key of the values, and its row among the fitted ones."""
+    """A key of the values, and its row among the fitted keys."""
 
     key: KeyLayout
     row: int
@@ -94,7 +94,7 @@ def _compute(
     width = flat.shape[-1]
     rows = np.array([row for _, row, _ in keys], int)
     tokens = np.repeat(rows, n_tokens)[:, None]
-    # Further columns than were fitted hold padding only.
+    # Columns beyond the fitted ones hold only padding.
     columns = np.minimum(np.arange(width), moments[0].shape[-1] - 1)
     real = filled_columns([key for key, _, _ in keys], width)
     if padding is not None:
@@ -151,7 +151,7 @@ def apply(
 
 
 def wrap(result: Array, values: T) -> T:
-    """Return a result in the form of the values that it was computed of."""
+    """Return a result in the type of the values it was computed from."""
     if isinstance(values, TokenView):
         changed = values.with_data(result)
         return changed.select_tokens(values.selected_keys)  # pyright: ignore
@@ -163,7 +163,7 @@ def wrap(result: Array, values: T) -> T:
 def _fitted_keys(
     keys: Iterable[KeyLayout], fitted: tuple[StandardizedKey, ...]
 ) -> tuple[FittedKey, ...]:
-    """Return every key with its row among the fitted ones."""
+    """Return every key with its row among the fitted keys."""
     names = [key.name for key in fitted]
     found: list[FittedKey] = []
     faults: list[str] = []
@@ -172,24 +172,24 @@ def _fitted_keys(
             raise unknown_key(
                 key.name,
                 names,
-                "The standardizer was fitted to these keys; apply it to "
-                "tokens.select_tokens of them.",
+                "The standardizer was fitted to these keys; select only them "
+                "with tokens.select_tokens.",
             )
         row = names.index(key.name)
         found.append(FittedKey(key, row, fitted[row].bijector))
         if key.batch_shape != fitted[row].batch_shape:
             faults.append(
-                f"{key.name!r} has the batch shape {key.batch_shape}, but "
+                f"{key.name!r} has the batch shape {key.batch_shape}, but had "
                 f"{fitted[row].batch_shape} when it was fitted"
             )
-    raise_faults(ValueError, "These tokens were not fitted", faults)
+    raise_faults(ValueError, "These tokens do not match the fit", faults)
     return tuple(found)
 
 
 def check_floats(data: Shaped[AnyArray, "..."]) -> None:
-    """Refuse values that are not floats."""
+    """Raise if values are not floats."""
     if not jnp.issubdtype(data.dtype, jnp.floating):
         raise TypeError(
             f"Only floats can be standardized, not {data.dtype}. Convert the "
-            "values with astype before building tokens of them."
+            "values with astype before building tokens from them."
         )

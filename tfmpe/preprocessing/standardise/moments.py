@@ -18,13 +18,13 @@ _Floats: TypeAlias = Float[np.ndarray, "..."]
 _Table: TypeAlias = Float[np.ndarray, "keys width"]
 
 _UNDONE = 1e-4
-"""Relative error of a value mapped there and back that is rounding."""
+"""Largest relative round-trip error that counts as rounding."""
 
 _SLOPE = 1e-2
-"""Relative error of a log derivative that is rounding."""
+"""Largest relative error of a log derivative that counts as rounding."""
 
 _N_SLOPES = 1_000
-"""Values at which a log derivative is looked at."""
+"""Number of values at which a log derivative is checked."""
 
 
 def measure(
@@ -32,7 +32,7 @@ def measure(
 ) -> tuple[_Table, _Table, _Table]:
     """Return mean, shift and scale of every key, after its bijector.
 
-    The mean of the values is ``mean + shift * scale``: the second part is the
+    The mean of the values is ``mean + shift * scale``; the second term is the
     rounding error of the first. Columns of equal values have the scale 1.
     """
     data, real = np.asarray(tokens.data), np.asarray(tokens.padding_mask)
@@ -71,7 +71,7 @@ def measure(
 def _apply(
     method: Callable[[Any], Array], values: _Floats, dtype: np.dtype
 ) -> _Floats:
-    # NaN outside the support of the bijector is for the caller to find.
+    # The caller checks for NaN outside the support of the bijector.
     with jax.debug_nans(False):
         return np.asarray(method(jnp.asarray(values, dtype)))
 
@@ -87,9 +87,9 @@ def _not_undone(
         return ""
     at = tuple(np.argwhere(wrong)[0])
     return (
-        f"a bijector whose functions are not inverses: {values[at]} is mapped "
-        f"to {back[at]} by one after the other, one of {wrong.sum()} such "
-        f"values of {values.size}"
+        "a bijector whose functions are not inverses: one after the other they "
+        f"map {values[at]} to {back[at]}, and {wrong.sum()} of {values.size} "
+        "values to wrong ones"
     )
 
 
@@ -128,7 +128,7 @@ def _no_way_back(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
 
 
 def other_bijector(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
-    """Return a fault if a bijector cannot be the one that moments are of."""
+    """Return a fault if moments cannot be those of a bijector's values."""
     unbounded, back = _way_back(bijector, mean, scale, (-1, 0, 1))
     there = _apply(bijector.forward, back, back.dtype)
     wrong = ~(np.abs(there - unbounded) <= 0.2 * scale + 0.02 * abs(unbounded))
@@ -144,7 +144,7 @@ def other_bijector(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
 def _way_back(
     bijector: Bijector, mean: _Floats, scale: _Floats, steps: Sequence[int]
 ) -> tuple[_Floats, _Floats]:
-    """Return unbounded values, by scales from the mean, and bounded ones."""
+    """Return unbounded values ``mean + steps * scale``, and bounded ones."""
     unbounded = mean + np.outer(steps, scale).astype(mean.dtype)
     return unbounded, _apply(bijector.inverse, unbounded, mean.dtype)
 
@@ -162,7 +162,7 @@ def _moments(
     values = values.astype(np.float64)
     mean, scale = values.mean(0), values.std(0)
     constant = np.ptp(values, 0) <= eps * np.abs(values).max(0)
-    # Compiled code takes smaller numbers for 0.
+    # Compiled code treats smaller numbers as 0.
     constant |= scale < float(jnp.finfo(dtype).tiny)
     scale = np.where(constant, 1.0, scale)
     rounded = mean.astype(dtype)

@@ -37,27 +37,27 @@ class Standardizer:
     ----------
     mean, scale : Array, shape (n_keys, width)
         Mean and standard deviation, one row per key and one column per value
-        inside a token. The scale of equal values, up to rounding, is 1.
+        inside a token. The scale is 1 if values are equal up to rounding.
     shift : Array, shape (n_keys, width)
-        The rounding error of the mean, in units of ``scale``: it matters where
+        The rounding error of the mean, in units of ``scale``. It matters if
         values vary little around a large number.
     keys : tuple of StandardizedKey
-        Name, batch shape and bijector of every key: static, hashable.
+        Name, batch shape and bijector of every key; static and hashable.
 
     Notes
     -----
-    A pytree of ``mean``, ``shift`` and ``scale``, for Tokens of any event
-    shapes and number of samples. Those of the same keys, batch shapes and
-    bijector objects share one compilation.
+    A pytree of ``mean``, ``shift`` and ``scale``, for Tokens with any event
+    shapes and number of samples. Standardizers with the same keys, batch shapes
+    and bijector objects share one compilation.
 
     :meth:`forward`, :meth:`inverse` and :meth:`log_det` take Tokens, or a view
-    to act on some keys only, or an array together with ``like``, the Tokens or
-    view whose tokens it holds; its sample shape may be another, such as that
-    of draws from a model, if the padding mask of ``like`` can be broadcast to
-    it. They return what they were given: Tokens, a view whose parent is
-    changed in the view's keys only, or an array; all with the same layouts and
-    the same dtype. They work under ``jit``, ``vmap`` and ``grad``. Padding is
-    unchanged, and reaches neither values nor gradients.
+    to use only some keys, or an array together with ``like``, the Tokens or
+    view whose tokens the array holds. The array may have a different sample
+    shape, such as that of draws from a model, if the padding mask of ``like``
+    can be broadcast to it. :meth:`forward` and :meth:`inverse` return the same
+    type: Tokens, a view whose parent is changed only in the view's keys, or an
+    array, with the same layouts and dtype. All work under ``jit``, ``vmap`` and
+    ``grad``. Padding is unchanged, and affects neither values nor gradients.
 
     Examples
     --------
@@ -88,10 +88,10 @@ class Standardizer:
         Parameters
         ----------
         tokens : Tokens or TokenView
-            Of floats; a view, to fit some keys only.
+            Tokens of floats, or a view to fit only some keys.
         bijectors : mapping of str to bijector, optional
             For keys with bounded values, an elementwise map to unbounded
-            ones that acts before standardizing. Either functions of one
+            values, applied before standardizing. Either functions of one
             number ``(forward, inverse)`` or ``(forward, inverse,
             forward_log_det)``, with ``forward`` from bounded to unbounded;
             or a bijector of TensorFlow Probability or a transform of
@@ -153,7 +153,7 @@ class Standardizer:
         Parameters
         ----------
         values : Tokens, TokenView or array (*sample, n_tokens, width)
-            Original values, of floats.
+            Original values, as floats.
         like : Tokens or TokenView, optional
             For an array: the tokens that it holds.
 
@@ -165,12 +165,12 @@ class Standardizer:
         Raises
         ------
         UnknownKeyError
-            If a key was not fitted; select those that were.
+            If a key was not fitted; select only the fitted keys.
         ValueError
-            If a key has another batch shape than when it was fitted, or an
+            If a key has a different batch shape than when it was fitted, or an
             array does not hold the tokens of ``like``.
         TypeError
-            If values are not floats, or an array comes without ``like``.
+            If values are not floats, or an array is passed without ``like``.
         """
         return wrap(self._apply(_forward, values, like), values)
 
@@ -178,9 +178,9 @@ class Standardizer:
     def inverse(self, values: T, like: object = None) -> T:
         """Return original values for standardized ones.
 
-        Undoes :meth:`forward`, up to rounding: of the order of
-        ``eps * (abs(u) + abs(mean) + scale)`` before the bijector. Parameters,
-        result and errors are those of :meth:`forward`, values standardized.
+        Undoes :meth:`forward`, up to a rounding error of the order of
+        ``eps * (abs(u) + abs(mean) + scale)`` before the bijector. See
+        :meth:`forward` for parameters, result and errors.
         """
         return wrap(self._apply(_inverse, values, like), values)
 
@@ -190,14 +190,14 @@ class Standardizer:
     ) -> Float[Array, "*sample"]:
         """Return ``log |det d forward(x) / dx|`` at original values x.
 
-        So a density of standardized values becomes that of the original
-        ones: ``log p(x) = log p_standard(forward(x)) + log_det(x)``.
-        Parameters and errors are those of :meth:`forward`.
+        It converts a density of standardized values to a density of original
+        values: ``log p(x) = log p_standard(forward(x)) + log_det(x)``.
+        See :meth:`forward` for parameters and errors.
 
         Returns
         -------
         Array
-            Over the real values of every sample; those of a view only.
+            The sum over the real values of every sample, or those of a view.
         """
         return self._apply(_log_det, values, like)
 
@@ -210,8 +210,8 @@ class Standardizer:
 
 def _forward(laid: Laid) -> Array:
     mean, shift, scale = laid.moments
-    # What padding holds is replaced before anything is computed with it, as
-    # a gradient would turn into NaN by 0 * inf; the result is replaced again.
+    # Padding is replaced before any computation, because a gradient could
+    # become NaN (0 * inf); the result is replaced again.
     unbounded = laid.map(Bijector.forward, laid.bounded())
     unbounded = jnp.where(laid.real, unbounded, mean)
     return laid.instead((unbounded - mean) / scale - shift)

@@ -1,1 +1,1 @@
-"""Files of tokens, and data sets in many files."""
+"""Files of tokens, and datasets in many files."""

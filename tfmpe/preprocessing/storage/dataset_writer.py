@@ -1,4 +1,4 @@
-"""Writer of datasets in shards, which may be larger than the memory."""
+"""Writer of datasets in shards, which may be larger than memory."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ from .manifest import (
 class DatasetWriter:
     """Write Tokens into a folder, one file per call of :meth:`append`.
 
-    A new writer on the same folder continues after the last shard in its
+    A new writer on the same folder continues after the last shard in the
     manifest, also after an interruption.
 
     Parameters
@@ -79,12 +79,12 @@ class DatasetWriter:
 
     @property
     def n_samples(self) -> int:
-        """Number of samples written so far, earlier writers included."""
+        """Number of samples written so far, including earlier writers."""
         return self._manifest.n_samples if self._manifest else 0
 
     @property
     def n_shards(self) -> int:
-        """Number of shards written so far, earlier writers included."""
+        """Number of shards written so far, including earlier writers."""
         return len(self._manifest.shards) if self._manifest else 0
 
     def append(self, tokens: object) -> None:
@@ -94,24 +94,24 @@ class DatasetWriter:
         ----------
         tokens : Tokens
             With the samples along the first axis. Layout, dtypes, further
-            sample axes and the set of arrays must be those of the first shard.
+            sample axes and the set of arrays must match the first shard.
 
         Raises
         ------
         ValueError
-            If the Tokens do not match the first shard, with all differences, or
-            if the writer is closed.
+            If the Tokens do not match the first shard (all differences are
+            listed), or the writer is closed.
         TypeError
-            If ``tokens`` is something else.
+            If ``tokens`` are not Tokens.
         """
         if self._closed:
             raise ValueError(
                 "The DatasetWriter is closed. Open a new one on "
-                f"{self._folder}; it goes on after shard {self.n_shards - 1}."
+                f"{self._folder}; it continues after shard {self.n_shards - 1}."
             )
         if not isinstance(tokens, Tokens):
             raise TypeError(
-                f"append takes Tokens, not {type(tokens).__name__}. Of a "
+                f"append takes Tokens, not {type(tokens).__name__}. For a "
                 "view, append view.to_tokens()."
             )
         if not tokens.sample_shape:
@@ -133,15 +133,15 @@ class DatasetWriter:
             tokens.sample_shape[0],
             hashlib.sha256(content).hexdigest(),
         )
-        # In this order: an interruption in between leaves a file that the
-        # next writer overwrites, and never a shard that is listed but absent.
+        # In this order, an interruption in between leaves a file that the next
+        # writer overwrites, but never a listed shard that does not exist.
         write_atomically(self._folder / shard.file, content)
         new = old._replace(shards=(*old.shards, shard))
         write_manifest(self._folder, new)
         self._manifest = new
 
     def close(self) -> None:
-        """Let other writers use the folder; also at the end of ``with``."""
+        """Release the folder to other writers; ``with`` does so at its end."""
         self._closed = True
         self._lock.close()
 
@@ -174,7 +174,7 @@ def _lock(folder: Path, stack: ExitStack) -> None:
 
 
 def _check_unlisted(folder: Path, n_shards: int) -> None:
-    """Check that no shard but the next is missing in the manifest."""
+    """Check that the manifest lists all shards, except perhaps the next one."""
     listed = {shard_name(number) for number in range(n_shards + 1)}
     unlisted = sorted(
         path.name
@@ -195,7 +195,7 @@ _NAMES = ("these Tokens", "the first shard")
 def _array_differences(
     new: dict[str, StoredArray], old: dict[str, StoredArray]
 ) -> list[str]:
-    """Return a sentence on every difference of the arrays of two shards."""
+    """Return a sentence for every difference between two shards' arrays."""
     faults: list[str] = []
     for name in sorted(new.keys() | old.keys()):
         a, b = (arrays.get(name, "missing") for arrays in (new, old))

@@ -1,8 +1,9 @@
 """Tokens in a safetensors file (extra ``data``).
 
-Arrays are stored as any safetensors tool reads them, but dtypes that not all
-of these tools know as bytes, with one more axis. The header has one entry, a
-JSON text with the layout, and the dtype, shape and checksum of every array.
+Arrays are stored so that any safetensors tool can read them; those of dtypes
+that not all tools know are stored as bytes, with one more axis. The header has
+one entry: a JSON text with the layout, and the dtype, shape and checksum of
+every array.
 """
 
 import hashlib
@@ -42,7 +43,7 @@ Parts = tuple[AnyArray, TokenLayout, AnyArray | None, AnyArray | None]
 
 
 def encode_tokens(tokens: "Tokens") -> tuple[bytes, Header]:
-    """Return the content of a token file that can be read, and its header."""
+    """Return the content of a readable token file, and its header."""
     safetensors = _safetensors()
     leaves = {name: getattr(tokens, name) for name in LEAVES}
     arrays = {
@@ -56,7 +57,7 @@ def encode_tokens(tokens: "Tokens") -> tuple[bytes, Header]:
     }
     written = write_header(Header(tokens.layout, stored))
     try:
-        # What could not be read is not written.
+        # Do not write what could not be read.
         header = read_header(written)
     except DamageError as error:
         raise StorageError(
@@ -92,7 +93,7 @@ def read_tokens(path: Path, numpy: bool) -> Parts:
 def as_leaves(
     arrays: Mapping[str, np.ndarray], layout: TokenLayout, numpy: bool
 ) -> Parts:
-    """Return the parts of Tokens; nothing else may hold the arrays."""
+    """Return the parts of Tokens; arrays must have no other references."""
     found: dict[str, AnyArray] = {
         name: array if numpy else hand_over(array)
         for name, array in arrays.items()
@@ -129,10 +130,10 @@ def open_tokens(path: Path) -> tuple[Any, Header]:
 def read_rows(
     file: Any, name: str, sample: StoredArray, rows: slice
 ) -> np.ndarray:
-    """Return some samples of an array; ``sample`` has the shape of one."""
+    """Return some samples of an array; ``sample`` describes one sample."""
     part = (rows.stop - rows.start, *sample.shape)
     if not math.prod(part):
-        # safetensors refuses to read nothing.
+        # safetensors refuses to read empty slices.
         return np.empty(part, sample.dtype)
     return _as_dtype(file.get_slice(name)[rows.start : rows.stop], sample.dtype)
 
@@ -153,7 +154,7 @@ def _check_stored(file: Any, arrays: Mapping[str, StoredArray]) -> None:
     """Check that a file holds the arrays that its header describes."""
     expected = {name: stored_form(stored) for name, stored in arrays.items()}
     found = {}
-    for name in file.keys():  # noqa: SIM118, it is no dictionary
+    for name in file.keys():  # noqa: SIM118, not a dictionary
         entry = file.get_slice(name)
         found[name] = (entry.get_dtype(), tuple(entry.get_shape()))
     if found != expected:
@@ -164,7 +165,7 @@ def _check_stored(file: Any, arrays: Mapping[str, StoredArray]) -> None:
 
 
 def _plain(name: str, leaf: Any) -> np.ndarray:
-    """Return a leaf as a contiguous NumPy array of native byte order."""
+    """Return a leaf as a contiguous NumPy array in native byte order."""
     array = np.asarray(leaf)
     if not is_storable(array.dtype):
         raise StorageError(
@@ -172,7 +173,7 @@ def _plain(name: str, leaf: Any) -> np.ndarray:
             f"{array.dtype}, which jax does not have. Build them with "
             "Tokens.from_pytree."
         )
-    # safetensors writes arrays with gaps wrongly, without an error.
+    # safetensors writes noncontiguous arrays wrongly, without an error.
     return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
@@ -181,7 +182,7 @@ def _as_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _checksum(array: np.ndarray) -> str:
-    """Return the sha256 of the values' bytes, in hexadecimal."""
+    """Return the SHA-256 of the values' bytes, in hexadecimal."""
     return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
 
 

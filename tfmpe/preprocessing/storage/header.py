@@ -26,11 +26,11 @@ _BITS = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}
 NATIVE = {"bool": "BOOL"} | {
     f"{kind}{n}": f"{kind[0].upper()}{n}" for kind in _BITS for n in _BITS[kind]
 }
-"""What every safetensors since 0.4.5 reads as NumPy, with its names for it."""
+"""Dtypes that every safetensors since 0.4.5 reads as NumPy, and their names."""
 
 
 class StoredArray(NamedTuple):
-    """Dtype, shape and, of a whole array in a file, checksum of its values."""
+    """Dtype and shape; for a whole array in a file, also its checksum."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -76,7 +76,7 @@ def read_header(sealed: str) -> Header:
 def stored_arrays(
     described: Mapping[str, Mapping[str, Any]], layout: TokenLayout
 ) -> dict[str, StoredArray]:
-    """Read the arrays of Tokens of a layout."""
+    """Return the described arrays of Tokens, checked against a layout."""
     arrays = {
         name: StoredArray(
             _read_dtype(entry["dtype"], name),
@@ -108,7 +108,7 @@ def _read_dtype(name: str, of: str) -> np.dtype:
 def check_arrays(
     layout: TokenLayout, arrays: Mapping[str, StoredArray]
 ) -> None:
-    """Check that arrays by name are the leaves of Tokens of a layout."""
+    """Check that arrays are the leaves of Tokens with a layout."""
     if "data" not in arrays or not arrays.keys() <= set(LEAVES):
         raise DamageError(
             f"its arrays are {brief(list(arrays))}, expected 'data' and "
@@ -133,7 +133,8 @@ def check_arrays(
     ):
         raise DamageError(
             f"its functional inputs have the shape {brief(inputs.shape)}, but "
-            f"its data {brief(data)} and its keys {brief(n_inputs)} inputs"
+            f"its data have {brief(data)} and its keys have "
+            f"{brief(n_inputs)} inputs"
         )
     padding = arrays.get("padding")
     if padding is not None and padding[:2] != (np.dtype(bool), data[:-1]):
@@ -144,12 +145,12 @@ def check_arrays(
 
 
 def is_storable(dtype: np.dtype) -> bool:
-    """Whether this version of jax, or another one, has a dtype."""
+    """Return whether this or another version of jax has a dtype."""
     return is_numeric(dtype) or hasattr(ml_dtypes, dtype.name)
 
 
 def stored_form(stored: StoredArray) -> tuple[str, tuple[int, ...]]:
-    """Return the file's name for a dtype, and the shape in the file."""
+    """Return the name of the dtype and the shape in the file."""
     if stored.dtype.name in NATIVE:
         return NATIVE[stored.dtype.name], stored.shape
     return "U8", (*stored.shape, stored.dtype.itemsize)

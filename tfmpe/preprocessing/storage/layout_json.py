@@ -1,4 +1,4 @@
-"""JSON form of a layout, written and read back with every check."""
+"""JSON form of a layout: writing, and reading with all checks."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ _FIELDS = ("name", "path", "event_shape", "batch_shape", "label", "n_inputs")
 
 
 def layout_to_json(layout: TokenLayout) -> dict[str, Any]:
-    """Return a layout as dictionaries, sequences, strings, integers, None."""
+    """Return a layout as values that JSON can represent."""
     return {
         "keys": [_key_to_json(key) for key in layout.keys],
         "independence": layout.independence.to_dict(),
@@ -47,7 +47,7 @@ def layout_version(layout: TokenLayout) -> int:
 
 
 def layout_hash(layout: TokenLayout) -> str:
-    """Return the sha256 of a layout, the same in every process.
+    """Return the SHA-256 of a layout, the same in every process.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def _key_from_json(entry: Mapping[str, Any]) -> KeyLayout:
     if not fits:
         raise ValueError(
             f"{name!r} has the event shape {event}, the names {dims} and the "
-            f"groups {groups}"
+            f"groups {groups}, which do not match"
         )
     n_inputs = entry["n_inputs"]
     return KeyLayout(

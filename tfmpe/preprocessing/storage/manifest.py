@@ -1,4 +1,4 @@
-"""Manifest of a dataset: its shards, and what all of them have in common."""
+"""Manifest of a dataset: its shards, and what they have in common."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ _FORMAT, _VERSION = "tfmpe.dataset", 2  # 2 has named dimensions
 
 
 class Shard(NamedTuple):
-    """File name, number of samples and sha256 of one file of a dataset."""
+    """File name, number of samples and SHA-256 of one file of a dataset."""
 
     file: str
     n_samples: int
@@ -82,7 +82,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a dataset; every fault is a StorageError."""
+    """Read the manifest of a dataset; raise StorageError if it is invalid."""
     path = folder / MANIFEST
     if not path.exists():
         raise FileNotFoundError(
@@ -101,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest:
 def _read(record: Mapping[str, Any]) -> Manifest:
     layout = layout_from_json(record["layout"])
     shards = tuple(
-        # No other name is ever opened: not one that leads out of the folder.
+        # File names are never read: they could lead out of the folder.
         Shard(shard_name(number), n_samples, str(entry["sha256"]))
         for number, entry in enumerate(record["shards"])
         for n_samples in sizes_from_json([entry["n_samples"]])

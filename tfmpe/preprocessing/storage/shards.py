@@ -1,4 +1,4 @@
-"""Reader of datasets in shards, which reads only the samples asked for."""
+"""Reader of datasets in shards, which reads only the requested samples."""
 
 import bisect
 import hashlib
@@ -27,8 +27,8 @@ def open_dataset(
     folder : path
         The folder with the manifest and the shards.
     numpy : bool
-        Whether Tokens read from it hold NumPy arrays instead of jax arrays: for
-        data loaders, and for dtypes that jax would narrow.
+        Whether to read NumPy arrays instead of jax arrays, for data loaders
+        and for dtypes that jax would narrow.
     verify : bool
         Whether to compare each shard with its checksum when it is first
         needed, which reads the whole shard once.
@@ -100,16 +100,16 @@ class StoredDataset:
         Raises
         ------
         IndexError, ValueError
-            If the sample does not exist, or the slice has another step.
+            If the sample does not exist, or the slice has a different step.
         StorageError
-            If a shard is missing or damaged, with its name.
+            If a shard is missing or damaged; the message names it.
         """
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step != 1:
                 raise ValueError(
-                    f"A dataset is sliced with step 1, not {step}. Take "
-                    "dataset[a:b], and of that other steps."
+                    f"A dataset can only be sliced with step 1, not {step}. "
+                    "Read dataset[a:b], and select samples from the result."
                 )
             return self._read(start, max(start, stop))
         number = operator.index(index)
@@ -121,11 +121,11 @@ class StoredDataset:
         return self._read(number, number + 1, single=True)
 
     def load(self) -> Tokens:
-        """Return all samples as Tokens; a damaged shard is a StorageError."""
+        """Return all samples as Tokens; raise StorageError if damaged."""
         return self[:]
 
     def _read(self, start: int, stop: int, single: bool = False) -> Tokens:
-        # The last shard that begins at or before the start: with samples.
+        # The last shard that begins at or before the start: it has samples.
         number = bisect.bisect_right(self._starts, start) - 1
         parts = []
         at = start
@@ -134,7 +134,7 @@ class StoredDataset:
             until = min(end, stop)
             parts.append((number, slice(at - first, until - first)))
             at, number = until, number + 1
-        # Only then is it sure that there are as many samples as are listed.
+        # First open the files, which checks that they hold the listed samples.
         files = [self._file(number) for number, _ in parts]
         arrays = {}
         for name, sample in self._manifest.samples.items():
@@ -169,8 +169,8 @@ class StoredDataset:
                 or header.arrays["data"].shape[0] != shard.n_samples
             ):
                 raise DamageError(
-                    "the shard has another layout or other arrays than the "
-                    "manifest"
+                    "the shard has a different layout or different arrays than "
+                    "the manifest"
                 )
         self._files[number] = file
         return file

@@ -1,4 +1,4 @@
-"""Arrays per key from one token array, and changes of a key's values."""
+"""Decoding of token arrays to one array per key, and changes of values."""
 
 import functools
 import math
@@ -33,7 +33,7 @@ TokenArray: TypeAlias = Shaped[AnyArray, "*sample tokens width"]
 def decode_values(
     flat: TokenArray, keys: Sequence[KeyLayout], sample_shape: tuple[int, ...]
 ) -> list[AnyArray]:
-    """Return every key's values, as views of NumPy or as jax arrays."""
+    """Return every key's values, as NumPy views or as jax arrays."""
     source = readable(flat)
     blocks = [
         source[index].reshape(shape)
@@ -49,7 +49,7 @@ def decode_values(
 def _cuts(
     keys: tuple[KeyLayout, ...], sample_shape: tuple[int, ...]
 ) -> tuple[tuple[tuple[Any, ...], tuple[int, ...]], ...]:
-    """Return the place of every key's values, and their shape."""
+    """Return the index and the shape of every key's values."""
     return tuple(
         (
             (..., key.block, slice(key.width)),
@@ -64,7 +64,7 @@ def decode_tree(
     keys: Sequence[KeyLayout],
     sample_shape: tuple[int, ...] | None = None,
 ) -> dict[str, Any]:
-    """Return the nested dictionary of keys' values."""
+    """Return the values of the keys as a nested dictionary."""
     check_room(flat, keys)
     shape = tuple(flat.shape[:-2]) if sample_shape is None else sample_shape
     return unflatten_tree(
@@ -77,7 +77,7 @@ def check_room(flat: AnyArray, keys: Iterable[KeyLayout]) -> None:
     for key in keys:
         if key.width > flat.shape[-1]:
             raise ValueError(
-                f"{key.name!r} holds {key.width} values in a token but the "
+                f"{key.name!r} holds {key.width} values in a token, but the "
                 f"tokens of the flat array have {flat.shape[-1]}."
             )
 
@@ -86,7 +86,7 @@ def set_blocks(
     flat: TokenArray,
     changes: Sequence[tuple[slice, Shaped[AnyArray, "*sample _ _"]]],
 ) -> Shaped[Array, "*sample tokens width"]:
-    """Return a copy with some tokens' first columns replaced."""
+    """Return a copy with the first columns of some tokens replaced."""
     if on_host([flat, *(block for _, block in changes)]):
         changed = empty(tuple(flat.shape), np.dtype(flat.dtype))
         changed[...] = flat
@@ -112,14 +112,14 @@ def decode_pytree(
     Parameters
     ----------
     flat_array : array, shape (*sample, n_tokens, width)
-        As returned by :func:`flatten_pytree`, which has an example, or another
-        with the same tokens.
+        As returned by :func:`flatten_pytree` (see there for an example), or
+        another array with the same tokens.
     slices : mapping
-        As of :func:`flatten_pytree`, of all keys.
+        As returned by :func:`flatten_pytree`, for all keys.
     sample_shape : sequence of int
         Sample shape of the result, with as many samples as ``flat_array``.
     keys : sequence of str, optional
-        Rebuild these only, in this order.
+        Rebuild only these keys, in this order.
 
     Returns
     -------
@@ -165,13 +165,13 @@ def update_flat_array(
     Parameters
     ----------
     flat_array : array
-        Left unchanged; :func:`flatten_pytree` has an example.
+        Not modified. See :func:`flatten_pytree` for an example.
     slices : mapping
-        As of :func:`flatten_pytree`.
+        As returned by :func:`flatten_pytree`.
     key : str
         The key to replace; nested keys are joined with ``/``.
     new_value : array, shape (*sample, *event, *batch)
-        Or without the sample axes, for the same values in every sample.
+        Without the sample axes, every sample gets the same values.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def update_flat_array(
     Raises
     ------
     UnknownKeyError, ValueError, TypeError
-        As :meth:`Tokens.with_values`.
+        See :meth:`Tokens.with_values`.
     DynamicShapeError
         If ``slices`` was traced.
 
@@ -208,8 +208,8 @@ def replace_values(
 def token_array(
     value: object, what: str, keys: Sequence[KeyLayout] | None = None
 ) -> AnyArray:
-    """Return an array of tokens, with those and the widths of ``keys``."""
-    # The axes of a DataArray could not be compared with anything.
+    """Return a token array, checked against the sizes of ``keys``."""
+    # There are no names to compare the axes of a DataArray with.
     check_axes(value, (), what)
     array = as_array(value, what)
     if keys is not None:
@@ -241,7 +241,7 @@ def check_token_count(flat: AnyArray, expected: int) -> None:
 def select_keys(
     keys: Sequence[KeyLayout], names: Iterable[str]
 ) -> tuple[KeyLayout, ...]:
-    """Return some keys by name, their offsets kept."""
+    """Return some keys by name, with unchanged offsets."""
     by_name = {key.name: key for key in keys}
     names = checked_names(names)
     for name in names:
@@ -253,7 +253,7 @@ def select_keys(
 def _value_block(
     value: object, key: KeyLayout, sample_shape: tuple[int, ...]
 ) -> TokenArray:
-    """Return a new value of one key, repeated without sample axes."""
+    """Return a new value of one key as tokens, broadcast to all samples."""
     what = f"The new value of {key.name!r}"
     inner = (*key.event_shape, *key.batch_shape)
     array = key_array(value, key, what)

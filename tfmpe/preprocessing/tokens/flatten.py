@@ -1,4 +1,4 @@
-"""Token array of several keys, made from an array per key."""
+"""Token array of several keys, made from one array per key."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, SupportsFloat, SupportsIndex
@@ -151,7 +151,7 @@ def lay_out(
     width: int,
     pad_value: SupportsFloat | AnyArray,
 ) -> Shaped[Array, "*sample tokens width"]:
-    """Join tokens, each right-padded with ``pad_value`` in its own dtype."""
+    """Join blocks, each right-padded with ``pad_value`` in its own dtype."""
     if not on_host([*blocks, pad_value]):
         ready = []
         for block in blocks:
@@ -188,11 +188,11 @@ def flatten_pytree(
     Parameters
     ----------
     data, sample_ndims, batch_ndims, dims, groups
-        As of :meth:`Tokens.from_pytree`.
+        See :meth:`Tokens.from_pytree`.
     pad_value : float
         Fills tokens that hold fewer values than ``max_batch_size``.
     max_batch_size : int or None
-        Width of a token; None for the largest that is needed.
+        Width of a token; None for the width of the widest key.
 
     Returns
     -------
@@ -200,13 +200,13 @@ def flatten_pytree(
         The tokens of all keys, one key after the other, row-major.
     slices : dict
         ``{key: {'offset', 'event_shape', 'batch_shape'}}``; nested keys are
-        joined with ``/``. With ``'dims'`` and ``'groups'`` where a key has
-        them.
+        joined with ``/``. Entries also have ``'dims'`` and ``'groups'`` if the
+        key has them.
 
     Raises
     ------
     ValueError, DynamicShapeError
-        As :meth:`Tokens.from_pytree`, or if ``max_batch_size`` is too small
+        See :meth:`Tokens.from_pytree`; also if ``max_batch_size`` is too small
         or traced.
 
     Warns

@@ -30,7 +30,7 @@ def read_functional_inputs(
     keys: Sequence[KeyLayout],
     samples: Sequence[str | None],
 ) -> dict[str, Shaped[AnyArray, "*_ tokens inputs"]]:
-    """Read inputs by key; those given once have sample axes of size 1."""
+    """Read the inputs of keys; inputs given once get sample axes of size 1."""
     given = lookup_per_key(
         functional_inputs,
         [key.name for key in keys],
@@ -63,11 +63,11 @@ def _rows(
         error.add_note(
             "A functional input has the sample and event axes of its key, "
             "then one axis with the inputs of each token. The sample axes "
-            "may be left out where all samples share the inputs."
+            "may be left out if all samples share the inputs."
         )
         raise error
     lead = lead or (1,) * sample_ndims
-    # Reshaping a jax array would compile, once for every shape.
+    # Reshaping a jax array would cause a compilation for every shape.
     return readable(value).reshape((*lead, key.n_tokens, value.shape[-1]))
 
 
@@ -101,9 +101,9 @@ def flatten_functional_inputs(
     Parameters
     ----------
     functional_inputs : nested dict of arrays, or None
-        As of :meth:`Tokens.from_pytree`, in any unit.
+        See :meth:`Tokens.from_pytree`; in any unit.
     slices : mapping
-        As of :func:`flatten_pytree`, in token order.
+        As returned by :func:`flatten_pytree`, in token order.
     sample_ndims : int
         Number of leading sample axes.
     pad_value : float
@@ -112,8 +112,8 @@ def flatten_functional_inputs(
     Returns
     -------
     Array or None
-        None for None. Sample axes are broadcast against one another and of
-        size 1 where every input was given once.
+        None if there are no inputs. Sample axes are broadcast against one
+        another, and have size 1 if every input was given once.
 
     Raises
     ------

@@ -23,7 +23,7 @@ _Ints: TypeAlias = Int[np.ndarray, " _"]
 
 
 def joint_layout(layouts: Sequence[TokenLayout]) -> TokenLayout:
-    """Return the first layout with every key grown to hold those of all."""
+    """Return the first layout, with keys grown to fit those of all layouts."""
     return TokenLayout(
         tuple(
             _joint_key([layout[key.name] for layout in layouts])
@@ -61,7 +61,7 @@ def _same_ids(a: KeyLayout, b: KeyLayout) -> bool:
 
 
 def _group_numbers(keys: Sequence[KeyLayout]) -> list[_Ints]:
-    """Return the same number for equal groups of a key in several layouts."""
+    """Return numbers of the groups of a key, equal for equal groups."""
     sizes = [key.n_tokens for key in keys]
     number = number_combinations(
         (
@@ -83,8 +83,8 @@ def _largest_groups(numbers: Sequence[_Ints]) -> _Ints:
 def token_positions(before: KeyLayout, after: KeyLayout) -> _Ints:
     """Return the position of each token of a key after the key has grown.
 
-    The n-th token of a group stays the n-th of it; in other keys a token
-    keeps its coordinates.
+    The n-th token of a group stays its n-th token; in keys without groups,
+    tokens keep their coordinates.
     """
     if not before.groups:
         grid = np.arange(after.n_tokens).reshape(after.event_shape)
@@ -92,7 +92,7 @@ def token_positions(before: KeyLayout, after: KeyLayout) -> _Ints:
     if _same_ids(before, after):
         return np.arange(before.n_tokens)
     new, old = _group_numbers([after, before])
-    # Both sorted by group: the n-th of a group has the same place in it.
+    # Sort both by group, so that the n-th token of a group stays the n-th.
     new_order = np.argsort(new, kind="stable")
     old_order = np.argsort(old, kind="stable")
     new, old = new[new_order], old[old_order]
@@ -107,8 +107,8 @@ def check_growth(layouts: Sequence[TokenLayout], joint: TokenLayout) -> None:
         check_dimensions(joint.keys)
     except ValueError as error:
         raise ValueError(
-            f"Cannot join Tokens: {error}. Build all keys that share an axis "
-            "with a ragged key with the same groups."
+            f"Cannot join Tokens: {error}. Give the same groups to all keys "
+            "that share an axis with a ragged key."
         ) from None
     check_rules(joint)
     for rule in joint.independence.cross_local:
@@ -116,7 +116,7 @@ def check_growth(layouts: Sequence[TokenLayout], joint: TokenLayout) -> None:
         for old in layouts:
             moved_a = _moved(old[a], joint[a], dims[0])
             moved_b = _moved(old[b], joint[b], dims[1])
-            # Of a group index by itself only the used ids are known.
+            # A group index without an axis only knows ids up to the last used.
             n = min(len(moved_a), len(moved_b))
             if np.array_equal(moved_a[:n], moved_b[:n]):
                 continue

@@ -1,6 +1,6 @@
 """Joining of Tokens of different sizes along the sample axis.
 
-Padding follows each key: its token axes grow to the largest event shape of
+Each key is padded separately: its event axes grow to the largest event shape of
 the operands, or each group of a ragged key to its largest number of tokens.
 """
 
@@ -31,22 +31,22 @@ def concatenate_tokens(*tokens: object) -> Tokens:
     *tokens : Tokens
         With the same keys, labels, batch shapes, rules, numbers of event
         axes and names of dimensions. Event shapes, groups, numbers of samples
-        and the order of the keys may differ; the first order is taken.
+        and the order of the keys may differ; the first order is used.
 
     Returns
     -------
     Tokens
-        Every key has the largest event shape along each axis. A ragged key
-        whose ids differ has, of each group (or combination of groups), as
-        many tokens as the operand with most of it, sorted by group; else
-        its tokens keep their order. Tokens that an operand does not have
-        hold -1e8 and are False in ``padding_mask``; without any such token
-        there is no padding mask.
+        Every key has the largest event shape along each axis. If the ids of a
+        ragged key differ, its tokens are sorted by group, and each group (or
+        combination of groups) has as many tokens as in the operand where it
+        is largest; otherwise its tokens keep their order. Tokens that an
+        operand does not have hold -1e8 and are False in ``padding_mask``; if
+        there are none, there is no padding mask.
 
     Raises
     ------
     ValueError
-        If there is nothing to join or the operands do not fit; all faults
+        If there is nothing to join or the operands do not match; all faults
         are listed.
 
     Notes
@@ -89,7 +89,7 @@ def _checked(tokens: Sequence[object]) -> list[Tokens]:
         if not isinstance(operand, Tokens):
             raise TypeError(
                 f"Operand {number} of concatenate_tokens is a "
-                f"{type(operand).__name__}, expected Tokens. Of a view, join "
+                f"{type(operand).__name__}, expected Tokens. For a view, join "
                 "view.to_tokens()."
             )
         operands.append(operand)
@@ -99,8 +99,8 @@ def _checked(tokens: Sequence[object]) -> list[Tokens]:
         elif operand.sample_shape[1:] != first.sample_shape[1:]:
             faults.append(
                 f"operand {number} has the sample shape "
-                f"{operand.sample_shape}, operand 0 {first.sample_shape}: "
-                "only the first axis may differ"
+                f"{operand.sample_shape}, but operand 0 has "
+                f"{first.sample_shape}: only the first axis may differ"
             )
         faults += layout_differences(
             operand.layout, first.layout, names, JOINABLE
@@ -133,7 +133,7 @@ def _regrid(
     new: TokenLayout,
     pad_value: float,
 ) -> Shaped[AnyArray, "*sample tokens columns"]:
-    """Move the tokens of a layout to their places in a larger one."""
+    """Move the tokens of a layout to their places in a larger layout."""
     if old == new:
         return array
     places = [np.zeros(0, int)]

@@ -19,7 +19,7 @@ def check_inputs(view: TokenQueries) -> None:
     """Check that the functional inputs of real tokens, if known, are finite."""
     if view.functional_inputs is None:
         return
-    # Columns of keys with more inputs are filled up.
+    # Columns beyond the inputs of a key hold padding.
     widths = [key.n_inputs or 0 for key in view.layout.keys]
     faults = [
         f"those of {name!r} are NaN or infinite in {wrong.any(-1).sum()} of "
@@ -34,7 +34,7 @@ def check_known(view: TokenQueries, what: str) -> None:
     check_inputs(view)
     widths = [key.width for key in view.layout.keys]
     faults = [
-        f"of {name!r} {wrong.sum()} of {real.sum() * wrong.shape[-1]} values "
+        f"{wrong.sum()} of {real.sum() * wrong.shape[-1]} values of {name!r} "
         f"are NaN or infinite, or outside the support of a bijector {_REMEDY}"
         for name, wrong, real in _wrong(view, view.data, widths)
     ]
@@ -44,7 +44,7 @@ def check_known(view: TokenQueries, what: str) -> None:
 def _wrong(
     view: TokenQueries, array: AnyArray, widths: list[int]
 ) -> Iterator[tuple[str, Bool[np.ndarray, "..."], Bool[np.ndarray, "..."]]]:
-    """Yield keys with real values that are not finite: these, real tokens."""
+    """Yield each key with non-finite real values, their mask, real tokens."""
     if any(isinstance(x, Tracer) for x in (array, view.padding)):
         return
     array, padding = jax.device_get((array, view.padding_mask))

@@ -18,7 +18,7 @@ from .decode import decode_tree, token_array
 
 
 class TokenQueries:
-    """Base of Tokens and TokenView: what follows from layout and padding.
+    """Base class of Tokens and TokenView: what layout and padding determine.
 
     Subclasses have ``data``, ``layout``, ``functional_inputs``, ``padding`` and
     ``root``, the layout that the keys were selected from.
@@ -82,9 +82,9 @@ class TokenQueries:
 
     @property
     def self_attention_mask(self) -> Bool[np.ndarray, "tokens tokens"]:
-        """Declared mask: what the rules say, so that rows may be empty.
+        """Mask that the rules declare; rows may be empty.
 
-        Attention takes :meth:`attention_mask`.
+        For attention, use :meth:`attention_mask`.
         """
         return declared_mask(self.root, self.layout.names)
 
@@ -141,29 +141,29 @@ class TokenQueries:
         ----------
         keys : Tokens or TokenView, optional
             The tokens attended to, selected from the same layout, by the rules
-            of cross-attention. By default these tokens, by those of
+            of cross-attention. By default these tokens, by the rules of
             self-attention.
         both_ways : bool
             For cross-attention: whether a cross_local rule ``(a, b, dims)``
-            also says which tokens of ``a`` those of ``b`` attend to.
+            also restricts which tokens of ``a`` the tokens of ``b`` attend to.
         empty_rows : {'self', 'all', 'error'}
-            What a token does that rules and padding leave nothing to attend
-            to. ``'self'``: it attends to itself or, if that is not a real
-            token among ``keys``, to every real one. ``'all'``: to every real
-            one. ``'error'``: rules that leave a row empty raise.
+            What tokens attend to if rules and padding leave them nothing.
+            ``'self'``: to themselves or, if they are not real tokens among
+            ``keys``, to every real token. ``'all'``: to every real token.
+            ``'error'``: an error is raised if rules leave a row empty.
 
         Returns
         -------
         array of bool
             For ``jax.nn.dot_product_attention``. Sample axes are flattened to
-            one; 1 if there is no padding.
+            one, of size 1 if there is no padding.
 
         Raises
         ------
         ValueError
-            If ``keys`` were selected from another layout or have another
-            number of samples, or ``empty_rows`` is ``'error'`` and a row is
-            empty.
+            If ``keys`` were selected from a different layout or have a
+            different number of samples, or ``empty_rows`` is ``'error'`` and
+            rules leave a row empty.
 
         Notes
         -----
@@ -208,23 +208,23 @@ class TokenQueries:
     ) -> AttentionPlan:
         """Return the open pairs of :meth:`attention_mask` as small blocks.
 
-        In memory proportional to the tokens and the open pairs instead of their
-        square; :func:`tfmpe.nn.structured_attention` takes it.
+        Its memory is proportional to the numbers of tokens and open pairs, not
+        to the square. It is used by :func:`tfmpe.nn.structured_attention`.
 
         Parameters
         ----------
         keys, both_ways, empty_rows
-            As of :meth:`attention_mask`.
+            See :meth:`attention_mask`.
 
         Returns
         -------
         AttentionPlan
-            Without padding; made once for a layout.
+            Without padding; made once per layout.
 
         Raises
         ------
         ValueError
-            As :meth:`attention_mask`.
+            See :meth:`attention_mask`.
 
         Notes
         -----
@@ -266,7 +266,7 @@ class TokenQueries:
         Raises
         ------
         ValueError
-            If the array has another number of tokens, or is a DataArray.
+            If the array has a different number of tokens, or is a DataArray.
 
         Notes
         -----
@@ -279,7 +279,7 @@ class TokenQueries:
     def _same_tokens(
         self, data: object
     ) -> Shaped[AnyArray, "*sample tokens width"]:
-        """Return other values for the same tokens, checked."""
+        """Return new values for the same tokens, checked."""
         array, present = token_array(data, "data"), self.data
         if tuple(array.shape) != tuple(present.shape):
             raise ValueError(
@@ -292,24 +292,25 @@ class TokenQueries:
     def _check_same_root(self, other: "TokenQueries") -> None:
         if self.root != other.root:
             raise ValueError(
-                "The two sets of tokens have different layouts behind them: "
+                "The two sets of tokens were selected from different layouts: "
                 f"{self.root} and {other.root}. Select both from Tokens that "
                 "were built with the same keys, shapes and rules."
             )
 
     def summary(self) -> str:
-        """Return a text of one screen: sizes, rules, padding, memory, warnings.
+        """Return a one-screen text: sizes, rules, padding, memory, warnings.
 
         Returns
         -------
         str
-            About 40 lines of at most 80 characters; some of many keys or rules
-            are left out.
+            About 40 lines of at most 80 characters; if there are many keys or
+            rules, some are left out. Warnings name the keys that attend to one
+            another at quadratic cost, and the rule that would restrict them.
 
         Notes
         -----
-        Works under ``jit`` and on trees of shapes, as ``jax.eval_shape``
-        returns them; what needs values is left out then. No mask is built.
+        Works under ``jit`` and on trees of shapes from ``jax.eval_shape``;
+        anything that needs values is left out then. No mask is built.
 
         Examples
         --------

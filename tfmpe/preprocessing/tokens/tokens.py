@@ -61,20 +61,20 @@ class Tokens(TokenQueries):
     data : Array, shape (*sample, n_tokens, width)
         Values, one token per row, padded on the right with -1e8.
     layout : TokenLayout
-        Keys, shapes, labels and rules: static, hashable.
+        Keys, shapes, labels and rules; static and hashable.
     functional_inputs : Array, shape (*sample, n_tokens, n_inputs), or None
-        Times, places and the like of every token; rows of keys without any
+        Such as the time or place of every token; rows of keys without any
         hold -1e8.
     padding : array of bool, shape (*sample, n_tokens), or None
         True for real tokens; None if all are. Read ``padding_mask`` instead.
     root_layout : TokenLayout or None
         The layout that the keys were selected from, if masks must follow rules
-        on other keys too; else None. Not stored in files, nor joined.
+        on other keys too; else None. It is neither stored nor joined.
 
     Notes
     -----
-    A pytree whose leaves are the arrays, all with the sample axes first, and
-    whose static part are the layouts::
+    A pytree. Its leaves are the arrays, all with the sample axes first; its
+    static part consists of the layouts::
 
         Tokens
         ├── data               (*sample, n_tokens, width)
@@ -115,9 +115,9 @@ class Tokens(TokenQueries):
         ----------
         data : nested dict of arrays, each of shape (*sample, *event, *batch)
             One array per key; keys keep the order in which they are written.
-            Or a Dataset of xarray, or DataArrays, as in the other arguments:
-            sample axes come first with the same names, and labels along a
-            dimension are equal, in all of them.
+            Or an xarray Dataset or DataArrays, which the other arguments may
+            also be: in all of them sample axes must come first and have the
+            same names, and labels along a dimension must be equal.
         independence : mapping or Independence
             Rules between keys: lists under ``'local'``, ``'cross'`` and
             ``'cross_local'``; ``{}`` for none. A cross_local rule may name
@@ -129,22 +129,22 @@ class Tokens(TokenQueries):
             Number of leading sample axes, 0 or more.
         batch_ndims : int or tree of int, optional
             Number of trailing axes inside one token, for all or for some
-            keys; 1 where not given, 0 allowed.
+            keys; 1 by default, and 0 is allowed.
         event_shapes : tree of arrays, optional
             True event shapes of some or all keys, ``(*sample, n_event_dims)``
-            (or without the sample axes), where samples differ in size.
+            (or without the sample axes), if samples differ in size.
         labels : mapping of str to int, optional
             Integer of every key, so that separately built Tokens agree. By
             default the ranks of the sorted keys.
         dims : tree of sequences of str, optional
-            Names of the event axes of some or all keys. A name has one size
-            wherever it occurs.
+            Names of the event axes of some or all keys. A name must have one
+            size wherever it occurs.
         groups : tree of dict of int arrays, optional
             For ragged keys, with one event axis, ``{key: {dimension: ids}}``:
             the coordinate of each token along a dimension, ``(n_tokens,)``, in
-            any order. A dimension has the size of the axis of that name, or
-            without one the largest id plus 1. For values of xarray also a
-            DataArray, or the name of a coordinate, with labels.
+            any order. The size of a dimension is that of the axis with its
+            name or, if there is none, the largest id plus 1. For xarray values,
+            also a DataArray, or the name of a coordinate, with labels.
         positions : sequence of str, or tree of sequences of axes, optional
             Keys whose tokens are in order, such as a time series: their
             functional input becomes the index of each token, 0, 1, 2, …
@@ -160,9 +160,9 @@ class Tokens(TokenQueries):
         Raises
         ------
         ValueError
-            If arrays do not fit one another, values are masked or would change
-            in the dtypes of jax (64 bits in 32), or a rule or an optional
-            argument does not fit the shapes or names of the data.
+            If arrays do not match one another, values are masked or would
+            change when jax narrows 64 bits to 32, or a rule or an optional
+            argument does not match the shapes or names of the data.
         IndependenceError
             If a rule is malformed.
         UnknownKeyError
@@ -248,7 +248,7 @@ class Tokens(TokenQueries):
         return self.root_layout or self.layout
 
     def select_tokens(self, keys: Iterable[str]) -> "TokenView":
-        """Return a view of some keys, in the order asked for.
+        """Return a view of some keys, in the given order.
 
         Parameters
         ----------
@@ -278,8 +278,8 @@ class Tokens(TokenQueries):
         Parameters
         ----------
         query_keys, key_keys : sequence of str
-            Keys whose tokens attend, in row order, and are attended to, in
-            column order.
+            Keys whose tokens attend (rows) and keys whose tokens are attended
+            to (columns), both in order.
 
         Returns
         -------
@@ -293,8 +293,8 @@ class Tokens(TokenQueries):
 
         Notes
         -----
-        Static, so safe under ``jit``. ``local`` rules do not act; the others
-        act only as written, first key among the queries. Legacy:
+        Static, so safe under ``jit``. ``local`` rules do not apply; other rules
+        apply only if their first key is among the queries. Legacy:
         ``build_cross_attention_mask``.
         """
         return declared_mask(
@@ -307,9 +307,9 @@ class Tokens(TokenQueries):
         Parameters
         ----------
         **key_values : array or nested dict of arrays
-            New values, ``(*sample, *event, *batch)``; or without the sample
-            axes, for the same values in every sample. Nested keys are given
-            as dictionaries, or as ``**{'site/obs': value}``.
+            New values, ``(*sample, *event, *batch)``; without the sample axes,
+            every sample gets the same values. Nested keys are given as
+            dictionaries, or as ``**{'site/obs': value}``.
 
         Returns
         -------
@@ -321,8 +321,8 @@ class Tokens(TokenQueries):
         UnknownKeyError
             If a key does not exist.
         ValueError, TypeError
-            If a value has another shape than its key, axes in another order, or
-            a dtype that does not fit into that of the tokens.
+            If a value differs from its key in shape or order of axes, or its
+            dtype does not fit into the dtype of the tokens.
 
         Notes
         -----
@@ -355,8 +355,8 @@ class Tokens(TokenQueries):
         Raises
         ------
         ValueError, TypeError
-            If the shape is not that of the present array, its dtype does not
-            fit, or it is a DataArray, whose axes cannot be compared.
+            If ``data`` has a different shape than the current array, a dtype
+            that does not fit, or is a DataArray, whose axes have no reference.
 
         Notes
         -----
@@ -373,10 +373,10 @@ class Tokens(TokenQueries):
         Parameters
         ----------
         flat_array : array, shape (*sample, n, width)
-            With all tokens of this object in their order or, as its number of
-            tokens tells, with those of ``keys`` only, in the order of ``keys``.
+            With all tokens of this object, or only the tokens of ``keys`` in
+            this order; the number of tokens determines which.
         keys : sequence of str
-            The keys to rebuild, in the order wanted.
+            The keys to rebuild, in this order.
 
         Returns
         -------
@@ -403,7 +403,7 @@ class Tokens(TokenQueries):
         Parameters
         ----------
         path : path
-            The file, with its full name; an existing one is replaced.
+            The file, with its full name; an existing file is replaced.
 
         Raises
         ------
@@ -414,10 +414,10 @@ class Tokens(TokenQueries):
 
         Notes
         -----
-        Not under ``jit``. Written atomically: whenever the process or the
-        machine stops, the file is the old or the new one. Other tools read the
-        arrays too, but dtypes that not all of them know, such as bfloat16 and
-        complex, as bytes.
+        Does not work under ``jit``. The file is written atomically: if the
+        process or the machine stops, it is the old or the new file. Other tools
+        can also read the arrays; dtypes that not all of them know, such as
+        bfloat16 and complex, are stored as bytes.
 
         Examples
         --------
@@ -455,16 +455,16 @@ class Tokens(TokenQueries):
         Raises
         ------
         FileNotFoundError, StorageError
-            If there is no file, or it is not a token file, damaged, or of a
-            newer version. No code from the file is ever run.
+            If there is no file, or it is not a token file, is damaged, or is
+            of a newer version. No code from the file is ever run.
         TypeError
             If jax would narrow a dtype, and ``numpy`` is False.
         ImportError
-            As :meth:`save`.
+            See :meth:`save`.
 
         Notes
         -----
-        Not under ``jit``.
+        Does not work under ``jit``.
         """
         from tfmpe.preprocessing.storage.files import read_tokens
 

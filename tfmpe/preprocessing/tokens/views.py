@@ -17,16 +17,17 @@ from .tokens import Tokens
 @pytree("parent")
 @dataclass(frozen=True, eq=False, repr=False)
 class TokenView(TokenQueries):
-    """Some keys of Tokens, in the order asked for.
+    """Some keys of Tokens, in the order of the selection.
 
-    Has the same properties as :class:`Tokens`, all in that order. Arrays are
-    taken from the parent when they are read, and are views of host memory where
-    the keys are neighbours.
+    Has the same properties as :class:`Tokens`, all in this order. Arrays are
+    taken from the parent when they are read; in host memory they are not copied
+    if the keys are adjacent.
 
     Attributes
     ----------
     parent : Tokens
-        What was selected from: its arrays are the leaves of this pytree.
+        The Tokens that the keys were selected from; its arrays are the leaves
+        of this pytree.
     selected_keys : tuple of str
         The keys.
     """
@@ -41,7 +42,7 @@ class TokenView(TokenQueries):
 
     @property
     def layout(self) -> TokenLayout:
-        """The layout of the selected keys, offsets from 0."""
+        """The layout of the selected keys, with offsets from 0."""
         return self.parent.layout.select(self.selected_keys)
 
     @property
@@ -68,7 +69,7 @@ class TokenView(TokenQueries):
         return self.parent.layout.blocks(self.selected_keys)
 
     def select_tokens(self, keys: Iterable[str]) -> "TokenView":
-        """Return a view of some of these keys, in the order asked for.
+        """Return a view of some of these keys, in the given order.
 
         Raises
         ------
@@ -78,7 +79,7 @@ class TokenView(TokenQueries):
         return TokenView(self.parent, self.layout.select(keys).names)
 
     def to_tokens(self) -> Tokens:
-        """Return Tokens of these keys only; rules on others are dropped."""
+        """Return Tokens of only these keys; rules on other keys are dropped."""
         return Tokens(
             self.data, self.layout, self.functional_inputs, self.padding
         )
@@ -99,7 +100,7 @@ class TokenView(TokenQueries):
         Raises
         ------
         ValueError, TypeError
-            As :meth:`Tokens.with_data`, which works under the same
+            See :meth:`Tokens.with_data`; both work under the same
             transformations.
         """
         block = readable(self._same_tokens(data))
@@ -116,9 +117,9 @@ def detach(
 ) -> Tokens:
     """Return Tokens of some keys (by default all), with their root layout.
 
-    Unlike a view they do not carry the other keys' arrays through a compiled
-    loop, and unlike ``view.to_tokens()`` they know the rules on other keys:
-    masks between detached Tokens of one parent are those of the parent.
+    Unlike a view, they do not carry the arrays of other keys through a compiled
+    loop. Unlike ``view.to_tokens()``, they keep the rules on other keys: masks
+    between detached Tokens of one parent equal the masks of the parent.
     """
     if keys is None and isinstance(tokens, Tokens):
         return replace(tokens, root_layout=tokens.root)

@@ -36,7 +36,7 @@ def index_fn(theta, y):
 
 
 class SiteField(nnx.Module):
-    """Velocities from the growth that the rules let a token see."""
+    """Velocities that depend on the growth visible to each token."""
 
     def __init__(self):
         self.weights = nnx.Param(jnp.array([-0.5, 0.5, 0.0, 0.0]))

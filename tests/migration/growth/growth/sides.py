@@ -6,7 +6,7 @@ from growth.model import GLOBAL_NAMES, INDEPENDENCE
 
 
 def swapped(theta, y):
-    """Flatten with the sides exchanged, to learn to simulate."""
+    """Flatten with the sides exchanged, to learn the simulator."""
     flat, slices = flatten_structured(
         {"theta": y, "y": theta}, independence=INDEPENDENCE
     )
@@ -22,7 +22,7 @@ def replaced(theta, drawn, y):
 
 
 def global_block(theta, y):
-    """Flatten the shared parameters and the heights alone."""
+    """Flatten only the shared parameters and the heights."""
     shared = {k: v for k, v in theta.items() if k in GLOBAL_NAMES}
     flat, slices = flatten_structured({"theta": shared, "y": y})
     return flat["data"]["theta"], slices["theta"]

@@ -23,7 +23,7 @@ class GaussianFourierEmbedding(nnx.Module):
         Columns of the result; one less if it is odd (L55).
     rngs : nnx.Rngs
         One key of ``params``. Frequencies are drawn in the default float
-        type, so in double precision they begin with other numbers (L53).
+        type, so their initial values depend on the precision (L53).
 
     Notes
     -----
@@ -39,8 +39,8 @@ class GaussianFourierEmbedding(nnx.Module):
         self, inputs: Float[Array, "*n in_dim"]
     ) -> Float[Array, "*n columns"]:
         """Return cosines, then sines."""
-        # In this order, and the compiler is not to change it: 2 pi times b
-        # first rounds otherwise, which is 2e-5 in the output.
+        # The compiler must not multiply b by 2 pi first, which rounds
+        # differently and changes the output by 2e-5.
         waves = jax.lax.optimization_barrier(inputs @ self.b[...])
         angle = 2 * math.pi * waves
         return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], -1)
@@ -60,7 +60,7 @@ class Embedding(nnx.Module):
     out_dim : int
         Width of the vectors.
     rngs : nnx.Rngs, optional
-        Without it all instances share ``nnx.Rngs(0)`` (L20).
+        By default all instances share ``nnx.Rngs(0)`` (L20).
 
     Notes
     -----
@@ -103,15 +103,15 @@ class Embedding(nnx.Module):
             the end (L55).
         indices : Array, shape (n or 1, t, index_in_dim), or None
         time : Array or float
-            Anything that can be broadcast to ``(n, t, 1)``; None gives -1e8.
+            Must broadcast to ``(n, t, 1)``; None means -1e8.
         is_context : bool
-            Whether the tokens are on the side of the context.
+            Whether the tokens are those of the context.
 
         Raises
         ------
         TypeError
-            If the columns do not match: without ``indices`` where
-            ``index_out_dim`` is not 0, or if it is odd (L55).
+            If the columns do not match: ``index_out_dim`` is odd, or not 0
+            without ``indices`` (L55).
         """
         columns = [values, _rows(self.embedding.embedding[...], labels)]
         if indices is not None:

@@ -14,7 +14,7 @@ Activation = Callable[[Any], Any]
 
 
 class FFLayer(nnx.Module):
-    """A linear layer, dropout, then the activation, in this order.
+    """A linear layer, dropout and an activation, in this order.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class FFLayer(nnx.Module):
         Share of the values that is zeroed in training mode.
     activation : callable
     rngs : nnx.Rngs, optional
-        Streams ``params`` for the weights, and ``dropout``. Without it all
+        Streams ``params`` for the weights, and ``dropout``. By default all
         instances share ``nnx.Rngs(0)`` (L20).
 
     Notes
@@ -45,12 +45,12 @@ class FFLayer(nnx.Module):
         self.activation = activation
 
     def __call__(self, x: Float[Array, "*n dim"]) -> Float[Array, "*n dim"]:
-        """Return new vectors."""
+        """Return the transformed vectors."""
         return self.activation(self.dropout(self.linear(x)))
 
 
 class MLP(nnx.Module):
-    """A stack of :class:`FFLayer`, one after another.
+    """A sequence of :class:`FFLayer`.
 
     Parameters
     ----------
@@ -82,14 +82,14 @@ class MLP(nnx.Module):
         )
 
     def __call__(self, x: Float[Array, "*n dim"]) -> Float[Array, "*n dim"]:
-        """Return new vectors."""
+        """Return the transformed vectors."""
         for layer in layers(self.layers, self.layers.dropout.rngs):
             x = layer(x)
         return x
 
 
 class _Block(nnx.Module):
-    """Common parts of both kinds of blocks, in the order of the keys."""
+    """Common parts of both kinds of blocks, created in the order of keys."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class EncoderBlock(_Block):
     def __call__(
         self, x: Float[Array, "*n t dim"], mask: Any = None
     ) -> Float[Array, "*n t dim"]:
-        """Return new vectors; the mask has no effect (L22)."""
+        """Return the transformed vectors; the mask has no effect (L22)."""
         del mask
         self.attn.take_keys()
         x = x + self.norm(x)
@@ -160,7 +160,7 @@ class DecoderBlock(_Block):
     Parameters
     ----------
     n_heads, dim, n_ff, dropout, activation, rngs
-        See :class:`EncoderBlock`, in another order.
+        See :class:`EncoderBlock`, in a different order.
 
     Raises
     ------
@@ -191,7 +191,7 @@ class DecoderBlock(_Block):
         context: Float[Array, "*n c dim"],
         mask: Any = None,
     ) -> Float[Array, "*n t dim"]:
-        """Return new vectors.
+        """Return the transformed vectors.
 
         ``mask``, of shape ``(n or 1, 1, t, c)``, is nonzero where a token of
         ``x`` may attend to one of ``context``.

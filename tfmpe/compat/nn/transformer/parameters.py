@@ -11,7 +11,7 @@ from tfmpe._base.errors import nearest, raise_faults
 
 
 def read_parameters(network: nnx.Module) -> dict[str, Any]:
-    """Return the weights of a network by path.
+    """Return the weights of a network, keyed by path.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def read_parameters(network: nnx.Module) -> dict[str, Any]:
     Returns
     -------
     dict of str to Array
-        ``'decoder/attn/query/kernel'`` and the like, sorted. Weights of a
+        Sorted by paths such as ``'decoder/attn/query/kernel'``. Weights of a
         stack have the layer axis first.
 
     Examples
@@ -37,15 +37,15 @@ def load_parameters(network: nnx.Module, parameters: Mapping[str, Any]) -> None:
     Parameters
     ----------
     network : nnx.Module
-        Changed in place, and only if everything fits.
+        Changed in place, but only if there is no error.
     parameters : mapping of str to array
-        Exactly the paths and shapes of :func:`read_parameters`. Converted to
-        the data types of the network.
+        With exactly the paths and shapes of :func:`read_parameters`.
+        Converted to the dtypes of the network.
 
     Raises
     ------
     ValueError
-        Lists every path that is missing or unknown and every wrong shape.
+        If a path is missing or unknown, or a shape is wrong; lists them all.
 
     Examples
     --------

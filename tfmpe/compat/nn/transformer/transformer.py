@@ -28,14 +28,14 @@ class Transformer(StructuredVectorFieldModel):
         ``n_ff``, ``dropout`` and ``activation``, a function such as
         ``nnx.relu``. Other entries are not used.
     value_dim : int
-        Values in a token of theta or context.
+        Number of values in a token of theta or context.
     n_labels : int
         Number of labels: one more than the largest.
     index_dim : int
-        Functional inputs of a token.
+        Number of functional inputs of a token.
     rngs : nnx.Rngs, optional
-        Streams ``params`` for the initial weights, and ``dropout``. Without
-        it all instances share ``nnx.Rngs(0)`` (L20).
+        Streams ``params`` for the initial weights, and ``dropout``. By
+        default all instances share ``nnx.Rngs(0)`` (L20).
 
     Raises
     ------
@@ -135,7 +135,7 @@ class Transformer(StructuredVectorFieldModel):
         Parameters
         ----------
         context, context_label, context_index, context_mask, time
-            See the call; the mask has no effect (L22).
+            See :meth:`__call__`; the mask has no effect (L22).
         """
         x = self.embedding(context, context_label, context_index, time, True)
         return self._encoded(x, context_mask)
@@ -155,11 +155,11 @@ class Transformer(StructuredVectorFieldModel):
         Parameters
         ----------
         pos, pos_label, pos_index, pos_mask
-            The ``theta…`` of the call.
+            The ``theta…`` of :meth:`__call__`.
         encoded : Array
             As returned by :meth:`encode`.
         cross_mask, time
-            See the call.
+            See :meth:`__call__`.
         """
         x = self.embedding(pos, pos_label, pos_index, time)
         x = self._encoded(x, pos_mask)
@@ -187,12 +187,12 @@ class Transformer(StructuredVectorFieldModel):
         context, theta : Array
         context_label, theta_label : Array of int, shape (n or 1, tokens)
         context_index, theta_index : Array, shape (n or 1, tokens, index_dim)
-            Or None where ``index_out_dim`` is 0.
+            Or None if ``index_out_dim`` is 0.
         context_mask, theta_mask : Array or None
-            Without effect (L22).
+            Ignored (L22).
         cross_mask : Array, shape (n or 1, 1, t, c), or None
             Nonzero where a theta token may attend to a context token. A row
-            of zeros attends to all equally (L22).
+            of zeros attends to all tokens equally (L22).
         time : Array, shape (n, 1, 1) or (1, 1, 1), or float
             Used by both sides.
 

@@ -1,4 +1,4 @@
-"""Preparation of a training from data and conditionals."""
+"""Preparation of a training run from its data and options."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,7 +19,7 @@ from tfmpe.estimators._training.data import (
     read_batches,
     set_aside,
 )
-from tfmpe.estimators._training.epochs import Loop, begin
+from tfmpe.estimators._training.loop import Loop, begin
 from tfmpe.estimators._training.optimizer import (
     default_optimizer,
     given_optimizer,
@@ -39,10 +39,10 @@ def read_questions(
     conditioning_keys: Iterable[str] | None,
     several: Iterable[Question] | None,
 ) -> tuple[Question, ...]:
-    """Return the conditionals of a call, in either form."""
+    """Return the conditionals of a call, whichever arguments define them."""
     if several is None:
         if target_keys is None:
-            raise TypeError("fit needs target_keys, or several conditionals.")
+            raise TypeError("fit needs target_keys or conditionals.")
         return ((target_keys, conditioning_keys),)
     if target_keys is not None or conditioning_keys is not None:
         raise TypeError(
@@ -64,7 +64,7 @@ def prepare(
     options: FitOptions,
     sigma_min: float,
 ) -> tuple[Loop, Progress]:
-    """Return a training, and where it begins.
+    """Return a training loop, and the progress at which it starts.
 
     ``fit_standardizer`` returns a standardizer for the first Tokens, or None.
     """
@@ -99,7 +99,7 @@ def prepare(
         "sigma_min": sigma_min,
     }
     if options.checkpoint is not None:
-        # Not of batches, as their order may change.
+        # Batches are not compared, because their order may change.
         compared = {"validation data": validation}
         compared["simulations"] = first if batches is None else None
         settings["data"] = {
@@ -135,7 +135,7 @@ def prepare(
 
     rest = (reached.others, split.rest[1])
     if batches is None:
-        # Once, or arrays in host memory would be moved in every epoch.
+        # Moved once; otherwise every epoch would move arrays in host memory.
         tokens = jax.device_put(ready(first, "Simulations"))
         epoch = shuffled(tokens, options.batch_size)
     else:
@@ -185,7 +185,7 @@ def _read_data(
 
 
 def _settings(options: FitOptions, n_steps: int) -> dict[str, Any]:
-    """Return the options that a checkpoint must have in common."""
+    """Return the options that must equal those of a checkpoint."""
     settings: dict[str, Any] = {
         "batch_size": options.batch_size,
         "n_noise": options.n_noise,

@@ -1,4 +1,4 @@
-"""Ranks of true values among draws: tests, a table and pictures."""
+"""Ranks of true values among draws: tests, a table and plots."""
 
 import math
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class CalibrationRanks:
     real : nested dict of ndarrays of bool, same shapes
         False for padding, whose ranks have no meaning.
     means, distances
-        For every key, and for all under ``"(joint)"``: number of draws with
-        a lower mean of all values, and number of draws nearer to the middle
-        of the draws, in standard deviations of these.
+        For every key, and for all under ``"(joint)"``: the number of draws
+        with a lower mean of all values, and the number of draws closer to the
+        middle of the draws, in standard deviations of the draws.
     n_samples
         Draws for every simulation.
     """
@@ -101,13 +101,13 @@ class CalibrationRanks:
         Returns
         -------
         Uniformity
-            p values: of every value, and corrected for the number of tests
-            of every key and of all.
+            p-values of every value, and of every key and all keys, corrected
+            for the number of tests.
 
         Notes
         -----
         Values of one simulation may depend on one another in any way. With
-        correct draws a corrected p value is below 0.01 in at most about one
+        correct draws a corrected p-value is below 0.01 in at most about one
         of a hundred checks. Source: Neyman, 1937 (smooth tests).
         """
         *tests, (_, joint) = self._tests()
@@ -127,11 +127,11 @@ class CalibrationRanks:
         )
 
     def summary(self) -> str:
-        """Return a table with a row per key, to print.
+        """Return a table with a row per key, as text.
 
-        The mean of its ranks (from 0 to 1), their spread (1 if uniform; more
-        if draws are too narrow), the corrected p value of :meth:`uniformity`,
-        and a finding if that is below 0.01.
+        It shows the mean of the ranks (from 0 to 1), their spread (1 if
+        uniform, more if draws are too narrow), the corrected p-value of
+        :meth:`uniformity`, and a finding if the p-value is below 0.01.
         """
         tests = self._tests()
         rows = [
@@ -150,7 +150,7 @@ class CalibrationRanks:
             ("key", "values", "mean", "spread", "p", "finding"),
             rows,
             "correct draws have mean 0.50 and spread 1.00",
-            f"p values need at least {MIN_SIMULATIONS} simulations"
+            f"p-values need at least {MIN_SIMULATIONS} simulations"
             if math.isnan(overall)
             else "p of a key is corrected for its number of values; p of "
             f"all {len(rows)} rows is {_p_in_words(overall)}",
@@ -168,15 +168,15 @@ class CalibrationRanks:
         Returns
         -------
         ndarray of matplotlib Axes
-            Those that were drawn on; never shown. Heights are relative to
-            uniform ranks. With correct draws each height lies in the grey band
-            in 99 of 100 checks; bars of a key with several values are averages,
-            which vary less.
+            Those that were drawn on; the figure is not shown. Heights are
+            relative to uniform ranks. With correct draws, each height lies in
+            the gray band in 99 of 100 checks; bars of a key with several values
+            are averages, which vary less.
         """
         return plot_ranks(self._all_columns(), self.n_samples, ax)
 
     def plot_ecdf(self, ax: Axes | None = None) -> Axes:
-        """Plot the difference of rank distributions from the uniform one.
+        """Plot the difference between rank distributions and the uniform one.
 
         Parameters
         ----------
@@ -186,9 +186,9 @@ class CalibrationRanks:
         Returns
         -------
         matplotlib Axes
-            One line per key: the share of ranks below a place minus that of
-            uniform ranks. With correct draws a whole line lies in the grey
-            band in 99 of 100 checks; for averages see :meth:`plot`.
+            One line per key: the fraction of ranks below a place, minus that
+            of uniform ranks. With correct draws, a whole line lies in the gray
+            band in 99 of 100 checks; for averages, see :meth:`plot`.
             Source: Säilynoja et al., 2022.
         """
         return plot_ecdf(self._all_columns(), self.n_samples, ax)
@@ -201,7 +201,7 @@ class CalibrationRanks:
 
 
 def _p_in_words(p_value: float) -> str:
-    """Return a p value as it is printed in a table."""
+    """Return a p-value as it is printed in a table."""
     if math.isnan(p_value):
         return "-"
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"

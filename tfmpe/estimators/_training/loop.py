@@ -1,9 +1,7 @@
-"""Epochs of a training: progress, early stopping, checkpoints."""
+"""Epochs of a training run: progress, early stopping, checkpoints."""
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from tfmpe._base.extras import import_extra
+from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._flow.vector_field import SplitField
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
@@ -34,14 +32,14 @@ from tfmpe.estimators._training.steps import (
 from tfmpe.estimators._types import AnyTokens, Arrays, PRNGKey
 from tfmpe.preprocessing import Standardizer
 
-# Epochs are numbered from 0, so none has the same noise.
+# No epoch has this number, so none has the noise of validation.
 _VALIDATION = np.uint32(2**32 - 1)
 
 Batch = tuple[AnyTokens, Float[np.ndarray, " rows"]]
 """Rows of a step, and their weights."""
 
 Batches = Callable[[np.random.Generator], Iterator[Batch]]
-"""From a source of randomness to the batches of an epoch."""
+"""A function from a random generator to the batches of an epoch."""
 
 
 def begin(
@@ -64,7 +62,7 @@ def begin(
 
 @dataclass
 class Loop:
-    """One training, from the first epoch or a checkpoint to the end.
+    """A training run, from the first epoch or a checkpoint to the end.
 
     Attributes
     ----------
@@ -73,15 +71,15 @@ class Loop:
     rest
         Arrays of the field that are not trained.
     key
-        Epoch ``i`` depends on ``fold_in(key, i)`` only.
+        PRNG key. Epoch ``i`` depends only on ``fold_in(key, i)``.
     batches
-        Of one epoch.
+        Returns the batches of one epoch.
     n_steps
         Steps of an epoch, for the learning rate and the progress bar.
     validation
-        Standardized.
+        Standardized batches, or None.
     settings
-        Required to be equal in a checkpoint.
+        Must equal those of a checkpoint.
     """
 
     plans: tuple[Plan, ...]
@@ -101,12 +99,17 @@ class Loop:
         Raises
         ------
         TrainingDivergedError
-            If a loss is not finite; the progress yielded last is whole.
+            If a loss is not finite; the progress yielded last is valid.
         """
         options = self.options
         numbers = range(progress.history.n_epochs, options.n_epochs)
         saved = progress.history.n_epochs
-        with self._bar(numbers.start) as bar:
+        with progress_bar(
+            options.progress,
+            options.n_epochs * self.n_steps,
+            "step",
+            initial=numbers.start * self.n_steps,
+        ) as bar:
             for number in numbers:
                 if self._has_waited(progress.waited):
                     break
@@ -181,8 +184,10 @@ class Loop:
                 optimizer=self.optimizer.transformation,
             )
             losses.append((total, n))
-            if bar is not None:
-                _advance(bar, losses)
+            # A loss is only read when it is shown.
+            if advance(bar, "training", losses):
+                total, n = jax.device_get(losses[-1])
+                bar.set_postfix_str(f"loss {total / max(n, 1):.4f}")
         if bar is not None:
             bar.total = len(losses) * self.options.n_epochs
         return state, _mean_loss(_on_host(losses), number)
@@ -192,7 +197,7 @@ class Loop:
     ) -> float:
         """Return the mean loss over all rows and conditionals.
 
-        With the same noise in every epoch, so that only parameters differ.
+        The noise is the same in every epoch, so that only parameters differ.
         """
         key = jax.random.fold_in(self.key, _VALIDATION)
         means = []
@@ -222,29 +227,6 @@ class Loop:
     def _has_waited(self, epochs: int) -> bool:
         patience = self.options.patience
         return patience is not None and epochs >= patience
-
-    def _bar(self, n_before: int) -> Any:
-        if not self.options.progress:
-            return nullcontext()
-        tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
-        return tqdm.tqdm(
-            desc="compiling",
-            unit="step",
-            initial=n_before * self.n_steps,
-            total=self.options.n_epochs * self.n_steps,
-        )
-
-
-def _advance(bar: Any, losses: list[Loss]) -> None:
-    """Move the bar by a step; its loss is read only when it is shown."""
-    if bar.desc.startswith("compiling"):
-        # The time left is counted from here.
-        jax.block_until_ready(losses)
-        bar.set_description("training", refresh=False)
-        bar.start_t = time.time()
-    if bar.update():
-        total, n = jax.device_get(losses[-1])
-        bar.set_postfix_str(f"loss {total / max(n, 1):.4f}")
 
 
 def _on_host(losses: list[Loss]) -> Float[np.ndarray, "steps 2"]:
