@@ -1,5 +1,6 @@
 """Data, rules and helpers that the tests share; CPU only."""
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,10 @@ import pytest
 
 # Before any computation; a platform chosen by the user is kept.
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
+
+# Compiled programs are millions of objects that live to the end. With the
+# default thresholds, visiting them again and again takes a tenth of the time.
+gc.set_threshold(200_000, 20, 50)
 
 
 # Numbers of tests by group, printed at the end.

@@ -1,9 +1,16 @@
-"""Parameter sets that `make test` uses only in part."""
+"""Parameter sets and loops of which `make test` uses a part."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
+
+from strategies import PROFILE
+
+
+def several(nightly: int, test: int) -> int:
+    """Return a number of repetitions, larger in `make nightly`."""
+    return test if PROFILE == "test" else nightly
 
 
 def some_of(

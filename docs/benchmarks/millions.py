@@ -2,7 +2,7 @@
 
 The epidemic of the benchmarks, whose sites see one another through the common
 parameters alone, and the core's network of the same table. A draw with the
-default solver is 16 evaluations. Prints a Markdown table::
+default solver is 8 evaluations. Prints a Markdown table::
 
     python docs/benchmarks/millions.py --sites 10000 250000
 """

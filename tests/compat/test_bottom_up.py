@@ -10,6 +10,7 @@ import optax
 import pytest
 from flax import nnx
 
+from nightly import some_of
 from stored_calls import stored_cases
 from tfmpe import compat
 from tfmpe.compat._bottom_up import rounds, stages
@@ -219,7 +220,9 @@ def _run(model, estimator=None, **options):
     )
 
 
-@pytest.mark.parametrize("example", RUNS)
+@pytest.mark.parametrize(
+    "example", some_of(RUNS, ["hierarchical_brownian"], "trainings")
+)
 def test_a_run_calls_what_the_legacy_run_called(example, calls):
     """The order of calls, shapes, dtypes, keys, rules, masks, labels agree."""
     model = Model(example)

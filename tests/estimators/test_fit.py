@@ -105,9 +105,9 @@ def test_every_row_counts_once(shuffled):
         tokens = Tokens.from_pytree({"x": np.arange(n_rows)[:, None, None]}, {})
         order = np.random.default_rng(0).permutation(n_rows)
         order = order if shuffled else None
-        batches, weights = zip(*cut(tokens, 4, order), strict=True)
-        rows = np.stack([batch.data[:, 0, 0] for batch in batches])
-        weights = np.stack(weights)
+        batches = list(cut(tokens, 4, order))
+        rows = np.stack([batch.tokens.data[:, 0, 0] for batch in batches])
+        weights = np.stack([batch.weights for batch in batches])
         assert rows.shape == weights.shape == (-(-n_rows // 4), 4)
         found = rows[weights == 1].tolist()
         assert found == (order.tolist() if shuffled else list(range(n_rows)))
@@ -155,8 +155,9 @@ def test_batches_are_cut_to_steps(tokens, monkeypatch):
     """Steps are filled up; none has more rows than the first batch."""
     steps = []
 
-    def gradient(parameters, rest, part, weights, key, *, plan):
-        steps.append((part.sample_shape, np.asarray(weights).tolist()))
+    def gradient(parameters, rest, part, key, *, plan):
+        weights = np.asarray(part.weights).tolist()
+        steps.append((part.tokens.sample_shape, weights))
         return parameters, (jnp.float32(1), jnp.float32(1))
 
     monkeypatch.setattr(fitting, "batch_gradient", gradient)
@@ -483,7 +484,7 @@ def test_errors(error, data, options, message):
             "optax.adam(1e-3). Pass a number as learning_rate.",
         ),
         (
-            lambda data: read_batches(data, FitOptions(*[None] * 11)),
+            lambda data: read_batches(data, FitOptions(*[None] * 4)),
             3,
             "fit expects Tokens, a stored dataset or an iterable of Tokens, "
             "got int.",

@@ -32,8 +32,11 @@ from tfmpe.preprocessing.tokens.views import detach
 
 TARGET, GIVEN = ["site", "mu"], ["obs"]
 NOISE = normal(4, 5, 3, 2)
-# Tolerance for four steps of order 4 over a unit of time, with rate 1/2.
+RK4 = {"solver": "rk4"}
+# Error of four of its steps over one unit of time, with a rate of 1/2.
 FOUR_STEPS = 2e-5
+# Error of four steps of the midpoint method.
+MIDPOINT = 1e-2
 # For other shapes, the order of sums may differ.
 ROUNDING = 1e-6
 
@@ -53,7 +56,7 @@ def draw(tokens, theta_0=NOISE, field=linear, **options):
         GIVEN,
         theta_0=theta_0,
         n_samples=len(theta_0),
-        **options,
+        **RK4 | options,
     )
 
 
@@ -70,6 +73,14 @@ def test_draws_end_where_the_equation_ends(tokens, draws):
     assert draws.dtype == jnp.float32
     np.testing.assert_allclose(draws, expected, atol=FOUR_STEPS)
     assert (draws == PAD_VALUE).any()
+
+
+def test_the_default_solver(tokens, draws):
+    by_default = draw(tokens, solver=None)
+    midpoint = draw(tokens, solver="midpoint", n_steps=4)
+    np.testing.assert_array_equal(by_default, midpoint)
+    error = abs(by_default - draws)
+    assert FOUR_STEPS < error.max() < MIDPOINT
 
 
 def test_draws_decode_to_the_tree(tokens, draws):
@@ -182,7 +193,7 @@ def test_backward_undoes_forward(tokens, draws):
     again = draw(tokens, draws, direction="backward")
     np.testing.assert_allclose(again, expected, atol=FOUR_STEPS)
     again = ContinuousFlow(linear).sample(
-        target.with_data(draws[0]), TARGET, GIVEN, direction="backward"
+        target.with_data(draws[0]), TARGET, GIVEN, direction="backward", **RK4
     )
     np.testing.assert_allclose(again[0], expected[0], atol=FOUR_STEPS)
 
@@ -201,7 +212,7 @@ def test_views_and_host_arrays(tokens, draws):
     host = jax.tree.map(np.asarray, tokens)
     for given in (view, host):
         again = ContinuousFlow(linear).sample(
-            given, TARGET, theta_0=NOISE, n_samples=4
+            given, TARGET, theta_0=NOISE, n_samples=4, **RK4
         )
         np.testing.assert_array_equal(again, draws)
 
@@ -209,7 +220,9 @@ def test_views_and_host_arrays(tokens, draws):
 def test_nothing_given(tokens):
     """Draws are from the distribution of the target alone."""
     noise = normal(1, 5, 6, 2)
-    draws = ContinuousFlow(linear).sample(tokens, ["obs"], [], theta_0=noise)
+    draws = ContinuousFlow(linear).sample(
+        tokens, ["obs"], [], theta_0=noise, **RK4
+    )
     expected = linear_end(noise, tokens.select_tokens([]))
     expected = padded_with(expected, tokens.select_tokens(["obs"]))
     np.testing.assert_allclose(draws, expected, atol=FOUR_STEPS)
@@ -220,7 +233,7 @@ def test_whole_numbers():
     data = {"mu": np.arange(3).reshape(3, 1, 1), "obs": np.ones((3, 2, 1), int)}
     tokens = Tokens.from_pytree(data, {})
     ends = ContinuousFlow(linear).sample(
-        tokens, ["mu"], theta_0=np.ones((1, 3, 1, 1), int)
+        tokens, ["mu"], theta_0=np.ones((1, 3, 1, 1), int), **RK4
     )
     expected = linear_end(np.ones((3, 1, 1)), tokens.select_tokens(["obs"]))
     np.testing.assert_allclose(ends[0], expected, atol=FOUR_STEPS)
@@ -359,7 +372,7 @@ def test_batches_bound_the_memory(tokens):
             solve_draws,
             static=split.static,
             times=(0.0, 1.0),
-            ode=read_ode(None, None, None, None, 10, 4),
+            ode=read_ode(None, None, None, None, 10, ("rk4", 4)),
             batch_size=batch_size,
         )
         lowered = jax.jit(solve).lower(

@@ -22,7 +22,7 @@ ERRORS = {
 
 
 def ode(solver=None, n_steps=None, rtol=None, atol=None, max_steps=4096):
-    return read_ode(solver, n_steps, rtol, atol, max_steps, 4)
+    return read_ode(solver, n_steps, rtol, atol, max_steps, ("rk4", 4))
 
 
 def solve(ode, rates, initial, start=0.0, stop=1.0, sizes=None):

@@ -140,7 +140,7 @@ def test_classifiers():
     [
         ([0.1, np.nan], [[0.5]] * 2, "probabilities has 1 of 2 values"),
         ([0.1, 0.9], [[0.5], [np.inf]], "null_probabilities has 1 of 2"),
-        ([-1.0, 3.0], [[0.5]] * 2, "from -1 to 3, expected 0 to 1. Logits"),
+        ([-1.0, 3.0], [[0.5]] * 2, "from -1 to 3, expected 0 to 1. Convert"),
         ([], np.zeros((0, 3)), r"shape \(0,\), expected \(n,\)"),
         ([0.5], np.zeros((1, 0)), r"shape \(1, 0\), expected \(n, n_null\)"),
     ],

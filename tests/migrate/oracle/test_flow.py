@@ -56,10 +56,9 @@ def _kind(case):
 
 def _parameters(*kinds):
     cases = [case for case in CASES if _kind(case) in kinds]
-    by_example = "values" in kinds
 
     def kind(case):
-        return case.function, case.raises, by_example and case.example
+        return case.function, case.raises
 
     return pytest.mark.parametrize("case", one_of_each(cases, kind))
 

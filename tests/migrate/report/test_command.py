@@ -57,7 +57,7 @@ def test_exit_zero_is_for_findings_only(report):
         ("bad.json --json x", "", "is not JSON"),
         ("bad.json --json x", "[" * 100_000, "is not JSON"),
         ("bad.json --json x", "[]", "is not from a command"),
-        ("bad.json --json x", '{"tool": ["scan"]}', "of ['scan']; expected"),
+        ("bad.json --json x", '{"tool": ["scan"]}', "from ['scan']; expected"),
         ("bad.json --html x", '{"tool": "scan"}', "a format other than 2"),
         ("bad.json --html x", '{"tool": "fix", "format": 2}', "a result of"),
     ],

@@ -18,7 +18,7 @@ def test_run_says_what_was_called_and_what_it_becomes(run, script):
     assert found.exit_code == 0
     assert found.stdout == "done ['fit.py', '--json', 'its own']\n"
     assert "1 legacy call from 1 place, 0 warnings" in found.stderr
-    assert "T101 util.dataloader.flatten_structured: on Tok" in found.stderr
+    assert "T101 util.dataloader.flatten_structured -> Tok" in found.stderr
     name, place = "sfmpe.util.dataloader.flatten_structured", ("fit.py", 12, 1)
     written = read_record(Path("seen.json"))
     assert written.calls == (Calls(name, Place(*place), 1, "T101"),)

@@ -70,7 +70,9 @@ def test_batches_of_other_dtypes_do_not_become_one_data_set():
     def simulator(key, parameters):
         return {"obs": (parameters["mu"] + 0.5).astype(next(dtypes))}
 
-    with pytest.raises(ValueError, match=r"at sample 2 is .*\['float32'\], t"):
+    with pytest.raises(
+        ValueError, match=r"at sample 2 is .*\['float32'\], but"
+    ):
         generate_static_dataset(
             jax.random.key(0),
             prior,

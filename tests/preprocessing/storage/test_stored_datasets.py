@@ -456,8 +456,8 @@ def test_a_closed_writer_writes_no_more(tmp_path):
     with pytest.raises(ValueError, match="is closed") as caught:
         writer.append(make_tokens(3, 4))
     assert str(caught.value) == (
-        f"The DatasetWriter is closed. Open a new one on {tmp_path}; it goes "
-        "on after shard 0."
+        f"The DatasetWriter is closed. Open a new one on {tmp_path}; it "
+        "continues after shard 0."
     )
     writer.close()
     assert writer.n_samples == 3

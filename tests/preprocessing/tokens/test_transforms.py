@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nightly import some_of
 from tfmpe import Tokens, concatenate_tokens
 
 CASES = {}
@@ -356,17 +357,24 @@ NEED_SAMPLES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "transform"),
-    [
-        pytest.param(name, transform, id=f"{transform}-{name}")
-        for transform, name in itertools.product(OPERATIONS, CASES)
-        if not (transform in NEED_SAMPLES and name == "no_sample_axes")
-    ],
-)
-def test_every_transform_of_every_case(name, transform):
+PAIRS = [
+    f"{transform} {name}"
+    for transform, name in itertools.product(OPERATIONS, CASES)
+    if not (transform in NEED_SAMPLES and name == "no_sample_axes")
+]
+
+
+# A step of 4 meets every transform and every case.
+@pytest.mark.parametrize("pair", some_of(PAIRS, PAIRS[::4], "transforms"))
+def test_every_transform_of_every_case(pair):
     """Each test applies one operation to one case and checks the result."""
+    transform, name = pair.split()
     OPERATIONS[transform](CASES[name]())
+
+
+def test_some_transforms_meet_every_case():
+    met = {part for pair in PAIRS[::4] for part in pair.split()}
+    assert met == {*OPERATIONS, *CASES}
 
 
 def test_the_cases_are_what_their_names_say():

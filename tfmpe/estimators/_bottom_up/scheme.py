@@ -75,7 +75,7 @@ def read_fit(options: Mapping[str, Any]) -> dict[str, Any]:
     options = american(options, "train_bottom_up")
     given = _read(options, [name for name in known if name not in _OWN], "fit")
     defaults = {name: known[name].default for name in FitOptions._fields}
-    check_for_tokens(read_options(*{**defaults, **given}.values()))
+    check_for_tokens(read_options(**{**defaults, **given}))
     return given
 
 
@@ -84,7 +84,7 @@ def read_sample(options: Mapping[str, Any]) -> dict[str, Any]:
     given = _read(options, _SAMPLING, "sample")
     ode = {"max_steps": 1, **dict.fromkeys(_SAMPLING[:4]), **given}
     positive_or_none(ode.pop("batch_size", None), "batch_size")
-    read_ode(**ode, default_steps=1)
+    read_ode(**ode, default=("rk4", 1))
     return given
 
 

@@ -201,7 +201,7 @@ def read_ode(
     rtol: object,
     atol: object,
     max_steps: object,
-    default_steps: int,
+    default: tuple[str, int],
 ) -> Ode:
     """Check the options of an ODE solver.
 
@@ -215,7 +215,7 @@ def read_ode(
             f"atol={atol} adaptive ones. Pass n_steps or tolerances."
         )
     if solver is None:
-        solver = "dopri5" if adaptive else "rk4"
+        solver = "dopri5" if adaptive else default[0]
     if isinstance(solver, str):
         if solver not in SOLVERS:
             raise ValueError(
@@ -239,7 +239,7 @@ def read_ode(
         for name, value in (("rtol", rtol), ("atol", atol))
         if value is not None
     ] or [1.0]
-    fixed = default_steps if n_steps is None else n_steps
+    fixed = default[1] if n_steps is None else n_steps
     return Ode(
         solver,
         None if adaptive else positive(fixed, "n_steps"),

@@ -4,15 +4,19 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from tfmpe._base.arrays import take_rows
-from tfmpe.estimators._training.loop import Batch, Batches
+from tfmpe.estimators._training.loop import Batches
+from tfmpe.estimators._training.steps import Batch
 from tfmpe.estimators._types import AnyTokens
 
 
 def cut(
-    tokens: AnyTokens, size: int, order: Int[np.ndarray, " rows"] | None = None
+    tokens: AnyTokens,
+    size: int,
+    order: Int[np.ndarray, " rows"] | None = None,
+    noise: Float[np.ndarray, "rows tokens width"] | None = None,
 ) -> Iterator[Batch]:
     """Cut rows into batches in a given order, and fill up the last one.
 
@@ -23,7 +27,9 @@ def cut(
     for start in range(0, n_rows, size):
         slots = np.arange(start, start + size)
         weights = (slots < n_rows).astype(np.float32)
-        yield take_rows(tokens, order[slots % n_rows]), weights
+        rows = order[slots % n_rows]
+        starts = None if noise is None else noise[None, rows]
+        yield Batch(take_rows(tokens, rows), weights, starts)
 
 
 def shuffled(tokens: AnyTokens, size: int) -> Batches:

@@ -22,6 +22,7 @@ from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.optimizer import Optimizer
 from tfmpe.estimators._training.options import FitOptions
 from tfmpe.estimators._training.steps import (
+    Batch,
     Loss,
     Plan,
     TrainingState,
@@ -29,14 +30,11 @@ from tfmpe.estimators._training.steps import (
     batch_loss,
     update,
 )
-from tfmpe.estimators._types import AnyTokens, Arrays, PRNGKey
+from tfmpe.estimators._types import Arrays, PRNGKey
 from tfmpe.preprocessing import Standardizer
 
 # No epoch has this number, so none has the noise of validation.
 _VALIDATION = np.uint32(2**32 - 1)
-
-Batch = tuple[AnyTokens, Float[np.ndarray, " rows"]]
-"""Rows of a step, and their weights."""
 
 Batches = Callable[[np.random.Generator], Iterator[Batch]]
 """A function from a random generator to the batches of an epoch."""
@@ -164,14 +162,13 @@ class Loop:
         epoch_key = jax.random.fold_in(self.key, number)
         random = np.random.default_rng(key_words(epoch_key))
         losses = []
-        for batch, weights in self.batches(random):
+        for batch in self.batches(random):
             step = len(losses)
             plan = self.plans[int(random.integers(len(self.plans)))]
             gradient, (total, n) = batch_gradient(
                 state.parameters,
                 self.rest,
                 batch,
-                weights,
                 jax.random.fold_in(epoch_key, step),
                 plan=plan,
             )
@@ -207,11 +204,10 @@ class Loop:
                     parameters,
                     self.rest,
                     batch,
-                    weights,
                     jax.random.fold_in(key, step),
                     plan=plan,
                 )
-                for step, (batch, weights) in enumerate(batches)
+                for step, batch in enumerate(batches)
             ]
             totals, counts = _on_host(losses).T
             means.append(totals.sum() / max(counts.sum(), 1))

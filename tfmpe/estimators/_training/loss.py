@@ -47,6 +47,7 @@ def flow_matching_loss(
     *,
     sigma_min: float = SIGMA_MIN,
     n_noise: int = 1,
+    noise: Float[AnyArray, "n_noise rows tokens width"] | None = None,
 ) -> tuple[Float[Array, ""], Num[Array, ""]]:
     """Return the sum of squared velocity errors, and the number of values.
 
@@ -65,6 +66,8 @@ def flow_matching_loss(
     n_noise
         Number of times and noise draws per row. They share one encoding of the
         conditioning, so more of them cost little if it is long.
+    noise
+        The starts of the paths, instead of random ones.
 
     Returns
     -------
@@ -89,9 +92,13 @@ def flow_matching_loss(
     offsets = jax.random.uniform(offset_key, (n_noise, 1))
     spread = jnp.arange(n_rows, dtype=offsets.dtype)[None] / n_rows
     times = (offsets + spread) % 1.0
-    noise = jax.random.normal(noise_key, (n_noise, *values.shape))
-    noise, values = promoted(noise, values)
-    noise = jnp.where(real[None], noise, 0)
+    starts = (
+        jax.random.normal(noise_key, (n_noise, *values.shape))
+        if noise is None
+        else noise
+    )
+    starts, values = promoted(starts, values)
+    starts = jnp.where(real[None], starts, 0)
 
     velocity = given(field, conditioning)
 
@@ -108,6 +115,6 @@ def flow_matching_loss(
 
     counts = jnp.broadcast_to(real, values.shape).sum((1, 2))
     weights, counts, squares = promoted(
-        weights, counts, jax.vmap(error)(noise, times).mean(0)
+        weights, counts, jax.vmap(error)(starts, times).mean(0)
     )
     return (weights * squares).sum(), (weights * counts).sum()

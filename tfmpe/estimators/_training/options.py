@@ -16,22 +16,22 @@ from tfmpe.preprocessing import Tokens, TokenView
 class FitOptions(NamedTuple):
     """Checked arguments; see :meth:`FlowMatchingEstimator.fit`."""
 
-    validation: float | AnyTokens | None
-    optimizer: optax.GradientTransformation | None
     learning_rate: float
     n_epochs: int
     batch_size: int
-    n_noise: int
-    patience: int | None
     progress: bool
-    checkpoint: str | os.PathLike[str] | None
-    checkpoint_every: int
-    steps_per_epoch: int | None
+    validation: float | AnyTokens | None = None
+    optimizer: optax.GradientTransformation | None = None
+    n_noise: int = 1
+    patience: int | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    checkpoint_every: int = 10
+    steps_per_epoch: int | None = None
 
 
-def read_options(*given: Any) -> FitOptions:
-    """Check the options of ``fit``, given in the order of the fields."""
-    options = FitOptions(*given)
+def read_options(**given: Any) -> FitOptions:
+    """Check the options of ``fit``."""
+    options = FitOptions(**given)
     rate = options.learning_rate
     if callable(rate):
         raise TypeError(

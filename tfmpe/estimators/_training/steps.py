@@ -35,6 +35,22 @@ class Plan(NamedTuple):
     n_noise: int
 
 
+class Batch(NamedTuple):
+    """Rows of a training step.
+
+    Attributes
+    ----------
+    weights
+        1 for rows that count, 0 for rows that fill up the batch.
+    noise
+        Starts of the paths, instead of random noise.
+    """
+
+    tokens: AnyTokens
+    weights: Float[AnyArray, " rows"]
+    noise: Float[AnyArray, "1 rows tokens width"] | None = None
+
+
 class TrainingState(NamedTuple):
     """What changes from step to step: arrays only."""
 
@@ -45,8 +61,7 @@ class TrainingState(NamedTuple):
 def _loss(
     parameters: Arrays,
     rest: tuple[Arrays, Arrays],
-    batch: AnyTokens,
-    weights: Float[AnyArray, " rows"],
+    batch: Batch,
     key: PRNGKey,
     *,
     plan: Plan,
@@ -54,12 +69,13 @@ def _loss(
     """Return the total loss of a batch, and its number of values."""
     return flow_matching_loss(
         merge_field(plan.static, parameters, rest),
-        detach(batch, plan.keys.target),
-        detach(batch, plan.keys.conditioning),
-        weights,
+        detach(batch.tokens, plan.keys.target),
+        detach(batch.tokens, plan.keys.conditioning),
+        batch.weights,
         key,
         sigma_min=plan.sigma_min,
         n_noise=plan.n_noise,
+        noise=batch.noise,
     )
 
 
