@@ -194,6 +194,11 @@ def strong(array: Any) -> Any:
     return jnp.asarray(array, array.dtype) if array.weak_type else array
 
 
+def on_device(array: np.ndarray) -> Array:
+    """Return a jax array; ``jnp.asarray`` may compile a copy of each shape."""
+    return jax.device_put(array)
+
+
 def readable(array: Any) -> Any:
     """Return a NumPy view if the array is on the host, else the array."""
     return np.asarray(array) if on_host([array]) else array

@@ -35,14 +35,14 @@ def verify(
 ) -> None:
     """Repeat stored legacy calls on the bridge and compare the results.
 
-    PATH is a folder written by `tfmpe record`; by default, the recordings
-    shipped with this package. Of these, all calls of the preprocessing are
-    repeated, and one in forty of the others (at least one of each example),
-    which solve equations, run networks or train them, always the same; --all
-    repeats every call. PATH is always replayed completely. Results are compared
-    bit by bit if possible, else within tolerances. Recordings of another
-    kind of device, precision or random number generator are refused unless
-    --other-fingerprint is given.
+    PATH is a folder written by `tfmpe record`, replayed completely; by default,
+    the recordings shipped with this package. Of these, all calls of the
+    preprocessing are repeated, but only one in forty of the others (at least
+    one of each example), which solve equations, run networks or train them.
+    The choice is always the same, also with --example; --all repeats every
+    call. Results are compared bit by bit if possible, else within tolerances.
+    Recordings of another kind of device, precision or random number generator
+    are refused unless --other-fingerprint is given.
 
     \b
     Exit code:

@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from tfmpe._base.arrays import join
+from tfmpe._base.arrays import join, on_device
 from tfmpe.compat._blocks import (
     _get_batch_ndims,
     flatten_blocks,
@@ -164,7 +163,7 @@ def _get_flat_labels(
         np.array([label_map[name] for name in block_slices], dtype),
         [math.prod(e["event_shape"]) for e in block_slices.values()],
     )
-    return jnp.asarray(row.reshape((*(1,) * sample_ndims, row.size)))
+    return on_device(row.reshape((*(1,) * sample_ndims, row.size)))
 
 
 def build_attention(
@@ -178,7 +177,7 @@ def build_attention(
         "cross": legacy_cross_mask(theta, y, independence),
     }
     check_directions(rule_pairs(independence), theta, y)
-    return {name: jnp.asarray(mask[None]) for name, mask in masks.items()}
+    return {name: on_device(mask[None]) for name, mask in masks.items()}
 
 
 def _side_index(

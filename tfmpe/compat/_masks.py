@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from tfmpe._base.arrays import join
+from tfmpe._base.arrays import join, on_device
 from tfmpe.compat.defects.l09_elementwise_pairing import elementwise_opening
 from tfmpe.preprocessing import Independence, KeyLayout
 from tfmpe.preprocessing.layout.independence import Cross, CrossLocal
@@ -107,7 +106,7 @@ def build_self_attention_mask(
     Legacy: ``sfmpe.util.dataloader.build_self_attention_mask``, with its
     pairing (L9). On Tokens: ``tokens.self_attention_mask``.
     """
-    return jnp.asarray(legacy_self_mask(block_slices, independence))
+    return on_device(legacy_self_mask(block_slices, independence))
 
 
 def build_cross_attention_mask(
@@ -139,9 +138,7 @@ def build_cross_attention_mask(
     Legacy: ``sfmpe.util.dataloader.build_cross_attention_mask``. On Tokens:
     ``tokens.cross_attention_mask(query_keys, key_keys)``.
     """
-    return jnp.asarray(
-        legacy_cross_mask(query_slices, key_slices, independence)
-    )
+    return on_device(legacy_cross_mask(query_slices, key_slices, independence))
 
 
 def legacy_self_mask(

@@ -12,6 +12,8 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import DTypeLike
 
+from tfmpe._base.arrays import on_device
+
 
 def normal(
     key: Array,
@@ -31,7 +33,7 @@ def normal(
         return jax.random.normal(key, shape, dtype) * jnp.asarray(scale, dtype)
     words = np.asarray(jax.random.key_data(key)).reshape(-1)
     values = np.random.default_rng(words.tolist()).normal(0, scale, shape)
-    return jnp.asarray(values.astype(dtype))
+    return on_device(values.astype(dtype))
 
 
 def constant(
@@ -42,7 +44,7 @@ def constant(
 ) -> Array:
     """Return an array filled with one value."""
     del key
-    return jnp.asarray(np.full(shape, value, dtype))
+    return on_device(np.full(shape, value, dtype))
 
 
 zeros, ones = partial(constant, 0), partial(constant, 1)

@@ -3,10 +3,9 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from tfmpe._base.arrays import on_host
+from tfmpe._base.arrays import on_device, on_host
 from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
@@ -43,4 +42,4 @@ def take_rows(leaf: Any, rows: Any) -> Any:
     # Indexing on the host does not compile a kernel for every shape.
     source = np.asarray(leaf)
     taken = np.take(source, rows, 0, mode="clip") if drawn else source[rows]
-    return jnp.asarray(taken)
+    return on_device(taken)

@@ -8,7 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Num
 
-from tfmpe._base.arrays import flatten_samples, moves_arrays, take_rows
+from tfmpe._base.arrays import (
+    flatten_samples,
+    moves_arrays,
+    on_device,
+    take_rows,
+)
 from tfmpe._base.programs import compiled
 from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._arguments import own_tokens, positive
@@ -148,7 +153,7 @@ def calibration_ranks(
         for start in range(0, n, size):
             # The last row is repeated, so that all parts have the same shape.
             rows = np.minimum(np.arange(start, start + size), n - 1)
-            found = jax.vmap(of_one)(take_rows(tokens, rows), jnp.asarray(rows))
+            found = jax.vmap(of_one)(take_rows(tokens, rows), on_device(rows))
             parts.append(jax.device_get(found))
             advance(bar, "ranking", n=min(size, n - start))
     ranks, finite, means, distances = (

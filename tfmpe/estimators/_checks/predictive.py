@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Num
 
-from tfmpe._base.arrays import as_array, moves_arrays
+from tfmpe._base.arrays import as_array, moves_arrays, on_device
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.progress import advance, progress_bar
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
@@ -274,7 +274,7 @@ def _tree(leaves: list[Leaf], rows: slice) -> ArrayTree:
     """Return jax arrays of some draws, for a simulator."""
     return unflatten_tree(
         [leaf.path for leaf in leaves],
-        [jnp.asarray(leaf.value[rows]) for leaf in leaves],
+        [on_device(leaf.value[rows]) for leaf in leaves],
     )
 
 

@@ -69,7 +69,7 @@ def solved(
                 results = np.empty((*shape, *found.shape[2:]), found.dtype)
             results[place] = found
             advance(bar, label, n=np.unique(rows).size * np.unique(ahead).size)
-    return jnp.asarray(results)
+    return jax.device_put(results)
 
 
 def _shares(n: int, at_most: int) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.arrays import on_device
 from tfmpe._base.atomic import write_atomically
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.extras import import_extra
@@ -90,7 +91,7 @@ def refill(
                 f"{expected[1]}{list(expected[0])} here"
             )
             continue
-        array = jnp.asarray(found)
+        array = on_device(found)
         if _is_random(leaf):
             impl = jax.random.key_impl(leaf)
             array = jax.random.wrap_key_data(array, impl=impl)

@@ -1,6 +1,5 @@
 """Choice of the stored cases that a quick verification replays."""
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,14 +8,15 @@ from zlib import crc32
 from tfmpe.migrate.recordings.read import Head
 from tfmpe.migrate.replay.targets import REPLAYED
 
-SHARE = 1 / 40  # of an example's cases that are not of the preprocessing
+# Of cases that are not of the preprocessing, which compiles fast.
+SHARE = 1 / 40
 LEFT_OUT = "left out by default; --all replays them"
 
 
 def choose(heads: Mapping[Path, Head]) -> dict[Path, list[str]]:
     """Return the names of the chosen cases by file.
 
-    The order is that of a checksum, so the choice is the same everywhere.
+    At least one of each example; the same everywhere, by a checksum.
     """
     chosen: dict[Path, list[str]] = {file: [] for file in heads}
     others: dict[str, list[tuple[int, Path, str]]] = defaultdict(list)
@@ -28,7 +28,9 @@ def choose(heads: Mapping[Path, Head]) -> dict[Path, list[str]]:
         for name in head.names:
             place = crc32(f"{example}/{file.name} {name}".encode())
             others[example].append((place, file, name))
-    for found in others.values():
-        for _, file, name in sorted(found)[: math.ceil(len(found) * SHARE)]:
+    met = {file.parent.name for file, names in chosen.items() if names}
+    for example, found in others.items():
+        n = max(round(len(found) * SHARE), example not in met)
+        for _, file, name in sorted(found)[:n]:
             chosen[file].append(name)
     return chosen

@@ -106,8 +106,8 @@ def replay_files(folder: str, *parts: str) -> None:
     for part in parts:
         name, chosen = msgspec.json.decode(part)
         file = Path(name)
-        # Programs of one group are large and not reused by another.
-        if file.parent != group:
+        # Programs of one group are large, and few are reused by another.
+        if chosen is None and file.parent != group:
             jax.clear_caches()
             group = file.parent
         found = replay_file(file, Path(folder), chosen)

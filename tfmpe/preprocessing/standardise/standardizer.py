@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from tfmpe._base.arrays import AnyArray, moves_arrays
+from tfmpe._base.arrays import AnyArray, moves_arrays, on_device
 from tfmpe._base.pytree import pytree
 from tfmpe.preprocessing.tokens.tokens import Tokens
 from tfmpe.preprocessing.tokens.views import TokenView
@@ -137,9 +137,9 @@ class Standardizer:
         known = read_bijectors(bijectors or {}, layout.names)
         mean, shift, scale = measure(tokens, known)
         return cls(
-            jnp.asarray(mean),
-            jnp.asarray(shift),
-            jnp.asarray(scale),
+            on_device(mean),
+            on_device(shift),
+            on_device(scale),
             tuple(
                 StandardizedKey(key.name, key.batch_shape, known.get(key.name))
                 for key in layout.keys
