@@ -80,7 +80,9 @@ def train(key, n_simulations, n_epochs, **options):
     )
     network = Transformer.for_tokens(
         simulations,
-        TransformerConfig(latent_dim=32, n_encoder_layers=1),
+        TransformerConfig(
+            latent_dim=32, n_encoder_layers=1, n_decoder_layers=2
+        ),
         rngs=nnx.Rngs(0),
     )
     estimator = FlowMatchingEstimator(network)
@@ -119,7 +121,7 @@ def main():
     """Train, compare, and plot."""
     options = arguments(
         __doc__,
-        n_simulations=300_000,
+        n_simulations=150_000,
         n_epochs=1,
         n_samples=2_000,
         n_ranked=300,

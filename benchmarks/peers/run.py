@@ -134,9 +134,9 @@ The hierarchical Gaussian of {N_SITES} sites with {N_OBS} observations each;
 {N_SIMULATIONS:,} simulations, {N_EPOCHS} epochs (sbi stops by itself), draws
 for each of {N_DATA_SETS} data sets, all the same for every package. Errors are
 root mean squares relative to the exact posterior, without the part that the
-number of draws explains. Times include compilation. The other packages see the
-values as one vector and do not know which belong together; both have further
-networks that were not tried here. Measured by
+number of draws explains. Times include compilation. The other
+packages see the values as one vector and do not know which belong together;
+both have further networks that were not tried here. Measured by
 [`benchmarks/peers/run.py`](../../benchmarks/peers) on {results["machine"]}.
 """,
         ]

@@ -37,7 +37,9 @@ def draw(estimator, **options):
 
 with timed("training"):
     simulations = as_tokens(load("parameters"), load("simulated"))
-    config = TransformerConfig(latent_dim=32, n_encoder_layers=1)
+    config = TransformerConfig(
+        latent_dim=32, n_encoder_layers=1, n_decoder_layers=2
+    )
     network = Transformer.for_tokens(
         simulations, config, rngs=nnx.Rngs(0), exchangeable=["obs"]
     )

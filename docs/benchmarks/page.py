@@ -23,6 +23,7 @@ SIDES = {
     "old": {"color": "#b2182b", "marker": "o"},
     "new": {"color": "#2166ac", "marker": "s"},
 }
+SECONDS = EngFormatter("s", places=1)
 WHAT = {"median_s": ("seconds", "s", "-"), "bytes": ("bytes", "B", ":")}
 
 
@@ -57,6 +58,21 @@ def draw(bench):
     return figure
 
 
+def answers(bench):
+    """Return a table of both sides at the largest size that both can do."""
+    yield "| case | sites | old | new | times faster | times smaller |"
+    yield "|---|---|---|---|---|---|"
+    for case in bench.cases:
+        rows = [row for row in case.rows if row.both]
+        if rows:
+            old, new = rows[-1].both
+            times = [SECONDS(side.median_s) for side in (old, new)]
+            ratios = [getattr(old, what) / getattr(new, what) for what in WHAT]
+            ratios = [f"{x:,.{0 if x >= 100 else 2}f}" for x in ratios]
+            cells = [case.case, f"{rows[-1].sites:,}", *times, *ratios]
+            yield f"| {' | '.join(cells)} |"
+
+
 def describe(bench, picture):
     """Return the page: the machine, the picture with that name, the tables."""
     about, where = bench.machine, "machine"
@@ -67,6 +83,8 @@ def describe(bench, picture):
     text = "\n".join(line.rstrip() for line in lines.getvalue().splitlines())
     return (
         f"# Old against new: {about['device'].upper()}\n\n"
+        + "\n".join(answers(bench))
+        + "\n\nTimes of one call, at the largest size that both sides can do.\n"
         f"Measured on a {about['cores']}-core {about['architecture']} {where}, "
         f"{about['system']},\nPython {about['python']}, jax {about['jax']}, "
         f"numpy {about['numpy']}.\nWhat is measured, and how: "
