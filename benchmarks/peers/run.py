@@ -53,8 +53,9 @@ def simulate(rng, n):
 
 
 def exact(obs):
-    """Return means ``(n, 6)`` and standard deviations ``(6,)``."""
-    precision = np.diag([1.0 + N_SITES] + [1.0 + N_OBS] * N_SITES)
+    """Return means ``(n, 1 + sites)`` and standard deviations."""
+    _, n_sites, n_obs = obs.shape
+    precision = np.diag([1.0 + n_sites] + [1.0 + n_obs] * n_sites)
     precision[0, 1:] = precision[1:, 0] = -1
     covariance = np.linalg.inv(precision)
     linear = np.concatenate([np.zeros((len(obs), 1)), obs.sum(-1)], 1)

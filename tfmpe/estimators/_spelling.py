@@ -22,7 +22,7 @@ def american(options: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def both_spellings(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function take its keyword arguments in both spellings."""
+    """Let a function accept British or American keyword arguments."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:

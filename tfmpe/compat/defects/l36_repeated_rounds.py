@@ -29,7 +29,7 @@ def round_noise(
 ) -> tuple[Any, Any]:
     """Return the noise of a round, and a key for later use.
 
-    By default the noise is None: the estimator then draws the same each time.
+    By default the noise is None: the estimator then reuses the same noise.
     """
     if "L36" not in fixes:
         return None, key

@@ -47,7 +47,7 @@ def fit_classifier(
     classifier : BinaryMLPClassifier or MultiBinaryMLPClassifier
         Trained in place.
     u : array, shape (rows, dim) or (rows, n, dim)
-        The points, with one column for each of ``n`` classifiers.
+        The points; axis 1 counts the ``n`` classifiers.
     labels : array, shape (rows,) or (rows, n)
         0 or 1.
     num_epochs, batch_size : int
@@ -60,8 +60,8 @@ def fit_classifier(
     Returns
     -------
     train_losses, val_losses : Array, shape (num_epochs,)
-        Cross entropy in nats, averaged over the classifiers; the first is
-        summed over batches as in ``train.fit_model_no_branch``.
+        Cross entropy in nats, averaged over the classifiers; training losses
+        are sums over batches, as in ``train.fit_model_no_branch``.
 
     Raises
     ------

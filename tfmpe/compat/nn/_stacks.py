@@ -61,7 +61,7 @@ def layers(stack: Layer, rngs: nnx.Rngs) -> Iterator[Layer]:
 
 
 def unstacked(stack: Layer) -> list[Layer]:
-    """Return the layers of a stack without random draws in its calls."""
+    """Return the layers of a stack whose calls draw nothing at random."""
     graph, weights, rest = nnx.split(stack, nnx.Param, ...)
     n = len(jax.tree.leaves(weights)[0])
     return [

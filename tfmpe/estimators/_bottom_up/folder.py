@@ -49,7 +49,7 @@ class Folder:
     def pin(self, name: str, estimator: FlowMatchingEstimator) -> None:
         """Store an untrained estimator, or restore the stored one.
 
-        So a continued run does not depend on earlier training.
+        A resumed run then starts from the same parameters.
         """
         if self._path is None:
             return

@@ -256,9 +256,9 @@ def train_bottom_up(
     )
     if likelihood is estimator:
         raise ValueError(
-            "likelihood and estimator are the same object, so each training "
-            "would undo the other. Omit likelihood for a copy, or pass an "
-            "estimator with another network."
+            "likelihood and estimator are the same object, so training one "
+            "would undo the other. Omit likelihood to use a copy, or pass an "
+            "estimator with a new network."
         )
     if likelihood is None:
         likelihood = copy.copy(estimator)

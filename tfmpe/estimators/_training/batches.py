@@ -73,7 +73,7 @@ def streamed(
         if n_steps and n_taken < n_steps:
             raise ValueError(
                 f"The batches ended after {n_taken} of "
-                f"steps_per_epoch={n_steps} steps, and cannot start again."
+                f"steps_per_epoch={n_steps} steps, and cannot restart."
             )
         if not n_taken:
             raise ValueError(

@@ -15,18 +15,18 @@ class TrainingHistory:
     training
         Mean over each epoch, while parameters change.
     validation
-        Loss at the end of each epoch, with the same noise in all of them;
-        empty without validation data.
+        Loss at the end of each epoch, with the same noise every time; empty
+        without validation data.
     best_epoch
-        Index of the epoch whose parameters were kept; None if it is the last
-        one.
+        Index of the epoch with the lowest validation loss, whose parameters
+        were kept; None without validation data.
     stopped_early
         Whether the validation loss stopped improving.
 
     Notes
     -----
-    The loss does not converge to 0, because one point of a path does not
-    determine its noise.
+    The loss does not converge to 0, because a point on a path does not
+    determine the noise at its start.
     """
 
     training: list[float] = field(default_factory=list)

@@ -60,8 +60,8 @@ class Twins:
             return of_bridge(below, leaf.__qualname__)
         if hasattr(leaf, "base_dist"):
             raise NoTwinError(
-                "it draws random numbers from an object that cannot be copied, "
-                "because it is not an nnx.Rngs"
+                "its random numbers come from an object that cannot be copied: "
+                "it is not an nnx.Rngs"
             )
         if callable(leaf):
             _check_reach(leaf)

@@ -77,7 +77,7 @@ class Independence:
 
     @classmethod
     def parse(cls, spec: object) -> "Independence":
-        """Read the dictionary form.
+        """Read rules from a dictionary; None means no rules.
 
         Parameters
         ----------

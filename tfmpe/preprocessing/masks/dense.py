@@ -35,7 +35,7 @@ def dense_mask(
     relations: Mapping[tuple[str, str], Relation],
     pairing: Pairing = equal_coordinates,
 ) -> Bool[np.ndarray, "queries keys"]:
-    """Return the mask from queries to keys, with blocks at their offsets."""
+    """Return the mask of query tokens by key tokens; True where open."""
     n_query, n_key = (
         sum(key.n_tokens for key in side.values()) for side in (queries, keys)
     )

@@ -178,9 +178,9 @@ class Standardizer:
     def inverse(self, values: T, like: object = None) -> T:
         """Return original values for standardized ones.
 
-        Undoes :meth:`forward`, up to a rounding error of the order of
-        ``eps * (abs(u) + abs(mean) + scale)`` before the bijector. See
-        :meth:`forward` for parameters, result and errors.
+        Undoes :meth:`forward`, up to a rounding error of about
+        ``eps * (abs(u) + abs(mean) + scale)`` in ``u = bijector(x)``. See
+        :meth:`forward` for ``like``, the result and errors.
         """
         return wrap(self._apply(_inverse, values, like), values)
 

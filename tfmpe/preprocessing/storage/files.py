@@ -130,7 +130,7 @@ def open_tokens(path: Path) -> tuple[Any, Header]:
 def read_rows(
     file: Any, name: str, sample: StoredArray, rows: slice
 ) -> np.ndarray:
-    """Return some samples of an array; ``sample`` describes one sample."""
+    """Return some rows of an array; ``sample`` describes one row."""
     part = (rows.stop - rows.start, *sample.shape)
     if not math.prod(part):
         # safetensors refuses to read empty slices.

@@ -115,9 +115,9 @@ class Tokens(TokenQueries):
         ----------
         data : nested dict of arrays, each of shape (*sample, *event, *batch)
             One array per key; keys keep the order in which they are written.
-            Or an xarray Dataset or DataArrays, which the other arguments may
-            also be: in all of them sample axes must come first and have the
-            same names, and labels along a dimension must be equal.
+            Or an xarray Dataset or DataArrays, also allowed in the other
+            arguments. In all of them sample axes must come first and have the
+            same names, and coordinates along a dimension must be equal.
         independence : mapping or Independence
             Rules between keys: lists under ``'local'``, ``'cross'`` and
             ``'cross_local'``; ``{}`` for none. A cross_local rule may name
@@ -144,13 +144,13 @@ class Tokens(TokenQueries):
             the coordinate of each token along a dimension, ``(n_tokens,)``, in
             any order. The size of a dimension is that of the axis with its
             name or, if there is none, the largest id plus 1. For xarray values,
-            also a DataArray, or the name of a coordinate, with labels.
+            also a DataArray of labels, or the name of a coordinate.
         positions : sequence of str, or tree of sequences of axes, optional
             Keys whose tokens are in order, such as a time series: their
             functional input becomes the index of each token, 0, 1, 2, …
             (float32), along each event axis; or along some axes, by number
-            or name, as in ``{"obs": ["time"]}``. In a ragged key it counts
-            within each group (or combination of groups).
+            or name, as in ``{"obs": ["time"]}``. In a ragged key the index
+            restarts in each group (or combination of groups).
 
         Returns
         -------
