@@ -66,8 +66,8 @@ class Module(nnx.Module):
 TWINS = {
     "Module(), rngs": "",
     "lambda **given: own(**given), rngs": "the function <lambda> uses 'own'",
-    "Module(), Numbers()": "it draws random numbers from an object that cannot "
-    "be copied, because it is not an nnx.Rngs",
+    "Module(), Numbers()": "its random numbers come from an object that cannot "
+    "be copied: it is not an nnx.Rngs",
     "Module(), class": "its class Own is defined by the script",
 }
 
