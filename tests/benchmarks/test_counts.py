@@ -125,7 +125,7 @@ def test_three_more_calls_compile_nothing(method):
 
 
 @pytest.mark.parametrize("n_samples", [1, 100])
-def test_draws_cost_sixteen_evaluations_together(n_samples):
+def test_draws_cost_eight_evaluations_together(n_samples):
     field = Counted()
     draws = ContinuousFlow(field).sample(
         as_tokens(SIZE, 0),
@@ -136,5 +136,5 @@ def test_draws_cost_sixteen_evaluations_together(n_samples):
     )
     jax.block_until_ready(draws)
     jax.effects_barrier()
-    assert field.n_evaluated == 16, "4 steps of 4 evaluations"
+    assert field.n_evaluated == 8, "4 steps of 2 evaluations"
     assert field.n_encoded == 1, "what is given is read once"

@@ -190,7 +190,7 @@ def test_a_flag_is_set_only_where_a_process_bears_it(
     monkeypatch, status, flags
 ):
     process = Mock(return_value=SimpleNamespace(returncode=status))
-    monkeypatch.setattr(silence, "_NO_EMITTERS", "--x")
+    monkeypatch.setattr(silence, "_FLAGS", "--x")
     monkeypatch.setattr(silence.subprocess, "run", process)
     monkeypatch.setenv("XLA_FLAGS", "")
     silence.compile_quickly()

@@ -19,8 +19,8 @@ _FLAGS += " --xla_cpu_parallel_codegen_split_count=1"
 def compile_quickly() -> None:
     """Halve the compilation time of this process and its children.
 
-    It must be called before jax starts: it sets an XLA flag that turns fused
-    loops off. A jaxlib without the flag would abort, so a subprocess tries it.
+    It must be called before jax starts: it sets XLA flags. A jaxlib without
+    them would abort, so a subprocess tries them.
     """
     flags = f"{_FLAGS} {os.environ.get('XLA_FLAGS', '')}".strip()
     tried = subprocess.run(
