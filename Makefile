@@ -31,7 +31,6 @@ test check-fast nightly: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.jax_cache
 test check-fast nightly: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 test check-fast nightly: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 COMPILE_FAST := flags="--xla_cpu_use_fusion_emitters=false $$XLA_FLAGS"; \
-	flags="--xla_cpu_parallel_codegen_split_count=1 $$flags"; \
 	XLA_FLAGS=$$flags $(PYTHON) -c "import jax; jax.devices()" \
 		2>/dev/null && export XLA_FLAGS="$$flags";
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal --durations=40

@@ -13,7 +13,6 @@ from tfmpe.compat import fixes, legacy_warnings
 
 _QUICK = "jax_disable_most_optimizations"
 _FLAGS = "--xla_cpu_use_fusion_emitters=false"
-_FLAGS += " --xla_cpu_parallel_codegen_split_count=1"
 
 
 def compile_quickly() -> None:
