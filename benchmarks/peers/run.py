@@ -80,6 +80,7 @@ def measure(package, data):
     subprocess.run(
         [environment(package), job, data, str(N_EPOCHS), str(n_draws)],
         check=True,
+        cwd=data,  # sbi writes logs into the working folder.
         env={**os.environ, "JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "jax"},
     )
     n_lines = sum(bool(line.strip()) for line in job.read_text().splitlines())

@@ -7,6 +7,7 @@ import pytest
 from estimators.known_flows import (
     KEY,
     Affine,
+    linear,
     make_tokens,
     normal,
     spoil_padding,
@@ -75,3 +76,6 @@ def test_errors(tokens):
     one = jax.tree.map(lambda leaf: leaf[0], tokens)
     with pytest.raises(ValueError, match="no simulation to learn from"):
         estimator.straightened(one, TARGET, GIVEN, key=KEY)
+    fixed = FlowMatchingEstimator(linear, standardize=False)
+    with pytest.raises(ValueError, match="function has no parameters to train"):
+        fixed.straightened(tokens, TARGET, GIVEN, key=KEY)

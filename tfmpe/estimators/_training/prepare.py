@@ -6,7 +6,11 @@ from typing import Any
 import jax
 
 from tfmpe.estimators._conditionals import read_conditional
-from tfmpe.estimators._flow.vector_field import Field, split_field
+from tfmpe.estimators._flow.vector_field import (
+    Field,
+    SplitField,
+    split_field,
+)
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
     check_writable,
@@ -53,6 +57,17 @@ def read_questions(
     if not conditionals:
         raise ValueError("conditionals is empty. Pass at least one.")
     return conditionals
+
+
+def split_trainable(field: Field) -> SplitField:
+    """Split a vector field that has parameters."""
+    split = split_field(field)
+    if not jax.tree.leaves(split.parameters):
+        raise ValueError(
+            f"The vector field {type(field).__name__} has no parameters to "
+            "train. Pass an NNX module, or a pytree with arrays of floats."
+        )
+    return split
 
 
 def prepare(
@@ -107,12 +122,7 @@ def prepare(
             for what, tokens in compared.items()
             if tokens is not None
         }
-    split = split_field(field)
-    if not jax.tree.leaves(split.parameters):
-        raise ValueError(
-            f"The vector field {type(field).__name__} has no parameters to "
-            "train. Pass an NNX module, or a pytree with arrays of floats."
-        )
+    split = split_trainable(field)
     plans = tuple(
         Plan(split.static, keys, sigma_min, options.n_noise)
         for keys in conditionals

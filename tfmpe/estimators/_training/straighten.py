@@ -8,14 +8,14 @@ import numpy as np
 
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
-from tfmpe.estimators._flow.vector_field import Field, split_field
+from tfmpe.estimators._flow.vector_field import Field
 from tfmpe.estimators._storage.checkpoint import Progress
 from tfmpe.estimators._training.batches import cut
 from tfmpe.estimators._training.data import one_axis
 from tfmpe.estimators._training.loop import Loop, begin
 from tfmpe.estimators._training.optimizer import default_optimizer
 from tfmpe.estimators._training.options import FitOptions
-from tfmpe.estimators._training.prepare import Question
+from tfmpe.estimators._training.prepare import Question, split_trainable
 from tfmpe.estimators._training.steps import Batch, Plan
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.preprocessing import Standardizer, Tokens
@@ -52,7 +52,7 @@ def straightening(
         drawn = _with_target(tokens, target, np.asarray(ends[0]))
         yield from cut(drawn, size, random.permutation(n_rows), noise)
 
-    split = split_field(field)
+    split = split_trainable(field)
     n_steps = -(-n_rows // size)
     optimizer = default_optimizer(
         options.learning_rate, options.n_epochs * n_steps
