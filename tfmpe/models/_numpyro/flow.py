@@ -54,9 +54,8 @@ def _apply(eqn: JaxprEqn, states: list[State]) -> list[State]:
     if (inner := _called(eqn)) is not None:
         return _run(inner, states)
     if all(state.value is not None for state in states):
-        functions, params = eqn.primitive.get_bind_params(eqn.params)
         values = [state.value for state in states]
-        found = eqn.primitive.bind(*functions, *values, **params)
+        found = eqn.primitive.bind(*values, **eqn.params)
         several = eqn.primitive.multiple_results
         return [State(value) for value in (found if several else [found])]
     if all(state.marks is None for state in states):

@@ -78,7 +78,11 @@ def _union(found: Sequence[Marks], shape: tuple[int, ...]) -> Marks:
     for marks in found:
         if marks is None:
             continue
-        if jnp.shape(marks) not in ((), shape):
+        each = jnp.shape(marks)
+        fits = len(each) == len(shape) and all(
+            n in (1, size) for n, size in zip(each, shape, strict=True)
+        )
+        if each and not fits:
             marks = jnp.any(marks)
         union = marks if union is None else union | marks
     return None if union is None else jnp.broadcast_to(union, shape)

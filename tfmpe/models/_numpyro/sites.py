@@ -1,11 +1,13 @@
 """Sites of a NumPyro model: names, shapes, plates, and what is unsupported."""
 
+import copy
+import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from tfmpe._base.arrays import AnyArray, PRNGKey
@@ -56,8 +58,23 @@ class Run:
         self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
     ) -> None:
         self.model = model
-        self.args = args
-        self.kwargs = dict(kwargs)
+        try:
+            self._bound = inspect.signature(model).bind(*args, **kwargs)
+        except ValueError:  # A callable without a signature
+            self._bound = inspect.signature(_anything).bind(*args, **kwargs)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the model by name."""
+        return dict(self._bound.arguments)
+
+    def with_arguments(self, arguments: Mapping[str, Any]) -> "Run":
+        """Return the model with other arguments."""
+        new = copy.copy(self)
+        new._bound = inspect.BoundArguments(
+            self._bound.signature, OrderedDict(arguments)
+        )
+        return new
 
     def trace(
         self, key: PRNGKey, values: Mapping[str, Any] | None = None
@@ -68,6 +85,17 @@ class Run:
             for name, site in self.messages(key, values).items()
             if site["type"] == "sample"
         }
+
+    def draw(
+        self, key: PRNGKey, n: int, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Array]:
+        """Return values of all sites in ``n`` runs; some may be given."""
+
+        def once(key: PRNGKey, given: Mapping[str, Any]) -> dict[str, Any]:
+            trace = self.trace(key, given)
+            return {name: site["value"] for name, site in trace.items()}
+
+        return jax.vmap(once)(jax.random.split(key, n), dict(values or {}))
 
     def messages(
         self, key: PRNGKey, values: Mapping[str, Any] | None = None
@@ -80,7 +108,7 @@ class Run:
         given = handlers.substitute(free, data=dict(values or {}))
         with numpyro.validation_enabled(False):
             return handlers.trace(handlers.seed(given, key)).get_trace(
-                *self.args, **self.kwargs
+                *self._bound.args, **self._bound.kwargs
             )
 
 
@@ -272,16 +300,5 @@ def check_traceable(
         ) from error
 
 
-def names_of_arguments(run: Run) -> dict[str, AnyArray]:
-    """Return the arrays among the arguments of a model, by name."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path((run.args, run.kwargs))
-    return {
-        _argument(run, path): leaf
-        for path, leaf in leaves
-        if np.ndim(leaf) and np.size(leaf) > 1
-        and np.asarray(leaf).dtype.kind in "fiub"
-    }
-
-
-def _argument(run: Run, path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path)
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """Have the signature of a callable that takes anything."""
