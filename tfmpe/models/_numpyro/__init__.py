@@ -76,19 +76,14 @@ def from_numpyro(
     from .probes import Probes
     from .reasons import explain
     from .rules import decide, independence
-    from .sites import Run, check_traceable, outputs_of, read_sites
+    from .sites import Run, outputs_of, read_sites
     from .supports import bijectors_of
 
     run = Run(model, args, kwargs)
-    sites = read_sites(run, observed)
-    again = run.trace(jax.random.key(1))
-    bijectors = bijectors_of(
-        sites, {name: each["fn"].support for name, each in again.items()}
-    )
+    sites, draws = read_sites(run, observed)
+    targets = [name for name, site in sites.items() if not site.observed]
+    bijectors = bijectors_of({name: sites[name].support for name in targets})
     outputs = outputs_of(run, sites)
-    values = {name: each["value"] for name, each in again.items()}
-    check_traceable(outputs, values)
-    draws = run.draw(jax.random.key(2), 3)
     probes = Probes(outputs, sites, draws)
     shapes = {name: site.event_shape for name, site in sites.items()}
     graph = Graph(shapes, find_edges(shapes, probes))
@@ -111,7 +106,7 @@ def from_numpyro(
         simulator,
         functional_inputs if functional else None,
         independence(decisions),
-        target_keys=[n for n, site in sites.items() if not site.observed],
+        target_keys=targets,
         batch_ndims={n: len(site.batch_shape) for n, site in sites.items()},
         dims=dimensions.dims,
         groups={n: each for n, each in dimensions.groups.items() if each},

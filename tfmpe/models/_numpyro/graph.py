@@ -59,7 +59,7 @@ class Graph:
         return np.indices(self.shapes[name])[axis].ravel()
 
     def factors(self, a: str, b: str) -> list[str]:
-        """Return the keys whose factors hold tokens of both keys."""
+        """Return the keys of factors with tokens of both, or several of one."""
         return [
             name
             for name in self.shapes
@@ -69,6 +69,10 @@ class Graph:
         ]
 
     def _together(self, name: str, a: str, b: str) -> bool:
+        if a == b:
+            position = np.arange(self.size(a))
+            least, most = self.reach(name, a, position)
+            return bool((least < most).any())
         first, second = self.edges[name, a].child, self.edges[name, b].child
         return bool(np.isin(first, second).any())
 

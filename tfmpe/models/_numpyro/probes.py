@@ -187,7 +187,7 @@ class Probes:
             _join(hits["tangents"], tangents, n)
             if base == 0:
                 nan = np.where(masks, np.nan, at[name]).astype(site.dtype)
-                _join(hits["NaN"], self._poisoned(at, name, nan), n)
+                _join(hits["NaN"], self._poisoned(at, before, name, nan), n)
         return hits
 
     def _run(
@@ -217,11 +217,18 @@ class Probes:
         }
 
     def _poisoned(
-        self, at: Mapping[str, np.ndarray], name: str, new: np.ndarray
+        self,
+        at: Mapping[str, np.ndarray],
+        before: Mapping[str, np.ndarray],
+        name: str,
+        new: np.ndarray,
     ) -> dict[str, Bool[np.ndarray, "lanes tokens"]]:
         found = self._run(at, {name: new})
+        # Some densities are zero, and not NaN, at a value that is NaN.
         return {
-            child: _per_token(np.isnan(found[child]), site, 1)
+            child: _per_token(
+                np.isfinite(before[child]) & ~np.isfinite(found[child]), site, 1
+            )
             for child, site in self._sites.items()
         }
 

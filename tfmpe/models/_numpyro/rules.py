@@ -73,10 +73,7 @@ def _decide(
 ) -> Decision:
     factors = tuple(graph.factors(a, b))
     if not factors:
-        return Decision(a, b, "cross")
-    position = np.arange(graph.size(a))
-    if a == b and graph.covers(a, a, position, position):
-        return Decision(a, b, "local")
+        return Decision(a, b, "local" if a == b else "cross")
     best, least = None, graph.size(a) * graph.size(b)
     for match in _matches(graph, dimensions, a, b):
         n_open = match.n_open

@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from tfmpe._base.arrays import AnyArray, PRNGKey
 from tfmpe._base.errors import nearest, raise_faults
+
+from .supports import bounds_of, fixed
 
 
 class Site(NamedTuple):
@@ -112,11 +115,47 @@ class Run:
             )
 
 
-def read_sites(run: Run, observed: Iterable[str] | None) -> dict[str, Site]:
-    """Return the sites in the order of the model; all faults are raised."""
-    messages = run.messages(jax.random.key(0))
-    _check_kinds(messages)
-    found = {n: m for n, m in messages.items() if m["type"] == "sample"}
+class Reading(NamedTuple):
+    """Sites of a model in its order, and values of three runs."""
+
+    sites: dict[str, Site]
+    draws: dict[str, AnyArray]
+
+
+def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
+    """Read the sites of a model; all faults are raised."""
+    sites: dict[str, Site] = {}
+
+    def once(key: PRNGKey) -> Any:
+        # One program draws all values, and the bounds, which may depend on
+        # them; what else is read does not depend on values.
+        messages = run.messages(key)
+        _check_kinds(messages)
+        found = {n: m for n, m in messages.items() if m["type"] == "sample"}
+        sites.update(_sites(found, observed))
+        return (
+            {name: each["value"] for name, each in found.items()},
+            {name: bounds_of(each["fn"].support) for name, each in found.items()},
+        )
+
+    try:
+        values, bounds = jax.jit(jax.vmap(once))(
+            jax.random.split(jax.random.key(0), 3)
+        )
+    except _CONCRETE as error:
+        raise _not_traceable(run) from error
+    return Reading(
+        {
+            name: site._replace(support=fixed(site.support, bounds[name]))
+            for name, site in sites.items()
+        },
+        {name: np.asarray(values[name]) for name in sites},
+    )
+
+
+def _sites(
+    found: Mapping[str, Any], observed: Iterable[str] | None
+) -> dict[str, Site]:
     names = _observed(found, observed)
     faults: list[str] = []
     sites = {n: _site(n, m, n in names, faults) for n, m in found.items()}
@@ -127,6 +166,37 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> dict[str, Site]:
         )
     raise_faults(ValueError, "This model is not supported", faults)
     return sites
+
+
+_CONCRETE = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+def _not_traceable(run: Run) -> ValueError:
+    """Return an error that names sites whose values Python code reads."""
+    key = jax.random.key(0)
+    values = {name: each["value"] for name, each in run.trace(key).items()}
+    bad = []
+    for name, value in values.items():
+        try:
+            jax.eval_shape(
+                lambda v, n=name: [
+                    each["value"]
+                    for each in run.trace(key, {**values, n: v}).values()
+                ],
+                value,
+            )
+        except _CONCRETE:
+            bad.append(name)
+    return ValueError(
+        f"The model uses values of {bad or 'random numbers'} as Python or "
+        "NumPy numbers, so that its shapes or branches may differ between "
+        "simulations. Use jax.numpy, such as jnp.where for a branch, and "
+        "constant shapes."
+    )
 
 
 def _check_kinds(messages: Mapping[str, Any]) -> None:
@@ -270,34 +340,6 @@ def _output(fn: Any, value: Any, site: Site, key: PRNGKey) -> Array:
     drawn = fn.sample(key, ())
     shape = (*site.event_shape, *site.batch_shape)
     return jnp.broadcast_to(drawn, shape).astype(float)
-
-
-def check_traceable(
-    outputs: Callable[..., Any], values: Mapping[str, AnyArray]
-) -> None:
-    """Raise an error that names the sites which Python code reads as numbers."""
-    key = jax.random.key(0)
-    errors = (
-        jax.errors.ConcretizationTypeError,
-        jax.errors.TracerArrayConversionError,
-        jax.errors.TracerIntegerConversionError,
-    )
-    try:
-        jax.eval_shape(outputs, values, key)
-    except errors as error:
-        bad = []
-        for name, value in values.items():
-            try:
-                jax.eval_shape(
-                    lambda v, n=name: outputs({**values, n: v}, key), value
-                )
-            except errors:
-                bad.append(name)
-        raise ValueError(
-            f"The model uses values of {bad} as Python or NumPy numbers, so "
-            "that its shapes or branches may differ between simulations. Use "
-            "jax.numpy, such as jnp.where for a branch, and constant shapes."
-        ) from error
 
 
 def _anything(*args: Any, **kwargs: Any) -> None:

@@ -3,36 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
-
 from tfmpe._base.arrays import AnyArray
 from tfmpe._base.errors import raise_faults
-
-from .sites import Site
 
 _BOUNDS = ("lower_bound", "upper_bound")
 _FAR = 8.0
 
+VARIES = "bounds that vary"
+"""In place of a support whose bounds are not constants."""
 
-def bijectors_of(
-    sites: Mapping[str, Site], again: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the transforms of NumPyro for bounded sites that are inferred.
 
-    ``again`` has the supports of the sites in another run, which shows bounds
-    that depend on other sites.
-    """
+def bijectors_of(supports: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the transforms of NumPyro for sites that are bounded."""
     faults: list[str] = []
     found = {}
-    for name, site in sites.items():
-        if site.observed or not site.is_float:
-            continue
-        support = _scalar(site.support, again[name])
-        transform = None if support is None else _transform(support)
-        if support is None:
+    for name, support in supports.items():
+        transform = None if support is VARIES else _transform(support)
+        if support is VARIES:
             faults.append(
                 f"the bounds of {name!r} depend on other sites or differ "
                 "between its elements. Sample it between fixed bounds, then "
@@ -44,7 +33,7 @@ def bijectors_of(
                 "on one another. Sample real numbers, and transform them with "
                 "numpyro.distributions.biject_to and numpyro.deterministic"
             )
-        elif not _is_identity(support):
+        elif support is not _real():
             found[name] = transform
     raise_faults(ValueError, "This model is not supported", faults)
     return found
@@ -57,7 +46,7 @@ def spread_out(
     values = jnp.asarray(values)
     if not jnp.issubdtype(values.dtype, jnp.floating):
         return values
-    transform = _transform(support)
+    transform = None if support is VARIES else _transform(support)
     if transform is None:
         return values
     far = transform(_FAR * transform.inv(values))
@@ -71,31 +60,36 @@ def _base(support: Any) -> Any:
     return support
 
 
-def _scalar(support: Any, again: Any) -> Any:
-    """Return a support with scalar bounds; None if they are not constant."""
-    support, again = _base(support), _base(again)
+def bounds_of(support: Any) -> dict[str, Any]:
+    """Return the bounds of a support, which may be traced."""
+    support = _base(support)
+    return {
+        name: jnp.asarray(getattr(support, name), float)
+        for name in _BOUNDS
+        if hasattr(support, name)
+    }
+
+
+def fixed(support: Any, bounds: Mapping[str, AnyArray]) -> Any:
+    """Return the support of one number, with the bounds of several runs."""
+    support = _base(support)
     if support is None:
         return _real()
-    bounds = []
-    for name in _BOUNDS:
-        if not hasattr(support, name):
-            continue
-        values = np.unique(np.asarray(getattr(support, name), float))
-        others = np.unique(np.asarray(getattr(again, name, np.nan), float))
-        if not np.array_equal(values, others) or values.size != 1:
-            return None
-        bounds.append(float(values[0]))
-    is_array = any(np.ndim(getattr(support, name, 0)) for name in _BOUNDS)
-    return type(support)(*bounds) if is_array else support
+    values = [np.unique(each) for each in bounds.values()]
+    if any(each.size != 1 for each in values):
+        return VARIES
+    given = [getattr(support, name) for name in bounds]
+    if all(isinstance(each, (int, float)) for each in given):
+        return support
+    return type(support)(*(float(each[0]) for each in values))
 
 
 def _transform(support: Any) -> Any:
     """Return the transform of each number to a support, if there is one."""
     from numpyro.distributions import biject_to
 
-    support = _base(support)
     try:
-        transform = biject_to(_real() if support is None else support)
+        transform = biject_to(support)
     except NotImplementedError:
         return None
     if transform.domain.event_dim or transform.codomain.event_dim:
@@ -107,7 +101,3 @@ def _real() -> Any:
     from numpyro.distributions import constraints
 
     return constraints.real
-
-
-def _is_identity(support: Any) -> bool:
-    return support is _real()
