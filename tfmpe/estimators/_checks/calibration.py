@@ -19,7 +19,7 @@ from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
-from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._conditionals import read_conditional, remembered_by
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey, Sampler
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing.tokens.known import check_known
@@ -34,7 +34,7 @@ MIN_DRAWS = 9
 def calibration_ranks(
     estimator: Sampler,
     tokens: AnyTokens,
-    target_keys: Iterable[str],
+    target_keys: Iterable[str] | None = None,
     conditioning_keys: Iterable[str] | None = None,
     *,
     key: PRNGKey,
@@ -55,10 +55,10 @@ def calibration_ranks(
     tokens : Tokens or TokenView, sample axes (*sample,)
         Simulations that the estimator was not trained on, with the true
         target values. Sample axes are flattened to one.
-    target_keys
-        The inferred keys.
-    conditioning_keys
-        The given keys; by default all others.
+    target_keys, conditioning_keys
+        The inferred keys, and the given ones; by default those that the
+        estimator was trained for. If only ``target_keys`` are given, all others
+        are conditioning keys.
     key
         PRNG key. Simulation ``i`` depends only on ``fold_in(key, i)``, whatever
         ``batch_size`` is.
@@ -123,7 +123,12 @@ def calibration_ranks(
     """
     tokens = own_tokens(tokens, "calibration_ranks")
     tokens = flatten_samples(tokens, len(tokens.sample_shape))
-    keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
+    keys = read_conditional(
+        tokens.layout,
+        target_keys,
+        conditioning_keys,
+        remembered_by(estimator),
+    )
     n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
     n = size = tokens.sample_shape[0]
     if batch_size is not None:
