@@ -13,7 +13,7 @@ import numpy as np
 import numpyro
 from numpyro import handlers
 
-_BASES, _CHANGES = 6, 8
+_BASES, _CHANGES = 12, 8
 _SMALL = 1e-4
 
 

@@ -37,6 +37,7 @@ class Simulated(dist.Distribution):
         super().__init__(batch_shape=jnp.shape(theta), event_shape=(2,))
 
     def sample(self, key, sample_shape=()):
+        """Draw both numbers."""
         shape = (*sample_shape, *self.batch_shape)
         noise, counts = jax.random.split(key)
         rate = jnp.broadcast_to(jnp.exp(self.theta), shape)
@@ -75,7 +76,7 @@ def radon(county, n_counties, floor, uranium, y=None):
 
 
 def seir(times, n_sites, y=None):
-    """An epidemic in steps, observed at times."""
+    """Observe an epidemic at times."""
     gamma = sample("gamma", dist.LogNormal(-1, 0.3))
     sigma = sample("sigma", dist.LogNormal(-1, 0.3))
     with plate("site", n_sites, dim=-2):
@@ -164,7 +165,7 @@ def autoregressive(n):
 
 
 def regression(x, offset):
-    """A matrix of covariates."""
+    """Use a matrix of covariates."""
     with plate("coefficient", x.shape[1]):
         beta = sample("beta", dist.Normal(0, 1))
     with plate("row", len(x)):
@@ -182,7 +183,7 @@ def counts(total, region, exposure):
 
 
 def black_box(n):
-    """A simulator without a density."""
+    """Simulate without a density."""
     mu = sample("mu", dist.Normal(0, 1))
     with plate("site", n):
         theta = sample("theta", dist.Normal(mu, 1))
@@ -204,11 +205,11 @@ def comparisons(n):
     a, b = (sample(name, dist.Normal(0, 1)) for name in "ab")
     with plate("site", n):
         theta = sample("theta", dist.Normal(0, 1))
-        sample("obs", dist.Normal(jnp.where(theta > 2.5, a, b), 1))
+        sample("obs", dist.Normal(jnp.where(theta > 0.5, a, b), 1))
 
 
 def change_point(n):
-    """A parent that decides which other parents enter."""
+    """Let a parent decide which others enter."""
     tau = sample("tau", dist.Uniform(0, n))
     early, late = (sample(x, dist.Normal(0, 1)) for x in ("early", "late"))
     with plate("day", n):
@@ -217,7 +218,7 @@ def change_point(n):
 
 
 def chosen(n):
-    """A parent that decides which token of another enters."""
+    """Let a parent decide which token of another enters."""
     with plate("kind", 3):
         level = sample("level", dist.Normal(0, 1))
     with plate("site", n):
@@ -233,7 +234,7 @@ def mixing(weights):
 
 
 def one_hot(design):
-    """Groups written as a design matrix."""
+    """Write groups as a design matrix."""
     with plate("group", design.shape[1]):
         alpha = sample("alpha", dist.Normal(0, 1))
     with plate("row", len(design)):
@@ -252,7 +253,7 @@ def vectors(group):
 
 
 def process(times):
-    """A Gaussian process as one token, observed point by point."""
+    """Observe a Gaussian process, one token, point by point."""
     scale = sample("scale", dist.LogNormal(0, 1))
     gap = jnp.abs(times[:, None] - times) / scale
     cov = jnp.exp(-gap) + 1e-3 * jnp.eye(len(times))
@@ -326,14 +327,14 @@ def instruments(n):
 
 
 def centered(n):
-    """A tie of all tokens of a key through their mean."""
+    """Tie all tokens of a key through their mean."""
     with plate("site", n):
         theta = sample("theta", dist.Normal(0, 1))
         sample("obs", dist.Normal(theta - theta.mean(), 1))
 
 
 def deterministic(n):
-    """A site that holds no random number."""
+    """Have a site that holds no random number."""
     mu = sample("mu", dist.Normal(0, 1))
     with plate("site", n):
         raw = sample("raw", dist.Normal(0, 1))
@@ -370,7 +371,9 @@ CASES = {
     "walk": Case(walk, (5,), 0),
     "state_space": Case(state_space, (5,), 0),
     "autoregressive": Case(autoregressive, (4,), 0),
-    "regression": Case(regression, (_RNG.normal(size=(4, 2)), np.arange(4.0)), 0),
+    "regression": Case(
+        regression, (_RNG.normal(size=(4, 2)), np.arange(4.0)), 0
+    ),
     "counts": Case(
         counts,
         (np.arange(5) + 3, np.array([0, 0, 1, 2, 2]), np.arange(5.0) + 1),

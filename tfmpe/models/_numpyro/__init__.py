@@ -3,11 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import jax
-
 from tfmpe._base.arrays import AnyArray, PRNGKey
 from tfmpe._base.extras import import_extra
 from tfmpe.models.model import Model
+
+from .density import check_order, densities, simulators
+from .edges import find_edges
+from .graph import Graph
+from .groups import find_dimensions
+from .inputs import find_inputs
+from .order import find_order, with_positions
+from .probes import Probes
+from .reasons import explain
+from .rules import decide, independence
+from .sites import Run, outputs_of, read_sites
+from .supports import bijectors_of
 
 
 def from_numpyro(
@@ -67,17 +77,7 @@ def from_numpyro(
     >>> model.layout.independence.local
     ('theta', 'obs')
     """
-    import_extra("numpyro", "numpyro", "from_numpyro needs NumPyro")
-    from .density import check_order, densities, simulators
-    from .edges import find_edges
-    from .graph import Graph
-    from .groups import find_dimensions
-    from .inputs import find_inputs
-    from .probes import Probes
-    from .reasons import explain
-    from .rules import decide, independence
-    from .sites import Run, outputs_of, read_sites
-    from .supports import bijectors_of
+    import_extra("numpyro", "numpyro", "from_numpyro needs numpyro")
 
     run = Run(model, args, kwargs)
     sites, draws = read_sites(run, observed)
@@ -93,8 +93,11 @@ def from_numpyro(
     )
     decisions = decide(graph, dimensions)
     inputs = find_inputs(run, sites, draws, graph, dimensions)
+    positions = find_order(
+        outputs, sites, draws, graph, decisions, set(inputs.values)
+    )
+    functional = with_positions(inputs.values, positions, shapes)
     prior, simulator = simulators(run, sites)
-    functional = inputs.values
 
     def functional_inputs(
         key: PRNGKey, parameters: Mapping[str, AnyArray]
@@ -110,7 +113,11 @@ def from_numpyro(
         batch_ndims={n: len(site.batch_shape) for n, site in sites.items()},
         dims=dimensions.dims,
         groups={n: each for n, each in dimensions.groups.items() if each},
+        positions={n: p for n, p in positions.items() if n not in functional},
         bijectors=bijectors,
+        exchangeable=[n for n in sites if n not in positions],
         log_density_fn=densities(outputs, sites),
-        reasons=explain(decisions, dimensions, inputs, probes.missed),
+        reasons=explain(
+            decisions, dimensions, inputs, positions, probes.missed
+        ),
     )

@@ -30,13 +30,15 @@ def check_order(sites: Mapping[str, Site], graph: Graph) -> None:
 def simulators(
     run: Run, sites: Mapping[str, Site]
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return the prior of the sites to infer, and the simulator of the others."""
+    """Return the prior of the inferred sites, and the simulator of others."""
 
     def prior(key: PRNGKey, n: int) -> dict[str, Array]:
         draws = run.draw(key, n)
         return {n: draws[n] for n, site in sites.items() if not site.observed}
 
-    def simulator(key: PRNGKey, parameters: Arrays, *_: Any) -> dict[str, Array]:
+    def simulator(
+        key: PRNGKey, parameters: Arrays, *_: Any
+    ) -> dict[str, Array]:
         n = len(next(iter(parameters.values())))
         draws = run.draw(key, n, parameters)
         return {
@@ -55,7 +57,9 @@ def densities(
     if not all(site.has_density for site in sites.values()):
         return None
 
-    def factors(parameters: Arrays, observed: Arrays, *_: Any) -> dict[str, Array]:
+    def factors(
+        parameters: Arrays, observed: Arrays, *_: Any
+    ) -> dict[str, Array]:
         values = {
             name: jnp.asarray(value, sites[name].dtype)
             for name, value in {**parameters, **observed}.items()

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Bool, Int
 
-Lanes: TypeAlias = Mapping[str, Bool[np.ndarray, "lanes *event"]]
+Lanes: TypeAlias = Mapping[str, Bool[np.ndarray, "lanes ..."]]
 """Tokens that each probe marks; those of other keys are not marked."""
 
 Hits: TypeAlias = Mapping[str, Bool[np.ndarray, "lanes tokens"]]
@@ -78,7 +78,9 @@ def _edges_of(
     for combos in _batches(itertools.product(*grid)):
         lane = np.ones((len(combos), *shape), bool)
         for column, axis in enumerate(sorted(several)):
-            place = [slice(None) if i == axis else None for i in range(len(shape))]
+            place = [
+                slice(None) if i == axis else None for i in range(len(shape))
+            ]
             along = np.arange(shape[axis])[tuple(place)]
             lane &= along == combos[:, column].reshape(-1, *[1] * len(shape))
         reached = probe(name, {name: lane}) if several else hits
@@ -92,7 +94,9 @@ def _edges_of(
             parent = _flat_index(at, shape, len(row))
             pairs[child].append((token, parent))
     return {
-        child: Edges(*(np.concatenate(part) for part in zip(*each, strict=True)))
+        child: Edges(
+            *(np.concatenate(part) for part in zip(*each, strict=True))
+        )
         for child, each in pairs.items()
     }
 
@@ -106,7 +110,7 @@ def _flat_index(
 
 def _bits_of(
     shape: tuple[int, ...], axis: int
-) -> Bool[np.ndarray, "lanes *event"]:
+) -> Bool[np.ndarray, "lanes ..."]:
     """Return for each bit of the coordinate where it is 0, and where 1."""
     place = [-1 if i == axis else 1 for i in range(len(shape))]
     along = np.arange(shape[axis]).reshape(place)

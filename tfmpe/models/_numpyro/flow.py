@@ -18,7 +18,10 @@ from jaxtyping import Array, Bool
 from .flow_rules import rule_of
 from .marks import UNKNOWN, Marks, State, dense
 
-def follow(jaxpr: ClosedJaxpr, marks: Sequence[Marks]) -> list[Bool[Array, "..."]]:
+
+def follow(
+    jaxpr: ClosedJaxpr, marks: Sequence[Marks]
+) -> list[Bool[Array, "..."]]:
     """Return the marks of all results of a program, from those of its inputs.
 
     Works under ``jit`` and ``vmap`` with respect to the marks.
@@ -167,15 +170,20 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         for state, is_known in zip(carry, known, strict=True)
     ]
     decided: list[bool] = []
-    jax.eval_shape(
-        lambda: decided.append(_run(test, [*for_test, *kept])[0].value is not None)
-    )
+
+    def ends(carry: list[State]) -> State:
+        return _run(test, [*for_test, *carry])[0]
+
+    jax.eval_shape(lambda: decided.append(ends(kept).value is not None))
     if decided[0]:
+
+        def forward(carried: list[Any]) -> list[Any]:
+            found = step([*map(_unpacked, carried, known)])
+            return [*map(_packed, found, variables, known)]
+
         last = lax.while_loop(
-            lambda c: _run(test, [*for_test, *map(_unpacked, c, known)])[0].value,
-            lambda c: [
-                *map(_packed, step([*map(_unpacked, c, known)]), variables, known)
-            ],
+            lambda carried: ends([*map(_unpacked, carried, known)]).value,
+            forward,
             [*map(_packed, carry, variables, known)],
         )
         return [*map(_unpacked, last, known)]
@@ -189,9 +197,9 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         ]
         # Marks that reach the number of steps reach every result; but a loop
         # over a batch that ends when all of it is done leaves done ones alone.
-        ends = _run(_without_any(test), [*for_test, *given])[0]
-        if ends.marks is not None:
-            new = [each | ends.marks for each in new]
+        last = _run(_without_any(test), [*for_test, *given])[0]
+        if last.marks is not None:
+            new = [each | last.marks for each in new]
         changed = [jnp.any(a != b) for a, b in zip(new, marks, strict=True)]
         return new, jnp.any(jnp.stack(changed))
 

@@ -15,39 +15,46 @@ from jaxtyping import Array, Bool
 
 from .marks import Marks, Rule, State, dense
 
-_ELEMENTWISE = frozenset(
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ELEMENTWISE = _names(
     """
     abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e
     bessel_i1e bitcast_convert_type cbrt ceil clamp clz complex conj
     convert_element_type copy copy_p cos cosh digamma div eq eq_to erf erf_inv
     erfc exp exp2 expm1 floor ge gt igamma igamma_grad_a igammac imag
     integer_pow is_finite le le_to lgamma log log1p logistic lt lt_to max min
-    ne neg nextafter not or polygamma population_count pow random_gamma
+    mulhi ne neg nextafter not or polygamma population_count pow random_gamma
     random_gamma_grad real reduce_precision regularized_incomplete_beta rem
     round rsqrt shift_left shift_right_arithmetic shift_right_logical sign sin
-    sinh sqrt square sub tan tanh xor zeta
-    """.split()
-)
-_MOVED = frozenset(
+    sinh sqrt square stop_gradient sub tan tanh xor zeta
     """
-    broadcast_in_dim concatenate expand_dims reshape rev slice squeeze
-    transpose tile
-    """.split()
 )
-_REDUCED = frozenset(
+_MOVED = _names(
+    """
+    broadcast_in_dim concatenate expand_dims reshape rev slice split squeeze
+    stack tile transpose unstack
+    """
+)
+_REDUCED = _names(
     """
     argmax argmin reduce_and reduce_max reduce_min reduce_or reduce_prod
     reduce_sum reduce_xor
-    """.split()
-)
-_MATRICES = frozenset(
     """
-    cholesky eig eigh geqrf householder_product lu qr schur svd triangular_solve
-    tridiagonal tridiagonal_solve
-    """.split()
 )
-_CUMULATIVE = frozenset(
-    ["cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum"]
+_MATRICES = _names(
+    """
+    cholesky eig eigh geqrf householder_product lu qr schur svd tridiagonal
+    tridiagonal_solve
+    """
+)
+_CUMULATIVE = _names(
+    """
+    cumlogsumexp cummax cummin cumprod cumsum
+    """
 )
 
 
@@ -149,7 +156,9 @@ def _cumulative(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     return [lax.cummax(x, axis=axis, reverse=reverse) > 0]
 
 
-def _along(axes: Sequence[int], states: Sequence[State], eqn: JaxprEqn) -> Marks:
+def _along(
+    axes: Sequence[int], states: Sequence[State], eqn: JaxprEqn
+) -> Marks:
     """Return the union of all operands, each mixed along some axes."""
     shape = _shape(eqn.invars[0])
     union = jnp.zeros(shape, bool)
@@ -179,7 +188,9 @@ def _matrices(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     union = jnp.zeros(batch, bool)
     for state, var in zip(states, eqn.invars, strict=True):
         marks = dense(state, _shape(var))
-        union = union | jnp.any(marks, axis=tuple(range(len(batch), marks.ndim)))
+        union = union | jnp.any(
+            marks, axis=tuple(range(len(batch), marks.ndim))
+        )
     return [
         jnp.broadcast_to(
             jnp.expand_dims(union, tuple(range(len(batch), len(_shape(var))))),
@@ -187,6 +198,18 @@ def _matrices(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
         )
         for var in eqn.outvars
     ]
+
+
+def _triangular_solve(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
+    # Each column of the right-hand side, or row, is solved by itself.
+    matrix, right = (
+        dense(state, _shape(var))
+        for state, var in zip(states, eqn.invars, strict=True)
+    )
+    mixed = -2 if eqn.params["left_side"] else -1
+    marks = jnp.any(right, axis=mixed, keepdims=True)
+    marks = marks | jnp.any(matrix, axis=(-2, -1), keepdims=True)
+    return [jnp.broadcast_to(marks, _shape(eqn.outvars[0]))]
 
 
 def _product(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
@@ -269,17 +292,27 @@ def _scatter(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     if index.value is None:
         found = [s.marks for s in (index, update) if s.marks is not None]
         return [_union([old, *map(jnp.any, found)], out)]
-    new = lax.scatter_add(
-        jnp.zeros(out, jnp.float32),
-        index.value,
-        dense(update, _shape(eqn.invars[2])).astype(jnp.float32),
-        eqn.params["dimension_numbers"],
-        mode=eqn.params["mode"],
-    )
-    return [old | (new > 0)]
+
+    def spread(update: Bool[Array, "..."]) -> Bool[Array, "..."]:
+        total = lax.scatter_add(
+            jnp.zeros(out, jnp.float32),
+            index.value,
+            update.astype(jnp.float32),
+            eqn.params["dimension_numbers"],
+            mode=eqn.params["mode"],
+        )
+        return total > 0
+
+    shape = _shape(eqn.invars[2])
+    if eqn.primitive.name == "scatter":  # Overwrites old values
+        old = old & ~spread(jnp.ones(shape, bool))
+    return [old | spread(dense(update, shape))]
 
 
 _OTHERS: dict[str, Rule] = {
+    "device_put": _each,
+    "name": _each,
+    "sharding_constraint": _each,
     "conv_general_dilated": _product,
     "dot_general": _product,
     "dynamic_slice": _dynamic_slice,
@@ -291,6 +324,6 @@ _OTHERS: dict[str, Rule] = {
     "pad": _pad,
     "select_n": _select,
     "sort": _sort,
-    "split": _moved,
     "top_k": _top_k,
+    "triangular_solve": _triangular_solve,
 }

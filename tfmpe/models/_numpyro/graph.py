@@ -114,7 +114,7 @@ def _range(
 def coordinate_of(
     edges: Edges, along: Int[np.ndarray, " tokens"], n: int
 ) -> Int[np.ndarray, " children"] | None:
-    """Return the one coordinate on which each of ``n`` tokens depends, if so."""
+    """Return the one coordinate that each of ``n`` tokens depends on, if so."""
     least, most = _range(edges.child, along[edges.parent], n)
     return least if (least == most).all() else None
 

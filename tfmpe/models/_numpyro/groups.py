@@ -34,7 +34,7 @@ def find_dimensions(
                 continue
             for edges, known in (
                 (graph.edges.get((child, key)), True),
-                # Children that summarize: a parent is in the group of its child.
+                # A token of which only one other is a summary is in its group.
                 (_turned(graph, key, child), False),
             ):
                 if edges is None:
@@ -49,7 +49,7 @@ def find_dimensions(
     return found
 
 
-def _turned(graph: Graph, child: str, parent: str):  # noqa: ANN202
+def _turned(graph: Graph, child: str, parent: str):
     edges = graph.edges.get((child, parent))
     return None if edges is None else turned(edges)
 

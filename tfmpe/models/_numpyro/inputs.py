@@ -1,6 +1,6 @@
 """Functional inputs: arguments of a model that enter a site token by token."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -63,7 +63,11 @@ def find_inputs(
                 left_out.setdefault(name, "it is shared by tokens")
             elif not _is_index(rows, graph, dimensions, site):
                 parts = range(rows.shape[1])
-                names = [name] if len(parts) == 1 else [f"{name}[{i}]" for i in parts]
+                names = (
+                    [name]
+                    if len(parts) == 1
+                    else [f"{name}[{i}]" for i in parts]
+                )
                 columns[site] += zip(names, rows.T, strict=True)
     values = {
         name: np.stack([column for _, column in each], -1)
@@ -127,7 +131,9 @@ def _check_data(
     """Raise if the data of a site also enter the distribution of a site."""
     for child, name in edges:
         for site in sites.values():
-            if site.data is not None and np.array_equal(site.data, arrays[name]):
+            if site.data is not None and np.array_equal(
+                site.data, arrays[name]
+            ):
                 raise ValueError(
                     f"The argument {name!r} holds the observed values of "
                     f"{site.name!r}, and also enters the distribution of "
@@ -138,9 +144,7 @@ def _check_data(
                 )
 
 
-def _rows(
-    edges: Edges, array: AnyArray, n: int
-) -> AnyArray | None:
+def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
     """Return the values that enter each token, if they are its own."""
     counts = np.bincount(edges.child, minlength=n)
     if n == 1 or counts.min() != counts.max() or counts[0] > _MOST:
@@ -165,6 +169,8 @@ def _is_index(
 
 
 def _ranks(values: Int[AnyArray, " n"]) -> Int[np.ndarray, " n"]:
-    """Number values in the order of their first occurrence."""
-    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    """Return numbers of values, in the order of first occurrence."""
+    _, first, inverse = np.unique(
+        values, return_index=True, return_inverse=True
+    )
     return np.argsort(np.argsort(first))[inverse]

@@ -1,4 +1,4 @@
-"""Probes of a model: which tokens does a change of some tokens reach?
+"""Probes of a model, which show the tokens that a change of others reaches.
 
 The flow of data is an upper bound that holds for all values. Three probes at
 drawn values share nothing with it, nor with one another: NaN in place of the
@@ -161,7 +161,7 @@ class Probes:
         return found
 
     def _measure(
-        self, name: str, masks: Bool[np.ndarray, "lanes *event"]
+        self, name: str, masks: Bool[np.ndarray, "lanes ..."]
     ) -> dict[str, dict[str, Bool[np.ndarray, "lanes tokens"]]]:
         """Return the hits of each probe but the flow of data."""
         site, n = self._sites[name], len(masks)
@@ -236,7 +236,7 @@ class Probes:
         self,
         at: Mapping[str, np.ndarray],
         name: str,
-        masks: Bool[np.ndarray, "lanes *full"],
+        masks: Bool[np.ndarray, "lanes ..."],
         seed: int,
     ) -> dict[str, Bool[np.ndarray, "lanes tokens"]]:
         rng = np.random.default_rng(seed)
@@ -255,8 +255,8 @@ class Probes:
 
 
 def _padded(
-    lanes: Bool[np.ndarray, "lanes *event"],
-) -> Bool[np.ndarray, "_ *event"]:
+    lanes: Bool[np.ndarray, "lanes ..."],
+) -> Bool[np.ndarray, "_ ..."]:
     """Return lanes of a fixed number, so that there is one program."""
     missing = _LANES - len(lanes)
     return np.pad(lanes, [(0, missing)] + [(0, 0)] * (lanes.ndim - 1))

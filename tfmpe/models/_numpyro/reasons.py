@@ -13,14 +13,31 @@ def explain(
     decisions: list[Decision],
     dimensions: Dimensions,
     inputs: Inputs,
+    positions: Mapping[str, list[int]],
     missed: Mapping[tuple[str, str], set[str]],
 ) -> tuple[Reason, ...]:
     """Return pairs of a rule, and why it holds."""
+    none = [f"{d.a} and {d.b}" for d in decisions if d.kind == "cross"]
+    rules = [_decision(d, missed) for d in decisions if d.kind != "cross"]
+    if none:
+        why = "neither depends on the other, and no token on both"
+        rules.append((f"cross {', '.join(none)}", why))
     return (
         *_groups(dimensions),
         *_inputs(inputs),
-        *(_decision(each, missed) for each in decisions),
+        *_positions(positions),
+        *rules,
     )
+
+
+def _positions(positions: Mapping[str, list[int]]) -> Iterator[Reason]:
+    for key, axes in positions.items():
+        where = f"axis {axes[0]}" if len(axes) == 1 else f"axes {axes}"
+        yield (
+            f"positions {key}",
+            f"its tokens are in order along {where}, or rules do not say which "
+            "belong together",
+        )
 
 
 def _groups(dimensions: Dimensions) -> Iterator[Reason]:
@@ -45,17 +62,12 @@ def _decision(
     decision: Decision, missed: Mapping[tuple[str, str], set[str]]
 ) -> Reason:
     a, b, kind, dims, factors = decision
-    tied = _tied(a, b, factors)
     if kind == "local":
         return (
             f"local {a}",
             f"given all else, no token of {a} depends on another",
         )
-    if kind == "cross":
-        return (
-            f"cross {a}, {b}",
-            "neither depends on the other, and no token on both",
-        )
+    tied = _tied(a, b, factors)
     sure = _sure(a, b, factors, missed)
     if kind == "open":
         return f"open {a}, {b}", f"{tied}; {sure}"

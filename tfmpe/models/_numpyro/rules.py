@@ -1,4 +1,4 @@
-"""Independence rules that leave every tie open, with as few pairs as they can."""
+"""Independence rules that leave all ties, and few other pairs, open."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -68,9 +68,7 @@ def independence(decisions: list[Decision]) -> dict[str, list[Any]]:
     }
 
 
-def _decide(
-    graph: Graph, dimensions: Dimensions, a: str, b: str
-) -> Decision:
+def _decide(graph: Graph, dimensions: Dimensions, a: str, b: str) -> Decision:
     factors = tuple(graph.factors(a, b))
     if not factors:
         return Decision(a, b, "local" if a == b else "cross")

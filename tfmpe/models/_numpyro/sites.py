@@ -135,7 +135,10 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
         sites.update(_sites(found, observed))
         return (
             {name: each["value"] for name, each in found.items()},
-            {name: bounds_of(each["fn"].support) for name, each in found.items()},
+            {
+                name: bounds_of(each["fn"].support)
+                for name, each in found.items()
+            },
         )
 
     try:

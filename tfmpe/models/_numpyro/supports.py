@@ -5,6 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+
 from tfmpe._base.arrays import AnyArray
 from tfmpe._base.errors import raise_faults
 
@@ -39,9 +40,7 @@ def bijectors_of(supports: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def spread_out(
-    support: Any, values: AnyArray
-) -> AnyArray:
+def spread_out(support: Any, values: AnyArray) -> AnyArray:
     """Return values in a support that lie far from the given ones."""
     values = jnp.asarray(values)
     if not jnp.issubdtype(values.dtype, jnp.floating):
