@@ -13,10 +13,13 @@ from .edges import Edges, find_edges
 from .graph import Graph
 from .groups import Dimensions
 from .probes import Flow
-from .sites import Run, Site, outputs_of
+from .sites import Run, Site, outputs_of, run_of
 
 _MOST = 32
 """Most values of one argument in a token."""
+
+
+_SITE, _ARGUMENT = "site ", "argument "
 
 
 class Inputs(NamedTuple):
@@ -41,27 +44,33 @@ def find_inputs(
     ValueError
         If observed values enter the model in another way than as observed.
     """
+    outputs = _outputs(run, sites)
+    given = {_SITE + name: each for name, each in run_of(draws, 0).items()}
     left_out: dict[str, str] = {}
-    arrays = _arrays(run.arguments)
     traceable = {}
-    for name, array in arrays.items():
+    for name, array in _arrays(run.arguments).items():
         try:
-            _flow(run, sites, draws, {name: array})
-        except (TypeError, ValueError, IndexError, AttributeError):
+            traced = {**given, _ARGUMENT + name: array}
+            jax.eval_shape(outputs, traced, jax.random.key(0))
+        except Exception:  # Python code of a model may fail in any way.
             left_out[name] = "the model needs its values while it is traced"
         else:
             traceable[name] = array
     columns: dict[str, list[tuple[str, np.ndarray]]] = {n: [] for n in sites}
     if traceable:
-        flow = _flow(run, sites, draws, traceable)
-        shapes = {name: array.shape for name, array in traceable.items()}
-        edges = find_edges(shapes, flow)
+        shapes = {_ARGUMENT + name: a.shape for name, a in traceable.items()}
+        given |= {_ARGUMENT + name: array for name, array in traceable.items()}
+        flow = Flow(outputs, given, shapes, sites)
+        edges = {
+            (site, name.removeprefix(_ARGUMENT)): each
+            for (site, name), each in find_edges(shapes, flow).items()
+        }
         _check_data(edges, sites, traceable)
         for (site, name), each in edges.items():
             rows = _rows(each, traceable[name], graph.size(site))
             if rows is None:
                 left_out.setdefault(name, "it is shared by tokens")
-            elif not _is_index(rows, graph, dimensions, site):
+            elif not _is_index(rows, dimensions, site):
                 parts = range(rows.shape[1])
                 names = (
                     [name]
@@ -95,32 +104,20 @@ def _path(path: tuple[Any, ...]) -> str:
     return f"{first.key}{jax.tree_util.keystr(rest)}"
 
 
-def _flow(
-    run: Run,
-    sites: Mapping[str, Site],
-    draws: Mapping[str, AnyArray],
-    arrays: Mapping[str, AnyArray],
-) -> Flow:
-    """Return the flow from arguments to sites."""
-    given = {("site", name): draws[name][0] for name in sites}
-    given |= {("argument", name): array for name, array in arrays.items()}
-    by_text = {"/".join(key): value for key, value in given.items()}
+def _outputs(
+    run: Run, sites: Mapping[str, Site]
+) -> Callable[..., dict[str, Array]]:
+    """Return outputs as a function of values and of some arguments."""
 
     def outputs(values: Mapping[str, Any], key: PRNGKey) -> dict[str, Array]:
-        new = jax.tree_util.tree_map_with_path(
-            lambda path, leaf: values.get(f"argument/{_path(path)}", leaf),
+        arguments = jax.tree_util.tree_map_with_path(
+            lambda path, leaf: values.get(_ARGUMENT + _path(path), leaf),
             run.arguments,
         )
-        own = {name: values[f"site/{name}"] for name in sites}
-        return outputs_of(run.with_arguments(new), sites)(own, key)
+        own = {name: values[_SITE + name] for name in sites}
+        return outputs_of(run.with_arguments(arguments), sites)(own, key)
 
-    marked = {f"argument/{name}": np.shape(a) for name, a in arrays.items()}
-    flow = Flow(outputs, by_text, marked, sites)
-
-    def probe(name: str, lanes: Any) -> Any:
-        return flow(f"argument/{name}", {f"argument/{name}": lanes[name]})
-
-    return probe  # pyright: ignore[reportReturnType]
+    return outputs
 
 
 def _check_data(
@@ -156,16 +153,13 @@ def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
     return np.asarray(array).ravel()[at]
 
 
-def _is_index(
-    rows: AnyArray, graph: Graph, dimensions: Dimensions, site: str
-) -> bool:
-    """Return whether integers say no more than the coordinates of tokens."""
+def _is_index(rows: AnyArray, dimensions: Dimensions, site: str) -> bool:
+    """Return whether integers say no more than the groups of tokens."""
     if rows.shape[1] != 1 or rows.dtype.kind not in "iu":
         return False
     numbers = _ranks(rows[:, 0])
-    found = [graph.axis(site, i) for i in range(len(graph.shapes[site]))]
-    found += dimensions.groups.get(site, {}).values()
-    return any(np.array_equal(numbers, _ranks(each)) for each in found)
+    groups = dimensions.groups.get(site, {}).values()
+    return any(np.array_equal(numbers, _ranks(each)) for each in groups)
 
 
 def _ranks(values: Int[AnyArray, " n"]) -> Int[np.ndarray, " n"]:

@@ -90,7 +90,7 @@ def _uneven(
     equal = {}
     for name, site in sites.items():
         shape = np.shape(draws[name])[1:]
-        first = np.asarray(draws[name][0])[(0,) * len(site.event_shape)]
+        first = draws[name][(0,) * (1 + len(site.event_shape))]
         equal[name] = np.broadcast_to(first, shape)
     found = jax.jit(outputs)(equal, jax.random.key(0))
     return {

@@ -20,7 +20,7 @@ from tfmpe._base.arrays import AnyArray
 from .edges import Hits, Lanes
 from .flow import follow
 from .marks import Marks
-from .sites import Site
+from .sites import Site, run_of
 from .supports import spread_out
 
 _LANES = 64
@@ -105,10 +105,10 @@ class Probes:
         self._sites = sites
         self._draws = {name: np.asarray(draws[name]) for name in sites}
         marked = {name: site.event_shape for name, site in sites.items()}
-        first = {name: each[0] for name, each in self._draws.items()}
+        first = run_of(self._draws, 0)
         self._flow = Flow(outputs, first, marked, sites)
         self._far = {
-            name: np.asarray(spread_out(site.support, self._draws[name][2]))
+            name: np.asarray(spread_out(site.support, self._draws[name][2:])[0])
             for name, site in sites.items()
         }
         key = jax.random.key(1)
@@ -129,7 +129,7 @@ class Probes:
         self._slopes = jax.jit(jax.vmap(slopes, (None, 0)))
         self._bases = []
         for base in (0, 1):
-            at = {name: each[base] for name, each in self._draws.items()}
+            at = run_of(self._draws, base)
             self._bases.append((at, self._run(at)))
 
     def __call__(self, name: str, lanes: Lanes) -> Hits:

@@ -104,8 +104,8 @@ def _sure(
             found |= missed.get((factor, parent), set())
     if "all" in found:
         return (
-            "undecided, left open: the program allows it, but no probe shows "
-            "all of it"
+            "left open: the program allows more of it than NaN, tangents and "
+            "redraws show"
         )
     if found:
         return f"not all of it seen by {' and '.join(sorted(found))}"

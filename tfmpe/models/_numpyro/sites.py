@@ -107,12 +107,44 @@ class Run:
         import numpyro
         from numpyro import handlers
 
-        free = handlers.uncondition(self.model)
+        self.last = ""
+        free = handlers.uncondition(self._watched())
         given = handlers.substitute(free, data=dict(values or {}))
         with numpyro.validation_enabled(False):
             return handlers.trace(handlers.seed(given, key)).get_trace(
                 *self._bound.args, **self._bound.kwargs
             )
+
+    def _watched(self) -> Callable[..., Any]:
+        """Return the model with a handler that sees its messages first."""
+        from numpyro.primitives import Messenger
+
+        run, inside = self, []
+
+        class Watch(Messenger):
+            def process_message(self, msg: dict[str, Any]) -> None:
+                if msg["type"] == "sample":
+                    run.last = msg["name"]
+                    inside.append(run.last)
+                    if msg["is_observed"] and msg.get("_control_flow_done"):
+                        raise ValueError(
+                            f"{run.last!r} has observed values inside "
+                            "numpyro's scan, which keep it from being "
+                            "simulated. Pass None instead of the values."
+                        )
+                # Other handlers ask for keys during the message of a site.
+                if msg["type"] == "prng_key" and not inside:
+                    raise ValueError(
+                        "The model draws random numbers outside of sample "
+                        "sites, with numpyro.prng_key. Write the simulator as "
+                        "a numpyro Distribution with a method sample."
+                    )
+
+            def postprocess_message(self, msg: dict[str, Any]) -> None:
+                if msg["type"] == "sample":
+                    inside.pop()
+
+        return Watch(self.model)
 
 
 class Reading(NamedTuple):
@@ -120,6 +152,11 @@ class Reading(NamedTuple):
 
     sites: dict[str, Site]
     draws: dict[str, AnyArray]
+
+
+def run_of(draws: Mapping[str, AnyArray], i: int) -> dict[str, AnyArray]:
+    """Return the values of one of several runs."""
+    return {name: np.asarray(values[i]) for name, values in draws.items()}
 
 
 def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
@@ -145,6 +182,11 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
         values, bounds = jax.jit(jax.vmap(once))(
             jax.random.split(jax.random.key(0), 3)
         )
+    except NotImplementedError as error:
+        raise ValueError(
+            f"{run.last!r} cannot be simulated: {error or 'it has no sample'}. "
+            "Give it a distribution from which values can be drawn."
+        ) from error
     except _CONCRETE as error:
         raise _not_traceable(run) from error
     return Reading(
@@ -185,13 +227,13 @@ def _not_traceable(run: Run) -> ValueError:
     bad = []
     for name, value in values.items():
         try:
-            jax.eval_shape(
+            # Under vmap, unlike jit, all other values are numbers.
+            jax.vmap(
                 lambda v, n=name: [
                     each["value"]
                     for each in run.trace(key, {**values, n: v}).values()
-                ],
-                value,
-            )
+                ]
+            )(jnp.asarray(value)[None])
         except _CONCRETE:
             bad.append(name)
     return ValueError(
@@ -217,11 +259,6 @@ def _check_kinds(messages: Mapping[str, Any]) -> None:
             faults.append(
                 f"{name!r} is a factor, which changes the density but cannot "
                 "be simulated. Write it as a distribution of a sample site"
-            )
-        elif kind == "sample" and message["is_observed"]:
-            faults.append(
-                f"{name!r} has observed values inside numpyro's scan, which "
-                "keep it from being simulated. Pass None instead of the values"
             )
     raise_faults(ValueError, "This model is not supported", faults)
 
