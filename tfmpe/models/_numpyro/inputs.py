@@ -1,6 +1,6 @@
 """Functional inputs: arguments of a model that enter a site token by token."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
