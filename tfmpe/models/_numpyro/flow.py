@@ -16,7 +16,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Bool
 
 from .flow_rules import rule_of
-from .marks import UNKNOWN, Marks, State, dense
+from .marks import UNKNOWN, Marks, State, dense, shape_of
 
 
 def follow(
@@ -28,7 +28,7 @@ def follow(
     """
     states = _run(jaxpr, [State(marks=each) for each in marks])
     return [
-        dense(state, jnp.shape(var.aval))
+        dense(state, shape_of(var))
         for state, var in zip(states, jaxpr.jaxpr.outvars, strict=True)
     ]
 
@@ -83,7 +83,7 @@ def _called(eqn: JaxprEqn) -> Any:
 
 def _packed(state: State, var: Any, is_known: bool) -> Any:
     """Return what a loop carries of a variable: its value or its marks."""
-    return state.value if is_known else dense(state, jnp.shape(var.aval))
+    return state.value if is_known else dense(state, shape_of(var))
 
 
 def _unpacked(carried: Any, is_known: bool) -> State:
@@ -129,8 +129,7 @@ def _scan(eqn: JaxprEqn, states: list[State]) -> list[State]:
 
     if not eqn.params["length"]:
         return [
-            State(marks=dense(UNKNOWN, jnp.shape(var.aval)))
-            for var in eqn.outvars
+            State(marks=dense(UNKNOWN, shape_of(var))) for var in eqn.outvars
         ]
     known = _stable(first, carry)
     variables = body.jaxpr.outvars
@@ -204,7 +203,7 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         return new, jnp.any(jnp.stack(changed))
 
     start = [
-        dense(State(marks=state.marks), jnp.shape(var.aval))
+        dense(State(marks=state.marks), shape_of(var))
         for state, var in zip(carry, variables, strict=True)
     ]
     marks, _ = lax.while_loop(lambda c: c[1], grow, (start, jnp.array(True)))
@@ -235,7 +234,7 @@ def _cond(eqn: JaxprEqn, states: list[State]) -> list[State]:
 
     def marks_of(branch: ClosedJaxpr) -> list[Bool[Array, "..."]]:
         return [
-            dense(state, jnp.shape(var.aval))
+            dense(state, shape_of(var))
             for state, var in zip(_run(branch, given), eqn.outvars, strict=True)
         ]
 

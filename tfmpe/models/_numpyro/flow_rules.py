@@ -13,7 +13,7 @@ from jax import lax
 from jax.extend.core import JaxprEqn
 from jaxtyping import Array, Bool
 
-from .marks import Marks, Rule, State, dense
+from .marks import Marks, Rule, State, dense, shape_of
 
 
 def _names(text: str) -> frozenset[str]:
@@ -75,10 +75,6 @@ def rule_of(eqn: JaxprEqn) -> Rule:
     return _OTHERS.get(name, _mixed)
 
 
-def _shape(var: Any) -> tuple[int, ...]:
-    return tuple(var.aval.shape)
-
-
 def _union(found: Sequence[Marks], shape: tuple[int, ...]) -> Marks:
     """Return the union of marks; those of another shape mark everything."""
     union: Marks = None
@@ -97,12 +93,12 @@ def _union(found: Sequence[Marks], shape: tuple[int, ...]) -> Marks:
 
 def _mixed(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     found = [jnp.any(s.marks) for s in states if s.marks is not None]
-    return [_union(found, _shape(var)) for var in eqn.outvars]
+    return [_union(found, shape_of(var)) for var in eqn.outvars]
 
 
 def _elementwise(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     found = [state.marks for state in states]
-    return [_union(found, _shape(var)) for var in eqn.outvars]
+    return [_union(found, shape_of(var)) for var in eqn.outvars]
 
 
 def _each(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
@@ -115,14 +111,14 @@ def _times(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     found = [
         marks
         if other is None or marks is None
-        else jnp.broadcast_to(marks, _shape(eqn.outvars[0])) & (other != 0)
+        else jnp.broadcast_to(marks, shape_of(eqn.outvars[0])) & (other != 0)
         for marks, other in ((x.marks, y.value), (y.marks, x.value))
     ]
-    return [_union(found, _shape(eqn.outvars[0]))]
+    return [_union(found, shape_of(eqn.outvars[0]))]
 
 
 def _select(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    which, cases, shape = states[0], states[1:], _shape(eqn.outvars[0])
+    which, cases, shape = states[0], states[1:], shape_of(eqn.outvars[0])
     if which.value is None:
         return _elementwise(eqn, states)
     return [lax.select_n(which.value, *(dense(each, shape) for each in cases))]
@@ -130,7 +126,7 @@ def _select(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 def _moved(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     given = [
-        dense(state, _shape(var))
+        dense(state, shape_of(var))
         for state, var in zip(states, eqn.invars, strict=True)
     ]
     found = eqn.primitive.bind(*given, **eqn.params)
@@ -139,62 +135,68 @@ def _moved(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 def _pad(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     x, fill = (
-        dense(state, _shape(var))
+        dense(state, shape_of(var))
         for state, var in zip(states, eqn.invars, strict=True)
     )
     return [lax.pad(x, fill, eqn.params["padding_config"])]
 
 
 def _reduced(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    x = dense(states[0], _shape(eqn.invars[0]))
+    x = dense(states[0], shape_of(eqn.invars[0]))
     return [jnp.any(x, axis=tuple(eqn.params["axes"]))]
 
 
 def _cumulative(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    x = dense(states[0], _shape(eqn.invars[0])).astype(jnp.int32)
+    x = dense(states[0], shape_of(eqn.invars[0])).astype(jnp.int32)
     axis, reverse = eqn.params["axis"], eqn.params["reverse"]
     return [lax.cummax(x, axis=axis, reverse=reverse) > 0]
 
 
 def _along(
     axes: Sequence[int], states: Sequence[State], eqn: JaxprEqn
-) -> Marks:
+) -> Bool[Array, "..."]:
     """Return the union of all operands, each mixed along some axes."""
-    shape = _shape(eqn.invars[0])
+    shape = shape_of(eqn.invars[0])
     union = jnp.zeros(shape, bool)
     for state in states:
         union = union | dense(state, shape)
     return jnp.any(union, axis=tuple(axes), keepdims=True)
 
 
+def _over_results(marks: Bool[Array, "..."], eqn: JaxprEqn) -> list[Marks]:
+    return [jnp.broadcast_to(marks, shape_of(var)) for var in eqn.outvars]
+
+
 def _sort(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     marks = _along([eqn.params["dimension"]], states, eqn)
-    return [jnp.broadcast_to(marks, _shape(var)) for var in eqn.outvars]
+    return _over_results(marks, eqn)
 
 
 def _top_k(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     marks = _along([-1], states, eqn)
-    return [jnp.broadcast_to(marks, _shape(var)) for var in eqn.outvars]
+    return _over_results(marks, eqn)
 
 
 def _fft(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     n_axes = len(eqn.params["fft_lengths"])
     marks = _along(range(-n_axes, 0), states, eqn)
-    return [jnp.broadcast_to(marks, _shape(eqn.outvars[0]))]
+    return _over_results(marks, eqn)
 
 
 def _matrices(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    batch = _shape(eqn.invars[0])[:-2]
+    batch = shape_of(eqn.invars[0])[:-2]
     union = jnp.zeros(batch, bool)
     for state, var in zip(states, eqn.invars, strict=True):
-        marks = dense(state, _shape(var))
+        marks = dense(state, shape_of(var))
         union = union | jnp.any(
             marks, axis=tuple(range(len(batch), marks.ndim))
         )
     return [
         jnp.broadcast_to(
-            jnp.expand_dims(union, tuple(range(len(batch), len(_shape(var))))),
-            _shape(var),
+            jnp.expand_dims(
+                union, tuple(range(len(batch), len(shape_of(var))))
+            ),
+            shape_of(var),
         )
         for var in eqn.outvars
     ]
@@ -203,29 +205,29 @@ def _matrices(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 def _triangular_solve(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     # Each column of the right-hand side, or row, is solved by itself.
     matrix, right = (
-        dense(state, _shape(var))
+        dense(state, shape_of(var))
         for state, var in zip(states, eqn.invars, strict=True)
     )
     mixed = -2 if eqn.params["left_side"] else -1
     marks = jnp.any(right, axis=mixed, keepdims=True)
     marks = marks | jnp.any(matrix, axis=(-2, -1), keepdims=True)
-    return [jnp.broadcast_to(marks, _shape(eqn.outvars[0]))]
+    return _over_results(marks, eqn)
 
 
 def _product(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     # As for a product of numbers: a known zero lets nothing through.
     factors = [
-        jnp.ones(_shape(var), jnp.float32)
+        jnp.ones(shape_of(var), jnp.float32)
         if state.value is None
         else jnp.asarray(state.value != 0, jnp.float32)
         for state, var in zip(states, eqn.invars, strict=True)
     ]
     marked = [
-        dense(state, _shape(var)).astype(jnp.float32)
+        dense(state, shape_of(var)).astype(jnp.float32)
         for state, var in zip(states, eqn.invars, strict=True)
     ]
     params = {**eqn.params, "preferred_element_type": jnp.dtype(jnp.float32)}
-    total = jnp.zeros(_shape(eqn.outvars[0]), bool)
+    total = jnp.zeros(shape_of(eqn.outvars[0]), bool)
     for pair in ((marked[0], factors[1]), (factors[0], marked[1])):
         total = total | (eqn.primitive.bind(*pair, **params) > 0)
     return [total]
@@ -246,7 +248,10 @@ def _indices(
 
 
 def _dynamic_slice(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    x, shape = dense(states[0], _shape(eqn.invars[0])), _shape(eqn.outvars[0])
+    x, shape = (
+        dense(states[0], shape_of(eqn.invars[0])),
+        shape_of(eqn.outvars[0]),
+    )
     indices, marked = _indices(states, eqn, 1)
     if indices is not None:
         return [lax.dynamic_slice(x, indices, shape)]
@@ -258,7 +263,7 @@ def _dynamic_slice(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 def _dynamic_update_slice(
     eqn: JaxprEqn, states: Sequence[State]
 ) -> list[Marks]:
-    x, update = (dense(states[i], _shape(eqn.invars[i])) for i in (0, 1))
+    x, update = (dense(states[i], shape_of(eqn.invars[i])) for i in (0, 1))
     indices, marked = _indices(states, eqn, 2)
     if indices is not None:
         return [lax.dynamic_update_slice(x, update, indices)]
@@ -267,7 +272,7 @@ def _dynamic_update_slice(
 
 
 def _gather(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    x, out = dense(states[0], _shape(eqn.invars[0])), _shape(eqn.outvars[0])
+    x, out = dense(states[0], shape_of(eqn.invars[0])), shape_of(eqn.outvars[0])
     numbers, index = eqn.params["dimension_numbers"], states[1]
     params = {**eqn.params, "fill_value": 0}
     where = index.value
@@ -275,11 +280,11 @@ def _gather(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
         # Any coordinate of the indexed axes may be read.
         axes = tuple(numbers.start_index_map)
         x = jnp.broadcast_to(jnp.any(x, axis=axes, keepdims=True), x.shape)
-        where = jnp.zeros(_shape(eqn.invars[1]), jnp.int32)
+        where = jnp.zeros(shape_of(eqn.invars[1]), jnp.int32)
     found = eqn.primitive.bind(x, where, **params)
     if index.marks is not None:
         # The last axis of indices holds the parts of one index.
-        marks = jnp.any(dense(index, _shape(eqn.invars[1])), axis=-1)
+        marks = jnp.any(dense(index, shape_of(eqn.invars[1])), axis=-1)
         kept = [i for i in range(len(out)) if i not in numbers.offset_dims]
         found = found | lax.broadcast_in_dim(marks, out, kept)
     return [found]
@@ -287,7 +292,7 @@ def _gather(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 def _scatter(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     x, index, update = states[:3]
-    out = _shape(eqn.outvars[0])
+    out = shape_of(eqn.outvars[0])
     old = dense(x, out)
     if index.value is None:
         found = [s.marks for s in (index, update) if s.marks is not None]
@@ -303,7 +308,7 @@ def _scatter(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
         )
         return total > 0
 
-    shape = _shape(eqn.invars[2])
+    shape = shape_of(eqn.invars[2])
     if eqn.primitive.name == "scatter":  # Overwrites old values
         old = old & ~spread(jnp.ones(shape, bool))
     return [old | spread(dense(update, shape))]

@@ -29,6 +29,11 @@ UNKNOWN = State()
 Rule: TypeAlias = Callable[[JaxprEqn, Sequence[State]], list[Marks]]
 
 
+def shape_of(var: Any) -> tuple[int, ...]:
+    """Return the shape of a variable of a program."""
+    return tuple(var.aval.shape)
+
+
 def dense(state: State, shape: tuple[int, ...]) -> Bool[Array, "..."]:
     """Return the marks of a variable as an array of its shape."""
     if state.marks is None:

@@ -66,6 +66,7 @@ class Flow:
 
         self._marked = marked
         self._program = jax.jit(jax.vmap(lane))
+        self.has_loops = " while[" in str(program)
 
     def __call__(self, name: str, lanes: Lanes) -> Hits:
         """Return the tokens that marked tokens of one array may reach."""
@@ -126,7 +127,16 @@ class Probes:
             return jax.jvp(move, (real,), (dict(tangents),))[1]
 
         self._values = jax.jit(jax.vmap(values))
-        self._slopes = jax.jit(jax.vmap(slopes, (None, 0)))
+        self._slopes: Any = jax.jit(jax.vmap(slopes, (None, 0)))
+        real = {
+            name: each[:1]
+            for name, each in self._draws.items()
+            if sites[name].is_float
+        }
+        try:
+            jax.eval_shape(self._slopes, first, real)
+        except Exception:  # Not all programs have a forward derivative.
+            self._slopes = None
         self._bases = []
         for base in (0, 1):
             at = run_of(self._draws, base)
@@ -183,9 +193,11 @@ class Probes:
                 _join(hits["redraws"], changed, n)
             if not site.is_float:
                 continue
-            tangents = self._tangents(at, name, masks, base)
-            _join(hits["tangents"], tangents, n)
-            if base == 0:
+            if self._slopes is not None:
+                tangents = self._tangents(at, name, masks, base)
+                _join(hits["tangents"], tangents, n)
+            # A loop might not end for NaN.
+            if base == 0 and not self._flow.has_loops:
                 nan = np.where(masks, np.nan, at[name]).astype(site.dtype)
                 _join(hits["NaN"], self._poisoned(at, before, name, nan), n)
         return hits

@@ -101,7 +101,7 @@ class Run:
         return jax.vmap(once)(jax.random.split(key, n), dict(values or {}))
 
     def messages(
-        self, key: PRNGKey, values: Mapping[str, Any] | None = None
+        self, key: Any, values: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Return all sites of one run."""
         import numpyro
@@ -154,7 +154,7 @@ class Reading(NamedTuple):
     draws: dict[str, AnyArray]
 
 
-def run_of(draws: Mapping[str, AnyArray], i: int) -> dict[str, AnyArray]:
+def run_of(draws: Mapping[str, AnyArray], i: int) -> dict[str, np.ndarray]:
     """Return the values of one of several runs."""
     return {name: np.asarray(values[i]) for name, values in draws.items()}
 
@@ -204,6 +204,15 @@ def _sites(
     names = _observed(found, observed)
     faults: list[str] = []
     sites = {n: _site(n, m, n in names, faults) for n, m in found.items()}
+    sizes: dict[str, int] = {}
+    for name, site in sites.items():
+        # Plates of one name may have several sizes; dimensions may not.
+        pairs = zip(site.dims, site.event_shape, strict=True)
+        dims = [
+            dim if sizes.setdefault(dim, size) == size else f"{name}_{dim}"
+            for dim, size in pairs
+        ]
+        sites[name] = site._replace(dims=tuple(dims))
     if len(names) == len(sites):
         faults.append(
             f"all sites, {list(sites)}, are observed, so nothing is to be "
