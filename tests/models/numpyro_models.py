@@ -219,10 +219,10 @@ def change_point(n):
 
 def chosen(n):
     """Let a parent decide which token of another enters."""
-    with plate("kind", 3):
+    with plate("kind", 2):
         level = sample("level", dist.Normal(0, 1))
     with plate("site", n):
-        u = sample("u", dist.Uniform(0, 3))
+        u = sample("u", dist.Uniform(0, 2))
         sample("obs", dist.Normal(level[jnp.floor(u).astype(int)], 1))
 
 
@@ -388,7 +388,7 @@ CASES = {
     "mixing": Case(mixing, (_BAND * 1.0,), 18),
     "one_hot": Case(one_hot, (_DESIGN,), 0),
     "vectors": Case(vectors, (np.array([0, 0, 1, 2]),), 0),
-    "process": Case(process, (np.arange(3.0),), 0),
+    "process": Case(process, (np.arange(2.0),), 0),
     "summary": Case(summary, (np.array([0, 0, 1, 2, 2]),), 0),
     "football": Case(football, (_TEACHER, (_TEACHER + 1) % 3, 3), 12),
     "pairs": Case(pairs, (np.array([0, 0, 2]), np.array([1, 2, 3]), 4), 12),

@@ -2,6 +2,7 @@
 # ruff: noqa: E402
 
 import sys
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,6 @@ from numpyro.infer.util import log_density
 from models.numpyro_models import (
     CASES,
     black_box,
-    counts,
     eight_schools,
     gaussian,
     regression,
@@ -28,13 +28,14 @@ from models.numpyro_models import (
 from tfmpe import from_numpyro
 
 
+@cache
 def derive(name):
     case = CASES[name]
     return from_numpyro(case.model, *case.arguments, observed=case.observed)
 
 
 def test_rules_are_those_that_one_would_write():
-    model = from_numpyro(gaussian, 5, 3, observed=["obs"])
+    model = derive("gaussian")
     assert model.layout.independence.to_dict() == {
         "local": ["theta", "obs"],
         "cross": [("mu", "obs"), ("obs", "mu")],
@@ -46,7 +47,7 @@ def test_rules_are_those_that_one_would_write():
 
 
 def test_each_rule_is_explained():
-    text = from_numpyro(gaussian, 5, 3, observed=["obs"]).explain()
+    text = derive("gaussian").explain()
     assert max(map(len, text.splitlines())) < 80
     for line in (
         "  open mu, theta: theta depends on mu; all probes agree",
@@ -93,16 +94,23 @@ def test_times_enter_by_way_of_an_index():
     assert list(inputs) == ["obs"]
 
 
+def with_integers(dose, region):
+    with plate("region", 3):
+        rate = sample("rate", dist.Normal(0, 1))
+    with plate("case", len(dose)):
+        logits = rate[region] * dose
+        sample("obs", dist.Bernoulli(logits=logits))
+
+
 def test_integers_are_inputs_unless_they_are_groups():
-    total, region = np.array([3, 4, 5, 3]), np.array([0, 2, 1, 1])
-    model = from_numpyro(
-        counts, total, region, np.ones(4), observed=["obs", "events"]
-    )
-    inputs = model.functional_input_fn(jax.random.key(0), {})
-    assert np.array_equal(inputs["obs"], total[:, None])
+    dose, region = np.array([3, 4, 5, 3]), np.array([0, 2, 1, 1])
+    model = from_numpyro(with_integers, dose, region, observed=["obs"])
+    tokens = model.simulate(jax.random.key(0), 3)
+    obs = tokens.select_tokens(["obs"])
+    assert np.array_equal(obs.functional_inputs[0], dose[:, None])
     assert model.layout["obs"].groups[0].name == "region"
-    observed = model.simulate(jax.random.key(0), 3).decode()["obs"]
-    assert observed.dtype == jnp.float32
+    # Discrete observations become floats.
+    assert obs.decode()["obs"].dtype == jnp.float32
 
 
 def test_tokens_in_an_order_get_positions():
