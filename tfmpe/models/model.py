@@ -1,5 +1,6 @@
 """A generative model of parameters and observations, with its layout."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, SupportsIndex
@@ -294,9 +295,13 @@ class Model:
 
     def explain(self) -> str:
         """Return the layout, and each rule with its reason, as text."""
-        lines = [str(self._template), repr(self)]
+        lines = [*str(self._template).splitlines(), repr(self)]
         lines += [f"  {rule}: {reason}" for rule, reason in self.reasons]
-        return "\n".join(lines)
+        return "\n".join(
+            part
+            for line in lines
+            for part in textwrap.wrap(line, 79, subsequent_indent=" " * 6)
+        )
 
     def __repr__(self) -> str:
         # The keys are not known before the first simulation.

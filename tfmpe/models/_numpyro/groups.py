@@ -1,0 +1,96 @@
+"""Names of axes and groups of tokens, found from the edges between them.
+
+If every house depends on one county, the houses are grouped by county, however
+the model selects it.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from .graph import Graph, coordinate_of, turned
+
+Ids = Int[np.ndarray, " tokens"]
+
+
+class Dimensions(NamedTuple):
+    """Names of the axes of each key, its groups, and the key they are from."""
+
+    dims: dict[str, tuple[str, ...]]
+    groups: dict[str, dict[str, Ids]]
+    sources: dict[tuple[str, str], str]
+
+
+def find_dimensions(
+    graph: Graph, dims: Mapping[str, tuple[str, ...]]
+) -> Dimensions:
+    """Return dimensions; two different groups with one name get two names."""
+    found = Dimensions(dict(dims), {}, {})
+    for child in graph.shapes:
+        for key in graph.shapes:
+            if key == child:
+                continue
+            for edges, known in (
+                (graph.edges.get((child, key)), True),
+                # A token of which only one other is a summary is in its group.
+                (_turned(graph, key, child), False),
+            ):
+                if edges is None:
+                    continue
+                for axis, size in enumerate(graph.shapes[key]):
+                    along = graph.axis(key, axis)
+                    ids = coordinate_of(edges, along, graph.size(child))
+                    if size > 1 and ids is not None:
+                        _add(graph, found, child, key, axis, ids)
+                        if known:
+                            _compose(graph, found, child, key, ids)
+    return found
+
+
+def _turned(graph: Graph, child: str, parent: str):
+    edges = graph.edges.get((child, parent))
+    return None if edges is None else turned(edges)
+
+
+def _add(
+    graph: Graph, found: Dimensions, child: str, key: str, axis: int, ids: Ids
+) -> None:
+    """Add the groups of ``child`` along an axis of ``key``."""
+    shape, name = graph.shapes[child], found.dims[key][axis]
+    if len(shape) != 1 or shape == (1,) or _is_axis(graph, child, ids):
+        return
+    groups = found.groups.setdefault(child, {})
+    taken = name in found.dims[child] or (
+        name in groups and not np.array_equal(groups[name], ids)
+    )
+    if taken:
+        name = f"{key}_{name}"
+        if any(name in each for each in found.groups.values()):
+            return
+        names = list(found.dims[key])
+        names[axis] = name
+        found.dims[key] = tuple(names)
+    groups[name] = ids
+    found.sources[child, name] = key
+
+
+def _is_axis(graph: Graph, child: str, ids: Ids) -> bool:
+    return any(
+        np.array_equal(ids, graph.axis(child, axis))
+        for axis in range(len(graph.shapes[child]))
+    )
+
+
+def _compose(
+    graph: Graph, found: Dimensions, child: str, key: str, ids: Ids
+) -> None:
+    """Add the groups of the token on which each token depends."""
+    if len(graph.shapes[key]) != 1 or len(graph.shapes[child]) != 1:
+        return
+    for name, outer in found.groups.get(key, {}).items():
+        groups = found.groups.setdefault(child, {})
+        if name not in groups and name not in found.dims[child]:
+            groups[name] = outer[ids]
+            found.sources[child, name] = key
