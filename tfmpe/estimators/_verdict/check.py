@@ -152,7 +152,7 @@ def check_posterior(
     ...     model=Model(prior, simulator),
     ... )
     >>> verdict
-    Verdict(trust: 8 checks found no fault, 1 not made)
+    Verdict(trust: 8 checks found no fault, 2 not made)
     """
     n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
     n_simulations = positive(n_simulations, "n_simulations", MIN_SIMULATIONS)
