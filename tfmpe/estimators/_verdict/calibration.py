@@ -1,7 +1,9 @@
 """Findings from ranks: calibration, coverage, random points."""
 
 import math
+from dataclasses import replace
 
+import jax
 import numpy as np
 from jaxtyping import Int
 
@@ -44,6 +46,18 @@ def remedy_of(words: str) -> str:
         if part in words:
             return remedy
     return _REMEDIES["together"]
+
+
+def first_ranks(ranks: CalibrationRanks, n: int) -> CalibrationRanks:
+    """Return the ranks of the first simulations."""
+    trees = ("ranks", "real", "means", "distances")
+    return replace(
+        ranks,
+        **{
+            name: jax.tree.map(lambda x: x[:n], getattr(ranks, name))
+            for name in trees
+        },
+    )
 
 
 def calibration_findings(
