@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.ode import odeint
 
 numpyro = pytest.importorskip("numpyro")
 
@@ -92,6 +93,28 @@ def test_times_enter_by_way_of_an_index():
     inputs = model.functional_input_fn(jax.random.key(0), {})
     assert np.array_equal(inputs["obs"][..., 0], np.stack([times, times]))
     assert list(inputs) == ["obs"]
+
+
+def with_equation(times, n):
+    with plate("site", n):
+        rate = sample("rate", dist.HalfNormal(1))
+
+    def path(rate):
+        return odeint(lambda y, t: -rate * y, 1.0, times)
+
+    with plate("site", n, dim=-2), plate("time", len(times), dim=-1):
+        sample("obs", dist.Normal(jax.vmap(path)(rate), 0.1))
+
+
+@pytest.mark.slow
+def test_times_of_a_differential_equation_are_inputs():
+    times = jnp.array([0.0, 1.0, 4.0])
+    model = from_numpyro(with_equation, times, 2, observed=["obs"])
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"][..., 0], np.stack([times, times]))
+    rules = model.layout.independence.to_dict()
+    assert rules["cross_local"] == [("rate", "obs", "site")]
+    assert rules["local"] == ["rate", "obs"]
 
 
 def with_integers(dose, region):

@@ -174,7 +174,7 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         return _run(test, [*for_test, *carry])[0]
 
     jax.eval_shape(lambda: decided.append(ends(kept).value is not None))
-    if decided[0]:
+    if decided[0] and not shape_of(test.jaxpr.outvars[0]):
 
         def forward(carried: list[Any]) -> list[Any]:
             found = step([*map(_unpacked, carried, known)])
@@ -198,7 +198,13 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         # over a batch that ends when all of it is done leaves done ones alone.
         last = _run(_without_any(test), [*for_test, *given])[0]
         if last.marks is not None:
-            new = [each | last.marks for each in new]
+            # Under vmap, each row has its own condition.
+            rows = last.marks.ndim
+            new = [
+                each
+                | jnp.expand_dims(last.marks, tuple(range(rows, each.ndim)))
+                for each in new
+            ]
         changed = [jnp.any(a != b) for a, b in zip(new, marks, strict=True)]
         return new, jnp.any(jnp.stack(changed))
 

@@ -41,11 +41,8 @@ def _positions(positions: Mapping[str, list[int]]) -> Iterator[Reason]:
 
 
 def _groups(dimensions: Dimensions) -> Iterator[Reason]:
-    for (key, name), source in dimensions.sources.items():
-        yield (
-            f"groups {key}: {name}",
-            f"each token of {key} belongs to one coordinate of {source}",
-        )
+    for (key, name), reason in dimensions.reasons.items():
+        yield f"groups {key}: {name}", reason
 
 
 def _inputs(inputs: Inputs) -> Iterator[Reason]:

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from tfmpe._base.arrays import AnyArray, PRNGKey
 from tfmpe._base.errors import nearest, raise_faults
+from tfmpe._base.trees import SEPARATOR
 
 from .supports import bounds_of, fixed
 
@@ -316,6 +317,11 @@ def _site(
     for frame in message["cond_indep_stack"]:
         if -n_axes <= frame.dim:
             dims[frame.dim] = frame.name
+    if SEPARATOR in name:
+        faults.append(
+            f"{name!r} contains {SEPARATOR!r}, which joins nested keys. Rename "
+            "it, or pass divider='_' to numpyro.handlers.scope"
+        )
     if isinstance(fn, MaskedDistribution):
         faults.append(
             f"{name!r} is masked. Leave masked elements out of the model: "
