@@ -140,17 +140,27 @@ def test_tokens_in_an_order_get_positions():
     assert derive("walk").layout["obs"].n_inputs == 1
 
 
-def test_density_is_that_of_numpyro():
-    sigma = np.array([15.0, 10.0, 16.0])
-    model = from_numpyro(eight_schools, sigma, observed=["obs"])
-    tokens = model.simulate(jax.random.key(1), 4)
+@pytest.mark.parametrize("name", ["eight_schools", "state_space"])
+def test_density_is_that_of_numpyro(name):
+    model, case = derive(name), CASES[name]
+    tokens = model.simulate(jax.random.key(1), 3)
     found = model.log_density(tokens)
-    for row, value in zip(range(4), found, strict=True):
+    for row, value in enumerate(found):
         values = {n: each[row] for n, each in tokens.decode().items()}
-        expected, _ = log_density(eight_schools, (sigma,), {}, values)
+        expected, _ = log_density(case.model, case.arguments, {}, values)
         # Sums of a few float32 terms in another order.
         assert np.allclose(value, expected, rtol=1e-5)
-    assert model.log_factors(tokens)["theta"].shape == (4, 3)
+    for key, factor in model.log_factors(tokens).items():
+        assert factor.shape == (3, *model.layout[key].event_shape)
+
+
+def test_simulations_in_a_scan_follow_the_parameters():
+    values = derive("state_space").simulate(jax.random.key(1), 2_000).decode()
+    z, phi = values["z"], values["phi"][:, None]
+    for error in (values["obs"] - z, z[:, 1:] - phi * z[:, :-1]):
+        # Standard normal: five standard errors of 8,000 values.
+        assert abs(error.mean()) < 5 / np.sqrt(error.size)
+        assert abs(error.std() - 1) < 5 / np.sqrt(2 * error.size)
 
 
 def test_bounded_sites_get_the_bijectors_of_their_supports():

@@ -15,7 +15,7 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Bool
 
-from .flow_rules import rule_of
+from .flow_rules import mixed, rule_of
 from .marks import UNKNOWN, Marks, State, dense, shape_of
 
 
@@ -63,10 +63,14 @@ def _apply(eqn: JaxprEqn, states: list[State]) -> list[State]:
         return [State(value) for value in (found if several else [found])]
     if all(state.marks is None for state in states):
         return [UNKNOWN] * len(eqn.outvars)
-    name = eqn.primitive.name
-    if name in _LOOPS:
-        return _LOOPS[name](eqn, states)
-    return [State(marks=marks) for marks in rule_of(eqn)(eqn, states)]
+    if (loop := _LOOPS.get(eqn.primitive.name)) is not None:
+        return loop(eqn, states)
+    try:
+        found = rule_of(eqn)(eqn, states)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Another release of jax may have other parameters.
+        found = mixed(eqn, states)
+    return [State(marks=marks) for marks in found]
 
 
 def _called(eqn: JaxprEqn) -> Any:
