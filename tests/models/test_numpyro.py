@@ -114,6 +114,20 @@ def test_times_of_a_differential_equation_are_inputs():
     assert rules["local"] == ["rate", "obs"]
 
 
+def with_standardized(x):
+    slope = sample("slope", dist.Normal(0, 1).expand([2]).to_event(1))
+    x = (x - x.mean(0)) / x.std(0)
+    with plate("row", len(x)):
+        sample("obs", dist.Normal(x @ slope, 1))
+
+
+def test_covariates_that_a_model_standardizes_are_inputs():
+    x = np.array([[0.0, 3.0], [1.0, 5.0], [4.0, 4.0]])
+    model = from_numpyro(with_standardized, x, observed=["obs"])
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"], x)
+
+
 def with_integers(dose, region):
     with plate("region", 3):
         rate = sample("rate", dist.Normal(0, 1))

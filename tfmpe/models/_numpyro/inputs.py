@@ -160,19 +160,20 @@ def _along_axis(
 ) -> AnyArray | None:
     """Return the values at the place of each token along an axis.
 
-    Times of a differential equation enter all later tokens; its own time is
-    what distinguishes a token.
+    Times of a differential equation enter all later tokens, and standardized
+    covariates all tokens; its own values are what distinguishes a token.
     """
+    n, columns = len(array), array.size // len(array)
     shape = graph.shapes[site]
-    axes = [axis for axis, size in enumerate(shape) if (size,) == array.shape]
-    if len(axes) != 1 or array.dtype.kind != "f":
+    axes = [axis for axis, size in enumerate(shape) if size == n]
+    if len(axes) != 1 or array.dtype.kind != "f" or columns > _MOST:
         return None
     along = graph.axis(site, axes[0])
-    own = edges.child[along[edges.child] == edges.parent]
+    own = edges.child[along[edges.child] == edges.parent // columns]
     # The value at the first time is the start, whatever that time is.
     if not np.isin(edges.child, own).all():
         return None
-    return np.asarray(array)[along][:, None]
+    return np.asarray(array).reshape(n, columns)[along]
 
 
 def _is_index(rows: AnyArray, dimensions: Dimensions, site: str) -> bool:
