@@ -194,6 +194,7 @@ def test_bounded_sites_get_the_bijectors_of_their_supports():
 def test_a_simulator_needs_no_density():
     model = from_numpyro(black_box, 3, observed=["obs"])
     assert not model.has_density
+    assert "simulator obs: has no density" in model.explain()
     tokens = model.simulate(jax.random.key(0), 5)
     assert tokens.decode()["obs"].shape == (5, 3, 2)
 
@@ -214,6 +215,10 @@ def test_numpyro_is_named_if_it_is_missing(monkeypatch):
 
 def observe(mean=0.0):
     sample("obs", dist.Normal(mean, 1))
+
+
+def observe_mean():
+    observe(sample("mu", dist.Normal(0, 1)))
 
 
 def with_factor():
@@ -315,6 +320,7 @@ def hidden():
         (with_scanned_values, (np.zeros(3),), "inside numpyro's scan"),
         (improper, (), "'mu'"),
         (hidden, (), "outside of sample sites"),
+        (numpyro.handlers.seed(observe_mean, 0), (), "handlers.seed"),
     ],
 )
 def test_what_is_not_supported_is_named(model, arguments, words):

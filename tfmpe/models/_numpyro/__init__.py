@@ -118,6 +118,6 @@ def from_numpyro(
         exchangeable=[n for n in sites if n not in positions],
         log_density_fn=densities(outputs, sites),
         reasons=explain(
-            decisions, dimensions, inputs, positions, probes.missed
+            sites, decisions, dimensions, inputs, positions, probes.missed
         ),
     )

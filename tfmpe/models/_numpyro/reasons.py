@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from .groups import Dimensions
 from .inputs import Inputs
 from .rules import Decision
+from .sites import Site
 
 Reason = tuple[str, str]
 
 
 def explain(
+    sites: Mapping[str, Site],
     decisions: list[Decision],
     dimensions: Dimensions,
     inputs: Inputs,
@@ -26,6 +28,7 @@ def explain(
         *_groups(dimensions),
         *_inputs(inputs),
         *_positions(positions),
+        *_simulated(sites),
         *rules,
     )
 
@@ -53,6 +56,17 @@ def _inputs(inputs: Inputs) -> Iterator[Reason]:
         )
     for name, why in inputs.left_out.items():
         yield f"argument {name}", f"no functional input: {why}"
+
+
+def _simulated(sites: Mapping[str, Site]) -> Iterator[Reason]:
+    for name, site in sites.items():
+        if not site.has_density:
+            yield (
+                f"simulator {name}",
+                "has no density; its tokens are taken to be independent of one "
+                "another given what they depend on, as NumPyro's batch shapes "
+                "promise",
+            )
 
 
 def _decision(

@@ -191,6 +191,11 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
         ) from error
     except _CONCRETE as error:
         raise _not_traceable(run) from error
+    if all((np.asarray(each) == each[0]).all() for each in values.values()):
+        raise ValueError(
+            "All runs of the model draw the same values. Pass the model "
+            "itself, without numpyro.handlers.seed or given values."
+        )
     return Reading(
         {
             name: site._replace(support=fixed(site.support, bounds[name]))
