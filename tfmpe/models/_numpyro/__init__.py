@@ -16,7 +16,8 @@ from .order import find_order, with_positions
 from .probes import Probes
 from .reasons import explain
 from .rules import decide, independence
-from .sites import Run, outputs_of, read_sites
+from .run import Run
+from .sites import outputs_of, read_sites
 from .supports import bijectors_of
 
 

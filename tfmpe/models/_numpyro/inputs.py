@@ -13,7 +13,8 @@ from .edges import Edges, find_edges
 from .graph import Graph
 from .groups import Dimensions
 from .probes import Flow
-from .sites import Run, Site, outputs_of, run_of
+from .run import Run
+from .sites import Site, outputs_of, run_of
 
 _MOST = 32
 """Most values of one argument in a token."""

@@ -1,8 +1,5 @@
 """Sites of a NumPyro model: names, shapes, plates, and what is unsupported."""
 
-import copy
-import inspect
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,10 +12,8 @@ from tfmpe._base.arrays import AnyArray, PRNGKey
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.trees import SEPARATOR
 
+from .run import DATA, Run
 from .supports import bounds_of, fixed
-
-_DATA = "tfmpe_data"
-"""Name under which a site keeps values that its model is given."""
 
 
 class Site(NamedTuple):
@@ -56,97 +51,6 @@ class Site(NamedTuple):
     def is_float(self) -> bool:
         """Whether its values are real numbers."""
         return bool(jnp.issubdtype(self.dtype, jnp.floating))
-
-
-class Run:
-    """A NumPyro model with its arguments, run without observed values."""
-
-    def __init__(
-        self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
-    ) -> None:
-        self.model = model
-        try:
-            self._bound = inspect.signature(model).bind(*args, **kwargs)
-        except ValueError:  # A callable without a signature
-            self._bound = inspect.signature(_anything).bind(*args, **kwargs)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments of the model by name."""
-        return dict(self._bound.arguments)
-
-    def with_arguments(self, arguments: Mapping[str, Any]) -> "Run":
-        """Return the model with other arguments."""
-        new = copy.copy(self)
-        new._bound = inspect.BoundArguments(
-            self._bound.signature, OrderedDict(arguments)
-        )
-        return new
-
-    def trace(
-        self, key: PRNGKey, values: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Return the sample sites of one run, some with given values."""
-        return {
-            name: site
-            for name, site in self.messages(key, values).items()
-            if site["type"] == "sample"
-        }
-
-    def draw(
-        self, key: PRNGKey, n: int, values: Mapping[str, Any] | None = None
-    ) -> dict[str, Array]:
-        """Return values of all sites in ``n`` runs; some may be given."""
-
-        def once(key: PRNGKey, given: Mapping[str, Any]) -> dict[str, Any]:
-            trace = self.trace(key, given)
-            return {name: site["value"] for name, site in trace.items()}
-
-        return jax.vmap(once)(jax.random.split(key, n), dict(values or {}))
-
-    def messages(
-        self, key: Any, values: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Return all sites of one run."""
-        import numpyro
-        from numpyro import handlers
-
-        self.last = ""
-        given = handlers.substitute(self._free(), data=dict(values or {}))
-        with numpyro.validation_enabled(False):
-            return handlers.trace(handlers.seed(given, key)).get_trace(
-                *self._bound.args, **self._bound.kwargs
-            )
-
-    def _free(self) -> Callable[..., Any]:
-        """Return the model with a handler that takes its values away."""
-        from numpyro.primitives import Messenger
-
-        run = self
-
-        class Free(Messenger):
-            def process_message(self, msg: dict[str, Any]) -> None:
-                if msg["type"] == "prng_key":
-                    raise ValueError(
-                        "The model draws random numbers outside of sample "
-                        "sites, with numpyro.prng_key. Write the simulator as "
-                        "a numpyro Distribution with a method sample."
-                    )
-                if msg["type"] != "sample":
-                    return
-                run.last = msg["name"]
-                if not msg["is_observed"]:
-                    return
-                if msg.get("_control_flow_done"):
-                    raise ValueError(
-                        f"{run.last!r} has observed values inside numpyro's "
-                        "scan, which keep it from being simulated. Pass None "
-                        "instead of the values."
-                    )
-                msg["infer"] = {**msg["infer"], _DATA: msg["value"]}
-                msg["is_observed"], msg["value"] = False, None
-
-        return Free(self.model)
 
 
 class Reading(NamedTuple):
@@ -283,7 +187,7 @@ def _observed(
     found: Mapping[str, Any], observed: Iterable[str] | None
 ) -> frozenset[str]:
     """Return the names of the observed sites."""
-    given = [n for n, m in found.items() if _DATA in m["infer"]]
+    given = [n for n, m in found.items() if DATA in m["infer"]]
     if isinstance(observed, str):
         raise TypeError(
             f"observed must be a sequence of names, not {observed!r}. "
@@ -341,7 +245,7 @@ def _site(
         )
     if 0 in jnp.shape(value):
         faults.append(f"{name!r} is empty: its shape is {jnp.shape(value)}")
-    data = message["infer"].get(_DATA)
+    data = message["infer"].get(DATA)
     if data is not None and jnp.shape(data) != jnp.shape(value):
         faults.append(
             f"{name!r} is given values of shape {jnp.shape(data)}, but its "
@@ -401,7 +305,3 @@ def _output(fn: Any, value: Any, site: Site, key: PRNGKey) -> Array:
     drawn = fn.sample(key, ())
     shape = (*site.event_shape, *site.batch_shape)
     return jnp.broadcast_to(drawn, shape).astype(float)
-
-
-def _anything(*args: Any, **kwargs: Any) -> None:
-    """Have the signature of a callable that takes anything."""
