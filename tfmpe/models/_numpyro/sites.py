@@ -17,6 +17,9 @@ from tfmpe._base.trees import SEPARATOR
 
 from .supports import bounds_of, fixed
 
+_DATA = "tfmpe_data"
+"""Name under which a site keeps values that its model is given."""
+
 
 class Site(NamedTuple):
     """A sample site.
@@ -109,43 +112,41 @@ class Run:
         from numpyro import handlers
 
         self.last = ""
-        free = handlers.uncondition(self._watched())
-        given = handlers.substitute(free, data=dict(values or {}))
+        given = handlers.substitute(self._free(), data=dict(values or {}))
         with numpyro.validation_enabled(False):
             return handlers.trace(handlers.seed(given, key)).get_trace(
                 *self._bound.args, **self._bound.kwargs
             )
 
-    def _watched(self) -> Callable[..., Any]:
-        """Return the model with a handler that sees its messages first."""
+    def _free(self) -> Callable[..., Any]:
+        """Return the model with a handler that takes its values away."""
         from numpyro.primitives import Messenger
 
-        run, inside = self, []
+        run = self
 
-        class Watch(Messenger):
+        class Free(Messenger):
             def process_message(self, msg: dict[str, Any]) -> None:
-                if msg["type"] == "sample":
-                    run.last = msg["name"]
-                    inside.append(run.last)
-                    if msg["is_observed"] and msg.get("_control_flow_done"):
-                        raise ValueError(
-                            f"{run.last!r} has observed values inside "
-                            "numpyro's scan, which keep it from being "
-                            "simulated. Pass None instead of the values."
-                        )
-                # Other handlers ask for keys during the message of a site.
-                if msg["type"] == "prng_key" and not inside:
+                if msg["type"] == "prng_key":
                     raise ValueError(
                         "The model draws random numbers outside of sample "
                         "sites, with numpyro.prng_key. Write the simulator as "
                         "a numpyro Distribution with a method sample."
                     )
+                if msg["type"] != "sample":
+                    return
+                run.last = msg["name"]
+                if not msg["is_observed"]:
+                    return
+                if msg.get("_control_flow_done"):
+                    raise ValueError(
+                        f"{run.last!r} has observed values inside numpyro's "
+                        "scan, which keep it from being simulated. Pass None "
+                        "instead of the values."
+                    )
+                msg["infer"] = {**msg["infer"], _DATA: msg["value"]}
+                msg["is_observed"], msg["value"] = False, None
 
-            def postprocess_message(self, msg: dict[str, Any]) -> None:
-                if msg["type"] == "sample":
-                    inside.pop()
-
-        return Watch(self.model)
+        return Free(self.model)
 
 
 class Reading(NamedTuple):
@@ -277,7 +278,7 @@ def _observed(
     found: Mapping[str, Any], observed: Iterable[str] | None
 ) -> frozenset[str]:
     """Return the names of the observed sites."""
-    given = [n for n, m in found.items() if m["infer"].get("was_observed")]
+    given = [n for n, m in found.items() if _DATA in m["infer"]]
     if isinstance(observed, str):
         raise TypeError(
             f"observed must be a sequence of names, not {observed!r}. "
@@ -335,7 +336,7 @@ def _site(
         )
     if 0 in jnp.shape(value):
         faults.append(f"{name!r} is empty: its shape is {jnp.shape(value)}")
-    data = message["infer"].get("obs")
+    data = message["infer"].get(_DATA)
     if data is not None and jnp.shape(data) != jnp.shape(value):
         faults.append(
             f"{name!r} is given values of shape {jnp.shape(data)}, but its "
