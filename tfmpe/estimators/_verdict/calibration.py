@@ -1,7 +1,9 @@
 """Findings from ranks: calibration, coverage, random points."""
 
 import math
+from dataclasses import replace
 
+import jax
 import numpy as np
 from jaxtyping import Int
 
@@ -46,6 +48,18 @@ def remedy_of(words: str) -> str:
     return _REMEDIES["together"]
 
 
+def first_ranks(ranks: CalibrationRanks, n: int) -> CalibrationRanks:
+    """Return the ranks of the first simulations."""
+    trees = ("ranks", "real", "means", "distances")
+    return replace(
+        ranks,
+        **{
+            name: jax.tree.map(lambda x: x[:n], getattr(ranks, name))
+            for name in trees
+        },
+    )
+
+
 def calibration_findings(
     ranks: CalibrationRanks, check: str = "calibration"
 ) -> list[Outcome]:
@@ -85,8 +99,8 @@ def local_finding(ranks: CalibrationRanks, check: str) -> Outcome:
     return worst._replace(
         key="",
         p_value=bonferroni(one.p_value for one in found),
-        good="At the observation, ranks are uniform.",
-        fault=f"At the observation: {worst.fault}",
+        good="At or near the observation, ranks are uniform.",
+        fault=f"At or near the observation: {worst.fault}",
         remedy=_LOCAL_REMEDY,
     )
 
@@ -97,10 +111,10 @@ def coverage_findings(ranks: CalibrationRanks) -> list[Outcome]:
     A region is the ball of the draws closest to their middle, in standard
     deviations; see :func:`expected_coverage`. Source: Hermans et al., 2022.
     """
-    return [
-        _coverage(columns, ranks.n_samples)
-        for columns in [*ranks.columns(), ranks.joint_columns()]
-    ]
+    columns = ranks.columns()
+    # The region of a single key is that of all keys.
+    joint = [ranks.joint_columns()] if len(columns) > 1 else []
+    return [_coverage(each, ranks.n_samples) for each in columns + joint]
 
 
 def _coverage(columns: RankColumns, n_samples: int) -> Outcome:
