@@ -23,6 +23,11 @@ from ._flow.continuous import ContinuousFlow as ContinuousFlow
 from ._flow.ode import SOLVERS as SOLVERS
 from ._flow.vector_field import EncodingVectorField as EncodingVectorField
 from ._flow.vector_field import VectorField as VectorField
+from ._hierarchical.estimator import (
+    HierarchicalEstimator as HierarchicalEstimator,
+)
+from ._hierarchical.estimator import HierarchicalHistory as HierarchicalHistory
+from ._hierarchical.whitened import WhiteningField as WhiteningField
 from ._training.errors import TrainingDivergedError as TrainingDivergedError
 from ._training.errors import UntrainedWarning as UntrainedWarning
 from ._training.history import TrainingHistory as TrainingHistory

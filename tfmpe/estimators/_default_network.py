@@ -12,7 +12,13 @@ import jax
 from flax import nnx
 
 from tfmpe.estimators._types import PRNGKey
-from tfmpe.nn import KnownKey, Transformer, TransformerConfig, default_config
+from tfmpe.nn import (
+    GroupPosterior,
+    KnownKey,
+    Transformer,
+    TransformerConfig,
+    default_config,
+)
 from tfmpe.preprocessing import Tokens
 
 
@@ -28,6 +34,21 @@ def default_network(
         default_config(tokens.layout, target_keys),
         rngs=nnx.Rngs(int(jax.random.bits(key))),
         exchangeable=exchangeable,
+    )
+
+
+def default_group_posterior(
+    tokens: Tokens,
+    global_keys: Iterable[str],
+    conditioning_keys: Iterable[str],
+    key: PRNGKey,
+) -> GroupPosterior:
+    """Return an untrained network for global keys."""
+    return GroupPosterior.for_tokens(
+        tokens,
+        global_keys,
+        conditioning_keys,
+        rngs=nnx.Rngs(int(jax.random.bits(key))),
     )
 
 
