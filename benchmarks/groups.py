@@ -7,8 +7,8 @@ extra ``flow``::
     python benchmarks/groups.py              # about twenty minutes
     python benchmarks/groups.py --only "mu, 2,000"
 
-Writes ``docs/benchmarks/groups.json`` and, from it, ``docs/benchmarks/groups.md``.
-With ``--only``, the other rows of the file stay.
+Writes ``docs/benchmarks/groups.json``, and ``groups.md`` from it. With
+``--only``, the other rows of the file stay.
 """
 
 import argparse
@@ -29,7 +29,6 @@ from tfmpe.nn import Transformer, TransformerConfig
 PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks/groups.md"
 N_OBS, MOST = 2, 50
 SIZES = 5, 50, 500, 5_000
-N_DATA_SETS, N_DRAWS = 40, 1_000
 SD_LOG_TAU = 0.5
 EXCHANGEABLE = ["theta", "obs"]
 
@@ -93,41 +92,53 @@ def exact(means, keys):
     return first[: len(keys)], sd[: len(keys)]
 
 
-def judge(sample, n_groups, keys):
+def judge(sample, n_groups, keys, n_data_sets, n_draws):
     """Return errors and widths of draws of the global parameters."""
     rng = np.random.default_rng(n_groups)
-    observed = simulate(rng, N_DATA_SETS, n_groups, keys)
+    observed = simulate(rng, n_data_sets, n_groups, keys)
     start = time.process_time()
-    draws = sample(observed)
+    draws = sample(observed, key=jax.random.key(1), n_samples=n_draws)
     seconds = time.process_time() - start
-    values = np.concatenate(
-        [np.asarray(draws[name])[..., 0] for name in keys], -1
-    )
     means = np.asarray(observed["obs"])[..., 0].mean(2).astype(float)
     mean, sd = (
         np.stack(each)
         for each in zip(*(exact(one, keys) for one in means), strict=True)
     )
-    errors = (values.mean(0) - mean) / sd
+    values = [np.asarray(draws[name])[..., 0] for name in keys]
+    values = np.concatenate(values, -1)
+    row = {"groups": n_groups, "seconds": seconds}
+    row |= compare(values, mean, sd)
+    if "theta" in draws.layout and keys == ["mu"]:
+        mean = (2 * means + mean) / 3
+        sd = np.sqrt(1 / 3 + sd**2 / 9)
+        theta = np.asarray(draws["theta"])[..., 0]
+        row["theta"] = {
+            name: [float(np.sqrt(np.mean(np.square(each))))]
+            for name, each in compare(theta, mean, sd).items()
+        }
+    return row
+
+
+def compare(values, mean, sd):
+    """Return root mean square errors in exact sds, and relative widths."""
+    squares = (((values.mean(0) - mean) / sd) ** 2).mean(0)
     # Without the part that the number of draws explains.
-    squares = (errors**2).mean(0) - 1 / len(values)
-    return {
-        "groups": n_groups,
-        "error": np.sqrt(np.maximum(squares, 0)).tolist(),
-        "median": np.median(np.abs(errors), 0).tolist(),
-        "width": (values.std(0, ddof=1) / sd).mean(0).tolist(),
-        "seconds": seconds,
-    }
+    errors = np.sqrt(np.maximum(squares - 1 / len(values), 0))
+    widths = (values.std(0, ddof=1) / sd).mean(0)
+    return {"error": errors.tolist(), "width": widths.tolist()}
 
 
-def hierarchical(keys, n, n_epochs):
-    """Train the estimator for any number of groups; return its rows."""
+def by_groups(keys, n, n_epochs, *, local=False):
+    """Return rows of an estimator for any number of groups."""
     tokens = simulate(np.random.default_rng(0), n, MOST, keys, vary=True)
-    estimator = HierarchicalEstimator(keys, exchangeable=EXCHANGEABLE)
+    target = [*keys, "theta"] if local else keys
+    estimator = HierarchicalEstimator(
+        keys, vector_field=network(tokens) if local else None
+    )
     start = time.process_time()
     estimator.fit(
         tokens,
-        keys,
+        target,
         ["obs"],
         key=jax.random.key(0),
         n_epochs=n_epochs,
@@ -135,37 +146,110 @@ def hierarchical(keys, n, n_epochs):
         batch_size=256,
     )
     seconds = time.process_time() - start
-
-    def sample(observed):
-        key = jax.random.key(1)
-        return estimator.sample(observed, keys, key=key, n_samples=N_DRAWS)
-
-    sizes = [judge(sample, n_groups, keys) for n_groups in SIZES]
+    sizes = [
+        judge(estimator.sample, n_groups, keys, *counts)
+        for n_groups, counts in (
+            {5: (20, 200), 5_000: (1, 20)}
+            if local
+            else dict.fromkeys(SIZES, (40, 1_000))
+        ).items()
+    ]
     return {"seconds": seconds, "sizes": sizes}
 
 
 def transformer(keys, n, n_epochs):
-    """Train one transformer for all target keys; return its rows."""
+    """Return rows of one transformer for all target keys."""
     tokens = simulate(np.random.default_rng(0), n, MOST, keys, vary=True)
+    estimator = FlowMatchingEstimator(network(tokens))
+    start = time.process_time()
+    estimator.fit(
+        tokens,
+        [*keys, "theta"],
+        ["obs"],
+        key=jax.random.key(0),
+        n_epochs=n_epochs,
+        learning_rate=2e-3,
+    )
+    seconds = time.process_time() - start
+    sizes = [
+        judge(estimator.sample, n_groups, keys, n_data_sets, 200)
+        for n_groups, n_data_sets in ((5, 20), (50, 20), (500, 8))
+    ]
+    return {"seconds": seconds, "sizes": sizes}
+
+
+def network(tokens):
+    """Return a small transformer."""
     config = TransformerConfig(32, n_encoder_layers=1, n_decoder_layers=2)
-    network = Transformer.for_tokens(
+    return Transformer.for_tokens(
         tokens, config, rngs=nnx.Rngs(0), exchangeable=EXCHANGEABLE
     )
-    estimator = FlowMatchingEstimator(network)
-    start = time.process_time()
-    target = [*keys, "theta"]
-    options = {"n_epochs": n_epochs, "learning_rate": 2e-3, "batch_size": 64}
-    estimator.fit(tokens, target, ["obs"], key=jax.random.key(0), **options)
-    seconds = time.process_time() - start
 
-    def sample(observed):
-        # Costs as much per draw as the local parameters; so few of them.
-        few = 5_000 * 100 // max(500, observed["theta"].shape[1])
-        observed = observed[:4]
-        key = jax.random.key(1)
-        return estimator.sample(
-            observed, target, ["obs"], key=key, n_samples=min(few, N_DRAWS)
-        )
 
-    sizes = [judge_few(sample, n_groups, keys) for n_groups in SIZES[:3]]
-    return {"seconds": seconds, "sizes": sizes}
+BOTH = ["mu", "log_tau"]
+RUNS = {
+    "mu, one transformer": lambda: transformer(["mu"], 2_000, 20),
+    "mu, 2,000": lambda: by_groups(["mu"], 2_000, 30),
+    "mu and theta, 2,000": lambda: by_groups(["mu"], 2_000, 30, local=True),
+    "mu, 20,000": lambda: by_groups(["mu"], 20_000, 10),
+    "mu and log_tau, 2,000": lambda: by_groups(BOTH, 2_000, 30),
+    "mu and log_tau, 20,000": lambda: by_groups(BOTH, 20_000, 10),
+}
+
+
+def table(results):
+    """Return the lines of the table."""
+    head = "inferred, simulations", "groups", "error", "width", "CPU s"
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name in RUNS:
+        for row in results.get(name, {"sizes": []})["sizes"]:
+            parts = [row, row["theta"]] if "theta" in row else [row]
+            error, width = (
+                ", ".join(f"{v:.2f}" for part in parts for v in part[what])
+                for what in ("error", "width")
+            )
+            lines.append(
+                f"| {name} | {row['groups']:,} | {error} | {width} "
+                f"| {row['seconds']:.0f} |"
+            )
+    return lines
+
+
+def page(results):
+    """Return the page."""
+    return "\n".join(
+        [
+            "# Any number of groups",
+            "",
+            *table(results),
+            "",
+            NOTES.format(
+                cores=os.cpu_count(),
+                machine=platform.machine(),
+                system=platform.system(),
+                python=platform.python_version(),
+                jax=jax.__version__,
+            ),
+        ]
+    )
+
+
+NOTES = """NOTES"""
+
+
+def main():
+    """Measure some or all rows, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(RUNS))
+    chosen = parser.parse_args().only
+    stored = PAGE.with_suffix(".json")
+    results = json.loads(stored.read_text()) if stored.exists() else {}
+    for name in chosen or RUNS:
+        results[name] = RUNS[name]()
+        print("\n".join(table({name: results[name]})), flush=True)
+        stored.write_text(json.dumps(results, indent=1) + "\n")
+    PAGE.write_text(page(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -23,7 +23,7 @@ from tfmpe.preprocessing import TokenLayout
 from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.masks.token_groups import token_groups
 
-_DEFAULT = TransformerConfig(32, n_decoder_layers=2)
+_DEFAULT = TransformerConfig(32, n_decoder_layers=2, mlp_ratio=1.0)
 
 
 class GroupSummary(NamedTuple):
@@ -111,20 +111,24 @@ class GroupPosterior(nnx.Module):
         self.embedding = TokenEmbedding(config, tuple(keys), rngs=rngs)
         dim, d = config.latent_dim, n_values
 
-        def gated(n_in: int, n_out: int, scale: float = 1.0) -> Gated:
-            return Gated(n_in, config.hidden_dim, n_out, scale, rngs=rngs)
+        def gated(
+            n_in: int, n_out: int, n_context: int = 0, scale: float = 1.0
+        ) -> Gated:
+            sizes = n_in, config.hidden_dim, n_out, n_context
+            return Gated(*sizes, scale=scale, rngs=rngs)
 
         self.token = gated(dim, dim)
         self.group = gated(dim + 1, dim)
         self.exchanges = nnx.Sequential(
-            *(gated(2 * dim, dim) for _ in range(config.n_encoder_layers))
+            *(gated(dim, dim, dim) for _ in range(config.n_encoder_layers))
         )
-        self.first = gated(dim, d, 0.1)
-        self.contribution = gated(2 * dim, d + d * (d + 1) // 2, 0.1)
+        self.first = gated(dim, d, scale=0.1)
+        n_parts = d + d * (d + 1) // 2
+        self.contribution = gated(dim, n_parts, dim, scale=0.1)
         self.time = TimeEmbedding(config, rngs=rngs)
         self.into = Linear(d + dim + 1, dim, rngs=rngs)
         self.layers = nnx.Sequential(
-            *(gated(2 * dim, dim) for _ in range(config.n_decoder_layers))
+            *(gated(dim, dim, dim) for _ in range(config.n_decoder_layers))
         )
         self.out = Linear(dim, d, from_zero=True, rngs=rngs)
 
@@ -254,7 +258,7 @@ class GroupPosterior(nnx.Module):
         moment = self.time(time.reshape(-1))
         moment = moment.reshape((*sample, moment.shape[-1]))
         for layer in self.layers.layers:
-            vectors = vectors + layer(jnp.concatenate([vectors, moment], -1))
+            vectors = vectors + layer(vectors, moment)
         rate = (2 * time - 1) / (time**2 + (1 - time) ** 2)
         return self._laid_out(
             target, rate[..., None] * values + self.out(vectors)
@@ -299,15 +303,11 @@ class GroupPosterior(nnx.Module):
         def average(vectors: Vectors) -> Float[Array, "rows latent"]:
             return (vectors * used).sum(1) / jnp.maximum(count, 1)
 
-        def with_average(vectors: Vectors) -> Float[Array, "rows n both"]:
-            mean = jnp.broadcast_to(average(vectors)[:, None], vectors.shape)
-            return jnp.concatenate([vectors, mean], -1)
-
         for layer in self.exchanges.layers:
-            vectors = vectors + layer(with_average(vectors))
+            vectors = vectors + layer(vectors, average(vectors)[:, None])
         context = average(vectors)
         first = self.first(context)
-        parts = self.contribution(with_average(vectors))
+        parts = self.contribution(vectors, context[:, None])
         d = self.n_values
         gradient = (parts[..., :d] * used).sum(1)
         factors = jnp.einsum("rgk,kij->rgij", parts[..., d:], _triangles(d))
@@ -351,19 +351,30 @@ class Gated(nnx.Module):
         n_in: int,
         n_hidden: int,
         n_out: int,
-        scale: float = 1.0,
+        n_context: int = 0,
         *,
+        scale: float = 1.0,
         rngs: nnx.Rngs,
     ) -> None:
         self.scale = scale
         self.inner = Linear(n_in, 2 * n_hidden, rngs=rngs)
+        self.context = (
+            Linear(n_context, 2 * n_hidden, use_bias=False, rngs=rngs)
+            if n_context
+            else None
+        )
         self.out = Linear(n_hidden, n_out, rngs=rngs)
 
     def __call__(
-        self, values: Float[Array, "*shape n_in"]
+        self,
+        values: Float[Array, "*shape n_in"],
+        context: Float[Array, "*_ n_context"] | None = None,
     ) -> Float[Array, "*shape n_out"]:
-        """Return new vectors."""
-        value, gate = jnp.split(self.inner(values), 2, -1)
+        """Return new vectors; ``context`` may have axes of size 1."""
+        hidden = self.inner(values)
+        if self.context is not None:
+            hidden = hidden + self.context(context)
+        value, gate = jnp.split(hidden, 2, -1)
         return self.scale * self.out(value * jax.nn.sigmoid(gate))
 
 

@@ -25,9 +25,7 @@ def layout(independence, groups=None, **shapes):
 
 
 def test_sites_are_groups_given_the_mean():
-    found = token_groups(
-        layout(RULES, mu=(1,), theta=(3,), obs=(3, 2)), ["mu"]
-    )
+    found = token_groups(layout(RULES, mu=(1,), theta=(3,), obs=(3, 2)), ["mu"])
     assert found.tolist() == [-1, 0, 1, 2, 0, 0, 1, 1, 2, 2]
 
 
@@ -38,9 +36,7 @@ def test_the_mean_joins_all_sites_unless_it_is_shared():
 
 def test_a_missing_rule_joins_all_sites():
     rules = RULES | {"local": ["theta"]}
-    found = token_groups(
-        layout(rules, mu=(1,), theta=(3,), obs=(3, 2)), ["mu"]
-    )
+    found = token_groups(layout(rules, mu=(1,), theta=(3,), obs=(3, 2)), ["mu"])
     assert found.tolist() == [-1] + [0] * 9
 
 

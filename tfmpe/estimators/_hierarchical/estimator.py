@@ -1,6 +1,8 @@
 """An estimator for any number of groups."""
 
+import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex
@@ -12,7 +14,10 @@ from jaxtyping import Array, Float
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._default_network import default_group_posterior
+from tfmpe.estimators._default_network import (
+    default_group_posterior,
+    describe_network,
+)
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._flow.vector_field import Field, with_arrays
 from tfmpe.estimators._hierarchical.whitened import (
@@ -22,6 +27,10 @@ from tfmpe.estimators._hierarchical.whitened import (
 )
 from tfmpe.estimators._memory import Memory
 from tfmpe.estimators._own_units import draw_tokens, log_density
+from tfmpe.estimators._storage.estimator_file import (
+    load_estimator,
+    save_estimator,
+)
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
@@ -38,6 +47,7 @@ from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.layout.layout import checked_names
 from tfmpe.preprocessing.tokens.observed import template_of
 
+_GLOBAL, _LOCAL = "global.safetensors", "local.safetensors"
 _DEFAULTS = {
     "learning_rate": 1e-3,
     "n_epochs": 100,
@@ -377,6 +387,74 @@ class HierarchicalEstimator:
         See :meth:`FlowMatchingEstimator.condition`.
         """
         return self._memory.condition(observed, functional_inputs, groups)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the estimator, without its model, to a folder.
+
+        Existing files in it are replaced.
+
+        Raises
+        ------
+        StorageError, ImportError
+            See :meth:`FlowMatchingEstimator.save`.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "sigma_min": SIGMA_MIN,
+            "network": describe_network(self._trained()),
+        }
+        save_estimator(
+            folder / _GLOBAL,
+            self._trained(),
+            self.standardizer,
+            self._memory,
+            settings,
+        )
+        if self.local.vector_field is not None:
+            self.local.save(folder / _LOCAL)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        posterior: WhiteningField | None = None,
+        vector_field: Field | None = None,
+        *,
+        bijectors: Mapping[str, BijectorLike] | None = None,
+        model: Model | None = None,
+    ) -> "HierarchicalEstimator":
+        """Read a folder that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        posterior, vector_field
+            Networks of the same architectures; not needed for those of
+            :mod:`tfmpe.nn`.
+        bijectors, model
+            See :meth:`FlowMatchingEstimator.load`.
+
+        Raises
+        ------
+        FileNotFoundError, StorageError
+            See :meth:`FlowMatchingEstimator.load`.
+        """
+        folder = Path(folder)
+        if bijectors is None and model is not None:
+            bijectors = model.bijectors
+        found, standardizer, memory, _ = load_estimator(
+            folder / _GLOBAL, posterior, bijectors
+        )
+        estimator = cls(found.global_keys, found, bijectors=bijectors)
+        if (folder / _LOCAL).exists():
+            estimator.local = FlowMatchingEstimator.load(
+                folder / _LOCAL, vector_field, bijectors=bijectors
+            )
+        estimator.local.standardizer = standardizer
+        estimator._memory = replace(memory, model=model)
+        return estimator
 
     def _read_keys(
         self,

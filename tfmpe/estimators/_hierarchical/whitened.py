@@ -25,6 +25,11 @@ class WhiteningField(Protocol):
     :class:`tfmpe.nn.GroupPosterior` is one.
     """
 
+    @property
+    def global_keys(self) -> tuple[str, ...]:
+        """The keys whose values it infers."""
+        ...
+
     def encode(
         self, conditioning: AnyTokens, key: PRNGKey | None = None, /
     ) -> Any:
