@@ -18,6 +18,8 @@ from ._checks.two_sample import mmd_test as mmd_test
 from ._checks.uniformity import RankColumns as RankColumns
 from ._checks.uniformity import Uniformity as Uniformity
 from ._conditionals import Conditional as Conditional
+from ._corrected.corrected import CorrectedDraws as CorrectedDraws
+from ._corrected.corrected import corrected as corrected
 from ._estimator import FlowMatchingEstimator as FlowMatchingEstimator
 from ._flow.continuous import ContinuousFlow as ContinuousFlow
 from ._flow.ode import SOLVERS as SOLVERS
