@@ -190,7 +190,7 @@ BOTH = ["mu", "log_tau"]
 RUNS = {
     "mu, one transformer": lambda: transformer(["mu"], 2_000, 20),
     "mu, 2,000": lambda: by_groups(["mu"], 2_000, 30),
-    "mu and theta, 2,000": lambda: by_groups(["mu"], 2_000, 30, local=True),
+    "mu and theta, 2,000": lambda: by_groups(["mu"], 2_000, 10, local=True),
     "mu, 20,000": lambda: by_groups(["mu"], 20_000, 10),
     "mu and log_tau, 2,000": lambda: by_groups(BOTH, 2_000, 30),
     "mu and log_tau, 20,000": lambda: by_groups(BOTH, 20_000, 10),

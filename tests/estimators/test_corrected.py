@@ -98,7 +98,7 @@ def exact():
 
 def test_wrong_draws_are_corrected():
     found = corrected(
-        Wrong(model()), {"obs": OBS}, key=KEY, n_samples=2_000, n_inner=200
+        Wrong(model()), {"obs": OBS}, key=KEY, n_samples=2_000, n_inner=500
     )
     mean, sd, theta, evidence = exact()
     log_tau = np.log(np.asarray(found.draws["tau"])[:, 0, 0])

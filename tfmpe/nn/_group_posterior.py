@@ -372,7 +372,7 @@ class Gated(nnx.Module):
     ) -> Float[Array, "*shape n_out"]:
         """Return new vectors; ``context`` may have axes of size 1."""
         hidden = self.inner(values)
-        if self.context is not None:
+        if self.context is not None and context is not None:
             hidden = hidden + self.context(context)
         value, gate = jnp.split(hidden, 2, -1)
         return self.scale * self.out(value * jax.nn.sigmoid(gate))

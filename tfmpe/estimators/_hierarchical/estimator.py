@@ -43,7 +43,12 @@ from tfmpe.estimators._types import (
     Values,
 )
 from tfmpe.models import Model
-from tfmpe.preprocessing import Standardizer, Tokens, TokenView
+from tfmpe.preprocessing import (
+    Standardizer,
+    StorageError,
+    Tokens,
+    TokenView,
+)
 from tfmpe.preprocessing.layout.layout import checked_names
 from tfmpe.preprocessing.tokens.observed import template_of
 
@@ -202,11 +207,10 @@ class HierarchicalEstimator:
         TrainingDivergedError, UnknownKeyError, TypeError
             See :meth:`FlowMatchingEstimator.fit`.
         """
-        model = data if isinstance(data, Model) else None
-        if model is not None:
-            data = simulations(
-                model, n_simulations, key, options.get("progress", False)
-            )
+        model = None
+        if isinstance(data, Model):
+            model, progress = data, bool(options.get("progress"))
+            data = simulations(model, n_simulations, key, progress)
             target_keys = target_keys or model.target_keys
             conditioning_keys = conditioning_keys or model.conditioning_keys
         if target_keys is None:
@@ -447,6 +451,11 @@ class HierarchicalEstimator:
         found, standardizer, memory, _ = load_estimator(
             folder / _GLOBAL, posterior, bijectors
         )
+        if not isinstance(found, WhiteningField):
+            raise StorageError(
+                f"{folder / _GLOBAL} holds a {type(found).__name__}, which is "
+                "not a network for global keys."
+            )
         estimator = cls(found.global_keys, found, bijectors=bijectors)
         if (folder / _LOCAL).exists():
             estimator.local = FlowMatchingEstimator.load(

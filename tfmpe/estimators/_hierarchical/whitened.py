@@ -126,7 +126,7 @@ class WhitenedFlow(ContinuousFlow):
         )
         return restored
 
-    def log_prob(
+    def log_prob(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         tokens: AnyTokens,
         target_keys: Any,
