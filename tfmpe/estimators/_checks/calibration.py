@@ -121,6 +121,35 @@ def calibration_ranks(
     >>> ranks.uniformity().p_value > 0.05
     True
     """
+    ranks, _ = ranks_and_draws(
+        estimator,
+        tokens,
+        target_keys,
+        conditioning_keys,
+        key=key,
+        n_samples=n_samples,
+        batch_size=batch_size,
+        progress=progress,
+        keep_draws=False,
+        **options,
+    )
+    return ranks
+
+
+def ranks_and_draws(
+    estimator: Sampler,
+    tokens: AnyTokens,
+    target_keys: Iterable[str] | None,
+    conditioning_keys: Iterable[str] | None,
+    *,
+    key: PRNGKey,
+    n_samples: SupportsIndex,
+    batch_size: SupportsIndex | None,
+    progress: bool,
+    keep_draws: bool = True,
+    **options: Any,
+) -> tuple[CalibrationRanks, Num[np.ndarray, "n draws tokens width"] | None]:
+    """Return the result of :func:`calibration_ranks`, and the draws."""
     tokens = own_tokens(tokens, "calibration_ranks")
     tokens = flatten_samples(tokens, len(tokens.sample_shape))
     keys = read_conditional(
@@ -137,29 +166,32 @@ def calibration_ranks(
         if at_a_time < n_samples:
             options = {**options, "batch_size": at_a_time}
     view = tokens.select_tokens(keys.target)
-    names = list(_groups(view.layout))
+    names = list(groups_of(view.layout))
     check_known(view, "True values")
     check_known(tokens.select_tokens(keys.conditioning), "Conditioning values")
 
-    def of_one(row: Tokens, number: Int[Array, ""]) -> tuple[Array, ...]:
+    def of_one(row: Tokens, number: Int[Array, ""]) -> tuple[Any, ...]:
         row_key = jax.random.fold_in(key, number)
         draws = estimator.sample(
             row, *keys, key=row_key, n_samples=n_samples, **options
         ).data
         # No draw has this number, so no draw has the same key.
-        return _rank_one(
+        ranks = _rank_one(
             draws,
             row.select_tokens(keys.target).to_tokens(),
             jax.random.fold_in(row_key, _TIES),
         )
+        return ranks, draws if keep_draws else None
 
-    parts = []
+    parts, kept = [], []
     with progress_bar(progress, n, "simulation") as bar:
         for start in range(0, n, size):
             # The last row is repeated, so that all parts have the same shape.
             rows = np.minimum(np.arange(start, start + size), n - 1)
             found = jax.vmap(of_one)(take_rows(tokens, rows), on_device(rows))
-            parts.append(jax.device_get(found))
+            ranks, draws = jax.device_get(found)
+            parts.append(ranks)
+            kept.append(draws)
             advance(bar, "ranking", n=min(size, n - start))
     ranks, finite, means, distances = (
         np.concatenate(arrays)[:n] for arrays in zip(*parts, strict=True)
@@ -172,16 +204,17 @@ def calibration_ranks(
                 f"The draws of {entry.name!r} are not finite for "
                 f"{wrong.sum()} of {n} simulations. Ranks need finite numbers."
             )
-    return CalibrationRanks(
+    result = CalibrationRanks(
         view.decode(ranks),
         view.decode(real),
         dict(zip(names, means.T, strict=True)),
         dict(zip(names, distances.T, strict=True)),
         n_samples,
     )
+    return result, np.concatenate(kept)[:n] if keep_draws else None
 
 
-def _groups(layout: TokenLayout) -> dict[str, slice]:
+def groups_of(layout: TokenLayout) -> dict[str, slice]:
     """Return the tokens to rank together: those of each key, and all."""
     each = {key.name: key.block for key in layout.keys}
     if JOINT in each:
@@ -212,7 +245,7 @@ def _rank_one(
     def ranks(
         values: Float[Array, "all tokens width"], key: PRNGKey
     ) -> Int[Array, " groups"]:
-        blocks = _groups(true.layout).values()
+        blocks = groups_of(true.layout).values()
         sums = [values[:, block].sum((-2, -1)) for block in blocks]
         stacked = jnp.stack(sums, -1)
         return _rank_of(stacked[-1], stacked[:-1], key)
