@@ -39,9 +39,9 @@ class GroupSummary(NamedTuple):
         Lower Cholesky factor of its precision, the inverse covariance.
     """
 
-    context: Float[Array, "*sample context"]
-    mean: Float[Array, "*sample d"]
-    root: Float[Array, "*sample d d"]
+    context: Float[Array, "... context"]
+    mean: Float[Array, "... d"]
+    root: Float[Array, "... d d"]
 
 
 class GroupPosterior(nnx.Module):

@@ -86,7 +86,7 @@ def corrected(
         The target keys that all groups depend on; by default those of the
         estimator.
     functional_inputs, groups
-        See :meth:`tfmpe.models.Model.condition`.
+        See :meth:`tfmpe.Model.condition`.
 
     Returns
     -------

@@ -436,7 +436,7 @@ class HierarchicalEstimator:
             The folder.
         posterior, vector_field
             Networks of the same architectures; not needed for those of
-            :mod:`tfmpe.nn`.
+            ``tfmpe.nn``.
         bijectors, model
             See :meth:`FlowMatchingEstimator.load`.
 
