@@ -224,6 +224,9 @@ def page(results):
             *table(results),
             "",
             NOTES.format(
+                most=MOST,
+                obs=N_OBS,
+                sd=SD_LOG_TAU,
                 cores=os.cpu_count(),
                 machine=platform.machine(),
                 system=platform.system(),
@@ -234,7 +237,39 @@ def page(results):
     )
 
 
-NOTES = """NOTES"""
+NOTES = """\
+Error is the root mean square over data sets of the difference of posterior
+means, in exact standard deviations; width is the mean ratio of standard
+deviations to exact ones. Numbers for several parameters are in their order;
+those of theta are over all groups. CPU seconds are those of all draws, with
+compilation.
+
+**What holds.** Trained on 1 to {most} groups, the widths of the hierarchical
+normal model are right at 5,000 groups: precisions of groups are added up. With
+single softmax attention, which averages, an earlier experiment (trained on 1 to
+20 groups) found widths of 1.25 at 20 groups, 2.77 at 200 and 5.98 at 1,000;
+telling that network the number of groups made it worse (8.52 at 1,000).
+
+**What does not.** Errors of posterior means grow with the root of the number of
+groups, because posteriors become narrower and the errors of the network do not.
+At 5,000 groups the posterior of mu is 60 times narrower than its prior: an
+error of 0.3 standard deviations is one of 0.005 prior standard deviations.
+Errors shrink with the number of simulations as long as these, and not the
+network or the number of steps, limit them; no budget here reached the goal of
+0.2 at 5,000 groups, and with an unknown standard deviation of groups (mu and
+log_tau) the goal was missed from 500 groups on, also for the widths. Where a
+model has a density, `tfmpe.estimators.corrected` removes such errors: it
+brought draws that were 0.7 standard deviations off and 1.3 times too wide to an
+error below 0.05, with an efficiency of 0.97 at 5 groups and at 1,000.
+
+The hierarchical normal model with {obs} observations in each group; where
+log_tau is inferred, it has the standard deviation {sd}. Exact moments are in
+closed form, or by quadrature over log_tau. 40 data sets and 1,000 draws of
+global parameters; where theta is inferred, 20 data sets and 200 draws at 5
+groups, 1 and 20 at 5,000. Simulations have 1 to {most} groups, drawn uniformly.
+Measured by [`benchmarks/groups.py`](../../benchmarks/groups.py) on {cores}
+cores shared with other work, {machine}, {system}, Python {python}, jax {jax}.
+"""
 
 
 def main():

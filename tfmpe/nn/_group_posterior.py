@@ -17,6 +17,7 @@ from tfmpe.nn._config import (
     known_keys,
 )
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
+from tfmpe.nn._gated import Gated
 from tfmpe.nn._initial import Linear
 from tfmpe.nn._types import AnyView, Vectors, ViewOrLayout
 from tfmpe.preprocessing import TokenLayout
@@ -77,7 +78,9 @@ class GroupPosterior(nnx.Module):
     first estimate ``m`` depends on the averages. The posterior tends to a
     normal distribution as groups are added, so the approximation improves with
     their number; errors of the gradients do not average out, though, so that
-    the mean errs by a growing number of standard deviations.
+    the mean errs by a growing number of standard deviations. Sources: Zaheer et
+    al., 2017 (sums over sets); van der Vaart, 1998, section 5.7 (one-step
+    estimators).
 
     Examples
     --------
@@ -337,45 +340,6 @@ class GroupPosterior(nnx.Module):
         flat = jnp.zeros((*shape, filled.size), values.dtype)
         flat = flat.at[..., np.flatnonzero(filled)].set(values)
         return flat.reshape((*shape, *filled.shape))
-
-
-class Gated(nnx.Module):
-    """A hidden layer whose gates are bounded.
-
-    Far from the data its values grow linearly, as exact posterior means do, and
-    a sum over many groups stays finite.
-    """
-
-    def __init__(
-        self,
-        n_in: int,
-        n_hidden: int,
-        n_out: int,
-        n_context: int = 0,
-        *,
-        scale: float = 1.0,
-        rngs: nnx.Rngs,
-    ) -> None:
-        self.scale = scale
-        self.inner = Linear(n_in, 2 * n_hidden, rngs=rngs)
-        self.context = (
-            Linear(n_context, 2 * n_hidden, use_bias=False, rngs=rngs)
-            if n_context
-            else None
-        )
-        self.out = Linear(n_hidden, n_out, rngs=rngs)
-
-    def __call__(
-        self,
-        values: Float[Array, "*shape n_in"],
-        context: Float[Array, "*_ n_context"] | None = None,
-    ) -> Float[Array, "*shape n_out"]:
-        """Return new vectors; ``context`` may have axes of size 1."""
-        hidden = self.inner(values)
-        if self.context is not None and context is not None:
-            hidden = hidden + self.context(context)
-        value, gate = jnp.split(hidden, 2, -1)
-        return self.scale * self.out(value * jax.nn.sigmoid(gate))
 
 
 def _sums(
