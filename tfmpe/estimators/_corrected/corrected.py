@@ -83,8 +83,8 @@ def corrected(
         Number of rounds. Each proposes from a distribution with the moments
         of the previous one, the first with those of the estimator's draws.
     global_keys
-        The target keys that all groups depend on; by default those of the
-        estimator.
+        The target keys that all groups depend on; by default those of a
+        :class:`HierarchicalEstimator`, or else the target keys of one token.
     functional_inputs, groups
         See :meth:`tfmpe.Model.condition`.
 
@@ -97,7 +97,7 @@ def corrected(
     NoDensityError
         If the model of the estimator has no log factors of single tokens.
     ValueError, TypeError
-        If there is not exactly one data set; if no global keys are known; if
+        If there is not exactly one data set; if there are no global keys; if
         the estimator was not trained on a model.
 
     Notes
@@ -123,9 +123,6 @@ def corrected(
         raise NoDensityError(
             f"{model!r} has no density. Pass log_density_fn= to Model."
         )
-    shared = global_keys or getattr(estimator, "global_keys", None)
-    if shared is None:
-        raise ValueError("Pass global_keys=, the keys that all groups share.")
     tokens = model.condition(
         observed, functional_inputs=functional_inputs, groups=groups
     )
@@ -135,6 +132,14 @@ def corrected(
             f"{tokens.sample_shape}. Call it once for each."
         )
     tokens = flatten_samples(tokens, len(tokens.sample_shape))
+    shared = global_keys or getattr(estimator, "global_keys", None)
+    if shared is None:
+        shared = [n for n in target if tokens.layout[n].n_tokens == 1]
+    if not shared:
+        raise ValueError(
+            f"None of the target keys {list(target)} has a single token. Pass "
+            "global_keys=, the keys that all groups share."
+        )
     found = places(tokens.layout, target, tuple(shared))
     n = positive(n_samples, "n_samples")
     if n_inner is None:

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.trees import Tree
+from tfmpe.estimators._base_estimator import BaseEstimator
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._default_network import (
     default_group_posterior,
@@ -77,7 +78,7 @@ class HierarchicalHistory(NamedTuple):
     local_keys: TrainingHistory | None
 
 
-class HierarchicalEstimator:
+class HierarchicalEstimator(BaseEstimator):
     """Infers global and local parameters from any number of groups.
 
     The global keys are inferred first, from all groups, in units of a normal
@@ -158,21 +159,6 @@ class HierarchicalEstimator:
     def standardizer(self) -> Standardizer | None:
         """The standardizer; None before training."""
         return self.local.standardizer
-
-    @property
-    def target_keys(self) -> tuple[str, ...] | None:
-        """The keys that :meth:`fit` learned to infer; None before training."""
-        return self._memory.only and self._memory.only.target
-
-    @property
-    def conditioning_keys(self) -> tuple[str, ...] | None:
-        """The given keys of the training; None before training."""
-        return self._memory.only and self._memory.only.conditioning
-
-    @property
-    def model(self) -> Model | None:
-        """The model that was passed to :meth:`fit`, or None."""
-        return self._memory.model
 
     @moves_arrays
     def fit(
@@ -378,19 +364,6 @@ class HierarchicalEstimator:
         if others is not None:
             density = density + self.local.log_prob(full, *others, **options)
         return density[0] if values is None else density
-
-    def condition(
-        self,
-        observed: Tree,
-        *,
-        functional_inputs: Tree = None,
-        groups: Tree = None,
-    ) -> Tokens:
-        """Return Tokens with observed values.
-
-        See :meth:`FlowMatchingEstimator.condition`.
-        """
-        return self._memory.condition(observed, functional_inputs, groups)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the estimator, without its model, to a folder.
