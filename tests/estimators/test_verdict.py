@@ -248,7 +248,7 @@ def test_the_evidence_is_exact(normal):
 
 def test_wrong_densities_are_found(model):
     found = check_posterior(
-        NormalMean(scale=0.3), {"obs": OBSERVED}, ["mu"], key=KEY, model=model
+        NormalMean(scale=0.1), {"obs": OBSERVED}, ["mu"], key=KEY, model=model
     )
     assert severity_of(found, "posterior SBC") == {"problem"}
     assert severity_of(found, "importance weights") == {"warning"}

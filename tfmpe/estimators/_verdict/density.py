@@ -24,7 +24,7 @@ from tfmpe.models import Model
 from tfmpe.preprocessing import Tokens
 from tfmpe.preprocessing.data.simulation import parameter_names
 
-MAX_KHAT = 0.7
+MAX_KHAT, MIN_SHARE = 0.7, 0.1
 
 
 class Densities(NamedTuple):
@@ -88,7 +88,7 @@ def weights_finding(
     """
     weights = smooth_weights(found.joint - found.posterior)
     share = weights.n_effective / len(found.joint)
-    good = weights.khat <= MAX_KHAT
+    good = weights.khat <= MAX_KHAT and share >= MIN_SHARE
     finding = Finding(
         "importance weights",
         "",
@@ -103,8 +103,9 @@ def weights_finding(
         },
         "The draws cover the posterior."
         if good
-        else f"Draws miss a part of the posterior: k-hat is {weights.khat:.2f},"
-        f" above {MAX_KHAT}.",
+        else f"Draws miss a part of the posterior: k-hat is {weights.khat:.2f} "
+        f"(at most {MAX_KHAT} expected), and weighted draws are worth "
+        f"{share:.1%} of their number (at least {MIN_SHARE:.0%}).",
         ""
         if good
         else "Do not use weights, or the evidence; train longer or on more "
