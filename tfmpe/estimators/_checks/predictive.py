@@ -24,6 +24,7 @@ from tfmpe.estimators._types import (
     Sampler,
 )
 from tfmpe.preprocessing import Tokens
+from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs
 from tfmpe.preprocessing.tokens.known import check_known
 
 MIN_DRAWS = 20
@@ -219,12 +220,8 @@ def _further_arguments(
     if tokens.functional_inputs is None or not _takes_inputs(simulator_fn):
         return lambda rows: ()
     inputs = _rows(_repeated(tokens.functional_inputs, n_samples), tokens)
-    leaves = []
-    for key in tokens.layout.keys:
-        if key.n_inputs is not None:
-            value = inputs[:, key.block, : key.n_inputs]
-            value = value.reshape((-1, *key.event_shape, key.n_inputs))
-            leaves.append(Leaf(key.name, key.path, value))
+    tree = decode_inputs(inputs, tokens.layout)
+    leaves = flatten_tree(tree, "functional_inputs")
     return lambda rows: (_tree(leaves, rows),)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfmpe._base.arrays import PRNGKey
 from tfmpe._base.errors import IrreproducibleWarning
-from tfmpe._base.trees import Tree, own_copy
+from tfmpe._base.trees import Tree, flatten_tree, own_copy
 from tfmpe.preprocessing.tokens.tokens import Tokens
 
 
@@ -73,6 +73,21 @@ def _sample(prior: Any, key: PRNGKey, n_samples: int) -> Tree:
             return prior.sample(n_samples, seed=key)
         return prior.sample(key, (n_samples,))  # NumPyro
     return prior(key, n_samples)
+
+
+def parameter_names(prior: Any) -> list[str]:
+    """Return the keys of a prior's samples."""
+
+    def draw(key: PRNGKey) -> dict[str, Any]:
+        return _as_dict(_sample(prior, key, 1), "prior_fn")
+
+    key = jax.random.key(0)
+    try:
+        tree = jax.eval_shape(draw, key)
+    except Exception:
+        # It cannot be traced, as in simulate; if it is wrong, it fails again.
+        tree = draw(key)
+    return [leaf.name for leaf in flatten_tree(tree, "prior_fn")]
 
 
 def _as_dict(tree: Tree, name: str) -> dict[str, Any]:

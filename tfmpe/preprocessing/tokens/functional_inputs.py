@@ -1,7 +1,7 @@
 """Functional inputs: the times or places of each token's values."""
 
 from collections.abc import Mapping, Sequence
-from typing import SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,9 +17,13 @@ from tfmpe._base.arrays import (
 )
 from tfmpe._base.narrowing import check_joined
 from tfmpe._base.static import static_int
-from tfmpe._base.trees import Tree, lookup_per_key
+from tfmpe._base.trees import Tree, lookup_per_key, unflatten_tree
 from tfmpe.preprocessing.layout.labelled import check_axes
-from tfmpe.preprocessing.layout.layout import KeyLayout, Slices
+from tfmpe.preprocessing.layout.layout import (
+    KeyLayout,
+    Slices,
+    TokenLayout,
+)
 from tfmpe.preprocessing.layout.slices import keys_from_slices
 
 from .flatten import lay_out
@@ -88,6 +92,21 @@ def lay_out_inputs(
         xp = np if on_host([rows]) else jnp
         blocks.append(xp.broadcast_to(rows, (*sample_shape, *rows.shape[-2:])))
     return lay_out(blocks, width, pad_value)
+
+
+def decode_inputs(
+    inputs: Shaped[AnyArray, "*sample tokens inputs"] | None,
+    layout: TokenLayout,
+) -> dict[str, Any]:
+    """Return the inputs of the keys that have any, as a nested dictionary."""
+    paths, arrays = [], []
+    for key in layout.keys:
+        if inputs is not None and key.n_inputs is not None:
+            shape = (*inputs.shape[:-2], *key.event_shape, key.n_inputs)
+            rows = inputs[..., key.block, : key.n_inputs]
+            paths.append(key.path)
+            arrays.append(rows.reshape(shape))
+    return unflatten_tree(paths, arrays)
 
 
 def flatten_functional_inputs(

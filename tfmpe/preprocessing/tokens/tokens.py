@@ -3,14 +3,14 @@
 # pyright: reportIncompatibleMethodOverride=false
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Shaped
+from jaxtyping import Array, Bool, Int, Shaped
 
 from tfmpe._base.arrays import (
     PAD_VALUE,
@@ -20,6 +20,7 @@ from tfmpe._base.arrays import (
     on_host,
     owned,
     strong,
+    take_rows,
 )
 from tfmpe._base.atomic import write_atomically
 from tfmpe._base.pytree import pytree
@@ -47,6 +48,15 @@ from .queries import TokenQueries
 
 if TYPE_CHECKING:
     from .views import TokenView
+
+Rows: TypeAlias = (
+    int
+    | np.integer
+    | slice
+    | Sequence[int]
+    | Int[AnyArray, "*rows"]
+    | Bool[AnyArray, " sample"]
+)
 
 
 @pytree("data", "functional_inputs", "padding")
@@ -246,6 +256,62 @@ class Tokens(TokenQueries):
     def root(self) -> TokenLayout:
         """The layout that the keys were selected from, or ``layout``."""
         return self.root_layout or self.layout
+
+    def __len__(self) -> int:
+        """Return the size of the first sample axis.
+
+        Raises
+        ------
+        TypeError
+            If there is no sample axis.
+        """
+        if not self.sample_shape:
+            raise TypeError("Tokens without a sample axis have no length.")
+        return self.sample_shape[0]
+
+    def __getitem__(self, rows: Rows | str) -> "Tokens":
+        """Return some simulations: an index of the first sample axis.
+
+        Parameters
+        ----------
+        rows
+            An integer removes the axis. In host memory nothing is compiled.
+
+        Raises
+        ------
+        IndexError, TypeError
+            If the index is out of range, there is no sample axis, or the index
+            is a key, which :meth:`select_tokens` selects.
+
+        Examples
+        --------
+        >>> tokens = Tokens.from_pytree({"mu": np.zeros((10, 3, 1))}, {})
+        >>> tokens[0].data.shape, tokens[:4].data.shape, len(tokens)
+        ((3, 1), (4, 3, 1), 10)
+        """
+        if isinstance(rows, str):
+            raise TypeError(
+                f"Tokens are indexed by simulation, not by key. For the key "
+                f"{rows!r}, write tokens.select_tokens([{rows!r}])."
+            )
+        n = len(self)
+        if isinstance(rows, slice):
+            rows = np.arange(n)[rows]
+        elif isinstance(rows, int | np.integer) and not -n <= rows < n:
+            raise IndexError(
+                f"There is no simulation {rows}: the Tokens have {n}."
+            )
+        elif isinstance(rows, Sequence):
+            rows = np.asarray(rows, None if rows else int)
+        return take_rows(self, rows)
+
+    def __iter__(self) -> Iterator["Tokens"]:
+        """Yield one simulation after the other."""
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        """Return True: Tokens without simulations are not absent."""
+        return True
 
     def select_tokens(self, keys: Iterable[str]) -> "TokenView":
         """Return a view of some keys, in the given order.

@@ -1,0 +1,254 @@
+"""Tokens of observed data, which may differ in size from simulations."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tfmpe._base.arrays import AnyArray, flatten_samples, take_rows
+from tfmpe._base.errors import PaddingWarning, raise_faults
+from tfmpe._base.trees import (
+    Tree,
+    flatten_tree,
+    lookup_as_given,
+    unflatten_tree,
+)
+from tfmpe.preprocessing.layout.dimensions import find_dimension, matched_dims
+from tfmpe.preprocessing.layout.layout import TokenLayout
+
+from .decode import key_array
+from .tokens import Tokens
+
+Dimension: TypeAlias = str | tuple[str, int]
+"""The name of a dimension; for an axis without a name, its key and number."""
+
+
+def template_of(tokens: Tokens) -> Tokens:
+    """Return one of some simulations, for :func:`observed_tokens`.
+
+    Its functional inputs are None if simulations differ in them.
+    """
+    tokens = flatten_samples(tokens, len(tokens.sample_shape))
+    template = replace(take_rows(tokens, 0), padding=None, root_layout=None)
+    if tokens.functional_inputs is not None:
+        every = np.asarray(tokens.functional_inputs)
+        if not (every == every[:1]).all():
+            return replace(template, functional_inputs=None)
+    return template
+
+
+def observed_tokens(
+    template: Tokens,
+    observed: Tree,
+    *,
+    functional_inputs: Tree = None,
+    groups: Tree = None,
+    positions: Tree = None,
+) -> Tokens:
+    """Return Tokens with observed values, and zeros for all other keys.
+
+    Parameters
+    ----------
+    template
+        The result of :func:`template_of`.
+    observed : nested dict of arrays, each of shape (*sample, *event, *batch)
+        Values of some keys, with sample axes if there are several data sets.
+        Event shapes may differ from those of the template. Dimensions of equal
+        name, or that a cross_local rule matches, keep equal sizes.
+    functional_inputs : nested dict of arrays, optional
+        Needed for keys with inputs whose event shape changes, or whose inputs
+        differ between simulations.
+    groups : tree of dict of int arrays, optional
+        Needed for ragged keys whose number of tokens changes.
+    positions : optional
+        See :meth:`Tokens.from_pytree`.
+
+    Raises
+    ------
+    UnknownKeyError
+        If a key does not exist.
+    ValueError
+        If shapes do not fit the template or one another, or functional inputs
+        or groups are missing.
+    """
+    layout = template.layout
+    arrays = {
+        leaf.name: key_array(
+            leaf.value, layout[leaf.name], f"The observed {leaf.name!r}"
+        )
+        for leaf in flatten_tree(observed, "The observed values")
+    }
+    sample_shape = _sample_shape(arrays, layout)
+    ids = lookup_as_given(groups, layout.names, "groups")
+    shapes = _event_shapes(arrays, ids, layout, len(sample_shape))
+    values = {
+        key.name: np.zeros(
+            (*sample_shape, *shapes[key.name], *key.batch_shape),
+            template.data.dtype,
+        )
+        for key in layout.keys
+    } | arrays
+    with warnings.catch_warnings():
+        # The simulations caused the same warning.
+        warnings.simplefilter("ignore", PaddingWarning)
+        return Tokens.from_pytree(
+            unflatten_tree(
+                [key.path for key in layout.keys], list(values.values())
+            ),
+            layout.independence,
+            _inputs(template, shapes, functional_inputs, positions),
+            len(sample_shape),
+            {key.name: len(key.batch_shape) for key in layout.keys},
+            labels=layout.label_map,
+            dims={key.name: key.dims for key in layout.keys if key.dims},
+            groups=_groups(layout, shapes, groups),
+            positions=positions,
+        )
+
+
+def _sample_shape(
+    arrays: Mapping[str, AnyArray], layout: TokenLayout
+) -> tuple[int, ...]:
+    """Return the common sample shape, after a check of the other axes."""
+    shapes, faults = {}, []
+    for name, array in arrays.items():
+        key = layout[name]
+        lead = array.ndim - len(key.event_shape) - len(key.batch_shape)
+        batch = tuple(array.shape[array.ndim - len(key.batch_shape) :])
+        if lead < 0 or batch != key.batch_shape:
+            faults.append(
+                f"{name!r} has shape {tuple(array.shape)}, expected event "
+                f"axes such as {key.event_shape}, then the batch shape "
+                f"{key.batch_shape}; sample axes of several data sets come "
+                "first"
+            )
+        shapes[name] = tuple(array.shape[: max(lead, 0)])
+    raise_faults(ValueError, "Observed values do not fit the model", faults)
+    if len(set(shapes.values())) > 1:
+        raise ValueError(
+            f"The observed values have the sample shapes {shapes}, expected "
+            "the same one for every key."
+        )
+    return next(iter(shapes.values()), ())
+
+
+def _event_shapes(
+    arrays: Mapping[str, AnyArray],
+    groups: Mapping[str, Any],
+    layout: TokenLayout,
+    sample_ndims: int,
+) -> dict[str, tuple[int, ...]]:
+    """Return the event shape of every key: observed, or that of a dimension."""
+    dimensions = _dimensions(layout)
+    sizes: dict[Dimension, tuple[str, int]] = {}
+    faults = []
+    for name, array in arrays.items():
+        for axis in range(len(layout[name].event_shape)):
+            size = array.shape[sample_ndims + axis]
+            owner, known = sizes.setdefault(
+                dimensions[name, axis], (name, size)
+            )
+            if known != size:
+                faults.append(
+                    f"axis {axis} of {name!r} has size {size}, but the same "
+                    f"dimension has size {known} in {owner!r}"
+                )
+    raise_faults(ValueError, "Observed values do not fit one another", faults)
+    for name, given in groups.items():
+        for group, ids in given.items():
+            size = int(np.max(ids, initial=-1)) + 1
+            sizes.setdefault(group, (name, size))
+    return {
+        key.name: tuple(
+            sizes.get(dimensions[key.name, axis], ("", size))[1]
+            for axis, size in enumerate(key.event_shape)
+        )
+        for key in layout.keys
+    }
+
+
+def _dimensions(layout: TokenLayout) -> dict[tuple[str, int], Dimension]:
+    """Return the dimension of every event axis, equal if rules match them."""
+    found: dict[tuple[str, int], Dimension] = {
+        (key.name, axis): name or (key.name, axis)
+        for key in layout.keys
+        for axis, name in enumerate(key.known_dims)
+    }
+    for rule in layout.independence.cross_local:
+        a, b, pair = layout[rule.a], layout[rule.b], matched_dims(rule)
+        if pair is None and a.event_shape != b.event_shape:
+            continue
+        axes = range(len(a.event_shape))
+        for i, j in [pair] if pair else zip(axes, axes, strict=True):
+            one, other = (
+                found[key.name, place] if isinstance(place, int) else place.name
+                for key, place in (
+                    (a, find_dimension(a, i)),
+                    (b, find_dimension(b, j)),
+                )
+            )
+            for axis, dimension in found.items():
+                if dimension == other:
+                    found[axis] = one
+    return found
+
+
+def _groups(
+    layout: TokenLayout,
+    shapes: Mapping[str, tuple[int, ...]],
+    given: Tree,
+) -> dict[str, Any]:
+    """Return the groups of every ragged key: given, or those of the layout."""
+    found = lookup_as_given(given, layout.names, "groups")
+    faults = []
+    for key in layout.keys:
+        if not key.groups or key.name in found:
+            continue
+        if shapes[key.name] != key.event_shape:
+            faults.append(
+                f"{key.name!r} has {shapes[key.name][0]} tokens instead of "
+                f"{key.event_shape[0]}; pass groups={{{key.name!r}: "
+                f"{{{', '.join(f'{g.name!r}: ids' for g in key.groups)}}}}}"
+            )
+        found[key.name] = {group.name: group.ids for group in key.groups}
+    raise_faults(ValueError, "The groups of tokens are not known", faults)
+    return found
+
+
+def _inputs(
+    template: Tokens,
+    shapes: Mapping[str, tuple[int, ...]],
+    given: Tree,
+    positions: Tree,
+) -> dict[str, Any] | None:
+    """Return the inputs of every key: given, or those of the template."""
+    names = template.layout.names
+    found = lookup_as_given(given, names, "functional_inputs")
+    made = lookup_as_given(
+        positions
+        if isinstance(positions, Mapping | None)
+        else dict.fromkeys(positions),
+        names,
+        "positions",
+    )
+    faults = []
+    for key in template.layout.keys:
+        if key.n_inputs is None or key.name in found or key.name in made:
+            continue
+        inputs = template.functional_inputs
+        if inputs is None:
+            faults.append(f"those of {key.name!r} differ between simulations")
+        elif shapes[key.name] != key.event_shape:
+            faults.append(
+                f"{key.name!r} has the event shape {shapes[key.name]} instead "
+                f"of {key.event_shape}"
+            )
+        else:
+            rows = np.asarray(inputs)[key.block, : key.n_inputs]
+            found[key.name] = rows.reshape((*key.event_shape, key.n_inputs))
+    raise_faults(
+        ValueError, "Pass functional_inputs= of the observed data", faults
+    )
+    return found or None
