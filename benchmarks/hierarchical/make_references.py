@@ -25,8 +25,8 @@ SIZES = 5, 50
 N_DRAWS = 1_000
 # Cells for each global and each local parameter; chains, sweeps, burn-in.
 GRIDS = {5: [(48, 300), (64, 400)], 50: [(30, 300), (40, 400)]}
-CHAINS = {5: [(100, 1_000, 200), (200, 2_000, 400)],
-          50: [(20, 750, 250), (40, 1_500, 500)]}  # fmt: skip
+CHAINS = {5: [(60, 600, 200), (120, 1_000, 200)],
+          50: [(10, 400, 200), (20, 800, 300)]}  # fmt: skip
 HALVES = {"gaussian_linear": (1.0,), "gaussian_linear_uniform": (0.1, 10.0)}
 
 
@@ -97,19 +97,19 @@ def make(name, size):
         "x": x,
         "mean": {key: mean for key, (mean, _) in moments.items()},
         "sd": {key: sd for key, (_, sd) in moments.items()},
-        "draws": {key: _as_lists(v, 4) for key, v in draws.items()},
+        "draws": {key: rounded(v, 4) for key, v in draws.items()},
     }
-    text = json.dumps(stored, default=_as_lists, separators=(",", ":"))
+    text = json.dumps(stored, default=rounded, separators=(",", ":"))
     text = text.replace(',"', ',\n"')
     (FOLDER / f"{name}_{size}.json").write_text(text + "\n")
     print(f"{name}_{size}: {how}; {max(differences):.2g} sd", flush=True)
 
 
-def _as_lists(array, digits=6):
+def rounded(array, digits=6):
     """Return rounded numbers."""
     if np.ndim(array) == 0:
         return float(f"{array:.{digits}g}")
-    return [_as_lists(part, digits) for part in array]
+    return [rounded(part, digits) for part in array]
 
 
 def main():

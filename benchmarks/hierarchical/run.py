@@ -1,0 +1,93 @@
+"""Posteriors of the hierarchical tasks, compared with exact ones.
+
+From the root of the repository, with the extras ``flow`` and ``plot``::
+
+    python benchmarks/hierarchical/run.py                    # one task, minutes
+    python benchmarks/hierarchical/run.py sir --size 50 --budget 10000
+    python benchmarks/hierarchical/run.py all --budget 1000 --seeds 3 --write
+
+The budget counts simulations of single sites. With ``--write`` the results are
+added to ``docs/benchmarks/hierarchical.json``, those of the same task, size,
+budget, method and seed replaced, and page and picture are made from it.
+"""
+
+import argparse
+import os
+import platform
+import time
+
+import jax
+import numpy as np
+import page
+from judge import judge
+from make_references import read
+from tasks import TASKS
+from training import METHODS, draw
+
+
+def measure(name, size, budget, method, seed):
+    """Train, draw and judge; return a row of the results."""
+    task, reference = TASKS[name], read(f"{name}_{size}")
+    fit_key, draw_key = jax.random.split(jax.random.key(seed))
+    start = time.process_time()
+    estimator = METHODS[method](task, size, budget, fit_key)
+    trained = time.process_time()
+    draws = draw(estimator, task, reference["x"], draw_key)
+    verdict = judge(draws, reference, task.global_names)
+    n = verdict.n_globals
+    parts = {"globals": slice(n), "locals": slice(n, None)}
+    return {
+        "task": name,
+        "size": size,
+        "budget": budget,
+        "method": method,
+        "seed": seed,
+        "error": {
+            part: float(np.sqrt((verdict.error[i] ** 2).mean()))
+            for part, i in parts.items()
+        },
+        "width": {
+            part: float(np.exp(np.log(verdict.width[i]).mean()))
+            for part, i in parts.items()
+        },
+        "worst error": verdict.worst_error,
+        "worst width": verdict.worst_width,
+        "c2st": verdict.c2st,
+        "missed": verdict.missed,
+        "training CPU": trained - start,
+        "drawing CPU": time.process_time() - trained,
+        "globals": {
+            name: np.round(draws[name][: page.N_SHOWN, 0], 4).tolist()
+            for name in task.global_names
+        },
+    }
+
+
+def main():
+    """Measure the cells that are requested."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "task", nargs="?", default="gaussian_linear", choices=[*TASKS, "all"]
+    )
+    parser.add_argument("--size", type=int, default=5, choices=(5, 50))
+    parser.add_argument("--budget", type=int, default=1_000)
+    parser.add_argument("--method", default="bottom-up", choices=METHODS)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, "
+    machine += f"{platform.system()}, Python {platform.python_version()}, "
+    machine += f"jax {jax.__version__}"
+    names = TASKS if options.task == "all" else [options.task]
+    for name in names:
+        for seed in range(options.seeds):
+            row = measure(
+                name, options.size, options.budget, options.method, seed
+            )
+            print(page.line(row), flush=True)
+            if options.write:
+                page.add(row, machine)
+
+
+if __name__ == "__main__":
+    main()
