@@ -1,7 +1,7 @@
 """Conditional distributions: target and conditioning keys."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfmpe.preprocessing import TokenLayout
 
@@ -30,12 +30,33 @@ class Conditional(NamedTuple):
         return f"p({', '.join(self.target)}{given})"
 
 
+def remembered_by(estimator: Any) -> Conditional | None:
+    """Return the keys that an estimator was trained for, if it knows them."""
+    target = getattr(estimator, "target_keys", None)
+    given = getattr(estimator, "conditioning_keys", None)
+    return None if target is None else Conditional(target, given or ())
+
+
 def read_conditional(
     layout: TokenLayout,
-    target_keys: Iterable[str],
+    target_keys: Iterable[str] | None,
     conditioning_keys: Iterable[str] | None,
+    remembered: Conditional | None = None,
 ) -> Conditional:
-    """Check the keys of a call; ``conditioning_keys`` default to all others."""
+    """Check the keys of a call.
+
+    Without ``target_keys``, they are the remembered ones; given keys default to
+    all others.
+    """
+    if target_keys is None:
+        if remembered is None:
+            raise TypeError(
+                "target_keys is missing. Name the keys to infer: only an "
+                "estimator that was trained for one set of keys remembers them."
+            )
+        target_keys = remembered.target
+        if conditioning_keys is None:
+            conditioning_keys = remembered.conditioning
     target = layout.select(target_keys).names
     if conditioning_keys is None:
         conditioning_keys = [n for n in layout.names if n not in target]

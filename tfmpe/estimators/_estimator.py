@@ -4,15 +4,20 @@ import copy
 import math
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, SupportsFloat, SupportsIndex
 
+import jax
 import optax
 from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.callers import warn_at_caller
+from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import real_number
-from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._default_network import default_network, describe_network
 from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._flow.vector_field import (
     Field,
@@ -20,6 +25,7 @@ from tfmpe.estimators._flow.vector_field import (
     has_parameters,
     with_arrays,
 )
+from tfmpe.estimators._memory import Memory
 from tfmpe.estimators._own_units import draw_tokens, log_density
 from tfmpe.estimators._spelling import both_spellings
 from tfmpe.estimators._storage.estimator_file import (
@@ -30,7 +36,13 @@ from tfmpe.estimators._training.errors import UntrainedWarning
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
-from tfmpe.estimators._training.prepare import Question, prepare, read_questions
+from tfmpe.estimators._training.prepare import (
+    Question,
+    Start,
+    prepare,
+    read_questions,
+    simulations,
+)
 from tfmpe.estimators._training.straighten import straightening
 from tfmpe.estimators._types import (
     AnyTokens,
@@ -39,7 +51,12 @@ from tfmpe.estimators._types import (
     Simulations,
     Values,
 )
+from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
+from tfmpe.preprocessing.layout.layout import checked_names
+from tfmpe.preprocessing.tokens.observed import template_of
+
+_NETWORK = 2**32 - 2  # The number of the key of initial parameters.
 
 
 class FlowMatchingEstimator:
@@ -50,7 +67,9 @@ class FlowMatchingEstimator:
     vector_field
         The field to train: a flax NNX module such as
         ``tfmpe.nn.Transformer``, or any callable pytree of arrays. It is not
-        changed; the trained field is an attribute.
+        changed; the trained field is an attribute. By default a transformer
+        that :meth:`fit` builds for the layout of its data, see
+        :func:`tfmpe.nn.default_config`.
     bijectors
         Bijectors of keys with bounded values; see
         :meth:`tfmpe.Standardizer.fit`.
@@ -60,69 +79,97 @@ class FlowMatchingEstimator:
     sigma_min
         Standard deviation of the flow around a value at time 1, in standardized
         units.
+    exchangeable
+        Keys whose tokens have no order, for the default network; see
+        :meth:`tfmpe.nn.Transformer.for_tokens`.
 
     Attributes
     ----------
-    vector_field : VectorField
+    vector_field : VectorField or None
+        None before training without a ``vector_field``.
     standardizer : Standardizer or None
         None before training, or if ``standardize`` is False.
 
     Notes
     -----
-    Target and conditioning keys are arguments of every call. A network is
-    accurate only for the keys that it was trained for. Sources: Lipman et al.,
-    2023; Wildberger et al., 2023 (for inference).
+    Target and conditioning keys are remembered from :meth:`fit`, and can be
+    passed to every call. A network is accurate only for the keys that it was
+    trained for. Sources: Lipman et al., 2023; Wildberger et al., 2023 (for
+    inference).
 
     Examples
     --------
     >>> import jax
-    >>> from flax import nnx
-    >>> from tfmpe.nn import Transformer, TransformerConfig
-    >>> a, b = jax.random.split(jax.random.key(0))
-    >>> mu = jax.random.normal(a, (64, 1, 1))
-    >>> obs = mu + jax.random.normal(b, (64, 3, 1))
-    >>> tokens = Tokens.from_pytree({"mu": mu, "obs": obs}, {})
-    >>> config = TransformerConfig(8, n_heads=2, n_decoder_layers=1)
-    >>> network = Transformer.for_tokens(
-    ...     tokens, config, rngs=nnx.Rngs(0), exchangeable=["obs"]
-    ... )
-    >>> estimator = FlowMatchingEstimator(network)
-    >>> history = estimator.fit(tokens, ["mu"], ["obs"], key=a, n_epochs=2)
-    >>> draws = estimator.sample(tokens, ["mu"], ["obs"], key=b, n_samples=10)
+    >>> from tfmpe.models import Model
+    >>> def prior(key, n):
+    ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
+    >>> def simulator(key, parameters):
+    ...     mu = parameters["mu"]
+    ...     return {"obs": mu + jax.random.normal(key, (len(mu), 3, 1))}
+    >>> model = Model(prior, simulator, exchangeable=["obs"])
+    >>> estimator = FlowMatchingEstimator()
+    >>> key = jax.random.key(0)
+    >>> history = estimator.fit(model, n_simulations=64, key=key, n_epochs=2)
+    >>> observed = {"obs": jax.numpy.array([[0.5], [1.0], [1.5]])}
+    >>> draws = estimator.sample(observed, key=key, n_samples=10)
     >>> draws.decode()["mu"].shape
-    (10, 64, 1, 1)
+    (10, 1, 1)
     """
 
     @both_spellings
     def __init__(
         self,
-        vector_field: Field,
+        vector_field: Field | None = None,
         *,
         bijectors: Mapping[str, BijectorLike] | None = None,
         standardize: bool = True,
         sigma_min: SupportsFloat = SIGMA_MIN,
+        exchangeable: Iterable[str] = (),
     ) -> None:
         if bijectors and not standardize:
             raise ValueError(
                 "bijectors need standardize=True: a standardizer applies them."
             )
-        self.vector_field = check_field(vector_field)
+        if vector_field is not None:
+            vector_field = check_field(vector_field)
+        self.vector_field = vector_field
         self.standardizer: Standardizer | None = None
+        self._memory = Memory()
+        self._exchangeable = checked_names(exchangeable)
         self._bijectors = dict(bijectors or {})
         self._standardize = bool(standardize)
         self._sigma_min = real_number(sigma_min, "sigma_min")
         if not 0 <= self._sigma_min < math.inf:
             raise ValueError(f"sigma_min is {sigma_min}, expected 0 or more.")
 
+    @property
+    def target_keys(self) -> tuple[str, ...] | None:
+        """The keys that :meth:`fit` learned to infer.
+
+        None before training, and after training for several conditionals.
+        """
+        return self._memory.only and self._memory.only.target
+
+    @property
+    def conditioning_keys(self) -> tuple[str, ...] | None:
+        """The given keys of the training; None as for ``target_keys``."""
+        return self._memory.only and self._memory.only.conditioning
+
+    @property
+    def model(self) -> Model | None:
+        """The model that was passed to :meth:`fit`, or None."""
+        return self._memory.model
+
     @both_spellings
     @moves_arrays
     def fit(
         self,
-        data: Simulations,
+        data: Simulations | Model,
         target_keys: Iterable[str] | None = None,
         conditioning_keys: Iterable[str] | None = None,
         *,
         key: PRNGKey,
+        n_simulations: SupportsIndex | None = None,
         conditionals: Iterable[Question] | None = None,
         validation: SupportsFloat | AnyTokens | None = None,
         optimizer: optax.GradientTransformation | None = None,
@@ -140,14 +187,17 @@ class FlowMatchingEstimator:
 
         Parameters
         ----------
-        data : Tokens, TokenView, StoredDataset, or iterable of Tokens
-            Simulations. Tokens are shuffled in every epoch; batches are used
-            one after another. A stored dataset is read in stored order, about
-            4,096 rows at a time.
+        data : Model, Tokens, TokenView, StoredDataset, or iterable of Tokens
+            A model to simulate from, or simulations. Tokens are shuffled in
+            every epoch; batches are used one after another. A stored dataset
+            is read in stored order, about 4,096 rows at a time.
         target_keys, conditioning_keys
-            The keys to infer, and the given keys: by default all others.
+            The keys to infer, by default those of the model; and the given
+            keys, by default all others.
         key
             PRNG key. Epoch ``i`` depends only on ``key`` and ``i``.
+        n_simulations
+            Number of simulations to make, if ``data`` is a model.
         conditionals : iterable of (target keys, conditioning keys), optional
             Several pairs of keys, instead of one; every step uses a random one.
         validation
@@ -213,9 +263,18 @@ class FlowMatchingEstimator:
             checkpoint_every=checkpoint_every,
             steps_per_epoch=steps_per_epoch,
         )
-        loop, reached = prepare(
-            self.vector_field,
-            self._fit_standardizer,
+        model = None
+        if isinstance(data, Model):
+            model, data = data, simulations(data, n_simulations, key, progress)
+            if target_keys is None and conditionals is None:
+                target_keys = model.target_keys
+        elif n_simulations is not None:
+            raise TypeError(
+                f"n_simulations={n_simulations} is for a Model, but data are "
+                f"a {type(data).__name__}: simulations that exist."
+            )
+        loop, reached, start = prepare(
+            partial(self._start, model, key),
             data,
             read_questions(target_keys, conditioning_keys, conditionals),
             key,
@@ -223,12 +282,13 @@ class FlowMatchingEstimator:
             self._sigma_min,
         )
         self.standardizer = loop.standardizer
+        self._memory = start.memory
         try:
             for progressed in loop.epochs(reached):
                 reached = progressed
         finally:
             self.vector_field = with_arrays(
-                self.vector_field, reached.best, reached.others
+                start.field, reached.best, reached.others
             )
         return reached.history
 
@@ -236,7 +296,7 @@ class FlowMatchingEstimator:
     def straightened(
         self,
         tokens: AnyTokens,
-        target_keys: Iterable[str],
+        target_keys: Iterable[str] | None = None,
         conditioning_keys: Iterable[str] | None = None,
         *,
         key: PRNGKey,
@@ -276,42 +336,45 @@ batch_size, progress
             batch_size=batch_size,
             progress=progress,
         )
-        self._warn_untrained()
+        keys = self._memory.read_keys(tokens, target_keys, conditioning_keys)
+        field = self._field()
         loop, reached = straightening(
-            self.vector_field,
-            self.standardizer,
-            tokens,
-            (target_keys, conditioning_keys),
-            key,
-            options,
+            field, self.standardizer, tokens, keys, key, options
         )
         for progressed in loop.epochs(reached):
             reached = progressed
         result = copy.copy(self)
-        result.vector_field = with_arrays(
-            self.vector_field, reached.best, reached.others
-        )
+        result.vector_field = with_arrays(field, reached.best, reached.others)
         return result
 
     @moves_arrays
     def sample(
         self,
-        tokens: AnyTokens,
-        target_keys: Iterable[str],
+        tokens: AnyTokens | Tree,
+        target_keys: Iterable[str] | None = None,
         conditioning_keys: Iterable[str] | None = None,
         *,
         key: PRNGKey | None,
         n_samples: SupportsIndex = 1,
+        functional_inputs: Tree = None,
+        groups: Tree = None,
         **options: Any,
     ) -> Tokens:
-        """Draw target values for every sample of the tokens.
+        """Draw target values for every data set.
 
         Parameters
         ----------
-        tokens : Tokens or TokenView, sample axes (*sample,)
-            Source of the conditioning values; target values are ignored.
-        target_keys, conditioning_keys, key, n_samples
+        tokens : nested dict of arrays, Tokens or TokenView
+            Observed values, as for :meth:`condition`; or Tokens with sample
+            axes ``(*sample,)``, whose target values are ignored.
+        target_keys, conditioning_keys
+            By default those of the training. If only ``target_keys`` are
+            given, all other keys of Tokens, or all keys of the dictionary, are
+            conditioning keys.
+        key, n_samples
             See :meth:`ContinuousFlow.sample`.
+        functional_inputs, groups
+            Of observed values; see :meth:`condition`.
         **options
             ``theta_0``, ``solver``, ``n_steps``, ``rtol``, ``atol``,
             ``max_steps``, ``batch_size``, ``progress`` of
@@ -327,7 +390,10 @@ batch_size, progress
         Raises
         ------
         UnknownKeyError, ValueError
-            See :meth:`ContinuousFlow.sample`; ``direction`` is not accepted.
+            See :meth:`ContinuousFlow.sample` and :meth:`condition`;
+            ``direction`` is not accepted.
+        TypeError
+            If there are no ``target_keys`` to remember.
 
         Warns
         -----
@@ -340,12 +406,14 @@ batch_size, progress
                 "direction, pass standardized tokens to "
                 "ContinuousFlow(estimator.vector_field).sample."
             )
-        self._warn_untrained()
+        tokens, keys = self._memory.read_call(
+            tokens, target_keys, conditioning_keys, functional_inputs, groups
+        )
         return draw_tokens(
-            ContinuousFlow(self.vector_field),
+            ContinuousFlow(self._field()),
             self.standardizer,
             tokens,
-            read_conditional(tokens.layout, target_keys, conditioning_keys),
+            keys,
             key=key,
             n_samples=n_samples,
             **options,
@@ -354,21 +422,24 @@ batch_size, progress
     @moves_arrays
     def log_prob(
         self,
-        tokens: AnyTokens,
-        target_keys: Iterable[str],
+        tokens: AnyTokens | Tree,
+        target_keys: Iterable[str] | None = None,
         conditioning_keys: Iterable[str] | None = None,
         *,
         values: Values | None = None,
+        functional_inputs: Tree = None,
+        groups: Tree = None,
         **options: Any,
     ) -> Float[Array, "*draws"]:
         """Return the log density of target values given the conditioning.
 
         Parameters
         ----------
-        tokens, target_keys, conditioning_keys
-            See :meth:`ContinuousFlow.log_prob`.
+        tokens, target_keys, conditioning_keys, functional_inputs, groups
+            See :meth:`sample`; but Tokens have the target values.
         values
-            Target values instead of those in ``tokens``, such as draws.
+            Target values instead of those in ``tokens``, such as draws; needed
+            for a dictionary of observed values.
         **options
             Other arguments of :meth:`ContinuousFlow.log_prob`, such as
             ``progress``.
@@ -381,16 +452,22 @@ batch_size, progress
 
         Raises
         ------
-        UnknownKeyError, ValueError
-            See :meth:`ContinuousFlow.log_prob`.
+        UnknownKeyError, ValueError, TypeError
+            See :meth:`ContinuousFlow.log_prob` and :meth:`sample`.
         """
-        keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
+        if values is None and not isinstance(tokens, (Tokens, TokenView)):
+            raise TypeError(
+                "Observed values have no target values. Pass values=, such as "
+                "draws."
+            )
+        tokens, keys = self._memory.read_call(
+            tokens, target_keys, conditioning_keys, functional_inputs, groups
+        )
         own = values
         if isinstance(own, (Tokens, TokenView)):
             own = own.select_tokens(keys.target).data
-        self._warn_untrained()
         return log_density(
-            ContinuousFlow(self.vector_field),
+            ContinuousFlow(self._field()),
             self.standardizer,
             tokens,
             keys,
@@ -398,8 +475,39 @@ batch_size, progress
             **options,
         )
 
+    def condition(
+        self,
+        observed: Tree,
+        *,
+        functional_inputs: Tree = None,
+        groups: Tree = None,
+    ) -> Tokens:
+        """Return Tokens with observed values, to infer the target keys.
+
+        Parameters
+        ----------
+        observed : nested dict of arrays (*sample, *event, *batch)
+            Values of the conditioning keys; an xarray Dataset is one too. The
+            sample axes count data sets, and are missing for a single one.
+            Event shapes may differ from those of the training: other keys get
+            the sizes of dimensions that have the same name, or that a rule
+            matches.
+        functional_inputs : nested dict of arrays, optional
+            Of keys that have inputs, if their event shape changes, or the
+            inputs differed between simulations.
+        groups : tree of dict of int arrays, optional
+            Of ragged keys whose number of tokens changes.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError
+            If a key does not exist; if shapes do not fit, inputs or groups are
+            missing, or the estimator was never trained.
+        """
+        return self._memory.condition(observed, functional_inputs, groups)
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write parameters and standardizer to a safetensors file.
+        """Write the estimator, without its model, to a safetensors file.
 
         An existing file is replaced completely or not at all.
 
@@ -413,25 +521,39 @@ batch_size, progress
             "sigma_min": self._sigma_min,
             "standardise": self._standardize,
             "bijectors": [] if self.standardizer else [*self._bijectors],
+            "network": describe_network(self.vector_field),
         }
-        save_estimator(path, self.vector_field, self.standardizer, settings)
+        save_estimator(
+            path,
+            self._untrained_field(),
+            self.standardizer,
+            self._memory,
+            settings,
+        )
 
     @classmethod
     def load(
         cls,
         path: str | os.PathLike[str],
-        vector_field: Field,
+        vector_field: Field | None = None,
         *,
         bijectors: Mapping[str, BijectorLike] | None = None,
+        model: Model | None = None,
     ) -> "FlowMatchingEstimator":
         """Read a file that :meth:`save` wrote.
 
         Parameters
         ----------
-        path, vector_field
-            The file, and a field of the same architecture; it is not changed.
+        path
+            The file.
+        vector_field
+            A field of the same architecture, which is not changed; not needed
+            for a ``tfmpe.nn.Transformer``.
         bijectors
             The bijectors of the stored estimator: functions are not stored.
+        model
+            The model of the stored estimator, if it had one, with its
+            bijectors.
 
         Raises
         ------
@@ -439,7 +561,9 @@ batch_size, progress
             If the file does not exist; if it is damaged, of another kind, or
             has another architecture or other bijectors.
         """
-        vector_field, standardizer, settings = load_estimator(
+        if bijectors is None and model is not None:
+            bijectors = model.bijectors
+        vector_field, standardizer, memory, settings = load_estimator(
             path, vector_field, bijectors
         )
         estimator = cls(
@@ -449,6 +573,7 @@ batch_size, progress
             sigma_min=settings["sigma_min"],
         )
         estimator.standardizer = standardizer
+        estimator._memory = replace(memory, model=model)
         return estimator
 
     @property
@@ -456,20 +581,49 @@ batch_size, progress
         """The standardizer, in British spelling."""
         return self.standardizer
 
-    def _warn_untrained(self) -> None:
+    def _untrained_field(self) -> Field:
+        """Return the vector field, trained or not; raise if there is none."""
+        if self.vector_field is None:
+            raise ValueError(
+                "The estimator has no network before training. Call fit "
+                "first, or build it with a vector field."
+            )
+        return self.vector_field
+
+    def _field(self) -> Field:
+        """Return the vector field; warn if it was never trained."""
+        field = self._untrained_field()
         trained = self.standardizer is not None or not self._standardize
         # A field without parameters, such as a function, needs no training.
-        if trained or not has_parameters(self.vector_field):
-            return
-        warn_at_caller(
-            UntrainedWarning(
-                "This estimator was never trained: its results are those of "
-                "an untrained network, in standardized units. Call fit first, "
-                "or build it with standardize=False."
+        if not trained and has_parameters(field):
+            warn_at_caller(
+                UntrainedWarning(
+                    "This estimator was never trained: its results are those "
+                    "of an untrained network, in standardized units. Call fit "
+                    "first, or build it with standardize=False."
+                )
             )
-        )
+        return field
 
-    def _fit_standardizer(self, tokens: Tokens) -> Standardizer | None:
-        if self.standardizer is None and self._standardize:
-            return Standardizer.fit(tokens, bijectors=self._bijectors)
-        return self.standardizer
+    def _start(
+        self,
+        model: Model | None,
+        key: PRNGKey,
+        tokens: Tokens,
+        conditionals: tuple[Conditional, ...],
+    ) -> Start:
+        """Return what a training on such tokens starts from."""
+        field, standardizer = self.vector_field, self.standardizer
+        model_sets = model.exchangeable if model else ()
+        if field is None:
+            field = default_network(
+                tokens,
+                dict.fromkeys(n for each in conditionals for n in each.target),
+                dict.fromkeys(self._exchangeable + model_sets),
+                jax.random.fold_in(key, _NETWORK),
+            )
+        if standardizer is None and self._standardize:
+            bijectors = self._bijectors or (model.bijectors if model else {})
+            standardizer = Standardizer.fit(tokens, bijectors=bijectors)
+        memory = Memory(conditionals, template_of(tokens), model)
+        return Start(field, standardizer, memory)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe import Tokens
+from tfmpe import Tokens, UnknownKeyError
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,15 @@ def test_index_out_of_range(tokens, index):
         tokens[index]
 
 
-def test_no_sample_axis_and_keys(tokens):
+def test_no_sample_axis(tokens):
     with pytest.raises(TypeError, match="no length"):
         len(tokens[0])
-    with pytest.raises(TypeError, match=r"select_tokens\(\['obs'\]\)"):
-        tokens["obs"]
+
+
+def test_keys(tokens):
+    np.testing.assert_array_equal(tokens["obs"], tokens.decode()["obs"])
+    assert tokens[0]["obs"].shape == (3, 1)
+    assert "obs" in tokens
+    assert "mu" not in tokens
+    with pytest.raises(UnknownKeyError, match="'mu' not found"):
+        tokens["mu"]

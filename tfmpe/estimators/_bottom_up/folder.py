@@ -57,9 +57,10 @@ class Folder:
         if not path.exists():
             estimator.save(path)
             return
-        estimator.vector_field, estimator.standardizer, _ = load_estimator(
+        field, standardizer, *_ = load_estimator(
             path, estimator.vector_field, estimator._bijectors
         )
+        estimator.vector_field, estimator.standardizer = field, standardizer
 
     def checkpoint(self, number: int, name: str) -> Path | None:
         """Return the folder for checkpoints of a fit."""

@@ -19,7 +19,7 @@ from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
-from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._conditionals import read_conditional, remembered_by
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey, Sampler
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing.tokens.known import check_known
@@ -34,7 +34,7 @@ MIN_DRAWS = 9
 def calibration_ranks(
     estimator: Sampler,
     tokens: AnyTokens,
-    target_keys: Iterable[str],
+    target_keys: Iterable[str] | None = None,
     conditioning_keys: Iterable[str] | None = None,
     *,
     key: PRNGKey,
@@ -55,10 +55,10 @@ def calibration_ranks(
     tokens : Tokens or TokenView, sample axes (*sample,)
         Simulations that the estimator was not trained on, with the true
         target values. Sample axes are flattened to one.
-    target_keys
-        The inferred keys.
-    conditioning_keys
-        The given keys; by default all others.
+    target_keys, conditioning_keys
+        The inferred keys, and the given ones; by default those that the
+        estimator was trained for. If only ``target_keys`` are given, all others
+        are conditioning keys.
     key
         PRNG key. Simulation ``i`` depends only on ``fold_in(key, i)``, whatever
         ``batch_size`` is.
@@ -121,9 +121,43 @@ def calibration_ranks(
     >>> ranks.uniformity().p_value > 0.05
     True
     """
+    ranks, _ = ranks_and_draws(
+        estimator,
+        tokens,
+        target_keys,
+        conditioning_keys,
+        key=key,
+        n_samples=n_samples,
+        batch_size=batch_size,
+        progress=progress,
+        keep_draws=False,
+        **options,
+    )
+    return ranks
+
+
+def ranks_and_draws(
+    estimator: Sampler,
+    tokens: AnyTokens,
+    target_keys: Iterable[str],
+    conditioning_keys: Iterable[str] | None,
+    *,
+    key: PRNGKey,
+    n_samples: SupportsIndex,
+    batch_size: SupportsIndex | None,
+    progress: bool,
+    keep_draws: bool = True,
+    **options: Any,
+) -> tuple[CalibrationRanks, Num[np.ndarray, "n draws tokens width"] | None]:
+    """Return the result of :func:`calibration_ranks`, and the draws."""
     tokens = own_tokens(tokens, "calibration_ranks")
     tokens = flatten_samples(tokens, len(tokens.sample_shape))
-    keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
+    keys = read_conditional(
+        tokens.layout,
+        target_keys,
+        conditioning_keys,
+        remembered_by(estimator),
+    )
     n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
     n = size = tokens.sample_shape[0]
     if batch_size is not None:
@@ -132,29 +166,32 @@ def calibration_ranks(
         if at_a_time < n_samples:
             options = {**options, "batch_size": at_a_time}
     view = tokens.select_tokens(keys.target)
-    names = list(_groups(view.layout))
+    names = list(groups_of(view.layout))
     check_known(view, "True values")
     check_known(tokens.select_tokens(keys.conditioning), "Conditioning values")
 
-    def of_one(row: Tokens, number: Int[Array, ""]) -> tuple[Array, ...]:
+    def of_one(row: Tokens, number: Int[Array, ""]) -> tuple[Any, ...]:
         row_key = jax.random.fold_in(key, number)
         draws = estimator.sample(
             row, *keys, key=row_key, n_samples=n_samples, **options
         ).data
         # No draw has this number, so no draw has the same key.
-        return _rank_one(
+        ranks = _rank_one(
             draws,
             row.select_tokens(keys.target).to_tokens(),
             jax.random.fold_in(row_key, _TIES),
         )
+        return ranks, draws if keep_draws else None
 
-    parts = []
+    parts, kept = [], []
     with progress_bar(progress, n, "simulation") as bar:
         for start in range(0, n, size):
             # The last row is repeated, so that all parts have the same shape.
             rows = np.minimum(np.arange(start, start + size), n - 1)
             found = jax.vmap(of_one)(take_rows(tokens, rows), on_device(rows))
-            parts.append(jax.device_get(found))
+            ranks, draws = jax.device_get(found)
+            parts.append(ranks)
+            kept.append(draws)
             advance(bar, "ranking", n=min(size, n - start))
     ranks, finite, means, distances = (
         np.concatenate(arrays)[:n] for arrays in zip(*parts, strict=True)
@@ -167,16 +204,17 @@ def calibration_ranks(
                 f"The draws of {entry.name!r} are not finite for "
                 f"{wrong.sum()} of {n} simulations. Ranks need finite numbers."
             )
-    return CalibrationRanks(
+    result = CalibrationRanks(
         view.decode(ranks),
         view.decode(real),
         dict(zip(names, means.T, strict=True)),
         dict(zip(names, distances.T, strict=True)),
         n_samples,
     )
+    return result, np.concatenate(kept)[:n] if keep_draws else None
 
 
-def _groups(layout: TokenLayout) -> dict[str, slice]:
+def groups_of(layout: TokenLayout) -> dict[str, slice]:
     """Return the tokens to rank together: those of each key, and all."""
     each = {key.name: key.block for key in layout.keys}
     if JOINT in each:
@@ -207,7 +245,7 @@ def _rank_one(
     def ranks(
         values: Float[Array, "all tokens width"], key: PRNGKey
     ) -> Int[Array, " groups"]:
-        blocks = _groups(true.layout).values()
+        blocks = groups_of(true.layout).values()
         sums = [values[:, block].sum((-2, -1)) for block in blocks]
         stacked = jnp.stack(sums, -1)
         return _rank_of(stacked[-1], stacked[:-1], key)

@@ -138,8 +138,8 @@ class CalibrationRanks:
             (
                 each.name,
                 str(each.ranks.shape[1] or ""),
-                *_moments(each, self.n_samples),
-                _p_in_words(test.p_value),
+                *map(_moment_in_words, moments(each, self.n_samples)),
+                p_in_words(test.p_value),
                 test.finding,
             )
             for each, test in tests
@@ -153,7 +153,7 @@ class CalibrationRanks:
             f"p-values need at least {MIN_SIMULATIONS} simulations"
             if math.isnan(overall)
             else "p of a key is corrected for its number of values; p of "
-            f"all {len(rows)} rows is {_p_in_words(overall)}",
+            f"all {len(rows)} rows is {p_in_words(overall)}",
         )
 
     def plot(self, ax: SomeAxes | None = None) -> np.ndarray:
@@ -200,18 +200,25 @@ class CalibrationRanks:
         )
 
 
-def _p_in_words(p_value: float) -> str:
+def p_in_words(p_value: float) -> str:
     """Return a p-value as it is printed in a table."""
     if math.isnan(p_value):
         return "-"
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
-def _moments(columns: RankColumns, n_samples: int) -> tuple[str, str]:
-    """Return the mean of ranks, from 0 to 1, and their relative spread."""
+def _moment_in_words(moment: float) -> str:
+    return "" if math.isnan(moment) else f"{moment:.2f}"
+
+
+def moments(columns: RankColumns, n_samples: int) -> tuple[float, float]:
+    """Return the mean of ranks, from 0 to 1, and their relative spread.
+
+    Both are NaN if there are no ranks of single values.
+    """
     ranks = columns.ranks[columns.real]
     if not ranks.size:
-        return "", ""
+        return math.nan, math.nan
     variance = n_samples * (n_samples + 2) / 12
     spread = math.sqrt(((ranks - n_samples / 2) ** 2).mean() / variance)
-    return f"{ranks.mean() / n_samples:.2f}", f"{spread:.2f}"
+    return float(ranks.mean() / n_samples), spread

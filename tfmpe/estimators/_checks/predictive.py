@@ -15,7 +15,7 @@ from tfmpe._base.progress import advance, progress_bar
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
-from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._conditionals import read_conditional, remembered_by
 from tfmpe.estimators._types import (
     AnyArray,
     AnyTokens,
@@ -34,10 +34,10 @@ MIN_DRAWS = 20
 @moves_arrays
 def posterior_predictive(
     estimator: Sampler,
-    tokens: AnyTokens,
-    target_keys: Iterable[str],
-    conditioning_keys: Iterable[str] | None,
-    simulator_fn: Callable[..., Any],
+    tokens: AnyTokens | ArrayTree,
+    target_keys: Iterable[str] | None = None,
+    conditioning_keys: Iterable[str] | None = None,
+    simulator_fn: Callable[..., Any] | None = None,
     *,
     key: PRNGKey,
     n_samples: SupportsIndex = 200,
@@ -53,13 +53,15 @@ def posterior_predictive(
     ----------
     estimator : FlowMatchingEstimator
         Or any object with such a ``sample`` method.
-    tokens : Tokens or TokenView, sample axes (*sample,)
-        The observed data: one set, or several along the sample axes.
-    target_keys
-        The parameters to draw.
-    conditioning_keys
-        The given keys; None for all others.
+    tokens : Tokens, TokenView, or dictionary of observed values
+        The observed data: one set, or several along the sample axes. A
+        dictionary is passed to ``estimator.condition``.
+    target_keys, conditioning_keys
+        The parameters to draw, and the given keys; by default those that the
+        estimator was trained for. If only ``target_keys`` are given, all others
+        are conditioning keys.
     simulator_fn
+        By default that of ``estimator.model``:
         ``simulator_fn(key, parameters)``, or ``simulator_fn(key, parameters,
         functional_inputs)`` if it takes three arguments and there are inputs,
         as for :class:`TokenGenerator`. The first axis of all arrays counts the
@@ -130,8 +132,17 @@ def posterior_predictive(
     >>> predicted.share_inside(0.9)
     {'obs': 1.0}
     """
+    condition = getattr(estimator, "condition", None)
+    if isinstance(tokens, dict) and condition is not None:
+        tokens = condition(tokens)
     tokens = own_tokens(tokens, "posterior_predictive")
-    keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
+    keys = read_conditional(
+        tokens.layout,
+        target_keys,
+        conditioning_keys,
+        remembered_by(estimator),
+    )
+    simulate = simulator_fn or _simulator_of(estimator)
     n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
     if batch_size is not None:
         batch_size = positive(batch_size, "batch_size")
@@ -149,10 +160,10 @@ def posterior_predictive(
     )
     parameters = known.decode(_rows(values, known))
     simulated = _simulate(
-        simulator_fn,
+        simulate,
         simulator_key,
         flatten_tree(parameters, "parameters"),
-        _further_arguments(simulator_fn, tokens, functional_inputs, n_samples),
+        _further_arguments(simulate, tokens, functional_inputs, n_samples),
         batch_size,
         progress,
     )
@@ -168,6 +179,17 @@ def posterior_predictive(
     )
     predictive.check_finite()
     return predictive
+
+
+def _simulator_of(estimator: Sampler) -> Callable[..., Any]:
+    """Return the simulator of the model that an estimator was trained on."""
+    model = getattr(estimator, "model", None)
+    if model is None:
+        raise TypeError(
+            "posterior_predictive needs simulator_fn: the estimator was not "
+            "trained on a Model, which has one."
+        )
+    return model.simulator_fn
 
 
 def _as_observed(leaf: Leaf, observed: Tokens) -> np.ndarray:

@@ -9,7 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from tfmpe._base.errors import raise_faults
+from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._default_network import described_network
 from tfmpe.estimators._flow.vector_field import Field, split_field, with_arrays
+from tfmpe.estimators._memory import Memory
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
     read_state,
@@ -17,11 +20,16 @@ from tfmpe.estimators._storage.state_file import (
     write_state,
 )
 from tfmpe.estimators._types import BijectorLike
-from tfmpe.preprocessing import Standardizer, StorageError
+from tfmpe.preprocessing import Standardizer, StorageError, Tokens
 from tfmpe.preprocessing.standardise.bijectors import read_bijectors
 from tfmpe.preprocessing.standardise.given import StandardizedKey
 from tfmpe.preprocessing.standardise.moments import other_bijector
+from tfmpe.preprocessing.storage.layout_json import (
+    layout_from_json,
+    layout_to_json,
+)
 
+_INPUTS = "template/functional_inputs"
 _KIND = "tfmpe.estimator"
 _MOMENTS = ("mean", "shift", "scale")
 
@@ -30,12 +38,14 @@ def save_estimator(
     path: str | os.PathLike[str],
     vector_field: Field,
     standardizer: Standardizer | None,
+    memory: Memory,
     settings: dict[str, Any],
 ) -> None:
     """Write an estimator for :func:`load_estimator`.
 
-    ``settings`` has ``sigma_min``, ``standardise`` and ``bijectors``, the names
-    of the keys with bijectors if there is no standardizer.
+    ``settings`` has ``sigma_min``, ``standardise``, ``network``, and
+    ``bijectors``, the names of the keys with bijectors if there is no
+    standardizer.
     """
     split = split_field(vector_field)
     arrays = {
@@ -49,20 +59,44 @@ def save_estimator(
             [key.name, list(key.batch_shape), key.bijector is not None]
             for key in standardizer.keys
         ]
-    description = {"standardised_keys": keys, **settings}
+    description = {
+        "standardised_keys": keys,
+        "conditionals": [list(map(list, c)) for c in memory.conditionals],
+        "layout": None,
+        **settings,
+    }
+    if (template := memory.template) is not None:
+        description["layout"] = layout_to_json(template.layout)
+        description["dtype"] = str(template.data.dtype)
+        if template.functional_inputs is not None:
+            arrays[_INPUTS] = template.functional_inputs
     write_state(path, _KIND, arrays, description)
 
 
 def load_estimator(
     path: str | os.PathLike[str],
-    vector_field: Field,
+    vector_field: Field | None,
     bijectors: Mapping[str, BijectorLike] | None,
-) -> tuple[Field, Standardizer | None, dict[str, Any]]:
-    """Return the field, standardizer and settings of a file."""
+) -> tuple[Field, Standardizer | None, Memory, dict[str, Any]]:
+    """Return the field, standardizer, memory and settings of a file."""
     arrays, description = read_state(path, _KIND)
     standardizer, keys = None, description.pop("standardised_keys")
     # Older files lack these settings; their estimators are trained.
-    settings = {"standardise": bool(keys), "bijectors": []} | description
+    settings = {
+        "standardise": bool(keys),
+        "bijectors": [],
+        "network": None,
+        "conditionals": [],
+        "layout": None,
+    } | description
+    if vector_field is None:
+        if settings["network"] is None:
+            raise StorageError(
+                f"The vector field of {path} is not a tfmpe.nn.Transformer "
+                "that the file describes. Pass a vector field of the same "
+                "architecture."
+            )
+        vector_field = described_network(settings["network"])
     if keys:
         standardizer = _read_standardizer(keys, arrays, bijectors or {})
     else:
@@ -71,7 +105,21 @@ def load_estimator(
     parameters = refill(split.parameters, "parameters", arrays, narrow=True)
     others = refill(split.rest[0], "others", arrays, narrow=True)
     field = with_arrays(vector_field, parameters, others)
-    return field, standardizer, settings
+    return field, standardizer, _read_memory(settings, arrays), settings
+
+
+def _read_memory(
+    settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> Memory:
+    conditionals = tuple(
+        Conditional(tuple(target), tuple(given))
+        for target, given in settings["conditionals"]
+    )
+    if settings["layout"] is None:
+        return Memory(conditionals)
+    layout = layout_from_json(settings["layout"])
+    zeros = np.zeros((layout.n_tokens, layout.width), settings["dtype"])
+    return Memory(conditionals, Tokens(zeros, layout, arrays.get(_INPUTS)))
 
 
 def _check_bijectors(stored: Iterable[str], known: Iterable[str]) -> None:

@@ -1,16 +1,18 @@
 """Preparation of a training run from its data and options."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple, SupportsIndex
 
 import jax
 
-from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._arguments import positive
+from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.vector_field import (
     Field,
     SplitField,
     split_field,
 )
+from tfmpe.estimators._memory import Memory
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
     check_writable,
@@ -31,8 +33,11 @@ from tfmpe.estimators._training.optimizer import (
 from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Plan
 from tfmpe.estimators._types import AnyTokens, PRNGKey, Simulations
+from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.tokens.known import check_known
+
+_SIMULATIONS = 2**32 - 1  # The number of the key of simulations.
 
 Question = tuple[Iterable[str], Iterable[str] | None]
 """Target and conditioning keys of a conditional, not yet checked."""
@@ -59,6 +64,24 @@ def read_questions(
     return conditionals
 
 
+class Start(NamedTuple):
+    """What a training starts from.
+
+    Attributes
+    ----------
+    field
+        The vector field to train.
+    standardizer
+        Of values; None if they are not standardized.
+    memory
+        What the estimator remembers if the training is successful.
+    """
+
+    field: Field
+    standardizer: Standardizer | None
+    memory: Memory
+
+
 def split_trainable(field: Field) -> SplitField:
     """Split a vector field that has parameters."""
     split = split_field(field)
@@ -70,18 +93,33 @@ def split_trainable(field: Field) -> SplitField:
     return split
 
 
+def simulations(
+    model: Model, n: SupportsIndex | None, key: PRNGKey, progress: bool
+) -> Tokens:
+    """Return ``n`` simulations of a model."""
+    if n is None:
+        raise TypeError(
+            "fit needs n_simulations=, the number of simulations to make from "
+            "the model."
+        )
+    return model.simulate(
+        jax.random.fold_in(key, _SIMULATIONS),
+        positive(n, "n_simulations"),
+        progress=progress,
+    )
+
+
 def prepare(
-    field: Field,
-    fit_standardizer: Callable[[Tokens], Standardizer | None],
+    start_from: Callable[[Tokens, tuple[Conditional, ...]], Start],
     data: Simulations,
     questions: tuple[Question, ...],
     key: PRNGKey,
     options: FitOptions,
     sigma_min: float,
-) -> tuple[Loop, Progress]:
-    """Return a training loop, and the progress at which it starts.
+) -> tuple[Loop, Progress, Start]:
+    """Return a training loop, the progress at which it starts, and its start.
 
-    ``fit_standardizer`` returns a standardizer for the first Tokens, or None.
+    ``start_from`` is called with the first Tokens.
     """
     split_key, train_key = jax.random.split(key)
     if options.checkpoint is not None:
@@ -122,7 +160,8 @@ def prepare(
             for what, tokens in compared.items()
             if tokens is not None
         }
-    split = split_trainable(field)
+    start = start_from(first, conditionals)
+    split = split_trainable(start.field)
     plans = tuple(
         Plan(split.static, keys, sigma_min, options.n_noise)
         for keys in conditionals
@@ -133,7 +172,7 @@ def prepare(
         else given_optimizer(options.optimizer)
     )
     reached, standardizer = begin(
-        optimizer, split, fit_standardizer(first), options.checkpoint, settings
+        optimizer, split, start.standardizer, options.checkpoint, settings
     )
 
     def ready(tokens: AnyTokens, what: str) -> Tokens:
@@ -172,7 +211,7 @@ def prepare(
         standardizer,
         settings,
     )
-    return loop, reached
+    return loop, reached, start
 
 
 def _read_data(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias, overload
 
 import jax.numpy as jnp
 import numpy as np
@@ -36,7 +36,13 @@ from tfmpe.preprocessing.layout.rules import check_rules
 from tfmpe.preprocessing.masks.dense import declared_mask
 from tfmpe.preprocessing.masks.padding import padding_mask, read_event_sizes
 
-from .decode import check_token_count, decode_tree, replace_values, token_array
+from .decode import (
+    check_token_count,
+    decode_tree,
+    decode_values,
+    replace_values,
+    token_array,
+)
 from .flatten import check_width, flatten_values, read_data
 from .functional_inputs import (
     inputs_sample_shape,
@@ -269,41 +275,57 @@ class Tokens(TokenQueries):
             raise TypeError("Tokens without a sample axis have no length.")
         return self.sample_shape[0]
 
-    def __getitem__(self, rows: Rows | str) -> "Tokens":
-        """Return some simulations: an index of the first sample axis.
+    @overload
+    def __getitem__(self, index: Rows) -> "Tokens": ...
+    @overload
+    def __getitem__(self, index: str) -> Shaped[AnyArray, "*shape"]: ...
+    def __getitem__(
+        self, index: Rows | str
+    ) -> "Tokens | Shaped[AnyArray, '*shape']":
+        """Return some simulations, or the values of a key.
 
         Parameters
         ----------
-        rows
-            An integer removes the axis. In host memory nothing is compiled.
+        index
+            An index of the first sample axis, which an integer removes; or a
+            key, for its array ``(*sample, *event, *batch)``.
 
         Raises
         ------
         IndexError, TypeError
-            If the index is out of range, there is no sample axis, or the index
-            is a key, which :meth:`select_tokens` selects.
+            If the index is out of range, or there is no sample axis.
+        UnknownKeyError
+            If the key does not exist.
+
+        Notes
+        -----
+        In host memory nothing is compiled.
 
         Examples
         --------
         >>> tokens = Tokens.from_pytree({"mu": np.zeros((10, 3, 1))}, {})
         >>> tokens[0].data.shape, tokens[:4].data.shape, len(tokens)
         ((3, 1), (4, 3, 1), 10)
+        >>> tokens["mu"].shape
+        (10, 3, 1)
         """
-        if isinstance(rows, str):
-            raise TypeError(
-                f"Tokens are indexed by simulation, not by key. For the key "
-                f"{rows!r}, write tokens.select_tokens([{rows!r}])."
-            )
+        if isinstance(index, str):
+            key = self.layout[index]
+            return decode_values(self.data, [key], self.sample_shape)[0]
         n = len(self)
-        if isinstance(rows, slice):
-            rows = np.arange(n)[rows]
-        elif isinstance(rows, int | np.integer) and not -n <= rows < n:
+        if isinstance(index, slice):
+            index = np.arange(n)[index]
+        elif isinstance(index, int | np.integer) and not -n <= index < n:
             raise IndexError(
-                f"There is no simulation {rows}: the Tokens have {n}."
+                f"There is no simulation {index}: the Tokens have {n}."
             )
-        elif isinstance(rows, Sequence):
-            rows = np.asarray(rows, None if rows else int)
-        return take_rows(self, rows)
+        elif isinstance(index, Sequence):
+            index = np.asarray(index, None if index else int)
+        return take_rows(self, index)
+
+    def __contains__(self, key: object) -> bool:
+        """Return whether a key exists."""
+        return key in self.layout.names
 
     def __iter__(self) -> Iterator["Tokens"]:
         """Yield one simulation after the other."""

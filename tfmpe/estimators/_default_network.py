@@ -1,0 +1,48 @@
+"""The network of an estimator that was built without one.
+
+The only module of this package that imports :mod:`tfmpe.nn`: estimators take
+any vector field.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+from flax import nnx
+
+from tfmpe.estimators._types import PRNGKey
+from tfmpe.nn import KnownKey, Transformer, TransformerConfig, default_config
+from tfmpe.preprocessing import Tokens
+
+
+def default_network(
+    tokens: Tokens,
+    target_keys: Iterable[str],
+    exchangeable: Iterable[str],
+    key: PRNGKey,
+) -> Transformer:
+    """Return an untrained transformer, sized for the layout of the tokens."""
+    return Transformer.for_tokens(
+        tokens,
+        default_config(tokens.layout, target_keys),
+        rngs=nnx.Rngs(int(jax.random.bits(key))),
+        exchangeable=exchangeable,
+    )
+
+
+def describe_network(field: Any) -> dict[str, Any] | None:
+    """Return what :func:`described_network` needs; None for other fields."""
+    if type(field) is not Transformer:
+        return None
+    return {
+        "config": dataclasses.asdict(field.config),
+        "keys": [dataclasses.astuple(key) for key in field.keys],
+    }
+
+
+def described_network(description: Mapping[str, Any]) -> Transformer:
+    """Return an untrained network of a stored architecture."""
+    keys = tuple(KnownKey(*each) for each in description["keys"])
+    config = TransformerConfig(**description["config"])
+    return Transformer(keys, config, rngs=nnx.Rngs(0))

@@ -1,0 +1,103 @@
+"""What an estimator remembers of its training: keys, layout, model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tfmpe._base.trees import Tree, flatten_tree
+from tfmpe.estimators._conditionals import Conditional, read_conditional
+from tfmpe.estimators._types import AnyTokens
+from tfmpe.models import Model
+from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.preprocessing.tokens.observed import observed_tokens
+
+Keys: TypeAlias = Iterable[str] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What an estimator remembers of its training.
+
+    Attributes
+    ----------
+    conditionals
+        The distributions that it was trained for.
+    template
+        One simulation; None if it was never trained.
+    model
+        The model that made the simulations, if it was passed to ``fit``.
+    """
+
+    conditionals: tuple[Conditional, ...] = ()
+    template: Tokens | None = None
+    model: Model | None = None
+
+    @property
+    def only(self) -> Conditional | None:
+        """The distribution, if it is the only one."""
+        return self.conditionals[0] if len(self.conditionals) == 1 else None
+
+    def read_call(
+        self,
+        tokens: AnyTokens | Tree,
+        target_keys: Keys,
+        conditioning_keys: Keys,
+        functional_inputs: Tree = None,
+        groups: Tree = None,
+    ) -> tuple[AnyTokens, Conditional]:
+        """Return the Tokens and the keys of a call.
+
+        Keys that are not given are the remembered ones; for a dictionary of
+        observed values with ``target_keys``, all keys of the dictionary are
+        given.
+        """
+        if isinstance(tokens, (Tokens, TokenView)):
+            if functional_inputs is not None or groups is not None:
+                raise ValueError(
+                    "functional_inputs and groups belong to a dictionary of "
+                    "observed values; Tokens have their own."
+                )
+            return tokens, self.read_keys(
+                tokens, target_keys, conditioning_keys
+            )
+        observed = [leaf.name for leaf in flatten_tree(tokens, "observed")]
+        if target_keys is not None and conditioning_keys is None:
+            conditioning_keys = observed
+        completed = self.condition(tokens, functional_inputs, groups)
+        keys = self.read_keys(completed, target_keys, conditioning_keys)
+        missing = [name for name in keys.conditioning if name not in observed]
+        unused = [name for name in observed if name not in keys.conditioning]
+        if missing or unused:
+            raise ValueError(
+                f"Expected observed values of {list(keys.conditioning)} for "
+                f"{keys}, got those of {observed}."
+            )
+        return completed, keys
+
+    def read_keys(
+        self, tokens: AnyTokens, target_keys: Keys, conditioning_keys: Keys
+    ) -> Conditional:
+        """Return the keys of a call, by default those of the training."""
+        return read_conditional(
+            tokens.layout, target_keys, conditioning_keys, self.only
+        )
+
+    def condition(
+        self, observed: Tree, functional_inputs: Tree, groups: Tree
+    ) -> Tokens:
+        """Return Tokens with observed values; see :meth:`Model.condition`."""
+        if self.template is None:
+            raise ValueError(
+                "The layout of observed values is not known before training. "
+                "Call fit first, or pass Tokens."
+            )
+        if self.model is not None:
+            return self.model.condition(
+                observed, functional_inputs=functional_inputs, groups=groups
+            )
+        return observed_tokens(
+            self.template,
+            observed,
+            functional_inputs=functional_inputs,
+            groups=groups,
+        )

@@ -1,0 +1,1 @@
+"""One verdict on an estimator and an observation, from several checks."""

@@ -1,0 +1,171 @@
+"""Checks that need densities: importance weights and posterior SBC."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float, Num
+
+from tfmpe._base.arrays import on_device, take_rows
+from tfmpe.estimators._checks.calibration_result import CalibrationRanks
+from tfmpe.estimators._checks.predictive import posterior_predictive
+from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
+from tfmpe.estimators._verdict.arrays import (
+    repeated,
+    replaced,
+    values_in,
+    values_of,
+)
+from tfmpe.estimators._verdict.finding import OK, WARNING, Finding
+from tfmpe.estimators._verdict.local import posterior_sbc_ranks
+from tfmpe.estimators._verdict.material import Material
+from tfmpe.estimators._verdict.psis import SmoothedWeights, smooth_weights
+from tfmpe.models import Model
+from tfmpe.preprocessing import Tokens
+from tfmpe.preprocessing.data.simulation import parameter_names
+
+MAX_KHAT = 0.7
+
+
+class Densities(NamedTuple):
+    """Log densities of the draws at the observation, in nats.
+
+    ``prior`` is None if the density of the model has no factors.
+    """
+
+    posterior: Float[np.ndarray, " draws"]
+    joint: Float[np.ndarray, " draws"]
+    prior: Float[np.ndarray, " draws"] | None
+
+
+class _Drawn(NamedTuple):
+    """A sampler that returns draws that were made before."""
+
+    draws: Tokens
+
+    def sample(self, *_: Any, n_samples: int, **__: Any) -> Tokens:
+        return take_rows(self.draws, np.arange(n_samples))
+
+
+def densities(
+    material: Material, estimator: Any, model: Model, n_sets: int
+) -> Densities:
+    """Return the densities of the draws at the observation.
+
+    ``n_sets`` divides the number of draws; see :func:`posterior_sbc`.
+    """
+    rows = repeated(material.observed, n_sets)
+    posterior = _log_density(material, estimator, rows)
+    every = replaced(material.observed, values_of(material.own))
+    factors = {
+        name: np.asarray(factor, float).reshape((len(every.data), -1)).sum(1)
+        for name, factor in model.log_factors(every).items()
+    }
+    prior = None
+    if all(name in factors for name in material.keys.target):
+        each = [factors[name] for name in material.keys.target]
+        prior = np.sum(each, 0)
+    return Densities(
+        posterior.reshape(-1), np.sum(list(factors.values()), 0), prior
+    )
+
+
+def _log_density(
+    material: Material, estimator: Any, rows: Tokens
+) -> Float[np.ndarray, "each rows"]:
+    """Return log densities of all own draws, dealt to the rows in turn."""
+    shape = (-1, len(rows.data), *material.own_draws.shape[1:])
+    values = on_device(material.own_draws.reshape(shape))
+    found = estimator.log_prob(rows, *material.keys, values=values)
+    return np.asarray(found, float)
+
+
+def weights_finding(
+    found: Densities,
+) -> tuple[Finding, SmoothedWeights]:
+    """Judge the importance weights of the draws at the observation.
+
+    Sources: Vehtari et al., 2024 (PSIS, k-hat); Kong, 1992 (effective size).
+    """
+    weights = smooth_weights(found.joint - found.posterior)
+    share = weights.n_effective / len(found.joint)
+    good = weights.khat <= MAX_KHAT
+    finding = Finding(
+        "importance weights",
+        "",
+        OK if good else WARNING,
+        np.nan,
+        np.nan,
+        {
+            "k-hat": weights.khat,
+            "effective": share,
+            "log evidence": weights.log_evidence,
+            "error of log evidence": weights.log_evidence_error,
+        },
+        "The draws cover the posterior."
+        if good
+        else f"Draws miss a part of the posterior: k-hat is {weights.khat:.2f},"
+        f" above {MAX_KHAT}.",
+        ""
+        if good
+        else "Do not use weights, or the evidence; train longer or on more "
+        "simulations.",
+    )
+    return finding, weights
+
+
+def simulate_from_draws(
+    material: Material, model: Model, n: int
+) -> PosteriorPredictive:
+    """Simulate data from the first draws at the observation."""
+    parameters = parameter_names(model.prior_fn)
+    return posterior_predictive(
+        _Drawn(material.own),
+        material.observed,
+        *material.keys,
+        model.simulator_fn,
+        key=jax.random.fold_in(material.key, 2),
+        n_samples=n,
+        parameter_keys=[
+            name for name in material.keys.conditioning if name in parameters
+        ],
+    )
+
+
+def posterior_sbc(
+    material: Material,
+    estimator: Any,
+    simulated: PosteriorPredictive,
+    prior: Float[np.ndarray, " draws"],
+) -> CalibrationRanks:
+    """Rank draws at the observation, given data simulated from them.
+
+    Draw ``i`` is ranked among itself and draws ``i + n``, ``i + 2 n``, …
+    """
+    observed, n = material.observed, simulated.n_samples
+    rows = replaced(observed, values_in(simulated.simulated, observed))
+    posterior = _log_density(material, estimator, rows)
+    log_weights = _difference(posterior, prior.reshape((-1, n)))
+    first: dict[str, np.ndarray] = values_of(simulated.draws)
+    return posterior_sbc_ranks(
+        replaced(observed, first).select_tokens(material.keys.target),
+        _dealt(material.own_draws, n),
+        log_weights.T,
+        material.rng,
+    )
+
+
+def _dealt(
+    draws: Num[np.ndarray, "own tokens width"], n: int
+) -> Num[np.ndarray, "n each tokens width"]:
+    return draws.reshape((-1, n, *draws.shape[1:])).swapaxes(0, 1)
+
+
+def _difference(
+    posterior: Float[np.ndarray, "each n"], prior: Float[np.ndarray, "each n"]
+) -> Float[np.ndarray, "each n"]:
+    """Return log likelihoods up to a constant; -inf outside the prior."""
+    inside = np.isfinite(posterior) & np.isfinite(prior)
+    found = np.where(inside, posterior, 0) - np.where(inside, prior, 0)
+    # If no draw is possible, all are equally likely.
+    return np.where(inside | ~inside.any(0), found, -np.inf)

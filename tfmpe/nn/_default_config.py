@@ -1,0 +1,79 @@
+"""Size of a network that suits a layout."""
+
+from collections.abc import Iterable
+
+from tfmpe.nn._config import TransformerConfig
+from tfmpe.preprocessing import TokenLayout
+from tfmpe.preprocessing.masks.relations import NOTHING, self_relations
+
+_WIDE = 16
+_MOST_LAYERS = 4
+
+
+def default_config(
+    layout: TokenLayout, target_keys: Iterable[str]
+) -> TransformerConfig:
+    """Return a size of network for a layout.
+
+    Parameters
+    ----------
+    layout
+        Keys and rules of the simulations.
+    target_keys
+        The keys to infer.
+
+    Returns
+    -------
+    TransformerConfig
+        With as many decoder layers (2 to 4) as the rules need for information
+        to pass from the observations through all levels of target keys, and
+        one encoder layer if observations do not attend to one another, else
+        two. Tokens wider than 16 values have vectors of 128 instead of 64
+        numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tfmpe import Tokens
+    >>> tokens = Tokens.from_pytree(
+    ...     {"mu": np.zeros((1, 1, 1)), "obs": np.zeros((1, 5, 1))},
+    ...     {"local": ["obs"]},
+    ... )
+    >>> config = default_config(tokens.layout, ["mu"])
+    >>> config.n_encoder_layers, config.n_decoder_layers
+    (1, 2)
+    """
+    targets = layout.select(target_keys).names
+    given = [name for name in layout.names if name not in targets]
+    related = any(_attend(layout, a, b) for a in given for b in given)
+    n_layers = 1 + _levels(layout, targets)
+    return TransformerConfig(
+        latent_dim=64 if layout.width <= _WIDE else 128,
+        n_encoder_layers=2 if related else 1,
+        n_decoder_layers=min(max(n_layers, 2), _MOST_LAYERS),
+    )
+
+
+def _attend(layout: TokenLayout, a: str, b: str) -> bool:
+    """Return whether tokens of one key attend to any of another."""
+    relations = self_relations(layout.independence)
+    return relations.get((a, b)) != NOTHING
+
+
+def _levels(layout: TokenLayout, names: tuple[str, ...]) -> int:
+    """Return the largest number of steps between two keys that attend."""
+    most = 0
+    for start in names:
+        reached, edge, steps = {start}, {start}, 0
+        while edge:
+            edge = {
+                b
+                for a in edge
+                for b in names
+                if b not in reached
+                and (_attend(layout, a, b) or _attend(layout, b, a))
+            }
+            reached |= edge
+            steps += bool(edge)
+        most = max(most, steps)
+    return most
