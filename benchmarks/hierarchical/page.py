@@ -11,6 +11,8 @@ from tasks import TASKS
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 RESULTS = FOLDER / "hierarchical.json"
 BUDGETS = 1_000, 5_000, 10_000
+# Models of models.py, which is imported only where NumPyro is needed.
+NUMPYRO = "radon", "item_response"
 N_SHOWN = 300  # draws in the picture
 CELL = "task", "size", "budget", "method", "seed"
 HEAD = (
@@ -25,7 +27,7 @@ def line(row):
     seconds = row["training CPU"] + row["drawing CPU"]
     cells = [
         row["task"],
-        str(row["size"]),
+        str(row["size"] or "-"),
         f"{row['budget']:,}",
         row["method"],
         str(row["seed"]),
@@ -39,22 +41,24 @@ def line(row):
 
 
 def add(row, machine):
-    """Add a row to the results, and write page and picture."""
+    """Add a row to the stored results; return them."""
     found = {"rows": []}
     if RESULTS.exists():
         found = json.loads(RESULTS.read_text())
     cell = [row[name] for name in CELL]
     rows = [r for r in found["rows"] if [r[n] for n in CELL] != cell]
-    order = [*TASKS]
+    order = [*TASKS, *NUMPYRO]
     rows = sorted(
         [*rows, row],
         key=lambda r: (r["size"], r["budget"], order.index(r["task"]),
                        r["method"], r["seed"]),
     )  # fmt: skip
     found = {"machine": machine, "rows": rows}
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    (FOLDER / "hierarchical.md").write_text(text(found))
-    draw(found).savefig(FOLDER / "hierarchical.png", dpi=120)
+    # One row of the table per line.
+    lines = ",\n".join(json.dumps(each) for each in rows)
+    text = f'{{"machine": {json.dumps(machine)}, "rows": [\n{lines}\n]}}\n'
+    RESULTS.write_text(text)
+    return found
 
 
 def answer(rows):
@@ -85,22 +89,31 @@ def answer(rows):
     )
 
 
+def write(found):
+    """Write page and picture."""
+    (FOLDER / "hierarchical.md").write_text(text(found))
+    draw(found).savefig(FOLDER / "hierarchical.png", dpi=120)
+
+
 def text(found):
     """Return the page."""
     rows = found["rows"]
     references = [
-        (name, size, read(f"{name}_{size}")) for size in SIZES for name in TASKS
+        f"| {name} | {size} | {stored['how']} "
+        f"| {stored['refining changed, in sd']:.2g} |"
+        for size in SIZES
+        for name in TASKS
+        for stored in [read(f"{name}_{size}")]
     ]
-    how = "\n".join(
-        f"| {name} | {size} | {r['how']} | {r['refining changed, in sd']:.2g} |"
-        for name, size, r in references
-    )
+    references += [
+        f"| {name} | - | {read(name)['how']} | |" for name in NUMPYRO
+    ]
     lines = "\n".join(map(line, rows))
     return (
         TEXT.replace("ANSWER", answer(rows))
         .replace("HEAD", f"| {HEAD} |\n" + "|---" * len(HEAD.split("|")) + "|")
         .replace("LINES", lines)
-        .replace("REFERENCES", how)
+        .replace("REFERENCES", "\n".join(references))
         .replace("MACHINE", found["machine"])
     )
 
@@ -111,7 +124,7 @@ def draw(found):
 
     chosen = {}
     for row in found["rows"]:  # of the largest budget, which come last
-        if row["size"] == min(r["size"] for r in found["rows"]):
+        if row["size"] == SIZES[0]:
             chosen[row["task"]] = row
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     for number, (name, row) in enumerate(chosen.items()):

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr, ndtri
 
+from tfmpe.models import Model
+
 SIR_DAYS = 16 * np.arange(1, 11)
 SIR_STEP = 0.5  # days
 SIR_TESTED = 1_000
@@ -85,6 +87,18 @@ class Task(NamedTuple):
     def target_keys(self):
         """Names of all parameters."""
         return [*self.global_names, self.local_name]
+
+    def model(self, n_sites):
+        """Return the model of some sites."""
+        return Model(
+            lambda key, n: self.prior(key, n, n_sites),
+            self.simulator,
+            None,
+            self.independence,
+            bijectors=self.bijectors,
+            # Nothing tells sites or observations apart but what they hold.
+            exchangeable=[self.local_name, "x"],
+        )
 
     @property
     def plates(self):
