@@ -55,8 +55,8 @@ class Population(NamedTuple):
     @property
     def bijectors(self):
         """Maps of the prior of loc and scale to a standard normal one."""
-        # Half-normal, uniform: the same for all coordinates of a task or not
-        # needed, because a scale by coordinate is standardized anyway.
+        # A bijector is the same for all coordinates; where their priors differ,
+        # that of the widest is smooth for all.
         found = {"scale": half_normal_bijector(max(self.half))}
         if self.bound is not None:
             found |= dict.fromkeys(

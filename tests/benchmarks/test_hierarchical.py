@@ -20,19 +20,17 @@ CELLS = [(name, size) for size in (5, 50) for name in TASKS]
 MOONS = TASKS["two_moons"]
 
 
+# The ten counts of a site are one token, its parameters two numbers.
+@pytest.mark.filterwarnings("ignore:Batch size padding")
 @pytest.mark.parametrize(
     "name", ["gaussian_linear_uniform", "two_moons", "sir"]
 )
 def test_bijectors_make_the_prior_normal(name):
     task = TASKS[name]
-
-    @jax.jit
-    def simulate():
-        values = task.prior(jax.random.key(0), 4_000, 2)
-        return values | task.simulator(jax.random.key(1), values)
-
-    values = simulate()
+    model = task.model(2)
+    values = model.simulate(jax.random.key(0), 4_000).decode()
     assert {*values} == {*task.target_keys, "x"}
+    assert {*model.target_keys} == {*task.target_keys}
     for key, (forward, backward) in task.bijectors.items():
         z = np.asarray(forward(values[key]))
         assert np.isfinite(z).all()
@@ -52,7 +50,7 @@ def test_likelihood_is_that_of_the_simulator(name):
         "sir": [-0.9, -2.0],
         "slcp": [0.7, -2.9, -1.0, 0.9, 0.6],
     }[name]
-    theta, n = jnp.array(theta), 4_000
+    theta, n = jnp.array(theta), 2_000
     task = TASKS[name]
 
     @jax.jit
@@ -91,12 +89,12 @@ def test_quadrature_agrees_with_importance_sampling():
 
     x = np.array([[0.5, 0.2], [0.9, -0.6], [0.1, -0.3]], np.float32)
     moments, draw = quadrature.pooled(x, population, log_likelihood, 24, 100)
-    prior = population.prior(jax.random.key(0), 400_000, 3)
+    prior = population.prior(jax.random.key(0), 200_000, 3)
     log_weight = np.asarray(log_likelihood(prior["theta"], x).sum(1), float)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     tolerance = 5 * np.sqrt((weight**2).sum())  # in sd
-    assert tolerance < 0.05
+    assert tolerance < 0.07
     for name, (mean, sd) in moments.items():
         values = np.asarray(prior[name], float)
         found = np.einsum("n,n...->...", weight, values)
@@ -222,3 +220,25 @@ def test_page_states_what_was_missed_and_not_run():
     cells = "| sir | 5 | 1,000 | direct | 0 | 0.50 | 0.25 | 1.50 | 1.25 | 0.75 "
     assert cells + "| means, C2ST | 42 |" in text
     assert "All 1 runs" in page.answer([row | {"missed": []}])
+
+
+@pytest.mark.parametrize("name", page.NUMPYRO)
+def test_stored_reference_of_a_numpyro_model(name):
+    pytest.importorskip("numpyro")
+    from numpyro import handlers
+
+    from models import CASES
+
+    stored, case = make_references.read(name), CASES[name]
+    assert stored["observed"].shape == case.observed().shape
+    trace = handlers.trace(handlers.seed(case.model, 0)).get_trace(
+        *case.arguments
+    )
+    sites = {k: v for k, v in trace.items() if v["type"] == "sample"}
+    assert {*stored["mean"]} == {*sites} - {"obs"}
+    for key, mean in stored["mean"].items():
+        assert np.shape(mean) == np.shape(sites[key]["value"])
+        low, *_, high = stored["quantiles"][key]
+        assert (low < mean).all()
+        assert (mean < high).all()
+    assert {*stored["draws"]} == {*case.global_names}
