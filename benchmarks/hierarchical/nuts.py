@@ -20,7 +20,7 @@ from numpyro.infer.reparam import LocScaleReparam
 from models import CASES
 
 QUANTILES = 0.05, 0.25, 0.5, 0.75, 0.95
-N_CHAINS, N_WARMUP, N_SAMPLES, ACCEPT = 4, 1_000, 5_000, 0.9
+N_CHAINS, N_WARMUP, N_SAMPLES, ACCEPT = 4, 500, 2_500, 0.9
 # Sampled without their location and scale, for which NUTS is faster.
 CENTERED = {"radon": 1.0, "item_response": 0.0}
 REPARAMETERIZED = {"radon": "level", "item_response": "difficulty"}

@@ -10,6 +10,8 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import norm
 
+N_FIRST = 100  # cells of the grids that find the likelihood of a site
+
 
 def one_scale(x, half, bound=None, n=4_000):
     """Return the posterior of the Gaussian tasks.
@@ -50,8 +52,12 @@ def pooled(x, population, log_likelihood, n=40, n_local=300):
     ``n`` cells for each global parameter, ``n_local`` for each local one.
     Returns moments and a function that draws loc and scale.
     """
-    density = jax.jit(log_likelihood)
-    sites = [_site(density, v, population, n_local) for v in x]
+    density, x = jax.jit(log_likelihood), np.asarray(x, np.float32)
+    known = {}
+    for v in x:
+        if v.tobytes() not in known:
+            known[v.tobytes()] = _site(density, v, population, n_local)
+    sites = [known[v.tobytes()] for v in x]
     boxes = [_prior_box(population, k) for k in (0, 1)]
     # Coarse grids first, each in the box that holds the mass of the last one.
     for cells in (n // 2, 3 * n // 4, n):
@@ -187,15 +193,17 @@ def _site(density, v, population, n):
     else:
         mean, reach = np.zeros(2), np.full(2, population.bound)
     box = np.stack([mean - reach, mean + reach], 1)
-    for _ in range(3):  # each in the part where it is not negligible
-        edges = [np.linspace(*ends, n + 1) for ends in box]
+    # Each grid covers the part where the last one was not negligible, with a
+    # margin: between points of the first ones a narrow ridge is hard to see.
+    for cells in (*[N_FIRST] * 4, n):
+        edges = [np.linspace(*ends, cells + 1) for ends in box]
         middle = [(e[1:] + e[:-1]) / 2 for e in edges]
         theta = np.stack(np.meshgrid(*middle, indexing="ij"), -1)
         values = np.asarray(density(theta.astype(np.float32), v), float)
         likelihood = np.exp(values - values.max())
         large = np.nonzero(likelihood > 1e-12)
         box = [
-            (e[max(i.min() - 1, 0)], e[min(i.max() + 2, n)])
+            (e[max(i.min() - 4, 0)], e[min(i.max() + 5, cells)])
             for e, i in zip(edges, large, strict=True)
         ]
     return *edges, likelihood
