@@ -1,5 +1,8 @@
 """Tokens for simulation-based inference on hierarchical models."""
 
+from tfmpe.models import Model as Model
+from tfmpe.models import NoDensityError as NoDensityError
+from tfmpe.models import from_numpyro as from_numpyro
 from tfmpe.preprocessing import PAD_VALUE as PAD_VALUE
 from tfmpe.preprocessing import AttentionPlan as AttentionPlan
 from tfmpe.preprocessing import DatasetWriter as DatasetWriter

@@ -27,3 +27,6 @@ from ._training.errors import TrainingDivergedError as TrainingDivergedError
 from ._training.errors import UntrainedWarning as UntrainedWarning
 from ._training.history import TrainingHistory as TrainingHistory
 from ._training.loss import flow_matching_loss as flow_matching_loss
+from ._verdict.check import check_posterior as check_posterior
+from ._verdict.finding import Finding as Finding
+from ._verdict.verdict import Verdict as Verdict

@@ -51,6 +51,8 @@ from tfmpe.estimators._types import (
     Simulations,
     Values,
 )
+from tfmpe.estimators._verdict.check import check_posterior
+from tfmpe.estimators._verdict.verdict import Verdict
 from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.layout.layout import checked_names
@@ -472,6 +474,61 @@ batch_size, progress
             tokens,
             keys,
             own,
+            **options,
+        )
+
+    @moves_arrays
+    def check(
+        self,
+        observed: AnyTokens | Tree,
+        target_keys: Iterable[str] | None = None,
+        conditioning_keys: Iterable[str] | None = None,
+        *,
+        key: PRNGKey,
+        model: Model | None = None,
+        simulations: AnyTokens | None = None,
+        **options: Any,
+    ) -> Verdict:
+        """Check the posterior at an observation; return one verdict.
+
+        Parameters
+        ----------
+        observed, target_keys, conditioning_keys
+            One data set, and keys as in :meth:`sample`.
+        key
+            PRNG key.
+        model
+            Source of fresh simulations, of the sizes of the observation; by
+            default the model that was passed to :meth:`fit`.
+        simulations
+            Simulations that were not used for training, instead of a model.
+        **options
+            Numbers of simulations and draws, and other options of
+            :func:`check_posterior`.
+
+        Returns
+        -------
+        Verdict
+            ``print(verdict.summary())`` shows all findings, with remedies.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError, TypeError
+            See :func:`check_posterior` and :meth:`sample`.
+        """
+        model = model or self.model
+        if model is not None:
+            observed = model.condition(observed)
+        tokens, keys = self._memory.read_call(
+            observed, target_keys, conditioning_keys
+        )
+        return check_posterior(
+            self,
+            tokens,
+            *keys,
+            key=key,
+            model=model,
+            simulations=simulations,
             **options,
         )
 

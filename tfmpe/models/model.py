@@ -1,5 +1,6 @@
 """A generative model of parameters and observations, with its layout."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, SupportsIndex
@@ -126,7 +127,7 @@ class Model:
 
         All random numbers come from ``key``. Does not work under ``jit``.
         """
-        return generate_static_dataset(
+        tokens = generate_static_dataset(
             key,
             *self._arguments,
             n,
@@ -134,6 +135,10 @@ class Model:
             progress=progress,
             **self._options,
         )
+        # Two simulations show whether functional inputs differ.
+        if len(tokens) > 1 and "_template" not in self.__dict__:
+            self._template = template_of(tokens)
+        return tokens
 
     def generator(
         self, n_samples: SupportsIndex, batch_size: SupportsIndex, seed: object
@@ -145,7 +150,6 @@ class Model:
 
     @cached_property
     def _template(self) -> Tokens:
-        # Two simulations show whether functional inputs differ.
         return template_of(self.simulate(jax.random.key(0), 2))
 
     @property
@@ -294,9 +298,13 @@ class Model:
 
     def explain(self) -> str:
         """Return the layout, and each rule with its reason, as text."""
-        lines = [str(self._template), repr(self)]
+        lines = [*str(self._template).splitlines(), repr(self)]
         lines += [f"  {rule}: {reason}" for rule, reason in self.reasons]
-        return "\n".join(lines)
+        return "\n".join(
+            part
+            for line in lines
+            for part in textwrap.wrap(line, 79, subsequent_indent=" " * 6)
+        )
 
     def __repr__(self) -> str:
         # The keys are not known before the first simulation.

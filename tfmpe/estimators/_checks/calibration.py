@@ -139,7 +139,7 @@ def calibration_ranks(
 def ranks_and_draws(
     estimator: Sampler,
     tokens: AnyTokens,
-    target_keys: Iterable[str],
+    target_keys: Iterable[str] | None,
     conditioning_keys: Iterable[str] | None,
     *,
     key: PRNGKey,

@@ -15,7 +15,7 @@ from tfmpe.estimators._checks.uniformity import (
     assess,
     bonferroni,
 )
-from tfmpe.estimators._verdict.finding import Tested
+from tfmpe.estimators._verdict.finding import Outcome
 from tfmpe.estimators._verdict.material import Material, scaled_targets
 
 LEVELS = (0.5, 0.8, 0.95)
@@ -48,7 +48,7 @@ def remedy_of(words: str) -> str:
 
 def calibration_findings(
     ranks: CalibrationRanks, check: str = "calibration"
-) -> list[Tested]:
+) -> list[Outcome]:
     """Test for each key, and for all, whether ranks are uniform.
 
     Source: Talts et al., 2018; see :meth:`CalibrationRanks.uniformity`.
@@ -59,13 +59,13 @@ def calibration_findings(
     ]
 
 
-def _calibration(columns: RankColumns, n_samples: int, check: str) -> Tested:
+def _calibration(columns: RankColumns, n_samples: int, check: str) -> Outcome:
     test = assess(columns, n_samples)
     mean, spread = moments(columns, n_samples)
     words = test.finding or "draws of wrong shape"
     what = "all keys together" if columns.name == JOINT else columns.name
     numbers = {"mean": mean, "spread": spread}
-    return Tested(
+    return Outcome(
         check,
         columns.name,
         test.p_value,
@@ -76,7 +76,7 @@ def _calibration(columns: RankColumns, n_samples: int, check: str) -> Tested:
     )
 
 
-def local_finding(ranks: CalibrationRanks, check: str) -> Tested:
+def local_finding(ranks: CalibrationRanks, check: str) -> Outcome:
     """Return one finding for all ranks at, or near, the observation."""
     found = calibration_findings(ranks, check)
     worst = min(
@@ -91,7 +91,7 @@ def local_finding(ranks: CalibrationRanks, check: str) -> Tested:
     )
 
 
-def coverage_findings(ranks: CalibrationRanks) -> list[Tested]:
+def coverage_findings(ranks: CalibrationRanks) -> list[Outcome]:
     """Test for each key, and for all, the coverage of 50, 80 and 95% regions.
 
     A region is the ball of the draws closest to their middle, in standard
@@ -103,7 +103,7 @@ def coverage_findings(ranks: CalibrationRanks) -> list[Tested]:
     ]
 
 
-def _coverage(columns: RankColumns, n_samples: int) -> Tested:
+def _coverage(columns: RankColumns, n_samples: int) -> Outcome:
     from scipy.stats import binomtest
 
     distances = columns.together[columns.some, 1]
@@ -119,7 +119,7 @@ def _coverage(columns: RankColumns, n_samples: int) -> Tested:
     what = "all keys together" if columns.name == JOINT else columns.name
     found = ", ".join(f"{x:.0%} for {level}" for level, x in numbers.items())
     words = "too narrow" if sum(off) < 0 else "too wide"
-    return Tested(
+    return Outcome(
         "coverage",
         columns.name,
         bonferroni(p_values),
@@ -131,7 +131,7 @@ def _coverage(columns: RankColumns, n_samples: int) -> Tested:
     )
 
 
-def random_point_finding(material: Material) -> Tested:
+def random_point_finding(material: Material) -> Outcome:
     """Test the coverage of balls around random points.
 
     The center is the true value of another simulation, so that it does not
@@ -143,7 +143,7 @@ def random_point_finding(material: Material) -> Tested:
     columns = single_column(ranks)
     test = assess(columns, n_samples)
     mean, spread = moments(columns, n_samples)
-    return Tested(
+    return Outcome(
         "random points",
         "",
         test.p_value,

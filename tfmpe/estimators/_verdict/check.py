@@ -1,8 +1,9 @@
 """All checks of an estimator at one observation, in one call."""
 
 import math
-from collections.abc import Iterable
-from typing import Any, SupportsIndex
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol, SupportsIndex, runtime_checkable
 
 import jax
 import numpy as np
@@ -12,7 +13,7 @@ from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import own_tokens, positive
 from tfmpe.estimators._checks.calibration import MIN_DRAWS, ranks_and_draws
 from tfmpe.estimators._checks.uniformity import MIN_SIMULATIONS
-from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._conditionals import read_conditional, remembered_by
 from tfmpe.estimators._types import AnyTokens, PRNGKey, Sampler
 from tfmpe.estimators._verdict.arrays import repeated
 from tfmpe.estimators._verdict.calibration import (
@@ -33,7 +34,7 @@ from tfmpe.estimators._verdict.density import (
     weights_finding,
 )
 from tfmpe.estimators._verdict.features import data_features
-from tfmpe.estimators._verdict.finding import Finding, Tested, grade, unchecked
+from tfmpe.estimators._verdict.finding import Finding, Outcome, grade, unchecked
 from tfmpe.estimators._verdict.local import similar_ranks
 from tfmpe.estimators._verdict.material import Material
 from tfmpe.estimators._verdict.observation import observation_finding
@@ -43,7 +44,7 @@ from tfmpe.preprocessing import Tokens
 from tfmpe.preprocessing.tokens.known import check_known
 
 _MORE_SIMULATIONS = 5
-_N_SETS, _N_EACH = 100, 20
+_N_SETS, _N_EACH = 100, 10
 _MAX_VALUES = 100
 
 
@@ -51,7 +52,7 @@ _MAX_VALUES = 100
 def check_posterior(
     estimator: Sampler,
     observed: Tree | AnyTokens,
-    target_keys: Iterable[str],
+    target_keys: Iterable[str] | None = None,
     conditioning_keys: Iterable[str] | None = None,
     *,
     key: PRNGKey,
@@ -61,6 +62,7 @@ def check_posterior(
     n_samples: SupportsIndex = 99,
     batch_size: SupportsIndex | None = 4096,
     log_densities: bool | None = None,
+    density_options: Mapping[str, Any] | None = None,
     progress: bool = False,
     **options: Any,
 ) -> Verdict:
@@ -74,10 +76,8 @@ def check_posterior(
     observed
         The observation: Tokens of one data set or, with a ``model``, a
         dictionary of arrays.
-    target_keys
-        The inferred keys.
-    conditioning_keys
-        The given keys; by default all others.
+    target_keys, conditioning_keys
+        See :func:`calibration_ranks`.
     key
         PRNG key.
     model
@@ -97,6 +97,8 @@ def check_posterior(
         Whether to compute log densities of the draws, which takes a time
         proportional to the number of target values. By default for at most 100
         values.
+    density_options
+        Passed to ``estimator.log_prob``, such as ``solver``.
     progress
         Show a progress bar of the simulations (tqdm, extra ``data``).
     **options
@@ -156,7 +158,12 @@ def check_posterior(
     n_simulations = positive(n_simulations, "n_simulations", MIN_SIMULATIONS)
     simulation_key, rank_key, own_key, next_key = jax.random.split(key, 4)
     observed = _one_data_set(observed, model)
-    keys = read_conditional(observed.layout, target_keys, conditioning_keys)
+    keys = read_conditional(
+        observed.layout,
+        target_keys,
+        conditioning_keys,
+        remembered_by(estimator),
+    )
     given = observed.select_tokens(keys.conditioning)
     check_known(given, "Observed values")
     if simulations is None:
@@ -199,14 +206,24 @@ def check_posterior(
             repeated(observed, 1).select_tokens(keys.conditioning),
         ),
         rank,
+        partial(estimator.log_prob, **(density_options or {}))
+        if isinstance(estimator, _HasDensity)
+        else None,
         next_key,
     )
-    return _verdict(material, estimator, model, log_densities)
+    return _verdict(material, model, log_densities)
+
+
+@runtime_checkable
+class _HasDensity(Protocol):
+    """An object with the ``log_prob`` method of an estimator."""
+
+    @property
+    def log_prob(self) -> Callable[..., Any]: ...
 
 
 def _verdict(
     material: Material,
-    estimator: Sampler,
     model: Model | None,
     log_densities: bool | None,
 ) -> Verdict:
@@ -214,10 +231,10 @@ def _verdict(
     simulated, found, weights = None, None, None
     if model is not None:
         simulated = simulate_from_draws(material, model, _N_SETS)
-    reason = _why_no_densities(material, estimator, model, log_densities)
+    reason = _why_no_densities(material, model, log_densities)
     if model is not None and not reason:
-        found = densities(material, estimator, model, _N_SETS)
-    results: list[Tested | Finding] = [
+        found = densities(material, model, _N_SETS)
+    results: list[Outcome | Finding] = [
         *calibration_findings(material.ranks),
         *coverage_findings(material.ranks),
         random_point_finding(material),
@@ -226,7 +243,7 @@ def _verdict(
     ]
     local = None
     if simulated is not None and found is not None and found.prior is not None:
-        local = posterior_sbc(material, estimator, simulated, found.prior)
+        local = posterior_sbc(material, simulated, found.prior)
         results.append(local_finding(local, "posterior SBC"))
     else:
         n_similar = len(material.simulations.data) // _MORE_SIMULATIONS
@@ -294,7 +311,6 @@ def _check_shapes(simulations: Tokens, observed: Tokens) -> None:
 
 def _why_no_densities(
     material: Material,
-    estimator: Sampler,
     model: Model | None,
     wanted: bool | None,
 ) -> str:
@@ -303,7 +319,7 @@ def _why_no_densities(
         return "There is no model, only simulations."
     if not model.has_density:
         return "The model has no density (log_density_fn= of Model)."
-    if not hasattr(estimator, "log_prob"):
+    if material.log_prob is None:
         return "The estimator has no method log_prob."
     n_values = int(material.real.sum())
     if wanted is None and n_values > _MAX_VALUES:

@@ -10,7 +10,7 @@ from tfmpe.estimators._checks.two_sample import (
     classifier_test,
     permutation_p_value,
 )
-from tfmpe.estimators._verdict.finding import Tested
+from tfmpe.estimators._verdict.finding import Outcome
 from tfmpe.estimators._verdict.material import Material
 from tfmpe.preprocessing import TokenLayout
 
@@ -101,10 +101,10 @@ def classifier_tests(material: Material) -> ClassifierTests:
     )
 
 
-def classifier_findings(tests: ClassifierTests) -> list[Tested]:
+def classifier_findings(tests: ClassifierTests) -> list[Outcome]:
     """Return the findings of both tests."""
     return [
-        Tested(
+        Outcome(
             "classifier",
             "",
             tests.everywhere.p_value,
@@ -114,7 +114,7 @@ def classifier_findings(tests: ClassifierTests) -> list[Tested]:
             "use all information in the data, or misses a dependence.",
             "Train longer, on more simulations, or with a larger network.",
         ),
-        Tested(
+        Outcome(
             "local classifier",
             "",
             tests.here.p_value,

@@ -47,15 +47,13 @@ class _Drawn(NamedTuple):
         return take_rows(self.draws, np.arange(n_samples))
 
 
-def densities(
-    material: Material, estimator: Any, model: Model, n_sets: int
-) -> Densities:
+def densities(material: Material, model: Model, n_sets: int) -> Densities:
     """Return the densities of the draws at the observation.
 
     ``n_sets`` divides the number of draws; see :func:`posterior_sbc`.
     """
     rows = repeated(material.observed, n_sets)
-    posterior = _log_density(material, estimator, rows)
+    posterior = _log_density(material, rows)
     every = replaced(material.observed, values_of(material.own))
     factors = {
         name: np.asarray(factor, float).reshape((len(every.data), -1)).sum(1)
@@ -71,12 +69,13 @@ def densities(
 
 
 def _log_density(
-    material: Material, estimator: Any, rows: Tokens
+    material: Material, rows: Tokens
 ) -> Float[np.ndarray, "each rows"]:
     """Return log densities of all own draws, dealt to the rows in turn."""
     shape = (-1, len(rows.data), *material.own_draws.shape[1:])
     values = on_device(material.own_draws.reshape(shape))
-    found = estimator.log_prob(rows, *material.keys, values=values)
+    assert material.log_prob is not None
+    found = material.log_prob(rows, *material.keys, values=values)
     return np.asarray(found, float)
 
 
@@ -134,7 +133,6 @@ def simulate_from_draws(
 
 def posterior_sbc(
     material: Material,
-    estimator: Any,
     simulated: PosteriorPredictive,
     prior: Float[np.ndarray, " draws"],
 ) -> CalibrationRanks:
@@ -144,7 +142,7 @@ def posterior_sbc(
     """
     observed, n = material.observed, simulated.n_samples
     rows = replaced(observed, values_in(simulated.simulated, observed))
-    posterior = _log_density(material, estimator, rows)
+    posterior = _log_density(material, rows)
     log_weights = _difference(posterior, prior.reshape((-1, n)))
     first: dict[str, np.ndarray] = values_of(simulated.draws)
     return posterior_sbc_ranks(

@@ -46,7 +46,7 @@ class Finding(NamedTuple):
     remedy: str
 
 
-class Tested(NamedTuple):
+class Outcome(NamedTuple):
     """A test before the correction for the number of tests.
 
     ``good`` and ``fault`` describe the result without and with an error.
@@ -69,7 +69,7 @@ def unchecked(check: str, reason: str, remedy: str = "") -> Finding:
     return Finding(check, "", UNCHECKED, nan, nan, {}, reason, remedy)
 
 
-def grade(results: Sequence[Tested | Finding]) -> tuple[Finding, ...]:
+def grade(results: Sequence[Outcome | Finding]) -> tuple[Finding, ...]:
     """Return findings; with a correct posterior, all are ok in 95 of 100 cases.
 
     Three quarters of the error probability belong to tests of the estimator,
@@ -80,7 +80,7 @@ def grade(results: Sequence[Tested | Finding]) -> tuple[Finding, ...]:
         places = [
             i
             for i, each in enumerate(results)
-            if isinstance(each, Tested)
+            if isinstance(each, Outcome)
             and each.subject == subject
             and not math.isnan(each.p_value)
         ]
@@ -102,7 +102,7 @@ def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
     return corrected
 
 
-def _graded(result: Tested, adjusted: float) -> Finding:
+def _graded(result: Outcome, adjusted: float) -> Finding:
     check, key, p_value, numbers, good, fault, remedy, _ = result
     if math.isnan(p_value):
         return unchecked(check, "There are too few simulations for a p-value.")

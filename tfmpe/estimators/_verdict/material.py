@@ -1,7 +1,7 @@
 """What all checks of a verdict share: simulations, ranks and draws."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -38,6 +38,8 @@ class Material(NamedTuple):
         Features of all simulations and of the observation.
     rank
         Function that returns ranks and draws for other simulations.
+    log_prob
+        Function that returns the log density of draws, or None.
     key
         PRNG key.
     """
@@ -50,6 +52,7 @@ class Material(NamedTuple):
     own: Tokens
     features: DataFeatures
     rank: RanksOf
+    log_prob: Callable[..., Any] | None
     key: PRNGKey
 
     @property

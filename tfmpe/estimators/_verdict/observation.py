@@ -5,14 +5,14 @@ from jaxtyping import Float
 
 from tfmpe.estimators._checks.uniformity import bonferroni
 from tfmpe.estimators._verdict.features import DataFeatures
-from tfmpe.estimators._verdict.finding import Finding, Tested, unchecked
+from tfmpe.estimators._verdict.finding import Finding, Outcome, unchecked
 
 CHECK = "observation"
 MIN_SIMULATIONS = 199
 """With fewer, no p-value is small enough for a finding."""
 
 
-def observation_finding(features: DataFeatures) -> Tested | Finding:
+def observation_finding(features: DataFeatures) -> Outcome | Finding:
     """Test whether the observation is farther away than simulations are.
 
     Distances are measured in single values, and in summaries that ignore their
@@ -34,7 +34,7 @@ def observation_finding(features: DataFeatures) -> Tested | Finding:
     worst = min(p_values, key=lambda name: p_values[name])
     distances = features.distances[worst]
     ratio = float(distances[-1] / np.median(distances[:-1]))
-    return Tested(
+    return Outcome(
         CHECK,
         "",
         bonferroni(p_values.values()),

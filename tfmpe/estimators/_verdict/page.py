@@ -1,5 +1,6 @@
 """Pictures of a verdict on one page (extra ``plot``)."""
 
+import textwrap
 from collections.abc import Callable
 
 import numpy as np
@@ -26,7 +27,7 @@ def plot_page(
     title: str,
 ) -> np.ndarray:
     """Plot all pictures; see :meth:`Verdict.plot`."""
-    points = [single_column(random_ranks, "distance from a random point")]
+    points = [single_column(random_ranks, "random points")]
     drawn: dict[str, Callable[[Axes], object]] = {
         "calibration": lambda ax: ranks.plot_ecdf(ax),
         "coverage": lambda ax: expected_coverage(ranks).plot(ax),
@@ -50,7 +51,9 @@ def plot_page(
     for axis, (name, draw) in zip(axes, drawn.items(), strict=True):
         draw(axis)
         axis.set_title(name, fontsize=10)
-    axes[0].figure.suptitle(title, fontsize=11)
+        axis.yaxis.label.set_fontsize(8)
+        axis.legend(fontsize=8, frameon=False)
+    axes[0].figure.suptitle(textwrap.fill(title, 90), fontsize=11)
     return axes
 
 
@@ -66,7 +69,6 @@ def _plot_distances(features: DataFeatures, ax: Axes) -> None:
         ax.hist(away[:-1], 30, density=True, **style)
         ax.axvline(away[-1], color=color, label=f"{name} observed")
     ax.set(xlabel="distance from the middle / its median", ylabel="density")
-    ax.legend(fontsize=8, frameon=False)
 
 
 def _plot_null(found: ClassifierNull, ax: Axes) -> None:
@@ -74,7 +76,6 @@ def _plot_null(found: ClassifierNull, ax: Axes) -> None:
     ax.hist(found.null, 40, density=True, color="0.75", label=label)
     ax.axvline(found.statistic, color=COLORS[0], label="found")
     ax.set(xlabel="statistic", ylabel="density")
-    ax.legend(fontsize=8, frameon=False)
 
 
 def _plot_weights(weights: SmoothedWeights, ax: Axes) -> None:
@@ -90,4 +91,3 @@ def _plot_weights(weights: SmoothedWeights, ax: Axes) -> None:
         xlim=(0, 1),
         ylim=(0, 1),
     )
-    ax.legend(fontsize=8, frameon=False)

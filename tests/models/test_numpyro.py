@@ -1,0 +1,311 @@
+"""Models from NumPyro: layout, inputs, densities, and what is refused."""
+# ruff: noqa: E402
+
+import sys
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+numpyro = pytest.importorskip("numpyro")
+
+import numpyro.distributions as dist
+from numpyro import plate, sample
+from numpyro.contrib.control_flow import scan
+from numpyro.infer.util import log_density
+
+from models.numpyro_models import (
+    CASES,
+    black_box,
+    eight_schools,
+    gaussian,
+    regression,
+    seir,
+    three_level,
+)
+from tfmpe import from_numpyro
+
+
+@cache
+def derive(name):
+    case = CASES[name]
+    return from_numpyro(case.model, *case.arguments, observed=case.observed)
+
+
+def test_rules_are_those_that_one_would_write():
+    model = derive("gaussian")
+    assert model.layout.independence.to_dict() == {
+        "local": ["theta", "obs"],
+        "cross": [("mu", "obs"), ("obs", "mu")],
+        "cross_local": [("theta", "obs", "site")],
+    }
+    assert model.layout["obs"].dims == ("site", "visit")
+    assert model.target_keys == ("mu", "theta")
+    assert set(model.exchangeable) == {"mu", "theta", "obs"}
+
+
+def test_each_rule_is_explained():
+    text = derive("gaussian").explain()
+    assert max(map(len, text.splitlines())) < 80
+    for line in (
+        "  open mu, theta: theta depends on mu; all probes agree",
+        "  local theta: given all else, no token of theta depends on another",
+        "  cross_local theta, obs on site: obs depends on theta, there only;"
+        " all probes",
+    ):
+        assert line in text.splitlines(), text
+
+
+def test_groups_are_read_from_indexing_and_composed():
+    school_of, class_of = np.array([1, 0, 1]), np.array([2, 0, 1, 1, 2])
+    model = from_numpyro(three_level, school_of, class_of, observed=["obs"])
+    found = {group.name: group for group in model.layout["obs"].groups}
+    assert np.array_equal(found["class"].ids, class_of)
+    assert np.array_equal(found["school"].ids, school_of[class_of])
+    assert model.layout["class_effect"].groups[0].name == "school"
+
+
+def test_two_groups_along_one_plate_have_two_names():
+    layout = derive("football").layout
+    names = {group.name for group in layout["obs"].groups}
+    assert names == {"team", "defence_team"}
+    assert layout["defence"].dims == ("defence_team",)
+
+
+def test_arguments_that_enter_token_by_token_are_functional_inputs():
+    x, offset = np.arange(6.0).reshape(3, 2) + 1, np.array([5.0, 7.0, 4.0])
+    model = from_numpyro(regression, x, offset, observed=["obs"])
+    tokens = model.simulate(jax.random.key(0), 2)
+    expected = np.column_stack([offset, x])
+    # The order of coefficients has a meaning, which only x tells.
+    assert np.array_equal(
+        tokens.select_tokens(["obs"]).functional_inputs[0], expected
+    )
+    assert "inputs obs: offset, x[0], x[1]" in model.explain()
+
+
+def test_times_enter_by_way_of_an_index():
+    times = np.array([1.0, 4.0, 9.0])
+    model = from_numpyro(seir, times, 2, observed=["obs"])
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"][..., 0], np.stack([times, times]))
+    assert list(inputs) == ["obs"]
+
+
+def with_equation(times, n):
+    with plate("site", n):
+        rate = sample("rate", dist.HalfNormal(1))
+
+    # As a solver, from each time to the next.
+    elapsed = jnp.cumsum(jnp.diff(times, prepend=0.0))
+    with plate("site", n, dim=-2), plate("time", len(times), dim=-1):
+        sample("obs", dist.Normal(jnp.exp(-rate[:, None] * elapsed), 0.1))
+
+
+def test_times_of_a_differential_equation_are_inputs():
+    times = jnp.array([0.0, 1.0, 4.0])
+    model = from_numpyro(with_equation, times, 2, observed=["obs"])
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"][..., 0], np.stack([times, times]))
+    rules = model.layout.independence.to_dict()
+    assert rules["cross_local"] == [("rate", "obs", "site")]
+    assert rules["local"] == ["rate", "obs"]
+
+
+def with_integers(dose, region):
+    with plate("region", 3):
+        rate = sample("rate", dist.Normal(0, 1))
+    with plate("case", len(dose)):
+        logits = rate[region] * dose
+        sample("obs", dist.Bernoulli(logits=logits))
+
+
+def test_integers_are_inputs_unless_they_are_groups():
+    dose, region = np.array([3, 4, 5, 3]), np.array([0, 2, 1, 1])
+    model = from_numpyro(with_integers, dose, region, observed=["obs"])
+    tokens = model.simulate(jax.random.key(0), 3)
+    obs = tokens.select_tokens(["obs"])
+    assert np.array_equal(obs.functional_inputs[0], dose[:, None])
+    assert model.layout["obs"].groups[0].name == "region"
+    # Discrete observations become floats.
+    assert obs.decode()["obs"].dtype == jnp.float32
+
+
+def test_tokens_in_an_order_get_positions():
+    model = derive("state_space")
+    assert model.layout["z"].n_inputs == 1
+    assert "z" not in model.exchangeable
+    assert derive("walk").layout["obs"].n_inputs == 1
+
+
+def test_density_is_that_of_numpyro():
+    sigma = np.array([15.0, 10.0, 16.0])
+    model = from_numpyro(eight_schools, sigma, observed=["obs"])
+    tokens = model.simulate(jax.random.key(1), 4)
+    found = model.log_density(tokens)
+    for row, value in zip(range(4), found, strict=True):
+        values = {n: each[row] for n, each in tokens.decode().items()}
+        expected, _ = log_density(eight_schools, (sigma,), {}, values)
+        # Sums of a few float32 terms in another order.
+        assert np.allclose(value, expected, rtol=1e-5)
+    assert model.log_factors(tokens)["theta"].shape == (4, 3)
+
+
+def test_bounded_sites_get_the_bijectors_of_their_supports():
+    def model():
+        a = sample("a", dist.HalfNormal(1))
+        b = sample("b", dist.Uniform(-1, 3))
+        c = sample("c", dist.Normal(0, 1).expand([2]).to_event(1))
+        with plate("n", 3):
+            d = sample("d", dist.Beta(jnp.ones(3), 2))
+            sample("obs", dist.Normal(a + b * d + c.sum(), 1))
+
+    found = from_numpyro(model, observed=["obs"]).bijectors
+    assert set(found) == {"a", "b", "d"}
+    assert np.allclose(found["b"](jnp.array([-1e3, 0.0, 1e3])), [-1, 1, 3])
+
+
+def test_a_simulator_needs_no_density():
+    model = from_numpyro(black_box, 3, observed=["obs"])
+    assert not model.has_density
+    tokens = model.simulate(jax.random.key(0), 5)
+    assert tokens.decode()["obs"].shape == (5, 3, 2)
+
+
+def test_observed_sites_are_those_with_values():
+    y = np.zeros(3)
+    model = from_numpyro(eight_schools, np.ones(3) + np.arange(3), y)
+    assert model.conditioning_keys == ("obs",)
+    drawn = model.simulate(jax.random.key(0), 2).decode()["obs"]
+    assert drawn.std() > 0
+
+
+def test_numpyro_is_named_if_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numpyro", None)
+    with pytest.raises(ImportError, match=r"pip install 'tfmpe\[numpyro\]'"):
+        from_numpyro(gaussian, 2, 2, observed=["obs"])
+
+
+def observe(mean=0.0):
+    sample("obs", dist.Normal(mean, 1))
+
+
+def with_factor():
+    mu = sample("mu", dist.Normal(0, 1))
+    numpyro.factor("push", -(mu**2))
+    observe(mu)
+
+
+def with_parameter():
+    observe(numpyro.param("loc", 0.0) + sample("mu", dist.Normal(0, 1)))
+
+
+def with_mask():
+    mu = sample("mu", dist.Normal(0, 1))
+    with plate("n", 2), numpyro.handlers.mask(mask=jnp.array([True, False])):
+        observe(mu)
+
+
+def with_scale():
+    with numpyro.handlers.scale(scale=2.0):
+        mu = sample("mu", dist.Normal(0, 1))
+    observe(mu)
+
+
+def with_subsample():
+    mu = sample("mu", dist.Normal(0, 1))
+    with plate("n", 10, subsample_size=2):
+        observe(mu)
+
+
+def with_discrete():
+    observe(sample("kind", dist.Bernoulli(0.5)))
+
+
+def with_simplex():
+    observe(sample("weights", dist.Dirichlet(jnp.ones(3)))[0])
+
+
+def with_moving_bounds():
+    low = sample("low", dist.Normal(0, 1))
+    observe(sample("x", dist.Uniform(low, low + 1)))
+
+
+def with_branch():
+    observe(1.0 if sample("mu", dist.Normal(0, 1)) > 0 else -1.0)
+
+
+def with_late_latent():
+    x = sample("obs", dist.Normal(0, 1))
+    sample("mu", dist.Normal(x, 1))
+
+
+def without_plate(y):
+    mu = sample("mu", dist.Normal(0, 1))
+    sample("obs", dist.Normal(mu, 1), obs=y)
+
+
+def with_own_past(y):
+    phi = sample("phi", dist.Normal(0, 1))
+    with plate("t", len(y)):
+        before = jnp.concatenate([jnp.zeros(1), y[:-1]])
+        sample("obs", dist.Normal(phi * before, 1), obs=y)
+
+
+def with_scanned_values(y):
+    phi = sample("phi", dist.Normal(0, 1))
+
+    def step(last, value):
+        value = sample("obs", dist.Normal(phi * last, 1), obs=value)
+        return value, None
+
+    scan(step, 0.0, y)
+
+
+def improper():
+    observe(sample("mu", dist.ImproperUniform(dist.constraints.real, (), ())))
+
+
+def hidden():
+    mu = sample("mu", dist.Normal(0, 1))
+    observe(mu + jax.random.normal(numpyro.prng_key()))
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "words"),
+    [
+        (with_factor, (), "'push' is a factor"),
+        (with_parameter, (), "'loc' is a param site"),
+        (with_mask, (), "'obs' is masked"),
+        (with_scale, (), "'mu' has a scaled density"),
+        (with_subsample, (), "plate with subsample_size"),
+        (with_discrete, (), "'kind' is discrete"),
+        (with_simplex, (), "the support of 'weights'"),
+        (with_moving_bounds, (), "the bounds of 'x'"),
+        (with_branch, (), r"uses values of \['mu'\]"),
+        (with_late_latent, (), "'mu' depends on the observed site 'obs'"),
+        (without_plate, (np.zeros(3),), r"'obs' is given .* shape \(3,\)"),
+        (with_own_past, (np.arange(3.0),), "argument 'y' holds"),
+        (with_scanned_values, (np.zeros(3),), "inside numpyro's scan"),
+        (improper, (), "'mu'"),
+        (hidden, (), "outside of sample sites"),
+    ],
+)
+def test_what_is_not_supported_is_named(model, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        from_numpyro(model, *arguments, observed=["obs"])
+
+
+@pytest.mark.parametrize(
+    ("observed", "words"),
+    [
+        (["ops"], "Did you mean 'obs'"),
+        (["mu", "theta", "obs"], "nothing is to be inferred"),
+        (None, r"observed=\['obs'\]"),
+    ],
+)
+def test_observed_sites_must_exist(observed, words):
+    with pytest.raises(ValueError, match=words):
+        from_numpyro(gaussian, 2, 2, observed=observed)

@@ -1,0 +1,269 @@
+"""Flow of data through a jax program, followed element by element.
+
+For marked elements of some inputs, an interpreter of jaxprs finds which
+elements of each result they may reach. It follows what the program could do
+with any values of its inputs, so comparisons, branches and integers are
+followed too. A primitive without a rule is assumed to mix everything.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jaxtyping import Array, Bool
+
+from .flow_rules import rule_of
+from .marks import UNKNOWN, Marks, State, dense, shape_of
+
+
+def follow(
+    jaxpr: ClosedJaxpr, marks: Sequence[Marks]
+) -> list[Bool[Array, "..."]]:
+    """Return the marks of all results of a program, from those of its inputs.
+
+    Works under ``jit`` and ``vmap`` with respect to the marks.
+    """
+    states = _run(jaxpr, [State(marks=each) for each in marks])
+    return [
+        dense(state, shape_of(var))
+        for state, var in zip(states, jaxpr.jaxpr.outvars, strict=True)
+    ]
+
+
+def _run(program: Any, states: Sequence[State]) -> list[State]:
+    """Interpret a jaxpr, closed or not."""
+    jaxpr = program.jaxpr if isinstance(program, ClosedJaxpr) else program
+    consts = program.consts if isinstance(program, ClosedJaxpr) else ()
+    known: dict[Any, State] = dict(
+        zip(jaxpr.constvars, map(State, consts), strict=True)
+    )
+    known.update(zip(jaxpr.invars, states, strict=True))
+
+    def read(var: Any) -> State:
+        return State(var.val) if isinstance(var, Literal) else known[var]
+
+    for eqn in jaxpr.eqns:
+        known.update(
+            zip(eqn.outvars, _apply(eqn, [*map(read, eqn.invars)]), strict=True)
+        )
+    return [read(var) for var in jaxpr.outvars]
+
+
+def _apply(eqn: JaxprEqn, states: list[State]) -> list[State]:
+    """Return the states of the results of one equation."""
+    if (inner := _called(eqn)) is not None:
+        return _run(inner, states)
+    if all(state.value is not None for state in states):
+        values = [state.value for state in states]
+        found = eqn.primitive.bind(*values, **eqn.params)
+        several = eqn.primitive.multiple_results
+        return [State(value) for value in (found if several else [found])]
+    if all(state.marks is None for state in states):
+        return [UNKNOWN] * len(eqn.outvars)
+    name = eqn.primitive.name
+    if name in _LOOPS:
+        return _LOOPS[name](eqn, states)
+    return [State(marks=marks) for marks in rule_of(eqn)(eqn, states)]
+
+
+def _called(eqn: JaxprEqn) -> Any:
+    """Return the program that an equation only calls, if it is such a call."""
+    for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
+        inner = eqn.params.get(name)
+        if isinstance(inner, (Jaxpr, ClosedJaxpr)):
+            jaxpr = inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner
+            same = len(jaxpr.invars) == len(eqn.invars)
+            same &= len(jaxpr.outvars) == len(eqn.outvars)
+            return inner if same and eqn.primitive.name not in _LOOPS else None
+    return None
+
+
+def _packed(state: State, var: Any, is_known: bool) -> Any:
+    """Return what a loop carries of a variable: its value or its marks."""
+    return state.value if is_known else dense(state, shape_of(var))
+
+
+def _unpacked(carried: Any, is_known: bool) -> State:
+    return State(carried) if is_known else State(marks=carried)
+
+
+def _stable(
+    step: Callable[[list[State]], list[State]], carry: list[State]
+) -> list[bool]:
+    """Return which variables of a loop keep known values in every step."""
+    known = [state.value is not None for state in carry]
+    while True:
+        found: list[bool] = []
+
+        def probe(known: list[bool] = known, found: list[bool] = found) -> None:
+            given = [
+                state if is_known else State(marks=state.marks)
+                for state, is_known in zip(carry, known, strict=True)
+            ]
+            found += [state.value is not None for state in step(given)]
+
+        jax.eval_shape(probe)
+        new = [a and b for a, b in zip(known, found, strict=True)]
+        if new == known:
+            return known
+        known = new
+
+
+def _scan(eqn: JaxprEqn, states: list[State]) -> list[State]:
+    body, n_consts = eqn.params["jaxpr"], eqn.params["num_consts"]
+    n_carry = eqn.params["num_carry"]
+    consts, carry = states[:n_consts], states[n_consts:][:n_carry]
+    xs = states[n_consts + n_carry :]
+    # The value or the marks have the axis of the steps; both may be None.
+    rows = [tuple(state) for state in xs]
+
+    def run(carry: list[State], row: Sequence[Any]) -> list[State]:
+        return _run(body, [*consts, *carry, *(State(*each) for each in row)])
+
+    def first(carry: list[State]) -> list[State]:
+        row = jax.tree.map(lambda x: x[0], rows)
+        return run(carry, row)[:n_carry]
+
+    if not eqn.params["length"]:
+        return [
+            State(marks=dense(UNKNOWN, shape_of(var))) for var in eqn.outvars
+        ]
+    known = _stable(first, carry)
+    variables = body.jaxpr.outvars
+    is_value: list[bool] = []
+
+    def step(carried: list[Any], row: Sequence[Any]) -> tuple[list[Any], Any]:
+        found = run([*map(_unpacked, carried, known)], row)
+        kept = [s.value is not None for s in found[n_carry:]]
+        is_value[:] = kept
+        return (
+            [*map(_packed, found[:n_carry], variables, known)],
+            [*map(_packed, found[n_carry:], variables[n_carry:], kept)],
+        )
+
+    last, ys = lax.scan(
+        step,
+        [*map(_packed, carry, variables, known)],
+        rows,
+        length=eqn.params["length"],
+        reverse=eqn.params["reverse"],
+    )
+    return [*map(_unpacked, last, known), *map(_unpacked, ys, is_value)]
+
+
+def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
+    n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
+    test, body = eqn.params["cond_jaxpr"], eqn.params["body_jaxpr"]
+    for_test, for_body = states[:n_cond], states[n_cond:][:n_body]
+    carry, variables = states[n_cond + n_body :], body.jaxpr.outvars
+
+    def step(carry: list[State]) -> list[State]:
+        return _run(body, [*for_body, *carry])
+
+    known = _stable(step, carry)
+    kept = [
+        state if is_known else State(marks=state.marks)
+        for state, is_known in zip(carry, known, strict=True)
+    ]
+    decided: list[bool] = []
+
+    def ends(carry: list[State]) -> State:
+        return _run(test, [*for_test, *carry])[0]
+
+    jax.eval_shape(lambda: decided.append(ends(kept).value is not None))
+    if decided[0] and not shape_of(test.jaxpr.outvars[0]):
+
+        def forward(carried: list[Any]) -> list[Any]:
+            found = step([*map(_unpacked, carried, known)])
+            return [*map(_packed, found, variables, known)]
+
+        last = lax.while_loop(
+            lambda carried: ends([*map(_unpacked, carried, known)]).value,
+            forward,
+            [*map(_packed, carry, variables, known)],
+        )
+        return [*map(_unpacked, last, known)]
+
+    def grow(carried: Any) -> Any:
+        marks, _ = carried
+        given = [State(marks=each) for each in marks]
+        new = [
+            old | dense(state, old.shape)
+            for old, state in zip(marks, step(given), strict=True)
+        ]
+        # Marks that reach the number of steps reach every result; but a loop
+        # over a batch that ends when all of it is done leaves done ones alone.
+        last = _run(_without_any(test), [*for_test, *given])[0]
+        if last.marks is not None:
+            # Under vmap, each row has its own condition.
+            rows = last.marks.ndim
+            new = [
+                each
+                | jnp.expand_dims(last.marks, tuple(range(rows, each.ndim)))
+                for each in new
+            ]
+        changed = [jnp.any(a != b) for a, b in zip(new, marks, strict=True)]
+        return new, jnp.any(jnp.stack(changed))
+
+    start = [
+        dense(State(marks=state.marks), shape_of(var))
+        for state, var in zip(carry, variables, strict=True)
+    ]
+    marks, _ = lax.while_loop(lambda c: c[1], grow, (start, jnp.array(True)))
+    return [State(marks=each) for each in marks]
+
+
+def _without_any(test: ClosedJaxpr) -> ClosedJaxpr:
+    """Return the condition of a loop with constants for ``any`` of arrays."""
+    jaxpr = test.jaxpr
+    eqns = [
+        eqn
+        for eqn in jaxpr.eqns
+        if eqn.primitive.name not in ("reduce_or", "reduce_and")
+    ]
+    cut = [
+        var
+        for eqn in jaxpr.eqns
+        if eqn.primitive.name in ("reduce_or", "reduce_and")
+        for var in eqn.outvars
+    ]
+    free = jaxpr.replace(eqns=eqns, constvars=[*jaxpr.constvars, *cut])
+    values = [jnp.zeros(var.aval.shape, bool) for var in cut]
+    return ClosedJaxpr(free, [*test.consts, *values])
+
+
+def _cond(eqn: JaxprEqn, states: list[State]) -> list[State]:
+    index, given = states[0], states[1:]
+
+    def marks_of(branch: ClosedJaxpr) -> list[Bool[Array, "..."]]:
+        return [
+            dense(state, shape_of(var))
+            for state, var in zip(_run(branch, given), eqn.outvars, strict=True)
+        ]
+
+    branches = eqn.params["branches"]
+    if index.value is not None:
+        found = lax.switch(
+            index.value, [lambda b=branch: marks_of(b) for branch in branches]
+        )
+        return [State(marks=each) for each in found]
+    found = [marks_of(branch) for branch in branches]
+    result = []
+    for each in zip(*found, strict=True):
+        marks = each[0]
+        for other in each[1:]:
+            marks = marks | other
+        if index.marks is not None:
+            marks = marks | jnp.any(index.marks)
+        result.append(State(marks=marks))
+    return result
+
+
+_LOOPS: dict[str, Callable[[JaxprEqn, list[State]], list[State]]] = {
+    "scan": _scan,
+    "while": _while,
+    "cond": _cond,
+}

@@ -1,0 +1,124 @@
+"""Coordinates of tokens, and ties between them that coordinates cover.
+
+The log density is a sum of factors, one for each token. Tokens in the same
+factor are tied: a token and those it depends on, and so two tokens on which a
+third depends. This is the moral graph, in which a token is independent of
+those without a tie to it, given all of these.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from .edges import Edges
+
+
+class Range(NamedTuple):
+    """Least and largest coordinate in each factor; ``least > most`` if none."""
+
+    least: Int[np.ndarray, " factors"]
+    most: Int[np.ndarray, " factors"]
+
+
+class Graph:
+    """Edges between tokens, with coordinates of the tokens.
+
+    Attributes
+    ----------
+    shapes
+        Event shape of each key, in the order of the model.
+    edges
+        ``edges[child, parent]``; each token depends on itself.
+    """
+
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        edges: Mapping[tuple[str, str], Edges],
+    ) -> None:
+        self.shapes = dict(shapes)
+        self.edges = dict(edges)
+        for name in self.shapes:
+            own = np.arange(self.size(name))
+            if (name, name) in edges:
+                old = edges[name, name]
+                pairs = np.stack([old.child, old.parent])
+                both = np.concatenate([pairs, np.stack([own, own])], 1)
+                self.edges[name, name] = Edges(*np.unique(both, axis=1))
+            else:
+                self.edges[name, name] = Edges(own, own)
+
+    def size(self, name: str) -> int:
+        """Return the number of tokens of a key."""
+        return int(np.prod(self.shapes[name], dtype=int))
+
+    def axis(self, name: str, axis: int) -> Int[np.ndarray, " tokens"]:
+        """Return the coordinate of every token along an event axis."""
+        return np.indices(self.shapes[name])[axis].ravel()
+
+    def factors(self, a: str, b: str) -> list[str]:
+        """Return the keys of factors with tokens of both, or several of one."""
+        return [
+            name
+            for name in self.shapes
+            if (name, a) in self.edges
+            and (name, b) in self.edges
+            and self._together(name, a, b)
+        ]
+
+    def _together(self, name: str, a: str, b: str) -> bool:
+        if a == b:
+            position = np.arange(self.size(a))
+            least, most = self.reach(name, a, position)
+            return bool((least < most).any())
+        first, second = self.edges[name, a].child, self.edges[name, b].child
+        return bool(np.isin(first, second).any())
+
+    def reach(
+        self, name: str, key: str, along: Int[np.ndarray, " tokens"]
+    ) -> Range:
+        """Return the coordinates of a key's tokens in each factor of a key."""
+        edges = self.edges[name, key]
+        return _range(edges.child, along[edges.parent], self.size(name))
+
+    def covers(
+        self,
+        a: str,
+        b: str,
+        along_a: Int[np.ndarray, " tokens_a"],
+        along_b: Int[np.ndarray, " tokens_b"],
+    ) -> bool:
+        """Return whether tied tokens of two keys have equal coordinates."""
+        for name in self.factors(a, b):
+            x, y = self.reach(name, a, along_a), self.reach(name, b, along_b)
+            both = (x.least <= x.most) & (y.least <= y.most)
+            least = np.minimum(x.least, y.least)[both]
+            most = np.maximum(x.most, y.most)[both]
+            if (least != most).any():
+                return False
+        return True
+
+
+def _range(
+    factor: Int[np.ndarray, " edges"], value: Int[np.ndarray, " edges"], n: int
+) -> Range:
+    least = np.full(n, np.iinfo(np.int64).max)
+    most = np.full(n, -1)
+    np.minimum.at(least, factor, value)
+    np.maximum.at(most, factor, value)
+    return Range(least, most)
+
+
+def coordinate_of(
+    edges: Edges, along: Int[np.ndarray, " tokens"], n: int
+) -> Int[np.ndarray, " children"] | None:
+    """Return the one coordinate that each of ``n`` tokens depends on, if so."""
+    least, most = _range(edges.child, along[edges.parent], n)
+    return least if (least == most).all() else None
+
+
+def turned(edges: Edges) -> Edges:
+    """Return edges in the other direction."""
+    return Edges(edges.parent, edges.child)

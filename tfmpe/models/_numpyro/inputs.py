@@ -1,0 +1,192 @@
+"""Functional inputs: arguments of a model that enter a site token by token."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from tfmpe._base.arrays import AnyArray, PRNGKey
+
+from .edges import Edges, find_edges
+from .graph import Graph
+from .groups import Dimensions
+from .probes import Flow
+from .sites import Run, Site, outputs_of, run_of
+
+_MOST = 32
+"""Most values of one argument in a token."""
+
+
+_SITE, _ARGUMENT = "site ", "argument "
+
+
+class Inputs(NamedTuple):
+    """Functional inputs of sites, with their names, and what was left out."""
+
+    values: dict[str, Float[np.ndarray, "*event inputs"]]
+    names: dict[str, tuple[str, ...]]
+    left_out: dict[str, str]
+
+
+def find_inputs(
+    run: Run,
+    sites: Mapping[str, Site],
+    draws: Mapping[str, AnyArray],
+    graph: Graph,
+    dimensions: Dimensions,
+) -> Inputs:
+    """Return the inputs of each site, one row per token.
+
+    Raises
+    ------
+    ValueError
+        If observed values enter the model in another way than as observed.
+    """
+    outputs = _outputs(run, sites)
+    given = {_SITE + name: each for name, each in run_of(draws, 0).items()}
+    left_out: dict[str, str] = {}
+    traceable = {}
+    for name, array in _arrays(run.arguments).items():
+        try:
+            traced = {**given, _ARGUMENT + name: array}
+            jax.eval_shape(outputs, traced, jax.random.key(0))
+        except Exception:  # Python code of a model may fail in any way.
+            left_out[name] = "the model needs its values while it is traced"
+        else:
+            traceable[name] = array
+    columns: dict[str, list[tuple[str, np.ndarray]]] = {n: [] for n in sites}
+    if traceable:
+        shapes = {_ARGUMENT + name: a.shape for name, a in traceable.items()}
+        given |= {_ARGUMENT + name: array for name, array in traceable.items()}
+        flow = Flow(outputs, given, shapes, sites)
+        edges = {
+            (site, name.removeprefix(_ARGUMENT)): each
+            for (site, name), each in find_edges(shapes, flow).items()
+        }
+        _check_data(edges, sites, traceable)
+        for (site, name), each in edges.items():
+            rows = _rows(each, traceable[name], graph.size(site))
+            if rows is None:
+                rows = _along_axis(each, traceable[name], graph, site)
+            if rows is None:
+                left_out.setdefault(name, "it does not enter token by token")
+            elif not _is_index(rows, dimensions, site):
+                parts = range(rows.shape[1])
+                names = (
+                    [name]
+                    if len(parts) == 1
+                    else [f"{name}[{i}]" for i in parts]
+                )
+                columns[site] += zip(names, rows.T, strict=True)
+    values = {
+        name: np.stack([column for _, column in each], -1)
+        .reshape((*sites[name].event_shape, -1))
+        .astype(np.float32)
+        for name, each in columns.items()
+        if each
+    }
+    used = {n: tuple(name for name, _ in columns[n]) for n in values}
+    return Inputs(values, used, left_out)
+
+
+def _arrays(arguments: Mapping[str, Any]) -> dict[str, AnyArray]:
+    """Return the arrays among the arguments, by path."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(dict(arguments))
+    return {
+        _path(path): np.asarray(leaf)
+        for path, leaf in leaves
+        if np.size(leaf) > 1 and np.asarray(leaf).dtype.kind in "fiub"
+    }
+
+
+def _path(path: tuple[Any, ...]) -> str:
+    first, rest = path[0], path[1:]
+    return f"{first.key}{jax.tree_util.keystr(rest)}"
+
+
+def _outputs(
+    run: Run, sites: Mapping[str, Site]
+) -> Callable[..., dict[str, Array]]:
+    """Return outputs as a function of values and of some arguments."""
+
+    def outputs(values: Mapping[str, Any], key: PRNGKey) -> dict[str, Array]:
+        arguments = jax.tree_util.tree_map_with_path(
+            lambda path, leaf: values.get(_ARGUMENT + _path(path), leaf),
+            run.arguments,
+        )
+        own = {name: values[_SITE + name] for name in sites}
+        return outputs_of(run.with_arguments(arguments), sites)(own, key)
+
+    return outputs
+
+
+def _check_data(
+    edges: Mapping[tuple[str, str], Edges],
+    sites: Mapping[str, Site],
+    arrays: Mapping[str, AnyArray],
+) -> None:
+    """Raise if the data of a site also enter the distribution of a site."""
+    for child, name in edges:
+        for site in sites.values():
+            if site.data is not None and np.array_equal(
+                site.data, arrays[name]
+            ):
+                raise ValueError(
+                    f"The argument {name!r} holds the observed values of "
+                    f"{site.name!r}, and also enters the distribution of "
+                    f"{child!r}, so that simulations would depend on these "
+                    "values. Write the dependence on earlier observations "
+                    "with numpyro.contrib.control_flow.scan, and pass None "
+                    "for the values."
+                )
+
+
+def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
+    """Return the values that enter each token, if they are its own."""
+    counts = np.bincount(edges.child, minlength=n)
+    if n == 1 or counts.min() != counts.max() or counts[0] > _MOST:
+        return None
+    order = np.lexsort((edges.parent, edges.child))
+    at = edges.parent[order].reshape(n, -1)
+    if (at == at[0]).all():
+        return None
+    return np.asarray(array).ravel()[at]
+
+
+def _along_axis(
+    edges: Edges, array: AnyArray, graph: Graph, site: str
+) -> AnyArray | None:
+    """Return the values at the place of each token along an axis.
+
+    Times of a differential equation enter all later tokens; its own time is
+    what distinguishes a token.
+    """
+    shape = graph.shapes[site]
+    axes = [axis for axis, size in enumerate(shape) if (size,) == array.shape]
+    if len(axes) != 1 or array.dtype.kind != "f":
+        return None
+    along = graph.axis(site, axes[0])
+    own = edges.child[along[edges.child] == edges.parent]
+    # The value at the first time is the start, whatever that time is.
+    if not np.isin(edges.child, own).all():
+        return None
+    return np.asarray(array)[along][:, None]
+
+
+def _is_index(rows: AnyArray, dimensions: Dimensions, site: str) -> bool:
+    """Return whether integers say no more than the groups of tokens."""
+    if rows.shape[1] != 1 or rows.dtype.kind not in "iu":
+        return False
+    numbers = _ranks(rows[:, 0])
+    groups = dimensions.groups.get(site, {}).values()
+    return any(np.array_equal(numbers, _ranks(each)) for each in groups)
+
+
+def _ranks(values: Int[AnyArray, " n"]) -> Int[np.ndarray, " n"]:
+    """Return numbers of values, in the order of first occurrence."""
+    _, first, inverse = np.unique(
+        values, return_index=True, return_inverse=True
+    )
+    return np.argsort(np.argsort(first))[inverse]

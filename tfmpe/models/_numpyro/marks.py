@@ -1,0 +1,41 @@
+"""Marks of elements of the variables of a program."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import jax.numpy as jnp
+from jax.extend.core import JaxprEqn
+from jaxtyping import Array, Bool
+
+from tfmpe._base.arrays import AnyArray
+
+Marks: TypeAlias = Bool[AnyArray, "..."] | None
+"""Which elements are marked; None if none can be."""
+
+
+class State(NamedTuple):
+    """Knowledge about a variable of a program.
+
+    ``value`` is an array if it is the same for all values of the inputs, else
+    None. Only the value of an unknown variable can have marks.
+    """
+
+    value: Any = None
+    marks: Marks = None
+
+
+UNKNOWN = State()
+
+Rule: TypeAlias = Callable[[JaxprEqn, Sequence[State]], list[Marks]]
+
+
+def shape_of(var: Any) -> tuple[int, ...]:
+    """Return the shape of a variable of a program."""
+    return tuple(var.aval.shape)
+
+
+def dense(state: State, shape: tuple[int, ...]) -> Bool[Array, "..."]:
+    """Return the marks of a variable as an array of its shape."""
+    if state.marks is None:
+        return jnp.zeros(shape, bool)
+    return jnp.broadcast_to(state.marks, shape)

@@ -1,0 +1,112 @@
+"""Independence rules that leave all ties, and few other pairs, open."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from .graph import Graph
+from .groups import Dimensions
+
+
+class Decision(NamedTuple):
+    """What the rules do with a pair of keys.
+
+    Attributes
+    ----------
+    a, b
+        The keys; equal for tokens of one key.
+    kind
+        'cross' or 'local' for none, 'cross_local' for those with equal
+        coordinates, 'open' for all.
+    dims
+        The dimension of a cross_local rule.
+    factors
+        The keys whose factors tie the two.
+    """
+
+    a: str
+    b: str
+    kind: str
+    dims: Any = None
+    factors: tuple[str, ...] = ()
+
+
+class _Match(NamedTuple):
+    dims: Any
+    a: Int[np.ndarray, " tokens_a"]
+    b: Int[np.ndarray, " tokens_b"]
+
+    @property
+    def n_open(self) -> int:
+        size = int(max(self.a.max(), self.b.max())) + 1
+        counts = [np.bincount(each, minlength=size) for each in self[1:]]
+        return int(np.dot(*counts))
+
+
+def decide(graph: Graph, dimensions: Dimensions) -> list[Decision]:
+    """Return a decision for each pair of keys, in the order of the keys."""
+    names = list(graph.shapes)
+    return [
+        _decide(graph, dimensions, a, b)
+        for i, a in enumerate(names)
+        for b in names[i:]
+        if a != b or graph.size(a) > 1
+    ]
+
+
+def independence(decisions: list[Decision]) -> dict[str, list[Any]]:
+    """Return the rules of :meth:`tfmpe.Tokens.from_pytree`."""
+    none = [(d.a, d.b) for d in decisions if d.kind == "cross"]
+    return {
+        "local": [d.a for d in decisions if d.kind == "local"],
+        "cross": [pair for a, b in none for pair in ((a, b), (b, a))],
+        "cross_local": [
+            (d.a, d.b, d.dims) for d in decisions if d.kind == "cross_local"
+        ],
+    }
+
+
+def _decide(graph: Graph, dimensions: Dimensions, a: str, b: str) -> Decision:
+    factors = tuple(graph.factors(a, b))
+    if not factors:
+        return Decision(a, b, "local" if a == b else "cross")
+    best, least = None, graph.size(a) * graph.size(b)
+    for match in _matches(graph, dimensions, a, b):
+        n_open = match.n_open
+        if n_open < least and graph.covers(a, b, match.a, match.b):
+            best, least = match, n_open
+    if best is None:
+        return Decision(a, b, "open", None, factors)
+    return Decision(a, b, "cross_local", best.dims, factors)
+
+
+def _matches(
+    graph: Graph, dimensions: Dimensions, a: str, b: str
+) -> Iterator[_Match]:
+    """Yield the dimensions that a rule may match, those with names first."""
+    of_a, of_b = (_named(graph, dimensions, name) for name in (a, b))
+    for name, along in of_a.items():
+        if name in of_b:
+            yield _Match(name, along, of_b[name])
+    if a == b:
+        return
+    shape_a, shape_b = graph.shapes[a], graph.shapes[b]
+    for i, size in enumerate(shape_a):
+        for j, other in enumerate(shape_b):
+            if size == other > 1:
+                yield _Match((i, j), graph.axis(a, i), graph.axis(b, j))
+    if shape_a == shape_b:
+        position = np.arange(graph.size(a))
+        yield _Match(None, position, position)
+
+
+def _named(
+    graph: Graph, dimensions: Dimensions, name: str
+) -> dict[str, Int[np.ndarray, " tokens"]]:
+    axes = {
+        dim: graph.axis(name, axis)
+        for axis, dim in enumerate(dimensions.dims[name])
+    }
+    return axes | dimensions.groups.get(name, {})

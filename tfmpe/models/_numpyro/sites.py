@@ -1,0 +1,402 @@
+"""Sites of a NumPyro model: names, shapes, plates, and what is unsupported."""
+
+import copy
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from tfmpe._base.arrays import AnyArray, PRNGKey
+from tfmpe._base.errors import nearest, raise_faults
+from tfmpe._base.trees import SEPARATOR
+
+from .supports import bounds_of, fixed
+
+_DATA = "tfmpe_data"
+"""Name under which a site keeps values that its model is given."""
+
+
+class Site(NamedTuple):
+    """A sample site.
+
+    Attributes
+    ----------
+    name, dtype
+        Name and dtype of its values.
+    event_shape, batch_shape
+        Axes of its tokens (the batch shape of NumPyro), and inside a token.
+    dims
+        Names of the event axes: those of the plates, if there is one.
+    observed
+        Whether it is given, not inferred.
+    has_density
+        Whether its distribution has a log density.
+    support
+        Constraint of NumPyro on its values.
+    data
+        Values that the model is given for it, or None.
+    """
+
+    name: str
+    dtype: Any
+    event_shape: tuple[int, ...]
+    batch_shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    observed: bool
+    has_density: bool
+    support: Any
+    data: AnyArray | None
+
+    @property
+    def is_float(self) -> bool:
+        """Whether its values are real numbers."""
+        return bool(jnp.issubdtype(self.dtype, jnp.floating))
+
+
+class Run:
+    """A NumPyro model with its arguments, run without observed values."""
+
+    def __init__(
+        self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
+    ) -> None:
+        self.model = model
+        try:
+            self._bound = inspect.signature(model).bind(*args, **kwargs)
+        except ValueError:  # A callable without a signature
+            self._bound = inspect.signature(_anything).bind(*args, **kwargs)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the model by name."""
+        return dict(self._bound.arguments)
+
+    def with_arguments(self, arguments: Mapping[str, Any]) -> "Run":
+        """Return the model with other arguments."""
+        new = copy.copy(self)
+        new._bound = inspect.BoundArguments(
+            self._bound.signature, OrderedDict(arguments)
+        )
+        return new
+
+    def trace(
+        self, key: PRNGKey, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the sample sites of one run, some with given values."""
+        return {
+            name: site
+            for name, site in self.messages(key, values).items()
+            if site["type"] == "sample"
+        }
+
+    def draw(
+        self, key: PRNGKey, n: int, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Array]:
+        """Return values of all sites in ``n`` runs; some may be given."""
+
+        def once(key: PRNGKey, given: Mapping[str, Any]) -> dict[str, Any]:
+            trace = self.trace(key, given)
+            return {name: site["value"] for name, site in trace.items()}
+
+        return jax.vmap(once)(jax.random.split(key, n), dict(values or {}))
+
+    def messages(
+        self, key: Any, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return all sites of one run."""
+        import numpyro
+        from numpyro import handlers
+
+        self.last = ""
+        given = handlers.substitute(self._free(), data=dict(values or {}))
+        with numpyro.validation_enabled(False):
+            return handlers.trace(handlers.seed(given, key)).get_trace(
+                *self._bound.args, **self._bound.kwargs
+            )
+
+    def _free(self) -> Callable[..., Any]:
+        """Return the model with a handler that takes its values away."""
+        from numpyro.primitives import Messenger
+
+        run = self
+
+        class Free(Messenger):
+            def process_message(self, msg: dict[str, Any]) -> None:
+                if msg["type"] == "prng_key":
+                    raise ValueError(
+                        "The model draws random numbers outside of sample "
+                        "sites, with numpyro.prng_key. Write the simulator as "
+                        "a numpyro Distribution with a method sample."
+                    )
+                if msg["type"] != "sample":
+                    return
+                run.last = msg["name"]
+                if not msg["is_observed"]:
+                    return
+                if msg.get("_control_flow_done"):
+                    raise ValueError(
+                        f"{run.last!r} has observed values inside numpyro's "
+                        "scan, which keep it from being simulated. Pass None "
+                        "instead of the values."
+                    )
+                msg["infer"] = {**msg["infer"], _DATA: msg["value"]}
+                msg["is_observed"], msg["value"] = False, None
+
+        return Free(self.model)
+
+
+class Reading(NamedTuple):
+    """Sites of a model in its order, and values of three runs."""
+
+    sites: dict[str, Site]
+    draws: dict[str, AnyArray]
+
+
+def run_of(draws: Mapping[str, AnyArray], i: int) -> dict[str, np.ndarray]:
+    """Return the values of one of several runs."""
+    return {name: np.asarray(values[i]) for name, values in draws.items()}
+
+
+def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
+    """Read the sites of a model; all faults are raised."""
+    sites: dict[str, Site] = {}
+
+    def once(key: PRNGKey) -> Any:
+        # One program draws all values, and the bounds, which may depend on
+        # them; what else is read does not depend on values.
+        messages = run.messages(key)
+        _check_kinds(messages)
+        found = {n: m for n, m in messages.items() if m["type"] == "sample"}
+        sites.update(_sites(found, observed))
+        return (
+            {name: each["value"] for name, each in found.items()},
+            {
+                name: bounds_of(each["fn"].support)
+                for name, each in found.items()
+            },
+        )
+
+    try:
+        values, bounds = jax.jit(jax.vmap(once))(
+            jax.random.split(jax.random.key(0), 3)
+        )
+    except NotImplementedError as error:
+        raise ValueError(
+            f"{run.last!r} cannot be simulated: {error or 'it has no sample'}. "
+            "Give it a distribution from which values can be drawn."
+        ) from error
+    except _CONCRETE as error:
+        raise _not_traceable(run) from error
+    return Reading(
+        {
+            name: site._replace(support=fixed(site.support, bounds[name]))
+            for name, site in sites.items()
+        },
+        {name: np.asarray(values[name]) for name in sites},
+    )
+
+
+def _sites(
+    found: Mapping[str, Any], observed: Iterable[str] | None
+) -> dict[str, Site]:
+    names = _observed(found, observed)
+    faults: list[str] = []
+    sites = {n: _site(n, m, n in names, faults) for n, m in found.items()}
+    sizes: dict[str, int] = {}
+    for name, site in sites.items():
+        # Plates of one name may have several sizes; dimensions may not.
+        pairs = zip(site.dims, site.event_shape, strict=True)
+        dims = [
+            dim if sizes.setdefault(dim, size) == size else f"{name}_{dim}"
+            for dim, size in pairs
+        ]
+        sites[name] = site._replace(dims=tuple(dims))
+    if len(names) == len(sites):
+        faults.append(
+            f"all sites, {list(sites)}, are observed, so nothing is to be "
+            "inferred. Leave some out of observed="
+        )
+    raise_faults(ValueError, "This model is not supported", faults)
+    return sites
+
+
+_CONCRETE = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+def _not_traceable(run: Run) -> ValueError:
+    """Return an error that names sites whose values Python code reads."""
+    key = jax.random.key(0)
+    values = {name: each["value"] for name, each in run.trace(key).items()}
+    bad = []
+    for name, value in values.items():
+        try:
+            # Under vmap, unlike jit, all other values are numbers.
+            jax.vmap(
+                lambda v, n=name: [
+                    each["value"]
+                    for each in run.trace(key, {**values, n: v}).values()
+                ]
+            )(jnp.asarray(value)[None])
+        except _CONCRETE:
+            bad.append(name)
+    return ValueError(
+        f"The model uses values of {bad or 'random numbers'} as Python or "
+        "NumPy numbers, so that its shapes or branches may differ between "
+        "simulations. Use jax.numpy, such as jnp.where for a branch, and "
+        "constant shapes."
+    )
+
+
+def _check_kinds(messages: Mapping[str, Any]) -> None:
+    from numpyro.distributions.distribution import Unit
+
+    faults = []
+    for name, message in messages.items():
+        kind = message["type"]
+        if kind in ("param", "mutable"):
+            faults.append(
+                f"{name!r} is a {kind} site, a value without a distribution. "
+                "Pass it as an argument of the model, or give it a prior"
+            )
+        elif kind == "sample" and isinstance(message["fn"], Unit):
+            faults.append(
+                f"{name!r} is a factor, which changes the density but cannot "
+                "be simulated. Write it as a distribution of a sample site"
+            )
+    raise_faults(ValueError, "This model is not supported", faults)
+
+
+def _observed(
+    found: Mapping[str, Any], observed: Iterable[str] | None
+) -> frozenset[str]:
+    """Return the names of the observed sites."""
+    given = [n for n, m in found.items() if _DATA in m["infer"]]
+    if isinstance(observed, str):
+        raise TypeError(
+            f"observed must be a sequence of names, not {observed!r}. "
+            f"Write [{observed!r}]."
+        )
+    names = [*given] if observed is None else [*observed]
+    faults = [
+        f"{name!r} is not among the sample sites {list(found)}. "
+        f"{nearest(name, found)}".rstrip()
+        for name in names
+        if name not in found
+    ]
+    if not names:
+        faults.append(
+            "there is none. Name the sites that will be given, such as "
+            f"observed=[{next(reversed([*found]), 'obs')!r}]"
+        )
+    left = [n for n in given if n not in names]
+    if left:
+        faults.append(
+            f"the model is given values of {left}, but observed={names} does "
+            "not name them. Name them too, or pass None instead of the values"
+        )
+    raise_faults(ValueError, "Observed sites", faults)
+    return frozenset(names)
+
+
+def _site(
+    name: str, message: Mapping[str, Any], observed: bool, faults: list[str]
+) -> Site:
+    from numpyro.distributions import MaskedDistribution
+
+    fn, value = message["fn"], message["value"]
+    n_axes = jnp.ndim(value) - fn.event_dim
+    event_shape = tuple(jnp.shape(value)[:n_axes])
+    dims = [f"{name}_{axis}" for axis in range(n_axes)]
+    for frame in message["cond_indep_stack"]:
+        if -n_axes <= frame.dim:
+            dims[frame.dim] = frame.name
+    if SEPARATOR in name:
+        faults.append(
+            f"{name!r} contains {SEPARATOR!r}, which joins nested keys. Rename "
+            "it, or pass divider='_' to numpyro.handlers.scope"
+        )
+    if isinstance(fn, MaskedDistribution):
+        faults.append(
+            f"{name!r} is masked. Leave masked elements out of the model: "
+            "write the others in long format, with an index of their group"
+        )
+    if message["scale"] is not None:
+        faults.append(
+            f"{name!r} has a scaled density, from handlers.scale or a plate "
+            "with subsample_size, so its simulations do not follow it. "
+            "Use the full plate, without a scale"
+        )
+    if 0 in jnp.shape(value):
+        faults.append(f"{name!r} is empty: its shape is {jnp.shape(value)}")
+    data = message["infer"].get(_DATA)
+    if data is not None and jnp.shape(data) != jnp.shape(value):
+        faults.append(
+            f"{name!r} is given values of shape {jnp.shape(data)}, but its "
+            f"simulations have shape {jnp.shape(value)}. Put it in a plate "
+            "for each axis of the values"
+        )
+    site = Site(
+        name,
+        jnp.asarray(value).dtype,
+        event_shape,
+        tuple(jnp.shape(value)[n_axes:]),
+        tuple(dims),
+        observed,
+        _has_density(fn, value),
+        fn.support,
+        data,
+    )
+    if not observed and not site.is_float:
+        faults.append(
+            f"{name!r} is discrete ({site.dtype}) and not observed. Sum it "
+            "out of the density, as numpyro's MixtureSameFamily does, or "
+            "observe it"
+        )
+    return site
+
+
+def _has_density(fn: Any, value: Any) -> bool:
+    try:
+        jax.eval_shape(fn.log_prob, value)
+    except NotImplementedError:
+        return False
+    return True
+
+
+def outputs_of(
+    run: Run, sites: Mapping[str, Site]
+) -> Callable[..., dict[str, Array]]:
+    """Return a function of the values of all sites, and of a key.
+
+    It returns the log density of each token, or where there is none, what the
+    simulator draws with this key.
+    """
+
+    def outputs(values: Mapping[str, Any], key: PRNGKey) -> dict[str, Array]:
+        trace = run.trace(key, values)
+        return {
+            name: _output(trace[name]["fn"], values[name], site, key)
+            for name, site in sites.items()
+        }
+
+    return outputs
+
+
+def _output(fn: Any, value: Any, site: Site, key: PRNGKey) -> Array:
+    if site.has_density:
+        return jnp.broadcast_to(fn.log_prob(value), site.event_shape)
+    drawn = fn.sample(key, ())
+    shape = (*site.event_shape, *site.batch_shape)
+    return jnp.broadcast_to(drawn, shape).astype(float)
+
+
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """Have the signature of a callable that takes anything."""
