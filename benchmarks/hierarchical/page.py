@@ -91,7 +91,7 @@ def answer(rows):
         f"{counts['sds']}, and C2ST of the global parameters at most "
         f"{MAX_C2ST} in {counts['C2ST']}. Of the {len(all_cells)} "
         f"combinations of task, size and budget, {missing} were not run"
-        f"{', nor ' + ' and '.join(others) if others else ''}."
+        f"{', and neither ' * bool(others)}{' nor '.join(others)}."
     )
 
 
@@ -143,8 +143,8 @@ def draw(found):
                 (row["globals"], {"color": "C0", "s": 5}),
             ):
                 x, y = (
-                    np.asarray(draws[key])[:N_SHOWN, 0]
-                    for key in ("loc", "scale")
+                    np.reshape(draws[k], (len(draws[k]), -1))[:N_SHOWN, 0]
+                    for k in row["globals"]
                 )
                 axes.scatter(x, y, alpha=0.6, **style)
             axes.set(xlabel="loc, first coordinate", ylabel="scale")
