@@ -47,7 +47,7 @@ def observation(name, size):
         return read(f"{name}_{size}")["x"]
     task, keys = TASKS[name], jax.random.split(jax.random.key(size))
     x = task.simulator(keys[1], task.prior(keys[0], 1, size))["x"][0]
-    return np.round(np.asarray(x, float), 5)
+    return np.asarray(x, float)
 
 
 def posterior(name, x, fine):
@@ -94,7 +94,7 @@ def make(name, size):
     stored = {
         "how": how,
         "refining changed, in sd": float(f"{max(differences):.2g}"),
-        "x": x,
+        "x": rounded(x, 9),
         "mean": {key: mean for key, (mean, _) in moments.items()},
         "sd": {key: sd for key, (_, sd) in moments.items()},
         "draws": {key: rounded(v, 4) for key, v in draws.items()},
