@@ -26,7 +26,7 @@ N_DRAWS = 1_000
 # Cells for each global and each local parameter; chains, sweeps, burn-in.
 GRIDS = {5: [(48, 300), (64, 400)], 50: [(24, 200), (32, 300)]}
 CHAINS = {5: [(60, 600, 200), (120, 1_000, 200)],
-          50: [(8, 300, 200), (16, 600, 200)]}  # fmt: skip
+          50: [(8, 600, 300), (24, 1_100, 500)]}  # fmt: skip
 HALVES = {"gaussian_linear": (1.0,), "gaussian_linear_uniform": (0.1, 10.0)}
 
 

@@ -1,6 +1,7 @@
 """Page and picture of the results of ``run.py``."""
 
 import json
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def answer(rows):
         f"{counts['sds']}, and C2ST of the global parameters at most "
         f"{MAX_C2ST} in {counts['C2ST']}. Of the {len(all_cells)} "
         f"combinations of task, size and budget, {missing} were not run"
-        f"{', and neither ' * bool(others)}{' nor '.join(others)}."
+        f"{', and neither were ' * bool(others)}{' and '.join(others)}."
     )
 
 
@@ -116,7 +117,7 @@ def text(found):
     ]
     lines = "\n".join(map(line, rows))
     return (
-        TEXT.replace("ANSWER", answer(rows))
+        TEXT.replace("ANSWER", textwrap.fill(answer(rows), 80))
         .replace("HEAD", f"| {HEAD} |\n" + "|---" * len(HEAD.split("|")) + "|")
         .replace("LINES", lines)
         .replace("REFERENCES", "\n".join(references))

@@ -22,7 +22,7 @@ import jax
 import numpy as np
 import page
 from judge import judge
-from make_references import read
+from make_references import read, rounded
 from tasks import TASKS
 from training import METHODS, draw, draw_observed, from_numpyro
 
@@ -69,7 +69,7 @@ def measure(name, size, budget, method, seed):
         "training CPU": trained - start,
         "drawing CPU": time.process_time() - trained,
         "globals": {
-            name: np.round(draws[name][: page.N_SHOWN], 4).tolist()
+            name: rounded(draws[name][: page.N_SHOWN], 4)
             for name in task.global_names
         },
     }
