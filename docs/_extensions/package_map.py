@@ -24,6 +24,7 @@ ROWS = (
     "compat",
     "estimators",
     "nn",
+    "models",
     "preprocessing",
     "_base",
 )

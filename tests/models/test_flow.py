@@ -124,3 +124,16 @@ def test_a_program_without_a_rule_mixes_everything():
 
     jaxpr = jax.make_jaxpr(callback)(jnp.zeros(3))
     assert follow(jaxpr, [np.array([True, False, False])])[0].all()
+
+
+def test_rows_of_a_batch_of_loops_stay_apart():
+    def one(y):
+        return lax.while_loop(
+            lambda state: state[0] > 0,
+            lambda state: (state[0] - 1, state[1] + 1),
+            (y, 0.0),
+        )[1]
+
+    jaxpr = jax.make_jaxpr(jax.vmap(one))(jnp.array([0.3, 0.7, 2.9]))
+    flow = jax.jit(jax.vmap(lambda marks: follow(jaxpr, [marks])[0]))
+    assert np.array_equal(flow(np.eye(3, dtype=bool)), np.eye(3))

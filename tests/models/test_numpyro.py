@@ -94,6 +94,40 @@ def test_times_enter_by_way_of_an_index():
     assert list(inputs) == ["obs"]
 
 
+def with_equation(times, n):
+    with plate("site", n):
+        rate = sample("rate", dist.HalfNormal(1))
+
+    # As a solver, from each time to the next.
+    elapsed = jnp.cumsum(jnp.diff(times, prepend=0.0))
+    with plate("site", n, dim=-2), plate("time", len(times), dim=-1):
+        sample("obs", dist.Normal(jnp.exp(-rate[:, None] * elapsed), 0.1))
+
+
+def test_times_of_a_differential_equation_are_inputs():
+    times = jnp.array([0.0, 1.0, 4.0])
+    model = from_numpyro(with_equation, times, 2, observed=["obs"])
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"][..., 0], np.stack([times, times]))
+    rules = model.layout.independence.to_dict()
+    assert rules["cross_local"] == [("rate", "obs", "site")]
+    assert rules["local"] == ["rate", "obs"]
+
+
+def with_standardized(x):
+    slope = sample("slope", dist.Normal(0, 1).expand([2]).to_event(1))
+    x = (x - x.mean(0)) / x.std(0)
+    with plate("row", len(x)):
+        sample("obs", dist.Normal(x @ slope, 1))
+
+
+def test_covariates_that_a_model_standardizes_are_inputs():
+    x = np.array([[0.0, 3.0], [1.0, 5.0], [4.0, 4.0]])
+    model = from_numpyro(with_standardized, x, observed=["obs"])
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"], x)
+
+
 def with_integers(dose, region):
     with plate("region", 3):
         rate = sample("rate", dist.Normal(0, 1))
@@ -120,17 +154,27 @@ def test_tokens_in_an_order_get_positions():
     assert derive("walk").layout["obs"].n_inputs == 1
 
 
-def test_density_is_that_of_numpyro():
-    sigma = np.array([15.0, 10.0, 16.0])
-    model = from_numpyro(eight_schools, sigma, observed=["obs"])
-    tokens = model.simulate(jax.random.key(1), 4)
+@pytest.mark.parametrize("name", ["eight_schools", "state_space"])
+def test_density_is_that_of_numpyro(name):
+    model, case = derive(name), CASES[name]
+    tokens = model.simulate(jax.random.key(1), 3)
     found = model.log_density(tokens)
-    for row, value in zip(range(4), found, strict=True):
+    for row, value in enumerate(found):
         values = {n: each[row] for n, each in tokens.decode().items()}
-        expected, _ = log_density(eight_schools, (sigma,), {}, values)
+        expected, _ = log_density(case.model, case.arguments, {}, values)
         # Sums of a few float32 terms in another order.
         assert np.allclose(value, expected, rtol=1e-5)
-    assert model.log_factors(tokens)["theta"].shape == (4, 3)
+    for key, factor in model.log_factors(tokens).items():
+        assert factor.shape == (3, *model.layout[key].event_shape)
+
+
+def test_simulations_in_a_scan_follow_the_parameters():
+    values = derive("state_space").simulate(jax.random.key(1), 2_000).decode()
+    z, phi = values["z"], values["phi"][:, None]
+    for error in (values["obs"] - z, z[:, 1:] - phi * z[:, :-1]):
+        # Standard normal: five standard errors of 8,000 values.
+        assert abs(error.mean()) < 5 / np.sqrt(error.size)
+        assert abs(error.std() - 1) < 5 / np.sqrt(2 * error.size)
 
 
 def test_bounded_sites_get_the_bijectors_of_their_supports():
@@ -150,6 +194,7 @@ def test_bounded_sites_get_the_bijectors_of_their_supports():
 def test_a_simulator_needs_no_density():
     model = from_numpyro(black_box, 3, observed=["obs"])
     assert not model.has_density
+    assert "simulator obs: has no density" in model.explain()
     tokens = model.simulate(jax.random.key(0), 5)
     assert tokens.decode()["obs"].shape == (5, 3, 2)
 
@@ -170,6 +215,10 @@ def test_numpyro_is_named_if_it_is_missing(monkeypatch):
 
 def observe(mean=0.0):
     sample("obs", dist.Normal(mean, 1))
+
+
+def observe_mean():
+    observe(sample("mu", dist.Normal(0, 1)))
 
 
 def with_factor():
@@ -271,6 +320,7 @@ def hidden():
         (with_scanned_values, (np.zeros(3),), "inside numpyro's scan"),
         (improper, (), "'mu'"),
         (hidden, (), "outside of sample sites"),
+        (numpyro.handlers.seed(observe_mean, 0), (), "handlers.seed"),
     ],
 )
 def test_what_is_not_supported_is_named(model, arguments, words):

@@ -38,10 +38,14 @@ def test_layers_follow_from_the_rules(rules, targets, expected):
     keys = layout(rules, mu=1, school=2, class_=4, obs=8)
     config = default_config(keys, targets)
     assert (config.n_encoder_layers, config.n_decoder_layers) == expected
-    assert config.latent_dim == 64
+    assert config.latent_dim == 32
+
+
+def test_many_tokens_have_larger_vectors():
+    assert default_config(layout({}, mu=1, obs=100), ["mu"]).latent_dim == 64
 
 
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
-def test_wide_tokens_have_larger_vectors():
+def test_wide_tokens_have_vectors_of_128():
     keys = layout({}, mu=1, obs=2, width=17)
     assert default_config(keys, ["mu"]).latent_dim == 128

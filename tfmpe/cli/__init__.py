@@ -1,4 +1,4 @@
-"""Command line `tfmpe`: thin wrappers over `tfmpe.migrate`.
+"""Command line `tfmpe`: thin wrappers over the package.
 
 Each command is a module that imports its dependencies when it is run, so that
 --help is fast. __main__ reports a missing extra `cli`.
@@ -12,8 +12,8 @@ import tfmpe
 
 __all__ = ["cli"]
 
-_NAMES = ("bench", "demo", "draw", "explain", "fix", "record", "report",
-          "run", "scan", "verify")  # fmt: skip
+_NAMES = ("bench", "check", "demo", "draw", "explain", "fix", "record",
+          "report", "run", "scan", "verify")  # fmt: skip
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -18,11 +18,18 @@ from ._checks.two_sample import mmd_test as mmd_test
 from ._checks.uniformity import RankColumns as RankColumns
 from ._checks.uniformity import Uniformity as Uniformity
 from ._conditionals import Conditional as Conditional
+from ._corrected.corrected import CorrectedDraws as CorrectedDraws
+from ._corrected.corrected import corrected as corrected
 from ._estimator import FlowMatchingEstimator as FlowMatchingEstimator
 from ._flow.continuous import ContinuousFlow as ContinuousFlow
 from ._flow.ode import SOLVERS as SOLVERS
 from ._flow.vector_field import EncodingVectorField as EncodingVectorField
 from ._flow.vector_field import VectorField as VectorField
+from ._hierarchical.estimator import (
+    HierarchicalEstimator as HierarchicalEstimator,
+)
+from ._hierarchical.estimator import HierarchicalHistory as HierarchicalHistory
+from ._hierarchical.whitened import WhiteningField as WhiteningField
 from ._training.errors import TrainingDivergedError as TrainingDivergedError
 from ._training.errors import UntrainedWarning as UntrainedWarning
 from ._training.history import TrainingHistory as TrainingHistory

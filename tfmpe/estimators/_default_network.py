@@ -12,7 +12,13 @@ import jax
 from flax import nnx
 
 from tfmpe.estimators._types import PRNGKey
-from tfmpe.nn import KnownKey, Transformer, TransformerConfig, default_config
+from tfmpe.nn import (
+    GroupPosterior,
+    KnownKey,
+    Transformer,
+    TransformerConfig,
+    default_config,
+)
 from tfmpe.preprocessing import Tokens
 
 
@@ -31,18 +37,50 @@ def default_network(
     )
 
 
+def default_group_posterior(
+    tokens: Tokens,
+    global_keys: Iterable[str],
+    conditioning_keys: Iterable[str],
+    key: PRNGKey,
+) -> GroupPosterior:
+    """Return an untrained network for global keys."""
+    return GroupPosterior.for_tokens(
+        tokens,
+        global_keys,
+        conditioning_keys,
+        rngs=nnx.Rngs(int(jax.random.bits(key))),
+    )
+
+
 def describe_network(field: Any) -> dict[str, Any] | None:
     """Return what :func:`described_network` needs; None for other fields."""
-    if type(field) is not Transformer:
+    if type(field) is Transformer:
+        keys, more = field.keys, {}
+    elif type(field) is GroupPosterior:
+        keys = field.embedding.keys
+        more = {"global_keys": field.global_keys, "n_values": field.n_values}
+    else:
         return None
     return {
         "config": dataclasses.asdict(field.config),
-        "keys": [dataclasses.astuple(key) for key in field.keys],
+        "keys": [dataclasses.astuple(key) for key in keys],
+        **more,
     }
 
 
-def described_network(description: Mapping[str, Any]) -> Transformer:
+def described_network(
+    description: Mapping[str, Any],
+) -> Transformer | GroupPosterior:
     """Return an untrained network of a stored architecture."""
     keys = tuple(KnownKey(*each) for each in description["keys"])
     config = TransformerConfig(**description["config"])
-    return Transformer(keys, config, rngs=nnx.Rngs(0))
+    rngs = nnx.Rngs(0)
+    if "global_keys" not in description:
+        return Transformer(keys, config, rngs=rngs)
+    return GroupPosterior(
+        description["global_keys"],
+        keys,
+        description["n_values"],
+        config,
+        rngs=rngs,
+    )

@@ -16,6 +16,7 @@ from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.callers import warn_at_caller
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import real_number
+from tfmpe.estimators._base_estimator import BaseEstimator
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._default_network import default_network, describe_network
 from tfmpe.estimators._flow.continuous import ContinuousFlow
@@ -51,8 +52,6 @@ from tfmpe.estimators._types import (
     Simulations,
     Values,
 )
-from tfmpe.estimators._verdict.check import check_posterior
-from tfmpe.estimators._verdict.verdict import Verdict
 from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.layout.layout import checked_names
@@ -61,7 +60,7 @@ from tfmpe.preprocessing.tokens.observed import template_of
 _NETWORK = 2**32 - 2  # The number of the key of initial parameters.
 
 
-class FlowMatchingEstimator:
+class FlowMatchingEstimator(BaseEstimator):
     """Learns conditional distributions of Tokens by flow matching.
 
     Parameters
@@ -143,24 +142,6 @@ class FlowMatchingEstimator:
         self._sigma_min = real_number(sigma_min, "sigma_min")
         if not 0 <= self._sigma_min < math.inf:
             raise ValueError(f"sigma_min is {sigma_min}, expected 0 or more.")
-
-    @property
-    def target_keys(self) -> tuple[str, ...] | None:
-        """The keys that :meth:`fit` learned to infer.
-
-        None before training, and after training for several conditionals.
-        """
-        return self._memory.only and self._memory.only.target
-
-    @property
-    def conditioning_keys(self) -> tuple[str, ...] | None:
-        """The given keys of the training; None as for ``target_keys``."""
-        return self._memory.only and self._memory.only.conditioning
-
-    @property
-    def model(self) -> Model | None:
-        """The model that was passed to :meth:`fit`, or None."""
-        return self._memory.model
 
     @both_spellings
     @moves_arrays
@@ -476,92 +457,6 @@ batch_size, progress
             own,
             **options,
         )
-
-    @moves_arrays
-    def check(
-        self,
-        observed: AnyTokens | Tree,
-        target_keys: Iterable[str] | None = None,
-        conditioning_keys: Iterable[str] | None = None,
-        *,
-        key: PRNGKey,
-        model: Model | None = None,
-        simulations: AnyTokens | None = None,
-        **options: Any,
-    ) -> Verdict:
-        """Check the posterior at an observation; return one verdict.
-
-        Parameters
-        ----------
-        observed, target_keys, conditioning_keys
-            One data set, and keys as in :meth:`sample`.
-        key
-            PRNG key.
-        model
-            Source of fresh simulations, of the sizes of the observation; by
-            default the model that was passed to :meth:`fit`.
-        simulations
-            Simulations that were not used for training, instead of a model.
-        **options
-            Numbers of simulations and draws, and other options of
-            :func:`check_posterior`.
-
-        Returns
-        -------
-        Verdict
-            ``print(verdict.summary())`` shows all findings, with remedies.
-
-        Raises
-        ------
-        UnknownKeyError, ValueError, TypeError
-            See :func:`check_posterior` and :meth:`sample`.
-        """
-        model = model or self.model
-        if model is not None:
-            observed = model.condition(observed)
-        tokens, keys = self._memory.read_call(
-            observed, target_keys, conditioning_keys
-        )
-        return check_posterior(
-            self,
-            tokens,
-            *keys,
-            key=key,
-            model=model,
-            simulations=simulations,
-            **options,
-        )
-
-    def condition(
-        self,
-        observed: Tree,
-        *,
-        functional_inputs: Tree = None,
-        groups: Tree = None,
-    ) -> Tokens:
-        """Return Tokens with observed values, to infer the target keys.
-
-        Parameters
-        ----------
-        observed : nested dict of arrays (*sample, *event, *batch)
-            Values of the conditioning keys; an xarray Dataset is one too. The
-            sample axes count data sets, and are missing for a single one.
-            Event shapes may differ from those of the training: other keys get
-            the sizes of dimensions that have the same name, or that a rule
-            matches.
-        functional_inputs : nested dict of arrays, optional
-            Of keys that have inputs, if their event shape changes, or the
-            inputs differed between simulations.
-        groups : tree of dict of int arrays, optional
-            Of ragged keys whose number of tokens changes.
-
-        Raises
-        ------
-        UnknownKeyError, ValueError
-            If a key does not exist; if shapes do not fit, inputs or groups are
-            missing, or the estimator was never trained.
-        """
-        return self._memory.condition(observed, functional_inputs, groups)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the estimator, without its model, to a safetensors file.

@@ -127,7 +127,7 @@ class Model:
 
         All random numbers come from ``key``. Does not work under ``jit``.
         """
-        return generate_static_dataset(
+        tokens = generate_static_dataset(
             key,
             *self._arguments,
             n,
@@ -135,6 +135,10 @@ class Model:
             progress=progress,
             **self._options,
         )
+        # Two simulations show whether functional inputs differ.
+        if len(tokens) > 1 and "_template" not in self.__dict__:
+            self._template = template_of(tokens)
+        return tokens
 
     def generator(
         self, n_samples: SupportsIndex, batch_size: SupportsIndex, seed: object
@@ -146,7 +150,6 @@ class Model:
 
     @cached_property
     def _template(self) -> Tokens:
-        # Two simulations show whether functional inputs differ.
         return template_of(self.simulate(jax.random.key(0), 2))
 
     @property

@@ -6,7 +6,7 @@ from tfmpe.nn._config import TransformerConfig
 from tfmpe.preprocessing import TokenLayout
 from tfmpe.preprocessing.masks.relations import NOTHING, self_relations
 
-_WIDE = 16
+_FEW_TOKENS, _WIDE = 100, 16
 _MOST_LAYERS = 4
 
 
@@ -28,8 +28,8 @@ def default_config(
         With as many decoder layers (2 to 4) as the rules need for information
         to pass from the observations through all levels of target keys, and
         one encoder layer if observations do not attend to one another, else
-        two. Tokens wider than 16 values have vectors of 128 instead of 64
-        numbers.
+        two. Vectors have 32 numbers for layouts of up to 100 tokens, else 64,
+        and 128 for tokens wider than 16 values.
 
     Examples
     --------
@@ -45,10 +45,11 @@ def default_config(
     """
     targets = layout.select(target_keys).names
     given = [name for name in layout.names if name not in targets]
+    small = layout.n_tokens <= _FEW_TOKENS
     related = any(_attend(layout, a, b) for a in given for b in given)
     n_layers = 1 + _levels(layout, targets)
     return TransformerConfig(
-        latent_dim=64 if layout.width <= _WIDE else 128,
+        latent_dim=128 if layout.width > _WIDE else 32 if small else 64,
         n_encoder_layers=2 if related else 1,
         n_decoder_layers=min(max(n_layers, 2), _MOST_LAYERS),
     )

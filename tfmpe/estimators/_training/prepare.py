@@ -26,12 +26,13 @@ from tfmpe.estimators._training.data import (
     set_aside,
 )
 from tfmpe.estimators._training.loop import Loop, begin
+from tfmpe.estimators._training.loss import flow_matching_loss
 from tfmpe.estimators._training.optimizer import (
     default_optimizer,
     given_optimizer,
 )
 from tfmpe.estimators._training.options import FitOptions, check_for_tokens
-from tfmpe.estimators._training.steps import Plan
+from tfmpe.estimators._training.steps import Loss, Plan
 from tfmpe.estimators._types import AnyTokens, PRNGKey, Simulations
 from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
@@ -116,6 +117,7 @@ def prepare(
     key: PRNGKey,
     options: FitOptions,
     sigma_min: float,
+    loss: Callable[..., Loss] = flow_matching_loss,
 ) -> tuple[Loop, Progress, Start]:
     """Return a training loop, the progress at which it starts, and its start.
 
@@ -163,7 +165,7 @@ def prepare(
     start = start_from(first, conditionals)
     split = split_trainable(start.field)
     plans = tuple(
-        Plan(split.static, keys, sigma_min, options.n_noise)
+        Plan(split.static, keys, sigma_min, options.n_noise, loss)
         for keys in conditionals
     )
     optimizer = (

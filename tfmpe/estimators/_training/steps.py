@@ -5,7 +5,7 @@ new layout or batch size only the gradient. Learning rates and the numbers of
 epochs and rows are not static.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import jax
@@ -27,12 +27,16 @@ Loss = tuple[Float[Array, ""], Num[Array, ""]]
 
 
 class Plan(NamedTuple):
-    """Static arguments of the loss; hashable."""
+    """Static arguments of a step; hashable.
+
+    ``loss`` has the arguments and the results of :func:`flow_matching_loss`.
+    """
 
     static: Hashable
     keys: Conditional
     sigma_min: float
     n_noise: int
+    loss: Callable[..., Loss] = flow_matching_loss
 
 
 class Batch(NamedTuple):
@@ -67,7 +71,7 @@ def _loss(
     plan: Plan,
 ) -> Loss:
     """Return the total loss of a batch, and its number of values."""
-    return flow_matching_loss(
+    return plan.loss(
         merge_field(plan.static, parameters, rest),
         detach(batch.tokens, plan.keys.target),
         detach(batch.tokens, plan.keys.conditioning),

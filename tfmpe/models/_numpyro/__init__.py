@@ -16,7 +16,8 @@ from .order import find_order, with_positions
 from .probes import Probes
 from .reasons import explain
 from .rules import decide, independence
-from .sites import Run, outputs_of, read_sites
+from .run import Run
+from .sites import outputs_of, read_sites
 from .supports import bijectors_of
 
 
@@ -118,6 +119,6 @@ def from_numpyro(
         exchangeable=[n for n in sites if n not in positions],
         log_density_fn=densities(outputs, sites),
         reasons=explain(
-            decisions, dimensions, inputs, positions, probes.missed
+            sites, decisions, dimensions, inputs, positions, probes.missed
         ),
     )

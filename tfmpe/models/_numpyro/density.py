@@ -10,7 +10,8 @@ from jaxtyping import Array
 from tfmpe._base.arrays import AnyArray, PRNGKey
 
 from .graph import Graph
-from .sites import Run, Site
+from .run import Run
+from .sites import Site
 
 Arrays = Mapping[str, AnyArray]
 

@@ -15,7 +15,7 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Bool
 
-from .flow_rules import rule_of
+from .flow_rules import mixed, rule_of
 from .marks import UNKNOWN, Marks, State, dense, shape_of
 
 
@@ -63,10 +63,14 @@ def _apply(eqn: JaxprEqn, states: list[State]) -> list[State]:
         return [State(value) for value in (found if several else [found])]
     if all(state.marks is None for state in states):
         return [UNKNOWN] * len(eqn.outvars)
-    name = eqn.primitive.name
-    if name in _LOOPS:
-        return _LOOPS[name](eqn, states)
-    return [State(marks=marks) for marks in rule_of(eqn)(eqn, states)]
+    if (loop := _LOOPS.get(eqn.primitive.name)) is not None:
+        return loop(eqn, states)
+    try:
+        found = rule_of(eqn)(eqn, states)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Another release of jax may have other parameters.
+        found = mixed(eqn, states)
+    return [State(marks=marks) for marks in found]
 
 
 def _called(eqn: JaxprEqn) -> Any:
@@ -174,7 +178,7 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         return _run(test, [*for_test, *carry])[0]
 
     jax.eval_shape(lambda: decided.append(ends(kept).value is not None))
-    if decided[0]:
+    if decided[0] and not shape_of(test.jaxpr.outvars[0]):
 
         def forward(carried: list[Any]) -> list[Any]:
             found = step([*map(_unpacked, carried, known)])
@@ -198,7 +202,13 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         # over a batch that ends when all of it is done leaves done ones alone.
         last = _run(_without_any(test), [*for_test, *given])[0]
         if last.marks is not None:
-            new = [each | last.marks for each in new]
+            # Under vmap, each row has its own condition.
+            rows = last.marks.ndim
+            new = [
+                each
+                | jnp.expand_dims(last.marks, tuple(range(rows, each.ndim)))
+                for each in new
+            ]
         changed = [jnp.any(a != b) for a, b in zip(new, marks, strict=True)]
         return new, jnp.any(jnp.stack(changed))
 

@@ -72,7 +72,7 @@ def rule_of(eqn: JaxprEqn) -> Rule:
             return rule
     if name.startswith("scatter"):
         return _scatter
-    return _OTHERS.get(name, _mixed)
+    return _OTHERS.get(name, mixed)
 
 
 def _union(found: Sequence[Marks], shape: tuple[int, ...]) -> Marks:
@@ -91,7 +91,8 @@ def _union(found: Sequence[Marks], shape: tuple[int, ...]) -> Marks:
     return None if union is None else jnp.broadcast_to(union, shape)
 
 
-def _mixed(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
+def mixed(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
+    """Mark all results of an equation if any operand has marks."""
     found = [jnp.any(s.marks) for s in states if s.marks is not None]
     return [_union(found, shape_of(var)) for var in eqn.outvars]
 

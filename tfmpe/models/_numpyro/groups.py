@@ -16,11 +16,11 @@ Ids = Int[np.ndarray, " tokens"]
 
 
 class Dimensions(NamedTuple):
-    """Names of the axes of each key, its groups, and the key they are from."""
+    """Names of the axes of each key, its groups, and why it has them."""
 
     dims: dict[str, tuple[str, ...]]
     groups: dict[str, dict[str, Ids]]
-    sources: dict[tuple[str, str], str]
+    reasons: dict[tuple[str, str], str]
 
 
 def find_dimensions(
@@ -32,21 +32,30 @@ def find_dimensions(
         for key in graph.shapes:
             if key == child:
                 continue
-            for edges, known in (
+            for edges, depends in (
                 (graph.edges.get((child, key)), True),
                 # A token of which only one other is a summary is in its group.
                 (_turned(graph, key, child), False),
             ):
-                if edges is None:
+                if edges is None or not (
+                    depends or _is_summary(graph, key, child)
+                ):
                     continue
                 for axis, size in enumerate(graph.shapes[key]):
                     along = graph.axis(key, axis)
                     ids = coordinate_of(edges, along, graph.size(child))
                     if size > 1 and ids is not None:
-                        _add(graph, found, child, key, axis, ids)
-                        if known:
+                        _add(graph, found, child, key, axis, ids, depends)
+                        if depends:
                             _compose(graph, found, child, key, ids)
     return found
+
+
+def _is_summary(graph: Graph, key: str, child: str) -> bool:
+    """Return whether tokens of ``key`` depend on several of ``child``."""
+    position = np.arange(graph.size(child))
+    edges = graph.edges[key, child]
+    return coordinate_of(edges, position, graph.size(key)) is None
 
 
 def _turned(graph: Graph, child: str, parent: str):
@@ -55,7 +64,13 @@ def _turned(graph: Graph, child: str, parent: str):
 
 
 def _add(
-    graph: Graph, found: Dimensions, child: str, key: str, axis: int, ids: Ids
+    graph: Graph,
+    found: Dimensions,
+    child: str,
+    key: str,
+    axis: int,
+    ids: Ids,
+    depends: bool,
 ) -> None:
     """Add the groups of ``child`` along an axis of ``key``."""
     shape, name = graph.shapes[child], found.dims[key][axis]
@@ -73,7 +88,11 @@ def _add(
         names[axis] = name
         found.dims[key] = tuple(names)
     groups[name] = ids
-    found.sources[child, name] = key
+    found.reasons[child, name] = (
+        f"each token of {child} depends on one token of {key}"
+        if depends
+        else f"one token of {key} depends on each token of {child}"
+    )
 
 
 def _is_axis(graph: Graph, child: str, ids: Ids) -> bool:
@@ -93,4 +112,4 @@ def _compose(
         groups = found.groups.setdefault(child, {})
         if name not in groups and name not in found.dims[child]:
             groups[name] = outer[ids]
-            found.sources[child, name] = key
+            found.reasons[child, name] = f"that of its token of {key}"

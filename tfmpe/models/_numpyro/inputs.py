@@ -13,7 +13,8 @@ from .edges import Edges, find_edges
 from .graph import Graph
 from .groups import Dimensions
 from .probes import Flow
-from .sites import Run, Site, outputs_of, run_of
+from .run import Run
+from .sites import Site, outputs_of, run_of
 
 _MOST = 32
 """Most values of one argument in a token."""
@@ -69,7 +70,9 @@ def find_inputs(
         for (site, name), each in edges.items():
             rows = _rows(each, traceable[name], graph.size(site))
             if rows is None:
-                left_out.setdefault(name, "it is shared by tokens")
+                rows = _along_axis(each, traceable[name], graph, site)
+            if rows is None:
+                left_out.setdefault(name, "it does not enter token by token")
             elif not _is_index(rows, dimensions, site):
                 parts = range(rows.shape[1])
                 names = (
@@ -151,6 +154,27 @@ def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
     if (at == at[0]).all():
         return None
     return np.asarray(array).ravel()[at]
+
+
+def _along_axis(
+    edges: Edges, array: AnyArray, graph: Graph, site: str
+) -> AnyArray | None:
+    """Return the values at the place of each token along an axis.
+
+    Times of a differential equation enter all later tokens, and standardized
+    covariates all tokens; its own values are what distinguishes a token.
+    """
+    n, columns = len(array), array.size // len(array)
+    shape = graph.shapes[site]
+    axes = [axis for axis, size in enumerate(shape) if size == n]
+    if len(axes) != 1 or array.dtype.kind != "f" or columns > _MOST:
+        return None
+    along = graph.axis(site, axes[0])
+    own = edges.child[along[edges.child] == edges.parent // columns]
+    # The value at the first time is the start, whatever that time is.
+    if not np.isin(edges.child, own).all():
+        return None
+    return np.asarray(array).reshape(n, columns)[along]
 
 
 def _is_index(rows: AnyArray, dimensions: Dimensions, site: str) -> bool:

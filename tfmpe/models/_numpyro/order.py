@@ -7,7 +7,6 @@ all that distinguishes them. Where these do not, it needs their positions.
 from collections.abc import Callable, Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -37,11 +36,12 @@ def find_order(
         }
         for name, site in sites.items()
     }
-    named = _told_apart(graph, decisions)
-    named |= _uneven(outputs, sites, draws) - with_inputs
-    for name in named:
+    for name in _told_apart(graph, decisions):
         shape = sites[name].event_shape
         found[name] |= {axis for axis, size in enumerate(shape) if size > 1}
+    for name, axes in _uneven(outputs, sites, draws).items():
+        if name not in with_inputs:
+            found[name] |= axes
     return {name: sorted(axes) for name, axes in found.items() if axes}
 
 
@@ -85,19 +85,22 @@ def _uneven(
     outputs: Callable[..., dict[str, Array]],
     sites: Mapping[str, Site],
     draws: Mapping[str, AnyArray],
-) -> set[str]:
-    """Return keys whose factors differ although all values are equal."""
+) -> dict[str, set[int]]:
+    """Return axes along which factors differ although all values are equal."""
     equal = {}
     for name, site in sites.items():
         shape = np.shape(draws[name])[1:]
         first = draws[name][(0,) * (1 + len(site.event_shape))]
         equal[name] = np.broadcast_to(first, shape)
     found = jax.jit(outputs)(equal, jax.random.key(0))
-    return {
-        name
-        for name, site in sites.items()
-        if site.has_density
-        and bool(
-            jnp.ptp(found[name]) > _TOLERANCE * (1 + jnp.abs(found[name]).max())
-        )
-    }
+    axes: dict[str, set[int]] = {}
+    for name, site in sites.items():
+        if site.has_density:
+            factors = np.asarray(found[name])
+            least = _TOLERANCE * (1 + np.abs(factors).max())
+            axes[name] = {
+                axis
+                for axis in range(factors.ndim)
+                if np.ptp(factors, axis).max() > least
+            }
+    return axes

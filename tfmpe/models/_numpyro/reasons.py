@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from .groups import Dimensions
 from .inputs import Inputs
 from .rules import Decision
+from .sites import Site
 
 Reason = tuple[str, str]
 
 
 def explain(
+    sites: Mapping[str, Site],
     decisions: list[Decision],
     dimensions: Dimensions,
     inputs: Inputs,
@@ -26,6 +28,7 @@ def explain(
         *_groups(dimensions),
         *_inputs(inputs),
         *_positions(positions),
+        *_simulated(sites),
         *rules,
     )
 
@@ -41,11 +44,8 @@ def _positions(positions: Mapping[str, list[int]]) -> Iterator[Reason]:
 
 
 def _groups(dimensions: Dimensions) -> Iterator[Reason]:
-    for (key, name), source in dimensions.sources.items():
-        yield (
-            f"groups {key}: {name}",
-            f"each token of {key} belongs to one coordinate of {source}",
-        )
+    for (key, name), reason in dimensions.reasons.items():
+        yield f"groups {key}: {name}", reason
 
 
 def _inputs(inputs: Inputs) -> Iterator[Reason]:
@@ -56,6 +56,17 @@ def _inputs(inputs: Inputs) -> Iterator[Reason]:
         )
     for name, why in inputs.left_out.items():
         yield f"argument {name}", f"no functional input: {why}"
+
+
+def _simulated(sites: Mapping[str, Site]) -> Iterator[Reason]:
+    for name, site in sites.items():
+        if not site.has_density:
+            yield (
+                f"simulator {name}",
+                "has no density; its tokens are taken to be independent of one "
+                "another given what they depend on, as NumPyro's batch shapes "
+                "promise",
+            )
 
 
 def _decision(

@@ -1,8 +1,5 @@
 """Sites of a NumPyro model: names, shapes, plates, and what is unsupported."""
 
-import copy
-import inspect
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +10,9 @@ from jaxtyping import Array
 
 from tfmpe._base.arrays import AnyArray, PRNGKey
 from tfmpe._base.errors import nearest, raise_faults
+from tfmpe._base.trees import SEPARATOR
 
+from .run import DATA, Run
 from .supports import bounds_of, fixed
 
 
@@ -52,99 +51,6 @@ class Site(NamedTuple):
     def is_float(self) -> bool:
         """Whether its values are real numbers."""
         return bool(jnp.issubdtype(self.dtype, jnp.floating))
-
-
-class Run:
-    """A NumPyro model with its arguments, run without observed values."""
-
-    def __init__(
-        self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
-    ) -> None:
-        self.model = model
-        try:
-            self._bound = inspect.signature(model).bind(*args, **kwargs)
-        except ValueError:  # A callable without a signature
-            self._bound = inspect.signature(_anything).bind(*args, **kwargs)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments of the model by name."""
-        return dict(self._bound.arguments)
-
-    def with_arguments(self, arguments: Mapping[str, Any]) -> "Run":
-        """Return the model with other arguments."""
-        new = copy.copy(self)
-        new._bound = inspect.BoundArguments(
-            self._bound.signature, OrderedDict(arguments)
-        )
-        return new
-
-    def trace(
-        self, key: PRNGKey, values: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Return the sample sites of one run, some with given values."""
-        return {
-            name: site
-            for name, site in self.messages(key, values).items()
-            if site["type"] == "sample"
-        }
-
-    def draw(
-        self, key: PRNGKey, n: int, values: Mapping[str, Any] | None = None
-    ) -> dict[str, Array]:
-        """Return values of all sites in ``n`` runs; some may be given."""
-
-        def once(key: PRNGKey, given: Mapping[str, Any]) -> dict[str, Any]:
-            trace = self.trace(key, given)
-            return {name: site["value"] for name, site in trace.items()}
-
-        return jax.vmap(once)(jax.random.split(key, n), dict(values or {}))
-
-    def messages(
-        self, key: Any, values: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Return all sites of one run."""
-        import numpyro
-        from numpyro import handlers
-
-        self.last = ""
-        free = handlers.uncondition(self._watched())
-        given = handlers.substitute(free, data=dict(values or {}))
-        with numpyro.validation_enabled(False):
-            return handlers.trace(handlers.seed(given, key)).get_trace(
-                *self._bound.args, **self._bound.kwargs
-            )
-
-    def _watched(self) -> Callable[..., Any]:
-        """Return the model with a handler that sees its messages first."""
-        from numpyro.primitives import Messenger
-
-        run, inside = self, []
-
-        class Watch(Messenger):
-            def process_message(self, msg: dict[str, Any]) -> None:
-                if msg["type"] == "sample":
-                    run.last = msg["name"]
-                    inside.append(run.last)
-                    if msg["is_observed"] and msg.get("_control_flow_done"):
-                        raise ValueError(
-                            f"{run.last!r} has observed values inside "
-                            "numpyro's scan, which keep it from being "
-                            "simulated. Pass None instead of the values."
-                        )
-                # Other handlers ask for keys during the message of a site.
-                if msg["type"] == "prng_key" and not inside:
-                    raise ValueError(
-                        "The model draws random numbers outside of sample "
-                        "sites, with numpyro.prng_key. Write the simulator as "
-                        "a numpyro Distribution with a method sample."
-                    )
-
-            def postprocess_message(self, msg: dict[str, Any]) -> None:
-                if msg["type"] == "sample":
-                    inside.pop()
-
-        return Watch(self.model)
 
 
 class Reading(NamedTuple):
@@ -189,6 +95,11 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
         ) from error
     except _CONCRETE as error:
         raise _not_traceable(run) from error
+    if all((np.asarray(each) == each[0]).all() for each in values.values()):
+        raise ValueError(
+            "All runs of the model draw the same values. Pass the model "
+            "itself, without numpyro.handlers.seed or given values."
+        )
     return Reading(
         {
             name: site._replace(support=fixed(site.support, bounds[name]))
@@ -276,7 +187,7 @@ def _observed(
     found: Mapping[str, Any], observed: Iterable[str] | None
 ) -> frozenset[str]:
     """Return the names of the observed sites."""
-    given = [n for n, m in found.items() if m["infer"].get("was_observed")]
+    given = [n for n, m in found.items() if DATA in m["infer"]]
     if isinstance(observed, str):
         raise TypeError(
             f"observed must be a sequence of names, not {observed!r}. "
@@ -316,6 +227,11 @@ def _site(
     for frame in message["cond_indep_stack"]:
         if -n_axes <= frame.dim:
             dims[frame.dim] = frame.name
+    if SEPARATOR in name:
+        faults.append(
+            f"{name!r} contains {SEPARATOR!r}, which joins nested keys. Rename "
+            "it, or pass divider='_' to numpyro.handlers.scope"
+        )
     if isinstance(fn, MaskedDistribution):
         faults.append(
             f"{name!r} is masked. Leave masked elements out of the model: "
@@ -329,7 +245,7 @@ def _site(
         )
     if 0 in jnp.shape(value):
         faults.append(f"{name!r} is empty: its shape is {jnp.shape(value)}")
-    data = message["infer"].get("obs")
+    data = message["infer"].get(DATA)
     if data is not None and jnp.shape(data) != jnp.shape(value):
         faults.append(
             f"{name!r} is given values of shape {jnp.shape(data)}, but its "
@@ -389,7 +305,3 @@ def _output(fn: Any, value: Any, site: Site, key: PRNGKey) -> Array:
     drawn = fn.sample(key, ())
     shape = (*site.event_shape, *site.batch_shape)
     return jnp.broadcast_to(drawn, shape).astype(float)
-
-
-def _anything(*args: Any, **kwargs: Any) -> None:
-    """Have the signature of a callable that takes anything."""

@@ -1,0 +1,211 @@
+"""Page and picture of the results of ``run.py``."""
+
+import json
+import textwrap
+from pathlib import Path
+
+import numpy as np
+from judge import MAX_C2ST, MAX_ERROR, MAX_WIDTH
+from make_references import SIZES, read
+from tasks import TASKS
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
+RESULTS = FOLDER / "hierarchical.json"
+BUDGETS = 1_000, 5_000, 10_000
+# Models of models.py, which is imported only where NumPyro is needed.
+NUMPYRO = "radon", "item_response"
+N_SHOWN = 300  # draws in the picture
+CELL = "task", "size", "budget", "method", "seed"
+HEAD = (
+    "task | sites | budget | method | seed | error of means, globals | locals "
+    "| sd / exact, globals | locals | C2ST of globals | missed | CPU s"
+)
+
+
+def line(row):
+    """Return a row as a line of a table."""
+    error, width = row["error"], row["width"]
+    seconds = row["training CPU"] + row["drawing CPU"]
+    cells = [
+        row["task"],
+        str(row["size"] or "-"),
+        f"{row['budget']:,}",
+        row["method"],
+        str(row["seed"]),
+        *(f"{error[part]:.2f}" for part in ("globals", "locals")),
+        *(f"{width[part]:.2f}" for part in ("globals", "locals")),
+        f"{row['c2st']:.2f}",
+        ", ".join(row["missed"]) or "none",
+        f"{seconds:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def add(row, machine):
+    """Add a row to the stored results; return them."""
+    found = {"rows": []}
+    if RESULTS.exists():
+        found = json.loads(RESULTS.read_text())
+    cell = [row[name] for name in CELL]
+    rows = [r for r in found["rows"] if [r[n] for n in CELL] != cell]
+    order = [*TASKS, *NUMPYRO]
+    rows = sorted(
+        [*rows, row],
+        key=lambda r: (r["size"], r["budget"], order.index(r["task"]),
+                       r["method"], r["seed"]),
+    )  # fmt: skip
+    found = {"machine": machine, "rows": rows}
+    # One row of the table per line.
+    lines = ",\n".join(json.dumps(each) for each in rows)
+    text = f'{{"machine": {json.dumps(machine)}, "rows": [\n{lines}\n]}}\n'
+    RESULTS.write_text(text)
+    return found
+
+
+def answer(rows):
+    """Return what was reached and what was missed, in sentences."""
+    reached = [row for row in rows if not row["missed"]]
+    counts = {
+        goal: sum(goal not in row["missed"] for row in rows)
+        for goal in ("means", "sds", "C2ST")
+    }
+    run = {(row["task"], row["size"], row["budget"]) for row in rows}
+    all_cells = {
+        (name, size, budget)
+        for name in TASKS for size in SIZES for budget in BUDGETS
+    }  # fmt: skip
+    missing = len(all_cells - run)
+    others = [
+        name
+        for name in NUMPYRO
+        if (name, 0) not in {(row["task"], row["size"]) for row in rows}
+    ]
+    if len(reached) == len(rows):
+        first = f"All {len(rows)} runs reach all goals."
+    elif reached:
+        first = f"{len(reached)} of {len(rows)} runs reach all goals."
+    else:
+        first = f"**None of the {len(rows)} runs reaches all goals.**"
+    return (
+        f"{first} The worst mean is within {MAX_ERROR} exact sd in "
+        f"{counts['means']} of them, the worst sd within {MAX_WIDTH:.0%} in "
+        f"{counts['sds']}, and C2ST of the global parameters at most "
+        f"{MAX_C2ST} in {counts['C2ST']}. Of the {len(all_cells)} "
+        f"combinations of task, size and budget, {missing} were not run"
+        f"{', and neither were ' * bool(others)}{' and '.join(others)}."
+    )
+
+
+def write(found):
+    """Write page and picture."""
+    (FOLDER / "hierarchical.md").write_text(text(found))
+    draw(found).savefig(FOLDER / "hierarchical.png", dpi=120)
+
+
+def text(found):
+    """Return the page."""
+    rows = found["rows"]
+    references = [
+        f"| {name} | {size} | {stored['how']} "
+        f"| {stored['refining changed, in sd']:.2g} |"
+        for size in SIZES
+        for name in TASKS
+        for stored in [read(f"{name}_{size}")]
+    ]
+    references += [
+        f"| {name} | - | {read(name)['how']} | |" for name in NUMPYRO
+    ]
+    lines = "\n".join(map(line, rows))
+    return (
+        TEXT.replace("ANSWER", textwrap.fill(answer(rows), 80))
+        .replace("HEAD", f"| {HEAD} |\n" + "|---" * len(HEAD.split("|")) + "|")
+        .replace("LINES", lines)
+        .replace("REFERENCES", "\n".join(references))
+        .replace("MACHINE", found["machine"])
+    )
+
+
+def draw(found):
+    """Return global parameters of one run of each task and size."""
+    from matplotlib.figure import Figure
+
+    chosen = {}
+    for row in found["rows"]:  # of the largest budget, which come last
+        if row["size"] == SIZES[0]:
+            chosen[row["task"]] = row
+    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    for number, (name, row) in enumerate(chosen.items()):
+        axes = figure.add_subplot(2, 3, number + 1)
+        exact = read(f"{name}_{row['size']}")["draws"]
+        first, *others = row["globals"]
+        if others:  # the first coordinate of both
+            for draws, style in (
+                (exact, {"color": "0.6", "s": 5}),
+                (row["globals"], {"color": "C0", "s": 5}),
+            ):
+                x, y = (
+                    np.reshape(draws[k], (len(draws[k]), -1))[:N_SHOWN, 0]
+                    for k in row["globals"]
+                )
+                axes.scatter(x, y, alpha=0.6, **style)
+            axes.set(xlabel="loc, first coordinate", ylabel="scale")
+        else:
+            values = [np.ravel(d[first]) for d in (exact, row["globals"])]
+            bins = np.linspace(0, max(map(np.max, values)), 25)
+            axes.hist(values[0], bins, density=True, color="0.6")
+            axes.hist(
+                values[1], bins, density=True, histtype="step", color="C0"
+            )
+            axes.set(xlabel=first, ylabel="density")
+        axes.set_title(
+            f"{name}\n{row['size']} sites, budget {row['budget']:,}",
+            fontsize=9,
+        )
+    figure.suptitle("Global parameters: exact (gray) and estimated (blue)")
+    return figure
+
+
+TEXT = """\
+# Hierarchical tasks with exact posteriors
+
+ANSWER
+
+HEAD
+LINES
+
+![Global parameters of each task, exact and estimated](hierarchical.png)
+
+In the picture, blue should cover gray: the same place, the same width, the same
+number of modes.
+
+Errors are root mean squares over parameters of (mean - exact mean) / exact sd,
+widths are geometric means of sd / exact sd. A goal is missed if the worst
+parameter of one observation misses it. C2ST is the accuracy with which a
+classifier tells 1,000 draws of all global parameters from 1,000 exact ones, on
+folds that it was not trained on: 0.5 if they are alike, with a standard
+deviation of 0.01 by chance. The classifier is a logistic regression on values,
+their products, and 100 random hidden units, written in NumPy.
+
+The budget counts simulations of single sites. `bottom-up` simulates that many
+sites, learns their likelihood, and draws the observations of complete models
+from it (`train_bottom_up`); `direct` simulates `budget / sites` complete
+models. Everything else is the same for all tasks: a transformer with latent 32,
+one encoder and two decoder layers, with the rules of the task; at most about
+1,000 steps of 64 rows, fewer if the validation loss rises. Measured by
+[`benchmarks/hierarchical/run.py`](../../benchmarks/hierarchical) on MACHINE;
+CPU seconds include compilation.
+
+Definitions of the tasks: [hierarchical_tasks.md](hierarchical_tasks.md).
+
+## References
+
+`references/` beside the script has the observations, means and standard
+deviations of all parameters, and 1,000 draws of the global ones. Local
+parameters are integrated out site by site. Each reference was computed twice;
+the last column is the largest change of a mean or sd from the coarser to the
+finer computation, in posterior sd.
+
+| task | sites | method | change |
+|---|---|---|---|
+REFERENCES
+"""

@@ -1,0 +1,147 @@
+"""Draws corrected by the density of a model."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.scipy.stats import norm
+
+from tfmpe import Standardizer
+from tfmpe.estimators import corrected
+from tfmpe.estimators._corrected.student import Student
+from tfmpe.models import Model
+from tfmpe.models.model import NoDensityError
+
+RULES = {
+    "local": ["theta", "obs"],
+    "cross": [("tau", "obs"), ("obs", "tau")],
+    "cross_local": [("theta", "obs", (0, 0))],
+}
+OBS = np.array([[-1.5], [0.3], [2.5]], np.float32)
+KEY = jax.random.key(0)
+SD = 0.5
+
+
+def prior(key, n):
+    a, b = jax.random.split(key)
+    tau = jnp.exp(SD * jax.random.normal(a, (n, 1, 1)))
+    return {"tau": tau, "theta": tau * jax.random.normal(b, (n, 3, 1))}
+
+
+def simulator(key, parameters):
+    theta = parameters["theta"]
+    return {"obs": theta + jax.random.normal(key, theta.shape)}
+
+
+def factors(parameters, observations):
+    tau, theta = parameters["tau"], parameters["theta"]
+    found = {
+        "tau": norm.logpdf(jnp.log(tau), scale=SD) - jnp.log(tau),
+        "theta": norm.logpdf(theta, scale=tau),
+        "obs": norm.logpdf(observations["obs"], theta),
+    }
+    return {name: value[..., 0] for name, value in found.items()}
+
+
+def model(density=factors):
+    return Model(
+        prior,
+        simulator,
+        independence=RULES,
+        bijectors={"tau": (jnp.log, jnp.exp)},
+        log_density_fn=density,
+    )
+
+
+class Wrong:
+    """A sampler whose scale is too large and whose locals ignore the data."""
+
+    target_keys = ("tau", "theta")
+    global_keys = ("tau",)
+
+    def __init__(self, model):
+        self.model = model
+        simulations = model.simulate(jax.random.key(1), 200)
+        self.standardizer = Standardizer.fit(
+            simulations, bijectors=model.bijectors
+        )
+
+    def sample(self, tokens, *, key, n_samples):
+        a, b = jax.random.split(key)
+        shape = (n_samples, 1, 1, 1)
+        tau = jnp.exp(0.6 + 0.7 * jax.random.normal(a, shape))
+        theta = 2 * jax.random.normal(b, (n_samples, 1, 3, 1))
+        view = tokens.select_tokens(self.target_keys).to_tokens()
+        repeated = jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (n_samples, *leaf.shape)), view
+        )
+        return repeated.with_data(jnp.concatenate([tau, theta], 2))
+
+
+def exact():
+    """Return moments of log tau, means of theta, and the log evidence."""
+    log_tau = SD * np.linspace(-6, 6, 4_001)
+    square = np.exp(2 * log_tau)
+    log = -0.5 * ((log_tau / SD) ** 2 + np.log(2 * np.pi * SD**2))
+    for y in OBS[:, 0]:
+        log = log - 0.5 * (
+            y**2 / (1 + square) + np.log(2 * np.pi * (1 + square))
+        )
+    weights = np.exp(log) * (log_tau[1] - log_tau[0])
+    evidence = weights.sum()
+    weights /= evidence
+    mean = weights @ log_tau
+    sd = np.sqrt(weights @ (log_tau - mean) ** 2)
+    shrunk = weights @ (square / (1 + square))
+    return mean, sd, OBS[:, 0] * shrunk, np.log(evidence)
+
+
+def test_wrong_draws_are_corrected():
+    found = corrected(
+        Wrong(model()), {"obs": OBS}, key=KEY, n_samples=2_000, n_inner=500
+    )
+    mean, sd, theta, evidence = exact()
+    log_tau = np.log(np.asarray(found.draws["tau"])[:, 0, 0])
+    # About four standard errors of resampled draws.
+    assert log_tau.mean() == pytest.approx(mean, abs=0.12 * sd)
+    assert log_tau.std() == pytest.approx(sd, rel=0.1)
+    drawn = np.asarray(found.draws["theta"])[..., 0].mean(0)
+    np.testing.assert_allclose(drawn, theta, atol=0.12)
+    assert found.log_evidence == pytest.approx(evidence, abs=0.1)
+    assert 0.5 < found.efficiency <= 1
+    assert np.exp(found.log_weights).sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_refusals():
+    estimator = Wrong(model())
+    call = {"key": KEY, "n_samples": 4, "n_inner": 4}
+    with pytest.raises(ValueError, match="one data set"):
+        corrected(estimator, {"obs": np.stack([OBS, OBS])}, **call)
+    with pytest.raises(NoDensityError, match="has no density"):
+        corrected(Wrong(model(None)), {"obs": OBS}, **call)
+    whole = Wrong(model(lambda p, o: p["tau"][:, 0, 0]))
+    with pytest.raises(NoDensityError, match="no factors"):
+        corrected(whole, {"obs": OBS}, **call)
+    estimator.global_keys, estimator.target_keys = None, ("theta",)
+    with pytest.raises(ValueError, match="global_keys="):
+        corrected(estimator, {"obs": OBS}, **call)
+    estimator.model = None
+    with pytest.raises(TypeError, match="not trained on a Model"):
+        corrected(estimator, {"obs": OBS}, **call)
+
+
+def test_densities_of_proposals_ignore_unused_columns():
+    draws = np.random.default_rng(0).normal(size=(50, 2, 2)).astype(np.float32)
+    weights = np.full(50, 1 / 50, np.float32)
+    both = Student.fit(draws, weights, np.array([2, 1]))
+    alone = Student.fit(draws[:, 1:, :1], weights, np.array([1]))
+    some = draws[:5]
+    np.testing.assert_allclose(
+        both.log_prob(some)[:, 1],
+        alone.log_prob(some[:, 1:, :1])[:, 0],
+        rtol=1e-5,
+    )
+    # The density of a Student t distribution integrates to 1.
+    grid = np.linspace(-60, 60, 4_001, dtype=np.float32)
+    density = np.exp(alone.log_prob(grid[:, None, None])[:, 0])
+    assert density.sum() * (grid[1] - grid[0]) == pytest.approx(1, abs=1e-3)

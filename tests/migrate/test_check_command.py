@@ -1,0 +1,83 @@
+"""Command `tfmpe check`: exit codes, output files, wrong usage."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+pytest.importorskip("tfmpe.cli", reason="needs the extra cli")
+
+MODEL = """
+import jax
+from tfmpe import Model
+
+
+def prior(key, n):
+    return {"mu": jax.random.normal(key, (n, 1, 1))}
+
+
+def simulator(key, parameters):
+    mu = parameters["mu"]
+    return {"obs": mu + jax.random.normal(key, (len(mu), 3, 1))}
+
+
+model = Model(prior, simulator, exchangeable=["obs"])
+"""
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Write a model; return the arguments of the command."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "a_model.py").write_text(MODEL)
+    np.savez("observed.npz", obs=np.ones((3, 1), np.float32))
+    return ["estimator.safetensors", "observed.npz", "--model"]
+
+
+@pytest.mark.slow
+def test_an_estimator_of_no_use_is_found_out(run, files):
+    from a_model import model
+
+    from tfmpe.estimators import FlowMatchingEstimator
+
+    estimator = FlowMatchingEstimator()
+    estimator.fit(model, n_simulations=64, n_epochs=1, key=jax.random.key(0))
+    estimator.save(files[0])
+    outputs = ["--json", "facts.json", "--plot", "page.png"]
+    result = run("check", *files, "a_model:model", *outputs)
+    assert result.exit_code == 1
+    assert "check" in result.words
+    with open("facts.json") as file:
+        assert json.load(file)["verdict"] in ("doubt", "reject")
+    with open("page.png", "rb") as file:
+        assert file.read(4) == b"\x89PNG"
+    np.savez("observed.npz", other=np.ones((3, 1)))
+    result = run("check", *files, "a_model:model")
+    assert result.exit_code == 3
+    assert "'other' not found" in result.words
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("nowhere:model", "No module named 'nowhere'"),
+        ("a_model:nothing", "has no attribute 'nothing'"),
+        ("a_model:prior", "a_model:prior is a function, expected a tfmpe."),
+    ],
+)
+def test_a_wrong_model_is_a_usage_error(run, files, name, expected):
+    with open(files[0], "w") as file:
+        file.write("no estimator")
+    result = run("check", *files, name)
+    assert result.exit_code == 2
+    assert expected in result.words
+
+
+def test_a_damaged_file_ends_in_3(run, files):
+    with open(files[0], "w") as file:
+        file.write("no estimator")
+    result = run("check", *files, "a_model:model")
+    assert result.exit_code == 3
+    assert "not a whole safetensors file" in result.words

@@ -1,0 +1,147 @@
+"""Posteriors of global parameters from any number of groups."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from tfmpe import Tokens
+from tfmpe.nn import GroupPosterior, TransformerConfig
+from tfmpe.preprocessing.tokens.views import detach
+
+RULES = {
+    "local": ["obs"],
+    "cross_local": [("obs", "obs", "site")],
+}
+CONFIG = TransformerConfig(4, n_heads=1, n_decoder_layers=1)
+GLOBAL = ["mu", "tau"]
+
+
+def simulations(obs, sizes=None, dims=("site", "visit"), groups=None):
+    """Return Tokens of two wide global keys and given observations."""
+    rng = np.random.default_rng(0)
+    n = len(obs)
+    data = {
+        "mu": rng.normal(size=(n, 1, 1)),
+        "tau": rng.normal(size=(n, 1, 2)),
+        "obs": np.asarray(obs)[..., None],
+    }
+    data = {name: value.astype(np.float32) for name, value in data.items()}
+    return Tokens.from_pytree(
+        data,
+        RULES,
+        dims={"obs": dims} if groups is None else None,
+        event_shapes=None if sizes is None else {"obs": sizes},
+        groups=groups,
+    )
+
+
+def network(tokens):
+    """Return a network with random parameters."""
+    found = GroupPosterior.for_tokens(
+        tokens, GLOBAL, ["obs"], CONFIG, rngs=nnx.Rngs(0)
+    )
+    found.out.kernel = nnx.Param(jnp.ones_like(found.out.kernel) / 10)
+    return found
+
+
+def parts(tokens):
+    """Return the global keys and the observations."""
+    return detach(tokens, GLOBAL), detach(tokens, ["obs"])
+
+
+OBS = np.random.default_rng(1).normal(size=(2, 3, 2))
+
+
+def test_the_precision_is_a_sum_over_groups():
+    tokens = simulations(OBS)
+    field = network(tokens)
+    _, given = parts(tokens)
+    _, many = parts(simulations(np.tile(OBS, (1, 20, 1))))
+    few, more = (field.encode(each).root for each in (given, many))
+    few, more = (
+        np.einsum("nij,nkj->nik", root, root) - np.eye(3)
+        for root in (few, more)
+    )
+    np.testing.assert_allclose(more, 20 * few, rtol=1e-4, atol=1e-4)
+
+
+def test_padded_groups_say_nothing():
+    tokens = simulations(OBS)
+    field = network(tokens)
+    padded = np.full((2, 5, 3), np.nan)
+    padded[:, :3, :2] = OBS
+    sizes = np.array([[3, 2]] * 2)
+    found = field.encode(parts(simulations(padded, sizes))[1])
+    wanted = field.encode(parts(tokens)[1])
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_ragged_groups_and_their_order():
+    field = network(simulations(OBS))
+    order = np.array([3, 0, 5, 1, 4, 2])
+    ids = np.repeat(np.arange(3), 2)[order]
+    shuffled = simulations(
+        OBS.reshape(2, 6)[:, order], groups={"obs": {"site": ids}}
+    )
+    found = field.encode(parts(shuffled)[1])
+    wanted = field.encode(parts(simulations(OBS))[1])
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_units_are_undone_and_change_densities_by_their_determinant():
+    tokens = simulations(OBS)
+    field = network(tokens)
+    target, given = parts(tokens)
+    encoded = field.encode(given)
+    white = field.whiten(target, encoded)
+    back = field.restore(replace(target, data=white), encoded)
+    real = np.asarray(target.value_mask)[0]
+    np.testing.assert_allclose(
+        back[:, real], target.data[:, real], rtol=1e-4, atol=1e-5
+    )
+
+    def flat(values):
+        data = jnp.asarray(target.data).at[0, [0, 1, 1], [0, 0, 1]].set(values)
+        moved = field.whiten(replace(target, data=data), encoded)
+        return moved[0, [0, 1, 1], [0, 0, 1]]
+
+    jacobian = jax.jacobian(flat)(jnp.zeros(3))
+    _, wanted = np.linalg.slogdet(jacobian)
+    assert field.log_det(encoded)[0] == pytest.approx(wanted, rel=1e-4)
+
+
+def test_an_untrained_network_leads_from_normal_to_normal():
+    tokens = simulations(OBS)
+    field = GroupPosterior.for_tokens(
+        tokens, GLOBAL, ["obs"], CONFIG, rngs=nnx.Rngs(0)
+    )
+    target, given = parts(tokens)
+    real = np.asarray(target.value_mask)[0]
+    for time, factor in ((0.0, -1), (0.5, 0), (1.0, 1)):
+        found = field(target, given, jnp.full(2, time))
+        wanted = factor * np.where(real, target.data, 0)
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_some_groups_are_left_out_with_a_key():
+    tokens = simulations(np.tile(OBS, (50, 1, 1)))
+    field = network(tokens)
+    given = parts(tokens)[1]
+    whole = field.log_det(field.encode(given))
+    part = field.log_det(field.encode(given, jax.random.key(0)))
+    kept = np.isclose(part, whole)
+    assert 0.3 < kept.mean() < 0.8
+    assert (part < whole + 1e-4).all()
+
+
+def test_one_group_is_refused():
+    tokens = simulations(OBS)
+    open_tokens = Tokens.from_pytree(tokens.decode(), {})
+    with pytest.raises(ValueError, match=r"All tokens of \['obs'\] are one"):
+        network(open_tokens)

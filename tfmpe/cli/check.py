@@ -1,0 +1,122 @@
+"""Command `tfmpe check`: the verdict on a stored estimator."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import file_option, json_option, require, write_file
+
+if TYPE_CHECKING:
+    from tfmpe import Model
+
+_INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("estimator", type=_INPUT)
+@click.argument("observed", type=_INPUT)
+@click.option(
+    "--model",
+    "model_name",
+    metavar="MODULE:NAME",
+    required=True,
+    help="The tfmpe.Model of the estimator: an importable module, also in the "
+    "current folder, and its name there.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--simulations",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Number of simulations to draw for.",
+)
+@json_option
+@file_option("--plot", "plot_file", help="Also plot a page of pictures.")
+@click.option("--progress", is_flag=True, help="Show progress bars.")
+@click.pass_context
+def check(
+    context: click.Context,
+    estimator: Path,
+    observed: Path,
+    model_name: str,
+    seed: int,
+    simulations: int,
+    json_file: Path | None,
+    plot_file: Path | None,
+    progress: bool,
+) -> None:
+    """Check a stored estimator at an observation; print one verdict.
+
+    ESTIMATOR is a file that FlowMatchingEstimator.save wrote, with a
+    Transformer as its network. OBSERVED is an .npz file with one array for each
+    observed key, as numpy.savez writes it. Needs the extras flow and data.
+
+    \b
+    Exit code:
+      0  no check found a fault
+      1  a check found a fault
+      2  invalid usage
+      3  a file is damaged, or does not fit the model
+
+    \b
+    Example:
+      tfmpe check posterior.safetensors observed.npz --model delays:model
+    """  # noqa: D301 - click wants the backspace itself
+    require("flax", "optax", "diffrax", "safetensors", extras="flow,data")
+    if plot_file is not None:
+        require("matplotlib", extras="plot")
+    import jax
+    import numpy as np
+
+    from tfmpe.estimators import FlowMatchingEstimator
+
+    model = _model(model_name)
+    try:
+        with np.load(observed) as arrays:
+            values = dict(arrays)
+        verdict = FlowMatchingEstimator.load(estimator, model=model).check(
+            values,
+            key=jax.random.key(seed),
+            n_simulations=simulations,
+            progress=progress,
+        )
+    except (ValueError, KeyError) as error:
+        click.echo(f"Error: {error}", err=True)
+        context.exit(3)
+    click.echo(verdict.summary())
+    facts = json.dumps(verdict.facts(), indent=1) + "\n"
+    write_file(json_file, facts.encode(), "--json")
+    if plot_file is not None:
+        from io import BytesIO
+
+        picture = BytesIO()
+        ending = plot_file.suffix.removeprefix(".") or "png"
+        verdict.plot()[0].figure.savefig(picture, format=ending)
+        write_file(plot_file, picture.getvalue(), "--plot")
+    context.exit(0 if verdict.ok else 1)
+
+
+def _model(name: str) -> "Model":
+    """Return the model that ``MODULE:NAME`` names."""
+    from tfmpe import Model
+
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise click.BadParameter(str(error), param_hint="--model") from None
+    finally:
+        sys.path.pop(0)
+    if not isinstance(found, Model):
+        why = (
+            f"{name} is a {type(found).__name__}, expected a tfmpe.Model such "
+            "as from_numpyro returns"
+        )
+        raise click.BadParameter(why, param_hint="--model")
+    return found

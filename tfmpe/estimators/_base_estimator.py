@@ -1,0 +1,157 @@
+"""Base class of estimators: keys, model, observed data, checks."""
+
+from collections.abc import Iterable
+from typing import Any, SupportsIndex, cast
+
+from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.trees import Tree
+from tfmpe.estimators._corrected.corrected import CorrectedDraws, corrected
+from tfmpe.estimators._memory import Memory
+from tfmpe.estimators._types import AnyTokens, PRNGKey, Sampler
+from tfmpe.estimators._verdict.check import check_posterior
+from tfmpe.estimators._verdict.verdict import Verdict
+from tfmpe.models import Model
+from tfmpe.preprocessing import Tokens
+
+
+class BaseEstimator:
+    """An estimator that remembers its training.
+
+    Subclasses set ``_memory``, and have ``sample`` and ``standardizer``.
+    """
+
+    _memory: Memory
+
+    @property
+    def target_keys(self) -> tuple[str, ...] | None:
+        """The keys that :meth:`fit` learned to infer.
+
+        None before training, and after training for several conditionals.
+        """
+        return self._memory.only and self._memory.only.target
+
+    @property
+    def conditioning_keys(self) -> tuple[str, ...] | None:
+        """The given keys of the training; None as for ``target_keys``."""
+        return self._memory.only and self._memory.only.conditioning
+
+    @property
+    def model(self) -> Model | None:
+        """The model that was passed to :meth:`fit`, or None."""
+        return self._memory.model
+
+    @moves_arrays
+    def check(
+        self,
+        observed: AnyTokens | Tree,
+        target_keys: Iterable[str] | None = None,
+        conditioning_keys: Iterable[str] | None = None,
+        *,
+        key: PRNGKey,
+        model: Model | None = None,
+        simulations: AnyTokens | None = None,
+        **options: Any,
+    ) -> Verdict:
+        """Check the posterior at an observation; return one verdict.
+
+        Parameters
+        ----------
+        observed, target_keys, conditioning_keys
+            One data set, and keys as in :meth:`sample`.
+        key
+            PRNG key.
+        model
+            Source of fresh simulations, of the sizes of the observation; by
+            default the model that was passed to :meth:`fit`.
+        simulations
+            Simulations that were not used for training, instead of a model.
+        **options
+            Numbers of simulations and draws, and other options of
+            :func:`check_posterior`.
+
+        Returns
+        -------
+        Verdict
+            ``print(verdict.summary())`` shows all findings, with remedies.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError, TypeError
+            See :func:`check_posterior` and :meth:`sample`.
+        """
+        model = model or self.model
+        if model is not None:
+            observed = model.condition(observed)
+        tokens, keys = self._memory.read_call(
+            observed, target_keys, conditioning_keys
+        )
+        return check_posterior(
+            cast(Sampler, self),
+            tokens,
+            *keys,
+            key=key,
+            model=model,
+            simulations=simulations,
+            **options,
+        )
+
+    @moves_arrays
+    def corrected(
+        self,
+        observed: AnyTokens | Tree,
+        *,
+        key: PRNGKey,
+        n_samples: SupportsIndex = 1_000,
+        **options: Any,
+    ) -> CorrectedDraws:
+        """Return draws that the density of the model has made exact.
+
+        Parameters
+        ----------
+        observed, key, n_samples, **options
+            See :func:`corrected`.
+
+        Returns
+        -------
+        CorrectedDraws
+            With the efficiency of the weights, and the log evidence.
+
+        Raises
+        ------
+        NoDensityError, ValueError, TypeError
+            See :func:`corrected`.
+        """
+        return corrected(
+            self, observed, key=key, n_samples=n_samples, **options
+        )
+
+    def condition(
+        self,
+        observed: Tree,
+        *,
+        functional_inputs: Tree = None,
+        groups: Tree = None,
+    ) -> Tokens:
+        """Return Tokens with observed values, to infer the target keys.
+
+        Parameters
+        ----------
+        observed : nested dict of arrays (*sample, *event, *batch)
+            Values of the conditioning keys; an xarray Dataset is one too. The
+            sample axes count data sets, and are missing for a single one.
+            Event shapes may differ from those of the training: other keys get
+            the sizes of dimensions that have the same name, or that a rule
+            matches.
+        functional_inputs : nested dict of arrays, optional
+            Of keys that have inputs, if their event shape changes, or the
+            inputs differed between simulations.
+        groups : tree of dict of int arrays, optional
+            Of ragged keys whose number of tokens changes.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError
+            If a key does not exist; if shapes do not fit, inputs or groups are
+            missing, or the estimator was never trained.
+        """
+        return self._memory.condition(observed, functional_inputs, groups)

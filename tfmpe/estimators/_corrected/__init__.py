@@ -1,0 +1,1 @@
+"""Draws corrected by the density of a model."""

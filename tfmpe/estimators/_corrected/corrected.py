@@ -1,0 +1,320 @@
+"""Draws corrected by importance weights, with locals integrated by group."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, SupportsIndex
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float, Int
+
+from tfmpe._base.arrays import flatten_samples
+from tfmpe._base.programs import compiled
+from tfmpe._base.trees import Tree
+from tfmpe.estimators._arguments import positive
+from tfmpe.estimators._corrected.places import Places, places
+from tfmpe.estimators._corrected.student import Student
+from tfmpe.estimators._types import AnyTokens, PRNGKey
+from tfmpe.models import Model
+from tfmpe.models.model import NoDensityError
+from tfmpe.preprocessing import Standardizer, Tokens
+
+_OWN_DRAWS, _INNER = 50_000, (100, 2_000)
+"""Number of local draws of all groups, and its bounds for each of them."""
+
+_ENOUGH = 20
+"""Effective number of draws that moments need, per value."""
+
+
+@dataclass(frozen=True)
+class CorrectedDraws:
+    """Draws from the exact posterior, up to the variance of weights.
+
+    Attributes
+    ----------
+    draws : Tokens, sample axes (n_samples,)
+        Equally weighted values of the target keys.
+    log_weights
+        Of the proposals of global values, before they were resampled;
+        normalized.
+    log_evidence
+        Estimate of the log density of the observations, in nats.
+    efficiency
+        Effective number of proposals, divided by their number.
+    """
+
+    draws: Tokens
+    log_weights: Float[np.ndarray, " n"] = field(repr=False)
+    log_evidence: float
+    efficiency: float
+
+
+def corrected(
+    estimator: Any,
+    observed: AnyTokens | Tree,
+    *,
+    key: PRNGKey,
+    n_samples: SupportsIndex = 1_000,
+    n_inner: SupportsIndex | None = None,
+    n_rounds: SupportsIndex = 2,
+    global_keys: Iterable[str] | None = None,
+    functional_inputs: Tree = None,
+    groups: Tree = None,
+) -> CorrectedDraws:
+    """Correct the draws of an estimator by the density of its model.
+
+    Parameters
+    ----------
+    estimator
+        A trained estimator with the attributes ``model``, ``target_keys`` and
+        ``standardizer``, and the method ``sample``.
+    observed
+        One data set: a dictionary of observed values, or Tokens.
+    key
+        PRNG key.
+    n_samples
+        Number of draws of the estimator, of proposals, and of results.
+    n_inner
+        Number of draws of the local values of every group that integrate them
+        out; by default 2,000 for few groups, and 100 for many.
+    n_rounds
+        Number of rounds. Each proposes from a distribution with the moments
+        of the previous one, the first with those of the estimator's draws.
+    global_keys
+        The target keys that all groups depend on; by default those of a
+        :class:`HierarchicalEstimator`, or else the target keys of one token.
+    functional_inputs, groups
+        See :meth:`tfmpe.Model.condition`.
+
+    Returns
+    -------
+    CorrectedDraws
+
+    Raises
+    ------
+    NoDensityError
+        If the model of the estimator has no log factors of single tokens.
+    ValueError, TypeError
+        If there is not exactly one data set; if there are no global keys; if
+        the estimator was not trained on a model.
+
+    Notes
+    -----
+    Proposals are Student t distributions in standardized, unbounded units: one
+    of all global values, and one of the local values of every group. With
+    global values ``g``, the weight is ``p(g)`` times, for every group, the
+    average of ``p(l, y | g) / q(l)`` over proposals ``l`` of its local values,
+    divided by ``q(g)``. All ``g`` share these proposals, so that their errors
+    mostly cancel, and the variance of weights does not grow with the number of
+    groups. Asymptotically exact as ``n_samples`` and ``n_inner`` grow; a low
+    efficiency shows that the proposals do not cover the posterior. Not for use
+    inside ``jit``. Sources: Tran et al., 2021 (weights with integrated local
+    values); Cappé et al., 2008 (adapted proposals).
+    """
+    model, target = estimator.model, estimator.target_keys
+    if not isinstance(model, Model) or target is None:
+        raise TypeError(
+            "The estimator was not trained on a Model, whose density "
+            "corrects draws. Pass one to fit, or to load."
+        )
+    if not model.has_density:
+        raise NoDensityError(
+            f"{model!r} has no density. Pass log_density_fn= to Model."
+        )
+    tokens = model.condition(
+        observed, functional_inputs=functional_inputs, groups=groups
+    )
+    if np.prod(tokens.sample_shape) != 1:
+        raise ValueError(
+            f"corrected takes one data set, got the sample shape "
+            f"{tokens.sample_shape}. Call it once for each."
+        )
+    tokens = flatten_samples(tokens, len(tokens.sample_shape))
+    shared = global_keys or getattr(estimator, "global_keys", None)
+    if shared is None:
+        shared = [n for n in target if tokens.layout[n].n_tokens == 1]
+    if not shared:
+        raise ValueError(
+            f"None of the target keys {list(target)} has a single token. Pass "
+            "global_keys=, the keys that all groups share."
+        )
+    found = places(tokens.layout, target, tuple(shared))
+    n = positive(n_samples, "n_samples")
+    if n_inner is None:
+        n_inner = np.clip(_OWN_DRAWS // len(found.own), *_INNER)
+    m = positive(n_inner, "n_inner")
+    view = tokens.select_tokens(target)
+    standardizer = estimator.standardizer
+    draw_key, key = jax.random.split(key)
+    draws = estimator.sample(tokens, key=draw_key, n_samples=n)
+    values = standardizer.forward(draws.data, like=view)
+    values = np.asarray(values, np.float32).reshape((n, -1))
+    own = values[:, np.maximum(found.own, 0)]
+    globals_ = values[:, None, found.shared]
+    log_weights = np.zeros(n, np.float32)
+    for round_key in jax.random.split(key, positive(n_rounds, "n_rounds")):
+        weights = _tempered(log_weights, globals_.shape[-1])
+        globals_, own, log_weights = jax.device_get(
+            _weighted(
+                tokens,
+                standardizer,
+                Student.fit(globals_, weights, np.array([len(found.shared)])),
+                Student.fit(own, weights, found.n_own),
+                round_key,
+                model=model,
+                target=target,
+                shared=tuple(shared),
+                n=n,
+                m=m,
+            )
+        )
+    total = float(logsumexp(log_weights))
+    log_weights = log_weights - total
+    weights = np.exp(log_weights)
+    random = np.random.default_rng(
+        np.asarray(jax.random.key_data(key)).ravel().tolist()
+    )
+    rows = _systematic(weights, random)
+    flat = _flat(globals_[rows, 0], own[rows], found, view.data[0].size)
+    standard = flat.reshape((n, *view.data.shape))
+    drawn = standardizer.inverse(standard, like=view)[:, 0]
+    return CorrectedDraws(
+        _rows(view.to_tokens(), n).with_data(drawn),
+        log_weights,
+        total - float(np.log(n)),
+        1 / float(np.sum(weights**2)) / n,
+    )
+
+
+@compiled()
+def _weighted(
+    tokens: Tokens,
+    standardizer: Standardizer,
+    global_proposal: Student,
+    own_proposal: Student,
+    key: PRNGKey,
+    *,
+    model: Model,
+    target: tuple[str, ...],
+    shared: tuple[str, ...],
+    n: int,
+    m: int,
+) -> tuple[
+    Float[Array, "n 1 shared"], Float[Array, "n groups own"], Float[Array, " n"]
+]:
+    """Return proposals of global values, local draws, and log weights."""
+    found = places(tokens.layout, target, shared)
+    view = tokens.select_tokens(target)
+    size, n_groups = view.data[0].size, len(found.own)
+    global_key, own_key, choice_key = jax.random.split(key, 3)
+    globals_ = global_proposal.draw(global_key, n)
+    own = own_proposal.draw(own_key, m)
+    used = found.own >= 0
+
+    def in_own_units(
+        standard: Float[Array, "n size"],
+    ) -> tuple[Float[Array, "n size"], Float[Array, "n size"]]:
+        """Return values, and the log derivatives of this elementwise map."""
+        shape = (len(standard), *view.data.shape[1:])
+
+        def values_of(standard: Array) -> Array:
+            rows = _rows(view.to_tokens(), len(standard))
+            values = standardizer.inverse(standard.reshape(shape), like=rows)
+            return values.reshape(standard.shape)
+
+        ones = jnp.ones_like(standard)
+        values, slopes = jax.jvp(values_of, (standard,), (ones,))
+        return values, jnp.log(jnp.abs(slopes))
+
+    nothing = jnp.zeros((1, found.shared.size), jnp.float32)
+    own_values, slopes = in_own_units(
+        _flat(jnp.repeat(nothing, m, 0), own, found, size)
+    )
+    own_slopes = jnp.where(used[None], slopes[:, np.maximum(found.own, 0)], 0)
+    own_density = own_proposal.log_prob(own) - own_slopes.sum(-1)
+    global_values, slopes = in_own_units(
+        _flat(globals_[:, 0], jnp.repeat(own[:1], n, 0), found, size)
+    )
+    global_values = global_values[:, found.shared]
+    density = global_proposal.log_prob(globals_)[:, 0]
+    density = density - slopes[:, found.shared].sum(-1)
+    rows = _rows(tokens, m)
+
+    def weight(
+        given: tuple[Float[Array, " shared"], PRNGKey],
+    ) -> tuple[Float[Array, "groups own"], Float[Array, ""]]:
+        one, key = given
+        values = own_values.at[:, found.shared].set(one[None])
+        values = values.reshape((m, *view.data.shape[1:]))
+        full = rows.select_tokens(target).with_data(values)
+        sums = _sums(model, full, found.group_of_token, n_groups + 1)
+        inner = sums[:n_groups].T - own_density
+        chances = jnp.cumsum(jax.nn.softmax(inner, 0), 0)
+        picks = jax.random.uniform(key, (1, n_groups))
+        chosen = jnp.minimum((chances < picks).sum(0), m - 1)
+        average = logsumexp(inner, axis=0) - np.float32(np.log(m))
+        return own[chosen, np.arange(n_groups)], sums[-1, 0] + average.sum()
+
+    local, log_weights = jax.lax.map(
+        weight, (global_values, jax.random.split(choice_key, n))
+    )
+    return globals_, local, log_weights - density
+
+
+def _sums(
+    model: Model, tokens: Tokens, groups: Int[np.ndarray, " tokens"], n: int
+) -> Float[Array, "groups rows"]:
+    """Return the sums of the log factors of the tokens of every group."""
+    total = jnp.zeros((n, len(tokens.data)), jnp.float32)
+    for name, factor in model.log_factors(tokens).items():
+        if not name:
+            raise NoDensityError(
+                "The density of the model has no factors of single tokens. "
+                "Return a dictionary from log_density_fn."
+            )
+        own = groups[tokens.layout[name].block]
+        by_token = factor.reshape((len(factor), -1)).T
+        total = total + jax.ops.segment_sum(by_token, own, n)
+    return total
+
+
+def _rows(tokens: Tokens, n: int) -> Tokens:
+    """Return a single row of Tokens ``n`` times."""
+    return jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape[1:])), tokens
+    )
+
+
+def _flat(globals_: Any, own: Any, found: Places, size: int) -> Array:
+    """Return flattened target tokens from global and local values."""
+    used = found.own >= 0
+    flat = jnp.zeros((len(globals_), size), jnp.float32)
+    flat = flat.at[:, found.shared].set(globals_)
+    return flat.at[:, found.own[used]].set(own[:, used])
+
+
+def _tempered(
+    log_weights: Float[np.ndarray, " n"], n_values: int
+) -> Float[np.ndarray, " n"]:
+    """Return weights, flattened until enough draws count for moments."""
+    log_weights = log_weights - log_weights.max()
+    enough = min(_ENOUGH * n_values, len(log_weights) / 2)
+    while True:
+        weights = np.exp(log_weights)
+        weights = weights / weights.sum()
+        if 1 / np.sum(weights**2) >= enough:
+            return weights
+        log_weights = log_weights / 2
+
+
+def _systematic(
+    weights: Float[np.ndarray, " n"], random: np.random.Generator
+) -> np.ndarray:
+    """Return rows, each about as often as its weight says (systematic)."""
+    n = len(weights)
+    places = (np.arange(n) + random.uniform()) / n
+    edges = np.cumsum(weights)
+    rows = np.searchsorted(edges / edges[-1], places)
+    return random.permutation(np.minimum(rows, n - 1))

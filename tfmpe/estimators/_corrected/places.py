@@ -1,0 +1,55 @@
+"""Places of global values, and of the local values of every group."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from tfmpe.preprocessing import TokenLayout
+from tfmpe.preprocessing.masks.padding import filled_columns
+from tfmpe.preprocessing.masks.token_groups import token_groups
+
+
+class Places(NamedTuple):
+    """Positions of values in the flattened target tokens; static.
+
+    Attributes
+    ----------
+    group_of_token
+        Group of every token of the layout; the global ones come last.
+    shared
+        Positions of global values.
+    own
+        Positions of local values, one row per group, filled up with -1.
+    """
+
+    group_of_token: Int[np.ndarray, " tokens"]
+    shared: Int[np.ndarray, " values"]
+    own: Int[np.ndarray, "groups values"]
+
+    @property
+    def n_own(self) -> Int[np.ndarray, " groups"]:
+        """Number of local values of every group."""
+        return (self.own >= 0).sum(1)
+
+
+def places(
+    layout: TokenLayout, target: tuple[str, ...], shared: tuple[str, ...]
+) -> Places:
+    """Return the places for target keys, some of which all groups share."""
+    groups = token_groups(layout, shared)
+    n_groups = int(groups.max(initial=-1)) + 1
+    groups = np.where(groups < 0, n_groups, groups)
+    view = layout.select(target)
+    # Columns that no key fills are as wide as the whole layout.
+    filled = filled_columns(view.keys, layout.width)
+    tokens = [groups[layout[name].block] for name in view.names]
+    owner = np.repeat(np.concatenate(tokens), layout.width)
+    at = np.flatnonzero(filled)
+    owner = owner[at]
+    most = np.bincount(owner, minlength=n_groups + 1)[:n_groups].max(initial=1)
+    own = np.full((n_groups, max(most, 1)), -1)
+    for group in range(n_groups):
+        found = at[owner == group]
+        own[group, : len(found)] = found
+    return Places(groups, at[owner == n_groups], own)

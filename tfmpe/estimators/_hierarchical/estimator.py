@@ -1,0 +1,537 @@
+"""An estimator for any number of groups."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, SupportsIndex
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.trees import Tree
+from tfmpe.estimators._base_estimator import BaseEstimator
+from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._default_network import (
+    default_group_posterior,
+    describe_network,
+)
+from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.estimators._flow.vector_field import Field, with_arrays
+from tfmpe.estimators._hierarchical.whitened import (
+    WhitenedFlow,
+    WhiteningField,
+    whitened_loss,
+)
+from tfmpe.estimators._memory import Memory
+from tfmpe.estimators._own_units import draw_tokens, log_density
+from tfmpe.estimators._storage.estimator_file import (
+    load_estimator,
+    save_estimator,
+)
+from tfmpe.estimators._training.history import TrainingHistory
+from tfmpe.estimators._training.loss import SIGMA_MIN
+from tfmpe.estimators._training.options import read_options
+from tfmpe.estimators._training.prepare import Start, prepare, simulations
+from tfmpe.estimators._types import (
+    AnyTokens,
+    BijectorLike,
+    PRNGKey,
+    Simulations,
+    Values,
+)
+from tfmpe.models import Model
+from tfmpe.preprocessing import (
+    Standardizer,
+    StorageError,
+    Tokens,
+    TokenView,
+)
+from tfmpe.preprocessing.layout.layout import checked_names
+from tfmpe.preprocessing.tokens.observed import template_of
+
+_GLOBAL, _LOCAL = "global.safetensors", "local.safetensors"
+_DEFAULTS = {
+    "learning_rate": 1e-3,
+    "n_epochs": 100,
+    "batch_size": 128,
+    "progress": False,
+}
+
+
+class HierarchicalHistory(NamedTuple):
+    """Losses of both trainings of a :class:`HierarchicalEstimator`.
+
+    Attributes
+    ----------
+    global_keys
+        Of the global keys: the loss of the flow, plus the negative log
+        likelihood of its normal approximation.
+    local_keys
+        Of all other target keys; None if there are none.
+    """
+
+    global_keys: TrainingHistory
+    local_keys: TrainingHistory | None
+
+
+class HierarchicalEstimator(BaseEstimator):
+    """Infers global and local parameters from any number of groups.
+
+    The global keys are inferred first, from all groups, in units of a normal
+    approximation whose precision is a sum over groups: it is trained with the
+    numbers of groups in the simulations and fewer, and can be asked for many
+    more. The other target keys are inferred given the global ones.
+
+    Parameters
+    ----------
+    global_keys
+        Target keys that all groups depend on, such as means and standard
+        deviations of populations. They have no padding.
+    posterior
+        The network for them, by default one that :meth:`fit` builds; see
+        :class:`tfmpe.nn.GroupPosterior`.
+    vector_field, bijectors, exchangeable
+        The network for the other keys, bijectors of all keys, and keys without
+        an order; see :class:`FlowMatchingEstimator`.
+
+    Attributes
+    ----------
+    posterior : GroupPosterior or None
+    local : FlowMatchingEstimator
+        Infers the other keys, given the global ones.
+
+    Notes
+    -----
+    The rules must keep groups apart if the global keys are known. Widths of
+    global parameters hold for numbers of groups far from those of the
+    training, but errors of posterior means do not shrink with them: measured in
+    posterior standard deviations, they grow with the square root of the number
+    of groups, and shrink with the number of simulations. See
+    ``docs/benchmarks/groups.md``.
+
+    Examples
+    --------
+    >>> from tfmpe.models import Model
+    >>> def prior(key, n):
+    ...     a, b = jax.random.split(key)
+    ...     mu = jax.random.normal(a, (n, 1, 1))
+    ...     return {"mu": mu, "theta": mu + jax.random.normal(b, (n, 4, 1))}
+    >>> def simulator(key, parameters):
+    ...     theta = parameters["theta"]
+    ...     return {"obs": theta + jax.random.normal(key, theta.shape)}
+    >>> rules = {
+    ...     "local": ["theta", "obs"],
+    ...     "cross": [("mu", "obs"), ("obs", "mu")],
+    ...     "cross_local": [("theta", "obs", (0, 0))],
+    ... }
+    >>> model = Model(prior, simulator, independence=rules)
+    >>> estimator = HierarchicalEstimator(["mu"])
+    >>> key = jax.random.key(0)
+    >>> history = estimator.fit(model, n_simulations=64, key=key, n_epochs=1)
+    >>> observed = {"obs": jnp.zeros((100, 1))}
+    >>> draws = estimator.sample(observed, ["mu"], key=key, n_samples=10)
+    >>> draws["mu"].shape
+    (10, 1, 1)
+    """
+
+    def __init__(
+        self,
+        global_keys: Iterable[str],
+        posterior: WhiteningField | None = None,
+        vector_field: Field | None = None,
+        *,
+        bijectors: Mapping[str, BijectorLike] | None = None,
+        exchangeable: Iterable[str] = (),
+    ) -> None:
+        self.global_keys = tuple(global_keys)
+        self.posterior = posterior
+        self.local = FlowMatchingEstimator(
+            vector_field, bijectors=bijectors, exchangeable=exchangeable
+        )
+        self._bijectors = dict(bijectors or {})
+        self._memory = Memory()
+
+    @property
+    def standardizer(self) -> Standardizer | None:
+        """The standardizer; None before training."""
+        return self.local.standardizer
+
+    @moves_arrays
+    def fit(
+        self,
+        data: Simulations | Model,
+        target_keys: Iterable[str] | None = None,
+        conditioning_keys: Iterable[str] | None = None,
+        *,
+        key: PRNGKey,
+        n_simulations: SupportsIndex | None = None,
+        **options: Any,
+    ) -> HierarchicalHistory:
+        """Train both networks.
+
+        Parameters
+        ----------
+        data, target_keys, conditioning_keys, key, n_simulations
+            See :meth:`FlowMatchingEstimator.fit`. Target keys include the
+            global ones. Simulations may have different numbers of groups; in
+            half of the rows of every step, random groups are left out.
+        **options
+            ``validation``, ``optimizer``, ``learning_rate``, ``n_epochs``,
+            ``batch_size``, ``n_noise``, ``patience``, ``progress``,
+            ``checkpoint``, ``checkpoint_every``, ``steps_per_epoch``, used in
+            both trainings.
+
+        Raises
+        ------
+        ValueError
+            If global keys are not target keys, or rules do not keep groups
+            apart; and see :meth:`FlowMatchingEstimator.fit`.
+        TrainingDivergedError, UnknownKeyError, TypeError
+            See :meth:`FlowMatchingEstimator.fit`.
+        """
+        model = None
+        if isinstance(data, Model):
+            model, progress = data, bool(options.get("progress"))
+            data = simulations(model, n_simulations, key, progress)
+            target_keys = target_keys or model.target_keys
+            conditioning_keys = conditioning_keys or model.conditioning_keys
+        if target_keys is None:
+            raise TypeError("fit needs target_keys.")
+        keys = self._read_keys(data, target_keys, conditioning_keys)
+        checkpoint = options.pop("checkpoint", None)
+        folders = [
+            None if checkpoint is None else Path(checkpoint) / name
+            for name in ("global", "local")
+        ]
+        loop, reached, start = prepare(
+            partial(self._start, model, key, keys),
+            data,
+            ((self.global_keys, keys.conditioning),),
+            key,
+            read_options(**_DEFAULTS | options, checkpoint=folders[0]),
+            SIGMA_MIN,
+            whitened_loss,
+        )
+        self.local.standardizer = loop.standardizer
+        self._memory = start.memory
+        try:
+            for progressed in loop.epochs(reached):
+                reached = progressed
+        finally:
+            self.posterior = with_arrays(
+                start.field, reached.best, reached.others
+            )
+        others = self._local_keys(keys)
+        if others is None:
+            return HierarchicalHistory(reached.history, None)
+        history = self.local.fit(
+            data,
+            *others,
+            key=jax.random.fold_in(key, 1),
+            checkpoint=folders[1],
+            **options,
+        )
+        return HierarchicalHistory(reached.history, history)
+
+    @moves_arrays
+    def sample(
+        self,
+        tokens: AnyTokens | Tree,
+        target_keys: Iterable[str] | None = None,
+        conditioning_keys: Iterable[str] | None = None,
+        *,
+        key: PRNGKey,
+        n_samples: SupportsIndex = 1,
+        functional_inputs: Tree = None,
+        groups: Tree = None,
+        **options: Any,
+    ) -> Tokens:
+        """Draw target values for every sample of the tokens.
+
+        Parameters
+        ----------
+        tokens, key, n_samples, functional_inputs, groups
+            See :meth:`FlowMatchingEstimator.sample`. The numbers of groups may
+            differ from those of the training.
+        target_keys
+            Some or all of those of the training, by default all. Draws of only
+            global keys take a small part of the time.
+        conditioning_keys
+            Those of the training.
+        **options
+            See :meth:`FlowMatchingEstimator.sample`, without ``theta_0``.
+
+        Returns
+        -------
+        Tokens, sample axes (n_samples, *sample)
+            See :meth:`FlowMatchingEstimator.sample`.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError, TypeError
+            See :meth:`FlowMatchingEstimator.sample`.
+        """
+        tokens, keys = self._read_call(
+            tokens, target_keys, conditioning_keys, functional_inputs, groups
+        )
+        global_key, local_key = jax.random.split(key)
+        question = Conditional(self.global_keys, keys.conditioning)
+        draws = draw_tokens(
+            WhitenedFlow(self._trained()),
+            self.standardizer,
+            tokens,
+            question,
+            key=global_key,
+            n_samples=n_samples,
+            **options,
+        )
+        full = _with_draws(tokens, draws)
+        others = self._local_keys(keys)
+        if others is not None:
+            drawn = self.local.sample(full, *others, key=local_key, **options)
+            view = full.select_tokens(others.target)
+            full = view.with_data(drawn.data[0])
+        return full.select_tokens(keys.target).to_tokens()
+
+    @moves_arrays
+    def log_prob(
+        self,
+        tokens: AnyTokens | Tree,
+        target_keys: Iterable[str] | None = None,
+        conditioning_keys: Iterable[str] | None = None,
+        *,
+        values: Values | None = None,
+        functional_inputs: Tree = None,
+        groups: Tree = None,
+        **options: Any,
+    ) -> Float[Array, "*draws"]:
+        """Return the log density of target values given the conditioning.
+
+        Parameters
+        ----------
+        tokens, values, functional_inputs, groups, **options
+            See :meth:`FlowMatchingEstimator.log_prob`.
+        target_keys, conditioning_keys
+            The global keys, or all target keys of the training, in any order.
+
+        Returns
+        -------
+        Array, shape (*sample,), or (n, *sample) with ``values``
+            See :meth:`FlowMatchingEstimator.log_prob`.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError, TypeError
+            See :meth:`FlowMatchingEstimator.log_prob`.
+        """
+        if values is None and not isinstance(tokens, (Tokens, TokenView)):
+            raise TypeError(
+                "Observed values have no target values. Pass values=, such as "
+                "draws."
+            )
+        tokens, keys = self._read_call(
+            tokens, target_keys, conditioning_keys, functional_inputs, groups
+        )
+        if not {*self.global_keys} <= {*keys.target} or len(
+            keys.target
+        ) not in (len(self.global_keys), len(self.target_keys or ())):
+            raise ValueError(
+                f"log_prob of {list(keys.target)} is not known, only of "
+                f"{list(self.global_keys)} and {list(self.target_keys or ())}."
+            )
+        view = tokens.select_tokens(keys.target)
+        if values is None:
+            drawn = view.data[None]
+        elif isinstance(values, (Tokens, TokenView)):
+            drawn = values.select_tokens(keys.target).data
+        else:
+            drawn = jnp.asarray(values)
+        full = _repeated(tokens, len(drawn))
+        full = full.select_tokens(keys.target).with_data(drawn)
+        density = log_density(
+            WhitenedFlow(self._trained()),
+            self.standardizer,
+            tokens,
+            Conditional(self.global_keys, keys.conditioning),
+            full.select_tokens(self.global_keys).data,
+            **options,
+        )
+        others = self._local_keys(keys)
+        if others is not None:
+            density = density + self.local.log_prob(full, *others, **options)
+        return density[0] if values is None else density
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the estimator, without its model, to a folder.
+
+        Existing files in it are replaced.
+
+        Raises
+        ------
+        StorageError, ImportError
+            See :meth:`FlowMatchingEstimator.save`.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "sigma_min": SIGMA_MIN,
+            "network": describe_network(self._trained()),
+        }
+        save_estimator(
+            folder / _GLOBAL,
+            self._trained(),
+            self.standardizer,
+            self._memory,
+            settings,
+        )
+        if self.local.vector_field is not None:
+            self.local.save(folder / _LOCAL)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        posterior: WhiteningField | None = None,
+        vector_field: Field | None = None,
+        *,
+        bijectors: Mapping[str, BijectorLike] | None = None,
+        model: Model | None = None,
+    ) -> "HierarchicalEstimator":
+        """Read a folder that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        posterior, vector_field
+            Networks of the same architectures; not needed for those of
+            ``tfmpe.nn``.
+        bijectors, model
+            See :meth:`FlowMatchingEstimator.load`.
+
+        Raises
+        ------
+        FileNotFoundError, StorageError
+            See :meth:`FlowMatchingEstimator.load`.
+        """
+        folder = Path(folder)
+        if bijectors is None and model is not None:
+            bijectors = model.bijectors
+        found, standardizer, memory, _ = load_estimator(
+            folder / _GLOBAL, posterior, bijectors
+        )
+        if not isinstance(found, WhiteningField):
+            raise StorageError(
+                f"{folder / _GLOBAL} holds a {type(found).__name__}, which is "
+                "not a network for global keys."
+            )
+        estimator = cls(found.global_keys, found, bijectors=bijectors)
+        if (folder / _LOCAL).exists():
+            estimator.local = FlowMatchingEstimator.load(
+                folder / _LOCAL, vector_field, bijectors=bijectors
+            )
+        estimator.local.standardizer = standardizer
+        estimator._memory = replace(memory, model=model)
+        return estimator
+
+    def _read_keys(
+        self,
+        data: Simulations,
+        target_keys: Iterable[str],
+        conditioning_keys: Iterable[str] | None,
+    ) -> Conditional:
+        target = checked_names(target_keys)
+        if conditioning_keys is None:
+            layout = getattr(data, "layout", None)
+            if layout is None:
+                raise TypeError(
+                    "fit needs conditioning_keys for batches, whose keys are "
+                    "not known before they are made."
+                )
+            conditioning_keys = [n for n in layout.names if n not in target]
+        missing = [name for name in self.global_keys if name not in target]
+        if missing:
+            raise ValueError(
+                f"The global keys {missing} are not among the target keys "
+                f"{list(target)}."
+            )
+        return Conditional(target, checked_names(conditioning_keys))
+
+    def _read_call(
+        self,
+        tokens: AnyTokens | Tree,
+        target_keys: Iterable[str] | None,
+        conditioning_keys: Iterable[str] | None,
+        functional_inputs: Tree,
+        groups: Tree,
+    ) -> tuple[Tokens, Conditional]:
+        """Return Tokens and keys that the networks were trained for."""
+        known = self._memory.only
+        if known is None:
+            raise ValueError("The estimator was never trained. Call fit first.")
+        found, keys = self._memory.read_call(
+            tokens,
+            target_keys,
+            conditioning_keys or known.conditioning,
+            functional_inputs,
+            groups,
+        )
+        others = [name for name in keys.target if name not in known.target]
+        if others or {*keys.conditioning} != {*known.conditioning}:
+            raise ValueError(f"The estimator learned {known}, not {keys}.")
+        if isinstance(found, TokenView):
+            found = found.to_tokens()
+        return found, Conditional(keys.target, known.conditioning)
+
+    def _local_keys(self, keys: Conditional) -> Conditional | None:
+        """Return the conditional of the other keys, if any is wanted."""
+        known = self._memory.only
+        wanted = [n for n in keys.target if n not in self.global_keys]
+        if known is None or not wanted:
+            return None
+        target = tuple(n for n in known.target if n not in self.global_keys)
+        return Conditional(target, (*self.global_keys, *known.conditioning))
+
+    def _trained(self) -> Any:
+        if self.posterior is None or self._memory.only is None:
+            raise ValueError("The estimator was never trained. Call fit first.")
+        return self.posterior
+
+    def _start(
+        self,
+        model: Model | None,
+        key: PRNGKey,
+        keys: Conditional,
+        tokens: Tokens,
+        conditionals: tuple[Conditional, ...],
+    ) -> Start:
+        """Return what the training of the global keys starts from."""
+        del conditionals
+        standardizer = self.standardizer
+        if standardizer is None:
+            bijectors = self._bijectors or (model.bijectors if model else {})
+            standardizer = Standardizer.fit(tokens, bijectors=bijectors)
+        field = self.posterior
+        if field is None:
+            field = default_group_posterior(
+                tokens, self.global_keys, keys.conditioning, key
+            )
+        memory = Memory((keys,), template_of(tokens), model)
+        return Start(field, standardizer, memory)
+
+
+def _repeated(tokens: Tokens, n: int) -> Tokens:
+    """Return Tokens with a new first sample axis of ``n`` equal entries."""
+    return jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape)), tokens
+    )
+
+
+def _with_draws(tokens: Tokens, draws: Tokens) -> Tokens:
+    """Return Tokens, repeated for every draw, with the drawn values."""
+    full = _repeated(tokens, len(draws.data))
+    return full.select_tokens(draws.layout.names).with_data(draws.data)

@@ -1,0 +1,110 @@
+"""Runs of a NumPyro model, without the values that it is given."""
+
+import copy
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+from jaxtyping import Array
+
+from tfmpe._base.arrays import PRNGKey
+
+DATA = "tfmpe_data"
+"""Name under which a site keeps values that its model is given."""
+
+
+class Run:
+    """A NumPyro model with its arguments, run without observed values."""
+
+    def __init__(
+        self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
+    ) -> None:
+        self.model = model
+        try:
+            self._bound = inspect.signature(model).bind(*args, **kwargs)
+        except ValueError:  # A callable without a signature
+            self._bound = inspect.signature(_anything).bind(*args, **kwargs)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the model by name."""
+        return dict(self._bound.arguments)
+
+    def with_arguments(self, arguments: Mapping[str, Any]) -> "Run":
+        """Return the model with other arguments."""
+        new = copy.copy(self)
+        new._bound = inspect.BoundArguments(
+            self._bound.signature, OrderedDict(arguments)
+        )
+        return new
+
+    def trace(
+        self, key: PRNGKey, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the sample sites of one run, some with given values."""
+        return {
+            name: site
+            for name, site in self.messages(key, values).items()
+            if site["type"] == "sample"
+        }
+
+    def draw(
+        self, key: PRNGKey, n: int, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Array]:
+        """Return values of all sites in ``n`` runs; some may be given."""
+
+        def once(key: PRNGKey, given: Mapping[str, Any]) -> dict[str, Any]:
+            trace = self.trace(key, given)
+            return {name: site["value"] for name, site in trace.items()}
+
+        return jax.vmap(once)(jax.random.split(key, n), dict(values or {}))
+
+    def messages(
+        self, key: Any, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return all sites of one run."""
+        import numpyro
+        from numpyro import handlers
+
+        self.last = ""
+        given = handlers.substitute(self._free(), data=dict(values or {}))
+        with numpyro.validation_enabled(False):
+            return handlers.trace(handlers.seed(given, key)).get_trace(
+                *self._bound.args, **self._bound.kwargs
+            )
+
+    def _free(self) -> Callable[..., Any]:
+        """Return the model with a handler that takes its values away."""
+        from numpyro.primitives import Messenger
+
+        run = self
+
+        class Free(Messenger):
+            def process_message(self, msg: dict[str, Any]) -> None:
+                if msg["type"] == "prng_key":
+                    raise ValueError(
+                        "The model draws random numbers outside of sample "
+                        "sites, with numpyro.prng_key. Write the simulator as "
+                        "a numpyro Distribution with a method sample."
+                    )
+                if msg["type"] != "sample":
+                    return
+                run.last = msg["name"]
+                if not msg["is_observed"]:
+                    return
+                if msg.get("_control_flow_done"):
+                    raise ValueError(
+                        f"{run.last!r} has observed values inside numpyro's "
+                        "scan, which keep it from being simulated. Pass None "
+                        "instead of the values."
+                    )
+                msg["infer"] = {**msg["infer"], DATA: msg["value"]}
+                msg["is_observed"], msg["value"] = False, None
+
+        return Free(self.model)
+
+
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """Have the signature of a callable that takes anything."""
