@@ -55,6 +55,23 @@ def test_repr_does_not_simulate():
     assert repr(Model(prior, simulator)) == "Model(not simulated yet)"
 
 
+def test_simulations_of_one_size_share_a_program(model):
+    n_traced = []
+
+    def counted(key, n):
+        n_traced.append(n)
+        return prior(key, n)
+
+    counting = Model(counted, simulator, None, RULES)
+    first = counting.simulate(jax.random.key(0), 4)
+    n = len(n_traced)
+    second = counting.simulate(jax.random.key(1), 4)
+    assert len(n_traced) == n
+    assert (np.asarray(first.data) != second.data).all()
+    expected = model.simulate(jax.random.key(1), 4)
+    np.testing.assert_array_equal(second.data, expected.data)
+
+
 def test_a_numpy_prior_has_the_same_keys():
     def draw(key, n):
         return {"a": np.random.default_rng(int(key[1])).normal(size=(n, 1, 1))}

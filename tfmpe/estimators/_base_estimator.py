@@ -67,7 +67,8 @@ class BaseEstimator:
             Simulations that were not used for training, instead of a model.
         **options
             Numbers of simulations and draws, and other options of
-            :func:`check_posterior`.
+            :func:`check_posterior`. Densities are solved in 4 steps by default,
+            which changes them by about 0.01 nats.
 
         Returns
         -------
@@ -79,6 +80,7 @@ class BaseEstimator:
         UnknownKeyError, ValueError, TypeError
             See :func:`check_posterior` and :meth:`sample`.
         """
+        options = {"density_options": {"n_steps": 4}} | options
         model = model or self.model
         if model is not None:
             observed = model.condition(observed)

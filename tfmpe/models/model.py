@@ -11,15 +11,16 @@ from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import AnyArray, PRNGKey, flatten_samples
 from tfmpe._base.errors import raise_faults
+from tfmpe._base.static import static_int
 from tfmpe._base.trees import Tree, flatten_tree
 from tfmpe.preprocessing import (
     TokenGenerator,
     TokenLayout,
     Tokens,
     TokenView,
-    generate_static_dataset,
 )
 from tfmpe.preprocessing.data.simulation import parameter_names
+from tfmpe.preprocessing.data.static_dataset import BATCH_SIZE, collect
 from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs
 from tfmpe.preprocessing.tokens.observed import observed_tokens, template_of
 
@@ -107,6 +108,7 @@ class Model:
             functional_input_fn,
             independence,
         )
+        self._generators: dict[SupportsIndex, TokenGenerator] = {}
         self._options = {
             "batch_ndims": batch_ndims,
             "labels": labels,
@@ -125,16 +127,15 @@ class Model:
     ) -> Tokens:
         """Return ``n`` simulations; see :func:`tfmpe.generate_static_dataset`.
 
-        All random numbers come from ``key``. Does not work under ``jit``.
+        All random numbers come from ``key``. Compiled once per ``batch_size``,
+        by default ``n``, but at most 1,000. Does not work under ``jit``.
         """
-        tokens = generate_static_dataset(
-            key,
-            *self._arguments,
-            n,
-            batch_size=batch_size,
-            progress=progress,
-            **self._options,
-        )
+        n = static_int(n, "n")
+        size = min(n, BATCH_SIZE) if batch_size is None else batch_size
+        if size not in self._generators:
+            self._generators[size] = self.generator(n, size, key)
+        generator = self._generators[size].reseeded(n, key)
+        tokens = collect(generator, progress)
         # Two simulations show whether functional inputs differ.
         if len(tokens) > 1 and "_template" not in self.__dict__:
             self._template = template_of(tokens)

@@ -1,5 +1,6 @@
 """Generator of batches of Tokens, each simulated when it is asked for."""
 
+import copy
 import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -125,7 +126,23 @@ class TokenGenerator:
             )
         self.key = _as_key(seed)
         self._jit = jit
-        self._simulate: Any = None
+        # Shared with generators of other simulations of the same model.
+        self._programs: dict[str, Callable[[PRNGKey], Tokens]] = {}
+
+    def reseeded(self, n_samples: object, seed: object) -> "TokenGenerator":
+        """Return a generator of other simulations, without compiling again.
+
+        Parameters
+        ----------
+        n_samples, seed
+            See :class:`TokenGenerator`.
+        """
+        other = copy.copy(self)
+        other.n_samples = _positive(n_samples, "n_samples")
+        other.key = _as_key(seed)
+        # Assigned here too, because copies are made like unpickled objects.
+        other._programs = self._programs
+        return other
 
     def __repr__(self) -> str:
         return (
@@ -210,7 +227,7 @@ class TokenGenerator:
             return batch if device is None else jax.device_put(batch, device)
 
         ahead = partial(_ahead, n_ahead=prefetch) if prefetch else map
-        compiles = self._simulate is None and self._jit is not False
+        compiles = not self._programs and self._jit is not False
         label = "compiling" if compiles else "simulating"
         with progress_bar(progress, len(indices), "batch", label) as bar:
             for batch in ahead(load, indices):
@@ -218,17 +235,17 @@ class TokenGenerator:
                 yield batch
 
     def _batch(self, key: PRNGKey) -> Tokens:
-        if self._simulate is None:
-            self._simulate = compiled(
+        if not self._programs:
+            self._programs["simulate"] = compiled(
                 partial(self._simulation, n_samples=self.batch_size),
                 key,
                 self._jit,
             )
-        return self._simulate(key)
+        return self._programs["simulate"](key)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the compiled program: another process compiles its own."""
-        return {**self.__dict__, "_simulate": None}
+        return {**self.__dict__, "_programs": {}}
 
 
 def _ahead(

@@ -1,6 +1,6 @@
 """Static dataset: all simulations as one Tokens."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from tfmpe.preprocessing.tokens.tokens import Tokens
 
 from .generator import TokenGenerator
 
-_BATCH_SIZE = 1_000
+BATCH_SIZE = 1_000
 
 
 def generate_static_dataset(
@@ -75,7 +75,7 @@ def generate_static_dataset(
     """
     n_samples = static_int(n_samples, "n_samples")
     if batch_size is None:
-        batch_size = min(n_samples, _BATCH_SIZE)
+        batch_size = min(n_samples, BATCH_SIZE)
     generator = TokenGenerator(
         prior_fn,
         simulator_fn,
@@ -86,11 +86,15 @@ def generate_static_dataset(
         key,
         **options,
     )
-    return _collect(generator.batches(progress=progress), generator.n_samples)
+    return collect(generator, progress)
 
 
-def _collect(batches: Iterable[Tokens], n_samples: int) -> Tokens:
+def collect(generator: TokenGenerator, progress: bool = False) -> Tokens:
     """Copy batches into arrays for all samples, one batch at a time."""
+    batches, n_samples = (
+        generator.batches(progress=progress),
+        generator.n_samples,
+    )
     filled = 0
     first: Any = None
     described = ""
