@@ -149,7 +149,7 @@ def test_gibbs_steps_keep_the_joint_distribution():
 def test_stored_reference_is_consistent(name, size):
     stored, task = make_references.read(f"{name}_{size}"), TASKS[name]
     # The chains of fifty sites of SLCP are short.
-    limit = 0.3 if (name, size) == ("slcp", 50) else 0.1
+    limit = 0.2 if (name, size) == ("slcp", 50) else 0.1
     assert stored["refining changed, in sd"] < limit
     assert {*stored["mean"]} == {*task.target_keys}
     assert len(stored["mean"][task.local_name]) == len(stored["x"]) == size
@@ -217,6 +217,7 @@ def test_page_states_what_was_missed_and_not_run():
         "drawing CPU": 2.0,
     }
     text = page.text({"machine": "2 cores", "rows": [row]})
+    text = " ".join(text.split())
     assert "**None of the 1 runs reaches all goals.**" in text
     assert "35 were not run" in text
     cells = "| sir | 5 | 1,000 | direct | 0 | 0.50 | 0.25 | 1.50 | 1.25 | 0.75 "
