@@ -16,8 +16,7 @@ from make_references import FOLDER, rounded
 from numpyro.diagnostics import effective_sample_size, gelman_rubin
 from numpyro.infer import MCMC, NUTS
 from numpyro.infer.reparam import LocScaleReparam
-
-from models import CASES
+from ragged_and_crossed import CASES
 
 QUANTILES = 0.05, 0.25, 0.5, 0.75, 0.95
 N_CHAINS, N_WARMUP, N_SAMPLES, ACCEPT = 4, 500, 2_500, 0.9

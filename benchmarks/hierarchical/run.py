@@ -39,7 +39,7 @@ def measure(name, size, budget, method, seed):
         trained = time.process_time()
         draws = draw(estimator, task, reference["x"], draw_key)
     else:
-        import models
+        import ragged_and_crossed as models
 
         task, reference = models.CASES[name], read(name)
         estimator = from_numpyro(task, budget, key)

@@ -229,8 +229,7 @@ def test_page_states_what_was_missed_and_not_run():
 def test_stored_reference_of_a_numpyro_model(name):
     pytest.importorskip("numpyro")
     from numpyro import handlers
-
-    from models import CASES
+    from ragged_and_crossed import CASES
 
     stored, case = make_references.read(name), CASES[name]
     assert stored["observed"].shape == case.observed().shape
