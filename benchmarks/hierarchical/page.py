@@ -12,7 +12,7 @@ from tasks import TASKS
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 RESULTS = FOLDER / "hierarchical.json"
 BUDGETS = 1_000, 5_000, 10_000
-# Models of ragged_and_crossed.py, which is imported only where NumPyro is needed.
+# In ragged_and_crossed.py, imported only where NumPyro is needed.
 NUMPYRO = "radon", "item_response"
 N_SHOWN = 300  # draws in the picture
 CELL = "task", "size", "budget", "method", "seed"
