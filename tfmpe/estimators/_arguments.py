@@ -1,9 +1,11 @@
 """Checks of arguments that several functions share."""
 
+import math
 from typing import SupportsFloat
 
 import numpy as np
 
+from tfmpe._base.arrays import flatten_samples
 from tfmpe._base.static import static_int
 from tfmpe.preprocessing import Tokens, TokenView
 
@@ -34,6 +36,16 @@ def real_number(value: object, name: str) -> float:
     ):
         raise TypeError(f"{name} is {value!r}, expected a number.")
     return float(value)
+
+
+def one_data_set(tokens: Tokens, verb: str) -> Tokens:
+    """Return Tokens of one data set, with one sample axis."""
+    if math.prod(tokens.sample_shape) != 1:
+        raise ValueError(
+            f"The observed data have the sample shape {tokens.sample_shape}, "
+            f"expected one data set. {verb} each with a call of its own."
+        )
+    return flatten_samples(tokens, len(tokens.sample_shape))
 
 
 def own_tokens(tokens: object, caller: str) -> Tokens:

@@ -24,9 +24,8 @@ from tfmpe.estimators._flow.vector_field import (
     Field,
     check_field,
     has_parameters,
-    with_arrays,
 )
-from tfmpe.estimators._memory import Memory
+from tfmpe.estimators._memory import Memory, check_has_values
 from tfmpe.estimators._own_units import draw_tokens, log_density
 from tfmpe.estimators._spelling import both_spellings
 from tfmpe.estimators._storage.estimator_file import (
@@ -42,7 +41,7 @@ from tfmpe.estimators._training.prepare import (
     Start,
     prepare,
     read_questions,
-    simulations,
+    simulated,
 )
 from tfmpe.estimators._training.straighten import straightening
 from tfmpe.estimators._types import (
@@ -246,16 +245,9 @@ class FlowMatchingEstimator(BaseEstimator):
             checkpoint_every=checkpoint_every,
             steps_per_epoch=steps_per_epoch,
         )
-        model = None
-        if isinstance(data, Model):
-            model, data = data, simulations(data, n_simulations, key, progress)
-            if target_keys is None and conditionals is None:
-                target_keys = model.target_keys
-        elif n_simulations is not None:
-            raise TypeError(
-                f"n_simulations={n_simulations} is for a Model, but data are "
-                f"a {type(data).__name__}: simulations that exist."
-            )
+        model, data = simulated(data, n_simulations, key, progress)
+        if model is not None and target_keys is None and conditionals is None:
+            target_keys = model.target_keys
         loop, reached, start = prepare(
             partial(self._start, model, key),
             data,
@@ -266,14 +258,8 @@ class FlowMatchingEstimator(BaseEstimator):
         )
         self.standardizer = loop.standardizer
         self._memory = start.memory
-        try:
-            for progressed in loop.epochs(reached):
-                reached = progressed
-        finally:
-            self.vector_field = with_arrays(
-                start.field, reached.best, reached.others
-            )
-        return reached.history
+        keep = partial(setattr, self, "vector_field")
+        return loop.train(reached, start.field, keep)
 
     @moves_arrays
     def straightened(
@@ -324,10 +310,8 @@ batch_size, progress
         loop, reached = straightening(
             field, self.standardizer, tokens, keys, key, options
         )
-        for progressed in loop.epochs(reached):
-            reached = progressed
         result = copy.copy(self)
-        result.vector_field = with_arrays(field, reached.best, reached.others)
+        loop.train(reached, field, partial(setattr, result, "vector_field"))
         return result
 
     @moves_arrays
@@ -438,11 +422,7 @@ batch_size, progress
         UnknownKeyError, ValueError, TypeError
             See :meth:`ContinuousFlow.log_prob` and :meth:`sample`.
         """
-        if values is None and not isinstance(tokens, (Tokens, TokenView)):
-            raise TypeError(
-                "Observed values have no target values. Pass values=, such as "
-                "draws."
-            )
+        check_has_values(tokens, values)
         tokens, keys = self._memory.read_call(
             tokens, target_keys, conditioning_keys, functional_inputs, groups
         )
@@ -557,6 +537,15 @@ batch_size, progress
             )
         return field
 
+    def _standardizer_for(
+        self, model: Model | None, tokens: Tokens
+    ) -> Standardizer | None:
+        """Return the standardizer, fitted if there is none yet."""
+        if self.standardizer is not None or not self._standardize:
+            return self.standardizer
+        bijectors = self._bijectors or (model.bijectors if model else {})
+        return Standardizer.fit(tokens, bijectors=bijectors)
+
     def _start(
         self,
         model: Model | None,
@@ -565,7 +554,7 @@ batch_size, progress
         conditionals: tuple[Conditional, ...],
     ) -> Start:
         """Return what a training on such tokens starts from."""
-        field, standardizer = self.vector_field, self.standardizer
+        field = self.vector_field
         model_sets = model.exchangeable if model else ()
         if field is None:
             field = default_network(
@@ -574,8 +563,6 @@ batch_size, progress
                 dict.fromkeys(self._exchangeable + model_sets),
                 jax.random.fold_in(key, _NETWORK),
             )
-        if standardizer is None and self._standardize:
-            bijectors = self._bijectors or (model.bijectors if model else {})
-            standardizer = Standardizer.fit(tokens, bijectors=bijectors)
+        standardizer = self._standardizer_for(model, tokens)
         memory = Memory(conditionals, template_of(tokens), model)
         return Start(field, standardizer, memory)

@@ -14,6 +14,15 @@ from tfmpe.preprocessing.tokens.observed import observed_tokens
 Keys: TypeAlias = Iterable[str] | None
 
 
+def check_has_values(tokens: AnyTokens | Tree, values: object) -> None:
+    """Check that there are target values to return the density of."""
+    if values is None and not isinstance(tokens, (Tokens, TokenView)):
+        raise TypeError(
+            "Observed values have no target values. Pass values=, such as "
+            "draws."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Memory:
     """What an estimator remembers of its training.

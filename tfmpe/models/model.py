@@ -20,7 +20,7 @@ from tfmpe.preprocessing import (
     TokenView,
 )
 from tfmpe.preprocessing.data.simulation import parameter_names
-from tfmpe.preprocessing.data.static_dataset import BATCH_SIZE, collect
+from tfmpe.preprocessing.data.static_dataset import batch_size_of, collect
 from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs
 from tfmpe.preprocessing.tokens.observed import observed_tokens, template_of
 
@@ -99,7 +99,6 @@ class Model:
         self.bijectors = dict(bijectors or {})
         self.exchangeable = tuple(exchangeable)
         self.reasons = tuple(reasons)
-        self._positions = positions
         self._log_density_fn = log_density_fn
         self._given_targets = target_keys and tuple(target_keys)
         self._arguments = (
@@ -131,7 +130,7 @@ class Model:
         by default ``n``, but at most 1,000. Does not work under ``jit``.
         """
         n = static_int(n, "n")
-        size = min(n, BATCH_SIZE) if batch_size is None else batch_size
+        size = batch_size_of(n, batch_size)
         if size not in self._generators:
             self._generators[size] = self.generator(n, size, key)
         generator = self._generators[size].reseeded(n, key)
@@ -159,11 +158,16 @@ class Model:
         return self._template.layout
 
     @cached_property
+    def parameter_keys(self) -> tuple[str, ...]:
+        """The keys that ``prior_fn`` returns."""
+        return tuple(parameter_names(self.prior_fn))
+
+    @cached_property
     def target_keys(self) -> tuple[str, ...]:
         """The keys to infer."""
         names = self._given_targets
         if names is None:
-            names = parameter_names(self.prior_fn)
+            names = self.parameter_keys
         return self.layout.select(names).names
 
     @property
@@ -210,7 +214,7 @@ class Model:
             observed,
             functional_inputs=functional_inputs,
             groups=groups,
-            positions=self._positions,
+            positions=self._options["positions"],
         )
         given = [leaf.name for leaf in flatten_tree(observed, "observed")]
         missing = [n for n in self.conditioning_keys if n not in given]

@@ -46,8 +46,13 @@ def default_config(
     targets = layout.select(target_keys).names
     given = [name for name in layout.names if name not in targets]
     small = layout.n_tokens <= _FEW_TOKENS
-    related = any(_attend(layout, a, b) for a in given for b in given)
-    n_layers = 1 + _levels(layout, targets)
+    closed = {
+        pair
+        for pair, relation in self_relations(layout.independence).items()
+        if relation == NOTHING
+    }
+    related = any((a, b) not in closed for a in given for b in given)
+    n_layers = 1 + _levels(targets, closed)
     return TransformerConfig(
         latent_dim=128 if layout.width > _WIDE else 32 if small else 64,
         n_encoder_layers=2 if related else 1,
@@ -55,13 +60,7 @@ def default_config(
     )
 
 
-def _attend(layout: TokenLayout, a: str, b: str) -> bool:
-    """Return whether tokens of one key attend to any of another."""
-    relations = self_relations(layout.independence)
-    return relations.get((a, b)) != NOTHING
-
-
-def _levels(layout: TokenLayout, names: tuple[str, ...]) -> int:
+def _levels(names: tuple[str, ...], closed: set[tuple[str, str]]) -> int:
     """Return the largest number of steps between two keys that attend."""
     most = 0
     for start in names:
@@ -71,8 +70,7 @@ def _levels(layout: TokenLayout, names: tuple[str, ...]) -> int:
                 b
                 for a in edge
                 for b in names
-                if b not in reached
-                and (_attend(layout, a, b) or _attend(layout, b, a))
+                if b not in reached and not {(a, b), (b, a)} <= closed
             }
             reached |= edge
             steps += bool(edge)

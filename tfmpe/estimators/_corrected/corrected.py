@@ -10,10 +10,9 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
 
-from tfmpe._base.arrays import flatten_samples
 from tfmpe._base.programs import compiled
 from tfmpe._base.trees import Tree
-from tfmpe.estimators._arguments import positive
+from tfmpe.estimators._arguments import one_data_set, positive
 from tfmpe.estimators._corrected.places import Places, places
 from tfmpe.estimators._corrected.student import Student
 from tfmpe.estimators._types import AnyTokens, PRNGKey
@@ -126,12 +125,7 @@ def corrected(
     tokens = model.condition(
         observed, functional_inputs=functional_inputs, groups=groups
     )
-    if np.prod(tokens.sample_shape) != 1:
-        raise ValueError(
-            f"corrected takes one data set, got the sample shape "
-            f"{tokens.sample_shape}. Call it once for each."
-        )
-    tokens = flatten_samples(tokens, len(tokens.sample_shape))
+    tokens = one_data_set(tokens, "Correct")
     shared = global_keys or getattr(estimator, "global_keys", None)
     if shared is None:
         shared = [n for n in target if tokens.layout[n].n_tokens == 1]

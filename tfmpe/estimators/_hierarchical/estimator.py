@@ -20,13 +20,13 @@ from tfmpe.estimators._default_network import (
     describe_network,
 )
 from tfmpe.estimators._estimator import FlowMatchingEstimator
-from tfmpe.estimators._flow.vector_field import Field, with_arrays
+from tfmpe.estimators._flow.vector_field import Field
 from tfmpe.estimators._hierarchical.whitened import (
     WhitenedFlow,
     WhiteningField,
     whitened_loss,
 )
-from tfmpe.estimators._memory import Memory
+from tfmpe.estimators._memory import Memory, check_has_values
 from tfmpe.estimators._own_units import draw_tokens, log_density
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
@@ -35,7 +35,7 @@ from tfmpe.estimators._storage.estimator_file import (
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
-from tfmpe.estimators._training.prepare import Start, prepare, simulations
+from tfmpe.estimators._training.prepare import Start, prepare, simulated
 from tfmpe.estimators._types import (
     AnyTokens,
     BijectorLike,
@@ -152,7 +152,6 @@ class HierarchicalEstimator(BaseEstimator):
         self.local = FlowMatchingEstimator(
             vector_field, bijectors=bijectors, exchangeable=exchangeable
         )
-        self._bijectors = dict(bijectors or {})
         self._memory = Memory()
 
     @property
@@ -193,10 +192,9 @@ class HierarchicalEstimator(BaseEstimator):
         TrainingDivergedError, UnknownKeyError, TypeError
             See :meth:`FlowMatchingEstimator.fit`.
         """
-        model = None
-        if isinstance(data, Model):
-            model, progress = data, bool(options.get("progress"))
-            data = simulations(model, n_simulations, key, progress)
+        progress = bool(options.get("progress"))
+        model, data = simulated(data, n_simulations, key, progress)
+        if model is not None:
             target_keys = target_keys or model.target_keys
             conditioning_keys = conditioning_keys or model.conditioning_keys
         if target_keys is None:
@@ -218,24 +216,19 @@ class HierarchicalEstimator(BaseEstimator):
         )
         self.local.standardizer = loop.standardizer
         self._memory = start.memory
-        try:
-            for progressed in loop.epochs(reached):
-                reached = progressed
-        finally:
-            self.posterior = with_arrays(
-                start.field, reached.best, reached.others
-            )
+        keep = partial(setattr, self, "posterior")
+        history = loop.train(reached, start.field, keep)
         others = self._local_keys(keys)
         if others is None:
-            return HierarchicalHistory(reached.history, None)
-        history = self.local.fit(
+            return HierarchicalHistory(history, None)
+        of_locals = self.local.fit(
             data,
             *others,
             key=jax.random.fold_in(key, 1),
             checkpoint=folders[1],
             **options,
         )
-        return HierarchicalHistory(reached.history, history)
+        return HierarchicalHistory(history, of_locals)
 
     @moves_arrays
     def sample(
@@ -328,11 +321,7 @@ class HierarchicalEstimator(BaseEstimator):
         UnknownKeyError, ValueError, TypeError
             See :meth:`FlowMatchingEstimator.log_prob`.
         """
-        if values is None and not isinstance(tokens, (Tokens, TokenView)):
-            raise TypeError(
-                "Observed values have no target values. Pass values=, such as "
-                "draws."
-            )
+        check_has_values(tokens, values)
         tokens, keys = self._read_call(
             tokens, target_keys, conditioning_keys, functional_inputs, groups
         )
@@ -511,10 +500,7 @@ class HierarchicalEstimator(BaseEstimator):
     ) -> Start:
         """Return what the training of the global keys starts from."""
         del conditionals
-        standardizer = self.standardizer
-        if standardizer is None:
-            bijectors = self._bijectors or (model.bijectors if model else {})
-            standardizer = Standardizer.fit(tokens, bijectors=bijectors)
+        standardizer = self.local._standardizer_for(model, tokens)
         field = self.posterior
         if field is None:
             field = default_group_posterior(

@@ -10,7 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from tfmpe._base.progress import advance, progress_bar
-from tfmpe.estimators._flow.vector_field import SplitField
+from tfmpe.estimators._flow.vector_field import (
+    Field,
+    SplitField,
+    with_arrays,
+)
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
     key_words,
@@ -90,6 +94,20 @@ class Loop:
     options: FitOptions
     standardizer: Standardizer | None
     settings: dict[str, Any]
+
+    def train(
+        self, reached: Progress, field: Field, keep: Callable[[Field], None]
+    ) -> TrainingHistory:
+        """Train to the end; keep the field that was reached, however it ends.
+
+        ``field`` has the architecture; see :meth:`epochs` for errors.
+        """
+        try:
+            for progressed in self.epochs(reached):
+                reached = progressed
+        finally:
+            keep(with_arrays(field, reached.best, reached.others))
+        return reached.history
 
     def epochs(self, progress: Progress) -> Iterator[Progress]:
         """Yield the progress after every epoch.

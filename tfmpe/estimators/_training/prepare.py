@@ -94,16 +94,26 @@ def split_trainable(field: Field) -> SplitField:
     return split
 
 
-def simulations(
-    model: Model, n: SupportsIndex | None, key: PRNGKey, progress: bool
-) -> Tokens:
-    """Return ``n`` simulations of a model."""
+def simulated(
+    data: Simulations | Model,
+    n: SupportsIndex | None,
+    key: PRNGKey,
+    progress: bool,
+) -> tuple[Model | None, Simulations]:
+    """Return a model and ``n`` simulations of it; other data unchanged."""
+    if not isinstance(data, Model):
+        if n is not None:
+            raise TypeError(
+                f"n_simulations={n} is for a Model, but data are a "
+                f"{type(data).__name__}: simulations that exist."
+            )
+        return None, data
     if n is None:
         raise TypeError(
             "fit needs n_simulations=, the number of simulations to make from "
             "the model."
         )
-    return model.simulate(
+    return data, data.simulate(
         jax.random.fold_in(key, _SIMULATIONS),
         positive(n, "n_simulations"),
         progress=progress,

@@ -1,6 +1,5 @@
 """All checks of an estimator at one observation, in one call."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol, SupportsIndex, runtime_checkable
@@ -8,9 +7,9 @@ from typing import Any, Protocol, SupportsIndex, runtime_checkable
 import jax
 import numpy as np
 
-from tfmpe._base.arrays import flatten_samples, moves_arrays, take_rows
+from tfmpe._base.arrays import flatten_samples, moves_arrays
 from tfmpe._base.trees import Tree
-from tfmpe.estimators._arguments import own_tokens, positive
+from tfmpe.estimators._arguments import one_data_set, own_tokens, positive
 from tfmpe.estimators._checks.calibration import MIN_DRAWS, ranks_and_draws
 from tfmpe.estimators._checks.uniformity import MIN_SIMULATIONS
 from tfmpe.estimators._conditionals import read_conditional, remembered_by
@@ -190,9 +189,9 @@ def check_posterior(
 
     # Copies of the observation among the simulations, for its own draws:
     # another call of sample, with other shapes, would have to be compiled.
-    first = take_rows(simulations, np.arange(n_simulations))
+    first = simulations[:n_simulations]
     n_copies = -(-_N_OWN // n_samples)
-    known = values_of(take_rows(first, np.zeros(n_copies, int)))
+    known = values_of(first[np.zeros(n_copies, int)])
     copies = replaced(observed, {name: known[name] for name in keys.target})
     ranks, draws = rank(concatenate_tokens(first, copies), rank_key)
     ranks = first_ranks(ranks, n_simulations)
@@ -283,13 +282,7 @@ def _one_data_set(observed: Tree | AnyTokens, model: Model | None) -> Tokens:
     if model is not None:
         observed = model.condition(observed)
     tokens = own_tokens(observed, "check without a model")
-    if math.prod(tokens.sample_shape) != 1:
-        raise ValueError(
-            f"The observed data have the sample shape {tokens.sample_shape}, "
-            "expected one data set. Check each with a call of its own."
-        )
-    rows = flatten_samples(tokens, len(tokens.sample_shape))
-    return take_rows(rows, 0)
+    return one_data_set(tokens, "Check")[0]
 
 
 def _simulated(model: Model | None, key: PRNGKey, n: int) -> Tokens:

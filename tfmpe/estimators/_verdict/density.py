@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Num
 
-from tfmpe._base.arrays import on_device, take_rows
+from tfmpe._base.arrays import on_device
 from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.predictive import posterior_predictive
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
@@ -22,7 +22,6 @@ from tfmpe.estimators._verdict.material import Material
 from tfmpe.estimators._verdict.psis import SmoothedWeights, smooth_weights
 from tfmpe.models import Model
 from tfmpe.preprocessing import Tokens
-from tfmpe.preprocessing.data.simulation import parameter_names
 
 MAX_KHAT, MIN_SHARE = 0.7, 0.1
 
@@ -44,7 +43,7 @@ class _Drawn(NamedTuple):
     draws: Tokens
 
     def sample(self, *_: Any, n_samples: int, **__: Any) -> Tokens:
-        return take_rows(self.draws, np.arange(n_samples))
+        return self.draws[:n_samples]
 
 
 def densities(material: Material, model: Model, n_sets: int) -> Densities:
@@ -118,7 +117,6 @@ def simulate_from_draws(
     material: Material, model: Model, n: int
 ) -> PosteriorPredictive:
     """Simulate data from the first draws at the observation."""
-    parameters = parameter_names(model.prior_fn)
     return posterior_predictive(
         _Drawn(material.own),
         material.observed,
@@ -127,7 +125,9 @@ def simulate_from_draws(
         key=jax.random.fold_in(material.key, 2),
         n_samples=n,
         parameter_keys=[
-            name for name in material.keys.conditioning if name in parameters
+            name
+            for name in material.keys.conditioning
+            if name in model.parameter_keys
         ],
     )
 

@@ -69,15 +69,7 @@ class Material(NamedTuple):
     @property
     def true(self) -> TokenView:
         """True target values of the first simulations."""
-        n = len(self.draws)
-        rows = Tokens(
-            self.simulations.data[:n],
-            self.simulations.layout,
-            None,
-            None
-            if self.simulations.padding is None
-            else self.simulations.padding[:n],
-        )
+        rows = self.simulations[: len(self.draws)]
         return rows.select_tokens(self.keys.target)
 
     @property

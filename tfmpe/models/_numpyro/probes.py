@@ -187,9 +187,8 @@ class Probes:
         }
         for base, (at, before) in enumerate(self._bases):
             for new in (self._draws[name][2], self._far[name]):
-                changed = self._moved(
-                    at, before, name, np.where(masks, new, at[name])
-                )
+                drawn = np.where(masks, new, at[name])
+                changed = self._moved(at, before, name, drawn, _differ)
                 _join(hits["redraws"], changed, n)
             if not site.is_float:
                 continue
@@ -199,7 +198,7 @@ class Probes:
             # A loop might not end for NaN.
             if base == 0 and not self._flow.has_loops:
                 nan = np.where(masks, np.nan, at[name]).astype(site.dtype)
-                _join(hits["NaN"], self._poisoned(at, before, name, nan), n)
+                _join(hits["NaN"], self._moved(at, before, name, nan, _lost), n)
         return hits
 
     def _run(
@@ -221,26 +220,12 @@ class Probes:
         before: Mapping[str, np.ndarray],
         name: str,
         new: np.ndarray,
+        differ: Callable[..., Bool[np.ndarray, "..."]],
     ) -> dict[str, Bool[np.ndarray, "lanes tokens"]]:
+        """Return the tokens whose output differs with new values of a key."""
         after = self._run(at, {name: new})
         return {
-            child: _per_token(_differ(before[child], after[child]), site, 1)
-            for child, site in self._sites.items()
-        }
-
-    def _poisoned(
-        self,
-        at: Mapping[str, np.ndarray],
-        before: Mapping[str, np.ndarray],
-        name: str,
-        new: np.ndarray,
-    ) -> dict[str, Bool[np.ndarray, "lanes tokens"]]:
-        found = self._run(at, {name: new})
-        # Some densities are zero, and not NaN, at a value that is NaN.
-        return {
-            child: _per_token(
-                np.isfinite(before[child]) & ~np.isfinite(found[child]), site, 1
-            )
+            child: _per_token(differ(before[child], after[child]), site, 1)
             for child, site in self._sites.items()
         }
 
@@ -289,6 +274,13 @@ def _differ(
         near = np.abs(before - after) <= _TOLERANCE * size
     same = (before == after) | (np.isnan(before) & np.isnan(after))
     return ~(near | same)
+
+
+def _lost(
+    before: Float[np.ndarray, "..."], after: Float[np.ndarray, "..."]
+) -> Bool[np.ndarray, "..."]:
+    # Some densities are zero, and not NaN, at a value that is NaN.
+    return np.isfinite(before) & ~np.isfinite(after)
 
 
 def _join(

@@ -13,7 +13,7 @@ from tfmpe.preprocessing.tokens.tokens import Tokens
 
 from .generator import TokenGenerator
 
-BATCH_SIZE = 1_000
+_BATCH_SIZE = 1_000
 
 
 def generate_static_dataset(
@@ -74,27 +74,28 @@ def generate_static_dataset(
     (10, 2, 1)
     """
     n_samples = static_int(n_samples, "n_samples")
-    if batch_size is None:
-        batch_size = min(n_samples, BATCH_SIZE)
     generator = TokenGenerator(
         prior_fn,
         simulator_fn,
         functional_input_fn,
         independence,
         n_samples,
-        batch_size,
+        batch_size_of(n_samples, batch_size),
         key,
         **options,
     )
     return collect(generator, progress)
 
 
+def batch_size_of(n_samples: int, batch_size: Any) -> Any:
+    """Return the given size of batches, or the default one."""
+    return min(n_samples, _BATCH_SIZE) if batch_size is None else batch_size
+
+
 def collect(generator: TokenGenerator, progress: bool = False) -> Tokens:
     """Copy batches into arrays for all samples, one batch at a time."""
-    batches, n_samples = (
-        generator.batches(progress=progress),
-        generator.n_samples,
-    )
+    batches = generator.batches(progress=progress)
+    n_samples = generator.n_samples
     filled = 0
     first: Any = None
     described = ""

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tfmpe._base.arrays import AnyArray, flatten_samples, take_rows
+from tfmpe._base.arrays import AnyArray, flatten_samples
 from tfmpe._base.errors import PaddingWarning, raise_faults
 from tfmpe._base.trees import (
     Tree,
@@ -19,6 +19,7 @@ from tfmpe.preprocessing.layout.dimensions import find_dimension, matched_dims
 from tfmpe.preprocessing.layout.layout import TokenLayout
 
 from .decode import key_array
+from .positions import read_positions
 from .tokens import Tokens
 
 Dimension: TypeAlias = str | tuple[str, int]
@@ -31,7 +32,7 @@ def template_of(tokens: Tokens) -> Tokens:
     Its functional inputs are None if simulations differ in them.
     """
     tokens = flatten_samples(tokens, len(tokens.sample_shape))
-    template = replace(take_rows(tokens, 0), padding=None, root_layout=None)
+    template = replace(tokens[0], padding=None, root_layout=None)
     if tokens.functional_inputs is not None:
         every = np.asarray(tokens.functional_inputs)
         if not (every == every[:1]).all():
@@ -103,7 +104,7 @@ def observed_tokens(
             {key.name: len(key.batch_shape) for key in layout.keys},
             labels=layout.label_map,
             dims={key.name: key.dims for key in layout.keys if key.dims},
-            groups=_groups(layout, shapes, groups),
+            groups=_groups(layout, shapes, ids),
             positions=positions,
         )
 
@@ -198,10 +199,10 @@ def _dimensions(layout: TokenLayout) -> dict[tuple[str, int], Dimension]:
 def _groups(
     layout: TokenLayout,
     shapes: Mapping[str, tuple[int, ...]],
-    given: Tree,
+    given: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the groups of every ragged key: given, or those of the layout."""
-    found = lookup_as_given(given, layout.names, "groups")
+    found = dict(given)
     faults = []
     for key in layout.keys:
         if not key.groups or key.name in found:
@@ -226,13 +227,7 @@ def _inputs(
     """Return the inputs of every key: given, or those of the template."""
     names = template.layout.names
     found = lookup_as_given(given, names, "functional_inputs")
-    made = lookup_as_given(
-        positions
-        if isinstance(positions, Mapping | None)
-        else dict.fromkeys(positions),
-        names,
-        "positions",
-    )
+    made = read_positions(positions, names)
     faults = []
     for key in template.layout.keys:
         if key.n_inputs is None or key.name in found or key.name in made:

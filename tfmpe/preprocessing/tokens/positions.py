@@ -1,6 +1,7 @@
 """Positions of tokens in their key as functional inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -21,10 +22,8 @@ def with_positions(
     """Return functional inputs with the positions of some keys added."""
     if positions is None:
         return functional_inputs
-    if not isinstance(positions, Mapping):
-        positions = dict.fromkeys(checked_names(positions))
     by_name = {key.name: key for key in keys}
-    chosen = lookup_as_given(positions, list(by_name), "positions")
+    chosen = read_positions(positions, by_name)
     given = (
         {}
         if functional_inputs is None
@@ -64,6 +63,13 @@ def with_positions(
             )
     raise_faults(ValueError, "Cannot add positions of tokens", faults)
     return given | made
+
+
+def read_positions(positions: Tree, names: Iterable[str]) -> dict[str, Any]:
+    """Return the axes of each key that gets positions; None for all."""
+    if not isinstance(positions, Mapping | None):
+        positions = dict.fromkeys(checked_names(positions))
+    return lookup_as_given(positions, list(names), "positions")
 
 
 def _along(key: KeyLayout, axis: int | str) -> Int[np.ndarray, " tokens"]:
