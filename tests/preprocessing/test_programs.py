@@ -83,7 +83,20 @@ def test_transformations(scale):
         )
 
 
-def test_threads():
+@pytest.fixture
+def not_stored():
+    """Leave programs out of the compilation cache on disk.
+
+    Without locks, jax may read a program that another thread is writing.
+    """
+    option = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, option)
+    jax.config.update(option, 1e6)
+    yield
+    jax.config.update(option, before)
+
+
+def test_threads(not_stored):
     @compiled(2)
     def add(x, *, value):
         return x + value
