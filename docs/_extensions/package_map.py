@@ -28,7 +28,7 @@ ROWS = (
     "preprocessing",
     "_base",
 )
-WIDTH, LEFT, HEIGHT, BOX = 760, 250, 54, 30
+WIDTH, LEFT, HEIGHT, BOX = 790, 280, 54, 30
 
 
 def sizes(package: str) -> dict[str, int]:
@@ -102,7 +102,7 @@ def _row(name: str, y: int, lines: dict[str, int], scale: float) -> str:
             f'height="{BOX}" fill="currentColor" fill-opacity="0.08">'
             f"<title>{escape(folder or 'files')}: {n:,} lines</title></rect>"
         )
-        if width > 7 * len(folder):
+        if width > 8 * len(folder):
             parts.append(_text(x + width / 2, y, folder, "middle", "400"))
         x += width
     return "".join(parts)
@@ -118,7 +118,7 @@ def _text(x: float, y: float, text: str, anchor: str, weight: str) -> str:
 
 def _arc(start: float, end: float) -> str:
     # The farther apart, the wider; beside the names.
-    x = LEFT - 165
+    x = LEFT - 195
     reach = x - 18 - (end - start) / 5
     return (
         f'<path d="M{x} {start}C{reach:.1f} {start} {reach:.1f} {end} {x} '
