@@ -17,7 +17,8 @@ from tfmpe.migrate.bench.growth import series
 from tfmpe.migrate.bench.table import print_bench
 from tfmpe.migrate.records.files import read_record
 
-WIDTH, COLUMNS = 130, 4
+# WIDTH characters fit beside the menu of a page.
+WIDTH, COLUMNS = 90, 4
 # Told apart in gray as well, by dashes and marks.
 SIDES = {
     "old": {"color": "#b2182b", "marker": "o"},
