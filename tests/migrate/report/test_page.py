@@ -102,7 +102,11 @@ def test_what_the_page_says():
         *(f"{c} {summary} tfm" for c, summary in report.codes.items()),
         *("old.py: line 3: invalid syntax (tfmpe scan, 0.json)", "6.19x"),
         *("tfmpe fix --diff src tfmpe fix src", "0.5x"),
-        *("3.1e-05output[12, 3, 0]", "first in layer blocks[1].attention"),
+        *(
+            "3.1e-05 absolute",
+            "absolute: output[12, 3, 0]",
+            "first in layer blocks[1].attention",
+        ),
         *("2 arrays, 1 different", "15 cells differ. Rows attend to"),
         *("tfmpe explain L9999", "sample_posterior, found by a run"),
         *("patch('sfmpe.utils.x')", "jax is 0.10.2, recorded with 0.5.3"),

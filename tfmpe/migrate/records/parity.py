@@ -68,6 +68,13 @@ class Tally(Strict, frozen=True):
             return "within tolerance"
         return "identical" if self.identical else None
 
+    @property
+    def errors(self) -> dict[str, Largest]:
+        """Largest errors that are not zero, by kind."""
+        kinds = ("absolute", "relative", "ulp")
+        found = {kind: getattr(self, kind) for kind in kinds}
+        return {k: each for k, each in found.items() if each and each.number}
+
     def __add__(self, other: "Tally") -> "Tally":
         """Return the sum of two tallies."""
         return Tally(

@@ -94,7 +94,7 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
         yield Step(
             "check",
             "Compare the remaining calls",
-            "If the legacy package is installed, use `tfmpe run --shadow` "
+            "If the legacy package is installed, use tfmpe run --shadow "
             "before imports change; otherwise replay recordings.",
             tuple(_comparing(sources, places)),
             tuple(
