@@ -40,13 +40,21 @@ def field(target, given, time):
     return target.data + given.data.mean((-2, -1), keepdims=True)
 
 
-def small_network(tokens, exchangeable=()):
+class Shift(nnx.Module):
+    """The smallest field that can be trained."""
+
+    def __init__(self):
+        self.weight = nnx.Param(jnp.ones(()))
+
+    def __call__(self, target, given, time):
+        return self.weight * field(target, given, time)
+
+
+def small_network(tokens):
     config = TransformerConfig(
         8, n_heads=2, n_encoder_layers=0, n_decoder_layers=1
     )
-    return Transformer.for_tokens(
-        tokens, config, rngs=nnx.Rngs(0), exchangeable=exchangeable
-    )
+    return Transformer.for_tokens(tokens, config, rngs=nnx.Rngs(0))
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +110,10 @@ def test_draws_from_a_dictionary_equal_those_from_tokens(trained, model):
 def test_several_data_sets_and_xarray(trained):
     xarray = pytest.importorskip("xarray")
     obs = np.arange(6, dtype=np.float32).reshape(2, 3, 1)
-    expected = trained.sample({"obs": obs}, key=KEY, n_samples=2)
-    assert expected.sample_shape == (2, 2)
+    expected = trained.sample({"obs": obs}, key=KEY, n_samples=9)
+    assert expected.sample_shape == (9, 2)
     named = xarray.Dataset({"obs": (("set", "site", "value"), obs)})
-    found = trained.sample(named, key=KEY, n_samples=2)
+    found = trained.sample(named, key=KEY, n_samples=9)
     np.testing.assert_array_equal(found.data, expected.data)
 
 
@@ -114,9 +122,9 @@ def test_keys_are_optional_in_checks(trained, model):
     ranks = calibration_ranks(trained, simulations, key=KEY, n_samples=9)
     assert ranks.ranks["theta"].shape == (2, 3, 1)
     predicted = posterior_predictive(
-        trained, {"obs": np.zeros((3, 1), np.float32)}, key=KEY, n_samples=20
+        trained, {"obs": np.zeros((5, 1), np.float32)}, key=KEY, n_samples=20
     )
-    assert predicted.simulated["obs"].shape == (20, 3, 1)
+    assert predicted.simulated["obs"].shape == (20, 5, 1)
 
 
 def test_keys_of_tokens_are_remembered():
@@ -128,7 +136,7 @@ def test_keys_of_tokens_are_remembered():
         },
         {},
     )
-    estimator = FlowMatchingEstimator(small_network(tokens, ["a"]))
+    estimator = FlowMatchingEstimator(Shift())
     estimator.fit(tokens, ["mu"], ["a"], key=KEY, **OPTIONS)
     assert (estimator.target_keys, estimator.conditioning_keys) == (
         ("mu",),
@@ -170,13 +178,13 @@ def test_before_training(model):
 def test_a_file_restores_network_keys_and_layout(trained, model, tmp_path):
     path = tmp_path / "estimator.safetensors"
     trained.save(path)
-    observed = {"obs": np.zeros((4, 1), np.float32)}
-    expected = trained.sample(observed, key=KEY)
+    observed = {"obs": np.zeros((5, 1), np.float32)}
+    expected = trained.sample(observed, key=KEY, n_samples=2)
     for options in ({}, {"model": model}):
         loaded = FlowMatchingEstimator.load(path, **options)
         assert loaded.target_keys == ("mu", "theta")
         assert loaded.model is options.get("model")
-        found = loaded.sample(observed, key=KEY)
+        found = loaded.sample(observed, key=KEY, n_samples=2)
         np.testing.assert_array_equal(found.data, expected.data)
 
 
@@ -213,7 +221,7 @@ def test_bijectors_of_a_model():
         lambda key, parameters: {"obs": parameters["scale"]},
         bijectors={"scale": (jnp.log, jnp.exp)},
     )
-    estimator = FlowMatchingEstimator(small_network(model.simulate(KEY, 2)))
+    estimator = FlowMatchingEstimator(Shift())
     estimator.fit(model, n_simulations=16, key=KEY, **OPTIONS)
     draws = estimator.sample({"obs": np.ones((1, 1))}, key=KEY, n_samples=50)
     assert (np.asarray(draws.data) > 0).all()
