@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 
 pytest.importorskip("tfmpe.cli", reason="needs the extra cli")
 
@@ -41,8 +42,16 @@ def test_an_estimator_of_no_use_is_found_out(run, files):
     from a_model import model
 
     from tfmpe.estimators import FlowMatchingEstimator
+    from tfmpe.nn import Transformer, TransformerConfig
 
-    estimator = FlowMatchingEstimator()
+    estimator = FlowMatchingEstimator(
+        Transformer.for_tokens(
+            model.simulate(jax.random.key(0), 2),
+            TransformerConfig(4, 1, n_encoder_layers=0, n_decoder_layers=1),
+            exchangeable=["obs"],
+            rngs=nnx.Rngs(0),
+        )
+    )
     estimator.fit(model, n_simulations=64, n_epochs=1, key=jax.random.key(0))
     estimator.save(files[0])
     outputs = ["--json", "facts.json", "--plot", "page.png"]

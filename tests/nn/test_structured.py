@@ -236,6 +236,7 @@ def test_under_jit_vmap_remat_and_in_bfloat16():
     plan = tokens.attention_plan()
     x = jax.random.normal(jax.random.key(0), (3, 2, tokens.n_tokens, 2, 4))
 
+    @jax.jit
     def attend(x):
         return structured_attention(x, x, x, plan)
 
