@@ -29,7 +29,7 @@ N_DATA_SETS, N_DRAWS = 200, 400
 
 # What to install, which files of results there are, and their titles.
 PACKAGES = {
-    "tfmpe": (["-e", f"{ROOT}[flow]"], ["tfmpe", "straightened"]),
+    "tfmpe": (["-e", f"{ROOT}[flow,numpyro]"], ["tfmpe", "straightened"]),
     "sbi": (["sbi"], ["sbi"]),
     "bayesflow": (["bayesflow>=2", "jax"], ["bayesflow"]),
 }
