@@ -177,6 +177,39 @@ def test_simulations_in_a_scan_follow_the_parameters():
         assert abs(error.std() - 1) < 5 / np.sqrt(2 * error.size)
 
 
+def test_the_index_of_a_plate_may_select_from_numpy_arrays():
+    def indexed(x, group, y=None):
+        with plate("group", 2):
+            a = sample("a", dist.Normal(0, 1))
+        with plate("row", len(x)) as rows:
+            y = None if y is None else y[rows]
+            sample("obs", dist.Normal(a[group[rows]] + x[rows], 1), obs=y)
+
+    x, group = np.arange(4.0), np.array([0, 1, 1, 0])
+    layout = from_numpyro(indexed, x, group, np.zeros(4)).layout
+    assert layout["obs"].n_inputs == 1
+    assert np.array_equal(layout["obs"].groups[0].ids, group)
+
+
+@pytest.mark.parametrize("site", ["a", "obs"])
+def test_a_delta_distribution_is_a_simulator_without_density(site):
+    def model():
+        a = sample("a", dist.Normal(0, 1))
+        with plate("n", 2):
+            noise = sample("noise", dist.Normal(a, 1))
+            if site == "a":
+                noise = sample("exact", dist.Delta(noise))
+                sample("obs", dist.Normal(noise, 1))
+            else:
+                sample(
+                    "obs", dist.Delta(jnp.stack([noise] * 2, -1), event_dim=1)
+                )
+
+    found = from_numpyro(model, observed=["obs"])
+    assert not found.has_density
+    assert "depends on noise, there only" in found.explain()
+
+
 def test_bounded_sites_get_the_bijectors_of_their_supports():
     def model():
         a = sample("a", dist.HalfNormal(1))
@@ -309,7 +342,7 @@ def hidden():
         (with_parameter, (), "'loc' is a param site"),
         (with_mask, (), "'obs' is masked"),
         (with_scale, (), "'mu' has a scaled density"),
-        (with_subsample, (), "plate with subsample_size"),
+        (with_subsample, (), "plate 'n' has subsample_size 2"),
         (with_discrete, (), "'kind' is discrete"),
         (with_simplex, (), "the support of 'weights'"),
         (with_moving_bounds, (), "the bounds of 'x'"),
@@ -318,7 +351,7 @@ def hidden():
         (without_plate, (np.zeros(3),), r"'obs' is given .* shape \(3,\)"),
         (with_own_past, (np.arange(3.0),), "argument 'y' holds"),
         (with_scanned_values, (np.zeros(3),), "inside numpyro's scan"),
-        (improper, (), "'mu'"),
+        (improper, (), "'mu' cannot be simulated: its distribution has"),
         (hidden, (), "outside of sample sites"),
         (numpyro.handlers.seed(observe_mean, 0), (), "handlers.seed"),
     ],
