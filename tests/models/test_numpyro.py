@@ -128,6 +128,29 @@ def test_covariates_that_a_model_standardizes_are_inputs():
     assert np.array_equal(inputs["obs"], x)
 
 
+def test_covariates_of_groups_are_inputs_of_the_members_they_enter():
+    model, case = derive("standardized_effects"), CASES["standardized_effects"]
+    school_of, class_of, funding, income = case.arguments
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    expected = np.column_stack([funding[school_of][class_of], income])
+    assert np.array_equal(inputs["obs"], expected.astype(np.float32))
+    assert model.layout["class_effect"].groups[0].name == "school"
+    assert "obs" in model.exchangeable
+
+
+def test_tokens_get_positions_if_not_all_covariates_are_arguments():
+    elsewhere = np.array([0.5, 2.0, -1.0])
+
+    def model(x):
+        slope = sample("slope", dist.Normal(0, 1))
+        with plate("row", len(x)):
+            sample("obs", dist.Normal(slope * elsewhere + x, 1))
+
+    found = from_numpyro(model, np.array([3.0, 1.0, 0.5]), observed=["obs"])
+    inputs = found.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"], [[3.0, 0.0], [1.0, 1.0], [0.5, 2.0]])
+
+
 def with_integers(dose, region):
     with plate("region", 3):
         rate = sample("rate", dist.Normal(0, 1))
