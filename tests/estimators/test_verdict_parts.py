@@ -9,6 +9,7 @@ from nightly import several
 from tfmpe import Tokens
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._verdict.classifier import classifier_tests
+from tfmpe.estimators._verdict.density import Densities, weights_finding
 from tfmpe.estimators._verdict.features import data_features
 from tfmpe.estimators._verdict.finding import Outcome, grade, holm, unchecked
 from tfmpe.estimators._verdict.local import posterior_sbc_ranks
@@ -229,3 +230,16 @@ class TestObservation:
             np.testing.assert_allclose(
                 found[0].distances[name], found[1].distances[name]
             )
+
+
+def test_draws_without_a_density_have_no_weight():
+    joint, posterior = np.zeros(100), np.zeros(100)
+    posterior[:2], joint[2:4] = -np.inf, -np.inf
+    finding, weights = weights_finding(Densities(joint, posterior, None))
+    assert finding.severity == "ok"
+    assert abs(finding.numbers["effective"] - 0.96) < 1e-6
+    # An impossible observation, such as more successes than trials.
+    joint = np.full(100, -np.inf)
+    finding, weights = weights_finding(Densities(joint, posterior, None))
+    assert (finding.severity, weights) == ("problem", None)
+    assert "At none of 100 draws" in finding.text

@@ -133,6 +133,21 @@ def three_level_crossed(class_of, teacher_of, school_of):
         sample("obs", dist.StudentT(4.0, mean, 1.0))
 
 
+def standardized_effects(school_of, class_of, funding, income):
+    """Three levels, with effects of classes and schools in standard units."""
+    slope = sample("slope", dist.Normal(0, 1))
+    tau = sample("tau", dist.HalfNormal(1))
+    with plate("school", len(funding)):
+        s = sample("school_effect", dist.Normal(0, 1))
+        error = sample("error", dist.LogNormal(0, 0.3))
+    with plate("class", len(school_of)):
+        c = sample("class_effect", dist.Normal(0, 1))
+    mean = (slope * funding + s)[school_of] + tau * c
+    with plate("pupil", len(class_of)):
+        mean = mean[class_of] + income
+        sample("obs", dist.Normal(mean, error[school_of][class_of]))
+
+
 def walk(n, y=None):
     """Elements of a key that are tied by a sum."""
     with plate("step", n):
@@ -367,6 +382,11 @@ CASES = {
     "three_level": Case(three_level, (_SCHOOL, _CLASS), 0),
     "three_level_crossed": Case(
         three_level_crossed, (_CLASS, _TEACHER, _SCHOOL), 10
+    ),
+    "standardized_effects": Case(
+        standardized_effects,
+        (_SCHOOL, _CLASS, np.array([0.5, 2.0]), _RNG.normal(size=7)),
+        0,
     ),
     "walk": Case(walk, (5,), 10),
     "state_space": Case(state_space, (5,), 12),

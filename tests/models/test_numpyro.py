@@ -128,6 +128,29 @@ def test_covariates_that_a_model_standardizes_are_inputs():
     assert np.array_equal(inputs["obs"], x)
 
 
+def test_covariates_of_groups_are_inputs_of_the_members_they_enter():
+    model, case = derive("standardized_effects"), CASES["standardized_effects"]
+    school_of, class_of, funding, income = case.arguments
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    expected = np.column_stack([funding[school_of][class_of], income])
+    assert np.array_equal(inputs["obs"], expected.astype(np.float32))
+    assert model.layout["class_effect"].groups[0].name == "school"
+    assert "obs" in model.exchangeable
+
+
+def test_tokens_get_positions_if_not_all_covariates_are_arguments():
+    elsewhere = np.array([0.5, 2.0, -1.0])
+
+    def model(x):
+        slope = sample("slope", dist.Normal(0, 1))
+        with plate("row", len(x)):
+            sample("obs", dist.Normal(slope * elsewhere + x, 1))
+
+    found = from_numpyro(model, np.array([3.0, 1.0, 0.5]), observed=["obs"])
+    inputs = found.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"], [[3.0, 0.0], [1.0, 1.0], [0.5, 2.0]])
+
+
 def with_integers(dose, region):
     with plate("region", 3):
         rate = sample("rate", dist.Normal(0, 1))
@@ -175,6 +198,39 @@ def test_simulations_in_a_scan_follow_the_parameters():
         # Standard normal: five standard errors of 8,000 values.
         assert abs(error.mean()) < 5 / np.sqrt(error.size)
         assert abs(error.std() - 1) < 5 / np.sqrt(2 * error.size)
+
+
+def test_the_index_of_a_plate_may_select_from_numpy_arrays():
+    def indexed(x, group, y=None):
+        with plate("group", 2):
+            a = sample("a", dist.Normal(0, 1))
+        with plate("row", len(x)) as rows:
+            y = None if y is None else y[rows]
+            sample("obs", dist.Normal(a[group[rows]] + x[rows], 1), obs=y)
+
+    x, group = np.arange(4.0), np.array([0, 1, 1, 0])
+    layout = from_numpyro(indexed, x, group, np.zeros(4)).layout
+    assert layout["obs"].n_inputs == 1
+    assert np.array_equal(layout["obs"].groups[0].ids, group)
+
+
+@pytest.mark.parametrize("site", ["a", "obs"])
+def test_a_delta_distribution_is_a_simulator_without_density(site):
+    def model():
+        a = sample("a", dist.Normal(0, 1))
+        with plate("n", 2):
+            noise = sample("noise", dist.Normal(a, 1))
+            if site == "a":
+                noise = sample("exact", dist.Delta(noise))
+                sample("obs", dist.Normal(noise, 1))
+            else:
+                sample(
+                    "obs", dist.Delta(jnp.stack([noise] * 2, -1), event_dim=1)
+                )
+
+    found = from_numpyro(model, observed=["obs"])
+    assert not found.has_density
+    assert "depends on noise, there only" in found.explain()
 
 
 def test_bounded_sites_get_the_bijectors_of_their_supports():
@@ -309,7 +365,7 @@ def hidden():
         (with_parameter, (), "'loc' is a param site"),
         (with_mask, (), "'obs' is masked"),
         (with_scale, (), "'mu' has a scaled density"),
-        (with_subsample, (), "plate with subsample_size"),
+        (with_subsample, (), "plate 'n' has subsample_size 2"),
         (with_discrete, (), "'kind' is discrete"),
         (with_simplex, (), "the support of 'weights'"),
         (with_moving_bounds, (), "the bounds of 'x'"),
@@ -318,7 +374,7 @@ def hidden():
         (without_plate, (np.zeros(3),), r"'obs' is given .* shape \(3,\)"),
         (with_own_past, (np.arange(3.0),), "argument 'y' holds"),
         (with_scanned_values, (np.zeros(3),), "inside numpyro's scan"),
-        (improper, (), "'mu'"),
+        (improper, (), "'mu' cannot be simulated: its distribution has"),
         (hidden, (), "outside of sample sites"),
         (numpyro.handlers.seed(observe_mean, 0), (), "handlers.seed"),
     ],

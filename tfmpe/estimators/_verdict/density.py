@@ -16,7 +16,7 @@ from tfmpe.estimators._verdict.arrays import (
     values_in,
     values_of,
 )
-from tfmpe.estimators._verdict.finding import OK, WARNING, Finding
+from tfmpe.estimators._verdict.finding import OK, PROBLEM, WARNING, Finding
 from tfmpe.estimators._verdict.local import posterior_sbc_ranks
 from tfmpe.estimators._verdict.material import Material
 from tfmpe.estimators._verdict.psis import SmoothedWeights, smooth_weights
@@ -80,12 +80,17 @@ def _log_density(
 
 def weights_finding(
     found: Densities,
-) -> tuple[Finding, SmoothedWeights]:
+) -> tuple[Finding, SmoothedWeights | None]:
     """Judge the importance weights of the draws at the observation.
 
     Sources: Vehtari et al., 2024 (PSIS, k-hat); Kong, 1992 (effective size).
     """
-    weights = smooth_weights(found.joint - found.posterior)
+    # A draw that rounding moved to a bound may have no density of its own.
+    inside = np.isfinite(found.joint) & np.isfinite(found.posterior)
+    if not inside.any():
+        return _impossible(len(inside)), None
+    joint = np.where(inside, found.joint, -np.inf)
+    weights = smooth_weights(joint - np.where(inside, found.posterior, 0))
     share = weights.n_effective / len(found.joint)
     good = weights.khat <= MAX_KHAT and share >= MIN_SHARE
     finding = Finding(
@@ -111,6 +116,22 @@ def weights_finding(
         "simulations.",
     )
     return finding, weights
+
+
+def _impossible(n: int) -> Finding:
+    """Return the finding if all importance weights are zero."""
+    return Finding(
+        "importance weights",
+        "",
+        PROBLEM,
+        np.nan,
+        np.nan,
+        {"effective": 0.0},
+        f"At none of {n} draws are both densities positive: the model cannot "
+        "produce the observation, or no draw is in the support of the prior.",
+        "Look for errors in the observation, such as other units; give bounded "
+        "parameters bijectors=.",
+    )
 
 
 def simulate_from_draws(

@@ -11,7 +11,7 @@ from .density import check_order, densities, simulators
 from .edges import find_edges
 from .graph import Graph
 from .groups import find_dimensions
-from .inputs import find_inputs
+from .inputs import find_inputs, outputs_given
 from .order import find_order, with_positions
 from .probes import Probes
 from .reasons import explain
@@ -95,7 +95,7 @@ def from_numpyro(
     decisions = decide(graph, dimensions)
     inputs = find_inputs(run, sites, draws, graph, dimensions)
     positions = find_order(
-        outputs, sites, draws, graph, decisions, set(inputs.values)
+        outputs_given(run, sites), sites, draws, graph, decisions, inputs
     )
     functional = with_positions(inputs.values, positions, shapes)
     prior, simulator = simulators(run, sites)

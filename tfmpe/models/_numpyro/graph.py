@@ -83,6 +83,21 @@ class Graph:
         edges = self.edges[name, key]
         return _range(edges.child, along[edges.parent], self.size(name))
 
+    def meets(
+        self, a: str, b: str, along: Int[np.ndarray, " tokens_b"]
+    ) -> Int[np.ndarray, " tokens_a"] | None:
+        """Return the one coordinate of ``b`` that each ``a`` is tied to, if so.
+
+        None if a token of ``a`` is tied to several, or to none.
+        """
+        n = self.size(a)
+        least, most = np.full(n, np.iinfo(np.int64).max), np.full(n, -1)
+        for name in self.factors(a, b):
+            edges, reached = self.edges[name, a], self.reach(name, b, along)
+            np.minimum.at(least, edges.parent, reached.least[edges.child])
+            np.maximum.at(most, edges.parent, reached.most[edges.child])
+        return least if (least == most).all() else None
+
     def covers(
         self,
         a: str,

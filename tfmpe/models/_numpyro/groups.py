@@ -48,7 +48,26 @@ def find_dimensions(
                         _add(graph, found, child, key, axis, ids, depends)
                         if depends:
                             _compose(graph, found, child, key, ids)
+    for child in graph.shapes:
+        for key in graph.shapes:
+            _add_shared(graph, found, child, key)
     return found
+
+
+def _add_shared(graph: Graph, found: Dimensions, child: str, key: str) -> None:
+    """Add the groups of a key that meets only one token of a smaller key.
+
+    Classes and schools of a model with standardized effects meet in pupils.
+    """
+    if graph.size(child) <= graph.size(key):
+        return
+    if (child, key) in graph.edges or (key, child) in graph.edges:
+        return
+    for axis, name in enumerate(found.dims[key]):
+        known = found.dims[child] + tuple(found.groups.get(child, {}))
+        ids = graph.meets(child, key, graph.axis(key, axis))
+        if ids is not None and ids.any() and name not in known:
+            _add(graph, found, child, key, axis, ids, None)
 
 
 def _is_summary(graph: Graph, key: str, child: str) -> bool:
@@ -70,9 +89,12 @@ def _add(
     key: str,
     axis: int,
     ids: Ids,
-    depends: bool,
+    depends: bool | None,
 ) -> None:
-    """Add the groups of ``child`` along an axis of ``key``."""
+    """Add the groups of ``child`` along an axis of ``key``.
+
+    ``depends`` is None if neither depends on the other.
+    """
     shape, name = graph.shapes[child], found.dims[key][axis]
     if len(shape) != 1 or shape == (1,) or _is_axis(graph, child, ids):
         return
@@ -88,11 +110,12 @@ def _add(
         names[axis] = name
         found.dims[key] = tuple(names)
     groups[name] = ids
-    found.reasons[child, name] = (
-        f"each token of {child} depends on one token of {key}"
-        if depends
-        else f"one token of {key} depends on each token of {child}"
-    )
+    found.reasons[child, name] = {
+        True: f"each token of {child} depends on one token of {key}",
+        False: f"one token of {key} depends on each token of {child}",
+        None: f"what depends on a token of {child} depends on one token of "
+        f"{key}",
+    }[depends]
 
 
 def _is_axis(graph: Graph, child: str, ids: Ids) -> bool:

@@ -24,11 +24,16 @@ _SITE, _ARGUMENT = "site ", "argument "
 
 
 class Inputs(NamedTuple):
-    """Functional inputs of sites, with their names, and what was left out."""
+    """Functional inputs of sites, with their names, and what was left out.
+
+    ``arguments`` are those arrays that are inputs wherever they enter, under
+    the names that the outputs take them by.
+    """
 
     values: dict[str, Float[np.ndarray, "*event inputs"]]
     names: dict[str, tuple[str, ...]]
     left_out: dict[str, str]
+    arguments: dict[str, AnyArray]
 
 
 def find_inputs(
@@ -45,8 +50,8 @@ def find_inputs(
     ValueError
         If observed values enter the model in another way than as observed.
     """
-    outputs = _outputs(run, sites)
-    given = {_SITE + name: each for name, each in run_of(draws, 0).items()}
+    outputs = outputs_given(run, sites)
+    given = named_sites(run_of(draws, 0))
     left_out: dict[str, str] = {}
     traceable = {}
     for name, array in _arrays(run.arguments).items():
@@ -57,30 +62,34 @@ def find_inputs(
             left_out[name] = "the model needs its values while it is traced"
         else:
             traceable[name] = array
-    columns: dict[str, list[tuple[str, np.ndarray]]] = {n: [] for n in sites}
-    if traceable:
-        shapes = {_ARGUMENT + name: a.shape for name, a in traceable.items()}
-        given |= {_ARGUMENT + name: array for name, array in traceable.items()}
-        flow = Flow(outputs, given, shapes, sites)
-        edges = {
-            (site, name.removeprefix(_ARGUMENT)): each
-            for (site, name), each in find_edges(shapes, flow).items()
-        }
-        _check_data(edges, sites, traceable)
+    rows: dict[tuple[str, str], AnyArray | None] = {}
+    for names in _unknown(traceable):
+        arrays = {name: traceable[name] for name in names}
+        edges = _edges_of(outputs, sites, given, arrays)
+        _check_data(edges, sites, arrays)
         for (site, name), each in edges.items():
-            rows = _rows(each, traceable[name], graph.size(site))
-            if rows is None:
-                rows = _along_axis(each, traceable[name], graph, site)
-            if rows is None:
-                left_out.setdefault(name, "it does not enter token by token")
-            elif not _is_index(rows, dimensions, site):
-                parts = range(rows.shape[1])
-                names = (
-                    [name]
-                    if len(parts) == 1
-                    else [f"{name}[{i}]" for i in parts]
-                )
-                columns[site] += zip(names, rows.T, strict=True)
+            if rows.get((site, name)) is None:
+                found = _rows(each, arrays[name], graph.size(site))
+                if found is None:
+                    found = _along_axis(each, arrays[name], graph, site)
+                rows[site, name] = found
+        if all(
+            each is not None or traceable[name].dtype.kind != "f"
+            for (_, name), each in rows.items()
+        ):
+            break
+    columns: dict[str, list[tuple[str, np.ndarray]]] = {n: [] for n in sites}
+    used = {}
+    for (site, name), each in rows.items():
+        if each is None:
+            left_out.setdefault(name, "it does not enter token by token")
+        elif not _is_index(each, dimensions, site):
+            parts = range(each.shape[1])
+            labels = (
+                [name] if len(parts) == 1 else [f"{name}[{i}]" for i in parts]
+            )
+            columns[site] += zip(labels, each.T, strict=True)
+            used[name] = traceable[name]
     values = {
         name: np.stack([column for _, column in each], -1)
         .reshape((*sites[name].event_shape, -1))
@@ -88,8 +97,39 @@ def find_inputs(
         for name, each in columns.items()
         if each
     }
-    used = {n: tuple(name for name, _ in columns[n]) for n in values}
-    return Inputs(values, used, left_out)
+    return Inputs(
+        values,
+        {n: tuple(name for name, _ in columns[n]) for n in values},
+        left_out,
+        {_ARGUMENT + n: a for n, a in used.items() if n not in left_out},
+    )
+
+
+def _unknown(arrays: Mapping[str, AnyArray]) -> list[list[str]]:
+    """Return which arguments the flow takes to be unknown: all, then reals.
+
+    If indices are unknown, any element may enter at any place; if they are
+    known, so are numbers with which a covariate is multiplied.
+    """
+    reals = [name for name, each in arrays.items() if each.dtype.kind == "f"]
+    both = [list(arrays), reals] if len(reals) < len(arrays) else [reals]
+    return [names for names in both if names]
+
+
+def _edges_of(
+    outputs: Callable[..., dict[str, Array]],
+    sites: Mapping[str, Site],
+    given: Mapping[str, AnyArray],
+    arrays: Mapping[str, AnyArray],
+) -> dict[tuple[str, str], Edges]:
+    """Return the edges from arguments to sites."""
+    shapes = {_ARGUMENT + name: each.shape for name, each in arrays.items()}
+    every = {**given, **{_ARGUMENT + n: each for n, each in arrays.items()}}
+    edges = find_edges(shapes, Flow(outputs, every, shapes, sites))
+    return {
+        (site, name.removeprefix(_ARGUMENT)): each
+        for (site, name), each in edges.items()
+    }
 
 
 def _arrays(arguments: Mapping[str, Any]) -> dict[str, AnyArray]:
@@ -107,7 +147,12 @@ def _path(path: tuple[Any, ...]) -> str:
     return f"{first.key}{jax.tree_util.keystr(rest)}"
 
 
-def _outputs(
+def named_sites(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of sites by the names of :func:`outputs_given`."""
+    return {_SITE + name: each for name, each in values.items()}
+
+
+def outputs_given(
     run: Run, sites: Mapping[str, Site]
 ) -> Callable[..., dict[str, Array]]:
     """Return outputs as a function of values and of some arguments."""

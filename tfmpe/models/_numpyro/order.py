@@ -13,6 +13,7 @@ from jaxtyping import Array
 from tfmpe._base.arrays import AnyArray
 
 from .graph import Graph
+from .inputs import Inputs, named_sites
 from .rules import Decision
 from .sites import Site
 
@@ -25,9 +26,12 @@ def find_order(
     draws: Mapping[str, AnyArray],
     graph: Graph,
     decisions: list[Decision],
-    with_inputs: set[str],
+    inputs: Inputs,
 ) -> dict[str, list[int]]:
-    """Return the axes of each key along which it needs positions."""
+    """Return the axes of each key along which it needs positions.
+
+    ``outputs`` also takes arguments of the model; see :func:`outputs_given`.
+    """
     found: dict[str, set[int]] = {
         name: {
             axis
@@ -39,9 +43,8 @@ def find_order(
     for name in _told_apart(graph, decisions):
         shape = sites[name].event_shape
         found[name] |= {axis for axis, size in enumerate(shape) if size > 1}
-    for name, axes in _uneven(outputs, sites, draws).items():
-        if name not in with_inputs:
-            found[name] |= axes
+    for name, axes in _uneven(outputs, sites, draws, inputs).items():
+        found[name] |= axes
     return {name: sorted(axes) for name, axes in found.items() if axes}
 
 
@@ -85,22 +88,39 @@ def _uneven(
     outputs: Callable[..., dict[str, Array]],
     sites: Mapping[str, Site],
     draws: Mapping[str, AnyArray],
+    inputs: Inputs,
 ) -> dict[str, set[int]]:
-    """Return axes along which factors differ although all values are equal."""
+    """Return axes along which factors differ although all values are equal.
+
+    Values of functional inputs are also made equal for keys that have them: a
+    network is not told of further differences, such as by arrays that are not
+    arguments of the model.
+    """
     equal = {}
     for name, site in sites.items():
         shape = np.shape(draws[name])[1:]
         first = draws[name][(0,) * (1 + len(site.event_shape))]
         equal[name] = np.broadcast_to(first, shape)
-    found = jax.jit(outputs)(equal, jax.random.key(0))
+    program, key = jax.jit(outputs), jax.random.key(0)
+    level = {
+        name: np.full_like(each, each.flat[0])
+        for name, each in inputs.arguments.items()
+    }
+    with_inputs, without = (
+        program({**named_sites(equal), **arguments}, key)
+        for arguments in (level, inputs.arguments)
+    )
     axes: dict[str, set[int]] = {}
     for name, site in sites.items():
         if site.has_density:
+            found = with_inputs if name in inputs.values else without
             factors = np.asarray(found[name])
+            # NaN if the model divides by the range of a covariate.
             least = _TOLERANCE * (1 + np.abs(factors).max())
-            axes[name] = {
-                axis
-                for axis in range(factors.ndim)
-                if np.ptp(factors, axis).max() > least
-            }
+            with np.errstate(invalid="ignore"):
+                axes[name] = {
+                    axis
+                    for axis in range(factors.ndim)
+                    if np.ptp(factors, axis).max() > least
+                }
     return axes

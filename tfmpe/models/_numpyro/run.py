@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from tfmpe._base.arrays import PRNGKey
@@ -89,6 +90,18 @@ class Run:
                         "sites, with numpyro.prng_key. Write the simulator as "
                         "a numpyro Distribution with a method sample."
                     )
+                if msg["type"] == "plate":
+                    size, part = msg["args"]
+                    if part not in (None, size):
+                        raise ValueError(
+                            f"The plate {msg['name']!r} has subsample_size "
+                            f"{part}, so that its simulations are not those "
+                            f"of all {size} elements. Use the full plate."
+                        )
+                    # A number also under jit, so that it can be the index of
+                    # a NumPy array.
+                    with jax.ensure_compile_time_eval():
+                        msg["value"] = jnp.arange(size)
                 if msg["type"] != "sample":
                     return
                 run.last = msg["name"]

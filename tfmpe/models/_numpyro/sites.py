@@ -90,7 +90,8 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
         )
     except NotImplementedError as error:
         raise ValueError(
-            f"{run.last!r} cannot be simulated: {error or 'it has no sample'}. "
+            f"{run.last!r} cannot be simulated: "
+            f"{str(error) or 'its distribution has no method sample'}. "
             "Give it a distribution from which values can be drawn."
         ) from error
     except _CONCRETE as error:
@@ -273,6 +274,14 @@ def _site(
 
 
 def _has_density(fn: Any, value: Any) -> bool:
+    from numpyro.distributions import Delta
+
+    base = fn
+    while hasattr(base, "base_dist"):
+        base = base.base_dist
+    # Its log density is 0 at its only value, which is no density.
+    if isinstance(base, Delta):
+        return False
     try:
         jax.eval_shape(fn.log_prob, value)
     except NotImplementedError:

@@ -31,8 +31,10 @@ def bijectors_of(supports: Mapping[str, Any]) -> dict[str, Any]:
         elif transform is None:
             faults.append(
                 f"the support of {name!r} is {support}, whose elements depend "
-                "on one another. Sample real numbers, and transform them with "
-                "numpyro.distributions.biject_to and numpyro.deterministic"
+                "on one another. Sample independent numbers, and transform "
+                "them with numpyro.deterministic: for a Dirichlet, divide "
+                "Gamma draws by their sum; for a TransformedDistribution, "
+                "numpyro.infer.reparam.TransformReparam does it"
             )
         elif support is not _real():
             found[name] = transform
