@@ -59,6 +59,9 @@ OBS = np.random.default_rng(1).normal(size=(2, 3, 2))
 def test_the_precision_is_a_sum_over_groups():
     tokens = simulations(OBS)
     field = network(tokens)
+    # Contributions also know one over the number of groups.
+    known = field.contribution.context.kernel
+    field.contribution.context.kernel = nnx.Param(known[...].at[-1].set(0))
     _, given = parts(tokens)
     _, many = parts(simulations(np.tile(OBS, (1, 20, 1))))
     few, more = (field.encode(each).root for each in (given, many))
@@ -129,15 +132,33 @@ def test_an_untrained_network_leads_from_normal_to_normal():
         np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
+def test_the_flow_of_many_groups_is_nearly_that_of_a_normal_distribution():
+    few, many = (simulations(np.tile(OBS, (1, n, 1))) for n in (1, 100))
+    field = network(few)
+    changes = []
+    for tokens in (few, many):
+        target, given = parts(tokens)
+        encoded = field.encode(given)
+        # The same averages, so that only the number of groups differs.
+        context = encoded.context.at[:, :-1].set(0)
+        encoded = encoded._replace(context=context)
+        moved = replace(target, data=jnp.zeros_like(target.data))
+        changes.append(field.velocity(moved, given, encoded, jnp.zeros(2)))
+    first, last = (np.abs(np.asarray(each)).max() for each in changes)
+    assert 0 < last < 0.2 * first
+
+
 def test_some_groups_are_left_out_with_a_key():
     tokens = simulations(np.tile(OBS, (50, 1, 1)))
     field = network(tokens)
     given = parts(tokens)[1]
     whole = field.log_det(field.encode(given))
-    part = field.log_det(field.encode(given, jax.random.key(0)))
-    kept = np.isclose(part, whole)
-    assert 0.3 < kept.mean() < 0.8
-    assert (part < whole + 1e-4).all()
+    encoded = field.encode(given, jax.random.key(0))
+    kept = np.isclose(field.log_det(encoded), whole)
+    assert 0.75 < kept.mean() < 1
+    n_groups = 1 / np.asarray(encoded.context[:, -1])
+    np.testing.assert_allclose(n_groups[kept], 3, rtol=1e-5)
+    assert set(np.rint(n_groups[~kept])) <= {1, 2}
 
 
 def test_one_group_is_refused():

@@ -176,8 +176,8 @@ class HierarchicalEstimator(BaseEstimator):
         ----------
         data, target_keys, conditioning_keys, key, n_simulations
             See :meth:`FlowMatchingEstimator.fit`. Target keys include the
-            global ones. Simulations may have different numbers of groups; in
-            half of the rows of every step, random groups are left out.
+            global ones. Simulations may have different numbers of groups; in a
+            tenth of the rows of every step, random groups are left out.
         **options
             ``validation``, ``optimizer``, ``learning_rate``, ``n_epochs``,
             ``batch_size``, ``n_noise``, ``patience``, ``progress``,
@@ -221,6 +221,8 @@ class HierarchicalEstimator(BaseEstimator):
         others = self._local_keys(keys)
         if others is None:
             return HierarchicalHistory(history, None)
+        if model is not None:
+            self.local._exchangeable += model.exchangeable
         of_locals = self.local.fit(
             data,
             *others,

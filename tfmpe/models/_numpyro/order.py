@@ -103,7 +103,7 @@ def _uneven(
         equal[name] = np.broadcast_to(first, shape)
     program, key = jax.jit(outputs), jax.random.key(0)
     level = {
-        name: np.full_like(each, each.flat[0])
+        name: np.full_like(each, np.ravel(each)[0])
         for name, each in inputs.arguments.items()
     }
     with_inputs, without = (
