@@ -1,5 +1,7 @@
 """Embedding of tokens as vectors."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +22,11 @@ from tfmpe.nn._inputs import input_moments
 CONFIG = config()
 
 
+@partial(nnx.jit, static_argnames="is_target")
+def embed(embedding, tokens, is_target):
+    return embedding(tokens, is_target=is_target)
+
+
 @pytest.fixture(scope="module")
 def tokens():
     return make_tokens()
@@ -33,7 +40,7 @@ def embedding(tokens):
 
 @pytest.fixture(scope="module")
 def vectors(embedding, tokens):
-    return embedding(tokens, is_target=False)
+    return embed(embedding, tokens, is_target=False)
 
 
 def test_fourier_features_are_their_formula():
@@ -86,7 +93,7 @@ def test_functional_inputs_are_standardized(padded):
         embedding.input_scale[...], [365 * times.std()], rtol=1e-5
     )
     one, other = (
-        network.embedding(each, is_target=False)
+        embed(network.embedding, each, is_target=False)
         for network, each in zip(networks, (tokens, days), strict=True)
     )
     np.testing.assert_allclose(one, other, atol=1e-4)
@@ -108,7 +115,7 @@ def test_functional_inputs_as_they_are():
 
 
 def test_targets_are_told_apart(vectors, embedding, tokens):
-    as_target = embedding(tokens, is_target=True)
+    as_target = embed(embedding, tokens, is_target=True)
     difference = as_target - vectors
     key_vector = embedding.key_vector[...]
     expected = (key_vector[0] - key_vector[1])[
@@ -121,7 +128,7 @@ def test_targets_are_told_apart(vectors, embedding, tokens):
 
 def test_keys_are_found_by_name(vectors, embedding, tokens):
     view = tokens.select_tokens(["obs", "mu"])
-    found = embedding(view, is_target=False)
+    found = embed(embedding, view, is_target=False)
     expected = jnp.concatenate([vectors[:, 4:], vectors[:, :1]], 1)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -131,14 +138,14 @@ def test_padding_enters_nothing(vectors, embedding, tokens):
     inputs = jnp.where(real, tokens.functional_inputs, jnp.nan)
     data = jnp.where(tokens.value_mask, tokens.data, jnp.nan)
     spoiled = Tokens(data, tokens.layout, inputs, tokens.padding)
-    found = embedding(spoiled, is_target=False)
+    found = embed(embedding, spoiled, is_target=False)
     np.testing.assert_array_equal(found, vectors)
 
     def total(data, inputs):
         given = Tokens(data, tokens.layout, inputs, tokens.padding)
         return embedding(given, is_target=False).sum()
 
-    by_data, by_inputs = jax.grad(total, (0, 1))(data, inputs)
+    by_data, by_inputs = jax.jit(jax.grad(total, (0, 1)))(data, inputs)
     assert jnp.isfinite(by_data).all()
     assert jnp.isfinite(by_inputs).all()
     assert (by_data == 0)[~tokens.value_mask].all()
@@ -153,7 +160,7 @@ def test_tokens_of_another_width(vectors, embedding, tokens):
     given = Tokens(
         wider, tokens.layout, tokens.functional_inputs, tokens.padding
     )
-    found = embedding(given, is_target=False)
+    found = embed(embedding, given, is_target=False)
     np.testing.assert_array_equal(found, vectors)
     narrow = tokens.select_tokens(["obs", "mu"]).to_tokens()
     narrow = Tokens(
@@ -162,7 +169,7 @@ def test_tokens_of_another_width(vectors, embedding, tokens):
         narrow.functional_inputs,
         narrow.padding,
     )
-    found = embedding(narrow, is_target=False)
+    found = embed(embedding, narrow, is_target=False)
     np.testing.assert_allclose(found[:, 6:], vectors[:, :1], atol=1e-6)
 
 
@@ -173,7 +180,7 @@ def test_no_functional_inputs(tokens):
         CONFIG, known_keys(plain.layout), rngs=nnx.Rngs(0)
     )
     assert embedding.input_projection is None
-    assert embedding(plain, is_target=True).shape == (4, 10, 8)
+    assert embed(embedding, plain, is_target=True).shape == (4, 10, 8)
 
 
 def test_times_are_told_apart():

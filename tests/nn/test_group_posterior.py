@@ -53,6 +53,11 @@ def parts(tokens):
     return detach(tokens, GLOBAL), detach(tokens, ["obs"])
 
 
+@nnx.jit
+def encode(field, given, key=None):
+    return field.encode(given, key)
+
+
 OBS = np.random.default_rng(1).normal(size=(2, 3, 2))
 
 
@@ -64,7 +69,7 @@ def test_the_precision_is_a_sum_over_groups():
     field.contribution.context.kernel = nnx.Param(known[...].at[-1].set(0))
     _, given = parts(tokens)
     _, many = parts(simulations(np.tile(OBS, (1, 20, 1))))
-    few, more = (field.encode(each).root for each in (given, many))
+    few, more = (encode(field, each).root for each in (given, many))
     few, more = (
         np.einsum("nij,nkj->nik", root, root) - np.eye(3)
         for root in (few, more)
@@ -78,8 +83,8 @@ def test_padded_groups_say_nothing():
     padded = np.full((2, 5, 3), np.nan)
     padded[:, :3, :2] = OBS
     sizes = np.array([[3, 2]] * 2)
-    found = field.encode(parts(simulations(padded, sizes))[1])
-    wanted = field.encode(parts(tokens)[1])
+    found = encode(field, parts(simulations(padded, sizes))[1])
+    wanted = encode(field, parts(tokens)[1])
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
@@ -91,8 +96,8 @@ def test_ragged_groups_and_their_order():
     shuffled = simulations(
         OBS.reshape(2, 6)[:, order], groups={"obs": {"site": ids}}
     )
-    found = field.encode(parts(shuffled)[1])
-    wanted = field.encode(parts(simulations(OBS))[1])
+    found = encode(field, parts(shuffled)[1])
+    wanted = encode(field, parts(simulations(OBS))[1])
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
@@ -101,7 +106,7 @@ def test_units_are_undone_and_change_densities_by_their_determinant():
     tokens = simulations(OBS)
     field = network(tokens)
     target, given = parts(tokens)
-    encoded = field.encode(given)
+    encoded = encode(field, given)
     white = field.whiten(target, encoded)
     back = field.restore(replace(target, data=white), encoded)
     real = np.asarray(target.value_mask)[0]
@@ -127,7 +132,7 @@ def test_an_untrained_network_leads_from_normal_to_normal():
     target, given = parts(tokens)
     real = np.asarray(target.value_mask)[0]
     for time, factor in ((0.0, -1), (0.5, 0), (1.0, 1)):
-        found = field(target, given, jnp.full(2, time))
+        found = nnx.jit(field)(target, given, jnp.full(2, time))
         wanted = factor * np.where(real, target.data, 0)
         np.testing.assert_allclose(found, wanted, atol=1e-6)
 
@@ -138,7 +143,7 @@ def test_the_flow_of_many_groups_is_nearly_that_of_a_normal_distribution():
     changes = []
     for tokens in (few, many):
         target, given = parts(tokens)
-        encoded = field.encode(given)
+        encoded = encode(field, given)
         # The same averages, so that only the number of groups differs.
         context = encoded.context.at[:, :-1].set(0)
         encoded = encoded._replace(context=context)
@@ -152,8 +157,8 @@ def test_some_groups_are_left_out_with_a_key():
     tokens = simulations(np.tile(OBS, (50, 1, 1)))
     field = network(tokens)
     given = parts(tokens)[1]
-    whole = field.log_det(field.encode(given))
-    encoded = field.encode(given, jax.random.key(0))
+    whole = field.log_det(encode(field, given))
+    encoded = encode(field, given, jax.random.key(0))
     kept = np.isclose(field.log_det(encoded), whole)
     assert 0.75 < kept.mean() < 1
     n_groups = 1 / np.asarray(encoded.context[:, -1])

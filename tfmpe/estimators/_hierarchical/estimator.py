@@ -222,7 +222,8 @@ class HierarchicalEstimator(BaseEstimator):
         if others is None:
             return HierarchicalHistory(history, None)
         if model is not None:
-            self.local._exchangeable += model.exchangeable
+            names = self.local._exchangeable + model.exchangeable
+            self.local._exchangeable = tuple(dict.fromkeys(names))
         of_locals = self.local.fit(
             data,
             *others,
