@@ -520,7 +520,7 @@ batch_size, progress
         """The standardizer, in British spelling."""
         return self.standardizer
 
-    def _untrained_field(self) -> Network:
+    def _untrained_field(self) -> Any:
         """Return the vector field, trained or not; raise if there is none."""
         if self.vector_field is None:
             raise ValueError(
@@ -529,7 +529,7 @@ batch_size, progress
             )
         return self.vector_field
 
-    def _field(self) -> Network:
+    def _field(self) -> Any:
         """Return the vector field; warn if it was never trained."""
         field = self._untrained_field()
         trained = self.standardizer is not None or not self._standardize

@@ -264,7 +264,11 @@ class MixtureDensity(nnx.Module):
             ]
         )
         which = np.concatenate(
-            [which, np.broadcast_to(np.float32(is_given), which.shape)], -1
+            [
+                which,
+                np.broadcast_to(np.asarray(is_given, np.float32), which.shape),
+            ],
+            -1,
         )
         n = len(which)
         rows = jnp.broadcast_to(rows, (*sample, n, rows.shape[-1]))

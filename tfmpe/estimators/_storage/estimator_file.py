@@ -81,7 +81,7 @@ def load_estimator(
     path: str | os.PathLike[str],
     vector_field: Network | None,
     bijectors: Mapping[str, BijectorLike] | None,
-) -> tuple[Network, Standardizer | None, Memory, dict[str, Any]]:
+) -> tuple[Any, Standardizer | None, Memory, dict[str, Any]]:
     """Return the field, standardizer, memory and settings of a file."""
     arrays, description = read_state(path, _KIND)
     standardizer, keys = None, description.pop("standardised_keys")
