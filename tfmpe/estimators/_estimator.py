@@ -502,11 +502,11 @@ batch_size, progress
         """
         if bijectors is None and model is not None:
             bijectors = model.bijectors
-        vector_field, standardizer, memory, settings = load_estimator(
+        found, standardizer, memory, settings = load_estimator(
             path, vector_field, bijectors
         )
         estimator = cls(
-            vector_field,
+            found,
             bijectors=bijectors,
             standardize=settings["standardise"],
             sigma_min=settings["sigma_min"],
