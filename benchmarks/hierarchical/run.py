@@ -24,7 +24,7 @@ import page
 from judge import judge
 from make_references import read, rounded
 from tasks import TASKS
-from training import METHODS, draw, draw_observed, from_numpyro
+from training import METHODS, draw_observed, from_numpyro
 
 from tfmpe import PaddingWarning
 
@@ -35,9 +35,9 @@ def measure(name, size, budget, method, seed):
     start = time.process_time()
     if name in TASKS:
         task, reference = TASKS[name], read(f"{name}_{size}")
-        estimator = METHODS[method](task, size, budget, key)
+        draw = METHODS[method](task, size, budget, key)
         trained = time.process_time()
-        draws = draw(estimator, task, reference["x"], draw_key)
+        draws = draw(np.asarray(reference["x"], np.float32), draw_key)
     else:
         import ragged_and_crossed as models
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr, ndtri
+from jax.scipy.stats import norm
 
 from tfmpe.models import Model
 
@@ -52,6 +53,27 @@ class Population(NamedTuple):
         theta = inside(loc + scale * z, bound)
         return {"loc": loc, "scale": scale, "theta": theta}
 
+    def log_prior(self, parameters):
+        """Return the log densities of loc, scale and theta."""
+        loc, scale, theta = (
+            parameters[name] for name in ("loc", "scale", "theta")
+        )
+        half, bound = jnp.asarray(self.half), self.bound
+        own = norm.logpdf(theta, loc, scale)
+        if bound is None:
+            of_loc = norm.logpdf(loc, jnp.array(self.mean), jnp.array(self.sd))
+        else:
+            of_loc = jnp.where(jnp.abs(loc) < bound, 0.0, -jnp.inf)
+            own = own - jnp.log(
+                ndtr((bound - loc) / scale) - ndtr((-bound - loc) / scale)
+            )
+            own = jnp.where(jnp.abs(theta) < bound, own, -jnp.inf)
+        return {
+            "loc": of_loc.sum(-1),
+            "scale": norm.logpdf(scale / half).sum(-1),
+            "theta": own.sum(-1),
+        }
+
     @property
     def bijectors(self):
         """Maps of the prior of loc and scale to a standard normal one."""
@@ -72,6 +94,7 @@ class Task(NamedTuple):
     ``TokenGenerator``, apart from the number of sites.
     ``log_likelihood(theta, x)`` is that of one site, with any leading axes of
     ``theta``; for the Gaussian tasks, which have a closed form, it is None.
+    ``log_prior(parameters)`` returns log factors by name, up to constants.
     """
 
     global_names: tuple[str, ...]
@@ -80,6 +103,7 @@ class Task(NamedTuple):
     simulator: Callable
     independence: dict
     bijectors: dict
+    log_prior: Callable
     population: Population | None = None
     log_likelihood: Callable | None = None
 
@@ -146,6 +170,13 @@ def _gaussian(half, bound):
             mu = inside(mu, 1) * bound
         return {"sigma": half * half_normal(sigma_key, (n, 1, 1)), "mu": mu}
 
+    def log_prior(parameters):
+        sigma, mu = parameters["sigma"][..., 0], parameters["mu"][..., 0]
+        of_mu = norm.logpdf(mu)
+        if bound is not None:
+            of_mu = jnp.where(jnp.abs(mu) < bound, 0.0, -jnp.inf)
+        return {"sigma": norm.logpdf(sigma / half), "mu": of_mu}
+
     def simulator(key, parameters):
         mu = parameters["mu"]
         noise = jax.random.normal(key, mu.shape)
@@ -155,7 +186,7 @@ def _gaussian(half, bound):
     if bound is not None:
         bijectors["mu"] = uniform_bijector(bound)
     rules = {"local": ["mu", "x"], "cross_local": [("mu", "x", (0, 0))]}
-    return Task(("sigma",), "mu", prior, simulator, rules, bijectors)
+    return Task(("sigma",), "mu", prior, simulator, rules, bijectors, log_prior)
 
 
 def _pooled(population, simulator, log_likelihood, bijectors=None):
@@ -176,6 +207,7 @@ def _pooled(population, simulator, log_likelihood, bijectors=None):
         lambda key, parameters: {"x": simulator(key, parameters["theta"])},
         rules,
         population.bijectors | (bijectors or {}),
+        population.log_prior,
         population,
         log_likelihood,
     )

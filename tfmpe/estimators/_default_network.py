@@ -15,6 +15,7 @@ from tfmpe.estimators._types import PRNGKey
 from tfmpe.nn import (
     GroupPosterior,
     KnownKey,
+    MixtureDensity,
     Transformer,
     TransformerConfig,
     default_config,
@@ -34,6 +35,19 @@ def default_network(
         default_config(tokens.layout, target_keys),
         rngs=nnx.Rngs(int(jax.random.bits(key))),
         exchangeable=exchangeable,
+    )
+
+
+def default_density(
+    tokens: Tokens,
+    target_keys: Iterable[str],
+    exchangeable: Iterable[str],
+    key: PRNGKey,
+) -> MixtureDensity:
+    """Return an untrained density of some keys."""
+    del exchangeable
+    return MixtureDensity.for_tokens(
+        tokens, target_keys, rngs=nnx.Rngs(int(jax.random.bits(key)))
     )
 
 

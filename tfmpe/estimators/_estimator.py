@@ -3,7 +3,7 @@
 import copy
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, SupportsFloat, SupportsIndex
@@ -22,11 +22,12 @@ from tfmpe.estimators._default_network import default_network, describe_network
 from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._flow.vector_field import (
     Field,
+    Network,
     check_field,
     has_parameters,
 )
 from tfmpe.estimators._memory import Memory, check_has_values
-from tfmpe.estimators._own_units import draw_tokens, log_density
+from tfmpe.estimators._own_units import Solvable, draw_tokens, log_density
 from tfmpe.estimators._spelling import both_spellings
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
@@ -34,7 +35,7 @@ from tfmpe.estimators._storage.estimator_file import (
 )
 from tfmpe.estimators._training.errors import UntrainedWarning
 from tfmpe.estimators._training.history import TrainingHistory
-from tfmpe.estimators._training.loss import SIGMA_MIN
+from tfmpe.estimators._training.loss import SIGMA_MIN, flow_matching_loss
 from tfmpe.estimators._training.options import read_options
 from tfmpe.estimators._training.prepare import (
     Question,
@@ -115,6 +116,11 @@ class FlowMatchingEstimator(BaseEstimator):
     >>> draws.decode()["mu"].shape
     (10, 1, 1)
     """
+
+    # What a subclass trains, and how it draws.
+    _loss = staticmethod(flow_matching_loss)
+    _solved: Callable[[Any], Solvable] = ContinuousFlow
+    _default_field: Callable[..., Any] = staticmethod(default_network)
 
     @both_spellings
     def __init__(
@@ -255,6 +261,7 @@ class FlowMatchingEstimator(BaseEstimator):
             key,
             options,
             self._sigma_min,
+            self._loss,
         )
         self.standardizer = loop.standardizer
         self._memory = start.memory
@@ -377,7 +384,7 @@ batch_size, progress
             tokens, target_keys, conditioning_keys, functional_inputs, groups
         )
         return draw_tokens(
-            ContinuousFlow(self._field()),
+            self._solved(self._field()),
             self.standardizer,
             tokens,
             keys,
@@ -430,7 +437,7 @@ batch_size, progress
         if isinstance(own, (Tokens, TokenView)):
             own = own.select_tokens(keys.target).data
         return log_density(
-            ContinuousFlow(self._field()),
+            self._solved(self._field()),
             self.standardizer,
             tokens,
             keys,
@@ -467,7 +474,7 @@ batch_size, progress
     def load(
         cls,
         path: str | os.PathLike[str],
-        vector_field: Field | None = None,
+        vector_field: Network | None = None,
         *,
         bijectors: Mapping[str, BijectorLike] | None = None,
         model: Model | None = None,
@@ -495,11 +502,11 @@ batch_size, progress
         """
         if bijectors is None and model is not None:
             bijectors = model.bijectors
-        vector_field, standardizer, memory, settings = load_estimator(
+        found, standardizer, memory, settings = load_estimator(
             path, vector_field, bijectors
         )
         estimator = cls(
-            vector_field,
+            found,
             bijectors=bijectors,
             standardize=settings["standardise"],
             sigma_min=settings["sigma_min"],
@@ -513,7 +520,7 @@ batch_size, progress
         """The standardizer, in British spelling."""
         return self.standardizer
 
-    def _untrained_field(self) -> Field:
+    def _untrained_field(self) -> Any:
         """Return the vector field, trained or not; raise if there is none."""
         if self.vector_field is None:
             raise ValueError(
@@ -522,7 +529,7 @@ batch_size, progress
             )
         return self.vector_field
 
-    def _field(self) -> Field:
+    def _field(self) -> Any:
         """Return the vector field; warn if it was never trained."""
         field = self._untrained_field()
         trained = self.standardizer is not None or not self._standardize
@@ -557,7 +564,7 @@ batch_size, progress
         field = self.vector_field
         model_sets = model.exchangeable if model else ()
         if field is None:
-            field = default_network(
+            field = self._default_field(
                 tokens,
                 dict.fromkeys(n for each in conditionals for n in each.target),
                 dict.fromkeys(self._exchangeable + model_sets),

@@ -1,6 +1,7 @@
 """Draws and densities in original units, from a flow of standardized values."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -10,14 +11,31 @@ from jaxtyping import Array, Bool, Float, Num, Shaped
 from tfmpe._base.arrays import on_host, to_rank
 from tfmpe._base.programs import compiled
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._types import AnyArray, AnyTokens
 from tfmpe.preprocessing import Standardizer, Tokens
 from tfmpe.preprocessing.tokens.known import check_known
 
 
+@runtime_checkable
+class Solvable(Protocol):
+    """Draws and densities in standardized units.
+
+    The methods are those of :class:`ContinuousFlow`.
+    """
+
+    @property
+    def sample(self) -> Callable[..., Float[Array, "..."]]:
+        """Return draws."""
+        ...
+
+    @property
+    def log_prob(self) -> Callable[..., Float[Array, "..."]]:
+        """Return log densities."""
+        ...
+
+
 def draw_tokens(
-    flow: ContinuousFlow,
+    flow: Solvable,
     standardizer: Standardizer | None,
     tokens: AnyTokens,
     keys: Conditional,
@@ -40,7 +58,7 @@ def draw_tokens(
 
 
 def log_density(
-    flow: ContinuousFlow,
+    flow: Solvable,
     standardizer: Standardizer | None,
     tokens: AnyTokens,
     keys: Conditional,

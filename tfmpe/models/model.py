@@ -140,6 +140,11 @@ class Model:
             self._template = template_of(tokens)
         return tokens
 
+    def with_template(self, tokens: Tokens) -> "Model":
+        """Return the model, which knows its layout from some simulations."""
+        self._template = template_of(tokens)
+        return self
+
     def generator(
         self, n_samples: SupportsIndex, batch_size: SupportsIndex, seed: object
     ) -> TokenGenerator:
@@ -231,7 +236,7 @@ class Model:
         return self._log_density_fn is not None
 
     def log_factors(
-        self, tokens: Tokens | TokenView
+        self, tokens: Tokens | TokenView, changed: Tree = None
     ) -> dict[str, Float[Array, "*sample_and_event"]]:
         """Return the terms of the log of the joint density, in nats.
 
@@ -239,6 +244,9 @@ class Model:
         ----------
         tokens
             Values of all keys.
+        changed : nested dict of arrays, optional
+            Values of some target keys that replace those of the tokens, with
+            one sample axis.
 
         Returns
         -------
@@ -271,6 +279,7 @@ class Model:
         arguments: list[Tree] = [
             rows.select_tokens(names).decode() for names in (targets, given)
         ]
+        arguments[0] = _with_changes(arguments[0], changed or {})
         if self.functional_input_fn is not None:
             arguments.append(decode_inputs(rows.functional_inputs, rows.layout))
         found = self._log_density_fn(*arguments)
@@ -317,6 +326,16 @@ class Model:
             return "Model(not simulated yet)"
         given = ", ".join(self.conditioning_keys)
         return f"Model(p({', '.join(self.target_keys)} | {given}))"
+
+
+def _with_changes(tree: Tree, changed: Tree) -> Tree:
+    """Return a nested dict in which some arrays are replaced."""
+    if not isinstance(tree, Mapping):
+        return changed
+    return {
+        name: _with_changes(each, changed[name]) if name in changed else each
+        for name, each in tree.items()
+    }
 
 
 def _check_factors(

@@ -14,7 +14,8 @@ from tfmpe._base.trees import flatten_tree, lookup_per_key
 from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._types import ArrayTree, PerKey
-from tfmpe.preprocessing import KeyLayout, TokenLayout
+from tfmpe.preprocessing import Independence, KeyLayout, TokenLayout
+from tfmpe.preprocessing.masks.relations import NOTHING, self_relations
 
 
 class Group(NamedTuple):
@@ -149,13 +150,17 @@ class Plates:
         )
 
     def groups(
-        self, parameters: Collection[str], observations: Collection[str]
+        self,
+        parameters: Collection[str],
+        observations: Collection[str],
+        rules: Independence | None = None,
     ) -> tuple[Group, ...]:
         """Return the observations by kind of unit, outermost first.
 
         Observations with the same plates are one group: they may depend on one
         another. Different units and groups are independent, conditional on the
-        keys of their own plates and of outer plates.
+        keys of their own plates and of outer plates, apart from those of which
+        rules make them independent.
         """
         of = {name: frozenset(self.grown(name)) for name in self.axes}
         kinds = dict.fromkeys(of[name] for name in observations)
@@ -172,19 +177,23 @@ class Plates:
             "without a size, so that they are simulated as a whole",
             faults,
         )
-        return tuple(
-            Group(
-                tuple(plate for plate in self.sizes if plate in kind),
-                Conditional(
-                    tuple(o for o in observations if of[o] == kind),
-                    (
-                        *(p for p in parameters if of[p] <= kind),
-                        *(o for o in observations if of[o] < kind),
-                    ),
-                ),
+        relations = {} if rules is None else self_relations(rules)
+
+        def tied(name: str, targets: tuple[str, ...]) -> bool:
+            pairs = [(a, b) for t in targets for a, b in ((t, name), (name, t))]
+            return any(relations.get(pair) != NOTHING for pair in pairs)
+
+        groups = []
+        for kind in sorted(kinds, key=len):
+            targets = tuple(o for o in observations if of[o] == kind)
+            given = (
+                *(p for p in parameters if of[p] <= kind),
+                *(o for o in observations if of[o] < kind),
             )
-            for kind in sorted(kinds, key=len)
-        )
+            given = tuple(n for n in given if tied(n, targets)) or given
+            plates = tuple(plate for plate in self.sizes if plate in kind)
+            groups.append(Group(plates, Conditional(targets, given)))
+        return tuple(groups)
 
     def unit_tokens(
         self, one: TokenLayout, full: TokenLayout, group: Group

@@ -1,18 +1,23 @@
 """Results of bottom-up training."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tfmpe._base.arrays import as_array
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import flatten_tree, unflatten_tree
-from tfmpe.estimators._bottom_up.plates import Plates
+from tfmpe.estimators._bottom_up.learned_model import learned_model
+from tfmpe.estimators._bottom_up.plated_model import PlatedModel
+from tfmpe.estimators._bottom_up.plates import Group, Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._corrected.corrected import CorrectedDraws
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._training.history import TrainingHistory
-from tfmpe.estimators._types import ArrayTree
+from tfmpe.estimators._types import ArrayTree, PRNGKey
 from tfmpe.preprocessing import TokenLayout, Tokens
 from tfmpe.preprocessing.tokens.known import check_known
 
@@ -78,6 +83,62 @@ class BottomUpResult:
     simulations: Tokens
     synthetic: Tokens
     plates: Plates
+    _groups: tuple[Group, ...]
+    _model: PlatedModel
+
+    def corrected(
+        self,
+        observed: ArrayTree,
+        log_prior_fn: Callable[[ArrayTree], Mapping[str, Any]],
+        *,
+        key: PRNGKey,
+        functional_inputs: ArrayTree | None = None,
+        **options: Any,
+    ) -> CorrectedDraws:
+        """Correct draws of the posterior by the learned likelihood.
+
+        No simulation is made. What is left are errors of the likelihood, which
+        is easier to learn than the posterior of many units.
+
+        Parameters
+        ----------
+        observed, functional_inputs
+            See :meth:`observe`.
+        log_prior_fn
+            ``log_prior_fn(parameters)`` returns a dictionary of log factors of
+            the prior in nats, one ``(n, *event)`` array per key.
+        key, **options
+            See :func:`corrected`.
+
+        Returns
+        -------
+        CorrectedDraws
+            ``log_evidence`` is that of the learned likelihood.
+
+        Raises
+        ------
+        UnknownKeyError, ValueError, TypeError
+            See :meth:`observe` and :func:`corrected`.
+
+        Notes
+        -----
+        Takes many densities, so a :class:`DensityEstimator` is the best
+        ``likelihood``; those of a flow take long. Valid for the whole prior:
+        train with one round.
+        """
+        tokens = self.observe(observed, functional_inputs)
+        model = learned_model(
+            self._model,
+            self.likelihood,
+            self._groups,
+            self.synthetic,
+            self.simulations.layout,
+            self.posterior.target,
+            log_prior_fn,
+        )
+        estimator = copy.copy(self.estimator)
+        estimator._memory = replace(estimator._memory, model=model)
+        return estimator.corrected(tokens, key=key, **options)
 
     def observe(
         self, observed: ArrayTree, functional_inputs: ArrayTree | None = None

@@ -30,7 +30,12 @@ from tfmpe.estimators._bottom_up.truncation import (
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._types import ArrayTree, PRNGKey
-from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
+from tfmpe.preprocessing import (
+    Independence,
+    TokenLayout,
+    Tokens,
+    concatenate_tokens,
+)
 
 
 @dataclass
@@ -58,7 +63,8 @@ class Rounds:
             if name not in parameters:
                 raise unknown_key(name, parameters, "It is named in truncate.")
         plates = self.model.plates
-        groups = plates.groups(parameters, observations)
+        rules = Independence.parse(self.model.independence)
+        groups = plates.groups(parameters, observations, rules)
         if self.observed is not None and not self.folder.holds_simulations():
             prior = self._prior(plates.one_unit, None)
             one = self.model.simulate(self.key, 2, observations, prior)
@@ -152,6 +158,8 @@ class Rounds:
             simulations,
             synthetic,
             plates,
+            groups,
+            self.model,
         )
 
     def _box(

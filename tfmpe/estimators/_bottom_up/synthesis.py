@@ -70,13 +70,10 @@ def synthesise(
     parameters and those of outer plates, with separate noise. So the
     likelihood is only evaluated for what it was trained on.
     """
-    data, inputs = tokens.data, tokens.functional_inputs
+    data = tokens.data
     for number, group in enumerate(groups):
-        positions = plates.unit_tokens(one, tokens.layout, group)
-        rows = Tokens(
-            _rows(data, positions),
-            one,
-            None if inputs is None else _rows(inputs, positions),
+        rows, positions = unit_rows(
+            replace(tokens, data=data), one, plates, group
         )
         drawn = likelihood.sample(
             rows,
@@ -89,6 +86,20 @@ def synthesise(
         new = drawn.data.reshape((len(data), *targets.shape, data.shape[-1]))
         data = _with_tokens(data, targets, new)
     return replace(tokens, data=data)
+
+
+def unit_rows(
+    tokens: Tokens, one: TokenLayout, plates: Plates, group: Group
+) -> tuple[Tokens, Int[np.ndarray, "units tokens"]]:
+    """Return the units of full models as rows, and where their tokens are."""
+    positions = plates.unit_tokens(one, tokens.layout, group)
+    inputs = tokens.functional_inputs
+    rows = Tokens(
+        _rows(tokens.data, positions),
+        one,
+        None if inputs is None else _rows(inputs, positions),
+    )
+    return rows, positions
 
 
 def _rows(

@@ -1,6 +1,6 @@
 """Draws corrected by importance weights, with locals integrated by group."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, SupportsIndex
 
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int
 from tfmpe._base.programs import compiled
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import one_data_set, positive
+from tfmpe.estimators._corrected.dependence import unaffected
 from tfmpe.estimators._corrected.places import Places, places
 from tfmpe.estimators._corrected.student import Student
 from tfmpe.estimators._types import AnyTokens, PRNGKey
@@ -231,20 +232,38 @@ def _weighted(
     global_values, slopes = in_own_units(
         _flat(globals_[:, 0], jnp.repeat(own[:1], n, 0), found, size)
     )
-    global_values = global_values[:, found.shared]
     density = global_proposal.log_prob(globals_)[:, 0]
     density = density - slopes[:, found.shared].sum(-1)
-    rows = _rows(tokens, m)
+
+    def with_values(values: Float[Array, "rows size"]) -> Tokens:
+        rows = _rows(tokens, len(values)).select_tokens(target)
+        return rows.with_data(values.reshape((-1, *view.data.shape[1:])))
+
+    full = with_values(own_values)
+    global_trees = with_values(global_values).select_tokens(shared).decode()
+
+    def factors_for(one: Tree) -> dict[str, Array]:
+        changed = jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (m, *leaf.shape)), one
+        )
+        return model.log_factors(full, changed)
+
+    # Computed once, such as the likelihood given local values only.
+    names = unaffected(factors_for, jax.tree.map(lambda v: v[0], global_trees))
+    fixed = {
+        name: factor
+        for name, factor in model.log_factors(full).items()
+        if name in names
+    }
 
     def weight(
-        given: tuple[Float[Array, " shared"], PRNGKey],
+        given: tuple[Tree, PRNGKey],
     ) -> tuple[Float[Array, "groups own"], Float[Array, ""]]:
         one, key = given
-        values = own_values.at[:, found.shared].set(one[None])
-        values = values.reshape((m, *view.data.shape[1:]))
-        full = rows.select_tokens(target).with_data(values)
-        sums = _sums(model, full, found.group_of_token, n_groups + 1)
-        inner = sums[:n_groups].T - own_density
+        factors = {**factors_for(one), **fixed}
+        sums = _sums(factors, full, found.group_of_token, n_groups + 1)
+        # NaN where a bijector overflows, far from all draws.
+        inner = _or_nothing(sums[:n_groups].T - own_density)
         chances = jnp.cumsum(jax.nn.softmax(inner, 0), 0)
         picks = jax.random.uniform(key, (1, n_groups))
         chosen = jnp.minimum((chances < picks).sum(0), m - 1)
@@ -252,17 +271,26 @@ def _weighted(
         return own[chosen, np.arange(n_groups)], sums[-1, 0] + average.sum()
 
     local, log_weights = jax.lax.map(
-        weight, (global_values, jax.random.split(choice_key, n))
+        weight,
+        (global_trees, jax.random.split(choice_key, n)),
     )
-    return globals_, local, log_weights - density
+    return globals_, local, _or_nothing(log_weights - density)
+
+
+def _or_nothing(log: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Return log densities, -inf instead of NaN."""
+    return jnp.where(jnp.isnan(log), -jnp.inf, log)
 
 
 def _sums(
-    model: Model, tokens: Tokens, groups: Int[np.ndarray, " tokens"], n: int
+    factors: Mapping[str, Array],
+    tokens: Tokens,
+    groups: Int[np.ndarray, " tokens"],
+    n: int,
 ) -> Float[Array, "groups rows"]:
     """Return the sums of the log factors of the tokens of every group."""
     total = jnp.zeros((n, len(tokens.data)), jnp.float32)
-    for name, factor in model.log_factors(tokens).items():
+    for name, factor in factors.items():
         if not name:
             raise NoDensityError(
                 "The density of the model has no factors of single tokens. "
@@ -293,8 +321,15 @@ def _tempered(
     log_weights: Float[np.ndarray, " n"], n_values: int
 ) -> Float[np.ndarray, " n"]:
     """Return weights, flattened until enough draws count for moments."""
+    n_possible = int(np.isfinite(log_weights).sum())
+    if not n_possible:
+        raise ValueError(
+            "No proposal has a density above 0 and below infinity. Check "
+            "log_density_fn, and whether the estimator's draws are near the "
+            "posterior."
+        )
     log_weights = log_weights - log_weights.max()
-    enough = min(_ENOUGH * n_values, len(log_weights) / 2)
+    enough = min(_ENOUGH * n_values, n_possible / 2)
     while True:
         weights = np.exp(log_weights)
         weights = weights / weights.sum()

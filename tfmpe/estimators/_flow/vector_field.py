@@ -1,4 +1,4 @@
-"""Vector fields: their interface, and how they are passed to ``jit``."""
+"""Interfaces of vector fields and densities, and how ``jit`` gets them."""
 
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Num
 
-from tfmpe.estimators._types import AnyTokens, Arrays
+from tfmpe.estimators._types import AnyTokens, Arrays, PRNGKey
 
 
 @runtime_checkable
@@ -87,7 +87,28 @@ class EncodingVectorField(Protocol):
         ...
 
 
+@runtime_checkable
+class DensityField(Protocol):
+    """A network that knows the density of target values.
+
+    :class:`tfmpe.nn.MixtureDensity` is one.
+    """
+
+    def log_prob(
+        self, target: AnyTokens, conditioning: AnyTokens, /
+    ) -> Float[Array, "*sample"]:
+        """Return the log density of the target values, in nats."""
+        ...
+
+    def draw(
+        self, target: AnyTokens, conditioning: AnyTokens, key: PRNGKey, /
+    ) -> Float[Array, "*sample tokens width"]:
+        """Return a draw of the target values for every sample."""
+        ...
+
+
 Field: TypeAlias = VectorField | EncodingVectorField
+Network: TypeAlias = Field | DensityField
 Velocity: TypeAlias = Callable[
     [AnyTokens, Float[Array, "*sample"]], Num[Array, "*sample tokens width"]
 ]

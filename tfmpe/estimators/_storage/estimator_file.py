@@ -11,7 +11,11 @@ import numpy as np
 from tfmpe._base.errors import raise_faults
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._default_network import described_network
-from tfmpe.estimators._flow.vector_field import Field, split_field, with_arrays
+from tfmpe.estimators._flow.vector_field import (
+    Network,
+    split_field,
+    with_arrays,
+)
 from tfmpe.estimators._memory import Memory
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
@@ -36,7 +40,7 @@ _MOMENTS = ("mean", "shift", "scale")
 
 def save_estimator(
     path: str | os.PathLike[str],
-    vector_field: Field,
+    vector_field: Network,
     standardizer: Standardizer | None,
     memory: Memory,
     settings: dict[str, Any],
@@ -75,9 +79,9 @@ def save_estimator(
 
 def load_estimator(
     path: str | os.PathLike[str],
-    vector_field: Field | None,
+    vector_field: Network | None,
     bijectors: Mapping[str, BijectorLike] | None,
-) -> tuple[Field, Standardizer | None, Memory, dict[str, Any]]:
+) -> tuple[Any, Standardizer | None, Memory, dict[str, Any]]:
     """Return the field, standardizer, memory and settings of a file."""
     arrays, description = read_state(path, _KIND)
     standardizer, keys = None, description.pop("standardised_keys")

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._flow.vector_field import (
-    Field,
+    Network,
     SplitField,
     with_arrays,
 )
@@ -96,7 +96,7 @@ class Loop:
     settings: dict[str, Any]
 
     def train(
-        self, reached: Progress, field: Field, keep: Callable[[Field], None]
+        self, reached: Progress, field: Network, keep: Callable[[Network], None]
     ) -> TrainingHistory:
         """Train to the end; keep the field that was reached, however it ends.
 

@@ -8,7 +8,7 @@ import jax
 from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.vector_field import (
-    Field,
+    Network,
     SplitField,
     split_field,
 )
@@ -78,12 +78,12 @@ class Start(NamedTuple):
         What the estimator remembers if the training is successful.
     """
 
-    field: Field
+    field: Network
     standardizer: Standardizer | None
     memory: Memory
 
 
-def split_trainable(field: Field) -> SplitField:
+def split_trainable(field: Network) -> SplitField:
     """Split a vector field that has parameters."""
     split = split_field(field)
     if not jax.tree.leaves(split.parameters):

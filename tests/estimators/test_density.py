@@ -1,0 +1,121 @@
+"""Distributions learned by maximum likelihood."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from jax.scipy.stats import norm
+
+from estimators.plated_models import (
+    TWO_LEVEL_RULES,
+    TWO_LEVELS,
+    small_estimator,
+    two_level_prior,
+    two_level_simulator,
+)
+from tfmpe import Tokens
+from tfmpe.estimators import DensityEstimator, train_bottom_up
+from tfmpe.nn import MixtureDensity, TransformerConfig
+
+KEY = jax.random.key(0)
+CONFIG = TransformerConfig(4, n_heads=1, n_decoder_layers=1)
+
+
+def test_a_learned_density(tmp_path):
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=(512, 1, 1)).astype(np.float32)
+    noise = rng.normal(size=(512, 1, 1)).astype(np.float32)
+    data = {"theta": theta, "obs": np.exp(theta + 0.3 * noise)}
+    tokens = Tokens.from_pytree(data, {})
+    log = {"obs": (jnp.log, jnp.exp)}
+    network = MixtureDensity.for_tokens(
+        tokens, ["obs"], CONFIG, n_components=2, rngs=nnx.Rngs(0)
+    )
+    estimator = DensityEstimator(network, bijectors=log)
+    history = estimator.fit(
+        tokens,
+        ["obs"],
+        key=KEY,
+        n_epochs=60,
+        batch_size=64,
+        learning_rate=1e-2,
+    )
+    assert history.training[-1] < history.training[0] - 0.5
+    exact = norm.logpdf(np.log(data["obs"]), theta, 0.3) - np.log(data["obs"])
+    found = estimator.log_prob(tokens)
+    # In nats; after so short a training.
+    assert float((exact[:, 0, 0] - found).mean()) < 0.1
+    draws = estimator.sample(tokens, key=KEY, n_samples=4)
+    assert draws["obs"].shape == (4, 512, 1, 1)
+    spread = np.log(draws["obs"]) - theta
+    assert spread.std() == pytest.approx(0.3, abs=0.05)
+    again = estimator.log_prob(tokens, values=np.asarray(tokens["obs"])[None])
+    np.testing.assert_allclose(again[0], found, rtol=1e-5)
+    estimator.save(tmp_path / "density.safetensors")
+    loaded = DensityEstimator.load(
+        tmp_path / "density.safetensors", network, bijectors=log
+    )
+    np.testing.assert_allclose(loaded.log_prob(tokens), found, rtol=1e-6)
+
+
+@jax.tree_util.register_pytree_node_class
+class Exact:
+    """The density of ``obs ~ N(theta, 1)``, with a parameter of no effect."""
+
+    def __init__(self, unused=0.0):
+        self.unused = unused
+
+    def tree_flatten(self):
+        return (self.unused,), None
+
+    @classmethod
+    def tree_unflatten(cls, _, leaves):
+        return cls(*leaves)
+
+    def log_prob(self, target, conditioning):
+        assert conditioning.layout.names == ("theta",)
+        density = norm.logpdf(target.data, conditioning.data)
+        return density.sum((-2, -1)) + 0 * self.unused
+
+    def draw(self, target, conditioning, key):
+        noise = jax.random.normal(key, target.data.shape)
+        return conditioning.data + noise
+
+
+def test_draws_corrected_by_the_likelihood_are_exact():
+    def log_prior(parameters):
+        mu, theta = (parameters[name][..., 0] for name in ("mu", "theta"))
+        return {"mu": norm.logpdf(mu), "theta": norm.logpdf(theta, mu)}
+
+    result = train_bottom_up(
+        small_estimator(),
+        two_level_prior,
+        two_level_simulator,
+        key=KEY,
+        plates=TWO_LEVELS,
+        sizes={"site": 3},
+        independence=TWO_LEVEL_RULES,
+        n_simulations=16,
+        n_epochs=1,
+        batch_size=16,
+        likelihood=DensityEstimator(Exact(jnp.zeros(())), standardize=False),
+    )
+    obs = np.array([[0.3, 1.1], [2.0, 2.4], [-1.0, 0.2]], np.float32)
+    exact = result.corrected(
+        {"obs": obs[..., None]},
+        log_prior,
+        key=KEY,
+        n_samples=2_000,
+        n_inner=500,
+    )
+    assert exact.efficiency > 0.3
+    mu = np.asarray(exact.draws["mu"]).ravel()
+    theta = np.asarray(exact.draws["theta"])[..., 0]
+    # Means of two have the variance 3/2 around mu.
+    precision = 1 + 3 / 1.5
+    mean = obs.mean(1).sum() / 1.5 / precision
+    assert mu.mean() == pytest.approx(mean, abs=0.08)
+    assert mu.std() == pytest.approx(precision**-0.5, rel=0.08)
+    of_theta = (2 * obs.mean(1) + mean) / 3
+    np.testing.assert_allclose(theta.mean(0), of_theta, atol=0.08)

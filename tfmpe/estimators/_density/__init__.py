@@ -1,0 +1,1 @@
+"""Distributions learned by their density."""
