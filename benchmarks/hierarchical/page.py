@@ -17,8 +17,8 @@ NUMPYRO = "radon", "item_response"
 N_SHOWN = 300  # draws in the picture
 CELL = "task", "size", "budget", "method", "seed"
 HEAD = (
-    "task | sites | budget | method | seed | error of means, globals | locals "
-    "| sd / exact, globals | locals | C2ST of globals | missed | CPU s"
+    "task | sites | budget | method | error of means: globals, locals "
+    "| sd / exact: globals, locals | C2ST of globals | missed | CPU s"
 )
 
 
@@ -31,9 +31,8 @@ def line(row):
         str(row["size"] or "-"),
         f"{row['budget']:,}",
         row["method"],
-        str(row["seed"]),
-        *(f"{error[part]:.2f}" for part in ("globals", "locals")),
-        *(f"{width[part]:.2f}" for part in ("globals", "locals")),
+        f"{error['globals']:.2f}, {error['locals']:.2f}",
+        f"{width['globals']:.2f}, {width['locals']:.2f}",
         f"{row['c2st']:.2f}",
         ", ".join(row["missed"]) or "none",
         f"{seconds:.0f}",

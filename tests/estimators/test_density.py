@@ -52,6 +52,8 @@ def test_a_learned_density(tmp_path):
     assert spread.std() == pytest.approx(0.3, abs=0.05)
     again = estimator.log_prob(tokens, values=np.asarray(tokens["obs"])[None])
     np.testing.assert_allclose(again[0], found, rtol=1e-5)
+    with pytest.raises(TypeError, match="no flow to straighten"):
+        estimator.straightened(tokens, key=KEY)
     estimator.save(tmp_path / "density.safetensors")
     loaded = DensityEstimator.load(
         tmp_path / "density.safetensors", network, bijectors=log

@@ -170,6 +170,8 @@ def test_before_training(model):
         FlowMatchingEstimator(field).sample({"obs": 0}, ["mu"], key=KEY)
     with pytest.raises(TypeError, match="fit needs n_simulations="):
         estimator.fit(model, key=KEY)
+    with pytest.raises(TypeError, match="function prior, expected a Model"):
+        estimator.fit(prior, n_simulations=3, key=KEY)
     with pytest.raises(TypeError, match="simulations that exist"):
         estimator.fit(tokens, ["mu"], key=KEY, n_simulations=3)
     assert estimator.vector_field is None

@@ -96,6 +96,19 @@ def test_observed_data_set_the_sizes_of_matched_dimensions(model):
     assert tokens.layout.label_map == model.layout.label_map
 
 
+def test_an_axis_too_many_is_not_taken_for_data_sets():
+    model = Model(
+        lambda key, n: {"mu": jnp.zeros((n, 1))},
+        lambda key, parameters: {"obs": jnp.zeros((2, 5, 3))},
+        batch_ndims=0,
+    )
+    with pytest.raises(
+        ValueError, match=r"one data set, \(5, 3\), and an axis"
+    ):
+        model.condition({"obs": np.ones((5, 3, 1))})
+    assert model.condition({"obs": np.ones((5, 4, 1))}).sample_shape == (5,)
+
+
 def test_named_and_ragged_dimensions_keep_their_sizes():
     county = np.array([0, 0, 1])
     model = Model(

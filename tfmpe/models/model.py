@@ -1,5 +1,6 @@
 """A generative model of parameters and observations, with its layout."""
 
+import copy
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -141,9 +142,10 @@ class Model:
         return tokens
 
     def with_template(self, tokens: Tokens) -> "Model":
-        """Return the model, which knows its layout from some simulations."""
-        self._template = template_of(tokens)
-        return self
+        """Return a copy that has the layout of some simulations."""
+        other = copy.copy(self)
+        other._template = template_of(tokens)
+        return other
 
     def generator(
         self, n_samples: SupportsIndex, batch_size: SupportsIndex, seed: object

@@ -1,6 +1,6 @@
 """Estimator of a distribution with a known density."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from tfmpe.estimators._default_network import default_density
 from tfmpe.estimators._density.density import KnownDensity, density_loss
@@ -53,3 +53,11 @@ class DensityEstimator(FlowMatchingEstimator):
     ) -> None:
         super().__init__(**options)
         self.vector_field: Any = density
+
+    def straightened(self, *args: Any, **options: Any) -> NoReturn:
+        """Raise a TypeError: there is no flow to straighten."""
+        raise TypeError(
+            "A DensityEstimator has no flow to straighten: its draws take one "
+            f"evaluation already. Got {len(args)} arguments and "
+            f"{list(options)}."
+        )

@@ -125,6 +125,13 @@ def _sample_shape(
                 f"{key.batch_shape}; sample axes of several data sets come "
                 "first"
             )
+        elif not batch and array.shape == (*key.event_shape, 1):
+            # It would be several data sets whose last axis has size 1.
+            faults.append(
+                f"{name!r} has shape {tuple(array.shape)}, that of one data "
+                f"set, {key.event_shape}, and an axis of size 1. Remove that "
+                "axis, or pass several data sets of this size one by one"
+            )
         shapes[name] = tuple(array.shape[: max(lead, 0)])
     raise_faults(ValueError, "Observed values do not fit the model", faults)
     if len(set(shapes.values())) > 1:
