@@ -220,7 +220,7 @@ def test_page_states_what_was_missed_and_not_run():
     text = " ".join(text.split())
     assert "**None of the 1 runs reaches all goals.**" in text
     assert "35 were not run" in text
-    cells = "| sir | 5 | 1,000 | direct | 0 | 0.50 | 0.25 | 1.50 | 1.25 | 0.75 "
+    cells = "| sir | 5 | 1,000 | direct | 0.50, 0.25 | 1.50, 1.25 | 0.75 "
     assert cells + "| means, C2ST | 42 |" in text
     assert "All 1 runs" in page.answer([row | {"missed": []}])
 

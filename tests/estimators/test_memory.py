@@ -1,5 +1,7 @@
 """What an estimator remembers: keys, layout, model, default network."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,7 @@ from tfmpe.estimators import (
     calibration_ranks,
     posterior_predictive,
 )
+from tfmpe.estimators._training.prepare import simulated
 from tfmpe.models import Model
 from tfmpe.nn import Transformer, TransformerConfig
 from tfmpe.preprocessing import StorageError
@@ -170,8 +173,6 @@ def test_before_training(model):
         FlowMatchingEstimator(field).sample({"obs": 0}, ["mu"], key=KEY)
     with pytest.raises(TypeError, match="fit needs n_simulations="):
         estimator.fit(model, key=KEY)
-    with pytest.raises(TypeError, match="function prior, expected a Model"):
-        estimator.fit(prior, n_simulations=3, key=KEY)
     with pytest.raises(TypeError, match="simulations that exist"):
         estimator.fit(tokens, ["mu"], key=KEY, n_simulations=3)
     assert estimator.vector_field is None
@@ -205,6 +206,12 @@ def test_a_file_restores_shared_functional_inputs(tmp_path):
         {"obs": np.zeros((3, 1))}
     )
     np.testing.assert_array_equal(observed.functional_inputs[1:], times)
+
+
+def test_a_function_is_not_a_model():
+    # Without the check of annotations, which finds it first in tests.
+    with pytest.raises(TypeError, match="function prior, expected a Model"):
+        inspect.unwrap(simulated)(prior, 3, KEY, False)
 
 
 def test_another_field_is_not_in_the_file(tmp_path):
