@@ -123,8 +123,10 @@ class BottomUpResult:
         Notes
         -----
         Takes many densities, so a :class:`DensityEstimator` is the best
-        ``likelihood``; those of a flow take long. Valid for the whole prior:
-        train with one round.
+        ``likelihood``; those of a flow take long. Without rules that make the
+        observations independent of global keys, a density is computed for every
+        pair of global and local draws. Valid for the whole prior: train with
+        one round.
         """
         tokens = self.observe(observed, functional_inputs)
         model = learned_model(

@@ -321,15 +321,16 @@ def _tempered(
     log_weights: Float[np.ndarray, " n"], n_values: int
 ) -> Float[np.ndarray, " n"]:
     """Return weights, flattened until enough draws count for moments."""
-    n_possible = int(np.isfinite(log_weights).sum())
-    if not n_possible:
+    possible = np.isfinite(log_weights)
+    if not possible.any():
         raise ValueError(
             "No proposal has a density above 0 and below infinity. Check "
             "log_density_fn, and whether the estimator's draws are near the "
             "posterior."
         )
-    log_weights = log_weights - log_weights.max()
-    enough = min(_ENOUGH * n_values, n_possible / 2)
+    largest = log_weights[possible].max()
+    log_weights = np.where(possible, log_weights - largest, -np.inf)
+    enough = min(_ENOUGH * n_values, possible.sum() / 2)
     while True:
         weights = np.exp(log_weights)
         weights = weights / weights.sum()
