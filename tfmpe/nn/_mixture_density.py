@@ -36,9 +36,9 @@ class Mixture(NamedTuple):
         Lower triangular factors ``L`` of the precisions ``L.T @ L``.
     """
 
-    log_weights: Float[Array, "*tokens n"]
-    mean: Float[Array, "*tokens n width"]
-    root: Float[Array, "*tokens n width width"]
+    log_weights: Float[Array, "... n"]
+    mean: Float[Array, "... n width"]
+    root: Float[Array, "... n width width"]
 
 
 class MixtureDensity(nnx.Module):

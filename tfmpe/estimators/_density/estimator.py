@@ -18,7 +18,7 @@ class DensityEstimator(FlowMatchingEstimator):
     Parameters
     ----------
     density
-        The network to train, by default one that :meth:`fit` builds; see
+        The network to train, by default one that ``fit`` builds; see
         :class:`tfmpe.nn.MixtureDensity`.
     **options
         ``bijectors`` and ``standardize`` of :class:`FlowMatchingEstimator`.
