@@ -33,7 +33,7 @@ def default_network(
     return Transformer.for_tokens(
         tokens,
         default_config(tokens.layout, target_keys),
-        rngs=nnx.Rngs(int(jax.random.bits(key))),
+        rngs=_rngs(key),
         exchangeable=exchangeable,
     )
 
@@ -46,9 +46,7 @@ def default_density(
 ) -> MixtureDensity:
     """Return an untrained density of some keys."""
     del exchangeable
-    return MixtureDensity.for_tokens(
-        tokens, target_keys, rngs=nnx.Rngs(int(jax.random.bits(key)))
-    )
+    return MixtureDensity.for_tokens(tokens, target_keys, rngs=_rngs(key))
 
 
 def default_group_posterior(
@@ -62,8 +60,13 @@ def default_group_posterior(
         tokens,
         global_keys,
         conditioning_keys,
-        rngs=nnx.Rngs(int(jax.random.bits(key))),
+        rngs=_rngs(key),
     )
+
+
+def _rngs(key: PRNGKey) -> nnx.Rngs:
+    """Return the source of initial parameters."""
+    return nnx.Rngs(int(jax.random.bits(key)))
 
 
 def describe_network(field: Any) -> dict[str, Any] | None:

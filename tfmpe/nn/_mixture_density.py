@@ -233,13 +233,13 @@ class MixtureDensity(nnx.Module):
         self, target: AnyView, conditioning: AnyView
     ) -> Float[Array, "*sample tokens inputs"]:
         """Return all given values, which keys these are, and the token's."""
-        known = tuple(key for key, _ in self.keys)
-        find_keys(known, target.layout)
+        known = [key for key, _ in self.keys]
+        positions = find_keys(known, target.layout)
         find_keys(known, conditioning.layout)
         sample = conditioning.sample_shape
         given = {key.name: key for key in conditioning.layout.keys}
         data = jnp.asarray(conditioning.data, jnp.float32)
-        parts, is_given, faults = [], [], []
+        parts, faults = [], []
         for key, n_tokens in self.keys:
             part = jnp.zeros((*sample, n_tokens * key.width), data.dtype)
             if key.name in given:
@@ -252,25 +252,17 @@ class MixtureDensity(nnx.Module):
                         f"{n_tokens}"
                     )
             parts.append(part)
-            is_given.append(float(key.name in given))
         raise_faults(ValueError, "These tokens do not fit the network", faults)
         rows = jnp.concatenate(parts, -1)[..., None, :]
-        names = [key.name for key in known]
-        which = np.concatenate(
+        counts = [key.n_tokens for key in target.layout.keys]
+        which = np.eye(len(known))[np.repeat(positions, counts)]
+        n = len(which)
+        is_given = np.tile([key.name in given for key in known], (n, 1))
+        which = np.hstack([which, is_given]).astype(np.float32)
+        return jnp.concatenate(
             [
-                np.eye(len(names), dtype=np.float32)[[names.index(key.name)]]
-                for key in target.layout.keys
-                for _ in range(key.n_tokens)
-            ]
-        )
-        which = np.concatenate(
-            [
-                which,
-                np.broadcast_to(np.asarray(is_given, np.float32), which.shape),
+                jnp.broadcast_to(rows, (*sample, n, rows.shape[-1])),
+                jnp.broadcast_to(which, (*sample, *which.shape)),
             ],
             -1,
         )
-        n = len(which)
-        rows = jnp.broadcast_to(rows, (*sample, n, rows.shape[-1]))
-        which = jnp.broadcast_to(which, (*sample, *which.shape))
-        return jnp.concatenate([rows, which], -1)

@@ -17,6 +17,8 @@ from tfmpe.estimators._types import ArrayTree, PerKey
 from tfmpe.preprocessing import Independence, KeyLayout, TokenLayout
 from tfmpe.preprocessing.masks.relations import NOTHING, self_relations
 
+_NO_RULES = Independence()
+
 
 class Group(NamedTuple):
     """Observations of one kind of unit, and the keys they depend on.
@@ -153,7 +155,7 @@ class Plates:
         self,
         parameters: Collection[str],
         observations: Collection[str],
-        rules: Independence | None = None,
+        rules: Independence = _NO_RULES,
     ) -> tuple[Group, ...]:
         """Return the observations by kind of unit, outermost first.
 
@@ -177,7 +179,7 @@ class Plates:
             "without a size, so that they are simulated as a whole",
             faults,
         )
-        relations = {} if rules is None else self_relations(rules)
+        relations = self_relations(rules)
 
         def tied(name: str, targets: tuple[str, ...]) -> bool:
             pairs = [(a, b) for t in targets for a, b in ((t, name), (name, t))]

@@ -72,8 +72,6 @@ class BottomUpResult:
         All simulations of all rounds, each of one unit.
     synthetic
         The full models with synthetic observations of the last round.
-    plates
-        Names and sizes of the plates.
     """
 
     estimator: FlowMatchingEstimator
@@ -82,9 +80,13 @@ class BottomUpResult:
     rounds: Sequence[BottomUpRound]
     simulations: Tokens
     synthetic: Tokens
-    plates: Plates
     _groups: tuple[Group, ...]
     _model: PlatedModel
+
+    @property
+    def plates(self) -> Plates:
+        """Names and sizes of the plates."""
+        return self._model.plates
 
     def corrected(
         self,

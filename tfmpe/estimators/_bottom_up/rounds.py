@@ -157,7 +157,6 @@ class Rounds:
             tuple(rounds),
             simulations,
             synthetic,
-            plates,
             groups,
             self.model,
         )

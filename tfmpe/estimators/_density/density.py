@@ -1,6 +1,6 @@
 """Fields with a density: their loss, draws and densities."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -57,8 +57,7 @@ class KnownDensity:
         """Return draws for every sample."""
         del unused
         n = positive(n_samples, "n_samples")
-        arrays, given = self._arguments(tokens, keys)
-        return _drawn(arrays, *given, key, n=n, **self._static)
+        return self._call(_drawn, tokens, keys, key, n=n)
 
     def log_prob(
         self,
@@ -69,22 +68,27 @@ class KnownDensity:
     ) -> Float[Array, "*draws"]:
         """Return log densities of the target values, or of ``values``."""
         del unused
-        arrays, given = self._arguments(tokens, keys)
-        own = given[0].data[None] if values is None else values
-        found = _log_prob(arrays, *given, own, **self._static)
-        return found[0] if values is None else found
+        return self._call(_log_prob, tokens, keys, values)
 
-    def _arguments(
-        self, tokens: AnyTokens, keys: Any
-    ) -> tuple[tuple[Arrays, Any], tuple[Tokens, Tokens]]:
+    def _call(
+        self,
+        program: Callable[..., Any],
+        tokens: AnyTokens,
+        keys: Any,
+        *more: Any,
+        **static: Hashable,
+    ) -> Any:
+        """Call a compiled function of both sides of the tokens."""
         names = read_conditional(tokens.layout, *keys)
         split = split_field(self.field)
-        given = detach(tokens, names.target), detach(tokens, names.conditioning)
-        return (split.parameters, split.rest), given
-
-    @property
-    def _static(self) -> dict[str, Hashable]:
-        return {"static": split_field(self.field).static}
+        return program(
+            (split.parameters, split.rest),
+            detach(tokens, names.target),
+            detach(tokens, names.conditioning),
+            *more,
+            static=split.static,
+            **static,
+        )
 
 
 @compiled()
@@ -107,11 +111,13 @@ def _log_prob(
     arrays: tuple[Arrays, Any],
     target: Tokens,
     conditioning: Tokens,
-    values: Num[AnyArray, "draws *sample tokens width"],
+    values: Num[AnyArray, "draws *sample tokens width"] | None,
     *,
     static: Hashable,
-) -> Float[Array, " draws *sample"]:
+) -> Float[Array, "*draws"]:
     field = merge_field(static, *arrays)
+    if values is None:
+        return field.log_prob(target, conditioning)
     return jax.vmap(
         lambda data: field.log_prob(replace(target, data=data), conditioning)
     )(values)

@@ -101,13 +101,14 @@ def simulated(
     progress: bool,
 ) -> tuple[Model | None, Simulations]:
     """Return a model and ``n`` simulations of it; other data unchanged."""
-    if callable(data) and not isinstance(data, Model):
-        name = getattr(data, "__name__", data)
-        raise TypeError(
-            f"fit got the function {name}, expected a Model or simulations. "
-            f"Pass tfmpe.from_numpyro({name}, ...) if it is a NumPyro model."
-        )
     if not isinstance(data, Model):
+        if callable(data):
+            name = getattr(data, "__name__", data)
+            raise TypeError(
+                f"fit got the function {name}, expected a Model or "
+                f"simulations. Pass tfmpe.from_numpyro({name}, ...) if it is a "
+                "NumPyro model."
+            )
         if n is not None:
             raise TypeError(
                 f"n_simulations={n} is for a Model, but data are a "
