@@ -52,11 +52,15 @@ def test_a_learned_density(tmp_path):
     assert spread.std() == pytest.approx(0.3, abs=0.05)
     again = estimator.log_prob(tokens, values=np.asarray(tokens["obs"])[None])
     np.testing.assert_allclose(again[0], found, rtol=1e-5)
-    with pytest.raises(TypeError, match="no flow to straighten"):
-        estimator.straightened(tokens, key=KEY)
+    # Two draws of all rows at a time.
+    parts = estimator.sample(tokens, key=KEY, n_samples=4, batch_size=1024)
+    np.testing.assert_allclose(parts.data, draws.data, rtol=1e-5)
+    in_parts = estimator.log_prob(tokens, values=draws, batch_size=1024)
+    wanted = estimator.log_prob(tokens, values=draws)
+    np.testing.assert_allclose(in_parts, wanted, rtol=1e-5)
     estimator.save(tmp_path / "density.safetensors")
     loaded = DensityEstimator.load(
-        tmp_path / "density.safetensors", network, bijectors=log
+        tmp_path / "density.safetensors", bijectors=log
     )
     np.testing.assert_allclose(loaded.log_prob(tokens), found, rtol=1e-6)
 

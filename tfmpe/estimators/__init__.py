@@ -21,12 +21,12 @@ from ._conditionals import Conditional as Conditional
 from ._corrected.corrected import CorrectedDraws as CorrectedDraws
 from ._corrected.corrected import corrected as corrected
 from ._density.estimator import DensityEstimator as DensityEstimator
-from ._estimator import FlowMatchingEstimator as FlowMatchingEstimator
 from ._flow.continuous import ContinuousFlow as ContinuousFlow
 from ._flow.ode import SOLVERS as SOLVERS
 from ._flow.vector_field import DensityField as DensityField
 from ._flow.vector_field import EncodingVectorField as EncodingVectorField
 from ._flow.vector_field import VectorField as VectorField
+from ._flow_matching import FlowMatchingEstimator as FlowMatchingEstimator
 from ._hierarchical.estimator import (
     HierarchicalEstimator as HierarchicalEstimator,
 )

@@ -103,6 +103,7 @@ class BaseEstimator:
         observed: AnyTokens | Tree,
         *,
         key: PRNGKey,
+        model: Model | None = None,
         n_samples: SupportsIndex = 1_000,
         **options: Any,
     ) -> CorrectedDraws:
@@ -110,7 +111,7 @@ class BaseEstimator:
 
         Parameters
         ----------
-        observed, key, n_samples, **options
+        observed, key, model, n_samples, **options
             See :func:`corrected`.
 
         Returns
@@ -124,7 +125,12 @@ class BaseEstimator:
             See :func:`corrected`.
         """
         return corrected(
-            self, observed, key=key, n_samples=n_samples, **options
+            self,
+            observed,
+            key=key,
+            model=model,
+            n_samples=n_samples,
+            **options,
         )
 
     def condition(

@@ -76,6 +76,10 @@ def describe_network(field: Any) -> dict[str, Any] | None:
     elif type(field) is GroupPosterior:
         keys = field.embedding.keys
         more = {"global_keys": field.global_keys, "n_values": field.n_values}
+    elif type(field) is MixtureDensity:
+        keys, sizes = zip(*field.keys, strict=True)
+        more = {"sizes": sizes, "width": field.width}
+        more["n_components"] = field.n_components
     else:
         return None
     return {
@@ -87,11 +91,19 @@ def describe_network(field: Any) -> dict[str, Any] | None:
 
 def described_network(
     description: Mapping[str, Any],
-) -> Transformer | GroupPosterior:
+) -> Transformer | GroupPosterior | MixtureDensity:
     """Return an untrained network of a stored architecture."""
     keys = tuple(KnownKey(*each) for each in description["keys"])
     config = TransformerConfig(**description["config"])
     rngs = nnx.Rngs(0)
+    if "n_components" in description:
+        return MixtureDensity(
+            zip(keys, description["sizes"], strict=True),
+            description["width"],
+            config,
+            n_components=description["n_components"],
+            rngs=rngs,
+        )
     if "global_keys" not in description:
         return Transformer(keys, config, rngs=rngs)
     return GroupPosterior(

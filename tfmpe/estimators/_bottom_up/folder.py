@@ -13,7 +13,7 @@ from tfmpe._base.atomic import write_atomically
 from tfmpe._base.sealed_json import naming, seal, unseal
 from tfmpe._base.trees import flatten_tree
 from tfmpe.estimators._bottom_up.truncation import Box
-from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.estimators._storage.checkpoint import check_same, check_writable
 from tfmpe.estimators._storage.estimator_file import load_estimator
 from tfmpe.estimators._types import ArrayTree
@@ -46,7 +46,7 @@ class Folder:
             found = _record(path, _RUN, lambda: settings)
             check_same(self._path, found, settings)
 
-    def pin(self, name: str, estimator: FlowMatchingEstimator) -> None:
+    def pin(self, name: str, estimator: NetworkEstimator) -> None:
         """Store an untrained estimator, or restore the stored one.
 
         A resumed run then starts from the same parameters.

@@ -1,8 +1,7 @@
 """Results of bottom-up training."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tfmpe._base.arrays import as_array
@@ -15,7 +14,7 @@ from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._corrected.corrected import CorrectedDraws
-from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._types import ArrayTree, PRNGKey
 from tfmpe.preprocessing import TokenLayout, Tokens
@@ -74,8 +73,8 @@ class BottomUpResult:
         The full models with synthetic observations of the last round.
     """
 
-    estimator: FlowMatchingEstimator
-    likelihood: FlowMatchingEstimator
+    estimator: NetworkEstimator
+    likelihood: NetworkEstimator
     posterior: Conditional
     rounds: Sequence[BottomUpRound]
     simulations: Tokens
@@ -140,9 +139,7 @@ class BottomUpResult:
             self.posterior.target,
             log_prior_fn,
         )
-        estimator = copy.copy(self.estimator)
-        estimator._memory = replace(estimator._memory, model=model)
-        return estimator.corrected(tokens, key=key, **options)
+        return self.estimator.corrected(tokens, key=key, model=model, **options)
 
     def observe(
         self, observed: ArrayTree, functional_inputs: ArrayTree | None = None

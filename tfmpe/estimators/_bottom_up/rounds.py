@@ -28,7 +28,7 @@ from tfmpe.estimators._bottom_up.truncation import (
     keep_inside,
 )
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.estimators._types import ArrayTree, PRNGKey
 from tfmpe.preprocessing import (
     Independence,
@@ -45,8 +45,8 @@ class Rounds:
     Round ``i`` depends only on ``fold_in(key, i)``.
     """
 
-    estimator: FlowMatchingEstimator
-    likelihood: FlowMatchingEstimator
+    estimator: NetworkEstimator
+    likelihood: NetworkEstimator
     model: PlatedModel
     scheme: Scheme
     options: Options

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe.estimators._arguments import positive_or_none
-from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._flow.ode import read_ode
+from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.estimators._spelling import american
 from tfmpe.estimators._training.options import (
     FitOptions,
@@ -71,7 +71,7 @@ class Options(NamedTuple):
 
 def read_fit(options: Mapping[str, Any]) -> dict[str, Any]:
     """Check options of fit before anything is simulated."""
-    known = inspect.signature(FlowMatchingEstimator.fit).parameters
+    known = inspect.signature(NetworkEstimator.fit).parameters
     options = american(options, "train_bottom_up")
     given = _read(options, [name for name in known if name not in _OWN], "fit")
     defaults = {name: known[name].default for name in FitOptions._fields}

@@ -22,7 +22,7 @@ from tfmpe.estimators._bottom_up.scheme import (
     read_fit,
     read_sample,
 )
-from tfmpe.estimators._estimator import FlowMatchingEstimator
+from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.estimators._storage.checkpoint import key_words
 from tfmpe.estimators._types import ArrayTree, PerKey, PRNGKey, Rules
 from tfmpe.preprocessing import Independence
@@ -31,7 +31,7 @@ from tfmpe.preprocessing.layout.layout import checked_names
 
 @moves_arrays
 def train_bottom_up(
-    estimator: FlowMatchingEstimator,
+    estimator: NetworkEstimator,
     prior_fn: Callable[..., ArrayTree],
     simulator_fn: Callable[..., ArrayTree],
     *,
@@ -45,7 +45,7 @@ def train_bottom_up(
     observed: ArrayTree | None = None,
     observed_inputs: ArrayTree | None = None,
     functional_input_fn: Callable[..., ArrayTree] | None = None,
-    likelihood: FlowMatchingEstimator | None = None,
+    likelihood: NetworkEstimator | None = None,
     likelihood_options: Mapping[str, Any] | None = None,
     sample_options: Mapping[str, Any] | None = None,
     truncate: Iterable[str] | None = None,

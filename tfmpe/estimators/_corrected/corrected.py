@@ -56,6 +56,7 @@ def corrected(
     observed: AnyTokens | Tree,
     *,
     key: PRNGKey,
+    model: Model | None = None,
     n_samples: SupportsIndex = 1_000,
     n_inner: SupportsIndex | None = None,
     n_rounds: SupportsIndex = 2,
@@ -68,12 +69,14 @@ def corrected(
     Parameters
     ----------
     estimator
-        A trained estimator with the attributes ``model``, ``target_keys`` and
+        A trained estimator with the attributes ``target_keys`` and
         ``standardizer``, and the method ``sample``.
     observed
         One data set: a dictionary of observed values, or Tokens.
     key
         PRNG key.
+    model
+        The model with the density, by default that of the training.
     n_samples
         Number of draws of the estimator, of proposals, and of results.
     n_inner
@@ -95,10 +98,10 @@ def corrected(
     Raises
     ------
     NoDensityError
-        If the model of the estimator has no log factors of single tokens.
+        If the model has no log factors of single tokens.
     ValueError, TypeError
         If there is not exactly one data set; if there are no global keys; if
-        the estimator was not trained on a model.
+        there is no model, or the estimator was trained for several target keys.
 
     Notes
     -----
@@ -113,11 +116,12 @@ def corrected(
     inside ``jit``. Sources: Tran et al., 2021 (weights with integrated local
     values); Cappé et al., 2008 (adapted proposals).
     """
-    model, target = estimator.model, estimator.target_keys
-    if not isinstance(model, Model) or target is None:
+    target = estimator.target_keys
+    model = model or estimator.model
+    if model is None or target is None:
         raise TypeError(
-            "The estimator was not trained on a Model, whose density "
-            "corrects draws. Pass one to fit, or to load."
+            "The estimator was not trained on a Model, whose density corrects "
+            "draws, for one set of target keys. Pass model=."
         )
     if not model.has_density:
         raise NoDensityError(

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import Any
+from math import prod
+from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from jaxtyping import Array, Float, Num
 from tfmpe._base.programs import compiled
 from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._flow.chunks import at_a_time, map_chunks
 from tfmpe.estimators._flow.vector_field import (
     DensityField,
     merge_field,
@@ -51,42 +53,51 @@ class KnownDensity:
         tokens: AnyTokens,
         *keys: Any,
         key: PRNGKey,
-        n_samples: Any = 1,
+        n_samples: SupportsIndex = 1,
+        batch_size: SupportsIndex | None = None,
         **unused: Any,
     ) -> Float[Array, "draws *sample tokens width"]:
         """Return draws for every sample."""
         del unused
         n = positive(n_samples, "n_samples")
-        return self._call(_drawn, tokens, keys, key, n=n)
+        return self._call(_drawn, tokens, keys, batch_size, key, n=n)
 
     def log_prob(
         self,
         tokens: AnyTokens,
         *keys: Any,
         values: Num[AnyArray, "draws *sample tokens width"] | None = None,
+        batch_size: SupportsIndex | None = None,
         **unused: Any,
     ) -> Float[Array, "*draws"]:
         """Return log densities of the target values, or of ``values``."""
         del unused
-        return self._call(_log_prob, tokens, keys, values)
+        return self._call(_log_prob, tokens, keys, batch_size, values)
 
     def _call(
         self,
         program: Callable[..., Any],
         tokens: AnyTokens,
         keys: Any,
+        batch_size: SupportsIndex | None,
         *more: Any,
         **static: Hashable,
     ) -> Any:
-        """Call a compiled function of both sides of the tokens."""
+        """Call a compiled function of both sides of the tokens.
+
+        ``batch_size`` rows are in memory at a time, each with one draw.
+        """
         names = read_conditional(tokens.layout, *keys)
         split = split_field(self.field)
+        target = detach(tokens, names.target)
+        n_rows = max(1, prod(target.sample_shape))
         return program(
             (split.parameters, split.rest),
-            detach(tokens, names.target),
+            target,
             detach(tokens, names.conditioning),
             *more,
             static=split.static,
+            n_draws=max(1, at_a_time(batch_size, target.n_tokens) // n_rows),
             **static,
         )
 
@@ -99,11 +110,12 @@ def _drawn(
     key: PRNGKey,
     *,
     n: int,
+    n_draws: int,
     static: Hashable,
 ) -> Float[Array, "draws *sample tokens width"]:
     field = merge_field(static, *arrays)
-    keys = jax.random.split(key, n)
-    return jax.vmap(lambda key: field.draw(target, conditioning, key))(keys)
+    draw = jax.vmap(lambda key: field.draw(target, conditioning, key))
+    return map_chunks(draw, jax.random.split(key, n), n_draws)
 
 
 @compiled()
@@ -113,11 +125,13 @@ def _log_prob(
     conditioning: Tokens,
     values: Num[AnyArray, "draws *sample tokens width"] | None,
     *,
+    n_draws: int,
     static: Hashable,
 ) -> Float[Array, "*draws"]:
     field = merge_field(static, *arrays)
     if values is None:
         return field.log_prob(target, conditioning)
-    return jax.vmap(
+    density = jax.vmap(
         lambda data: field.log_prob(replace(target, data=data), conditioning)
-    )(values)
+    )
+    return map_chunks(density, values, n_draws)

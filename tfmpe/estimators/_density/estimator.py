@@ -1,14 +1,16 @@
 """Estimator of a distribution with a known density."""
 
-from typing import Any, NoReturn
+from collections.abc import Mapping
 
 from tfmpe.estimators._default_network import default_density
 from tfmpe.estimators._density.density import KnownDensity, density_loss
-from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._flow.vector_field import DensityField
+from tfmpe.estimators._network_estimator import NetworkEstimator
+from tfmpe.estimators._spelling import both_spellings
+from tfmpe.estimators._types import BijectorLike
 
 
-class DensityEstimator(FlowMatchingEstimator):
+class DensityEstimator(NetworkEstimator):
     """Learns conditional distributions by maximum likelihood.
 
     For observations with few values, such as those of one unit in
@@ -20,8 +22,15 @@ class DensityEstimator(FlowMatchingEstimator):
     density
         The network to train, by default one that ``fit`` builds; see
         :class:`tfmpe.nn.MixtureDensity`.
-    **options
-        ``bijectors`` and ``standardize`` of :class:`FlowMatchingEstimator`.
+    bijectors, standardize
+        See :class:`FlowMatchingEstimator`.
+
+    Attributes
+    ----------
+    vector_field : DensityField or None
+        The network; None before training without a ``density``.
+    standardizer : Standardizer or None
+        None before training, or if ``standardize`` is False.
 
     Notes
     -----
@@ -46,18 +55,14 @@ class DensityEstimator(FlowMatchingEstimator):
 
     _loss = staticmethod(density_loss)
     _solved = KnownDensity
-    _default_field = staticmethod(default_density)
+    _default_network = staticmethod(default_density)
 
+    @both_spellings
     def __init__(
-        self, density: DensityField | None = None, **options: Any
+        self,
+        density: DensityField | None = None,
+        *,
+        bijectors: Mapping[str, BijectorLike] | None = None,
+        standardize: bool = True,
     ) -> None:
-        super().__init__(**options)
-        self.vector_field: Any = density
-
-    def straightened(self, *args: Any, **options: Any) -> NoReturn:
-        """Raise a TypeError: there is no flow to straighten."""
-        raise TypeError(
-            "A DensityEstimator has no flow to straighten: its draws take one "
-            f"evaluation already. Got {len(args)} arguments and "
-            f"{list(options)}."
-        )
+        super().__init__(density, bijectors, standardize)

@@ -1,15 +1,24 @@
 """Functions of rows, applied in chunks of equal size."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._types import AnyArray, Arrays
 
-T = TypeVar("T")
+_TOKENS_AT_A_TIME = {"cpu": 2**13}
+
+
+def at_a_time(batch_size: SupportsIndex | None, n_tokens: int) -> int:
+    """Return the given batch size, or a default for draws of ``n_tokens``."""
+    if batch_size is not None:
+        return positive(batch_size, "batch_size")
+    most = _TOKENS_AT_A_TIME.get(jax.default_backend(), 2**18)
+    return max(1, most // max(1, n_tokens))
 
 
 def map_chunks(

@@ -13,6 +13,7 @@ from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.narrowing import check_fits
 from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import read_conditional
+from tfmpe.estimators._flow.chunks import at_a_time
 from tfmpe.estimators._flow.divergence import read_probes
 from tfmpe.estimators._flow.ode import Solver, read_direction, read_ode
 from tfmpe.estimators._flow.parts import solved
@@ -37,8 +38,6 @@ from tfmpe.preprocessing.tokens.views import detach
 # Their errors are in docs/benchmarks/solvers.md.
 _SAMPLING = ("midpoint", 4)
 _DENSITY = ("rk4", 8)
-
-_TOKENS_AT_A_TIME = {"cpu": 2**13}
 
 
 class ContinuousFlow:
@@ -206,7 +205,7 @@ class ContinuousFlow:
             conditioning,
             theta_0,
             label="drawing" if progress else None,
-            batch_size=_at_a_time(batch_size, target.n_tokens),
+            batch_size=at_a_time(batch_size, target.n_tokens),
             times=times,
             ode=ode,
         )
@@ -300,7 +299,7 @@ class ContinuousFlow:
         n_directions = (
             target.n_tokens * target.width if probes is None else len(probes)
         )
-        batch_size = _at_a_time(batch_size, target.n_tokens * n_directions)
+        batch_size = at_a_time(batch_size, target.n_tokens * n_directions)
         density = jnp.zeros(draws.shape[:-2], dtype)
         if density.size:
             if probes is not None:
@@ -332,14 +331,6 @@ class ContinuousFlow:
         check_known(conditioning, "Conditioning values")
         check_inputs(target)
         return split_field(self.vector_field), target, conditioning
-
-
-def _at_a_time(batch_size: SupportsIndex | None, n_tokens: int) -> int:
-    """Return the given batch size, or a default for draws of ``n_tokens``."""
-    if batch_size is not None:
-        return positive(batch_size, "batch_size")
-    most = _TOKENS_AT_A_TIME.get(jax.default_backend(), 2**18)
-    return max(1, most // max(1, n_tokens))
 
 
 def _read_draws(

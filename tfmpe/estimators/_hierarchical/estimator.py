@@ -19,8 +19,8 @@ from tfmpe.estimators._default_network import (
     default_group_posterior,
     describe_network,
 )
-from tfmpe.estimators._estimator import FlowMatchingEstimator
 from tfmpe.estimators._flow.vector_field import Field
+from tfmpe.estimators._flow_matching import FlowMatchingEstimator
 from tfmpe.estimators._hierarchical.whitened import (
     WhitenedFlow,
     WhiteningField,

@@ -1,12 +1,10 @@
-"""Estimators: training on Tokens, sampling and log densities."""
+"""Estimator with one network: training, sampling, log densities."""
 
-import copy
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex, TypeVar
 
 import jax
 import optax
@@ -15,17 +13,10 @@ from jaxtyping import Array, Float
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.callers import warn_at_caller
 from tfmpe._base.trees import Tree
-from tfmpe.estimators._arguments import real_number
 from tfmpe.estimators._base_estimator import BaseEstimator
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._default_network import default_network, describe_network
-from tfmpe.estimators._flow.continuous import ContinuousFlow
-from tfmpe.estimators._flow.vector_field import (
-    Field,
-    Network,
-    check_field,
-    has_parameters,
-)
+from tfmpe.estimators._default_network import describe_network
+from tfmpe.estimators._flow.vector_field import Network, has_parameters
 from tfmpe.estimators._memory import Memory, check_has_values
 from tfmpe.estimators._own_units import Solvable, draw_tokens, log_density
 from tfmpe.estimators._spelling import both_spellings
@@ -35,7 +26,6 @@ from tfmpe.estimators._storage.estimator_file import (
 )
 from tfmpe.estimators._training.errors import UntrainedWarning
 from tfmpe.estimators._training.history import TrainingHistory
-from tfmpe.estimators._training.loss import SIGMA_MIN, flow_matching_loss
 from tfmpe.estimators._training.options import read_options
 from tfmpe.estimators._training.prepare import (
     Question,
@@ -44,7 +34,7 @@ from tfmpe.estimators._training.prepare import (
     read_questions,
     simulated,
 )
-from tfmpe.estimators._training.straighten import straightening
+from tfmpe.estimators._training.steps import Loss
 from tfmpe.estimators._types import (
     AnyTokens,
     BijectorLike,
@@ -57,96 +47,48 @@ from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.layout.layout import checked_names
 from tfmpe.preprocessing.tokens.observed import template_of
 
+Own = TypeVar("Own", bound="NetworkEstimator")
 _NETWORK = 2**32 - 2  # The number of the key of initial parameters.
 
 
-class FlowMatchingEstimator(BaseEstimator):
-    """Learns conditional distributions of Tokens by flow matching.
+class NetworkEstimator(BaseEstimator):
+    """An estimator of conditional distributions with a single network.
 
     Parameters
     ----------
-    vector_field
-        The field to train: a flax NNX module such as
-        ``tfmpe.nn.Transformer``, or any callable pytree of arrays. It is not
-        changed; the trained field is an attribute. By default a transformer
-        that :meth:`fit` builds for the layout of its data, see
-        :func:`tfmpe.nn.default_config`.
+    network
+        What :meth:`fit` trains a copy of; None for a default one.
     bijectors
         Bijectors of keys with bounded values; see
         :meth:`tfmpe.Standardizer.fit`.
     standardize
-        Whether to train on values standardized to mean 0 and standard deviation
-        1, as measured on the first data that :meth:`fit` sees.
-    sigma_min
-        Standard deviation of the flow around a value at time 1, in standardized
-        units.
+        Whether to train on standardized values.
     exchangeable
-        Keys whose tokens have no order, for the default network; see
-        :meth:`tfmpe.nn.Transformer.for_tokens`.
-
-    Attributes
-    ----------
-    vector_field : VectorField or None
-        None before training without a ``vector_field``.
-    standardizer : Standardizer or None
-        None before training, or if ``standardize`` is False.
-
-    Notes
-    -----
-    Target and conditioning keys are remembered from :meth:`fit`, and can be
-    passed to every call. A network is accurate only for the keys that it was
-    trained for. Sources: Lipman et al., 2023; Wildberger et al., 2023 (for
-    inference).
-
-    Examples
-    --------
-    >>> import jax
-    >>> from tfmpe.models import Model
-    >>> def prior(key, n):
-    ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
-    >>> def simulator(key, parameters):
-    ...     mu = parameters["mu"]
-    ...     return {"obs": mu + jax.random.normal(key, (len(mu), 3, 1))}
-    >>> model = Model(prior, simulator, exchangeable=["obs"])
-    >>> estimator = FlowMatchingEstimator()
-    >>> key = jax.random.key(0)
-    >>> history = estimator.fit(model, n_simulations=64, key=key, n_epochs=2)
-    >>> observed = {"obs": jax.numpy.array([[0.5], [1.0], [1.5]])}
-    >>> draws = estimator.sample(observed, key=key, n_samples=10)
-    >>> draws.decode()["mu"].shape
-    (10, 1, 1)
+        Keys whose tokens have no order, for the default network.
     """
 
-    # What a subclass trains, and how it draws.
-    _loss = staticmethod(flow_matching_loss)
-    _solved: Callable[[Any], Solvable] = ContinuousFlow
-    _default_field: Callable[..., Any] = staticmethod(default_network)
+    _loss: Callable[..., Loss]
+    _solved: Callable[[Any], Solvable]
+    _default_network: Callable[..., Network]
+    _sigma_min = 0.0
 
-    @both_spellings
     def __init__(
         self,
-        vector_field: Field | None = None,
-        *,
-        bijectors: Mapping[str, BijectorLike] | None = None,
-        standardize: bool = True,
-        sigma_min: SupportsFloat = SIGMA_MIN,
+        network: Network | None,
+        bijectors: Mapping[str, BijectorLike] | None,
+        standardize: bool,
         exchangeable: Iterable[str] = (),
     ) -> None:
         if bijectors and not standardize:
             raise ValueError(
                 "bijectors need standardize=True: a standardizer applies them."
             )
-        if vector_field is not None:
-            vector_field = check_field(vector_field)
-        self.vector_field = vector_field
+        self.vector_field: Any = network
         self.standardizer: Standardizer | None = None
         self._memory = Memory()
         self._exchangeable = checked_names(exchangeable)
         self._bijectors = dict(bijectors or {})
         self._standardize = bool(standardize)
-        self._sigma_min = real_number(sigma_min, "sigma_min")
-        if not 0 <= self._sigma_min < math.inf:
-            raise ValueError(f"sigma_min is {sigma_min}, expected 0 or more.")
 
     @both_spellings
     @moves_arrays
@@ -171,7 +113,7 @@ class FlowMatchingEstimator(BaseEstimator):
         checkpoint_every: SupportsIndex = 10,
         steps_per_epoch: SupportsIndex | None = None,
     ) -> TrainingHistory:
-        """Train the vector field.
+        """Train the network.
 
         Parameters
         ----------
@@ -267,59 +209,6 @@ class FlowMatchingEstimator(BaseEstimator):
         self._memory = start.memory
         keep = partial(setattr, self, "vector_field")
         return loop.train(reached, start.field, keep)
-
-    @moves_arrays
-    def straightened(
-        self,
-        tokens: AnyTokens,
-        target_keys: Iterable[str] | None = None,
-        conditioning_keys: Iterable[str] | None = None,
-        *,
-        key: PRNGKey,
-        learning_rate: SupportsFloat = 1e-3,
-        n_epochs: SupportsIndex = 20,
-        batch_size: SupportsIndex = 128,
-        progress: bool = False,
-    ) -> "FlowMatchingEstimator":
-        """Return an estimator whose draws need only two evaluations.
-
-        Trains a copy of the field on straight paths from noise to the draws
-        that it leads to. Draw from the result with ``solver="euler"`` and
-        ``n_steps=2``; the same ``theta_0`` in both estimators shows what
-        straightening changes.
-
-        Parameters
-        ----------
-        tokens : Tokens or TokenView
-            Simulations such as those of the training; target values are
-            ignored.
-        target_keys, conditioning_keys, key, learning_rate, n_epochs, \
-batch_size, progress
-            See :meth:`fit`. Every epoch draws once for every simulation.
-
-        Raises
-        ------
-        TrainingDivergedError, UnknownKeyError, ValueError, TypeError
-            See :meth:`fit`.
-
-        Notes
-        -----
-        Not for use inside ``jit``. Source: Liu et al., 2023 (rectified flow).
-        """
-        options = read_options(
-            learning_rate=learning_rate,
-            n_epochs=n_epochs,
-            batch_size=batch_size,
-            progress=progress,
-        )
-        keys = self._memory.read_keys(tokens, target_keys, conditioning_keys)
-        field = self._field()
-        loop, reached = straightening(
-            field, self.standardizer, tokens, keys, key, options
-        )
-        result = copy.copy(self)
-        loop.train(reached, field, partial(setattr, result, "vector_field"))
-        return result
 
     @moves_arrays
     def sample(
@@ -472,13 +361,13 @@ batch_size, progress
 
     @classmethod
     def load(
-        cls,
+        cls: type[Own],
         path: str | os.PathLike[str],
         vector_field: Network | None = None,
         *,
         bijectors: Mapping[str, BijectorLike] | None = None,
         model: Model | None = None,
-    ) -> "FlowMatchingEstimator":
+    ) -> Own:
         """Read a file that :meth:`save` wrote.
 
         Parameters
@@ -486,8 +375,8 @@ batch_size, progress
         path
             The file.
         vector_field
-            A field of the same architecture, which is not changed; not needed
-            for a ``tfmpe.nn.Transformer``.
+            A network of the same architecture, which is not changed; not
+            needed for those of :mod:`tfmpe.nn`.
         bijectors
             The bijectors of the stored estimator: functions are not stored.
         model
@@ -509,8 +398,8 @@ batch_size, progress
             found,
             bijectors=bijectors,
             standardize=settings["standardise"],
-            sigma_min=settings["sigma_min"],
         )
+        estimator._sigma_min = settings["sigma_min"]
         estimator.standardizer = standardizer
         estimator._memory = replace(memory, model=model)
         return estimator
@@ -520,8 +409,8 @@ batch_size, progress
         """The standardizer, in British spelling."""
         return self.standardizer
 
-    def _untrained_field(self) -> Any:
-        """Return the vector field, trained or not; raise if there is none."""
+    def _untrained_field(self) -> Network:
+        """Return the network, trained or not; raise if there is none."""
         if self.vector_field is None:
             raise ValueError(
                 "The estimator has no network before training. Call fit "
@@ -529,8 +418,8 @@ batch_size, progress
             )
         return self.vector_field
 
-    def _field(self) -> Any:
-        """Return the vector field; warn if it was never trained."""
+    def _field(self) -> Network:
+        """Return the network; warn if it was never trained."""
         field = self._untrained_field()
         trained = self.standardizer is not None or not self._standardize
         # A field without parameters, such as a function, needs no training.
@@ -564,7 +453,7 @@ batch_size, progress
         field = self.vector_field
         model_sets = model.exchangeable if model else ()
         if field is None:
-            field = self._default_field(
+            field = self._default_network(
                 tokens,
                 dict.fromkeys(n for each in conditionals for n in each.target),
                 dict.fromkeys(self._exchangeable + model_sets),
