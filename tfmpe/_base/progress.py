@@ -1,5 +1,6 @@
 """Progress bars on the error stream, for calls that take long."""
 
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -19,12 +20,20 @@ def progress_bar(
 ) -> AbstractContextManager[Any]:
     """Return a context manager that yields a bar of tqdm, or None.
 
-    The default label stays until the first :func:`advance`.
+    The default label stays until the first :func:`advance`. In a file, where
+    every redrawn bar stays, it is redrawn less often.
     """
     if not wanted:
         return nullcontext()
     tqdm = import_extra("tqdm.auto", "data", "progress=True needs tqdm")
-    return tqdm.tqdm(desc=label, unit=unit, initial=initial, total=total)
+    seen = sys.stderr.isatty() or "ipykernel" in sys.modules
+    return tqdm.tqdm(
+        desc=label,
+        unit=unit,
+        initial=initial,
+        total=total,
+        mininterval=0.1 if seen else 10,
+    )
 
 
 def advance(bar: Any, label: str, result: Any = None, n: int = 1) -> bool:
