@@ -25,12 +25,14 @@ demo: .venv/.demo ## check the stored legacy output, infer a small model
 # Most of the time the compiler is at work: what one test compiles the others
 # take from disk, in this run and the next. What runs for less than seconds is
 # compiled fast and need not be fast: for a CPU, XLA takes half the time without
-# its emitters of fused loops. A jaxlib without that flag would end at it, so it
-# is asked first.
+# its emitters of fused loops, and less CPU time if it does not split a program
+# for several threads. A jaxlib without these flags would end at them, so it is
+# asked first.
 test check-fast nightly: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.jax_cache
 test check-fast nightly: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 test check-fast nightly: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
-COMPILE_FAST := flags="--xla_cpu_use_fusion_emitters=false $$XLA_FLAGS"; \
+COMPILE_FAST := flags="--xla_cpu_use_fusion_emitters=false \
+	--xla_cpu_parallel_codegen_split_count=1 $$XLA_FLAGS"; \
 	XLA_FLAGS=$$flags $(PYTHON) -c "import jax; jax.devices()" \
 		2>/dev/null && export XLA_FLAGS="$$flags";
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal --durations=40
