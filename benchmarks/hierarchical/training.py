@@ -80,7 +80,7 @@ def corrected(task, size, budget, key):
             key=key,
             n_samples=n,
             n_inner=n_inner,
-            n_rounds=3,
+            n_rounds=4,
         )
         print(f"efficiency {exact.efficiency:.3f}", flush=True)
         return _arrays(exact.draws)

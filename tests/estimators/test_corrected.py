@@ -133,8 +133,9 @@ def test_refusals():
 def test_densities_of_proposals_ignore_unused_columns():
     draws = np.random.default_rng(0).normal(size=(50, 2, 2)).astype(np.float32)
     weights = np.full(50, 1 / 50, np.float32)
-    both = Student.fit(draws, weights, np.array([2, 1]))
-    alone = Student.fit(draws[:, 1:, :1], weights, np.array([1]))
+    both = Student.fit(draws, weights, np.array([2, 1]), 1_000)
+    alone = Student.fit(draws[:, 1:, :1], weights, np.array([1]), 1_000)
+    assert len(alone.centers) == 25
     some = draws[:5]
     np.testing.assert_allclose(
         both.log_prob(some)[:, 1],
@@ -145,3 +146,25 @@ def test_densities_of_proposals_ignore_unused_columns():
     grid = np.linspace(-60, 60, 4_001, dtype=np.float32)
     density = np.exp(alone.log_prob(grid[:, None, None])[:, 0])
     assert density.sum() * (grid[1] - grid[0]) == pytest.approx(1, abs=1e-3)
+
+
+def test_proposals_are_where_the_draws_are():
+    rng = np.random.default_rng(0)
+    sides = rng.choice([-3.0, 3.0], (4_000, 1, 1))
+    draws = (sides + 0.1 * rng.normal(size=sides.shape)).astype(np.float32)
+    weights = np.full(4_000, 1 / 4_000, np.float32)
+    one = np.array([1])
+    single = Student.fit(draws, weights, one, 100)
+    mixture = Student.fit(draws, weights, one, 4_000)
+    assert len(single.centers) == 1
+    assert len(mixture.centers) == 400
+    between = np.array([[[0.0]], [[3.0]]], np.float32)
+    found = [each.log_prob(between)[:, 0] for each in (single, mixture)]
+    assert found[0][0] > found[0][1]
+    assert found[1][0] < found[1][1] - 1.5
+    drawn = np.asarray(mixture.draw(KEY, 4_000))[:, 0, 0]
+    # The same share between the modes as the density says.
+    grid = np.linspace(-1, 1, 201, dtype=np.float32)
+    density = np.exp(mixture.log_prob(grid[:, None, None])[:, 0])
+    share = np.trapezoid(density, grid)
+    assert (abs(drawn) < 1).mean() == pytest.approx(share, abs=0.02)

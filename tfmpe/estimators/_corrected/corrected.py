@@ -15,7 +15,7 @@ from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import one_data_set, positive
 from tfmpe.estimators._corrected.dependence import unaffected
 from tfmpe.estimators._corrected.places import Places, places
-from tfmpe.estimators._corrected.student import Student
+from tfmpe.estimators._corrected.student import Student, systematic
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
@@ -83,8 +83,8 @@ def corrected(
         Number of draws of the local values of every group that integrate them
         out; by default 2,000 for few groups, and 100 for many.
     n_rounds
-        Number of rounds. Each proposes from a distribution with the moments
-        of the previous one, the first with those of the estimator's draws.
+        Number of rounds. Each proposes near the draws of the previous one, the
+        first near those of the estimator.
     global_keys
         The target keys that all groups depend on; by default those of a
         :class:`HierarchicalEstimator`, or else the target keys of one token.
@@ -105,11 +105,12 @@ def corrected(
 
     Notes
     -----
-    Proposals are Student t distributions in standardized, unbounded units: one
-    of all global values, and one of the local values of every group. With
-    global values ``g``, the weight is ``p(g)`` times, for every group, the
-    average of ``p(l, y | g) / q(l)`` over proposals ``l`` of its local values,
-    divided by ``q(g)``. All ``g`` share these proposals, so that their errors
+    Proposals are mixtures of Student t distributions at some of the earlier
+    draws, in standardized, unbounded units: one mixture for all global values,
+    and one for the local values of every group. With global values ``g``, the
+    weight is ``p(g)`` times, for every group, the average of
+    ``p(l, y | g) / q(l)`` over proposals ``l`` of its local values, divided by
+    ``q(g)``. All ``g`` share these proposals, so that their errors
     mostly cancel, and the variance of weights does not grow with the number of
     groups. Asymptotically exact as ``n_samples`` and ``n_inner`` grow; a low
     efficiency shows that the proposals do not cover the posterior. Not for use
@@ -152,6 +153,7 @@ def corrected(
     values = np.asarray(values, np.float32).reshape((n, -1))
     own = values[:, np.maximum(found.own, 0)]
     globals_ = values[:, None, found.shared]
+    n_shared = np.array([len(found.shared)])
     log_weights = np.zeros(n, np.float32)
     for round_key in jax.random.split(key, positive(n_rounds, "n_rounds")):
         weights = _tempered(log_weights, globals_.shape[-1])
@@ -159,8 +161,8 @@ def corrected(
             _weighted(
                 tokens,
                 standardizer,
-                Student.fit(globals_, weights, np.array([len(found.shared)])),
-                Student.fit(own, weights, found.n_own),
+                Student.fit(globals_, weights, n_shared, n),
+                Student.fit(own, weights, found.n_own, m),
                 round_key,
                 model=model,
                 target=target,
@@ -175,7 +177,7 @@ def corrected(
     random = np.random.default_rng(
         np.asarray(jax.random.key_data(key)).ravel().tolist()
     )
-    rows = _systematic(weights, random)
+    rows = random.permutation(systematic(weights, n, random.uniform()))
     flat = _flat(globals_[rows, 0], own[rows], found, view.data[0].size)
     standard = flat.reshape((n, *view.data.shape))
     drawn = standardizer.inverse(standard, like=view)[:, 0]
@@ -341,14 +343,3 @@ def _tempered(
         if 1 / np.sum(weights**2) >= enough:
             return weights
         log_weights = log_weights / 2
-
-
-def _systematic(
-    weights: Float[np.ndarray, " n"], random: np.random.Generator
-) -> np.ndarray:
-    """Return rows, each about as often as its weight says (systematic)."""
-    n = len(weights)
-    places = (np.arange(n) + random.uniform()) / n
-    edges = np.cumsum(weights)
-    rows = np.searchsorted(edges / edges[-1], places)
-    return random.permutation(np.minimum(rows, n - 1))

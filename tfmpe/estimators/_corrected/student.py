@@ -1,4 +1,4 @@
-"""Multivariate Student t distributions fitted to draws."""
+"""Mixtures of multivariate Student t distributions, fitted to draws."""
 
 import math
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, ndtri
+from jax.scipy.special import gammaln, logsumexp, ndtri
 from jaxtyping import Array, Float, Int
 
 from tfmpe.estimators._types import AnyArray, PRNGKey
@@ -14,23 +14,37 @@ from tfmpe.estimators._types import AnyArray, PRNGKey
 _FREEDOM = 7.0
 """Degrees of freedom: tails heavier than those of most posteriors."""
 
+_KERNELS, _PAIRS = 500, 10**8
+"""Largest number of kernels per group, and of pairs of draw and kernel."""
+
+_DRAWS = 200
+"""The number of kernels is the square of the number of draws over this one:
+few draws, spread evenly over a single distribution, give better averages."""
+
+_WIDE = 10
+"""One of so many kernels is as wide as all draws, so that weights of draws far
+from all others are bounded (Hesterberg, 1995)."""
+
 
 class Student(NamedTuple):
-    """Student t distributions of some groups of values.
+    """Mixtures of Student t distributions, one for each group of values.
 
     Attributes
     ----------
-    mean
-        One row per group.
+    centers
+        Of the kernels, whose weights are equal.
+    widths
+        Of the kernels, relative to ``root``.
     root
-        Lower Cholesky factors of the scale matrices.
+        Lower Cholesky factors of scale matrices.
     n_values
         Number of values in every group; further columns are not used.
     """
 
-    mean: Float[Array, "groups d"]
-    root: Float[Array, "groups d d"]
-    n_values: Int[Array, " groups"]
+    centers: Float[AnyArray, "kernels groups d"]
+    widths: Float[AnyArray, "kernels groups"]
+    root: Float[AnyArray, "groups d d"]
+    n_values: Int[AnyArray, " groups"]
 
     @classmethod
     def fit(
@@ -38,59 +52,123 @@ class Student(NamedTuple):
         draws: Float[AnyArray, "n groups d"],
         weights: Float[AnyArray, " n"],
         n_values: Int[np.ndarray, " groups"],
+        n_proposals: int,
     ) -> "Student":
-        """Return distributions with the moments of weighted draws."""
-        mean = jnp.einsum("n,ngd->gd", weights, draws)
-        centered = draws - mean[None]
-        scale = jnp.einsum("n,ngd,nge->gde", weights, centered, centered)
-        d = draws.shape[-1]
-        used = np.arange(d)[None] < n_values[:, None]
+        """Return mixtures with the places and moments of weighted draws.
+
+        Kernels are at some of the draws, moved towards the mean by as much as
+        the kernels are wide, so that the mixture has the covariance of the
+        draws (West, 1993). With few of them, it is a single t distribution.
+        """
+        draws, weights = np.asarray(draws), np.asarray(weights)
+        _, n_groups, d = draws.shape
+        mean = np.einsum("n,ngd->gd", weights, draws)
+        centered = draws - mean
+        scale = np.einsum("n,ngd,nge->gde", weights, centered, centered)
+        used = np.arange(d) < n_values[:, None]
         both = used[:, :, None] & used[:, None, :]
         # A floor for values that all draws share.
-        scale = jnp.where(both, scale, 0) + np.where(
-            used[:, None], 1e-8, 1.0
-        ) * np.eye(d)[None].astype(np.float32)
-        return cls(mean, jnp.linalg.cholesky(scale), jnp.asarray(n_values))
+        floor = np.where(used, 1e-8, 1.0)[:, None] * np.eye(d)
+        scale = np.where(both, scale, 0) + floor
+        effective = 1 / np.sum(weights**2)
+        n = min(
+            _KERNELS,
+            _PAIRS // (n_groups * n_proposals),
+            (n_proposals // _DRAWS) ** 2,
+            int(effective),
+        )
+        n = max(1, n)
+        wide = np.arange(n)[:, None] % _WIDE == 0
+        widths = np.where(wide, 1, n ** (-1 / (n_values + 4.0)))
+        apart = np.sqrt(1 - widths**2)[:, :, None]
+        centers = mean + apart * centered[systematic(weights, n)]
+        root = np.linalg.cholesky(scale)
+        return cls(
+            centers.astype(np.float32),
+            widths.astype(np.float32),
+            root.astype(np.float32),
+            n_values,
+        )
 
     def draw(self, key: PRNGKey, n: int) -> Float[Array, "n groups d"]:
-        """Return draws, spread evenly over each value (Latin hypercube).
+        """Return draws, spread evenly over kernels and over each value.
 
-        Averages over them vary less than those of independent draws (McKay et
-        al., 1979).
+        Averages over them vary less than those of independent draws (Latin
+        hypercube: McKay et al., 1979).
         """
-        order_key, place_key, scale_key = jax.random.split(key, 3)
-        shape = (n, *self.mean.shape)
-        strata = jnp.broadcast_to(jnp.arange(n)[:, None, None], shape)
-        strata = jax.random.permutation(
-            order_key, strata, axis=0, independent=True
-        )
-        within = jax.random.uniform(place_key, shape)
+        order_key, place_key, scale_key, kernel_key = jax.random.split(key, 4)
+        n_kernels, n_groups, d = self.centers.shape
+
+        def spread(key: PRNGKey, *shape: int) -> Int[Array, "..."]:
+            rows = np.arange(n).reshape((n, *(1 for _ in shape)))
+            rows = jnp.broadcast_to(rows, (n, *shape))
+            return jax.random.permutation(key, rows, axis=0, independent=True)
+
+        strata = spread(order_key, n_groups, d)
+        within = jax.random.uniform(place_key, strata.shape)
         chances = (strata.astype(within.dtype) + within) / n
         normal = ndtri(jnp.clip(chances, 1e-6, 1 - 1e-6))
-        gamma = jax.random.gamma(scale_key, _FREEDOM / 2, shape[:2])
+        gamma = jax.random.gamma(scale_key, _FREEDOM / 2, strata.shape[:2])
         moved = jnp.einsum("gde,nge->ngd", self.root, normal)
         stretch = jnp.sqrt(_FREEDOM / 2 / gamma).astype(moved.dtype)
-        return self.mean[None] + moved * stretch[..., None]
+        kernels = spread(kernel_key, n_groups) * n_kernels // n
+        centers, widths = (
+            jnp.asarray(each)[kernels, np.arange(n_groups)]
+            for each in (self.centers, self.widths)
+        )
+        return centers + moved * (stretch * widths)[..., None]
 
     def log_prob(
         self, values: Float[AnyArray, "n groups d"]
     ) -> Float[Array, "n groups"]:
         """Return log densities of the values that are used."""
-        centered = (values - self.mean[None])[..., None]
-        root = jnp.broadcast_to(
-            self.root[None], (len(values), *self.root.shape)
-        )
-        white = jax.scipy.linalg.solve_triangular(root, centered, lower=True)
         used = jnp.arange(values.shape[-1])[None] < self.n_values[:, None]
-        squares = jnp.where(used[None], white[..., 0] ** 2, 0).sum(-1)
         diagonal = jnp.diagonal(self.root, axis1=-2, axis2=-1)
         log_det = jnp.where(used, jnp.log(diagonal), 0).sum(-1)
-        n = self.n_values.astype(values.dtype)
+        n = jnp.asarray(self.n_values, values.dtype)
         constant = (
             gammaln((_FREEDOM + n) / 2)
             - math.lgamma(_FREEDOM / 2)
             - n / 2 * math.log(_FREEDOM * math.pi)
             - log_det
+            - math.log(len(self.centers))
         )
-        tails = (_FREEDOM + n)[None] / 2 * jnp.log1p(squares / _FREEDOM)
-        return constant[None] - tails
+
+        def of_group(
+            given: tuple[Array, ...],
+        ) -> Float[Array, " n"]:
+            values, centers, widths, root, used, n = given
+
+            def white(rows: Float[Array, "rows d"]) -> Array:
+                solved = jax.scipy.linalg.solve_triangular(
+                    root, rows.T, lower=True
+                )
+                return jnp.where(used[:, None], solved, 0)
+
+            apart = white(values)[:, :, None] - white(centers)[:, None]
+            squares = (apart**2).sum(0) / (widths**2)[None]
+            tails = (_FREEDOM + n) / 2 * jnp.log1p(squares / _FREEDOM)
+            return logsumexp(-n * jnp.log(widths)[None] - tails, axis=-1)
+
+        found = jax.lax.map(
+            of_group,
+            (
+                jnp.moveaxis(values, 1, 0),
+                jnp.moveaxis(jnp.asarray(self.centers), 1, 0),
+                jnp.asarray(self.widths).T,
+                self.root,
+                used,
+                n,
+            ),
+        )
+        return constant[None] + found.T
+
+
+def systematic(
+    weights: Float[np.ndarray, " n"], size: int, start: float = 0.5
+) -> Int[np.ndarray, " size"]:
+    """Return rows, each about as often as its weight says (systematic)."""
+    edges = np.cumsum(weights)
+    places = (np.arange(size) + start) / size
+    rows = np.searchsorted(edges / edges[-1], places)
+    return np.minimum(rows, len(weights) - 1)
