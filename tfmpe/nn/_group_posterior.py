@@ -95,7 +95,8 @@ class GroupPosterior(nnx.Module):
     >>> posterior = GroupPosterior.for_tokens(
     ...     tokens, ["mu"], ["obs"], rngs=nnx.Rngs(0)
     ... )
-    >>> posterior.encode(tokens.select_tokens(["obs"])).root.shape
+    >>> encode = nnx.jit(GroupPosterior.encode)
+    >>> encode(posterior, tokens.select_tokens(["obs"])).root.shape
     (8, 1, 1)
     """
 

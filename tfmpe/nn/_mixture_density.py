@@ -80,7 +80,7 @@ class MixtureDensity(nnx.Module):
     ... )
     >>> density = MixtureDensity.for_tokens(tokens, ["obs"], rngs=nnx.Rngs(0))
     >>> target, given = (tokens.select_tokens([n]) for n in ("obs", "theta"))
-    >>> density.log_prob(target, given).shape
+    >>> nnx.jit(MixtureDensity.log_prob)(density, target, given).shape
     (8,)
     """
 

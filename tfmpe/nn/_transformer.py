@@ -59,7 +59,7 @@ class Transformer(nnx.Module):
     ... )
     >>> target = tokens.select_tokens(["mu"])
     >>> given = tokens.select_tokens(["obs"])
-    >>> network(target, given, jnp.zeros(8)).shape
+    >>> nnx.jit(network)(target, given, jnp.zeros(8)).shape
     (8, 1, 1)
     """
 
