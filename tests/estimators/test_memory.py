@@ -96,15 +96,15 @@ def test_a_model_is_simulated_from_the_key(trained, model):
 def test_draws_from_a_dictionary_equal_those_from_tokens(trained, model):
     obs = np.linspace(-1, 1, 5, dtype=np.float32).reshape(5, 1)
     tokens = model.condition({"obs": obs})
-    found = trained.sample({"obs": obs}, key=KEY, n_samples=2)
+    found = trained.sample({"obs": obs}, key=KEY, n_samples=20)
     assert found.layout["theta"].event_shape == (5,)
     for expected in (
-        trained.sample(tokens, key=KEY, n_samples=2),
-        trained.sample(tokens, ["mu", "theta"], ["obs"], key=KEY, n_samples=2),
+        trained.sample(tokens, key=KEY, n_samples=20),
+        trained.sample(tokens, ["mu", "theta"], ["obs"], key=KEY, n_samples=20),
     ):
         np.testing.assert_array_equal(found.data, expected.data)
     density = trained.log_prob({"obs": obs}, values=found)
-    assert density.shape == (2,)
+    assert density.shape == (20,)
     np.testing.assert_array_equal(
         density, trained.log_prob(tokens, values=found)
     )
@@ -182,12 +182,12 @@ def test_a_file_restores_network_keys_and_layout(trained, model, tmp_path):
     path = tmp_path / "estimator.safetensors"
     trained.save(path)
     observed = {"obs": np.zeros((5, 1), np.float32)}
-    expected = trained.sample(observed, key=KEY, n_samples=2)
+    expected = trained.sample(observed, key=KEY, n_samples=20)
     for options in ({}, {"model": model}):
         loaded = FlowMatchingEstimator.load(path, **options)
         assert loaded.target_keys == ("mu", "theta")
         assert loaded.model is options.get("model")
-        found = loaded.sample(observed, key=KEY, n_samples=2)
+        found = loaded.sample(observed, key=KEY, n_samples=20)
         np.testing.assert_array_equal(found.data, expected.data)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Num
 
-from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.arrays import moves_arrays, readable
 from tfmpe._base.narrowing import check_fits
 from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import read_conditional
@@ -278,7 +278,7 @@ class ContinuousFlow:
         draws = _read_draws(values, "values", target)
         if draws is None:
             check_known(target, "Target values")
-            draws = target.data[None]
+            draws = readable(target.data)[None]
         elif draws.shape[1:] != target.data.shape:
             raise ValueError(
                 f"values have shape {draws.shape}, expected (n, "
@@ -300,24 +300,26 @@ class ContinuousFlow:
             target.n_tokens * target.width if probes is None else len(probes)
         )
         batch_size = at_a_time(batch_size, target.n_tokens * n_directions)
-        density = jnp.zeros(draws.shape[:-2], dtype)
-        if density.size:
-            if probes is not None:
-                # Axes in the order of the values: draws first, then rows.
-                probes = probes.reshape((-1, *draws.shape))
-                probes = jnp.moveaxis(probes, 0, -3)
-            found = solved(
-                solve_density,
-                field,
-                target,
-                conditioning,
-                (draws, probes),
-                label="log_prob" if progress else None,
-                batch_size=batch_size,
-                ode=ode,
-            )
-            density = ode.check(found).reshape(density.shape)
-        return density[0] if values is None else density
+        shape = draws.shape[:-2]
+        if values is None:
+            shape = shape[1:]
+        if 0 in shape:
+            return jnp.zeros(shape, dtype)
+        if probes is not None:
+            # Axes in the order of the values: draws first, then rows.
+            probes = probes.reshape((-1, *draws.shape))
+            probes = jnp.moveaxis(probes, 0, -3)
+        density = solved(
+            solve_density,
+            field,
+            target,
+            conditioning,
+            (draws, probes),
+            label="log_prob" if progress else None,
+            batch_size=batch_size,
+            ode=ode,
+        )
+        return ode.check(density).reshape(shape)
 
     def _problem(
         self,

@@ -60,10 +60,10 @@ def solve_draws(
     times: tuple[float, float],
     ode: Ode,
     batch_size: int,
-) -> Float[Array, "draws rows tokens width"]:
+) -> Float[Array, "draws *sample tokens width"]:
     """Return the end point of every path."""
     field = merge_field(static, *arrays)
-    n_axes = len(target.sample_shape)
+    n_axes, shape = len(target.sample_shape), theta_0.shape
     target, conditioning = flatten_samples((target, conditioning), n_axes)
     theta_0 = jnp.asarray(theta_0, float_dtype(theta_0.dtype))
     theta_0 = theta_0.reshape((len(theta_0), *target.data.shape))
@@ -76,7 +76,8 @@ def solve_draws(
         theta = ode.solve(derivative, flat, *times, sizes)
         return jnp.where(real[None], theta.reshape(theta_0.shape), PAD_VALUE)
 
-    return _by_draws(field, target, conditioning, theta_0, end, batch_size)
+    ends = _by_draws(field, target, conditioning, theta_0, end, batch_size)
+    return ends.reshape(shape)
 
 
 @compiled()

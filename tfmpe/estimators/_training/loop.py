@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from tfmpe._base.programs import compiled
 from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._flow.vector_field import (
     Network,
@@ -53,13 +54,18 @@ def begin(
 ) -> tuple[Progress, Standardizer | None]:
     """Return the initial or stored progress, and the standardizer."""
     parameters = split.parameters
-    moments = optimizer.transformation.init(parameters)
+    moments = _initial(parameters, transformation=optimizer.transformation)
     state = TrainingState(parameters, moments)
     fresh = Progress(state, parameters, TrainingHistory(), 0, split.rest[0])
     if folder is None:
         return fresh, standardizer
     found = load_checkpoint(folder, fresh, standardizer, settings)
     return (fresh, standardizer) if found is None else found
+
+
+@compiled()
+def _initial(parameters: Arrays, *, transformation: Any) -> Arrays:
+    return transformation.init(parameters)
 
 
 @dataclass

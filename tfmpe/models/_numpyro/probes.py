@@ -108,10 +108,16 @@ class Probes:
         marked = {name: site.event_shape for name, site in sites.items()}
         first = run_of(self._draws, 0)
         self._flow = Flow(outputs, first, marked, sites)
-        self._far = {
-            name: np.asarray(spread_out(site.support, self._draws[name][2:])[0])
-            for name, site in sites.items()
-        }
+
+        @jax.jit
+        def far(draws: Mapping[str, Array]) -> dict[str, Array]:
+            return {
+                name: spread_out(site.support, draws[name])
+                for name, site in sites.items()
+            }
+
+        third = run_of(self._draws, 2)
+        self._far = jax.tree.map(np.asarray, far(third))
         key = jax.random.key(1)
 
         def values(given: Mapping[str, Array]) -> dict[str, Array]:
