@@ -85,37 +85,31 @@ class ExactGaussian:
         self.calls.append((n_samples, batch_size))
         assert list(conditioning_keys) == ["obs"]
         obs = tokens.select_tokens(["obs"])
-        shape = (*obs.sample_shape, N_SITES, N_OBS)
+        view = tokens.select_tokens(target_keys)
+        padding = view.padding
         draws = _draw(
-            jnp.reshape(obs.data[..., 0], shape),
-            jnp.reshape(obs.padding_mask, shape),
+            obs.data,
+            obs.padding_mask,
+            padding,
             key,
             n_samples,
+            tuple(target_keys),
             self.scale,
             self.shift,
             self.apart,
         )
-        drawn = tokens.select_tokens(["mu", "theta"])
-        if drawn.padding is not None:
-            draws = jnp.where(drawn.padding, draws, -1e8)
-        order = np.concatenate(
-            [
-                np.arange(drawn.n_tokens)[drawn.layout[name].block]
-                for name in target_keys
-            ]
-        )
-        view = tokens.select_tokens(target_keys)
-        padding = view.padding
         if padding is not None:
             padding = jnp.broadcast_to(
-                padding, (*draws.shape[:-1], view.n_tokens)
+                padding, (*draws.shape[:-2], view.n_tokens)
             )
-        return Tokens(draws[..., order, None], view.layout, None, padding)
+        return Tokens(draws, view.layout, None, padding)
 
 
-@partial(jax.jit, static_argnums=3)
-def _draw(obs, real, key, n_samples, scale, shift, apart):
-    """Draw mu and the sites' means, ``(n_samples, *sample, 1 + sites)``."""
+@partial(jax.jit, static_argnums=(4, 5))
+def _draw(obs, real, padding, key, n_samples, names, scale, shift, apart):
+    """Draw values of the keys, ``(n_samples, *sample, tokens, 1)``."""
+    shape = (*obs.shape[:-2], N_SITES, N_OBS)
+    obs, real = obs.reshape(shape), real.reshape(shape)
     sums = jnp.where(real, obs, 0).sum(-1) / NOISE**2
     # Precisions of theta given mu, and of mu with theta integrated out.
     of_theta = 1 + real.sum(-1, dtype=obs.dtype) / NOISE**2
@@ -129,4 +123,9 @@ def _draw(obs, real, key, n_samples, scale, shift, apart):
     weight = weight / jnp.sqrt(of_mu)
     away = spread[None] * own + weight[None] * shared
     sd = jnp.sqrt(spread**2 + weight**2)
-    return (mean + shift * sd)[None] + scale * away
+    draws = (mean + shift * sd)[None] + scale * away
+    blocks = {"mu": slice(1), "theta": slice(1, None)}
+    draws = jnp.concatenate([draws[..., blocks[n]] for n in names], -1)
+    if padding is not None:
+        draws = jnp.where(padding, draws, -1e8)
+    return draws[..., None]

@@ -1,6 +1,7 @@
 """The verdict: faults are found, and correct posteriors are trusted."""
 
 import json
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -86,15 +87,16 @@ def test_wrong_draws_are_rejected(wrong, checks, words):
 def test_draws_that_ignore_data_are_found_by_classifiers():
     """The prior has uniform ranks."""
 
+    @partial(jax.jit, static_argnums=1)
+    def draw(key, shape):
+        noise = jax.random.normal(key, (*shape, 1 + N_SITES, 1))
+        shared = noise[..., :1, :]
+        return jnp.concatenate([shared, shared + noise[..., 1:, :]], -2)
+
     class Prior:
         def sample(self, tokens, target, given, *, key, n_samples):
-            view = tokens.select_tokens(target)
-            shape = (n_samples, *tokens.sample_shape)
-            noise = jax.random.normal(key, (*shape, 1 + N_SITES, 1))
-            shared = noise[..., :1, :]
-            theta = shared + noise[..., 1:, :]
-            data = jnp.concatenate([shared, theta], -2)
-            return Tokens(data, view.layout)
+            data = draw(key, (n_samples, *tokens.sample_shape))
+            return Tokens(data, tokens.select_tokens(target).layout)
 
     found = judge(Prior(), n_simulations=200)
     assert severity_of(found, "calibration") == {"ok"}
@@ -166,24 +168,36 @@ class NormalMean:
     """p(mu | obs) for mu ~ N(0, 1), or wrongly on request."""
 
     def __init__(self, scale=1.0):
-        self.scale = scale
-        self.sd = (1 + N_POINTS / NOISE_SD**2) ** -0.5
-
-    def _mean(self, tokens):
-        data = tokens.select_tokens(["obs"]).data
-        return jnp.asarray(data).sum(-2) * (self.sd / NOISE_SD) ** 2
+        self.sd = scale * EXACT_SD
 
     def sample(self, tokens, target, given, *, key, n_samples):
-        mean = self._mean(tokens)
-        noise = jax.random.normal(key, (n_samples, *mean.shape))
-        view = tokens.select_tokens(target)
-        draws = mean[None] + self.scale * self.sd * noise
-        return Tokens(draws[..., None], view.layout)
+        obs = tokens.select_tokens(["obs"]).data
+        draws = draw_mean(obs, key, n_samples, self.sd)
+        return Tokens(draws, tokens.select_tokens(target).layout)
 
     def log_prob(self, tokens, target, given, *, values):
-        away = values[..., 0] - self._mean(tokens)[None]
-        away = away / (self.scale * self.sd)
-        return log_normal(away)[..., 0] - jnp.log(self.scale * self.sd)
+        obs = tokens.select_tokens(["obs"]).data
+        return log_density_of_mean(values, obs, self.sd)
+
+
+EXACT_SD = (1 + N_POINTS / NOISE_SD**2) ** -0.5
+
+
+def exact_mean(obs):
+    return obs.sum(-2) * (EXACT_SD / NOISE_SD) ** 2
+
+
+@partial(jax.jit, static_argnums=2)
+def draw_mean(obs, key, n_samples, sd):
+    mean = exact_mean(obs)
+    noise = jax.random.normal(key, (n_samples, *mean.shape))
+    return (mean[None] + sd * noise)[..., None]
+
+
+@jax.jit
+def log_density_of_mean(values, obs, sd):
+    away = (values[..., 0] - exact_mean(obs)[None]) / sd
+    return log_normal(away)[..., 0] - jnp.log(sd)
 
 
 def log_normal(away):
@@ -200,6 +214,7 @@ def simulator(key, parameters):
     return {"obs": mu + np.float32(NOISE_SD) * noise}
 
 
+@jax.jit
 def log_density(parameters, observations):
     away = (observations["obs"] - parameters["mu"]) / np.float32(NOISE_SD)
     return {

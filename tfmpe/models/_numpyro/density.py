@@ -58,6 +58,11 @@ def densities(
     if not all(site.has_density for site in sites.values()):
         return None
 
+    @jax.jit
+    def of_rows(values: Arrays) -> dict[str, Array]:
+        key = jax.random.key(0)
+        return jax.vmap(lambda each: outputs(each, key))(values)
+
     def factors(
         parameters: Arrays, observed: Arrays, *_: Any
     ) -> dict[str, Array]:
@@ -65,7 +70,6 @@ def densities(
             name: jnp.asarray(value, sites[name].dtype)
             for name, value in {**parameters, **observed}.items()
         }
-        key = jax.random.key(0)
-        return jax.vmap(lambda each: outputs(each, key))(values)
+        return of_rows(values)
 
     return factors
