@@ -48,7 +48,7 @@ def make_tokens(*sample_shape, seed=0, padded=True):
 
 def spoil_padding(tokens, value=np.nan):
     """Return the same Tokens with a different value in the padding."""
-    data = jnp.where(tokens.value_mask, tokens.data, value)
+    data = np.where(tokens.value_mask, tokens.data, value)
     return tokens.with_data(data)
 
 
@@ -66,6 +66,7 @@ def linear(target, conditioning, time):
     return RATE * target.data + drift[..., None, None]
 
 
+@jax.jit
 def linear_end(theta_0, conditioning):
     """Return the end of the path of :func:`linear`, without padding."""
     moved = _DRIFTED * given_mean(conditioning) + _SLOPED
@@ -74,6 +75,7 @@ def linear_end(theta_0, conditioning):
     return np.exp(RATE) * theta_0 + moved[draws]
 
 
+@jax.jit
 def linear_log_prob(target, conditioning):
     """Return the log density of the draws of :func:`linear`."""
     mean = linear_end(0.0, conditioning)
@@ -83,7 +85,7 @@ def linear_log_prob(target, conditioning):
 
 def padded_with(values, target, padding=PAD_VALUE):
     """Return values with another value in the padding of the target."""
-    return jnp.where(target.value_mask, values, padding)
+    return np.where(target.value_mask, values, padding)
 
 
 def assert_same(found, wanted):

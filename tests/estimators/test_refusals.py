@@ -3,6 +3,7 @@
 import copy
 import itertools
 import re
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -37,10 +38,10 @@ class Field(nnx.Module):
 
 
 def simulations(n=32, seed=0):
-    mu_key, obs_key = jax.random.split(jax.random.key(seed))
-    mu = jax.random.normal(mu_key, (n, 1, 1))
-    obs = mu + jax.random.normal(obs_key, (n, 3, 1))
-    return Tokens.from_pytree({"mu": jnp.exp(mu), "obs": obs}, {})
+    rng = np.random.default_rng(seed)
+    mu = rng.normal(size=(n, 1, 1)).astype(np.float32)
+    obs = mu + rng.normal(size=(n, 3, 1)).astype(np.float32)
+    return Tokens.from_pytree({"mu": np.exp(mu), "obs": obs}, {})
 
 
 def fit(estimator, data, **options):
@@ -373,21 +374,27 @@ class Constant:
     """An estimator with exact draws of a coin and a constant."""
 
     def sample(self, tokens, target, given, *, key, n_samples):
-        seen = tokens.select_tokens(["obs"]).data[..., 0, 0]
+        data = self.draw(tokens.select_tokens(["obs"]).data, key, n_samples)
+        view = tokens.select_tokens(target).to_tokens()
+        return Tokens(data, view.layout)
+
+    @staticmethod
+    @partial(jax.jit, static_argnums=2)
+    def draw(obs, key, n_samples):
+        seen = obs[..., 0, 0]
         coin = jax.random.bernoulli(
             key, jax.nn.sigmoid(seen - 0.5), (n_samples, *seen.shape)
         )
         data = jnp.stack([coin, jnp.ones_like(coin)], -1).astype(float)
-        view = tokens.select_tokens(target).to_tokens()
-        return Tokens(data[..., None], view.layout)
+        return data[..., None]
 
 
 def test_ties_have_a_random_place():
-    coin = jax.random.bernoulli(jax.random.key(0), 0.5, (400, 1, 1))
-    coin = coin.astype(jnp.float32)
-    obs = coin + jax.random.normal(jax.random.key(1), (400, 1, 1))
+    rng = np.random.default_rng(0)
+    coin = (rng.random((400, 1, 1)) < 0.5).astype(np.float32)
+    obs = coin + rng.normal(size=(400, 1, 1)).astype(np.float32)
     tokens = Tokens.from_pytree(
-        {"coin": coin, "one": jnp.ones((400, 1, 1)), "obs": obs}, {}
+        {"coin": coin, "one": np.ones((400, 1, 1)), "obs": obs}, {}
     )
     ranks = calibration_ranks(
         Constant(), tokens, ["coin", "one"], ["obs"], key=jax.random.key(2)

@@ -1,6 +1,7 @@
 """NumPyro models of many kinds, with the ties that their rules leave open."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,8 @@ import numpyro.distributions as dist
 from jax import lax
 from numpyro import plate, sample
 from numpyro.contrib.control_flow import scan
+
+from tfmpe import Model, from_numpyro
 
 
 class Case(NamedTuple):
@@ -419,3 +422,10 @@ CASES = {
     "centered": Case(centered, (3,), 0),
     "deterministic": Case(deterministic, (3,), 0),
 }
+
+
+@cache
+def derive(name: str) -> Model:
+    """Return a model as it is read; read once."""
+    case = CASES[name]
+    return from_numpyro(case.model, *case.arguments, observed=case.observed)

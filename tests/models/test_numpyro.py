@@ -2,7 +2,6 @@
 # ruff: noqa: E402
 
 import sys
-from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +17,7 @@ from numpyro.infer.util import log_density
 
 from models.numpyro_models import (
     CASES,
-    black_box,
+    derive,
     eight_schools,
     gaussian,
     regression,
@@ -26,12 +25,6 @@ from models.numpyro_models import (
     three_level,
 )
 from tfmpe import from_numpyro
-
-
-@cache
-def derive(name):
-    case = CASES[name]
-    return from_numpyro(case.model, *case.arguments, observed=case.observed)
 
 
 def test_rules_are_those_that_one_would_write():
@@ -252,11 +245,11 @@ def test_bounded_sites_get_the_bijectors_of_their_supports():
 
 
 def test_a_simulator_needs_no_density():
-    model = from_numpyro(black_box, 3, observed=["obs"])
+    model = derive("black_box")
     assert not model.has_density
     assert "simulator obs: has no density" in model.explain()
     tokens = model.simulate(jax.random.key(0), 5)
-    assert tokens.decode()["obs"].shape == (5, 3, 2)
+    assert tokens.decode()["obs"].shape == (5, 4, 2)
 
 
 def test_observed_sites_are_those_with_values():

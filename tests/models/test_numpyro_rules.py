@@ -9,8 +9,7 @@ from nightly import some_of
 pytest.importorskip("numpyro")
 
 from models.moral_graph import moral_graph
-from models.numpyro_models import CASES
-from tfmpe import from_numpyro
+from models.numpyro_models import CASES, derive
 
 # One of each kind; the others are variants.
 KEPT = ["radon", "black_box", "chosen"]
@@ -31,7 +30,7 @@ def open_pairs(model):
 @pytest.mark.parametrize("name", some_of(CASES, KEPT, "numpyro models"))
 def test_no_tie_is_missed_and_few_are_superfluous(name):
     case = CASES[name]
-    model = from_numpyro(case.model, *case.arguments, observed=case.observed)
+    model = derive(name)
     tied = moral_graph(case.model, case.arguments)
     superfluous = 0
     for rows, columns, mask in open_pairs(model):

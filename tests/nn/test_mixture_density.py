@@ -50,9 +50,7 @@ def test_the_density_is_that_of_the_mixtures():
     field = network(given)
     target, conditioning = parts(given)
     found = log_prob(field, target, conditioning)
-    mixture = jax.tree.map(
-        np.asarray, mixture_of(field, target, conditioning)
-    )
+    mixture = jax.tree.map(np.asarray, mixture_of(field, target, conditioning))
     for row in range(3):
         total = 0.0
         for token, width in enumerate((2, 2, 1)):
@@ -75,9 +73,7 @@ def test_draws_have_the_moments_of_the_mixture():
     given = tokens()
     field = network(given)
     target, conditioning = parts(given)
-    mixture = jax.tree.map(
-        np.asarray, mixture_of(field, target, conditioning)
-    )
+    mixture = jax.tree.map(np.asarray, mixture_of(field, target, conditioning))
     keys = jax.random.split(jax.random.key(0), 4_000)
     draw = nnx.vmap(MixtureDensity.draw, in_axes=(None, None, None, 0))
     draws = np.asarray(nnx.jit(draw)(field, target, conditioning, keys))
