@@ -117,23 +117,16 @@ class HierarchicalEstimator(BaseEstimator):
     --------
     >>> from tfmpe.models import Model
     >>> def prior(key, n):
-    ...     a, b = jax.random.split(key)
-    ...     mu = jax.random.normal(a, (n, 1, 1))
-    ...     return {"mu": mu, "theta": mu + jax.random.normal(b, (n, 4, 1))}
+    ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
     >>> def simulator(key, parameters):
-    ...     theta = parameters["theta"]
-    ...     return {"obs": theta + jax.random.normal(key, theta.shape)}
-    >>> rules = {
-    ...     "local": ["theta", "obs"],
-    ...     "cross": [("mu", "obs"), ("obs", "mu")],
-    ...     "cross_local": [("theta", "obs", (0, 0))],
-    ... }
-    >>> model = Model(prior, simulator, independence=rules)
+    ...     mu = parameters["mu"]
+    ...     return {"obs": mu + jax.random.normal(key, (len(mu), 4, 1))}
+    >>> model = Model(prior, simulator, independence={"local": ["obs"]})
     >>> estimator = HierarchicalEstimator(["mu"])
     >>> key = jax.random.key(0)
     >>> history = estimator.fit(model, n_simulations=64, key=key, n_epochs=1)
     >>> observed = {"obs": jnp.zeros((100, 1))}
-    >>> draws = estimator.sample(observed, ["mu"], key=key, n_samples=10)
+    >>> draws = estimator.sample(observed, key=key, n_samples=10)
     >>> draws["mu"].shape
     (10, 1, 1)
     """
