@@ -20,6 +20,13 @@ jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 gc.set_threshold(200_000, 20, 50)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def visit_survivors_once() -> None:
+    """Exempt what is alive between modules from further collections."""
+    gc.collect()
+    gc.freeze()
+
+
 # Numbers of tests by group, printed at the end.
 _LEFT = pytest.StashKey[Counter[str]]()
 
