@@ -424,7 +424,7 @@ def test_the_laws_are_about_something():
     seen = set()
 
     @given(trees())
-    @settings(max_examples=200, derandomize=True)
+    @settings(max_examples=100, derandomize=True)
     def look(tree):
         for name in ("functional_inputs", "event_shapes", "independence"):
             if tree.kwargs[name]:
@@ -436,7 +436,7 @@ def test_the_laws_are_about_something():
             seen.add("empty")
         if not tokens.self_attention_mask.any(-1).all():
             seen.add("empty row")
-        if tokens.padding is not None and not jnp.all(tokens.padding):
+        if tokens.padding is not None and not np.all(tokens.padding):
             seen.add("padding")
 
     look()

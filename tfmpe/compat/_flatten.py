@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe._base.arrays import join, on_device
+from tfmpe._base.arrays import join, on_device, readable
 from tfmpe.compat._blocks import (
     _get_batch_ndims,
     flatten_blocks,
@@ -228,7 +228,7 @@ def _flatten_index(
             "side."
         )
     rows = [
-        leaf.reshape(
+        readable(leaf).reshape(
             (
                 *leaf.shape[:sample_ndims],
                 math.prod(leaf.shape[sample_ndims:-1]),

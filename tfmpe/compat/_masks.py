@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe._base.arrays import join, on_device
+from tfmpe._base.arrays import join, on_device, readable
 from tfmpe.compat.defects.l09_elementwise_pairing import elementwise_opening
 from tfmpe.preprocessing import Independence, KeyLayout
 from tfmpe.preprocessing.layout.independence import Cross, CrossLocal
@@ -242,7 +242,7 @@ def build_padding_mask(
         if not isinstance(sizes, np.ndarray):
             # jax clamps indices beyond the end of an axis.
             axes = np.minimum(axes, np.shape(sizes)[-1] - 1)
-        blocks.append(key_padding_mask(key, sizes[..., axes]))
+        blocks.append(key_padding_mask(key, readable(sizes)[..., axes]))
     if len({block.shape[:-1] for block in blocks}) > 1:
         raise TypeError(
             "The sample shapes of event_shapes differ between keys: "

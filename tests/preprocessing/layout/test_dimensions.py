@@ -289,7 +289,7 @@ def _agree(dims, one, other):
 
 
 @given(trees())
-@cases(150, 30)
+@cases(150, 15)
 @pytest.mark.filterwarnings("ignore::tfmpe.PaddingWarning")
 def test_masks_pair_by_pair(tree):
     """For all layouts and rules, eager and under jit, both masks agree."""

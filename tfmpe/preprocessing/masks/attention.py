@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Int
 
-from tfmpe._base.arrays import AnyArray, flatten_samples, on_host
+from tfmpe._base.arrays import AnyArray, flatten_samples, on_host, readable
 
 EMPTY_ROWS = ("self", "all", "error")
 
@@ -32,7 +32,7 @@ def combine_masks(
     queries, keys = (
         np.ones((1, n), bool)
         if real is None
-        else flatten_samples(real, real.ndim - 1)
+        else flatten_samples(readable(real), real.ndim - 1)
         for real, n in ((query_real, n_query), (key_real, n_key))
     )
     if len({len(queries), len(keys)} - {1}) > 1:

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Array, Bool, Shaped
 
-from tfmpe._base.arrays import PAD_VALUE, AnyArray, join, readable, spread
+from tfmpe._base.arrays import (
+    PAD_VALUE,
+    AnyArray,
+    join,
+    like,
+    readable,
+    spread,
+)
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.narrowing import check_joined
 from tfmpe.preprocessing.layout.differences import (
@@ -154,6 +161,7 @@ def _join_padding(
         for operand in tokens
     ):
         return None
-    columns = [operand.padding_mask[..., None] for operand in tokens]
+    columns = [readable(each.padding_mask)[..., None] for each in tokens]
     layouts = [operand.layout for operand in tokens]
-    return _join_rows(columns, layouts, layout, pad_value=0)[..., 0]
+    joined = _join_rows(columns, layouts, layout, pad_value=0)
+    return like(readable(joined)[..., 0], joined)
