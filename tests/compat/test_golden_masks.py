@@ -25,13 +25,13 @@ def _golden(example):
         return {name: file[name] for name in file.files}
 
 
-@pytest.fixture(params=EXAMPLES)
+@pytest.fixture(params=EXAMPLES, scope="module")
 def example(request):
     """Return the name of one example."""
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def masks(example):
     """Return the bridge's masks for the stored calls, by case."""
     wanted = {name.rsplit(".", 2)[0] for name in _golden(example)}

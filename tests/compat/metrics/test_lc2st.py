@@ -29,8 +29,7 @@ def _classifiers():
 
 
 def _calibration(n=10):
-    x, theta, theta_q = jax.random.normal(KEY, (3, n, 1))
-    return x, theta, theta_q
+    return tuple(np.asarray(jax.random.normal(KEY, (3, n, 1))))
 
 
 def _train(n=10, batch_size=8, fix=()):

@@ -166,9 +166,9 @@ def test_a_field_is_traced_again_at_every_call():
         traced.append(theta)
         return -theta
 
-    labels = {"theta": jnp.zeros((1, 3)), "y": jnp.zeros((1, 2))}
+    labels = {"theta": np.zeros((1, 3)), "y": np.zeros((1, 2))}
     slices = {"a": {"offset": 0, "event_shape": (3,), "batch_shape": (1,)}}
-    theta, y = jnp.ones((2, 3, 1)), jnp.zeros((1, 2, 1))
+    theta, y = np.ones((2, 3, 1), "float32"), np.zeros((1, 2, 1))
     given = field, y, labels, slices, None, None, 2, theta
     for _ in range(2):
         drawn = oracle.sample_posterior(*given)["a"]

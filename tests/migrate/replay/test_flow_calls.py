@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from nightly import some_of
 from tfmpe.migrate.recordings.files import find_recordings
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.recordings.stored import stored_folder
@@ -27,23 +28,28 @@ BACKWARD = "gaussian StructuredCNF_sample sample__V1_nomask_noindex_backward_7"
 DENSITY = "gaussian SFMPE_log_prob_posterior_samples sfmpe__V1_log_prob"
 NETWORK = "seir Transformer_call transformer__forward_t0.0"
 
-# A draw, a decoded draw, a density, one call; network, refusal, trace.
+# A draw, a density; a network's decoded draw, a refusal, a trace. Single calls
+# of the network, eager here, are compared in test_transformer.py.
 SOME = f"""
 {DRAWN}
 {BACKWARD}
 {DENSITY}
 brownian StructuredCNF_log_prob logprob__V3_attention_padding_skew_v1_eps10
-seir SFMPE_sample_posterior sfmpe__V1_sample_posterior_forward
 gaussian SFMPE_sample_posterior n3_o5__trace054_sample_posterior
-seir Transformer_call transformer__forward_t0.35
 errors StructuredCNF_sample sample_context_batch_2
 errors SFMPE_sample_posterior_encoded sfmpe_theta0_wrong
 seir StructuredCNF_sample s5_o5_prior__trace013_cnf_sample
 brownian SFMPE_sample_posterior n4_o3_prior__trace010_sample_posterior
-"""
+""".strip().splitlines()
+NIGHTLY = [
+    "seir SFMPE_sample_posterior sfmpe__V1_sample_posterior_forward",
+    "seir Transformer_call transformer__forward_t0.35",
+]
 
 
-@pytest.mark.parametrize("line", SOME.strip().splitlines())
+@pytest.mark.parametrize(
+    "line", some_of([*SOME, *NIGHTLY], SOME, "stored calls")
+)
 def test_some_stored_calls(line):
     case = _case(line)
     assert why_not(case) is None

@@ -71,7 +71,7 @@ class Transformer(StructuredVectorFieldModel):
     ... )
     >>> network = Transformer(config, 1, 3, 0, rngs=nnx.Rngs(0))
     >>> network.eval()
-    >>> velocity = network(
+    >>> velocity = nnx.jit(network)(
     ...     context=jnp.ones((1, 6, 1)),
     ...     context_label=jnp.ones((1, 6), int),
     ...     context_index=None,
