@@ -104,7 +104,7 @@ def test_flatten_structured_under_vmap():
         data = {"theta": theta, "y": data["y"]}
         return _flatten(data, index, true, 0)[0]
 
-    found = jax.vmap(flatten)(DATA, INDEX, TRUE)
+    found = jax.jit(jax.vmap(flatten))(DATA, INDEX, TRUE)
     for part in ("data", "index"):
         _assert_equal(found[part], FLAT[part])
     _assert_equal(found["masks"]["padding"], FLAT["masks"]["padding"])
@@ -176,8 +176,8 @@ def test_combine_data_under_jit_and_vmap():
     )
     wanted = compat.combine_data(FLAT, second)
     _assert_equal(jax.jit(compat.combine_data)(FLAT, second), wanted)
-    twice = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), (FLAT, second))
-    found = jax.vmap(compat.combine_data)(*twice)
+    twice = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), (FLAT, second))
+    found = jax.device_get(jax.jit(jax.vmap(compat.combine_data))(*twice))
     for half in (0, 1):
         part = jax.tree.map(lambda leaf, half=half: leaf[half], found)
         _assert_equal(part, wanted)
@@ -195,8 +195,9 @@ def test_combine_data_under_jit_and_vmap():
 def test_attention_masks_under_jit_and_vmap(masks):
     wanted = compat._make_attention_masks(masks)
     _assert_equal(jax.jit(compat._make_attention_masks)(masks), wanted)
-    twice = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), masks)
-    found = jax.vmap(compat._make_attention_masks)(twice)
+    twice = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), masks)
+    found = jax.jit(jax.vmap(compat._make_attention_masks))(twice)
+    found = jax.device_get(found)
     _assert_equal(jax.tree.map(lambda leaf: leaf[1], found), wanted)
 
 

@@ -319,9 +319,7 @@ def test_dropout_acts_in_training_alone():
     network = _network()
     plain = _evaluate(network)
     network.train()
-    first, second = (
-        np.asarray(_call(network, _arguments())) for _ in range(2)
-    )
+    first, second = (np.asarray(_call(network, _arguments())) for _ in range(2))
     assert np.abs(first - second).max() > 0.01
     np.testing.assert_array_equal(_evaluate(network), plain)
 

@@ -4,7 +4,6 @@ from collections import Counter
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.tree_util import Partial

@@ -292,7 +292,7 @@ def _shapes_and_rules(draw):
 
 
 @given(_shapes_and_rules(), st.sampled_from([(7, 5), (3, 2.2), (12, 4)]))
-@cases(100, 25)
+@cases(100, 15)
 def test_blocks_of_the_image_say_what_blocks_of_the_mask_say(drawn, size):
     """Merged or enlarged cells show if all, some or no pairs are allowed."""
     from matplotlib.figure import Figure
@@ -350,11 +350,10 @@ def test_names_neither_overlap_nor_leave_the_figure(build):
             assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
 
 
-@pytest.mark.parametrize("layout", ["constrained", None])
 @picture_cases
-def test_names_on_given_axes_do_not_overlap(build, layout, pyplot):
+def test_names_on_given_axes_do_not_overlap(build, pyplot):
     """They are smaller instead."""
-    for size in [(7, 5), (9, 9)]:
+    for size, layout in [((7, 5), "constrained"), ((9, 9), None)]:
         figure, axes = pyplot.subplots(figsize=size, layout=layout)
         plot_mask(build(), ax=axes)
         figure.canvas.draw()

@@ -180,7 +180,7 @@ def test_other_dtypes_and_sample_axes(tmp_path, numpy, sample_shape, dtype):
     """Some of these dtypes are stored only as bytes."""
     values = np.arange(np.prod(sample_shape) * 6).reshape(*sample_shape, 3, 2)
     tokens = Tokens.from_pytree(
-        {"x": jax.numpy.asarray(values % 5, dtype)},
+        {"x": jax.device_put((values % 5).astype(jax.numpy.dtype(dtype)))},
         {},
         sample_ndims=len(sample_shape),
     )
