@@ -186,7 +186,7 @@ def test_random_calls_return_and_are_refused():
 
     # The cases are the same in every run, so that no kind is missing by chance.
     @given(legacy_calls(faults=False))
-    @settings(max_examples=100, derandomize=True)
+    @settings(max_examples=300, derandomize=True)
     def count(call):
         expect = on_host(oracle.flatten_structured)
         wanted, refused, _ = outcome(expect, (call.data,), call.kwargs)

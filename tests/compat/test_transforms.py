@@ -177,10 +177,19 @@ def test_combine_data_under_jit_and_vmap():
     wanted = compat.combine_data(FLAT, second)
     _assert_equal(jax.jit(compat.combine_data)(FLAT, second), wanted)
     twice = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), (FLAT, second))
-    found = jax.device_get(jax.jit(jax.vmap(compat.combine_data))(*twice))
-    for half in (0, 1):
-        part = jax.tree.map(lambda leaf, half=half: leaf[half], found)
-        _assert_equal(part, wanted)
+    for half in _halves(compat.combine_data, *twice):
+        _assert_equal(half, wanted)
+
+
+def _halves(function, *twice):
+    """Return both results of a function that is mapped over two samples."""
+
+    @jax.jit
+    def both(*twice):
+        found = jax.vmap(function)(*twice)
+        return [jax.tree.map(lambda x, i=i: x[i], found) for i in (0, 1)]
+
+    return both(*twice)
 
 
 @pytest.mark.parametrize(
@@ -196,9 +205,8 @@ def test_attention_masks_under_jit_and_vmap(masks):
     wanted = compat._make_attention_masks(masks)
     _assert_equal(jax.jit(compat._make_attention_masks)(masks), wanted)
     twice = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), masks)
-    found = jax.jit(jax.vmap(compat._make_attention_masks))(twice)
-    found = jax.device_get(found)
-    _assert_equal(jax.tree.map(lambda leaf: leaf[1], found), wanted)
+    for half in _halves(compat._make_attention_masks, twice):
+        _assert_equal(half, wanted)
 
 
 def test_no_attention_masks_under_jit():

@@ -423,7 +423,7 @@ def test_the_laws_are_about_something():
     seen = set()
 
     @given(trees())
-    @settings(max_examples=100, derandomize=True)
+    @settings(max_examples=200, derandomize=True)
     def look(tree):
         for name in ("functional_inputs", "event_shapes", "independence"):
             if tree.kwargs[name]:
