@@ -26,9 +26,14 @@ WITH_CODE = [
     # Their code runs in a changed copy of the package: test_extend_pages.py.
     and page.parent.name != "extend"
 ]
-# These pages train for a minute and more; make test runs the code of some of
-# them with less work, for which no output is shown.
-LONG = {"README.md", "docs/tutorial.md", "docs/how-to/inference.md"}
+# These pages train or compile for long; make test runs the code of some of them
+# with less work, for which no output is shown.
+LONG = {
+    "README.md",
+    "docs/tutorial.md",
+    "docs/how-to/groups.md",
+    "docs/how-to/inference.md",
+}
 LESS_WORK = {
     "n_simulations=2_000": "n_simulations=100",
     "n_simulations=4_000": "n_simulations=100",
