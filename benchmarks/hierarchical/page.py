@@ -195,8 +195,8 @@ complete models from it (`train_bottom_up`). `corrected` is `bottom-up` with
 2,000 such models and half the steps, whose draws are then weighted by the
 learned likelihood (`BottomUpResult.corrected`): 4,000 draws, or 1,000 where the
 likelihood depends on a global parameter. Its errors are those of the learned
-likelihood, and of the weights where their efficiency is low (seen: 0.045 for
-slcp and 0.16 for two_moons, whose local posteriors have several modes).
+likelihood, and of the weights where their efficiency is low (seen: 0.06 for
+slcp and 0.36 for two_moons, whose local posteriors have several modes).
 Measured by
 [`benchmarks/hierarchical/run.py`](../../benchmarks/hierarchical) on MACHINE;
 CPU seconds include compilation.

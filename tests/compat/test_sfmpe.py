@@ -128,8 +128,8 @@ def test_noise_repeats_until_it_is_trained_again(call, data, affine):
     estimator = _estimator(affine())
     arguments = {**call, "n_samples": 5}
     first = estimator.sample_posterior_encoded(**arguments)
-    # A velocity of zero leaves the noise unchanged.
-    np.testing.assert_array_equal(first, _noise((5, 3, 1)))
+    # A velocity of zero leaves the noise unchanged; programs round differently.
+    np.testing.assert_allclose(first, _noise((5, 3, 1)), rtol=1e-5)
     second = estimator.sample_posterior_encoded(**arguments)
     np.testing.assert_array_equal(second, first)
 
@@ -138,11 +138,11 @@ def test_noise_repeats_until_it_is_trained_again(call, data, affine):
         return estimator.sample_posterior_encoded(**given)
 
     for row in jax.vmap(draw)(flat["data"]["y"][:2]):
-        np.testing.assert_array_equal(row, first)
+        np.testing.assert_allclose(row, first, rtol=1e-5)
     _train(estimator, data, optimizer=optax.sgd(0.0))
     # One key for the order of rows and everything else.
     after = estimator.sample_posterior_encoded(**arguments)
-    np.testing.assert_array_equal(after, _noise((5, 3, 1), count=1))
+    np.testing.assert_allclose(after, _noise((5, 3, 1), count=1), rtol=1e-5)
 
 
 def test_a_second_call_compiles_nothing(call, traced):

@@ -34,6 +34,7 @@ from tfmpe import (
 )
 from tfmpe.estimators import FlowMatchingEstimator, train_bottom_up
 from tfmpe.estimators._bottom_up.truncation import keep_inside
+from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.nn import Transformer, TransformerConfig
 
 KEY = jax.random.key(1)
@@ -437,7 +438,7 @@ def test_the_shape_of_one_unit_is_compared_on_two_simulations(tmp_path):
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_is_said_before_anything_is_trained(case, monkeypatch):
-    monkeypatch.delattr(FlowMatchingEstimator, "sample")
+    monkeypatch.delattr(NetworkEstimator, "sample")
     changes, error_type, message = WRONG[case]
     estimator = small_estimator()
     before = copy.deepcopy(estimator.vector_field)

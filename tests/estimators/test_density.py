@@ -59,7 +59,7 @@ def test_a_learned_density(tmp_path):
     np.testing.assert_allclose(parts.data, draws.data, rtol=1e-5)
     in_parts = estimator.log_prob(tokens, values=draws, batch_size=1024)
     wanted = estimator.log_prob(tokens, values=draws)
-    np.testing.assert_allclose(in_parts, wanted, rtol=1e-5)
+    np.testing.assert_allclose(in_parts, wanted, atol=1e-4)
     estimator.save(tmp_path / "density.safetensors")
     loaded = DensityEstimator.load(
         tmp_path / "density.safetensors", bijectors=log

@@ -376,7 +376,7 @@ class NetworkEstimator(BaseEstimator):
             The file.
         vector_field
             A network of the same architecture, which is not changed; not
-            needed for those of :mod:`tfmpe.nn`.
+            needed for those of ``tfmpe.nn``.
         bijectors
             The bijectors of the stored estimator: functions are not stored.
         model

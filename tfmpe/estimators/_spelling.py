@@ -22,10 +22,11 @@ def american(options: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def both_spellings(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function accept British or American keyword arguments."""
+    """Let a method accept British or American keyword arguments."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
-        return function(*args, **american(kwargs, function.__qualname__))
+        what = f"{type(args[0]).__name__}.{function.__name__}"
+        return function(*args, **american(kwargs, what))
 
     return call

@@ -110,7 +110,7 @@ class Probes:
         self._flow = Flow(outputs, first, marked, sites)
 
         @jax.jit
-        def far(draws: Mapping[str, Array]) -> dict[str, Array]:
+        def far(draws: Mapping[str, Array]) -> dict[str, AnyArray]:
             return {
                 name: spread_out(site.support, draws[name])
                 for name, site in sites.items()
