@@ -8,7 +8,7 @@ from jax.scipy.stats import norm
 
 from tfmpe import Standardizer
 from tfmpe.estimators import corrected
-from tfmpe.estimators._corrected.student import Student
+from tfmpe.estimators._corrected.student_mixture import StudentMixture
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
 
@@ -133,11 +133,11 @@ def test_refusals():
 def test_densities_of_proposals_ignore_unused_columns():
     draws = np.random.default_rng(0).normal(size=(50, 2, 2)).astype(np.float32)
     weights = np.full(50, 1 / 50, np.float32)
-    both = Student.fit(draws, weights, np.array([2, 1]), 1_000)
-    alone = Student.fit(draws[:, 1:, :1], weights, np.array([1]), 1_000)
+    both = StudentMixture.fit(draws, weights, np.array([2, 1]), 1_000)
+    alone = StudentMixture.fit(draws[:, 1:, :1], weights, np.array([1]), 1_000)
     assert len(alone.centers) == 25
     some = draws[:5]
-    log_prob = jax.jit(Student.log_prob)
+    log_prob = jax.jit(StudentMixture.log_prob)
     np.testing.assert_allclose(
         np.asarray(log_prob(both, some))[:, 1],
         np.asarray(log_prob(alone, some[:, 1:, :1]))[:, 0],
@@ -155,8 +155,8 @@ def test_proposals_are_where_the_draws_are():
     draws = (sides + 0.1 * rng.normal(size=sides.shape)).astype(np.float32)
     weights = np.full(4_000, 1 / 4_000, np.float32)
     one = np.array([1])
-    single = Student.fit(draws, weights, one, 100)
-    mixture = Student.fit(draws, weights, one, 4_000)
+    single = StudentMixture.fit(draws, weights, one, 100)
+    mixture = StudentMixture.fit(draws, weights, one, 4_000)
     assert len(single.centers) == 1
     assert len(mixture.centers) == 400
     between = np.array([[[0.0]], [[3.0]]], np.float32)

@@ -15,7 +15,10 @@ from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import one_data_set, positive
 from tfmpe.estimators._corrected.dependence import unaffected
 from tfmpe.estimators._corrected.places import Places, places
-from tfmpe.estimators._corrected.student import Student, systematic
+from tfmpe.estimators._corrected.student_mixture import (
+    StudentMixture,
+    systematic,
+)
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
@@ -161,8 +164,8 @@ def corrected(
             _weighted(
                 tokens,
                 standardizer,
-                Student.fit(globals_, weights, n_shared, n),
-                Student.fit(own, weights, found.n_own, m),
+                StudentMixture.fit(globals_, weights, n_shared, n),
+                StudentMixture.fit(own, weights, found.n_own, m),
                 round_key,
                 model=model,
                 target=target,
@@ -193,8 +196,8 @@ def corrected(
 def _weighted(
     tokens: Tokens,
     standardizer: Standardizer,
-    global_proposal: Student,
-    own_proposal: Student,
+    global_proposal: StudentMixture,
+    own_proposal: StudentMixture,
     key: PRNGKey,
     *,
     model: Model,

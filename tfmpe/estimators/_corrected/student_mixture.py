@@ -15,18 +15,18 @@ _FREEDOM = 7.0
 """Degrees of freedom: tails heavier than those of most posteriors."""
 
 _KERNELS, _PAIRS = 500, 10**8
-"""Largest number of kernels per group, and of pairs of draw and kernel."""
+"""Largest number of kernels per group, and of pairs of proposal and kernel."""
 
-_DRAWS = 200
-"""The number of kernels is the square of the number of draws over this one:
-few draws, spread evenly over a single distribution, give better averages."""
+_PROPOSALS = 200
+"""The number of kernels is the square of the number of proposals over this one:
+few proposals, spread evenly over one kernel, give better averages."""
 
 _WIDE = 10
-"""One of so many kernels is as wide as all draws, so that weights of draws far
-from all others are bounded (Hesterberg, 1995)."""
+"""One of this many kernels is as wide as all draws together, which bounds the
+weights of proposals far from the others (Hesterberg, 1995)."""
 
 
-class Student(NamedTuple):
+class StudentMixture(NamedTuple):
     """Mixtures of Student t distributions, one for each group of values.
 
     Attributes
@@ -53,12 +53,12 @@ class Student(NamedTuple):
         weights: Float[AnyArray, " n"],
         n_values: Int[np.ndarray, " groups"],
         n_proposals: int,
-    ) -> "Student":
+    ) -> "StudentMixture":
         """Return mixtures with the places and moments of weighted draws.
 
-        Kernels are at some of the draws, moved towards the mean by as much as
-        the kernels are wide, so that the mixture has the covariance of the
-        draws (West, 1993). With few of them, it is a single t distribution.
+        Kernels are at some of the draws, moved towards the mean so that the
+        mixture has the covariance of the draws (West, 1993). For few proposals
+        there is a single kernel.
         """
         draws, weights = np.asarray(draws), np.asarray(weights)
         _, n_groups, d = draws.shape
@@ -74,7 +74,7 @@ class Student(NamedTuple):
         n = min(
             _KERNELS,
             _PAIRS // (n_groups * n_proposals),
-            (n_proposals // _DRAWS) ** 2,
+            (n_proposals // _PROPOSALS) ** 2,
             int(effective),
         )
         n = max(1, n)
