@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe._base.programs import compiled
+from tfmpe._base.programs import _one_thread, compiled
 
 
 class Factor:
@@ -116,3 +116,28 @@ def test_threads(not_stored):
         thread.join()
     assert wrong == []
     assert add.cache_info().currsize == 2
+
+
+@pytest.fixture
+def on_cores(monkeypatch):
+    """Return a function that sets the number of cores."""
+
+    def set_number(n):
+        monkeypatch.setattr("os.cpu_count", lambda: n)
+        _one_thread.cache_clear()
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield set_number
+    jax.config.update("jax_disable_most_optimizations", before)
+    _one_thread.cache_clear()
+
+
+def test_products_in_one_thread_are_the_same(on_cores):
+    on_cores(2)
+    assert _one_thread()["xla_cpu_multi_thread_eigen"] is False
+    x = np.random.default_rng(0).normal(size=(8, 16, 16)).astype(np.float32)
+    found = compiled(quick=True)(lambda x: x @ x)(x)
+    np.testing.assert_allclose(found, x @ x, atol=1e-5)
+    on_cores(64)
+    assert _one_thread() == {}
