@@ -196,7 +196,9 @@ complete models from it (`train_bottom_up`). `corrected` is `bottom-up` with
 learned likelihood (`BottomUpResult.corrected`): 4,000 draws, or 1,000 where the
 likelihood depends on a global parameter. Its errors are those of the learned
 likelihood, and of the weights where their efficiency is low (seen: 0.06 for
-slcp and 0.36 for two_moons, whose local posteriors have several modes).
+slcp and 0.36 for two_moons, whose local posteriors have several modes). The
+other four were corrected by an earlier version, which proposed from one t
+distribution per site, in three rounds instead of four.
 Measured by
 [`benchmarks/hierarchical/run.py`](../../benchmarks/hierarchical) on MACHINE;
 CPU seconds include compilation.
