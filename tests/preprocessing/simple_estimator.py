@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tfmpe import Tokens, minibatches
 
@@ -19,9 +20,9 @@ N_LABELS = 8
 class Lines(NamedTuple):
     """Slope, offset and variance of each label, arrays ``(N_LABELS,)``."""
 
-    slope: jax.Array = jnp.zeros(N_LABELS)
-    offset: jax.Array = jnp.zeros(N_LABELS)
-    variance: jax.Array = jnp.ones(N_LABELS)
+    slope: jax.Array = np.zeros(N_LABELS, np.float32)
+    offset: jax.Array = np.zeros(N_LABELS, np.float32)
+    variance: jax.Array = np.ones(N_LABELS, np.float32)
 
 
 @partial(jax.jit, static_argnums=(2, 3))
