@@ -66,6 +66,9 @@ def test_draws_have_the_wanted_keys_for_other_numbers_of_groups(trained):
     observed = {"obs": np.asarray(simulations(2, 7)["obs"])}
     only = trained.sample(observed, ["mu"], key=KEY, n_samples=3)
     np.testing.assert_array_equal(only["mu"], draws["mu"])
+    one = {"obs": observed["obs"][0]}
+    only = trained.sample(one, ["mu"], key=KEY, n_samples=3)
+    assert only["mu"].shape == (3, 1, 1)
 
 
 def test_untrained_draws_and_densities_are_those_of_the_approximation(trained):
@@ -82,9 +85,9 @@ def test_untrained_draws_and_densities_are_those_of_the_approximation(trained):
     # Five standard errors.
     np.testing.assert_allclose(drawn.mean(0), mean, atol=0.12 * sd.max())
     np.testing.assert_allclose(drawn.std(0), sd, rtol=0.08)
-    values = np.asarray(draws.data)[:1]
+    values = np.asarray(draws.data)[:3]
     found = trained.log_prob(tokens, ["mu"], values=values)
-    wanted = stats.norm.logpdf(drawn[:1], mean, sd)
+    wanted = stats.norm.logpdf(drawn[:3], mean, sd)
     np.testing.assert_allclose(found, wanted, atol=1e-3)
 
 
@@ -145,11 +148,11 @@ def test_widths_hold_at_forty_times_the_groups_of_the_training():
         n_epochs=15,
         learning_rate=4e-3,
     )
-    for n in (1, 400):
+    for n in (1, 10, 400):
         rng = np.random.default_rng(n)
         mu = rng.normal(size=(20, 1, 1))
         obs = (mu + 1.5 * rng.normal(size=(20, n, 1))).astype(np.float32)
-        draws = estimator.sample({"obs": obs}, key=KEY, n_samples=300)
+        draws = estimator.sample({"obs": obs}, key=KEY, n_samples=1_000)
         drawn = np.asarray(draws["mu"])[..., 0, 0]
         precision = 1 + n / 1.5**2
         mean = obs.sum((1, 2)) / 1.5**2 / precision

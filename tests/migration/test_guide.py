@@ -60,7 +60,6 @@ def test_the_guide_shows_what_its_commands_print(workplace):
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("trainings")
 def test_a_project_that_trains_is_recorded_and_has_no_difference(workplace):
     for command in (
         "tfmpe record --out golden -- fit.py",

@@ -85,7 +85,8 @@ class KnownDensity:
     ) -> Any:
         """Call a compiled function of both sides of the tokens.
 
-        ``batch_size`` rows are in memory at a time, each with one draw.
+        ``batch_size`` rows are in memory at a time, each with one draw; or all
+        rows, if there are more.
         """
         names = read_conditional(tokens.layout, *keys)
         split = split_field(self.field)
