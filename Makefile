@@ -6,9 +6,11 @@ PYTEST := $(PYTHON) -m pytest
 # The stored legacy output was computed on a CPU.
 export JAX_PLATFORMS := cpu
 
-# What is tested is what is installed in .venv, nothing else.
+# What is tested is what is installed in .venv, nothing else; many processes
+# import it, and the first one compiles it for all.
 unexport PYTHONHOME
 unexport PYTHONPATH
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check-fast lint style types docs bench nightly fuzz \
 	format clean
@@ -37,14 +39,16 @@ COMPILE_FAST := flags="--xla_cpu_use_fusion_emitters=false \
 		2>/dev/null && export XLA_FLAGS="$$flags";
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal --durations=40
 
-test: lint ## everything that must hold: lint, types, layers, tests
-	$(COMPILE_FAST) $(PYTEST) $(PARALLEL)
+# The type checker keeps one core busy; tests run beside it.
+BESIDE_TYPES = $(MAKE) -s types & types=$$!; $(1); tests=$$?; \
+	wait $$types || { echo "make types has failed, see above"; exit 1; }; \
+	exit $$tests
 
-# The type checker keeps one core busy, the tests another one.
+test: style ## everything that must hold: lint, types, layers, tests
+	$(COMPILE_FAST) $(call BESIDE_TYPES,$(PYTEST) $(PARALLEL))
+
 check-fast: style ## for every commit: lint, types, layers, quick tests
-	$(MAKE) -s types & types=$$!; \
-	$(PYTEST) -q -m "not slow" $(QUICK); tests=$$?; \
-	wait $$types && exit $$tests
+	$(call BESIDE_TYPES,$(PYTEST) -q -m "not slow" $(QUICK))
 QUICK := tests/preprocessing/layout tests/preprocessing/masks \
 	tests/migrate/sources tests/migrate/rewrite tests/migrate/recordings
 

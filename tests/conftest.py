@@ -1,5 +1,6 @@
 """Data, rules and helpers that the tests share; CPU only."""
 
+import atexit
 import gc
 import os
 from collections import Counter
@@ -18,6 +19,11 @@ jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 # Compiled programs are millions of objects that live to the end. With the
 # default thresholds, visiting them again and again takes a tenth of the time.
 gc.set_threshold(200_000, 20, 50)
+
+# For the same reason a worker of xdist, which has reported all by then, ends
+# at once: jax would release these objects one by one, which takes 6 seconds.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    atexit.register(os._exit, 0)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -250,13 +250,13 @@ def take_rows(tree: Any, rows: Any) -> Any:
     """Return rows of every array in a tree; on the host, do not compile."""
     if on_host([rows]):
         rows = np.asarray(rows)
+    return jax.tree.map(lambda leaf: _take(leaf, rows), tree)
 
-    def of(leaf: Any) -> Any:
-        if isinstance(rows, np.ndarray) and on_host([leaf]):
-            return like(np.asarray(leaf)[rows], leaf)
-        return leaf[rows] if isinstance(leaf, Tracer) else _rows(leaf, rows)
 
-    return jax.tree.map(of, tree)
+def _take(leaf: Any, rows: Any) -> Any:
+    if isinstance(rows, np.ndarray) and on_host([leaf]):
+        return like(np.asarray(leaf)[rows], leaf)
+    return leaf[rows] if isinstance(leaf, Tracer) else _rows(leaf, rows)
 
 
 @compiled()

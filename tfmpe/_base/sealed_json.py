@@ -73,22 +73,24 @@ def unseal(text: str, kind: str, version: int) -> dict[str, Any]:
 
 
 def _parse(text: str) -> Any:
-    def constant(name: str) -> None:
-        raise ValueError(f"it holds {name}")
-
-    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        record = dict(pairs)
-        if len(record) < len(pairs):
-            raise ValueError("it holds an entry twice")
-        return record
-
     try:
         return json.loads(
-            text, object_pairs_hook=distinct, parse_constant=constant
+            text, object_pairs_hook=_distinct, parse_constant=_refuse
         )
     except (ValueError, RecursionError) as error:
         # Also nesting too deep for the stack, and numbers that are too long.
         raise DamageError(f"its description is not JSON ({error})") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        raise ValueError("it holds an entry twice")
+    return record
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}")
 
 
 def read_exactly(

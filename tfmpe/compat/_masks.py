@@ -1,6 +1,7 @@
 """Legacy masks (float32, legacy pairing), computed by the core."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -181,14 +182,19 @@ def _pairing(
         )
         for rule in rules.cross_local
     }
+    return partial(_opening, opened)
 
-    def pairing(a: KeyLayout, b: KeyLayout, match: Match) -> np.ndarray:
-        found = opened.get((a.name, b.name, match))
-        if found is None:
-            found = opened[b.name, a.name, reversed_match(match)].T
-        return found
 
-    return pairing
+def _opening(
+    opened: Mapping[tuple[str, str, Match], np.ndarray],
+    a: KeyLayout,
+    b: KeyLayout,
+    match: Match,
+) -> np.ndarray:
+    found = opened.get((a.name, b.name, match))
+    if found is None:
+        found = opened[b.name, a.name, reversed_match(match)].T
+    return found
 
 
 def build_padding_mask(

@@ -1,6 +1,7 @@
 """Padding masks: which tokens are real if event shapes vary."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -67,11 +68,7 @@ def read_event_sizes(
     samples: Sequence[str | None] = (),
 ) -> dict[str, Num[AnyArray, "*_ _"]]:
     """Read a tree of true event shapes; ``samples`` names the sample axes."""
-
-    def read(value: object, what: str) -> AnyArray:
-        check_axes(value, (*samples, None), what)
-        return as_array(value, what)
-
+    read = partial(_read_sizes, samples)
     by_name = {key.name: key for key in keys}
     given = lookup_per_key(event_shapes, by_name, "event_shapes", None, read)
     sizes = {name: each for name, each in given.items() if each is not None}
@@ -86,6 +83,13 @@ def read_event_sizes(
         if not isinstance(value, Tracer):
             _check_sizes(value, by_name[name])
     return sizes
+
+
+def _read_sizes(
+    samples: Sequence[str | None], value: object, what: str
+) -> AnyArray:
+    check_axes(value, (*samples, None), what)
+    return as_array(value, what)
 
 
 @moves_arrays

@@ -64,13 +64,13 @@ def write_header(header: Header) -> str:
 
 def read_header(sealed: str) -> Header:
     """Read the text of a header."""
-
-    def read(record: Mapping[str, Any]) -> Header:
-        layout = layout_from_json(record["layout"])
-        return Header(layout, stored_arrays(record["arrays"], layout))
-
     record = unseal(sealed, _FORMAT, _VERSION)
-    return read_exactly(record, read, Header.as_json)
+    return read_exactly(record, _from_json, Header.as_json)
+
+
+def _from_json(record: Mapping[str, Any]) -> Header:
+    layout = layout_from_json(record["layout"])
+    return Header(layout, stored_arrays(record["arrays"], layout))
 
 
 def stored_arrays(
