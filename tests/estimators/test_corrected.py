@@ -8,6 +8,7 @@ from jax.scipy.stats import norm
 
 from tfmpe import Standardizer
 from tfmpe.estimators import corrected
+from tfmpe.estimators._corrected.corrected import _truncated
 from tfmpe.estimators._corrected.student_mixture import StudentMixture
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
@@ -169,3 +170,11 @@ def test_proposals_are_where_the_draws_are():
     density = np.exp(mixture.log_prob(grid[:, None, None])[:, 0])
     share = np.trapezoid(density, grid)
     assert (abs(drawn) < 1).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_no_weight_counts_for_more_than_the_root_of_their_number():
+    log_weights = np.array([np.log(13), 0, 0, 0, -np.inf], np.float32)
+    log_weights = np.repeat(log_weights, 4)[3:]  # 13 + 3 * 4 + 4 * 0 of 17
+    weights = np.exp(_truncated(log_weights))
+    largest = (13 + 12) / np.sqrt(17)
+    np.testing.assert_allclose(weights, [largest] + 12 * [1] + 4 * [0], 1e-5)

@@ -41,7 +41,7 @@ class CorrectedDraws:
         Equally weighted values of the target keys.
     log_weights
         Of the proposals of global values, before they were resampled;
-        normalized.
+        normalized, and truncated (see Notes).
     log_evidence
         Estimate of the log density of the observations, in nats.
     efficiency
@@ -115,10 +115,12 @@ def corrected(
     ``p(l, y | g) / q(l)`` over proposals ``l`` of its local values, divided by
     ``q(g)``. All ``g`` share these proposals, so that their errors
     mostly cancel, and the variance of weights does not grow with the number of
-    groups. Asymptotically exact as ``n_samples`` and ``n_inner`` grow; a low
-    efficiency shows that the proposals do not cover the posterior. Not for use
-    inside ``jit``. Sources: Tran et al., 2021 (weights with integrated local
-    values); Cappé et al., 2008 (adapted proposals).
+    groups. No weight counts for more than ``sqrt(n_samples)`` times the mean
+    weight, which matters where proposals miss a part of the posterior.
+    Asymptotically exact as ``n_samples`` and ``n_inner`` grow; a low efficiency
+    shows that the proposals do not cover the posterior. Not for use inside
+    ``jit``. Sources: Tran et al., 2021 (weights with integrated local values);
+    Cappé et al., 2008 (adapted proposals); Ionides, 2008 (truncated weights).
     """
     target = estimator.target_keys
     model = model or estimator.model
@@ -159,7 +161,7 @@ def corrected(
     n_shared = np.array([len(found.shared)])
     log_weights = np.zeros(n, np.float32)
     for round_key in jax.random.split(key, positive(n_rounds, "n_rounds")):
-        weights = _tempered(log_weights, globals_.shape[-1])
+        weights = _tempered(_truncated(log_weights), globals_.shape[-1])
         globals_, own, log_weights = jax.device_get(
             _weighted(
                 tokens,
@@ -174,8 +176,10 @@ def corrected(
                 m=m,
             )
         )
-    total = float(logsumexp(log_weights))
-    log_weights = log_weights - total
+        log_weights = _possible(log_weights)
+    log_evidence = float(logsumexp(log_weights)) - float(np.log(n))
+    log_weights = _truncated(log_weights)
+    log_weights = log_weights - np.float32(logsumexp(log_weights))
     weights = np.exp(log_weights)
     random = np.random.default_rng(
         np.asarray(jax.random.key_data(key)).ravel().tolist()
@@ -187,7 +191,7 @@ def corrected(
     return CorrectedDraws(
         _rows(view.to_tokens(), n).with_data(drawn),
         log_weights,
-        total - float(np.log(n)),
+        log_evidence,
         1 / float(np.sum(weights**2)) / n,
     )
 
@@ -326,10 +330,8 @@ def _flat(globals_: Any, own: Any, found: Places, size: int) -> Array:
     return flat.at[:, found.own[used]].set(own[:, used])
 
 
-def _tempered(
-    log_weights: Float[np.ndarray, " n"], n_values: int
-) -> Float[np.ndarray, " n"]:
-    """Return weights, flattened until enough draws count for moments."""
+def _possible(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Return log weights without infinite ones; raise if none is left."""
     possible = np.isfinite(log_weights)
     if not possible.any():
         raise ValueError(
@@ -337,9 +339,23 @@ def _tempered(
             "log_density_fn, and whether the estimator's draws are near the "
             "posterior."
         )
-    largest = log_weights[possible].max()
-    log_weights = np.where(possible, log_weights - largest, -np.inf)
-    enough = min(_ENOUGH * n_values, possible.sum() / 2)
+    return np.where(possible, log_weights, -np.inf)
+
+
+def _truncated(
+    log_weights: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, " n"]:
+    """Return log weights, none larger than the sum over the root of ``n``."""
+    most = logsumexp(log_weights) - np.log(len(log_weights)) / 2
+    return np.minimum(log_weights, np.float32(most))
+
+
+def _tempered(
+    log_weights: Float[np.ndarray, " n"], n_values: int
+) -> Float[np.ndarray, " n"]:
+    """Return weights, flattened until enough draws count for moments."""
+    log_weights = log_weights - log_weights.max()
+    enough = min(_ENOUGH * n_values, np.isfinite(log_weights).sum() / 2)
     while True:
         weights = np.exp(log_weights)
         weights = weights / weights.sum()

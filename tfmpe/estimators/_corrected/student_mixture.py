@@ -21,9 +21,9 @@ _PROPOSALS = 200
 """The number of kernels is the square of the number of proposals over this one:
 few proposals, spread evenly over one kernel, give better averages."""
 
-_WIDE = 10
-"""One of this many kernels is as wide as all draws together, which bounds the
-weights of proposals far from the others (Hesterberg, 1995)."""
+_WIDE, _WIDTH = 10, 1.5
+"""One of this many kernels is wider than all draws together, by this factor,
+which bounds the weights of proposals far from the others (Hesterberg, 1995)."""
 
 
 class StudentMixture(NamedTuple):
@@ -56,9 +56,9 @@ class StudentMixture(NamedTuple):
     ) -> "StudentMixture":
         """Return mixtures with the places and moments of weighted draws.
 
-        Kernels are at some of the draws, moved towards the mean so that the
-        mixture has the covariance of the draws (West, 1993). For few proposals
-        there is a single kernel.
+        Kernels are at some of the draws, moved towards the mean so that they
+        have the covariance of the draws together (West, 1993); a tenth of them
+        is wide, around the mean. For few proposals there is a single kernel.
         """
         draws, weights = np.asarray(draws), np.asarray(weights)
         _, n_groups, d = draws.shape
@@ -79,8 +79,9 @@ class StudentMixture(NamedTuple):
         )
         n = max(1, n)
         wide = np.arange(n)[:, None] % _WIDE == 0
-        widths = np.where(wide, 1, n ** (-1 / (n_values + 4.0)))
-        apart = np.sqrt(1 - widths**2)[:, :, None]
+        narrow = n ** (-1 / (n_values + 4.0))
+        apart = np.where(wide, 0, np.sqrt(1 - narrow**2))[:, :, None]
+        widths = np.where(wide & (n > 1), _WIDTH, narrow)
         centers = mean + apart * centered[systematic(weights, n)]
         root = np.linalg.cholesky(scale)
         return cls(
