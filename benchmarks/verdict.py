@@ -163,7 +163,8 @@ def main():
         "",
         *table([none, *planted]),
         "",
-        "Goals: at most 5 % without a fault, at least 95 % with one.",
+        "Goals: doubt or reject in at most 5 % of the runs without a fault, "
+        "and in at\nleast 95 % of the runs with one.",
         "",
         "Other faults, without a goal:",
         "",

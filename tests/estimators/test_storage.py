@@ -196,7 +196,7 @@ def test_a_dtype_that_no_file_holds(tmp_path):
         FlowMatchingEstimator(network).save(tmp_path / "estimator")
     assert str(caught.value) == (
         "'parameters/weights' has the dtype bfloat16, which cannot be stored. "
-        "Keep parameters in float32; compute in another dtype."
+        "Keep parameters in float32, and cast them where they are used."
     )
     assert os.listdir(tmp_path) == []
 

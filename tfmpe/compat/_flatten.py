@@ -225,7 +225,7 @@ def _flatten_index(
     if not leaves:
         raise ValueError(
             "Need at least one array: index has no entry for any key of this "
-            "side."
+            "side. Give the index of at least one key of each side."
         )
     rows = [
         readable(leaf).reshape(
@@ -239,8 +239,9 @@ def _flatten_index(
     ]
     if len({(each.shape[:-2], each.shape[-1]) for each in rows}) > 1:
         raise TypeError(
-            "The sample shapes and numbers of inputs of the index differ "
-            f"between keys: {[leaf.shape for leaf in leaves]}."
+            "All arrays of an index must have the same sample shape and the "
+            "same number of inputs, their last axis; their shapes, in the "
+            f"order of sorted keys, are {[leaf.shape for leaf in leaves]}."
         )
     return join(rows, axis=-2)
 

@@ -1,7 +1,7 @@
-"""The network of an estimator that was built without one.
+"""Default networks of estimators.
 
-The only module of this package that imports :mod:`tfmpe.nn`: estimators take
-any vector field.
+This is the only module of this package that imports :mod:`tfmpe.nn`, because
+estimators accept any vector field.
 """
 
 import dataclasses

@@ -265,9 +265,10 @@ class NetworkEstimator(BaseEstimator):
         """
         if "direction" in options:
             raise ValueError(
-                "An estimator only transforms noise into values. For the other "
-                "direction, pass standardized tokens to "
-                "ContinuousFlow(estimator.vector_field).sample."
+                "sample does not accept direction=: an estimator only "
+                "transforms noise into values. To transform values of a flow "
+                "into noise, pass standardized tokens to ContinuousFlow("
+                "estimator.vector_field).sample with direction='backward'."
             )
         tokens, keys = self._memory.read_call(
             tokens, target_keys, conditioning_keys, functional_inputs, groups

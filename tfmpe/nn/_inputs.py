@@ -1,4 +1,4 @@
-"""Functional inputs of tokens: which entries are real, and their moments."""
+"""Functional inputs of tokens: which entries are used, and their moments."""
 
 import jax
 import numpy as np

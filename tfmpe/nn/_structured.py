@@ -307,7 +307,11 @@ def _fill_rows(
     query_real: Bool[AnyArray, "_ n"] | None,
     key_real: RealKeys,
 ) -> ByHead:
-    """Fill rows that padding left empty, as ``attention_mask`` does."""
+    """Return the output with the rows of queries that have no real key filled.
+
+    As in ``attention_mask``, such queries attend to themselves or to all keys
+    that are real. Queries that are padding get the value of the first real key.
+    """
     value = vectors[-1]
     to_self = plan.empty_rows != "all" and bool((plan.own >= 0).any())
     query_real, key_real = (

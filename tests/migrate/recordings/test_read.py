@@ -104,7 +104,7 @@ TEXTS = {
     ],
     "not UTF-8 text": [b"\xff\xfe\x00"],
     "not a recording": [b"[]", b'{"format": 1}'],
-    "contains a name twice": [b'{"format": 1, "format": 1}'],
+    "has a duplicate key": [b'{"format": 1, "format": 1}'],
     "enum value 3": [b'{"format": 3, "function": "f", "cases": []}'],
     "Expected `object`": [b'{"format": 1, "function": "f", "cases": [1]}'],
 }

@@ -576,7 +576,7 @@ def test_other_batch_shapes_are_refused(plain):
 
 
 def test_traced_tokens_are_not_fitted(plain):
-    with pytest.raises(TypeError, match="Fit before it"):
+    with pytest.raises(TypeError, match="Call fit outside"):
         jax.jit(Standardizer.fit)(plain)
 
 
@@ -589,7 +589,7 @@ def test_what_is_given_must_be_clear(plain):
     ):
         with pytest.raises(TypeError, match="Expected Tokens") as caught:
             standardizer.forward(*arguments)
-        assert str(caught.value).endswith(f"as like=; got {words}.")
+        assert str(caught.value).endswith(f"belongs to; got {words}.")
     with pytest.raises(TypeError, match="expects Tokens or a TokenView"):
         Standardizer.fit(plain.data)
     with pytest.raises(ValueError, match="specifies 3 tokens but"):

@@ -52,12 +52,13 @@ class Problem:
     given : mapping
         The other arguments of the field, except ``time``.
     time_shape : tuple of int
-        Shape of the time that the field receives; all sizes are 1.
+        Shape of the time that the field receives; every axis has size 1.
 
     Notes
     -----
-    Every draw has its own steps. The field receives one draw at a time, with
-    a leading axis of size 1, because legacy fields may rely on that.
+    Every draw is solved with its own step sizes. The field receives one draw at
+    a time, with a leading axis of size 1, because legacy fields may rely on
+    that.
     """
 
     def __init__(

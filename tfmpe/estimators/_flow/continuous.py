@@ -46,8 +46,8 @@ class ContinuousFlow:
     Parameters
     ----------
     vector_field
-        The velocities. An :class:`EncodingVectorField` reads the conditioning
-        tokens once per solution.
+        The velocities. An :class:`EncodingVectorField` encodes the conditioning
+        tokens once, not at every step of the solver.
 
     Notes
     -----

@@ -60,7 +60,7 @@ class VectorField(Protocol):
 
 @runtime_checkable
 class EncodingVectorField(Protocol):
-    """A vector field that reads the conditioning tokens once per solution.
+    """A vector field that encodes the conditioning tokens once per solve.
 
     ``velocity(target, conditioning, encode(conditioning), time)`` must
     return the same as a call of the field.

@@ -514,6 +514,6 @@ def _repeated(tokens: Tokens, n: int) -> Tokens:
 
 
 def _with_draws(tokens: Tokens, draws: Tokens) -> Tokens:
-    """Return Tokens, repeated for every draw, with the drawn values."""
+    """Return Tokens of the drawn keys, with one leading axis of draws."""
     full = _repeated(tokens, len(draws.data))
     return full.select_tokens(draws.layout.names).with_data(draws.data)

@@ -164,7 +164,7 @@ def _on_host(name: str, array: AnyArray) -> np.ndarray:
     if host.dtype.name not in NATIVE:
         raise StorageError(
             f"{name!r} has the dtype {host.dtype}, which cannot be stored. "
-            "Keep parameters in float32; compute in another dtype."
+            "Keep parameters in float32, and cast them where they are used."
         )
     return np.asarray(host, host.dtype.newbyteorder("="), order="C")
 

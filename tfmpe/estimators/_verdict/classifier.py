@@ -21,7 +21,7 @@ _RIDGE = 1e-3
 
 
 class ClassifierNull(NamedTuple):
-    """Statistic of a classifier test, and those under the null hypothesis."""
+    """Result of a classifier test: statistic, null distribution, p-value."""
 
     statistic: float
     null: Float[np.ndarray, " null"]

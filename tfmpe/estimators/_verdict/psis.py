@@ -11,21 +11,24 @@ _PRIOR_WEIGHT = 10
 
 
 class SmoothedWeights(NamedTuple):
-    """Importance weights whose largest are replaced by expected ones.
+    """Pareto-smoothed importance weights.
+
+    The largest weights are replaced by quantiles of a generalized Pareto
+    distribution that is fitted to them.
 
     Attributes
     ----------
     log_weights
-        Smoothed log weights, in nats, whose weights have the sum 1.
+        Smoothed log weights, in nats, normalized so that the weights sum to 1.
     khat
-        Shape of the distribution of the largest weights, dimensionless. Above
-        0.7, averages with these weights are unreliable.
+        Shape parameter of that distribution (k-hat), dimensionless. Above 0.7,
+        averages with these weights are unreliable.
     n_effective
-        Number of draws without weights that are worth as much.
+        Effective sample size of the weighted draws.
     log_evidence
-        Log of the mean weight, in nats.
+        Log of the mean smoothed weight before normalization, in nats.
     log_evidence_error
-        Its standard error.
+        Standard error of ``log_evidence``, in nats.
     """
 
     log_weights: Float[np.ndarray, " draws"]

@@ -1,4 +1,4 @@
-"""Recording files: search, and bounded reading."""
+"""Recording files: which there are, and reading up to a size limit."""
 
 import json
 from pathlib import Path
@@ -64,5 +64,5 @@ def load_json(file: Path, shown: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("an object contains a name twice")
+        raise ValueError("an object has a duplicate key")
     return result

@@ -60,7 +60,7 @@ def lines_that_name(content: bytes) -> Iterator[tuple[int, int, str]]:
 
 
 def script_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of comments that configure the script."""
+    """Yield number and text of the lines of shebang and PEP 723 metadata."""
     for match in _SCRIPT.finditer(text):
         first = text.count("\n", 0, match.start()) + 1
         yield from enumerate(match.group().split("\n"), first)

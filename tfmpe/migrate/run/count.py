@@ -1,4 +1,4 @@
-"""Script run on the bridge with its legacy calls counted: `tfmpe run`."""
+"""Counts of the legacy calls that a script makes on the bridge: `tfmpe run`."""
 
 from collections import Counter
 from collections.abc import Iterator

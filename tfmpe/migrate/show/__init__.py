@@ -1,1 +1,1 @@
-"""Numbers, names and tables in the format of all commands."""
+"""Formats of numbers, names and tables in what commands print."""

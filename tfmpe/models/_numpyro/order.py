@@ -53,7 +53,10 @@ def with_positions(
     positions: Mapping[str, list[int]],
     shapes: Mapping[str, tuple[int, ...]],
 ) -> dict[str, AnyArray]:
-    """Return the inputs of keys, followed by their positions."""
+    """Return inputs with positions along some axes as further columns.
+
+    Keys without functional inputs get no positions.
+    """
     found = dict(inputs)
     for name, axes in positions.items():
         if name in found:

@@ -95,8 +95,8 @@ class Run:
                     if part not in (None, size):
                         raise ValueError(
                             f"The plate {msg['name']!r} has subsample_size "
-                            f"{part}, so that its simulations are not those "
-                            f"of all {size} elements. Use the full plate."
+                            f"{part}, so the model would simulate only {part} "
+                            f"of its {size} elements. Remove subsample_size."
                         )
                     # A number also under jit, so that it can be the index of
                     # a NumPy array.

@@ -162,7 +162,7 @@ def _keys(rule: str | Cross | CrossLocal) -> tuple[str, ...]:
 
 
 def _plain(rule: str | Cross | CrossLocal) -> Any:
-    """Return a rule in its dictionary form."""
+    """Return a rule as a plain string or tuple, as in ``to_dict``."""
     return rule if isinstance(rule, str) else tuple(rule)
 
 

@@ -30,7 +30,10 @@ NOTHING: Relation = ()
 
 
 def self_relations(rules: Independence) -> dict[tuple[str, str], Relation]:
-    """Return the relations of self-attention; missing pairs are fully open."""
+    """Return the relations between keys in self-attention.
+
+    For pairs of keys that are missing, every token attends to every token.
+    """
     relations: dict[tuple[str, str], Relation] = {}
     for rule in rules.cross:
         relations[rule.query, rule.key] = NOTHING
@@ -91,7 +94,10 @@ def match_of(rule: CrossLocal) -> Match:
 
 
 def coordinates(key: KeyLayout, dim: Dim) -> Int32[np.ndarray, " tokens"]:
-    """Return the coordinate of every token; for None, its position."""
+    """Return the coordinate of every token along a dimension.
+
+    If the dimension is None, return the position of every token in its key.
+    """
     if dim is None:
         return np.arange(key.n_tokens, dtype=np.int32)
     return token_coordinates(key, dim)

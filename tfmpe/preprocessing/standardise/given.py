@@ -129,8 +129,8 @@ def apply(
         source is not None and like is not None
     ):
         raise TypeError(
-            "Expected Tokens, a TokenView, or an array with the Tokens "
-            "or view it belongs to as like=; got "
+            "Expected Tokens or a TokenView without like=, or an array with "
+            "like=, the Tokens or TokenView that it belongs to; got "
             f"{type(values).__name__} with like={type(like).__name__}."
         )
     flat = token_array(values, "values") if source is None else source.data

@@ -129,9 +129,10 @@ class Standardizer:
         check_floats(data)
         if isinstance(data, Tracer) or isinstance(padding, Tracer):
             raise TypeError(
-                "Standardizer.fit reads values, but these tokens are traced "
-                "by a jax transformation. Fit before it, and pass the "
-                "standardizer in as an argument."
+                "Standardizer.fit needs concrete values, but these tokens are "
+                "traced by a jax transformation. Call fit outside the "
+                "transformed function, and pass the standardizer to it as an "
+                "argument."
             )
         layout = tokens.layout
         known = read_bijectors(bijectors or {}, layout.names)

@@ -34,7 +34,7 @@ def read_functional_inputs(
     keys: Sequence[KeyLayout],
     samples: Sequence[str | None],
 ) -> dict[str, Shaped[AnyArray, "*_ tokens inputs"]]:
-    """Read the inputs of keys; inputs given once get sample axes of size 1."""
+    """Read the inputs of keys; those without sample axes get axes of size 1."""
     given = lookup_per_key(
         functional_inputs,
         [key.name for key in keys],

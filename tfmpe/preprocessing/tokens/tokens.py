@@ -151,7 +151,7 @@ class Tokens(TokenQueries):
             (or without the sample axes), if samples differ in size.
         labels : mapping of str to int, optional
             Integer of every key, so that separately built Tokens agree. By
-            default the ranks of the sorted keys.
+            default the positions of the keys in sorted order.
         dims : tree of sequences of str, optional
             Names of the event axes of some or all keys. A name must have one
             size wherever it occurs.
