@@ -195,10 +195,9 @@ complete models from it (`train_bottom_up`). `corrected` is `bottom-up` with
 2,000 such models and half the steps, whose draws are then weighted by the
 learned likelihood (`BottomUpResult.corrected`): 4,000 draws, or 1,000 where the
 likelihood depends on a global parameter. Its errors are those of the learned
-likelihood, and of the weights where their efficiency is low (seen: 0.06 for
-slcp and 0.36 for two_moons, whose local posteriors have several modes). The
-other four were corrected by an earlier version, which proposed from one t
-distribution per site, in three rounds instead of four.
+likelihood, and of the weights where their efficiency is low (seen: 0.13 for
+slcp and 0.42 for two_moons, whose local posteriors have several modes; 0.7 or
+more for the others). Each row is one run; its errors depend on the seed.
 Measured by
 [`benchmarks/hierarchical/run.py`](../../benchmarks/hierarchical) on MACHINE;
 CPU seconds include compilation.
