@@ -11,7 +11,7 @@ from .common import json_option, require
 if TYPE_CHECKING:
     from tfmpe.migrate.run.program import Program
 
-SETTINGS = {"allow_interspersed_args": False}  # left to the script
+SETTINGS = {"allow_interspersed_args": False}  # later options: of the script
 
 
 def program_arguments(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,14 +6,14 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Shaped
 
-# The side of the rows and the side of the columns of each mask.
+# For each mask: the side of its rows, and the side of its columns.
 _SIDES = {"theta": ("theta", "theta"), "y": ("y", "y"), "cross": ("theta", "y")}
 
 
 def _make_attention_masks(
     masks: Mapping[str, Any] | None,
 ) -> tuple[Any, Any, Any]:
-    """Combine padding and attention masks, with an axis for heads.
+    """Multiply padding and attention masks, and insert an axis for heads.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def _make_mask(masks: Mapping[str, Any], name: str) -> Any:
 def _cross_2d_masks(
     a: Shaped[ArrayLike, "*n rows"], b: Shaped[ArrayLike, "*n columns"]
 ) -> Shaped[Array, "*n rows columns"]:
-    """Return the outer products of padding masks, row by row.
+    """Return the outer product of two padding masks for every sample.
 
     Notes
     -----

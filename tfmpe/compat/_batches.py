@@ -18,11 +18,11 @@ _LARGEST_SEED = 2**31 - 1
 
 
 class InvalidArgumentError(ValueError):
-    """Invalid batch size; has the name of TensorFlow's error."""
+    """Invalid batch size; named like TensorFlow's error."""
 
 
 class DataLoader:
-    """Iterable over batches, which are read again at each iteration.
+    """Iterable over batches; each iteration begins at the first batch.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def as_batch_iterators(
     Notes
     -----
     Legacy: ``sfmpe.util.dataloader.as_batch_iterators``. Each part has the
-    same rows, in a different order.
+    rows of the legacy part, in a different order.
     """
     n_rows = data["data"]["y"].shape[0]
     parts = split_data(data, n_rows, split, rng_key if shuffle else None)

@@ -75,8 +75,8 @@ def create_zscaling_bijector_tree(
     ----------
     sample_tree : tree of arrays
     representative_data : tree of arrays
-        Has the leaves of ``sample_tree``; rows are the first axis, components
-        the last.
+        Has the leaves of ``sample_tree``, with rows along the first axis and
+        components along the last.
     bijector_specs : dict of Bijector, optional
         See :func:`create_bijector_map`.
     fix : iterable of str, optional
@@ -113,7 +113,7 @@ def _chain_with_zscale(
     *,
     fix: Iterable[str] | None = None,
 ) -> dict[Any, Any]:
-    """Append to each bijector the standardization of the transformed data."""
+    """Append a standardization of the transformed data to each bijector."""
     fixes = read_fixes(fix)
     leaves = dict(_leaves(data))
     for path in leaves:

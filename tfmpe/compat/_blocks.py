@@ -28,7 +28,7 @@ def flatten_blocks(
     data : dict of arrays, each of shape (*sample, *event, *batch)
     sample_ndims : int
     batch_ndims : dict of int
-        Number of trailing axes in a token for each key; 1 by default.
+        Number of trailing axes of each key that form a token; 1 by default.
     pad_value : float
     max_batch_size : int
         Width of a token.
@@ -105,7 +105,7 @@ def _flatten_leaf(
 
 
 def _get_batch_ndims(data: Any, data_batch_ndims: Any) -> Any:
-    """Return ``data_batch_ndims``; for None, a tree of ones like ``data``.
+    """Return ``data_batch_ndims``, or a tree of ones like ``data`` if None.
 
     Notes
     -----
@@ -153,13 +153,13 @@ def _check_shapes(
 def _key_layout(
     name: str, leaf: Any, sample_ndims: int, batch_ndims: int
 ) -> KeyLayout:
-    # Negative indices, as in the legacy code: without batch axes, the batch
-    # shape is the whole shape, which mostly fails later.
+    # Negative indices, as in the legacy code: with 0 batch axes, the batch
+    # shape becomes the whole shape, and a later step usually fails.
     event_shape = tuple(leaf.shape[sample_ndims:-batch_ndims])
     batch_shape = tuple(leaf.shape[-batch_ndims:])
     return KeyLayout(name, (name,), 0, event_shape, batch_shape, 0)
 
 
 def reshape_error(array: Any) -> type[Exception]:
-    """Return the type of error that ``reshape`` raises for such an array."""
+    """Return the type of error that ``reshape`` raises for this array."""
     return ValueError if isinstance(array, np.ndarray) else TypeError

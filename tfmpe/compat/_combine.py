@@ -160,7 +160,7 @@ def combine_data(
 
 
 def _padding(flat: Mapping[str, Any], side: str, n: int) -> Any:
-    """Return the padding mask of a side; by default ones, like its data."""
+    """Return the padding mask of a side, or ones if there is no mask."""
     padding = flat.get("masks", {}).get("padding")
     if padding is not None:
         return padding[side]
@@ -171,7 +171,7 @@ def _padding(flat: Mapping[str, Any], side: str, n: int) -> Any:
 def _stack_rows(
     arrays: list[Any], counts: list[int], n_axes: int, pad_value: Any
 ) -> Any:
-    """Repeat each array for its number of samples, pad, and stack."""
+    """Repeat each array for every sample, pad to equal sizes, and stack."""
     repeated = []
     for array, count in zip(arrays, counts, strict=True):
         xp = np if on_host([array]) else jnp

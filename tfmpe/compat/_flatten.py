@@ -52,8 +52,8 @@ def flatten_structured(
     data_sample_ndims : int
         Number of leading sample axes.
     data_batch_ndims : tree of int, optional
-        Number of trailing axes in a token, with the structure of ``data``;
-        1 by default. May be changed in place (L12).
+        Number of trailing axes that form a token, with the structure of
+        ``data``; 1 by default. May be changed in place (L12).
     index : dict of arrays, optional
         Functional inputs of each key (L1, L2).
     pad_value : float

@@ -95,7 +95,7 @@ def build_self_attention_mask(
     Returns
     -------
     Array of float32, shape (n_tokens, n_tokens)
-        1 where the token of the row may attend to that of the column.
+        1 where the row's token may attend to the column's token.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def build_padding_mask(
     Returns
     -------
     Array of float32, shape (*sample, n_tokens)
-        1 for real tokens.
+        1 for tokens that are not padding.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Any
 def log_training(
     logger: logging.Logger, what: str, begin: float, losses: Any
 ) -> None:
-    """Log a training at level INFO; do not wait for losses if it is off.
+    """Log duration and losses at level INFO; do not wait for them if it is off.
 
     Parameters
     ----------

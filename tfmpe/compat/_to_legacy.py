@@ -39,8 +39,8 @@ def as_legacy(
     -------
     flat, slices : dict
         Equal to the result of ``flatten_structured`` for the same data, rules,
-        event shapes and functional inputs, except for labels, which are those
-        of ``tokens``. Index rows are in sorted order of keys (L1).
+        event shapes and functional inputs, except that the labels are copied
+        from ``tokens``. Index rows are in sorted order of keys (L1).
 
     Raises
     ------
@@ -194,8 +194,8 @@ def _numbered(layout: TokenLayout) -> Independence:
             first = find_dimension(layout[rule.a], dims[0])
             second = find_dimension(layout[rule.b], dims[1])
             if isinstance(first, int) and isinstance(second, int):
-                # As written: legacy rules treat an axis that is counted from
-                # the end differently.
+                # Kept as written: legacy rules treat negative axes
+                # differently.
                 named = isinstance(rule.dims, str)
                 dims = (first, second) if named else rule.dims
             else:

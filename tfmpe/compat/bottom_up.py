@@ -97,7 +97,7 @@ def train_bottom_up(
         Functional inputs of the observation.
     fix : iterable of str, optional
         Defects to turn off: L19, L24 and L26 apply here. ``estim`` has its
-        own.
+        own ``fix``.
 
     Returns
     -------

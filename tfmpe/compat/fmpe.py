@@ -261,8 +261,8 @@ class FMPE(nnx.Module):
         Returns
         -------
         Array, shape (n, *theta_shape)
-            If ``theta_shape`` has two axes, only the first row of each theta,
-            (n, 1, columns) (L30).
+            If ``theta_shape`` has two axes, only the first row of each theta is
+            returned, with shape (n, 1, columns) (L30).
         """
 
         def of_row(theta: Any, context: Any) -> Any:

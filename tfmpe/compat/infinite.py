@@ -29,12 +29,12 @@ def index_theta(
     Parameters
     ----------
     theta : dict of arrays, each of shape (*lead, width)
-        Parameters. In a nested tree the first key is a leaf's name.
+        Parameters. In a nested tree, the first key names a leaf.
     indices : dict of arrays, each of a shape that broadcasts to (*lead, n)
         Functional inputs by name.
     index_map : dict of iterables of str
-        Names of the inputs of each parameter. The columns of the result are
-        those of all inputs named here, in the order of first mention.
+        Names of the inputs of each parameter. The result has the columns of
+        all inputs named here, in the order of first mention.
     fix : iterable of str, optional
         ``'L39'``: the columns of an input are found by its name.
 

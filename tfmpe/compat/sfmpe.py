@@ -99,8 +99,8 @@ class SFMPE:
         -------
         train_losses, val_losses : Array, shape (n_iter,)
             Mean squared error of the velocities, in squared units of theta.
-            The first is the sum over the batches of an epoch plus their mean
-            (L26); the second is computed with dropout (L33).
+            The first is the sum over the batches of an epoch plus the mean over
+            the rows (L26); the second is computed with dropout (L33).
 
         Raises
         ------
@@ -113,8 +113,8 @@ class SFMPE:
         All epochs are one compiled program; training again with data of
         equal shapes compiles nothing. The flow is left in training mode.
         The path is straight, ``sigma_min`` is 0.001, and times are uniform.
-        With padding masks, errors are summed over the real tokens of theta
-        and divided by their number.
+        With padding masks, errors are summed over the tokens of theta that
+        are not padding, and divided by the number of these tokens.
         """
         check_training_values(train, self.fix)
         return fit_epochs(

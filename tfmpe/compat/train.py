@@ -64,9 +64,9 @@ def fit_model_no_branch(
     Returns
     -------
     train_losses, val_losses : Array, shape (n_iter,)
-        The first is the sum over the batches of an epoch plus their mean
-        (L26). The second is computed for all rows of ``val`` at once, with
-        the key of the first batch (L32) and in training mode (L33).
+        The first is the sum over the batches of an epoch plus the mean over
+        the rows (L26). The second is computed for all rows of ``val`` at once,
+        with the key of the first batch (L32) and in training mode (L33).
 
     Raises
     ------

@@ -56,8 +56,8 @@ def train_fmpe_rounds(
         In each round, must divide ``int(0.8 n)``, where ``n`` is the number of
         simulations so far (L36).
     fix : iterable of str, optional
-        Defects to turn off: L36 applies here. ``estim`` has its own; with L24
-        it takes any number of rows.
+        Defects to turn off: L36 applies here. ``estim`` has its own
+        ``fix``; with L24 it takes any number of rows.
 
     Returns
     -------

@@ -56,7 +56,7 @@ def draw_index(f_in: Any, args: Any, key: Any, n: int) -> dict[str, Any] | None:
     args : tuple, or None
     key : key array
     n : int
-        Number of draws, if it is a distribution.
+        Number of draws from a distribution.
     """
     if f_in is None:
         return None
@@ -74,7 +74,7 @@ def repeated(tree: Any, n: int) -> Any:
 
 
 def _names(function: Any) -> list[str] | None:
-    """Return the parameter names, or None for ``*args`` and other kinds."""
+    """Return the parameter names, or None if one is ``*args`` or similar."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

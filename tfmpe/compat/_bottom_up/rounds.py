@@ -17,11 +17,12 @@ class Simulations:
     n : int
         Number of simulations in a stage.
     fixes : collection of str
-        By default the data of both stages form one set: the first stage is
-        trained on all of it, the second on the first ``n`` rows, always those
-        of the first round (L26), and its new simulations. If fixed, the first
-        stage is trained on its simulations of all rounds, the second on
-        those of both stages, with the sides in their original order.
+        By default the simulations of both stages form one set (L26): the
+        first stage is trained on the whole set, the second on its new
+        simulations and the first ``n`` rows of the set, which are always from
+        the first round. If fixed, the first stage is trained on the
+        first-stage simulations of all rounds, the second on the simulations
+        of both stages, with the sides in their original order.
     """
 
     def __init__(self, n: int, fixes: Collection[str]) -> None:
@@ -31,14 +32,14 @@ class Simulations:
         self._upright: Any = None
 
     def first_stage(self, swapped: Any) -> Any:
-        """Add simulations with one local unit; return all to train on."""
+        """Add simulations with one local unit; return the training data."""
         self._swapped = _joined(self._swapped, swapped)
         return self._swapped
 
     def second_stage(
         self, flat: Any, one_unit: Callable[[], tuple[Any, Any]]
     ) -> Any:
-        """Add simulations with all local units; return all to train on.
+        """Add simulations with all local units; return the training data.
 
         Parameters
         ----------

@@ -45,7 +45,7 @@ def base_draw(
 
 
 def evaluated(model: Any) -> Any:
-    """Return a model in evaluation mode: itself, or a copy under a trace.
+    """Return a model, or a copy under a trace, set to evaluation mode.
 
     Newer flax does not allow transformations to change outer objects.
     """

@@ -87,12 +87,12 @@ def train_on_batch(
 def validate_on_batch(
     state: State, key: Any, batch: Any, *, task: Task, evaluation: bool
 ) -> tuple[State, Any]:
-    """Return the state after the random draws of a batch, and its loss.
+    """Return the state with advanced random streams, and a batch's loss.
 
     Parameters
     ----------
     evaluation : bool
-        Whether to set the model to evaluation mode; else its mode is kept.
+        Whether to set the model to evaluation mode or to keep its mode.
     """
     loss, rest = _loss(
         task, state.parameters, state.rest, key, batch, evaluation
@@ -120,8 +120,8 @@ def fit_epochs(
 
     Notes
     -----
-    One compiled program for each model structure, loss function, optimizer,
-    number of epochs, batch size and shape of the data.
+    Compiled once for each model structure, loss function, optimizer, number
+    of epochs, batch size and shape of the data.
     """
     n_rows = train["data"]["y"].shape[0]
     check_rows(n_rows, batch_size, fixes)

@@ -41,7 +41,7 @@ def merge_legacy(static: Any, parameters: Any, rest: Any) -> Any:
         return functools.partial(function, owner)
     # Copied, because a trace can only change objects created in it. So every
     # evaluation begins with the same counts, and in training mode the dropout
-    # mask is the same at all times of a solution (L33).
+    # mask is the same at all times of an ODE solve (L33).
     arrays = jax.tree.map(lambda leaf: leaf, (parameters, rest))
     return merge_field(static, *arrays)
 

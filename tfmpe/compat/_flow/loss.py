@@ -22,7 +22,7 @@ def _cfm_loss(
     Parameters
     ----------
     rng_key : key array
-        For the noise and the times, which are uniform, one for each row.
+        For the noise, and for one uniform time per row.
     model, batch, sigma_min
         See :func:`legacy_loss`.
 
@@ -64,8 +64,8 @@ def legacy_loss(
     -------
     Array
         Squared error of the velocity: the mean over all values or, with
-        padding masks, the sum over the real tokens of theta divided by their
-        number.
+        padding masks, the sum over the tokens of theta that are not padding,
+        divided by the number of these tokens.
 
     Notes
     -----

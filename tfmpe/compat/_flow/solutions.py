@@ -1,8 +1,8 @@
-"""Solutions of a legacy flow, compiled once per field and shape.
+"""ODE solves of a legacy flow, compiled once per field and shape.
 
-The solver is that of the legacy package, ``jax.experimental.ode.odeint``: its
-steps, and therefore its error, are part of the legacy numbers. For a network
-with relu the error is up to 6e-3 at its tolerances of 1e-5.
+The solver is ``jax.experimental.ode.odeint``, as in the legacy package: its
+steps, and therefore its errors, are part of the legacy numbers. For a network
+with relu the error is up to 6e-3, with the legacy tolerances of 1e-5.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _TOLERANCE = 1e-5
 
 
 class Clock(NamedTuple):
-    """Mapping from the increasing times of a solution to those of the field.
+    """Mapping from the increasing time of an ODE solve to the field's time.
 
     The field sees ``start + speed * time``, and its velocities are
     multiplied by ``factor``.

@@ -19,7 +19,7 @@ def elementwise_opening(a: KeyLayout, b: KeyLayout, dims: Any) -> np.ndarray:
     """Return the pairs of tokens that a legacy cross_local rule opens.
 
     For each coordinate, the indices of the tokens of ``a`` and ``b`` are
-    broadcast as in NumPy, which is only right if one key has one token.
+    broadcast as in NumPy, which is right only if one key has one token there.
 
     Returns
     -------

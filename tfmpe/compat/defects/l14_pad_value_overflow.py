@@ -26,5 +26,5 @@ def check_pad_value(pad_value: Any, padded: Iterable[Any]) -> None:
         if not np.isclose(float(written), pad_value, rtol=0.01, equal_nan=True):
             PadValueOverflowWarning.warn(
                 f"the pad value {pad_value} becomes {written} in {dtype}, "
-                "which may be a real value. Use the padding mask, or float32."
+                "which may occur in data. Use the padding mask, or float32."
             )

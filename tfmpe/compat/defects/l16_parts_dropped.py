@@ -1,4 +1,4 @@
-"""Defect L16: parts dropped by a join because one operand lacks them."""
+"""Defect L16: parts that a join drops because only one operand has them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -7,18 +7,18 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class SamplesMixedUpWarning(LegacyWarning):
-    """Masks and labels do not fit the samples they were joined for (L17)."""
+    """Masks and labels do not match the samples of the joined data (L17)."""
 
     code = "L17"
 
 
 def n_samples(data: Mapping[str, Any]) -> int:
-    """Return the number of samples of labels and masks: that of y."""
+    """Return the number of samples of y, used for labels and masks."""
     return data["y"].shape[0]
 
 
 def check_samples(number: int, data: Mapping[str, Any]) -> None:
-    """Warn if theta and y differ in samples, or have two sample axes."""
+    """Warn if the numbers of samples differ, or there are two sample axes."""
     for side, array in data.items():
         if array.ndim > 3:
             SamplesMixedUpWarning.warn(

@@ -6,13 +6,13 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class NegativeTimeWarning(LegacyWarning):
-    """The density of structured data is not that of the samples (L18)."""
+    """The density of structured data does not match the samples (L18)."""
 
     code = "L18"
 
 
 class PlainNegativeTimeWarning(NegativeTimeWarning):
-    """The density of plain arrays is not that of the samples (L28)."""
+    """The density of plain arrays does not match the samples (L28)."""
 
     code = "L28"
 
@@ -25,7 +25,7 @@ def has_negative_time(
         return False
     kind.warn(
         "log_prob calls the vector field at times from -1 to 0, but sample "
-        "calls it at times from 0 to 1, so the density is not that of the "
+        "calls it at times from 0 to 1, so the density does not match the "
         "samples unless the field is an even function of time. Pass "
         f"fix=['{kind.code}'], or use ContinuousFlow.log_prob."
     )

@@ -33,7 +33,7 @@ def _shared(owner: str) -> Any:
 def or_shared(
     rngs: Streams | None, owner: str, fixes: Collection[str] | None = None
 ) -> Streams:
-    """Return the random numbers of an instance: its own, or shared ones.
+    """Return the ``rngs`` of an instance: the given object, or a shared one.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def or_shared(
     owner : str
         Path of its class, whose instances share one object.
     fixes : collection of str, optional
-        By default those of the environment. With L20, every instance gets
+        By default read from ``TFMPE_COMPAT_FIX``. With L20, every instance gets
         its own object, with the seeds 0, 1, 2, …
     """
     if rngs is not None:

@@ -1,4 +1,4 @@
-"""Defect L24: training that needs whole batches, and rules if bottom-up."""
+"""Defect L24: need for full batches, and for rules in bottom-up training."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -32,8 +32,8 @@ def one_unit(
 ) -> dict[str, Any]:
     """Choose one unit of every local parameter.
 
-    By default there is one unit for each name, the same in all simulations.
-    If fixed, there is one for each simulation, the same for all names. The
+    By default each name has one unit, the same in all simulations. If fixed,
+    each simulation has one unit, the same for all names. The
     arrays in the result have the shape ``(n_simulations, 1, ...)``.
     """
     if "L26" in fixes:

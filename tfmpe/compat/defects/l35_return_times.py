@@ -1,4 +1,4 @@
-"""Defect L35: a solution that starts at the first requested time."""
+"""Defect L35: an ODE solve that starts at the first requested time."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class ReturnTimesWarning(LegacyWarning):
-    """States at the requested times are not those of the flow (L35)."""
+    """States of the flow at the requested times are wrong (L35)."""
 
     code = "L35"
 

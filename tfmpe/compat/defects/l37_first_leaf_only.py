@@ -22,7 +22,7 @@ def leaf_event_ndims(
     Raises
     ------
     ValueError
-        If L37 is fixed and ``event_ndims`` has other leaves than the tree.
+        If L37 is fixed and the leaves of ``event_ndims`` and the tree differ.
     """
     n_leaves = len(jax.tree.leaves(tree))
     if event_ndims is None:
@@ -33,7 +33,7 @@ def leaf_event_ndims(
             return found * n_leaves
         if jax.tree.structure(event_ndims) != jax.tree.structure(tree):
             raise ValueError(
-                f"event_ndims is {event_ndims}, with other leaves than "
+                f"event_ndims is {event_ndims}, expected the leaves of "
                 f"{jax.tree.structure(tree)}. Pass one number for all leaves, "
                 "or a number for each."
             )

@@ -21,8 +21,8 @@ def count_elements(
 ) -> Any:
     """Return the log determinants of a leaf.
 
-    By default they are those that the bijector returns: for a constant
-    Jacobian, one for each of its parameters, which may be too few. If fixed,
+    By default they are as the bijector returns them: for a constant Jacobian,
+    one for each parameter of the bijector, which may be too few. If fixed,
     there is one for each event.
     """
     if jnp.shape(log_det) == shape:

@@ -7,7 +7,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class ColumnsByPlaceWarning(LegacyWarning):
-    """Functional inputs are in the columns of others (L39)."""
+    """Functional inputs are in the wrong columns (L39)."""
 
     code = "L39"
 

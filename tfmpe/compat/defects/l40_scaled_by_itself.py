@@ -19,7 +19,7 @@ class ScaledByItselfWarning(LegacyWarning):
 def moment_axes(
     path: Any, image: Any, fixes: Collection[str]
 ) -> tuple[int, ...]:
-    """Return the axes of the moments: all but the last.
+    """Return the axes over which moments are taken: all but the last.
 
     If fixed, the moments of a vector are taken over its only axis.
     """

@@ -19,7 +19,7 @@ def p_value(statistic: Any, null: Any, fixes: Collection[str]) -> Any:
     """Return the p-value of a statistic.
 
     By default this is the share of null statistics that are at least as large,
-    0 for NaN. If fixed, the data count as one more, and NaN gives NaN.
+    0 for NaN. If fixed, the statistic itself counts too, and NaN gives NaN.
     """
     if "L42" in fixes:
         # Imported here: other warnings do not need the extra `flow`.

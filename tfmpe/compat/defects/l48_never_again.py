@@ -10,8 +10,8 @@ def improves(
 ) -> bool:
     """Return whether a loss is better than the best one so far.
 
-    By default the first loss always is; if it is NaN, no later one is. If
-    fixed, NaN never is.
+    By default the first loss is always better; if it is NaN, no later loss is
+    better. If fixed, NaN is never better.
     """
     first = "L48" not in fixes and math.isinf(best)
     return first or bool(best - metric > min_delta)

@@ -22,8 +22,8 @@ def base_draws(
     Returns
     -------
     main : Array, shape (n_main, width)
-        For the main classifier: by default all points of the others; if
-        fixed, ``n`` points of its own.
+        For the main classifier: by default all points in ``null``; if fixed,
+        ``n`` other points.
     null : Array, shape (n, n_null, width)
         For the null classifiers, ``n`` for each.
     """

@@ -7,7 +7,7 @@ import jax
 
 
 def own_keys(key: Any, fixes: Collection[str]) -> tuple[Any, Any]:
-    """Return two keys: by default equal, if fixed different ones."""
+    """Return two keys, which are equal by default and different if fixed."""
     if "L61" in fixes:
         first, second = jax.random.split(key)
         return first, second

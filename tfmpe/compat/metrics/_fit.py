@@ -100,11 +100,11 @@ def labelled(first: Any, second: Any) -> tuple[Array, Array]:
 
 
 def beside(points: Any, row: Any) -> Array:
-    """Return points with the same values appended to each."""
+    """Return the points with ``row`` appended to each."""
     shape = (*points.shape[:-1], *row.shape[-1:])
     return jnp.concatenate([points, jnp.broadcast_to(row, shape)], -1)
 
 
 def share_at_least(null: Any, statistic: Any) -> Array:
-    """Return the share of null statistics at least as large, but not 0."""
+    """Return the share of ``null`` at or above a statistic, but not 0."""
     return jnp.maximum((null >= statistic).mean(), 1 / (null.shape[0] + 1))

@@ -213,7 +213,7 @@ def evaluate_l_c2st_nf(
         Mean of ``(probability - 1/2)**2`` over the points.
     p_value : Array
         Share of the null statistics that are at least as large, but not below
-        ``1 / (n_null + 1)``. :func:`apply_lc2stnf` has another order (L46).
+        ``1 / (n_null + 1)``. :func:`apply_lc2stnf` returns another order (L46).
 
     Notes
     -----
@@ -266,7 +266,7 @@ def apply_lc2stnf(
     null_statistics : Array
         Of 100 null classifiers.
     p_value : Array
-        See :func:`evaluate_l_c2st_nf`, whose order is different (L46).
+        See :func:`evaluate_l_c2st_nf`, which returns another order (L46).
 
     Raises
     ------

@@ -61,7 +61,7 @@ def layers(stack: Layer, rngs: nnx.Rngs) -> Iterator[Layer]:
 
 
 def unstacked(stack: Layer) -> list[Layer]:
-    """Return the layers of a stack whose calls draw nothing at random."""
+    """Return the layers of a stack, without splitting its random streams."""
     graph, weights, rest = nnx.split(stack, nnx.Param, ...)
     n = len(jax.tree.leaves(weights)[0])
     return [

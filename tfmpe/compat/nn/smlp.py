@@ -80,8 +80,8 @@ class MLPStructuredVectorField(nnx.Module):
     ) -> Float[Array, "n t 1"]:
         """Return one velocity for every token of theta (L50).
 
-        ``time`` is an array with an axis of rows; the other arguments are
-        those of :class:`~tfmpe.compat.svf.StructuredVectorFieldModel`.
+        ``time`` is an array with an axis of rows. For the other arguments, see
+        :class:`~tfmpe.compat.svf.StructuredVectorFieldModel`.
         """
         flat = [
             part.reshape((part.shape[0], -1)) for part in (context, theta, time)

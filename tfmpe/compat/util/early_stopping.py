@@ -21,7 +21,7 @@ class EarlyStopping:
     best_metric : float or Array, shape ()
         The smallest loss so far, as it was passed.
     patience_count : int
-        Losses since then.
+        Number of losses since the last improvement.
     should_stop : bool
         Whether to stop; stays True once it is set, unless the environment
         variable ``TFMPE_COMPAT_FIX`` contains L48.

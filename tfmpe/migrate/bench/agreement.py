@@ -104,7 +104,8 @@ def compare_views(
 
     Labels and masks may be shared by all samples. When data sets of different
     sizes are joined, the legacy function pads the token axis, but the core pads
-    each key; then only real tokens, their order and their masks are compared.
+    each key; then only tokens that are not padding are compared, with their
+    order and masks.
     """
     masks, real = flat.get("masks", {}), {}
     for side, view in views.items():

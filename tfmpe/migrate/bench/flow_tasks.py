@@ -38,12 +38,12 @@ from .token_tasks import flat_call, flatten
 
 Side = Legacy | None
 
-# Largest allowed differences between two adaptive solutions of tolerance 1e-5:
+# Largest allowed differences between adaptive ODE solves of tolerance 1e-5:
 # for a smooth field, and for a network with kinks (median, and largest).
 SMOOTH, TYPICAL, LARGEST = 5e-4, 2e-3, 0.1
 # Allowed solver error, in Monte Carlo errors of a mean of the draws.
 SHARE_OF_CHANCE = 0.1
-# For the loss (about 10) and the norm of its gradient (about 80), in float32.
+# Allowed errors of loss (about 10) and gradient norm (about 80), in float32.
 SAME_STEP = 5e-3
 LEARNING_RATE = 3e-4
 # Adam divides by the size of the gradient: if the gradient is only rounding

@@ -93,7 +93,7 @@ class Case:
 
     @property
     def sides(self) -> dict[str, Check | None]:
-        """Sides, with the check that compares their result with the old one."""
+        """Check of each side's result against the old result, by side."""
         new = {"new": self.same} if self.has_new else {}
         bridge = {"bridge": self.bridge} if self.bridge else {}
         return {"old": None, **new, **bridge}

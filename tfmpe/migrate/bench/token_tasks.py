@@ -93,9 +93,9 @@ def _is_shuffled(result: Any, size: Size) -> None:
     )
 
 
-# A bottom-up round: simulations with one site are laid out with the sides
-# exchanged, and split for the first training; simulations with all sites are
-# laid out, joined to those, and split and shuffled for the second.
+# A bottom-up round. First training: simulations with one site, with the sides
+# exchanged. Second training: simulations with one site and with all sites, with
+# the sides in their usual order. Each data set is joined, shuffled and split.
 
 
 def _round(side: Legacy, one: Model, full: Model) -> Any:

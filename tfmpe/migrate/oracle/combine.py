@@ -50,9 +50,9 @@ def combine_data(x, y, pad_value=PAD_VALUE):
     """Stack two results of ``flatten_structured`` along the sample axis.
 
     The shorter token axis is padded: data and index with the pad value, labels
-    and masks with 0. Entries that only one argument has are left out. There are
-    always padding masks; those of an argument without any are ones. Labels,
-    masks and index are repeated for all samples of their argument.
+    and masks with 0. Entries that only one argument has are left out. The
+    result always has padding masks, with ones for an argument without any.
+    Labels, masks and index are repeated for all samples of their argument.
     """
     n_x = x["data"]["y"].shape[0]
     n_y = y["data"]["y"].shape[0]

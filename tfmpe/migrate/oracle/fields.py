@@ -58,7 +58,7 @@ def _encoded(values, label, index):
 
 
 def _weighted(mask, values, n_rows):
-    """Return each row's sum of open values, divided by one plus their count."""
+    """Return each row's sum of unmasked values over one plus their number."""
     every = jnp.ones((1, n_rows, values.shape[1]))
     mask = every if mask is None else mask[:, 0]
     return mask @ values / (1 + mask.sum(-1, keepdims=True))

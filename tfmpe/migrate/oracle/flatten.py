@@ -100,8 +100,8 @@ def flatten_structured(
 
     Other entries of the data affect only the width of the value axis, which is
     padded. `index` has functional inputs by key, `event_shapes` has true sizes
-    by side and key, `independence` has the rules of ``masks``; without these,
-    the flat dict has only ``data`` and ``labels``.
+    by side and key, `independence` has the rules of ``masks``; without all
+    three, the flat dict has only ``data`` and ``labels``.
     """
     batch_ndims = _known_batch_ndims(data, data_batch_ndims)
     widths = jax.tree.map(

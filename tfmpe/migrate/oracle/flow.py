@@ -1,10 +1,10 @@
 """Samples and densities of a flow, computed as in the legacy package.
 
-Each sample is solved separately by the legacy package's solver, from
-``jax.experimental.ode``: many stored results are reproduced bit for bit.
+The ODE of each sample is solved separately with ``jax.experimental.ode``, as in
+the legacy package: many stored results are reproduced bit for bit.
 
-``sampler`` and ``density`` return the computation; ``sample`` and
-``log_prob`` are the whole legacy call, which compiles each time.
+``sampler`` and ``density`` return compiled functions; ``sample`` and
+``log_prob`` make the whole legacy call, which compiles each time.
 """
 
 import jax
@@ -141,7 +141,7 @@ def log_prob(
     epsilon=None,
     key=None,
 ):
-    """Estimate log densities, compiling at each call as the package does."""
+    """Estimate log densities; like the legacy package, compile at each call."""
     if epsilon is None:
         assert key is not None
         epsilon = jax.random.normal(key, (*theta.shape, n_epsilon))

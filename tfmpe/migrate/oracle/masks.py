@@ -97,7 +97,7 @@ def _mask(queries, keys, independence, both_ways):
 
 
 def build_padding_mask(block_slices, event_shapes):
-    """Return which tokens are real, given the true sizes of each sample."""
+    """Return which tokens are not padding, given each sample's true sizes."""
     masks = []
     for key, block in block_slices.items():
         sizes = event_shapes[key]

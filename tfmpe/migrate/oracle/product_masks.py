@@ -1,6 +1,6 @@
 """Mask rules of the core, applied token pair by token pair.
 
-The rules and their order are those of ``masks``, with one difference:
+The rules act as in ``masks``, in the same order, with one difference:
 ``cross_local`` with ``(dim_a, dim_b)`` opens *every* token of a at coordinate
 i to *every* token of b at coordinate i. For simplicity, each pair of tokens is
 decided separately: the last rule that applies to it wins.
@@ -41,8 +41,8 @@ def _check(rule, shape_a, shape_b):
         sizes = None, None
     if sizes[0] is None or sizes[0] != sizes[1]:
         raise ValueError(
-            f"the rule of {a!r}, {shape_a}, and {b!r}, {shape_b}, maps "
-            f"{index_map}: no such dimensions of equal size"
+            f"the rule between {a!r} of shape {shape_a} and {b!r} of shape "
+            f"{shape_b} matches {index_map}: expected dimensions of equal size"
         )
 
 

@@ -40,7 +40,7 @@ class ArrayFile:
     def __init__(self, file: Path, shown: str):
         self.shown = shown
         self._arrays: dict[str, np.ndarray] = {}
-        # Read once, so that the checked bytes are those that are used.
+        # Read once, so that no other process can change the checked bytes.
         content = io.BytesIO(read_bytes(file, self.shown))
         # zipfile raises many kinds of exceptions on invalid bytes.
         try:

@@ -43,7 +43,7 @@ class Call:
     # None if the call did not change them.
     args_after: tuple[Any, ...] | None = None
     kwargs_after: dict[str, Any] | None = None
-    # View that replaces the result, and its argument.
+    # View that replaces the result, and the argument of the view.
     view: str | None = None
     view_arg: Any = None
     compare: Compared = Compared()

@@ -1,4 +1,4 @@
-"""Recording files: which there are, and reading up to a size limit."""
+"""Recording files: search, and reading up to a size limit."""
 
 import json
 from pathlib import Path

@@ -173,9 +173,9 @@ _INNER_FILE = "SFMPE_sample_posterior_encoded.json"
 _PLACE = re.compile(r"(.+__trace)(\d+)_sample_posterior")
 
 
-# `SFMPE.sample_posterior` called `SFMPE.sample_posterior_encoded`. Both calls
-# were recorded, but weights and noise only with the second (the next number).
-# The first takes its `extra` from there, or keeps None if it is not available.
+# `SFMPE.sample_posterior` calls `SFMPE.sample_posterior_encoded`. Both calls
+# were recorded, but weights and noise (`extra`) only with the inner call, which
+# has the next number. The outer call gets that `extra`, or None if missing.
 def _lacks_weights(case: Case) -> bool:
     ran = case.raises is None and not case.traced and not case.target
     return case.function == _OUTER and case.extra is None and ran

@@ -94,8 +94,8 @@ class Left(Strict, frozen=True):
 class Shadow(Content, frozen=True):
     """A run on both packages: the JSON of ``tfmpe run --shadow``."""
 
-    # That of the script if it failed; else 1 if something differs, 3 if nothing
-    # was compared.
+    # The script's exit code if it failed; else 1 if something differs, 3 if
+    # nothing was compared.
     exit_code: int
     script: str
     script_exit_code: int = 0

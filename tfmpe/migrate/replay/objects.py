@@ -46,7 +46,7 @@ class Objects:
         self.first_weights = Comparison()
 
     def made(self, tree: Any) -> Any:
-        """Return a new tree with the objects that it requests."""
+        """Return a new tree in which every requested object is created."""
         return mapped(self._made, tree)
 
     def _made(self, leaf: Any) -> Any:

@@ -33,7 +33,7 @@ def compile_quickly() -> None:
 
 @contextmanager
 def replaying() -> Iterator[None]:
-    """Silence warnings as `silenced`, and compile without optimization.
+    """Silence warnings like `silenced`, and compile without optimization.
 
     Replayed programs run only once. The settings apply to all threads that are
     started inside.

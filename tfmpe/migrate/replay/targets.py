@@ -32,16 +32,16 @@ class Target(NamedTuple):
 # both solvers keep 1e-5 per step.
 _SAMPLES = Target(
     None,
-    Tolerance(5e-4, 0.0, "two adaptive solutions"),
+    Tolerance(5e-4, 0.0, "two adaptive ODE solves"),
     # At the kinks of relu, rounding decides which steps are taken. The legacy
     # result differs by up to 0.06 from the integral in float64. The median
     # difference of one call, compiled in four ways, was 4e-4 to 2.3e-3.
-    Tolerance(0.1, 0.0, "a solution that does not repeat", median=5e-3),
+    Tolerance(0.1, 0.0, "an ODE solve that does not repeat", median=5e-3),
 )
 
 _DENSITIES = Target(
     None,
-    Tolerance(2e-3, 0.0, "two adaptive solutions of a state and its trace"),
+    Tolerance(2e-3, 0.0, "two adaptive solves of a state and its trace"),
     # The trace of a network with relu jumps. The legacy results differ from the
     # integral by up to 0.1 at a log density of -16, and by 0.03 at -3.5.
     Tolerance(0.05, 1e-2, "a trace that jumps"),

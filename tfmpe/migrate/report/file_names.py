@@ -1,4 +1,4 @@
-"""Matching of the file names of a run to those of a scan."""
+"""Matching of file names in a run to file names in a scan."""
 
 import os
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from tfmpe.migrate.records.places import Place
 
 
 class FileNames:
-    """Mapping from the file names of runs to those of a scan.
+    """Mapping from file names in runs to file names in a scan.
 
     A run has mostly absolute paths, perhaps of another machine; a scan has the
-    paths that were passed to it.
+    paths that it was given.
     """
 
     def __init__(self, known: Iterable[str], base: Path):
@@ -31,7 +31,7 @@ class FileNames:
         return os.path.normpath(os.path.join(self._base, name))
 
     def _find(self, file: str) -> str:
-        """Return the scanned file of the same path, else longest common end."""
+        """Return the scanned file of the same path, or longest common end."""
         path = self._path(file)
         if path in self._known:
             return self._known[path]

@@ -19,8 +19,8 @@ _KNOWN = {entry.name: entry for entry in NAMES.values()}
 def join(sources: Sequence[Source], names: FileNames) -> list[Site]:
     """Return every site with its run results, by file, cell and line.
 
-    A call belongs to the smallest site with its name that includes its line;
-    two such sites on one line share it. If there is none, a new site is added.
+    A call belongs to the smallest site that has its name and includes its line.
+    Two such sites on one line share the call; without any, a site is added.
     """
     joining = _Joining(names)
     for fix in only(sources, Fix):

@@ -70,7 +70,7 @@ def _sender(
 def _rows(
     values: list[np.ndarray], batched: tuple[Flags, ...]
 ) -> Iterator[list[np.ndarray]]:
-    """Yield the calls that vmap merged; its last axis comes first."""
+    """Yield the calls that ``vmap`` merged; the last batched axis is first."""
     if not batched:
         yield values
         return

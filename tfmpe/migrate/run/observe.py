@@ -84,7 +84,7 @@ class Watch(importlib.abc.MetaPathFinder):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Do not handle this thread's calls, such as those in a handled one."""
+        """Do not handle this thread's calls, such as inner calls."""
         before = getattr(self._local, "paused", False)
         self._local.paused = True
         try:

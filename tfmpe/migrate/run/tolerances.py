@@ -1,4 +1,4 @@
-"""Tolerances between legacy results and those of the bridge."""
+"""Tolerances between legacy results and bridge results."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase

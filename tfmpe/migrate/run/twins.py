@@ -96,7 +96,7 @@ class Twins:
         return pair
 
     def _clone(self, pair: Pair, module: Any) -> None:
-        """Copy a module that draws from the twins of its random numbers."""
+        """Copy a module, and give the copy the twins of its random numbers."""
         from flax import nnx
 
         twin = nnx.clone(module)
@@ -153,7 +153,7 @@ def of_bridge(module: str, name: str) -> Any:
 def default_rngs(
     function: Callable[..., Any], args: Any, kwargs: Any
 ) -> dict[str, Any]:
-    """Return the shared random numbers (L20) of a call's defaults."""
+    """Return the shared random numbers (L20) that a call uses by default."""
     try:
         signature = inspect.signature(function)
         given = signature.bind(*args, **kwargs).arguments

@@ -103,14 +103,14 @@ def state_of(value: Any, left_out: Collection[int] = ()) -> dict[str, Any]:
 
 
 def load(state: State) -> None:
-    """Set the state of twins to that of their originals."""
+    """Copy the state of originals to their twins."""
     for pair, held in state.items():
         if pair.why is None:
             fill_in(pair.twin, held)
 
 
 def fill_in(twin: Any, held: dict[str, Any]) -> None:
-    """Set the state of an object to that of another one of its kind."""
+    """Copy the state of an object to another object of the same kind."""
     if not is_nnx(twin):
         for name in held.keys() & vars(twin).keys():
             setattr(twin, name, copied(held[name]))

@@ -8,7 +8,7 @@ from zlib import crc32
 from tfmpe.migrate.recordings.read import Head
 from tfmpe.migrate.replay.targets import REPLAYED
 
-# Of cases that are not of the preprocessing, which compiles fast.
+# Share of all cases except the preprocessing, which compiles fast.
 SHARE = 1 / 40
 LEFT_OUT = "left out by default; --all replays them"
 
@@ -16,7 +16,7 @@ LEFT_OUT = "left out by default; --all replays them"
 def choose(heads: Mapping[Path, Head]) -> dict[Path, list[str]]:
     """Return the names of the chosen cases by file.
 
-    At least one of each example; the same everywhere, by a checksum.
+    At least one of each example. A checksum selects the same cases everywhere.
     """
     chosen: dict[Path, list[str]] = {file: [] for file in heads}
     others: dict[str, list[tuple[int, Path, str]]] = defaultdict(list)

@@ -59,8 +59,8 @@ def verify(
     """Replay stored legacy output and compare all results.
 
     The default folder is the one shipped with the package. Invalid files and
-    recordings from elsewhere are reported as problems and not replayed. With
-    `other_fingerprint`, exact comparisons are relaxed to `LOOSENED`. With
+    recordings that differ in `fingerprint.KIND` are reported, not replayed.
+    With `other_fingerprint`, exact comparisons are relaxed to `LOOSENED`. With
     `quick`, only some calls of the slow functions are replayed (see `choose`).
     """
     with ExitStack() as stack:

@@ -105,7 +105,7 @@ class Embedding(nnx.Module):
         time : Array or float
             Must broadcast to ``(n, t, 1)``; None means -1e8.
         is_context : bool
-            Whether the tokens are those of the context.
+            Whether the tokens belong to the context.
 
         Raises
         ------

@@ -89,7 +89,7 @@ class MLP(nnx.Module):
 
 
 class _Block(nnx.Module):
-    """Common parts of both kinds of blocks, created in the order of keys."""
+    """Layers that both kinds of blocks have, created in the legacy order."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class DecoderBlock(_Block):
     Parameters
     ----------
     n_heads, dim, n_ff, dropout, activation, rngs
-        See :class:`EncoderBlock`, in a different order.
+        See :class:`EncoderBlock`; the order of arguments differs.
 
     Raises
     ------

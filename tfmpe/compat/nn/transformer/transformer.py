@@ -155,7 +155,7 @@ class Transformer(StructuredVectorFieldModel):
         Parameters
         ----------
         pos, pos_label, pos_index, pos_mask
-            The ``theta…`` of :meth:`__call__`.
+            See ``theta``, ``theta_label`` and so on of :meth:`__call__`.
         encoded : Array
             As returned by :meth:`encode`.
         cross_mask, time
@@ -199,7 +199,7 @@ class Transformer(StructuredVectorFieldModel):
         Raises
         ------
         TypeError
-            If a width is not that of the network.
+            If a width does not match the network.
 
         Warns
         -----
