@@ -110,14 +110,14 @@ CLASHES = [
     (
         lambda: dataset({"a": TWO, "b": TWO}, dims={"b": ["a_dim_0"]}),
         "An axis of 'a' has no name and would be called 'a_dim_0', but "
-        "another axis has that name. Name it with dims=.",
+        "another axis has that name. Name the axis of 'a' with dims=.",
     ),
     (
         lambda: dataset(
             {"a": TWO[:, :, 0], "b": TWO}, dims={"b": ["a_value_0"]}
         ),
         "An axis of 'a' has no name and would be called 'a_value_0', but "
-        "another axis has that name. Name it with dims=.",
+        "another axis has that name. Name the axis of 'a' with dims=.",
     ),
     (
         lambda: dataset(

@@ -549,7 +549,7 @@ def test_a_width_that_is_too_small():
     with pytest.raises(ValueError) as caught:
         flatten_pytree({"a": np.zeros((1, 1, 3))}, 1, None, -1e8, 2)
     assert str(caught.value) == (
-        "max_batch_size is 2: 'a' holds 3 values in a token"
+        "max_batch_size 2 is too small: 'a' holds 3 values in a token"
     )
 
 
@@ -626,8 +626,8 @@ def test_slices_of_another_form():
             {"a": {"offset": 0}, "b": {"event_shape": (1,), "size": 3}}, {}
         )
     assert str(caught.value) == (
-        "Every entry of slices needs "
-        "['batch_shape', 'event_shape', 'offset']:\n"
+        "Entries of slices must have 'event_shape', and only "
+        "['batch_shape', 'dims', 'event_shape', 'groups', 'offset']:\n"
         "  - the entry of 'a' has ['offset']\n"
         "  - the entry of 'b' has ['event_shape', 'size']"
     )

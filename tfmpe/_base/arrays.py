@@ -21,7 +21,7 @@ from .programs import compiled
 T = TypeVar("T")
 
 PAD_VALUE = -1e8
-"""Value of padding, dimensionless. Nothing may compute with it."""
+"""Value that fills padding, dimensionless; never used in a computation."""
 
 AnyArray: TypeAlias = Array | np.ndarray
 """An array of jax, traced or not, or of NumPy."""
@@ -58,7 +58,7 @@ def on_host(arrays: Iterable[Any]) -> bool:
             continue
         if not isinstance(array, jax.Array) or isinstance(array, Tracer):
             return False
-        # Looked up only once: that costs as much as slicing an array.
+        # Looked up once: a lookup costs as much as slicing an array.
         default = default or jax.local_devices()[0]
         if default.platform != "cpu" or array.weak_type:
             return False
@@ -92,7 +92,7 @@ def is_numeric(dtype: np.dtype) -> bool:
 
 
 def check_unmasked(value: Any, what: str) -> None:
-    """Raise if values are masked, also in lists: NumPy ignores the mask."""
+    """Raise if values, also in lists, are masked: np.asarray drops masks."""
     if isinstance(value, (list, tuple)):
         for each in value:
             check_unmasked(each, what)
@@ -120,9 +120,9 @@ def promoted(*arrays: Any) -> list[Any]:
 
 
 def fill_value(pad_value: Any, dtype: np.dtype) -> np.generic:
-    """Return ``pad_value`` as ``jnp.pad`` writes it: integers saturate."""
+    """Return ``pad_value`` cast as in ``jnp.pad``: integers saturate."""
     plain = isinstance(pad_value, (int, float))
-    # The text distinguishes equal numbers in the cache: 0.0 and -0.0.
+    # The text is part of the cache key, to distinguish 0.0 from -0.0.
     fill = _fill if plain else _fill.__wrapped__
     return fill(pad_value, str(pad_value) if plain else "", dtype)
 
@@ -138,7 +138,7 @@ def _fill(pad_value: Any, text: str, dtype: np.dtype) -> np.generic:
 
 
 def spread(array: Any, places: np.ndarray, n_rows: int, pad_value: Any) -> Any:
-    """Scatter the rows of ``(*lead, n, columns)`` to places in ``n_rows``."""
+    """Scatter rows of ``(*lead, n, columns)`` into ``n_rows`` padded rows."""
     if np.array_equal(places, np.arange(n_rows)):
         return array
     shape = (*array.shape[:-2], n_rows, array.shape[-1])
@@ -178,7 +178,7 @@ def quiet_casts() -> np.errstate:
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Allocate an array that jax can take over without copying it."""
     n_bytes = math.prod(shape) * dtype.itemsize
-    # jax shares memory only if it is aligned like that of its own arrays.
+    # jax shares only memory that is aligned as in its own arrays.
     raw = np.empty(n_bytes + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
@@ -195,7 +195,7 @@ def strong(array: Any) -> Any:
 
 
 def on_device(array: np.ndarray) -> Array:
-    """Return a jax array; ``jnp.asarray`` may compile a copy of each shape."""
+    """Return a jax array; ``jnp.asarray`` may compile a copy for each shape."""
     return jax.device_put(array)
 
 
@@ -247,7 +247,7 @@ def flatten_samples(tree: T, n_axes: int) -> T:
 
 
 def take_rows(tree: Any, rows: Any) -> Any:
-    """Return rows of every array in a tree; on the host, do not compile."""
+    """Return rows of every array in a tree, without compiling on the host."""
     if on_host([rows]):
         rows = np.asarray(rows)
     return jax.tree.map(lambda leaf: _take(leaf, rows), tree)

@@ -36,6 +36,6 @@ def write_atomically(
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove temporary files of interrupted writers; none may be running."""
+    """Remove files that interrupted writers left; no writer may be running."""
     for temporary in folder.glob(f".{pattern}.*.tmp"):
         temporary.unlink()

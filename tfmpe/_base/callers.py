@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 
-# Packages on the stack between that line and this package: transformations,
-# modules, solvers, and the wrappers of run-time type checkers.
+# Packages on the stack between the user's line and this package:
+# transformations, modules, solvers, and wrappers of run-time type checkers.
 _SKIPPED_PACKAGES = (
     "tfmpe",
     "jax",
@@ -54,7 +54,7 @@ def warn_at_caller(warning: Warning) -> None:
 def _caller() -> FrameType:
     """Return the innermost frame that belongs to no library or wrapper.
 
-    A pool thread has no such frame; the main thread, which waits for it, does.
+    In a pool thread, which has none, return that of the waiting main thread.
     """
     innermost = sys._getframe(1)
     main = sys._current_frames().get(threading.main_thread().ident or 0)
@@ -74,7 +74,7 @@ def _passes_on(frame: FrameType) -> bool:
     if package in _SKIPPED_PACKAGES or file.startswith(_GENERATED):
         return True
     installed, standard = _origin(file)
-    # Installed code may be the user's own, unless it takes any arguments.
+    # Installed code may be the user's, unless it takes arbitrary arguments.
     takes_anything = flags & _ANY_ARGUMENTS == _ANY_ARGUMENTS
     return takes_anything if installed else standard
 

@@ -101,10 +101,10 @@ def _check_floats(
 
 
 def _steps_vanish(given: np.ndarray, bound: float, dtype: np.dtype) -> bool:
-    """Return whether rounding removes most steps from token to token.
+    """Return whether rounding makes most neighboring tokens equal.
 
-    For example, times in seconds lose their steps where other rows, or zeros
-    in padding, are far away.
+    For example, times in seconds become equal if other rows, or zeros in
+    padding, are far away.
     """
     if not given.ndim:
         return False
@@ -155,9 +155,9 @@ def _check_ends(
     low: Any, high: Any, least: Any, most: Any, dtype: np.dtype, what: str
 ) -> None:
     if low < least:
-        _refuse(what, low, dtype, f"smallest is {least}")
+        _refuse(what, low, dtype, f"smallest value is {least}")
     if high > most:
-        _refuse(what, high, dtype, f"largest is {most}")
+        _refuse(what, high, dtype, f"largest value is {most}")
 
 
 def _refuse(what: str, value: Any, dtype: np.dtype, limit: str) -> None:

@@ -22,8 +22,8 @@ _ONE_THREAD = (
     {"xla_cpu_experimental_ynn_fusion_type": ""},
 )
 """XLA options that compute each matrix product in one thread. Products are many
-and small here: with more threads, the training of ``tfmpe demo`` makes 46 steps
-per second on two cores, with one 94. More cores were not measured."""
+and small here: on two cores, training in ``tfmpe demo`` makes 46 steps per
+second with several threads and 94 with one. More cores were not measured."""
 
 _FEW_CORES = 4
 
@@ -36,8 +36,8 @@ def compiled(
     Positional arguments of the function are trees of arrays; keyword arguments
     are static and hashable. The least recently used program is freed, together
     with its static arguments; ``jax.jit`` keeps all programs as long as the
-    function exists. ``quick`` compiles with options for large programs, which
-    cannot be called under ``jit``. ``cache_info()`` works as in
+    function exists. With ``quick``, options for large programs are used, and
+    the function cannot be called under ``jit``. ``cache_info()`` works as in
     ``functools.lru_cache``.
 
     Examples
@@ -61,7 +61,7 @@ def compiled(
                 arrays = jax.tree.unflatten(structure, leaves)
                 return function(*arrays, **static)
 
-            # Takes leaves, because jax also caches structures, with layouts.
+            # Takes leaves, as jax caches tree structures, which hold layouts.
             if not quick or jax.config.read("jax_disable_most_optimizations"):
                 return jax.jit(run)
             return jax.jit(run, compiler_options=_QUICK | _one_thread())
@@ -80,7 +80,7 @@ def compiled(
 
 @cache
 def _one_thread() -> dict[str, Any]:
-    """Return the options of ``_ONE_THREAD`` that this jaxlib has, if of use."""
+    """Return the supported ``_ONE_THREAD`` options, on CPUs with few cores."""
     options: dict[str, Any] = {}
     if jax.default_backend() == "cpu" and (os.cpu_count() or 1) <= _FEW_CORES:
         for option in _ONE_THREAD:

@@ -18,10 +18,10 @@ def progress_bar(
     label: str = _COMPILING,
     initial: int = 0,
 ) -> AbstractContextManager[Any]:
-    """Return a context manager that yields a bar of tqdm, or None.
+    """Return a context manager that yields a tqdm bar, or None if not wanted.
 
-    The default label stays until the first :func:`advance`. In a file, where
-    every redrawn bar stays, it is redrawn less often.
+    The default label stays until the first :func:`advance`. In a file, which
+    keeps every redraw, the bar is redrawn less often.
     """
     if not wanted:
         return nullcontext()
@@ -39,8 +39,8 @@ def progress_bar(
 def advance(bar: Any, label: str, result: Any = None, n: int = 1) -> bool:
     """Move a bar, unless it is None, and return whether it was redrawn.
 
-    Waits for the first result, which includes compilation; the speed and the
-    time left are those of the others.
+    The call that ends "compiling" waits for its result, so that compilation
+    does not count in the speed and the remaining time.
     """
     if bar is None:
         return False

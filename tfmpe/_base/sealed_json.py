@@ -23,7 +23,7 @@ class DamageError(StorageError):
 
 @contextmanager
 def naming(path: object) -> Iterator[None]:
-    """Add the path to every :class:`StorageError`; if damaged, a remedy."""
+    """Add a path to every :class:`StorageError`, and a remedy for damage."""
     try:
         yield
     except DamageError as error:
@@ -78,14 +78,14 @@ def _parse(text: str) -> Any:
             text, object_pairs_hook=_distinct, parse_constant=_refuse
         )
     except (ValueError, RecursionError) as error:
-        # Also nesting too deep for the stack, and numbers that are too long.
+        # Also for nesting too deep for the stack, and for too long numbers.
         raise DamageError(f"its description is not JSON ({error})") from None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
-        raise ValueError("it holds an entry twice")
+        raise ValueError("it has a duplicate entry")
     return record
 
 
@@ -100,7 +100,7 @@ def read_exactly(
 ) -> T:
     """Return ``read(record)`` if ``write`` restores the same record.
 
-    So no entry is missing, ignored or converted (such as True for 1).
+    So no entry can be missing, ignored or converted (such as True to 1).
     """
     try:
         value = read(record)

@@ -33,8 +33,8 @@ class TransformerConfig:
     n_heads
         Number of attention heads; must divide ``latent_dim``.
     n_encoder_layers
-        Number of layers of the conditioning tokens, 0 or more; computed once
-        per ODE solution.
+        Number of layers that encode the conditioning tokens, 0 or more; run
+        once per ODE solve.
     n_decoder_layers
         Number of layers in which target tokens attend to one another and to
         the conditioning tokens. Each layer passes information between target

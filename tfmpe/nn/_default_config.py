@@ -13,7 +13,7 @@ _MOST_LAYERS = 4
 def default_config(
     layout: TokenLayout, target_keys: Iterable[str]
 ) -> TransformerConfig:
-    """Return a size of network for a layout.
+    """Return a network size that suits a layout.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def default_config(
 
 
 def _levels(names: tuple[str, ...], closed: set[tuple[str, str]]) -> int:
-    """Return the largest number of steps between two keys that attend."""
+    """Return the most steps that information takes between two of the keys."""
     most = 0
     for start in names:
         reached, edge, steps = {start}, {start}, 0

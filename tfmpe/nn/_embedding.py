@@ -27,9 +27,9 @@ class TokenEmbedding(nnx.Module):
     """A vector for every token, independent of time.
 
     It is the sum of a linear map of the token's values, with one map per key;
-    a vector for its key, one as target and one as conditioning; and a linear
-    map of the Fourier features of its standardized functional inputs. Padding
-    contributes nothing.
+    a vector for its key, which differs between target and conditioning tokens;
+    and a linear map of the Fourier features of its standardized functional
+    inputs. Padding contributes nothing.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TokenEmbedding(nnx.Module):
         self.input_scale = InputMoment(ones(None, (n_inputs,)))
 
     def measure_inputs(self, tokens: AnyView) -> None:
-        """Set the moments that standardize functional inputs from tokens."""
+        """Set the moments of functional inputs, measured in some tokens."""
         mean, scale = input_moments(tokens, self.input_mean.shape[0])
         self.input_mean = InputMoment(jnp.asarray(mean))
         self.input_scale = InputMoment(jnp.asarray(scale))
@@ -103,7 +103,7 @@ class TokenEmbedding(nnx.Module):
     def _inputs(
         self, tokens: AnyView
     ) -> Float[Array, "*sample tokens latent"] | None:
-        """Return the part of functional inputs, 0 for keys without any."""
+        """Return the summand of functional inputs; 0 for keys without any."""
         projection = self.input_projection
         n_inputs = self.input_mean.shape[0]
         given = tokens.functional_inputs

@@ -28,16 +28,16 @@ _DEFAULT = TransformerConfig(32, n_decoder_layers=2, mlp_ratio=1.0)
 
 
 class GroupSummary(NamedTuple):
-    """What all groups together say about the global parameters.
+    """Normal approximation of the posterior of global parameters.
 
     Attributes
     ----------
     context
-        Averages over groups, and one over their number.
+        Averages over groups, and 1 divided by the number of groups.
     mean
         Mean of the normal approximation, in standardized units.
     root
-        Lower Cholesky factor of its precision, the inverse covariance.
+        Lower Cholesky factor of its precision (inverse covariance).
     """
 
     context: Float[Array, "... context"]
@@ -48,19 +48,20 @@ class GroupSummary(NamedTuple):
 class GroupPosterior(nnx.Module):
     """A posterior of global parameters whose precision is a sum over groups.
 
-    The network that learns a posterior for 1 to 50 groups must know that a
-    hundred times as many groups make it ten times as narrow; attention, which
-    averages, cannot know that. Here every group contributes a gradient and a
-    precision, which are added up to a normal approximation of the posterior;
-    and a vector field in the units of this approximation learns what is not
-    normal.
+    With a hundred times as many groups as in training, the posterior is about
+    ten times as narrow; attention, which averages, cannot extrapolate that.
+    Here every group contributes a gradient and a precision, which are added up
+    to a normal approximation of the posterior; a vector field in the units of
+    this approximation learns the deviations from it.
 
     Parameters
     ----------
     global_keys
         The keys to infer, whose tokens all groups depend on.
     keys
-        These keys, then those of the groups; see :meth:`for_tokens`.
+        The conditioning keys, which make up the groups; see :meth:`for_tokens`.
+    n_values
+        Number of values of the global keys in one sample.
     config
         The size of the network: ``n_encoder_layers`` exchanges between groups
         and their average, and ``n_decoder_layers`` layers of the vector field.
@@ -70,18 +71,17 @@ class GroupPosterior(nnx.Module):
 
     Notes
     -----
-    Groups are what the rules keep apart if the global keys are known, of any
-    sizes. The mean is one Newton step from a first estimate: with groups
-    ``j``, gradients ``s_j`` and precisions ``P_j``, all functions of a group,
-    of averages over all groups and of one over their number, and a standard
-    normal prior, the precision is ``P = 1 + sum P_j``, and the mean
-    ``m + (sum s_j - m) / P``, where the first estimate ``m`` depends on the
-    averages. The posterior tends to a normal distribution as groups are added,
-    so what the vector field adds is divided by the root of their number;
-    errors of the gradients do not average out, though, so that the mean errs by
-    a growing number of standard deviations. Sources: Zaheer et
-    al., 2017 (sums over sets); van der Vaart, 1998, section 5.7 (one-step
-    estimators).
+    Groups are sets of tokens that the rules keep apart if the global keys are
+    known; their sizes may differ. The mean is one Newton step from a first
+    estimate ``m``, a function of averages over all groups and of 1 divided by
+    their number. The gradient ``s_j`` and the precision ``P_j`` of group ``j``
+    also depend on the group. With a standard normal prior, the precision is
+    ``P = 1 + sum P_j``, and the mean ``m + (sum s_j - m) / P``. The posterior
+    tends to a normal distribution as groups are added, so the output of the
+    network in the vector field is divided by the square root of their number.
+    Errors of the gradients do not average out, though: with more groups, the
+    mean is wrong by more standard deviations. Sources: Zaheer et al., 2017
+    (sums over sets); van der Vaart, 1998, section 5.7 (one-step estimators).
 
     Examples
     --------
@@ -155,7 +155,7 @@ class GroupPosterior(nnx.Module):
             See :meth:`Transformer.for_tokens`. The number of groups does not
             matter.
         global_keys
-            The keys to infer; their tokens have no padding.
+            The keys to infer, without padding.
         conditioning_keys
             The given keys, which make up the groups.
         config, rngs
@@ -207,12 +207,12 @@ class GroupPosterior(nnx.Module):
         Parameters
         ----------
         conditioning : Tokens or view, sample axes (*sample,)
-            The given tokens, standardized. Their root layout has the keys that
-            they were selected from.
+            The given tokens, standardized. The rules of their root layout
+            determine the groups.
         key
-            If given, the groups of every sample are a random part of its
-            groups, all of them in most samples: so a network learns all
-            numbers of groups.
+            For training: if given, every sample uses a random part of its
+            groups (in most samples all groups), so that the network learns
+            all numbers of groups.
         """
         find_keys(self.embedding.keys, conditioning.layout)
         sample = conditioning.sample_shape
@@ -250,16 +250,15 @@ class GroupPosterior(nnx.Module):
     ) -> Float[Array, "*sample tokens width"]:
         """Return velocities of global parameters in the summary's units.
 
-        See :meth:`Transformer.velocity`. A network that has learnt nothing
-        returns the velocities that lead from a standard normal distribution to
-        itself.
+        See :meth:`Transformer.velocity`. An untrained network returns the
+        velocities that lead from a standard normal distribution to itself.
         """
         del conditioning
         sample = target.sample_shape
         values = self._values(target)
         time = jnp.broadcast_to(time, sample).astype(values.dtype)
-        # The averages are for the normal approximation: without this, the flow
-        # would change them for its own sake, and the mean would be worse.
+        # Only the normal approximation trains the averages: if the flow did
+        # too, the mean would be worse.
         context = jax.lax.stop_gradient(encoded.context)
         vectors = self.into(jnp.concatenate([values, context], -1))
         moment = self.time(time.reshape(-1))

@@ -29,7 +29,7 @@ class Mixture(NamedTuple):
     Attributes
     ----------
     log_weights
-        Of the components; their exponentials have the sum 1.
+        Log weights of the components; the weights sum to 1.
     mean
         Means of the components.
     root
@@ -44,8 +44,8 @@ class Mixture(NamedTuple):
 class MixtureDensity(nnx.Module):
     """A density of observations with few values, such as those of one unit.
 
-    The values of each target token have a mixture of normal distributions with
-    full covariances; a network of the given values returns its parameters.
+    The values of each target token follow a mixture of normal distributions
+    with full covariances; a network computes its parameters from given values.
     Draws and densities need a single evaluation, and narrow distributions are
     learned faster than by a flow.
 
@@ -66,8 +66,8 @@ class MixtureDensity(nnx.Module):
     Notes
     -----
     Tokens of the target keys are independent given the other keys, as
-    ``"local"`` rules say; dependent values belong into one token. Numbers of
-    tokens are those of the layout that the network was built for. Functional
+    ``"local"`` rules declare; put dependent values into one token. The numbers
+    of tokens are fixed when the network is built for a layout. Functional
     inputs and padding are not supported. Source: Bishop, 1994 (mixture density
     networks).
 
@@ -133,7 +133,7 @@ class MixtureDensity(nnx.Module):
         tokens
             Tokens, a view or a layout, with all keys.
         target_keys
-            The keys whose density it learns.
+            The keys whose density is learned.
         config, n_components, rngs
             See the class.
 
@@ -173,7 +173,7 @@ class MixtureDensity(nnx.Module):
         return cls(keys, width, config, n_components=n_components, rngs=rngs)
 
     def mixture(self, target: AnyView, conditioning: AnyView) -> Mixture:
-        """Return the mixture of every target token; its values are ignored."""
+        """Return the mixtures of target tokens; target values are ignored."""
         vectors = self.into(self._inputs(target, conditioning))
         for layer in self.layers.layers:
             vectors = vectors + layer(vectors)
@@ -232,7 +232,7 @@ class MixtureDensity(nnx.Module):
     def _inputs(
         self, target: AnyView, conditioning: AnyView
     ) -> Float[Array, "*sample tokens inputs"]:
-        """Return all given values, which keys these are, and the token's."""
+        """Return the given values, the token's key and which keys are given."""
         known = [key for key, _ in self.keys]
         positions = find_keys(known, target.layout)
         find_keys(known, conditioning.layout)

@@ -16,7 +16,7 @@ class ExchangeableWarning(UserWarning):
 
 
 def warn_of_sets(tokens: ViewOrLayout, exchangeable: Iterable[str]) -> None:
-    """Warn of keys whose token order a network ignores, unless expected."""
+    """Warn of keys whose token order is ignored, except ``exchangeable``."""
     layout = tokens if isinstance(tokens, TokenLayout) else tokens.layout
     expected = layout.select(exchangeable).names
     found = [

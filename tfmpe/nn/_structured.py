@@ -46,7 +46,7 @@ def structured_attention(
     plan
         Static; the result of ``tokens.attention_plan()``.
     query_real, key_real : array of bool, shape (rows or 1, n), optional
-        Padding masks; None where all tokens are real.
+        Padding masks, False for padding; None without padding.
 
     Returns
     -------
@@ -66,8 +66,8 @@ def structured_attention(
     are proportional to ``plan.n_pairs``. Large blocks are computed in parts,
     whose size does not take ``vmap`` axes into account. Scores and softmax are
     float32 or float64. Between two sets of tokens, rows that padding leaves
-    empty attend to every real key; this is computed only if there is such a
-    row (under ``vmap``, always).
+    empty attend to all keys but padding; this is computed only if there is
+    such a row (under ``vmap``, always).
 
     Examples
     --------
@@ -307,10 +307,11 @@ def _fill_rows(
     query_real: Bool[AnyArray, "_ n"] | None,
     key_real: RealKeys,
 ) -> ByHead:
-    """Return the output with the rows of queries that have no real key filled.
+    """Return the output, with rows filled for queries without an open key.
 
     As in ``attention_mask``, such queries attend to themselves or to all keys
-    that are real. Queries that are padding get the value of the first real key.
+    but padding. Queries that are padding get the value of the first key that is
+    not.
     """
     value = vectors[-1]
     to_self = plan.empty_rows != "all" and bool((plan.own >= 0).any())
@@ -326,7 +327,7 @@ def _fill_rows(
             itself[:, None, :, None], _take(value, own), attended
         )
         empty = empty & ~itself
-    # In self-attention every real token is a real key and attends to itself.
+    # In self-attention every token but padding can attend to itself.
     if not (to_self and plan.among_themselves):
         attended = _see_all(attended, empty, vectors, key_real, plan.n_pairs)
     first = jnp.take_along_axis(
@@ -342,10 +343,11 @@ def _see_all(
     key_real: Bool[AnyArray, "_ m"],
     n_pairs: int,
 ) -> ByHead:
-    """Let some rows attend to every real key, or every key if none is real.
+    """Let ``empty`` rows attend to all keys that are not padding.
 
-    Memory is allocated even if there is no such row, so this is computed in
-    parts that need no more memory than the open pairs.
+    If all keys are padding, these rows attend to all keys. Memory is allocated
+    even if there is no such row, so this is computed in parts that need no more
+    memory than the open pairs.
     """
     query, key, value = vectors
     n_query, n_key = query.shape[2], key.shape[2]

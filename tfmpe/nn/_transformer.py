@@ -23,10 +23,10 @@ from tfmpe.preprocessing import TokenLayout
 class Transformer(nnx.Module):
     """A vector field on Tokens: velocities of the target tokens.
 
-    An encoder of the conditioning tokens, which does not depend on time and is
-    computed once per ODE solution; and a decoder, in which the target tokens
-    attend to one another and to the encoded tokens. All attention is
-    restricted to what rules and padding allow.
+    An encoder of the conditioning tokens does not depend on time and runs once
+    per ODE solve. In the decoder, the target tokens attend to one another and
+    to the encoded tokens. All attention is restricted to what rules and padding
+    allow.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class Transformer(nnx.Module):
         )
 
     def encode(self, conditioning: AnyView) -> list[Remembered]:
-        """Return keys and values of the conditioning for every decoder layer.
+        """Return keys and values of conditioning tokens per decoder layer.
 
         Parameters
         ----------
@@ -180,8 +180,8 @@ class Transformer(nnx.Module):
         )
         for layer in self.encoder.layers:
             vectors = self._run(layer)(vectors, pattern)
-        # No norm, as after the decoder: averages of values stay linear in the
-        # values, also far from their mean.
+        # No norm here, nor after the decoder, so that averages of values stay
+        # linear in the values, also far from their mean.
         sample = conditioning.sample_shape
         layers: Any = self.decoder.layers
         return [

@@ -14,7 +14,7 @@ ViewOrLayout: TypeAlias = AnyView | TokenLayout
 Vectors: TypeAlias = Float[Array, "rows n latent"]
 Heads: TypeAlias = Float[Array, "rows n heads head_dim"]
 Padding: TypeAlias = Bool[AnyArray, "*sample n"] | None
-"""True for real tokens; None if all are."""
+"""False for padding; None if there is no padding."""
 
 Remembered: TypeAlias = tuple[
     Float[Array, "*sample keys heads head_dim"],

@@ -104,7 +104,7 @@ def test_dropping_the_remainder():
         generator(3, drop_remainder=True)
     assert str(error.value) == (
         "With drop_remainder there is no batch: batch_size is 4, but there "
-        "are only 3 samples."
+        "are only 3 samples. Use a smaller batch_size."
     )
 
 

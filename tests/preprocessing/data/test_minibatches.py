@@ -131,7 +131,8 @@ def test_sizes_that_do_not_fit(tokens, size):
     with pytest.raises(ValueError, match="minibatches of") as error:
         minibatches(tokens, size)
     assert str(error.value) == (
-        f"Cannot cut 10 samples into minibatches of {size}."
+        f"Cannot cut 10 samples into minibatches of {size}. "
+        "Use a size from 1 to the number of samples."
     )
 
 

@@ -177,8 +177,8 @@ except ValueError as error:
 """
     assert run(code, tmp_path) == (
         "Tokens with the sample shape (3,) in each of 1 processes cannot be "
-        "divided evenly over 2 devices. Use a multiple, for example with "
-        "TokenGenerator(..., drop_remainder=True).\n"
+        "divided evenly over 2 devices. Use a multiple of 2 samples in "
+        "total, for example with TokenGenerator(..., drop_remainder=True).\n"
     )
 
 

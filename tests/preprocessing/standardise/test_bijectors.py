@@ -263,13 +263,15 @@ def test_only_elementwise_functions_of_jax(tokens, bijector, fault):
     intro = "Bijectors must act on single numbers and be written with jax.numpy"
     with pytest.raises(ValueError, match=intro) as caught:
         Standardizer.fit(tokens, bijectors={"unit": bijector})
-    assert str(caught.value).startswith(f"{intro}: that of 'unit' {fault}")
+    assert str(caught.value).startswith(
+        f"{intro}: the bijector of 'unit' {fault}"
+    )
     exp = transforms.ExpTransform()
     bijectors = {"unit": bijector, "positive": exp, "mu": bijector}
     with pytest.raises(ValueError, match=intro) as caught:
         Standardizer.fit(tokens, bijectors=bijectors)
     lines = str(caught.value).splitlines()
-    assert [line.split()[3] for line in lines[1:]] == ["'unit'", "'mu'"]
+    assert [line.split()[4] for line in lines[1:]] == ["'unit'", "'mu'"]
 
 
 def test_unknown_kinds_of_bijectors(tokens):

@@ -43,7 +43,7 @@ class TokenGenerator:
     independence, batch_ndims, labels, dims, groups, positions
         See :meth:`Tokens.from_pytree`. The simulator does not get positions.
     n_samples : int
-        Number of simulations of one pass.
+        Number of simulations in one pass over the batches.
     batch_size : int
         Simulations in a batch; the last batch may have fewer.
     seed : int or key array
@@ -57,8 +57,8 @@ class TokenGenerator:
     Raises
     ------
     ValueError
-        If a number is not positive, ``seed`` is negative, or there is no
-        batch; on the first batch, if the functions' arrays do not fit.
+        If a number is not positive, ``seed`` is negative, or no batch is full
+        with ``drop_remainder``; on the first batch, if arrays do not match.
     TypeError
         On the first batch, if a function does not return a dictionary.
 
@@ -122,11 +122,12 @@ class TokenGenerator:
         if not self.n_samples:
             raise ValueError(
                 f"With drop_remainder there is no batch: batch_size is "
-                f"{self.batch_size}, but there are only {n_samples} samples."
+                f"{self.batch_size}, but there are only {n_samples} samples. "
+                "Use a smaller batch_size."
             )
         self.key = _as_key(seed)
         self._jit = jit
-        # Shared with generators of other simulations of the same model.
+        # Shared with the generators that ``reseeded`` returns.
         self._programs: dict[str, Callable[[PRNGKey], Tokens]] = {}
 
     def reseeded(self, n_samples: object, seed: object) -> "TokenGenerator":
@@ -140,7 +141,7 @@ class TokenGenerator:
         other = copy.copy(self)
         other.n_samples = _positive(n_samples, "n_samples")
         other.key = _as_key(seed)
-        # Assigned here too, because copies are made like unpickled objects.
+        # Assigned again, because copying calls ``__getstate__``.
         other._programs = self._programs
         return other
 

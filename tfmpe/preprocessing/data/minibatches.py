@@ -1,4 +1,4 @@
-"""Minibatches of Tokens, and their split into training and validation."""
+"""Minibatches, and splits of Tokens into training and validation parts."""
 
 from typing import SupportsIndex, TypeVar
 
@@ -56,7 +56,8 @@ def minibatches(
     n_samples = _n_samples(tokens)
     if not 1 <= size <= n_samples:
         raise ValueError(
-            f"Cannot cut {n_samples} samples into minibatches of {size}."
+            f"Cannot cut {n_samples} samples into minibatches of {size}. "
+            "Use a size from 1 to the number of samples."
         )
     n = n_samples // size
     rows = _rows(n_samples, key)[: n * size]
@@ -75,7 +76,7 @@ def train_validation_split(
     fraction : float
         Share of the samples to train on, between 0 and 1; dimensionless.
     key : key array, optional
-        Shuffles the samples first; by default the last samples validate.
+        Shuffles the samples; without it, the last ones are for validation.
 
     Returns
     -------

@@ -61,8 +61,8 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
         raise ValueError(
             f"Tokens with the sample shape {tokens.sample_shape} in each of "
             f"{n_processes} processes cannot be divided evenly over "
-            f"{n_pieces} devices. Use a multiple, for example with "
-            "TokenGenerator(..., drop_remainder=True)."
+            f"{n_pieces} devices. Use a multiple of {n_pieces} samples in "
+            "total, for example with TokenGenerator(..., drop_remainder=True)."
         )
     if n_processes == 1:
         return jax.device_put(tokens, sharding)

@@ -85,7 +85,7 @@ def parameter_names(prior: Any) -> list[str]:
     try:
         tree = jax.eval_shape(draw, key)
     except Exception:
-        # It cannot be traced, as in simulate; if it is wrong, it fails again.
+        # The prior may not be traceable; if it is wrong, it fails again.
         tree = draw(key)
     return [leaf.name for leaf in flatten_tree(tree, "prior_fn")]
 
@@ -106,10 +106,10 @@ def compiled(
     key: PRNGKey,
     jit: bool | None,
 ) -> Callable[[PRNGKey], Tokens]:
-    """Compile a simulation, by default if it can be traced and repeated.
+    """Return a simulation, compiled by default if traceable and repeatable.
 
     Random numbers that do not come from the key would be equal in every
-    compiled batch; if tracing finds any, a warning is raised.
+    compiled batch; if tracing finds any, a warning is issued.
     """
     if jit is None:
         # A simulator may fail on tracers with any error; if it is wrong, the

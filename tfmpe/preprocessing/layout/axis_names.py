@@ -1,7 +1,7 @@
 """Names of the axes of a layout, as xarray and ArviZ need them.
 
-Event axes without names are called ``{key}_dim_{i}``, as in ArviZ. Axes that
-a name or a rule matches have one common name.
+Event axes without names are called ``{key}_dim_{i}``, as in ArviZ. Axes with
+the same name in the layout, or that a rule matches, get one common name.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -72,12 +72,13 @@ def _check_free(default: str, owner: str, taken: Collection[str]) -> None:
     if default in taken:
         raise ValueError(
             f"An axis of {owner!r} has no name and would be called "
-            f"{default!r}, but another axis has that name. Name it with dims=."
+            f"{default!r}, but another axis has that name. "
+            f"Name the axis of {owner!r} with dims=."
         )
 
 
 def _tied_axes(root: TokenLayout) -> dict[_Axis, list[_Axis]]:
-    """Return the event axes that are the same as each one, in token order."""
+    """Return the axes that share each event axis's name, in token order."""
     groups = {
         (key.name, i): [(key.name, i)]
         for key in root.keys

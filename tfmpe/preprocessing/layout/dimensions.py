@@ -17,19 +17,19 @@ from .layout import KeyLayout
 
 
 def matched_dims(rule: CrossLocal) -> tuple[int | str, int | str] | None:
-    """Return the dimension of each key of a rule; None to match positions."""
+    """Return the dimensions that a rule matches, or None for positions."""
     if isinstance(rule.dims, str):
         return rule.dims, rule.dims
     return rule.dims
 
 
 def dimension_names(key: KeyLayout) -> tuple[str, ...]:
-    """Return the names of a key's axes, then those of its groups."""
+    """Return the names of a key's axes, then the names of its groups."""
     return (*key.dims, *(group.name for group in key.groups))
 
 
 def find_dimension(key: KeyLayout, dim: int | str) -> int | GroupIndex:
-    """Return the event axis, counted from the front, or the group index."""
+    """Return the number of an event axis, from 0, or a group index."""
     n_axes = len(key.event_shape)
     if isinstance(dim, str):
         if dim in key.dims:
@@ -72,7 +72,7 @@ def token_coordinates(
 
 
 def check_dimensions(keys: Iterable[KeyLayout]) -> None:
-    """Check that names are unique in each key, and sizes equal in all keys."""
+    """Check that a name occurs once per key, and has one size in all keys."""
     faults: list[str] = []
     first: dict[str, tuple[str, int]] = {}
     for key in keys:

@@ -71,11 +71,11 @@ class GroupIndex:
 def number_combinations(
     columns: Iterable[Int[np.ndarray, " n"]], n: int
 ) -> Int64[np.ndarray, " n"]:
-    """Return the rank of each row among the distinct combinations, from 0."""
+    """Return the rank of each row among the distinct rows, from 0."""
     number = np.zeros(n, np.int64)
     for column in columns:
         size = int(column.max(initial=0)) + 1
-        # Ranks are compact, so that no product of sizes can overflow.
+        # Renumbered for every column, so that the product cannot overflow.
         number = np.unique(number * size + column, return_inverse=True)[1]
     return number
 

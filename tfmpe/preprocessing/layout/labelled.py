@@ -56,9 +56,9 @@ def sample_names(data: Tree, sample_ndims: int) -> tuple[str | None, ...]:
 def check_axes(value: object, names: Sequence[str | None], what: str) -> None:
     """Check that the axes of a DataArray are in the order of ``names``.
 
-    ``names`` are the names of the last axes, or None if unknown; names of
-    earlier axes are unknown. Default names of xarray (``dim_0``) are not
-    compared. At most one named axis longer than 1 may have an unknown name.
+    ``names`` are the expected names of the last axes, or None if unknown; names
+    of earlier axes are unknown. Default names of xarray (``dim_0``) are not
+    compared. At most one named axis longer than 1 may have no expected name.
     """
     array = data_array(value)
     if array is None:
@@ -96,14 +96,14 @@ def chosen(axes: tuple[Any, ...], start: int) -> tuple[Any, ...]:
 
 
 def positions_of(labels: Any, index: Any, name: str, what: str) -> Any:
-    """Return the positions of labels in a dimension's index, if it has one."""
+    """Return the positions of labels in an index; the labels if it is None."""
     if index is None:
         return labels
     if not index.is_unique:
         twice = index[index.duplicated()].unique()
         raise ValueError(
             f"{name!r} has the labels {_brief(twice)} twice, so {what} cannot "
-            "name them. Use a different label for every coordinate."
+            "refer to them. Use a different label for every coordinate."
         )
     positions = index.get_indexer(np.asarray(labels))
     missing = sorted({str(x) for x in np.asarray(labels)[positions < 0]})
@@ -130,7 +130,7 @@ def check_positions(ids: object, index: Any, name: str, what: str) -> None:
 
 
 def _arrays(tree: Tree, what: str) -> Iterator[tuple[str, Any]]:
-    """Yield every DataArray in a tree, with its name in messages."""
+    """Yield every DataArray in a tree, after its name for messages."""
     if "xarray" not in sys.modules:
         return
     if data_array(tree) is not None:

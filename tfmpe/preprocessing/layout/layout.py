@@ -43,7 +43,7 @@ class KeyLayout(NamedTuple):
     path : tuple of str
         Keys from the root of the tree to this array.
     offset : int
-        Index of its first token.
+        Index of the key's first token.
     event_shape, batch_shape : tuple of int
         Axes enumerated as tokens, and axes inside one token.
     label : int
@@ -53,8 +53,8 @@ class KeyLayout(NamedTuple):
     dims : tuple of str
         Names of the event axes; empty if they have none.
     groups : tuple of GroupIndex
-        Further dimensions of a ragged key, which has one event axis: the
-        group of every token, sorted by name.
+        Further dimensions of a ragged key (with one event axis), sorted by
+        name: the group of every token.
     """
 
     name: str

@@ -103,7 +103,7 @@ def _ids(
     for name, ids in given.items():
         what = f"groups of {key.name!r} for {name!r}"
         if not isinstance(name, str) or not name:
-            raise TypeError(f"{what}: a dimension must be a name.")
+            raise TypeError(f"{what}: the name must be a nonempty string.")
         if isinstance(ids, str):
             ids = _coordinate(ids, array, axes, what)
             ids = positions_of(ids, indexes.get(name), name, what)

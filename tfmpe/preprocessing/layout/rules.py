@@ -23,7 +23,7 @@ def check_match(a: KeyLayout, b: KeyLayout, rule: CrossLocal) -> None:
         raise ValueError(
             f"Cannot apply cross_local independence: {error}"
         ) from None
-    # A group index without an axis only knows the groups up to the last used.
+    # Without an axis, the size of a group index is only the largest id + 1.
     smaller, dim = (a, dims[0]) if size_a < size_b else (b, dims[1])
     more = not isinstance(find_dimension(smaller, dim), int)
     if size_a != size_b and not more:

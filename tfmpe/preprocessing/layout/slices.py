@@ -19,7 +19,9 @@ def keys_from_slices(slices: Slices) -> tuple[KeyLayout, ...]:
         if "event_shape" not in entry or not known.issuperset(entry)
     ]
     raise_faults(
-        ValueError, f"Every entry of slices needs {sorted(required)}", faults
+        ValueError,
+        f"Entries of slices must have 'event_shape', and only {sorted(known)}",
+        faults,
     )
     labels = rank_labels(slices)
     keys: list[KeyLayout] = []
@@ -47,7 +49,7 @@ def keys_from_slices(slices: Slices) -> tuple[KeyLayout, ...]:
 def layout_from_slices(
     slices: Slices, independence: object = None
 ) -> TokenLayout:
-    """Return the layout of slices; blocks follow each other as written."""
+    """Return the layout of slices; keys stay in their written order."""
     return TokenLayout(
         keys_from_slices(slices), Independence.parse(independence)
     )

@@ -21,9 +21,9 @@ def combine_masks(
     """Combine a declared mask with padding so that no row is empty.
 
     ``own`` marks where query and key are the same token; for ``empty_rows``
-    see ``Tokens.attention_mask``. In rows of padding only the first real key
-    is open, to keep their computation cheap. The result is a NumPy array if
-    the padding is on the host.
+    see ``Tokens.attention_mask``. Queries that are padding attend only to the
+    first key that is not, which is cheap. The result is a NumPy array if the
+    padding is on the host.
     """
     check_empty_rows(empty_rows)
     n_query, n_key = declared.shape

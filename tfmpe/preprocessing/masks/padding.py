@@ -1,4 +1,4 @@
-"""Padding masks: which tokens are real if event shapes vary."""
+"""Padding masks: True where a token is not padding."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -25,7 +25,7 @@ from tfmpe.preprocessing.layout.slices import layout_from_slices
 def key_padding_mask(
     key: KeyLayout, sizes: Num[AnyArray, "*sample axes"]
 ) -> Bool[AnyArray, "*sample tokens"]:
-    """Return which tokens of a key are real, given its true event sizes."""
+    """Return which tokens of a key are not padding, given its true sizes."""
     xp = np if on_host([sizes]) else jnp
     sizes = xp.asarray(sizes)
     real = xp.ones((*sizes.shape[:-1], key.n_tokens), bool)
@@ -38,7 +38,7 @@ def key_padding_mask(
 def padding_mask(
     keys: Sequence[KeyLayout], sizes: Mapping[str, AnyArray]
 ) -> Bool[AnyArray, "*sample tokens"]:
-    """Return which tokens are real; in keys without sizes, all are real."""
+    """Return which tokens are not padding: all in keys without sizes."""
     blocks = [
         key_padding_mask(key, sizes[key.name])
         if key.name in sizes
@@ -94,7 +94,7 @@ def _read_sizes(
 
 @moves_arrays
 def _check_sizes(given: Shaped[AnyArray, "*_ axes"], key: KeyLayout) -> None:
-    """Raise if sizes are not possible for an event shape."""
+    """Raise unless sizes are whole numbers that fit into the event shape."""
     sizes = np.asarray(given)
     kinds = (jnp.integer, jnp.floating)
     right = np.zeros(sizes.shape, bool)
@@ -107,8 +107,8 @@ def _check_sizes(given: Shaped[AnyArray, "*_ axes"], key: KeyLayout) -> None:
         raise ValueError(
             f"event_shapes of {key.name!r} holds {sizes[place]} for axis "
             f"{axis} of the event shape {key.event_shape}; expected whole "
-            f"numbers from 0 to {key.event_shape[axis]}, the number of real "
-            "tokens along the axis."
+            f"numbers from 0 to {key.event_shape[axis]}: how many tokens along "
+            "the axis are not padding."
         )
 
 
@@ -117,7 +117,7 @@ def build_padding_mask(
     event_shapes: Tree,
     selected_keys: Iterable[str] | None = None,
 ) -> Bool[AnyArray, "*sample tokens"]:
-    """Return which tokens are real if event shapes vary between samples.
+    """Return which tokens are not padding if event shapes vary by sample.
 
     Parameters
     ----------
@@ -125,12 +125,12 @@ def build_padding_mask(
         See :func:`build_self_attention_mask`.
     event_shapes : tree of arrays
         True sizes of some or all keys, each of shape ``(*sample,
-        n_event_dims)``; all tokens of other keys are real.
+        n_event_dims)``; other keys have no padding.
 
     Returns
     -------
     array of bool
-        True for real tokens. NumPy for input on the host, else jax.
+        False for padding. NumPy for input on the host, else jax.
 
     Raises
     ------

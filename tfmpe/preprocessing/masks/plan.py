@@ -1,8 +1,8 @@
 """Attention plans: the small products that make up a large mask.
 
 A declared mask of n tokens has n * n entries, few of which are open in a
-hierarchical model. A plan lists the open entries as blocks of equal groups.
-Time and memory are proportional to them; the mask itself is never built.
+hierarchical model. A plan lists the open entries as blocks of groups of equal
+size. Time and memory are proportional to the open entries; no mask is built.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ kernel launches cost more, is not measured.
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AttentionPlan:
-    """Open pairs of an attention mask, as blocks of equal groups.
+    """Open pairs of an attention mask, as blocks of groups of equal size.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ def _fallbacks(
     n_key: int,
     empty_rows: str,
 ) -> list[PlacedBlock]:
-    """Return blocks for query tokens whose keys the rules close."""
+    """Return blocks for query tokens that the rules leave without keys."""
     to_self = (own[blind] >= 0) & (empty_rows != "all")
     none, everything = np.zeros(0, np.int32), np.arange(n_key, dtype=np.int32)
     blocks = []

@@ -1,4 +1,4 @@
-"""Blocks of equal groups, made from a row of the table of relations."""
+"""Blocks of groups of equal size, from a row of the table of relations."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -15,9 +15,10 @@ from .relations import coordinates
 class AttentionBlock(NamedTuple):
     """Groups of query tokens, each of which attends to a few keys of its own.
 
-    Arrays hold positions. Unused slots hold any position; if they are slots of
-    keys, they are closed. All groups also attend to the shared keys. A mask is
-    None if all queries attend to all keys of their group, or all shared keys.
+    Arrays hold positions. Unused slots hold any position; unused key slots are
+    closed. All groups also attend to the shared keys. ``keys_open`` is None if
+    all queries attend to all keys of their group; ``shared_open``, if all
+    queries attend to all shared keys.
     """
 
     queries: Int32[np.ndarray, "groups queries"]
@@ -148,7 +149,7 @@ class _Lists(NamedTuple):
 def _seen_tokens(
     row: Row, keys: TokenLayout, groups: Int[np.ndarray, "groups columns"]
 ) -> _Lists:
-    """Return the keys that match the coordinates of each group."""
+    """Return the key tokens that match the coordinates of each group."""
     numbers: list[np.ndarray] = [_NO_TOKENS]
     tokens: list[np.ndarray] = [_NO_TOKENS]
     twice = False

@@ -23,9 +23,9 @@ _Numbers: TypeAlias = Int64[np.ndarray, " _"]
 
 MERGE_WASTE = 2.0
 MERGE_MOST = 2**18
-"""Rows that differ are merged if that computes at most ``MERGE_WASTE`` pairs
-per open pair, and at most ``MERGE_MOST`` pairs in total: the number of large
-products does not matter, and their closed pairs would need a large mask."""
+"""Rows that differ are merged if the result computes at most ``MERGE_WASTE``
+pairs per open pair, and at most ``MERGE_MOST`` pairs: merging large products
+saves no time, and their closed pairs would need a large mask."""
 
 
 class Row(NamedTuple):

@@ -1,7 +1,7 @@
-"""Groups of tokens that depend on one another only through some keys.
+"""Groups of tokens that are independent of one another given shared keys.
 
-They are the connected parts of the graph in which two tokens are linked if the
-rules let one attend to the other, without the tokens of those keys.
+They are the connected parts of the graph of all other tokens, in which two
+tokens are linked if the rules let one attend to the other.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ def token_groups(
 ) -> Int32[np.ndarray, " tokens"]:
     """Return the group of every token, numbered in token order.
 
-    Tokens of ``shared`` keys are in no group, -1.
+    Tokens of ``shared`` keys are in no group; their number is -1.
     """
     shared = tuple(name for name in shared if name in layout)
     return layout.memo(

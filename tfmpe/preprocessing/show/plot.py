@@ -39,7 +39,7 @@ def plot_mask(
     Parameters
     ----------
     tokens : Tokens or TokenView
-        Whose mask to plot.
+        Tokens whose mask is plotted.
     query_keys : sequence of str, optional
         Keys in the rows, whose tokens attend; all by default.
     key_keys : sequence of str, optional
@@ -63,10 +63,10 @@ def plot_mask(
     Notes
     -----
     Static, so safe under ``jit``. If there is no room for every token,
-    several tokens share a cell. It is paler if only some of its pairs are
+    several tokens share a cell. A cell is paler if only some of its pairs are
     allowed, so every allowed pair is visible. A key with few tokens is drawn
-    larger to make room for its name. Both depend on the size of ``ax`` when
-    this function is called. Keys without tokens are left out.
+    larger to make room for its name. The cells depend on the size of ``ax``
+    when this function is called. Keys without tokens are left out.
 
     Examples
     --------

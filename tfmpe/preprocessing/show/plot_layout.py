@@ -48,7 +48,7 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     Parameters
     ----------
     tokens : Tokens or TokenView
-        Whose layout to plot.
+        Tokens whose layout is plotted.
     ax : matplotlib Axes, optional
         Where to plot; a new figure by default. The table to the right of it
         needs room, which ``layout="constrained"`` makes.
@@ -57,8 +57,9 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     -------
     matplotlib Axes
         One row per key, with its tokens as a block on the common token axis.
-        The height of a block is the width of the tokens, and its filled part
-        holds values; the share of padding is at its right end. It is not shown.
+        The height of a block is the width of the tokens, of which the lower
+        part holds values; padded tokens are at the right end. The plot is not
+        shown; the caller does that.
 
     Raises
     ------

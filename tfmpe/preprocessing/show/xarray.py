@@ -117,7 +117,7 @@ def to_xarray(
 
 
 def _layouts(layout: object) -> tuple[TokenLayout, TokenLayout]:
-    """Return the layout of the samples, and the one with all the rules."""
+    """Return the layout of the samples, and the layout with all rules."""
     if isinstance(layout, TokenLayout):
         return layout, layout
     if isinstance(layout, TokenQueries):
@@ -131,7 +131,7 @@ def _layouts(layout: object) -> tuple[TokenLayout, TokenLayout]:
 def _real_tokens(
     layout: object, value: np.ndarray, sample_ndims: int
 ) -> Bool[np.ndarray, "*_ tokens"] | None:
-    """Return which tokens of every sample are real, or None for all."""
+    """Return which tokens of every sample are not padding; None for all."""
     padding = getattr(layout, "padding", None)
     if padding is None or not np.size(padding):
         return None

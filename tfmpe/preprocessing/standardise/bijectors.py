@@ -49,7 +49,7 @@ class Bijector(NamedTuple):
 
 @dataclass(frozen=True)
 class _TFPLogDet:
-    """Log derivative; unlike ``functools.partial``, compared by its method."""
+    """Log derivative; equal if its method is, unlike ``functools.partial``."""
 
     method: Callable[..., Any]
 
@@ -81,7 +81,7 @@ def read_bijectors(given: object, names: Iterable[str]) -> dict[str, Bijector]:
             raise unknown_key(name, names)
     bijectors = {name: _read(name, value) for name, value in given.items()}
     faults = [
-        f"that of {name!r} {fault}"
+        f"the bijector of {name!r} {fault}"
         for name, bijector in bijectors.items()
         if (fault := _fault(bijector))
     ]

@@ -54,7 +54,7 @@ class Laid(NamedTuple):
         values: Values,
         others: Values | None = None,
     ) -> Array:
-        """Apply a method of the bijectors; keys without one keep ``others``."""
+        """Apply a method of each bijector; keys without one keep ``others``."""
         result = jnp.asarray(values if others is None else others)
         for key, _, bijector in self.keys:
             if bijector is not None:

@@ -1,4 +1,4 @@
-"""Mean and scale of the real values of every key."""
+"""Mean and scale of the values of every key, without padding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -44,7 +44,7 @@ def measure(
     faults = []
     for row, key in enumerate(tokens.layout.keys):
         values = data[..., key.block, : key.width][real[..., key.block]]
-        fault = "" if len(values) else "no real token"
+        fault = "" if len(values) else "no tokens other than padding"
         fault = fault or _not_finite(values, "are NaN or infinite")
         bijector = bijectors.get(key.name)
         if bijector and not fault:
@@ -128,7 +128,7 @@ def _no_way_back(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
 
 
 def other_bijector(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
-    """Return a fault if moments cannot be those of a bijector's values."""
+    """Return a fault if a bijector is not invertible near given moments."""
     unbounded, back = _way_back(bijector, mean, scale, (-1, 0, 1))
     there = _apply(bijector.forward, back, back.dtype)
     wrong = ~(np.abs(there - unbounded) <= 0.2 * scale + 0.02 * abs(unbounded))
@@ -144,14 +144,14 @@ def other_bijector(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
 def _way_back(
     bijector: Bijector, mean: _Floats, scale: _Floats, steps: Sequence[int]
 ) -> tuple[_Floats, _Floats]:
-    """Return unbounded values ``mean + steps * scale``, and bounded ones."""
+    """Return unbounded values ``mean + steps * scale``, and their inverses."""
     unbounded = mean + np.outer(steps, scale).astype(mean.dtype)
     return unbounded, _apply(bijector.inverse, unbounded, mean.dtype)
 
 
 def _not_finite(values: _Floats, what: str) -> str:
     n = np.sum(~np.isfinite(values))
-    return f"{values.size} real values, {n} of which {what}" if n else ""
+    return f"{values.size} values, {n} of which {what}" if n else ""
 
 
 def _moments(

@@ -107,8 +107,8 @@ class Standardizer:
         ------
         ValueError
             If values of a key are NaN or infinite or outside the support of
-            its bijector, if a key has no real token, or if a bijector is not
-            elementwise. All faults of one kind are listed.
+            its bijector, if a key has no tokens other than padding, or if a
+            bijector is not elementwise. All faults of one kind are listed.
         TypeError
             If the tokens are not floats or are traced, or a bijector is of an
             unknown kind.
@@ -198,7 +198,7 @@ class Standardizer:
         Returns
         -------
         Array
-            The sum over the real values of every sample, or those of a view.
+            One sum per sample, over all values of the given keys but padding.
         """
         return self._apply(_log_det, values, like)
 

@@ -1,4 +1,4 @@
-"""Writer of datasets in shards, which may be larger than memory."""
+"""Writer of sharded datasets, which may be larger than memory."""
 
 import hashlib
 import os
@@ -141,7 +141,7 @@ class DatasetWriter:
         self._manifest = new
 
     def close(self) -> None:
-        """Release the folder to other writers; ``with`` does so at its end."""
+        """Unlock the folder for other writers; done at the end of ``with``."""
         self._closed = True
         self._lock.close()
 
@@ -164,7 +164,7 @@ def _lock(folder: Path, stack: ExitStack) -> None:
 
     file = stack.enter_context((folder / ".lock").open("ab"))
     try:
-        # The system unlocks it when this process ends, in whatever way.
+        # The system unlocks it when this process ends, even by a crash.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise StorageError(
@@ -174,7 +174,7 @@ def _lock(folder: Path, stack: ExitStack) -> None:
 
 
 def _check_unlisted(folder: Path, n_shards: int) -> None:
-    """Check that the manifest lists all shards, except perhaps the next one."""
+    """Check that at most the next shard is missing from the manifest."""
     listed = {shard_name(number) for number in range(n_shards + 1)}
     unlisted = sorted(
         path.name

@@ -43,7 +43,7 @@ Parts = tuple[AnyArray, TokenLayout, AnyArray | None, AnyArray | None]
 
 
 def encode_tokens(tokens: "Tokens") -> tuple[bytes, Header]:
-    """Return the content of a readable token file, and its header."""
+    """Return the content of a token file and its header, as read back."""
     safetensors = _safetensors()
     leaves = {name: getattr(tokens, name) for name in LEAVES}
     arrays = {

@@ -46,7 +46,7 @@ class StoredArray(NamedTuple):
 
 
 class Header(NamedTuple):
-    """Layout and arrays of a token file, checked."""
+    """Layout and arrays of a token file, consistent with each other."""
 
     layout: TokenLayout
     arrays: dict[str, StoredArray]

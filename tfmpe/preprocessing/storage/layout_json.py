@@ -64,7 +64,7 @@ def layout_from_json(value: Any) -> TokenLayout:
     names = [key.name for key in keys]
     tree = unflatten_tree([key.path for key in keys], names)
     if len(flatten_tree(tree, "the layout")) < len(names):
-        raise ValueError(f"the keys {names} are not the names of a tree")
+        raise ValueError(f"the keys {names} do not form a tree")
     merge_labels(names, layout.label_map)
     check_dimensions(keys)
     check_rules(layout)
@@ -75,7 +75,7 @@ def sizes_from_json(values: Iterable[Any]) -> tuple[int, ...]:
     """Return sizes as a tuple of integers, none of them negative."""
     sizes = tuple(map(int, values))
     if min(sizes, default=0) < 0:
-        raise ValueError(f"{sizes} are not sizes")
+        raise ValueError(f"{sizes} has a negative size")
     return sizes
 
 

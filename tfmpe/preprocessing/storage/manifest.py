@@ -101,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest:
 def _read(record: Mapping[str, Any]) -> Manifest:
     layout = layout_from_json(record["layout"])
     shards = tuple(
-        # File names are never read: they could lead out of the folder.
+        # Stored file names are not used: they could lead out of the folder.
         Shard(shard_name(number), n_samples, str(entry["sha256"]))
         for number, entry in enumerate(record["shards"])
         for n_samples in sizes_from_json([entry["n_samples"]])

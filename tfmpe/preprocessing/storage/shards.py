@@ -1,4 +1,4 @@
-"""Reader of datasets in shards, which reads only the requested samples."""
+"""Reader of sharded datasets that reads only the requested samples."""
 
 import bisect
 import hashlib
@@ -63,8 +63,8 @@ class StoredDataset:
     -----
     ``dataset[i]`` is one sample, Tokens without the first sample axis;
     ``dataset[a:b]`` are Tokens with it. Only these samples are read, after the
-    checksum of a shard has been verified once. With ``numpy=True`` it is a data
-    source for ``grain``. It can be pickled: the copy opens its own files.
+    checksum of a shard has been verified once. With ``numpy=True``, it is a
+    data source for ``grain``. A pickled copy opens its own files.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class StoredDataset:
         return self[:]
 
     def _read(self, start: int, stop: int, single: bool = False) -> Tokens:
-        # The last shard that begins at or before the start: it has samples.
+        # The last shard that begins at or before ``start``, after empty shards.
         number = bisect.bisect_right(self._starts, start) - 1
         parts = []
         at = start

@@ -129,7 +129,7 @@ def decode_pytree(
     Raises
     ------
     ValueError
-        If ``slices`` does not describe as many tokens as there are.
+        If ``slices`` or ``sample_shape`` does not match the flat array.
     UnknownKeyError
         If ``keys`` names a key not in ``slices``.
     DynamicShapeError
@@ -241,7 +241,7 @@ def check_token_count(flat: AnyArray, expected: int) -> None:
 def select_keys(
     keys: Sequence[KeyLayout], names: Iterable[str]
 ) -> tuple[KeyLayout, ...]:
-    """Return some keys by name, with unchanged offsets."""
+    """Return the layouts of some keys by name, with unchanged offsets."""
     by_name = {key.name: key for key in keys}
     names = checked_names(names)
     for name in names:

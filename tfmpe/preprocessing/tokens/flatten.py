@@ -120,7 +120,7 @@ def check_width(keys: Sequence[KeyLayout], width: int) -> None:
         for key in keys
         if key.width > width
     ]
-    raise_faults(ValueError, f"max_batch_size is {width}", faults)
+    raise_faults(ValueError, f"max_batch_size {width} is too small", faults)
     smallest = min((key.width for key in keys if key.width), default=width)
     if width > 2 * smallest:
         warn_at_caller(

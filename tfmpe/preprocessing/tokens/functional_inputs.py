@@ -34,7 +34,7 @@ def read_functional_inputs(
     keys: Sequence[KeyLayout],
     samples: Sequence[str | None],
 ) -> dict[str, Shaped[AnyArray, "*_ tokens inputs"]]:
-    """Read the inputs of keys; those without sample axes get axes of size 1."""
+    """Read the inputs of keys; missing sample axes are added with size 1."""
     given = lookup_per_key(
         functional_inputs,
         [key.name for key in keys],
@@ -81,7 +81,7 @@ def lay_out_inputs(
     sample_shape: tuple[int, ...],
     pad_value: float,
 ) -> Shaped[Array, "*sample tokens inputs"]:
-    """Concatenate inputs in token order; keys without any hold padding."""
+    """Concatenate inputs in token order; keys without inputs get padding."""
     width = max((rows.shape[-1] for rows in inputs.values()), default=0)
     dtype = common_dtype([*inputs.values()]) if inputs else jnp.float32
     blocks = []
@@ -168,7 +168,7 @@ def flatten_functional_inputs(
 def inputs_sample_shape(
     inputs: Mapping[str, AnyArray], sample_shape: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """Broadcast the sample shapes of inputs with a given one."""
+    """Return the sample shape that inputs and a given one broadcast to."""
     shapes = {name: tuple(rows.shape[:-2]) for name, rows in inputs.items()}
     try:
         return np.broadcast_shapes(sample_shape, *shapes.values())

@@ -23,7 +23,7 @@ _Ints: TypeAlias = Int[np.ndarray, " _"]
 
 
 def joint_layout(layouts: Sequence[TokenLayout]) -> TokenLayout:
-    """Return the first layout, with keys grown to fit those of all layouts."""
+    """Return the first layout, with every key grown to its largest size."""
     return TokenLayout(
         tuple(
             _joint_key([layout[key.name] for layout in layouts])
@@ -61,7 +61,7 @@ def _same_ids(a: KeyLayout, b: KeyLayout) -> bool:
 
 
 def _group_numbers(keys: Sequence[KeyLayout]) -> list[_Ints]:
-    """Return numbers of the groups of a key, equal for equal groups."""
+    """Return a number for every token's groups, equal for equal groups."""
     sizes = [key.n_tokens for key in keys]
     number = number_combinations(
         (
@@ -116,7 +116,7 @@ def check_growth(layouts: Sequence[TokenLayout], joint: TokenLayout) -> None:
         for old in layouts:
             moved_a = _moved(old[a], joint[a], dims[0])
             moved_b = _moved(old[b], joint[b], dims[1])
-            # A group index without an axis only knows ids up to the last used.
+            # Without an axis, a group index ends at its largest id.
             n = min(len(moved_a), len(moved_b))
             if np.array_equal(moved_a[:n], moved_b[:n]):
                 continue

@@ -38,7 +38,7 @@ def concatenate_tokens(*tokens: object) -> Tokens:
     *tokens : Tokens
         With the same keys, labels, batch shapes, rules, numbers of event
         axes and names of dimensions. Event shapes, groups, numbers of samples
-        and the order of the keys may differ; the first order is used.
+        and the order of keys may differ; the first operand's order is kept.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Checks that values and functional inputs of real tokens are finite."""
+"""Checks that values and functional inputs are finite, except padding."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _REMEDY = "(tokens that were not observed are left out with event_shapes=)"
 
 
 def check_inputs(view: TokenQueries) -> None:
-    """Check that the functional inputs of real tokens, if known, are finite."""
+    """Check that functional inputs, unless traced, are finite; skip padding."""
     if view.functional_inputs is None:
         return
     # Columns beyond the inputs of a key hold padding.
@@ -30,7 +30,7 @@ def check_inputs(view: TokenQueries) -> None:
 
 
 def check_known(view: TokenQueries, what: str) -> None:
-    """Check that real values and inputs, if known, are finite."""
+    """Check that values and inputs, unless traced, are finite; skip padding."""
     check_inputs(view)
     widths = [key.width for key in view.layout.keys]
     faults = [
@@ -44,7 +44,7 @@ def check_known(view: TokenQueries, what: str) -> None:
 def _wrong(
     view: TokenQueries, array: AnyArray, widths: list[int]
 ) -> Iterator[tuple[str, Bool[np.ndarray, "..."], Bool[np.ndarray, "..."]]]:
-    """Yield each key with non-finite real values, their mask, real tokens."""
+    """Yield keys with non-finite values: name, their mask, padding mask."""
     if any(isinstance(x, Tracer) for x in (array, view.padding)):
         return
     array, padding = jax.device_get((array, view.padding_mask))

@@ -27,9 +27,9 @@ Dimension: TypeAlias = str | tuple[str, int]
 
 
 def template_of(tokens: Tokens) -> Tokens:
-    """Return one of some simulations, for :func:`observed_tokens`.
+    """Return the first simulation, as a template for :func:`observed_tokens`.
 
-    Its functional inputs are None if simulations differ in them.
+    Its functional inputs are None if they differ between simulations.
     """
     tokens = flatten_samples(tokens, len(tokens.sample_shape))
     template = replace(tokens[0], padding=None, root_layout=None)
@@ -56,11 +56,11 @@ def observed_tokens(
         The result of :func:`template_of`.
     observed : nested dict of arrays, each of shape (*sample, *event, *batch)
         Values of some keys, with sample axes if there are several data sets.
-        Event shapes may differ from those of the template. Dimensions of equal
-        name, or that a cross_local rule matches, keep equal sizes.
+        Event shapes may differ from the template; axes of the same name, or
+        that a cross_local rule matches, then get the same size in all keys.
     functional_inputs : nested dict of arrays, optional
-        Needed for keys with inputs whose event shape changes, or whose inputs
-        differ between simulations.
+        Needed for keys with inputs if their event shape changes, or if their
+        inputs differ between simulations.
     groups : tree of dict of int arrays, optional
         Needed for ragged keys whose number of tokens changes.
     positions : optional
@@ -126,7 +126,7 @@ def _sample_shape(
                 "first"
             )
         elif not batch and array.shape == (*key.event_shape, 1):
-            # It would be several data sets whose last axis has size 1.
+            # It would be read as several data sets with a last axis of size 1.
             faults.append(
                 f"{name!r} has shape {tuple(array.shape)}, that of one data "
                 f"set, {key.event_shape}, and an axis of size 1. Remove that "
@@ -148,7 +148,7 @@ def _event_shapes(
     layout: TokenLayout,
     sample_ndims: int,
 ) -> dict[str, tuple[int, ...]]:
-    """Return the event shape of every key: observed, or that of a dimension."""
+    """Return the event shape of every key, with the observed sizes."""
     dimensions = _dimensions(layout)
     sizes: dict[Dimension, tuple[str, int]] = {}
     faults = []
@@ -178,7 +178,7 @@ def _event_shapes(
 
 
 def _dimensions(layout: TokenLayout) -> dict[tuple[str, int], Dimension]:
-    """Return the dimension of every event axis, equal if rules match them."""
+    """Return the dimension of every event axis; matched axes share one."""
     found: dict[tuple[str, int], Dimension] = {
         (key.name, axis): name or (key.name, axis)
         for key in layout.keys
@@ -208,7 +208,7 @@ def _groups(
     shapes: Mapping[str, tuple[int, ...]],
     given: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the groups of every ragged key: given, or those of the layout."""
+    """Return the groups of every ragged key, given or from the layout."""
     found = dict(given)
     faults = []
     for key in layout.keys:
@@ -231,7 +231,7 @@ def _inputs(
     given: Tree,
     positions: Tree,
 ) -> dict[str, Any] | None:
-    """Return the inputs of every key: given, or those of the template."""
+    """Return the inputs of every key, given or from the template."""
     names = template.layout.names
     found = lookup_as_given(given, names, "functional_inputs")
     made = read_positions(positions, names)

@@ -1,4 +1,4 @@
-"""Positions of tokens in their key as functional inputs."""
+"""Positions of tokens within a key, as functional inputs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -66,7 +66,7 @@ def with_positions(
 
 
 def read_positions(positions: Tree, names: Iterable[str]) -> dict[str, Any]:
-    """Return the axes of each key that gets positions; None for all."""
+    """Return the axes of each key that gets positions; None for all axes."""
     if not isinstance(positions, Mapping | None):
         positions = dict.fromkeys(checked_names(positions))
     return lookup_as_given(positions, list(names), "positions")

@@ -40,7 +40,7 @@ class TokenQueries:
 
         @property
         def padding(self) -> Bool[AnyArray, "*sample tokens"] | None:
-            """True for real tokens; None if all are."""
+            """False for padding; None if there is no padding."""
             ...
 
         @property
@@ -90,16 +90,16 @@ class TokenQueries:
 
     @property
     def padding_mask(self) -> Bool[AnyArray, "*sample tokens"]:
-        """True for real tokens."""
+        """False for padding, else True."""
         if self.padding is None:
             return np.broadcast_to(True, (*self.sample_shape, self.n_tokens))
         return self.padding
 
     @property
     def value_mask(self) -> Bool[AnyArray, "*sample tokens width"]:
-        """True for real values.
+        """False for padding, else True.
 
-        False in tokens that are padding, and in columns that a key does not
+        Padding consists of whole tokens, and columns that a key does not
         fill.
         """
         layout = self.layout
@@ -140,17 +140,18 @@ class TokenQueries:
         Parameters
         ----------
         keys : Tokens or TokenView, optional
-            The tokens attended to, selected from the same layout, by the rules
-            of cross-attention. By default these tokens, by the rules of
-            self-attention.
+            The tokens attended to, selected from the same layout; rules of
+            cross-attention apply. By default these tokens themselves, with the
+            rules of self-attention.
         both_ways : bool
             For cross-attention: whether a cross_local rule ``(a, b, dims)``
             also restricts which tokens of ``a`` the tokens of ``b`` attend to.
         empty_rows : {'self', 'all', 'error'}
             What tokens attend to if rules and padding leave them nothing.
-            ``'self'``: to themselves or, if they are not real tokens among
-            ``keys``, to every real token. ``'all'``: to every real token.
-            ``'error'``: an error is raised if rules leave a row empty.
+            ``'self'``: themselves or, if they are not among ``keys`` or are
+            padding there, all tokens but padding. ``'all'``: all tokens but
+            padding. ``'error'``: as ``'self'``, but rules that leave a row
+            empty raise an error.
 
         Returns
         -------
@@ -208,8 +209,8 @@ class TokenQueries:
     ) -> AttentionPlan:
         """Return the open pairs of :meth:`attention_mask` as small blocks.
 
-        Its memory is proportional to the numbers of tokens and open pairs, not
-        to the square. It is used by :func:`tfmpe.nn.structured_attention`.
+        Memory grows with the numbers of tokens and open pairs, not with the
+        number of all pairs. Used by :func:`tfmpe.nn.structured_attention`.
 
         Parameters
         ----------

@@ -79,10 +79,10 @@ class Tokens(TokenQueries):
     layout : TokenLayout
         Keys, shapes, labels and rules; static and hashable.
     functional_inputs : Array, shape (*sample, n_tokens, n_inputs), or None
-        Such as the time or place of every token; rows of keys without any
-        hold -1e8.
+        Inputs of every token, such as its time or place; rows of keys without
+        inputs hold -1e8.
     padding : array of bool, shape (*sample, n_tokens), or None
-        True for real tokens; None if all are. Read ``padding_mask`` instead.
+        False for padding; None if there is none. Use ``padding_mask`` instead.
     root_layout : TokenLayout or None
         The layout that the keys were selected from, if masks must follow rules
         on other keys too; else None. It is neither stored nor joined.
@@ -332,7 +332,7 @@ class Tokens(TokenQueries):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        """Return True: Tokens without simulations are not absent."""
+        """Return True, also for Tokens without simulations."""
         return True
 
     def select_tokens(self, keys: Iterable[str]) -> "TokenView":
@@ -367,7 +367,7 @@ class Tokens(TokenQueries):
         ----------
         query_keys, key_keys : sequence of str
             Keys whose tokens attend (rows) and keys whose tokens are attended
-            to (columns), both in order.
+            to (columns), in the given order.
 
         Returns
         -------
@@ -444,7 +444,7 @@ class Tokens(TokenQueries):
         ------
         ValueError, TypeError
             If ``data`` has a different shape than the current array, a dtype
-            that does not fit, or is a DataArray, whose axes have no reference.
+            that does not fit, or is a DataArray, whose axes cannot be checked.
 
         Notes
         -----
@@ -473,7 +473,7 @@ class Tokens(TokenQueries):
         Raises
         ------
         UnknownKeyError, ValueError
-            If a key does not exist, or the array has neither number of tokens.
+            If a key does not exist, or the array has another number of tokens.
         """
         selected = self.layout.select(keys)
         flat = token_array(flat_array, "flat_array")

@@ -37,7 +37,7 @@ class TokenView(TokenQueries):
 
     @property
     def root(self) -> TokenLayout:
-        """The parent's layout."""
+        """The root layout of the parent."""
         return self.parent.root
 
     @property
@@ -60,7 +60,7 @@ class TokenView(TokenQueries):
 
     @property
     def padding(self) -> Bool[AnyArray, "*sample tokens"] | None:
-        """True for real tokens; None if all are."""
+        """False for padding; None if there is no padding."""
         padding = self.parent.padding
         return None if padding is None else take(padding, self._blocks, -1)
 
