@@ -135,8 +135,8 @@ CLASHES = [
             ["b"],
             key=jax.random.key(0),
         ),
-        "'(joint)' is the name of a key, but names all keys together in the "
-        "result. Rename the key.",
+        "'(joint)' is the name of a key, but the result uses this name for "
+        "all keys together. Rename the key.",
     ),
 ]
 

@@ -153,7 +153,7 @@ def test_keys_of_tokens_are_remembered():
         estimator.sample({"b": np.zeros((1, 1))}, key=KEY)
     with pytest.raises(ValueError, match="belong to a dictionary"):
         estimator.sample(tokens, key=KEY, groups={})
-    with pytest.raises(TypeError, match="no target values"):
+    with pytest.raises(TypeError, match="needs target values"):
         estimator.log_prob({"a": np.zeros((2, 1))})
     pairs = [(["mu"], ["a"]), (["b"], ["a"])]
     estimator.fit(tokens, conditionals=pairs, key=KEY, **OPTIONS)

@@ -136,9 +136,9 @@ def test_too_few_steps():
     with pytest.raises(RuntimeError) as caught:
         few.check(ends)
     assert str(caught.value) == (
-        "The solution needs more than max_steps=3 steps to meet rtol=1e-06 "
-        "and atol=1e-06. Allow more steps or larger tolerances, or check the "
-        "vector field: one that jumps or is not finite has no solution."
+        "The ODE solver needs more than max_steps=3 steps to meet rtol=1e-06 "
+        "and atol=1e-06. Allow more steps or larger tolerances, or check that "
+        "the vector field is finite and does not jump."
     )
     assert np.isnan(jax.jit(few.check)(ends)).all()
     enough = ode(rtol=1e-6)
@@ -165,7 +165,7 @@ def test_nothing_compiled_calls_back(options):
         (
             {"n_steps": 8, "rtol": 1e-3},
             "n_steps=8 requests fixed steps, but rtol=0.001 and atol=None "
-            "adaptive ones. Pass n_steps or tolerances.",
+            "request adaptive steps. Pass n_steps or tolerances.",
         ),
         (
             {"solver": "rk5"},

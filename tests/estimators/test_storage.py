@@ -135,8 +135,8 @@ def test_bijectors_are_to_be_given_again(tmp_path):
         with pytest.raises(StorageError) as caught:
             FlowMatchingEstimator.load(path, Affine(), bijectors=given)
         assert str(caught.value) == (
-            "The stored estimator has bijectors for ['mu'], but those "
-            f"for {sorted(given or {})} were passed. Pass the same ones: "
+            "The stored estimator has bijectors for ['mu'], but bijectors "
+            f"for {sorted(given or {})} were passed. Pass the same bijectors: "
             "functions are not stored."
         )
     with pytest.raises(UnknownKeyError):

@@ -326,7 +326,7 @@ class TestRefusals:
         with refused(
             ValueError,
             "The observed data have the sample shape (2,), expected one data "
-            "set. Check each with a call of its own.",
+            "set. Check each data set in a separate call.",
         ):
             judge(ExactGaussian(), observed=simulate(2))
 

@@ -11,7 +11,7 @@ from tfmpe.preprocessing import Tokens, TokenView
 
 
 def positive(value: object, name: str, least: int = 1) -> int:
-    """Return a whole number of at least ``least``."""
+    """Return a number as an int; raise if it is below ``least``."""
     number = static_int(value, name)
     if number < least:
         raise ValueError(f"{name} is {number}, expected at least {least}.")
@@ -43,13 +43,13 @@ def one_data_set(tokens: Tokens, verb: str) -> Tokens:
     if math.prod(tokens.sample_shape) != 1:
         raise ValueError(
             f"The observed data have the sample shape {tokens.sample_shape}, "
-            f"expected one data set. {verb} each with a call of its own."
+            f"expected one data set. {verb} each data set in a separate call."
         )
     return flatten_samples(tokens, len(tokens.sample_shape))
 
 
 def own_tokens(tokens: object, caller: str) -> Tokens:
-    """Return Tokens; convert a view to Tokens."""
+    """Return Tokens, converted from a view if necessary."""
     if isinstance(tokens, TokenView):
         return tokens.to_tokens()
     if not isinstance(tokens, Tokens):

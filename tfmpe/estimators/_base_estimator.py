@@ -15,9 +15,9 @@ from tfmpe.preprocessing import Tokens
 
 
 class BaseEstimator:
-    """An estimator that remembers its training.
+    """Base of estimators: remembers keys and model of the training.
 
-    Subclasses set ``_memory``, and have ``sample`` and ``standardizer``.
+    Subclasses set ``_memory``, and define ``sample`` and ``standardizer``.
     """
 
     _memory: Memory
@@ -32,7 +32,7 @@ class BaseEstimator:
 
     @property
     def conditioning_keys(self) -> tuple[str, ...] | None:
-        """The given keys of the training; None as for ``target_keys``."""
+        """The given keys of the training; None if ``target_keys`` is."""
         return self._memory.only and self._memory.only.conditioning
 
     @property
@@ -61,14 +61,14 @@ class BaseEstimator:
         key
             PRNG key.
         model
-            Source of fresh simulations, of the sizes of the observation; by
+            Source of fresh simulations, with the sizes of the observation; by
             default the model that was passed to :meth:`fit`.
         simulations
             Simulations that were not used for training, instead of a model.
         **options
             Numbers of simulations and draws, and other options of
-            :func:`check_posterior`. Densities are solved in 4 steps by default,
-            which changes them by about 0.01 nats.
+            :func:`check_posterior`. By default, log densities take 4 solver
+            steps, which changes them by about 0.01 nats.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class BaseEstimator:
         n_samples: SupportsIndex = 1_000,
         **options: Any,
     ) -> CorrectedDraws:
-        """Return draws that the density of the model has made exact.
+        """Correct the draws of the posterior by the density of the model.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class BaseEstimator:
         Returns
         -------
         CorrectedDraws
-            With the efficiency of the weights, and the log evidence.
+            Draws, efficiency of their importance weights, and log evidence.
 
         Raises
         ------
@@ -145,16 +145,16 @@ class BaseEstimator:
         Parameters
         ----------
         observed : nested dict of arrays (*sample, *event, *batch)
-            Values of the conditioning keys; an xarray Dataset is one too. The
-            sample axes count data sets, and are missing for a single one.
-            Event shapes may differ from those of the training: other keys get
-            the sizes of dimensions that have the same name, or that a rule
+            Values of the conditioning keys, also as an xarray Dataset. The
+            sample axes count data sets; a single data set needs none. Event
+            shapes may differ from those of the training: the other keys are
+            resized along dimensions that have the same name, or that a rule
             matches.
         functional_inputs : nested dict of arrays, optional
-            Of keys that have inputs, if their event shape changes, or the
-            inputs differed between simulations.
+            Inputs of the keys that have them; needed if the event shape
+            changes, or the inputs differed between simulations.
         groups : tree of dict of int arrays, optional
-            Of ragged keys whose number of tokens changes.
+            Groups of ragged keys whose number of tokens changes.
 
         Raises
         ------

@@ -43,10 +43,10 @@ def read_conditional(
     conditioning_keys: Iterable[str] | None,
     remembered: Conditional | None = None,
 ) -> Conditional:
-    """Check the keys of a call.
+    """Return the checked keys of a call.
 
-    Without ``target_keys``, they are the remembered ones; given keys default to
-    all others.
+    Keys default to the remembered ones; if only ``target_keys`` are given, all
+    other keys are conditioning keys.
     """
     if target_keys is None:
         if remembered is None:

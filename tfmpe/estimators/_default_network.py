@@ -44,7 +44,7 @@ def default_density(
     exchangeable: Iterable[str],
     key: PRNGKey,
 ) -> MixtureDensity:
-    """Return an untrained density of some keys."""
+    """Return an untrained density network for the target keys."""
     del exchangeable
     return MixtureDensity.for_tokens(tokens, target_keys, rngs=_rngs(key))
 
@@ -70,7 +70,7 @@ def _rngs(key: PRNGKey) -> nnx.Rngs:
 
 
 def describe_network(field: Any) -> dict[str, Any] | None:
-    """Return what :func:`described_network` needs; None for other fields."""
+    """Return the architecture of a ``tfmpe.nn`` network; None for others."""
     if type(field) is Transformer:
         keys, more = field.keys, {}
     elif type(field) is GroupPosterior:
@@ -92,7 +92,7 @@ def describe_network(field: Any) -> dict[str, Any] | None:
 def described_network(
     description: Mapping[str, Any],
 ) -> Transformer | GroupPosterior | MixtureDensity:
-    """Return an untrained network of a stored architecture."""
+    """Return an untrained network, built from a stored architecture."""
     keys = tuple(KnownKey(*each) for each in description["keys"])
     config = TransformerConfig(**description["config"])
     rngs = nnx.Rngs(0)

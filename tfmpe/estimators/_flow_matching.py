@@ -113,9 +113,9 @@ class FlowMatchingEstimator(NetworkEstimator):
         """Return an estimator whose draws need only two evaluations.
 
         Trains a copy of the field on straight paths from noise to the draws
-        that it leads to. Draw from the result with ``solver="euler"`` and
-        ``n_steps=2``; the same ``theta_0`` in both estimators shows what
-        straightening changes.
+        that the field makes of this noise. Draw from the result with
+        ``solver="euler"`` and ``n_steps=2``; the same ``theta_0`` in both
+        estimators shows what straightening changes.
 
         Parameters
         ----------

@@ -15,11 +15,11 @@ Keys: TypeAlias = Iterable[str] | None
 
 
 def check_has_values(tokens: AnyTokens | Tree, values: object) -> None:
-    """Check that there are target values to return the density of."""
+    """Raise if target values, which a density needs, are missing."""
     if values is None and not isinstance(tokens, (Tokens, TokenView)):
         raise TypeError(
-            "Observed values have no target values. Pass values=, such as "
-            "draws."
+            "log_prob needs target values, which a dictionary of observed "
+            "values does not have. Pass them as values=."
         )
 
 
@@ -32,7 +32,7 @@ class Memory:
     conditionals
         The distributions that it was trained for.
     template
-        One simulation; None if it was never trained.
+        One simulation; None before training.
     model
         The model that made the simulations, if it was passed to ``fit``.
     """
@@ -43,7 +43,7 @@ class Memory:
 
     @property
     def only(self) -> Conditional | None:
-        """The distribution, if it is the only one."""
+        """The learned distribution; None if there are several, or none."""
         return self.conditionals[0] if len(self.conditionals) == 1 else None
 
     def read_call(
@@ -56,15 +56,14 @@ class Memory:
     ) -> tuple[AnyTokens, Conditional]:
         """Return the Tokens and the keys of a call.
 
-        Keys that are not given are the remembered ones; for a dictionary of
-        observed values with ``target_keys``, all keys of the dictionary are
-        given.
+        Keys default to the remembered ones. For a dictionary of observed values
+        with ``target_keys``, its keys are the conditioning keys.
         """
         if isinstance(tokens, (Tokens, TokenView)):
             if functional_inputs is not None or groups is not None:
                 raise ValueError(
                     "functional_inputs and groups belong to a dictionary of "
-                    "observed values; Tokens have their own."
+                    "observed values. Omit them: Tokens contain both."
                 )
             return tokens, self.read_keys(
                 tokens, target_keys, conditioning_keys
@@ -79,7 +78,7 @@ class Memory:
         if missing or unused:
             raise ValueError(
                 f"Expected observed values of {list(keys.conditioning)} for "
-                f"{keys}, got those of {observed}."
+                f"{keys}, got values of {observed}."
             )
         return completed, keys
 

@@ -48,7 +48,7 @@ from tfmpe.preprocessing.layout.layout import checked_names
 from tfmpe.preprocessing.tokens.observed import template_of
 
 Own = TypeVar("Own", bound="NetworkEstimator")
-_NETWORK = 2**32 - 2  # The number of the key of initial parameters.
+_NETWORK = 2**32 - 2  # For fold_in: the key of initial parameters.
 
 
 class NetworkEstimator(BaseEstimator):
@@ -57,7 +57,7 @@ class NetworkEstimator(BaseEstimator):
     Parameters
     ----------
     network
-        What :meth:`fit` trains a copy of; None for a default one.
+        The network, of which :meth:`fit` trains a copy; None for a default.
     bijectors
         Bijectors of keys with bounded values; see
         :meth:`tfmpe.Standardizer.fit`.
@@ -129,7 +129,8 @@ class NetworkEstimator(BaseEstimator):
         n_simulations
             Number of simulations to make, if ``data`` is a model.
         conditionals : iterable of (target keys, conditioning keys), optional
-            Several pairs of keys, instead of one; every step uses a random one.
+            Several pairs of keys, instead of one; every step trains a random
+            pair.
         validation
             Validation data, or the fraction of ``data`` to hold out.
         optimizer
@@ -139,7 +140,7 @@ class NetworkEstimator(BaseEstimator):
             Maximum numbers of passes through the data, and of rows per step.
         n_noise
             Number of noise draws and times per row, which share one encoding of
-            its conditioning.
+            the conditioning tokens.
         patience
             Stop after this many epochs without a lower validation loss.
         progress
@@ -237,7 +238,7 @@ class NetworkEstimator(BaseEstimator):
         key, n_samples
             See :meth:`ContinuousFlow.sample`.
         functional_inputs, groups
-            Of observed values; see :meth:`condition`.
+            For observed values; see :meth:`condition`.
         **options
             ``theta_0``, ``solver``, ``n_steps``, ``rtol``, ``atol``,
             ``max_steps``, ``batch_size``, ``progress`` of
@@ -256,7 +257,7 @@ class NetworkEstimator(BaseEstimator):
             See :meth:`ContinuousFlow.sample` and :meth:`condition`;
             ``direction`` is not accepted.
         TypeError
-            If there are no ``target_keys`` to remember.
+            If ``target_keys`` are neither passed nor remembered.
 
         Warns
         -----
@@ -300,7 +301,7 @@ class NetworkEstimator(BaseEstimator):
         Parameters
         ----------
         tokens, target_keys, conditioning_keys, functional_inputs, groups
-            See :meth:`sample`; but Tokens have the target values.
+            See :meth:`sample`; but Tokens must hold the target values.
         values
             Target values instead of those in ``tokens``, such as draws; needed
             for a dictionary of observed values.
@@ -376,13 +377,13 @@ class NetworkEstimator(BaseEstimator):
         path
             The file.
         vector_field
-            A network of the same architecture, which is not changed; not
-            needed for those of ``tfmpe.nn``.
+            A network of the same architecture, which is not changed; not needed
+            for networks of ``tfmpe.nn``.
         bijectors
             The bijectors of the stored estimator: functions are not stored.
         model
-            The model of the stored estimator, if it had one, with its
-            bijectors.
+            The model of the stored estimator, if it had one; its bijectors are
+            the default.
 
         Raises
         ------
@@ -450,7 +451,7 @@ class NetworkEstimator(BaseEstimator):
         tokens: Tokens,
         conditionals: tuple[Conditional, ...],
     ) -> Start:
-        """Return what a training on such tokens starts from."""
+        """Return the field, standardizer and memory to train with."""
         field = self.vector_field
         model_sets = model.exchangeable if model else ()
         if field is None:

@@ -106,7 +106,7 @@ def _inside(
     *,
     one_draw: bool,
 ) -> tuple[Num[Array, "*out tokens width"], Bool[Array, "*draws"]]:
-    """Set values outside the support to 0; also return which draws have any.
+    """Return values with 0 outside the support, and which draws changed.
 
     With ``one_draw`` the values get a leading axis of length 1.
     """

@@ -43,17 +43,17 @@ class Model:
     batch_ndims, labels, dims, groups, positions
         See :meth:`tfmpe.Tokens.from_pytree`.
     bijectors
-        Of bounded parameters; see :meth:`tfmpe.Standardizer.fit`.
+        Bijectors of bounded parameters; see :meth:`tfmpe.Standardizer.fit`.
     exchangeable
         Keys whose tokens have no order, such as independent observations.
     log_density_fn
         ``log_density_fn(parameters, observations)``, or with
         ``functional_input_fn`` ``log_density_fn(parameters, observations,
         functional_inputs)``, returns the log of the joint density: one number
-        for each of ``n`` simulations, or a dictionary of log factors, one
-        ``(n, *event)`` array per key, whose sum it is.
+        for each of ``n`` simulations, or a dictionary of log factors that add
+        up to it, one ``(n, *event)`` array per key.
     reasons
-        Pairs of a rule, and why it holds, for :meth:`explain`.
+        Pairs of a rule and its reason, for :meth:`explain`.
 
     Notes
     -----
@@ -161,7 +161,7 @@ class Model:
 
     @property
     def layout(self) -> TokenLayout:
-        """Layout of a simulation; the first time, two are made."""
+        """Layout of a simulation; the first access makes two simulations."""
         return self._template.layout
 
     @cached_property
@@ -197,9 +197,10 @@ class Model:
         ----------
         observed : nested dict of arrays (*sample, *event, *batch)
             A value for every observed key; or Tokens, which are returned
-            unchanged. Sample axes count data sets; they may be missing. Event
-            shapes may differ from those of simulations: parameters get the
-            sizes of dimensions with the same name, or that a rule matches.
+            unchanged. Sample axes count data sets; a single data set needs
+            none. Event shapes may differ from those of simulations: parameters
+            are resized along dimensions that have the same name, or that a rule
+            matches.
         functional_inputs, groups
             Needed for keys that have them, if their event shape changes.
 
@@ -227,8 +228,8 @@ class Model:
         missing = [n for n in self.conditioning_keys if n not in given]
         if missing:
             raise ValueError(
-                f"The observed values of {missing} are missing; got those of "
-                f"{given}."
+                f"The observed values of {missing} are missing; got only "
+                f"values of {given}."
             )
         return tokens
 
@@ -253,8 +254,8 @@ class Model:
         Returns
         -------
         dict
-            An array ``(*sample, *event)`` per key; or under ``""``, if the
-            density has no factors, one of shape ``(*sample,)``.
+            An array ``(*sample, *event)`` per key; or, if the density has no
+            factors, one array ``(*sample,)`` under ``""``.
 
         Raises
         ------

@@ -29,7 +29,9 @@ def learned_model(
     """
 
     def simulator(*given: ArrayTree) -> ArrayTree:
-        raise NotImplementedError(f"No simulation is needed; got {given}.")
+        raise NotImplementedError(
+            f"A learned model has a density, but cannot simulate; got {given}."
+        )
 
     def log_density(*given: ArrayTree) -> dict[str, Any]:
         parameters, observations, *inputs = given
@@ -38,7 +40,7 @@ def learned_model(
             values |= {leaf.name: leaf for leaf in flatten_tree(tree, "values")}
         factors = dict(log_prior_fn(parameters))
         for group in groups:
-            # Others hold 0, so that nothing depends on them.
+            # Other keys, which this group does not depend on, hold 0.
             names = [n for each in group.conditional for n in each]
             used = [values[name] for name in names]
             n = len(used[0].value)

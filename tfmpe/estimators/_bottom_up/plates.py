@@ -23,8 +23,8 @@ _NO_RULES = Independence()
 class Group(NamedTuple):
     """Observations of one kind of unit, and the keys they depend on.
 
-    Of the plates that grow, the target keys have exactly ``plates``; the
-    conditioning keys have only some of these.
+    ``plates`` are the plates of the target keys that grow; the conditioning
+    keys have no others that grow.
     """
 
     plates: tuple[str, ...]
@@ -160,9 +160,9 @@ class Plates:
         """Return the observations by kind of unit, outermost first.
 
         Observations with the same plates are one group: they may depend on one
-        another. Different units and groups are independent, conditional on the
-        keys of their own plates and of outer plates, apart from those of which
-        rules make them independent.
+        another. Different units and groups are independent given the keys of
+        their own and of outer plates. Keys that rules make independent of a
+        group are left out of its conditioning keys.
         """
         of = {name: frozenset(self.grown(name)) for name in self.axes}
         kinds = dict.fromkeys(of[name] for name in observations)
@@ -175,8 +175,8 @@ class Plates:
         raise_faults(
             ValueError,
             "Observations depend only on parameters of their own and outer "
-            "plates, so none depends on these parameters. Leave their plates "
-            "without a size, so that they are simulated as a whole",
+            "plates, so no observation depends on the parameters below. Remove "
+            "the plates of these parameters from sizes, to simulate them whole",
             faults,
         )
         relations = self_relations(rules)
@@ -202,8 +202,8 @@ class Plates:
     ) -> Int[np.ndarray, "units tokens"]:
         """Return the tokens of the full model that belong to each unit.
 
-        One row per unit of the group. For keys with plates outside the group,
-        it has the first unit of these plates.
+        One row per unit of the group. For a key with plates outside the group,
+        a row has the first unit of these plates.
         """
         sizes = [self.sizes[plate] for plate in group.plates]
         n_units = math.prod(sizes)

@@ -98,8 +98,8 @@ class BottomUpResult:
     ) -> CorrectedDraws:
         """Correct draws of the posterior by the learned likelihood.
 
-        No simulation is made. What is left are errors of the likelihood, which
-        is easier to learn than the posterior of many units.
+        No simulation is made. The only errors left are those of the likelihood,
+        which is easier to learn than the posterior of many units.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class BottomUpResult:
         Returns
         -------
         CorrectedDraws
-            ``log_evidence`` is that of the learned likelihood.
+            ``log_evidence`` is the evidence under the learned likelihood.
 
         Raises
         ------
@@ -123,11 +123,11 @@ class BottomUpResult:
 
         Notes
         -----
-        Takes many densities, so a :class:`DensityEstimator` is the best
-        ``likelihood``; those of a flow take long. Without rules that make the
-        observations independent of global keys, a density is computed for every
-        pair of global and local draws. Valid for the whole prior: train with
-        one round.
+        Computes many densities, so a :class:`DensityEstimator` is the best
+        ``likelihood``; densities of a flow take long. Without rules that make
+        the observations independent of global keys, a density is computed for
+        every pair of global and local draws. Valid for the whole prior: train
+        with one round.
         """
         tokens = self.observe(observed, functional_inputs)
         model = learned_model(
@@ -156,7 +156,7 @@ class BottomUpResult:
         Returns
         -------
         Tokens, sample axes (1,)
-            For the trained estimator; parameters hold 0, which it ignores.
+            Parameters hold 0, which the estimator ignores.
 
         Raises
         ------

@@ -17,7 +17,7 @@ from tfmpe.estimators._training.options import (
 )
 from tfmpe.estimators._types import ArrayTree
 
-# What train_bottom_up itself passes to fit.
+# Arguments of fit that train_bottom_up sets itself.
 _OWN = (
     "self",
     "data",

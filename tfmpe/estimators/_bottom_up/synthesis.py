@@ -66,9 +66,9 @@ def synthesise(
 ) -> Tokens:
     """Draw the observations of every unit from the likelihood of one unit.
 
-    Every unit becomes a separate row with the layout ``one``: its own
-    parameters and those of outer plates, with separate noise. So the
-    likelihood is only evaluated for what it was trained on.
+    Every unit becomes a row with the layout ``one``: its own parameters, the
+    parameters of outer plates, and separate noise. So the likelihood is only
+    evaluated for single units, as in its training.
     """
     data = tokens.data
     for number, group in enumerate(groups):
@@ -91,7 +91,7 @@ def synthesise(
 def unit_rows(
     tokens: Tokens, one: TokenLayout, plates: Plates, group: Group
 ) -> tuple[Tokens, Int[np.ndarray, "units tokens"]]:
-    """Return the units of full models as rows, and where their tokens are."""
+    """Return the units of full models as rows, and their token positions."""
     positions = plates.unit_tokens(one, tokens.layout, group)
     inputs = tokens.functional_inputs
     rows = Tokens(

@@ -117,8 +117,8 @@ def train_bottom_up(
     observed_inputs : nested dict of arrays, optional
         Functional inputs of the observation, ``(*event, n_inputs)``.
     functional_input_fn
-        ``functional_input_fn(key, parameters)`` returns functional inputs
-        for the units of the parameters, one or all.
+        ``functional_input_fn(key, parameters)`` returns functional inputs for
+        as many units as the parameters have: one, or all.
     likelihood
         Another estimator, for the observations of one unit; by default a
         copy of ``estimator``.
@@ -295,7 +295,7 @@ def train_bottom_up(
         "observed": fingerprint(observed),
         "observed_inputs": fingerprint(observed_inputs),
     }
-    # No stage depends on these.
+    # Not compared, because no stage depends on them.
     del settings["n_rounds"], settings["min_acceptance"]
     # Checked first, so that no folder stores a run that cannot work.
     asked = rounds.check()

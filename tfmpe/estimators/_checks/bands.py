@@ -12,7 +12,7 @@ Band = tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
 
 
 def binomial_band(n: int, shares: Float[np.ndarray, " n"]) -> Band:
-    """Return the 0.5% and 99.5% quantiles of binomial shares of ``n``."""
+    """Return 0.5% and 99.5% quantiles of binomial counts divided by ``n``."""
     from scipy.stats import binom
 
     lower, upper = (binom.ppf(q, n, shares) / n for q in (0.005, 0.995))

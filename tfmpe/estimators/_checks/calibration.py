@@ -51,14 +51,15 @@ def calibration_ranks(
     Parameters
     ----------
     estimator : FlowMatchingEstimator
-        Or any object with such a ``sample`` method that works under ``vmap``.
+        Or another object with the same ``sample`` method, which must work under
+        ``vmap``.
     tokens : Tokens or TokenView, sample axes (*sample,)
         Simulations that the estimator was not trained on, with the true
         target values. Sample axes are flattened to one.
     target_keys, conditioning_keys
-        The inferred keys, and the given ones; by default those that the
-        estimator was trained for. If only ``target_keys`` are given, all others
-        are conditioning keys.
+        The inferred keys and the given keys; by default the keys that the
+        estimator was trained for. If only ``target_keys`` are given, all other
+        keys are conditioning keys.
     key
         PRNG key. Simulation ``i`` depends only on ``fold_in(key, i)``, whatever
         ``batch_size`` is.
@@ -94,8 +95,7 @@ def calibration_ranks(
 
     The mean of all values and their distance from the middle of the draws, in
     standard deviations of the draws, are ranked as well. These ranks are
-    uniform however the values depend on one another, unless the draws miss
-    that dependence.
+    uniform for any dependence between the values, unless the draws miss it.
 
     Sources: Talts et al., 2018; Modrák et al., 2023 (what to rank).
 
@@ -215,12 +215,12 @@ def ranks_and_draws(
 
 
 def groups_of(layout: TokenLayout) -> dict[str, slice]:
-    """Return the tokens to rank together: those of each key, and all."""
+    """Return the slice of tokens of each key, and of all keys together."""
     each = {key.name: key.block for key in layout.keys}
     if JOINT in each:
         raise ValueError(
-            f"{JOINT!r} is the name of a key, but names all keys together in "
-            "the result. Rename the key."
+            f"{JOINT!r} is the name of a key, but the result uses this name "
+            "for all keys together. Rename the key."
         )
     return each | {JOINT: slice(None)}
 
@@ -231,8 +231,8 @@ def _rank_one(
 ) -> tuple[Array, ...]:
     """Return ranks, whether draws are finite, and ranks of the groups.
 
-    Mean and standard deviation are those of draws and true values together,
-    so that nothing distinguishes the true values from the draws.
+    Mean and standard deviation are computed from draws and true values
+    together, so that both are treated alike.
     """
     together = jnp.concatenate([draws, true.data[None]])
     # Squares of large values overflow in 32 bits, of small values underflow.

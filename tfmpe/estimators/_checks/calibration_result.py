@@ -32,8 +32,8 @@ class CalibrationRanks:
     real : nested dict of ndarrays of bool, same shapes
         False for padding, whose ranks have no meaning.
     means, distances
-        For every key, and for all under ``"(joint)"``: the number of draws
-        with a lower mean of all values, and the number of draws closer to the
+        For every key, and under ``"(joint)"`` for all keys: the number of draws
+        whose values have a lower mean, and the number of draws closer to the
         middle of the draws, in standard deviations of the draws.
     n_samples
         Draws for every simulation.
@@ -101,8 +101,8 @@ class CalibrationRanks:
         Returns
         -------
         Uniformity
-            p-values of every value, and of every key and all keys, corrected
-            for the number of tests.
+            p-values of every value; and p-values of every key and of all keys,
+            corrected for the number of tests.
 
         Notes
         -----
@@ -168,7 +168,7 @@ class CalibrationRanks:
         Returns
         -------
         ndarray of matplotlib Axes
-            Those that were drawn on; the figure is not shown. Heights are
+            The Axes that were drawn on; the figure is not shown. Heights are
             relative to uniform ranks. With correct draws, each height lies in
             the gray band in 99 of 100 checks; bars of a key with several values
             are averages, which vary less.
@@ -186,10 +186,10 @@ class CalibrationRanks:
         Returns
         -------
         matplotlib Axes
-            One line per key: the fraction of ranks below a place, minus that
-            of uniform ranks. With correct draws, a whole line lies in the gray
-            band in 99 of 100 checks; for averages, see :meth:`plot`.
-            Source: Säilynoja et al., 2022.
+            One line per key: the fraction of ranks below each place, minus the
+            same fraction of uniform ranks. With correct draws, a whole line
+            lies in the gray band in 99 of 100 checks; lines of keys with
+            several values vary less. Source: Säilynoja et al., 2022.
         """
         return plot_ecdf(self._all_columns(), self.n_samples, ax)
 

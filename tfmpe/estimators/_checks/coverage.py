@@ -26,9 +26,10 @@ class ExpectedCoverage:
         Nominal coverage, in increasing order up to 1.
     central : nested dict of ndarrays, (n_levels, *event, *batch)
         Fraction of simulations whose true value is in the central interval; NaN
-        for values that are padding in all of them.
+        for values that are padding in all simulations.
     joint
-        Fraction of simulations whose true values together are in the ball.
+        Fraction of simulations whose true values together are in the ball; see
+        :func:`expected_coverage`.
     n_simulations
         Number of simulations.
     """

@@ -52,20 +52,19 @@ def posterior_predictive(
     Parameters
     ----------
     estimator : FlowMatchingEstimator
-        Or any object with such a ``sample`` method.
+        Or another object with the same ``sample`` method.
     tokens : Tokens, TokenView, or dictionary of observed values
         The observed data: one set, or several along the sample axes. A
         dictionary is passed to ``estimator.condition``.
     target_keys, conditioning_keys
-        The parameters to draw, and the given keys; by default those that the
-        estimator was trained for. If only ``target_keys`` are given, all others
-        are conditioning keys.
+        The parameters to draw, and the given keys; by default the keys that the
+        estimator was trained for. If only ``target_keys`` are given, all other
+        keys are conditioning keys.
     simulator_fn
-        By default that of ``estimator.model``:
-        ``simulator_fn(key, parameters)``, or ``simulator_fn(key, parameters,
-        functional_inputs)`` if it takes three arguments and there are inputs,
-        as for :class:`TokenGenerator`. The first axis of all arrays counts the
-        draws.
+        Called as ``simulator_fn(key, parameters)``, or as ``simulator_fn(key,
+        parameters, functional_inputs)`` if it takes three arguments and there
+        are inputs; by default the simulator of ``estimator.model``. See
+        :class:`TokenGenerator`. The first axis of all arrays counts the draws.
     key
         PRNG key. ``estimator.sample`` draws the parameters with
         ``jax.random.split(key)[0]``.
@@ -78,9 +77,9 @@ def posterior_predictive(
         ``tokens``, repeated for every draw, ``(n, *event, n_inputs)``.
     batch_size
         Number of draws, over all sets, to make and simulate at a time; all by
-        default. Another size gives other simulated values.
+        default. The simulated values depend on it.
     progress
-        Show a progress bar of the draws, and one of their simulation (tqdm,
+        Show a progress bar of the draws, and one of the simulations (tqdm,
         extra ``data``).
     **options
         Passed to ``estimator.sample``, such as ``solver``.
@@ -94,8 +93,8 @@ def posterior_predictive(
     UnknownKeyError
         If a key does not exist.
     ValueError
-        If a number is too small, the simulator's arrays do not fit the
-        tokens, none of them was observed, or one holds NaN.
+        If a number is too small, the simulator's arrays do not fit the tokens,
+        none of these arrays was observed, or an array holds NaN.
     TypeError
         If ``tokens`` are of another type, or the simulator does not return a
         dictionary.
@@ -103,8 +102,8 @@ def posterior_predictive(
     Notes
     -----
     Not for use inside ``jit``. In place of padding, the simulator gets the
-    values of the first real token of the same key, so that it computes with
-    valid numbers; its results for padding are ignored.
+    values of the first token of the same key that is not padding, so that it
+    computes with valid numbers; its results for padding are ignored.
 
     Source: Rubin, 1984; Gelman et al., 1996 (posterior predictive checks).
 
@@ -186,8 +185,8 @@ def _simulator_of(estimator: Sampler) -> Callable[..., Any]:
     model = getattr(estimator, "model", None)
     if model is None:
         raise TypeError(
-            "posterior_predictive needs simulator_fn: the estimator was not "
-            "trained on a Model, which has one."
+            "posterior_predictive found no simulator, because the estimator "
+            "was not trained on a Model. Pass simulator_fn=."
         )
     return model.simulator_fn
 
@@ -195,7 +194,7 @@ def _simulator_of(estimator: Sampler) -> Callable[..., Any]:
 def _as_observed(leaf: Leaf, observed: Tokens) -> np.ndarray:
     """Return simulated floats in the dtype of the observed ones.
 
-    Otherwise equal values would differ by rounding.
+    Without this, equal values would differ by rounding.
     """
     dtype = observed.data.dtype
     floats = jnp.issubdtype(dtype, jnp.floating)
@@ -215,7 +214,7 @@ def _rows(
     values: Num[np.ndarray, "draws *sample tokens columns"],
     tokens: AnyTokens,
 ) -> Num[np.ndarray, "n tokens columns"]:
-    """Return a row per draw, with the first real token in place of padding."""
+    """Return a row per draw; padding gets the values of a used token."""
     if tokens.padding is not None:
         filled = np.array(values)
         for key in tokens.layout.keys:
@@ -236,7 +235,7 @@ def _further_arguments(
     functional_inputs: ArrayTree | None,
     n_samples: int,
 ) -> Callable[[slice], tuple[ArrayTree, ...]]:
-    """Return a function from draws to the simulator's further arguments."""
+    """Return further arguments of the simulator as a function of the draws."""
     if functional_inputs is not None:
         return lambda rows: (own_copy(functional_inputs),)
     if tokens.functional_inputs is None or not _takes_inputs(simulator_fn):
@@ -250,7 +249,7 @@ def _further_arguments(
 def _takes_inputs(simulator_fn: Callable[..., Any]) -> bool:
     """Return whether a simulator has a third argument.
 
-    A simulator of tokens with ``positions`` need not have one.
+    Tokens with ``positions`` have inputs that a simulator need not take.
     """
     try:
         inspect.signature(simulator_fn).bind("key", "parameters", "inputs")

@@ -18,7 +18,7 @@ _MAX_PANELS = 12
 _MAX_BORDERS = 60
 _WIDE: dict[str, Any] = {"color": "#9ecae1", "label": "90% of draws"}
 _MIDDLE: dict[str, Any] = {"color": "#3182bd", "label": "50% of draws"}
-# They differ in shape and in color.
+# Inside and outside differ in shape and in color.
 _INSIDE: dict[str, Any] = {
     "color": "black",
     "marker": "o",
@@ -32,7 +32,7 @@ _OUTSIDE: dict[str, Any] = {
 
 
 class _Panel(NamedTuple):
-    """What one Axes shows: some tokens, and one of the values in them."""
+    """Content of one Axes: some tokens, and the index of one value in them."""
 
     title: str
     tokens: Int[np.ndarray, " tokens"]

@@ -30,7 +30,7 @@ class PosteriorPredictive:
     simulated : nested dict of ndarrays, (n_samples, *sample, *event, *batch)
         All arrays that the simulator returned.
     observed : Tokens, sample axes (*sample,)
-        The simulated keys that were observed.
+        The observed values of the simulated keys.
     """
 
     draws: Tokens
@@ -39,7 +39,7 @@ class PosteriorPredictive:
 
     @property
     def n_samples(self) -> int:
-        """Number of draws for each set of data."""
+        """Number of draws for each data set."""
         return self.draws.sample_shape[0]
 
     def key(self, name: str) -> KeyPredictive:
@@ -111,8 +111,8 @@ class PosteriorPredictive:
         -------
         dict of str to float
             Over all data sets; NaN if there is no value. Padding does not
-            count. For correct draws of discrete data it exceeds ``level``,
-            because values equal to an endpoint count as inside.
+            count. For correct draws of discrete data the fraction exceeds
+            ``level``, because values equal to an endpoint count as inside.
         """
         shares = {}
         for key in self._keys():

@@ -64,8 +64,8 @@ def mmd_test(
     Raises
     ------
     TypeError, ValueError
-        If a sample does not hold numbers, the shapes do not fit, a value is
-        not finite, or there is no permutation.
+        If a sample does not hold numbers, the shapes do not fit, a value is not
+        finite, or ``n_permutations`` is below 1.
 
     Notes
     -----
@@ -149,9 +149,9 @@ def classifier_test(
     )
     if len(probabilities) != len(null_probabilities):
         raise ValueError(
-            f"There are {len(probabilities)} probabilities, but "
-            f"{len(null_probabilities)} under the null hypothesis; expected "
-            "the same points."
+            f"probabilities has {len(probabilities)} points, but "
+            f"null_probabilities has {len(null_probabilities)}; expected "
+            "the same points in both."
         )
     statistic = classifier_score(probabilities)
     null = classifier_score(null_probabilities)
@@ -225,8 +225,8 @@ def _probabilities(
     if array.ndim != n_axes or not array.size:
         axes = ("(n,)", "(n, n_null)")[n_axes - 1]
         raise ValueError(
-            f"{what} has shape {array.shape}, expected {axes} with at least "
-            "1 of each."
+            f"{what} has shape {array.shape}, expected {axes} without an "
+            "empty axis."
         )
     if not isinstance(array, Tracer) and (array.min() < 0 or array.max() > 1):
         raise ValueError(

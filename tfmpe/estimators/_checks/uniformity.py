@@ -31,7 +31,7 @@ class RankColumns(NamedTuple):
     """Ranks of the values of one key, and of all its values together.
 
     ``together`` has the ranks of their mean, and of their distance from the
-    middle; ``some`` states whether any of the values is real.
+    middle; ``some`` marks simulations in which any value is not padding.
     """
 
     name: str
@@ -79,10 +79,10 @@ class Uniformity(NamedTuple):
 def assess(columns: RankColumns, n_samples: int) -> KeyTest:
     """Test whether ranks are uniform.
 
-    Values of one simulation are not independent, so their ranks are not
-    pooled. Each value has its own test, which finds an error in one place;
-    the ranks of mean and distance reveal small errors everywhere and wrong
-    dependence. Both kinds of test get half of the error probability.
+    Values of one simulation are not independent, so their ranks are not pooled.
+    Each value has its own test, which finds an error in one place; the ranks of
+    mean and distance reveal small errors everywhere and wrong dependence. Each
+    kind of test gets half of the error probability.
     """
     values, means = _smooth_tests(columns.ranks, columns.real, n_samples)
     p_value, finding = _worst_value(columns, values, means)

@@ -1,1 +1,1 @@
-"""Distributions learned by their density."""
+"""Distributions learned by maximum likelihood."""

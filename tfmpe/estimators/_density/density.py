@@ -41,8 +41,8 @@ def density_loss(
 class KnownDensity:
     """Draws and densities of a field, in standardized units.
 
-    The methods are those of :class:`ContinuousFlow`, whose options for solvers
-    have no meaning here.
+    The methods are those of :class:`ContinuousFlow`, whose solver options are
+    ignored here.
     """
 
     def __init__(self, field: DensityField) -> None:
@@ -83,10 +83,10 @@ class KnownDensity:
         *more: Any,
         **static: Hashable,
     ) -> Any:
-        """Call a compiled function of both sides of the tokens.
+        """Call a compiled function of the target and conditioning tokens.
 
-        ``batch_size`` rows are in memory at a time, each with one draw; or all
-        rows, if there are more.
+        Draws are computed for all rows together: at most ``batch_size`` over
+        all rows at a time, but at least one for each row.
         """
         names = read_conditional(tokens.layout, *keys)
         split = split_field(self.field)

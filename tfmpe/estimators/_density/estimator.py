@@ -14,8 +14,8 @@ class DensityEstimator(NetworkEstimator):
     """Learns conditional distributions by maximum likelihood.
 
     For observations with few values, such as those of one unit in
-    :func:`train_bottom_up`: its density is more accurate than that of a flow,
-    and takes a single evaluation.
+    :func:`train_bottom_up`: the density is more accurate than that of a flow,
+    and takes a single evaluation of the network.
 
     Parameters
     ----------

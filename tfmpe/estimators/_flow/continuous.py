@@ -35,7 +35,7 @@ from tfmpe.preprocessing.tokens.decode import token_array
 from tfmpe.preprocessing.tokens.known import check_inputs, check_known
 from tfmpe.preprocessing.tokens.views import detach
 
-# Their errors are in docs/benchmarks/solvers.md.
+# Default solvers and steps; see docs/benchmarks/solvers.md for errors.
 _SAMPLING = ("midpoint", 4)
 _DENSITY = ("rk4", 8)
 
@@ -116,7 +116,7 @@ class ContinuousFlow:
         target_keys
             The keys to draw, in the order of the result.
         conditioning_keys
-            The given keys; by default all others.
+            The given keys; by default all other keys.
         key
             PRNG key. Draw ``i`` depends only on ``jax.random.fold_in(key, i)``,
             whatever ``n_samples`` and ``batch_size`` are.
@@ -135,7 +135,7 @@ class ContinuousFlow:
             Number of equal steps; 4 by default.
         rtol, atol
             Relative and absolute tolerances. Passing either makes the steps
-            adaptive, so that every row and draw meets it.
+            adaptive, so that every row and draw meets the tolerances.
         max_steps
             Largest number of adaptive steps.
         batch_size
@@ -338,7 +338,7 @@ class ContinuousFlow:
 def _read_draws(
     given: Num[AnyArray, "*shape"] | None, what: str, view: Tokens
 ) -> Num[AnyArray, "*shape"] | None:
-    """Return draws as an array; unless traced, real values must be finite."""
+    """Return draws as an array, checked unless traced; padding is ignored."""
     if given is None:
         return None
     array = token_array(given, what)

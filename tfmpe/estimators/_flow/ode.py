@@ -1,4 +1,4 @@
-"""Solution of the differential equation of a flow."""
+"""Solver of the differential equation of a flow."""
 
 import inspect
 import math
@@ -65,7 +65,7 @@ _WITHOUT_ERROR = ("euler", "rk4")
 
 
 class Ode(NamedTuple):
-    """The solver of the equation and its accuracy; static.
+    """An ODE solver and its accuracy; a static argument of ``jit``.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class Ode(NamedTuple):
 
         Notes
         -----
-        The state at ``stop`` is NaN if the solution needs too many steps. All
+        The state at ``stop`` is NaN if more than ``max_steps`` are needed. All
         rows share the same steps. Adaptive steps meet the tolerance in every
         row, because the row with the largest error sets their size.
         """
@@ -148,10 +148,10 @@ class Ode(NamedTuple):
         adapted = self.n_steps is None and not isinstance(result, Tracer)
         if adapted and np.isnan(np.asarray(result)).any():
             raise RuntimeError(
-                f"The solution needs more than max_steps={self.max_steps} "
+                f"The ODE solver needs more than max_steps={self.max_steps} "
                 f"steps to meet rtol={self.rtol:g} and atol={self.atol:g}. "
-                "Allow more steps or larger tolerances, or check the vector "
-                "field: one that jumps or is not finite has no solution."
+                "Allow more steps or larger tolerances, or check that the "
+                "vector field is finite and does not jump."
             )
         return result
 
@@ -165,8 +165,8 @@ def _end(
 ) -> Arrays:
     """Return the state at the end; ``times`` are start, stop, first step.
 
-    The state is NaN if the solution fails: to raise an error, compiled code
-    would have to call Python, and could not be cached on disk.
+    The state is NaN if the solve fails: to raise an error, compiled code would
+    have to call Python, and could not be cached on disk.
     """
     # Unwrapped, because its own jit would keep every derivative in memory.
     solution = inspect.unwrap(diffrax.diffeqsolve)(
@@ -212,7 +212,7 @@ def read_ode(
     if adaptive and n_steps is not None:
         raise ValueError(
             f"n_steps={n_steps} requests fixed steps, but rtol={rtol} and "
-            f"atol={atol} adaptive ones. Pass n_steps or tolerances."
+            f"atol={atol} request adaptive steps. Pass n_steps or tolerances."
         )
     if solver is None:
         solver = "dopri5" if adaptive else default[0]
@@ -233,7 +233,7 @@ def read_ode(
             f"solver is {solver!r}, expected one of {list(SOLVERS)} or a "
             "solver of diffrax."
         )
-    # One tolerance is used for both: standardized values have scale 1.
+    # A single tolerance serves as both: standardized values have scale 1.
     tolerances = [
         _tolerance(value, name)
         for name, value in (("rtol", rtol), ("atol", atol))

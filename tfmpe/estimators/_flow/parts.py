@@ -1,4 +1,4 @@
-"""Solutions of all rows and draws, at once or in parts with a bar."""
+"""ODE solves of all rows and draws, at once or in parts with a bar."""
 
 from collections.abc import Callable
 from itertools import product
@@ -30,10 +30,10 @@ def solved(
 ) -> Float[Array, "draws rows *value"]:
     """Return ``solve(field, target, conditioning, draws)``.
 
-    With a label, and unless something is traced, it is called for one part
-    after the other, and a bar shows how many draws are done. A part is a few
-    rows with all their draws, or one row with some of them, so that rows are
-    not encoded more often than needed. All parts share one program.
+    With a label, and if nothing is traced, ``solve`` is called part by part,
+    and a bar shows how many draws are done. A part is a few rows with all their
+    draws, or one row with some of its draws, so that rows are not encoded more
+    often than needed. All parts share one program.
     """
     arrays = (field.parameters, field.rest)
     static |= {"static": field.static, "batch_size": batch_size}
@@ -73,7 +73,7 @@ def solved(
 
 
 def _shares(n: int, at_most: int) -> list[np.ndarray]:
-    """Return parts of ``range(n)`` of one size; the last entry is repeated."""
+    """Return parts of ``range(n)`` of equal size; ``n - 1`` is repeated."""
     n_parts = -(-n // at_most)
     size = -(-n // n_parts)
     return list(np.minimum(np.arange(n_parts * size), n - 1).reshape(-1, size))

@@ -1,4 +1,4 @@
-"""Solutions of the equation of a flow, compiled once per layout and shape."""
+"""ODE solves of a flow, compiled once per layout and shape."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
@@ -44,7 +44,7 @@ def cleared(
 def draw_noise(
     key: PRNGKey, *, shape: tuple[int, ...], dtype: np.dtype
 ) -> Float[Array, "{shape[0]} ..."]:
-    """Return normal numbers; draw ``i`` follows from key and ``i`` only."""
+    """Return normal numbers; draw ``i`` depends only on ``key`` and ``i``."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(shape[0]))
     return jax.vmap(lambda k: jax.random.normal(k, shape[1:], dtype))(keys)
 
@@ -94,7 +94,7 @@ def solve_density(
     ode: Ode,
     batch_size: int,
 ) -> Float[Array, "draws rows"]:
-    """Return log densities of values, and of the probes for them."""
+    """Return log densities; ``draws`` are values and their probes, or None."""
     values, probes = draws
     field = merge_field(static, *arrays)
     n_axes = len(target.sample_shape)
@@ -139,7 +139,7 @@ def solve_density(
 
 
 def _sizes(real: Real, theta: Draws) -> Float[Array, " all"]:
-    """Return the number of real values of every draw and row."""
+    """Return the number of values of every draw and row, without padding."""
     counts = real.sum((1, 2), dtype=theta.dtype)
     return jnp.broadcast_to(counts, theta.shape[:2]).reshape(-1)
 
@@ -194,6 +194,6 @@ def _swap(tree: Arrays) -> Arrays:
 
 
 def float_dtype(dtype: np.dtype) -> np.dtype:
-    """Return the dtype of the solution."""
+    """Return the dtype of a solve: float32 unless the given one is a float."""
     floating = jnp.issubdtype(dtype, jnp.floating)
     return dtype if floating else np.dtype(np.float32)

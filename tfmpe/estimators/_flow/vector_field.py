@@ -1,4 +1,4 @@
-"""Interfaces of vector fields and densities, and how ``jit`` gets them."""
+"""Interfaces of vector fields and densities, which are split for ``jit``."""
 
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -188,8 +188,8 @@ def split_field(field: Any) -> SplitField:
     """Split a vector field; :func:`merge_field` is the inverse.
 
     The parameters of an NNX module are its ``nnx.Param``; the parameters of any
-    other pytree are its float arrays. A function has none, and programs are
-    compiled for each function object.
+    other pytree are its float arrays. A function has no parameters, and is
+    compiled anew for each function object.
     """
     if isinstance(field, nnx.Module):
         graph, parameters, random, others = nnx.split(

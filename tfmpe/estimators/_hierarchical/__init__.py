@@ -1,1 +1,1 @@
-"""Any number of groups from one training."""
+"""Inference for any number of groups from one training run."""

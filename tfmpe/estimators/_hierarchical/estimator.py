@@ -68,10 +68,10 @@ class HierarchicalHistory(NamedTuple):
     Attributes
     ----------
     global_keys
-        Of the global keys: the loss of the flow, plus the negative log
-        likelihood of its normal approximation.
+        For the global keys: the loss of the flow, plus the negative log
+        likelihood of the normal approximation.
     local_keys
-        Of all other target keys; None if there are none.
+        For all other target keys; None if there are no others.
     """
 
     global_keys: TrainingHistory
@@ -82,9 +82,9 @@ class HierarchicalEstimator(BaseEstimator):
     """Infers global and local parameters from any number of groups.
 
     The global keys are inferred first, from all groups, in units of a normal
-    approximation whose precision is a sum over groups: it is trained with the
-    numbers of groups in the simulations and fewer, and can be asked for many
-    more. The other target keys are inferred given the global ones.
+    approximation whose precision is a sum over groups. The estimator is trained
+    with at most the numbers of groups in the simulations, and can be used for
+    many more. The other target keys are inferred given the global keys.
 
     Parameters
     ----------
@@ -92,11 +92,11 @@ class HierarchicalEstimator(BaseEstimator):
         Target keys that all groups depend on, such as means and standard
         deviations of populations. They have no padding.
     posterior
-        The network for them, by default one that :meth:`fit` builds; see
+        The network for global keys, by default one that :meth:`fit` builds; see
         :class:`tfmpe.nn.GroupPosterior`.
     vector_field, bijectors, exchangeable
-        The network for the other keys, bijectors of all keys, and keys without
-        an order; see :class:`FlowMatchingEstimator`.
+        The network for the other keys, bijectors of all keys, and keys whose
+        tokens have no order; see :class:`FlowMatchingEstimator`.
 
     Attributes
     ----------
@@ -106,12 +106,12 @@ class HierarchicalEstimator(BaseEstimator):
 
     Notes
     -----
-    The rules must keep groups apart if the global keys are known. Widths of
-    global parameters hold for numbers of groups far from those of the
-    training, but errors of posterior means do not shrink with them: measured in
-    posterior standard deviations, they grow with the square root of the number
-    of groups, and shrink with the number of simulations. See
-    ``docs/benchmarks/groups.md``.
+    The rules must make groups independent given the global keys. Posterior
+    widths of global parameters remain correct for numbers of groups far from
+    those of the training, but errors of posterior means do not shrink with
+    these widths: measured in posterior standard deviations, the errors grow
+    with the square root of the number of groups, and shrink with the number of
+    simulations. See ``docs/benchmarks/groups.md``.
 
     Examples
     --------
@@ -169,7 +169,7 @@ class HierarchicalEstimator(BaseEstimator):
         ----------
         data, target_keys, conditioning_keys, key, n_simulations
             See :meth:`FlowMatchingEstimator.fit`. Target keys include the
-            global ones. Simulations may have different numbers of groups; in a
+            global keys. Simulations may have different numbers of groups; in a
             tenth of the rows of every step, random groups are left out.
         **options
             ``validation``, ``optimizer``, ``learning_rate``, ``n_epochs``,
@@ -180,8 +180,8 @@ class HierarchicalEstimator(BaseEstimator):
         Raises
         ------
         ValueError
-            If global keys are not target keys, or rules do not keep groups
-            apart; and see :meth:`FlowMatchingEstimator.fit`.
+            If global keys are not target keys, or rules do not make groups
+            independent; and see :meth:`FlowMatchingEstimator.fit`.
         TrainingDivergedError, UnknownKeyError, TypeError
             See :meth:`FlowMatchingEstimator.fit`.
         """
@@ -247,10 +247,10 @@ class HierarchicalEstimator(BaseEstimator):
             See :meth:`FlowMatchingEstimator.sample`. The numbers of groups may
             differ from those of the training.
         target_keys
-            Some or all of those of the training, by default all. Draws of only
-            global keys take a small part of the time.
+            Some or all target keys of the training, by default all. Drawing
+            only global keys takes a small part of the time.
         conditioning_keys
-            Those of the training.
+            The conditioning keys of the training.
         **options
             See :meth:`FlowMatchingEstimator.sample`, without ``theta_0``.
 
@@ -325,8 +325,9 @@ class HierarchicalEstimator(BaseEstimator):
             keys.target
         ) not in (len(self.global_keys), len(self.target_keys or ())):
             raise ValueError(
-                f"log_prob of {list(keys.target)} is not known, only of "
-                f"{list(self.global_keys)} and {list(self.target_keys or ())}."
+                f"log_prob of {list(keys.target)} is unavailable. Pass the "
+                f"target keys {list(self.global_keys)} or "
+                f"{list(self.target_keys or ())}."
             )
         view = tokens.select_tokens(keys.target)
         if values is None:
@@ -393,7 +394,7 @@ class HierarchicalEstimator(BaseEstimator):
         folder
             The folder.
         posterior, vector_field
-            Networks of the same architectures; not needed for those of
+            Networks of the same architectures; not needed for networks of
             ``tfmpe.nn``.
         bijectors, model
             See :meth:`FlowMatchingEstimator.load`.
@@ -434,8 +435,8 @@ class HierarchicalEstimator(BaseEstimator):
             layout = getattr(data, "layout", None)
             if layout is None:
                 raise TypeError(
-                    "fit needs conditioning_keys for batches, whose keys are "
-                    "not known before they are made."
+                    "fit needs conditioning_keys if data are batches, because "
+                    "their keys are not known in advance."
                 )
             conditioning_keys = [n for n in layout.names if n not in target]
         missing = [name for name in self.global_keys if name not in target]
@@ -454,7 +455,7 @@ class HierarchicalEstimator(BaseEstimator):
         functional_inputs: Tree,
         groups: Tree,
     ) -> tuple[Tokens, Conditional]:
-        """Return Tokens and keys that the networks were trained for."""
+        """Return Tokens and keys of a call, if they fit the training."""
         known = self._memory.only
         if known is None:
             raise ValueError("The estimator was never trained. Call fit first.")
@@ -473,7 +474,7 @@ class HierarchicalEstimator(BaseEstimator):
         return found, Conditional(keys.target, known.conditioning)
 
     def _local_keys(self, keys: Conditional) -> Conditional | None:
-        """Return the conditional of the other keys, if any is wanted."""
+        """Return the conditional of the other keys; None if none is wanted."""
         known = self._memory.only
         wanted = [n for n in keys.target if n not in self.global_keys]
         if known is None or not wanted:

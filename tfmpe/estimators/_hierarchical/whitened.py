@@ -1,4 +1,4 @@
-"""A flow in units that depend on the conditioning: its loss and solutions."""
+"""A flow in units that depend on the conditioning: loss, draws, densities."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -33,7 +33,7 @@ class WhiteningField(Protocol):
     def encode(
         self, conditioning: AnyTokens, key: PRNGKey | None = None, /
     ) -> Any:
-        """Return what the other methods need; ``key`` leaves out groups."""
+        """Return what other methods need; with ``key``, leave out groups."""
         ...
 
     def velocity(
@@ -50,7 +50,7 @@ class WhiteningField(Protocol):
     def whiten(
         self, target: AnyTokens, encoded: Any, /
     ) -> Float[Array, "*sample tokens width"]:
-        """Return target values in these units, about normal."""
+        """Return target values in these units, approximately normal."""
         ...
 
     def restore(
@@ -75,10 +75,10 @@ def whitened_loss(
     n_noise: int,
     noise: None = None,
 ) -> tuple[Float[Array, ""], Num[Array, ""]]:
-    """Return the loss of the units plus that of the flow in these units.
+    """Return the loss of the normal approximation plus that of the flow.
 
-    The first is the negative log likelihood of the normal distribution that
-    the units stand for, without its constant. See :func:`flow_matching_loss`
+    The first is the negative log likelihood, without its constant, of the
+    normal distribution that defines the units. See :func:`flow_matching_loss`
     for arguments and results.
     """
     del noise

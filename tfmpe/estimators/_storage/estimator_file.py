@@ -85,7 +85,7 @@ def load_estimator(
     """Return the field, standardizer, memory and settings of a file."""
     arrays, description = read_state(path, _KIND)
     standardizer, keys = None, description.pop("standardised_keys")
-    # Older files lack these settings; their estimators are trained.
+    # Older files do not have these settings; their estimators are trained.
     settings = {
         "standardise": bool(keys),
         "bijectors": [],
@@ -96,9 +96,9 @@ def load_estimator(
     if vector_field is None:
         if settings["network"] is None:
             raise StorageError(
-                f"The vector field of {path} is not a tfmpe.nn.Transformer "
-                "that the file describes. Pass a vector field of the same "
-                "architecture."
+                f"{path} does not describe the architecture of its vector "
+                "field, which is only stored for networks of tfmpe.nn. Pass a "
+                "vector field of the same architecture."
             )
         vector_field = described_network(settings["network"])
     if keys:
@@ -130,8 +130,8 @@ def _check_bijectors(stored: Iterable[str], known: Iterable[str]) -> None:
     if sorted(stored) != sorted(known):
         raise StorageError(
             f"The stored estimator has bijectors for {sorted(stored)}, but "
-            f"those for {sorted(known)} were passed. Pass the same ones: "
-            "functions are not stored."
+            f"bijectors for {sorted(known)} were passed. Pass the same "
+            "bijectors: functions are not stored."
         )
 
 

@@ -73,7 +73,8 @@ def streamed(
         if n_steps and n_taken < n_steps:
             raise ValueError(
                 f"The batches ended after {n_taken} of "
-                f"steps_per_epoch={n_steps} steps, and cannot restart."
+                f"steps_per_epoch={n_steps} steps, and cannot restart. Pass an "
+                "iterable that starts again, or fewer steps."
             )
         if not n_taken:
             raise ValueError(
@@ -86,7 +87,7 @@ def streamed(
 
 
 def _repeated(once: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
-    """Start again at the end, unless there are no batches."""
+    """Yield batches, starting again at the end unless there are none."""
     found = True
     while found:
         found = False

@@ -62,7 +62,7 @@ class StoredBatches:
 def read_batches(
     batches: object, options: FitOptions
 ) -> tuple[Iterable[AnyTokens], Tokens]:
-    """Return batches that can be iterated, and the first of them."""
+    """Return an iterable of batches, and the first batch as Tokens."""
     if isinstance(batches, StoredDataset):
         batches = StoredBatches(batches, options.batch_size)
     if not isinstance(batches, Iterable):

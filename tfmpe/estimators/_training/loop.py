@@ -87,7 +87,7 @@ class Loop:
     validation
         Standardized batches, or None.
     settings
-        Must equal those of a checkpoint.
+        Settings that must equal those of a checkpoint.
     """
 
     plans: tuple[Plan, ...]
@@ -104,9 +104,9 @@ class Loop:
     def train(
         self, reached: Progress, field: Network, keep: Callable[[Network], None]
     ) -> TrainingHistory:
-        """Train to the end; keep the field that was reached, however it ends.
+        """Train to the end; ``keep`` the best field, even after an error.
 
-        ``field`` has the architecture; see :meth:`epochs` for errors.
+        ``field`` provides the architecture; see :meth:`epochs` for errors.
         """
         try:
             for progressed in self.epochs(reached):

@@ -34,7 +34,7 @@ def path_velocity(
     values: Float[AnyArray, "*shape"],
     sigma_min: float,
 ) -> Float[AnyArray, "*shape"]:
-    """Return the velocity on this path, which is constant in time."""
+    """Return the velocity on the straight path, which is constant in time."""
     return values - (1 - sigma_min) * noise
 
 
@@ -72,7 +72,7 @@ def flow_matching_loss(
     Returns
     -------
     total : Array, shape ()
-        Sum of squared errors over the real values of rows that count,
+        Sum of squared errors over all values but padding, in rows that count,
         divided by ``n_noise``.
     n_values : Array, shape ()
         Number of these values. The loss is ``total / n_values``, computed by

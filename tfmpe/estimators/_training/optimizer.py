@@ -38,8 +38,8 @@ def default_optimizer(learning_rate: float, n_steps: int) -> Optimizer:
     """Return Adam with weight decay, a warm-up and a cosine decay to 0.
 
     ``learning_rate`` is the largest rate in ``n_steps`` steps; the first
-    twentieth of them, at most 200, are the warm-up. It starts above 0, so that
-    a single step has an effect.
+    twentieth of them, at most 200, are the warm-up. The rate starts above 0, so
+    that a single step has an effect.
     """
     warm_up = max(1, min(200, n_steps // 20))
     decay = max(n_steps - warm_up, 1)

@@ -70,8 +70,8 @@ def check_for_tokens(options: FitOptions) -> None:
     """Check the options that have a different meaning for Tokens."""
     if options.steps_per_epoch is not None:
         raise ValueError(
-            f"steps_per_epoch={options.steps_per_epoch} is for batches only; "
-            "an epoch of Tokens uses all of them."
+            f"steps_per_epoch={options.steps_per_epoch} is for batches only. "
+            "Omit it: an epoch of Tokens uses all rows."
         )
     share = options.validation
     if isinstance(share, float) and not 0 < share < 1:

@@ -38,7 +38,7 @@ from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 from tfmpe.preprocessing.tokens.known import check_known
 
-_SIMULATIONS = 2**32 - 1  # The number of the key of simulations.
+_SIMULATIONS = 2**32 - 1  # For fold_in: the key of simulations.
 
 Question = tuple[Iterable[str], Iterable[str] | None]
 """Target and conditioning keys of a conditional, not yet checked."""
@@ -73,7 +73,7 @@ class Start(NamedTuple):
     field
         The vector field to train.
     standardizer
-        Of values; None if they are not standardized.
+        Standardizer of values; None if they are not standardized.
     memory
         What the estimator remembers if the training is successful.
     """
@@ -84,7 +84,7 @@ class Start(NamedTuple):
 
 
 def split_trainable(field: Network) -> SplitField:
-    """Split a vector field that has parameters."""
+    """Split a vector field; raise if it has no parameters."""
     split = split_field(field)
     if not jax.tree.leaves(split.parameters):
         raise ValueError(
@@ -100,7 +100,7 @@ def simulated(
     key: PRNGKey,
     progress: bool,
 ) -> tuple[Model | None, Simulations]:
-    """Return a model and ``n`` simulations of it; other data unchanged."""
+    """Return a model and ``n`` simulations of it, or None and other data."""
     if not isinstance(data, Model):
         if callable(data):
             name = getattr(data, "__name__", data)
@@ -111,8 +111,8 @@ def simulated(
             )
         if n is not None:
             raise TypeError(
-                f"n_simulations={n} is for a Model, but data are a "
-                f"{type(data).__name__}: simulations that exist."
+                f"n_simulations={n} is for a Model, but data are "
+                f"{type(data).__name__}, simulations that exist. Omit it."
             )
         return None, data
     if n is None:
@@ -136,7 +136,7 @@ def prepare(
     sigma_min: float,
     loss: Callable[..., Loss] = flow_matching_loss,
 ) -> tuple[Loop, Progress, Start]:
-    """Return a training loop, the progress at which it starts, and its start.
+    """Return a training loop, its progress so far, and its :class:`Start`.
 
     ``start_from`` is called with the first Tokens.
     """
@@ -203,7 +203,7 @@ def prepare(
 
     rest = (reached.others, split.rest[1])
     if batches is None:
-        # Moved once; otherwise every epoch would move arrays in host memory.
+        # Moved to the device once, not anew in every epoch.
         tokens = jax.device_put(ready(first, "Simulations"))
         epoch = shuffled(tokens, options.batch_size)
     else:

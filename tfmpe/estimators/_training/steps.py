@@ -90,7 +90,7 @@ batch_loss = compiled()(_loss)
 def batch_gradient(
     parameters: Arrays, *given: Any, plan: Plan
 ) -> tuple[Arrays, Loss]:
-    """Return the gradient of the mean loss, and its total and count.
+    """Return the gradient of the mean loss, and the total loss and count.
 
     The arguments are those of ``batch_loss``.
     """

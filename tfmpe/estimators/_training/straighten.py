@@ -32,9 +32,8 @@ def straightening(
 ) -> tuple[Loop, Progress]:
     """Return a loop that trains a copy of the field on its own draws.
 
-    Every epoch solves the flow of the field anew, from new noise, for all rows
-    of the data. The paths to learn are straight lines from the noise to the
-    ends.
+    Every epoch draws with the field from new noise, for all rows of the data.
+    The copy learns straight paths from this noise to the draws.
     """
     tokens = one_axis(data)
     if standardizer is not None:

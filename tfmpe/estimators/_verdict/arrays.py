@@ -47,7 +47,7 @@ def values_of(draws: AnyTokens) -> dict[str, np.ndarray]:
 
 
 def values_in(tree: Tree, tokens: Tokens) -> dict[str, np.ndarray]:
-    """Return arrays of keys of the tokens, each as (n, tokens, width)."""
+    """Return the arrays whose keys are in the tokens, (n, tokens, width)."""
     found = {}
     for leaf in flatten_tree(tree, "values"):
         if leaf.name in tokens.layout:

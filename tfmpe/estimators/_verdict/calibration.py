@@ -63,7 +63,7 @@ def first_ranks(ranks: CalibrationRanks, n: int) -> CalibrationRanks:
 def calibration_findings(
     ranks: CalibrationRanks, check: str = "calibration"
 ) -> list[Outcome]:
-    """Test for each key, and for all, whether ranks are uniform.
+    """Test for each key, and for all together, whether ranks are uniform.
 
     Source: Talts et al., 2018; see :meth:`CalibrationRanks.uniformity`.
     """
@@ -106,13 +106,13 @@ def local_finding(ranks: CalibrationRanks, check: str) -> Outcome:
 
 
 def coverage_findings(ranks: CalibrationRanks) -> list[Outcome]:
-    """Test for each key, and for all, the coverage of 50, 80 and 95% regions.
+    """Test by key, and for all together, coverage of 50, 80 and 95% regions.
 
     A region is the ball of the draws closest to their middle, in standard
     deviations; see :func:`expected_coverage`. Source: Hermans et al., 2022.
     """
     columns = ranks.columns()
-    # The region of a single key is that of all keys.
+    # With a single key, the joint region is that of this key.
     joint = [ranks.joint_columns()] if len(columns) > 1 else []
     return [_coverage(each, ranks.n_samples) for each in columns + joint]
 
@@ -171,7 +171,7 @@ def random_point_finding(material: Material) -> Outcome:
 def random_point_ranks(material: Material) -> Int[np.ndarray, " n"]:
     """Return the rank of each true value by its distance from a random point.
 
-    Both are exact for any number of simulations, as long as each point is
+    The ranks are exact for any number of simulations, because each point is
     used only once.
     """
     rng = material.rng

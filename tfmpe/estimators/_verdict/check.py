@@ -71,8 +71,8 @@ def check_posterior(
     Parameters
     ----------
     estimator : FlowMatchingEstimator
-        Or any object with such a ``sample`` method that works under ``vmap``;
-        densities also need its ``log_prob`` method.
+        Or another object with the same ``sample`` method, which must work under
+        ``vmap``; densities also need the ``log_prob`` method.
     observed
         The observation: Tokens of one data set or, with a ``model``, a
         dictionary of arrays.
@@ -85,7 +85,7 @@ def check_posterior(
         densities.
     simulations
         Simulations that the estimator was not trained on, instead of fresh
-        ones, with the shapes of the observation; better 1,000 than 200.
+        ones, with the shapes of the observation; 1,000 are better than 200.
     n_simulations
         Number of simulations to draw for. A model makes five times as many,
         to compare their data with the observation.
@@ -94,9 +94,9 @@ def check_posterior(
     batch_size
         Number of draws in memory at a time; None for all.
     log_densities
-        Whether to compute log densities of the draws, which takes a time
-        proportional to the number of target values. By default for at most 100
-        values.
+        Whether to compute log densities of the draws, which takes time
+        proportional to the number of target values. By default only for at most
+        100 values.
     density_options
         Passed to ``estimator.log_prob``, such as ``solver``.
     progress
@@ -117,14 +117,14 @@ def check_posterior(
         data sets or has other shapes than the simulations, a number is too
         small, or a value is not finite.
     TypeError
-        If an argument is of another type.
+        If an argument has the wrong type.
 
     Notes
     -----
     Not for use inside ``jit``. With a correct posterior, 95 of 100 verdicts
-    find no fault, whatever the model. Checks without the necessary functions
-    are named in the verdict. For the sources, see the functions of each check
-    and "How to read the verdict" in the documentation.
+    find no fault, whatever the model. The verdict also names the checks that
+    could not be made. For the sources, see the functions of each check and "How
+    to read the verdict" in the documentation.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def check_posterior(
             **options,
         )
 
-    # Copies of the observation among the simulations, for its own draws:
+    # Draws at the observation come from copies of it among the simulations:
     # another call of sample, with other shapes, would have to be compiled.
     first = simulations[:n_simulations]
     n_copies = -(-_N_OWN // n_samples)
@@ -296,7 +296,7 @@ def _simulated(model: Model | None, key: PRNGKey, n: int) -> Tokens:
 
 
 def _check_shapes(simulations: Tokens, observed: Tokens) -> None:
-    """Raise if simulations and observation have other shapes."""
+    """Raise if simulations and observation have different shapes."""
     ours, theirs = (
         {key.name: (key.event_shape, key.batch_shape) for key in x.layout.keys}
         for x in (observed, simulations)

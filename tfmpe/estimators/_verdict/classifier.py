@@ -44,9 +44,9 @@ def classifier_tests(material: Material) -> ClassifierTests:
     and data: standardized values, their products with each other, and with
     components of the data. It is trained on the true value and the draws of
     every simulation. With a correct posterior, the true value is exchangeable
-    with the draws given the data, so a random one of them takes its place under
-    the null hypothesis. Both tests have exactly the nominal level, for any
-    number of simulations.
+    with the draws given the data, so for the null distribution a random one of
+    all these values takes its place. Both tests have exactly the nominal level,
+    for any number of simulations.
 
     At the observation, the statistic is the mean squared difference of the
     probabilities from 1/2, at draws for the observation.
@@ -155,9 +155,9 @@ def _targets(
 def _mixing(
     layout: TokenLayout, width: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "values mixed"]:
-    """Return a matrix that mixes many values to few.
+    """Return a matrix that reduces many values to few.
 
-    Its columns are the sum of each key, and sums with random signs.
+    Its columns add up the values of one key, or all values with random signs.
     """
     blocks = [
         np.arange(key.n_tokens)[:, None] * width
@@ -181,7 +181,7 @@ def _features(
     targets: Float[np.ndarray, "n each targets"],
     data: Float[np.ndarray, "n data"],
 ) -> Float[np.ndarray, "n each features"]:
-    """Return targets, products of two, and products with the data."""
+    """Return targets, their products with each other, and with the data."""
     n, n_each, n_targets = targets.shape
     rows, columns = np.triu_indices(n_targets)
     products = targets[..., rows] * targets[..., columns]

@@ -70,7 +70,7 @@ def densities(material: Material, model: Model, n_sets: int) -> Densities:
 def _log_density(
     material: Material, rows: Tokens
 ) -> Float[np.ndarray, "each rows"]:
-    """Return log densities of all own draws, dealt to the rows in turn."""
+    """Return log densities of all draws, dealt to the rows in turn."""
     shape = (-1, len(rows.data), *material.own_draws.shape[1:])
     values = on_device(material.own_draws.reshape(shape))
     assert material.log_prob is not None
@@ -85,7 +85,7 @@ def weights_finding(
 
     Sources: Vehtari et al., 2024 (PSIS, k-hat); Kong, 1992 (effective size).
     """
-    # A draw that rounding moved to a bound may have no density of its own.
+    # A draw that rounding moved to a bound may have posterior density 0.
     inside = np.isfinite(found.joint) & np.isfinite(found.posterior)
     if not inside.any():
         return _impossible(len(inside)), None
@@ -160,7 +160,7 @@ def posterior_sbc(
 ) -> CalibrationRanks:
     """Rank draws at the observation, given data simulated from them.
 
-    Draw ``i`` is ranked among itself and draws ``i + n``, ``i + 2 n``, …
+    Draw ``i`` is ranked among draws ``i``, ``i + n``, ``i + 2 n``, …
     """
     observed, n = material.observed, simulated.n_samples
     rows = replaced(observed, values_in(simulated.simulated, observed))
@@ -184,7 +184,7 @@ def _dealt(
 def _difference(
     posterior: Float[np.ndarray, "each n"], prior: Float[np.ndarray, "each n"]
 ) -> Float[np.ndarray, "each n"]:
-    """Return log likelihoods up to a constant; -inf outside the prior."""
+    """Return log likelihoods up to a constant; -inf outside the supports."""
     inside = np.isfinite(posterior) & np.isfinite(prior)
     found = np.where(inside, posterior, 0) - np.where(inside, prior, 0)
     # If no draw is possible, all are equally likely.

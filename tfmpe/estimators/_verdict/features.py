@@ -21,8 +21,8 @@ class DataFeatures(NamedTuple):
     components
         A few uncorrelated components, of variance 1.
     distances
-        By kind of feature, distances from the middle: of single values that of
-        Mahalanobis, of summaries the largest absolute z-score.
+        Distances from the middle, by kind of feature: the Mahalanobis distance
+        of single values, and the largest absolute z-score of summaries.
     """
 
     components: Float[np.ndarray, "n components"]
@@ -30,9 +30,9 @@ class DataFeatures(NamedTuple):
 
 
 def data_features(simulated: AnyTokens, observed: AnyTokens) -> DataFeatures:
-    """Return features of data of one layout.
+    """Return features of simulated data and of the observation.
 
-    They treat the observation as one more simulation, so that its rank among
+    The observation is treated as one more simulation, so that its rank among
     the simulations is exactly uniform if it comes from the same model.
     """
     values, summaries = (
@@ -59,11 +59,11 @@ def _single_values(tokens: AnyTokens) -> Float[np.ndarray, "n features"]:
 
 
 def _pooled(tokens: AnyTokens) -> Float[np.ndarray, "n features"]:
-    """Return summaries of each key that do not depend on the order of tokens.
+    """Return summaries of all tokens of each key.
 
-    Mean, log standard deviation, smallest and largest value, the log standard
-    deviation between groups, the correlation of neighbors, and the number of
-    tokens. One that does not exist is NaN.
+    These are the mean, log standard deviation, smallest and largest value, the
+    log standard deviation between groups, the correlation of neighbors, and the
+    number of tokens; NaN if there are no tokens.
     """
     data = np.asarray(tokens.data, float)
     real = np.asarray(tokens.value_mask)
@@ -118,7 +118,7 @@ def _between_groups(
     away: Float[np.ndarray, "n tokens"],
     real: Bool[np.ndarray, "n tokens"],
 ) -> Float[np.ndarray, " n"]:
-    """Return the root mean square of group means, from which 0 is expected."""
+    """Return the root mean square of the group means of deviations."""
     member = np.eye(1 + int(max(ids := _group_ids(key))))[ids]
     counts = real @ member
     means = (away @ member) / np.maximum(counts, 1)
@@ -126,7 +126,7 @@ def _between_groups(
 
 
 def _group_ids(key: KeyLayout) -> Int[np.ndarray, " tokens"]:
-    """Return the group of every token: ragged, or the first event axis."""
+    """Return the ragged group of every token, or its first event index."""
     if key.groups:
         return np.asarray(key.groups[0].ids)
     first = key.event_shape[0] if key.event_shape else 1
@@ -136,7 +136,7 @@ def _group_ids(key: KeyLayout) -> Int[np.ndarray, " tokens"]:
 def _standard_scores(
     features: Float[np.ndarray, "n features"],
 ) -> Float[np.ndarray, "n scores"]:
-    """Return robust z-scores; far ones grow with the logarithm.
+    """Return robust z-scores; large ones grow only logarithmically.
 
     Center and scale are median and median deviation, so that heavy tails do
     not hide an outlier. Features that are constant are left out.

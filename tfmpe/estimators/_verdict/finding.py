@@ -26,8 +26,8 @@ class Finding(NamedTuple):
     severity
         ``"ok"``, ``"warning"``, ``"problem"`` or ``"not checked"``.
     p_value, adjusted
-        p-value of the check, and corrected for the number of checks; NaN if
-        it has none.
+        p-value of the check, before and after correction for the number of
+        checks; NaN if it has none.
     numbers
         Measured quantities, by name; dimensionless.
     text
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A test before the correction for the number of tests.
+    """Result of a test before the correction for the number of tests.
 
     ``good`` and ``fault`` describe the result without and with an error.
     ``subject`` is what the test is about: the estimator or the observation.
@@ -72,8 +72,9 @@ def unchecked(check: str, reason: str, remedy: str = "") -> Finding:
 def grade(results: Sequence[Outcome | Finding]) -> tuple[Finding, ...]:
     """Return findings; with a correct posterior, all are ok in 95 of 100 cases.
 
-    Three quarters of the error probability belong to tests of the estimator,
-    the rest to those of the observation (Holm, 1979, within each).
+    Three quarters of the error probability are for tests of the estimator, one
+    quarter for tests of the observation; each part is corrected by Holm's
+    method (1979).
     """
     adjusted = np.full(len(results), np.nan)
     for subject, share in _SHARE.items():

@@ -35,10 +35,8 @@ def posterior_sbc_ranks(
     rng
         Random numbers, which break ties.
 
-    Notes
-    -----
-    Which of the draws the data came from has probabilities proportional to
-    their likelihoods. So the sum of the weights below the first draw, plus a
+    Notes ----- The probability that the data came from a draw is proportional
+    to its likelihood. So the sum of the weights below the first draw, plus a
     random part of its own weight, is exactly uniform for any number of draws.
     This is posterior SBC with the posterior given the observation as prior
     (Säilynoja et al., 2025), for estimators that cannot take two data sets.
@@ -100,8 +98,9 @@ def _weighted_ranks(
 def similar_ranks(material: Material, n: int) -> CalibrationRanks:
     """Rank the true values of the simulations most similar to the observation.
 
-    The choice depends on the data only, so that ranks remain uniform for a
-    correct posterior. Similar in the main components of the data.
+    Similarity is measured in the main components of the data. The choice
+    depends on the data only, so that ranks remain uniform for a correct
+    posterior.
     """
     components = material.features.components
     away = ((components[:-1] - components[-1]) ** 2).sum(1)

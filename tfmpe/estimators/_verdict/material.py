@@ -1,4 +1,4 @@
-"""What all checks of a verdict share: simulations, ranks and draws."""
+"""Material of all checks of a verdict: simulations, ranks and draws."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class Material(NamedTuple):
     simulations : Tokens, sample axes (n,)
         All simulations.
     ranks, draws
-        Ranks among, and draws for, the first of the simulations.
+        Draws for the first simulations, and ranks of true values among them.
     own : Tokens, sample axes (n_own,)
         Draws at the observation.
     features
@@ -82,7 +82,7 @@ class Material(NamedTuple):
 def scaled_targets(
     material: Material,
 ) -> tuple[Float[np.ndarray, "n values"], Float[np.ndarray, "n draws values"]]:
-    """Return true values and draws in standard deviations of the true ones.
+    """Return true values and draws, standardized by the true values.
 
     Padding is 0.
     """

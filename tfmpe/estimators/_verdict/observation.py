@@ -1,4 +1,4 @@
-"""Whether the observation could have come from the model."""
+"""Test of whether the observation could have come from the model."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,12 +13,12 @@ MIN_SIMULATIONS = 199
 
 
 def observation_finding(features: DataFeatures) -> Outcome | Finding:
-    """Test whether the observation is farther away than simulations are.
+    """Test whether the observation is unusually far from the simulations.
 
-    Distances are measured in single values, and in summaries that ignore their
-    order. Their rank among the simulations is exact. An encoder is not used: it
-    may map strange data to ordinary codes. Source: Schmitt et al., 2024
-    (misspecification as a distance of summaries).
+    Distances are measured in single values, and in summaries of all tokens of a
+    key. The rank of the observation among the simulations is exact. An encoder
+    is not used, because it may map strange data to ordinary codes. Source:
+    Schmitt et al., 2024 (misspecification as a distance of summaries).
     """
     n = len(features.components) - 1
     if n < MIN_SIMULATIONS:

@@ -104,7 +104,7 @@ def _smooth_tail(
 def fit_pareto(excess: Float[np.ndarray, " n"]) -> tuple[float, float]:
     """Fit a generalized Pareto distribution; return its shape and scale.
 
-    ``excess`` is positive and sorted. The shape is shrunk to 0.5 with the
+    ``excess`` is positive and sorted. The shape is shrunk toward 0.5 with the
     weight of ten values.
     """
     n = len(excess)

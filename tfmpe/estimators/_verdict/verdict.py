@@ -1,4 +1,4 @@
-"""The verdict: findings, what they rest on, and how they are shown."""
+"""The verdict: findings, their underlying results, a table and plots."""
 
 import math
 import textwrap
@@ -47,14 +47,15 @@ class Verdict:
     ranks
         Ranks of true values among draws for simulations.
     random_ranks
-        The number of draws closer to a random point than the true value.
+        The number of draws that are closer to a random point than the true
+        value is.
     features
         Features of the data of all simulations, and of the observation.
     classifiers
         Statistics of the classifier tests.
     local_ranks
         Ranks at the observation (posterior SBC), or for simulations similar to
-        it; None if there are too few.
+        it; None if there are too few simulations.
     predictive
         Data simulated from some of the draws; None without a model.
     weights
@@ -107,8 +108,8 @@ class Verdict:
     def summary(self) -> str:
         """Return a table of all findings, then faults and remedies, as text.
 
-        At most 80 characters wide. p-values are corrected for the number of
-        checks.
+        Lines have at most 80 characters. p-values are corrected for the number
+        of checks.
         """
         rows = [
             (

@@ -37,31 +37,31 @@ def from_numpyro(
         Its arguments: sizes, indices of groups, covariates, times. Observed
         values are not needed; pass None for them.
     observed
-        Names of the sites that will be given; by default those for which the
-        arguments have values.
+        Names of the sites that will be given; by default the sites that have
+        values in the arguments.
 
     Returns
     -------
     Model
         Keys are the sample sites, in the order of the model; an array has the
-        shape ``(n, *batch_shape, *event_shape)`` in the words of NumPyro, so a
-        site without a plate has shape ``(n,)``. Sites without a log density
-        are simulated, and the model then has no density.
+        shape ``(n, *batch_shape, *event_shape)`` in the terms of NumPyro, so a
+        site without a plate has shape ``(n,)``. Sites without a log density are
+        simulated, and the model then has no density.
 
     Raises
     ------
     ImportError
         If NumPyro is not installed.
     ValueError
-        If a site cannot be simulated or inferred: the message names it, and
-        says what to do.
+        If a site cannot be simulated or inferred: the message names the site
+        and the remedy.
 
     Notes
     -----
-    Rules leave open what is needed for the posterior: two tokens attend to
-    each other if one depends on the other, or a third depends on both, given
-    all others. Dependence is read from the flow of data through the program,
-    and by NaN, random tangents and redrawn values in place of some tokens;
+    Rules leave open what is needed for the posterior: two tokens attend to each
+    other if one depends on the other, or a third depends on both, given all
+    others. Dependence is found by following data through the program, and by
+    putting NaN, random tangents and redrawn values in place of some tokens;
     :meth:`Model.explain` prints each rule with its reason. Takes seconds, and
     does not work under ``jit``.
 

@@ -31,7 +31,7 @@ def check_order(sites: Mapping[str, Site], graph: Graph) -> None:
 def simulators(
     run: Run, sites: Mapping[str, Site]
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return the prior of the inferred sites, and the simulator of others."""
+    """Return the prior of inferred sites, and the simulator of all others."""
 
     def prior(key: PRNGKey, n: int) -> dict[str, Array]:
         draws = run.draw(key, n)
@@ -54,7 +54,7 @@ def simulators(
 def densities(
     outputs: Callable[..., dict[str, Array]], sites: Mapping[str, Site]
 ) -> Callable[..., dict[str, Array]] | None:
-    """Return the log factor of each token, if all sites have a density."""
+    """Return a function for log factors; None if a site has no density."""
     if not all(site.has_density for site in sites.values()):
         return None
 

@@ -35,7 +35,7 @@ def find_edges(
     shapes: Mapping[str, tuple[int, ...]],
     probe: Callable[[str, Lanes], Hits],
 ) -> dict[tuple[str, str], Edges]:
-    """Return the edges from each key (second) to each key (first).
+    """Return edges by pair of keys: (child key, parent key).
 
     ``probe(key, lanes)`` marks tokens of one key. Axes with too many
     coordinates to be probed one by one are taken as a whole.
@@ -111,7 +111,7 @@ def _flat_index(
 def _bits_of(
     shape: tuple[int, ...], axis: int
 ) -> Bool[np.ndarray, "lanes ..."]:
-    """Return for each bit of the coordinate where it is 0, and where 1."""
+    """Return where each bit of the coordinate is 0, and where it is 1."""
     place = [-1 if i == axis else 1 for i in range(len(shape))]
     along = np.arange(shape[axis]).reshape(place)
     return np.stack(

@@ -74,7 +74,7 @@ def _apply(eqn: JaxprEqn, states: list[State]) -> list[State]:
 
 
 def _called(eqn: JaxprEqn) -> Any:
-    """Return the program that an equation only calls, if it is such a call."""
+    """Return the program that an equation calls; None if it does more."""
     for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
         inner = eqn.params.get(name)
         if isinstance(inner, (Jaxpr, ClosedJaxpr)):
@@ -198,8 +198,8 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
             old | dense(state, old.shape)
             for old, state in zip(marks, step(given), strict=True)
         ]
-        # Marks that reach the number of steps reach every result; but a loop
-        # over a batch that ends when all of it is done leaves done ones alone.
+        # Marks that reach the condition reach every result; but a batched loop,
+        # which runs until all rows are done, leaves rows alone once done.
         last = _run(_without_any(test), [*for_test, *given])[0]
         if last.marks is not None:
             # Under vmap, each row has its own condition.
@@ -221,7 +221,7 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
 
 
 def _without_any(test: ClosedJaxpr) -> ClosedJaxpr:
-    """Return the condition of a loop with constants for ``any`` of arrays."""
+    """Return a loop condition with constants in place of ``any``."""
     jaxpr = test.jaxpr
     eqns = [
         eqn

@@ -76,7 +76,7 @@ def rule_of(eqn: JaxprEqn) -> Rule:
 
 
 def _union(found: Sequence[Marks], shape: tuple[int, ...]) -> Marks:
-    """Return the union of marks; those of another shape mark everything."""
+    """Return the union of marks; marks of another shape mark everything."""
     union: Marks = None
     for marks in found:
         if marks is None:
@@ -156,7 +156,7 @@ def _cumulative(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 def _along(
     axes: Sequence[int], states: Sequence[State], eqn: JaxprEqn
 ) -> Bool[Array, "..."]:
-    """Return the union of all operands, each mixed along some axes."""
+    """Return the union of the marks of all operands, mixed along some axes."""
     shape = shape_of(eqn.invars[0])
     union = jnp.zeros(shape, bool)
     for state in states:
@@ -204,7 +204,7 @@ def _matrices(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 
 def _triangular_solve(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    # Each column of the right-hand side, or row, is solved by itself.
+    # Each column (or row) of the right-hand side is solved separately.
     matrix, right = (
         dense(state, shape_of(var))
         for state, var in zip(states, eqn.invars, strict=True)

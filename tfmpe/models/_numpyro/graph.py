@@ -1,9 +1,9 @@
 """Coordinates of tokens, and ties between them that coordinates cover.
 
 The log density is a sum of factors, one for each token. Tokens in the same
-factor are tied: a token and those it depends on, and so two tokens on which a
-third depends. This is the moral graph, in which a token is independent of
-those without a tie to it, given all of these.
+factor are tied: a token with those it depends on, and two tokens if a third
+depends on both. The ties form the moral graph: given the tokens that it is tied
+to, a token is independent of all others.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ class Graph:
         return np.indices(self.shapes[name])[axis].ravel()
 
     def factors(self, a: str, b: str) -> list[str]:
-        """Return the keys of factors with tokens of both, or several of one."""
+        """Return the keys whose factors tie tokens of ``a`` and ``b``."""
         return [
             name
             for name in self.shapes
@@ -79,14 +79,14 @@ class Graph:
     def reach(
         self, name: str, key: str, along: Int[np.ndarray, " tokens"]
     ) -> Range:
-        """Return the coordinates of a key's tokens in each factor of a key."""
+        """Return the coordinates of ``key`` in each factor of ``name``."""
         edges = self.edges[name, key]
         return _range(edges.child, along[edges.parent], self.size(name))
 
     def meets(
         self, a: str, b: str, along: Int[np.ndarray, " tokens_b"]
     ) -> Int[np.ndarray, " tokens_a"] | None:
-        """Return the one coordinate of ``b`` that each ``a`` is tied to, if so.
+        """Return the coordinate of ``b`` that each token of ``a`` is tied to.
 
         None if a token of ``a`` is tied to several, or to none.
         """
@@ -129,7 +129,7 @@ def _range(
 def coordinate_of(
     edges: Edges, along: Int[np.ndarray, " tokens"], n: int
 ) -> Int[np.ndarray, " children"] | None:
-    """Return the one coordinate that each of ``n`` tokens depends on, if so."""
+    """Return the coordinate that each of ``n`` tokens depends on, or None."""
     least, most = _range(edges.child, along[edges.parent], n)
     return least if (least == most).all() else None
 

@@ -34,7 +34,7 @@ def find_dimensions(
                 continue
             for edges, depends in (
                 (graph.edges.get((child, key)), True),
-                # A token of which only one other is a summary is in its group.
+                # A token that enters only one summary is in the group of it.
                 (_turned(graph, key, child), False),
             ):
                 if edges is None or not (
@@ -55,9 +55,9 @@ def find_dimensions(
 
 
 def _add_shared(graph: Graph, found: Dimensions, child: str, key: str) -> None:
-    """Add the groups of a key that meets only one token of a smaller key.
+    """Group a key whose tokens are each tied to one token of a smaller key.
 
-    Classes and schools of a model with standardized effects meet in pupils.
+    With standardized effects, classes and schools are tied by their pupils.
     """
     if graph.size(child) <= graph.size(key):
         return
@@ -128,7 +128,7 @@ def _is_axis(graph: Graph, child: str, ids: Ids) -> bool:
 def _compose(
     graph: Graph, found: Dimensions, child: str, key: str, ids: Ids
 ) -> None:
-    """Add the groups of the token on which each token depends."""
+    """Give each token the groups of the token that it depends on."""
     if len(graph.shapes[key]) != 1 or len(graph.shapes[child]) != 1:
         return
     for name, outer in found.groups.get(key, {}).items():

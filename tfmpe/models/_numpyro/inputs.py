@@ -26,8 +26,8 @@ _SITE, _ARGUMENT = "site ", "argument "
 class Inputs(NamedTuple):
     """Functional inputs of sites, with their names, and what was left out.
 
-    ``arguments`` are those arrays that are inputs wherever they enter, under
-    the names that the outputs take them by.
+    ``arguments`` are the arrays that are inputs of every site they enter, by
+    their names in :func:`outputs_given`.
     """
 
     values: dict[str, Float[np.ndarray, "*event inputs"]]
@@ -48,7 +48,7 @@ def find_inputs(
     Raises
     ------
     ValueError
-        If observed values enter the model in another way than as observed.
+        If observed values also enter the distribution of a site.
     """
     outputs = outputs_given(run, sites)
     given = named_sites(run_of(draws, 0))
@@ -106,10 +106,10 @@ def find_inputs(
 
 
 def _unknown(arrays: Mapping[str, AnyArray]) -> list[list[str]]:
-    """Return which arguments the flow takes to be unknown: all, then reals.
+    """Return which arguments to treat as unknown: first all, then floats only.
 
     If indices are unknown, any element may enter at any place; if they are
-    known, so are numbers with which a covariate is multiplied.
+    known, so are other integers, and a known 0 hides what it multiplies.
     """
     reals = [name for name, each in arrays.items() if each.dtype.kind == "f"]
     both = [list(arrays), reals] if len(reals) < len(arrays) else [reals]
@@ -190,7 +190,7 @@ def _check_data(
 
 
 def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
-    """Return the values that enter each token, if they are its own."""
+    """Return the values that enter each token; None if they are shared."""
     counts = np.bincount(edges.child, minlength=n)
     if n == 1 or counts.min() != counts.max() or counts[0] > _MOST:
         return None
@@ -207,7 +207,8 @@ def _along_axis(
     """Return the values at the place of each token along an axis.
 
     Times of a differential equation enter all later tokens, and standardized
-    covariates all tokens; its own values are what distinguishes a token.
+    covariates enter all tokens; a token is distinguished by the values at its
+    own place.
     """
     n, columns = len(array), array.size // len(array)
     shape = graph.shapes[site]
@@ -223,7 +224,7 @@ def _along_axis(
 
 
 def _is_index(rows: AnyArray, dimensions: Dimensions, site: str) -> bool:
-    """Return whether integers say no more than the groups of tokens."""
+    """Return whether integers only repeat the groups of tokens."""
     if rows.shape[1] != 1 or rows.dtype.kind not in "iu":
         return False
     numbers = _ranks(rows[:, 0])
@@ -232,7 +233,7 @@ def _is_index(rows: AnyArray, dimensions: Dimensions, site: str) -> bool:
 
 
 def _ranks(values: Int[AnyArray, " n"]) -> Int[np.ndarray, " n"]:
-    """Return numbers of values, in the order of first occurrence."""
+    """Return distinct values numbered in the order of first occurrence."""
     _, first, inverse = np.unique(
         values, return_index=True, return_inverse=True
     )

@@ -16,8 +16,8 @@ Marks: TypeAlias = Bool[AnyArray, "..."] | None
 class State(NamedTuple):
     """Knowledge about a variable of a program.
 
-    ``value`` is an array if it is the same for all values of the inputs, else
-    None. Only the value of an unknown variable can have marks.
+    ``value`` is the array if it does not depend on the inputs, else None. Only
+    variables without a known value can have marks.
     """
 
     value: Any = None

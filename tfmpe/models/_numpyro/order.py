@@ -1,7 +1,7 @@
 """Keys whose tokens are in an order, and keys whose tokens are not.
 
 Tokens of a plate are exchangeable if rules and functional inputs tell a network
-all that distinguishes them. Where these do not, it needs their positions.
+all that distinguishes them. Otherwise, the network needs their positions.
 """
 
 from collections.abc import Callable, Mapping
@@ -67,7 +67,7 @@ def with_positions(
 
 
 def _told_apart(graph: Graph, decisions: list[Decision]) -> set[str]:
-    """Return keys of edges that are not all between tokens that match."""
+    """Return keys whose tokens differ by edges that no rule describes."""
     found = set()
     for each in decisions:
         if each.kind != "open":
@@ -95,9 +95,9 @@ def _uneven(
 ) -> dict[str, set[int]]:
     """Return axes along which factors differ although all values are equal.
 
-    Values of functional inputs are also made equal for keys that have them: a
-    network is not told of further differences, such as by arrays that are not
-    arguments of the model.
+    For keys with functional inputs, the inputs are made equal too. What remains
+    are differences that a network does not see, for example due to arrays that
+    are not arguments of the model.
     """
     equal = {}
     for name, site in sites.items():

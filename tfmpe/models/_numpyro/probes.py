@@ -1,9 +1,9 @@
-"""Probes of a model, which show the tokens that a change of others reaches.
+"""Probes of a model: which tokens a change of other tokens reaches.
 
 The flow of data is an upper bound that holds for all values. Three probes at
-drawn values share nothing with it, nor with one another: NaN in place of the
-tokens, random tangents, and redrawn values. A tie that any of them sees counts.
-NaN does not count by itself, since it also passes through a product with zero.
+drawn values do not rely on it, nor on one another: NaN in place of the tokens,
+random tangents, and redrawn values. A tie that any of them sees counts. NaN
+does not count by itself, since it also passes through a product with zero.
 """
 
 from collections.abc import Callable, Mapping
@@ -93,7 +93,7 @@ class Probes:
     ----------
     missed
         For pairs of keys, child first, the probes that do not see all of the
-        edges; and 'all', if there are some that none of the three sees.
+        edges; and 'all', if none of the three probes sees some of the edges.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class Probes:
     def _measure(
         self, name: str, masks: Bool[np.ndarray, "lanes ..."]
     ) -> dict[str, dict[str, Bool[np.ndarray, "lanes tokens"]]]:
-        """Return the hits of each probe but the flow of data."""
+        """Return the hits of each probe except the flow of data."""
         site, n = self._sites[name], len(masks)
         full = (len(site.event_shape) + 1, masks.ndim + len(site.batch_shape))
         masks = _padded(masks)
@@ -260,13 +260,13 @@ class Probes:
 def _padded(
     lanes: Bool[np.ndarray, "lanes ..."],
 ) -> Bool[np.ndarray, "_ ..."]:
-    """Return lanes of a fixed number, so that there is one program."""
+    """Return lanes padded to a fixed number, so that there is one program."""
     missing = _LANES - len(lanes)
     return np.pad(lanes, [(0, missing)] + [(0, 0)] * (lanes.ndim - 1))
 
 
 def _per_token(hits: Any, site: Site, n_lead: int) -> Any:
-    """Return hits with one axis of tokens, for any of their values."""
+    """Return for each token whether any of its values is hit."""
     lead, shape = hits.shape[:n_lead], site.event_shape
     tokens = hits.reshape((*lead, int(np.prod(shape)), -1))
     return tokens.any(-1)

@@ -18,7 +18,7 @@ def explain(
     positions: Mapping[str, list[int]],
     missed: Mapping[tuple[str, str], set[str]],
 ) -> tuple[Reason, ...]:
-    """Return pairs of a rule, and why it holds."""
+    """Return pairs of a rule and its reason."""
     none = [f"{d.a} and {d.b}" for d in decisions if d.kind == "cross"]
     rules = [_decision(d, missed) for d in decisions if d.kind != "cross"]
     if none:

@@ -18,8 +18,8 @@ class Decision(NamedTuple):
     a, b
         The keys; equal for tokens of one key.
     kind
-        'cross' or 'local' for none, 'cross_local' for those with equal
-        coordinates, 'open' for all.
+        Pairs of tokens that stay open: none ('cross', or 'local' within a key),
+        those with equal coordinates ('cross_local'), or all ('open').
     dims
         The dimension of a cross_local rule.
     factors
@@ -57,7 +57,7 @@ def decide(graph: Graph, dimensions: Dimensions) -> list[Decision]:
 
 
 def independence(decisions: list[Decision]) -> dict[str, list[Any]]:
-    """Return the rules of :meth:`tfmpe.Tokens.from_pytree`."""
+    """Return decisions as rules for :meth:`tfmpe.Tokens.from_pytree`."""
     none = [(d.a, d.b) for d in decisions if d.kind == "cross"]
     return {
         "local": [d.a for d in decisions if d.kind == "local"],

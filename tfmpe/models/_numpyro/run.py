@@ -1,4 +1,4 @@
-"""Runs of a NumPyro model, without the values that it is given."""
+"""Runs of a NumPyro model that ignore its observed values."""
 
 import copy
 import inspect
@@ -13,7 +13,7 @@ from jaxtyping import Array
 from tfmpe._base.arrays import PRNGKey
 
 DATA = "tfmpe_data"
-"""Name under which a site keeps values that its model is given."""
+"""Name under which a site keeps its observed values."""
 
 
 class Run:
@@ -77,7 +77,7 @@ class Run:
             )
 
     def _free(self) -> Callable[..., Any]:
-        """Return the model with a handler that takes its values away."""
+        """Return the model with a handler that removes observed values."""
         from numpyro.primitives import Messenger
 
         run = self
@@ -98,8 +98,8 @@ class Run:
                             f"{part}, so the model would simulate only {part} "
                             f"of its {size} elements. Remove subsample_size."
                         )
-                    # A number also under jit, so that it can be the index of
-                    # a NumPy array.
+                    # Concrete under jit too, so that it can index a NumPy
+                    # array.
                     with jax.ensure_compile_time_eval():
                         msg["value"] = jnp.arange(size)
                 if msg["type"] != "sample":
@@ -120,4 +120,4 @@ class Run:
 
 
 def _anything(*args: Any, **kwargs: Any) -> None:
-    """Have the signature of a callable that takes anything."""
+    """Do nothing; the signature stands for any arguments."""

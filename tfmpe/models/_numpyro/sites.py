@@ -24,9 +24,10 @@ class Site(NamedTuple):
     name, dtype
         Name and dtype of its values.
     event_shape, batch_shape
-        Axes of its tokens (the batch shape of NumPyro), and inside a token.
+        Shape of its tokens (NumPyro's batch shape), and of the values of one
+        token (NumPyro's event shape).
     dims
-        Names of the event axes: those of the plates, if there is one.
+        Names of the event axes; an axis of a plate has the name of the plate.
     observed
         Whether it is given, not inferred.
     has_density
@@ -34,7 +35,7 @@ class Site(NamedTuple):
     support
         Constraint of NumPyro on its values.
     data
-        Values that the model is given for it, or None.
+        Its observed values among the arguments of the model, or None.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Site(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Sites of a model in its order, and values of three runs."""
+    """Sites in the order of the model, and their values in three runs."""
 
     sites: dict[str, Site]
     draws: dict[str, AnyArray]
@@ -66,7 +67,7 @@ def run_of(draws: Mapping[str, AnyArray], i: int) -> dict[str, np.ndarray]:
 
 
 def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
-    """Read the sites of a model; all faults are raised."""
+    """Return the sites of a model; errors list every fault."""
     sites: dict[str, Site] = {}
 
     def once(key: PRNGKey) -> Any:
@@ -279,7 +280,7 @@ def _has_density(fn: Any, value: Any) -> bool:
     base = fn
     while hasattr(base, "base_dist"):
         base = base.base_dist
-    # Its log density is 0 at its only value, which is no density.
+    # Its log density is 0 at its only value, which is not a density.
     if isinstance(base, Delta):
         return False
     try:

@@ -72,7 +72,7 @@ def bounds_of(support: Any) -> dict[str, Any]:
 
 
 def fixed(support: Any, bounds: Mapping[str, AnyArray]) -> Any:
-    """Return the support of one number, with the bounds of several runs."""
+    """Return a support with constant bounds, or ``VARIES`` if they vary."""
     support = _base(support)
     if support is None:
         return _real()
