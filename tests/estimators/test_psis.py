@@ -46,8 +46,8 @@ def test_equal_and_impossible_weights():
     assert abs(smooth_weights(half).n_effective - 50) < 1e-9
     with refused(
         ValueError,
-        "None of 2 importance weights is positive and finite: at none of the "
-        "draws are both densities positive.",
+        "None of 2 importance weights is positive and finite: no draw has "
+        "positive densities in both the model and the estimator.",
     ):
         smooth_weights(np.array([np.nan, -np.inf]))
 

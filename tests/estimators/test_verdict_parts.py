@@ -242,4 +242,4 @@ def test_draws_without_a_density_have_no_weight():
     joint = np.full(100, -np.inf)
     finding, weights = weights_finding(Densities(joint, posterior, None))
     assert (finding.severity, weights) == ("problem", None)
-    assert "At none of 100 draws" in finding.text
+    assert "None of 100 draws has" in finding.text

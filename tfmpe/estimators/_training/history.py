@@ -8,7 +8,10 @@ from tfmpe.estimators._types import Axes
 
 @dataclass
 class TrainingHistory:
-    """Losses of every epoch: squared errors per value, in standardized units.
+    """Losses of every epoch, in standardized units.
+
+    They are squared errors per value; for a :class:`DensityEstimator`, negative
+    log densities in nats.
 
     Attributes
     ----------

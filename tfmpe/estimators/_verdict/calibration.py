@@ -34,8 +34,7 @@ _REMEDIES = {
     "bijectors=.",
 }
 _LOCAL_REMEDY = (
-    "Train on more simulations, of them many that are similar to the "
-    "observation."
+    "Train on more simulations, many of them similar to the observation."
 )
 _REMEDIES["too high"] = _REMEDIES["too low"]
 

@@ -122,7 +122,7 @@ def classifier_findings(tests: ClassifierTests) -> list[Outcome]:
             "At the observation, a classifier does not tell draws from true "
             "values.",
             "At the observation, a classifier tells draws from true values.",
-            "Train on more simulations, of them many that are similar to the "
+            "Train on more simulations, many of them similar to the "
             "observation.",
         ),
     ]

@@ -127,8 +127,9 @@ def _impossible(n: int) -> Finding:
         np.nan,
         np.nan,
         {"effective": 0.0},
-        f"At none of {n} draws are both densities positive: the model cannot "
-        "produce the observation, or no draw is in the support of the prior.",
+        f"None of {n} draws has positive densities in both the model and the "
+        "estimator: the model cannot produce the observation, or no draw is in "
+        "the support of the prior.",
         "Look for errors in the observation, such as other units; give bounded "
         "parameters bijectors=.",
     )

@@ -35,11 +35,13 @@ def posterior_sbc_ranks(
     rng
         Random numbers, which break ties.
 
-    Notes ----- The probability that the data came from a draw is proportional
-    to its likelihood. So the sum of the weights below the first draw, plus a
-    random part of its own weight, is exactly uniform for any number of draws.
-    This is posterior SBC with the posterior given the observation as prior
-    (Säilynoja et al., 2025), for estimators that cannot take two data sets.
+    Notes
+    -----
+    The probability that the data came from a draw is proportional to its
+    likelihood. So the sum of the weights below the first draw, plus a random
+    part of its own weight, is exactly uniform for any number of draws. This is
+    posterior SBC with the posterior given the observation as prior (Säilynoja
+    et al., 2025), for estimators that cannot take two data sets.
     """
     layout = true.layout
     weights = np.exp(log_weights - log_weights.max(1, keepdims=True))

@@ -62,7 +62,8 @@ def smooth_weights(log_ratios: Float[np.ndarray, " draws"]) -> SmoothedWeights:
     if not np.isfinite(largest):
         raise ValueError(
             f"None of {len(ratios)} importance weights is positive and "
-            "finite: at none of the draws are both densities positive."
+            "finite: no draw has positive densities in both the model and the "
+            "estimator."
         )
     log_weights, khat = _smooth_tail(ratios - largest)
     n = len(log_weights)
