@@ -265,7 +265,7 @@ def _rows(leaf: Any, rows: Any) -> Any:
 
 
 def owned(array: Any) -> Array:
-    """Return a jax array; a NumPy array, which may change, is copied."""
+    """Return a jax array, copying NumPy input, which may change later."""
     if isinstance(array, np.ndarray):
         return hand_over(array.copy())
     return array
