@@ -20,9 +20,9 @@ N_LABELS = 8
 class Lines(NamedTuple):
     """Slope, offset and variance of each label, arrays ``(N_LABELS,)``."""
 
-    slope: jax.Array = np.zeros(N_LABELS, np.float32)
-    offset: jax.Array = np.zeros(N_LABELS, np.float32)
-    variance: jax.Array = np.ones(N_LABELS, np.float32)
+    slope: jax.Array | np.ndarray = np.zeros(N_LABELS, np.float32)
+    offset: jax.Array | np.ndarray = np.zeros(N_LABELS, np.float32)
+    variance: jax.Array | np.ndarray = np.ones(N_LABELS, np.float32)
 
 
 @partial(jax.jit, static_argnums=(2, 3))

@@ -75,17 +75,18 @@ def unseal(text: str, kind: str, version: int) -> dict[str, Any]:
 def _parse(text: str) -> Any:
     try:
         return json.loads(
-            text, object_pairs_hook=_distinct, parse_constant=_refuse
+            text, object_pairs_hook=distinct, parse_constant=_refuse
         )
     except (ValueError, RecursionError) as error:
-        # Also for nesting too deep for the stack, and for too long numbers.
+        # Also for nesting too deep for the stack, and numbers too long.
         raise DamageError(f"its description is not JSON ({error})") from None
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs of a JSON object; raise if two have the same key."""
     record = dict(pairs)
     if len(record) < len(pairs):
-        raise ValueError("it has a duplicate entry")
+        raise ValueError("an object has a duplicate key")
     return record
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tfmpe._base.sealed_json import distinct
 from tfmpe.migrate.errors import RecordingError
 
 MANIFEST_NAME = "MANIFEST.json"
@@ -54,15 +55,8 @@ def load_json(file: Path, shown: str) -> Any:
     """Return the content of a JSON file, strictly parsed."""
     content = read_bytes(file, shown)
     try:
-        return json.loads(content.decode(), object_pairs_hook=_object)
+        return json.loads(content.decode(), object_pairs_hook=distinct)
     except UnicodeDecodeError:
         raise RecordingError(shown, "not UTF-8 text") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise RecordingError(shown, f"not valid JSON ({error})") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("an object has a duplicate key")
-    return result
