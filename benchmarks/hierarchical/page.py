@@ -190,13 +190,13 @@ The budget counts simulations of single sites. `direct` simulates
 two decoder layers learns the posterior, with the rules of the task, in at most
 about 1,000 steps of 64 rows, fewer if the validation loss rises. `bottom-up`
 simulates single sites, learns their likelihood as a mixture of normal
-distributions (`DensityEstimator`, 4,000 steps), and draws the observations of
+distributions (`DensityEstimator`, 5,000 steps), and draws the observations of
 complete models from it (`train_bottom_up`). `corrected` is `bottom-up` with
 2,000 such models and half the steps, whose draws are then weighted by the
 learned likelihood (`BottomUpResult.corrected`): 4,000 draws, or 1,000 where the
 likelihood depends on a global parameter. Its errors are those of the learned
-likelihood, and of the weights where their efficiency is low (seen: 0.13 for
-slcp and 0.42 for two_moons, whose local posteriors have several modes; 0.7 or
+likelihood, and of the weights where their efficiency is low (seen: 0.09 for
+slcp and 0.29 for two_moons, whose local posteriors have several modes; 0.75 or
 more for the others). Each row is one run; its errors depend on the seed.
 Measured by
 [`benchmarks/hierarchical/run.py`](../../benchmarks/hierarchical) on MACHINE;

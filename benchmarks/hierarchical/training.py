@@ -15,7 +15,7 @@ from tfmpe.nn import Transformer, TransformerConfig
 N_DRAWS = 4_000
 CONFIG = TransformerConfig(32, n_encoder_layers=1, n_decoder_layers=2)
 N_STEPS, ROWS = 1_000, 64
-DENSITY_STEPS = 4_000
+DENSITY_STEPS = 5_000
 
 
 def direct(task, size, budget, key):
@@ -102,7 +102,14 @@ def _trained_bottom_up(task, size, budget, key, n_synthetic, n_steps):
         independence=task.independence,
         n_simulations=budget,
         n_synthetic=n_synthetic,
-        likelihood=DensityEstimator(bijectors=task.bijectors),
+        # Parameters are given here, and keep their own units.
+        likelihood=DensityEstimator(
+            bijectors={
+                name: each
+                for name, each in task.bijectors.items()
+                if name == "x"
+            }
+        ),
         likelihood_options={
             "learning_rate": 3e-3,
             "batch_size": batch,

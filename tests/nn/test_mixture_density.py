@@ -126,3 +126,12 @@ def test_what_it_cannot_learn_is_refused():
     )
     with pytest.raises(ValueError, match="'theta' has 2 tokens, expected 1"):
         field.log_prob(*parts(many))
+
+
+def test_components_of_an_untrained_network_are_apart():
+    # Components in one place would get equal gradients, and stay there.
+    given = tokens()
+    mixture = mixture_of(network(given), *parts(given))
+    means = np.sort(np.asarray(mixture.mean)[:, :2, :, 0])
+    assert np.diff(means).min() > 0.01
+    assert np.ptp(means, -1).max() < 5

@@ -8,19 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import PRNGKey, to_rank
 from tfmpe._base.errors import raise_faults
 from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys, known_keys
 from tfmpe.nn._gated import Gated
-from tfmpe.nn._initial import Linear
+from tfmpe.nn._initial import Linear, normal
 from tfmpe.nn._types import AnyView, ViewOrLayout
 from tfmpe.preprocessing import TokenLayout
 from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.masks.relations import NOTHING, self_relations
 
 _DEFAULT = TransformerConfig(64, n_decoder_layers=3, mlp_ratio=1.0)
+_SPREAD = 0.5
+"""Initial distance of the components, in sds of the whole mixture."""
 
 
 class Mixture(NamedTuple):
@@ -39,6 +42,14 @@ class Mixture(NamedTuple):
     log_weights: Float[Array, "... n"]
     mean: Float[Array, "... n width"]
     root: Float[Array, "... n width width"]
+
+
+class _Standard(NamedTuple):
+    """Mixtures of the values ``frame @ (values - center)``."""
+
+    center: Float[Array, "... width"]
+    frame: Float[Array, "... width width"]
+    mixture: Mixture
 
 
 class MixtureDensity(nnx.Module):
@@ -65,6 +76,12 @@ class MixtureDensity(nnx.Module):
 
     Notes
     -----
+    The components of a token share a location and a scale; the location is
+    linear in the given values, plus a correction. Relative to them, values have
+    mean 0 and sd 1 approximately, where components do not collapse into one.
+    Bounded values that are only given need no bijector, which would bend a
+    linear dependence.
+
     Tokens of the target keys are independent given the other keys, as
     ``"local"`` rules declare; put dependent values into one token. The numbers
     of tokens are fixed when the network is built for a layout. Functional
@@ -100,7 +117,8 @@ class MixtureDensity(nnx.Module):
         self.n_components = n_components
         dim = config.latent_dim
         n_values = sum(key.width * n for key, n in self.keys)
-        self.into = Linear(n_values + 2 * len(self.keys), dim, rngs=rngs)
+        n_inputs = n_values + 2 * len(self.keys)
+        self.into = Linear(n_inputs, dim, rngs=rngs)
         self.layers = nnx.Sequential(
             *(
                 Gated(dim, config.hidden_dim, dim, scale=0.5, rngs=rngs)
@@ -114,6 +132,10 @@ class MixtureDensity(nnx.Module):
             n_components * (1 + width + n_root),
             scale=0.3,
             rngs=rngs,
+        )
+        self.standard = Linear(n_inputs + dim, width + n_root, rngs=rngs)
+        self.spread = nnx.Param(
+            normal(rngs.params(), (n_components, width), scale=_SPREAD)
         )
 
     @classmethod
@@ -174,21 +196,12 @@ class MixtureDensity(nnx.Module):
 
     def mixture(self, target: AnyView, conditioning: AnyView) -> Mixture:
         """Return the mixtures of target tokens; target values are ignored."""
-        vectors = self.into(self._inputs(target, conditioning))
-        for layer in self.layers.layers:
-            vectors = vectors + layer(vectors)
-        n, d = self.n_components, self.width
-        found = self.out(vectors)
-        shape = (*found.shape[:-1], n)
-        rows, columns = np.tril_indices(d)
-        entries = found[..., n * (1 + d) :].reshape((*shape, len(rows)))
-        diagonal = np.broadcast_to(rows == columns, entries.shape)
-        entries = jnp.where(diagonal, jnp.exp(entries), entries)
-        root = jnp.zeros((*shape, d, d), entries.dtype)
+        center, frame, mixture = self._standardized(target, conditioning)
+        offset = solve_triangular(frame, mixture.mean.mT, lower=True).mT
         return Mixture(
-            jax.nn.log_softmax(found[..., :n]),
-            found[..., n : n * (1 + d)].reshape((*shape, d)),
-            root.at[..., rows, columns].set(entries),
+            mixture.log_weights,
+            center[..., None, :] + offset,
+            mixture.root @ frame[..., None, :, :],
         )
 
     def log_prob(
@@ -199,14 +212,15 @@ class MixtureDensity(nnx.Module):
         used = filled[:, None, : self.width].astype(np.float32)
         used = to_rank(used, len(target.sample_shape) + 3)
         values = jnp.asarray(target.data, jnp.float32)[..., : self.width]
-        mixture = self.mixture(target, conditioning)
-        centered = (values[..., None, :] - mixture.mean) * used
-        white = jnp.einsum("...ij,...j->...i", mixture.root, centered) * used
-        diagonal = jnp.diagonal(mixture.root, axis1=-2, axis2=-1)
-        log_det = (jnp.log(diagonal) * used).sum(-1)
-        normal = log_det - 0.5 * (white**2).sum(-1)
+        center, frame, mixture = self._standardized(target, conditioning)
+        standard = _times(frame, (values - center) * used[..., 0, :])
+        offset = (standard[..., None, :] - mixture.mean) * used
+        white = _times(mixture.root, offset) * used
+        log_diagonal = _log_diagonal(mixture.root)
+        log_diagonal = log_diagonal + _log_diagonal(frame)[..., None, :]
+        log_normal = (log_diagonal * used - 0.5 * white**2).sum(-1)
         constant = 0.5 * math.log(2 * math.pi) * float(used.sum())
-        by_token = jax.nn.logsumexp(mixture.log_weights + normal, axis=-1)
+        by_token = jax.nn.logsumexp(mixture.log_weights + log_normal, axis=-1)
         return by_token.sum(-1) - constant
 
     def draw(
@@ -220,7 +234,7 @@ class MixtureDensity(nnx.Module):
         mean = jnp.take_along_axis(mixture.mean, chosen, -2)[..., 0, :]
         root = jnp.take_along_axis(mixture.root, chosen[..., None], -3)
         noise = jax.random.normal(noise_key, mean.shape, mean.dtype)
-        moved = jax.scipy.linalg.solve_triangular(
+        moved = solve_triangular(
             root[..., 0, :, :], noise[..., None], lower=True
         )
         values = mean + moved[..., 0]
@@ -228,6 +242,29 @@ class MixtureDensity(nnx.Module):
             (0, target.width - self.width)
         ]
         return jnp.pad(values, missing)
+
+    def _standardized(
+        self, target: AnyView, conditioning: AnyView
+    ) -> _Standard:
+        inputs = self._inputs(target, conditioning)
+        vectors = self.into(inputs)
+        for layer in self.layers.layers:
+            vectors = vectors + layer(vectors)
+        n, d = self.n_components, self.width
+        found = self.out(vectors)
+        common = self.standard(jnp.concatenate([inputs, vectors], -1))
+        shape = (*found.shape[:-1], n)
+        means = found[..., n : n * (1 + d)].reshape((*shape, d))
+        entries = found[..., n * (1 + d) :].reshape((*shape, -1))
+        return _Standard(
+            common[..., :d],
+            _root(common[..., d:], d),
+            Mixture(
+                jax.nn.log_softmax(found[..., :n]),
+                means + to_rank(self.spread[...], means.ndim),
+                _root(entries, d),
+            ),
+        )
 
     def _inputs(
         self, target: AnyView, conditioning: AnyView
@@ -266,3 +303,33 @@ class MixtureDensity(nnx.Module):
             ],
             -1,
         )
+
+
+def _root(
+    entries: Float[Array, "*shape entries"], width: int
+) -> Float[Array, "*shape width width"]:
+    """Return lower triangular matrices with positive diagonals.
+
+    Columns are scaled by the diagonal, so that the other entries do not depend
+    on the scale of the values.
+    """
+    rows, columns = np.tril_indices(width)
+    diagonal = rows == columns
+    scale = jnp.exp(entries[..., diagonal])
+    unit = jnp.where(np.broadcast_to(diagonal, entries.shape), 1.0, entries)
+    root = jnp.zeros((*entries.shape[:-1], width, width), entries.dtype)
+    root = root.at[..., rows, columns].set(unit)
+    return root * scale[..., None, :]
+
+
+def _log_diagonal(
+    root: Float[Array, "*shape width width"],
+) -> Float[Array, "*shape width"]:
+    return jnp.log(jnp.diagonal(root, axis1=-2, axis2=-1))
+
+
+def _times(
+    matrix: Float[Array, "*shape width width"],
+    vector: Float[Array, "*shape width"],
+) -> Float[Array, "*shape width"]:
+    return jnp.einsum("...ij,...j->...i", matrix, vector)
