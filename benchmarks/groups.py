@@ -199,7 +199,7 @@ RUNS = {
 
 def table(results):
     """Return the lines of the table."""
-    head = "inferred, simulations", "groups", "error", "width", "CPU s"
+    head = "inferred, simulations", "groups", "error", "sd ratio", "CPU s"
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name in RUNS:
         for row in results.get(name, {"sizes": []})["sizes"]:
@@ -238,44 +238,49 @@ def page(results):
 
 
 NOTES = """\
-Error is the root mean square over data sets of the difference of posterior
-means, in exact standard deviations; width is the mean ratio of standard
-deviations to exact ones. Numbers for several parameters are in their order;
-those of theta are over all groups. CPU seconds are those of all draws, in part
-with compilation.
+The error is the difference between the estimated and the exact posterior mean,
+in exact posterior standard deviations (root mean square over data sets). The sd
+ratio is the mean ratio of the estimated to the exact posterior standard
+deviation. Rows with two parameters have one number for each, in this order; for
+theta, it is the root mean square over groups. CPU s is the time to draw for all
+data sets, in some rows with compilation.
 
-**What holds.** Trained on 1 to {most} groups, the widths of the hierarchical
-normal model are right at 5,000 groups: precisions of groups are added up. With
-single softmax attention, which averages, an earlier experiment (trained on 1 to
-20 groups) found widths of 1.25 at 20 groups, 2.77 at 200 and 5.98 at 1,000;
-telling that network the number of groups made it worse (8.52 at 1,000).
+**Standard deviations remain correct.** The estimators were trained on 1 to
+{most} groups. At 5,000 groups their posterior standard deviations are right,
+because the network adds up one precision for each group. An earlier network
+with a single softmax attention, which averages over groups, was trained on 1 to
+20 groups: its sd ratios were 1.25 at 20 groups, 2.77 at 200 and 5.98 at 1,000,
+and with the number of groups as a further input, 8.52 at 1,000.
 
-**What does not.** Errors of posterior means grow with the root of the number of
-groups, because posteriors become narrower and the errors of the network do not.
-At 5,000 groups the posterior of mu is 60 times narrower than its prior: an
-error of 0.3 standard deviations is one of 0.005 prior standard deviations.
-Errors shrink with the number of simulations and of steps. The goal of 0.2 was
-reached at 500 groups for mu, and missed there for mu and log_tau (0.28, 0.37),
-and at 5,000 groups everywhere. Where a model has a density,
-`tfmpe.estimators.corrected` removes such errors: it brought draws that were 0.7
-standard deviations off and 1.3 times too wide to an error below 0.05, with an
-efficiency of 0.95 at 5 groups and 0.89 at 1,000.
+**Means become less accurate.** Errors of posterior means grow with the square
+root of the number of groups, because posteriors become narrower and the errors
+of the network do not. At 5,000 groups the posterior of mu is 60 times narrower
+than its prior: an error of 0.3 standard deviations is one of 0.005 prior
+standard deviations. Errors shrink with the number of simulations and of
+training steps. With 20,000 simulations, the goal of 0.2 was reached at 500
+groups for mu, and missed there for mu and log_tau (0.28, 0.37), and at 5,000
+groups for both. Where a model has a density, `tfmpe.estimators.corrected`
+removes such errors: it brought draws that were 0.7 standard deviations off and
+1.3 times too wide to an error below 0.05, with an efficiency of 0.95 at 5
+groups and 0.89 at 1,000.
 
-**What helped.** An earlier version had errors of 0.79, 0.51 at 500 groups and
-3.12, 1.64 at 5,000 for mu and log_tau, with the same simulations. Since then
-the loss of the flow no longer changes the averages that the normal
+**Five changes helped.** An earlier version, with the same simulations, had
+errors of 0.79, 0.51 at 500 groups and 3.12, 1.64 at 5,000 for mu and log_tau.
+Since then the flow loss no longer trains the averages that the normal
 approximation needs; the flow's deviation from a normal distribution is divided
-by the root of the number of groups; nine tenths instead of half of the rows use
-all groups; contributions of groups know one over the number of groups; and
-batches have 64 instead of 256 rows. Two Newton steps from an explicit estimate,
-instead of one from averages, made errors larger in a short training (5,000
-simulations, 12 epochs: 0.65, 1.06 at 500 groups, against 0.31, 0.44).
+by the square root of the number of groups; nine tenths instead of half of the
+simulations in a step use all groups; the contribution of a group also depends
+on 1 divided by the number of groups; and batches have 64 instead of 256
+simulations. Two Newton steps from an explicit estimate, instead of one from
+averages, made errors larger in a short run (5,000 simulations, 12 epochs: 0.65,
+1.06 at 500 groups, against 0.31, 0.44).
 
-The hierarchical normal model with {obs} observations in each group; where
-log_tau is inferred, it has the standard deviation {sd}. Exact moments are in
-closed form, or by quadrature over log_tau. 40 data sets and 1,000 draws of
-global parameters; where theta is inferred, 20 data sets and 200 draws at 5
-groups, 1 and 20 at 5,000. Simulations have 1 to {most} groups, drawn uniformly.
+The model is the hierarchical normal model with {obs} observations in each
+group; where log_tau is inferred, its prior standard deviation is {sd}. Exact
+moments are in closed form, or by quadrature over log_tau. Each row is from 40
+data sets with 1,000 draws; where theta is inferred, from 20 data sets with 200
+draws at 5 groups, and 1 data set with 20 draws at 5,000. Simulations have 1 to
+{most} groups, drawn uniformly.
 Measured by [`benchmarks/groups.py`](../../benchmarks/groups.py) on {cores}
 cores shared with other work, {machine}, {system}, Python {python}, jax {jax}.
 """

@@ -3,7 +3,8 @@
 The base tasks are those of Lueckmann et al., 2021 (Benchmarking
 simulation-based inference). Here each has many sites: the parameters of a base
 task are local to a site, and global parameters describe their population or the
-noise that all sites share. Definitions: ``docs/benchmarks/hierarchical.md``.
+noise that all sites share. Definitions:
+``docs/benchmarks/hierarchical_tasks.md``.
 """
 
 from collections.abc import Callable

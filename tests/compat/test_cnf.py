@@ -104,7 +104,7 @@ def test_l28_densities(fix):
 
 def test_one_observation_at_a_time():
     cnf = CNF(Swing(), nnx.Rngs(0))
-    with pytest.raises(TypeError, match=r"shape \(4, 2\), expected one row"):
+    with pytest.raises(TypeError, match=r"shape \(4, 2\), expected \(1, "):
         cnf.sample(jnp.ones((4, 2)), (3,))
 
 

@@ -481,7 +481,7 @@ def test_errors(error, data, options, message):
             _check_optimizer,
             1e-3,
             "optimizer is 0.001, expected an optax transformation such as "
-            "optax.adam(1e-3). Pass a number as learning_rate.",
+            "optax.adam(1e-3). For a learning rate, pass learning_rate=.",
         ),
         (
             lambda data: read_batches(data, FitOptions(*[None] * 4)),

@@ -242,7 +242,7 @@ def build_padding_mask(
         if not np.ndim(sizes):
             raise IndexError(
                 f"event_shapes of {key.name!r} is a single number; expected "
-                f"an array whose last axis has {n_dims} sizes."
+                f"an array whose last axis has length {n_dims}."
             )
         axes = np.arange(n_dims)
         if not isinstance(sizes, np.ndarray):

@@ -171,8 +171,8 @@ class CNF(nnx.Module):
     def _problem(self, theta_shape: tuple[int, ...], context: Any) -> Problem:
         if jnp.ndim(context) and jnp.shape(context)[0] != 1:
             raise TypeError(
-                f"context has shape {jnp.shape(context)}, expected one row: "
-                "one observation at a time (L29). For several, use jax.vmap "
-                "over context[:, None]."
+                f"context has shape {jnp.shape(context)}, expected "
+                "(1, context_dim): one observation (L29). For several, use "
+                "jax.vmap over context[:, None]."
             )
         return Problem(self.vfm, theta_shape, {"context": context}, (1, 1))

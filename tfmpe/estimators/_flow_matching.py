@@ -1,4 +1,4 @@
-"""Estimator by flow matching."""
+"""Flow matching estimator."""
 
 import copy
 import math

@@ -300,13 +300,13 @@ UNFIT = {
     ),
     "inputs of other samples": (
         {"functional_inputs": np.zeros((3, 7, 1))},
-        "its functional inputs have the shape (3, 7, 1), but its data "
-        "have (4, 7, 1) and its keys have [1] inputs",
+        "its functional inputs have the shape (3, 7, 1), expected (4, 7) "
+        "and a last axis of length 1 or more",
     ),
     "too few inputs": (
         {"functional_inputs": np.zeros((4, 7, 0))},
-        "its functional inputs have the shape (4, 7, 0), but its data "
-        "have (4, 7, 1) and its keys have [1] inputs",
+        "its functional inputs have the shape (4, 7, 0), expected (4, 7) "
+        "and a last axis of length 1 or more",
     ),
     "padding of other samples": (
         {"padding": np.zeros((4, 6), bool)},

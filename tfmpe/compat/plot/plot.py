@@ -281,7 +281,7 @@ def _row(function: str, n: int) -> np.ndarray:
 
 
 def _share_ordinate(axes: Any) -> None:
-    """Hide the left spines, and all labels of y axes but the first."""
+    """Hide every left spine, and the y label of every plot but the first."""
     for number, ax in enumerate(axes):
         ax.spines["left"].set_visible(False)
         if number:

@@ -14,7 +14,7 @@ class DensityEstimator(NetworkEstimator):
     """Learns conditional distributions by maximum likelihood.
 
     For observations with few values, such as those of one unit in
-    :func:`train_bottom_up`: the density is more accurate than that of a flow,
+    :func:`train_bottom_up`, its density is more accurate than that of a flow,
     and takes a single evaluation of the network.
 
     Parameters
@@ -35,7 +35,7 @@ class DensityEstimator(NetworkEstimator):
     Notes
     -----
     Methods are those of :class:`FlowMatchingEstimator`, apart from
-    ``straightened``; options of solvers are ignored. Losses are negative log
+    ``straightened``; solver options are ignored. Losses are negative log
     densities of standardized values, in nats. Source: Papamakarios et al., 2019
     (likelihoods learned from simulations).
 

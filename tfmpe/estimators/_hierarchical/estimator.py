@@ -63,7 +63,7 @@ _DEFAULTS = {
 
 
 class HierarchicalHistory(NamedTuple):
-    """Losses of both trainings of a :class:`HierarchicalEstimator`.
+    """Losses of both networks of a :class:`HierarchicalEstimator`.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class HierarchicalEstimator(BaseEstimator):
     """Infers global and local parameters from any number of groups.
 
     The global keys are inferred first, from all groups, in units of a normal
-    approximation whose precision is a sum over groups. The estimator is trained
-    with at most the numbers of groups in the simulations, and can be used for
-    many more. The other target keys are inferred given the global keys.
+    approximation whose precision is a sum over groups. The estimator can be
+    used for many more groups than the simulations have. The other target keys
+    are inferred given the global keys.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ class HierarchicalEstimator(BaseEstimator):
 
     Notes
     -----
-    The rules must make groups independent given the global keys. Posterior
-    widths of global parameters remain correct for numbers of groups far from
-    those of the training, but errors of posterior means do not shrink with
-    these widths: measured in posterior standard deviations, the errors grow
-    with the square root of the number of groups, and shrink with the number of
-    simulations. See ``docs/benchmarks/groups.md``.
+    The independence rules must separate the groups given the global keys. For
+    many more groups than in training, posterior standard deviations of global
+    parameters remain correct, but errors of posterior means do not shrink with
+    them: in posterior standard deviations, the errors grow with the square root
+    of the number of groups. They shrink with the number of simulations. See
+    ``docs/benchmarks/groups.md``.
 
     Examples
     --------
@@ -169,19 +169,21 @@ class HierarchicalEstimator(BaseEstimator):
         ----------
         data, target_keys, conditioning_keys, key, n_simulations
             See :meth:`FlowMatchingEstimator.fit`. Target keys include the
-            global keys. Simulations may have different numbers of groups; in a
-            tenth of the rows of every step, random groups are left out.
+            global keys. Simulations may have different numbers of groups. In
+            each step, about a tenth of them are used without some random
+            groups.
         **options
             ``validation``, ``optimizer``, ``learning_rate``, ``n_epochs``,
             ``batch_size``, ``n_noise``, ``patience``, ``progress``,
-            ``checkpoint``, ``checkpoint_every``, ``steps_per_epoch``, used in
-            both trainings.
+            ``checkpoint``, ``checkpoint_every``, ``steps_per_epoch``, used
+            for both networks.
 
         Raises
         ------
         ValueError
-            If global keys are not target keys, or rules do not make groups
-            independent; and see :meth:`FlowMatchingEstimator.fit`.
+            If global keys are not target keys, if the independence rules do
+            not separate groups given the global keys, or as in
+            :meth:`FlowMatchingEstimator.fit`.
         TrainingDivergedError, UnknownKeyError, TypeError
             See :meth:`FlowMatchingEstimator.fit`.
         """

@@ -216,9 +216,10 @@ class Loop:
     def _validate(
         self, parameters: Arrays, batches: Iterable[Batch], number: int
     ) -> float:
-        """Return the mean loss over all rows and conditionals.
+        """Return the mean loss of the validation data over all conditionals.
 
-        The noise is the same in every epoch, so that only parameters differ.
+        The noise is the same in every epoch, so that losses of two epochs
+        differ only because of the parameters.
         """
         key = jax.random.fold_in(self.key, _VALIDATION)
         means = []
@@ -254,7 +255,7 @@ def _on_host(losses: list[Loss]) -> Float[np.ndarray, "steps 2"]:
 
 
 def _mean_loss(losses: Float[np.ndarray, "steps 2"], epoch: int) -> float:
-    """Return the mean loss of an epoch; the error names the step."""
+    """Return the mean loss of an epoch, or raise at the first invalid step."""
     totals, counts = losses.T
     bad = np.flatnonzero(~np.isfinite(totals / np.maximum(counts, 1)))
     if bad.size:

@@ -94,5 +94,6 @@ def _check_optimizer(optimizer: object) -> None:
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise TypeError(
             f"optimizer is {optimizer!r}, expected an optax transformation "
-            "such as optax.adam(1e-3). Pass a number as learning_rate."
+            "such as optax.adam(1e-3). For a learning rate, pass "
+            "learning_rate=."
         )

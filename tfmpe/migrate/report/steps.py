@@ -153,7 +153,7 @@ def _explain(codes: Iterable[str]) -> tuple[str, ...]:
 
 
 def _scripts(runs: Iterable[Run | Shadow]) -> list[str]:
-    """Return the scripts that can be run again, without module names."""
+    """Return the script and notebook files of runs, but no module names."""
     return [r.script for r in runs if r.script.endswith((".py", ".ipynb"))]
 
 

@@ -142,7 +142,7 @@ def state_in(tree: Any) -> State:
 
 
 def of_bridge(module: str, name: str) -> Any:
-    """Return a function or a class of the bridge."""
+    """Return a function or class of ``tfmpe.compat``, by its legacy name."""
     try:
         found = importlib.import_module(f"{BRIDGE}.{module}")
         return functools.reduce(getattr, name.split("."), found)

@@ -154,7 +154,7 @@ def has_weights(path: str) -> bool:
 
 
 def view(value: Any) -> Any:
-    """Return a result in a form that can be compared by values."""
+    """Return a result in a form that can be compared by value."""
     if type(value) is dict:
         return {_text(key): view(leaf) for key, leaf in value.items()}
     if type(value) in (list, tuple):

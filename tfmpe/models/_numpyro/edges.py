@@ -1,9 +1,9 @@
 """Edges between tokens: which depend on which, found with few probes.
 
-A probe marks a set of tokens of one key, and reports which tokens of every key
-it reaches. If each token depends on one coordinate along an axis, that axis
-needs two probes for each bit of its size; other axes need one for each
-coordinate.
+A probe marks a set of tokens of one key (see ``marks``), and reports which
+tokens of every key depend on them. If each token depends on one coordinate
+along an axis, that axis needs two probes for each bit of its size; other axes
+need one for each coordinate.
 """
 
 import itertools

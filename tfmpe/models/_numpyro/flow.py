@@ -1,9 +1,9 @@
 """Flow of data through a jax program, followed element by element.
 
-For marked elements of some inputs, an interpreter of jaxprs finds which
-elements of each result they may reach. It follows what the program could do
-with any values of its inputs, so comparisons, branches and integers are
-followed too. A primitive without a rule is assumed to mix everything.
+For marked elements of some inputs (see ``marks``), an interpreter of jaxprs
+marks the elements of each result that may depend on them. It covers all values
+that the inputs could have, and follows comparisons, branches and integers too.
+Every result of a primitive without a rule depends on all operands.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
-"""Rules of the flow of data for primitives of jax.
+"""Dependency rules for jax primitives.
 
-Each returns the marks of the results of an equation, some of whose operands
-have marks. Names of primitives are stable across releases of jax; those that
-are not listed here mix everything.
+Each returns the marks of the results of an equation (see ``marks``), given
+those of its operands. Names of primitives are stable across releases of jax.
+Every result of a primitive that is not listed here depends on all operands.
 """
 
 from collections.abc import Sequence
@@ -76,7 +76,10 @@ def rule_of(eqn: JaxprEqn) -> Rule:
 
 
 def _union(found: Sequence[Marks], shape: tuple[int, ...]) -> Marks:
-    """Return the union of marks; marks of another shape mark everything."""
+    """Return the union of marks, in a given shape.
+
+    Marks that cannot be broadcast to the shape mark all of it or nothing.
+    """
     union: Marks = None
     for marks in found:
         if marks is None:

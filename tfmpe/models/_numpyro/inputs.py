@@ -190,7 +190,11 @@ def _check_data(
 
 
 def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
-    """Return the values that enter each token; None if they are shared."""
+    """Return the elements of an argument that enter each token, in rows.
+
+    None if all tokens take the same elements, or not equally many, or more than
+    32 each.
+    """
     counts = np.bincount(edges.child, minlength=n)
     if n == 1 or counts.min() != counts.max() or counts[0] > _MOST:
         return None

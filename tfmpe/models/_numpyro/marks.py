@@ -1,4 +1,8 @@
-"""Marks of elements of the variables of a program."""
+"""Marks: which elements of the arrays in a program depend on chosen inputs.
+
+The chosen elements of the inputs are marked; then so is every element of
+another array that may depend on a marked one.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -10,7 +14,7 @@ from jaxtyping import Array, Bool
 from tfmpe._base.arrays import AnyArray
 
 Marks: TypeAlias = Bool[AnyArray, "..."] | None
-"""Which elements are marked; None if none can be."""
+"""True for marked elements; None if no element can be marked."""
 
 
 class State(NamedTuple):

@@ -69,7 +69,10 @@ class Flow:
         self.has_loops = " while[" in str(program)
 
     def __call__(self, name: str, lanes: Lanes) -> Hits:
-        """Return the tokens that marked tokens of one array may reach."""
+        """Return the tokens of each site that may depend on given tokens.
+
+        Each row of ``lanes[name]`` is one set of tokens of the array ``name``.
+        """
         n = len(lanes[name])
         found = []
         for start in range(0, n, _LANES):

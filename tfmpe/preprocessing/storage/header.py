@@ -132,9 +132,9 @@ def check_arrays(
         or inputs.shape[-1] < max(n_inputs, default=0)
     ):
         raise DamageError(
-            f"its functional inputs have the shape {brief(inputs.shape)}, but "
-            f"its data have {brief(data)} and its keys have "
-            f"{brief(n_inputs)} inputs"
+            f"its functional inputs have the shape {brief(inputs.shape)}, "
+            f"expected {brief(data[:-1])} and a last axis of length "
+            f"{max(n_inputs, default=0)} or more"
         )
     padding = arrays.get("padding")
     if padding is not None and padding[:2] != (np.dtype(bool), data[:-1]):

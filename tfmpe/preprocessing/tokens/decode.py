@@ -145,7 +145,7 @@ def decode_pytree(
     shape = static_shape(sample_shape, "sample_shape")
     if math.prod(shape) != math.prod(flat.shape[:-2]):
         raise ValueError(
-            f"sample_shape {shape} does not hold the "
+            f"sample_shape {shape} does not match the "
             f"{math.prod(flat.shape[:-2])} samples of a flat array of "
             f"shape {tuple(flat.shape)}."
         )

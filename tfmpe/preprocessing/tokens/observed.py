@@ -208,7 +208,7 @@ def _groups(
     shapes: Mapping[str, tuple[int, ...]],
     given: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the groups of every ragged key, given or from the layout."""
+    """Return the given groups of every ragged key, else those of the layout."""
     found = dict(given)
     faults = []
     for key in layout.keys:
