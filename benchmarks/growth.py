@@ -101,16 +101,17 @@ def main():
     lines += [
         "",
         f"""\
-Local parameters are accurate at every size. The global one has a single value
-in each simulation, so 400 simulations or fewer are not enough for its posterior
-at this budget. Cost grows linearly.
+Posteriors of the local parameters are accurate at every size. The global
+parameter has a single value in each simulation, so 400 simulations or fewer are
+not enough for its posterior. For many sites, the cost of a draw grows about
+linearly.
 
-The hierarchical Gaussian with {N_OBS} observations of each site, with rules
-that keep sites apart. Every size has {N_SIMULATED:,} simulated sites in all,
-about {N_STEPS} training steps of {SITES_PER_STEP} sites (at least 2
-simulations), and {N_DRAWS} draws for each of {N_DATA_SETS} data sets. Errors of
-posterior means are root mean squares in exact standard deviations. Times
-include compilation. Measured by
+The model is the hierarchical Gaussian with {N_OBS} observations of each site,
+and independence rules that separate the sites. Every size has {N_SIMULATED:,}
+simulated sites in all, about {N_STEPS} training steps of {SITES_PER_STEP} sites
+(at least 2 simulations), and {N_DRAWS} draws for each of {N_DATA_SETS} data
+sets. Errors of posterior means are root mean squares in exact standard
+deviations. Times include compilation. Measured by
 [`benchmarks/growth.py`](../../benchmarks/growth.py) on {os.cpu_count()} cores,
 {platform.machine()}, {platform.system()}, Python {platform.python_version()},
 jax {jax.__version__}.

@@ -177,11 +177,11 @@ def main():
         *(f"| {name} | {share:.1%} |" for name, share in levels.items()),
         "",
         f"""\
-The hierarchical Gaussian with {gaussian.N_SITES} sites and {gaussian.N_OBS}
-observations each. Estimators draw from a Gaussian in closed form: the exact
-posterior, or one with a fault; "trained" ones are linear regressions on the
-given number of simulations. Each run has {N_SIMULATED:,} fresh simulations,
-draws for 200 of them, and a new observation. Measured by
+The model is the hierarchical Gaussian with {gaussian.N_SITES} sites and
+{gaussian.N_OBS} observations each. Estimators draw from a Gaussian in closed
+form: the exact posterior, or one with a fault. Estimators "trained on"
+simulations are linear regressions. Each run has {N_SIMULATED:,} fresh
+simulations, draws for 200 of them, and a new observation. Measured by
 [`benchmarks/verdict.py`](../../benchmarks/verdict.py) on {os.cpu_count()}
 cores, {platform.machine()}, {platform.system()}, Python
 {platform.python_version()}, jax {jax.__version__}.

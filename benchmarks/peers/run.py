@@ -116,7 +116,7 @@ def page(results):
     ]
     found = results["packages"]
     lines = [
-        "# Beside other packages",
+        "# Comparison with other packages",
         "",
         "| | " + " | ".join(TITLES[name] for name in found) + " |",
         "|---" * (len(found) + 1) + "|",
@@ -132,12 +132,12 @@ def page(results):
             *lines,
             "",
             f"""\
-The hierarchical Gaussian of {N_SITES} sites with {N_OBS} observations each;
-{N_SIMULATIONS:,} simulations, {N_EPOCHS} epochs (sbi stops by itself), draws
-for each of {N_DATA_SETS} data sets, all the same for every package. Errors are
-root mean squares relative to the exact posterior, without the part that the
-number of draws explains. Times include compilation. The other
-packages see the values as one vector and do not know which belong together;
+The model is the hierarchical Gaussian of {N_SITES} sites with {N_OBS}
+observations each. All packages use the same {N_SIMULATIONS:,} simulations,
+{N_EPOCHS} epochs (sbi stops by itself) and {N_DATA_SETS} observed data sets.
+Errors are root mean squares relative to the exact posterior, without
+the part that the number of draws explains. Times include compilation. sbi and
+BayesFlow see the values as one vector and do not know which belong together;
 both have further networks that were not tried here. Measured by
 [`benchmarks/peers/run.py`](../../benchmarks/peers) on {results["machine"]}.
 """,
