@@ -15,7 +15,7 @@ from tfmpe.preprocessing import Tokens
 
 
 class BaseEstimator:
-    """Base of estimators: remembers keys and model of the training.
+    """Base of estimators: remembers the keys and the model of ``fit``.
 
     Subclasses set ``_memory``, and define ``sample`` and ``standardizer``.
     """
@@ -32,7 +32,7 @@ class BaseEstimator:
 
     @property
     def conditioning_keys(self) -> tuple[str, ...] | None:
-        """The given keys of the training; None if ``target_keys`` is."""
+        """The conditioning keys of ``fit``; None if ``target_keys`` is None."""
         return self._memory.only and self._memory.only.conditioning
 
     @property
@@ -147,9 +147,9 @@ class BaseEstimator:
         observed : nested dict of arrays (*sample, *event, *batch)
             Values of the conditioning keys, also as an xarray Dataset. The
             sample axes count data sets; a single data set needs none. Event
-            shapes may differ from those of the training: the other keys are
-            resized along dimensions that have the same name, or that a rule
-            matches.
+            shapes may differ from those in training: the other keys are resized
+            along dimensions that have the same name, or that an independence
+            rule matches.
         functional_inputs : nested dict of arrays, optional
             Inputs of the keys that have them; needed if the event shape
             changes, or the inputs differed between simulations.
@@ -159,7 +159,7 @@ class BaseEstimator:
         Raises
         ------
         UnknownKeyError, ValueError
-            If a key does not exist; if shapes do not fit, inputs or groups are
+            If a key does not exist, shapes do not fit, inputs or groups are
             missing, or the estimator was never trained.
         """
         return self._memory.condition(observed, functional_inputs, groups)

@@ -120,8 +120,7 @@ class FlowMatchingEstimator(NetworkEstimator):
         Parameters
         ----------
         tokens : Tokens or TokenView
-            Simulations such as those of the training; target values are
-            ignored.
+            Simulations like the training data; target values are ignored.
         target_keys, conditioning_keys, key, learning_rate, n_epochs, \
 batch_size, progress
             See :meth:`fit`. Every epoch draws once for every simulation.

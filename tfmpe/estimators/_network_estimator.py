@@ -120,7 +120,7 @@ class NetworkEstimator(BaseEstimator):
         data : Model, Tokens, TokenView, StoredDataset, or iterable of Tokens
             A model to simulate from, or simulations. Tokens are shuffled in
             every epoch; batches are used one after another. A stored dataset
-            is read in stored order, about 4,096 rows at a time.
+            is read in stored order, about 4,096 simulations at a time.
         target_keys, conditioning_keys
             The keys to infer, by default those of the model; and the given
             keys, by default all others.
@@ -137,10 +137,10 @@ class NetworkEstimator(BaseEstimator):
             By default Adam with weight decay and a cosine schedule, from the
             ``learning_rate`` to 0 over all epochs.
         n_epochs, batch_size
-            Maximum numbers of passes through the data, and of rows per step.
+            Maximum number of epochs, and of simulations per step.
         n_noise
-            Number of noise draws and times per row, which share one encoding of
-            the conditioning tokens.
+            Number of noise draws and times per simulation and step, which share
+            one encoding of the conditioning tokens.
         patience
             Stop after this many epochs without a lower validation loss.
         progress
@@ -232,7 +232,7 @@ class NetworkEstimator(BaseEstimator):
             Observed values, as for :meth:`condition`; or Tokens with sample
             axes ``(*sample,)``, whose target values are ignored.
         target_keys, conditioning_keys
-            By default those of the training. If only ``target_keys`` are
+            By default those of :meth:`fit`. If only ``target_keys`` are
             given, all other keys of Tokens, or all keys of the dictionary, are
             conditioning keys.
         key, n_samples
@@ -301,7 +301,7 @@ class NetworkEstimator(BaseEstimator):
         Parameters
         ----------
         tokens, target_keys, conditioning_keys, functional_inputs, groups
-            See :meth:`sample`; but Tokens must hold the target values.
+            See :meth:`sample`. Tokens must have the target values, too.
         values
             Target values instead of those in ``tokens``, such as draws; needed
             for a dictionary of observed values.
@@ -344,7 +344,7 @@ class NetworkEstimator(BaseEstimator):
         Raises
         ------
         StorageError, ImportError
-            If a parameter has a dtype that the file cannot hold; if
+            If a parameter has a dtype that the file format does not have, or
             safetensors is not installed (extra ``data``).
         """
         settings = {
@@ -388,8 +388,8 @@ class NetworkEstimator(BaseEstimator):
         Raises
         ------
         FileNotFoundError, StorageError
-            If the file does not exist; if it is damaged, of another kind, or
-            has another architecture or other bijectors.
+            If the file does not exist, is damaged or of another kind, or has
+            another architecture or other bijectors.
         """
         if bijectors is None and model is not None:
             bijectors = model.bijectors

@@ -199,8 +199,8 @@ class Model:
             A value for every observed key; or Tokens, which are returned
             unchanged. Sample axes count data sets; a single data set needs
             none. Event shapes may differ from those of simulations: parameters
-            are resized along dimensions that have the same name, or that a rule
-            matches.
+            are resized along dimensions that have the same name, or that an
+            independence rule matches.
         functional_inputs, groups
             Needed for keys that have them, if their event shape changes.
 
@@ -212,8 +212,8 @@ class Model:
         Raises
         ------
         UnknownKeyError, ValueError
-            If a key does not exist; if observed keys are missing, or shapes do
-            not fit.
+            If a key does not exist, observed keys are missing, or shapes do not
+            fit.
         """
         if isinstance(observed, (Tokens, TokenView)):
             return observed.select_tokens(observed.layout.names).to_tokens()
@@ -260,7 +260,7 @@ class Model:
         Raises
         ------
         NoDensityError, ValueError
-            If the model has no density; if an array that ``log_density_fn``
+            If the model has no density, or an array that ``log_density_fn``
             returns has another shape.
 
         Notes

@@ -71,17 +71,18 @@ class GroupPosterior(nnx.Module):
 
     Notes
     -----
-    Groups are sets of tokens that the rules keep apart if the global keys are
-    known; their sizes may differ. The mean is one Newton step from a first
-    estimate ``m``, a function of averages over all groups and of 1 divided by
-    their number. The gradient ``s_j`` and the precision ``P_j`` of group ``j``
-    also depend on the group. With a standard normal prior, the precision is
-    ``P = 1 + sum P_j``, and the mean ``m + (sum s_j - m) / P``. The posterior
-    tends to a normal distribution as groups are added, so the output of the
-    network in the vector field is divided by the square root of their number.
-    Errors of the gradients do not average out, though: with more groups, the
-    mean is wrong by more standard deviations. Sources: Zaheer et al., 2017
-    (sums over sets); van der Vaart, 1998, section 5.7 (one-step estimators).
+    Groups are sets of tokens that the independence rules separate, given the
+    global keys; group sizes may differ. The mean is one Newton step from a
+    first estimate ``m``, a function of averages over all groups and of 1
+    divided by their number. The gradient ``s_j`` and the precision ``P_j`` of
+    group ``j`` also depend on the group. With a standard normal prior, the
+    precision is ``P = 1 + sum P_j``, and the mean ``m + (sum s_j - m) / P``.
+    The posterior tends to a normal distribution as groups are added, so the
+    output of the network in the vector field is divided by the square root of
+    their number. Errors of the gradients do not average out, though: with more
+    groups, the mean is wrong by more standard deviations. Sources: Zaheer et
+    al., 2017 (sums over sets); van der Vaart, 1998, section 5.7 (one-step
+    estimators).
 
     Examples
     --------

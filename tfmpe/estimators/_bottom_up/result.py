@@ -156,7 +156,7 @@ class BottomUpResult:
         Returns
         -------
         Tokens, sample axes (1,)
-            Parameters hold 0, which the estimator ignores.
+            Parameters are 0, which the estimator ignores.
 
         Raises
         ------

@@ -61,8 +61,8 @@ def train_bottom_up(
 ) -> BottomUpResult:
     """Learn the posterior of a model of many units by simulating one at a time.
 
-    For models in which simulating all units together is expensive. Every
-    round has four stages:
+    Use it if simulating all units together is expensive. Every round has four
+    stages:
 
     1. parameters of one unit of every plate are drawn from the prior, and
        its observations are simulated;
@@ -103,7 +103,7 @@ def train_bottom_up(
         Number of units of every plate that grows. Other plates keep the size
         that the functions return.
     independence
-        Rules between the keys of parameters and observations.
+        Independence rules between the keys of parameters and observations.
     n_simulations
         Simulations of one unit in every round.
     n_synthetic
@@ -159,9 +159,9 @@ def train_bottom_up(
     Raises
     ------
     ValueError
-        If plates and sizes do not fit one another or the arrays of a
-        function, an argument is out of range, the observation is not finite,
-        or the folder holds another run.
+        If plates and sizes do not fit one another or the arrays that a
+        function returns, an argument is out of range, the observation is not
+        finite, or the folder belongs to another run.
     TypeError
         If ``fit`` or ``sample`` does not have an option, or an argument is
         not a number; bools are refused.
@@ -177,7 +177,7 @@ def train_bottom_up(
     Synthetic observations are drawn unit by unit, so the likelihood is only
     evaluated for one unit, whatever the sizes. The result is as exact as the
     likelihood if an observation depends only on parameters and observations
-    of its own and outer plates. A plate for which that does not hold, such as
+    of its own and outer plates. A plate for which this is not true, such as
     the steps of a random walk, must not have a size. ``prior_fn`` must draw a
     unit from the same distribution for all sizes.
 

@@ -90,8 +90,9 @@ def calibration_ranks(
     Notes
     -----
     Not for use inside ``jit``. A correct posterior passes, but so does the
-    prior: compare the width of the draws too. A true value that equals some
-    draws, as discrete and constant values do, has a random rank among them.
+    prior: also compare standard deviations of draws. A true value that equals
+    some draws, as discrete and constant values do, has a random rank among
+    them.
 
     The mean of all values and their distance from the middle of the draws, in
     standard deviations of the draws, are ranked as well. These ranks are

@@ -94,7 +94,7 @@ def posterior_predictive(
         If a key does not exist.
     ValueError
         If a number is too small, the simulator's arrays do not fit the tokens,
-        none of these arrays was observed, or an array holds NaN.
+        none of these arrays was observed, or an array contains NaN.
     TypeError
         If ``tokens`` are of another type, or the simulator does not return a
         dictionary.

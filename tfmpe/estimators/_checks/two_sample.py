@@ -64,7 +64,7 @@ def mmd_test(
     Raises
     ------
     TypeError, ValueError
-        If a sample does not hold numbers, the shapes do not fit, a value is not
+        If a sample is not numeric, the shapes do not fit, a value is not
         finite, or ``n_permutations`` is below 1.
 
     Notes

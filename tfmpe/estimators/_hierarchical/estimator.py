@@ -247,12 +247,12 @@ class HierarchicalEstimator(BaseEstimator):
         ----------
         tokens, key, n_samples, functional_inputs, groups
             See :meth:`FlowMatchingEstimator.sample`. The numbers of groups may
-            differ from those of the training.
+            differ from those in training.
         target_keys
-            Some or all target keys of the training, by default all. Drawing
+            Some or all target keys of :meth:`fit`, by default all. Drawing
             only global keys takes a small part of the time.
         conditioning_keys
-            The conditioning keys of the training.
+            The conditioning keys of :meth:`fit`.
         **options
             See :meth:`FlowMatchingEstimator.sample`, without ``theta_0``.
 
@@ -307,7 +307,7 @@ class HierarchicalEstimator(BaseEstimator):
         tokens, values, functional_inputs, groups, **options
             See :meth:`FlowMatchingEstimator.log_prob`.
         target_keys, conditioning_keys
-            The global keys, or all target keys of the training, in any order.
+            The global keys, or all target keys of :meth:`fit`, in any order.
 
         Returns
         -------

@@ -58,12 +58,12 @@ def from_numpyro(
 
     Notes
     -----
-    Rules leave open what is needed for the posterior: two tokens attend to each
-    other if one depends on the other, or a third depends on both, given all
-    others. Dependence is found by following data through the program, and by
-    putting NaN, random tangents and redrawn values in place of some tokens;
-    :meth:`Model.explain` prints each rule with its reason. Takes seconds, and
-    does not work under ``jit``.
+    The independence rules leave open the pairs that the posterior needs: two
+    tokens attend to each other if, given all other tokens, one depends on the
+    other, or a third depends on both. Dependence is found by following data
+    through the program, and by putting NaN, random tangents and redrawn values
+    in place of some tokens; :meth:`Model.explain` prints each rule with its
+    reason. Takes seconds, and does not work under ``jit``.
 
     Examples
     --------
