@@ -247,7 +247,9 @@ def with_inputs(key="obs", wrong=None, n_real=3):
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 @pytest.mark.parametrize("key", ["obs", "mu"])
-def test_functional_inputs_that_are_not_known(trained, key, wrong):
+def test_functional_inputs_that_are_not_known(key, wrong):
+    trained = FlowMatchingEstimator(Field())
+    fit(trained, with_inputs(key))
     data = with_inputs(key, wrong)
     message = f"Functional inputs must be finite: those of {key!r}"
     question, seed = (["mu"], ["obs"]), {"key": jax.random.key(0)}
@@ -270,7 +272,9 @@ def test_functional_inputs_that_are_not_known(trained, key, wrong):
             use()
 
 
-def test_functional_inputs_of_padding_may_be_anything(trained):
+def test_functional_inputs_of_padding_may_be_anything():
+    trained = FlowMatchingEstimator(Field())
+    fit(trained, with_inputs("obs"))
     one, other = with_inputs(n_real=2), with_inputs(wrong=np.nan, n_real=2)
     draws = [
         trained.sample(data, ["mu"], ["obs"], key=jax.random.key(0)).data

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import Tree, flatten_tree
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._types import AnyTokens
 from tfmpe.models import Model
-from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
+from tfmpe.preprocessing.layout.differences import LIKE_TRAINING, difference
+from tfmpe.preprocessing.masks.relations import self_relations
 from tfmpe.preprocessing.tokens.observed import observed_tokens
 
 Keys: TypeAlias = Iterable[str] | None
@@ -65,9 +68,10 @@ class Memory:
                     "functional_inputs and groups belong to a dictionary of "
                     "observed values. Omit them: Tokens contain both."
                 )
-            return tokens, self.read_keys(
-                tokens, target_keys, conditioning_keys
-            )
+            keys = self.read_keys(tokens, target_keys, conditioning_keys)
+            if self.template is not None:
+                _check_like_training(tokens.layout, self.template.layout)
+            return tokens, keys
         observed = [leaf.name for leaf in flatten_tree(tokens, "observed")]
         if target_keys is not None and conditioning_keys is None:
             conditioning_keys = observed
@@ -109,3 +113,37 @@ class Memory:
             functional_inputs=functional_inputs,
             groups=groups,
         )
+
+
+def _check_like_training(mine: TokenLayout, training: TokenLayout) -> None:
+    """Raise if keys have other values or independence rules than in training.
+
+    Sizes and groups may differ.
+    """
+    names = [name for name in mine.names if name in training]
+    where = ("these Tokens", "training")
+    faults: list[str] = []
+    for name in names:
+        for what, part in LIKE_TRAINING.items():
+            faults += difference(
+                f"the {what} of {name!r}",
+                part(mine[name]),
+                part(training[name]),
+                where,
+            )
+    ours, theirs = (
+        self_relations(each.independence.restrict(names))
+        for each in (mine, training)
+    )
+    faults += [
+        f"the independence rules between {a!r} and {b!r} differ"
+        for a, b in sorted({*ours, *theirs})
+        if ours.get((a, b)) != theirs.get((a, b))
+    ]
+    raise_faults(
+        ValueError,
+        "Tokens do not fit the training of this estimator. Its method "
+        "condition builds Tokens that do, from observed values with their "
+        "functional_inputs= and groups=",
+        faults,
+    )

@@ -233,6 +233,18 @@ class Model:
             )
         return tokens
 
+    def check_arguments(self, tokens: Tokens) -> None:
+        """Raise if simulator and density are for other data than ``tokens``.
+
+        Functions get sizes and functional inputs of the data; those of
+        :func:`tfmpe.from_numpyro` have the arguments of the model instead.
+
+        Raises
+        ------
+        ValueError
+            If the data have other functional inputs, groups or sizes.
+        """
+
     @property
     def has_density(self) -> bool:
         """Whether the joint density of all keys is known."""

@@ -141,7 +141,7 @@ def posterior_predictive(
         conditioning_keys,
         remembered_by(estimator),
     )
-    simulate = simulator_fn or _simulator_of(estimator)
+    simulate = simulator_fn or _simulator_of(estimator, tokens)
     n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
     if batch_size is not None:
         batch_size = positive(batch_size, "batch_size")
@@ -180,7 +180,7 @@ def posterior_predictive(
     return predictive
 
 
-def _simulator_of(estimator: Sampler) -> Callable[..., Any]:
+def _simulator_of(estimator: Sampler, tokens: Tokens) -> Callable[..., Any]:
     """Return the simulator of the model that an estimator was trained on."""
     model = getattr(estimator, "model", None)
     if model is None:
@@ -188,6 +188,7 @@ def _simulator_of(estimator: Sampler) -> Callable[..., Any]:
             "posterior_predictive found no simulator, because the estimator "
             "was not trained on a Model. Pass simulator_fn=."
         )
+    model.check_arguments(tokens)
     return model.simulator_fn
 
 

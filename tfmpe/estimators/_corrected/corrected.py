@@ -137,6 +137,7 @@ def corrected(
         observed, functional_inputs=functional_inputs, groups=groups
     )
     tokens = one_data_set(tokens, "Correct")
+    model.check_arguments(tokens)
     shared = global_keys or getattr(estimator, "global_keys", None)
     if shared is None:
         shared = [n for n in target if tokens.layout[n].n_tokens == 1]

@@ -282,6 +282,8 @@ def _one_data_set(observed: Tree | AnyTokens, model: Model | None) -> Tokens:
     if model is not None:
         observed = model.condition(observed)
     tokens = own_tokens(observed, "check without a model")
+    if model is not None:
+        model.check_arguments(tokens)
     return one_data_set(tokens, "Check")[0]
 
 

@@ -11,7 +11,9 @@ from .density import check_order, densities, simulators
 from .edges import find_edges
 from .graph import Graph
 from .groups import find_dimensions
-from .inputs import find_inputs, outputs_given
+from .indices import check_indices
+from .inputs import find_inputs, outputs_given, without_zeros
+from .model import NumpyroModel
 from .order import find_order, with_positions
 from .probes import Probes
 from .reasons import explain
@@ -85,7 +87,8 @@ def from_numpyro(
     targets = [name for name, site in sites.items() if not site.observed]
     bijectors = bijectors_of({name: sites[name].support for name in targets})
     outputs = outputs_of(run, sites)
-    probes = Probes(outputs, sites, draws)
+    check_indices(outputs, draws)
+    probes = Probes(outputs_of(without_zeros(run), sites), sites, draws)
     shapes = {name: site.event_shape for name, site in sites.items()}
     graph = Graph(shapes, find_edges(shapes, probes))
     check_order(sites, graph)
@@ -105,7 +108,7 @@ def from_numpyro(
     ) -> dict[str, AnyArray]:
         return dict(functional)
 
-    return Model(
+    return NumpyroModel(
         prior,
         simulator,
         functional_inputs if functional else None,
@@ -121,4 +124,5 @@ def from_numpyro(
         reasons=explain(
             sites, decisions, dimensions, inputs, positions, probes.missed
         ),
+        supports={name: site.support for name, site in sites.items()},
     )

@@ -168,6 +168,21 @@ def outputs_given(
     return outputs
 
 
+def without_zeros(run: Run) -> Run:
+    """Return a model without covariates that are 0 everywhere.
+
+    They would hide what they multiply, and what depends on it for other data.
+    """
+
+    def changed(leaf: Any) -> Any:
+        is_float = np.asarray(leaf).dtype.kind == "f"
+        if is_float and np.size(leaf) > 1 and not np.any(leaf):
+            return np.full_like(leaf, 0.5)
+        return leaf
+
+    return run.with_arguments(jax.tree.map(changed, run.arguments))
+
+
 def _check_data(
     edges: Mapping[tuple[str, str], Edges],
     sites: Mapping[str, Site],

@@ -8,12 +8,18 @@ from .layout import KeyLayout, TokenLayout
 
 Parts: TypeAlias = Mapping[str, Callable[[KeyLayout], object]]
 
+_N_INPUTS = "number of functional inputs"
 _ALWAYS: Parts = {
     "label": lambda key: key.label,
     "batch shape": lambda key: key.batch_shape,
-    "number of functional inputs": lambda key: key.n_inputs,
+    _N_INPUTS: lambda key: key.n_inputs,
     "list of axis names": lambda key: list(key.dims),
 }
+LIKE_TRAINING: Parts = MappingProxyType(
+    {name: _ALWAYS[name] for name in ("batch shape", _N_INPUTS)}
+)
+"""Parts that a network needs as they were in training."""
+
 EXACT: Parts = MappingProxyType(
     {
         **_ALWAYS,

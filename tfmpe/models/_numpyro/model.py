@@ -1,0 +1,93 @@
+"""Model whose functions have the arguments that it was read with."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jax.core import Tracer
+
+from tfmpe._base.errors import raise_faults
+from tfmpe._base.trees import Tree
+from tfmpe.models.model import Model
+from tfmpe.preprocessing import Tokens
+
+from .supports import VARIES
+
+
+class NumpyroModel(Model):
+    """A model from NumPyro, whose data have known supports."""
+
+    def __init__(
+        self, *args: Any, supports: Mapping[str, Any], **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._supports = dict(supports)
+
+    def condition(self, observed: Tree, **options: Any) -> Tokens:
+        """Return Tokens with observed values; check their supports."""
+        tokens = super().condition(observed, **options)
+        if isinstance(tokens.data, Tracer):
+            return tokens
+        faults = []
+        given = [n for n in self.conditioning_keys if n in tokens.layout]
+        for name in given:
+            support = self._supports[name]
+            values = np.asarray(tokens[name])
+            if support is VARIES:
+                continue
+            # NaN is refused where values are used.
+            wrong = ~(np.asarray(support(values)) | np.isnan(values))
+            if wrong.any():
+                faults.append(
+                    f"{wrong.sum()} of {wrong.size} values of {name!r} are "
+                    f"outside of its support, {support}"
+                )
+        raise_faults(
+            ValueError,
+            "The model cannot produce these observed values, such as counts "
+            "below 0 or codes for missing values",
+            faults,
+        )
+        return tokens
+
+    def check_arguments(self, tokens: Tokens) -> None:
+        """Raise if data have other covariates, groups or sizes."""
+        own = self._template
+        faults = []
+        for key in tokens.layout.keys:
+            expected = own.layout[key.name]
+            if key.event_shape != expected.event_shape:
+                faults.append(
+                    f"{key.name!r} has the event shape {key.event_shape}, not "
+                    f"{expected.event_shape}"
+                )
+                continue
+            if key.groups != expected.groups:
+                names = [group.name for group in expected.groups]
+                faults.append(f"{key.name!r} is in other groups of {names}")
+            if not _same_inputs(own, tokens, key.name):
+                faults.append(f"the functional inputs of {key.name!r} differ")
+        raise_faults(
+            ValueError,
+            "These data have other arguments than this model was read with. "
+            "Pass model= (or simulator_fn=, its simulator_fn), which "
+            "from_numpyro reads with the arguments of the data",
+            faults,
+        )
+
+
+def _same_inputs(a: Tokens, b: Tokens, name: str) -> bool:
+    """Return whether all samples have the same functional inputs of a key."""
+    parts = []
+    for tokens in (a, b):
+        key, inputs = tokens.layout[name], tokens.functional_inputs
+        if inputs is None or isinstance(inputs, Tracer):
+            parts.append(np.zeros(0))
+        else:
+            inputs = np.asarray(inputs)[..., key.block, :]
+            parts.append(inputs[..., : key.n_inputs or 0])
+    if 0 in (each.size for each in parts):
+        return parts[0].size == parts[1].size
+    return parts[0].shape[-1] == parts[1].shape[-1] and bool(
+        np.isclose(*parts, rtol=1e-5).all()
+    )
