@@ -81,7 +81,8 @@ class TokenGenerator:
     >>> def prior(key, n):
     ...     return {"mu": jax.random.normal(key, (n, 1, 1))}
     >>> def simulator(key, parameters):
-    ...     return {"obs": parameters["mu"] + jax.random.normal(key)}
+    ...     mu = parameters["mu"]
+    ...     return {"obs": mu + jax.random.normal(key, mu.shape)}
     >>> generator = TokenGenerator(prior, simulator, None, {}, 10, 4, seed=0)
     >>> [batch.sample_shape for batch in generator]
     [(4,), (4,), (2,)]
