@@ -19,6 +19,8 @@ from tfmpe.estimators import (
     UntrainedWarning,
     calibration_ranks,
     expected_coverage,
+    posterior_predictive,
+    train_bottom_up,
 )
 from tfmpe.estimators._arguments import real_number
 from tfmpe.nn import Transformer
@@ -45,10 +47,12 @@ def simulations(n=32, seed=0):
 
 
 def fit(estimator, data, **options):
-    options = {"n_epochs": 2, "batch_size": 16} | options
-    return estimator.fit(
-        data, ["mu"], ["obs"], key=jax.random.key(1), **options
-    )
+    options = {
+        "n_epochs": 2,
+        "batch_size": 16,
+        "key": jax.random.key(1),
+    } | options
+    return estimator.fit(data, ["mu"], ["obs"], **options)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +205,29 @@ def trained():
     )
     fit(estimator, simulations())
     return estimator
+
+
+@pytest.mark.parametrize("key", [0, np.random.default_rng(0), jnp.zeros(2)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda estimator, key: fit(estimator, simulations(), key=key),
+        lambda estimator, key: estimator.sample(simulations(), key=key),
+        lambda estimator, key: estimator.check({}, key=key),
+        lambda estimator, key: estimator.corrected({}, key=key),
+        lambda estimator, key: posterior_predictive(estimator, {}, key=key),
+        lambda estimator, key: train_bottom_up(estimator, key=key),
+    ],
+)
+def test_what_is_not_a_key(trained, call, key):
+    with pytest.raises(TypeError) as caught:
+        call(trained, key)
+    what = "an array of shape (2,) and dtype float32"
+    if not isinstance(key, jax.Array):
+        what = repr(key)
+    assert str(caught.value) == (
+        f"key is {what}, expected one PRNG key. Pass jax.random.key(0)."
+    )
 
 
 UNKNOWN = jnp.array([[0.5], [jnp.nan], [jnp.inf]])

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, SupportsIndex, cast
 
 from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.keys import takes_key
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._corrected.corrected import CorrectedDraws, corrected
 from tfmpe.estimators._memory import Memory
@@ -41,6 +42,7 @@ class BaseEstimator:
         return self._memory.model
 
     @moves_arrays
+    @takes_key
     def check(
         self,
         observed: AnyTokens | Tree,
@@ -98,6 +100,7 @@ class BaseEstimator:
         )
 
     @moves_arrays
+    @takes_key
     def corrected(
         self,
         observed: AnyTokens | Tree,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import SupportsFloat, SupportsIndex
 
 from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.keys import takes_key
 from tfmpe.estimators._arguments import real_number
 from tfmpe.estimators._default_network import default_network
 from tfmpe.estimators._flow.continuous import ContinuousFlow
@@ -98,6 +99,7 @@ class FlowMatchingEstimator(NetworkEstimator):
             raise ValueError(f"sigma_min is {sigma_min}, expected 0 or more.")
 
     @moves_arrays
+    @takes_key
     def straightened(
         self,
         tokens: AnyTokens,

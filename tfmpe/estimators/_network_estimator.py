@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.callers import warn_at_caller
+from tfmpe._base.keys import takes_key
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._base_estimator import BaseEstimator
 from tfmpe.estimators._conditionals import Conditional
@@ -92,6 +93,7 @@ class NetworkEstimator(BaseEstimator):
 
     @both_spellings
     @moves_arrays
+    @takes_key
     def fit(
         self,
         data: Simulations | Model,
@@ -212,6 +214,7 @@ class NetworkEstimator(BaseEstimator):
         return loop.train(reached, start.field, keep)
 
     @moves_arrays
+    @takes_key
     def sample(
         self,
         tokens: AnyTokens | Tree,

@@ -609,7 +609,8 @@ def test_what_functions_return_is_checked(functions, error, message):
             "seed",
             "a",
             TypeError,
-            "seed must be an integer, not 'a' of type str.",
+            "seed, unless jax.random.key(0) or the like, must be an integer, "
+            "not 'a' of type str.",
         ),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
 from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.keys import takes_key
 from tfmpe.estimators._arguments import (
     positive,
     positive_or_none,
@@ -30,6 +31,7 @@ from tfmpe.preprocessing.layout.layout import checked_names
 
 
 @moves_arrays
+@takes_key
 def train_bottom_up(
     estimator: NetworkEstimator,
     prior_fn: Callable[..., ArrayTree],

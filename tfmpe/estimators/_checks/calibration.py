@@ -14,6 +14,7 @@ from tfmpe._base.arrays import (
     on_device,
     take_rows,
 )
+from tfmpe._base.keys import takes_key
 from tfmpe._base.programs import compiled
 from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._arguments import own_tokens, positive
@@ -31,6 +32,7 @@ MIN_DRAWS = 9
 
 
 @moves_arrays
+@takes_key
 def calibration_ranks(
     estimator: Sampler,
     tokens: AnyTokens,

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Num
 
 from tfmpe._base.arrays import as_array, moves_arrays, on_device
+from tfmpe._base.keys import takes_key
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.progress import advance, progress_bar
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
@@ -32,6 +33,7 @@ MIN_DRAWS = 20
 
 
 @moves_arrays
+@takes_key
 def posterior_predictive(
     estimator: Sampler,
     tokens: AnyTokens | ArrayTree,

@@ -10,6 +10,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Num
 
 from tfmpe._base.arrays import moves_arrays, readable
+from tfmpe._base.keys import takes_key
 from tfmpe._base.narrowing import check_fits
 from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import read_conditional
@@ -88,6 +89,7 @@ class ContinuousFlow:
         self.vector_field = check_field(vector_field)
 
     @moves_arrays
+    @takes_key
     def sample(
         self,
         tokens: AnyTokens,
@@ -212,6 +214,7 @@ class ContinuousFlow:
         return ode.check(draws).reshape(shape)
 
     @moves_arrays
+    @takes_key
     def log_prob(
         self,
         tokens: AnyTokens,

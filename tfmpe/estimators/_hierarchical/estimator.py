@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import moves_arrays
+from tfmpe._base.keys import takes_key
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._base_estimator import BaseEstimator
 from tfmpe.estimators._conditionals import Conditional
@@ -153,6 +154,7 @@ class HierarchicalEstimator(BaseEstimator):
         return self.local.standardizer
 
     @moves_arrays
+    @takes_key
     def fit(
         self,
         data: Simulations | Model,
@@ -229,6 +231,7 @@ class HierarchicalEstimator(BaseEstimator):
         return HierarchicalHistory(history, of_locals)
 
     @moves_arrays
+    @takes_key
     def sample(
         self,
         tokens: AnyTokens | Tree,

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from tfmpe._base.arrays import flatten_samples, moves_arrays
+from tfmpe._base.keys import takes_key
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import one_data_set, own_tokens, positive
 from tfmpe.estimators._checks.calibration import MIN_DRAWS, ranks_and_draws
@@ -49,6 +50,7 @@ _MAX_VALUES = 100
 
 
 @moves_arrays
+@takes_key
 def check_posterior(
     estimator: Sampler,
     observed: Tree | AnyTokens,

@@ -276,7 +276,7 @@ def _as_key(seed: object) -> PRNGKey:
         jnp.issubdtype(seed.dtype, jax.dtypes.prng_key) or seed.ndim
     ):
         return seed
-    number = static_int(seed, "seed")
+    number = static_int(seed, "seed, unless jax.random.key(0) or the like,")
     if number < 0:
         raise ValueError(f"seed is {number}, expected 0 or more.")
     key = jax.random.key(number % _WORD)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from tfmpe._base.arrays import AnyArray, PRNGKey, readable, take_rows
+from tfmpe._base.keys import check_key
 from tfmpe._base.static import static_int
 from tfmpe.preprocessing.tokens.queries import TokenQueries
 
@@ -124,4 +125,5 @@ def _n_samples(tokens: TokenQueries) -> int:
 def _rows(n_samples: int, key: PRNGKey | None) -> Int[AnyArray, " samples"]:
     if key is None:
         return np.arange(n_samples)
+    check_key(key)
     return readable(jax.random.permutation(key, n_samples))

@@ -1,0 +1,34 @@
+"""Check of PRNG keys where users pass them."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, get_args
+
+from .arrays import PRNGKey
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def check_key(key: object) -> None:
+    """Raise a TypeError unless the argument is one PRNG key."""
+    if isinstance(key, get_args(PRNGKey)):
+        return
+    what = repr(key)
+    if hasattr(key, "dtype"):
+        what = f"an array of shape {key.shape} and dtype {key.dtype}"
+    raise TypeError(
+        f"key is {what}, expected one PRNG key. Pass jax.random.key(0)."
+    )
+
+
+def takes_key(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function check its keyword argument ``key``, unless None."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs.get("key") is not None:
+            check_key(kwargs["key"])
+        return function(*args, **kwargs)
+
+    return call
