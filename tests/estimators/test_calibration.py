@@ -305,8 +305,8 @@ def test_refusals(few):
         (
             lambda: rank(ExactGaussian(), infinite),
             "True values must be finite: 12 of 36 values of 'theta' are NaN or "
-            "infinite, or outside the support of a bijector (tokens that were "
-            "not observed are left out with event_shapes=)",
+            "infinite, or outside the support of a bijector (leave out tokens "
+            "that were not observed, or set them to False in Tokens.padding)",
         ),
         (
             lambda: rank(draws_nan, few, n_samples=19),

@@ -302,8 +302,8 @@ def test_nan_in_the_data(tokens):
         train(spoiled, standardize=False)
     assert str(caught.value) == (
         "Simulations must be finite: 1 of 10 values of 'mu' are NaN or "
-        "infinite, or outside the support of a bijector (tokens that were "
-        "not observed are left out with event_shapes=)"
+        "infinite, or outside the support of a bijector (leave out tokens "
+        "that were not observed, or set them to False in Tokens.padding)"
     )
 
 

@@ -1,6 +1,7 @@
 """Invalid requests, refused before any computation."""
 
 import copy
+import dataclasses
 import itertools
 import re
 from functools import partial
@@ -244,6 +245,10 @@ def test_an_observation_that_is_not_known_is_refused(trained, options):
         )
     with pytest.raises(ValueError, match=message):
         trained.log_prob(observed, ["mu"], ["obs"], **options)
+    real = jnp.isfinite(observed.data).all(-1)
+    gaps = dataclasses.replace(observed, padding=real)
+    draws = trained.sample(gaps, key=jax.random.key(0), **options)
+    assert jnp.isfinite(draws.data).all()
 
 
 def test_calibration_names_what_is_not_known(trained):

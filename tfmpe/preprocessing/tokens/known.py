@@ -12,7 +12,10 @@ from tfmpe._base.errors import raise_faults
 
 from .queries import TokenQueries
 
-_REMEDY = "(tokens that were not observed are left out with event_shapes=)"
+_REMEDY = (
+    "(leave out tokens that were not observed, or set them to False in "
+    "Tokens.padding)"
+)
 
 
 def check_inputs(view: TokenQueries) -> None:
