@@ -174,6 +174,7 @@ def test_positions_are_made_for_any_size():
     [
         ({"theta": np.zeros((4, 1))}, r"values of \['obs'\] are missing"),
         ({"obs": np.zeros((4, 3))}, r"\(4, 3\), expected event axes"),
+        ({"obs": np.zeros((4, 3))}, r"; pass 'obs' as array\[..., None\]$"),
         ({"obs": np.zeros((4, 3, 2))}, r"the batch shape \(1,\)"),
         (
             {"obs": np.zeros((4, 3, 1)), "theta": np.zeros((5, 1))},

@@ -77,6 +77,14 @@ def test_invalid_functional_input_shapes():
             "Functional input 'obs' has shape (10,) but expected to match "
             "token shape (10, 5)"
         )
+    for shape in ((10, 5), (5,)):
+        with pytest.raises(ValueError) as caught:
+            Tokens.from_pytree(data, {}, {"obs": np.zeros(shape)})
+        assert str(caught.value) == (
+            f"Functional input 'obs' has shape {shape} but expected to match "
+            f"token shape {shape}, followed by the number of inputs. Pass it "
+            "as array[..., None] if each token has one input."
+        )
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,20 @@ def _rows(
     value: AnyArray, key: KeyLayout, sample_ndims: int
 ) -> Shaped[AnyArray, "*_ tokens inputs"]:
     event = key.event_shape
-    once = value.ndim == len(event) + 1 and tuple(value.shape[:-1]) == event
-    lead = () if once else tuple(value.shape[:sample_ndims])
-    if tuple(value.shape[:-1]) != (*lead, *event) or value.ndim == 0:
-        error = ValueError(
-            f"Functional input {key.name!r} has shape {tuple(value.shape)} "
+    shape = tuple(value.shape)
+    once = value.ndim == len(event) + 1 and shape[:-1] == event
+    lead = () if once or shape == event else shape[:sample_ndims]
+    if shape[:-1] != (*lead, *event) or value.ndim == 0:
+        text = (
+            f"Functional input {key.name!r} has shape {shape} "
             f"but expected to match token shape {(*lead, *event)}"
         )
+        if shape == (*lead, *event):
+            text += (
+                ", followed by the number of inputs. Pass it as "
+                "array[..., None] if each token has one input."
+            )
+        error = ValueError(text)
         error.add_note(
             "A functional input has the sample and event axes of its key, "
             "then one axis with the inputs of each token. The sample axes "

@@ -125,6 +125,8 @@ def _sample_shape(
                 f"{key.batch_shape}; sample axes of several data sets come "
                 "first"
             )
+            if key.batch_shape == (1,) and array.ndim == len(key.event_shape):
+                faults[-1] += f"; pass {name!r} as array[..., None]"
         elif not batch and array.shape == (*key.event_shape, 1):
             # It would be read as several data sets with a last axis of size 1.
             faults.append(
