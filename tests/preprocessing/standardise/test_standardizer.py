@@ -544,7 +544,9 @@ def test_values_that_are_not_finite():
         Standardizer.fit(tokens, bijectors={"sigma": LOG})
     assert str(caught.value) == (
         "Cannot fit a standardizer:\n"
-        "  - 'mu' has 3 values, 2 of which are NaN or infinite\n"
+        "  - 'mu' has 3 values, 2 of which are NaN or infinite, in 2 of 3 "
+        "samples; correct the simulator, or train without these samples: "
+        "tokens[finite]\n"
         "  - 'sigma' has 3 values, 2 of which lie outside the support "
         "of its bijector, which makes them NaN or infinite\n"
         "  - 'none' has no tokens other than padding"

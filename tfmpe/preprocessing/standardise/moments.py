@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from tfmpe._base.arrays import common_dtype
 from tfmpe._base.errors import raise_faults
@@ -43,9 +43,12 @@ def measure(
     mean, shift, scale = (np.full(shape, fill, dtype) for fill in (0, 0, 1))
     faults = []
     for row, key in enumerate(tokens.layout.keys):
-        values = data[..., key.block, : key.width][real[..., key.block]]
+        block, known = data[..., key.block, : key.width], real[..., key.block]
+        values = block[known]
         fault = "" if len(values) else "no tokens other than padding"
-        fault = fault or _not_finite(values, "are NaN or infinite")
+        fault = fault or _not_finite(
+            values, f"are NaN or infinite{_in_samples(block, known)}"
+        )
         bijector = bijectors.get(key.name)
         if bijector and not fault:
             given = values
@@ -152,6 +155,15 @@ def _way_back(
 def _not_finite(values: _Floats, what: str) -> str:
     n = np.sum(~np.isfinite(values))
     return f"{values.size} values, {n} of which {what}" if n else ""
+
+
+def _in_samples(block: _Floats, known: Bool[np.ndarray, "..."]) -> str:
+    """Return how many samples have values that are not finite, and a remedy."""
+    wrong = (~np.isfinite(block).all(-1) & known).any(-1)
+    return (
+        f", in {wrong.sum()} of {wrong.size} samples; correct the simulator, "
+        "or train without these samples: tokens[finite]"
+    )
 
 
 def _moments(
