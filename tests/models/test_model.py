@@ -1,12 +1,17 @@
 """Models: simulations, observed data of other sizes, densities."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.scipy.stats import norm
 
+from refusals import refused
+from tfmpe import TokenGenerator
 from tfmpe.models import Model, NoDensityError
+from tfmpe.preprocessing.data.simulation import check_functions
 
 RULES = {
     "local": ["theta", "obs"],
@@ -70,6 +75,41 @@ def test_simulations_of_one_size_share_a_program(model):
     assert (np.asarray(first.data) != second.data).all()
     expected = model.simulate(jax.random.key(1), 4)
     np.testing.assert_array_equal(second.data, expected.data)
+
+
+def test_functions_with_other_arguments():
+    def prior(key, n):
+        return {"a": jnp.zeros((n, 1))}
+
+    def simulator(key, parameters):
+        return {"obs": parameters["a"]}
+
+    def times(parameters):
+        return {"obs": jnp.zeros((1, 1))}
+
+    for make in (
+        partial(Model, prior, simulator, times),
+        lambda: TokenGenerator(prior, simulator, times, {}, 2, 2, seed=0),
+    ):
+        with refused(
+            TypeError,
+            "functional_input_fn must accept (key, parameters), but its "
+            "signature is (parameters).",
+        ):
+            make()
+    with refused(
+        TypeError,
+        "simulator_fn must accept (key, parameters, functional_inputs), but "
+        "its signature is (key, parameters).",
+    ):
+        Model(prior, simulator, lambda key, parameters: {})
+    # With public functions, this fails at their annotations in tests.
+    with refused(
+        TypeError,
+        "functional_input_fn is of type dict, expected a function of (key, "
+        "parameters).",
+    ):
+        check_functions(simulator, {"obs": jnp.zeros((1, 1))})
 
 
 def test_a_numpy_prior_has_the_same_keys():

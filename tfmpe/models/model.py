@@ -20,7 +20,7 @@ from tfmpe.preprocessing import (
     Tokens,
     TokenView,
 )
-from tfmpe.preprocessing.data.simulation import parameter_names
+from tfmpe.preprocessing.data.simulation import check_functions, parameter_names
 from tfmpe.preprocessing.data.static_dataset import batch_size_of, collect
 from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs
 from tfmpe.preprocessing.tokens.observed import observed_tokens, template_of
@@ -54,6 +54,11 @@ class Model:
         up to it, one ``(n, *event)`` array per key.
     reasons
         Pairs of a rule and its reason, for :meth:`explain`.
+
+    Raises
+    ------
+    TypeError
+        If a function does not accept its arguments.
 
     Notes
     -----
@@ -94,6 +99,7 @@ class Model:
         log_density_fn: Callable[..., Any] | None = None,
         reasons: Iterable[tuple[str, str]] = (),
     ) -> None:
+        check_functions(simulator_fn, functional_input_fn)
         self.prior_fn = prior_fn
         self.simulator_fn = simulator_fn
         self.functional_input_fn = functional_input_fn

@@ -17,7 +17,7 @@ from tfmpe._base.static import static_int
 from tfmpe._base.trees import Tree
 from tfmpe.preprocessing.tokens.tokens import Tokens
 
-from .simulation import Simulation, compiled
+from .simulation import Simulation, check_functions, compiled
 
 _WORD = 2**32
 
@@ -60,7 +60,8 @@ class TokenGenerator:
         If a number is not positive, ``seed`` is negative, or no batch is full
         with ``drop_remainder``; on the first batch, if arrays do not match.
     TypeError
-        On the first batch, if a function does not return a dictionary.
+        If a function does not accept its arguments; on the first batch, if it
+        does not return a dictionary.
 
     Warns
     -----
@@ -113,6 +114,7 @@ class TokenGenerator:
             "groups": groups,
             "positions": positions,
         }
+        check_functions(simulator_fn, functional_input_fn)
         self._simulation = Simulation(
             prior_fn, simulator_fn, functional_input_fn, independence, options
         )

@@ -59,6 +59,34 @@ class Simulation(NamedTuple):
         return tokens
 
 
+def check_functions(simulator_fn: Any, functional_input_fn: Any) -> None:
+    """Raise a TypeError unless functions of a model have their arguments."""
+    arguments = ["key", "parameters"]
+    if functional_input_fn is not None:
+        _check_function(functional_input_fn, "functional_input_fn", arguments)
+        arguments = [*arguments, "functional_inputs"]
+    _check_function(simulator_fn, "simulator_fn", arguments)
+
+
+def _check_function(function: Any, name: str, arguments: list[str]) -> None:
+    expected = f"({', '.join(arguments)})"
+    if not callable(function):
+        raise TypeError(
+            f"{name} is of type {type(function).__name__}, expected a function "
+            f"of {expected}."
+        )
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # Written in C, for example.
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise TypeError(
+            f"{name} must accept {expected}, but its signature is {signature}."
+        ) from None
+
+
 def _sample(prior: Any, key: PRNGKey, n_samples: int) -> Tree:
     """Draw from a function, a distribution, or a dictionary of these."""
     if isinstance(prior, Mapping):
