@@ -15,6 +15,7 @@ from estimators.known_flows import (
     normal,
     spoil_padding,
 )
+from refusals import refused
 from tfmpe import PAD_VALUE, Standardizer, Tokens
 from tfmpe.estimators import ContinuousFlow, FlowMatchingEstimator
 from tfmpe.nn import Transformer, TransformerConfig
@@ -196,6 +197,15 @@ def test_densities_integrate_to_one(tokens):
 def test_direction_is_refused(tokens, estimator):
     with pytest.raises(ValueError, match="only transforms noise into values"):
         estimator.sample(tokens, TARGET, key=KEY, direction="backward")
+
+
+def test_options_that_do_not_exist(tokens, estimator):
+    with refused(
+        TypeError, "sample does not accept nsamples=. Did you mean 'n_samples'?"
+    ):
+        estimator.sample(tokens, TARGET, key=KEY, nsamples=3)
+    with pytest.raises(TypeError, match=r"accept abc=. Expected some of \['v"):
+        estimator.log_prob(tokens, TARGET, abc=1)
 
 
 def test_bijectors_need_a_standardizer():

@@ -211,7 +211,7 @@ def test_a_file_restores_shared_functional_inputs(tmp_path):
 
 def test_a_function_is_not_a_model():
     # Without the check of annotations, which finds it first in tests.
-    with pytest.raises(TypeError, match="function prior, expected a Model"):
+    with pytest.raises(TypeError, match=r"tfmpe.Model\(prior, simulator"):
         inspect.unwrap(simulated)(prior, 3, KEY, False)
 
 

@@ -1,6 +1,7 @@
 """Draws and densities in original units, from a flow of standardized values."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -9,8 +10,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Num, Shaped
 
 from tfmpe._base.arrays import on_host, to_rank
+from tfmpe._base.errors import nearest
 from tfmpe._base.programs import compiled
 from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._types import AnyArray, AnyTokens
 from tfmpe.preprocessing import Standardizer, Tokens
 from tfmpe.preprocessing.tokens.known import check_known
@@ -42,6 +45,7 @@ def draw_tokens(
     **options: Any,
 ) -> Tokens:
     """Return draws as Tokens; see :meth:`FlowMatchingEstimator.sample`."""
+    _check_options(options, ContinuousFlow.sample)
     draws = flow.sample(
         _standardized(tokens, standardizer, keys), *keys, **options
     )
@@ -66,6 +70,7 @@ def log_density(
     **options: Any,
 ) -> Float[Array, "*draws"]:
     """Return log densities; see :meth:`FlowMatchingEstimator.log_prob`."""
+    _check_options(options, ContinuousFlow.log_prob)
     if standardizer is None:
         return flow.log_prob(tokens, *keys, values=values, **options)
     view = tokens.select_tokens(keys.target)
@@ -86,6 +91,21 @@ def log_density(
         **options,
     )
     return _in_own_units(density, change, outside, one_draw=values is None)
+
+
+def _check_options(options: Iterable[str], method: Callable[..., Any]) -> None:
+    """Raise a TypeError if a keyword argument of a method does not exist."""
+    known = [
+        name
+        for name, each in inspect.signature(method).parameters.items()
+        if each.kind is each.KEYWORD_ONLY and name != "direction"
+    ]
+    for name in options:
+        if name not in known:
+            raise TypeError(
+                f"{method.__name__} does not accept {name}=. "
+                + (nearest(name, known) or f"Expected some of {known}.")
+            )
 
 
 def _standardized(

@@ -107,7 +107,8 @@ def simulated(
             raise TypeError(
                 f"fit got the function {name}, expected a Model or "
                 f"simulations. Pass tfmpe.from_numpyro({name}, ...) if it is a "
-                "NumPyro model."
+                "NumPyro model, or tfmpe.Model(prior, simulator) if it is a "
+                "prior or a simulator."
             )
         if n is not None:
             raise TypeError(
