@@ -15,7 +15,7 @@ from estimators.known_flows import (
     make_tokens,
     train,
 )
-from tfmpe import StorageError, Tokens, UnknownKeyError
+from tfmpe import Model, StorageError, Tokens, UnknownKeyError
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
@@ -136,16 +136,37 @@ def test_bijectors_are_to_be_given_again(tmp_path):
             FlowMatchingEstimator.load(path, Affine(), bijectors=given)
         assert str(caught.value) == (
             "The stored estimator has bijectors for ['mu'], but bijectors "
-            f"for {sorted(given or {})} were passed. Pass the same bijectors: "
-            "functions are not stored."
+            f"for {sorted(given or {})} were passed. Pass the model= of the "
+            "training or the same bijectors=: functions are not stored."
         )
     with pytest.raises(UnknownKeyError):
         FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": LOG["mu"]})
-    others = {"mu": (jnp.log, jnp.expm1)}
+    others = {"mu": (jnp.log1p, jnp.exp)}
     with pytest.raises(
         StorageError, match=r"the one of 'mu' maps .* by its inverse"
     ):
         FlowMatchingEstimator.load(path, Affine(), bijectors=others)
+    others = {"mu": (lambda x: x, lambda x: x)}
+    with pytest.raises(StorageError) as caught:
+        FlowMatchingEstimator.load(path, Affine(), bijectors=others)
+    assert str(caught.value) == (
+        "Bijectors differ from those in the file: the one of 'mu' maps the "
+        "unbounded value 0.381966 to 0.381966, the stored one to 1.46516"
+    )
+
+
+def test_a_model_with_other_keys(path):
+    model = Model(
+        lambda key, n: {"nu": jnp.zeros((n, 1, 1))},
+        lambda key, parameters: {"obs": parameters["nu"]},
+    )
+    with pytest.raises(StorageError) as caught:
+        FlowMatchingEstimator.load(path, Affine(), model=model)
+    assert str(caught.value) == (
+        "The stored estimator was trained for p(site, mu | obs), but Model(p("
+        "nu | obs)) has only the keys ['nu', 'obs']. Pass the model of the "
+        "training."
+    )
 
 
 def test_a_damaged_file(path):

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, SupportsFloat, SupportsIndex, TypeVar
 
@@ -383,7 +382,8 @@ class NetworkEstimator(BaseEstimator):
             A network of the same architecture, which is not changed; not needed
             for networks of ``tfmpe.nn``.
         bijectors
-            The bijectors of the stored estimator: functions are not stored.
+            The bijectors of the stored estimator: functions are not stored. A
+            few of their values are, and are compared.
         model
             The model of the stored estimator, if it had one; its bijectors are
             the default.
@@ -392,12 +392,13 @@ class NetworkEstimator(BaseEstimator):
         ------
         FileNotFoundError, StorageError
             If the file does not exist, is damaged or of another kind, or has
-            another architecture or other bijectors.
+            another architecture or other bijectors; if the model lacks keys of
+            the training.
         """
         if bijectors is None and model is not None:
             bijectors = model.bijectors
         found, standardizer, memory, settings = load_estimator(
-            path, vector_field, bijectors
+            path, vector_field, bijectors, model
         )
         estimator = cls(
             found,
@@ -406,7 +407,7 @@ class NetworkEstimator(BaseEstimator):
         )
         estimator._sigma_min = settings["sigma_min"]
         estimator.standardizer = standardizer
-        estimator._memory = replace(memory, model=model)
+        estimator._memory = memory
         return estimator
 
     @property

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex
@@ -413,7 +412,7 @@ class HierarchicalEstimator(BaseEstimator):
         if bijectors is None and model is not None:
             bijectors = model.bijectors
         found, standardizer, memory, _ = load_estimator(
-            folder / _GLOBAL, posterior, bijectors
+            folder / _GLOBAL, posterior, bijectors, model
         )
         if not isinstance(found, WhiteningField):
             raise StorageError(
@@ -426,7 +425,7 @@ class HierarchicalEstimator(BaseEstimator):
                 folder / _LOCAL, vector_field, bijectors=bijectors
             )
         estimator.local.standardizer = standardizer
-        estimator._memory = replace(memory, model=model)
+        estimator._memory = memory
         return estimator
 
     def _read_keys(

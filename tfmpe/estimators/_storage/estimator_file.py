@@ -3,10 +3,12 @@
 import math
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from tfmpe._base.errors import raise_faults
 from tfmpe.estimators._conditionals import Conditional
@@ -24,10 +26,15 @@ from tfmpe.estimators._storage.state_file import (
     write_state,
 )
 from tfmpe.estimators._types import BijectorLike
+from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, StorageError, Tokens
 from tfmpe.preprocessing.standardise.bijectors import read_bijectors
 from tfmpe.preprocessing.standardise.given import StandardizedKey
-from tfmpe.preprocessing.standardise.moments import other_bijector
+from tfmpe.preprocessing.standardise.moments import (
+    N_BOUNDED,
+    bounded_values,
+    other_bijector,
+)
 from tfmpe.preprocessing.storage.layout_json import (
     layout_from_json,
     layout_to_json,
@@ -35,6 +42,7 @@ from tfmpe.preprocessing.storage.layout_json import (
 
 _INPUTS = "template/functional_inputs"
 _KIND = "tfmpe.estimator"
+_BOUNDED = "standardiser/bounded"
 _MOMENTS = ("mean", "shift", "scale")
 
 
@@ -59,6 +67,7 @@ def save_estimator(
     keys = []
     if standardizer is not None:
         arrays |= name_leaves(standardizer, "standardiser")
+        arrays[_BOUNDED] = _bounded(standardizer)
         keys = [
             [key.name, list(key.batch_shape), key.bijector is not None]
             for key in standardizer.keys
@@ -77,10 +86,24 @@ def save_estimator(
     write_state(path, _KIND, arrays, description)
 
 
+def _bounded(
+    standardizer: Standardizer,
+) -> Float[np.ndarray, "places keys width"]:
+    """Return bounded values, by which bijectors are recognized."""
+    mean, scale = np.asarray(standardizer.mean), np.asarray(standardizer.scale)
+    found = np.zeros((N_BOUNDED, *mean.shape), mean.dtype)
+    for row, key in enumerate(standardizer.keys):
+        if key.bijector is not None:
+            at = (row, slice(math.prod(key.batch_shape)))
+            found[:, *at] = bounded_values(key.bijector, mean[at], scale[at])
+    return found
+
+
 def load_estimator(
     path: str | os.PathLike[str],
     vector_field: Network | None,
     bijectors: Mapping[str, BijectorLike] | None,
+    model: Model | None = None,
 ) -> tuple[Any, Standardizer | None, Memory, dict[str, Any]]:
     """Return the field, standardizer, memory and settings of a file."""
     arrays, description = read_state(path, _KIND)
@@ -109,7 +132,10 @@ def load_estimator(
     parameters = refill(split.parameters, "parameters", arrays, narrow=True)
     others = refill(split.rest[0], "others", arrays, narrow=True)
     field = with_arrays(vector_field, parameters, others)
-    return field, standardizer, _read_memory(settings, arrays), settings
+    memory = _read_memory(settings, arrays)
+    if model is not None:
+        _check_model(model, memory.conditionals)
+    return field, standardizer, replace(memory, model=model), settings
 
 
 def _read_memory(
@@ -126,12 +152,24 @@ def _read_memory(
     return Memory(conditionals, Tokens(zeros, layout, arrays.get(_INPUTS)))
 
 
+def _check_model(model: Model, conditionals: tuple[Conditional, ...]) -> None:
+    names = model.layout.names
+    for each in conditionals:
+        if not {*each.target, *each.conditioning} <= {*names}:
+            raise StorageError(
+                f"The stored estimator was trained for {each}, but {model!r} "
+                f"has only the keys {list(names)}. Pass the model of the "
+                "training."
+            )
+
+
 def _check_bijectors(stored: Iterable[str], known: Iterable[str]) -> None:
     if sorted(stored) != sorted(known):
         raise StorageError(
             f"The stored estimator has bijectors for {sorted(stored)}, but "
-            f"bijectors for {sorted(known)} were passed. Pass the same "
-            "bijectors: functions are not stored."
+            f"bijectors for {sorted(known)} were passed. Pass the "
+            "model= of the training or the same bijectors=: functions are not "
+            "stored."
         )
 
 
@@ -150,7 +188,10 @@ def _read_standardizer(
         if bijector := known.get(name):
             at = (row, slice(math.prod(shape)))
             around = (np.asarray(moment[at]) for moment in (mean, scale))
-            fault = other_bijector(bijector, *around)
+            # Older files do not have it.
+            stored = arrays.get(_BOUNDED)
+            stored = None if stored is None else stored[:, *at]
+            fault = other_bijector(bijector, *around, stored)
             faults += [f"the one of {name!r} {fault}"] if fault else []
     raise_faults(
         StorageError, "Bijectors differ from those in the file", faults

@@ -23,6 +23,12 @@ _UNDONE = 1e-4
 _SLOPE = 1e-2
 """Largest relative error of a log derivative that counts as rounding."""
 
+_PLACES = (-1, 0, 1)
+"""Distances from the mean, in scales, at which bijectors are compared."""
+
+N_BOUNDED = len(_PLACES)
+"""Number of the bounded values of :func:`bounded_values`."""
+
 _N_SLOPES = 1_000
 """Number of values at which a log derivative is checked."""
 
@@ -130,9 +136,32 @@ def _no_way_back(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
     )
 
 
-def other_bijector(bijector: Bijector, mean: _Floats, scale: _Floats) -> str:
-    """Return a fault if a bijector is not invertible near given moments."""
-    unbounded, back = _way_back(bijector, mean, scale, (-1, 0, 1))
+def bounded_values(
+    bijector: Bijector, mean: _Floats, scale: _Floats
+) -> _Floats:
+    """Return the bounded values at the mean, and a scale below and above."""
+    return _way_back(bijector, mean, scale, _PLACES)[1]
+
+
+def other_bijector(
+    bijector: Bijector,
+    mean: _Floats,
+    scale: _Floats,
+    stored: _Floats | None = None,
+) -> str:
+    """Return a fault if a bijector is not the one of given moments.
+
+    It must be invertible near them, and return the stored bounded values.
+    """
+    unbounded, back = _way_back(bijector, mean, scale, _PLACES)
+    if stored is not None:
+        wrong = ~np.isclose(back, stored, rtol=1e-2, atol=1e-6)
+        if wrong.any():
+            at = tuple(np.argwhere(wrong)[0])
+            return (
+                f"maps the unbounded value {unbounded[at]:.6g} to "
+                f"{back[at]:.6g}, the stored one to {stored[at]:.6g}"
+            )
     there = _apply(bijector.forward, back, back.dtype)
     wrong = ~(np.abs(there - unbounded) <= 0.2 * scale + 0.02 * abs(unbounded))
     if not wrong.any():
