@@ -77,3 +77,14 @@ def test_keys(tokens):
     assert "mu" not in tokens
     with pytest.raises(UnknownKeyError, match="'mu' not found"):
         tokens["mu"]
+
+
+def test_as_a_dictionary_or_an_array(tokens):
+    assert tokens.keys() == ("obs",)
+    np.testing.assert_array_equal(dict(tokens)["obs"], tokens["obs"])
+    with pytest.raises(TypeError) as caught:
+        np.asarray(tokens, float)
+    assert str(caught.value) == (
+        "Tokens of ['obs'] are not one array. Use tokens[name] for the values "
+        "of a key, or tokens.data for all."
+    )

@@ -323,6 +323,17 @@ class Tokens(TokenQueries):
             index = np.asarray(index, None if index else int)
         return take_rows(self, index)
 
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of all keys; ``dict(tokens)`` has their arrays."""
+        return self.layout.names
+
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        # Without this method NumPy returns an array of objects.
+        raise TypeError(
+            f"Tokens of {list(self.keys())} are not one array. Use "
+            "tokens[name] for the values of a key, or tokens.data for all."
+        )
+
     def __contains__(self, key: object) -> bool:
         """Return whether a key exists."""
         return key in self.layout.names
