@@ -80,6 +80,8 @@ def _scores(
     each = weights[:, :, None, None]
     away = values - (each * values).sum(1, keepdims=True)
     scale = np.sqrt((each * away**2).sum(1, keepdims=True))
+    # If one draw has nearly all the weight, squared scores could overflow.
+    scale = np.maximum(scale, 1e-9 * values.std(1, keepdims=True))
     return away / np.where(scale > 0, scale, 1)
 
 
