@@ -8,6 +8,7 @@ from scipy import stats
 from nightly import several
 from tfmpe import Tokens
 from tfmpe.estimators._conditionals import Conditional
+from tfmpe.estimators._verdict.calibration import _coverage, single_column
 from tfmpe.estimators._verdict.classifier import classifier_tests
 from tfmpe.estimators._verdict.density import Densities, weights_finding
 from tfmpe.estimators._verdict.features import data_features
@@ -54,6 +55,33 @@ class TestPosteriorSbc:
     @pytest.mark.parametrize("sd", [0.6, 1.6])
     def test_wrong_likelihoods_are_found(self, sd):
         assert self.ranks(sd).uniformity().p_value < 1e-4
+
+    def test_one_draw_may_have_all_the_weight(self):
+        ranks = self.ranks(0.01, n_draws=3, n=100)
+        assert np.isin(ranks.means["theta"], range(100)).all()
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        ((0.3, 0.6, 0.8), "too narrow"),
+        ((0.7, 0.9, 0.94), "too wide"),
+        ((0.615, 0.9, 0.9), "of wrong shape"),
+    ],
+)
+def test_coverage_in_words(inside, words):
+    n = 200
+    counts = np.diff([0, *inside, 1]) * n
+    ranks = np.repeat([0, 50, 80, 99], np.rint(counts).astype(int))
+    columns = single_column(ranks, "mu")._replace(
+        together=np.stack([ranks, ranks], 1)
+    )
+    found = _coverage(columns, 99)
+    numbers = [f"{x:.2f}" for x in found.numbers.values()]
+    assert found.fault == (
+        f"Regions of mu are {words}: the truth is in {numbers[0]} of 50%, "
+        f"{numbers[1]} of 80%, {numbers[2]} of 95% regions."
+    )
 
 
 def material_of(seed, n=40, n_draws=9, slope=0.5):

@@ -128,18 +128,23 @@ def _coverage(columns: RankColumns, n_samples: int) -> Outcome:
         if n and 0 < nominal < 1:
             p_values.append(float(binomtest(covered, n, nominal).pvalue))
             numbers[f"{level:.0%}"] = covered / n
-            off.append(covered / n - nominal)
+            error = math.sqrt(nominal * (1 - nominal) / n)
+            off.append((covered / n - nominal) / error)
     what = "all keys together" if columns.name == JOINT else columns.name
-    found = ", ".join(f"{x:.0%} for {level}" for level, x in numbers.items())
-    words = "too narrow" if sum(off) < 0 else "too wide"
+    found = ", ".join(f"{x:.2f} of {level}" for level, x in numbers.items())
+    # A deviation below one standard error contradicts nothing.
+    words = {
+        (True, False): "too narrow",
+        (False, True): "too wide",
+    }.get((min(off, default=0) < -1, max(off, default=0) > 1), "of wrong shape")
     return Outcome(
         "coverage",
         columns.name,
         bonferroni(p_values),
         numbers,
-        f"Regions of {what} contain the truth as often as they should: "
-        f"{found}.",
-        f"Regions of {what} are {words}: they contain {found}.",
+        f"Regions of {what} contain the truth as often as they should: it is "
+        f"in {found} regions.",
+        f"Regions of {what} are {words}: the truth is in {found} regions.",
         remedy_of(words),
     )
 
