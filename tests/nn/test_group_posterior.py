@@ -177,3 +177,7 @@ def test_one_group_is_refused():
     open_tokens = Tokens.from_pytree(tokens.decode(), {})
     with pytest.raises(ValueError, match=r"All tokens of \['obs'\] are one"):
         network(open_tokens)
+    with pytest.raises(ValueError, match=r"Name \['mu'\], .* or add 'local'"):
+        GroupPosterior.for_tokens(
+            tokens, ["tau"], ["obs"], CONFIG, rngs=nnx.Rngs(0)
+        )

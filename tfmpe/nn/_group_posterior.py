@@ -176,12 +176,22 @@ class GroupPosterior(nnx.Module):
         groups = token_groups(layout, shared.names)
         found = np.concatenate([groups[layout[n].block] for n in given.names])
         if len(np.unique(found)) < 2:
+            others = [
+                key.name
+                for key in layout.keys
+                if key.n_tokens == 1
+                and key.name not in (*shared.names, *given.names)
+            ]
+            name = (
+                f"Name {others}, with one token each, as global keys, too; or "
+                "add"
+            )
             raise ValueError(
                 f"All tokens of {list(given.names)} are one group, because "
                 f"rules do not keep them apart even if {list(shared.names)} "
-                "are known. Add 'local' rules, and 'cross_local' rules that "
-                "match the dimension of the groups, or use Tokens with "
-                "several groups."
+                f"are known. {name if others else 'Add'} 'local' rules, and "
+                "'cross_local' rules that match the dimension of the groups, "
+                "or use Tokens with several groups."
             )
         n_values = int(filled_columns(shared.keys, shared.width).sum())
         network = cls(
