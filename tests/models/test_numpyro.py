@@ -381,6 +381,21 @@ def test_what_is_not_supported_is_named(model, arguments, words):
         from_numpyro(model, *arguments, observed=["obs"])
 
 
+def test_arguments_that_do_not_fit_the_model():
+    def houses(county, x):
+        with numpyro.plate("county", 3):
+            theta = numpyro.sample("theta", dist.Normal(0, 1))
+        with numpyro.plate("house", 4):
+            numpyro.sample("obs", dist.Normal(theta[county] + x, 1))
+
+    for county, x, words in (
+        ([0, 1, 2, 2], np.zeros(4), r"county \(list\), x \(ndarray \(4,\)\)"),
+        (np.arange(4) % 3, np.zeros(5), r"x \(ndarray \(5,\)\)"),
+    ):
+        with pytest.raises(TypeError, match=f"after the site 'theta'.*{words}"):
+            from_numpyro(houses, county, x, observed=["obs"])
+
+
 @pytest.mark.parametrize(
     ("observed", "words"),
     [

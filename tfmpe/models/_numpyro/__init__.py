@@ -57,6 +57,8 @@ def from_numpyro(
     ValueError
         If a site cannot be simulated or inferred: the message names the site
         and the remedy.
+    TypeError
+        If the model fails with its arguments; the message shows their types.
 
     Notes
     -----

@@ -97,6 +97,14 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
         ) from error
     except _CONCRETE as error:
         raise _not_traceable(run) from error
+    except (TypeError, IndexError) as error:
+        raise TypeError(
+            f"The model fails after the site {run.last!r}: "
+            f"{str(error).rstrip('.')}. Its "
+            f"arguments are {_shown(run.arguments)}. Pass indices and "
+            "covariates as arrays, with an entry for each element of their "
+            "plate."
+        ) from error
     if all((np.asarray(each) == each[0]).all() for each in values.values()):
         raise ValueError(
             "All runs of the model draw the same values. Pass the model "
@@ -140,6 +148,15 @@ _CONCRETE = (
     jax.errors.TracerArrayConversionError,
     jax.errors.TracerIntegerConversionError,
 )
+
+
+def _shown(arguments: Mapping[str, Any]) -> str:
+    """Return the names, types and shapes of arguments."""
+    return ", ".join(
+        f"{name} ({type(each).__name__}"
+        + (f" {each.shape})" if hasattr(each, "shape") else ")")
+        for name, each in arguments.items()
+    )
 
 
 def _not_traceable(run: Run) -> ValueError:
