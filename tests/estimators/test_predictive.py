@@ -339,7 +339,7 @@ def test_keys_that_were_not_observed_are_kept():
 
 
 def test_summary():
-    data = {"a": np.zeros((1, 1, 1)), "y": np.array([[[0.0], [0.5], [9]]])}
+    data = {"a": np.zeros((1, 1, 1)), "y": np.array([[[0.0], [0.4], [9]]])}
     tokens = Tokens.from_pytree(data, {})
 
     def simulator(key, parameters):
@@ -355,6 +355,15 @@ def test_summary():
         "\n"
         "  key  values  inside 50%  inside 90%\n"
         "  y    3       67%         67%"
+    )
+    tied = tokens.with_values(y=predicted.interval(0.5)[1]["y"])
+    predicted = posterior_predictive(
+        Given(), tied, ["a"], ["y"], simulator, key=KEY, n_samples=21
+    )
+    assert predicted.summary().endswith(
+        "\n  y    3       100%        100%\n\n"
+        "Values equal to an end of an interval are inside, so that shares of "
+        "discrete\nvalues, such as small counts, exceed the level."
     )
 
 

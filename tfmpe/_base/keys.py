@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, get_args
 
-from .arrays import PRNGKey
+from .arrays import AnyArray, PRNGKey
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,7 +15,7 @@ def check_key(key: object) -> None:
     if isinstance(key, get_args(PRNGKey)):
         return
     what = repr(key)
-    if hasattr(key, "dtype"):
+    if isinstance(key, AnyArray):
         what = f"an array of shape {key.shape} and dtype {key.dtype}"
     raise TypeError(
         f"key is {what}, expected one PRNG key. Pass jax.random.key(0)."

@@ -17,6 +17,12 @@ from tfmpe.estimators._types import ArrayTree, SomeAxes
 from tfmpe.preprocessing import Tokens
 
 _REPORTED = (0.5, 0.9)
+_TIES = (
+    "",
+    "Values equal to an end of an interval are inside, so that shares of "
+    "discrete",
+    "values, such as small counts, exceed the level.",
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,7 +134,7 @@ class PosteriorPredictive:
         """Return a table of :meth:`share_inside` at 50% and 90%, as text.
 
         Data that the draws are conditioned on lie inside slightly more often
-        than the level.
+        than the level. A note follows if values equal an end of an interval.
         """
         shares = [self.share_inside(level) for level in _REPORTED]
         titles = [f"inside {level:.0%}" for level in _REPORTED]
@@ -140,7 +146,8 @@ class PosteriorPredictive:
             )
             for key in self._keys()
         ]
-        return summary_table(self, ("key", "values", *titles), rows)
+        note = _TIES if any(_has_ties(key) for key in self._keys()) else ()
+        return summary_table(self, ("key", "values", *titles), rows, *note)
 
     def plot(
         self,
@@ -200,3 +207,9 @@ class PosteriorPredictive:
         n_sets = math.prod(self.observed.sample_shape)
         sets = "1 set" if n_sets == 1 else f"{n_sets} sets"
         return f"PosteriorPredictive({self.n_samples} draws for {sets} of data)"
+
+
+def _has_ties(key: KeyPredictive) -> bool:
+    """Return whether observed values equal ends of the reported intervals."""
+    ends = [central_interval(key.simulated, level) for level in _REPORTED]
+    return bool(((key.observed == np.concatenate(ends)) & key.real).any())

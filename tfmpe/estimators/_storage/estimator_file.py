@@ -187,11 +187,11 @@ def _read_standardizer(
     for row, (name, shape, _) in enumerate(keys):
         if bijector := known.get(name):
             at = (row, slice(math.prod(shape)))
-            around = (np.asarray(moment[at]) for moment in (mean, scale))
+            middle, width = np.asarray(mean[at]), np.asarray(scale[at])
             # Older files do not have it.
             stored = arrays.get(_BOUNDED)
             stored = None if stored is None else stored[:, *at]
-            fault = other_bijector(bijector, *around, stored)
+            fault = other_bijector(bijector, middle, width, stored)
             faults += [f"the one of {name!r} {fault}"] if fault else []
     raise_faults(
         StorageError, "Bijectors differ from those in the file", faults
