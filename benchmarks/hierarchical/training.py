@@ -102,12 +102,12 @@ def _trained_bottom_up(task, size, budget, key, n_synthetic, n_steps):
         independence=task.independence,
         n_simulations=budget,
         n_synthetic=n_synthetic,
-        # Parameters are given here, and keep their own units.
+        # A location that is given, not inferred, keeps its own units.
         likelihood=DensityEstimator(
             bijectors={
                 name: each
                 for name, each in task.bijectors.items()
-                if name == "x"
+                if name != task.local_name
             }
         ),
         likelihood_options={

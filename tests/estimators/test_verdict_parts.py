@@ -79,8 +79,8 @@ def test_coverage_in_words(inside, words):
     found = _coverage(columns, 99)
     numbers = [f"{x:.2f}" for x in found.numbers.values()]
     assert found.fault == (
-        f"Regions of mu are {words}: the truth is in {numbers[0]} of 50%, "
-        f"{numbers[1]} of 80%, {numbers[2]} of 95% regions."
+        f"Regions of mu are {words}: {numbers[0]} of the 50%, {numbers[1]} of "
+        f"the 80%, {numbers[2]} of the 95% regions contain the truth."
     )
 
 

@@ -131,7 +131,7 @@ def _coverage(columns: RankColumns, n_samples: int) -> Outcome:
             error = math.sqrt(nominal * (1 - nominal) / n)
             off.append((covered / n - nominal) / error)
     what = "all keys together" if columns.name == JOINT else columns.name
-    found = ", ".join(f"{x:.2f} of {level}" for level, x in numbers.items())
+    found = ", ".join(f"{x:.2f} of the {level}" for level, x in numbers.items())
     # A deviation below one standard error contradicts nothing.
     words = {
         (True, False): "too narrow",
@@ -142,9 +142,9 @@ def _coverage(columns: RankColumns, n_samples: int) -> Outcome:
         columns.name,
         bonferroni(p_values),
         numbers,
-        f"Regions of {what} contain the truth as often as they should: it is "
-        f"in {found} regions.",
-        f"Regions of {what} are {words}: the truth is in {found} regions.",
+        f"Regions of {what} contain the truth as often as they should: {found} "
+        "regions.",
+        f"Regions of {what} are {words}: {found} regions contain the truth.",
         remedy_of(words),
     )
 
