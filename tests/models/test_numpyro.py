@@ -170,6 +170,49 @@ def test_tokens_in_an_order_get_positions():
     assert derive("walk").layout["obs"].n_inputs == 1
 
 
+def walks(n_sites, n_times):
+    with plate("site", n_sites, dim=-2), plate("time", n_times, dim=-1):
+        d = sample("d", dist.Normal(0, 1))
+        sample("obs", dist.Normal(jnp.cumsum(d, -1), 0.1))
+
+
+def shifted(n_sites, n_times):
+    with plate("site", n_sites, dim=-2), plate("time", n_times, dim=-1):
+        d = sample("d", dist.Normal(0, 1))
+        sample("obs", dist.Normal(d + jnp.roll(d, 1, -1), 0.1))
+
+
+def transposed(n_sites, n_times):
+    with plate("row", n_sites, dim=-2), plate("column", n_times, dim=-1):
+        d = sample("d", dist.Normal(0, 1))
+        sample("obs", dist.Normal(d.T, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "n_axes"),
+    [(walks, (2, 3), 1), (shifted, (2, 4), 1), (transposed, (3, 3), 1)],
+)
+def test_tokens_in_an_order_within_a_plate_get_positions(model, shape, n_axes):
+    layout = from_numpyro(model, *shape, observed=["obs"]).layout
+    assert layout["d"].n_inputs == layout["obs"].n_inputs == n_axes
+
+
+def test_tokens_in_an_order_within_groups_get_positions():
+    group, before = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 3, 3])
+
+    def model():
+        with plate("group", 2):
+            mu = sample("mu", dist.Normal(0, 1))
+        with plate("row", 5):
+            z = sample("z", dist.Normal(mu[group], 1))
+            mean = mu[group] + z + 2 * z[before]
+            sample("obs", dist.Normal(mean, 1))
+
+    layout = from_numpyro(model, observed=["obs"]).layout
+    assert ("z", "obs", "group") in layout.independence.to_dict()["cross_local"]
+    assert layout["z"].n_inputs == layout["obs"].n_inputs == 1
+
+
 @pytest.mark.parametrize("name", ["eight_schools", "state_space"])
 def test_density_is_that_of_numpyro(name):
     model, case = derive(name), CASES[name]

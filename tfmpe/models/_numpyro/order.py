@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Int
 
 from tfmpe._base.arrays import AnyArray
 
@@ -40,11 +40,12 @@ def find_order(
         }
         for name, site in sites.items()
     }
-    for name in _told_apart(graph, decisions):
-        shape = sites[name].event_shape
-        found[name] |= {axis for axis, size in enumerate(shape) if size > 1}
-    for name, axes in _uneven(outputs, sites, draws, inputs).items():
-        found[name] |= axes
+    for part in (
+        _told_apart(graph, decisions),
+        _uneven(outputs, sites, draws, inputs),
+    ):
+        for name, axes in part.items():
+            found[name] |= axes
     return {name: sorted(axes) for name, axes in found.items() if axes}
 
 
@@ -66,25 +67,41 @@ def with_positions(
     return found
 
 
-def _told_apart(graph: Graph, decisions: list[Decision]) -> set[str]:
-    """Return keys whose tokens differ by edges that no rule describes."""
-    found = set()
+def _told_apart(graph: Graph, decisions: list[Decision]) -> dict[str, set[int]]:
+    """Return axes along which tokens differ by edges that no rule describes."""
+    found: dict[str, set[int]] = {name: set() for name in graph.shapes}
     for each in decisions:
-        if each.kind != "open":
+        if each.match is None:
             continue
+        along = {each.b: each.match.b, each.a: each.match.a}
         for child, parent in {(each.a, each.b), (each.b, each.a)}:
-            if child not in each.factors or graph.size(parent) == 1:
-                continue
-            if child == parent:
-                found.add(child)
+            inside = {n: _inside(graph, n, along[n]) for n in (child, parent)}
+            if child not in each.factors or not inside[parent]:
                 continue
             edges = graph.edges[child, parent]
-            found.add(parent)
-            every = len(edges.child) == graph.size(child) * graph.size(parent)
-            shapes = (set(graph.shapes[name]) - {1} for name in (child, parent))
-            if not every or set.intersection(*shapes):
-                found.add(child)
+            every = len(edges.child) == each.match.n_open
+            shapes = (
+                {graph.shapes[name][axis] for axis in inside[name]}
+                for name in (child, parent)
+            )
+            alike = every and not set.intersection(*shapes)
+            if not alike:
+                found[child] |= inside[child]
+            if not alike or each.kind == "open":
+                found[parent] |= inside[parent]
     return found
+
+
+def _inside(
+    graph: Graph, name: str, along: Int[np.ndarray, " tokens"]
+) -> set[int]:
+    """Return axes along which tokens with one coordinate differ."""
+    n = len(np.unique(along))
+    return {
+        axis
+        for axis in range(len(graph.shapes[name]))
+        if len(np.unique([along, graph.axis(name, axis)], axis=1).T) > n
+    }
 
 
 def _uneven(

@@ -72,8 +72,8 @@ def _simulated(sites: Mapping[str, Site]) -> Iterator[Reason]:
 def _decision(
     decision: Decision, missed: Mapping[tuple[str, str], set[str]]
 ) -> Reason:
-    a, b, kind, dims, factors = decision
-    if kind == "local":
+    a, b, kind, factors, match = decision
+    if match is None:
         return (
             f"local {a}",
             f"given all else, no token of {a} depends on another",
@@ -82,6 +82,7 @@ def _decision(
     sure = _sure(a, b, factors, missed)
     if kind == "open":
         return f"open {a}, {b}", f"{tied}; {sure}"
+    dims = match.dims
     where = {str: f"on {dims}", tuple: f"on axes {dims}"}.get(
         type(dims), "position by position"
     )

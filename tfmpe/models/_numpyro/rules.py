@@ -10,6 +10,21 @@ from .graph import Graph
 from .groups import Dimensions
 
 
+class Match(NamedTuple):
+    """Coordinates of two keys, along a dimension that a rule matches."""
+
+    dims: Any
+    a: Int[np.ndarray, " tokens_a"]
+    b: Int[np.ndarray, " tokens_b"]
+
+    @property
+    def n_open(self) -> int:
+        """Number of pairs of tokens with equal coordinates."""
+        size = int(max(self.a.max(), self.b.max())) + 1
+        counts = [np.bincount(each, minlength=size) for each in self[1:]]
+        return int(np.dot(*counts))
+
+
 class Decision(NamedTuple):
     """What the rules do with a pair of keys.
 
@@ -20,29 +35,18 @@ class Decision(NamedTuple):
     kind
         Pairs of tokens that stay open: none ('cross', or 'local' within a key),
         those with equal coordinates ('cross_local'), or all ('open').
-    dims
-        The dimension of a cross_local rule.
     factors
         The keys whose factors tie the two.
+    match
+        Coordinates of both keys, equal for pairs that stay open; None if none
+        stay open.
     """
 
     a: str
     b: str
     kind: str
-    dims: Any = None
     factors: tuple[str, ...] = ()
-
-
-class _Match(NamedTuple):
-    dims: Any
-    a: Int[np.ndarray, " tokens_a"]
-    b: Int[np.ndarray, " tokens_b"]
-
-    @property
-    def n_open(self) -> int:
-        size = int(max(self.a.max(), self.b.max())) + 1
-        counts = [np.bincount(each, minlength=size) for each in self[1:]]
-        return int(np.dot(*counts))
+    match: Match | None = None
 
 
 def decide(graph: Graph, dimensions: Dimensions) -> list[Decision]:
@@ -63,7 +67,9 @@ def independence(decisions: list[Decision]) -> dict[str, list[Any]]:
         "local": [d.a for d in decisions if d.kind == "local"],
         "cross": [pair for a, b in none for pair in ((a, b), (b, a))],
         "cross_local": [
-            (d.a, d.b, d.dims) for d in decisions if d.kind == "cross_local"
+            (d.a, d.b, d.match.dims)
+            for d in decisions
+            if d.match and d.kind == "cross_local"
         ],
     }
 
@@ -72,34 +78,32 @@ def _decide(graph: Graph, dimensions: Dimensions, a: str, b: str) -> Decision:
     factors = tuple(graph.factors(a, b))
     if not factors:
         return Decision(a, b, "local" if a == b else "cross")
-    best, least = None, graph.size(a) * graph.size(b)
+    kind = "open"
+    best = Match(None, *(np.zeros(graph.size(name), int) for name in (a, b)))
     for match in _matches(graph, dimensions, a, b):
-        n_open = match.n_open
-        if n_open < least and graph.covers(a, b, match.a, match.b):
-            best, least = match, n_open
-    if best is None:
-        return Decision(a, b, "open", None, factors)
-    return Decision(a, b, "cross_local", best.dims, factors)
+        if match.n_open < best.n_open and graph.covers(a, b, match.a, match.b):
+            best, kind = match, "cross_local"
+    return Decision(a, b, kind, factors, best)
 
 
 def _matches(
     graph: Graph, dimensions: Dimensions, a: str, b: str
-) -> Iterator[_Match]:
+) -> Iterator[Match]:
     """Yield the dimensions that a rule may match, those with names first."""
     of_a, of_b = (_named(graph, dimensions, name) for name in (a, b))
     for name, along in of_a.items():
         if name in of_b:
-            yield _Match(name, along, of_b[name])
+            yield Match(name, along, of_b[name])
     if a == b:
         return
     shape_a, shape_b = graph.shapes[a], graph.shapes[b]
     for i, size in enumerate(shape_a):
         for j, other in enumerate(shape_b):
             if size == other > 1:
-                yield _Match((i, j), graph.axis(a, i), graph.axis(b, j))
+                yield Match((i, j), graph.axis(a, i), graph.axis(b, j))
     if shape_a == shape_b:
         position = np.arange(graph.size(a))
-        yield _Match(None, position, position)
+        yield Match(None, position, position)
 
 
 def _named(
