@@ -1,5 +1,7 @@
 """Flow of data through jax programs against changes of single elements."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,19 +13,21 @@ from tfmpe.models._numpyro.flow import follow
 
 W = jnp.array([[1.0, 0.0, 0.0], [2.0, 3.0, 0.0], [0.0, 1.0, 1.0]])
 ROWS = jnp.array([2, 0, 0])
+KEY = jax.random.key(0)
 
 
 def loop(x):
-    """Count in a loop whose number of steps depends on each element."""
+    """Halve all elements until all are small."""
+    return lax.while_loop(lambda y: jnp.any(y > 0.5), lambda y: y / 2, x)
 
-    def more(state):
-        return jnp.any(state[0] > 0)
 
-    def less(state):
-        y, n = state
-        return jnp.where(y > 0, y - 1, y), n + (y > 0)
-
-    return lax.while_loop(more, less, (x, jnp.zeros(3)))[1]
+def later_loop(x):
+    """Count in a loop whose condition does not change its other results."""
+    return lax.while_loop(
+        lambda state: jnp.any(state[0] > 0.8),
+        lambda state: (state[0] - 1, state[1] + 1),
+        (x, jnp.zeros(3)),
+    )[1]
 
 
 def scalar_loop(x):
@@ -77,6 +81,24 @@ PROGRAMS = {
         lambda x: jnp.zeros(3).at[ROWS].add(x),
         mask(".##", "...", "#.."),
     ),
+    "known scatter": (
+        lambda x: x.at[1].apply(jnp.exp).at[2].set(x[0]),
+        mask("#..", ".#.", "#.."),
+    ),
+    "reduction": (
+        lambda x: lax.reduce(x[:, None] + W, 1.0, lambda a, b: a * b + b, [0]),
+        ALL,
+    ),
+    "reduction of rows": (
+        lambda x: lax.reduce(
+            jnp.stack([x, x], 1), 1.0, lambda a, b: a * b + b, [1]
+        ),
+        OWN,
+    ),
+    "reduction of known values": (
+        lambda x: x * lax.reduce(W + 1, 1.0, lambda a, b: a * b + b, [0]),
+        OWN,
+    ),
     "slices": (
         lambda x: jnp.concatenate([x[1:], x[:1]]),
         mask(".#.", "..#", "#.."),
@@ -87,7 +109,9 @@ PROGRAMS = {
         lambda x: jnp.linalg.cholesky(x[:, None, None] * jnp.eye(2))[:, 0, 0],
         OWN,
     ),
-    "loop of a batch": (loop, OWN),
+    "loop of a batch": (loop, ALL),
+    "count in a loop": (later_loop, ALL),
+    "random numbers": (lambda x: jax.random.poisson(KEY, x), OWN),
     "loop": (scalar_loop, mask("#..", "##.", "#.#")),
     "recursion": (recursion, mask("...", "#..", "##.")),
     "steps": (steps, mask("##.", "#.#", "..#")),
@@ -124,6 +148,18 @@ def test_a_program_without_a_rule_mixes_everything():
 
     jaxpr = jax.make_jaxpr(callback)(jnp.zeros(3))
     assert follow(jaxpr, [np.array([True, False, False])])[0].all()
+
+
+@pytest.mark.skipif(
+    "axis" not in inspect.signature(lax.top_k).parameters,
+    reason="lax.top_k has no axis in this release of jax",
+)
+def test_the_largest_elements_depend_on_all_along_their_axis():
+    def program(x):
+        return lax.top_k(jnp.stack([x, x], 1), 3, axis=0)[0][:, 0]
+
+    jaxpr = jax.make_jaxpr(program)(jnp.zeros(3))
+    assert follow(jaxpr, [np.array([False, True, False])])[0].all()
 
 
 def test_rows_of_a_batch_of_loops_stay_apart():

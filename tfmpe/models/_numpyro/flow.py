@@ -15,7 +15,7 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Bool
 
-from .flow_rules import mixed, rule_of
+from .flow_rules import is_sampler, mixed, rule_of
 from .marks import UNKNOWN, Marks, State, dense, shape_of
 
 
@@ -79,9 +79,14 @@ def _called(eqn: JaxprEqn) -> Any:
         inner = eqn.params.get(name)
         if isinstance(inner, (Jaxpr, ClosedJaxpr)):
             jaxpr = inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner
-            same = len(jaxpr.invars) == len(eqn.invars)
-            same &= len(jaxpr.outvars) == len(eqn.outvars)
-            return inner if same and eqn.primitive.name not in _LOOPS else None
+            # The program of a reduction takes single elements.
+            same = [
+                [shape_of(var) for var in (*each.invars, *each.outvars)]
+                for each in (jaxpr, eqn)
+            ]
+            calls = same[0] == same[1] and not is_sampler(eqn)
+            calls &= eqn.primitive.name not in _LOOPS
+            return inner if calls else None
     return None
 
 
@@ -198,9 +203,8 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
             old | dense(state, old.shape)
             for old, state in zip(marks, step(given), strict=True)
         ]
-        # Marks that reach the condition reach every result; but a batched loop,
-        # which runs until all rows are done, leaves rows alone once done.
-        last = _run(_without_any(test), [*for_test, *given])[0]
+        # Marks that reach the condition reach every result.
+        last = ends(given)
         if last.marks is not None:
             # Under vmap, each row has its own condition.
             rows = last.marks.ndim
@@ -218,25 +222,6 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
     ]
     marks, _ = lax.while_loop(lambda c: c[1], grow, (start, jnp.array(True)))
     return [State(marks=each) for each in marks]
-
-
-def _without_any(test: ClosedJaxpr) -> ClosedJaxpr:
-    """Return a loop condition with constants in place of ``any``."""
-    jaxpr = test.jaxpr
-    eqns = [
-        eqn
-        for eqn in jaxpr.eqns
-        if eqn.primitive.name not in ("reduce_or", "reduce_and")
-    ]
-    cut = [
-        var
-        for eqn in jaxpr.eqns
-        if eqn.primitive.name in ("reduce_or", "reduce_and")
-        for var in eqn.outvars
-    ]
-    free = jaxpr.replace(eqns=eqns, constvars=[*jaxpr.constvars, *cut])
-    values = [jnp.zeros(var.aval.shape, bool) for var in cut]
-    return ClosedJaxpr(free, [*test.consts, *values])
 
 
 def _cond(eqn: JaxprEqn, states: list[State]) -> list[State]:

@@ -56,10 +56,19 @@ _CUMULATIVE = _names(
     cumlogsumexp cummax cummin cumprod cumsum
     """
 )
+# Functions of jax and numpyro with a loop until all elements are accepted.
+_SAMPLERS = _names("_poisson _von_mises_centered")
+
+
+def is_sampler(eqn: JaxprEqn) -> bool:
+    """Return whether an equation draws elements independently."""
+    return eqn.params.get("name") in _SAMPLERS
 
 
 def rule_of(eqn: JaxprEqn) -> Rule:
     """Return the rule of an equation."""
+    if is_sampler(eqn):
+        return _sampled
     name = eqn.primitive.name
     for names, rule in (
         (_ELEMENTWISE, _elementwise),
@@ -102,6 +111,13 @@ def mixed(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 def _elementwise(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     found = [state.marks for state in states]
+    return [_union(found, shape_of(var)) for var in eqn.outvars]
+
+
+def _sampled(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
+    key, *parameters = states
+    random = mixed(eqn, [key])[0]
+    found = [random, *(state.marks for state in parameters)]
     return [_union(found, shape_of(var)) for var in eqn.outvars]
 
 
@@ -150,6 +166,13 @@ def _reduced(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     return [jnp.any(x, axis=tuple(eqn.params["axes"]))]
 
 
+def _reduce(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
+    n, axes = len(eqn.outvars), tuple(eqn.params["dimensions"])
+    marks = jnp.squeeze(_along(axes, states[:n], eqn), axes)
+    start = [jnp.any(s.marks) for s in states[n:] if s.marks is not None]
+    return [_union([marks, *start], shape_of(var)) for var in eqn.outvars]
+
+
 def _cumulative(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     x = dense(states[0], shape_of(eqn.invars[0])).astype(jnp.int32)
     axis, reverse = eqn.params["axis"], eqn.params["reverse"]
@@ -177,7 +200,8 @@ def _sort(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 
 def _top_k(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    marks = _along([-1], states, eqn)
+    # Old releases of jax have no other axis than the last one.
+    marks = _along([eqn.params.get("axis", -1)], states, eqn)
     return _over_results(marks, eqn)
 
 
@@ -313,7 +337,8 @@ def _scatter(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
         return total > 0
 
     shape = shape_of(eqn.invars[2])
-    if eqn.primitive.name == "scatter":  # Overwrites old values
+    if eqn.primitive.name == "scatter" and eqn.params["update_jaxpr"] is None:
+        # Overwrites old values
         old = old & ~spread(jnp.ones(shape, bool))
     return [old | spread(dense(update, shape))]
 
@@ -331,6 +356,7 @@ _OTHERS: dict[str, Rule] = {
     "mul": _times,
     "optimization_barrier": _each,
     "pad": _pad,
+    "reduce": _reduce,
     "select_n": _select,
     "sort": _sort,
     "top_k": _top_k,
