@@ -323,6 +323,19 @@ def with_factor():
     observe(mu)
 
 
+def with_factor_of_each():
+    mu = sample("mu", dist.Normal(0, 1))
+    with plate("n", 2):
+        numpyro.factor("push", -(mu**2))
+    observe(mu)
+
+
+def with_delta_factor():
+    mu = sample("mu", dist.Normal(0, 1))
+    sample("push", dist.Delta(0.0, log_density=-(mu**2)))
+    observe(mu)
+
+
 def with_parameter():
     observe(numpyro.param("loc", 0.0) + sample("mu", dist.Normal(0, 1)))
 
@@ -331,6 +344,31 @@ def with_mask():
     mu = sample("mu", dist.Normal(0, 1))
     with plate("n", 2), numpyro.handlers.mask(mask=jnp.array([True, False])):
         observe(mu)
+
+
+def with_mask_of_a_plate():
+    mu = sample("mu", dist.Normal(0, 1))
+    with plate("n", 2), numpyro.handlers.mask(mask=False):
+        observe(mu)
+
+
+def with_mask_of_a_distribution():
+    mu = sample("mu", dist.Normal(0, 1))
+    masked = dist.Normal(mu, jnp.ones(2)).mask(jnp.array([True, False]))
+    sample("obs", masked.to_event(1))
+
+
+def with_censored():
+    mu = sample("mu", dist.Normal(0, 1))
+    if not hasattr(dist, "RightCensoredDistribution"):
+        pytest.skip("this release of NumPyro has no censored distributions")
+    with plate("n", 2):
+        sample(
+            "obs",
+            dist.RightCensoredDistribution(
+                dist.Normal(mu, 1), jnp.array([True, False])
+            ),
+        )
 
 
 def with_scale():
@@ -356,6 +394,11 @@ def with_simplex():
 def with_moving_bounds():
     low = sample("low", dist.Normal(0, 1))
     observe(sample("x", dist.Uniform(low, low + 1)))
+
+
+def with_rarely_moving_bounds():
+    mu = sample("mu", dist.Normal(0, 1))
+    observe(sample("x", dist.Uniform(0, jnp.where(mu > 1, 2.0, 1.0))))
 
 
 def with_branch():
@@ -402,13 +445,19 @@ def hidden():
     ("model", "arguments", "words"),
     [
         (with_factor, (), "'push' is a factor"),
+        (with_factor_of_each, (), "'push' is a factor"),
+        (with_delta_factor, (), "'push' is a factor"),
         (with_parameter, (), "'loc' is a param site"),
         (with_mask, (), "'obs' is masked"),
+        (with_mask_of_a_plate, (), "'obs' is masked"),
+        (with_mask_of_a_distribution, (), "'obs' is masked"),
+        (with_censored, (), "'obs' has a censored density"),
         (with_scale, (), "'mu' has a scaled density"),
         (with_subsample, (), "plate 'n' has subsample_size 2"),
         (with_discrete, (), "'kind' is discrete"),
         (with_simplex, (), "the support of 'weights'"),
         (with_moving_bounds, (), "the bounds of 'x'"),
+        (with_rarely_moving_bounds, (), "the bounds of 'x'"),
         (with_branch, (), r"uses values of \['mu'\]"),
         (with_late_latent, (), "'mu' depends on the observed site 'obs'"),
         (without_plate, (np.zeros(3),), r"'obs' is given .* shape \(3,\)"),
@@ -417,6 +466,11 @@ def hidden():
         (improper, (), "'mu' cannot be simulated: its distribution has"),
         (hidden, (), "outside of sample sites"),
         (numpyro.handlers.seed(observe_mean, 0), (), "handlers.seed"),
+        (
+            numpyro.handlers.substitute(gaussian, {"theta": jnp.zeros((2, 1))}),
+            (2, 2),
+            "'theta' has a given value",
+        ),
     ],
 )
 def test_what_is_not_supported_is_named(model, arguments, words):

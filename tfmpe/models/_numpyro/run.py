@@ -105,9 +105,16 @@ class Run:
                 if msg["type"] != "sample":
                     return
                 run.last = msg["name"]
+                in_scan = msg.get("_control_flow_done")
                 if not msg["is_observed"]:
+                    if msg["value"] is not None and not in_scan:
+                        raise ValueError(
+                            f"{run.last!r} has a given value, such as from "
+                            "numpyro.handlers.substitute, so that it is not "
+                            "drawn. Pass the model without it."
+                        )
                     return
-                if msg.get("_control_flow_done"):
+                if in_scan:
                     raise ValueError(
                         f"{run.last!r} has observed values inside numpyro's "
                         "scan, which keep it from being simulated. Pass None "

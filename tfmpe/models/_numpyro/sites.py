@@ -71,23 +71,27 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
     sites: dict[str, Site] = {}
 
     def once(key: PRNGKey) -> Any:
-        # One program draws all values, and the bounds, which may depend on
-        # them; what else is read does not depend on values.
+        # What else is read than values, bounds and factors does not depend on
+        # values.
         messages = run.messages(key)
         _check_kinds(messages)
         found = {n: m for n, m in messages.items() if m["type"] == "sample"}
         sites.update(_sites(found, observed))
+        fns = {name: each["fn"] for name, each in found.items()}
         return (
             {name: each["value"] for name, each in found.items()},
-            {
-                name: bounds_of(each["fn"].support)
-                for name, each in found.items()
-            },
+            {name: bounds_of(fn.support) for name, fn in fns.items()},
+            {name: _factor_of(fn) for name, fn in fns.items()},
         )
 
+    @jax.jit
+    def draw(keys: Any, more: Any) -> Any:
+        return jax.vmap(once)(keys), jax.vmap(lambda k: once(k)[1:])(more)
+
     try:
-        values, bounds = jax.jit(jax.vmap(once))(
-            jax.random.split(jax.random.key(0), 3)
+        (values, *_), (bounds, factors) = draw(
+            jax.random.split(jax.random.key(0), 3),
+            jax.random.split(jax.random.key(1), _N_JUDGED),
         )
     except NotImplementedError as error:
         raise ValueError(
@@ -110,6 +114,8 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
             "All runs of the model draw the same values. Pass the model "
             "itself, without numpyro.handlers.seed or given values."
         )
+    weighted = [name for name, each in factors.items() if np.any(each)]
+    _raise_unsupported([_FACTOR.format(repr(name)) for name in weighted])
     return Reading(
         {
             name: site._replace(support=fixed(site.support, bounds[name]))
@@ -139,9 +145,16 @@ def _sites(
             f"all sites, {list(sites)}, are observed, so nothing is to be "
             "inferred. Leave some out of observed="
         )
-    raise_faults(ValueError, "This model is not supported", faults)
+    _raise_unsupported(faults)
     return sites
 
+
+_FACTOR = (
+    "{} is a factor, which changes the density but cannot be simulated. Write "
+    "it as a distribution of a sample site"
+)
+_CENSORED = "numpyro.distributions.censored"  # Not in old releases
+_N_JUDGED = 200  # Runs that show whether bounds vary
 
 _CONCRETE = (
     jax.errors.ConcretizationTypeError,
@@ -194,12 +207,27 @@ def _check_kinds(messages: Mapping[str, Any]) -> None:
                 f"{name!r} is a {kind} site, a value without a distribution. "
                 "Pass it as an argument of the model, or give it a prior"
             )
-        elif kind == "sample" and isinstance(message["fn"], Unit):
-            faults.append(
-                f"{name!r} is a factor, which changes the density but cannot "
-                "be simulated. Write it as a distribution of a sample site"
-            )
+        elif kind == "sample" and isinstance(_layers(message["fn"])[-1], Unit):
+            faults.append(_FACTOR.format(repr(name)))
+    _raise_unsupported(faults)
+
+
+def _raise_unsupported(faults: list[str]) -> None:
     raise_faults(ValueError, "This model is not supported", faults)
+
+
+def _layers(fn: Any) -> list[Any]:
+    """Return a distribution and those that it wraps, the outermost first."""
+    base = getattr(fn, "base_dist", None)
+    return [fn] if base is None else [fn, *_layers(base)]
+
+
+def _factor_of(fn: Any) -> Any:
+    """Return the factor that a Delta distribution adds; 0 for others."""
+    from numpyro.distributions import Delta
+
+    base = _layers(fn)[-1]
+    return jnp.asarray(base.log_density if isinstance(base, Delta) else 0.0)
 
 
 def _observed(
@@ -251,10 +279,16 @@ def _site(
             f"{name!r} contains {SEPARATOR!r}, which joins nested keys. Rename "
             "it, or pass divider='_' to numpyro.handlers.scope"
         )
-    if isinstance(fn, MaskedDistribution):
+    if any(isinstance(each, MaskedDistribution) for each in _layers(fn)):
         faults.append(
             f"{name!r} is masked. Leave masked elements out of the model: "
             "write the others in long format, with an index of their group"
+        )
+    if any(type(each).__module__ == _CENSORED for each in _layers(fn)):
+        faults.append(
+            f"{name!r} has a censored density, but its simulations are not "
+            "censored. Write a numpyro Distribution whose method sample "
+            "censors what it draws"
         )
     if message["scale"] is not None:
         faults.append(
@@ -294,11 +328,8 @@ def _site(
 def _has_density(fn: Any, value: Any) -> bool:
     from numpyro.distributions import Delta
 
-    base = fn
-    while hasattr(base, "base_dist"):
-        base = base.base_dist
     # Its log density is 0 at its only value, which is not a density.
-    if isinstance(base, Delta):
+    if isinstance(_layers(fn)[-1], Delta):
         return False
     try:
         jax.eval_shape(fn.log_prob, value)
