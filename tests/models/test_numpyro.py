@@ -144,6 +144,78 @@ def test_tokens_get_positions_if_not_all_covariates_are_arguments():
     assert np.array_equal(inputs["obs"], [[3.0, 0.0], [1.0, 1.0], [0.5, 2.0]])
 
 
+def test_a_covariate_of_zero_does_not_hide_arrays_from_elsewhere():
+    elsewhere = np.array([0.5, 2.0, -1.0])
+
+    def model(x):
+        slope = sample("slope", dist.Normal(0, 1))
+        with plate("row", len(x)):
+            sample("obs", dist.Normal(slope * elsewhere * x, 1))
+
+    found = from_numpyro(model, np.array([0.0, 1.0, -2.0]), observed=["obs"])
+    inputs = found.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"], [[0.0, 0.0], [1.0, 1.0], [-2.0, 2.0]])
+
+
+def differences(x, first, second):
+    slope = sample("slope", dist.Normal(0, 1))
+    with plate("row", len(first)):
+        sample("obs", dist.Normal(slope * (x[first] - x[second]), 1))
+
+
+def steps(x):
+    slope = sample("slope", dist.Normal(0, 1))
+    with plate("row", len(x)):
+        sample("obs", dist.Normal(slope * (x - jnp.roll(x, 1)), 1))
+
+
+def first_step(x):
+    slope = sample("slope", dist.Normal(0, 1))
+    with plate("row", len(x)):
+        sample("obs", dist.Normal(slope * jnp.diff(x, prepend=0.0), 1))
+
+
+@pytest.mark.parametrize(
+    ("model", "indices"),
+    [
+        (differences, [[2, 0, 3, 1, 3], [0, 1, 1, 2, 0]]),
+        (steps, []),
+        (first_step, []),
+    ],
+)
+def test_values_whose_order_a_network_would_not_know_are_no_inputs(
+    model, indices
+):
+    x = np.array([0.0, 1.0, 2.5, 4.0])
+    found = from_numpyro(model, x, *map(np.array, indices), observed=["obs"])
+    assert found.functional_input_fn is None
+    assert "obs" not in found.exchangeable
+
+
+def test_an_index_as_long_as_what_it_selects_from_selects():
+    def model(x, group):
+        slope = sample("slope", dist.Normal(0, 1))
+        with plate("row", len(group)):
+            sample("obs", dist.Normal(slope * x[group], 1))
+
+    x, group = jnp.array([0.0, 1.0, 2.5, 4.0]), jnp.array([3, 3, 0, 1])
+    found = from_numpyro(model, x, group, observed=["obs"])
+    inputs = found.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"][:, 1], [4.0, 4.0, 0.0, 1.0])
+
+
+def test_columns_of_a_matrix_may_be_tokens():
+    def model(x):
+        slope = sample("slope", dist.Normal(0, 1).expand([2]).to_event(1))
+        with plate("column", x.shape[1]):
+            sample("obs", dist.Normal(slope @ x, 1))
+
+    x = np.arange(6.0).reshape(2, 3)
+    found = from_numpyro(model, x, observed=["obs"])
+    inputs = found.functional_input_fn(jax.random.key(0), {})
+    assert np.array_equal(inputs["obs"], x.T)
+
+
 def with_integers(dose, region):
     with plate("region", 3):
         rate = sample("rate", dist.Normal(0, 1))

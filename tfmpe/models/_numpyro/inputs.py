@@ -63,14 +63,16 @@ def find_inputs(
         else:
             traceable[name] = array
     rows: dict[tuple[str, str], AnyArray | None] = {}
-    for names in _unknown(traceable):
+    passes = _unknown(traceable)
+    for names in passes:
         arrays = {name: traceable[name] for name in names}
         edges = _edges_of(outputs, sites, given, arrays)
         _check_data(edges, sites, arrays)
         for (site, name), each in edges.items():
             if rows.get((site, name)) is None:
                 found = _rows(each, arrays[name], graph.size(site))
-                if found is None:
+                # While indices are unknown, any element may enter.
+                if found is None and names == passes[-1]:
                     found = _along_axis(each, arrays[name], graph, site)
                 rows[site, name] = found
         if all(
@@ -208,14 +210,17 @@ def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
     """Return the elements of an argument that enter each token, in rows.
 
     None if all tokens take the same elements, or not equally many, or more than
-    32 each.
+    32 each; or several that are not all along some axes, such as the row of a
+    matrix, since their order does not say which is which.
     """
     counts = np.bincount(edges.child, minlength=n)
     if n == 1 or counts.min() != counts.max() or counts[0] > _MOST:
         return None
     order = np.lexsort((edges.parent, edges.child))
     at = edges.parent[order].reshape(n, -1)
-    if (at == at[0]).all():
+    axes = np.ptp(np.unravel_index(at, array.shape), -1).any(-1)
+    whole = np.prod(np.array(array.shape)[axes], dtype=int)
+    if (at == at[0]).all() or at.shape[1] != whole:
         return None
     return np.asarray(array).ravel()[at]
 
@@ -227,7 +232,7 @@ def _along_axis(
 
     Times of a differential equation enter all later tokens, and standardized
     covariates enter all tokens; a token is distinguished by the values at its
-    own place.
+    own place. None if other values enter.
     """
     n, columns = len(array), array.size // len(array)
     shape = graph.shapes[site]
@@ -235,9 +240,12 @@ def _along_axis(
     if len(axes) != 1 or array.dtype.kind != "f" or columns > _MOST:
         return None
     along = graph.axis(site, axes[0])
-    own = edges.child[along[edges.child] == edges.parent // columns]
+    enters = np.zeros((len(along), n), bool)
+    enters[edges.child, edges.parent // columns] = True
+    earlier = np.arange(n) <= along[:, None]
     # The value at the first time is the start, whatever that time is.
-    if not np.isin(edges.child, own).all():
+    known = ~enters.any(1) | enters.all(1) | (enters == earlier).all(1)
+    if not known.all():
         return None
     return np.asarray(array).reshape(n, columns)[along]
 

@@ -122,8 +122,9 @@ def _uneven(
         first = draws[name][(0,) * (1 + len(site.event_shape))]
         equal[name] = np.broadcast_to(first, shape)
     program, key = jax.jit(outputs), jax.random.key(0)
+    # The largest value, since 0 would hide what it multiplies.
     level = {
-        name: np.full_like(each, np.ravel(each)[0])
+        name: np.full_like(each, np.ravel(each)[np.abs(each).argmax()])
         for name, each in inputs.arguments.items()
     }
     with_inputs, without = (
