@@ -17,6 +17,7 @@ from numpyro.infer.util import log_density
 
 from models.numpyro_models import (
     CASES,
+    Simulated,
     derive,
     eight_schools,
     gaussian,
@@ -365,6 +366,45 @@ def test_a_simulator_needs_no_density():
     assert "simulator obs: has no density" in model.explain()
     tokens = model.simulate(jax.random.key(0), 5)
     assert tokens.decode()["obs"].shape == (5, 4, 2)
+
+
+def simulated_decay(n):
+    rate = sample("rate", dist.HalfNormal(1))
+    with plate("time", n):
+        sample("obs", Simulated(rate * jnp.exp(-jnp.arange(n))))
+
+
+def simulated_rare(n):
+    shift = sample("shift", dist.Normal(0, 1e-3))
+    with plate("site", n):
+        sample("obs", Rare(shift + jnp.zeros(n)))
+
+
+class Rare(dist.Distribution):
+    """A simulator that rarely draws anything but 0."""
+
+    support = dist.constraints.real
+    pytree_data_fields = ("shift",)
+
+    def __init__(self, shift):
+        self.shift = shift
+        super().__init__(batch_shape=jnp.shape(shift))
+
+    def sample(self, key, sample_shape=()):
+        """Draw 1 once in 100,000 times."""
+        drawn = jax.random.uniform(key, (*sample_shape, *self.batch_shape))
+        return (drawn + self.shift * 1e-9 < 1e-5).astype(float)
+
+
+def test_rare_events_leave_a_simulator_exchangeable():
+    found = from_numpyro(simulated_rare, 200, observed=["obs"])
+    assert found.exchangeable == ("shift", "obs")
+
+
+def test_simulators_that_differ_between_tokens_get_positions():
+    found = from_numpyro(simulated_decay, 5, observed=["obs"])
+    assert found.layout["obs"].n_inputs == 1
+    assert found.exchangeable == ("rate",)
 
 
 def test_observed_sites_are_those_with_values():

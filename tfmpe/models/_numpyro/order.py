@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from tfmpe._base.arrays import AnyArray
 
@@ -18,6 +18,8 @@ from .rules import Decision
 from .sites import Site
 
 _TOLERANCE = 1e-3
+_DRAWS = 1_000  # Of simulators without a density
+_ERRORS = 6  # Standard errors that equal distributions practically never reach
 
 
 def find_order(
@@ -112,36 +114,70 @@ def _uneven(
 ) -> dict[str, set[int]]:
     """Return axes along which factors differ although all values are equal.
 
-    For keys with functional inputs, the inputs are made equal too. What remains
-    are differences that a network does not see, for example due to arrays that
-    are not arguments of the model.
+    Without a density, draws take the place of factors. For keys with functional
+    inputs, the inputs are made equal too. What remains are differences that a
+    network does not see, for example due to arrays that are not arguments of
+    the model.
     """
     equal = {}
     for name, site in sites.items():
         shape = np.shape(draws[name])[1:]
         first = draws[name][(0,) * (1 + len(site.event_shape))]
         equal[name] = np.broadcast_to(first, shape)
-    program, key = jax.jit(outputs), jax.random.key(0)
+    keys = jax.random.split(jax.random.key(0), _DRAWS)
+
+    @jax.jit
+    def program(given: Mapping[str, AnyArray]) -> dict[str, Array]:
+        found = jax.vmap(outputs, (None, 0))(given, keys)
+        return {
+            name: found[name][:1] if site.has_density else found[name]
+            for name, site in sites.items()
+        }
+
     # The largest value, since 0 would hide what it multiplies.
     level = {
         name: np.full_like(each, np.ravel(each)[np.abs(each).argmax()])
         for name, each in inputs.arguments.items()
     }
     with_inputs, without = (
-        program({**named_sites(equal), **arguments}, key)
+        program({**named_sites(equal), **arguments})
         for arguments in (level, inputs.arguments)
     )
     axes: dict[str, set[int]] = {}
     for name, site in sites.items():
-        if site.has_density:
-            found = with_inputs if name in inputs.values else without
-            factors = np.asarray(found[name])
-            # NaN if the model divides by the range of a covariate.
-            least = _TOLERANCE * (1 + np.abs(factors).max())
-            with np.errstate(invalid="ignore"):
-                axes[name] = {
-                    axis
-                    for axis in range(factors.ndim)
-                    if np.ptp(factors, axis).max() > least
-                }
+        found = with_inputs if name in inputs.values else without
+        outcome = np.asarray(found[name])
+        differ = _factors_differ if site.has_density else _draws_differ
+        axes[name] = {
+            axis
+            for axis in range(len(site.event_shape))
+            if differ(np.moveaxis(outcome, axis + 1, 1))
+        }
     return axes
+
+
+def _factors_differ(factors: Float[np.ndarray, "_ tokens ..."]) -> bool:
+    # NaN if the model divides by the range of a covariate.
+    least = _TOLERANCE * (1 + np.abs(factors).max())
+    with np.errstate(invalid="ignore"):
+        return bool(np.ptp(factors, 1).max() > least)
+
+
+def _draws_differ(draws: Float[np.ndarray, "draws tokens ..."]) -> bool:
+    """Return whether the draws of some tokens are higher or further spread."""
+    from scipy.stats import rankdata
+
+    n, n_tokens = draws.shape[:2]
+    # Rounded, so that rounding errors do not decide.
+    mantissa, exponent = np.frexp(draws.reshape(n * n_tokens, -1))
+    rounded = np.ldexp(mantissa.round(3), exponent)
+    ranks = rankdata(rounded, axis=0).reshape(draws.shape)
+    ranks = ranks - (n * n_tokens + 1) / 2
+    for each in (ranks**2, ranks):
+        each -= each.mean((0, 1))
+        # Bernstein's inequality, which also holds for rare events.
+        most = _ERRORS * each.std((0, 1)) / np.sqrt(n)
+        most += _ERRORS**2 / 3 * np.abs(each).max((0, 1)) / n
+        if (np.abs(each.mean(0)) > most).any():
+            return True
+    return False
