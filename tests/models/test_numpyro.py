@@ -270,6 +270,21 @@ def test_tokens_in_an_order_within_a_plate_get_positions(model, shape, n_axes):
     assert layout["d"].n_inputs == layout["obs"].n_inputs == n_axes
 
 
+def test_tokens_with_different_weights_within_a_plate_get_positions():
+    def model(weights):
+        with plate("site", 3, dim=-2), plate("time", 4, dim=-1):
+            d = sample("d", dist.Normal(0, 1))
+        with plate("site", 3):
+            sample("obs", dist.Normal(d @ weights, 1))
+
+    found = from_numpyro(
+        model, jnp.array([1.0, 2.0, 2.0, 1.0]), observed=["obs"]
+    )
+    assert found.layout["d"].n_inputs == 1
+    found = from_numpyro(model, jnp.ones(4), observed=["obs"])
+    assert found.exchangeable == ("d", "obs")
+
+
 def test_tokens_in_an_order_within_groups_get_positions():
     group, before = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 3, 3])
 

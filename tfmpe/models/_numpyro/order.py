@@ -5,6 +5,7 @@ all that distinguishes them. Otherwise, the network needs their positions.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import jax
 import numpy as np
@@ -15,11 +16,14 @@ from tfmpe._base.arrays import AnyArray
 from .graph import Graph
 from .inputs import Inputs, named_sites
 from .rules import Decision
-from .sites import Site
+from .sites import Site, run_of
 
 _TOLERANCE = 1e-3
+_PERMUTATIONS = 8
 _DRAWS = 1_000  # Of simulators without a density
 _ERRORS = 6  # Standard errors that equal distributions practically never reach
+
+_Roles: TypeAlias = Callable[[str, str, Int[np.ndarray, " n"]], bool]
 
 
 def find_order(
@@ -43,7 +47,7 @@ def find_order(
         for name, site in sites.items()
     }
     for part in (
-        _told_apart(graph, decisions),
+        _told_apart(graph, decisions, _roles(outputs, draws)),
         _uneven(outputs, sites, draws, inputs),
     ):
         for name, axes in part.items():
@@ -69,7 +73,9 @@ def with_positions(
     return found
 
 
-def _told_apart(graph: Graph, decisions: list[Decision]) -> dict[str, set[int]]:
+def _told_apart(
+    graph: Graph, decisions: list[Decision], roles: _Roles
+) -> dict[str, set[int]]:
     """Return axes along which tokens differ by edges that no rule describes."""
     found: dict[str, set[int]] = {name: set() for name in graph.shapes}
     for each in decisions:
@@ -89,9 +95,41 @@ def _told_apart(graph: Graph, decisions: list[Decision]) -> dict[str, set[int]]:
             alike = every and not set.intersection(*shapes)
             if not alike:
                 found[child] |= inside[child]
-            if not alike or each.kind == "open":
+            # Within a group, a sum leaves its terms exchangeable.
+            if (
+                not alike
+                or each.kind == "open"
+                or roles(child, parent, along[parent])
+            ):
                 found[parent] |= inside[parent]
     return found
+
+
+def _roles(
+    outputs: Callable[..., dict[str, Array]], draws: Mapping[str, AnyArray]
+) -> _Roles:
+    """Return a test of whether factors depend on which token has which value.
+
+    It permutes the tokens that have the same coordinate.
+    """
+    given, program = run_of(draws, 0), jax.jit(outputs)
+    key = jax.random.key(0)
+
+    def roles(child: str, parent: str, along: Int[np.ndarray, " n"]) -> bool:
+        rng, values = np.random.default_rng(0), given[parent]
+        old = np.asarray(program(named_sites(given), key)[child])
+        least = _TOLERANCE * (1 + np.abs(old).max())
+        for _ in range(_PERMUTATIONS):
+            rows = values.reshape((len(along), -1)).copy()
+            other = np.lexsort((rng.random(len(along)), along))
+            rows[np.argsort(along, kind="stable")] = rows[other]
+            moved = {**given, parent: rows.reshape(values.shape)}
+            new = np.asarray(program(named_sites(moved), key)[child])
+            if np.abs(new - old).max() > least:
+                return True
+        return False
+
+    return roles
 
 
 def _inside(
