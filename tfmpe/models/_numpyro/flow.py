@@ -15,7 +15,7 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Bool
 
-from .flow_rules import is_sampler, mixed, rule_of
+from .flow_rules import mixed, rule_of
 from .marks import UNKNOWN, Marks, State, dense, shape_of
 
 
@@ -84,8 +84,7 @@ def _called(eqn: JaxprEqn) -> Any:
                 [shape_of(var) for var in (*each.invars, *each.outvars)]
                 for each in (jaxpr, eqn)
             ]
-            calls = same[0] == same[1] and not is_sampler(eqn)
-            calls &= eqn.primitive.name not in _LOOPS
+            calls = same[0] == same[1] and eqn.primitive.name not in _LOOPS
             return inner if calls else None
     return None
 
@@ -163,6 +162,14 @@ def _scan(eqn: JaxprEqn, states: list[State]) -> list[State]:
     return [*map(_unpacked, last, known), *map(_unpacked, ys, is_value)]
 
 
+_SAMPLERS = (
+    "jax/_src/random",
+    "numpyro/distributions/directional.py",
+    "numpyro/distributions/discrete.py",
+    "numpyro/distributions/util.py",
+)
+
+
 def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
     n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
     test, body = eqn.params["cond_jaxpr"], eqn.params["body_jaxpr"]
@@ -205,7 +212,7 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         ]
         # Marks that reach the condition reach every result.
         last = ends(given)
-        if last.marks is not None:
+        if last.marks is not None and not _is_sampler(eqn):
             # Under vmap, each row has its own condition.
             rows = last.marks.ndim
             new = [
@@ -222,6 +229,18 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
     ]
     marks, _ = lax.while_loop(lambda c: c[1], grow, (start, jnp.array(True)))
     return [State(marks=each) for each in marks]
+
+
+def _is_sampler(eqn: JaxprEqn) -> bool:
+    """Return whether a loop of jax or numpyro draws elements independently.
+
+    It runs until all elements are accepted, so its condition ties them.
+    """
+    traceback = eqn.source_info.traceback
+    frames = traceback.frames if traceback else ()
+    return any(
+        name in frame.file_name for frame in frames for name in _SAMPLERS
+    )
 
 
 def _cond(eqn: JaxprEqn, states: list[State]) -> list[State]:

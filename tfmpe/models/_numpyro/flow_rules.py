@@ -56,19 +56,10 @@ _CUMULATIVE = _names(
     cumlogsumexp cummax cummin cumprod cumsum
     """
 )
-# Functions of jax and numpyro with a loop until all elements are accepted.
-_SAMPLERS = _names("_poisson _von_mises_centered")
-
-
-def is_sampler(eqn: JaxprEqn) -> bool:
-    """Return whether an equation draws elements independently."""
-    return eqn.params.get("name") in _SAMPLERS
 
 
 def rule_of(eqn: JaxprEqn) -> Rule:
     """Return the rule of an equation."""
-    if is_sampler(eqn):
-        return _sampled
     name = eqn.primitive.name
     for names, rule in (
         (_ELEMENTWISE, _elementwise),
@@ -111,13 +102,6 @@ def mixed(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 def _elementwise(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     found = [state.marks for state in states]
-    return [_union(found, shape_of(var)) for var in eqn.outvars]
-
-
-def _sampled(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    key, *parameters = states
-    random = mixed(eqn, [key])[0]
-    found = [random, *(state.marks for state in parameters)]
     return [_union(found, shape_of(var)) for var in eqn.outvars]
 
 
