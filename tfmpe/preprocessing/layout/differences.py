@@ -8,18 +8,12 @@ from .layout import KeyLayout, TokenLayout
 
 Parts: TypeAlias = Mapping[str, Callable[[KeyLayout], object]]
 
-_N_INPUTS = "number of functional inputs"
 _ALWAYS: Parts = {
     "label": lambda key: key.label,
     "batch shape": lambda key: key.batch_shape,
-    _N_INPUTS: lambda key: key.n_inputs,
+    "number of functional inputs": lambda key: key.n_inputs,
     "list of axis names": lambda key: list(key.dims),
 }
-LIKE_TRAINING: Parts = MappingProxyType(
-    {name: _ALWAYS[name] for name in ("batch shape", _N_INPUTS)}
-)
-"""Parts that a network needs as they were in training."""
-
 EXACT: Parts = MappingProxyType(
     {
         **_ALWAYS,
@@ -37,6 +31,11 @@ JOINABLE: Parts = MappingProxyType(
     }
 )
 """Parts that must be equal to join Tokens: all except sizes and order."""
+
+LIKE_TRAINING: Parts = MappingProxyType(
+    {n: _ALWAYS[n] for n in ("batch shape", "number of functional inputs")}
+)
+"""Parts that a network needs as they were in training."""
 
 
 def difference(
