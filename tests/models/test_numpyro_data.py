@@ -62,6 +62,23 @@ def test_observed_values_outside_the_support_are_refused(model, value):
         model.condition(wrong)
 
 
+@pytest.mark.filterwarnings("ignore:.*Batch size padding")
+def test_supports_of_several_numbers_are_not_checked():
+    def shares(n):
+        rate = sample("rate", dist.Normal(0, 1))
+        with plate("n", n):
+            logits = jax.numpy.stack([rate, -rate, 0 * rate])
+            sample("counts", dist.Multinomial(4, logits=logits))
+            sample("parts", dist.Dirichlet(jax.numpy.exp(logits)))
+
+    found = from_numpyro(shares, 2, observed=["counts", "parts"])
+    given = {
+        "counts": np.array([[1.0, 2, 1], [4, 0, 0]]),
+        "parts": np.array([[0.3, 0.3, 0.4]] * 2),
+    }
+    assert found.condition(given)["counts"].shape == (2, 3)
+
+
 def test_missing_values_are_not_outside_the_support(model):
     missing = {"visits": np.array([1.0, np.nan, 2.0, 0.0], np.float32)}
     assert np.isnan(model.condition(missing)["visits"]).sum() == 1

@@ -32,11 +32,15 @@ class NumpyroModel(Model):
         given = [n for n in self.conditioning_keys if n in tokens.layout]
         for name in given:
             support = self._supports[name]
-            values = np.asarray(tokens[name])
             if support is VARIES:
                 continue
+            values = np.asarray(tokens[name])
+            inside = np.asarray(support(values))
+            # Numbers with a given sum may be rounded.
+            if inside.shape != values.shape:
+                continue
             # NaN is refused where values are used.
-            wrong = ~(np.asarray(support(values)) | np.isnan(values))
+            wrong = ~(inside | np.isnan(values))
             if wrong.any():
                 faults.append(
                     f"{wrong.sum()} of {wrong.size} values of {name!r} are "
