@@ -196,7 +196,9 @@ distributions (`DensityEstimator`, 5,000 steps), and draws the observations of
 complete models from it (`train_bottom_up`). `corrected` is `bottom-up` with
 2,000 such models and half the steps, whose draws are then weighted by the
 learned likelihood (`BottomUpResult.corrected`): 4,000 draws, or 1,000 where the
-likelihood depends on a global parameter. Its errors are those of the learned
+likelihood depends on a global parameter. `known-likelihood` is `direct`, whose
+draws are weighted by the likelihood of the task in the same way, as for a model
+with a density. Its errors are those of the learned
 likelihood, and of the weights where their efficiency is low (seen: 0.09 for
 slcp and 0.29 for two_moons, whose local posteriors have several modes; 0.75 or
 more for the others). Each row is one run; errors differ between

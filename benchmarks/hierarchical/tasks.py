@@ -123,7 +123,23 @@ class Task(NamedTuple):
             bijectors=self.bijectors,
             # Nothing tells sites or observations apart but what they hold.
             exchangeable=[self.local_name, "x"],
+            log_density_fn=self.log_density,
         )
+
+    def log_density(self, parameters, observed):
+        """Return log factors of parameters and observations by name."""
+        x = observed["x"]
+        if self.log_likelihood is None:
+            factor = norm.logpdf(x, parameters["mu"], parameters["sigma"])
+            factor = factor.sum(-1)
+        else:
+            theta = parameters[self.local_name]
+            factor = self.log_likelihood(theta, x)
+        # One number for each token: points of a site have equal shares.
+        points = x.shape[2:-1]
+        factor = factor.reshape((*factor.shape[:2], *(1 for _ in points)))
+        factor = jnp.broadcast_to(factor, x.shape[:-1]) / np.prod(points)
+        return {**self.log_prior(parameters), "x": factor}
 
     @property
     def plates(self):

@@ -20,24 +20,31 @@ DENSITY_STEPS = 5_000
 
 def direct(task, size, budget, key):
     """Simulate all sites together, ``budget // size`` times."""
-    model = task.model(size)
-    data_key, fit_key = jax.random.split(key)
-    simulations = model.simulate(data_key, max(2, budget // size))
-    estimator = _estimator(task, simulations)
-    estimator.fit(
-        simulations,
-        task.target_keys,
-        key=fit_key,
-        **_options(len(simulations)),
-    )
+    model, estimator = _trained_direct(task, size, budget, key)
 
     def draw(x, key):
-        observed = model.condition({"x": x})
         return _arrays(
             estimator.sample(
-                observed, task.target_keys, ["x"], key=key, n_samples=N_DRAWS
+                model.condition({"x": x}),
+                task.target_keys,
+                ["x"],
+                key=key,
+                n_samples=N_DRAWS,
             )
         )
+
+    return draw
+
+
+def known_likelihood(task, size, budget, key):
+    """Train as ``direct``; correct draws by the density of the task."""
+    model, estimator = _trained_direct(task, size, budget, key)
+    options = _correction(size, task.population is None)
+
+    def draw(x, key):
+        found = estimator.corrected({"x": x}, key=key, model=model, **options)
+        print(f"efficiency {found.efficiency:.3f}", flush=True)
+        return _arrays(found.draws)
 
     return draw
 
@@ -67,25 +74,40 @@ def corrected(task, size, budget, key):
     The posterior is only the first proposal, so its training is short.
     """
     found = _trained_bottom_up(task, size, budget, key, 2_000, N_STEPS // 2)
-    # A likelihood that depends on global values takes a density for each pair
-    # of global and local ones.
     shared = found.likelihood.conditioning_keys != (task.local_name,)
-    n, most = (1_000, 250) if shared else (N_DRAWS, 4_000)
-    n_inner = max(most * 5 // size, 100)
+    options = _correction(size, shared)
 
     def draw(x, key):
-        exact = found.corrected(
-            {"x": x},
-            task.log_prior,
-            key=key,
-            n_samples=n,
-            n_inner=n_inner,
-            n_rounds=4,
-        )
-        print(f"efficiency {exact.efficiency:.3f}", flush=True)
-        return _arrays(exact.draws)
+        draws = found.corrected({"x": x}, task.log_prior, key=key, **options)
+        print(f"efficiency {draws.efficiency:.3f}", flush=True)
+        return _arrays(draws.draws)
 
     return draw
+
+
+def _correction(size, shared):
+    """Return options of ``corrected``.
+
+    A likelihood that depends on global values takes a density for each pair of
+    global and local values.
+    """
+    n, most, n_rounds = (1_000, 750, 2) if shared else (N_DRAWS, 4_000, 4)
+    n_inner = max(most * 5 // size, 100)
+    return {"n_samples": n, "n_inner": n_inner, "n_rounds": n_rounds}
+
+
+def _trained_direct(task, size, budget, key):
+    model = task.model(size)
+    data_key, fit_key = jax.random.split(key)
+    simulations = model.simulate(data_key, max(2, budget // size))
+    estimator = _estimator(task, simulations)
+    estimator.fit(
+        simulations,
+        task.target_keys,
+        key=fit_key,
+        **_options(len(simulations)),
+    )
+    return model, estimator
 
 
 def _trained_bottom_up(task, size, budget, key, n_synthetic, n_steps):
@@ -120,7 +142,12 @@ def _trained_bottom_up(task, size, budget, key, n_synthetic, n_steps):
     )
 
 
-METHODS = {"direct": direct, "bottom-up": bottom_up, "corrected": corrected}
+METHODS = {
+    "direct": direct,
+    "bottom-up": bottom_up,
+    "corrected": corrected,
+    "known-likelihood": known_likelihood,
+}
 
 
 def from_numpyro(case, budget, key):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks/hierarchical"))
 import gibbs
@@ -40,6 +41,24 @@ def test_bijectors_make_the_prior_normal(name):
             # Four standard errors of 4,000 draws.
             assert np.abs(z.mean(0)).max() < 0.064
             assert np.abs(z.std(0) - 1).max() < 0.045
+
+
+@pytest.mark.filterwarnings("ignore:.*Batch size padding")
+@pytest.mark.parametrize("name", ["gaussian_linear", "slcp"])
+def test_density_is_that_of_prior_and_likelihood(name):
+    task = TASKS[name]
+    model = task.model(2)
+    tokens = model.simulate(jax.random.key(0), 3)
+    values = jax.tree.map(np.asarray, tokens.decode())
+    factors = list(task.log_prior(values).values())
+    if name == "slcp":
+        factors.append(task.log_likelihood(values["theta"], values["x"]))
+    else:
+        normal = scipy.stats.norm(values["mu"], values["sigma"])
+        factors.append(normal.logpdf(values["x"]))
+    expected = sum(np.reshape(each, (3, -1)).sum(-1) for each in factors)
+    found = model.log_density(tokens)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["gaussian_mixture", "sir", "slcp"])
