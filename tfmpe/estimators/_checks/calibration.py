@@ -96,7 +96,7 @@ def calibration_ranks(
     some draws, as discrete and constant values do, has a random rank among
     them.
 
-    The mean of all values and their distance from the middle of the draws, in
+    The mean of all values and their distance from the mean of the draws, in
     standard deviations of the draws, are ranked as well. These ranks are
     uniform for any dependence between the values, unless the draws miss it.
 

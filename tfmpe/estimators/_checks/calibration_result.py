@@ -34,7 +34,7 @@ class CalibrationRanks:
     means, distances
         For every key, and under ``"(joint)"`` for all keys: the number of draws
         whose values have a lower mean, and the number of draws closer to the
-        middle of the draws, in standard deviations of the draws.
+        mean of the draws, in standard deviations of the draws.
     n_samples
         Draws for every simulation.
     """

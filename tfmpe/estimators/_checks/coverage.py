@@ -111,14 +111,14 @@ def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
     -------
     ExpectedCoverage
         Coverage of the central interval of each value, and of a ball around
-        the middle of the draws for all values together, in standard deviations
+        the mean of the draws for all values together, in standard deviations
         of the draws.
 
     Notes
     -----
     At the chosen levels, intervals end at draws, so nothing is interpolated
     and correct draws have exactly the nominal coverage. The balls are the
-    regions of Lemos et al., 2023 (TARP), but centered at the middle of the
+    regions of Lemos et al., 2023 (TARP), but centered at the mean of the
     draws instead of a random point.
 
     Source: Hermans et al., 2022 (expected coverage).

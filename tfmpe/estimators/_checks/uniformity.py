@@ -116,8 +116,8 @@ def _smooth_tests(
 
     Neyman's smooth test (1937): shift, spread and skewness of uniform ranks
     are uncorrelated, with mean 0 and variance 1. The chi-squared distribution
-    of their sum of squares is approximate: with 20 simulations, p-values of
-    0.001 occur 1.5 times too often; with 200, as often as they should.
+    of their sum of squares is approximate: with 20 simulations, p-values below
+    0.001 occur 1.5 times as often as they should; with 200, as often.
     """
     # Imported here because importing it is slow.
     from scipy.stats import chi2

@@ -105,10 +105,11 @@ def local_finding(ranks: CalibrationRanks, check: str) -> Outcome:
 
 
 def coverage_findings(ranks: CalibrationRanks) -> list[Outcome]:
-    """Test by key, and for all together, coverage of 50, 80 and 95% regions.
+    """Test coverage of 50, 80 and 95% regions, for each key and for all keys.
 
-    A region is the ball of the draws closest to their middle, in standard
-    deviations; see :func:`expected_coverage`. Source: Hermans et al., 2022.
+    A region is a ball with the draws closest to their mean, at distances in
+    standard deviations; see :func:`expected_coverage`. Source: Hermans et al.,
+    2022.
     """
     columns = ranks.columns()
     # With a single key, the joint region is that of this key.
