@@ -10,7 +10,10 @@ from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._types import AnyTokens
 from tfmpe.models import Model
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
-from tfmpe.preprocessing.layout.differences import LIKE_TRAINING, difference
+from tfmpe.preprocessing.layout.differences import (
+    LIKE_TRAINING,
+    key_differences,
+)
 from tfmpe.preprocessing.masks.relations import self_relations
 from tfmpe.preprocessing.tokens.observed import observed_tokens
 
@@ -121,16 +124,8 @@ def _check_like_training(mine: TokenLayout, training: TokenLayout) -> None:
     Sizes and groups may differ.
     """
     names = [name for name in mine.names if name in training]
-    where = ("these Tokens", "training")
-    faults: list[str] = []
-    for name in names:
-        for what, part in LIKE_TRAINING.items():
-            faults += difference(
-                f"the {what} of {name!r}",
-                part(mine[name]),
-                part(training[name]),
-                where,
-            )
+    where = "these Tokens", "training"
+    faults = key_differences(mine, training, names, where, LIKE_TRAINING)
     ours, theirs = (
         self_relations(each.independence.restrict(names))
         for each in (mine, training)

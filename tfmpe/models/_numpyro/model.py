@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Float
 
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import Tree
@@ -82,16 +83,18 @@ class NumpyroModel(Model):
 
 def _same_inputs(a: Tokens, b: Tokens, name: str) -> bool:
     """Return whether all samples have the same functional inputs of a key."""
-    parts = []
-    for tokens in (a, b):
-        key, inputs = tokens.layout[name], tokens.functional_inputs
-        if inputs is None or isinstance(inputs, Tracer):
-            parts.append(np.zeros(0))
-        else:
-            inputs = np.asarray(inputs)[..., key.block, :]
-            parts.append(inputs[..., : key.n_inputs or 0])
-    if 0 in (each.size for each in parts):
-        return parts[0].size == parts[1].size
-    return parts[0].shape[-1] == parts[1].shape[-1] and bool(
-        np.isclose(*parts, rtol=1e-5).all()
+    mine, theirs = _inputs(a, name), _inputs(b, name)
+    return mine.shape[-1] == theirs.shape[-1] and bool(
+        np.isclose(mine, theirs, rtol=1e-5).all()
     )
+
+
+def _inputs(
+    tokens: Tokens, name: str
+) -> Float[np.ndarray, "*sample tokens inputs"]:
+    """Return the functional inputs of a key, of width 0 if it has none."""
+    key = tokens.layout[name]
+    if tokens.functional_inputs is None:
+        return np.zeros((key.n_tokens, 0))
+    found = np.asarray(tokens.functional_inputs)
+    return found[..., key.block, : key.n_inputs or 0]

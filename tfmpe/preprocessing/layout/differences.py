@@ -1,6 +1,6 @@
 """Differences between two layouts in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -47,6 +47,23 @@ def difference(
     return [f"{what} is {a} in {names[0]}, {b} in {names[1]}"]
 
 
+def key_differences(
+    a: TokenLayout,
+    b: TokenLayout,
+    keys: Iterable[str],
+    names: tuple[str, str],
+    parts: Parts,
+) -> list[str]:
+    """Return a sentence for every difference between some keys."""
+    found: list[str] = []
+    for key in keys:
+        for what, part in parts.items():
+            found += difference(
+                f"the {what} of {key!r}", part(a[key]), part(b[key]), names
+            )
+    return found
+
+
 def layout_differences(
     a: TokenLayout, b: TokenLayout, names: tuple[str, str], parts: Parts
 ) -> list[str]:
@@ -56,13 +73,7 @@ def layout_differences(
         mine = theirs
     if mine != theirs:
         return difference("the list of keys", mine, theirs, names)
-    found: list[str] = []
-    for name in theirs:
-        for what, part in parts.items():
-            found += difference(
-                f"the {what} of {name!r}", part(a[name]), part(b[name]), names
-            )
-    return found + difference(
+    return key_differences(a, b, theirs, names, parts) + difference(
         "the set of rules",
         a.independence.to_dict(),
         b.independence.to_dict(),
