@@ -96,6 +96,7 @@ class Task(NamedTuple):
     ``log_likelihood(theta, x)`` is that of one site, with any leading axes of
     ``theta``; for the Gaussian tasks, which have a closed form, it is None.
     ``log_prior(parameters)`` returns log factors by name, up to constants.
+    ``discrete`` names observations that are integers.
     """
 
     global_names: tuple[str, ...]
@@ -107,6 +108,7 @@ class Task(NamedTuple):
     log_prior: Callable
     population: Population | None = None
     log_likelihood: Callable | None = None
+    discrete: tuple[str, ...] = ()
 
     @property
     def target_keys(self):
@@ -206,7 +208,7 @@ def _gaussian(half, bound):
     return Task(("sigma",), "mu", prior, simulator, rules, bijectors, log_prior)
 
 
-def _pooled(population, simulator, log_likelihood, bijectors=None):
+def _pooled(population, simulator, log_likelihood, bijectors=None, discrete=()):
     """Return a task whose local parameters share a population."""
     rules = {
         "local": ["theta", "x"],
@@ -227,6 +229,7 @@ def _pooled(population, simulator, log_likelihood, bijectors=None):
         population.log_prior,
         population,
         log_likelihood,
+        discrete,
     )
 
 
@@ -349,7 +352,13 @@ TASKS = {
         _sir,
         _sir_density,
         # The noise of the square root of a count is nearly constant.
-        {"x": (lambda x: jnp.sqrt(x + 0.375), lambda z: z**2 - 0.375)},
+        {
+            "x": (
+                lambda x: jnp.sqrt(x + 0.375),
+                lambda z: jnp.maximum(z**2 - 0.375, 0),
+            )
+        },
+        ("x",),
     ),
     "slcp": _pooled(Population((1.0,) * 5, 3.0), _slcp, _slcp_density),
 }

@@ -16,6 +16,7 @@ N_DRAWS = 4_000
 CONFIG = TransformerConfig(32, n_encoder_layers=1, n_decoder_layers=2)
 N_STEPS, ROWS = 1_000, 64
 DENSITY_STEPS = 5_000
+N_REFINED = 3
 
 
 def direct(task, size, budget, key):
@@ -85,6 +86,48 @@ def corrected(task, size, budget, key):
     return draw
 
 
+def refined(task, size, budget, key):
+    """Spend three fifths of the budget near the posterior, in three rounds.
+
+    The other simulations are those of ``corrected``.
+    """
+    n_new = budget // 5
+    n_first = budget - N_REFINED * n_new
+    train_key, key = jax.random.split(key)
+    first = _trained_bottom_up(
+        task, size, n_first, train_key, 2_000, N_STEPS // 2
+    )
+    shared = first.likelihood.conditioning_keys != (task.local_name,)
+    options = _correction(size, shared)
+
+    def draw(x, draw_key):
+        found = first
+        for number in range(N_REFINED + 1):
+            draw_key, own_key = jax.random.split(draw_key)
+            draws = found.corrected(
+                {"x": x}, task.log_prior, key=own_key, **options
+            )
+            print(f"efficiency {draws.efficiency:.3f}", flush=True)
+            if number < N_REFINED:
+                found = found.refined(
+                    draws,
+                    key=jax.random.fold_in(key, number),
+                    n_simulations=n_new,
+                    **_likelihood_steps(n_first + n_new * (number + 1)),
+                )
+        return _arrays(draws.draws)
+
+    return draw
+
+
+def _likelihood_steps(n):
+    """Return options of ``fit`` for as many steps whatever the number."""
+    batch = min(256, max(32, n // 40))
+    steps = round(0.9 * n / batch)
+    n_epochs = max(1, DENSITY_STEPS // steps)
+    return {"batch_size": batch, "n_epochs": n_epochs}
+
+
 def _correction(size, shared):
     """Return options of ``corrected``.
 
@@ -112,8 +155,6 @@ def _trained_direct(task, size, budget, key):
 
 def _trained_bottom_up(task, size, budget, key, n_synthetic, n_steps):
     model = task.model(size)
-    batch = min(256, max(32, budget // 40))
-    steps = round(0.9 * budget / batch)
     return train_bottom_up(
         _estimator(task, model.simulate(jax.random.key(0), 2)),
         lambda key, n, sizes: task.prior(key, n, sizes["site"]),
@@ -130,13 +171,13 @@ def _trained_bottom_up(task, size, budget, key, n_synthetic, n_steps):
                 name: each
                 for name, each in task.bijectors.items()
                 if name != task.local_name
-            }
+            },
+            discrete=task.discrete,
         ),
         likelihood_options={
             "learning_rate": 3e-3,
-            "batch_size": batch,
-            "n_epochs": max(1, DENSITY_STEPS // steps),
             "patience": None,
+            **_likelihood_steps(budget),
         },
         **_options(budget + n_synthetic, n_steps),
     )
@@ -146,6 +187,7 @@ METHODS = {
     "direct": direct,
     "bottom-up": bottom_up,
     "corrected": corrected,
+    "refined": refined,
     "known-likelihood": known_likelihood,
 }
 

@@ -33,6 +33,8 @@ from tfmpe import (
     concatenate_tokens,
 )
 from tfmpe.estimators import FlowMatchingEstimator, train_bottom_up
+from tfmpe.estimators._bottom_up.plates import Plates
+from tfmpe.estimators._bottom_up.proposal import UnitProposal
 from tfmpe.estimators._bottom_up.truncation import keep_inside
 from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.nn import Transformer, TransformerConfig
@@ -171,6 +173,67 @@ def test_the_result_can_be_read(result):
     ]
     assert lines[-1].startswith("    parameters in Box(mu: ")
     assert lines[-1].endswith("% for the full model")
+
+
+def test_a_likelihood_is_refined_near_draws(result):
+    draws = Tokens.from_pytree(
+        {"mu": np.full((5, 1, 1), 4.0), "theta": np.full((5, 3, 1), 7.0)},
+        {},
+    )
+    before = result.likelihood.vector_field
+    refined = result.refined(draws, key=KEY, n_simulations=8, n_epochs=3)
+    new = {name: v[-8:] for name, v in refined.simulations.decode().items()}
+    assert refined.simulations.sample_shape == (56,)
+    assert_same(refined.simulations.data[:48], result.simulations.data)
+    np.testing.assert_allclose(new["mu"], 4, rtol=1e-5)
+    np.testing.assert_allclose(new["theta"], 7, rtol=1e-5)
+    assert 0.5 < new["obs"].std() < 2
+    assert abs(new["obs"].mean() - 7) < 1
+    # Only the new result has the new likelihood.
+    assert result.likelihood.vector_field is before
+    assert refined.likelihood.vector_field is not before
+    assert refined.estimator is result.estimator
+    made = refined.rounds[-1]
+    assert (made.n_simulations, made.n_in_box, made.posterior) == (8, 56, None)
+    assert made.likelihood.n_epochs == 3
+    lines = repr(refined).splitlines()
+    assert lines[-2] == (
+        "  round 3: 8 simulations of one unit near draws, 56 in all"
+    )
+    with pytest.raises(ValueError, match=r"spread is -1\.0"):
+        result.refined(draws, key=KEY, n_simulations=8, spread=-1.0)
+    with pytest.raises(TypeError, match="'steps' is not an option"):
+        result.refined(draws, key=KEY, n_simulations=8, steps=1)
+    only = draws.select_tokens(["theta"]).to_tokens()
+    with pytest.raises(UnknownKeyError, match="'mu' not found"):
+        result.refined(only, key=KEY, n_simulations=8)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_parameters_of_one_unit_are_those_of_one_draw(spread):
+    plates = Plates.read(THREE_LEVELS, {"region": 3, "site": 2})
+    n = 6
+    mu = 1 + np.arange(n, dtype=np.float32).reshape((n, 1, 1))
+    region = mu + 0.1 * np.arange(1, 4, dtype=np.float32)[:, None]
+    site = region[:, :, None] + 0.01 * np.arange(1, 3)[:, None]
+    draws = Tokens.from_pytree({"mu": mu, "region": region, "site": site}, {})
+    bounds = {name: (jnp.log, jnp.exp) for name in ("mu", "region", "site")}
+    standardizer = Standardizer.fit(draws, bijectors=bounds)
+    found = UnitProposal(draws, plates, standardizer, spread)(KEY, 200)
+    assert {k: v.shape for k, v in found.items()} == {
+        "mu": (200, 1, 1),
+        "region": (200, 1, 1),
+        "site": (200, 1, 1, 1),
+    }
+    mu, region, site = (np.ravel(each) for each in found.values())
+    assert min(mu.min(), region.min(), site.min()) > 0
+    if spread:
+        assert len(np.unique(region)) == 200
+        return
+    # Places are read from the digits of the values.
+    assert set(np.round(mu)) == set(range(1, n + 1))
+    assert set(np.round(10 * (region - mu))) == {1, 2, 3}
+    assert set(np.round(100 * (site - region))) == {1, 2}
 
 
 def test_an_observation_as_the_estimator_takes_it(result):

@@ -123,6 +123,10 @@ def test_refusals():
     whole = Wrong(model(lambda p, o: p["tau"][:, 0, 0]))
     with pytest.raises(NoDensityError, match="no factors"):
         corrected(whole, {"obs": OBS}, **call)
+    estimator.discrete = ("theta", "obs")
+    with pytest.raises(ValueError, match=r"values of \['theta'\] are integers"):
+        corrected(estimator, {"obs": OBS}, **call)
+    estimator.discrete = ()
     estimator.global_keys, estimator.target_keys = None, ("theta",)
     with pytest.raises(ValueError, match="global_keys="):
         corrected(estimator, {"obs": OBS}, **call)

@@ -16,7 +16,11 @@ from estimators.plated_models import (
     two_level_simulator,
 )
 from tfmpe import Tokens
-from tfmpe.estimators import DensityEstimator, train_bottom_up
+from tfmpe.estimators import (
+    DensityEstimator,
+    DiscreteValuesWarning,
+    train_bottom_up,
+)
 from tfmpe.nn import MixtureDensity, TransformerConfig
 
 KEY = jax.random.key(0)
@@ -65,6 +69,59 @@ def test_a_learned_density(tmp_path):
         tmp_path / "density.safetensors", bijectors=log
     )
     np.testing.assert_allclose(loaded.log_prob(tokens), found, rtol=1e-6)
+
+
+def test_counts_are_learned_as_probabilities(tmp_path):
+    rng = np.random.default_rng(0)
+    log_rate = rng.normal(size=(1_000, 1, 1)).astype(np.float32)
+    obs = rng.poisson(np.exp(log_rate)).astype(np.float32)
+    tokens = Tokens.from_pytree({"log_rate": log_rate, "obs": obs}, {})
+    options = {"n_epochs": 15, "batch_size": 100, "learning_rate": 1e-2}
+    exact = stats.poisson.logpmf(obs, np.exp(log_rate))[:, 0, 0]
+    root = {"obs": (jnp.sqrt, jnp.square)}
+    estimator = DensityEstimator(bijectors=root, discrete=["obs"])
+    estimator.fit(tokens, ["obs"], key=KEY, **options)
+    found = np.asarray(estimator.log_prob(tokens))
+    assert (exact - found).mean() == pytest.approx(0, abs=0.1)
+    draws = estimator.sample(tokens, key=KEY)
+    again = estimator.log_prob(tokens, values=draws["obs"])
+    assert np.asarray(again).std() > 0.1
+    np.testing.assert_array_equal(draws["obs"], np.round(draws["obs"]))
+    assert np.mean(draws["obs"]) == pytest.approx(obs.mean(), rel=0.2)
+    estimator.save(tmp_path / "density.safetensors")
+    loaded = DensityEstimator.load(
+        tmp_path / "density.safetensors", bijectors=root
+    )
+    np.testing.assert_allclose(loaded.log_prob(tokens), found, rtol=1e-5)
+    assert loaded.discrete == ("obs",)
+    with pytest.warns(DiscreteValuesWarning, match=r"discrete=\['obs'\]"):
+        DensityEstimator().fit(tokens, ["obs"], key=KEY, n_epochs=1)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_discrete_keys_are_alike_in_both_roles(given):
+    # A field that returns its target values, to see what reaches it.
+    seen = []
+
+    class Seen(Exact):
+        def log_prob(self, target, conditioning):
+            seen.append((target if not given else conditioning).data)
+            return 0 * target.data.sum((-2, -1)) + 0 * self.unused
+
+    jax.tree_util.register_pytree_node_class(Seen)
+    counts = np.arange(8, dtype=np.float32).reshape((8, 1, 1))
+    tokens = Tokens.from_pytree({"a": counts, "n": counts}, {})
+    keys = (["a"], ["n"]) if given else (["n"], ["a"])
+    estimator = DensityEstimator(
+        Seen(jnp.zeros(())), discrete=["a", "n"], standardize=False
+    )
+    with jax.disable_jit():
+        estimator.fit(tokens, *keys, key=KEY, n_epochs=1, batch_size=8)
+        trained = np.sort(np.ravel(seen[0]))
+        estimator.log_prob(tokens)
+    np.testing.assert_array_equal(np.floor(trained), counts.ravel())
+    assert (trained % 1).std() > 0
+    np.testing.assert_array_equal(np.ravel(seen[-1]), counts.ravel() + 0.5)
 
 
 @jax.tree_util.register_pytree_node_class

@@ -125,6 +125,7 @@ def test_views_and_sample_axes(tokens, trained):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.DiscreteValuesWarning")
 def test_whole_numbers():
     """Values may be integers if they are not standardized."""
     data = {

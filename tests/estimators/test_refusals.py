@@ -13,7 +13,13 @@ import optax
 import pytest
 from flax import nnx
 
-from tfmpe import DatasetWriter, Standardizer, Tokens, open_dataset
+from tfmpe import (
+    DatasetWriter,
+    Standardizer,
+    Tokens,
+    UnknownKeyError,
+    open_dataset,
+)
 from tfmpe.estimators import (
     ContinuousFlow,
     FlowMatchingEstimator,
@@ -81,6 +87,18 @@ def fit(estimator, data, **options):
 def test_numbers_of_a_training_that_make_no_sense(options, error, message):
     with pytest.raises(error, match=message):
         fit(FlowMatchingEstimator(Field()), simulations(), **options)
+
+
+def test_discrete_keys_hold_integers():
+    data, message = simulations(), "32 of 32 values of 'mu' are not$"
+    with pytest.raises(ValueError, match=message):
+        fit(FlowMatchingEstimator(Field(), discrete=["mu"]), data)
+    with pytest.raises(UnknownKeyError, match="'nu' not found"):
+        fit(FlowMatchingEstimator(Field(), discrete=["nu"]), data)
+    whole = np.ones((1, 1, 1), int)
+    whole = Tokens.from_pytree({"mu": whole, "obs": whole}, {})
+    with pytest.raises(TypeError, match=r"int.* keys \['mu'\]"):
+        fit(FlowMatchingEstimator(Field(), discrete=["mu"]), whole)
 
 
 @pytest.mark.parametrize("sigma_min", [-1.0, float("nan"), float("inf")])

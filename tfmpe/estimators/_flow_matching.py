@@ -43,6 +43,10 @@ class FlowMatchingEstimator(NetworkEstimator):
     exchangeable
         Keys whose tokens have no order, for the default network; see
         :meth:`tfmpe.nn.Transformer.for_tokens`.
+    discrete
+        Keys with integer values, such as counts, among the target keys. They
+        are trained with uniform noise from 0 to 1; draws are rounded down, and
+        densities approximate probabilities (Uria et al., 2013).
 
     Attributes
     ----------
@@ -90,10 +94,13 @@ class FlowMatchingEstimator(NetworkEstimator):
         standardize: bool = True,
         sigma_min: SupportsFloat = SIGMA_MIN,
         exchangeable: Iterable[str] = (),
+        discrete: Iterable[str] = (),
     ) -> None:
         if vector_field is not None:
             vector_field = check_field(vector_field)
-        super().__init__(vector_field, bijectors, standardize, exchangeable)
+        super().__init__(
+            vector_field, bijectors, standardize, exchangeable, discrete
+        )
         self._sigma_min = real_number(sigma_min, "sigma_min")
         if not 0 <= self._sigma_min < math.inf:
             raise ValueError(f"sigma_min is {sigma_min}, expected 0 or more.")

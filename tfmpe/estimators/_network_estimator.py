@@ -16,6 +16,7 @@ from tfmpe._base.trees import Tree
 from tfmpe.estimators._base_estimator import BaseEstimator
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._default_network import describe_network
+from tfmpe.estimators._discrete import DiscreteKeys
 from tfmpe.estimators._flow.vector_field import Network, has_parameters
 from tfmpe.estimators._memory import Memory, check_has_values
 from tfmpe.estimators._own_units import Solvable, draw_tokens, log_density
@@ -65,6 +66,8 @@ class NetworkEstimator(BaseEstimator):
         Whether to train on standardized values.
     exchangeable
         Keys whose tokens have no order, for the default network.
+    discrete
+        Keys with integer values among the target keys.
     """
 
     _loss: Callable[..., Loss]
@@ -78,6 +81,7 @@ class NetworkEstimator(BaseEstimator):
         bijectors: Mapping[str, BijectorLike] | None,
         standardize: bool,
         exchangeable: Iterable[str] = (),
+        discrete: Iterable[str] = (),
     ) -> None:
         if bijectors and not standardize:
             raise ValueError(
@@ -87,6 +91,7 @@ class NetworkEstimator(BaseEstimator):
         self.standardizer: Standardizer | None = None
         self._memory = Memory()
         self._exchangeable = checked_names(exchangeable)
+        self._discrete = DiscreteKeys(checked_names(discrete))
         self._bijectors = dict(bijectors or {})
         self._standardize = bool(standardize)
 
@@ -206,6 +211,7 @@ class NetworkEstimator(BaseEstimator):
             options,
             self._sigma_min,
             self._loss,
+            partial(self._discrete.spread, key=key),
         )
         self.standardizer = loop.standardizer
         self._memory = start.memory
@@ -276,15 +282,16 @@ class NetworkEstimator(BaseEstimator):
         tokens, keys = self._memory.read_call(
             tokens, target_keys, conditioning_keys, functional_inputs, groups
         )
-        return draw_tokens(
+        drawn = draw_tokens(
             self._solved(self._field()),
             self.standardizer,
-            tokens,
+            self._discrete.centered(tokens),
             keys,
             key=key,
             n_samples=n_samples,
             **options,
         )
+        return self._discrete.rounded(drawn)
 
     @moves_arrays
     def log_prob(
@@ -329,10 +336,13 @@ class NetworkEstimator(BaseEstimator):
         own = values
         if isinstance(own, (Tokens, TokenView)):
             own = own.select_tokens(keys.target).data
+        if own is not None:
+            layout = tokens.layout.select(keys.target)
+            own = self._discrete.centered_values(layout, own)
         return log_density(
             self._solved(self._field()),
             self.standardizer,
-            tokens,
+            self._discrete.centered(tokens),
             keys,
             own,
             **options,
@@ -354,6 +364,7 @@ class NetworkEstimator(BaseEstimator):
             "standardise": self._standardize,
             "bijectors": [] if self.standardizer else [*self._bijectors],
             "network": describe_network(self.vector_field),
+            "discrete": list(self._discrete.names),
         }
         save_estimator(
             path,
@@ -405,6 +416,7 @@ class NetworkEstimator(BaseEstimator):
             bijectors=bijectors,
             standardize=settings["standardise"],
         )
+        estimator._discrete = DiscreteKeys(tuple(settings["discrete"]))
         estimator._sigma_min = settings["sigma_min"]
         estimator.standardizer = standardizer
         estimator._memory = memory
@@ -414,6 +426,11 @@ class NetworkEstimator(BaseEstimator):
     def standardiser(self) -> Standardizer | None:
         """The standardizer, in British spelling."""
         return self.standardizer
+
+    @property
+    def discrete(self) -> tuple[str, ...]:
+        """Names of the keys with integer values."""
+        return self._discrete.names
 
     def _untrained_field(self) -> Network:
         """Return the network, trained or not; raise if there is none."""
@@ -457,11 +474,13 @@ class NetworkEstimator(BaseEstimator):
     ) -> Start:
         """Return the field, standardizer and memory to train with."""
         field = self.vector_field
+        targets = dict.fromkeys(n for each in conditionals for n in each.target)
+        self._discrete.warn_others(tokens, targets)
         model_sets = model.exchangeable if model else ()
         if field is None:
             field = self._default_network(
                 tokens,
-                dict.fromkeys(n for each in conditionals for n in each.target),
+                targets,
                 dict.fromkeys(self._exchangeable + model_sets),
                 jax.random.fold_in(key, _NETWORK),
             )

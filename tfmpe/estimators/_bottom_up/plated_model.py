@@ -47,7 +47,7 @@ class PlatedModel(NamedTuple):
         key: PRNGKey,
         n: int,
         observations: tuple[str, ...],
-        prior: TruncatedPrior,
+        prior: Callable[[PRNGKey, int], ArrayTree],
         batch_size: int | None = None,
         progress: bool = False,
     ) -> Tokens:

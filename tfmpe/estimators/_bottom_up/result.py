@@ -1,15 +1,22 @@
 """Results of bottom-up training."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, SupportsFloat, SupportsIndex
 
-from tfmpe._base.arrays import as_array
+import jax
+
+from tfmpe._base.arrays import as_array, moves_arrays
 from tfmpe._base.errors import raise_faults
+from tfmpe._base.keys import takes_key
 from tfmpe._base.trees import flatten_tree, unflatten_tree
+from tfmpe.estimators._arguments import positive, real_number
 from tfmpe.estimators._bottom_up.learned_model import learned_model
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Group, Plates
+from tfmpe.estimators._bottom_up.proposal import UnitProposal
+from tfmpe.estimators._bottom_up.scheme import Options, read_fit
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import Box
 from tfmpe.estimators._conditionals import Conditional
@@ -17,7 +24,7 @@ from tfmpe.estimators._corrected.corrected import CorrectedDraws
 from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._types import ArrayTree, PRNGKey
-from tfmpe.preprocessing import TokenLayout, Tokens
+from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
 from tfmpe.preprocessing.tokens.known import check_known
 
 
@@ -40,7 +47,8 @@ class BottomUpRound:
     full_acceptance
         Fraction of prior draws for the full model that were in the box.
     likelihood, posterior
-        Losses of the two estimators.
+        Losses of the two estimators; ``posterior`` is None in a round of
+        :meth:`BottomUpResult.refined`.
     """
 
     box: Box | None
@@ -50,7 +58,7 @@ class BottomUpRound:
     acceptance: float
     full_acceptance: float
     likelihood: TrainingHistory
-    posterior: TrainingHistory
+    posterior: TrainingHistory | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,6 +89,7 @@ class BottomUpResult:
     synthetic: Tokens
     _groups: tuple[Group, ...]
     _model: PlatedModel
+    _options: Options
 
     @property
     def plates(self) -> Plates:
@@ -141,6 +150,94 @@ class BottomUpResult:
         )
         return self.estimator.corrected(tokens, key=key, model=model, **options)
 
+    @moves_arrays
+    @takes_key
+    def refined(
+        self,
+        draws: CorrectedDraws | Tokens,
+        *,
+        key: PRNGKey,
+        n_simulations: SupportsIndex,
+        spread: SupportsFloat = 1.0,
+        **options: Any,
+    ) -> "BottomUpResult":
+        """Train the likelihood further, with new simulations near draws.
+
+        A likelihood that was learned for the whole prior is often too coarse
+        for a narrow posterior. Alternate with :meth:`corrected`, until its
+        draws no longer change.
+
+        Parameters
+        ----------
+        draws
+            Draws of all parameters, such as those of :meth:`corrected`.
+        key
+            PRNG key.
+        n_simulations
+            Number of new simulations, each of a random unit of a random draw.
+        spread
+            Standard deviation of the noise that is added to each parameter, in
+            standard deviations of the draws, dimensionless. It lets simulations
+            reach a posterior that is near the draws, but not among them.
+        **options
+            Options of ``fit`` that differ from those of the training.
+
+        Returns
+        -------
+        BottomUpResult
+            With a new ``likelihood``, trained on all simulations so far. The
+            posterior ``estimator`` is the same, not trained further.
+
+        Raises
+        ------
+        ValueError, TypeError, TrainingDivergedError
+            If an argument is out of range, or not a number; see
+            :meth:`DensityEstimator.fit`.
+
+        Notes
+        -----
+        Needs no correction, because parameters of any distribution may train a
+        likelihood. The new one is meant for this observation, and should not
+        be used far from the draws. Not for use inside ``jit``. Source:
+        Papamakarios et al., 2019 (sequential neural likelihood).
+        """
+        n = positive(n_simulations, "n_simulations")
+        options = {**self._options.likelihood, **read_fit(options)}
+        spread = real_number(spread, "spread")
+        if not 0 <= spread < float("inf"):
+            raise ValueError(f"spread is {spread}, expected 0 or more.")
+        if isinstance(draws, CorrectedDraws):
+            draws = draws.draws
+        data_key, fit_key = jax.random.split(key)
+        new = self._model.simulate(
+            data_key,
+            n,
+            self.posterior.conditioning,
+            UnitProposal(
+                draws.select_tokens(self.posterior.target).to_tokens(),
+                self.plates,
+                self.estimator.standardizer,
+                spread,
+            ),
+        )
+        simulations = concatenate_tokens(self.simulations, new)
+        likelihood = copy.copy(self.likelihood)
+        likelihood.standardizer = None
+        history = likelihood.fit(
+            simulations,
+            conditionals=[group.conditional for group in self._groups],
+            key=fit_key,
+            **options,
+        )
+        n_all = simulations.sample_shape[0]
+        made = BottomUpRound(None, n, n_all, 0, 1.0, 1.0, history, None)
+        return replace(
+            self,
+            likelihood=likelihood,
+            simulations=simulations,
+            rounds=(*self.rounds, made),
+        )
+
     def observe(
         self, observed: ArrayTree, functional_inputs: ArrayTree | None = None
     ) -> Tokens:
@@ -177,9 +274,15 @@ class BottomUpResult:
     def __repr__(self) -> str:
         lines = [f"BottomUpResult({self.posterior}, {dict(self.plates.sizes)})"]
         for number, each in enumerate(self.rounds, 1):
+            head = f"  round {number}: {each.n_simulations} simulations of one "
+            if each.posterior is None:
+                lines += [
+                    head + f"unit near draws, {each.n_in_box} in all",
+                    f"    likelihood {each.likelihood!r}",
+                ]
+                continue
             lines += [
-                f"  round {number}: {each.n_simulations} simulations of one "
-                f"unit, {each.n_synthetic} synthetic full models",
+                head + f"unit, {each.n_synthetic} synthetic full models",
                 f"    likelihood {each.likelihood!r}",
                 f"    posterior  {each.posterior!r}, on {each.n_in_box} "
                 f"simulations and {each.n_synthetic} synthetic",

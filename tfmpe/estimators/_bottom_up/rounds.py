@@ -159,6 +159,7 @@ class Rounds:
             synthetic,
             groups,
             self.model,
+            self.options,
         )
 
     def _box(

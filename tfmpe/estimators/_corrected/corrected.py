@@ -103,8 +103,9 @@ def corrected(
     NoDensityError
         If the model has no log factors of single tokens.
     ValueError, TypeError
-        If there is not exactly one data set; if there are no global keys; if
-        there is no model, or the estimator was trained for several target keys.
+        If there is not exactly one data set; if there are no global keys, or
+        target keys are discrete; if there is no model, or the estimator was
+        trained for several target keys.
 
     Notes
     -----
@@ -132,6 +133,12 @@ def corrected(
     if not model.has_density:
         raise NoDensityError(
             f"{model!r} has no density. Pass log_density_fn= to Model."
+        )
+    integers = {*target}.intersection(getattr(estimator, "discrete", ()))
+    if integers:
+        raise ValueError(
+            f"The values of {sorted(integers)} are integers. Only continuous "
+            "values can be weighted; sum the others out of the density."
         )
     tokens = model.condition(
         observed, functional_inputs=functional_inputs, groups=groups

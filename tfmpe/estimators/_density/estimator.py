@@ -1,6 +1,6 @@
 """Estimator of a distribution with a known density."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tfmpe.estimators._default_network import default_density
 from tfmpe.estimators._density.density import KnownDensity, density_loss
@@ -22,7 +22,7 @@ class DensityEstimator(NetworkEstimator):
     density
         The network to train, by default one that ``fit`` builds; see
         :class:`tfmpe.nn.MixtureDensity`.
-    bijectors, standardize
+    bijectors, standardize, discrete
         See :class:`FlowMatchingEstimator`.
 
     Attributes
@@ -64,5 +64,6 @@ class DensityEstimator(NetworkEstimator):
         *,
         bijectors: Mapping[str, BijectorLike] | None = None,
         standardize: bool = True,
+        discrete: Iterable[str] = (),
     ) -> None:
-        super().__init__(density, bijectors, standardize)
+        super().__init__(density, bijectors, standardize, discrete=discrete)

@@ -113,6 +113,7 @@ def load_estimator(
         "standardise": bool(keys),
         "bijectors": [],
         "network": None,
+        "discrete": [],
         "conditionals": [],
         "layout": None,
     } | description

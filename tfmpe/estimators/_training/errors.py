@@ -7,3 +7,7 @@ class TrainingDivergedError(ArithmeticError):
 
 class UntrainedWarning(UserWarning):
     """An estimator that was never trained is used."""
+
+
+class DiscreteValuesWarning(UserWarning):
+    """A continuous density is trained for integer values."""

@@ -136,10 +136,12 @@ def prepare(
     options: FitOptions,
     sigma_min: float,
     loss: Callable[..., Loss] = flow_matching_loss,
+    change: Callable[[Tokens], Tokens] = lambda tokens: tokens,
 ) -> tuple[Loop, Progress, Start]:
     """Return a training loop, its progress so far, and its :class:`Start`.
 
-    ``start_from`` is called with the first Tokens.
+    ``start_from`` is called with the first Tokens, ``change`` with all, before
+    they are standardized.
     """
     split_key, train_key = jax.random.split(key)
     if options.checkpoint is not None:
@@ -196,7 +198,7 @@ def prepare(
     )
 
     def ready(tokens: AnyTokens, what: str) -> Tokens:
-        tokens = one_axis(tokens)
+        tokens = change(one_axis(tokens))
         if standardizer is not None:
             tokens = standardizer.forward(tokens)
         check_known(tokens.select_tokens(names), what)

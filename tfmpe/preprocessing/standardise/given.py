@@ -150,7 +150,7 @@ def apply(
     return _compute(flat, padding, moments, function=function, keys=keys)
 
 
-def wrap(result: Array, values: T) -> T:
+def wrap(result: AnyArray, values: T) -> T:
     """Return a result in the type of the values it was computed from."""
     if isinstance(values, TokenView):
         changed = values.with_data(result)

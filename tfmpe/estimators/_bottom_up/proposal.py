@@ -1,0 +1,80 @@
+"""Parameters of one unit, taken at random from draws of the full model."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Num
+
+from tfmpe._base.trees import flatten_tree, unflatten_tree
+from tfmpe.estimators._bottom_up.plates import Plates
+from tfmpe.estimators._types import AnyArray, ArrayTree, PRNGKey
+from tfmpe.preprocessing import Standardizer, Tokens
+
+
+class UnitProposal(NamedTuple):
+    """A prior function for one unit, near the parameters of some draws.
+
+    Attributes
+    ----------
+    draws
+        Parameters of all units, sample axes (n,).
+    plates
+        Plates of the full model.
+    standardizer
+        Of the parameters; noise is added in its units, so that bounds hold.
+    spread
+        Standard deviation of the noise, in those of the draws.
+    """
+
+    draws: Tokens
+    plates: Plates
+    standardizer: Standardizer | None
+    spread: float
+
+    def __call__(self, key: PRNGKey, n: int) -> ArrayTree:
+        """Return parameters of a random unit of ``n`` random draws."""
+        row_key, noise_key, unit_key = jax.random.split(key, 3)
+        draws = self.draws
+        rows = jax.random.randint(row_key, (n,), 0, len(draws.data))
+        values = jnp.asarray(draws.data)
+        if self.standardizer is not None:
+            values = self.standardizer.forward(values, like=draws)
+        noise = jax.random.normal(noise_key, (n, *values.shape[1:]))
+        values = (
+            values[rows] + self.spread * values.std(0, keepdims=True) * noise
+        )
+        if self.standardizer is not None:
+            values = self.standardizer.inverse(values, like=draws)
+        chosen = Tokens(values, draws.layout)
+        keys = jax.random.split(unit_key, len(self.plates.sizes))
+        units = {
+            plate: np.asarray(jax.random.randint(key, (n,), 0, size))
+            for key, (plate, size) in zip(
+                keys, self.plates.sizes.items(), strict=True
+            )
+        }
+        leaves = flatten_tree(chosen.decode(), "draws")
+        return unflatten_tree(
+            [leaf.path for leaf in leaves],
+            [
+                _of_units(leaf.value, self.plates.grown(leaf.name), units)
+                for leaf in leaves
+            ],
+        )
+
+
+def _of_units(
+    array: Num[AnyArray, "n ..."],
+    axes: Mapping[str, int],
+    units: Mapping[str, np.ndarray],
+) -> Num[Array, "n ..."]:
+    """Return the values of one unit per row; plates keep size 1."""
+    for plate, axis in axes.items():
+        shape = [1] * array.ndim
+        shape[0] = -1
+        rows = units[plate].reshape(shape)
+        array = jnp.take_along_axis(jnp.asarray(array), rows, 1 + axis)
+    return jnp.asarray(array)
