@@ -14,7 +14,6 @@ from tfmpe import (
     build_padding_mask,
     build_self_attention_mask,
 )
-from tfmpe._base.trees import unflatten_tree
 from tfmpe.migrate import oracle
 from tfmpe.migrate.oracle import product_masks
 
@@ -115,10 +114,7 @@ def test_masks_of_tokens(shapes, data):
     """The declared masks of Tokens and views agree, for any order of keys."""
     independence = data.draw(rules(shapes))
     tokens = Tokens.from_pytree(
-        unflatten_tree(
-            [tuple(name.split("/")) for name in shapes],
-            [np.zeros((2, *shape, 1)) for shape in shapes.values()],
-        ),
+        {name: np.zeros((2, *shape, 1)) for name, shape in shapes.items()},
         independence,
     )
     wanted = product_masks.self_mask(_slices(shapes), independence)

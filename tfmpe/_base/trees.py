@@ -7,7 +7,7 @@ jax's own tree functions sort keys, so they cannot be used here.
 
 import copy
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import numpy as np
@@ -26,6 +26,16 @@ class Leaf(NamedTuple):
     name: str
     path: tuple[str, ...]
     value: Any
+
+
+@runtime_checkable
+class HasPath(Protocol):
+    """A leaf, or another object that belongs to one leaf."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Keys from the root of the tree to the leaf."""
+        ...
 
 
 def flatten_tree(tree: Tree, what: str) -> list[Leaf]:
@@ -93,15 +103,15 @@ def own_copy(tree: Tree) -> Tree:
 
 
 def unflatten_tree(
-    paths: Iterable[tuple[str, ...]], values: Iterable[Any]
+    leaves: Iterable[HasPath], values: Iterable[Any]
 ) -> dict[str, Any]:
-    """Rebuild nested dictionaries from paths and their values."""
+    """Rebuild nested dictionaries from the values at the paths of leaves."""
     tree: dict[str, Any] = {}
-    for path, value in zip(paths, values, strict=True):
+    for leaf, value in zip(leaves, values, strict=True):
         node = tree
-        for part in path[:-1]:
+        for part in leaf.path[:-1]:
             node = node.setdefault(part, {})
-        node[path[-1]] = value
+        node[leaf.path[-1]] = value
     return tree
 
 

@@ -45,9 +45,7 @@ def learned_model(
             used = [values[name] for name in names]
             n = len(used[0].value)
             tokens = full_tokens(
-                unflatten_tree(
-                    [leaf.path for leaf in used], [leaf.value for leaf in used]
-                ),
+                unflatten_tree(used, [leaf.value for leaf in used]),
                 inputs[0] if inputs else None,
                 one,
                 model.plates,

@@ -324,7 +324,7 @@ def _one_row(tree: ArrayTree, what: str) -> ArrayTree:
     """Return arrays with a sample axis of size 1."""
     leaves = flatten_tree(tree, what)
     return unflatten_tree(
-        [leaf.path for leaf in leaves],
+        leaves,
         [
             as_array(leaf.value, f"{what}[{leaf.name!r}]")[None]
             for leaf in leaves

@@ -47,7 +47,7 @@ def full_tokens(
         arrays.append(array)
     raise_faults(ValueError, f"{what} does not fit the full model", faults)
     return Tokens.from_pytree(
-        unflatten_tree([key.path for key in one.keys], arrays),
+        unflatten_tree(one.keys, arrays),
         one.independence,
         functional_inputs,
         batch_ndims={key.name: len(key.batch_shape) for key in one.keys},

@@ -170,7 +170,7 @@ class TruncatedPrior:
             like(np.concatenate(arrays)[:n], leaf.value)
             for leaf, *arrays in zip(leaves, *parts, strict=True)
         )
-        return unflatten_tree([leaf.path for leaf in leaves], values)
+        return unflatten_tree(leaves, values)
 
     def _too_few(self, n: int, n_found: int, n_drawn: int) -> str:
         return (

@@ -114,7 +114,7 @@ class CalibrationRanks:
         keys = {each.name: test.p_value for each, test in tests}
         return Uniformity(
             unflatten_tree(
-                [each.path for each, _ in tests],
+                [each for each, _ in tests],
                 [test.values.reshape(each.shape) for each, test in tests],
             ),
             keys,

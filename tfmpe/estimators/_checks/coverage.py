@@ -148,7 +148,7 @@ def expected_coverage(ranks: CalibrationRanks) -> ExpectedCoverage:
     depth = (n_samples - joint.together[:, 1:]) // 2
     return ExpectedCoverage(
         1 - 2 * left_out / (n_samples + 1),
-        unflatten_tree([each.path for each in columns], central),
+        unflatten_tree(columns, central),
         _shares(depth, joint.some[:, None], left_out)[:, 0],
         int(joint.some.sum()),
     )

@@ -176,7 +176,7 @@ def posterior_predictive(
         for array in (_as_observed(leaf, observed) for leaf in simulated)
     ]
     predictive = PosteriorPredictive(
-        draws, unflatten_tree([leaf.path for leaf in simulated], made), observed
+        draws, unflatten_tree(simulated, made), observed
     )
     predictive.check_finite()
     return predictive
@@ -294,8 +294,7 @@ def _simulate(
 def _tree(leaves: list[Leaf], rows: slice) -> ArrayTree:
     """Return jax arrays of some draws, for a simulator."""
     return unflatten_tree(
-        [leaf.path for leaf in leaves],
-        [on_device(leaf.value[rows]) for leaf in leaves],
+        leaves, [on_device(leaf.value[rows]) for leaf in leaves]
     )
 
 

@@ -102,8 +102,8 @@ class PosteriorPredictive:
             low, high = ends.reshape((2, *self.observed.sample_shape, *shape))
             lower.append(low)
             upper.append(high)
-        paths = [key.path for key in self.observed.layout.keys]
-        return unflatten_tree(paths, lower), unflatten_tree(paths, upper)
+        keys = self.observed.layout.keys
+        return unflatten_tree(keys, lower), unflatten_tree(keys, upper)
 
     def share_inside(self, level: float) -> dict[str, float]:
         """Return the fraction of observed values in the intervals of each key.

@@ -45,9 +45,7 @@ def as_datatree(
             for leaf in flatten_tree(predictive.simulated, "simulated")
             if leaf.name in known.layout
         ]
-        simulated = unflatten_tree(
-            [leaf.path for leaf in same], [leaf.value for leaf in same]
-        )
+        simulated = unflatten_tree(same, [leaf.value for leaf in same])
         groups["posterior_predictive"] = to_xarray(
             _one_chain(simulated), known, sample_dims=_DRAWS
         )
@@ -68,6 +66,5 @@ def as_datatree(
 def _one_chain(tree: ArrayTree) -> ArrayTree:
     leaves = flatten_tree(tree, "draws")
     return unflatten_tree(
-        [leaf.path for leaf in leaves],
-        [np.asarray(leaf.value)[None] for leaf in leaves],
+        leaves, [np.asarray(leaf.value)[None] for leaf in leaves]
     )

@@ -62,7 +62,7 @@ def layout_from_json(value: Any) -> TokenLayout:
     keys = tuple(map(_key_from_json, value["keys"]))
     layout = TokenLayout(keys, Independence.parse(value["independence"]))
     names = [key.name for key in keys]
-    tree = unflatten_tree([key.path for key in keys], names)
+    tree = unflatten_tree(keys, names)
     if len(flatten_tree(tree, "the layout")) < len(names):
         raise ValueError(f"the keys {names} do not form a tree")
     merge_labels(names, layout.label_map)

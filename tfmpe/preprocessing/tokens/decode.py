@@ -67,9 +67,7 @@ def decode_tree(
     """Return the values of the keys as a nested dictionary."""
     check_room(flat, keys)
     shape = tuple(flat.shape[:-2]) if sample_shape is None else sample_shape
-    return unflatten_tree(
-        [key.path for key in keys], decode_values(flat, keys, shape)
-    )
+    return unflatten_tree(keys, decode_values(flat, keys, shape))
 
 
 def check_room(flat: AnyArray, keys: Iterable[KeyLayout]) -> None:

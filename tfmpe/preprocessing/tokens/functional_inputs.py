@@ -106,14 +106,14 @@ def decode_inputs(
     layout: TokenLayout,
 ) -> dict[str, Any]:
     """Return the inputs of the keys that have any, as a nested dictionary."""
-    paths, arrays = [], []
+    keys, arrays = [], []
     for key in layout.keys:
         if inputs is not None and key.n_inputs is not None:
             shape = (*inputs.shape[:-2], *key.event_shape, key.n_inputs)
             rows = inputs[..., key.block, : key.n_inputs]
-            paths.append(key.path)
+            keys.append(key)
             arrays.append(rows.reshape(shape))
-    return unflatten_tree(paths, arrays)
+    return unflatten_tree(keys, arrays)
 
 
 def flatten_functional_inputs(

@@ -95,9 +95,7 @@ def observed_tokens(
         # The simulations caused the same warning.
         warnings.simplefilter("ignore", PaddingWarning)
         return Tokens.from_pytree(
-            unflatten_tree(
-                [key.path for key in layout.keys], list(values.values())
-            ),
+            unflatten_tree(layout.keys, values.values()),
             layout.independence,
             _inputs(template, shapes, functional_inputs, positions),
             len(sample_shape),
