@@ -18,8 +18,8 @@ from estimators.known_flows import (
 )
 from refusals import refused
 from tfmpe import StorageError, Tokens
+from tfmpe._base.keys import key_words
 from tfmpe.estimators import FlowMatchingEstimator
-from tfmpe.estimators._storage.checkpoint import key_words
 from tfmpe.estimators._training import loop as fitting
 from tfmpe.estimators._training import prepare as preparing
 

@@ -1,8 +1,12 @@
-"""Check of PRNG keys where users pass them."""
+"""PRNG keys: a check where users pass them, and their numbers."""
 
 import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
 
 from .arrays import AnyArray, PRNGKey
 
@@ -20,6 +24,13 @@ def check_key(key: object) -> None:
     raise TypeError(
         f"key is {what}, expected one PRNG key. Pass jax.random.key(0)."
     )
+
+
+def key_words(key: PRNGKey) -> list[int]:
+    """Return a PRNG key as numbers, for JSON or a generator of NumPy."""
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.key_data(key)
+    return np.asarray(key).ravel().tolist()
 
 
 def takes_key(function: Callable[P, R]) -> Callable[P, R]:

@@ -30,6 +30,14 @@ def static_int(value: Any, what: str) -> int:
         ) from None
 
 
+def positive(value: Any, name: str, least: int = 1) -> int:
+    """Return a number as an int; raise if it is below ``least``."""
+    number = static_int(value, name)
+    if number < least:
+        raise ValueError(f"{name} is {number}, expected at least {least}.")
+    return number
+
+
 def static_ints(value: Any, what: str) -> np.ndarray:
     """Return ``value`` as a one-dimensional array of integers, or raise."""
     entries = value if isinstance(value, (list, tuple)) else (value,)

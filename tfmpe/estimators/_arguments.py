@@ -6,16 +6,8 @@ from typing import SupportsFloat
 import numpy as np
 
 from tfmpe._base.arrays import flatten_samples
-from tfmpe._base.static import static_int
+from tfmpe._base.static import positive
 from tfmpe.preprocessing import Tokens, TokenView
-
-
-def positive(value: object, name: str, least: int = 1) -> int:
-    """Return a number as an int; raise if it is below ``least``."""
-    number = static_int(value, name)
-    if number < least:
-        raise ValueError(f"{name} is {number}, expected at least {least}.")
-    return number
 
 
 def positive_or_none(value: object, name: str) -> int | None:

@@ -13,6 +13,7 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from tfmpe._base.arrays import on_device
+from tfmpe._base.keys import key_words
 
 
 def normal(
@@ -31,8 +32,7 @@ def normal(
         scale = 1 / math.sqrt(max(math.prod(shape[:-1]), 1))
     if isinstance(key, Tracer):
         return jax.random.normal(key, shape, dtype) * jnp.asarray(scale, dtype)
-    words = np.asarray(jax.random.key_data(key)).reshape(-1)
-    values = np.random.default_rng(words.tolist()).normal(0, scale, shape)
+    values = np.random.default_rng(key_words(key)).normal(0, scale, shape)
     return on_device(values.astype(dtype))
 
 

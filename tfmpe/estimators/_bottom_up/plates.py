@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Int
 
 from tfmpe._base.errors import nearest, raise_faults
-from tfmpe._base.static import static_int
+from tfmpe._base.static import positive, static_int
 from tfmpe._base.trees import flatten_tree, lookup_per_key
-from tfmpe.estimators._arguments import positive
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._types import ArrayTree, PerKey
 from tfmpe.preprocessing import Independence, KeyLayout, TokenLayout

@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
 from tfmpe._base.arrays import moves_arrays
-from tfmpe._base.keys import takes_key
-from tfmpe.estimators._arguments import (
-    positive,
-    positive_or_none,
-    real_number,
-)
+from tfmpe._base.keys import key_words, takes_key
+from tfmpe._base.static import positive
+from tfmpe.estimators._arguments import positive_or_none, real_number
 from tfmpe.estimators._bottom_up.folder import Folder, fingerprint
 from tfmpe.estimators._bottom_up.plated_model import PlatedModel
 from tfmpe.estimators._bottom_up.plates import Plates
@@ -24,7 +21,6 @@ from tfmpe.estimators._bottom_up.scheme import (
     read_sample,
 )
 from tfmpe.estimators._network_estimator import NetworkEstimator
-from tfmpe.estimators._storage.checkpoint import key_words
 from tfmpe.estimators._types import ArrayTree, PerKey, PRNGKey, Rules
 from tfmpe.preprocessing import Independence
 from tfmpe.preprocessing.layout.layout import checked_names

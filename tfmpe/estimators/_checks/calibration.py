@@ -17,7 +17,8 @@ from tfmpe._base.arrays import (
 from tfmpe._base.keys import takes_key
 from tfmpe._base.programs import compiled
 from tfmpe._base.progress import advance, progress_bar
-from tfmpe.estimators._arguments import own_tokens, positive
+from tfmpe._base.static import positive
+from tfmpe.estimators._arguments import own_tokens
 from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._conditionals import read_conditional, remembered_by

@@ -13,8 +13,9 @@ from tfmpe._base.arrays import as_array, moves_arrays, on_device
 from tfmpe._base.keys import takes_key
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.progress import advance, progress_bar
+from tfmpe._base.static import positive
 from tfmpe._base.trees import Leaf, flatten_tree, own_copy, unflatten_tree
-from tfmpe.estimators._arguments import own_tokens, positive
+from tfmpe.estimators._arguments import own_tokens
 from tfmpe.estimators._checks.predictive_result import PosteriorPredictive
 from tfmpe.estimators._conditionals import read_conditional, remembered_by
 from tfmpe.estimators._types import (

@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from tfmpe._base.arrays import as_array, common_dtype, moves_arrays
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.programs import compiled
-from tfmpe.estimators._arguments import positive
+from tfmpe._base.static import positive
 from tfmpe.estimators._types import PRNGKey
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
 
+from tfmpe._base.keys import key_words
 from tfmpe._base.programs import compiled
+from tfmpe._base.static import positive
 from tfmpe._base.trees import Tree
-from tfmpe.estimators._arguments import one_data_set, positive
+from tfmpe.estimators._arguments import one_data_set
 from tfmpe.estimators._corrected.dependence import unaffected
 from tfmpe.estimators._corrected.places import Places, places
 from tfmpe.estimators._corrected.student_mixture import (
@@ -189,9 +191,7 @@ def corrected(
     log_weights = _truncated(log_weights)
     log_weights = log_weights - np.float32(logsumexp(log_weights))
     weights = np.exp(log_weights)
-    random = np.random.default_rng(
-        np.asarray(jax.random.key_data(key)).ravel().tolist()
-    )
+    random = np.random.default_rng(key_words(key))
     rows = random.permutation(systematic(weights, n, random.uniform()))
     flat = _flat(globals_[rows, 0], own[rows], found, view.data[0].size)
     standard = flat.reshape((n, *view.data.shape))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from tfmpe._base.programs import compiled
-from tfmpe.estimators._arguments import positive
+from tfmpe._base.static import positive
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.chunks import at_a_time, map_chunks
 from tfmpe.estimators._flow.vector_field import (

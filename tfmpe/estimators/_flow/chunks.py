@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from tfmpe.estimators._arguments import positive
+from tfmpe._base.static import positive
 from tfmpe.estimators._types import AnyArray, Arrays
 
 _TOKENS_AT_A_TIME = {"cpu": 2**13}

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Num
 from tfmpe._base.arrays import moves_arrays, readable
 from tfmpe._base.keys import takes_key
 from tfmpe._base.narrowing import check_fits
-from tfmpe.estimators._arguments import positive
+from tfmpe._base.static import positive
 from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.chunks import at_a_time
 from tfmpe.estimators._flow.divergence import read_probes

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Num
 
-from tfmpe.estimators._arguments import positive
+from tfmpe._base.static import positive
 from tfmpe.estimators._types import AnyArray, PRNGKey
 
 Rows: TypeAlias = Float[Array, "rows tokens width"]

@@ -12,7 +12,8 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
-from tfmpe.estimators._arguments import positive, real_number
+from tfmpe._base.static import positive
+from tfmpe.estimators._arguments import real_number
 from tfmpe.estimators._types import Arrays
 
 Solver: TypeAlias = str | diffrax.AbstractSolver[Any]

@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
     read_state,
@@ -18,7 +15,7 @@ from tfmpe.estimators._storage.state_file import (
 from tfmpe.estimators._storage.summary import alike
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.steps import TrainingState
-from tfmpe.estimators._types import AnyArray, Arrays, PRNGKey
+from tfmpe.estimators._types import AnyArray, Arrays
 from tfmpe.preprocessing import Standardizer
 
 _KIND = "tfmpe.checkpoint"
@@ -123,13 +120,6 @@ def check_same(
             f"{'; '.join(differing)}. "
             "Continue with the same settings and data, or use an empty folder."
         )
-
-
-def key_words(key: PRNGKey) -> list[int]:
-    """Return a PRNG key as numbers for JSON."""
-    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.key_data(key)
-    return [int(word) for word in key.reshape(-1)]
 
 
 def _trees(

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from tfmpe._base.keys import key_words
 from tfmpe._base.programs import compiled
 from tfmpe._base.progress import advance, progress_bar
 from tfmpe.estimators._flow.vector_field import (
@@ -18,7 +19,6 @@ from tfmpe.estimators._flow.vector_field import (
 )
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
-    key_words,
     load_checkpoint,
     save_checkpoint,
 )

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from tfmpe.estimators._arguments import positive, positive_or_none, real_number
+from tfmpe._base.static import positive
+from tfmpe.estimators._arguments import positive_or_none, real_number
 from tfmpe.estimators._types import AnyTokens
 from tfmpe.preprocessing import Tokens, TokenView
 

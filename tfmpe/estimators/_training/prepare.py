@@ -5,7 +5,8 @@ from typing import Any, NamedTuple, SupportsIndex
 
 import jax
 
-from tfmpe.estimators._arguments import positive
+from tfmpe._base.keys import key_words
+from tfmpe._base.static import positive
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.vector_field import (
     Network,
@@ -16,7 +17,6 @@ from tfmpe.estimators._memory import Memory
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
     check_writable,
-    key_words,
 )
 from tfmpe.estimators._storage.summary import summarise
 from tfmpe.estimators._training.batches import cut, shuffled, streamed

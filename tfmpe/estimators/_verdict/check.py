@@ -9,8 +9,9 @@ import numpy as np
 
 from tfmpe._base.arrays import flatten_samples, moves_arrays
 from tfmpe._base.keys import takes_key
+from tfmpe._base.static import positive
 from tfmpe._base.trees import Tree
-from tfmpe.estimators._arguments import one_data_set, own_tokens, positive
+from tfmpe.estimators._arguments import one_data_set, own_tokens
 from tfmpe.estimators._checks.calibration import MIN_DRAWS, ranks_and_draws
 from tfmpe.estimators._checks.uniformity import MIN_SIMULATIONS
 from tfmpe.estimators._conditionals import read_conditional, remembered_by

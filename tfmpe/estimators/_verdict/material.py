@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Float, Num
 
+from tfmpe._base.keys import key_words
 from tfmpe.estimators._checks.calibration_result import CalibrationRanks
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._types import PRNGKey
@@ -75,8 +75,7 @@ class Material(NamedTuple):
     @property
     def rng(self) -> np.random.Generator:
         """Random numbers that depend on the key only."""
-        words = np.asarray(jax.random.key_data(self.key))
-        return np.random.default_rng(words.ravel())
+        return np.random.default_rng(key_words(self.key))
 
 
 def scaled_targets(

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from tfmpe._base.arrays import PRNGKey
 from tfmpe._base.progress import advance, progress_bar
-from tfmpe._base.static import static_int
+from tfmpe._base.static import positive, static_int
 from tfmpe._base.trees import Tree
 from tfmpe.preprocessing.tokens.tokens import Tokens
 
@@ -118,8 +118,8 @@ class TokenGenerator:
         self._simulation = Simulation(
             prior_fn, simulator_fn, functional_input_fn, independence, options
         )
-        self.n_samples = _positive(n_samples, "n_samples")
-        self.batch_size = _positive(batch_size, "batch_size")
+        self.n_samples = positive(n_samples, "n_samples")
+        self.batch_size = positive(batch_size, "batch_size")
         if drop_remainder:
             self.n_samples -= self.n_samples % self.batch_size
         if not self.n_samples:
@@ -142,7 +142,7 @@ class TokenGenerator:
             See :class:`TokenGenerator`.
         """
         other = copy.copy(self)
-        other.n_samples = _positive(n_samples, "n_samples")
+        other.n_samples = positive(n_samples, "n_samples")
         other.key = _as_key(seed)
         # Assigned again, because copying calls ``__getstate__``.
         other._programs = self._programs
@@ -264,13 +264,6 @@ def _ahead(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _positive(value: object, name: str) -> int:
-    number = static_int(value, name)
-    if number < 1:
-        raise ValueError(f"{name} is {number}, expected at least 1.")
-    return number
 
 
 def _as_key(seed: object) -> PRNGKey:
