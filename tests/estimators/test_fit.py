@@ -15,6 +15,7 @@ from estimators.known_flows import (
     spoil_padding,
     train,
 )
+from refusals import refused
 from tfmpe import Tokens
 from tfmpe.estimators import (
     FlowMatchingEstimator,
@@ -469,9 +470,8 @@ def _once():
     ],
 )
 def test_errors(error, data, options, message):
-    with pytest.raises(error) as caught:
+    with refused(error, message):
         train(data, **options)
-    assert str(caught.value) == message
 
 
 # With public functions, these fail at their annotations in tests.
@@ -498,6 +498,5 @@ def test_errors(error, data, options, message):
     ],
 )
 def test_arguments_of_other_types(check, value, message):
-    with pytest.raises(TypeError) as caught:
+    with refused(TypeError, message):
         check(value)
-    assert str(caught.value) == message

@@ -23,6 +23,7 @@ from preprocessing.simulations import (
     simulator,
     times,
 )
+from refusals import refused
 from tfmpe import (
     IrreproducibleWarning,
     TokenGenerator,
@@ -584,9 +585,8 @@ def _too_few(key, n):
 )
 def test_what_functions_return_is_checked(functions, error, message):
     source = TokenGenerator(*functions, None, {}, 8, 4, 0)
-    with pytest.raises(error) as caught:
+    with refused(error, message):
         source[0]
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -615,9 +615,8 @@ def test_what_functions_return_is_checked(functions, error, message):
     ],
 )
 def test_numbers_are_checked(name, value, error, message):
-    with pytest.raises(error) as caught:
+    with refused(error, message):
         generator(**{name: value})
-    assert str(caught.value) == message
 
 
 def test_there_are_no_other_batches():
