@@ -140,14 +140,8 @@ _AFFINE = Counted(_affine)
 ADAM = optax.adam(0.05)
 
 
-def train(data, weights=(0.0, 0.0, 0.0, 3.0), **options):
-    """Train an affine field for p(site, mu | obs), and return the history.
-
-    The initial weights are far from the optimum.
-    """
-    estimator = FlowMatchingEstimator(
-        Affine(*weights), standardize=options.pop("standardize", True)
-    )
+def fit(estimator, data, **options):
+    """Train an estimator for p(site, mu | obs), and return the history."""
     arguments = {
         "target_keys": ["site", "mu"],
         "conditioning_keys": ["obs"],
@@ -157,4 +151,17 @@ def train(data, weights=(0.0, 0.0, 0.0, 3.0), **options):
         "n_epochs": 3,
         **options,
     }
-    return estimator, estimator.fit(data, **arguments)
+    return estimator.fit(data, **arguments)
+
+
+def affine(*weights, **options):
+    """Return an estimator; by default, its weights are far from the optimum."""
+    return FlowMatchingEstimator(
+        Affine(*(weights or (0.0, 0.0, 0.0, 3.0))), **options
+    )
+
+
+def train(data, weights=(), *, standardize=True, **options):
+    """Train an affine field for p(site, mu | obs), and return the history."""
+    estimator = affine(*weights, standardize=standardize)
+    return estimator, fit(estimator, data, **options)

@@ -12,7 +12,9 @@ from estimators.known_flows import (
     ADAM,
     KEY,
     Affine,
+    affine,
     assert_same,
+    fit,
     make_tokens,
     train,
 )
@@ -104,16 +106,9 @@ def test_going_on_with_batches(tokens, interrupt, monkeypatch, tmp_path):
 def test_an_interrupted_fit_keeps_what_it_learnt(tokens, interrupt):
     one, _ = train(tokens, n_epochs=1)
     interrupt(N_STEPS)
-    estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
+    estimator = affine()
     with pytest.raises(KeyboardInterrupt):
-        estimator.fit(
-            tokens,
-            ["site", "mu"],
-            ["obs"],
-            key=KEY,
-            optimizer=ADAM,
-            batch_size=4,
-        )
+        fit(estimator, tokens)
     np.testing.assert_array_equal(
         estimator.vector_field.weights, one.vector_field.weights
     )

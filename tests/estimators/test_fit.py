@@ -8,9 +8,9 @@ import pytest
 
 from estimators.known_flows import (
     _AFFINE,
-    ADAM,
     KEY,
-    Affine,
+    affine,
+    fit,
     make_tokens,
     spoil_padding,
     train,
@@ -76,15 +76,7 @@ def test_training_goes_on_where_it_ended(tokens, trained):
     weights = trained[0].vector_field.weights
     estimator, first = train(tokens, weights, n_epochs=1)
     moments = estimator.standardizer
-    second = estimator.fit(
-        tokens,
-        ["site", "mu"],
-        ["obs"],
-        key=KEY,
-        optimizer=ADAM,
-        batch_size=4,
-        n_epochs=1,
-    )
+    second = fit(estimator, tokens, n_epochs=1)
     assert first.training[0] < trained[1].training[0]
     assert second.training[0] < trained[1].training[0]
     assert estimator.standardizer is moments
@@ -273,17 +265,9 @@ def spoiled_at(step):
 def test_divergence_names_the_step(tokens, step, epoch):
     """The last step is included; parameters of the previous epoch are kept."""
     optimizer = spoiled_at(step)
-    estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
+    estimator = affine()
     with pytest.raises(TrainingDivergedError) as caught:
-        estimator.fit(
-            tokens,
-            ["site", "mu"],
-            ["obs"],
-            key=KEY,
-            optimizer=optimizer,
-            batch_size=4,
-            n_epochs=3,
-        )
+        fit(estimator, tokens, optimizer=optimizer)
     assert str(caught.value) == (
         "The loss, or a parameter that it changed, is not finite at step "
         f"{step % 3 + 1} of 3 in epoch {epoch}. The parameters of the last "

@@ -8,10 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from estimators.known_flows import ADAM, KEY, Affine, normal
+from estimators.known_flows import ADAM, KEY, affine, normal
 from tfmpe import Tokens
 from tfmpe._base.programs import N_PROGRAMS
-from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._training.steps import batch_gradient, update
 
 N = 50
@@ -22,26 +21,21 @@ def make_tokens(n_obs, rows=2):
     return Tokens.from_pytree(data, {})
 
 
+def fit(estimator, tokens, **options):
+    options = {"key": KEY, "n_epochs": 1, **options}
+    return estimator.fit(tokens, ["mu"], ["obs"], **options)
+
+
 def fit_with_a_new_optimizer(number):
     del number
     optimizer = optax.sgd(0.1)
-    estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
-    estimator.fit(
-        make_tokens(2),
-        ["mu"],
-        ["obs"],
-        key=KEY,
-        n_epochs=1,
-        optimizer=optimizer,
-        validation=0.5,
-    )
+    fit(affine(), make_tokens(2), optimizer=optimizer, validation=0.5)
     return optimizer.update
 
 
 def fit_to_a_new_layout(number):
     tokens = make_tokens(number + 1)
-    estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
-    estimator.fit(tokens, ["mu"], ["obs"], key=KEY, n_epochs=1, optimizer=ADAM)
+    fit(affine(), tokens, optimizer=ADAM)
     return tokens.layout
 
 
@@ -66,8 +60,8 @@ def test_the_default_optimizer_is_compiled_for_once():
     tokens = make_tokens(3)
 
     def train():
-        estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
-        estimator.fit(tokens, ["mu"], ["obs"], key=KEY, n_epochs=1)
+        estimator = affine()
+        fit(estimator, tokens)
         return np.asarray(estimator.vector_field.weights)
 
     first = train()
@@ -92,10 +86,7 @@ def test_what_compiles_a_step_anew(options, gradients, updates):
     """New values compile nothing; a new optimizer compiles only its update."""
 
     def train(*, rows=4, n_obs=3, **options):
-        tokens = make_tokens(n_obs, rows)
-        estimator = FlowMatchingEstimator(Affine(0.0, 0.0, 0.0, 3.0))
-        options = {"n_epochs": 1, "batch_size": 2, **options}
-        estimator.fit(tokens, ["mu"], ["obs"], key=KEY, **options)
+        fit(affine(), make_tokens(n_obs, rows), **{"batch_size": 2, **options})
         programs = batch_gradient, update
         return np.array([program.cache_info().misses for program in programs])
 

@@ -3,8 +3,7 @@
 import pytest
 
 import tfmpe
-from estimators.known_flows import ADAM, KEY, Affine, make_tokens, train
-from tfmpe.estimators import FlowMatchingEstimator
+from estimators.known_flows import ADAM, KEY, affine, make_tokens, train
 from tfmpe.estimators._bottom_up.scheme import read_fit
 
 
@@ -17,9 +16,7 @@ def test_names_have_both_spellings():
 def test_a_training_is_the_same_in_both_spellings():
     tokens = make_tokens(4)
     _, american = train(tokens, standardize=False)
-    british = FlowMatchingEstimator(
-        Affine(0.0, 0.0, 0.0, 3.0), standardise=False
-    ).fit(
+    british = affine(standardise=False).fit(
         tokens,
         ["site", "mu"],
         ["obs"],
