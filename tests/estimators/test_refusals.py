@@ -62,6 +62,10 @@ def fit(estimator, data, **options):
     return estimator.fit(data, ["mu"], ["obs"], **options)
 
 
+def fit_field(data, **options):
+    return fit(FlowMatchingEstimator(Field()), data, **options)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -86,7 +90,7 @@ def fit(estimator, data, **options):
 )
 def test_numbers_of_a_training_that_make_no_sense(options, error, message):
     with pytest.raises(error, match=message):
-        fit(FlowMatchingEstimator(Field()), simulations(), **options)
+        fit_field(simulations(), **options)
 
 
 def test_discrete_keys_hold_integers():
@@ -118,9 +122,7 @@ def test_what_is_not_a_number(value):
 
 @pytest.mark.parametrize("share", [np.float32(0.25), jnp.float32(0.25)])
 def test_a_share_may_be_any_float(share):
-    history = fit(
-        FlowMatchingEstimator(Field()), simulations(), validation=share
-    )
+    history = fit_field(simulations(), validation=share)
     assert len(history.validation) == 2
 
 
@@ -129,9 +131,9 @@ def test_a_stored_dataset_is_trained_on(tmp_path):
     with DatasetWriter(tmp_path / "set") as writer:
         for part in parts:
             writer.append(part)
-    stored = fit(FlowMatchingEstimator(Field()), open_dataset(tmp_path / "set"))
+    stored = fit_field(open_dataset(tmp_path / "set"))
     whole = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
-    listed = fit(FlowMatchingEstimator(Field()), [whole])
+    listed = fit_field([whole])
     assert stored.training == pytest.approx(listed.training)
 
 
@@ -147,9 +149,9 @@ def passes(counted):
 def test_batches_without_a_length_are_not_counted():
     counted = []
     with pytest.raises(TypeError, match=r"Batches has no length.*steps_per_ep"):
-        fit(FlowMatchingEstimator(Field()), passes(counted))
+        fit_field(passes(counted))
     with pytest.raises(ValueError, match="steps_per_epoch is 0"):
-        fit(FlowMatchingEstimator(Field()), passes(counted), steps_per_epoch=0)
+        fit_field(passes(counted), steps_per_epoch=0)
     assert not counted
 
 
@@ -160,44 +162,27 @@ def test_an_epoch_of_so_many_steps_goes_on_where_the_last_one_stopped():
             yield simulations(16, seed)
 
     seen = []
-    history = fit(
-        FlowMatchingEstimator(Field()), endless(), steps_per_epoch=3, n_epochs=2
-    )
+    history = fit_field(endless(), steps_per_epoch=3, n_epochs=2)
     assert len(history.training) == 2
     assert seen == [0, 1, 2, 3, 4, 5]
 
 
 def test_batches_begin_anew_within_an_epoch(tmp_path):
-    options = {"steps_per_epoch": 3, "n_epochs": 4}
-    whole = fit(FlowMatchingEstimator(Field()), passes([]), **options)
-    folder = tmp_path / "checkpoint"
-    interrupted = options | {"checkpoint": folder, "optimizer": optax.sgd(0.1)}
-    fit(
-        FlowMatchingEstimator(Field()),
-        passes([]),
-        **interrupted | {"n_epochs": 2},
-    )
-    resumed = fit(FlowMatchingEstimator(Field()), passes([]), **interrupted)
-    plain = fit(
-        FlowMatchingEstimator(Field()),
-        passes([]),
-        **options | {"optimizer": optax.sgd(0.1)},
-    )
-    assert resumed.training == plain.training
+    options = {"steps_per_epoch": 3, "optimizer": optax.sgd(0.1)}
+    interrupted = options | {"checkpoint": tmp_path / "checkpoint"}
+    fit_field(passes([]), n_epochs=2, **interrupted)
+    resumed = fit_field(passes([]), n_epochs=4, **interrupted)
+    whole = fit_field(passes([]), n_epochs=4, **options)
+    assert resumed.training == whole.training
     assert len(whole.training) == 4
 
 
 def test_an_iterator_that_ends_or_has_a_checkpoint(tmp_path):
     two = [simulations(16), simulations(16, 1)]
     with pytest.raises(ValueError, match="ended after 0 of steps_per_epoch=2"):
-        fit(FlowMatchingEstimator(Field()), iter(two), steps_per_epoch=2)
+        fit_field(iter(two), steps_per_epoch=2)
     with pytest.raises(ValueError, match="cannot start again"):
-        fit(
-            FlowMatchingEstimator(Field()),
-            iter(two),
-            steps_per_epoch=2,
-            checkpoint=tmp_path,
-        )
+        fit_field(iter(two), steps_per_epoch=2, checkpoint=tmp_path)
 
 
 def test_a_checkpoint_that_cannot_be_written_is_noticed_at_once(tmp_path):
@@ -210,11 +195,7 @@ def test_a_checkpoint_that_cannot_be_written_is_noticed_at_once(tmp_path):
             return super().__iter__()
 
     with pytest.raises(FileExistsError, match="file"):
-        fit(
-            FlowMatchingEstimator(Field()),
-            Batches([simulations()]),
-            checkpoint=tmp_path / "file",
-        )
+        fit_field(Batches([simulations()]), checkpoint=tmp_path / "file")
     assert not counted
 
 
@@ -310,11 +291,9 @@ def test_functional_inputs_that_are_not_known(key, wrong):
         lambda: trained.log_prob(data, *question),
         lambda: trained.log_prob(data, *question, values=values),
         lambda: calibration_ranks(trained, data, ["mu"], **seed),
-        lambda: fit(FlowMatchingEstimator(Field()), data),
-        lambda: fit(FlowMatchingEstimator(Field()), [data]),
-        lambda: fit(
-            FlowMatchingEstimator(Field()), with_inputs(key), validation=data
-        ),
+        lambda: fit_field(data),
+        lambda: fit_field([data]),
+        lambda: fit_field(with_inputs(key), validation=data),
         lambda: Transformer.for_tokens(
             data, rngs=nnx.Rngs(0), exchangeable=["obs"]
         ),
