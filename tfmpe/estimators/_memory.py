@@ -31,16 +31,9 @@ def check_has_values(tokens: AnyTokens | Tree, values: object) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What an estimator remembers of its training.
+    """Conditionals that were trained, one simulation, and the model.
 
-    Attributes
-    ----------
-    conditionals
-        The distributions that it was trained for.
-    template
-        One simulation; None before training.
-    model
-        The model that made the simulations, if it was passed to ``fit``.
+    The template is None before training, the model if ``fit`` got none.
     """
 
     conditionals: tuple[Conditional, ...] = ()

@@ -11,16 +11,10 @@ from tfmpe.preprocessing.masks.token_groups import token_groups
 
 
 class Places(NamedTuple):
-    """Positions of values in the flattened target tokens; static.
+    """Positions of global (shared) and local values in flattened target tokens.
 
-    Attributes
-    ----------
-    group_of_token
-        Group of every token of the layout; the global ones come last.
-    shared
-        Positions of global values.
-    own
-        Positions of local values, one row per group, filled up with -1.
+    Local values have one row per group, filled up with -1. The groups of tokens
+    are those of the whole layout; global tokens have the number after the last.
     """
 
     group_of_token: Int[np.ndarray, " tokens"]

@@ -29,16 +29,9 @@ which bounds the weights of proposals far from the others (Hesterberg, 1995)."""
 class StudentMixture(NamedTuple):
     """Mixtures of Student t distributions, one for each group of values.
 
-    Attributes
-    ----------
-    centers
-        Of the kernels, whose weights are equal.
-    widths
-        Of the kernels, relative to ``root``.
-    root
-        Lower Cholesky factors of scale matrices.
-    n_values
-        Number of values in every group; further columns are not used.
+    The kernels of a mixture have equal weights. Their widths are relative to
+    ``root``, the lower Cholesky factors of scale matrices. Columns after the
+    number of values of a group are not used.
     """
 
     centers: Float[AnyArray, "kernels groups d"]

@@ -68,14 +68,8 @@ _WITHOUT_ERROR = ("euler", "rk4")
 class Ode(NamedTuple):
     """An ODE solver and its accuracy; a static argument of ``jit``.
 
-    Attributes
-    ----------
-    n_steps
-        Number of equal steps; None for adaptive steps.
-    rtol, atol
-        Relative and absolute tolerances of adaptive steps.
-    max_steps
-        Largest number of adaptive steps.
+    It makes ``n_steps`` equal steps; if None, adaptive steps with the
+    tolerances, at most ``max_steps`` of them.
     """
 
     solver: Solver
@@ -94,16 +88,9 @@ class Ode(NamedTuple):
     ) -> Arrays:
         """Integrate ``d state / d time = derivative(time, state)``.
 
-        Parameters
-        ----------
-        initial : tree of arrays, each of shape (rows, ...)
-            The state at ``start``; its rows are independent equations.
-        sizes
-            Number of values in the state of every row. Padding is not counted,
-            and has a derivative of 0.
+        The rows of the arrays are independent equations. ``sizes`` is the
+        number of values in every row without padding, whose derivative is 0.
 
-        Notes
-        -----
         The state at ``stop`` is NaN if more than ``max_steps`` are needed. All
         rows share the same steps. Adaptive steps meet the tolerance in every
         row, because the row with the largest error sets their size.

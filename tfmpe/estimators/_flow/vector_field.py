@@ -168,15 +168,9 @@ def _swapped(
 class SplitField(NamedTuple):
     """A vector field, split for ``jit``.
 
-    Attributes
-    ----------
-    static
-        Equal for fields of the same architecture.
-    parameters
-        Arrays that training changes.
-    rest
-        All other arrays, which are stored, and the state of random number
-        generators, which is not.
+    The static part is equal for fields of the same architecture. Training
+    changes the parameters. The rest is all other arrays, which are stored, and
+    the state of random number generators, which is not.
     """
 
     static: Hashable

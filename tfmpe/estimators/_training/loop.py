@@ -72,22 +72,11 @@ def _initial(parameters: Arrays, *, transformation: Any) -> Arrays:
 class Loop:
     """A training run, from the first epoch or a checkpoint to the end.
 
-    Attributes
-    ----------
-    plans
-        One for every conditional; each step trains one of them at random.
-    rest
-        Arrays of the field that are not trained.
-    key
-        PRNG key. Epoch ``i`` depends only on ``fold_in(key, i)``.
-    batches
-        Returns the batches of one epoch.
-    n_steps
-        Steps of an epoch, for the learning rate and the progress bar.
-    validation
-        Standardized batches, or None.
-    settings
-        Settings that must equal those of a checkpoint.
+    There is a plan for every conditional; each step trains one of them at
+    random. ``rest`` has the arrays of the field that are not trained. Epoch
+    ``i`` depends only on ``fold_in(key, i)``, and the learning rate and the
+    progress bar on its number of steps. The settings must equal those of a
+    checkpoint.
     """
 
     plans: tuple[Plan, ...]

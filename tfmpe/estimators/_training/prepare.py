@@ -66,16 +66,9 @@ def read_questions(
 
 
 class Start(NamedTuple):
-    """What a training starts from.
+    """Field to train, its standardizer if any, and the memory to keep.
 
-    Attributes
-    ----------
-    field
-        The vector field to train.
-    standardizer
-        Standardizer of values; None if they are not standardized.
-    memory
-        What the estimator remembers if the training is successful.
+    The estimator keeps the memory if the training is successful.
     """
 
     field: Network

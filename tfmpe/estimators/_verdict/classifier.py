@@ -38,8 +38,6 @@ class ClassifierTests(NamedTuple):
 def classifier_tests(material: Material) -> ClassifierTests:
     """Test whether a classifier tells true values from draws.
 
-    Notes
-    -----
     The classifier is linear discriminant analysis in features of target values
     and data: standardized values, their products with each other, and with
     components of the data. It is trained on the true value and the draws of

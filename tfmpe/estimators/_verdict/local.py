@@ -23,20 +23,10 @@ def posterior_sbc_ranks(
 ) -> CalibrationRanks:
     """Rank the first of some weighted draws among all of them.
 
-    Parameters
-    ----------
-    true
-        The first draws, with their layout; data were simulated from them.
-    draws
-        Independent draws from the posterior of the observation.
-    log_weights
-        Log density of each draw given the simulated data, minus its log prior
-        density: up to a constant, the log-likelihood of these data.
-    rng
-        Random numbers, which break ties.
+    Data were simulated from ``true``, the first of independent draws from the
+    posterior of the observation. The weights are log densities given these
+    data, minus log prior densities: up to a constant, log-likelihoods.
 
-    Notes
-    -----
     The probability that the data came from a draw is proportional to its
     likelihood. So the sum of the weights below the first draw, plus a random
     part of its own weight, is exactly uniform for any number of draws. This is

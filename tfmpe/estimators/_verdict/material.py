@@ -22,26 +22,10 @@ RanksOf = Callable[
 class Material(NamedTuple):
     """Simulations, ranks and draws.
 
-    Attributes
-    ----------
-    keys
-        Target and conditioning keys.
-    observed : Tokens, without sample axes
-        The observation; target values are ignored.
-    simulations : Tokens, sample axes (n,)
-        All simulations.
-    ranks, draws
-        Draws for the first simulations, and ranks of true values among them.
-    own : Tokens, sample axes (n_own,)
-        Draws at the observation.
-    features
-        Features of all simulations and of the observation.
-    rank
-        Function that returns ranks and draws for other simulations.
-    log_prob
-        Function that returns the log density of draws, or None.
-    key
-        PRNG key.
+    The observation has no sample axes, and its target values are ignored. All
+    simulations have features, but only the first ones have draws and ranks of
+    true values among them; ``rank`` returns these for others. ``own`` are the
+    draws at the observation. Estimators without a density have no ``log_prob``.
     """
 
     keys: Conditional

@@ -39,21 +39,11 @@ class SmoothedWeights(NamedTuple):
 
 
 def smooth_weights(log_ratios: Float[np.ndarray, " draws"]) -> SmoothedWeights:
-    """Smooth importance weights (PSIS).
+    """Smooth importance weights (PSIS), of which one must be finite.
 
-    Parameters
-    ----------
-    log_ratios
-        Log of target density over proposal density at draws from the proposal,
-        in nats; -inf is allowed, NaN counts as -inf.
+    ``log_ratios`` are logs of target density over proposal density at draws
+    from the proposal, in nats; NaN counts as -inf.
 
-    Raises
-    ------
-    ValueError
-        If no ratio is finite.
-
-    Notes
-    -----
     Sources: Vehtari et al., 2024 (PSIS); Zhang and Stephens, 2009 (fit).
     """
     ratios = np.asarray(log_ratios, float)

@@ -26,20 +26,11 @@ class Match(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What the rules do with a pair of keys.
+    """What the rules do with a pair of keys, or with the tokens of one key.
 
-    Attributes
-    ----------
-    a, b
-        The keys; equal for tokens of one key.
-    kind
-        Pairs of tokens that stay open: none ('cross', or 'local' within a key),
-        those with equal coordinates ('cross_local'), or all ('open').
-    factors
-        The keys whose factors tie the two.
-    match
-        Coordinates of both keys, equal for pairs that stay open; None if none
-        stay open.
+    The kind says which pairs of tokens stay open: none ('cross', or 'local'
+    within a key), those with equal coordinates in ``match`` ('cross_local'), or
+    all ('open'). The two are tied by the factors of the keys in ``factors``.
     """
 
     a: str

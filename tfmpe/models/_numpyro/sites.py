@@ -17,25 +17,12 @@ from .supports import bounds_of, fixed
 
 
 class Site(NamedTuple):
-    """A sample site.
+    """A sample site, which is observed or inferred.
 
-    Attributes
-    ----------
-    name, dtype
-        Name and dtype of its values.
-    event_shape, batch_shape
-        Shape of its tokens (NumPyro's batch shape), and of the values of one
-        token (NumPyro's event shape).
-    dims
-        Names of the event axes; an axis of a plate has the name of the plate.
-    observed
-        Whether it is given, not inferred.
-    has_density
-        Whether its distribution has a log density.
-    support
-        Constraint of NumPyro on its values.
-    data
-        Its observed values among the arguments of the model, or None.
+    The event shape is that of its tokens, NumPyro's batch shape; the batch
+    shape is that of the values of one token, NumPyro's event shape. The names
+    of event axes are those of their plates. ``data`` are its observed values
+    among the arguments of the model.
     """
 
     name: str

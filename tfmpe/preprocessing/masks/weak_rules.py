@@ -24,16 +24,10 @@ _Dims: TypeAlias = tuple[int, int] | str
 
 
 class WeakRules(NamedTuple):
-    """Keys that one kind of rule would restrict to equal coordinates.
+    """Rules that could be added, all along one dimension of this size.
 
-    Attributes
-    ----------
-    rules : tuple of CrossLocal
-        Rules that could be added, all along the same dimension.
-    size : int
-        Number of coordinates of the dimension.
-    pairs, left : int
-        Open pairs of tokens without and with the rules, in both directions.
+    They would leave ``left`` of the ``pairs`` of tokens that are open now,
+    counted in both directions.
     """
 
     rules: tuple[CrossLocal, ...]

@@ -50,29 +50,11 @@ def observed_tokens(
 ) -> Tokens:
     """Return Tokens with observed values, and zeros for all other keys.
 
-    Parameters
-    ----------
-    template
-        The result of :func:`template_of`.
-    observed : nested dict of arrays, each of shape (*sample, *event, *batch)
-        Values of some keys, with sample axes if there are several data sets.
-        Event shapes may differ from the template; axes of the same name, or
-        that a cross_local rule matches, then get the same size in all keys.
-    functional_inputs : nested dict of arrays, optional
-        Needed for keys with inputs if their event shape changes, or if their
-        inputs differ between simulations.
-    groups : tree of dict of int arrays, optional
-        Needed for ragged keys whose number of tokens changes.
-    positions : optional
-        See :meth:`Tokens.from_pytree`.
-
-    Raises
-    ------
-    UnknownKeyError
-        If a key does not exist.
-    ValueError
-        If shapes do not fit the template or one another, or functional inputs
-        or groups are missing.
+    ``observed`` has arrays ``(*sample, *event, *batch)`` for some keys. Event
+    shapes may differ from the template; axes of the same name, or that a
+    cross_local rule matches, then get the same size in all keys. Functional
+    inputs and groups of such keys are needed again, and so are functional
+    inputs that differ between simulations.
     """
     layout = template.layout
     arrays = {
