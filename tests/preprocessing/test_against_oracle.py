@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preprocessing.slices import slices_of
 from strategies import LAYOUTS, array_of, cases, chance, rules
 from tfmpe import (
     Tokens,
@@ -19,18 +20,6 @@ from tfmpe.migrate.oracle import product_masks
 
 KEYS = st.sampled_from(["mu", "theta", "obs", "Z", "site_a"])
 SHAPES = st.dictionaries(KEYS, LAYOUTS, min_size=1, max_size=4)
-
-
-def _slices(shapes):
-    slices, offset = {}, 0
-    for name, shape in shapes.items():
-        slices[name] = {
-            "offset": offset,
-            "event_shape": shape,
-            "batch_shape": (1,),
-        }
-        offset += math.prod(shape)
-    return slices
 
 
 def _pairs_one_to_many(shapes, independence):
@@ -66,7 +55,7 @@ def _assert_same(found, wanted):
 def test_self_attention_masks(shapes, data):
     """A rule that does not fit is refused by both."""
     independence = data.draw(rules(shapes, fitting=False))
-    slices = _slices(shapes)
+    slices = slices_of(**shapes)
     wanted = _outcome(product_masks.self_mask, slices, independence)
     found = _outcome(build_self_attention_mask, slices, independence)
     if wanted is ValueError or found is ValueError:
@@ -84,7 +73,7 @@ def test_cross_attention_masks(queries, keys, data):
     """Rules act only from queries to keys; others are ignored."""
     both = {**queries, **keys}
     independence = data.draw(rules(both, ("absent",), fitting=False))
-    query, key = _slices(queries), _slices(keys)
+    query, key = slices_of(**queries), slices_of(**keys)
     wanted = _outcome(product_masks.cross_mask, query, key, independence)
     found = _outcome(build_cross_attention_mask, query, key, independence)
     if wanted is ValueError or found is ValueError:
@@ -117,15 +106,15 @@ def test_masks_of_tokens(shapes, data):
         {name: np.zeros((2, *shape, 1)) for name, shape in shapes.items()},
         independence,
     )
-    wanted = product_masks.self_mask(_slices(shapes), independence)
+    wanted = product_masks.self_mask(slices_of(**shapes), independence)
     _assert_same(tokens.self_attention_mask, wanted)
     subset = st.lists(st.sampled_from(list(shapes)), unique=True, min_size=1)
     queries, keys = data.draw(subset), data.draw(subset)
-    chosen = _slices({name: shapes[name] for name in queries})
+    chosen = slices_of(**{name: shapes[name] for name in queries})
     wanted = product_masks.self_mask(chosen, independence)
     view = tokens.select_tokens(queries)
     _assert_same(view.self_attention_mask, wanted)
-    others = _slices({name: shapes[name] for name in keys})
+    others = slices_of(**{name: shapes[name] for name in keys})
     wanted = product_masks.cross_mask(chosen, others, independence)
     _assert_same(tokens.cross_attention_mask(queries, keys), wanted)
 
@@ -140,7 +129,7 @@ def test_padding_masks(shapes, data):
         % (np.array(shape, "int32") + 1)
         for i, (name, shape) in enumerate(shapes.items())
     }
-    slices = _slices(shapes)
+    slices = slices_of(**shapes)
     given_sizes = {
         name: size
         for name, size in sizes.items()
@@ -151,7 +140,9 @@ def test_padding_masks(shapes, data):
         for name, shape in shapes.items()
     }
     # A key of one token has no event axis; the legacy function needs one.
-    legacy_slices = _slices({n: shape or (1,) for n, shape in shapes.items()})
+    legacy_slices = slices_of(
+        **{n: shape or (1,) for n, shape in shapes.items()}
+    )
     wanted = np.asarray(oracle.build_padding_mask(legacy_slices, full)) == 1
     found = build_padding_mask(slices, given_sizes)
     assert found.dtype == bool
@@ -166,7 +157,9 @@ def test_the_rules_drawn_are_not_all_harmless():
     @cases(400, 400)
     def count(shapes, data):
         independence = data.draw(rules(shapes, fitting=False))
-        mask = _outcome(product_masks.self_mask, _slices(shapes), independence)
+        mask = _outcome(
+            product_masks.self_mask, slices_of(**shapes), independence
+        )
         seen["refused"] += mask is ValueError
         if mask is not ValueError:
             seen["closed"] += not mask.all()

@@ -1,28 +1,15 @@
 """Declared masks, drawn by hand: ``#`` is allowed, ``.`` is not."""
 
-import math
-
 import numpy as np
 import pytest
 
+from preprocessing.slices import slices_of
 from tfmpe import (
     Tokens,
     build_cross_attention_mask,
     build_self_attention_mask,
 )
 from tfmpe.migrate import oracle
-
-
-def _slices(**event_shapes):
-    slices, offset = {}, 0
-    for key, shape in event_shapes.items():
-        slices[key] = {
-            "offset": offset,
-            "event_shape": shape,
-            "batch_shape": (1,),
-        }
-        offset += math.prod(shape)
-    return slices
 
 
 def _tokens(rules, **event_shapes):
@@ -175,7 +162,7 @@ def test_cross_local_rule_by_position(picture):
 
 def test_pairing_is_a_product_where_legacy_pairs_elementwise(picture):
     """unit[g, u] sees all of obs[g, u, :], not only one token."""
-    units, obs = _slices(unit=(2, 2)), _slices(obs=(2, 2, 2))
+    units, obs = slices_of(unit=(2, 2)), slices_of(obs=(2, 2, 2))
     by_group = {"cross_local": [("unit", "obs", (0, 0))]}
     assert picture(build_cross_attention_mask(units, obs, by_group)) == [
         "####....",
@@ -193,7 +180,7 @@ def test_pairing_is_a_product_where_legacy_pairs_elementwise(picture):
     with pytest.raises(IndexError):
         oracle.build_cross_attention_mask(units, obs, by_group)
 
-    same = _slices(obs=(2, 2))
+    same = slices_of(obs=(2, 2))
     legacy = oracle.build_cross_attention_mask(units, same, by_group)
     assert picture(legacy == 1) == ["#...", ".#..", "..#.", "...#"]
     ours = build_cross_attention_mask(units, same, by_group)
@@ -206,7 +193,7 @@ def test_pairing_is_a_product_where_legacy_pairs_elementwise(picture):
 )
 def test_negative_dimensions_count_from_the_end(dims, same_as):
     """They count like negative indices."""
-    a, b = _slices(a=(2, 3)), _slices(b=(2, 1, 3))
+    a, b = slices_of(a=(2, 3)), slices_of(b=(2, 1, 3))
 
     def build(dims):
         return build_cross_attention_mask(
@@ -228,7 +215,7 @@ def test_negative_dimensions_count_from_the_end(dims, same_as):
 def test_cross_local_rule_of_a_key_with_itself(dims, expected, picture):
     """Both directions of the rule are open in one block."""
     rules = {"cross_local": [("w", "w", dims)]}
-    mask = build_self_attention_mask(_slices(w=(2, 2)), rules)
+    mask = build_self_attention_mask(slices_of(w=(2, 2)), rules)
     assert picture(mask) == expected
 
 
@@ -264,7 +251,7 @@ def test_no_rules_allow_everything():
 
 def test_blocks_follow_in_written_order_whatever_the_offsets(picture):
     """Some of the slices of a larger layout may be passed unchanged."""
-    slices = _slices(a=(1,), b=(2,), c=(1,))
+    slices = slices_of(a=(1,), b=(2,), c=(1,))
     part = {"c": slices["c"], "b": slices["b"]}
     mask = build_self_attention_mask(part, {"local": ["b"]})
     assert picture(mask) == ["###", "#..", "#.."]
@@ -277,7 +264,7 @@ def test_sizes_of_zero_and_no_event_axes(picture):
         "cross": [("one", "two")],
         "cross_local": [("none", "empty", (0, 1)), ("one", "one", None)],
     }
-    slices = _slices(one=(), none=(0, 2), two=(2,), empty=(3, 0))
+    slices = slices_of(one=(), none=(0, 2), two=(2,), empty=(3, 0))
     mask = build_self_attention_mask(slices, rules)
     assert picture(mask) == ["#..", "###", "###"]
     assert build_self_attention_mask({}, {}).shape == (0, 0)

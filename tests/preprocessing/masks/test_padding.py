@@ -5,13 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from preprocessing.slices import slices_of
 from tfmpe import PAD_VALUE, Tokens, build_padding_mask
 
-SLICES = {
-    "mu": {"offset": 0, "event_shape": (1,), "batch_shape": (1,)},
-    "obs": {"offset": 1, "event_shape": (2, 3), "batch_shape": (1,)},
-    "theta": {"offset": 7, "event_shape": (2,), "batch_shape": (1,)},
-}
+SLICES = slices_of(mu=(1,), obs=(2, 3), theta=(2,))
 
 
 def test_padding_mask_by_hand(picture):
@@ -170,8 +167,7 @@ def from_pytree(sizes):
 
 
 def build_mask(sizes):
-    slices = {"obs": {"offset": 0, "event_shape": (4,), "batch_shape": (1,)}}
-    return build_padding_mask(slices, {"obs": sizes})
+    return build_padding_mask(slices_of(obs=(4,)), {"obs": sizes})
 
 
 @pytest.mark.parametrize("build", [from_pytree, build_mask])

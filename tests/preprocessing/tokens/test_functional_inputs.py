@@ -5,19 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from preprocessing.slices import slices_of
 from tfmpe import PAD_VALUE, Tokens, flatten_functional_inputs
-
-
-def _slices(**event_shapes):
-    slices, offset = {}, 0
-    for key, shape in event_shapes.items():
-        slices[key] = {
-            "offset": offset,
-            "event_shape": shape,
-            "batch_shape": (1,),
-        }
-        offset += int(np.prod(shape))
-    return slices
 
 
 def test_flattening_with_matching_shapes():
@@ -26,7 +15,7 @@ def test_flattening_with_matching_shapes():
         "mu": np.array([[[1.0]], [[2.0]]]),
         "obs": np.array([[[3.0], [4.0]], [[5.0], [6.0]]]),
     }
-    rows = flatten_functional_inputs(times, _slices(mu=(1,), obs=(2,)), 1)
+    rows = flatten_functional_inputs(times, slices_of(mu=(1,), obs=(2,)), 1)
     assert isinstance(rows, jax.Array)
     assert rows[..., 0].tolist() == [[1.0, 3.0, 4.0], [2.0, 5.0, 6.0]]
 
@@ -37,7 +26,7 @@ def test_padding_with_sentinel_values():
         "place": np.array([[[1.0, 2.0, 3.0]]]),
         "time": np.array([[[4.0], [5.0]]]),
     }
-    slices = _slices(mu=(1,), place=(1,), time=(2,))
+    slices = slices_of(mu=(1,), place=(1,), time=(2,))
     rows = flatten_functional_inputs(inputs, slices, 1)
     pad = np.float32(PAD_VALUE)
     assert rows.tolist() == [
@@ -55,7 +44,7 @@ def test_padding_with_sentinel_values():
 
 def test_none_functional_inputs():
     """None stays None in the function, in Tokens and in a view."""
-    assert flatten_functional_inputs(None, _slices(obs=(2,)), 1) is None
+    assert flatten_functional_inputs(None, slices_of(obs=(2,)), 1) is None
     tokens = Tokens.from_pytree({"obs": np.zeros((1, 2, 1))}, {})
     assert tokens.functional_inputs is None
     assert tokens.select_tokens(["obs"]).functional_inputs is None
@@ -81,7 +70,7 @@ def test_rows_follow_the_tokens_and_not_the_sorted_keys():
 def test_rows_are_row_major():
     """They are so like the tokens of an event shape with several axes."""
     inputs = {"obs": np.arange(12.0).reshape(1, 2, 3, 2)}
-    rows = flatten_functional_inputs(inputs, _slices(obs=(2, 3)), 1)
+    rows = flatten_functional_inputs(inputs, slices_of(obs=(2, 3)), 1)
     assert rows[0].tolist() == np.arange(12.0).reshape(6, 2).tolist()
 
 
@@ -96,7 +85,7 @@ def test_inputs_given_once_are_broadcast_over_samples(
     per_sample = np.arange(float(np.prod(sample_shape)))
     mu = per_sample.reshape((*sample_shape, 1, 1))
     data = {"mu": mu, "obs": np.zeros((*sample_shape, 2, 1))}
-    slices = _slices(mu=(1,), obs=(2,))
+    slices = slices_of(mu=(1,), obs=(2,))
 
     rows = flatten_functional_inputs(once, slices, sample_ndims)
     assert rows.shape == (*(1,) * sample_ndims, 3, 1)
@@ -117,7 +106,7 @@ def test_an_event_shape_of_one_token_and_one_of_none():
         "none": np.zeros((1, 0, 2)),
         "obs": np.array([[[3.0, 4.0]]]),
     }
-    slices = _slices(scalar=(), none=(0,), obs=(1,))
+    slices = slices_of(scalar=(), none=(0,), obs=(1,))
     rows = flatten_functional_inputs(inputs, slices, 1)
     assert rows.tolist() == [[[1.0, 2.0], [3.0, 4.0]]]
 
@@ -137,7 +126,7 @@ def test_nested_functional_inputs():
 def test_types_are_kept(dtype):
     """Days may be integers; padding is cast to them."""
     inputs = {"obs": np.array([[1], [2]]).astype(dtype)}
-    slices = _slices(mu=(1,), obs=(2,))
+    slices = slices_of(mu=(1,), obs=(2,))
     rows = flatten_functional_inputs(inputs, slices, 1)
     assert rows.dtype == dtype
     assert rows[0, :, 0].tolist() == [
@@ -149,7 +138,7 @@ def test_types_are_kept(dtype):
 
 def test_under_jit_and_grad():
     """Sizes are closed over; eager and traced results agree."""
-    slices = _slices(mu=(1,), obs=(2,))
+    slices = slices_of(mu=(1,), obs=(2,))
 
     def flatten(times):
         return flatten_functional_inputs({"obs": times}, slices, 1, 0.0)
