@@ -5,30 +5,10 @@ from html.parser import HTMLParser
 
 import jax
 import numpy as np
-import pytest
 
 from tfmpe import Tokens
 
 HOSTILE = "<script>alert('\"&')"
-
-
-@pytest.fixture
-def tokens() -> Tokens:
-    """Return Tokens with rules, functional inputs and padding."""
-    return Tokens.from_pytree(
-        {
-            "mu": np.full((4, 1, 1), 0.25),
-            "theta": np.zeros((4, 2, 1)),
-            "obs": np.zeros((4, 2, 3, 1)),
-        },
-        {
-            "local": ["theta", "obs"],
-            "cross": [("mu", "obs")],
-            "cross_local": [("theta", "obs", (0, 0))],
-        },
-        {"obs": np.zeros((2, 3, 1))},
-        event_shapes={"obs": np.array([[2, 3], [1, 2], [1, 1], [0, 0]])},
-    )
 
 
 class Page(HTMLParser):
@@ -73,13 +53,13 @@ class Page(HTMLParser):
 def test_the_whole_table(tokens):
     page = Page(tokens._repr_html_())
     assert page.text.startswith(
-        "Tokens(samples (4,), 9 tokens of width 1, float32)"
+        "Tokens(samples (4,), 9 tokens of width 2, float32)"
     )
     assert page.rows == [
         ["key", "event", "batch", "offset", "tokens", "label", "inputs"],
-        ["mu", "(1,)", "(1,)", "0", "1", "0", "-"],
+        ["mu", "(1,)", "(2,)", "0", "1", "0", "-"],
         ["theta", "(2,)", "(1,)", "1", "2", "2", "-"],
-        ["obs", "(2, 3)", "(1,)", "3", "6", "1", "1"],
+        ["obs", "(2, 3)", "(1,)", "3", "6", "1", "3"],
     ]
     assert page.items == [
         "theta, obs: tokens of one key do not see one another, nor themselves",
@@ -92,7 +72,7 @@ def test_the_whole_table(tokens):
 
 def test_a_view(tokens):
     page = Page(tokens.select_tokens(["obs", "mu"])._repr_html_())
-    assert page.text.startswith("TokenView(samples (4,), 7 tokens of width 1")
+    assert page.text.startswith("TokenView(samples (4,), 7 tokens of width 2")
     assert [row[0] for row in page.rows] == ["key", "obs", "mu"]
 
 

@@ -9,25 +9,6 @@ from strategies import cases, trees
 from tfmpe import PaddingWarning, Tokens
 
 
-@pytest.fixture
-def tokens() -> Tokens:
-    """Return every kind of rule, functional inputs, both kinds of padding."""
-    return Tokens.from_pytree(
-        {
-            "mu": np.zeros((4, 1, 2)),
-            "theta": np.zeros((4, 2, 1)),
-            "obs": np.zeros((4, 2, 3, 1)),
-        },
-        {
-            "local": ["theta", "obs"],
-            "cross": [("mu", "obs")],
-            "cross_local": [("theta", "obs", (0, 0))],
-        },
-        {"obs": np.zeros((2, 3, 3))},
-        event_shapes={"obs": np.array([[2, 3], [1, 2], [1, 1], [0, 0]])},
-    )
-
-
 def _section(text: str, title: str) -> list[str]:
     """Return the sentences of a section without their line breaks."""
     sentences: list[str] = []
