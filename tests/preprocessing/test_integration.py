@@ -69,23 +69,15 @@ def _assert_sides(tokens, flat, slices):
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_legacy_example_masks_match_stored_output(example, make_example):
-    """The rules of the examples give the stored legacy masks."""
+def test_legacy_examples_match_stored_output(example, make_example):
+    """Values, labels, slices and masks are bit-identical."""
     data, kwargs, flat, slices = _stored(example, "plain__own_rules")
-    independence = make_example(example).independence
-    assert kwargs["independence"] == independence
-    tokens = _tokens(data, independence=independence)
+    assert kwargs == {"independence": make_example(example).independence}
+    tokens = _tokens(data, **kwargs)
+    _assert_sides(tokens, flat, slices)
     _assert_masks(
         tokens, slices["theta"], slices["y"], flat["masks"]["attention"]
     )
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_legacy_example_values_labels_and_slices_match(example):
-    """The numbers are bit-identical too."""
-    data, kwargs, flat, slices = _stored(example, "plain__own_rules")
-    tokens = _tokens(data, **kwargs)
-    _assert_sides(tokens, flat, slices)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

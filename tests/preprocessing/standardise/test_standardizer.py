@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -457,11 +456,8 @@ def test_half_precision(dtype):
 
 
 @pytest.mark.slow
-def test_float64():
-    enable_x64: Any = getattr(jax, "enable_x64", None)
-    if not callable(enable_x64):
-        from jax.experimental import enable_x64
-    with enable_x64(True):
+def test_float64(x64):
+    with x64():
         tokens = _tokens()
         wide = replace(tokens, data=tokens.data.astype(float))
         standardizer = Standardizer.fit(wide, bijectors=BIJECTORS)

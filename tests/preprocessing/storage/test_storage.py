@@ -168,13 +168,10 @@ def test_jax_gets_its_dtype_or_an_error(path, dtype):
     )
 
 
-def test_wide_dtypes_with_x64(path):
+def test_wide_dtypes_with_x64(path, x64):
     """They are loaded unchanged if jax supports them."""
     Tokens(bits_of(np.dtype("float64"), 5, 4, 3), one_key(4, 3)).save(path)
-    enable_x64 = getattr(jax, "enable_x64", None)
-    if not callable(enable_x64):
-        from jax.experimental import enable_x64
-    with enable_x64(True):
+    with x64():
         loaded = Tokens.load(path)
         assert isinstance(loaded.data, jax.Array)
         assert loaded.data.dtype == np.float64

@@ -275,14 +275,11 @@ def test_numpy_and_jax_inputs_give_the_same(example):
         np.testing.assert_array_equal(a, b)
 
 
-def test_double_precision_is_single_unless_enabled():
+def test_double_precision_is_single_unless_enabled(x64):
     """As elsewhere in jax, only x64 mode keeps float64 and int64."""
     data = {"a": np.full((1, 1, 1), 1 / 3)}
     assert Tokens.from_pytree(data, {}).data.dtype == jnp.float32
-    enable_x64 = getattr(jax, "enable_x64", None)
-    if not callable(enable_x64):
-        from jax.experimental import enable_x64
-    with enable_x64(True):
+    with x64():
         tokens = Tokens.from_pytree(data, {})
         assert tokens.data.dtype == jnp.float64
         assert float(tokens.data[0, 0, 0]) == 1 / 3
