@@ -2,11 +2,8 @@
 
 import gc
 import pickle
-import subprocess
-import sys
 import weakref
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +11,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 
+from other_process import output_of
 from preprocessing.simulations import (
     N_OBS,
     N_SITES,
@@ -142,23 +140,15 @@ def test_another_process_makes_the_same(tmp_path):
     """The result is the same after functions were compiled here."""
     sources = generator(), plain_generator()
     wanted = [source[1].data for source in sources]
-    (tmp_path / "generators").write_bytes(pickle.dumps(sources))
+    stored, made = tmp_path / "generators", tmp_path / "data.npy"
+    stored.write_bytes(pickle.dumps(sources))
     code = (
         "import pickle, sys; import numpy as np\n"
-        "sources = pickle.load(open('generators', 'rb'))\n"
-        "np.save('data.npy', [source[1].data for source in sources])\n"
+        "sources = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "np.save(sys.argv[2], [source[1].data for source in sources])\n"
     )
-    tests = Path(__file__).parents[2]
-    subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; sys.path[:0] = {[str(tests)]}\n" + code,
-        ],
-        cwd=tmp_path,
-        check=True,
-    )
-    np.testing.assert_array_equal(np.load(tmp_path / "data.npy"), wanted)
+    output_of(code, stored, made)
+    np.testing.assert_array_equal(np.load(made), wanted)
 
 
 def test_other_seeds_give_other_numbers():

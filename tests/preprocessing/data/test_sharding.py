@@ -11,25 +11,11 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from other_process import output_of
 from tfmpe import Tokens, shard_tokens
 
-TESTS = Path(__file__).parents[2]
-EXAMPLE = TESTS.parent / "examples" / "several_processes.py"
-
-
-def run(code, folder, **kwargs):
-    """Run Python with access to the tests' modules; return the output."""
-    code = f"import sys; sys.path[:0] = {[str(TESTS)]}\n" + code
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        **kwargs,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples" / "several_processes.py"
 
 
 EIGHT_DEVICES = """
@@ -92,8 +78,8 @@ np.testing.assert_array_equal(view.data, batch.select_tokens(["obs"]).data)
 """
 
 
-def test_eight_devices_give_what_one_gives(tmp_path):
-    printed = run(EIGHT_DEVICES, tmp_path)
+def test_eight_devices_give_what_one_gives():
+    printed = output_of(EIGHT_DEVICES)
     assert printed.splitlines() == [
         "a mesh of one axis {2} 8 2",
         "the first axis of two {4} 8 4",
@@ -163,7 +149,7 @@ def mesh():
     return Mesh(jax.devices()[:1], ("data",))
 
 
-def test_samples_that_cannot_be_divided(tmp_path):
+def test_samples_that_cannot_be_divided():
     code = """
 import os
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
@@ -175,7 +161,7 @@ try:
 except ValueError as error:
     print(error)
 """
-    assert run(code, tmp_path) == (
+    assert output_of(code) == (
         "Tokens with the sample shape (3,) in each of 1 processes cannot be "
         "divided evenly over 2 devices. Use a multiple of 2 samples in "
         "total, for example with TokenGenerator(..., drop_remainder=True).\n"

@@ -4,7 +4,6 @@ import copy
 import itertools
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -17,6 +16,7 @@ import pytest
 import safetensors.numpy
 from hypothesis import given
 
+from other_process import output_of
 from refusals import refused
 from strategies import DTYPES, array_of, cases, trees
 from tfmpe import (
@@ -484,23 +484,9 @@ print(json.dumps([len(found), leftovers]))
 """
 
 
-def run(code: str, *arguments: object, **environment: str) -> str:
-    """Return the output of a Python program in its own process."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
-        capture_output=True,
-        check=False,
-        env={**os.environ, "JAX_PLATFORMS": "cpu", **environment},
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1]
-
-
 def test_a_killed_writer_leaves_a_whole_file(path):
     """It is the old or the new one, whenever the process is killed."""
-    n_found, n_leftovers = json.loads(run(KILLED_WHILE_SAVING, path, 100))
+    n_found, n_leftovers = json.loads(output_of(KILLED_WHILE_SAVING, path, 100))
     # Some kills hit writers at work: new files exist, and unfinished ones too.
     assert n_found > 1
     assert n_leftovers > 0
@@ -634,8 +620,8 @@ from tfmpe.preprocessing.storage.layout_json import (
 print(layout_hash(layout_from_json(json.loads(sys.argv[1]))))
 """
     written = json.dumps(layout_to_json(tokens.layout))
-    other = run(code, written, PYTHONHASHSEED="1")
-    assert other == layout_hash(tokens.layout)
+    other = output_of(code, written, PYTHONHASHSEED="1")
+    assert other.strip() == layout_hash(tokens.layout)
     # Files outlive versions of this package.
     assert layout_hash(one_key(7, 1)) == (
         "ed744afeba8f38e2d55afe1a33e1a75a38b837e4eb9657022600b1396422d131"

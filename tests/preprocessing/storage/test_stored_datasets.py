@@ -3,8 +3,6 @@
 import json
 import os
 import pickle
-import subprocess
-import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from other_process import output_of, run_python
 from refusals import refused
 from strategies import cases
 from tfmpe import (
@@ -418,24 +417,14 @@ def test_two_writers_do_not_share_a_folder(tmp_path):
         "until it is closed, or choose another folder."
     )
     code = f"from tfmpe import DatasetWriter; DatasetWriter({str(tmp_path)!r})"
-
-    def elsewhere() -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", code],
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=120,
-        )
-
     with DatasetWriter(tmp_path) as writer:
         with refused(StorageError, message):
             DatasetWriter(tmp_path)
-        other = elsewhere()
+        other = run_python(code)
         assert other.returncode == 1
         assert message in other.stderr
         writer.append(make_tokens(0, 3))
-    assert elsewhere().returncode == 0
+    assert run_python(code).returncode == 0
     assert len(open_dataset(tmp_path)) == 3
 
 
@@ -636,18 +625,8 @@ print(json.dumps([lengths, leftovers]))
 
 def test_a_killed_writer_leaves_a_dataset_to_go_on_with(tmp_path):
     """Although killed repeatedly, it finally has every sample once."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-W", "ignore", "-c", KILLED_WHILE_APPENDING),
-            str(tmp_path / "dataset"),
-        ],
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    lengths, n_leftovers = json.loads(done.stdout.splitlines()[-1])
+    printed = output_of(KILLED_WHILE_APPENDING, tmp_path / "dataset")
+    lengths, n_leftovers = json.loads(printed)
     assert lengths == sorted(lengths)
     # Some kills hit writers at work: new shards exist, and unfinished ones too.
     assert len(set(lengths)) > 1
