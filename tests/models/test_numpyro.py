@@ -28,6 +28,28 @@ from models.numpyro_models import (
 from tfmpe import from_numpyro
 
 
+def read(model, *arguments):
+    return from_numpyro(model, *arguments, observed=["obs"])
+
+
+def inputs_of(model):
+    """Return the functional inputs of obs, the only key that has some."""
+    inputs = model.functional_input_fn(jax.random.key(0), {})
+    assert list(inputs) == ["obs"]
+    return inputs["obs"]
+
+
+def with_slope(means_of):
+    """Return a model of observations whose means depend on a slope."""
+
+    def model(*arguments):
+        means = means_of(sample("slope", dist.Normal(0, 1)), *arguments)
+        with plate("row", len(means)):
+            sample("obs", dist.Normal(means, 1))
+
+    return model
+
+
 def test_rules_are_those_that_one_would_write():
     model = derive("gaussian")
     assert model.layout.independence.to_dict() == {
@@ -54,7 +76,7 @@ def test_each_rule_is_explained():
 
 def test_groups_are_read_from_indexing_and_composed():
     school_of, class_of = np.array([1, 0, 1]), np.array([2, 0, 1, 1, 2])
-    model = from_numpyro(three_level, school_of, class_of, observed=["obs"])
+    model = read(three_level, school_of, class_of)
     found = {group.name: group for group in model.layout["obs"].groups}
     assert np.array_equal(found["class"].ids, class_of)
     assert np.array_equal(found["school"].ids, school_of[class_of])
@@ -70,7 +92,7 @@ def test_two_groups_along_one_plate_have_two_names():
 
 def test_arguments_that_enter_token_by_token_are_functional_inputs():
     x, offset = np.arange(6.0).reshape(3, 2) + 1, np.array([5.0, 7.0, 4.0])
-    model = from_numpyro(regression, x, offset, observed=["obs"])
+    model = read(regression, x, offset)
     tokens = model.simulate(jax.random.key(0), 2)
     expected = np.column_stack([offset, x])
     # The order of coefficients has a meaning, which only x tells.
@@ -82,10 +104,8 @@ def test_arguments_that_enter_token_by_token_are_functional_inputs():
 
 def test_times_enter_by_way_of_an_index():
     times = np.array([1.0, 4.0, 9.0])
-    model = from_numpyro(seir, times, 2, observed=["obs"])
-    inputs = model.functional_input_fn(jax.random.key(0), {})
-    assert np.array_equal(inputs["obs"][..., 0], np.stack([times, times]))
-    assert list(inputs) == ["obs"]
+    model = read(seir, times, 2)
+    assert np.array_equal(inputs_of(model)[..., 0], np.stack([times, times]))
 
 
 def with_equation(times, n):
@@ -100,9 +120,8 @@ def with_equation(times, n):
 
 def test_times_of_a_differential_equation_are_inputs():
     times = jnp.array([0.0, 1.0, 4.0])
-    model = from_numpyro(with_equation, times, 2, observed=["obs"])
-    inputs = model.functional_input_fn(jax.random.key(0), {})
-    assert np.array_equal(inputs["obs"][..., 0], np.stack([times, times]))
+    model = read(with_equation, times, 2)
+    assert np.array_equal(inputs_of(model)[..., 0], np.stack([times, times]))
     rules = model.layout.independence.to_dict()
     assert rules["cross_local"] == [("rate", "obs", "site")]
     assert rules["local"] == ["rate", "obs"]
@@ -117,92 +136,61 @@ def with_standardized(x):
 
 def test_covariates_that_a_model_standardizes_are_inputs():
     x = np.array([[0.0, 3.0], [1.0, 5.0], [4.0, 4.0]])
-    model = from_numpyro(with_standardized, x, observed=["obs"])
-    inputs = model.functional_input_fn(jax.random.key(0), {})
-    assert np.array_equal(inputs["obs"], x)
+    model = read(with_standardized, x)
+    assert np.array_equal(inputs_of(model), x)
 
 
 def test_covariates_of_groups_are_inputs_of_the_members_they_enter():
     model, case = derive("standardized_effects"), CASES["standardized_effects"]
     school_of, class_of, funding, income = case.arguments
-    inputs = model.functional_input_fn(jax.random.key(0), {})
     expected = np.column_stack([funding[school_of][class_of], income])
-    assert np.array_equal(inputs["obs"], expected.astype(np.float32))
+    assert np.array_equal(inputs_of(model), expected.astype(np.float32))
     assert model.layout["class_effect"].groups[0].name == "school"
     assert "obs" in model.exchangeable
 
 
-def test_tokens_get_positions_if_not_all_covariates_are_arguments():
-    elsewhere = np.array([0.5, 2.0, -1.0])
-
-    def model(x):
-        slope = sample("slope", dist.Normal(0, 1))
-        with plate("row", len(x)):
-            sample("obs", dist.Normal(slope * elsewhere + x, 1))
-
-    found = from_numpyro(model, np.array([3.0, 1.0, 0.5]), observed=["obs"])
-    inputs = found.functional_input_fn(jax.random.key(0), {})
-    assert np.array_equal(inputs["obs"], [[3.0, 0.0], [1.0, 1.0], [0.5, 2.0]])
-
-
-def test_a_covariate_of_zero_does_not_hide_arrays_from_elsewhere():
-    elsewhere = np.array([0.5, 2.0, -1.0])
-
-    def model(x):
-        slope = sample("slope", dist.Normal(0, 1))
-        with plate("row", len(x)):
-            sample("obs", dist.Normal(slope * elsewhere * x, 1))
-
-    found = from_numpyro(model, np.array([0.0, 1.0, -2.0]), observed=["obs"])
-    inputs = found.functional_input_fn(jax.random.key(0), {})
-    assert np.array_equal(inputs["obs"], [[0.0, 0.0], [1.0, 1.0], [-2.0, 2.0]])
-
-
-def differences(x, first, second):
-    slope = sample("slope", dist.Normal(0, 1))
-    with plate("row", len(first)):
-        sample("obs", dist.Normal(slope * (x[first] - x[second]), 1))
-
-
-def steps(x):
-    slope = sample("slope", dist.Normal(0, 1))
-    with plate("row", len(x)):
-        sample("obs", dist.Normal(slope * (x - jnp.roll(x, 1)), 1))
-
-
-def first_step(x):
-    slope = sample("slope", dist.Normal(0, 1))
-    with plate("row", len(x)):
-        sample("obs", dist.Normal(slope * jnp.diff(x, prepend=0.0), 1))
+ELSEWHERE = np.array([0.5, 2.0, -1.0])
 
 
 @pytest.mark.parametrize(
-    ("model", "indices"),
+    ("means_of", "x"),
     [
-        (differences, [[2, 0, 3, 1, 3], [0, 1, 1, 2, 0]]),
-        (steps, []),
-        (first_step, []),
+        (lambda slope, x: slope * ELSEWHERE + x, [3.0, 1.0, 0.5]),
+        # A covariate of zero does not hide the other.
+        (lambda slope, x: slope * ELSEWHERE * x, [0.0, 1.0, -2.0]),
+    ],
+)
+def test_tokens_get_positions_if_not_all_covariates_are_arguments(means_of, x):
+    found = read(with_slope(means_of), np.array(x))
+    expected = np.column_stack([x, np.arange(3)])
+    assert np.array_equal(inputs_of(found), expected)
+
+
+@pytest.mark.parametrize(
+    ("means_of", "indices"),
+    [
+        (
+            lambda slope, x, first, second: slope * (x[first] - x[second]),
+            [[2, 0, 3, 1, 3], [0, 1, 1, 2, 0]],
+        ),
+        (lambda slope, x: slope * (x - jnp.roll(x, 1)), []),
+        (lambda slope, x: slope * jnp.diff(x, prepend=0.0), []),
     ],
 )
 def test_values_whose_order_a_network_would_not_know_are_no_inputs(
-    model, indices
+    means_of, indices
 ):
     x = np.array([0.0, 1.0, 2.5, 4.0])
-    found = from_numpyro(model, x, *map(np.array, indices), observed=["obs"])
+    found = read(with_slope(means_of), x, *map(np.array, indices))
     assert found.functional_input_fn is None
     assert "obs" not in found.exchangeable
 
 
 def test_an_index_as_long_as_what_it_selects_from_selects():
-    def model(x, group):
-        slope = sample("slope", dist.Normal(0, 1))
-        with plate("row", len(group)):
-            sample("obs", dist.Normal(slope * x[group], 1))
-
+    model = with_slope(lambda slope, x, group: slope * x[group])
     x, group = jnp.array([0.0, 1.0, 2.5, 4.0]), jnp.array([3, 3, 0, 1])
-    found = from_numpyro(model, x, group, observed=["obs"])
-    inputs = found.functional_input_fn(jax.random.key(0), {})
-    assert np.array_equal(inputs["obs"][:, 1], [4.0, 4.0, 0.0, 1.0])
+    found = read(model, x, group)
+    assert np.array_equal(inputs_of(found)[:, 0], [4.0, 4.0, 0.0, 1.0])
 
 
 def test_columns_of_a_matrix_may_be_tokens():
@@ -212,9 +200,8 @@ def test_columns_of_a_matrix_may_be_tokens():
             sample("obs", dist.Normal(slope @ x, 1))
 
     x = np.arange(6.0).reshape(2, 3)
-    found = from_numpyro(model, x, observed=["obs"])
-    inputs = found.functional_input_fn(jax.random.key(0), {})
-    assert np.array_equal(inputs["obs"], x.T)
+    found = read(model, x)
+    assert np.array_equal(inputs_of(found), x.T)
 
 
 def with_integers(dose, region):
@@ -227,7 +214,7 @@ def with_integers(dose, region):
 
 def test_integers_are_inputs_unless_they_are_groups():
     dose, region = np.array([3, 4, 5, 3]), np.array([0, 2, 1, 1])
-    model = from_numpyro(with_integers, dose, region, observed=["obs"])
+    model = read(with_integers, dose, region)
     tokens = model.simulate(jax.random.key(0), 3)
     obs = tokens.select_tokens(["obs"])
     assert np.array_equal(obs.functional_inputs[0], dose[:, None])
@@ -262,12 +249,12 @@ def transposed(n_sites, n_times):
 
 
 @pytest.mark.parametrize(
-    ("model", "shape", "n_axes"),
-    [(walks, (2, 3), 1), (shifted, (2, 4), 1), (transposed, (3, 3), 1)],
+    ("model", "shape"),
+    [(walks, (2, 3)), (shifted, (2, 4)), (transposed, (3, 3))],
 )
-def test_tokens_in_an_order_within_a_plate_get_positions(model, shape, n_axes):
-    layout = from_numpyro(model, *shape, observed=["obs"]).layout
-    assert layout["d"].n_inputs == layout["obs"].n_inputs == n_axes
+def test_tokens_in_an_order_within_a_plate_get_positions(model, shape):
+    layout = read(model, *shape).layout
+    assert layout["d"].n_inputs == layout["obs"].n_inputs == 1
 
 
 def test_tokens_with_different_weights_within_a_plate_get_positions():
@@ -277,11 +264,9 @@ def test_tokens_with_different_weights_within_a_plate_get_positions():
         with plate("site", 3):
             sample("obs", dist.Normal(d @ weights, 1))
 
-    found = from_numpyro(
-        model, jnp.array([1.0, 2.0, 2.0, 1.0]), observed=["obs"]
-    )
+    found = read(model, jnp.array([1.0, 2.0, 2.0, 1.0]))
     assert found.layout["d"].n_inputs == 1
-    found = from_numpyro(model, jnp.ones(4), observed=["obs"])
+    found = read(model, jnp.ones(4))
     assert found.exchangeable == ("d", "obs")
 
 
@@ -296,7 +281,7 @@ def test_tokens_in_an_order_within_groups_get_positions():
             mean = mu[group] + z + 2 * z[before]
             sample("obs", dist.Normal(mean, 1))
 
-    layout = from_numpyro(model, observed=["obs"]).layout
+    layout = read(model).layout
     assert ("z", "obs", "group") in layout.independence.to_dict()["cross_local"]
     assert layout["z"].n_inputs == layout["obs"].n_inputs == 1
 
@@ -356,7 +341,7 @@ def test_a_delta_distribution_is_a_simulator_without_density(site):
                     "obs", dist.Delta(jnp.stack([noise] * 2, -1), event_dim=1)
                 )
 
-    found = from_numpyro(model, observed=["obs"])
+    found = read(model)
     assert not found.has_density
     assert "depends on noise, there only" in found.explain()
 
@@ -370,7 +355,7 @@ def test_bounded_sites_get_the_bijectors_of_their_supports():
             d = sample("d", dist.Beta(jnp.ones(3), 2))
             sample("obs", dist.Normal(a + b * d + c.sum(), 1))
 
-    found = from_numpyro(model, observed=["obs"]).bijectors
+    found = read(model).bijectors
     assert set(found) == {"a", "b", "d"}
     assert np.allclose(found["b"](jnp.array([-1e3, 0.0, 1e3])), [-1, 1, 3])
 
@@ -412,12 +397,12 @@ class Rare(dist.Distribution):
 
 
 def test_rare_events_leave_a_simulator_exchangeable():
-    found = from_numpyro(simulated_rare, 200, observed=["obs"])
+    found = read(simulated_rare, 200)
     assert found.exchangeable == ("shift", "obs")
 
 
 def test_simulators_that_differ_between_tokens_get_positions():
-    found = from_numpyro(simulated_decay, 5, observed=["obs"])
+    found = read(simulated_decay, 5)
     assert found.layout["obs"].n_inputs == 1
     assert found.exchangeable == ("rate",)
 
@@ -433,7 +418,7 @@ def test_observed_sites_are_those_with_values():
 def test_numpyro_is_named_if_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "numpyro", None)
     with pytest.raises(ImportError, match=r"pip install 'tfmpe\[numpyro\]'"):
-        from_numpyro(gaussian, 2, 2, observed=["obs"])
+        read(gaussian, 2, 2)
 
 
 def observe(mean=0.0):
@@ -602,7 +587,7 @@ def hidden():
 )
 def test_what_is_not_supported_is_named(model, arguments, words):
     with pytest.raises(ValueError, match=words):
-        from_numpyro(model, *arguments, observed=["obs"])
+        read(model, *arguments)
 
 
 def test_arguments_that_do_not_fit_the_model():
@@ -617,7 +602,7 @@ def test_arguments_that_do_not_fit_the_model():
         (np.arange(4) % 3, np.zeros(5), r"x \(ndarray \(5,\)\)"),
     ):
         with pytest.raises(TypeError, match=f"after the site 'theta'.*{words}"):
-            from_numpyro(houses, county, x, observed=["obs"])
+            read(houses, county, x)
 
 
 @pytest.mark.parametrize(
