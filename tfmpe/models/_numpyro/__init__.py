@@ -11,7 +11,6 @@ from .density import check_order, densities, simulators
 from .edges import find_edges
 from .graph import Graph
 from .groups import find_dimensions
-from .indices import check_indices
 from .inputs import find_inputs, outputs_given, without_zeros
 from .model import NumpyroModel
 from .order import find_order, with_positions
@@ -19,7 +18,7 @@ from .probes import Probes
 from .reasons import explain
 from .rules import decide, independence
 from .run import Run
-from .sites import outputs_of, read_sites
+from .sites import check_indices, outputs_of, read_sites
 from .supports import bijectors_of
 
 

@@ -7,6 +7,8 @@ Every result of a primitive without a rule depends on all operands.
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import jax
@@ -16,7 +18,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Bool
 
 from .flow_rules import mixed, rule_of
-from .marks import UNKNOWN, Marks, State, dense, shape_of
+from .marks import UNKNOWN, Marks, State, dense, dense_all, shape_of
 
 
 def follow(
@@ -27,10 +29,7 @@ def follow(
     Works under ``jit`` and ``vmap`` with respect to the marks.
     """
     states = _run(jaxpr, [State(marks=each) for each in marks])
-    return [
-        dense(state, shape_of(var))
-        for state, var in zip(states, jaxpr.jaxpr.outvars, strict=True)
-    ]
+    return dense_all(states, jaxpr.jaxpr.outvars)
 
 
 def _run(program: Any, states: Sequence[State]) -> list[State]:
@@ -98,6 +97,14 @@ def _unpacked(carried: Any, is_known: bool) -> State:
     return State(carried) if is_known else State(marks=carried)
 
 
+def _kept(carry: list[State], known: list[bool]) -> list[State]:
+    """Return states without the values that do not stay known in a loop."""
+    return [
+        state if is_known else State(marks=state.marks)
+        for state, is_known in zip(carry, known, strict=True)
+    ]
+
+
 def _stable(
     step: Callable[[list[State]], list[State]], carry: list[State]
 ) -> list[bool]:
@@ -107,11 +114,8 @@ def _stable(
         found: list[bool] = []
 
         def probe(known: list[bool] = known, found: list[bool] = found) -> None:
-            given = [
-                state if is_known else State(marks=state.marks)
-                for state, is_known in zip(carry, known, strict=True)
-            ]
-            found += [state.value is not None for state in step(given)]
+            after = step(_kept(carry, known))
+            found += [state.value is not None for state in after]
 
         jax.eval_shape(probe)
         new = [a and b for a, b in zip(known, found, strict=True)]
@@ -180,15 +184,12 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         return _run(body, [*for_body, *carry])
 
     known = _stable(step, carry)
-    kept = [
-        state if is_known else State(marks=state.marks)
-        for state, is_known in zip(carry, known, strict=True)
-    ]
     decided: list[bool] = []
 
     def ends(carry: list[State]) -> State:
         return _run(test, [*for_test, *carry])[0]
 
+    kept = _kept(carry, known)
     jax.eval_shape(lambda: decided.append(ends(kept).value is not None))
     if decided[0] and not shape_of(test.jaxpr.outvars[0]):
 
@@ -223,10 +224,7 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
         changed = [jnp.any(a != b) for a, b in zip(new, marks, strict=True)]
         return new, jnp.any(jnp.stack(changed))
 
-    start = [
-        dense(State(marks=state.marks), shape_of(var))
-        for state, var in zip(carry, variables, strict=True)
-    ]
+    start = dense_all(carry, variables)
     marks, _ = lax.while_loop(lambda c: c[1], grow, (start, jnp.array(True)))
     return [State(marks=each) for each in marks]
 
@@ -247,10 +245,7 @@ def _cond(eqn: JaxprEqn, states: list[State]) -> list[State]:
     index, given = states[0], states[1:]
 
     def marks_of(branch: ClosedJaxpr) -> list[Bool[Array, "..."]]:
-        return [
-            dense(state, shape_of(var))
-            for state, var in zip(_run(branch, given), eqn.outvars, strict=True)
-        ]
+        return dense_all(_run(branch, given), eqn.outvars)
 
     branches = eqn.params["branches"]
     if index.value is not None:
@@ -258,16 +253,11 @@ def _cond(eqn: JaxprEqn, states: list[State]) -> list[State]:
             index.value, [lambda b=branch: marks_of(b) for branch in branches]
         )
         return [State(marks=each) for each in found]
-    found = [marks_of(branch) for branch in branches]
-    result = []
-    for each in zip(*found, strict=True):
-        marks = each[0]
-        for other in each[1:]:
-            marks = marks | other
-        if index.marks is not None:
-            marks = marks | jnp.any(index.marks)
-        result.append(State(marks=marks))
-    return result
+    chosen = jnp.any(dense(index, shape_of(eqn.invars[0])))
+    return [
+        State(marks=reduce(or_, each, chosen))
+        for each in zip(*map(marks_of, branches), strict=True)
+    ]
 
 
 _LOOPS: dict[str, Callable[[JaxprEqn, list[State]], list[State]]] = {

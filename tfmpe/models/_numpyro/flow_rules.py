@@ -13,7 +13,7 @@ from jax import lax
 from jax.extend.core import JaxprEqn
 from jaxtyping import Array, Bool
 
-from .marks import Marks, Rule, State, dense, shape_of
+from .marks import Marks, Rule, State, dense, dense_all, shape_of
 
 
 def _names(text: str) -> frozenset[str]:
@@ -35,7 +35,7 @@ _ELEMENTWISE = _names(
 )
 _MOVED = _names(
     """
-    broadcast_in_dim concatenate expand_dims reshape rev slice split squeeze
+    broadcast_in_dim concatenate expand_dims pad reshape rev slice split squeeze
     stack tile transpose unstack
     """
 )
@@ -129,20 +129,9 @@ def _select(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 
 def _moved(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    given = [
-        dense(state, shape_of(var))
-        for state, var in zip(states, eqn.invars, strict=True)
-    ]
+    given = dense_all(states, eqn.invars)
     found = eqn.primitive.bind(*given, **eqn.params)
     return [*found] if eqn.primitive.multiple_results else [found]
-
-
-def _pad(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    x, fill = (
-        dense(state, shape_of(var))
-        for state, var in zip(states, eqn.invars, strict=True)
-    )
-    return [lax.pad(x, fill, eqn.params["padding_config"])]
 
 
 def _reduced(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
@@ -198,28 +187,19 @@ def _fft(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 def _matrices(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     batch = shape_of(eqn.invars[0])[:-2]
     union = jnp.zeros(batch, bool)
-    for state, var in zip(states, eqn.invars, strict=True):
-        marks = dense(state, shape_of(var))
-        union = union | jnp.any(
-            marks, axis=tuple(range(len(batch), marks.ndim))
-        )
-    return [
-        jnp.broadcast_to(
-            jnp.expand_dims(
-                union, tuple(range(len(batch), len(shape_of(var))))
-            ),
-            shape_of(var),
-        )
-        for var in eqn.outvars
-    ]
+    for marks in dense_all(states, eqn.invars):
+        inside = tuple(range(len(batch), marks.ndim))
+        union = union | jnp.any(marks, axis=inside)
+    found = []
+    for shape in map(shape_of, eqn.outvars):
+        inside = tuple(range(len(batch), len(shape)))
+        found.append(jnp.broadcast_to(jnp.expand_dims(union, inside), shape))
+    return found
 
 
 def _triangular_solve(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
     # Each column (or row) of the right-hand side is solved separately.
-    matrix, right = (
-        dense(state, shape_of(var))
-        for state, var in zip(states, eqn.invars, strict=True)
-    )
+    matrix, right = dense_all(states, eqn.invars)
     mixed = -2 if eqn.params["left_side"] else -1
     marks = jnp.any(right, axis=mixed, keepdims=True)
     marks = marks | jnp.any(matrix, axis=(-2, -1), keepdims=True)
@@ -235,8 +215,7 @@ def _product(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
         for state, var in zip(states, eqn.invars, strict=True)
     ]
     marked = [
-        dense(state, shape_of(var)).astype(jnp.float32)
-        for state, var in zip(states, eqn.invars, strict=True)
+        marks.astype(jnp.float32) for marks in dense_all(states, eqn.invars)
     ]
     params = {**eqn.params, "preferred_element_type": jnp.dtype(jnp.float32)}
     total = jnp.zeros(shape_of(eqn.outvars[0]), bool)
@@ -275,7 +254,7 @@ def _dynamic_slice(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 def _dynamic_update_slice(
     eqn: JaxprEqn, states: Sequence[State]
 ) -> list[Marks]:
-    x, update = (dense(states[i], shape_of(eqn.invars[i])) for i in (0, 1))
+    x, update = dense_all(states[:2], eqn.invars[:2])
     indices, marked = _indices(states, eqn, 2)
     if indices is not None:
         return [lax.dynamic_update_slice(x, update, indices)]
@@ -339,7 +318,6 @@ _OTHERS: dict[str, Rule] = {
     "gather": _gather,
     "mul": _times,
     "optimization_barrier": _each,
-    "pad": _pad,
     "reduce": _reduce,
     "select_n": _select,
     "sort": _sort,

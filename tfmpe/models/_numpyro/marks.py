@@ -43,3 +43,13 @@ def dense(state: State, shape: tuple[int, ...]) -> Bool[Array, "..."]:
     if state.marks is None:
         return jnp.zeros(shape, bool)
     return jnp.broadcast_to(state.marks, shape)
+
+
+def dense_all(
+    states: Sequence[State], variables: Sequence[Any]
+) -> list[Bool[Array, "..."]]:
+    """Return the marks of several states as arrays of their variables."""
+    return [
+        dense(state, shape_of(var))
+        for state, var in zip(states, variables, strict=True)
+    ]

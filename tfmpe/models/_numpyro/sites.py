@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import checkify
 from jaxtyping import Array
 
 from tfmpe._base.arrays import AnyArray, PRNGKey
@@ -350,3 +351,17 @@ def _output(fn: Any, value: Any, site: Site, key: PRNGKey) -> Array:
     drawn = fn.sample(key, ())
     shape = (*site.event_shape, *site.batch_shape)
     return jnp.broadcast_to(drawn, shape).astype(float)
+
+
+def check_indices(
+    outputs: Callable[..., dict[str, Array]], draws: Mapping[str, AnyArray]
+) -> None:
+    """Raise if an index is out of bounds, which jax would not report."""
+    checked = checkify.checkify(outputs, errors=checkify.index_checks)
+    error, _ = jax.jit(checked)(run_of(draws, 0), jax.random.key(0))
+    found = error.get()
+    if found:
+        raise ValueError(
+            f"The model selects an element that does not exist: {found.strip()}"
+            " Indices count from 0; check those among the arguments."
+        )
