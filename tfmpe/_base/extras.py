@@ -16,3 +16,13 @@ def import_extra(module: str, extra: str, need: str, instead: str = "") -> Any:
         raise ImportError(
             f"{need}. Install it with pip install 'tfmpe[{extra}]'{instead}."
         ) from None
+
+
+def import_pyplot(caller: str, instead: str) -> Any:
+    """Return matplotlib.pyplot, or say how to install it or do without."""
+    return import_extra(
+        "matplotlib.pyplot",
+        "plot",
+        f"{caller} needs matplotlib",
+        f", or use {instead}",
+    )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import numpy as np
+
 from .errors import StorageError
 
 T = TypeVar("T")
@@ -44,6 +46,11 @@ def canonical(value: Any) -> str:
 def checksum(content: str) -> str:
     """Return the SHA-256 of an ASCII text, in hexadecimal."""
     return hashlib.sha256(content.encode("ascii")).hexdigest()
+
+
+def array_checksum(array: np.ndarray) -> str:
+    """Return the SHA-256 of the bytes of an array, in hexadecimal."""
+    return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def seal(kind: str, version: int, content: dict[str, Any]) -> str:

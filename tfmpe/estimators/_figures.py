@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmpe._base.extras import import_extra
+from tfmpe._base.extras import import_pyplot
 from tfmpe.estimators._types import Axes, SomeAxes
 from tfmpe.preprocessing.show.text import printable, shorten
 
@@ -37,12 +37,7 @@ def panels(
     one_scale: bool = True,
 ) -> np.ndarray:
     """Return at most ``n`` Axes: the given ones, or new ones."""
-    pyplot = import_extra(
-        "matplotlib.pyplot",
-        "plot",
-        f"{caller} needs matplotlib",
-        ", or use summary() for text",
-    )
+    pyplot = import_pyplot(caller, "summary() for text")
     if ax is not None:
         return np.atleast_1d(np.asarray(ax, object)).reshape(-1)[:n]
     n_columns = min(n, n_columns)

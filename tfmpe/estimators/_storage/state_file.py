@@ -1,6 +1,5 @@
 """Pytrees of arrays and a description in one safetensors file."""
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from tfmpe._base.errors import raise_faults
 from tfmpe._base.extras import import_extra
 from tfmpe._base.sealed_json import (
     DamageError,
+    array_checksum,
     brief,
     entries,
     naming,
@@ -122,7 +122,7 @@ def write_state(
     """
     safetensors = _import("safetensors.numpy")
     host = {name: _on_host(name, array) for name, array in arrays.items()}
-    checksums = {name: _checksum(array) for name, array in host.items()}
+    checksums = {name: array_checksum(array) for name, array in host.items()}
     record = {"description": description, "checksums": checksums}
     metadata = {_ENTRY: seal(kind, _VERSION, record)}
     write_atomically(Path(path), safetensors.save(host, metadata=metadata))
@@ -151,7 +151,7 @@ def read_state(
             raise DamageError(f"it holds the arrays {brief(names)}")
         arrays = {name: file.get_tensor(name) for name in names}
         for name, array in arrays.items():
-            if _checksum(array) != checksums[name]:
+            if array_checksum(array) != checksums[name]:
                 raise DamageError(
                     f"its array {name!r} does not match its checksum"
                 )
@@ -167,10 +167,6 @@ def _on_host(name: str, array: AnyArray) -> np.ndarray:
             "Keep parameters in float32, and cast them where they are used."
         )
     return np.asarray(host, host.dtype.newbyteorder("="), order="C")
-
-
-def _checksum(array: np.ndarray) -> str:
-    return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def _import(name: str) -> ModuleType:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tfmpe._base.extras import import_extra
+from tfmpe._base.extras import import_pyplot
 from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 from tfmpe.preprocessing.masks.dense import chosen_mask
 
@@ -79,7 +79,7 @@ def plot_mask(
     >>> ax.get_images()[0].get_array().tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
-    require_matplotlib("plot_mask", "draw_mask for text")
+    import_pyplot("plot_mask", "draw_mask for text")
     return _draw(*chosen_mask(tokens.layout, query_keys, key_keys), ax)
 
 
@@ -94,18 +94,8 @@ def plot_cross_mask(
 
     Same as :func:`plot_mask` with both ``query_keys`` and ``key_keys``.
     """
-    require_matplotlib("plot_cross_mask", "draw_mask for text")
+    import_pyplot("plot_cross_mask", "draw_mask for text")
     return plot_mask(tokens, query_keys, key_keys, ax=ax)
-
-
-def require_matplotlib(function: str, instead: str) -> None:
-    """Import matplotlib, or raise an error that says how to install it."""
-    import_extra(
-        "matplotlib.pyplot",
-        "plot",
-        f"{function} needs matplotlib",
-        f", or use {instead}",
-    )
 
 
 def label_of(key: KeyLayout) -> str:

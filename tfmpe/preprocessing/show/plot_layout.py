@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tfmpe._base.extras import import_pyplot
 from tfmpe.preprocessing.layout.layout import KeyLayout
 
-from .plot import label_of, require_matplotlib
+from .plot import label_of
 from .text import (
     aligned,
     event_in_words,
@@ -81,7 +82,7 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     >>> ax.get_yticklabels()[0].get_text()
     'mu'
     """
-    require_matplotlib("plot_layout", "tokens.summary() for text")
+    import_pyplot("plot_layout", "tokens.summary() for text")
     from matplotlib import pyplot
     from matplotlib.patches import Patch
 

@@ -6,7 +6,6 @@ one entry: a JSON text with the layout, and the dtype, shape and checksum of
 every array.
 """
 
-import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,12 @@ import numpy as np
 from tfmpe._base.arrays import AnyArray, hand_over
 from tfmpe._base.errors import StorageError
 from tfmpe._base.extras import import_extra
-from tfmpe._base.sealed_json import DamageError, brief, naming
+from tfmpe._base.sealed_json import (
+    DamageError,
+    array_checksum,
+    brief,
+    naming,
+)
 from tfmpe.preprocessing.layout.layout import TokenLayout
 
 from .header import (
@@ -52,7 +56,7 @@ def encode_tokens(tokens: "Tokens") -> tuple[bytes, Header]:
         if leaf is not None
     }
     stored = {
-        name: StoredArray(array.dtype, array.shape, _checksum(array))
+        name: StoredArray(array.dtype, array.shape, array_checksum(array))
         for name, array in arrays.items()
     }
     written = write_header(Header(tokens.layout, stored))
@@ -83,7 +87,7 @@ def read_tokens(path: Path, numpy: bool) -> Parts:
         arrays = {}
         for name, stored in header.arrays.items():
             arrays[name] = _as_dtype(file.get_tensor(name), stored.dtype)
-            if _checksum(arrays[name]) != stored.sha256:
+            if array_checksum(arrays[name]) != stored.sha256:
                 raise DamageError(
                     f"its array {name!r} does not match its checksum"
                 )
@@ -179,11 +183,6 @@ def _plain(name: str, leaf: Any) -> np.ndarray:
 
 def _as_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return array if dtype.name in NATIVE else array.view(dtype)[..., 0]
-
-
-def _checksum(array: np.ndarray) -> str:
-    """Return the SHA-256 of the values' bytes, in hexadecimal."""
-    return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def _safetensors() -> ModuleType:
