@@ -6,17 +6,13 @@ import pytest
 from flax import nnx
 from scipy import stats
 
+from preprocessing.simulations import RULES
 from tfmpe import Tokens
 from tfmpe.estimators import HierarchicalEstimator
 from tfmpe.models import Model
 from tfmpe.nn import GroupPosterior, Transformer, TransformerConfig
 from tfmpe.preprocessing.tokens.views import detach
 
-RULES = {
-    "local": ["theta", "obs"],
-    "cross": [("mu", "obs"), ("obs", "mu")],
-    "cross_local": [("theta", "obs", (0, 0))],
-}
 SETS = ["theta", "obs"]
 KEY = jax.random.key(0)
 
@@ -27,9 +23,7 @@ def simulations(n, n_groups=4, seed=0):
     mu = rng.normal(size=(n, 1, 1))
     theta = mu + rng.normal(size=(n, n_groups, 1))
     obs = theta[:, :, None] + rng.normal(size=(n, n_groups, 2, 1))
-    data = {"mu": mu, "theta": theta, "obs": obs}
-    data = {name: value.astype(np.float32) for name, value in data.items()}
-    return Tokens.from_pytree(data, RULES)
+    return Tokens.from_pytree({"mu": mu, "theta": theta, "obs": obs}, RULES)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from preprocessing.simulations import RULES
 from tfmpe import Tokens
 from tfmpe.estimators import (
     FlowMatchingEstimator,
@@ -20,11 +21,6 @@ from tfmpe.nn import Transformer, TransformerConfig
 from tfmpe.preprocessing import StorageError
 
 KEY = jax.random.key(0)
-RULES = {
-    "local": ["theta", "obs"],
-    "cross": [("mu", "obs"), ("obs", "mu")],
-    "cross_local": [("theta", "obs", (0, 0))],
-}
 OPTIONS = {"n_epochs": 1, "batch_size": 16}
 
 

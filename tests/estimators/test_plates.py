@@ -163,15 +163,21 @@ MODELS = {
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_tokens_of_a_unit_are_those_at_its_place(model):
-    """The reference broadcasts and indexes named axes in NumPy."""
+    """The reference broadcasts and indexes named axes in NumPy.
+
+    Every observation belongs to exactly one unit.
+    """
     plates = Plates.read(*MODELS[model])
     one, _ = layouts(plates)
     full = tree(plates.sizes, plates.axes)
     values = full.decode()
     seen = [name for name in plates.axes if name in ("obs", "seen")]
     parameters = [name for name in plates.axes if name not in seen]
+    of_units: list[int] = []
     for group in plates.groups(parameters, seen):
         positions = plates.unit_tokens(one, full.layout, group)
+        for name in group.conditional.target:
+            of_units += positions[:, one[name].block].ravel().tolist()
         sizes = [plates.sizes[plate] for plate in group.plates]
         assert positions.shape == (int(np.prod(sizes)), one.n_tokens)
         for row, place in enumerate(np.ndindex(*sizes)):
@@ -183,18 +189,6 @@ def test_the_tokens_of_a_unit_are_those_at_its_place(model):
                 wanted = np.asarray(values[name])[(0, *index)].reshape((-1, 2))
                 found = full.data[0, positions[row, one[name].block]]
                 np.testing.assert_array_equal(found, wanted)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_every_observation_is_of_one_unit(model):
-    plates = Plates.read(*MODELS[model])
-    one, full = layouts(plates)
-    seen = [name for name in plates.axes if name in ("obs", "seen")]
-    parameters = [name for name in plates.axes if name not in seen]
-    found: list[int] = []
-    for group in plates.groups(parameters, seen):
-        positions = plates.unit_tokens(one, full, group)
-        for name in group.conditional.target:
-            found += positions[:, one[name].block].ravel().tolist()
-    wanted = [np.arange(full.n_tokens)[full[name].block] for name in seen]
-    assert sorted(found) == sorted(np.concatenate(wanted).tolist())
+    all_tokens = np.arange(full.n_tokens)
+    every = [all_tokens[full.layout[name].block] for name in seen]
+    assert sorted(of_units) == sorted(np.concatenate(every).tolist())

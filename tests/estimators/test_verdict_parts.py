@@ -24,7 +24,6 @@ from tfmpe.estimators._verdict.observation import (
 def tokens_of(theta, obs, **options):
     """Return Tokens of values (n, …) with a width of 1."""
     data = {"theta": theta[..., None], "obs": obs[..., None]}
-    data = {name: each.astype(np.float32) for name, each in data.items()}
     return Tokens.from_pytree(data, {}, **options)
 
 

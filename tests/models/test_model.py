@@ -8,16 +8,11 @@ import numpy as np
 import pytest
 from jax.scipy.stats import norm
 
+from preprocessing.simulations import RULES
 from refusals import refused
 from tfmpe import TokenGenerator
 from tfmpe.models import Model, NoDensityError
 from tfmpe.preprocessing.data.simulation import check_functions
-
-RULES = {
-    "local": ["theta", "obs"],
-    "cross": [("mu", "obs"), ("obs", "mu")],
-    "cross_local": [("theta", "obs", (0, 0))],
-}
 
 
 def prior(key, n):

@@ -29,7 +29,6 @@ def simulations(obs, sizes=None, dims=("site", "visit"), groups=None):
         "tau": rng.normal(size=(n, 1, 2)),
         "obs": np.asarray(obs)[..., None],
     }
-    data = {name: value.astype(np.float32) for name, value in data.items()}
     return Tokens.from_pytree(
         data,
         RULES,

@@ -23,7 +23,6 @@ def tokens(rules=RULES, **more):
         "obs": RNG.normal(size=(3, 2, 2)),
         "count": RNG.normal(size=(3, 1, 1)),
     }
-    data = {name: each.astype(np.float32) for name, each in data.items()}
     return Tokens.from_pytree(data, rules, **more)
 
 
