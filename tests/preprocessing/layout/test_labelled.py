@@ -100,24 +100,17 @@ def test_groups_are_labels(labels, index, how):
     assert seen.tolist() == [[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0]]
 
 
-def test_labels_that_a_dimension_lacks():
-    with pytest.raises(ValueError, match=r"labels \['9'\], which 'county'"):
-        tokens_of(
-            ragged([1, 2, 9, 2], [1, 2, 3]),
-            RULES,
-            groups={"obs": {"county": "county_of"}},
-        )
-
-
-def test_labels_that_a_dimension_has_twice():
-    with pytest.raises(
-        ValueError, match=r"'county' has the labels \[A\] twice"
-    ):
-        tokens_of(
-            ragged(["A", "B", "A", "B"], ["A", "B", "A"]),
-            RULES,
-            groups={"obs": {"county": "county_of"}},
-        )
+@pytest.mark.parametrize(
+    ("labels", "index", "message"),
+    [
+        ([1, 2, 9, 2], [1, 2, 3], r"labels \['9'\], which 'county'"),
+        (list("ABAB"), list("ABA"), r"'county' has the labels \[A\] twice"),
+    ],
+)
+def test_labels_that_a_dimension_lacks_or_has_twice(labels, index, message):
+    groups = {"obs": {"county": "county_of"}}
+    with pytest.raises(ValueError, match=message):
+        tokens_of(ragged(labels, index), RULES, groups=groups)
 
 
 def test_names_that_dims_puts_elsewhere():

@@ -282,7 +282,7 @@ class HierarchicalEstimator(BaseEstimator):
             n_samples=n_samples,
             **options,
         )
-        full = _with_draws(tokens, draws)
+        full = _with_draws(tokens, draws.layout.names, draws.data)
         others = self._local_keys(keys)
         if others is not None:
             drawn = self.local.sample(full, *others, key=local_key, **options)
@@ -340,8 +340,7 @@ class HierarchicalEstimator(BaseEstimator):
             drawn = values.select_tokens(keys.target).data
         else:
             drawn = jnp.asarray(values)
-        full = _repeated(tokens, len(drawn))
-        full = full.select_tokens(keys.target).with_data(drawn)
+        full = _with_draws(tokens, keys.target, drawn)
         density = log_density(
             WhitenedFlow(self._trained()),
             self.standardizer,
@@ -511,14 +510,9 @@ class HierarchicalEstimator(BaseEstimator):
         return Start(field, standardizer, memory)
 
 
-def _repeated(tokens: Tokens, n: int) -> Tokens:
-    """Return Tokens with a new first sample axis of ``n`` equal entries."""
-    return jax.tree.map(
-        lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape)), tokens
+def _with_draws(tokens: Tokens, keys: Iterable[str], draws: Any) -> Tokens:
+    """Return Tokens with a new first axis, of draws of some keys."""
+    full = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (len(draws), *leaf.shape)), tokens
     )
-
-
-def _with_draws(tokens: Tokens, draws: Tokens) -> Tokens:
-    """Return Tokens of the drawn keys, with one leading axis of draws."""
-    full = _repeated(tokens, len(draws.data))
-    return full.select_tokens(draws.layout.names).with_data(draws.data)
+    return full.select_tokens(keys).with_data(draws)

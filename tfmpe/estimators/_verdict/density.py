@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float
 
 from tfmpe._base.arrays import on_device
 from tfmpe.estimators._checks.calibration_result import CalibrationRanks
@@ -168,18 +168,13 @@ def posterior_sbc(
     posterior = _log_density(material, rows)
     log_weights = _difference(posterior, prior.reshape((-1, n)))
     first: dict[str, np.ndarray] = values_of(simulated.draws)
+    draws = material.own_draws
     return posterior_sbc_ranks(
         replaced(observed, first).select_tokens(material.keys.target),
-        _dealt(material.own_draws, n),
+        draws.reshape((-1, n, *draws.shape[1:])).swapaxes(0, 1),
         log_weights.T,
         material.rng,
     )
-
-
-def _dealt(
-    draws: Num[np.ndarray, "own tokens width"], n: int
-) -> Num[np.ndarray, "n each tokens width"]:
-    return draws.reshape((-1, n, *draws.shape[1:])).swapaxes(0, 1)
 
 
 def _difference(

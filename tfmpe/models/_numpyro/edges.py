@@ -91,7 +91,11 @@ def _edges_of(
                 at[axis] = each[token]
             for column, axis in enumerate(sorted(several)):
                 at[axis] = combos[row, column]
-            parent = _flat_index(at, shape, len(row))
+            # A key without axes has one token.
+            if shape:
+                parent = np.ravel_multi_index(at, shape)
+            else:
+                parent = np.zeros(len(row), int)
             pairs[child].append((token, parent))
     return {
         child: Edges(
@@ -99,13 +103,6 @@ def _edges_of(
         )
         for child, each in pairs.items()
     }
-
-
-def _flat_index(
-    at: list[np.ndarray], shape: tuple[int, ...], n: int
-) -> Int[np.ndarray, " edges"]:
-    """Return flat indices of tokens; a key without axes has one token."""
-    return np.ravel_multi_index(at, shape) if shape else np.zeros(n, int)
 
 
 def _bits_of(
