@@ -111,54 +111,38 @@ class WhitenedFlow(ContinuousFlow):
     """Draws and densities in standardized units, from a whitening field."""
 
     def sample(
-        self,
-        tokens: AnyTokens,
-        target_keys: Any,
-        conditioning_keys: Any = None,
-        **options: Any,
+        self, tokens: AnyTokens, *keys: Any, **options: Any
     ) -> Float[Array, "draws *sample tokens width"]:
         """Return draws; see :meth:`ContinuousFlow.sample`."""
-        white = super().sample(
-            tokens, target_keys, conditioning_keys, **options
-        )
-        restored, _ = self._moved(
-            tokens, target_keys, conditioning_keys, white, back=True
-        )
-        return restored
+        white = super().sample(tokens, *keys, **options)
+        return self._moved(tokens, keys, white, back=True)[0]
 
     def log_prob(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         tokens: AnyTokens,
-        target_keys: Any,
-        conditioning_keys: Any = None,
-        *,
+        *keys: Any,
         values: Num[AnyArray, "draws *sample tokens width"],
         **options: Any,
     ) -> Float[Array, " draws *sample"]:
         """Return log densities; see :meth:`ContinuousFlow.log_prob`."""
-        white, change = self._moved(
-            tokens, target_keys, conditioning_keys, values, back=False
-        )
-        density = super().log_prob(
-            tokens, target_keys, conditioning_keys, values=white, **options
-        )
+        white, change = self._moved(tokens, keys, values, back=False)
+        density = super().log_prob(tokens, *keys, values=white, **options)
         return density + change[None]
 
     def _moved(
         self,
         tokens: AnyTokens,
-        target_keys: Any,
-        conditioning_keys: Any,
+        keys: tuple[Any, ...],
         values: Num[AnyArray, "draws *sample tokens width"],
         *,
         back: bool,
     ) -> tuple[Array, Array]:
-        keys = read_conditional(tokens.layout, target_keys, conditioning_keys)
+        names = read_conditional(tokens.layout, *keys)
         split = split_field(self.vector_field)
         return _moved(
             (split.parameters, split.rest),
-            detach(tokens, keys.target),
-            detach(tokens, keys.conditioning),
+            detach(tokens, names.target),
+            detach(tokens, names.conditioning),
             values,
             static=split.static,
             back=back,
