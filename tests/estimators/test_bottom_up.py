@@ -26,12 +26,7 @@ from estimators.plated_models import (
     two_level_simulator,
 )
 from refusals import refused
-from tfmpe import (
-    Standardizer,
-    Tokens,
-    UnknownKeyError,
-    concatenate_tokens,
-)
+from tfmpe import Standardizer, Tokens, UnknownKeyError, concatenate_tokens
 from tfmpe.estimators import FlowMatchingEstimator, train_bottom_up
 from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.proposal import UnitProposal
@@ -140,10 +135,7 @@ def test_training_is_on_what_is_in_the_box(result):
     """Round 1 simulations outside the box are not used; scales are new."""
     inside = keep_inside(result.simulations, result.rounds[1].box)
     both = concatenate_tokens(result.synthetic, inside)
-    for each, data in (
-        (result.likelihood, inside),
-        (result.estimator, both),
-    ):
+    for each, data in ((result.likelihood, inside), (result.estimator, both)):
         assert_same(each.standardizer, Standardizer.fit(data))
 
 

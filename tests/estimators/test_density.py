@@ -39,12 +39,7 @@ def test_a_learned_density(tmp_path):
     )
     estimator = DensityEstimator(network, bijectors=log)
     history = estimator.fit(
-        tokens,
-        ["obs"],
-        key=KEY,
-        n_epochs=60,
-        batch_size=64,
-        learning_rate=1e-2,
+        tokens, ["obs"], key=KEY, n_epochs=60, batch_size=64, learning_rate=1e-2
     )
     assert history.training[-1] < history.training[0] - 0.5
     logs = np.log(data["obs"])

@@ -233,11 +233,7 @@ def test_several_questions(tokens, monkeypatch):
     options = {"target_keys": None, "conditioning_keys": None}
     # A different number of noises avoids programs of other tests.
     _, history = train(
-        tokens,
-        conditionals=CONDITIONALS,
-        n_epochs=10,
-        n_noise=2,
-        **options,
+        tokens, conditionals=CONDITIONALS, n_epochs=10, n_noise=2, **options
     )
     jax.effects_barrier()
     assert history.training[-1] < history.training[0]
@@ -438,12 +434,7 @@ def _once():
             "steps_per_epoch=, so that every epoch continues where the last "
             "one stopped.",
         ),
-        (
-            ValueError,
-            [],
-            {},
-            "The list has no batches.",
-        ),
+        (ValueError, [], {}, "The list has no batches."),
         (
             ValueError,
             make_tokens(),

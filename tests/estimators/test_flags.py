@@ -127,8 +127,5 @@ def test_a_step_of_the_journey(flag, step):
 @pytest.mark.parametrize("flag", FLAGS)
 def test_the_flags_find_mistakes(flag):
     zero = jnp.zeros(())
-    with (
-        FLAGS[flag](),
-        pytest.raises(Exception, match=r"nan|Disallowed"),
-    ):
+    with FLAGS[flag](), pytest.raises(Exception, match=r"nan|Disallowed"):
         jnp.log(zero - 1)

@@ -409,11 +409,7 @@ def test_batches_bound_the_memory(tokens):
             "Unknown direction: up. Expected 'forward' (noise to values) or "
             "'backward' (values to noise).",
         ),
-        (
-            ValueError,
-            {"n_samples": 0},
-            "n_samples is 0, expected at least 1.",
-        ),
+        (ValueError, {"n_samples": 0}, "n_samples is 0, expected at least 1."),
         (
             ValueError,
             {"batch_size": -1},

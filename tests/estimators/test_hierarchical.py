@@ -136,11 +136,7 @@ def test_widths_hold_at_forty_times_the_groups_of_the_training():
     model = Model(prior, simulator, independence={"local": ["obs"]})
     estimator = HierarchicalEstimator(["mu"])
     estimator.fit(
-        model,
-        n_simulations=2_000,
-        key=KEY,
-        n_epochs=15,
-        learning_rate=4e-3,
+        model, n_simulations=2_000, key=KEY, n_epochs=15, learning_rate=4e-3
     )
     for n in (1, 10, 400):
         rng = np.random.default_rng(n)

@@ -282,10 +282,7 @@ def test_recorded_densities(stored):
             {"n_probes": 10},
             "n_probes=10 needs a PRNG key: pass key=jax.random.key(0).",
         ),
-        (
-            {"n_probes": 0, "key": KEY},
-            "n_probes is 0, expected at least 1.",
-        ),
+        ({"n_probes": 0, "key": KEY}, "n_probes is 0, expected at least 1."),
     ],
 )
 def test_errors(tokens, options, message):

@@ -13,12 +13,7 @@ from tfmpe.estimators._flow.ode import read_ode
 ALL = [*SOLVERS, diffrax.Heun()]
 # Tolerance for twenty steps with rate 1/2, by the order of the method.
 FIRST, SECOND, THIRD, HIGHER = 3e-2, 1e-3, 1e-5, 1e-6
-ERRORS = {
-    "euler": FIRST,
-    "midpoint": SECOND,
-    ALL[-1]: SECOND,
-    "bosh3": THIRD,
-}
+ERRORS = {"euler": FIRST, "midpoint": SECOND, ALL[-1]: SECOND, "bosh3": THIRD}
 
 
 def ode(solver=None, n_steps=None, rtol=None, atol=None, max_steps=4096):
@@ -184,10 +179,7 @@ def test_nothing_compiled_calls_back(options):
             "solver is 4, expected one of ['euler', 'midpoint', 'rk4', "
             "'bosh3', 'tsit5', 'dopri5', 'dopri8'] or a solver of diffrax.",
         ),
-        (
-            {"n_steps": 0},
-            "n_steps is 0, expected at least 1.",
-        ),
+        ({"n_steps": 0}, "n_steps is 0, expected at least 1."),
         (
             {"n_steps": 2.5},
             "n_steps must be an integer, not 2.5 of type float.",
@@ -200,10 +192,7 @@ def test_nothing_compiled_calls_back(options):
             {"rtol": float("inf")},
             "rtol is inf, expected a finite number above 0.",
         ),
-        (
-            {"max_steps": -1},
-            "max_steps is -1, expected at least 1.",
-        ),
+        ({"max_steps": -1}, "max_steps is -1, expected at least 1."),
     ],
 )
 def test_errors(options, message):

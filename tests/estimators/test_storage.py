@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from estimators.known_flows import (
-    KEY,
-    Affine,
-    assert_same,
-    make_tokens,
-    train,
-)
+from estimators.known_flows import KEY, Affine, assert_same, make_tokens, train
 from tfmpe import Model, StorageError, Tokens, UnknownKeyError
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._storage.state_file import (

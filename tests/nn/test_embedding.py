@@ -12,11 +12,7 @@ from nn.networks import config, make_tokens
 from tfmpe import PAD_VALUE, Tokens
 from tfmpe.nn import Transformer
 from tfmpe.nn._config import known_keys
-from tfmpe.nn._embedding import (
-    TimeEmbedding,
-    TokenEmbedding,
-    fourier_features,
-)
+from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding, fourier_features
 from tfmpe.nn._inputs import input_moments
 
 CONFIG = config()
@@ -103,9 +99,7 @@ def test_functional_inputs_as_they_are():
     """Constant inputs are not divided by 0; a layout has none to measure."""
     tokens = make_tokens(padded=False)
     equal = Tokens(
-        tokens.data,
-        tokens.layout,
-        np.full_like(tokens.functional_inputs, 7),
+        tokens.data, tokens.layout, np.full_like(tokens.functional_inputs, 7)
     )
     mean, scale = input_moments(equal, 1)
     assert (mean, scale) == (7, 1)

@@ -7,14 +7,7 @@ import pytest
 from flax import nnx
 
 from nightly import some_of
-from nn.networks import (
-    GIVEN,
-    TARGET,
-    call,
-    config,
-    make_tokens,
-    random_network,
-)
+from nn.networks import GIVEN, TARGET, call, config, make_tokens, random_network
 from tfmpe import Tokens, UnknownKeyError
 from tfmpe.estimators import ContinuousFlow, EncodingVectorField
 from tfmpe.nn import Transformer
@@ -153,10 +146,7 @@ def test_exchangeable_tokens(velocities, network, tokens):
 
 def test_functional_inputs_matter(velocities, network, tokens):
     later = Tokens(
-        tokens.data,
-        tokens.layout,
-        tokens.functional_inputs + 1,
-        tokens.padding,
+        tokens.data, tokens.layout, tokens.functional_inputs + 1, tokens.padding
     )
     found = call(network, later)
     assert (found != velocities)[:, :3][real_of(tokens)[:, :3]].all()

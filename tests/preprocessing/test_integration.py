@@ -163,8 +163,7 @@ def test_bottom_up_selective_extraction(make_example, legacy_warnings_off):
     }
     assert list(view.decode()) == list(global_samples) == global_names
     flat, slices = flatten_structured(
-        {"theta": global_samples, "y": seir.y},
-        independence=seir.independence,
+        {"theta": global_samples, "y": seir.y}, independence=seir.independence
     )
     np.testing.assert_array_equal(view.data, flat["data"]["theta"])
     assert view.slices == slices["theta"]
@@ -340,8 +339,7 @@ def test_an_estimator_learns_from_joined_tokens():
     )
     joined = concatenate_tokens(tokens, few)
     other = replace(
-        joined,
-        data=jnp.where(joined.padding_mask[..., None], joined.data, 7e7),
+        joined, data=jnp.where(joined.padding_mask[..., None], joined.data, 7e7)
     )
     keys = ["theta"], ["obs"]
     fits = [

@@ -350,10 +350,7 @@ def test_joining_never_loses_nor_invents_a_real_token(operands):
     """Each keeps its key, coordinates, values and inputs."""
     first, second = _build_all(operands)
     joined = concatenate_tokens(first, second)
-    wanted = [
-        *_real_tokens(first),
-        *_shifted(second, first.sample_shape[0]),
-    ]
+    wanted = [*_real_tokens(first), *_shifted(second, first.sample_shape[0])]
     assert _real_tokens(joined) == sorted(wanted, key=repr)
     assert joined.label_map == first.label_map
     assert joined.key_order == first.key_order

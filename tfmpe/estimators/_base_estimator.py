@@ -128,12 +128,7 @@ class BaseEstimator:
             See :func:`corrected`.
         """
         return corrected(
-            self,
-            observed,
-            key=key,
-            model=model,
-            n_samples=n_samples,
-            **options,
+            self, observed, key=key, model=model, n_samples=n_samples, **options
         )
 
     def condition(

@@ -57,10 +57,7 @@ def default_group_posterior(
 ) -> GroupPosterior:
     """Return an untrained network for global keys."""
     return GroupPosterior.for_tokens(
-        tokens,
-        global_keys,
-        conditioning_keys,
-        rngs=_rngs(key),
+        tokens, global_keys, conditioning_keys, rngs=_rngs(key)
     )
 
 

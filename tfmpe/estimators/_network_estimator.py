@@ -412,9 +412,7 @@ class NetworkEstimator(BaseEstimator):
             path, vector_field, bijectors, model
         )
         estimator = cls(
-            found,
-            bijectors=bijectors,
-            standardize=settings["standardise"],
+            found, bijectors=bijectors, standardize=settings["standardise"]
         )
         estimator._discrete = DiscreteKeys(tuple(settings["discrete"]))
         estimator._sigma_min = settings["sigma_min"]

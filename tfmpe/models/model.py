@@ -14,12 +14,7 @@ from tfmpe._base.arrays import AnyArray, PRNGKey, flatten_samples
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import Tree, flatten_tree
-from tfmpe.preprocessing import (
-    TokenGenerator,
-    TokenLayout,
-    Tokens,
-    TokenView,
-)
+from tfmpe.preprocessing import TokenGenerator, TokenLayout, Tokens, TokenView
 from tfmpe.preprocessing.data.simulation import check_functions, parameter_names
 from tfmpe.preprocessing.data.static_dataset import batch_size_of, collect
 from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs

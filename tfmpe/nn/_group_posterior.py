@@ -10,12 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from tfmpe._base.arrays import PRNGKey, flatten_samples
-from tfmpe.nn._config import (
-    KnownKey,
-    TransformerConfig,
-    find_keys,
-    known_keys,
-)
+from tfmpe.nn._config import KnownKey, TransformerConfig, find_keys, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
 from tfmpe.nn._gated import Gated
 from tfmpe.nn._initial import Linear

@@ -54,12 +54,7 @@ class Linear(nnx.Linear):
     """A linear layer with the initializers of this module."""
 
     def __init__(
-        self,
-        n_in: int,
-        n_out: int,
-        *,
-        from_zero: bool = False,
-        **options: Any,
+        self, n_in: int, n_out: int, *, from_zero: bool = False, **options: Any
     ) -> None:
         kernel = zeros if from_zero else normal
         super().__init__(

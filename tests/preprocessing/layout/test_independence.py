@@ -18,10 +18,7 @@ def test_parse_reads_all_kinds():
     rules = Independence.parse(SPEC)
     assert rules.local == ("obs", "theta")
     assert rules.cross == (("mu", "obs"), ("obs", "mu"))
-    assert rules.cross_local == (
-        ("theta", "obs", (0, -1)),
-        ("mu", "nu", None),
-    )
+    assert rules.cross_local == (("theta", "obs", (0, -1)), ("mu", "nu", None))
 
 
 def test_parse_takes_lists_for_tuples_and_itself():

@@ -146,11 +146,7 @@ def houses(dims, **coords):
 
 @pytest.mark.parametrize(
     "groups",
-    [
-        houses("house"),
-        houses("house", house=[10, 20, 30, 40]),
-        houses("dim_0"),
-    ],
+    [houses("house"), houses("house", house=[10, 20, 30, 40]), houses("dim_0")],
 )
 def test_groups_along_the_axis_of_the_key(groups):
     assert ids_of(groups) == [0, 1, 0, 2]

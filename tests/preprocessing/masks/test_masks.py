@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from preprocessing.slices import slices_of
-from tfmpe import (
-    Tokens,
-    build_cross_attention_mask,
-    build_self_attention_mask,
-)
+from tfmpe import Tokens, build_cross_attention_mask, build_self_attention_mask
 from tfmpe.migrate import oracle
 
 

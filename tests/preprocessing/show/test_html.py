@@ -102,11 +102,7 @@ def test_everything_is_escaped():
     page = Page(html)
     assert "<script" not in html
     assert page.tags == {"div", "b", "table", "tr", "th", "td", "ul", "li"}
-    assert [row[0] for row in page.rows[1:]] == [
-        HOSTILE,
-        "a&amp;b",
-        "x\\n<td>",
-    ]
+    assert [row[0] for row in page.rows[1:]] == [HOSTILE, "a&amp;b", "x\\n<td>"]
 
 
 def test_many_keys_are_folded_and_stay_small():

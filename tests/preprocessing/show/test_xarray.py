@@ -192,16 +192,8 @@ def test_a_name_goes_along_a_chain_of_ties(tokens):
     ("rules", "a", "b"),
     [
         ([], ("a_dim_0", "a_dim_1"), ("b_dim_0", "b_dim_1")),
-        (
-            [("a", "b", None)],
-            ("a_dim_0", "a_dim_1"),
-            ("b_dim_0", "b_dim_1"),
-        ),
-        (
-            [("b", "a", (0, -1))],
-            ("a_dim_0", "a_dim_1"),
-            ("a_dim_1", "b_dim_1"),
-        ),
+        ([("a", "b", None)], ("a_dim_0", "a_dim_1"), ("b_dim_0", "b_dim_1")),
+        ([("b", "a", (0, -1))], ("a_dim_0", "a_dim_1"), ("a_dim_1", "b_dim_1")),
         # The later of two rules between the same keys acts.
         (
             [("a", "b", (0, 0)), ("b", "a", (1, 1))],
@@ -209,11 +201,7 @@ def test_a_name_goes_along_a_chain_of_ties(tokens):
             ("b_dim_0", "a_dim_1"),
         ),
         # An array cannot have the same name twice.
-        (
-            [("a", "a", (0, 1))],
-            ("a_dim_0", "a_dim_1"),
-            ("b_dim_0", "b_dim_1"),
-        ),
+        ([("a", "a", (0, 1))], ("a_dim_0", "a_dim_1"), ("b_dim_0", "b_dim_1")),
     ],
 )
 def test_which_axes_share_a_name(rules, a, b):
@@ -472,10 +460,7 @@ def test_coordinates_that_are_no_groups(counties, name, message):
     """Some are missing, and some are along another axis."""
     with pytest.raises(ValueError, match=re.escape(message)):
         Tokens.from_pytree(
-            counties,
-            {},
-            batch_ndims=0,
-            groups={"obs": {"county": name}},
+            counties, {}, batch_ndims=0, groups={"obs": {"county": name}}
         )
 
 

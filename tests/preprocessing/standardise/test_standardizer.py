@@ -11,12 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies import SEEDS, cases
-from tfmpe import (
-    Standardizer,
-    Tokens,
-    UnknownKeyError,
-    concatenate_tokens,
-)
+from tfmpe import Standardizer, Tokens, UnknownKeyError, concatenate_tokens
 
 LOG = (jnp.log, jnp.exp)
 LOGIT = (

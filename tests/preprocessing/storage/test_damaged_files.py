@@ -132,10 +132,7 @@ def test_the_check_sees_what_is_wrong(path, tokens, saved):
     path.write_bytes(saved)
     assert check(path, tokens)
     other = Tokens(
-        tokens.data + 1,
-        tokens.layout,
-        tokens.functional_inputs,
-        tokens.padding,
+        tokens.data + 1, tokens.layout, tokens.functional_inputs, tokens.padding
     )
     with pytest.raises(AssertionError):
         check(path, other)
@@ -313,7 +310,7 @@ FORGED = FORGED_LAYOUTS | {
     ("arrays", "functional_inputs"): [DROP],
     DATA: [DROP, None],
     (*DATA, "dtype"): [
-        *("object", "f4", "f4,O", "(", 4, ["f4"], "int32", "bfloat16"),
+        *("object", "f4", "f4,O", "(", 4, ["f4"], "int32", "bfloat16")
     ],
     (*DATA, "shape"): [[4, 4, 1], [2**60, 4, 1], [-2, 4, 1], [8], None],
     (*DATA, "sha256"): [DROP, "0" * 64, None],

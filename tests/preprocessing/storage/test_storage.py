@@ -19,26 +19,14 @@ from hypothesis import given
 from other_process import output_of
 from refusals import refused
 from strategies import DTYPES, array_of, cases, trees
-from tfmpe import (
-    Independence,
-    KeyLayout,
-    StorageError,
-    TokenLayout,
-    Tokens,
-)
+from tfmpe import Independence, KeyLayout, StorageError, TokenLayout, Tokens
 from tfmpe.preprocessing.storage.layout_json import (
     layout_from_json,
     layout_hash,
     layout_to_json,
 )
 
-NATIVE = [
-    *DTYPES,
-    "int16",
-    "uint16",
-    "uint32",
-    "uint64",
-]
+NATIVE = [*DTYPES, "int16", "uint16", "uint32", "uint64"]
 AS_BYTES = [
     "complex64",
     "complex128",

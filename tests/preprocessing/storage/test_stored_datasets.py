@@ -480,10 +480,7 @@ def _shapes(name, dtype, a, b):
 
 
 UNFIT = {
-    "another label": (
-        _relabelled,
-        [f"the label of 'mu' is 5 {HERE}0{FIRST}"],
-    ),
+    "another label": (_relabelled, [f"the label of 'mu' is 5 {HERE}0{FIRST}"]),
     "other rules": (
         _other_rules,
         [

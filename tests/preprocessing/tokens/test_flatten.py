@@ -5,20 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tfmpe import (
-    PAD_VALUE,
-    decode_pytree,
-    flatten_pytree,
-    update_flat_array,
-)
+from tfmpe import PAD_VALUE, decode_pytree, flatten_pytree, update_flat_array
 
 
 def _data():
     return {
         "z": np.array([[[1.0], [2.0]], [[3.0], [4.0]]], np.float32),
-        "a": {
-            "b": np.array([[[5.0, 6.0]], [[7.0, 8.0]]], np.float32),
-        },
+        "a": {"b": np.array([[[5.0, 6.0]], [[7.0, 8.0]]], np.float32)},
     }
 
 

@@ -84,10 +84,7 @@ def test_of_a_ragged_key():
     def build(ids):
         obs = np.arange(float(len(ids)))[None, :, None]
         return Tokens.from_pytree(
-            {"obs": obs},
-            {},
-            groups={"obs": {"county": ids}},
-            positions=["obs"],
+            {"obs": obs}, {}, groups={"obs": {"county": ids}}, positions=["obs"]
         )
 
     small, large = build([1, 0, 1]), build([0, 1, 2, 1, 1])

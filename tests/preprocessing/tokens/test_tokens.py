@@ -314,10 +314,7 @@ def test_with_data_does_not_share_memory_with_the_callers_array():
 
 def test_with_values_of_multiple_keys():
     """They can be in any order; decoding returns the new values."""
-    new = {
-        "obs": np.full((2, 5, 3, 1), 9.0),
-        "mu": np.full((2, 1, 1), -1.0),
-    }
+    new = {"obs": np.full((2, 5, 3, 1), 9.0), "mu": np.full((2, 1, 1), -1.0)}
     changed = Tokens.from_pytree(_two_level(), {}).with_values(**new)
     _assert_same_tree(changed.decode(), {**_two_level(), **new})
 

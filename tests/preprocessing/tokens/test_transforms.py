@@ -98,11 +98,7 @@ def _no_sample_axes():
 def _two_sample_axes():
     sizes = {"obs": np.arange(24).reshape(4, 3, 2) % 3}
     return Tokens.from_pytree(
-        _data(4, 3),
-        RULES,
-        {"obs": _values(2, 2, 1)},
-        2,
-        event_shapes=sizes,
+        _data(4, 3), RULES, {"obs": _values(2, 2, 1)}, 2, event_shapes=sizes
     )
 
 

@@ -68,10 +68,7 @@ def test_masked_sizes_are_refused():
 
 @pytest.mark.parametrize(
     "ids",
-    [
-        np.ma.array([0, 1, 1], mask=[0, 1, 0]),
-        [0, np.ma.array(1, mask=True), 1],
-    ],
+    [np.ma.array([0, 1, 1], mask=[0, 1, 0]), [0, np.ma.array(1, mask=True), 1]],
 )
 def test_masked_groups_are_refused(ids):
     with pytest.raises(ValueError, match="groups of 'y' for 's' is a masked"):

@@ -11,11 +11,7 @@ from tfmpe.estimators._bottom_up.plates import Plates
 from tfmpe.estimators._bottom_up.synthesis import full_tokens
 from tfmpe.estimators._bottom_up.truncation import TruncatedPrior
 from tfmpe.estimators._types import ArrayTree, PerKey, PRNGKey, Rules
-from tfmpe.preprocessing import (
-    TokenLayout,
-    Tokens,
-    generate_static_dataset,
-)
+from tfmpe.preprocessing import TokenLayout, Tokens, generate_static_dataset
 
 _BATCH_SIZE = 1000
 

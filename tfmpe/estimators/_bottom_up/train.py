@@ -237,8 +237,7 @@ def train_bottom_up(
         positive(n_rounds, "n_rounds"),
         positive(n_simulations, "n_simulations"),
         positive(
-            n_simulations if n_synthetic is None else n_synthetic,
-            "n_synthetic",
+            n_simulations if n_synthetic is None else n_synthetic, "n_synthetic"
         ),
         positive(n_draws, "n_draws"),
         real_number(margin, "margin"),

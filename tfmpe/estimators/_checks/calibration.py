@@ -157,10 +157,7 @@ def ranks_and_draws(
     tokens = own_tokens(tokens, "calibration_ranks")
     tokens = flatten_samples(tokens, len(tokens.sample_shape))
     keys = read_conditional(
-        tokens.layout,
-        target_keys,
-        conditioning_keys,
-        remembered_by(estimator),
+        tokens.layout, target_keys, conditioning_keys, remembered_by(estimator)
     )
     n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
     n = size = tokens.sample_shape[0]

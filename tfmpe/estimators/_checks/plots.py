@@ -26,9 +26,7 @@ _MAX_BINS = 20
 
 
 def plot_ranks(
-    columns: Sequence[RankColumns],
-    n_samples: int,
-    ax: SomeAxes | None,
+    columns: Sequence[RankColumns], n_samples: int, ax: SomeAxes | None
 ) -> np.ndarray:
     """Plot a histogram for each key; see :meth:`CalibrationRanks.plot`."""
     axes = panels(len(columns), ax, "CalibrationRanks.plot")

@@ -139,10 +139,7 @@ def posterior_predictive(
         tokens = condition(tokens)
     tokens = own_tokens(tokens, "posterior_predictive")
     keys = read_conditional(
-        tokens.layout,
-        target_keys,
-        conditioning_keys,
-        remembered_by(estimator),
+        tokens.layout, target_keys, conditioning_keys, remembered_by(estimator)
     )
     simulate = simulator_fn or _simulator_of(estimator, tokens)
     n_samples = positive(n_samples, "n_samples", MIN_DRAWS)
@@ -215,8 +212,7 @@ def _repeated(
 
 
 def _rows(
-    values: Num[np.ndarray, "draws *sample tokens columns"],
-    tokens: AnyTokens,
+    values: Num[np.ndarray, "draws *sample tokens columns"], tokens: AnyTokens
 ) -> Num[np.ndarray, "n tokens columns"]:
     """Return a row per draw; padding gets the values of a used token."""
     if tokens.padding is not None:

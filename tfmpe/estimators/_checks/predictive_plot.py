@@ -19,11 +19,7 @@ _MAX_BORDERS = 60
 _WIDE: dict[str, Any] = {"color": "#9ecae1", "label": "90% of draws"}
 _MIDDLE: dict[str, Any] = {"color": "#3182bd", "label": "50% of draws"}
 # Inside and outside differ in shape and in color.
-_INSIDE: dict[str, Any] = {
-    "color": "black",
-    "marker": "o",
-    "label": "observed",
-}
+_INSIDE: dict[str, Any] = {"color": "black", "marker": "o", "label": "observed"}
 _OUTSIDE: dict[str, Any] = {
     "color": "#d55e00",
     "marker": "X",
@@ -75,10 +71,7 @@ def plot_predictive(
 
 
 def _panels(
-    key: KeyPredictive,
-    row: int,
-    groups: Iterable[int] | None,
-    by_token: bool,
+    key: KeyPredictive, row: int, groups: Iterable[int] | None, by_token: bool
 ) -> list[_Panel]:
     entry = key.entry
     name = label_of(entry.name)

@@ -292,8 +292,7 @@ def _weighted(
         return own[chosen, np.arange(n_groups)], sums[-1, 0] + average.sum()
 
     local, log_weights = jax.lax.map(
-        weight,
-        (global_trees, jax.random.split(choice_key, n)),
+        weight, (global_trees, jax.random.split(choice_key, n))
     )
     return globals_, local, _or_nothing(log_weights - density)
 
@@ -350,9 +349,7 @@ def _possible(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return np.where(possible, log_weights, -np.inf)
 
 
-def _truncated(
-    log_weights: Float[np.ndarray, " n"],
-) -> Float[np.ndarray, " n"]:
+def _truncated(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Return log weights, none larger than the sum over the root of ``n``."""
     most = logsumexp(log_weights) - np.log(len(log_weights)) / 2
     return np.minimum(log_weights, np.float32(most))

@@ -128,9 +128,7 @@ class StudentMixture(NamedTuple):
             - math.log(len(self.centers))
         )
 
-        def of_group(
-            given: tuple[Array, ...],
-        ) -> Float[Array, " n"]:
+        def of_group(given: tuple[Array, ...]) -> Float[Array, " n"]:
             values, centers, widths, root, used, n = given
 
             def white(rows: Float[Array, "rows d"]) -> Array:

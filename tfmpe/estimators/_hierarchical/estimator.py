@@ -44,12 +44,7 @@ from tfmpe.estimators._types import (
     Values,
 )
 from tfmpe.models import Model
-from tfmpe.preprocessing import (
-    Standardizer,
-    StorageError,
-    Tokens,
-    TokenView,
-)
+from tfmpe.preprocessing import Standardizer, StorageError, Tokens, TokenView
 from tfmpe.preprocessing.layout.layout import checked_names
 from tfmpe.preprocessing.tokens.observed import template_of
 

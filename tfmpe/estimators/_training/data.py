@@ -7,11 +7,7 @@ from tfmpe._base.arrays import flatten_samples
 from tfmpe.estimators._arguments import own_tokens
 from tfmpe.estimators._training.options import FitOptions
 from tfmpe.estimators._types import AnyTokens, PRNGKey
-from tfmpe.preprocessing import (
-    StoredDataset,
-    Tokens,
-    train_validation_split,
-)
+from tfmpe.preprocessing import StoredDataset, Tokens, train_validation_split
 
 _ROWS = 4096  # Rows of a stored dataset in memory at a time, roughly.
 

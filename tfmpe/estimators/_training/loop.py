@@ -12,11 +12,7 @@ from jaxtyping import Float
 from tfmpe._base.keys import key_words
 from tfmpe._base.programs import compiled
 from tfmpe._base.progress import advance, progress_bar
-from tfmpe.estimators._flow.vector_field import (
-    Network,
-    SplitField,
-    with_arrays,
-)
+from tfmpe.estimators._flow.vector_field import Network, SplitField, with_arrays
 from tfmpe.estimators._storage.checkpoint import (
     Progress,
     load_checkpoint,

@@ -8,23 +8,12 @@ import jax
 from tfmpe._base.keys import key_words
 from tfmpe._base.static import positive
 from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._flow.vector_field import (
-    Network,
-    SplitField,
-    split_field,
-)
+from tfmpe.estimators._flow.vector_field import Network, SplitField, split_field
 from tfmpe.estimators._memory import Memory
-from tfmpe.estimators._storage.checkpoint import (
-    Progress,
-    check_writable,
-)
+from tfmpe.estimators._storage.checkpoint import Progress, check_writable
 from tfmpe.estimators._storage.summary import summarise
 from tfmpe.estimators._training.batches import cut, shuffled, streamed
-from tfmpe.estimators._training.data import (
-    one_axis,
-    read_batches,
-    set_aside,
-)
+from tfmpe.estimators._training.data import one_axis, read_batches, set_aside
 from tfmpe.estimators._training.loop import Loop, begin
 from tfmpe.estimators._training.loss import flow_matching_loss
 from tfmpe.estimators._training.optimizer import (

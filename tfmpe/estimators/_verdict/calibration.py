@@ -134,10 +134,9 @@ def _coverage(columns: RankColumns, n_samples: int) -> Outcome:
     what = "all keys together" if columns.name == JOINT else columns.name
     found = ", ".join(f"{x:.2f} of the {level}" for level, x in numbers.items())
     # A deviation below one standard error contradicts nothing.
-    words = {
-        (True, False): "too narrow",
-        (False, True): "too wide",
-    }.get((min(off, default=0) < -1, max(off, default=0) > 1), "of wrong shape")
+    words = {(True, False): "too narrow", (False, True): "too wide"}.get(
+        (min(off, default=0) < -1, max(off, default=0) > 1), "of wrong shape"
+    )
     return Outcome(
         "coverage",
         columns.name,

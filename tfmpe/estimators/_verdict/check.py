@@ -232,9 +232,7 @@ class _HasDensity(Protocol):
 
 
 def _verdict(
-    material: Material,
-    model: Model | None,
-    log_densities: bool | None,
+    material: Material, model: Model | None, log_densities: bool | None
 ) -> Verdict:
     classified = classifier_tests(material)
     simulated, found, weights = None, None, None
@@ -315,9 +313,7 @@ def _check_shapes(simulations: Tokens, observed: Tokens) -> None:
 
 
 def _why_no_densities(
-    material: Material,
-    model: Model | None,
-    wanted: bool | None,
+    material: Material, model: Model | None, wanted: bool | None
 ) -> str:
     """Return why densities are not computed; empty if they are."""
     if model is None:

@@ -59,8 +59,7 @@ def classifier_tests(material: Material) -> ClassifierTests:
     components = material.features.components
     mixing = _mixing(layout, true.shape[-1], rng)
     features = _features(
-        _targets(together, real[:, None], mixing),
-        components[: len(true)],
+        _targets(together, real[:, None], mixing), components[: len(true)]
     )
     n, n_each, n_features = features.shape
     flat = features.reshape((-1, n_features))
@@ -77,8 +76,7 @@ def classifier_tests(material: Material) -> ClassifierTests:
     distances = (differences.T * slopes).sum(0)
     own = material.own_draws[None, :_N_POINTS]
     at_points = _features(
-        _targets(own, material.real, mixing),
-        components[-1:],
+        _targets(own, material.real, mixing), components[-1:]
     )[0]
     # The true value is one of n_each, but both classes have the same weight.
     middle = differences * (0.5 - 1 / n_each)

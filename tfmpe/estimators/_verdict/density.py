@@ -78,9 +78,7 @@ def _log_density(
     return np.asarray(found, float)
 
 
-def weights_finding(
-    found: Densities,
-) -> tuple[Finding, SmoothedWeights | None]:
+def weights_finding(found: Densities) -> tuple[Finding, SmoothedWeights | None]:
     """Judge the importance weights of the draws at the observation.
 
     Sources: Vehtari et al., 2024 (PSIS, k-hat); Kong, 1992 (effective size).

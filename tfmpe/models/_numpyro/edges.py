@@ -32,8 +32,7 @@ class Edges(NamedTuple):
 
 
 def find_edges(
-    shapes: Mapping[str, tuple[int, ...]],
-    probe: Callable[[str, Lanes], Hits],
+    shapes: Mapping[str, tuple[int, ...]], probe: Callable[[str, Lanes], Hits]
 ) -> dict[tuple[str, str], Edges]:
     """Return edges by pair of keys: (child key, parent key).
 

@@ -260,9 +260,7 @@ class Probes:
         }
 
 
-def _padded(
-    lanes: Bool[np.ndarray, "lanes ..."],
-) -> Bool[np.ndarray, "_ ..."]:
+def _padded(lanes: Bool[np.ndarray, "lanes ..."]) -> Bool[np.ndarray, "_ ..."]:
     """Return lanes padded to a fixed number, so that there is one program."""
     missing = _LANES - len(lanes)
     return np.pad(lanes, [(0, missing)] + [(0, 0)] * (lanes.ndim - 1))

@@ -130,9 +130,7 @@ def _as_dict(tree: Tree, name: str) -> dict[str, Any]:
 
 
 def compiled(
-    simulate: Callable[[PRNGKey], Tokens],
-    key: PRNGKey,
-    jit: bool | None,
+    simulate: Callable[[PRNGKey], Tokens], key: PRNGKey, jit: bool | None
 ) -> Callable[[PRNGKey], Tokens]:
     """Return a simulation, compiled by default if traceable and repeatable.
 

@@ -15,11 +15,7 @@ from tfmpe.preprocessing.layout.dimensions import (
 )
 from tfmpe.preprocessing.layout.layout import TokenLayout
 from tfmpe.preprocessing.masks.plan import PAIR_COST, AttentionPlan
-from tfmpe.preprocessing.masks.relations import (
-    Match,
-    match_of,
-    self_relations,
-)
+from tfmpe.preprocessing.masks.relations import Match, match_of, self_relations
 from tfmpe.preprocessing.masks.weak_rules import (
     WeakRules,
     open_pairs,

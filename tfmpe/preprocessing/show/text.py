@@ -105,8 +105,7 @@ _TITLES = ("key", "event", "batch", "offset", "tokens", "label", "inputs")
 
 
 def key_table(
-    layout: TokenLayout,
-    titles: Sequence[str] = _TITLES,
+    layout: TokenLayout, titles: Sequence[str] = _TITLES
 ) -> list[Sequence[str]]:
     """Return titles, then one row of texts per key."""
     return [

@@ -18,12 +18,7 @@ import numpy as np
 from tfmpe._base.arrays import AnyArray, hand_over
 from tfmpe._base.errors import StorageError
 from tfmpe._base.extras import import_extra
-from tfmpe._base.sealed_json import (
-    DamageError,
-    array_checksum,
-    brief,
-    naming,
-)
+from tfmpe._base.sealed_json import DamageError, array_checksum, brief, naming
 from tfmpe.preprocessing.layout.layout import TokenLayout
 
 from .header import (

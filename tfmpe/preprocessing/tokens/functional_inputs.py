@@ -19,11 +19,7 @@ from tfmpe._base.narrowing import check_joined
 from tfmpe._base.static import static_int
 from tfmpe._base.trees import Tree, lookup_per_key, unflatten_tree
 from tfmpe.preprocessing.layout.labelled import check_axes
-from tfmpe.preprocessing.layout.layout import (
-    KeyLayout,
-    Slices,
-    TokenLayout,
-)
+from tfmpe.preprocessing.layout.layout import KeyLayout, Slices, TokenLayout
 from tfmpe.preprocessing.layout.slices import keys_from_slices
 
 from .flatten import lay_out

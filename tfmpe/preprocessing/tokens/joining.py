@@ -9,14 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Array, Bool, Shaped
 
-from tfmpe._base.arrays import (
-    PAD_VALUE,
-    AnyArray,
-    join,
-    like,
-    readable,
-    spread,
-)
+from tfmpe._base.arrays import PAD_VALUE, AnyArray, join, like, readable, spread
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.narrowing import check_joined
 from tfmpe.preprocessing.layout.differences import (
