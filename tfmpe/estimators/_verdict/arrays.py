@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool, Num
 
 from tfmpe._base.arrays import hand_over
 from tfmpe._base.trees import Tree, flatten_tree
@@ -55,11 +54,3 @@ def values_in(tree: Tree, tokens: Tokens) -> dict[str, np.ndarray]:
             shape = (len(leaf.value), entry.n_tokens, entry.width)
             found[leaf.name] = np.asarray(leaf.value).reshape(shape)
     return found
-
-
-def masked(
-    values: Num[np.ndarray, "n *draws tokens width"],
-    real: Bool[np.ndarray, "n *ones tokens width"],
-) -> Num[np.ndarray, "n *draws tokens width"]:
-    """Return values with 0 in place of padding."""
-    return np.where(real, values, 0)
