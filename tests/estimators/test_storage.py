@@ -47,7 +47,7 @@ def test_load_gives_what_was_saved(tokens, estimator, path):
     np.testing.assert_array_equal(again.data, draws.data)
 
 
-def test_training_goes_on_with_what_was_loaded(tokens, estimator, path):
+def test_training_goes_on_with_what_was_loaded(estimator, path):
     loaded = FlowMatchingEstimator.load(path, Affine())
     loaded.fit(make_tokens(4, seed=5), ["mu"], key=KEY, n_epochs=1)
     assert_same(loaded.standardizer, estimator.standardizer)
@@ -95,7 +95,7 @@ def test_a_module_with_more_than_parameters(tmp_path):
     assert sorted(arrays) == ["others/waves", "parameters/value"]
 
 
-def test_another_architecture(path, tmp_path):
+def test_another_architecture(path):
     network = Network(0, n=2)
     before = jnp.copy(network.value[...])
     FlowMatchingEstimator(Network(0), standardize=False).save(path)
@@ -191,7 +191,7 @@ def test_another_kind_of_file(tokens, path):
     )
 
 
-def test_the_old_file_stays_if_writing_fails(estimator, path, monkeypatch):
+def test_the_old_file_stays_if_writing_fails(path, monkeypatch):
     content = path.read_bytes()
 
     def fail(descriptor):

@@ -119,7 +119,7 @@ def test_attention_goes_where_the_mask_is_open(seed):
     np.testing.assert_array_equal(changed[:, order], expected)
 
 
-def test_exchangeable_tokens(velocities, network, tokens):
+def test_exchangeable_tokens(network, tokens):
     """Sites may be exchanged, and observations within a site."""
     data = tokens.decode()
     times = tokens.decode_keys(tokens.functional_inputs, ["obs"])["obs"]

@@ -50,7 +50,7 @@ def test_the_image_is_the_mask(tokens):
     assert bottom > top
 
 
-def test_the_colours_follow_the_mask(tokens, pyplot):
+def test_the_colours_follow_the_mask(tokens):
     """Drawn pixels are dark if a token may attend, and white if not."""
     ax = plot_mask(tokens)
     (image,) = ax.get_images()

@@ -220,7 +220,7 @@ def test_every_key_can_be_seen(build):
         assert min(empty, default=765) > 600
 
 
-def test_given_axes_are_used(tokens, pyplot):
+def test_given_axes_are_used(pyplot):
     """Names are smaller if there is little room."""
     figure, (left, right) = pyplot.subplots(
         2, figsize=(8, 3), layout="constrained"
@@ -237,7 +237,7 @@ def test_given_axes_are_used(tokens, pyplot):
         assert lower.y1 - upper.y0 < 0.75
 
 
-def test_names_are_drawn_as_they_are(tokens):
+def test_names_are_drawn_as_they_are():
     ax = plot_layout(_sizes({r"$\frac$": 1, "b\nc": 1, "_d": 1}))
     ax.figure.canvas.draw()
     names = [label.get_text() for label in ax.get_yticklabels()]

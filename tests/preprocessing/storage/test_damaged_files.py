@@ -462,7 +462,7 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "manifest.json").read_text())
 
 
-def test_damaged_manifests_are_refused(folder, tokens):
+def test_damaged_manifests_are_refused(folder):
     """Readers and writers refuse them, and nothing is overwritten."""
     path = folder / "manifest.json"
     written = path.read_bytes()

@@ -260,7 +260,7 @@ def test_no_dataset_is_not_found(tmp_path, folder_is_there):
 # --- data loaders -------------------------------------------------------------
 
 
-def test_a_pickled_dataset_opens_its_own_files(folder, dataset, expected):
+def test_a_pickled_dataset_opens_its_own_files(dataset, expected):
     """Workers of a data loader do so, before and after reading."""
     for _ in range(2):
         copy = pickle.loads(pickle.dumps(dataset))

@@ -155,7 +155,7 @@ def test_labels_and_masks_of_the_joint_follow_from_its_layout(small, wide):
     )
 
 
-def test_given_labels_are_kept(small):
+def test_given_labels_are_kept():
     """They are those of the operands, which agree."""
     labels = {"mu": 5, "theta": 9, "obs": 1}
     a, b = _build(0, 1, 1, 1, labels=labels), _build(9, 1, 2, 2, labels=labels)
