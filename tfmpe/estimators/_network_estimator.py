@@ -55,19 +55,8 @@ _NETWORK = 2**32 - 2  # For fold_in: the key of initial parameters.
 class NetworkEstimator(BaseEstimator):
     """An estimator of conditional distributions with a single network.
 
-    Parameters
-    ----------
-    network
-        The network, of which :meth:`fit` trains a copy; None for a default.
-    bijectors
-        Bijectors of keys with bounded values; see
-        :meth:`tfmpe.Standardizer.fit`.
-    standardize
-        Whether to train on standardized values.
-    exchangeable
-        Keys whose tokens have no order, for the default network.
-    discrete
-        Keys with integer values among the target keys.
+    Parameters are those of :class:`FlowMatchingEstimator`. Subclasses define
+    the loss, draws and densities of the network, and its default.
     """
 
     _loss: Callable[..., Loss]

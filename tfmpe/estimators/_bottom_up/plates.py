@@ -34,15 +34,9 @@ class Group(NamedTuple):
 class Plates:
     """The names of event axes, and the sizes of those that grow.
 
-    Build it with :meth:`read`; the constructor checks nothing.
-
-    Attributes
-    ----------
-    axes
-        The plates of the leading event axes of every key.
-    sizes
-        Number of units of every plate that grows from one unit. Other plates
-        keep the size that the functions return.
+    Build it with :meth:`read`; the constructor checks nothing. Every key has
+    the plates of its leading event axes. Plates without a size do not grow from
+    one unit, but keep the size that the functions return.
     """
 
     axes: Mapping[str, tuple[str, ...]]

@@ -103,10 +103,8 @@ class Loop:
     def epochs(self, progress: Progress) -> Iterator[Progress]:
         """Yield the progress after every epoch.
 
-        Raises
-        ------
-        TrainingDivergedError
-            If a loss is not finite; the progress yielded last is valid.
+        Raises a TrainingDivergedError if a loss is not finite; the progress
+        yielded last is valid.
         """
         options = self.options
         numbers = range(progress.history.n_epochs, options.n_epochs)

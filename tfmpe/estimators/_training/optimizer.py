@@ -8,14 +8,9 @@ import optax
 
 
 class Optimizer(NamedTuple):
-    """A gradient transformation, and a factor for its updates.
+    """A gradient transformation, and a factor for the updates of each step.
 
-    Attributes
-    ----------
-    transformation : optax.GradientTransformation
-        Static: each object is compiled separately.
-    rate : callable
-        Maps the index of a step to the factor, which is not static.
+    The transformation is static: each object is compiled separately.
     """
 
     transformation: optax.GradientTransformation

@@ -40,14 +40,9 @@ class Plan(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Rows of a training step.
+    """Rows of a training step; if given, paths start at ``noise``.
 
-    Attributes
-    ----------
-    weights
-        1 for rows that count, 0 for rows that fill up the batch.
-    noise
-        Starts of the paths, instead of random noise.
+    Weights are 1 for rows that count, 0 for rows that fill up the batch.
     """
 
     tokens: AnyTokens

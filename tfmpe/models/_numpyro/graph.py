@@ -25,12 +25,8 @@ class Range(NamedTuple):
 class Graph:
     """Edges between tokens, with coordinates of the tokens.
 
-    Attributes
-    ----------
-    shapes
-        Event shape of each key, in the order of the model.
-    edges
-        ``edges[child, parent]``; each token depends on itself.
+    The keys of ``shapes`` are in the order of the model. ``edges`` are those of
+    each child and parent key; each token depends on itself.
     """
 
     def __init__(

@@ -45,10 +45,7 @@ def find_inputs(
 ) -> Inputs:
     """Return the inputs of each site, one row per token.
 
-    Raises
-    ------
-    ValueError
-        If observed values also enter the distribution of a site.
+    Raises if observed values also enter the distribution of a site.
     """
     outputs = outputs_given(run, sites)
     given = named_sites(run_of(draws, 0))

@@ -92,11 +92,8 @@ class Flow:
 class Probes:
     """All probes of the sites of a model.
 
-    Attributes
-    ----------
-    missed
-        For pairs of keys, child first, the probes that do not see all of the
-        edges; and 'all', if none of the three probes sees some of the edges.
+    ``missed`` has, for pairs of keys, child first, the probes that do not see
+    all edges; and 'all', if none of the three probes sees some of the edges.
     """
 
     def __init__(
