@@ -102,16 +102,16 @@ def _table(layout: TokenLayout) -> list[Sequence[str]]:
     return [titles, *rows]
 
 
-def _name(name: str, length: int = 20) -> str:
-    return shorten(printable(name), length)
+def _name(name: str) -> str:
+    return shorten(printable(name), 20)
 
 
-def _listed(names: Iterable[str], room: int = 90) -> str:
+def _listed(names: Iterable[str]) -> str:
     """Join names, as many as fit into about two lines."""
     names = list(names)
     shown: list[str] = []
     for name in names:
-        if shown and sum(map(len, shown)) + 2 * len(shown) > room - len(name):
+        if shown and sum(map(len, shown)) + 2 * len(shown) > 90 - len(name):
             return f"{', '.join(shown)} and {len(names) - len(shown)} more"
         shown.append(name)
     return ", ".join(shown)

@@ -144,10 +144,7 @@ def bounded_values(
 
 
 def other_bijector(
-    bijector: Bijector,
-    mean: _Floats,
-    scale: _Floats,
-    stored: _Floats | None = None,
+    bijector: Bijector, mean: _Floats, scale: _Floats, stored: _Floats | None
 ) -> str:
     """Return a fault if a bijector is not the one of given moments.
 

@@ -42,8 +42,8 @@ def read_data(
     data: Tree,
     sample_ndims: SupportsIndex,
     batch_ndims: Tree,
-    dims: Tree = None,
-    groups: Tree = None,
+    dims: Tree,
+    groups: Tree,
 ) -> tuple[tuple[KeyLayout, ...], list[AnyArray], tuple[int, ...]]:
     """Read a tree of arrays: keys, values, and their common sample shape."""
     n_lead = static_int(sample_ndims, "sample_ndims")
