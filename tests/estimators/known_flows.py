@@ -88,14 +88,6 @@ def padded_with(values, target, padding=PAD_VALUE):
     return np.where(target.value_mask, values, padding)
 
 
-def assert_same(found, wanted):
-    """Check that structures are equal, and leaves are bit-identical."""
-    assert jax.tree.structure(found) == jax.tree.structure(wanted)
-    for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert a.dtype == b.dtype
-
-
 class Counted:
     """A vector field that counts how often it is traced or called."""
 

@@ -10,7 +10,7 @@ import optax
 import pytest
 from flax import nnx
 
-from estimators.known_flows import assert_same
+from comparisons import assert_same
 from estimators.plated_models import (
     N_OBS,
     THREE_LEVEL_RULES,

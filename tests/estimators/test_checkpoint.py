@@ -8,12 +8,12 @@ import numpy as np
 import optax
 import pytest
 
+from comparisons import assert_same
 from estimators.known_flows import (
     ADAM,
     KEY,
     Affine,
     affine,
-    assert_same,
     fit,
     make_tokens,
     train,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from comparisons import assert_same
 from preprocessing.simulations import RULES
 from tfmpe import Tokens
 from tfmpe.estimators import (
@@ -82,12 +83,7 @@ def test_fit_on_a_model(trained, model):
     assert isinstance(estimator.vector_field, Transformer)
     assert estimator.vector_field.config.n_decoder_layers == 2
     assert estimator.vector_field.config.n_encoder_layers == 1
-    for one, other in zip(
-        jax.tree.leaves(estimator.standardizer),
-        jax.tree.leaves(trained.standardizer),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, other)
+    assert_same(estimator.standardizer, trained.standardizer)
 
 
 def test_draws_from_a_dictionary_equal_those_from_tokens(trained, model):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from estimators.known_flows import KEY, Affine, assert_same, make_tokens, train
+from comparisons import assert_same
+from estimators.known_flows import KEY, Affine, make_tokens, train
 from tfmpe import Model, StorageError, Tokens, UnknownKeyError
 from tfmpe.estimators import FlowMatchingEstimator
 from tfmpe.estimators._storage.state_file import (

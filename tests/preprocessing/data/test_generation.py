@@ -11,6 +11,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 
+from comparisons import assert_same
 from other_process import output_of
 from preprocessing.simulations import (
     N_OBS,
@@ -47,14 +48,6 @@ def plain_generator(n_samples=10, batch_size=4, seed=0):
     return TokenGenerator(
         prior, plain_simulator, None, RULES, n_samples, batch_size, seed
     )
-
-
-def assert_same(found, wanted):
-    """Check that layouts are equal, and leaves are bit-identical."""
-    assert jax.tree.structure(found) == jax.tree.structure(wanted)
-    for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(a, b)
 
 
 def joined(batches):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from comparisons import assert_same
 from tfmpe import Tokens, minibatches, train_validation_split
 
 
@@ -122,8 +123,7 @@ def test_split_under_jit(tokens):
     key = jax.random.key(1)
     found = jax.jit(train_validation_split, static_argnums=1)(tokens, 0.7, key)
     wanted = train_validation_split(tokens, 0.7, key)
-    for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same(found, wanted)
 
 
 @pytest.mark.parametrize("size", [0, 11, -1])

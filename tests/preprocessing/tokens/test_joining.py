@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from comparisons import assert_same
 from tfmpe import PAD_VALUE, Tokens, concatenate_tokens
 
 RULES = {
@@ -69,14 +70,6 @@ def _all_real(*operands):
         for operand in operands
         for sample in range(operand.sample_shape[0])
     ]
-
-
-def _assert_same(a, b):
-    assert a.layout == b.layout
-    leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
-    for mine, theirs in leaves:
-        assert mine.dtype == theirs.dtype
-        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_joining_by_hand(picture):
@@ -211,7 +204,7 @@ def test_wide_tokens_and_mixed_dtypes():
 def test_sizes_and_samples_of_zero(small):
     """Operands may have no samples, and keys may have no tokens."""
     none = _build(0, 0, 1, 3)
-    _assert_same(concatenate_tokens(small, none), small)
+    assert_same(concatenate_tokens(small, none), small)
     bare = _build(600, 1, 0, 0)
     joint = concatenate_tokens(bare, small)
     assert _all_real(joint) == _all_real(bare, small)
@@ -221,14 +214,14 @@ def test_sizes_and_samples_of_zero(small):
 def test_joining_under_jit_and_vmap(small, wide, padded):
     """Compiled results agree, also for a batch of data sets."""
     joint = concatenate_tokens(small, wide, padded)
-    _assert_same(jax.jit(concatenate_tokens)(small, wide, padded), joint)
+    assert_same(jax.jit(concatenate_tokens)(small, wide, padded), joint)
 
     def stacked(tokens):
         return jax.tree.map(lambda x: np.stack([x, np.add(x, x)]), tokens)
 
     join = jax.jit(jax.vmap(concatenate_tokens))
     both = jax.device_get(join(stacked(small), stacked(wide)))
-    _assert_same(
+    assert_same(
         jax.tree.map(lambda x: x[0], both), concatenate_tokens(small, wide)
     )
     assert both.data.shape == (2, 3, 13, 1)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from comparisons import assert_same
 from tfmpe import (
     TokenGenerator,
     Tokens,
@@ -54,8 +55,7 @@ def test_are_functional_inputs():
     times = {"obs": np.tile(np.arange(3, dtype="f4")[None, :, None], (2, 1, 1))}
     by_hand = Tokens.from_pytree(DATA, {}, times)
     made = Tokens.from_pytree(DATA, {}, positions={"obs": [1]})
-    assert made.layout == by_hand.layout
-    assert jax.tree.all(jax.tree.map(jnp.array_equal, made, by_hand))
+    assert_same(made, by_hand)
 
 
 def test_beside_other_inputs():
@@ -73,9 +73,7 @@ def test_beside_other_inputs():
     tokens = build(data)
     assert positions_of(tokens, "site/obs") == [[0], [1], [2]] * 2
     assert positions_of(tokens, "site/theta") == [[7, 7]] * 2
-    same = jax.tree.map(jnp.array_equal, jax.jit(build)(data), tokens)
-    assert jax.tree.all(same)
-    assert build(data).layout == tokens.layout
+    assert_same(jax.jit(build)(data), tokens)
 
 
 def test_of_a_ragged_key():

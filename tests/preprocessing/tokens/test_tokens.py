@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from comparisons import assert_same
 from tfmpe import PAD_VALUE, Tokens
 
 
@@ -266,13 +267,9 @@ def test_numpy_and_jax_inputs_give_the_same(example):
         )
 
     ours, theirs = build(np.asarray), build(jnp.asarray)
-    assert ours.layout == theirs.layout
-    leaves = zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True)
-    for a, b in leaves:
-        assert isinstance(a, jax.Array)
-        assert isinstance(b, jax.Array)
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(a, b)
+    assert_same(ours, theirs)
+    for leaf in jax.tree.leaves((ours, theirs)):
+        assert isinstance(leaf, jax.Array)
 
 
 def test_double_precision_is_single_unless_enabled(x64):
