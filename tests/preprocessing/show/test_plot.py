@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies import cases
-from tfmpe import Tokens, plot_cross_mask, plot_mask
+from tfmpe import Tokens, plot_cross_mask, plot_layout, plot_mask
 
 matplotlib = pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("pyplot")
@@ -107,11 +107,15 @@ def test_a_new_figure_is_opened_otherwise(tokens, pyplot):
 
 
 @pytest.mark.parametrize(
-    ("function", "arguments"),
-    [(plot_mask, ()), (plot_cross_mask, (["mu"], ["obs"]))],
+    ("function", "arguments", "instead"),
+    [
+        (plot_mask, (), "draw_mask"),
+        (plot_cross_mask, (["mu"], ["obs"]), "draw_mask"),
+        (plot_layout, (), "tokens.summary()"),
+    ],
 )
 def test_without_matplotlib_the_error_says_what_to_install(
-    tokens, monkeypatch, function, arguments
+    tokens, monkeypatch, function, arguments, instead
 ):
     """The error names the extra, and a way without it."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -120,7 +124,7 @@ def test_without_matplotlib_the_error_says_what_to_install(
         function(tokens, *arguments)
     assert str(caught.value) == (
         f"{function.__name__} needs matplotlib. Install it with pip install "
-        "'tfmpe[plot]', or use draw_mask for text."
+        f"'tfmpe[plot]', or use {instead} for text."
     )
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import runpy
-import sys
 from pathlib import Path
 
 import jax
@@ -257,17 +256,6 @@ def test_nothing_to_draw(tokens):
         Tokens.from_pytree({"a": np.zeros((1, 2, 0))}, {}),
     ):
         plot_layout(kind).figure.canvas.draw()
-
-
-def test_without_matplotlib_the_error_says_what_to_install(tokens, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError) as caught:
-        plot_layout(tokens)
-    assert str(caught.value) == (
-        "plot_layout needs matplotlib. Install it with pip install "
-        "'tfmpe[plot]', or use tokens.summary() for text."
-    )
 
 
 def test_the_pictures_of_the_documents_can_be_drawn_again(tmp_path):
