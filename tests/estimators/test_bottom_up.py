@@ -228,6 +228,16 @@ def test_parameters_of_one_unit_are_those_of_one_draw(spread):
     assert set(np.round(100 * (site - region))) == {1, 2}
 
 
+def test_no_parameter_is_proposed_at_a_bound():
+    plates = Plates.read({"p": ()}, {})
+    draws = Tokens.from_pytree({"p": np.linspace(0, 1, 22)[1:-1, None]}, {})
+    logit = {"p": (jax.scipy.special.logit, jax.nn.sigmoid)}
+    standardizer = Standardizer.fit(draws, bijectors=logit)
+    p = UnitProposal(draws, plates, standardizer, 20.0)(KEY, 500)["p"]
+    assert 0 < p.min() < 1e-6
+    assert 1 - 1e-6 < p.max() < 1
+
+
 def test_an_observation_as_the_estimator_takes_it(result):
     tokens = result.observe(OBSERVED)
     assert tokens.layout == result.synthetic.layout

@@ -1,12 +1,13 @@
 """Parameters of one unit, taken at random from draws of the full model."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Num
+from jaxtyping import Array, Int, Num
 
 from tfmpe._base.trees import flatten_tree, unflatten_tree
 from tfmpe.estimators._bottom_up.plates import Plates
@@ -31,7 +32,7 @@ class UnitProposal(NamedTuple):
 
     draws: Tokens
     plates: Plates
-    standardizer: Standardizer | None
+    standardizer: Standardizer
     spread: float
 
     def __call__(self, key: PRNGKey, n: int) -> ArrayTree:
@@ -39,15 +40,7 @@ class UnitProposal(NamedTuple):
         row_key, noise_key, unit_key = jax.random.split(key, 3)
         draws = self.draws
         rows = jax.random.randint(row_key, (n,), 0, len(draws.data))
-        values = jnp.asarray(draws.data)
-        if self.standardizer is not None:
-            values = self.standardizer.forward(values, like=draws)
-        noise = jax.random.normal(noise_key, (n, *values.shape[1:]))
-        values = (
-            values[rows] + self.spread * values.std(0, keepdims=True) * noise
-        )
-        if self.standardizer is not None:
-            values = self.standardizer.inverse(values, like=draws)
+        values = self._moved(noise_key, jnp.asarray(draws.data), rows)
         chosen = Tokens(values, draws.layout)
         keys = jax.random.split(unit_key, len(self.plates.sizes))
         units = {
@@ -58,12 +51,31 @@ class UnitProposal(NamedTuple):
         }
         leaves = flatten_tree(chosen.decode(), "draws")
         return unflatten_tree(
-            [leaf.path for leaf in leaves],
+            leaves,
             [
                 _of_units(leaf.value, self.plates.grown(leaf.name), units)
                 for leaf in leaves
             ],
         )
+
+    def _moved(
+        self,
+        key: PRNGKey,
+        draws: Num[Array, "draws tokens width"],
+        rows: Int[Array, " n"],
+    ) -> Num[Array, "n tokens width"]:
+        """Return some draws with noise, or without where it leaves bounds."""
+        forward, inverse = (
+            partial(each, like=self.draws)
+            for each in (self.standardizer.forward, self.standardizer.inverse)
+        )
+        standard = forward(draws)
+        noise = jax.random.normal(key, (len(rows), *draws.shape[1:]))
+        noise = self.spread * standard.std(0, keepdims=True) * noise
+        values = inverse(standard[rows] + noise)
+        # Rounded to a bound, a value has no image.
+        inside = jnp.isfinite(forward(values)).all((1, 2), keepdims=True)
+        return jnp.where(inside, values, draws[rows])
 
 
 def _of_units(

@@ -24,7 +24,12 @@ from tfmpe.estimators._corrected.corrected import CorrectedDraws
 from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._types import ArrayTree, PRNGKey
-from tfmpe.preprocessing import TokenLayout, Tokens, concatenate_tokens
+from tfmpe.preprocessing import (
+    Standardizer,
+    TokenLayout,
+    Tokens,
+    concatenate_tokens,
+)
 from tfmpe.preprocessing.tokens.known import check_known
 
 
@@ -208,17 +213,14 @@ class BottomUpResult:
             raise ValueError(f"spread is {spread}, expected 0 or more.")
         if isinstance(draws, CorrectedDraws):
             draws = draws.draws
+        drawn = draws.select_tokens(self.posterior.target).to_tokens()
+        standardizer = self.estimator.standardizer or Standardizer.fit(drawn)
         data_key, fit_key = jax.random.split(key)
         new = self._model.simulate(
             data_key,
             n,
             self.posterior.conditioning,
-            UnitProposal(
-                draws.select_tokens(self.posterior.target).to_tokens(),
-                self.plates,
-                self.estimator.standardizer,
-                spread,
-            ),
+            UnitProposal(drawn, self.plates, standardizer, spread),
         )
         simulations = concatenate_tokens(self.simulations, new)
         likelihood = copy.copy(self.likelihood)
