@@ -62,9 +62,9 @@ def compiled(
                 return function(*arrays, **static)
 
             # Takes leaves, as jax caches tree structures, which hold layouts.
-            if not quick or jax.config.read("jax_disable_most_optimizations"):
-                return jax.jit(run)
-            return jax.jit(run, compiler_options=_QUICK | _one_thread())
+            return jax.jit(
+                run, compiler_options=large_program_options() if quick else None
+            )
 
         @wraps(function)
         def call(*arrays: Any, **static: Any) -> Any:
@@ -76,6 +76,13 @@ def compiled(
         return call
 
     return decorate
+
+
+def large_program_options() -> dict[str, Any] | None:
+    """Return XLA options for large programs, such as training steps."""
+    if jax.config.read("jax_disable_most_optimizations"):
+        return None
+    return _QUICK | _one_thread()
 
 
 @cache

@@ -16,6 +16,7 @@ import optax
 from flax import nnx
 
 from tfmpe import Tokens
+from tfmpe._base.programs import large_program_options
 from tfmpe.compat._flow.loss import legacy_loss
 from tfmpe.compat.bridge import nine_arguments
 from tfmpe.compat.structured_cnf import StructuredCNF
@@ -152,7 +153,9 @@ def _core_loss(split: Any, parameters: Any, tokens: Tokens, key: Any) -> Any:
 
 def _core_step(tokens: Tokens, network: Any) -> Work:
     split, key = split_field(network), jax.random.key(0)
-    return _step(partial(_core_loss, split), split.parameters, tokens, key)
+    work = _step(partial(_core_loss, split), split.parameters, tokens, key)
+    # Compiled as estimators compile their gradients.
+    return work._replace(options=large_program_options())
 
 
 def _same_step(result: Any, old: Any) -> None:

@@ -16,10 +16,14 @@ from .old_side import Legacy, old_side
 
 
 class Work(NamedTuple):
-    """Work of one side: a function and its prepared arguments."""
+    """Work of one side: a function and its prepared arguments.
+
+    ``options`` are those of the compiler, for work that is compiled as a whole.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
+    options: dict[str, Any] | None = None
 
 
 class Call:
@@ -35,7 +39,8 @@ class Call:
         if not jitted:
             return
         start = time.perf_counter()
-        self._call = jax.jit(self._traced).lower(*work.args).compile()
+        traced = jax.jit(self._traced, compiler_options=work.options)
+        self._call = traced.lower(*work.args).compile()
         self.compile_s = time.perf_counter() - start
         memory = self._call.memory_analysis()
         if memory is not None:
