@@ -164,6 +164,7 @@ class BottomUpResult:
         key: PRNGKey,
         n_simulations: SupportsIndex,
         spread: SupportsFloat = 1.0,
+        progress: bool = False,
         **options: Any,
     ) -> "BottomUpResult":
         """Train the likelihood further, with new simulations near draws.
@@ -184,6 +185,8 @@ class BottomUpResult:
             Standard deviation of the noise that is added to each parameter, in
             standard deviations of the draws, dimensionless. It lets simulations
             reach a posterior that is near the draws, but not among them.
+        progress
+            Show progress bars (tqdm, extra ``data``).
         **options
             Options of ``fit`` that differ from those of the training.
 
@@ -221,6 +224,7 @@ class BottomUpResult:
             n,
             self.posterior.conditioning,
             UnitProposal(drawn, self.plates, standardizer, spread),
+            progress=progress,
         )
         simulations = concatenate_tokens(self.simulations, new)
         likelihood = copy.copy(self.likelihood)
@@ -229,6 +233,7 @@ class BottomUpResult:
             simulations,
             conditionals=[group.conditional for group in self._groups],
             key=fit_key,
+            progress=progress,
             **options,
         )
         n_all = simulations.sample_shape[0]
