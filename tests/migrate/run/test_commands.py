@@ -1,5 +1,6 @@
 """`tfmpe run` and `tfmpe record`: options, output, exit codes, modules."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def test_shadow_ends_in_1_and_shows_what_differs(run, legacy, script):
     refused = run(*shadow, "fit.py")
     assert refused.exit_code == 2
     assert "pass a new folder" in refused.stderr
+
+
+def test_a_script_that_changes_the_folder_moves_no_output(run, legacy, script):
+    legacy()
+    script(CALL + "import os\nos.mkdir('x')\nos.chdir('x')")
+    assert run("record", "--json", "r.json", "fit.py").exit_code == 0
+    assert sorted(os.listdir()) == ["fit.py", "r.json", "recordings", "x"]
 
 
 ABSENT = "legacy package 'sfmpe' is not installed"

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import importlib.util
+import os
 import runpy
 import sys
 import traceback
@@ -71,9 +72,13 @@ def has_module(program: Program, name: str) -> bool:
 
 @contextmanager
 def _surroundings(program: Program) -> Iterator[None]:
-    """Set the path and the arguments as Python would."""
-    path, argv = list(sys.path), sys.argv
-    folder = Path.cwd() if program.is_module else Path(program.name).parent
+    """Set the path and the arguments as Python would, and restore them.
+
+    The folder is restored as well: names of files that a command writes after
+    the run are relative to the folder in which it was started.
+    """
+    path, argv, started_in = list(sys.path), sys.argv, Path.cwd()
+    folder = started_in if program.is_module else Path(program.name).parent
     sys.path.insert(0, str(folder.resolve()))
     sys.argv = [program.name, *program.arguments]
     try:
@@ -82,6 +87,7 @@ def _surroundings(program: Program) -> Iterator[None]:
         # In place, because other modules may refer to the list.
         sys.path[:] = path
         sys.argv = argv
+        os.chdir(started_in)
 
 
 def _drop_our_frames(shown: traceback.TracebackException) -> None:
