@@ -49,6 +49,15 @@ def test_what_differs_in_a_network_is_found_and_in_which_layer(
     assert {found.layer for found in report.differences} == {layer}
 
 
+def test_a_network_is_compared_under_jit(legacy, script):
+    legacy()
+    under_jit = "layer.eval()\njax.jit(layer)(x)"
+    report = run_in_shadow(script(LAYER + CALL + under_jit))
+    assert (report.not_compared, report.differences) == ((), ())
+    name = "nn.transformer.encoder.FFLayer.__call__"
+    assert _rows(report)[name, "traced"].identical == 1
+
+
 OWN = """
 class Own(CNF):
     pass

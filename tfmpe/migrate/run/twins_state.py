@@ -201,4 +201,6 @@ def _copy(leaf: Any) -> Any:
     # Training may donate its arrays.
     if isinstance(leaf, jax.core.Tracer) or not hasattr(leaf, "copy"):
         return leaf
-    return leaf.copy()
+    # Under jit, a copy of a key would fail, and others would be tracers.
+    with jax.ensure_compile_time_eval():
+        return leaf.copy()
