@@ -67,6 +67,20 @@ def test_a_recording_is_read_back_to_the_bit(recorded):
     assert manifest.provenance["fingerprint"]["package"] == "sfmpe"
 
 
+VMAP = """
+jax.vmap(lambda x: flatten_structured(x, 0, independence=RULES)[0])(data())
+"""
+
+
+@pytest.mark.parametrize("text", [VMAP])
+def test_calls_outside_jit_are_replayed(legacy, script, tmp_path, text):
+    legacy()
+    (each,) = record_run(script(text), tmp_path / "golden").functions
+    assert each.opaque == ()
+    (found,) = replayed(tmp_path / "golden")
+    assert found.differences == ()
+
+
 def test_a_folder_is_replaced_only_when_told(recorded, script):
     folder, _ = recorded
     before = (folder / "MANIFEST.json").read_bytes()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from tfmpe.migrate.errors import one_line
 from tfmpe.migrate.recordings.cases import Call, Raised
@@ -39,12 +40,18 @@ def call(
 
 
 def traced_call(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    staged: bool = True,
 ) -> Found:
     """Call under a trace, with tracers where the recording had them.
 
     Other arguments are closed over, as in the legacy call. The result is read
-    inside the trace, because JAX would sort the keys of returned dicts.
+    inside the trace, because JAX would sort the keys of returned dicts. Under
+    ``jit`` (`staged`) every computed array is a tracer, and nothing is
+    computed; under ``vmap``, only arrays that depend on tracers.
     """
     abstract: list[Abstract] = []
     taken = take_apart((args, kwargs), abstract, Abstract)
@@ -56,8 +63,12 @@ def traced_call(
         output, args, kwargs = map(abstracted, parts)
         seen.append(Found(output, found.error, args, kwargs))
 
-    shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in abstract]
-    jax.eval_shape(traced, shapes)
+    if staged:
+        shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in abstract]
+        jax.eval_shape(traced, shapes)
+    else:
+        zeros = [jnp.zeros((1, *x.shape), x.dtype) for x in abstract]
+        jax.vmap(traced)(zeros)
     return seen[0]
 
 
