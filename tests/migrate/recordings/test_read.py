@@ -66,6 +66,10 @@ NODES = [
     (_array(npz="../a0"), "has no array '../a0'"),
     (_array(lib="torch"), "Invalid enum value 'torch'"),
     ({"t": "tracer", "shape": [2**40], "dtype": "int8"}, "shape is too large"),
+    *(
+        ({"t": "key", "impl": impl, "data": _array([1, 4, 1])}, "PRNG keys of")
+        for impl in ("rot13", "rbg")
+    ),
     ({"t": "npscalar", "dtype": "object", "v": 1}, "not a data type"),
     ({"t": "npscalar", "dtype": "int8", "v": 300}, "300 is not of type int8"),
     ({"t": "opaque", "repr": 3}, "Expected `str`"),

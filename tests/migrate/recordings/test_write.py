@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ VALUES = [
     *((1, [2.5, {"b": None, "a": ()}]), np.zeros((0, 3), "float16")),
     np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     {"weak": jnp.asarray(1.5), "strong": jnp.ones(2)},
+    jax.random.split(jax.random.key(7, impl="rbg")),
 ]
 
 

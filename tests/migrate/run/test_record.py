@@ -70,9 +70,13 @@ def test_a_recording_is_read_back_to_the_bit(recorded):
 VMAP = """
 jax.vmap(lambda x: flatten_structured(x, 0, independence=RULES)[0])(data())
 """
+KEY = """
+from sfmpe.utils import split_data
+split_data({"y": jnp.ones((4, 1))}, 4, 0.5, jax.random.key(0))
+"""
 
 
-@pytest.mark.parametrize("text", [VMAP])
+@pytest.mark.parametrize("text", [VMAP, KEY])
 def test_calls_outside_jit_are_replayed(legacy, script, tmp_path, text):
     legacy()
     (each,) = record_run(script(text), tmp_path / "golden").functions

@@ -91,6 +91,13 @@ class Array(_Node):
     weak_type: bool
 
 
+class Key(_Node):
+    """An array of new-style PRNG keys."""
+
+    impl: str
+    data: Array
+
+
 class Abstract(_Node, tag="tracer"):
     """A value of which only the shape and data type were recorded."""
 
@@ -134,6 +141,7 @@ Node: TypeAlias = (
     | List
     | Dict
     | Array
+    | Key
     | Abstract
     | Npscalar
     | Opaque
@@ -171,6 +179,8 @@ class NodeReader:
                 return self._dict(items, where, depth)
             case Array():
                 return self._array(node, where)
+            case Key():
+                return self._key(node, where)
             case Npscalar():
                 return self._npscalar(node, where)
             case Abstract():
@@ -235,6 +245,14 @@ class NodeReader:
         # Unlike `jnp.asarray`, this compiles nothing per shape.
         weak = node.weak_type
         return self._weak(value, where) if weak else jax.device_put(value)
+
+    def _key(self, node: Key, where: str) -> Any:
+        data = self._array(node.data, where)
+        try:
+            return jax.random.wrap_key_data(data, impl=node.impl)
+        except (TypeError, ValueError) as error:
+            fault = f"not PRNG keys of {node.impl!r:.60} ({error})"
+            raise self._error(where, fault) from None
 
     def _weak(self, value: np.ndarray, where: str) -> Any:
         # JAX has no public way to mark an array as weakly typed; but arrays of

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.core
+import jax.numpy as jnp
 import msgspec
 import numpy as np
 
@@ -66,6 +67,10 @@ class NodeWriter:
         return self._opaque(value)
 
     def _array(self, array: Any) -> nodes.Node:
+        if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+            data = self._array(jax.random.key_data(array))
+            assert isinstance(data, nodes.Array)
+            return nodes.Key(str(jax.random.key_impl(array)), data)
         weak = bool(getattr(array, "weak_type", False))
         # Only these weakly typed arrays can be rebuilt.
         is_small = 0 < array.size <= _MAX_WEAK
@@ -89,6 +94,8 @@ class NodeWriter:
         elif isinstance(value, jax.Array | np.ndarray):
             weak = "weakly typed " if getattr(value, "weak_type", 0) else ""
             text = f"{weak}array of {value.dtype} {value.shape}"
+        elif isinstance(value, nodes.Abstract):
+            text = f"traced array of {value.dtype} {value.shape}"
         else:
             kind = type(value)
             text = f"{kind.__module__}.{kind.__qualname__}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from tfmpe.migrate.recordings.nodes import Abstract
@@ -163,9 +164,12 @@ def _array(
         if of(stored) != of(found):
             yield differing(name, path, of(stored), of(found))
     if stored.shape == found.shape:
-        yield from _values(
-            np.asarray(stored), np.asarray(found), path, tolerance
-        )
+        yield from _values(_host(stored), _host(found), path, tolerance)
+
+
+def _host(array: Any) -> np.ndarray:
+    is_key = jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(array) if is_key else array)
 
 
 def _values(
