@@ -80,6 +80,9 @@ def test_a_planted_defect_is_found_and_nothing_else(
     assert report.exit_code == 1
     found = {(f.difference.kind, f.difference.path) for f in report.differences}
     assert found == {PLANTED[change]}
+    assert [f.call for f in report.differences] == [
+        *range(1, len(report.differences) + 1)
+    ]
     assert report.not_compared == ()
     for each in report.differences if change == "mask" else ():
         old, new = np.array(each.masks.old), np.array(each.masks.new)

@@ -77,7 +77,7 @@ class FoundDifference(Strict, frozen=True):
 
     function: str
     place: Place
-    call: Count  # number of the call from this place, from 1
+    call: Count  # number from this place, from 1; if traced, of the execution
     difference: Difference
     layer: str | None = None  # first layer of a network that differs
     masks: Masks | None = None  # of both sides, if they differ

@@ -158,14 +158,14 @@ class _Shadow(Observer):
         alive = [pair.original() for pair in whole]
 
         def receive(values: list[Any]) -> None:
-            if len(waiting) < _MAX_CAPTURES:
-                waiting.append(lambda: again(values))
+            if (number := len(waiting) + 1) <= _MAX_CAPTURES:
+                waiting.append(lambda: again(number, values))
 
-        def again(values: list[Any], alive: Any = alive) -> None:
+        def again(number: int, values: list[Any], alive: Any = alive) -> None:
             state, *of_case = fill(taken, restored(values))
             changes = dict(zip(VIEWED, of_case, strict=True))
             case = replace(known.case, **changes)
-            self._compare(replace(known, case=case, state=state))
+            self._compare(replace(known, case=case, state=state, number=number))
 
         send(arrays, receive, _MAX_CAPTURES)
 
