@@ -87,7 +87,7 @@ def fix(
                 changed.remove(file)
     if diff:
         for file in changed:
-            click.echo(file.diff(), nl=False)
+            click.echo(file.diff(), nl=False, err=printed)
     left = tuple(mention for file in files for mention in file.left)
     code = FINDINGS if left or (changed and not written) else CLEAN
     if to == "tokens":

@@ -67,6 +67,9 @@ def test_json_is_a_record(run, script):
     assert statements == (BEFORE.decode(), AFTER.decode())
     (left,) = record.left
     assert (left.place.line, left.code) == (2, "T003")
+    script.write_bytes(BEFORE)
+    printed = run("fix", "--diff", "--json", "-").stdout_bytes
+    assert isinstance(from_json(printed, "standard output"), Fix)
 
 
 def test_an_original_is_kept_on_request_and_never_replaced(run, script):
