@@ -31,8 +31,8 @@ def test_an_installed_legacy_package_is_not_used_and_put_back(legacy):
     assert importlib.import_module("sfmpe.utils") is real
 
 
-def test_an_unknown_module_says_what_there_is():
-    said = r"no module 'sfmpe.plots'; it has .* `tfmpe scan`"
+def test_an_unknown_module_suggests_the_nearest():
+    said = r"no module 'sfmpe.plots'. Did you mean 'sfmpe.plot'\? `tfmpe scan`"
     error = pytest.raises(ModuleNotFoundError, match=said)
     with serving_bridge(), error as caught:
         importlib.import_module("sfmpe.plots")

@@ -18,7 +18,7 @@ from tfmpe.migrate.sources import (
 UNREAD = {
     "{": "not JSON",
     "[]": "not a notebook",
-    "{}": "not a notebook of format 4 .*cells",
+    "{}": r"not a notebook of format 4 \(no 'cells'\)",
     '{"cells": [1]}': "not a notebook",
     '{"cells": [{"cell_type": "code"}]}': "not a notebook of .*source",
     '{"cells": [{"cell_type": "code", "source": [1]}]}': "not a notebook",

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from tfmpe._base.errors import nearest
 from tfmpe.migrate.legacy_names import BRIDGE, LEGACY, MODULES, is_below
 
 
@@ -25,13 +26,14 @@ class _BridgeFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None
         below = fullname.removeprefix(self._legacy)
         if f"{LEGACY}{below}" not in MODULES:
-            known = ", ".join(MODULES).replace(LEGACY, self._legacy)
-            raise ModuleNotFoundError(
-                f"The bridge has no module {fullname!r}; it has {known}. "
-                "`tfmpe scan` lists every legacy name of a script, and which "
-                "of them the bridge does not have.",
-                name=fullname,
+            known = [f"{self._legacy}{m.removeprefix(LEGACY)}" for m in MODULES]
+            parts = (
+                f"The bridge has no module {fullname!r}.",
+                nearest(fullname, known),
+                "`tfmpe scan` lists the names of a script that are missing.",
             )
+            message = " ".join(filter(None, parts))
+            raise ModuleNotFoundError(message, name=fullname)
         return importlib.machinery.ModuleSpec(fullname, self)
 
     def exec_module(self, module: ModuleType) -> None:

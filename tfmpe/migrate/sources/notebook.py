@@ -30,7 +30,8 @@ def notebook(path: Path, content: bytes) -> Source:
             if cell["cell_type"] == "code"
         }
     except (LookupError, TypeError) as error:
-        why = f"not a notebook of format 4 ({error!r}); convert an older one: "
+        fault = f"no {error}" if isinstance(error, KeyError) else error
+        why = f"not a notebook of format 4 ({fault}); convert an older one: "
         why += "jupyter nbconvert --to notebook --inplace FILE"
         raise SourceError(path, why) from None
     other = not _is_python(stored)
