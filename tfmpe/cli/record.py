@@ -53,7 +53,9 @@ def record(
     legacy_fixtures/, with a fingerprint of package, versions and device.
     Calls with equal inputs are stored once; for calls under jit or vmap, only
     shapes are stored. `tfmpe verify FOLDER` repeats the calls on the bridge.
-    FOLDER is written completely or not at all, even if the script fails.
+    Training, and calls of plain flows, metrics and bijectors, are listed but
+    not stored; `tfmpe run --shadow` compares them. FOLDER is written
+    completely or not at all, even if the script fails.
 
     \b
     Exit code:
