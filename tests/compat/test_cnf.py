@@ -37,6 +37,21 @@ class Scale(VectorFieldModel):
         return theta * self.w[...]
 
 
+class Counted(Scale):
+    """A field whose state also has a key, a count and flags."""
+
+    def __init__(self):
+        super().__init__()
+        self.rngs = nnx.Rngs(0)
+        self.seen = nnx.Variable(jnp.array([True, False]))
+        self.labels = nnx.Variable(jnp.array([-1, 1], jnp.int8))
+
+    def __call__(self, theta, time, context):
+        drawn = jax.random.uniform(self.rngs.dropout())
+        kept = (drawn > 0) & self.seen[0] & (self.labels[0] < 0)
+        return jnp.where(kept, super().__call__(theta, time, context), 0)
+
+
 @pytest.fixture(autouse=True)
 def _quiet(request, monkeypatch):
     if "warned_of" not in request.node.name:
@@ -46,6 +61,20 @@ def _quiet(request, monkeypatch):
 def _normal(*shape):
     drawn = np.random.default_rng([*shape]).normal(size=shape)
     return jnp.asarray(drawn, jnp.float32)
+
+
+def test_draws_and_densities_have_gradients():
+    cnf, theta, scale = CNF(Counted(), nnx.Rngs(0)), _normal(4, 3), np.exp(0.5)
+
+    def total(cnf, theta):
+        return cnf.sample(CONTEXT, (3,), 4, theta).sum()
+
+    by_theta = jax.jit(jax.grad(lambda theta: total(cnf, theta)))(theta)
+    np.testing.assert_allclose(by_theta, jnp.full((4, 3), scale), atol=CLOSE)
+    (by_weight,) = jax.tree.leaves(nnx.grad(total)(cnf, theta))
+    np.testing.assert_allclose(by_weight, scale * theta.sum(), atol=1e-3)
+    score = jax.grad(lambda theta: cnf.log_prob(theta, CONTEXT).sum())(theta)
+    np.testing.assert_allclose(score, -theta / scale**2, atol=CLOSE)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3)])

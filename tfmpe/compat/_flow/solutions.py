@@ -151,10 +151,13 @@ def _velocity(
     static: _Static, arrays: Any, clock: Clock
 ) -> Callable[[Any, Any], Any]:
     """Return the field as a function of one draw and the time."""
-    parameters, rest, given = arrays
+    leaves, structure = jax.tree.flatten(arrays)
+    floats = [_as_floats(leaf) for leaf in leaves]
     shape = (1, *static.theta_shape)
 
     def velocity(theta: Any, time: Any) -> Any:
+        restored = map(_from_floats, floats, leaves)
+        parameters, rest, given = jax.tree.unflatten(structure, restored)
         field = merge_legacy(static.field, parameters, rest)
         time = clock.start + clock.speed * time
         found = field(
@@ -170,6 +173,38 @@ def _velocity(
         return clock.factor * found[0].astype(theta.dtype)
 
     return velocity
+
+
+def _as_floats(array: Any) -> Any:
+    """Return an array of integers or keys as floats with the same bits.
+
+    ``odeint`` passes on the floats to which a function refers, so that it can
+    be differentiated. Within a compiled program, it fails for other arrays.
+    """
+    if _is_key(array):
+        array = jax.random.key_data(array)
+    if jnp.issubdtype(array.dtype, jnp.inexact):
+        return array
+    if array.dtype.itemsize < 4:
+        array = array.astype(jnp.int32)
+    kind = jnp.float32 if array.dtype.itemsize == 4 else jnp.float64
+    return jax.lax.bitcast_convert_type(array, kind)
+
+
+def _from_floats(floats: Any, like: Any) -> Any:
+    """Return the array from which :func:`_as_floats` made floats."""
+    if jnp.issubdtype(like.dtype, jnp.inexact):
+        return floats
+    dtype = jnp.uint32 if _is_key(like) else like.dtype
+    bits = dtype if jnp.dtype(dtype).itemsize >= 4 else jnp.int32
+    array = jax.lax.bitcast_convert_type(floats, bits).astype(dtype)
+    if _is_key(like):
+        return jax.random.wrap_key_data(array, impl=jax.random.key_impl(like))
+    return array
+
+
+def _is_key(array: Any) -> bool:
+    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
 
 
 @compiled()
