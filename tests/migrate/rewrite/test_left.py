@@ -108,6 +108,14 @@ def test_what_is_left_is_listed_alike_by_all(listed, write, code):
     assert [r["exit_code"] for r in (first, again, scan)] == [1, 1, 1]
 
 
+def test_a_long_string_is_listed_at_the_line_of_the_mention(listed, write):
+    write({"a.py": "x = 1\n'''Do.\n\n    >>> import sfmpe\n'''"})
+    (left,) = listed("fix", ".")["left"]
+    place = left["place"]
+    assert (place["line"], place["column"]) == (4, 16)
+    assert left["text"] == ">>> import sfmpe"
+
+
 @pytest.mark.parametrize("code", NOT_LEFT)
 def test_prose_and_what_keeps_working_is_not_listed(listed, write, code):
     write({"a.py": code})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.legacy_names import LEGACY
 from tfmpe.migrate.records.code import Change, Mention, Unread
 from tfmpe.migrate.records.places import Place
 from tfmpe.migrate.sources import (
@@ -125,7 +126,7 @@ def _rewrite(path: Path, tops: list[Path]) -> Rewritten:
         places += [(*each, "T003") for each in missing(list(nodes))]
     left = list(_other_lines(source))
     for node, why, code in places:
-        place = _place(source, nodes[node], node)
+        place = _named_at(source, nodes[node], node)
         left.append(_left(place, nodes[node].line(place.line), why, code))
     changed, left = sorted(changes, key=_order), sorted(set(left), key=_order)
     both = tuple(changed), tuple(left)
@@ -144,6 +145,17 @@ def _edited(cell: Cell, found: list[Statement]) -> str:
 def _place(source: Source, cell: Cell, node: Any) -> Place:
     column = cell.column_of(node.lineno, node.col_offset)
     return source.place(cell, node.lineno, column)
+
+
+def _named_at(source: Source, cell: Cell, node: Any) -> Place:
+    """Return the place of the first line of a node that is a mention."""
+    for number in range(node.lineno, node.end_lineno + 1):
+        line = cell.line(number)
+        if is_named_in(line) and number > node.lineno:
+            return source.place(cell, number, line.index(LEGACY))
+        if is_named_in(line):
+            break
+    return _place(source, cell, node)
 
 
 def _check(new: Source, texts: list[str]) -> None:
