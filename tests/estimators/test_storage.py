@@ -150,6 +150,21 @@ def test_bijectors_are_to_be_given_again(tmp_path):
     )
 
 
+def test_a_bijector_whose_inverse_has_each_value_twice(tmp_path):
+    # A standard deviation below the mean, the root would be negative.
+    counts = np.array([0, 0, 0, 100], np.float32).reshape((4, 1, 1))
+    tokens = Tokens.from_pytree({"mu": counts, "obs": counts + 0.5}, {})
+    root = {"mu": (jnp.sqrt, jnp.square)}
+    estimator = FlowMatchingEstimator(Affine(), bijectors=root, discrete=["mu"])
+    estimator.fit(tokens, ["mu"], key=KEY, n_epochs=1)
+    estimator.save(tmp_path / "estimator")
+    loaded = FlowMatchingEstimator.load(
+        tmp_path / "estimator", Affine(), bijectors=root
+    )
+    assert_same(loaded.standardizer, estimator.standardizer)
+    assert loaded.discrete == ("mu",)
+
+
 def test_a_model_with_other_keys(path):
     model = Model(
         lambda key, n: {"nu": jnp.zeros((n, 1, 1))},
