@@ -1,17 +1,14 @@
-"""Small nine-argument calls, and a trainable network."""
+"""Settings, small nine-argument calls, and a trainable network."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
+from compat.values import normal
+from tfmpe.compat._extras import import_legacy
+
 N_THETA, N_CONTEXT = 3, 4
-
-
-def values(*shape, seed=0):
-    """Return fixed normal values."""
-    drawn = np.random.default_rng([seed, *shape]).normal(size=shape)
-    return jnp.asarray(drawn, jnp.float32)
 
 
 def nine():
@@ -23,13 +20,13 @@ def nine():
         return jnp.asarray(drawn, jnp.float32)
 
     return {
-        "context": values(1, N_CONTEXT, 1),
+        "context": normal(1, N_CONTEXT, 1),
         "context_label": jnp.full((1, N_CONTEXT), 2, jnp.int8),
-        "context_index": values(1, N_CONTEXT, 2, seed=1),
+        "context_index": normal(1, N_CONTEXT, 2, seed=1),
         "context_mask": mask(N_CONTEXT, N_CONTEXT),
         "theta_shape": (N_THETA, 1),
         "theta_label": jnp.array([[0, 1, 1]], jnp.int8),
-        "theta_index": values(1, N_THETA, 2, seed=2),
+        "theta_index": normal(1, N_THETA, 2, seed=2),
         "theta_mask": mask(N_THETA, N_THETA),
         "cross_mask": mask(N_THETA, N_CONTEXT),
     }
@@ -60,12 +57,6 @@ def affine():
 
 
 @pytest.fixture
-def draw_values():
-    """Return a function of a shape and a seed."""
-    return values
-
-
-@pytest.fixture
 def traced():
     """Return a function that wraps a field and lists its traces."""
 
@@ -81,16 +72,18 @@ def traced():
     return wrap
 
 
-@pytest.fixture(autouse=True)
-def _quiet_flow(request, monkeypatch):
-    """Turn off the warnings, which have a test of their own."""
-    if request.module.__name__.rpartition(".")[2] in _QUIET:
-        monkeypatch.setenv("TFMPE_COMPAT", "ignore")
+@pytest.fixture(scope="module")
+def quiet():
+    """Turn off the warnings of the bridge in a whole module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFMPE_COMPAT", "ignore")
+        yield
 
 
-_QUIET = (
-    "test_structured_cnf",
-    "test_sfmpe",
-    "test_bottom_up",
-    "test_nine_arguments",
-)
+@pytest.fixture
+def arviz():
+    """Return ArviZ, if a version is installed that works."""
+    try:
+        return import_legacy("arviz", "arviz", "this test")
+    except ImportError as error:
+        pytest.skip(str(error))

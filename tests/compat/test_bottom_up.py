@@ -1,7 +1,6 @@
 """Bottom-up training: calls, shapes, keys and data."""
 
 import functools
-import inspect
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +11,14 @@ from flax import nnx
 
 from nightly import some_of
 from stored_calls import stored_cases
-from tfmpe import compat
 from tfmpe.compat._bottom_up import rounds, stages
 from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate.recordings.nodes import Abstract
 from tfmpe.migrate.replay.compare import compare
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 # Three of the six recorded runs: without functional inputs, with drawn
 # inputs, and with keys in a changing order.
@@ -453,44 +453,6 @@ def test_distributions_of_numpyro():
     model = Model("hierarchical_gaussian")
     _run(model, n_rounds=1, prior_fn=lambda n: Normal(model.prior(n)))
     assert [what for what, *_ in model.seen] == ["prior", "simulate", "local"]
-
-
-def test_the_signature():
-    parameters = inspect.signature(train_bottom_up).parameters
-    positional = [
-        name
-        for name, p in parameters.items()
-        if p.kind is p.POSITIONAL_OR_KEYWORD
-    ]
-    assert positional == [
-        "key",
-        "estim",
-        "prior_fn",
-        "local_fn",
-        "simulator_fn",
-        "global_names",
-        "local_names",
-        "n_local",
-        "n_rounds",
-        "n_simulations",
-        "n_epochs",
-        "y_observed",
-        "independence",
-        "optimiser",
-        "batch_size",
-        "f_in",
-        "f_in_args",
-        "f_in_args_global",
-        "f_in_target",
-    ]
-    assert [parameters[name].default for name in positional[14:]] == [
-        100,
-        None,
-        None,
-        None,
-        None,
-    ]
-    assert compat.train_bottom_up is train_bottom_up
 
 
 def test_without_a_round_there_is_nothing_to_return():

@@ -7,10 +7,13 @@ import optax
 import pytest
 from flax import nnx
 
+from compat.values import normal
 from tfmpe.compat.cnf import CNF
 from tfmpe.compat.defects import DroppedAxisWarning, ReturnTimesWarning
 from tfmpe.compat.fmpe import FMPE
 from tfmpe.compat.nn.mlp import VectorFieldModel
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 # Tolerance for adaptive solutions with tolerances of 1e-5.
 CLOSE = 1e-4
@@ -52,19 +55,8 @@ class Counted(Scale):
         return jnp.where(kept, super().__call__(theta, time, context), 0)
 
 
-@pytest.fixture(autouse=True)
-def _quiet(request, monkeypatch):
-    if "warned_of" not in request.node.name:
-        monkeypatch.setenv("TFMPE_COMPAT", "ignore")
-
-
-def _normal(*shape):
-    drawn = np.random.default_rng([*shape]).normal(size=shape)
-    return jnp.asarray(drawn, jnp.float32)
-
-
 def test_draws_and_densities_have_gradients():
-    cnf, theta, scale = CNF(Counted(), nnx.Rngs(0)), _normal(4, 3), np.exp(0.5)
+    cnf, theta, scale = CNF(Counted(), nnx.Rngs(0)), normal(4, 3), np.exp(0.5)
 
     def total(cnf, theta):
         return cnf.sample(CONTEXT, (3,), 4, theta).sum()
@@ -80,7 +72,7 @@ def test_draws_and_densities_have_gradients():
 @pytest.mark.parametrize("shape", [(3,), (2, 3)])
 def test_draws_of_any_shape(shape):
     cnf = CNF(Swing(), nnx.Rngs(0))
-    theta_0 = _normal(4, *shape)
+    theta_0 = normal(4, *shape)
     ends = cnf.sample(CONTEXT, shape, 4, theta_0)
     np.testing.assert_allclose(ends, theta_0 + 2, atol=CLOSE)
     back = cnf.sample(CONTEXT, shape, 4, ends, "backward")
@@ -89,7 +81,7 @@ def test_draws_of_any_shape(shape):
 
 def test_states_in_between():
     """States are in the order of the given times; the first is the start."""
-    cnf, theta_0 = CNF(Swing(), nnx.Rngs(0)), _normal(4, 3)
+    cnf, theta_0 = CNF(Swing(), nnx.Rngs(0)), normal(4, 3)
     times = jnp.array([0.0, 0.25, 1.0])
     states = cnf.sample(CONTEXT, (3,), 4, theta_0, "forward", times)
     moved = (times**2 + times)[None, :, None]
@@ -98,9 +90,10 @@ def test_states_in_between():
     np.testing.assert_allclose(back, states[:, ::-1], atol=CLOSE)
 
 
-def test_times_that_do_not_begin_at_the_end_are_warned_of():
+def test_times_that_do_not_begin_at_the_end_are_warned_of(monkeypatch):
     """Such times cause a warning (L35)."""
-    cnf, theta_0 = CNF(Swing(), nnx.Rngs(0)), _normal(1, 3)
+    monkeypatch.delenv("TFMPE_COMPAT")
+    cnf, theta_0 = CNF(Swing(), nnx.Rngs(0)), normal(1, 3)
     times = jnp.array([0.5, 1.0])
     with pytest.warns(ReturnTimesWarning, match=r"^L35: .*at 0\.5"):
         cnf.sample(CONTEXT, (3,), 1, theta_0, return_times=times)
@@ -120,7 +113,7 @@ def test_a_second_call_compiles_nothing():
 @pytest.mark.parametrize("fix", [(), ("L28",)])
 def test_l28_densities(fix):
     """They are those of the draws if the time is right or has no effect."""
-    theta = _normal(4, 3)
+    theta = normal(4, 3)
     scaled = CNF(Scale(), nnx.Rngs(0), fix=fix).log_prob(theta, CONTEXT, 400)
     base = jax.scipy.stats.norm.logpdf(theta * np.exp(-0.5)).sum(1) - 1.5
     np.testing.assert_allclose(scaled, base, atol=0.2)
@@ -154,7 +147,7 @@ def test_draws_repeat_until_the_count_moves():
 
 def test_vmap_over_observations():
     estimator = FMPE(CNF(Swing(), nnx.Rngs(0)), nnx.Rngs(1))
-    contexts, starts = _normal(5, 2), _normal(5, 3)
+    contexts, starts = normal(5, 2), normal(5, 3)
 
     def draw(context, start):
         return estimator.sample_posterior(
@@ -168,9 +161,10 @@ def test_vmap_over_observations():
     np.testing.assert_allclose(back, starts, atol=CLOSE)
 
 
-def test_l30_the_dropped_axis_is_warned_of():
+def test_l30_the_dropped_axis_is_warned_of(monkeypatch):
+    monkeypatch.delenv("TFMPE_COMPAT")
     flow = CNF(Swing(), nnx.Rngs(0))
-    theta, contexts = _normal(4, 2, 3), _normal(4, 2)
+    theta, contexts = normal(4, 2, 3), normal(4, 2)
     with pytest.warns(DroppedAxisWarning, match="^L30: theta_shape is"):
         ends = FMPE(flow, nnx.Rngs(1)).sample_base_dist(theta, contexts, (2, 3))
     assert ends.shape == (4, 1, 3)
@@ -178,12 +172,14 @@ def test_l30_the_dropped_axis_is_warned_of():
     whole = fixed.sample_base_dist(theta, contexts, (2, 3))
     assert whole.shape == (4, 2, 3)
     np.testing.assert_array_equal(whole[:, :1], ends)
+    wanted = theta - 1 - contexts.mean(1)[:, None, None]
+    np.testing.assert_allclose(whole, wanted, atol=CLOSE)
 
 
 def test_training_lowers_the_loss_and_leaves_training_mode():
     flow = CNF(Scale(2.0), nnx.Rngs(0))
     estimator = FMPE(flow, nnx.Rngs(1))
-    data = {"data": {"theta": 0.1 * _normal(40, 2), "y": _normal(40, 3)}}
+    data = {"data": {"theta": 0.1 * normal(40, 2), "y": normal(40, 3)}}
     losses, val_losses = estimator.fit(
         data, data, optimizer=optax.adam(0.1), n_iter=30, batch_size=20
     )

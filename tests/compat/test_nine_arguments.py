@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from refusals import refused
 from tfmpe import Tokens
 from tfmpe.compat import (
     _make_attention_masks,
@@ -17,14 +18,16 @@ from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate import oracle
 from tfmpe.migrate.replay.compare import compare
 
+pytestmark = pytest.mark.usefixtures("quiet")
 
-def _legacy(example, index, event_shapes=None):
+
+def _legacy(example, index, event_shapes):
     """Return the nine arguments, created as in a legacy script."""
     side = {
         "theta": {name: leaf[:1] for name, leaf in example.theta.items()},
         "y": {name: leaf[:1] for name, leaf in example.y.items()},
     }
-    flat, slices = flatten_structured(
+    flat, _ = flatten_structured(
         side,
         index=index,
         event_shapes=event_shapes,
@@ -33,7 +36,6 @@ def _legacy(example, index, event_shapes=None):
     theta_mask, y_mask, cross_mask = _make_attention_masks(flat["masks"])
     n_tokens = flat["data"]["theta"].shape[1]
     rows = flat.get("index", {"theta": None, "y": None})
-    del slices
     return {
         "context": flat["data"]["y"],
         "context_label": flat["labels"]["y"],
@@ -139,12 +141,12 @@ def test_without_rules_there_are_no_masks():
 def test_several_samples_are_an_error(make_example):
     example = make_example("hierarchical_gaussian")
     tokens = Tokens.from_pytree(example.data, example.independence)
-    with pytest.raises(ValueError, match="sample axes") as raised:
-        nine_arguments(tokens, ["mu"], ["obs"])
-    assert str(raised.value) == (
+    message = (
         "The tokens have the sample axes (4,), expected one sample. Take "
         "one with jax.tree.map(lambda x: x[i], tokens), or use jax.vmap."
     )
+    with refused(ValueError, message):
+        nine_arguments(tokens, ["mu"], ["obs"])
 
 
 def test_it_is_part_of_the_bridge():

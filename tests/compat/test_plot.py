@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tfmpe.compat._extras import import_legacy
 from tfmpe.compat.plot import plot
 from tfmpe.compat.util.data import as_inference_data
 
@@ -16,14 +15,6 @@ BY_COMPONENT = {
     "plot_ess": 2,
     "plot_rhat_and_ress": 2,
 }
-
-
-@pytest.fixture
-def arviz():
-    try:
-        return import_legacy("arviz", "arviz", "this test")
-    except ImportError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -14,14 +14,6 @@ from tfmpe.compat.util.data import (
 )
 
 
-@pytest.fixture
-def arviz():
-    try:
-        return import_legacy("arviz", "arviz", "this test")
-    except ImportError as error:
-        pytest.skip(str(error))
-
-
 def _tree(n):
     return {"a": jnp.arange(2.0 * n).reshape(n, 2), "b": [np.ones((n, 3, 1))]}
 
