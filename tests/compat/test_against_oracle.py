@@ -467,23 +467,6 @@ def test_make_attention_masks(masks, in_jax):
     assert_same("_make_attention_masks", given_masks, oracle_args=(masks,))
 
 
-@given(LAYOUTS)
-@cases(50)
-def test_token_positions(event_shape):
-    """The order is row-major, like nested loops over the axes."""
-    coordinates = [()]
-    for size in event_shape:
-        coordinates = [(*at, i) for at in coordinates for i in range(size)]
-    for dim, size in enumerate(event_shape):
-        found = compat.event_indices(event_shape, dim)
-        assert [tokens.tolist() for tokens in found] == [
-            [number for number, at in enumerate(coordinates) if at[dim] == i]
-            for i in range(size)
-        ]
-    for number, at in enumerate(coordinates):
-        assert compat.flatten_index_tuple(at, event_shape) == number
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_oracle_on_the_host_is_the_oracle(dtype):
     """The replacement of ``jax.numpy`` gives the same dtypes and bits."""

@@ -244,40 +244,14 @@ def _marked(name, text):
     return [(name, i) for i, line in enumerate(lines, 1) if "# <-" in line]
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("script")
-    return _run(folder, SCRIPT, "-W", "always")[0]
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        *_marked("script.py", SCRIPT),
-        *_marked("helper.py", HELPER),
-        *_marked("__init__.py", PACKAGE),
-    ],
-    ids=[
-        line.partition("# <- ")[2]
-        for line in (SCRIPT + HELPER + PACKAGE).splitlines()
-        if "# <- " in line
-    ],
-)
-def test_the_warning_is_at_the_line(found, place):
-    assert place in found
-
-
-def test_the_warning_is_in_code_without_a_file(found):
-    assert found.count(("generated.py", 3)) == 1
-    assert found.count(("<string>", 1)) == 1
-
-
-def test_there_are_no_other_warnings(found):
-    """No line of this package or of jax warns, and no line warns twice."""
+def test_every_marked_line_warns_once_and_no_other(tmp_path):
+    """No line of this package or of jax warns."""
+    found, _ = _run(tmp_path, SCRIPT, "-W", "always")
     expected = [
         *_marked("script.py", SCRIPT),
         *_marked("helper.py", HELPER),
         *_marked("__init__.py", PACKAGE),
+        # Code without a file.
         ("generated.py", 3),
         ("<string>", 1),
     ]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refusals import refused
+from strategies import LAYOUTS
 from tfmpe.compat.util import dataloader
 
-SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
 SLICES = {
     "b": {"offset": 0, "event_shape": (2,), "batch_shape": (1,)},
     "a": {"offset": 2, "event_shape": (3, 2), "batch_shape": (2,)},
@@ -32,37 +33,33 @@ def test_types_of_the_entries_stay():
     assert dataloader.prod(np.ones(2, np.float32)).dtype == np.float32
     assert dataloader.cumsum(np.array([1, 2], np.int32))[1].dtype == np.int32
     assert jax.jit(dataloader.prod)(jnp.array([2.0, 3.0])) == 6
-    assert [int(x) for x in jax.jit(dataloader.cumsum)(jnp.arange(3))] == [
-        0,
-        1,
-        3,
-    ]
+    sums = jax.jit(dataloader.cumsum)(jnp.arange(3))
+    assert [int(x) for x in sums] == [0, 1, 3]
     with pytest.raises(TypeError):
         dataloader.prod("ab")
 
 
-@given(SHAPES, st.data())
+@given(LAYOUTS.filter(bool), st.data())
 def test_tokens_along_an_axis(shape, data):
     """Every token occurs once, at the position with its coordinate."""
     dim = data.draw(st.integers(-len(shape), len(shape) - 1))
     found = dataloader.event_indices(shape, dim)
     assert len(found) == shape[dim]
-    assert sorted(np.concatenate(found)) == list(range(math.prod(shape)))
+    assert sorted(np.concatenate([[], *found])) == list(range(math.prod(shape)))
     for place, tokens in enumerate(found):
         assert tokens.dtype == np.int64
         assert (np.diff(tokens) > 0).all()
-        assert {np.unravel_index(t, shape)[dim] for t in tokens} == {place}
+        assert all(np.unravel_index(t, shape)[dim] == place for t in tokens)
 
 
 @pytest.mark.parametrize("dim", [2, -3])
 def test_an_axis_has_to_be_there(dim):
     message = f"dim is {dim}, but the event shape (2, 3) has 2 axes."
-    with pytest.raises(IndexError) as raised:
+    with refused(IndexError, message):
         dataloader.event_indices((2, 3), dim)
-    assert str(raised.value) == message
 
 
-@given(SHAPES)
+@given(LAYOUTS)
 def test_flat_indices_count_row_by_row(shape):
     found = [
         dataloader.flatten_index_tuple(idx, shape) for idx in np.ndindex(*shape)
@@ -110,10 +107,8 @@ def test_trailing_axes_and_widths():
     assert ones == {"theta": {"a": 1}, "y": {"b": 1}}
     assert dataloader._get_batch_ndims(data, ones) is ones
     assert dataloader._get_max_batch_size(data, ones) == 4
-    assert (
-        dataloader._get_max_batch_size(data, {"theta": {"a": 2}, "y": {"b": 1}})
-        == 6
-    )
+    two = {"theta": {"a": 2}, "y": {"b": 1}}
+    assert dataloader._get_max_batch_size(data, two) == 6
 
 
 def test_labels_of_one_side():

@@ -69,11 +69,6 @@ for name in ("no_such_module", "__wrapped__", "_private"):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_pad_value():
-    assert type(compat.PAD_VALUE) is float
-    assert compat.PAD_VALUE == -1e8
-
-
 def test_the_default_rules_are_never_changed():
     """One dictionary is the default of all calls."""
     leaf = np.ones((2, 1, 1))
