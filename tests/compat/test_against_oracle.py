@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compat.values import assert_identical
 from strategies import (
     DTYPES,
     LAYOUTS,
@@ -32,21 +33,14 @@ from strategies import (
 )
 from tfmpe import compat
 from tfmpe.migrate import oracle
-from tfmpe.migrate.replay.compare import compare
 
 pytestmark = [
-    pytest.mark.usefixtures("_quiet"),
+    pytest.mark.usefixtures("quiet"),
     # Values that overflow a narrow dtype: jax is silent, NumPy warns.
     pytest.mark.filterwarnings("ignore:overflow encountered in cast"),
     # Ones in the dtype of the data, as in the legacy function.
     pytest.mark.filterwarnings("ignore:Explicitly requested dtype"),
 ]
-
-
-@pytest.fixture(scope="module")
-def _quiet():
-    with mock.patch.dict("os.environ", TFMPE_COMPAT="ignore"):
-        yield
 
 
 class OnHost:
@@ -155,11 +149,9 @@ def assert_same(name, *args, oracle_args=None, host=True, **kwargs):
     )
     found, error, found_after = outcome(getattr(compat, name), args, kwargs)
     assert type(error) is type(refused), f"{error!r} instead of {refused!r}"
-    difference = compare(as_jax(wanted) if host else wanted, found)
-    assert difference.identical, "\n".join(map(str, difference.differences))
+    assert_identical(found, as_jax(wanted) if host else wanted)
     if oracle_args is None:
-        difference = compare(after, found_after, "arguments")
-        assert difference.identical, str(difference.differences[0])
+        assert_identical(found_after, after)
 
 
 @given(legacy_calls())
@@ -175,8 +167,7 @@ def test_flatten_structured_that_is_not_refused(call):
     wanted, refused, _ = outcome(expect, (call.data,), call.kwargs)
     if refused is None:
         found = compat.flatten_structured(call.data, **call.kwargs)
-        difference = compare(as_jax(wanted), found)
-        assert difference.identical, "\n".join(map(str, difference.differences))
+        assert_identical(found, as_jax(wanted))
 
 
 def test_random_calls_return_and_are_refused():
@@ -327,7 +318,7 @@ def test_combine_data_of_combined_data(first, second):
 
 
 @st.composite
-def _slices(draw, shuffled=True):
+def _slices(draw):
     shapes = draw(st.dictionaries(st.sampled_from("abcd"), LAYOUTS, min_size=1))
     slices, offset = {}, 0
     for name, shape in shapes.items():
@@ -338,8 +329,7 @@ def _slices(draw, shuffled=True):
             "batch_shape": batch,
         }
         offset += math.prod(shape)
-    items = list(slices.items())
-    return dict(draw(st.permutations(items)) if shuffled else items)
+    return dict(draw(st.permutations(list(slices.items()))))
 
 
 @given(st.data())
@@ -385,7 +375,7 @@ def test_decode_theta(data):
     if refused is None:
         wanted = oracle.decode_theta(theta, slices, shape)
         found = compat.decode_theta(as_jax(theta), slices, shape)
-        assert compare(as_jax(wanted), found).identical
+        assert_identical(found, as_jax(wanted))
 
 
 @given(st.data())
@@ -475,13 +465,13 @@ def test_the_oracle_on_the_host_is_the_oracle(dtype):
         widths = [(0, 0), (0, 2)]
         wanted = jnp.pad(array, widths, constant_values=value)
         found = OnHost.pad(array, widths, constant_values=value)
-        assert compare(np.asarray(wanted), found).identical
+        assert_identical(found, np.asarray(wanted))
     for other in DTYPES:
         pair = [array, array_of((1, 3), other, 1)]
         wanted = np.asarray(jnp.concatenate(pair))
-        assert compare(wanted, OnHost.concatenate(pair)).identical
+        assert_identical(OnHost.concatenate(pair), wanted)
     wanted = np.asarray(jnp.broadcast_to(array, (2, 2, 3)))
-    assert compare(wanted, OnHost.broadcast_to(array, (2, 2, 3))).identical
+    assert_identical(OnHost.broadcast_to(array, (2, 2, 3)), wanted)
     with pytest.raises(TypeError, match="shapes"):
         OnHost.concatenate([array, array[:, :2]])
     with pytest.raises(ValueError, match="at least one array"):

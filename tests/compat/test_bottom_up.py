@@ -9,6 +9,7 @@ import optax
 import pytest
 from flax import nnx
 
+from compat.values import assert_identical
 from nightly import some_of
 from stored_calls import stored_cases
 from tfmpe.compat._bottom_up import rounds, stages
@@ -16,7 +17,6 @@ from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.sfmpe import SFMPE
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate.recordings.nodes import Abstract
-from tfmpe.migrate.replay.compare import compare
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -238,10 +238,8 @@ def test_a_run_calls_what_the_legacy_run_called(example, calls):
             found[0]["masks"] = result[0]["masks"]
             wanted[0]["labels"] = case.output[0]["labels"]
             found[0]["labels"] = result[0]["labels"]
-            data = compare(_abstract(case.args), _abstract(args))
-            assert data.identical, (case.name, data.differences)
-        difference = compare(wanted, found)
-        assert difference.identical, (case.name, difference.differences)
+            assert_identical(_abstract(args), _abstract(case.args))
+        assert_identical(found, wanted)
 
 
 @pytest.mark.parametrize("example", RUNS)
@@ -259,9 +257,8 @@ def test_the_estimator_is_called_as_it_was(example):
         assert given.keys() == case.kwargs.keys()
         assert given["n_samples"] == case.kwargs["n_samples"]
         wanted, found = _abstract(case.kwargs), _abstract(given)
-        assert compare(wanted["masks"], found["masks"]).identical
-        if wanted.get("index") is not None:
-            assert compare(wanted["index"], found["index"]).identical
+        assert_identical(found["masks"], wanted["masks"])
+        assert_identical(found.get("index"), wanted.get("index"))
 
 
 def test_callbacks_get_what_they_need():
@@ -289,9 +286,6 @@ def test_data_flow_from_stage_to_stage(calls):
         )
     )
 
-    def same(found, wanted):
-        assert compare(wanted, found).identical
-
     def result(role):
         value = by_role[role][3]
         return value[0] if isinstance(value, tuple) else value
@@ -301,18 +295,18 @@ def test_data_flow_from_stage_to_stage(calls):
 
     for number in (0, 1):
         a, b = by_role[f"r{number}_a"][1], by_role[f"r{number}_b"][1]
-        same(a[0], result(["r0_local1_swap", "r1_append"][number]))
-        same(a[1], result(f"r{number}_vectorised"))
-        same(b[0], rows(f"r{number}_a"))
-        same(b[1], result(f"r{number}_vectorised"))
+        assert_identical(a[0], result(["r0_local1_swap", "r1_append"][number]))
+        assert_identical(a[1], result(f"r{number}_vectorised"))
+        assert_identical(b[0], rows(f"r{number}_a"))
+        assert_identical(b[1], result(f"r{number}_vectorised"))
     x, y = by_role["r1_append"][1]
-    same(x, result("r0_a"))
-    same(y, result("r1_local1_swap"))
+    assert_identical(x, result("r0_a"))
+    assert_identical(y, result("r1_local1_swap"))
     split = [call[1][0] for call in calls if call[0] == "split_data"]
     for found, role in zip(
         split, ["r0_local1_swap", "r0_b", "r1_append", "r1_b"], strict=True
     ):
-        same(found, result(role))
+        assert_identical(found, result(role))
 
 
 def test_keys_go_where_they_went(calls):
@@ -361,8 +355,8 @@ def test_what_is_returned_fits_the_estimator(calls):
     )
     assert slices == both["theta"]
     assert list(slices) == [*model.global_names, *model.local_names]
-    assert compare(flat["labels"], labels).identical
-    assert compare(flat["masks"], masks).identical
+    assert_identical(labels, flat["labels"])
+    assert_identical(masks, flat["masks"])
 
 
 def test_a_real_estimator_is_trained(affine):

@@ -10,24 +10,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from compat.values import assert_identical
+from refusals import refused
 from strategies import NAMES, SEEDS, SIZES, array_of, cases, rules
 from tfmpe import Tokens, UnknownKeyError, compat, concatenate_tokens
 from tfmpe.compat import as_legacy, as_tokens, flatten_structured
-from tfmpe.migrate.replay.compare import compare
 
-pytestmark = pytest.mark.filterwarnings("ignore:Warning. Batch size padding")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quiet():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFMPE_COMPAT", "ignore")
-        yield
-
-
-def _assert_same(found, wanted):
-    difference = compare(wanted, found)
-    assert difference.identical, "\n".join(map(str, difference.differences))
+pytestmark = [
+    pytest.mark.usefixtures("quiet"),
+    pytest.mark.filterwarnings("ignore:Warning. Batch size padding"),
+]
 
 
 def _assert_equal_tokens(found, wanted):
@@ -39,8 +31,8 @@ def _assert_equal_tokens(found, wanted):
         new, old = getattr(found, name), getattr(wanted, name)
         assert (new is None) == (old is None), name
         if old is not None:
-            _assert_same(jnp.asarray(new), jnp.asarray(old))
-    _assert_same(found.labels, wanted.labels)
+            assert_identical(jnp.asarray(new), jnp.asarray(old))
+    assert_identical(found.labels, wanted.labels)
 
 
 @st.composite
@@ -114,7 +106,7 @@ def test_as_legacy_gives_what_flatten_structured_gives(forms):
     """Dtypes, key order and bits are equal; index rows are sorted (L1)."""
     tokens, wanted = _flatten_both(forms)
     data = forms[0]
-    _assert_same(as_legacy(tokens, data["theta"], data["y"]), wanted)
+    assert_identical(as_legacy(tokens, data["theta"], data["y"]), wanted)
 
 
 @given(_both_forms(same_inputs=False))
@@ -124,7 +116,7 @@ def test_as_legacy_undoes_as_tokens(forms):
     _, flat = _flatten_both(forms)
     data, legacy, _ = forms
     tokens = as_tokens(*flat, legacy["independence"])
-    _assert_same(as_legacy(tokens, data["theta"], data["y"]), flat)
+    assert_identical(as_legacy(tokens, data["theta"], data["y"]), flat)
 
 
 @given(_both_forms())
@@ -142,12 +134,24 @@ DATA = {
     "theta": {"z": array_of((4, 2, 1), seed=1), "a": array_of((4, 1, 1))},
     "y": {"obs": array_of((4, 2, 3, 2), seed=3)},
 }
+BOTH = DATA["theta"] | DATA["y"]
 INDEX = {
     "z": np.full((4, 2, 1), 1.0, np.float32),
     "a": np.full((4, 1, 1), 2.0, np.float32),
     "obs": np.full((4, 2, 3, 1), 3.0, np.float32),
 }
 RULES = {"local": ["obs"], "cross_local": [("z", "obs", (0, 0))]}
+
+
+def _ones_by_key(*lead):
+    """Return true event shapes of 1 token, with these leading axes."""
+    return {
+        side: {
+            name: np.ones((*lead, leaf.ndim - 2), np.int32)
+            for name, leaf in keys.items()
+        }
+        for side, keys in DATA.items()
+    }
 
 
 def test_index_rows_return_to_their_tokens():
@@ -163,9 +167,7 @@ def test_index_rows_return_to_their_tokens():
 def test_sides_with_other_numbers_of_inputs_round_trip():
     """Columns that a key does not have contain padding."""
     wide = {**INDEX, "obs": np.ones((4, 2, 3, 2), np.float32)}
-    tokens = Tokens.from_pytree(
-        {**DATA["theta"], **DATA["y"]}, {}, functional_inputs=wide
-    )
+    tokens = Tokens.from_pytree(BOTH, {}, functional_inputs=wide)
     flat, slices = as_legacy(tokens, ["z", "a"], ["obs"])
     assert flat["index"]["theta"].shape == (4, 3, 1)
     assert flat["index"]["y"].shape == (4, 6, 2)
@@ -183,14 +185,8 @@ def test_an_index_given_once_is_repeated():
 
 @pytest.mark.parametrize("lead", [(), (1,)])
 def test_true_shapes_given_once_are_repeated(lead):
-    true = {
-        side: {
-            name: np.ones((*lead, leaf.ndim - 2), np.int32)
-            for name, leaf in keys.items()
-        }
-        for side, keys in DATA.items()
-    }
-    tokens = as_tokens(*flatten_structured(DATA, event_shapes=true))
+    flat = flatten_structured(DATA, event_shapes=_ones_by_key(*lead))
+    tokens = as_tokens(*flat)
     row = [1, 0, 1, 1, 0, 0, 0, 0, 0]
     assert tokens.padding_mask.dtype == bool
     assert tokens.padding_mask.astype(int).tolist() == [row] * 4
@@ -201,27 +197,25 @@ def test_empty_rules_still_make_masks(independence):
     """Any rules other than {} create legacy masks (L5)."""
     flat = flatten_structured(DATA, independence=independence)
     assert "attention" in flat[0]["masks"]
-    tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, independence)
-    _assert_same(as_legacy(tokens, ["z", "a"], ["obs"]), flat)
+    tokens = Tokens.from_pytree(BOTH, independence)
+    assert_identical(as_legacy(tokens, ["z", "a"], ["obs"]), flat)
     _assert_equal_tokens(as_tokens(*flat, independence), tokens)
 
 
 def test_without_rules_there_are_no_masks():
-    tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, {})
+    tokens = Tokens.from_pytree(BOTH, {})
     flat, _ = as_legacy(tokens, ["z", "a"], ["obs"])
     assert list(flat) == ["data", "labels"]
 
 
 def test_named_dimensions_become_axes():
     """Legacy slices have no names, and legacy rules refer to axes by number."""
-    rules = {"local": ["obs"], "cross_local": [("z", "obs", (0, 0))]}
-    named = {**rules, "cross_local": [("z", "obs", "site")]}
-    data = {**DATA["theta"], **DATA["y"]}
+    named = {**RULES, "cross_local": [("z", "obs", "site")]}
     tokens = Tokens.from_pytree(
-        data, named, dims={"z": ["site"], "obs": ["site", "visit"]}
+        BOTH, named, dims={"z": ["site"], "obs": ["site", "visit"]}
     )
-    flat = flatten_structured(DATA, independence=rules)
-    _assert_same(as_legacy(tokens, ["z", "a"], ["obs"]), flat)
+    flat = flatten_structured(DATA, independence=RULES)
+    assert_identical(as_legacy(tokens, ["z", "a"], ["obs"]), flat)
 
 
 def test_groups_have_no_legacy_form():
@@ -238,7 +232,7 @@ def test_groups_have_no_legacy_form():
     with pytest.raises(ValueError, match=re.escape(message)):
         as_legacy(tokens, ["theta"], ["obs"])
     sides = {"theta": {"theta": data["theta"]}, "y": {"obs": data["obs"]}}
-    _assert_same(
+    assert_identical(
         as_legacy(Tokens.from_pytree(data, {}, **options), ["theta"], ["obs"]),
         flatten_structured(sides),
     )
@@ -246,20 +240,20 @@ def test_groups_have_no_legacy_form():
 
 def test_sides_can_be_swapped_and_keys_left_out():
     """As in bottom-up training, observations become theta."""
-    tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, RULES)
+    tokens = Tokens.from_pytree(BOTH, RULES)
     swapped = {"theta": DATA["y"], "y": {"z": DATA["theta"]["z"]}}
     flat, slices = as_legacy(tokens, ["obs"], ["z"])
     wanted, wanted_slices = flatten_structured(swapped, independence=RULES)
     # Labels are those of all keys; flatten_structured ranks the given ones.
     assert flat.pop("labels")["theta"].tolist() == [[1] * 6]
     assert wanted.pop("labels")["theta"].tolist() == [[0] * 6]
-    _assert_same((flat, slices), (wanted, wanted_slices))
+    assert_identical((flat, slices), (wanted, wanted_slices))
 
 
 def test_a_view_is_turned_as_well():
-    tokens = Tokens.from_pytree({**DATA["theta"], **DATA["y"]}, RULES)
+    tokens = Tokens.from_pytree(BOTH, RULES)
     view = tokens.select_tokens(["obs", "z"])
-    _assert_same(
+    assert_identical(
         as_legacy(view, ["z"], ["obs"]), as_legacy(tokens, ["z"], ["obs"])
     )
     with pytest.raises(UnknownKeyError, match="'a'"):
@@ -268,9 +262,7 @@ def test_a_view_is_turned_as_well():
 
 def test_given_labels_are_kept():
     labels = {"z": 40, "a": 3, "obs": 7}
-    tokens = Tokens.from_pytree(
-        {**DATA["theta"], **DATA["y"]}, {}, labels=labels
-    )
+    tokens = Tokens.from_pytree(BOTH, {}, labels=labels)
     flat, slices = as_legacy(tokens, ["z", "a"], ["obs"])
     assert flat["labels"]["theta"].dtype == jnp.int8
     assert flat["labels"]["theta"].tolist() == [[40, 40, 3]]
@@ -303,15 +295,8 @@ def test_as_tokens_continues_what_combine_data_joined():
 
 def test_the_bridge_under_jit():
     """Slices and rules are closed over; layout and values are the same."""
-    true = {
-        side: {
-            name: np.ones((4, leaf.ndim - 2), np.int32)
-            for name, leaf in keys.items()
-        }
-        for side, keys in DATA.items()
-    }
     flat, slices = flatten_structured(
-        DATA, index=INDEX, independence=RULES, event_shapes=true
+        DATA, index=INDEX, independence=RULES, event_shapes=_ones_by_key(4)
     )
     tokens = as_tokens(flat, slices, RULES)
     found = jax.jit(lambda flat: as_tokens(flat, slices, RULES))(flat)
@@ -319,11 +304,9 @@ def test_the_bridge_under_jit():
     there_and_back = jax.jit(
         lambda t: as_legacy(t, DATA["theta"], DATA["y"])[0]
     )(tokens)
+    leaves = map(jax.tree.leaves, (there_and_back, flat))
     assert jax.tree.structure(there_and_back) == jax.tree.structure(flat)
-    for new, old in zip(
-        jax.tree.leaves(there_and_back), jax.tree.leaves(flat), strict=True
-    ):
-        _assert_same(new, old)
+    assert_identical(*leaves)
 
 
 def test_the_bridge_under_vmap():
@@ -360,12 +343,21 @@ def _more_tokens(flat):
     flat["data"]["y"] = compat.pad_1d(flat["data"]["y"], 8)
 
 
+def _without_z(index):
+    return {name: index[name] for name in ("a", "obs")}
+
+
 BOTH_SIDES = {"theta": {"a": DATA["theta"]["a"]}, "y": {"a": DATA["y"]["obs"]}}
 REFUSED = {
     "a key on both sides": (
         lambda: _fault(independence={}, data=BOTH_SIDES),
         {},
         "the keys ['a'] are on both sides (L3)",
+    ),
+    "rows of the index": (
+        lambda: _fault(independence={}, index=_without_z(INDEX)),
+        {},
+        "the index of 'theta' has 1 rows for 3 tokens (L2)",
     ),
     "samples": (
         lambda: _fault(_fewer_samples),
@@ -407,21 +399,9 @@ REFUSED = {
 def test_as_tokens_refuses(case):
     make, independence, fault = REFUSED[case]
     flat = make()
-    with pytest.raises(ValueError, match="Cannot turn") as raised:
+    message = f"Cannot turn legacy data into Tokens: {fault}"
+    with refused(ValueError, message):
         as_tokens(*flat, independence)
-    assert str(raised.value) == f"Cannot turn legacy data into Tokens: {fault}"
-
-
-def test_as_tokens_refuses_an_index_with_too_few_rows(monkeypatch):
-    monkeypatch.setenv("TFMPE_COMPAT", "ignore")
-    index = {name: INDEX[name] for name in ("a", "obs")}
-    flat = flatten_structured(DATA, index=index)
-    with pytest.raises(ValueError, match="Cannot turn") as raised:
-        as_tokens(*flat)
-    assert str(raised.value) == (
-        "Cannot turn legacy data into Tokens: the index of 'theta' has 1 "
-        "rows for 3 tokens (L2)"
-    )
 
 
 def test_as_tokens_lists_all_faults():
@@ -441,11 +421,9 @@ def test_as_tokens_refuses_rules_with_unknown_keys():
 
 def test_as_legacy_refuses_a_key_on_both_sides():
     tokens = as_tokens(*flatten_structured(DATA))
-    with pytest.raises(ValueError, match="both sides") as raised:
+    message = "The keys ['a'] are on both sides. Name each on only one."
+    with refused(ValueError, message):
         as_legacy(tokens, ["z", "a"], ["a", "obs"])
-    assert str(raised.value) == (
-        "The keys ['a'] are on both sides. Name each on only one."
-    )
 
 
 def test_as_legacy_refuses_unknown_keys():
@@ -463,9 +441,7 @@ def test_as_legacy_refuses_unknown_keys():
 )
 def test_as_legacy_refuses_inputs_it_cannot_express(given_inputs, shown):
     inputs = {name: np.zeros(shape) for name, shape in given_inputs.items()}
-    tokens = Tokens.from_pytree(
-        {**DATA["theta"], **DATA["y"]}, {}, functional_inputs=inputs
-    )
+    tokens = Tokens.from_pytree(BOTH, {}, functional_inputs=inputs)
     with pytest.raises(ValueError, match="index of 'theta'") as raised:
         as_legacy(tokens, ["z", "a"], ["obs"])
     assert shown in str(raised.value)
@@ -473,7 +449,7 @@ def test_as_legacy_refuses_inputs_it_cannot_express(given_inputs, shown):
 
 def test_as_legacy_refuses_labels_beyond_int8():
     tokens = Tokens.from_pytree(
-        {**DATA["theta"], **DATA["y"]},
+        BOTH,
         {},
         labels={"z": 128, "a": 0, "obs": 1},
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from compat.values import assert_identical
 from refusals import refused
 from tfmpe import Tokens
 from tfmpe.compat import (
@@ -16,7 +17,6 @@ from tfmpe.compat import (
 )
 from tfmpe.compat.structured_cnf import StructuredCNF
 from tfmpe.migrate import oracle
-from tfmpe.migrate.replay.compare import compare
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -82,8 +82,7 @@ def test_equal_to_the_legacy_way(example, padded):
     tokens = _tokens(example, inputs, event_shapes=shapes)
     found = nine_arguments(tokens, list(example.theta), list(example.y))
     wanted = _legacy(example, inputs, sides)
-    difference = compare(wanted, found)
-    assert difference.identical, "\n".join(map(str, difference.differences))
+    assert_identical(found, wanted)
 
 
 def test_a_legacy_flow_takes_them(make_example):
@@ -107,7 +106,7 @@ def test_any_sample_axes_of_one_entry(shape, make_example):
     )
     for given in (tokens, tokens.select_tokens(["mu", "obs"])):
         wanted = nine_arguments(one, ["mu"], ["obs"])
-        assert compare(wanted, nine_arguments(given, ["mu"], ["obs"])).identical
+        assert_identical(nine_arguments(given, ["mu"], ["obs"]), wanted)
 
 
 def test_under_vmap(make_example):
