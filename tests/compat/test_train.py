@@ -154,9 +154,9 @@ def _batches(slope=2.0):
     )
 
 
-def _fit_model(model, val, n_iter=5, patience=1):
+def _fit_model(model, val, n_iter=5):
     return fit_model(
-        KEY, model, _squared_error, _batches(), val, SGD, n_iter, patience, 0.0
+        KEY, model, _squared_error, _batches(), val, SGD, n_iter, 1, 0.0
     )
 
 

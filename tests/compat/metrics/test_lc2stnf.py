@@ -16,14 +16,11 @@ KEY = jax.random.key(0)
 QUIET = ["L43", "L44"]
 
 
-def _main(width=3):
-    return lc2stnf.BinaryMLPClassifier(width, 4, 1, nnx.relu, nnx.Rngs(0))
-
-
 def _train_main(**options):
     theta, x, z = np.asarray(jax.random.normal(KEY, (3, 10, 2)))
+    main = lc2stnf.BinaryMLPClassifier(4, 4, 1, nnx.relu, nnx.Rngs(0))
     lc2stnf.train_l_c2st_nf_main_classifier(
-        KEY, _main(4), (theta, x), z, 1, 8, **options
+        KEY, main, (theta, x), z, 1, 8, **options
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from compat.values import normal
 from tfmpe.compat.metrics._classifiers import (
     BinaryMLPClassifier,
     MultiBinaryMLPClassifier,
@@ -26,11 +27,6 @@ from tfmpe.compat.svf import StructuredVectorFieldModel
 CALL = 1e-5
 
 
-def _normal(*shape, seed=0):
-    drawn = np.random.default_rng([seed, *shape]).normal(size=shape)
-    return jnp.asarray(drawn, jnp.float32)
-
-
 def _counts(rngs):
     return {name: int(rngs[name].count[...]) for name in sorted(rngs)}
 
@@ -38,7 +34,7 @@ def _counts(rngs):
 def test_dropout_comes_before_the_activation():
     """A dropped value therefore becomes cos(0), which is not 0."""
     layer = FFLayer(50, 0.5, jnp.cos, nnx.Rngs(0))
-    x = _normal(4, 50)
+    x = normal(4, 50)
     keep = jax.random.bernoulli(
         jax.random.fold_in(jax.random.key(0), 2), 0.5, x.shape
     )
@@ -50,7 +46,7 @@ def test_a_stack_is_its_layers_one_after_another():
     """Layer i has the weights of one layer created from part i of the key."""
     mlp = MLP(3, 2, 0.0, jnp.tanh, nnx.Rngs(7))
     keys = jax.random.split(jax.random.fold_in(jax.random.key(7), 0), 2)
-    x = wanted = _normal(5, 3)
+    x = wanted = normal(5, 3)
     for key in keys:
         wanted = FFLayer(3, 0.0, jnp.tanh, nnx.Rngs(key))(wanted)
     np.testing.assert_allclose(mlp(x), wanted, atol=CALL)
@@ -65,7 +61,7 @@ def test_every_call_counts_every_stream(mode):
     network = MLPVectorField(2, 3, 4, 1, 0.3, nnx.relu, rngs)
     assert _counts(rngs) == {"base_dist": 1, "dropout": 1, "params": 5}
     getattr(network, mode)()
-    network(_normal(5, 2), _normal(5, 1), _normal(5, 3))
+    network(normal(5, 2), normal(5, 1), normal(5, 3))
     assert _counts(rngs) == {"base_dist": 2, "dropout": 2, "params": 6}
 
 
@@ -73,7 +69,7 @@ def test_the_encoder_throws_its_attention_away_but_takes_its_key():
     """The key is used in training only (L22)."""
     rngs = nnx.Rngs(params=0, dropout=1)
     block = EncoderBlock(4, 1, 0.2, nnx.relu, 2, rngs)
-    x = _normal(1, 3, 4)
+    x = normal(1, 3, 4)
     before = _counts(rngs)["dropout"]
     block(x, jnp.zeros((1, 1, 3, 3)))
     assert _counts(rngs)["dropout"] == before + 2
@@ -85,7 +81,7 @@ def test_the_encoder_throws_its_attention_away_but_takes_its_key():
 
 def test_the_decoder_obeys_its_mask():
     block = DecoderBlock(2, 4, 1, 0.0, nnx.relu, nnx.Rngs(0))
-    x, context = _normal(1, 3, 4), _normal(1, 5, 4, seed=1)
+    x, context = normal(1, 3, 4), normal(1, 5, 4, seed=1)
     mask = jnp.zeros((1, 1, 3, 5)).at[..., :2].set(1)
     np.testing.assert_allclose(
         block(x, context, mask), block(x, context[:, :2]), atol=CALL
@@ -108,7 +104,7 @@ def test_bases_of_fields_cannot_be_called():
 def test_nothing_is_broadcast_by_the_plain_field():
     network = MLPVectorField(2, 3, 4, 1, 0.0, nnx.relu, nnx.Rngs(0))
     with pytest.raises(TypeError):
-        network(_normal(5, 2), _normal(5, 1), _normal(1, 3))
+        network(normal(5, 2), normal(5, 1), normal(1, 3))
 
 
 def test_the_structured_perceptron_reads_values_and_time_only():
@@ -121,7 +117,7 @@ def test_the_structured_perceptron_reads_values_and_time_only():
         "activation": nnx.relu,
     }
     network = MLPStructuredVectorField(config, 3, 7, 2, 3, rngs=nnx.Rngs(0))
-    context, theta, time = _normal(2, 4, 2), _normal(2, 3, 2), _normal(2, 1, 1)
+    context, theta, time = normal(2, 4, 2), normal(2, 3, 2), normal(2, 1, 1)
     given = [context, None, None, None, theta, None, None, None, None]
     velocity = network(*given, time)
     assert velocity.shape == (2, 3, 1)  # for any width (L50)
@@ -133,7 +129,7 @@ def test_classifiers_side_by_side_see_their_own_column():
     rngs = nnx.Rngs(3)
     many = MultiBinaryMLPClassifier(2, 4, 1, nnx.relu, 3, rngs)
     keys = jax.random.split(jax.random.fold_in(jax.random.key(3), 0), 3)
-    u = _normal(5, 3, 2)
+    u = normal(5, 3, 2)
     for i, key in enumerate(keys):
         one = BinaryMLPClassifier(2, 4, 1, nnx.relu, nnx.Rngs(key))
         np.testing.assert_allclose(many(u)[:, i], one(u[:, i]), atol=CALL)
