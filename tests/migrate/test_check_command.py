@@ -1,6 +1,7 @@
 """Command `tfmpe check`: exit codes, output files, wrong usage."""
 
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -29,10 +30,11 @@ model = Model(prior, simulator, exchangeable=["obs"])
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """Write a model; return the arguments of the command."""
+    """Write a model and a bad estimator; return the command's arguments."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "a_model.py").write_text(MODEL)
+    (tmp_path / "estimator.safetensors").write_text("no estimator")
     np.savez("observed.npz", obs=np.ones((3, 1), np.float32))
     return ["estimator.safetensors", "observed.npz", "--model"]
 
@@ -58,10 +60,9 @@ def test_an_estimator_of_no_use_is_found_out(run, files):
     result = run("check", *files, "a_model:model", *outputs)
     assert result.exit_code == 1
     assert "check" in result.words
-    with open("facts.json") as file:
-        assert json.load(file)["verdict"] in ("doubt", "reject")
-    with open("page.png", "rb") as file:
-        assert file.read(4) == b"\x89PNG"
+    facts = json.loads(Path("facts.json").read_text())
+    assert facts["verdict"] in ("doubt", "reject")
+    assert Path("page.png").read_bytes().startswith(b"\x89PNG")
     np.savez("observed.npz", other=np.ones((3, 1)))
     result = run("check", *files, "a_model:model")
     assert result.exit_code == 3
@@ -77,16 +78,12 @@ def test_an_estimator_of_no_use_is_found_out(run, files):
     ],
 )
 def test_a_wrong_model_is_a_usage_error(run, files, name, expected):
-    with open(files[0], "w") as file:
-        file.write("no estimator")
     result = run("check", *files, name)
     assert result.exit_code == 2
     assert expected in result.words
 
 
 def test_a_damaged_file_ends_in_3(run, files):
-    with open(files[0], "w") as file:
-        file.write("no estimator")
     result = run("check", *files, "a_model:model")
     assert result.exit_code == 3
     assert "not a whole safetensors file" in result.words

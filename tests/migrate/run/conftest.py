@@ -11,7 +11,8 @@ from tfmpe.migrate.recordings.files import find_recordings
 from tfmpe.migrate.recordings.read import read_cases
 from tfmpe.migrate.replay.replay import replay
 from tfmpe.migrate.replay.targets import bridge
-from tfmpe.migrate.run.program import Program
+from tfmpe.migrate.run.program import Program, run_program
+from tfmpe.migrate.run.shadow import run_in_shadow
 
 PRELUDE = """\
 import sys
@@ -61,6 +62,22 @@ def script(write, tmp_path, monkeypatch):
         return Program("fit.py", arguments)
 
     return script
+
+
+@pytest.fixture
+def shadowed(capsys):
+    """Return a function that compares prints with a run without a shadow."""
+
+    def shadowed(program):
+        assert run_program(program) == 0, capsys.readouterr().err
+        alone = capsys.readouterr().out
+        forget(LEGACY)
+        report = run_in_shadow(program)
+        assert capsys.readouterr().out == alone
+        assert report.not_compared == ()
+        return report
+
+    return shadowed
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-from migrate.plain import forget
-from tfmpe.migrate.run.program import run_program
 from tfmpe.migrate.run.shadow import run_in_shadow
 
 from .conftest import CALL, replayed
@@ -135,16 +133,10 @@ print(np.random.normal())
 
 
 def test_the_random_stream_of_the_script_is_never_drawn_from(
-    legacy, script, capsys
+    legacy, script, shadowed
 ):
     legacy()
-    program = script("np.random.seed(5)\n" + RANDOM)
-    assert run_program(program) == 0, capsys.readouterr().err
-    alone = capsys.readouterr().out
-    forget("sfmpe")
-    report = run_in_shadow(program)
-    assert capsys.readouterr().out == alone
-    assert report.not_compared == ()
+    report = shadowed(script("np.random.seed(5)\n" + RANDOM))
     assert report.exit_code == 0, report.differences
     rows = {row.function.rpartition(".")[2]: row for row in report.calls}
     assert rows["sample"].tally.compared == 2

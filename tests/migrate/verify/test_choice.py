@@ -79,16 +79,3 @@ def test_a_quick_verification_is_a_success_and_counts_the_rest(
     assert left in report.not_replayed
     (whole,) = verify(folder, lookup=right).not_replayed
     assert whole.reason != LEFT_OUT
-
-
-@pytest.mark.slow
-def test_processes_replay_their_chosen_cases(part, monkeypatch):
-    for file in part.glob("*/*"):
-        if f"{file.parent.name}/{file.stem}" != "x64/flatten_blocks":
-            file.unlink()
-    (part / "MANIFEST.json").unlink()
-    monkeypatch.setattr(choice, "REPLAYED", {})
-    report = verify(part, quick=True)
-    assert (report.exit_code, report.rows[0].tally.compared) == (0, 1)
-    left = NotReplayed("x64", "flatten_blocks", 11, LEFT_OUT)
-    assert report.not_replayed == (left,)

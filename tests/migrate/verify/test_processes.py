@@ -8,7 +8,8 @@ import pytest
 from tfmpe.migrate.recordings.read import FLAGS
 from tfmpe.migrate.records.checks import NotReplayed
 from tfmpe.migrate.replay.names import MissingPackageError
-from tfmpe.migrate.verify import one_file
+from tfmpe.migrate.verify import choice, one_file
+from tfmpe.migrate.verify.choice import LEFT_OUT
 from tfmpe.migrate.verify.one_file import replay_file
 from tfmpe.migrate.verify.processes import replayed_apart
 from tfmpe.migrate.verify.verify import verify
@@ -68,3 +69,13 @@ def test_every_set_of_flags_joins_one_report_and_differences_are_found(part):
     assert report.exit_code == 1
     cases = {each.case for each in report.rows[-1].differences}
     assert content["cases"][0]["case"] in cases
+
+
+@pytest.mark.slow
+def test_processes_replay_their_chosen_cases(part, monkeypatch):
+    _keep(part, "x64/flatten_blocks")
+    monkeypatch.setattr(choice, "REPLAYED", {})
+    report = verify(part, quick=True)
+    assert (report.exit_code, report.rows[0].tally.compared) == (0, 1)
+    left = NotReplayed("x64", "flatten_blocks", 11, LEFT_OUT)
+    assert report.not_replayed == (left,)
