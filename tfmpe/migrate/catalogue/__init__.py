@@ -9,4 +9,3 @@ from .index import LegacyName as LegacyName
 from .index import advice_of as advice_of
 from .index import find as find
 from .index import nearest as nearest
-from .render import EXAMPLE_DATA as EXAMPLE_DATA

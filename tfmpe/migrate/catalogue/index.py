@@ -64,12 +64,12 @@ def find(wanted: str) -> Entry | None:
     return CATALOGUE.get(wanted.upper()) or named.get(wanted.lower())
 
 
-def nearest(wanted: str, n: int = 3) -> list[str]:
-    """Return the codes and names that are most similar to a text."""
+def nearest(wanted: str) -> list[str]:
+    """Return the three codes and names that are most similar to a text."""
     entries = CATALOGUE.values()
     known = {x.lower(): x for e in entries for x in (e.code, e.name)}
     typed = wanted.lower()
     close = difflib.get_close_matches(typed, known, len(known))
     # Codes are short and similar: prefer matches with the same beginning.
     close.sort(key=lambda x: not (x.startswith(typed) or typed.startswith(x)))
-    return [known[x] for x in close[:n]]
+    return [known[x] for x in close[:3]]

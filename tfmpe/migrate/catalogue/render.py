@@ -7,16 +7,16 @@ from pathlib import Path
 
 from .entry import Advice, Defect, Entry
 
-EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text("utf-8")
-"""Code of the data that the examples of all entries use."""
+# Code of the data that the examples of all entries use.
+_EXAMPLE_DATA = Path(__file__).with_name("example_data.txt").read_text("utf-8")
 
 
 def example_data_of(entry: Entry) -> str:
     """Return the example data that an entry's examples use."""
     code = entry.before + entry.after
     if re.search(r"(?<![\w\"'.])(theta|y|rules)\b(?![=\"'])", code):
-        return EXAMPLE_DATA
-    return EXAMPLE_DATA.partition("\n#")[0]
+        return _EXAMPLE_DATA
+    return _EXAMPLE_DATA.partition("\n#")[0]
 
 
 def as_markdown(entry: Entry) -> str:

@@ -10,7 +10,6 @@ from .packages import as_bridge as as_bridge
 from .packages import as_legacy as as_legacy
 from .packages import is_below as is_below
 from .surface import MODULES as MODULES
-from .surface import Defined as Defined
 from .surface import Kind as Kind
 from .surface import defined as defined
 from .surface import is_mirrored as is_mirrored

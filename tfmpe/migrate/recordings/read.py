@@ -64,9 +64,9 @@ class Head(NamedTuple):
     flags: dict[str, str] | None
 
 
-def read_head(file: Path, folder: Path | None = None) -> Head:
+def read_head(file: Path, folder: Path) -> Head:
     """Return the content of a recording without its arrays."""
-    _, content, shown = _content(file, folder or file.parent)
+    _, content, shown = _content(file, folder)
     if not content.env.keys() <= FLAGS.keys():
         raise RecordingError(shown, f"unknown flags: {content.env!r:.60}")
     flags = None if content.format == 1 else FLAGS | content.env

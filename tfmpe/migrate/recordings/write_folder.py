@@ -20,8 +20,8 @@ from .write import NodeWriter
 MAX_CALLS = 100
 """Default limit on the stored calls per function."""
 
-MAX_BYTES = 48 * 2**20
-"""Default limit on the bytes of all stored arrays."""
+# Limit on the bytes of all stored arrays.
+_MAX_BYTES = 48 * 2**20
 
 _COPIED = ("function", "role", "source", "traced")
 
@@ -44,16 +44,10 @@ class Kept:
 class Recorder:
     """Collects calls with distinct inputs, and writes them to one folder."""
 
-    def __init__(
-        self,
-        example: str,
-        max_calls: int = MAX_CALLS,
-        max_bytes: int = MAX_BYTES,
-    ):
+    def __init__(self, example: str, max_calls: int = MAX_CALLS):
         self.example = re.sub(r"[^\w.\-]", "_", example).lstrip(".") or "calls"
         self.functions: dict[str, Kept] = {}
         self._max_calls = max_calls
-        self._max_bytes = max_bytes
 
     @property
     def n_cases(self) -> int:
@@ -66,7 +60,7 @@ class Recorder:
         total = sum(other.n_bytes for other in self.functions.values())
         if (
             len(kept.records) >= self._max_calls
-            or total + n_bytes > self._max_bytes
+            or total + n_bytes > _MAX_BYTES
             or kept.n_bytes + n_bytes > _MAX_FILE
         ):
             kept.left_out += 1

@@ -11,7 +11,7 @@ import tfmpe
 from tfmpe.migrate.exit_codes import CLEAN, FINDINGS, INCOMPLETE
 from tfmpe.migrate.records.code import Scan
 
-from .facts import defects_of, gains_of, inputs_of, mentions_of, summary_of
+from .facts import defects_of, described, gains_of, mentions_of, summary_of
 from .file_names import FileNames
 from .gather import Source, missing_from, only
 from .parity import differences_of, parity_of
@@ -48,7 +48,7 @@ def build(
         differences=tuple(differences_of(sources, names)),
         gains=tuple(gains_of(sources)),
         defects=tuple(defects_of(sources, names)),
-        inputs=tuple(inputs_of(sources)),
+        inputs=tuple(map(described, sources)),
     )
     steps = next_steps(report, sources)
     tally = report.compared()

@@ -82,12 +82,8 @@ def _sum(
     return sum(old for old, _ in known), sum(new for _, new in known)
 
 
-def inputs_of(sources: Sequence[Source]) -> list[Input]:
-    """Return a description of each record: results, gaps, and versions."""
-    return [_described(source) for source in sources]
-
-
-def _described(source: Source) -> Input:
+def described(source: Source) -> Input:
+    """Return a description of a record: results, gaps, and versions."""
     record, notes, facts = source.record, [], {}
     match record:
         case Scan():

@@ -33,7 +33,7 @@ def gather(files: Sequence[Path]) -> list[Source]:
 
 
 def scan_now(
-    paths: Sequence[Path], progress: Callable[[float, str], None] | None = None
+    paths: Sequence[Path], progress: Callable[[float, str], None] | None
 ) -> Source:
     """Scan files and folders, as `tfmpe scan` does."""
     # Parsing needs libcst; reading records does not.
