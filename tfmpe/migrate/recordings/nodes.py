@@ -18,13 +18,14 @@ from tfmpe.migrate.errors import RecordingError
 
 from .arrays import DTYPES, MAX_ENTRY_BYTES, MAX_NDIM, ArrayFile
 
-# The other node classes are only for the writer.
+# The other node classes, and MAX_WEAK, are only for the writer.
 __all__ = ["MAX_DEPTH", "Abstract", "Made", "Node", "NodeReader", "Opaque"]
 
 MAX_DEPTH = 40
 """Deepest nesting of containers that is read."""
 
-_MAX_WEAK = 1024
+MAX_WEAK = 1024
+"""Largest size of a weakly typed array, which is built number by number."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,7 @@ class NodeReader:
         # Python scalars are, and stacking and reshaping keep the mark.
         bits = "64" if jax.config.read("jax_enable_x64") else "32"
         possible = {"int32", "float32", f"int{bits}", f"float{bits}"}
-        if value.size > _MAX_WEAK or value.dtype.name not in possible:
+        if value.size > MAX_WEAK or value.dtype.name not in possible:
             fault = f"cannot rebuild a weakly typed {value.dtype} array"
             raise self._error(where, fault)
         items = value.ravel().tolist() or [value.dtype.type(0).item()]

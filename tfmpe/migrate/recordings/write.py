@@ -21,7 +21,6 @@ _SCALARS = {
     float: nodes.Float,
     str: nodes.Str,
 }
-_MAX_WEAK = 1024
 
 
 class NodeWriter:
@@ -73,7 +72,7 @@ class NodeWriter:
             return nodes.Key(str(jax.random.key_impl(array)), data)
         weak = bool(getattr(array, "weak_type", False))
         # Only these weakly typed arrays can be rebuilt.
-        is_small = 0 < array.size <= _MAX_WEAK
+        is_small = 0 < array.size <= nodes.MAX_WEAK
         rebuilt = is_small and array.dtype.name in ("int32", "float32")
         if array.dtype.name not in DTYPES or (weak and not rebuilt):
             return self._opaque(array)

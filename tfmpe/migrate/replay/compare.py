@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from tfmpe.migrate.recordings.nodes import Abstract
@@ -24,6 +23,8 @@ from tfmpe.migrate.records.parity import (
     larger,
     size_of,
 )
+
+from .trees import without_keys
 
 
 @dataclass(frozen=True)
@@ -164,12 +165,8 @@ def _array(
         if of(stored) != of(found):
             yield differing(name, path, of(stored), of(found))
     if stored.shape == found.shape:
-        yield from _values(_host(stored), _host(found), path, tolerance)
-
-
-def _host(array: Any) -> np.ndarray:
-    is_key = jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
-    return np.asarray(jax.random.key_data(array) if is_key else array)
+        old, new = (np.asarray(without_keys(x)) for x in (stored, found))
+        yield from _values(old, new, path, tolerance)
 
 
 def _values(

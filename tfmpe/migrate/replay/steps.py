@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from tfmpe.migrate.errors import one_line
+from tfmpe.migrate.legacy_names import BRIDGE
 from tfmpe.migrate.recordings.cases import Call, Case
 from tfmpe.migrate.recordings.nodes import Abstract, Made
 
@@ -19,7 +20,6 @@ from .compare import Comparison, Tolerance, compare, differing
 from .names import AbsentError, MissingPackageError
 from .objects import Objects
 from .silence import replaying
-from .targets import BRIDGE
 from .trees import mapped
 from .views import plain, seen
 from .weights import held_by

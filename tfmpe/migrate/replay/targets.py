@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tfmpe.migrate.legacy_names import BRIDGE
 from tfmpe.migrate.recordings.cases import Case
 
 from .compare import Tolerance
 from .names import named
-
-BRIDGE = "tfmpe.compat"
 
 Lookup = Callable[[str], Callable[..., Any]]
 """Returns the callable for the name of a recorded function."""

@@ -89,15 +89,21 @@ def abstracted(tree: Any) -> Any:
     return fill(taken, [Abstract(x.shape, x.dtype.name) for x in tracers])
 
 
+def is_key(array: Any) -> bool:
+    """Return whether an array consists of new-style random keys."""
+    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
+
+
+def without_keys(array: Any) -> Any:
+    """Return the data of new-style random keys, or another array unchanged."""
+    return jax.random.key_data(array) if is_key(array) else array
+
+
 def n_bytes(tree: Any) -> int:
     """Return the bytes of all concrete arrays of a tree."""
-    total = 0
-    for array in arrays_of(tree):
-        # jax 0.5.3 does not know the size of new-style keys.
-        if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
-            array = jax.random.key_data(array)
-        total += 0 if isinstance(array, jax.core.Tracer) else array.nbytes
-    return total
+    # jax 0.5.3 does not know the size of new-style keys.
+    arrays = map(without_keys, arrays_of(tree))
+    return sum(x.nbytes for x in arrays if not isinstance(x, jax.core.Tracer))
 
 
 def leaf_paths(tree: Any, path: str) -> dict[str, Any]:

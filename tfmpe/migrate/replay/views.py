@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from .trees import without_keys
 from .weights import fields_of, held_by, value_of, weights_of
 
 
@@ -35,11 +35,7 @@ def plain(tree: Any) -> Any:
     if isinstance(tree, tuple | list):
         kind = tuple if isinstance(tree, tuple) else list
         return kind(plain(value) for value in tree)
-    if isinstance(tree, jax.Array) and jnp.issubdtype(
-        tree.dtype, jax.dtypes.prng_key
-    ):
-        return jax.random.key_data(tree)
-    return tree
+    return without_keys(tree) if isinstance(tree, jax.Array) else tree
 
 
 def _fields(result: Any, _: Any) -> Any:

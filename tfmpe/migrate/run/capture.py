@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tfmpe.migrate.replay.trees import is_key, without_keys
+
 Flags = tuple[bool, ...]
 
 
@@ -19,8 +21,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
     under ``vmap`` the first rows are passed one by one.
     """
     # Callbacks do not accept new-style random keys.
-    kinds = [jax.random.key_impl(x) if _is_key(x) else None for x in arrays]
-    sent = [jax.random.key_data(x) if _is_key(x) else x for x in arrays]
+    kinds = [jax.random.key_impl(x) if is_key(x) else None for x in arrays]
 
     def received(batched: tuple[Flags, ...], *arrays: Any) -> None:
         rows = _rows([np.array(array) for array in arrays], batched)
@@ -28,6 +29,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
             receive(list(zip(row, kinds, strict=True)))
 
     # Captured values must not be differentiated.
+    sent = map(without_keys, arrays)
     done = _sender(received, most, ())(*map(jax.lax.stop_gradient, sent))
     # Older versions of jax (0.5.3) do not see that the sender has an effect
     # and would drop it; what it returns is the same for all rows.
@@ -42,10 +44,6 @@ def restored(values: list[Any]) -> list[Any]:
         else jax.random.wrap_key_data(jax.device_put(value), impl=kind)
         for value, kind in values
     ]
-
-
-def _is_key(array: Any) -> bool:
-    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
 
 
 def _sender(

@@ -59,5 +59,5 @@ def serving_bridge(legacy: str = LEGACY) -> Iterator[None]:
 
 def _taken(package: str) -> dict[str, Any]:
     """Remove a package and its modules from the imported modules."""
-    names = [n for n in sys.modules if f"{n}.".startswith(f"{package}.")]
+    names = [n for n in sys.modules if is_below(n, package)]
     return {name: sys.modules.pop(name) for name in names}

@@ -14,21 +14,16 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tfmpe.migrate.records.runs import LineNotRun
+from tfmpe.migrate.sources import is_notebook, read_source
 
 _MARK = ":cell "
 _FUTURE = 0
 for _name in __future__.all_feature_names:
     _FUTURE |= getattr(__future__, _name).compiler_flag
-
-
-def is_notebook(name: str) -> bool:
-    """Return whether a file name belongs to a notebook."""
-    return Path(name).suffix.lower() == ".ipynb"
 
 
 def run_notebook(name: str) -> None:
@@ -38,8 +33,6 @@ def run_notebook(name: str) -> None:
     and similar magics. Top-level ``await`` works as in Jupyter, on one event
     loop for all cells. Pictures are not shown.
     """
-    from tfmpe.migrate.sources import read_source
-
     cells = read_source(name).cells
     with _surroundings() as names, asyncio.Runner() as loop:
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -60,8 +53,6 @@ def run_notebook(name: str) -> None:
 
 def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
     """Return the lines of a notebook that `run_notebook` skips."""
-    from tfmpe.migrate.sources import read_source
-
     return tuple(
         LineNotRun(cell.number or 0, magic.line, magic.text.strip())
         for cell in (read_source(name).cells if is_notebook(name) else ())

@@ -131,9 +131,8 @@ class Watch(importlib.abc.MetaPathFinder):
                 self._wrap_module(module)
 
     def _modules(self) -> list[ModuleType]:
-        # Not is_below, because run-time type checks are slow in tests.
-        start, modules = f"{self._package}.", list(sys.modules.items())
-        return [m for n, m in modules if m and f"{n}.".startswith(start)]
+        modules = list(sys.modules.items())
+        return [m for n, m in modules if m and is_below(n, self._package)]
 
     def _wrap_module(self, module: ModuleType) -> None:
         here = module.__name__

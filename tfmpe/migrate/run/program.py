@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
 
-from .notebook import is_notebook, run_notebook
+from tfmpe.migrate.sources import is_notebook
+
+from .notebook import run_notebook
 
 _HIDDEN = (str(Path(__file__).resolve().parent), "<frozen runpy")
 _LOOP = str(Path(asyncio.__file__).parent)

@@ -10,7 +10,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.migrate.replay.trees import copied
+from tfmpe.migrate.replay.trees import copied, without_keys
 
 _PROBES = (-0.7, 0.3)
 _FLAG = "deterministic"
@@ -160,8 +160,7 @@ def view(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(view(leaf) for leaf in value)
     if isinstance(value, jax.Array):
-        is_key = jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
-        return jax.random.key_data(value) if is_key else value
+        return without_keys(value)
     if is_nnx(value):
         return view(state_of(value))
     if hasattr(value, "forward_log_det_jacobian"):

@@ -7,6 +7,7 @@ in which placeholders replace IPython syntax.
 from .errors import SourceError as SourceError
 from .errors import shown as shown
 from .files import as_source as as_source
+from .files import is_notebook as is_notebook
 from .files import read_content as read_content
 from .files import read_source as read_source
 from .files import replace_content as replace_content

@@ -16,17 +16,20 @@ _MAX_BYTES = 10_000_000
 _MAX_NOTEBOOK_BYTES = 200_000_000
 
 
+def is_notebook(path: str | Path) -> bool:
+    """Return whether a file name belongs to a notebook."""
+    return Path(path).suffix.lower() == ".ipynb"
+
+
 def read_source(path: str | Path) -> Source:
     """Return a file as a notebook if named ``.ipynb``, else as Python."""
-    path = Path(path)
-    is_notebook = path.suffix.lower() == ".ipynb"
-    limit = _MAX_NOTEBOOK_BYTES if is_notebook else _MAX_BYTES
-    return as_source(path, read_content(path, limit))
+    limit = _MAX_NOTEBOOK_BYTES if is_notebook(path) else _MAX_BYTES
+    return as_source(Path(path), read_content(Path(path), limit))
 
 
 def as_source(path: Path, content: bytes) -> Source:
     """Return the source file with this name and content."""
-    read = notebook if path.suffix.lower() == ".ipynb" else python_file
+    read = notebook if is_notebook(path) else python_file
     return read(path, content)
 
 
