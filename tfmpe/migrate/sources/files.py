@@ -1,15 +1,16 @@
 """Reading of one source file, and safe replacement of its content."""
 
+import io
 import os
 import stat
+import tokenize
 from pathlib import Path
 
 from tfmpe._base.atomic import write_atomically
 
 from .errors import SourceError, reason
 from .notebook import notebook
-from .python_file import python_file
-from .source import Source
+from .source import Cell, Source
 
 _MAX_BYTES = 10_000_000
 # Large, because notebooks contain pictures.
@@ -29,8 +30,24 @@ def read_source(path: str | Path) -> Source:
 
 def as_source(path: Path, content: bytes) -> Source:
     """Return the source file with this name and content."""
-    read = notebook if is_notebook(path) else python_file
+    read = notebook if is_notebook(path) else _python_file
     return read(path, content)
+
+
+def _python_file(path: Path, content: bytes) -> Source:
+    """Return a Python file in its declared encoding (PEP 263)."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        why = f"line {line} is not {error.encoding}; the first line must name "
+        why += "the encoding, as in # -*- coding: latin-1 -*-"
+        raise SourceError(path, why) from None
+    except (SyntaxError, LookupError) as error:
+        raise SourceError(path, f"wrong encoding: {error}") from None
+    cell = Cell(None, text, text)
+    return Source(path, (cell,), content, lambda new: new[0].encode(encoding))
 
 
 def read_content(path: Path, limit: int = _MAX_BYTES) -> bytes:
