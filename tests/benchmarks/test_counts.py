@@ -80,24 +80,21 @@ def test_the_first_tokens_are_made_without_compiling():
     assert found == []
 
 
-def test_a_view_of_another_data_set_compiles_nothing():
-    def use(seed):
-        view = as_tokens(SIZE, seed).select_tokens(THETA_KEYS)
-        parts = view.data, view.labels, view.functional_inputs, view.decode()
-        return jax.block_until_ready(parts)
+def _view(seed):
+    view = as_tokens(SIZE, seed).select_tokens(THETA_KEYS)
+    return view.data, view.labels, view.functional_inputs, view.decode()
 
-    use(0)
+
+def _join(seed):
+    one = as_tokens(SIZE._replace(n_sites=1), seed)
+    return concatenate_tokens(one, as_tokens(SIZE, seed + 1))
+
+
+@pytest.mark.parametrize("use", [_view, _join])
+def test_another_data_set_compiles_nothing(use):
+    jax.block_until_ready(use(0))
     with compilations() as found:
-        use(1)
-    assert found == []
-
-
-def test_a_second_data_set_is_joined_without_compiling():
-    one, two = as_tokens(SIZE._replace(n_sites=1), 1), as_tokens(SIZE, 2)
-    jax.block_until_ready(concatenate_tokens(one, two))
-    others = as_tokens(SIZE._replace(n_sites=1), 3), as_tokens(SIZE, 4)
-    with compilations() as found:
-        jax.block_until_ready(concatenate_tokens(*others))
+        jax.block_until_ready(use(2))
     assert found == []
 
 
