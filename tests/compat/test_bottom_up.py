@@ -9,9 +9,9 @@ import optax
 import pytest
 from flax import nnx
 
+from compat.runs import calls_of_run
 from compat.values import assert_identical
 from nightly import some_of
-from stored_calls import stored_cases
 from tfmpe.compat._bottom_up import rounds, stages
 from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.sfmpe import SFMPE
@@ -47,13 +47,7 @@ ROLES = [
 @functools.cache
 def _calls_of(example, *files):
     """Return the recorded calls of one run, in order."""
-    found = [
-        case
-        for case in stored_cases(*files)
-        if case.example == example
-        and case.name.startswith(f"{RUNS[example]}__trace")
-    ]
-    return sorted(found, key=lambda case: case.seq)
+    return calls_of_run(example, RUNS[example], *files)
 
 
 def _recorded(example):
@@ -201,6 +195,11 @@ def calls(monkeypatch):
     return seen
 
 
+def _of(calls, function):
+    """Return the calls of one function."""
+    return [call for call in calls if call[0] == function]
+
+
 def _abstract(tree):
     """Return the tree with shapes and dtypes instead of arrays."""
     if isinstance(tree, dict):
@@ -278,13 +277,8 @@ def test_data_flow_from_stage_to_stage(calls):
     """As recorded, the second stage is trained on rows of the first round."""
     model = Model("hierarchical_gaussian")
     _run(model)
-    by_role = dict(
-        zip(
-            ROLES,
-            [call for call in calls if call[0] != "split_data"],
-            strict=True,
-        )
-    )
+    others = [call for call in calls if call[0] != "split_data"]
+    by_role = dict(zip(ROLES, others, strict=True))
 
     def result(role):
         value = by_role[role][3]
@@ -302,10 +296,9 @@ def test_data_flow_from_stage_to_stage(calls):
     x, y = by_role["r1_append"][1]
     assert_identical(x, result("r0_a"))
     assert_identical(y, result("r1_local1_swap"))
-    split = [call[1][0] for call in calls if call[0] == "split_data"]
-    for found, role in zip(
-        split, ["r0_local1_swap", "r0_b", "r1_append", "r1_b"], strict=True
-    ):
+    split = [call[1][0] for call in _of(calls, "split_data")]
+    roles = ("r0_local1_swap", "r0_b", "r1_append", "r1_b")
+    for found, role in zip(split, roles, strict=True):
         assert_identical(found, result(role))
 
 
@@ -340,7 +333,7 @@ def test_keys_go_where_they_went(calls):
     wanted += [(*second, *path) for path in wanted[1:]]
     found = [jax.random.key_data(key) for key in drawn]
     np.testing.assert_array_equal(found, [at(*path) for path in wanted])
-    shuffled = [call[1][3] for call in calls if call[0] == "split_data"]
+    shuffled = [call[1][3] for call in _of(calls, "split_data")]
     wanted = [(2, 1, 0), (2, 1, 1, 1, 1, 0)]
     wanted += [(*second, *path) for path in wanted]
     found = [jax.random.key_data(key) for key in shuffled]
@@ -350,9 +343,7 @@ def test_keys_go_where_they_went(calls):
 def test_what_is_returned_fits_the_estimator(calls):
     model = Model("seir")
     labels, slices, masks = _run(model)
-    flat, both = next(
-        call[3] for call in reversed(calls) if call[0] == "flatten_structured"
-    )
+    flat, both = _of(calls, "flatten_structured")[-1][3]
     assert slices == both["theta"]
     assert list(slices) == [*model.global_names, *model.local_names]
     assert_identical(labels, flat["labels"])
@@ -395,9 +386,7 @@ def test_a_real_estimator_is_trained(affine):
 def test_functional_inputs_of_a_function(f_in, calls):
     model = Model("hierarchical_brownian")
     _run(model, f_in=f_in(model))
-    indices = [
-        call[2]["index"] for call in calls if call[0] == "flatten_structured"
-    ]
+    indices = [call[2]["index"] for call in _of(calls, "flatten_structured")]
     assert [index["obs"].shape[1] for index in indices] == [1, 4, 4, 4, 1, 4, 4]
     assert [len(index["obs"]) for index in indices] == [10] * 3 + [1] + [10] * 3
 

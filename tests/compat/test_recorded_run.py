@@ -13,8 +13,8 @@ import optax
 import pytest
 from flax import nnx
 
+from compat.runs import calls_of_run
 from nightly import some_of
-from stored_calls import stored_cases
 from tfmpe.compat._bottom_up.stages import Stages
 from tfmpe.compat.bottom_up import train_bottom_up
 from tfmpe.compat.nn.transformer import read_parameters
@@ -55,14 +55,9 @@ def recorded(example):
         "split_data",
         "SFMPE_sample_posterior_encoded",
     )
-    cases = [
-        case
-        for case in stored_cases(*files)
-        if case.example == example
-        and case.name.startswith(f"{name}__trace")
-        and not case.traced
-    ]
-    for case in sorted(cases, key=lambda case: case.seq):
+    for case in calls_of_run(example, name, *files):
+        if case.traced:
+            continue
         if case.role:
             by_role[case.role] = vars(case)
         else:
@@ -127,19 +122,13 @@ def test_a_run_ends_with_the_recorded_weights(example, monkeypatch):
         data = by_role[role]["args"][0]
         return data["theta"], data["y"]
 
-    (y0, theta0), (y1, theta1) = (
-        sides("r0_local1_swap"),
-        sides("r1_local1_swap"),
-    )
+    y0, theta0 = sides("r0_local1_swap")
+    y1, theta1 = sides("r1_local1_swap")
     locals_ = [sides(f"r{i}_vectorised")[0] for i in (0, 1)]
     index = [
-        by_role[role]["kwargs"].get("index")
-        for role in (
-            "r0_local1_swap",
-            "r0_vectorised_swap",
-            "r1_local1_swap",
-            "r1_vectorised_swap",
-        )
+        by_role[f"r{i}_{role}_swap"]["kwargs"].get("index")
+        for i in (0, 1)
+        for role in ("local1", "vectorised")
     ]
     target = by_role["r1_y_observed"]
     listed = theta1 | target["args"][0]["theta"]
