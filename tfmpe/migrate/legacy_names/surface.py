@@ -1,4 +1,4 @@
-"""Modules and names of the legacy package, read from the bridge's source.
+"""Names of the legacy package and of the bridge, read from its source.
 
 Nothing is imported: the bridge needs more packages than these tools do.
 """
@@ -9,7 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from .packages import BRIDGE, LEGACY, as_bridge, as_legacy, is_below
+LEGACY = "sfmpe"
+"""The legacy package."""
+
+BRIDGE = "tfmpe.compat"
+"""The package that replaces it, with modules of the same names."""
 
 Kind: TypeAlias = Literal["class", "constant", "function", "method", "module"]
 
@@ -22,6 +26,21 @@ _OWN = (
     "nn.transformer.parameters",
 )
 """Modules of the bridge that the legacy package does not have."""
+
+
+def is_below(name: str, package: str) -> bool:
+    """Return whether a dotted name is the package or inside it."""
+    return name == package or name.startswith(f"{package}.")
+
+
+def as_legacy(name: str) -> str:
+    """Return the legacy name of a bridge name; keep other names unchanged."""
+    return LEGACY + name[len(BRIDGE) :] if is_below(name, BRIDGE) else name
+
+
+def as_bridge(name: str) -> str:
+    """Return the bridge name of a legacy name; keep other names unchanged."""
+    return BRIDGE + name[len(LEGACY) :] if is_below(name, LEGACY) else name
 
 
 def _modules() -> Iterator[str]:
