@@ -20,14 +20,14 @@ from tfmpe import compat
 SURFACE = json.loads(
     Path(__file__).with_name("legacy_surface.json").read_text()
 )
-CALLABLE, OTHERS = [], []
-for _names in (SURFACE["public"], SURFACE["private"]):
-    for _module, _table in _names.items():
-        for _name, _parameters in _table.items():
-            if _parameters is None:
-                OTHERS.append((_module, _name))
-            else:
-                CALLABLE.append((_module, _name, _parameters))
+NAMES = [
+    (module, name, parameters)
+    for part in ("public", "private")
+    for module, table in SURFACE[part].items()
+    for name, parameters in table.items()
+]
+CALLABLE = [each for each in NAMES if each[2] is not None]
+OTHERS = [each[:2] for each in NAMES if each[2] is None]
 MODULES = [*SURFACE["public"]]
 BY_PLACE = inspect.Parameter.POSITIONAL_OR_KEYWORD
 KINDS = {
