@@ -75,13 +75,9 @@ def corrected(task, size, budget, key):
     The posterior is only the first proposal, so its training is short.
     """
     found = _trained_bottom_up(task, size, budget, key, 2_000, N_STEPS // 2)
-    shared = found.likelihood.conditioning_keys != (task.local_name,)
-    options = _correction(size, shared)
 
     def draw(x, key):
-        draws = found.corrected({"x": x}, task.log_prior, key=key, **options)
-        print(f"efficiency {draws.efficiency:.3f}", flush=True)
-        return _arrays(draws.draws)
+        return _arrays(_corrected_draws(found, task, size, x, key).draws)
 
     return draw
 
@@ -97,17 +93,12 @@ def refined(task, size, budget, key):
     first = _trained_bottom_up(
         task, size, n_first, train_key, 2_000, N_STEPS // 2
     )
-    shared = first.likelihood.conditioning_keys != (task.local_name,)
-    options = _correction(size, shared)
 
     def draw(x, draw_key):
         found = first
         for number in range(N_REFINED + 1):
             draw_key, own_key = jax.random.split(draw_key)
-            draws = found.corrected(
-                {"x": x}, task.log_prior, key=own_key, **options
-            )
-            print(f"efficiency {draws.efficiency:.3f}", flush=True)
+            draws = _corrected_draws(found, task, size, x, own_key)
             if number < N_REFINED:
                 found = found.refined(
                     draws,
@@ -118,6 +109,15 @@ def refined(task, size, budget, key):
         return _arrays(draws.draws)
 
     return draw
+
+
+def _corrected_draws(found, task, size, x, key):
+    """Correct draws of a bottom-up training; print their efficiency."""
+    shared = found.likelihood.conditioning_keys != (task.local_name,)
+    options = _correction(size, shared)
+    draws = found.corrected({"x": x}, task.log_prior, key=key, **options)
+    print(f"efficiency {draws.efficiency:.3f}", flush=True)
+    return draws
 
 
 def _likelihood_steps(n):

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, get_args
+from typing import Any, ParamSpec, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
@@ -26,11 +26,20 @@ def check_key(key: object) -> None:
     )
 
 
+def is_key(array: object) -> bool:
+    """Return whether an array consists of new-style PRNG keys."""
+    dtype = getattr(array, "dtype", None)
+    return dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+
+
+def without_keys(array: Any) -> Any:
+    """Return the data of new-style PRNG keys, or another array unchanged."""
+    return jax.random.key_data(array) if is_key(array) else array
+
+
 def key_words(key: PRNGKey) -> list[int]:
     """Return a PRNG key as numbers, for JSON or a generator of NumPy."""
-    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.key_data(key)
-    return np.asarray(key).ravel().tolist()
+    return np.asarray(without_keys(key)).ravel().tolist()
 
 
 def takes_key(function: Callable[P, R]) -> Callable[P, R]:

@@ -49,6 +49,8 @@ class DiscreteKeys:
 
     def centered(self, tokens: T) -> T:
         """Return tokens with values in the middle of their unit intervals."""
+        if not self.names:
+            return tokens
         return wrap(self.centered_values(tokens.layout, tokens.data), tokens)
 
     def centered_values(
@@ -59,6 +61,8 @@ class DiscreteKeys:
 
     def rounded(self, draws: Tokens) -> Tokens:
         """Return draws, rounded down to integers."""
+        if not self.names:
+            return draws
         return draws.with_data(
             self._changed(draws.layout, draws.data, jnp.floor)
         )

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.experimental.ode import odeint
 from jaxtyping import Array, Float
 
+from tfmpe._base.keys import is_key, without_keys
 from tfmpe._base.programs import compiled
 from tfmpe.compat._flow.fields import merge_legacy, split_legacy
 from tfmpe.estimators._flow.divergence import estimated_divergence
@@ -181,8 +182,7 @@ def _as_floats(array: Any) -> Any:
     ``odeint`` passes on the floats to which a function refers, so that it can
     be differentiated. Within a compiled program, it fails for other arrays.
     """
-    if _is_key(array):
-        array = jax.random.key_data(array)
+    array = without_keys(array)
     if jnp.issubdtype(array.dtype, jnp.inexact):
         return array
     if array.dtype.itemsize < 4:
@@ -195,16 +195,12 @@ def _from_floats(floats: Any, like: Any) -> Any:
     """Return the array from which :func:`_as_floats` made floats."""
     if jnp.issubdtype(like.dtype, jnp.inexact):
         return floats
-    dtype = jnp.uint32 if _is_key(like) else like.dtype
+    dtype = jnp.uint32 if is_key(like) else like.dtype
     bits = dtype if jnp.dtype(dtype).itemsize >= 4 else jnp.int32
     array = jax.lax.bitcast_convert_type(floats, bits).astype(dtype)
-    if _is_key(like):
+    if is_key(like):
         return jax.random.wrap_key_data(array, impl=jax.random.key_impl(like))
     return array
-
-
-def _is_key(array: Any) -> bool:
-    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
 
 
 @compiled()

@@ -14,6 +14,7 @@ from tfmpe._base.arrays import on_device
 from tfmpe._base.atomic import write_atomically
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.extras import import_extra
+from tfmpe._base.keys import is_key, without_keys
 from tfmpe._base.sealed_json import (
     DamageError,
     array_checksum,
@@ -51,10 +52,6 @@ def name_leaves(tree: Arrays, prefix: str) -> dict[str, AnyArray]:
     return named
 
 
-def _is_random(leaf: AnyArray) -> bool:
-    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
-
-
 def refill(
     tree: Arrays,
     prefix: str,
@@ -81,7 +78,7 @@ def refill(
         if name not in arrays:
             continue
         found = arrays[name]
-        plain = jax.random.key_data(leaf) if _is_random(leaf) else leaf
+        plain = without_keys(leaf)
         expected = (jnp.shape(plain), jnp.result_type(plain))
         if narrow:
             found = _in_bits_of(found, expected[1])
@@ -92,7 +89,7 @@ def refill(
             )
             continue
         array = on_device(found)
-        if _is_random(leaf):
+        if is_key(leaf):
             impl = jax.random.key_impl(leaf)
             array = jax.random.wrap_key_data(array, impl=impl)
         leaves.append(array)
@@ -159,8 +156,7 @@ def read_state(
 
 
 def _on_host(name: str, array: AnyArray) -> np.ndarray:
-    plain = jax.random.key_data(array) if _is_random(array) else array
-    host = np.asarray(plain)
+    host = np.asarray(without_keys(array))
     if host.dtype.name not in NATIVE:
         raise StorageError(
             f"{name!r} has the dtype {host.dtype}, which cannot be stored. "

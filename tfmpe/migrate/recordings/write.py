@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 import jax.core
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 
+from tfmpe._base.keys import is_key
 from tfmpe.migrate.errors import one_line
 
 from . import nodes
@@ -66,7 +66,7 @@ class NodeWriter:
         return self._opaque(value)
 
     def _array(self, array: Any) -> nodes.Node:
-        if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+        if is_key(array):
             data = self._array(jax.random.key_data(array))
             assert isinstance(data, nodes.Array)
             return nodes.Key(str(jax.random.key_impl(array)), data)

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from tfmpe._base.keys import without_keys
 from tfmpe.migrate.recordings.nodes import Abstract
 from tfmpe.migrate.records.parity import (
     ArrayParity,
@@ -23,8 +24,6 @@ from tfmpe.migrate.records.parity import (
     larger,
     size_of,
 )
-
-from .trees import without_keys
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 import jax.core
-import jax.numpy as jnp
 import numpy as np
 
+from tfmpe._base.keys import without_keys
 from tfmpe.migrate.recordings.nodes import Abstract
 
 
@@ -87,16 +87,6 @@ def abstracted(tree: Any) -> Any:
     tracers: list[Any] = []
     taken = take_apart(tree, tracers, jax.core.Tracer)
     return fill(taken, [Abstract(x.shape, x.dtype.name) for x in tracers])
-
-
-def is_key(array: Any) -> bool:
-    """Return whether an array consists of new-style random keys."""
-    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
-
-
-def without_keys(array: Any) -> Any:
-    """Return the data of new-style random keys, or another array unchanged."""
-    return jax.random.key_data(array) if is_key(array) else array
 
 
 def n_bytes(tree: Any) -> int:

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 from flax import nnx
 
-from .trees import without_keys
+from tfmpe._base.keys import without_keys
+
 from .weights import fields_of, held_by, value_of, weights_of
 
 

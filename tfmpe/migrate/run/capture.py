@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.migrate.replay.trees import is_key, without_keys
+from tfmpe._base.keys import is_key, without_keys
 
 Flags = tuple[bool, ...]
 

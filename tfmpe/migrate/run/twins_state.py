@@ -10,7 +10,8 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from tfmpe.migrate.replay.trees import copied, without_keys
+from tfmpe._base.keys import without_keys
+from tfmpe.migrate.replay.trees import copied
 
 _PROBES = (-0.7, 0.3)
 _FLAG = "deterministic"

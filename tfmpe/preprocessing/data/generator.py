@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, SupportsIndex
 
 import jax
-import jax.numpy as jnp
 
 from tfmpe._base.arrays import PRNGKey
+from tfmpe._base.keys import is_key
 from tfmpe._base.progress import advance, progress_bar
 from tfmpe._base.static import positive, static_int
 from tfmpe._base.trees import Tree
@@ -267,9 +267,7 @@ def _ahead(
 
 
 def _as_key(seed: object) -> PRNGKey:
-    if isinstance(seed, jax.Array) and (
-        jnp.issubdtype(seed.dtype, jax.dtypes.prng_key) or seed.ndim
-    ):
+    if isinstance(seed, jax.Array) and (is_key(seed) or seed.ndim):
         return seed
     number = static_int(seed, "seed, unless jax.random.key(0) or the like,")
     if number < 0:
