@@ -133,6 +133,15 @@ def on_cores(monkeypatch):
     _one_thread.cache_clear()
 
 
+def test_no_options_within_a_transformation(on_cores):
+    on_cores(2)
+    squared = compiled(quick=True)(lambda x: x * x)
+    x = jnp.arange(3.0)
+    for square in (squared, jax.jit(squared), jax.vmap(squared), squared):
+        np.testing.assert_array_equal(square(x), [0, 1, 4])
+    assert jax.grad(squared)(3.0) == 6
+
+
 def test_products_in_one_thread_are_the_same(on_cores):
     on_cores(2)
     assert _one_thread()["xla_cpu_multi_thread_eigen"] is False

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 N_PROGRAMS = 32
 """Number of programs that are kept per function, by default."""
@@ -23,7 +24,8 @@ _ONE_THREAD = (
 )
 """XLA options that compute each matrix product in one thread. Products are many
 and small here: on two cores, training in ``tfmpe demo`` makes 46 steps per
-second with several threads and 94 with one. More cores were not measured."""
+second with several threads and 94 with one, and drawing takes a quarter less
+time. More cores were not measured."""
 
 _FEW_CORES = 4
 
@@ -36,8 +38,8 @@ def compiled(
     Positional arguments of the function are trees of arrays; keyword arguments
     are static and hashable. The least recently used program is freed, together
     with its static arguments; ``jax.jit`` keeps all programs as long as the
-    function exists. With ``quick``, options for large programs are used, and
-    the function cannot be called under ``jit``. ``cache_info()`` works as in
+    function exists. With ``quick``, options for large programs are used, except
+    within ``jit``, ``grad`` or ``vmap``. ``cache_info()`` works as in
     ``functools.lru_cache``.
 
     Examples
@@ -53,7 +55,9 @@ def compiled(
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @lru_cache(n_programs)
-        def program(structure: Any, shapes: Any, **static: Any) -> Any:
+        def program(
+            structure: Any, shapes: Any, options: bool, **static: Any
+        ) -> Any:
             del shapes
 
             @wraps(function)
@@ -63,14 +67,18 @@ def compiled(
 
             # Takes leaves, as jax caches tree structures, which hold layouts.
             return jax.jit(
-                run, compiler_options=large_program_options() if quick else None
+                run,
+                compiler_options=large_program_options() if options else None,
             )
 
         @wraps(function)
         def call(*arrays: Any, **static: Any) -> Any:
             leaves, structure = jax.tree.flatten(arrays)
             shapes = tuple(map(jnp.shape, leaves))
-            return program(structure, shapes, **static)(leaves)
+            # Within another transformation, options would be an error.
+            traced = any(isinstance(leaf, Tracer) for leaf in leaves)
+            options = quick and not traced
+            return program(structure, shapes, options, **static)(leaves)
 
         call.cache_info = program.cache_info  # pyright: ignore
         return call

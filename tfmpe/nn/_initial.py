@@ -11,6 +11,7 @@ from flax import nnx
 from jax import Array
 from jax.core import Tracer
 from jax.typing import DTypeLike
+from jaxtyping import Float
 
 from tfmpe._base.arrays import on_device
 from tfmpe._base.keys import key_words
@@ -60,3 +61,13 @@ class Linear(nnx.Linear):
         super().__init__(
             n_in, n_out, kernel_init=kernel, bias_init=zeros, **options
         )
+
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inputs: Float[Array, "*shape n_in"]
+    ) -> Float[Array, "*shape n_out"]:
+        """Return the outputs, as one product of matrices.
+
+        With more axes, XLA copies activations for the gradient of the kernel.
+        """
+        rows = inputs.reshape((-1, inputs.shape[-1]))
+        return super().__call__(rows).reshape((*inputs.shape[:-1], -1))

@@ -15,7 +15,7 @@ class Attention(nnx.Module):
     """Multi-head attention restricted by a pattern."""
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs) -> None:
-        self.n_heads = config.n_heads
+        self.n_heads, self.dtype = config.n_heads, config.dtype
         dim, dtype = config.latent_dim, config.dtype
 
         def linear() -> Linear:
@@ -26,22 +26,32 @@ class Attention(nnx.Module):
 
     def remember(self, tokens: Vectors) -> Remembered:
         """Return keys and values of the tokens that queries attend to."""
-        return self._split(self.key(tokens)), self._split(self.value(tokens))
+        keys, values = self._by_head(tokens, self.key, self.value)
+        return keys, values
 
     def __call__(
         self,
-        queries: Vectors,
-        remembered: Remembered,
+        tokens: Vectors,
         pattern: AttentionPattern,
+        remembered: Remembered | None = None,
     ) -> Vectors:
-        """Attend to remembered tokens."""
-        keys, values = remembered
-        attended = pattern(self._split(self.query(queries)), keys, values)
-        return self.out(attended.reshape(queries.shape))
+        """Attend to remembered tokens; by default, to one another."""
+        if remembered is None:
+            layers = self.query, self.key, self.value
+            found = self._by_head(tokens, *layers)
+        else:
+            found = [*self._by_head(tokens, self.query), *remembered]
+        return self.out(pattern(*found).reshape(tokens.shape))
 
-    def _split(self, vectors: Vectors) -> Heads:
-        *shape, dim = vectors.shape
-        return vectors.reshape((*shape, self.n_heads, dim // self.n_heads))
+    def _by_head(self, tokens: Vectors, *layers: Linear) -> list[Heads]:
+        """Apply linear layers without bias, as one product: it is faster."""
+        kernels = [layer.kernel[...] for layer in layers]
+        kernel = jnp.concatenate(kernels, 1).astype(self.dtype)
+        rows = tokens.reshape((-1, tokens.shape[-1])).astype(self.dtype)
+        found = rows @ kernel
+        heads = (len(layers), self.n_heads, -1)
+        found = found.reshape((*tokens.shape[:-1], *heads))
+        return [found[..., i, :, :] for i in range(len(layers))]
 
 
 class GatedMLP(nnx.Module):
@@ -87,9 +97,7 @@ class EncoderLayer(nnx.Module):
     def __call__(self, tokens: Vectors, pattern: AttentionPattern) -> Vectors:
         """Return new vectors."""
         normed = self.attention_norm(tokens)
-        tokens = tokens + self.attention(
-            normed, self.attention.remember(normed), pattern
-        )
+        tokens = tokens + self.attention(normed, pattern)
         return tokens + self.mlp(self.mlp_norm(tokens))
 
 
@@ -130,13 +138,11 @@ class DecoderLayer(nnx.Module):
         attention, cross, mlp = parts[:3], parts[3:6], parts[6:]
 
         normed = _modulated(self.attention_norm(tokens), attention)
-        tokens = tokens + attention[2] * self.attention(
-            normed, self.attention.remember(normed), pattern
-        )
+        tokens = tokens + attention[2] * self.attention(normed, pattern)
         if remembered is not None and cross_pattern is not None:
             normed = _modulated(self.cross_norm(tokens), cross)
             tokens = tokens + cross[2] * self.cross(
-                normed, remembered, cross_pattern
+                normed, cross_pattern, remembered
             )
         normed = _modulated(self.mlp_norm(tokens), mlp)
         return tokens + mlp[2] * self.mlp(normed)

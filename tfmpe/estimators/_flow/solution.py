@@ -49,7 +49,7 @@ def draw_noise(
     return jax.vmap(lambda k: jax.random.normal(k, shape[1:], dtype))(keys)
 
 
-@compiled()
+@compiled(quick=True)
 def solve_draws(
     arrays: tuple[Arrays, Any],
     target: Tokens,
@@ -80,7 +80,7 @@ def solve_draws(
     return ends.reshape(shape)
 
 
-@compiled()
+@compiled(quick=True)
 def solve_density(
     arrays: tuple[Arrays, Any],
     target: Tokens,

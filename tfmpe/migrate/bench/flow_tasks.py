@@ -103,9 +103,16 @@ def _is_accurate(result: Any, size: Size) -> None:
     check_at_most(np.sqrt(np.mean(off**2)), SHARE_OF_CHANCE, what)
 
 
-def _step(loss: Callable[..., Any], parameters: Any, *given: Any) -> Work:
+_ADAM = optax.adam(LEARNING_RATE)
+
+
+def _step(
+    loss: Callable[..., Any],
+    parameters: Any,
+    *given: Any,
+    optimizer: Any = _ADAM,
+) -> Work:
     """Prepare a step of Adam, which returns loss, gradient norm and weights."""
-    optimizer = optax.adam(LEARNING_RATE)
 
     def step(parameters: Any, state: Any, *given: Any) -> Any:
         value, gradient = jax.value_and_grad(loss)(parameters, *given)
@@ -153,8 +160,14 @@ def _core_loss(split: Any, parameters: Any, tokens: Tokens, key: Any) -> Any:
 
 def _core_step(tokens: Tokens, network: Any) -> Work:
     split, key = split_field(network), jax.random.key(0)
-    work = _step(partial(_core_loss, split), split.parameters, tokens, key)
-    # Compiled as estimators compile their gradients.
+    # Flattened and compiled as in estimators.
+    work = _step(
+        partial(_core_loss, split),
+        split.parameters,
+        tokens,
+        key,
+        optimizer=optax.flatten(_ADAM),
+    )
     return work._replace(options=large_program_options())
 
 
