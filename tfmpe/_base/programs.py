@@ -87,8 +87,12 @@ def compiled(
 
 
 def large_program_options() -> dict[str, Any] | None:
-    """Return XLA options for large programs, such as training steps."""
-    if jax.config.read("jax_disable_most_optimizations"):
+    """Return XLA options for large programs, such as training steps.
+
+    They were measured on CPUs only, so other devices have none.
+    """
+    unoptimized = jax.config.read("jax_disable_most_optimizations")
+    if unoptimized or jax.default_backend() != "cpu":
         return None
     return _QUICK | _one_thread()
 
@@ -97,7 +101,7 @@ def large_program_options() -> dict[str, Any] | None:
 def _one_thread() -> dict[str, Any]:
     """Return the supported ``_ONE_THREAD`` options, on CPUs with few cores."""
     options: dict[str, Any] = {}
-    if jax.default_backend() == "cpu" and (os.cpu_count() or 1) <= _FEW_CORES:
+    if (os.cpu_count() or 1) <= _FEW_CORES:
         for option in _ONE_THREAD:
             program = jax.jit(jnp.negative, compiler_options=option)
             with suppress(jax.errors.JaxRuntimeError):
