@@ -40,7 +40,7 @@ def direct(task, size, budget, key):
 def known_likelihood(task, size, budget, key):
     """Train as ``direct``; correct draws by the density of the task."""
     model, estimator = _trained_direct(task, size, budget, key)
-    options = _correction(size, task.population is None)
+    options = _correction(task.population is None)
 
     def draw(x, key):
         found = estimator.corrected({"x": x}, key=key, model=model, **options)
@@ -114,7 +114,7 @@ def refined(task, size, budget, key):
 def _corrected_draws(found, task, size, x, key):
     """Correct draws of a bottom-up training; print their efficiency."""
     shared = found.likelihood.conditioning_keys != (task.local_name,)
-    options = _correction(size, shared)
+    options = _correction(shared)
     draws = found.corrected({"x": x}, task.log_prior, key=key, **options)
     print(f"efficiency {draws.efficiency:.3f}", flush=True)
     return draws
@@ -128,14 +128,13 @@ def _likelihood_steps(n):
     return {"batch_size": batch, "n_epochs": n_epochs}
 
 
-def _correction(size, shared):
+def _correction(shared):
     """Return options of ``corrected``.
 
     A likelihood that depends on global values takes a density for each pair of
     global and local values.
     """
-    n, most, n_rounds = (1_000, 750, 2) if shared else (N_DRAWS, 4_000, 4)
-    n_inner = max(most * 5 // size, 100)
+    n, n_inner, n_rounds = (1_000, 750, 2) if shared else (N_DRAWS, 4_000, 4)
     return {"n_samples": n, "n_inner": n_inner, "n_rounds": n_rounds}
 
 
