@@ -123,6 +123,52 @@ def test_keys_are_optional_in_checks(trained, model):
     assert predicted.simulated["obs"].shape == (20, 5, 1)
 
 
+def test_checks_take_the_inputs_of_the_observation(monkeypatch):
+    """They belong to the draws as well as to the simulator."""
+    times = np.array([[0.0], [1.0]], np.float32)
+
+    def growth(key, parameters, inputs):
+        places = jnp.reshape(inputs["obs"], (-1, 2, 1))
+        return {"obs": parameters["slope"] * places}
+
+    growing = Model(
+        lambda key, n: {"slope": jax.random.normal(key, (n, 1, 1))},
+        growth,
+        lambda key, parameters: {"obs": times},
+    )
+    estimator = FlowMatchingEstimator()
+    estimator.fit(growing, n_simulations=32, key=KEY, **OPTIONS)
+    later = {"functional_inputs": {"obs": times + 5}}
+    obs = {"obs": np.ones((2, 1), np.float32)}
+    tokens = growing.condition(obs, **later)
+    found = posterior_predictive(estimator, obs, key=KEY, **later)
+    expected = posterior_predictive(estimator, tokens, key=KEY)
+    assert_same(found.draws, expected.draws)
+    assert_same(found.simulated, expected.simulated)
+
+    def checked(estimator, given, *_, **__):
+        assert_same(given, tokens)
+        raise StopIteration
+
+    monkeypatch.setattr(
+        "tfmpe.estimators._base_estimator.check_posterior", checked
+    )
+    simulations = growing.simulate(KEY, 32)
+    with pytest.raises(StopIteration):
+        estimator.check(obs, key=KEY, **later)
+    estimator.fit(simulations, ["slope"], key=KEY, **OPTIONS)
+    with pytest.raises(StopIteration):
+        estimator.check(obs, key=KEY, simulations=simulations, **later)
+    for call in (
+        lambda: growing.condition(tokens, **later),
+        lambda: posterior_predictive(
+            estimator, tokens, simulator_fn=growth, key=KEY, groups={}
+        ),
+    ):
+        with pytest.raises(ValueError, match="belong to a dictionary"):
+            call()
+
+
 def test_keys_of_tokens_are_remembered():
     tokens = Tokens.from_pytree(
         {

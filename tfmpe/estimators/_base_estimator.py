@@ -52,6 +52,8 @@ class BaseEstimator:
         key: PRNGKey,
         model: Model | None = None,
         simulations: AnyTokens | None = None,
+        functional_inputs: Tree = None,
+        groups: Tree = None,
         **options: Any,
     ) -> Verdict:
         """Check the posterior at an observation; return one verdict.
@@ -67,6 +69,8 @@ class BaseEstimator:
             default the model that was passed to :meth:`fit`.
         simulations
             Simulations that were not used for training, instead of a model.
+        functional_inputs, groups
+            For a dictionary of observed values; see :meth:`condition`.
         **options
             Numbers of simulations and draws, and other options of
             :func:`check_posterior`. By default, log densities take 4 solver
@@ -84,10 +88,12 @@ class BaseEstimator:
         """
         options = {"density_options": {"n_steps": 4}} | options
         model = model or self.model
+        further = {"functional_inputs": functional_inputs, "groups": groups}
         if model is not None:
-            observed = model.condition(observed)
+            observed = model.condition(observed, **further)
+            further = {}
         tokens, keys = self._memory.read_call(
-            observed, target_keys, conditioning_keys
+            observed, target_keys, conditioning_keys, **further
         )
         return check_posterior(
             cast(Sampler, self),

@@ -15,7 +15,7 @@ from tfmpe.preprocessing.layout.differences import (
     key_differences,
 )
 from tfmpe.preprocessing.masks.relations import self_relations
-from tfmpe.preprocessing.tokens.observed import observed_tokens
+from tfmpe.preprocessing.tokens.observed import check_no_more, observed_tokens
 
 Keys: TypeAlias = Iterable[str] | None
 
@@ -59,11 +59,7 @@ class Memory:
         with ``target_keys``, its keys are the conditioning keys.
         """
         if isinstance(tokens, (Tokens, TokenView)):
-            if functional_inputs is not None or groups is not None:
-                raise ValueError(
-                    "functional_inputs and groups belong to a dictionary of "
-                    "observed values. Omit them: Tokens contain both."
-                )
+            check_no_more(functional_inputs=functional_inputs, groups=groups)
             keys = self.read_keys(tokens, target_keys, conditioning_keys)
             if self.template is not None:
                 _check_like_training(tokens.layout, self.template.layout)

@@ -18,7 +18,11 @@ from tfmpe.preprocessing import TokenGenerator, TokenLayout, Tokens, TokenView
 from tfmpe.preprocessing.data.simulation import check_functions, parameter_names
 from tfmpe.preprocessing.data.static_dataset import batch_size_of, collect
 from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs
-from tfmpe.preprocessing.tokens.observed import observed_tokens, template_of
+from tfmpe.preprocessing.tokens.observed import (
+    check_no_more,
+    observed_tokens,
+    template_of,
+)
 
 
 class NoDensityError(ValueError):
@@ -217,6 +221,7 @@ class Model:
             fit.
         """
         if isinstance(observed, (Tokens, TokenView)):
+            check_no_more(functional_inputs=functional_inputs, groups=groups)
             return observed.select_tokens(observed.layout.names).to_tokens()
         tokens = observed_tokens(
             self._template,

@@ -25,9 +25,10 @@ from tfmpe.estimators._types import (
     PRNGKey,
     Sampler,
 )
-from tfmpe.preprocessing import Tokens
+from tfmpe.preprocessing import Tokens, TokenView
 from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs
 from tfmpe.preprocessing.tokens.known import check_known
+from tfmpe.preprocessing.tokens.observed import check_no_more
 
 MIN_DRAWS = 20
 """Fewer draws have no 90% interval."""
@@ -46,6 +47,7 @@ def posterior_predictive(
     n_samples: SupportsIndex = 200,
     parameter_keys: Iterable[str] = (),
     functional_inputs: ArrayTree | None = None,
+    groups: ArrayTree | None = None,
     batch_size: SupportsIndex | None = None,
     progress: bool = False,
     **options: Any,
@@ -57,8 +59,7 @@ def posterior_predictive(
     estimator : FlowMatchingEstimator
         Or another object with the same ``sample`` method.
     tokens : Tokens, TokenView, or dictionary of observed values
-        The observed data: one set, or several along the sample axes. A
-        dictionary is passed to ``estimator.condition``.
+        The observed data: one set, or several along the sample axes.
     target_keys, conditioning_keys
         The parameters to draw, and the given keys; by default the keys that the
         estimator was trained for. If only ``target_keys`` are given, all other
@@ -75,9 +76,11 @@ def posterior_predictive(
         Draws for each set, at least 20.
     parameter_keys
         Conditioning keys that the simulator needs as well, unchanged.
-    functional_inputs : nested dict of arrays, optional
-        Passed to the simulator unchanged. By default the inputs in
-        ``tokens``, repeated for every draw, ``(n, *event, n_inputs)``.
+    functional_inputs, groups
+        Passed to ``estimator.condition`` with a dictionary of observed values.
+        With Tokens, the inputs are passed to the simulator unchanged; by
+        default, it gets those of the Tokens, repeated for every draw, ``(n,
+        *event, n_inputs)``.
     batch_size
         Number of draws, over all sets, to make and simulate at a time; all by
         default. The simulated values depend on it.
@@ -135,8 +138,13 @@ def posterior_predictive(
     {'obs': 1.0}
     """
     condition = getattr(estimator, "condition", None)
-    if isinstance(tokens, dict) and condition is not None:
-        tokens = condition(tokens)
+    if not isinstance(tokens, (Tokens, TokenView)) and condition is not None:
+        tokens = condition(
+            tokens, functional_inputs=functional_inputs, groups=groups
+        )
+        functional_inputs = None
+    else:
+        check_no_more(groups=groups)
     tokens = own_tokens(tokens, "posterior_predictive")
     keys = read_conditional(
         tokens.layout, target_keys, conditioning_keys, remembered_by(estimator)

@@ -40,6 +40,16 @@ def template_of(tokens: Tokens) -> Tokens:
     return template
 
 
+def check_no_more(**further: object) -> None:
+    """Raise if anything is passed with Tokens that Tokens contain already."""
+    given = [name for name, value in further.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"{' and '.join(given)} belong to a dictionary of observed values. "
+            "Omit them: Tokens contain functional inputs and groups."
+        )
+
+
 def observed_tokens(
     template: Tokens,
     observed: Tree,
